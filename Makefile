@@ -1,0 +1,42 @@
+# The front doors. Each target is one script; CI calls `make test` and nothing cleverer.
+.PHONY: run test web fmt lint bench soak dist doctor clean
+
+## run: check, install what is missing, build, start everything, print one address
+run:
+	@scripts/run.sh
+
+## test: format, lints, unit and property tests, whole-way tests, a real browser
+test:
+	@scripts/test.sh
+
+## web: build the pages that the binary embeds
+web:
+	@scripts/web.sh
+
+## fmt: format every source
+fmt:
+	@cargo fmt --all
+
+## lint: format check and clippy, as `make test` runs them
+lint:
+	@scripts/lint.sh
+
+## bench: speed as ratios to a floor, release build
+bench:
+	@scripts/bench.sh
+
+## soak: the sizes that are too big for `make test`
+soak:
+	@scripts/soak.sh
+
+## dist: the release binary
+dist: web
+	@cargo build --release --locked -p tallylight-cli
+
+## doctor: say what is missing, install nothing
+doctor:
+	@scripts/doctor.sh
+
+## clean: remove build products and the demo's data
+clean:
+	@rm -rf data dashboard/web/dist dashboard/web/node_modules && cargo clean

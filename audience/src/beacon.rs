@@ -1,0 +1,101 @@
+//! CMCD v2 event mode: records in batches, retried as they are until acknowledged.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+/// Records sent together at most.
+const BATCH: usize = 8;
+/// The oldest record of a batch waits this long at most.
+const LINGER: Duration = Duration::from_millis(700);
+/// Records that may wait while the collector is away.
+const QUEUE: usize = 1_024;
+/// After its session a reporter goes on trying this long.
+const LAST_EFFORT: Duration = Duration::from_secs(60);
+
+/// Sends one session's records, in order.
+#[derive(Debug)]
+pub struct Reporter {
+    lines: Option<mpsc::Sender<String>>,
+    task: JoinHandle<u64>,
+    overflow: u64,
+}
+
+impl Reporter {
+    /// A reporter to `url` (the collector's `/v1/cmcd` with its key).
+    pub fn spawn(client: reqwest::Client, url: String) -> Self {
+        let (lines, queue) = mpsc::channel(QUEUE);
+        Self { lines: Some(lines), task: tokio::spawn(send_all(client, url, queue)), overflow: 0 }
+    }
+
+    /// Queues a record; beyond the queue it is lost and counted.
+    pub fn send(&mut self, line: String) {
+        if self.lines.as_ref().is_none_or(|lines| lines.try_send(line).is_err()) {
+            self.overflow += 1;
+        }
+    }
+
+    /// Delivers what is left and says how many records were never acknowledged.
+    pub async fn finish(mut self) -> u64 {
+        self.lines = None;
+        self.overflow + self.task.await.unwrap_or(u64::MAX)
+    }
+}
+
+async fn send_all(client: reqwest::Client, url: String, mut queue: mpsc::Receiver<String>) -> u64 {
+    let mut lost = 0;
+    while let Some(first) = queue.recv().await {
+        let mut batch = vec![first];
+        let deadline = Instant::now() + LINGER;
+        while batch.len() < BATCH {
+            match timeout(deadline.saturating_duration_since(Instant::now()), queue.recv()).await {
+                Ok(Some(line)) => batch.push(line),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let count = batch.len() as u64;
+        if !deliver(&client, &url, batch.join("\n"), &queue).await {
+            lost += count;
+        }
+    }
+    lost
+}
+
+/// One batch until it is acknowledged. A retry repeats the same bytes, so the processor sees
+/// a duplicate, never a second event.
+async fn deliver(
+    client: &reqwest::Client,
+    url: &str,
+    body: String,
+    queue: &mpsc::Receiver<String>,
+) -> bool {
+    let mut pause = Duration::from_millis(300);
+    let mut ended_at = None;
+    loop {
+        let answer = client
+            .post(url)
+            .header("content-type", "application/cmcd")
+            .timeout(Duration::from_secs(10))
+            .body(body.clone())
+            .send()
+            .await;
+        match answer.map(|answer| answer.status().as_u16()) {
+            Ok(200..=299) => return true,
+            Ok(status @ 400..=499) if status != 429 && status != 408 => {
+                tracing::warn!(status, "the collector refuses beacons");
+                return false;
+            }
+            _ => {}
+        }
+        if queue.is_closed() {
+            let since = *ended_at.get_or_insert_with(Instant::now);
+            if since.elapsed() > LAST_EFFORT {
+                return false;
+            }
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}

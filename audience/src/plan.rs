@@ -1,0 +1,172 @@
+//! What viewers mean to do. A plan never says what a viewer will see: a stall is planned as
+//! a throttled download, and what follows from it is the player's business.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::Settings;
+
+/// How a session is meant to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Asks for a stream that does not exist.
+    StartFails,
+    /// Has a line too slow to start on, and gives up after this long.
+    GivesUp(Duration),
+    /// Leaves this long after pressing Play.
+    Leaves(Duration),
+    /// From then on asks for segments that are gone.
+    Fails(Duration),
+}
+
+/// A line that goes slow at some time after the first frame, until the player has stalled
+/// for some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Throttle {
+    /// After the first frame.
+    pub after: Duration,
+    /// How long the stall lasts before the line recovers.
+    pub stall: Duration,
+}
+
+/// One session's script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionPlan {
+    /// Pause before pressing Play.
+    pub wait: Duration,
+    /// Device, as claimed in `com.tallylight-device`.
+    pub device: &'static str,
+    /// Country, as claimed in `com.tallylight-country`.
+    pub country: &'static str,
+    /// What the line carries, kbps.
+    pub line_kbps: u32,
+    /// Tallest picture the device wants.
+    pub max_height: u32,
+    /// Slow spells, in order.
+    pub throttles: Vec<Throttle>,
+    /// How it ends.
+    pub end: End,
+}
+
+/// Everybody's script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Each viewer's sessions, in order.
+    pub viewers: Vec<Vec<SessionPlan>>,
+}
+
+const DEVICES: &[(&str, u32, u32)] = &[
+    // Device, tallest picture, share in hundredths.
+    ("tv", 360, 35),
+    ("phone", 270, 35),
+    ("desktop", 360, 20),
+    ("tablet", 360, 10),
+];
+const COUNTRIES: &[(&str, u32)] =
+    &[("US", 28), ("DE", 16), ("BR", 14), ("IN", 14), ("GB", 10), ("JP", 8), ("FR", 6), ("ZA", 4)];
+
+fn pick<T: Copy>(rng: &mut StdRng, shares: impl Iterator<Item = (T, u32)>, first: T) -> T {
+    let mut left = rng.random_range(0..100);
+    for (value, share) in shares {
+        if left < share {
+            return value;
+        }
+        left -= share;
+    }
+    first
+}
+
+fn between(rng: &mut StdRng, from_ms: u64, to_ms: u64) -> Duration {
+    Duration::from_millis(rng.random_range(from_ms..=to_ms))
+}
+
+impl SessionPlan {
+    /// A session as an evening would bring it: mostly good, now and then not.
+    pub fn any(rng: &mut StdRng, longest_wait: Duration) -> Self {
+        let end = match rng.random_range(0..1_000) {
+            0..=5 => End::StartFails,
+            6..=20 => End::GivesUp(between(rng, 1_500, 6_000)),
+            21..=24 => End::Fails(between(rng, 20_000, 200_000)),
+            _ => End::Leaves(between(rng, 45_000, 420_000)),
+        };
+        let mut throttles = Vec::new();
+        if rng.random_range(0..100) < 12 {
+            throttles.push(Throttle {
+                after: between(rng, 5_000, 120_000),
+                stall: between(rng, 400, 3_000),
+            });
+        }
+        Self::made(rng, longest_wait, throttles, end)
+    }
+
+    fn made(rng: &mut StdRng, longest_wait: Duration, throttles: Vec<Throttle>, end: End) -> Self {
+        let device = pick(rng, DEVICES.iter().map(|d| ((d.0, d.1), d.2)), ("tv", 360));
+        Self {
+            wait: between(rng, 0, longest_wait.as_millis().try_into().unwrap_or(u64::MAX)),
+            device: device.0,
+            country: pick(rng, COUNTRIES.iter().copied(), "US"),
+            line_kbps: rng.random_range(900..20_000),
+            max_height: device.1,
+            throttles,
+            end,
+        }
+    }
+}
+
+impl Plan {
+    /// The script of a test: `viewers` for `duration_s`, `stalls_per_viewer` slow spells
+    /// each; the first `bad_starts` fail to start once, the next `bad_starts` give up once,
+    /// and then press Play again.
+    pub fn scripted(settings: &Settings) -> Self {
+        let mut rng = StdRng::seed_from_u64(settings.seed);
+        let arrive = Duration::from_secs(u64::from(settings.arrive_s));
+        let stay_ms = u64::from(settings.duration_s.saturating_sub(settings.arrive_s + 12)) * 1_000;
+        let viewers = (0..settings.viewers).map(|number| {
+            let mut sessions = Vec::new();
+            if number < settings.bad_starts {
+                sessions.push(SessionPlan::made(&mut rng, arrive, vec![], End::StartFails));
+            } else if number < 2 * settings.bad_starts {
+                let give_up = End::GivesUp(between(&mut rng, 1_500, 5_000));
+                sessions.push(SessionPlan::made(&mut rng, arrive, vec![], give_up));
+            }
+            // Slow spells in equal slots of the stay, so that each can empty the buffer.
+            let count = u64::from(settings.stalls_per_viewer);
+            let slot = stay_ms / count.max(1);
+            let throttles = (0..count)
+                .map(|n| Throttle {
+                    after: Duration::from_millis(n * slot + 2_000) + between(&mut rng, 0, slot / 4),
+                    stall: between(&mut rng, 300, 2_500),
+                })
+                .collect();
+            let leave = End::Leaves(Duration::from_millis(stay_ms));
+            let wait = if sessions.is_empty() { arrive } else { Duration::from_secs(1) };
+            sessions.push(SessionPlan::made(&mut rng, wait, throttles, leave));
+            sessions
+        });
+        Self { viewers: viewers.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_holds_what_was_asked_for_and_repeats() {
+        let settings = Settings {
+            viewers: 200,
+            duration_s: 180,
+            bad_starts: 20,
+            stalls_per_viewer: 2,
+            ..Settings::default()
+        };
+        let plan = Plan::scripted(&settings);
+        assert_eq!(plan, Plan::scripted(&settings));
+        let all: Vec<_> = plan.viewers.iter().flatten().collect();
+        assert_eq!(all.iter().filter(|s| s.end == End::StartFails).count(), 20);
+        assert_eq!(all.iter().filter(|s| matches!(s.end, End::GivesUp(_))).count(), 20);
+        assert_eq!(all.iter().map(|s| s.throttles.len()).sum::<usize>(), 400);
+    }
+}

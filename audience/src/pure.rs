@@ -1,0 +1,3 @@
+//! The player's model: no network, no clock; time is an argument.
+
+pub mod playback;

@@ -1,0 +1,213 @@
+//! What a session says in beacons and what it writes in the ledger. Both are told of the
+//! same change at the same instant, and neither is made from the other.
+
+use uuid::Uuid;
+
+use super::Pair;
+use crate::beacon::Reporter;
+use crate::cmcd_text::Record;
+use crate::ledger::{Ended, Entry, Stall};
+use crate::plan::SessionPlan;
+use crate::pure::playback::{Change, State};
+
+/// Time between regular reports.
+const INTERVAL_US: i64 = 10_000_000;
+
+/// The voice and the memory of a session.
+pub(super) struct Report {
+    reporter: Reporter,
+    entry: Entry,
+    content: String,
+    sequence: u64,
+    state: State,
+    since_us: i64,
+    kbps: Option<i64>,
+    position_us: Option<i64>,
+    next_interval_us: i64,
+    error: Option<String>,
+}
+
+impl Report {
+    /// Play was pressed.
+    pub(super) fn press_play(
+        reporter: Reporter,
+        content: &str,
+        plan: &SessionPlan,
+        now_us: i64,
+    ) -> Self {
+        let entry = Entry {
+            sid: Uuid::new_v4().to_string(),
+            device: plan.device.to_owned(),
+            country: plan.country.to_owned(),
+            started_at_ms: ms(now_us),
+            startup_ms: None,
+            stalls: Vec::new(),
+            playing_ms: 0,
+            bytes: 0,
+            segments: 0,
+            slates: 0,
+            request_errors: 0,
+            ended_at_ms: 0,
+            ended: Ended::Played,
+            beacons: 0,
+            beacons_lost: 0,
+        };
+        let mut report = Self {
+            reporter,
+            entry,
+            content: content.to_owned(),
+            sequence: 0,
+            state: State::Starting,
+            since_us: now_us,
+            kbps: None,
+            position_us: None,
+            next_interval_us: now_us + INTERVAL_US,
+            error: None,
+        };
+        report.send("ps", "s", now_us, |record| record);
+        report
+    }
+
+    pub(super) fn sid(&self) -> &str {
+        &self.entry.sid
+    }
+
+    pub(super) fn state(&self) -> State {
+        self.state
+    }
+
+    pub(super) fn since_us(&self) -> i64 {
+        self.since_us
+    }
+
+    pub(super) fn started(&self) -> bool {
+        self.entry.startup_ms.is_some()
+    }
+
+    pub(super) fn interval_us(&self) -> Option<i64> {
+        Some(self.next_interval_us)
+    }
+
+    pub(super) fn received(&mut self, bytes: u64) {
+        self.entry.bytes += bytes;
+    }
+
+    pub(super) fn request_failed(&mut self) {
+        self.entry.request_errors += 1;
+    }
+
+    pub(super) fn segment(&mut self, pair: &Pair) {
+        for fetched in [Some(pair.video), pair.audio].into_iter().flatten() {
+            self.entry.bytes += fetched.bytes;
+            self.entry.segments += 1;
+            self.entry.slates += u64::from(fetched.slate);
+        }
+    }
+
+    /// The picture moved, stood still, or moved again.
+    pub(super) fn change(&mut self, change: Change, position_us: i64) {
+        self.position_us = Some(position_us);
+        self.close_span(change.at_us);
+        self.state = change.to;
+        self.since_us = change.at_us;
+        match change.to {
+            State::Playing if !self.started() => {
+                let startup_ms = ms(change.at_us) - self.entry.started_at_ms;
+                self.entry.startup_ms = Some(startup_ms);
+                self.send("ps", "p", change.at_us, |record| record.token("msd", startup_ms));
+            }
+            State::Playing => self.send("ps", "p", change.at_us, |record| record),
+            State::Rebuffering => {
+                self.entry.stalls.push(Stall { at_ms: ms(change.at_us), ms: 0 });
+                self.send("ps", "r", change.at_us, |record| record);
+            }
+            State::Starting => {}
+        }
+    }
+
+    fn close_span(&mut self, at_us: i64) {
+        let spent_ms = ms(at_us) - ms(self.since_us);
+        match self.state {
+            State::Playing => self.entry.playing_ms += spent_ms,
+            State::Rebuffering => {
+                if let Some(stall) = self.entry.stalls.last_mut() {
+                    stall.ms = spent_ms;
+                }
+            }
+            State::Starting => {}
+        }
+    }
+
+    /// The selected rung changed.
+    pub(super) fn bitrate(&mut self, kbps: i64, now_us: i64) {
+        if self.kbps.replace(kbps) != Some(kbps) {
+            self.send("bc", token(self.state), now_us, |record| record);
+        }
+    }
+
+    /// The regular report, when it is due.
+    pub(super) fn interval(&mut self, now_us: i64, position_us: i64) {
+        self.position_us = Some(position_us);
+        if now_us >= self.next_interval_us {
+            self.next_interval_us = now_us + INTERVAL_US;
+            self.send("t", token(self.state), now_us, |record| record);
+        }
+    }
+
+    pub(super) fn error(&mut self, code: &str) {
+        self.error = Some(code.to_owned());
+    }
+
+    /// The end: the last beacons, delivered, and the truth.
+    pub(super) async fn end(mut self, ended: Ended, now_us: i64) -> Entry {
+        self.close_span(now_us);
+        match self.error.take() {
+            Some(code) => {
+                let with_code = |record: Record| record.token("ec", format!("(\"{code}\")"));
+                self.send("e", token(self.state), now_us, with_code);
+                self.send("ps", "f", now_us, |record| record);
+            }
+            None => self.send("ps", "q", now_us, |record| record),
+        }
+        self.entry.ended = ended;
+        self.entry.ended_at_ms = ms(now_us);
+        self.entry.beacons_lost = self.reporter.finish().await;
+        self.entry
+    }
+
+    fn send(&mut self, event: &str, state: &str, at_us: i64, more: impl FnOnce(Record) -> Record) {
+        let mut record = Record::default()
+            .token("v", 2)
+            .token("e", event)
+            .token("ts", ms(at_us))
+            .token("sn", self.sequence)
+            .token("sta", state)
+            .token("sf", "h")
+            .token("st", "l")
+            .text("sid", &self.entry.sid)
+            .text("cid", &self.content)
+            .text("com.tallylight-device", &self.entry.device)
+            .text("com.tallylight-country", &self.entry.country);
+        if let Some(kbps) = self.kbps {
+            record = record.of_type("br", kbps, "v");
+        }
+        if let (Some(position_us), true) = (self.position_us, self.state != State::Starting) {
+            record = record.token("ltc", ms(at_us) - ms(position_us));
+        }
+        self.sequence += 1;
+        self.entry.beacons += 1;
+        self.reporter.send(more(record).line());
+    }
+}
+
+fn ms(us: i64) -> i64 {
+    us.div_euclid(1_000)
+}
+
+fn token(state: State) -> &'static str {
+    match state {
+        State::Starting => "s",
+        State::Playing => "p",
+        State::Rebuffering => "r",
+    }
+}

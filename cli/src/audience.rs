@@ -1,0 +1,49 @@
+//! `tallylight audience`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::bail;
+use clap::Args;
+use tallylight_schemas::clock::WallClock;
+
+use crate::settings::Settings;
+use crate::shutdown;
+
+/// What the settings say otherwise.
+#[derive(Debug, Args)]
+pub(crate) struct AudienceArgs {
+    /// Viewers at a time.
+    #[arg(long)]
+    viewers: Option<u32>,
+    /// Seconds to run a script; without it the audience goes on until stopped.
+    #[arg(long)]
+    duration: Option<u32>,
+    /// In a script: this many start failures and as many exits before start.
+    #[arg(long)]
+    bad_starts: Option<u32>,
+    /// In a script: stalls per viewer.
+    #[arg(long)]
+    stalls: Option<u32>,
+    /// Chooses what viewers do.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Where to write what really happened, JSON lines.
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+}
+
+pub(crate) async fn run(settings: Settings, args: AudienceArgs) -> anyhow::Result<()> {
+    let mut audience = settings.audience;
+    audience.viewers = args.viewers.unwrap_or(audience.viewers);
+    audience.duration_s = args.duration.unwrap_or(audience.duration_s);
+    audience.bad_starts = args.bad_starts.unwrap_or(audience.bad_starts);
+    audience.stalls_per_viewer = args.stalls.unwrap_or(audience.stalls_per_viewer);
+    audience.seed = args.seed.unwrap_or(audience.seed);
+    audience.ledger = args.ledger.or(audience.ledger);
+    if let Err(mistakes) = audience.validate() {
+        bail!("the audience cannot run:\n  {}", mistakes.join("\n  "));
+    }
+    let stop = shutdown::on_signal()?;
+    Ok(tallylight_audience::run(audience, Arc::new(WallClock), stop).await?)
+}

@@ -1,0 +1,94 @@
+//! `tallylight data`: the log and those who share it (ADR 13).
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use tallylight_eventlog::disk::{DiskLog, DiskSettings};
+use tallylight_eventlog::{EventLog, TopicSettings};
+use tallylight_schemas::clock::{Clock, WallClock};
+use tallylight_schemas::record;
+use tallylight_schemas::session::SessionRow;
+use tallylight_stream_processor::{ProcessorHandle, SessionQuery};
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::{LogSettings, Settings};
+use crate::shutdown;
+
+/// Answers the dashboard's questions about single viewers from the processor's hot state.
+struct HotSessions(ProcessorHandle);
+
+#[async_trait]
+impl tallylight_dashboard::Sessions for HotSessions {
+    async fn sessions(
+        &self,
+        tenant: &str,
+        sid: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<SessionRow>, String> {
+        let query = SessionQuery { tenant: tenant.to_owned(), sid: sid.map(str::to_owned), limit };
+        Ok(self.0.sessions(query).await)
+    }
+}
+
+pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
+    let stop = shutdown::on_signal()?;
+    let clock: Arc<dyn Clock> = Arc::new(WallClock);
+    let log = open_log(&settings, &clock).await?;
+
+    let parts =
+        tallylight_stream_processor::Parts { log: Arc::clone(&log), clock: Arc::clone(&clock) };
+    let processor = tallylight_stream_processor::build(settings.processor, parts).await?;
+    let handle = processor.handle();
+    let parts = tallylight_collector::Parts { log: Arc::clone(&log), clock: Arc::clone(&clock) };
+    let collector = tallylight_collector::build(settings.collector, parts).await?;
+    let parts = tallylight_dashboard::Parts {
+        log: Arc::clone(&log),
+        sessions: Arc::new(HotSessions(handle)),
+        clock,
+        facts: None,
+    };
+    let dashboard = tallylight_dashboard::build(settings.dashboard, parts).await?;
+
+    // Each stage drains before the next stops: the door, the processor, the pages.
+    let (door, work, pages) =
+        (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+    let mut collecting = tokio::spawn(collector.run(door.clone()));
+    let mut processing = tokio::spawn(processor.run(work.clone()));
+    let mut showing = tokio::spawn(dashboard.run(pages.clone()));
+    tokio::select! {
+        () = stop.cancelled() => {}
+        ended = &mut collecting => { ended?; anyhow::bail!("the collector ended by itself") }
+        ended = &mut processing => { ended??; anyhow::bail!("the processor ended by itself") }
+        ended = &mut showing => { ended??; anyhow::bail!("the dashboard ended by itself") }
+    }
+    door.cancel();
+    collecting.await?;
+    work.cancel();
+    processing.await??;
+    pages.cancel();
+    showing.await??;
+    log.close().await;
+    Ok(())
+}
+
+async fn open_log(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Arc<dyn EventLog>> {
+    let LogSettings { events_cap_bytes, rows_cap_bytes, segment_bytes } = settings.log.clone();
+    let dir = settings.data_dir.join("log");
+    let topics = vec![
+        TopicSettings::new(record::EVENTS, events_cap_bytes),
+        TopicSettings::new(record::ROWS, rows_cap_bytes),
+    ];
+    let disk = DiskSettings { dir: dir.clone(), segment_bytes, topics };
+    let clock = Arc::clone(clock);
+    let log = tokio::task::spawn_blocking(move || DiskLog::open(disk, clock))
+        .await?
+        .with_context(|| format!("the log in {} cannot be opened", dir.display()))?;
+    for topic in [record::EVENTS, record::ROWS] {
+        tracing::info!(topic, recovery = ?log.recovery(topic)?, "log opened");
+    }
+    Ok(Arc::new(log))
+}

@@ -1,0 +1,104 @@
+//! `tallylight log cat`: the log as JSON lines, also while another process writes it.
+
+use std::io::{BufWriter, Write};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use tallylight_eventlog::disk::ReadOnly;
+use tallylight_eventlog::{Entry, Part};
+use tallylight_schemas::record::Kind;
+use tallylight_schemas::{ipc, record};
+
+use crate::settings::Settings;
+
+/// Bytes of entries read at a time.
+const CHUNK: usize = 4 << 20;
+
+/// What to do with the log.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Prints entries, one JSON object a line.
+    Cat(CatArgs),
+}
+
+/// Which entries.
+#[derive(Debug, Args)]
+pub(crate) struct CatArgs {
+    /// `events` (what was received) or `rows` (what was computed).
+    #[arg(long, default_value = record::EVENTS)]
+    topic: String,
+    /// First offset; the oldest by default.
+    #[arg(long)]
+    from: Option<u64>,
+    /// Offset to stop before; the end by default.
+    #[arg(long)]
+    to: Option<u64>,
+    /// Leaves out the ticks that only say that time passed.
+    #[arg(long)]
+    no_ticks: bool,
+}
+
+pub(crate) async fn run(settings: Settings, command: LogCommand) -> anyhow::Result<()> {
+    let LogCommand::Cat(args) = command;
+    tokio::task::spawn_blocking(move || cat(&settings, &args)).await?
+}
+
+fn cat(settings: &Settings, args: &CatArgs) -> anyhow::Result<()> {
+    let log = ReadOnly::open(settings.data_dir.join("log"), &args.topic)?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut position = args.from.unwrap_or(0);
+    loop {
+        let batch = log.read(position, CHUNK)?;
+        if batch.lost > 0 && position != 0 {
+            writeln!(out, "{}", json!({ "lost": batch.lost, "before": batch.next }))?;
+        }
+        if batch.entries.is_empty() && batch.next == position {
+            return Ok(out.flush()?);
+        }
+        for entry in &batch.entries {
+            if args.to.is_some_and(|to| entry.offset >= to) {
+                return Ok(out.flush()?);
+            }
+            if !(args.no_ticks && is_tick(entry)) && !print(&mut out, entry)? {
+                return Ok(());
+            }
+        }
+        position = batch.next;
+    }
+}
+
+fn is_tick(entry: &Entry) -> bool {
+    entry.parts.iter().all(|part| part.kind == Kind::Tick.code())
+}
+
+/// Prints one entry; `false` when nobody reads any more (`| head`).
+fn print(out: &mut impl Write, entry: &Entry) -> anyhow::Result<bool> {
+    let parts = entry.parts.iter().map(part).collect::<anyhow::Result<Vec<_>>>();
+    let parts = parts.with_context(|| format!("entry {}", entry.offset))?;
+    let line = json!({
+        "offset": entry.offset,
+        "appended_at_us": entry.appended_at_us,
+        "parts": parts,
+    });
+    match writeln!(out, "{line}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        other => Ok(other.map(|()| true)?),
+    }
+}
+
+fn part(part: &Part) -> anyhow::Result<Value> {
+    let partitions: Vec<Value> = part
+        .ranges
+        .iter()
+        .map(|r| json!({ "partition": r.partition, "first_row": r.first_row, "rows": r.rows }))
+        .collect();
+    let Some(kind) = Kind::from_code(part.kind) else {
+        return Ok(json!({ "kind": part.kind, "bytes": part.payload.len() }));
+    };
+    if kind == Kind::Tick {
+        return Ok(json!({ "kind": kind }));
+    }
+    let rows: Vec<Value> = serde_arrow::from_record_batch(&ipc::decode(&part.payload)?)?;
+    Ok(json!({ "kind": kind, "partitions": partitions, "rows": rows }))
+}

@@ -1,0 +1,84 @@
+//! `tallylight`, the one binary. `tallylight up` runs everything; each service also runs
+//! alone by its subcommand.
+
+mod audience;
+mod bench;
+mod data;
+mod log_cat;
+mod media;
+mod settings;
+mod shutdown;
+mod up;
+
+use clap::{Parser, Subcommand};
+
+use settings::{Global, Settings};
+
+/// Telemetry for live video: what every viewer sees, within seconds.
+#[derive(Debug, Parser)]
+#[command(name = "tallylight", version, about, propagate_version = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the whole loop: every service as a child, restarted when it dies.
+    Up(up::UpArgs),
+    /// The data process: log, collector, stream processor and dashboard.
+    Data,
+    /// An encoder with its packager.
+    Encoder(media::EncoderArgs),
+    /// The origin.
+    Origin,
+    /// An edge.
+    Edge,
+    /// Manifests (steering answers come later).
+    Steering,
+    /// Simulated viewers with a ground-truth ledger.
+    Audience(audience::AudienceArgs),
+    /// Reads the log.
+    #[command(subcommand)]
+    Log(log_cat::LogCommand),
+    /// Prints the settings that would be used, and where each mistake is.
+    Config,
+    /// Measures steps as ratios to a floor in one run.
+    Bench(bench::BenchArgs),
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    shutdown::die_with_parent(cli.global.supervisor_pid)?;
+    start_tracing();
+    let settings = Settings::load(&cli.global)?;
+    match cli.command {
+        Command::Up(args) => up::run(&cli.global, &settings, &args),
+        Command::Data => block_on(data::run(settings)),
+        Command::Encoder(args) => block_on(media::encoder(settings, args)),
+        Command::Origin => block_on(media::origin(settings)),
+        Command::Edge => block_on(media::edge(settings)),
+        Command::Steering => block_on(media::steering(settings)),
+        Command::Audience(args) => block_on(audience::run(settings, args)),
+        Command::Log(command) => block_on(log_cat::run(settings, command)),
+        Command::Config => settings.print(),
+        Command::Bench(args) => bench::run(&args),
+    }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// Logs go to stderr, `TALLYLIGHT_LOG` sets the filter; stdout is for answers.
+fn start_tracing() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TALLYLIGHT_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
+}

@@ -1,0 +1,95 @@
+//! The services of the media way, each a process of its own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use tallylight_pipeline::serve::build::Parts;
+use tallylight_pipeline::{edge, encoder, origin, steering};
+use tallylight_schemas::clock::{Clock, WallClock};
+
+use crate::settings::Settings;
+use crate::shutdown;
+
+/// Where the programme comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Source {
+    /// Drawn and encoded now, by GStreamer.
+    Gst,
+    /// The committed recording, moved to now.
+    Loop,
+}
+
+impl Source {
+    /// The word on the command line.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Source::Gst => "gst",
+            Source::Loop => "loop",
+        }
+    }
+}
+
+/// What an encoder may be told besides its settings.
+#[derive(Debug, Args)]
+pub(crate) struct EncoderArgs {
+    /// Where the programme comes from.
+    #[arg(long, value_enum)]
+    source: Option<Source>,
+    /// Records eight seconds and the slate into this folder and ends: how
+    /// `pipeline/media/loop` was made.
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(WallClock)
+}
+
+pub(crate) async fn encoder(settings: Settings, args: EncoderArgs) -> anyhow::Result<()> {
+    let stop = shutdown::on_signal()?;
+    let mut encoder = settings.encoder;
+    match args.source {
+        Some(Source::Gst) => encoder.source = encoder::Source::Gst,
+        Some(Source::Loop) => encoder.source = encoder::Source::Loop,
+        None => {}
+    }
+    if let Some(folder) = args.record {
+        return record(encoder, folder).await;
+    }
+    let parts = encoder::Parts { clock: clock(), publish: None };
+    Ok(encoder::run(encoder, parts, stop).await?)
+}
+
+#[cfg(feature = "media")]
+async fn record(encoder: encoder::Settings, folder: PathBuf) -> anyhow::Result<()> {
+    let now = clock().now_us();
+    let work = move || encoder::record(&folder, &encoder, now);
+    Ok(tokio::task::spawn_blocking(work).await??)
+}
+
+#[cfg(not(feature = "media"))]
+async fn record(_: encoder::Settings, _: PathBuf) -> anyhow::Result<()> {
+    anyhow::bail!("recording needs GStreamer: build with the feature `media`")
+}
+
+pub(crate) async fn origin(settings: Settings) -> anyhow::Result<()> {
+    let stop = shutdown::on_signal()?;
+    let parts = Parts { clock: clock() };
+    origin::build(settings.origin, parts).await?.run(stop).await;
+    Ok(())
+}
+
+pub(crate) async fn edge(settings: Settings) -> anyhow::Result<()> {
+    let stop = shutdown::on_signal()?;
+    let parts = Parts { clock: clock() };
+    edge::build(settings.edge, parts).await?.run(stop).await;
+    Ok(())
+}
+
+pub(crate) async fn steering(settings: Settings) -> anyhow::Result<()> {
+    let stop = shutdown::on_signal()?;
+    let parts = Parts { clock: clock() };
+    steering::build(settings.steering, parts).await?.run(stop).await;
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! `tallylight up`: supervises (ADR 13). It owns no service; each is a child process of this
+//! same binary, restarted with backoff, and drained from the source of the way to its end.
+
+mod child;
+mod ports;
+mod ready;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::{Global, Settings};
+use crate::shutdown;
+use child::Child;
+
+/// What `up` starts.
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Simulated viewers; 0 starts no audience. Default: the settings' 200.
+    #[arg(long)]
+    viewers: Option<u32>,
+    /// Where the encoder's picture comes from. Default: the settings' own.
+    #[arg(long, value_enum)]
+    source: Option<crate::media::Source>,
+    /// A ledger of what really happened to every simulated viewer, JSON lines.
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+    /// Waits this long before restarting a child that ended; for drills.
+    #[arg(long, value_name = "NAME=SECONDS", value_parser = parse_hold)]
+    hold_restart: Vec<(String, u64)>,
+}
+
+fn parse_hold(text: &str) -> Result<(String, u64), String> {
+    let (name, seconds) = text.split_once('=').ok_or("write NAME=SECONDS, such as encoder=20")?;
+    let seconds = seconds.parse().map_err(|_| format!("{seconds:?} is no number of seconds"))?;
+    Ok((name.to_owned(), seconds))
+}
+
+/// Runs until Ctrl-C, on one thread: a parent-death signal follows the thread that spawned,
+/// and the main thread is the one that certainly lives as long as the process.
+pub(crate) fn run(global: &Global, settings: &Settings, args: &UpArgs) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(supervise_all(global, settings, args))
+}
+
+async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> anyhow::Result<()> {
+    let stop = shutdown::on_signal()?;
+    ports::refuse_taken(settings)?;
+    std::fs::create_dir_all(&settings.data_dir)
+        .with_context(|| format!("cannot make the data folder {}", settings.data_dir.display()))?;
+    let binary = std::env::current_exe().context("cannot find the path of this binary")?;
+    let mut stages: Vec<Vec<(CancellationToken, JoinHandle<()>)>> = Vec::new();
+    for stage in stages_of(global, settings, args) {
+        let running = stage.into_iter().map(|child| {
+            let token = CancellationToken::new();
+            let task = tokio::spawn(child::supervise(child, binary.clone(), token.clone()));
+            (token, task)
+        });
+        stages.push(running.collect());
+    }
+    tokio::select! {
+        () = stop.cancelled() => {}
+        result = ready::announce(settings) => {
+            result?;
+            stop.cancelled().await;
+        }
+    }
+    say("draining");
+    for stage in stages.into_iter().rev() {
+        stage.iter().for_each(|(token, _)| token.cancel());
+        for (_, task) in stage {
+            task.await?;
+        }
+    }
+    say("stopped; the data is kept");
+    Ok(())
+}
+
+/// In the order of starting; draining goes backwards, so that reporters stop before the door.
+fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Child>> {
+    let child = |name: &'static str, extra: Vec<String>| Child {
+        name,
+        args: [global.as_args(), vec![name.to_owned()], extra].concat(),
+        hold_s: args.hold_restart.iter().find(|(n, _)| n == name).map(|(_, s)| *s),
+    };
+    let source = args.source.map(|s| vec!["--source".to_owned(), s.as_str().to_owned()]);
+    let mut stages = vec![
+        vec![child("data", vec![])],
+        vec![child("origin", vec![])],
+        vec![
+            child("encoder", source.unwrap_or_default()),
+            child("edge", vec![]),
+            child("steering", vec![]),
+        ],
+    ];
+    let viewers = args.viewers.unwrap_or(settings.audience.viewers);
+    if viewers > 0 {
+        let mut extra = vec!["--viewers".to_owned(), viewers.to_string()];
+        if let Some(ledger) = &args.ledger {
+            extra.extend(["--ledger".to_owned(), ledger.display().to_string()]);
+        }
+        stages.push(vec![child("audience", extra)]);
+    }
+    stages
+}
+
+#[allow(clippy::print_stdout, reason = "what `up` has to say to the person who started it")]
+fn say(text: &str) {
+    println!("tallylight: {text}");
+}

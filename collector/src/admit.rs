@@ -1,0 +1,215 @@
+//! Who may send, what, and how much of it: everything decided before a record is read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
+    TRANSFER_ENCODING,
+};
+use axum::http::{HeaderMap, HeaderName, Uri};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
+use percent_encoding::percent_decode;
+use rustc_hash::FxHashMap;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::decode::inflate::{Encoding, InflateError, Limits};
+use crate::problem::{self, Problem, echo};
+use crate::settings::Settings;
+
+/// The gatekeeper: keys, and the memory that bodies under way may take together.
+#[derive(Debug)]
+pub struct Admission {
+    tenants: FxHashMap<String, Arc<str>>,
+    receiving: Arc<Semaphore>,
+    receive: Duration,
+    body_bytes: usize,
+    inflate: Limits,
+}
+
+/// A body that was received whole, as sent. It gives its bytes back when dropped.
+#[derive(Debug)]
+pub struct Received {
+    /// The bytes.
+    pub body: Bytes,
+    _bytes: Option<OwnedSemaphorePermit>,
+}
+
+impl Admission {
+    /// Gatekeeping as the settings say.
+    pub fn new(settings: &Settings) -> Self {
+        let tenants = settings.write_keys.iter();
+        let receiving = settings.receiving_bytes.min(Semaphore::MAX_PERMITS);
+        Self {
+            tenants: tenants.map(|(key, tenant)| (key.clone(), tenant.as_str().into())).collect(),
+            receiving: Arc::new(Semaphore::new(receiving)),
+            receive: Duration::from_millis(settings.receive_ms),
+            body_bytes: settings.body_bytes,
+            inflate: Limits { bytes: settings.inflated_bytes, ratio: settings.inflate_ratio },
+        }
+    }
+
+    /// The tenant behind the write key, from `Authorization: Bearer` or `?k=`.
+    pub fn tenant(&self, headers: &HeaderMap, uri: &Uri) -> Result<Arc<str>, Problem> {
+        let key = match bearer(headers) {
+            Some(key) => key.as_bytes().to_vec(),
+            None => query_values(uri, "k").next().ok_or_else(|| {
+                let detail = "Give the write key as `?k=KEY` or `Authorization: Bearer KEY`.";
+                Problem::new(problem::NO_KEY, detail)
+            })?,
+        };
+        let key = String::from_utf8_lossy(&key);
+        self.tenants.get(key.as_ref()).cloned().ok_or_else(|| {
+            let detail = format!(
+                "Nobody has the write key `{}`; check `?k=` or the Authorization header.",
+                echo(&key)
+            );
+            Problem::new(problem::UNKNOWN_KEY, detail)
+        })
+    }
+
+    /// How far a body may inflate.
+    pub fn inflate_limits(&self) -> Limits {
+        self.inflate
+    }
+
+    /// Receives a body within the limits of size, time and common memory.
+    pub async fn receive(&self, headers: &HeaderMap, body: Body) -> Result<Received, Problem> {
+        let announced = header(headers, &CONTENT_LENGTH);
+        if announced.is_none() && !headers.contains_key(TRANSFER_ENCODING) && body.is_end_stream() {
+            let detail = "Send the records in the body, with Content-Length or chunked.";
+            return Err(Problem::new(problem::NO_LENGTH, detail));
+        }
+        if announced.and_then(|n| n.parse::<u64>().ok()) > Some(self.body_bytes as u64) {
+            return Err(self.too_large());
+        }
+        tokio::time::timeout(self.receive, self.read(body)).await.unwrap_or_else(|_| {
+            let detail = format!(
+                "The body was not complete after {} ms; send smaller batches.",
+                self.receive.as_millis()
+            );
+            Err(Problem::new(problem::TOO_SLOW, detail))
+        })
+    }
+
+    async fn read(&self, mut body: Body) -> Result<Received, Problem> {
+        let mut whole = BytesMut::new();
+        let mut held: Option<OwnedSemaphorePermit> = None;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| {
+                let detail = format!("The body broke off after {} bytes: {error}.", whole.len());
+                Problem::new(problem::UNREADABLE, detail)
+            })?;
+            let Ok(data) = frame.into_data() else { continue };
+            if whole.len().saturating_add(data.len()) > self.body_bytes {
+                return Err(self.too_large());
+            }
+            let permit = self.claim(data.len())?;
+            match &mut held {
+                Some(held) => held.merge(permit),
+                None => held = Some(permit),
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok(Received { body: whole.freeze(), _bytes: held })
+    }
+
+    /// Memory is claimed as bytes come, so a client that announces much and sends nothing
+    /// keeps nobody else out.
+    fn claim(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.receiving.clone().try_acquire_many_owned(permits).map_err(|_| {
+            let detail = "Too many bodies are being received at this moment; send it again later.";
+            Problem::new(problem::OVERLOAD, detail).retry_after(1)
+        })
+    }
+
+    fn too_large(&self) -> Problem {
+        let detail = format!(
+            "A body may have {} bytes as sent; split the batch or compress it.",
+            self.body_bytes
+        );
+        Problem::new(problem::TOO_LARGE, detail)
+    }
+}
+
+/// The content encoding of a request.
+pub fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
+    let mut values = headers.get_all(CONTENT_ENCODING).iter();
+    let value = values.next().map_or(Ok(""), |value| value.to_str()).unwrap_or("?");
+    match (Encoding::from_header(value), values.next()) {
+        (Some(encoding), None) => Ok(encoding),
+        _ => {
+            let detail = format!(
+                "Content-Encoding `{}` is not understood; send gzip, deflate or none.",
+                echo(value)
+            );
+            let problem = Problem::new(problem::BAD_ENCODING, detail);
+            Err(problem.with(ACCEPT_ENCODING, "gzip, deflate"))
+        }
+    }
+}
+
+/// What to answer when a body does not inflate.
+pub fn inflate_problem(error: &InflateError) -> Problem {
+    match error {
+        InflateError::TooLarge { limit } => {
+            let detail = format!("The body inflates to more than {limit} bytes; split the batch.");
+            Problem::new(problem::TOO_LARGE, detail)
+        }
+        InflateError::Broken(why) => {
+            let detail =
+                format!("The body does not inflate as its Content-Encoding says: {}.", echo(why));
+            Problem::new(problem::UNREADABLE, detail)
+        }
+    }
+}
+
+/// The media type without parameters, lower case; empty when the request has none.
+pub fn media_type(headers: &HeaderMap) -> String {
+    let value = header(headers, &CONTENT_TYPE).unwrap_or(
+        // A header that is no text is a type we do not know, not a missing one.
+        if headers.contains_key(CONTENT_TYPE) { "?" } else { "" },
+    );
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = header(headers, &AUTHORIZATION)?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+/// The values of a query parameter, decoded to bytes, as text may be anything.
+pub fn query_values<'a>(uri: &'a Uri, name: &'a str) -> impl Iterator<Item = Vec<u8>> + 'a {
+    uri.query().unwrap_or_default().split('&').filter_map(move |pair| {
+        let (key, value) = pair.split_once('=')?;
+        (key == name).then(|| percent_decode(value.replace('+', " ").as_bytes()).collect())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn query_values_are_decoded_to_bytes() {
+        let uri: Uri = "/v1/cmcd?k=demo&CMCD=sid%3D%22a+b%22&CMCD=%FF".parse().unwrap();
+        let got: Vec<_> = query_values(&uri, "CMCD").collect();
+        assert_eq!(got, [b"sid=\"a b\"".to_vec(), vec![0xff]]);
+    }
+
+    #[test]
+    fn media_types_lose_their_parameters() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(media_type(&headers), "");
+        headers.insert(CONTENT_TYPE, "Text/Plain; charset=utf-8".parse().unwrap());
+        assert_eq!(media_type(&headers), "text/plain");
+    }
+}

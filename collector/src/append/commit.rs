@@ -1,0 +1,135 @@
+//! The one task that writes to the log.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tallylight_eventlog::{EventLog, LogError, Part};
+use tallylight_schemas::record::{EVENTS, Kind};
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::{AppendFailure, Outcome, Queue, Set, parts};
+use crate::fates::Ledger;
+use crate::metrics::Metrics;
+
+/// How often a log that failed is tried again while nothing else is to be written.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// Commits what the queue gathers.
+#[derive(Debug)]
+pub struct Committer {
+    queue: Arc<Queue>,
+    log: Arc<dyn EventLog>,
+    metrics: Arc<Metrics>,
+    healthy: Arc<AtomicBool>,
+}
+
+impl Committer {
+    /// A committer that says in `healthy` whether its newest append worked.
+    pub fn new(
+        queue: Arc<Queue>,
+        log: Arc<dyn EventLog>,
+        metrics: Arc<Metrics>,
+        healthy: Arc<AtomicBool>,
+    ) -> Self {
+        Self { queue, log, metrics, healthy }
+    }
+
+    /// Commits until `stop`, then what is left.
+    pub async fn run(self, stop: CancellationToken) {
+        while stop.run_until_cancelled(self.wait()).await.is_some() {
+            if self.commit().await.is_none() {
+                self.probe().await;
+            }
+        }
+        // After a failure the waiters that are left learn it as their senders are dropped.
+        while let Some(Ok(_)) = self.commit().await {}
+    }
+
+    /// Returns when a commit is due, or a probe of a log that failed.
+    async fn wait(&self) {
+        let probe = (!self.healthy.load(Ordering::Relaxed)).then(|| Instant::now() + PROBE);
+        loop {
+            let woken = self.queue.wake.notified();
+            match self.queue.due() {
+                Some(due) if due <= Instant::now() => return,
+                // Woken early: enough rows may have come.
+                Some(due) => drop(timeout_at(due, woken).await),
+                None => match probe {
+                    None => woken.await,
+                    Some(at) => tokio::select! {
+                        () = woken => {}
+                        () = sleep_until(at) => return,
+                    },
+                },
+            }
+        }
+    }
+
+    /// One append; `None` when there was nothing to store.
+    async fn commit(&self) -> Option<Outcome> {
+        let (sets, shed) = self.queue.take();
+        if sets.is_empty() && shed.is_empty() {
+            return None;
+        }
+        let mut ledger = Ledger::default();
+        let (mut all, mut waiters) = (Vec::with_capacity(sets.len()), Vec::new());
+        let mut sum = 0;
+        for Set { rows, ledger: fates, waiters: more, .. } in sets {
+            sum += rows.len();
+            all.push(rows);
+            ledger.merge(fates);
+            waiters.extend(more);
+        }
+        self.metrics.commit_rows.observe(sum as f64);
+        ledger.merge(shed.clone());
+        let outcome = match parts(all, &ledger) {
+            Ok(parts) => self.append(parts).await,
+            Err(error) => Err(AppendFailure::Internal(error.to_string())),
+        };
+        match &outcome {
+            Ok(_) => self.metrics.count_fates(&ledger),
+            // Unavailable means that nothing was stored, so nothing is counted twice.
+            Err(AppendFailure::Unavailable(_)) => self.queue.shed_again(shed),
+            Err(AppendFailure::Internal(_)) => {}
+        }
+        for (waiter, reservation) in waiters {
+            drop(reservation);
+            // A caller that has gone away does not mind.
+            let _ = waiter.send(outcome.clone());
+        }
+        Some(outcome)
+    }
+
+    /// A tick says nothing but that appends work; readers know it as log time passing.
+    async fn probe(&self) {
+        if self.healthy.load(Ordering::Relaxed) {
+            return;
+        }
+        let tick = Part { kind: Kind::Tick.code(), ranges: Vec::new(), payload: Bytes::new() };
+        let _ = self.append(vec![tick]).await;
+    }
+
+    async fn append(&self, parts: Vec<Part>) -> Outcome {
+        let started = Instant::now();
+        let result = self.log.append(EVENTS, parts).await;
+        self.metrics.append_seconds.observe(started.elapsed().as_secs_f64());
+        let was_healthy = self.healthy.swap(result.is_ok(), Ordering::Relaxed);
+        result.map_err(|error| {
+            self.metrics.append_errors.inc();
+            if was_healthy {
+                tracing::error!(%error, "the log refuses appends");
+            }
+            match error {
+                LogError::Unavailable(_) | LogError::Closed(_) => {
+                    AppendFailure::Unavailable(error.to_string())
+                }
+                LogError::Invalid(_) | LogError::Data(_) => {
+                    AppendFailure::Internal(error.to_string())
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,45 @@
+//! A commit as the parts of a log entry.
+
+use arrow::error::ArrowError;
+use tallylight_eventlog::{Part, PartitionRange};
+use tallylight_schemas::ipc::{IpcError, encode, encode_all};
+use tallylight_schemas::record::Kind;
+
+use crate::decode::Rows;
+use crate::decode::rows::{deliveries, player_batch};
+use crate::fates::Ledger;
+
+/// Rows that Arrow could not make bytes of.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    /// The builders or the sort failed.
+    #[error("rows: {0}")]
+    Rows(#[from] ArrowError),
+    /// The encoding failed.
+    #[error("encoding: {0}")]
+    Encode(#[from] IpcError),
+}
+
+/// Everything in `all`, and the fates of all of it, as the parts of one entry. The fates are
+/// nobody's partition, so the reader of partition 0 has them.
+pub fn parts(mut all: Vec<Rows>, ledger: &Ledger) -> Result<Vec<Part>, EntryError> {
+    let mut parts = Vec::with_capacity(3);
+    if let Some(players) = player_batch(&mut all)? {
+        parts.push(part(Kind::Player, players.ranges, encode(&players.rows)?));
+    }
+    let deliveries = deliveries(&mut all);
+    if !deliveries.rows.is_empty() {
+        parts.push(part(Kind::Delivery, deliveries.ranges, encode_all(&deliveries.rows)?));
+    }
+    let fates = ledger.rows();
+    if !fates.is_empty() {
+        let rows = u32::try_from(fates.len()).unwrap_or(u32::MAX);
+        let range = PartitionRange { partition: 0, first_row: 0, rows };
+        parts.push(part(Kind::DoorFates, vec![range], encode_all(&fates)?));
+    }
+    Ok(parts)
+}
+
+fn part(kind: Kind, ranges: Vec<PartitionRange>, payload: Vec<u8>) -> Part {
+    Part { kind: kind.code(), ranges, payload: payload.into() }
+}

@@ -1,0 +1,29 @@
+//! Body → builders. Nothing here knows HTTP: benches and tests call it as the door does.
+//!
+//! A record that cannot be used costs itself and nothing else; every record ends in the
+//! [`Tally`](crate::fates::Tally) that comes back.
+
+pub mod cmcd;
+pub mod inflate;
+pub mod json;
+pub mod rows;
+
+pub use rows::Rows;
+
+/// What is known about a request's records before any is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Whose records.
+    pub tenant: &'a str,
+    /// When they came, Unix µs.
+    pub received_at: i64,
+    /// Records beyond this many are rejected.
+    pub max_records: usize,
+}
+
+/// The lines of a body that are records: LF-separated, blank ones are none.
+pub fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    // Some Windows tools start a file with a byte-order mark.
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
+}

@@ -1,0 +1,68 @@
+//! CMCD: event-mode lines of a POST body, and the `CMCD` value of a query.
+
+use tallylight_schemas::cmcd::{Mode, Record, parse_into};
+use tallylight_schemas::fates::{Fate, Reason};
+use tallylight_schemas::player::Door;
+
+use super::{Context, Rows, lines};
+use crate::fates::Tally;
+
+/// Reads a POST body of event-mode records into `rows`.
+pub fn body(body: &[u8], context: Context<'_>, rows: &mut Rows) -> Tally {
+    let mut tally = Tally::default();
+    let mut lines = lines(body);
+    let mut record = Record::default();
+    for line in lines.by_ref().take(context.max_records) {
+        let read = match std::str::from_utf8(line) {
+            Ok(text) => parse_into(text, Mode::Event, &mut record),
+            Err(_) => Err(Reason::NotUtf8),
+        };
+        keep(read.map(|()| &record), Mode::Event, context, rows, &mut tally);
+    }
+    tally.add(Fate::Rejected, Reason::TooMany, lines.count() as u64);
+    tally
+}
+
+/// Reads percent-decoded `CMCD` query values into `rows`. Older players send whole event
+/// reports this way, so a value with `e` and `ts` is one; any other is a request-mode record.
+pub fn query(values: &[Vec<u8>], context: Context<'_>, rows: &mut Rows) -> Tally {
+    let mut tally = Tally::default();
+    let mut record = Record::default();
+    for value in values.iter().take(context.max_records) {
+        let (mode, read) = match std::str::from_utf8(value) {
+            Ok(text) => event_or_request(text, &mut record),
+            Err(_) => (Mode::Request, Err(Reason::NotUtf8)),
+        };
+        keep(read.map(|()| &record), mode, context, rows, &mut tally);
+    }
+    let beyond = values.len().saturating_sub(context.max_records);
+    tally.add(Fate::Rejected, Reason::TooMany, beyond as u64);
+    tally
+}
+
+fn event_or_request<'a>(text: &'a str, record: &mut Record<'a>) -> (Mode, Result<(), Reason>) {
+    match parse_into(text, Mode::Event, record) {
+        Err(Reason::NoEvent | Reason::NoTs) => {
+            (Mode::Request, parse_into(text, Mode::Request, record))
+        }
+        event => (Mode::Event, event),
+    }
+}
+
+/// The end of every player record: a row, or a reason.
+pub(super) fn keep(
+    record: Result<&Record<'_>, Reason>,
+    mode: Mode,
+    context: Context<'_>,
+    rows: &mut Rows,
+    tally: &mut Tally,
+) {
+    let door = Door { tenant: context.tenant, mode, received_at: context.received_at };
+    match record {
+        Ok(record) if rows.push_player(&door, record) => {
+            tally.accept(record.dropped_values(), record.dropped_keys());
+        }
+        Ok(_) => tally.reject(Reason::NoSid),
+        Err(reason) => tally.reject(reason),
+    }
+}

@@ -1,0 +1,158 @@
+//! JSON events: an array, one object, or one object a line.
+//!
+//! A body is checked as a whole without building anything (serde_json skips values with a
+//! stack on the heap, so depth costs no stack), then cut into its events, and each event of
+//! at most 16 KiB is parsed by itself. So a deep, long or odd event costs itself alone, and
+//! memory stays near the size of the body however it is nested.
+
+use serde::de::IgnoredAny;
+use serde_json::Value;
+use tallylight_schemas::cmcd::{Mode, json::from_json};
+use tallylight_schemas::delivery::DeliveryEvent;
+use tallylight_schemas::fates::{Fate, Reason};
+
+use super::{Context, Rows, cmcd, lines};
+use crate::fates::Tally;
+
+/// Longest event.
+pub const EVENT_BYTES: usize = 16 << 10;
+/// Longest string inside a delivery event.
+pub const NAME_BYTES: usize = 128;
+
+/// How a body holds its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// `[{…}, {…}]`
+    Array,
+    /// One object, over one line or many.
+    Single,
+    /// One object a line.
+    Lines,
+}
+
+/// Finds the layout; `Err` is the parser's word on an array that does not parse.
+pub fn layout(body: &[u8], says_lines: bool) -> Result<Layout, String> {
+    if says_lines {
+        return Ok(Layout::Lines);
+    }
+    let whole = serde_json::from_slice::<IgnoredAny>(body);
+    match (body.trim_ascii().first(), whole) {
+        (Some(b'['), Ok(_)) => Ok(Layout::Array),
+        (Some(b'['), Err(error)) => Err(error.to_string()),
+        (_, Ok(_)) => Ok(Layout::Single),
+        (_, Err(_)) => Ok(Layout::Lines),
+    }
+}
+
+/// The events of a body, as text not yet parsed.
+pub fn events(body: &[u8], layout: Layout) -> Box<dyn Iterator<Item = &[u8]> + Send + '_> {
+    match layout {
+        Layout::Array => Box::new(elements(body)),
+        Layout::Single => Box::new(std::iter::once(body.trim_ascii())),
+        Layout::Lines => Box::new(lines(body)),
+    }
+}
+
+/// Reads a body of JSON events into `rows`.
+pub fn body(body: &[u8], layout: Layout, context: Context<'_>, rows: &mut Rows) -> Tally {
+    let mut tally = Tally::default();
+    let mut events = events(body, layout);
+    for text in events.by_ref().take(context.max_records) {
+        if let Err(reason) = event(text, context, rows, &mut tally) {
+            tally.reject(reason);
+        }
+    }
+    tally.add(Fate::Rejected, Reason::TooMany, events.count() as u64);
+    tally
+}
+
+fn event(
+    text: &[u8],
+    context: Context<'_>,
+    rows: &mut Rows,
+    tally: &mut Tally,
+) -> Result<(), Reason> {
+    if text.len() > EVENT_BYTES {
+        return Err(Reason::TooLong);
+    }
+    let text = std::str::from_utf8(text).map_err(|_| Reason::NotUtf8)?;
+    let mut value: Value = serde_json::from_str(text).map_err(|_| Reason::BadShape)?;
+    let kind = value.as_object_mut().and_then(|object| object.remove("type"));
+    match kind.as_ref().and_then(Value::as_str) {
+        Some("player") => {
+            let record = from_json(&value);
+            let record = record.as_ref().map_err(|reason| *reason);
+            cmcd::keep(record, Mode::Event, context, rows, tally);
+        }
+        Some("delivery") => {
+            let event: DeliveryEvent =
+                serde_json::from_value(value).map_err(|_| Reason::BadShape)?;
+            check(&event)?;
+            rows.push_delivery(context.tenant, context.received_at, event);
+            tally.accept(0, 0);
+        }
+        _ => return Err(Reason::BadShape),
+    }
+    Ok(())
+}
+
+/// Names end up in rows and dimensions, so they are short, and a source is never empty.
+fn check(event: &DeliveryEvent) -> Result<(), Reason> {
+    let optional = [&event.edge, &event.pipeline, &event.sid, &event.cid];
+    let names = [&event.source, &event.stream, &event.track];
+    let mut all = names.into_iter().chain(optional.into_iter().flatten());
+    if event.source.is_empty() {
+        return Err(Reason::BadShape);
+    }
+    if all.any(|name| name.len() > NAME_BYTES) { Err(Reason::TooLong) } else { Ok(()) }
+}
+
+/// Cuts an array that is known to parse into its elements.
+fn elements(body: &[u8]) -> impl Iterator<Item = &[u8]> + Send {
+    let body = body.trim_ascii();
+    let inner = body.get(1..body.len().saturating_sub(1)).unwrap_or_default();
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let at_comma = move |byte: &u8| {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            return false;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        *byte == b',' && depth == 0
+    };
+    inner.split(at_comma).map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_array_is_cut_at_its_own_commas() {
+        let body = br#" [ {"a":"],\"{"}, [1,[2,3]], "x,y", {"b":{"c":[,]}} ] "#;
+        let got: Vec<_> = elements(body).map(|e| String::from_utf8_lossy(e).into_owned()).collect();
+        assert_eq!(got, [r#"{"a":"],\"{"}"#, "[1,[2,3]]", r#""x,y""#, r#"{"b":{"c":[,]}}"#]);
+        assert_eq!(elements(b"[]").count(), 0);
+    }
+
+    #[test]
+    fn layouts() {
+        assert_eq!(layout(b"[{},{}]", false), Ok(Layout::Array));
+        assert_eq!(layout(b"{\n\"a\":1}\n", false), Ok(Layout::Single));
+        assert_eq!(layout(b"{}\n{}\n", false), Ok(Layout::Lines));
+        assert_eq!(layout(b"[1]", true), Ok(Layout::Lines));
+        assert!(layout(b"[{},", false).is_err());
+        let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
+        assert_eq!(layout(&deep, false), Ok(Layout::Array));
+    }
+}

@@ -1,0 +1,174 @@
+//! What became of the records of a request, and the ledger that a commit stores.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use tallylight_schemas::fates::{Fate, FateCount, Reason};
+
+/// Where records came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// `POST /v1/cmcd`.
+    Cmcd,
+    /// `GET /v1/cmcd`.
+    CmcdQuery,
+    /// `POST /v1/events`.
+    Events,
+}
+
+impl Source {
+    /// The word used in rows and metric labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Source::Cmcd => "cmcd",
+            Source::CmcdQuery => "cmcd_query",
+            Source::Events => "events",
+        }
+    }
+}
+
+/// The fates of one request's records, and what was lost inside accepted ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    counts: Vec<(Fate, Reason, u64)>,
+    /// Values that were unusable, in records that were accepted without them.
+    pub dropped_values: u64,
+    /// Keys that were unusable, likewise.
+    pub dropped_keys: u64,
+}
+
+impl Tally {
+    /// A request whose records all came to the same end.
+    pub fn all(fate: Fate, reason: Reason, events: u64) -> Self {
+        let mut tally = Self::default();
+        tally.add(fate, reason, events);
+        tally
+    }
+
+    /// Counts `events` records; there are only as many entries as fates and reasons.
+    pub fn add(&mut self, fate: Fate, reason: Reason, events: u64) {
+        if events == 0 {
+            return;
+        }
+        match self.counts.iter_mut().find(|(f, r, _)| (*f, *r) == (fate, reason)) {
+            Some((_, _, sum)) => *sum += events,
+            None => self.counts.push((fate, reason, events)),
+        }
+    }
+
+    /// One record taken.
+    pub fn accept(&mut self, dropped_values: u32, dropped_keys: u32) {
+        self.add(Fate::Accepted, Reason::None, 1);
+        self.dropped_values += u64::from(dropped_values);
+        self.dropped_keys += u64::from(dropped_keys);
+    }
+
+    /// One record refused.
+    pub fn reject(&mut self, reason: Reason) {
+        self.add(Fate::Rejected, reason, 1);
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> &[(Fate, Reason, u64)] {
+        &self.counts
+    }
+
+    /// Records counted.
+    pub fn records(&self) -> u64 {
+        self.counts.iter().map(|(_, _, events)| events).sum()
+    }
+
+    /// The value of the header `Tallylight-Fates`: `accepted=3, rejected;no_sid=1`.
+    pub fn header(&self) -> String {
+        let mut text = String::new();
+        for (fate, reason, events) in &self.counts {
+            let comma = if text.is_empty() { "" } else { ", " };
+            let (semicolon, word) = match reason {
+                Reason::None => ("", ""),
+                other => (";", other.as_str()),
+            };
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{comma}{}{semicolon}{word}={events}", fate.as_str());
+        }
+        text
+    }
+}
+
+/// Fates of many requests, to be stored by the next commit. Its size is bounded by
+/// tenants × sources × reasons.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger(FxHashMap<(Arc<str>, Source, Fate, Reason), u64>);
+
+impl Ledger {
+    /// Adds a request.
+    pub fn add(&mut self, tenant: &Arc<str>, source: Source, tally: &Tally) {
+        for (fate, reason, events) in tally.counts() {
+            *self.0.entry((tenant.clone(), source, *fate, *reason)).or_default() += events;
+        }
+    }
+
+    /// Adds all of `other`.
+    pub fn merge(&mut self, other: Ledger) {
+        for (key, events) in other.0 {
+            *self.0.entry(key).or_default() += events;
+        }
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Calls `each` with every count.
+    pub fn for_each(&self, mut each: impl FnMut(Source, Fate, Reason, u64)) {
+        for ((_, source, fate, reason), events) in &self.0 {
+            each(*source, *fate, *reason, *events);
+        }
+    }
+
+    /// The rows to store, sorted so that equal ledgers store equal bytes.
+    pub fn rows(&self) -> Vec<FateCount> {
+        let mut rows: Vec<FateCount> = self
+            .0
+            .iter()
+            .map(|((tenant, source, fate, reason), events)| FateCount {
+                tenant: tenant.to_string(),
+                source: source.as_str().to_owned(),
+                fate: *fate,
+                reason: *reason,
+                events: *events,
+            })
+            .collect();
+        rows.sort();
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_names_each_end() {
+        let mut tally = Tally::default();
+        tally.accept(2, 1);
+        tally.reject(Reason::NoSid);
+        tally.accept(0, 0);
+        assert_eq!(tally.header(), "accepted=2, rejected;no_sid=1");
+        assert_eq!((tally.records(), tally.dropped_values, tally.dropped_keys), (3, 2, 1));
+    }
+
+    #[test]
+    fn ledgers_add_up() {
+        let tenant: Arc<str> = "demo".into();
+        let (mut a, mut b) = (Ledger::default(), Ledger::default());
+        a.add(&tenant, Source::Cmcd, &Tally::all(Fate::Accepted, Reason::None, 2));
+        b.add(&tenant, Source::Cmcd, &Tally::all(Fate::Accepted, Reason::None, 3));
+        b.add(&tenant, Source::Events, &Tally::all(Fate::Shed, Reason::Overload, 1));
+        a.merge(b);
+        let rows = a.rows();
+        let sums: Vec<_> = rows.iter().map(|r| (r.source.as_str(), r.events)).collect();
+        assert_eq!(sums, [("cmcd", 5), ("events", 1)]);
+    }
+}

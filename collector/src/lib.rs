@@ -1,0 +1,24 @@
+//! The door: every record that players and services send is received, admitted, decoded and
+//! appended here, and leaves with a fate.
+//!
+//! The modules stand in the order of a request's path: [`receive`] (HTTP) ▸ [`admit`] (who
+//! may, and how much) ▸ [`decode`] (body → Arrow builders) ▸ [`append`] (group commit).
+//! [`fates`] counts what became of each record, [`problem`] says what a caller must change,
+//! [`settings`] holds every limit, [`metrics`] what Prometheus sees and [`serve`] the
+//! connections.
+//!
+//! A 204 promises (ADR 1): every record of the body is in the log with its fate, behind the
+//! log's sync. Anything else is an error that says so.
+
+pub mod admit;
+pub mod append;
+pub mod decode;
+pub mod fates;
+pub mod metrics;
+pub mod problem;
+pub mod receive;
+pub mod serve;
+pub mod settings;
+
+pub use serve::{BuildError, Parts, Service, build};
+pub use settings::Settings;

@@ -1,0 +1,107 @@
+//! What Prometheus sees of the door. The ledger in the log is the truth, this is a view of it.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::fates::Ledger;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FateLabels {
+    fate: &'static str,
+    reason: &'static str,
+    source: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: &'static str,
+    status: u32,
+}
+
+/// The collector's counters.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    events: Family<FateLabels, Counter>,
+    requests: Family<RequestLabels, Counter>,
+    /// Values lost from accepted records.
+    pub dropped_values: Counter,
+    /// Keys lost from accepted records.
+    pub dropped_keys: Counter,
+    /// Seconds from the start of an append until it was durable.
+    pub append_seconds: Histogram,
+    /// Appends that failed.
+    pub append_errors: Counter,
+    /// Rows of each commit.
+    pub commit_rows: Histogram,
+    /// Records received and not yet in the log.
+    pub queue_records: Gauge,
+    /// Open connections.
+    pub connections: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("tallylight"),
+            events: Family::default(),
+            requests: Family::default(),
+            dropped_values: Counter::default(),
+            dropped_keys: Counter::default(),
+            append_seconds: Histogram::new(exponential_buckets(0.000_25, 2.0, 16)),
+            append_errors: Counter::default(),
+            commit_rows: Histogram::new(exponential_buckets(1.0, 4.0, 9)),
+            queue_records: Gauge::default(),
+            connections: Gauge::default(),
+        };
+        let Self { registry, events, requests, .. } = &mut metrics;
+        registry.register("events", "Records at the door by fate", events.clone());
+        registry.register("requests", "Requests by route and status", requests.clone());
+        metrics.register_rest();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register_rest(&mut self) {
+        let registry = self.registry.sub_registry_with_prefix("collector");
+        let dropped = "lost from records that were accepted without them";
+        let values = format!("Unusable values {dropped}");
+        registry.register("dropped_values", values, self.dropped_values.clone());
+        let keys = format!("Unusable keys {dropped}");
+        registry.register("dropped_keys", keys, self.dropped_keys.clone());
+        let help = "Time until a commit was durable, seconds";
+        registry.register("append_seconds", help, self.append_seconds.clone());
+        registry.register("append_errors", "Commits that failed", self.append_errors.clone());
+        registry.register("commit_rows", "Rows in a commit", self.commit_rows.clone());
+        let help = "Records received and not yet in the log";
+        registry.register("queue_records", help, self.queue_records.clone());
+        registry.register("connections", "Open connections", self.connections.clone());
+    }
+
+    /// Counts the records of a ledger.
+    pub fn count_fates(&self, ledger: &Ledger) {
+        ledger.for_each(|source, fate, reason, events| {
+            let (fate, reason, source) = (fate.as_str(), reason.as_str(), source.as_str());
+            self.events.get_or_create(&FateLabels { fate, reason, source }).inc_by(events);
+        });
+    }
+
+    /// Counts an answered request; `route` is one of our own paths, never the caller's text.
+    pub fn count_request(&self, route: &'static str, status: u16) {
+        let status = u32::from(status);
+        self.requests.get_or_create(&RequestLabels { route, status }).inc();
+    }
+
+    /// The text that `/metrics` answers.
+    pub fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}

@@ -1,0 +1,101 @@
+//! What a caller is told when a request is refused: RFC 9457 problem details.
+
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+/// A refusal. `detail` says what was wrong, where, and what to do about it.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    kind: &'static str,
+    title: &'static str,
+    detail: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// What one kind of refusal always says: status, name, title.
+pub type Kind = (StatusCode, &'static str, &'static str);
+
+/// No write key.
+pub const NO_KEY: Kind = (StatusCode::UNAUTHORIZED, "no-write-key", "No write key");
+/// A write key that nobody has.
+pub const UNKNOWN_KEY: Kind = (StatusCode::UNAUTHORIZED, "unknown-write-key", "Unknown write key");
+/// No such path.
+pub const NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not-found", "No such path");
+/// The path is there, the method is not.
+pub const BAD_METHOD: Kind =
+    (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed");
+/// The body did not come in time.
+pub const TOO_SLOW: Kind = (StatusCode::REQUEST_TIMEOUT, "too-slow", "The body took too long");
+/// A POST that announces no body.
+pub const NO_LENGTH: Kind = (StatusCode::LENGTH_REQUIRED, "length-required", "Length required");
+/// A body above the limits.
+pub const TOO_LARGE: Kind =
+    (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large");
+/// A media type that the path does not take.
+pub const BAD_TYPE: Kind =
+    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-type", "Unsupported content type");
+/// A content encoding that is not understood.
+pub const BAD_ENCODING: Kind =
+    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-encoding", "Unsupported content encoding");
+/// A body that cannot be read as what it claims to be.
+pub const UNREADABLE: Kind = (StatusCode::BAD_REQUEST, "unreadable-body", "Unreadable body");
+/// Nothing in it.
+pub const EMPTY: Kind = (StatusCode::BAD_REQUEST, "no-records", "No records");
+/// The door is at its limit.
+pub const OVERLOAD: Kind = (StatusCode::SERVICE_UNAVAILABLE, "overload", "At the limit");
+/// The log did not take it.
+pub const LOG_DOWN: Kind =
+    (StatusCode::SERVICE_UNAVAILABLE, "log-unavailable", "The log is unavailable");
+/// Our fault.
+pub const INTERNAL: Kind = (StatusCode::INTERNAL_SERVER_ERROR, "internal", "The collector failed");
+
+/// Longest piece of a caller's own text that is repeated to it.
+const ECHO_CHARS: usize = 64;
+
+/// A caller's text, cut and made printable, to be repeated in a detail.
+pub fn echo(text: &str) -> String {
+    text.chars().take(ECHO_CHARS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+impl Problem {
+    /// A refusal of one kind.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        let (status, kind, title) = kind;
+        Self { status, kind, title, detail: detail.into(), headers: Vec::new() }
+    }
+
+    /// With one more response header; one that cannot be sent is left out.
+    pub fn with(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    /// With `Retry-After`.
+    pub fn retry_after(self, seconds: u32) -> Self {
+        self.with(RETRY_AFTER, &seconds.to_string())
+    }
+
+    /// With `Allow`.
+    pub fn allow(self, methods: &str) -> Self {
+        self.with(ALLOW, methods)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::json!({
+            "type": format!("urn:tallylight:problem:{}", self.kind),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        let headers = [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")];
+        let mut response = (self.status, headers, body.to_string()).into_response();
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}

@@ -1,0 +1,257 @@
+//! The routes. Each request is admitted, read, decoded and handed over here, and answered
+//! once the log has it.
+
+mod answer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, Method, Uri};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tallylight_schemas::clock::Clock;
+use tower_http::cors::{Any, CorsLayer};
+
+use crate::admit::{self, Admission, Received};
+use crate::append::{Queue, Reservation};
+use crate::decode::{self, Context, Rows, inflate::inflate, json};
+use crate::fates::{Source, Tally};
+use crate::metrics::Metrics;
+use crate::problem::{self, Problem, echo};
+use answer::{Waiting, fates_of_shed};
+
+pub use answer::{DROPPED_VALUES, FATES};
+
+/// Everything a request meets.
+#[derive(Debug)]
+pub struct Collector {
+    /// Who may send how much.
+    pub admission: Admission,
+    /// Where decoded rows wait.
+    pub queue: Arc<Queue>,
+    /// What Prometheus sees.
+    pub metrics: Arc<Metrics>,
+    /// The time of arrival.
+    pub clock: Arc<dyn Clock>,
+    /// Whether the newest append worked.
+    pub healthy: Arc<AtomicBool>,
+    /// Records counted in one request.
+    pub max_records: usize,
+}
+
+const CMCD_TYPES: [&str; 4] = ["", "application/cmcd", "text/cmcd", "text/plain"];
+const JSON_TYPES: [&str; 3] = ["", "application/json", "text/plain"];
+const LINES_TYPES: [&str; 3] = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
+
+/// The routes of a collector.
+pub fn router(collector: Arc<Collector>) -> Router {
+    Router::new()
+        .route("/v1/cmcd", post(post_cmcd).get(get_cmcd).head(wrong_method))
+        .route("/v1/events", post(post_events))
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(cors())
+        .layer(from_fn_with_state(collector.clone(), count))
+        .with_state(collector)
+}
+
+fn cors() -> CorsLayer {
+    let cmcd = ["cmcd-request", "cmcd-object", "cmcd-status", "cmcd-session"];
+    let mut headers = vec![CONTENT_TYPE, CONTENT_ENCODING, AUTHORIZATION];
+    headers.extend(cmcd.map(HeaderName::from_static));
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
+        .allow_headers(headers)
+        .expose_headers([FATES, DROPPED_VALUES])
+        .max_age(Duration::from_hours(2))
+}
+
+async fn post_cmcd(
+    State(collector): State<Arc<Collector>>,
+    headers: HeaderMap,
+    uri: Uri,
+    body: Body,
+) -> Result<Response, Problem> {
+    let tenant = collector.admission.tenant(&headers, &uri)?;
+    let media_type = admit::media_type(&headers);
+    if !CMCD_TYPES.contains(&media_type.as_str()) {
+        let detail = format!(
+            "`{}` is not taken here; send CMCD records, one a line, as application/cmcd, \
+             text/cmcd or text/plain. JSON events go to POST /v1/events.",
+            echo(&media_type)
+        );
+        return Err(Problem::new(problem::BAD_TYPE, detail));
+    }
+    let way = Way { tenant: &tenant, source: Source::Cmcd, says_lines: true };
+    collector.post(way, &headers, body).await
+}
+
+async fn post_events(
+    State(collector): State<Arc<Collector>>,
+    headers: HeaderMap,
+    uri: Uri,
+    body: Body,
+) -> Result<Response, Problem> {
+    let tenant = collector.admission.tenant(&headers, &uri)?;
+    let media_type = admit::media_type(&headers);
+    let says_lines = LINES_TYPES.contains(&media_type.as_str());
+    if !says_lines && !JSON_TYPES.contains(&media_type.as_str()) {
+        let detail = format!(
+            "`{}` is not taken here; send a JSON array as application/json or an object a line \
+             as application/x-ndjson. CMCD records go to POST /v1/cmcd.",
+            echo(&media_type)
+        );
+        return Err(Problem::new(problem::BAD_TYPE, detail));
+    }
+    let way = Way { tenant: &tenant, source: Source::Events, says_lines };
+    collector.post(way, &headers, body).await
+}
+
+async fn get_cmcd(
+    State(collector): State<Arc<Collector>>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let tenant = collector.admission.tenant(&headers, &uri)?;
+    let values: Vec<Vec<u8>> =
+        admit::query_values(&uri, "CMCD").filter(|value| !value.trim_ascii().is_empty()).collect();
+    if values.is_empty() {
+        let detail = "Give the record as `CMCD=`, percent-encoded: ?k=KEY&CMCD=sid%3D%22a%22.";
+        return Err(Problem::new(problem::EMPTY, detail));
+    }
+    let way = Way { tenant: &tenant, source: Source::CmcdQuery, says_lines: false };
+    let bytes = values.iter().map(Vec::len).sum();
+    let room = collector.reserve(way, values.len(), bytes)?;
+    let read = |context: Context<'_>, rows: &mut Rows| decode::cmcd::query(&values, context, rows);
+    collector.hand_over(way, room, read).answer().await
+}
+
+async fn readyz(State(collector): State<Arc<Collector>>) -> Response {
+    if collector.healthy.load(Ordering::Relaxed) {
+        return "ready".into_response();
+    }
+    let detail = "The newest append to the log failed; it is tried again every second.";
+    Problem::new(problem::LOG_DOWN, detail).retry_after(1).into_response()
+}
+
+async fn metrics(State(collector): State<Arc<Collector>>) -> Result<Response, Problem> {
+    let text = collector.metrics.text().map_err(|error| {
+        Problem::new(problem::INTERNAL, format!("The metrics cannot be written: {error}."))
+    })?;
+    let text_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(CONTENT_TYPE, text_type)], text).into_response())
+}
+
+async fn not_found(uri: Uri) -> Problem {
+    let detail = format!(
+        "There is no `{}` here; records go to POST /v1/cmcd, GET /v1/cmcd or POST /v1/events.",
+        echo(uri.path())
+    );
+    Problem::new(problem::NOT_FOUND, detail)
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    let allow = match uri.path() {
+        "/v1/cmcd" => "GET, POST, OPTIONS",
+        "/v1/events" => "POST, OPTIONS",
+        _ => "GET, HEAD, OPTIONS",
+    };
+    let detail = format!("{} does not take {}; use {allow}.", uri.path(), echo(method.as_str()));
+    Problem::new(problem::BAD_METHOD, detail).allow(allow)
+}
+
+async fn count(State(collector): State<Arc<Collector>>, request: Request, next: Next) -> Response {
+    let known = ["/v1/cmcd", "/v1/events", "/healthz", "/readyz", "/metrics"];
+    let path = request.uri().path();
+    let route = known.into_iter().find(|route| *route == path).unwrap_or("other");
+    let response = next.run(request).await;
+    collector.metrics.count_request(route, response.status().as_u16());
+    response
+}
+
+/// Whose records, and how they came.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    tenant: &'a Arc<str>,
+    source: Source,
+    says_lines: bool,
+}
+
+impl Collector {
+    async fn post(
+        &self,
+        way: Way<'_>,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Response, Problem> {
+        let encoding = admit::encoding(headers)?;
+        let received = self.admission.receive(headers, body).await?;
+        self.take(way, encoding, received)?.answer().await
+    }
+
+    /// From bytes to rows that wait for a commit. Nothing here waits, so there are never
+    /// more inflated bodies than threads.
+    fn take(
+        &self,
+        way: Way<'_>,
+        encoding: decode::inflate::Encoding,
+        received: Received,
+    ) -> Result<Waiting, Problem> {
+        let body = inflate(&received.body, encoding, self.admission.inflate_limits())
+            .map_err(|error| admit::inflate_problem(&error))?;
+        if way.source == Source::Cmcd {
+            let room = self.reserve(way, decode::lines(&body).count(), body.len())?;
+            return Ok(
+                self.hand_over(way, room, |context, rows| decode::cmcd::body(&body, context, rows))
+            );
+        }
+        let layout = json::layout(&body, way.says_lines).map_err(|error| {
+            let detail = format!(
+                "The JSON array does not parse ({}), so none of it was kept.",
+                echo(&error)
+            );
+            Problem::new(problem::UNREADABLE, detail)
+        })?;
+        let room = self.reserve(way, json::events(&body, layout).count(), body.len())?;
+        Ok(self.hand_over(way, room, |context, rows| json::body(&body, layout, context, rows)))
+    }
+
+    fn reserve(&self, way: Way<'_>, records: usize, bytes: usize) -> Result<Reservation, Problem> {
+        if records == 0 {
+            let detail = "The body holds no records; send at least one, or nothing at all.";
+            return Err(Problem::new(problem::EMPTY, detail));
+        }
+        self.queue.reserve(records.min(self.max_records), bytes).ok_or_else(|| {
+            fates_of_shed(&self.queue.shed((way.tenant, way.source), records as u64))
+        })
+    }
+
+    fn hand_over(
+        &self,
+        way: Way<'_>,
+        room: Reservation,
+        read: impl FnOnce(Context<'_>, &mut Rows) -> Tally,
+    ) -> Waiting {
+        let context = Context {
+            tenant: way.tenant,
+            received_at: self.clock.now_us(),
+            max_records: self.max_records,
+        };
+        let mut set = self.queue.lend(&room);
+        let tally = read(context, &mut set.rows);
+        self.metrics.dropped_values.inc_by(tally.dropped_values);
+        self.metrics.dropped_keys.inc_by(tally.dropped_keys);
+        let outcome = self.queue.hand_over(set, (way.tenant, way.source), &tally, room);
+        Waiting { tally, outcome }
+    }
+}

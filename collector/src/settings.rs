@@ -1,0 +1,162 @@
+//! Every limit of the door, with its default.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+use tallylight_schemas::ident::MAX_PARTITIONS;
+
+/// How the collector is set up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Write key → tenant. The key is public: it routes and does not prove.
+    pub write_keys: BTreeMap<String, String>,
+    /// Partitions of the events topic.
+    pub partitions: u16,
+    /// A commit starts at this many rows …
+    pub flush_rows: usize,
+    /// … or this long after the first row came, ms.
+    pub flush_ms: u64,
+    /// Records received but not yet in the log; above it requests are shed.
+    pub queue_records: usize,
+    /// Body bytes received but not yet in the log; above it requests are shed.
+    pub queue_bytes: usize,
+    /// Longest body as sent, bytes.
+    pub body_bytes: usize,
+    /// Longest body once inflated, bytes.
+    pub inflated_bytes: usize,
+    /// Most that a compressed body may grow, as a factor.
+    pub inflate_ratio: usize,
+    /// Records counted in one request; those beyond are rejected.
+    pub request_records: usize,
+    /// Bytes of bodies being received at one time, over all connections.
+    pub receiving_bytes: usize,
+    /// How long a client may take to send a body, ms.
+    pub receive_ms: u64,
+    /// Connections at one time.
+    pub connections: usize,
+    /// How long a connection may stay without a complete request head, ms.
+    pub idle_ms: u64,
+    /// How long a drain waits for requests under way, ms.
+    pub drain_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7701)),
+            write_keys: BTreeMap::from([("demo".to_owned(), "demo".to_owned())]),
+            partitions: 4,
+            flush_rows: 2_048,
+            flush_ms: 100,
+            queue_records: 32_768,
+            queue_bytes: 32 << 20,
+            body_bytes: 1 << 20,
+            inflated_bytes: 4 << 20,
+            inflate_ratio: 200,
+            request_records: 10_000,
+            receiving_bytes: 64 << 20,
+            receive_ms: 10_000,
+            connections: 8_192,
+            idle_ms: 60_000,
+            drain_ms: 10_000,
+        }
+    }
+}
+
+/// Longest write key or tenant.
+const NAME_BYTES: usize = 64;
+
+impl Settings {
+    /// Checks everything and reports all mistakes together.
+    pub fn validate(&self) -> Result<(), Vec<String>> {
+        let mut mistakes = Vec::new();
+        let mut check = |good: bool, mistake: String| {
+            if !good {
+                mistakes.push(mistake);
+            }
+        };
+        check(!self.write_keys.is_empty(), "write_keys: give at least one".to_owned());
+        for (key, tenant) in &self.write_keys {
+            let name = |text: &str| !text.is_empty() && text.len() <= NAME_BYTES;
+            check(
+                name(key) && name(tenant),
+                format!("write_keys: `{key}` = `{tenant}`: each takes 1 to {NAME_BYTES} bytes"),
+            );
+        }
+        check(
+            (1..=MAX_PARTITIONS).contains(&self.partitions),
+            format!("partitions: {} is not in 1..={MAX_PARTITIONS}", self.partitions),
+        );
+        check(
+            self.body_bytes <= self.inflated_bytes,
+            "inflated_bytes: may not be below body_bytes".to_owned(),
+        );
+        check(
+            self.inflated_bytes <= self.queue_bytes,
+            "queue_bytes: may not be below inflated_bytes, or no full body would pass".to_owned(),
+        );
+        check(
+            self.request_records <= self.queue_records,
+            "queue_records: may not be below request_records".to_owned(),
+        );
+        check(
+            self.body_bytes <= self.receiving_bytes,
+            "receiving_bytes: may not be below body_bytes".to_owned(),
+        );
+        check(
+            u32::try_from(self.queue_records).is_ok(),
+            "queue_records: must fit 32 bits".to_owned(),
+        );
+        for (name, value) in self.counts() {
+            check(value > 0, format!("{name}: must be above 0"));
+        }
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    }
+
+    fn counts(&self) -> [(&'static str, u64); 9] {
+        [
+            ("flush_rows", self.flush_rows as u64),
+            ("flush_ms", self.flush_ms),
+            ("body_bytes", self.body_bytes as u64),
+            ("inflate_ratio", self.inflate_ratio as u64),
+            ("request_records", self.request_records as u64),
+            ("receive_ms", self.receive_ms),
+            ("connections", self.connections as u64),
+            ("idle_ms", self.idle_ms),
+            ("drain_ms", self.drain_ms),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid() {
+        assert_eq!(Settings::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn all_mistakes_come_together() {
+        let settings = Settings {
+            write_keys: BTreeMap::new(),
+            partitions: 0,
+            flush_ms: 0,
+            queue_bytes: 1,
+            ..Settings::default()
+        };
+        let mistakes = settings.validate().unwrap_err();
+        assert_eq!(mistakes.len(), 4, "{mistakes:?}");
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        assert!(serde_json::from_str::<Settings>(r#"{"flush_mss": 1}"#).is_err());
+        assert!(serde_json::from_str::<Settings>(r#"{"flush_ms": 1}"#).is_ok());
+    }
+}

@@ -1,0 +1,86 @@
+//! What every request can reach, and which address leads where.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use tallylight_eventlog::EventLog;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::feed::hub::Hub;
+use crate::guard::{Guard, guard};
+use crate::health::Metrics;
+use crate::proxy::{HttpClient, Target};
+use crate::{FactsSource, Parts, Sessions, Settings, feed, health, pages, proxy, sessions};
+
+const GREETINGS: usize = 8;
+
+/// What every request can reach.
+pub(crate) struct App {
+    pub(crate) settings: Settings,
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) sessions: Arc<dyn Sessions>,
+    pub(crate) facts: Option<FactsSource>,
+    pub(crate) hub: Hub,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) http: HttpClient,
+    /// One place per feed client.
+    pub(crate) feed_clients: Arc<Semaphore>,
+    /// Clients that are sent a snapshot at once: each is a copy of the store's sums.
+    pub(crate) greetings: Semaphore,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl App {
+    pub(crate) fn new(settings: Settings, parts: Parts) -> Self {
+        let metrics = Arc::new(Metrics::new());
+        Self {
+            hub: Hub::new(&settings, parts.clock, Arc::clone(&metrics)),
+            feed_clients: Arc::new(Semaphore::new(settings.feed.max_clients)),
+            greetings: Semaphore::new(GREETINGS),
+            log: parts.log,
+            sessions: parts.sessions,
+            facts: parts.facts,
+            metrics,
+            http: proxy::client(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            settings,
+        }
+    }
+}
+
+/// Every address of the dashboard.
+pub(crate) fn router(app: &Arc<App>) -> Router {
+    let settings = &app.settings;
+    let upstreams = &settings.upstreams;
+    let steering = Target::new("steering service", &upstreams.steering);
+    let live = Target { root_relative: true, ..steering.clone() };
+    let collector = Target::new("collector", &upstreams.collector);
+    let mut guarded = Router::new()
+        .route("/v1/feed", get(feed::feed))
+        .route("/v1/metrics", get(feed::definitions))
+        .route("/v1/sessions", get(sessions::list))
+        .route("/v1/cmcd", proxy::route(collector.clone()))
+        .route("/v1/events", proxy::route(collector))
+        .route("/live/{*rest}", proxy::route(live))
+        .route("/steering/{*rest}", proxy::route(steering))
+        .route("/metrics", get(health::metrics))
+        .fallback(pages::page);
+    for (name, base) in &upstreams.edges {
+        let strip = format!("/{name}");
+        let target = Target { strip, ..Target::new(&format!("edge {name}"), base) };
+        guarded = guarded.route(&format!("/{name}/{{*rest}}"), proxy::route(target));
+    }
+    let lists = Arc::new(Guard::new(settings));
+    // Probes come by any name and learn nothing but a word.
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .merge(guarded.layer(from_fn_with_state(lists, guard)))
+        .with_state(Arc::clone(app))
+}

@@ -1,0 +1,85 @@
+//! The feed: topic `rows` → live store → deltas → WebSocket clients. docs/feed.md is its
+//! contract.
+
+mod client;
+pub(crate) mod follow;
+pub(crate) mod hub;
+mod json;
+mod message;
+mod ring;
+pub(crate) mod status;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use crate::App;
+use crate::problem::Problem;
+
+pub use status::Facts;
+
+/// What a client may send: nothing worth reading, so little is taken.
+const MAX_CLIENT_MESSAGE: usize = 4 << 10;
+
+/// The query of a feed request; other keys are passed over.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct Wanted {
+    /// Seconds of the past in a snapshot.
+    since_s: Option<u32>,
+    /// The last `seq` the client has.
+    resume: Option<u64>,
+    /// The `session` that `resume` belongs to.
+    session: Option<String>,
+}
+
+/// `GET /v1/feed`.
+pub(crate) async fn feed(
+    State(app): State<Arc<App>>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let wanted = match wanted {
+        Ok(Query(wanted)) => wanted,
+        Err(error) => return invalid(format!("the query cannot be read: {error}")),
+    };
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(error) => return invalid(format!("/v1/feed is a WebSocket: {error}")),
+    };
+    let Ok(permit) = Arc::clone(&app.feed_clients).try_acquire_owned() else {
+        app.metrics.refused_clients.inc();
+        let detail = format!(
+            "{} clients are connected, the limit (feed.max_clients); try again later",
+            app.settings.feed.max_clients
+        );
+        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "full", "The feed is full", detail)
+            .into_response();
+    };
+    let upgrade = upgrade.max_message_size(MAX_CLIENT_MESSAGE).max_frame_size(MAX_CLIENT_MESSAGE);
+    let tracker = app.tasks.clone();
+    upgrade.on_upgrade(move |socket| {
+        tracker.track_future(async move {
+            app.metrics.clients.inc();
+            client::serve(socket, &app, &wanted).await;
+            app.metrics.clients.dec();
+            drop(permit);
+        })
+    })
+}
+
+/// `GET /v1/metrics`: what the measures of the feed mean.
+pub(crate) async fn definitions() -> Response {
+    ([("cache-control", "no-cache")], Json(message::definitions())).into_response()
+}
+
+fn invalid(detail: String) -> Response {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid", "The request cannot be met", detail)
+        .into_response()
+}

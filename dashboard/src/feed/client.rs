@@ -1,0 +1,130 @@
+//! One client of the feed, from hello to goodbye.
+
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+
+use super::Wanted;
+use super::hub::{First, Joined, MAX_ROWS, Outgoing};
+use super::message::{self, Hello, Place};
+use crate::App;
+
+/// A client on a line so slow that its snapshot takes longer is dropped: it keeps memory.
+const LONGEST_GREETING: Duration = Duration::from_secs(120);
+
+/// Why a client's connection ends.
+enum End {
+    /// The client went, or does not take what it is sent; nobody is there to be told.
+    Gone,
+    /// The client is told why.
+    Told(u16, &'static str),
+}
+
+const SLOW: End = End::Told(close_code::AGAIN, "too slow: reconnect with resume=<last seq>");
+const CLOSING: End = End::Told(close_code::AWAY, "the dashboard is stopping: reconnect");
+
+pub(super) async fn serve(mut socket: WebSocket, app: &App, wanted: &Wanted) {
+    let patience = Duration::from_secs(app.settings.feed.send_timeout_s);
+    let mut client = Client { socket: &mut socket, app, patience };
+    let end = client.run(wanted).await;
+    if let End::Told(code, reason) = end {
+        let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
+        let _ = timeout(patience, socket.send(Message::Close(Some(frame)))).await;
+    }
+}
+
+struct Client<'a> {
+    socket: &'a mut WebSocket,
+    app: &'a App,
+    patience: Duration,
+}
+
+impl Client<'_> {
+    async fn run(&mut self, wanted: &Wanted) -> End {
+        tokio::select! {
+            () = self.app.hub.wait_ready() => {}
+            () = self.app.stop.cancelled() => return CLOSING,
+        }
+        let greeted = timeout(LONGEST_GREETING, self.greet(wanted)).await;
+        let Ok(Some((seq, mut next))) = greeted else { return End::Gone };
+        let every = Duration::from_secs(self.app.settings.feed.ping_s);
+        let mut pings = interval_at(Instant::now() + every, every);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                () = self.app.stop.cancelled() => return CLOSING,
+                message = self.socket.recv() => match message {
+                    None | Some(Err(_) | Ok(Message::Close(_))) => return End::Gone,
+                    Some(Ok(_)) => heard = Instant::now(),
+                },
+                message = next.recv() => {
+                    let text = match message {
+                        Ok(Outgoing::Delta { seq: of, .. }) if of <= seq => continue,
+                        Ok(Outgoing::Delta { text, .. } | Outgoing::Status(text)) => text,
+                        Err(RecvError::Lagged(_)) => {
+                            self.app.metrics.slow_clients.inc();
+                            return SLOW;
+                        }
+                        Err(RecvError::Closed) => return CLOSING,
+                    };
+                    if self.send(Message::Text(text)).await.is_none() {
+                        return End::Gone;
+                    }
+                }
+                _ = pings.tick() => {
+                    let silent = heard.elapsed() > 2 * every + self.patience;
+                    if silent || self.send(Message::Ping(Default::default())).await.is_none() {
+                        return End::Gone;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hello, then what the client lacks: the number of the newest delta of it, and what is
+    /// to follow.
+    async fn greet(&mut self, wanted: &Wanted) -> Option<(u64, Receiver<Outgoing>)> {
+        let hub = &self.app.hub;
+        let _place = self.app.greetings.acquire().await.ok()?;
+        let Joined { first, seq, status, next } = hub.join(wanted);
+        let resumed = matches!(first, First::Missed(_));
+        let at = hub.now_ms();
+        self.send(Message::Text(message::text(&Hello::new(at, hub.session(), resumed)))).await?;
+        if let Some(status) = status {
+            self.send(Message::Text(status)).await?;
+        }
+        match first {
+            First::Missed(missed) => {
+                self.app.metrics.resumed_clients.inc();
+                for text in missed {
+                    self.send(Message::Text(text)).await?;
+                }
+            }
+            First::Snapshot(tables) => {
+                let pieces = message::pieces(&tables, MAX_ROWS);
+                let last = pieces.len() - 1;
+                for (n, piece) in pieces.iter().enumerate() {
+                    let place = Place::Snapshot { more: n < last };
+                    self.send(Message::Text(piece.message(seq, at, place))).await?;
+                }
+            }
+        }
+        Some((seq, next))
+    }
+
+    /// `None` when the client is gone, or has not taken the message in time.
+    async fn send(&mut self, message: Message) -> Option<()> {
+        match timeout(self.patience, self.socket.send(message)).await {
+            Ok(sent) => sent.ok(),
+            Err(_) => {
+                self.app.metrics.slow_clients.inc();
+                None
+            }
+        }
+    }
+}

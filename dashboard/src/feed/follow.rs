@@ -1,0 +1,109 @@
+//! Reads topic `rows` into the hub, and publishes what changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tallylight_eventlog::{Entry, EventLog, LogError};
+use tallylight_schemas::record::ROWS;
+use tallylight_store::live::Rows;
+use tokio::time::sleep;
+
+use crate::App;
+
+/// Bytes asked for in one read.
+const READ_BYTES: usize = 1 << 20;
+
+/// Wait after an error of the log.
+const BACKOFF: Duration = Duration::from_secs(1);
+
+/// Follows the log for as long as the dashboard runs.
+pub(crate) async fn follow(app: Arc<App>) {
+    let keep_s = i64::from(app.settings.live.longest_s()) + 60;
+    let mut next = match start(app.log.as_ref(), keep_s * 1_000_000).await {
+        Ok(next) => next,
+        // Reading from the beginning is slower, not wrong.
+        Err(error) => {
+            tracing::warn!(%error, "cannot find where to start in topic rows; reading all of it");
+            0
+        }
+    };
+    loop {
+        if let Err(error) = advance(&app, &mut next).await {
+            tracing::warn!(%error, "cannot read topic rows; trying again in 1 s");
+            sleep(BACKOFF).await;
+        }
+    }
+}
+
+/// Reads to the end of the log, again and again.
+async fn advance(app: &App, next: &mut u64) -> Result<(), LogError> {
+    let mut head = app.log.head(ROWS)?;
+    loop {
+        let durable = *head.borrow_and_update();
+        while *next < durable {
+            let batch = app.log.read(ROWS, *next, READ_BYTES).await?;
+            if batch.lost > 0 {
+                app.metrics.lost_entries.inc_by(batch.lost);
+                tracing::warn!(lost = batch.lost, from = *next, "entries of topic rows are gone");
+            }
+            for entry in &batch.entries {
+                take(app, entry);
+            }
+            if batch.next <= *next {
+                return Err(LogError::Data(format!("reading at {next} leads nowhere")));
+            }
+            *next = batch.next;
+            tokio::task::yield_now().await;
+        }
+        app.hub.set_ready();
+        if head.changed().await.is_err() {
+            return Err(LogError::Closed("no more entries will come".into()));
+        }
+    }
+}
+
+fn take(app: &App, entry: &Entry) {
+    let parts = entry.parts.iter().map(|part| (part.kind, part.payload.as_ref()));
+    match Rows::decode(parts) {
+        Ok(mut rows) => {
+            rows.retain_tenant(&app.settings.tenant);
+            app.hub.apply(rows);
+            app.metrics.entries.inc();
+        }
+        Err(error) => {
+            app.metrics.unreadable_entries.inc();
+            tracing::warn!(offset = entry.offset, %error, "an entry of topic rows is unreadable");
+        }
+    }
+}
+
+/// The first entry appended within `keep_us` of the newest.
+async fn start(log: &dyn EventLog, keep_us: i64) -> Result<u64, LogError> {
+    let usage = log.usage(ROWS)?;
+    let (mut low, mut high) = (usage.earliest, usage.next);
+    let Some(newest) = appended_at(log, high.saturating_sub(1)).await? else { return Ok(low) };
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match appended_at(log, middle).await? {
+            Some(at) if at < newest - keep_us => low = middle + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
+
+async fn appended_at(log: &dyn EventLog, offset: u64) -> Result<Option<i64>, LogError> {
+    let batch = log.read(ROWS, offset, 1).await?;
+    Ok(batch.entries.first().map(|entry| entry.appended_at_us))
+}
+
+/// Publishes changes as they come, with a pause after each so that they gather.
+pub(crate) async fn publish(app: Arc<App>) {
+    let pause = Duration::from_millis(app.settings.feed.delta_ms);
+    app.hub.wait_ready().await;
+    loop {
+        app.hub.wait_changed().await;
+        app.hub.publish();
+        sleep(pause).await;
+    }
+}

@@ -1,0 +1,192 @@
+//! What all clients share: the live store, the ring of deltas and the channel they hear.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::ws::Utf8Bytes;
+use tallylight_schemas::clock::Clock;
+use tallylight_store::live::{Changes, LiveStore, Rows, Tables};
+use tokio::sync::{Notify, broadcast, watch};
+
+use super::Wanted;
+use super::message::{self, Place};
+use super::ring::Ring;
+use crate::health::Metrics;
+use crate::settings::Settings;
+
+/// Rows in one message: about 200 kB, so that a slow line still sees something arrive.
+pub(super) const MAX_ROWS: usize = 1_000;
+
+/// How far back a snapshot reaches when the client does not say.
+const DEFAULT_SINCE_S: u32 = 300;
+
+/// What every client is sent. The text is shared, never copied.
+#[derive(Debug, Clone)]
+pub(super) enum Outgoing {
+    Delta { seq: u64, text: Utf8Bytes },
+    Status(Utf8Bytes),
+}
+
+/// What a client gets first.
+#[derive(Debug)]
+pub(super) enum First {
+    /// It has everything before these deltas.
+    Missed(Vec<Utf8Bytes>),
+    /// Everything there is.
+    Snapshot(Tables),
+}
+
+/// A client's place in the feed.
+#[derive(Debug)]
+pub(super) struct Joined {
+    pub(super) first: First,
+    /// Number of the newest delta that `first` covers.
+    pub(super) seq: u64,
+    pub(super) status: Option<Utf8Bytes>,
+    pub(super) next: broadcast::Receiver<Outgoing>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: LiveStore,
+    pending: Changes,
+    ring: Ring,
+    status: Option<Utf8Bytes>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Hub {
+    inner: Mutex<Inner>,
+    clients: broadcast::Sender<Outgoing>,
+    changed: Notify,
+    ready: watch::Sender<bool>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    session: String,
+}
+
+impl Hub {
+    pub(crate) fn new(settings: &Settings, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+        // Numbers start at the time of the boot, so that one from an earlier boot, however
+        // long that ran, is never mistaken for one of this.
+        let first = u64::try_from(clock.now_ms()).unwrap_or(0).saturating_mul(1_000);
+        let feed = &settings.feed;
+        let inner = Inner {
+            store: LiveStore::new(settings.live.clone()),
+            pending: Changes::default(),
+            ring: Ring::new(first, feed.ring_messages, feed.ring_bytes),
+            status: None,
+        };
+        Self {
+            inner: Mutex::new(inner),
+            clients: broadcast::Sender::new(feed.queue_messages),
+            changed: Notify::new(),
+            ready: watch::Sender::new(false),
+            session: format!("{:x}", clock.now_us()),
+            clock,
+            metrics,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn session(&self) -> &str {
+        &self.session
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        *self.ready.borrow()
+    }
+
+    /// Waits until the rows in the log have been read.
+    pub(super) async fn wait_ready(&self) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
+    }
+
+    /// Says that everything in the log has been read. What changed up to here is no news.
+    pub(super) fn set_ready(&self) {
+        if !self.is_ready() {
+            self.lock().pending = Changes::default();
+            self.ready.send_replace(true);
+        }
+    }
+
+    /// Takes in the rows of one log entry.
+    pub(super) fn apply(&self, rows: Rows) {
+        let mut inner = self.lock();
+        let Inner { store, pending, .. } = &mut *inner;
+        store.apply(rows, pending);
+        let changed = !pending.is_empty();
+        drop(inner);
+        if changed {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Waits until something changed that was not published.
+    pub(super) async fn wait_changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Sends what changed to every client.
+    pub(super) fn publish(&self) {
+        let tables = {
+            let mut inner = self.lock();
+            let pending = std::mem::take(&mut inner.pending);
+            inner.store.read(&pending)
+        };
+        if tables.playback.is_empty() && tables.delivery.is_empty() && tables.fates.is_empty() {
+            return;
+        }
+        let at = self.now_ms();
+        for piece in message::pieces(&tables, MAX_ROWS) {
+            // Written outside the lock: nobody else gives out numbers.
+            let seq = self.lock().ring.last() + 1;
+            let text = piece.message(seq, at, Place::Delta);
+            self.metrics.deltas.inc();
+            self.metrics.delta_bytes.inc_by(text.len() as u64);
+            let mut inner = self.lock();
+            inner.ring.push(text.clone());
+            // Within the lock, so that a client that joins now hears it once; an error only
+            // says that there are no clients.
+            let _ = self.clients.send(Outgoing::Delta { seq, text });
+        }
+    }
+
+    /// Sends every client the state of the platform.
+    pub(super) fn publish_status(&self, text: Utf8Bytes) {
+        let mut inner = self.lock();
+        inner.status = Some(text.clone());
+        let _ = self.clients.send(Outgoing::Status(text));
+    }
+
+    /// Reads the store.
+    pub(crate) fn with_store<T>(&self, read: impl FnOnce(&LiveStore) -> T) -> T {
+        read(&self.lock().store)
+    }
+
+    /// A place in the feed, with what came before it.
+    pub(super) fn join(&self, wanted: &Wanted) -> Joined {
+        let known = wanted.session.as_ref().is_none_or(|session| *session == self.session);
+        let resume = wanted.resume.filter(|_| known);
+        let since_s = i64::from(wanted.since_s.unwrap_or(DEFAULT_SINCE_S));
+        let since_us = self.clock.now_us() - since_s * 1_000_000;
+        let inner = self.lock();
+        let first = match resume.and_then(|seq| inner.ring.after(seq)) {
+            Some(missed) => First::Missed(missed),
+            None => First::Snapshot(inner.store.since(since_us)),
+        };
+        Joined {
+            first,
+            seq: inner.ring.last(),
+            status: inner.status.clone(),
+            next: self.clients.subscribe(),
+        }
+    }
+}

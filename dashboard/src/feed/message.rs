@@ -1,0 +1,161 @@
+//! The messages of the feed, as JSON.
+
+use axum::extract::ws::Utf8Bytes;
+use serde::Serialize;
+use tallylight_schemas::metrics::{self, Metric};
+use tallylight_schemas::rows::{Cuboid, DeliveryRow, FatesRow, PlaybackRow};
+use tallylight_store::live::{Summed, Tables};
+
+use super::json::{DeliveryJson, FatesJson, PlaybackJson};
+
+/// Version of the messages' form.
+const VERSION: u32 = 1;
+
+/// A message as text; one that cannot be written is an empty object, never a lost connection.
+pub(super) fn text(message: &impl Serialize) -> Utf8Bytes {
+    match serde_json::to_string(message) {
+        Ok(text) => text.into(),
+        Err(error) => {
+            tracing::error!(%error, "a feed message could not be written");
+            Utf8Bytes::from_static("{}")
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "hello")]
+pub(super) struct Hello<'a> {
+    version: u32,
+    now: i64,
+    session: &'a str,
+    resumed: bool,
+    metrics: &'static [Metric],
+    cuboids: Vec<CuboidJson>,
+    minimum_sample: i64,
+}
+
+impl<'a> Hello<'a> {
+    pub(super) fn new(now: i64, session: &'a str, resumed: bool) -> Self {
+        Self {
+            version: VERSION,
+            now,
+            session,
+            resumed,
+            metrics: metrics::ALL,
+            cuboids: Cuboid::ALL.into_iter().map(CuboidJson::from).collect(),
+            minimum_sample: metrics::MINIMUM_SAMPLE,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct CuboidJson {
+    name: Cuboid,
+    width_s: u32,
+    dimensions: &'static [&'static str],
+}
+
+impl From<Cuboid> for CuboidJson {
+    fn from(name: Cuboid) -> Self {
+        let dimensions: &[&str] = match name {
+            Cuboid::Content => &["content"],
+            Cuboid::Delivery => &["content", "edge", "pipeline"],
+            Cuboid::Rendition => &["content", "rendition"],
+            Cuboid::Audience => &["content", "country", "device"],
+        };
+        Self { name, width_s: name.width_s(), dimensions }
+    }
+}
+
+/// The answer of `GET /v1/metrics`.
+pub(super) fn definitions() -> impl Serialize {
+    #[derive(Serialize)]
+    struct Definitions {
+        version: u32,
+        minimum_sample: i64,
+        metrics: &'static [Metric],
+    }
+    Definitions {
+        version: metrics::VERSION,
+        minimum_sample: metrics::MINIMUM_SAMPLE,
+        metrics: metrics::ALL,
+    }
+}
+
+/// What a `rows` message is a part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A snapshot; `more` parts of it follow.
+    Snapshot { more: bool },
+    /// A change.
+    Delta,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "rows")]
+pub(super) struct RowsMessage<'a> {
+    seq: u64,
+    at: i64,
+    #[serde(skip_serializing_if = "is_false")]
+    snapshot: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    more: bool,
+    playback: Vec<PlaybackJson<'a>>,
+    delivery: Vec<DeliveryJson<'a>>,
+    fates: Vec<FatesJson<'a>>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// A part of tables that is small enough for one message.
+#[derive(Debug)]
+pub(super) struct Piece<'a> {
+    playback: &'a [Summed<PlaybackRow>],
+    delivery: &'a [Summed<DeliveryRow>],
+    fates: &'a [Summed<FatesRow>],
+}
+
+/// Cuts tables into pieces of at most `max` rows; at least one piece, which may be empty.
+pub(super) fn pieces(tables: &Tables, max: usize) -> Vec<Piece<'_>> {
+    let (mut playback, mut delivery, mut fates) =
+        (&tables.playback[..], &tables.delivery[..], &tables.fates[..]);
+    let mut pieces = Vec::new();
+    loop {
+        let mut left = max.max(1);
+        let piece = Piece {
+            playback: take(&mut playback, &mut left),
+            delivery: take(&mut delivery, &mut left),
+            fates: take(&mut fates, &mut left),
+        };
+        pieces.push(piece);
+        if playback.is_empty() && delivery.is_empty() && fates.is_empty() {
+            return pieces;
+        }
+    }
+}
+
+fn take<'a, T>(from: &mut &'a [T], left: &mut usize) -> &'a [T] {
+    let (taken, rest) = from.split_at(from.len().min(*left));
+    *from = rest;
+    *left -= taken.len();
+    taken
+}
+
+impl Piece<'_> {
+    /// The piece as a message. A snapshot's `seq` counts only once the client has all of it.
+    pub(super) fn message(&self, seq: u64, at: i64, place: Place) -> Utf8Bytes {
+        let more = place == Place::Snapshot { more: true };
+        text(&RowsMessage {
+            seq: if more { 0 } else { seq },
+            at,
+            snapshot: place != Place::Delta,
+            more,
+            playback: self.playback.iter().map(PlaybackJson::from).collect(),
+            delivery: self.delivery.iter().map(DeliveryJson::from).collect(),
+            fates: self.fates.iter().map(FatesJson::from).collect(),
+        })
+    }
+}

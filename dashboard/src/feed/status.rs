@@ -1,0 +1,131 @@
+//! The status message: each second, how old and how whole the numbers are.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tallylight_eventlog::EventLog;
+use tallylight_schemas::record::{EVENTS, ROWS};
+use tallylight_schemas::rows::ProgressRow;
+use tallylight_store::live::Progress;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::message;
+use crate::App;
+
+/// A partition that said nothing for this long is not reporting, ms.
+const SILENT_MS: i64 = 5_000;
+
+/// What the dashboard cannot see by itself; the process that hosts it says so each second.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// Log entries that the processor has not read. When absent it is taken from the log's
+    /// head and the partitions' progress.
+    pub lag_entries: Option<u64>,
+    /// Free bytes on the data disk. When absent it is asked of the disk of `settings.data`.
+    pub disk_free_bytes: Option<u64>,
+    /// Anything else worth a line on the Health page, by name.
+    pub marks: BTreeMap<String, i64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "status")]
+struct Status {
+    at: i64,
+    partitions: u16,
+    reporting: u16,
+    log_time: Option<i64>,
+    final_up_to: Option<i64>,
+    freshness_ms: Option<i64>,
+    sessions: u64,
+    lost_events: u64,
+    lost_entries: u64,
+    log: LogStatus,
+    memory_bytes: Option<u64>,
+    disk_free_bytes: Option<u64>,
+    lag_entries: Option<u64>,
+    marks: BTreeMap<String, i64>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct LogStatus {
+    bytes: u64,
+    cap_bytes: u64,
+    dropped_entries: u64,
+    quarantined_entries: u64,
+}
+
+/// Sends the status each second for as long as the dashboard runs.
+pub(crate) async fn beat(app: Arc<App>) {
+    let mut seconds = interval(Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        seconds.tick().await;
+        let (rows, capped) = app.hub.with_store(|store| (store.rows(), store.capped_rows()));
+        app.metrics.rows.set(i64::try_from(rows).unwrap_or(i64::MAX));
+        app.metrics.capped_rows.set(i64::try_from(capped).unwrap_or(i64::MAX));
+        let facts = app.facts.as_ref().map(|facts| facts()).unwrap_or_default();
+        let status = app.hub.with_store(|store| status(&app, store.progress(), facts));
+        if let Some(freshness) = status.freshness_ms {
+            app.metrics.freshness_ms.set(freshness);
+        }
+        app.hub.publish_status(message::text(&status));
+    }
+}
+
+fn status(app: &App, progress: &Progress, facts: Facts) -> Status {
+    let now = app.hub.now_ms();
+    let ms = |us: i64| us.div_euclid(1_000);
+    let sum = |of: fn(&ProgressRow) -> u64| progress.rows().map(of).fold(0, u64::saturating_add);
+    let log_time = progress.least(|row| row.log_time).map(ms);
+    let reporting = progress.rows().filter(|row| now - ms(row.log_time) <= SILENT_MS).count();
+    Status {
+        at: now,
+        partitions: progress.partitions(),
+        reporting: u16::try_from(reporting).unwrap_or(u16::MAX),
+        log_time,
+        final_up_to: progress.final_up_to().map(ms),
+        freshness_ms: log_time.map(|at| (now - at).max(0)),
+        sessions: sum(|row| row.sessions),
+        lost_events: sum(|row| row.lost_events),
+        lost_entries: sum(|row| row.lost_entries),
+        log: log_status(app.log.as_ref()),
+        memory_bytes: resident_bytes(),
+        disk_free_bytes: facts
+            .disk_free_bytes
+            .or_else(|| app.settings.data.as_deref().and_then(free_bytes)),
+        lag_entries: facts.lag_entries.or_else(|| lag(app.log.as_ref(), progress)),
+        marks: facts.marks,
+    }
+}
+
+fn lag(log: &dyn EventLog, progress: &Progress) -> Option<u64> {
+    let head = *log.head(EVENTS).ok()?.borrow();
+    Some(head.saturating_sub(progress.least(|row| row.offset)?))
+}
+
+fn log_status(log: &dyn EventLog) -> LogStatus {
+    let mut all = LogStatus::default();
+    for usage in [EVENTS, ROWS].into_iter().filter_map(|topic| log.usage(topic).ok()) {
+        all.bytes += usage.bytes;
+        all.cap_bytes = all.cap_bytes.saturating_add(usage.cap_bytes);
+        all.dropped_entries += usage.dropped_entries;
+        all.quarantined_entries += usage.quarantined_entries;
+    }
+    all
+}
+
+/// Memory of this process that is really there; Linux only, else unknown.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1_024)
+}
+
+fn free_bytes(folder: &Path) -> Option<u64> {
+    let disk = nix::sys::statvfs::statvfs(folder).ok()?;
+    Some(disk.blocks_available().saturating_mul(disk.fragment_size()))
+}

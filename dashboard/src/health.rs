@@ -1,0 +1,106 @@
+//! `/healthz`, `/readyz` and `/metrics`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::App;
+use crate::problem::Problem;
+
+/// Label of proxied requests.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct Proxied {
+    /// Which service.
+    pub(crate) upstream: String,
+    /// `answered`, `failed` or `timeout`.
+    pub(crate) outcome: &'static str,
+}
+
+/// Numbers about the dashboard itself.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    pub(crate) clients: Gauge,
+    pub(crate) slow_clients: Counter,
+    pub(crate) refused_clients: Counter,
+    pub(crate) resumed_clients: Counter,
+    pub(crate) deltas: Counter,
+    pub(crate) delta_bytes: Counter,
+    pub(crate) entries: Counter,
+    pub(crate) lost_entries: Counter,
+    pub(crate) unreadable_entries: Counter,
+    pub(crate) rows: Gauge,
+    pub(crate) capped_rows: Gauge,
+    pub(crate) freshness_ms: Gauge,
+    pub(crate) proxied: Family<Proxied, Counter>,
+}
+
+macro_rules! register {
+    ($($name:ident: $help:literal,)*) => {
+        impl Metrics {
+            pub(crate) fn new() -> Self {
+                let mut metrics = Self {
+                    registry: Registry::default(),
+                    $($name: Default::default(),)*
+                };
+                $(metrics.registry.register(
+                    concat!("tallylight_dashboard_", stringify!($name)),
+                    $help,
+                    metrics.$name.clone(),
+                );)*
+                metrics
+            }
+        }
+    };
+}
+
+register! {
+    clients: "Feed clients connected",
+    slow_clients: "Feed clients closed because they did not keep up",
+    refused_clients: "Feed clients refused at the limit",
+    resumed_clients: "Feed clients that came back and got only what they missed",
+    deltas: "Deltas published",
+    delta_bytes: "Bytes of deltas published, each counted once",
+    entries: "Entries of topic rows taken in",
+    lost_entries: "Entries of topic rows that were gone before they were read",
+    unreadable_entries: "Entries of topic rows that could not be decoded",
+    rows: "Rows held in memory",
+    capped_rows: "Rows dropped by the cap on rows although young enough",
+    freshness_ms: "Now minus the log time of the slowest partition",
+    proxied: "Requests passed on to another service",
+}
+
+/// The process runs.
+pub(crate) async fn healthz() -> &'static str {
+    "ok"
+}
+
+/// The rows in the log have been read, so what the pages show is what there is.
+pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
+    if app.hub.is_ready() {
+        return "ok".into_response();
+    }
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "starting",
+        "Not ready yet",
+        "the dashboard is still reading rows from the log; try again",
+    )
+    .into_response()
+}
+
+pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let mut out = String::new();
+    if text::encode(&mut out, &app.metrics.registry).is_err() {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], out).into_response()
+}

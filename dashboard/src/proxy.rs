@@ -1,0 +1,178 @@
+//! One port for a browser: media, manifests and beacons are passed on to the services that
+//! answer them, bodies streaming both ways, paths and queries byte for byte.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{OriginalUri, Request, State};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, any};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+use crate::App;
+use crate::health::Proxied;
+use crate::problem::Problem;
+
+/// Asks the manifest service for URLs that start at this dashboard's root.
+const ROOT_RELATIVE: HeaderName = HeaderName::from_static("tallylight-root-relative");
+
+/// The origin holds a request for at most 4 s; an answer that has not begun after this is none.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+pub(crate) type HttpClient = Client<HttpConnector, Body>;
+
+pub(crate) fn client() -> HttpClient {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(Duration::from_secs(2)));
+    connector.set_nodelay(true);
+    Client::builder(TokioExecutor::new()).pool_max_idle_per_host(32).build(connector)
+}
+
+/// Where requests go.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    /// The service's name, for people.
+    pub(crate) name: String,
+    /// `http://host:port`.
+    pub(crate) base: String,
+    /// Taken off the front of the path.
+    pub(crate) strip: String,
+    /// Whether manifests should point back here.
+    pub(crate) root_relative: bool,
+}
+
+impl Target {
+    pub(crate) fn new(name: &str, base: &str) -> Self {
+        let base = base.trim_end_matches('/').to_owned();
+        Self { name: name.into(), base, strip: String::new(), root_relative: false }
+    }
+
+    fn uri(&self, asked: &Uri) -> Option<Uri> {
+        let rest = asked.path_and_query().map_or("/", PathAndQuery::as_str);
+        let rest = rest.strip_prefix(self.strip.as_str())?;
+        format!("{}{rest}", self.base).parse().ok()
+    }
+}
+
+/// A route that passes every method on.
+pub(crate) fn route(target: Target) -> MethodRouter<Arc<App>> {
+    let target = Arc::new(target);
+    any(move |state, uri, request| pass(state, uri, Arc::clone(&target), request))
+}
+
+async fn pass(
+    State(app): State<Arc<App>>,
+    OriginalUri(asked): OriginalUri,
+    target: Arc<Target>,
+    request: Request,
+) -> Response {
+    let Some(uri) = target.uri(&asked) else {
+        return Problem::not_found(asked.path()).into_response();
+    };
+    let (mut parts, body) = request.into_parts();
+    parts.uri = uri;
+    drop_hop_by_hop(&mut parts.headers);
+    parts.headers.remove(header::HOST);
+    parts.headers.remove(ROOT_RELATIVE);
+    if target.root_relative {
+        parts.headers.insert(ROOT_RELATIVE, HeaderValue::from_static("1"));
+    }
+    parts.extensions.clear();
+    let answer = app.http.request(Request::from_parts(parts, body));
+    let (outcome, response) = match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(Ok(answer)) => {
+            let (mut parts, body) = answer.into_parts();
+            drop_hop_by_hop(&mut parts.headers);
+            ("answered", Response::from_parts(parts, Body::new(body)))
+        }
+        Ok(Err(error)) => ("failed", failed(&target, &error)),
+        Err(_) => ("timeout", timed_out(&target)),
+    };
+    let label = Proxied { upstream: target.name.clone(), outcome };
+    app.metrics.proxied.get_or_create(&label).inc();
+    response
+}
+
+fn failed(target: &Target, error: &hyper_util::client::legacy::Error) -> Response {
+    let cause = std::error::Error::source(error).map_or_else(String::new, |e| format!(": {e}"));
+    let detail = format!(
+        "the {} at {} did not answer ({error}{cause}). See that it runs (`tallylight up` starts \
+         and restarts it) and that its address is right in the dashboard's upstreams",
+        target.name, target.base
+    );
+    Problem::new(StatusCode::BAD_GATEWAY, "upstream", "A service behind this one failed", detail)
+        .into_response()
+}
+
+fn timed_out(target: &Target) -> Response {
+    let detail = format!(
+        "the {} at {} took the request but had not answered after {} s; see its log",
+        target.name,
+        target.base,
+        PATIENCE.as_secs()
+    );
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "upstream", "A service behind this one hangs", detail)
+        .into_response()
+}
+
+/// Drops the headers that belong to one connection (RFC 9110, 7.6.1).
+fn drop_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named {
+        headers.remove(name);
+    }
+    for name in [
+        header::CONNECTION,
+        header::PROXY_AUTHENTICATE,
+        header::PROXY_AUTHORIZATION,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+        HeaderName::from_static("keep-alive"),
+        HeaderName::from_static("proxy-connection"),
+    ] {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_queries_pass_byte_for_byte() {
+        let mut edge = Target::new("edge e1", "http://127.0.0.1:7711/");
+        edge.strip = "/e1".into();
+        let asked: Uri = "/e1/live/demo/v-360/7.m4s?CMCD=sid%3D%22it's%22,{}&b".parse().unwrap();
+        let uri = edge.uri(&asked).unwrap();
+        assert_eq!(uri, "http://127.0.0.1:7711/live/demo/v-360/7.m4s?CMCD=sid%3D%22it's%22,{}&b");
+    }
+
+    #[test]
+    fn headers_of_the_connection_stay_on_it() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, X-Mine"),
+            ("x-mine", "1"),
+            ("transfer-encoding", "chunked"),
+            ("cmcd-session", "sid=\"a\""),
+        ] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        drop_hop_by_hop(&mut headers);
+        assert_eq!(headers.len(), 1);
+        assert!(headers.contains_key("cmcd-session"));
+    }
+}

@@ -1,0 +1,80 @@
+//! `GET /v1/sessions`: what the processor holds about single viewers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tallylight_schemas::session::SessionRow;
+
+use crate::App;
+use crate::problem::Problem;
+
+/// Most sessions in one answer.
+pub const MAX_SESSIONS: usize = 1_000;
+
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Where sessions are asked for: the processor, seen from here.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// Open and recently closed sessions of `tenant`, newest first, at most `limit`; only
+    /// those of `sid` when one is given. The error says why there is no answer.
+    async fn sessions(
+        &self,
+        tenant: &str,
+        sid: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<SessionRow>, String>;
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Asked {
+    sid: Option<String>,
+    limit: Option<usize>,
+}
+
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Response {
+    let Query(asked) = match asked {
+        Ok(asked) => asked,
+        Err(error) => return invalid(format!("the query cannot be read: {error}")),
+    };
+    let limit = asked.limit.unwrap_or(100);
+    if !(1..=MAX_SESSIONS).contains(&limit) {
+        return invalid(format!("limit is {limit}; it must be 1 to {MAX_SESSIONS}"));
+    }
+    if asked.sid.as_ref().is_some_and(|sid| sid.len() > 256) {
+        return invalid("sid is longer than 256 bytes".into());
+    }
+    let answer = app.sessions.sessions(&app.settings.tenant, asked.sid.as_deref(), limit);
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(Ok(rows)) => ([("cache-control", "no-store")], Json(rows)).into_response(),
+        Ok(Err(why)) => unavailable(format!("the processor does not answer: {why}; try again")),
+        Err(_) => {
+            unavailable("the processor took over 3 s; it may be catching up: try again".into())
+        }
+    }
+}
+
+fn invalid(detail: String) -> Response {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid", "The request cannot be met", detail)
+        .into_response()
+}
+
+fn unavailable(detail: String) -> Response {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "unavailable",
+        "Sessions are not available now",
+        detail,
+    )
+    .into_response()
+}

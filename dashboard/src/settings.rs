@@ -1,0 +1,200 @@
+//! What can be set, and what makes sense.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use axum::http::Uri;
+use serde::{Deserialize, Serialize};
+use tallylight_store::live::Retention;
+
+/// Settings of the dashboard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where it listens. Loopback only, as long as there is no sign-in.
+    pub listen: SocketAddr,
+    /// Whose rows and sessions are shown.
+    pub tenant: String,
+    /// Hosts by which a browser may reach it besides localhost, without a port.
+    pub allowed_hosts: Vec<String>,
+    /// Origins that may call the API besides the dashboard's own, such as
+    /// `http://localhost:5173`.
+    pub allowed_origins: Vec<String>,
+    /// The services it passes requests on to.
+    pub upstreams: Upstreams,
+    /// The feed.
+    pub feed: FeedSettings,
+    /// How many rows are kept, and how long.
+    pub live: Retention,
+    /// Folder whose disk the status message reports; none leaves it out.
+    pub data: Option<PathBuf>,
+}
+
+/// Base URLs of the services behind the proxies: `http://host:port`, nothing after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Upstreams {
+    /// Manifests and steering: `/live/*`, `/steering/*`.
+    pub steering: String,
+    /// The collector: `/v1/cmcd`, `/v1/events`.
+    pub collector: String,
+    /// Edges by name: `/<name>/*`.
+    pub edges: BTreeMap<String, String>,
+}
+
+/// Bounds of the feed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FeedSettings {
+    /// Clients at once; further ones are refused with 503.
+    pub max_clients: usize,
+    /// Messages a client may be behind before it is closed.
+    pub queue_messages: usize,
+    /// Deltas kept for clients that come back.
+    pub ring_messages: usize,
+    /// Bytes of deltas kept for clients that come back.
+    pub ring_bytes: usize,
+    /// Least time between two deltas, ms.
+    pub delta_ms: u64,
+    /// Time between pings of a client, s.
+    pub ping_s: u64,
+    /// A message that the client has not taken after this time ends the connection, s.
+    pub send_timeout_s: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7700)),
+            tenant: "demo".into(),
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            upstreams: Upstreams::default(),
+            feed: FeedSettings::default(),
+            live: Retention::default(),
+            data: None,
+        }
+    }
+}
+
+impl Default for Upstreams {
+    fn default() -> Self {
+        Self {
+            steering: "http://127.0.0.1:7720".into(),
+            collector: "http://127.0.0.1:7701".into(),
+            edges: BTreeMap::from([("e1".into(), "http://127.0.0.1:7711".into())]),
+        }
+    }
+}
+
+impl Default for FeedSettings {
+    fn default() -> Self {
+        Self {
+            max_clients: 256,
+            queue_messages: 128,
+            ring_messages: 1_200,
+            ring_bytes: 32 << 20,
+            delta_ms: 250,
+            ping_s: 15,
+            send_timeout_s: 10,
+        }
+    }
+}
+
+impl Settings {
+    /// Every mistake in these settings, together.
+    pub fn validate(&self) -> Result<(), Vec<String>> {
+        let mut wrong = self.live.validate().err().unwrap_or_default();
+        let mut must = |right: bool, what: String| {
+            if !right {
+                wrong.push(what);
+            }
+        };
+        must(
+            self.listen.ip().is_loopback(),
+            format!(
+                "listen is {}; without sign-in the dashboard binds loopback only, so use \
+                 127.0.0.1 and forward the port",
+                self.listen
+            ),
+        );
+        must(!self.tenant.is_empty(), "tenant is empty; name one, such as demo".into());
+        for origin in &self.allowed_origins {
+            let known = crate::guard::Origin::parse(origin).is_some();
+            must(known, format!("allowed_origins has {origin:?}; write scheme://host[:port]"));
+        }
+        self.upstreams.each(|name, url| {
+            let what = format!("upstreams.{name} is {url:?}; write http://host:port");
+            must(is_base(url), what);
+        });
+        for name in self.upstreams.edges.keys() {
+            let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
+            let free = !["v1", "live", "steering", "assets", "metrics"].contains(&name.as_str());
+            must(plain && free, format!("upstreams.edges has {name:?}; use letters and digits"));
+        }
+        self.feed.check(&mut must);
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+}
+
+impl Upstreams {
+    fn each(&self, mut visit: impl FnMut(&str, &str)) {
+        visit("steering", &self.steering);
+        visit("collector", &self.collector);
+        for (name, url) in &self.edges {
+            visit(&format!("edges.{name}"), url);
+        }
+    }
+}
+
+impl FeedSettings {
+    fn check(&self, must: &mut impl FnMut(bool, String)) {
+        let mut within = |name: &str, value: u64, least: u64, most: u64| {
+            must(
+                (least..=most).contains(&value),
+                format!("feed.{name} is {value}; it must be {least} to {most}"),
+            );
+        };
+        within("max_clients", self.max_clients as u64, 1, 100_000);
+        within("queue_messages", self.queue_messages as u64, 2, 10_000);
+        within("ring_messages", self.ring_messages as u64, 1, 100_000);
+        within("ring_bytes", self.ring_bytes as u64, 1 << 10, 1 << 32);
+        within("delta_ms", self.delta_ms, 10, 10_000);
+        within("ping_s", self.ping_s, 1, 300);
+        within("send_timeout_s", self.send_timeout_s, 1, 300);
+    }
+}
+
+fn is_base(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    uri.scheme_str() == Some("http")
+        && uri.authority().is_some()
+        && uri.path() == "/"
+        && uri.query().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid_and_mistakes_are_told_together() {
+        assert_eq!(Settings::default().validate(), Ok(()));
+        let mut settings = Settings {
+            listen: SocketAddr::from(([0, 0, 0, 0], 7700)),
+            allowed_origins: vec!["localhost".into()],
+            ..Settings::default()
+        };
+        settings.upstreams.collector = "127.0.0.1:7701/x".into();
+        settings.feed.max_clients = 0;
+        settings.live.max_rows = 1;
+        assert_eq!(settings.validate().unwrap_err().len(), 5);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        assert!(serde_json::from_str::<Settings>(r#"{"tenant":"x"}"#).is_ok());
+        assert!(serde_json::from_str::<Settings>(r#"{"tenent":"x"}"#).is_err());
+    }
+}

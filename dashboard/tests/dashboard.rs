@@ -1,0 +1,13 @@
+//! The dashboard as its users meet it: over real sockets, on a memory log.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[path = "dashboard/feed.rs"]
+mod feed;
+#[path = "dashboard/guard.rs"]
+mod guard;
+#[path = "dashboard/http.rs"]
+mod http;
+#[path = "dashboard/proxy.rs"]
+mod proxy;
+#[path = "dashboard/support.rs"]
+mod support;

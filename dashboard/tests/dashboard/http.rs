@@ -1,0 +1,65 @@
+//! Pages, sessions, definitions, health.
+
+use serde_json::Value;
+
+use crate::support::{settings, world};
+
+#[tokio::test]
+async fn every_place_of_the_app_is_its_index() {
+    let world = world(settings()).await;
+    for path in ["/", "/watch", "/health", "/sessions/abc", "/index.html"] {
+        let page = world.get(path).await;
+        assert_eq!(page.status(), 200, "{path}");
+        let headers = page.headers();
+        assert_eq!(headers["content-type"], "text/html; charset=utf-8", "{path}");
+        assert_eq!(headers["cache-control"], "no-cache", "{path}");
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("worker-src 'self' blob:"), "{policy}");
+        assert!(page.text().await.unwrap().to_lowercase().starts_with("<!doctype html"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_the_app() {
+    let world = world(settings()).await;
+    for path in ["/assets/gone-1234.js", "/favicon.nothing", "/v1/nothing", "/../Cargo.toml"] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.status(), 404, "{path}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json", "{path}");
+    }
+    let posted = reqwest::Client::new().post(world.url("/watch")).send().await.unwrap();
+    assert_eq!(posted.status(), 405);
+    assert_eq!(posted.headers()["allow"], "GET, HEAD");
+}
+
+#[tokio::test]
+async fn sessions_by_sid_and_limit() {
+    let world = world(settings()).await;
+    let rows: Vec<Value> = world.get("/v1/sessions").await.json().await.unwrap();
+    assert_eq!((rows.len(), &rows[0]["tenant"]), (2, &Value::from("demo")));
+    let rows: Vec<Value> = world.get("/v1/sessions?sid=b").await.json().await.unwrap();
+    assert_eq!((rows.len(), &rows[0]["sid"]), (1, &Value::from("b")));
+    let rows: Vec<Value> = world.get("/v1/sessions?limit=1").await.json().await.unwrap();
+    assert_eq!(rows.len(), 1);
+    for (query, status) in
+        [("limit=0", 400), ("limit=1001", 400), ("limit=x", 400), ("sid=busy", 503)]
+    {
+        let answer = world.get(&format!("/v1/sessions?{query}")).await;
+        assert_eq!(answer.status(), status, "{query}");
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(problem["status"], status, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn definitions_and_health() {
+    let world = world(settings()).await;
+    let definitions: Value = world.get("/v1/metrics").await.json().await.unwrap();
+    assert_eq!(definitions["minimum_sample"], 20);
+    assert_eq!(definitions["metrics"][0]["formula"]["kind"], "gauge");
+    assert_eq!(world.get("/healthz").await.text().await.unwrap(), "ok");
+    assert_eq!(world.get("/readyz").await.status(), 200);
+    assert_eq!(world.metric("tallylight_dashboard_clients").await, 0.0);
+    let plain = world.get("/v1/feed").await;
+    assert_eq!(plain.status(), 400, "the feed is a WebSocket");
+}

@@ -1,0 +1,149 @@
+//! Requests passed on to other services.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::response::Response;
+use futures::StreamExt;
+use serde_json::Value;
+use tokio::sync::{Mutex, mpsc};
+use tokio::time::timeout;
+
+use crate::support::{World, settings, world};
+
+/// A service that answers with what it was asked.
+async fn echo(request: Request) -> Response {
+    let header = |name: &str| {
+        let value = request.headers().get(name).map(|v| v.to_str().unwrap().to_owned());
+        value.unwrap_or_else(|| "-".into())
+    };
+    let told = format!(
+        "{} {} root={} cmcd={} secret={} host={}",
+        request.method(),
+        request.uri(),
+        header("tallylight-root-relative"),
+        header("cmcd-session"),
+        header("x-secret"),
+        header("host"),
+    );
+    Response::builder()
+        .header("x-told", told)
+        .header("cmsd-static", "at=1")
+        .header("connection", "x-inner")
+        .header("x-inner", "1")
+        .body(request.into_body())
+        .unwrap()
+}
+
+async fn serve(router: Router) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    addr
+}
+
+async fn before(upstream: SocketAddr) -> World {
+    let mut settings = settings();
+    let base = format!("http://{upstream}");
+    settings.upstreams.steering.clone_from(&base);
+    settings.upstreams.collector.clone_from(&base);
+    settings.upstreams.edges.insert("e1".into(), base);
+    world(settings).await
+}
+
+async fn told(world: &World, path: &str) -> String {
+    let client = reqwest::Client::new();
+    let request = client.get(world.url(path)).header("cmcd-session", "sid=\"a\"");
+    let request = request.header("connection", "x-secret").header("x-secret", "1");
+    let answer = request.header("tallylight-root-relative", "1").send().await.unwrap();
+    assert_eq!(answer.headers()["cmsd-static"], "at=1");
+    assert!(!answer.headers().contains_key("x-inner"), "headers of the connection stay on it");
+    answer.headers()["x-told"].to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn each_path_goes_where_it_belongs_with_its_headers() {
+    let upstream = serve(Router::new().fallback(echo)).await;
+    let world = before(upstream).await;
+    let rest = format!("cmcd=sid=\"a\" secret=- host={upstream}");
+    for (asked, sent, root) in [
+        ("/live/demo/master.m3u8?a=%2F&b", "/live/demo/master.m3u8?a=%2F&b", "1"),
+        ("/steering/hls?x=1", "/steering/hls?x=1", "-"),
+        (
+            "/v1/cmcd?k=demo&CMCD=v%3D1%2Csid%3D%22a%22",
+            "/v1/cmcd?k=demo&CMCD=v%3D1%2Csid%3D%22a%22",
+            "-",
+        ),
+        ("/v1/events?k=demo", "/v1/events?k=demo", "-"),
+        ("/e1/live/demo/v-360/7.m4s?CMCD=x", "/live/demo/v-360/7.m4s?CMCD=x", "-"),
+    ] {
+        assert_eq!(told(&world, asked).await, format!("GET {sent} root={root} {rest}"));
+    }
+}
+
+#[tokio::test]
+async fn bodies_stream_both_ways() {
+    let world = before(serve(Router::new().fallback(echo)).await).await;
+    let (send, receive) = mpsc::channel::<Result<Bytes, std::io::Error>>(1);
+    let receive = Arc::new(Mutex::new(receive));
+    let body = futures::stream::unfold(receive, |receive| async move {
+        let next = receive.lock().await.recv().await?;
+        Some((next, receive))
+    });
+    send.send(Ok("first".into())).await.unwrap();
+    let posted = reqwest::Client::new()
+        .post(world.url("/v1/cmcd?k=demo"))
+        .body(reqwest::Body::wrap_stream(body))
+        .send();
+    let answer = timeout(Duration::from_secs(5), posted).await.expect("an answer begins").unwrap();
+    let mut echoed = answer.bytes_stream();
+    let first = timeout(Duration::from_secs(5), echoed.next()).await.expect("before the end");
+    assert_eq!(first.unwrap().unwrap(), "first");
+    send.send(Ok("second".into())).await.unwrap();
+    drop(send);
+    assert_eq!(echoed.next().await.unwrap().unwrap(), "second");
+    assert!(echoed.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_service_that_is_away_is_named() {
+    let gone = {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap()
+    };
+    let world = before(gone).await;
+    for (path, name) in [
+        ("/live/demo/manifest.mpd", "steering service"),
+        ("/v1/events", "collector"),
+        ("/e1/x", "edge e1"),
+    ] {
+        let answer = world.get(path).await;
+        assert_eq!(answer.status(), 502);
+        let problem: Value = answer.json().await.unwrap();
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(name) && detail.contains(&gone.to_string()), "{detail}");
+        assert!(detail.contains("tallylight up"), "{detail}");
+    }
+    let count = "tallylight_dashboard_proxied_total{upstream=\"collector\",outcome=\"failed\"}";
+    assert_eq!(world.metric(count).await, 1.0);
+}
+
+#[tokio::test]
+async fn an_answer_keeps_its_status_and_length() {
+    let router = Router::new().fallback(|| async {
+        Response::builder()
+            .status(404)
+            .header("cache-control", "no-store")
+            .body(Body::from("no"))
+            .unwrap()
+    });
+    let world = before(serve(router).await).await;
+    let answer = world.get("/e1/live/demo/v-360/1.m4s").await;
+    assert_eq!(answer.status(), 404);
+    assert_eq!(answer.headers()["cache-control"], "no-store");
+    assert_eq!(answer.headers()["content-length"], "2");
+}

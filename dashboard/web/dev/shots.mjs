@@ -1,0 +1,40 @@
+// Takes pictures of the pages on the mock, in each state and size, for people to look at.
+// `node dev/shots.mjs http://127.0.0.1:7700 /tmp/shots`
+import { chromium } from "playwright-core";
+
+const [base = "http://127.0.0.1:7700", out = "/tmp/tallylight-shots"] = process.argv.slice(2);
+const SIZES = [[1440, 900], [1920, 1080], [390, 844]];
+const only = process.argv[4];
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"] });
+
+async function shot(name, path, size, { wait = 2500, scenario = "calm", ago = 0, act } = {}) {
+  if (only && !name.includes(only)) return;
+  await fetch(`${base}/mock?scenario=${scenario === "disconnected" ? "calm" : scenario}&ago=${ago}`);
+  const context = await browser.newContext({ viewport: { width: size[0], height: size[1] } });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => console.log(name, "ERROR", error.message));
+  page.on("console", (message) => message.type() === "error" && console.log(name, "console:", message.text()));
+  await page.goto(base + path);
+  await page.waitForTimeout(wait);
+  if (scenario === "disconnected") {
+    await fetch(`${base}/mock?scenario=down`);
+    await page.waitForTimeout(7000);
+  }
+  if (act) await act(page);
+  const overflow = await page.evaluate(() => [document.documentElement.scrollWidth - innerWidth, document.querySelector("main").scrollHeight - document.querySelector("main").clientHeight]);
+  await page.screenshot({ path: `${out}/${name}-${size[0]}.png` });
+  console.log(`${name}-${size[0]}: overflow x ${overflow[0]}, y ${overflow[1]}`);
+  await context.close();
+}
+
+for (const size of SIZES) {
+  await shot("calm", "/", size);
+  await shot("incident", "/?metric=rebuffer_ratio_pct&by=edge", size, { scenario: "incident", ago: 70 });
+  await shot("disconnected", "/", size, { scenario: "disconnected" });
+  await shot("health", "/health", size, { wait: 3500 });
+  await shot("watch", "/watch", size, { act: async (page) => { await page.click("#play"); await page.waitForTimeout(6000); } });
+}
+for (const scenario of ["noviewers", "offair", "partition", "deaf"]) await shot(scenario, "/", [1440, 900], { scenario, ago: 60, wait: 8000 });
+await shot("light", "/?by=device", [1440, 900], { act: async (page) => { await page.keyboard.press("t"); await page.waitForTimeout(600); } });
+await shot("help", "/", [1440, 900], { act: async (page) => { await page.keyboard.press("?"); await page.waitForTimeout(300); } });
+await browser.close();

@@ -1,0 +1,26 @@
+// What every page is given.
+
+import type { FeedState } from "./feed/state";
+import type { SelectionStore } from "./selection";
+import type { SegmentsPoll } from "./stream/segments";
+import type { TallyState } from "./stream/tally";
+
+/** The demo has one stream; the name will come with the URL when there are more. */
+export const STREAM = "demo";
+/** Public write key of the demo's beacons. */
+export const WRITE_KEY = "demo";
+
+export interface App {
+  feed: FeedState;
+  segments: SegmentsPoll;
+  selection: SelectionStore;
+  /** Decided once per drawing, before the page draws. */
+  tally: TallyState;
+}
+
+/** A page: made when it is opened, drawn when something changed, closed when left. */
+export interface Page {
+  readonly root: HTMLElement;
+  draw(): void;
+  close(): void;
+}

@@ -1,0 +1,71 @@
+// One WebSocket. After a drop it comes back by itself, later each time and never in step
+// with other pages, and asks only for what changed since.
+
+import type { FeedState } from "./state";
+import { BLIND_AFTER_MS } from "./state";
+import type { Message } from "./types";
+
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 10_000;
+/** How much history the first snapshot is asked for: what the charts grow to. */
+const SINCE_S = 1_800;
+
+/** Wait before try number `attempt` (from 0): doubling, capped, between half and whole. */
+export function backoff(attempt: number, random: number): number {
+  const full = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt, 16));
+  return full * (0.5 + 0.5 * random);
+}
+
+export class FeedClient {
+  private socket: WebSocket | null = null;
+  private attempt = 0;
+  private openedAt = 0;
+
+  constructor(
+    private readonly state: FeedState,
+    private readonly changed: () => void,
+  ) {}
+
+  start(): void {
+    this.connect();
+    setInterval(() => this.watchdog(), 1_000);
+  }
+
+  private connect(): void {
+    const url = new URL("/v1/feed", location.href);
+    url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    url.searchParams.set("since_s", String(SINCE_S));
+    if (this.state.session !== null) {
+      url.searchParams.set("resume", String(this.state.seq));
+      // The number means something in this server session only.
+      url.searchParams.set("session", this.state.session);
+    }
+    const socket = new WebSocket(url);
+    this.socket = socket;
+    this.openedAt = Date.now();
+    socket.onmessage = (event: MessageEvent<unknown>) => this.receive(event.data);
+    socket.onclose = () => {
+      if (this.socket !== socket) return;
+      this.socket = null;
+      setTimeout(() => this.connect(), backoff(this.attempt, Math.random()));
+      this.attempt += 1;
+      this.changed();
+    };
+  }
+
+  private receive(data: unknown): void {
+    if (typeof data !== "string") return;
+    const message = JSON.parse(data) as Message;
+    this.state.apply(message);
+    // Only a status proves that the server is well again, not an open socket.
+    if (message.type === "status") this.attempt = 0;
+    this.changed();
+  }
+
+  /** A connection can be open and dead; a server that says nothing is left. */
+  private watchdog(): void {
+    const quiet = Math.min(this.state.silence(), Date.now() - this.openedAt);
+    if (this.socket && quiet > 3 * BLIND_AFTER_MS) this.socket.close();
+    this.changed();
+  }
+}

@@ -1,0 +1,83 @@
+// Playback rows by cuboid, pane and cell. A row is absolute, so a newer one replaces the
+// older of the same key: a repeated message changes nothing.
+
+import type { Cell, CuboidInfo, PlaybackRow } from "./types";
+
+/** Rows of one cuboid. */
+export interface CuboidRows {
+  name: string;
+  widthMs: number;
+  dimensions: readonly string[];
+  panes: Map<number, Map<string, PlaybackRow>>;
+}
+
+/** Half an hour is what charts grow to; ten seconds more let the first window fill. */
+const KEEP_MS = 31 * 60_000;
+
+export class PlaybackStore {
+  private readonly cuboids = new Map<string, CuboidRows>();
+  private newestSeen = 0;
+
+  /** Takes the server's list of cuboids; rows of an unknown one are ignored. */
+  declare(infos: readonly CuboidInfo[]): void {
+    for (const { name, width_s, dimensions } of infos) {
+      const known = this.cuboids.get(name);
+      if (known && known.widthMs === width_s * 1000) continue;
+      this.cuboids.set(name, { name, widthMs: width_s * 1000, dimensions, panes: new Map() });
+    }
+  }
+
+  clear(): void {
+    for (const cuboid of this.cuboids.values()) cuboid.panes.clear();
+    this.newestSeen = 0;
+  }
+
+  put(row: PlaybackRow): void {
+    const cuboid = this.cuboids.get(row.cuboid);
+    if (!cuboid) return;
+    let pane = cuboid.panes.get(row.pane);
+    if (!pane) cuboid.panes.set(row.pane, (pane = new Map()));
+    pane.set(cellKey(cuboid.dimensions, row.cell), row);
+    if (row.pane > this.newestSeen) this.newestSeen = row.pane;
+  }
+
+  /** Forgets what is older than the charts show. */
+  prune(): void {
+    const from = this.newestSeen - KEEP_MS;
+    for (const { panes } of this.cuboids.values()) {
+      for (const pane of panes.keys()) if (pane < from) panes.delete(pane);
+    }
+  }
+
+  cuboid(name: string): CuboidRows | undefined {
+    return this.cuboids.get(name);
+  }
+
+  /** The coarsest cuboid that has the dimension: its rows are the fewest. */
+  forDimension(dimension: string): CuboidRows | undefined {
+    let best: CuboidRows | undefined;
+    for (const cuboid of this.cuboids.values()) {
+      if (!cuboid.dimensions.includes(dimension)) continue;
+      if (!best || cuboid.dimensions.length < best.dimensions.length) best = cuboid;
+    }
+    return best;
+  }
+
+  /** Contents seen in the rows held. */
+  contents(): string[] {
+    const names = new Set<string>();
+    for (const pane of this.cuboids.get("content")?.panes.values() ?? []) {
+      for (const row of pane.values()) names.add(cellValue(row.cell, "content"));
+    }
+    return [...names].sort();
+  }
+}
+
+/** A cell's value in one dimension, with its word for unknown. */
+export function cellValue(cell: Cell, dimension: string): string {
+  return cell[dimension] ?? "unknown";
+}
+
+function cellKey(dimensions: readonly string[], cell: Cell): string {
+  return dimensions.map((dimension) => cell[dimension] ?? "\u0000").join("\u0001");
+}

@@ -1,0 +1,98 @@
+// All that the feed has told, and how much of it can be trusted right now.
+
+import { DeliveryStore, FateStore } from "./delivery";
+import { PlaybackStore } from "./playback";
+import type { Message, Metric, Status } from "./types";
+
+/** Without a status for this long we say that we are blind. */
+export const BLIND_AFTER_MS = 3_000;
+
+export class FeedState {
+  readonly playback = new PlaybackStore();
+  readonly delivery = new DeliveryStore();
+  readonly fates = new FateStore();
+  metrics: readonly Metric[] = [];
+  minimumSample = 20;
+  session: string | null = null;
+  seq = 0;
+  status: Status | null = null;
+  /** When the newest status came, by our own clock. */
+  statusAt = -Infinity;
+  /** Deltas that went missing between server and page. */
+  missedDeltas = 0;
+  /**
+   * Log time since when we would know of every pane: inside it a pane without a row means
+   * that nobody watched, before it that we do not know.
+   */
+  coveredFrom: number | null = null;
+  private clockOffset = 0;
+
+  constructor(private readonly clock: () => number = Date.now) {}
+
+  apply(message: Message): void {
+    if (message.type === "hello") {
+      // Another server session counts its deltas anew and sends everything again.
+      if (message.session !== this.session) this.reset(message.session);
+      this.metrics = message.metrics;
+      this.minimumSample = message.minimum_sample;
+      this.playback.declare(message.cuboids);
+      this.clockOffset = message.now - this.clock();
+      return;
+    }
+    if (message.type === "rows") {
+      if (!message.snapshot && this.seq > 0 && message.seq > this.seq + 1) this.missedDeltas += message.seq - this.seq - 1;
+      this.seq = Math.max(this.seq, message.seq);
+      for (const row of message.playback ?? []) this.playback.put(row);
+      for (const row of message.delivery ?? []) this.delivery.put(row);
+      for (const row of message.fates ?? []) this.fates.put(row);
+      return;
+    }
+    this.status = message;
+    this.statusAt = this.clock();
+    this.clockOffset = message.at - this.statusAt;
+    if (message.reporting < message.partitions) this.coveredFrom = null;
+    else this.coveredFrom ??= message.log_time;
+    this.playback.prune();
+    this.delivery.prune();
+    this.fates.prune();
+  }
+
+  private reset(session: string): void {
+    this.session = session;
+    this.seq = 0;
+    this.missedDeltas = 0;
+    this.coveredFrom = null;
+    this.playback.clear();
+    this.delivery.clear();
+    this.fates.clear();
+  }
+
+  /** Now by the server's clock, Unix ms. */
+  now(): number {
+    return this.clock() + this.clockOffset;
+  }
+
+  /** Time since the newest status, ms. */
+  silence(): number {
+    return this.clock() - this.statusAt;
+  }
+
+  connected(): boolean {
+    return this.silence() < BLIND_AFTER_MS;
+  }
+
+  /** Panes of which we know for sure whether anybody watched. */
+  covered(): readonly [number, number] | null {
+    const to = this.status?.log_time ?? null;
+    return this.coveredFrom !== null && to !== null && this.connected() ? [this.coveredFrom, to] : null;
+  }
+
+  /** Event to screen, ms; grows by itself while nothing comes. */
+  freshness(): number | null {
+    if (!this.status) return null;
+    const silence = this.silence();
+    const told = this.status.freshness_ms;
+    if (told === null) return silence > 1_500 ? silence : null;
+    return told + (silence > 1_500 ? silence : 0);
+  }
+}

@@ -1,0 +1,58 @@
+// The platform's own state: how far behind, how full, how much was lost.
+
+import type { App } from "../app";
+import type { Status } from "../feed/types";
+import { NONE, bytes, count, span } from "../metrics/format";
+import { find, h, keyed, setAttr, setText } from "../ui/dom";
+
+interface Fact {
+  name: string;
+  title: string;
+  value: string;
+  note: string;
+  level: 0 | 1 | 2 | 3;
+  /** 0..1 draws a bar. */
+  filled?: number;
+}
+
+const GIB = 2 ** 30;
+
+export class Parts {
+  readonly root = h("section", { class: "panel parts", "aria-label": "State of the platform" });
+
+  constructor(private readonly app: App) {}
+
+  draw(): void {
+    const { feed } = this.app;
+    const facts = list(feed.status, feed.freshness(), feed.connected(), feed.silence());
+    keyed(this.root, facts, (fact) => fact.name, (fact) => h("div", { class: "part", "data-part": fact.name, title: fact.title }, h("span", { class: "title" }, fact.name), h("span", { class: "value" }), h("span", { class: "meter" }, h("i", {})), h("span", { class: "behind" })), (element, fact) => {
+      setText(find(element, ".value"), fact.value);
+      setText(find(element, ".behind"), fact.note);
+      setAttr(element, "data-level", fact.level ? String(fact.level) : null);
+      setAttr(find(element, ".meter"), "data-on", fact.filled !== undefined);
+      find(element, ".meter i").style.width = `${100 * Math.min(1, fact.filled ?? 0)}%`;
+    });
+  }
+}
+
+function list(status: Status | null, freshness: number | null, connected: boolean, silence: number): Fact[] {
+  const log = status?.log;
+  const number = (value: number | null | undefined): string => (value === null || value === undefined ? NONE : count(value));
+  const lag = status?.lag_entries ?? 0;
+  const disk = status?.disk_free_bytes ?? null;
+  const lost = status?.lost_events ?? 0;
+  const damaged = (status?.lost_entries ?? 0) + (log?.quarantined_entries ?? 0);
+  const short = status !== null && status.reporting < status.partitions;
+  return [
+    { name: "feed", title: "The connection of this page", value: connected ? "connected" : status ? "silent" : "connecting", note: connected ? "status each second" : status ? `for ${span(silence)}` : "", level: connected ? 0 : 3 },
+    { name: "event → screen", title: "Age of the newest event in these figures", value: freshness === null ? NONE : span(freshness), note: "slowest partition", level: freshness !== null && freshness > 5_000 ? 2 : 0 },
+    { name: "partitions", title: "A sum without all partitions is partial", value: status ? `${status.reporting} of ${status.partitions}` : NONE, note: "report", level: short ? 3 : 0 },
+    { name: "lag", title: "Entries in the log that are not in the figures yet", value: number(status?.lag_entries), note: "log entries", level: lag > 100 ? 2 : 0 },
+    { name: "sessions", title: "Sessions held in memory, open and closing", value: number(status?.sessions), note: "held in memory", level: 0 },
+    { name: "lost beacons", title: "Missing by sequence number: sent by players, never received", value: number(status?.lost_events), note: "missing by sequence", level: lost > 0 ? 1 : 0 },
+    { name: "lost log entries", title: "Damaged, or dropped before they were read", value: number(status?.lost_entries), note: `${number(log?.quarantined_entries)} in quarantine`, level: damaged > 0 ? 3 : 0 },
+    { name: "log", title: "The oldest segment is dropped when the cap is reached", value: bytes(log?.bytes), note: `of ${bytes(log?.cap_bytes)} · ${number(log?.dropped_entries)} dropped`, level: 0, ...(log?.bytes && log.cap_bytes ? { filled: log.bytes / log.cap_bytes } : {}) },
+    { name: "disk free", title: "Where the log is kept", value: bytes(disk), note: "where the log is", level: disk !== null && disk < GIB ? 3 : disk !== null && disk < 5 * GIB ? 1 : 0 },
+    { name: "memory", title: "Resident memory of the data process", value: bytes(status?.memory_bytes), note: "data process", level: 0 },
+  ];
+}

@@ -1,0 +1,74 @@
+// Puts the shell together and draws the page that the URL names.
+
+import "./style/index.css";
+import type { App, Page } from "./app";
+import { STREAM } from "./app";
+import { FeedClient } from "./feed/client";
+import { FeedState } from "./feed/state";
+import { HealthPage } from "./health/page";
+import { Reading } from "./metrics/reading";
+import { RoomPage } from "./room/page";
+import { SelectionStore } from "./selection";
+import { bindKeys, helpCard } from "./shell/keys";
+import { Rail } from "./shell/rail";
+import { applyTheme, toggleTheme } from "./shell/theme";
+import { TopBar } from "./shell/topbar";
+import { SegmentsPoll } from "./stream/segments";
+import { evidence, tallyOf } from "./stream/tally";
+import { find, h, setAttr } from "./ui/dom";
+import { scheduler } from "./ui/frame";
+import { WatchPage } from "./watch/page";
+
+const draw = (): void => drawAll();
+const request = scheduler(draw);
+const feed = new FeedState();
+const app: App = {
+  feed,
+  segments: new SegmentsPoll(STREAM, request),
+  selection: new SelectionStore(request),
+  tally: { tally: "blind", word: "BLIND", cause: "connecting to the feed" },
+};
+
+applyTheme();
+const topbar = new TopBar(app);
+const rail = new Rail(app);
+const help = helpCard();
+const main = h("main", {});
+find(document, "#app").append(topbar.root, rail.root, main, help);
+bindKeys(app, help, () => {
+  toggleTheme();
+  request();
+});
+
+let page: Page | null = null;
+let pageName = "";
+
+function open(name: string): Page {
+  if (name === "watch") return new WatchPage(app);
+  return name === "health" ? new HealthPage(app) : new RoomPage(app);
+}
+
+function drawAll(): void {
+  const name = app.selection.current.page;
+  if (page === null || name !== pageName) {
+    page?.close();
+    page = open(name);
+    pageName = name;
+    main.replaceChildren(page.root);
+    setAttr(document.body, "data-page", name);
+  }
+  // The lamp speaks of the whole stream, whatever content is selected.
+  app.tally = tallyOf(evidence(feed, app.segments, new Reading(feed, null).viewers()));
+  setAttr(document.body, "data-blind", app.tally.tally === "blind");
+  setAttr(document.body, "data-feed", feed.connected() ? "up" : "down");
+  document.title = `${app.tally.word} · Tallylight`;
+  topbar.draw();
+  rail.draw();
+  page.draw();
+}
+
+new FeedClient(feed, request).start();
+app.segments.start(2_000);
+// The clock and the ages move even when nothing else does.
+setInterval(request, 1_000);
+request();

@@ -1,0 +1,110 @@
+// Numbers as people read them. Widths are kept steady by tabular figures and a fixed
+// number of decimals per size, so that a second's update moves nothing.
+
+import type { Metric } from "../feed/types";
+
+export interface Shown {
+  value: string;
+  unit: string;
+}
+
+export const NONE = "–";
+const MINUS = "−";
+const THOUSANDS = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+/** A whole number with separators. */
+export function count(value: number): string {
+  return THOUSANDS.format(Math.round(value)).replace("-", MINUS);
+}
+
+function fixed(value: number, decimals: number): string {
+  return value.toFixed(decimals).replace("-", MINUS);
+}
+
+/** Decimals that leave about three figures. */
+function figures(value: number): string {
+  const size = Math.abs(value);
+  if (size === 0) return "0";
+  if (size >= 1000) return count(value);
+  return fixed(value, size >= 100 ? 0 : size >= 10 ? 1 : 2);
+}
+
+/** A metric's value in its unit, or a larger one. */
+export function shown(metric: Pick<Metric, "unit">, value: number | null): Shown {
+  if (value === null) return { value: NONE, unit: "" };
+  switch (metric.unit) {
+    case "ms":
+      return { value: figures(value / 1000), unit: "s" };
+    case "kbps":
+      return value >= 1000 ? { value: fixed(value / 1000, 2), unit: "Mb/s" } : { value: count(value), unit: "kb/s" };
+    case "%":
+      return { value: Math.abs(value) >= 100 ? count(value) : fixed(value, Math.abs(value) >= 10 ? 1 : 2), unit: "%" };
+    case "":
+      return { value: count(value), unit: "" };
+    default:
+      return { value: value === 0 ? "0" : fixed(value, value >= 100 ? 0 : 1), unit: metric.unit };
+  }
+}
+
+/** Value and unit in one piece. */
+export function text(metric: Pick<Metric, "unit">, value: number | null): string {
+  const { value: figure, unit } = shown(metric, value);
+  if (unit === "") return figure;
+  return unit.startsWith("/") ? `${figure}${unit}` : `${figure} ${unit}`;
+}
+
+/** A value on an axis, without decimals that say nothing. */
+export function tick(metric: Pick<Metric, "unit">, value: number): string {
+  return text(metric, value).replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
+}
+
+/** A change against an earlier value: points for per cent, factor or share for the rest. */
+export function change(metric: Pick<Metric, "unit">, now: number | null, before: number | null): string {
+  if (now === null || before === null) return "";
+  if (before > 0 && now / before >= 2 && now - before > 0.005) return `×${fixed(now / before, now / before >= 10 ? 0 : 1)}`;
+  const difference = now - before;
+  if (metric.unit === "%") return Math.abs(difference) < 0.005 ? "±0" : `${difference > 0 ? "+" : MINUS}${fixed(Math.abs(difference), 2)}`;
+  if (before === 0) return now === 0 ? "±0 %" : "from 0";
+  const share = Math.round((100 * difference) / before);
+  return share === 0 ? "±0 %" : `${share > 0 ? "+" : MINUS}${Math.abs(share)} %`;
+}
+
+/** A span of time: `0.9 s`, `48 s`, `3 min`, `2.1 h`. */
+export function span(ms: number | null): string {
+  if (ms === null || !Number.isFinite(ms)) return NONE;
+  const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}
+
+/** Bytes in binary units, as disks and memory are sold to operators. */
+export function bytes(value: number | null | undefined): string {
+  if (value === null || value === undefined) return NONE;
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let size = value;
+  let at = 0;
+  while (size >= 1024 && at < units.length - 1) {
+    size /= 1024;
+    at += 1;
+  }
+  return `${at === 0 || size >= 100 ? Math.round(size) : size.toFixed(1)} ${units[at]}`;
+}
+
+/** Bits per second from bytes over a span. */
+export function bitRate(byteCount: number, seconds: number): string {
+  const bits = (8 * byteCount) / seconds;
+  if (bits >= 1e9) return `${(bits / 1e9).toFixed(2)} Gb/s`;
+  return bits >= 1e6 ? `${(bits / 1e6).toFixed(1)} Mb/s` : `${Math.round(bits / 1e3)} kb/s`;
+}
+
+/** `20:18:04` in UTC. */
+export function clock(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 19);
+}
+
+/** `20:18` in UTC. */
+export function clockMinutes(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 16);
+}

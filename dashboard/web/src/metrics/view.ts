@@ -1,0 +1,147 @@
+// Reading the store: one cuboid, restricted to a content and grouped by a dimension.
+
+import type { CuboidRows, PlaybackStore } from "../feed/playback";
+import { cellValue } from "../feed/playback";
+import type { Metric, PlaybackRow } from "../feed/types";
+import { Sums, evaluate, needs } from "./evaluate";
+
+/** Points of a chart: time in ms, value or null for no data. */
+export interface Series {
+  x: number[];
+  y: (number | null)[];
+}
+
+export class View {
+  /**
+   * Panes of which we would know: here no row means nobody, so that counts are zero.
+   * Anywhere else no row is no data.
+   */
+  covered: readonly [number, number] | null = null;
+
+  constructor(
+    private readonly rows: CuboidRows,
+    /** Restricts to one content; null is all of them. */
+    private readonly content: string | null,
+    /** Groups by this dimension; null is everything together. */
+    private readonly dimension: string | null,
+  ) {}
+
+  static of(store: PlaybackStore, dimension: string | null, content: string | null): View | null {
+    const rows = dimension === null ? store.cuboid("content") : store.forDimension(dimension);
+    return rows ? new View(rows, content, dimension) : null;
+  }
+
+  get widthMs(): number {
+    return this.rows.widthMs;
+  }
+
+  /** The first pane held. */
+  oldest(): number | null {
+    let oldest: number | null = null;
+    for (const pane of this.rows.panes.keys()) if (oldest === null || pane < oldest) oldest = pane;
+    return oldest;
+  }
+
+  /** The newest pane that is over at `now` and, with `whole`, has all partitions in it. */
+  newest(now: number, whole: boolean): number | null {
+    let newest: number | null = null;
+    for (const [pane, cells] of this.rows.panes) {
+      if (pane + this.widthMs > now || (newest !== null && pane <= newest)) continue;
+      if (whole && [...cells.values()].some((row) => row.partial)) continue;
+      newest = pane;
+    }
+    return newest;
+  }
+
+  /** Rows of a pane that this view counts, of one group or of all. */
+  *at(pane: number, group: string | null): Generator<PlaybackRow> {
+    const cells = this.rows.panes.get(pane);
+    if (!cells) return;
+    for (const row of cells.values()) {
+      if (this.content !== null && cellValue(row.cell, "content") !== this.content) continue;
+      if (group !== null && this.groupOf(row) !== group) continue;
+      yield row;
+    }
+  }
+
+  private groupOf(row: PlaybackRow): string {
+    return this.dimension === null ? "all" : cellValue(row.cell, this.dimension);
+  }
+
+  /** How many panes a metric's window has; a gauge is one instant. */
+  windowPanes(metric: Metric): number {
+    if (metric.formula.kind === "gauge") return 1;
+    return Math.max(1, Math.round((metric.window_s * 1000) / this.widthMs));
+  }
+
+  /** Sums of the window that ends with `pane`, by group; only panes that have rows. */
+  groups(pane: number, panes: number): Map<string, Sums> {
+    const groups = new Map<string, Sums>();
+    for (let n = 0; n < panes; n += 1) {
+      for (const row of this.at(pane - n * this.widthMs, null)) {
+        const group = this.groupOf(row);
+        let sums = groups.get(group);
+        if (!sums) groups.set(group, (sums = new Sums()));
+        sums.add(row);
+      }
+    }
+    return groups;
+  }
+
+  /** Sums of the window that ends with `pane`; null without any row in it. */
+  sums(pane: number, panes: number, group: string | null = null): Sums | null {
+    const sums = new Sums();
+    let any = false;
+    for (let n = 0; n < panes; n += 1) {
+      for (const row of this.at(pane - n * this.widthMs, group)) {
+        sums.add(row);
+        any = true;
+      }
+    }
+    return any ? sums : null;
+  }
+
+  /** The metric at `pane`, as a tile shows it. */
+  value(metric: Metric, pane: number): number | null {
+    const panes = this.windowPanes(metric);
+    const sums = this.sums(pane, panes);
+    return sums ? evaluate(metric, sums, (panes * this.widthMs) / 1000) : this.absent(metric, pane);
+  }
+
+  /** What a pane without rows is worth. */
+  absent(metric: Metric, pane: number): number | null {
+    const counts = metric.formula.kind === "gauge" || metric.formula.kind === "rate";
+    const known = this.covered !== null && pane >= this.covered[0] && pane + this.widthMs <= this.covered[1];
+    return counts && known ? 0 : null;
+  }
+
+  /**
+   * The metric over time. A point is what the tile showed then: the value of the window
+   * that ends there. A pane without rows is no data, so the line breaks.
+   */
+  series(metric: Metric, from: number, to: number, points: number, group: string | null = null): Series {
+    const width = this.widthMs;
+    const first = Math.ceil(from / width) * width;
+    const step = Math.max(1, Math.ceil((to - first) / width / points));
+    const panes = this.windowPanes(metric);
+    const window = new Sums(needs(metric));
+    const out: Series = { x: [], y: [] };
+    const start = first - (panes - 1) * width;
+    for (let pane = start; pane <= to; pane += width) {
+      let any = false;
+      for (const row of this.at(pane, group)) {
+        window.add(row);
+        any = true;
+      }
+      // Points stand on multiples of the step, so that they do not shimmer as time passes.
+      if (pane >= first && ((pane / width) % step === 0 || pane + width > to)) {
+        out.x.push(pane + width);
+        out.y.push(any ? evaluate(metric, window, (panes * width) / 1000) : this.absent(metric, pane));
+      }
+      // Only what was added can leave: panes before the start never came in.
+      const leaving = pane - (panes - 1) * width;
+      if (leaving >= start) for (const row of this.at(leaving, group)) window.add(row, -1);
+    }
+    return out;
+  }
+}

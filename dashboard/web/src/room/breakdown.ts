@@ -1,0 +1,125 @@
+// What explains the selected metric: values of a dimension, ranked by impact.
+
+import type { App } from "../app";
+import type { Metric } from "../feed/types";
+import { denominator, isSmall, levelOf } from "../metrics/evaluate";
+import { NONE, count, span, text } from "../metrics/format";
+import { rank, type Impact } from "../metrics/impact";
+import { newestPane } from "../metrics/reading";
+import { View } from "../metrics/view";
+import { DIMENSIONS } from "../selection";
+import { find, h, keyed, setAttr, setText } from "../ui/dom";
+import { LEVEL_SHAPES, LEVEL_WORDS } from "../ui/palette";
+
+const ROWS = 9;
+const FIVE_MINUTES = 300_000;
+/** What the player says of itself, and nobody else has checked. */
+const CLAIMED: readonly string[] = ["device", "country"];
+
+interface Row extends Impact {
+  viewers: number;
+  before: number | null;
+  small: boolean;
+}
+
+export class Breakdown {
+  readonly root: HTMLElement;
+  private readonly tabs = h("div", { class: "tabs", role: "tablist" });
+  private readonly body = h("tbody", {});
+
+  constructor(private readonly app: App) {
+    for (const dimension of DIMENSIONS) {
+      const tab = h("button", { type: "button", role: "tab", "data-by": dimension, title: CLAIMED.includes(dimension) ? "as claimed by the player" : null }, dimension, CLAIMED.includes(dimension) && h("span", { class: "claimed" }, "claimed"));
+      tab.addEventListener("click", () => app.selection.go({ by: dimension }));
+      this.tabs.append(tab);
+    }
+    const head = h("tr", {}, ...["value", "share", "viewers", "now", "5 min ago"].map((name) => h("th", { scope: "col", "data-col": name }, name)));
+    this.root = h(
+      "section",
+      { class: "panel breakdown" },
+      h("header", {}, h("h2", {}), h("span", { class: "note" }), this.tabs),
+      h("div", { class: "scroll" }, h("table", {}, h("thead", {}, head), this.body), h("p", { class: "empty", hidden: true })),
+    );
+  }
+
+  draw(metric: Metric): void {
+    const { by, content } = this.app.selection.current;
+    for (const tab of this.tabs.children) setAttr(tab, "aria-selected", String(tab.getAttribute("data-by") === by));
+    setText(find(this.root, "h2"), `${metric.title} by ${by}`);
+    setText(find(this.root, "[data-col=value]"), by);
+    // A share of a loss explains; a share of viewers is only a share.
+    const loss = metric.bad === "high" && metric.formula.kind !== "gauge";
+    setText(find(this.root, "[data-col=share]"), loss ? "explains" : "share");
+    const view = View.of(this.app.feed.playback, by, content);
+    const { pane } = view ? newestPane(view, this.app.feed) : { pane: null };
+    const rows = view && pane !== null ? this.rows(metric, view, pane) : [];
+    setText(find(this.root, ".note"), note(metric, view, by));
+    keyed(this.body, rows.slice(0, ROWS), (row) => row.group, (row) => this.make(row.group), (element, row) => this.update(element, metric, row));
+    const empty = find(this.root, ".empty");
+    setAttr(empty, "hidden", rows.length > 0);
+    setText(empty, this.app.feed.connected() ? "No data in this window. Rows appear as soon as a player reports." : "No feed: what is not known is not shown.");
+  }
+
+  private rows(metric: Metric, view: View, pane: number): Row[] {
+    const panes = view.windowPanes(metric);
+    const seconds = (panes * view.widthMs) / 1000;
+    const viewers = view.groups(pane, 1);
+    const before = rank(metric, view.groups(pane - FIVE_MINUTES, panes), seconds);
+    const groups = view.groups(pane, panes);
+    // Somebody who watches now is listed even when the window has nothing of him.
+    return rank(metric, groups, seconds).map((impact) => {
+      const watching = viewers.get(impact.group)?.get("viewers") ?? 0;
+      return {
+        ...impact,
+        viewers: watching,
+        before: before.find((one) => one.group === impact.group)?.value ?? null,
+        small: isSmall(metric, impact.sums, watching, this.app.feed.minimumSample),
+      };
+    });
+  }
+
+  private make(group: string): HTMLElement {
+    const bar = h("span", { class: "bar" }, h("i", { class: "fill" }), h("i", { class: "due", title: "Share it would have if it were like the others" }));
+    return h(
+      "tr",
+      { "data-cell": group },
+      h("th", { scope: "row" }, group),
+      h("td", { class: "explains" }, h("span", { class: "barcell" }, bar, h("span", { class: "share" }))),
+      h("td", { class: "viewers" }),
+      h("td", { class: "now" }, h("span", { class: "shape" }), h("span", { class: "value" })),
+      h("td", { class: "before" }),
+    );
+  }
+
+  private update(element: Element, metric: Metric, row: Row): void {
+    const level = row.small ? 0 : levelOf(metric, row.value);
+    setAttr(element, "data-level", level ? String(level) : null);
+    setText(find(element, ".share"), row.share === null ? NONE : `${Math.round(100 * row.share)} %`);
+    find(element, ".fill").style.width = `${100 * (row.share ?? 0)}%`;
+    find(element, ".due").style.left = `${100 * (row.due ?? 0)}%`;
+    setText(find(element, ".viewers"), count(row.viewers));
+    setText(find(element, ".shape"), LEVEL_SHAPES[level]);
+    setAttr(find(element, ".shape"), "aria-label", level ? LEVEL_WORDS[level] : null);
+    setText(find(element, ".value"), row.small && metric.unit === "%" ? few(metric, row) : text(metric, row.value));
+    setText(find(element, ".before"), text(metric, row.before));
+  }
+}
+
+function few(metric: Metric, row: Row): string {
+  if (metric.formula.kind !== "ratio") return NONE;
+  const num = row.sums.get(metric.formula.num);
+  const of = denominator(metric, row.sums);
+  return metric.formula.num.endsWith("_ms") ? `${span(num)} of ${span(of)}` : `${count(num)} of ${count(of)}`;
+}
+
+function note(metric: Metric, view: View | null, by: string): string {
+  const what: Record<string, string> = {
+    gauge: "share of all",
+    rate: "share of all",
+    quantile: "share of what lies above the quantile",
+    ratio: metric.bad === "high" ? "share of all that was lost" : "share of playing time",
+  };
+  const seconds = view ? (view.windowPanes(metric) * view.widthMs) / 1000 : metric.window_s;
+  const claimed = CLAIMED.includes(by) ? " · as claimed by the player" : "";
+  return `${what[metric.formula.kind] ?? ""} · ${metric.formula.kind === "gauge" ? "now" : `last ${seconds} s`}${claimed}`;
+}

@@ -1,0 +1,183 @@
+// The one large chart: the selected metric over time, a line per value of the dimension.
+
+import uPlot from "uplot";
+import type { App } from "../app";
+import type { Metric } from "../feed/types";
+import { isSmall, levelOf } from "../metrics/evaluate";
+import { clock, clockMinutes, tick } from "../metrics/format";
+import { rank } from "../metrics/impact";
+import { newestPane } from "../metrics/reading";
+import { View, type Series } from "../metrics/view";
+import { find, h, setAttr, setText } from "../ui/dom";
+import { palette } from "../ui/palette";
+import { Legend, type Line } from "./legend";
+import { drawLimits, drawMarks, marksOf, type Marks } from "./overlay";
+
+const LINES = 6;
+const POINTS = 600;
+
+export class Chart {
+  readonly root: HTMLElement;
+  private readonly host = h("div", { class: "plot", id: "chart" });
+  private readonly legend = new Legend();
+  private plot: uPlot | null = null;
+  /** What the present plot was made for; another shape needs another plot. */
+  private shape = "";
+  private lines: Line[] = [];
+  private metric: Metric | null = null;
+  private marks: Marks = { partial: [], gaps: [], lost: [] };
+  private range: [number, number] = [0, 1];
+  private readonly resize: ResizeObserver;
+
+  constructor(private readonly app: App) {
+    const spans = h("div", { class: "tabs spans" });
+    for (const minutes of [5, 30] as const) {
+      const tab = h("button", { type: "button", "data-span": String(minutes) }, `${minutes} min`);
+      tab.addEventListener("click", () => app.selection.go({ span: minutes }));
+      spans.append(tab);
+    }
+    this.root = h("section", { class: "panel chart" }, h("header", {}, h("h2", {}), h("span", { class: "note" }), spans), this.legend.root, this.host);
+    this.resize = new ResizeObserver(() => this.fit());
+    this.resize.observe(this.host);
+  }
+
+  /** `range` is in ms. */
+  draw(metric: Metric, range: readonly [number, number]): void {
+    const { by, content, span } = this.app.selection.current;
+    setText(find(this.root, "h2"), metric.title);
+    setText(find(this.root, ".note"), `by ${by} · ${formulaWords(metric)} · last ${span} min · UTC`);
+    for (const tab of this.root.querySelectorAll("[data-span]")) setAttr(tab, "aria-pressed", String(tab.getAttribute("data-span") === String(span)));
+    this.metric = metric;
+    this.range = [range[0] / 1000, range[1] / 1000];
+    const view = View.of(this.app.feed.playback, by, content);
+    const series = view ? this.read(metric, view, range) : [];
+    this.marks = view ? marksOf(view, range) : this.marks;
+    this.show(series);
+  }
+
+  private read(metric: Metric, view: View, [from, to]: readonly [number, number]): Series[] {
+    const { pane } = newestPane(view, this.app.feed);
+    if (pane === null) return [];
+    const panes = view.windowPanes(metric);
+    const seconds = (panes * view.widthMs) / 1000;
+    const ranked = rank(metric, view.groups(pane, panes), seconds);
+    const viewers = view.groups(pane, 1);
+    // A line for those with most viewers, so that lines stay while impacts change places.
+    const groups = [...ranked]
+      .sort((a, b) => (viewers.get(b.group)?.get("viewers") ?? 0) - (viewers.get(a.group)?.get("viewers") ?? 0) || a.group.localeCompare(b.group))
+      .slice(0, LINES);
+    this.lines = groups.map(({ group, value, sums }) => {
+      const small = isSmall(metric, sums, viewers.get(group)?.get("viewers") ?? 0, this.app.feed.minimumSample);
+      return { name: group, value, level: small ? 0 : levelOf(metric, value) };
+    });
+    this.legend.draw(metric, this.lines, ranked.length - groups.length);
+    const end = Math.min(to, pane);
+    if (groups.length === 0) {
+      this.lines = [{ name: "all", value: view.absent(metric, pane), level: 0 }];
+      return [view.series(metric, from, end, POINTS)];
+    }
+    return groups.map(({ group }) => view.series(metric, from, end, POINTS, group));
+  }
+
+  private show(series: Series[]): void {
+    const shape = `${series.length} ${this.metric?.unit} ${document.documentElement.dataset["theme"]}`;
+    const data = align(series);
+    if (!this.plot || shape !== this.shape) {
+      this.plot?.destroy();
+      this.shape = shape;
+      this.plot = new uPlot(this.options(series.length), data, this.host);
+      return;
+    }
+    this.plot.setData(data, true);
+  }
+
+  private fit(): void {
+    this.plot?.setSize({ width: this.host.clientWidth, height: this.host.clientHeight });
+  }
+
+  private options(lines: number): uPlot.Options {
+    const colours = palette();
+    const font = '11px "Inter Variable", sans-serif';
+    const axis = { stroke: colours.text2, font, grid: { stroke: colours.line, width: 1 }, ticks: { show: false } };
+    return {
+      width: this.host.clientWidth || 600,
+      height: this.host.clientHeight || 240,
+      padding: [10, 14, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
+      scales: {
+        x: { time: true, range: () => this.range },
+        y: { range: (_plot, low, high) => this.yRange(low, high) },
+      },
+      axes: [
+        { ...axis, grid: { show: false }, size: 26, space: 90, values: (_plot, ticks) => ticks.map((at) => (this.range[1] - this.range[0] > 600 ? clockMinutes(at * 1000) : clock(at * 1000))) },
+        { ...axis, size: 62, values: (_plot, ticks) => ticks.map((value) => (this.metric ? tick(this.metric, value) : "")) },
+      ],
+      series: [{}, ...Array.from({ length: lines }, (_, at) => this.line(at))],
+      hooks: {
+        drawClear: [(plot) => drawMarks(plot, this.marks)],
+        draw: [(plot) => this.metric && drawLimits(plot, this.metric)],
+        setCursor: [(plot) => this.legend.cursor(plot, this.metric)],
+      },
+    };
+  }
+
+  private line(at: number): uPlot.Series {
+    return {
+      // A line past its limit takes the colour of the step; the others stay calm.
+      stroke: () => {
+        const level = this.lines[at]?.level ?? 0;
+        return level ? palette().levels[level] : (palette().series[at] ?? palette().text2);
+      },
+      width: 1.5,
+      dash: at < 2 ? [] : at < 4 ? [6, 3] : [2, 3],
+      spanGaps: false,
+      points: { show: false },
+    };
+  }
+
+  private yRange(low: number | null, high: number | null): [number, number] {
+    if (low === null || high === null || !Number.isFinite(high)) return [0, this.metric?.limits?.[0] ?? 4.5];
+    const limit = this.metric?.limits?.[0];
+    // The first limit is shown when the line comes near: how far it still is, is news.
+    const top = limit !== undefined && high > limit * 0.5 ? Math.max(high, limit) : high;
+    // Whole numbers of few need room for whole steps.
+    const least = this.metric?.unit === "" ? 4.5 : 0;
+    return [0, Math.max(top * 1.12, least) || 1];
+  }
+
+  close(): void {
+    this.resize.disconnect();
+    this.plot?.destroy();
+  }
+}
+
+/** Joins series on a common time axis; what one lacks there is no data. */
+function align(series: readonly Series[]): uPlot.AlignedData {
+  const times = [...new Set(series.flatMap((one) => one.x))].sort((a, b) => a - b);
+  const place = new Map(times.map((time, at) => [time, at]));
+  const columns = series.map((one) => {
+    const column: (number | null)[] = new Array<number | null>(times.length).fill(null);
+    one.x.forEach((time, at) => {
+      const index = place.get(time);
+      if (index !== undefined) column[index] = one.y[at] ?? null;
+    });
+    return column;
+  });
+  return [times.map((time) => time / 1000), ...columns];
+}
+
+function formulaWords(metric: Metric): string {
+  const plain = (name: string): string => name.replace(/_(ms|sketch|count)$/g, "").replaceAll("_", " ");
+  const { formula } = metric;
+  switch (formula.kind) {
+    case "gauge":
+      return "at the end of each second";
+    case "rate":
+      return `per second over ${metric.window_s} s`;
+    case "ratio":
+      return metric.unit === "%" ? `${plain(formula.num)} ÷ ${metric.denominator}, over ${metric.window_s} s` : `over ${metric.denominator}, ${metric.window_s} s`;
+    case "quantile":
+      return `quantile ${formula.q} of ${metric.window_s} s`;
+  }
+}

@@ -1,0 +1,59 @@
+// The Control room: is it all right; what is wrong, for whom, since when.
+
+import type { App, Page } from "../app";
+import { Reading } from "../metrics/reading";
+import { DEFAULT_METRIC } from "../selection";
+import { h } from "../ui/dom";
+import { Breakdown } from "./breakdown";
+import { Chart } from "./chart";
+import { Departures } from "./departures";
+import { Losses } from "./losses";
+import { StripRow } from "./strip";
+import { Tiles } from "./tiles";
+
+/** A chart of the first seconds would be all slope; two minutes are its least span. */
+const LEAST_SPAN_MS = 120_000;
+
+export class RoomPage implements Page {
+  private readonly strip: StripRow;
+  private readonly tiles: Tiles;
+  private readonly chart: Chart;
+  private readonly breakdown: Breakdown;
+  private readonly departures: Departures;
+  private readonly losses: Losses;
+  readonly root: HTMLElement;
+
+  constructor(private readonly app: App) {
+    this.strip = new StripRow(app);
+    this.tiles = new Tiles(app);
+    this.chart = new Chart(app);
+    this.breakdown = new Breakdown(app);
+    this.departures = new Departures(app);
+    this.losses = new Losses(app);
+    const left = h("div", { class: "left" }, this.chart.root, this.breakdown.root);
+    const right = h("div", { class: "right" }, this.departures.root, this.losses.root);
+    this.root = h("div", { class: "page room" }, this.strip.root, this.tiles.root, h("div", { class: "columns" }, left, right));
+  }
+
+  draw(): void {
+    const { feed, selection } = this.app;
+    const reading = new Reading(feed, selection.current.content);
+    this.strip.draw();
+    const metric = feed.metrics.find((one) => one.name === selection.current.metric) ?? feed.metrics.find((one) => one.name === DEFAULT_METRIC);
+    if (!metric) return;
+    const to = reading.pane === null ? feed.now() : reading.pane + (reading.view?.widthMs ?? 0);
+    const oldest = Math.min(reading.view?.oldest() ?? to, to - LEAST_SPAN_MS);
+    const from = (minutes: number): number => Math.max(oldest, to - minutes * 60_000);
+    this.tiles.draw(reading, from(30), to);
+    this.chart.draw(metric, [from(selection.current.span), to]);
+    this.breakdown.draw(metric);
+    const values = feed.metrics.map((one) => reading.value(one));
+    this.departures.draw(reading, values);
+    this.losses.draw(values);
+  }
+
+  close(): void {
+    this.chart.close();
+    this.strip.close();
+  }
+}

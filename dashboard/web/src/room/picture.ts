@@ -1,0 +1,119 @@
+// The confidence picture: one frame of the newest segment, fetched through the edge as a
+// player would. An operator believes pictures before charts. It is one small segment
+// each few seconds and no player, so it costs next to nothing.
+
+const MIME = (codecs: string): string => `video/mp4; codecs="${codecs}"`;
+const TIMEOUT_MS = 3_000;
+
+interface Source {
+  codecs: string;
+  playlist: string;
+}
+
+async function fetchText(url: string): Promise<string> {
+  const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) });
+  if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
+  return answer.text();
+}
+
+/** The smallest video rendition of a master playlist. */
+export function smallest(master: string, base: string): Source | null {
+  const found: (Source & { bandwidth: number })[] = [];
+  const lines = master.split(/\r?\n/);
+  lines.forEach((line, at) => {
+    const bandwidth = /[:,]BANDWIDTH=(\d+)/.exec(line)?.[1];
+    const codecs = /CODECS="([^"]+)"/.exec(line)?.[1]?.split(",").map((codec) => codec.trim()).find((codec) => /^(avc|hvc|hev|av01)/.test(codec));
+    const uri = lines.slice(at + 1).find((next) => next !== "" && !next.startsWith("#"));
+    if (line.startsWith("#EXT-X-STREAM-INF") && bandwidth && codecs && uri) {
+      found.push({ bandwidth: Number(bandwidth), codecs, playlist: new URL(uri, base).href });
+    }
+  });
+  return found.sort((a, b) => a.bandwidth - b.bandwidth)[0] ?? null;
+}
+
+/** Init segment and newest media segment of a media playlist. */
+export function newestOf(playlist: string, base: string): { init: string; media: string } | null {
+  const init = /#EXT-X-MAP:.*URI="([^"]+)"/.exec(playlist)?.[1];
+  const media = playlist.split(/\r?\n/).filter((line) => line !== "" && !line.startsWith("#")).at(-1);
+  return init && media ? { init: new URL(init, base).href, media: new URL(media, base).href } : null;
+}
+
+export class Picture {
+  readonly video = document.createElement("video");
+  /** Unix ms of the newest frame shown; null before the first. */
+  shownAt: number | null = null;
+  /** Who served it, by its own headers. */
+  edge: string | null = null;
+  private source: Source | null = null;
+  private media = "";
+  private busy = false;
+
+  constructor(private readonly master: string) {
+    this.video.muted = true;
+    this.video.playsInline = true;
+    this.video.className = "picture";
+    this.video.setAttribute("aria-label", "Newest picture as served");
+  }
+
+  /** Shows the newest segment's last frames; an error leaves the old picture, which ages. */
+  async refresh(): Promise<void> {
+    if (this.busy || document.hidden) return;
+    this.busy = true;
+    try {
+      const master = new URL(this.master, location.href).href;
+      this.source ??= smallest(await fetchText(master), master);
+      if (!this.source) return;
+      const newest = newestOf(await fetchText(this.source.playlist), this.source.playlist);
+      if (!newest || newest.media === this.media) return;
+      const [init, media] = await Promise.all([this.bytes(newest.init), this.bytes(newest.media)]);
+      await this.show(this.source.codecs, init, media);
+      this.media = newest.media;
+      this.shownAt = Date.now();
+    } catch {
+      // The next refresh asks for everything anew, in case the ladder changed.
+      this.source = null;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private async bytes(url: string): Promise<ArrayBuffer> {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
+    this.edge = answer.headers.get("tallylight-edge") ?? this.edge;
+    return answer.arrayBuffer();
+  }
+
+  private async show(codecs: string, init: ArrayBuffer, media: ArrayBuffer): Promise<void> {
+    const source = new MediaSource();
+    const old = this.video.src;
+    const url = URL.createObjectURL(source);
+    this.video.src = url;
+    if (old) URL.revokeObjectURL(old);
+    await once(source, "sourceopen");
+    const buffer = source.addSourceBuffer(MIME(codecs));
+    for (const piece of [init, media]) {
+      buffer.appendBuffer(piece);
+      await once(buffer, "updateend");
+    }
+    if (buffer.buffered.length === 0) throw new Error("the segment holds no picture");
+    this.video.currentTime = Math.max(buffer.buffered.start(0), buffer.buffered.end(0) - 0.1);
+    await once(this.video, "seeked");
+  }
+
+  close(): void {
+    if (this.video.src) URL.revokeObjectURL(this.video.src);
+    this.video.removeAttribute("src");
+  }
+}
+
+/** Resolves at the next event; events come in a later task, so none is missed. */
+function once(target: EventTarget, name: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no ${name}`)), TIMEOUT_MS);
+    target.addEventListener(name, () => {
+      clearTimeout(timer);
+      resolve();
+    }, { once: true });
+  });
+}

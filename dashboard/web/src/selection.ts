@@ -1,0 +1,63 @@
+// What is selected lives in the URL: a link shows a colleague the same, and Back works.
+
+export interface Selection {
+  page: "room" | "watch" | "health";
+  metric: string;
+  by: string;
+  /** Restricts the room to one content; null is all. */
+  content: string | null;
+  /** Minutes of the chart. */
+  span: 5 | 30;
+}
+
+export const DEFAULT_METRIC = "viewers";
+export const DEFAULT_BY = "content";
+export const DIMENSIONS: readonly string[] = ["content", "rendition", "edge", "pipeline", "device", "country"];
+const PAGES: Readonly<Record<string, Selection["page"]>> = { "/": "room", "/watch": "watch", "/health": "health" };
+
+export function parse(url: URL): Selection {
+  const get = (name: string): string | null => url.searchParams.get(name);
+  const by = get("by") ?? DEFAULT_BY;
+  return {
+    page: PAGES[url.pathname.replace(/(.)\/$/, "$1")] ?? "room",
+    metric: get("metric") ?? DEFAULT_METRIC,
+    by: DIMENSIONS.includes(by) ? by : DEFAULT_BY,
+    content: get("content"),
+    span: get("span") === "5" ? 5 : 30,
+  };
+}
+
+/** The URL of a selection; what is default is left out, and other parameters stay. */
+export function urlOf(selection: Selection, current: URL): string {
+  const url = new URL(current);
+  url.pathname = selection.page === "room" ? "/" : `/${selection.page}`;
+  const set = (name: string, value: string | null): void => {
+    if (value === null) url.searchParams.delete(name);
+    else url.searchParams.set(name, value);
+  };
+  set("metric", selection.metric === DEFAULT_METRIC ? null : selection.metric);
+  set("by", selection.by === DEFAULT_BY ? null : selection.by);
+  set("content", selection.content);
+  set("span", selection.span === 30 ? null : "5");
+  return url.pathname + url.search;
+}
+
+/** Holds the selection and tells of changes, ours and the browser's. */
+export class SelectionStore {
+  current: Selection = parse(new URL(location.href));
+
+  constructor(private readonly changed: () => void) {
+    window.addEventListener("popstate", () => {
+      this.current = parse(new URL(location.href));
+      this.changed();
+    });
+  }
+
+  go(change: Partial<Selection>): void {
+    const before = urlOf(this.current, new URL(location.href));
+    this.current = { ...this.current, ...change };
+    const after = urlOf(this.current, new URL(location.href));
+    if (after !== before) history.pushState(null, "", after);
+    this.changed();
+  }
+}

@@ -1,0 +1,67 @@
+// Keys, and the card that lists them.
+
+import type { App } from "../app";
+import { DEFAULT_BY, DEFAULT_METRIC, DIMENSIONS } from "../selection";
+import { h } from "../ui/dom";
+
+const LIST: readonly (readonly [string, string])[] = [
+  ["1 – 9", "select a tile"],
+  ["← →", "next or previous metric"],
+  ["d", "next dimension of the breakdown"],
+  ["s", "5 or 30 minutes"],
+  ["c", "Control room"],
+  ["w", "Watch"],
+  ["h", "Health"],
+  ["t", "dark or light"],
+  ["Esc", "reset the selection"],
+  ["?", "this list"],
+];
+
+export function helpCard(): HTMLDialogElement {
+  const list = h("dl", {});
+  for (const [key, what] of LIST) list.append(h("dt", {}, h("kbd", {}, key)), h("dd", {}, what));
+  const dialog = h("dialog", { class: "help", "aria-label": "Keys" }, h("h2", {}, "Keys"), list);
+  dialog.addEventListener("click", () => dialog.close());
+  return dialog;
+}
+
+/** Handles the keys of all pages. */
+export function bindKeys(app: App, help: HTMLDialogElement, toggleTheme: () => void): void {
+  document.addEventListener("keydown", (event) => {
+    if (event.metaKey || event.ctrlKey || event.altKey) return;
+    if (event.target instanceof Element && event.target.closest("select, input, textarea")) return;
+    // An open dialog closes itself on Esc; that press resets nothing.
+    if (help.open) {
+      if (event.key === "?") help.close();
+      return;
+    }
+    if (act(app, help, event.key, toggleTheme)) event.preventDefault();
+  });
+}
+
+function act(app: App, help: HTMLDialogElement, key: string, toggleTheme: () => void): boolean {
+  const { selection } = app;
+  const { current } = selection;
+  const step = (list: readonly string[], from: string, by: number): string =>
+    list[(list.indexOf(from) + by + list.length) % list.length] ?? from;
+  const names = app.feed.metrics.map((metric) => metric.name);
+  const tiles = [...document.querySelectorAll<HTMLElement>(".tile .main[data-metric]")].map((tile) => tile.dataset["metric"] ?? "");
+  switch (key) {
+    case "?": help.showModal(); return true;
+    case "Escape": selection.go({ metric: DEFAULT_METRIC, by: DEFAULT_BY, content: null, span: 30 }); return true;
+    case "c": selection.go({ page: "room" }); return true;
+    case "w": selection.go({ page: "watch" }); return true;
+    case "h": selection.go({ page: "health" }); return true;
+    case "t": toggleTheme(); return true;
+  }
+  if (current.page !== "room") return false;
+  switch (key) {
+    case "s": selection.go({ span: current.span === 5 ? 30 : 5 }); return true;
+    case "d": selection.go({ by: step(DIMENSIONS, current.by, 1) }); return true;
+    case "ArrowRight": selection.go({ metric: step(names, current.metric, 1) }); return true;
+    case "ArrowLeft": selection.go({ metric: step(names, current.metric, -1) }); return true;
+  }
+  const tile = /^[1-9]$/.test(key) ? tiles[Number(key) - 1] : undefined;
+  if (tile) selection.go({ metric: tile });
+  return tile !== undefined;
+}

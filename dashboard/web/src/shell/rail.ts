@@ -1,0 +1,34 @@
+// The rail: pages that are built, and no others.
+
+import type { App } from "../app";
+import type { Selection } from "../selection";
+import { h, setAttr } from "../ui/dom";
+import { icon } from "../ui/icons";
+
+const PAGES: readonly { page: Selection["page"]; path: string; title: string; short: string }[] = [
+  { page: "room", path: "/", title: "Control room", short: "Room" },
+  { page: "watch", path: "/watch", title: "Watch", short: "Watch" },
+  { page: "health", path: "/health", title: "Health", short: "Health" },
+];
+
+export class Rail {
+  readonly root = h("nav", { class: "rail", "aria-label": "Pages" });
+
+  constructor(private readonly app: App) {
+    for (const { page, path, title, short } of PAGES) {
+      const link = h("a", { href: path, "data-page": page, title, "aria-label": title }, icon(page), h("span", {}, short));
+      link.addEventListener("click", (event) => {
+        if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+        event.preventDefault();
+        app.selection.go({ page });
+      });
+      this.root.append(link);
+    }
+  }
+
+  draw(): void {
+    for (const link of this.root.children) {
+      setAttr(link, "aria-current", link.getAttribute("data-page") === this.app.selection.current.page ? "page" : null);
+    }
+  }
+}

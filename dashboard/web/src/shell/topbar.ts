@@ -1,0 +1,76 @@
+// The top bar answers "is it all right, and can I believe what I see?" on every page.
+
+import { STREAM, type App } from "../app";
+import { NONE, clock, count, span } from "../metrics/format";
+import { find, h, setAttr, setText } from "../ui/dom";
+
+/** Event to screen above this is worth a colour. */
+const SLOW_MS = 5_000;
+
+export class TopBar {
+  readonly root: HTMLElement;
+
+  constructor(private readonly app: App) {
+    const lamp = h("span", { class: "lamp", "aria-hidden": "true" });
+    this.root = h(
+      "header",
+      { class: "topbar" },
+      h("div", { class: "tally", "data-role": "tally", role: "status" }, lamp, h("strong", { class: "word" }), h("span", { class: "cause" })),
+      h("span", { class: "stream" }, `${STREAM[0]?.toUpperCase()}${STREAM.slice(1)} stream`),
+      this.contentSelect(),
+      h("span", { class: "spacer" }),
+      fact("freshness", "event → screen", "Age of the newest event on this screen: from the player's report to these figures."),
+      fact("lost", "lost beacons", "Beacons missing by sequence number: sent by players, never received."),
+      fact("partitions", "partitions", "Partitions of the events log that report. A sum without all of them is partial."),
+      h("span", { class: "fact clock" }, h("time", { class: "mono", "data-role": "clock" }), " UTC"),
+    );
+  }
+
+  private contentSelect(): HTMLElement {
+    const select = h("select", { class: "content-select", "aria-label": "Content", hidden: true });
+    select.addEventListener("change", () => this.app.selection.go({ content: select.value === "" ? null : select.value }));
+    return select;
+  }
+
+  draw(): void {
+    const { feed, tally } = this.app;
+    const status = feed.status;
+    const lamp = find(this.root, "[data-role=tally]");
+    setAttr(lamp, "data-state", tally.tally);
+    setText(find(lamp, ".word"), tally.word);
+    setText(find(lamp, ".cause"), tally.cause);
+    setAttr(lamp, "title", tally.cause || "The programme is on air and watched.");
+    const fresh = feed.freshness();
+    this.fact("freshness", fresh === null ? NONE : span(fresh), !feed.connected() ? "3" : fresh !== null && fresh > SLOW_MS ? "1" : null);
+    const lost = status?.lost_events ?? null;
+    this.fact("lost", lost === null ? NONE : count(lost), null);
+    const short = status !== null && status.reporting < status.partitions;
+    this.fact("partitions", status ? `${status.reporting}/${status.partitions}` : NONE, short ? "3" : null);
+    setText(find(this.root, "[data-role=clock]"), clock(feed.now()));
+    this.drawContents();
+  }
+
+  private fact(role: string, text: string, level: string | null): void {
+    const element = find(this.root, `[data-role=${role}]`);
+    setText(element, text);
+    setAttr(element, "data-level", level);
+  }
+
+  private drawContents(): void {
+    const { feed, selection } = this.app;
+    const chosen = selection.current.content;
+    const names = feed.playback.contents();
+    if (chosen !== null && !names.includes(chosen)) names.push(chosen);
+    const select = find<HTMLSelectElement>(this.root, ".content-select");
+    setAttr(select, "hidden", selection.current.page !== "room" || (names.length < 2 && chosen === null));
+    const wanted = ["", ...names];
+    if (wanted.join("\n") !== [...select.options].map((option) => option.value).join("\n")) {
+      select.replaceChildren(...wanted.map((name) => h("option", { value: name }, name === "" ? `all ${names.length} contents` : name)));
+    }
+    if (select.value !== (chosen ?? "")) select.value = chosen ?? "";
+  }
+}
+
+function fact(role: string, label: string, title: string): HTMLElement {
+  return h("span", { class: `fact fact-${role}`, title }, h("span", { class: "label" }, label), " ", h("b", { "data-role": role }, NONE));
+}

@@ -1,0 +1,50 @@
+// Segments drawn: a row per track, a column per K, one shape per state.
+
+import { clock } from "../metrics/format";
+import { h, keyed, setAttr } from "../ui/dom";
+import type { Segment, Strip } from "./segments";
+
+export const STATE_WORDS: Readonly<Record<string, string>> = {
+  on_time: "on time",
+  late: "late",
+  slate: "slate",
+  pending: "pending",
+  missing: "missing",
+};
+
+/** How many seconds a segment lasts on the demo's grid; due times tell when there are two. */
+function words(one: Segment): string {
+  const pipeline = one.pipeline === null ? "" : ` from ${one.pipeline}`;
+  const late = one.publishedAt !== null && one.due !== null ? one.publishedAt - one.due : null;
+  const lag = late === null ? "" : `, ${(Math.abs(late) / 1000).toFixed(2)} s ${late > 0 ? "after" : "before"} due`;
+  const due = one.due === null ? "" : `, due ${clock(one.due)} UTC`;
+  return `${one.track} K ${one.k}: ${STATE_WORDS[one.state] ?? one.state}${pipeline}${lag}${due}`;
+}
+
+export class SegmentGrid {
+  readonly root = h("div", { class: "segments", id: "segments" });
+
+  draw(strip: Strip | null, last: number): void {
+    const ks = strip ? strip.ks.slice(-last) : [];
+    keyed(this.root, strip?.tracks ?? [], (track) => track, (track) => h("div", { class: "track" }, h("span", { class: "name" }, track), h("span", { class: "cells" })), (row, track) => {
+      const cells = row.lastElementChild;
+      if (!cells) return;
+      keyed(cells, ks, String, () => h("i", {}), (cell, k) => {
+        const one = strip?.at(track, k) ?? { k, track, state: "missing" as const, pipeline: null, publishedAt: null, due: null };
+        setAttr(cell, "data-k", String(k));
+        setAttr(cell, "data-track", track);
+        setAttr(cell, "data-state", one.state);
+        setAttr(cell, "title", words(one));
+      });
+    });
+  }
+}
+
+/** What the shapes mean. */
+export function segmentLegend(): HTMLElement {
+  const list = h("ul", { class: "seg-legend" });
+  for (const state of ["on_time", "late", "slate", "pending"]) {
+    list.append(h("li", {}, h("i", { "data-state": state }), STATE_WORDS[state] ?? state));
+  }
+  return list;
+}

@@ -1,0 +1,89 @@
+// The lamp. Four things look alike as a flat line and must never look alike on screen:
+// nobody watches, we are blind, we are off the air, all is well.
+
+import type { FeedState } from "../feed/state";
+import type { SegmentsPoll, Strip } from "./segments";
+
+export type Tally = "on-air" | "off-air" | "blind" | "no-viewers";
+
+export interface TallyState {
+  tally: Tally;
+  word: string;
+  /** Why, in a short phrase. */
+  cause: string;
+}
+
+/** What the decision rests on. */
+export interface Evidence {
+  everConnected: boolean;
+  connected: boolean;
+  silenceMs: number;
+  partitions: number;
+  reporting: number;
+  /** Viewers now; null is unknown. */
+  viewers: number | null;
+  /** Edge requests and accepted beacons per second lately. */
+  edgeRequests: number;
+  beacons: number;
+  /** Null before the first answer. */
+  slate: boolean | null;
+  scheduleSilentMs: number | null;
+}
+
+/** Our own pictures make half a request a second per open page; this many means players. */
+const PLAYERS_FETCH = 5;
+/** The schedule is polled each 2 s; three misses in a row are no hiccup. */
+const SCHEDULE_LOST_MS = 6_000;
+
+/** Blindness comes first: what we cannot see we must not call calm. */
+export function tallyOf(e: Evidence): TallyState {
+  const blind = (cause: string): TallyState => ({ tally: "blind", word: "BLIND", cause });
+  if (!e.everConnected) return blind("connecting to the feed");
+  if (!e.connected) return blind(`feed silent for ${Math.round(e.silenceMs / 1000)} s`);
+  if (e.reporting < e.partitions) return blind(`${e.partitions - e.reporting} of ${e.partitions} partitions do not report`);
+  if (e.beacons === 0 && e.edgeRequests >= PLAYERS_FETCH) return blind("players fetch, but no beacons arrive");
+  if (e.scheduleSilentMs !== null && e.scheduleSilentMs > SCHEDULE_LOST_MS) {
+    return { tally: "off-air", word: "OFF AIR", cause: "the stream's manifests do not answer" };
+  }
+  if (e.slate === null) return blind("waiting for the schedule");
+  if (e.slate) return { tally: "off-air", word: "OFF AIR", cause: "slate instead of the programme" };
+  if (e.viewers === 0) return { tally: "no-viewers", word: "NO VIEWERS", cause: "on air, nobody watches" };
+  return { tally: "on-air", word: "ON AIR", cause: "" };
+}
+
+/** Whether the programme is replaced: the newest two segments of all video are slate. */
+export function onSlate(strip: Strip | null): boolean | null {
+  if (!strip || strip.tracks.length === 0) return null;
+  const videos = strip.tracks.filter((track) => track.startsWith("v"));
+  const tracks = videos.length > 0 ? videos : strip.tracks;
+  return tracks.every((track) => {
+    const settled = strip.ks.map((k) => strip.at(track, k)).filter((one) => one && one.state !== "pending");
+    const newest = settled.slice(-2);
+    return newest.length > 0 && newest.every((one) => one?.state === "slate" || one?.state === "missing");
+  });
+}
+
+/** Gathers the evidence. */
+export function evidence(state: FeedState, segments: SegmentsPoll, viewers: number | null): Evidence {
+  const to = state.delivery.newest;
+  const span = 10_000;
+  let edgeRequests = 0;
+  for (const total of state.delivery.totals(to - span, to).values()) {
+    if (total.service === "edge") edgeRequests += total.requests;
+  }
+  let accepted = 0;
+  // Beacons are batched by players for up to half a minute.
+  for (const row of state.fates.between(to - 3 * span, Infinity)) accepted += row.source === "events" ? 0 : row.events;
+  return {
+    everConnected: state.status !== null,
+    connected: state.connected(),
+    silenceMs: state.silence(),
+    partitions: state.status?.partitions ?? 0,
+    reporting: state.status?.reporting ?? 0,
+    viewers,
+    edgeRequests: edgeRequests / (span / 1000),
+    beacons: accepted,
+    slate: onSlate(segments.strip),
+    scheduleSilentMs: segments.failedSince === null ? null : Date.now() - segments.failedSince,
+  };
+}

@@ -1,0 +1,52 @@
+// The little that we need of a UI library: make elements, and write only what changed.
+
+type Child = Node | string | null | undefined | false;
+type Props = Record<string, string | boolean | null | undefined>;
+
+/** Makes an element with attributes and children. */
+export function h<K extends keyof HTMLElementTagNameMap>(tag: K, props: Props = {}, ...children: Child[]): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  for (const name in props) setAttr(element, name, props[name]);
+  for (const child of children) if (child) element.append(child);
+  return element;
+}
+
+/** Sets, or with null or false takes away, an attribute that differs. */
+export function setAttr(element: Element, name: string, value: string | boolean | null | undefined): void {
+  if (value === null || value === undefined || value === false) {
+    if (element.hasAttribute(name)) element.removeAttribute(name);
+    return;
+  }
+  const text = value === true ? "" : value;
+  if (element.getAttribute(name) !== text) element.setAttribute(name, text);
+}
+
+/** Writes text that differs; the same text costs no layout. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Keeps one row element per key, in the order given. */
+export function keyed<T>(parent: Element, items: readonly T[], key: (item: T) => string, make: (item: T) => Element, update: (element: Element, item: T) => void): void {
+  const old = new Map<string, Element>();
+  for (const child of [...parent.children]) old.set(child.getAttribute("data-key") ?? "", child);
+  items.forEach((item, at) => {
+    const name = key(item);
+    let element = old.get(name);
+    if (element) old.delete(name);
+    else {
+      element = make(item);
+      element.setAttribute("data-key", name);
+    }
+    update(element, item);
+    if (parent.children[at] !== element) parent.insertBefore(element, parent.children[at] ?? null);
+  });
+  for (const element of old.values()) element.remove();
+}
+
+/** The first element that matches; our own templates always have it. */
+export function find<E extends Element = HTMLElement>(root: ParentNode, selector: string): E {
+  const element = root.querySelector<E>(selector);
+  if (!element) throw new Error(`no ${selector} in the template`);
+  return element;
+}

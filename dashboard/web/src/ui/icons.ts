@@ -1,0 +1,24 @@
+// Icons of the rail, drawn in 20 × 20 with lines of 1.5.
+
+const PATHS: Readonly<Record<string, string>> = {
+  room: "M2 10h3.5l2-6 4 12 2.5-8 1.2 2H18",
+  watch: "M6 4.5v11l9-5.5z",
+  health: "M10 16.5S3 12.4 3 7.8A3.8 3.8 0 0 1 10 5.7a3.8 3.8 0 0 1 7 2.1c0 4.6-7 8.7-7 8.7zM6 10h2l1.2-2.4L11 12l1-2h2",
+};
+
+export function icon(name: string): SVGSVGElement {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 20 20");
+  svg.setAttribute("width", "20");
+  svg.setAttribute("height", "20");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(svg.namespaceURI, "path");
+  path.setAttribute("d", PATHS[name] ?? "");
+  path.setAttribute("fill", "none");
+  path.setAttribute("stroke", "currentColor");
+  path.setAttribute("stroke-width", "1.5");
+  path.setAttribute("stroke-linecap", "round");
+  path.setAttribute("stroke-linejoin", "round");
+  svg.append(path);
+  return svg;
+}

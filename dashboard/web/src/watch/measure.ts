@@ -1,0 +1,85 @@
+// The page's own measure of its playback, and the hook by which tests read it.
+
+import type { OwnMeasure } from "./session";
+
+/** What tests may rely on, at `window.tallylight`. Times are Unix ms. */
+export interface Probe {
+  sid: string;
+  playClickedAt: number | null;
+  firstFrameAt: number | null;
+  startupMs: number | null;
+  rebuffers: number;
+  rebufferingMs: number;
+  latencyMs: number | null;
+  currentTime: number;
+  state: string;
+  errors: { at: number; what: string; fatal: boolean }[];
+}
+
+declare global {
+  interface Window {
+    tallylight?: Probe;
+  }
+}
+
+const MAX_ERRORS = 100;
+
+export class Measure {
+  readonly probe: Probe;
+  private waitingSince: number | null = null;
+
+  constructor(
+    sid: string,
+    private readonly video: HTMLVideoElement,
+  ) {
+    this.probe = { sid, playClickedAt: null, firstFrameAt: null, startupMs: null, rebuffers: 0, rebufferingMs: 0, latencyMs: null, currentTime: 0, state: "not started", errors: [] };
+    window.tallylight = this.probe;
+    video.addEventListener("playing", () => this.playing());
+    video.addEventListener("waiting", () => this.waiting());
+    video.addEventListener("pause", () => this.leave("paused"));
+    video.addEventListener("ended", () => this.leave("ended"));
+    video.addEventListener("timeupdate", () => (this.probe.currentTime = video.currentTime));
+  }
+
+  clicked(): void {
+    this.probe.playClickedAt ??= Date.now();
+    this.probe.state = "starting";
+  }
+
+  private playing(): void {
+    const now = Date.now();
+    const { probe } = this;
+    if (probe.firstFrameAt === null) {
+      probe.firstFrameAt = now;
+      probe.startupMs = probe.playClickedAt === null ? null : now - probe.playClickedAt;
+    }
+    this.leave("playing");
+  }
+
+  /** Waiting after the first frame and outside a seek is a rebuffer. */
+  private waiting(): void {
+    if (this.probe.firstFrameAt === null || this.video.seeking) return;
+    this.probe.state = "rebuffering";
+    if (this.waitingSince !== null) return;
+    this.waitingSince = Date.now();
+    this.probe.rebuffers += 1;
+  }
+
+  private leave(state: string): void {
+    if (this.waitingSince !== null) this.probe.rebufferingMs += Date.now() - this.waitingSince;
+    this.waitingSince = null;
+    this.probe.state = state;
+  }
+
+  failed(what: string, fatal: boolean): void {
+    if (this.probe.errors.length < MAX_ERRORS) this.probe.errors.push({ at: Date.now(), what, fatal });
+    if (fatal) this.leave("failed");
+  }
+
+  own(latencyMs: number | null, rendition: string | null): OwnMeasure {
+    const { probe } = this;
+    probe.latencyMs = latencyMs;
+    const open = this.waitingSince === null ? 0 : Date.now() - this.waitingSince;
+    return { state: probe.state, startupMs: probe.startupMs, rebuffers: probe.rebuffers, rebufferingMs: probe.rebufferingMs + open, latencyMs, rendition };
+  }
+}

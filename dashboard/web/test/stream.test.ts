@@ -1,0 +1,81 @@
+import { describe, expect, it } from "vitest";
+import { backoff } from "../src/feed/client";
+import { change, shown, span, text, tick } from "../src/metrics/format";
+import { newestOf, smallest } from "../src/room/picture";
+import { parse, urlOf } from "../src/selection";
+import { parseStrip } from "../src/stream/segments";
+import { onSlate, tallyOf, type Evidence } from "../src/stream/tally";
+
+const calm: Evidence = { everConnected: true, connected: true, silenceMs: 200, partitions: 4, reporting: 4, viewers: 200, edgeRequests: 200, beacons: 50, slate: false, scheduleSilentMs: null };
+
+describe("tally", () => {
+  it("has four words, and blindness comes before all", () => {
+    expect(tallyOf(calm).word).toBe("ON AIR");
+    expect(tallyOf({ ...calm, viewers: 0, edgeRequests: 0, beacons: 0 }).word).toBe("NO VIEWERS");
+    expect(tallyOf({ ...calm, slate: true }).word).toBe("OFF AIR");
+    expect(tallyOf({ ...calm, slate: true, connected: false, silenceMs: 4_000 })).toMatchObject({ word: "BLIND", cause: "feed silent for 4 s" });
+    expect(tallyOf({ ...calm, reporting: 3 }).word).toBe("BLIND");
+    expect(tallyOf({ ...calm, viewers: 0, beacons: 0 }).cause).toBe("players fetch, but no beacons arrive");
+    expect(tallyOf({ ...calm, scheduleSilentMs: 7_000 }).word).toBe("OFF AIR");
+    expect(tallyOf({ ...calm, slate: null }).word).toBe("BLIND");
+  });
+});
+
+describe("schedule", () => {
+  const segment = (track: string, k: number, state: string): object => ({ track, k, state, pipeline: "A", published_at: 1_790_000_000_000_000, due: 1_790_000_000_500_000 });
+  it("reads the origin's answer and leaves out what it cannot", () => {
+    const strip = parseStrip({ tracks: ["v-360", "audio"], segments: [segment("v-360", 2, "late"), segment("v-360", 1, "on_time"), { k: "x" }, segment("audio", 1, "cosmic")] });
+    expect(strip.tracks).toEqual(["v-360", "audio"]);
+    expect(strip.ks).toEqual([1, 2]);
+    expect(strip.at("v-360", 2)).toMatchObject({ state: "late", due: 1_790_000_000_500 });
+    expect(parseStrip("nonsense").ks).toEqual([]);
+  });
+  it("is off the air when the newest two of all video are slate", () => {
+    const two = (first: string, second: string): boolean | null => onSlate(parseStrip({ tracks: ["v-360", "audio"], segments: [segment("v-360", 1, first), segment("v-360", 2, second), segment("v-360", 3, "pending"), segment("audio", 2, "on_time")] }));
+    expect(two("slate", "slate")).toBe(true);
+    expect(two("on_time", "slate")).toBe(false);
+    expect(onSlate(null)).toBeNull();
+  });
+  it("finds the smallest video and its newest segment", () => {
+    const master = '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=900,CODECS="avc1.64001e,mp4a.40.2"\nbig/index.m3u8\n#EXT-X-STREAM-INF:AVERAGE-BANDWIDTH=10,BANDWIDTH=200,CODECS="mp4a.40.2,avc1.42c00c"\nv-180/index.m3u8\n';
+    expect(smallest(master, "http://a/live/demo/master.m3u8")).toMatchObject({ codecs: "avc1.42c00c", playlist: "http://a/live/demo/v-180/index.m3u8" });
+    expect(newestOf('#EXT-X-MAP:URI="init-1.mp4"\n#EXTINF:2,\n/e1/live/demo/v-180/8.m4s\n', "http://a/live/demo/v-180/index.m3u8")).toEqual({ init: "http://a/live/demo/v-180/init-1.mp4", media: "http://a/e1/live/demo/v-180/8.m4s" });
+  });
+});
+
+describe("words", () => {
+  it("shows values in the unit people use", () => {
+    expect(shown({ unit: "ms" }, 612)).toEqual({ value: "0.61", unit: "s" });
+    expect(text({ unit: "kbps" }, 5_210)).toBe("5.21 Mb/s");
+    expect(text({ unit: "" }, 184_202)).toBe("184,202");
+    expect(text({ unit: "/s" }, 1.72)).toBe("1.7/s");
+    expect(text({ unit: "%" }, null)).toBe("–");
+    expect(tick({ unit: "%" }, 20)).toBe("20 %");
+    expect(tick({ unit: "%" }, 0.25)).toBe("0.25 %");
+    expect(tick({ unit: "" }, 200)).toBe("200");
+    expect(span(61_000)).toBe("61 s");
+  });
+  it("compares in points for per cent and by factor for leaps", () => {
+    expect(change({ unit: "%" }, 0.2, 0.18)).toBe("+0.02");
+    expect(change({ unit: "%" }, 0.18, 0.181)).toBe("±0");
+    expect(change({ unit: "%" }, 3.12, 0.18)).toBe("×17");
+    expect(change({ unit: "/s" }, 97, 100)).toBe("−3 %");
+    expect(change({ unit: "/s" }, 97, null)).toBe("");
+  });
+});
+
+describe("ways", () => {
+  it("keeps the selection in the URL and other parameters beside it", () => {
+    const url = new URL("http://a/?metric=starts&by=edge&x=1");
+    const selection = parse(url);
+    expect(selection).toMatchObject({ page: "room", metric: "starts", by: "edge", content: null, span: 30 });
+    expect(urlOf(selection, url)).toBe("/?metric=starts&by=edge&x=1");
+    expect(urlOf({ ...selection, metric: "viewers", by: "content" }, url)).toBe("/?x=1");
+    expect(parse(new URL("http://a/watch?by=nonsense"))).toMatchObject({ page: "watch", by: "content" });
+  });
+  it("waits longer each time, and never in step", () => {
+    expect(backoff(0, 0)).toBe(125);
+    expect(backoff(3, 1)).toBe(2_000);
+    expect(backoff(60, 1)).toBe(10_000);
+  });
+});

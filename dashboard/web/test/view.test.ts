@@ -1,0 +1,103 @@
+import { describe, expect, it } from "vitest";
+import { PlaybackStore } from "../src/feed/playback";
+import { FeedState } from "../src/feed/state";
+import type { Hello, PlaybackRow, Status } from "../src/feed/types";
+import { Reading } from "../src/metrics/reading";
+import { View } from "../src/metrics/view";
+import { REBUFFER, VIEWERS } from "./metrics";
+
+const CUBOIDS = [
+  { name: "content", width_s: 1, dimensions: ["content"] },
+  { name: "delivery", width_s: 1, dimensions: ["content", "edge", "pipeline"] },
+];
+const row = (pane: number, m: Record<string, number>, cell: Record<string, string> = { content: "demo" }, cuboid = "content"): PlaybackRow => ({ cuboid, pane, cell, m });
+
+function store(...rows: PlaybackRow[]): PlaybackStore {
+  const made = new PlaybackStore();
+  made.declare(CUBOIDS);
+  for (const one of rows) made.put(one);
+  return made;
+}
+
+describe("store", () => {
+  it("replaces by key: the same row twice counts once", () => {
+    const view = View.of(store(row(1000, { viewers: 3 }), row(1000, { viewers: 5 })), null, null);
+    expect(view?.value(VIEWERS, 1000)).toBe(5);
+  });
+  it("sums cells, and restricts to one content", () => {
+    const rows = [row(1000, { viewers: 3 }), row(1000, { viewers: 4 }, { content: "other" })];
+    expect(View.of(store(...rows), null, null)?.value(VIEWERS, 1000)).toBe(7);
+    expect(View.of(store(...rows), null, "other")?.value(VIEWERS, 1000)).toBe(4);
+  });
+  it("groups an absent dimension as unknown", () => {
+    const view = View.of(store(row(1000, { viewers: 2 }, { content: "demo" }, "delivery"), row(1000, { viewers: 3 }, { content: "demo", edge: "e1" }, "delivery")), "edge", null);
+    expect([...(view?.groups(1000, 1).keys() ?? [])].sort()).toEqual(["e1", "unknown"]);
+  });
+});
+
+describe("series", () => {
+  it("draws a pane without rows as no data, or as zero where nobody can have watched", () => {
+    const view = View.of(store(row(1000, { viewers: 3 }), row(3000, { viewers: 4 })), null, null);
+    expect(view?.series(VIEWERS, 1000, 3000, 100).y).toEqual([3, null, 4]);
+    if (view) view.covered = [2000, 9000];
+    expect(view?.series(VIEWERS, 1000, 3000, 100).y).toEqual([3, 0, 4]);
+    // A ratio of nothing is unknown in any case.
+    expect(view?.series(REBUFFER, 2000, 2000, 100).y).toEqual([null]);
+  });
+  it("slides to the same value that a tile sums afresh", () => {
+    const rows = Array.from({ length: 90 }, (_, n) => row(n * 1000, { playing_ms: 1000 + n, rebuffering_ms: (n * 37) % 90, viewers: 1 }));
+    const view = View.of(store(...rows), null, null);
+    const series = view?.series(REBUFFER, 40_000, 89_000, 1000);
+    series?.x.forEach((time, at) => expect(series.y[at]).toBeCloseTo(view?.value(REBUFFER, time - 1000) ?? -1, 9));
+    expect(series?.x.length).toBe(50);
+  });
+});
+
+describe("reading", () => {
+  const hello: Hello = { type: "hello", version: 1, now: 10_000, session: "a", metrics: [VIEWERS, REBUFFER], cuboids: CUBOIDS, minimum_sample: 20 };
+  const status = (change: Partial<Status> = {}): Status => ({ type: "status", at: 10_000, partitions: 4, reporting: 4, log_time: 9_900, final_up_to: 0, freshness_ms: 100, sessions: 0, lost_events: 0, lost_entries: 0, ...change });
+  function feed(...playback: PlaybackRow[]): { state: FeedState; clock: { now: number } } {
+    const clock = { now: 10_000 };
+    const state = new FeedState(() => clock.now);
+    state.apply(hello);
+    state.apply(status());
+    state.apply({ type: "rows", seq: 0, at: 10_000, snapshot: true, playback });
+    return { state, clock };
+  }
+
+  it("waits for whole panes, but not for ever", () => {
+    const rows = [row(7000, { viewers: 8 }), { ...row(8000, { viewers: 5 }), partial: true }];
+    expect(new Reading(feed(...rows).state, null).pane).toBe(7000);
+    const late = [row(3000, { viewers: 8 }), { ...row(8000, { viewers: 5 }), partial: true }];
+    const reading = new Reading(feed(...late).state, null);
+    expect([reading.pane, reading.partial]).toEqual([8000, true]);
+  });
+  it("tells nobody watching from not knowing", () => {
+    const { state, clock } = feed(row(8000, { viewers: 5 }));
+    clock.now = 20_000;
+    state.apply(status({ at: 20_000, log_time: 19_900 }));
+    expect(new Reading(state, null).viewers()).toBe(0);
+    clock.now = 40_000;
+    expect(state.connected()).toBe(false);
+    // Silent: the last thing known stays, it is not turned into zero.
+    expect(new Reading(state, null).viewers()).toBe(5);
+    const blind = feed();
+    blind.state.apply(status({ reporting: 3 }));
+    expect(new Reading(blind.state, null).viewers()).toBeNull();
+  });
+  it("starts anew with another server session, and only then", () => {
+    const { state } = feed(row(8000, { viewers: 5 }));
+    state.apply(hello);
+    expect(new Reading(state, null).viewers()).toBe(5);
+    state.apply({ ...hello, session: "b" });
+    expect(new Reading(state, null).viewers()).toBeNull();
+  });
+  it("counts updates that went missing, not the snapshot's number", () => {
+    const { state } = feed();
+    state.apply({ type: "rows", seq: 70, at: 0, snapshot: true });
+    state.apply({ type: "rows", seq: 71, at: 0 });
+    expect(state.missedDeltas).toBe(0);
+    state.apply({ type: "rows", seq: 74, at: 0 });
+    expect(state.missedDeltas).toBe(2);
+  });
+});

@@ -1,0 +1,22 @@
+import { defineConfig } from "vite";
+
+// The development server hands everything that is not a page to a running dashboard, or
+// to dev/mock.mjs, which listens on the same port.
+const backend = "http://127.0.0.1:7700";
+
+export default defineConfig({
+  build: {
+    target: "es2022",
+    // hls.js is far larger than the page and loads on /watch alone.
+    chunkSizeWarningLimit: 700,
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+  },
+  server: {
+    proxy: {
+      "/v1": { target: backend, ws: true },
+      "/live": backend,
+      "/e1": backend,
+    },
+  },
+});

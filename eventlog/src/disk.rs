@@ -1,0 +1,252 @@
+//! The log on local disk: a folder per topic, append-only segment files, one owner.
+//!
+//! Layout of the bytes: `docs/log-format.md`. Reasons: `docs/adr/0015-disk-log.md`.
+
+mod entry;
+#[cfg(test)]
+mod fault_tests;
+mod files;
+mod format;
+mod owner;
+mod quarantine;
+mod read_only;
+mod reader;
+mod recover;
+mod segment;
+mod topic;
+mod walk;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use tallylight_schemas::clock::Clock;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+pub(crate) use self::entry::checked_len;
+use self::files::{Files, RealFiles, unavailable};
+use self::owner::Owner;
+pub use self::read_only::ReadOnly;
+pub use self::recover::Recovery;
+use self::topic::Topic;
+use self::writer::{Request, Writer};
+use crate::{Batch, EventLog, LogError, Part, TopicSettings, Usage};
+
+/// Size of a segment unless set otherwise.
+pub const SEGMENT_BYTES: u64 = 64 << 20;
+/// Appends of one topic that may wait.
+const QUEUED: usize = 256;
+/// Bytes of one topic that may wait, in units of [`ROOM_UNIT`].
+const QUEUED_ROOM: usize = 64 << 10;
+const ROOM_UNIT: usize = 1 << 10;
+
+/// How a disk log is laid out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskSettings {
+    /// Folder of the log, made if missing.
+    pub dir: PathBuf,
+    /// Size at which a new segment is begun. A topic uses a quarter of its cap if that is less,
+    /// since whole segments are dropped.
+    pub segment_bytes: u64,
+    /// The topics.
+    pub topics: Vec<TopicSettings>,
+}
+
+impl DiskSettings {
+    /// Settings with segments of the usual size.
+    pub fn new(dir: impl Into<PathBuf>, topics: Vec<TopicSettings>) -> Self {
+        Self { dir: dir.into(), segment_bytes: SEGMENT_BYTES, topics }
+    }
+
+    /// All mistakes together.
+    pub fn validate(&self) -> Result<(), Vec<String>> {
+        let mut wrong = Vec::new();
+        if self.segment_bytes < 1 << 10 {
+            wrong.push(format!("log: segments of {} bytes, below 1024", self.segment_bytes));
+        }
+        for (at, topic) in self.topics.iter().enumerate() {
+            if !valid_name(&topic.name) {
+                wrong.push(format!("log: topic name {:?} is not [a-z0-9_-]{{1,64}}", topic.name));
+            }
+            if self.topics[..at].iter().any(|other| other.name == topic.name) {
+                wrong.push(format!("log: topic {:?} is there twice", topic.name));
+            }
+            if topic.cap_bytes == 0 {
+                wrong.push(format!("log: topic {:?} has a cap of no bytes", topic.name));
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+}
+
+fn valid_name(name: &str) -> bool {
+    let valid = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    (1..=64).contains(&name.len()) && name.bytes().all(valid)
+}
+
+/// A log that is open for writing.
+pub struct DiskLog {
+    topics: BTreeMap<String, Opened>,
+    owner: Mutex<Option<Owner>>,
+}
+
+struct Opened {
+    topic: Arc<Topic>,
+    recovery: Recovery,
+    room: Arc<Semaphore>,
+    queue: Mutex<Option<mpsc::Sender<Request>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl DiskLog {
+    /// Opens the log, alone: repairs what a crash left behind and starts a writer per topic.
+    /// Blocks on the disk; reads one segment per topic.
+    pub fn open(settings: DiskSettings, clock: Arc<dyn Clock>) -> Result<Self, LogError> {
+        Self::open_with(settings, &clock, &(Arc::new(RealFiles) as Arc<dyn Files>))
+    }
+
+    fn open_with(
+        settings: DiskSettings,
+        clock: &Arc<dyn Clock>,
+        files: &Arc<dyn Files>,
+    ) -> Result<Self, LogError> {
+        settings.validate().map_err(|wrong| LogError::Invalid(wrong.join("; ")))?;
+        let owner = Owner::claim(&settings.dir)?;
+        let mut log = Self { topics: BTreeMap::new(), owner: Mutex::new(Some(owner)) };
+        for topic in settings.topics {
+            let dir = settings.dir.join(&topic.name);
+            let name = topic.name.clone();
+            let segment_bytes = settings.segment_bytes.min(topic.cap_bytes / 4).max(1);
+            let opened = recover::open(dir, topic, &**files)?;
+            log.topics.insert(name, Opened::start(opened, segment_bytes, files, clock)?);
+        }
+        Ok(log)
+    }
+
+    /// What opening `topic` had to repair.
+    pub fn recovery(&self, topic: &str) -> Result<Recovery, LogError> {
+        Ok(self.opened(topic)?.recovery)
+    }
+
+    fn opened(&self, topic: &str) -> Result<&Opened, LogError> {
+        self.topics.get(topic).ok_or_else(|| unknown(topic))
+    }
+
+    /// Lets the writers finish, then lets go of the folder. Blocks.
+    fn finish(threads: Vec<JoinHandle<()>>, owner: Option<Owner>) {
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a log writer panicked");
+            }
+        }
+        drop(owner);
+    }
+
+    fn take_all(&self) -> (Vec<JoinHandle<()>>, Option<Owner>) {
+        self.topics.values().for_each(|opened| drop(lock(&opened.queue).take()));
+        let threads = self.topics.values().filter_map(|opened| lock(&opened.thread).take());
+        (threads.collect(), lock(&self.owner).take())
+    }
+}
+
+impl Opened {
+    fn start(
+        opened: recover::Opened,
+        segment_bytes: u64,
+        files: &Arc<dyn Files>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, LogError> {
+        let recovery = opened.recovery;
+        let writer = Writer::new(opened, segment_bytes, files.clone(), clock.clone())
+            .ok_or_else(|| LogError::Data("a topic without segments".into()))?;
+        let topic = writer.topic();
+        let (sender, queue) = mpsc::channel(QUEUED);
+        let thread = std::thread::Builder::new()
+            .name(format!("log-{}", topic.settings.name))
+            .spawn(move || writer.run(queue))
+            .map_err(|error| unavailable("cannot start the writer of", &topic.dir, &error))?;
+        Ok(Self {
+            topic,
+            recovery,
+            room: Arc::new(Semaphore::new(QUEUED_ROOM)),
+            queue: Mutex::new(Some(sender)),
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    async fn append(&self, parts: Vec<Part>) -> Result<u64, LogError> {
+        let closed = || {
+            let why = self.topic.state().stopped.clone();
+            LogError::Closed(why.unwrap_or_else(|| "it was closed".into()))
+        };
+        let body_len = checked_len(&parts)?;
+        let units = u32::try_from(body_len.div_ceil(ROOM_UNIT)).unwrap_or(u32::MAX);
+        let room = self.room.clone().acquire_many_owned(units).await.map_err(|_| closed())?;
+        let queue = lock(&self.queue).clone().ok_or_else(closed)?;
+        let (answer, answered) = oneshot::channel();
+        let request = Request { parts, body_len, answer, _room: room };
+        queue.send(request).await.map_err(|_| closed())?;
+        drop(queue);
+        answered.await.map_err(|_| closed())?
+    }
+}
+
+#[async_trait]
+impl EventLog for DiskLog {
+    async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError> {
+        self.opened(topic)?.append(parts).await
+    }
+
+    async fn read(&self, topic: &str, from: u64, max_bytes: usize) -> Result<Batch, LogError> {
+        let topic = self.opened(topic)?.topic.clone();
+        if from == *topic.head.borrow() {
+            return Ok(Batch { next: from, ..Batch::default() });
+        }
+        tokio::task::spawn_blocking(move || topic.read(from, max_bytes))
+            .await
+            .map_err(|error| LogError::Unavailable(format!("the read was given up: {error}")))?
+    }
+
+    fn head(&self, topic: &str) -> Result<watch::Receiver<u64>, LogError> {
+        Ok(self.opened(topic)?.topic.head.subscribe())
+    }
+
+    fn usage(&self, topic: &str) -> Result<Usage, LogError> {
+        Ok(self.opened(topic)?.topic.usage())
+    }
+
+    async fn close(&self) {
+        let (threads, owner) = self.take_all();
+        let finished = tokio::task::spawn_blocking(|| Self::finish(threads, owner));
+        if let Err(error) = finished.await {
+            tracing::error!(%error, "the log was not closed in order");
+        }
+    }
+}
+
+impl Drop for DiskLog {
+    fn drop(&mut self) {
+        let (threads, owner) = self.take_all();
+        Self::finish(threads, owner);
+    }
+}
+
+impl fmt::Debug for DiskLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DiskLog").field("topics", &self.topics.keys()).finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn unknown(topic: &str) -> LogError {
+    LogError::Invalid(format!("there is no topic {topic:?}"))
+}
+
+/// A panic elsewhere must not become one here: the data under our locks is whole between
+/// statements.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

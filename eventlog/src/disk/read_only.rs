@@ -1,0 +1,81 @@
+//! Looking into a log that another process may be writing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::files::unavailable;
+use super::reader::{self, Span};
+use super::segment::{self, Segment};
+use crate::{Batch, LogError};
+
+/// How often to look again when segments vanish while they are read.
+const MAX_LOOKS: usize = 100;
+
+/// A topic opened for reading only: takes no lock, cuts nothing, counts nothing.
+///
+/// It sees whole records as soon as they are written, the last of them perhaps a moment before
+/// they are synced and acknowledged; so it is for looking, not for acting on.
+#[derive(Debug)]
+pub struct ReadOnly {
+    dir: PathBuf,
+}
+
+impl ReadOnly {
+    /// Opens `topic` of the log in `dir`, which must exist.
+    pub fn open(dir: impl AsRef<Path>, topic: &str) -> Result<Self, LogError> {
+        let dir = dir.as_ref().join(topic);
+        if !super::valid_name(topic) || !dir.is_dir() {
+            return Err(LogError::Invalid(format!("there is no topic in {}", dir.display())));
+        }
+        Ok(Self { dir })
+    }
+
+    /// Oldest offset that can be read.
+    pub fn earliest(&self) -> Result<u64, LogError> {
+        Ok(self.segments()?.first().map_or(0, |(base, _)| *base))
+    }
+
+    /// As [`crate::EventLog::read`]; blocks on the disk. Past the end is an empty batch.
+    pub fn read(&self, from: u64, max_bytes: usize) -> Result<Batch, LogError> {
+        for _ in 0..MAX_LOOKS {
+            let listed = self.segments()?;
+            let earliest = listed.first().map_or(0, |(base, _)| *base);
+            let Some(spans) = spans(&listed, from)? else { continue };
+            if spans.is_empty() {
+                return Ok(Batch { next: from, ..Batch::default() });
+            }
+            let outcome = reader::read(&spans, from, max_bytes)?;
+            // The owner may drop segments meanwhile; that is no damage. Look again.
+            if outcome.damage.is_empty() || self.earliest()? == earliest {
+                return Ok(outcome.batch);
+            }
+        }
+        Err(LogError::Unavailable(format!("the segments in {} keep changing", self.dir.display())))
+    }
+
+    fn segments(&self) -> Result<Vec<(u64, PathBuf)>, LogError> {
+        segment::list(&self.dir).map_err(|error| unavailable("cannot list", &self.dir, &error))
+    }
+}
+
+/// The segments from the one that holds `from`; `None` if one was dropped since it was listed.
+fn spans(listed: &[(u64, PathBuf)], from: u64) -> Result<Option<Vec<Span>>, LogError> {
+    let first = listed.partition_point(|(base, _)| *base <= from).saturating_sub(1);
+    let mut spans = Vec::new();
+    for (at, (base, path)) in listed.iter().enumerate().skip(first) {
+        let loaded = fs::metadata(path)
+            .map_err(|error| unavailable("cannot read", path, &error))
+            .and_then(|facts| Ok((facts.len(), Segment::load(path.clone(), *base)?)));
+        match loaded {
+            Ok((limit, segment)) => spans.push(Span {
+                segment: Arc::new(segment),
+                limit,
+                end: listed.get(at + 1).map(|(base, _)| *base),
+            }),
+            Err(_) if !path.exists() => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some(spans))
+}

@@ -1,0 +1,129 @@
+//! Reads entries across segments, verifying every byte, and says exactly what is missing.
+
+use std::io;
+use std::sync::Arc;
+
+use super::quarantine::Damage;
+use super::segment::Segment;
+use super::walk::Walker;
+use crate::{Batch, LogError, Part};
+
+/// Least and most bytes read ahead.
+const CHUNK_BYTES: (usize, usize) = (64 << 10, 1 << 20);
+
+/// What may be read of one segment.
+#[derive(Debug, Clone)]
+pub(super) struct Span {
+    pub(super) segment: Arc<Segment>,
+    /// Its readable bytes.
+    pub(super) limit: u64,
+    /// Offset after its last entry; `None` if it is still being written by someone else, so
+    /// that bad bytes at its end may become good ones.
+    pub(super) end: Option<u64>,
+}
+
+/// What a read found.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) batch: Batch,
+    pub(super) damage: Vec<Damage>,
+}
+
+/// Reads about `max_bytes` from offset `from` on. `spans` are all segments in order, at least
+/// those that hold `from` and later.
+pub(super) fn read(spans: &[Span], from: u64, max_bytes: usize) -> Result<Outcome, LogError> {
+    let earliest = spans.first().map_or(from, |span| span.segment.base);
+    let mut reading = Reading {
+        from: from.max(earliest),
+        max_bytes,
+        taken: 0,
+        cursor: from.max(earliest),
+        full: false,
+        out: Outcome::default(),
+    };
+    for span in spans {
+        if span.end.is_some_and(|end| end <= reading.cursor) {
+            continue;
+        }
+        reading.segment(span).map_err(|error| {
+            LogError::Data(format!("cannot read {}: {error}", span.segment.path.display()))
+        })?;
+        if reading.full {
+            break;
+        }
+    }
+    let Reading { cursor, mut out, .. } = reading;
+    out.batch.next = cursor;
+    out.batch.lost = cursor - from - out.batch.entries.len() as u64;
+    Ok(out)
+}
+
+struct Reading {
+    from: u64,
+    max_bytes: usize,
+    taken: usize,
+    /// Next offset to be found.
+    cursor: u64,
+    full: bool,
+    out: Outcome,
+}
+
+impl Reading {
+    fn segment(&mut self, span: &Span) -> io::Result<()> {
+        let segment = &span.segment;
+        let (mut expected, mut position) = segment.near(self.cursor);
+        let mut readable = span.limit;
+        match self.open(span) {
+            Ok(mut walker) => {
+                while let Some(record) = walker.next(position, expected)? {
+                    if record.position > position || record.offset > expected {
+                        self.lose(span, (expected, record.offset), (position, record.position));
+                    }
+                    (expected, position) = (record.offset + 1, record.end);
+                    segment.note(record.offset, record.position);
+                    if record.offset < self.from {
+                        continue;
+                    }
+                    self.cursor = record.offset;
+                    if !self.make_room(&record.parts) {
+                        return Ok(());
+                    }
+                    self.cursor += 1;
+                    self.out.batch.entries.push(record.into_entry());
+                }
+                readable = walker.limit();
+            }
+            // The caller knows whether it was dropped meanwhile; otherwise all of it is lost.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        if let Some(end) = span.end {
+            if expected < end {
+                self.lose(span, (expected, end), (position, readable));
+            }
+            self.cursor = self.cursor.max(end);
+        }
+        Ok(())
+    }
+
+    fn open(&self, span: &Span) -> io::Result<Walker> {
+        let segment = &span.segment;
+        // Without an id nothing in the segment is valid: nothing to search.
+        let limit = if segment.id.is_some() { span.limit } else { 0 };
+        let chunk = self.max_bytes.clamp(CHUNK_BYTES.0, CHUNK_BYTES.1);
+        Walker::open(&segment.path, segment.id, (segment.base, span.end), limit, chunk)
+    }
+
+    fn lose(&mut self, span: &Span, offsets: (u64, u64), bytes: (u64, u64)) {
+        self.out.damage.push(Damage { offsets, path: span.segment.path.clone(), bytes });
+    }
+
+    /// Whether one more entry may be taken. The first always may.
+    fn make_room(&mut self, parts: &[Part]) -> bool {
+        let bytes = parts.iter().map(|part| part.payload.len()).sum::<usize>();
+        let first = self.out.batch.entries.is_empty();
+        self.full = !first && self.taken.saturating_add(bytes) > self.max_bytes;
+        self.taken = self.taken.saturating_add(bytes);
+        !self.full
+    }
+}

@@ -1,0 +1,109 @@
+//! A segment: one file of records, named by the offset of its first.
+
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use super::format::{BadHeader, SEGMENT_HEADER, SegmentHeader};
+use super::lock;
+use super::walk::Walker;
+use crate::LogError;
+
+const SUFFIX: &str = ".seg";
+/// Distance of two points of the sparse index.
+const INDEX_STEP: u64 = 64 << 10;
+/// Read ahead while a whole segment is searched.
+pub(super) const SCAN_CHUNK: usize = 1 << 20;
+
+/// What is known of a segment file.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) path: PathBuf,
+    /// Offset of its first record, from the file's name.
+    pub(super) base: u64,
+    /// Its id; `None` if neither header nor any record tells it, so nothing in it is valid.
+    pub(super) id: Option<u64>,
+    /// Append time of the entry before it; `None` if the header is damaged.
+    pub(super) floor_us: Option<i64>,
+    /// Some (offset, position) pairs, rising, to start reading near an offset.
+    index: Mutex<Vec<(u64, u64)>>,
+}
+
+impl Segment {
+    /// A segment about to be made in `dir`, and its header.
+    pub(super) fn fresh(dir: &Path, base: u64, floor_us: i64) -> (Self, [u8; SEGMENT_HEADER]) {
+        // The standard library's hasher is seeded by the system: unique, and not to be guessed
+        // by those who send us payloads.
+        let id = RandomState::new().hash_one((base, floor_us));
+        let path = dir.join(format!("{base:020}{SUFFIX}"));
+        let header = SegmentHeader { id, base, floor_us }.encode();
+        (
+            Self { path, base, id: Some(id), floor_us: Some(floor_us), index: Mutex::default() },
+            header,
+        )
+    }
+
+    /// The segment in the file at `path`. Reads its header only, unless that is damaged.
+    pub(super) fn load(path: PathBuf, base: u64) -> Result<Self, LogError> {
+        let wrong = |error: &io::Error| LogError::Data(format!("{}: {error}", path.display()));
+        let (id, floor_us) = match read_header(&path).map_err(|error| wrong(&error))? {
+            Ok(header) if header.base == base => (Some(header.id), Some(header.floor_us)),
+            Err(BadHeader::Later(version)) => {
+                return Err(LogError::Data(format!(
+                    "{} is of version {version}, which a later release wrote; use that release",
+                    path.display()
+                )));
+            }
+            // The first valid record still tells the id.
+            Ok(_) | Err(BadHeader::Damaged) => {
+                let start = SEGMENT_HEADER as u64;
+                let record = Walker::open(&path, None, (base, None), u64::MAX, SCAN_CHUNK)
+                    .and_then(|mut walker| walker.next(start, base))
+                    .map_err(|error| wrong(&error))?;
+                (record.map(|record| record.segment), None)
+            }
+        };
+        Ok(Self { path, base, id, floor_us, index: Mutex::default() })
+    }
+
+    /// Remembers that the record of `offset` stands at `position`, if that is worth it.
+    pub(super) fn note(&self, offset: u64, position: u64) {
+        let mut index = lock(&self.index);
+        let last = index.last().map_or((0, SEGMENT_HEADER as u64), |point| *point);
+        if offset > last.0 && position >= last.1 + INDEX_STEP {
+            index.push((offset, position));
+        }
+    }
+
+    /// A record at or before `offset`: its offset and its position.
+    pub(super) fn near(&self, offset: u64) -> (u64, u64) {
+        let index = lock(&self.index);
+        let after = index.partition_point(|point| point.0 <= offset);
+        after.checked_sub(1).map_or((self.base, SEGMENT_HEADER as u64), |at| index[at])
+    }
+}
+
+fn read_header(path: &Path) -> io::Result<Result<SegmentHeader, BadHeader>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(SEGMENT_HEADER as u64).read_to_end(&mut bytes)?;
+    Ok(SegmentHeader::decode(&bytes))
+}
+
+/// The segment files in `dir` with their base offsets, in order. Other names are passed over.
+pub(super) fn list(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some(digits) = name.strip_suffix(SUFFIX).filter(|digits| digits.len() == 20) else {
+            continue;
+        };
+        if let Ok(base) = digits.parse() {
+            found.push((base, path));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}

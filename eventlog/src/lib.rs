@@ -1,0 +1,143 @@
+//! The log: named topics of entries, appended durably and read in order.
+//!
+//! [`EventLog`] is the border. [`disk`] is the embedded default, [`memory`] its twin with
+//! faults on request, and [`conformance`] the one suite that both must pass.
+
+pub mod conformance;
+pub mod disk;
+pub mod memory;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::watch;
+
+/// One entry may take this many bytes, its tables included.
+pub const MAX_ENTRY_BYTES: usize = 16 << 20;
+
+/// A topic and what it may keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSettings {
+    /// Its name: 1 to 64 of `a-z`, `0-9`, `-` and `_`.
+    pub name: String,
+    /// Bytes at which the oldest entries are dropped.
+    pub cap_bytes: u64,
+    /// Age at which the oldest entries are dropped; `None` keeps them until the bytes run out.
+    pub cap_age: Option<Duration>,
+}
+
+impl TopicSettings {
+    /// A topic that is capped by bytes only.
+    pub fn new(name: impl Into<String>, cap_bytes: u64) -> Self {
+        Self { name: name.into(), cap_bytes, cap_age: None }
+    }
+}
+
+/// Rows of one partition within a part's payload, which is sorted by partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionRange {
+    /// Which partition.
+    pub partition: u16,
+    /// Index of its first row.
+    pub first_row: u32,
+    /// Number of its rows.
+    pub rows: u32,
+}
+
+/// One payload of an entry, opaque to the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What the payload is; numbers belong to `schemas::record::Kind`.
+    pub kind: u16,
+    /// Which rows belong to which partition.
+    pub ranges: Vec<PartitionRange>,
+    /// The bytes.
+    pub payload: Bytes,
+}
+
+/// What one append stored; it is read back whole or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Position in the topic: 0, 1, 2, ….
+    pub offset: u64,
+    /// When it was appended, Unix µs, never less than an earlier entry's.
+    pub appended_at_us: i64,
+    /// Its payloads.
+    pub parts: Vec<Part>,
+}
+
+/// A run of entries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// The entries, in order. Empty when nothing is there yet, or all of it is lost
+    /// (then `next` is past the position asked for).
+    pub entries: Vec<Entry>,
+    /// Where to read on.
+    pub next: u64,
+    /// Entries between the position asked for and `next` that are gone: dropped by the cap
+    /// or quarantined as damaged.
+    pub lost: u64,
+}
+
+/// What a topic takes up, and what it gave up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes on disk (or in memory).
+    pub bytes: u64,
+    /// Bytes at which the oldest segment is dropped.
+    pub cap_bytes: u64,
+    /// Oldest offset that can be read.
+    pub earliest: u64,
+    /// Next offset to be written.
+    pub next: u64,
+    /// Entries dropped by the caps since the log was made.
+    pub dropped_entries: u64,
+    /// Entries found damaged and set aside. Damage in old segments is found when they are read.
+    pub quarantined_entries: u64,
+}
+
+/// What went wrong, by what the caller must do (ADR 12).
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LogError {
+    /// Nothing was stored; try again later.
+    #[error("the log is unavailable: {0}")]
+    Unavailable(String),
+    /// The request can never be met.
+    #[error("the log refuses this: {0}")]
+    Invalid(String),
+    /// Stored bytes are wrong.
+    #[error("stored bytes are wrong: {0}")]
+    Data(String),
+    /// The log was closed, or stopped itself after a failed sync.
+    #[error("the log is closed: {0}")]
+    Closed(String),
+}
+
+/// A durable log of named topics.
+///
+/// Duty of every implementation: when `append` returns `Ok`, the entry survives `kill -9`
+/// and a power cut, and every reader will see it, once, at the offset returned. When it
+/// returns an error the entry may or may not be there, but never in part. After a failed
+/// sync nothing is acknowledged any more until the log is opened anew.
+#[async_trait]
+pub trait EventLog: Send + Sync + std::fmt::Debug {
+    /// Stores `parts` as one entry and returns its offset once it is durable.
+    async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError>;
+
+    /// Reads durable entries from `from` on, about `max_bytes` at most (one entry at least).
+    /// Returns at once; an empty batch means that `from` is the end. A position below the
+    /// earliest moves up to it and counts the difference as `lost`; one past the end is
+    /// [`LogError::Invalid`], since whoever asks has seen entries that this log never had.
+    async fn read(&self, topic: &str, from: u64, max_bytes: usize) -> Result<Batch, LogError>;
+
+    /// The next offset to be written, seen to rise as entries become durable.
+    fn head(&self, topic: &str) -> Result<watch::Receiver<u64>, LogError>;
+
+    /// What the topic takes up.
+    fn usage(&self, topic: &str) -> Result<Usage, LogError>;
+
+    /// Stores what is queued, syncs and stops; later appends answer [`LogError::Closed`].
+    /// Reading goes on.
+    async fn close(&self);
+}

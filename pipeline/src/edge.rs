@@ -1,0 +1,152 @@
+//! An edge: a cache in front of the origin that says in each answer who served it, whose copy
+//! it is and how long the request was held, and reports each to the collector.
+
+mod answer;
+mod cache;
+mod settings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tallylight_schemas::clock::Clock;
+use tallylight_schemas::delivery;
+use tokio::sync::Semaphore;
+
+use crate::report::{Reporter, events_url};
+use crate::serve::build::{BuildError, Parts, Service};
+use crate::serve::metrics::Metrics;
+use crate::serve::path::MediaPath;
+use crate::serve::problem::Problem;
+use crate::serve::upstream::Upstream;
+use crate::serve::viewer::Viewer;
+use crate::serve::{Server, cors};
+use answer::{Asked, How};
+use cache::{Cache, Stored};
+
+pub use settings::Settings;
+
+/// All of an edge's state.
+#[derive(Debug)]
+struct Edge {
+    name: String,
+    clock: Arc<dyn Clock>,
+    reporter: Reporter,
+    metrics: Metrics,
+    cache: Cache,
+    waiting: Arc<Semaphore>,
+    max_waiting: usize,
+}
+
+/// Binds an edge.
+pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildError> {
+    settings.validate().map_err(BuildError::Settings)?;
+    let server = Server::bind(settings.listen, settings.max_connections).await?;
+    let source = format!("edge-{}", settings.name);
+    let report_url = events_url(settings.collector_url.as_deref(), &settings.write_key);
+    let reporter = Reporter::spawn(&report_url, delivery::Service::Edge, &source, &parts.clock);
+    let metrics = Metrics::new("edge", &reporter);
+    let timeout = Duration::from_millis(settings.origin_timeout_ms.into());
+    let upstream = Upstream::new(&settings.origin_url, settings.object_limit_bytes, timeout)?;
+    let edge = Arc::new(Edge {
+        cache: Cache::new(settings.cache_bytes, upstream, metrics.upstream.clone()),
+        name: settings.name,
+        clock: parts.clock,
+        reporter: reporter.clone(),
+        metrics,
+        waiting: Arc::new(Semaphore::new(settings.max_waiting)),
+        max_waiting: settings.max_waiting,
+    });
+    Ok(Service { server, router: router(edge), reporter, background: Vec::new() })
+}
+
+fn router(edge: Arc<Edge>) -> Router {
+    let media = get(media);
+    Router::new()
+        .route("/live/{stream}/{track}/{file}", media.clone())
+        .route("/live/{stream}/{track}/slate/{file}", media)
+        .route("/healthz", get(async || "ok"))
+        .route("/readyz", get(async || "ok"))
+        .route("/metrics", get(async |State(edge): State<Arc<Edge>>| edge.metrics.text()))
+        .fallback(async |State(edge): State<Arc<Edge>>, uri: Uri| {
+            let problem = Problem::not_found(format!("{} is no address of an edge", uri.path()));
+            answer::sign(&edge.name, problem.into_response())
+        })
+        .layer(cors::layer())
+        .layer(middleware::from_fn_with_state(edge.clone(), count))
+        .with_state(edge)
+}
+
+async fn count(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let answer = next.run(request).await;
+    edge.metrics.answered(method.as_str(), answer.status().as_u16());
+    answer
+}
+
+async fn media(
+    State(edge): State<Arc<Edge>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let arrival = edge.clock.now_us();
+    let Some(path) = uri.path().strip_prefix("/live/").and_then(MediaPath::parse) else {
+        let problem = Problem::not_found(format!("{} is no media address", uri.path()));
+        return answer::sign(&edge.name, problem.into_response());
+    };
+    let asked = Asked {
+        path,
+        viewer: Viewer::of(&uri, &headers),
+        arrival,
+        head_only: method == Method::HEAD,
+    };
+    let hit = edge.cache.hit(&asked.path).await;
+    let is_hit = hit.is_some();
+    let found = match hit {
+        Some(stored) => Ok(stored),
+        None => edge.fetch(&asked).await,
+    };
+    let how = How { hit: is_hit, waited: (edge.clock.now_us() - arrival).max(0) };
+    let outcome = found.as_ref().map(Arc::as_ref).map_err(Arc::as_ref);
+    let report = answer::report(&edge.name, &asked, outcome, how);
+    edge.metrics.bytes_sent.inc_by(report.bytes);
+    edge.metrics.held_us.inc_by(report.held_us);
+    edge.metrics.hits.inc_by(u64::from(is_hit));
+    edge.reporter.send(report);
+    match found {
+        Ok(stored) => answer::respond(&edge.name, &stored, &asked, how),
+        Err(problem) => answer::sign(&edge.name, problem.as_ref().clone().into_response()),
+    }
+}
+
+impl Edge {
+    /// Fetches in a task of its own, so that a player that goes away while it is first in
+    /// line does not take the fetch of all the others with it.
+    async fn fetch(self: &Arc<Self>, asked: &Asked) -> Result<Arc<Stored>, Arc<Problem>> {
+        let Ok(permit) = self.waiting.clone().try_acquire_owned() else {
+            self.metrics.turned_away.inc();
+            let detail =
+                format!("{} requests are waiting for the origin here: ask again", self.max_waiting);
+            return Err(Arc::new(Problem::unavailable(detail, 1)));
+        };
+        let (cache, path, clock) = (self.cache.clone(), asked.path.clone(), self.clock.clone());
+        let fetch = (async move {
+            let fetched = cache.fetch(path, clock.as_ref()).await;
+            drop(permit);
+            fetched
+        });
+        Ok::<_, tokio::task::JoinError>(fetch.await).unwrap_or_else(|error| {
+            tracing::error!(%error, "a fetch ended without an answer");
+            Err(Arc::new(Problem::unavailable("The fetch broke off: ask again", 1)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! What the edge says about an answer, and to whom it reports it.
+
+use axum::body::Body;
+use axum::http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use tallylight_schemas::delivery::Action;
+
+use super::cache::Stored;
+use crate::origin::{IMMUTABLE, PIPELINE, PUBLISHED_AT};
+use crate::report::Report;
+use crate::serve::cmsd;
+use crate::serve::path::MediaPath;
+use crate::serve::problem::Problem;
+use crate::serve::viewer::Viewer;
+
+pub(super) const EDGE: HeaderName = HeaderName::from_static("tallylight-edge");
+pub(super) const CACHE: HeaderName = HeaderName::from_static("tallylight-cache");
+const TIMING: HeaderName = HeaderName::from_static("timing-allow-origin");
+
+/// One request, as far as its answer depends on it.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) path: MediaPath,
+    pub(super) viewer: Viewer,
+    /// Unix µs.
+    pub(super) arrival: i64,
+    pub(super) head_only: bool,
+}
+
+/// How it was answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    /// From the cache, without waiting.
+    pub(super) hit: bool,
+    /// Arrival to body ready, µs.
+    pub(super) waited: i64,
+}
+
+/// How long the request waited for the schedule, µs: until the object was published, if that
+/// was after it came.
+fn held_us(stored: &Stored, asked: &Asked, waited: i64) -> i64 {
+    stored
+        .fixed
+        .as_ref()
+        .map_or(0, |(_, published)| published.saturating_sub(asked.arrival).clamp(0, waited.max(0)))
+}
+
+/// The answer with an object.
+pub(super) fn respond(edge: &str, stored: &Stored, asked: &Asked, how: How) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, stored.content_type.clone());
+    headers.insert(CACHE_CONTROL, IMMUTABLE);
+    headers.insert(CACHE, HeaderValue::from_static(if how.hit { "hit" } else { "miss" }));
+    let mut put = |name: HeaderName, value: String| {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    };
+    let age = (asked.arrival + how.waited - stored.fetched_us).max(0) / 1_000_000;
+    put(AGE, age.to_string());
+    let hop = format!("edge-{edge}");
+    let mut origin = "origin".to_owned();
+    let held_ms =
+        stored.fixed.is_some().then(|| held_us(stored, asked, how.waited).div_euclid(1_000));
+    if let Some((pipeline, published)) = &stored.fixed {
+        put(PIPELINE, pipeline.clone());
+        put(PUBLISHED_AT, published.to_string());
+        origin = format!("origin-{pipeline}");
+    }
+    put(HeaderName::from_static(cmsd::STATIC), stored.cmsd.write(&hop, held_ms));
+    // The origin's delay belongs to the fetch. A hit names the origin and no figure.
+    let behind = match stored.hop.as_ref().and_then(|hop| hop.to_str().ok()) {
+        Some(measured) if !how.hit => measured.to_owned(),
+        _ => cmsd::hop(&origin, None),
+    };
+    let own = cmsd::hop(&hop, Some(how.waited.div_euclid(1_000)));
+    put(HeaderName::from_static(cmsd::DYNAMIC), format!("{behind}, {own}"));
+    sign(edge, (headers, Body::from(stored.body.clone())).into_response())
+}
+
+/// Adds what every answer of an edge carries.
+pub(super) fn sign(edge: &str, mut answer: Response) -> Response {
+    let headers = answer.headers_mut();
+    headers.insert(TIMING, HeaderValue::from_static("*"));
+    if let Ok(edge) = HeaderValue::from_str(edge) {
+        headers.insert(EDGE, edge);
+    }
+    answer
+}
+
+/// The delivery event of this answer.
+pub(super) fn report(
+    edge: &str,
+    asked: &Asked,
+    outcome: Result<&Stored, &Problem>,
+    how: How,
+) -> Report {
+    let ts = asked.arrival + how.waited;
+    let mut report = Report::new(ts, Action::Get, &asked.path.stream, &asked.path.track);
+    report.k = asked.path.k();
+    report.ttfb_us = u64::try_from(how.waited).unwrap_or(0);
+    report.hit = Some(how.hit);
+    report.edge = Some(edge.to_owned());
+    report.sid.clone_from(&asked.viewer.sid);
+    report.cid.clone_from(&asked.viewer.cid);
+    match outcome {
+        Ok(stored) => {
+            report.bytes = if asked.head_only { 0 } else { stored.body.len() as u64 };
+            report.held_us = u64::try_from(held_us(stored, asked, how.waited)).unwrap_or(0);
+            report.pipeline = stored.fixed.as_ref().map(|(pipeline, _)| pipeline.clone());
+        }
+        Err(problem) => report.status = problem.status,
+    }
+    report
+}

@@ -1,0 +1,113 @@
+//! The cache: bounded by bytes, one fetch per object however many ask.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use moka::future::Cache as Moka;
+use prometheus_client::metrics::counter::Counter;
+use tallylight_schemas::clock::Clock;
+
+use crate::origin::{PIPELINE, PUBLISHED_AT};
+use crate::serve::cmsd;
+use crate::serve::path::{MediaPath, Object};
+use crate::serve::problem::Problem;
+use crate::serve::upstream::{Fetched, Upstream};
+
+/// Longer than the origin's window; after that nobody may ask for it.
+const KEEP: Duration = Duration::from_secs(600);
+/// What an entry costs besides its body.
+const OVERHEAD: usize = 512;
+
+/// An immutable object of the origin.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub(super) body: Bytes,
+    pub(super) content_type: HeaderValue,
+    /// Whose copy and since when (Unix µs), for segments.
+    pub(super) fixed: Option<(String, i64)>,
+    pub(super) cmsd: cmsd::Static,
+    /// The origin's item of `CMSD-Dynamic`, for the answers of this fetch only.
+    pub(super) hop: Option<HeaderValue>,
+    pub(super) fetched_us: i64,
+}
+
+/// The cache and what is behind it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Cache {
+    objects: Moka<MediaPath, Arc<Stored>>,
+    upstream: Upstream,
+    fetches: Counter,
+}
+
+impl Cache {
+    pub(super) fn new(bytes: u64, upstream: Upstream, fetches: Counter) -> Self {
+        let weigh = |_: &MediaPath, stored: &Arc<Stored>| {
+            u32::try_from(stored.body.len() + OVERHEAD).unwrap_or(u32::MAX)
+        };
+        let objects = Moka::builder().max_capacity(bytes).weigher(weigh).time_to_live(KEEP).build();
+        Self { objects, upstream, fetches }
+    }
+
+    /// The object, if it is here.
+    pub(super) async fn hit(&self, path: &MediaPath) -> Option<Arc<Stored>> {
+        self.objects.get(path).await
+    }
+
+    /// The object from the origin. All who ask while it is fetched share one request and its
+    /// answer; what is not a 200 is shared by them too, and kept no longer.
+    pub(super) async fn fetch(
+        &self,
+        path: MediaPath,
+        clock: &dyn Clock,
+    ) -> Result<Arc<Stored>, Arc<Problem>> {
+        let (upstream, text, is_slate) =
+            (&self.upstream, path.to_string(), matches!(path.object, Object::Slate(_)));
+        let fetch = async move {
+            self.fetches.inc();
+            let fetched = upstream.get(&text).await?;
+            stored(fetched, clock.now_us()).map(Arc::new)
+        };
+        // A track's slate may be replaced at any time, so it is never kept.
+        if is_slate {
+            return fetch.await.map_err(Arc::new);
+        }
+        self.objects.try_get_with(path, fetch).await
+    }
+}
+
+fn stored(fetched: Fetched, now_us: i64) -> Result<Stored, Problem> {
+    if fetched.status != StatusCode::OK {
+        return Err(passed_on(&fetched));
+    }
+    let text = |name: &str| fetched.headers.get(name).and_then(|value| value.to_str().ok());
+    let published = text(PUBLISHED_AT.as_str()).and_then(|value| value.parse().ok());
+    let fixed =
+        text(PIPELINE.as_str()).zip(published).map(|(pipeline, at)| (pipeline.to_owned(), at));
+    let content_type = fetched.headers.get(header::CONTENT_TYPE).cloned();
+    Ok(Stored {
+        fixed,
+        cmsd: cmsd::Static::read(text(cmsd::STATIC).unwrap_or("")),
+        hop: fetched.headers.get(cmsd::DYNAMIC).cloned(),
+        content_type: content_type.unwrap_or(HeaderValue::from_static("video/mp4")),
+        body: fetched.body,
+        fetched_us: now_us,
+    })
+}
+
+/// The origin's own problem, or one that says what it answered.
+fn passed_on(fetched: &Fetched) -> Problem {
+    let known = matches!(fetched.status.as_u16(), 404 | 410 | 503);
+    let problem = known.then(|| serde_json::from_slice::<Problem>(&fetched.body).ok()).flatten();
+    let unknown = || {
+        let detail = format!("The origin answered {}; try again", fetched.status.as_u16());
+        Problem::new(StatusCode::BAD_GATEWAY, "upstream", "The origin cannot answer", detail)
+    };
+    let problem = problem.filter(|problem| problem.status == fetched.status.as_u16());
+    Problem { retry_after: retry_after(&fetched.headers), ..problem.unwrap_or_else(unknown) }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<u32> {
+    headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()
+}

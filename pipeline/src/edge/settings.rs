@@ -1,0 +1,72 @@
+//! An edge's settings.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ladder::is_name;
+use crate::serve::build::{is_http, mistake, verdict};
+
+/// Settings of an edge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its name, in headers and rows.
+    pub name: String,
+    /// The origin behind it.
+    pub origin_url: String,
+    /// The cache's size.
+    pub cache_bytes: u64,
+    /// Largest object it passes on.
+    pub object_limit_bytes: usize,
+    /// Longest wait for the origin, milliseconds; longer than the origin holds a request.
+    pub origin_timeout_ms: u32,
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// Requests that may wait for the origin at a time.
+    pub max_waiting: usize,
+    /// The collector that is told about every GET; absent tells nobody.
+    pub collector_url: Option<String>,
+    /// The write key for the collector.
+    pub write_key: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7711)),
+            name: "e1".into(),
+            origin_url: "http://127.0.0.1:7710".into(),
+            cache_bytes: 64 << 20,
+            object_limit_bytes: 8 << 20,
+            origin_timeout_ms: 6_000,
+            max_connections: 8_192,
+            max_waiting: 8_192,
+            collector_url: None,
+            write_key: "demo".into(),
+        }
+    }
+}
+
+impl Settings {
+    /// All mistakes together.
+    pub fn validate(&self) -> Result<(), Vec<String>> {
+        let mut found = Vec::new();
+        mistake(&mut found, !is_name(&self.name), "name: a-z, 0-9, - and _ only");
+        mistake(&mut found, !is_http(&self.origin_url), "origin_url: an http:// address");
+        mistake(&mut found, self.cache_bytes == 0, "cache_bytes: above 0");
+        mistake(&mut found, self.object_limit_bytes == 0, "object_limit_bytes: above 0");
+        mistake(
+            &mut found,
+            !(100..=60_000).contains(&self.origin_timeout_ms),
+            "origin_timeout_ms: 100 to 60000",
+        );
+        mistake(&mut found, self.max_connections == 0, "max_connections: above 0");
+        mistake(&mut found, self.max_waiting == 0, "max_waiting: above 0");
+        let wrong = self.collector_url.as_deref().is_some_and(|url| !is_http(url));
+        mistake(&mut found, wrong, "collector_url: an http:// address");
+        verdict(found)
+    }
+}

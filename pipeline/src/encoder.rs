@@ -1,0 +1,148 @@
+//! The encoder: a source of CMAF fragments on the schedule, with the packager in its process.
+//!
+//! Source `gst` draws and encodes a live programme with GStreamer (feature `media`). Source
+//! `loop` plays a short recording of the same, moved to now, and needs no GStreamer. Both are
+//! epoch-locked: what segment K holds follows from K, so a restarted or a second encoder
+//! continues where another stopped (ADR 20).
+
+mod looped;
+mod pure;
+mod settings;
+
+#[cfg(feature = "media")]
+mod feed;
+#[cfg(feature = "media")]
+mod live;
+#[cfg(feature = "media")]
+mod offline;
+#[cfg(feature = "media")]
+mod programme;
+#[cfg(feature = "media")]
+mod record;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tallylight_schemas::clock::Clock;
+use tallylight_schemas::delivery::Service;
+use tokio_util::sync::CancellationToken;
+
+use crate::mp4::Mp4Error;
+use crate::packager::{self, HttpPublish, Packager, PackagerError, Publish, TrackMedia};
+use crate::report::{Reporter, events_url};
+
+pub use pure::strip::read_strip;
+#[cfg(feature = "media")]
+pub use record::record;
+pub use settings::{Audio, Rung, Settings, Source};
+
+/// How long the last reports may take to go out at the end.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What the encoder works with.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where objects go; `None`: the origin of the settings, over HTTP.
+    pub publish: Option<Arc<dyn Publish>>,
+}
+
+impl Parts {
+    /// Publishes to the origin of the settings.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, publish: None }
+    }
+}
+
+/// Why the encoder ended. The supervisor starts it again, unless the settings are wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum EncoderError {
+    /// The settings cannot be.
+    #[error("the encoder's settings are wrong: {}", .0.join("; "))]
+    Settings(Vec<String>),
+    /// This build has no GStreamer.
+    #[error("this build has no GStreamer: build with `--features media`, or use `--source loop`")]
+    NoMedia,
+    /// The wall clock was set. Frames are numbered by it, so a new start is the clean way on.
+    #[error("the wall clock jumped by {by_ms} ms; restart to continue on the new time")]
+    ClockJumped {
+        /// By how much, ms.
+        by_ms: i64,
+    },
+    /// The machine does not keep up with real time.
+    #[error("encoding is {late_ms} ms behind the clock; the machine is too slow for this ladder")]
+    Behind {
+        /// By how much, ms.
+        late_ms: i64,
+    },
+    /// GStreamer failed.
+    #[error("the media pipeline failed: {0}")]
+    Media(String),
+    /// A recorded or rendered segment is not what it should be.
+    #[error("{what}: {source}")]
+    Segment {
+        /// Which.
+        what: String,
+        /// Why.
+        source: Mp4Error,
+    },
+    /// Packaging failed.
+    #[error(transparent)]
+    Packager(#[from] PackagerError),
+    /// A recording could not be written.
+    #[error("the recording could not be written: {0}")]
+    Write(#[from] std::io::Error),
+}
+
+/// Runs an encoder and its packager until cancelled or until it must be started anew.
+pub async fn run(
+    settings: Settings,
+    parts: Parts,
+    cancel: CancellationToken,
+) -> Result<(), EncoderError> {
+    settings.validate().map_err(EncoderError::Settings)?;
+    // Children end with us, so one task's end never leaves another running.
+    let cancel = cancel.child_token();
+    let _ends = cancel.clone().drop_guard();
+    match settings.source {
+        Source::Loop => looped::run(&settings, &parts, &cancel).await,
+        #[cfg(feature = "media")]
+        Source::Gst => programme::run(&settings, &parts, &cancel).await,
+        #[cfg(not(feature = "media"))]
+        Source::Gst => Err(EncoderError::NoMedia),
+    }
+}
+
+/// A packager for `media`, with its reports going where the settings say.
+fn packager(
+    settings: &Settings,
+    parts: &Parts,
+    media: Vec<TrackMedia>,
+) -> Result<(Packager, Option<Reporter>), EncoderError> {
+    let publish =
+        parts.publish.clone().unwrap_or_else(|| Arc::new(HttpPublish::new(&settings.origin_url)));
+    let source = format!("packager-{}", settings.pipeline);
+    let reporter = settings.collector_url.as_ref().map(|collector| {
+        let url = events_url(Some(collector), &settings.write_key);
+        Reporter::spawn(&url, Service::Packager, &source, &parts.clock)
+    });
+    let config = packager::Config {
+        stream: settings.stream.clone(),
+        pipeline: settings.pipeline.clone(),
+        grid: settings.grid,
+        fps: settings.fps,
+    };
+    let parts =
+        packager::Parts { clock: Arc::clone(&parts.clock), publish, reporter: reporter.clone() };
+    Ok((Packager::new(config, parts, media)?, reporter))
+}
+
+/// Tells how it went and lets the last reports go out.
+async fn farewell(packager: &Packager, reporter: Option<Reporter>) {
+    let counts = packager.counts();
+    tracing::info!(?counts, "the packager ends");
+    if let Some(reporter) = reporter {
+        reporter.close(FAREWELL).await;
+    }
+}

@@ -1,0 +1,105 @@
+//! The media thread: pushes each frame and sound block when the wall clock reaches it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tallylight_schemas::clock::Clock;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::feed::{Feed, Outlet};
+use super::pure::draw::Canvas;
+use super::pure::jump::JumpWatch;
+use super::pure::tone;
+use super::{EncoderError, Settings};
+use crate::ladder::AAC_FRAME;
+
+/// Longest wait between two looks at the clocks, so that a jump is noticed soon.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Shortest wait: what is due but not pushed waits for the encoders.
+const BREATH: Duration = Duration::from_millis(2);
+
+/// What comes next, counted from the epoch.
+struct Position {
+    frame: u64,
+    block: u64,
+}
+
+/// Unix µs at which `units` of `per` a second have passed, rounded up.
+fn due_us(units: u64, per: u32) -> i64 {
+    let us = (u128::from(units) * 1_000_000).div_ceil(u128::from(per.max(1)));
+    i64::try_from(us).unwrap_or(i64::MAX)
+}
+
+/// Runs on its own thread until cancelled or until it must be started anew. Starts at a segment
+/// boundary, so that every fragment is whole.
+pub(super) fn run(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    outlet: &Outlet,
+    runtime: &Handle,
+    cancel: &CancellationToken,
+) -> Result<(), EncoderError> {
+    let feed = Feed::start(settings, false, outlet)?;
+    let (width, height) =
+        settings.rungs.first().map_or((640, 360), |r| (r.width as usize, r.height as usize));
+    let mut canvas = Canvas::programme(width, height, settings.fps);
+    let mut samples = vec![0.0; AAC_FRAME as usize];
+    let mut watch = JumpWatch::default();
+    let started = Instant::now();
+    let k = settings.grid.k_at(clock.now_us()) + 1;
+    let rate = settings.audio.rate;
+    let mut next = Position {
+        frame: k * u64::from(settings.grid.frames(settings.fps).unwrap_or(50)),
+        block: settings.grid.first_audio_sample(k, rate, AAC_FRAME) / u64::from(AAC_FRAME),
+    };
+    tracing::info!(k, "the live programme starts");
+    loop {
+        let now = clock.now_us();
+        let steady = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
+        if let Some(by_us) = watch.look(now, steady) {
+            return Err(EncoderError::ClockJumped { by_ms: by_us / 1_000 });
+        }
+        feed.check()?;
+        push_due(settings, &feed, now, &mut next, &mut canvas, &mut samples)?;
+        // A block of sound is there when its last sample is.
+        let block_us = due_us((next.block + 1) * u64::from(AAC_FRAME), rate);
+        let wake_us = due_us(next.frame, settings.fps).min(block_us);
+        let wait = u64::try_from(wake_us.saturating_sub(clock.now_us())).unwrap_or(0);
+        let wait = Duration::from_micros(wait).clamp(BREATH, LOOK);
+        let cancelled =
+            runtime.block_on(async { tokio::time::timeout(wait, cancel.cancelled()).await });
+        if cancelled.is_ok() {
+            return Ok(());
+        }
+    }
+}
+
+/// Pushes all that is due at `now`. Being behind is made up for at once, up to one segment:
+/// what is later than that would come after its slate.
+fn push_due(
+    settings: &Settings,
+    feed: &Feed,
+    now: i64,
+    next: &mut Position,
+    canvas: &mut Canvas,
+    samples: &mut [f32],
+) -> Result<(), EncoderError> {
+    let late_us = now.saturating_sub(due_us(next.frame, settings.fps));
+    if late_us > settings.grid.duration_us() {
+        return Err(EncoderError::Behind { late_ms: late_us / 1_000 });
+    }
+    let (rate, block) = (settings.audio.rate, u64::from(AAC_FRAME));
+    while due_us(next.frame, settings.fps) <= now && !feed.is_full() {
+        canvas.draw(next.frame);
+        feed.push_video(next.frame, canvas.dots())?;
+        next.frame += 1;
+    }
+    while due_us((next.block + 1) * block, rate) <= now && !feed.is_full() {
+        tone::write(next.block * block, rate, samples);
+        feed.push_audio(next.block * block, samples)?;
+        next.block += 1;
+    }
+    Ok(())
+}

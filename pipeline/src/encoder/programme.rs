@@ -1,0 +1,60 @@
+//! The live source from start to end: slate, announcement, media thread.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::feed::{Outlet, failed};
+use super::{EncoderError, Parts, Settings, farewell, live, offline, packager};
+use crate::packager::TrackInput;
+
+/// See [`super::run`].
+pub(super) async fn run(
+    settings: &Settings,
+    parts: &Parts,
+    cancel: &CancellationToken,
+) -> Result<(), EncoderError> {
+    let rendering = settings.clone();
+    let media =
+        tokio::task::spawn_blocking(move || offline::slate(&rendering)).await.map_err(failed)??;
+    let (packager, reporter) = packager(settings, parts, media)?;
+    if !packager.announce(cancel).await? {
+        return Ok(());
+    }
+    let (inputs, mut running) = packager.start(cancel);
+    let stop = cancel.child_token();
+    let ended = spawn(settings, parts, inputs, &stop)?;
+    // The tracks end when the media thread has, or before it with an error of their own.
+    let packaged = running.wait().await;
+    stop.cancel();
+    let encoded = ended.await.unwrap_or_else(|_| Err(failed("the media thread died")));
+    farewell(&packager, reporter).await;
+    packaged.map_err(EncoderError::from).and(encoded)
+}
+
+/// Starts the media thread; the answer comes when it has ended and its pipeline is gone.
+fn spawn(
+    settings: &Settings,
+    parts: &Parts,
+    inputs: Vec<TrackInput>,
+    stop: &CancellationToken,
+) -> Result<oneshot::Receiver<Result<(), EncoderError>>, EncoderError> {
+    let (settings, clock, stop) = (settings.clone(), Arc::clone(&parts.clock), stop.clone());
+    let runtime = Handle::current();
+    let (tell, ended) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("media".into());
+    let body = move || {
+        let outlet: Outlet = Arc::new(move |track, piece| {
+            if let Some(input) = inputs.get(track) {
+                input.offer(piece);
+            }
+        });
+        let result = live::run(&settings, &clock, &outlet, &runtime, &stop);
+        drop(outlet);
+        let _ = tell.send(result);
+    };
+    thread.spawn(body).map_err(failed)?;
+    Ok(ended)
+}

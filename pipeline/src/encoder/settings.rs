@@ -1,0 +1,186 @@
+//! What an encoder is told.
+
+use serde::{Deserialize, Serialize};
+use tallylight_schemas::grid::Grid;
+
+use crate::ladder::is_name;
+
+/// Where the programme comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Drawn and encoded live by GStreamer.
+    #[default]
+    Gst,
+    /// A short recording, moved to now.
+    Loop,
+}
+
+/// One video rendition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rung {
+    /// Track name.
+    pub name: String,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Bitrate, kbit/s.
+    pub kbps: u32,
+}
+
+/// The sound rendition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audio {
+    /// Track name.
+    pub name: String,
+    /// Samples per second.
+    pub rate: u32,
+    /// Bitrate, kbit/s.
+    pub kbps: u32,
+}
+
+impl Default for Audio {
+    fn default() -> Self {
+        Self { name: "audio".into(), rate: 48_000, kbps: 64 }
+    }
+}
+
+/// What an encoder is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Stream name.
+    pub stream: String,
+    /// Pipeline name: `A`, later also `B`.
+    pub pipeline: String,
+    /// Where the programme comes from.
+    pub source: Source,
+    /// The origin, such as `http://127.0.0.1:7710`.
+    pub origin_url: String,
+    /// The collector that is told about every PUT; absent tells nobody.
+    pub collector_url: Option<String>,
+    /// The write key for the collector.
+    pub write_key: String,
+    /// Segment schedule.
+    pub grid: Grid,
+    /// Video frames per second, a whole number.
+    pub fps: u32,
+    /// Video renditions, the largest first: the picture is drawn at its size.
+    pub rungs: Vec<Rung>,
+    /// Sound.
+    pub audio: Audio,
+    /// x264's `speed-preset`.
+    pub preset: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let rung = |width, height, kbps| Rung { name: format!("v-{height}"), width, height, kbps };
+        Self {
+            stream: "demo".into(),
+            pipeline: "A".into(),
+            source: Source::Gst,
+            origin_url: "http://127.0.0.1:7710".into(),
+            collector_url: None,
+            write_key: "demo".into(),
+            grid: Grid::DEMO,
+            fps: 25,
+            rungs: vec![rung(640, 360, 500), rung(480, 270, 300), rung(320, 180, 150)],
+            audio: Audio::default(),
+            preset: "superfast".into(),
+        }
+    }
+}
+
+/// The presets of x264 that can be live on a small machine.
+const PRESETS: [&str; 5] = ["ultrafast", "superfast", "veryfast", "faster", "fast"];
+
+impl Settings {
+    /// All mistakes together.
+    pub fn validate(&self) -> Result<(), Vec<String>> {
+        let mut mistakes = Vec::new();
+        for (what, name) in [("stream", &self.stream), ("audio.name", &self.audio.name)] {
+            if !is_name(name) {
+                mistakes.push(format!("{what} {name:?} is no name (a-z, 0-9, -, _)"));
+            }
+        }
+        if self.pipeline.is_empty()
+            || self.pipeline.len() > 16
+            || !self.pipeline.chars().all(char::is_alphanumeric)
+        {
+            mistakes
+                .push(format!("pipeline {:?} is not 1 to 16 letters and digits", self.pipeline));
+        }
+        let urls = [
+            ("origin_url", Some(&self.origin_url)),
+            ("collector_url", self.collector_url.as_ref()),
+        ];
+        for (what, url) in urls.into_iter().filter_map(|(what, url)| Some((what, url?))) {
+            if !url::Url::parse(url).is_ok_and(|url| url.scheme() == "http" && url.has_host()) {
+                mistakes.push(format!("{what} {url:?} is no http:// address"));
+            }
+        }
+        let frames = self.grid.frames(self.fps);
+        if !(1..=120).contains(&self.fps) || frames.is_none() {
+            mistakes.push(format!("fps {} puts no whole number of frames in a segment", self.fps));
+        }
+        if !(8_000..=48_000).contains(&self.audio.rate) || !(16..=512).contains(&self.audio.kbps) {
+            mistakes.push("audio: rate must be 8,000 to 48,000 Hz, kbps 16 to 512".into());
+        }
+        if !PRESETS.contains(&self.preset.as_str()) {
+            mistakes.push(format!("preset {:?} is none of {}", self.preset, PRESETS.join(", ")));
+        }
+        if self.rungs.is_empty() || self.rungs.len() > 8 {
+            mistakes.push(format!("rungs: 1 to 8, not {}", self.rungs.len()));
+        }
+        for rung in self.rungs.iter().take(8) {
+            self.validate_rung(rung, &mut mistakes);
+        }
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    }
+
+    fn validate_rung(&self, rung: &Rung, mistakes: &mut Vec<String>) {
+        let Rung { name, width, height, kbps } = rung;
+        if !is_name(name)
+            || *name == self.audio.name
+            || self.rungs.iter().filter(|r| r.name == *name).count() > 1
+        {
+            mistakes.push(format!("rung {name:?}: the name must be unique and of a-z, 0-9, -, _"));
+        }
+        // Multiples of 8 and 2 keep the planes of the picture without padding.
+        if !(160..=3_840).contains(width)
+            || !(90..=2_160).contains(height)
+            || width % 8 != 0
+            || height % 2 != 0
+        {
+            mistakes.push(format!(
+                "rung {name:?}: {width}x{height} is not 160x90 to 3840x2160 in steps of 8x2"
+            ));
+        }
+        if !(50..=50_000).contains(kbps) {
+            mistakes.push(format!("rung {name:?}: {kbps} kbps is not 50 to 50,000"));
+        }
+        if self.rungs.first().is_some_and(|first| first.width < *width || first.height < *height) {
+            mistakes
+                .push(format!("rung {name:?} is larger than the first, which must be the largest"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_right_and_all_mistakes_are_told() {
+        Settings::default().validate().unwrap();
+        let mut settings = Settings { fps: 0, origin_url: "ftp://x".into(), ..Settings::default() };
+        settings.rungs[1].width = 9_999;
+        settings.preset = "placebo".into();
+        assert_eq!(settings.validate().unwrap_err().len(), 5);
+        assert!(serde_json::from_str::<Settings>(r#"{"frames": 1}"#).is_err());
+    }
+}

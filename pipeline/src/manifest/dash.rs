@@ -1,0 +1,106 @@
+//! The DASH manifest. Addresses are counted from the epoch, so a player fetches it once.
+
+use std::fmt::Write;
+
+use chrono::{DateTime, SecondsFormat};
+
+use super::{View, decimal};
+use crate::ladder::{Ladder, Media, Track};
+
+/// Durations a player stays behind the live edge, besides the publish margin.
+const DELAY_SEGMENTS: f64 = 3.0;
+
+/// The MPD at `now_us`; only its `publishTime` depends on the time.
+pub fn mpd(ladder: &Ladder, view: &View, now_us: i64) -> String {
+    let d = ladder.grid.seconds();
+    #[allow(clippy::cast_precision_loss, reason = "a margin is far below 2^53 µs")]
+    let margin = view.margin_us as f64 / 1_000_000.0;
+    let published = DateTime::from_timestamp_micros(now_us).unwrap_or_default();
+    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let mut line = |text: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{text}");
+    };
+    line("<MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" type=\"dynamic\"".into());
+    line(format!(
+        "  availabilityStartTime=\"1970-01-01T00:00:00Z\" publishTime=\"{}\"",
+        published.to_rfc3339_opts(SecondsFormat::Secs, true)
+    ));
+    line(format!(
+        "  minBufferTime=\"{0}\" maxSegmentDuration=\"{1}\" timeShiftBufferDepth=\"{2}\" suggestedPresentationDelay=\"{3}\">",
+        duration(d),
+        duration(longest(ladder)),
+        duration(d * f64::from(view.window)),
+        duration(d * DELAY_SEGMENTS + margin),
+    ));
+    line(format!("  <BaseURL>{}/live/{}/</BaseURL>", escape(&view.media_base), ladder.stream));
+    line("  <Period id=\"epoch\" start=\"PT0S\">".into());
+    for (id, video) in [(1, true), (2, false)] {
+        let tracks: Vec<&Track> =
+            ladder.tracks.iter().filter(|track| track.is_video() == video).collect();
+        if !tracks.is_empty() {
+            line(adaptation_set(ladder, id, &tracks));
+        }
+    }
+    line("  </Period>".into());
+    line(format!(
+        "  <UTCTiming schemeIdUri=\"urn:mpeg:dash:utc:http-iso:2014\" value=\"{}\"/>",
+        escape(&view.time_url)
+    ));
+    line("</MPD>".into());
+    out
+}
+
+fn adaptation_set(ladder: &Ladder, id: u32, tracks: &[&Track]) -> String {
+    let video = tracks.iter().any(|track| track.is_video());
+    let kind = if video { "video" } else { "audio" };
+    let extra =
+        if video { format!(" frameRate=\"{}\"", ladder.fps) } else { " lang=\"und\"".into() };
+    let mut out = format!(
+        "    <AdaptationSet id=\"{id}\" contentType=\"{kind}\" mimeType=\"{kind}/mp4\" segmentAlignment=\"true\" startWithSAP=\"1\"{extra}>\n"
+    );
+    for track in tracks {
+        out.push_str(&representation(ladder, track));
+    }
+    out.push_str("    </AdaptationSet>");
+    out
+}
+
+fn representation(ladder: &Ladder, track: &Track) -> String {
+    let (attributes, inside) = match track.media {
+        Media::Video { width, height } => {
+            (format!("width=\"{width}\" height=\"{height}\""), String::new())
+        }
+        Media::Audio { rate, channels } => (
+            format!("audioSamplingRate=\"{rate}\""),
+            format!(
+                "        <AudioChannelConfiguration schemeIdUri=\"urn:mpeg:dash:23003:3:audio_channel_configuration:2011\" value=\"{channels}\"/>\n"
+            ),
+        ),
+    };
+    let (num, den) = ladder.grid.ratio();
+    // Numbers follow from the nominal duration, which audio's real ones vary around. In units
+    // of the grid itself it is exact for any frame rate, and ffmpeg, which adds a duration in
+    // units to a time in seconds, still finds the live edge.
+    let Track { name, codecs, bandwidth, init, .. } = track;
+    format!(
+        "      <Representation id=\"{name}\" codecs=\"{codecs}\" bandwidth=\"{bandwidth}\" {attributes}>\n{inside}        <SegmentTemplate timescale=\"{den}\" duration=\"{num}\" startNumber=\"0\" initialization=\"{name}/{init}\" media=\"{name}/$Number$.m4s\"/>\n      </Representation>\n"
+    )
+}
+
+/// The longest segment, seconds: one AAC frame over the schedule's, when there is sound.
+fn longest(ladder: &Ladder) -> f64 {
+    let frame = |track: &Track| match track.media {
+        Media::Audio { rate, .. } => f64::from(crate::ladder::AAC_FRAME) / f64::from(rate),
+        Media::Video { .. } => 0.0,
+    };
+    ladder.grid.seconds() + ladder.tracks.iter().map(frame).fold(0.0, f64::max)
+}
+
+fn duration(seconds: f64) -> String {
+    format!("PT{}S", decimal(seconds))
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}

@@ -1,0 +1,104 @@
+//! HLS playlists (RFC 8216). The media sequence number is K, so nobody has to remember one.
+
+use std::fmt::Write;
+
+use super::{View, iso_ms, newest_due};
+use crate::ladder::{Ladder, Media, Track};
+
+/// The version that `EXT-X-MAP` for ordinary segments needs.
+const VERSION: u32 = 6;
+/// The group of all audio renditions.
+const GROUP: &str = "audio";
+
+/// The multivariant playlist.
+pub fn master(ladder: &Ladder) -> String {
+    let mut out = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    let audio: Vec<&Track> = ladder.tracks.iter().filter(|track| !track.is_video()).collect();
+    let has_video = ladder.tracks.iter().any(Track::is_video);
+    if has_video {
+        for (at, track) in audio.iter().enumerate() {
+            let Media::Audio { channels, .. } = track.media else { continue };
+            let default = if at == 0 { "YES" } else { "NO" };
+            line(
+                &mut out,
+                &format!(
+                    "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{GROUP}\",NAME=\"{0}\",DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{0}/index.m3u8\"",
+                    track.name
+                ),
+            );
+        }
+    }
+    // Each variant is one video track with the first audio track, the loudest case for bandwidth.
+    let sound = audio.iter().max_by_key(|track| track.bandwidth);
+    for track in ladder.tracks.iter().filter(|track| track.is_video() || !has_video) {
+        let Media::Video { width, height } = track.media else {
+            line(
+                &mut out,
+                &format!(
+                    "#EXT-X-STREAM-INF:BANDWIDTH={},CODECS=\"{}\"",
+                    track.bandwidth, track.codecs
+                ),
+            );
+            line(&mut out, &format!("{}/index.m3u8", track.name));
+            continue;
+        };
+        let bandwidth = track.bandwidth + sound.map_or(0, |sound| sound.bandwidth);
+        let (codecs, group) = match audio.first() {
+            Some(first) => {
+                (format!("{},{}", track.codecs, first.codecs), format!(",AUDIO=\"{GROUP}\""))
+            }
+            None => (track.codecs.clone(), String::new()),
+        };
+        line(
+            &mut out,
+            &format!(
+                "#EXT-X-STREAM-INF:BANDWIDTH={bandwidth},CODECS=\"{codecs}\",RESOLUTION={width}x{height},FRAME-RATE={:.3}{group}",
+                f64::from(ladder.fps)
+            ),
+        );
+        line(&mut out, &format!("{}/index.m3u8", track.name));
+    }
+    out
+}
+
+/// The media playlist of `track` at `now_us`: the last segments that are due.
+///
+/// Slate is no discontinuity: it has the programme's own init segment and times.
+pub fn media(ladder: &Ladder, track: &Track, view: &View, now_us: i64) -> String {
+    let end = newest_due(ladder, view, now_us).map_or(0, |newest| newest.saturating_add(1));
+    let first = end.saturating_sub(view.window.into());
+    let seconds =
+        |k| ladder.duration(track, k).map_or(0.0, |units| units_to_seconds(units, track.timescale));
+    let longest = (first..end).map(seconds).fold(ladder.grid.seconds(), f64::max);
+    let base = format!("{}/live/{}/{}", view.media_base, ladder.stream, track.name);
+    let mut out = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n");
+    line(&mut out, &format!("#EXT-X-TARGETDURATION:{}", longest.round()));
+    line(&mut out, &format!("#EXT-X-MEDIA-SEQUENCE:{first}"));
+    line(&mut out, "#EXT-X-INDEPENDENT-SEGMENTS");
+    line(&mut out, &format!("#EXT-X-MAP:URI=\"{base}/{}\"", track.init));
+    for k in first..end {
+        line(&mut out, &format!("#EXT-X-PROGRAM-DATE-TIME:{}", iso_ms(start_us(ladder, track, k))));
+        line(&mut out, &format!("#EXTINF:{:.6},", seconds(k)));
+        line(&mut out, &format!("{base}/{k}.m4s"));
+    }
+    out
+}
+
+/// When the first frame of segment `k` is to be presented, Unix µs. Audio begins a little
+/// after the schedule's start, on its own frame grid.
+fn start_us(ladder: &Ladder, track: &Track, k: u64) -> i64 {
+    let Some(tfdt) = ladder.tfdt(track, k) else { return ladder.grid.start_us(k) };
+    let us = u128::from(tfdt) * 1_000_000 / u128::from(track.timescale.max(1));
+    i64::try_from(us).unwrap_or(i64::MAX)
+}
+
+fn units_to_seconds(units: u64, timescale: u32) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "a segment's duration is far below 2^53 units")]
+    let units = units as f64;
+    units / f64::from(timescale.max(1))
+}
+
+fn line(out: &mut String, text: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{text}");
+}

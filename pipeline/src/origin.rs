@@ -1,0 +1,158 @@
+//! The origin: takes segments from packagers, and answers for every K of the schedule.
+//!
+//! What a K is follows from the schedule and what came in time ([`pure`]); the rest of this
+//! room stores, waits, and speaks HTTP. Addresses, headers and errors are in `docs/media.md`.
+
+mod announce;
+mod disk;
+mod facts;
+mod get;
+mod place;
+pub mod pure;
+mod put;
+mod segments;
+mod settings;
+mod stream;
+mod sweep;
+mod track;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::Uri;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::get;
+use tallylight_schemas::clock::Clock;
+use tallylight_schemas::delivery;
+use tokio::sync::Semaphore;
+
+use crate::report::{Reporter, events_url};
+use crate::serve::Server;
+use crate::serve::build::{BuildError, Parts, Service};
+use crate::serve::metrics::Metrics;
+use crate::serve::path::MediaPath;
+use crate::serve::problem::Problem;
+use disk::Disk;
+use stream::{Stream, Window};
+
+pub(crate) use get::{IMMUTABLE, PIPELINE, PUBLISHED_AT};
+pub use segments::{SegmentRow, SegmentsPage};
+pub use settings::Settings;
+pub use track::SLATE;
+
+/// PUTs read at a time; each may hold a body in memory.
+const UPLOADS: usize = 16;
+
+/// All of the origin's state.
+#[derive(Debug)]
+struct Origin {
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    reporter: Reporter,
+    metrics: Metrics,
+    streams: Mutex<BTreeMap<String, Arc<Stream>>>,
+    waiting: Semaphore,
+    uploads: Semaphore,
+    disk: Disk,
+}
+
+/// Binds the origin and reads back what it stored before.
+pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildError> {
+    settings.validate().map_err(BuildError::Settings)?;
+    let server = Server::bind(settings.listen, settings.max_connections).await?;
+    let report_url = events_url(settings.collector_url.as_deref(), &settings.write_key);
+    let reporter = Reporter::spawn(&report_url, delivery::Service::Origin, "origin", &parts.clock);
+    let disk = Disk::new(settings.media_dir.as_deref());
+    let origin = Arc::new(Origin {
+        metrics: Metrics::new("origin", &reporter),
+        streams: Mutex::default(),
+        waiting: Semaphore::new(settings.max_waiting),
+        uploads: Semaphore::new(UPLOADS),
+        clock: parts.clock,
+        reporter: reporter.clone(),
+        disk,
+        settings,
+    });
+    origin.load()?;
+    let background = vec![tokio::spawn(sweep::run(origin.clone()))];
+    Ok(Service { server, router: router(origin), reporter, background })
+}
+
+fn router(origin: Arc<Origin>) -> Router {
+    let media = get(get::media).put(put::media);
+    Router::new()
+        .route("/live/{stream}/ladder.json", get(get::ladder).put(put::ladder))
+        .route("/live/{stream}/segments.json", get(segments::page))
+        .route("/live/{stream}/{track}/{file}", media.clone())
+        .route("/live/{stream}/{track}/slate/{file}", media)
+        .route("/healthz", get(async || "ok"))
+        .route("/readyz", get(async || "ok"))
+        .route("/metrics", get(async |State(origin): State<Arc<Origin>>| origin.metrics.text()))
+        .fallback(async |uri: Uri| {
+            Problem::not_found(format!("{} is no address of the origin", uri.path()))
+        })
+        .layer(middleware::from_fn_with_state(origin.clone(), count))
+        .with_state(origin)
+}
+
+async fn count(State(origin): State<Arc<Origin>>, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let answer = next.run(request).await;
+    origin.metrics.answered(method.as_str(), answer.status().as_u16());
+    answer
+}
+
+impl Origin {
+    fn window(&self) -> Window {
+        Window {
+            window_us: i64::from(self.settings.window_s) * 1_000_000,
+            margin_us: i64::from(self.settings.margin_ms) * 1_000,
+        }
+    }
+
+    fn load(&self) -> Result<(), BuildError> {
+        for name in self.disk.children()?.into_iter().take(self.settings.max_streams) {
+            let stream = Stream::load(&name, self.window(), &self.disk, self.clock.now_us())?;
+            self.streams
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(name, Arc::new(stream));
+        }
+        Ok(())
+    }
+
+    fn stream(&self, name: &str) -> Option<Arc<Stream>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    fn streams(&self) -> Vec<Arc<Stream>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// The stream of that name, made if there is room for another.
+    fn stream_or_new(&self, name: &str) -> Option<Arc<Stream>> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if !streams.contains_key(name) && streams.len() >= self.settings.max_streams {
+            return None;
+        }
+        let new = || Arc::new(Stream::new(name, self.window(), &self.disk));
+        Some(streams.entry(name.to_owned()).or_insert_with(new).clone())
+    }
+
+    /// Bytes of segments in memory.
+    fn stored_bytes(&self) -> u64 {
+        self.streams().iter().flat_map(|stream| stream.tracks()).map(|track| track.bytes()).sum()
+    }
+}
+
+/// What a request's path names. The raw path counts, so that one object has one address.
+fn media_path(uri: &Uri) -> Result<MediaPath, Problem> {
+    let path = uri.path().strip_prefix("/live/").and_then(MediaPath::parse);
+    path.ok_or_else(|| Problem::not_found(format!("{} is no media address", uri.path())))
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,152 @@
+//! What a PUT says about its segment, and whether it is so.
+
+use axum::http::{HeaderMap, StatusCode};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::place::Place;
+use super::track::SLATE;
+use crate::mp4::{self, SegmentFacts};
+use crate::serve::problem::Problem;
+
+/// Longest pipeline name.
+const MAX_PIPELINE: usize = 16;
+
+/// The facts headers of a segment PUT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Claimed {
+    /// Whose copy.
+    pub pipeline: String,
+    /// Frames in the segment.
+    pub frames: u32,
+    /// Its duration in units of `timescale`.
+    pub duration: u64,
+    /// Units per second.
+    pub timescale: u32,
+    /// Decode time of its first frame.
+    pub tfdt: u64,
+    /// xxh3 of the body.
+    pub hash: u64,
+    /// When the packager had it whole, Unix µs.
+    pub published_us: i64,
+}
+
+impl Claimed {
+    /// Reads the headers; 400 names all that are missing or unreadable.
+    pub(super) fn read(headers: &HeaderMap) -> Result<Self, Problem> {
+        let mut wrong = Vec::new();
+        let pipeline = text(headers, "tallylight-pipeline").filter(|name| is_pipeline(name));
+        if pipeline.is_none() {
+            wrong.push("Tallylight-Pipeline");
+        }
+        let claimed = Self {
+            pipeline: pipeline.unwrap_or_default().to_owned(),
+            frames: number(headers, "tallylight-frames", &mut wrong),
+            duration: number(headers, "tallylight-duration", &mut wrong),
+            timescale: number(headers, "tallylight-timescale", &mut wrong),
+            tfdt: number(headers, "tallylight-tfdt", &mut wrong),
+            hash: hash(headers).unwrap_or_else(|| {
+                wrong.push("tallylight-hash");
+                0
+            }),
+            published_us: number(headers, "tallylight-published-at", &mut wrong),
+        };
+        if wrong.is_empty() {
+            return Ok(claimed);
+        }
+        let detail = format!("These headers are missing or unreadable: {}", wrong.join(", "));
+        Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "facts",
+            "A segment's PUT carries its facts",
+            detail,
+        ))
+    }
+
+    /// Compares what was claimed, what the bytes say and what the schedule asks for; 422 names
+    /// every difference.
+    pub(super) fn check(&self, place: &Place, body: &[u8]) -> Result<(), Problem> {
+        let mut wrong = Vec::new();
+        let mut differs = |what: &str, want: String, got: String| {
+            if want != got {
+                wrong.push(format!("{what} is {got} and should be {want}"));
+            }
+        };
+        differs(
+            "Tallylight-Hash",
+            format!("{:016x}", xxh3_64(body)),
+            format!("{:016x}", self.hash),
+        );
+        let Some(rung) = place.rung() else {
+            return Err(Problem::not_found("The ladder has no such track"));
+        };
+        differs("Tallylight-Timescale", rung.timescale.to_string(), self.timescale.to_string());
+        match mp4::facts(body) {
+            Err(error) => wrong.push(format!("the body is no segment: {error}")),
+            Ok(facts) => {
+                differs("Tallylight-Tfdt", facts.tfdt.to_string(), self.tfdt.to_string());
+                differs("Tallylight-Frames", facts.frames.to_string(), self.frames.to_string());
+                differs(
+                    "Tallylight-Duration",
+                    facts.duration.to_string(),
+                    self.duration.to_string(),
+                );
+                let expected =
+                    |value: Option<u64>| value.map_or("a whole number".into(), |v| v.to_string());
+                let ladder = &place.ladder;
+                if false { differs("tfdt", expected(ladder.tfdt(rung, place.k)), facts.tfdt.to_string());
+                }
+ differs(
+                    "frames",
+                    expected(ladder.frames(rung, place.k).map(u64::from)),
+                    facts.frames.to_string(),
+                );
+                differs(
+                    "duration",
+                    expected(ladder.duration(rung, place.k)),
+                    facts.duration.to_string(),
+                );
+                wrong.extend(unplayable(&facts).map(str::to_owned));
+            }
+        }
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        let detail = format!("Segment {} of {:?}: {}", place.k, rung.name, wrong.join("; "));
+        Err(Problem::invalid(detail))
+    }
+}
+
+/// Reasons for which a segment with right figures still cannot stand for itself.
+fn unplayable(facts: &SegmentFacts) -> impl Iterator<Item = &'static str> {
+    let reasons = [
+        (!facts.first_is_sync, "the first frame is no sync sample"),
+        (facts.first_offset != 0, "the first picture is not shown at tfdt"),
+    ];
+    reasons.into_iter().filter_map(|(bad, reason)| bad.then_some(reason))
+}
+
+/// A name such as `A`. The slate's is the origin's own.
+fn is_pipeline(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    !name.is_empty() && name.len() <= MAX_PIPELINE && name.bytes().all(plain) && name != SLATE
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn number<T: std::str::FromStr + Default>(
+    headers: &HeaderMap,
+    name: &'static str,
+    wrong: &mut Vec<&'static str>,
+) -> T {
+    text(headers, name).and_then(|value| value.parse().ok()).unwrap_or_else(|| {
+        wrong.push(name);
+        T::default()
+    })
+}
+
+/// The xxh3 a header claims for the body.
+pub(super) fn hash(headers: &HeaderMap) -> Option<u64> {
+    u64::from_str_radix(text(headers, "tallylight-hash")?, 16).ok()
+}

@@ -1,0 +1,180 @@
+//! PUT: the packager's side.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::http::request;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use std::time::Duration;
+use tallylight_schemas::delivery::Action;
+
+use super::announce::{store_init, store_ladder, store_slate, stream_of};
+use super::facts::Claimed;
+use super::place::Refused;
+use super::{Origin, media_path, sweep};
+use crate::report::Report;
+use crate::serve::body;
+use crate::serve::path::{MediaPath, Object};
+use crate::serve::problem::Problem;
+
+/// A body must be whole within this time.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+
+/// 201 when the request stored something, 204 when it was there already.
+pub(super) fn stored(newly: bool) -> StatusCode {
+    if newly { StatusCode::CREATED } else { StatusCode::NO_CONTENT }
+}
+
+/// PUT of a segment, an init segment or a slate.
+pub(super) async fn media(State(origin): State<Arc<Origin>>, request: Request) -> Response {
+    let arrival = origin.clock.now_us();
+    let path = match media_path(request.uri()) {
+        Ok(path) => path,
+        Err(problem) => return problem.into_response(),
+    };
+    let (head, body) = request.into_parts();
+    let (size, outcome) = match read(&origin, body).await {
+        Ok(body) => (body.len() as u64, store(&origin, &path, &head, body).await),
+        Err(problem) => (0, Err(problem)),
+    };
+    let status = outcome.as_ref().map_or_else(Problem::status, |status| *status);
+    report(&origin, &path, &head, (status, size, arrival));
+    outcome.into_response()
+}
+
+/// PUT of the ladder.
+pub(super) async fn ladder(
+    State(origin): State<Arc<Origin>>,
+    Path(stream): Path<String>,
+    request: Request,
+) -> Response {
+    let outcome = match read(&origin, request.into_body()).await {
+        Ok(body) => store_ladder(&origin, &stream, &body).await,
+        Err(problem) => Err(problem),
+    };
+    outcome.into_response()
+}
+
+async fn read(origin: &Origin, body: axum::body::Body) -> Result<Bytes, Problem> {
+    let _upload = origin
+        .uploads
+        .acquire()
+        .await
+        .map_err(|_| Problem::unavailable("The origin is stopping", 1))?;
+    let bytes = body::read(body, origin.settings.body_limit_bytes, READ_WITHIN).await?;
+    origin.metrics.bytes_received.inc_by(bytes.len() as u64);
+    Ok(bytes)
+}
+
+async fn store(
+    origin: &Origin,
+    path: &MediaPath,
+    head: &request::Parts,
+    body: Bytes,
+) -> Result<StatusCode, Problem> {
+    match &path.object {
+        Object::Segment(k) => store_segment(origin, path, *k, head, body).await,
+        Object::Init(file) => {
+            store_init(stream_of(origin, path)?.as_ref(), &path.track, file, body).await
+        }
+        Object::Slate(number) => {
+            store_slate(stream_of(origin, path)?.as_ref(), &path.track, *number, head, body).await
+        }
+    }
+}
+
+async fn store_segment(
+    origin: &Origin,
+    path: &MediaPath,
+    k: u64,
+    head: &request::Parts,
+    body: Bytes,
+) -> Result<StatusCode, Problem> {
+    let stream = origin.stream(&path.stream);
+    let Some((stream, ladder)) = stream.and_then(|stream| Some((stream.clone(), stream.ladder()?)))
+    else {
+        let detail = format!("PUT /live/{}/ladder.json before its segments", path.stream);
+        return Err(Problem::new(
+            StatusCode::PRECONDITION_FAILED,
+            "no-ladder",
+            "The ladder is not known",
+            detail,
+        ));
+    };
+    let Some(place) = stream.place(ladder, &path.track, k) else {
+        return Err(Problem::not_found(format!(
+            "The ladder of {:?} has no track {:?}",
+            path.stream, path.track
+        )));
+    };
+    let claimed = Claimed::read(&head.headers)?;
+    claimed.check(&place, &body)?;
+    if origin.stored_bytes() + body.len() as u64 > origin.settings.store_limit_bytes {
+        let detail =
+            format!("{} bytes of segments are kept at most", origin.settings.store_limit_bytes);
+        return Err(Problem::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "full",
+            "The origin's memory is full",
+            detail,
+        ));
+    }
+    let offered = place.offer(&claimed.pipeline, claimed.hash, body, origin.clock.as_ref()).await;
+    match offered {
+        Ok(newly) => {
+            if let Some(fixed) = place.track.fixed(k).filter(|_| newly) {
+                sweep::report_choice(origin, &stream.name, &place, &fixed);
+            }
+            Ok(stored(newly))
+        }
+        Err(refused) => Err(refusal(k, refused)),
+    }
+}
+
+fn refusal(k: u64, refused: Refused) -> Problem {
+    let conflict = |slug, detail: String| {
+        Problem::new(StatusCode::CONFLICT, slug, "The segment is fixed", detail)
+    };
+    match refused {
+        Refused::Late => conflict(
+            "late",
+            format!("Segment {k} came after its slate time: go on with a newer one"),
+        ),
+        Refused::Fixed(whose) => {
+            conflict("fixed", format!("Segment {k} is already pipeline {whose}'s copy"))
+        }
+        Refused::Early => {
+            Problem::invalid(format!("Segment {k} has not begun: check the encoder's clock"))
+        }
+        Refused::Gone => gone(k),
+    }
+}
+
+/// 410 for a segment older than the window.
+pub(super) fn gone(k: u64) -> Problem {
+    let detail = format!("Segment {k} has left the window: ask for a newer one");
+    Problem::new(StatusCode::GONE, "gone", "The segment is no longer kept", detail)
+}
+
+fn report(
+    origin: &Origin,
+    path: &MediaPath,
+    head: &request::Parts,
+    (status, size, arrival): (StatusCode, u64, i64),
+) {
+    // Names that nobody announced would let anyone make up dimensions.
+    let Some(stream) = origin.stream(&path.stream).filter(|s| s.track(&path.track).is_some())
+    else {
+        return;
+    };
+    let now = origin.clock.now_us();
+    let mut report = Report::new(now, Action::Put, &stream.name, &path.track);
+    report.k = path.k();
+    report.status = status.as_u16();
+    report.bytes = size;
+    report.ttfb_us = u64::try_from(now - arrival).unwrap_or(0);
+    report.pipeline = Claimed::read(&head.headers).ok().map(|claimed| claimed.pipeline);
+    origin.reporter.send(report);
+}

@@ -1,0 +1,92 @@
+//! The origin's settings.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::serve::build::{is_http, mistake, verdict};
+
+/// Settings of the origin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Allows listening beyond this machine: anyone who reaches it may then PUT.
+    pub trusted_network: bool,
+    /// Where media is kept, a directory per stream; absent keeps it in memory only.
+    pub media_dir: Option<PathBuf>,
+    /// How long after its end a segment stays available, seconds.
+    pub window_s: u32,
+    /// Publish margin, milliseconds: stored later than its end plus this is late.
+    pub margin_ms: u32,
+    /// Longest time a request is held, milliseconds. Players give up at 5 s.
+    pub hold_limit_ms: u32,
+    /// Largest body of a PUT.
+    pub body_limit_bytes: usize,
+    /// Segments kept in memory, all streams together.
+    pub store_limit_bytes: u64,
+    /// Streams at a time.
+    pub max_streams: usize,
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// Requests held at a time.
+    pub max_waiting: usize,
+    /// The collector that is told about every PUT, GET and choice; absent tells nobody.
+    pub collector_url: Option<String>,
+    /// The write key for the collector.
+    pub write_key: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7710)),
+            trusted_network: false,
+            media_dir: Some(PathBuf::from("data/media")),
+            window_s: 120,
+            margin_ms: 1_000,
+            hold_limit_ms: 4_000,
+            body_limit_bytes: 8 << 20,
+            store_limit_bytes: 512 << 20,
+            max_streams: 4,
+            max_connections: 4_096,
+            max_waiting: 4_096,
+            collector_url: None,
+            write_key: "demo".into(),
+        }
+    }
+}
+
+impl Settings {
+    /// All mistakes together.
+    pub fn validate(&self) -> Result<(), Vec<String>> {
+        let mut found = Vec::new();
+        let remote = !self.listen.ip().is_loopback() && !self.trusted_network;
+        mistake(
+            &mut found,
+            remote,
+            "listen: PUT has no sign-in; set trusted_network to listen beyond loopback",
+        );
+        mistake(&mut found, !(10..=86_400).contains(&self.window_s), "window_s: 10 to 86400");
+        mistake(&mut found, self.margin_ms > 60_000, "margin_ms: 60000 at most");
+        mistake(
+            &mut found,
+            !(100..=30_000).contains(&self.hold_limit_ms),
+            "hold_limit_ms: 100 to 30000",
+        );
+        mistake(&mut found, self.body_limit_bytes == 0, "body_limit_bytes: above 0");
+        mistake(
+            &mut found,
+            self.store_limit_bytes < self.body_limit_bytes as u64,
+            "store_limit_bytes: at least one body",
+        );
+        mistake(&mut found, !(1..=64).contains(&self.max_streams), "max_streams: 1 to 64");
+        mistake(&mut found, self.max_connections == 0, "max_connections: above 0");
+        mistake(&mut found, self.max_waiting == 0, "max_waiting: above 0");
+        let wrong = self.collector_url.as_deref().is_some_and(|url| !is_http(url));
+        mistake(&mut found, wrong, "collector_url: an http:// address");
+        verdict(found)
+    }
+}

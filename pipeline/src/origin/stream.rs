@@ -1,0 +1,133 @@
+//! One stream at the origin: its ladder and its tracks, both bounded.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::disk::{Disk, Found};
+use super::place::Place;
+use super::pure::schedule::Schedule;
+use super::track::Track;
+use crate::ladder::{Ladder, MAX_TRACKS};
+
+/// Window and margin; with a ladder's grid they make a [`Schedule`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    /// How long after its end a segment stays available, µs.
+    pub window_us: i64,
+    /// Publish margin, µs.
+    pub margin_us: i64,
+}
+
+/// One stream.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// Its name.
+    pub name: String,
+    window: Window,
+    disk: Disk,
+    state: Mutex<State>,
+    /// Held while a ladder is replaced.
+    pub(super) writer: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ladder: Option<Arc<Ladder>>,
+    tracks: BTreeMap<String, Arc<Track>>,
+}
+
+impl Stream {
+    pub(super) fn new(name: &str, window: Window, root: &Disk) -> Self {
+        let disk = root.child(name);
+        Self {
+            name: name.to_owned(),
+            window,
+            disk,
+            state: Mutex::default(),
+            writer: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Reads the stream back from disk.
+    pub(super) fn load(name: &str, window: Window, root: &Disk, now_us: i64) -> io::Result<Self> {
+        let stream = Self::new(name, window, root);
+        let ladder = stream
+            .disk
+            .read("ladder.json")
+            .and_then(|text| serde_json::from_slice::<Ladder>(&text).ok());
+        let ladder = ladder.filter(|ladder| ladder.validate().is_ok() && ladder.stream == name);
+        let schedule = ladder.as_ref().map(|ladder| stream.schedule(ladder));
+        for track in stream.disk.children()?.into_iter().take(MAX_TRACKS) {
+            let disk = stream.disk.child(&track);
+            // Without a ladder there is no schedule, so no K means anything.
+            let found = disk.load(|k| schedule.is_none_or(|s| s.is_gone(k, now_us)))?;
+            stream.lock().tracks.insert(track, Arc::new(Track::new(disk, found)));
+        }
+        stream.lock().ladder = ladder.map(Arc::new);
+        Ok(stream)
+    }
+
+    /// The stream's ladder, once the encoder has sent it.
+    pub(super) fn ladder(&self) -> Option<Arc<Ladder>> {
+        self.lock().ladder.clone()
+    }
+
+    /// The schedule of this stream with that ladder.
+    pub(super) fn schedule(&self, ladder: &Ladder) -> Schedule {
+        Schedule {
+            grid: ladder.grid,
+            window_us: self.window.window_us,
+            margin_us: self.window.margin_us,
+        }
+    }
+
+    /// The track of that name, if anything of it was ever stored or announced.
+    pub(super) fn track(&self, name: &str) -> Option<Arc<Track>> {
+        self.lock().tracks.get(name).cloned()
+    }
+
+    /// The place of segment `k` of `track`; `None` when the ladder has no such track.
+    pub(super) fn place(&self, ladder: Arc<Ladder>, track: &str, k: u64) -> Option<Place> {
+        let rung = ladder.tracks.iter().position(|t| t.name == track)?;
+        let (schedule, track) = (self.schedule(&ladder), self.track(track)?);
+        Some(Place { ladder, rung, track, schedule, k })
+    }
+
+    /// All tracks.
+    pub(super) fn tracks(&self) -> Vec<Arc<Track>> {
+        self.lock().tracks.values().cloned().collect()
+    }
+
+    /// The track of that name, made if there is room for another.
+    pub(super) fn track_or_new(&self, name: &str) -> Option<Arc<Track>> {
+        let mut state = self.lock();
+        if !state.tracks.contains_key(name) && state.tracks.len() >= MAX_TRACKS {
+            return None;
+        }
+        let new = || Arc::new(Track::new(self.disk.child(name), Found::default()));
+        Some(state.tracks.entry(name.to_owned()).or_insert_with(new).clone())
+    }
+
+    /// Whether every init segment that `ladder` names is stored.
+    pub(super) fn is_complete(&self, ladder: &Ladder) -> bool {
+        ladder
+            .tracks
+            .iter()
+            .all(|t| self.track(&t.name).is_some_and(|track| track.init(&t.init).is_some()))
+    }
+
+    /// Stores the ladder; the caller has checked it.
+    pub(super) async fn put_ladder(&self, ladder: Ladder, text: &[u8]) -> io::Result<()> {
+        let written = self.disk.write("ladder.json", text).await;
+        for track in &ladder.tracks {
+            let _ = self.track_or_new(&track.name);
+        }
+        self.lock().ladder = Some(Arc::new(ladder));
+        written
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

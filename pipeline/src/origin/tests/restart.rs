@@ -1,0 +1,77 @@
+use super::support::{K, World, header};
+
+#[tokio::test]
+async fn a_restart_serves_the_same_segments_with_the_same_choice() {
+    let data = tempfile::tempdir().unwrap();
+    let world = World::start(data.path(), 1_990).await;
+    world.announce().await;
+    world.publish("v-360", K).await;
+    world.publish("v-270", K - 1).await;
+    let path = |track: &str, k: u64| format!("/live/demo/{track}/{k}.m4s");
+    let asked =
+        [path("v-360", K), path("v-270", K - 1), path("v-360", K - 2), path("audio", K - 9)];
+    let mut before = Vec::new();
+    for path in &asked {
+        let answer = world.get(path).await;
+        let (pipeline, at) = (
+            header(&answer, "tallylight-pipeline").to_owned(),
+            header(&answer, "tallylight-published-at").to_owned(),
+        );
+        before.push((pipeline, at, answer.bytes().await.unwrap()));
+    }
+    assert_eq!(
+        before.iter().map(|b| b.0.as_str()).collect::<Vec<_>>(),
+        ["A", "A", "slate", "slate"]
+    );
+    world.stop().await;
+
+    let world = World::start(data.path(), 6_000).await;
+    assert_eq!(world.get("/live/demo/ladder.json").await.status(), 200);
+    // The encoder is back with a slate that looks different: it is for later segments.
+    let other = crate::mp4::sample::segment(&crate::mp4::sample::Shape {
+        tfdt: 5,
+        frames: 50,
+        step: 100,
+        tfdt64: true,
+        per_sample: true,
+        prft: true,
+    });
+    assert_eq!(world.put("/live/demo/v-360/slate/0.m4s", other).await, 201);
+    for (path, (pipeline, at, body)) in asked.iter().zip(before) {
+        let answer = world.get(path).await;
+        assert_eq!(header(&answer, "tallylight-pipeline"), pipeline);
+        assert_eq!(header(&answer, "tallylight-published-at"), at);
+        assert_eq!(answer.bytes().await.unwrap(), body, "{path}");
+    }
+    // What was fixed as slate before the restart cannot be put after it.
+    world.clock.advance_us(-5_000_000);
+    assert_eq!(world.publish("v-360", K - 2).await, 409);
+}
+
+#[tokio::test]
+async fn what_left_the_window_leaves_the_disk() {
+    let data = tempfile::tempdir().unwrap();
+    let world = World::start(data.path(), 2_040).await;
+    world.announce().await;
+    world.publish("v-360", K).await;
+    let file = data.path().join(format!("demo/v-360/{K}.m4s"));
+    assert!(file.exists());
+    world.clock.advance_us(130_000_000);
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    assert!(!file.exists());
+    world.stop().await;
+
+    // A body without its choice was never served, and goes; so does a damaged one.
+    let orphan = data.path().join("demo/v-360/897500070.m4s");
+    std::fs::write(&orphan, b"half").unwrap();
+    let world = World::start(data.path(), 142_040).await;
+    assert!(!orphan.exists());
+    world.publish("v-360", K + 70).await;
+    world.stop().await;
+    std::fs::write(&orphan, b"damaged").unwrap();
+    let world = World::start(data.path(), 146_040).await;
+    assert_eq!(
+        header(&world.get("/live/demo/v-360/897500070.m4s").await, "tallylight-pipeline"),
+        "slate"
+    );
+}

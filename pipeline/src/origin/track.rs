@@ -1,0 +1,161 @@
+//! One track in memory: what each K was fixed as, and who waits for which K.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tallylight_schemas::clock::Clock;
+use tokio::sync::Notify;
+
+use super::disk::{Disk, Found};
+
+/// The name under which the slate is a pipeline.
+pub const SLATE: &str = "slate";
+/// Init segments and slates a track may have.
+const MAX_EXTRAS: usize = 16;
+
+/// What segment K was fixed as. Never changed again.
+#[derive(Debug, Clone)]
+pub(super) struct Fixed {
+    /// Whose copy, or [`SLATE`].
+    pub pipeline: Arc<str>,
+    /// When it became available, Unix µs.
+    pub published_us: i64,
+    /// Hash of `body`.
+    pub hash: u64,
+    /// The segment; for the slate, as it was stored, before it is moved to K's time.
+    pub body: Bytes,
+}
+
+impl Fixed {
+    /// Whether the slate took K's place.
+    pub(super) fn is_slate(&self) -> bool {
+        &*self.pipeline == SLATE
+    }
+}
+
+/// A slate as the encoder made it.
+#[derive(Debug, Clone)]
+pub(super) struct Slate {
+    /// Hash of `bytes`.
+    pub hash: u64,
+    /// The segment, at any time.
+    pub bytes: Bytes,
+}
+
+/// One track.
+#[derive(Debug)]
+pub(super) struct Track {
+    state: Mutex<State>,
+    /// Held while K is being fixed, so that the disk and the memory agree on the order.
+    pub(super) writer: tokio::sync::Mutex<()>,
+    pub(super) disk: Disk,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    inits: BTreeMap<String, Bytes>,
+    slates: BTreeMap<u32, Slate>,
+    fixed: BTreeMap<u64, Fixed>,
+    /// Only K that may still come have an entry, so there are two or three.
+    waiting: BTreeMap<u64, Arc<Notify>>,
+}
+
+impl Track {
+    pub(super) fn new(disk: Disk, found: Found) -> Self {
+        let slates = found.slates.into_iter().collect();
+        let state =
+            State { inits: found.inits, slates, fixed: found.fixed, waiting: BTreeMap::new() };
+        Self { state: Mutex::new(state), writer: tokio::sync::Mutex::default(), disk }
+    }
+
+    /// What `k` was fixed as.
+    pub(super) fn fixed(&self, k: u64) -> Option<Fixed> {
+        self.lock().fixed.get(&k).cloned()
+    }
+
+    /// Fixes `k`, unless it is fixed already, and wakes whoever waits for it.
+    pub(super) fn fix(&self, k: u64, fixed: Fixed) {
+        let mut state = self.lock();
+        state.fixed.entry(k).or_insert(fixed);
+        if let Some(waiting) = state.waiting.remove(&k) {
+            let _ = waiting;
+        }
+    }
+
+    /// Waits until `k` is fixed, or the clock passes `until_us`.
+    pub(super) async fn wait(&self, k: u64, until_us: i64, clock: &dyn Clock) -> Option<Fixed> {
+        loop {
+            let notify = self.lock().waiting.entry(k).or_default().clone();
+            let woken = notify.notified();
+            // Looked at after registering: a fix in between is seen here, a later one wakes.
+            if let Some(fixed) = self.fixed(k) {
+                self.lock().waiting.remove(&k);
+                return Some(fixed);
+            }
+            let left = until_us.saturating_sub(clock.now_us());
+            let Ok(left @ 1..) = u64::try_from(left) else { return None };
+            tokio::select! {
+                () = woken => {}
+                // The clock, not the timer, decides: it may have been stepped meanwhile.
+                () = tokio::time::sleep(Duration::from_micros(left)) => {}
+            }
+        }
+    }
+
+    /// The slate with this number.
+    pub(super) fn slate(&self, number: u32) -> Option<Slate> {
+        self.lock().slates.get(&number).cloned()
+    }
+
+    /// Stores a slate for segments yet to be fixed. `false` when there are too many.
+    pub(super) fn put_slate(&self, number: u32, slate: Slate) -> bool {
+        let mut state = self.lock();
+        let fits = state.slates.len() < MAX_EXTRAS || state.slates.contains_key(&number);
+        if fits {
+            state.slates.insert(number, slate);
+        }
+        fits
+    }
+
+    /// The init segment of that file name.
+    pub(super) fn init(&self, file: &str) -> Option<Bytes> {
+        self.lock().inits.get(file).cloned()
+    }
+
+    /// Stores an init segment. `false` when there are too many.
+    pub(super) fn put_init(&self, file: &str, bytes: Bytes) -> bool {
+        let mut state = self.lock();
+        let fits = state.inits.len() < MAX_EXTRAS;
+        if fits {
+            state.inits.insert(file.to_owned(), bytes);
+        }
+        fits
+    }
+
+    /// Whether any K of this track is a pipeline's copy.
+    pub(super) fn has_programme(&self) -> bool {
+        self.lock().fixed.values().any(|fixed| !fixed.is_slate())
+    }
+
+    /// Bytes held for segments. Slates share theirs, so they do not count.
+    pub(super) fn bytes(&self) -> u64 {
+        let state = self.lock();
+        state.fixed.values().filter(|f| !f.is_slate()).map(|f| f.body.len() as u64).sum()
+    }
+
+    /// Forgets everything older than `oldest`; returns what was forgotten.
+    pub(super) fn prune(&self, oldest: u64) -> Vec<u64> {
+        let mut state = self.lock();
+        let kept = state.fixed.split_off(&oldest);
+        let gone = std::mem::replace(&mut state.fixed, kept);
+        state.waiting = state.waiting.split_off(&oldest);
+        gone.into_keys().collect()
+    }
+
+    /// A poisoned lock only means that another thread panicked; each change above is whole.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,93 @@
+//! One PUT with its repetitions: until the origin answers for good or the time is up.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tallylight_schemas::delivery::Action;
+use tokio_util::sync::CancellationToken;
+
+use super::{Object, Shared};
+use crate::report::Report;
+
+/// First pause between attempts; doubles up to [`LONGEST_PAUSE`].
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// An attempt takes no longer than this, so a hung connection leaves time for another.
+const ATTEMPT: Duration = Duration::from_secs(1);
+/// What a PUT without any answer is reported as.
+const NO_ANSWER: u16 = 503;
+
+/// How a PUT ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Taken,
+    Refused(u16),
+    TimeUp,
+}
+
+/// What an object is, for reports.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct About<'a> {
+    pub(crate) track: &'a str,
+    pub(crate) k: Option<u64>,
+}
+
+/// PUTs `object` until it is taken or refused, until `deadline_us` (Unix µs) or until cancelled.
+pub(crate) async fn put(
+    shared: &Shared,
+    mut object: Object,
+    about: About<'_>,
+    deadline_us: Option<i64>,
+    cancel: &CancellationToken,
+) -> Ended {
+    let clock = &shared.parts.clock;
+    object.headers.push(("tallylight-published-at", String::new()));
+    let mut pause = PAUSE;
+    loop {
+        let now = clock.now_us();
+        let left = deadline_us.map_or(i64::MAX, |deadline| deadline.saturating_sub(now));
+        let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) else {
+            return Ended::TimeUp;
+        };
+        if let Some((_, at)) = object.headers.last_mut() {
+            *at = now.to_string();
+        }
+        let answer =
+            shared.parts.publish.put(&object, ATTEMPT.min(Duration::from_micros(left))).await;
+        let status = *answer.as_ref().unwrap_or(&NO_ANSWER);
+        report(shared, &object, &about, status, now);
+        match answer {
+            Ok(status) if (200..300).contains(&status) => return Ended::Taken,
+            // Of the client errors only these two ask to be tried again.
+            Ok(status) if (400..500).contains(&status) && status != 408 && status != 429 => {
+                return Ended::Refused(status);
+            }
+            // One word per object is enough: an origin that starts up with us is nothing odd.
+            Ok(status) if pause == PAUSE => {
+                tracing::warn!(path = object.path, status, "the origin asks to try again")
+            }
+            Err(error) if pause == PAUSE => {
+                tracing::warn!(path = object.path, %error, "the origin does not answer")
+            }
+            _ => {}
+        }
+        shared.counters.retries.fetch_add(1, Ordering::Relaxed);
+        tokio::select! {
+            () = cancel.cancelled() => return Ended::TimeUp,
+            () = tokio::time::sleep(pause.min(Duration::from_micros(left))) => {}
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+fn report(shared: &Shared, object: &Object, about: &About<'_>, status: u16, since_us: i64) {
+    let Some(reporter) = &shared.parts.reporter else { return };
+    let now = shared.parts.clock.now_us();
+    let mut report = Report::new(now, Action::Put, &shared.config.stream, about.track);
+    report.k = about.k;
+    report.status = status;
+    report.bytes = object.body.len() as u64;
+    report.ttfb_us = u64::try_from(now.saturating_sub(since_us)).unwrap_or(0);
+    report.pipeline = Some(shared.config.pipeline.clone());
+    reporter.send(report);
+}

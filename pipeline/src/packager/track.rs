@@ -1,0 +1,136 @@
+//! One track's way from the source to the origin.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::announce::{announce, common, fact_headers, media_type};
+use super::put::{About, Ended, put};
+use super::{Checked, Object, PackagerError, QUEUE, Shared, check_fragment};
+use crate::ladder::Track;
+use crate::mp4::{self, Rewrite};
+
+/// "Send the ladder first".
+const PRECONDITION_FAILED: u16 = 412;
+
+/// What a source hands over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// The track's init segment.
+    Init(Bytes),
+    /// One fragment.
+    Segment(Bytes),
+}
+
+/// Where a source puts one track's pieces. Never waits.
+#[derive(Debug)]
+pub struct TrackInput {
+    index: usize,
+    shared: Arc<Shared>,
+    queue: mpsc::Sender<Piece>,
+}
+
+impl TrackInput {
+    /// Hands over a piece; a full queue drops it, which is counted.
+    pub fn offer(&self, piece: Piece) {
+        if self.queue.try_send(piece).is_err() {
+            self.shared.counters.dropped.fetch_add(1, Ordering::Relaxed);
+            let track = self.shared.plan.ladder.tracks.get(self.index).map(|t| t.name.as_str());
+            tracing::warn!(track, "the packager does not keep up; a segment was dropped");
+        }
+    }
+}
+
+pub(crate) fn open(index: usize, shared: &Arc<Shared>) -> (TrackInput, mpsc::Receiver<Piece>) {
+    let (sender, receiver) = mpsc::channel(QUEUE);
+    (TrackInput { index, shared: Arc::clone(shared), queue: sender }, receiver)
+}
+
+/// Publishes until the input is dropped.
+pub(crate) async fn run(
+    index: usize,
+    shared: Arc<Shared>,
+    mut queue: mpsc::Receiver<Piece>,
+    cancel: CancellationToken,
+) -> Result<(), PackagerError> {
+    let (Some(track), Some(announced)) =
+        (shared.plan.ladder.tracks.get(index), shared.plan.inits.get(index))
+    else {
+        return Ok(());
+    };
+    while let Some(piece) = queue.recv().await {
+        match piece {
+            Piece::Init(init) => {
+                let same = mp4::normalise_init(&init).is_ok_and(|init| init == *announced);
+                if !same {
+                    return Err(PackagerError::InitDiffers { track: track.name.clone() });
+                }
+            }
+            Piece::Segment(bytes) => segment(&shared, track, &bytes, &cancel).await,
+        }
+    }
+    Ok(())
+}
+
+/// Checks, stamps and PUTs one segment; whatever comes of it is counted.
+async fn segment(shared: &Shared, track: &Track, bytes: &[u8], cancel: &CancellationToken) {
+    let counters = &shared.counters;
+    let (k, object) = match prepare(shared, track, bytes) {
+        Ok(prepared) => prepared,
+        Err(fault) => {
+            counters.wrong.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(track = track.name, %fault, "a wrong segment was not published");
+            return;
+        }
+    };
+    let slate_us = Some(shared.config.grid.slate_us(k));
+    let about = About { track: &track.name, k: Some(k) };
+    let mut ended = put(shared, object.clone(), about, slate_us, cancel).await;
+    if ended == Ended::Refused(PRECONDITION_FAILED) && announce_again(shared, cancel).await {
+        ended = put(shared, object, about, slate_us, cancel).await;
+    }
+    let counter = match ended {
+        Ended::Taken => &counters.published,
+        Ended::Refused(status) => {
+            tracing::error!(track = track.name, k, status, "the origin refused a segment");
+            &counters.refused
+        }
+        Ended::TimeUp => {
+            tracing::warn!(track = track.name, k, "a segment came too late; slate takes its place");
+            &counters.late
+        }
+    };
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The origin has lost the ladder: it gets it once more, and what belongs to it. The tracks
+/// find this out together, so they queue for it and repeat it harmlessly.
+async fn announce_again(shared: &Shared, cancel: &CancellationToken) -> bool {
+    let _one = shared.announcing.lock().await;
+    tracing::warn!("the origin does not know the ladder any more; announcing it again");
+    announce(shared, cancel).await.unwrap_or(false)
+}
+
+fn prepare(shared: &Shared, track: &Track, bytes: &[u8]) -> Result<(u64, Object), super::Fault> {
+    let Checked { k, facts } = check_fragment(&shared.plan.ladder, track, bytes)?;
+    let to = Rewrite {
+        tfdt: facts.tfdt,
+        sequence: u32::try_from(k & u64::from(u32::MAX)).unwrap_or(0),
+        // Epoch-locked: a sample's media time is the Unix time at which it was taken.
+        taken_us: Some(unix_us(facts.tfdt, track.timescale)),
+        slate: false,
+    };
+    let body = Bytes::from(mp4::rewrite(bytes, &to)?);
+    let mut headers = common(shared, &body);
+    headers.extend(fact_headers(track, &facts));
+    let path = format!("/live/{}/{}/{k}.m4s", shared.config.stream, track.name);
+    Ok((k, Object { path, content_type: media_type(track), headers, body }))
+}
+
+fn unix_us(units: u64, timescale: u32) -> i64 {
+    let us = u128::from(units) * 1_000_000 / u128::from(timescale.max(1));
+    i64::try_from(us).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,130 @@
+//! Tells the collector what a media service did: bounded, batched, retried.
+//!
+//! A report that finds the buffer full is dropped and counted, and its sequence number is
+//! spent, so the reader sees the gap. Media never waits for telemetry.
+
+mod queue;
+mod send;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tallylight_schemas::clock::Clock;
+use tallylight_schemas::delivery::{Action, Service};
+
+use queue::Queue;
+
+/// What happened, without what the [`Reporter`] itself knows (source, boot, seq, service).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// When it happened, Unix µs.
+    pub ts: i64,
+    /// What happened.
+    pub action: Action,
+    /// Stream name.
+    pub stream: String,
+    /// Track name; empty for a manifest.
+    pub track: String,
+    /// Segment number.
+    pub k: Option<u64>,
+    /// HTTP status sent.
+    pub status: u16,
+    /// Body bytes.
+    pub bytes: u64,
+    /// Request received to first body byte ready, µs.
+    pub ttfb_us: u64,
+    /// The part of `ttfb_us` that waited for the schedule, µs.
+    pub held_us: u64,
+    /// Served from cache.
+    pub hit: Option<bool>,
+    /// The edge's name.
+    pub edge: Option<String>,
+    /// Whose copy.
+    pub pipeline: Option<String>,
+    /// The player's session.
+    pub sid: Option<String>,
+    /// The content id the request carried.
+    pub cid: Option<String>,
+}
+
+impl Report {
+    /// A report of `action` on a track at `ts` (Unix µs), all else empty.
+    pub fn new(ts: i64, action: Action, stream: &str, track: &str) -> Self {
+        Self {
+            ts,
+            action,
+            stream: stream.to_owned(),
+            track: track.to_owned(),
+            k: None,
+            status: 200,
+            bytes: 0,
+            ttfb_us: 0,
+            held_us: 0,
+            hit: None,
+            edge: None,
+            pipeline: None,
+            sid: None,
+            cid: None,
+        }
+    }
+}
+
+/// The events door of the collector at `collector`, for [`Reporter::spawn`]; empty without one.
+pub fn events_url(collector: Option<&str>, write_key: &str) -> String {
+    let Some(collector) = collector else { return String::new() };
+    let key: String = url::form_urlencoded::byte_serialize(write_key.as_bytes()).collect();
+    format!("{}/v1/events?k={key}", collector.trim_end_matches('/'))
+}
+
+/// How reporting went so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Events the collector accepted.
+    pub reported: u64,
+    /// Events dropped: the buffer was full, or the collector refused them for good.
+    pub lost: u64,
+    /// Events waiting.
+    pub waiting: u64,
+}
+
+/// A handle to the background task that reports; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Reporter {
+    queue: Arc<Queue>,
+}
+
+impl Reporter {
+    /// Starts reporting to `url`, the collector's events door with its key, such as
+    /// `http://127.0.0.1:7701/v1/events?k=demo`. An empty `url` reports nowhere (tests).
+    ///
+    /// Must be called inside a tokio runtime. The task ends after [`Reporter::close`], or
+    /// when the last handle is dropped.
+    pub fn spawn(url: &str, service: Service, source: &str, clock: &Arc<dyn Clock>) -> Self {
+        let boot = u64::try_from(clock.now_us()).unwrap_or(0);
+        let queue = Arc::new(Queue::new(service, source, boot, !url.is_empty()));
+        if !url.is_empty() {
+            tokio::spawn(send::run(Arc::downgrade(&queue), url.to_owned()));
+        }
+        Self { queue }
+    }
+
+    /// Queues one report; never waits.
+    pub fn send(&self, report: Report) {
+        self.queue.push(report);
+    }
+
+    /// How it went so far.
+    pub fn counts(&self) -> Counts {
+        self.queue.counts()
+    }
+
+    /// Sends what waits, for at most `within`, then stops. Later reports are counted as lost.
+    pub async fn close(&self, within: Duration) {
+        self.queue.close();
+        let _ = tokio::time::timeout(within, self.queue.drained()).await;
+    }
+}
+
+#[cfg(test)]
+#[path = "report/tests.rs"]
+mod tests;

@@ -1,0 +1,147 @@
+//! The bounded buffer between services, which never wait, and the task that sends.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tallylight_schemas::delivery::{DeliveryEvent, Service};
+use tokio::sync::Notify;
+
+use super::{Counts, Report};
+
+/// Events that may wait for the collector.
+pub(super) const CAPACITY: usize = 10_000;
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    service: Service,
+    source: String,
+    boot: u64,
+    enabled: bool,
+    state: Mutex<State>,
+    arrived: Notify,
+    settled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    seq: u64,
+    waiting: VecDeque<DeliveryEvent>,
+    closed: bool,
+    reported: u64,
+    lost: u64,
+}
+
+impl Queue {
+    pub(super) fn new(service: Service, source: &str, boot: u64, enabled: bool) -> Self {
+        Self {
+            service,
+            source: source.to_owned(),
+            boot,
+            enabled,
+            state: Mutex::default(),
+            arrived: Notify::new(),
+            settled: Notify::new(),
+        }
+    }
+
+    pub(super) fn push(&self, report: Report) {
+        if !self.enabled {
+            return;
+        }
+        let mut state = self.lock();
+        let seq = state.seq;
+        state.seq += 1;
+        if state.closed || state.waiting.len() >= CAPACITY {
+            state.lost += 1;
+            return;
+        }
+        state.waiting.push_back(self.event(seq, report));
+        drop(state);
+        self.arrived.notify_one();
+    }
+
+    fn event(&self, seq: u64, report: Report) -> DeliveryEvent {
+        DeliveryEvent {
+            source: self.source.clone(),
+            boot: self.boot,
+            seq,
+            ts: report.ts,
+            service: self.service,
+            action: report.action,
+            stream: report.stream,
+            track: report.track,
+            k: report.k,
+            status: report.status,
+            bytes: report.bytes,
+            ttfb_us: report.ttfb_us,
+            held_us: report.held_us,
+            hit: report.hit,
+            edge: report.edge,
+            pipeline: report.pipeline,
+            sid: report.sid,
+            cid: report.cid,
+        }
+    }
+
+    /// The oldest events, at most `limit`; they stay queued until [`Queue::settle`], so that a
+    /// retry carries the same sequence numbers.
+    pub(super) fn oldest(&self, limit: usize) -> Vec<DeliveryEvent> {
+        self.lock().waiting.iter().take(limit).cloned().collect()
+    }
+
+    /// Removes the oldest `count` events: accepted, or given up for good.
+    pub(super) fn settle(&self, count: usize, accepted: bool) {
+        let mut state = self.lock();
+        let count = count.min(state.waiting.len());
+        state.waiting.drain(..count);
+        let count = u64::try_from(count).unwrap_or(0);
+        if accepted {
+            state.reported += count;
+        } else {
+            state.lost += count;
+        }
+        drop(state);
+        self.settled.notify_waiters();
+    }
+
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.arrived.notify_one();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let state = self.lock();
+        let waiting = u64::try_from(state.waiting.len()).unwrap_or(0);
+        Counts { reported: state.reported, lost: state.lost, waiting }
+    }
+
+    /// Waits until something was pushed, or the queue was closed.
+    pub(super) async fn arrival(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Waits until nothing waits.
+    pub(super) async fn drained(&self) {
+        loop {
+            let settled = self.settled.notified();
+            if self.len() == 0 {
+                return;
+            }
+            settled.await;
+        }
+    }
+
+    /// A poisoned lock only means that another thread panicked between two plain
+    /// assignments; the events are still whole.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

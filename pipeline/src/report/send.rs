@@ -1,0 +1,94 @@
+//! The task that posts batches and tries again.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use reqwest::{Client, StatusCode};
+use serde::Serialize;
+use tallylight_schemas::delivery::DeliveryEvent;
+
+use super::queue::Queue;
+
+/// Events in one POST.
+const BATCH: usize = 500;
+/// How long a batch may fill.
+const FILL: Duration = Duration::from_millis(250);
+/// First wait after a failure; doubles up to [`LONGEST_BACKOFF`].
+const BACKOFF: Duration = Duration::from_millis(200);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+/// The collector answers after an fsync, so this is generous.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a sleeping task looks whether anybody still holds the reporter.
+const GONE_CHECK: Duration = Duration::from_secs(5);
+
+/// The form the collector's `/v1/events` takes.
+#[derive(Serialize)]
+struct Tagged<'a> {
+    r#type: &'static str,
+    #[serde(flatten)]
+    event: &'a DeliveryEvent,
+}
+
+enum Answer {
+    Accepted,
+    /// Repeating it cannot help: the request itself is wrong.
+    Refused(StatusCode),
+    Later,
+}
+
+/// Runs until the queue is closed and empty, or nobody holds it any more.
+pub(super) async fn run(queue: Weak<Queue>, url: String) {
+    let client = Client::builder().timeout(TIMEOUT).no_proxy().build().unwrap_or_default();
+    let mut backoff = BACKOFF;
+    loop {
+        let Some(queue) = queue.upgrade() else { return };
+        if queue.len() == 0 {
+            if queue.is_closed() {
+                return;
+            }
+            let _ = tokio::time::timeout(GONE_CHECK, queue.arrival()).await;
+            continue;
+        }
+        if queue.len() < BATCH && !queue.is_closed() {
+            tokio::time::sleep(FILL).await;
+        }
+        let batch = queue.oldest(BATCH);
+        match post(&client, &url, &batch).await {
+            Answer::Accepted => {
+                queue.settle(batch.len(), true);
+                backoff = BACKOFF;
+            }
+            Answer::Refused(status) => {
+                tracing::warn!(%status, events = batch.len(), "the collector refused delivery events for good");
+                queue.settle(batch.len(), false);
+            }
+            Answer::Later => {
+                drop(queue);
+                tokio::time::sleep(backoff).await;
+                backoff = (backoff * 2).min(LONGEST_BACKOFF);
+            }
+        }
+    }
+}
+
+async fn post(client: &Client, url: &str, batch: &[DeliveryEvent]) -> Answer {
+    let body: Vec<_> = batch.iter().map(|event| Tagged { r#type: "delivery", event }).collect();
+    match client.post(url).json(&body).send().await {
+        Ok(answer) if answer.status().is_success() => Answer::Accepted,
+        Ok(answer) if is_final(answer.status()) => Answer::Refused(answer.status()),
+        Ok(answer) => {
+            tracing::debug!(status = %answer.status(), "the collector does not take delivery events now");
+            Answer::Later
+        }
+        Err(error) => {
+            tracing::debug!(%error, "the collector cannot be reached");
+            Answer::Later
+        }
+    }
+}
+
+/// Answers that say the body itself is wrong. A wrong key or path may be put right while we
+/// run, so those are tried again.
+fn is_final(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 400 | 413 | 415 | 422)
+}

@@ -1,0 +1,72 @@
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::routing::post;
+use tallylight_schemas::clock::ManualClock;
+
+use super::queue::CAPACITY;
+use super::*;
+
+type Seen = Arc<Mutex<Vec<serde_json::Value>>>;
+
+/// A collector that first answers with the given failures.
+async fn collector(failures: Vec<StatusCode>) -> (String, Seen) {
+    let seen = Seen::default();
+    let (kept, calls) = (seen.clone(), Arc::new(AtomicUsize::new(0)));
+    let door = post(move |Json(body): Json<Vec<serde_json::Value>>| async move {
+        if let Some(status) = failures.get(calls.fetch_add(1, Ordering::SeqCst)) {
+            return *status;
+        }
+        kept.lock().unwrap().extend(body);
+        StatusCode::NO_CONTENT
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1/events?k=demo", listener.local_addr().unwrap());
+    let app = axum::Router::new().route("/v1/events", door);
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (url, seen)
+}
+
+fn reporter(url: &str) -> Reporter {
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_us(7_000_000));
+    Reporter::spawn(url, Service::Edge, "edge-e1", &clock)
+}
+
+#[tokio::test]
+async fn a_report_survives_a_collector_that_fails_first() {
+    let (url, seen) = collector(vec![StatusCode::SERVICE_UNAVAILABLE]).await;
+    let reporter = reporter(&url);
+    for k in 0..700 {
+        let mut report = Report::new(k, Action::Get, "demo", "v-360");
+        report.sid = Some("s".into());
+        reporter.send(report);
+    }
+    reporter.close(Duration::from_secs(5)).await;
+    assert_eq!(reporter.counts(), Counts { reported: 700, lost: 0, waiting: 0 });
+    let seen = seen.lock().unwrap();
+    let seqs: Vec<_> = seen.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+    assert_eq!(seqs, (0..700).collect::<Vec<_>>());
+    assert_eq!((&seen[0]["type"], &seen[0]["boot"]), (&"delivery".into(), &7_000_000.into()));
+}
+
+#[tokio::test]
+async fn what_is_refused_for_good_is_counted_and_not_repeated() {
+    let (url, seen) = collector(vec![StatusCode::UNPROCESSABLE_ENTITY]).await;
+    let reporter = reporter(&url);
+    reporter.send(Report::new(1, Action::Put, "demo", "audio"));
+    reporter.close(Duration::from_secs(5)).await;
+    assert_eq!(reporter.counts(), Counts { reported: 0, lost: 1, waiting: 0 });
+    assert!(seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_full_buffer_drops_the_newest_and_leaves_a_gap() {
+    let reporter = reporter("http://127.0.0.1:9/v1/events");
+    for ts in 0..10_003 {
+        reporter.send(Report::new(ts, Action::Get, "demo", "v-360"));
+    }
+    let counts = reporter.counts();
+    assert_eq!((counts.lost, counts.waiting), (3, u64::try_from(CAPACITY).unwrap()));
+}

@@ -1,0 +1,29 @@
+//! Media is open to any site: players live on their owners' pages.
+
+use std::time::Duration;
+
+use axum::http::{HeaderName, Method};
+use tower_http::cors::{Any, CorsLayer};
+
+/// Answers preflights (players that send CMCD as headers cause them) and lets scripts read
+/// the headers a player or page looks at.
+pub fn layer() -> CorsLayer {
+    let exposed = [
+        "age",
+        "content-length",
+        "date",
+        "retry-after",
+        "cmsd-static",
+        "cmsd-dynamic",
+        "tallylight-cache",
+        "tallylight-edge",
+        "tallylight-pipeline",
+        "tallylight-published-at",
+    ];
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::HEAD, Method::OPTIONS])
+        .allow_headers(Any)
+        .expose_headers(exposed.map(HeaderName::from_static))
+        .max_age(Duration::from_secs(3_600))
+}

@@ -1,0 +1,69 @@
+//! Who asks: the session a player names in the CMCD of its media requests.
+
+use axum::http::{HeaderMap, Uri};
+use tallylight_schemas::cmcd::{Key, Mode, parse, query_value};
+
+/// Longest header or query that is looked at.
+const MAX: usize = 4_096;
+/// CTA-5004 spreads the keys over four headers.
+const HEADERS: [&str; 4] = ["cmcd-request", "cmcd-object", "cmcd-status", "cmcd-session"];
+
+/// A player's session and content id.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Viewer {
+    /// Session id.
+    pub sid: Option<String>,
+    /// Content id.
+    pub cid: Option<String>,
+}
+
+impl Viewer {
+    /// Reads the `CMCD` query argument, or else the `CMCD-*` headers.
+    pub fn of(uri: &Uri, headers: &HeaderMap) -> Self {
+        let query = uri.query().filter(|query| query.len() <= MAX).and_then(query_value);
+        match query {
+            Some(text) => Self::read(&text),
+            None => {
+                let values = HEADERS.iter().filter_map(|name| headers.get(*name)?.to_str().ok());
+                let text = values.collect::<Vec<_>>().join(",");
+                if text.is_empty() || text.len() > MAX {
+                    Self::default()
+                } else {
+                    Self::read(&text)
+                }
+            }
+        }
+    }
+
+    fn read(text: &str) -> Self {
+        let Ok(record) = parse(text, Mode::Request) else { return Self::default() };
+        let text = |key| record.text(key).filter(|text| !text.is_empty()).map(str::to_owned);
+        Self { sid: text(Key::Sid), cid: text(Key::Cid) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_query_and_headers() {
+        let uri: Uri =
+            "/a?x=1&CMCD=cid%3D%22demo%22%2Csid%3D%22s-1%22%2Cbl%3D4000".parse().unwrap();
+        let wanted = Viewer { sid: Some("s-1".into()), cid: Some("demo".into()) };
+        assert_eq!(Viewer::of(&uri, &HeaderMap::new()), wanted);
+
+        let mut headers = HeaderMap::new();
+        headers.insert("cmcd-session", r#"cid="demo",sid="s-1",v=2"#.parse().unwrap());
+        headers.insert("cmcd-request", "bl=4000".parse().unwrap());
+        assert_eq!(Viewer::of(&Uri::from_static("/a"), &headers), wanted);
+    }
+
+    #[test]
+    fn nobody_is_nobody() {
+        for uri in ["/a", "/a?CMCD=", "/a?CMCD=bl%3D1", "/a?CMCD=%ff%00"] {
+            let uri: Uri = uri.parse().unwrap();
+            assert_eq!(Viewer::of(&uri, &HeaderMap::new()), Viewer::default());
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The streams' ladders, fetched from the origin again and again; the last one known stays.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+
+use super::Steering;
+use crate::ladder::Ladder;
+
+/// How often a known ladder is looked at again.
+const REFRESH: Duration = Duration::from_secs(2);
+/// How often one that is not known yet is asked for.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// What is known of each stream.
+#[derive(Debug)]
+pub(super) struct Ladders(Mutex<BTreeMap<String, Option<Arc<Ladder>>>>);
+
+impl Ladders {
+    pub(super) fn new(streams: &[String]) -> Self {
+        Self(Mutex::new(streams.iter().map(|stream| (stream.clone(), None)).collect()))
+    }
+
+    /// `None` for a stream that is not served here, `Some(None)` while its ladder is unknown.
+    pub(super) fn get(&self, stream: &str) -> Option<Option<Arc<Ladder>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(stream).cloned()
+    }
+
+    /// Whether any stream can be played.
+    pub(super) fn any(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().any(Option::is_some)
+    }
+
+    fn all(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().all(Option::is_some)
+    }
+
+    fn put(&self, ladder: Ladder) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = known.get_mut(&ladder.stream) {
+            *place = Some(Arc::new(ladder));
+        }
+    }
+}
+
+/// Runs until aborted.
+pub(super) async fn refresh(steering: Arc<Steering>) {
+    loop {
+        for stream in &steering.settings.streams {
+            if let Some(ladder) = fetch(&steering, stream).await {
+                steering.ladders.put(ladder);
+            }
+        }
+        tokio::time::sleep(if steering.ladders.all() { REFRESH } else { RETRY }).await;
+    }
+}
+
+async fn fetch(steering: &Steering, stream: &str) -> Option<Ladder> {
+    steering.metrics.upstream.inc();
+    let fetched = steering.origin.get(&format!("/live/{stream}/ladder.json")).await.ok()?;
+    if fetched.status != StatusCode::OK {
+        return None;
+    }
+    let ladder: Ladder = serde_json::from_slice(&fetched.body).ok()?;
+    match ladder.validate() {
+        Ok(()) if ladder.stream == stream => Some(ladder),
+        Ok(()) => None,
+        Err(mistakes) => {
+            tracing::warn!(
+                stream,
+                mistakes = mistakes.join("; "),
+                "the origin's ladder is not used"
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The live source, decoded by ffmpeg.
+
+use super::*;
+use std::path::Path;
+use std::process::Command;
+
+/// CPU time of this process so far, in seconds.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let ticks = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2);
+    ticks.map(|ticks| ticks.parse::<f64>().unwrap() / 100.0).sum()
+}
+
+/// Runs a tool that must succeed without a word on stderr; the answer is its stdout.
+fn quiet(tool: &str, arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new(tool).args(arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{tool} {arguments:?}: {said}");
+    output.stdout
+}
+
+fn init<'a>(published: &'a Published, track: &Track) -> &'a Bytes {
+    published.body(&format!("/live/demo/{}/{}", track.name, track.init))
+}
+
+fn joined(dir: &Path, published: &Published, track: &Track) -> String {
+    let mut bytes = init(published, track).to_vec();
+    for (_, _, segment) in published.segments(track) {
+        bytes.extend_from_slice(segment);
+    }
+    let path = dir.join(format!("{}.mp4", track.name));
+    std::fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Programme, then slate in the place of one segment, then programme again.
+fn with_slate(dir: &Path, published: &Published, track: &Track) -> String {
+    let mut bytes = init(published, track).to_vec();
+    for (at, (k, _, segment)) in published.segments(track).into_iter().enumerate() {
+        if at != 1 {
+            bytes.extend_from_slice(segment);
+            continue;
+        }
+        let number = published.ladder.slate_number(track, k).unwrap();
+        let slate = published.body(&format!("/live/demo/{}/slate/{number}.m4s", track.name));
+        bytes.extend(mp4::retime(slate, published.ladder.tfdt(track, k).unwrap(), 1).unwrap());
+    }
+    let path = dir.join(format!("{}-slate.mp4", track.name));
+    std::fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The frame numbers read from the decoded pictures are those of the schedule.
+fn assert_pictures(
+    file: &str,
+    published: &Published,
+    track: &Track,
+    (width, height): (usize, usize),
+) {
+    let raw = quiet(
+        "ffmpeg",
+        &["-v", "warning", "-i", file, "-f", "rawvideo", "-pix_fmt", "yuv420p", "-"],
+    );
+    let pictures: Vec<_> = raw.chunks(width * height * 3 / 2).collect();
+    let segments = published.segments(track);
+    assert_eq!(pictures.len(), segments.len() * 50);
+    for (n, picture) in (segments[0].0 * 50..).zip(pictures) {
+        let expected = u32::try_from(n % (1 << 32)).unwrap();
+        assert_eq!(
+            encoder::read_strip(picture, width, height),
+            Some(expected),
+            "{} frame {n}",
+            track.name
+        );
+    }
+}
+
+/// The beep is heard where the full second is, to the sample of the coder's blur.
+fn assert_sound(file: &str, published: &Published, track: &Track) {
+    let raw = quiet("ffmpeg", &["-v", "warning", "-i", file, "-f", "s16le", "-ac", "1", "-"]);
+    let samples: Vec<i16> = raw.chunks_exact(2).map(|s| i16::from_le_bytes([s[0], s[1]])).collect();
+    let first = published.ladder.tfdt(track, published.segments(track)[0].0).unwrap();
+    let second = first.next_multiple_of(48_000) + 48_000;
+    let at = usize::try_from(second - first).unwrap();
+    let heard = (at - 24_000..at + 24_000).find(|i| samples[*i].unsigned_abs() > 2_000).unwrap();
+    let off = i64::try_from(heard).unwrap() - i64::try_from(at).unwrap();
+    assert!((0..480).contains(&off), "the beep comes {off} samples after the full second");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_live_source_is_on_schedule_and_decodes_without_a_word() {
+    let before = cpu_seconds();
+    let published = run(Source::Gst, 12).await;
+    let load = (cpu_seconds() - before) / 12.0;
+    assert_on_schedule(&published, 4);
+    assert_slates(&published);
+    let dir = tempfile::tempdir().unwrap();
+    for track in &published.ladder.tracks {
+        let file = joined(dir.path(), &published, track);
+        quiet("ffprobe", &["-v", "warning", "-show_streams", "-show_packets", &file]);
+        match track.media {
+            tallylight_pipeline::ladder::Media::Video { width, height } => {
+                assert_pictures(&file, &published, track, (width as usize, height as usize));
+            }
+            tallylight_pipeline::ladder::Media::Audio { .. } => {
+                assert_sound(&file, &published, track)
+            }
+        }
+    }
+    for track in &published.ladder.tracks {
+        quiet(
+            "ffmpeg",
+            &["-v", "warning", "-i", &with_slate(dir.path(), &published, track), "-f", "null", "-"],
+        );
+    }
+    assert!(load < 0.5, "the ladder takes {load:.2} of a core");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_live_source_ends_when_the_clock_is_set() {
+    assert_a_set_clock_ends_it(Source::Gst).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_origin_takes_the_live_source() {
+    assert_the_origin_takes_it(Source::Gst).await;
+}
+
+#[test]
+fn a_recording_can_be_made() {
+    let dir = tempfile::tempdir().unwrap();
+    encoder::record(dir.path(), &Settings::default(), 1_795_000_001_000_000).unwrap();
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 25);
+}

@@ -1,0 +1,44 @@
+//! CMCD (CTA-5004-B): event-mode records and v1/v2 request-mode queries.
+//!
+//! The standard asks receivers to salvage: an unknown key is ignored, a value of the wrong
+//! type loses only that value. [`parse`] therefore recovers at the next comma instead of
+//! refusing the record, and counts what it lost. What is accepted and what is lost is
+//! described in `docs/cmcd.md`.
+
+mod convert;
+pub mod json;
+mod key;
+mod lex;
+mod limits;
+mod parse;
+mod query;
+mod resync;
+mod value;
+
+pub use key::{Key, Kind, Unit};
+pub use limits::{MAX_CUSTOM, MAX_CUSTOM_CHARS, MAX_ITEMS, MAX_RECORD_BYTES};
+pub use parse::{parse, parse_into};
+pub use query::query_value;
+pub use value::{Item, Record, Value};
+
+/// How a record reached us, which decides what it must carry.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// A line of a POST body: needs `sid`, `e` and `ts`.
+    Event,
+    /// The `CMCD` query argument of a media request: needs `sid`.
+    Request,
+}
+
+impl Mode {
+    /// The word used in the column `mode`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Event => "event",
+            Mode::Request => "request",
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Words of a structured-field dictionary (RFC 8941), read with the tolerance CMCD asks for.
+
+use std::borrow::Cow;
+
+/// A scalar as it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Bare<'a> {
+    Int(i64),
+    Dec(f64),
+    Bool(bool),
+    Text(Cow<'a, str>),
+    Token(Cow<'a, str>),
+    /// A string with characters or escapes that no string may have.
+    Unfit,
+}
+
+/// The object types that an item of an inner list can be marked with.
+const OBJECT_TYPES: [&str; 9] = ["v", "a", "av", "m", "i", "c", "tt", "k", "o"];
+
+/// The object type that `name` is.
+pub(super) fn object_type(name: &str) -> Option<&'static str> {
+    OBJECT_TYPES.into_iter().find(|ot| *ot == name)
+}
+
+/// Whether `text` is a token as a whole.
+pub(super) fn is_token(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'*') && bytes.all(token_byte)
+}
+
+fn token_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&b)
+}
+
+fn key_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b"_-.*".contains(&b)
+}
+
+/// A place in the text of a record. It only ever stands between characters, since it moves
+/// over ASCII alone or to the end of a run that ASCII ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cursor<'a> {
+    pub(super) text: &'a str,
+    pub(super) at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Steps over `byte` if it comes next.
+    pub(super) fn eat(&mut self, byte: u8) -> bool {
+        let next = self.peek() == Some(byte);
+        self.at += usize::from(next);
+        next
+    }
+
+    /// Steps over spaces and tabs.
+    pub(super) fn skip_space(&mut self) {
+        self.run(|b| b == b' ' || b == b'\t');
+    }
+
+    /// Whether a member ends here: at a comma or at the end.
+    pub(super) fn member_ends(&mut self) -> bool {
+        self.skip_space();
+        matches!(self.peek(), None | Some(b','))
+    }
+
+    /// A key. Uppercase is no key by RFC 8941 but in CMCD version 1's own samples.
+    pub(super) fn key(&mut self) -> Option<&'a str> {
+        self.peek().filter(|b| b.is_ascii_alphabetic() || *b == b'*')?;
+        Some(self.run(key_byte))
+    }
+
+    /// A scalar, without its parameters.
+    pub(super) fn bare(&mut self) -> Option<Bare<'a>> {
+        match self.peek()? {
+            b'"' => self.string(),
+            b'?' => self.boolean(),
+            b'-' | b'0'..=b'9' => self.number(),
+            b if b.is_ascii_alphabetic() || b == b'*' => {
+                Some(Bare::Token(Cow::Borrowed(self.run(token_byte))))
+            }
+            _ => None,
+        }
+    }
+
+    /// The parameters of an item: the object type among them, the rest is passed over.
+    pub(super) fn params(&mut self) -> Option<Option<&'static str>> {
+        let mut found = None;
+        while self.eat(b';') {
+            self.skip_space();
+            let name = self.key()?;
+            let mut ot = object_type(name);
+            if self.eat(b'=') {
+                ot = match self.bare()? {
+                    Bare::Token(value) if name == "ot" => object_type(&value),
+                    Bare::Bool(true) => ot,
+                    _ => None,
+                };
+            }
+            found = found.or(ot);
+        }
+        Some(found)
+    }
+
+    /// An inner list with its parameters; `each` gets its items in turn.
+    pub(super) fn list(
+        &mut self,
+        mut each: impl FnMut(Bare<'a>, Option<&'static str>),
+    ) -> Option<()> {
+        self.at += 1;
+        loop {
+            self.skip_space();
+            if self.eat(b')') {
+                self.params()?;
+                return Some(());
+            }
+            let bare = self.bare()?;
+            let ot = self.params()?;
+            // Items stand apart by a space; `"a""b"` is no list.
+            matches!(self.peek(), Some(b' ' | b'\t' | b')')).then_some(())?;
+            each(bare, ot);
+        }
+    }
+
+    fn run(&mut self, of: impl Fn(u8) -> bool) -> &'a str {
+        let from = self.at;
+        while self.peek().is_some_and(&of) {
+            self.at += 1;
+        }
+        self.text.get(from..self.at).unwrap_or_default()
+    }
+
+    fn boolean(&mut self) -> Option<Bare<'a>> {
+        self.at += 1;
+        let value = self.peek()?;
+        self.at += 1;
+        match value {
+            b'0' => Some(Bare::Bool(false)),
+            b'1' => Some(Bare::Bool(true)),
+            _ => None,
+        }
+    }
+
+    fn number(&mut self) -> Option<Bare<'a>> {
+        let from = self.at;
+        self.eat(b'-');
+        let whole = self.run(|b| b.is_ascii_digit()).len();
+        if whole == 0 || whole > 15 {
+            return None;
+        }
+        if !self.eat(b'.') {
+            return self.text.get(from..self.at)?.parse().ok().map(Bare::Int);
+        }
+        // The standard allows three decimals; players send sixteen.
+        let fraction = self.run(|b| b.is_ascii_digit()).len();
+        if fraction == 0 {
+            return None;
+        }
+        self.text.get(from..self.at)?.parse().ok().map(Bare::Dec)
+    }
+
+    fn string(&mut self) -> Option<Bare<'a>> {
+        self.at += 1;
+        let from = self.at;
+        let (mut escaped, mut fit) = (false, true);
+        loop {
+            match self.peek()? {
+                b'"' => break,
+                b'\\' => {
+                    escaped = true;
+                    self.at += 1;
+                    fit &= matches!(self.peek()?, b'"' | b'\\');
+                }
+                // Control characters are no text; beyond ASCII we are more liberal than RFC 8941.
+                0..0x20 | 0x7f => fit = false,
+                _ => {}
+            }
+            self.at += 1;
+        }
+        let raw = self.text.get(from..self.at)?;
+        self.at += 1;
+        Some(match (fit, escaped) {
+            (false, _) => Bare::Unfit,
+            (true, false) => Bare::Text(Cow::Borrowed(raw)),
+            (true, true) => Bare::Text(Cow::Owned(unescape(raw))),
+        })
+    }
+}
+
+fn unescape(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    let mut chars = raw.chars();
+    while let Some(c) = chars.next() {
+        out.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
+    }
+    out
+}
+
+/// Whether a key is a custom one: those carry a prefix set off by a hyphen.
+pub(super) fn is_custom(name: &str) -> bool {
+    name.contains('-') && name.len() <= super::MAX_CUSTOM_CHARS
+}

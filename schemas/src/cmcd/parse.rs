@@ -1,0 +1,181 @@
+//! The recovering parser.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::convert::{List, plain, scalar};
+use super::lex::{Bare, Cursor, is_custom};
+use super::{Key, MAX_RECORD_BYTES, Mode, Record, Value};
+use crate::fates::Reason;
+
+/// The newest version we understand.
+const NEWEST: i64 = 2;
+/// Members that cannot be read, after which the rest of a record is given up: finding the
+/// next member can look at the whole rest, and a hostile record is nothing but such members.
+const MAX_UNREADABLE: u32 = 32;
+
+/// One record: a line of a body, or a decoded `CMCD` query value. A bad value loses the
+/// value and a bad key the key; an error means that the record is unusable as a whole.
+pub fn parse<'a>(text: &'a str, mode: Mode) -> Result<Record<'a>, Reason> {
+    let mut record = Record::default();
+    parse_into(text, mode, &mut record)?;
+    Ok(record)
+}
+
+/// [`parse`] into the memory of an earlier record of the same body. After an error the
+/// record holds what could be read.
+pub fn parse_into<'a>(text: &'a str, mode: Mode, record: &mut Record<'a>) -> Result<(), Reason> {
+    let text = text.trim_matches([' ', '\t', '\r', '\n']);
+    record.reset(xxh3_64(text.as_bytes()));
+    if text.len() > MAX_RECORD_BYTES {
+        return Err(Reason::TooLong);
+    }
+    let mut cursor = Cursor::new(text);
+    let mut unreadable = 0;
+    while cursor.peek().is_some() && unreadable < MAX_UNREADABLE {
+        cursor.skip_space();
+        let from = cursor.at();
+        if cursor.peek() != Some(b',') && member(&mut cursor, record).is_none() {
+            unreadable += 1;
+            cursor.resync(from);
+        }
+        cursor.eat(b',');
+    }
+    if cursor.peek().is_some() {
+        record.drop_key();
+    }
+    if mode == Mode::Request {
+        decode_next_objects(record);
+    }
+    verdict(record, mode)
+}
+
+/// Reads one member, up to the comma behind it. `None` when it cannot be read; what is lost
+/// has been counted then.
+fn member<'a>(cursor: &mut Cursor<'a>, record: &mut Record<'a>) -> Option<()> {
+    let Some(name) = cursor.key() else {
+        record.drop_key();
+        return None;
+    };
+    match Key::from_name(name) {
+        Some(key) => {
+            let (value, read) = split(value_of(cursor, key));
+            record.set_or_drop(key, value);
+            read
+        }
+        None if is_custom(name) => {
+            let (value, read) = split(custom_value(cursor));
+            match value {
+                Some(value) => record.set_custom(Cow::Borrowed(name), value),
+                None => record.drop_value(),
+            }
+            read
+        }
+        None => {
+            record.drop_key();
+            custom_value(cursor).map(|_| ())
+        }
+    }
+}
+
+fn split<T>(read: Read<T>) -> (Option<T>, Option<()>) {
+    match read {
+        Some(value) => (value, Some(())),
+        None => (None, None),
+    }
+}
+
+/// The outer `None` is a value that cannot be read, so that its end is unknown; the inner
+/// one is a value that was read but does not fit its key.
+type Read<T> = Option<Option<T>>;
+
+fn value_of<'a>(cursor: &mut Cursor<'a>, key: Key) -> Read<Value<'a>> {
+    let value = match begin(cursor)? {
+        Begin::True => scalar(key, Bare::Bool(true), None),
+        Begin::List => {
+            let mut list = List::new(key);
+            cursor.list(|bare, ot| list.push(bare, ot.map(Cow::Borrowed)))?;
+            list.finish()
+        }
+        Begin::Scalar => {
+            let bare = cursor.bare()?;
+            let ot = cursor.params()?;
+            scalar(key, bare, ot.map(Cow::Borrowed))
+        }
+    };
+    cursor.member_ends().then_some(value)
+}
+
+fn custom_value<'a>(cursor: &mut Cursor<'a>) -> Read<Cow<'a, str>> {
+    let value = match begin(cursor)? {
+        Begin::True => Some(Cow::Borrowed("true")),
+        Begin::List => {
+            cursor.list(|_, _| ())?;
+            None
+        }
+        Begin::Scalar => {
+            let bare = cursor.bare()?;
+            cursor.params()?;
+            plain(bare)
+        }
+    };
+    cursor.member_ends().then_some(value)
+}
+
+enum Begin {
+    True,
+    List,
+    Scalar,
+}
+
+fn begin(cursor: &mut Cursor<'_>) -> Option<Begin> {
+    cursor.skip_space();
+    if !cursor.eat(b'=') {
+        // A key alone is true, with or without parameters.
+        cursor.params()?;
+        return cursor.member_ends().then_some(Begin::True);
+    }
+    cursor.skip_space();
+    Some(if cursor.peek() == Some(b'(') { Begin::List } else { Begin::Scalar })
+}
+
+/// Version 1 has `nor` URL-encoded by itself, before the query is encoded around it.
+fn decode_next_objects(record: &mut Record<'_>) {
+    if record.version() != 1 {
+        return;
+    }
+    if let Some(Value::Texts(paths)) = record.value_mut(Key::Nor) {
+        for path in paths.iter_mut().filter(|path| path.contains('%')) {
+            let decoded = percent_decode_str(path).decode_utf8().ok().map(Cow::into_owned);
+            if let Some(decoded) = decoded {
+                *path = Cow::Owned(decoded);
+            }
+        }
+    }
+}
+
+/// Whether the record can be used as a whole.
+pub(super) fn verdict(record: &Record<'_>, mode: Mode) -> Result<(), Reason> {
+    if record.is_nothing() {
+        return Err(Reason::NotARecord);
+    }
+    if record.version() > NEWEST {
+        return Err(Reason::UnknownVersion);
+    }
+    if record.sid().is_empty() {
+        return Err(Reason::NoSid);
+    }
+    if mode == Mode::Request {
+        return Ok(());
+    }
+    if record.text(Key::E).is_none() {
+        return Err(Reason::NoEvent);
+    }
+    match record.int(Key::Ts) {
+        Some(_) => Ok(()),
+        None if record.lost_ts() => Err(Reason::BadTs),
+        None => Err(Reason::NoTs),
+    }
+}

@@ -1,0 +1,92 @@
+//! What our own media services report: one event for each PUT, GET and choice.
+
+use serde::{Deserialize, Serialize};
+
+/// Which service speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    /// The encoder's packager.
+    Packager,
+    /// The origin.
+    Origin,
+    /// An edge.
+    Edge,
+    /// Manifests and steering.
+    Steering,
+}
+
+impl Service {
+    /// The word used in rows and dimensions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Service::Packager => "packager",
+            Service::Origin => "origin",
+            Service::Edge => "edge",
+            Service::Steering => "steering",
+        }
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// An object was stored.
+    Put,
+    /// An object was served, or refused.
+    Get,
+    /// The origin fixed which pipeline's copy, or the slate, is segment K.
+    Choice,
+}
+
+/// One delivery event. `(source, boot, seq)` identifies it, so a retried report counts once.
+/// Fields it does not know are passed over, since a newer version may have stored more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryEvent {
+    /// The reporting process, such as `edge-e1`.
+    pub source: String,
+    /// Unix µs at which that process started; a new value opens a new sequence.
+    pub boot: u64,
+    /// 0, 1, 2, … within a boot.
+    pub seq: u64,
+    /// When it happened, Unix µs by the reporter's clock.
+    pub ts: i64,
+    /// The kind of reporter.
+    pub service: Service,
+    /// What happened.
+    pub action: Action,
+    /// Stream name, such as `demo`.
+    pub stream: String,
+    /// Track name, such as `v-360`; empty for a manifest.
+    #[serde(default)]
+    pub track: String,
+    /// Segment number; absent for init segments and manifests.
+    #[serde(default)]
+    pub k: Option<u64>,
+    /// HTTP status sent.
+    pub status: u16,
+    /// Body bytes sent or received.
+    pub bytes: u64,
+    /// Request received to first body byte ready, µs.
+    #[serde(default)]
+    pub ttfb_us: u64,
+    /// The part of `ttfb_us` that was waiting for the schedule, µs.
+    #[serde(default)]
+    pub held_us: u64,
+    /// Served from cache; absent where there is no cache.
+    #[serde(default)]
+    pub hit: Option<bool>,
+    /// The edge's name, when an edge speaks.
+    #[serde(default)]
+    pub edge: Option<String>,
+    /// Whose copy: `A`, `slate`; absent when unknown.
+    #[serde(default)]
+    pub pipeline: Option<String>,
+    /// The player's session, when the request carried CMCD with one.
+    #[serde(default)]
+    pub sid: Option<String>,
+    /// The content id the request carried.
+    #[serde(default)]
+    pub cid: Option<String>,
+}

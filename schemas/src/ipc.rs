@@ -1,0 +1,101 @@
+//! Arrow batches as bytes (IPC stream, LZ4) and structs as batches.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::FieldRef;
+use arrow::ipc::CompressionType;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_arrow::schema::{SchemaLike, TracingOptions};
+
+/// Stored bytes that are not what they should be.
+#[derive(Debug, thiserror::Error)]
+pub enum IpcError {
+    /// Arrow could not read or write the batch.
+    #[error("arrow batch: {0}")]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// The batch does not hold the structs asked for.
+    #[error("arrow batch does not fit its type: {0}")]
+    Shape(#[from] serde_arrow::Error),
+    /// A column of another type than it ever had.
+    #[error("column {name} of an arrow batch cannot be {found}")]
+    Column {
+        /// Which column.
+        name: String,
+        /// The type it has.
+        found: arrow::datatypes::DataType,
+    },
+    /// An IPC stream without a batch.
+    #[error("arrow stream holds no batch")]
+    Empty,
+}
+
+/// A batch as an Arrow IPC stream, buffers compressed with LZ4.
+pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>, IpcError> {
+    let options =
+        IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
+    let mut writer =
+        StreamWriter::try_new_with_options(Vec::with_capacity(4_096), &batch.schema(), options)?;
+    writer.write(batch)?;
+    writer.finish()?;
+    Ok(writer.into_inner()?)
+}
+
+/// The first batch of an Arrow IPC stream.
+pub fn decode(bytes: &[u8]) -> Result<RecordBatch, IpcError> {
+    let mut reader = StreamReader::try_new(Cursor::new(bytes), None)?;
+    Ok(reader.next().ok_or(IpcError::Empty)??)
+}
+
+/// A struct that is stored as the row of a batch. Fields are only ever added (ADR 17), as an
+/// `Option` or with `#[serde(default)]`, so that older batches still read; unknown ones are
+/// passed over, so that newer batches do too.
+pub trait Stored: Serialize + DeserializeOwned {}
+
+impl Stored for crate::rows::PlaybackRow {}
+impl Stored for crate::rows::DeliveryRow {}
+impl Stored for crate::rows::FatesRow {}
+impl Stored for crate::rows::ProgressRow {}
+impl Stored for crate::fates::FateCount {}
+impl Stored for crate::session::SessionRow {}
+impl Stored for TenantDelivery {}
+
+/// A delivery event with the tenant that its write key belongs to, as it is stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TenantDelivery {
+    /// Whose stream.
+    pub tenant: String,
+    /// When the collector had it, Unix µs.
+    pub received_at: i64,
+    /// What was reported.
+    pub event: crate::delivery::DeliveryEvent,
+}
+
+/// The Arrow fields of a stored struct.
+pub fn fields<T: Stored>() -> Result<Vec<FieldRef>, IpcError> {
+    let options = TracingOptions::default()
+        .allow_null_fields(true)
+        .enums_without_data_as_strings(true)
+        .strings_as_large_utf8(false)
+        .sequence_as_large_list(false);
+    Ok(Vec::<FieldRef>::from_type::<T>(options)?)
+}
+
+/// Structs as one batch.
+pub fn to_batch<T: Stored>(items: &[T]) -> Result<RecordBatch, IpcError> {
+    Ok(serde_arrow::to_record_batch(&fields::<T>()?, &items)?)
+}
+
+/// Structs as stored bytes.
+pub fn encode_all<T: Stored>(items: &[T]) -> Result<Vec<u8>, IpcError> {
+    encode(&to_batch(items)?)
+}
+
+/// Stored bytes as structs.
+pub fn decode_all<T: Stored>(bytes: &[u8]) -> Result<Vec<T>, IpcError> {
+    Ok(serde_arrow::from_record_batch(&Arc::new(decode(bytes)?))?)
+}

@@ -1,0 +1,23 @@
+//! The words of Tallylight: what an event, a row, a metric and a segment are called and what
+//! they mean. No I/O lives here; every other room speaks in these nouns.
+//!
+//! - [`cmcd`] reads what players say, [`player`] holds it in columns, [`delivery`] what our
+//!   own services report;
+//! - [`fates`] names the one end that every received record comes to;
+//! - [`rows`], [`sketch`] and [`metrics`] are what windows produce and what numbers mean;
+//! - [`grid`] is the segment schedule, [`clock`] the only source of time, [`ident`] the
+//!   hash that places a session in a partition, [`record`] the kinds of part in a log entry.
+
+pub mod clock;
+pub mod cmcd;
+pub mod delivery;
+pub mod fates;
+pub mod grid;
+pub mod ident;
+pub mod ipc;
+pub mod metrics;
+pub mod player;
+pub mod record;
+pub mod rows;
+pub mod session;
+pub mod sketch;

@@ -1,0 +1,189 @@
+//! Records into columns, without a struct per event in between.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, Int64Builder, RecordBatch, RecordBatchOptions, StringBuilder, UInt32Array,
+    UInt64Array,
+};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
+
+use super::PartitionRows;
+use super::column::{Column, Lists, ints, items, texts};
+use crate::cmcd::{Key, Mode, Record};
+use crate::ident::{self, MAX_PARTITIONS};
+
+/// What the door knows about a record besides its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Door<'a> {
+    /// Whose viewer.
+    pub tenant: &'a str,
+    /// How it came.
+    pub mode: Mode,
+    /// When, Unix µs.
+    pub received_at: i64,
+}
+
+/// Records into an Arrow batch. The caller bounds the number of rows; a row is bounded by
+/// the limits of [`crate::cmcd`].
+#[derive(Debug)]
+pub struct PlayerBatchBuilder {
+    rows: usize,
+    tenant: StringBuilder,
+    mode: StringBuilder,
+    received_at: Int64Builder,
+    digest: Vec<u64>,
+    dropped_values: Vec<u32>,
+    hashes: Vec<u64>,
+    /// A column per key, on the heap: a builder is moved through futures.
+    columns: Vec<Option<Column>>,
+    custom: Custom,
+}
+
+#[derive(Debug)]
+struct Custom {
+    lists: Lists,
+    keys: StringBuilder,
+    values: StringBuilder,
+}
+
+impl Default for PlayerBatchBuilder {
+    fn default() -> Self {
+        Self {
+            rows: 0,
+            tenant: texts(),
+            mode: texts(),
+            received_at: ints(),
+            digest: Vec::new(),
+            dropped_values: Vec::new(),
+            hashes: Vec::new(),
+            columns: Key::ALL.iter().map(|_| None).collect(),
+            custom: Custom { lists: Lists::default(), keys: texts(), values: texts() },
+        }
+    }
+}
+
+impl PlayerBatchBuilder {
+    /// An empty batch.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends a record as a row.
+    pub fn push(&mut self, door: &Door<'_>, record: &Record<'_>) {
+        let row = self.rows;
+        self.rows += 1;
+        self.tenant.append_value(door.tenant);
+        self.mode.append_value(door.mode.as_str());
+        self.received_at.append_value(door.received_at);
+        self.digest.push(record.digest());
+        self.dropped_values.push(record.dropped_values());
+        self.hashes.push(ident::hash(door.tenant, record.sid()));
+        for (key, value) in record.values() {
+            self.columns[*key as usize]
+                .get_or_insert_with(|| Column::new(key.kind()))
+                .push(row, value);
+        }
+        if !record.custom().is_empty() {
+            self.custom.push(row, record);
+        }
+    }
+
+    /// Rows so far.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there is no row yet.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The batch in the order of arrival. The builder is empty afterwards.
+    pub fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
+        std::mem::take(self).into_batch()
+    }
+
+    /// The batch sorted by partition, with the rows of each partition that has any; within a
+    /// partition rows stay in the order of arrival. The builder is empty afterwards.
+    pub fn finish_sorted(
+        &mut self,
+        partitions: u16,
+    ) -> Result<(RecordBatch, Vec<PartitionRows>), ArrowError> {
+        let hashes = std::mem::take(&mut self.hashes);
+        let batch = self.finish()?;
+        let (order, ranges) = by_partition(&hashes, partitions);
+        if ranges.len() < 2 {
+            return Ok((batch, ranges));
+        }
+        Ok((take_record_batch(&batch, &UInt32Array::from(order))?, ranges))
+    }
+
+    fn into_batch(mut self) -> Result<RecordBatch, ArrowError> {
+        let mut named: Vec<(&str, ArrayRef)> = vec![
+            ("tenant", Arc::new(self.tenant.finish())),
+            ("mode", Arc::new(self.mode.finish())),
+            ("received_at", Arc::new(self.received_at.finish())),
+            ("digest", Arc::new(UInt64Array::from(self.digest))),
+        ];
+        if self.dropped_values.iter().any(|dropped| *dropped > 0) {
+            named.push(("dropped_values", Arc::new(UInt32Array::from(self.dropped_values))));
+        }
+        for (key, column) in Key::ALL.iter().zip(self.columns) {
+            if let Some(column) = column {
+                named.push((key.name(), column.finish(self.rows)?));
+            }
+        }
+        if self.custom.lists.len() > 0 {
+            named.push(("custom", self.custom.finish(self.rows)?));
+        }
+        let field =
+            |(name, array): &(&str, ArrayRef)| Field::new(*name, array.data_type().clone(), true);
+        let schema = Schema::new(named.iter().map(field).collect::<Vec<_>>());
+        let arrays = named.into_iter().map(|(_, array)| array).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        RecordBatch::try_new_with_options(Arc::new(schema), arrays, &options)
+    }
+}
+
+impl Custom {
+    fn push(&mut self, row: usize, record: &Record<'_>) {
+        self.lists.skip(row - self.lists.len());
+        for (key, value) in record.custom() {
+            self.keys.append_value(key);
+            self.values.append_value(value);
+        }
+        self.lists.end(arrow::array::ArrayBuilder::len(&self.keys));
+    }
+
+    fn finish(mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
+        self.lists.skip(rows - self.lists.len());
+        self.lists.finish(items(
+            [("k", DataType::Utf8), ("v", DataType::Utf8)],
+            [Arc::new(self.keys.finish()), Arc::new(self.values.finish())],
+        )?)
+    }
+}
+
+/// A stable counting sort of rows by partition.
+fn by_partition(hashes: &[u64], partitions: u16) -> (Vec<u32>, Vec<PartitionRows>) {
+    let partitions = partitions.clamp(1, MAX_PARTITIONS);
+    let mut rows = vec![Vec::new(); usize::from(partitions)];
+    for (row, hash) in (0_u32..).zip(hashes) {
+        rows[usize::from(ident::of_hash(*hash, partitions))].push(row);
+    }
+    let mut ranges = Vec::with_capacity(rows.len());
+    let mut order = Vec::with_capacity(hashes.len());
+    for (partition, rows) in (0_u16..).zip(&rows) {
+        if !rows.is_empty() {
+            // Rows are numbered in u32, so their counts fit as well.
+            let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+            let (first, rows) = (count(order.len()), count(rows.len()));
+            ranges.push(PartitionRows { partition, first, rows });
+        }
+        order.extend_from_slice(rows);
+    }
+    (order, ranges)
+}

@@ -1,0 +1,46 @@
+//! One player event.
+
+use std::borrow::Cow;
+
+use crate::cmcd::Mode;
+
+/// A player event as the session machine reads it. `None` is unknown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlayerEvent<'a> {
+    /// Whose viewer.
+    pub tenant: &'a str,
+    /// How it came.
+    pub mode: Mode,
+    /// When it came, Unix µs.
+    pub received_at: i64,
+    /// CMCD version.
+    pub v: u8,
+    /// Session id.
+    pub sid: &'a str,
+    /// Content id.
+    pub cid: Option<&'a str>,
+    /// Event.
+    pub e: Option<&'a str>,
+    /// Player state.
+    pub sta: Option<&'a str>,
+    /// Event time, Unix ms by the player's clock.
+    pub ts: Option<i64>,
+    /// Sequence number.
+    pub sn: Option<u64>,
+    /// Bitrate of the selected video rung, else the first value, kbps.
+    pub br_kbps: Option<i64>,
+    /// Live latency, ms: key `ltc`, else custom `com.tallylight-ltc`.
+    pub ltc_ms: Option<i64>,
+    /// Media start delay, ms.
+    pub msd_ms: Option<i64>,
+    /// Hidden by the viewer.
+    pub bg: Option<bool>,
+    /// First error code.
+    pub ec: Option<Cow<'a, str>>,
+    /// Country as claimed, custom `com.tallylight-country`.
+    pub country: Option<&'a str>,
+    /// Device as claimed, custom `com.tallylight-device`.
+    pub device: Option<&'a str>,
+    /// Hash of the record as it was sent.
+    pub digest: u64,
+}

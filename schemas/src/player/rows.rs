@@ -1,0 +1,143 @@
+//! Reading a batch row by row. Any batch will do: columns that an older writer did not know
+//! are unknown, columns that a newer one added are passed over.
+
+use std::borrow::Cow;
+
+use arrow::array::{
+    Array, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray, UInt64Array,
+};
+
+use super::event::PlayerEvent;
+use super::lookup::{Pairs, column, int, items, pairs, present, text, texts};
+use crate::cmcd::{Key, Mode};
+use crate::ipc::IpcError;
+
+/// Player events of a batch, by row.
+#[derive(Debug, Clone)]
+pub struct PlayerRows {
+    rows: usize,
+    tenant: Option<StringArray>,
+    mode: Option<StringArray>,
+    received_at: Option<Int64Array>,
+    digest: Option<UInt64Array>,
+    v: Option<Int64Array>,
+    sid: Option<StringArray>,
+    cid: Option<StringArray>,
+    e: Option<StringArray>,
+    sta: Option<StringArray>,
+    ts: Option<Int64Array>,
+    sn: Option<Int64Array>,
+    ot: Option<StringArray>,
+    br: Option<Pairs<Int64Array>>,
+    ltc: Option<Int64Array>,
+    msd: Option<Int64Array>,
+    bg: Option<BooleanArray>,
+    ec: Option<(ListArray, StringArray)>,
+    custom: Option<Pairs<StringArray>>,
+}
+
+impl PlayerRows {
+    /// Finds the columns of a batch; an error when one of them has another type than it
+    /// ever had.
+    pub fn new(batch: &RecordBatch) -> Result<Self, IpcError> {
+        Ok(Self {
+            rows: batch.num_rows(),
+            tenant: column(batch, "tenant")?,
+            mode: column(batch, "mode")?,
+            received_at: column(batch, "received_at")?,
+            digest: column(batch, "digest")?,
+            v: column(batch, Key::V.name())?,
+            sid: column(batch, Key::Sid.name())?,
+            cid: column(batch, Key::Cid.name())?,
+            e: column(batch, Key::E.name())?,
+            sta: column(batch, Key::Sta.name())?,
+            ts: column(batch, Key::Ts.name())?,
+            sn: column(batch, Key::Sn.name())?,
+            ot: column(batch, Key::Ot.name())?,
+            br: pairs(batch, Key::Br.name(), "v", "ot")?,
+            ltc: column(batch, Key::Ltc.name())?,
+            msd: column(batch, Key::Msd.name())?,
+            bg: column(batch, Key::Bg.name())?,
+            ec: texts(batch, Key::Ec.name())?,
+            custom: pairs(batch, "custom", "v", "k")?,
+        })
+    }
+
+    /// Rows.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Row `i`; past the end, an event of unknowns.
+    pub fn get(&self, i: usize) -> PlayerEvent<'_> {
+        let [country, device, ltc] = self.custom_of(i);
+        PlayerEvent {
+            tenant: text(&self.tenant, i).unwrap_or_default(),
+            mode: match text(&self.mode, i) {
+                Some("request") => Mode::Request,
+                _ => Mode::Event,
+            },
+            received_at: int(&self.received_at, i).unwrap_or_default(),
+            v: int(&self.v, i).and_then(|v| u8::try_from(v).ok()).unwrap_or(1),
+            sid: text(&self.sid, i).unwrap_or_default(),
+            cid: text(&self.cid, i),
+            e: text(&self.e, i),
+            sta: text(&self.sta, i),
+            ts: int(&self.ts, i),
+            sn: int(&self.sn, i).and_then(|sn| u64::try_from(sn).ok()),
+            br_kbps: self.bitrate(i),
+            ltc_ms: int(&self.ltc, i).or_else(|| ltc.and_then(milliseconds)),
+            msd_ms: int(&self.msd, i),
+            bg: present(&self.bg, i).map(|column| column.value(i)),
+            ec: self.error_code(i).map(Cow::Borrowed),
+            country,
+            device,
+            digest: present(&self.digest, i).map(|column| column.value(i)).unwrap_or_default(),
+        }
+    }
+
+    /// The first bitrate for video, counting items without an object type as of the
+    /// record's; else the first.
+    fn bitrate(&self, i: usize) -> Option<i64> {
+        let br = self.br.as_ref()?;
+        let record = text(&self.ot, i);
+        let range = items(&br.lists, i);
+        let video = |at: &usize| matches!(text(&br.names, *at).or(record), Some("v" | "av"));
+        let at = range.clone().find(video).or_else(|| range.clone().next())?;
+        (at < br.values.len() && br.values.is_valid(at)).then(|| br.values.value(at))
+    }
+
+    fn error_code(&self, i: usize) -> Option<&str> {
+        let (lists, values) = self.ec.as_ref()?;
+        let at = items(lists, i).next()?;
+        (at < values.len() && values.is_valid(at)).then(|| values.value(at))
+    }
+
+    /// Country, device and latency of the custom keys.
+    fn custom_of(&self, i: usize) -> [Option<&str>; 3] {
+        let mut found = [None; 3];
+        let Some(custom) = &self.custom else { return found };
+        for at in items(&custom.lists, i) {
+            let slot = match text(&custom.names, at) {
+                Some("com.tallylight-country") => 0,
+                Some("com.tallylight-device") => 1,
+                Some("com.tallylight-ltc") => 2,
+                _ => continue,
+            };
+            let valid = at < custom.values.len() && custom.values.is_valid(at);
+            found[slot] = valid.then(|| custom.values.value(at));
+        }
+        found
+    }
+}
+
+/// A latency sent as the text of a custom key, within the bounds of key `ltc`.
+fn milliseconds(text: &str) -> Option<i64> {
+    let value = text.parse::<f64>().ok().filter(|value| value.abs() <= 1e10)?;
+    Some(value.round() as i64)
+}

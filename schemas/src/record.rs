@@ -1,0 +1,46 @@
+//! The kinds of part that a log entry is made of, and the names of the topics.
+
+/// Topic of everything received: players, delivery events, fates at the door, ticks.
+pub const EVENTS: &str = "events";
+/// Topic of everything computed: rows and progress.
+pub const ROWS: &str = "rows";
+
+/// What a part of a log entry holds. Numbers are stored on disk and never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u16)]
+pub enum Kind {
+    /// Arrow batch of player events ([`crate::player`]).
+    Player = 1,
+    /// Arrow batch of [`crate::delivery::DeliveryEvent`], with its tenant.
+    Delivery = 2,
+    /// Arrow batch of [`crate::fates::FateCount`] decided at the door.
+    DoorFates = 3,
+    /// No payload: log time passes although nothing was received.
+    Tick = 4,
+    /// Arrow batch of [`crate::rows::PlaybackRow`].
+    Playback = 16,
+    /// Arrow batch of [`crate::rows::DeliveryRow`].
+    DeliveryRows = 17,
+    /// Arrow batch of [`crate::rows::FatesRow`].
+    FatesRows = 18,
+    /// Arrow batch of [`crate::rows::ProgressRow`].
+    Progress = 19,
+}
+
+impl Kind {
+    /// The number stored in the log.
+    pub fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// The kind behind a stored number; `None` for one that a later version wrote.
+    pub fn from_code(code: u16) -> Option<Self> {
+        use Kind::{
+            Delivery, DeliveryRows, DoorFates, FatesRows, Playback, Player, Progress, Tick,
+        };
+        [Player, Delivery, DoorFates, Tick, Playback, DeliveryRows, FatesRows, Progress]
+            .into_iter()
+            .find(|kind| kind.code() == code)
+    }
+}

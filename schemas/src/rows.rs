@@ -1,0 +1,242 @@
+//! What the windows produce. A row holds the absolute value so far of one pane and cell in
+//! one partition; its `version` is the log position it covers. Readers keep the highest
+//! version per key and sum over partitions, so replay overwrites and never adds (ADR 3).
+
+use serde::{Deserialize, Serialize};
+
+use crate::fates::{Fate, Reason};
+use crate::sketch::Sketch;
+
+/// The dimensions a cuboid can be broken down by. `None` is unknown, shown as `unknown`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Cell {
+    /// Content id (`cid`).
+    pub content: Option<String>,
+    /// Edge that served the newest request of the session.
+    pub edge: Option<String>,
+    /// Encoder pipeline whose copy was served.
+    pub pipeline: Option<String>,
+    /// Selected rendition, such as `600 kbps` (from `br`).
+    pub rendition: Option<String>,
+    /// Country as the player claims it (`com.tallylight-country`).
+    pub country: Option<String>,
+    /// Device as the player claims it (`com.tallylight-device`).
+    pub device: Option<String>,
+}
+
+/// A standing breakdown: which dimensions, in panes of what width (ADR 14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cuboid {
+    /// By content, 1 s.
+    Content,
+    /// By content × edge × pipeline, 1 s.
+    Delivery,
+    /// By content × rendition, 10 s.
+    Rendition,
+    /// By content × country × device, 10 s.
+    Audience,
+}
+
+impl Cuboid {
+    /// Every standing cuboid.
+    pub const ALL: [Cuboid; 4] =
+        [Cuboid::Content, Cuboid::Delivery, Cuboid::Rendition, Cuboid::Audience];
+
+    /// Pane width, seconds.
+    pub fn width_s(self) -> u32 {
+        match self {
+            Cuboid::Content | Cuboid::Delivery => 1,
+            Cuboid::Rendition | Cuboid::Audience => 10,
+        }
+    }
+
+    /// Pane width, microseconds.
+    pub fn width_us(self) -> i64 {
+        i64::from(self.width_s()) * 1_000_000
+    }
+
+    /// `cell` with only this cuboid's dimensions left.
+    pub fn project(self, cell: &Cell) -> Cell {
+        let mut out = Cell { content: cell.content.clone(), ..Cell::default() };
+        match self {
+            Cuboid::Content => {}
+            Cuboid::Delivery => {
+                out.edge.clone_from(&cell.edge);
+                out.pipeline.clone_from(&cell.pipeline);
+            }
+            Cuboid::Rendition => out.rendition.clone_from(&cell.rendition),
+            Cuboid::Audience => {
+                out.country.clone_from(&cell.country);
+                out.device.clone_from(&cell.device);
+            }
+        }
+        out
+    }
+}
+
+macro_rules! measures {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// The whole numbers of a playback row. All of them add across partitions and cells.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct Measures { $($(#[$doc])* pub $name: i64,)* }
+
+        impl Measures {
+            /// Names of the measures, as metric formulas use them.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
+
+            /// Adds `sign` times every measure of `other`.
+            pub fn add(&mut self, other: &Self, sign: i64) { $(self.$name += sign * other.$name;)* }
+
+            /// The measure of that name.
+            pub fn get(&self, name: &str) -> Option<i64> {
+                match name { $(stringify!($name) => Some(self.$name),)* _ => None }
+            }
+        }
+    };
+}
+
+measures! {
+    /// Sessions starting, playing, rebuffering or seeking at the end of the pane.
+    viewers,
+    /// Playback attempts that began in the pane.
+    attempts,
+    /// First frames shown.
+    starts,
+    /// Attempts that ended in an error before a first frame.
+    start_failures,
+    /// Attempts given up before a first frame after waiting at least 1 s, without an error.
+    exits_before_start,
+    /// Errors that ended a playback after its first frame.
+    failures,
+    /// Sessions that ended in the pane, however they ended.
+    ends,
+    /// Time spent starting, ms.
+    starting_ms,
+    /// Time spent playing, ms.
+    playing_ms,
+    /// Time spent rebuffering after the first frame, ms.
+    rebuffering_ms,
+    /// Time spent seeking, ms.
+    seeking_ms,
+    /// Rebuffers that began in the pane.
+    rebuffer_count,
+    /// Σ bitrate × playing time, kbps·ms.
+    bitrate_kbps_ms,
+    /// Playing time of known bitrate, ms.
+    bitrate_ms,
+    /// Records accepted into the pane.
+    events,
+    /// Records missing by sequence number, counted where the gap was seen.
+    lost_events,
+}
+
+/// Playback in one pane and cell of one partition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlaybackRow {
+    /// Whose viewers.
+    pub tenant: String,
+    /// Partition of the events log.
+    pub partition: u16,
+    /// Start of the pane, Unix µs.
+    pub pane: i64,
+    /// Width of the pane, seconds.
+    pub width_s: u32,
+    /// Which breakdown.
+    pub cuboid: Cuboid,
+    /// Which cell of it.
+    pub cell: Cell,
+    /// The sums.
+    pub measures: Measures,
+    /// Startup times that ended in the pane, ms.
+    pub startup_sketch: Sketch,
+    /// Live latencies reported in the pane, ms.
+    pub latency_sketch: Sketch,
+    /// No later event can change it.
+    pub r#final: bool,
+    /// Log position it covers: every event before it is counted.
+    pub version: u64,
+    /// Version of the metric definitions ([`crate::metrics::VERSION`]).
+    pub metrics_version: u32,
+}
+
+/// Delivery in one pane and cell of one partition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryRow {
+    /// Whose stream.
+    pub tenant: String,
+    /// Partition of the events log.
+    pub partition: u16,
+    /// Start of the pane, Unix µs.
+    pub pane: i64,
+    /// Width of the pane, seconds.
+    pub width_s: u32,
+    /// `edge`, `origin`, `packager` or `steering`.
+    pub service: String,
+    /// Edge name, when an edge reported.
+    pub edge: Option<String>,
+    /// Whose copy.
+    pub pipeline: Option<String>,
+    /// Track name.
+    pub track: String,
+    /// `put`, `get` or `choice`.
+    pub action: String,
+    /// Requests, or choices.
+    pub requests: i64,
+    /// Body bytes.
+    pub bytes: i64,
+    /// Answers of 400 and above.
+    pub errors: i64,
+    /// Served from cache.
+    pub hits: i64,
+    /// Held for the schedule, ms.
+    pub held_ms: i64,
+    /// Time to first byte net of hold, ms.
+    pub ttfb_sketch: Sketch,
+    /// No later event can change it.
+    pub r#final: bool,
+    /// Log position it covers.
+    pub version: u64,
+}
+
+/// Records of one second of log time by what became of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FatesRow {
+    /// Start of the second of log time, Unix µs.
+    pub pane: i64,
+    /// Partition of the events log.
+    pub partition: u16,
+    /// Whose records.
+    pub tenant: String,
+    /// Where they came in.
+    pub source: String,
+    /// What became of them.
+    pub fate: Fate,
+    /// Why.
+    pub reason: Reason,
+    /// How many.
+    pub events: u64,
+    /// Log position it covers.
+    pub version: u64,
+}
+
+/// How far a partition is. A sum without all partitions is partial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgressRow {
+    /// Partition of the events log.
+    pub partition: u16,
+    /// Partitions there are.
+    pub partitions: u16,
+    /// Next log offset to read: everything before it is in the rows.
+    pub offset: u64,
+    /// Log time, Unix µs.
+    pub log_time: i64,
+    /// Panes that end at or before this are final, Unix µs.
+    pub final_up_to: i64,
+    /// Sessions held in memory.
+    pub sessions: u64,
+    /// Records missing by sequence number so far.
+    pub lost_events: u64,
+    /// Log entries that were damaged or dropped before they could be read.
+    pub lost_entries: u64,
+}

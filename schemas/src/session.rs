@@ -1,0 +1,81 @@
+//! One playback session as the platform knows it: the row of table `sessions` and the answer
+//! of the sessions API.
+
+use serde::{Deserialize, Serialize};
+
+/// How a session came out, so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Still going on (also while it has not started yet).
+    Playing,
+    /// Ended after a first frame, without a fatal error.
+    Played,
+    /// Given up before a first frame.
+    ExitBeforeStart,
+    /// A fatal error before the first frame.
+    StartFailed,
+    /// A fatal error after the first frame.
+    Failed,
+}
+
+/// A session. Times are Unix µs, `None` is unknown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionRow {
+    /// Whose viewer.
+    pub tenant: String,
+    /// The player's session id.
+    pub sid: String,
+    /// 0 for the first playback epoch of the sid, then 1, 2, ….
+    pub epoch: u32,
+    /// Content id.
+    pub cid: Option<String>,
+    /// Device as claimed.
+    pub device: Option<String>,
+    /// Country as claimed.
+    pub country: Option<String>,
+    /// Edge of the newest request.
+    pub edge: Option<String>,
+    /// Pipeline of the newest request.
+    pub pipeline: Option<String>,
+    /// First `s`, or the first record that is no preload.
+    pub started_at: Option<i64>,
+    /// First `p`.
+    pub first_frame_at: Option<i64>,
+    /// When it ended (or was last seen, when it fell silent).
+    pub ended_at: Option<i64>,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// `first_frame_at − started_at`, ms.
+    pub startup_ms: Option<i64>,
+    /// The player's own `msd`, ms, as a cross-check.
+    pub msd_ms: Option<i64>,
+    /// Time playing, ms.
+    pub playing_ms: i64,
+    /// Time rebuffering, ms.
+    pub rebuffering_ms: i64,
+    /// Rebuffers after the first frame and outside seeks.
+    pub rebuffer_count: i64,
+    /// Start (Unix µs) and length (ms) of the newest rebuffers, at most 32.
+    pub rebuffers: Vec<(i64, i64)>,
+    /// Time seeking, ms.
+    pub seeking_ms: i64,
+    /// Bitrate averaged over playing time, kbps.
+    pub avg_bitrate_kbps: Option<i64>,
+    /// Changes of bitrate.
+    pub switches: i64,
+    /// Newest live latency, ms.
+    pub live_latency_ms: Option<i64>,
+    /// Newest error code.
+    pub error_code: Option<String>,
+    /// State now, a CMCD `sta` token.
+    pub state: Option<String>,
+    /// Records accepted.
+    pub events: u64,
+    /// Records missing by sequence number.
+    pub lost_events: u64,
+    /// Records that came after their pane was final.
+    pub late_events: u64,
+    /// Newest record, Unix µs.
+    pub last_seen: i64,
+}

@@ -1,0 +1,105 @@
+//! Records as real players send them, and what we make of them.
+//!
+//! `records/event-*.txt` are POST bodies, `records/query-*.txt` raw query strings.
+
+use serde_json::{Value as Json, json};
+use tallylight_schemas::cmcd::json::{from_json, to_json};
+use tallylight_schemas::cmcd::{Mode, Record, parse, query_value};
+use tallylight_schemas::fates::Reason;
+
+use crate::golden;
+
+fn outcome(record: &Result<Record<'_>, Reason>) -> Json {
+    match record {
+        Err(reason) => json!({"rejected": reason.as_str()}),
+        Ok(record) => {
+            let mut out = json!({"record": to_json(record)});
+            for (name, lost) in [
+                ("dropped_values", record.dropped_values()),
+                ("dropped_keys", record.dropped_keys()),
+            ] {
+                if lost > 0 {
+                    out[name] = Json::from(lost);
+                }
+            }
+            out
+        }
+    }
+}
+
+fn decoded(name: &str) {
+    let text = std::fs::read_to_string(golden::path(&format!("records/{name}.txt"))).unwrap();
+    let mut out = String::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+        let record = match name.split_once('-').unwrap().0 {
+            "query" => outcome(&parse(&query_value(line).unwrap(), Mode::Request)),
+            "json" => outcome(&from_json(&serde_json::from_str(line).unwrap())),
+            _ => outcome(&parse(line, Mode::Event)),
+        };
+        out.push_str(&format!("{line}\n  {record}\n"));
+    }
+    golden::check(&format!("records/{name}.decoded"), &out);
+}
+
+#[test]
+fn hls_js_events() {
+    decoded("event-hlsjs");
+}
+
+#[test]
+fn dash_js_events() {
+    decoded("event-dashjs");
+}
+
+#[test]
+fn shaka_events() {
+    decoded("event-shaka");
+}
+
+#[test]
+fn examples_in_the_manner_of_the_standard() {
+    decoded("event-standard");
+}
+
+#[test]
+fn what_cannot_be_used_and_what_is_salvaged() {
+    decoded("event-damaged");
+}
+
+#[test]
+fn request_queries_of_both_versions() {
+    decoded("query-players");
+}
+
+#[test]
+fn json_events() {
+    decoded("json-events");
+}
+
+#[test]
+fn a_query_names_its_argument_in_capitals() {
+    assert_eq!(query_value("a=1&CMCD=sid%3D%22a+b%22").unwrap(), "sid=\"a b\"");
+    assert_eq!(query_value("CMCD=bs").unwrap(), "bs");
+    assert_eq!(query_value("cmcd=bs&xCMCD=bs"), None);
+    assert_eq!(query_value(""), None);
+    assert_eq!(query_value("CMCD=%FF").unwrap(), "\u{fffd}");
+}
+
+#[test]
+fn a_record_longer_than_the_limit_is_refused_and_one_of_the_limit_is_not() {
+    let head = "e=ps,sid=\"s\",ts=1732412345678,v=2,com.example-x=";
+    let fill = "\"".to_owned() + &"x".repeat(8 * 1_024 - head.len() - 2) + "\"";
+    assert_eq!(parse(&format!("{head}{fill}\n"), Mode::Event).unwrap().dropped_values(), 1);
+    assert_eq!(parse(&format!("{head}{fill},"), Mode::Event), Err(Reason::TooLong));
+}
+
+#[test]
+fn memory_of_a_record_is_reused() {
+    let mut record = Record::default();
+    for line in
+        ["br=(1 2),e=ps,sid=\"a\",ts=1732412345678,v=2", "e=t,sid=\"b\",ts=1732412345679,v=2"]
+    {
+        tallylight_schemas::cmcd::parse_into(line, Mode::Event, &mut record).unwrap();
+        assert_eq!(Ok(record.clone()), parse(line, Mode::Event));
+    }
+}

@@ -1,0 +1,201 @@
+//! A few of everything that is stored, with every field said and with every field unsaid.
+
+use arrow::array::RecordBatch;
+use tallylight_schemas::cmcd::{Key, Kind, Mode, json::from_json};
+use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
+use tallylight_schemas::fates::{Fate, FateCount, Reason};
+use tallylight_schemas::ipc::TenantDelivery;
+use tallylight_schemas::player::{Door, PlayerBatchBuilder};
+use tallylight_schemas::rows::{
+    Cell, Cuboid, DeliveryRow, FatesRow, Measures, PlaybackRow, ProgressRow,
+};
+use tallylight_schemas::session::{Outcome, SessionRow};
+use tallylight_schemas::sketch::Sketch;
+
+/// Two player events, of which the first has a value for every key.
+pub(crate) fn player_batch() -> RecordBatch {
+    let mut all = serde_json::Map::new();
+    for key in Key::ALL {
+        let value = match (key, key.kind()) {
+            (Key::V, _) => 2.into(),
+            (Key::Ts, _) => 1_732_412_345_678_i64.into(),
+            (_, Kind::Int) => 5_230.into(),
+            (_, Kind::Dec) => 1.5.into(),
+            (_, Kind::Bool) => true.into(),
+            (_, Kind::Token) => "p".into(),
+            (_, Kind::Str) => key.name().into(),
+            (_, Kind::Ints) => serde_json::json!([96, {"v": 600, "ot": "v"}]),
+            (_, Kind::Strs) => serde_json::json!(["first", "second"]),
+        };
+        all.insert(key.name().into(), value);
+    }
+    all.insert("com.tallylight-country".into(), "DE".into());
+    all.insert("com.example-list".into(), serde_json::json!([1]));
+    let few = serde_json::json!({"sid": "b", "e": "t", "ts": 1_732_412_345_679_i64, "com.tallylight-ltc": 900.4});
+    let mut builder = PlayerBatchBuilder::new();
+    for (mode, event) in [(Mode::Request, all.into()), (Mode::Event, few)] {
+        let door = Door { tenant: "demo", mode, received_at: 1_732_412_345_700_000 };
+        builder.push(&door, &from_json(&event).unwrap());
+    }
+    builder.finish().unwrap()
+}
+
+pub(crate) fn sketch() -> Sketch {
+    let mut sketch = Sketch::default();
+    [0, 1, 250, 12_000].into_iter().for_each(|value| sketch.add(value, 2));
+    sketch
+}
+
+pub(crate) fn deliveries() -> Vec<TenantDelivery> {
+    let full = DeliveryEvent {
+        source: "edge-e1".into(),
+        boot: u64::MAX,
+        seq: 7,
+        ts: 1_732_412_345_678_901,
+        service: Service::Edge,
+        action: Action::Get,
+        stream: "demo".into(),
+        track: "v-360".into(),
+        k: Some(866_206_172),
+        status: 200,
+        bytes: 150_000,
+        ttfb_us: 900,
+        held_us: 400,
+        hit: Some(false),
+        edge: Some("e1".into()),
+        pipeline: Some("A".into()),
+        sid: Some("s".into()),
+        cid: Some("demo".into()),
+    };
+    let bare = DeliveryEvent {
+        service: Service::Origin,
+        action: Action::Choice,
+        k: None,
+        hit: None,
+        edge: None,
+        pipeline: None,
+        sid: None,
+        cid: None,
+        ..full.clone()
+    };
+    [full, bare].map(|event| TenantDelivery { tenant: "demo".into(), received_at: 5, event }).into()
+}
+
+pub(crate) fn door_fates() -> Vec<FateCount> {
+    let of = |fate, reason| FateCount {
+        tenant: "demo".into(),
+        source: "cmcd".into(),
+        fate,
+        reason,
+        events: 3,
+    };
+    vec![of(Fate::Accepted, Reason::None), of(Fate::Rejected, Reason::NoSid)]
+}
+
+pub(crate) fn playback() -> Vec<PlaybackRow> {
+    let full = PlaybackRow {
+        tenant: "demo".into(),
+        partition: 3,
+        pane: 1_732_412_345_000_000,
+        width_s: 1,
+        cuboid: Cuboid::Delivery,
+        cell: Cell {
+            content: Some("demo".into()),
+            edge: Some("e1".into()),
+            pipeline: Some("A".into()),
+            rendition: Some("600 kbps".into()),
+            country: Some("DE".into()),
+            device: Some("tv".into()),
+        },
+        measures: Measures { viewers: 200, playing_ms: 199_000, ends: -1, ..Measures::default() },
+        startup_sketch: sketch(),
+        latency_sketch: Sketch::default(),
+        r#final: true,
+        version: 9,
+        metrics_version: 1,
+    };
+    let empty = PlaybackRow { cell: Cell::default(), r#final: false, ..full.clone() };
+    vec![full, empty]
+}
+
+pub(crate) fn delivery_rows() -> Vec<DeliveryRow> {
+    vec![DeliveryRow {
+        tenant: "demo".into(),
+        partition: 0,
+        pane: 1_732_412_345_000_000,
+        width_s: 1,
+        service: "edge".into(),
+        edge: Some("e1".into()),
+        pipeline: None,
+        track: "v-360".into(),
+        action: "get".into(),
+        requests: 5,
+        bytes: 9,
+        errors: 1,
+        hits: 4,
+        held_ms: 20,
+        ttfb_sketch: sketch(),
+        r#final: false,
+        version: 2,
+    }]
+}
+
+pub(crate) fn fates_rows() -> Vec<FatesRow> {
+    vec![FatesRow {
+        pane: 1_732_412_345_000_000,
+        partition: 1,
+        tenant: "demo".into(),
+        source: "events".into(),
+        fate: Fate::Late,
+        reason: Reason::None,
+        events: 12,
+        version: 4,
+    }]
+}
+
+pub(crate) fn progress() -> Vec<ProgressRow> {
+    vec![ProgressRow {
+        partition: 1,
+        partitions: 4,
+        offset: 77,
+        log_time: 1_732_412_345_000_000,
+        final_up_to: 1_732_412_225_000_000,
+        sessions: 200,
+        lost_events: 1,
+        lost_entries: 0,
+    }]
+}
+
+pub(crate) fn sessions() -> Vec<SessionRow> {
+    let full = SessionRow {
+        tenant: "demo".into(),
+        sid: "s".into(),
+        epoch: 1,
+        cid: Some("demo".into()),
+        device: None,
+        country: Some("DE".into()),
+        edge: None,
+        pipeline: Some("A".into()),
+        started_at: Some(1),
+        first_frame_at: None,
+        ended_at: Some(3),
+        outcome: Outcome::StartFailed,
+        startup_ms: None,
+        msd_ms: Some(5),
+        playing_ms: 6,
+        rebuffering_ms: 7,
+        rebuffer_count: 8,
+        rebuffers: vec![(1, 2), (3, 4)],
+        seeking_ms: 9,
+        avg_bitrate_kbps: None,
+        switches: 1,
+        live_latency_ms: Some(5_230),
+        error_code: Some("x".into()),
+        state: Some("f".into()),
+        events: 1,
+        lost_events: 2,
+        late_events: 3,
+        last_seen: 4,
+    };
+    vec![SessionRow { rebuffers: vec![], ..full.clone() }, full]
+}

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Speed as ratios within one run, release build: scripts/bench.sh [NAME...]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/env.sh
+[ -e dashboard/web/dist/index.html ] || scripts/web.sh
+cargo build --quiet --locked --release -p tallylight-cli
+exec "$TALLYLIGHT_TARGET/release/tallylight" bench "$@"

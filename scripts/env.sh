@@ -1,0 +1,9 @@
+# Sourced by the other scripts: where build products go.
+# A target folder outside the clone is used when one is there (or named by CARGO_TARGET_DIR),
+# so that a fresh clone does not compile the dependencies again.
+shared_target="${XDG_CACHE_HOME:-$HOME/.cache}/tallylight/target"
+if [ -z "${CARGO_TARGET_DIR-}" ] && [ -d "$shared_target" ]; then
+    export CARGO_TARGET_DIR="$shared_target"
+fi
+export TALLYLIGHT_TARGET="${CARGO_TARGET_DIR:-$PWD/target}"
+export npm_config_loglevel="${npm_config_loglevel:-error}" npm_config_fund=false npm_config_audit=false

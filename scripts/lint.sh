@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Format and lints, as CI sees them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/env.sh
+cargo fmt --all --check
+cargo clippy --quiet --locked --workspace --all-targets -- -D warnings

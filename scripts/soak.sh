@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# The sizes that `make test` has no time for: the crash and ledger tests, longer.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/env.sh
+scripts/web.sh
+cargo build --quiet --locked --workspace --all-targets
+TALLYLIGHT_SOAK=1 cargo test --locked -p tallylight-tests --no-fail-fast

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Everything that must hold. The last line is the sum: "N passed, N failed".
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/env.sh
+export CARGO_TERM_COLOR=never
+started=$(date +%s)
+step() { printf '\n== %s (%s s)\n' "$1" "$(($(date +%s) - started))"; }
+
+step "doctor"; scripts/doctor.sh --install
+step "pages: build, types, unit tests"
+scripts/web.sh
+(cd dashboard/web && npm run --silent check && npm test --silent)
+step "format and lints"; scripts/lint.sh
+step "build"; cargo build --quiet --locked --workspace --all-targets
+
+step "tests"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+status=0
+cargo test --locked --workspace --no-fail-fast 2>&1 | tee "$log" || status=$?
+passed=$(awk '/^test result:/ { n += $4 } END { print n + 0 }' "$log")
+failed=$(awk '/^test result:/ { n += $6 } END { print n + 0 }' "$log")
+step "done"
+echo "$passed passed, $failed failed"
+exit "$status"

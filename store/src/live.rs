@@ -1,0 +1,160 @@
+//! The newest rows in memory, bounded by age and by number, summed over partitions.
+//!
+//! For every tenant, partition, pane and cell the row of the highest version is kept, so that
+//! applying a row twice, or an old one late, changes nothing (ADR 3). [`LiveStore::apply`]
+//! answers which sums changed; [`LiveStore::read`] gives those sums as they are now.
+
+mod keys;
+mod panes;
+mod progress;
+mod retention;
+mod rows;
+
+use tallylight_schemas::rows::{Cuboid, DeliveryRow, FatesRow, PlaybackRow};
+
+pub use keys::{DeliveryKey, DeliverySum, FatesKey, PlaybackKey, PlaybackSum};
+pub use panes::{Changed, Keyed, Summed};
+pub use progress::Progress;
+pub use retention::Retention;
+pub use rows::{DecodeError, Rows};
+
+use panes::Panes;
+
+/// Which sums an applied entry changed.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Playback sums.
+    pub playback: Changed<PlaybackRow>,
+    /// Delivery sums.
+    pub delivery: Changed<DeliveryRow>,
+    /// Sums of fates.
+    pub fates: Changed<FatesRow>,
+}
+
+impl Changes {
+    /// How many sums changed.
+    pub fn len(&self) -> usize {
+        self.playback.len() + self.delivery.len() + self.fates.len()
+    }
+
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Sums as they are at one moment, oldest pane first within each breakdown.
+#[derive(Debug, Default)]
+pub struct Tables {
+    /// Playback sums.
+    pub playback: Vec<Summed<PlaybackRow>>,
+    /// Delivery sums.
+    pub delivery: Vec<Summed<DeliveryRow>>,
+    /// Sums of fates.
+    pub fates: Vec<Summed<FatesRow>>,
+}
+
+/// The rows of the last minutes.
+#[derive(Debug)]
+pub struct LiveStore {
+    retention: Retention,
+    playback: [Panes<PlaybackRow>; Cuboid::ALL.len()],
+    delivery: Panes<DeliveryRow>,
+    fates: Panes<FatesRow>,
+    progress: Progress,
+}
+
+impl LiveStore {
+    /// An empty store.
+    pub fn new(retention: Retention) -> Self {
+        let max_rows = retention.max_rows;
+        Self {
+            playback: Cuboid::ALL.map(|cuboid| Panes::new(cuboid.width_us(), max_rows)),
+            delivery: Panes::new(1_000_000, max_rows),
+            fates: Panes::new(1_000_000, max_rows),
+            progress: Progress::default(),
+            retention,
+        }
+    }
+
+    /// Takes in the rows of one log entry and adds to `changes` which sums they changed.
+    pub fn apply(&mut self, rows: Rows, changes: &mut Changes) {
+        let before = self.progress.complete_up_to();
+        for row in rows.progress {
+            self.progress.apply(row);
+        }
+        self.expire();
+        for row in rows.playback {
+            self.playback[place(row.cuboid)].apply(row, &mut changes.playback);
+        }
+        for row in rows.delivery {
+            self.delivery.apply(row, &mut changes.delivery);
+        }
+        for row in rows.fates {
+            self.fates.apply(row, &mut changes.fates);
+        }
+        // A pane that was partial until now changed too, although no row of it did.
+        let after = self.progress.complete_up_to();
+        if after > before {
+            for panes in &self.playback {
+                panes.mark_ends(before, after, &mut changes.playback);
+            }
+        }
+    }
+
+    /// Age is counted in log time, so that no client's clock can push rows out.
+    fn expire(&mut self) {
+        let Some(now) = self.progress.log_time() else { return };
+        for (panes, cuboid) in self.playback.iter_mut().zip(Cuboid::ALL) {
+            panes.drop_before(now.saturating_sub(self.retention.cuboid_us(cuboid)));
+        }
+        self.delivery.drop_before(now.saturating_sub(self.retention.delivery_us()));
+        self.fates.drop_before(now.saturating_sub(self.retention.fates_us()));
+    }
+
+    /// The sums named by `changes`, as they are now; those of panes dropped since are left out.
+    pub fn read(&self, changes: &Changes) -> Tables {
+        let (complete, is_final) = (self.progress.complete_up_to(), self.progress.final_up_to());
+        let mut tables = Tables::default();
+        for (panes, cuboid) in self.playback.iter().zip(Cuboid::ALL) {
+            let wanted = changes.playback.iter().filter(|(_, key)| key.cuboid == cuboid);
+            panes.read(wanted, complete, is_final, &mut tables.playback);
+        }
+        self.delivery.read(changes.delivery.iter(), complete, is_final, &mut tables.delivery);
+        self.fates.read(changes.fates.iter(), complete, is_final, &mut tables.fates);
+        tables
+    }
+
+    /// Every sum of the panes that start at `since_us` or later.
+    pub fn since(&self, since_us: i64) -> Tables {
+        let (complete, is_final) = (self.progress.complete_up_to(), self.progress.final_up_to());
+        let mut tables = Tables::default();
+        for panes in &self.playback {
+            panes.read_since(since_us, complete, is_final, &mut tables.playback);
+        }
+        self.delivery.read_since(since_us, complete, is_final, &mut tables.delivery);
+        self.fates.read_since(since_us, complete, is_final, &mut tables.fates);
+        tables
+    }
+
+    /// How far the partitions are.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Rows held, before summing.
+    pub fn rows(&self) -> usize {
+        let playback: usize = self.playback.iter().map(Panes::rows).sum();
+        playback + self.delivery.rows() + self.fates.rows()
+    }
+
+    /// Rows not held although young enough, because of the cap on rows.
+    pub fn capped_rows(&self) -> u64 {
+        let playback: u64 = self.playback.iter().map(Panes::capped_rows).sum();
+        playback + self.delivery.capped_rows() + self.fates.capped_rows()
+    }
+}
+
+fn place(cuboid: Cuboid) -> usize {
+    Cuboid::ALL.iter().position(|other| *other == cuboid).unwrap_or_default()
+}

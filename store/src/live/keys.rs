@@ -1,0 +1,151 @@
+//! What rows are summed by, and what is summed.
+
+use tallylight_schemas::fates::{Fate, Reason};
+use tallylight_schemas::rows::{Cell, Cuboid, DeliveryRow, FatesRow, Measures, PlaybackRow};
+use tallylight_schemas::sketch::Sketch;
+
+use super::panes::{Keyed, Split};
+
+/// A series of playback.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PlaybackKey {
+    /// Whose viewers.
+    pub tenant: String,
+    /// Which breakdown.
+    pub cuboid: Cuboid,
+    /// Which cell of it.
+    pub cell: Cell,
+}
+
+/// Playback summed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlaybackSum {
+    /// The whole numbers.
+    pub measures: Measures,
+    /// Startup times, ms.
+    pub startup: Sketch,
+    /// Live latencies, ms.
+    pub latency: Sketch,
+}
+
+impl Keyed for PlaybackRow {
+    type Key = PlaybackKey;
+    type Sum = PlaybackSum;
+
+    fn split(self) -> Split<Self> {
+        let key = PlaybackKey { tenant: self.tenant, cuboid: self.cuboid, cell: self.cell };
+        let value = PlaybackSum {
+            measures: self.measures,
+            startup: self.startup_sketch,
+            latency: self.latency_sketch,
+        };
+        Split { pane: self.pane, partition: self.partition, version: self.version, key, value }
+    }
+
+    fn add(sum: &mut PlaybackSum, value: &PlaybackSum) {
+        sum.measures.add(&value.measures, 1);
+        sum.startup.merge(&value.startup, 1);
+        sum.latency.merge(&value.latency, 1);
+    }
+}
+
+/// A series of delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeliveryKey {
+    /// Whose stream.
+    pub tenant: String,
+    /// Which kind of service reported.
+    pub service: String,
+    /// Edge name, when an edge reported.
+    pub edge: Option<String>,
+    /// Whose copy.
+    pub pipeline: Option<String>,
+    /// Track name.
+    pub track: String,
+    /// `put`, `get` or `choice`.
+    pub action: String,
+}
+
+/// Delivery summed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliverySum {
+    /// Requests, or choices.
+    pub requests: i64,
+    /// Body bytes.
+    pub bytes: i64,
+    /// Answers of 400 and above.
+    pub errors: i64,
+    /// Served from cache.
+    pub hits: i64,
+    /// Held for the schedule, ms.
+    pub held_ms: i64,
+    /// Time to first byte net of hold, ms.
+    pub ttfb: Sketch,
+}
+
+impl Keyed for DeliveryRow {
+    type Key = DeliveryKey;
+    type Sum = DeliverySum;
+
+    fn split(self) -> Split<Self> {
+        let key = DeliveryKey {
+            tenant: self.tenant,
+            service: self.service,
+            edge: self.edge,
+            pipeline: self.pipeline,
+            track: self.track,
+            action: self.action,
+        };
+        let value = DeliverySum {
+            requests: self.requests,
+            bytes: self.bytes,
+            errors: self.errors,
+            hits: self.hits,
+            held_ms: self.held_ms,
+            ttfb: self.ttfb_sketch,
+        };
+        Split { pane: self.pane, partition: self.partition, version: self.version, key, value }
+    }
+
+    fn add(sum: &mut DeliverySum, value: &DeliverySum) {
+        sum.requests += value.requests;
+        sum.bytes += value.bytes;
+        sum.errors += value.errors;
+        sum.hits += value.hits;
+        sum.held_ms += value.held_ms;
+        sum.ttfb.merge(&value.ttfb, 1);
+    }
+}
+
+/// A series of fates.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FatesKey {
+    /// Whose records.
+    pub tenant: String,
+    /// Where they came in.
+    pub source: String,
+    /// What became of them.
+    pub fate: Fate,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Keyed for FatesRow {
+    type Key = FatesKey;
+    type Sum = u64;
+
+    fn split(self) -> Split<Self> {
+        let key = FatesKey {
+            tenant: self.tenant,
+            source: self.source,
+            fate: self.fate,
+            reason: self.reason,
+        };
+        let (partition, version) = (self.partition, self.version);
+        Split { pane: self.pane, partition, version, key, value: self.events }
+    }
+
+    fn add(sum: &mut u64, value: &u64) {
+        *sum = sum.saturating_add(*value);
+    }
+}

@@ -1,0 +1,18 @@
+//! From log to rows, in the order in which a record goes: [`read`] takes entries off the
+//! log, [`pure`] turns them into sessions and panes, [`emit`] appends the rows that are due,
+//! [`serve`] answers from the state in memory. [`run`] is the loop that joins them.
+//!
+//! Rows are a function of the log (ADR 3): what this crate holds can be lost at any moment
+//! and is rebuilt by reading again.
+
+pub mod emit;
+pub mod pure;
+pub mod read;
+pub mod run;
+pub mod serve;
+pub mod settings;
+
+pub use pure::limits::Limits;
+pub use run::{Parts, Processor, ProcessorError, build};
+pub use serve::{ProcessorHandle, ProcessorStats, SessionQuery};
+pub use settings::Settings;

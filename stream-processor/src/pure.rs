@@ -1,0 +1,16 @@
+//! The part of the processor that is a function: log entries in, rows out. No clock, no I/O,
+//! no randomness; time is what the log says. Files follow a record's way through them:
+//!
+//! [`input`] → [`watermark`] (log time, lateness, due panes) → [`dedupe`] → [`session`]
+//! (skew, epochs, state machine) → [`window`] and [`delivery`] (panes) → [`fates`], all held
+//! together by [`partition::PartitionState`].
+
+pub mod dedupe;
+pub mod delivery;
+pub mod fates;
+pub mod input;
+pub mod limits;
+pub mod partition;
+pub mod session;
+pub mod watermark;
+pub mod window;

@@ -1,0 +1,78 @@
+//! What the partition state is fed with: borrowed views, so that feeding allocates nothing.
+
+use std::borrow::Cow;
+
+use tallylight_schemas::cmcd::Mode;
+use tallylight_schemas::player::PlayerEvent;
+
+/// A player's record as sessions read it. Times are Unix ms.
+#[derive(Debug, Clone, Default)]
+pub struct PlayerInput<'a> {
+    /// Whose viewer.
+    pub tenant: &'a str,
+    /// The player's session id.
+    pub sid: &'a str,
+    /// Came by request mode (a query), not as an event report.
+    pub request: bool,
+    /// When the collector had it.
+    pub received_ms: i64,
+    /// Event time by the player's clock; a query has none.
+    pub ts: Option<i64>,
+    /// Sequence number.
+    pub sn: Option<u64>,
+    /// Hash of the record as sent.
+    pub digest: u64,
+    /// CMCD `e`.
+    pub e: Option<&'a str>,
+    /// CMCD `sta`.
+    pub sta: Option<&'a str>,
+    /// CMCD `cid`.
+    pub cid: Option<&'a str>,
+    /// Bitrate of the selected rung, kbps.
+    pub br_kbps: Option<i64>,
+    /// Live latency, ms.
+    pub ltc_ms: Option<i64>,
+    /// Media start delay, ms.
+    pub msd_ms: Option<i64>,
+    /// First error code.
+    pub ec: Option<Cow<'a, str>>,
+    /// Country as claimed.
+    pub country: Option<&'a str>,
+    /// Device as claimed.
+    pub device: Option<&'a str>,
+}
+
+impl<'a> From<PlayerEvent<'a>> for PlayerInput<'a> {
+    fn from(event: PlayerEvent<'a>) -> Self {
+        Self {
+            tenant: event.tenant,
+            sid: event.sid,
+            request: event.mode == Mode::Request,
+            received_ms: event.received_at.div_euclid(1_000),
+            ts: event.ts,
+            sn: event.sn,
+            digest: event.digest,
+            e: event.e,
+            sta: event.sta,
+            cid: event.cid,
+            br_kbps: event.br_kbps,
+            ltc_ms: event.ltc_ms,
+            msd_ms: event.msd_ms,
+            ec: event.ec,
+            country: event.country,
+            device: event.device,
+        }
+    }
+}
+
+impl PlayerInput<'_> {
+    /// Event time, or the time of arrival when the record names none.
+    pub fn time(&self) -> i64 {
+        self.ts.unwrap_or(self.received_ms)
+    }
+
+    /// How much later than its own time it came.
+    pub fn delay(&self) -> i64 {
+        self.received_ms.saturating_sub(self.time())
+    }
+}

@@ -1,0 +1,84 @@
+//! How much of everything one partition may hold (D9).
+
+use serde::{Deserialize, Serialize};
+
+/// The bounds of one partition's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Cells per tenant and cuboid; the rest is counted under [`OTHER`].
+    pub cells: usize,
+    /// Keys of delivery rows per tenant and pane; the rest is counted under [`OTHER`].
+    pub delivery_keys: usize,
+    /// Open sessions; beyond it the one that was silent longest is ended.
+    pub sessions: usize,
+    /// Ended sessions kept whole, for the API and for stragglers.
+    pub closed: usize,
+    /// How long ended sessions are kept whole, ms of log time.
+    pub closed_ms: i64,
+    /// Ended sessions remembered by hash, so that a retry is found out.
+    pub tombstones: usize,
+    /// Records of a session that can still be reordered.
+    pub recent: usize,
+    /// Identities remembered one by one per session.
+    pub seen: usize,
+    /// Sessions known to edges but not yet by a record of their own.
+    pub pending: usize,
+    /// Reporters of delivery events whose sequence is followed.
+    pub reporters: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            cells: 2_000,
+            delivery_keys: 2_000,
+            sessions: 250_000,
+            closed: 5_000,
+            closed_ms: 600_000,
+            tombstones: 200_000,
+            recent: 512,
+            seen: 512,
+            pending: 10_000,
+            reporters: 1_024,
+        }
+    }
+}
+
+impl Limits {
+    /// Every mistake, in words.
+    pub fn mistakes(&self) -> Vec<String> {
+        let counts = [
+            ("cells", self.cells),
+            ("delivery_keys", self.delivery_keys),
+            ("sessions", self.sessions),
+            ("closed", self.closed),
+            ("tombstones", self.tombstones),
+            ("recent", self.recent),
+            ("seen", self.seen),
+            ("pending", self.pending),
+            ("reporters", self.reporters),
+        ];
+        let mut out: Vec<String> = counts
+            .iter()
+            .filter(|(_, value)| *value == 0)
+            .map(|(name, _)| format!("limits.{name} must be above 0"))
+            .collect();
+        if self.closed_ms < 0 {
+            out.push("limits.closed_ms must not be negative".to_owned());
+        }
+        out
+    }
+}
+
+/// Stands for every value beyond a cap.
+pub const OTHER: &str = "__other__";
+
+/// Longest dimension value, characters.
+pub const MAX_DIMENSION: usize = 64;
+
+/// `text` cut to [`MAX_DIMENSION`] characters; empty is unknown.
+pub fn clip(text: &str) -> Option<&str> {
+    let end = text.char_indices().nth(MAX_DIMENSION).map_or(text.len(), |(at, _)| at);
+    text.get(..end).filter(|clipped| !clipped.is_empty())
+}

@@ -1,0 +1,271 @@
+//! The state of one partition: everything that its rows are a function of.
+//!
+//! An entry is fed in as [`PartitionState::begin`], any number of records, and
+//! [`PartitionState::finish`], which hands out the rows that became due. Nothing else moves
+//! time.
+
+use tallylight_schemas::delivery::DeliveryEvent;
+use tallylight_schemas::fates::{Fate, FateCount};
+use tallylight_schemas::ident;
+use tallylight_schemas::ipc::TenantDelivery;
+use tallylight_schemas::rows::{DeliveryRow, FatesRow, PlaybackRow, ProgressRow};
+use tallylight_schemas::session::SessionRow;
+
+use super::dedupe::{Sequences, mix};
+use super::delivery::DeliveryPanes;
+use super::fates::Fates;
+use super::input::PlayerInput;
+use super::limits::Limits;
+use super::session::Sessions;
+use super::session::store::Now;
+use super::watermark::{HORIZON_MS, SKEW_IGNORED_MS, Watermark};
+use super::window::Windows;
+
+/// Rows of one emission.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rows {
+    /// Playback.
+    pub playback: Vec<PlaybackRow>,
+    /// Delivery.
+    pub delivery: Vec<DeliveryRow>,
+    /// Ends of records.
+    pub fates: Vec<FatesRow>,
+    /// How far the partitions are.
+    pub progress: Vec<ProgressRow>,
+}
+
+impl Rows {
+    /// Adds the rows of another emission.
+    pub fn extend(&mut self, other: Rows) {
+        self.playback.extend(other.playback);
+        self.delivery.extend(other.delivery);
+        self.fates.extend(other.fates);
+        self.progress.extend(other.progress);
+    }
+
+    /// Whether nothing was due.
+    pub fn is_empty(&self) -> bool {
+        self.progress.is_empty()
+    }
+}
+
+/// Records by what became of them, since the state was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Counted.
+    pub accepted: u64,
+    /// Seen before.
+    pub duplicate: u64,
+    /// Too old for their pane.
+    pub late: u64,
+}
+
+impl Tally {
+    /// Adds another tally.
+    pub fn add(&mut self, other: &Tally) {
+        self.accepted += other.accepted;
+        self.duplicate += other.duplicate;
+        self.late += other.late;
+    }
+}
+
+/// What the state holds; every number of it is bounded by [`Limits`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Sessions held whole, open or ended.
+    pub sessions: usize,
+    /// Their facts that can still be reordered.
+    pub facts: usize,
+    /// Tombstones.
+    pub tombstones: usize,
+    /// Sids that only edges know.
+    pub pending: usize,
+    /// Cells.
+    pub cells: usize,
+    /// Panes of cells.
+    pub panes: usize,
+    /// Panes of delivery.
+    pub delivery_panes: usize,
+    /// Keys in them.
+    pub delivery_keys: usize,
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct PartitionState {
+    partition: u16,
+    partitions: u16,
+    limits: Limits,
+    mark: Watermark,
+    sessions: Sessions,
+    sequences: Sequences,
+    windows: Windows,
+    delivery: DeliveryPanes,
+    fates: Fates,
+    tally: Tally,
+    lost_entries: u64,
+    early: Rows,
+}
+
+impl PartitionState {
+    /// The state of `partition` before the first entry.
+    pub fn new(partition: u16, partitions: u16, limits: Limits) -> Self {
+        Self {
+            partition,
+            partitions,
+            mark: Watermark::default(),
+            sessions: Sessions::new(limits.clone()),
+            sequences: Sequences::default(),
+            windows: Windows::new(limits.cells),
+            delivery: DeliveryPanes::new(limits.delivery_keys),
+            fates: Fates::default(),
+            tally: Tally::default(),
+            lost_entries: 0,
+            early: Rows::default(),
+            limits,
+        }
+    }
+
+    /// Begins the entry at `offset`: log time moves, silent sessions end.
+    pub fn begin(&mut self, offset: u64, appended_at_us: i64) {
+        let before = self.mark.log_ms();
+        self.mark.advance(appended_at_us);
+        let log = self.mark.log_ms();
+        self.sessions.time_out(&mut Now { windows: &mut self.windows, log });
+        // After a long pause the panes before it are final now. Emit them before records of
+        // another time come in, so that no cell has to span the pause.
+        if log - before > HORIZON_MS {
+            let rows = self.emit(offset);
+            self.early.extend(rows);
+        }
+    }
+
+    /// Takes in players' records, in the order of the log.
+    pub fn players(&mut self, inputs: &[PlayerInput<'_>]) {
+        let mut rest = inputs;
+        while let Some(first) = rest.first() {
+            let same =
+                |input: &&PlayerInput<'_>| input.sid == first.sid && input.tenant == first.tenant;
+            let run = rest.iter().take_while(same).count();
+            let (run, after) = rest.split_at(run);
+            let timed = run.iter().filter(|input| input.ts.is_some());
+            let delay = timed.map(PlayerInput::delay).min().unwrap_or(i64::MAX);
+            for input in run {
+                self.player(input, delay);
+            }
+            rest = after;
+        }
+    }
+
+    fn player(&mut self, input: &PlayerInput<'_>, delay: i64) {
+        let log = self.mark.log_ms();
+        let mut now = Now { windows: &mut self.windows, log };
+        let fate = self.sessions.record(input, delay, &mut now);
+        let source = if input.request { "cmcd_query" } else { "cmcd" };
+        self.note(input.tenant, source, fate);
+    }
+
+    fn note(&mut self, tenant: &str, source: &str, fate: Fate) {
+        match fate {
+            Fate::Accepted => self.tally.accepted += 1,
+            Fate::Duplicate => self.tally.duplicate += 1,
+            _ => self.tally.late += 1,
+        }
+        self.fates.add(self.mark.log_ms(), tenant, source, fate, 1);
+    }
+
+    /// Takes in what a media service reported.
+    pub fn delivery(&mut self, reported: &TenantDelivery) {
+        let (tenant, event) = (reported.tenant.as_str(), &reported.event);
+        let log = self.mark.log_ms();
+        // Reporters run on our own clocks; one that is ahead is held to the arrival.
+        let newest = reported.received_at.div_euclid(1_000) + SKEW_IGNORED_MS;
+        let at = event.ts.div_euclid(1_000).min(newest).min(log + SKEW_IGNORED_MS);
+        let fate = if !self.sequences.insert(tenant, event, self.limits.reporters) {
+            Fate::Duplicate
+        } else if at < self.mark.horizon_ms() {
+            Fate::Late
+        } else {
+            self.delivery.add(tenant, event, at);
+            let mut now = Now { windows: &mut self.windows, log };
+            self.sessions.served(tenant, event, at, identity(event), &mut now);
+            Fate::Accepted
+        };
+        self.note(tenant, "events", fate);
+    }
+
+    /// Takes in what the door refused.
+    pub fn door(&mut self, count: &FateCount) {
+        self.fates.door(self.mark.log_ms(), count);
+    }
+
+    /// Notes entries that were gone before they could be read.
+    pub fn lose(&mut self, entries: u64) {
+        self.lost_entries += entries;
+    }
+
+    /// Ends the entry; `next` is the offset after it. Rows come once per second of log time.
+    pub fn finish(&mut self, next: u64) -> Rows {
+        let mut rows = std::mem::take(&mut self.early);
+        if self.mark.emission_is_due() {
+            rows.extend(self.emit(next));
+        }
+        rows
+    }
+
+    fn emit(&mut self, version: u64) -> Rows {
+        let rows = Rows {
+            playback: self.windows.emit(&self.mark, self.partition, version),
+            delivery: self.delivery.emit(&self.mark, self.partition, version),
+            fates: self.fates.emit(self.mark.log_ms(), self.partition, version),
+            progress: vec![self.progress(version)],
+        };
+        self.mark.emitted();
+        rows
+    }
+
+    fn progress(&self, offset: u64) -> ProgressRow {
+        ProgressRow {
+            partition: self.partition,
+            partitions: self.partitions,
+            offset,
+            log_time: self.mark.log_us(),
+            final_up_to: self.mark.horizon_ms() * 1_000,
+            sessions: u64::try_from(self.sessions.open_count()).unwrap_or(u64::MAX),
+            lost_events: self.sessions.lost(),
+            lost_entries: self.lost_entries,
+        }
+    }
+
+    /// Log time, Unix µs.
+    pub fn log_us(&self) -> i64 {
+        self.mark.log_us()
+    }
+
+    /// Open sessions.
+    pub fn open_sessions(&self) -> usize {
+        self.sessions.open_count()
+    }
+
+    /// Records so far by what became of them.
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Sessions of a tenant (and a sid), open ones first, then by newest record.
+    pub fn session_rows(&self, tenant: &str, sid: Option<&str>, limit: usize) -> Vec<SessionRow> {
+        self.sessions.rows(tenant, sid, limit)
+    }
+
+    /// What the state holds.
+    pub fn size(&self) -> Size {
+        let [sessions, facts, tombstones, pending] = self.sessions.size();
+        let (cells, panes) = self.windows.size();
+        let (delivery_panes, delivery_keys) = self.delivery.size();
+        Size { sessions, facts, tombstones, pending, cells, panes, delivery_panes, delivery_keys }
+    }
+}
+
+fn identity(event: &DeliveryEvent) -> u64 {
+    mix(mix(ident::hash("", &event.source), event.boot), event.seq)
+}

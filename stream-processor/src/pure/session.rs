@@ -1,0 +1,17 @@
+//! Sessions (D6). A record becomes a [`Fact`]; facts in order of event time drive the
+//! [`machine::Machine`]; [`timeline::Timeline`] keeps the facts that may still be reordered
+//! together with what each of them put into the panes, so that it can be taken back;
+//! [`epoch::Epoch`] is one playback of a sid; [`store::Sessions`] holds them all.
+
+pub mod epoch;
+pub mod fact;
+pub mod machine;
+mod open;
+mod pending;
+mod report;
+mod rules;
+pub mod store;
+pub mod timeline;
+
+pub use fact::{Fact, Origin, Said, Token};
+pub use store::Sessions;

@@ -1,0 +1,171 @@
+//! One playback of a sid: its clock, its identities, its timeline.
+
+use std::sync::Arc;
+
+use tallylight_schemas::delivery::DeliveryEvent;
+use tallylight_schemas::fates::Fate;
+use tallylight_schemas::session::SessionRow;
+
+use super::fact::{Fact, Said};
+use super::timeline::{Panes, Timeline};
+use crate::pure::dedupe::{Identity, Seen, Tombstone};
+use crate::pure::input::PlayerInput;
+use crate::pure::watermark::SKEW_IGNORED_MS;
+
+/// Which queue of the store an epoch waits in, and its place there (Unix ms of log time).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Queue {
+    /// May fall silent then.
+    Open(i64),
+    /// Ended then.
+    Closed(i64),
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Epoch {
+    pub(super) tenant: Arc<str>,
+    pub(super) sid: Arc<str>,
+    pub(super) number: u32,
+    /// `ts` of the record that opened it.
+    pub(super) opened_ts: i64,
+    /// Place of the epoch before it, while that is kept.
+    pub(super) previous: Option<u32>,
+    /// A later epoch of the sid has begun.
+    pub(super) superseded: bool,
+    pub(super) queue: Queue,
+    /// Log time of the newest record, ms.
+    pub(super) heard_at: i64,
+    pub(super) timeline: Timeline,
+    newest_ts: Option<i64>,
+    seen: Seen,
+    /// Smallest arrival − ts, ms.
+    least_delay: i64,
+    skew_ms: i64,
+    late: u64,
+    said: Option<Arc<Said>>,
+    said_by_edge: Option<Arc<Said>>,
+}
+
+impl Epoch {
+    pub(super) fn new(
+        tenant: Arc<str>,
+        sid: Arc<str>,
+        number: u32,
+        opened_ts: i64,
+        log: i64,
+    ) -> Self {
+        Self {
+            tenant,
+            sid,
+            number,
+            opened_ts,
+            previous: None,
+            superseded: false,
+            queue: Queue::Closed(log),
+            heard_at: log,
+            timeline: Timeline::default(),
+            newest_ts: None,
+            seen: Seen::default(),
+            least_delay: i64::MAX,
+            skew_ms: 0,
+            late: 0,
+            said: None,
+            said_by_edge: None,
+        }
+    }
+
+    /// Whether the record begins another playback under the same sid: its numbers start over
+    /// at a time after everything seen (which also says that it was not seen itself).
+    pub(super) fn is_followed_by(&self, input: &PlayerInput<'_>) -> bool {
+        !input.request
+            && input.sn == Some(0)
+            && self.newest_ts.is_some_and(|newest| input.time() > newest)
+    }
+
+    /// Takes in a player's record at log time `log`. `delay` is the smallest arrival − ts
+    /// known of the batch it came in.
+    pub(super) fn record(
+        &mut self,
+        input: &PlayerInput<'_>,
+        delay: i64,
+        log: i64,
+        seen_capacity: usize,
+        to: &mut Panes<'_>,
+    ) -> Fate {
+        let identity = Identity::of(input);
+        if self.seen.contains(&identity) {
+            return Fate::Duplicate;
+        }
+        self.lower_skew(delay, to);
+        self.seen.insert(&identity, seen_capacity);
+        if !input.request {
+            self.newest_ts = self.newest_ts.max(input.ts);
+        }
+        let skew = if input.ts.is_some() { self.skew_ms } else { 0 };
+        let at = input.time().saturating_add(skew).min(log + SKEW_IGNORED_MS);
+        if at < to.horizon {
+            self.late += 1;
+            return Fate::Late;
+        }
+        self.heard_at = log;
+        let said = Said::by_player(input, self.said.as_ref());
+        self.said.clone_from(&said);
+        self.timeline.insert(Fact::by_player(input, identity.id, at, said), to);
+        self.stay_superseded(to);
+        Fate::Accepted
+    }
+
+    /// Takes in what an edge reported; it shows that the player is there, too.
+    pub(super) fn served(&mut self, fact: Fact, log: i64, to: &mut Panes<'_>) {
+        self.heard_at = log;
+        self.timeline.insert(fact, to);
+        self.stay_superseded(to);
+    }
+
+    /// The words of an edge's event, shared with the one before when they are the same.
+    pub(super) fn said_by(&mut self, event: &DeliveryEvent) -> Arc<Said> {
+        let said = Said::by_edge(event, self.said_by_edge.as_ref());
+        self.said_by_edge = Some(Arc::clone(&said));
+        said
+    }
+
+    /// Its sid plays something else now.
+    pub(super) fn supersede(&mut self, to: &mut Panes<'_>) {
+        self.superseded = true;
+        self.stay_superseded(to);
+    }
+
+    fn stay_superseded(&mut self, to: &mut Panes<'_>) {
+        if self.superseded {
+            self.timeline.fall_silent(to);
+        }
+    }
+
+    /// The player's clock is off by the smallest delay ever seen; up to 2 s are taken for
+    /// the network's.
+    fn lower_skew(&mut self, delay: i64, to: &mut Panes<'_>) {
+        self.least_delay = self.least_delay.min(delay);
+        let known =
+            self.least_delay < i64::MAX && self.least_delay.saturating_abs() >= SKEW_IGNORED_MS;
+        let skew = if known { self.least_delay } else { 0 };
+        if skew != self.skew_ms {
+            self.skew_ms = skew;
+            self.timeline.correct(skew, to);
+        }
+    }
+
+    /// The row of the session so far.
+    pub(super) fn row(&self) -> SessionRow {
+        self.timeline.now().row(&self.tenant, &self.sid, self.number, self.late)
+    }
+
+    /// What to remember when the rest is forgotten.
+    pub(super) fn tombstone(&self) -> Tombstone {
+        Tombstone {
+            epoch: self.number,
+            newest_ts: self.newest_ts.unwrap_or(self.opened_ts),
+            highest_sn: self.seen.highest_sn(),
+        }
+    }
+}

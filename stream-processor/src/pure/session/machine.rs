@@ -1,0 +1,212 @@
+//! The state machine of one playback epoch. It is fed facts in order of time and says, for
+//! each, where the session stands afterwards and what is to be counted at that moment. What
+//! it does with a token is in [`super::rules`], what it tells of itself in [`super::report`].
+
+use std::sync::Arc;
+
+use super::fact::{Fact, Origin, Token};
+use crate::pure::window::{Counts, Presence, Watching};
+
+/// Rebuffers kept for the session's row.
+pub(super) const REBUFFERS_KEPT: usize = 32;
+
+/// The dimensions of a session, carried forward until something else is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dimensions {
+    /// Content id.
+    pub content: Option<Arc<str>>,
+    /// Edge.
+    pub edge: Option<Arc<str>>,
+    /// Pipeline.
+    pub pipeline: Option<Arc<str>>,
+    /// Bitrate, kbps; 0 is unknown.
+    pub kbps: i32,
+    /// Country.
+    pub country: Option<Arc<str>>,
+    /// Device.
+    pub device: Option<Arc<str>>,
+}
+
+/// What follows from one fact.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Where the session stands from then on.
+    pub presence: Presence,
+    /// Its dimensions changed with this fact.
+    pub moved: bool,
+    /// What happened at that moment.
+    pub counts: Counts,
+}
+
+/// A session as far as its facts tell. Times are Unix ms.
+#[derive(Debug, Clone, Default)]
+pub struct Machine {
+    /// Sums are complete up to here.
+    pub(super) at: i64,
+    pub(super) state: Option<Watching>,
+    pub(super) token: Option<Token>,
+    /// A terminal token (`e`, `f`, `q`) came.
+    pub(super) terminal: Option<Token>,
+    /// Silent for too long; stands still until the next fact.
+    pub(super) silent: bool,
+    /// First record that would be the attempt if no `s` comes.
+    pub(super) since: Option<i64>,
+    pub(super) started_at: Option<i64>,
+    pub(super) first_frame_at: Option<i64>,
+    pub(super) ended_at: Option<i64>,
+    pub(super) startup_ms: Option<i64>,
+    pub(super) msd_ms: Option<i32>,
+    /// An error was reported before the first frame.
+    pub(super) errored: bool,
+    /// Time per [`Watching`], ms.
+    pub(super) spent: [i64; 4],
+    pub(super) kbps_ms: i64,
+    pub(super) kbps_known_ms: i64,
+    pub(super) rebuffer_count: i64,
+    pub(super) rebuffers: Vec<(i64, i64)>,
+    pub(super) rebuffer_since: i64,
+    pub(super) switches: i64,
+    pub(super) latency_ms: Option<i32>,
+    pub(super) error: Option<Arc<str>>,
+    pub(super) dimensions: Dimensions,
+    pub(super) events: u64,
+    pub(super) lost: i64,
+    pub(super) sn: Option<(u64, u64)>,
+    pub(super) last_seen: i64,
+}
+
+impl Machine {
+    /// Takes in the next fact. `events_rule` says that the player sends event reports: then
+    /// its queries only show that it is alive and what it watches.
+    pub fn apply(&mut self, fact: &Fact, events_rule: bool) -> Outcome {
+        let mut counts = Counts::default();
+        self.run_to(fact.at);
+        if fact.origin == Origin::Silence {
+            self.fall_silent(fact.at, &mut counts);
+            return Outcome { presence: self.presence(), moved: false, counts };
+        }
+        self.last_seen = self.last_seen.max(fact.at);
+        if self.silent {
+            self.resume(fact.at);
+        }
+        let moved = self.take_words(fact);
+        let moved = match fact.origin {
+            Origin::Edge => moved,
+            Origin::Request if events_rule => {
+                self.count_record(fact, &mut counts);
+                moved
+            }
+            _ => {
+                self.count_record(fact, &mut counts);
+                self.take_player(fact, &mut counts) | moved
+            }
+        };
+        Outcome { presence: self.presence(), moved, counts }
+    }
+
+    /// Adds the time since the last fact to the state the session was in.
+    fn run_to(&mut self, at: i64) {
+        let passed = (at - self.at).max(0);
+        self.at = self.at.max(at);
+        let presence = self.presence();
+        let Some(state) = presence.state else { return };
+        self.spent[state as usize] += passed;
+        if state == Watching::Playing && presence.kbps > 0 {
+            self.kbps_ms += i64::from(presence.kbps) * passed;
+            self.kbps_known_ms += passed;
+        }
+    }
+
+    /// Time of the newest fact taken in, Unix ms.
+    pub fn at(&self) -> i64 {
+        self.at
+    }
+
+    /// What the session adds to gauges now.
+    pub fn presence(&self) -> Presence {
+        let state = self.state.filter(|_| self.is_open());
+        let playing = state == Some(Watching::Playing);
+        Presence { state, kbps: if playing { self.dimensions.kbps } else { 0 } }
+    }
+
+    /// Neither ended nor silent for too long.
+    pub fn is_open(&self) -> bool {
+        self.terminal.is_none() && !self.silent
+    }
+
+    /// Whether a terminal token came.
+    pub fn is_ended(&self) -> bool {
+        self.terminal.is_some()
+    }
+
+    /// The dimensions now.
+    pub fn dimensions(&self) -> &Dimensions {
+        &self.dimensions
+    }
+
+    /// Newest fact, Unix ms.
+    pub fn last_seen(&self) -> i64 {
+        self.last_seen
+    }
+
+    /// Records missing by sequence number.
+    pub fn lost(&self) -> i64 {
+        self.lost
+    }
+
+    fn take_words(&mut self, fact: &Fact) -> bool {
+        let Some(said) = &fact.said else { return false };
+        // Players name the error after the state, so a code is taken from an ended session too.
+        if said.error.is_some() {
+            self.error.clone_from(&said.error);
+        }
+        if self.terminal.is_some() {
+            return false;
+        }
+        let mut moved = false;
+        let here = &mut self.dimensions;
+        for (mine, theirs) in [
+            (&mut here.content, &said.content),
+            (&mut here.country, &said.country),
+            (&mut here.device, &said.device),
+            (&mut here.edge, &said.edge),
+            (&mut here.pipeline, &said.pipeline),
+        ] {
+            if theirs.is_some() && mine != theirs {
+                mine.clone_from(theirs);
+                moved = true;
+            }
+        }
+        moved
+    }
+
+    fn count_record(&mut self, fact: &Fact, counts: &mut Counts) {
+        self.events += 1;
+        counts.event = true;
+        self.msd_ms = self.msd_ms.or(fact.msd_ms);
+        if let (Some(sn), Origin::Event) = (fact.sn, fact.origin) {
+            let lost = self.count_sn(sn);
+            self.lost += lost;
+            counts.lost = i32::try_from(lost).unwrap_or(0);
+        }
+    }
+
+    /// Missing records that this number shows; −1 when it fills a gap.
+    fn count_sn(&mut self, sn: u64) -> i64 {
+        let gap = |low: u64, high: u64| i64::try_from(high - low - 1).unwrap_or(0).min(1 << 30);
+        let Some((low, high)) = self.sn else {
+            self.sn = Some((sn, sn));
+            return 0;
+        };
+        self.sn = Some((low.min(sn), high.max(sn)));
+        if sn > high {
+            gap(high, sn)
+        } else if sn < low {
+            gap(sn, low)
+        } else if sn > low && sn < high {
+            -1
+        } else {
+            0
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Which epoch a record belongs to, and the opening of new ones.
+
+use std::sync::Arc;
+
+use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
+use tallylight_schemas::fates::Fate;
+use tallylight_schemas::ident;
+
+use super::epoch::Epoch;
+use super::fact::{Fact, Said};
+use super::store::{Now, Sessions};
+use crate::pure::input::PlayerInput;
+use crate::pure::watermark::{HORIZON_MS, SKEW_IGNORED_MS};
+
+impl Sessions {
+    /// Takes in a player's record. `delay` is the smallest arrival − ts of the records it
+    /// came with (`i64::MAX` when none names a time): a batch sent late must not look like
+    /// a slow clock because its oldest record is read first.
+    pub fn record(&mut self, input: &PlayerInput<'_>, delay: i64, now: &mut Now<'_>) -> Fate {
+        let slot = match self.find(input.tenant, input.sid) {
+            None => match self.first_epoch(input, delay, now) {
+                Ok(slot) => slot,
+                Err(fate) => return fate,
+            },
+            Some(slot) => self.epoch_of(slot, input, now),
+        };
+        let capacity = self.limits.seen;
+        let log = now.log;
+        self.with(slot, now, |epoch, panes| epoch.record(input, delay, log, capacity, panes))
+            .unwrap_or(Fate::Late)
+    }
+
+    fn epoch_of(&mut self, slot: u32, input: &PlayerInput<'_>, now: &mut Now<'_>) -> u32 {
+        let Some(current) = self.epoch(slot) else { return slot };
+        if current.is_followed_by(input) {
+            let number = current.number.saturating_add(1);
+            self.with(slot, now, |epoch, panes| {
+                // Only one step back is looked for; a longer chain would outlive its links.
+                epoch.previous = None;
+                epoch.supersede(panes);
+            });
+            return self.open(input, number, Some(slot), now);
+        }
+        match current.previous {
+            Some(previous) if input.time() < current.opened_ts => previous,
+            _ => slot,
+        }
+    }
+
+    fn first_epoch(
+        &mut self,
+        input: &PlayerInput<'_>,
+        delay: i64,
+        now: &mut Now<'_>,
+    ) -> Result<u32, Fate> {
+        let stone = self.stones.get(ident::hash(input.tenant, input.sid));
+        if let Some(stone) = stone.filter(|stone| stone.covers(input.time())) {
+            return Err(if stone.was_seen(input.sn) { Fate::Duplicate } else { Fate::Late });
+        }
+        let skew =
+            if delay.saturating_abs() >= SKEW_IGNORED_MS && input.ts.is_some() { delay } else { 0 };
+        if input.time().saturating_add(skew) < now.log - HORIZON_MS {
+            return Err(Fate::Late);
+        }
+        let number = stone.map_or(0, |stone| stone.epoch.saturating_add(1));
+        Ok(self.open(input, number, None, now))
+    }
+
+    fn open(
+        &mut self,
+        input: &PlayerInput<'_>,
+        number: u32,
+        previous: Option<u32>,
+        now: &mut Now<'_>,
+    ) -> u32 {
+        let tenant = match self.index.get_key_value(input.tenant) {
+            Some((tenant, _)) => Arc::clone(tenant),
+            None => Arc::from(input.tenant),
+        };
+        let mut epoch = Epoch::new(tenant, Arc::from(input.sid), number, input.time(), now.log);
+        epoch.previous = previous;
+        let slot = self.add(epoch);
+        let horizon = now.log - HORIZON_MS;
+        let log = now.log;
+        for fact in self.pending.take(ident::hash(input.tenant, input.sid), horizon) {
+            self.with(slot, now, |epoch, panes| epoch.served(fact, log, panes));
+        }
+        slot
+    }
+
+    /// Takes in what an edge reported at `at` about a session: the newest good segment says
+    /// where the session is served from.
+    pub fn served(
+        &mut self,
+        tenant: &str,
+        event: &DeliveryEvent,
+        at: i64,
+        id: u64,
+        now: &mut Now<'_>,
+    ) {
+        let Some(sid) = event.sid.as_deref() else { return };
+        let told = event.service == Service::Edge
+            && event.action == Action::Get
+            && event.k.is_some()
+            && event.status == 200;
+        if !told || at < now.log - HORIZON_MS {
+            return;
+        }
+        let Some(slot) = self.find(tenant, sid) else {
+            let fact = Fact::by_edge(at, event.seq, id, Said::by_edge(event, None));
+            self.pending.push(ident::hash(tenant, sid), fact, self.limits.pending);
+            return;
+        };
+        let slot = match self.epoch(slot).map(|epoch| (epoch.previous, epoch.opened_ts)) {
+            Some((Some(previous), opened)) if at < opened => previous,
+            _ => slot,
+        };
+        let log = now.log;
+        self.with(slot, now, |epoch, panes| {
+            let said = epoch.said_by(event);
+            epoch.served(Fact::by_edge(at, event.seq, id, said), log, panes);
+        });
+    }
+}

@@ -1,0 +1,67 @@
+//! A machine as the row that tables and the sessions API show.
+
+use tallylight_schemas::session::{Outcome, SessionRow};
+
+use super::fact::Token;
+use super::machine::Machine;
+use crate::pure::window::Watching;
+
+impl Machine {
+    fn outcome(&self) -> Outcome {
+        match (self.first_frame_at.is_some(), self.terminal) {
+            _ if self.is_open() => Outcome::Playing,
+            (true, Some(Token::Fatal)) => Outcome::Failed,
+            (true, _) => Outcome::Played,
+            (false, Some(Token::Fatal)) => Outcome::StartFailed,
+            (false, _) if self.errored && self.started_at.is_some() => Outcome::StartFailed,
+            (false, _) => Outcome::ExitBeforeStart,
+        }
+    }
+
+    fn rebuffer_rows(&self) -> Vec<(i64, i64)> {
+        let open = (self.presence().state == Some(Watching::Rebuffering))
+            .then(|| (self.rebuffer_since, self.at - self.rebuffer_since));
+        let all = self.rebuffers.iter().copied().chain(open);
+        let skip = (self.rebuffers.len() + usize::from(open.is_some()))
+            .saturating_sub(super::machine::REBUFFERS_KEPT);
+        all.skip(skip).map(|(start, ms)| (start * 1_000, ms)).collect()
+    }
+
+    /// The row of the session so far. Times in a state run up to the newest fact.
+    pub fn row(&self, tenant: &str, sid: &str, epoch: u32, late_events: u64) -> SessionRow {
+        let text = |word: &Option<std::sync::Arc<str>>| word.as_deref().map(str::to_owned);
+        let micros = |ms: Option<i64>| ms.map(|ms| ms * 1_000);
+        let spent = |state: Watching| self.spent[state as usize];
+        let here = self.dimensions();
+        SessionRow {
+            tenant: tenant.to_owned(),
+            sid: sid.to_owned(),
+            epoch,
+            cid: text(&here.content),
+            device: text(&here.device),
+            country: text(&here.country),
+            edge: text(&here.edge),
+            pipeline: text(&here.pipeline),
+            started_at: micros(self.started_at),
+            first_frame_at: micros(self.first_frame_at),
+            ended_at: micros(self.ended_at),
+            outcome: self.outcome(),
+            startup_ms: self.startup_ms,
+            msd_ms: self.msd_ms.map(i64::from),
+            playing_ms: spent(Watching::Playing),
+            rebuffering_ms: spent(Watching::Rebuffering),
+            rebuffer_count: self.rebuffer_count,
+            rebuffers: self.rebuffer_rows(),
+            seeking_ms: spent(Watching::Seeking),
+            avg_bitrate_kbps: (self.kbps_known_ms > 0).then(|| self.kbps_ms / self.kbps_known_ms),
+            switches: self.switches,
+            live_latency_ms: self.latency_ms.map(i64::from),
+            error_code: text(&self.error),
+            state: self.token.map(|token| token.as_str().to_owned()),
+            events: self.events,
+            lost_events: u64::try_from(self.lost).unwrap_or(0),
+            late_events,
+            last_seen: self.last_seen * 1_000,
+        }
+    }
+}

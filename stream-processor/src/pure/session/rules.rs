@@ -1,0 +1,164 @@
+//! What a player's states mean (reference `player-telemetry.md` 1.6 and 2.6):
+//!
+//! - `d` is no attempt. The attempt is the first `s`; without one, the first record after
+//!   which the player started (a pause or a preload in between begins it anew).
+//! - A session that never names a state is no attempt: an older player on queries alone
+//!   tells what it fetches, not whether it plays.
+//! - Before the first frame `w`, `r` and `k` are all part of the startup.
+//! - After it `r` and `w` are a rebuffer, unless a seek is going on: then they belong to it.
+//! - `e`, `f` and `q` end the epoch; states after them are not taken.
+
+use super::fact::{Fact, Token};
+use super::machine::{Machine, REBUFFERS_KEPT};
+use crate::pure::window::{Counts, Watching};
+
+/// An exit counts when the viewer had waited this long, ms.
+const WAITED_MS: i64 = 1_000;
+
+impl Machine {
+    pub(super) fn take_player(&mut self, fact: &Fact, counts: &mut Counts) -> bool {
+        if self.terminal.is_some() {
+            return false;
+        }
+        self.errored |= fact.error && self.first_frame_at.is_none();
+        if fact.token != Some(Token::Preloading) {
+            self.since.get_or_insert(fact.at);
+        }
+        let switched = fact.kbps > 0 && fact.kbps != self.dimensions.kbps;
+        if switched {
+            self.switches += i64::from(self.dimensions.kbps > 0);
+            self.dimensions.kbps = fact.kbps;
+        }
+        if let Some(token) = fact.token {
+            self.token = Some(token);
+            self.take_token(token, fact.at, counts);
+        }
+        if let Some(latency) = fact.latency_ms {
+            self.latency_ms = Some(latency);
+            let playing = self.presence().state == Some(Watching::Playing);
+            counts.latency_ms = playing.then_some(latency);
+        }
+        switched
+    }
+
+    fn take_token(&mut self, token: Token, at: i64, counts: &mut Counts) {
+        let started = self.first_frame_at.is_some();
+        match token {
+            Token::Preloading | Token::Paused => {
+                if self.started_at.is_none() {
+                    self.since = None;
+                }
+                self.enter(None, at, counts);
+            }
+            Token::Starting => {
+                self.begin(at, counts);
+                self.enter(Some(Watching::Starting), at, counts);
+            }
+            Token::Playing => {
+                self.begin(self.since.unwrap_or(at), counts);
+                self.show_first_frame(at, counts);
+                self.enter(Some(Watching::Playing), at, counts);
+            }
+            Token::Seeking | Token::Rebuffering | Token::Waiting => {
+                self.begin(self.since.unwrap_or(at), counts);
+                let seeks = token == Token::Seeking || self.state == Some(Watching::Seeking);
+                let state = match (started, seeks) {
+                    (false, _) => Watching::Starting,
+                    (true, true) => Watching::Seeking,
+                    (true, false) => Watching::Rebuffering,
+                };
+                self.enter(Some(state), at, counts);
+            }
+            Token::Fatal => {
+                self.begin(self.since.unwrap_or(at), counts);
+                counts.failure = started;
+                counts.start_failure = !started;
+                self.end(token, at, counts);
+            }
+            Token::Ended | Token::Quit => {
+                self.give_up(at, counts);
+                self.end(token, at, counts);
+            }
+        }
+    }
+
+    /// The attempt began at `start`; it is counted where it was learnt.
+    fn begin(&mut self, start: i64, counts: &mut Counts) {
+        if self.started_at.is_none() {
+            self.started_at = Some(start);
+            counts.attempt = true;
+        }
+    }
+
+    fn show_first_frame(&mut self, at: i64, counts: &mut Counts) {
+        if self.first_frame_at.is_some() {
+            return;
+        }
+        self.first_frame_at = Some(at);
+        counts.start = true;
+        // A session first heard of when it played already: its startup is unknown, not 0.
+        let startup = self
+            .started_at
+            .map(|start| at - start)
+            .filter(|_| !counts.attempt || self.since < Some(at));
+        self.startup_ms = startup;
+        counts.startup_ms = startup.and_then(|ms| i32::try_from(ms).ok());
+    }
+
+    fn enter(&mut self, state: Option<Watching>, at: i64, counts: &mut Counts) {
+        if state == self.state {
+            return;
+        }
+        if self.state == Some(Watching::Rebuffering) {
+            self.close_rebuffer(at);
+        }
+        if state == Some(Watching::Rebuffering) {
+            self.rebuffer_since = at;
+            self.rebuffer_count += 1;
+            counts.rebuffer = true;
+        }
+        self.state = state;
+    }
+
+    fn close_rebuffer(&mut self, at: i64) {
+        if self.rebuffers.len() >= REBUFFERS_KEPT {
+            self.rebuffers.remove(0);
+        }
+        self.rebuffers.push((self.rebuffer_since, at - self.rebuffer_since));
+    }
+
+    /// An attempt without a first frame and without a fatal error is over.
+    fn give_up(&mut self, at: i64, counts: &mut Counts) {
+        let Some(start) = self.started_at.filter(|_| self.first_frame_at.is_none()) else { return };
+        counts.start_failure = self.errored;
+        counts.exit = !self.errored && at - start >= WAITED_MS;
+    }
+
+    fn end(&mut self, token: Token, at: i64, counts: &mut Counts) {
+        counts.end = self.started_at.is_some();
+        self.enter(None, at, counts);
+        self.terminal = Some(token);
+        self.ended_at = Some(at);
+    }
+
+    /// Ends the session where it was last heard of. The state stays: if a record comes after
+    /// all, the session goes on in it.
+    pub(super) fn fall_silent(&mut self, at: i64, counts: &mut Counts) {
+        if !self.is_open() {
+            return;
+        }
+        self.give_up(at, counts);
+        counts.end = self.started_at.is_some();
+        if self.state == Some(Watching::Rebuffering) {
+            self.close_rebuffer(at);
+        }
+        self.silent = true;
+        self.ended_at = Some(at);
+    }
+
+    pub(super) fn resume(&mut self, at: i64) {
+        self.silent = false;
+        self.ended_at = None;
+        self.rebuffer_since = at;
+    }
+}

@@ -1,0 +1,203 @@
+//! Every session of a partition: found by sid, ended by log time, bounded.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use tallylight_schemas::ident;
+use tallylight_schemas::session::SessionRow;
+
+use super::epoch::{Epoch, Queue};
+use super::pending::Pending;
+use super::timeline::Panes;
+use crate::pure::dedupe::Tombstones;
+use crate::pure::limits::Limits;
+use crate::pure::watermark::{HORIZON_MS, TIMEOUT_MS};
+use crate::pure::window::Windows;
+
+/// The sessions of a partition. Those that ended are kept whole for a while, so that what
+/// comes late finds them, and then as tombstones.
+#[derive(Debug, Clone, Default)]
+pub struct Sessions {
+    pub(super) index: FxHashMap<Arc<str>, FxHashMap<Arc<str>, u32>>,
+    pub(super) slots: Vec<Option<Box<Epoch>>>,
+    free: Vec<u32>,
+    open: BTreeSet<(i64, u32)>,
+    closed: BTreeSet<(i64, u32)>,
+    pub(super) stones: Tombstones,
+    pub(super) pending: Pending,
+    pub(super) limits: Limits,
+    lost: i64,
+}
+
+/// What a session operation works in.
+#[derive(Debug)]
+pub struct Now<'a> {
+    /// The panes.
+    pub windows: &'a mut Windows,
+    /// Log time, Unix ms.
+    pub log: i64,
+}
+
+impl Now<'_> {
+    pub(super) fn panes<'b>(&'b mut self, tenant: &'b Arc<str>, limits: &Limits) -> Panes<'b> {
+        Panes {
+            windows: self.windows,
+            tenant,
+            horizon: self.log - HORIZON_MS,
+            capacity: limits.recent,
+        }
+    }
+}
+
+impl Sessions {
+    /// No sessions.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    pub(super) fn find(&self, tenant: &str, sid: &str) -> Option<u32> {
+        self.index.get(tenant)?.get(sid).copied()
+    }
+
+    pub(super) fn epoch(&self, slot: u32) -> Option<&Epoch> {
+        self.slots.get(slot as usize)?.as_deref()
+    }
+
+    /// Lets `act` change an epoch, and moves it to the queue it belongs in afterwards.
+    pub(super) fn with<T>(
+        &mut self,
+        slot: u32,
+        now: &mut Now<'_>,
+        act: impl FnOnce(&mut Epoch, &mut Panes<'_>) -> T,
+    ) -> Option<T> {
+        let epoch = self.slots.get_mut(slot as usize)?.as_deref_mut()?;
+        let lost = epoch.timeline.now().lost();
+        let tenant = Arc::clone(&epoch.tenant);
+        let out = act(epoch, &mut now.panes(&tenant, &self.limits));
+        self.lost += epoch.timeline.now().lost() - lost;
+        let queue = match (epoch.queue, epoch.timeline.now().is_open()) {
+            (Queue::Open(_), true) | (Queue::Closed(_), false) => return Some(out),
+            (_, true) => Queue::Open(now.log + TIMEOUT_MS),
+            (_, false) => Queue::Closed(now.log),
+        };
+        self.requeue(slot, queue);
+        Some(out)
+    }
+
+    fn requeue(&mut self, slot: u32, queue: Queue) {
+        let Some(epoch) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        match std::mem::replace(&mut epoch.queue, queue) {
+            Queue::Open(at) => self.open.remove(&(at, slot)),
+            Queue::Closed(at) => self.closed.remove(&(at, slot)),
+        };
+        match queue {
+            Queue::Open(at) => self.open.insert((at, slot)),
+            Queue::Closed(at) => self.closed.insert((at, slot)),
+        };
+    }
+
+    /// Makes `epoch` the current one of its sid.
+    pub(super) fn add(&mut self, epoch: Epoch) -> u32 {
+        let (tenant, sid) = (Arc::clone(&epoch.tenant), Arc::clone(&epoch.sid));
+        let queue = epoch.queue;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        self.slots[slot as usize] = Some(Box::new(epoch));
+        self.requeue(slot, queue);
+        self.index.entry(tenant).or_default().insert(sid, slot);
+        slot
+    }
+
+    /// Ends every session that has been silent until `now`, in order, each as of the moment
+    /// it was given up: an entry that comes after a long pause must not make sessions last
+    /// through it.
+    pub fn time_out(&mut self, now: &mut Now<'_>) {
+        while let Some((deadline, slot)) = self.open.first().copied()
+            && deadline <= now.log
+        {
+            let heard_at = self.epoch(slot).map_or(deadline, |epoch| epoch.heard_at);
+            let due = heard_at + TIMEOUT_MS;
+            if due > deadline {
+                self.requeue(slot, Queue::Open(due));
+                continue;
+            }
+            self.give_up(slot, &mut Now { windows: now.windows, log: deadline });
+        }
+        while self.open.len() > self.limits.sessions
+            && let Some((_, slot)) = self.open.first().copied()
+        {
+            self.give_up(slot, now);
+        }
+        while let Some((ended, slot)) = self.closed.first().copied()
+            && (ended + self.limits.closed_ms <= now.log || self.closed.len() > self.limits.closed)
+        {
+            self.forget(slot);
+        }
+    }
+
+    fn give_up(&mut self, slot: u32, now: &mut Now<'_>) {
+        self.with(slot, now, |epoch, panes| epoch.timeline.fall_silent(panes));
+    }
+
+    fn forget(&mut self, slot: u32) {
+        let Some(epoch) = self.slots.get_mut(slot as usize).and_then(Option::take) else { return };
+        match epoch.queue {
+            Queue::Open(at) => self.open.remove(&(at, slot)),
+            Queue::Closed(at) => self.closed.remove(&(at, slot)),
+        };
+        self.free.push(slot);
+        let current = self.find(&epoch.tenant, &epoch.sid);
+        if current != Some(slot) {
+            let successor = current.and_then(|at| self.slots.get_mut(at as usize)?.as_mut());
+            if let Some(successor) = successor.filter(|next| next.previous == Some(slot)) {
+                successor.previous = None;
+            }
+            return;
+        }
+        if let Some(sids) = self.index.get_mut(&epoch.tenant) {
+            sids.remove(&epoch.sid);
+            if sids.is_empty() {
+                self.index.remove(&epoch.tenant);
+            }
+        }
+        let hash = ident::hash(&epoch.tenant, &epoch.sid);
+        self.stones.insert(hash, epoch.tombstone(), self.limits.tombstones);
+        if let Some(previous) = epoch.previous {
+            self.forget(previous);
+        }
+    }
+
+    /// Open sessions.
+    pub fn open_count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Records missing by sequence number so far.
+    pub fn lost(&self) -> u64 {
+        u64::try_from(self.lost).unwrap_or(0)
+    }
+
+    /// Sessions held whole, facts kept for reordering, tombstones, sids that only edges know.
+    pub fn size(&self) -> [usize; 4] {
+        let facts = self.slots.iter().flatten().map(|epoch| epoch.timeline.len()).sum();
+        [self.open.len() + self.closed.len(), facts, self.stones.len(), self.pending.len()]
+    }
+
+    /// Sessions of a tenant (and a sid), open ones first, then by newest record.
+    pub fn rows(&self, tenant: &str, sid: Option<&str>, limit: usize) -> Vec<SessionRow> {
+        let matches =
+            |epoch: &&Epoch| &*epoch.tenant == tenant && sid.is_none_or(|sid| &*epoch.sid == sid);
+        let mut found: Vec<&Epoch> =
+            self.slots.iter().flatten().map(|epoch| &**epoch).filter(matches).collect();
+        found.sort_by_cached_key(|epoch| {
+            let now = epoch.timeline.now();
+            (!now.is_open(), -now.last_seen(), Arc::clone(&epoch.sid), epoch.number)
+        });
+        found.into_iter().take(limit).map(Epoch::row).collect()
+    }
+}

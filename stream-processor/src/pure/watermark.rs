@@ -1,0 +1,130 @@
+//! Log time (D4): the running maximum of append times. Lateness, finality, timeouts and
+//! emission read nothing else, so they fall on the same entry in every replay.
+
+/// A pane is final this long after its end; older records are late. ms.
+pub const HORIZON_MS: i64 = 120_000;
+/// A session without a record for this long of log time is over. Below the horizon, so that
+/// its end can still be put where it was last seen. ms.
+pub const TIMEOUT_MS: i64 = 75_000;
+/// Clock differences below this are the network's, not the clock's. ms.
+pub const SKEW_IGNORED_MS: i64 = 2_000;
+
+const AGES_SHORT: &[i64] = &[1_000, 2_000, 5_000, 15_000, 60_000];
+const AGES_LONG: &[i64] = &[1_000, 2_000, 5_000, 10_000, 15_000, 60_000];
+
+/// How far a partition's log is, and how far its rows are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Watermark {
+    log_us: i64,
+    emitted_ms: i64,
+}
+
+impl Watermark {
+    /// Log time, Unix µs.
+    pub fn log_us(&self) -> i64 {
+        self.log_us
+    }
+
+    /// Log time, Unix ms.
+    pub fn log_ms(&self) -> i64 {
+        self.log_us.div_euclid(1_000)
+    }
+
+    /// Moves log time to the append time of an entry; it never goes back.
+    pub fn advance(&mut self, appended_at_us: i64) {
+        self.log_us = self.log_us.max(appended_at_us);
+    }
+
+    /// Event times before this are late. Panes that end at or before it are final. ms.
+    pub fn horizon_ms(&self) -> i64 {
+        self.log_ms() - HORIZON_MS
+    }
+
+    /// Whether a second of log time has ended since the last emission.
+    pub fn emission_is_due(&self) -> bool {
+        self.log_ms().div_euclid(1_000) > self.emitted_ms.div_euclid(1_000)
+    }
+
+    /// Which panes of `width_ms` have reached an age at which they are emitted.
+    pub fn due(&self, width_ms: i64) -> Due {
+        let ages = if width_ms > 1_000 { AGES_LONG } else { AGES_SHORT };
+        Due { after: self.emitted_ms, now: self.log_ms(), width: width_ms, ages }
+    }
+
+    /// Notes that everything due was emitted.
+    pub fn emitted(&mut self) {
+        self.emitted_ms = self.log_ms();
+    }
+}
+
+/// The panes to look at in one emission. Panes are numbered from the epoch.
+#[derive(Debug, Clone, Copy)]
+pub struct Due {
+    after: i64,
+    now: i64,
+    width: i64,
+    ages: &'static [i64],
+}
+
+impl Due {
+    /// Whether pane `index` reached an age since the last emission (ages count from its
+    /// start), or became final.
+    pub fn contains(&self, index: i64) -> bool {
+        let start = index * self.width;
+        let passed = |at: i64| self.after < at && at <= self.now;
+        self.ages.iter().any(|age| passed(start + age)) || passed(start + self.width + HORIZON_MS)
+    }
+
+    /// The newest pane that has reached its first age.
+    pub fn newest(&self) -> i64 {
+        (self.now - 1_000).div_euclid(self.width)
+    }
+
+    /// The oldest pane that can still change.
+    pub fn first_open(&self) -> i64 {
+        (self.now - HORIZON_MS).div_euclid(self.width)
+    }
+
+    /// Whether nothing can change pane `index` any more.
+    pub fn is_final(&self, index: i64) -> bool {
+        index < self.first_open()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_time_never_goes_back() {
+        let mut mark = Watermark::default();
+        mark.advance(2_000_000);
+        mark.advance(1_000_000);
+        assert_eq!(mark.log_us(), 2_000_000);
+    }
+
+    #[test]
+    fn panes_are_due_at_their_ages_and_once_when_final() {
+        let mut mark = Watermark::default();
+        let mut at = Vec::new();
+        for ms in (0..=125_000).step_by(250) {
+            mark.advance(ms * 1_000);
+            if mark.emission_is_due() {
+                if mark.due(1_000).contains(2) {
+                    at.push(ms);
+                }
+                mark.emitted();
+            }
+        }
+        assert_eq!(at, [3_000, 4_000, 7_000, 17_000, 62_000, 123_000]);
+    }
+
+    #[test]
+    fn a_pane_is_final_when_nothing_in_it_can_be_on_time() {
+        let mut mark = Watermark::default();
+        mark.advance(123_000_000);
+        assert!(mark.due(1_000).is_final(2));
+        assert!(!mark.due(1_000).is_final(3));
+        assert_eq!(mark.horizon_ms(), 3_000);
+    }
+}

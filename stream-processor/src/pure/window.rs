@@ -1,0 +1,17 @@
+//! Playback panes as gauges and partials. A session adds itself to the gauge of its state
+//! when it enters and takes itself out when it leaves; nothing is done in between. In a pane
+//!
+//! `time in state = sessions in it at the pane's start × width + Σ ±(pane end − t)`
+//!
+//! over the enters (+) and leaves (−) at times t in the pane, and the number at the start is
+//! the sum of enters minus leaves before it. So a viewer who says nothing for 30 s counts in
+//! each of the 30 panes, the cost is per event, and taking something back is the same sum
+//! with the other sign.
+
+mod cell;
+mod cells;
+mod pane;
+
+pub use cell::CellId;
+pub use cells::{Stand, Windows};
+pub use pane::{Counts, Presence, Watching};

@@ -1,0 +1,134 @@
+//! The panes of one cell.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tallylight_schemas::rows::{Cell, Cuboid};
+
+use super::pane::{Counts, Delta, Gauge, Value};
+use crate::pure::watermark::Due;
+
+/// Names a cell for as long as it lives; a later cell in the same place has another `turn`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CellId {
+    pub(super) place: u32,
+    pub(super) turn: u32,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Slot {
+    delta: Option<Box<Delta>>,
+    /// Fingerprint of the value emitted last; 0 when none was.
+    emitted: u64,
+}
+
+/// The panes that are not final, and the sum of what came before them.
+#[derive(Debug, Clone)]
+pub(super) struct CellPanes {
+    pub(super) tenant: Arc<str>,
+    pub(super) cuboid: Cuboid,
+    pub(super) cell: Cell,
+    width_ms: i64,
+    /// Number of the pane in the first slot.
+    first: i64,
+    slots: VecDeque<Slot>,
+    /// Gauge at the start of the first slot.
+    base: Gauge,
+}
+
+impl CellPanes {
+    pub(super) fn new(tenant: Arc<str>, cuboid: Cuboid, cell: Cell) -> Self {
+        let width_ms = cuboid.width_us() / 1_000;
+        let (slots, base) = (VecDeque::new(), Gauge::default());
+        Self { tenant, cuboid, cell, width_ms, first: 0, slots, base }
+    }
+
+    fn slot(&mut self, pane: i64) -> Option<&mut Slot> {
+        if self.slots.is_empty() {
+            self.first = pane;
+        }
+        while pane < self.first {
+            self.slots.push_front(Slot::default());
+            self.first -= 1;
+        }
+        let at = usize::try_from(pane - self.first).ok()?;
+        while self.slots.len() <= at {
+            self.slots.push_back(Slot::default());
+        }
+        self.slots.get_mut(at)
+    }
+
+    /// Adds `weight` to the gauges from `at` on. What lies before the first open pane is
+    /// final and stays; from there on the change holds.
+    pub(super) fn step(&mut self, at: i64, weight: &Gauge, first_open: i64) {
+        let start = at.max(first_open * self.width_ms);
+        let pane = start.div_euclid(self.width_ms);
+        let left = (pane + 1) * self.width_ms - start;
+        if let Some(slot) = self.slot(pane) {
+            slot.delta.get_or_insert_default().step(weight, left);
+        }
+    }
+
+    /// Counts at `at`; a final pane takes nothing any more.
+    pub(super) fn count(&mut self, at: i64, counts: &Counts, sign: i64, first_open: i64) {
+        let pane = at.div_euclid(self.width_ms);
+        if pane < first_open {
+            return;
+        }
+        if let Some(slot) = self.slot(pane) {
+            slot.delta.get_or_insert_default().count(counts, sign);
+        }
+    }
+
+    /// Adds every due pane whose value changed since it was emitted to `out`.
+    pub(super) fn emit(&mut self, due: &Due, out: &mut Vec<(i64, Value)>) {
+        if self.slots.is_empty() {
+            self.first = due.first_open();
+        }
+        let mut gauge = self.base;
+        let mut pane = self.first;
+        while pane <= due.newest() {
+            let at = usize::try_from(pane - self.first).unwrap_or(usize::MAX);
+            if at >= self.slots.len() {
+                if gauge == Gauge::default() {
+                    break;
+                }
+                self.slots.push_back(Slot::default());
+            }
+            let Some(slot) = self.slots.get_mut(at) else { break };
+            let delta = slot.delta.as_deref();
+            if due.contains(pane) {
+                let value = Value::of(&gauge, delta, self.width_ms);
+                let fingerprint = value.fingerprint();
+                if fingerprint != slot.emitted {
+                    slot.emitted = fingerprint;
+                    out.push((pane, value));
+                }
+            }
+            for (sum, net) in gauge.iter_mut().zip(delta.map(|d| d.net).unwrap_or_default()) {
+                *sum += net;
+            }
+            pane += 1;
+        }
+    }
+
+    /// Folds the panes before `first_open` into the base. Answers whether nothing is left.
+    pub(super) fn finalise(&mut self, first_open: i64) -> bool {
+        while self.first < first_open
+            && let Some(slot) = self.slots.pop_front()
+        {
+            if let Some(delta) = slot.delta {
+                for (sum, net) in self.base.iter_mut().zip(delta.net) {
+                    *sum += net;
+                }
+            }
+            self.first += 1;
+        }
+        self.slots.is_empty() && self.base == Gauge::default()
+    }
+
+    /// Panes held.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+}

@@ -1,0 +1,143 @@
+//! Entries of the events log, taken apart and fed to the partitions they belong to. A part
+//! that cannot be read is counted and passed over; one bad part must not stop the rest.
+
+use arrow::array::RecordBatch;
+use tallylight_eventlog::{Entry, Part, PartitionRange};
+use tallylight_schemas::fates::FateCount;
+use tallylight_schemas::ident;
+use tallylight_schemas::ipc::{self, IpcError, TenantDelivery};
+use tallylight_schemas::player::PlayerRows;
+use tallylight_schemas::record::Kind;
+
+use crate::pure::input::PlayerInput;
+use crate::pure::limits::Limits;
+use crate::pure::partition::{PartitionState, Rows};
+
+/// The partitions that this process owns: all of them, for now. Each is a state of its own
+/// and shares nothing with the others, so they can be spread over tasks or machines.
+#[derive(Debug)]
+pub struct Partitions {
+    states: Vec<PartitionState>,
+    bad_parts: u64,
+}
+
+impl Partitions {
+    /// The states before the first entry.
+    pub fn new(partitions: u16, limits: &Limits) -> Self {
+        let states =
+            (0..partitions).map(|p| PartitionState::new(p, partitions, limits.clone())).collect();
+        Self { states, bad_parts: 0 }
+    }
+
+    /// Takes in one entry and hands out the rows that became due with it.
+    pub fn entry(&mut self, entry: &Entry) -> Rows {
+        for state in &mut self.states {
+            state.begin(entry.offset, entry.appended_at_us);
+        }
+        for part in &entry.parts {
+            if let Err(error) = self.part(part) {
+                self.bad_parts += 1;
+                tracing::warn!(offset = entry.offset, kind = part.kind, %error, "part passed over");
+            }
+        }
+        let mut rows = Rows::default();
+        for state in &mut self.states {
+            rows.extend(state.finish(entry.offset + 1));
+        }
+        rows
+    }
+
+    fn part(&mut self, part: &Part) -> Result<(), IpcError> {
+        match Kind::from_code(part.kind) {
+            Some(Kind::Player) => self.players(&ipc::decode(&part.payload)?, &part.ranges),
+            Some(Kind::Delivery) => {
+                self.deliveries(&ipc::decode_all(&part.payload)?, &part.ranges);
+                Ok(())
+            }
+            Some(Kind::DoorFates) => {
+                let counts: Vec<FateCount> = ipc::decode_all(&part.payload)?;
+                if let Some(first) = self.states.first_mut() {
+                    counts.iter().for_each(|count| first.door(count));
+                }
+                Ok(())
+            }
+            // Log time has passed already, and what a later version writes is its own.
+            _ => Ok(()),
+        }
+    }
+
+    fn players(&mut self, batch: &RecordBatch, ranges: &[PartitionRange]) -> Result<(), IpcError> {
+        let rows = PlayerRows::new(batch)?;
+        for range in self.placed(ranges, rows.len(), |row| {
+            let event = rows.get(row);
+            (event.tenant.to_owned(), event.sid.to_owned())
+        }) {
+            let inputs: Vec<PlayerInput<'_>> =
+                indices(&range, rows.len()).map(|row| rows.get(row).into()).collect();
+            if let Some(state) = self.state(range.partition) {
+                state.players(&inputs);
+            }
+        }
+        Ok(())
+    }
+
+    fn deliveries(&mut self, events: &[TenantDelivery], ranges: &[PartitionRange]) {
+        for range in self.placed(ranges, events.len(), |row| {
+            let event = &events[row].event;
+            (events[row].tenant.clone(), event.sid.clone().unwrap_or(event.source.clone()))
+        }) {
+            if let Some(state) = self.state(range.partition) {
+                indices(&range, events.len()).for_each(|row| state.delivery(&events[row]));
+            }
+        }
+    }
+
+    /// The ranges as stored; worked out row by row where a part has none.
+    fn placed(
+        &self,
+        ranges: &[PartitionRange],
+        rows: usize,
+        key: impl Fn(usize) -> (String, String),
+    ) -> Vec<PartitionRange> {
+        if !ranges.is_empty() {
+            return ranges.to_vec();
+        }
+        let partitions = u16::try_from(self.states.len()).unwrap_or(1);
+        let place = |row: usize| {
+            let (tenant, key) = key(row);
+            let partition = ident::partition(&tenant, &key, partitions);
+            PartitionRange { partition, first_row: u32::try_from(row).unwrap_or(u32::MAX), rows: 1 }
+        };
+        (0..rows).map(place).collect()
+    }
+
+    /// The state of a partition; a log written with more partitions than there are now folds
+    /// onto these, so that no record is left out.
+    fn state(&mut self, partition: u16) -> Option<&mut PartitionState> {
+        let states = self.states.len().max(1);
+        self.states.get_mut(usize::from(partition) % states)
+    }
+
+    /// Notes entries that were gone before they could be read. The disk log is one file for
+    /// all partitions, so they are noted once: sums over partitions stay right.
+    pub fn lose(&mut self, entries: u64) {
+        if let Some(first) = self.states.first_mut() {
+            first.lose(entries);
+        }
+    }
+
+    /// The states.
+    pub fn states(&self) -> &[PartitionState] {
+        &self.states
+    }
+
+    /// Parts that could not be read.
+    pub fn bad_parts(&self) -> u64 {
+        self.bad_parts
+    }
+}
+
+fn indices(range: &PartitionRange, rows: usize) -> std::ops::Range<usize> {
+    let first = (range.first_row as usize).min(rows);
+    first..first.saturating_add(range.rows as usize).min(rows)
+}

@@ -1,0 +1,233 @@
+//! The loop: read, step, emit, answer; and a tick when nothing else is appended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tallylight_eventlog::{Batch, Entry, EventLog, LogError};
+use tallylight_schemas::clock::Clock;
+use tallylight_schemas::ipc::IpcError;
+use tallylight_schemas::record::EVENTS;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::emit;
+use crate::pure::partition::Tally;
+use crate::read::Partitions;
+use crate::serve::{Asked, Metrics, ProcessorHandle, ProcessorStats};
+use crate::settings::Settings;
+
+/// What the processor is put together from.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The log it reads and writes.
+    pub log: Arc<dyn EventLog>,
+    /// Only to say how far log time is behind; rows never depend on it.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why the processor cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessorError {
+    /// The settings are wrong.
+    #[error("settings of the processor: {}", .0.join("; "))]
+    Settings(Vec<String>),
+    /// The log does not work.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Rows could not be written down.
+    #[error(transparent)]
+    Rows(#[from] IpcError),
+}
+
+/// A processor that is ready to run.
+#[derive(Debug)]
+pub struct Processor {
+    settings: Settings,
+    parts: Parts,
+    partitions: Partitions,
+    head: watch::Receiver<u64>,
+    position: u64,
+    /// Rows up to this offset of the events topic were appended before.
+    covered: u64,
+    entries_read: u64,
+    lost_entries: u64,
+    tally: Tally,
+    queries: mpsc::Receiver<Asked>,
+    stats: watch::Sender<ProcessorStats>,
+    handle: ProcessorHandle,
+}
+
+/// Puts a processor together: finds out how far rows are and where the events begin.
+pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, ProcessorError> {
+    settings.validate().map_err(ProcessorError::Settings)?;
+    let head = parts.log.head(EVENTS)?;
+    let position = parts.log.usage(EVENTS)?.earliest;
+    let mut covered = emit::covered(parts.log.as_ref()).await?;
+    if covered > *head.borrow() {
+        // Rows of another log, or events that were lost: what follows must not be held back.
+        tracing::warn!(covered, "rows are ahead of the events; emitting everything anew");
+        covered = 0;
+    }
+    let (ask, queries) = mpsc::channel(settings.queries);
+    let (stats, watched) = watch::channel(ProcessorStats::default());
+    let handle = ProcessorHandle { queries: ask, stats: watched, metrics: Metrics::default() };
+    Ok(Processor {
+        partitions: Partitions::new(settings.partitions, &settings.limits),
+        settings,
+        parts,
+        head,
+        position,
+        covered,
+        entries_read: 0,
+        lost_entries: 0,
+        tally: Tally::default(),
+        queries,
+        stats,
+        handle,
+    })
+}
+
+impl Processor {
+    /// A way to ask it.
+    pub fn handle(&self) -> ProcessorHandle {
+        self.handle.clone()
+    }
+
+    /// Works until cancelled, or until the log is closed.
+    pub async fn run(mut self, cancel: CancellationToken) -> Result<(), ProcessorError> {
+        let retry = Duration::from_millis(self.settings.retry_ms);
+        while !cancel.is_cancelled() {
+            let read = self.parts.log.read(EVENTS, self.position, self.settings.read_bytes).await;
+            let batch = match read {
+                Ok(batch) => batch,
+                Err(LogError::Unavailable(why)) => {
+                    tracing::warn!(why, "events cannot be read now");
+                    self.pause(retry, &cancel).await;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if batch.entries.is_empty() && batch.next == self.position {
+                self.wait(&cancel).await?;
+            } else {
+                self.take(batch, &cancel).await?;
+            }
+            self.show();
+        }
+        Ok(())
+    }
+
+    async fn take(
+        &mut self,
+        batch: Batch,
+        cancel: &CancellationToken,
+    ) -> Result<(), ProcessorError> {
+        self.partitions.lose(batch.lost);
+        self.lost_entries += batch.lost;
+        for entry in &batch.entries {
+            if cancel.is_cancelled() {
+                return Ok(());
+            }
+            self.step(entry, cancel).await?;
+            self.position = entry.offset + 1;
+            self.answer();
+            // A step may take milliseconds; let others in this thread have theirs.
+            tokio::task::yield_now().await;
+        }
+        self.position = self.position.max(batch.next);
+        Ok(())
+    }
+
+    async fn step(
+        &mut self,
+        entry: &Entry,
+        cancel: &CancellationToken,
+    ) -> Result<(), ProcessorError> {
+        let rows = self.partitions.entry(entry);
+        self.entries_read += 1;
+        let tally = self.partitions.states().iter().fold(Tally::default(), |mut sum, state| {
+            sum.add(&state.tally());
+            sum
+        });
+        let before = std::mem::replace(&mut self.tally, tally);
+        if entry.offset < self.covered {
+            return Ok(());
+        }
+        self.handle.metrics.count(&before, &tally);
+        if !rows.is_empty() {
+            let retry = Duration::from_millis(self.settings.retry_ms);
+            for parts in emit::entries(&rows)? {
+                if !emit::append(self.parts.log.as_ref(), &parts, retry, cancel).await? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing to read: waits for an entry, a question or the time to tick.
+    async fn wait(&mut self, cancel: &CancellationToken) -> Result<(), ProcessorError> {
+        let tick = Duration::from_millis(self.settings.tick_ms);
+        let deadline = tokio::time::Instant::now() + tick;
+        while *self.head.borrow_and_update() <= self.position {
+            tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                changed = self.head.changed() => {
+                    if changed.is_err() {
+                        return Err(LogError::Closed("the log is gone".to_owned()).into());
+                    }
+                }
+                Some(asked) = self.queries.recv() => asked.answer(&self.partitions),
+                () = tokio::time::sleep_until(deadline) => {
+                    return self.tick().await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn tick(&mut self) -> Result<(), ProcessorError> {
+        match self.parts.log.append(EVENTS, vec![emit::tick()]).await {
+            Ok(_) => Ok(()),
+            Err(LogError::Unavailable(why)) => {
+                tracing::warn!(why, "no tick: the log is unavailable");
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn pause(&mut self, time: Duration, cancel: &CancellationToken) {
+        tokio::select! {
+            () = cancel.cancelled() => {}
+            () = tokio::time::sleep(time) => {}
+        }
+        self.answer();
+    }
+
+    fn answer(&mut self) {
+        while let Ok(asked) = self.queries.try_recv() {
+            asked.answer(&self.partitions);
+        }
+    }
+
+    fn show(&self) {
+        let states = self.partitions.states();
+        let log_time_us = states.iter().map(|state| state.log_us()).max().unwrap_or(0);
+        let sessions: usize = states.iter().map(|state| state.open_sessions()).sum();
+        let behind = self.parts.clock.now_us() - log_time_us;
+        let stats = ProcessorStats {
+            position: self.position,
+            lag_entries: self.head.borrow().saturating_sub(self.position),
+            log_time_us,
+            behind_us: if log_time_us == 0 { 0 } else { behind.max(0) },
+            sessions: u64::try_from(sessions).unwrap_or(u64::MAX),
+            entries_read: self.entries_read,
+            lost_entries: self.lost_entries,
+            bad_parts: self.partitions.bad_parts(),
+            replaying: self.position < self.covered,
+        };
+        self.handle.metrics.show(&stats);
+        self.stats.send_replace(stats);
+    }
+}

@@ -1,0 +1,138 @@
+//! Answers from the state in memory, given by the worker between entries.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use tallylight_schemas::fates::Fate;
+use tallylight_schemas::session::{Outcome, SessionRow};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::pure::partition::Tally;
+use crate::read::Partitions;
+
+/// Which sessions are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionQuery {
+    /// Whose.
+    pub tenant: String,
+    /// Only this one (all epochs of it that are kept).
+    pub sid: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// How the processor is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ProcessorStats {
+    /// Next offset of the events topic to read.
+    pub position: u64,
+    /// Entries appended but not read.
+    pub lag_entries: u64,
+    /// Log time, Unix µs; 0 before the first entry.
+    pub log_time_us: i64,
+    /// How far log time is behind the clock, µs.
+    pub behind_us: i64,
+    /// Open sessions.
+    pub sessions: u64,
+    /// Entries read since the start.
+    pub entries_read: u64,
+    /// Entries that were gone before they could be read.
+    pub lost_entries: u64,
+    /// Parts that could not be read.
+    pub bad_parts: u64,
+    /// Still rebuilding the state from before the start.
+    pub replaying: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Asked {
+    query: SessionQuery,
+    answer: oneshot::Sender<Vec<SessionRow>>,
+}
+
+impl Asked {
+    /// Answers from the states as they are now. Who asked may be gone; that is fine.
+    pub(crate) fn answer(self, partitions: &Partitions) {
+        let SessionQuery { tenant, sid, limit } = self.query;
+        let states = partitions.states().iter();
+        let mut rows: Vec<SessionRow> =
+            states.flat_map(|state| state.session_rows(&tenant, sid.as_deref(), limit)).collect();
+        let open = |row: &SessionRow| row.outcome == Outcome::Playing;
+        rows.sort_by_key(|row| (!open(row), -row.last_seen));
+        rows.truncate(limit);
+        let _ = self.answer.send(rows);
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FateLabel {
+    fate: &'static str,
+}
+
+/// The Prometheus view.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Metrics {
+    events: Family<FateLabel, Counter>,
+    lag: Gauge,
+    sessions: Gauge,
+}
+
+impl Metrics {
+    pub(crate) fn count(&self, before: &Tally, after: &Tally) {
+        for (fate, n) in [
+            (Fate::Accepted, after.accepted - before.accepted),
+            (Fate::Duplicate, after.duplicate - before.duplicate),
+            (Fate::Late, after.late - before.late),
+        ] {
+            self.events.get_or_create(&FateLabel { fate: fate.as_str() }).inc_by(n);
+        }
+    }
+
+    pub(crate) fn show(&self, stats: &ProcessorStats) {
+        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.lag.set(number(stats.lag_entries));
+        self.sessions.set(number(stats.sessions));
+    }
+}
+
+/// A way to ask the processor. Clones share it.
+#[derive(Debug, Clone)]
+pub struct ProcessorHandle {
+    pub(crate) queries: mpsc::Sender<Asked>,
+    pub(crate) stats: watch::Receiver<ProcessorStats>,
+    pub(crate) metrics: Metrics,
+}
+
+impl ProcessorHandle {
+    /// Sessions, open ones first, then by newest record. None when the processor has ended.
+    pub async fn sessions(&self, query: SessionQuery) -> Vec<SessionRow> {
+        let (answer, answered) = oneshot::channel();
+        if self.queries.send(Asked { query, answer }).await.is_err() {
+            return Vec::new();
+        }
+        answered.await.unwrap_or_default()
+    }
+
+    /// How the processor is doing, seen to change.
+    pub fn stats(&self) -> watch::Receiver<ProcessorStats> {
+        self.stats.clone()
+    }
+
+    /// Adds the processor's metrics to a registry: its own fates, lag and sessions.
+    pub fn register(&self, registry: &mut Registry) {
+        let metrics = &self.metrics;
+        registry.register(
+            "tallylight_events",
+            "Records by what became of them in the processor since it started",
+            metrics.events.clone(),
+        );
+        registry.register(
+            "tallylight_processor_lag_entries",
+            "Entries appended but not read",
+            metrics.lag.clone(),
+        );
+        registry.register("tallylight_sessions", "Open sessions", metrics.sessions.clone());
+    }
+}

@@ -1,0 +1,79 @@
+//! What can be set.
+
+use serde::{Deserialize, Serialize};
+use tallylight_schemas::ident::MAX_PARTITIONS;
+
+use crate::pure::limits::Limits;
+
+/// Settings of the processor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Partitions of the events topic; the collector must say the same.
+    pub partitions: u16,
+    /// A tick is appended when nothing was for this long, ms.
+    pub tick_ms: u64,
+    /// About how much is read at once, bytes.
+    pub read_bytes: usize,
+    /// Wait before the log is asked again after it was unavailable, ms.
+    pub retry_ms: u64,
+    /// Session queries that may wait for an answer.
+    pub queries: usize,
+    /// Bounds of one partition's state.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            partitions: 4,
+            tick_ms: 250,
+            read_bytes: 4 << 20,
+            retry_ms: 100,
+            queries: 64,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Every mistake, in words.
+    pub fn validate(&self) -> Result<(), Vec<String>> {
+        let mut mistakes = self.limits.mistakes();
+        if !(1..=MAX_PARTITIONS).contains(&self.partitions) {
+            mistakes.push(format!("partitions must be 1 to {MAX_PARTITIONS}"));
+        }
+        if !(10..=10_000).contains(&self.tick_ms) {
+            mistakes.push("tick_ms must be 10 to 10000".to_owned());
+        }
+        if !(1 << 10..=1 << 30).contains(&self.read_bytes) {
+            mistakes.push("read_bytes must be 1 KiB to 1 GiB".to_owned());
+        }
+        if !(1..=10_000).contains(&self.retry_ms) {
+            mistakes.push("retry_ms must be 1 to 10000".to_owned());
+        }
+        if !(1..=65_536).contains(&self.queries) {
+            mistakes.push("queries must be 1 to 65536".to_owned());
+        }
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_mistakes_are_reported_together() {
+        assert_eq!(Settings::default().validate(), Ok(()));
+        let mut wrong = Settings { partitions: 0, tick_ms: 0, ..Settings::default() };
+        wrong.limits.cells = 0;
+        assert_eq!(wrong.validate().map_err(|m| m.len()), Err(3));
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        assert!(serde_json::from_str::<Settings>(r#"{"partitions":2}"#).is_ok());
+        assert!(serde_json::from_str::<Settings>(r#"{"partition":2}"#).is_err());
+    }
+}

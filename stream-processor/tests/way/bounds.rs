@@ -1,0 +1,73 @@
+//! Whatever comes, the state stays within its limits.
+
+use tallylight_schemas::rows::Cuboid;
+use tallylight_stream_processor::Limits;
+
+use crate::world::{Beacon, Item, World, served};
+
+#[test]
+fn a_flood_of_names_stays_within_the_limits() {
+    let limits = Limits {
+        cells: 20,
+        delivery_keys: 10,
+        sessions: 100,
+        closed: 50,
+        tombstones: 80,
+        recent: 8,
+        seen: 8,
+        pending: 30,
+        reporters: 4,
+        ..Limits::default()
+    };
+    let mut world = World::with(limits);
+    let names: Vec<&'static str> =
+        (0..500).map(|i| &*Box::leak(format!("name-{i}").into_boxed_str())).collect();
+    for i in 0..3_000_i64 {
+        let name = names[i as usize % names.len()];
+        let beacon = Beacon {
+            sid: format!("sid-{}", i % 1_000),
+            ts: i * 40,
+            sn: (i / 1_000) as u64,
+            e: "ps",
+            sta: Some(["s", "p", "r", "q"][(i / 250) as usize % 4]),
+            cid: Some(name),
+            device: Some(name),
+            br: Some(i),
+            delay: 20,
+            ..Beacon::default()
+        };
+        let unknown = served(&format!("other-{i}"), i as u64, i * 40, name, name);
+        world.entry(i * 40 + 20, &[Item::Beacon(beacon), Item::Served(unknown)]);
+        let size = world.state.size();
+        assert!(size.sessions <= 150 + 1, "{size:?}");
+        assert!(size.facts <= size.sessions * 8, "{size:?}");
+        assert!(size.tombstones <= 80 && size.pending <= 30, "{size:?}");
+        assert!(size.cells <= 4 * 21 && size.panes <= 84 * 125, "{size:?}");
+        assert!(size.delivery_panes <= 125 && size.delivery_keys <= 125 * 11, "{size:?}");
+    }
+    assert!(
+        world.book.playback.keys().any(|(_, cell, _)| cell.content.as_deref() == Some("__other__"))
+    );
+    world.tick_to(1_500_000);
+    let size = world.state.size();
+    assert_eq!(
+        (size.sessions, size.cells, size.panes, size.delivery_panes),
+        (0, 0, 0, 0),
+        "{size:?}"
+    );
+    let sum = world.book.sum(Cuboid::Content);
+    assert_eq!(
+        sum.events as u64,
+        world.state.tally().accepted - 3_000,
+        "each record is in one cell"
+    );
+}
+
+#[test]
+fn a_long_pause_of_the_log_makes_no_viewers() {
+    let mut world = crate::world::play(&[(0, "s"), (500, "p"), (10_000, "")]);
+    world.entry(3_600_000, &[]);
+    world.tick_to(3_800_000);
+    assert_eq!(world.book.sum(Cuboid::Content).playing_ms, 9_500);
+    assert!(world.state.size().panes < 400);
+}

@@ -1,0 +1,11 @@
+//! The processor as a whole, against an oracle that counts milliseconds by hand.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
+
+mod bounds;
+mod log;
+mod oracle;
+mod order;
+mod rules;
+mod script;
+mod sums;
+mod world;

@@ -1,0 +1,218 @@
+//! The same results the slow way: sort everything, look at whole histories, add up
+//! milliseconds segment by segment. Shares no code with the machine.
+
+use std::collections::BTreeMap;
+
+use tallylight_schemas::rows::{Cell, Cuboid, Measures};
+use tallylight_schemas::sketch::Sketch;
+
+use crate::world::{Beacon, Item, Key, Value};
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Session {
+    pub sid: String,
+    pub started: Option<i64>,
+    pub startup: Option<i64>,
+    pub times: BTreeMap<&'static str, i64>,
+    pub rebuffers: i64,
+    pub ended: Option<i64>,
+    pub events: i64,
+}
+
+fn state(history: &[&str]) -> Option<&'static str> {
+    if history.iter().any(|t| ["e", "f", "q"].contains(t)) {
+        return None;
+    }
+    let played = history.contains(&"p");
+    match *history.last()? {
+        "s" => Some("starting"),
+        "p" => Some("playing"),
+        "k" if played => Some("seeking"),
+        "k" => Some("starting"),
+        "r" | "w" if !played => Some("starting"),
+        "r" | "w" => {
+            let cause = history.iter().rposition(|t| *t != "r" && *t != "w")?;
+            let seeks = history[cause] == "k" && history[..cause].contains(&"p");
+            Some(if seeks { "seeking" } else { "rebuffering" })
+        }
+        _ => None,
+    }
+}
+
+fn started(records: &[&Beacon]) -> Option<(usize, i64)> {
+    let begins = |b: &&&Beacon| b.sta.is_some_and(|t| ["s", "p", "k", "r", "w", "f"].contains(&t));
+    let at = records.iter().position(|b| begins(&b))?;
+    if records[..at].iter().any(|b| b.sta.is_some_and(|t| ["e", "q"].contains(&t))) {
+        return None;
+    }
+    if records[at].sta == Some("s") {
+        return Some((at, records[at].ts));
+    }
+    let after =
+        records[..at].iter().rposition(|b| matches!(b.sta, Some("a" | "d"))).map_or(0, |i| i + 1);
+    Some((at, records[after].ts))
+}
+
+#[derive(Default)]
+pub struct Oracle {
+    pub values: BTreeMap<Key, Value>,
+    pub sessions: Vec<Session>,
+}
+
+impl Oracle {
+    /// The results of everything, after every session has ended or fallen silent.
+    pub fn of(items: &[Item]) -> Self {
+        let mut sids: BTreeMap<String, Vec<&Item>> = BTreeMap::new();
+        for item in items {
+            let sid = match item {
+                Item::Beacon(b) => b.sid.clone(),
+                Item::Served(s) => s.event.sid.clone().unwrap(),
+            };
+            sids.entry(sid).or_default().push(item);
+        }
+        let mut oracle = Self::default();
+        for (sid, mut items) in sids {
+            items.sort_by_key(|item| match item {
+                Item::Served(s) => (item.at(), 0, s.event.seq),
+                Item::Beacon(b) => (item.at(), 1, b.sn),
+            });
+            if items.iter().any(|item| matches!(item, Item::Beacon(_))) {
+                oracle.session(sid, &items);
+            }
+        }
+        oracle.values.retain(|_, value| {
+            *value != (Measures::default(), Sketch::default(), Sketch::default())
+        });
+        oracle
+    }
+
+    fn cells(cell: &Cell, at: i64) -> impl Iterator<Item = Key> {
+        let cell = cell.clone();
+        Cuboid::ALL.into_iter().map(move |cuboid| {
+            let width = i64::from(cuboid.width_s()) * 1_000;
+            (cuboid, cuboid.project(&cell), at.div_euclid(width) * width)
+        })
+    }
+
+    fn count(&mut self, cell: &Cell, at: i64, act: impl Fn(&mut Value)) {
+        for key in Self::cells(cell, at) {
+            act(self.values.entry(key).or_default());
+        }
+    }
+
+    fn session(&mut self, sid: String, items: &[&Item]) {
+        let records: Vec<&Beacon> = items
+            .iter()
+            .filter_map(|item| match item {
+                Item::Beacon(b) => Some(b),
+                Item::Served(_) => None,
+            })
+            .collect();
+        let mut session = Session { sid, events: records.len() as i64, ..Session::default() };
+        let begun = started(&records);
+        session.started = begun.map(|(_, at)| at);
+        let (mut cell, mut kbps) = (Cell::default(), 0);
+        let (mut history, mut n, mut now) = (Vec::<&str>::new(), 0, None);
+        let mut over = false;
+        let silent_at = items.last().unwrap().at();
+        for (i, item) in items.iter().enumerate() {
+            let at = item.at();
+            match item {
+                Item::Served(s) if !over => {
+                    cell.edge.clone_from(&s.event.edge);
+                    cell.pipeline.clone_from(&s.event.pipeline);
+                }
+                Item::Served(_) => {}
+                Item::Beacon(b) => {
+                    if !over {
+                        cell.content = b.cid.map(str::to_owned).or(cell.content);
+                        cell.device = b.device.map(str::to_owned).or(cell.device);
+                        kbps = b.br.unwrap_or(kbps);
+                        cell.rendition = (kbps > 0).then(|| format!("{kbps} kbps"));
+                        history.extend(b.sta);
+                    }
+                    let before = now;
+                    now = state(&history);
+                    let played = history.contains(&"p");
+                    let first_p = b.sta == Some("p")
+                        && history.iter().filter(|t| **t == "p").count() == 1
+                        && !over;
+                    if first_p {
+                        let (at_record, start) = begun.unwrap();
+                        session.startup = (at_record != n || start < at).then_some(at - start);
+                    }
+                    let startup = session.startup.filter(|_| first_p);
+                    let rebuffers = now == Some("rebuffering") && before != Some("rebuffering");
+                    session.rebuffers += i64::from(rebuffers);
+                    let attempt = begun.is_some_and(|(record, _)| record == n) && !over;
+                    let ends = !over && matches!(b.sta, Some("e" | "f" | "q"));
+                    let errored = records[..=n].iter().any(|b| b.e == "e");
+                    let begun_now = begun.filter(|(record, _)| *record <= n);
+                    let gave_up = ends && begun_now.is_some() && !played;
+                    let waited = begun_now.map_or(0, |(_, start)| at - start) >= 1_000;
+                    let fatal = b.sta == Some("f");
+                    let latency = b.ltc.filter(|_| now == Some("playing"));
+                    self.count(&cell, at, |(m, startups, latencies)| {
+                        m.events += 1;
+                        m.attempts += i64::from(attempt);
+                        m.starts += i64::from(first_p);
+                        m.rebuffer_count += i64::from(rebuffers);
+                        m.failures += i64::from(ends && fatal && played);
+                        m.start_failures += i64::from(gave_up && (fatal || errored));
+                        m.exits_before_start += i64::from(gave_up && !fatal && !errored && waited);
+                        m.ends += i64::from(ends && begun_now.is_some());
+                        startup.iter().for_each(|ms| startups.add(*ms, 1));
+                        latency.iter().for_each(|ms| latencies.add(*ms, 1));
+                    });
+                    if ends {
+                        session.ended = Some(at);
+                    }
+                    over |= ends;
+                    n += 1;
+                }
+            }
+            let until = items.get(i + 1).map_or(silent_at, |next| next.at());
+            if let Some(state) = now {
+                *session.times.entry(state).or_default() += until - at;
+                self.span(&cell, state, kbps, at, until);
+            }
+        }
+        if !over {
+            session.ended = Some(silent_at);
+            let errored = records.iter().any(|b| b.e == "e");
+            let played = history.contains(&"p");
+            if let Some((_, start)) = begun {
+                self.count(&cell, silent_at, |(m, ..)| {
+                    m.ends += 1;
+                    m.start_failures += i64::from(!played && errored);
+                    m.exits_before_start +=
+                        i64::from(!played && !errored && silent_at - start >= 1_000);
+                });
+            }
+        }
+        self.sessions.push(session);
+    }
+
+    fn span(&mut self, cell: &Cell, state: &str, kbps: i64, from: i64, to: i64) {
+        for cuboid in Cuboid::ALL {
+            let width = i64::from(cuboid.width_s()) * 1_000;
+            let mut pane = from.div_euclid(width) * width;
+            while pane < to {
+                let ms = to.min(pane + width) - from.max(pane);
+                let (m, ..) = self.values.entry((cuboid, cuboid.project(cell), pane)).or_default();
+                match state {
+                    "starting" => m.starting_ms += ms,
+                    "playing" => m.playing_ms += ms,
+                    "seeking" => m.seeking_ms += ms,
+                    _ => m.rebuffering_ms += ms,
+                }
+                if state == "playing" && kbps > 0 {
+                    m.bitrate_ms += ms;
+                    m.bitrate_kbps_ms += ms * kbps;
+                }
+                m.viewers += i64::from(from < pane + width && to >= pane + width);
+                pane += width;
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Order of arrival, repetition and replay change nothing.
+
+use proptest::prelude::*;
+
+use crate::script::sessions;
+use crate::sums::in_order;
+use crate::world::{Beacon, Item, World};
+
+/// Items with the log time at which each is appended: up to 40 s late.
+fn delayed() -> impl Strategy<Value = (Vec<Item>, Vec<(i64, Item)>)> {
+    sessions(20)
+        .prop_flat_map(|items| {
+            let n = items.len();
+            (
+                Just(items),
+                prop::collection::vec(prop_oneof![Just(0_i64), 0_i64..3_000, 0_i64..40_000], n),
+            )
+        })
+        .prop_map(|(items, delays)| {
+            let mut arrivals: Vec<(i64, Item)> = items
+                .iter()
+                .zip(delays)
+                .map(|(item, delay)| (item.at() + 100 + delay, item.clone()))
+                .collect();
+            arrivals.sort_by_key(|(log, _)| *log);
+            (items, arrivals)
+        })
+}
+
+fn arriving(arrivals: &[(i64, Item)]) -> World {
+    let mut world = World::default();
+    for (log, item) in arrivals {
+        world.tick_to(*log);
+        world.entry(*log, std::slice::from_ref(item));
+    }
+    world.tick_to(500_000);
+    world
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(160))]
+
+    #[test]
+    fn any_order_within_the_horizon_gives_the_same((items, arrivals) in delayed()) {
+        let (straight, crooked) = (in_order(&items), arriving(&arrivals));
+        prop_assert_eq!(straight.book.values(), crooked.book.values());
+        prop_assert_eq!(straight.sessions(), crooked.sessions());
+    }
+
+    #[test]
+    fn duplicates_anywhere_change_nothing((_, arrivals) in delayed(), again in prop::collection::vec((any::<prop::sample::Index>(), 0_i64..300_000), 1..20)) {
+        let plain = arriving(&arrivals);
+        let mut doubled = arrivals.clone();
+        for (which, delay) in again {
+            let (log, item) = arrivals[which.index(arrivals.len())].clone();
+            doubled.push((log + delay, item));
+        }
+        let repeated = (doubled.len() - arrivals.len()) as u64;
+        doubled.sort_by_key(|(log, _)| *log);
+        let world = arriving(&doubled);
+        prop_assert_eq!(plain.book.values(), world.book.values());
+        prop_assert_eq!(plain.sessions(), world.sessions());
+        prop_assert_eq!(world.state.tally().duplicate, repeated);
+        prop_assert_eq!(world.state.tally().late, 0);
+    }
+
+    #[test]
+    fn a_crash_anywhere_gives_the_same_rows((_, arrivals) in delayed(), crash in any::<prop::sample::Index>()) {
+        let whole = arriving(&arrivals);
+        let at = crash.index(arrivals.len());
+        let before = arriving(&arrivals[..at]);
+        // The reader keeps what it had; the replay overwrites it.
+        let mut again = arriving(&arrivals);
+        let mut book = before.book.clone();
+        for (key, row) in std::mem::take(&mut again.book.playback) {
+            book.playback.insert(key, row);
+        }
+        // Panes the first life saw end in silence are the only ones to differ in keys.
+        for key in whole.book.playback.keys() {
+            prop_assert_eq!(book.playback.get(key), whole.book.playback.get(key));
+        }
+    }
+}
+
+#[test]
+fn skew_found_late_moves_what_came_before() {
+    let beacon = |ts: i64, sn: u64, sta, delay| Beacon {
+        sid: "one".into(),
+        ts,
+        sn,
+        e: "ps",
+        sta: Some(sta),
+        delay,
+        ..Beacon::default()
+    };
+    // A clock 30 s behind; the first reports also waited for 9 s and 4 s.
+    let slow = [
+        beacon(-30_000, 0, "s", 39_000),
+        beacon(-25_000, 1, "p", 34_000),
+        beacon(-20_000, 2, "r", 30_000),
+    ];
+    let mut world = World::default();
+    for beacon in slow {
+        world.tick_to(beacon.ts + beacon.delay);
+        world.entry(beacon.ts + beacon.delay, &[Item::Beacon(beacon)]);
+    }
+    let row = world.session();
+    assert_eq!(row.started_at, Some((crate::world::T0) * 1_000));
+    assert_eq!((row.startup_ms, row.playing_ms), (Some(5_000), 5_000));
+    world.tick_to(400_000);
+    let sum = world.book.sum(tallylight_schemas::rows::Cuboid::Content);
+    assert_eq!((sum.starting_ms, sum.playing_ms), (5_000, 5_000));
+}

@@ -1,0 +1,221 @@
+//! Feeding a partition, and keeping its rows as a reader does.
+
+use std::collections::BTreeMap;
+
+use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
+use tallylight_schemas::ipc::TenantDelivery;
+use tallylight_schemas::rows::{Cell, Cuboid, DeliveryRow, FatesRow, Measures, PlaybackRow};
+use tallylight_schemas::session::SessionRow;
+use tallylight_schemas::sketch::Sketch;
+use tallylight_stream_processor::Limits;
+use tallylight_stream_processor::pure::input::PlayerInput;
+use tallylight_stream_processor::pure::partition::{PartitionState, Rows};
+
+/// A Unix time at a whole minute, ms.
+pub const T0: i64 = 1_795_000_020_000;
+
+/// A player's record; times are ms after [`T0`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Beacon {
+    pub sid: String,
+    pub ts: i64,
+    pub sn: u64,
+    pub e: &'static str,
+    pub sta: Option<&'static str>,
+    pub br: Option<i64>,
+    pub ltc: Option<i64>,
+    pub cid: Option<&'static str>,
+    pub device: Option<&'static str>,
+    pub ec: Option<&'static str>,
+    /// Arrival after `ts`.
+    pub delay: i64,
+    pub request: bool,
+}
+
+impl Beacon {
+    pub fn input(&self) -> PlayerInput<'_> {
+        PlayerInput {
+            tenant: "demo",
+            sid: &self.sid,
+            request: self.request,
+            received_ms: T0 + self.ts + self.delay,
+            ts: (!self.request).then_some(T0 + self.ts),
+            sn: Some(self.sn),
+            digest: self.sn,
+            e: (!self.e.is_empty()).then_some(self.e),
+            sta: self.sta,
+            cid: self.cid,
+            br_kbps: self.br,
+            ltc_ms: self.ltc,
+            device: self.device,
+            ec: self.ec.map(Into::into),
+            ..PlayerInput::default()
+        }
+    }
+}
+
+/// What an edge says about a session; times are ms after [`T0`].
+pub fn served(sid: &str, seq: u64, at: i64, edge: &str, pipeline: &str) -> TenantDelivery {
+    let event = DeliveryEvent {
+        source: format!("edge-{edge}"),
+        boot: 1,
+        seq,
+        ts: (T0 + at) * 1_000,
+        service: Service::Edge,
+        action: Action::Get,
+        stream: "demo".into(),
+        track: "v-360".into(),
+        k: Some(7),
+        status: 200,
+        bytes: 1_000,
+        ttfb_us: 30_000,
+        held_us: 10_000,
+        hit: Some(true),
+        edge: Some(edge.into()),
+        pipeline: Some(pipeline.into()),
+        sid: Some(sid.into()),
+        cid: None,
+    };
+    TenantDelivery { tenant: "demo".into(), received_at: (T0 + at + 50) * 1_000, event }
+}
+
+#[derive(Debug, Clone)]
+pub enum Item {
+    Beacon(Beacon),
+    Served(TenantDelivery),
+}
+
+impl Item {
+    /// Event time, ms after [`T0`].
+    pub fn at(&self) -> i64 {
+        match self {
+            Item::Beacon(beacon) => beacon.ts,
+            Item::Served(reported) => reported.event.ts / 1_000 - T0,
+        }
+    }
+}
+
+/// The newest version of every row.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Book {
+    pub playback: BTreeMap<(Cuboid, Cell, i64), PlaybackRow>,
+    pub delivery: Vec<DeliveryRow>,
+    pub fates: Vec<FatesRow>,
+}
+
+pub type Key = (Cuboid, Cell, i64);
+pub type Value = (Measures, Sketch, Sketch);
+
+impl Book {
+    pub fn take(&mut self, rows: Rows) {
+        for row in rows.playback {
+            let key = (row.cuboid, row.cell.clone(), row.pane / 1_000 - T0);
+            let old = self.playback.insert(key, row.clone());
+            assert!(old.is_none_or(|old| old.version < row.version), "a version came twice");
+        }
+        self.delivery.extend(rows.delivery);
+        self.fates.extend(rows.fates);
+    }
+
+    /// What a reader sees: rows in which something is.
+    pub fn values(&self) -> BTreeMap<Key, Value> {
+        let value = |row: &PlaybackRow| {
+            (row.measures, row.startup_sketch.clone(), row.latency_sketch.clone())
+        };
+        let empty = (Measures::default(), Sketch::default(), Sketch::default());
+        let all = self.playback.iter().map(|(key, row)| (key.clone(), value(row)));
+        all.filter(|(_, value)| *value != empty).collect()
+    }
+
+    pub fn sum(&self, cuboid: Cuboid) -> Measures {
+        let mut sum = Measures::default();
+        for ((of, ..), row) in &self.playback {
+            if *of == cuboid {
+                sum.add(&row.measures, 1);
+            }
+        }
+        sum
+    }
+}
+
+/// One partition and its reader.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub state: PartitionState,
+    pub book: Book,
+    pub next: u64,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::with(Limits::default())
+    }
+}
+
+impl World {
+    pub fn with(limits: Limits) -> Self {
+        Self { state: PartitionState::new(0, 1, limits), book: Book::default(), next: 0 }
+    }
+
+    /// One entry at log time `log` (ms after [`T0`]).
+    pub fn entry(&mut self, log: i64, items: &[Item]) {
+        self.state.begin(self.next, (T0 + log) * 1_000);
+        for item in items {
+            match item {
+                Item::Beacon(beacon) => self.state.players(&[beacon.input()]),
+                Item::Served(reported) => self.state.delivery(reported),
+            }
+        }
+        self.next += 1;
+        let rows = self.state.finish(self.next);
+        self.book.take(rows);
+    }
+
+    /// Lets log time pass by ticks.
+    pub fn tick_to(&mut self, log: i64) {
+        let mut at = (self.state.log_us() / 1_000 - T0).max(0);
+        while at < log {
+            at = (at + 250).min(log);
+            self.entry(at, &[]);
+        }
+    }
+
+    pub fn beacons(&mut self, beacons: &[Beacon]) {
+        for beacon in beacons {
+            self.tick_to(beacon.ts + beacon.delay);
+            self.entry(beacon.ts + beacon.delay, &[Item::Beacon(beacon.clone())]);
+        }
+    }
+
+    pub fn sessions(&self) -> Vec<SessionRow> {
+        let mut rows = self.state.session_rows("demo", None, usize::MAX);
+        rows.sort_by_key(|row| (row.sid.clone(), row.epoch));
+        rows
+    }
+
+    pub fn session(&self) -> SessionRow {
+        let rows = self.sessions();
+        assert_eq!(rows.len(), 1, "{rows:?}");
+        rows[0].clone()
+    }
+}
+
+/// A session from `(ts, sta)`; a state that begins with `!` is an error report.
+pub fn story(states: &[(i64, &'static str)]) -> Vec<Beacon> {
+    let beacon = |(sn, (ts, sta)): (usize, &(i64, &'static str))| Beacon {
+        sid: "one".into(),
+        ts: *ts,
+        sn: sn as u64,
+        e: if *sta == "!" { "e" } else { "ps" },
+        sta: (!sta.is_empty() && *sta != "!").then_some(*sta),
+        delay: 10,
+        ..Beacon::default()
+    };
+    states.iter().enumerate().map(beacon).collect()
+}
+
+pub fn play(states: &[(i64, &'static str)]) -> World {
+    let mut world = World::default();
+    world.beacons(&story(states));
+    world
+}

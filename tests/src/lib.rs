@@ -1,0 +1,10 @@
+//! Helpers of the whole-way tests: a [`world`] of real processes, a real [`browser`].
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so and stops"
+)]
+
+pub mod browser;
+pub mod world;

@@ -1,0 +1,168 @@
+//! `tallylight up` as a user starts it, on ports of its own, with data of its own.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+/// A running Tallylight; it is stopped when dropped.
+#[derive(Debug)]
+pub struct World {
+    /// First port.
+    pub base: u16,
+    /// Its data folder.
+    pub data: tempfile::TempDir,
+    /// When `up` was started.
+    pub started: Instant,
+    up: Child,
+}
+
+/// The binary that cargo built beside this test.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("this test's own path");
+    let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps");
+    let binary = folder.join("tallylight");
+    assert!(
+        binary.exists(),
+        "{} is missing: run `make test`, or `cargo build` first",
+        binary.display()
+    );
+    binary
+}
+
+/// Twenty-four ports in a row that nobody uses.
+fn free_base() -> u16 {
+    let start = 20_000 + u16::try_from(std::process::id() % 400).unwrap() * 50;
+    (0..400)
+        .map(|step| start.wrapping_add(step * 50).max(10_000))
+        .find(|base| {
+            [0, 1, 10, 11, 12, 20]
+                .iter()
+                .all(|port| TcpListener::bind(("127.0.0.1", base + port)).is_ok())
+        })
+        .expect("free ports")
+}
+
+impl World {
+    /// Starts `up` with these arguments and waits until the dashboard answers.
+    pub async fn start(args: &[&str]) -> Self {
+        let base = free_base();
+        let data = tempfile::tempdir().expect("a folder for the data");
+        let started = Instant::now();
+        let up = Command::new(binary())
+            .args(["--ports", &base.to_string(), "--data"])
+            .arg(data.path())
+            .arg("up")
+            .args(args)
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("start tallylight up");
+        let world = Self { base, data, started, up };
+        world.wait_for("the dashboard", 30, async || world.get("/readyz").await.is_ok()).await;
+        world
+    }
+
+    /// The dashboard's address.
+    pub fn dashboard(&self) -> String {
+        self.url(0)
+    }
+
+    /// The collector's address.
+    pub fn collector(&self) -> String {
+        self.url(1)
+    }
+
+    /// The address at the base port plus `offset`.
+    pub fn url(&self, offset: u16) -> String {
+        format!("http://127.0.0.1:{}", self.base + offset)
+    }
+
+    /// A GET at the dashboard that must answer 200.
+    pub async fn get(&self, path: &str) -> Result<String, String> {
+        let answer = reqwest::get(format!("{}{path}", self.dashboard())).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        let status = answer.status();
+        let text = answer.text().await.map_err(|error| error.to_string())?;
+        if status.is_success() { Ok(text) } else { Err(format!("{path}: {status}: {text}")) }
+    }
+
+    /// The same, as JSON.
+    pub async fn json(&self, path: &str) -> Value {
+        let text = self.get(path).await.unwrap_or_else(|error| panic!("{error}"));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
+    }
+
+    /// Waits until `ready` or fails the test.
+    pub async fn wait_for(&self, what: &str, seconds: u64, ready: impl AsyncFn() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(seconds);
+        while !ready().await {
+            assert!(Instant::now() < deadline, "{what} did not come within {seconds} s");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the origin has the programme's first whole segment.
+    pub async fn wait_for_picture(&self) {
+        self.wait_for("the picture", 40, async || {
+            self.get("/live/demo/segments.json").await.is_ok_and(|text| text.contains("on_time"))
+        })
+        .await;
+    }
+
+    /// Process ids of `up`'s children that run this subcommand.
+    pub fn children(&self, subcommand: &str) -> Vec<i32> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
+            let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let parent =
+                stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
+            let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let is_it = command.split(|byte| *byte == 0).any(|arg| arg == subcommand.as_bytes());
+            if parent == Some(self.up.id()) && is_it && !stat.contains(") Z ") {
+                found.push(pid);
+            }
+        }
+        found
+    }
+
+    /// `kill -9` of the child that runs this subcommand.
+    pub fn kill_child(&self, subcommand: &str) {
+        let pids = self.children(subcommand);
+        assert_eq!(pids.len(), 1, "one {subcommand} process");
+        kill(Pid::from_raw(pids[0]), Signal::SIGKILL).expect("kill -9");
+    }
+
+    /// A command of the binary with this world's ports and data.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(binary());
+        command.args(["--ports", &self.base.to_string(), "--data"]).arg(self.data.path());
+        command
+    }
+
+    /// Ctrl-C, and a wait for the drain.
+    pub fn stop(&mut self) {
+        let pid = Pid::from_raw(i32::try_from(self.up.id()).unwrap());
+        if matches!(self.up.try_wait(), Ok(None)) && kill(pid, Signal::SIGTERM).is_ok() {
+            let deadline = Instant::now() + Duration::from_secs(40);
+            while Instant::now() < deadline {
+                if matches!(self.up.try_wait(), Ok(Some(_))) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            let _ = self.up.kill();
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stop();
+        let _ = self.up.wait();
+    }
+}

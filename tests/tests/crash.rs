@@ -1,0 +1,186 @@
+//! `kill -9` of the data process, ten times, under load: what was acknowledged is stored,
+//! nothing is stored twice in the windows, and viewers never notice.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tallylight_audience::ledger::{Ended, Entry};
+use tallylight_eventlog::Entry as LogEntry;
+use tallylight_eventlog::disk::ReadOnly;
+use tallylight_schemas::clock::{Clock, WallClock};
+use tallylight_schemas::rows::{Cuboid, PlaybackRow};
+use tallylight_schemas::{ipc, player, record};
+use tallylight_tests::world::World;
+
+/// Load generators.
+const SENDERS: u64 = 12;
+
+type Key = (String, u64);
+
+/// The outside ledger of the load: what was sent, what was acknowledged.
+#[derive(Debug, Default)]
+struct Load {
+    sent: Mutex<HashSet<Key>>,
+    acknowledged: Mutex<HashSet<Key>>,
+    stop: AtomicBool,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
+    let kills = if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 100 } else { 10 };
+    let mut world = World::start(&["--viewers", "0", "--source", "loop"]).await;
+    world.wait_for_picture().await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let file = world.data.path().join("ledger.jsonl");
+    let mut audience = world.command();
+    audience.args(["audience", "--viewers", "20", "--ledger"]).arg(&file);
+    let mut audience = tokio::process::Command::from(audience).kill_on_drop(true).spawn().unwrap();
+
+    let load = Arc::new(Load::default());
+    let url = format!("{}/v1/cmcd?k=demo", world.collector());
+    let senders: Vec<_> = (0..SENDERS)
+        .map(|number| tokio::spawn(send(Arc::clone(&load), url.clone(), number)))
+        .collect();
+    for _ in 0..kills {
+        let pause = rand::rng().random_range(800..4_000);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        world.wait_for("the data process", 20, async || world.children("data").len() == 1).await;
+        world.kill_child("data");
+    }
+    world.wait_for("the dashboard again", 40, async || world.get("/readyz").await.is_ok()).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    load.stop.store(true, Ordering::SeqCst);
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(audience.id().unwrap()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    audience.wait().await.unwrap();
+    // Panes are emitted by age; let the last ones come, then drain.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    world.stop();
+
+    let stored = stored(&world);
+    let (sent, acknowledged) = (load.sent.lock().unwrap(), load.acknowledged.lock().unwrap());
+    let distinct: HashSet<&Key> = stored.iter().collect();
+    println!(
+        "{kills} kills: {} sent, {} acknowledged, {} stored ({} distinct)",
+        sent.len(),
+        acknowledged.len(),
+        stored.len(),
+        distinct.len()
+    );
+    assert!(acknowledged.len() > 500, "the load was real");
+    let lost: Vec<_> = acknowledged.iter().filter(|key| !distinct.contains(key)).collect();
+    assert!(lost.is_empty(), "acknowledged and not stored: {lost:?}");
+    let invented: Vec<_> = distinct.iter().filter(|key| !sent.contains(**key)).collect();
+    assert!(invented.is_empty(), "stored and never sent: {invented:?}");
+    let counted = counted(&world);
+    assert_eq!(counted, distinct.len() as i64, "the windows sum to the distinct stored");
+    check_viewers(&file);
+}
+
+/// Small batches, each repeated as it is until acknowledged, as players do.
+async fn send(load: Arc<Load>, url: String, number: u64) {
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(3)).build().unwrap();
+    let clock = WallClock;
+    let mut rng = StdRng::seed_from_u64(number);
+    let (mut sid, mut sn) = (format!("load-{number}-0"), 0);
+    while !load.stop.load(Ordering::SeqCst) {
+        if sn >= 400 {
+            sid = format!("load-{number}-{}", clock.now_ms());
+            sn = 0;
+        }
+        let count = rng.random_range(1..6);
+        let keys: Vec<Key> = (sn..sn + count).map(|n| (sid.clone(), n)).collect();
+        let lines: Vec<String> = keys
+            .iter()
+            .map(|(sid, n)| {
+                let sta = if *n == 0 { "s" } else { "p" };
+                format!(
+                    "cid=\"crash\",e=t,sid=\"{sid}\",sn={n},sta={sta},ts={},v=2",
+                    clock.now_ms()
+                )
+            })
+            .collect();
+        let body = lines.join("\n");
+        sn += count;
+        load.sent.lock().unwrap().extend(keys.iter().cloned());
+        loop {
+            let answer =
+                client.post(&url).header("content-type", "application/cmcd").body(body.clone());
+            if answer.send().await.is_ok_and(|answer| answer.status() == 204) {
+                load.acknowledged.lock().unwrap().extend(keys);
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(rng.random_range(20..200))).await;
+        }
+        tokio::time::sleep(Duration::from_millis(rng.random_range(5..60))).await;
+    }
+}
+
+/// Every entry of a topic, as the disk has it.
+fn read_all(world: &World, topic: &str) -> Vec<LogEntry> {
+    let log = ReadOnly::open(world.data.path().join("log"), topic).unwrap();
+    let (mut entries, mut position) = (Vec::new(), 0);
+    loop {
+        let batch = log.read(position, 64 << 20).unwrap();
+        assert_eq!(batch.lost, 0, "the log has a hole before {}", batch.next);
+        if batch.entries.is_empty() {
+            return entries;
+        }
+        position = batch.next;
+        entries.extend(batch.entries);
+    }
+}
+
+/// Every record of the load in the log, with repetitions.
+fn stored(world: &World) -> Vec<Key> {
+    let mut found = Vec::new();
+    for entry in read_all(world, record::EVENTS) {
+        for part in entry.parts.iter().filter(|part| part.kind == record::Kind::Player.code()) {
+            let rows = player::PlayerRows::new(&ipc::decode(&part.payload).unwrap()).unwrap();
+            for at in 0..rows.len() {
+                let event = rows.get(at);
+                if event.sid.starts_with("load-") {
+                    found.push((event.sid.to_owned(), event.sn.unwrap()));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The events of the load by the windows: the newest version of every pane, summed.
+fn counted(world: &World) -> i64 {
+    let mut panes: HashMap<(u16, i64), (u64, i64)> = HashMap::new();
+    for entry in read_all(world, record::ROWS) {
+        for part in entry.parts.iter().filter(|part| part.kind == record::Kind::Playback.code()) {
+            for row in ipc::decode_all::<PlaybackRow>(&part.payload).unwrap() {
+                if row.cuboid == Cuboid::Content && row.cell.content.as_deref() == Some("crash") {
+                    let slot = panes.entry((row.partition, row.pane)).or_default();
+                    if row.version >= slot.0 {
+                        *slot = (row.version, row.measures.events);
+                    }
+                }
+            }
+        }
+    }
+    panes.values().map(|(_, events)| events).sum()
+}
+
+fn check_viewers(file: &std::path::Path) {
+    let text = std::fs::read_to_string(file).unwrap();
+    let entries: Vec<Entry> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(entries.len() >= 15, "only {} viewers left a truth", entries.len());
+    for entry in entries.iter().filter(|entry| entry.ended == Ended::Played) {
+        assert_eq!(entry.request_errors, 0, "a viewer's request failed: {entry:?}");
+        assert!(entry.playing_ms > 0, "{entry:?}");
+    }
+}

@@ -1,0 +1,59 @@
+//! The encoder is killed and stays away for twenty seconds: players meet slate, no error.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tallylight_tests::browser;
+use tallylight_tests::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn players_meet_slate_and_return_to_the_programme() {
+    let world = World::start(&["--viewers", "0", "--hold-restart", "encoder=20"]).await;
+    world.wait_for_picture().await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let dashboard = world.dashboard();
+    let args = [&dashboard as &str, "55"];
+    let player = browser::run("watch.mjs", &args, Duration::from_secs(120));
+    let kill = async {
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        world.kill_child("encoder");
+        tokio::time::sleep(Duration::from_secs(14)).await;
+        // In the middle of the slate, a player that joins asks for everything in the window.
+        check_window(&world).await;
+        let late = browser::run("watch.mjs", &[&dashboard, "6"], Duration::from_secs(60)).await;
+        check(&late, "the one that joined in the slate", 4.0);
+    };
+    let (seen, ()) = tokio::join!(player, kill);
+    check(&seen, "the one that was there", 50.0);
+    let states: Vec<&str> =
+        seen["states"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(states.contains(&"slate"), "the list of segments shows the slate: {states:?}");
+    assert!(states.contains(&"on_time"), "and the programme: {states:?}");
+    let listed = world.json("/live/demo/segments.json").await.to_string();
+    assert!(listed.contains("on_time"), "the programme is back: {listed}");
+    check_window(&world).await;
+}
+
+fn check(seen: &Value, who: &str, least: f64) {
+    for name in ["errors", "refused", "problems"] {
+        assert_eq!(seen[name].as_array().map(Vec::len), Some(0), "{who}: {name}: {}", seen[name]);
+    }
+    let moved = seen["moved"].as_f64().unwrap();
+    assert!(moved > least, "{who} moved by {moved} s only");
+}
+
+/// No segment number that the DVR window holds answers 404 or 410.
+async fn check_window(world: &World) {
+    for track in ["v-360", "v-180", "audio"] {
+        let playlist = world.get(&format!("/live/demo/{track}/index.m3u8")).await.unwrap();
+        let listed: Vec<&str> = playlist.lines().filter(|line| line.contains(".m4s")).collect();
+        assert!(listed.len() >= 3, "{playlist}");
+        for uri in listed {
+            let path = &uri[uri.find("/live/").unwrap()..];
+            let answer = reqwest::get(format!("{}{path}", world.url(11))).await.unwrap();
+            assert_eq!(answer.status(), 200, "{path}");
+            assert!(answer.bytes().await.unwrap().len() > 100, "{path}");
+        }
+    }
+}
