@@ -111,6 +111,7 @@ impl Settings {
         s.encoder.collector_url = Some(collector.clone());
         s.origin.collector_url = Some(collector.clone());
         s.edge.collector_url = Some(collector.clone());
+        s.steering.collector_url = Some(collector.clone());
         s.audience.collector_url = collector;
         s.audience.steering_url = url(base, 20);
         s

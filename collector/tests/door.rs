@@ -8,6 +8,7 @@ mod world;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
@@ -175,10 +176,10 @@ async fn a_failed_append_acknowledges_nothing() {
     assert!(!metrics.contains("tallylight_events_total{"), "{metrics}");
     let until_ready = async {
         while reqwest::get(format!("{}/readyz", world.url)).await.unwrap().status() != 200 {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(5), until_ready).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), until_ready).await.unwrap();
 }
 
 #[tokio::test]
@@ -192,7 +193,7 @@ async fn a_full_queue_sheds_and_counts() {
         let (router, body) = (world.router.clone(), body.clone());
         async move { tower::ServiceExt::oneshot(router, post("/v1/cmcd", "", body)).await.unwrap() }
     });
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
     let second = world.post("/v1/cmcd", "text/cmcd", body).await;
     assert_eq!(second.status, 503);
     assert_eq!(second.header("tallylight-fates"), "shed;overload=3");
@@ -209,14 +210,44 @@ async fn a_full_queue_sheds_and_counts() {
 }
 
 #[tokio::test]
+async fn what_gathers_behind_a_slow_log_is_stored_whole() {
+    let world = World::start().await;
+    world.log.hold();
+    let requests = (0..40_u64).map(|n| {
+        let (world, extra) = (&world, if n % 2 == 0 { "bg," } else { "cid=\"c\"," });
+        async move {
+            tokio::time::sleep(Duration::from_millis(n * 3)).await;
+            let body = format!("{extra}{}", event(&format!("s{n}"), n));
+            let answer = world.post("/v1/cmcd", "", body).await;
+            assert_eq!(answer.status, 204);
+        }
+    });
+    let release = async {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        world.log.release();
+    };
+    futures::future::join(futures::future::join_all(requests), release).await;
+    let entries = world.log.entries().await;
+    assert!(entries.len() < 10, "{} entries", entries.len());
+    let mut numbers = BTreeSet::new();
+    for part in parts(&entries, Kind::Player) {
+        let batch = decode(&part.payload).unwrap();
+        let rows = PlayerRows::new(&batch).unwrap();
+        numbers.extend((0..rows.len()).map(|at| rows.get(at).sn.unwrap()));
+    }
+    assert_eq!(numbers, (0..40).collect());
+    assert_eq!(world.log.fates().await, [((Fate::Accepted, Reason::None), 40)].into());
+}
+
+#[tokio::test]
 async fn a_drain_stores_and_answers_what_is_under_way() {
     let world = World::with(Settings { flush_ms: 1, ..Settings::default() }).await;
     let url = format!("{}/v1/cmcd?k=demo", world.url);
     world.log.hold();
     let waiting = tokio::spawn(reqwest::Client::new().post(&url).body(event("a", 1)).send());
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
     world.stop.cancel();
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(reqwest::Client::new().post(&url).body(event("b", 1)).send().await.is_err());
     world.log.release();
     assert_eq!(waiting.await.unwrap().unwrap().status(), 204);

@@ -136,12 +136,12 @@ impl Edge {
             return Err(Arc::new(Problem::unavailable(detail, 1)));
         };
         let (cache, path, clock) = (self.cache.clone(), asked.path.clone(), self.clock.clone());
-        let fetch = (async move {
+        let fetch = tokio::spawn(async move {
             let fetched = cache.fetch(path, clock.as_ref()).await;
             drop(permit);
             fetched
         });
-        Ok::<_, tokio::task::JoinError>(fetch.await).unwrap_or_else(|error| {
+        fetch.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a fetch ended without an answer");
             Err(Arc::new(Problem::unavailable("The fetch broke off: ask again", 1)))
         })

@@ -23,7 +23,7 @@ pub struct View {
 
 /// The newest segment that is due at `now_us`, if any is.
 pub fn newest_due(ladder: &Ladder, view: &View, now_us: i64) -> Option<u64> {
-    ladder.grid.k_at(now_us.saturating_sub(view.margin_us - 1)).checked_sub(1)
+    ladder.grid.k_at(now_us.saturating_sub(view.margin_us)).checked_sub(1)
 }
 
 /// Unix µs as `2026-11-24T02:00:00.000Z`, rounded to the nearest millisecond.

@@ -138,5 +138,5 @@ createServer((request, response) => {
 
 const ffmpeg = spawn("ffmpeg", ["-loglevel", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-f", "lavfi", "-i", "sine=frequency=220:sample_rate=48000", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "50", "-sc_threshold", "0", "-b:v", "400k", "-c:a", "aac", "-map", "0:v", "-map", "1:a", "-var_stream_map", "v:0,agroup:a,name:video a:0,agroup:a,name:audio,default:yes", "-f", "hls", "-hls_time", "2", "-hls_list_size", "10", "-hls_segment_type", "fmp4", "-hls_flags", "delete_segments+program_date_time", "-master_pl_name", "master.m3u8", "-hls_fmp4_init_filename", "init-%v.mp4", "-hls_segment_filename", join(MEDIA, "%v-%d.m4s"), join(MEDIA, "%v.m3u8")], { stdio: "inherit" });
 ffmpeg.on("error", () => console.log("no ffmpeg: the mock has no pictures"));
-process.on("SIGINT", () => process.exit());
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit());
 process.on("exit", () => ffmpeg.kill());

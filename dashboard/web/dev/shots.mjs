@@ -21,7 +21,7 @@ async function shot(name, path, size, { wait = 2500, scenario = "calm", ago = 0,
     await page.waitForTimeout(7000);
   }
   if (act) await act(page);
-  const overflow = await page.evaluate(() => [document.documentElement.scrollWidth - innerWidth, document.querySelector("main").scrollHeight - document.querySelector("main").clientHeight]);
+  const overflow = await page.evaluate(() => [Math.max(document.documentElement.scrollWidth - innerWidth, document.querySelector("main").scrollWidth - document.querySelector("main").clientWidth), document.querySelector("main").scrollHeight - document.querySelector("main").clientHeight]);
   await page.screenshot({ path: `${out}/${name}-${size[0]}.png` });
   console.log(`${name}-${size[0]}: overflow x ${overflow[0]}, y ${overflow[1]}`);
   await context.close();

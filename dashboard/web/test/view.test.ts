@@ -37,12 +37,18 @@ describe("store", () => {
 
 describe("series", () => {
   it("draws a pane without rows as no data, or as zero where nobody can have watched", () => {
-    const view = View.of(store(row(1000, { viewers: 3 }), row(3000, { viewers: 4 })), null, null);
-    expect(view?.series(VIEWERS, 1000, 3000, 100).y).toEqual([3, null, 4]);
-    if (view) view.covered = [2000, 9000];
-    expect(view?.series(VIEWERS, 1000, 3000, 100).y).toEqual([3, 0, 4]);
+    const view = View.of(store(row(1000, { viewers: 3 }), row(8000, { viewers: 4 })), null, null);
+    const y = (): (number | null)[] | undefined => view?.series(VIEWERS, 1000, 8000, 100).y;
+    expect(y()).toEqual([3, null, null, null, null, null, null, 4]);
+    if (view) view.covered = [3000, 9000];
+    expect(y()).toEqual([3, null, 0, 0, 0, 0, 0, 4]);
     // A ratio of nothing is unknown in any case.
     expect(view?.series(REBUFFER, 2000, 2000, 100).y).toEqual([null]);
+  });
+  it("takes a blink for a gap, not for everybody leaving", () => {
+    const view = View.of(store(row(1000, { viewers: 3 }), row(3000, { viewers: 4 })), null, null);
+    if (view) view.covered = [0, 9000];
+    expect(view?.series(VIEWERS, 1000, 3000, 100).y).toEqual([3, null, 4]);
   });
   it("slides to the same value that a tile sums afresh", () => {
     const rows = Array.from({ length: 90 }, (_, n) => row(n * 1000, { playing_ms: 1000 + n, rebuffering_ms: (n * 37) % 90, viewers: 1 }));

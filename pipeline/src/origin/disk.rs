@@ -62,8 +62,7 @@ impl Disk {
         if !fixed.is_slate() {
             self.write(&format!("{k}.m4s"), &fixed.body).await?;
         }
-        if fixed.is_slate() { return Ok(()); }
- let record = Record {
+        let record = Record {
             pipeline: fixed.pipeline.to_string(),
             published_at: fixed.published_us,
             hash: format!("{:016x}", fixed.hash),
@@ -72,7 +71,7 @@ impl Disk {
     }
 
     pub(super) async fn write_slate(&self, number: u32, slate: &Slate) -> io::Result<()> {
-        self.write(&format!("slate-{number}-{:016x}.m4s", slate.hash), &slate.bytes).await
+        self.write(&slate_name(number, slate.hash), &slate.bytes).await
     }
 
     pub(super) async fn remove(&self, k: u64) {
@@ -111,6 +110,7 @@ impl Disk {
     pub(super) fn load(&self, is_gone: impl Fn(u64) -> bool) -> io::Result<Found> {
         let mut found = Found::default();
         let Some(dir) = &self.dir else { return Ok(found) };
+        let mut slates = Vec::new();
         let mut choices = BTreeMap::new();
         let mut leftovers = Vec::new();
         for entry in std::fs::read_dir(dir)? {
@@ -120,13 +120,16 @@ impl Disk {
             if is_init(&name) {
                 found.inits.insert(name, Bytes::from(std::fs::read(&path)?));
             } else if let Some((number, slate)) = self.slate(&name) {
-                found.slates.push((number, slate));
+                slates.push((std::fs::metadata(&path)?.modified()?, number, slate));
             } else if let Some(k) = name.strip_suffix(".json").and_then(|k| k.parse::<u64>().ok()) {
                 choices.insert(k, std::fs::read(&path)?);
             } else if name.ends_with(".m4s") || name.ends_with(".tmp") {
                 leftovers.push(path);
             }
         }
+        // The newest slate of a number comes last, and is the one in use.
+        slates.sort_by_key(|(modified, ..)| *modified);
+        found.slates = slates.into_iter().map(|(_, number, slate)| (number, slate)).collect();
         for (k, choice) in choices {
             let fixed = if is_gone(k) { None } else { self.fixed(k, &choice, &found.slates) };
             match fixed {
@@ -135,6 +138,14 @@ impl Disk {
                     leftovers.retain(|path| !path.ends_with(format!("{k}.m4s")));
                 }
                 None => leftovers.push(dir.join(format!("{k}.json"))),
+            }
+        }
+        let in_use: BTreeMap<u32, u64> =
+            found.slates.iter().map(|(number, slate)| (*number, slate.hash)).collect();
+        for (number, slate) in &found.slates {
+            let bound = found.fixed.values().any(|f| f.is_slate() && f.hash == slate.hash);
+            if !bound && in_use.get(number) != Some(&slate.hash) {
+                leftovers.push(dir.join(slate_name(*number, slate.hash)));
             }
         }
         for path in leftovers {
@@ -175,4 +186,8 @@ impl Disk {
         tracing::error!(dir = ?self.dir, name, "stored media is damaged and left out");
         None
     }
+}
+
+fn slate_name(number: u32, hash: u64) -> String {
+    format!("slate-{number}-{hash:016x}.m4s")
 }

@@ -80,7 +80,7 @@ impl Track {
         let mut state = self.lock();
         state.fixed.entry(k).or_insert(fixed);
         if let Some(waiting) = state.waiting.remove(&k) {
-            let _ = waiting;
+            waiting.notify_waiters();
         }
     }
 

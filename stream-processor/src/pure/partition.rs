@@ -213,6 +213,14 @@ impl PartitionState {
         rows
     }
 
+    /// A whole entry of players' records: [`Self::begin`], [`Self::players`] and
+    /// [`Self::finish`] in one, for benchmarks.
+    pub fn feed(&mut self, offset: u64, appended_at_us: i64, inputs: &[PlayerInput<'_>]) -> Rows {
+        self.begin(offset, appended_at_us);
+        self.players(inputs);
+        self.finish(offset + 1)
+    }
+
     fn emit(&mut self, version: u64) -> Rows {
         let rows = Rows {
             playback: self.windows.emit(&self.mark, self.partition, version),

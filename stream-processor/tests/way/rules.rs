@@ -209,3 +209,66 @@ fn edges_name_the_edge_of_a_session_even_before_it_opens() {
         [("A".into(), 2_500), ("slate".into(), 1_500)]
     );
 }
+
+#[test]
+fn a_batch_that_was_held_back_is_no_slow_clock() {
+    let batch = story(&[(0, "s"), (400, "p"), (30_000, "r"), (31_000, "p"), (50_000, "")]);
+    let late = |b: &Beacon| Item::Beacon(Beacon { delay: 50_100 - b.ts, ..b.clone() });
+    let mut world = World::default();
+    world.tick_to(50_100);
+    world.entry(50_100, &batch.iter().map(late).collect::<Vec<_>>());
+    let row = world.session();
+    assert_eq!(row.started_at, Some(T0 * 1_000));
+    assert_eq!((row.startup_ms, row.playing_ms, row.rebuffering_ms), (Some(400), 48_600, 1_000));
+}
+
+#[test]
+fn a_long_pause_of_the_player_outlives_its_cell() {
+    let mut states = vec![(0, "s"), (500, "p"), (5_000, "a")];
+    states.extend((1..10).map(|i| (5_000 + i * 30_000, "")));
+    states.extend([(290_000, "p"), (295_000, "q")]);
+    let mut world = play(&states);
+    assert_eq!(world.session().playing_ms, 9_500);
+    assert_eq!(sums(&mut world).playing_ms, 9_500);
+    world.tick_to(800_000);
+    assert_eq!(world.book.sum(Cuboid::Content).playing_ms, 9_500);
+    let viewers = world.book.playback.iter().filter(|((c, ..), _)| *c == Cuboid::Content);
+    let last = viewers.map(|((.., pane), row)| (*pane, row.measures.viewers)).max();
+    assert_eq!(last, Some((295_000, 0)));
+}
+
+#[test]
+fn after_a_long_silence_the_time_in_between_does_not_count() {
+    let mut world = play(&[(0, "s"), (500, "p"), (10_000, ""), (100_000, ""), (101_000, "q")]);
+    let row = world.session();
+    assert_eq!((row.playing_ms, row.outcome, row.epoch), (10_500, Outcome::Played, 0));
+    let sums = sums(&mut world);
+    assert_eq!((sums.playing_ms, sums.attempts, sums.ends), (10_500, 1, 2));
+}
+
+#[test]
+fn a_retry_long_after_the_end_opens_nothing() {
+    let beacons = story(&[(0, "s"), (500, "p"), (5_000, "q")]);
+    let mut world = World::default();
+    world.beacons(&beacons);
+    world.tick_to(700_000);
+    assert_eq!((world.state.size().sessions, world.state.size().tombstones), (0, 1));
+    world.entry(700_000, &beacons.iter().cloned().map(Item::Beacon).collect::<Vec<_>>());
+    assert_eq!((world.state.tally().duplicate, world.state.size().sessions), (3, 0));
+    let again = Beacon { ts: 700_000, sn: 0, ..beacons[0].clone() };
+    world.beacons(&[again]);
+    assert_eq!(world.session().epoch, 1);
+}
+
+#[test]
+fn missing_numbers_are_counted_and_uncounted_when_they_come() {
+    let all = story(&[(0, "s"), (500, "p"), (1_000, ""), (2_000, ""), (3_000, "")]);
+    let mut world = World::default();
+    for sn in [0, 1, 4] {
+        world.beacons(&[all[sn].clone()]);
+    }
+    assert_eq!(world.session().lost_events, 2);
+    world.beacons(&[Beacon { delay: 5_000, ..all[2].clone() }]);
+    assert_eq!(world.session().lost_events, 1);
+    assert_eq!(sums(&mut world).lost_events, 1);
+}

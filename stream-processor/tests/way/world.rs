@@ -144,6 +144,8 @@ pub struct World {
     pub state: PartitionState,
     pub book: Book,
     pub next: u64,
+    /// Rows up to this version were written before, or by now.
+    pub covered: u64,
 }
 
 impl Default for World {
@@ -154,21 +156,35 @@ impl Default for World {
 
 impl World {
     pub fn with(limits: Limits) -> Self {
-        Self { state: PartitionState::new(0, 1, limits), book: Book::default(), next: 0 }
+        Self {
+            state: PartitionState::new(0, 1, limits),
+            book: Book::default(),
+            next: 0,
+            covered: 0,
+        }
     }
 
     /// One entry at log time `log` (ms after [`T0`]).
     pub fn entry(&mut self, log: i64, items: &[Item]) {
         self.state.begin(self.next, (T0 + log) * 1_000);
-        for item in items {
-            match item {
-                Item::Beacon(beacon) => self.state.players(&[beacon.input()]),
-                Item::Served(reported) => self.state.delivery(reported),
+        let both_beacons =
+            |a: &Item, b: &Item| matches!((a, b), (Item::Beacon(_), Item::Beacon(_)));
+        for run in items.chunk_by(both_beacons) {
+            let beacon = |item| match item {
+                &Item::Beacon(ref beacon) => Some(beacon.input()),
+                Item::Served(_) => None,
+            };
+            self.state.players(&run.iter().filter_map(beacon).collect::<Vec<_>>());
+            if let [Item::Served(reported)] = run {
+                self.state.delivery(reported);
             }
         }
         self.next += 1;
         let rows = self.state.finish(self.next);
-        self.book.take(rows);
+        if self.next > self.covered && !rows.is_empty() {
+            self.covered = self.next;
+            self.book.take(rows);
+        }
     }
 
     /// Lets log time pass by ticks.

@@ -55,6 +55,8 @@ export function text(metric: Pick<Metric, "unit">, value: number | null): string
 
 /** A value on an axis, without decimals that say nothing. */
 export function tick(metric: Pick<Metric, "unit">, value: number): string {
+  // There is no half viewer.
+  if (metric.unit === "" && !Number.isInteger(value)) return "";
   return text(metric, value).replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
 }
 

@@ -126,6 +126,7 @@ export class View {
     const panes = this.windowPanes(metric);
     const window = new Sums(needs(metric));
     const out: Series = { x: [], y: [] };
+    const absent: number[] = [];
     const start = first - (panes - 1) * width;
     for (let pane = start; pane <= to; pane += width) {
       let any = false;
@@ -136,12 +137,29 @@ export class View {
       // Points stand on multiples of the step, so that they do not shimmer as time passes.
       if (pane >= first && ((pane / width) % step === 0 || pane + width > to)) {
         out.x.push(pane + width);
+        if (!any) absent.push(out.y.length);
         out.y.push(any ? evaluate(metric, window, (panes * width) / 1000) : this.absent(metric, pane));
       }
       // Only what was added can leave: panes before the start never came in.
       const leaving = pane - (panes - 1) * width;
       if (leaving >= start) for (const row of this.at(leaving, group)) window.add(row, -1);
     }
+    forgetBlinks(out, absent);
     return out;
+  }
+}
+
+/** Nobody leaves and comes back within a few seconds: so short an absence is a gap. */
+const BLINK_MS = 5_000;
+
+/** Turns absences between values that are shorter than a blink into no data. */
+function forgetBlinks(series: Series, absent: readonly number[]): void {
+  for (let at = 0; at < absent.length; ) {
+    let end = at;
+    while (absent[end + 1] === (absent[end] ?? 0) + 1) end += 1;
+    const [first, last] = [absent[at] ?? 0, absent[end] ?? 0];
+    const [before, after] = [series.x[first - 1], series.x[last + 1]];
+    if (before !== undefined && after !== undefined && after - before <= BLINK_MS) series.y.fill(null, first, last + 1);
+    at = end + 1;
   }
 }

@@ -63,7 +63,7 @@ export class StripRow {
     const programme = settled.filter((one) => one.state === "on_time" || one.state === "late").at(-1);
     const spare = programme?.due && programme.publishedAt ? programme.due - programme.publishedAt : null;
     const kept = `${settled.length - slate - late} of ${settled.length} on time`;
-    const published = spare === null ? NONE : `${(Math.abs(spare) / 1000).toFixed(2)} s ${spare >= 0 ? "before" : "after"} due`;
+    const published = spare === null ? "" : `${(Math.abs(spare) / 1000).toFixed(2)} s ${spare >= 0 ? "before" : "after"} due`;
     setText(find(this.root, "[data-card=encoder] h3"), `Encoder ${programme?.pipeline ?? NONE}`);
     const level = newest?.state === "slate" || newest?.state === "missing" ? "3" : newest?.state === "late" ? "1" : null;
     this.write("encoder", level === "3" ? "slate served instead" : kept, published, level);

@@ -83,7 +83,8 @@ export class Tiles {
     setAttr(tile, "data-partial", reading.partial);
     const behind = find(tile, ".behind");
     if (!behind.querySelector(".inner")) setText(behind, small ? "" : this.behind(read, reading));
-    const series = reading.view?.series(metric, from, to, SPARK_POINTS) ?? { x: [], y: [] };
+    const { view, pane } = reading;
+    const series = view && pane !== null ? view.series(metric, from, pane, SPARK_POINTS) : { x: [], y: [] };
     this.sparks.get(metric.name)?.draw(series, from, to, read.level ? levelColour(read.level) : palette().levels[0]);
   }
 

@@ -49,6 +49,32 @@ async fn a_restart_serves_the_same_segments_with_the_same_choice() {
 }
 
 #[tokio::test]
+async fn the_newest_slate_is_in_use_and_old_ones_go_when_nothing_needs_them() {
+    let data = tempfile::tempdir().unwrap();
+    let world = World::start(data.path(), 0).await;
+    world.announce().await;
+    let slates = || {
+        let names = std::fs::read_dir(data.path().join("demo/v-360")).unwrap();
+        names
+            .filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with("slate"))
+            .count()
+    };
+    for k in 1..4 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        world.put("/live/demo/v-360/slate/0.m4s", world.segment("v-360", k)).await;
+        // Binds the second of the three.
+        assert!(k != 2 || world.status(&format!("/live/demo/v-360/{}.m4s", K - 9)).await == 200);
+    }
+    let newest = world.segment("v-360", 3);
+    assert_eq!(slates(), 4);
+    world.stop().await;
+    let world = World::start(data.path(), 100).await;
+    assert_eq!(slates(), 2);
+    let slate = world.get("/live/demo/v-360/slate/0.m4s").await.bytes().await.unwrap();
+    assert_eq!(slate, newest);
+}
+
+#[tokio::test]
 async fn what_left_the_window_leaves_the_disk() {
     let data = tempfile::tempdir().unwrap();
     let world = World::start(data.path(), 2_040).await;

@@ -1,0 +1,35 @@
+// What uPlot is given: columns on one time axis, and the formula in words.
+
+import type uPlot from "uplot";
+import type { Metric } from "../feed/types";
+import type { Series } from "../metrics/view";
+
+/** Joins series on a common time axis; what one lacks there is no data. */
+export function align(series: readonly Series[]): uPlot.AlignedData {
+  const times = [...new Set(series.flatMap((one) => one.x))].sort((a, b) => a - b);
+  const place = new Map(times.map((time, at) => [time, at]));
+  const columns = series.map((one) => {
+    const column: (number | null)[] = new Array<number | null>(times.length).fill(null);
+    one.x.forEach((time, at) => {
+      const index = place.get(time);
+      if (index !== undefined) column[index] = one.y[at] ?? null;
+    });
+    return column;
+  });
+  return [times.map((time) => time / 1000), ...columns];
+}
+
+export function formulaWords(metric: Metric): string {
+  const plain = (name: string): string => name.replace(/_(ms|sketch|count)$/g, "").replaceAll("_", " ");
+  const { formula } = metric;
+  switch (formula.kind) {
+    case "gauge":
+      return "at the end of each second";
+    case "rate":
+      return `per second over ${metric.window_s} s`;
+    case "ratio":
+      return metric.unit === "%" ? `${plain(formula.num)} ÷ ${metric.denominator}, over ${metric.window_s} s` : `over ${metric.denominator}, ${metric.window_s} s`;
+    case "quantile":
+      return `quantile ${formula.q} of ${metric.window_s} s`;
+  }
+}
