@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use async_trait::async_trait;
+use prometheus_client::registry::Registry;
 use tallylight_eventlog::disk::{DiskLog, DiskSettings};
 use tallylight_eventlog::{EventLog, TopicSettings};
 use tallylight_schemas::clock::{Clock, WallClock};
@@ -40,6 +41,8 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         tallylight_stream_processor::Parts { log: Arc::clone(&log), clock: Arc::clone(&clock) };
     let processor = tallylight_stream_processor::build(settings.processor, parts).await?;
     let handle = processor.handle();
+    let mut neighbours = Registry::default();
+    handle.register(&mut neighbours);
     let parts = tallylight_collector::Parts { log: Arc::clone(&log), clock: Arc::clone(&clock) };
     let collector = tallylight_collector::build(settings.collector, parts).await?;
     let parts = tallylight_dashboard::Parts {
@@ -47,6 +50,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
         sessions: Arc::new(HotSessions(handle)),
         clock,
         facts: None,
+        neighbours,
     };
     let dashboard = tallylight_dashboard::build(settings.dashboard, parts).await?;
 

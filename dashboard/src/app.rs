@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
+use prometheus_client::registry::Registry;
 use tallylight_eventlog::EventLog;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,7 @@ pub(crate) struct App {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) facts: Option<FactsSource>,
+    pub(crate) neighbours: Registry,
     pub(crate) hub: Hub,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) http: HttpClient,
@@ -45,6 +47,7 @@ impl App {
             log: parts.log,
             sessions: parts.sessions,
             facts: parts.facts,
+            neighbours: parts.neighbours,
             metrics,
             http: proxy::client(),
             stop: CancellationToken::new(),

@@ -98,7 +98,8 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
 
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
     let mut out = String::new();
-    if text::encode(&mut out, &app.metrics.registry).is_err() {
+    let neighbours = text::encode_registry(&mut out, &app.neighbours);
+    if neighbours.and_then(|()| text::encode(&mut out, &app.metrics.registry)).is_err() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
+use prometheus_client::registry::Registry;
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::Clock;
 use tokio::net::TcpListener;
@@ -47,6 +48,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// What the process knows besides; optional.
     pub facts: Option<FactsSource>,
+    /// Metrics of who shares this process and has no port of its own: the processor.
+    pub neighbours: Registry,
 }
 
 impl fmt::Debug for Parts {

@@ -1,5 +1,5 @@
 //! The part of the processor that is a function: log entries in, rows out. No clock, no I/O,
-//! no randomness; time is what the log says. Files follow a record's way through them:
+//! no chance; time is what the log says. Files follow a record's way through them:
 //!
 //! [`input`] → [`watermark`] (log time, lateness, due panes) → [`dedupe`] → [`session`]
 //! (skew, epochs, state machine) → [`window`] and [`delivery`] (panes) → [`fates`], all held

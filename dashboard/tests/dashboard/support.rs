@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
+use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tallylight_dashboard::{Dashboard, Parts, Sessions, Settings, build};
 use tallylight_eventlog::memory::MemoryLog;
@@ -64,6 +65,7 @@ pub(crate) async fn on(
         sessions: Arc::new(TwoSessions),
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         facts: None,
+        neighbours: Registry::default(),
     };
     let dashboard: Dashboard = build(settings, parts).await.unwrap();
     let addr = dashboard.addr();

@@ -46,7 +46,7 @@ describe("schedule", () => {
 describe("words", () => {
   it("shows values in the unit people use", () => {
     expect(shown({ unit: "ms" }, 612)).toEqual({ value: "0.61", unit: "s" });
-    expect(text({ unit: "kbps" }, 5_210)).toBe("5.21 Mb/s");
+    expect(text({ unit: "kbps" }, 5_210)).toBe("5.21 Mbps");
     expect(text({ unit: "" }, 184_202)).toBe("184,202");
     expect(text({ unit: "/s" }, 1.72)).toBe("1.7/s");
     expect(text({ unit: "%" }, null)).toBe("–");

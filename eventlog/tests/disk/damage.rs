@@ -6,7 +6,8 @@ use std::os::unix::fs::FileExt;
 use tallylight_eventlog::EventLog;
 
 use super::kit::{
-    TOPIC, append, borders, changed, crashed, fast_dir, folder, open, read_all, segment_path,
+    HEADER, TOPIC, append, borders, changed, crashed, fast_dir, folder, open, read_all,
+    segment_path,
 };
 
 /// Which record byte `at` belongs to; `None` for the segment's header.
@@ -94,6 +95,28 @@ async fn bytes_put_in_between_lose_nothing() {
     let log = open(dir.path());
     let all = read_all(&log).await;
     assert_eq!((all.entries.len(), all.lost, all.next), (4, 0, 4));
+}
+
+/// With the header and the first record gone, the id is looked for; bytes that only look like a
+/// record must not send the log ahead.
+#[tokio::test]
+async fn a_record_that_cannot_stand_there_is_not_believed() {
+    let bytes = crashed(6).await;
+    let borders = borders(&bytes);
+    let mut planted = crashed(1).await[HEADER..].to_vec();
+    planted[16..24].copy_from_slice(&(1_u64 << 40).to_le_bytes());
+    let crc = crc32c::crc32c(&planted[..32]);
+    planted[32..36].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&planted[..36]), &planted[HEADER..]);
+    planted[36..40].copy_from_slice(&crc.to_le_bytes());
+    let mut holed = bytes;
+    holed[..borders[4]].fill(0);
+    holed[HEADER + 60..HEADER + 60 + planted.len()].copy_from_slice(&planted);
+    let dir = folder(&[(0, &holed)]);
+    let log = open(dir.path());
+    let all = read_all(&log).await;
+    assert_eq!((all.entries.len(), all.next, all.lost), (2, 6, 4));
+    append(&log, 6..7).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 use tallylight_eventlog::EventLog;
 
-use super::kit::{TOPIC, append, borders, changed, crashed, folder, open, parts, read_all};
+use super::kit::{
+    TOPIC, append, borders, changed, crashed, folder, open, parts, read_all, segment_path,
+};
 
 /// Opens a log of one segment of `bytes`, which must hold entries `0..whole`, and goes on.
 async fn holds(bytes: &[u8], whole: u64, cut: usize) {
@@ -70,6 +72,8 @@ async fn cut_bytes_are_kept_for_a_look() {
     let borders = borders(&bytes);
     let dir = folder(&[(0, &bytes[..bytes.len() - 1])]);
     let log = open(dir.path());
+    let left = std::fs::metadata(segment_path(dir.path(), 0)).unwrap().len();
+    assert_eq!(left, borders[2] as u64);
     assert_eq!(log.append(TOPIC, parts(2)).await.unwrap(), 2);
     let name = format!("quarantine/tail-{:020}-{}.bin", 0, borders[2]);
     let kept = std::fs::read(dir.path().join(TOPIC).join(name)).unwrap();

@@ -133,9 +133,10 @@ impl PartitionState {
         let log = self.mark.log_ms();
         self.sessions.time_out(&mut Now { windows: &mut self.windows, log });
         // After a long pause the panes before it are final now. Emit them before records of
-        // another time come in, so that no cell has to span the pause.
+        // another time come in, so that no cell has to span the pause. They are part of this
+        // entry's emission: the entry before may have used up its own version.
         if log - before > HORIZON_MS {
-            let rows = self.emit(offset);
+            let rows = self.emit(offset + 1);
             self.early.extend(rows);
         }
     }

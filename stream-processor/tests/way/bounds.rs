@@ -71,3 +71,18 @@ fn a_long_pause_of_the_log_makes_no_viewers() {
     assert_eq!(world.book.sum(Cuboid::Content).playing_ms, 9_500);
     assert!(world.state.size().panes < 400);
 }
+
+#[test]
+fn what_a_pause_changes_has_a_version_of_its_own() {
+    let mut world = crate::world::play(&[(0, "s"), (500, "p"), (1_000, "")]);
+    world.tick_to(50_000);
+    let viewers = |world: &World| {
+        let wanted = |cuboid, pane| cuboid == Cuboid::Content && pane == 49_000;
+        let mut rows = world.book.playback.iter();
+        rows.find(|((cuboid, _, pane), _)| wanted(*cuboid, *pane)).map(|(_, r)| r.measures.viewers)
+    };
+    assert_eq!(viewers(&world), Some(1));
+    // The reader's book refuses a second row of the same version.
+    world.entry(3_600_000, &[]);
+    assert_eq!(viewers(&world), Some(0));
+}

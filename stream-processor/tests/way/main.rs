@@ -5,6 +5,7 @@ mod bounds;
 mod log;
 mod oracle;
 mod order;
+mod pace;
 mod rules;
 mod script;
 mod sums;

@@ -53,6 +53,21 @@ fn started(records: &[&Beacon]) -> Option<(usize, i64)> {
     Some((at, records[after].ts))
 }
 
+/// One session on the way through its records.
+#[derive(Default)]
+struct Walk {
+    session: Session,
+    /// Number and start of the record that makes it an attempt.
+    begun: Option<(usize, i64)>,
+    cell: Cell,
+    kbps: i64,
+    history: Vec<&'static str>,
+    n: usize,
+    now: Option<&'static str>,
+    errored: bool,
+    over: bool,
+}
+
 #[derive(Default)]
 pub struct Oracle {
     pub values: BTreeMap<Key, Value>,
@@ -101,96 +116,91 @@ impl Oracle {
     }
 
     fn session(&mut self, sid: String, items: &[&Item]) {
-        let records: Vec<&Beacon> = items
-            .iter()
-            .filter_map(|item| match item {
-                Item::Beacon(b) => Some(b),
-                Item::Served(_) => None,
-            })
-            .collect();
-        let mut session = Session { sid, events: records.len() as i64, ..Session::default() };
-        let begun = started(&records);
-        session.started = begun.map(|(_, at)| at);
-        let (mut cell, mut kbps) = (Cell::default(), 0);
-        let (mut history, mut n, mut now) = (Vec::<&str>::new(), 0, None);
-        let mut over = false;
+        let beacon = |item: &&Item| match item {
+            Item::Beacon(beacon) => Some(beacon.clone()),
+            Item::Served(_) => None,
+        };
+        let records: Vec<Beacon> = items.iter().filter_map(beacon).collect();
+        let mut walk =
+            Walk { begun: started(&records.iter().collect::<Vec<_>>()), ..Walk::default() };
+        walk.session = Session { sid, events: records.len() as i64, ..Session::default() };
+        walk.session.started = walk.begun.map(|(_, at)| at);
         let silent_at = items.last().unwrap().at();
         for (i, item) in items.iter().enumerate() {
             let at = item.at();
             match item {
-                Item::Served(s) if !over => {
-                    cell.edge.clone_from(&s.event.edge);
-                    cell.pipeline.clone_from(&s.event.pipeline);
+                Item::Served(s) if !walk.over => {
+                    walk.cell.edge.clone_from(&s.event.edge);
+                    walk.cell.pipeline.clone_from(&s.event.pipeline);
                 }
                 Item::Served(_) => {}
-                Item::Beacon(b) => {
-                    if !over {
-                        cell.content = b.cid.map(str::to_owned).or(cell.content);
-                        cell.device = b.device.map(str::to_owned).or(cell.device);
-                        kbps = b.br.unwrap_or(kbps);
-                        cell.rendition = (kbps > 0).then(|| format!("{kbps} kbps"));
-                        history.extend(b.sta);
-                    }
-                    let before = now;
-                    now = state(&history);
-                    let played = history.contains(&"p");
-                    let first_p = b.sta == Some("p")
-                        && history.iter().filter(|t| **t == "p").count() == 1
-                        && !over;
-                    if first_p {
-                        let (at_record, start) = begun.unwrap();
-                        session.startup = (at_record != n || start < at).then_some(at - start);
-                    }
-                    let startup = session.startup.filter(|_| first_p);
-                    let rebuffers = now == Some("rebuffering") && before != Some("rebuffering");
-                    session.rebuffers += i64::from(rebuffers);
-                    let attempt = begun.is_some_and(|(record, _)| record == n) && !over;
-                    let ends = !over && matches!(b.sta, Some("e" | "f" | "q"));
-                    let errored = records[..=n].iter().any(|b| b.e == "e");
-                    let begun_now = begun.filter(|(record, _)| *record <= n);
-                    let gave_up = ends && begun_now.is_some() && !played;
-                    let waited = begun_now.map_or(0, |(_, start)| at - start) >= 1_000;
-                    let fatal = b.sta == Some("f");
-                    let latency = b.ltc.filter(|_| now == Some("playing"));
-                    self.count(&cell, at, |(m, startups, latencies)| {
-                        m.events += 1;
-                        m.attempts += i64::from(attempt);
-                        m.starts += i64::from(first_p);
-                        m.rebuffer_count += i64::from(rebuffers);
-                        m.failures += i64::from(ends && fatal && played);
-                        m.start_failures += i64::from(gave_up && (fatal || errored));
-                        m.exits_before_start += i64::from(gave_up && !fatal && !errored && waited);
-                        m.ends += i64::from(ends && begun_now.is_some());
-                        startup.iter().for_each(|ms| startups.add(*ms, 1));
-                        latency.iter().for_each(|ms| latencies.add(*ms, 1));
-                    });
-                    if ends {
-                        session.ended = Some(at);
-                    }
-                    over |= ends;
-                    n += 1;
-                }
+                Item::Beacon(beacon) => self.record(&mut walk, beacon),
             }
             let until = items.get(i + 1).map_or(silent_at, |next| next.at());
-            if let Some(state) = now {
-                *session.times.entry(state).or_default() += until - at;
-                self.span(&cell, state, kbps, at, until);
+            if let Some(state) = walk.now {
+                *walk.session.times.entry(state).or_default() += until - at;
+                self.span(&walk.cell, state, walk.kbps, at, until);
             }
         }
-        if !over {
-            session.ended = Some(silent_at);
-            let errored = records.iter().any(|b| b.e == "e");
-            let played = history.contains(&"p");
-            if let Some((_, start)) = begun {
-                self.count(&cell, silent_at, |(m, ..)| {
+        if !walk.over {
+            walk.session.ended = Some(silent_at);
+            let played = walk.history.contains(&"p");
+            if let Some((_, start)) = walk.begun {
+                self.count(&walk.cell, silent_at, |(m, ..)| {
                     m.ends += 1;
-                    m.start_failures += i64::from(!played && errored);
-                    m.exits_before_start +=
-                        i64::from(!played && !errored && silent_at - start >= 1_000);
+                    m.start_failures += i64::from(!played && walk.errored);
+                    let waited = silent_at - start >= 1_000;
+                    m.exits_before_start += i64::from(!played && !walk.errored && waited);
                 });
             }
         }
-        self.sessions.push(session);
+        self.sessions.push(walk.session);
+    }
+
+    fn record(&mut self, walk: &mut Walk, b: &Beacon) {
+        let was_over = walk.over;
+        if !was_over {
+            walk.cell.content = b.cid.map(str::to_owned).or(walk.cell.content.take());
+            walk.cell.device = b.device.map(str::to_owned).or(walk.cell.device.take());
+            walk.kbps = b.br.unwrap_or(walk.kbps);
+            walk.cell.rendition = (walk.kbps > 0).then(|| format!("{} kbps", walk.kbps));
+            walk.history.extend(b.sta);
+        }
+        walk.errored |= b.e == "e";
+        let before = std::mem::replace(&mut walk.now, state(&walk.history));
+        let plays = walk.history.iter().filter(|t| **t == "p").count();
+        let first_p = b.sta == Some("p") && plays == 1 && !was_over;
+        if first_p {
+            let (record, start) = walk.begun.unwrap();
+            walk.session.startup = (record != walk.n || start < b.ts).then_some(b.ts - start);
+        }
+        let startup = walk.session.startup.filter(|_| first_p);
+        let rebuffers = walk.now == Some("rebuffering") && before != Some("rebuffering");
+        walk.session.rebuffers += i64::from(rebuffers);
+        let attempt = walk.begun.is_some_and(|(record, _)| record == walk.n) && !was_over;
+        let ends = !was_over && matches!(b.sta, Some("e" | "f" | "q"));
+        let begun = walk.begun.filter(|(record, _)| *record <= walk.n);
+        let gave_up = ends && begun.is_some() && plays == 0;
+        let waited = begun.map_or(0, |(_, start)| b.ts - start) >= 1_000;
+        let (fatal, failed) = (b.sta == Some("f"), b.sta == Some("f") || walk.errored);
+        let latency = b.ltc.filter(|_| walk.now == Some("playing"));
+        self.count(&walk.cell, b.ts, |(m, startups, latencies)| {
+            m.events += 1;
+            m.attempts += i64::from(attempt);
+            m.starts += i64::from(first_p);
+            m.rebuffer_count += i64::from(rebuffers);
+            m.failures += i64::from(ends && fatal && plays > 0);
+            m.start_failures += i64::from(gave_up && failed);
+            m.exits_before_start += i64::from(gave_up && !failed && waited);
+            m.ends += i64::from(ends && begun.is_some());
+            startup.iter().for_each(|ms| startups.add(*ms, 1));
+            latency.iter().for_each(|ms| latencies.add(*ms, 1));
+        });
+        if ends {
+            walk.session.ended = Some(b.ts);
+        }
+        walk.over |= ends;
+        walk.n += 1;
     }
 
     fn span(&mut self, cell: &Cell, state: &str, kbps: i64, from: i64, to: i64) {

@@ -220,6 +220,13 @@ fn a_batch_that_was_held_back_is_no_slow_clock() {
     let row = world.session();
     assert_eq!(row.started_at, Some(T0 * 1_000));
     assert_eq!((row.startup_ms, row.playing_ms, row.rebuffering_ms), (Some(400), 48_600, 1_000));
+    // What is too old in such a batch is late, not moved to where it would be in time.
+    let batch = story(&[(0, "s"), (400, "p"), (150_000, "p"), (200_000, "")]);
+    let late = |b: &Beacon| Item::Beacon(Beacon { delay: 200_100 - b.ts, ..b.clone() });
+    let mut world = World::default();
+    world.tick_to(200_100);
+    world.entry(200_100, &batch.iter().map(late).collect::<Vec<_>>());
+    assert_eq!((world.state.tally().late, world.session().playing_ms), (2, 50_000));
 }
 
 #[test]

@@ -170,11 +170,12 @@ impl World {
         let both_beacons =
             |a: &Item, b: &Item| matches!((a, b), (Item::Beacon(_), Item::Beacon(_)));
         for run in items.chunk_by(both_beacons) {
-            let beacon = |item| match item {
-                &Item::Beacon(ref beacon) => Some(beacon.input()),
+            let beacon = |item: &Item| match item {
+                Item::Beacon(beacon) => Some(beacon.clone()),
                 Item::Served(_) => None,
             };
-            self.state.players(&run.iter().filter_map(beacon).collect::<Vec<_>>());
+            let beacons: Vec<Beacon> = run.iter().filter_map(beacon).collect();
+            self.state.players(&beacons.iter().map(Beacon::input).collect::<Vec<_>>());
             if let [Item::Served(reported)] = run {
                 self.state.delivery(reported);
             }

@@ -36,7 +36,7 @@ export function shown(metric: Pick<Metric, "unit">, value: number | null): Shown
     case "ms":
       return { value: figures(value / 1000), unit: "s" };
     case "kbps":
-      return value >= 1000 ? { value: fixed(value / 1000, 2), unit: "Mb/s" } : { value: count(value), unit: "kb/s" };
+      return value >= 1000 ? { value: fixed(value / 1000, 2), unit: "Mbps" } : { value: count(value), unit: "kbps" };
     case "%":
       return { value: Math.abs(value) >= 100 ? count(value) : fixed(value, Math.abs(value) >= 10 ? 1 : 2), unit: "%" };
     case "":
@@ -97,8 +97,8 @@ export function bytes(value: number | null | undefined): string {
 /** Bits per second from bytes over a span. */
 export function bitRate(byteCount: number, seconds: number): string {
   const bits = (8 * byteCount) / seconds;
-  if (bits >= 1e9) return `${(bits / 1e9).toFixed(2)} Gb/s`;
-  return bits >= 1e6 ? `${(bits / 1e6).toFixed(1)} Mb/s` : `${Math.round(bits / 1e3)} kb/s`;
+  if (bits >= 1e9) return `${(bits / 1e9).toFixed(2)} Gbps`;
+  return bits >= 1e6 ? `${(bits / 1e6).toFixed(1)} Mbps` : `${Math.round(bits / 1e3)} kbps`;
 }
 
 /** `20:18:04` in UTC. */

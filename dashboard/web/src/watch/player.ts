@@ -76,10 +76,10 @@ export class Player {
     return ms;
   }
 
-  /** Rendition now played, as `600 kb/s 640×360`. */
+  /** Rendition now played, as `600 kbps 640×360`. */
   rendition(): string | null {
     const level = this.hls.levels[this.hls.currentLevel];
-    return level ? `${Math.round(level.bitrate / 1000)} kb/s · ${level.width}×${level.height}` : null;
+    return level ? `${Math.round(level.bitrate / 1000)} kbps · ${level.width}×${level.height}` : null;
   }
 
   /** Ends the session: says so to the platform, then lets go of everything. */

@@ -97,7 +97,7 @@ export class SessionPanel {
       ["startup", ms(row?.startup_ms), ms(own.startupMs)],
       ["rebuffers", row ? `${row.rebuffer_count} · ${span(row.rebuffering_ms)}` : NONE, `${own.rebuffers} · ${span(own.rebufferingMs)}`],
       ["played", row ? span(row.playing_ms) : NONE, ""],
-      ["bitrate", row?.avg_bitrate_kbps ? `${count(row.avg_bitrate_kbps)} kb/s · ${row.switches} ${row.switches === 1 ? "switch" : "switches"}` : NONE, own.rendition ?? NONE],
+      ["bitrate", row?.avg_bitrate_kbps ? `${count(row.avg_bitrate_kbps)} kbps · ${row.switches} ${row.switches === 1 ? "switch" : "switches"}` : NONE, own.rendition ?? NONE],
       ["live latency", row?.live_latency_ms ? span(row.live_latency_ms) : NONE, own.latencyMs === null ? NONE : span(own.latencyMs)],
       ["served by", row ? `edge ${row.edge ?? "unknown"} · pipeline ${row.pipeline ?? "unknown"}` : NONE, ""],
       ["beacons", row ? `${count(row.events)} · ${row.lost_events} lost · ${row.late_events} late` : NONE, ""],
