@@ -60,7 +60,10 @@ fn cat(settings: &Settings, args: &CatArgs) -> anyhow::Result<()> {
             if args.to.is_some_and(|to| entry.offset >= to) {
                 return Ok(out.flush()?);
             }
-            if !(args.no_ticks && is_tick(entry)) && !print(&mut out, entry)? {
+            if args.no_ticks && is_tick(entry) {
+                continue;
+            }
+            if !print(&mut out, entry)? {
                 return Ok(());
             }
         }

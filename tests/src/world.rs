@@ -153,6 +153,7 @@ impl World {
                 if matches!(self.up.try_wait(), Ok(Some(_))) {
                     return;
                 }
+                #[allow(clippy::disallowed_methods, reason = "waits for another process")]
                 std::thread::sleep(Duration::from_millis(50));
             }
             let _ = self.up.kill();

@@ -1,6 +1,6 @@
 //! `kill -9` of the data process, ten times, under load: what was acknowledged is stored,
 //! nothing is stored twice in the windows, and viewers never notice.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};

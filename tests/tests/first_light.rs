@@ -1,5 +1,5 @@
 //! `make run` on a built tree: how soon a chart moves, and how soon a beacon is a pixel.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

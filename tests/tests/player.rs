@@ -1,5 +1,5 @@
 //! A real player on the real stream: hls.js in Chromium, and every fragment measured.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::path::Path;
 use std::process::Command;

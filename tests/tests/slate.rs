@@ -1,5 +1,5 @@
 //! The encoder is killed and stays away for twenty seconds: players meet slate, no error.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::time::Duration;
 
