@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 . scripts/env.sh
 [ -e dashboard/web/dist/index.html ] || scripts/web.sh
 cargo build --quiet --locked --release -p tallylight-cli
-exec "$TALLYLIGHT_TARGET/release/tallylight" bench "$@"
+exec "$target_dir/release/tallylight" bench "$@"

@@ -5,5 +5,5 @@ shared_target="${XDG_CACHE_HOME:-$HOME/.cache}/tallylight/target"
 if [ -z "${CARGO_TARGET_DIR-}" ] && [ -d "$shared_target" ]; then
     export CARGO_TARGET_DIR="$shared_target"
 fi
-export TALLYLIGHT_TARGET="${CARGO_TARGET_DIR:-$PWD/target}"
+target_dir="${CARGO_TARGET_DIR:-$PWD/target}"
 export npm_config_loglevel="${npm_config_loglevel:-error}" npm_config_fund=false npm_config_audit=false

@@ -4,9 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 scripts/doctor.sh --install
-if [ ! -x "$TALLYLIGHT_TARGET/debug/tallylight" ]; then
+if [ ! -x "$target_dir/debug/tallylight" ]; then
     echo "First build: about 5 minutes on 2 cores (measured cold; see docs/building.md)."
 fi
 scripts/web.sh
 cargo build --quiet --locked -p tallylight-cli
-exec "$TALLYLIGHT_TARGET/debug/tallylight" up "$@"
+exec "$target_dir/debug/tallylight" up "$@"

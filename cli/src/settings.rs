@@ -184,6 +184,16 @@ impl Settings {
         ]
     }
 
+    /// Where the children of these names listen.
+    pub(crate) fn listeners_of(&self, children: &[&str]) -> Vec<SocketAddr> {
+        let process = |service| match service {
+            "dashboard" | "collector" => "data",
+            other => other,
+        };
+        let all = self.listeners().into_iter();
+        all.filter(|(name, _)| children.contains(&process(*name))).map(|(_, at)| at).collect()
+    }
+
     /// The address to open.
     pub(crate) fn dashboard_url(&self) -> String {
         format!("http://{}", self.dashboard.listen)

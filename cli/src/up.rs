@@ -54,12 +54,14 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
     let binary = std::env::current_exe().context("cannot find the path of this binary")?;
     let mut stages: Vec<Vec<(CancellationToken, JoinHandle<()>)>> = Vec::new();
     for stage in stages_of(global, settings, args) {
+        let names: Vec<&str> = stage.iter().map(|child| child.name).collect();
         let running = stage.into_iter().map(|child| {
             let token = CancellationToken::new();
             let task = tokio::spawn(child::supervise(child, binary.clone(), token.clone()));
             (token, task)
         });
         stages.push(running.collect());
+        ready::listening(&settings.listeners_of(&names)).await;
     }
     tokio::select! {
         () = stop.cancelled() => {}

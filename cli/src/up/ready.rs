@@ -1,13 +1,29 @@
 //! Says when there is something to look at, and where.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use crate::settings::Settings;
 
 /// After this long without an answer, says what it waits for.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long the next stage waits for the one before it.
+const STAGE: Duration = Duration::from_secs(5);
+
+/// Waits until these addresses take connections, so that the next stage meets no closed door
+/// at its start; after a while goes on regardless, since every client retries.
+pub(super) async fn listening(addresses: &[SocketAddr]) {
+    let deadline = Instant::now() + STAGE;
+    for address in addresses {
+        while Instant::now() < deadline && TcpStream::connect(address).await.is_err() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
 
 /// Prints the address once the dashboard answers.
 pub(super) async fn announce(settings: &Settings) -> anyhow::Result<()> {
