@@ -30,8 +30,8 @@ soak:
 	@scripts/soak.sh
 
 ## dist: the release binary
-dist: web
-	@cargo build --release --locked -p tallylight-cli
+dist:
+	@scripts/dist.sh
 
 ## doctor: say what is missing, install nothing
 doctor:
@@ -39,4 +39,4 @@ doctor:
 
 ## clean: remove build products and the demo's data
 clean:
-	@rm -rf data dashboard/web/dist dashboard/web/node_modules && cargo clean
+	@scripts/clean.sh

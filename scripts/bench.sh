@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
-[ -e dashboard/web/dist/index.html ] || scripts/web.sh
+scripts/web.sh
 cargo build --quiet --locked --release -p tallylight-cli
 exec "$target_dir/release/tallylight" bench "$@"

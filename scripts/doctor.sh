@@ -1,80 +1,104 @@
 #!/usr/bin/env bash
-# Says what this machine lacks to build, run and test Tallylight.
-#   scripts/doctor.sh             check only; exit 1 when something is missing
-#   scripts/doctor.sh --install   install it: by apt as root, else by sudo after asking, else
-#                                 print the line to run. Asks nothing when CI is set.
+# Says what this machine lacks.
+#   scripts/doctor.sh [run|test]             check only; exit 1 when something is missing
+#   scripts/doctor.sh [run|test] --install   install it: by apt as root, else by sudo after
+#                                            asking, else print the line to run. Asks nothing
+#                                            when CI is set.
+# `run` needs less than `test`, which also judges with ffmpeg and a browser.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+purpose=test install=no
+for argument in "$@"; do
+    case "$argument" in
+        run | test) purpose=$argument ;;
+        --install) install=yes ;;
+        *) echo "doctor: what is $argument? run, test or --install" >&2; exit 2 ;;
+    esac
+done
+
 packages=(
-    build-essential pkg-config                        # linking and finding GStreamer
+    build-essential pkg-config curl                   # linking, finding GStreamer
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-plugins-ugly                         # x264enc
     gstreamer1.0-libav                                # avenc_aac
-    ffmpeg chromium curl                              # what the tests judge with
 )
-minimum_rust=95   # 1.95
-minimum_node=20
+if [ "$purpose" = test ]; then
+    packages+=(ffmpeg)
+    # Any Chromium will do; Debian's package is asked for only where there is none.
+    browsers="chromium chromium-browser google-chrome"
+    # shellcheck disable=SC2086  # three names
+    command -v $browsers >/dev/null || packages+=(chromium)
+fi
 
-say() { printf '%s\n' "$*"; }
+say() { printf 'doctor: %s\n' "$*"; }
+broken=no
+lacks() { say "$*"; broken=yes; }
+
+# version_below HAVE WANT, both MAJOR.MINOR
+version_below() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n1)" != "$2" ]; }
+
+if ! command -v cargo >/dev/null; then
+    lacks "Rust 1.95 or newer is missing; install it from https://rustup.rs"
+elif version_below "$(rustc --version | cut -d' ' -f2)" 1.95; then
+    lacks "$(rustc --version) is too old, 1.95 is needed: rustup update"
+elif [ "$purpose" = test ]; then
+    cargo fmt --version >/dev/null 2>&1 || lacks "rustfmt is missing: rustup component add rustfmt"
+    cargo clippy --version >/dev/null 2>&1 || lacks "clippy is missing: rustup component add clippy"
+fi
+if ! command -v npm >/dev/null; then
+    lacks "Node 20.19 or newer with npm is missing; see https://nodejs.org"
+elif version_below "$(node --version | tr -d v)" 20.19; then
+    lacks "Node $(node --version) is too old; 20.19 is needed"
+fi
 
 missing=()
 for package in "${packages[@]}"; do
     state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$state" = installed ] || missing+=("$package")
 done
-# Ubuntu ships Chromium as a snap; a browser that is already there will do.
-if command -v chromium >/dev/null || command -v google-chrome >/dev/null; then
-    missing=("${missing[@]/#chromium/}")
-fi
-read -ra missing <<<"${missing[*]-}"
 
-broken=0
-if ! command -v cargo >/dev/null; then
-    say "missing: Rust 1.$minimum_rust or newer. Install it from https://rustup.rs"; broken=1
-elif [ "$(rustc --version | sed -E 's/rustc 1\.([0-9]+).*/\1/')" -lt "$minimum_rust" ]; then
-    say "too old: $(rustc --version); Rust 1.$minimum_rust or newer is needed: rustup update"; broken=1
-fi
-if ! command -v npm >/dev/null; then
-    say "missing: Node $minimum_node or newer with npm, for the pages. See https://nodejs.org"; broken=1
-elif [ "$(node --version | sed -E 's/v([0-9]+).*/\1/')" -lt "$minimum_node" ]; then
-    say "too old: Node $(node --version); $minimum_node or newer is needed"; broken=1
-fi
-[ "$broken" = 0 ] || exit 1
-
+if [ "$broken" = yes ]; then exit 1; fi
 if [ "${#missing[@]}" -eq 0 ]; then
-    [ "${1-}" = --install ] || say "doctor: everything needed is here"
+    [ "$install" = yes ] || say "everything that \`make $purpose\` needs is here"
     exit 0
 fi
 
 say "missing packages: ${missing[*]}"
-install="apt-get install -y --no-install-recommends ${missing[*]}"
-if [ "${1-}" != --install ]; then
-    say "install them with: sudo $install"
+line="apt-get install -y --no-install-recommends ${missing[*]}"
+if [ "$install" = no ]; then
+    say "install them with: sudo $line"
     exit 1
 fi
 if ! command -v apt-get >/dev/null; then
-    say "this script installs with apt (Debian 12, Ubuntu); here, install the same packages by your own means"
+    say "this script installs by apt (Debian 12, Ubuntu); here, install the same by your own means"
     exit 1
 fi
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
-    if ! command -v sudo >/dev/null || { [ ! -t 0 ] && [ -z "${CI-}" ]; }; then
-        say "run as root: $install"
-        exit 1
-    fi
-    if [ -z "${CI-}" ]; then
+    if [ -n "${CI-}" ]; then
+        as_root=(sudo -n)
+    elif command -v sudo >/dev/null && [ -t 0 ]; then
         read -rp "Install them now with sudo? [Y/n] " answer
-        case "$answer" in n* | N*) say "then run: sudo $install"; exit 1 ;; esac
+        case "$answer" in n* | N*) say "then run: sudo $line"; exit 1 ;; esac
         as_root=(sudo)
     else
-        as_root=(sudo -n)
+        say "run as root: $line"
+        exit 1
     fi
 fi
-export DEBIAN_FRONTEND=noninteractive
+say "installing (a minute or two)"
 "${as_root[@]}" apt-get update -qq
-# shellcheck disable=SC2086  # the list is ours and wants splitting
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $install -qq >/dev/null
-say "doctor: installed"
+case " ${missing[*]} " in
+    *" chromium "*)
+        # Ubuntu ships Chromium as a snap only.
+        if [ -z "$(apt-cache madison chromium)" ]; then
+            say "there is no chromium package here; install a Chromium (Ubuntu: snap install chromium)"
+            exit 1
+        fi ;;
+esac
+# shellcheck disable=SC2086  # the line is ours and wants splitting
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $line -qq >/dev/null
+say "installed"

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
-scripts/doctor.sh --install
+scripts/doctor.sh run --install
 if [ ! -x "$target_dir/debug/tallylight" ]; then
     echo "First build: about 5 minutes on 2 cores (measured cold; see docs/building.md)."
 fi

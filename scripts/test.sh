@@ -7,7 +7,7 @@ export CARGO_TERM_COLOR=never
 started=$(date +%s)
 step() { printf '\n== %s (%s s)\n' "$1" "$(($(date +%s) - started))"; }
 
-step "doctor"; scripts/doctor.sh --install
+step "doctor"; scripts/doctor.sh test --install
 step "pages: build, types, unit tests"
 scripts/web.sh
 (cd dashboard/web && npm run --silent check && npm test --silent)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the pages into dashboard/web/dist, only when they changed.
+# Builds the pages into dashboard/web/dist, only when something in them changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
@@ -8,8 +8,10 @@ if [ ! -d node_modules ] || [ package-lock.json -nt node_modules/.installed ]; t
     npm ci --no-progress
     touch node_modules/.installed
 fi
+# Folders count too: removing or renaming a file touches its folder.
 stamp=dist/.built
-if [ ! -e "$stamp" ] || [ -n "$(find . -path ./node_modules -prune -o -path ./dist -prune -o -type f -newer "$stamp" -print -quit)" ]; then
+newer() { find . \( -path ./node_modules -o -path ./dist \) -prune -o ! -path . -newer "$stamp" -print -quit; }
+if [ ! -e "$stamp" ] || [ -n "$(newer)" ]; then
     npm run --silent build
     touch "$stamp"
 fi

@@ -71,10 +71,14 @@ pub struct Entry {
 pub struct Ledger(Option<Mutex<BufWriter<File>>>);
 
 impl Ledger {
-    /// Opens (and empties) the file at `path`.
+    /// Opens the file at `path` and writes on at its end: a restarted audience keeps the truth
+    /// that the one before it wrote.
     pub fn open(path: Option<&Path>) -> std::io::Result<Self> {
         Ok(Self(match path {
-            Some(path) => Some(Mutex::new(BufWriter::new(File::create(path)?))),
+            Some(path) => {
+                let file = File::options().create(true).append(true).open(path)?;
+                Some(Mutex::new(BufWriter::new(file)))
+            }
             None => None,
         }))
     }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use anyhow::Context;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
+use tallylight_dashboard::{Facts, FactsSource};
 use tallylight_eventlog::disk::{DiskLog, DiskSettings};
 use tallylight_eventlog::{EventLog, TopicSettings};
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record;
 use tallylight_schemas::session::SessionRow;
-use tallylight_stream_processor::{ProcessorHandle, SessionQuery};
+use tallylight_stream_processor::{ProcessorHandle, ProcessorStats, SessionQuery};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::{LogSettings, Settings};
@@ -32,6 +34,24 @@ impl tallylight_dashboard::Sessions for HotSessions {
     }
 }
 
+/// What the dashboard cannot see: how the processor is doing. The lag is taken from the log's
+/// end as it is now, so that it grows also while the processor is stuck.
+fn facts(stats: watch::Receiver<ProcessorStats>, head: watch::Receiver<u64>) -> FactsSource {
+    Arc::new(move || {
+        let stats = *stats.borrow();
+        let bad_parts = i64::try_from(stats.bad_parts).unwrap_or(i64::MAX);
+        Facts {
+            lag_entries: Some(head.borrow().saturating_sub(stats.position)),
+            marks: [
+                ("bad_parts".to_owned(), bad_parts),
+                ("replaying".to_owned(), i64::from(stats.replaying)),
+            ]
+            .into(),
+            ..Facts::default()
+        }
+    })
+}
+
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
@@ -43,13 +63,14 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let handle = processor.handle();
     let mut neighbours = Registry::default();
     handle.register(&mut neighbours);
+    let facts = facts(handle.stats(), log.head(record::EVENTS)?);
     let parts = tallylight_collector::Parts { log: Arc::clone(&log), clock: Arc::clone(&clock) };
     let collector = tallylight_collector::build(settings.collector, parts).await?;
     let parts = tallylight_dashboard::Parts {
         log: Arc::clone(&log),
         sessions: Arc::new(HotSessions(handle)),
         clock,
-        facts: None,
+        facts: Some(facts),
         neighbours,
     };
     let dashboard = tallylight_dashboard::build(settings.dashboard, parts).await?;
@@ -62,12 +83,12 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut showing = tokio::spawn(dashboard.run(pages.clone()));
     tokio::select! {
         () = stop.cancelled() => {}
-        ended = &mut collecting => { ended?; anyhow::bail!("the collector ended by itself") }
+        ended = &mut collecting => { ended??; anyhow::bail!("the collector ended by itself") }
         ended = &mut processing => { ended??; anyhow::bail!("the processor ended by itself") }
         ended = &mut showing => { ended??; anyhow::bail!("the dashboard ended by itself") }
     }
     door.cancel();
-    collecting.await?;
+    collecting.await??;
     work.cancel();
     processing.await??;
     pages.cancel();

@@ -76,20 +76,17 @@ async fn record(_: encoder::Settings, _: PathBuf) -> anyhow::Result<()> {
 pub(crate) async fn origin(settings: Settings) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let parts = Parts { clock: clock() };
-    origin::build(settings.origin, parts).await?.run(stop).await;
-    Ok(())
+    Ok(origin::build(settings.origin, parts).await?.run(stop).await?)
 }
 
 pub(crate) async fn edge(settings: Settings) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let parts = Parts { clock: clock() };
-    edge::build(settings.edge, parts).await?.run(stop).await;
-    Ok(())
+    Ok(edge::build(settings.edge, parts).await?.run(stop).await?)
 }
 
 pub(crate) async fn steering(settings: Settings) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let parts = Parts { clock: clock() };
-    steering::build(settings.steering, parts).await?.run(stop).await;
-    Ok(())
+    Ok(steering::build(settings.steering, parts).await?.run(stop).await?)
 }

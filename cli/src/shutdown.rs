@@ -18,18 +18,26 @@ pub(crate) fn die_with_parent(supervisor_pid: Option<i32>) -> anyhow::Result<()>
     Ok(())
 }
 
-/// A token that is cancelled by SIGTERM or SIGINT.
+/// A token that is cancelled by SIGTERM, SIGINT or SIGHUP (the terminal went away). A second
+/// signal ends the process at once, for those who cannot wait for the drain.
 pub(crate) fn on_signal() -> anyhow::Result<CancellationToken> {
     let token = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     let cancel = token.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        for attempt in 0..2 {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+                _ = hang_up.recv() => {}
+            }
+            if attempt == 1 {
+                std::process::exit(130);
+            }
+            cancel.cancel();
         }
-        cancel.cancel();
     });
     Ok(token)
 }

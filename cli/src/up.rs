@@ -61,7 +61,11 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
             (token, task)
         });
         stages.push(running.collect());
-        ready::listening(&settings.listeners_of(&names)).await;
+        let addresses = settings.listeners_of(&names);
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = ready::listening(&addresses) => {}
+        }
     }
     tokio::select! {
         () = stop.cancelled() => {}

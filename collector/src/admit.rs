@@ -58,7 +58,7 @@ impl Admission {
             Some(key) => key.as_bytes().to_vec(),
             None => query_values(uri, "k").next().ok_or_else(|| {
                 let detail = "Give the write key as `?k=KEY` or `Authorization: Bearer KEY`.";
-                Problem::new(problem::NO_KEY, detail)
+                problem::of(problem::NO_KEY, detail)
             })?,
         };
         let key = String::from_utf8_lossy(&key);
@@ -67,7 +67,7 @@ impl Admission {
                 "Nobody has the write key `{}`; check `?k=` or the Authorization header.",
                 echo(&key)
             );
-            Problem::new(problem::UNKNOWN_KEY, detail)
+            problem::of(problem::UNKNOWN_KEY, detail)
         })
     }
 
@@ -81,7 +81,7 @@ impl Admission {
         let announced = header(headers, &CONTENT_LENGTH);
         if announced.is_none() && !headers.contains_key(TRANSFER_ENCODING) && body.is_end_stream() {
             let detail = "Send the records in the body, with Content-Length or chunked.";
-            return Err(Problem::new(problem::NO_LENGTH, detail));
+            return Err(problem::of(problem::NO_LENGTH, detail));
         }
         if announced.and_then(|n| n.parse::<u64>().ok()) > Some(self.body_bytes as u64) {
             return Err(self.too_large());
@@ -91,7 +91,7 @@ impl Admission {
                 "The body was not complete after {} ms; send smaller batches.",
                 self.receive.as_millis()
             );
-            Err(Problem::new(problem::TOO_SLOW, detail))
+            Err(problem::of(problem::TOO_SLOW, detail))
         })
     }
 
@@ -101,7 +101,7 @@ impl Admission {
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| {
                 let detail = format!("The body broke off after {} bytes: {error}.", whole.len());
-                Problem::new(problem::UNREADABLE, detail)
+                problem::of(problem::UNREADABLE, detail)
             })?;
             let Ok(data) = frame.into_data() else { continue };
             if whole.len().saturating_add(data.len()) > self.body_bytes {
@@ -123,7 +123,7 @@ impl Admission {
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.receiving.clone().try_acquire_many_owned(permits).map_err(|_| {
             let detail = "Too many bodies are being received at this moment; send it again later.";
-            Problem::new(problem::OVERLOAD, detail).retry_after(1)
+            problem::of(problem::OVERLOAD, detail).retry_after(1)
         })
     }
 
@@ -132,7 +132,7 @@ impl Admission {
             "A body may have {} bytes as sent; split the batch or compress it.",
             self.body_bytes
         );
-        Problem::new(problem::TOO_LARGE, detail)
+        problem::of(problem::TOO_LARGE, detail)
     }
 }
 
@@ -147,7 +147,7 @@ pub fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
                 "Content-Encoding `{}` is not understood; send gzip, deflate or none.",
                 echo(value)
             );
-            let problem = Problem::new(problem::BAD_ENCODING, detail);
+            let problem = problem::of(problem::BAD_ENCODING, detail);
             Err(problem.with(ACCEPT_ENCODING, "gzip, deflate"))
         }
     }
@@ -158,12 +158,12 @@ pub fn inflate_problem(error: &InflateError) -> Problem {
     match error {
         InflateError::TooLarge { limit } => {
             let detail = format!("The body inflates to more than {limit} bytes; split the batch.");
-            Problem::new(problem::TOO_LARGE, detail)
+            problem::of(problem::TOO_LARGE, detail)
         }
         InflateError::Broken(why) => {
             let detail =
                 format!("The body does not inflate as its Content-Encoding says: {}.", echo(why));
-            Problem::new(problem::UNREADABLE, detail)
+            problem::of(problem::UNREADABLE, detail)
         }
     }
 }

@@ -73,6 +73,7 @@ struct State {
     sets: Vec<Set>,
     shed: Ledger,
     shed_due: Option<Instant>,
+    closed: bool,
     reserved_records: usize,
     reserved_bytes: usize,
 }
@@ -147,9 +148,25 @@ impl Queue {
         set.bytes = set.bytes.saturating_add(reservation.bytes);
         set.waiters.push((sender, reservation));
         set.due.get_or_insert_with(|| Instant::now() + self.flush);
-        self.state().sets.push(set);
+        let mut state = self.state();
+        if state.closed {
+            // The set's reservations take the lock as they are dropped.
+            drop(state);
+            return receiver;
+        }
+        state.sets.push(set);
+        drop(state);
         self.wake.notify_one();
         receiver
+    }
+
+    /// Nobody commits any more: whoever waits learns it, and whoever comes later at once.
+    fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        let waiting = std::mem::take(&mut state.sets);
+        drop(state);
+        drop(waiting);
     }
 
     /// Counts the records of a request that found the queue full.

@@ -1,18 +1,7 @@
-//! What a caller is told when a request is refused: RFC 9457 problem details.
+//! What a caller is told when a request is refused: the kinds of problem this room has.
 
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
-
-/// A refusal. `detail` says what was wrong, where, and what to do about it.
-#[derive(Debug, Clone)]
-pub struct Problem {
-    status: StatusCode,
-    kind: &'static str,
-    title: &'static str,
-    detail: String,
-    headers: Vec<(HeaderName, HeaderValue)>,
-}
+use axum::http::StatusCode;
+pub use tallylight_serve::problem::Problem;
 
 /// What one kind of refusal always says: status, name, title.
 pub type Kind = (StatusCode, &'static str, &'static str);
@@ -59,43 +48,8 @@ pub fn echo(text: &str) -> String {
     text.chars().take(ECHO_CHARS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-impl Problem {
-    /// A refusal of one kind.
-    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        let (status, kind, title) = kind;
-        Self { status, kind, title, detail: detail.into(), headers: Vec::new() }
-    }
-
-    /// With one more response header; one that cannot be sent is left out.
-    pub fn with(mut self, name: HeaderName, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.push((name, value));
-        }
-        self
-    }
-
-    /// With `Retry-After`.
-    pub fn retry_after(self, seconds: u32) -> Self {
-        self.with(RETRY_AFTER, &seconds.to_string())
-    }
-
-    /// With `Allow`.
-    pub fn allow(self, methods: &str) -> Self {
-        self.with(ALLOW, methods)
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let body = serde_json::json!({
-            "type": format!("urn:tallylight:problem:{}", self.kind),
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        let headers = [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")];
-        let mut response = (self.status, headers, body.to_string()).into_response();
-        response.headers_mut().extend(self.headers);
-        response
-    }
+/// A refusal of one kind; `detail` says what was wrong, where, and what to do about it.
+pub fn of(kind: Kind, detail: impl Into<String>) -> Problem {
+    let (status, slug, title) = kind;
+    Problem::new(status, slug, title, detail)
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, Method, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -90,7 +90,7 @@ async fn post_cmcd(
              text/cmcd or text/plain. JSON events go to POST /v1/events.",
             echo(&media_type)
         );
-        return Err(Problem::new(problem::BAD_TYPE, detail));
+        return Err(problem::of(problem::BAD_TYPE, detail));
     }
     let way = Way { tenant: &tenant, source: Source::Cmcd, says_lines: true };
     collector.post(way, &headers, body).await
@@ -111,7 +111,7 @@ async fn post_events(
              as application/x-ndjson. CMCD records go to POST /v1/cmcd.",
             echo(&media_type)
         );
-        return Err(Problem::new(problem::BAD_TYPE, detail));
+        return Err(problem::of(problem::BAD_TYPE, detail));
     }
     let way = Way { tenant: &tenant, source: Source::Events, says_lines };
     collector.post(way, &headers, body).await
@@ -127,7 +127,7 @@ async fn get_cmcd(
         admit::query_values(&uri, "CMCD").filter(|value| !value.trim_ascii().is_empty()).collect();
     if values.is_empty() {
         let detail = "Give the record as `CMCD=`, percent-encoded: ?k=KEY&CMCD=sid%3D%22a%22.";
-        return Err(Problem::new(problem::EMPTY, detail));
+        return Err(problem::of(problem::EMPTY, detail));
     }
     let way = Way { tenant: &tenant, source: Source::CmcdQuery, says_lines: false };
     let bytes = values.iter().map(Vec::len).sum();
@@ -141,12 +141,12 @@ async fn readyz(State(collector): State<Arc<Collector>>) -> Response {
         return "ready".into_response();
     }
     let detail = "The newest append to the log failed; it is tried again every second.";
-    Problem::new(problem::LOG_DOWN, detail).retry_after(1).into_response()
+    problem::of(problem::LOG_DOWN, detail).retry_after(1).into_response()
 }
 
 async fn metrics(State(collector): State<Arc<Collector>>) -> Result<Response, Problem> {
     let text = collector.metrics.text().map_err(|error| {
-        Problem::new(problem::INTERNAL, format!("The metrics cannot be written: {error}."))
+        problem::of(problem::INTERNAL, format!("The metrics cannot be written: {error}."))
     })?;
     let text_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(CONTENT_TYPE, text_type)], text).into_response())
@@ -157,7 +157,7 @@ async fn not_found(uri: Uri) -> Problem {
         "There is no `{}` here; records go to POST /v1/cmcd, GET /v1/cmcd or POST /v1/events.",
         echo(uri.path())
     );
-    Problem::new(problem::NOT_FOUND, detail)
+    problem::of(problem::NOT_FOUND, detail)
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
@@ -167,7 +167,7 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
         _ => "GET, HEAD, OPTIONS",
     };
     let detail = format!("{} does not take {}; use {allow}.", uri.path(), echo(method.as_str()));
-    Problem::new(problem::BAD_METHOD, detail).allow(allow)
+    problem::of(problem::BAD_METHOD, detail).with(ALLOW, allow)
 }
 
 async fn count(State(collector): State<Arc<Collector>>, request: Request, next: Next) -> Response {
@@ -220,7 +220,7 @@ impl Collector {
                 "The JSON array does not parse ({}), so none of it was kept.",
                 echo(&error)
             );
-            Problem::new(problem::UNREADABLE, detail)
+            problem::of(problem::UNREADABLE, detail)
         })?;
         let room = self.reserve(way, json::events(&body, layout).count(), body.len())?;
         Ok(self.hand_over(way, room, |context, rows| json::body(&body, layout, context, rows)))
@@ -229,7 +229,7 @@ impl Collector {
     fn reserve(&self, way: Way<'_>, records: usize, bytes: usize) -> Result<Reservation, Problem> {
         if records == 0 {
             let detail = "The body holds no records; send at least one, or nothing at all.";
-            return Err(Problem::new(problem::EMPTY, detail));
+            return Err(problem::of(problem::EMPTY, detail));
         }
         self.queue.reserve(records.min(self.max_records), bytes).ok_or_else(|| {
             fates_of_shed(&self.queue.shed((way.tenant, way.source), records as u64))

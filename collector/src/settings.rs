@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::ident::MAX_PARTITIONS;
+use tallylight_serve::exposed;
 
 /// How the collector is set up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +13,9 @@ use tallylight_schemas::ident::MAX_PARTITIONS;
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Allows listening beyond this machine: anyone who reaches it may then send records, as
+    /// any tenant whose write key is known.
+    pub trusted_network: bool,
     /// Write key → tenant. The key is public: it routes and does not prove.
     pub write_keys: BTreeMap<String, String>,
     /// Partitions of the events topic.
@@ -48,6 +52,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7701)),
+            trusted_network: false,
             write_keys: BTreeMap::from([("demo".to_owned(), "demo".to_owned())]),
             partitions: 4,
             flush_rows: 2_048,
@@ -73,7 +78,8 @@ const NAME_BYTES: usize = 64;
 impl Settings {
     /// Checks everything and reports all mistakes together.
     pub fn validate(&self) -> Result<(), Vec<String>> {
-        let mut mistakes = Vec::new();
+        let mut mistakes: Vec<String> =
+            exposed(self.listen, self.trusted_network).into_iter().collect();
         let mut check = |good: bool, mistake: String| {
             if !good {
                 mistakes.push(mistake);
@@ -145,13 +151,14 @@ mod tests {
     fn all_mistakes_come_together() {
         let settings = Settings {
             write_keys: BTreeMap::new(),
+            listen: ([0, 0, 0, 0], 7701).into(),
             partitions: 0,
             flush_ms: 0,
             queue_bytes: 1,
             ..Settings::default()
         };
         let mistakes = settings.validate().unwrap_err();
-        assert_eq!(mistakes.len(), 4, "{mistakes:?}");
+        assert_eq!(mistakes.len(), 5, "{mistakes:?}");
     }
 
     #[test]

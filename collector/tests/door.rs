@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::Request;
 use serde_json::json;
 use tallylight_collector::Settings;
 use tallylight_eventlog::disk::{DiskLog, DiskSettings};
@@ -182,7 +184,7 @@ async fn a_full_queue_sheds_and_counts() {
     world.log.release();
     assert_eq!(first.await.unwrap().status(), 204);
     world.stop.cancel();
-    world.running.await.unwrap();
+    world.running.await.unwrap().unwrap();
     let stored = world.log.fates().await;
     assert_eq!(
         stored,
@@ -232,6 +234,23 @@ async fn a_drain_stores_and_answers_what_is_under_way() {
     assert!(reqwest::Client::new().post(&url).body(event("b", 1)).send().await.is_err());
     world.log.release();
     assert_eq!(waiting.await.unwrap().unwrap().status(), 204);
-    world.running.await.unwrap();
+    world.running.await.unwrap().unwrap();
     assert_eq!(world.log.fates().await, [((Fate::Accepted, Reason::None), 1)].into());
+}
+
+#[tokio::test]
+async fn a_collector_that_cannot_commit_any_more_says_so_and_ends() {
+    let mut world = World::start().await;
+    *world.log.fault.lock().unwrap() = Some(|_| panic!("as the test wants it"));
+    let answer = reqwest::Client::new().post(format!("{}/v1/cmcd?k=demo", world.url));
+    let answer = answer.body(event("a", 1)).send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    let ended = tokio::time::timeout(Duration::from_secs(5), &mut world.running).await.unwrap();
+    let error = ended.unwrap().unwrap_err().to_string();
+    assert!(error.contains("as the test wants it"), "{error}");
+    // Nobody waits for commits that never come, and a probe sees it.
+    let probe = Request::get("/readyz").body(Body::empty()).unwrap();
+    for request in [post("/v1/cmcd", "", event("a", 2)), probe] {
+        assert_eq!(world.send(request).await.status, 503);
+    }
 }

@@ -16,12 +16,11 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use crate::App;
-use crate::problem::Problem;
+use crate::problem;
 
 pub use status::Facts;
 
@@ -59,8 +58,7 @@ pub(crate) async fn feed(
             "{} clients are connected, the limit (feed.max_clients); try again later",
             app.settings.feed.max_clients
         );
-        return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "full", "The feed is full", detail)
-            .into_response();
+        return problem::unavailable("full", "The feed is full", detail).into_response();
     };
     let upgrade = upgrade.max_message_size(MAX_CLIENT_MESSAGE).max_frame_size(MAX_CLIENT_MESSAGE);
     let tracker = app.tasks.clone();
@@ -80,6 +78,5 @@ pub(crate) async fn definitions() -> Response {
 }
 
 fn invalid(detail: String) -> Response {
-    Problem::new(StatusCode::BAD_REQUEST, "invalid", "The request cannot be met", detail)
-        .into_response()
+    problem::invalid(detail).into_response()
 }

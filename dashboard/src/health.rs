@@ -12,7 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::App;
-use crate::problem::Problem;
+use crate::problem;
 
 /// Label of proxied requests.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -27,6 +27,7 @@ pub(crate) struct Proxied {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
+    pub(crate) connections: Gauge,
     pub(crate) clients: Gauge,
     pub(crate) slow_clients: Counter,
     pub(crate) refused_clients: Counter,
@@ -62,6 +63,7 @@ macro_rules! register {
 }
 
 register! {
+    connections: "Open connections, feed clients among them",
     clients: "Feed clients connected",
     slow_clients: "Feed clients closed because they did not keep up",
     refused_clients: "Feed clients refused at the limit",
@@ -87,13 +89,8 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
     if app.hub.is_ready() {
         return "ok".into_response();
     }
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "starting",
-        "Not ready yet",
-        "the dashboard is still reading rows from the log; try again",
-    )
-    .into_response()
+    let detail = "the dashboard is still reading rows from the log; try again";
+    problem::unavailable("starting", "Not ready yet", detail).into_response()
 }
 
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {

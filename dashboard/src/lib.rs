@@ -18,14 +18,14 @@ mod settings;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use prometheus_client::registry::Registry;
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::Clock;
-use tokio::net::TcpListener;
+use tallylight_serve::{BindError, Limits, Server, TaskEnded};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -65,39 +65,36 @@ pub enum Error {
     #[error("dashboard settings: {}", .0.join("; "))]
     Settings(Vec<String>),
     /// The address is taken or not allowed.
-    #[error("dashboard cannot listen on {address}: {source}; stop what uses it or set `listen`")]
-    Bind {
-        /// Where.
-        address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
+    #[error("dashboard {0}; stop what uses it or set `listen`")]
+    Bind(#[from] BindError),
     /// A task of the dashboard ended although nobody asked it to; a bug.
-    #[error("a task of the dashboard ended: {0}")]
-    Internal(String),
+    #[error("dashboard: {0}")]
+    Internal(#[from] TaskEnded),
 }
 
 /// The dashboard, listening.
 pub struct Dashboard {
     app: Arc<App>,
-    listener: TcpListener,
-    address: SocketAddr,
+    server: Server,
 }
 
 impl fmt::Debug for Dashboard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dashboard").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Dashboard").field("address", &self.addr()).finish_non_exhaustive()
     }
 }
 
 /// Checks the settings and binds the listener.
 pub async fn build(settings: Settings, parts: Parts) -> Result<Dashboard, Error> {
     settings.validate().map_err(Error::Settings)?;
-    let bind = |source| Error::Bind { address: settings.listen, source };
-    let listener = TcpListener::bind(settings.listen).await.map_err(bind)?;
-    let address = listener.local_addr().map_err(bind)?;
+    let limits = Limits {
+        connections: settings.connections,
+        head_within: Duration::from_secs(settings.idle_s),
+        drain_within: DRAIN,
+    };
+    let server = Server::bind(settings.listen, limits).await?;
     let app = Arc::new(App::new(settings, parts));
-    Ok(Dashboard { app, listener, address })
+    Ok(Dashboard { server: server.counting(app.metrics.connections.clone()), app })
 }
 
 /// Time that requests under way have to end in, once the dashboard is told to stop.
@@ -106,42 +103,36 @@ const DRAIN: Duration = Duration::from_secs(5);
 impl Dashboard {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
-        self.address
+        self.server.addr()
     }
 
     /// Serves until `stop` is cancelled, then ends the feeds and drains.
     pub async fn run(self, stop: CancellationToken) -> Result<(), Error> {
-        let Self { app, listener, .. } = self;
+        let Self { app, server } = self;
         let mut tasks = JoinSet::new();
         tasks.spawn(feed::follow::follow(Arc::clone(&app)));
         tasks.spawn(feed::follow::publish(Arc::clone(&app)));
         tasks.spawn(feed::status::beat(Arc::clone(&app)));
 
-        // A message should leave when it is written, not when more is there to go with it.
-        let listener = listener.tap_io(|tcp| {
-            let _ = tcp.set_nodelay(true);
-        });
-        let serve = axum::serve(listener, app::router(&app))
-            .with_graceful_shutdown(app.stop.clone().cancelled_owned());
-        let mut serve = tokio::spawn(serve.into_future());
-        let outcome = tokio::select! {
-            () = stop.cancelled() => Ok(()),
-            ended = tasks.join_next() => Err(Error::Internal(format!("{ended:?}"))),
-            ended = &mut serve => Err(Error::Internal(format!("serving: {ended:?}"))),
+        // The feeds are told at once; they end while requests drain.
+        let told = stop.clone();
+        let feeds = async {
+            told.cancelled().await;
+            app.stop.cancel();
+        };
+        let outcome = {
+            let mut serving = pin!(server.run(app::router(&app), &mut tasks, stop));
+            tokio::select! {
+                outcome = &mut serving => outcome,
+                () = feeds => serving.await,
+            }
         };
         app.stop.cancel();
         app.tasks.close();
-        let drained = async {
-            app.tasks.wait().await;
-            if !serve.is_finished() {
-                let _ = (&mut serve).await;
-            }
-        };
-        if tokio::time::timeout(DRAIN, drained).await.is_err() {
-            tracing::warn!("requests were still under way 5 s after the stop; they are cut off");
+        if tokio::time::timeout(DRAIN, app.tasks.wait()).await.is_err() {
+            tracing::warn!("feeds were still open 5 s after the stop; they are cut off");
         }
-        serve.abort();
         tasks.shutdown().await;
-        outcome
+        Ok(outcome?)
     }
 }

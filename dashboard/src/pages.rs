@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 
 #[derive(RustEmbed)]
 #[folder = "web/dist/"]
@@ -22,7 +22,7 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; \
 pub(crate) async fn page(method: Method, uri: Uri) -> Response {
     let path = uri.path();
     if path.starts_with("/v1/") {
-        return Problem::not_found(path).into_response();
+        return problem::not_found(path).into_response();
     }
     if method != Method::GET && method != Method::HEAD {
         let detail = format!("{path} is a page; use GET");
@@ -37,10 +37,10 @@ pub(crate) async fn page(method: Method, uri: Uri) -> Response {
         None if !name.rsplit('/').next().is_some_and(|last| last.contains('.')) => {
             match Dist::get("index.html") {
                 Some(file) => answer("index.html", file),
-                None => Problem::not_found(path).into_response(),
+                None => problem::not_found(path).into_response(),
             }
         }
-        None => Problem::not_found(path).into_response(),
+        None => problem::not_found(path).into_response(),
     }
 }
 

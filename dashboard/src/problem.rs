@@ -1,54 +1,21 @@
-//! Errors as callers see them: RFC 9457 problem details that say what went wrong, where, and
-//! what to do.
+//! The problems that several answers of this room have.
 
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use axum::http::StatusCode;
+pub(crate) use tallylight_serve::problem::Problem;
 
-/// One answer of `application/problem+json`.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Problem {
-    #[serde(rename = "type")]
-    kind: String,
-    title: &'static str,
-    #[serde(serialize_with = "number")]
-    status: StatusCode,
-    detail: String,
+/// 404: neither a page nor part of the API.
+pub(crate) fn not_found(path: &str) -> Problem {
+    let detail =
+        format!("{path} is neither a page nor part of the API; docs/feed.md lists the API");
+    Problem::new(StatusCode::NOT_FOUND, "not-found", "Nothing is there", detail)
 }
 
-fn number<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_u16(status.as_u16())
+/// 400: a request that can never be met.
+pub(crate) fn invalid(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid", "The request cannot be met", detail)
 }
 
-impl Problem {
-    /// A problem; `kind` is a stable word that programs may test.
-    pub(crate) fn new(
-        status: StatusCode,
-        kind: &str,
-        title: &'static str,
-        detail: impl Into<String>,
-    ) -> Self {
-        let kind = format!("urn:tallylight:problem:{kind}");
-        Self { kind, title, status, detail: detail.into() }
-    }
-
-    pub(crate) fn not_found(path: &str) -> Self {
-        let detail =
-            format!("{path} is neither a page nor part of the API; docs/feed.md lists the API");
-        Self::new(StatusCode::NOT_FOUND, "not-found", "Nothing is there", detail)
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let body = serde_json::to_vec(&self).unwrap_or_default();
-        let mut response = (self.status, body).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        response
-    }
+/// 503: the same request may be met in a second.
+pub(crate) fn unavailable(slug: &str, title: &str, detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, slug, title, detail).retry_after(1)
 }

@@ -16,7 +16,7 @@ use hyper_util::rt::TokioExecutor;
 
 use crate::App;
 use crate::health::Proxied;
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 
 /// Asks the manifest service for URLs that start at this dashboard's root.
 const ROOT_RELATIVE: HeaderName = HeaderName::from_static("tallylight-root-relative");
@@ -72,7 +72,7 @@ async fn pass(
     request: Request,
 ) -> Response {
     let Some(uri) = target.uri(&asked) else {
-        return Problem::not_found(asked.path()).into_response();
+        return problem::not_found(asked.path()).into_response();
     };
     let (mut parts, body) = request.into_parts();
     parts.uri = uri;

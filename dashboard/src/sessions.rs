@@ -7,13 +7,12 @@ use async_trait::async_trait;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tallylight_schemas::session::SessionRow;
 
 use crate::App;
-use crate::problem::Problem;
+use crate::problem;
 
 /// Most sessions in one answer.
 pub const MAX_SESSIONS: usize = 1_000;
@@ -65,16 +64,9 @@ pub(crate) async fn list(
 }
 
 fn invalid(detail: String) -> Response {
-    Problem::new(StatusCode::BAD_REQUEST, "invalid", "The request cannot be met", detail)
-        .into_response()
+    problem::invalid(detail).into_response()
 }
 
 fn unavailable(detail: String) -> Response {
-    Problem::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        "unavailable",
-        "Sessions are not available now",
-        detail,
-    )
-    .into_response()
+    problem::unavailable("unavailable", "Sessions are not available now", detail).into_response()
 }

@@ -21,6 +21,10 @@ pub struct Settings {
     /// Origins that may call the API besides the dashboard's own, such as
     /// `http://localhost:5173`.
     pub allowed_origins: Vec<String>,
+    /// Connections at a time, feed clients among them.
+    pub connections: usize,
+    /// How long a connection may stay without a complete request head, s.
+    pub idle_s: u64,
     /// The services it passes requests on to.
     pub upstreams: Upstreams,
     /// The feed.
@@ -70,6 +74,8 @@ impl Default for Settings {
             tenant: "demo".into(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
+            connections: 1_024,
+            idle_s: 60,
             upstreams: Upstreams::default(),
             feed: FeedSettings::default(),
             live: Retention::default(),
@@ -118,6 +124,17 @@ impl Settings {
                  127.0.0.1 and forward the port",
                 self.listen
             ),
+        );
+        must(
+            self.connections > self.feed.max_clients,
+            format!(
+                "connections is {}; pages need some besides feed.max_clients, {}",
+                self.connections, self.feed.max_clients
+            ),
+        );
+        must(
+            (1..=3_600).contains(&self.idle_s),
+            format!("idle_s is {}; it must be 1 to 3600", self.idle_s),
         );
         must(!self.tenant.is_empty(), "tenant is empty; name one, such as demo".into());
         for origin in &self.allowed_origins {

@@ -13,6 +13,7 @@ mod read_only;
 mod reader;
 mod recover;
 mod segment;
+mod source;
 mod topic;
 mod walk;
 mod writer;
@@ -121,7 +122,7 @@ impl DiskLog {
             let dir = settings.dir.join(&topic.name);
             let name = topic.name.clone();
             let segment_bytes = settings.segment_bytes.min(topic.cap_bytes / 4).max(1);
-            let opened = recover::open(dir, topic, &**files)?;
+            let opened = recover::open(dir, topic, files)?;
             log.topics.insert(name, Opened::start(opened, segment_bytes, files, clock)?);
         }
         Ok(log)

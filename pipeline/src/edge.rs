@@ -17,15 +17,16 @@ use axum::routing::get;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::report::{Reporter, events_url};
-use crate::serve::build::{BuildError, Parts, Service};
+use crate::serve::build::{BuildError, Parts, Service, bind};
+use crate::serve::cors;
 use crate::serve::metrics::Metrics;
 use crate::serve::path::MediaPath;
-use crate::serve::problem::Problem;
+use crate::serve::problem::{self, Problem};
 use crate::serve::upstream::Upstream;
 use crate::serve::viewer::Viewer;
-use crate::serve::{Server, cors};
 use answer::{Asked, How};
 use cache::{Cache, Stored};
 
@@ -46,7 +47,7 @@ struct Edge {
 /// Binds an edge.
 pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildError> {
     settings.validate().map_err(BuildError::Settings)?;
-    let server = Server::bind(settings.listen, settings.max_connections).await?;
+    let server = bind(settings.listen, settings.max_connections).await?;
     let source = format!("edge-{}", settings.name);
     let report_url = events_url(settings.collector_url.as_deref(), &settings.write_key);
     let reporter = Reporter::spawn(&report_url, delivery::Service::Edge, &source, &parts.clock);
@@ -62,7 +63,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         waiting: Arc::new(Semaphore::new(settings.max_waiting)),
         max_waiting: settings.max_waiting,
     });
-    Ok(Service { server, router: router(edge), reporter, background: Vec::new() })
+    Ok(Service { server, router: router(edge), reporter, background: JoinSet::new() })
 }
 
 fn router(edge: Arc<Edge>) -> Router {
@@ -74,7 +75,7 @@ fn router(edge: Arc<Edge>) -> Router {
         .route("/readyz", get(async || "ok"))
         .route("/metrics", get(async |State(edge): State<Arc<Edge>>| edge.metrics.text()))
         .fallback(async |State(edge): State<Arc<Edge>>, uri: Uri| {
-            let problem = Problem::not_found(format!("{} is no address of an edge", uri.path()));
+            let problem = problem::not_found(format!("{} is no address of an edge", uri.path()));
             answer::sign(&edge.name, problem.into_response())
         })
         .layer(cors::layer())
@@ -97,7 +98,7 @@ async fn media(
 ) -> Response {
     let arrival = edge.clock.now_us();
     let Some(path) = uri.path().strip_prefix("/live/").and_then(MediaPath::parse) else {
-        let problem = Problem::not_found(format!("{} is no media address", uri.path()));
+        let problem = problem::not_found(format!("{} is no media address", uri.path()));
         return answer::sign(&edge.name, problem.into_response());
     };
     let asked = Asked {
@@ -133,7 +134,7 @@ impl Edge {
             self.metrics.turned_away.inc();
             let detail =
                 format!("{} requests are waiting for the origin here: ask again", self.max_waiting);
-            return Err(Arc::new(Problem::unavailable(detail, 1)));
+            return Err(Arc::new(problem::unavailable(detail, 1)));
         };
         let (cache, path, clock) = (self.cache.clone(), asked.path.clone(), self.clock.clone());
         let fetch = tokio::spawn(async move {
@@ -143,7 +144,7 @@ impl Edge {
         });
         fetch.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a fetch ended without an answer");
-            Err(Arc::new(Problem::unavailable("The fetch broke off: ask again", 1)))
+            Err(Arc::new(problem::unavailable("The fetch broke off: ask again", 1)))
         })
     }
 }

@@ -28,13 +28,13 @@ use axum::routing::get;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::report::{Reporter, events_url};
-use crate::serve::Server;
-use crate::serve::build::{BuildError, Parts, Service};
+use crate::serve::build::{BuildError, Parts, Service, bind};
 use crate::serve::metrics::Metrics;
 use crate::serve::path::MediaPath;
-use crate::serve::problem::Problem;
+use crate::serve::problem::{self, Problem};
 use disk::Disk;
 use stream::{Stream, Window};
 
@@ -62,7 +62,7 @@ struct Origin {
 /// Binds the origin and reads back what it stored before.
 pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildError> {
     settings.validate().map_err(BuildError::Settings)?;
-    let server = Server::bind(settings.listen, settings.max_connections).await?;
+    let server = bind(settings.listen, settings.max_connections).await?;
     let report_url = events_url(settings.collector_url.as_deref(), &settings.write_key);
     let reporter = Reporter::spawn(&report_url, delivery::Service::Origin, "origin", &parts.clock);
     let disk = Disk::new(settings.media_dir.as_deref());
@@ -77,7 +77,8 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         settings,
     });
     origin.load()?;
-    let background = vec![tokio::spawn(sweep::run(origin.clone()))];
+    let mut background = JoinSet::new();
+    background.spawn(sweep::run(origin.clone()));
     Ok(Service { server, router: router(origin), reporter, background })
 }
 
@@ -92,7 +93,7 @@ fn router(origin: Arc<Origin>) -> Router {
         .route("/readyz", get(async || "ok"))
         .route("/metrics", get(async |State(origin): State<Arc<Origin>>| origin.metrics.text()))
         .fallback(async |uri: Uri| {
-            Problem::not_found(format!("{} is no address of the origin", uri.path()))
+            problem::not_found(format!("{} is no address of the origin", uri.path()))
         })
         .layer(middleware::from_fn_with_state(origin.clone(), count))
         .with_state(origin)
@@ -151,7 +152,7 @@ impl Origin {
 /// What a request's path names. The raw path counts, so that one object has one address.
 fn media_path(uri: &Uri) -> Result<MediaPath, Problem> {
     let path = uri.path().strip_prefix("/live/").and_then(MediaPath::parse);
-    path.ok_or_else(|| Problem::not_found(format!("{} is no media address", uri.path())))
+    path.ok_or_else(|| problem::not_found(format!("{} is no media address", uri.path())))
 }
 
 #[cfg(test)]

@@ -15,13 +15,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery;
+use tokio::task::JoinSet;
 
 use crate::report::{Reporter, events_url};
-use crate::serve::build::{BuildError, Parts, Service};
+use crate::serve::build::{BuildError, Parts, Service, bind};
+use crate::serve::cors;
 use crate::serve::metrics::Metrics;
-use crate::serve::problem::Problem;
+use crate::serve::problem;
 use crate::serve::upstream::Upstream;
-use crate::serve::{Server, cors};
 use ladders::Ladders;
 
 pub use settings::Settings;
@@ -47,7 +48,7 @@ struct Steering {
 /// Binds the steering service.
 pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildError> {
     settings.validate().map_err(BuildError::Settings)?;
-    let server = Server::bind(settings.listen, settings.max_connections).await?;
+    let server = bind(settings.listen, settings.max_connections).await?;
     let report_url = events_url(settings.collector_url.as_deref(), &settings.write_key);
     let reporter =
         Reporter::spawn(&report_url, delivery::Service::Steering, "steering", &parts.clock);
@@ -62,7 +63,8 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         ladders: Ladders::new(&settings.streams),
         settings,
     });
-    let background = vec![tokio::spawn(ladders::refresh(steering.clone()))];
+    let mut background = JoinSet::new();
+    background.spawn(ladders::refresh(steering.clone()));
     Ok(Service { server, router: router(steering), reporter, background })
 }
 
@@ -80,7 +82,7 @@ fn router(steering: Arc<Steering>) -> Router {
             get(async |State(steering): State<Arc<Steering>>| steering.metrics.text()),
         )
         .fallback(async |uri: Uri| {
-            Problem::not_found(format!("{} is no address of this service", uri.path()))
+            problem::not_found(format!("{} is no address of this service", uri.path()))
         })
         .layer(cors::layer())
         .layer(middleware::from_fn_with_state(steering.clone(), count))

@@ -194,7 +194,7 @@ async fn assert_the_origin_takes_it(source: Source) {
     }
     cancel.cancel();
     encoding.await.unwrap().unwrap();
-    serving.await.unwrap();
+    serving.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,4 +41,12 @@ impl Mode {
             Mode::Request => "request",
         }
     }
+
+    /// Where records of this mode come in unless something else is said.
+    pub fn source(self) -> &'static str {
+        match self {
+            Mode::Event => "cmcd",
+            Mode::Request => "cmcd_query",
+        }
+    }
 }

@@ -218,6 +218,11 @@ pub struct FatesRow {
     pub events: u64,
     /// Log position it covers.
     pub version: u64,
+    /// How many the door counted with this fate. Over all fates of a tenant, source and second
+    /// it adds up to what was received, `events` to what came to an end: a difference is a
+    /// record that nobody can account for. Absent in rows from before it was counted.
+    #[serde(default)]
+    pub door: Option<u64>,
 }
 
 /// How far a partition is. A sum without all partitions is partial.

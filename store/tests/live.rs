@@ -85,6 +85,7 @@ fn fates(id: Id) -> FatesRow {
         reason: Reason::None,
         events: u64::try_from(value(id)).unwrap(),
         version,
+        door: None,
     }
 }
 
@@ -125,7 +126,7 @@ fn flat(tables: &Tables) -> BTreeMap<(u8, i64, String), (i64, Sketch)> {
         ((1, row.pane, key), (row.sum.requests, row.sum.ttfb.clone()))
     });
     let fates = tables.fates.iter().map(|row| {
-        let sum = i64::try_from(row.sum).unwrap();
+        let sum = i64::try_from(row.sum.events).unwrap();
         ((2, row.pane, row.key.source.clone()), (sum, Sketch::default()))
     });
     playback.chain(delivery).chain(fates).collect()

@@ -49,6 +49,8 @@ pub struct Processor {
     position: u64,
     /// Rows up to this offset of the events topic were appended before.
     covered: u64,
+    /// End of the events topic at the start: until then everything is of the past.
+    start_head: u64,
     entries_read: u64,
     lost_entries: u64,
     tally: Tally,
@@ -69,7 +71,13 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
         covered = 0;
     }
     let (ask, queries) = mpsc::channel(settings.queries);
-    let (stats, watched) = watch::channel(ProcessorStats::default());
+    let start_head = *head.borrow();
+    let (stats, watched) = watch::channel(ProcessorStats {
+        position,
+        lag_entries: start_head.saturating_sub(position),
+        replaying: position < start_head,
+        ..ProcessorStats::default()
+    });
     let handle = ProcessorHandle { queries: ask, stats: watched, metrics: Metrics::default() };
     Ok(Processor {
         partitions: Partitions::new(settings.partitions, &settings.limits),
@@ -78,6 +86,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
         head,
         position,
         covered,
+        start_head,
         entries_read: 0,
         lost_entries: 0,
         tally: Tally::default(),
@@ -225,7 +234,7 @@ impl Processor {
             entries_read: self.entries_read,
             lost_entries: self.lost_entries,
             bad_parts: self.partitions.bad_parts(),
-            replaying: self.position < self.covered,
+            replaying: self.position < self.start_head,
         };
         self.handle.metrics.show(&stats);
         self.stats.send_replace(stats);

@@ -42,7 +42,7 @@ pub struct ProcessorStats {
     pub lost_entries: u64,
     /// Parts that could not be read.
     pub bad_parts: u64,
-    /// Still rebuilding the state from before the start.
+    /// Still reading what was in the log at the start: figures are of the past until then.
     pub replaying: bool,
 }
 

@@ -7,7 +7,9 @@ import { join } from 'node:path';
 const require = createRequire(new URL('../../dashboard/web/package.json', import.meta.url));
 const { chromium } = require('playwright-core');
 
-const paths = ['/usr/bin/chromium', '/usr/bin/google-chrome', '/usr/bin/chromium-browser'];
+const paths = [
+  '/usr/bin/chromium', '/usr/bin/chromium-browser', '/snap/bin/chromium', '/usr/bin/google-chrome',
+];
 
 /** Opens a page; `close` ends the browser. */
 export async function open(viewport = { width: 1440, height: 900 }) {

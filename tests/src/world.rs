@@ -50,14 +50,28 @@ fn free_base() -> u16 {
 impl World {
     /// Starts `up` with these arguments and waits until the dashboard answers.
     pub async fn start(args: &[&str]) -> Self {
+        let mut command = Command::new(binary());
+        command.arg("up").args(args);
+        Self::start_by(command).await
+    }
+
+    /// Starts `make run`'s script, as a newcomer does on a built tree.
+    pub async fn start_by_script() -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/run.sh");
+        let mut command = Command::new(script);
+        // The tree that is built is the one this test was built in.
+        let target = binary().parent().and_then(Path::parent).map(Path::to_path_buf);
+        command.env("CARGO_TARGET_DIR", target.expect("the target folder"));
+        Self::start_by(command).await
+    }
+
+    async fn start_by(mut command: Command) -> Self {
         let base = free_base();
         let data = tempfile::tempdir().expect("a folder for the data");
         let started = Instant::now();
-        let up = Command::new(binary())
+        let up = command
             .args(["--ports", &base.to_string(), "--data"])
             .arg(data.path())
-            .arg("up")
-            .args(args)
             .stdin(Stdio::null())
             .spawn()
             .expect("start tallylight up");

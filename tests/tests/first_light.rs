@@ -15,10 +15,10 @@ const BEACON_TO_PIXEL_MS: u64 = 2_000;
 async fn a_chart_moves_within_twenty_seconds_and_a_beacon_is_a_pixel_within_two() {
     #[allow(clippy::disallowed_methods, reason = "compared with the browser's Date.now()")]
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let world = World::start(&[]).await;
+    let world = World::start_by_script().await;
     let seen = browser::run("first_chart.mjs", &[&world.dashboard()], FIRST_CHART * 3).await;
     let took = Duration::from_millis(seen["at"].as_u64().unwrap()) - began;
-    println!("up to first moving chart: {took:?}");
+    println!("make run to first moving chart: {took:?}");
     assert!(took < FIRST_CHART, "the first moving chart took {took:?}");
     assert_eq!(seen["problems"].as_array().unwrap().len(), 0, "{}", seen["problems"]);
 

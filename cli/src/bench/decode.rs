@@ -15,7 +15,12 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
     let body = lines.join("\n");
     let step = rate(ROWS, || {
         let mut builder = PlayerBatchBuilder::new();
-        let door = Door { tenant: "demo", mode: Mode::Event, received_at: 1_795_000_000_000_000 };
+        let door = Door {
+            tenant: "demo",
+            mode: Mode::Event,
+            source: "cmcd",
+            received_at: 1_795_000_000_000_000,
+        };
         for line in body.split('\n') {
             let record = cmcd::parse(line, Mode::Event).map_err(|r| anyhow!("{}", r.as_str()))?;
             builder.push(&door, &record);

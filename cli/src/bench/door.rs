@@ -51,7 +51,7 @@ async fn measure() -> anyhow::Result<Vec<Measured>> {
         results.push(Measured::new(format!("door/{per_post}-a-post"), step, floor, what));
     }
     stop.cancel();
-    serving.await?;
+    serving.await??;
     std::fs::remove_dir_all(&folder)?;
     Ok(results)
 }

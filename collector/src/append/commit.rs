@@ -17,13 +17,21 @@ use crate::metrics::Metrics;
 /// How often a log that failed is tried again while nothing else is to be written.
 const PROBE: Duration = Duration::from_secs(1);
 
-/// Commits what the queue gathers.
+/// Commits what the queue gathers. When it is dropped, because it ended or panicked, nobody
+/// commits any more: then nobody may wait either, and the collector is not ready.
 #[derive(Debug)]
 pub struct Committer {
     queue: Arc<Queue>,
     log: Arc<dyn EventLog>,
     metrics: Arc<Metrics>,
     healthy: Arc<AtomicBool>,
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.healthy.store(false, Ordering::Relaxed);
+        self.queue.close();
+    }
 }
 
 impl Committer {
@@ -44,7 +52,7 @@ impl Committer {
                 self.probe().await;
             }
         }
-        // After a failure the waiters that are left learn it as their senders are dropped.
+        // After a failure the waiters that are left learn it as the queue is closed.
         while let Some(Ok(_)) = self.commit().await {}
     }
 

@@ -5,7 +5,7 @@ use tallylight_schemas::fates::{Fate, Reason};
 use tallylight_schemas::player::Door;
 
 use super::{Context, Rows, lines};
-use crate::fates::Tally;
+use crate::fates::{Source, Tally};
 
 /// Reads a POST body of event-mode records into `rows`.
 pub fn body(body: &[u8], context: Context<'_>, rows: &mut Rows) -> Tally {
@@ -17,7 +17,7 @@ pub fn body(body: &[u8], context: Context<'_>, rows: &mut Rows) -> Tally {
             Ok(text) => parse_into(text, Mode::Event, &mut record),
             Err(_) => Err(Reason::NotUtf8),
         };
-        keep(read.map(|()| &record), Mode::Event, context, rows, &mut tally);
+        keep(read.map(|()| &record), (Mode::Event, Source::Cmcd), context, rows, &mut tally);
     }
     tally.add(Fate::Rejected, Reason::TooMany, lines.count() as u64);
     tally
@@ -33,7 +33,7 @@ pub fn query(values: &[Vec<u8>], context: Context<'_>, rows: &mut Rows) -> Tally
             Ok(text) => event_or_request(text, &mut record),
             Err(_) => (Mode::Request, Err(Reason::NotUtf8)),
         };
-        keep(read.map(|()| &record), mode, context, rows, &mut tally);
+        keep(read.map(|()| &record), (mode, Source::CmcdQuery), context, rows, &mut tally);
     }
     let beyond = values.len().saturating_sub(context.max_records);
     tally.add(Fate::Rejected, Reason::TooMany, beyond as u64);
@@ -52,12 +52,13 @@ fn event_or_request<'a>(text: &'a str, record: &mut Record<'a>) -> (Mode, Result
 /// The end of every player record: a row, or a reason.
 pub(super) fn keep(
     record: Result<&Record<'_>, Reason>,
-    mode: Mode,
+    (mode, source): (Mode, Source),
     context: Context<'_>,
     rows: &mut Rows,
     tally: &mut Tally,
 ) {
-    let door = Door { tenant: context.tenant, mode, received_at: context.received_at };
+    let Context { tenant, received_at, .. } = context;
+    let door = Door { tenant, mode, source: source.as_str(), received_at };
     match record {
         Ok(record) if rows.push_player(&door, record) => {
             tally.accept(record.dropped_values(), record.dropped_keys());

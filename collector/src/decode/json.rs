@@ -12,7 +12,7 @@ use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::fates::{Fate, Reason};
 
 use super::{Context, Rows, cmcd, lines};
-use crate::fates::Tally;
+use crate::fates::{Source, Tally};
 
 /// Longest event.
 pub const EVENT_BYTES: usize = 16 << 10;
@@ -82,7 +82,7 @@ fn event(
         Some("player") => {
             let record = from_json(&value);
             let record = record.as_ref().map_err(|reason| *reason);
-            cmcd::keep(record, Mode::Event, context, rows, tally);
+            cmcd::keep(record, (Mode::Event, Source::Events), context, rows, tally);
         }
         Some("delivery") => {
             let event: DeliveryEvent =

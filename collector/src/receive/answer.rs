@@ -29,13 +29,13 @@ impl Waiting {
             Ok(Err(AppendFailure::Internal(_))) => {
                 let detail = "The records could not be written to the log; none was acknowledged. \
                               The collector's own log says why.";
-                Err(Problem::new(problem::INTERNAL, detail))
+                Err(problem::of(problem::INTERNAL, detail))
             }
             // A dropped sender is a commit that was lost with its task.
             Ok(Err(AppendFailure::Unavailable(_))) | Err(_) => {
                 let detail = "The log did not take the records; none was acknowledged. \
                               Send the same batch again later.";
-                Err(Problem::new(problem::LOG_DOWN, detail).retry_after(2))
+                Err(problem::of(problem::LOG_DOWN, detail).retry_after(2))
             }
         }
     }
@@ -58,5 +58,5 @@ fn stored(tally: &Tally) -> Response {
 pub(super) fn fates_of_shed(tally: &Tally) -> Problem {
     let detail = "More records wait for the log than the limit; these were shed and counted. \
                   Send them again later, in larger and fewer batches.";
-    Problem::new(problem::OVERLOAD, detail).with(FATES, &tally.header()).retry_after(2)
+    problem::of(problem::OVERLOAD, detail).with(FATES, &tally.header()).retry_after(2)
 }

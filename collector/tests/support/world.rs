@@ -16,6 +16,7 @@ use tallylight_schemas::clock::ManualClock;
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
 use tallylight_schemas::ipc::decode_all;
 use tallylight_schemas::record::{EVENTS, Kind};
+use tallylight_serve::TaskEnded;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -126,7 +127,7 @@ pub struct World {
     pub router: axum::Router,
     pub url: String,
     pub stop: CancellationToken,
-    pub running: JoinHandle<()>,
+    pub running: JoinHandle<Result<(), TaskEnded>>,
 }
 
 impl World {

@@ -80,6 +80,7 @@ pub(super) struct FatesJson<'a> {
     fate: &'static str,
     reason: &'static str,
     events: u64,
+    door: u64,
 }
 
 impl<'a> From<&'a Summed<FatesRow>> for FatesJson<'a> {
@@ -90,7 +91,8 @@ impl<'a> From<&'a Summed<FatesRow>> for FatesJson<'a> {
             source: &row.key.source,
             fate: row.key.fate.as_str(),
             reason: row.key.reason.as_str(),
-            events: row.sum,
+            events: row.sum.events,
+            door: row.sum.door,
         }
     }
 }

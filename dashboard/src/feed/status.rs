@@ -30,7 +30,7 @@ pub struct Facts {
     pub marks: BTreeMap<String, i64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 #[serde(tag = "type", rename = "status")]
 struct Status {
     at: i64,
@@ -63,11 +63,16 @@ pub(crate) async fn beat(app: Arc<App>) {
     seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         seconds.tick().await;
-        let (rows, capped) = app.hub.with_store(|store| (store.rows(), store.capped_rows()));
+        let now = app.hub.now_ms();
+        // Only the rows' progress is read under the lock: the rest reads files and asks disks.
+        let (rows, capped, reached, mut status) = app.hub.with_store(|store| {
+            let progress = store.progress();
+            let reached = progress.least(|row| row.offset);
+            (store.rows(), store.capped_rows(), reached, status(progress, now))
+        });
         app.metrics.rows.set(i64::try_from(rows).unwrap_or(i64::MAX));
         app.metrics.capped_rows.set(i64::try_from(capped).unwrap_or(i64::MAX));
-        let facts = app.facts.as_ref().map(|facts| facts()).unwrap_or_default();
-        let status = app.hub.with_store(|store| status(&app, store.progress(), facts));
+        complete(&mut status, &app, reached);
         if let Some(freshness) = status.freshness_ms {
             app.metrics.freshness_ms.set(freshness);
         }
@@ -75,8 +80,8 @@ pub(crate) async fn beat(app: Arc<App>) {
     }
 }
 
-fn status(app: &App, progress: &Progress, facts: Facts) -> Status {
-    let now = app.hub.now_ms();
+/// What the progress of the partitions says.
+fn status(progress: &Progress, now: i64) -> Status {
     let ms = |us: i64| us.div_euclid(1_000);
     let sum = |of: fn(&ProgressRow) -> u64| progress.rows().map(of).fold(0, u64::saturating_add);
     let log_time = progress.least(|row| row.log_time).map(ms);
@@ -91,19 +96,24 @@ fn status(app: &App, progress: &Progress, facts: Facts) -> Status {
         sessions: sum(|row| row.sessions),
         lost_events: sum(|row| row.lost_events),
         lost_entries: sum(|row| row.lost_entries),
-        log: log_status(app.log.as_ref()),
-        memory_bytes: resident_bytes(),
-        disk_free_bytes: facts
-            .disk_free_bytes
-            .or_else(|| app.settings.data.as_deref().and_then(free_bytes)),
-        lag_entries: facts.lag_entries.or_else(|| lag(app.log.as_ref(), progress)),
-        marks: facts.marks,
+        ..Status::default()
     }
 }
 
-fn lag(log: &dyn EventLog, progress: &Progress) -> Option<u64> {
-    let head = *log.head(EVENTS).ok()?.borrow();
-    Some(head.saturating_sub(progress.least(|row| row.offset)?))
+/// Adds what the log, the machine and the process say; `reached` is how far every partition has
+/// read.
+fn complete(status: &mut Status, app: &App, reached: Option<u64>) {
+    let facts = app.facts.as_ref().map(|facts| facts()).unwrap_or_default();
+    let free = || app.settings.data.as_deref().and_then(free_bytes);
+    status.log = log_status(app.log.as_ref());
+    status.memory_bytes = resident_bytes();
+    status.disk_free_bytes = facts.disk_free_bytes.or_else(free);
+    status.lag_entries = facts.lag_entries.or_else(|| lag(app.log.as_ref(), reached?));
+    status.marks = facts.marks;
+}
+
+fn lag(log: &dyn EventLog, reached: u64) -> Option<u64> {
+    Some(log.head(EVENTS).ok()?.borrow().saturating_sub(reached))
 }
 
 fn log_status(log: &dyn EventLog) -> LogStatus {

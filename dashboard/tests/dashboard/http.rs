@@ -1,6 +1,11 @@
 //! Pages, sessions, definitions, health.
 
+use std::time::Duration;
+
 use serde_json::Value;
+use tallylight_dashboard::Settings;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::{settings, world};
 
@@ -62,4 +67,20 @@ async fn definitions_and_health() {
     assert_eq!(world.metric("tallylight_dashboard_clients").await, 0.0);
     let plain = world.get("/v1/feed").await;
     assert_eq!(plain.status(), 400, "the feed is a WebSocket");
+}
+
+#[tokio::test]
+async fn connections_without_a_request_are_closed_and_feeds_are_not() {
+    let world = world(Settings { idle_s: 1, ..settings() }).await;
+    let mut feed = world.feed("").await;
+    let mut half = TcpStream::connect(world.addr).await.unwrap();
+    half.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    let mut rest = Vec::new();
+    let end = tokio::time::timeout(Duration::from_secs(5), half.read_to_end(&mut rest));
+    let _ = end.await.expect("closed after a second");
+    for _ in 0..3 {
+        feed.next_of("status").await;
+    }
+    // The feed, and what the pooled client of this test keeps open.
+    assert!(world.metric("tallylight_dashboard_connections").await >= 1.0);
 }

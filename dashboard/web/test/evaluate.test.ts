@@ -71,6 +71,17 @@ describe("evaluate", () => {
   });
 });
 
+describe("alarms", () => {
+  it("are not raised by one or two viewers' bad luck", () => {
+    const sums = (failures: number): Sums => {
+      const made = new Sums();
+      made.add({ m: { failures, start_failures: failures, attempts: 40, starts: 40 } });
+      return made;
+    };
+    expect([2, 3].map((n) => levelOf(FAILURES, 7, sums(n)) > 0)).toEqual([false, true]);
+  });
+});
+
 describe("impact", () => {
   const group = (m: Record<string, number>): Sums => {
     const sums = new Sums();

@@ -6,7 +6,7 @@ import { parse, urlOf } from "../src/selection";
 import { parseStrip } from "../src/stream/segments";
 import { onSlate, tallyOf, type Evidence } from "../src/stream/tally";
 
-const calm: Evidence = { everConnected: true, connected: true, silenceMs: 200, partitions: 4, reporting: 4, viewers: 200, edgeRequests: 200, beacons: 50, slate: false, scheduleSilentMs: null };
+const calm: Evidence = { everConnected: true, connected: true, silenceMs: 200, replaying: false, partitions: 4, reporting: 4, viewers: 200, edgeRequests: 200, beacons: 50, slate: false, scheduleSilentMs: null };
 
 describe("tally", () => {
   it("has four words, and blindness comes before all", () => {
@@ -14,6 +14,7 @@ describe("tally", () => {
     expect(tallyOf({ ...calm, viewers: 0, edgeRequests: 0, beacons: 0 }).word).toBe("NO VIEWERS");
     expect(tallyOf({ ...calm, slate: true }).word).toBe("OFF AIR");
     expect(tallyOf({ ...calm, slate: true, connected: false, silenceMs: 4_000 })).toMatchObject({ word: "BLIND", cause: "feed silent for 4 s" });
+    expect(tallyOf({ ...calm, reporting: 0, replaying: true })).toMatchObject({ word: "BLIND", cause: "catching up after a restart" });
     expect(tallyOf({ ...calm, reporting: 3 }).word).toBe("BLIND");
     expect(tallyOf({ ...calm, viewers: 0, beacons: 0 }).cause).toBe("players fetch, but no beacons arrive");
     expect(tallyOf({ ...calm, scheduleSilentMs: 7_000 }).word).toBe("OFF AIR");

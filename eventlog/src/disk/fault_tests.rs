@@ -1,13 +1,14 @@
 //! A disk that fails: nothing is acknowledged that is not there, and nothing after a failure.
 
 use std::io::{self, IoSlice};
+use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tallylight_schemas::clock::ManualClock;
 
-use super::files::SegmentFile;
+use super::files::{ReadAt, SegmentFile};
 use super::*;
 
 /// The real file system until told otherwise.
@@ -19,6 +20,10 @@ struct Faults {
     /// What the disk is said to have used up of its free bytes.
     used: AtomicU64,
     syncs: AtomicU64,
+    /// Bytes that the disk does not give back, of the segment with this base.
+    bad: Mutex<Option<(u64, Range<u64>)>>,
+    /// Error number that opening a file for reading fails with.
+    open: AtomicI32,
 }
 
 #[derive(Debug)]
@@ -35,8 +40,40 @@ impl Files for FaultyFiles {
         Ok(Box::new(FaultyFile(self.0.clone(), RealFiles.create(path, header)?)))
     }
 
+    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
+        match self.0.open.load(Ordering::SeqCst) {
+            0 => {}
+            code => return Err(io::Error::from_raw_os_error(code)),
+        }
+        let base = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+        Ok(Box::new(FaultyReads(self.0.clone(), base, RealFiles.open(path)?)))
+    }
+
     fn free_bytes(&self, _dir: &Path) -> io::Result<u64> {
         Ok((1 << 30) - self.0.used.load(Ordering::SeqCst))
+    }
+}
+
+#[derive(Debug)]
+struct FaultyReads(Arc<Faults>, u64, Box<dyn ReadAt>);
+
+impl ReadAt for FaultyReads {
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        let read = self.2.read_at(buffer, at)?;
+        // As with direct reads: one bad block fails all of a read that touches it.
+        match &*self.0.bad.lock().unwrap() {
+            Some((base, bad))
+                if *base == self.1 && bad.start < at + read as u64 && at < bad.end =>
+            {
+                buffer.fill(0xaa);
+                Err(io::Error::from_raw_os_error(nix::libc::EIO))
+            }
+            _ => Ok(read),
+        }
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.2.len()
     }
 }
 
@@ -162,4 +199,95 @@ async fn many_appends_share_a_sync() {
     assert!(offsets.into_iter().eq(0..200));
     let syncs = faults.syncs.load(Ordering::SeqCst) - before;
     assert!(syncs < 150, "{syncs} syncs for 200 appends");
+}
+
+/// Offsets that a reader gets, and how many it is told to be lost.
+async fn offsets(log: &DiskLog) -> (Vec<u64>, u64) {
+    let (mut offsets, mut lost, mut from) = (Vec::new(), 0, 0);
+    let end = *log.head("events").unwrap().borrow();
+    while from < end {
+        let batch = log.read("events", from, 20_000).await.unwrap();
+        offsets.extend(batch.entries.iter().map(|entry| entry.offset));
+        (lost, from) = (lost + batch.lost, batch.next);
+    }
+    assert_eq!(offsets.len() as u64 + lost, end, "each entry is read or lost");
+    (offsets, lost)
+}
+
+/// A log of two segments with blocks enough in the first, which holds the entries below the
+/// number returned.
+async fn two_segments(dir: &Path, faults: &Arc<Faults>) -> (DiskLog, u64) {
+    let files: Arc<dyn Files> = Arc::new(FaultyFiles(faults.clone()));
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_us(0));
+    let topics = vec![TopicSettings::new("events", 64 << 20)];
+    let settings = DiskSettings { segment_bytes: 1 << 20, ..DiskSettings::new(dir, topics) };
+    let log = DiskLog::open_with(settings, &clock, &files).unwrap();
+    let topic = log.opened("events").unwrap().topic.clone();
+    while topic.state().segments.len() < 2 {
+        log.append("events", parts(1_000)).await.unwrap();
+    }
+    let second = topic.state().segments[1].segment.base;
+    log.append("events", parts(1_000)).await.unwrap();
+    (log, second)
+}
+
+#[tokio::test]
+async fn a_block_that_cannot_be_read_costs_the_entries_in_it_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Faults::default());
+    let (log, sealed) = two_segments(dir.path(), &faults).await;
+    let all = (0..*log.head("events").unwrap().borrow()).collect::<Vec<_>>();
+    assert_eq!(offsets(&log).await, (all.clone(), 0));
+
+    // One sector: its block of 4 KiB is lost, which at most six records touch.
+    *faults.bad.lock().unwrap() = Some((0, 200_000..200_512));
+    let (read, lost) = offsets(&log).await;
+    assert!((1..=6).contains(&lost), "{lost}");
+    assert!(read.contains(&0) && read.ends_with(&all[sealed as usize - 1..]));
+    // The start of the segment: its header does not matter to those who know it.
+    *faults.bad.lock().unwrap() = Some((0, 0..512));
+    assert!((1..=5).contains(&offsets(&log).await.1));
+    // So much that it is given up: what stands before it is read, and what comes after it.
+    *faults.bad.lock().unwrap() = Some((0, 100_000..u64::MAX));
+    let (read, lost) = offsets(&log).await;
+    assert!(read.contains(&90) && lost > sealed - 100, "{lost} of {sealed}");
+    assert!(read.ends_with(&all[sealed as usize..]));
+
+    // It may come back, so nothing was quarantined.
+    *faults.bad.lock().unwrap() = None;
+    assert_eq!(offsets(&log).await, (all, 0));
+    assert_eq!(log.usage("events").unwrap().quarantined_entries, 0);
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again_instead_of_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Faults::default());
+    let (log, sealed) = two_segments(dir.path(), &faults).await;
+    let unavailable = async |from| match log.read("events", from, 1 << 30).await {
+        Err(LogError::Unavailable(why)) => assert!(why.contains("cannot read"), "{why}"),
+        other => panic!("{other:?}"),
+    };
+    *faults.bad.lock().unwrap() = Some((sealed, 0..u64::MAX));
+    unavailable(sealed).await;
+    *faults.bad.lock().unwrap() = None;
+    faults.open.store(nix::libc::EMFILE, Ordering::SeqCst);
+    unavailable(0).await;
+    // A file whose very name cannot be followed is lost as a whole; the active one is not.
+    faults.open.store(nix::libc::EIO, Ordering::SeqCst);
+    unavailable(0).await;
+    faults.open.store(0, Ordering::SeqCst);
+    assert_eq!(offsets(&log).await.1, 0);
+}
+
+#[tokio::test]
+async fn a_log_opens_although_a_sealed_header_cannot_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Faults::default());
+    let (log, sealed) = two_segments(dir.path(), &faults).await;
+    log.close().await;
+    *faults.bad.lock().unwrap() = Some((0, 0..512));
+    let (log, _) = two_segments(dir.path(), &faults).await;
+    let (read, lost) = offsets(&log).await;
+    assert!((1..=5).contains(&lost) && read.contains(&sealed), "{lost}");
 }

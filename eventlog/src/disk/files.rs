@@ -1,7 +1,8 @@
-//! What the writer asks of the file system, as a seam where tests let it fail.
+//! What writer and readers ask of the file system, as a seam where tests let it fail.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::LogError;
@@ -14,10 +15,20 @@ pub(super) trait SegmentFile: Send + std::fmt::Debug {
     fn sync(&mut self) -> io::Result<()>;
 }
 
+/// A segment file, open for reading.
+pub(super) trait ReadAt: Send + std::fmt::Debug {
+    /// Reads some bytes from `at` on; none at the end.
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize>;
+    /// Bytes it has now.
+    fn len(&self) -> io::Result<u64>;
+}
+
 /// Files and folders.
 pub(super) trait Files: Send + Sync + std::fmt::Debug {
     /// Makes a file that holds `header`, durable together with its name, open at its end.
     fn create(&self, path: &Path, header: &[u8]) -> io::Result<Box<dyn SegmentFile>>;
+    /// Opens the file at `path` for reading.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>>;
     /// Bytes free for this process on the file system of `dir`.
     fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
 }
@@ -38,11 +49,25 @@ impl Files for RealFiles {
         Ok(Box::new(file))
     }
 
+    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
+        Ok(Box::new(File::open(path)?))
+    }
+
     fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
         let facts = nix::sys::statvfs::statvfs(dir)?;
         // The field types differ between platforms.
         #[allow(clippy::useless_conversion, clippy::unnecessary_cast)]
         Ok(facts.blocks_available() as u64 * facts.fragment_size() as u64)
+    }
+}
+
+impl ReadAt for File {
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        FileExt::read_at(self, buffer, at)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::files::unavailable;
+use super::files::{RealFiles, unavailable};
 use super::reader::{self, Span};
 use super::segment::{self, Segment};
 use crate::{Batch, LogError};
@@ -45,7 +45,7 @@ impl ReadOnly {
             if spans.is_empty() {
                 return Ok(Batch { next: from, ..Batch::default() });
             }
-            let outcome = reader::read(&spans, from, max_bytes)?;
+            let outcome = reader::read(&RealFiles, &spans, from, max_bytes)?;
             // The owner may drop segments meanwhile; that is no damage. Look again.
             if outcome.damage.is_empty() || self.earliest()? == earliest {
                 return Ok(outcome.batch);
@@ -66,7 +66,7 @@ fn spans(listed: &[(u64, PathBuf)], from: u64) -> Result<Option<Vec<Span>>, LogE
     for (at, (base, path)) in listed.iter().enumerate().skip(first) {
         let loaded = fs::metadata(path)
             .map_err(|error| unavailable("cannot read", path, &error))
-            .and_then(|facts| Ok((facts.len(), Segment::load(path.clone(), *base)?)));
+            .and_then(|facts| Ok((facts.len(), Segment::load(&RealFiles, path.clone(), *base)?)));
         match loaded {
             Ok((limit, segment)) => spans.push(Span {
                 segment: Arc::new(segment),

@@ -3,8 +3,10 @@
 use std::io;
 use std::sync::Arc;
 
+use super::files::{Files, unavailable};
 use super::quarantine::Damage;
 use super::segment::Segment;
+use super::source::{Unreadable, is_unreadable};
 use super::walk::Walker;
 use crate::{Batch, LogError, Part};
 
@@ -22,7 +24,8 @@ pub(super) struct Span {
     pub(super) end: Option<u64>,
 }
 
-/// What a read found.
+/// What a read found. Damage is there to stay and is quarantined; bytes that the disk refused
+/// are only counted as lost, as it may give them back another time.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) batch: Batch,
@@ -31,9 +34,15 @@ pub(super) struct Outcome {
 
 /// Reads about `max_bytes` from offset `from` on. `spans` are all segments in order, at least
 /// those that hold `from` and later.
-pub(super) fn read(spans: &[Span], from: u64, max_bytes: usize) -> Result<Outcome, LogError> {
+pub(super) fn read(
+    files: &dyn Files,
+    spans: &[Span],
+    from: u64,
+    max_bytes: usize,
+) -> Result<Outcome, LogError> {
     let earliest = spans.first().map_or(from, |span| span.segment.base);
     let mut reading = Reading {
+        files,
         from: from.max(earliest),
         max_bytes,
         taken: 0,
@@ -41,13 +50,16 @@ pub(super) fn read(spans: &[Span], from: u64, max_bytes: usize) -> Result<Outcom
         full: false,
         out: Outcome::default(),
     };
-    for span in spans {
+    for (at, span) in spans.iter().enumerate() {
         if span.end.is_some_and(|end| end <= reading.cursor) {
             continue;
         }
-        reading.segment(span).map_err(|error| {
-            LogError::Data(format!("cannot read {}: {error}", span.segment.path.display()))
-        })?;
+        // The last one is still written to. It is read again, and tried for longer.
+        let sealed = at + 1 < spans.len();
+        let unreadable = if sealed { Unreadable::PassOver } else { Unreadable::Fail };
+        reading
+            .segment(span, unreadable)
+            .map_err(|error| unavailable("cannot read", &span.segment.path, &error))?;
         if reading.full {
             break;
         }
@@ -58,7 +70,8 @@ pub(super) fn read(spans: &[Span], from: u64, max_bytes: usize) -> Result<Outcom
     Ok(out)
 }
 
-struct Reading {
+struct Reading<'a> {
+    files: &'a dyn Files,
     from: u64,
     max_bytes: usize,
     taken: usize,
@@ -68,16 +81,18 @@ struct Reading {
     out: Outcome,
 }
 
-impl Reading {
-    fn segment(&mut self, span: &Span) -> io::Result<()> {
+impl Reading<'_> {
+    fn segment(&mut self, span: &Span, unreadable: Unreadable) -> io::Result<()> {
         let segment = &span.segment;
         let (mut expected, mut position) = segment.near(self.cursor);
         let mut readable = span.limit;
-        match self.open(span) {
+        let mut refused = false;
+        match self.open(span, unreadable) {
             Ok(mut walker) => {
                 while let Some(record) = walker.next(position, expected)? {
                     if record.position > position || record.offset > expected {
-                        self.lose(span, (expected, record.offset), (position, record.position));
+                        let bytes = (position, record.position);
+                        self.lose(span, (expected, record.offset), bytes, walker.refused(bytes));
                     }
                     (expected, position) = (record.offset + 1, record.end);
                     segment.note(record.offset, record.position);
@@ -92,29 +107,41 @@ impl Reading {
                     self.out.batch.entries.push(record.into_entry());
                 }
                 readable = walker.limit();
+                refused = walker.refused((position, readable));
             }
             // The caller knows whether it was dropped meanwhile; otherwise all of it is lost.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if unreadable == Unreadable::PassOver && is_unreadable(&error) => {
+                refused = true;
+            }
             Err(error) => return Err(error),
         }
         if let Some(end) = span.end {
             if expected < end {
-                self.lose(span, (expected, end), (position, readable));
+                self.lose(span, (expected, end), (position, readable), refused);
             }
             self.cursor = self.cursor.max(end);
         }
         Ok(())
     }
 
-    fn open(&self, span: &Span) -> io::Result<Walker> {
+    fn open(&self, span: &Span, unreadable: Unreadable) -> io::Result<Walker> {
         let segment = &span.segment;
         // Without an id nothing in the segment is valid: nothing to search.
         let limit = if segment.id.is_some() { span.limit } else { 0 };
         let chunk = self.max_bytes.clamp(CHUNK_BYTES.0, CHUNK_BYTES.1);
-        Walker::open(&segment.path, segment.id, (segment.base, span.end), limit, chunk)
+        let (at, how) = ((self.files, segment.path.as_path()), (chunk, unreadable));
+        Walker::open(at, segment.id, (segment.base, span.end), limit, how)
     }
 
-    fn lose(&mut self, span: &Span, offsets: (u64, u64), bytes: (u64, u64)) {
+    fn lose(&mut self, span: &Span, offsets: (u64, u64), bytes: (u64, u64), refused: bool) {
+        if refused {
+            tracing::error!(
+                path = %span.segment.path.display(), ?bytes, ?offsets,
+                "the disk does not give back stored bytes; passing over the entries in them"
+            );
+            return;
+        }
         self.out.damage.push(Damage { offsets, path: span.segment.path.clone(), bytes });
     }
 

@@ -11,6 +11,7 @@ use super::files::{self, Files, SegmentFile, unavailable};
 use super::format::SEGMENT_HEADER;
 use super::quarantine::{Damage, Quarantine};
 use super::segment::{self, SCAN_CHUNK, Segment};
+use super::source::Unreadable;
 use super::topic::{Placed, State, Topic};
 use super::walk::Walker;
 use crate::{LogError, TopicSettings};
@@ -50,23 +51,23 @@ struct Scan {
 pub(super) fn open(
     dir: PathBuf,
     settings: TopicSettings,
-    files: &dyn Files,
+    files: &Arc<dyn Files>,
 ) -> Result<Opened, LogError> {
     let failed = |error: io::Error| unavailable("cannot open", &dir, &error);
     make_dir(&dir).map_err(failed)?;
     let mut quarantine = Quarantine::load(&dir).map_err(failed)?;
-    let mut segments = load(&dir)?;
+    let mut segments = load(&**files, &dir)?;
     let mut recovery = Recovery::default();
     let (mut next, mut last_us) = (quarantine.end(), i64::MIN);
     let mut active = None;
 
     if let Some(Placed { segment, bytes }) = segments.pop_back() {
-        let scan = scan(&segment, bytes).map_err(failed)?;
+        let scan = scan(&**files, &segment, bytes).map_err(failed)?;
         next = next.max(scan.next);
         last_us = match scan.last_us.or(segment.floor_us) {
             Some(last_us) => last_us,
             // Nothing in the last segment tells the time: the one before it does.
-            None => last_time(&segments).map_err(failed)?,
+            None => last_time(&**files, &segments).map_err(failed)?,
         };
         recovery.damaged_entries = scan.damage.iter().map(|d| d.offsets.1 - d.offsets.0).sum();
         let earliest = segments.front().map_or(segment.base, |first| first.segment.base);
@@ -100,7 +101,7 @@ pub(super) fn open(
         }
     };
     let state = State { segments, next, stopped: None };
-    let topic = Topic::new(settings, dir.clone(), state, quarantine);
+    let topic = Topic::new(settings, (files.clone(), dir.clone()), state, quarantine);
     Ok(Opened { topic, active, last_us, recovery })
 }
 
@@ -117,18 +118,19 @@ fn make_dir(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn load(dir: &Path) -> Result<VecDeque<Placed>, LogError> {
+fn load(files: &dyn Files, dir: &Path) -> Result<VecDeque<Placed>, LogError> {
     let failed = |error: io::Error| unavailable("cannot list", dir, &error);
     let mut segments = VecDeque::new();
     for (base, path) in segment::list(dir).map_err(failed)? {
         let bytes = fs::metadata(&path).map_err(failed)?.len();
-        segments.push_back(Placed { segment: Arc::new(Segment::load(path, base)?), bytes });
+        segments.push_back(Placed { segment: Arc::new(Segment::load(files, path, base)?), bytes });
     }
     Ok(segments)
 }
 
-/// Reads all of a segment.
-fn scan(segment: &Segment, bytes: u64) -> io::Result<Scan> {
+/// Reads all of a segment. Bytes that the disk does not give back are an error: what is cut
+/// after the last valid record must be known to be none.
+fn scan(files: &dyn Files, segment: &Segment, bytes: u64) -> io::Result<Scan> {
     let start = SEGMENT_HEADER as u64;
     let mut scan =
         Scan { end: start.min(bytes), next: segment.base, last_us: None, damage: Vec::new() };
@@ -137,7 +139,8 @@ fn scan(segment: &Segment, bytes: u64) -> io::Result<Scan> {
         return Ok(scan);
     }
     let (path, range) = (&segment.path, (segment.base, None));
-    let mut walker = Walker::open(path, segment.id, range, bytes, SCAN_CHUNK)?;
+    let how = (SCAN_CHUNK, Unreadable::Fail);
+    let mut walker = Walker::open((files, path), segment.id, range, bytes, how)?;
     let mut position = start;
     while let Some(record) = walker.next(position, scan.next)? {
         if record.offset > scan.next {
@@ -156,9 +159,9 @@ fn scan(segment: &Segment, bytes: u64) -> io::Result<Scan> {
     Ok(scan)
 }
 
-fn last_time(segments: &VecDeque<Placed>) -> io::Result<i64> {
+fn last_time(files: &dyn Files, segments: &VecDeque<Placed>) -> io::Result<i64> {
     for Placed { segment, bytes } in segments.iter().rev() {
-        if let Some(last_us) = scan(segment, *bytes)?.last_us.or(segment.floor_us) {
+        if let Some(last_us) = scan(files, segment, *bytes)?.last_us.or(segment.floor_us) {
             return Ok(last_us);
         }
     }

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use super::files::Files;
 use super::format::{BadHeader, SEGMENT_HEADER, SegmentHeader};
 use super::lock;
+use super::source::{Source, Unreadable};
 use super::walk::Walker;
 use crate::LogError;
 
@@ -46,9 +48,9 @@ impl Segment {
     }
 
     /// The segment in the file at `path`. Reads its header only, unless that is damaged.
-    pub(super) fn load(path: PathBuf, base: u64) -> Result<Self, LogError> {
+    pub(super) fn load(files: &dyn Files, path: PathBuf, base: u64) -> Result<Self, LogError> {
         let wrong = |error: &io::Error| LogError::Data(format!("{}: {error}", path.display()));
-        let (id, floor_us) = match read_header(&path).map_err(|error| wrong(&error))? {
+        let (id, floor_us) = match read_header(files, &path).map_err(|error| wrong(&error))? {
             Ok(header) if header.base == base => (Some(header.id), Some(header.floor_us)),
             Err(BadHeader::Later(version)) => {
                 return Err(LogError::Data(format!(
@@ -59,7 +61,8 @@ impl Segment {
             // The first valid record still tells the id.
             Ok(_) | Err(BadHeader::Damaged) => {
                 let start = SEGMENT_HEADER as u64;
-                let record = Walker::open(&path, None, (base, None), u64::MAX, SCAN_CHUNK)
+                let how = (SCAN_CHUNK, Unreadable::PassOver);
+                let record = Walker::open((files, &path), None, (base, None), u64::MAX, how)
                     .and_then(|mut walker| walker.next(start, base))
                     .map_err(|error| wrong(&error))?;
                 (record.map(|record| record.segment), None)
@@ -85,10 +88,11 @@ impl Segment {
     }
 }
 
-fn read_header(path: &Path) -> io::Result<Result<SegmentHeader, BadHeader>> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(SEGMENT_HEADER as u64).read_to_end(&mut bytes)?;
-    Ok(SegmentHeader::decode(&bytes))
+/// A header that the disk does not give back is as good as damaged.
+fn read_header(files: &dyn Files, path: &Path) -> io::Result<Result<SegmentHeader, BadHeader>> {
+    let limit = SEGMENT_HEADER as u64;
+    let mut source = Source::new(files.open(path)?, limit, 0, Unreadable::PassOver)?;
+    Ok(SegmentHeader::decode(&source.get(0, SEGMENT_HEADER)?))
 }
 
 /// The segment files in `dir` with their base offsets, in order. Other names are passed over.

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::files::{self, Files};
+use super::lock;
 use super::quarantine::Quarantine;
 use super::reader::{self, Span};
 use super::segment::Segment;
-use super::{files, lock};
 use crate::{Batch, LogError, TopicSettings, Usage};
 
 /// A segment and its durable bytes.
@@ -62,6 +63,7 @@ pub(super) fn micros(duration: Duration) -> i64 {
 pub(super) struct Topic {
     pub(super) settings: TopicSettings,
     pub(super) dir: PathBuf,
+    files: Arc<dyn Files>,
     pub(super) head: watch::Sender<u64>,
     state: Mutex<State>,
     /// Apart from the state, so that copying damaged bytes never holds up the writer.
@@ -71,13 +73,13 @@ pub(super) struct Topic {
 impl Topic {
     pub(super) fn new(
         settings: TopicSettings,
-        dir: PathBuf,
+        (files, dir): (Arc<dyn Files>, PathBuf),
         state: State,
         quarantine: Quarantine,
     ) -> Self {
         let head = watch::Sender::new(state.next);
         let (state, quarantine) = (Mutex::new(state), Mutex::new(quarantine));
-        Self { settings, dir, head, state, quarantine }
+        Self { settings, dir, files, head, state, quarantine }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -150,7 +152,7 @@ impl Topic {
             if spans.is_empty() {
                 return Ok(Batch { next: from, ..Batch::default() });
             }
-            let outcome = reader::read(&spans, from, max_bytes)?;
+            let outcome = reader::read(&*self.files, &spans, from, max_bytes)?;
             if outcome.damage.is_empty() {
                 return Ok(outcome.batch);
             }

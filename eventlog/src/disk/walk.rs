@@ -1,70 +1,16 @@
 //! Finds valid records in a segment file, one after the other, past whatever is damaged.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use bytes::Bytes;
-
 use super::entry;
+use super::files::Files;
 use super::format::{RECORD_HEADER, RECORD_MAGIC, RecordHeader, SEGMENT_HEADER, checksum_holds};
+use super::source::{Source, Unreadable};
 use crate::{Entry, Part};
 
 /// How many bytes are searched for a record at a time.
 const SEARCH_BYTES: usize = 64 << 10;
-
-/// A file read in chunks, up to a limit. What it hands out shares the chunk's memory.
-#[derive(Debug)]
-struct Source {
-    file: File,
-    limit: u64,
-    chunk_bytes: usize,
-    start: u64,
-    chunk: Bytes,
-}
-
-impl Source {
-    /// `len` bytes from `at`, fewer where the file ends.
-    fn get(&mut self, at: u64, len: usize) -> io::Result<Bytes> {
-        let len = clip(len, self.limit.saturating_sub(at));
-        if len == 0 {
-            return Ok(Bytes::new());
-        }
-        if let Some(slice) = self.loaded(at, len) {
-            return Ok(slice);
-        }
-        let wanted = clip(len.max(self.chunk_bytes), self.limit - at);
-        let mut buffer = vec![0; wanted];
-        let mut filled = 0;
-        while filled < wanted {
-            match self.file.read_at(&mut buffer[filled..], at + filled as u64) {
-                // Cut by someone else since the limit was taken: what is gone is not there.
-                Ok(0) => {
-                    self.limit = at + filled as u64;
-                    break;
-                }
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        buffer.truncate(filled);
-        self.start = at;
-        self.chunk = buffer.into();
-        Ok(self.chunk.slice(..len.min(filled)))
-    }
-
-    fn loaded(&self, at: u64, len: usize) -> Option<Bytes> {
-        let from = usize::try_from(at.checked_sub(self.start)?).ok()?;
-        let to = from.checked_add(len)?;
-        (to <= self.chunk.len()).then(|| self.chunk.slice(from..to))
-    }
-}
-
-fn clip(len: usize, left: u64) -> usize {
-    usize::try_from(left).map_or(len, |left| len.min(left))
-}
 
 /// A valid record and where it stands.
 #[derive(Debug)]
@@ -98,21 +44,24 @@ impl Walker {
     /// and, where known, ends before offset `end`. Without `id` (a damaged header) the first
     /// valid record tells it.
     pub(super) fn open(
-        path: &Path,
+        (files, path): (&dyn Files, &Path),
         id: Option<u64>,
         (base, end): (u64, Option<u64>),
         limit: u64,
-        chunk_bytes: usize,
+        (chunk_bytes, unreadable): (usize, Unreadable),
     ) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let limit = limit.min(file.metadata()?.len());
-        let source = Source { file, limit, chunk_bytes, start: 0, chunk: Bytes::new() };
+        let source = Source::new(files.open(path)?, limit, chunk_bytes, unreadable)?;
         Ok(Self { source, id, base, end })
     }
 
     /// Where the readable bytes end.
     pub(super) fn limit(&self) -> u64 {
-        self.source.limit
+        self.source.limit()
+    }
+
+    /// Whether the disk refused any of these bytes.
+    pub(super) fn refused(&self, bytes: (u64, u64)) -> bool {
+        self.source.refused(bytes)
     }
 
     /// The next valid record at `at` or later, of offset `least` or above. If it stands later

@@ -109,7 +109,7 @@ pub(super) fn report(
             report.held_us = u64::try_from(held_us(stored, asked, how.waited)).unwrap_or(0);
             report.pipeline = stored.fixed.as_ref().map(|(pipeline, _)| pipeline.clone());
         }
-        Err(problem) => report.status = problem.status,
+        Err(problem) => report.status = problem.status().as_u16(),
     }
     report
 }

@@ -104,8 +104,12 @@ fn passed_on(fetched: &Fetched) -> Problem {
         let detail = format!("The origin answered {}; try again", fetched.status.as_u16());
         Problem::new(StatusCode::BAD_GATEWAY, "upstream", "The origin cannot answer", detail)
     };
-    let problem = problem.filter(|problem| problem.status == fetched.status.as_u16());
-    Problem { retry_after: retry_after(&fetched.headers), ..problem.unwrap_or_else(unknown) }
+    let problem = problem.filter(|problem| problem.status() == fetched.status);
+    let problem = problem.unwrap_or_else(unknown);
+    match retry_after(&fetched.headers) {
+        Some(seconds) => problem.retry_after(seconds),
+        None => problem,
+    }
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<u32> {

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
+use tallylight_serve::exposed;
 
 use crate::ladder::is_name;
 use crate::serve::build::{is_http, mistake, verdict};
@@ -13,6 +14,8 @@ use crate::serve::build::{is_http, mistake, verdict};
 pub struct Settings {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Allows listening beyond this machine: anyone who reaches it may then ask it for media.
+    pub trusted_network: bool,
     /// Its name, in headers and rows.
     pub name: String,
     /// The origin behind it.
@@ -37,6 +40,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7711)),
+            trusted_network: false,
             name: "e1".into(),
             origin_url: "http://127.0.0.1:7710".into(),
             cache_bytes: 64 << 20,
@@ -53,7 +57,8 @@ impl Default for Settings {
 impl Settings {
     /// All mistakes together.
     pub fn validate(&self) -> Result<(), Vec<String>> {
-        let mut found = Vec::new();
+        let mut found: Vec<String> =
+            exposed(self.listen, self.trusted_network).into_iter().collect();
         mistake(&mut found, !is_name(&self.name), "name: a-z, 0-9, - and _ only");
         mistake(&mut found, !is_http(&self.origin_url), "origin_url: an http:// address");
         mistake(&mut found, self.cache_bytes == 0, "cache_bytes: above 0");

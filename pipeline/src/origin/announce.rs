@@ -14,7 +14,7 @@ use super::track::Slate;
 use crate::ladder::{Ladder, is_name};
 use crate::mp4;
 use crate::serve::path::MediaPath;
-use crate::serve::problem::Problem;
+use crate::serve::problem::{self, Problem};
 
 pub(super) fn stream_of(origin: &Origin, path: &MediaPath) -> Result<Arc<Stream>, Problem> {
     origin.stream_or_new(&path.stream).ok_or_else(too_many)
@@ -37,7 +37,7 @@ pub(super) async fn store_init(
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
     mp4::init_facts(&body)
-        .map_err(|error| Problem::invalid(format!("{file} is no init segment: {error}")))?;
+        .map_err(|error| problem::invalid(format!("{file} is no init segment: {error}")))?;
     let track = stream.track_or_new(track).ok_or_else(too_many)?;
     let _writer = track.writer.lock().await;
     match track.init(file) {
@@ -68,10 +68,10 @@ pub(super) async fn store_slate(
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
     let facts = mp4::facts(&body)
-        .map_err(|error| Problem::invalid(format!("The slate is no segment: {error}")))?;
+        .map_err(|error| problem::invalid(format!("The slate is no segment: {error}")))?;
     let slate = Slate { hash: xxh3_64(&body), bytes: body };
     if hash(&head.headers).is_some_and(|claimed| claimed != slate.hash) {
-        return Err(Problem::invalid("Tallylight-Hash is not the body's xxh3: send it again"));
+        return Err(problem::invalid("Tallylight-Hash is not the body's xxh3: send it again"));
     }
     let wrong_length = number != 0 && facts.frames != number;
     if wrong_length || !facts.first_is_sync {
@@ -79,7 +79,7 @@ pub(super) async fn store_slate(
             "Slate {number} holds {} frames and must begin with a sync frame",
             facts.frames
         );
-        return Err(Problem::invalid(detail));
+        return Err(problem::invalid(detail));
     }
     let track = stream.track_or_new(track).ok_or_else(too_many)?;
     let _writer = track.writer.lock().await;
@@ -98,10 +98,10 @@ pub(super) async fn store_ladder(
     body: &[u8],
 ) -> Result<StatusCode, Problem> {
     let ladder: Ladder = serde_json::from_slice(body)
-        .map_err(|error| Problem::invalid(format!("This is no ladder: {error}")))?;
-    ladder.validate().map_err(|mistakes| Problem::invalid(mistakes.join("; ")))?;
+        .map_err(|error| problem::invalid(format!("This is no ladder: {error}")))?;
+    ladder.validate().map_err(|mistakes| problem::invalid(mistakes.join("; ")))?;
     if !is_name(name) || ladder.stream != name {
-        return Err(Problem::invalid(format!(
+        return Err(problem::invalid(format!(
             "The ladder is of stream {:?}, the address of {name:?}",
             ladder.stream
         )));

@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::place::Place;
 use super::track::SLATE;
 use crate::mp4::{self, SegmentFacts};
-use crate::serve::problem::Problem;
+use crate::serve::problem::{self, Problem};
 
 /// Longest pipeline name.
 const MAX_PIPELINE: usize = 16;
@@ -77,7 +77,7 @@ impl Claimed {
             format!("{:016x}", self.hash),
         );
         let Some(rung) = place.rung() else {
-            return Err(Problem::not_found("The ladder has no such track"));
+            return Err(problem::not_found("The ladder has no such track"));
         };
         differs("Tallylight-Timescale", rung.timescale.to_string(), self.timescale.to_string());
         match mp4::facts(body) {
@@ -111,7 +111,7 @@ impl Claimed {
             return Ok(());
         }
         let detail = format!("Segment {} of {:?}: {}", place.k, rung.name, wrong.join("; "));
-        Err(Problem::invalid(detail))
+        Err(problem::invalid(detail))
     }
 }
 

@@ -19,7 +19,7 @@ use super::{Origin, media_path, sweep};
 use crate::report::Report;
 use crate::serve::cmsd;
 use crate::serve::path::{MediaPath, Object};
-use crate::serve::problem::Problem;
+use crate::serve::problem::{self, Problem};
 
 /// Whose copy an answer is.
 pub(crate) const PIPELINE: HeaderName = HeaderName::from_static("tallylight-pipeline");
@@ -72,7 +72,7 @@ pub(super) async fn ladder(
 }
 
 fn no_ladder(stream: &str) -> Problem {
-    Problem::unavailable(
+    problem::unavailable(
         format!("The encoder has not sent the ladder and init segments of {stream:?} yet"),
         1,
     )
@@ -81,7 +81,7 @@ fn no_ladder(stream: &str) -> Problem {
 async fn find(origin: &Origin, path: &MediaPath, arrival: i64) -> Result<Answer, Problem> {
     let stream = origin.stream(&path.stream);
     let stream = stream
-        .ok_or_else(|| Problem::not_found(format!("There is no stream {:?}", path.stream)))?;
+        .ok_or_else(|| problem::not_found(format!("There is no stream {:?}", path.stream)))?;
     match &path.object {
         Object::Segment(k) => segment(origin, &stream, path, *k, arrival).await,
         Object::Init(file) => {
@@ -101,7 +101,7 @@ fn extra(
     body: Option<Bytes>,
     ot: char,
 ) -> Result<Answer, Problem> {
-    let body = body.ok_or_else(|| Problem::not_found(format!("{path} is not stored")))?;
+    let body = body.ok_or_else(|| problem::not_found(format!("{path} is not stored")))?;
     let audio =
         stream.ladder().is_some_and(|l| l.track(&path.track).is_some_and(|t| !t.is_video()));
     let cmsd = cmsd::Static { ot: Some(ot), ..cmsd::Static::default() };
@@ -118,11 +118,11 @@ async fn segment(
     let ladder = stream.ladder().ok_or_else(|| no_ladder(&path.stream))?;
     let place = stream.place(ladder, &path.track, k);
     let place =
-        place.ok_or_else(|| Problem::not_found(format!("There is no track {:?}", path.track)))?;
+        place.ok_or_else(|| problem::not_found(format!("There is no track {:?}", path.track)))?;
     let fixed = match fixed(origin, stream, &place, arrival).await? {
         Some(fixed) => fixed,
         None => {
-            return Err(Problem::unavailable(
+            return Err(problem::unavailable(
                 format!("Segment {k} is not there, and no slate is stored yet"),
                 1,
             ));
@@ -138,7 +138,7 @@ async fn segment(
     };
     let body = place.body(&fixed).map_err(|error| {
         tracing::error!(k, track = path.track, %error, "the stored slate cannot be moved");
-        Problem::unavailable("The stored slate is damaged; the encoder's next start replaces it", 1)
+        problem::unavailable("The stored slate is damaged; the encoder's next start replaces it", 1)
     })?;
     if fixed.is_slate() {
         origin.metrics.slates.inc();
@@ -167,14 +167,14 @@ async fn fixed(
                     "Segment {k} begins at {} Unix ms: ask from then on",
                     from_us.div_euclid(1_000)
                 );
-                return Err(Problem::not_found(detail));
+                return Err(problem::not_found(detail));
             }
             Verdict::Gone => return Err(gone(k)),
             Verdict::Ready => return Ok(fixed),
             Verdict::Slate => return Ok(sweep::settle(origin, &stream.name, place).await),
             // Segments longer than two seconds may outlast a player's patience.
             Verdict::Hold { .. } if now >= give_up => {
-                return Err(Problem::unavailable(
+                return Err(problem::unavailable(
                     format!("Segment {k} has not come yet: ask again"),
                     1,
                 ));
@@ -183,7 +183,7 @@ async fn fixed(
                 if waiting.is_none() {
                     let permit = origin.waiting.try_acquire().map_err(|_| {
                         origin.metrics.turned_away.inc();
-                        Problem::unavailable("Too many requests are waiting here: ask again", 1)
+                        problem::unavailable("Too many requests are waiting here: ask again", 1)
                     })?;
                     waiting = Some(permit);
                 }
@@ -243,7 +243,7 @@ fn report(
                 report.pipeline = Some(pipeline.to_string());
             }
         }
-        Err(problem) => report.status = problem.status,
+        Err(problem) => report.status = problem.status().as_u16(),
     }
     origin.metrics.bytes_sent.inc_by(report.bytes);
     origin.metrics.held_us.inc_by(report.held_us);

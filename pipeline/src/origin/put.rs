@@ -17,7 +17,7 @@ use super::{Origin, media_path, sweep};
 use crate::report::Report;
 use crate::serve::body;
 use crate::serve::path::{MediaPath, Object};
-use crate::serve::problem::Problem;
+use crate::serve::problem::{self, Problem};
 
 /// A body must be whole within this time.
 const READ_WITHIN: Duration = Duration::from_secs(10);
@@ -62,7 +62,7 @@ async fn read(origin: &Origin, body: axum::body::Body) -> Result<Bytes, Problem>
         .uploads
         .acquire()
         .await
-        .map_err(|_| Problem::unavailable("The origin is stopping", 1))?;
+        .map_err(|_| problem::unavailable("The origin is stopping", 1))?;
     let bytes = body::read(body, origin.settings.body_limit_bytes, READ_WITHIN).await?;
     origin.metrics.bytes_received.inc_by(bytes.len() as u64);
     Ok(bytes)
@@ -104,7 +104,7 @@ async fn store_segment(
         ));
     };
     let Some(place) = stream.place(ladder, &path.track, k) else {
-        return Err(Problem::not_found(format!(
+        return Err(problem::not_found(format!(
             "The ladder of {:?} has no track {:?}",
             path.stream, path.track
         )));
@@ -146,7 +146,7 @@ fn refusal(k: u64, refused: Refused) -> Problem {
             conflict("fixed", format!("Segment {k} is already pipeline {whose}'s copy"))
         }
         Refused::Early => {
-            Problem::invalid(format!("Segment {k} has not begun: check the encoder's clock"))
+            problem::invalid(format!("Segment {k} has not begun: check the encoder's clock"))
         }
         Refused::Gone => gone(k),
     }

@@ -11,7 +11,7 @@ use tallylight_schemas::grid::Grid;
 
 use super::Origin;
 use super::pure::schedule;
-use crate::serve::problem::Problem;
+use crate::serve::problem::{self, Problem};
 
 /// Segments listed per track.
 const LISTED: u64 = 30;
@@ -68,10 +68,10 @@ pub(super) async fn page(
 fn rows(origin: &Origin, name: &str) -> Result<SegmentsPage, Problem> {
     let stream = origin
         .stream(name)
-        .ok_or_else(|| Problem::not_found(format!("There is no stream {name:?}")))?;
+        .ok_or_else(|| problem::not_found(format!("There is no stream {name:?}")))?;
     let ladder = stream
         .ladder()
-        .ok_or_else(|| Problem::unavailable("The encoder has not sent the ladder yet", 1))?;
+        .ok_or_else(|| problem::unavailable("The encoder has not sent the ladder yet", 1))?;
     let (now, schedule) = (origin.clock.now_us(), stream.schedule(&ladder));
     let last = schedule.grid.k_at(now);
     let mut segments = Vec::new();

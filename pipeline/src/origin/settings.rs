@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tallylight_serve::exposed;
 
 use crate::serve::build::{is_http, mistake, verdict};
 
@@ -62,13 +63,8 @@ impl Default for Settings {
 impl Settings {
     /// All mistakes together.
     pub fn validate(&self) -> Result<(), Vec<String>> {
-        let mut found = Vec::new();
-        let remote = !self.listen.ip().is_loopback() && !self.trusted_network;
-        mistake(
-            &mut found,
-            remote,
-            "listen: PUT has no sign-in; set trusted_network to listen beyond loopback",
-        );
+        let mut found: Vec<String> =
+            exposed(self.listen, self.trusted_network).into_iter().collect();
         mistake(&mut found, !(10..=86_400).contains(&self.window_s), "window_s: 10 to 86400");
         mistake(&mut found, self.margin_ms > 60_000, "margin_ms: 60000 at most");
         mistake(

@@ -3,12 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use tallylight_schemas::clock::Clock;
+use tallylight_serve::{BindError, Limits, Server, TaskEnded};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Server;
 use crate::report::Reporter;
 
 /// What a service is given besides its settings.
@@ -24,7 +26,10 @@ pub enum BuildError {
     /// Mistakes in its settings, all of them: change the settings.
     #[error("wrong settings: {}", .0.join("; "))]
     Settings(Vec<String>),
-    /// The port or the data directory cannot be used.
+    /// The port cannot be used.
+    #[error(transparent)]
+    Listen(#[from] BindError),
+    /// The data directory cannot be used.
     #[error("{0}")]
     Io(#[from] io::Error),
     /// The HTTP client could not be made.
@@ -38,11 +43,16 @@ pub struct Service {
     pub(crate) server: Server,
     pub(crate) router: Router,
     pub(crate) reporter: Reporter,
-    pub(crate) background: Vec<tokio::task::JoinHandle<()>>,
+    /// Work that goes on as long as the service does.
+    pub(crate) background: JoinSet<()>,
 }
 
+/// A request's head must be there within this time.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// Open requests may go on this long after a drain began; a held one needs four seconds.
+const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// How long a drain waits for the last delivery events.
-const REPORT_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
+const REPORT_WITHIN: Duration = Duration::from_secs(2);
 
 impl Service {
     /// Where it listens.
@@ -51,13 +61,20 @@ impl Service {
     }
 
     /// Serves until `cancel`, then drains: open requests end and the last events are reported.
-    pub async fn run(self, cancel: CancellationToken) {
-        self.server.run(self.router, cancel).await;
-        for task in self.background {
-            task.abort();
-        }
-        self.reporter.close(REPORT_WITHIN).await;
+    /// An error says that it drained because a background task ended by itself.
+    pub async fn run(self, cancel: CancellationToken) -> Result<(), TaskEnded> {
+        let Self { server, router, reporter, mut background } = self;
+        let outcome = server.run(router, &mut background, cancel).await;
+        background.shutdown().await;
+        reporter.close(REPORT_WITHIN).await;
+        outcome
     }
+}
+
+/// Listens on `listen`, for `connections` connections at a time.
+pub(crate) async fn bind(listen: SocketAddr, connections: usize) -> Result<Server, BindError> {
+    let limits = Limits { connections, head_within: HEAD_WITHIN, drain_within: DRAIN_WITHIN };
+    Server::bind(listen, limits).await
 }
 
 /// Adds `mistake` when `wrong`.

@@ -1,39 +1,40 @@
-use super::*;
-use axum::routing::get;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use std::sync::Arc;
+use std::time::Duration;
 
-async fn server(router: Router) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<()>) {
-    let server = Server::bind("127.0.0.1:0".parse().unwrap(), 16).await.unwrap();
-    let (addr, cancel) = (server.addr(), CancellationToken::new());
-    let task = tokio::spawn(server.run(router, cancel.clone()));
-    (addr, cancel, task)
-}
+use axum::Router;
+use tallylight_schemas::clock::{Clock, WallClock};
+use tallylight_schemas::delivery;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-#[tokio::test]
-async fn a_drain_lets_an_open_request_end_and_closes_idle_connections() {
-    let slow = get(|| async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        "whole"
-    });
-    let (addr, cancel, task) = server(Router::new().route("/", slow)).await;
-    let _idle = TcpStream::connect(addr).await.unwrap();
-    let answer = tokio::spawn(async move {
-        let mut stream = TcpStream::connect(addr).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.unwrap();
-        text
-    });
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    cancel.cancel();
-    assert!(answer.await.unwrap().ends_with("whole"));
-    tokio::time::timeout(Duration::from_secs(2), task).await.unwrap().unwrap();
-    assert!(TcpStream::connect(addr).await.is_err());
-}
+use super::build::{Service, bind};
+use crate::report::Reporter;
+use crate::{edge, origin, steering};
 
 #[tokio::test]
-async fn a_port_in_use_says_which() {
-    let first = Server::bind("127.0.0.1:0".parse().unwrap(), 1).await.unwrap();
-    let error = Server::bind(first.addr(), 1).await.unwrap_err();
-    assert!(error.to_string().contains(&first.addr().to_string()), "{error}");
+async fn a_background_task_that_panics_ends_the_service_with_an_error() {
+    let clock: Arc<dyn Clock> = Arc::new(WallClock);
+    let mut background = JoinSet::new();
+    background.spawn(async { panic!("as the test wants it") });
+    let service = Service {
+        server: bind(([127, 0, 0, 1], 0).into(), 1).await.unwrap(),
+        router: Router::new(),
+        reporter: Reporter::spawn("", delivery::Service::Origin, "test", &clock),
+        background,
+    };
+    let running = service.run(CancellationToken::new());
+    let ended = tokio::time::timeout(Duration::from_secs(5), running).await.unwrap();
+    assert!(ended.unwrap_err().to_string().contains("as the test wants it"));
+}
+
+#[test]
+fn services_beyond_loopback_need_a_trusted_network() {
+    let listen = ([0, 0, 0, 0], 1).into();
+    for trusted_network in [false, true] {
+        let origin = origin::Settings { listen, trusted_network, ..Default::default() };
+        let edge = edge::Settings { listen, trusted_network, ..Default::default() };
+        let steering = steering::Settings { listen, trusted_network, ..Default::default() };
+        let checked = [origin.validate(), edge.validate(), steering.validate()];
+        assert!(checked.iter().all(|verdict| verdict.is_ok() == trusted_network), "{checked:?}");
+    }
 }

@@ -12,7 +12,7 @@ use super::Steering;
 use crate::ladder::Ladder;
 use crate::manifest::{View, dash, hls, iso_ms};
 use crate::report::Report;
-use crate::serve::problem::Problem;
+use crate::serve::problem::{self, Problem};
 use crate::serve::viewer::Viewer;
 
 /// Sent by the dashboard's proxy: the browser reaches everything through one port.
@@ -58,7 +58,7 @@ pub(super) async fn media(
     let text = |ladder: &Ladder, view: &View, now| {
         let found = ladder
             .track(&track)
-            .ok_or_else(|| Problem::not_found(format!("There is no track {track:?}")))?;
+            .ok_or_else(|| problem::not_found(format!("There is no track {track:?}")))?;
         Ok(hls::media(ladder, found, view, now))
     };
     app.answer(&stream, &track, HLS, &Viewer::of(&uri, &headers), text, &headers)
@@ -93,7 +93,7 @@ fn plain(content_type: &'static str, text: String) -> Response {
 }
 
 fn no_stream(stream: &str) -> Problem {
-    Problem::not_found(format!("There is no stream {stream:?} here"))
+    problem::not_found(format!("There is no stream {stream:?} here"))
 }
 
 impl Steering {
@@ -111,12 +111,13 @@ impl Steering {
         let made = match self.ladders.get(stream) {
             None => return no_stream(stream).into_response(),
             Some(None) => {
-                Err(Problem::unavailable("The encoder has not announced this stream yet", 1))
+                Err(problem::unavailable("The encoder has not announced this stream yet", 1))
             }
             Some(Some(ladder)) => text(&ladder, &self.view(stream, headers), now),
         };
-        let status =
-            made.as_ref().map_or_else(|problem| problem.status, |_| StatusCode::OK.as_u16());
+        let status = made
+            .as_ref()
+            .map_or_else(|problem| problem.status().as_u16(), |_| StatusCode::OK.as_u16());
         // A name that is no track must not become a dimension.
         let track = if status == 404 { "" } else { track };
         let mut report = Report::new(now, Action::Get, stream, track);

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
+use tallylight_serve::exposed;
 
 use crate::ladder::is_name;
 use crate::serve::build::{is_http, mistake, verdict};
@@ -13,6 +14,8 @@ use crate::serve::build::{is_http, mistake, verdict};
 pub struct Settings {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Allows listening beyond this machine: anyone who reaches it may then ask it for manifests.
+    pub trusted_network: bool,
     /// Its address as players reach it; absent: where it listens.
     pub public_url: Option<String>,
     /// Where ladders come from.
@@ -39,6 +42,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7720)),
+            trusted_network: false,
             public_url: None,
             origin_url: "http://127.0.0.1:7710".into(),
             edge_url: "http://127.0.0.1:7711".into(),
@@ -56,7 +60,8 @@ impl Default for Settings {
 impl Settings {
     /// All mistakes together.
     pub fn validate(&self) -> Result<(), Vec<String>> {
-        let mut found = Vec::new();
+        let mut found: Vec<String> =
+            exposed(self.listen, self.trusted_network).into_iter().collect();
         let optional = |url: &Option<String>| url.as_deref().is_some_and(|url| !is_http(url));
         mistake(&mut found, optional(&self.public_url), "public_url: an http:// address");
         mistake(&mut found, optional(&self.collector_url), "collector_url: an http:// address");

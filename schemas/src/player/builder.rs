@@ -22,6 +22,8 @@ pub struct Door<'a> {
     pub tenant: &'a str,
     /// How it came.
     pub mode: Mode,
+    /// Where it came in, as the fates name it: `cmcd`, `cmcd_query`, `events`.
+    pub source: &'a str,
     /// When, Unix µs.
     pub received_at: i64,
 }
@@ -33,6 +35,9 @@ pub struct PlayerBatchBuilder {
     rows: usize,
     tenant: StringBuilder,
     mode: StringBuilder,
+    /// Null where it is what the mode says.
+    source: StringBuilder,
+    sources: usize,
     received_at: Int64Builder,
     digest: Vec<u64>,
     dropped_values: Vec<u32>,
@@ -55,6 +60,8 @@ impl Default for PlayerBatchBuilder {
             rows: 0,
             tenant: texts(),
             mode: texts(),
+            source: texts(),
+            sources: 0,
             received_at: ints(),
             digest: Vec::new(),
             dropped_values: Vec::new(),
@@ -77,6 +84,9 @@ impl PlayerBatchBuilder {
         self.rows += 1;
         self.tenant.append_value(door.tenant);
         self.mode.append_value(door.mode.as_str());
+        let source = (door.source != door.mode.source()).then_some(door.source);
+        self.sources += usize::from(source.is_some());
+        self.source.append_option(source);
         self.received_at.append_value(door.received_at);
         self.digest.push(record.digest());
         self.dropped_values.push(record.dropped_values());
@@ -128,6 +138,9 @@ impl PlayerBatchBuilder {
             ("received_at", Arc::new(self.received_at.finish())),
             ("digest", Arc::new(UInt64Array::from(self.digest))),
         ];
+        if self.sources > 0 {
+            named.push(("source", Arc::new(self.source.finish())));
+        }
         if self.dropped_values.iter().any(|dropped| *dropped > 0) {
             named.push(("dropped_values", Arc::new(UInt32Array::from(self.dropped_values))));
         }

@@ -11,6 +11,8 @@ pub struct PlayerEvent<'a> {
     pub tenant: &'a str,
     /// How it came.
     pub mode: Mode,
+    /// Where it came in: `cmcd`, `cmcd_query`, `events`.
+    pub source: &'a str,
     /// When it came, Unix µs.
     pub received_at: i64,
     /// CMCD version.

@@ -18,6 +18,7 @@ pub struct PlayerRows {
     rows: usize,
     tenant: Option<StringArray>,
     mode: Option<StringArray>,
+    source: Option<StringArray>,
     received_at: Option<Int64Array>,
     digest: Option<UInt64Array>,
     v: Option<Int64Array>,
@@ -44,6 +45,7 @@ impl PlayerRows {
             rows: batch.num_rows(),
             tenant: column(batch, "tenant")?,
             mode: column(batch, "mode")?,
+            source: column(batch, "source")?,
             received_at: column(batch, "received_at")?,
             digest: column(batch, "digest")?,
             v: column(batch, Key::V.name())?,
@@ -76,12 +78,14 @@ impl PlayerRows {
     /// Row `i`; past the end, an event of unknowns.
     pub fn get(&self, i: usize) -> PlayerEvent<'_> {
         let [country, device, ltc] = self.custom_of(i);
+        let mode = match text(&self.mode, i) {
+            Some("request") => Mode::Request,
+            _ => Mode::Event,
+        };
         PlayerEvent {
             tenant: text(&self.tenant, i).unwrap_or_default(),
-            mode: match text(&self.mode, i) {
-                Some("request") => Mode::Request,
-                _ => Mode::Event,
-            },
+            mode,
+            source: text(&self.source, i).unwrap_or(mode.source()),
             received_at: int(&self.received_at, i).unwrap_or_default(),
             v: int(&self.v, i).and_then(|v| u8::try_from(v).ok()).unwrap_or(1),
             sid: text(&self.sid, i).unwrap_or_default(),

@@ -34,7 +34,8 @@ pub(crate) fn player_batch() -> RecordBatch {
     let few = serde_json::json!({"sid": "b", "e": "t", "ts": 1_732_412_345_679_i64, "com.tallylight-ltc": 900.4});
     let mut builder = PlayerBatchBuilder::new();
     for (mode, event) in [(Mode::Request, all.into()), (Mode::Event, few)] {
-        let door = Door { tenant: "demo", mode, received_at: 1_732_412_345_700_000 };
+        let source = if mode == Mode::Event { "events" } else { mode.source() };
+        let door = Door { tenant: "demo", mode, source, received_at: 1_732_412_345_700_000 };
         builder.push(&door, &from_json(&event).unwrap());
     }
     builder.finish().unwrap()
@@ -150,6 +151,7 @@ pub(crate) fn fates_rows() -> Vec<FatesRow> {
         reason: Reason::None,
         events: 12,
         version: 4,
+        door: Some(7),
     }]
 }
 

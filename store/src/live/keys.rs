@@ -130,9 +130,19 @@ pub struct FatesKey {
     pub reason: Reason,
 }
 
+/// Fates summed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FatesSum {
+    /// Records that came to their end so.
+    pub events: u64,
+    /// Records that the door counted so; those of rows from before it was counted are taken
+    /// to be the ends.
+    pub door: u64,
+}
+
 impl Keyed for FatesRow {
     type Key = FatesKey;
-    type Sum = u64;
+    type Sum = FatesSum;
 
     fn split(self) -> Split<Self> {
         let key = FatesKey {
@@ -142,10 +152,12 @@ impl Keyed for FatesRow {
             reason: self.reason,
         };
         let (partition, version) = (self.partition, self.version);
-        Split { pane: self.pane, partition, version, key, value: self.events }
+        let value = FatesSum { events: self.events, door: self.door.unwrap_or(self.events) };
+        Split { pane: self.pane, partition, version, key, value }
     }
 
-    fn add(sum: &mut u64, value: &u64) {
-        *sum = sum.saturating_add(*value);
+    fn add(sum: &mut FatesSum, value: &FatesSum) {
+        sum.events = sum.events.saturating_add(value.events);
+        sum.door = sum.door.saturating_add(value.door);
     }
 }

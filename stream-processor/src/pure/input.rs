@@ -14,6 +14,8 @@ pub struct PlayerInput<'a> {
     pub sid: &'a str,
     /// Came by request mode (a query), not as an event report.
     pub request: bool,
+    /// Where it came in, as the door's fates name it; `None` where the mode says it.
+    pub source: Option<&'a str>,
     /// When the collector had it.
     pub received_ms: i64,
     /// Event time by the player's clock; a query has none.
@@ -48,6 +50,7 @@ impl<'a> From<PlayerEvent<'a>> for PlayerInput<'a> {
             tenant: event.tenant,
             sid: event.sid,
             request: event.mode == Mode::Request,
+            source: Some(event.source),
             received_ms: event.received_at.div_euclid(1_000),
             ts: event.ts,
             sn: event.sn,

@@ -4,6 +4,7 @@
 //! [`PartitionState::finish`], which hands out the rows that became due. Nothing else moves
 //! time.
 
+use tallylight_schemas::cmcd::Mode;
 use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::fates::{Fate, FateCount};
 use tallylight_schemas::ident;
@@ -162,8 +163,8 @@ impl PartitionState {
         let log = self.mark.log_ms();
         let mut now = Now { windows: &mut self.windows, log };
         let fate = self.sessions.record(input, delay, &mut now);
-        let source = if input.request { "cmcd_query" } else { "cmcd" };
-        self.note(input.tenant, source, fate);
+        let mode = if input.request { Mode::Request } else { Mode::Event };
+        self.note(input.tenant, input.source.unwrap_or(mode.source()), fate);
     }
 
     fn note(&mut self, tenant: &str, source: &str, fate: Fate) {
@@ -195,7 +196,7 @@ impl PartitionState {
         self.note(tenant, "events", fate);
     }
 
-    /// Takes in what the door refused.
+    /// Takes in what the door counted.
     pub fn door(&mut self, count: &FateCount) {
         self.fates.door(self.mark.log_ms(), count);
     }

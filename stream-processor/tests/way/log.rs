@@ -38,7 +38,8 @@ fn players(lines: &[String], received_at: i64) -> Part {
     let mut builder = PlayerBatchBuilder::new();
     for line in lines {
         let record = cmcd::parse(line, Mode::Event).unwrap();
-        builder.push(&Door { tenant: "demo", mode: Mode::Event, received_at }, &record);
+        let door = Door { tenant: "demo", mode: Mode::Event, source: "events", received_at };
+        builder.push(&door, &record);
     }
     let (batch, ranges) = builder.finish_sorted(4).unwrap();
     let range = |r: tallylight_schemas::player::PartitionRows| PartitionRange {
@@ -47,6 +48,14 @@ fn players(lines: &[String], received_at: i64) -> Part {
         rows: r.rows,
     };
     part(Kind::Player, ranges.into_iter().map(range).collect(), ipc::encode(&batch).unwrap())
+}
+
+/// Records that the door let in with a part that cannot be read.
+const LOST: u64 = 5;
+
+fn accepted(source: &str, events: u64) -> FateCount {
+    let (tenant, source) = ("demo".into(), source.into());
+    FateCount { tenant, source, fate: Fate::Accepted, reason: Reason::None, events }
 }
 
 impl Way {
@@ -119,13 +128,9 @@ impl Way {
         };
         let lines: Vec<String> = (0..viewers).map(line).collect();
         self.sent += lines.len() as u64;
-        let door = FateCount {
-            tenant: "demo".into(),
-            source: "cmcd".into(),
-            fate: Fate::Rejected,
-            reason: Reason::NoSid,
-            events: 3,
-        };
+        let let_in = accepted("events", viewers as u64 + 1);
+        let rejected =
+            FateCount { fate: Fate::Rejected, reason: Reason::NoSid, events: 3, ..let_in.clone() };
         let mut reported = served("viewer-1", second as u64, at / 1_000 - T0 - 30, "e1", "A");
         reported.received_at = at;
         let place = PartitionRange {
@@ -136,7 +141,7 @@ impl Way {
         self.append(vec![
             players(&lines, at),
             part(Kind::Delivery, vec![place], ipc::encode_all(&[reported]).unwrap()),
-            part(Kind::DoorFates, Vec::new(), ipc::encode_all(&[door]).unwrap()),
+            part(Kind::DoorFates, Vec::new(), ipc::encode_all(&[let_in, rejected]).unwrap()),
             Part {
                 kind: 9_999,
                 ranges: Vec::new(),
@@ -146,7 +151,8 @@ impl Way {
         .await;
         // The retry of a POST whose answer was lost.
         if second % 3 == 0 {
-            self.append(vec![players(&lines, at)]).await;
+            let door = ipc::encode_all(&[accepted("events", viewers as u64)]).unwrap();
+            self.append(vec![players(&lines, at), part(Kind::DoorFates, Vec::new(), door)]).await;
         }
     }
 
@@ -200,7 +206,9 @@ async fn batches_become_rows_through_faults_and_restarts() {
             way.restart().await;
         }
         if second == 10 {
-            way.append(vec![part(Kind::Player, Vec::new(), b"no batch".to_vec())]).await;
+            let door = ipc::encode_all(&[accepted("cmcd", LOST)]).unwrap();
+            let unreadable = part(Kind::Player, Vec::new(), b"no batch".to_vec());
+            way.append(vec![unreadable, part(Kind::DoorFates, Vec::new(), door)]).await;
         }
     }
     let stats = *way.handle.as_ref().unwrap().stats().borrow();
@@ -234,6 +242,14 @@ async fn batches_become_rows_through_faults_and_restarts() {
     assert_eq!(fates(Fate::Accepted), way.sent + 24);
     assert_eq!(fates(Fate::Duplicate), way.sent / 3);
     assert_eq!(fates(Fate::Rejected), 3 * 24);
+    // What came by one way balances; what was lost between door and windows shows, under the
+    // way it came, and nothing else does.
+    let missing = |source: &str| {
+        let rows = book.fates.iter().filter(|row| row.source == source);
+        rows.map(|row| row.door.unwrap() as i64 - row.events as i64).sum::<i64>()
+    };
+    assert_eq!((missing("events"), missing("cmcd")), (0, LOST as i64));
+    assert!(book.fates.iter().all(|row| ["events", "cmcd"].contains(&row.source.as_str())));
     let sum = book.sum(Cuboid::Content);
     assert_eq!((sum.events as u64, sum.attempts, sum.starts, sum.ends), (way.sent, 30, 30, 30));
     assert_eq!(book.delivery.iter().map(|row| row.requests).sum::<i64>(), 24);

@@ -6,6 +6,7 @@ mod log;
 mod oracle;
 mod order;
 mod pace;
+mod replay;
 mod rules;
 mod script;
 mod sums;

@@ -64,7 +64,10 @@ export interface FateRow {
   source: string;
   fate: string;
   reason: string;
+  /** Records that came to this end. */
   events: number;
+  /** Records that the door counted with this fate; absent from older servers. */
+  door?: number;
 }
 
 export interface Hello {
@@ -108,6 +111,8 @@ export interface Status {
   memory_bytes?: number | null;
   disk_free_bytes?: number | null;
   lag_entries?: number | null;
+  /** Further whole numbers by name: `replaying`, `bad_parts`. */
+  marks?: Readonly<Record<string, number>>;
 }
 
 export type Message = Hello | RowsMessage | Status;

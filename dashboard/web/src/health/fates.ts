@@ -1,4 +1,5 @@
-// Every record received has one end. The table shows that the ends add up to what came.
+// Every record received has one end. The table shows whether the ends add up to what the
+// door counted as received.
 
 import type { App } from "../app";
 import { BUCKET_MS } from "../feed/delivery";
@@ -7,6 +8,7 @@ import { NONE, count } from "../metrics/format";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { palette } from "../ui/palette";
 import { Spark } from "../ui/spark";
+import { atDoor, balanceOf, balances, inWords } from "./balance";
 
 const FATES: readonly (readonly [string, string])[] = [
   ["accepted", "counted in its window"],
@@ -38,7 +40,7 @@ export class FateTable {
   );
 
   constructor(private readonly app: App) {
-    for (const [fate, meaning] of [...FATES, ["received", "the sum of the above"]] as const) {
+    for (const [fate, meaning] of [...FATES, ["received", "as the door counted, before anything was done with them"]] as const) {
       const spark = new Spark();
       this.sparks.set(fate, spark);
       this.body.append(h("tr", fate === "received" ? { "data-total": "received" } : { "data-fate": fate }, h("th", { scope: "row", title: meaning }, fate), h("td", { class: "rate" }), h("td", { class: "total" }), h("td", { class: "share" }), h("td", { class: "sparkcell" }, spark.canvas)));
@@ -47,42 +49,49 @@ export class FateTable {
 
   draw(): void {
     const { fates } = this.app.feed;
-    // The newest second is the last whole one: seconds are sent once, when they are over.
-    const to = fates.newest + 1_000;
+    // Seconds are sent when they are over; the newest one is left out nevertheless, as rows of
+    // other partitions may be on their way, and a balance must not flicker.
+    const to = fates.newest;
     const known = fates.newest > 0;
-    const rate = fates.sum(to - RATE_MS, to, (row) => row.fate);
-    const total = fates.sum(to - TOTAL_MS, to, (row) => row.fate);
-    const received = sumOf(total);
+    const rate = balanceOf(fates.between(to - RATE_MS, to));
+    const total = balanceOf(fates.between(to - TOTAL_MS, to));
+    const received = total.received;
     for (const tr of this.body.children) {
       const fate = tr.getAttribute("data-fate");
-      const perSecond = (fate === null ? sumOf(rate) : (rate.get(fate) ?? 0)) / (RATE_MS / 1000);
-      const all = fate === null ? received : (total.get(fate) ?? 0);
+      const perSecond = (fate === null ? rate.received : (rate.ends.get(fate) ?? 0)) / (RATE_MS / 1000);
+      const all = fate === null ? received : (total.ends.get(fate) ?? 0);
       setText(find(tr, ".rate"), known ? perSecond.toFixed(1) : NONE);
       setText(find(tr, ".total"), known ? count(all) : NONE);
       setText(find(tr, ".share"), received > 0 ? `${((100 * all) / received).toFixed(all > 0 && all < received ? 2 : 0)} %` : NONE);
       setAttr(tr, "data-level", (fate === "rejected" || fate === "shed") && all > 0 ? "1" : null);
       this.drawSpark(fate, to);
     }
-    setText(find(this.root, ".sum"), known ? `${FATES.map(([fate]) => `${count(total.get(fate) ?? 0)} ${fate}`).join(" + ")} = ${count(received)} received` : "No record has come in yet.");
+    const sum = find(this.root, ".sum");
+    setText(sum, known ? inWords(total, FATES.map(([fate]) => fate)) : "No record has come in yet.");
+    setAttr(sum, "data-level", balances(total) ? null : "3");
+    setAttr(sum, "title", balances(total) ? null : "Records that were acknowledged and are in no figure: look for unreadable parts and lost log entries.");
     this.drawReasons(to);
   }
 
   private drawSpark(fate: string | null, to: number): void {
     const { fates } = this.app.feed;
     const buckets = new Map<number, number>();
+    // A time without a record of any fate is no data: nothing ran, or we were blind.
+    const known = new Set<number>();
     let oldest = to;
     for (const row of fates.between(to - SPARK_MS, to)) {
       if (row.pane < oldest) oldest = row.pane;
-      if (fate !== null && row.fate !== fate) continue;
       const bucket = Math.floor(row.pane / BUCKET_MS) * BUCKET_MS;
-      buckets.set(bucket, (buckets.get(bucket) ?? 0) + row.events);
+      known.add(bucket);
+      if (fate !== null && row.fate !== fate) continue;
+      buckets.set(bucket, (buckets.get(bucket) ?? 0) + (fate === null ? atDoor(row) : row.events));
     }
     const x: number[] = [];
-    const y: number[] = [];
+    const y: (number | null)[] = [];
     // The bucket that is still filling would look like a fall.
     for (let at = Math.ceil(oldest / BUCKET_MS) * BUCKET_MS; at + BUCKET_MS <= to; at += BUCKET_MS) {
       x.push(at);
-      y.push(buckets.get(at) ?? 0);
+      y.push(known.has(at) ? (buckets.get(at) ?? 0) : null);
     }
     this.sparks.get(fate ?? "received")?.draw({ x, y }, Math.min(oldest, to - 120_000), to, palette().levels[0]);
   }
@@ -97,8 +106,4 @@ export class FateTable {
     }, (tr, [, events]) => setText(find(tr, ".total"), count(events)));
     setText(find(this.reasons, ".empty"), rows.length === 0 ? "Every record of the last 5 min was accepted." : "");
   }
-}
-
-function sumOf(sums: Map<string, number>): number {
-  return [...sums.values()].reduce((all, one) => all + one, 0);
 }

@@ -86,9 +86,14 @@ export function isSmall(metric: Metric, sums: Sums, viewers: number, minimum: nu
 /** 0 normal, 1 watch, 2 degraded, 3 broken. */
 export type Level = 0 | 1 | 2 | 3;
 
+/** One or two viewers' bad luck is no incident: fewer events than this raise no alarm. */
+export const FEWEST_EVENTS = 3;
+
 /** How far a value departs from normal by the metric's own limits. */
-export function levelOf(metric: Metric, value: number | null): Level {
+export function levelOf(metric: Metric, value: number | null, sums: Sums | null = null): Level {
   if (value === null || !metric.limits || metric.bad === "neither") return 0;
+  const formula = metric.formula;
+  if (sums && formula.kind === "ratio" && !isTimeRatio(metric) && sums.get(formula.num) < FEWEST_EVENTS) return 0;
   const past = (limit: number): boolean => (metric.bad === "high" ? value >= limit : value <= limit);
   const [watch, degraded, broken] = metric.limits;
   if (past(broken)) return 3;

@@ -57,7 +57,7 @@ export class Reading {
       sums,
       small,
       // What too few samples say is no ground for an alarm.
-      level: small ? 0 : levelOf(metric, value),
+      level: small ? 0 : levelOf(metric, value, sums),
     };
   }
 }

@@ -92,7 +92,7 @@ export class Breakdown {
   }
 
   private update(element: Element, metric: Metric, row: Row): void {
-    const level = row.small ? 0 : levelOf(metric, row.value);
+    const level = row.small ? 0 : levelOf(metric, row.value, row.sums);
     setAttr(element, "data-level", level ? String(level) : null);
     setText(find(element, ".share"), row.share === null ? NONE : `${Math.round(100 * row.share)} %`);
     find(element, ".fill").style.width = `${100 * (row.share ?? 0)}%`;

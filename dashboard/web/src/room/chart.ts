@@ -69,7 +69,7 @@ export class Chart {
       .slice(0, LINES);
     this.lines = groups.map(({ group, value, sums }) => {
       const small = isSmall(metric, sums, viewers.get(group)?.get("viewers") ?? 0, this.app.feed.minimumSample);
-      return { name: group, value, level: small ? 0 : levelOf(metric, value) };
+      return { name: group, value, level: small ? 0 : levelOf(metric, value, sums) };
     });
     this.legend.draw(metric, this.lines, ranked.length - groups.length);
     const end = Math.min(to, pane);

@@ -18,6 +18,8 @@ export interface Evidence {
   everConnected: boolean;
   connected: boolean;
   silenceMs: number;
+  /** The processor reads what was in the log before it started; its figures are of the past. */
+  replaying: boolean;
   partitions: number;
   reporting: number;
   /** Viewers now; null is unknown. */
@@ -40,6 +42,7 @@ export function tallyOf(e: Evidence): TallyState {
   const blind = (cause: string): TallyState => ({ tally: "blind", word: "BLIND", cause });
   if (!e.everConnected) return blind("connecting to the feed");
   if (!e.connected) return blind(`feed silent for ${Math.round(e.silenceMs / 1000)} s`);
+  if (e.replaying) return blind("catching up after a restart");
   if (e.reporting < e.partitions) return blind(`${e.partitions - e.reporting} of ${e.partitions} partitions do not report`);
   if (e.beacons === 0 && e.edgeRequests >= PLAYERS_FETCH) return blind("players fetch, but no beacons arrive");
   if (e.scheduleSilentMs !== null && e.scheduleSilentMs > SCHEDULE_LOST_MS) {
@@ -71,18 +74,24 @@ export function evidence(state: FeedState, segments: SegmentsPoll, viewers: numb
   for (const total of state.delivery.totals(to - span, to).values()) {
     if (total.service === "edge") edgeRequests += total.requests;
   }
-  let accepted = 0;
   // Beacons are batched by players for up to half a minute.
-  for (const row of state.fates.between(to - 3 * span, Infinity)) accepted += row.source === "events" ? 0 : row.events;
+  let beacons = 0;
+  for (const row of state.fates.between(to - 3 * span, Infinity)) beacons += row.source === "events" ? 0 : row.events;
+  // Players may also report where our own services do; panes know the one from the other.
+  for (const [pane, rows] of state.playback.cuboid("content")?.panes ?? []) {
+    if (pane >= to - 3 * span) for (const row of rows.values()) beacons += row.m?.["events"] ?? 0;
+  }
   return {
-    everConnected: state.status !== null,
+    // A snapshot in parts says little until its last part, the first with a sequence number.
+    everConnected: state.status !== null && state.seq > 0,
     connected: state.connected(),
     silenceMs: state.silence(),
+    replaying: state.status?.marks?.["replaying"] === 1,
     partitions: state.status?.partitions ?? 0,
     reporting: state.status?.reporting ?? 0,
     viewers,
     edgeRequests: edgeRequests / (span / 1000),
-    beacons: accepted,
+    beacons,
     slate: onSlate(segments.strip),
     scheduleSilentMs: segments.failedSince === null ? null : Date.now() - segments.failedSince,
   };

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use reqwest::{Client, Response, StatusCode};
 use tallylight_schemas::clock::{Clock, ManualClock};
 use tallylight_schemas::grid::Grid;
+use tallylight_serve::TaskEnded;
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -24,7 +25,7 @@ pub(crate) struct World {
     pub(crate) client: Client,
     pub(crate) ladder: Ladder,
     pub(crate) cancel: CancellationToken,
-    running: tokio::task::JoinHandle<()>,
+    running: tokio::task::JoinHandle<Result<(), TaskEnded>>,
 }
 
 /// `ms` after the start of segment `K`.
@@ -55,7 +56,7 @@ impl World {
 
     pub(crate) async fn stop(self) {
         self.cancel.cancel();
-        self.running.await.unwrap();
+        self.running.await.unwrap().unwrap();
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

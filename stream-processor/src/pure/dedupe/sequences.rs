@@ -10,7 +10,8 @@ use tallylight_schemas::delivery::DeliveryEvent;
 /// whatever is older is a repetition.
 const WINDOW: u64 = 32_768;
 const WORDS: usize = (WINDOW / 64) as usize;
-/// Lives of one reporter that are remembered.
+/// Lives of one reporter that are remembered: those seen first last. A boot is any number that
+/// changes at each start, so its size says nothing about its age.
 const BOOTS: usize = 4;
 
 #[derive(Debug, Clone)]
@@ -78,15 +79,11 @@ impl Sequences {
         let at = match boots.iter().position(|boot| boot.boot == event.boot) {
             Some(at) => at,
             None => {
-                boots.push(Boot::new(event.boot));
-                boots.sort_unstable_by_key(|boot| boot.boot);
-                if boots.len() > BOOTS {
+                if boots.len() >= BOOTS {
                     boots.remove(0);
                 }
-                match boots.iter().position(|boot| boot.boot == event.boot) {
-                    Some(at) => at,
-                    None => return false,
-                }
+                boots.push(Boot::new(event.boot));
+                boots.len() - 1
             }
         };
         boots[at].insert(event.seq)
@@ -133,6 +130,20 @@ mod tests {
         assert!(!seqs.insert("t", &event(1, 99_000), 8));
         assert!(seqs.insert("t", &event(2, 5), 8));
         assert!(seqs.insert("u", &event(1, 5), 8));
+    }
+
+    #[test]
+    fn beyond_the_lives_kept_the_one_known_longest_is_forgotten_whatever_its_number() {
+        let mut seqs = Sequences::default();
+        // The newest life has the smallest number, as a random boot may.
+        for boot in [50, 40, 90, 30, 7] {
+            assert!((0..3).all(|seq| seqs.insert("t", &event(boot, seq), 8)), "boot {boot}");
+        }
+        for boot in [40, 90, 30, 7] {
+            assert!(!(0..3).any(|seq| seqs.insert("t", &event(boot, seq), 8)), "boot {boot}");
+        }
+        assert!(seqs.reporters.values().all(|boots| boots.len() == BOOTS));
+        assert!(seqs.insert("t", &event(50, 0), 8), "the first life is forgotten");
     }
 
     #[test]

@@ -78,7 +78,13 @@ impl Timeline {
             return;
         }
         let order = fact.order();
-        let at = self.recent.partition_point(|mark| mark.fact.order() <= order);
+        // Nearly always it belongs at the end, and a search would miss the caches all the way.
+        let at = match self.recent.back() {
+            Some(last) if last.fact.order() > order => {
+                self.recent.partition_point(|mark| mark.fact.order() <= order)
+            }
+            _ => self.recent.len(),
+        };
         if at == self.recent.len() {
             self.push(fact, to);
         } else {

@@ -1,0 +1,21 @@
+//! How every HTTP service listens, caps, drains and says what is wrong.
+//!
+//! - [`Server`] binds an address and serves a router on it within [`Limits`]: connections at a
+//!   time, time for a request's head, time for a drain. It watches the service's background
+//!   tasks and ends with [`TaskEnded`] when one of them does, so that a service never goes on
+//!   half alive.
+//! - [`problem::Problem`] is an error as RFC 9457 problem details. Which problems there are is
+//!   the services' business; only their form is here.
+//! - [`exposed`] is the rule of ADR 16: without sign-in, loopback only, unless the operator says
+//!   that the network is trusted.
+//!
+//! This crate knows none of the others, so that any of them may use it.
+
+mod connections;
+mod place;
+pub mod problem;
+mod server;
+mod trust;
+
+pub use server::{BindError, Limits, Server, TaskEnded};
+pub use trust::exposed;

@@ -1,0 +1,115 @@
+//! A listener and its life: bind, serve, drain.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::net::TcpListener;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::connections::Connections;
+
+/// What a server allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at a time, upgraded ones (WebSockets) among them. Further ones wait in the
+    /// system's backlog.
+    pub connections: usize,
+    /// A connection without a whole request head for this long is closed, also between two
+    /// requests.
+    pub head_within: Duration,
+    /// Requests under way may go on for this long after a drain began; then they are cut off.
+    pub drain_within: Duration,
+}
+
+/// Why an address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {addr}: {source}")]
+pub struct BindError {
+    /// The address.
+    pub addr: SocketAddr,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// A background task of the service ended although nobody asked it to, so the service is no
+/// longer whole: end the process and start it again.
+#[derive(Debug, thiserror::Error)]
+#[error("a background task ended by itself: {0}")]
+pub struct TaskEnded(String);
+
+impl From<JoinError> for TaskEnded {
+    fn from(error: JoinError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A bound listener that does not serve yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    addr: SocketAddr,
+    limits: Limits,
+    open: Gauge,
+}
+
+impl Server {
+    /// Listens on `listen`; clients may connect from here on, and wait.
+    pub async fn bind(listen: SocketAddr, limits: Limits) -> Result<Self, BindError> {
+        let failed = |source| BindError { addr: listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let addr = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, addr, limits, open: Gauge::default() })
+    }
+
+    /// Counts open connections in `gauge`, which the service's registry may hold.
+    pub fn counting(self, gauge: Gauge) -> Self {
+        Self { open: gauge, ..self }
+    }
+
+    /// Where it listens: the real port when `listen` named port 0.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Serves `router` until `stop`, then drains: accepts nothing more, closes idle connections
+    /// and lets requests under way end, within [`Limits::drain_within`].
+    ///
+    /// Drains also when one of `tasks`, the service's background work, ends or panics, and then
+    /// returns the error. Tasks that go on are left to the caller, who may need them longer.
+    /// Upgraded connections belong to whoever upgraded them and are not part of the drain.
+    pub async fn run(
+        self,
+        router: Router,
+        tasks: &mut JoinSet<()>,
+        stop: CancellationToken,
+    ) -> Result<(), TaskEnded> {
+        let Self { listener, addr, limits, open } = self;
+        let connections = Connections::new(router, &limits, open);
+        let outcome = tokio::select! {
+            // Tasks may be told to end by the same token: that is no mistake of theirs.
+            biased;
+            () = stop.cancelled() => Ok(()),
+            ended = first_end(tasks) => Err(ended),
+            never = connections.accept(&listener) => match never {},
+        };
+        if let Err(error) = &outcome {
+            tracing::error!(%addr, %error, "the service stops");
+        }
+        drop(listener);
+        connections.drain(limits.drain_within).await;
+        outcome
+    }
+}
+
+/// Waits until one of `tasks` ends: for ever when there are none.
+async fn first_end(tasks: &mut JoinSet<()>) -> TaskEnded {
+    match tasks.join_next().await {
+        Some(Ok(())) => TaskEnded("it returned".into()),
+        Some(Err(error)) => error.into(),
+        None => std::future::pending().await,
+    }
+}
