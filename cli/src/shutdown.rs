@@ -27,17 +27,17 @@ pub(crate) fn on_signal() -> anyhow::Result<CancellationToken> {
     let mut hang_up = signal(SignalKind::hangup())?;
     let cancel = token.clone();
     tokio::spawn(async move {
-        for attempt in 0..2 {
+        let mut signalled = async || {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
                 _ = hang_up.recv() => {}
             }
-            if attempt == 1 {
-                std::process::exit(130);
-            }
-            cancel.cancel();
-        }
+        };
+        signalled().await;
+        cancel.cancel();
+        signalled().await;
+        std::process::exit(130);
     });
     Ok(token)
 }
