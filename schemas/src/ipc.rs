@@ -62,6 +62,8 @@ impl Stored for crate::rows::FatesRow {}
 impl Stored for crate::rows::ProgressRow {}
 impl Stored for crate::fates::FateCount {}
 impl Stored for crate::session::SessionRow {}
+impl Stored for crate::control::ActionRow {}
+impl Stored for crate::control::IncidentRow {}
 impl Stored for TenantDelivery {}
 
 /// A delivery event with the tenant that its write key belongs to, as it is stored.

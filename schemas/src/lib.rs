@@ -4,12 +4,14 @@
 //! - [`cmcd`] reads what players say, [`player`] holds it in columns, [`delivery`] what our
 //!   own services report;
 //! - [`fates`] names the one end that every received record comes to;
+//! - [`control`] is what was found to be wrong and what was done about it;
 //! - [`rows`], [`sketch`] and [`metrics`] are what windows produce and what numbers mean;
 //! - [`grid`] is the segment schedule, [`clock`] the only source of time, [`ident`] the
 //!   hash that places a session in a partition, [`record`] the kinds of part in a log entry.
 
 pub mod clock;
 pub mod cmcd;
+pub mod control;
 pub mod delivery;
 pub mod fates;
 pub mod grid;

@@ -18,6 +18,10 @@ pub enum Kind {
     DoorFates = 3,
     /// No payload: log time passes although nothing was received.
     Tick = 4,
+    /// Arrow batch of [`crate::control::ActionRow`], in both topics.
+    Actions = 5,
+    /// Arrow batch of [`crate::control::IncidentRow`], in both topics.
+    Incidents = 6,
     /// Arrow batch of [`crate::rows::PlaybackRow`].
     Playback = 16,
     /// Arrow batch of [`crate::rows::DeliveryRow`].
@@ -37,10 +41,12 @@ impl Kind {
     /// The kind behind a stored number; `None` for one that a later version wrote.
     pub fn from_code(code: u16) -> Option<Self> {
         use Kind::{
-            Delivery, DeliveryRows, DoorFates, FatesRows, Playback, Player, Progress, Tick,
+            Actions, Delivery, DeliveryRows, DoorFates, FatesRows, Incidents, Playback, Player,
+            Progress, Tick,
         };
-        [Player, Delivery, DoorFates, Tick, Playback, DeliveryRows, FatesRows, Progress]
+        [Player, Delivery, DoorFates, Tick, Actions, Incidents]
             .into_iter()
+            .chain([Playback, DeliveryRows, FatesRows, Progress])
             .find(|kind| kind.code() == code)
     }
 }
