@@ -7,8 +7,8 @@ const backend = "http://127.0.0.1:7700";
 export default defineConfig({
   build: {
     target: "es2022",
-    // hls.js is far larger than the page and loads on /watch alone.
-    chunkSizeWarningLimit: 700,
+    // Players are far larger than the page; each loads on /watch when it is chosen.
+    chunkSizeWarningLimit: 1_200,
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
   },
@@ -16,7 +16,9 @@ export default defineConfig({
     proxy: {
       "/v1": { target: backend, ws: true },
       "/live": backend,
+      "/steering": backend,
       "/e1": backend,
+      "/e2": backend,
     },
   },
 });

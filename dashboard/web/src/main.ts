@@ -7,6 +7,7 @@ import { FeedClient } from "./feed/client";
 import { FeedState } from "./feed/state";
 import { HealthPage } from "./health/page";
 import { Reading } from "./metrics/reading";
+import type { PageName } from "./pages";
 import { RoomPage } from "./room/page";
 import { SelectionStore } from "./selection";
 import { bindKeys, helpCard } from "./shell/keys";
@@ -43,16 +44,17 @@ bindKeys(app, help, () => {
 let page: Page | null = null;
 let pageName = "";
 
-function open(name: string): Page {
-  if (name === "watch") return new WatchPage(app);
-  return name === "health" ? new HealthPage(app) : new RoomPage(app);
-}
+const OPEN: Readonly<Record<PageName, () => Page>> = {
+  room: () => new RoomPage(app),
+  watch: () => new WatchPage(app),
+  health: () => new HealthPage(app),
+};
 
 function drawAll(): void {
   const name = app.selection.current.page;
   if (page === null || name !== pageName) {
     page?.close();
-    page = open(name);
+    page = OPEN[name]();
     pageName = name;
     main.replaceChildren(page.root);
     setAttr(document.body, "data-page", name);

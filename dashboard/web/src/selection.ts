@@ -1,7 +1,9 @@
 // What is selected lives in the URL: a link shows a colleague the same, and Back works.
 
+import { pageAt, pathOf, type PageName } from "./pages";
+
 export interface Selection {
-  page: "room" | "watch" | "health";
+  page: PageName;
   metric: string;
   by: string;
   /** Restricts the room to one content; null is all. */
@@ -13,13 +15,12 @@ export interface Selection {
 export const DEFAULT_METRIC = "viewers";
 export const DEFAULT_BY = "content";
 export const DIMENSIONS: readonly string[] = ["content", "rendition", "edge", "pipeline", "device", "country"];
-const PAGES: Readonly<Record<string, Selection["page"]>> = { "/": "room", "/watch": "watch", "/health": "health" };
 
 export function parse(url: URL): Selection {
   const get = (name: string): string | null => url.searchParams.get(name);
   const by = get("by") ?? DEFAULT_BY;
   return {
-    page: PAGES[url.pathname.replace(/(.)\/$/, "$1")] ?? "room",
+    page: pageAt(url.pathname),
     metric: get("metric") ?? DEFAULT_METRIC,
     by: DIMENSIONS.includes(by) ? by : DEFAULT_BY,
     content: get("content"),
@@ -30,7 +31,7 @@ export function parse(url: URL): Selection {
 /** The URL of a selection; what is default is left out, and other parameters stay. */
 export function urlOf(selection: Selection, current: URL): string {
   const url = new URL(current);
-  url.pathname = selection.page === "room" ? "/" : `/${selection.page}`;
+  url.pathname = pathOf(selection.page);
   const set = (name: string, value: string | null): void => {
     if (value === null) url.searchParams.delete(name);
     else url.searchParams.set(name, value);

@@ -1,6 +1,7 @@
 // Keys, and the card that lists them.
 
 import type { App } from "../app";
+import { PAGES } from "../pages";
 import { DEFAULT_BY, DEFAULT_METRIC, DIMENSIONS } from "../selection";
 import { h } from "../ui/dom";
 
@@ -9,9 +10,7 @@ const LIST: readonly (readonly [string, string])[] = [
   ["← →", "next or previous metric"],
   ["d", "next dimension of the breakdown"],
   ["s", "5 or 30 minutes"],
-  ["c", "Control room"],
-  ["w", "Watch"],
-  ["h", "Health"],
+  ...PAGES.map(({ key, title }) => [key, title] as const),
   ["t", "dark or light"],
   ["Esc", "reset the selection"],
   ["?", "this list"],
@@ -49,12 +48,11 @@ function act(app: App, help: HTMLDialogElement, key: string, toggleTheme: () => 
   switch (key) {
     case "?": help.showModal(); return true;
     case "Escape": selection.go({ metric: DEFAULT_METRIC, by: DEFAULT_BY, content: null, span: 30 }); return true;
-    case "c": selection.go({ page: "room" }); return true;
-    case "w": selection.go({ page: "watch" }); return true;
-    case "h": selection.go({ page: "health" }); return true;
     case "t": toggleTheme(); return true;
   }
-  if (current.page !== "room") return false;
+  const page = PAGES.find((one) => one.key === key)?.page;
+  if (page) selection.go({ page });
+  if (page || current.page !== "room") return page !== undefined;
   switch (key) {
     case "s": selection.go({ span: current.span === 5 ? 30 : 5 }); return true;
     case "d": selection.go({ by: step(DIMENSIONS, current.by, 1) }); return true;

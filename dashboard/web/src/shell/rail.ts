@@ -1,15 +1,9 @@
 // The rail: pages that are built, and no others.
 
 import type { App } from "../app";
-import type { Selection } from "../selection";
+import { PAGES } from "../pages";
 import { h, setAttr } from "../ui/dom";
 import { icon } from "../ui/icons";
-
-const PAGES: readonly { page: Selection["page"]; path: string; title: string; short: string }[] = [
-  { page: "room", path: "/", title: "Control room", short: "Room" },
-  { page: "watch", path: "/watch", title: "Watch", short: "Watch" },
-  { page: "health", path: "/health", title: "Health", short: "Health" },
-];
 
 export class Rail {
   readonly root = h("nav", { class: "rail", "aria-label": "Pages" });

@@ -1,0 +1,29 @@
+// The pages that are built, in the order of the rail; no others are in the menu.
+
+interface PageInfo {
+  readonly page: string;
+  readonly path: string;
+  readonly title: string;
+  /** Under the icon in the rail. */
+  readonly short: string;
+  /** Opens it from anywhere. */
+  readonly key: string;
+}
+
+export const PAGES = [
+  { page: "room", path: "/", title: "Control room", short: "Room", key: "c" },
+  { page: "watch", path: "/watch", title: "Watch", short: "Watch", key: "w" },
+  { page: "health", path: "/health", title: "Health", short: "Health", key: "h" },
+] as const satisfies readonly PageInfo[];
+
+export type PageName = (typeof PAGES)[number]["page"];
+
+/** The page at a path; what nobody built is the Control room. */
+export function pageAt(path: string): PageName {
+  const plain = path.replace(/(.)\/$/, "$1");
+  return PAGES.find((one) => one.path === plain)?.page ?? "room";
+}
+
+export function pathOf(page: PageName): string {
+  return PAGES.find((one) => one.page === page)?.path ?? "/";
+}
