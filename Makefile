@@ -29,7 +29,7 @@ bench:
 soak:
 	@scripts/soak.sh
 
-## dist: the release binary
+## dist: a tarball with the release binary, which needs no GStreamer
 dist:
 	@scripts/dist.sh
 

@@ -3,5 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
-rm -rf data dashboard/web/dist dashboard/web/node_modules
+rm -rf data dist dashboard/web/dist dashboard/web/node_modules
 cargo clean

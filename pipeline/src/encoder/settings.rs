@@ -9,10 +9,11 @@ use crate::ladder::is_name;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// Drawn and encoded live by GStreamer.
-    #[default]
+    /// Drawn and encoded live by GStreamer; the default of a build that has it.
+    #[cfg_attr(feature = "media", default)]
     Gst,
     /// A short recording, moved to now.
+    #[cfg_attr(not(feature = "media"), default)]
     Loop,
 }
 
@@ -82,7 +83,7 @@ impl Default for Settings {
         Self {
             stream: "demo".into(),
             pipeline: "A".into(),
-            source: Source::Gst,
+            source: Source::default(),
             origin_url: "http://127.0.0.1:7710".into(),
             collector_url: None,
             write_key: "demo".into(),
