@@ -40,6 +40,8 @@ impl Rows {
                 Kind::FatesRows => extend(&mut rows.fates, payload),
                 Kind::Progress => extend(&mut rows.progress, payload),
                 Kind::Player | Kind::Delivery | Kind::DoorFates | Kind::Tick => Ok(()),
+                // Control records: kept from the next landing on.
+                Kind::Actions | Kind::Incidents => Ok(()),
             };
             read.map_err(|source| DecodeError { kind, source })?;
         }
