@@ -1,13 +1,9 @@
 // Invented figures for the mock: rows of panes as a platform with 200 viewers would send
 // them. Nothing of this is built into the product.
+import { ailment, noise, on, shareOf } from "./world.mjs";
+
 const GAMMA = 1.01 / 0.99;
 const bin = (value) => (value < 1 ? -1 : Math.ceil(Math.log(value) / Math.log(GAMMA)));
-
-/** The same pane has the same noise however often it is made. */
-const noise = (seed) => {
-  const x = Math.sin(seed * 12.9898) * 43758.5453;
-  return x - Math.floor(x);
-};
 
 function bins(count, middle, spread, seed) {
   const sums = new Map();
@@ -19,13 +15,13 @@ function bins(count, middle, spread, seed) {
   return [...sums].sort((a, b) => a[0] - b[0]);
 }
 
-const EDGES = [["e1", 0.68], ["e2", 0.32]];
+const EDGES = ["e1", "e2"];
 const RUNGS = [["600 kbps", 0.71], ["300 kbps", 0.2], ["150 kbps", 0.09]];
 const COUNTRIES = [["DE", 0.4], ["FR", 0.25], ["BR", 0.2], [null, 0.15]];
-const DEVICES = [["tv", 0.45], ["phone", 0.35], ["desktop", 0.2]];
+const DEVICES = [["tv", 0.38], ["tv-x900", 0.07], ["phone", 0.35], ["desktop", 0.2]];
 
-/** Whether this pane lies in the incident: edge e1 is slow in the last 70 s before `until`. */
-const bad = (world, pane) => world.scenario === "incident" && pane > world.since;
+/** Which pipeline is served at a time: the other one while this is dead or frozen. */
+const servedAt = (pane) => (["kill", "freeze"].some((fault) => on("encoder-a", fault, pane)) ? "B" : "A");
 
 function measures(world, pane, share, seconds, stalled, seed) {
   const t = pane / 1000;
@@ -36,6 +32,7 @@ function measures(world, pane, share, seconds, stalled, seed) {
   const failed = stalled && noise(seed + t * 5) > 0.55 ? 1 : noise(seed + t * 11) > 0.9995 ? 1 : 0;
   return {
     viewers, attempts: starts + failed, starts, start_failures: failed,
+    adaptation_failures: 0,
     exits_before_start: noise(seed + t * 2) > 0.996 ? 1 : 0, failures: noise(seed + t * 13) > 0.9997 ? 1 : 0,
     starting_ms: starts * 420, playing_ms: wanted - rebuffer, rebuffering_ms: rebuffer, seeking_ms: 0,
     rebuffer_count: Math.round(rebuffer / 900), bitrate_kbps_ms: (wanted - rebuffer) * (stalled ? 380 : 540 + Math.round(10 * noise(t))), bitrate_ms: wanted - rebuffer,
@@ -59,8 +56,9 @@ function row(world, cuboid, pane, seconds, cell, share, stalled) {
 export function second(world, pane) {
   const playback = [];
   if (world.viewers > 0) {
-    const slow = bad(world, pane);
-    const parts = EDGES.map(([edge, share]) => row(world, "delivery", pane, 1, { edge, pipeline: "A" }, share, slow && edge === "e1"));
+    const ill = EDGES.filter((edge) => ailment(edge, pane));
+    const slow = ill.length > 0;
+    const parts = EDGES.map((edge) => row(world, "delivery", pane, 1, { edge, pipeline: servedAt(pane) }, shareOf(edge, pane), ill.includes(edge)));
     const whole = row(world, "content", pane, 1, {}, 1, false);
     whole.m = {};
     for (const part of parts) for (const name in part.m) whole.m[name] = (whole.m[name] ?? 0) + part.m[name];
@@ -70,23 +68,27 @@ export function second(world, pane) {
     if ((pane / 1000) % 10 === 9) {
       const wide = pane - 9_000;
       for (const [rendition, share] of RUNGS) playback.push(row(world, "rendition", wide, 10, { rendition }, share, slow));
-      for (const [country, a] of COUNTRIES) for (const [device, b] of DEVICES) playback.push(row(world, "audience", wide, 10, { country, device }, a * b, slow));
+      for (const [country, a] of COUNTRIES) for (const [device, b] of DEVICES) playback.push(row(world, "audience", wide, 10, { country, device }, a * b, slow || (device === "tv-x900" && on("audience", "stuck_tv", pane))));
     }
   }
   return { playback, delivery: delivery(world, pane), fates: fates(world, pane) };
 }
 
 function delivery(world, pane) {
-  const slow = bad(world, pane);
-  const one = (service, edge, action, requests, bytes, ttfb, errors = 0) => ({ pane, service, edge, pipeline: "A", track: "v-360", action, requests, bytes, errors, hits: Math.round(requests * 0.97), held_ms: 0, ttfb: bins(requests, ttfb, 0.6, pane / 1000), final: true });
+  const served = servedAt(pane);
+  const one = (service, edge, pipeline, action, requests, bytes, ttfb, errors = 0) => ({ pane, service, edge, pipeline, track: "v-360", action, requests, bytes, errors, hits: Math.round(requests * 0.97), held_ms: 0, ttfb: bins(requests, ttfb, 0.6, pane / 1000), final: true });
   const players = world.viewers > 0 || world.scenario === "deaf" ? 1 : 0.01;
-  return [
-    one("packager", null, "put", 2, 90_000, 3),
-    one("origin", null, "get", 3, 110_000, 2),
-    one("edge", "e1", "get", Math.round(players * (130 + 12 * noise(pane))), Math.round(players * 9_300_000), slow ? 1600 : 4, slow && noise(pane) > 0.7 ? 2 : 0),
-    one("edge", "e2", "get", Math.round(players * (62 + 6 * noise(pane + 1))), Math.round(players * 4_300_000), 4),
-    one("steering", null, "get", Math.round(players * 90), Math.round(players * 90_000), 1),
-  ];
+  const rows = EDGES.filter((edge) => ailment(edge, pane) !== "kill").map((edge) => {
+    const share = shareOf(edge, pane);
+    const ill = ailment(edge, pane);
+    return one("edge", edge, served, "get", Math.round(players * share * (192 + 16 * noise(pane + edge.length))), Math.round(players * share * 13_600_000), ill === "slow" ? 1600 : 4, ill && noise(pane) > 0.7 ? 2 : 0);
+  });
+  for (const pipeline of ["A", "B"]) {
+    if (!on(`encoder-${pipeline.toLowerCase()}`, "kill", pane) && (pane / 1000) % 2 === 0) rows.push(one("packager", null, pipeline, "put", 4, 204_000, 3));
+  }
+  if (!on("origin", "kill", pane)) rows.push(one("origin", null, served, "get", 11, 310_000, 2), one("origin", null, served, "choice", 2, 0, 1));
+  rows.push(one("steering", null, null, "get", Math.round(players * 90), Math.round(players * 90_000), 1));
+  return rows;
 }
 
 function fates(world, pane) {

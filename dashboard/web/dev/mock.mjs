@@ -1,24 +1,26 @@
 // A MOCK of the dashboard for looking at pages without a platform: invented figures from
 // figures.mjs, pages from dist/, and a live stream by ffmpeg when there is one. Development
 // only. `node dev/mock.mjs [port]`; change the world with
-// `curl localhost:7700/mock?scenario=calm|incident|partition|noviewers|offair|deaf|down`.
+// `curl localhost:7700/mock?scenario=calm|incident|partition|noviewers|offair|deaf|down`,
+// the scenes of world.mjs among them, or press the fault switches of the Pipeline page.
 import { spawn } from "node:child_process";
 import { createReadStream, existsSync, mkdtempSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import * as control from "./control.mjs";
 import { second } from "./figures.mjs";
+import { segments, servedNow } from "./schedule.mjs";
 import { accept } from "./websocket.mjs";
+import { ailment, scene, world } from "./world.mjs";
 
 const PORT = Number(process.argv[2] ?? 7700);
 const ROOT = fileURLToPath(new URL("../dist", import.meta.url));
 const MEDIA = mkdtempSync(join(tmpdir(), "tallylight-mock-"));
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml", ".m3u8": "application/vnd.apple.mpegurl", ".m4s": "video/mp4", ".mp4": "video/mp4" };
-const TRACKS = ["v-360", "v-270", "v-180", "audio"];
 
 const floor = (ms, step) => Math.floor(ms / step) * step;
-const world = { scenario: "calm", viewers: 204, start: floor(Date.now(), 1000) - 1_500_000, since: Infinity };
 const clients = new Set();
 let seq = 1000;
 let beacons = 0;
@@ -63,7 +65,7 @@ function join_(client) {
     }
     client.send(JSON.stringify({ type: "rows", seq: 0, at: now, snapshot: true, more: true, ...rows }));
   }
-  client.send(JSON.stringify({ type: "rows", seq, at: now, snapshot: true, playback: [], delivery: [], fates: [] }));
+  client.send(JSON.stringify({ type: "rows", seq, at: now, snapshot: true, playback: [], delivery: [], fates: [], ...control.records() }));
   clients.add(client);
 }
 
@@ -71,27 +73,13 @@ setInterval(() => {
   if (world.scenario === "down") return;
   const now = Date.now();
   seq += 1;
-  const rows = JSON.stringify({ type: "rows", seq, at: now, ...second(world, floor(now, 1000) - 1000) });
+  control.tick();
+  const rows = JSON.stringify({ type: "rows", seq, at: now, ...second(world, floor(now, 1000) - 1000), ...control.records() });
   for (const client of clients) {
     client.send(rows);
     client.send(JSON.stringify(status(now)));
   }
 }, 1000);
-
-function segments() {
-  const now = Date.now();
-  const last = Math.floor(now / 2000);
-  const list = [];
-  for (let k = last - 30; k < last; k += 1) {
-    for (const track of TRACKS) {
-      const due = ((k + 1) * 2 + 1) * 1_000_000;
-      const off = world.scenario === "offair" && k * 2000 > world.since;
-      const state = off ? "slate" : k === last - 1 && now < due / 1000 - 700 ? "pending" : k % 23 === 0 && track !== "audio" ? "late" : k % 41 === 0 ? "slate" : "on_time";
-      list.push({ track, k, state, pipeline: state === "pending" ? null : state === "slate" ? "slate" : "A", published_at: state === "pending" ? null : due + (state === "late" ? 300_000 : -690_000), due, bytes: 60_000 });
-    }
-  }
-  return { stream: "demo", now: now * 1000, grid: { num: 2, den: 1 }, margin: 1_000_000, tracks: TRACKS, segments: list };
-}
 
 function session(sid) {
   const now = Date.now() * 1000;
@@ -99,37 +87,75 @@ function session(sid) {
   return [{ tenant: "demo", sid, epoch: 0, cid: "demo", device: null, country: null, edge: "e1", pipeline: "A", started_at: now - 9e6, first_frame_at: now - 8e6, ended_at: null, outcome: "playing", startup_ms: 612, msd_ms: null, playing_ms: 8211, rebuffering_ms: 0, rebuffer_count: 0, rebuffers: [], seeking_ms: 0, avg_bitrate_kbps: 544, switches: 1, live_latency_ms: 6120, error_code: null, state: "p", events: beacons, lost_events: 0, late_events: 0, last_seen: now - 700_000 }];
 }
 
-function file(response, path) {
+function file(response, path, headers = {}) {
   if (!existsSync(path) || !statSync(path).isFile()) return void response.writeHead(404).end();
-  response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream", "cache-control": "no-store", "tallylight-edge": "e1" });
+  response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream", "cache-control": "no-store", ...headers });
   createReadStream(path).pipe(response);
 }
 
 const json = (response, value) => response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(value));
+const missing = (response, detail) => response.writeHead(404, { "content-type": "application/problem+json" }).end(JSON.stringify({ title: "Not found", status: 404, detail }));
+
+async function text(request) {
+  let body = "";
+  for await (const piece of request) body += piece;
+  return body;
+}
+
+/** Answers that change something, by path; each gets the JSON body and the rest of the path. */
+const POSTS = [
+  [/^\/v1\/faults$/, (body) => control.setFault(body)],
+  [/^\/v1\/steering$/, (body) => ((world.mode = body.mode), control.steering())],
+  [/^\/v1\/actions$/, (body) => control.manual(body)],
+  [/^\/v1\/actions\/(.+)$/, (body, id) => control.setAction(id, body)],
+  [/^\/v1\/incidents\/(.+)$/, (body, id) => control.setIncident(id, body)],
+];
+
+/** Answers that are read. */
+const GETS = {
+  "/live/demo/segments.json": (url) => segments(Math.min(300, Number(url.searchParams.get("last") ?? 30))),
+  "/v1/sessions": (url) => session(url.searchParams.get("sid")),
+  "/v1/metrics": () => ({ metrics: METRICS }),
+  "/v1/steering": () => control.steering(),
+  "/v1/faults": () => control.faults(),
+};
+
+async function post(request, response, url) {
+  const body = await text(request);
+  if (url.pathname === "/v1/cmcd") {
+    beacons += body.split("\n").filter(Boolean).length;
+    if (process.env.MOCK_LOG) console.log(body.trim());
+    return void response.writeHead(204).end();
+  }
+  for (const [path, answer] of POSTS) {
+    const found = path.exec(url.pathname);
+    const value = found && answer(JSON.parse(body || "{}"), found[1] && decodeURIComponent(found[1]));
+    if (value) return void json(response, value);
+  }
+  missing(response, `nothing is posted to ${url.pathname}`);
+}
+
+function media(response, path) {
+  const [, prefix, name] = /^(?:\/(e1|e2))?\/live\/demo\/(.+)$/.exec(path) ?? [];
+  const edge = prefix ?? "e1";
+  if (prefix && ailment(edge, Date.now()) === "kill") return void response.writeHead(502).end();
+  const slow = prefix && ailment(edge, Date.now()) === "slow" ? 1500 : 0;
+  setTimeout(() => file(response, join(MEDIA, normalize(name)), { "tallylight-edge": edge, "tallylight-pipeline": servedNow() }), slow);
+}
 
 createServer((request, response) => {
   const url = new URL(request.url, "http://mock");
   if (url.pathname === "/mock") {
-    world.scenario = url.searchParams.get("scenario") ?? "calm";
-    world.viewers = ["noviewers", "deaf"].includes(world.scenario) ? 0 : 204;
-    world.since = Date.now() - Number(url.searchParams.get("ago") ?? 0) * 1000;
+    scene(url.searchParams.get("scenario") ?? "calm", Number(url.searchParams.get("ago") ?? 0));
     for (const client of clients) client.close();
     clients.clear();
     return void json(response, world);
   }
-  if (url.pathname === "/live/demo/segments.json") return void (world.scenario === "down" ? response.writeHead(503).end() : json(response, segments()));
-  if (url.pathname === "/v1/sessions") return void json(response, session(url.searchParams.get("sid")));
-  if (url.pathname === "/v1/metrics") return void json(response, { metrics: METRICS });
-  if (url.pathname === "/v1/cmcd") {
-    let body = "";
-    request.on("data", (piece) => (body += piece)).on("end", () => {
-      beacons += body.split("\n").filter(Boolean).length;
-      if (process.env.MOCK_LOG) console.log(body.trim());
-      response.writeHead(204).end();
-    });
-    return;
-  }
-  if (url.pathname.startsWith("/live/demo/")) return void file(response, join(MEDIA, normalize(url.pathname.slice(11))));
+  if (request.method === "POST") return void post(request, response, url).catch((error) => response.writeHead(400).end(String(error)));
+  if (world.scenario === "down" && GETS[url.pathname]) return void response.writeHead(503).end();
+  if (GETS[url.pathname]) return void json(response, GETS[url.pathname](url));
+  if (/^(\/e[12])?\/live\/demo\//.test(url.pathname)) return void media(response, url.pathname);
+  if (url.pathname.startsWith("/v1/")) return void missing(response, `${url.pathname} is not in the mock`);
   const asset = join(ROOT, normalize(url.pathname));
   file(response, extname(asset) ? asset : join(ROOT, "index.html"));
 })

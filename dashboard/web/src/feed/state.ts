@@ -1,5 +1,6 @@
 // All that the feed has told, and how much of it can be trusted right now.
 
+import { Records } from "../control/records";
 import { DeliveryStore, FateStore } from "./delivery";
 import { PlaybackStore } from "./playback";
 import type { Message, Metric, Status } from "./types";
@@ -11,6 +12,8 @@ export class FeedState {
   readonly playback = new PlaybackStore();
   readonly delivery = new DeliveryStore();
   readonly fates = new FateStore();
+  /** Incidents and actions; they outlive a server's session, so a reset keeps them. */
+  readonly records = new Records();
   metrics: readonly Metric[] = [];
   minimumSample = 20;
   session: string | null = null;
@@ -45,6 +48,8 @@ export class FeedState {
       for (const row of message.playback ?? []) this.playback.put(row);
       for (const row of message.delivery ?? []) this.delivery.put(row);
       for (const row of message.fates ?? []) this.fates.put(row);
+      this.records.putIncidents(message.incidents);
+      this.records.putActions(message.actions);
       return;
     }
     this.status = message;

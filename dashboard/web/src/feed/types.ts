@@ -1,6 +1,8 @@
 // The words of the feed (`/v1/feed`) and of the dashboard's HTTP answers. Times are Unix
 // milliseconds unless a name says otherwise.
 
+import type { Action, Incident } from "../control/types";
+
 /** Bins of a quantile sketch: pairs of bin index and count. */
 export type Bins = readonly (readonly [number, number])[];
 
@@ -89,6 +91,8 @@ export interface RowsMessage {
   playback?: PlaybackRow[];
   delivery?: DeliveryRow[];
   fates?: FateRow[];
+  incidents?: Incident[];
+  actions?: Action[];
 }
 
 export interface Status {

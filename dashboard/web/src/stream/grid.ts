@@ -30,11 +30,11 @@ export class SegmentGrid {
       const cells = row.lastElementChild;
       if (!cells) return;
       keyed(cells, ks, String, () => h("i", {}), (cell, k) => {
-        const one = strip?.at(track, k) ?? { k, track, state: "missing" as const, pipeline: null, publishedAt: null, due: null };
+        const one = strip?.at(track, k) ?? null;
         setAttr(cell, "data-k", String(k));
         setAttr(cell, "data-track", track);
-        setAttr(cell, "data-state", one.state);
-        setAttr(cell, "title", words(one));
+        setAttr(cell, "data-state", one?.state ?? "missing");
+        setAttr(cell, "title", one ? words(one) : `${track} K ${k}: not known`);
       });
     });
   }

@@ -1,0 +1,50 @@
+// Incidents and actions by id. They come by the feed and by the steering API; a record is
+// absolute, so the newer of the two is the truth whichever way it came.
+
+import type { Action, Incident } from "./types";
+
+export class Records {
+  private readonly incidents = new Map<string, Incident>();
+  private readonly actions = new Map<string, Action>();
+
+  putIncidents(rows: readonly Incident[] | undefined): void {
+    for (const row of rows ?? []) if (newer(this.incidents.get(row.id), row)) this.incidents.set(row.id, row);
+  }
+
+  putActions(rows: readonly Action[] | undefined): void {
+    for (const row of rows ?? []) if (newer(this.actions.get(row.id), row)) this.actions.set(row.id, row);
+  }
+
+  /** Incidents that are not over, the worst first, then the oldest. */
+  open(): Incident[] {
+    return [...this.incidents.values()].filter((one) => one.state !== "closed").sort((a, b) => RANK[b.severity] - RANK[a.severity] || a.opened_at - b.opened_at || a.id.localeCompare(b.id));
+  }
+
+  /** All incidents, newest first. */
+  allIncidents(): Incident[] {
+    return [...this.incidents.values()].sort((a, b) => b.opened_at - a.opened_at || b.id.localeCompare(a.id));
+  }
+
+  /** All actions, newest first. */
+  allActions(): Action[] {
+    return [...this.actions.values()].sort((a, b) => b.at - a.at || b.id.localeCompare(a.id));
+  }
+
+  /** What is done, or offered, about an incident; what is in force or offered first. */
+  answers(incident: string): Action[] {
+    return this.allActions()
+      .filter((one) => one.incident === incident)
+      .sort((a, b) => LIFE.indexOf(a.state) - LIFE.indexOf(b.state));
+  }
+
+  incident(id: string): Incident | undefined {
+    return this.incidents.get(id);
+  }
+}
+
+export const RANK = { watch: 1, degraded: 2, broken: 3 } as const;
+const LIFE: readonly Action["state"][] = ["offered", "taken", "undone", "dismissed", "ended"];
+
+function newer(old: { updated_at: number } | undefined, row: { updated_at: number }): boolean {
+  return old === undefined || row.updated_at >= old.updated_at;
+}

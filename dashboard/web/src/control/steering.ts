@@ -1,0 +1,92 @@
+// What steering knows and wants, asked each second: health and load of edges and pipelines,
+// the mode, and its incidents and actions.
+
+import { Absent, ask, reason, tell } from "./api";
+import { operator } from "./operator";
+import type { Records } from "./records";
+import type { Action, Mode, SteeringStatus } from "./types";
+
+const EVERY_MS = 1_000;
+/** A second or two without an answer is a hiccup. */
+const LOST_MS = 4_000;
+
+export class Steering {
+  status: SteeringStatus | null = null;
+  /** Since when it does not answer; null while it does. */
+  failedSince: number | null = null;
+  why = "";
+  /** Whether this server has no steering at all. */
+  absent = false;
+  private busy = false;
+
+  constructor(
+    private readonly records: Records,
+    private readonly changed: () => void,
+  ) {}
+
+  start(): void {
+    setInterval(() => void this.poll(), EVERY_MS);
+    void this.poll();
+  }
+
+  /** Whether what we show of it is old. */
+  lost(): boolean {
+    return this.failedSince !== null && Date.now() - this.failedSince > LOST_MS;
+  }
+
+  edge(name: string): SteeringStatus["edges"][number] | null {
+    return this.lost() ? null : (this.status?.edges.find((one) => one.name === name) ?? null);
+  }
+
+  pipeline(name: string): SteeringStatus["pipelines"][number] | null {
+    return this.lost() ? null : (this.status?.pipelines.find((one) => one.name === name) ?? null);
+  }
+
+  async poll(): Promise<void> {
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      this.take((await ask("/v1/steering")) as SteeringStatus);
+      this.absent = false;
+    } catch (error) {
+      this.absent = error instanceof Absent;
+      this.why = reason(error);
+      this.failedSince ??= Date.now();
+    } finally {
+      this.busy = false;
+    }
+    this.changed();
+  }
+
+  private take(status: SteeringStatus): void {
+    this.status = status;
+    this.failedSince = null;
+    this.records.putIncidents(status.incidents);
+    this.records.putActions(status.actions);
+  }
+
+  /** Takes, undoes or turns down an action. */
+  async act(id: string, what: "take" | "undo" | "dismiss"): Promise<void> {
+    await tell(`/v1/actions/${encodeURIComponent(id)}`, { do: what, by: operator() });
+    await this.poll();
+  }
+
+  async incident(id: string, what: "acknowledge" | "note" | "close", note?: string): Promise<void> {
+    await tell(`/v1/incidents/${encodeURIComponent(id)}`, { do: what, by: operator(), ...(note === undefined ? {} : { note }) });
+    await this.poll();
+  }
+
+  async setMode(mode: Mode): Promise<void> {
+    await tell("/v1/steering", { mode, by: operator() });
+    await this.poll();
+  }
+
+  /** A manual action, or with `preview` only what it would do. */
+  async manual(wish: Pick<Action, "kind" | "target" | "to" | "share">, preview: boolean): Promise<Action> {
+    const { kind, target, to, share } = wish;
+    const row = await tell("/v1/actions", { kind, target, share, by: operator(), ...(to === null ? {} : { to }), ...(preview ? { preview } : {}) });
+    if (!preview) await this.poll();
+    return row as Action;
+  }
+}
+

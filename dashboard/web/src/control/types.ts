@@ -1,0 +1,102 @@
+// Incidents and actions as the feed and the steering API tell them
+// (schemas/src/control.rs); times are Unix ms here.
+
+export interface Evidence {
+  what: string;
+  value: string;
+  was?: string;
+}
+
+export interface Note {
+  at: number;
+  by: string;
+  text: string;
+}
+
+export type Severity = "watch" | "degraded" | "broken";
+
+export interface Incident {
+  id: string;
+  opened_at: number;
+  symptom_at: number | null;
+  closed_at: number | null;
+  cause: string;
+  culprit: "edge" | "origin" | "encoder" | "device" | "telemetry";
+  name: string | null;
+  cohort: string;
+  viewers: number;
+  severity: Severity;
+  evidence: readonly Evidence[];
+  owner: string | null;
+  state: "open" | "acknowledged" | "closed";
+  notes: readonly Note[] | null;
+  updated_at: number;
+}
+
+export type ActionKind = "shift_edge" | "return_edge" | "cap_ladder" | "mask_pipeline" | "unmask_pipeline" | "set_mode";
+export type ActionState = "offered" | "taken" | "undone" | "dismissed" | "ended";
+
+export interface Action {
+  id: string;
+  incident: string | null;
+  at: number;
+  kind: ActionKind;
+  target: string;
+  to: string | null;
+  share: number;
+  viewers: number;
+  load_after: number | null;
+  title: string;
+  evidence: readonly Evidence[];
+  forecast: string;
+  undo: string | null;
+  undo_of: string | null;
+  state: ActionState;
+  acts_at: number | null;
+  outcome: string | null;
+  by: string;
+  updated_at: number;
+}
+
+export type Mode = "observe" | "advise" | "act";
+
+export interface EdgeStatus {
+  name: string;
+  health: "good" | "bad" | "unknown";
+  why: string;
+  share: number | null;
+  viewers: number | null;
+  capacity_kbps: number | null;
+  reserved_kbps: number | null;
+  ttfb_ms: number | null;
+  prober: { ok: boolean; ttfb_ms: number | null; at: number | null } | null;
+}
+
+export interface PipelineStatus {
+  name: string;
+  health: "good" | "bad" | "unknown";
+  why: string;
+  masked: boolean;
+}
+
+/** The answer of `GET /v1/steering`. */
+export interface SteeringStatus {
+  mode: Mode;
+  ttl_s: number;
+  now: number;
+  edges: readonly EdgeStatus[];
+  pipelines: readonly PipelineStatus[];
+  feed: { connected: boolean; age_ms: number | null };
+  incidents: readonly Incident[];
+  actions: readonly Action[];
+}
+
+/** A switch of the demo, from `GET /v1/faults`. */
+export interface Fault {
+  target: string;
+  fault: string;
+  title: string;
+  on: boolean;
+  since: number | null;
+  value: number | null;
+}
