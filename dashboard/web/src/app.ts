@@ -1,5 +1,6 @@
 // What every page is given.
 
+import type { Steering } from "./control/steering";
 import type { FeedState } from "./feed/state";
 import type { SelectionStore } from "./selection";
 import type { SegmentsPoll } from "./stream/segments";
@@ -13,6 +14,7 @@ export const WRITE_KEY = "demo";
 export interface App {
   feed: FeedState;
   segments: SegmentsPoll;
+  steering: Steering;
   selection: SelectionStore;
   /** Decided once per drawing, before the page draws. */
   tally: TallyState;

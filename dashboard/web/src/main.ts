@@ -3,6 +3,7 @@
 import "./style/index.css";
 import type { App, Page } from "./app";
 import { STREAM } from "./app";
+import { Steering } from "./control/steering";
 import { FeedClient } from "./feed/client";
 import { FeedState } from "./feed/state";
 import { HealthPage } from "./health/page";
@@ -26,6 +27,7 @@ const feed = new FeedState();
 const app: App = {
   feed,
   segments: new SegmentsPoll(STREAM, request),
+  steering: new Steering(feed.records, request),
   selection: new SelectionStore(request),
   tally: { tally: "blind", word: "BLIND", cause: "connecting to the feed" },
 };
@@ -71,6 +73,7 @@ function drawAll(): void {
 
 new FeedClient(feed, request).start();
 app.segments.start(2_000);
+app.steering.start();
 // The clock and the ages move even when nothing else does.
 setInterval(request, 1_000);
 request();
