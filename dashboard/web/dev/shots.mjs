@@ -28,12 +28,15 @@ async function shot(name, path, size, { wait = 2500, scenario = "calm", ago = 0,
 }
 
 for (const size of SIZES) {
+  await shot("pipeline", "/pipeline", size);
+  await shot("pipeline-incident", "/pipeline", size, { scenario: "incident", ago: 70 });
   await shot("calm", "/", size);
   await shot("incident", "/?metric=rebuffer_ratio_pct&by=edge", size, { scenario: "incident", ago: 70 });
   await shot("disconnected", "/", size, { scenario: "disconnected" });
   await shot("health", "/health", size, { wait: 3500 });
   await shot("watch", "/watch", size, { act: async (page) => { await page.click("#play"); await page.waitForTimeout(6000); } });
 }
+for (const scenario of ["moved", "dead", "both", "frozen", "encoder", "tv"]) await shot(`pipeline-${scenario}`, "/pipeline", [1440, 900], { scenario, ago: 60, wait: 4000 });
 for (const scenario of ["noviewers", "offair", "partition", "deaf"]) await shot(scenario, "/", [1440, 900], { scenario, ago: 60, wait: 8000 });
 await shot("light", "/?by=device", [1440, 900], { act: async (page) => { await page.keyboard.press("t"); await page.waitForTimeout(600); } });
 await shot("help", "/", [1440, 900], { act: async (page) => { await page.keyboard.press("?"); await page.waitForTimeout(300); } });

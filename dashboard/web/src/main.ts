@@ -9,6 +9,7 @@ import { FeedState } from "./feed/state";
 import { HealthPage } from "./health/page";
 import { Reading } from "./metrics/reading";
 import type { PageName } from "./pages";
+import { PipelinePage } from "./pipeline/page";
 import { RoomPage } from "./room/page";
 import { SelectionStore } from "./selection";
 import { bindKeys, helpCard } from "./shell/keys";
@@ -48,6 +49,7 @@ let pageName = "";
 
 const OPEN: Readonly<Record<PageName, () => Page>> = {
   room: () => new RoomPage(app),
+  pipeline: () => new PipelinePage(app),
   watch: () => new WatchPage(app),
   health: () => new HealthPage(app),
 };

@@ -12,6 +12,7 @@ interface PageInfo {
 
 export const PAGES = [
   { page: "room", path: "/", title: "Control room", short: "Room", key: "c" },
+  { page: "pipeline", path: "/pipeline", title: "Pipeline", short: "Pipeline", key: "p" },
   { page: "watch", path: "/watch", title: "Watch", short: "Watch", key: "w" },
   { page: "health", path: "/health", title: "Health", short: "Health", key: "h" },
 ] as const satisfies readonly PageInfo[];

@@ -41,17 +41,51 @@ export class DeliveryStore extends Panes<DeliveryRow> {
     super((r) => [r.service, r.edge, r.pipeline, r.track, r.action].join("\u0001"));
   }
 
+  /** Newest pane that each reporter has written of, by service and its name. */
+  private readonly reported = new Map<string, number>();
+
+  override put(row: DeliveryRow): void {
+    super.put(row);
+    const who = reporter(row);
+    if (row.pane > (this.reported.get(who) ?? -Infinity)) this.reported.set(who, row.pane);
+  }
+
+  override clear(): void {
+    super.clear();
+    this.reported.clear();
+  }
+
+  /** End of the newest second that a reporter has written of, Unix ms; null before the first. */
+  lastReport(service: string, name = ""): number | null {
+    const pane = this.reported.get(`${service}|${name}`);
+    return pane === undefined ? null : pane + 1_000;
+  }
+
   /** Sums in [from, to) by service, edge and action. */
   totals(from: number, to: number): Map<string, DeliveryTotal> {
+    return this.totalsBy(from, to, (row) => `${row.service}|${row.edge ?? ""}|${row.action}`);
+  }
+
+  /** Sums in [from, to) by reporter and action. */
+  byReporter(from: number, to: number): Map<string, DeliveryTotal> {
+    return this.totalsBy(from, to, (row) => `${reporter(row)}|${row.action}`);
+  }
+
+  private totalsBy(from: number, to: number, by: (row: DeliveryRow) => string): Map<string, DeliveryTotal> {
     const totals = new Map<string, DeliveryTotal>();
     for (const row of this.between(from, to)) {
-      const key = `${row.service}|${row.edge ?? ""}|${row.action}`;
+      const key = by(row);
       let total = totals.get(key);
       if (!total) totals.set(key, (total = new DeliveryTotal(row.service, row.edge ?? null, row.action)));
       total.add(row);
     }
     return totals;
   }
+}
+
+/** Who wrote a row: packagers by pipeline, edges by name. */
+function reporter(row: DeliveryRow): string {
+  return `${row.service}|${(row.service === "packager" ? row.pipeline : row.edge) ?? ""}`;
 }
 
 /** Delivery added over panes, tracks and pipelines. */

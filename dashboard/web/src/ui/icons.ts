@@ -2,6 +2,7 @@
 
 const PATHS: Readonly<Record<string, string>> = {
   room: "M2 10h3.5l2-6 4 12 2.5-8 1.2 2H18",
+  pipeline: "M2 8h4v4H2zM14 3.5h4v4h-4zM14 12.5h4v4h-4zM6 10h4M14 5.5h-2a2 2 0 0 0-2 2v5a2 2 0 0 0 2 2h2",
   watch: "M6 4.5v11l9-5.5z",
   health: "M10 16.5S3 12.4 3 7.8A3.8 3.8 0 0 1 10 5.7a3.8 3.8 0 0 1 7 2.1c0 4.6-7 8.7-7 8.7zM6 10h2l1.2-2.4L11 12l1-2h2",
 };
