@@ -31,6 +31,7 @@ for (const size of SIZES) {
   await shot("pipeline", "/pipeline", size);
   await shot("pipeline-incident", "/pipeline", size, { scenario: "incident", ago: 70 });
   await shot("calm", "/", size);
+  await shot("moved", "/?metric=rebuffer_ratio_pct&by=edge", size, { scenario: "moved", ago: 70, wait: 5000 });
   await shot("incident", "/?metric=rebuffer_ratio_pct&by=edge", size, { scenario: "incident", ago: 70 });
   await shot("disconnected", "/", size, { scenario: "disconnected" });
   await shot("health", "/health", size, { wait: 3500 });
@@ -38,6 +39,9 @@ for (const size of SIZES) {
 }
 for (const scenario of ["moved", "dead", "both", "frozen", "encoder", "tv"]) await shot(`pipeline-${scenario}`, "/pipeline", [1440, 900], { scenario, ago: 60, wait: 4000 });
 for (const scenario of ["noviewers", "offair", "partition", "deaf"]) await shot(scenario, "/", [1440, 900], { scenario, ago: 60, wait: 8000 });
+for (const scenario of ["advise", "both", "frozen", "dead", "tv"]) await shot(`room-${scenario}`, "/", [1440, 900], { scenario, ago: 60, wait: 6000 });
+await shot("mode", "/", [1440, 900], { scenario: "incident", ago: 60, act: async (page) => { await page.keyboard.press("m"); await page.click("[data-mode=advise]"); } });
+await shot("by-hand", "/", [1440, 900], { act: async (page) => { await page.keyboard.press("a"); await page.waitForTimeout(800); } });
 await shot("light", "/?by=device", [1440, 900], { act: async (page) => { await page.keyboard.press("t"); await page.waitForTimeout(600); } });
 await shot("help", "/", [1440, 900], { act: async (page) => { await page.keyboard.press("?"); await page.waitForTimeout(300); } });
 await browser.close();

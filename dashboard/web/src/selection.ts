@@ -13,7 +13,7 @@ export interface Selection {
 }
 
 export const DEFAULT_METRIC = "viewers";
-export const DEFAULT_BY = "content";
+export const DEFAULT_BY = "edge";
 export const DIMENSIONS: readonly string[] = ["content", "rendition", "edge", "pipeline", "device", "country"];
 
 export function parse(url: URL): Selection {

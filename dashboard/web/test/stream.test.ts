@@ -67,12 +67,12 @@ describe("words", () => {
 
 describe("ways", () => {
   it("keeps the selection in the URL and other parameters beside it", () => {
-    const url = new URL("http://a/?metric=starts&by=edge&x=1");
+    const url = new URL("http://a/?metric=starts&by=device&x=1");
     const selection = parse(url);
-    expect(selection).toMatchObject({ page: "room", metric: "starts", by: "edge", content: null, span: 30 });
-    expect(urlOf(selection, url)).toBe("/?metric=starts&by=edge&x=1");
-    expect(urlOf({ ...selection, metric: "viewers", by: "content" }, url)).toBe("/?x=1");
-    expect(parse(new URL("http://a/watch?by=nonsense"))).toMatchObject({ page: "watch", by: "content" });
+    expect(selection).toMatchObject({ page: "room", metric: "starts", by: "device", content: null, span: 30 });
+    expect(urlOf(selection, url)).toBe("/?metric=starts&by=device&x=1");
+    expect(urlOf({ ...selection, metric: "viewers", by: "edge" }, url)).toBe("/?x=1");
+    expect(parse(new URL("http://a/watch?by=nonsense"))).toMatchObject({ page: "watch", by: "edge" });
   });
   it("waits longer each time, and never in step", () => {
     expect(backoff(0, 0)).toBe(125);

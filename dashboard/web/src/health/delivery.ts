@@ -1,6 +1,7 @@
 // Delivery as the services report it: how much, how well, how fast net of hold time.
 
 import type { App } from "../app";
+import { annotations } from "../control/annotations";
 import { BUCKET_MS, type DeliveryTotal } from "../feed/delivery";
 import { NONE, bitRate, count } from "../metrics/format";
 import type { Series } from "../metrics/view";
@@ -72,10 +73,11 @@ export class DeliveryTable {
         series.y.shift();
       }
     }
+    const ticks = annotations(this.app.feed.records, start, end).map((one) => one.at);
     for (const key of keys) {
       const from = Math.min(oldest, end - 120_000);
-      this.sparks.get(`${key}|rate`)?.draw(rate.get(key) ?? { x: [], y: [] }, from, end, palette().levels[0]);
-      this.sparks.get(`${key}|ttfb`)?.draw(ttfb.get(key) ?? { x: [], y: [] }, from, end, palette().levels[0]);
+      this.sparks.get(`${key}|rate`)?.draw(rate.get(key) ?? { x: [], y: [] }, from, end, palette().levels[0], ticks);
+      this.sparks.get(`${key}|ttfb`)?.draw(ttfb.get(key) ?? { x: [], y: [] }, from, end, palette().levels[0], ticks);
     }
   }
 }

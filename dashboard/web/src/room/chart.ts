@@ -2,6 +2,7 @@
 
 import uPlot from "uplot";
 import type { App } from "../app";
+import { annotations, type Annotation } from "../control/annotations";
 import type { Metric } from "../feed/types";
 import { isSmall, levelOf } from "../metrics/evaluate";
 import { clock, clockMinutes, tick } from "../metrics/format";
@@ -10,6 +11,7 @@ import { newestPane } from "../metrics/reading";
 import { View, type Series } from "../metrics/view";
 import { find, h, setAttr, setText } from "../ui/dom";
 import { palette } from "../ui/palette";
+import { drawAnnotations, drawSpans } from "./annotate";
 import { Legend, type Line } from "./legend";
 import { align, formulaWords } from "./plotdata";
 import { drawLimits, drawMarks, marksOf, type Marks } from "./overlay";
@@ -27,6 +29,7 @@ export class Chart {
   private lines: Line[] = [];
   private metric: Metric | null = null;
   private marks: Marks = { partial: [], gaps: [], lost: [] };
+  private notes: readonly Annotation[] = [];
   private range: [number, number] = [0, 1];
   private readonly resize: ResizeObserver;
 
@@ -52,6 +55,7 @@ export class Chart {
     this.range = [range[0] / 1000, range[1] / 1000];
     const view = View.of(this.app.feed.playback, by, content);
     const series = view ? this.read(metric, view, range) : [];
+    this.notes = annotations(this.app.feed.records, range[0], range[1]);
     this.marks = view ? marksOf(view, range) : this.marks;
     this.show(series);
   }
@@ -116,8 +120,8 @@ export class Chart {
       ],
       series: [{}, ...Array.from({ length: lines }, (_, at) => this.line(at))],
       hooks: {
-        drawClear: [(plot) => drawMarks(plot, this.marks)],
-        draw: [(plot) => this.metric && drawLimits(plot, this.metric)],
+        drawClear: [(plot) => drawSpans(plot, this.notes), (plot) => drawMarks(plot, this.marks)],
+        draw: [(plot) => this.metric && drawLimits(plot, this.metric), (plot) => drawAnnotations(plot, this.notes)],
         setCursor: [(plot) => this.legend.cursor(plot, this.metric)],
       },
     };

@@ -20,7 +20,7 @@ interface Departure {
 
 export class Departures {
   private readonly list = h("ul", {});
-  readonly root = h("section", { class: "panel departures", "aria-live": "polite" }, h("header", {}, h("h2", {}, "Departs from normal"), h("span", { class: "note" })), h("p", { class: "calm" }), this.list);
+  readonly root = h("section", { class: "panel departures", "aria-live": "polite" }, h("header", {}, h("h2", {}, "Departs from normal"), h("span", { class: "note" })), this.list);
 
   constructor(private readonly app: App) {}
 
@@ -31,24 +31,11 @@ export class Departures {
       .slice(0, SHOWN)
       .map((read) => this.explain(reading, read));
     setText(find(this.root, ".note"), departures.length === 0 ? "" : `${departures.length} of ${values.length} metrics`);
-    // Blindness is said even beside departures: those may be over, or worse, by now.
-    const speak = departures.length === 0 || this.app.tally.tally === "blind" || this.app.tally.tally === "off-air";
-    setText(find(this.root, ".calm"), speak ? this.calm(values) : "");
+    // An open incident says what is wrong, and the tiles say where it shows.
+    setAttr(this.root, "hidden", departures.length === 0 || this.app.feed.records.open().length > 0);
     const worst = departures[0]?.read.level ?? 0;
     setAttr(this.root, "data-level", worst ? String(worst) : null);
     keyed(this.list, departures, (one) => one.read.metric.name, (one) => this.make(one), (item, one) => this.update(item, one));
-  }
-
-  /** Says what is known, and never calls blindness calm. */
-  private calm(values: readonly Value[]): string {
-    const { tally } = this.app;
-    if (tally.tally === "blind") return `Blind: ${tally.cause}. What is shown may be old or incomplete.`;
-    if (tally.tally === "off-air") return `Off the air: ${tally.cause}. Players that join now see no programme.`;
-    if (tally.tally === "no-viewers") return "All parts report and the programme is on the air. Nobody watches.";
-    const judged = values.filter((value) => value.metric.limits && value.value !== null && !value.small).length;
-    const limited = values.filter((value) => value.metric.limits).length;
-    const few = limited - judged;
-    return `All parts report. ${judged} of ${limited} metrics with limits are within them${few > 0 ? `; ${few} ${few === 1 ? "has" : "have"} too few samples to judge` : ""}.`;
   }
 
   private explain(reading: Reading, read: Value): Departure {

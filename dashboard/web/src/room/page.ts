@@ -2,12 +2,15 @@
 
 import type { App, Page } from "../app";
 import { Reading } from "../metrics/reading";
+import { ByHand } from "../control/byhand";
 import { DEFAULT_METRIC } from "../selection";
 import { h } from "../ui/dom";
 import { Breakdown } from "./breakdown";
 import { Chart } from "./chart";
+import { changes } from "./changes";
 import { Departures } from "./departures";
-import { Losses } from "./losses";
+import { Incidents } from "./incidents";
+import { Log } from "./log";
 import { StripRow } from "./strip";
 import { Tiles } from "./tiles";
 
@@ -20,7 +23,9 @@ export class RoomPage implements Page {
   private readonly chart: Chart;
   private readonly breakdown: Breakdown;
   private readonly departures: Departures;
-  private readonly losses: Losses;
+  private readonly incidents: Incidents;
+  private readonly log: Log;
+  private readonly byHand: ByHand;
   readonly root: HTMLElement;
 
   constructor(private readonly app: App) {
@@ -29,9 +34,11 @@ export class RoomPage implements Page {
     this.chart = new Chart(app);
     this.breakdown = new Breakdown(app);
     this.departures = new Departures(app);
-    this.losses = new Losses(app);
+    this.incidents = new Incidents(app);
+    this.byHand = new ByHand(app);
+    this.log = new Log(app, changes, () => this.byHand.open());
     const left = h("div", { class: "left" }, this.chart.root, this.breakdown.root);
-    const right = h("div", { class: "right" }, this.departures.root, this.losses.root);
+    const right = h("div", { class: "right" }, this.incidents.root, this.departures.root, this.log.root);
     this.root = h("div", { class: "page room" }, this.strip.root, this.tiles.root, h("div", { class: "columns" }, left, right));
   }
 
@@ -48,8 +55,10 @@ export class RoomPage implements Page {
     this.chart.draw(metric, [from(selection.current.span), to]);
     this.breakdown.draw(metric);
     const values = feed.metrics.map((one) => reading.value(one));
+    changes.watch(this.app, values);
+    this.incidents.draw(values);
     this.departures.draw(reading, values);
-    this.losses.draw(values);
+    this.log.draw();
   }
 
   close(): void {

@@ -2,6 +2,8 @@
 // player would. An operator believes pictures before charts. It is one small segment
 // each few seconds and no player, so it costs next to nothing.
 
+import { lookAt, same, type Look } from "./look";
+
 const MIME = (codecs: string): string => `video/mp4; codecs="${codecs}"`;
 const TIMEOUT_MS = 3_000;
 
@@ -38,21 +40,36 @@ export function newestOf(playlist: string, base: string): { init: string; media:
   return init && media ? { init: new URL(init, base).href, media: new URL(media, base).href } : null;
 }
 
+/** The same object by way of one edge, whichever edge the playlist points to. */
+export function byEdge(url: string, edge: string): string {
+  const way = new URL(url);
+  way.pathname = way.pathname.replace(/^(\/e[^/]*)?\/live\//, `/${edge}/live/`);
+  return way.href;
+}
+
 export class Picture {
   readonly video = document.createElement("video");
   /** Unix ms of the newest frame shown; null before the first. */
   shownAt: number | null = null;
-  /** Who served it, by its own headers. */
-  edge: string | null = null;
+  /** Whose copy it is, by its own headers. */
+  pipeline: string | null = null;
+  /** What can be seen of it; null before the first. */
+  look: Look | null = null;
+  /** Since when the picture is the same, Unix ms; null while it moves. */
+  stillSince: number | null = null;
   private source: Source | null = null;
   private media = "";
   private busy = false;
 
-  constructor(private readonly master: string) {
+  constructor(
+    private readonly master: string,
+    private readonly edge: string,
+    private readonly shown: (picture: Picture) => void,
+  ) {
     this.video.muted = true;
     this.video.playsInline = true;
     this.video.className = "picture";
-    this.video.setAttribute("aria-label", "Newest picture as served");
+    this.video.setAttribute("aria-label", `Newest picture as served by edge ${edge}`);
   }
 
   /** Shows the newest segment's last frames; an error leaves the old picture, which ages. */
@@ -65,10 +82,11 @@ export class Picture {
       if (!this.source) return;
       const newest = newestOf(await fetchText(this.source.playlist), this.source.playlist);
       if (!newest || newest.media === this.media) return;
-      const [init, media] = await Promise.all([this.bytes(newest.init), this.bytes(newest.media)]);
+      const [init, media] = await Promise.all([this.bytes(byEdge(newest.init, this.edge)), this.bytes(byEdge(newest.media, this.edge))]);
       await this.show(this.source.codecs, init, media);
       this.media = newest.media;
-      this.shownAt = Date.now();
+      this.judge(Date.now());
+      this.shown(this);
     } catch {
       // The next refresh asks for everything anew, in case the ladder changed.
       this.source = null;
@@ -77,10 +95,17 @@ export class Picture {
     }
   }
 
+  private judge(now: number): void {
+    const look = lookAt(this.video);
+    if (look && this.look) this.stillSince = same(look, this.look) ? (this.stillSince ?? this.shownAt) : null;
+    this.look = look;
+    this.shownAt = now;
+  }
+
   private async bytes(url: string): Promise<ArrayBuffer> {
     const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
-    this.edge = answer.headers.get("tallylight-edge") ?? this.edge;
+    this.pipeline = answer.headers.get("tallylight-pipeline") ?? this.pipeline;
     return answer.arrayBuffer();
   }
 

@@ -1,107 +1,135 @@
-// The strip along the top: the picture as served, who made and served it, and the schedule.
+// The confidence strip: a picture per edge as served, per encoder the last that was served
+// of it, and the schedule. Black, still and absent pictures are marked.
 
 import { STREAM, type App } from "../app";
-import type { DeliveryTotal } from "../feed/delivery";
-import { NONE, bitRate, span } from "../metrics/format";
-import { SegmentGrid, segmentLegend } from "../stream/grid";
+import { NONE, span } from "../metrics/format";
+import { Delivery, edgeBox, encoderBox, type Box } from "../pipeline/figures";
+import { edgeShares } from "../pipeline/audience";
+import { servedShare, spareOf } from "../pipeline/judge";
 import { find, h, setAttr, setText } from "../ui/dom";
+import { LEVEL_SHAPES } from "../ui/palette";
 import { Picture } from "./picture";
+import { MiniSchedule } from "./schedule";
 
 /** A picture each 4 s shows a freeze within ten; each segment would double our requests. */
 const PICTURE_MS = 4_000;
 /** A picture older than this is marked: it may be a freeze of ours or of theirs. */
 const OLD_PICTURE_MS = 12_000;
-const DELIVERY_MS = 10_000;
-const TTFB_SLOW_MS = 500;
+/** The burnt-in clock moves each frame, so two pictures that are equal are a freeze. */
+const STILL_MS = 7_000;
+const EDGES = ["e1", "e2"];
+const PIPELINES = ["A", "B"];
 
 export class StripRow {
-  private readonly picture = new Picture(`/live/${STREAM}/master.m3u8`);
-  private readonly grid = new SegmentGrid();
-  private readonly timer: ReturnType<typeof setInterval>;
+  private readonly pictures: readonly { edge: string; picture: Picture }[];
+  /** The newest picture that was served of each pipeline, and when. */
+  private readonly served = new Map<string, { canvas: HTMLCanvasElement; at: number | null }>();
+  private readonly schedule: MiniSchedule;
+  private readonly timers: ReturnType<typeof setInterval>[] = [];
+  private closed = false;
   readonly root: HTMLElement;
 
   constructor(private readonly app: App) {
+    this.schedule = new MiniSchedule(app);
+    this.pictures = EDGES.map((edge) => ({ edge, picture: new Picture(`/live/${STREAM}/master.m3u8`, edge, (picture) => this.keep(picture)) }));
+    for (const pipeline of PIPELINES) this.served.set(pipeline, { canvas: h("canvas", { class: "picture", width: "320", height: "180", "aria-label": `Newest served picture of encoder ${pipeline}`, role: "img" }), at: null });
     this.root = h(
       "section",
-      { class: "strip", "aria-label": "Picture and schedule" },
-      h("div", { class: "panel card shot" }, h("div", { class: "frame" }, this.picture.video, h("span", { class: "nopicture" }, "no picture")), lines("shot", "As served")),
-      h("div", { class: "panel card" }, lines("encoder", "Encoder")),
-      h("div", { class: "panel card" }, lines("edge", "Edges")),
-      h("div", { class: "panel card schedule" }, h("div", { class: "cap" }, h("h3", {}, "Segments"), segmentLegend()), this.grid.root),
+      { class: "strip", "aria-label": "Pictures and schedule" },
+      ...PIPELINES.map((name) => card(`encoder-${name}`, `Encoder ${name}`, this.served.get(name)?.canvas ?? null)),
+      ...this.pictures.map(({ edge, picture }) => card(`edge-${edge}`, `Edge ${edge}`, picture.video)),
+      this.schedule.root,
     );
-    this.timer = setInterval(() => void this.picture.refresh(), PICTURE_MS);
-    void this.picture.refresh();
+    this.pictures.forEach(({ picture }, at) => {
+      // Not in step: two decoders at once are felt on a small machine.
+      const delay = (at * PICTURE_MS) / this.pictures.length;
+      setTimeout(() => {
+        if (this.closed) return;
+        const look = (): void => {
+          // An edge that is silent is asked again when it speaks: its card says what is wrong.
+          if (!this.silent(EDGES[at] ?? "")) void picture.refresh();
+        };
+        look();
+        this.timers.push(setInterval(look, PICTURE_MS));
+      }, delay);
+    });
+  }
+
+  private silent(edge: string): boolean {
+    const { feed } = this.app;
+    return feed.connected() && edgeBox(this.app, new Delivery(this.app), edge).blind && feed.delivery.newest > 0;
+  }
+
+  /** A picture that an edge served is also the newest of the pipeline that made it. */
+  private keep(picture: Picture): void {
+    const place = picture.pipeline === null ? undefined : this.served.get(picture.pipeline);
+    const context = place?.canvas.getContext("2d");
+    if (!place || !context) return;
+    context.drawImage(picture.video, 0, 0, place.canvas.width, place.canvas.height);
+    place.at = picture.shownAt;
   }
 
   draw(): void {
-    this.drawShot();
-    this.drawEncoder();
-    this.drawEdges();
-    this.grid.draw(this.app.segments.strip, 30);
-    setAttr(find(this.root, ".schedule"), "data-stale", this.app.segments.failedSince !== null);
+    const delivery = new Delivery(this.app);
+    for (const name of PIPELINES) this.drawEncoder(name, encoderBox(this.app, delivery, name));
+    const shares = edgeShares(this.app, new Map(EDGES.map((edge) => [edge, delivery.of("edge", edge, "get")?.requests ?? 0])));
+    for (const { edge, picture } of this.pictures) this.drawEdge(edge, picture, edgeBox(this.app, delivery, edge), shares.get(edge) ?? null);
+    this.schedule.draw();
   }
 
-  private drawShot(): void {
-    const { shownAt, edge } = this.picture;
-    const age = shownAt === null ? null : Date.now() - shownAt;
-    const old = age === null || age > OLD_PICTURE_MS;
-    setAttr(find(this.root, ".frame"), "data-old", old);
-    this.write("shot", edge ? `by edge ${edge}` : "not seen yet", age === null ? "" : `fetched ${span(age)} ago`, old && age !== null ? "1" : null);
+  private drawEncoder(name: string, box: Box): void {
+    const { strip } = this.app.segments;
+    const shot = this.served.get(name)?.at ?? null;
+    const share = strip ? servedShare(strip, name) : null;
+    const spare = strip ? spareOf(strip, name) : null;
+    const serves = share === null ? "not known" : share > 0 ? `served for ${Math.round(100 * share)} %` : "standby";
+    const old = shot === null || Date.now() - shot > OLD_PICTURE_MS;
+    // A pipeline that stands by has no picture to show, and that is no fault.
+    const mark = !old ? "" : shot === null ? "no picture served" : `served ${span(Date.now() - shot)} ago`;
+    this.write(box, serves, spare === null ? NONE : `arrives +${(spare / 1000).toFixed(2)} s`, mark, box.level === 0);
   }
 
-  private drawEncoder(): void {
-    const strip = this.app.segments.strip;
-    const track = strip?.tracks[0];
-    if (!strip || track === undefined) {
-      this.write("encoder", this.app.segments.failedSince === null ? "" : "schedule not known", "", null);
-      return;
-    }
-    const settled = strip.ks.flatMap((k) => strip.at(track, k) ?? []).filter((one) => one.state !== "pending");
-    const slate = settled.filter((one) => one.state === "slate" || one.state === "missing").length;
-    const late = settled.filter((one) => one.state === "late").length;
-    const newest = settled.at(-1);
-    const programme = settled.filter((one) => one.state === "on_time" || one.state === "late").at(-1);
-    const spare = programme?.due && programme.publishedAt ? programme.due - programme.publishedAt : null;
-    const kept = `${settled.length - slate - late} of ${settled.length} on time`;
-    const published = spare === null ? "" : `${(Math.abs(spare) / 1000).toFixed(2)} s ${spare >= 0 ? "before" : "after"} due`;
-    setText(find(this.root, "[data-card=encoder] h3"), `Encoder ${programme?.pipeline ?? NONE}`);
-    const level = newest?.state === "slate" || newest?.state === "missing" ? "3" : newest?.state === "late" ? "1" : null;
-    this.write("encoder", level === "3" ? "slate served instead" : kept, published, level);
+  private drawEdge(name: string, picture: Picture, box: Box, share: number | null): void {
+    const viewers = share === null ? "" : `${Math.round(100 * share)} % of viewers`;
+    const ttfb = box.rows.find((row) => row.name.startsWith("TTFB"))?.value ?? NONE;
+    this.write(box, viewers, `TTFB p95 ${ttfb}`, marks(picture));
+    setAttr(find(this.root, `[data-card="edge-${name}"]`), "data-pipeline", picture.pipeline);
   }
 
-  private drawEdges(): void {
-    const { delivery } = this.app.feed;
-    // The newest second may still be growing.
-    const to = delivery.newest;
-    const edges = [...delivery.totals(to - DELIVERY_MS, to).values()].filter((one) => one.service === "edge" && one.action === "get");
-    const first = edges.sort((a, b) => (a.edge ?? "").localeCompare(b.edge ?? ""))[0];
-    setText(find(this.root, "[data-card=edge] h3"), edges.length === 1 && first?.edge ? `Edge ${first.edge}` : `Edges`);
-    if (!first) {
-      this.write("edge", "no delivery reports", "", null);
-      return;
-    }
-    const sum = (of: (one: DeliveryTotal) => number): number => edges.reduce((all, one) => all + of(one), 0);
-    const seconds = DELIVERY_MS / 1000;
-    const worst = Math.max(...edges.map((one) => one.ttfb.quantile(0.95) ?? 0));
-    const errors = sum((one) => one.errors);
-    const rate = `${(sum((one) => one.requests) / seconds).toFixed(0)} req/s · ${bitRate(sum((one) => one.bytes), seconds)}`;
-    const level = errors > 0 || worst > TTFB_SLOW_MS ? "1" : null;
-    this.write("edge", rate, `${errors > 0 ? `${errors} errors · ` : ""}TTFB p95 ${(worst / 1000).toFixed(2)} s`, level);
-  }
-
-  private write(card: string, first: string, second: string, level: string | null): void {
-    const root = find(this.root, `[data-card=${card}]`);
-    setAttr(root, "data-level", level);
-    setText(find(root, ".first"), first);
+  /** A departure takes the first line; what it hides can be read on the Pipeline page. */
+  private write(box: Box, first: string, second: string, mark: string, calm = false): void {
+    const root = find(this.root, `[data-card="${box.id}"]`);
+    setAttr(root, "data-level", box.level ? String(box.level) : null);
+    setAttr(root, "data-blind", box.blind);
+    setText(find(root, ".shape"), LEVEL_SHAPES[box.level]);
+    setText(find(root, ".first"), box.word || first);
     setText(find(root, ".second"), second);
+    setText(find(root, ".mark"), mark);
+    setAttr(find(root, ".frame"), "data-marked", mark === "" ? null : calm ? "calm" : "");
   }
 
   close(): void {
-    clearInterval(this.timer);
-    this.picture.close();
+    this.closed = true;
+    for (const timer of this.timers) clearInterval(timer);
+    for (const { picture } of this.pictures) picture.close();
   }
 }
 
-function lines(card: string, title: string): HTMLElement {
-  return h("div", { class: "lines", "data-card": card }, h("h3", {}, title), h("p", { class: "first" }), h("p", { class: "second" }));
+/** What is wrong with a picture, in a word or two. */
+function marks(picture: Picture): string {
+  const age = picture.shownAt === null ? null : Date.now() - picture.shownAt;
+  if (age === null) return "no picture";
+  if (age > OLD_PICTURE_MS) return `picture ${span(age)} old`;
+  if (picture.look?.black) return "black";
+  const still = picture.stillSince === null ? 0 : Date.now() - picture.stillSince;
+  return still > STILL_MS ? `frozen for ${span(still)}` : "";
+}
+
+function card(id: string, title: string, picture: HTMLElement | null): HTMLElement {
+  return h(
+    "div",
+    { class: "panel card shot", "data-card": id },
+    h("div", { class: "frame" }, picture, h("span", { class: "mark" })),
+    h("div", { class: "lines" }, h("h3", {}, h("span", { class: "shape" }), title), h("p", { class: "first" }), h("p", { class: "second" })),
+  );
 }

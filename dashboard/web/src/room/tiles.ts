@@ -1,6 +1,7 @@
 // The tiles: value, unit, change, what stands behind the value, and half an hour of it.
 
 import type { App } from "../app";
+import { annotations } from "../control/annotations";
 import type { Metric } from "../feed/types";
 import { denominator, isTimeRatio } from "../metrics/evaluate";
 import { change, count, shown, span, text } from "../metrics/format";
@@ -20,11 +21,13 @@ const SPARK_POINTS = 90;
 export class Tiles {
   readonly root = h("section", { class: "tiles panel", "aria-label": "Metrics" });
   private readonly sparks = new Map<string, Spark>();
+  private ticks: readonly number[] = [];
 
   constructor(private readonly app: App) {}
 
   /** Draws all tiles over [from, to]. */
   draw(reading: Reading, from: number, to: number): void {
+    this.ticks = annotations(this.app.feed.records, from, to).map((one) => one.at);
     const { metrics } = this.app.feed;
     const names = new Set(metrics.map((metric) => metric.name));
     const own = metrics.filter((metric) => !names.has(INSIDE[metric.name]?.[0] ?? ""));
@@ -85,7 +88,7 @@ export class Tiles {
     if (!behind.querySelector(".inner")) setText(behind, small ? "" : this.behind(read, reading));
     const { view, pane } = reading;
     const series = view && pane !== null ? view.series(metric, from, pane, SPARK_POINTS) : { x: [], y: [] };
-    this.sparks.get(metric.name)?.draw(series, from, to, read.level ? levelColour(read.level) : palette().levels[0]);
+    this.sparks.get(metric.name)?.draw(series, from, to, read.level ? levelColour(read.level) : palette().levels[0], this.ticks);
   }
 
   private updateInner(inner: HTMLElement, read: Value): void {

@@ -11,6 +11,8 @@ const LIST: readonly (readonly [string, string])[] = [
   ["d", "next dimension of the breakdown"],
   ["s", "5 or 30 minutes"],
   ...PAGES.map(({ key, title }) => [key, title] as const),
+  ["m", "mode of steering"],
+  ["a", "act by hand (Control room)"],
   ["t", "dark or light"],
   ["Esc", "reset the selection"],
   ["?", "this list"],
@@ -30,12 +32,19 @@ export function bindKeys(app: App, help: HTMLDialogElement, toggleTheme: () => v
     if (event.metaKey || event.ctrlKey || event.altKey) return;
     if (event.target instanceof Element && event.target.closest("select, input, textarea")) return;
     // An open dialog closes itself on Esc; that press resets nothing.
-    if (help.open) {
+    if (document.querySelector("dialog[open]")) {
       if (event.key === "?") help.close();
       return;
     }
     if (act(app, help, event.key, toggleTheme)) event.preventDefault();
   });
+}
+
+/** A key that does what a button of this page does. */
+function press(button: string): boolean {
+  const found = document.querySelector<HTMLButtonElement>(button);
+  found?.click();
+  return found !== null;
 }
 
 function act(app: App, help: HTMLDialogElement, key: string, toggleTheme: () => void): boolean {
@@ -49,6 +58,8 @@ function act(app: App, help: HTMLDialogElement, key: string, toggleTheme: () => 
     case "?": help.showModal(); return true;
     case "Escape": selection.go({ metric: DEFAULT_METRIC, by: DEFAULT_BY, content: null, span: 30 }); return true;
     case "t": toggleTheme(); return true;
+    case "m": return press(".topbar .mode");
+    case "a": return press("#by-hand");
   }
   const page = PAGES.find((one) => one.key === key)?.page;
   if (page) selection.go({ page });

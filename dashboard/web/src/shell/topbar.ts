@@ -2,6 +2,7 @@
 
 import { STREAM, type App } from "../app";
 import { NONE, clock, count, span } from "../metrics/format";
+import { ModeSwitch } from "./mode";
 import { find, h, setAttr, setText } from "../ui/dom";
 
 /** Event to screen above this is worth a colour. */
@@ -9,8 +10,10 @@ const SLOW_MS = 5_000;
 
 export class TopBar {
   readonly root: HTMLElement;
+  readonly mode: ModeSwitch;
 
   constructor(private readonly app: App) {
+    this.mode = new ModeSwitch(app);
     const lamp = h("span", { class: "lamp", "aria-hidden": "true" });
     this.root = h(
       "header",
@@ -22,6 +25,7 @@ export class TopBar {
       fact("freshness", "event → screen", "Age of the newest event on this screen: from the player's report to these figures."),
       fact("lost", "lost beacons", "Beacons missing by sequence number: sent by players, never received."),
       fact("partitions", "partitions", "Partitions of the events log that report. A sum without all of them is partial."),
+      this.mode.root,
       h("span", { class: "fact clock" }, h("time", { class: "mono", "data-role": "clock" }), " UTC"),
     );
   }
@@ -48,6 +52,7 @@ export class TopBar {
     this.fact("partitions", status ? `${status.reporting}/${status.partitions}` : NONE, short ? "3" : null);
     setText(find(this.root, "[data-role=clock]"), clock(feed.now()));
     this.drawContents();
+    this.mode.draw();
   }
 
   private fact(role: string, text: string, level: string | null): void {

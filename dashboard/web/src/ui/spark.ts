@@ -21,8 +21,8 @@ export class Spark {
     }).observe(this.canvas);
   }
 
-  /** Draws `series` over [from, to] in `colour`. */
-  draw(series: Series, from: number, to: number, colour: string): void {
+  /** Draws `series` over [from, to] in `colour`, with ticks where something happened. */
+  draw(series: Series, from: number, to: number, colour: string, ticks: readonly number[] = []): void {
     const context = this.canvas.getContext("2d");
     if (!context || this.width === 0 || to <= from) return;
     const ratio = window.devicePixelRatio || 1;
@@ -32,6 +32,8 @@ export class Spark {
     const x = (t: number): number => ((t - from) / (to - from)) * (this.width - 3) + 1;
     const y = (v: number): number => this.height - 3 - ((v - low) / (high - low)) * (this.height - 6);
     this.baseline(context);
+    context.fillStyle = palette().text3;
+    for (const tick of ticks) if (tick >= from && tick <= to) context.fillRect(x(tick), 0, 1, this.height);
     context.strokeStyle = colour;
     context.fillStyle = colour;
     context.lineWidth = 1.25;

@@ -1,0 +1,49 @@
+// An action as it is shown before (and after) the click: what is done, what it leaves free
+// at its destination, what it should give, how it is undone.
+
+import type { App } from "../app";
+import { clock } from "../metrics/format";
+import { find, h, keyed, setAttr, setText } from "../ui/dom";
+import type { Action } from "./types";
+
+export function offerBox(): HTMLElement {
+  const bar = h("div", { class: "capbar", "aria-hidden": "true" }, h("i", { class: "used" }), h("i", { class: "added" }), h("i", { class: "mark" }));
+  return h("div", { class: "offer" }, h("h4", {}), h("div", { class: "cap" }, h("span", { class: "capname" }), bar), h("dl", { class: "pairs" }));
+}
+
+export function drawOffer(box: Element, app: App, action: Action): void {
+  setAttr(box, "data-state", action.state);
+  setText(find(box, "h4"), action.title);
+  drawCapacity(box, app, action);
+  keyed(find(box, "dl"), rows(action), ([name]) => name, ([name]) => h("div", {}, h("dt", {}, name), h("dd", {})), (row, [, value]) => setText(find(row, "dd"), value));
+}
+
+function rows(action: Action): (readonly [string, string])[] {
+  const out: (readonly [string, string])[] = [];
+  if (action.load_after !== null) {
+    const free = Math.round(100 * (1 - action.load_after));
+    out.push(["Load after", `${Math.round(100 * action.load_after)} %, ${free >= 0 ? `${free} % kept free` : `${-free} % too much`}`]);
+  }
+  if (action.state === "taken") out.push(["In force", `since ${clock(action.at)} UTC, by ${action.by}`]);
+  if (action.outcome !== null) out.push(["Then", action.outcome]);
+  else if (action.forecast !== "") out.push(["Should give", action.forecast]);
+  out.push(["Undone by", action.undo ?? "cannot be undone"]);
+  return out;
+}
+
+function drawCapacity(box: Element, app: App, action: Action): void {
+  const cap = find(box, ".cap");
+  const edge = action.to === null ? null : app.steering.edge(action.to);
+  const after = action.load_after;
+  setAttr(cap, "hidden", edge?.capacity_kbps == null || after === null);
+  if (!edge?.capacity_kbps || after === null) return;
+  const now = Math.min(1, (edge.reserved_kbps ?? 0) / edge.capacity_kbps);
+  const to = Math.min(1, after);
+  // Once in force, what it added is in use already.
+  const base = action.state === "offered" ? Math.min(now, to) : Math.max(0, now - Math.max(0, now - to));
+  setText(find(cap, ".capname"), `Edge ${action.to ?? ""}, nominal ${(edge.capacity_kbps / 1000).toFixed(0)} Mbps`);
+  find(cap, ".used").style.width = `${100 * base}%`;
+  find(cap, ".added").style.width = `${100 * Math.max(0, to - base)}%`;
+  find(cap, ".mark").style.left = `${100 * to}%`;
+  setAttr(cap, "data-over", after > 1);
+}

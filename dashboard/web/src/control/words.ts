@@ -1,0 +1,72 @@
+// What actions and incidents are called on buttons and in the log.
+
+import type { Level } from "../metrics/evaluate";
+import { clock, span } from "../metrics/format";
+import { RANK } from "./records";
+import type { Action, ActionKind, Incident, Mode } from "./types";
+
+export const MODES: readonly Mode[] = ["observe", "advise", "act"];
+
+export const MODE_WORDS: Readonly<Record<Mode, { does: string; means: string }>> = {
+  observe: { does: "Names incidents, offers nothing", means: "Incidents are opened with their evidence. No action is offered or taken; what is in force stays until it is undone." },
+  advise: { does: "Offers actions, a click takes them", means: "Each action is offered with its preview. Nothing moves before somebody clicks." },
+  act: { does: "Takes actions by itself", means: "An action is offered, and taken by itself a few seconds later unless somebody holds it. It is undone by itself after 30 s of health." },
+};
+
+const NOW: Readonly<Record<ActionKind, string>> = {
+  shift_edge: "Move now",
+  return_edge: "Bring back now",
+  cap_ladder: "Cap now",
+  mask_pipeline: "Ignore it now",
+  unmask_pipeline: "Use it again",
+  set_mode: "Set it now",
+};
+
+/** What the button that takes an action says. */
+export function takeWord(action: Pick<Action, "kind">): string {
+  return NOW[action.kind] ?? "Do it now";
+}
+
+export function levelOfIncident(incident: Incident): Level {
+  return RANK[incident.severity] ?? 1;
+}
+
+/** How long an incident has lasted and who has it: `18 s · nobody owns it`. */
+export function standing(incident: Incident, now: number): string {
+  const lasted = span(now - incident.opened_at).replace(/\.\d/, "");
+  const owner = incident.owner === null ? "nobody owns it" : `${incident.owner} owns it`;
+  return `${lasted} · ${owner}`;
+}
+
+/** `20:17:46, 2.1 s after the first symptom`. */
+export function seenFirst(incident: Incident): string {
+  const after = incident.symptom_at === null ? null : incident.opened_at - incident.symptom_at;
+  return clock(incident.opened_at) + (after === null || after < 0 ? "" : `, ${span(after)} after the first symptom`);
+}
+
+/** The part that is at fault: `edge e1`, `origin`. */
+export function causeWords(incident: Incident): string {
+  const kind = incident.culprit === "telemetry" ? "the telemetry itself" : incident.culprit;
+  return incident.name === null ? kind : `${kind} ${incident.name}`;
+}
+
+/** What became of an action, for the log; an offer says when it is taken by itself. */
+export function stateWords(action: Action, now: number): string {
+  switch (action.state) {
+    case "offered":
+      return action.acts_at === null ? "offered, waits for a click" : `offered, acts by itself in ${seconds(action.acts_at - now)}`;
+    case "taken":
+      return `by ${action.by}`;
+    case "undone":
+      return action.outcome ?? "undone";
+    case "dismissed":
+      return action.outcome ?? "held";
+    case "ended":
+      return action.outcome ?? "over";
+  }
+}
+
+/** Whole seconds, never below zero. */
+export function seconds(ms: number): string {
+  return `${Math.max(0, Math.ceil(ms / 1000))} s`;
+}

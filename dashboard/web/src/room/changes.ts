@@ -1,0 +1,50 @@
+// What this page saw change since it was opened: the lamp, and metrics that became bad or
+// well again.
+
+import type { App } from "../app";
+import type { Level } from "../metrics/evaluate";
+import type { Value } from "../metrics/reading";
+import { LEVEL_WORDS } from "../ui/palette";
+
+const KEPT = 40;
+/** A metric that is only worth a look flickers; the tiles show it, the log need not. */
+const NEWS: Level = 2;
+
+interface Note {
+  id: number;
+  at: number;
+  level: Level;
+  text: string;
+}
+
+/** Lives as long as the page, across visits to other pages. */
+export class Changes {
+  readonly list: Note[] = [];
+  private readonly known = new Map<string, string>();
+
+  private remember(at: number, key: string, state: string, level: Level, text: string): void {
+    const before = this.known.get(key);
+    if (before === state) return;
+    this.known.set(key, state);
+    // How things stand when the page opens is no change.
+    if (before === undefined) return;
+    this.list.unshift({ id: (this.list[0]?.id ?? 0) + 1, at, level, text });
+    this.list.length = Math.min(this.list.length, KEPT);
+  }
+
+  watch(app: App, values: readonly Value[]): void {
+    const { feed, tally } = app;
+    const now = feed.now();
+    // Before the first answers we are blind only because we have not looked yet.
+    if (feed.status && feed.seq > 0 && (app.segments.strip || app.segments.failedSince !== null)) {
+      const level = ({ "blind": 2, "off-air": 3, "no-viewers": 1, "on-air": 0 } as const)[tally.tally];
+      this.remember(now, "tally", tally.tally, level, `${tally.word.toLowerCase()}${tally.cause ? `: ${tally.cause}` : ", all parts report"}`);
+    }
+    for (const { metric, value, level } of values) {
+      const shown = level >= NEWS ? level : 0;
+      if (value !== null) this.remember(now, metric.name, String(shown), shown, `${metric.title.toLowerCase()} ${shown ? LEVEL_WORDS[shown] : "back to normal"}`);
+    }
+  }
+}
+
+export const changes = new Changes();

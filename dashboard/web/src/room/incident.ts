@@ -1,0 +1,130 @@
+// One incident as a card that reads like a sentence: what, since when, whom, on what
+// evidence, by what cause; then what would be done about it, and the buttons.
+
+import type { App } from "../app";
+import { reason } from "../control/api";
+import { drawOffer, offerBox } from "../control/offer";
+import type { Action, Incident } from "../control/types";
+import { causeWords, levelOfIncident, seconds, seenFirst, standing, takeWord } from "../control/words";
+import { clock, count } from "../metrics/format";
+import { Reading } from "../metrics/reading";
+import { find, h, keyed, setAttr, setText } from "../ui/dom";
+import { LEVEL_SHAPES, LEVEL_WORDS } from "../ui/palette";
+
+export class IncidentCard {
+  readonly root: HTMLElement;
+  private readonly facts = h("dl", { class: "pairs" });
+  private readonly offers = h("div", { class: "offers" });
+  private readonly notes = h("ol", { class: "notes" });
+  private readonly own = h("button", { type: "button" }, "Own it");
+  private readonly close = h("button", { type: "button", title: "Says that it is over. It opens again if it is not." }, "Close");
+  private readonly note = h("input", { type: "text", maxlength: "500", placeholder: "Add a note", "aria-label": "Add a note" });
+  private readonly problem = h("p", { class: "problem", role: "alert" });
+
+  constructor(
+    private readonly app: App,
+    private readonly id: string,
+    show: () => void,
+  ) {
+    const title = h("button", { type: "button", class: "title" }, h("span", { class: "shape" }), h("b", {}), h("span", { class: "standing" }));
+    title.addEventListener("click", show);
+    this.own.addEventListener("click", () => void this.run(() => app.steering.incident(id, "acknowledge")));
+    this.close.addEventListener("click", () => void this.run(() => app.steering.incident(id, "close")));
+    const form = h("form", { class: "addnote" }, this.note, this.own, this.close);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const text = this.note.value.trim();
+      if (text === "") return;
+      this.note.value = "";
+      void this.run(() => app.steering.incident(id, "note", text));
+    });
+    this.root = h("article", { class: "incident" }, title, h("div", { class: "body" }, this.facts, this.offers, this.notes, form, this.problem));
+  }
+
+  /** Does what a button asks; what goes wrong is said here. */
+  private async run(what: () => Promise<void>): Promise<void> {
+    setAttr(this.root, "data-busy", true);
+    try {
+      await what();
+      setText(this.problem, "");
+    } catch (error) {
+      setText(this.problem, `Not done: ${reason(error)}`);
+    } finally {
+      setAttr(this.root, "data-busy", null);
+    }
+  }
+
+  draw(incident: Incident, shown: boolean): void {
+    const level = levelOfIncident(incident);
+    const now = this.app.feed.now();
+    setAttr(this.root, "data-level", String(level));
+    setAttr(this.root, "data-folded", !shown);
+    setAttr(find(this.root, ".title"), "aria-expanded", String(shown));
+    setText(find(this.root, ".shape"), LEVEL_SHAPES[level]);
+    setAttr(find(this.root, ".shape"), "title", LEVEL_WORDS[level]);
+    setText(find(this.root, "b"), incident.cause);
+    setText(find(this.root, ".standing"), standing(incident, now));
+    if (!shown) return;
+    keyed(this.facts, this.rows(incident), (row) => row.name, (row) => h("div", {}, h("dt", {}, row.name), h("dd", {})), (element, row) => {
+      setText(find(element, "dd"), row.value);
+      setAttr(element, "data-bad", row.bad);
+    });
+    this.drawOffers(now);
+    const notes = incident.notes ?? [];
+    keyed(this.notes, notes, (one) => `${one.at} ${one.by}`, (one) => h("li", {}, h("time", { class: "mono" }, clock(one.at)), h("span", {}, h("b", {}, one.by), ` ${one.text}`)), () => undefined);
+    setAttr(this.own, "hidden", incident.owner !== null);
+  }
+
+  private rows(incident: Incident): { name: string; value: string; bad: boolean }[] {
+    const all = new Reading(this.app.feed, null).viewers();
+    const share = all !== null && all > 0 ? ` (${Math.round((100 * incident.viewers) / all)} %)` : "";
+    return [
+      { name: "Seen first", value: seenFirst(incident), bad: false },
+      { name: "Whom", value: incident.viewers > 0 ? `${count(incident.viewers)}${share} ${incident.cohort}` : incident.cohort, bad: false },
+      ...incident.evidence.map(({ what, value, was }) => ({ name: what, value: was === undefined ? value : `${value}, was ${was}`, bad: was !== undefined })),
+      { name: "Cause, by rule", value: causeWords(incident), bad: false },
+    ];
+  }
+
+  private drawOffers(now: number): void {
+    const answers = this.app.feed.records.answers(this.id);
+    // What is over is in the log; here stands what is in force or waits.
+    const live = answers.filter((one) => one.state === "offered" || one.state === "taken");
+    const items: (Action | null)[] = live.length > 0 ? live : [null];
+    keyed(this.offers, items, (one) => one?.id ?? "none", (one) => (one ? this.makeOffer(one.id) : h("p", { class: "nothing" })), (element, one) => {
+      if (one) this.updateOffer(element, one, now);
+      else setText(element, this.why(answers[0]));
+    });
+  }
+
+  /** Why nothing is offered. */
+  private why(last: Action | undefined): string {
+    const mode = this.app.steering.status?.mode;
+    if (this.app.steering.lost()) return "Steering does not answer: nothing is offered.";
+    if (last) return `${last.title}: ${last.outcome ?? last.state}.`;
+    if (mode === "observe") return "Steering only observes, so it offers nothing. You can act by hand.";
+    return "No action is offered: none would help, or there is no room for it.";
+  }
+
+  private makeOffer(id: string): HTMLElement {
+    const button = (what: "take" | "undo" | "dismiss", text: string, kind = ""): HTMLElement => {
+      const element = h("button", { type: "button", "data-do": what, class: kind }, text);
+      element.addEventListener("click", () => void this.run(() => this.app.steering.act(id, what)));
+      return element;
+    };
+    const box = offerBox();
+    const buttons = h("div", { class: "buttons" }, button("take", "Do it now", "act"), button("undo", "Undo"), button("dismiss", "Hold"), h("span", { class: "self" }));
+    return h("div", { class: "answer" }, box, buttons);
+  }
+
+  private updateOffer(element: Element, action: Action, now: number): void {
+    drawOffer(find(element, ".offer"), this.app, action);
+    const offered = action.state === "offered";
+    const show = (what: string, on: boolean): void => setAttr(find(element, `[data-do=${what}]`), "hidden", !on);
+    setText(find(element, "[data-do=take]"), takeWord(action));
+    show("take", offered);
+    show("dismiss", offered);
+    show("undo", action.state === "taken" && action.undo !== null);
+    setText(find(element, ".self"), !offered ? "in force" : action.acts_at === null ? "waits for your click" : `acts by itself in ${seconds(action.acts_at - now)}`);
+  }
+}

@@ -1,0 +1,62 @@
+// The open incidents, or why there is none. Calm is said only where it is known.
+
+import type { App } from "../app";
+import { span } from "../metrics/format";
+import type { Value } from "../metrics/reading";
+import { find, h, keyed, setAttr, setText } from "../ui/dom";
+import { IncidentCard } from "./incident";
+
+export class Incidents {
+  private readonly list = h("div", { class: "cards" });
+  readonly root = h("section", { class: "panel incidents", "aria-label": "Incidents" }, h("header", {}, h("h2", {}, "Incidents"), h("span", { class: "note" })), h("p", { class: "calm", role: "status" }), this.list);
+  private readonly cards = new Map<string, IncidentCard>();
+  /** Which card is opened by hand; else the first. */
+  private shown: string | null = null;
+
+  constructor(private readonly app: App) {}
+
+  draw(values: readonly Value[]): void {
+    const { records } = this.app.feed;
+    const open = records.open();
+    const now = this.app.feed.now();
+    const last = records.allIncidents().find((one) => one.closed_at !== null);
+    const none = last?.closed_at ? `none open · last one over ${span(now - last.closed_at)} ago` : "none open";
+    setText(find(this.root, "h2"), open.length === 1 ? "Incident" : "Incidents");
+    setText(find(this.root, ".note"), open.length > 0 ? `${open.length} open` : this.app.tally.tally === "blind" ? "not known" : none);
+    setText(find(this.root, ".calm"), this.say(open.length, values));
+    const shown = open.some((one) => one.id === this.shown) ? this.shown : (open[0]?.id ?? null);
+    keyed(this.list, open, (one) => one.id, (one) => this.make(one.id), (_, one) => this.cards.get(one.id)?.draw(one, one.id === shown));
+    for (const id of [...this.cards.keys()]) if (!open.some((one) => one.id === id)) this.cards.delete(id);
+    setAttr(this.root, "data-level", open[0] ? { watch: "1", degraded: "2", broken: "3" }[open[0].severity] : null);
+  }
+
+  private make(id: string): HTMLElement {
+    const card = new IncidentCard(this.app, id, () => {
+      this.shown = id;
+    });
+    this.cards.set(id, card);
+    return card.root;
+  }
+
+  /** Says what is known, and never calls blindness calm. */
+  private say(open: number, values: readonly Value[]): string {
+    const { tally, steering } = this.app;
+    if (tally.tally === "blind") return `Blind: ${tally.cause}. What is shown may be old or incomplete.`;
+    if (tally.tally === "off-air") return `Off the air: ${tally.cause}. Players that join now see no programme.`;
+    if (open > 0) return "";
+    if (steering.lost()) return `Steering does not answer${steering.absent ? "" : ` (${steering.why})`}: nobody looks for causes, and nothing will act by itself.`;
+    if (steering.status && !steering.status.feed.connected) return "Steering has lost its feed: it keeps its last decision and judges by its prober alone.";
+    if (tally.tally === "no-viewers") return "All parts report and the programme is on the air. Nobody watches.";
+    return within(values);
+  }
+}
+
+function within(values: readonly Value[]): string {
+  const limited = values.filter((value) => value.metric.limits);
+  const judged = limited.filter((value) => value.value !== null && !value.small);
+  const departing = judged.filter((value) => value.level > 0).length;
+  const few = limited.length - judged.length;
+  const rest = few > 0 ? `; ${few} ${few === 1 ? "has" : "have"} too few samples to judge` : "";
+  if (departing > 0) return `All parts report. ${departing} of ${limited.length} metrics with limits ${departing === 1 ? "departs" : "depart"} from normal, and no part is found at fault${rest}.`;
+  return `All parts report, nothing departs from normal: ${judged.length} of ${limited.length} metrics with limits are within them${rest}.`;
+}

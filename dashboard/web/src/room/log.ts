@@ -1,0 +1,87 @@
+// The log: what was done, by whom, and how it went; incidents, notes, and what this page saw
+// change. What is in force can be undone here.
+
+import type { App } from "../app";
+import { reason } from "../control/api";
+import type { Action, Incident } from "../control/types";
+import { levelOfIncident, stateWords } from "../control/words";
+import type { Level } from "../metrics/evaluate";
+import { clock } from "../metrics/format";
+import { find, h, keyed, setAttr, setText } from "../ui/dom";
+import { LEVEL_SHAPES } from "../ui/palette";
+import type { Changes } from "./changes";
+
+const SHOWN = 60;
+
+interface Entry {
+  id: string;
+  at: number;
+  level: Level;
+  text: string;
+  /** What then happened, or who did it. */
+  more: string;
+  /** The action that a click here takes back. */
+  undo: string | null;
+}
+
+export class Log {
+  private readonly list = h("ol", { class: "log", tabindex: "0", "aria-label": "Actions and notes" });
+  private readonly problem = h("p", { class: "problem", role: "alert" });
+  readonly root: HTMLElement;
+
+  constructor(
+    private readonly app: App,
+    private readonly changes: Changes,
+    byHand: () => void,
+  ) {
+    const act = h("button", { type: "button", class: "small", id: "by-hand" }, "Act by hand");
+    act.addEventListener("click", byHand);
+    this.root = h("section", { class: "panel actions" }, h("header", {}, h("h2", {}, "Actions and notes"), h("span", { class: "note" }, "UTC"), act), this.problem, this.list, h("p", { class: "empty", hidden: true }, "Nothing was done yet. Actions, incidents and notes appear here."));
+  }
+
+  draw(): void {
+    const { records } = this.app.feed;
+    const now = this.app.feed.now();
+    const entries = [...records.allActions().map((one) => ofAction(one, now)), ...records.allIncidents().flatMap(ofIncident), ...this.changes.list.map(({ id, at, level, text }) => ({ id: `c${id}`, at, level, text, more: "", undo: null }))]
+      .sort((a, b) => b.at - a.at || a.id.localeCompare(b.id))
+      .slice(0, SHOWN);
+    keyed(this.list, entries, (one) => one.id, (one) => this.make(one), (item, one) => {
+      setAttr(item, "data-level", one.level ? String(one.level) : null);
+      setText(find(item, "time"), clock(one.at));
+      setText(find(item, ".shape"), LEVEL_SHAPES[one.level]);
+      setText(find(item, ".text"), one.text);
+      setText(find(item, ".more"), one.more);
+      setAttr(find(item, "button"), "hidden", one.undo === null);
+    });
+    setAttr(find(this.root, ".empty"), "hidden", entries.length > 0);
+    setAttr(this.list, "hidden", entries.length === 0);
+  }
+
+  private make(entry: Entry): HTMLElement {
+    const undo = h("button", { type: "button", class: "undo" }, "undo");
+    undo.addEventListener("click", () => void this.undo(entry.undo ?? entry.id.slice(1)));
+    return h("li", {}, h("time", { class: "mono" }), h("span", { class: "what" }, h("span", { class: "shape" }), h("span", { class: "text" }), " ", h("span", { class: "more" })), undo);
+  }
+
+  private async undo(id: string): Promise<void> {
+    try {
+      await this.app.steering.act(id, "undo");
+      setText(this.problem, "");
+    } catch (error) {
+      setText(this.problem, `Not undone: ${reason(error)}`);
+    }
+  }
+}
+
+function ofAction(action: Action, now: number): Entry {
+  const undo = action.state === "taken" && action.undo !== null ? action.id : null;
+  return { id: `a${action.id}`, at: action.at, level: 0, text: action.title, more: stateWords(action, now), undo };
+}
+
+function ofIncident(incident: Incident): Entry[] {
+  const entry = (id: string, at: number, level: Level, text: string, more: string): Entry => ({ id, at, level, text, more, undo: null });
+  const out = [entry(`i${incident.id}`, incident.opened_at, incident.state === "closed" ? 0 : levelOfIncident(incident), incident.cause, incident.owner === null ? "" : `${incident.owner} owns it`)];
+  if (incident.closed_at !== null) out.push(entry(`e${incident.id}`, incident.closed_at, 0, "Over:", incident.cause));
+  for (const note of incident.notes ?? []) out.push(entry(`n${incident.id}${note.at}`, note.at, 0, note.text, `by ${note.by}`));
+  return out;
+}

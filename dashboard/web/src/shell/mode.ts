@@ -1,0 +1,96 @@
+// The mode of steering: shown in the top bar at all times, changed in a dialog that says
+// first what the change would mean right now.
+
+import type { App } from "../app";
+import { reason } from "../control/api";
+import { operator, setOperator } from "../control/operator";
+import type { Mode } from "../control/types";
+import { MODES, MODE_WORDS } from "../control/words";
+import { NONE } from "../metrics/format";
+import { Dialog } from "../ui/dialog";
+import { find, h, setAttr, setText } from "../ui/dom";
+
+export class ModeSwitch {
+  readonly root = h("button", { type: "button", class: "mode", "aria-haspopup": "dialog" }, h("span", { class: "label" }, "steering "), h("b", {}));
+  private readonly choices = h("div", { class: "choices", role: "radiogroup", "aria-label": "Mode" });
+  private readonly means = h("p", { class: "means" });
+  private readonly now = h("p", { class: "means now" });
+  private readonly by = h("input", { type: "text", maxlength: "40", "aria-label": "Your name" });
+  private readonly go = h("button", { type: "button", class: "act" });
+  private readonly dialog: Dialog;
+  private wanted: Mode = "observe";
+
+  constructor(private readonly app: App) {
+    for (const mode of MODES) {
+      const choice = h("button", { type: "button", role: "radio", "data-mode": mode }, h("b", {}, mode), h("span", {}, MODE_WORDS[mode].does));
+      choice.addEventListener("click", () => this.want(mode));
+      this.choices.append(choice);
+    }
+    const cancel = h("button", { type: "button" }, "Cancel");
+    this.dialog = new Dialog("Mode of steering", "modes", this.choices, this.means, this.now, h("label", { class: "by" }, h("span", {}, "Your name"), this.by), h("div", { class: "buttons" }, this.go, cancel));
+    cancel.addEventListener("click", () => this.dialog.close());
+    this.go.addEventListener("click", () => void this.set());
+    this.root.addEventListener("click", () => this.open());
+  }
+
+  open(): void {
+    const { status } = this.app.steering;
+    if (!status) return;
+    this.by.value = operator();
+    this.want(status.mode);
+    this.dialog.open(find(this.choices, `[data-mode=${status.mode}]`));
+  }
+
+  private want(mode: Mode): void {
+    this.wanted = mode;
+    this.drawDialog();
+  }
+
+  private drawDialog(): void {
+    const mode = this.app.steering.status?.mode ?? null;
+    for (const choice of this.choices.children) {
+      const name = choice.getAttribute("data-mode");
+      setAttr(choice, "aria-checked", String(name === this.wanted));
+      setAttr(choice, "data-current", name === mode);
+    }
+    const same = mode === this.wanted;
+    setText(this.means, MODE_WORDS[this.wanted].means);
+    setText(this.now, this.consequence());
+    setText(this.go, same ? `It is ${this.wanted}` : `Set to ${this.wanted}`);
+    setAttr(this.go, "disabled", same);
+  }
+
+  /** What the wanted mode would do to what is open right now. */
+  private consequence(): string {
+    const actions = this.app.feed.records.allActions();
+    const offered = actions.filter((one) => one.state === "offered");
+    const taken = actions.filter((one) => one.state === "taken" && one.kind !== "set_mode");
+    const force = taken.length === 0 ? "Nothing is in force." : `In force stays: ${taken.map((one) => one.title).join("; ")}.`;
+    if (offered.length === 0) return `Right now nothing is offered. ${force}`;
+    const titles = offered.map((one) => one.title).join("; ");
+    const then = { observe: "is taken off the table", advise: "waits for a click", act: "is taken by itself within seconds" }[this.wanted];
+    return `Right now: ${titles}, ${then}. ${force}`;
+  }
+
+  private async set(): Promise<void> {
+    setOperator(this.by.value);
+    setAttr(this.go, "disabled", true);
+    try {
+      await this.app.steering.setMode(this.wanted);
+      this.dialog.close();
+    } catch (error) {
+      this.dialog.complain(`Not set: ${reason(error)}`);
+      setAttr(this.go, "disabled", null);
+    }
+  }
+
+  draw(): void {
+    const { steering } = this.app;
+    const lost = steering.lost();
+    setText(find(this.root, "b"), lost ? "no answer" : (steering.status?.mode ?? NONE));
+    setAttr(this.root, "data-level", lost && !steering.absent ? "3" : null);
+    setAttr(this.root, "disabled", steering.status === null || lost);
+    setAttr(this.root, "title", lost ? `Steering does not answer: ${steering.why}` : "Mode of steering: observe, advise or act (m)");
+    if (this.dialog.isOpen) this.drawDialog();
+  }
+}

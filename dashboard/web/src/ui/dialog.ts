@@ -1,0 +1,40 @@
+// A dialog that closes on Esc and on a click beside it, and gives the focus back.
+
+import { h } from "./dom";
+
+export class Dialog {
+  readonly root: HTMLDialogElement;
+  private readonly problem = h("p", { class: "problem", role: "alert" });
+
+  constructor(title: string, name: string, ...content: (Node | string)[]) {
+    const close = h("button", { type: "button", class: "close", "aria-label": "Close" }, "×");
+    close.addEventListener("click", () => this.close());
+    this.root = h("dialog", { class: `dialog ${name}`, "aria-label": title }, h("header", {}, h("h2", {}, title), close), ...content, this.problem);
+    this.root.addEventListener("click", (event) => {
+      if (event.target === this.root) this.close();
+    });
+    this.root.addEventListener("close", () => this.root.remove());
+  }
+
+  get isOpen(): boolean {
+    return this.root.open;
+  }
+
+  /** Opens it with the focus on `first`. */
+  open(first: HTMLElement): void {
+    if (this.root.open) return;
+    this.complain("");
+    document.body.append(this.root);
+    this.root.showModal();
+    first.focus();
+  }
+
+  close(): void {
+    this.root.close();
+  }
+
+  /** Says what went wrong; an empty text takes it back. */
+  complain(text: string): void {
+    this.problem.textContent = text;
+  }
+}
