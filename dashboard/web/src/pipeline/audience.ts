@@ -47,7 +47,7 @@ function playing(app: App, reading: Reading): string {
 }
 
 /** Each edge's share of viewers as their players report it; of requests where none report. */
-export function edgeShares(app: App, requests: ReadonlyMap<string, number>): Map<string, number> {
+export function edgeShares(app: App, requests: ReadonlyMap<string, number>): { of: "viewers" | "requests"; shares: Map<string, number> } {
   const view = View.of(app.feed.playback, "edge", null);
   const pane = new Reading(app.feed, null).pane;
   const groups = view && pane !== null ? view.groups(pane, 1) : new Map<string, never>();
@@ -55,5 +55,5 @@ export function edgeShares(app: App, requests: ReadonlyMap<string, number>): Map
   const total = [...viewers.values()].reduce((sum, one) => sum + one, 0);
   const weights: ReadonlyMap<string, number> = total > 0 ? viewers : requests;
   const all = [...weights.values()].reduce((sum, one) => sum + one, 0);
-  return new Map([...weights].map(([edge, one]) => [edge, all > 0 ? one / all : 0]));
+  return { of: total > 0 ? "viewers" : "requests", shares: new Map([...weights].map(([edge, one]) => [edge, all > 0 ? one / all : 0])) };
 }

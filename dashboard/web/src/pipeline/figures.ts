@@ -69,6 +69,11 @@ const silent = (age: number | null, limit: number): boolean => age === null || a
 /** The word for a part whose reports have stopped. */
 const quiet = (age: number | null): string => (age === null ? "no report yet" : `silent for ${span(age)}`);
 
+/** Without the feed every part is silent to us, which says nothing of the part. */
+function unlessDeaf(app: App, box: Box): Box {
+  return app.feed.connected() || !box.blind ? box : { ...box, level: 0, word: "not known" };
+}
+
 export function sourceBox(strip: Strip | null, now: number): Box {
   const k = strip ? Math.floor(now / strip.lengthMs) : null;
   const frames = strip ? newestFrames(strip) : null;
@@ -109,14 +114,14 @@ export function encoderBox(app: App, delivery: Delivery, pipeline: string): Box 
   const masked = health?.masked ?? strip?.masked.includes(pipeline) ?? false;
   const level = gone && age !== null ? 3 : state.level;
   const word = gone ? quiet(age) : state.word || (masked ? "ignored by the origin" : "");
-  return {
+  return unlessDeaf(app, {
     id: `encoder-${pipeline}`, title: `Encoder ${pipeline}`, level: masked && level === 0 ? 1 : level, word, age, blind: gone,
     rows: [
       { name: "arrives", value: spare === null ? NONE : `close + ${(spare / 1000).toFixed(2)} s` },
       { name: "on time", value: kept === null ? NONE : `${kept.kept} of ${kept.of}`, level: kept !== null && kept.kept < kept.of && state.level > 0 ? state.level : 0 },
       { name: "sends", value: put ? bitRate(put.bytes, RATE_MS / 1000) : NONE },
     ],
-  };
+  });
 }
 
 export function originBox(app: App, delivery: Delivery): Box {
@@ -128,7 +133,7 @@ export function originBox(app: App, delivery: Delivery): Box {
   const lost = app.segments.failedSince !== null && Date.now() - app.segments.failedSince > SILENT_MS.origin;
   const slate = served?.recentSlate ?? false;
   const others = served ? [...served.by].filter(([name]) => name !== "slate").map(([name, n]) => `${name} ${n}`).join(" · ") : NONE;
-  return {
+  return unlessDeaf(app, {
     id: "origin", title: "Origin", level: gone && age !== null ? 3 : lost || slate ? 3 : 0, age, blind: gone || lost,
     word: gone ? quiet(age) : lost ? "schedule does not answer" : slate ? "slate served" : "",
     rows: [
@@ -138,7 +143,7 @@ export function originBox(app: App, delivery: Delivery): Box {
       { name: "GET", value: perSecond(get?.requests) },
       { name: "errors", value: get ? count(get.errors) : NONE, level: (get?.errors ?? 0) > 0 ? 1 : 0 },
     ],
-  };
+  });
 }
 
 interface Served {
@@ -180,7 +185,7 @@ export function edgeBox(app: App, delivery: Delivery, name: string): Box {
   const sick = known?.health === "bad";
   const level: Level = gone && age !== null ? 3 : slow || refuses || sick ? 2 : load !== null && load > FULL ? 1 : 0;
   const word = gone ? quiet(age) : slow ? "slow" : refuses ? "errors" : sick ? (known?.why ?? "bad") : level === 1 ? "full" : "";
-  return {
+  return unlessDeaf(app, {
     id: `edge-${name}`, title: `Edge ${name}`, level, word, age, blind: gone,
     rows: [
       { name: "requests", value: perSecond(gone ? undefined : get?.requests) },
@@ -189,5 +194,5 @@ export function edgeBox(app: App, delivery: Delivery, name: string): Box {
       { name: "load of nominal", value: load === null ? NONE : `${Math.round(100 * load)} %`, level: load !== null && load > FULL ? 1 : 0 },
       { name: "prober", value: known?.prober ? (known.prober.ok ? seconds(known.prober.ttfb_ms) : "no answer") : NONE, level: known?.prober && !known.prober.ok ? 3 : 0 },
     ],
-  };
+  });
 }

@@ -58,7 +58,7 @@ export class Topology {
 
   private edgeLinks(boxes: readonly Box[], names: readonly string[], delivery: Delivery): Link[] {
     const requests = new Map(names.map((name) => [name, delivery.of("edge", name, "get")?.requests ?? 0]));
-    const shares = edgeShares(this.app, requests);
+    const { shares } = edgeShares(this.app, requests);
     return boxes.flatMap((box, at) => {
       const name = names[at] ?? "";
       const get = delivery.of("edge", name, "get");

@@ -1,14 +1,20 @@
 // The open incidents, or why there is none. Calm is said only where it is known.
 
 import type { App } from "../app";
+import type { Level } from "../metrics/evaluate";
 import { span } from "../metrics/format";
 import type { Value } from "../metrics/reading";
+import type { Tally } from "../stream/tally";
+import { LEVEL_SHAPES } from "../ui/palette";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { IncidentCard } from "./incident";
 
+/** How loudly a state of the lamp is said here. */
+const SPOKEN: Readonly<Partial<Record<Tally, Level>>> = { blind: 2, "off-air": 3 };
+
 export class Incidents {
   private readonly list = h("div", { class: "cards" });
-  readonly root = h("section", { class: "panel incidents", "aria-label": "Incidents" }, h("header", {}, h("h2", {}, "Incidents"), h("span", { class: "note" })), h("p", { class: "calm", role: "status" }), this.list);
+  readonly root = h("section", { class: "panel incidents", "aria-label": "Incidents" }, h("header", {}, h("h2", {}, "Incidents"), h("span", { class: "note" })), h("p", { class: "calm", role: "status" }, h("span", { class: "shape" }), h("span", { class: "text" })), this.list);
   private readonly cards = new Map<string, IncidentCard>();
   /** Which card is opened by hand; else the first. */
   private shown: string | null = null;
@@ -23,11 +29,15 @@ export class Incidents {
     const none = last?.closed_at ? `none open · last one over ${span(now - last.closed_at)} ago` : "none open";
     setText(find(this.root, "h2"), open.length === 1 ? "Incident" : "Incidents");
     setText(find(this.root, ".note"), open.length > 0 ? `${open.length} open` : this.app.tally.tally === "blind" ? "not known" : none);
-    setText(find(this.root, ".calm"), this.say(open.length, values));
+    const calm = find(this.root, ".calm");
+    const bad = SPOKEN[this.app.tally.tally] ?? 0;
+    setText(find(calm, ".shape"), LEVEL_SHAPES[bad]);
+    setText(find(calm, ".text"), this.say(open.length, values));
+    setAttr(calm, "data-level", bad ? String(bad) : null);
     const shown = open.some((one) => one.id === this.shown) ? this.shown : (open[0]?.id ?? null);
     keyed(this.list, open, (one) => one.id, (one) => this.make(one.id), (_, one) => this.cards.get(one.id)?.draw(one, one.id === shown));
     for (const id of [...this.cards.keys()]) if (!open.some((one) => one.id === id)) this.cards.delete(id);
-    setAttr(this.root, "data-level", open[0] ? { watch: "1", degraded: "2", broken: "3" }[open[0].severity] : null);
+    setAttr(this.root, "data-level", open[0] ? { watch: "1", degraded: "2", broken: "3" }[open[0].severity] : bad ? String(bad) : null);
   }
 
   private make(id: string): HTMLElement {

@@ -72,8 +72,8 @@ export class StripRow {
   draw(): void {
     const delivery = new Delivery(this.app);
     for (const name of PIPELINES) this.drawEncoder(name, encoderBox(this.app, delivery, name));
-    const shares = edgeShares(this.app, new Map(EDGES.map((edge) => [edge, delivery.of("edge", edge, "get")?.requests ?? 0])));
-    for (const { edge, picture } of this.pictures) this.drawEdge(edge, picture, edgeBox(this.app, delivery, edge), shares.get(edge) ?? null);
+    const { shares, of } = edgeShares(this.app, new Map(EDGES.map((edge) => [edge, delivery.of("edge", edge, "get")?.requests ?? 0])));
+    for (const { edge, picture } of this.pictures) this.drawEdge(edge, picture, edgeBox(this.app, delivery, edge), shares.has(edge) ? `${Math.round(100 * (shares.get(edge) ?? 0))} % of ${of}` : "");
     this.schedule.draw();
   }
 
@@ -82,17 +82,16 @@ export class StripRow {
     const shot = this.served.get(name)?.at ?? null;
     const share = strip ? servedShare(strip, name) : null;
     const spare = strip ? spareOf(strip, name) : null;
-    const serves = share === null ? "not known" : share > 0 ? `served for ${Math.round(100 * share)} %` : "standby";
+    const serves = share === null ? "not known" : share > 0 ? `serves ${Math.round(100 * share)} %` : "standby";
     const old = shot === null || Date.now() - shot > OLD_PICTURE_MS;
     // A pipeline that stands by has no picture to show, and that is no fault.
     const mark = !old ? "" : shot === null ? "no picture served" : `served ${span(Date.now() - shot)} ago`;
     this.write(box, serves, spare === null ? NONE : `arrives +${(spare / 1000).toFixed(2)} s`, mark, box.level === 0);
   }
 
-  private drawEdge(name: string, picture: Picture, box: Box, share: number | null): void {
-    const viewers = share === null ? "" : `${Math.round(100 * share)} % of viewers`;
+  private drawEdge(name: string, picture: Picture, box: Box, share: string): void {
     const ttfb = box.rows.find((row) => row.name.startsWith("TTFB"))?.value ?? NONE;
-    this.write(box, viewers, `TTFB p95 ${ttfb}`, marks(picture));
+    this.write(box, share, `TTFB p95 ${ttfb}`, marks(picture));
     setAttr(find(this.root, `[data-card="edge-${name}"]`), "data-pipeline", picture.pipeline);
   }
 

@@ -71,14 +71,17 @@ export class Tiles {
   private update(tile: Element, read: Value, reading: Reading, from: number, to: number): void {
     const { metric } = read;
     const small = read.small && metric.unit === "%" ? sample(read) : null;
-    const figure = small ? { value: small, unit: "" } : shown(metric, read.value);
+    // Whoever is blind sees zero viewers; that is not a figure.
+    const counts = metric.formula.kind === "gauge" || metric.formula.kind === "rate";
+    const unseen = counts && read.value === 0 && this.app.tally.tally === "blind";
+    const figure = small ? { value: small, unit: "" } : shown(metric, unseen ? null : read.value);
     const main = find(tile, ".main");
     setText(find(main, ".value"), figure.value);
     setText(find(main, ".unit"), figure.unit);
     setText(find(main, ".shape"), LEVEL_SHAPES[read.level]);
     setAttr(find(main, ".shape"), "aria-label", read.level ? LEVEL_WORDS[read.level] : null);
     const moved = small ? "" : change(metric, read.value, read.before);
-    setText(find(main, ".change"), small ? `too few for a share` : moved ? `${moved} on 5 min ago` : read.value === null ? "no data" : "none 5 min ago");
+    setText(find(main, ".change"), unseen ? "not known" : small ? `too few for a share` : moved ? `${moved} on 5 min ago` : read.value === null ? "no data" : "none 5 min ago");
     const selected = this.app.selection.current.metric;
     setAttr(main, "aria-pressed", String(selected === metric.name));
     setAttr(tile, "data-selected", selected === metric.name || INSIDE[selected]?.[0] === metric.name);

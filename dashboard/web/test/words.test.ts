@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import type { Action, Incident } from "../src/control/types";
+import { causeWords, seenFirst, standing, stateWords } from "../src/control/words";
+import { lookOf, same } from "../src/room/look";
+import { byEdge } from "../src/room/picture";
+
+const incident = { opened_at: 66_000, symptom_at: 63_900, cause: "", culprit: "edge", name: "e1", owner: null } as unknown as Incident;
+const offer = { state: "offered", acts_at: 70_000, by: "steering", outcome: null } as unknown as Action;
+
+describe("words of an incident", () => {
+  it("say since when, how soon it was seen, and who has it", () => {
+    expect(seenFirst(incident)).toBe("00:01:06, 2.1 s after the first symptom");
+    expect(seenFirst({ ...incident, symptom_at: null })).toBe("00:01:06");
+    expect(standing(incident, 84_400)).toBe("18 s · nobody owns it");
+    expect(standing({ ...incident, owner: "mia" }, 69_400)).toBe("3 s · mia owns it");
+    expect(causeWords(incident)).toBe("edge e1");
+    expect(causeWords({ ...incident, culprit: "origin", name: null })).toBe("origin");
+  });
+  it("count down to what acts by itself, and never below zero", () => {
+    expect(stateWords(offer, 66_100)).toBe("offered, acts by itself in 4 s");
+    expect(stateWords(offer, 71_000)).toBe("offered, acts by itself in 0 s");
+    expect(stateWords({ ...offer, acts_at: null }, 0)).toBe("offered, waits for a click");
+    expect(stateWords({ ...offer, state: "ended", outcome: "rebuffer ratio 0.2 %" }, 0)).toBe("rebuffer ratio 0.2 %");
+  });
+});
+
+describe("a picture", () => {
+  const pixels = (value: number, spot = value): Uint8ClampedArray => {
+    const all = new Uint8ClampedArray(4 * 100).fill(value);
+    all.fill(spot, 40, 44);
+    return all;
+  };
+  it("is black when nothing shines, and still when no place changed", () => {
+    expect(lookOf(pixels(16)).black).toBe(true);
+    expect(lookOf(pixels(90)).black).toBe(false);
+    expect(same(lookOf(pixels(90)), lookOf(pixels(93)))).toBe(true);
+    expect(same(lookOf(pixels(90)), lookOf(pixels(90, 140)))).toBe(false);
+  });
+  it("is fetched by way of the edge that is asked for", () => {
+    expect(byEdge("http://a/e1/live/demo/v-180/8.m4s?sid=x", "e2")).toBe("http://a/e2/live/demo/v-180/8.m4s?sid=x");
+    expect(byEdge("http://a/live/demo/v-180/init.mp4", "e2")).toBe("http://a/e2/live/demo/v-180/init.mp4");
+  });
+});
