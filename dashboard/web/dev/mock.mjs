@@ -57,9 +57,9 @@ function join_(client) {
   const now = Date.now();
   client.send(JSON.stringify({ type: "hello", version: 1, now, session: "mock", resumed: false, metrics: METRICS, cuboids: CUBOIDS, minimum_sample: 20 }));
   client.send(JSON.stringify(status(now)));
-  for (let from = world.start; from < now - 1000; from += 120_000) {
+  for (let from = world.start; from < now; from += 120_000) {
     const rows = { playback: [], delivery: [], fates: [] };
-    for (let pane = from; pane < Math.min(from + 120_000, floor(now, 1000) - 1000); pane += 1000) {
+    for (let pane = from; pane < Math.min(from + 120_000, floor(now, 1000)); pane += 1000) {
       const some = second(world, pane);
       for (const part of ["playback", "delivery", "fates"]) rows[part].push(...some[part]);
     }

@@ -37,7 +37,8 @@ applyTheme();
 const topbar = new TopBar(app);
 const rail = new Rail(app);
 const help = helpCard();
-const main = h("main", {});
+// It scrolls where a screen is small, so the keyboard has to get into it.
+const main = h("main", { tabindex: "0" });
 find(document, "#app").append(topbar.root, rail.root, main, help);
 bindKeys(app, help, () => {
   toggleTheme();

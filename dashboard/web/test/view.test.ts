@@ -50,6 +50,13 @@ describe("series", () => {
     if (view) view.covered = [0, 9000];
     expect(view?.series(VIEWERS, 1000, 3000, 100).y).toEqual([3, null, 4]);
   });
+  it("takes it so too where only every third pane is a point", () => {
+    const rows = Array.from({ length: 30 }, (_, n) => n * 1000).filter((pane) => pane !== 15_000).map((pane) => row(pane, { viewers: 3 }));
+    const view = View.of(store(...rows), null, null);
+    if (view) view.covered = [0, 99_000];
+    expect(view?.series(VIEWERS, 0, 29_000, 10).y).toContain(null);
+    expect(view?.series(VIEWERS, 0, 29_000, 10).y).not.toContain(0);
+  });
   it("slides to the same value that a tile sums afresh", () => {
     const rows = Array.from({ length: 90 }, (_, n) => row(n * 1000, { playing_ms: 1000 + n, rebuffering_ms: (n * 37) % 90, viewers: 1 }));
     const view = View.of(store(...rows), null, null);

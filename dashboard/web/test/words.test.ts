@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { Action, Incident } from "../src/control/types";
 import { causeWords, seenFirst, standing, stateWords } from "../src/control/words";
 import { lookOf, same } from "../src/room/look";
-import { byEdge } from "../src/room/picture";
+import { meter, soundOf } from "../src/room/sound";
+import { byEdge, soundPlaylist } from "../src/room/picture";
 
 const incident = { opened_at: 66_000, symptom_at: 63_900, cause: "", culprit: "edge", name: "e1", owner: null } as unknown as Incident;
 const offer = { state: "offered", acts_at: 70_000, by: "steering", outcome: null } as unknown as Action;
@@ -39,5 +40,20 @@ describe("a picture", () => {
   it("is fetched by way of the edge that is asked for", () => {
     expect(byEdge("http://a/e1/live/demo/v-180/8.m4s?sid=x", "e2")).toBe("http://a/e2/live/demo/v-180/8.m4s?sid=x");
     expect(byEdge("http://a/live/demo/v-180/init.mp4", "e2")).toBe("http://a/e2/live/demo/v-180/init.mp4");
+  });
+});
+
+describe("a sound", () => {
+  it("is silent below what can be heard", () => {
+    const tone = Float32Array.from({ length: 4800 }, (_, at) => 0.5 * Math.sin(at / 10));
+    expect(soundOf(tone).db).toBeCloseTo(-9.03, 1);
+    expect(soundOf(tone.map((one) => one / 1000)).silent).toBe(true);
+    expect(soundOf(new Float32Array(100))).toEqual({ db: -Infinity, silent: true });
+    expect(meter(soundOf(tone))).toBeCloseTo(0.85, 2);
+    expect(meter(null)).toBe(0);
+  });
+  it("has a playlist of its own, or none", () => {
+    expect(soundPlaylist('#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",URI="audio/index.m3u8"', "http://a/live/demo/master.m3u8")).toBe("http://a/live/demo/audio/index.m3u8");
+    expect(soundPlaylist("#EXTM3U", "http://a/")).toBeNull();
   });
 });

@@ -2,7 +2,6 @@
 // at its destination, what it should give, how it is undone.
 
 import type { App } from "../app";
-import { clock } from "../metrics/format";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import type { Action } from "./types";
 
@@ -24,7 +23,6 @@ function rows(action: Action): (readonly [string, string])[] {
     const free = Math.round(100 * (1 - action.load_after));
     out.push(["Load after", `${Math.round(100 * action.load_after)} %, ${free >= 0 ? `${free} % kept free` : `${-free} % too much`}`]);
   }
-  if (action.state === "taken") out.push(["In force", `since ${clock(action.at)} UTC, by ${action.by}`]);
   if (action.outcome !== null) out.push(["Then", action.outcome]);
   else if (action.forecast !== "") out.push(["Should give", action.forecast]);
   out.push(["Undone by", action.undo ?? "cannot be undone"]);

@@ -25,7 +25,7 @@ export class DeliveryTable {
     "section",
     { class: "panel delivery" },
     h("header", {}, h("h2", {}, "Delivery"), h("span", { class: "note" }, "as packager, origin, edges and steering report · time to first byte is net of hold time · last 10 s")),
-    h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => h("th", { scope: "col" }, name)))), this.body), h("p", { class: "empty" })),
+    h("div", { class: "scroll", tabindex: "0" }, h("table", {}, h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => h("th", { scope: "col" }, name)))), this.body), h("p", { class: "empty" })),
   );
 
   constructor(private readonly app: App) {}

@@ -144,7 +144,8 @@ export class View {
       const leaving = pane - (panes - 1) * width;
       if (leaving >= start) for (const row of this.at(leaving, group)) window.add(row, -1);
     }
-    forgetBlinks(out, absent);
+    // Where not every pane is a point, one absent point says as little as one absent pane.
+    forgetBlinks(out, absent, BLINK_MS + 2 * (step - 1) * width);
     return out;
   }
 }
@@ -153,13 +154,13 @@ export class View {
 const BLINK_MS = 5_000;
 
 /** Turns absences between values that are shorter than a blink into no data. */
-function forgetBlinks(series: Series, absent: readonly number[]): void {
+function forgetBlinks(series: Series, absent: readonly number[], blinkMs: number): void {
   for (let at = 0; at < absent.length; ) {
     let end = at;
     while (absent[end + 1] === (absent[end] ?? 0) + 1) end += 1;
     const [first, last] = [absent[at] ?? 0, absent[end] ?? 0];
     const [before, after] = [series.x[first - 1], series.x[last + 1]];
-    if (before !== undefined && after !== undefined && after - before <= BLINK_MS) series.y.fill(null, first, last + 1);
+    if (before !== undefined && after !== undefined && after - before <= blinkMs) series.y.fill(null, first, last + 1);
     at = end + 1;
   }
 }

@@ -38,7 +38,7 @@ export class Breakdown {
       "section",
       { class: "panel breakdown" },
       h("header", {}, h("h2", {}), h("span", { class: "note" }), this.tabs),
-      h("div", { class: "scroll" }, h("table", {}, h("thead", {}, head), this.body), h("p", { class: "empty", hidden: true })),
+      h("div", { class: "scroll", tabindex: "0" }, h("table", {}, h("thead", {}, head), this.body), h("p", { class: "empty", hidden: true })),
     );
   }
 

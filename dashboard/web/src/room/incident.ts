@@ -125,6 +125,6 @@ export class IncidentCard {
     show("take", offered);
     show("dismiss", offered);
     show("undo", action.state === "taken" && action.undo !== null);
-    setText(find(element, ".self"), !offered ? "in force" : action.acts_at === null ? "waits for your click" : `acts by itself in ${seconds(action.acts_at - now)}`);
+    setText(find(element, ".self"), !offered ? `in force since ${clock(action.at)}, by ${action.by}` : action.acts_at === null ? "waits for your click" : `acts by itself in ${seconds(action.acts_at - now)}`);
   }
 }

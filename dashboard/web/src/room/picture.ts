@@ -2,6 +2,7 @@
 // player would. An operator believes pictures before charts. It is one small segment
 // each few seconds and no player, so it costs next to nothing.
 
+import { listen, type Sound } from "./sound";
 import { lookAt, same, type Look } from "./look";
 
 const MIME = (codecs: string): string => `video/mp4; codecs="${codecs}"`;
@@ -33,6 +34,13 @@ export function smallest(master: string, base: string): Source | null {
   return found.sort((a, b) => a.bandwidth - b.bandwidth)[0] ?? null;
 }
 
+/** The playlist of the first sound of a master playlist; null when there is none of its own. */
+export function soundPlaylist(master: string, base: string): string | null {
+  const line = master.split(/\r?\n/).find((one) => one.startsWith("#EXT-X-MEDIA:") && one.includes("TYPE=AUDIO"));
+  const uri = line === undefined ? undefined : /URI="([^"]+)"/.exec(line)?.[1];
+  return uri === undefined ? null : new URL(uri, base).href;
+}
+
 /** Init segment and newest media segment of a media playlist. */
 export function newestOf(playlist: string, base: string): { init: string; media: string } | null {
   const init = /#EXT-X-MAP:.*URI="([^"]+)"/.exec(playlist)?.[1];
@@ -55,9 +63,12 @@ export class Picture {
   pipeline: string | null = null;
   /** What can be seen of it; null before the first. */
   look: Look | null = null;
+  /** How loud its sound is; null while that is not known. */
+  sound: Sound | null = null;
   /** Since when the picture is the same, Unix ms; null while it moves. */
   stillSince: number | null = null;
   private source: Source | null = null;
+  private soundSource: string | null = null;
   private media = "";
   private busy = false;
 
@@ -78,7 +89,11 @@ export class Picture {
     this.busy = true;
     try {
       const master = new URL(this.master, location.href).href;
-      this.source ??= smallest(await fetchText(master), master);
+      if (!this.source) {
+        const text = await fetchText(master);
+        this.source = smallest(text, master);
+        this.soundSource = soundPlaylist(text, master);
+      }
       if (!this.source) return;
       const newest = newestOf(await fetchText(this.source.playlist), this.source.playlist);
       if (!newest || newest.media === this.media) return;
@@ -86,6 +101,7 @@ export class Picture {
       await this.show(this.source.codecs, init, media);
       this.media = newest.media;
       this.judge(Date.now());
+      this.sound = await this.hear();
       this.shown(this);
     } catch {
       // The next refresh asks for everything anew, in case the ladder changed.
@@ -93,6 +109,14 @@ export class Picture {
     } finally {
       this.busy = false;
     }
+  }
+
+  private async hear(): Promise<Sound | null> {
+    if (this.soundSource === null) return null;
+    const newest = newestOf(await fetchText(this.soundSource), this.soundSource);
+    if (!newest) return null;
+    const [init, media] = await Promise.all([this.bytes(byEdge(newest.init, this.edge)), this.bytes(byEdge(newest.media, this.edge))]);
+    return listen(init, media);
   }
 
   private judge(now: number): void {

@@ -9,6 +9,7 @@ import { servedShare, spareOf } from "../pipeline/judge";
 import { find, h, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES } from "../ui/palette";
 import { Picture } from "./picture";
+import { meter } from "./sound";
 import { MiniSchedule } from "./schedule";
 
 /** A picture each 4 s shows a freeze within ten; each segment would double our requests. */
@@ -92,7 +93,9 @@ export class StripRow {
   private drawEdge(name: string, picture: Picture, box: Box, share: string): void {
     const ttfb = box.rows.find((row) => row.name.startsWith("TTFB"))?.value ?? NONE;
     this.write(box, share, `TTFB p95 ${ttfb}`, marks(picture));
-    setAttr(find(this.root, `[data-card="edge-${name}"]`), "data-pipeline", picture.pipeline);
+    const root = find(this.root, `[data-card="edge-${name}"]`);
+    setAttr(root, "data-pipeline", picture.pipeline);
+    find(root, ".meter i").style.height = `${Math.round(100 * meter(picture.sound))}%`;
   }
 
   /** A departure takes the first line; what it hides can be read on the Pipeline page. */
@@ -119,9 +122,10 @@ function marks(picture: Picture): string {
   const age = picture.shownAt === null ? null : Date.now() - picture.shownAt;
   if (age === null) return "no picture";
   if (age > OLD_PICTURE_MS) return `picture ${span(age)} old`;
-  if (picture.look?.black) return "black";
+  if (picture.look?.black) return picture.sound?.silent ? "black, silent" : "black";
   const still = picture.stillSince === null ? 0 : Date.now() - picture.stillSince;
-  return still > STILL_MS ? `frozen for ${span(still)}` : "";
+  if (still > STILL_MS) return `frozen for ${span(still)}`;
+  return picture.sound?.silent ? "silent" : "";
 }
 
 function card(id: string, title: string, picture: HTMLElement | null): HTMLElement {
@@ -129,6 +133,7 @@ function card(id: string, title: string, picture: HTMLElement | null): HTMLEleme
     "div",
     { class: "panel card shot", "data-card": id },
     h("div", { class: "frame" }, picture, h("span", { class: "mark" })),
+    h("span", { class: "meter", title: "Level of the newest segment's sound", hidden: !(picture instanceof HTMLVideoElement) }, h("i", {})),
     h("div", { class: "lines" }, h("h3", {}, h("span", { class: "shape" }), title), h("p", { class: "first" }), h("p", { class: "second" })),
   );
 }

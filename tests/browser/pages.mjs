@@ -1,0 +1,90 @@
+// Opens every page of the rail at two sizes, calm and in an incident that is made by a click
+// on a fault switch, and says what is wrong with them: errors of the console, what axe finds
+// serious, layout that shifts while seconds pass, pages wider than the screen.
+// node pages.mjs <dashboard> <folder for the pictures>
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { open, report, sleep } from './chromium.mjs';
+
+const require = createRequire(new URL('../../dashboard/web/package.json', import.meta.url));
+const axe = require('axe-core').source;
+const [dashboard, folder] = process.argv.slice(2);
+const SIZES = [[1440, 900], [390, 844]];
+const SETTLE_MS = 2500;
+const WATCH_MS = 3000;
+
+const { page, problems, close } = await open();
+const findings = [];
+
+const visit = async (path) => {
+  await page.goto(dashboard + path);
+  await page.waitForSelector('.page');
+  await page.waitForSelector('[data-feed=up]', { timeout: 10_000 });
+  await sleep(SETTLE_MS);
+};
+
+/** Layout shift while nothing but time passes; the browser's own measure. */
+const shift = () =>
+  page.evaluate(
+    (ms) =>
+      new Promise((resolve) => {
+        let sum = 0;
+        const moved = [];
+        const observer = new PerformanceObserver((list) => {
+          for (const entry of list.getEntries()) {
+            sum += entry.value;
+            for (const { node } of entry.sources) moved.push(node?.className || node?.nodeName || 'gone');
+          }
+        });
+        observer.observe({ type: 'layout-shift' });
+        setTimeout(() => resolve({ sum, moved: [...new Set(moved)] }), ms);
+      }),
+    WATCH_MS,
+  );
+
+const serious = async () => {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ target, any }) => `${target.join(' ')} (${any[0]?.message ?? ''})`).join('; ')}`);
+};
+
+const overflow = () =>
+  page.evaluate(() => {
+    const main = document.querySelector('main');
+    return Math.max(document.documentElement.scrollWidth - innerWidth, main.scrollWidth - main.clientWidth);
+  });
+
+async function look(path, name, size, state) {
+  await page.setViewportSize({ width: size[0], height: size[1] });
+  await visit(path);
+  const moved = await shift();
+  await page.screenshot({ path: join(folder, `${name}-${state}-${size[0]}.png`) });
+  findings.push({ page: name, state, width: size[0], shift: moved.sum, moved: moved.moved, axe: await serious(), overflow: await overflow() });
+}
+
+await visit('/');
+const pages = await page.$$eval('.rail a', (links) => links.map((link) => [link.getAttribute('href'), link.dataset.page]));
+for (const size of SIZES) for (const [path, name] of pages) await look(path, name, size, 'calm');
+
+// The incident, as an operator of the demo makes it: one click, and one to end it.
+const pressed = async (on) => {
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await visit('/pipeline');
+  const target = page.locator('.target[data-key="edge-e1"] [data-fault="slow"]');
+  await target.waitFor({ timeout: 10_000 });
+  await target.click();
+  await page.waitForSelector(`.target[data-key="edge-e1"] [data-fault="slow"][aria-pressed="${on}"]`, { timeout: 10_000 });
+};
+await pressed(true);
+const clickedAt = Date.now();
+await page.goto(`${dashboard}/`);
+const card = page.locator('.incident', { hasText: 'e1' });
+await card.first().waitFor({ timeout: 30_000 });
+const namedAfterMs = Date.now() - clickedAt;
+const sentence = await card.first().innerText();
+for (const size of SIZES) for (const [path, name] of pages) await look(path, name, size, 'incident');
+await pressed(false);
+await close();
+report({ pages: pages.map(([, name]) => name), findings, namedAfterMs, sentence, problems });
