@@ -12,6 +12,7 @@ use tallylight_tests::world::World;
 /// Layout shift, by the browser's measure, that nobody sees.
 const SHIFT: f64 = 0.002;
 
+#[ignore = "needs the fault switches and steering, which are still to land"]
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_are_calm_readable_and_name_an_incident_that_a_click_made() {
     let world = World::start(&["--source", "loop", "--viewers", "40"]).await;
