@@ -4,6 +4,7 @@
 // node pages.mjs <dashboard> <folder for the pictures>
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { open, report, sleep } from './chromium.mjs';
 
 const require = createRequire(new URL('../../dashboard/web/package.json', import.meta.url));
@@ -64,7 +65,15 @@ async function look(path, name, size, state) {
   findings.push({ page: name, state, width: size[0], shift: moved.sum, moved: moved.moved, axe: await serious(), overflow: await overflow() });
 }
 
+/** What the Control room needs before its first figure, compressed: page, code, styles, fonts. */
+async function weight() {
+  const urls = await page.evaluate(() => [location.href, ...performance.getEntriesByType('resource').map(({ name }) => name).filter((name) => /\.(js|css|woff2)$/.test(name))]);
+  const sizes = await Promise.all([...new Set(urls)].map(async (url) => gzipSync(Buffer.from(await (await fetch(url)).arrayBuffer())).length));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
 await visit('/');
+const bytes = await weight();
 const pages = await page.$$eval('.rail a', (links) => links.map((link) => [link.getAttribute('href'), link.dataset.page]));
 for (const size of SIZES) for (const [path, name] of pages) await look(path, name, size, 'calm');
 
@@ -84,7 +93,9 @@ const card = page.locator('.incident', { hasText: 'e1' });
 await card.first().waitFor({ timeout: 30_000 });
 const namedAfterMs = Date.now() - clickedAt;
 const sentence = await card.first().innerText();
+// The shift that is measured is time's, not that of the offer being taken.
+await page.waitForSelector('.offer[data-state=taken]', { timeout: 20_000 }).catch(() => undefined);
 for (const size of SIZES) for (const [path, name] of pages) await look(path, name, size, 'incident');
 await pressed(false);
 await close();
-report({ pages: pages.map(([, name]) => name), findings, namedAfterMs, sentence, problems });
+report({ pages: pages.map(([, name]) => name), bytes, findings, namedAfterMs, sentence, problems });

@@ -9,6 +9,8 @@ use serde_json::Value;
 use tallylight_tests::browser;
 use tallylight_tests::world::World;
 
+/// What the Control room may weigh, compressed, before its first figure.
+const HEAVIEST: u64 = 300 * 1024;
 /// Layout shift, by the browser's measure, that nobody sees.
 const SHIFT: f64 = 0.002;
 
@@ -25,6 +27,9 @@ async fn pages_are_calm_readable_and_name_an_incident_that_a_click_made() {
     println!("pictures in {}", pictures.display());
     println!("incident named {} ms after the click", seen["namedAfterMs"]);
 
+    let bytes = seen["bytes"].as_u64().unwrap();
+    println!("the Control room weighs {bytes} bytes compressed");
+    assert!(bytes < HEAVIEST, "{bytes} bytes");
     let names: Vec<&str> =
         seen["pages"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     for name in ["room", "pipeline", "watch", "health"] {

@@ -39,7 +39,7 @@ export function segments(last) {
   const end = Math.floor(now / 2000);
   const list = [];
   for (let k = end - last; k < end; k += 1) for (const track of TRACKS) list.push(segment(track, k, now));
-  return { stream: "demo", now: now * 1000, grid: { num: 2, den: 1 }, margin: 1_000_000, tracks: TRACKS, masked: ["A", "B"].filter((one) => masked(one, now)), segments: list };
+  return { stream: "demo", now: now * 1000, grid: { num: 2, den: 1 }, margin: 1_000_000, tracks: TRACKS, masked: ["A", "B"].filter((one) => masked(one, now)), inputs: [{ pipeline: "B", like: "A", compared: 900, equal: 900 }], segments: list };
 }
 
 /** Which pipeline served the K that closed last. */

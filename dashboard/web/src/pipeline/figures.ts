@@ -120,8 +120,16 @@ export function encoderBox(app: App, delivery: Delivery, pipeline: string): Box 
       { name: "arrives", value: spare === null ? NONE : `close + ${(spare / 1000).toFixed(2)} s` },
       { name: "on time", value: kept === null ? NONE : `${kept.kept} of ${kept.of}`, level: kept !== null && kept.kept < kept.of && state.level > 0 ? state.level : 0 },
       { name: "sends", value: put ? bitRate(put.bytes, RATE_MS / 1000) : NONE },
+      ...equalRows(strip, pipeline),
     ],
   });
+}
+
+/** Whether both encoders were fed the same: told on the one that is compared. */
+function equalRows(strip: Strip | null, pipeline: string): Row[] {
+  const one = strip?.inputs.find((each) => each.pipeline === pipeline);
+  if (!one) return [];
+  return [{ name: `input equal to ${one.like}`, value: one.compared === 0 ? NONE : `${one.equal} of ${one.compared}`, level: one.equal < one.compared ? 2 : 0 }];
 }
 
 export function originBox(app: App, delivery: Delivery): Box {

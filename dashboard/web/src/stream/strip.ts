@@ -30,11 +30,20 @@ export interface Segment {
   copies: readonly Copy[];
 }
 
+/** How often an encoder was fed the same as another one, by hashes of what went in. */
+export interface Inputs {
+  pipeline: string;
+  like: string;
+  compared: number;
+  equal: number;
+}
+
 /** What an answer says beside its segments. */
 export interface Schedule {
   tracks: string[];
   /** Pipelines that the origin ignores. */
   masked: string[];
+  inputs: Inputs[];
   /** Length of a segment, ms. */
   lengthMs: number;
   /** From the close of a segment to when it is due, ms. */
@@ -86,6 +95,11 @@ function copy(value: unknown): Copy | null {
   };
 }
 
+function inputs(value: unknown): Inputs | null {
+  if (!isRecord(value) || typeof value["pipeline"] !== "string" || typeof value["like"] !== "string") return null;
+  return { pipeline: value["pipeline"], like: value["like"], compared: numberOr(value["compared"]) ?? 0, equal: numberOr(value["equal"]) ?? 0 };
+}
+
 function list<T>(value: unknown, read: (item: unknown) => T | null): T[] {
   return Array.isArray(value) ? value.flatMap((item) => read(item) ?? []) : [];
 }
@@ -120,6 +134,7 @@ export function readSchedule(answer: unknown, now: number): Schedule {
   return {
     tracks: list(fields["tracks"], textOr),
     masked: list(fields["masked"], textOr),
+    inputs: list(fields["inputs"], inputs),
     lengthMs: num > 0 && den > 0 ? (1000 * num) / den : LENGTH_MS,
     marginMs: (numberOr(fields["margin"]) ?? 500_000) / 1000,
     clockOffset: (toMs(fields["now"]) ?? now) - now,
