@@ -68,7 +68,8 @@ function drawAll(): void {
   app.tally = tallyOf(evidence(feed, app.segments, new Reading(feed, null).viewers()));
   setAttr(document.body, "data-blind", app.tally.tally === "blind");
   setAttr(document.body, "data-feed", feed.connected() ? "up" : "down");
-  document.title = `${app.tally.word} · Tallylight`;
+  const open = feed.records.open().length;
+  document.title = `${open > 0 ? `(${open}) ` : ""}${app.tally.word} · Tallylight`;
   topbar.draw();
   rail.draw();
   page.draw();

@@ -6,7 +6,7 @@ import { reason } from "../control/api";
 import type { Action, Incident } from "../control/types";
 import { levelOfIncident, stateWords } from "../control/words";
 import type { Level } from "../metrics/evaluate";
-import { clock } from "../metrics/format";
+import { clock, span } from "../metrics/format";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES } from "../ui/palette";
 import type { Changes } from "./changes";
@@ -81,7 +81,7 @@ function ofAction(action: Action, now: number): Entry {
 function ofIncident(incident: Incident): Entry[] {
   const entry = (id: string, at: number, level: Level, text: string, more: string): Entry => ({ id, at, level, text, more, undo: null });
   const out = [entry(`i${incident.id}`, incident.opened_at, incident.state === "closed" ? 0 : levelOfIncident(incident), incident.cause, incident.owner === null ? "" : `${incident.owner} owns it`)];
-  if (incident.closed_at !== null) out.push(entry(`e${incident.id}`, incident.closed_at, 0, "Over:", incident.cause));
+  if (incident.closed_at !== null) out.push(entry(`e${incident.id}`, incident.closed_at, 0, `Over after ${span(incident.closed_at - incident.opened_at)}:`, incident.cause));
   for (const note of incident.notes ?? []) out.push(entry(`n${incident.id}${note.at}`, note.at, 0, note.text, `by ${note.by}`));
   return out;
 }

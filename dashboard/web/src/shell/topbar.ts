@@ -2,6 +2,7 @@
 
 import { STREAM, type App } from "../app";
 import { NONE, clock, count, span } from "../metrics/format";
+import { Alarm } from "./alarm";
 import { ModeSwitch } from "./mode";
 import { find, h, setAttr, setText } from "../ui/dom";
 
@@ -10,10 +11,12 @@ const SLOW_MS = 5_000;
 
 export class TopBar {
   readonly root: HTMLElement;
-  readonly mode: ModeSwitch;
+  private readonly mode: ModeSwitch;
+  private readonly alarm: Alarm;
 
   constructor(private readonly app: App) {
     this.mode = new ModeSwitch(app);
+    this.alarm = new Alarm(app);
     const lamp = h("span", { class: "lamp", "aria-hidden": "true" });
     this.root = h(
       "header",
@@ -21,6 +24,7 @@ export class TopBar {
       h("div", { class: "tally", "data-role": "tally", role: "status" }, lamp, h("strong", { class: "word" }), h("span", { class: "cause" })),
       h("span", { class: "stream" }, `${STREAM[0]?.toUpperCase()}${STREAM.slice(1)} stream`),
       this.contentSelect(),
+      this.alarm.root,
       h("span", { class: "spacer" }),
       fact("freshness", "event → screen", "Age of the newest event on this screen: from the player's report to these figures."),
       fact("lost", "lost beacons", "Beacons missing by sequence number: sent by players, never received."),
@@ -53,6 +57,7 @@ export class TopBar {
     setText(find(this.root, "[data-role=clock]"), clock(feed.now()));
     this.drawContents();
     this.mode.draw();
+    this.alarm.draw();
   }
 
   private fact(role: string, text: string, level: string | null): void {

@@ -1,0 +1,39 @@
+// The worst open incident, on every page but the Control room: who looks at a segment must
+// not miss that an edge went down.
+
+import type { App } from "../app";
+import { levelOfIncident, seconds } from "../control/words";
+import { find, h, setAttr, setText } from "../ui/dom";
+import { LEVEL_SHAPES } from "../ui/palette";
+
+export class Alarm {
+  readonly root = h("a", { class: "alarm", href: "/", hidden: true }, h("span", { class: "shape" }), h("b", {}), h("span", { class: "more" }));
+
+  constructor(private readonly app: App) {
+    this.root.addEventListener("click", (event) => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+      event.preventDefault();
+      app.selection.go({ page: "room" });
+    });
+  }
+
+  draw(): void {
+    const { feed, selection } = this.app;
+    const open = feed.records.open();
+    const worst = open[0];
+    setAttr(this.root, "hidden", worst === undefined || selection.current.page === "room");
+    if (!worst) return;
+    const level = levelOfIncident(worst);
+    setAttr(this.root, "data-level", String(level));
+    setText(find(this.root, ".shape"), LEVEL_SHAPES[level]);
+    setText(find(this.root, "b"), worst.cause);
+    setText(find(this.root, ".more"), this.more(worst.id, open.length - 1));
+  }
+
+  private more(id: string, others: number): string {
+    const next = this.app.feed.records.answers(id)[0];
+    const now = this.app.feed.now();
+    const what = next?.state === "taken" ? "acted on" : next?.state !== "offered" ? "" : next.acts_at === null ? "waits for a click" : `acts in ${seconds(next.acts_at - now)}`;
+    return [what, others > 0 ? `${others} more` : ""].filter((part) => part !== "").join(" · ");
+  }
+}
