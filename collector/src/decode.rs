@@ -10,6 +10,8 @@ pub mod rows;
 
 pub use rows::Rows;
 
+use crate::beacons::Ring;
+
 /// What is known about a request's records before any is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
@@ -19,6 +21,8 @@ pub struct Context<'a> {
     pub received_at: i64,
     /// Records beyond this many are rejected.
     pub max_records: usize,
+    /// Where records are shown, while somebody looks.
+    pub ring: Option<&'a Ring>,
 }
 
 /// The lines of a body that are records: LF-separated, blank ones are none.

@@ -10,6 +10,10 @@ pub type Kind = (StatusCode, &'static str, &'static str);
 pub const NO_KEY: Kind = (StatusCode::UNAUTHORIZED, "no-write-key", "No write key");
 /// A write key that nobody has.
 pub const UNKNOWN_KEY: Kind = (StatusCode::UNAUTHORIZED, "unknown-write-key", "Unknown write key");
+/// Asked from elsewhere.
+pub const NOT_HERE: Kind = (StatusCode::FORBIDDEN, "not-from-here", "Not from here");
+/// A query that cannot be read.
+pub const BAD_QUERY: Kind = (StatusCode::BAD_REQUEST, "bad-query", "Unreadable query");
 /// No such path.
 pub const NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not-found", "No such path");
 /// The path is there, the method is not.

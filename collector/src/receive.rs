@@ -2,6 +2,7 @@
 //! once the log has it.
 
 mod answer;
+mod beacons;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,7 @@ use tower_http::cors::{Any, CorsLayer};
 
 use crate::admit::{self, Admission, Received};
 use crate::append::{Queue, Reservation};
+use crate::beacons::Ring;
 use crate::decode::{self, Context, Rows, inflate::inflate, json};
 use crate::fates::{Source, Tally};
 use crate::metrics::Metrics;
@@ -43,6 +45,10 @@ pub struct Collector {
     pub healthy: Arc<AtomicBool>,
     /// Records counted in one request.
     pub max_records: usize,
+    /// The newest records, while somebody looks.
+    pub beacons: Ring,
+    /// Whether anybody may look, not this machine alone.
+    pub beacons_to_all: bool,
 }
 
 const CMCD_TYPES: [&str; 4] = ["", "application/cmcd", "text/cmcd", "text/plain"];
@@ -60,6 +66,8 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(cors())
+        // Behind the layer that lets other sites in: this one is not for them.
+        .route("/v1/beacons", get(beacons::list))
         .layer(from_fn_with_state(collector.clone(), count))
         .with_state(collector)
 }
@@ -171,10 +179,22 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
 }
 
 async fn count(State(collector): State<Arc<Collector>>, request: Request, next: Next) -> Response {
-    let known = ["/v1/cmcd", "/v1/events", "/healthz", "/readyz", "/metrics"];
+    let known = ["/v1/cmcd", "/v1/events", "/v1/beacons", "/healthz", "/readyz", "/metrics"];
     let path = request.uri().path();
     let route = known.into_iter().find(|route| *route == path).unwrap_or("other");
+    let source = match (route, request.method()) {
+        ("/v1/cmcd", &Method::GET) => Some(Source::CmcdQuery),
+        ("/v1/cmcd", _) => Some(Source::Cmcd),
+        ("/v1/events", _) => Some(Source::Events),
+        _ => None,
+    };
     let response = next.run(request).await;
+    if let (Some(source), Some(problem)) = (source, response.extensions().get::<Problem>()) {
+        let now = collector.clock.now_us();
+        if collector.beacons.open(now) {
+            collector.beacons.refused(source.as_str(), problem, now);
+        }
+    }
     collector.metrics.count_request(route, response.status().as_u16());
     response
 }
@@ -242,10 +262,12 @@ impl Collector {
         room: Reservation,
         read: impl FnOnce(Context<'_>, &mut Rows) -> Tally,
     ) -> Waiting {
+        let received_at = self.clock.now_us();
         let context = Context {
             tenant: way.tenant,
-            received_at: self.clock.now_us(),
+            received_at,
             max_records: self.max_records,
+            ring: self.beacons.open(received_at).then_some(&self.beacons),
         };
         let mut set = self.queue.lend(&room);
         let tally = read(context, &mut set.rows);

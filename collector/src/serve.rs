@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admit::Admission;
 use crate::append::{Committer, Queue};
+use crate::beacons::Ring;
 use crate::metrics::Metrics;
 use crate::receive::{Collector, router};
 use crate::settings::Settings;
@@ -67,6 +68,8 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         clock: parts.clock,
         healthy,
         max_records: settings.request_records,
+        beacons: Ring::default(),
+        beacons_to_all: settings.beacons_to_all,
     };
     Ok(Service { server, router: router(Arc::new(collector)), committer })
 }

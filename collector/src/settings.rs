@@ -18,6 +18,9 @@ pub struct Settings {
     pub trusted_network: bool,
     /// Write key → tenant. The key is public: it routes and does not prove.
     pub write_keys: BTreeMap<String, String>,
+    /// Answers `GET /v1/beacons` to whoever has a write key, not to this machine alone. The
+    /// key is public, so this is for a network that is trusted.
+    pub beacons_to_all: bool,
     /// Partitions of the events topic.
     pub partitions: u16,
     /// A commit starts at this many rows …
@@ -54,6 +57,7 @@ impl Default for Settings {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7701)),
             trusted_network: false,
             write_keys: BTreeMap::from([("demo".to_owned(), "demo".to_owned())]),
+            beacons_to_all: false,
             partitions: 4,
             flush_rows: 2_048,
             flush_ms: 100,

@@ -58,6 +58,16 @@ impl Problem {
     pub fn status(&self) -> StatusCode {
         self.status
     }
+
+    /// What all problems of the type are called.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// What is wrong, where, and what to do about it.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
 }
 
 fn write_status<S: Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
@@ -74,7 +84,9 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let fixed = [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")];
         let mut answer = (self.status, fixed, body).into_response();
-        answer.headers_mut().extend(self.headers);
+        answer.headers_mut().extend(self.headers.iter().cloned());
+        // For layers that tell or count why.
+        answer.extensions_mut().insert(self);
         answer
     }
 }

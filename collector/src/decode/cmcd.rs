@@ -17,7 +17,8 @@ pub fn body(body: &[u8], context: Context<'_>, rows: &mut Rows) -> Tally {
             Ok(text) => parse_into(text, Mode::Event, &mut record),
             Err(_) => Err(Reason::NotUtf8),
         };
-        keep(read.map(|()| &record), (Mode::Event, Source::Cmcd), context, rows, &mut tally);
+        let read = read.map(|()| &record);
+        keep(read, (Mode::Event, Source::Cmcd, line), context, rows, &mut tally);
     }
     tally.add(Fate::Rejected, Reason::TooMany, lines.count() as u64);
     tally
@@ -33,7 +34,8 @@ pub fn query(values: &[Vec<u8>], context: Context<'_>, rows: &mut Rows) -> Tally
             Ok(text) => event_or_request(text, &mut record),
             Err(_) => (Mode::Request, Err(Reason::NotUtf8)),
         };
-        keep(read.map(|()| &record), (mode, Source::CmcdQuery), context, rows, &mut tally);
+        let read = read.map(|()| &record);
+        keep(read, (mode, Source::CmcdQuery, value), context, rows, &mut tally);
     }
     let beyond = values.len().saturating_sub(context.max_records);
     tally.add(Fate::Rejected, Reason::TooMany, beyond as u64);
@@ -52,12 +54,15 @@ fn event_or_request<'a>(text: &'a str, record: &mut Record<'a>) -> (Mode, Result
 /// The end of every player record: a row, or a reason.
 pub(super) fn keep(
     record: Result<&Record<'_>, Reason>,
-    (mode, source): (Mode, Source),
+    (mode, source, text): (Mode, Source, &[u8]),
     context: Context<'_>,
     rows: &mut Rows,
     tally: &mut Tally,
 ) {
-    let Context { tenant, received_at, .. } = context;
+    let Context { tenant, received_at, ring, .. } = context;
+    if let Some(ring) = ring {
+        ring.record(text, record, (mode, source.as_str(), tenant, received_at));
+    }
     let door = Door { tenant, mode, source: source.as_str(), received_at };
     match record {
         Ok(record) if rows.push_player(&door, record) => {

@@ -60,6 +60,11 @@ pub fn body(body: &[u8], layout: Layout, context: Context<'_>, rows: &mut Rows) 
     for text in events.by_ref().take(context.max_records) {
         if let Err(reason) = event(text, context, rows, &mut tally) {
             tally.reject(reason);
+            if let Some(ring) = context.ring {
+                let way =
+                    (Mode::Event, Source::Events.as_str(), context.tenant, context.received_at);
+                ring.record(text, Err(reason), way);
+            }
         }
     }
     tally.add(Fate::Rejected, Reason::TooMany, events.count() as u64);
@@ -82,7 +87,13 @@ fn event(
         Some("player") => {
             let record = from_json(&value);
             let record = record.as_ref().map_err(|reason| *reason);
-            cmcd::keep(record, (Mode::Event, Source::Events), context, rows, tally);
+            cmcd::keep(
+                record,
+                (Mode::Event, Source::Events, text.as_bytes()),
+                context,
+                rows,
+                tally,
+            );
         }
         Some("delivery") => {
             let event: DeliveryEvent =

@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as control from "./control.mjs";
+import * as explore from "./explore.mjs";
 import { second } from "./figures.mjs";
 import { segments, servedNow } from "./schedule.mjs";
 import { accept } from "./websocket.mjs";
@@ -18,12 +19,11 @@ import { ailment, scene, world } from "./world.mjs";
 const PORT = Number(process.argv[2] ?? 7700);
 const ROOT = fileURLToPath(new URL("../dist", import.meta.url));
 const MEDIA = mkdtempSync(join(tmpdir(), "tallylight-mock-"));
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml", ".m3u8": "application/vnd.apple.mpegurl", ".m4s": "video/mp4", ".mp4": "video/mp4" };
+const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2", ".svg": "image/svg+xml", ".m3u8": "application/vnd.apple.mpegurl", ".mpd": "application/dash+xml", ".m4s": "video/mp4", ".mp4": "video/mp4" };
 
 const floor = (ms, step) => Math.floor(ms / step) * step;
 const clients = new Set();
 let seq = 1000;
-let beacons = 0;
 
 const METRICS = definitions();
 
@@ -81,12 +81,6 @@ setInterval(() => {
   }
 }, 1000);
 
-function session(sid) {
-  const now = Date.now() * 1000;
-  if (beacons === 0) return [];
-  return [{ tenant: "demo", sid, epoch: 0, cid: "demo", device: null, country: null, edge: "e1", pipeline: "A", started_at: now - 9e6, first_frame_at: now - 8e6, ended_at: null, outcome: "playing", startup_ms: 612, msd_ms: null, playing_ms: 8211, rebuffering_ms: 0, rebuffer_count: 0, rebuffers: [], seeking_ms: 0, avg_bitrate_kbps: 544, switches: 1, live_latency_ms: 6120, error_code: null, state: "p", events: beacons, lost_events: 0, late_events: 0, last_seen: now - 700_000 }];
-}
-
 function file(response, path, headers = {}) {
   if (!existsSync(path) || !statSync(path).isFile()) return void response.writeHead(404).end();
   response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream", "cache-control": "no-store", ...headers });
@@ -104,6 +98,7 @@ async function text(request) {
 
 /** Answers that change something, by path; each gets the JSON body and the rest of the path. */
 const POSTS = [
+  [/^\/v1\/play\/demo$/, () => explore.play()],
   [/^\/v1\/faults$/, (body) => control.setFault(body)],
   [/^\/v1\/steering$/, (body) => ((world.mode = body.mode), control.steering())],
   [/^\/v1\/actions$/, (body) => control.manual(body)],
@@ -114,7 +109,9 @@ const POSTS = [
 /** Answers that are read. */
 const GETS = {
   "/live/demo/segments.json": (url) => segments(Math.min(300, Number(url.searchParams.get("last") ?? 30))),
-  "/v1/sessions": (url) => session(url.searchParams.get("sid")),
+  "/v1/sessions": explore.sessions,
+  "/v1/beacons": explore.beacons,
+  "/v1/sql/tables": () => explore.TABLES,
   "/v1/metrics": () => ({ metrics: METRICS }),
   "/v1/steering": () => control.steering(),
   "/v1/faults": () => control.faults(),
@@ -123,16 +120,25 @@ const GETS = {
 async function post(request, response, url) {
   const body = await text(request);
   if (url.pathname === "/v1/cmcd") {
-    beacons += body.split("\n").filter(Boolean).length;
+    explore.receive(body);
     if (process.env.MOCK_LOG) console.log(body.trim());
     return void response.writeHead(204).end();
   }
+  if (url.pathname === "/v1/sql") return void answerSql(request, response, JSON.parse(body).sql);
   for (const [path, answer] of POSTS) {
     const found = path.exec(url.pathname);
     const value = found && answer(JSON.parse(body || "{}"), found[1] && decodeURIComponent(found[1]));
     if (value) return void json(response, value);
   }
   missing(response, `nothing is posted to ${url.pathname}`);
+}
+
+function answerSql(request, response, sql) {
+  const { rows, error, truncated } = explore.sql(sql);
+  if (error) return void response.writeHead(error.status, { "content-type": "application/problem+json" }).end(JSON.stringify(error));
+  const cut = truncated ? { "tallylight-truncated": `rows=${truncated}` } : {};
+  if (!request.headers.accept.includes("json")) return void response.writeHead(200, { "content-type": request.headers.accept, ...cut }).end(`${Object.keys(rows[0] ?? {})}\n`);
+  response.writeHead(200, { "content-type": "application/json", ...cut }).end(JSON.stringify(rows));
 }
 
 function media(response, path) {
@@ -162,7 +168,8 @@ createServer((request, response) => {
   .on("upgrade", (request, socket) => (world.scenario === "down" ? socket.destroy() : join_(accept(request, socket))))
   .listen(PORT, "127.0.0.1", () => console.log(`MOCK on http://127.0.0.1:${PORT}`));
 
-const ffmpeg = spawn("ffmpeg", ["-loglevel", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-f", "lavfi", "-i", "sine=frequency=220:sample_rate=48000", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "50", "-sc_threshold", "0", "-b:v", "400k", "-c:a", "aac", "-map", "0:v", "-map", "1:a", "-var_stream_map", "v:0,agroup:a,name:video a:0,agroup:a,name:audio,default:yes", "-f", "hls", "-hls_time", "2", "-hls_list_size", "10", "-hls_segment_type", "fmp4", "-hls_flags", "delete_segments+program_date_time", "-master_pl_name", "master.m3u8", "-hls_fmp4_init_filename", "init-%v.mp4", "-hls_segment_filename", join(MEDIA, "%v-%d.m4s"), join(MEDIA, "%v.m3u8")], { stdio: "inherit" });
+// HLS and DASH of the same segments, so that each player has something to play.
+const ffmpeg = spawn("ffmpeg", ["-loglevel", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-f", "lavfi", "-i", "sine=frequency=220:sample_rate=48000", "-map", "0:v", "-map", "1:a", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "50", "-sc_threshold", "0", "-b:v", "400k", "-c:a", "aac", "-f", "dash", "-seg_duration", "2", "-window_size", "10", "-extra_window_size", "5", "-use_template", "1", "-use_timeline", "0", "-hls_playlist", "1", "-hls_master_name", "master.m3u8", "-init_seg_name", "init-$RepresentationID$.mp4", "-media_seg_name", "$RepresentationID$-$Number$.m4s", "-adaptation_sets", "id=0,streams=v id=1,streams=a", join(MEDIA, "manifest.mpd")], { stdio: "inherit" });
 ffmpeg.on("error", () => console.log("no ffmpeg: the mock has no pictures"));
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit());
 process.on("exit", () => ffmpeg.kill());

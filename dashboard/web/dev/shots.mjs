@@ -27,6 +27,16 @@ async function shot(name, path, size, { wait = 2500, scenario = "calm", ago = 0,
   await context.close();
 }
 
+/** Beacons as a newcomer sends them: one good, one without a state, one without a session. */
+async function connect(page) {
+  await page.waitForTimeout(1500);
+  const sid = await page.evaluate(() => /my-first-\w+/.exec(document.body.innerText)[0]);
+  for (const line of [`cid="demo",e=ps,sid="${sid}",sn=0,sta=s,ts=${Date.now()},v=2`, `e=ps,sid="${sid}",sn=1,ts=${Date.now()},v=2`, `cid="demo",e=t,sn=2,ts=${Date.now()},v=2`]) {
+    await fetch(`${base}/v1/cmcd?k=demo`, { method: "POST", body: line });
+  }
+  await page.waitForTimeout(1800);
+}
+
 for (const size of SIZES) {
   await shot("pipeline", "/pipeline", size);
   await shot("pipeline-incident", "/pipeline", size, { scenario: "incident", ago: 70 });
@@ -35,6 +45,16 @@ for (const size of SIZES) {
   await shot("incident", "/?metric=rebuffer_ratio_pct&by=edge", size, { scenario: "incident", ago: 70 });
   await shot("disconnected", "/", size, { scenario: "disconnected" });
   await shot("health", "/health", size, { wait: 3500 });
+  for (const scenario of ["calm", "incident"]) {
+    const set = { scenario, ago: 70 };
+    await shot(`sessions-${scenario}`, scenario === "calm" ? "/sessions" : "/sessions?find=rebuffered", size, set);
+    await shot(`session-${scenario}`, "/sessions?find=edge:e1", size, { ...set, act: async (page) => { await page.click(".found tbody tr"); await page.waitForTimeout(1500); } });
+    await shot(`sql-${scenario}`, "/sql", size, { ...set, act: async (page) => { await page.click("#run"); await page.waitForTimeout(1200); } });
+    await shot(`connect-${scenario}`, "/connect", size, { ...set, act: async (page) => { await connect(page); } });
+  }
+  await shot("sql-wrong", `/sql#q=${encodeURIComponent("SELECT sid, rebuffer_count\nFORM sessions")}`, size);
+  await shot("sql-bars", `/sql#q=${encodeURIComponent("SELECT device, edge, count(*) AS sessions FROM live_sessions GROUP BY device, edge")}`, size, { act: async (page) => { await page.click('[data-tab="chart"]'); await page.waitForTimeout(400); } });
+  await shot("connect-empty", "/connect?player=exo", size);
   await shot("watch", "/watch", size, { act: async (page) => { await page.click("#play"); await page.waitForTimeout(6000); } });
 }
 for (const scenario of ["moved", "dead", "both", "frozen", "encoder", "tv"]) await shot(`pipeline-${scenario}`, "/pipeline", [1440, 900], { scenario, ago: 60, wait: 4000 });

@@ -3,6 +3,7 @@
 import "./style/index.css";
 import type { App, Page } from "./app";
 import { STREAM } from "./app";
+import { ConnectPage } from "./connect/page";
 import { Steering } from "./control/steering";
 import { FeedClient } from "./feed/client";
 import { FeedState } from "./feed/state";
@@ -12,12 +13,14 @@ import type { PageName } from "./pages";
 import { PipelinePage } from "./pipeline/page";
 import { RoomPage } from "./room/page";
 import { SelectionStore } from "./selection";
+import { SessionsPage } from "./sessions/page";
 import { bindKeys, helpCard } from "./shell/keys";
 import { Rail } from "./shell/rail";
 import { applyTheme, toggleTheme } from "./shell/theme";
 import { TopBar } from "./shell/topbar";
 import { SegmentsPoll } from "./stream/segments";
 import { evidence, tallyOf } from "./stream/tally";
+import { SqlPage } from "./sql/page";
 import { find, h, setAttr } from "./ui/dom";
 import { scheduler } from "./ui/frame";
 import { WatchPage } from "./watch/page";
@@ -51,7 +54,10 @@ let pageName = "";
 const OPEN: Readonly<Record<PageName, () => Page>> = {
   room: () => new RoomPage(app),
   pipeline: () => new PipelinePage(app),
+  sessions: () => new SessionsPage(app),
   watch: () => new WatchPage(app),
+  sql: () => new SqlPage(app),
+  connect: () => new ConnectPage(app),
   health: () => new HealthPage(app),
 };
 

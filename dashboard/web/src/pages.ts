@@ -13,7 +13,10 @@ interface PageInfo {
 export const PAGES = [
   { page: "room", path: "/", title: "Control room", short: "Room", key: "c" },
   { page: "pipeline", path: "/pipeline", title: "Pipeline", short: "Pipeline", key: "p" },
+  { page: "sessions", path: "/sessions", title: "Sessions", short: "Sessions", key: "e" },
   { page: "watch", path: "/watch", title: "Watch", short: "Watch", key: "w" },
+  { page: "sql", path: "/sql", title: "SQL", short: "SQL", key: "q" },
+  { page: "connect", path: "/connect", title: "Connect", short: "Connect", key: "k" },
   { page: "health", path: "/health", title: "Health", short: "Health", key: "h" },
 ] as const satisfies readonly PageInfo[];
 

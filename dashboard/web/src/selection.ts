@@ -1,6 +1,7 @@
 // What is selected lives in the URL: a link shows a colleague the same, and Back works.
 
 import { pageAt, pathOf, type PageName } from "./pages";
+import { PAGE_PARAMETERS } from "./ui/query";
 
 export interface Selection {
   page: PageName;
@@ -31,6 +32,7 @@ export function parse(url: URL): Selection {
 /** The URL of a selection; what is default is left out, and other parameters stay. */
 export function urlOf(selection: Selection, current: URL): string {
   const url = new URL(current);
+  if (pageAt(url.pathname) !== selection.page) for (const name of PAGE_PARAMETERS) url.searchParams.delete(name);
   url.pathname = pathOf(selection.page);
   const set = (name: string, value: string | null): void => {
     if (value === null) url.searchParams.delete(name);

@@ -14,6 +14,7 @@ const LIST: readonly (readonly [string, string])[] = [
   ["m", "mode of steering"],
   ["a", "act by hand (Control room)"],
   ["t", "dark or light"],
+  ["/", "find a session"],
   ["Esc", "reset the selection"],
   ["?", "this list"],
 ];
@@ -30,7 +31,7 @@ export function helpCard(): HTMLDialogElement {
 export function bindKeys(app: App, help: HTMLDialogElement, toggleTheme: () => void): void {
   document.addEventListener("keydown", (event) => {
     if (event.metaKey || event.ctrlKey || event.altKey) return;
-    if (event.target instanceof Element && event.target.closest("select, input, textarea")) return;
+    if (event.target instanceof Element && event.target.closest("select, input, textarea, [contenteditable]")) return;
     // An open dialog closes itself on Esc; that press resets nothing.
     if (document.querySelector("dialog[open]")) {
       if (event.key === "?") help.close();
@@ -47,6 +48,13 @@ function press(button: string): boolean {
   return found !== null;
 }
 
+/** The search of Sessions, which may have to be opened first. */
+function search(app: App): boolean {
+  app.selection.go({ page: "sessions" });
+  setTimeout(() => document.querySelector<HTMLInputElement>("#find")?.focus(), document.querySelector("#find") ? 0 : 300);
+  return true;
+}
+
 function act(app: App, help: HTMLDialogElement, key: string, toggleTheme: () => void): boolean {
   const { selection } = app;
   const { current } = selection;
@@ -58,6 +66,7 @@ function act(app: App, help: HTMLDialogElement, key: string, toggleTheme: () => 
     case "?": help.showModal(); return true;
     case "Escape": selection.go({ metric: DEFAULT_METRIC, by: DEFAULT_BY, content: null, span: 30 }); return true;
     case "t": toggleTheme(); return true;
+    case "/": return search(app);
     case "m": return press(".topbar .mode");
     case "a": return press("#by-hand");
   }

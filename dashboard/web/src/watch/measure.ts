@@ -1,10 +1,15 @@
 // The page's own measure of its playback, and the hook by which tests read it.
 
-import type { OwnMeasure } from "./session";
+import type { PlayerName } from "./players/player";
+import type { SegmentRequest } from "./requests";
+
+export type State = "not started" | "starting" | "playing" | "rebuffering" | "seeking" | "paused" | "ended" | "failed";
 
 /** What tests may rely on, at `window.tallylight`. Times are Unix ms. */
 export interface Probe {
+  /** Empty until the platform has given one. */
   sid: string;
+  player: PlayerName;
   playClickedAt: number | null;
   firstFrameAt: number | null;
   startupMs: number | null;
@@ -12,8 +17,19 @@ export interface Probe {
   rebufferingMs: number;
   latencyMs: number | null;
   currentTime: number;
-  state: string;
+  state: State;
   errors: { at: number; what: string; fatal: boolean }[];
+  /** This player's own segment requests, oldest first. */
+  requests: readonly SegmentRequest[];
+}
+
+/** What the page measured itself. */
+export interface Measured {
+  state: State;
+  startupMs: number | null;
+  rebuffers: number;
+  rebufferingMs: number;
+  latencyMs: number | null;
 }
 
 declare global {
@@ -29,21 +45,25 @@ export class Measure {
   private waitingSince: number | null = null;
 
   constructor(
-    sid: string,
+    player: PlayerName,
     private readonly video: HTMLVideoElement,
+    requests: readonly SegmentRequest[],
+    private readonly changed: (state: State) => void,
   ) {
-    this.probe = { sid, playClickedAt: null, firstFrameAt: null, startupMs: null, rebuffers: 0, rebufferingMs: 0, latencyMs: null, currentTime: 0, state: "not started", errors: [] };
+    this.probe = { sid: "", player, playClickedAt: null, firstFrameAt: null, startupMs: null, rebuffers: 0, rebufferingMs: 0, latencyMs: null, currentTime: 0, state: "not started", errors: [], requests };
     window.tallylight = this.probe;
     video.addEventListener("playing", () => this.playing());
     video.addEventListener("waiting", () => this.waiting());
+    video.addEventListener("seeking", () => this.probe.firstFrameAt !== null && this.leave("seeking"));
     video.addEventListener("pause", () => this.leave("paused"));
     video.addEventListener("ended", () => this.leave("ended"));
     video.addEventListener("timeupdate", () => (this.probe.currentTime = video.currentTime));
   }
 
   clicked(): void {
-    this.probe.playClickedAt ??= Date.now();
-    this.probe.state = "starting";
+    if (this.probe.playClickedAt !== null) return;
+    this.probe.playClickedAt = Date.now();
+    this.set("starting");
   }
 
   private playing(): void {
@@ -59,16 +79,22 @@ export class Measure {
   /** Waiting after the first frame and outside a seek is a rebuffer. */
   private waiting(): void {
     if (this.probe.firstFrameAt === null || this.video.seeking) return;
-    this.probe.state = "rebuffering";
+    this.set("rebuffering");
     if (this.waitingSince !== null) return;
     this.waitingSince = Date.now();
     this.probe.rebuffers += 1;
   }
 
-  private leave(state: string): void {
+  private set(state: State): void {
+    if (this.probe.state === state) return;
+    this.probe.state = state;
+    this.changed(state);
+  }
+
+  private leave(state: State): void {
     if (this.waitingSince !== null) this.probe.rebufferingMs += Date.now() - this.waitingSince;
     this.waitingSince = null;
-    this.probe.state = state;
+    this.set(state);
   }
 
   failed(what: string, fatal: boolean): void {
@@ -76,10 +102,10 @@ export class Measure {
     if (fatal) this.leave("failed");
   }
 
-  own(latencyMs: number | null, rendition: string | null): OwnMeasure {
+  own(latencyMs: number | null): Measured {
     const { probe } = this;
     probe.latencyMs = latencyMs;
     const open = this.waitingSince === null ? 0 : Date.now() - this.waitingSince;
-    return { state: probe.state, startupMs: probe.startupMs, rebuffers: probe.rebuffers, rebufferingMs: probe.rebufferingMs + open, latencyMs, rendition };
+    return { state: probe.state, startupMs: probe.startupMs, rebuffers: probe.rebuffers, rebufferingMs: probe.rebufferingMs + open, latencyMs };
   }
 }

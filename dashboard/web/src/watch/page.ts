@@ -1,112 +1,112 @@
-// Watch: the stream in hls.js, the segments as kept, and what the platform knows of it.
+// Watch: the stream in the player that the URL names, the segments as kept, and what the
+// platform knows of this very session a second later.
 
-import { STREAM, WRITE_KEY, type App, type Page } from "../app";
+import { STREAM, type App, type Page } from "../app";
 import { SegmentGrid, segmentLegend } from "../stream/grid";
 import { find, h, setAttr, setText } from "../ui/dom";
-import { Measure } from "./measure";
-import { Player } from "./player";
+import { setQuery } from "../ui/query";
+import { PLAYERS, type PlayerName } from "./players/player";
 import { SessionPanel } from "./session";
+import { Stage } from "./stage";
 
 export class WatchPage implements Page {
-  private readonly video = h("video", { playsinline: true, preload: "none" });
   private readonly grid = new SegmentGrid();
-  private readonly sid = crypto.randomUUID();
-  private readonly measure: Measure;
   private readonly session: SessionPanel;
-  private readonly ready: Promise<Player | null>;
-  private player: Player | null = null;
-  private closed = false;
-  private readonly leave = (): void => this.player?.close();
+  private readonly screen = h("div", { class: "screen" });
+  private readonly tabs = h("div", { class: "tabs", role: "group", "aria-label": "Player" });
+  private stage: Stage;
+  private muted = false;
   readonly root: HTMLElement;
 
   constructor(private readonly app: App) {
-    const query = new URL(location.href).searchParams;
-    this.measure = new Measure(this.sid, this.video);
-    this.session = new SessionPanel(this.sid, () => this.draw());
+    for (const { name, title, version } of PLAYERS) {
+      const tab = h("button", { type: "button", "data-player": name, title: `${title} ${version}` }, title, h("span", { class: "version" }, ` ${version}`));
+      tab.addEventListener("click", () => this.choose(name));
+      this.tabs.append(tab);
+    }
     const play = h("button", { id: "play", type: "button", class: "act" }, "Play");
     const mute = h("button", { id: "mute", type: "button" }, "Mute");
-    play.addEventListener("click", () => void this.toggle());
-    mute.addEventListener("click", () => this.setMuted(!this.video.muted));
-    const stage = h("section", { class: "panel stage" }, h("div", { class: "screen" }, this.video, h("p", { class: "hint" }, "Press Play. Nothing is fetched before.")), h("div", { class: "controls" }, play, mute, h("span", { class: "status", role: "status" }), h("span", { class: "mono sid", title: "Session id" }, this.sid)));
+    play.addEventListener("click", () => void this.stage.toggle());
+    mute.addEventListener("click", () => this.setMuted(!this.muted));
+    const stage = h(
+      "section",
+      { class: "panel stage" },
+      this.screen,
+      h("div", { class: "controls" }, play, mute, h("span", { class: "status", role: "status" }), this.tabs, h("span", { class: "mono sid", title: "Session id" })),
+    );
     const segments = h("section", { class: "panel segpanel" }, h("header", {}, h("h2", {}, "Segments"), h("span", { class: "note" }, "the last 30 of each track, newest at the right"), segmentLegend()), this.grid.root, h("p", { class: "empty", hidden: true }));
+    this.session = new SessionPanel(() => this.draw());
     this.root = h("div", { class: "page watch" }, h("div", { class: "left" }, stage, segments), h("div", { class: "right" }, this.session.root));
-    for (const name of ["playing", "pause", "waiting", "ended"]) this.video.addEventListener(name, () => this.draw());
-    this.ready = this.attach(query);
-    window.addEventListener("pagehide", this.leave);
-    if (query.get("autoplay") === "1") void this.autoplay();
+    this.stage = this.begin(asked());
+    if (new URL(location.href).searchParams.get("autoplay") === "1") void this.autoplay();
   }
 
-  private async attach(query: URLSearchParams): Promise<Player | null> {
-    try {
-      const player = await Player.attach({
-        video: this.video,
-        source: `/live/${STREAM}/master.m3u8`,
-        collector: new URL(`/v1/cmcd?k=${WRITE_KEY}`, location.href).href,
-        sid: this.sid,
-        contentId: query.get("content") ?? STREAM,
-        device: query.get("device"),
-        country: query.get("country"),
-        onError: (what, fatal) => {
-          this.measure.failed(what, fatal);
-          this.draw();
-        },
-      });
-      if (this.closed) player.close();
-      else this.player = player;
-      return player;
-    } catch (error) {
-      this.measure.failed(error instanceof Error ? error.message : String(error), true);
-      return null;
-    }
+  private begin(name: PlayerName): Stage {
+    const query = new URL(location.href).searchParams;
+    const claims = { content: query.get("content") ?? STREAM, device: query.get("device"), country: query.get("country") };
+    const stage = new Stage(name, claims, () => this.draw());
+    stage.video.muted = this.muted;
+    this.screen.replaceChildren(stage.video, h("p", { class: "hint" }, "Press Play. Nothing is fetched before."));
+    return stage;
   }
 
-  private async toggle(): Promise<void> {
-    if (!this.video.paused) {
-      this.video.pause();
-      return;
-    }
-    this.measure.clicked();
-    this.draw();
-    try {
-      // Usually attached long before the click; play() then runs within the gesture.
-      await (this.player ?? (await this.ready))?.play();
-    } catch (error) {
-      this.measure.failed(error instanceof Error ? error.message : String(error), false);
-    }
+  /** Another player: this session ends and another begins, playing if this one was. */
+  private choose(name: PlayerName): void {
+    setQuery({ player: name === "hls" ? null : name });
+    this.follow();
+  }
+
+  private follow(): void {
+    const name = asked();
+    if (name === this.stage.name) return;
+    const goOn = this.stage.measure.probe.playClickedAt !== null && !this.stage.video.paused;
+    this.stage.close();
+    this.session.forget();
+    this.stage = this.begin(name);
+    if (goOn) void this.stage.toggle();
     this.draw();
   }
 
   /** Browsers play without a gesture only what is silent. */
   private async autoplay(): Promise<void> {
     this.setMuted(true);
-    await this.toggle();
+    await this.stage.toggle();
   }
 
   private setMuted(muted: boolean): void {
-    this.video.muted = muted;
+    this.muted = muted;
+    this.stage.video.muted = muted;
     setText(find(this.root, "#mute"), muted ? "Unmute" : "Mute");
   }
 
   draw(): void {
-    const playing = !this.video.paused;
-    const { probe } = this.measure;
-    setText(find(this.root, "#play"), playing ? "Pause" : "Play");
+    // Back and Forward change the URL without a click here.
+    if (asked() !== this.stage.name) this.follow();
+    const { stage } = this;
+    const { probe } = stage.measure;
+    for (const tab of this.tabs.children) setAttr(tab, "aria-pressed", String(tab.getAttribute("data-player") === stage.name));
+    setText(find(this.root, "#play"), stage.video.paused ? "Play" : "Pause");
     setAttr(find(this.root, ".hint"), "hidden", probe.playClickedAt !== null);
+    setText(find(this.root, ".sid"), probe.sid);
     const error = probe.errors.at(-1);
-    setText(find(this.root, ".status"), error?.fatal ? `■ ${error.what}` : probe.state);
-    setAttr(find(this.root, ".status"), "data-level", error?.fatal ? "3" : probe.state === "rebuffering" ? "2" : null);
+    const status = find(this.root, ".status");
+    setText(status, error?.fatal ? `■ ${error.what}` : probe.state);
+    setAttr(status, "data-level", error?.fatal ? "3" : probe.state === "rebuffering" ? "2" : null);
     this.grid.draw(this.app.segments.strip, 30);
     const empty = find(this.root, ".segpanel .empty");
     setAttr(empty, "hidden", this.app.segments.strip !== null);
     setText(empty, this.app.segments.failedSince === null ? "Asking for the schedule." : "The schedule does not answer; is the steering service running?");
-    this.session.draw(this.measure.own(this.player?.latency() ?? null, this.player?.rendition() ?? null), this.app.feed.now());
+    this.session.draw(probe.sid, stage.own(), this.app.feed.now());
   }
 
   close(): void {
-    this.closed = true;
-    window.removeEventListener("pagehide", this.leave);
     this.session.close();
-    this.player?.close();
-    delete window.tallylight;
+    this.stage.close();
   }
+}
+
+/** The player that the URL names. */
+function asked(): PlayerName {
+  const name = new URL(location.href).searchParams.get("player");
+  return PLAYERS.find((one) => one.name === name)?.name ?? "hls";
 }

@@ -1,85 +1,57 @@
 // "This session as the platform sees it": asked each second, shown beside the page's own.
 
 import { NONE, clock, count, span } from "../metrics/format";
+import { STATES, liveSessions, type SessionRow } from "../sessions/row";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
+import type { Measured } from "./measure";
 
-/** The parts of a SessionRow that are shown. Times are Unix µs. */
-interface SessionRow {
-  sid: string;
-  epoch: number;
-  edge: string | null;
-  pipeline: string | null;
-  started_at: number | null;
-  startup_ms: number | null;
-  playing_ms: number;
-  rebuffering_ms: number;
-  rebuffer_count: number;
-  avg_bitrate_kbps: number | null;
-  switches: number;
-  live_latency_ms: number | null;
-  error_code: string | null;
-  state: string | null;
-  outcome: string;
-  events: number;
-  lost_events: number;
-  late_events: number;
-  last_seen: number;
-}
-
-/** CMCD player states in words. */
-const STATES: Readonly<Record<string, string>> = {
-  s: "starting",
-  p: "playing",
-  k: "seeking",
-  r: "rebuffering",
-  a: "paused",
-  w: "waiting",
-  e: "ended",
-  f: "failed",
-  q: "quit",
-  d: "preloading",
-};
-
-/** What the page measured itself. */
-export interface OwnMeasure {
-  state: string;
-  startupMs: number | null;
-  rebuffers: number;
-  rebufferingMs: number;
-  latencyMs: number | null;
+/** What the page measured itself, and asked its player for. */
+export interface OwnMeasure extends Measured {
   rendition: string | null;
+  /** Media ahead of the playhead, ms. */
+  buffer: number | null;
+  /** Segment requests of the last 10 s by edge: `e1 · 8`. */
+  edges: string;
 }
+
+const WAITING = "Press Play: a second later the platform knows this session.";
 
 export class SessionPanel {
+  private sid = "";
   private row: SessionRow | null = null;
-  private note = "Press Play: a second later the platform knows this session.";
+  private note = WAITING;
   private readonly body = h("tbody", {});
+  private readonly more = h("a", { class: "more", hidden: true }, "its whole timeline");
   readonly root = h(
     "section",
     { class: "panel session", "data-role": "session-panel" },
     h("header", {}, h("h2", {}, "This session"), h("span", { class: "note" }, "as the platform sees it, beside this page's own measure")),
-    h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, ""), h("th", {}, "platform"), h("th", {}, "this page"))), this.body),
+    h("table", {}, h("thead", {}, h("tr", {}, h("td", {}), h("th", { scope: "col" }, "platform"), h("th", { scope: "col" }, "this page"))), this.body),
     h("p", { class: "empty" }),
+    this.more,
   );
   private readonly timer: ReturnType<typeof setInterval>;
   private asking = false;
 
-  constructor(
-    private readonly sid: string,
-    private readonly changed: () => void,
-  ) {
+  constructor(private readonly changed: () => void) {
     this.timer = setInterval(() => void this.ask(), 1_000);
   }
 
+  /** Another session begins. */
+  forget(): void {
+    this.row = null;
+    this.note = WAITING;
+  }
+
   private async ask(): Promise<void> {
-    if (this.asking || document.hidden) return;
+    const { sid } = this;
+    if (this.asking || document.hidden || sid === "") return;
     this.asking = true;
     try {
-      const answer = await fetch(`/v1/sessions?sid=${encodeURIComponent(this.sid)}`, { cache: "no-store", signal: AbortSignal.timeout(3_000) });
-      if (!answer.ok) throw new Error(String(answer.status));
-      const rows = (await answer.json()) as SessionRow[];
+      const rows = await liveSessions({ sid });
+      if (sid !== this.sid) return;
       this.row = rows.reduce<SessionRow | null>((newest, row) => (newest && newest.epoch > row.epoch ? newest : row), null);
-      this.note = this.row ? "" : "Press Play: a second later the platform knows this session.";
+      this.note = this.row ? "" : WAITING;
     } catch {
       this.note = "The platform does not answer; the left column is as it was last known.";
     } finally {
@@ -88,31 +60,39 @@ export class SessionPanel {
     }
   }
 
-  draw(own: OwnMeasure, now: number): void {
-    const row = this.row;
-    const state = row ? (STATES[row.state ?? ""] ?? row.state ?? "unknown") : NONE;
-    const ms = (value: number | null | undefined): string => (value === null || value === undefined ? NONE : `${count(value)} ms`);
-    const rows: [string, string, string][] = [
-      ["state", state, own.state],
-      ["startup", ms(row?.startup_ms), ms(own.startupMs)],
-      ["rebuffers", row ? `${row.rebuffer_count} · ${span(row.rebuffering_ms)}` : NONE, `${own.rebuffers} · ${span(own.rebufferingMs)}`],
-      ["played", row ? span(row.playing_ms) : NONE, ""],
-      ["bitrate", row?.avg_bitrate_kbps ? `${count(row.avg_bitrate_kbps)} kbps · ${row.switches} ${row.switches === 1 ? "switch" : "switches"}` : NONE, own.rendition ?? NONE],
-      ["live latency", row?.live_latency_ms ? span(row.live_latency_ms) : NONE, own.latencyMs === null ? NONE : span(own.latencyMs)],
-      ["served by", row ? `edge ${row.edge ?? "unknown"} · pipeline ${row.pipeline ?? "unknown"}` : NONE, ""],
-      ["beacons", row ? `${count(row.events)} · ${row.lost_events} lost · ${row.late_events} late` : NONE, ""],
-      ["last seen", row ? `${clock(row.last_seen / 1000)} UTC · ${span(now - row.last_seen / 1000)} ago` : NONE, ""],
-      ["error", row?.error_code ?? "none", ""],
-    ];
-    keyed(this.body, rows, ([name]) => name, ([name]) => h("tr", { "data-fact": name }, h("th", { scope: "row" }, name), h("td", { class: "platform" }), h("td", { class: "own" })), (element, [, platform, mine]) => {
+  draw(sid: string, own: OwnMeasure, now: number): void {
+    this.sid = sid;
+    const { row } = this;
+    keyed(this.body, facts(row, own, now), ([name]) => name, ([name]) => h("tr", { "data-fact": name }, h("th", { scope: "row" }, name), h("td", { class: "platform" }), h("td", { class: "own" })), (element, [, platform, mine]) => {
       setText(find(element, ".platform"), platform);
       setText(find(element, ".own"), mine);
     });
     setText(find(this.root, ".empty"), this.note);
     setAttr(this.root, "data-known", row !== null);
+    setAttr(this.more, "href", `/sessions?sid=${encodeURIComponent(sid)}`);
+    setAttr(this.more, "hidden", row === null);
   }
 
   close(): void {
     clearInterval(this.timer);
   }
+}
+
+/** Name, what the platform says, what this page says. */
+function facts(row: SessionRow | null, own: OwnMeasure, now: number): [string, string, string][] {
+  const ms = (value: number | null | undefined): string => (value === null || value === undefined ? NONE : `${count(value)} ms`);
+  const switches = row ? `${row.switches} ${row.switches === 1 ? "switch" : "switches"}` : "";
+  return [
+    ["state", row ? (STATES[row.state ?? ""] ?? row.state ?? "unknown") : NONE, own.state],
+    ["startup", ms(row?.startup_ms), ms(own.startupMs)],
+    ["rebuffers", row ? `${row.rebuffer_count} · ${span(row.rebuffering_ms)}` : NONE, `${own.rebuffers} · ${span(own.rebufferingMs)}`],
+    ["played", row ? span(row.playing_ms) : NONE, ""],
+    ["bitrate", row?.avg_bitrate_kbps ? `${count(row.avg_bitrate_kbps)} kbps · ${switches}` : NONE, own.rendition ?? NONE],
+    ["buffer", "", own.buffer === null ? NONE : span(own.buffer)],
+    ["live latency", row?.live_latency_ms ? span(row.live_latency_ms) : NONE, own.latencyMs === null ? NONE : span(own.latencyMs)],
+    ["served by", row ? `edge ${row.edge ?? "unknown"} · pipeline ${row.pipeline ?? "unknown"}` : NONE, own.edges === "" ? NONE : `${own.edges} requests in 10 s`],
+    ["beacons", row ? `${count(row.events)} · ${row.lost_events} lost · ${row.late_events} late` : NONE, ""],
+    ["last seen", row?.last_seen ? `${clock(row.last_seen)} UTC · ${span(now - row.last_seen)} ago` : NONE, ""],
+    ["error", row ? (row.error_code ?? "none") : NONE, ""],
+  ];
 }

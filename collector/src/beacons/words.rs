@@ -1,0 +1,257 @@
+//! What is wrong with a record, in words that say what to do. Accepted records can be wrong
+//! too: the door salvages what it can (docs/cmcd.md), and a player team wants to know.
+
+use tallylight_schemas::cmcd::{Key, Kind, Mode, Record, Value};
+use tallylight_schemas::fates::Reason;
+use tallylight_serve::problem::Problem;
+
+/// Longest text that is shown, characters.
+const SHOWN_CHARS: usize = 1_024;
+/// Remarks on one record.
+const MOST: usize = 6;
+/// A player's clock may be off by so much before it is worth a word, ms.
+const SKEW_MS: i64 = 5_000;
+/// Event tokens of CTA-5004-B.
+const EVENTS: [&str; 19] = [
+    "abe", "abs", "ae", "as", "b", "bc", "c", "ce", "e", "h", "m", "pc", "pe", "pr", "ps", "rr",
+    "sk", "t", "um",
+];
+/// State tokens of CTA-5004-B.
+const STATES: [&str; 10] = ["s", "p", "k", "r", "a", "w", "e", "f", "q", "d"];
+
+/// The record's text, printable, cut, and without the queries of URLs: they hold tokens.
+pub(super) fn shown(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let mut out = String::new();
+    let (mut in_string, mut in_query) = (false, false);
+    for c in text.chars().take(SHOWN_CHARS) {
+        if c == '"' {
+            (in_string, in_query) = (!in_string, false);
+        }
+        if in_query {
+            continue;
+        }
+        out.push(if c.is_control() { '\u{fffd}' } else { c });
+        if in_string && c == '?' {
+            out.push('…');
+            in_query = true;
+        }
+    }
+    if text.chars().nth(SHOWN_CHARS).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+/// Why a whole request was refused. A key that is not known is not repeated here: it may be
+/// somebody else's, mistyped.
+pub(super) fn refusal(problem: &Problem) -> String {
+    match problem.status().as_u16() {
+        401 => {
+            "A request came with no write key, or with one that nobody has: send it as `?k=KEY` \
+                in the URL or as `Authorization: Bearer KEY`."
+                .to_owned()
+        }
+        _ => format!("{}: {}", problem.title(), problem.detail()),
+    }
+}
+
+/// Everything that is wrong with a record, the worst first.
+pub(super) fn wrong(
+    text: &[u8],
+    read: Result<&Record<'_>, Reason>,
+    mode: Mode,
+    now_ms: i64,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    match read {
+        Err(reason) => wrong.push(rejected(reason).to_owned()),
+        Ok(record) => {
+            lost(&String::from_utf8_lossy(text), record, &mut wrong);
+            if mode == Mode::Request {
+                wrong.push(
+                    "A request-mode record: it tells what is fetched, not what the viewer sees. \
+                     Event mode (`e`, `ts`, `sta`) gives start-up and rebuffering."
+                        .to_owned(),
+                );
+            } else {
+                event(record, now_ms, &mut wrong);
+            }
+        }
+    }
+    wrong.truncate(MOST);
+    wrong
+}
+
+fn rejected(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NotUtf8 => "It is not UTF-8 text; send CMCD as text, one record a line.",
+        Reason::TooLong => "It is longer than 8 KiB; leave out long keys such as `url` or `nor`.",
+        Reason::NotARecord => {
+            "No CMCD key could be read from it. A record looks like \
+             `e=ps,sid=\"…\",sn=0,sta=s,ts=1795000000000,v=2`; if this is JSON, send it to /v1/events."
+        }
+        Reason::UnknownVersion => "Its `v` is above 2, which nobody understands yet; send `v=2`.",
+        Reason::NoSid => {
+            "It has no usable `sid`: a string in quotes, at most 64 characters, the same for the \
+             whole playback session. Add `sid` to the keys that the player may send."
+        }
+        Reason::NoEvent => {
+            "It has no `e`, so it reports no event. Configure event mode (`eventTargets`), not \
+             request mode, for this address."
+        }
+        Reason::NoTs => "It has no `ts`: the time of the event in Unix milliseconds.",
+        Reason::BadTs => {
+            "Its `ts` is no plausible time: Unix milliseconds (13 digits) are wanted, not seconds."
+        }
+        Reason::BadShape => {
+            "It is no event that is known here: a JSON object with `\"type\": \"player\"` and CMCD \
+             key names is."
+        }
+        Reason::TooMany => "The request held more records than one request may; send fewer.",
+        Reason::Overload => "The door was at its limit and shed it; send it again later.",
+        Reason::None => "It was not taken.",
+        #[allow(unreachable_patterns, reason = "reasons are added by other rooms")]
+        _ => "It was not taken; docs/collector.md lists the reasons.",
+    }
+}
+
+/// Keys that were sent and are not in the record.
+fn lost(text: &str, record: &Record<'_>, wrong: &mut Vec<String>) {
+    let (mut values, mut unknown) = (Vec::new(), Vec::new());
+    for member in members(text) {
+        let name = member.split('=').next().unwrap_or_default().trim();
+        match Key::from_name(name) {
+            Some(key) if *record.get(key) == Value::Absent => values.push((key, member)),
+            None if !name.is_empty() && !name.contains('-') => unknown.push(name),
+            _ => {}
+        }
+    }
+    for (key, member) in values {
+        let member: String = member.chars().take(48).collect();
+        wrong.push(format!("The value of `{member}` was lost: {} wanted.", wants(key.kind())));
+    }
+    if !unknown.is_empty() {
+        unknown.truncate(5);
+        let names = unknown.join("`, `");
+        wrong.push(format!(
+            "`{names}` is no key of CMCD v2 and was ignored; a key of your own needs a hyphen, such \
+             as `com.example-plan`."
+        ));
+    }
+}
+
+fn wants(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Int => "a whole number in its range is",
+        Kind::Dec => "a decimal is",
+        Kind::Bool => "the bare key, `?1` or `?0` is",
+        Kind::Token => "a token without quotes is",
+        Kind::Str => "a string in quotes, within its length, is",
+        Kind::Ints => "numbers in parentheses are",
+        Kind::Strs => "strings in parentheses are",
+    }
+}
+
+/// The members of a record's text: commas outside quotes and parentheses part them.
+fn members(text: &str) -> impl Iterator<Item = &str> {
+    let (mut in_string, mut depth) = (false, 0_u32);
+    text.split(move |c| {
+        match c {
+            '"' => in_string = !in_string,
+            '(' if !in_string => depth += 1,
+            ')' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        c == ',' && !in_string && depth == 0
+    })
+    .map(str::trim)
+}
+
+/// An event report that was taken and could be better.
+fn event(record: &Record<'_>, now_ms: i64, wrong: &mut Vec<String>) {
+    let mut say = |text: String| wrong.push(text);
+    let token = record.text(Key::E).unwrap_or_default();
+    if !EVENTS.contains(&token) {
+        say(format!("`e={token}` is no event of CMCD v2; it counts as a sign of life only."));
+    }
+    let state = record.text(Key::Sta);
+    if token == "ps" && state.is_none() {
+        say("`e=ps` without `sta` tells of no state: add `sta` to the keys that are sent.".into());
+    }
+    if let Some(state) = state.filter(|state| !STATES.contains(state)) {
+        say(format!("`sta={state}` is no state of CMCD v2 and changes nothing."));
+    }
+    if token == "e" && matches!(record.get(Key::Ec), Value::Absent) {
+        say("`e=e` without `ec`: the error has no code to group it by.".into());
+    }
+    if record.version() < 2 {
+        say("No `v=2`: event mode came with version 2.".into());
+    }
+    if record.int(Key::Sn).is_none() {
+        say("No `sn`: a beacon that is lost on its way cannot be missed.".into());
+    }
+    if record.text(Key::Cid).is_none() {
+        say("No `cid`: this viewer counts under content \"unknown\".".into());
+    }
+    let skew = record.int(Key::Ts).map_or(0, |ts| ts - now_ms);
+    if skew.abs() > SKEW_MS {
+        let side = if skew > 0 { "ahead of" } else { "behind" };
+        say(format!(
+            "The player's clock is {} s {side} ours (or the report waited that long); it is \
+             corrected per session.",
+            skew.abs() / 1_000
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tallylight_schemas::cmcd::parse;
+
+    const NOW: i64 = 1_795_000_000_000;
+
+    fn of(text: &str) -> Vec<String> {
+        let record = parse(text, Mode::Event);
+        wrong(text.as_bytes(), record.as_ref().map_err(|reason| *reason), Mode::Event, NOW)
+    }
+
+    #[test]
+    fn a_good_record_has_nothing_wrong() {
+        let good = "bl=(1200),br=(600;v),cid=\"demo\",com.x-y=\"1\",e=ps,sid=\"a\",sn=0,sta=p,ts=1795000000500,v=2";
+        assert_eq!(of(good), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_mistake_is_named() {
+        let base = "cid=\"demo\",sid=\"a\",sn=0,v=2";
+        for (text, says) in [
+            (format!("{base},e=ps,ts={NOW}"), "`e=ps` without `sta`"),
+            (format!("{base},e=e,ts={NOW}"), "without `ec`"),
+            (format!("{base},e=zz,ts={NOW}"), "`e=zz` is no event"),
+            (format!("{base},e=ps,sta=x,ts={NOW}"), "`sta=x` is no state"),
+            (format!("{base},e=t,ts={}", NOW - 60_000), "60 s behind"),
+            (format!("{base},e=t,ts=1795000000"), "13 digits"),
+            (format!("{base},e=t,ts={NOW},df=3"), "`df` is no key"),
+            (format!("{base},e=t,ts={NOW},bl=\"x\""), "numbers in parentheses are wanted"),
+            (format!("e=t,sid=\"a\",ts={NOW}"), "No `v=2`"),
+            (format!("e=t,ts={NOW}"), "no usable `sid`"),
+            ("{\"e\":\"t\"}".to_owned(), "/v1/events"),
+            (base.to_owned(), "no `e`"),
+        ] {
+            let wrong = of(&text);
+            assert!(wrong.iter().any(|one| one.contains(says)), "{text}: {wrong:?}");
+        }
+    }
+
+    #[test]
+    fn texts_are_cut_and_lose_their_queries() {
+        let text = "url=\"https://a.example/v.m4s?token=secret\",rc=200,x=\"\u{7}\"";
+        assert_eq!(
+            shown(text.as_bytes()),
+            "url=\"https://a.example/v.m4s?…\",rc=200,x=\"\u{fffd}\""
+        );
+        assert_eq!(shown("a".repeat(5_000).as_bytes()).chars().count(), SHOWN_CHARS + 1);
+    }
+}

@@ -1,0 +1,65 @@
+//! `GET /v1/beacons`: the newest records as they were received, for whoever sets up a player.
+//!
+//! The write key is public, so it opens nothing here: only this machine's own names are
+//! answered (the dashboard asks through one), and no page of another site (ADR 16).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, HOST, ORIGIN};
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
+
+use super::Collector;
+use crate::admit::query_values;
+use crate::beacons::{KEPT, Wanted};
+use crate::problem::{self, Problem};
+
+/// Given when the request names no number.
+const LAST: usize = 20;
+
+pub(super) async fn list(
+    State(collector): State<Arc<Collector>>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    if !collector.beacons_to_all && !from_this_machine(&headers) {
+        let detail = "Beacons are shown to this machine only; ask through the dashboard, or by \
+                      localhost.";
+        return Err(problem::of(problem::NOT_HERE, detail));
+    }
+    let tenant = collector.admission.tenant(&headers, &uri)?;
+    let sid = text(&uri, "sid");
+    let last = number(&uri, "last")?.map_or(LAST, |last| usize::try_from(last).unwrap_or(KEPT));
+    let wanted = Wanted {
+        tenant: &tenant,
+        sid: sid.as_deref().filter(|sid| !sid.is_empty()),
+        after: number(&uri, "after")?.unwrap_or(0),
+        last: last.min(KEPT),
+    };
+    let seen = collector.beacons.look(&wanted, collector.clock.now_us());
+    Ok(([(CACHE_CONTROL, "no-store")], Json(seen)).into_response())
+}
+
+fn text(uri: &Uri, name: &str) -> Option<String> {
+    query_values(uri, name).next().map(|value| String::from_utf8_lossy(&value).into_owned())
+}
+
+fn number(uri: &Uri, name: &str) -> Result<Option<u64>, Problem> {
+    let wrong = |_| {
+        let detail = format!("`{name}` must be a whole number, such as 20.");
+        problem::of(problem::BAD_QUERY, detail)
+    };
+    text(uri, name).map(|given| given.parse().map_err(wrong)).transpose()
+}
+
+/// A browser sends `Origin` from other sites, and the name it was pointed at as `Host`.
+fn from_this_machine(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    !headers.contains_key(ORIGIN) && ["localhost", "127.0.0.1", "[::1]"].contains(&name)
+}

@@ -1,0 +1,90 @@
+// What somebody looks for: words of a search line, applied to sessions at hand and written as
+// SQL for those in history.
+
+import { literal } from "../sql/api";
+import { STATES, type SessionRow } from "./row";
+
+/** `name:value`; without a colon it is a flag, or the beginning of a session id. */
+export interface Term {
+  name: string;
+  value: string;
+}
+
+/** Dimensions by the names that a search line may use. */
+export const NAMES: Readonly<Record<string, keyof SessionRow>> = {
+  state: "state",
+  device: "device",
+  os: "os",
+  player: "player",
+  country: "country",
+  asn: "asn",
+  edge: "edge",
+  pipeline: "pipeline",
+  content: "cid",
+  outcome: "outcome",
+  error: "error_code",
+};
+
+export interface Flag {
+  about: string;
+  is: (row: SessionRow) => boolean;
+  sql: string;
+}
+
+/** Slower than this is worth finding, ms. */
+const SLOW_START_MS = 2_000;
+const FAR_BEHIND_MS = 12_000;
+
+export const FLAGS: Readonly<Record<string, Flag>> = {
+  rebuffered: { about: "stalled at least once", is: (row) => row.rebuffer_count > 0, sql: "rebuffer_count > 0" },
+  failed: { about: "failed to start or while playing", is: (row) => row.outcome === "failed" || row.outcome === "start_failed", sql: "outcome IN ('failed', 'start_failed')" },
+  "slow-start": { about: "startup over 2 s", is: (row) => (row.startup_ms ?? 0) > SLOW_START_MS, sql: `startup_ms > ${SLOW_START_MS}` },
+  behind: { about: "live latency over 12 s", is: (row) => (row.live_latency_ms ?? 0) > FAR_BEHIND_MS, sql: `live_latency_ms > ${FAR_BEHIND_MS}` },
+  lossy: { about: "beacons were lost", is: (row) => row.lost_events > 0, sql: "lost_events > 0" },
+  ended: { about: "is over", is: (row) => row.ended_at !== null, sql: "ended_at IS NOT NULL" },
+};
+
+export function parseFind(text: string): Term[] {
+  return text
+    .trim()
+    .split(/\s+/)
+    .filter(Boolean)
+    .map((word) => {
+      const colon = word.indexOf(":");
+      const name = word.slice(0, Math.max(0, colon)).toLowerCase();
+      if (NAMES[name]) return { name, value: word.slice(colon + 1) };
+      if (FLAGS[word.toLowerCase()]) return { name: "is", value: word.toLowerCase() };
+      return { name: "sid", value: word };
+    });
+}
+
+export function fits(row: SessionRow, terms: readonly Term[]): boolean {
+  return terms.every(({ name, value }) => {
+    if (name === "is") return FLAGS[value]?.is(row) ?? true;
+    if (name === "sid") return row.sid.toLowerCase().startsWith(value.toLowerCase());
+    const field = NAMES[name];
+    const has = field ? row[field] : null;
+    const text = has === null || has === undefined ? "unknown" : String(has).toLowerCase();
+    const wanted = value.toLowerCase();
+    // States may be named by their token or by their word.
+    return text === wanted || (name === "state" && (STATES[text] ?? "") === wanted);
+  });
+}
+
+/** The same as a condition for the table `sessions`, which has no state: it holds what ended. */
+export function condition(terms: readonly Term[]): string {
+  const parts = terms.map(({ name, value }) => {
+    if (name === "is") return FLAGS[value]?.sql ?? "true";
+    if (name === "sid") return `starts_with(sid, ${literal(value)})`;
+    const field = NAMES[name];
+    if (!field || name === "state") return "true";
+    return value.toLowerCase() === "unknown" ? `${field} IS NULL` : `lower(${field}) = ${literal(value.toLowerCase())}`;
+  });
+  return parts.length === 0 ? "true" : parts.join(" AND ");
+}
+
+/** A search for viewers who share what usually decides: content, device, country, edge. */
+export function alike(row: SessionRow): string {
+  const parts: [string, string | null][] = [["content", row.cid], ["device", row.device], ["country", row.country], ["edge", row.edge]];
+  return parts.map(([name, value]) => `${name}:${value ?? "unknown"}`).join(" ");
+}

@@ -1,0 +1,130 @@
+// The sessions found, a row each. Click a heading to sort by it, a row to see its timeline.
+
+import { NONE, clock, count, span } from "../metrics/format";
+import { find, h, keyed, setAttr, setText } from "../ui/dom";
+import { LEVEL_SHAPES } from "../ui/palette";
+import { OUTCOMES, STATES, type SessionRow } from "./row";
+
+/** Rows drawn; a longer list is to be narrowed. */
+export const DRAWN = 200;
+
+interface Column {
+  name: string;
+  title: string;
+  text: (row: SessionRow) => string;
+  /** What it sorts by; columns of words sort by what is shown. */
+  key?: (row: SessionRow) => number;
+  /** Only where there is room. */
+  wide?: boolean;
+}
+
+const COLUMNS: readonly Column[] = [
+  { name: "sid", title: "session", text: (row) => row.sid },
+  { name: "state", title: "state", text: stateText },
+  { name: "device", title: "device", text: (row) => row.device ?? NONE, wide: true },
+  { name: "country", title: "country", text: (row) => row.country ?? NONE, wide: true },
+  { name: "edge", title: "edge", text: (row) => `${row.edge ?? NONE} ${row.pipeline ?? ""}`.trim() },
+  { name: "started", title: "started", text: (row) => (row.started_at === null ? NONE : clock(row.started_at)), key: (row) => row.started_at ?? 0, wide: true },
+  { name: "startup", title: "startup", text: (row) => (row.startup_ms === null ? NONE : `${(row.startup_ms / 1000).toFixed(2)} s`), key: (row) => row.startup_ms ?? -1, wide: true },
+  { name: "played", title: "played", text: (row) => span(row.playing_ms), key: (row) => row.playing_ms, wide: true },
+  { name: "rebuffers", title: "rebuffers", text: (row) => (row.rebuffer_count === 0 ? "0" : `${row.rebuffer_count} · ${span(row.rebuffering_ms)}`), key: (row) => row.rebuffering_ms + row.rebuffer_count },
+  { name: "bitrate", title: "bitrate", text: (row) => (row.avg_bitrate_kbps === null ? NONE : `${count(row.avg_bitrate_kbps)} kbps`), key: (row) => row.avg_bitrate_kbps ?? -1, wide: true },
+  { name: "latency", title: "latency", text: (row) => (row.live_latency_ms === null ? NONE : span(row.live_latency_ms)), key: (row) => row.live_latency_ms ?? -1, wide: true },
+  { name: "beacons", title: "beacons", text: (row) => (row.lost_events > 0 ? `${count(row.events)} · ${count(row.lost_events)} lost` : count(row.events)), key: (row) => row.events, wide: true },
+];
+
+function stateText(row: SessionRow): string {
+  const level = levelOf(row);
+  const word = row.ended_at === null && row.state !== null ? (STATES[row.state] ?? row.state) : (OUTCOMES[row.outcome] ?? row.outcome);
+  return `${LEVEL_SHAPES[level]} ${word}`.trim();
+}
+
+/** A session that fails is broken; one that stalls at this moment is degraded. */
+export function levelOf(row: SessionRow): 0 | 1 | 2 | 3 {
+  if (row.outcome === "failed" || row.outcome === "start_failed") return 3;
+  return row.ended_at === null && row.state === "r" && row.first_frame_at !== null ? 2 : 0;
+}
+
+const keyOf = ({ sid, epoch }: SessionRow): string => `${sid} ${epoch}`;
+
+export class SessionList {
+  private readonly body = h("tbody", {});
+  private readonly head = h("tr", {});
+  private readonly empty = h("p", { class: "empty" });
+  readonly root = h("section", { class: "panel found" }, h("header", {}, h("h2", {}, "Sessions"), h("span", { class: "note", role: "status" })), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Sessions found" }, h("table", {}, h("thead", {}, this.head), this.body)), this.empty);
+  private readonly newer = h("button", { type: "button", class: "newer", hidden: true });
+  private sort: { name: string; down: boolean } = { name: "started", down: true };
+  /** What is drawn, in its order. Rows keep their place until somebody asks for another order:
+   * nothing moves under a pointer, and who has gone is seen to be gone. */
+  private order: SessionRow[] = [];
+  private orderOf = "";
+
+  constructor(
+    private readonly open: (row: SessionRow) => void,
+    private readonly changed: () => void,
+  ) {
+    find(this.root, "header").append(this.newer);
+    this.newer.addEventListener("click", () => {
+      this.orderOf = "";
+      this.changed();
+    });
+    for (const { name, title, wide } of COLUMNS) {
+      const button = h("button", { type: "button" }, title);
+      button.addEventListener("click", () => {
+        this.sort = { name, down: this.sort.name === name ? !this.sort.down : true };
+        this.changed();
+      });
+      this.head.append(h("th", { scope: "col", "data-col": name, "data-wide": wide ?? false }, button));
+    }
+  }
+
+  /** `search` names what was asked for: another one is another list. */
+  draw(rows: readonly SessionRow[], search: string, note: string, nothing: string, chosen: string | null): void {
+    setText(find(this.root, "header .note"), note);
+    setText(this.empty, rows.length === 0 ? nothing : "");
+    for (const cell of this.head.children) setAttr(cell, "aria-sort", cell.getAttribute("data-col") === this.sort.name ? (this.sort.down ? "descending" : "ascending") : null);
+    const now = new Map(rows.map((row) => [keyOf(row), row]));
+    const asked = `${search} ${this.sort.name} ${this.sort.down}`;
+    if (asked !== this.orderOf || this.order.length === 0) {
+      this.order = this.sorted(rows).slice(0, DRAWN);
+      this.orderOf = asked;
+    }
+    this.order = this.order.map((row) => now.get(keyOf(row)) ?? row);
+    const shown = new Set(this.order.map(keyOf));
+    const fresh = this.order.length < DRAWN ? rows.filter((row) => !shown.has(keyOf(row))).length : 0;
+    setAttr(this.newer, "hidden", fresh === 0);
+    setText(this.newer, `${count(fresh)} more came`);
+    keyed(this.body, this.order, keyOf, (row) => this.make(row), (tr, row) => this.write(tr, row, chosen, now.has(keyOf(row))));
+  }
+
+  private sorted(rows: readonly SessionRow[]): SessionRow[] {
+    const column = COLUMNS.find(({ name }) => name === this.sort.name);
+    const key = column?.key;
+    const order = this.sort.down ? -1 : 1;
+    return [...rows].sort((a, b) => order * (key ? key(a) - key(b) : (column?.text(a) ?? "").localeCompare(column?.text(b) ?? "")) || a.sid.localeCompare(b.sid));
+  }
+
+  private make(row: SessionRow): HTMLElement {
+    const tr = h("tr", {});
+    for (const { name, wide } of COLUMNS) {
+      const cell = h("td", { "data-col": name, "data-wide": wide ?? false });
+      if (name === "sid") cell.append(h("a", { href: `/sessions?sid=${encodeURIComponent(row.sid)}`, class: "mono" }, row.sid));
+      tr.append(cell);
+    }
+    tr.addEventListener("click", (event) => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+      event.preventDefault();
+      this.open(row);
+    });
+    return tr;
+  }
+
+  private write(tr: Element, row: SessionRow, chosen: string | null, there: boolean): void {
+    setAttr(tr, "data-gone", !there);
+    setAttr(tr, "title", there ? null : "No longer in this list; sort again to take it away.");
+    const level = levelOf(row);
+    setAttr(tr, "data-level", level ? String(level) : null);
+    setAttr(tr, "aria-selected", row.sid === chosen ? "true" : null);
+    for (const { name, text } of COLUMNS) if (name !== "sid") setText(find(tr, `[data-col="${name}"]`), text(row));
+  }
+}

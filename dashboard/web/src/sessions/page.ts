@@ -1,0 +1,172 @@
+// Sessions: from a predicate to the viewers it fits, and from a viewer to everything that
+// happened to it.
+
+import type { App, Page } from "../app";
+import { count } from "../metrics/format";
+import { SqlError, query as runSql } from "../sql/api";
+import { find, h, setAttr } from "../ui/dom";
+import { query, setQuery } from "../ui/query";
+import { Detail } from "./detail";
+import { FLAGS, NAMES, condition, fits, parseFind } from "./find";
+import { DRAWN, SessionList } from "./list";
+import { liveSessions, sessionRow, type SessionRow } from "./row";
+
+const LIVE_MS = 2_000;
+/** The live API's own limit. */
+const MOST = 1_000;
+
+export class SessionsPage implements Page {
+  private readonly list: SessionList;
+  private readonly input = h("input", { type: "search", id: "find", placeholder: "session id, or device:tv edge:e1 rebuffered", "aria-label": "Find sessions", autocomplete: "off", spellcheck: "false", list: "find-words" });
+  private readonly flags = h("div", { class: "flags", role: "group", "aria-label": "Frequent searches" });
+  private readonly source = h("div", { class: "tabs", role: "group", "aria-label": "Where to look" });
+  private readonly words = h("datalist", { id: "find-words" });
+  readonly root: HTMLElement;
+  private live: SessionRow[] = [];
+  private past: SessionRow[] | null = null;
+  private failed = "";
+  private history = query("in") === "history";
+  private asking = false;
+  /** Counts answers from history: each is a list of its own. */
+  private asked = 0;
+  private detail: Detail | null = null;
+  private readonly timer: ReturnType<typeof setInterval>;
+
+  constructor(private readonly app: App) {
+    this.list = new SessionList((row) => this.open(row.sid), () => this.draw());
+    this.input.value = query("find") ?? "";
+    this.input.addEventListener("input", () => {
+      setQuery({ find: this.input.value.trim() || null }, "replace");
+      this.draw();
+    });
+    this.input.addEventListener("keydown", (event) => event.key === "Enter" && this.history && void this.ask());
+    for (const [name, { about }] of Object.entries(FLAGS)) {
+      const button = h("button", { type: "button", "data-flag": name, title: about }, name.replace("-", " "));
+      button.addEventListener("click", () => this.toggle(name));
+      this.flags.append(button);
+    }
+    for (const where of ["live", "history"] as const) {
+      const tab = h("button", { type: "button", "data-in": where }, where === "live" ? "Live" : "History");
+      tab.addEventListener("click", () => this.look(where === "history"));
+      this.source.append(tab);
+    }
+    const finder = h("section", { class: "panel finder", role: "search" }, this.input, this.words, this.flags, this.source);
+    this.root = h("div", { class: "page sessions" }, finder, h("div", { class: "both" }, this.list.root));
+    document.addEventListener("keydown", this.key);
+    this.timer = setInterval(() => !this.history && void this.ask(), LIVE_MS);
+    void this.ask();
+  }
+
+  private readonly key = (event: KeyboardEvent): void => {
+    if (event.key === "Escape" && this.detail) this.open(null);
+  };
+
+  private open(sid: string | null): void {
+    setQuery({ sid });
+    this.draw();
+  }
+
+  private search(text: string): void {
+    this.input.value = text;
+    setQuery({ find: text || null });
+    if (this.history) void this.ask();
+    this.draw();
+  }
+
+  private toggle(flag: string): void {
+    const words = this.input.value.trim().split(/\s+/).filter(Boolean);
+    this.search((words.includes(flag) ? words.filter((word) => word !== flag) : [...words, flag]).join(" "));
+  }
+
+  private look(history: boolean): void {
+    this.history = history;
+    setQuery({ in: history ? "history" : null });
+    this.past = null;
+    void this.ask();
+    this.draw();
+  }
+
+  private async ask(): Promise<void> {
+    if (this.asking || document.hidden) return;
+    this.asking = true;
+    try {
+      if (this.history) {
+        this.past = await fromHistory(this.input.value);
+        this.asked += 1;
+      } else {
+        this.live = await liveSessions({ limit: String(MOST) });
+        this.offer();
+      }
+      this.failed = "";
+    } catch (error) {
+      this.failed = error instanceof SqlError && error.status === 404 ? "History is not served by this dashboard." : error instanceof Error ? error.message : String(error);
+      if (this.history) this.past = [];
+    } finally {
+      this.asking = false;
+      this.draw();
+    }
+  }
+
+  /** Words that fit somebody who is there now. */
+  private offer(): void {
+    const words = new Set<string>();
+    for (const [name, field] of Object.entries(NAMES)) for (const row of this.live) if (words.size < 200) words.add(`${name}:${String(row[field] ?? "unknown")}`);
+    if (words.size === this.words.children.length) return;
+    this.words.replaceChildren(...[...words].sort().map((value) => h("option", { value })));
+  }
+
+  draw(): void {
+    const wanted = query("find") ?? "";
+    if (document.activeElement !== this.input && this.input.value !== wanted) this.input.value = wanted;
+    const terms = parseFind(this.input.value);
+    const active = this.input.value.trim().split(/\s+/);
+    for (const button of this.flags.children) setAttr(button, "aria-pressed", String(active.includes(button.getAttribute("data-flag") ?? "")));
+    for (const tab of this.source.children) setAttr(tab, "aria-pressed", String((tab.getAttribute("data-in") === "history") === this.history));
+    const sid = query("sid");
+    const found = this.history ? (this.past ?? []) : this.live.filter((row) => fits(row, terms));
+    const search = `${this.history ? `history ${this.asked}` : "live"} ${terms.map(({ name, value }) => `${name}:${value}`).join(" ")}`;
+    this.list.draw(found, search, this.note(found.length), this.nothing(terms.length > 0), sid);
+    this.follow(sid);
+    this.detail?.draw(this.live);
+  }
+
+  private note(found: number): string {
+    if (this.failed) return `◆ ${this.failed}`;
+    const drawn = found > DRAWN ? `, ${DRAWN} drawn` : "";
+    if (this.history) return this.past === null ? "reading history" : `${count(found)} that ended or are stored${drawn}`;
+    return `${count(found)} of ${count(this.live.length)} open or just ended${drawn} · each 2 s`;
+  }
+
+  private nothing(narrowed: boolean): string {
+    if (this.failed || (this.history && this.past === null)) return "";
+    if (narrowed) return "Nobody fits. Take a word out of the search, or look in the other tab.";
+    return this.history ? "Nothing in history yet: sessions are stored when they end." : "Nobody is watching. Open Watch to be the first, or Connect to bring your own player.";
+  }
+
+  private follow(sid: string | null): void {
+    if ((this.detail?.sid ?? null) === sid) return;
+    this.detail?.close();
+    this.detail?.root.remove();
+    this.detail = sid === null ? null : new Detail(sid, { now: () => this.app.feed.now(), close: () => this.open(null), list: (text) => this.searchLive(text), changed: () => this.draw() });
+    if (this.detail) find(this.root, ".both").append(this.detail.root);
+    setAttr(this.root, "data-open", this.detail !== null);
+  }
+
+  private searchLive(text: string): void {
+    if (this.history) this.look(false);
+    setQuery({ sid: null });
+    this.search(text);
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+    document.removeEventListener("keydown", this.key);
+    this.detail?.close();
+  }
+}
+
+async function fromHistory(text: string): Promise<SessionRow[]> {
+  const where = condition(parseFind(text));
+  const { rows } = await runSql(`SELECT * FROM sessions WHERE ${where} ORDER BY started_at DESC LIMIT ${MOST}`);
+  return rows.map(sessionRow);
+}

@@ -1,0 +1,101 @@
+// `POST /v1/sql` and `GET /v1/sql/tables`.
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export interface Column {
+  name: string;
+  type: string;
+  about: string;
+  unit?: string | null;
+}
+
+export interface Table {
+  name: string;
+  about: string;
+  columns: Column[];
+}
+
+/** What a query came to. */
+export interface Answer {
+  rows: Row[];
+  /** From sending it to having all of it, ms. */
+  took: number;
+  /** Rows that the answer was cut to; null when it is whole. */
+  truncated: number | null;
+}
+
+/** Why a query has no answer, and where in its text that is. */
+export class SqlError extends Error {
+  constructor(
+    message: string,
+    /** Line and column from 1; null when the answer does not say. */
+    readonly at: { line: number; column: number } | null,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
+export const FORMATS = [
+  { name: "CSV", type: "text/csv", suffix: "csv" },
+  { name: "Parquet", type: "application/vnd.apache.parquet", suffix: "parquet" },
+  { name: "Arrow", type: "application/vnd.apache.arrow.stream", suffix: "arrows" },
+] as const;
+
+/** Longer than the server's own limit, so that it is the server who says so. */
+const PATIENCE_MS = 90_000;
+
+async function ask(sql: string, accept: string, signal: AbortSignal | null): Promise<Response> {
+  const limit = AbortSignal.timeout(PATIENCE_MS);
+  let answer: Response;
+  try {
+    answer = await fetch("/v1/sql", { method: "POST", headers: { "Content-Type": "application/json", Accept: accept }, body: JSON.stringify({ sql }), signal: signal ? AbortSignal.any([signal, limit]) : limit });
+  } catch (error) {
+    if (signal?.aborted) throw new SqlError("Stopped.", null, 0);
+    throw new SqlError(limit.aborted ? "No answer within 90 s." : `The dashboard does not answer (${error instanceof Error ? error.message : String(error)}).`, null, 0);
+  }
+  if (!answer.ok) throw await problem(answer);
+  return answer;
+}
+
+async function problem(answer: Response): Promise<SqlError> {
+  const text = await answer.text();
+  try {
+    const { title, detail, line, column } = JSON.parse(text) as { title?: string; detail?: string; line?: number; column?: number };
+    const message = detail ?? title ?? text;
+    return new SqlError(message, line && column ? { line, column } : placeIn(message), answer.status);
+  } catch {
+    return new SqlError(text.slice(0, 400) || `The dashboard answers ${answer.status}.`, null, answer.status);
+  }
+}
+
+/** The parser's own words: `… at Line: 1, Column: 8`. */
+export function placeIn(message: string): { line: number; column: number } | null {
+  const found = /line:?\s*(\d+),?\s*column:?\s*(\d+)/i.exec(message);
+  return found ? { line: Number(found[1]), column: Number(found[2]) } : null;
+}
+
+export async function query(sql: string, signal: AbortSignal | null = null): Promise<Answer> {
+  const from = performance.now();
+  const answer = await ask(sql, "application/json", signal);
+  const rows = (await answer.json()) as Row[];
+  const cut = /rows=(\d+)/.exec(answer.headers.get("Tallylight-Truncated") ?? "");
+  return { rows, took: performance.now() - from, truncated: cut ? Number(cut[1]) : null };
+}
+
+/** The answer as a file, made by the server: nothing is lost on the way through this page. */
+export async function download(sql: string, type: string): Promise<{ file: Blob; truncated: boolean }> {
+  const answer = await ask(sql, type, null);
+  return { file: await answer.blob(), truncated: answer.headers.has("Tallylight-Truncated") };
+}
+
+export async function tables(): Promise<Table[]> {
+  const answer = await fetch("/v1/sql/tables", { signal: AbortSignal.timeout(5_000) });
+  if (!answer.ok) throw await problem(answer);
+  return (await answer.json()) as Table[];
+}
+
+/** A text inside a query. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

@@ -1,0 +1,143 @@
+// Queries to begin with, and those that somebody kept in this browser.
+
+import type { Formula, Metric } from "../feed/types";
+
+export interface Saved {
+  name: string;
+  sql: string;
+}
+
+/** Each answers a question that an operator or an analyst asks. */
+export const EXAMPLES: readonly Saved[] = [
+  {
+    name: "Viewers and rebuffer ratio, each 10 s",
+    sql: `SELECT date_bin(INTERVAL '10 seconds', pane) AS at,
+       max(viewers) AS viewers,
+       100.0 * sum(rebuffering_ms) / nullif(sum(playing_ms + rebuffering_ms), 0) AS rebuffer_ratio_pct
+FROM playback
+WHERE cuboid = 'content' AND pane > now() - INTERVAL '30 minutes'
+GROUP BY at ORDER BY at`,
+  },
+  {
+    name: "Who rebuffers: by device and edge",
+    sql: `SELECT device, edge, count(*) AS sessions,
+       sum(rebuffer_count) AS rebuffers,
+       100.0 * sum(rebuffering_ms) / nullif(sum(playing_ms + rebuffering_ms), 0) AS rebuffer_ratio_pct
+FROM live_sessions
+GROUP BY device, edge
+ORDER BY rebuffer_ratio_pct DESC NULLS LAST`,
+  },
+  {
+    name: "Startup by player, p50 and p95",
+    sql: `SELECT coalesce(player, 'unknown') AS player, count(*) AS starts,
+       approx_percentile_cont(startup_ms, 0.5) AS p50_ms,
+       approx_percentile_cont(startup_ms, 0.95) AS p95_ms
+FROM sessions
+WHERE startup_ms IS NOT NULL
+GROUP BY 1 ORDER BY p95_ms DESC`,
+  },
+  {
+    name: "The sessions that stalled longest",
+    sql: `SELECT sid, device, edge, pipeline, started_at, startup_ms,
+       rebuffer_count, rebuffering_ms, avg_bitrate_kbps, outcome
+FROM sessions
+WHERE rebuffer_count > 0
+ORDER BY rebuffering_ms DESC
+LIMIT 50`,
+  },
+  {
+    name: "Edges: requests, errors, share of hits",
+    sql: `SELECT date_bin(INTERVAL '10 seconds', pane) AS at, edge,
+       sum(requests) AS requests, sum(errors) AS errors,
+       100.0 * sum(hits) / nullif(sum(requests), 0) AS hit_pct
+FROM delivery
+WHERE edge IS NOT NULL AND pane > now() - INTERVAL '15 minutes'
+GROUP BY at, edge ORDER BY at`,
+  },
+  {
+    name: "What became of every record",
+    sql: `SELECT source, fate, reason, sum(events) AS events
+FROM fates_1s
+GROUP BY source, fate, reason
+ORDER BY events DESC`,
+  },
+  {
+    name: "Actions, with what they were for",
+    sql: `SELECT a.at, a.title, a.state, a.by, a.outcome, i.cause
+FROM actions a LEFT JOIN incidents i ON i.id = a.incident
+ORDER BY a.at DESC`,
+  },
+  {
+    name: "The newest player errors",
+    sql: `SELECT ts, sid, cid, ec, sta
+FROM player_events
+WHERE ec IS NOT NULL OR sta = 'f'
+ORDER BY ts DESC
+LIMIT 100`,
+  },
+];
+
+const KEY = "tallylight-queries";
+const LAST = "tallylight-query";
+
+function read<T>(key: string, otherwise: T): T {
+  try {
+    return (JSON.parse(localStorage.getItem(key) ?? "null") as T | null) ?? otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+function write(key: string, value: unknown): boolean {
+  try {
+    localStorage.setItem(key, JSON.stringify(value));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function savedQueries(): Saved[] {
+  return read<Saved[]>(KEY, []);
+}
+
+/** False when this browser stores nothing. */
+export function save(query: Saved): boolean {
+  return write(KEY, [query, ...savedQueries().filter((one) => one.name !== query.name)].slice(0, 100));
+}
+
+export function forget(name: string): void {
+  write(KEY, savedQueries().filter((one) => one.name !== name));
+}
+
+export function lastQuery(): string {
+  return read<string>(LAST, EXAMPLES[0]?.sql ?? "");
+}
+
+export function remember(sql: string): void {
+  write(LAST, sql);
+}
+
+/** A metric as its definition says, over the last half hour: the same formula as every chart. */
+export function metricQuery(metric: Metric): string {
+  const width = Math.max(10, metric.window_s);
+  return `-- ${metric.title}${metric.unit ? `, ${metric.unit}` : ""} · per ${metric.denominator} · from ${metric.source}
+SELECT date_bin(INTERVAL '${width} seconds', pane) AS at,
+       ${expression(metric.formula, width)} AS ${metric.name}
+FROM playback
+WHERE cuboid = 'content' AND pane > now() - INTERVAL '30 minutes'
+GROUP BY at ORDER BY at`;
+}
+
+export function expression(formula: Formula, seconds: number): string {
+  switch (formula.kind) {
+    case "gauge":
+      return `max(${formula.of})`;
+    case "rate":
+      return `sum(${formula.of}) / ${seconds}.0`;
+    case "ratio":
+      return `${formula.scale}.0 * sum(${formula.num}) / nullif(sum(${formula.den.join(" + ")}), 0)`;
+    case "quantile":
+      return `sketch_quantile(${formula.of.endsWith("_sketch") ? formula.of : `${formula.of}_sketch`}, ${formula.q})`;
+  }
+}

@@ -1,0 +1,56 @@
+// Which edge this page's own segment requests went to, from the browser's own record of them.
+
+export interface SegmentRequest {
+  /** When it was sent, Unix ms. */
+  at: number;
+  edge: string;
+  track: string;
+  k: number;
+}
+
+const MAX = 400;
+const SEGMENT = /\/(\w+)\/live\/[^/]+\/([^/]+)\/(\d+)\.m4s/;
+
+export class Requests {
+  readonly list: SegmentRequest[] = [];
+  private readonly observer: PerformanceObserver;
+  private readonly since = performance.now();
+
+  constructor(private readonly edges: readonly string[]) {
+    this.observer = new PerformanceObserver((found) => {
+      for (const entry of found.getEntries()) this.take(entry);
+    });
+    this.observer.observe({ type: "resource" });
+  }
+
+  private take(entry: PerformanceEntry): void {
+    if (entry.startTime < this.since) return;
+    const seen = segmentOf(entry.name, this.edges);
+    if (!seen) return;
+    this.list.push({ at: Math.round(performance.timeOrigin + entry.startTime), ...seen });
+    if (this.list.length > MAX) this.list.splice(0, this.list.length - MAX);
+  }
+
+  /** Requests of the last `ms` by edge. */
+  byEdge(ms: number, now: number): Map<string, number> {
+    const sums = new Map<string, number>();
+    for (const { at, edge } of this.list) if (at > now - ms) sums.set(edge, (sums.get(edge) ?? 0) + 1);
+    return sums;
+  }
+
+  close(): void {
+    this.observer.disconnect();
+  }
+}
+
+/** Reads edge, track and number out of a segment's URL: through the dashboard or straight to a port. */
+export function segmentOf(url: string, edges: readonly string[]): Omit<SegmentRequest, "at"> | null {
+  const { pathname, port } = new URL(url, "http://localhost");
+  const proxied = SEGMENT.exec(pathname);
+  if (proxied) return { edge: proxied[1] ?? "", track: proxied[2] ?? "", k: Number(proxied[3]) };
+  const plain = /^\/live\/[^/]+\/([^/]+)\/(\d+)\.m4s/.exec(pathname);
+  if (!plain) return null;
+  // The demo's edges listen on ports ending in 11 and 12 (docs/media.md).
+  const edge = edges[Number(port.slice(-2)) - 11] ?? `port ${port}`;
+  return { edge, track: plain[1] ?? "", k: Number(plain[2]) };
+}

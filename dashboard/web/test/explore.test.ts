@@ -1,0 +1,144 @@
+// What the pages make of queries, sessions and beacons.
+
+import { describe, expect, it, vi } from "vitest";
+import { extent, fromDelivery, fromRecords, fromSpans, listValue, type Past } from "../src/sessions/data";
+import { alike, condition, fits, parseFind } from "../src/sessions/find";
+import { moves } from "../src/sessions/lanes";
+import { sessionRow, toMs } from "../src/sessions/row";
+import { literal, placeIn } from "../src/sql/api";
+import { expression } from "../src/sql/library";
+import { chartOf, fieldsOf, scalesOf, shownAs } from "../src/sql/shape";
+import { Beacons, quoted } from "../src/watch/beacons";
+import { segmentOf } from "../src/watch/requests";
+
+const past = (): Past => ({ row: null, spans: [], bitrate: [], buffer: [], latency: [], requests: [], errors: [], records: 0, missing: [] });
+
+describe("beacons on their way out", () => {
+  const known = { "com.tallylight-ltc": '"6100"', bl: "(1200)", br: null };
+
+  it("get what they lack and keep what they say", () => {
+    const beacons = new Beacons("http://c/v1/cmcd", "a", "demo", () => known);
+    expect(beacons.complete('e=t,sid="a",sn=0,ts=1\nbl=(300),e=ps,sid="a",sn=1\n')).toBe('e=t,sid="a",sn=0,ts=1,com.tallylight-ltc="6100",bl=(1200)\nbl=(300),e=ps,sid="a",sn=1,com.tallylight-ltc="6100"\n');
+  });
+
+  it("end with a goodbye that goes on counting, and only after a first one", () => {
+    const fetched = vi.fn(async (_url: string, _init: { body: string }) => new Response());
+    vi.stubGlobal("fetch", fetched);
+    const beacons = new Beacons("http://c/v1/cmcd", "a", "demo", () => ({}));
+    beacons.goodbye();
+    expect(fetched).not.toHaveBeenCalled();
+    beacons.complete('e=t,sid="a",sn=0,ts=1');
+    beacons.goodbye();
+    expect(fetched.mock.calls[0]?.[1].body).toMatch(/^cid="demo",e=ps,sid="a",sn=1,sta=q,ts=\d+,v=2$/);
+    vi.unstubAllGlobals();
+  });
+
+  it("count the player's records and the page's own in one row, and a repeated one once", () => {
+    vi.stubGlobal("fetch", vi.fn(async () => new Response()));
+    const beacons = new Beacons("http://c/v1/cmcd", "a", "demo", () => ({}));
+    const sn = (line: string): string | undefined => /sn=(\d+)/.exec(beacons.complete(line))?.[1];
+    beacons.state("s");
+    expect([sn("e=t,sn=0"), sn("e=bc,sn=1")]).toEqual(["1", "2"]);
+    beacons.state("p");
+    expect([sn("e=bc,sn=1"), sn("e=t,sn=2")]).toEqual(["2", "4"]);
+    vi.unstubAllGlobals();
+  });
+
+  it("write strings as CMCD does", () => {
+    expect(quoted('a"b\\ü')).toBe('"a\\"b\\\\"');
+  });
+});
+
+describe("this page's own requests", () => {
+  it("are read through the dashboard and at an edge's own port", () => {
+    expect(segmentOf("http://localhost:7700/e2/live/demo/v-360/42.m4s?CMCD=x", ["e1", "e2"])).toEqual({ edge: "e2", track: "v-360", k: 42 });
+    expect(segmentOf("http://127.0.0.1:7711/live/demo/audio/7.m4s", ["e1", "e2"])).toEqual({ edge: "e1", track: "audio", k: 7 });
+    expect(segmentOf("http://localhost:7700/live/demo/v-360/index.m3u8", ["e1"])).toBeNull();
+  });
+});
+
+describe("a search line", () => {
+  const row = sessionRow({ sid: "abc-1", device: "tv", edge: "e1", state: "r", outcome: "playing", rebuffer_count: 2, started_at: 1_795_000_000_000_000 });
+
+  it("is understood word by word", () => {
+    for (const [text, fit] of [["device:tv", true], ["device:TV edge:e1 rebuffered", true], ["edge:e2", false], ["state:rebuffering", true], ["state:r", true], ["abc", true], ["abd", false], ["country:unknown", true], ["failed", false], ["", true]] as const) {
+      expect(fits(row, parseFind(text)), text).toBe(fit);
+    }
+  });
+
+  it("is a condition that no word can break out of", () => {
+    expect(condition(parseFind("device:tv rebuffered x'y"))).toBe("lower(device) = 'tv' AND rebuffer_count > 0 AND starts_with(sid, 'x''y')");
+    expect(condition([])).toBe("true");
+    expect(literal("a';--")).toBe("'a'';--'");
+  });
+
+  it("finds viewers like one", () => {
+    expect(fits(row, parseFind(alike(row)))).toBe(true);
+    expect(fits(sessionRow({ sid: "x", device: "phone", edge: "e1" }), parseFind(alike(row)))).toBe(false);
+  });
+});
+
+describe("one session's past", () => {
+  it("reads times as the API and SQL write them", () => {
+    expect(toMs(1_795_000_000_000_000)).toBe(1_795_000_000_000);
+    expect(toMs("2026-11-18T13:46:40.5")).toBe(Date.UTC(2026, 10, 18, 13, 46, 40, 500));
+    expect(toMs("2026-11-18T13:46:40Z")).toBe(Date.UTC(2026, 10, 18, 13, 46, 40));
+    expect(toMs("soon")).toBeNull();
+  });
+
+  it("takes the video's item of a list", () => {
+    expect([listValue([{ v: 64, ot: "a" }, { v: 600, ot: "v" }]), listValue([300]), listValue(7), listValue(null), listValue('[{"v":5,"ot":null}]')]).toEqual([600, 300, 7, null, 5]);
+  });
+
+  it("counts an error code that is repeated on later reports once", () => {
+    const one = past();
+    fromRecords([{ ts: 1_795_000_000_000, e: "e", ec: ["25"] }, { ts: 1_795_000_001_000, e: "t", ec: ["25"] }, { ts: 1_795_000_002_000, e: "e", ec: ["25"] }], one);
+    expect(one.errors).toEqual([{ at: 1_795_000_000_000, what: "25" }]);
+  });
+
+  it("knows where its requests went, and that a single one is no move", () => {
+    const one = past();
+    const at = 1_795_000_000_000_000;
+    fromDelivery(["e1", "e1", "e2", "e1", "e2", "e2", "e2"].map((edge, n) => ({ ts: at + n * 1e6, service: "edge", action: "get", edge, status: 200, ttfb_us: 900_000, held_us: 800_000 })), one);
+    expect(one.requests[0]?.ttfb).toBe(100);
+    expect(moves(one.requests)).toEqual([{ at: at / 1000 + 4_000, from: "e1", to: "e2" }]);
+    fromSpans([{ state: "playing", from: "2026-11-18T13:46:40", to: null }], one, at / 1000 + 60_000);
+    expect(extent(one, at / 1000 + 60_000)?.[1]).toBe(at / 1000 + 60_000);
+  });
+});
+
+describe("a result", () => {
+  const rows = [{ at: "2026-11-25T20:00:00", edge: "e1", requests: 10, pct: 0.2 }, { at: "2026-11-25T20:00:10", edge: "e1", requests: 12, pct: 0.1 }, { at: "2026-11-25T20:00:10", edge: "e2", requests: 9, pct: null }];
+
+  it("knows its columns", () => {
+    expect(fieldsOf(rows).map(({ name, kind }) => `${name} ${kind}`)).toEqual(["at time", "edge text", "requests number", "pct number"]);
+    expect(fieldsOf([{ a: null }, { a: 1, b: [1] }]).map(({ kind }) => kind)).toEqual(["number", "nested"]);
+    expect([shownAs(null, "text"), shownAs("2026-11-25T20:00:00.25", "time"), shownAs(1 / 3, "number")]).toEqual(["NULL", "2026-11-25 20:00:00.250", "0.3333333"]);
+  });
+
+  it("is lines over time, one per name, with gaps where there is no value", () => {
+    const shape = chartOf(rows, fieldsOf(rows));
+    if (shape.kind !== "lines") throw new Error(shape.kind);
+    expect(shape.lines).toEqual([{ name: "e1", y: [10, 12] }, { name: "e2", y: [null, 9] }]);
+  });
+
+  it("is bars without a time, and nothing without a number", () => {
+    const bars = [{ fate: "accepted", events: 5 }, { fate: "late", events: 1 }];
+    expect(chartOf(bars, fieldsOf(bars))).toMatchObject({ kind: "bars", value: "events", bars: [{ name: "accepted", value: 5 }, { name: "late", value: 1 }] });
+    expect(chartOf([{ a: "x" }], fieldsOf([{ a: "x" }])).kind).toBe("none");
+    expect(chartOf([], []).kind).toBe("none");
+  });
+
+  it("draws what cannot share a scale under one another", () => {
+    const line = (name: string, top: number) => ({ name, y: [0, top] });
+    const shape = { kind: "lines" as const, x: [0, 1], lines: [line("viewers", 200), line("ratio", 0.3), line("starts", 90)], left: 0 };
+    expect(scalesOf(shape).map((group) => group.map(({ name }) => name))).toEqual([["viewers", "starts"], ["ratio"]]);
+  });
+
+  it("says where a query is wrong, and metrics are formulas of sums", () => {
+    expect(placeIn("Expected an expression, found: FORM at Line: 2, Column: 14")).toEqual({ line: 2, column: 14 });
+    expect(placeIn("table not found")).toBeNull();
+    expect(expression({ kind: "ratio", num: "rebuffering_ms", den: ["playing_ms", "rebuffering_ms"], scale: 100 }, 10)).toBe("100.0 * sum(rebuffering_ms) / nullif(sum(playing_ms + rebuffering_ms), 0)");
+    expect(expression({ kind: "quantile", of: "startup", q: 0.95 }, 60)).toBe("sketch_quantile(startup_sketch, 0.95)");
+  });
+});

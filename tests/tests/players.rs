@@ -1,0 +1,114 @@
+//! Three real players, one after another: each plays for half a minute, its own beacons become
+//! one session with the right figures, and it follows a steering change.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tallylight_tests::browser;
+use tallylight_tests::world::World;
+
+const SECONDS: f64 = 30.0;
+/// Steering is asked every 5 s; what was asked for before goes on until it is there.
+const OBEY_MS: i64 = 15_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_player_plays_is_known_and_obeys() {
+    let world = World::start(&["--source", "loop", "--viewers", "20"]).await;
+    world.wait_for_picture().await;
+    // A player joins once some segments are there, as it would at any event.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let mut wrong = Vec::new();
+    for player in ["hls", "dash", "shaka"] {
+        let options = json!({ "player": player, "steer": true }).to_string();
+        let args = [&world.dashboard() as &str, "30", &options];
+        let seen = browser::run("watch.mjs", &args, Duration::from_secs(150)).await;
+        println!("{player}: {}", summary(&seen));
+        let mut check = Check { player, wrong: &mut wrong };
+        check.playing(&seen);
+        check.session(&seen);
+        check.steering(&seen["steered"]);
+    }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+fn summary(seen: &Value) -> String {
+    let mut short = seen.clone();
+    let short = short.as_object_mut().unwrap();
+    for long in ["panel", "states", "failed"] {
+        short.remove(long);
+    }
+    serde_json::to_string(short).unwrap()
+}
+
+/// Collects what is wrong with all players before it fails: a run takes minutes.
+struct Check<'a> {
+    player: &'a str,
+    wrong: &'a mut Vec<String>,
+}
+
+impl Check<'_> {
+    fn that(&mut self, good: bool, what: impl Into<String>) {
+        if !good {
+            self.wrong.push(format!("{}: {}", self.player, what.into()));
+        }
+    }
+
+    fn playing(&mut self, seen: &Value) {
+        for name in ["errors", "refused", "problems"] {
+            let none = seen[name].as_array().is_some_and(Vec::is_empty);
+            self.that(none, format!("{name}: {}", seen[name]));
+        }
+        let moved = seen["moved"].as_f64().unwrap();
+        self.that(
+            moved > SECONDS - 2.0,
+            format!("{SECONDS} s of play moved the picture by {moved} s"),
+        );
+        self.that(seen["requests"].as_i64() > Some(20), format!("{} requests", seen["requests"]));
+    }
+
+    fn session(&mut self, seen: &Value) {
+        let sessions = seen["sessions"].as_array().unwrap();
+        self.that(sessions.len() == 1, format!("its beacons are one session: {sessions:?}"));
+        let Some(row) = sessions.first() else { return };
+        let own = seen["startupMs"].as_i64().unwrap();
+        let startup = row["startup_ms"].as_i64().unwrap_or(-1);
+        self.that(
+            (startup - own).abs() <= 200,
+            format!("startup {startup} ms, by the page's own clock {own} ms"),
+        );
+        let first = row["first_frame_at"].as_i64().unwrap_or(0) / 1_000;
+        let off = first - seen["firstFrameAt"].as_i64().unwrap();
+        self.that(off.abs() <= 300, format!("the first frame is {off} ms off"));
+        self.that(
+            row["rebuffer_count"] == seen["rebuffers"],
+            format!("{} rebuffers, {} seen", row["rebuffer_count"], seen["rebuffers"]),
+        );
+        let playing = row["playing_ms"].as_i64().unwrap();
+        self.that((27_000..34_000).contains(&playing), format!("it played {playing} ms"));
+        let known = row["live_latency_ms"].as_i64().unwrap_or(-1);
+        let latency = seen["latencyMs"].as_i64().unwrap_or(-2);
+        self.that(
+            (known - latency).abs() <= 1_500,
+            format!("latency {known} ms, by the player {latency} ms"),
+        );
+        self.that(row["lost_events"] == 0, format!("{} beacons lost", row["lost_events"]));
+        self.that(row["state"] == "p", format!("it is in state {}", row["state"]));
+        let edge = row["edge"].as_str().unwrap_or("none");
+        self.that(["e1", "e2"].contains(&edge), format!("it is on edge {edge}"));
+        let after = &seen["after"][0];
+        self.that(after["outcome"] == "played", format!("it came out as {}", after["outcome"]));
+    }
+
+    fn steering(&mut self, steered: &Value) {
+        let moved = steered["moved"].as_i64();
+        self.that(
+            moved.is_some_and(|moved| moved <= OBEY_MS),
+            format!("it followed steering after {moved:?} ms: {steered}"),
+        );
+        self.that(
+            steered["stray"] == 0,
+            format!("requests to the old edge after that: {}", steered["stray"]),
+        );
+    }
+}
