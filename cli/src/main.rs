@@ -35,7 +35,7 @@ enum Command {
     /// The origin.
     Origin,
     /// An edge.
-    Edge,
+    Edge(media::EdgeArgs),
     /// Manifests (steering answers come later).
     Steering,
     /// Simulated viewers with a ground-truth ledger.
@@ -59,7 +59,7 @@ fn main() -> anyhow::Result<()> {
         Command::Data => block_on(data::run(settings)),
         Command::Encoder(args) => block_on(media::encoder(settings, args)),
         Command::Origin => block_on(media::origin(settings)),
-        Command::Edge => block_on(media::edge(settings)),
+        Command::Edge(args) => block_on(media::edge(settings, args)),
         Command::Steering => block_on(media::steering(settings)),
         Command::Audience(args) => block_on(audience::run(settings, args)),
         Command::Log(command) => block_on(log_cat::run(settings, command)),

@@ -33,6 +33,9 @@ impl Source {
 /// What an encoder may be told besides its settings.
 #[derive(Debug, Args)]
 pub(crate) struct EncoderArgs {
+    /// The pipeline it is: `A`, `B`. Default: the settings' own.
+    #[arg(long, value_name = "NAME")]
+    pipeline: Option<String>,
     /// Where the programme comes from.
     #[arg(long, value_enum)]
     source: Option<Source>,
@@ -40,6 +43,14 @@ pub(crate) struct EncoderArgs {
     /// `pipeline/media/loop` was made.
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
+}
+
+/// What an edge may be told besides its settings.
+#[derive(Debug, Args)]
+pub(crate) struct EdgeArgs {
+    /// Which of the settings' edges it is.
+    #[arg(long, default_value = "e1")]
+    name: String,
 }
 
 fn clock() -> Arc<dyn Clock> {
@@ -53,6 +64,9 @@ pub(crate) async fn encoder(settings: Settings, args: EncoderArgs) -> anyhow::Re
         Some(Source::Gst) => encoder.source = encoder::Source::Gst,
         Some(Source::Loop) => encoder.source = encoder::Source::Loop,
         None => {}
+    }
+    if let Some(pipeline) = args.pipeline {
+        encoder.pipeline = pipeline;
     }
     if let Some(folder) = args.record {
         return record(encoder, folder).await;
@@ -79,10 +93,10 @@ pub(crate) async fn origin(settings: Settings) -> anyhow::Result<()> {
     Ok(origin::build(settings.origin, parts).await?.run(stop).await?)
 }
 
-pub(crate) async fn edge(settings: Settings) -> anyhow::Result<()> {
+pub(crate) async fn edge(settings: Settings, args: EdgeArgs) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let parts = Parts { clock: clock() };
-    Ok(edge::build(settings.edge, parts).await?.run(stop).await?)
+    Ok(edge::build(settings.edge(&args.name)?, parts).await?.run(stop).await?)
 }
 
 pub(crate) async fn steering(settings: Settings) -> anyhow::Result<()> {

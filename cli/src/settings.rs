@@ -21,7 +21,8 @@ pub(crate) struct Global {
     /// A TOML file of settings; `tallylight config` shows the keys.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Moves every port: dashboard BASE, collector +1, origin +10, edge +11, steering +20.
+    /// Moves every port: dashboard BASE, collector +1, origin +10, edges +11 and +12,
+    /// steering +20.
     #[arg(long, global = true, value_name = "BASE")]
     ports: Option<u16>,
     /// The folder of everything kept; deleting it is a clean start.
@@ -30,6 +31,10 @@ pub(crate) struct Global {
     /// Set by `up` for its children.
     #[arg(long, global = true, hide = true)]
     pub(crate) supervisor_pid: Option<i32>,
+    /// Set by `up` for its children: the child's name, so that `ps` and tests can tell them
+    /// apart.
+    #[arg(long, global = true, hide = true, value_name = "NAME")]
+    pub(crate) child: Option<String>,
 }
 
 impl Global {
@@ -66,19 +71,33 @@ impl Default for LogSettings {
     }
 }
 
+/// A port that a child of `up` holds.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    /// The child's name.
+    pub(crate) child: String,
+    /// What listens there.
+    pub(crate) what: String,
+    pub(crate) at: SocketAddr,
+}
+
 /// Settings of every service.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
     /// The folder of everything kept.
     pub(crate) data_dir: PathBuf,
+    /// The pipelines that `up` runs an encoder for. They share `encoder`'s settings, which
+    /// define the source, and nothing else.
+    pub(crate) pipelines: Vec<String>,
     pub(crate) log: LogSettings,
     pub(crate) collector: tallylight_collector::Settings,
     pub(crate) processor: tallylight_stream_processor::Settings,
     pub(crate) dashboard: tallylight_dashboard::Settings,
     pub(crate) encoder: tallylight_pipeline::encoder::Settings,
     pub(crate) origin: tallylight_pipeline::origin::Settings,
-    pub(crate) edge: tallylight_pipeline::edge::Settings,
+    /// By name. `up` runs each as a process of its own.
+    pub(crate) edges: BTreeMap<String, tallylight_pipeline::edge::Settings>,
     pub(crate) steering: tallylight_pipeline::steering::Settings,
     pub(crate) audience: tallylight_audience::Settings,
 }
@@ -91,30 +110,71 @@ fn url(base: u16, offset: u16) -> String {
     format!("http://{}", local(base, offset))
 }
 
+/// The demo's edges and where they listen, counted from the base.
+const EDGES: [(&str, u16); 2] = [("e1", 11), ("e2", 12)];
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::on_ports(PORTS)
+    }
+}
+
+fn demo_edge(
+    name: &str,
+    base: u16,
+    at: u16,
+) -> (String, tallylight_pipeline::edge::Settings) {
+    let edge = tallylight_pipeline::edge::Settings {
+        name: name.to_owned(),
+        listen: local(base, at),
+        origin_url: url(base, 10),
+        collector_url: Some(url(base, 1)),
+        ..Default::default()
+    };
+    (name.to_owned(), edge)
+}
+
 impl Settings {
     /// The demo on these ports.
     fn on_ports(base: u16) -> Self {
-        let mut s = Self { data_dir: PathBuf::from("data"), ..Self::default() };
+        let mut s = Self {
+            data_dir: PathBuf::from("data"),
+            pipelines: vec!["A".to_owned(), "B".to_owned()],
+            log: LogSettings::default(),
+            collector: Default::default(),
+            processor: Default::default(),
+            dashboard: Default::default(),
+            encoder: Default::default(),
+            origin: Default::default(),
+            edges: EDGES.iter().map(|(name, at)| demo_edge(name, base, *at)).collect(),
+            steering: Default::default(),
+            audience: Default::default(),
+        };
         s.dashboard.listen = local(base, 0);
         s.collector.listen = local(base, 1);
         s.origin.listen = local(base, 10);
-        s.edge.listen = local(base, 11);
         s.steering.listen = local(base, 20);
         s.dashboard.upstreams.collector = url(base, 1);
         s.dashboard.upstreams.steering = url(base, 20);
-        s.dashboard.upstreams.edges = BTreeMap::from([("e1".to_owned(), url(base, 11))]);
+        s.dashboard.upstreams.edges =
+            EDGES.iter().map(|(name, at)| ((*name).to_owned(), url(base, *at))).collect();
         s.encoder.origin_url = url(base, 10);
-        s.edge.origin_url = url(base, 10);
         s.steering.origin_url = url(base, 10);
         s.steering.edge_url = url(base, 11);
         let collector = url(base, 1);
         s.encoder.collector_url = Some(collector.clone());
         s.origin.collector_url = Some(collector.clone());
-        s.edge.collector_url = Some(collector.clone());
         s.steering.collector_url = Some(collector.clone());
         s.audience.collector_url = collector;
         s.audience.steering_url = url(base, 20);
         s
+    }
+
+    /// The settings of one edge.
+    pub(crate) fn edge(&self, name: &str) -> anyhow::Result<tallylight_pipeline::edge::Settings> {
+        let known = || self.edges.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let edge = self.edges.get(name).cloned();
+        edge.with_context(|| format!("--name {name}: the settings know the edges {}", known()))
     }
 
     /// Reads and checks everything.
@@ -136,6 +196,10 @@ impl Settings {
         if let Some(data) = &global.data {
             settings.data_dir.clone_from(data);
         }
+        // An edge's key is its name; saying it twice would only let the two differ.
+        settings.edges.iter_mut().for_each(|(name, edge)| edge.name.clone_from(name));
+        // Whom the origin waits for are those that run.
+        settings.origin.pipelines.clone_from(&settings.pipelines);
         settings.origin.media_dir = Some(settings.data_dir.join("media"));
         settings.dashboard.data = Some(settings.data_dir.clone());
         settings.check()?;
@@ -143,16 +207,24 @@ impl Settings {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        let all = [
-            ("collector", self.collector.validate()),
-            ("processor", self.processor.validate()),
-            ("dashboard", self.dashboard.validate()),
-            ("encoder", self.encoder.validate()),
-            ("origin", self.origin.validate()),
-            ("edge", self.edge.validate()),
-            ("steering", self.steering.validate()),
-            ("audience", self.audience.validate()),
+        let mut all = vec![
+            ("collector".to_owned(), self.collector.validate()),
+            ("processor".to_owned(), self.processor.validate()),
+            ("dashboard".to_owned(), self.dashboard.validate()),
+            ("origin".to_owned(), self.origin.validate()),
+            ("steering".to_owned(), self.steering.validate()),
+            ("audience".to_owned(), self.audience.validate()),
         ];
+        for pipeline in &self.pipelines {
+            let encoder = tallylight_pipeline::encoder::Settings {
+                pipeline: pipeline.clone(),
+                ..self.encoder.clone()
+            };
+            all.push((format!("encoder of pipeline {pipeline:?}"), encoder.validate()));
+        }
+        for (name, edge) in &self.edges {
+            all.push((format!("edges.{name}"), edge.validate()));
+        }
         let mistakes: Vec<String> = all
             .into_iter()
             .flat_map(|(name, result)| {
@@ -173,25 +245,22 @@ impl Settings {
         Ok(())
     }
 
-    /// Who listens where.
-    pub(crate) fn listeners(&self) -> [(&'static str, SocketAddr); 5] {
-        [
-            ("dashboard", self.dashboard.listen),
-            ("collector", self.collector.listen),
-            ("origin", self.origin.listen),
-            ("edge", self.edge.listen),
-            ("steering", self.steering.listen),
-        ]
-    }
-
-    /// Where the children of these names listen.
-    pub(crate) fn listeners_of(&self, children: &[&str]) -> Vec<SocketAddr> {
-        let process = |service| match service {
-            "dashboard" | "collector" => "data",
-            other => other,
+    /// Which child of `up` listens where, and what for.
+    pub(crate) fn listeners(&self) -> Vec<Listener> {
+        let one = |child: &str, what: &str, at| Listener {
+            child: child.to_owned(),
+            what: what.to_owned(),
+            at,
         };
-        let all = self.listeners().into_iter();
-        all.filter(|(name, _)| children.contains(&process(*name))).map(|(_, at)| at).collect()
+        let mut all = vec![
+            one("data", "dashboard", self.dashboard.listen),
+            one("data", "collector", self.collector.listen),
+            one("origin", "origin", self.origin.listen),
+            one("steering", "steering", self.steering.listen),
+        ];
+        let edges = self.edges.iter().map(|(name, edge)| (format!("edge-{name}"), edge.listen));
+        all.extend(edges.map(|(name, at)| one(&name, &name, at)));
+        all
     }
 
     /// The address to open.

@@ -34,7 +34,7 @@ pub(crate) struct UpArgs {
 }
 
 fn parse_hold(text: &str) -> Result<(String, u64), String> {
-    let (name, seconds) = text.split_once('=').ok_or("write NAME=SECONDS, such as encoder=20")?;
+    let (name, seconds) = text.split_once('=').ok_or("write NAME=SECONDS, such as encoder-a=20")?;
     let seconds = seconds.parse().map_err(|_| format!("{seconds:?} is no number of seconds"))?;
     Ok((name.to_owned(), seconds))
 }
@@ -54,17 +54,18 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
     let binary = std::env::current_exe().context("cannot find the path of this binary")?;
     let mut stages: Vec<Vec<(CancellationToken, JoinHandle<()>)>> = Vec::new();
     for stage in stages_of(global, settings, args) {
-        let names: Vec<&str> = stage.iter().map(|child| child.name).collect();
+        let of_stage = |child: &str| stage.iter().any(|one| one.name == child);
+        let mut listeners = settings.listeners();
+        listeners.retain(|listener| of_stage(&listener.child));
         let running = stage.into_iter().map(|child| {
             let token = CancellationToken::new();
             let task = tokio::spawn(child::supervise(child, binary.clone(), token.clone()));
             (token, task)
         });
         stages.push(running.collect());
-        let addresses = settings.listeners_of(&names);
         tokio::select! {
             () = stop.cancelled() => break,
-            () = ready::listening(&addresses) => {}
+            () = ready::listening(&listeners) => {}
         }
     }
     tokio::select! {
@@ -87,28 +88,31 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
 
 /// In the order of starting; draining goes backwards, so that reporters stop before the door.
 fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Child>> {
-    let child = |name: &'static str, extra: Vec<String>| Child {
-        name,
-        args: [global.as_args(), vec![name.to_owned()], extra].concat(),
+    let child = |name: &str, command: &[&str]| Child {
+        name: name.to_owned(),
+        args: global.as_args().into_iter().chain(command.iter().map(|s| (*s).to_owned())).collect(),
         hold_s: args.hold_restart.iter().find(|(n, _)| n == name).map(|(_, s)| *s),
     };
-    let source = args.source.map(|s| vec!["--source".to_owned(), s.as_str().to_owned()]);
-    let mut stages = vec![
-        vec![child("data", vec![])],
-        vec![child("origin", vec![])],
-        vec![
-            child("encoder", source.unwrap_or_default()),
-            child("edge", vec![]),
-            child("steering", vec![]),
-        ],
-    ];
+    let plain = |name: &str| child(name, &[name]);
+    let source = args.source.map(|source| ["--source", source.as_str()]);
+    let encoders = settings.pipelines.iter().map(|pipeline| {
+        let mut command = vec!["encoder", "--pipeline", pipeline.as_str()];
+        command.extend(source.iter().flatten());
+        child(&format!("encoder-{}", pipeline.to_lowercase()), &command)
+    });
+    let edges = settings
+        .edges
+        .keys()
+        .map(|name| child(&format!("edge-{name}"), &["edge", "--name", name.as_str()]));
+    let media = encoders.chain(edges).chain([plain("steering")]).collect();
+    let mut stages = vec![vec![plain("data")], vec![plain("origin")], media];
     let viewers = args.viewers.unwrap_or(settings.audience.viewers);
     if viewers > 0 {
-        let mut extra = vec!["--viewers".to_owned(), viewers.to_string()];
-        if let Some(ledger) = &args.ledger {
-            extra.extend(["--ledger".to_owned(), ledger.display().to_string()]);
-        }
-        stages.push(vec![child("audience", extra)]);
+        let viewers = viewers.to_string();
+        let ledger = args.ledger.as_ref().map(|ledger| ledger.display().to_string());
+        let mut command = vec!["audience", "--viewers", viewers.as_str()];
+        command.extend(ledger.iter().flat_map(|ledger| ["--ledger", ledger.as_str()]));
+        stages.push(vec![child("audience", &command)]);
     }
     stages
 }

@@ -7,12 +7,12 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use prometheus_client::registry::Registry;
 use tallylight_eventlog::EventLog;
+use tallylight_serve::guard::{Guard, guard};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::feed::hub::Hub;
-use crate::guard::{Guard, guard};
 use crate::health::Metrics;
 use crate::proxy::{HttpClient, Target};
 use crate::{FactsSource, Parts, Sessions, Settings, feed, health, pages, proxy, sessions};
@@ -80,7 +80,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         let target = Target { strip, ..Target::new(&format!("edge {name}"), base) };
         guarded = guarded.route(&format!("/{name}/{{*rest}}"), proxy::route(target));
     }
-    let lists = Arc::new(Guard::new(settings));
+    let lists = Arc::new(Guard::new(&settings.allowed_hosts, &settings.allowed_origins));
     // Probes come by any name and learn nothing but a word.
     Router::new()
         .route("/healthz", get(health::healthz))

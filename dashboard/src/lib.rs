@@ -4,11 +4,9 @@
 //! - `feed` follows topic `rows` and tells every client what changed (docs/feed.md).
 //! - [`Sessions`] asks the processor about single viewers; `proxy` passes media, manifests and
 //!   beacons on, so that one port is enough for a browser.
-//! - `guard` refuses callers from elsewhere (D16).
 
 mod app;
 mod feed;
-mod guard;
 mod health;
 mod pages;
 mod problem;

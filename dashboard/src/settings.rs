@@ -138,7 +138,7 @@ impl Settings {
         );
         must(!self.tenant.is_empty(), "tenant is empty; name one, such as demo".into());
         for origin in &self.allowed_origins {
-            let known = crate::guard::Origin::parse(origin).is_some();
+            let known = tallylight_serve::guard::Origin::parse(origin).is_some();
             must(known, format!("allowed_origins has {origin:?}; write scheme://host[:port]"));
         }
         self.upstreams.each(|name, url| {

@@ -5,6 +5,7 @@
 //! epoch-locked: what segment K holds follows from K, so a restarted or a second encoder
 //! continues where another stopped (ADR 20).
 
+mod faults;
 mod looped;
 mod pure;
 mod settings;
@@ -13,6 +14,8 @@ mod settings;
 mod feed;
 #[cfg(feature = "media")]
 mod live;
+#[cfg(feature = "media")]
+mod meter;
 #[cfg(feature = "media")]
 mod offline;
 #[cfg(feature = "media")]
@@ -28,9 +31,10 @@ use tallylight_schemas::delivery::Service;
 use tokio_util::sync::CancellationToken;
 
 use crate::mp4::Mp4Error;
-use crate::packager::{self, HttpPublish, Packager, PackagerError, Publish, TrackMedia};
+use crate::packager::{self, HttpPublish, InputFacts, Packager, PackagerError, Publish, TrackMedia};
 use crate::report::{Reporter, events_url};
 
+pub use faults::Faults;
 pub use pure::strip::read_strip;
 #[cfg(feature = "media")]
 pub use record::record;
@@ -46,12 +50,14 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Where objects go; `None`: the origin of the settings, over HTTP.
     pub publish: Option<Arc<dyn Publish>>,
+    /// What is broken on purpose.
+    pub faults: Arc<Faults>,
 }
 
 impl Parts {
     /// Publishes to the origin of the settings.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, publish: None }
+        Self { clock, publish: None, faults: Arc::default() }
     }
 }
 
@@ -119,7 +125,7 @@ fn packager(
     settings: &Settings,
     parts: &Parts,
     media: Vec<TrackMedia>,
-) -> Result<(Packager, Option<Reporter>), EncoderError> {
+) -> Result<(Packager, Arc<InputFacts>, Option<Reporter>), EncoderError> {
     let publish =
         parts.publish.clone().unwrap_or_else(|| Arc::new(HttpPublish::new(&settings.origin_url)));
     let source = format!("packager-{}", settings.pipeline);
@@ -133,9 +139,15 @@ fn packager(
         grid: settings.grid,
         fps: settings.fps,
     };
-    let parts =
-        packager::Parts { clock: Arc::clone(&parts.clock), publish, reporter: reporter.clone() };
-    Ok((Packager::new(config, parts, media)?, reporter))
+    let inputs = Arc::new(InputFacts::default());
+    let parts = packager::Parts {
+        clock: Arc::clone(&parts.clock),
+        publish,
+        reporter: reporter.clone(),
+        inputs: Arc::clone(&inputs),
+        faults: Arc::clone(&parts.faults),
+    };
+    Ok((Packager::new(config, parts, media)?, inputs, reporter))
 }
 
 /// Tells how it went and lets the last reports go out.

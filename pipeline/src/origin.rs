@@ -4,9 +4,11 @@
 //! room stores, waits, and speaks HTTP. Addresses, headers and errors are in `docs/media.md`.
 
 mod announce;
+mod copies;
 mod disk;
 mod facts;
 mod get;
+mod masks;
 mod place;
 pub mod pure;
 mod put;
@@ -24,7 +26,7 @@ use axum::extract::{Request, State};
 use axum::http::Uri;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, put};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery;
 use tokio::sync::Semaphore;
@@ -39,7 +41,7 @@ use disk::Disk;
 use stream::{Stream, Window};
 
 pub(crate) use get::{IMMUTABLE, PIPELINE, PUBLISHED_AT};
-pub use segments::{SegmentRow, SegmentsPage};
+pub use segments::{CopyRow, CopyState, Inputs, SegmentRow, SegmentsPage};
 pub use settings::Settings;
 pub use track::SLATE;
 
@@ -87,6 +89,7 @@ fn router(origin: Arc<Origin>) -> Router {
     Router::new()
         .route("/live/{stream}/ladder.json", get(get::ladder).put(put::ladder))
         .route("/live/{stream}/segments.json", get(segments::page))
+        .route("/live/{stream}/masks/{pipeline}", put(masks::change).delete(masks::change))
         .route("/live/{stream}/{track}/{file}", media.clone())
         .route("/live/{stream}/{track}/slate/{file}", media)
         .route("/healthz", get(async || "ok"))
@@ -116,13 +119,18 @@ impl Origin {
 
     fn load(&self) -> Result<(), BuildError> {
         for name in self.disk.children()?.into_iter().take(self.settings.max_streams) {
-            let stream = Stream::load(&name, self.window(), &self.disk, self.clock.now_us())?;
+            let stream = self.read_back(&name)?;
             self.streams
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .insert(name, Arc::new(stream));
         }
         Ok(())
+    }
+
+    fn read_back(&self, name: &str) -> Result<Stream, BuildError> {
+        let (order, now) = (&self.settings.pipelines, self.clock.now_us());
+        Ok(Stream::load(name, self.window(), order, &self.disk, now)?)
     }
 
     fn stream(&self, name: &str) -> Option<Arc<Stream>> {
@@ -139,7 +147,7 @@ impl Origin {
         if !streams.contains_key(name) && streams.len() >= self.settings.max_streams {
             return None;
         }
-        let new = || Arc::new(Stream::new(name, self.window(), &self.disk));
+        let new = || Arc::new(Stream::new(name, self.window(), &self.settings.pipelines, &self.disk));
         Some(streams.entry(name.to_owned()).or_insert_with(new).clone())
     }
 

@@ -7,6 +7,7 @@
 
 mod announce;
 mod check;
+mod input;
 mod plan;
 mod publish;
 mod put;
@@ -20,11 +21,13 @@ use tallylight_schemas::grid::Grid;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::encoder::Faults;
 use crate::ladder::Ladder;
 use crate::mp4::Mp4Error;
 use crate::report::Reporter;
 
 pub use check::{Checked, Fault, check_fragment};
+pub use input::{Fed, Input, InputFacts};
 pub use plan::{Plan, TrackMedia};
 pub use publish::{HttpPublish, Object, Publish, Unreachable};
 pub use track::{Piece, TrackInput};
@@ -55,6 +58,10 @@ pub struct Parts {
     pub publish: Arc<dyn Publish>,
     /// Who is told about each PUT; `None` tells nobody.
     pub reporter: Option<Reporter>,
+    /// What the encoder says it was fed.
+    pub inputs: Arc<InputFacts>,
+    /// What is broken on purpose.
+    pub faults: Arc<Faults>,
 }
 
 /// Why the packager gives up.

@@ -9,6 +9,7 @@ mod send;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery::{Action, Service};
 
@@ -45,6 +46,19 @@ pub struct Report {
     pub sid: Option<String>,
     /// The content id the request carried.
     pub cid: Option<String>,
+    /// An edge's load.
+    pub load: Option<Load>,
+}
+
+/// How much of its capacity an edge has reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Load {
+    /// What it may reserve, kbit/s.
+    pub capacity_kbps: u64,
+    /// What it has reserved, kbit/s.
+    pub reserved_kbps: u64,
+    /// Sessions seen in the last seconds.
+    pub sessions: u64,
 }
 
 impl Report {
@@ -65,6 +79,7 @@ impl Report {
             pipeline: None,
             sid: None,
             cid: None,
+            load: None,
         }
     }
 }

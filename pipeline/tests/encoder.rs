@@ -55,6 +55,7 @@ async fn run(source: Source, seconds: u64) -> Published {
     let parts = Parts {
         clock: Arc::new(WallClock),
         publish: Some(Arc::clone(&memory) as Arc<dyn Publish>),
+        ..Parts::new(Arc::new(WallClock))
     };
     let settings = Settings { source, ..Settings::default() };
     let running = tokio::spawn(encoder::run(settings, parts, cancel.clone()));
@@ -129,7 +130,8 @@ impl Clock for SetClock {
 async fn assert_a_set_clock_ends_it(source: Source) {
     for by_us in [-1_500_000, 1_500_000] {
         let clock = Arc::new(SetClock(ManualClock::at_us(0)));
-        let parts = Parts { clock: clock.clone(), publish: Some(Arc::new(Memory::default())) };
+        let parts =
+            Parts { publish: Some(Arc::new(Memory::default())), ..Parts::new(clock.clone()) };
         let running = encoder::run(
             Settings { source, ..Settings::default() },
             parts,

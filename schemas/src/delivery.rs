@@ -38,6 +38,8 @@ pub enum Action {
     Get,
     /// The origin fixed which pipeline's copy, or the slate, is segment K.
     Choice,
+    /// How much of its capacity an edge has reserved.
+    Load,
 }
 
 /// One delivery event. `(source, boot, seq)` identifies it, so a retried report counts once.
@@ -89,4 +91,13 @@ pub struct DeliveryEvent {
     /// The content id the request carried.
     #[serde(default)]
     pub cid: Option<String>,
+    /// What an edge has reserved for its sessions, kbit/s; only with [`Action::Load`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_kbps: Option<u64>,
+    /// What an edge may reserve, kbit/s; only with [`Action::Load`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_kbps: Option<u64>,
+    /// Sessions an edge has seen in the last seconds; only with [`Action::Load`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<u64>,
 }

@@ -6,12 +6,15 @@
 //!   half alive.
 //! - [`problem::Problem`] is an error as RFC 9457 problem details. Which problems there are is
 //!   the services' business; only their form is here.
+//! - [`guard::Guard`] turns away what pages of other sites send; [`guard::check_change`] what
+//!   would change something without being JSON or without the service key.
 //! - [`exposed`] is the rule of ADR 16: without sign-in, loopback only, unless the operator says
 //!   that the network is trusted.
 //!
 //! This crate knows none of the others, so that any of them may use it.
 
 mod connections;
+pub mod guard;
 mod place;
 pub mod problem;
 mod server;

@@ -34,13 +34,13 @@ pub fn binary() -> PathBuf {
     binary
 }
 
-/// Twenty-four ports in a row that nobody uses.
+/// A base with the ports of `up` above it that nobody uses.
 fn free_base() -> u16 {
     let start = 20_000 + u16::try_from(std::process::id() % 400).unwrap() * 50;
     (0..400)
         .map(|step| start.wrapping_add(step * 50).max(10_000))
         .find(|base| {
-            [0, 1, 10, 11, 12, 20]
+            [0, 1, 10, 11, 12, 20, 30]
                 .iter()
                 .all(|port| TcpListener::bind(("127.0.0.1", base + port)).is_ok())
         })
@@ -127,8 +127,9 @@ impl World {
         .await;
     }
 
-    /// Process ids of `up`'s children that run this subcommand.
-    pub fn children(&self, subcommand: &str) -> Vec<i32> {
+    /// Process ids of `up`'s child of this name (`encoder-a`), or of all its children that run
+    /// this subcommand (`encoder`).
+    pub fn children(&self, word: &str) -> Vec<i32> {
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
             let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
@@ -136,7 +137,7 @@ impl World {
             let parent =
                 stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
             let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let is_it = command.split(|byte| *byte == 0).any(|arg| arg == subcommand.as_bytes());
+            let is_it = command.split(|byte| *byte == 0).any(|arg| arg == word.as_bytes());
             if parent == Some(self.up.id()) && is_it && !stat.contains(") Z ") {
                 found.push(pid);
             }
@@ -144,10 +145,10 @@ impl World {
         found
     }
 
-    /// `kill -9` of the child that runs this subcommand.
-    pub fn kill_child(&self, subcommand: &str) {
-        let pids = self.children(subcommand);
-        assert_eq!(pids.len(), 1, "one {subcommand} process");
+    /// `kill -9` of the child of this name, such as `encoder-a`.
+    pub fn kill_child(&self, name: &str) {
+        let pids = self.children(name);
+        assert_eq!(pids.len(), 1, "one {name} process");
         kill(Pid::from_raw(pids[0]), Signal::SIGKILL).expect("kill -9");
     }
 

@@ -1,4 +1,4 @@
-//! The encoder is killed and stays away for twenty seconds: players meet slate, no error.
+//! Both encoders are killed and stay away for twenty seconds: players meet slate, no error.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::time::Duration;
@@ -14,7 +14,15 @@ const WINDOW: u64 = 60;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn players_meet_slate_and_return_to_the_programme() {
-    let world = World::start(&["--viewers", "0", "--hold-restart", "encoder=20"]).await;
+    let world = World::start(&[
+        "--viewers",
+        "0",
+        "--hold-restart",
+        "encoder-a=20",
+        "--hold-restart",
+        "encoder-b=20",
+    ])
+    .await;
     world.wait_for_picture().await;
     tokio::time::sleep(Duration::from_secs(8)).await;
     let dashboard = world.dashboard();
@@ -22,7 +30,8 @@ async fn players_meet_slate_and_return_to_the_programme() {
     let player = browser::run("watch.mjs", &args, Duration::from_secs(120));
     let kill = async {
         tokio::time::sleep(Duration::from_secs(8)).await;
-        world.kill_child("encoder");
+        world.kill_child("encoder-a");
+        world.kill_child("encoder-b");
         tokio::time::sleep(Duration::from_secs(14)).await;
         // In the middle of the slate, a player that joins asks for everything in the window.
         check_window(&world).await;

@@ -21,8 +21,8 @@ const DRAIN: Duration = Duration::from_secs(15);
 /// What to run.
 #[derive(Debug)]
 pub(super) struct Child {
-    /// Subcommand and name.
-    pub(super) name: &'static str,
+    /// Its name, such as `encoder-a`.
+    pub(super) name: String,
     /// Arguments of the binary.
     pub(super) args: Vec<String>,
     /// A drill's delay before a restart, seconds.
@@ -60,6 +60,7 @@ fn spawn(child: &Child, binary: &PathBuf) -> std::io::Result<tokio::process::Chi
     Command::new(binary)
         .arg("--supervisor-pid")
         .arg(std::process::id().to_string())
+        .args(["--child", &child.name])
         .args(&child.args)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -77,7 +78,7 @@ async fn watch(
     stop: &CancellationToken,
 ) -> String {
     if let Some(stderr) = process.stderr.take() {
-        tokio::spawn(forward(child.name, stderr));
+        tokio::spawn(forward(child.name.clone(), stderr));
     }
     tokio::select! {
         status = process.wait() => return describe(status),
@@ -103,9 +104,9 @@ fn describe(status: std::io::Result<std::process::ExitStatus>) -> String {
 
 /// Passes a child's log on, each line with its name.
 #[allow(clippy::print_stderr, reason = "the children's logs go where `up`'s own would")]
-async fn forward(name: &'static str, stderr: ChildStderr) {
+async fn forward(name: String, stderr: ChildStderr) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        eprintln!("{name:<9}| {line}");
+        eprintln!("{name:<9} | {line}");
     }
 }

@@ -1,12 +1,11 @@
 //! Says when there is something to look at, and where.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use crate::settings::Settings;
+use crate::settings::{Listener, Settings};
 
 /// After this long without an answer, says what it waits for.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -16,10 +15,10 @@ const STAGE: Duration = Duration::from_secs(5);
 
 /// Waits until these addresses take connections, so that the next stage meets no closed door
 /// at its start; after a while goes on regardless, since every client retries.
-pub(super) async fn listening(addresses: &[SocketAddr]) {
+pub(super) async fn listening(listeners: &[Listener]) {
     let deadline = Instant::now() + STAGE;
-    for address in addresses {
-        while Instant::now() < deadline && TcpStream::connect(address).await.is_err() {
+    for listener in listeners {
+        while Instant::now() < deadline && TcpStream::connect(listener.at).await.is_err() {
             sleep(Duration::from_millis(20)).await;
         }
     }

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tallylight_schemas::clock::Clock;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::{Feed, Outlet};
+use super::meter::Meter;
 use super::pure::draw::Canvas;
 use super::pure::jump::JumpWatch;
 use super::pure::tone;
-use super::{EncoderError, Settings};
+use super::{EncoderError, Faults, Parts, Settings};
 use crate::ladder::AAC_FRAME;
+use crate::packager::InputFacts;
 
 /// Longest wait between two looks at the clocks, so that a jump is noticed soon.
 const LOOK: Duration = Duration::from_millis(100);
@@ -26,6 +27,13 @@ struct Position {
     block: u64,
 }
 
+/// What makes picture and sound, and what measures them before they are coded.
+struct Studio {
+    canvas: Canvas,
+    samples: Vec<f32>,
+    meter: Meter,
+}
+
 /// Unix µs at which `units` of `per` a second have passed, rounded up.
 fn due_us(units: u64, per: u32) -> i64 {
     let us = (u128::from(units) * 1_000_000).div_ceil(u128::from(per.max(1)));
@@ -36,7 +44,8 @@ fn due_us(units: u64, per: u32) -> i64 {
 /// boundary, so that every fragment is whole.
 pub(super) fn run(
     settings: &Settings,
-    clock: &Arc<dyn Clock>,
+    parts: &Parts,
+    facts: &Arc<InputFacts>,
     outlet: &Outlet,
     runtime: &Handle,
     cancel: &CancellationToken,
@@ -44,8 +53,12 @@ pub(super) fn run(
     let feed = Feed::start(settings, false, outlet)?;
     let (width, height) =
         settings.rungs.first().map_or((640, 360), |r| (r.width as usize, r.height as usize));
-    let mut canvas = Canvas::programme(width, height, settings.fps);
-    let mut samples = vec![0.0; AAC_FRAME as usize];
+    let (clock, timing) = (&parts.clock, (settings.grid, settings.fps));
+    let mut studio = Studio {
+        canvas: Canvas::programme(width, height, settings.fps),
+        samples: vec![0.0; AAC_FRAME as usize],
+        meter: Meter::new(facts, timing, settings.audio.rate, (width, height)),
+    };
     let mut watch = JumpWatch::default();
     let started = Instant::now();
     let k = settings.grid.k_at(clock.now_us()) + 1;
@@ -62,7 +75,7 @@ pub(super) fn run(
             return Err(EncoderError::ClockJumped { by_ms: by_us / 1_000 });
         }
         feed.check()?;
-        push_due(settings, &feed, now, &mut next, &mut canvas, &mut samples)?;
+        push_due(settings, (&feed, &parts.faults), now, &mut next, &mut studio)?;
         // A block of sound is there when its last sample is.
         let block_us = due_us((next.block + 1) * u64::from(AAC_FRAME), rate);
         let wake_us = due_us(next.frame, settings.fps).min(block_us);
@@ -80,11 +93,10 @@ pub(super) fn run(
 /// what is later than that would come after its slate.
 fn push_due(
     settings: &Settings,
-    feed: &Feed,
+    (feed, faults): (&Feed, &Faults),
     now: i64,
     next: &mut Position,
-    canvas: &mut Canvas,
-    samples: &mut [f32],
+    studio: &mut Studio,
 ) -> Result<(), EncoderError> {
     let late_us = now.saturating_sub(due_us(next.frame, settings.fps));
     if late_us > settings.grid.duration_us() {
@@ -92,13 +104,17 @@ fn push_due(
     }
     let (rate, block) = (settings.audio.rate, u64::from(AAC_FRAME));
     while due_us(next.frame, settings.fps) <= now && !feed.is_full() {
-        canvas.draw(next.frame);
-        feed.push_video(next.frame, canvas.dots())?;
+        if !faults.is_frozen() {
+            studio.canvas.draw(next.frame);
+        }
+        studio.meter.frame(next.frame, studio.canvas.dots());
+        feed.push_video(next.frame, studio.canvas.dots())?;
         next.frame += 1;
     }
     while due_us((next.block + 1) * block, rate) <= now && !feed.is_full() {
-        tone::write(next.block * block, rate, samples);
-        feed.push_audio(next.block * block, samples)?;
+        tone::write(next.block * block, rate, &mut studio.samples);
+        studio.meter.block(next.block * block, &studio.samples);
+        feed.push_audio(next.block * block, &studio.samples)?;
         next.block += 1;
     }
     Ok(())

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::pure::jump::JumpWatch;
 use super::{EncoderError, Parts, Settings, farewell, packager};
 use crate::ladder::{Ladder, Track};
 use crate::mp4;
-use crate::packager::{Piece, TrackInput, TrackMedia};
+use crate::packager::{Fed, Input, InputFacts, Piece, TrackInput, TrackMedia};
 use recording::{RECORDING, Recorded};
 
 /// Segments in the recording.
@@ -49,13 +50,13 @@ pub(super) async fn run(
             "the loop source was recorded at 25 fps in segments of 2 s and plays nothing else";
         return Err(EncoderError::Settings(vec![why.into()]));
     }
-    let (packager, reporter) = packager(settings, parts, media())?;
+    let (packager, facts, reporter) = packager(settings, parts, media())?;
     if !packager.announce(cancel).await? {
         return Ok(());
     }
     let (inputs, mut running) = packager.start(cancel);
     let result = tokio::select! {
-        result = play(settings, parts, packager.ladder(), &inputs) => result,
+        result = play(settings, parts, (packager.ladder(), &facts), &inputs) => result,
         result = running.wait() => result.map_err(EncoderError::from),
         () = cancel.cancelled() => Ok(()),
     };
@@ -69,12 +70,14 @@ pub(super) async fn run(
 async fn play(
     settings: &Settings,
     parts: &Parts,
-    ladder: &Ladder,
+    (ladder, facts): (&Ladder, &InputFacts),
     inputs: &[TrackInput],
 ) -> Result<(), EncoderError> {
     let (clock, started) = (&parts.clock, Instant::now());
     let mut watch = JumpWatch::default();
     let mut k = settings.grid.k_at(clock.now_us());
+    // The segment whose picture is shown: it stays behind when the picture is frozen.
+    let mut shown = k;
     loop {
         let now = clock.now_us();
         let steady = i64::try_from(started.elapsed().as_micros()).unwrap_or(i64::MAX);
@@ -86,23 +89,37 @@ async fn play(
             tokio::time::sleep(Duration::from_micros(left).min(LOOK)).await;
             continue;
         }
+        shown = if parts.faults.is_frozen() { shown.min(k) } else { k };
+        tell_input(facts, k, shown, settings);
         for ((track, recorded), input) in ladder.tracks.iter().zip(&RECORDING).zip(inputs) {
-            input.offer(Piece::Segment(moved(ladder, track, recorded, k)?));
+            let of = if track.is_video() { shown } else { k };
+            input.offer(Piece::Segment(moved(ladder, track, recorded, k, of)?));
         }
         k += 1;
     }
 }
 
-/// The recorded segment that stands in for segment `k`, at its time.
+/// The recording's pictures cannot be read without decoding them, so their input is described by
+/// their place in the programme: the same in every encoder, and still when it does not advance.
+fn tell_input(facts: &InputFacts, k: u64, shown: u64, settings: &Settings) {
+    let hash = |of: u64| xxh3_64(&of.to_le_bytes());
+    let frames = settings.grid.frames(settings.fps).unwrap_or(0);
+    let still = if shown == k { 0 } else { frames };
+    facts.put(Input::Video, k, Fed { hash: hash(shown), still });
+    facts.put(Input::Audio, k, Fed { hash: hash(k), still: 0 });
+}
+
+/// Recorded segment `of`, in the place of segment `k`.
 fn moved(
     ladder: &Ladder,
     track: &Track,
     recorded: &Recorded,
     k: u64,
+    of: u64,
 ) -> Result<Bytes, EncoderError> {
     let wrong =
         |source| EncoderError::Segment { what: format!("recorded track {}", track.name), source };
-    let index = usize::try_from(k % LENGTH).unwrap_or(0);
+    let index = usize::try_from(of % LENGTH).unwrap_or(0);
     let segment =
         recorded.segments.get(index).ok_or_else(|| wrong(mp4::Mp4Error::Missing("segment")))?;
     let tfdt = ladder.tfdt(track, k).ok_or_else(|| wrong(mp4::Mp4Error::Missing("tfdt")))?;
@@ -121,7 +138,7 @@ mod tests {
         let plan = Plan::new(&Config { stream, pipeline, grid, fps }, media()).unwrap();
         for k in 897_500_003..897_500_012 {
             for (track, recorded) in plan.ladder.tracks.iter().zip(&RECORDING) {
-                let bytes = moved(&plan.ladder, track, recorded, k).unwrap();
+                let bytes = moved(&plan.ladder, track, recorded, k, k).unwrap();
                 let checked = check_fragment(&plan.ladder, track, &bytes);
                 assert_eq!(checked.map(|c| c.k), Ok(k), "{} {k}", track.name);
             }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::feed::{Outlet, failed};
 use super::{EncoderError, Parts, Settings, farewell, live, offline, packager};
-use crate::packager::TrackInput;
+use crate::packager::{InputFacts, TrackInput};
 
 /// See [`super::run`].
 pub(super) async fn run(
@@ -19,13 +19,13 @@ pub(super) async fn run(
     let rendering = settings.clone();
     let media =
         tokio::task::spawn_blocking(move || offline::slate(&rendering)).await.map_err(failed)??;
-    let (packager, reporter) = packager(settings, parts, media)?;
+    let (packager, facts, reporter) = packager(settings, parts, media)?;
     if !packager.announce(cancel).await? {
         return Ok(());
     }
     let (inputs, mut running) = packager.start(cancel);
     let stop = cancel.child_token();
-    let ended = spawn(settings, parts, inputs, &stop)?;
+    let ended = spawn(settings, parts, (inputs, facts), &stop)?;
     // The tracks end when the media thread has, or before it with an error of their own.
     let packaged = running.wait().await;
     stop.cancel();
@@ -38,10 +38,10 @@ pub(super) async fn run(
 fn spawn(
     settings: &Settings,
     parts: &Parts,
-    inputs: Vec<TrackInput>,
+    (inputs, facts): (Vec<TrackInput>, Arc<InputFacts>),
     stop: &CancellationToken,
 ) -> Result<oneshot::Receiver<Result<(), EncoderError>>, EncoderError> {
-    let (settings, clock, stop) = (settings.clone(), Arc::clone(&parts.clock), stop.clone());
+    let (settings, parts, stop) = (settings.clone(), parts.clone(), stop.clone());
     let runtime = Handle::current();
     let (tell, ended) = oneshot::channel();
     let thread = std::thread::Builder::new().name("media".into());
@@ -51,7 +51,7 @@ fn spawn(
                 input.offer(piece);
             }
         });
-        let result = live::run(&settings, &clock, &outlet, &runtime, &stop);
+        let result = live::run(&settings, &parts, &facts, &outlet, &runtime, &stop);
         drop(outlet);
         let _ = tell.send(result);
     };

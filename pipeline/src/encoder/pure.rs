@@ -6,6 +6,8 @@ pub(crate) mod draw;
 #[cfg(feature = "media")]
 mod font;
 pub(crate) mod jump;
+#[cfg(any(test, feature = "media"))]
+pub(crate) mod still;
 pub(crate) mod strip;
 #[cfg(feature = "media")]
 pub(crate) mod tone;

@@ -7,7 +7,7 @@ use super::boxes::{BoxAt, child, children, first, top, u32_at, u64_at, version_f
 const NON_SYNC: u32 = 0x0001_0000;
 
 /// A segment, measured. Times are in units of the track's timescale.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SegmentFacts {
     /// Decode time of the first sample.
     pub tfdt: u64,

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::copies::Copy;
 use super::track::{Fixed, SLATE, Slate};
 use crate::ladder::{is_init, is_name};
 
@@ -29,6 +30,9 @@ struct Record {
     pipeline: String,
     published_at: i64,
     hash: String,
+    /// Everything that arrived, served or not.
+    #[serde(default)]
+    copies: Vec<Copy>,
 }
 
 /// A track as found on disk.
@@ -36,7 +40,7 @@ struct Record {
 pub(super) struct Found {
     pub(super) inits: BTreeMap<String, Bytes>,
     pub(super) slates: Vec<(u32, Slate)>,
-    pub(super) fixed: BTreeMap<u64, Fixed>,
+    pub(super) fixed: BTreeMap<u64, (Fixed, Vec<Copy>)>,
 }
 
 impl Disk {
@@ -57,15 +61,22 @@ impl Disk {
         tokio::fs::rename(&draft, dir.join(name)).await
     }
 
-    /// Writes the choice for `k`, and its bytes first when they are a pipeline's.
-    pub(super) async fn write_fixed(&self, k: u64, fixed: &Fixed) -> io::Result<()> {
+    /// Writes the choice for `k` and what arrived, and before that its bytes when they are a
+    /// pipeline's.
+    pub(super) async fn write_fixed(&self, k: u64, fixed: &Fixed, all: Vec<Copy>) -> io::Result<()> {
         if !fixed.is_slate() {
             self.write(&format!("{k}.m4s"), &fixed.body).await?;
         }
+        self.write_choice(k, fixed, all).await
+    }
+
+    /// Writes the choice for `k` and what arrived.
+    pub(super) async fn write_choice(&self, k: u64, fixed: &Fixed, all: Vec<Copy>) -> io::Result<()> {
         let record = Record {
             pipeline: fixed.pipeline.to_string(),
             published_at: fixed.published_us,
             hash: format!("{:016x}", fixed.hash),
+            copies: all,
         };
         self.write(&format!("{k}.json"), &serde_json::to_vec(&record)?).await
     }
@@ -143,7 +154,7 @@ impl Disk {
         let in_use: BTreeMap<u32, u64> =
             found.slates.iter().map(|(number, slate)| (*number, slate.hash)).collect();
         for (number, slate) in &found.slates {
-            let bound = found.fixed.values().any(|f| f.is_slate() && f.hash == slate.hash);
+            let bound = found.fixed.values().any(|(f, _)| f.is_slate() && f.hash == slate.hash);
             if !bound && in_use.get(number) != Some(&slate.hash) {
                 leftovers.push(dir.join(slate_name(*number, slate.hash)));
             }
@@ -161,7 +172,7 @@ impl Disk {
         Some((number, Slate { hash, bytes }))
     }
 
-    fn fixed(&self, k: u64, choice: &[u8], slates: &[(u32, Slate)]) -> Option<Fixed> {
+    fn fixed(&self, k: u64, choice: &[u8], slates: &[(u32, Slate)]) -> Option<(Fixed, Vec<Copy>)> {
         let record: Record = serde_json::from_slice(choice).ok()?;
         let hash = u64::from_str_radix(&record.hash, 16).ok()?;
         let body = if record.pipeline == SLATE {
@@ -169,12 +180,9 @@ impl Disk {
         } else {
             self.trusted(&format!("{k}.m4s"), hash)?
         };
-        Some(Fixed {
-            pipeline: record.pipeline.into(),
-            published_us: record.published_at,
-            hash,
-            body,
-        })
+        let published_us = record.published_at;
+        let fixed = Fixed { pipeline: record.pipeline.into(), published_us, hash, body };
+        Some((fixed, record.copies))
     }
 
     /// The file's bytes if they still have the hash they were stored with.

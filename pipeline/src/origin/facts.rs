@@ -3,6 +3,7 @@
 use axum::http::{HeaderMap, StatusCode};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::copies::{Copy, Defect};
 use super::place::Place;
 use super::track::SLATE;
 use crate::mp4::{self, SegmentFacts};
@@ -28,6 +29,12 @@ pub(super) struct Claimed {
     pub hash: u64,
     /// When the packager had it whole, Unix µs.
     pub published_us: i64,
+    /// Hash of what the encoder was fed for it.
+    pub input_hash: Option<u64>,
+    /// The init segment it belongs to.
+    pub init: Option<String>,
+    /// What the packager found wrong with it.
+    pub defect: Option<Defect>,
 }
 
 impl Claimed {
@@ -49,6 +56,9 @@ impl Claimed {
                 0
             }),
             published_us: number(headers, "tallylight-published-at", &mut wrong),
+            input_hash: hex(headers, "tallylight-input-hash"),
+            init: text(headers, "tallylight-init").map(str::to_owned),
+            defect: text(headers, "tallylight-defect").map(defect),
         };
         if wrong.is_empty() {
             return Ok(claimed);
@@ -60,6 +70,19 @@ impl Claimed {
             "A segment's PUT carries its facts",
             detail,
         ))
+    }
+
+    /// What is noted of the copy that came with these facts.
+    pub(super) fn copy(&self, arrived_us: i64, bytes: u64) -> Copy {
+        Copy {
+            pipeline: self.pipeline.clone(),
+            arrived_us,
+            hash: self.hash,
+            bytes,
+            frames: self.frames,
+            input_hash: self.input_hash,
+            defect: self.defect.clone(),
+        }
     }
 
     /// Compares what was claimed, what the bytes say and what the schedule asks for; 422 names
@@ -79,6 +102,10 @@ impl Claimed {
         let Some(rung) = place.rung() else {
             return Err(problem::not_found("The ladder has no such track"));
         };
+        if let Some(init) = &self.init {
+            // A player has loaded the announced init segment and asks for no other.
+            differs("Tallylight-Init", rung.init.clone(), init.clone());
+        }
         differs("Tallylight-Timescale", rung.timescale.to_string(), self.timescale.to_string());
         match mp4::facts(body) {
             Err(error) => wrong.push(format!("the body is no segment: {error}")),
@@ -125,9 +152,16 @@ fn unplayable(facts: &SegmentFacts) -> impl Iterator<Item = &'static str> {
 }
 
 /// A name such as `A`. The slate's is the origin's own.
-fn is_pipeline(name: &str) -> bool {
+pub(super) fn is_pipeline(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     !name.is_empty() && name.len() <= MAX_PIPELINE && name.bytes().all(plain) && name != SLATE
+}
+
+/// `kind; in words`, both cut to what a page has room for.
+fn defect(text: &str) -> Defect {
+    let (kind, why) = text.split_once(';').unwrap_or((text, ""));
+    let short = |text: &str, most| text.trim().chars().take(most).collect();
+    Defect { kind: short(kind, 24), why: short(why, 200) }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -147,5 +181,9 @@ fn number<T: std::str::FromStr + Default>(
 
 /// The xxh3 a header claims for the body.
 pub(super) fn hash(headers: &HeaderMap) -> Option<u64> {
-    u64::from_str_radix(text(headers, "tallylight-hash")?, 16).ok()
+    hex(headers, "tallylight-hash")
+}
+
+fn hex(headers: &HeaderMap, name: &str) -> Option<u64> {
+    u64::from_str_radix(text(headers, name)?, 16).ok()
 }

@@ -12,7 +12,8 @@ use tallylight_schemas::delivery::Action;
 
 use super::announce::{store_init, store_ladder, store_slate, stream_of};
 use super::facts::Claimed;
-use super::place::Refused;
+use super::copies::{Copy, Defect};
+use super::place::{Offered, Place, Refused};
 use super::{Origin, media_path, sweep};
 use crate::report::Report;
 use crate::serve::body;
@@ -69,7 +70,7 @@ async fn read(origin: &Origin, body: axum::body::Body) -> Result<Bytes, Problem>
 }
 
 async fn store(
-    origin: &Origin,
+    origin: &Arc<Origin>,
     path: &MediaPath,
     head: &request::Parts,
     body: Bytes,
@@ -86,7 +87,7 @@ async fn store(
 }
 
 async fn store_segment(
-    origin: &Origin,
+    origin: &Arc<Origin>,
     path: &MediaPath,
     k: u64,
     head: &request::Parts,
@@ -110,7 +111,18 @@ async fn store_segment(
         )));
     };
     let claimed = Claimed::read(&head.headers)?;
-    claimed.check(&place, &body)?;
+    let copy = claimed.copy(origin.clock.now_us(), body.len() as u64);
+    if body.is_empty() && claimed.defect.is_some() {
+        // The news that this pipeline has nothing usable for K: nobody waits for it any more.
+        return take(origin, &stream.name, &place, copy, body).await;
+    }
+    if let Err(problem) = claimed.check(&place, &body) {
+        let why = problem.detail().to_owned();
+        let defect = Some(Defect { kind: "invalid".into(), why });
+        let copy = Copy { bytes: 0, defect, ..copy };
+        let _ = take(origin, &stream.name, &place, copy, Bytes::new()).await;
+        return Err(problem);
+    }
     if origin.stored_bytes() + body.len() as u64 > origin.settings.store_limit_bytes {
         let detail =
             format!("{} bytes of segments are kept at most", origin.settings.store_limit_bytes);
@@ -121,16 +133,31 @@ async fn store_segment(
             detail,
         ));
     }
-    let offered = place.offer(&claimed.pipeline, claimed.hash, body, origin.clock.as_ref()).await;
-    match offered {
-        Ok(newly) => {
-            if let Some(fixed) = place.track.fixed(k).filter(|_| newly) {
-                sweep::report_choice(origin, &stream.name, &place, &fixed);
-            }
-            Ok(stored(newly))
-        }
-        Err(refused) => Err(refusal(k, refused)),
+    take(origin, &stream.name, &place, copy, body).await
+}
+
+/// Notes the copy and has the choice made. A sound copy is answered when the choice is made and
+/// on disk: 201 promises that it is served, also after a restart.
+async fn take(
+    origin: &Arc<Origin>,
+    stream: &str,
+    place: &Place,
+    copy: Copy,
+    body: Bytes,
+) -> Result<StatusCode, Problem> {
+    let (k, clock, pipeline) = (place.k, origin.clock.as_ref(), copy.pipeline.clone());
+    let offered = place.offer(copy, body, clock).await.map_err(|refused| refusal(k, refused))?;
+    if offered == Offered::Known {
+        return Ok(StatusCode::NO_CONTENT);
     }
+    sweep::decide_in_time(origin, stream, place).await;
+    if offered == Offered::Spare {
+        return Ok(StatusCode::ACCEPTED);
+    }
+    let slate_us = place.schedule.grid.slate_us(k);
+    let served = place.track.wait(k, slate_us, clock).await;
+    let own = served.is_some_and(|fixed| *fixed.pipeline == *pipeline);
+    Ok(if own { StatusCode::CREATED } else { StatusCode::ACCEPTED })
 }
 
 fn refusal(k: u64, refused: Refused) -> Problem {
@@ -142,8 +169,8 @@ fn refusal(k: u64, refused: Refused) -> Problem {
             "late",
             format!("Segment {k} came after its slate time: go on with a newer one"),
         ),
-        Refused::Fixed(whose) => {
-            conflict("fixed", format!("Segment {k} is already pipeline {whose}'s copy"))
+        Refused::Fixed => {
+            conflict("fixed", format!("This pipeline has sent other bytes for segment {k}"))
         }
         Refused::Early => {
             problem::invalid(format!("Segment {k} has not begun: check the encoder's clock"))

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tallylight_serve::exposed;
 
+use super::facts::is_pipeline;
 use crate::serve::build::{is_http, mistake, verdict};
 
 /// Settings of the origin.
@@ -28,6 +29,9 @@ pub struct Settings {
     pub body_limit_bytes: usize,
     /// Segments kept in memory, all streams together.
     pub store_limit_bytes: u64,
+    /// The pipelines that are expected, in the order of preference: a segment waits a little for
+    /// the first, and the segments page lists what each sent.
+    pub pipelines: Vec<String>,
     /// Streams at a time.
     pub max_streams: usize,
     /// Connections at a time.
@@ -38,6 +42,8 @@ pub struct Settings {
     pub collector_url: Option<String>,
     /// The write key for the collector.
     pub write_key: String,
+    /// Who changes masks must know it; absent: anyone on this machine may.
+    pub service_key: Option<String>,
 }
 
 impl Default for Settings {
@@ -51,11 +57,13 @@ impl Default for Settings {
             hold_limit_ms: 4_000,
             body_limit_bytes: 8 << 20,
             store_limit_bytes: 512 << 20,
+            pipelines: vec!["A".into(), "B".into()],
             max_streams: 4,
             max_connections: 4_096,
             max_waiting: 4_096,
             collector_url: None,
             write_key: "demo".into(),
+            service_key: None,
         }
     }
 }
@@ -78,6 +86,9 @@ impl Settings {
             self.store_limit_bytes < self.body_limit_bytes as u64,
             "store_limit_bytes: at least one body",
         );
+        let names = (1..=8).contains(&self.pipelines.len())
+            && self.pipelines.iter().all(|name| is_pipeline(name));
+        mistake(&mut found, !names, "pipelines: 1 to 8 names of letters, digits, - and _");
         mistake(&mut found, !(1..=64).contains(&self.max_streams), "max_streams: 1 to 64");
         mistake(&mut found, self.max_connections == 0, "max_connections: above 0");
         mistake(&mut found, self.max_waiting == 0, "max_waiting: above 0");

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Disk, Found};
+use super::masks::{self, Masks};
 use super::place::Place;
 use super::pure::schedule::Schedule;
 use super::track::Track;
@@ -25,9 +26,11 @@ pub(super) struct Stream {
     /// Its name.
     pub name: String,
     window: Window,
-    disk: Disk,
+    pub(super) disk: Disk,
+    /// Whom it prefers, and whom it does not serve.
+    pub(super) masks: Arc<Masks>,
     state: Mutex<State>,
-    /// Held while a ladder is replaced.
+    /// Held while a ladder or a mask is replaced.
     pub(super) writer: tokio::sync::Mutex<()>,
 }
 
@@ -38,20 +41,29 @@ struct State {
 }
 
 impl Stream {
-    pub(super) fn new(name: &str, window: Window, root: &Disk) -> Self {
+    pub(super) fn new(name: &str, window: Window, order: &[String], root: &Disk) -> Self {
         let disk = root.child(name);
         Self {
             name: name.to_owned(),
             window,
             disk,
+            masks: Arc::new(Masks::new(order)),
             state: Mutex::default(),
             writer: tokio::sync::Mutex::default(),
         }
     }
 
     /// Reads the stream back from disk.
-    pub(super) fn load(name: &str, window: Window, root: &Disk, now_us: i64) -> io::Result<Self> {
-        let stream = Self::new(name, window, root);
+    pub(super) fn load(
+        name: &str,
+        window: Window,
+        order: &[String],
+        root: &Disk,
+        now_us: i64,
+    ) -> io::Result<Self> {
+        let stream = Self::new(name, window, order, root);
+        let masked = stream.disk.read(masks::FILE).and_then(|text| serde_json::from_slice(&text).ok());
+        stream.masks.set(masked.unwrap_or_default());
         let ladder = stream
             .disk
             .read("ladder.json")
@@ -91,7 +103,7 @@ impl Stream {
     pub(super) fn place(&self, ladder: Arc<Ladder>, track: &str, k: u64) -> Option<Place> {
         let rung = ladder.tracks.iter().position(|t| t.name == track)?;
         let (schedule, track) = (self.schedule(&ladder), self.track(track)?);
-        Some(Place { ladder, rung, track, schedule, k })
+        Some(Place { ladder, rung, track, schedule, k, masks: self.masks.clone() })
     }
 
     /// All tracks.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tallylight_schemas::delivery::Action;
 
 use super::Origin;
-use super::place::Place;
+use super::place::{Decision, Place};
 use super::stream::Stream;
 use super::track::Fixed;
 use crate::report::Report;
@@ -57,17 +57,45 @@ async fn sweep(origin: &Origin, stream: &Arc<Stream>) {
     }
 }
 
-/// Fixes `place` as the slate if it is time, and reports the choice if this made it.
+/// What `place` is fixed as, if it can be decided now; reports the choice if this made it.
 pub(super) async fn settle(origin: &Origin, stream: &str, place: &Place) -> Option<Fixed> {
-    let (fixed, newly) = place.settle(origin.clock.as_ref()).await?;
-    if newly {
-        report_choice(origin, stream, place, &fixed);
+    match decide(origin, stream, place).await {
+        Decision::Fixed(fixed, _) => Some(fixed),
+        Decision::Open(_) | Decision::NoSlate => None,
     }
-    Some(fixed)
+}
+
+async fn decide(origin: &Origin, stream: &str, place: &Place) -> Decision {
+    let decision = place.decide(origin.clock.as_ref()).await;
+    if let Decision::Fixed(fixed, true) = &decision {
+        report_choice(origin, stream, place, fixed);
+    }
+    decision
+}
+
+/// Decides now, or has it decided when it is time: a copy has come, and the choice may wait a
+/// moment for a better one. The slate's time is the sweep's business.
+pub(super) async fn decide_in_time(origin: &Arc<Origin>, stream: &str, place: &Place) {
+    let slate_us = place.schedule.grid.slate_us(place.k);
+    let due = |decision| match decision {
+        Decision::Open(until) => Some(until).filter(|until| *until < slate_us),
+        Decision::Fixed(..) | Decision::NoSlate => None,
+    };
+    let Some(mut until) = due(decide(origin, stream, place).await) else { return };
+    let (origin, stream, place) = (Arc::clone(origin), stream.to_owned(), place.clone());
+    // On its own, so that the choice does not depend on the packager staying for the answer.
+    tokio::spawn(async move {
+        while place.track.wait(place.k, until, origin.clock.as_ref()).await.is_none() {
+            match due(decide(&origin, &stream, &place).await) {
+                Some(later) => until = later,
+                None => return,
+            }
+        }
+    });
 }
 
 /// Reports what `place` was fixed as.
-pub(super) fn report_choice(origin: &Origin, stream: &str, place: &Place, fixed: &Fixed) {
+fn report_choice(origin: &Origin, stream: &str, place: &Place, fixed: &Fixed) {
     let track = place.rung().map_or("", |rung| &rung.name);
     let mut report = Report::new(origin.clock.now_us(), Action::Choice, stream, track);
     report.k = Some(place.k);

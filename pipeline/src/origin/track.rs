@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tallylight_schemas::clock::Clock;
 use tokio::sync::Notify;
 
+use super::copies::{Copies, Copy, Outcome};
 use super::disk::{Disk, Found};
 
 /// The name under which the slate is a pipeline.
@@ -58,6 +59,7 @@ struct State {
     inits: BTreeMap<String, Bytes>,
     slates: BTreeMap<u32, Slate>,
     fixed: BTreeMap<u64, Fixed>,
+    copies: Copies,
     /// Only K that may still come have an entry, so there are two or three.
     waiting: BTreeMap<u64, Arc<Notify>>,
 }
@@ -65,8 +67,14 @@ struct State {
 impl Track {
     pub(super) fn new(disk: Disk, found: Found) -> Self {
         let slates = found.slates.into_iter().collect();
+        let mut copies = Copies::default();
+        for (k, (fixed, arrived)) in &found.fixed {
+            copies.decided(*k, Outcome::from(fixed));
+            copies.restore(*k, arrived.clone());
+        }
+        let fixed = found.fixed.into_iter().map(|(k, (fixed, _))| (k, fixed)).collect();
         let state =
-            State { inits: found.inits, slates, fixed: found.fixed, waiting: BTreeMap::new() };
+            State { inits: found.inits, slates, fixed, copies, waiting: BTreeMap::new() };
         Self { state: Mutex::new(state), writer: tokio::sync::Mutex::default(), disk }
     }
 
@@ -78,10 +86,26 @@ impl Track {
     /// Fixes `k`, unless it is fixed already, and wakes whoever waits for it.
     pub(super) fn fix(&self, k: u64, fixed: Fixed) {
         let mut state = self.lock();
+        state.copies.decided(k, Outcome::from(&fixed));
         state.fixed.entry(k).or_insert(fixed);
         if let Some(waiting) = state.waiting.remove(&k) {
             waiting.notify_waiters();
         }
+    }
+
+    /// What arrived for `k`.
+    pub(super) fn copies(&self, k: u64) -> Vec<Copy> {
+        self.lock().copies.of(k).to_vec()
+    }
+
+    /// Looks at all that arrived.
+    pub(super) fn look<T>(&self, at: impl FnOnce(&Copies) -> T) -> T {
+        at(&self.lock().copies)
+    }
+
+    /// Notes a copy of `k`; its bytes only while it may still be chosen.
+    pub(super) fn note(&self, k: u64, copy: Copy, body: Option<Bytes>) {
+        self.lock().copies.note(k, copy, body);
     }
 
     /// Waits until `k` is fixed, or the clock passes `until_us`.
@@ -142,15 +166,17 @@ impl Track {
     /// Bytes held for segments. Slates share theirs, so they do not count.
     pub(super) fn bytes(&self) -> u64 {
         let state = self.lock();
-        state.fixed.values().filter(|f| !f.is_slate()).map(|f| f.body.len() as u64).sum()
+        let fixed = state.fixed.values().filter(|f| !f.is_slate());
+        fixed.map(|f| f.body.len() as u64).sum::<u64>() + state.copies.bytes()
     }
 
-    /// Forgets everything older than `oldest`; returns what was forgotten.
+    /// Forgets the bytes of everything older than `oldest`; returns whose they were.
     pub(super) fn prune(&self, oldest: u64) -> Vec<u64> {
         let mut state = self.lock();
         let kept = state.fixed.split_off(&oldest);
         let gone = std::mem::replace(&mut state.fixed, kept);
         state.waiting = state.waiting.split_off(&oldest);
+        state.copies.prune(oldest);
         gone.into_keys().collect()
     }
 

@@ -64,6 +64,30 @@ pub enum Fault {
     },
 }
 
+impl Fault {
+    /// The segment it is about, where that can be told.
+    pub(crate) fn k(&self) -> Option<u64> {
+        match *self {
+            Fault::Unreadable(_) => None,
+            Fault::OffGrid { k, .. }
+            | Fault::Frames { k, .. }
+            | Fault::Duration { k, .. }
+            | Fault::Offset { k, .. }
+            | Fault::NoIdr { k } => Some(k),
+        }
+    }
+
+    /// In one word, for the origin.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Fault::Unreadable(_) => "unreadable",
+            Fault::Frames { .. } | Fault::Duration { .. } => "short",
+            Fault::OffGrid { .. } | Fault::Offset { .. } => "discontinuous",
+            Fault::NoIdr { .. } => "no-idr",
+        }
+    }
+}
+
 /// Measures a fragment of `track` and compares it with the schedule: start exactly on the grid
 /// (audio: on the 1,024-sample grid), whole, video with an IDR picture first and shown first.
 pub fn check_fragment(ladder: &Ladder, track: &Track, bytes: &[u8]) -> Result<Checked, Fault> {

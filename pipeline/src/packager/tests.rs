@@ -55,7 +55,13 @@ fn media() -> TrackMedia {
 
 fn packager(origin: &Arc<Memory>, now_us: i64) -> Packager {
     let publish = Arc::clone(origin) as Arc<dyn Publish>;
-    let parts = Parts { clock: Arc::new(ManualClock::at_us(now_us)), publish, reporter: None };
+    let parts = Parts {
+        clock: Arc::new(ManualClock::at_us(now_us)),
+        publish,
+        reporter: None,
+        inputs: Arc::default(),
+        faults: Arc::default(),
+    };
     Packager::new(config(), parts, vec![media()]).unwrap()
 }
 

@@ -9,10 +9,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::announce::{announce, common, fact_headers, media_type};
 use super::put::{About, Ended, put};
-use super::{Checked, Object, PackagerError, QUEUE, Shared, check_fragment};
+use super::{Checked, Fault, Input, Object, PackagerError, QUEUE, Shared, check_fragment};
 use crate::ladder::Track;
 use crate::mp4::{self, Rewrite};
 
+/// What is wrong with a segment.
+const DEFECT: &str = "tallylight-defect";
+/// A picture that stands still for this part of a second, or longer, is frozen.
+const STILL: u32 = 2;
 /// "Send the ladder first".
 const PRECONDITION_FAILED: u16 = 412;
 
@@ -83,9 +87,15 @@ async fn segment(shared: &Shared, track: &Track, bytes: &[u8], cancel: &Cancella
         Err(fault) => {
             counters.wrong.fetch_add(1, Ordering::Relaxed);
             tracing::error!(track = track.name, %fault, "a wrong segment was not published");
+            tell_defect(shared, track, &fault, cancel).await;
             return;
         }
     };
+    if shared.parts.faults.drops(k) {
+        counters.dropped.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(track = track.name, k, "a fault switch loses this segment");
+        return;
+    }
     let slate_us = Some(shared.config.grid.slate_us(k));
     let about = About { track: &track.name, k: Some(k) };
     let mut ended = put(shared, object.clone(), about, slate_us, cancel).await;
@@ -106,6 +116,38 @@ async fn segment(shared: &Shared, track: &Track, bytes: &[u8], cancel: &Cancella
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
+/// A segment that would break a player is not sent, but the origin is told that it need not
+/// wait for it: another pipeline's copy is served at once.
+async fn tell_defect(shared: &Shared, track: &Track, fault: &Fault, cancel: &CancellationToken) {
+    let Some(k) = fault.k() else { return };
+    let body = Bytes::new();
+    let mut headers = common(shared, &body);
+    headers.extend(fact_headers(track, &mp4::SegmentFacts::default()));
+    headers.push((DEFECT, defect(fault.kind(), &fault.to_string())));
+    let path = format!("/live/{}/{}/{k}.m4s", shared.config.stream, track.name);
+    let object = Object { path, content_type: media_type(track), headers, body };
+    let about = About { track: &track.name, k: Some(k) };
+    let _ = put(shared, object, about, Some(shared.config.grid.slate_us(k)), cancel).await;
+}
+
+/// `kind; in words`, as a header can carry it.
+fn defect(kind: &str, why: &str) -> String {
+    let plain = |c: char| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' };
+    format!("{kind}; {}", why.chars().map(plain).collect::<String>())
+}
+
+/// What the encoder said about the input, as headers; a picture that stands still is a defect.
+fn input_headers(shared: &Shared, track: &Track, k: u64) -> Vec<(&'static str, String)> {
+    let input = if track.is_video() { Input::Video } else { Input::Audio };
+    let Some(fed) = shared.parts.inputs.of(input, k) else { return Vec::new() };
+    let mut headers = vec![("tallylight-input-hash", format!("{:016x}", fed.hash))];
+    if fed.still >= shared.config.fps / STILL {
+        let why = format!("the frame strip stands still for {} pictures", fed.still);
+        headers.push((DEFECT, defect("frozen", &why)));
+    }
+    headers
+}
+
 /// The origin has lost the ladder: it gets it once more, and what belongs to it. The tracks
 /// find this out together, so they queue for it and repeat it harmlessly.
 async fn announce_again(shared: &Shared, cancel: &CancellationToken) -> bool {
@@ -114,7 +156,7 @@ async fn announce_again(shared: &Shared, cancel: &CancellationToken) -> bool {
     announce(shared, cancel).await.unwrap_or(false)
 }
 
-fn prepare(shared: &Shared, track: &Track, bytes: &[u8]) -> Result<(u64, Object), super::Fault> {
+fn prepare(shared: &Shared, track: &Track, bytes: &[u8]) -> Result<(u64, Object), Fault> {
     let Checked { k, facts } = check_fragment(&shared.plan.ladder, track, bytes)?;
     let to = Rewrite {
         tfdt: facts.tfdt,
@@ -126,6 +168,8 @@ fn prepare(shared: &Shared, track: &Track, bytes: &[u8]) -> Result<(u64, Object)
     let body = Bytes::from(mp4::rewrite(bytes, &to)?);
     let mut headers = common(shared, &body);
     headers.extend(fact_headers(track, &facts));
+    headers.push(("tallylight-init", track.init.clone()));
+    headers.extend(input_headers(shared, track, k));
     let path = format!("/live/{}/{}/{k}.m4s", shared.config.stream, track.name);
     Ok((k, Object { path, content_type: media_type(track), headers, body }))
 }

@@ -80,6 +80,9 @@ impl Queue {
             pipeline: report.pipeline,
             sid: report.sid,
             cid: report.cid,
+            reserved_kbps: report.load.map(|load| load.reserved_kbps),
+            capacity_kbps: report.load.map(|load| load.capacity_kbps),
+            sessions: report.load.map(|load| load.sessions),
         }
     }
 

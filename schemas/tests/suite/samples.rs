@@ -67,6 +67,9 @@ pub(crate) fn deliveries() -> Vec<TenantDelivery> {
         pipeline: Some("A".into()),
         sid: Some("s".into()),
         cid: Some("demo".into()),
+        reserved_kbps: Some(12_000),
+        capacity_kbps: Some(140_000),
+        sessions: Some(21),
     };
     let bare = DeliveryEvent {
         service: Service::Origin,
@@ -77,6 +80,9 @@ pub(crate) fn deliveries() -> Vec<TenantDelivery> {
         pipeline: None,
         sid: None,
         cid: None,
+        reserved_kbps: None,
+        capacity_kbps: None,
+        sessions: None,
         ..full.clone()
     };
     [full, bare].map(|event| TenantDelivery { tenant: "demo".into(), received_at: 5, event }).into()

@@ -34,6 +34,7 @@ impl Key {
                 Action::Put => "put",
                 Action::Get => "get",
                 Action::Choice => "choice",
+                Action::Load => "load",
             },
         }
     }

@@ -75,6 +75,9 @@ pub fn served(sid: &str, seq: u64, at: i64, edge: &str, pipeline: &str) -> Tenan
         pipeline: Some(pipeline.into()),
         sid: Some(sid.into()),
         cid: None,
+        reserved_kbps: None,
+        capacity_kbps: None,
+        sessions: None,
     };
     TenantDelivery { tenant: "demo".into(), received_at: (T0 + at + 50) * 1_000, event }
 }

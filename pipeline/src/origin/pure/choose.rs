@@ -1,79 +1,105 @@
-//! Which copy of a segment the origin serves.
+//! Which copy of a segment the origin serves (ADR 20).
+//!
+//! The preferred pipeline's, if it is sound; another's at once when the preferred is known to
+//! be bad, else after a short grace; never later than due.
 
-/// A pipeline's copy of segment K that has arrived.
+/// How long a sound copy waits for a better-ranked pipeline's, µs.
+pub const GRACE_US: i64 = 150_000;
+
+/// A pipeline as far as the choice for one segment depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pipeline<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Taken out by an operator or by steering: its copies are not served.
+    pub masked: bool,
+    /// It did not send the segment before this one, so this one is not worth waiting for.
+    pub missing: bool,
+}
+
+/// How good a copy is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quality {
+    /// What the schedule asks for.
+    Sound,
+    /// It plays, but something is wrong with it: a picture that stands still. Better than slate.
+    Defective,
+    /// It is known that this pipeline has nothing usable for this segment.
+    Unusable,
+}
+
+/// A pipeline's copy of segment K that has arrived, or the news that there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Candidate<'a> {
     /// Whose copy.
     pub pipeline: &'a str,
-    /// Whether its bytes are what the schedule asks for.
-    pub valid: bool,
+    /// How good it is.
+    pub quality: Quality,
     /// When it arrived, Unix µs.
     pub arrived_us: i64,
+}
+
+/// Segment K's moments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// When players may rely on it, Unix µs.
+    pub due_us: i64,
+    /// From when on the slate takes its place, Unix µs.
+    pub slate_us: i64,
 }
 
 /// What segment K is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice<'a> {
-    /// Nothing usable yet, and it may still come.
-    Open,
+    /// Not decided yet. Without another arrival nothing changes before this moment, Unix µs.
+    Open(i64),
     /// This pipeline's copy.
     Pipeline(&'a str),
     /// The slate.
     Slate,
 }
 
-/// The choice for a segment at `now_us`: the first valid copy that came before `slate_us`,
-/// else the slate from then on.
-///
-/// Once it is not [`Choice::Open`] it never changes: a later arrival is never before an
-/// earlier one, and none from `slate_us` on counts.
-pub fn choose<'a>(candidates: &[Candidate<'a>], slate_us: i64, now_us: i64) -> Choice<'a> {
-    let in_time = |c: &&Candidate<'_>| c.valid && c.arrived_us < slate_us && c.arrived_us <= now_us;
-    let first = candidates.iter().filter(in_time).min_by_key(|c| (c.arrived_us, c.pipeline));
-    match first {
-        Some(candidate) => Choice::Pipeline(candidate.pipeline),
-        None if now_us >= slate_us => Choice::Slate,
-        None => Choice::Open,
+/// The choice for a segment at `now_us`, unless one was made before: a choice once made is the
+/// caller's to keep. `pipelines` come in the order of preference; one that is not among them
+/// ranks last and is not waited for.
+pub fn choose<'a>(
+    candidates: &[Candidate<'a>],
+    pipelines: &[Pipeline<'_>],
+    times: Times,
+    now_us: i64,
+) -> Choice<'a> {
+    let masked = |name: &str| pipelines.iter().any(|p| p.name == name && p.masked);
+    let here: Vec<&Candidate<'a>> = candidates
+        .iter()
+        .filter(|c| c.arrived_us < times.slate_us && c.arrived_us <= now_us && !masked(c.pipeline))
+        .collect();
+    let rank = |name: &str| pipelines.iter().position(|p| p.name == name).unwrap_or(usize::MAX);
+    let best = |quality| {
+        let of_it = here.iter().filter(|c| c.quality == quality);
+        of_it.min_by_key(|c| (rank(c.pipeline), c.arrived_us, c.pipeline)).map(|c| c.pipeline)
+    };
+    // Whether one that ranks above `below` may still come.
+    let hoped = |below: usize| {
+        let above = pipelines.iter().take(below);
+        above
+            .filter(|p| !p.masked && !p.missing)
+            .any(|p| candidates.iter().all(|c| c.pipeline != p.name || c.arrived_us > now_us))
+    };
+    let at = |moment: i64, chosen: &'a str| {
+        if now_us >= moment { Choice::Pipeline(chosen) } else { Choice::Open(moment) }
+    };
+    let first_sound =
+        here.iter().filter(|c| c.quality == Quality::Sound).map(|c| c.arrived_us).min();
+    if let (Some(sound), Some(first_us)) = (best(Quality::Sound), first_sound) {
+        let patience = first_us.saturating_add(GRACE_US).min(times.due_us);
+        return at(if hoped(rank(sound)) { patience } else { now_us }, sound);
+    }
+    match best(Quality::Defective) {
+        Some(poor) => at(if hoped(usize::MAX) { times.due_us } else { now_us }, poor),
+        None if now_us >= times.slate_us => Choice::Slate,
+        None => Choice::Open(times.slate_us),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const SLATE: i64 = 1_000;
-
-    #[test]
-    fn a_valid_copy_in_time_wins_and_nothing_else_does() {
-        let copy = |valid, arrived_us| [Candidate { pipeline: "A", valid, arrived_us }];
-        assert_eq!(choose(&[], SLATE, 999), Choice::Open);
-        assert_eq!(choose(&[], SLATE, 1_000), Choice::Slate);
-        assert_eq!(choose(&copy(true, 999), SLATE, 999), Choice::Pipeline("A"));
-        assert_eq!(choose(&copy(true, 1_000), SLATE, 1_000), Choice::Slate);
-        assert_eq!(choose(&copy(false, 500), SLATE, 600), Choice::Open);
-        assert_eq!(choose(&copy(false, 500), SLATE, 1_600), Choice::Slate);
-    }
-
-    proptest! {
-        #[test]
-        fn a_choice_never_changes(
-            mut arrivals in prop::collection::vec((0_i64..2_000, any::<bool>(), "[AB]"), 0..6),
-            mut moments in prop::collection::vec(0_i64..2_500, 1..10),
-        ) {
-            arrivals.sort();
-            moments.sort_unstable();
-            let mut fixed = Choice::Open;
-            for now in moments {
-                let known: Vec<_> = arrivals.iter().filter(|(at, ..)| *at <= now)
-                    .map(|(at, valid, pipeline)| Candidate { pipeline, valid: *valid, arrived_us: *at }).collect();
-                let choice = choose(&known, SLATE, now);
-                if fixed != Choice::Open {
-                    prop_assert_eq!(choice, fixed);
-                }
-                prop_assert!(now < SLATE || choice != Choice::Open);
-                fixed = choice;
-            }
-        }
-    }
-}
+mod tests;

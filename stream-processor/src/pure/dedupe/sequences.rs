@@ -118,6 +118,9 @@ mod tests {
             pipeline: Some("A".into()),
             sid: None,
             cid: None,
+            reserved_kbps: None,
+            capacity_kbps: None,
+            sessions: None,
         }
     }
 

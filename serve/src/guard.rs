@@ -9,11 +9,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::problem::Problem;
-use crate::settings::Settings;
 
 /// An origin taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Origin {
+pub struct Origin {
     host: String,
     /// Explicit, or the scheme's own.
     port: u16,
@@ -21,7 +20,8 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// Reads `http://host[:port]` or `https://…`; nothing else is an origin of ours.
+    pub fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
         let default_port = match scheme {
             "http" => 80,
@@ -49,28 +49,31 @@ fn split_host(text: &str) -> Option<(String, Option<u16>)> {
 
 /// The lists of who may call.
 #[derive(Debug)]
-pub(crate) struct Guard {
+pub struct Guard {
     hosts: Vec<String>,
     origins: Vec<Origin>,
 }
 
 impl Guard {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    /// Besides this machine's own names and the pages of the address asked, `hosts` (names
+    /// without a port) and `origins` may call.
+    pub fn new(hosts: &[String], origins: &[String]) -> Self {
         let own = ["localhost", "127.0.0.1", "[::1]"].map(String::from);
-        let allowed = settings.allowed_hosts.iter().map(|host| host.to_ascii_lowercase());
+        let allowed = hosts.iter().map(|host| host.to_ascii_lowercase());
         Self {
             hosts: own.into_iter().chain(allowed).collect(),
-            origins: settings.allowed_origins.iter().filter_map(|o| Origin::parse(o)).collect(),
+            origins: origins.iter().filter_map(|o| Origin::parse(o)).collect(),
         }
     }
 
-    fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    /// 403 for a request that a page of another site made, or that asks for another name.
+    pub fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let Some((host, port)) = only(headers, header::HOST).and_then(split_host) else {
             return Err(refused("the request has no usable Host header".into()));
         };
         if !self.hosts.contains(&host) {
             return Err(refused(format!(
-                "Host {host:?} is not a name of this dashboard; open it as localhost, or add \
+                "Host {host:?} is not a name of this service; call it as localhost, or add \
                  the name to allowed_hosts"
             )));
         }
@@ -86,8 +89,8 @@ impl Guard {
             return Ok(());
         }
         Err(refused(
-            "the Origin of this request is another site; call from the dashboard's own pages, \
-             or add the origin to allowed_origins"
+            "the Origin of this request is another site; call from this address's own pages, or \
+             add the origin to allowed_origins"
                 .into(),
         ))
     }
@@ -104,8 +107,33 @@ fn refused(detail: String) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "refused", "This caller is not allowed", detail)
 }
 
+/// The problem with a request that would change something, apart from who called: it must be
+/// JSON, since a browser asks before it sends that across sites, and carry the service key
+/// (`Authorization: Bearer`) where there is one.
+pub fn check_change(headers: &HeaderMap, key: Option<&str>) -> Result<(), Problem> {
+    let json = only(headers, header::CONTENT_TYPE)
+        .is_some_and(|value| value.split(';').next().unwrap_or("").trim() == "application/json");
+    if !json {
+        let (title, detail) = ("A change is JSON", "Send it with Content-Type: application/json");
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", title, detail));
+    }
+    let given = only(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    if key.is_some_and(|key| !given.is_some_and(|given| same(given, key))) {
+        let detail = "Send Authorization: Bearer with the service key of this start";
+        let title = "Only our own services may do this";
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, "untrusted", title, detail));
+    }
+    Ok(())
+}
+
+/// Compares without telling by its time how much was right.
+fn same(one: &str, other: &str) -> bool {
+    let differ = |(a, b): (u8, u8)| u32::from(a != b);
+    one.len() == other.len() && one.bytes().zip(other.bytes()).map(differ).sum::<u32>() == 0
+}
+
 /// Middleware: passes the request on, or answers 403.
-pub(crate) async fn guard(
+pub async fn guard(
     State(guard): State<Arc<Guard>>,
     request: Request,
     next: Next,
@@ -121,17 +149,13 @@ mod tests {
     use super::*;
 
     fn allowed(host: &str, origin: Option<&str>) -> bool {
-        let settings = Settings {
-            allowed_hosts: vec!["Control.example".into()],
-            allowed_origins: vec!["http://localhost:5173".into()],
-            ..Settings::default()
-        };
+        let (hosts, origins) = (["Control.example".into()], ["http://localhost:5173".into()]);
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, host.parse().unwrap());
         if let Some(origin) = origin {
             headers.insert(header::ORIGIN, origin.parse().unwrap());
         }
-        Guard::new(&settings).check(&headers).is_ok()
+        Guard::new(&hosts, &origins).check(&headers).is_ok()
     }
 
     #[test]
@@ -143,7 +167,7 @@ mod tests {
         {
             assert!(!allowed(host, None), "{host}");
         }
-        assert!(Guard::new(&Settings::default()).check(&HeaderMap::new()).is_err());
+        assert!(Guard::new(&[], &[]).check(&HeaderMap::new()).is_err());
     }
 
     #[test]
@@ -171,10 +195,33 @@ mod tests {
     }
 
     #[test]
+    fn a_change_is_json_and_carries_the_key() {
+        let with = |json: &str, key: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, json.parse().unwrap());
+            if let Some(key) = key {
+                headers.insert(header::AUTHORIZATION, format!("Bearer {key}").parse().unwrap());
+            }
+            headers
+        };
+        let status = |headers: &HeaderMap, key| {
+            check_change(headers, key).map_err(|problem| problem.status().as_u16())
+        };
+        let json = "application/json; charset=utf-8";
+        assert_eq!(status(&with(json, None), None), Ok(()));
+        assert_eq!(status(&with(json, Some("abc")), Some("abc")), Ok(()));
+        assert_eq!(status(&with(json, None), Some("abc")), Err(401));
+        assert_eq!(status(&with(json, Some("abd")), Some("abc")), Err(401));
+        assert_eq!(status(&with(json, Some("ab")), Some("abc")), Err(401));
+        assert_eq!(status(&with("text/plain", Some("abc")), Some("abc")), Err(415));
+        assert_eq!(status(&HeaderMap::new(), None), Err(415));
+    }
+
+    #[test]
     fn two_hosts_are_no_host() {
         let mut headers = HeaderMap::new();
         headers.append(header::HOST, "localhost".parse().unwrap());
         headers.append(header::HOST, "evil.example".parse().unwrap());
-        assert!(Guard::new(&Settings::default()).check(&headers).is_err());
+        assert!(Guard::new(&[], &[]).check(&headers).is_err());
     }
 }

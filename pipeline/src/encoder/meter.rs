@@ -1,0 +1,69 @@
+//! Measures what is fed to the encoders, segment by segment: a hash, and whether the frame
+//! strip in the pictures moves. It looks at the pictures themselves, not at what drew them.
+
+use std::sync::Arc;
+
+use tallylight_schemas::grid::Grid;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::pure::still::StillWatch;
+use super::pure::strip::read_strip;
+use crate::ladder::AAC_FRAME;
+use crate::packager::{Fed, Input, InputFacts};
+
+/// Pictures and sound as they are fed.
+pub(super) struct Meter {
+    facts: Arc<InputFacts>,
+    grid: Grid,
+    frames: u64,
+    rate: u32,
+    size: (usize, usize),
+    pictures: Xxh3,
+    still: StillWatch,
+    sound: Xxh3,
+}
+
+impl Meter {
+    pub(super) fn new(
+        facts: &Arc<InputFacts>,
+        (grid, fps): (Grid, u32),
+        rate: u32,
+        size: (usize, usize),
+    ) -> Self {
+        let frames = u64::from(grid.frames(fps).unwrap_or(50)).max(1);
+        let (pictures, sound) = (Xxh3::new(), Xxh3::new());
+        let (facts, still) = (Arc::clone(facts), StillWatch::default());
+        Self { facts, grid, frames, rate, size, pictures, still, sound }
+    }
+
+    /// Frame `n` of the epoch is fed; its first plane is luma.
+    pub(super) fn frame(&mut self, n: u64, dots: &[u8]) {
+        self.pictures.update(dots);
+        let (width, height) = self.size;
+        self.still.look(read_strip(dots, width, height));
+        if (n + 1) % self.frames == 0 {
+            let fed = Fed { hash: self.pictures.digest(), still: self.still.take() };
+            self.facts.put(Input::Video, n / self.frames, fed);
+            self.pictures.reset();
+        }
+    }
+
+    /// The block of sound that begins at sample `first` of the epoch is fed.
+    pub(super) fn block(&mut self, first: u64, samples: &[f32]) {
+        samples.iter().for_each(|sample| self.sound.update(&sample.to_le_bytes()));
+        let (k, next) = (self.audio_k(first), self.audio_k(first + u64::from(AAC_FRAME)));
+        if next != k {
+            self.facts.put(Input::Audio, k, Fed { hash: self.sound.digest(), still: 0 });
+            self.sound.reset();
+        }
+    }
+
+    /// The segment that the block at `sample` belongs to.
+    fn audio_k(&self, sample: u64) -> u64 {
+        let us = u128::from(sample) * 1_000_000 / u128::from(self.rate.max(1));
+        let k = self.grid.k_at(i64::try_from(us).unwrap_or(i64::MAX));
+        // Rounding to a microsecond may land just before the segment's first sample.
+        let begins = self.grid.first_audio_sample(k + 1, self.rate, AAC_FRAME);
+        if sample >= begins { k + 1 } else { k }
+    }
+}

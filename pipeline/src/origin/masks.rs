@@ -1,0 +1,112 @@
+//! Which pipeline is preferred, and which are masked: taken out by an operator or by steering.
+//!
+//! `PUT /live/<stream>/masks/<pipeline>` masks, `DELETE` takes the mask off. A masked
+//! pipeline's copies are noted and shown but never served. Masks outlive a restart.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{Path, Request, State};
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tallylight_serve::guard::{Guard, check_change};
+
+use super::Origin;
+use super::facts::is_pipeline;
+use super::pure::choose::Pipeline;
+use crate::serve::problem::{self, Problem};
+
+/// The file they are kept in, in the stream's directory.
+pub(super) const FILE: &str = "masks.json";
+/// Masks of one stream.
+const MAX_MASKS: usize = 16;
+
+/// A stream's pipelines in the order of preference, and its masks.
+#[derive(Debug, Default)]
+pub(super) struct Masks {
+    order: Vec<String>,
+    masked: Mutex<BTreeSet<String>>,
+}
+
+impl Masks {
+    pub(super) fn new(order: &[String]) -> Self {
+        Self { order: order.to_vec(), masked: Mutex::default() }
+    }
+
+    /// The pipelines that are expected, the preferred first.
+    pub(super) fn order(&self) -> &[String] {
+        &self.order
+    }
+
+    /// Whose copies are not served.
+    pub(super) fn masked(&self) -> BTreeSet<String> {
+        self.masked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set(&self, masked: BTreeSet<String>) {
+        *self.masked.lock().unwrap_or_else(PoisonError::into_inner) = masked;
+    }
+
+    /// Asks `choose`'s question for each pipeline; `missing` says which did not send the
+    /// segment before.
+    pub(super) fn pipelines<'a>(
+        &'a self,
+        masked: &'a BTreeSet<String>,
+        missing: impl Fn(&str) -> bool,
+    ) -> Vec<Pipeline<'a>> {
+        let others = masked.iter().filter(|name| !self.order.contains(name));
+        let all = self.order.iter().chain(others);
+        all.map(|name| Pipeline {
+            name,
+            masked: masked.contains(name),
+            missing: missing(name),
+        })
+        .collect()
+    }
+}
+
+/// PUT or DELETE of a mask.
+pub(super) async fn change(
+    State(origin): State<Arc<Origin>>,
+    Path((stream, pipeline)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let (head, _) = request.into_parts();
+    let key = origin.settings.service_key.as_deref();
+    // No page of another site knows the key; without one, where the request comes from counts.
+    let caller = key.map_or_else(|| Guard::new(&[], &[]).check(&head.headers), |_| Ok(()));
+    let outcome = match caller.and_then(|()| check_change(&head.headers, key)) {
+        Ok(()) => apply(&origin, &stream, &pipeline, head.method == Method::PUT).await,
+        Err(problem) => Err(problem),
+    };
+    outcome.into_response()
+}
+
+async fn apply(
+    origin: &Origin,
+    stream: &str,
+    pipeline: &str,
+    mask: bool,
+) -> Result<StatusCode, Problem> {
+    if !is_pipeline(pipeline) {
+        return Err(problem::not_found(format!("{pipeline:?} is no pipeline's name")));
+    }
+    let stream = origin
+        .stream(stream)
+        .ok_or_else(|| problem::not_found(format!("There is no stream {stream:?}")))?;
+    let _writer = stream.writer.lock().await;
+    let mut masked = stream.masks.masked();
+    let changed = if mask { masked.insert(pipeline.to_owned()) } else { masked.remove(pipeline) };
+    if masked.len() > MAX_MASKS {
+        return Err(problem::invalid(format!("{MAX_MASKS} pipelines can be masked at most")));
+    }
+    if changed {
+        let text = serde_json::to_vec(&masked).unwrap_or_default();
+        if let Err(error) = stream.disk.write(FILE, &text).await {
+            tracing::error!(stream = stream.name, %error, "a mask is in memory only: its write failed");
+        }
+        tracing::warn!(stream = stream.name, pipeline, mask, "a pipeline's mask was changed");
+        stream.masks.set(masked);
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
