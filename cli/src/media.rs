@@ -71,7 +71,7 @@ pub(crate) async fn encoder(settings: Settings, args: EncoderArgs) -> anyhow::Re
     if let Some(folder) = args.record {
         return record(encoder, folder).await;
     }
-    let parts = encoder::Parts { clock: clock(), publish: None };
+    let parts = encoder::Parts::new(clock());
     Ok(encoder::run(encoder, parts, stop).await?)
 }
 

@@ -119,11 +119,7 @@ impl Default for Settings {
     }
 }
 
-fn demo_edge(
-    name: &str,
-    base: u16,
-    at: u16,
-) -> (String, tallylight_pipeline::edge::Settings) {
+fn demo_edge(name: &str, base: u16, at: u16) -> (String, tallylight_pipeline::edge::Settings) {
     let edge = tallylight_pipeline::edge::Settings {
         name: name.to_owned(),
         listen: local(base, at),

@@ -31,7 +31,9 @@ use tallylight_schemas::delivery::Service;
 use tokio_util::sync::CancellationToken;
 
 use crate::mp4::Mp4Error;
-use crate::packager::{self, HttpPublish, InputFacts, Packager, PackagerError, Publish, TrackMedia};
+use crate::packager::{
+    self, HttpPublish, InputFacts, Packager, PackagerError, Publish, TrackMedia,
+};
 use crate::report::{Reporter, events_url};
 
 pub use faults::Faults;

@@ -147,7 +147,8 @@ impl Origin {
         if !streams.contains_key(name) && streams.len() >= self.settings.max_streams {
             return None;
         }
-        let new = || Arc::new(Stream::new(name, self.window(), &self.settings.pipelines, &self.disk));
+        let new =
+            || Arc::new(Stream::new(name, self.window(), &self.settings.pipelines, &self.disk));
         Some(streams.entry(name.to_owned()).or_insert_with(new).clone())
     }
 

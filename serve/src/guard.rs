@@ -117,7 +117,8 @@ pub fn check_change(headers: &HeaderMap, key: Option<&str>) -> Result<(), Proble
         let (title, detail) = ("A change is JSON", "Send it with Content-Type: application/json");
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", title, detail));
     }
-    let given = only(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+    let given =
+        only(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     if key.is_some_and(|key| !given.is_some_and(|given| same(given, key))) {
         let detail = "Send Authorization: Bearer with the service key of this start";
         let title = "Only our own services may do this";
@@ -133,11 +134,7 @@ fn same(one: &str, other: &str) -> bool {
 }
 
 /// Middleware: passes the request on, or answers 403.
-pub async fn guard(
-    State(guard): State<Arc<Guard>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     match guard.check(request.headers()) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),

@@ -54,11 +54,7 @@ impl Copy {
 
     /// The copy as the choice sees it.
     pub(super) fn candidate(&self) -> Candidate<'_> {
-        Candidate {
-            pipeline: &self.pipeline,
-            quality: self.quality(),
-            arrived_us: self.arrived_us,
-        }
+        Candidate { pipeline: &self.pipeline, quality: self.quality(), arrived_us: self.arrived_us }
     }
 }
 

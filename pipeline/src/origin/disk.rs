@@ -63,7 +63,12 @@ impl Disk {
 
     /// Writes the choice for `k` and what arrived, and before that its bytes when they are a
     /// pipeline's.
-    pub(super) async fn write_fixed(&self, k: u64, fixed: &Fixed, all: Vec<Copy>) -> io::Result<()> {
+    pub(super) async fn write_fixed(
+        &self,
+        k: u64,
+        fixed: &Fixed,
+        all: Vec<Copy>,
+    ) -> io::Result<()> {
         if !fixed.is_slate() {
             self.write(&format!("{k}.m4s"), &fixed.body).await?;
         }
@@ -71,7 +76,12 @@ impl Disk {
     }
 
     /// Writes the choice for `k` and what arrived.
-    pub(super) async fn write_choice(&self, k: u64, fixed: &Fixed, all: Vec<Copy>) -> io::Result<()> {
+    pub(super) async fn write_choice(
+        &self,
+        k: u64,
+        fixed: &Fixed,
+        all: Vec<Copy>,
+    ) -> io::Result<()> {
         let record = Record {
             pipeline: fixed.pipeline.to_string(),
             published_at: fixed.published_us,

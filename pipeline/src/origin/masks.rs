@@ -56,12 +56,8 @@ impl Masks {
     ) -> Vec<Pipeline<'a>> {
         let others = masked.iter().filter(|name| !self.order.contains(name));
         let all = self.order.iter().chain(others);
-        all.map(|name| Pipeline {
-            name,
-            masked: masked.contains(name),
-            missing: missing(name),
-        })
-        .collect()
+        all.map(|name| Pipeline { name, masked: masked.contains(name), missing: missing(name) })
+            .collect()
     }
 }
 

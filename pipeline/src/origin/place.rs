@@ -105,8 +105,8 @@ impl Place {
             Verdict::Ready | Verdict::Hold { .. } | Verdict::Slate => {}
         }
         // A masked one is not worth an answer's wait: it is only noted.
-        let may_serve = copy.quality() == Quality::Sound
-            && !self.masks.masked().contains(&copy.pipeline);
+        let may_serve =
+            copy.quality() == Quality::Sound && !self.masks.masked().contains(&copy.pipeline);
         match before {
             Some(before) if before.hash != copy.hash => return Err(Refused::Fixed),
             Some(_) => {}

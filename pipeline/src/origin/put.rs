@@ -11,8 +11,8 @@ use std::time::Duration;
 use tallylight_schemas::delivery::Action;
 
 use super::announce::{store_init, store_ladder, store_slate, stream_of};
-use super::facts::Claimed;
 use super::copies::{Copy, Defect};
+use super::facts::Claimed;
 use super::place::{Offered, Place, Refused};
 use super::{Origin, media_path, sweep};
 use crate::report::Report;

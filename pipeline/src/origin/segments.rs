@@ -190,9 +190,7 @@ fn row(place: &Place, track: &str, now: i64) -> Option<SegmentRow> {
             track: track.to_owned(),
             k,
             state,
-            pipeline: outcome
-                .map(|o| o.pipeline.to_string())
-                .or(overdue.then(|| SLATE.to_owned())),
+            pipeline: outcome.map(|o| o.pipeline.to_string()).or(overdue.then(|| SLATE.to_owned())),
             published_at: outcome
                 .map(|o| o.published_us)
                 .or(overdue.then(|| schedule.grid.slate_us(k))),
@@ -204,13 +202,7 @@ fn row(place: &Place, track: &str, now: i64) -> Option<SegmentRow> {
 }
 
 /// The expected pipelines' copies, then those of others that sent something.
-fn copies(
-    all: &Copies,
-    order: &[String],
-    schedule: &Schedule,
-    k: u64,
-    now: i64,
-) -> Vec<CopyRow> {
+fn copies(all: &Copies, order: &[String], schedule: &Schedule, k: u64, now: i64) -> Vec<CopyRow> {
     let here = all.of(k);
     let absent = |name: &String| CopyRow {
         pipeline: name.clone(),

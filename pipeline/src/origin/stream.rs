@@ -62,7 +62,8 @@ impl Stream {
         now_us: i64,
     ) -> io::Result<Self> {
         let stream = Self::new(name, window, order, root);
-        let masked = stream.disk.read(masks::FILE).and_then(|text| serde_json::from_slice(&text).ok());
+        let masked =
+            stream.disk.read(masks::FILE).and_then(|text| serde_json::from_slice(&text).ok());
         stream.masks.set(masked.unwrap_or_default());
         let ladder = stream
             .disk

@@ -77,7 +77,7 @@ async fn decide(origin: &Origin, stream: &str, place: &Place) -> Decision {
 /// moment for a better one. The slate's time is the sweep's business.
 pub(super) async fn decide_in_time(origin: &Arc<Origin>, stream: &str, place: &Place) {
     let slate_us = place.schedule.grid.slate_us(place.k);
-    let due = |decision| match decision {
+    let due = move |decision| match decision {
         Decision::Open(until) => Some(until).filter(|until| *until < slate_us),
         Decision::Fixed(..) | Decision::NoSlate => None,
     };

@@ -4,3 +4,4 @@ mod hold;
 mod put;
 mod restart;
 pub(crate) mod support;
+mod two_pipelines;

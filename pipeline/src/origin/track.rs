@@ -73,8 +73,7 @@ impl Track {
             copies.restore(*k, arrived.clone());
         }
         let fixed = found.fixed.into_iter().map(|(k, (fixed, _))| (k, fixed)).collect();
-        let state =
-            State { inits: found.inits, slates, fixed, copies, waiting: BTreeMap::new() };
+        let state = State { inits: found.inits, slates, fixed, copies, waiting: BTreeMap::new() };
         Self { state: Mutex::new(state), writer: tokio::sync::Mutex::default(), disk }
     }
 

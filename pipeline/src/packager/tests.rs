@@ -104,6 +104,42 @@ async fn offer(bytes: Vec<u8>, now_us: i64, answers: &[u16]) -> (Counts, Arc<Mem
     (packager.counts(), origin)
 }
 
+fn header(object: &Object, name: &str) -> String {
+    object.headers.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone()).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn what_the_encoder_was_fed_goes_along_and_a_still_picture_is_a_defect() {
+    for (still, said) in [(11, ""), (12, "frozen; the frame strip stands still for 12 pictures")] {
+        let origin = Arc::new(Memory::default());
+        let packager = packager(&origin, Grid::DEMO.closed_us(K));
+        packager.shared.parts.inputs.put(Input::Video, K, Fed { hash: 0xab, still });
+        let (inputs, mut running) = packager.start(&CancellationToken::new());
+        inputs[0].offer(Piece::Segment(idr(K, 50).into()));
+        drop(inputs);
+        running.wait().await.unwrap();
+        let taken = origin.taken.lock().unwrap();
+        assert_eq!(header(&taken[0], "tallylight-input-hash"), "00000000000000ab");
+        assert_eq!(header(&taken[0], "tallylight-defect"), said);
+        assert!(!taken[0].body.is_empty(), "it plays, so it is sent");
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_segment_never_reaches_the_origin() {
+    let origin = Arc::new(Memory::default());
+    let packager = packager(&origin, Grid::DEMO.closed_us(K));
+    packager.shared.parts.faults.drop_segment(K);
+    let (inputs, mut running) = packager.start(&CancellationToken::new());
+    inputs[0].offer(Piece::Segment(idr(K, 50).into()));
+    inputs[0].offer(Piece::Segment(idr(K + 1, 50).into()));
+    drop(inputs);
+    running.wait().await.unwrap();
+    let taken = origin.taken.lock().unwrap();
+    let paths: Vec<_> = taken.iter().map(|object| object.path.clone()).collect();
+    assert_eq!(paths, [format!("/live/demo/v-360/{}.m4s", K + 1)]);
+}
+
 #[tokio::test]
 async fn publishes_a_whole_fragment_with_its_facts() {
     let bytes = idr(K, 50);
@@ -112,8 +148,7 @@ async fn publishes_a_whole_fragment_with_its_facts() {
     assert_eq!((counts.published, counts.retries), (1, 1), "{counts:?}");
     let taken = origin.taken.lock().unwrap();
     assert_eq!(taken[0].path, format!("/live/demo/v-360/{K}.m4s"));
-    let header =
-        |name| taken[0].headers.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone()).unwrap();
+    let header = |name| header(&taken[0], name);
     assert_eq!(header("tallylight-frames"), "50");
     assert_eq!(header("tallylight-tfdt"), (K * 5_000).to_string());
     assert_eq!(header("tallylight-published-at"), now.to_string());
@@ -125,7 +160,14 @@ async fn publishes_a_whole_fragment_with_its_facts() {
 async fn what_is_wrong_late_or_refused_is_counted_and_not_published() {
     let now = Grid::DEMO.closed_us(K);
     let (counts, origin) = offer(idr(K, 49), now, &[]).await;
-    assert_eq!((counts.wrong, origin.taken.lock().unwrap().len()), (1, 0));
+    assert_eq!(counts.wrong, 1);
+    {
+        // The origin hears of it, without the bytes.
+        let taken = origin.taken.lock().unwrap();
+        assert_eq!((taken.len(), taken[0].body.len()), (1, 0));
+        let said = header(&taken[0], "tallylight-defect");
+        assert_eq!(said, format!("short; segment {K} has 49 frames, not 50"));
+    }
     let (counts, origin) = offer(idr(K, 50), Grid::DEMO.slate_us(K), &[]).await;
     assert_eq!((counts.late, origin.taken.lock().unwrap().len()), (1, 0));
     let (counts, _) = offer(idr(K, 50), now, &[409]).await;

@@ -13,7 +13,7 @@ async fn a_segment_is_taken_once_and_repeats_do_no_harm() {
     );
     let other =
         world.offer("v-360", K, world.segment("v-360", K), &[("Tallylight-Pipeline", "B")]).await;
-    assert_eq!(other.status(), 204);
+    assert_eq!(other.status(), 202);
     assert_eq!(
         (world.publish("audio", K).await, world.publish("v-180", K + 1).await),
         (201.try_into().unwrap(), 201.try_into().unwrap())

@@ -126,6 +126,10 @@ impl World {
                 request = request.header(*name, value);
             }
         }
+        let more = changed.iter().filter(|(name, _)| facts.iter().all(|(fact, _)| fact != name));
+        for (name, value) in more {
+            request = request.header(*name, *value);
+        }
         request.send().await.unwrap()
     }
 }
