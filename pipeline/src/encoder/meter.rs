@@ -41,7 +41,7 @@ impl Meter {
         self.pictures.update(dots);
         let (width, height) = self.size;
         self.still.look(read_strip(dots, width, height));
-        if (n + 1) % self.frames == 0 {
+        if (n + 1).is_multiple_of(self.frames) {
             let fed = Fed { hash: self.pictures.digest(), still: self.still.take() };
             self.facts.put(Input::Video, n / self.frames, fed);
             self.pictures.reset();
