@@ -54,11 +54,6 @@ impl Problem {
         self.with(RETRY_AFTER, &seconds.to_string())
     }
 
-    /// What is wrong, where, and what to do about it.
-    pub fn detail(&self) -> &str {
-        &self.detail
-    }
-
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status
