@@ -7,10 +7,15 @@ use crate::rows::Measures;
 use crate::sketch::Sketch;
 
 /// Version of this list; rows carry it.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Below this many units of the denominator a ratio is shown as a count instead.
 pub const MINIMUM_SAMPLE: i64 = 20;
+
+/// A player that adapts has left a rung that its line does not carry within this many ms: two
+/// segments of the demo's schedule. A rebuffer that begins later, on a rung it kept although a
+/// lower one existed, is an adaptation failure.
+pub const ADAPTS_WITHIN_MS: i64 = 4_000;
 
 /// How a metric's value follows from summed rows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -120,6 +125,8 @@ pub const ALL: &[Metric] = &[
         per "watched time", from "CTA-2066 stalled time: ratio of sums", High, Some([0.5, 1.0, 3.0]), 30 s),
     metric!("rebuffers", "Rebuffers", "/s", Rate { of: "rebuffer_count" },
         per "second", from "CMCD r after the first p, not in a seek", High, None, 10 s),
+    metric!("adaptation_failures", "Adaptation failures", "per viewer hour", Ratio { num: "adaptation_failures", den: WATCHED, scale: 3_600_000.0 },
+        per "watched time", from "rebuffer after CMCD mtp < br for 4 s, no switch down, lb < br", High, Some([1.0, 6.0, 30.0]), 60 s),
     metric!("bitrate_kbps", "Average bitrate", "kbps", Ratio { num: "bitrate_kbps_ms", den: &["bitrate_ms"], scale: 1.0 },
         per "playing time of known bitrate", from "CMCD br over p spans", Low, None, 10 s),
     metric!("live_latency_p50_ms", "Live latency p50", "ms", Quantile { of: "latency_sketch", q: 0.5 },

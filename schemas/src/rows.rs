@@ -121,6 +121,10 @@ measures! {
     seeking_ms,
     /// Rebuffers that began in the pane.
     rebuffer_count,
+    /// Rebuffers among them that began after the player had stayed above what its line carried
+    /// (see metric `adaptation_failures`). Absent in rows from before it was counted.
+    #[serde(default)]
+    adaptation_failures,
     /// Σ bitrate × playing time, kbps·ms.
     bitrate_kbps_ms,
     /// Playing time of known bitrate, ms.

@@ -34,7 +34,7 @@ function definitions() {
   const found = [...source.matchAll(/metric!\("(\w+)", "([^"]+)", "([^"]*)", (\w+) \{ ([^}]*) \},\s+per "([^"]+)", from "([^"]+)", (\w+), (None|Some\(\[([^\]]*)\]\)), (\d+) s\)/g)];
   return found.map(([, name, title, unit, kind, fields, denominator, from, bad, , limits, window]) => {
     const text = (key) => new RegExp(`${key}: "(\\w+)"`).exec(fields)?.[1];
-    const number = (key) => Number(new RegExp(`${key}: ([\\d.]+)`).exec(fields)?.[1]);
+    const number = (key) => Number(new RegExp(`${key}: ([\\d._]+)`).exec(fields)?.[1].replaceAll("_", ""));
     const den = fields.includes("WATCHED") ? watched : [...(/den: &\[([^\]]*)\]/.exec(fields)?.[1] ?? "").matchAll(/"(\w+)"/g)].map((m) => m[1]);
     const formula = { Gauge: { kind: "gauge", of: text("of") }, Rate: { kind: "rate", of: text("of") }, Ratio: { kind: "ratio", num: text("num"), den, scale: number("scale") }, Quantile: { kind: "quantile", of: text("of"), q: number("q") } }[kind];
     return { name, title, unit, formula, denominator, source: from, bad: bad.toLowerCase(), limits: limits ? limits.split(",").map((one) => Number(one.replaceAll("_", ""))) : null, window_s: Number(window) };

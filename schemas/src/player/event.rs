@@ -31,6 +31,10 @@ pub struct PlayerEvent<'a> {
     pub sn: Option<u64>,
     /// Bitrate of the selected video rung, else the first value, kbps.
     pub br_kbps: Option<i64>,
+    /// Throughput as measured by the player, picked like `br_kbps`, kbps.
+    pub mtp_kbps: Option<i64>,
+    /// Lowest video rung it may choose, kbps; a list that names other types only says nothing.
+    pub lb_kbps: Option<i64>,
     /// Live latency, ms: key `ltc`, else custom `com.tallylight-ltc`.
     pub ltc_ms: Option<i64>,
     /// Media start delay, ms.

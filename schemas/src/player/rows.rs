@@ -30,6 +30,8 @@ pub struct PlayerRows {
     sn: Option<Int64Array>,
     ot: Option<StringArray>,
     br: Option<Pairs<Int64Array>>,
+    mtp: Option<Pairs<Int64Array>>,
+    lb: Option<Pairs<Int64Array>>,
     ltc: Option<Int64Array>,
     msd: Option<Int64Array>,
     bg: Option<BooleanArray>,
@@ -57,6 +59,8 @@ impl PlayerRows {
             sn: column(batch, Key::Sn.name())?,
             ot: column(batch, Key::Ot.name())?,
             br: pairs(batch, Key::Br.name(), "v", "ot")?,
+            mtp: pairs(batch, Key::Mtp.name(), "v", "ot")?,
+            lb: pairs(batch, Key::Lb.name(), "v", "ot")?,
             ltc: column(batch, Key::Ltc.name())?,
             msd: column(batch, Key::Msd.name())?,
             bg: column(batch, Key::Bg.name())?,
@@ -94,7 +98,9 @@ impl PlayerRows {
             sta: text(&self.sta, i),
             ts: int(&self.ts, i),
             sn: int(&self.sn, i).and_then(|sn| u64::try_from(sn).ok()),
-            br_kbps: self.bitrate(i),
+            br_kbps: self.kbps(&self.br, i),
+            mtp_kbps: self.kbps(&self.mtp, i),
+            lb_kbps: self.lowest(i),
             ltc_ms: int(&self.ltc, i).or_else(|| ltc.and_then(milliseconds)),
             msd_ms: int(&self.msd, i),
             bg: present(&self.bg, i).map(|column| column.value(i)),
@@ -105,15 +111,23 @@ impl PlayerRows {
         }
     }
 
-    /// The first bitrate for video, counting items without an object type as of the
-    /// record's; else the first.
-    fn bitrate(&self, i: usize) -> Option<i64> {
-        let br = self.br.as_ref()?;
+    /// The first value for video, counting items without an object type as of the record's;
+    /// else the first.
+    fn kbps(&self, of: &Option<Pairs<Int64Array>>, i: usize) -> Option<i64> {
+        let list = of.as_ref()?;
         let record = text(&self.ot, i);
-        let range = items(&br.lists, i);
-        let video = |at: &usize| matches!(text(&br.names, *at).or(record), Some("v" | "av"));
-        let at = range.clone().find(video).or_else(|| range.clone().next())?;
-        (at < br.values.len() && br.values.is_valid(at)).then(|| br.values.value(at))
+        let range = items(&list.lists, i);
+        let video = |at: &usize| matches!(text(&list.names, *at).or(record), Some("v" | "av"));
+        valid(list, range.clone().find(video).or_else(|| range.clone().next())?)
+    }
+
+    /// The lowest rung for video, or of no stated type: a sound's is no rung to switch to.
+    fn lowest(&self, i: usize) -> Option<i64> {
+        let list = self.lb.as_ref()?;
+        let record = text(&self.ot, i);
+        let fits =
+            |at: &usize| matches!(text(&list.names, *at).or(record), Some("v" | "av") | None);
+        valid(list, items(&list.lists, i).find(fits)?)
     }
 
     fn error_code(&self, i: usize) -> Option<&str> {
@@ -138,6 +152,10 @@ impl PlayerRows {
         }
         found
     }
+}
+
+fn valid(list: &Pairs<Int64Array>, at: usize) -> Option<i64> {
+    (at < list.values.len() && list.values.is_valid(at)).then(|| list.values.value(at))
 }
 
 /// A latency sent as the text of a custom key, within the bounds of key `ltc`.

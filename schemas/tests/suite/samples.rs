@@ -114,12 +114,18 @@ pub(crate) fn playback() -> Vec<PlaybackRow> {
             country: Some("DE".into()),
             device: Some("tv".into()),
         },
-        measures: Measures { viewers: 200, playing_ms: 199_000, ends: -1, ..Measures::default() },
+        measures: Measures {
+            viewers: 200,
+            playing_ms: 199_000,
+            ends: -1,
+            adaptation_failures: 4,
+            ..Measures::default()
+        },
         startup_sketch: sketch(),
         latency_sketch: Sketch::default(),
         r#final: true,
         version: 9,
-        metrics_version: 1,
+        metrics_version: 2,
     };
     let empty = PlaybackRow { cell: Cell::default(), r#final: false, ..full.clone() };
     vec![full, empty]

@@ -32,6 +32,10 @@ pub struct PlayerInput<'a> {
     pub cid: Option<&'a str>,
     /// Bitrate of the selected rung, kbps.
     pub br_kbps: Option<i64>,
+    /// Measured throughput, kbps.
+    pub mtp_kbps: Option<i64>,
+    /// Lowest rung, kbps.
+    pub lb_kbps: Option<i64>,
     /// Live latency, ms.
     pub ltc_ms: Option<i64>,
     /// Media start delay, ms.
@@ -59,6 +63,8 @@ impl<'a> From<PlayerEvent<'a>> for PlayerInput<'a> {
             sta: event.sta,
             cid: event.cid,
             br_kbps: event.br_kbps,
+            mtp_kbps: event.mtp_kbps,
+            lb_kbps: event.lb_kbps,
             ltc_ms: event.ltc_ms,
             msd_ms: event.msd_ms,
             ec: event.ec,

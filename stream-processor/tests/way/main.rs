@@ -1,6 +1,7 @@
 //! The processor as a whole, against an oracle that counts milliseconds by hand.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
+mod adaptation;
 mod bounds;
 mod log;
 mod oracle;

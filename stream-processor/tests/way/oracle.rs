@@ -61,11 +61,28 @@ struct Walk {
     begun: Option<(usize, i64)>,
     cell: Cell,
     kbps: i64,
+    lowest: i64,
+    /// Time, rung in force and throughput of every record that was taken.
+    line: Vec<(i64, i64, Option<i64>)>,
     history: Vec<&'static str>,
     n: usize,
     now: Option<&'static str>,
     errored: bool,
     over: bool,
+}
+
+impl Walk {
+    /// Whether the rung in force has been above what the line carried for four seconds, and
+    /// there was a lower one.
+    fn stuck(&self) -> bool {
+        let well = self.line.iter().rposition(|(_, br, mtp)| mtp.is_some_and(|mtp| mtp >= *br));
+        let down = self.line.windows(2).rposition(|pair| pair[1].1 < pair[0].1).map(|i| i + 1);
+        let from = well.map_or(0, |i| i + 1).max(down.unwrap_or(0));
+        let above = self.line[from..].iter().find(|(_, br, mtp)| mtp.is_some_and(|mtp| mtp < *br));
+        let (now, ..) = self.line[self.line.len() - 1];
+        above.is_some_and(|(since, ..)| now - since >= 4_000)
+            && (1..self.kbps).contains(&self.lowest)
+    }
 }
 
 #[derive(Default)]
@@ -164,6 +181,8 @@ impl Oracle {
             walk.cell.device = b.device.map(str::to_owned).or(walk.cell.device.take());
             walk.kbps = b.br.unwrap_or(walk.kbps);
             walk.cell.rendition = (walk.kbps > 0).then(|| format!("{} kbps", walk.kbps));
+            walk.lowest = b.lb.unwrap_or(walk.lowest);
+            walk.line.push((b.ts, walk.kbps, b.mtp));
             walk.history.extend(b.sta);
         }
         walk.errored |= b.e == "e";
@@ -177,6 +196,7 @@ impl Oracle {
         let startup = walk.session.startup.filter(|_| first_p);
         let rebuffers = walk.now == Some("rebuffering") && before != Some("rebuffering");
         walk.session.rebuffers += i64::from(rebuffers);
+        let stuck = rebuffers && walk.stuck();
         let attempt = walk.begun.is_some_and(|(record, _)| record == walk.n) && !was_over;
         let ends = !was_over && matches!(b.sta, Some("e" | "f" | "q"));
         let begun = walk.begun.filter(|(record, _)| *record <= walk.n);
@@ -189,6 +209,7 @@ impl Oracle {
             m.attempts += i64::from(attempt);
             m.starts += i64::from(first_p);
             m.rebuffer_count += i64::from(rebuffers);
+            m.adaptation_failures += i64::from(stuck);
             m.failures += i64::from(ends && fatal && plays > 0);
             m.start_failures += i64::from(gave_up && failed);
             m.exits_before_start += i64::from(gave_up && !failed && waited);

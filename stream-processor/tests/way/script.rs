@@ -32,12 +32,15 @@ struct Step {
     device: usize,
     error: bool,
     edge: usize,
+    mtp: usize,
+    lb: usize,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let after = prop_oneof![Just(0), 1_i64..400, 400_i64..6_000];
-    (after, 0..STATES.len(), 0..8_usize, 0..12_usize, 0..12_usize, 0..20_u8, 0..4_usize).prop_map(
-        |(after, state, br, cid, device, error, edge)| Step {
+    let said = (0..8_usize, 0..12_usize, 0..12_usize, 0..8_usize, 0..6_usize);
+    (after, 0..STATES.len(), said, 0..20_u8, 0..4_usize).prop_map(
+        |(after, state, (br, cid, device, mtp, lb), error, edge)| Step {
             after,
             state,
             br,
@@ -45,6 +48,8 @@ fn step() -> impl Strategy<Value = Step> {
             device,
             error: error == 0,
             edge,
+            mtp,
+            lb,
         },
     )
 }
@@ -69,6 +74,9 @@ pub fn sessions(length: usize) -> impl Strategy<Value = Vec<Item>> {
                     e: if step.error { "e" } else { "ps" },
                     sta,
                     br: [None, None, None, None, None, Some(300), Some(600), Some(1_200)][step.br],
+                    mtp: [None, None, None, None, Some(0), Some(450), Some(450), Some(2_000)]
+                        [step.mtp],
+                    lb: [Some(64), Some(300), Some(600)].get(step.lb).copied(),
                     ltc: (step.br == 2).then_some(4_000 + at % 1_000),
                     cid: [Some("demo"), Some("news")].get(step.cid).copied().flatten(),
                     device: [Some("tv"), Some("phone")].get(step.device).copied().flatten(),

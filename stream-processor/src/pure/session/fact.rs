@@ -152,6 +152,10 @@ pub struct Fact {
     pub error: bool,
     /// Bitrate, kbps; 0 is unknown.
     pub kbps: i32,
+    /// Measured throughput, kbps; −1 is unknown (a line that carries nothing measures 0).
+    pub throughput_kbps: i32,
+    /// Lowest rung, kbps; 0 is unknown.
+    pub lowest_kbps: i32,
     /// Live latency, ms.
     pub latency_ms: Option<i32>,
     /// The player's own startup time, ms.
@@ -183,6 +187,8 @@ impl Fact {
             token: input.sta.and_then(Token::parse),
             error: input.e == Some("e"),
             kbps: small(input.br_kbps).unwrap_or(0),
+            throughput_kbps: small(input.mtp_kbps).unwrap_or(-1),
+            lowest_kbps: small(input.lb_kbps).unwrap_or(0),
             latency_ms: small(input.ltc_ms),
             msd_ms: small(input.msd_ms),
             said,
@@ -209,6 +215,8 @@ impl Fact {
             token: None,
             error: false,
             kbps: 0,
+            throughput_kbps: -1,
+            lowest_kbps: 0,
             latency_ms: None,
             msd_ms: None,
             said: None,

@@ -27,6 +27,15 @@ pub struct Dimensions {
     pub device: Option<Arc<str>>,
 }
 
+/// Whether the player keeps a rung that its line does not carry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Adaptation {
+    /// Since when its line has carried less than the rung it is on, Unix ms.
+    pub(super) above_since: Option<i64>,
+    /// Lowest rung it may choose, kbps; 0 is unknown.
+    pub(super) lowest_kbps: i32,
+}
+
 /// What follows from one fact.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -66,6 +75,7 @@ pub struct Machine {
     pub(super) rebuffers: Vec<(i64, i64)>,
     pub(super) rebuffer_since: i64,
     pub(super) switches: i64,
+    pub(super) adaptation: Adaptation,
     pub(super) latency_ms: Option<i32>,
     pub(super) error: Option<Arc<str>>,
     pub(super) dimensions: Dimensions,

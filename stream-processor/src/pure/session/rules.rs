@@ -6,7 +6,12 @@
 //!   tells what it fetches, not whether it plays.
 //! - Before the first frame `w`, `r` and `k` are all part of the startup.
 //! - After it `r` and `w` are a rebuffer, unless a seek is going on: then they belong to it.
+//! - A rebuffer is an adaptation failure when the player has stayed for some seconds
+//!   ([`metrics::ADAPTS_WITHIN_MS`]) on a rung above its own measured throughput, though it
+//!   had a lower one. A switch down in that time begins it anew; a switch up does not.
 //! - `e`, `f` and `q` end the epoch; states after them are not taken.
+
+use tallylight_schemas::metrics;
 
 use super::fact::{Fact, Token};
 use super::machine::{Machine, REBUFFERS_KEPT};
@@ -24,11 +29,7 @@ impl Machine {
         if fact.token != Some(Token::Preloading) {
             self.since.get_or_insert(fact.at);
         }
-        let switched = fact.kbps > 0 && fact.kbps != self.dimensions.kbps;
-        if switched {
-            self.switches += i64::from(self.dimensions.kbps > 0);
-            self.dimensions.kbps = fact.kbps;
-        }
+        let switched = self.take_bitrate(fact);
         if let Some(token) = fact.token {
             self.token = Some(token);
             self.take_token(token, fact.at, counts);
@@ -39,6 +40,36 @@ impl Machine {
             counts.latency_ms = playing.then_some(latency);
         }
         switched
+    }
+
+    /// Takes the rung and what the line carries; answers whether the rung is another one.
+    fn take_bitrate(&mut self, fact: &Fact) -> bool {
+        let before = self.dimensions.kbps;
+        let switched = fact.kbps > 0 && fact.kbps != before;
+        if switched {
+            self.switches += i64::from(before > 0);
+            self.dimensions.kbps = fact.kbps;
+        }
+        let now = self.dimensions.kbps;
+        let mine = &mut self.adaptation;
+        if now < before {
+            mine.above_since = None;
+        }
+        if fact.lowest_kbps > 0 {
+            mine.lowest_kbps = fact.lowest_kbps;
+        }
+        if fact.throughput_kbps >= 0 {
+            let above = now > 0 && fact.throughput_kbps < now;
+            mine.above_since = above.then(|| mine.above_since.unwrap_or(fact.at));
+        }
+        switched
+    }
+
+    /// Whether a rebuffer that begins at `at` comes of staying on a rung too high.
+    fn failed_to_adapt(&self, at: i64) -> bool {
+        let mine = &self.adaptation;
+        let had_lower = mine.lowest_kbps > 0 && mine.lowest_kbps < self.dimensions.kbps;
+        had_lower && mine.above_since.is_some_and(|since| at - since >= metrics::ADAPTS_WITHIN_MS)
     }
 
     fn take_token(&mut self, token: Token, at: i64, counts: &mut Counts) {
@@ -116,6 +147,7 @@ impl Machine {
             self.rebuffer_since = at;
             self.rebuffer_count += 1;
             counts.rebuffer = true;
+            counts.adaptation_failure = self.failed_to_adapt(at);
         }
         self.state = state;
     }

@@ -63,6 +63,8 @@ pub struct Counts {
     pub end: bool,
     /// A rebuffer began.
     pub rebuffer: bool,
+    /// It came of a rung kept above what the line carried.
+    pub adaptation_failure: bool,
     /// A record was accepted.
     pub event: bool,
     /// Records found missing, or (negative) found after all.
@@ -83,6 +85,7 @@ impl Counts {
             failures: i64::from(self.failure),
             ends: i64::from(self.end),
             rebuffer_count: i64::from(self.rebuffer),
+            adaptation_failures: i64::from(self.adaptation_failure),
             events: i64::from(self.event),
             lost_events: i64::from(self.lost),
             ..Measures::default()
