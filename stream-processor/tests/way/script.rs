@@ -76,7 +76,7 @@ pub fn sessions(length: usize) -> impl Strategy<Value = Vec<Item>> {
                     br: [None, None, None, None, None, Some(300), Some(600), Some(1_200)][step.br],
                     mtp: [None, None, None, None, Some(0), Some(450), Some(450), Some(2_000)]
                         [step.mtp],
-                    lb: [Some(64), Some(300), Some(600)].get(step.lb).copied(),
+                    lb: [64, 300, 600].get(step.lb).copied(),
                     ltc: (step.br == 2).then_some(4_000 + at % 1_000),
                     cid: [Some("demo"), Some("news")].get(step.cid).copied().flatten(),
                     device: [Some("tv"), Some("phone")].get(step.device).copied().flatten(),
