@@ -9,6 +9,8 @@ use url::Url;
 
 /// No answer within this is an error, held requests included.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// A steering answer that takes longer is none.
+const STEERING_PATIENCE: Duration = Duration::from_secs(10);
 /// The largest body a player takes.
 const MAX_BODY: u64 = 8 << 20;
 
@@ -21,12 +23,16 @@ pub fn client() -> Result<reqwest::Client, reqwest::Error> {
 }
 
 /// What a request came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
     /// Body bytes.
     pub bytes: u64,
     /// Request sent to body whole.
     pub took: Duration,
+    /// The part of it before the first byte.
+    pub ttfb: Duration,
+    /// The edge that answered, by its own word.
+    pub edge: Option<String>,
     /// The origin's slate stood in for the programme.
     pub slate: bool,
 }
@@ -44,12 +50,36 @@ pub enum FetchError {
 
 /// A text, such as a playlist, at full speed.
 pub async fn text(client: &reqwest::Client, url: Url) -> Result<String, FetchError> {
+    text_of(client.get(url)).await
+}
+
+/// The answer to a POST of JSON, at full speed.
+pub async fn post(client: &reqwest::Client, url: Url, body: String) -> Result<String, FetchError> {
+    text_of(client.post(url).header("content-type", "application/json").body(body)).await
+}
+
+async fn text_of(request: reqwest::RequestBuilder) -> Result<String, FetchError> {
     let broken = |error: reqwest::Error| FetchError::Broken(error.to_string());
-    let answer = client.get(url).timeout(PATIENCE).send().await.map_err(broken)?;
+    let answer = request.timeout(PATIENCE).send().await.map_err(broken)?;
     if answer.status() != 200 {
         return Err(FetchError::Status(answer.status().as_u16()));
     }
     answer.text().await.map_err(broken)
+}
+
+/// Status, `Retry-After` in seconds and body of what a steering server says; status 0 when it
+/// says nothing.
+pub async fn steering(client: &reqwest::Client, url: Url) -> (u16, Option<u64>, String) {
+    let Ok(answer) = client.get(url).timeout(STEERING_PATIENCE).send().await else {
+        return (0, None, String::new());
+    };
+    let wait = answer.headers().get("retry-after");
+    let wait = wait.and_then(|value| value.to_str().ok()?.parse().ok());
+    let status = answer.status().as_u16();
+    match answer.text().await {
+        Ok(body) => (status, wait, body),
+        Err(_) => (0, wait, String::new()),
+    }
 }
 
 /// A media object, read no faster than the line carries; `kbps` may change meanwhile.
@@ -65,10 +95,10 @@ pub async fn media(
     if answer.status() != 200 {
         return Err(FetchError::Status(answer.status().as_u16()));
     }
-    let slate = answer
-        .headers()
-        .get("tallylight-pipeline")
-        .is_some_and(|value| value.as_bytes() == b"slate");
+    let ttfb = started.elapsed();
+    let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let slate = header("tallylight-pipeline") == Some("slate");
+    let edge = header("tallylight-edge").map(str::to_owned);
     let mut bytes = 0;
     let mut body = answer.bytes_stream();
     while let Some(chunk) = timeout(PATIENCE, body.next()).await.map_err(late)? {
@@ -79,7 +109,7 @@ pub async fn media(
         }
         carry(chunk, &mut kbps).await;
     }
-    Ok(Fetched { bytes, took: started.elapsed(), slate })
+    Ok(Fetched { bytes, took: started.elapsed(), ttfb, edge, slate })
 }
 
 /// Waits as long as the line takes for `bytes`, at whatever width it has meanwhile.

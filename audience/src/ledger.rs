@@ -31,6 +31,74 @@ pub struct Stall {
     pub ms: i64,
 }
 
+/// Why a session changed its pathway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// It began there.
+    Start,
+    /// Steering said so.
+    Steering,
+    /// The pathway before it failed.
+    Failover,
+}
+
+/// A change of pathway; from then on segments are asked for there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// When, Unix ms.
+    pub at_ms: i64,
+    /// To which pathway.
+    pub to: String,
+    /// Why.
+    pub why: Why,
+}
+
+/// A change of rung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// When, Unix ms.
+    pub at_ms: i64,
+    /// To which bitrate.
+    pub kbps: i64,
+}
+
+/// A request for media, written as an array: there are many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "RequestRow", into = "RequestRow")]
+pub struct Request {
+    /// When it was sent, Unix ms.
+    pub at_ms: i64,
+    /// By which pathway.
+    pub pathway: String,
+    /// Host and port it was sent to.
+    pub host: String,
+    /// The edge that answered, if one did.
+    pub edge: Option<String>,
+    /// Which track.
+    pub track: String,
+    /// Segment; `None` for an init segment.
+    pub k: Option<u64>,
+    /// Status; 0 when there was no whole answer.
+    pub status: u16,
+    /// How long it took, ms.
+    pub took_ms: u64,
+}
+
+type RequestRow = (i64, String, String, Option<String>, String, Option<u64>, u16, u64);
+
+impl From<RequestRow> for Request {
+    fn from((at_ms, pathway, host, edge, track, k, status, took_ms): RequestRow) -> Self {
+        Self { at_ms, pathway, host, edge, track, k, status, took_ms }
+    }
+}
+
+impl From<Request> for RequestRow {
+    fn from(r: Request) -> Self {
+        (r.at_ms, r.pathway, r.host, r.edge, r.track, r.k, r.status, r.took_ms)
+    }
+}
+
 /// A session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -64,6 +132,20 @@ pub struct Entry {
     pub beacons: u64,
     /// Beacon records that were never acknowledged.
     pub beacons_lost: u64,
+    /// Pathways, in order of time.
+    #[serde(default)]
+    pub moves: Vec<Move>,
+    /// Rungs, in order of time.
+    #[serde(default)]
+    pub rungs: Vec<Rung>,
+    /// Every media request, when that was asked for (setting `ledger_requests`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<Request>,
+}
+
+/// Reads a ledger's sessions; a last line that a killed audience left unfinished is passed over.
+pub fn read(text: &str) -> Vec<Entry> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// An open ledger; without a path it keeps nothing.

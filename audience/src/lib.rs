@@ -1,8 +1,9 @@
 //! The audience: simulated viewers that really fetch the stream, and the ledger of what
 //! really happened to each of them.
 //!
-//! In the way of a session: [`plan`] says what a viewer means to do, [`viewer`] does it over
-//! HTTP against a [`pure::playback`] buffer, [`beacon`] tells the collector as any CMCD v2
+//! In the way of a session: [`plan`] says what a viewer means to do, [`play`] opens the session,
+//! [`viewer`] does it over HTTP against a [`pure::playback`] buffer by the pathway that
+//! [`pure::pathways`] and [`pure::steering`] lead to, [`beacon`] tells the collector as any CMCD v2
 //! player would, [`ledger`] writes down the truth.
 
 pub mod beacon;
@@ -11,6 +12,7 @@ pub mod fetch;
 pub mod ledger;
 pub mod manifest;
 pub mod plan;
+pub mod play;
 pub mod pure;
 pub mod viewer;
 
@@ -22,6 +24,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::clock::Clock;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +58,8 @@ pub struct Settings {
     pub stalls_per_viewer: u32,
     /// Where to write the ledger; none keeps no ledger.
     pub ledger: Option<PathBuf>,
+    /// Writes every media request into the ledger too.
+    pub ledger_requests: bool,
 }
 
 impl Default for Settings {
@@ -71,6 +76,7 @@ impl Default for Settings {
             bad_starts: 0,
             stalls_per_viewer: 2,
             ledger: None,
+            ledger_requests: false,
         }
     }
 }
@@ -111,15 +117,16 @@ pub enum AudienceError {
 }
 
 /// Runs the audience until its plan is done or `stop`, then drains: every viewer leaves and
-/// every beacon is delivered or given up.
+/// every beacon is delivered or given up. `stuck` is the fault `stuck_tv`.
 pub async fn run(
     settings: Settings,
     clock: Arc<dyn Clock>,
+    stuck: watch::Receiver<bool>,
     stop: CancellationToken,
 ) -> Result<(), AudienceError> {
     let client = fetch::client()?;
     let ledger = Arc::new(Ledger::open(settings.ledger.as_deref())?);
-    let viewer = Arc::new(Viewer { client, ledger, clock, settings: settings.clone() });
+    let viewer = Arc::new(Viewer { client, ledger, clock, settings: settings.clone(), stuck });
     let mut viewers = JoinSet::new();
     if settings.duration_s > 0 {
         for sessions in Plan::scripted(&settings).viewers {

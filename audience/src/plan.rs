@@ -57,9 +57,13 @@ pub struct Plan {
     pub viewers: Vec<Vec<SessionPlan>>,
 }
 
+/// The TV model whose players cannot switch bitrate while the fault `stuck_tv` is on.
+pub const STUCK_DEVICE: &str = "tv-x900";
+
 const DEVICES: &[(&str, u32, u32)] = &[
     // Device, tallest picture, share in hundredths.
-    ("tv", 360, 35),
+    ("tv", 360, 28),
+    (STUCK_DEVICE, 360, 7),
     ("phone", 270, 35),
     ("desktop", 360, 20),
     ("tablet", 360, 10),
@@ -103,11 +107,13 @@ impl SessionPlan {
 
     fn made(rng: &mut StdRng, longest_wait: Duration, throttles: Vec<Throttle>, end: End) -> Self {
         let device = pick(rng, DEVICES.iter().map(|d| ((d.0, d.1), d.2)), ("tv", 360));
+        // That model hangs on good lines: only its fault makes it stall.
+        let slowest = if device.0 == STUCK_DEVICE { 4_000 } else { 900 };
         Self {
             wait: between(rng, 0, longest_wait.as_millis().try_into().unwrap_or(u64::MAX)),
             device: device.0,
             country: pick(rng, COUNTRIES.iter().copied(), "US"),
-            line_kbps: rng.random_range(900..20_000),
+            line_kbps: rng.random_range(slowest..20_000),
             max_height: device.1,
             throttles,
             end,

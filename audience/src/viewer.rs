@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tallylight_schemas::clock::Clock;
+use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,8 @@ pub struct Viewer {
     pub clock: Arc<dyn Clock>,
     /// Against what.
     pub settings: Settings,
+    /// The fault `stuck_tv`: players of one TV model cannot switch bitrate.
+    pub stuck: watch::Receiver<bool>,
 }
 
 impl Viewer {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use clap::Args;
 use tallylight_schemas::clock::WallClock;
+use tokio::sync::watch;
 
 use crate::settings::Settings;
 use crate::shutdown;
@@ -31,6 +32,9 @@ pub(crate) struct AudienceArgs {
     /// Where to write what really happened, JSON lines.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
+    /// Writes every media request into the ledger too.
+    #[arg(long)]
+    requests: bool,
 }
 
 pub(crate) async fn run(settings: Settings, args: AudienceArgs) -> anyhow::Result<()> {
@@ -41,9 +45,12 @@ pub(crate) async fn run(settings: Settings, args: AudienceArgs) -> anyhow::Resul
     audience.stalls_per_viewer = args.stalls.unwrap_or(audience.stalls_per_viewer);
     audience.seed = args.seed.unwrap_or(audience.seed);
     audience.ledger = args.ledger.or(audience.ledger);
+    audience.ledger_requests |= args.requests;
     if let Err(mistakes) = audience.validate() {
         bail!("the audience cannot run:\n  {}", mistakes.join("\n  "));
     }
+    // The fault `stuck_tv` is off until somebody can switch it.
+    let (_switch, stuck) = watch::channel(false);
     let stop = shutdown::on_signal()?;
-    Ok(tallylight_audience::run(audience, Arc::new(WallClock), stop).await?)
+    Ok(tallylight_audience::run(audience, Arc::new(WallClock), stuck, stop).await?)
 }

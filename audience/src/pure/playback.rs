@@ -60,6 +60,15 @@ impl Playback {
         }
     }
 
+    /// Gives up what was to come and goes on at media time `position_us`: a player that has
+    /// fallen far behind jumps to the live edge. Only a still picture can jump.
+    pub fn jump(&mut self, position_us: i64) {
+        if self.state == State::Rebuffering {
+            self.position_us = position_us;
+            self.buffered_us = position_us;
+        }
+    }
+
     /// Media held beyond the playhead, µs.
     pub fn buffer_us(&self, now_us: i64) -> i64 {
         self.buffered_us - self.position_us(now_us)
@@ -114,5 +123,11 @@ mod tests {
         assert_eq!(p.position_us(208 * S), 104 * S);
         assert_eq!(p.append(106 * S, 209 * S), Some(Change { to: State::Playing, at_us: 209 * S }));
         assert_eq!(p.position_us(210 * S), 105 * S);
+        p.jump(150 * S);
+        assert_eq!(p.position_us(210 * S), 105 * S, "a moving picture does not jump");
+        p.advance(212 * S);
+        p.jump(150 * S);
+        assert_eq!((p.position_us(213 * S), p.buffer_us(213 * S)), (150 * S, 0));
+        assert!(p.append(152 * S, 213 * S).is_some());
     }
 }

@@ -1,5 +1,6 @@
-//! What a player fetches: playlists once, then segment after segment by number.
+//! What a player fetches: a pathway's playlists once, then segment after segment by number.
 
+use futures::future::join;
 use tallylight_schemas::grid::Grid;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -8,16 +9,18 @@ use url::Url;
 use super::{Viewer, until};
 use crate::cmcd_text::Record;
 use crate::fetch::{self, FetchError, Fetched};
+use crate::ledger::Request;
 use crate::manifest::{ManifestError, Master, Media};
 
 /// A segment is asked for this long after it closed; one that comes later is held for us.
 const ASK_AFTER_US: i64 = 1_000_000;
 /// How far behind the newest listed segment to begin: three segments in all.
-const START_BEHIND: u64 = 2;
+pub(super) const START_BEHIND: u64 = 2;
 
-/// The stream as its playlists describe it.
+/// The stream by one pathway, as its playlists describe it.
 #[derive(Debug, Clone)]
 pub(super) struct Stream {
+    pub(super) pathway: String,
     pub(super) rungs: Vec<RungMedia>,
     audio: Option<Media>,
     /// The segment to begin with.
@@ -54,37 +57,82 @@ impl Trouble {
             Trouble::Manifest(_) => Some("manifest".to_owned()),
         }
     }
+
+    /// The server is there and says that it cannot now.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self, Trouble::Fetch(FetchError::Status(500..)))
+    }
 }
 
 /// A segment's picture and sound, together.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Pair {
     pub(super) k: u64,
     pub(super) video: Fetched,
     pub(super) audio: Option<Fetched>,
 }
 
-/// Master playlist, then every rung's and the sound's.
-pub(super) async fn open(viewer: &Viewer, stream: &str) -> Result<Stream, Trouble> {
-    let base = format!("{}/live/{stream}/master.m3u8", viewer.settings.steering_url);
-    let base = Url::parse(&base).map_err(|error| FetchError::Broken(error.to_string()))?;
+/// What became of a wish for a segment, and every request that was made for it.
+#[derive(Debug)]
+pub(super) struct Brought {
+    pub(super) requests: Vec<Request>,
+    pub(super) pair: Result<Pair, Trouble>,
+    /// Bytes of init segments.
+    pub(super) init_bytes: u64,
+}
+
+/// A segment to fetch.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) rung: usize,
+    pub(super) k: u64,
+    pub(super) sid: String,
+    /// Init segments are needed too: the rung or the pathway is a new one.
+    pub(super) inits: bool,
+}
+
+/// Master playlist, then those of the pathway to begin with.
+pub(super) async fn open(
+    viewer: &Viewer,
+    stream: &str,
+    sid: &str,
+) -> Result<(Master, Stream), Trouble> {
+    let server = &viewer.settings.steering_url;
+    let base = crate::play::master(&viewer.client, server, stream, sid).await?;
     let master = Master::parse(&fetch::text(&viewer.client, base.clone()).await?, &base)?;
+    let wanted = master.steering.as_ref().and_then(|steering| steering.first.as_deref());
+    let known = wanted.filter(|id| master.pathway(id).is_some());
+    let first = known.or(master.pathways.first().map(|pathway| pathway.id.as_str()));
+    let first = first.unwrap_or_default().to_owned();
+    let stream = enter(viewer, &master, &first).await?;
+    Ok((master, stream))
+}
+
+/// Every rung's playlist of a pathway, and the sound's.
+pub(super) async fn enter(viewer: &Viewer, master: &Master, id: &str) -> Result<Stream, Trouble> {
+    let nowhere = || FetchError::Broken(format!("no pathway {id:?}"));
+    let pathway = master.pathway(id).ok_or_else(nowhere)?;
     let media = async |url: &Url| -> Result<Media, Trouble> {
         Ok(Media::parse(&fetch::text(&viewer.client, url.clone()).await?, url)?)
     };
     let mut rungs = Vec::new();
-    for rung in &master.rungs {
+    for rung in &pathway.rungs {
         let kbps = i64::try_from(rung.bandwidth / 1_000).unwrap_or(i64::MAX);
         rungs.push(RungMedia { kbps, height: rung.height, media: media(&rung.playlist).await? });
     }
-    let audio = match &master.audio {
+    let audio = match &pathway.audio {
         Some(url) => Some(media(url).await?),
         None => None,
     };
     let newest = rungs.iter().map(|rung| rung.media.newest).chain(audio.iter().map(|a| a.newest));
     let first = newest.min().unwrap_or(0).saturating_sub(START_BEHIND);
     let grid = rungs.first().map_or(Grid::DEMO, |rung| rung.media.grid);
-    Ok(Stream { rungs, audio, first, grid })
+    Ok(Stream { pathway: id.to_owned(), rungs, audio, first, grid })
+}
+
+/// The newest segment that can be asked for at `now_us` without being held.
+pub(super) fn newest(grid: Grid, now_us: i64) -> u64 {
+    grid.k_at(now_us - ASK_AFTER_US).saturating_sub(1)
 }
 
 /// What a request says about itself (CMCD v1, as CDNs get it).
@@ -101,49 +149,86 @@ fn decorate(mut url: Url, sid: &str, cid: &str, kbps: i64, object: &str) -> Url 
     url
 }
 
-/// The init segments of a rung and of the sound.
-pub(super) async fn inits(
-    viewer: &Viewer,
-    stream: &Stream,
-    rung: usize,
-    sid: &str,
-    line: &watch::Receiver<u32>,
-) -> Result<u64, Trouble> {
-    let cid = &viewer.settings.stream;
-    let mut bytes = 0;
-    let urls = stream.rungs.get(rung).map(|r| &r.media.init).into_iter();
-    for url in urls.chain(stream.audio.as_ref().map(|a| &a.init)) {
-        let url = decorate(url.clone(), sid, cid, 0, "i");
-        bytes += fetch::media(&viewer.client, url, line.clone()).await?.bytes;
-    }
-    Ok(bytes)
+/// Requests by one pathway, written down as they come back.
+struct Asking<'a> {
+    viewer: &'a Viewer,
+    pathway: &'a str,
+    sid: &'a str,
+    line: watch::Receiver<u32>,
 }
 
-/// Segment `k` of one rung with its sound, once it is time to ask.
+impl Asking<'_> {
+    async fn get(
+        &self,
+        url: Url,
+        k: Option<u64>,
+        kbps: i64,
+        object: &str,
+    ) -> (Result<Fetched, FetchError>, Request) {
+        let url = decorate(url, self.sid, &self.viewer.settings.stream, kbps, object);
+        let at = self.viewer.clock.now_us();
+        let host = format!("{}:{}", url.host_str().unwrap_or_default(), url.port().unwrap_or(80));
+        let track = url.path_segments().and_then(|mut path| path.nth_back(1)).unwrap_or_default();
+        let track = track.to_owned();
+        let got = fetch::media(&self.viewer.client, url, self.line.clone()).await;
+        let took = (self.viewer.clock.now_us() - at).max(0).unsigned_abs() / 1_000;
+        let (status, edge) = match &got {
+            Ok(fetched) => (200, fetched.edge.clone()),
+            Err(FetchError::Status(status)) => (*status, None),
+            Err(FetchError::Broken(_)) => (0, None),
+        };
+        let pathway = self.pathway.to_owned();
+        let at_ms = at.div_euclid(1_000);
+        (got, Request { at_ms, pathway, host, edge, track, k, status, took_ms: took })
+    }
+}
+
+/// A segment of one rung with its sound, once it is time to ask.
 pub(super) async fn segment(
     viewer: &Viewer,
     stream: &Stream,
-    rung: usize,
-    k: u64,
-    sid: &str,
+    wanted: &Wanted,
     line: &watch::Receiver<u32>,
-) -> Result<Pair, Trouble> {
+) -> Brought {
     let now = viewer.clock.now_us();
-    let ask_us = stream.grid.closed_us(k) + ASK_AFTER_US;
+    let ask_us = stream.grid.closed_us(wanted.k) + ASK_AFTER_US;
     if ask_us > now {
         sleep(until(Some(ask_us), now)).await;
     }
-    let cid = &viewer.settings.stream;
-    let Some(chosen) = stream.rungs.get(rung) else {
-        return Err(FetchError::Broken("no such rung".to_owned()).into());
+    let (pathway, sid) = (stream.pathway.as_str(), wanted.sid.as_str());
+    let asking = Asking { viewer, pathway, sid, line: line.clone() };
+    let mut brought = Brought {
+        requests: Vec::new(),
+        pair: Err(FetchError::Broken("no such rung".to_owned()).into()),
+        init_bytes: 0,
     };
-    let video = decorate(chosen.media.segment(k), sid, cid, chosen.kbps, "v");
-    let video = fetch::media(&viewer.client, video, line.clone());
-    let Some(audio) = &stream.audio else {
-        return Ok(Pair { k, video: video.await?, audio: None });
+    let Some(rung) = stream.rungs.get(wanted.rung) else { return brought };
+    let inits = [Some(&rung.media), stream.audio.as_ref()].into_iter().flatten();
+    for media in inits.filter(|_| wanted.inits) {
+        let (got, request) = asking.get(media.init.clone(), None, 0, "i").await;
+        brought.requests.push(request);
+        match got {
+            Ok(fetched) => brought.init_bytes += fetched.bytes,
+            Err(error) => {
+                brought.pair = Err(error.into());
+                return brought;
+            }
+        }
+    }
+    let k = wanted.k;
+    let video = asking.get(rung.media.segment(k), Some(k), rung.kbps, "v");
+    let audio = async {
+        let audio = stream.audio.as_ref()?;
+        Some(asking.get(audio.segment(k), Some(k), 64, "a").await)
     };
-    let audio = decorate(audio.segment(k), sid, cid, 64, "a");
-    let audio = fetch::media(&viewer.client, audio, line.clone());
-    let (video, audio) = tokio::try_join!(video, audio)?;
-    Ok(Pair { k, video, audio: Some(audio) })
+    // Both are waited for, so that every request made is written down.
+    let ((video, asked), audio) = join(video, audio).await;
+    brought.requests.push(asked);
+    let (audio, asked) = audio.unzip();
+    brought.requests.extend(asked);
+    brought.pair = match (video, audio.transpose()) {
+        (Ok(video), Ok(audio)) => Ok(Pair { k, video, audio }),
+        (Err(error), _) | (_, Err(error)) => Err(error.into()),
+    };
+    brought
 }

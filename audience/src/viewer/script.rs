@@ -47,7 +47,14 @@ impl Script {
     }
 
     /// What to do at `now_us`, the viewer having been in `state` since `since_us`.
-    pub(super) fn wish(&mut self, now_us: i64, state: State, since_us: i64) -> Wish {
+    /// `slow` is a line made slower from outside, kbps.
+    pub(super) fn wish(
+        &mut self,
+        now_us: i64,
+        state: State,
+        since_us: i64,
+        slow: Option<u32>,
+    ) -> Wish {
         let ends_us = match self.plan.end {
             End::StartFails => None,
             End::GivesUp(after) | End::Leaves(after) | End::Fails(after) => {
@@ -58,7 +65,11 @@ impl Script {
         let gives_up = matches!(self.plan.end, End::GivesUp(_));
         let spell_us = self.spell(now_us, state, since_us);
         Wish {
-            kbps: if gives_up || self.throttled { STARVED_KBPS } else { self.plan.line_kbps },
+            kbps: match slow {
+                _ if gives_up || self.throttled => STARVED_KBPS,
+                Some(slow) => slow.min(self.plan.line_kbps),
+                None => self.plan.line_kbps,
+            },
             leave: over && !matches!(self.plan.end, End::Fails(_)),
             break_requests: over && matches!(self.plan.end, End::Fails(_)),
             again_us: ends_us.filter(|at| *at > now_us).into_iter().chain(spell_us).min(),

@@ -9,33 +9,41 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::download::{self, Pair, Stream, Trouble};
+use super::download::{self, Brought, Pair, Stream, Trouble, Wanted};
 use super::script::Script;
 use super::{Viewer, until};
 use crate::beacon::Reporter;
 use crate::ledger::{Ended, Entry};
+use crate::manifest::Master;
 use crate::plan::{End, SessionPlan};
-use crate::pure::playback::Playback;
+use crate::pure::playback::{Playback, State};
+use crate::pure::throughput::Throughput;
 
 mod report;
+mod route;
+mod rung;
 
 use report::Report;
+use route::{Asked, Route};
 
 /// A first frame needs one whole segment.
 const START_WITH: u64 = 1;
 /// A failed request is tried again after this long, this many times.
 const RETRY: Duration = Duration::from_millis(400);
 const RETRIES: u32 = 40;
+/// A server that says it cannot is given this long.
+const BUSY: Duration = Duration::from_secs(1);
 /// Far enough back that every origin has forgotten it.
 const GONE: u64 = 100_000;
-
+/// This many segments behind the newest, a player that stalls jumps to the live edge.
+const TOO_FAR_BEHIND: u64 = 10;
 type Work<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
 
 /// What a piece of work brought.
 enum Done {
-    Opened(Result<Stream, Trouble>),
-    Ready(Result<u64, Trouble>),
-    Segment(Result<Pair, Trouble>),
+    Opened(Result<(Master, Stream), Trouble>),
+    Entered(Result<Stream, Trouble>),
+    Segment(Brought),
 }
 
 /// A viewer's session.
@@ -45,10 +53,12 @@ pub(super) struct Session<'a> {
     script: Script,
     line: watch::Sender<u32>,
     playback: Option<Playback>,
-    stream: Option<Arc<Stream>>,
+    route: Option<Route>,
     rung: usize,
     next_k: u64,
-    throughput_kbps: f64,
+    throughput: Throughput,
+    /// What the newest segment needed, kbps.
+    needed_kbps: f64,
     failures_in_row: u32,
     broken: bool,
 }
@@ -59,7 +69,8 @@ impl<'a> Session<'a> {
         let url = format!("{}/v1/cmcd?k={}", settings.collector_url, settings.key);
         let reporter = Reporter::spawn(viewer.client.clone(), url);
         let now = viewer.clock.now_us();
-        let report = Report::press_play(reporter, &settings.stream, &plan, now);
+        let mut report = Report::press_play(reporter, &settings.stream, &plan, now);
+        report.keep_requests(settings.ledger_requests);
         let (line, _) = watch::channel(plan.line_kbps);
         Self {
             viewer,
@@ -67,10 +78,11 @@ impl<'a> Session<'a> {
             script: Script::new(plan, now),
             line,
             playback: None,
-            stream: None,
+            route: None,
             rung: 0,
             next_k: 0,
-            throughput_kbps: 0.0,
+            throughput: Throughput::default(),
+            needed_kbps: 0.0,
             failures_in_row: 0,
             broken: false,
         }
@@ -85,23 +97,32 @@ impl<'a> Session<'a> {
 
     async fn live(&mut self, stop: &CancellationToken) -> Ended {
         let mut work = self.open();
+        let mut steering: Option<Asked> = None;
         loop {
             let now = self.viewer.clock.now_us();
             let empty_at = self.let_time_pass(now);
             let (state, since) = (self.report.state(), self.report.since_us());
-            let wish = self.script.wish(now, state, since);
+            let wish = self.script.wish(now, state, since, self.slow_line());
             self.line.send_if_modified(|kbps| std::mem::replace(kbps, wish.kbps) != wish.kbps);
             self.broken |= wish.break_requests;
             if wish.leave || stop.is_cancelled() {
                 return self.leave();
             }
-            let wake = [empty_at, wish.again_us, self.report.interval_us()];
+            if steering.is_none() {
+                steering = self.ask_steering(now);
+            }
+            let asks = self.route.as_ref().and_then(Route::steering_due_us);
+            let wake = [empty_at, wish.again_us, self.report.interval_us(), asks];
             let wake = wake.into_iter().flatten().min();
             tokio::select! {
                 done = &mut work => match self.take(done) {
                     Ok(next) => work = next,
                     Err(code) => return self.fail(&code),
                 },
+                answer = answer_of(&mut steering) => {
+                    steering = None;
+                    self.steered(answer);
+                }
                 () = sleep(until(wake, now)) => {}
                 () = stop.cancelled() => {}
             }
@@ -112,36 +133,39 @@ impl<'a> Session<'a> {
     fn let_time_pass(&mut self, now: i64) -> Option<i64> {
         let playback = self.playback.as_mut()?;
         if let Some(change) = playback.advance(now) {
-            self.report.change(change, playback.position_us(now));
+            self.report.change(change, playback);
         }
-        self.report.interval(now, playback.position_us(now));
+        self.report.interval(now, playback);
         playback.empty_at_us()
     }
 
     /// What a finished piece of work means, and the next piece.
     fn take(&mut self, done: Done) -> Result<Work<'a>, String> {
         match done {
-            Done::Opened(Ok(stream)) => {
+            Done::Opened(Ok((master, stream))) => {
+                let now = self.viewer.clock.now_us();
                 self.next_k = stream.first;
                 let first = stream.grid.start_us(stream.first);
                 let enough = stream.grid.start_us(stream.first + START_WITH) - first;
                 self.playback = Some(Playback::new(first, enough));
-                self.stream = Some(Arc::new(stream));
+                self.report.moved(&stream.pathway, crate::ledger::Why::Start, now);
+                self.route = Some(Route::new(master, stream, now));
                 self.choose_rung();
-                Ok(self.inits())
-            }
-            Done::Ready(Ok(bytes)) => {
-                self.report.received(bytes);
-                Ok(self.segment(Duration::ZERO))
-            }
-            Done::Segment(Ok(pair)) => {
-                self.failures_in_row = 0;
-                self.append(pair);
-                Ok(self.segment(Duration::ZERO))
+                Ok(self.next(Duration::ZERO))
             }
             Done::Opened(Err(trouble)) => self.again(&trouble, Self::open),
-            Done::Ready(Err(trouble)) => self.again(&trouble, Self::inits),
-            Done::Segment(Err(trouble)) => self.again(&trouble, |me| me.segment(RETRY)),
+            Done::Entered(stream) => Ok(self.entered(stream)),
+            Done::Segment(brought) => {
+                self.report.requested(brought.requests, brought.init_bytes);
+                match brought.pair {
+                    Ok(pair) => {
+                        self.failures_in_row = 0;
+                        self.append(&pair);
+                        Ok(self.next(Duration::ZERO))
+                    }
+                    Err(trouble) => self.failed(&trouble),
+                }
+            }
         }
     }
 
@@ -159,40 +183,27 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn append(&mut self, pair: Pair) {
+    fn append(&mut self, pair: &Pair) {
         let now = self.viewer.clock.now_us();
-        self.report.segment(&pair);
-        let took = pair.video.took.as_secs_f64().max(0.001);
-        let kbps = pair.video.bytes as f64 * 8.0 / took / 1_000.0;
-        self.throughput_kbps = if self.throughput_kbps == 0.0 {
-            kbps
-        } else {
-            0.6 * self.throughput_kbps + 0.4 * kbps
+        let (Some(playback), Some(route)) = (self.playback.as_mut(), self.route.as_mut()) else {
+            return;
         };
+        route.works(self.rung, now);
+        let grid = route.stream.grid;
+        let after_first_byte = pair.video.took.saturating_sub(pair.video.ttfb).as_secs_f64();
+        self.throughput.add(pair.video.bytes, after_first_byte);
+        self.needed_kbps = pair.video.bytes as f64 * 8.0 / grid.seconds() / 1_000.0;
+        self.report.segment(pair, self.throughput.kbps());
         self.next_k = pair.k + 1;
-        let (Some(playback), Some(stream)) = (self.playback.as_mut(), &self.stream) else { return };
         // The buffer may have run out while the segment was on its way.
         if let Some(change) = playback.advance(now) {
-            self.report.change(change, playback.position_us(now));
+            self.report.change(change, playback);
         }
-        if let Some(change) = playback.append(stream.grid.start_us(pair.k + 1), now) {
+        if let Some(change) = playback.append(grid.start_us(pair.k + 1), now) {
             self.script.first_frame(change.at_us);
-            self.report.change(change, playback.position_us(now));
+            self.report.change(change, playback);
         }
         self.choose_rung();
-    }
-
-    /// The best rung that fits the device and seven tenths of what the line carried.
-    fn choose_rung(&mut self) {
-        let Some(stream) = &self.stream else { return };
-        let height = self.script.plan().max_height;
-        let affordable = self.throughput_kbps * 0.7;
-        let fits =
-            |rung: &download::RungMedia| rung.height <= height && (rung.kbps as f64) <= affordable;
-        self.rung = stream.rungs.iter().rposition(fits).unwrap_or(0);
-        if let Some(rung) = stream.rungs.get(self.rung) {
-            self.report.bitrate(rung.kbps, self.viewer.clock.now_us());
-        }
     }
 
     fn open(&mut self) -> Work<'a> {
@@ -203,33 +214,42 @@ impl<'a> Session<'a> {
         } else {
             viewer.settings.stream.clone()
         };
+        let sid = self.report.sid().to_owned();
         let pause = if self.failures_in_row > 0 { RETRY } else { Duration::ZERO };
         Box::pin(async move {
             sleep(pause).await;
-            Done::Opened(download::open(viewer, &stream).await)
-        })
-    }
-
-    fn inits(&mut self) -> Work<'a> {
-        let (viewer, stream, rung) = (self.viewer, self.stream.clone(), self.rung);
-        let (sid, line) = (self.report.sid().to_owned(), self.line.subscribe());
-        let pause = if self.failures_in_row > 0 { RETRY } else { Duration::ZERO };
-        Box::pin(async move {
-            sleep(pause).await;
-            let Some(stream) = stream else { return Done::Ready(Ok(0)) };
-            Done::Ready(download::inits(viewer, &stream, rung, &sid, &line).await)
+            Done::Opened(download::open(viewer, &stream, &sid).await)
         })
     }
 
     fn segment(&mut self, pause: Duration) -> Work<'a> {
-        let (viewer, stream, rung) = (self.viewer, self.stream.clone(), self.rung);
-        let k = if self.broken { self.next_k.saturating_sub(GONE) } else { self.next_k };
-        let (sid, line) = (self.report.sid().to_owned(), self.line.subscribe());
+        self.catch_up();
+        let Some(route) = &self.route else { return self.open() };
+        let (viewer, stream) = (self.viewer, Arc::clone(&route.stream));
+        let wanted = Wanted {
+            rung: self.rung,
+            k: if self.broken { self.next_k.saturating_sub(GONE) } else { self.next_k },
+            sid: self.report.sid().to_owned(),
+            inits: route.needs_inits(self.rung),
+        };
+        let line = self.line.subscribe();
         Box::pin(async move {
             sleep(pause).await;
-            let Some(stream) = stream else { return std::future::pending().await };
-            Done::Segment(download::segment(viewer, &stream, rung, k, &sid, &line).await)
+            Done::Segment(download::segment(viewer, &stream, &wanted, &line).await)
         })
+    }
+
+    /// A player that stalls far behind the live edge goes on near it, before what it wants is gone.
+    fn catch_up(&mut self) {
+        let (Some(playback), Some(route)) = (self.playback.as_mut(), self.route.as_ref()) else {
+            return;
+        };
+        let grid = route.stream.grid;
+        let newest = download::newest(grid, self.viewer.clock.now_us());
+        if playback.state() == State::Rebuffering && newest > self.next_k + TOO_FAR_BEHIND {
+            self.next_k = newest - download::START_BEHIND;
+            playback.jump(grid.start_us(self.next_k));
+        }
     }
 
     fn leave(&mut self) -> Ended {
@@ -239,5 +259,13 @@ impl<'a> Session<'a> {
     fn fail(&mut self, code: &str) -> Ended {
         self.report.error(code);
         if self.report.started() { Ended::Failed } else { Ended::StartFailed }
+    }
+}
+
+/// What steering says, if it was asked; else never.
+async fn answer_of(asked: &mut Option<Asked>) -> (u16, Option<u64>, String) {
+    match asked {
+        Some(asked) => asked.await,
+        None => std::future::pending().await,
     }
 }

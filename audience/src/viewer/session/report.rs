@@ -6,9 +6,9 @@ use uuid::Uuid;
 use super::Pair;
 use crate::beacon::Reporter;
 use crate::cmcd_text::Record;
-use crate::ledger::{Ended, Entry, Stall};
+use crate::ledger::{Ended, Entry, Move, Request, Rung, Stall, Why};
 use crate::plan::SessionPlan;
-use crate::pure::playback::{Change, State};
+use crate::pure::playback::{Change, Playback, State};
 
 /// Time between regular reports.
 const INTERVAL_US: i64 = 10_000_000;
@@ -22,8 +22,11 @@ pub(super) struct Report {
     state: State,
     since_us: i64,
     kbps: Option<i64>,
-    position_us: Option<i64>,
+    lowest_kbps: Option<i64>,
+    throughput_kbps: Option<i64>,
+    shown: Option<Playback>,
     next_interval_us: i64,
+    keeps_requests: bool,
     error: Option<String>,
 }
 
@@ -51,6 +54,9 @@ impl Report {
             ended: Ended::Played,
             beacons: 0,
             beacons_lost: 0,
+            moves: Vec::new(),
+            rungs: Vec::new(),
+            requests: Vec::new(),
         };
         let mut report = Self {
             reporter,
@@ -60,7 +66,10 @@ impl Report {
             state: State::Starting,
             since_us: now_us,
             kbps: None,
-            position_us: None,
+            lowest_kbps: None,
+            throughput_kbps: None,
+            shown: None,
+            keeps_requests: false,
             next_interval_us: now_us + INTERVAL_US,
             error: None,
         };
@@ -88,16 +97,35 @@ impl Report {
         Some(self.next_interval_us)
     }
 
-    pub(super) fn received(&mut self, bytes: u64) {
-        self.entry.bytes += bytes;
+    pub(super) fn kbps(&self) -> Option<i64> {
+        self.kbps
+    }
+
+    /// Whether every request is written down, not only counted.
+    pub(super) fn keep_requests(&mut self, keep: bool) {
+        self.keeps_requests = keep;
+    }
+
+    /// Requests came back, some for `init_bytes` of init segments.
+    pub(super) fn requested(&mut self, requests: Vec<Request>, init_bytes: u64) {
+        self.entry.bytes += init_bytes;
+        if self.keeps_requests {
+            self.entry.requests.extend(requests);
+        }
+    }
+
+    /// Segments are asked for by another pathway.
+    pub(super) fn moved(&mut self, to: &str, why: Why, now_us: i64) {
+        self.entry.moves.push(Move { at_ms: ms(now_us), to: to.to_owned(), why });
     }
 
     pub(super) fn request_failed(&mut self) {
         self.entry.request_errors += 1;
     }
 
-    pub(super) fn segment(&mut self, pair: &Pair) {
-        for fetched in [Some(pair.video), pair.audio].into_iter().flatten() {
+    pub(super) fn segment(&mut self, pair: &Pair, throughput_kbps: f64) {
+        self.throughput_kbps = Some(throughput_kbps as i64);
+        for fetched in [Some(&pair.video), pair.audio.as_ref()].into_iter().flatten() {
             self.entry.bytes += fetched.bytes;
             self.entry.segments += 1;
             self.entry.slates += u64::from(fetched.slate);
@@ -105,8 +133,8 @@ impl Report {
     }
 
     /// The picture moved, stood still, or moved again.
-    pub(super) fn change(&mut self, change: Change, position_us: i64) {
-        self.position_us = Some(position_us);
+    pub(super) fn change(&mut self, change: Change, playback: &Playback) {
+        self.shown = Some(playback.clone());
         self.close_span(change.at_us);
         self.state = change.to;
         self.since_us = change.at_us;
@@ -138,16 +166,18 @@ impl Report {
         }
     }
 
-    /// The selected rung changed.
-    pub(super) fn bitrate(&mut self, kbps: i64, now_us: i64) {
+    /// The selected rung may have changed.
+    pub(super) fn bitrate(&mut self, kbps: i64, lowest_kbps: i64, now_us: i64) {
+        self.lowest_kbps = Some(lowest_kbps);
         if self.kbps.replace(kbps) != Some(kbps) {
+            self.entry.rungs.push(Rung { at_ms: ms(now_us), kbps });
             self.send("bc", token(self.state), now_us, |record| record);
         }
     }
 
     /// The regular report, when it is due.
-    pub(super) fn interval(&mut self, now_us: i64, position_us: i64) {
-        self.position_us = Some(position_us);
+    pub(super) fn interval(&mut self, now_us: i64, playback: &Playback) {
+        self.shown = Some(playback.clone());
         if now_us >= self.next_interval_us {
             self.next_interval_us = now_us + INTERVAL_US;
             self.send("t", token(self.state), now_us, |record| record);
@@ -191,8 +221,19 @@ impl Report {
         if let Some(kbps) = self.kbps {
             record = record.of_type("br", kbps, "v");
         }
-        if let (Some(position_us), true) = (self.position_us, self.state != State::Starting) {
-            record = record.token("ltc", ms(at_us) - ms(position_us));
+        if let Some(kbps) = self.lowest_kbps {
+            record = record.of_type("lb", kbps, "v");
+        }
+        if let Some(kbps) = self.throughput_kbps {
+            record = record.of_type("mtp", hundreds(kbps), "v");
+        }
+        if let (Some(shown), true) = (&self.shown, self.state != State::Starting) {
+            let latency = ms(at_us) - ms(shown.position_us(at_us));
+            record = record.token("ltc", latency).of_type(
+                "bl",
+                hundreds(ms(shown.buffer_us(at_us))),
+                "v",
+            );
         }
         self.sequence += 1;
         self.entry.beacons += 1;
@@ -202,6 +243,11 @@ impl Report {
 
 fn ms(us: i64) -> i64 {
     us.div_euclid(1_000)
+}
+
+/// Rounded as the standard wants buffer and throughput.
+fn hundreds(value: i64) -> i64 {
+    (value + 50).div_euclid(100) * 100
 }
 
 fn token(state: State) -> &'static str {

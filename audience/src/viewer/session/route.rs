@@ -1,0 +1,164 @@
+//! Which way a session's segments come: the pathway in use, steering, and failing over.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::super::download::{Stream, Trouble};
+use super::{Done, Session, Work, download};
+use crate::fetch;
+use crate::ledger::Why;
+use crate::manifest::Master;
+use crate::pure::pathways::Pathways;
+use crate::pure::steering::{Answer, Client};
+
+/// A server that says it cannot is asked again this often before its pathway counts as failing.
+const BUSY_RETRIES: u32 = 2;
+
+/// A steering request on its way.
+pub(super) type Asked = Pin<Box<dyn Future<Output = (u16, Option<u64>, String)> + Send>>;
+
+/// See the module.
+pub(super) struct Route {
+    master: Arc<Master>,
+    /// The pathway in use.
+    pub(super) stream: Arc<Stream>,
+    /// Pathways whose playlists have been read.
+    known: Vec<Arc<Stream>>,
+    pathways: Pathways,
+    steering: Option<Client>,
+    /// Why `pathways` left `stream`.
+    why: Why,
+    /// Rung (and pathway) whose init segments are here.
+    inits: Option<(String, usize)>,
+}
+
+impl Route {
+    pub(super) fn new(master: Master, stream: Stream, now_us: i64) -> Self {
+        let ids = master.pathways.iter().map(|pathway| pathway.id.clone()).collect();
+        let stream = Arc::new(stream);
+        Self {
+            pathways: Pathways::new(ids, Some(&stream.pathway)),
+            steering: master.steering.as_ref().map(|s| Client::new(s.server.clone(), now_us)),
+            master: Arc::new(master),
+            known: vec![Arc::clone(&stream)],
+            stream,
+            why: Why::Start,
+            inits: None,
+        }
+    }
+
+    /// When steering is to be asked.
+    pub(super) fn steering_due_us(&self) -> Option<i64> {
+        self.steering.as_ref().and_then(Client::due_us)
+    }
+
+    pub(super) fn needs_inits(&self, rung: usize) -> bool {
+        self.inits.as_ref().is_none_or(|(of, at)| *of != self.stream.pathway || *at != rung)
+    }
+
+    /// A segment of `rung` came.
+    pub(super) fn works(&mut self, rung: usize, now_us: i64) {
+        self.pathways.works(now_us);
+        self.inits = Some((self.stream.pathway.clone(), rung));
+    }
+
+    /// Whether there is another pathway to try after this failure, the `nth` in a row.
+    fn fails_over(&mut self, trouble: &Trouble, nth: u32, now_us: i64) -> bool {
+        if trouble.is_busy() && nth <= BUSY_RETRIES {
+            return false;
+        }
+        let moved = self.pathways.fail(now_us);
+        if moved {
+            self.why = Why::Failover;
+        }
+        moved
+    }
+}
+
+impl<'a> Session<'a> {
+    /// Asks steering, if it is time to.
+    pub(super) fn ask_steering(&mut self, now_us: i64) -> Option<Asked> {
+        let carried = self.throughput.kbps() * 1_000.0;
+        let route = self.route.as_mut()?;
+        let steering = route.steering.as_mut()?;
+        if steering.due_us().is_none_or(|due| due > now_us) {
+            return None;
+        }
+        let known = (carried > 0.0).then_some(carried as u64);
+        let url = steering.request(route.pathways.current(), known);
+        let client = self.viewer.client.clone();
+        Some(Box::pin(async move { fetch::steering(&client, url).await }))
+    }
+
+    /// What steering said. A switch is made with the next segment.
+    pub(super) fn steered(&mut self, (status, retry_after_s, body): (u16, Option<u64>, String)) {
+        let now = self.viewer.clock.now_us();
+        let Some(route) = self.route.as_mut() else { return };
+        let Some(steering) = route.steering.as_mut() else { return };
+        let answer = Answer { status, body: &body, retry_after_s };
+        if let Some(priority) = steering.take(answer, now)
+            && route.pathways.steer(priority, now)
+        {
+            route.why = Why::Steering;
+        }
+    }
+
+    /// The next segment, by the pathway that is wanted now.
+    pub(super) fn next(&mut self, pause: std::time::Duration) -> Work<'a> {
+        let Some(route) = self.route.as_mut() else { return self.open() };
+        let wanted = route.pathways.current();
+        if wanted == route.stream.pathway {
+            return self.segment(pause);
+        }
+        let wanted = wanted.to_owned();
+        if let Some(known) = route.known.iter().find(|known| known.pathway == wanted) {
+            let known = Arc::clone(known);
+            return self.turn_to(known);
+        }
+        let (viewer, master) = (self.viewer, Arc::clone(&route.master));
+        Box::pin(async move { Done::Entered(download::enter(viewer, &master, &wanted).await) })
+    }
+
+    /// The playlists of another pathway came.
+    pub(super) fn entered(&mut self, stream: Result<Stream, Trouble>) -> Work<'a> {
+        let Some(route) = self.route.as_mut() else { return self.open() };
+        match stream {
+            Ok(stream) => {
+                let stream = Arc::new(stream);
+                route.known.push(Arc::clone(&stream));
+                self.turn_to(stream)
+            }
+            Err(trouble) => {
+                tracing::debug!(%trouble, "no playlists of another pathway");
+                route.pathways.stay(&route.stream.pathway);
+                self.report.request_failed();
+                self.segment(super::RETRY)
+            }
+        }
+    }
+
+    fn turn_to(&mut self, stream: Arc<Stream>) -> Work<'a> {
+        if let Some(route) = self.route.as_mut() {
+            self.report.moved(&stream.pathway, route.why, self.viewer.clock.now_us());
+            route.stream = stream;
+        }
+        self.failures_in_row = 0;
+        self.choose_rung();
+        // Steering may have changed its mind meanwhile; then the next segment turns again.
+        self.segment(std::time::Duration::ZERO)
+    }
+
+    /// A segment did not come: by another pathway, or once more.
+    pub(super) fn failed(&mut self, trouble: &Trouble) -> Result<Work<'a>, String> {
+        let now = self.viewer.clock.now_us();
+        let nth = self.failures_in_row + 1;
+        if self.route.as_mut().is_some_and(|route| route.fails_over(trouble, nth, now)) {
+            self.report.request_failed();
+            self.failures_in_row = nth;
+            return Ok(self.next(std::time::Duration::ZERO));
+        }
+        let pause = if trouble.is_busy() { super::BUSY } else { super::RETRY };
+        self.again(trouble, |me| me.next(pause))
+    }
+}
