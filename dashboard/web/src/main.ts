@@ -70,6 +70,8 @@ function drawAll(): void {
     main.replaceChildren(page.root);
     setAttr(document.body, "data-page", name);
   }
+  // A server that tells of masks or has records of control has steering to be asked.
+  if (app.segments.strip?.told || feed.records.any()) app.steering.start();
   // The lamp speaks of the whole stream, whatever content is selected.
   app.tally = tallyOf(evidence(feed, app.segments, new Reading(feed, null).viewers()));
   setAttr(document.body, "data-blind", app.tally.tally === "blind");
@@ -83,7 +85,6 @@ function drawAll(): void {
 
 new FeedClient(feed, request).start();
 app.segments.start(2_000);
-app.steering.start();
 // The clock and the ages move even when nothing else does.
 setInterval(request, 1_000);
 request();

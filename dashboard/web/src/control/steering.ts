@@ -18,13 +18,17 @@ export class Steering {
   /** Whether this server has no steering at all. */
   absent = false;
   private busy = false;
+  private started = false;
 
   constructor(
     private readonly records: Records,
     private readonly changed: () => void,
   ) {}
 
+  /** Asks from now on; to be told again changes nothing. */
   start(): void {
+    if (this.started) return;
+    this.started = true;
     setInterval(() => void this.poll(), EVERY_MS);
     void this.poll();
   }

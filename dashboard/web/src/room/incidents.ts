@@ -30,7 +30,8 @@ export class Incidents {
     setText(find(this.root, "h2"), open.length === 1 ? "Incident" : "Incidents");
     setText(find(this.root, ".note"), open.length > 0 ? `${open.length} open` : this.app.tally.tally === "blind" ? "not known" : none);
     const calm = find(this.root, ".calm");
-    const bad = SPOKEN[this.app.tally.tally] ?? 0;
+    // Without steering nobody looks for causes: a page without incidents is then no calm one.
+    const bad = SPOKEN[this.app.tally.tally] ?? (open.length === 0 && this.app.steering.lost() ? 1 : 0);
     setText(find(calm, ".shape"), LEVEL_SHAPES[bad]);
     setText(find(calm, ".text"), this.say(open.length, values));
     setAttr(calm, "data-level", bad ? String(bad) : null);

@@ -7,6 +7,8 @@ import { lookAt, same, type Look } from "./look";
 
 const MIME = (codecs: string): string => `video/mp4; codecs="${codecs}"`;
 const TIMEOUT_MS = 3_000;
+/** A frame is painted within this, or the page is not being drawn at all. */
+const PAINT_MS = 1_000;
 
 interface Source {
   codecs: string;
@@ -100,7 +102,6 @@ export class Picture {
       const [init, media] = await Promise.all([this.bytes(byEdge(newest.init, this.edge)), this.bytes(byEdge(newest.media, this.edge))]);
       await this.show(this.source.codecs, init, media);
       this.media = newest.media;
-      this.judge(Date.now());
       this.sound = await this.hear();
       this.shown(this);
     } catch {
@@ -119,10 +120,19 @@ export class Picture {
     return listen(init, media);
   }
 
-  private judge(now: number): void {
-    const look = lookAt(this.video);
-    if (look && this.look) this.stillSince = same(look, this.look) ? (this.stillSince ?? this.shownAt) : null;
-    this.look = look;
+  private async seek(to: number): Promise<void> {
+    const painted = this.painted();
+    this.video.currentTime = to;
+    await once(this.video, "seeked");
+    await painted;
+  }
+
+  /** A segment is still when its first and last frame are the same, whatever came before. */
+  private judge(first: Look | null, last: Look | null): void {
+    const now = Date.now();
+    const still = first !== null && last !== null && same(first, last);
+    this.stillSince = still ? (this.stillSince ?? now) : null;
+    this.look = last;
     this.shownAt = now;
   }
 
@@ -146,8 +156,19 @@ export class Picture {
       await once(buffer, "updateend");
     }
     if (buffer.buffered.length === 0) throw new Error("the segment holds no picture");
-    this.video.currentTime = Math.max(buffer.buffered.start(0), buffer.buffered.end(0) - 0.1);
-    await once(this.video, "seeked");
+    const [start, end] = [buffer.buffered.start(0), buffer.buffered.end(0)];
+    await this.seek(start + 0.1);
+    const first = lookAt(this.video);
+    await this.seek(Math.max(start, end - 0.1));
+    this.judge(first, lookAt(this.video));
+  }
+
+  /** Resolves when a frame is on the screen: until then a seeked video reads as black. */
+  private painted(): Promise<void> {
+    return new Promise((resolve) => {
+      setTimeout(resolve, PAINT_MS);
+      this.video.requestVideoFrameCallback?.(() => resolve());
+    });
   }
 
   close(): void {

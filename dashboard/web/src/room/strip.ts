@@ -16,8 +16,8 @@ import { MiniSchedule } from "./schedule";
 const PICTURE_MS = 4_000;
 /** A picture older than this is marked: it may be a freeze of ours or of theirs. */
 const OLD_PICTURE_MS = 12_000;
-/** The burnt-in clock moves each frame, so two pictures that are equal are a freeze. */
-const STILL_MS = 7_000;
+/** One still segment may be the programme's; the next one, four seconds on, is a freeze. */
+const STILL_MS = 3_000;
 const EDGES = ["e1", "e2"];
 const PIPELINES = ["A", "B"];
 
