@@ -57,7 +57,8 @@ export class SegmentStrip {
   private first(strip: Strip): number {
     const { columns, step } = this.shape;
     const now = Math.floor((Date.now() + strip.clockOffset) / strip.lengthMs);
-    return (Math.floor(now / step) + 1) * step - columns;
+    // Two columns stay free at the end, so that the line's word has room.
+    return (Math.floor((now + 2) / step) + 1) * step - columns;
   }
 
   draw(chosen: Chosen | null): void {

@@ -15,6 +15,7 @@ const INSIDE: Readonly<Record<string, readonly [host: string, label: string]>> =
   startup_p50_ms: ["startup_p95_ms", "p50"],
   live_latency_p50_ms: ["live_latency_p95_ms", "p50"],
   rebuffers: ["rebuffer_ratio_pct", "rebuffers"],
+  adaptation_failures: ["bitrate_kbps", "stuck"],
 };
 const SPARK_POINTS = 90;
 

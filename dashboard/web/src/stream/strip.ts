@@ -149,9 +149,19 @@ export function stripOf(found: readonly Segment[], schedule: Schedule): Strip {
   const byKey = new Map(found.map((one) => [`${one.track} ${one.k}`, one]));
   // A track that the ladder does not name comes last.
   const tracks = [...new Set([...schedule.tracks, ...found.map((one) => one.track)])];
-  const ks = [...new Set(found.map((one) => one.k))].sort((a, b) => a - b);
-  const at = (track: string, k: number): Segment | undefined => byKey.get(`${track} ${k}`);
+  const from = began(found);
+  const ks = [...new Set(found.map((one) => one.k))].filter((k) => k >= from).sort((a, b) => a - b);
+  const at = (track: string, k: number): Segment | undefined => (k >= from ? byKey.get(`${track} ${k}`) : undefined);
   return { ...schedule, tracks, ks, pipelines: pipelinesOf(found), at, newest: (track) => newestOf(track, ks, at) };
+}
+
+/**
+ * The first segment of which anything came. What the origin lists before it is of a time
+ * when nobody sent: no fault, unless nothing came at all.
+ */
+function began(found: readonly Segment[]): number {
+  const came = found.filter((one) => one.copies.some((each) => each.arrivedAt !== null) || (one.pipeline !== null && one.pipeline !== "slate"));
+  return came.reduce((first, one) => Math.min(first, one.k), came.length > 0 ? Infinity : -Infinity);
 }
 
 function pipelinesOf(found: readonly Segment[]): string[] {
