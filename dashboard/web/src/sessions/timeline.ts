@@ -27,9 +27,9 @@ export class Timeline {
   private range: [number, number] = [0, 1];
   private from: number | null = null;
 
-  /** `shown` is the newest time shown at first, ms. */
-  constructor(title = "Timeline", shown: number | null = null) {
-    this.shown = shown;
+  constructor(title = "Timeline", private readonly small = false) {
+    // A small one stands beside something that plays: the newest minute is what it is for.
+    if (small) this.shown = 60_000;
     setText(find(this.root, "h2"), title);
     for (const [name, ms] of SPANS) {
       const tab = h("button", { type: "button", "data-ms": ms === null ? "" : String(ms) }, name);
@@ -49,7 +49,7 @@ export class Timeline {
 
   show(past: Past, now: number): void {
     this.past = past;
-    this.lanes = lanesOf(past);
+    this.lanes = lanesOf(past, this.small ? 0.62 : 1);
     this.whole = extent(past, now) ?? [now - 60_000, now];
     this.paint();
   }

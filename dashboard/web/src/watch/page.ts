@@ -13,7 +13,7 @@ import { Stage } from "./stage";
 export class WatchPage implements Page {
   private readonly grid = new SegmentGrid();
   private readonly session: SessionPanel;
-  private readonly record = new Timeline("This page's own record", 60_000);
+  private readonly record = new Timeline("This page's own record", true);
   private recordedAt = 0;
   private readonly screen = h("div", { class: "screen" });
   private readonly tabs = h("div", { class: "tabs", role: "group", "aria-label": "Player" });
@@ -39,7 +39,7 @@ export class WatchPage implements Page {
     );
     const segments = h("section", { class: "panel segpanel" }, h("header", {}, h("h2", {}, "Segments"), h("span", { class: "note" }, "the last 30 of each track, newest at the right"), segmentLegend()), this.grid.root, h("p", { class: "empty", hidden: true }));
     this.session = new SessionPanel(() => this.draw());
-    this.root = h("div", { class: "page watch" }, h("div", { class: "left" }, stage, this.record.root, segments), h("div", { class: "right" }, this.session.root));
+    this.root = h("div", { class: "page watch" }, h("div", { class: "left" }, stage, segments), h("div", { class: "right" }, this.session.root, this.record.root));
     this.stage = this.begin(asked());
     if (new URL(location.href).searchParams.get("autoplay") === "1") void this.autoplay();
   }
