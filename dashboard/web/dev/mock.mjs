@@ -151,6 +151,7 @@ function media(response, path) {
 
 createServer((request, response) => {
   const url = new URL(request.url, "http://mock");
+  if (url.pathname === "/mock/time") return void response.writeHead(200, { "content-type": "text/plain" }).end(new Date().toISOString());
   if (url.pathname === "/mock") {
     scene(url.searchParams.get("scenario") ?? "calm", Number(url.searchParams.get("ago") ?? 0));
     for (const client of clients) client.close();
@@ -169,7 +170,7 @@ createServer((request, response) => {
   .listen(PORT, "127.0.0.1", () => console.log(`MOCK on http://127.0.0.1:${PORT}`));
 
 // HLS and DASH of the same segments, so that each player has something to play.
-const ffmpeg = spawn("ffmpeg", ["-loglevel", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-f", "lavfi", "-i", "sine=frequency=220:sample_rate=48000", "-map", "0:v", "-map", "1:a", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "50", "-sc_threshold", "0", "-b:v", "400k", "-c:a", "aac", "-f", "dash", "-seg_duration", "2", "-window_size", "10", "-extra_window_size", "5", "-use_template", "1", "-use_timeline", "0", "-hls_playlist", "1", "-hls_master_name", "master.m3u8", "-init_seg_name", "init-$RepresentationID$.mp4", "-media_seg_name", "$RepresentationID$-$Number$.m4s", "-adaptation_sets", "id=0,streams=v id=1,streams=a", join(MEDIA, "manifest.mpd")], { stdio: "inherit" });
+const ffmpeg = spawn("ffmpeg", ["-loglevel", "error", "-re", "-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25", "-f", "lavfi", "-i", "sine=frequency=220:sample_rate=48000", "-map", "0:v", "-map", "1:a", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "50", "-sc_threshold", "0", "-b:v", "400k", "-c:a", "aac", "-f", "dash", "-seg_duration", "2", "-window_size", "10", "-extra_window_size", "5", "-use_template", "1", "-use_timeline", "0", "-hls_playlist", "1", "-hls_master_name", "master.m3u8", "-init_seg_name", "init-$RepresentationID$.mp4", "-media_seg_name", "$RepresentationID$-$Number$.m4s", "-utc_timing_url", `http://127.0.0.1:${PORT}/mock/time`, "-adaptation_sets", "id=0,streams=v id=1,streams=a", join(MEDIA, "manifest.mpd")], { stdio: "inherit" });
 ffmpeg.on("error", () => console.log("no ffmpeg: the mock has no pictures"));
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit());
 process.on("exit", () => ffmpeg.kill());

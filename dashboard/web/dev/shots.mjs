@@ -55,7 +55,7 @@ for (const size of SIZES) {
   await shot("sql-wrong", `/sql#q=${encodeURIComponent("SELECT sid, rebuffer_count\nFORM sessions")}`, size);
   await shot("sql-bars", `/sql#q=${encodeURIComponent("SELECT device, edge, count(*) AS sessions FROM live_sessions GROUP BY device, edge")}`, size, { act: async (page) => { await page.click('[data-tab="chart"]'); await page.waitForTimeout(400); } });
   await shot("connect-empty", "/connect?player=exo", size);
-  await shot("watch", "/watch", size, { act: async (page) => { await page.click("#play"); await page.waitForTimeout(6000); } });
+  for (const player of ["hls", "dash", "shaka"]) await shot(`watch-${player}`, `/watch?player=${player}`, size, { act: async (page) => { await page.click("#play"); await page.waitForTimeout(9000); } });
 }
 for (const scenario of ["moved", "dead", "both", "frozen", "encoder", "tv"]) await shot(`pipeline-${scenario}`, "/pipeline", [1440, 900], { scenario, ago: 60, wait: 4000 });
 for (const scenario of ["noviewers", "offair", "partition", "deaf"]) await shot(scenario, "/", [1440, 900], { scenario, ago: 60, wait: 8000 });

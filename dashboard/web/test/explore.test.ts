@@ -67,7 +67,7 @@ describe("a search line", () => {
   });
 
   it("is a condition that no word can break out of", () => {
-    expect(condition(parseFind("device:tv rebuffered x'y"))).toBe("lower(device) = 'tv' AND rebuffer_count > 0 AND starts_with(sid, 'x''y')");
+    expect(condition(parseFind("device:tv rebuffered x'y"))).toBe("lower(CAST(device AS VARCHAR)) = 'tv' AND rebuffer_count > 0 AND starts_with(sid, 'x''y')");
     expect(condition([])).toBe("true");
     expect(literal("a';--")).toBe("'a'';--'");
   });
@@ -94,6 +94,8 @@ describe("one session's past", () => {
     const one = past();
     fromRecords([{ ts: 1_795_000_000_000, e: "e", ec: ["25"] }, { ts: 1_795_000_001_000, e: "t", ec: ["25"] }, { ts: 1_795_000_002_000, e: "e", ec: ["25"] }], one);
     expect(one.errors).toEqual([{ at: 1_795_000_000_000, what: "25" }]);
+    fromRecords([{ ts: "2026-11-18T13:46:40.000000Z", e: "t", custom: [{ k: "com.tallylight-ltc", v: "6100" }] }], one);
+    expect(one.latency).toEqual([{ at: 1_795_009_600_000, value: 6_100 }]);
   });
 
   it("knows where its requests went, and that a single one is no move", () => {
@@ -139,6 +141,6 @@ describe("a result", () => {
     expect(placeIn("Expected an expression, found: FORM at Line: 2, Column: 14")).toEqual({ line: 2, column: 14 });
     expect(placeIn("table not found")).toBeNull();
     expect(expression({ kind: "ratio", num: "rebuffering_ms", den: ["playing_ms", "rebuffering_ms"], scale: 100 }, 10)).toBe("100.0 * sum(rebuffering_ms) / nullif(sum(playing_ms + rebuffering_ms), 0)");
-    expect(expression({ kind: "quantile", of: "startup", q: 0.95 }, 60)).toBe("sketch_quantile(startup_sketch, 0.95)");
+    expect(expression({ kind: "quantile", of: "startup_sketch", q: 0.95 }, 60)).toBe("sketch_quantile(sketch_merge(startup_sketch), 0.95)");
   });
 });

@@ -3,16 +3,20 @@
 
 import type { Action, Incident } from "./types";
 
+/** What a record may leave out. */
+const INCIDENT = { symptom_at: null, closed_at: null, name: null, owner: null, notes: null, evidence: [] };
+const ACTION = { incident: null, to: null, load_after: null, undo: null, undo_of: null, acts_at: null, outcome: null, evidence: [] };
+
 export class Records {
   private readonly incidents = new Map<string, Incident>();
   private readonly actions = new Map<string, Action>();
 
   putIncidents(rows: readonly Incident[] | undefined): void {
-    for (const row of rows ?? []) if (newer(this.incidents.get(row.id), row)) this.incidents.set(row.id, row);
+    for (const row of rows ?? []) if (newer(this.incidents.get(row.id), row)) this.incidents.set(row.id, { ...INCIDENT, ...row });
   }
 
   putActions(rows: readonly Action[] | undefined): void {
-    for (const row of rows ?? []) if (newer(this.actions.get(row.id), row)) this.actions.set(row.id, row);
+    for (const row of rows ?? []) if (newer(this.actions.get(row.id), row)) this.actions.set(row.id, { ...ACTION, ...row });
   }
 
   /** Incidents that are not over, the worst first, then the oldest. */

@@ -24,7 +24,7 @@ export class Parts {
 
   draw(): void {
     const { feed } = this.app;
-    const facts = list(feed.status, feed.freshness(), feed.connected(), feed.silence());
+    const facts = list(feed.status, feed.freshness(), feed.connected(), feed.silence(), feed.missedDeltas);
     keyed(this.root, facts, (fact) => fact.name, (fact) => h("div", { class: "part", "data-part": fact.name, title: fact.title }, h("span", { class: "title" }, fact.name), h("span", { class: "value" }), h("span", { class: "meter" }, h("i", {})), h("span", { class: "behind" })), (element, fact) => {
       setText(find(element, ".value"), fact.value);
       setText(find(element, ".behind"), fact.note);
@@ -35,7 +35,7 @@ export class Parts {
   }
 }
 
-function list(status: Status | null, freshness: number | null, connected: boolean, silence: number): Fact[] {
+function list(status: Status | null, freshness: number | null, connected: boolean, silence: number, missed: number): Fact[] {
   const log = status?.log;
   const number = (value: number | null | undefined): string => (value === null || value === undefined ? NONE : count(value));
   const lag = status?.lag_entries ?? 0;
@@ -46,7 +46,7 @@ function list(status: Status | null, freshness: number | null, connected: boolea
   const unreadable = status?.marks?.["bad_parts"] ?? null;
   const short = status !== null && status.reporting < status.partitions;
   return [
-    { name: "feed", title: "The connection of this page", value: connected ? "connected" : status ? "silent" : "connecting", note: connected ? "status each second" : status ? `for ${span(silence)}` : "", level: connected ? 0 : 3 },
+    { name: "feed", title: "The connection of this page", value: connected ? "connected" : status ? "silent" : "connecting", note: connected ? (missed > 0 ? `${count(missed)} updates missed` : "no update missed") : status ? `for ${span(silence)}` : "", level: !connected ? 3 : missed > 0 ? 1 : 0 },
     { name: "event → screen", title: "Age of the newest event in these figures", value: freshness === null ? NONE : span(freshness), note: "slowest partition", level: freshness !== null && freshness > 5_000 ? 2 : 0 },
     { name: "partitions", title: "A sum without all partitions is partial", value: status ? `${status.reporting} of ${status.partitions}` : NONE, note: "report", level: short ? 3 : 0 },
     { name: "lag", title: "Entries in the log that are not in the figures yet", value: number(status?.lag_entries), note: replaying ? "catching up after a restart" : "log entries", level: replaying ? 1 : lag > 100 ? 2 : 0 },

@@ -2,6 +2,7 @@
 // steering. Nothing is drawn here.
 
 import type { App } from "../app";
+import type { EdgeStatus } from "../control/types";
 import type { DeliveryTotal } from "../feed/delivery";
 import type { Level } from "../metrics/evaluate";
 import { NONE, bitRate, count, span } from "../metrics/format";
@@ -154,6 +155,13 @@ export function originBox(app: App, delivery: Delivery): Box {
   });
 }
 
+/** What the synthetic client saw that asks this edge alone. */
+function proberRow(prober: EdgeStatus["prober"]): Row {
+  if (!prober || prober.at === null) return { name: "prober", value: NONE };
+  if (prober.ok) return { name: "prober", value: seconds(prober.ttfb_ms) };
+  return { name: "prober", value: prober.ttfb_ms === null ? "no answer" : seconds(prober.ttfb_ms), level: prober.ttfb_ms === null ? 3 : 2 };
+}
+
 interface Served {
   by: Map<string, number>;
   /** p95 of the time from a copy's arrival to its being readable. */
@@ -200,7 +208,7 @@ export function edgeBox(app: App, delivery: Delivery, name: string): Box {
       { name: "cache / errors", value: gone || !get || errors === null ? NONE : `${((100 * get.hits) / get.requests).toFixed(1)} / ${(100 * errors).toFixed(1)} %`, level: refuses ? 2 : 0 },
       { name: "TTFB less hold p95", value: gone ? NONE : seconds(ttfb), level: slow ? 2 : 0 },
       { name: "load of nominal", value: load === null ? NONE : `${Math.round(100 * load)} %`, level: load !== null && load > FULL ? 1 : 0 },
-      { name: "prober", value: known?.prober ? (known.prober.ok ? seconds(known.prober.ttfb_ms) : "no answer") : NONE, level: known?.prober && !known.prober.ok ? 3 : 0 },
+      proberRow(known?.prober ?? null),
     ],
   });
 }

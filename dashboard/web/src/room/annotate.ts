@@ -41,23 +41,25 @@ export function drawAnnotations(plot: uPlot, list: readonly Annotation[]): void 
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    label(ctx, one, x, bbox, free, ratio);
+    // A text that stands left of its line begins left of the lines close by.
+    const near = list.map((other) => place(plot, other.at)).filter((at) => at <= x && at > x - 24 * ratio);
+    label(ctx, one, x, Math.min(x, ...near), bbox, free, ratio);
   }
   ctx.restore();
 }
 
 /** Writes beside the line, on the first of three rows that has room. */
-function label(ctx: CanvasRenderingContext2D, one: Annotation, x: number, bbox: uPlot.BBox, free: number[], ratio: number): void {
+function label(ctx: CanvasRenderingContext2D, one: Annotation, x: number, leftmost: number, bbox: uPlot.BBox, free: number[], ratio: number): void {
   const text = `${LEVEL_SHAPES[one.level]} ${one.text}`.trim();
   const width = ctx.measureText(text).width + 8 * ratio;
   const right = x + width <= bbox.left + bbox.width;
   for (let row = 0; row < free.length; row += 1) {
-    const end = right ? x + width : x;
-    if (end > (free[row] ?? 0) || (!right && x - width < bbox.left)) continue;
-    free[row] = right ? x : x - width;
+    const end = right ? x + width : leftmost;
+    if (end > (free[row] ?? 0) || (!right && leftmost - width < bbox.left)) continue;
+    free[row] = right ? x : leftmost - width;
     ctx.fillStyle = one.level ? palette().levels[one.level] : palette().text2;
     ctx.textAlign = right ? "left" : "right";
-    ctx.fillText(text, x + (right ? 4 : -4) * ratio, bbox.top + (2 + row * LINE_PX) * ratio);
+    ctx.fillText(text, right ? x + 4 * ratio : leftmost - 4 * ratio, bbox.top + (2 + row * LINE_PX) * ratio);
     return;
   }
 }

@@ -42,7 +42,10 @@ export class Log {
   draw(): void {
     const { records } = this.app.feed;
     const now = this.app.feed.now();
-    const entries = [...records.allActions().map((one) => ofAction(one, now)), ...records.allIncidents().flatMap(ofIncident), ...this.changes.list.map(({ id, at, level, text }) => ({ id: `c${id}`, at, level, text, more: "", undo: null }))]
+    const actions = records.allActions();
+    // Taking back an older change of mode than the last would be a change of its own.
+    const mode = actions.find((one) => one.kind === "set_mode");
+    const entries = [...actions.map((one) => ofAction(one, now, one.kind !== "set_mode" || one === mode)), ...records.allIncidents().flatMap(ofIncident), ...this.changes.list.map(({ id, at, level, text }) => ({ id: `c${id}`, at, level, text, more: "", undo: null }))]
       .sort((a, b) => b.at - a.at || a.id.localeCompare(b.id))
       .slice(0, SHOWN);
     keyed(this.list, entries, (one) => one.id, (one) => this.make(one), (item, one) => {
@@ -73,8 +76,8 @@ export class Log {
   }
 }
 
-function ofAction(action: Action, now: number): Entry {
-  const undo = action.state === "taken" && action.undo !== null ? action.id : null;
+function ofAction(action: Action, now: number, undoable: boolean): Entry {
+  const undo = undoable && action.state === "taken" && action.undo !== null ? action.id : null;
   return { id: `a${action.id}`, at: action.at, level: 0, text: action.title, more: stateWords(action, now), undo };
 }
 

@@ -72,6 +72,11 @@ function named(row: Row, names: readonly string[]): unknown {
   return null;
 }
 
+/** The value of a player's own key: a list of `{k, v}`. */
+function customOf(list: unknown, key: string): unknown {
+  return Array.isArray(list) ? (list as { k?: string; v?: unknown }[]).find(({ k }) => k === key)?.v : null;
+}
+
 function errorText(value: unknown): string {
   if (Array.isArray(value)) return value.map((one) => (typeof one === "object" && one !== null ? JSON.stringify(one) : String(one))).join(", ");
   return value === null || value === undefined ? "error without a code" : String(value);
@@ -87,7 +92,7 @@ export function fromRecords(rows: readonly Row[], past: Past): void {
     if (bitrate !== null && bitrate > 0) past.bitrate.push({ at, value: bitrate });
     const buffer = listValue(row["bl"]);
     if (buffer !== null) past.buffer.push({ at, value: buffer });
-    const latency = number(named(row, ["ltc", "live_latency_ms", "latency_ms"]));
+    const latency = number(row["ltc"]) ?? number(customOf(row["custom"], "com.tallylight-ltc"));
     if (latency !== null && latency > 0) past.latency.push({ at, value: latency });
     const state = row["sta"];
     if (row["e"] === "e" || state === "f") {

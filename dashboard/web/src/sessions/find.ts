@@ -78,7 +78,7 @@ export function condition(terms: readonly Term[]): string {
     if (name === "sid") return `starts_with(sid, ${literal(value)})`;
     const field = NAMES[name];
     if (!field || name === "state") return "true";
-    return value.toLowerCase() === "unknown" ? `${field} IS NULL` : `lower(${field}) = ${literal(value.toLowerCase())}`;
+    return value.toLowerCase() === "unknown" ? `${field} IS NULL` : `lower(CAST(${field} AS VARCHAR)) = ${literal(value.toLowerCase())}`;
   });
   return parts.length === 0 ? "true" : parts.join(" AND ");
 }

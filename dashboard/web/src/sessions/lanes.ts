@@ -38,20 +38,21 @@ const STATE_COLOURS: Readonly<Record<string, (colours: Palette) => string>> = {
 };
 const HATCHED: readonly string[] = ["starting", "waiting", "seeking", "paused", "preloading"];
 
-export function lanesOf(past: Past): Lane[] {
+/** `scale` makes the lanes with a line lower, where there is little room. */
+export function lanesOf(past: Past, scale = 1): Lane[] {
   const top = (points: readonly Point[]): number => points.reduce((most, one) => Math.max(most, one.value), 0) * 1.15 || 1;
   const lanes: Lane[] = [{ name: "state", height: 26, scale: "", draw: (pen) => drawSpans(pen, past.spans) }];
   if (past.bitrate.length > 0) {
     const most = top(past.bitrate);
-    lanes.push({ name: "bitrate", height: 70, scale: `${Math.round(most / 1.15)} kbps`, draw: (pen) => drawLine(pen, past.bitrate, most, true) });
+    lanes.push({ name: "bitrate", height: 70 * scale, scale: `${Math.round(most / 1.15)} kbps`, draw: (pen) => drawLine(pen, past.bitrate, most, true) });
   }
   if (past.buffer.length > 0) {
     const most = top(past.buffer);
-    lanes.push({ name: "buffer", height: 70, scale: `${(most / 1150).toFixed(1)} s`, draw: (pen) => drawLine(pen, past.buffer, most, false) });
+    lanes.push({ name: "buffer", height: 70 * scale, scale: `${(most / 1150).toFixed(1)} s`, draw: (pen) => drawLine(pen, past.buffer, most, false) });
   }
   if (past.latency.length > 0) {
     const most = top(past.latency);
-    lanes.push({ name: "live latency", height: 56, scale: `${(most / 1150).toFixed(1)} s`, draw: (pen) => drawLine(pen, past.latency, most, false) });
+    lanes.push({ name: "live latency", height: 56 * scale, scale: `${(most / 1150).toFixed(1)} s`, draw: (pen) => drawLine(pen, past.latency, most, false) });
   }
   const edges = [...new Set(past.requests.map(({ edge }) => edge))].sort();
   for (const edge of edges) {

@@ -54,7 +54,8 @@ export function toMs(value: unknown): number | null {
 
 /** Reads a row of either source; what is not there is unknown, and counts are then 0. */
 export function sessionRow(row: Loose): SessionRow {
-  const rebuffers = Array.isArray(row["rebuffers"]) ? (row["rebuffers"] as [number, number][]) : [];
+  // Pairs from the API, `{at, ms}` from SQL.
+  const rebuffers = Array.isArray(row["rebuffers"]) ? row["rebuffers"].map((one: unknown) => Object.values(one as object) as [unknown, unknown]) : [];
   return {
     sid: text(row["sid"]) ?? "",
     epoch: number(row["epoch"]) ?? 0,
@@ -75,7 +76,7 @@ export function sessionRow(row: Loose): SessionRow {
     playing_ms: number(row["playing_ms"]) ?? 0,
     rebuffering_ms: number(row["rebuffering_ms"]) ?? 0,
     rebuffer_count: number(row["rebuffer_count"]) ?? 0,
-    rebuffers: rebuffers.map(([at, length]) => [toMs(at) ?? 0, length] as const),
+    rebuffers: rebuffers.map(([at, length]) => [toMs(at) ?? 0, number(length) ?? 0] as const),
     seeking_ms: number(row["seeking_ms"]) ?? 0,
     avg_bitrate_kbps: number(row["avg_bitrate_kbps"]),
     switches: number(row["switches"]) ?? 0,

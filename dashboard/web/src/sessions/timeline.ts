@@ -18,7 +18,7 @@ export class Timeline {
   private readonly box = h("div", { class: "lanes" }, this.canvas, this.cursor, this.drag);
   private readonly tabs = h("div", { class: "tabs", role: "group", "aria-label": "Time shown" });
   private readonly resize = new ResizeObserver(() => this.paint());
-  readonly root = h("section", { class: "panel timeline" }, h("header", {}, h("h2", {}, "Timeline"), h("span", { class: "note" }), this.tabs), h("p", { class: "readout", "aria-live": "off" }), this.box);
+  readonly root = h("section", { class: "panel timeline" }, h("header", {}, h("h2", {}), h("span", { class: "note" }), this.tabs), h("p", { class: "readout", "aria-live": "off" }), this.box);
   private past: Past | null = null;
   private lanes: Lane[] = [];
   private whole: [number, number] = [0, 1];
@@ -27,7 +27,10 @@ export class Timeline {
   private range: [number, number] = [0, 1];
   private from: number | null = null;
 
-  constructor() {
+  constructor(title = "Timeline", private readonly small = false) {
+    // A small one stands beside something that plays: the newest minute is what it is for.
+    if (small) this.shown = 60_000;
+    setText(find(this.root, "h2"), title);
     for (const [name, ms] of SPANS) {
       const tab = h("button", { type: "button", "data-ms": ms === null ? "" : String(ms) }, name);
       tab.addEventListener("click", () => this.zoom(ms));
@@ -46,7 +49,7 @@ export class Timeline {
 
   show(past: Past, now: number): void {
     this.past = past;
-    this.lanes = lanesOf(past);
+    this.lanes = lanesOf(past, this.small ? 0.62 : 1);
     this.whole = extent(past, now) ?? [now - 60_000, now];
     this.paint();
   }
@@ -99,7 +102,9 @@ export class Timeline {
     const [from, to] = this.whole;
     const slow = past.requests.filter((one) => !bad(one) && one.ttfb > SLOW_MS).length;
     const failed = past.requests.filter(bad).length;
-    const parts = [span(to - from), `${count(past.records)} records`, `${count(past.requests.length)} requests`];
+    const parts = [span(to - from)];
+    if (past.records > 0) parts.push(`${count(past.records)} records`);
+    parts.push(`${count(past.requests.length)} requests`);
     if (slow > 0) parts.push(`${slow} slow`);
     if (failed > 0) parts.push(`${failed} failed`);
     return parts.join(" · ");

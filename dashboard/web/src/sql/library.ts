@@ -14,8 +14,11 @@ export const EXAMPLES: readonly Saved[] = [
     sql: `SELECT date_bin(INTERVAL '10 seconds', pane) AS at,
        max(viewers) AS viewers,
        100.0 * sum(rebuffering_ms) / nullif(sum(playing_ms + rebuffering_ms), 0) AS rebuffer_ratio_pct
-FROM playback
-WHERE cuboid = 'content' AND pane > now() - INTERVAL '30 minutes'
+FROM (SELECT pane, sum(viewers) AS viewers, sum(playing_ms) AS playing_ms,
+             sum(rebuffering_ms) AS rebuffering_ms
+      FROM playback
+      WHERE cuboid = 'content' AND pane > now() - INTERVAL '30 minutes'
+      GROUP BY pane)
 GROUP BY at ORDER BY at`,
   },
   {
@@ -28,8 +31,8 @@ GROUP BY device, edge
 ORDER BY rebuffer_ratio_pct DESC NULLS LAST`,
   },
   {
-    name: "Startup by player, p50 and p95",
-    sql: `SELECT coalesce(player, 'unknown') AS player, count(*) AS starts,
+    name: "Startup by device, p50 and p95",
+    sql: `SELECT coalesce(device, 'unknown') AS device, count(*) AS starts,
        approx_percentile_cont(startup_ms, 0.5) AS p50_ms,
        approx_percentile_cont(startup_ms, 0.95) AS p95_ms
 FROM sessions
@@ -124,8 +127,8 @@ export function metricQuery(metric: Metric): string {
   return `-- ${metric.title}${metric.unit ? `, ${metric.unit}` : ""} · per ${metric.denominator} · from ${metric.source}
 SELECT date_bin(INTERVAL '${width} seconds', pane) AS at,
        ${expression(metric.formula, width)} AS ${metric.name}
-FROM playback
-WHERE cuboid = 'content' AND pane > now() - INTERVAL '30 minutes'
+FROM ${metric.formula.kind === "gauge" ? `(SELECT pane, sum(${metric.formula.of}) AS ${metric.formula.of} FROM playback WHERE cuboid = 'content' GROUP BY pane)` : "playback"}
+WHERE ${metric.formula.kind === "gauge" ? "" : "cuboid = 'content' AND "}pane > now() - INTERVAL '30 minutes'
 GROUP BY at ORDER BY at`;
 }
 
@@ -138,6 +141,6 @@ export function expression(formula: Formula, seconds: number): string {
     case "ratio":
       return `${formula.scale}.0 * sum(${formula.num}) / nullif(sum(${formula.den.join(" + ")}), 0)`;
     case "quantile":
-      return `sketch_quantile(${formula.of.endsWith("_sketch") ? formula.of : `${formula.of}_sketch`}, ${formula.q})`;
+      return `sketch_quantile(sketch_merge(${formula.of}), ${formula.q})`;
   }
 }

@@ -1,5 +1,6 @@
 // The page's own measure of its playback, and the hook by which tests read it.
 
+import type { Span } from "../sessions/data";
 import type { PlayerName } from "./players/player";
 import type { SegmentRequest } from "./requests";
 
@@ -39,9 +40,12 @@ declare global {
 }
 
 const MAX_ERRORS = 100;
+const MAX_SPANS = 500;
 
 export class Measure {
   readonly probe: Probe;
+  /** What state it was in when; the newest goes on. */
+  readonly spans: Span[] = [];
   private waitingSince: number | null = null;
 
   constructor(
@@ -87,6 +91,11 @@ export class Measure {
 
   private set(state: State): void {
     if (this.probe.state === state) return;
+    const now = Date.now();
+    const last = this.spans.at(-1);
+    if (last) last.to = now;
+    this.spans.push({ state, from: now, to: now });
+    if (this.spans.length > MAX_SPANS) this.spans.shift();
     this.probe.state = state;
     this.changed(state);
   }

@@ -2,6 +2,7 @@
 // platform knows of this very session a second later.
 
 import { STREAM, type App, type Page } from "../app";
+import { Timeline } from "../sessions/timeline";
 import { SegmentGrid, segmentLegend } from "../stream/grid";
 import { find, h, setAttr, setText } from "../ui/dom";
 import { setQuery } from "../ui/query";
@@ -12,6 +13,8 @@ import { Stage } from "./stage";
 export class WatchPage implements Page {
   private readonly grid = new SegmentGrid();
   private readonly session: SessionPanel;
+  private readonly record = new Timeline("This page's own record", true);
+  private recordedAt = 0;
   private readonly screen = h("div", { class: "screen" });
   private readonly tabs = h("div", { class: "tabs", role: "group", "aria-label": "Player" });
   private stage: Stage;
@@ -36,7 +39,7 @@ export class WatchPage implements Page {
     );
     const segments = h("section", { class: "panel segpanel" }, h("header", {}, h("h2", {}, "Segments"), h("span", { class: "note" }, "the last 30 of each track, newest at the right"), segmentLegend()), this.grid.root, h("p", { class: "empty", hidden: true }));
     this.session = new SessionPanel(() => this.draw());
-    this.root = h("div", { class: "page watch" }, h("div", { class: "left" }, stage, segments), h("div", { class: "right" }, this.session.root));
+    this.root = h("div", { class: "page watch" }, h("div", { class: "left" }, stage, segments), h("div", { class: "right" }, this.session.root, this.record.root));
     this.stage = this.begin(asked());
     if (new URL(location.href).searchParams.get("autoplay") === "1") void this.autoplay();
   }
@@ -96,11 +99,18 @@ export class WatchPage implements Page {
     const empty = find(this.root, ".segpanel .empty");
     setAttr(empty, "hidden", this.app.segments.strip !== null);
     setText(empty, this.app.segments.failedSince === null ? "Asking for the schedule." : "The schedule does not answer; is the steering service running?");
+    const playing = probe.playClickedAt !== null;
+    setAttr(this.record.root, "hidden", !playing);
+    if (playing && performance.now() - this.recordedAt > 900) {
+      this.recordedAt = performance.now();
+      this.record.show(stage.past(Date.now()), Date.now());
+    }
     this.session.draw(probe.sid, stage.own(), this.app.feed.now());
   }
 
   close(): void {
     this.session.close();
+    this.record.close();
     this.stage.close();
   }
 }

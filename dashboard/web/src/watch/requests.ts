@@ -6,6 +6,10 @@ export interface SegmentRequest {
   edge: string;
   track: string;
   k: number;
+  /** HTTP status; 0 when the browser does not tell. */
+  status: number;
+  /** Sent to first byte, ms. It includes the time that an edge holds a request for its segment. */
+  ttfb: number;
 }
 
 const MAX = 400;
@@ -27,7 +31,8 @@ export class Requests {
     if (entry.startTime < this.since) return;
     const seen = segmentOf(entry.name, this.edges);
     if (!seen) return;
-    this.list.push({ at: Math.round(performance.timeOrigin + entry.startTime), ...seen });
+    const { responseStart, startTime, responseStatus } = entry as PerformanceResourceTiming;
+    this.list.push({ at: Math.round(performance.timeOrigin + startTime), ...seen, status: responseStatus, ttfb: Math.max(0, responseStart - startTime) });
     if (this.list.length > MAX) this.list.splice(0, this.list.length - MAX);
   }
 
@@ -44,7 +49,7 @@ export class Requests {
 }
 
 /** Reads edge, track and number out of a segment's URL: through the dashboard or straight to a port. */
-export function segmentOf(url: string, edges: readonly string[]): Omit<SegmentRequest, "at"> | null {
+export function segmentOf(url: string, edges: readonly string[]): Pick<SegmentRequest, "edge" | "track" | "k"> | null {
   const { pathname, port } = new URL(url, "http://localhost");
   const proxied = SEGMENT.exec(pathname);
   if (proxied) return { edge: proxied[1] ?? "", track: proxied[2] ?? "", k: Number(proxied[3]) };

@@ -2,6 +2,7 @@
 // measure of both. A switch of players ends it and begins another.
 
 import { STREAM, WRITE_KEY } from "../app";
+import type { Past, Point } from "../sessions/data";
 import { h } from "../ui/dom";
 import { Beacons, quoted } from "./beacons";
 import { Measure, type State } from "./measure";
@@ -12,6 +13,9 @@ import type { OwnMeasure } from "./session";
 
 /** The demo's edges, by the names that paths and dimensions have. */
 const EDGES = ["e1", "e2"];
+
+const SAMPLE_MS = 1_000;
+const MAX_SAMPLES = 1_800;
 
 /** This page's words as CMCD has them. */
 const TOKENS: Readonly<Partial<Record<State, string>>> = { starting: "s", playing: "p", rebuffering: "r", seeking: "k", paused: "a", ended: "e", failed: "f" };
@@ -31,6 +35,10 @@ export class Stage {
   private player: Player | null = null;
   private beacons: Beacons | null = null;
   private closed = false;
+  private readonly bitrate: Point[] = [];
+  private readonly buffer: Point[] = [];
+  private readonly latency: Point[] = [];
+  private readonly sampler = setInterval(() => this.sample(), SAMPLE_MS);
   private readonly ready: Promise<Player | null>;
   private readonly leave = (): void => this.beacons?.goodbye();
 
@@ -109,6 +117,29 @@ export class Stage {
     return 0;
   }
 
+  private sample(): void {
+    const { firstFrameAt, state } = this.measure.probe;
+    if (firstFrameAt === null || state === "ended" || state === "failed") return;
+    const at = Date.now();
+    const put = (into: Point[], value: number | null): void => {
+      if (value !== null) into.push({ at, value });
+      if (into.length > MAX_SAMPLES) into.shift();
+    };
+    put(this.bitrate, this.player?.rendition()?.kbps ?? null);
+    put(this.buffer, this.bufferMs());
+    put(this.latency, this.player?.latency() ?? null);
+  }
+
+  /** This page's own record, in the form of the platform's. */
+  past(now: number): Past {
+    const { spans, probe } = this.measure;
+    const newest = spans.at(-1);
+    if (newest) newest.to = now;
+    const requests = this.requests.list.map((one) => ({ ...one, pipeline: null, status: one.status || 200, bytes: 0 }));
+    const errors = probe.errors.map(({ at, what }) => ({ at, what }));
+    return { row: null, spans, bitrate: this.bitrate, buffer: this.buffer, latency: this.latency, requests, errors, records: 0, missing: [] };
+  }
+
   async toggle(): Promise<void> {
     if (!this.video.paused) {
       this.video.pause();
@@ -143,6 +174,7 @@ export class Stage {
     this.player?.close();
     this.beacons?.goodbye();
     this.requests.close();
+    clearInterval(this.sampler);
     this.video.removeAttribute("src");
     delete window.tallylight;
   }

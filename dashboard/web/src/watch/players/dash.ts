@@ -26,6 +26,8 @@ export function attach(options: PlayerOptions): Player {
       cmsd: { enabled: true, abr: { applyMb: true } },
     },
   } as Parameters<MediaPlayerClass["updateSettings"]>[0]);
+  // The MPD names its clock; nobody else's is asked.
+  player.clearDefaultUTCTimingSources();
   player.addRequestInterceptor(async (request) => {
     const sent = request as unknown as { body?: unknown; customData?: { request?: { type?: string } } };
     if (sent.customData?.request?.type === BEACON && typeof sent.body === "string") sent.body = beacons.complete(sent.body);
