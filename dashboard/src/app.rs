@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{get, post};
 use prometheus_client::registry::Registry;
 use tallylight_eventlog::EventLog;
 use tallylight_serve::guard::{Guard, guard};
@@ -15,9 +16,13 @@ use tokio_util::task::TaskTracker;
 use crate::feed::hub::Hub;
 use crate::health::Metrics;
 use crate::proxy::{HttpClient, Target};
+use crate::sql::{Engine, EngineError, Platform, serve};
 use crate::{FactsSource, Parts, Sessions, Settings, feed, health, pages, proxy, sessions};
 
 const GREETINGS: usize = 8;
+
+/// A statement of the longest length there may be, with every byte of it escaped.
+const MAX_STATEMENT: usize = 6 << 20;
 
 /// What every request can reach.
 pub(crate) struct App {
@@ -29,6 +34,7 @@ pub(crate) struct App {
     pub(crate) hub: Hub,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) http: HttpClient,
+    pub(crate) sql: Engine,
     /// One place per feed client.
     pub(crate) feed_clients: Arc<Semaphore>,
     /// Clients that are sent a snapshot at once: each is a copy of the store's sums.
@@ -38,9 +44,13 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(settings: Settings, parts: Parts) -> Self {
+    pub(crate) fn new(settings: Settings, parts: Parts) -> Result<Self, EngineError> {
         let metrics = Arc::new(Metrics::new());
-        Self {
+        let tables = Platform::new(&settings.tenant, &settings.live_events)?;
+        let spill = settings.data.as_ref().map(|data| data.join("spill"));
+        let (bounds, tenant) = (settings.sql.clone(), &settings.tenant);
+        let sql = Engine::new(bounds, tenant, Arc::new(tables), spill.as_deref())?;
+        Ok(Self {
             hub: Hub::new(&settings, parts.clock, Arc::clone(&metrics)),
             feed_clients: Arc::new(Semaphore::new(settings.feed.max_clients)),
             greetings: Semaphore::new(GREETINGS),
@@ -52,8 +62,9 @@ impl App {
             http: proxy::client(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            sql,
             settings,
-        }
+        })
     }
 }
 
@@ -62,32 +73,21 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     let settings = &app.settings;
     let upstreams = &settings.upstreams;
     let steering = Target::new("steering service", &upstreams.steering);
-    let steering = Target { root_relative: true, ..steering };
-    // The guard below has looked at the Origin already, and knows the names of this dashboard;
-    // the services behind would take it for another site's.
-    let control = Target { vouched: true, ..steering.clone() };
+    let live = Target { root_relative: true, ..steering.clone() };
     let collector = Target::new("collector", &upstreams.collector);
     let mut guarded = Router::new()
         .route("/v1/feed", get(feed::feed))
         .route("/v1/metrics", get(feed::definitions))
         .route("/v1/sessions", get(sessions::list))
+        .route("/v1/sql", post(serve::query).layer(DefaultBodyLimit::max(MAX_STATEMENT)))
+        .route("/v1/sql/tables", get(serve::tables))
         .route("/v1/cmcd", proxy::route(collector.clone()))
         .route("/v1/events", proxy::route(collector.clone()))
         .route("/v1/beacons", proxy::route(collector))
-        .route("/live/{*rest}", proxy::route(steering.clone()))
-        .route("/v1/play/{*rest}", proxy::route(steering.clone()))
+        .route("/live/{*rest}", proxy::route(live))
         .route("/steering/{*rest}", proxy::route(steering))
         .route("/metrics", get(health::metrics))
         .fallback(pages::page);
-    for path in ["/v1/steering", "/v1/actions", "/v1/incidents"] {
-        guarded = guarded
-            .route(path, proxy::route(control.clone()))
-            .route(&format!("{path}/{{*rest}}"), proxy::route(control.clone()));
-    }
-    if let Some(base) = &upstreams.faults {
-        let faults = Target { vouched: true, ..Target::new("fault switches", base) };
-        guarded = guarded.route("/v1/faults", proxy::route(faults));
-    }
     for (name, base) in &upstreams.edges {
         let strip = format!("/{name}");
         let target = Target { strip, ..Target::new(&format!("edge {name}"), base) };

@@ -40,6 +40,8 @@ pub(crate) struct Metrics {
     pub(crate) rows: Gauge,
     pub(crate) capped_rows: Gauge,
     pub(crate) freshness_ms: Gauge,
+    pub(crate) queries: Counter,
+    pub(crate) refused_queries: Counter,
     pub(crate) proxied: Family<Proxied, Counter>,
 }
 
@@ -76,6 +78,8 @@ register! {
     rows: "Rows held in memory",
     capped_rows: "Rows dropped by the cap on rows although young enough",
     freshness_ms: "Now minus the log time of the slowest partition",
+    queries: "Statements of SQL answered",
+    refused_queries: "Statements of SQL without an answer: wrong, not allowed, or at a limit",
     proxied: "Requests passed on to another service",
 }
 

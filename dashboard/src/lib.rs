@@ -4,6 +4,7 @@
 //! - `feed` follows topic `rows` and tells every client what changed (docs/feed.md).
 //! - [`Sessions`] asks the processor about single viewers; `proxy` passes media, manifests and
 //!   beacons on, so that one port is enough for a browser.
+//! - [`sql`] answers questions in SQL (docs/sql.md).
 
 mod app;
 mod feed;
@@ -13,6 +14,7 @@ mod problem;
 mod proxy;
 mod sessions;
 mod settings;
+pub mod sql;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -29,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use feed::Facts;
 pub use sessions::{MAX_SESSIONS, Sessions};
-pub use settings::{FeedSettings, Settings, Upstreams};
+pub use settings::{Expected, FeedSettings, LiveEvent, Phase, Settings, Upstreams};
 
 pub(crate) use app::App;
 
@@ -65,6 +67,9 @@ pub enum Error {
     /// The address is taken or not allowed.
     #[error("dashboard {0}; stop what uses it or set `listen`")]
     Bind(#[from] BindError),
+    /// SQL cannot be set up.
+    #[error("dashboard {0}")]
+    Sql(#[from] sql::EngineError),
     /// A task of the dashboard ended although nobody asked it to; a bug.
     #[error("dashboard: {0}")]
     Internal(#[from] TaskEnded),
@@ -91,7 +96,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Dashboard, Error>
         drain_within: DRAIN,
     };
     let server = Server::bind(settings.listen, limits).await?;
-    let app = Arc::new(App::new(settings, parts));
+    let app = Arc::new(App::new(settings, parts)?);
     Ok(Dashboard { server: server.counting(app.metrics.connections.clone()), app })
 }
 

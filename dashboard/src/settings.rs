@@ -8,6 +8,8 @@ use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 use tallylight_store::live::Retention;
 
+use crate::sql::SqlSettings;
+
 /// Settings of the dashboard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -33,21 +35,73 @@ pub struct Settings {
     pub live: Retention,
     /// Folder whose disk the status message reports; none leaves it out.
     pub data: Option<PathBuf>,
+    /// SQL.
+    pub sql: SqlSettings,
+    /// The events of table `live_events`.
+    pub live_events: Vec<LiveEvent>,
+}
+
+/// An event that is planned, on air or over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LiveEvent {
+    /// Stream name.
+    pub name: String,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// When it begins, such as `2026-11-25T20:00:00Z`.
+    #[serde(default)]
+    pub start: Option<String>,
+    /// How much it matters, such as `A`.
+    pub tier: String,
+    /// Viewers expected over time.
+    #[serde(default)]
+    pub expected: Vec<Expected>,
+}
+
+/// Where an event is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It has not begun.
+    Planned,
+    /// It is on air.
+    Live,
+    /// It has ended.
+    Over,
+}
+
+impl Phase {
+    /// The word in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Phase::Planned => "planned",
+            Phase::Live => "live",
+            Phase::Over => "over",
+        }
+    }
+}
+
+/// A point of the curve of viewers expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// Seconds after the start.
+    pub after_s: i64,
+    /// Viewers.
+    pub viewers: i64,
 }
 
 /// Base URLs of the services behind the proxies: `http://host:port`, nothing after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Upstreams {
-    /// Manifests and steering: `/live/*`, `/steering/*`, `/v1/play/*`, `/v1/steering`,
-    /// `/v1/actions`, `/v1/incidents`.
+    /// Manifests and steering: `/live/*`, `/steering/*`.
     pub steering: String,
     /// The collector: `/v1/cmcd`, `/v1/events`.
     pub collector: String,
     /// Edges by name: `/<name>/*`.
     pub edges: BTreeMap<String, String>,
-    /// The fault switches of the demo, `/v1/faults`: `up`'s own control port. Absent elsewhere.
-    pub faults: Option<String>,
 }
 
 /// Bounds of the feed.
@@ -83,6 +137,14 @@ impl Default for Settings {
             feed: FeedSettings::default(),
             live: Retention::default(),
             data: None,
+            sql: SqlSettings::default(),
+            live_events: vec![LiveEvent {
+                name: "demo".into(),
+                phase: Phase::Live,
+                start: None,
+                tier: "demo".into(),
+                expected: Vec::new(),
+            }],
         }
     }
 }
@@ -93,7 +155,6 @@ impl Default for Upstreams {
             steering: "http://127.0.0.1:7720".into(),
             collector: "http://127.0.0.1:7701".into(),
             edges: BTreeMap::from([("e1".into(), "http://127.0.0.1:7711".into())]),
-            faults: None,
         }
     }
 }
@@ -116,6 +177,7 @@ impl Settings {
     /// Every mistake in these settings, together.
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let mut wrong = self.live.validate().err().unwrap_or_default();
+        wrong.extend(self.sql.validate().err().unwrap_or_default());
         let mut must = |right: bool, what: String| {
             if !right {
                 wrong.push(what);
@@ -145,6 +207,10 @@ impl Settings {
             let known = tallylight_serve::guard::Origin::parse(origin).is_some();
             must(known, format!("allowed_origins has {origin:?}; write scheme://host[:port]"));
         }
+        for start in self.live_events.iter().filter_map(|event| event.start.as_ref()) {
+            let known = crate::sql::is_time(start);
+            must(known, format!("live_events has start {start:?}; write 2026-11-25T20:00:00Z"));
+        }
         self.upstreams.each(|name, url| {
             let what = format!("upstreams.{name} is {url:?}; write http://host:port");
             must(is_base(url), what);
@@ -163,9 +229,6 @@ impl Upstreams {
     fn each(&self, mut visit: impl FnMut(&str, &str)) {
         visit("steering", &self.steering);
         visit("collector", &self.collector);
-        if let Some(url) = &self.faults {
-            visit("faults", url);
-        }
         for (name, url) in &self.edges {
             visit(&format!("edges.{name}"), url);
         }

@@ -9,5 +9,7 @@ mod guard;
 mod http;
 #[path = "dashboard/proxy.rs"]
 mod proxy;
+#[path = "dashboard/sql.rs"]
+mod sql;
 #[path = "dashboard/support.rs"]
 mod support;

@@ -60,8 +60,6 @@ pub enum Reason {
     TooMany,
     /// The collector is at its limit.
     Overload,
-    /// Only a service of ours may say this, and the request did not prove to be one.
-    Untrusted,
 }
 
 impl Reason {
@@ -80,7 +78,6 @@ impl Reason {
             Reason::BadShape => "bad_shape",
             Reason::TooMany => "too_many",
             Reason::Overload => "overload",
-            Reason::Untrusted => "untrusted",
         }
     }
 }

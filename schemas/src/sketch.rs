@@ -87,6 +87,15 @@ impl Sketch {
     }
 }
 
+impl FromIterator<Bin> for Sketch {
+    /// Bins in any order, as a table holds them; those of the same index add.
+    fn from_iter<T: IntoIterator<Item = Bin>>(bins: T) -> Self {
+        let mut sketch = Self::default();
+        bins.into_iter().for_each(|bin| sketch.add_bin(bin));
+        sketch
+    }
+}
+
 fn index(value: i64) -> i32 {
     if value < 1 { -1 } else { ((value as f64).ln() / GAMMA.ln()).ceil() as i32 }
 }

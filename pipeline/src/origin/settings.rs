@@ -42,8 +42,7 @@ pub struct Settings {
     pub collector_url: Option<String>,
     /// The write key for the collector.
     pub write_key: String,
-    /// What proves to the collector that this is a service of ours, and to this one that a
-    /// service of ours changes masks; absent: anyone on this machine may change them.
+    /// Who changes masks must know it; absent: anyone on this machine may.
     pub service_key: Option<String>,
 }
 

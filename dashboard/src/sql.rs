@@ -1,0 +1,31 @@
+//! SQL over what is live and what is kept (docs/sql.md): a DataFusion engine with its own
+//! threads, memory, disk and deadline, which only reads, and only one tenant's rows.
+
+mod catalog;
+mod definitions;
+mod encode;
+mod engine;
+mod error;
+mod events;
+mod functions;
+mod growth;
+mod json;
+mod names;
+mod query;
+mod rules;
+pub(crate) mod serve;
+mod settings;
+mod statement;
+mod stop;
+mod tables;
+
+pub use catalog::{ABOUT, TableInfo, Tables, UNIT};
+pub use encode::{Answer, Format};
+pub use engine::{Engine, EngineError};
+pub use error::{Kind, SqlError};
+pub use serve::TRUNCATED;
+pub use settings::SqlSettings;
+pub use tables::Platform;
+
+pub use definitions::sql as metric_sql;
+pub(crate) use events::is_time;

@@ -1,0 +1,252 @@
+//! What a statement can name: tables with a tenant's rows, and `information_schema` about them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::{
+    CatalogProvider, MemTable, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider,
+    TableProvider,
+};
+use datafusion::common::{Column, Result};
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, col, lit};
+
+use super::error::{Kind, SqlError};
+use super::statement::{CATALOG, SCHEMA};
+
+/// Key of a column's description in its field's metadata.
+pub const ABOUT: &str = "about";
+/// Key of a column's unit in its field's metadata.
+pub const UNIT: &str = "unit";
+
+/// A table as `SHOW TABLES` and docs/sql.md describe it.
+#[derive(Debug, Clone)]
+pub struct TableInfo {
+    /// Its name in SQL.
+    pub name: &'static str,
+    /// What a row of it is.
+    pub about: &'static str,
+    /// Its columns; a field's metadata say [`ABOUT`] and [`UNIT`].
+    pub schema: SchemaRef,
+    /// Whether a row replaces the older ones of its id: only the newest is seen, by
+    /// `updated_at`.
+    pub newest: bool,
+}
+
+/// Where the rows come from.
+#[async_trait]
+pub trait Tables: Send + Sync + std::fmt::Debug {
+    /// Every table there is.
+    fn list(&self) -> &[TableInfo];
+
+    /// The parts that a table is the union of now, each row in one of them. They have its
+    /// columns, in any order, and may have the rows of other tenants. The error says why the
+    /// table cannot be read.
+    async fn open(&self, name: &str) -> std::result::Result<Vec<Arc<dyn TableProvider>>, String>;
+}
+
+/// A table as one tenant sees it.
+pub(super) async fn view(
+    tables: &dyn Tables,
+    info: &TableInfo,
+    tenant: &str,
+) -> std::result::Result<Arc<dyn TableProvider>, SqlError> {
+    let mut parts = tables.open(info.name).await.map_err(|why| {
+        SqlError::new(
+            Kind::Unavailable,
+            format!("table {} cannot be read: {why}; try again", info.name),
+        )
+    })?;
+    if parts.is_empty() {
+        parts.push(Arc::new(MemTable::try_new(Arc::clone(&info.schema), vec![Vec::new()])?));
+    }
+    Ok(Arc::new(ViewTable::new(plan(info, parts, tenant)?, None)))
+}
+
+fn plan(info: &TableInfo, parts: Vec<Arc<dyn TableProvider>>, tenant: &str) -> Result<LogicalPlan> {
+    let mut union: Option<LogicalPlanBuilder> = None;
+    for part in parts {
+        let scan = one(info, part, tenant)?;
+        union = Some(match union {
+            Some(before) => before.union(scan)?,
+            None => LogicalPlanBuilder::from(scan),
+        });
+    }
+    let mut plan = match union {
+        Some(union) => union,
+        None => LogicalPlanBuilder::empty(false),
+    };
+    if info.newest {
+        let columns = info.schema.fields().iter().map(|field| named(field.name())).collect();
+        let order = vec![
+            named("tenant").sort(true, true),
+            named("id").sort(true, true),
+            named("updated_at").sort(false, false),
+        ];
+        plan = plan.distinct_on(vec![named("tenant"), named("id")], columns, Some(order))?;
+    }
+    plan.build()
+}
+
+fn named(name: &str) -> Expr {
+    col(Column::from_name(name))
+}
+
+/// One part of a table with exactly the table's columns, and of the tenant's rows only: the
+/// filter is here, where no text of a query reaches.
+fn one(info: &TableInfo, part: Arc<dyn TableProvider>, tenant: &str) -> Result<LogicalPlan> {
+    let has = part.schema();
+    let mut plan = LogicalPlanBuilder::scan(info.name, provider_as_source(part), None)?;
+    if info.schema.field_with_name("tenant").is_ok() {
+        plan = plan.filter(named("tenant").eq(lit(tenant)))?;
+    }
+    let columns = info.schema.fields().iter().map(|field| {
+        let kind = field.data_type();
+        let expr = match has.field_with_name(field.name()) {
+            Ok(there) if there.data_type() == kind => named(field.name()),
+            Ok(_) => cast(named(field.name()), kind.clone()),
+            // A column that was added after this part was written.
+            Err(_) => cast(lit(datafusion::common::ScalarValue::Null), kind.clone()),
+        };
+        expr.alias(field.name())
+    });
+    let columns: Vec<Expr> = columns.collect();
+    plan.project(columns)?.build()
+}
+
+/// The catalog that one query sees.
+pub(super) fn catalog(
+    views: Vec<(String, Arc<dyn TableProvider>)>,
+    about: Arc<dyn SchemaProvider>,
+) -> Result<Arc<dyn CatalogProvider>> {
+    let schema = MemorySchemaProvider::new();
+    for (name, view) in views {
+        schema.register_table(name, view)?;
+    }
+    let catalog = MemoryCatalogProvider::new();
+    catalog.register_schema(SCHEMA, Arc::new(schema))?;
+    catalog.register_schema("information_schema", about)?;
+    Ok(Arc::new(catalog))
+}
+
+/// `information_schema.tables` and `information_schema.columns`.
+pub(super) fn about(tables: &[TableInfo]) -> Result<Arc<dyn SchemaProvider>> {
+    let schema = MemorySchemaProvider::new();
+    let text = |values: Vec<Option<&str>>| Arc::new(StringArray::from(values)) as ArrayRef;
+    let all = |value: &'static str, rows: usize| text(vec![Some(value); rows]);
+    let rows = tables.len();
+    let names = tables.iter().map(|table| Some(table.name)).collect();
+    let abouts = tables.iter().map(|table| Some(table.about)).collect();
+    register(
+        &schema,
+        "tables",
+        vec![
+            ("table_catalog", all(CATALOG, rows)),
+            ("table_schema", all(SCHEMA, rows)),
+            ("table_name", text(names)),
+            ("table_type", all("VIEW", rows)),
+            ("about", text(abouts)),
+        ],
+    )?;
+    let columns: Vec<(&TableInfo, usize, &Field)> = tables
+        .iter()
+        .flat_map(|table| {
+            let fields = table.schema.fields().iter().enumerate();
+            fields.map(move |(at, field)| (table, at, field.as_ref()))
+        })
+        .collect();
+    let rows = columns.len();
+    let types: Vec<String> =
+        columns.iter().map(|(_, _, field)| type_name(field.data_type())).collect();
+    let meta = |key: &str| {
+        text(
+            columns
+                .iter()
+                .map(|(_, _, field)| field.metadata().get(key).map(String::as_str))
+                .collect(),
+        )
+    };
+    register(
+        &schema,
+        "columns",
+        vec![
+            ("table_catalog", all(CATALOG, rows)),
+            ("table_schema", all(SCHEMA, rows)),
+            ("table_name", text(columns.iter().map(|(table, _, _)| Some(table.name)).collect())),
+            (
+                "column_name",
+                text(columns.iter().map(|(_, _, field)| Some(field.name().as_str())).collect()),
+            ),
+            (
+                "ordinal_position",
+                Arc::new(UInt64Array::from_iter_values(
+                    columns.iter().map(|(_, at, _)| *at as u64 + 1),
+                )),
+            ),
+            (
+                "is_nullable",
+                text(
+                    columns
+                        .iter()
+                        .map(|(_, _, field)| Some(if field.is_nullable() { "YES" } else { "NO" }))
+                        .collect(),
+                ),
+            ),
+            ("data_type", text(types.iter().map(|name| Some(name.as_str())).collect())),
+            ("about", meta(ABOUT)),
+            ("unit", meta(UNIT)),
+        ],
+    )?;
+    Ok(Arc::new(schema))
+}
+
+fn register(
+    schema: &MemorySchemaProvider,
+    name: &str,
+    columns: Vec<(&str, ArrayRef)>,
+) -> Result<()> {
+    let fields: Vec<Field> = columns
+        .iter()
+        .map(|(name, array)| Field::new(*name, array.data_type().clone(), true))
+        .collect();
+    let arrays = columns.into_iter().map(|(_, array)| array).collect();
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?;
+    let table = MemTable::try_new(batch.schema(), vec![vec![batch]])?;
+    schema.register_table(name.to_owned(), Arc::new(table))?;
+    Ok(())
+}
+
+/// A type as an analyst calls it.
+pub(super) fn type_name(kind: &DataType) -> String {
+    match kind {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".into(),
+        DataType::Boolean => "boolean".into(),
+        DataType::Int8 | DataType::UInt8 | DataType::Int16 => "smallint".into(),
+        DataType::UInt16 | DataType::Int32 => "integer".into(),
+        DataType::UInt32 | DataType::Int64 => "bigint".into(),
+        DataType::UInt64 => "unsigned bigint".into(),
+        DataType::Float16 | DataType::Float32 => "real".into(),
+        DataType::Float64 => "double".into(),
+        DataType::Timestamp(..) => "timestamp".into(),
+        DataType::Date32 | DataType::Date64 => "date".into(),
+        DataType::Interval(_) | DataType::Duration(_) => "interval".into(),
+        DataType::List(item) | DataType::LargeList(item) => match item.data_type() {
+            DataType::Struct(fields)
+                if fields.iter().map(|f| f.name().as_str()).eq(["bin", "count"]) =>
+            {
+                "sketch".into()
+            }
+            kind => format!("{}[]", type_name(kind)),
+        },
+        DataType::Struct(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|field| format!("{} {}", field.name(), type_name(field.data_type())))
+                .collect();
+            format!("struct({})", fields.join(", "))
+        }
+        other => other.to_string().to_lowercase(),
+    }
+}

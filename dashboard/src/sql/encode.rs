@@ -1,0 +1,231 @@
+//! An answer in the form that was asked for, up to its limits.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::ipc::writer::StreamWriter;
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::basic::Compression;
+use datafusion::parquet::file::properties::WriterProperties;
+use serde::{Deserialize, Serialize};
+
+use super::error::{Kind, SqlError};
+use super::json;
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// An array of row objects.
+    Json,
+    /// An Arrow IPC stream.
+    Arrow,
+    /// Text with a head line (RFC 4180).
+    Csv,
+    /// A Parquet file.
+    Parquet,
+}
+
+impl Format {
+    /// Every form.
+    pub const ALL: [Format; 4] = [Format::Json, Format::Arrow, Format::Csv, Format::Parquet];
+
+    /// Its media type.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Format::Json => "application/json",
+            Format::Arrow => "application/vnd.apache.arrow.stream",
+            Format::Csv => "text/csv",
+            Format::Parquet => "application/vnd.apache.parquet",
+        }
+    }
+
+    /// The first form that an `Accept` header names; JSON without one.
+    pub fn accepted(accept: &str) -> Self {
+        let mut wanted = accept.split(',').map(|item| item.split(';').next().unwrap_or("").trim());
+        wanted
+            .find_map(|name| Format::ALL.into_iter().find(|format| format.media_type() == name))
+            .unwrap_or(Format::Json)
+    }
+}
+
+/// What a query came to.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The rows in the form asked for.
+    pub body: Vec<u8>,
+    /// How many rows these are.
+    pub rows: usize,
+    /// There were more.
+    pub truncated: bool,
+}
+
+/// Writes batches up to a number of rows and bytes.
+pub(super) struct Encoder {
+    form: Form,
+    rows: usize,
+    max_rows: usize,
+    max_bytes: usize,
+}
+
+enum Form {
+    Text { out: Vec<u8>, json: bool },
+    Arrow(Box<StreamWriter<Vec<u8>>>),
+    Parquet(Box<ArrowWriter<Vec<u8>>>),
+}
+
+/// An answer that cannot be written in this form, such as one without columns in Parquet.
+fn unwritable(error: impl std::fmt::Display) -> SqlError {
+    SqlError::new(Kind::Invalid, format!("the answer cannot be written in this form: {error}"))
+}
+
+impl Encoder {
+    pub(super) fn new(
+        format: Format,
+        schema: &SchemaRef,
+        max_rows: usize,
+        max_bytes: usize,
+    ) -> Result<Self, SqlError> {
+        let form = match format {
+            Format::Json => Form::Text { out: vec![b'['], json: true },
+            Format::Csv => {
+                let mut out = Vec::new();
+                let names = schema.fields().iter().map(|field| field.name().as_bytes());
+                csv_line(&mut out, names.map(|name| (name.to_vec(), false)));
+                Form::Text { out, json: false }
+            }
+            Format::Arrow => {
+                let writer = StreamWriter::try_new(Vec::new(), schema).map_err(unwritable)?;
+                Form::Arrow(Box::new(writer))
+            }
+            Format::Parquet => {
+                let properties =
+                    WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+                let writer = ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties));
+                Form::Parquet(Box::new(writer.map_err(unwritable)?))
+            }
+        };
+        Ok(Self { form, rows: 0, max_rows, max_bytes })
+    }
+
+    /// Takes in a batch; false when nothing more fits.
+    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<bool, SqlError> {
+        let room = self.max_rows - self.rows;
+        let fitting = batch.slice(0, batch.num_rows().min(room));
+        let written = self.write(&fitting)?;
+        self.rows += written;
+        Ok(written == batch.num_rows())
+    }
+
+    /// Writes as many rows as fit, and says how many these were.
+    fn write(&mut self, batch: &RecordBatch) -> Result<usize, SqlError> {
+        let max = self.max_bytes;
+        match &mut self.form {
+            Form::Text { out, json } => {
+                let keys = json::keys(batch);
+                for row in 0..batch.num_rows() {
+                    let start = out.len();
+                    if start > max {
+                        return Ok(row);
+                    }
+                    let line = if *json {
+                        if start > 1 {
+                            out.extend_from_slice(b",\n");
+                        }
+                        json::row(out, batch, &keys, row)
+                    } else {
+                        csv_row(out, batch, row)
+                    };
+                    line.map_err(unwritable)?;
+                    if out.len() > max {
+                        out.truncate(start);
+                        return Ok(row);
+                    }
+                }
+            }
+            Form::Arrow(writer) => {
+                if writer.get_ref().len() > max {
+                    return Ok(0);
+                }
+                writer.write(batch).map_err(unwritable)?;
+            }
+            Form::Parquet(writer) => {
+                if writer.bytes_written() + writer.in_progress_size() > max {
+                    return Ok(0);
+                }
+                writer.write(batch).map_err(unwritable)?;
+            }
+        }
+        Ok(batch.num_rows())
+    }
+
+    pub(super) fn finish(self, truncated: bool) -> Result<Answer, SqlError> {
+        let body = match self.form {
+            Form::Text { mut out, json } => {
+                if json {
+                    out.extend_from_slice(b"]\n");
+                }
+                out
+            }
+            Form::Arrow(writer) => writer.into_inner().map_err(unwritable)?,
+            Form::Parquet(writer) => writer.into_inner().map_err(unwritable)?,
+        };
+        Ok(Answer { body, rows: self.rows, truncated })
+    }
+}
+
+fn csv_row(out: &mut Vec<u8>, batch: &RecordBatch, row: usize) -> Result<(), ArrowError> {
+    let mut cells = Vec::with_capacity(batch.num_columns());
+    for column in batch.columns() {
+        cells.push(csv_cell(column.as_ref(), row)?);
+    }
+    csv_line(out, cells.into_iter());
+    Ok(())
+}
+
+/// A cell's bytes, and whether it is text that is there (an empty one is quoted, so that it
+/// differs from an unknown one).
+fn csv_cell(column: &dyn Array, row: usize) -> Result<(Vec<u8>, bool), ArrowError> {
+    if column.is_null(row) || column.data_type().is_null() {
+        return Ok((Vec::new(), false));
+    }
+    let mut cell = Vec::new();
+    json::value(&mut cell, column, row)?;
+    let nested = matches!(
+        column.data_type(),
+        DataType::List(_)
+            | DataType::LargeList(_)
+            | DataType::FixedSizeList(..)
+            | DataType::Struct(_)
+            | DataType::Map(..)
+    );
+    if !nested && cell.first() == Some(&b'"') {
+        let text: String = serde_json::from_slice(&cell).unwrap_or_default();
+        return Ok((text.into_bytes(), true));
+    }
+    Ok((cell, false))
+}
+
+fn csv_line(out: &mut Vec<u8>, cells: impl Iterator<Item = (Vec<u8>, bool)>) {
+    for (at, (cell, text)) in cells.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        let quote = (text && cell.is_empty()) || cell.iter().any(|byte| b",\"\r\n".contains(byte));
+        if !quote {
+            out.extend_from_slice(&cell);
+            continue;
+        }
+        out.push(b'"');
+        for byte in cell {
+            if byte == b'"' {
+                out.push(b'"');
+            }
+            out.push(byte);
+        }
+        out.push(b'"');
+    }
+    out.extend_from_slice(b"\r\n");
+}

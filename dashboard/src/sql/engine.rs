@@ -1,0 +1,217 @@
+//! The engine: DataFusion in a room of its own. Its threads have low priority, its memory,
+//! disk, time and answers have limits, and a query that is no longer waited for is ended.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use datafusion::catalog::SchemaProvider;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::object_store::{
+    DefaultObjectStoreRegistry, ObjectStoreRegistry, ObjectStoreUrl,
+};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use thread_priority::{ThreadPriority, set_current_thread_priority};
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::catalog::{self, TableInfo, Tables};
+use super::encode::{Answer, Format};
+use super::error::{Kind, SqlError};
+use super::growth;
+use super::query;
+use super::settings::SqlSettings;
+use super::stop::Stop;
+
+/// How long the engine's own end of a query may take, once its time is over.
+const GRACE: Duration = Duration::from_millis(500);
+/// How often the growth of the process is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+const STACK: usize = 8 << 20;
+const BLOCKING: usize = 4;
+
+/// Why the engine cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The folder for intermediate results, or the threads.
+    #[error("SQL: {what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// DataFusion refuses its settings; a bug.
+    #[error("SQL: the engine cannot be set up: {0}")]
+    Setup(#[from] datafusion::common::DataFusionError),
+    /// A table of ours does not fit its description; a bug.
+    #[error("SQL: a table cannot be made: {0}")]
+    Table(#[from] datafusion::arrow::error::ArrowError),
+}
+
+/// What all queries share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) settings: SqlSettings,
+    pub(super) tenant: String,
+    pub(super) tables: Arc<dyn Tables>,
+    pub(super) about: Arc<dyn SchemaProvider>,
+    pub(super) env: Arc<RuntimeEnv>,
+}
+
+/// Runs queries.
+#[derive(Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    places: Arc<Semaphore>,
+    runtime: Option<Runtime>,
+}
+
+impl Engine {
+    /// An engine over `tables` for one tenant. `spill` is its folder for intermediate
+    /// results, whose content is removed; without one it uses the system's for temporary files.
+    pub fn new(
+        settings: SqlSettings,
+        tenant: &str,
+        tables: Arc<dyn Tables>,
+        spill: Option<&Path>,
+    ) -> Result<Self, EngineError> {
+        let io = |what: String| move |source| EngineError::Io { what, source };
+        if let Some(folder) = spill {
+            if folder.exists() {
+                std::fs::remove_dir_all(folder)
+                    .map_err(io(format!("emptying {}", folder.display())))?;
+            }
+            std::fs::create_dir_all(folder).map_err(io(format!("making {}", folder.display())))?;
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(settings.threads)
+            .max_blocking_threads(BLOCKING)
+            .thread_stack_size(STACK)
+            .thread_name("sql")
+            .on_thread_start(|| {
+                // Where the system does not let us, queries still have limits.
+                if set_current_thread_priority(ThreadPriority::Min).is_err() {
+                    tracing::warn!("the threads of SQL keep the priority of the others");
+                }
+            })
+            .enable_all()
+            .build()
+            .map_err(io("starting its threads".into()))?;
+        let shared = Shared {
+            about: catalog::about(tables.list())?,
+            env: environment(&settings, spill)?,
+            tenant: tenant.to_owned(),
+            tables,
+            settings,
+        };
+        let places = Arc::new(Semaphore::new(shared.settings.concurrent));
+        Ok(Self { shared: Arc::new(shared), places, runtime: Some(runtime) })
+    }
+
+    /// Every table there is.
+    pub fn tables(&self) -> &[TableInfo] {
+        self.shared.tables.list()
+    }
+
+    /// Runs one statement. When the future is dropped, the query ends.
+    pub async fn run(&self, sql: &str, format: Format) -> Result<Answer, SqlError> {
+        let settings = &self.shared.settings;
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            return Err(SqlError::new(
+                Kind::Busy,
+                format!(
+                    "{} queries are running, the limit (dashboard.sql.concurrent); try again \
+                     when one has ended",
+                    settings.concurrent
+                ),
+            ));
+        };
+        let Some(runtime) = &self.runtime else {
+            return Err(SqlError::new(Kind::Unavailable, "the engine has stopped"));
+        };
+        let deadline = Instant::now() + Duration::from_secs(settings.deadline_s);
+        let stop = Stop::at(deadline);
+        // Dropped with this future, however it ends.
+        let _gone = stop.on_drop();
+        let work = query::run(Arc::clone(&self.shared), sql.to_owned(), format, stop);
+        let task = AbortOnDropHandle::new(runtime.spawn(async move {
+            // The place is free again when the work has ended, not when its caller gave up.
+            let _place = place;
+            work.await
+        }));
+        self.watch(task, deadline).await
+    }
+
+    /// Waits for a query, and ends it at its deadline or when the process grows too much.
+    async fn watch(
+        &self,
+        mut task: AbortOnDropHandle<Result<Answer, SqlError>>,
+        deadline: Instant,
+    ) -> Result<Answer, SqlError> {
+        let settings = &self.shared.settings;
+        let before = growth::resident();
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let late = tokio::time::sleep_until((deadline + GRACE).into());
+        tokio::pin!(late);
+        loop {
+            tokio::select! {
+                ended = &mut task => return ended.unwrap_or_else(|error| {
+                    tracing::error!(%error, "a query failed");
+                    let detail = "the query hit a fault of the engine; the log of the data process \
+                                  says more. Write it in another way";
+                    Err(SqlError::new(Kind::Internal, detail))
+                }),
+                () = &mut late => return Err(query::too_late(settings.deadline_s)),
+                _ = looks.tick() => {
+                    let grown = growth::resident().saturating_sub(before);
+                    if grown > settings.growth_bytes {
+                        return Err(SqlError::limit(format!(
+                            "the process grew by {} MiB during the query, more than \
+                             dashboard.sql.growth_bytes allows; ask for less at once",
+                            grown >> 20
+                        )));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // A runtime may not be waited for in another one.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn environment(
+    settings: &SqlSettings,
+    spill: Option<&Path>,
+) -> Result<Arc<RuntimeEnv>, EngineError> {
+    let named = NonZeroUsize::MIN.saturating_add(2);
+    let pool = TrackConsumersPool::new(FairSpillPool::new(settings.memory_bytes), named);
+    let mode = match spill {
+        Some(folder) => DiskManagerMode::Directories(vec![folder.to_path_buf()]),
+        None => DiskManagerMode::OsTmpDirectory,
+    };
+    let disk = DiskManagerBuilder::default()
+        .with_mode(mode)
+        .with_max_temp_directory_size(settings.spill_bytes);
+    // The default one knows the local file system; ours knows nothing but what the tables of
+    // history bring along.
+    let stores = DefaultObjectStoreRegistry::new();
+    stores.deregister_store(ObjectStoreUrl::local_filesystem().as_ref())?;
+    let env = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(pool))
+        .with_disk_manager_builder(disk)
+        .with_object_store_registry(Arc::new(stores))
+        .build_arc()?;
+    Ok(env)
+}

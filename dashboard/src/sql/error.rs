@@ -1,0 +1,227 @@
+//! What can be wrong with a query, in words for the person who wrote it.
+
+use std::fmt;
+
+use axum::http::StatusCode;
+use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::sql::sqlparser::tokenizer::Location;
+
+use super::names::nearest;
+use crate::problem::Problem;
+
+/// What the caller can do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Change the statement.
+    Invalid,
+    /// The statement is not one that only reads.
+    NotAllowed,
+    /// It ran into a limit: ask for less.
+    Limit,
+    /// All places are taken: try again.
+    Busy,
+    /// What it reads is not there now: try again.
+    Unavailable,
+    /// A fault of ours.
+    Internal,
+}
+
+/// Why a query has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct SqlError {
+    /// What the caller can do about it.
+    pub kind: Kind,
+    /// What is wrong, and what to do.
+    pub detail: String,
+    /// Line and column in the statement, from 1.
+    pub at: Option<(u64, u64)>,
+}
+
+impl fmt::Display for SqlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at {
+            Some((line, column)) => write!(f, "line {line}, column {column}: {}", self.detail),
+            None => f.write_str(&self.detail),
+        }
+    }
+}
+
+impl SqlError {
+    pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), at: None }
+    }
+
+    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid, detail)
+    }
+
+    pub(super) fn not_allowed(detail: impl Into<String>) -> Self {
+        Self::new(Kind::NotAllowed, detail)
+    }
+
+    pub(super) fn limit(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Limit, detail)
+    }
+
+    pub(super) fn at(mut self, place: Location) -> Self {
+        self.at = self::place(place.line, place.column);
+        self
+    }
+
+    pub(crate) fn problem(&self) -> Problem {
+        let (status, slug, title) = match self.kind {
+            Kind::Invalid => (StatusCode::BAD_REQUEST, "sql", "The statement cannot be run"),
+            Kind::NotAllowed => {
+                (StatusCode::FORBIDDEN, "sql-not-allowed", "SQL only reads the tables")
+            }
+            Kind::Limit => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "sql-limit", "The query ran into a limit")
+            }
+            Kind::Busy => {
+                (StatusCode::SERVICE_UNAVAILABLE, "sql-busy", "All places for queries are taken")
+            }
+            Kind::Unavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "sql-unavailable", "A table cannot be read now")
+            }
+            Kind::Internal => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "sql-internal", "The query failed")
+            }
+        };
+        let problem = Problem::new(status, slug, title, self.to_string());
+        match self.kind {
+            Kind::Busy | Kind::Unavailable => problem.retry_after(1),
+            _ => problem,
+        }
+    }
+}
+
+/// Line and column, where they are known.
+fn place(line: u64, column: u64) -> Option<(u64, u64)> {
+    (line > 0).then_some((line, column))
+}
+
+/// An error of ours on its way through DataFusion and back.
+pub(super) fn inside(error: SqlError) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+impl From<DataFusionError> for SqlError {
+    fn from(error: DataFusionError) -> Self {
+        let span = error.diagnostic().and_then(|diagnostic| diagnostic.span);
+        let mut out = translate(&error);
+        if out.at.is_none()
+            && let Some(span) = span
+        {
+            out.at = place(span.start.line, span.start.column);
+        }
+        out
+    }
+}
+
+fn translate(error: &DataFusionError) -> SqlError {
+    use DataFusionError as E;
+    match error {
+        E::Diagnostic(_, inner) | E::Context(_, inner) => translate(inner),
+        E::Shared(inner) => translate(inner),
+        E::Collection(all) => match all.first() {
+            Some(first) => translate(first),
+            None => SqlError::new(Kind::Internal, "the query failed without saying why"),
+        },
+        E::External(inner) => match inner.downcast_ref::<SqlError>() {
+            Some(ours) => ours.clone(),
+            None => match inner.downcast_ref::<DataFusionError>() {
+                Some(nested) => translate(nested),
+                None => SqlError::new(Kind::Unavailable, plain(&inner.to_string())),
+            },
+        },
+        E::ArrowError(inner, _) => match &**inner {
+            datafusion::arrow::error::ArrowError::ExternalError(inner) => {
+                match inner.downcast_ref::<DataFusionError>() {
+                    Some(nested) => translate(nested),
+                    None => foreign(&inner.to_string()),
+                }
+            }
+            other => foreign(&other.to_string()),
+        },
+        E::ResourcesExhausted(what) => SqlError::limit(exhausted(what)),
+        E::SchemaError(inner, _) => schema(inner),
+        E::SQL(inner, _) => syntax(&inner.to_string()),
+        E::Plan(what) | E::Execution(what) | E::Configuration(what) => {
+            SqlError::invalid(plain(what))
+        }
+        E::NotImplemented(what) => {
+            SqlError::invalid(format!("{}; write it in another way", plain(what)))
+        }
+        E::IoError(inner) => SqlError::new(Kind::Unavailable, inner.to_string()),
+        other => SqlError::new(Kind::Internal, plain(&other.to_string())),
+    }
+}
+
+/// An error that lost its kind on its way through Arrow.
+fn foreign(text: &str) -> SqlError {
+    let out_of_disk = text.contains("disk space during the spilling");
+    if out_of_disk { SqlError::limit(exhausted(text)) } else { SqlError::invalid(plain(text)) }
+}
+
+fn exhausted(what: &str) -> String {
+    let what = plain(what);
+    let spill = what.contains("disk") || what.contains("temp_directory");
+    let (which, setting) = if spill {
+        ("disk for intermediate results", "dashboard.sql.spill_bytes")
+    } else {
+        ("memory", "dashboard.sql.memory_bytes")
+    };
+    format!(
+        "the query needs more {which} than {setting} allows; narrow it by time, group by fewer \
+         columns or add a LIMIT. ({})",
+        what.lines().next().unwrap_or_default()
+    )
+}
+
+/// `ParserError` says its place at its end: `… at Line: 1, Column: 8`.
+fn syntax(text: &str) -> SqlError {
+    let text = text.trim_start_matches("sql parser error: ");
+    let mut error = SqlError::invalid(format!("the statement cannot be read: {text}"));
+    if let Some((what, place)) = text.rsplit_once(" at Line: ")
+        && let Some((line, column)) = place.split_once(", Column: ")
+        && let (Ok(line), Ok(column)) =
+            (line.parse(), column.trim_end_matches(|c: char| !c.is_ascii_digit()).parse())
+    {
+        error = SqlError::invalid(format!("the statement cannot be read: {what}"));
+        error.at = Some((line, column));
+    }
+    if text.contains("recursion limit") {
+        error.kind = Kind::Limit;
+        error.detail = "the statement is nested too deeply; use WITH to name its parts".into();
+    }
+    error
+}
+
+fn schema(error: &SchemaError) -> SqlError {
+    let SchemaError::FieldNotFound { field, valid_fields } = error else {
+        return SqlError::invalid(plain(&error.to_string()));
+    };
+    let names: Vec<&str> = valid_fields.iter().map(|column| column.name()).collect();
+    let near = nearest(field.name(), names.iter().copied());
+    let hint = if !near.is_empty() {
+        format!("did you mean {}?", near.join(" or "))
+    } else if names.is_empty() {
+        "there are no columns here".into()
+    } else {
+        let some: Vec<&str> = names.iter().copied().take(20).collect();
+        let more = if names.len() > some.len() { ", …" } else { "" };
+        format!("there are {}{more}", some.join(", "))
+    };
+    let start = field.spans().first().map(|span| span.start);
+    let mut error = SqlError::invalid(format!("there is no column {}: {hint}", field.flat_name()));
+    error.at = start.and_then(|start| place(start.line, start.column));
+    error
+}
+
+/// Without the marks of where in DataFusion it came from.
+fn plain(text: &str) -> String {
+    let text = text.split("\n\nbacktrace:").next().unwrap_or(text);
+    let text =
+        text.trim_start_matches("Error during planning: ").trim_start_matches("Execution error: ");
+    text.split(". This issue was likely caused by a bug").next().unwrap_or(text).trim().to_owned()
+}

@@ -1,0 +1,109 @@
+//! One query: read, plan, run, write, all within its limits.
+
+use std::sync::Arc;
+
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::session_state::SessionState;
+use datafusion::execution::{SessionStateBuilder, SessionStateDefaults};
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::StreamExt;
+
+use super::encode::{Answer, Encoder, Format};
+use super::engine::Shared;
+use super::error::{Kind, SqlError};
+use super::statement::{CATALOG, SCHEMA, TABLE_FUNCTIONS};
+use super::stop::Stop;
+use super::{catalog, functions, rules, statement};
+
+/// Rows that operators work on at a time. What a function makes is bounded per batch, and
+/// between batches a query can be ended, so this is less than DataFusion's own.
+const BATCH: usize = 2_048;
+
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    sql: String,
+    format: Format,
+    stop: Stop,
+) -> Result<Answer, SqlError> {
+    let deadline = stop.deadline();
+    match tokio::time::timeout_at(deadline.into(), work(&shared, &sql, format, stop)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(too_late(shared.settings.deadline_s)),
+    }
+}
+
+pub(super) fn too_late(deadline_s: u64) -> SqlError {
+    SqlError::limit(format!(
+        "the query did not end within {deadline_s} s (dashboard.sql.deadline_s) and was stopped; \
+         narrow it by time or group before joining"
+    ))
+}
+
+async fn work(shared: &Shared, sql: &str, format: Format, stop: Stop) -> Result<Answer, SqlError> {
+    let tables = shared.tables.list();
+    let known: Vec<&str> = tables.iter().map(|table| table.name).collect();
+    let reading = statement::read(sql, shared.settings.statement_bytes, &known)?;
+    let mut views = Vec::new();
+    for info in tables.iter().filter(|info| reading.tables.contains(info.name)) {
+        let view = catalog::view(shared.tables.as_ref(), info, &shared.tenant).await?;
+        views.push((info.name.to_owned(), view));
+    }
+    let state = session(shared, stop.clone());
+    let seen = catalog::catalog(views, Arc::clone(&shared.about))?;
+    state.catalog_list().register_catalog(CATALOG.to_owned(), seen);
+
+    let plan = state.statement_to_plan(reading.statement).await?;
+    // The statement was looked at; this looks at what it became.
+    let reads =
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    reads.verify_plan(&plan).map_err(|error| SqlError::new(Kind::NotAllowed, error.to_string()))?;
+    rules::check(&plan)?;
+    let plan = state.optimize(&plan)?;
+    rules::check(&plan)?;
+    let plan = stop.into_joins(plan)?;
+    let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
+
+    let limits = &shared.settings;
+    let mut encoder = Encoder::new(format, &physical.schema(), limits.rows, limits.bytes)?;
+    let mut batches = execute_stream(physical, state.task_ctx())?;
+    let mut truncated = false;
+    while let Some(batch) = batches.next().await {
+        if !encoder.push(&batch?)? {
+            truncated = true;
+            break;
+        }
+        // Writing takes time too, and the query must be seen to be ended.
+        tokio::task::yield_now().await;
+    }
+    encoder.finish(truncated)
+}
+
+/// What a query can call and do. Nothing of the defaults that reads or writes anything by
+/// name is in it: no file formats, no table factories, no variables.
+fn session(shared: &Shared, stop: Stop) -> SessionState {
+    let mut config = SessionConfig::new()
+        .with_target_partitions(shared.settings.threads)
+        .with_batch_size(BATCH)
+        .with_information_schema(false)
+        .with_create_default_catalog_and_schema(false)
+        .with_default_catalog_and_schema(CATALOG, SCHEMA);
+    config.options_mut().sql_parser.collect_spans = true;
+    let table_functions = SessionStateDefaults::default_table_functions()
+        .into_iter()
+        .filter(|function| TABLE_FUNCTIONS.contains(&function.name()))
+        .map(|function| (function.name().to_owned(), function))
+        .collect();
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(Arc::clone(&shared.env))
+        .with_optimizer_rules(rules::rules(stop))
+        .with_expr_planners(functions::planners())
+        .with_scalar_functions(functions::scalars())
+        .with_aggregate_functions(functions::aggregates())
+        .with_window_functions(functions::windows())
+        .with_table_functions(table_functions)
+        .build();
+    // A state taken from a context knows when the query began: now() needs it.
+    SessionContext::new_with_state(state).state()
+}

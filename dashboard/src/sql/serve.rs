@@ -1,0 +1,99 @@
+//! `POST /v1/sql` and `GET /v1/sql/tables`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use tallylight_serve::guard::check_change;
+
+use super::catalog::{ABOUT, TableInfo, UNIT, type_name};
+use super::encode::Format;
+use crate::App;
+use crate::problem;
+
+/// Says that rows were left out, and how many are there: `rows=100000`.
+pub const TRUNCATED: HeaderName = HeaderName::from_static("tallylight-truncated");
+
+/// What is asked.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    sql: String,
+}
+
+/// A table as the pages list it.
+#[derive(Debug, Serialize)]
+struct Listed<'a> {
+    name: &'a str,
+    about: &'a str,
+    columns: Vec<ListedColumn<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ListedColumn<'a> {
+    name: &'a str,
+    r#type: String,
+    about: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit: Option<&'a str>,
+}
+
+/// `POST /v1/sql`. When the caller goes away, so does this future, and the query with it.
+pub(crate) async fn query(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let text =
+        |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+    if let Err(problem) = check_change(&headers, None) {
+        return problem.into_response();
+    }
+    let asked: Asked = match serde_json::from_slice(&body) {
+        Ok(asked) => asked,
+        Err(error) => {
+            let detail = format!("the body is not {{\"sql\": \"SELECT …\"}}: {error}");
+            return problem::invalid(detail).into_response();
+        }
+    };
+    let format = Format::accepted(text(header::ACCEPT));
+    let answer = match app.sql.run(&asked.sql, format).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            app.metrics.refused_queries.inc();
+            return error.problem().into_response();
+        }
+    };
+    app.metrics.queries.inc();
+    let fixed = [(header::CONTENT_TYPE, format.media_type()), (header::CACHE_CONTROL, "no-store")];
+    let mut response = (fixed, answer.body).into_response();
+    if answer.truncated
+        && let Ok(rows) = HeaderValue::try_from(format!("rows={}", answer.rows))
+    {
+        response.headers_mut().insert(TRUNCATED, rows);
+    }
+    response
+}
+
+/// `GET /v1/sql/tables`.
+pub(crate) async fn tables(State(app): State<Arc<App>>) -> Response {
+    let all: Vec<Listed<'_>> = app.sql.tables().iter().map(listed).collect();
+    ([(header::CACHE_CONTROL, "no-cache")], Json(all)).into_response()
+}
+
+fn listed(table: &TableInfo) -> Listed<'_> {
+    let columns = table.schema.fields().iter().map(|field| {
+        let says = |key: &str| field.metadata().get(key).map(String::as_str);
+        ListedColumn {
+            name: field.name(),
+            r#type: type_name(field.data_type()),
+            about: says(ABOUT).unwrap_or_default(),
+            unit: says(UNIT),
+        }
+    });
+    Listed { name: table.name, about: table.about, columns: columns.collect() }
+}

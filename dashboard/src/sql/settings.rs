@@ -1,0 +1,66 @@
+//! Bounds of a query.
+
+use serde::{Deserialize, Serialize};
+
+/// Bounds of SQL. An analyst must not be able to slow the door, so everything has one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SqlSettings {
+    /// Threads of low priority that queries share.
+    pub threads: usize,
+    /// Queries at a time; further ones are refused with 503.
+    pub concurrent: usize,
+    /// How long a query may take, s.
+    pub deadline_s: u64,
+    /// Memory that the operators of all queries share, bytes.
+    pub memory_bytes: usize,
+    /// How much the whole process may grow during a query before the query is ended, bytes.
+    pub growth_bytes: u64,
+    /// Disk for intermediate results that do not fit into memory, bytes.
+    pub spill_bytes: u64,
+    /// Rows of an answer; more are cut off, and the answer says so.
+    pub rows: usize,
+    /// Bytes of an answer as sent; more are cut off, and the answer says so.
+    pub bytes: usize,
+    /// Length of a statement, bytes.
+    pub statement_bytes: usize,
+}
+
+impl Default for SqlSettings {
+    fn default() -> Self {
+        Self {
+            threads: 2,
+            concurrent: 3,
+            deadline_s: 30,
+            memory_bytes: 256 << 20,
+            growth_bytes: 1 << 30,
+            spill_bytes: 1 << 30,
+            rows: 100_000,
+            bytes: 64 << 20,
+            statement_bytes: 64 << 10,
+        }
+    }
+}
+
+impl SqlSettings {
+    /// Every mistake, in words.
+    pub fn validate(&self) -> Result<(), Vec<String>> {
+        let mut wrong = Vec::new();
+        let mut within = |name: &str, value: u64, least: u64, most: u64| {
+            if !(least..=most).contains(&value) {
+                wrong.push(format!("sql.{name} is {value}; it must be {least} to {most}"));
+            }
+        };
+        let number = |value: usize| value as u64;
+        within("threads", number(self.threads), 1, 64);
+        within("concurrent", number(self.concurrent), 1, 64);
+        within("deadline_s", self.deadline_s, 1, 3_600);
+        within("memory_bytes", number(self.memory_bytes), 16 << 20, 1 << 40);
+        within("growth_bytes", self.growth_bytes, 64 << 20, 1 << 40);
+        within("spill_bytes", self.spill_bytes, 1 << 20, 1 << 44);
+        within("rows", number(self.rows), 1, 10_000_000);
+        within("bytes", number(self.bytes), 1 << 10, 1 << 32);
+        within("statement_bytes", number(self.statement_bytes), 64, 1 << 20);
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+}

@@ -1,0 +1,112 @@
+//! SQL over HTTP: forms, guards, errors, and a caller that goes away.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tallylight_dashboard::Settings;
+
+use crate::support::{World, settings, world};
+
+const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 1000000000) a, \
+                       generate_series(1, 1000000000) b";
+
+async fn post(world: &World, sql: &str, headers: &[(&str, &str)]) -> reqwest::Response {
+    let mut request = reqwest::Client::new()
+        .post(world.url("/v1/sql"))
+        .header("content-type", "application/json")
+        .body(json!({ "sql": sql }).to_string());
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.send().await.unwrap()
+}
+
+#[tokio::test]
+async fn each_form_has_its_type() {
+    let world = world(settings()).await;
+    for (accept, kind, start) in [
+        ("*/*", "application/json", "[{"),
+        ("text/csv", "text/csv", "name\r\n"),
+        ("application/vnd.apache.parquet", "application/vnd.apache.parquet", "PAR1"),
+        (
+            "text/html, application/vnd.apache.arrow.stream;q=0.9",
+            "application/vnd.apache.arrow.stream",
+            "\u{fffd}\u{fffd}\u{fffd}\u{fffd}",
+        ),
+    ] {
+        let answer = post(&world, "SELECT name FROM metrics", &[("accept", accept)]).await;
+        assert_eq!(answer.status(), 200, "{accept}");
+        assert_eq!(answer.headers()["content-type"], kind);
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        assert!(!answer.headers().contains_key("tallylight-truncated"));
+        let body = answer.bytes().await.unwrap();
+        assert!(String::from_utf8_lossy(&body).starts_with(start), "{accept}: {body:?}");
+    }
+    let many = post(&world, "SELECT * FROM generate_series(1, 200000)", &[]).await;
+    assert_eq!(many.headers()["tallylight-truncated"], "rows=100000");
+}
+
+#[tokio::test]
+async fn errors_say_what_where_and_what_to_do() {
+    let world = world(settings()).await;
+    for (sql, status, slug, says) in [
+        ("SELECT nam FROM metrics", 400, "sql", "line 1, column 8: there is no column"),
+        ("DROP TABLE metrics", 403, "sql-not-allowed", "DROP is not allowed"),
+        ("SELECT repeat('x', 1000000)", 422, "sql-limit", "are allowed"),
+    ] {
+        let answer = post(&world, sql, &[]).await;
+        assert_eq!(answer.status(), status, "{sql}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(problem["type"], format!("urn:tallylight:problem:{slug}"));
+        assert!(problem["detail"].as_str().unwrap().contains(says), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn only_json_from_here_is_taken() {
+    let world = world(settings()).await;
+    let client = reqwest::Client::new();
+    let to = world.url("/v1/sql");
+    let body = json!({ "sql": "SELECT 1" }).to_string();
+    let form = client.post(&to).header("content-type", "text/plain").body(body.clone());
+    assert_eq!(form.send().await.unwrap().status(), 415);
+    let bad = client.post(&to).header("content-type", "application/json").body("{\"q\": 1}");
+    assert_eq!(bad.send().await.unwrap().status(), 400);
+    let far = post(&world, "SELECT 1", &[("origin", "http://evil.example")]).await;
+    assert_eq!(far.status(), 403);
+    assert_eq!(client.get(&to).send().await.unwrap().status(), 405);
+}
+
+#[tokio::test]
+async fn tables_are_listed_with_their_columns() {
+    let world = world(settings()).await;
+    let tables: Vec<Value> = world.get("/v1/sql/tables").await.json().await.unwrap();
+    for table in &tables {
+        assert!(!table["about"].as_str().unwrap().is_empty(), "{table}");
+        for column in table["columns"].as_array().unwrap() {
+            assert!(!column["about"].as_str().unwrap().is_empty(), "{table}: {column}");
+        }
+        let sql = format!("SELECT * FROM {} LIMIT 1", table["name"].as_str().unwrap());
+        assert_eq!(post(&world, &sql, &[]).await.status(), 200, "{sql}");
+    }
+    let definitions: Value = world.get("/v1/metrics").await.json().await.unwrap();
+    let ratio = definitions["metrics"].as_array().unwrap();
+    let ratio = ratio.iter().find(|metric| metric["name"] == "failures_pct").unwrap();
+    assert_eq!(ratio["sql"], "100.0 * SUM(failures) / NULLIF(SUM(starts), 0)");
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_ends_its_query() {
+    let mut settings: Settings = settings();
+    settings.sql.concurrent = 1;
+    let world = world(settings).await;
+    let running = tokio::time::timeout(Duration::from_millis(500), post(&world, ENDLESS, &[]));
+    assert!(running.await.is_err(), "it runs until its caller goes away");
+    let freed = async {
+        while post(&world, "SELECT 1", &[]).await.status() == 503 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(3), freed).await.expect("its place is free again");
+}

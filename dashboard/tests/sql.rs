@@ -1,0 +1,13 @@
+//! SQL: what it answers, what it refuses, and that it is well afterwards.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "sql/answers.rs"]
+mod answers;
+#[path = "sql/hostile.rs"]
+mod hostile;
+#[path = "sql/limits.rs"]
+mod limits;
+#[path = "sql/list.rs"]
+mod list;
+#[path = "sql/world.rs"]
+mod world;

@@ -1,0 +1,74 @@
+//! A hundred hostile statements. Each ends with a clear error or with a harmless answer, within
+//! its limits, and the engine answers a normal query afterwards.
+
+use std::time::{Duration, Instant};
+
+use tallylight_dashboard::sql::{Kind, SqlSettings};
+
+use crate::list::{HOSTILE, generated};
+use crate::world::{engine, rows, settings, value};
+
+/// How a hostile statement may end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It is not one that reads.
+    Refused,
+    /// It names what is not there, or is no SQL.
+    Wrong,
+    /// It runs into a limit.
+    Limited,
+    /// It answers, and nothing is the worse for it.
+    Harmless,
+    /// Either of the last two, by how fast the machine is.
+    Bounded,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_hundred_hostile_statements() {
+    let engine = engine(SqlSettings { deadline_s: 1, ..settings() });
+    let mut all: Vec<(End, String)> =
+        HOSTILE.iter().map(|(end, sql)| (*end, (*sql).to_owned())).collect();
+    all.extend(generated());
+    assert!(all.len() >= 100, "{} statements", all.len());
+    let mut problems = Vec::new();
+    for (end, sql) in &all {
+        let shown: String = sql.chars().take(120).collect();
+        let started = Instant::now();
+        let answer = rows(&engine, sql).await;
+        let took = started.elapsed();
+        if took > Duration::from_secs(3) {
+            problems.push(format!("{shown}: took {took:?}"));
+        }
+        let got = match &answer {
+            Ok(_) => End::Harmless,
+            Err(error) if error.kind == Kind::NotAllowed => End::Refused,
+            Err(error) if error.kind == Kind::Invalid => End::Wrong,
+            Err(error) if error.kind == Kind::Limit => End::Limited,
+            Err(error) => {
+                problems.push(format!("{shown}: {:?}: {error}", error.kind));
+                continue;
+            }
+        };
+        let fits = match end {
+            End::Bounded => [End::Limited, End::Harmless].contains(&got),
+            other => *other == got,
+        };
+        if !fits {
+            problems.push(format!(
+                "{shown}: {got:?}, not {end:?}: {:?}",
+                answer.map(|rows| rows.len())
+            ));
+        }
+        // The place may take a moment to come back when the work was in the middle of a step.
+        let well = async {
+            while rows(&engine, "SELECT sum(viewers) FROM playback").await.is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(Duration::from_secs(2), well).await.is_err() {
+            problems.push(format!("{shown}: the engine did not answer afterwards"));
+        }
+    }
+    assert!(problems.is_empty(), "{} of {}:\n{}", problems.len(), all.len(), problems.join("\n"));
+    assert_eq!(value(&engine, "SELECT count(*) FROM playback").await, crate::world::PANES);
+}

@@ -1,0 +1,86 @@
+//! Limits: each is said, and holds.
+
+use std::time::{Duration, Instant};
+
+use tallylight_dashboard::sql::{Format, Kind, SqlSettings};
+
+use crate::world::{engine, rows, settings, value};
+
+const ENDLESS: &str =
+    "SELECT count(*) FROM generate_series(1, 1000000000) a, generate_series(1, 1000000000) b";
+
+#[tokio::test]
+async fn more_rows_than_the_limit_are_cut_off_and_it_is_said() {
+    let engine = engine(SqlSettings { rows: 100, ..settings() });
+    for format in Format::ALL {
+        let answer = engine.run("SELECT * FROM generate_series(1, 1000000)", format).await.unwrap();
+        assert_eq!((answer.rows, answer.truncated), (100, true), "{format:?}");
+        let answer = engine.run("SELECT * FROM generate_series(1, 100)", format).await.unwrap();
+        assert_eq!((answer.rows, answer.truncated), (100, false), "{format:?}");
+    }
+}
+
+#[tokio::test]
+async fn more_bytes_than_the_limit_are_cut_off_too() {
+    let engine = engine(SqlSettings { bytes: 100_000, ..settings() });
+    let wide = "SELECT repeat('x', 1000) AS x, value FROM generate_series(1, 100000)";
+    for format in [Format::Json, Format::Csv] {
+        let answer = engine.run(wide, format).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{format:?}: {error}"));
+        assert!(answer.truncated && answer.body.len() <= 100_010, "{format:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cross_join_ends_at_the_deadline_and_the_engine_is_well() {
+    let engine = engine(SqlSettings { deadline_s: 1, ..settings() });
+    let started = Instant::now();
+    let error = rows(&engine, ENDLESS).await.unwrap_err();
+    assert!(started.elapsed() < Duration::from_millis(1_800), "{:?}", started.elapsed());
+    assert_eq!(error.kind, Kind::Limit, "{error}");
+    assert_eq!(value(&engine, "SELECT 1").await, 1);
+}
+
+#[tokio::test]
+async fn places_are_few_and_come_back_when_a_caller_goes_away() {
+    let engine = engine(SqlSettings { concurrent: 2, deadline_s: 60, ..settings() });
+    let running: Vec<_> = (0..2)
+        .map(|_| {
+            let engine = engine.clone();
+            tokio::spawn(async move { engine.run(ENDLESS, Format::Json).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let refused = rows(&engine, "SELECT 1").await.unwrap_err();
+    assert_eq!(refused.kind, Kind::Busy);
+    assert!(refused.detail.contains("sql.concurrent"), "{refused}");
+    running.iter().for_each(tokio::task::JoinHandle::abort);
+    let freed = async {
+        while rows(&engine, "SELECT 1").await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(2), freed)
+        .await
+        .expect("the queries ended with their callers");
+}
+
+#[tokio::test]
+async fn a_sort_larger_than_memory_and_disk_says_so() {
+    let engine = engine(SqlSettings { deadline_s: 20, ..settings() });
+    let sort = "SELECT value, md5(value::text) AS m FROM generate_series(1, 100000000) ORDER BY m";
+    let error = rows(&engine, sort).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Limit, "{error}");
+    assert!(
+        error.detail.contains("spill_bytes") || error.detail.contains("memory_bytes"),
+        "{error}"
+    );
+    assert_eq!(value(&engine, "SELECT 1").await, 1);
+}
+
+#[test]
+fn settings_out_of_bounds_are_told_together() {
+    assert_eq!(SqlSettings::default().validate(), Ok(()));
+    let wrong = SqlSettings { threads: 0, deadline_s: 0, rows: 0, ..SqlSettings::default() };
+    assert_eq!(wrong.validate().unwrap_err().len(), 3);
+}

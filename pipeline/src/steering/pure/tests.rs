@@ -1,5 +1,0 @@
-//! Decisions, judged by a fleet that is simulated in pure code.
-
-mod fleet;
-mod guards;
-mod scenarios;
