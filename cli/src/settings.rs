@@ -90,6 +90,8 @@ pub(crate) struct Settings {
     /// The pipelines that `up` runs an encoder for. They share `encoder`'s settings, which
     /// define the source, and nothing else.
     pub(crate) pipelines: Vec<String>,
+    /// What our services prove to each other by; `up` makes one up for its children.
+    pub(crate) service_key: Option<String>,
     pub(crate) log: LogSettings,
     pub(crate) collector: tallylight_collector::Settings,
     pub(crate) processor: tallylight_stream_processor::Settings,
@@ -135,6 +137,7 @@ impl Settings {
     fn on_ports(base: u16) -> Self {
         let mut s = Self {
             data_dir: PathBuf::from("data"),
+            service_key: None,
             pipelines: vec!["A".to_owned(), "B".to_owned()],
             log: LogSettings::default(),
             collector: Default::default(),
@@ -156,11 +159,19 @@ impl Settings {
             EDGES.iter().map(|(name, at)| ((*name).to_owned(), url(base, *at))).collect();
         s.encoder.origin_url = url(base, 10);
         s.steering.origin_url = url(base, 10);
-        s.steering.edge_url = url(base, 11);
+        let pathway = |(name, at): &(&str, u16)| tallylight_pipeline::steering::EdgeSettings {
+            name: (*name).to_owned(),
+            url: url(base, *at),
+            path: format!("/{name}"),
+            capacity_kbps: 200_000,
+            probe_url: None,
+        };
+        s.steering.edges = EDGES.iter().map(pathway).collect();
         let collector = url(base, 1);
         s.encoder.collector_url = Some(collector.clone());
         s.origin.collector_url = Some(collector.clone());
         s.steering.collector_url = Some(collector.clone());
+        s.steering.feed_url = Some(url(base, 0));
         s.audience.collector_url = collector;
         s.audience.steering_url = url(base, 20);
         s
@@ -196,10 +207,27 @@ impl Settings {
         settings.edges.iter_mut().for_each(|(name, edge)| edge.name.clone_from(name));
         // Whom the origin waits for are those that run.
         settings.origin.pipelines.clone_from(&settings.pipelines);
+        settings.share_service_key();
         settings.origin.media_dir = Some(settings.data_dir.join("media"));
         settings.dashboard.data = Some(settings.data_dir.clone());
         settings.check()?;
         Ok(settings)
+    }
+
+    /// Every service that was not given a key of its own has the common one.
+    fn share_service_key(&mut self) {
+        let edges = self.edges.values_mut().map(|edge| &mut edge.service_key);
+        let others = [
+            &mut self.collector.service_key,
+            &mut self.encoder.service_key,
+            &mut self.origin.service_key,
+            &mut self.steering.service_key,
+        ];
+        for key in edges.chain(others) {
+            if key.is_none() {
+                key.clone_from(&self.service_key);
+            }
+        }
     }
 
     fn check(&self) -> anyhow::Result<()> {

@@ -88,9 +88,12 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
 
 /// In the order of starting; draining goes backwards, so that reporters stop before the door.
 fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Child>> {
+    let random = || format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+    let service_key = settings.service_key.clone().unwrap_or_else(random);
     let child = |name: &str, command: &[&str]| Child {
         name: name.to_owned(),
         args: global.as_args().into_iter().chain(command.iter().map(|s| (*s).to_owned())).collect(),
+        service_key: service_key.clone(),
         hold_s: args.hold_restart.iter().find(|(n, _)| n == name).map(|(_, s)| *s),
     };
     let plain = |name: &str| child(name, &[name]);

@@ -4,6 +4,7 @@
 //! [`Tally`](crate::fates::Tally) that comes back.
 
 pub mod cmcd;
+pub mod control;
 pub mod inflate;
 pub mod json;
 pub mod rows;
@@ -23,6 +24,8 @@ pub struct Context<'a> {
     pub max_records: usize,
     /// Where records are shown, while somebody looks.
     pub ring: Option<&'a Ring>,
+    /// Whether a service of ours speaks; delivery events and control records need it.
+    pub trusted: bool,
 }
 
 /// The lines of a body that are records: LF-separated, blank ones are none.

@@ -100,7 +100,7 @@ async fn post_cmcd(
         );
         return Err(problem::of(problem::BAD_TYPE, detail));
     }
-    let way = Way { tenant: &tenant, source: Source::Cmcd, says_lines: true };
+    let way = Way { tenant: &tenant, source: Source::Cmcd, says_lines: true, trusted: false };
     collector.post(way, &headers, body).await
 }
 
@@ -121,7 +121,8 @@ async fn post_events(
         );
         return Err(problem::of(problem::BAD_TYPE, detail));
     }
-    let way = Way { tenant: &tenant, source: Source::Events, says_lines };
+    let trusted = collector.admission.is_trusted(&headers);
+    let way = Way { tenant: &tenant, source: Source::Events, says_lines, trusted };
     collector.post(way, &headers, body).await
 }
 
@@ -137,7 +138,8 @@ async fn get_cmcd(
         let detail = "Give the record as `CMCD=`, percent-encoded: ?k=KEY&CMCD=sid%3D%22a%22.";
         return Err(problem::of(problem::EMPTY, detail));
     }
-    let way = Way { tenant: &tenant, source: Source::CmcdQuery, says_lines: false };
+    let source = Source::CmcdQuery;
+    let way = Way { tenant: &tenant, source, says_lines: false, trusted: false };
     let bytes = values.iter().map(Vec::len).sum();
     let room = collector.reserve(way, values.len(), bytes)?;
     let read = |context: Context<'_>, rows: &mut Rows| decode::cmcd::query(&values, context, rows);
@@ -205,6 +207,7 @@ struct Way<'a> {
     tenant: &'a Arc<str>,
     source: Source,
     says_lines: bool,
+    trusted: bool,
 }
 
 impl Collector {
@@ -268,6 +271,7 @@ impl Collector {
             received_at,
             max_records: self.max_records,
             ring: self.beacons.open(received_at).then_some(&self.beacons),
+            trusted: way.trusted,
         };
         let mut set = self.queue.lend(&room);
         let tally = read(context, &mut set.rows);

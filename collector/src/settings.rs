@@ -21,6 +21,9 @@ pub struct Settings {
     /// Answers `GET /v1/beacons` to whoever has a write key, not to this machine alone. The
     /// key is public, so this is for a network that is trusted.
     pub beacons_to_all: bool,
+    /// What our own services prove themselves by. With it, delivery events and control records
+    /// need `Authorization: Bearer` with this key, beside the write key in `?k=`.
+    pub service_key: Option<String>,
     /// Partitions of the events topic.
     pub partitions: u16,
     /// A commit starts at this many rows …
@@ -58,6 +61,7 @@ impl Default for Settings {
             trusted_network: false,
             write_keys: BTreeMap::from([("demo".to_owned(), "demo".to_owned())]),
             beacons_to_all: false,
+            service_key: None,
             partitions: 4,
             flush_rows: 2_048,
             flush_ms: 100,
@@ -97,6 +101,11 @@ impl Settings {
                 format!("write_keys: `{key}` = `{tenant}`: each takes 1 to {NAME_BYTES} bytes"),
             );
         }
+        let good = |key: &String| (16..=256).contains(&key.len());
+        check(
+            self.service_key.as_ref().is_none_or(good),
+            "service_key: 16 to 256 bytes that nobody can guess".to_owned(),
+        );
         check(
             (1..=MAX_PARTITIONS).contains(&self.partitions),
             format!("partitions: {} is not in 1..={MAX_PARTITIONS}", self.partitions),

@@ -73,7 +73,10 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     let settings = &app.settings;
     let upstreams = &settings.upstreams;
     let steering = Target::new("steering service", &upstreams.steering);
-    let live = Target { root_relative: true, ..steering.clone() };
+    let steering = Target { root_relative: true, ..steering };
+    // The guard below has looked at the Origin already, and knows the names of this dashboard;
+    // the services behind would take it for another site's.
+    let control = Target { vouched: true, ..steering.clone() };
     let collector = Target::new("collector", &upstreams.collector);
     let mut guarded = Router::new()
         .route("/v1/feed", get(feed::feed))
@@ -84,10 +87,20 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/v1/cmcd", proxy::route(collector.clone()))
         .route("/v1/events", proxy::route(collector.clone()))
         .route("/v1/beacons", proxy::route(collector))
-        .route("/live/{*rest}", proxy::route(live))
+        .route("/live/{*rest}", proxy::route(steering.clone()))
+        .route("/v1/play/{*rest}", proxy::route(steering.clone()))
         .route("/steering/{*rest}", proxy::route(steering))
         .route("/metrics", get(health::metrics))
         .fallback(pages::page);
+    for path in ["/v1/steering", "/v1/actions", "/v1/incidents"] {
+        guarded = guarded
+            .route(path, proxy::route(control.clone()))
+            .route(&format!("{path}/{{*rest}}"), proxy::route(control.clone()));
+    }
+    if let Some(base) = &upstreams.faults {
+        let faults = Target { vouched: true, ..Target::new("fault switches", base) };
+        guarded = guarded.route("/v1/faults", proxy::route(faults));
+    }
     for (name, base) in &upstreams.edges {
         let strip = format!("/{name}");
         let target = Target { strip, ..Target::new(&format!("edge {name}"), base) };

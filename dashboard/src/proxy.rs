@@ -44,12 +44,16 @@ pub(crate) struct Target {
     pub(crate) strip: String,
     /// Whether manifests should point back here.
     pub(crate) root_relative: bool,
+    /// Whether this dashboard answers for who calls: a change must be JSON, which a page of
+    /// another site cannot send without being asked about, and the Origin stays here.
+    pub(crate) vouched: bool,
 }
 
 impl Target {
     pub(crate) fn new(name: &str, base: &str) -> Self {
         let base = base.trim_end_matches('/').to_owned();
-        Self { name: name.into(), base, strip: String::new(), root_relative: false }
+        let strip = String::new();
+        Self { name: name.into(), base, strip, root_relative: false, vouched: false }
     }
 
     fn uri(&self, asked: &Uri) -> Option<Uri> {
@@ -75,6 +79,13 @@ async fn pass(
         return problem::not_found(asked.path()).into_response();
     };
     let (mut parts, body) = request.into_parts();
+    if target.vouched {
+        if !parts.method.is_safe() && !is_json(&parts.headers) {
+            let detail = format!("{} takes application/json", asked.path());
+            return problem::invalid(detail).into_response();
+        }
+        parts.headers.remove(header::ORIGIN);
+    }
     parts.uri = uri;
     drop_hop_by_hop(&mut parts.headers);
     parts.headers.remove(header::HOST);
@@ -96,6 +107,12 @@ async fn pass(
     let label = Proxied { upstream: target.name.clone(), outcome };
     app.metrics.proxied.get_or_create(&label).inc();
     response
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = value.and_then(|value| value.split(';').next()).unwrap_or("");
+    media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
 fn failed(target: &Target, error: &hyper_util::client::legacy::Error) -> Response {

@@ -96,12 +96,15 @@ pub struct Expected {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Upstreams {
-    /// Manifests and steering: `/live/*`, `/steering/*`.
+    /// Manifests and steering: `/live/*`, `/steering/*`, `/v1/play/*`, `/v1/steering`,
+    /// `/v1/actions`, `/v1/incidents`.
     pub steering: String,
     /// The collector: `/v1/cmcd`, `/v1/events`.
     pub collector: String,
     /// Edges by name: `/<name>/*`.
     pub edges: BTreeMap<String, String>,
+    /// The fault switches of the demo, `/v1/faults`: `up`'s own control port. Absent elsewhere.
+    pub faults: Option<String>,
 }
 
 /// Bounds of the feed.
@@ -155,6 +158,7 @@ impl Default for Upstreams {
             steering: "http://127.0.0.1:7720".into(),
             collector: "http://127.0.0.1:7701".into(),
             edges: BTreeMap::from([("e1".into(), "http://127.0.0.1:7711".into())]),
+            faults: None,
         }
     }
 }
@@ -229,6 +233,9 @@ impl Upstreams {
     fn each(&self, mut visit: impl FnMut(&str, &str)) {
         visit("steering", &self.steering);
         visit("collector", &self.collector);
+        if let Some(url) = &self.faults {
+            visit("faults", url);
+        }
         for (name, url) in &self.edges {
             visit(&format!("edges.{name}"), url);
         }

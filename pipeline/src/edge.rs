@@ -19,7 +19,7 @@ use tallylight_schemas::delivery;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::report::{Reporter, events_url};
+use crate::report::{Door, Reporter};
 use crate::serve::build::{BuildError, Parts, Service, bind};
 use crate::serve::cors;
 use crate::serve::metrics::Metrics;
@@ -49,8 +49,12 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
     settings.validate().map_err(BuildError::Settings)?;
     let server = bind(settings.listen, settings.max_connections).await?;
     let source = format!("edge-{}", settings.name);
-    let report_url = events_url(settings.collector_url.as_deref(), &settings.write_key);
-    let reporter = Reporter::spawn(&report_url, delivery::Service::Edge, &source, &parts.clock);
+    let door = Door::new(
+        settings.collector_url.as_deref(),
+        &settings.write_key,
+        settings.service_key.as_deref(),
+    );
+    let reporter = Reporter::spawn(&door, delivery::Service::Edge, &source, &parts.clock);
     let metrics = Metrics::new("edge", &reporter);
     let timeout = Duration::from_millis(settings.origin_timeout_ms.into());
     let upstream = Upstream::new(&settings.origin_url, settings.object_limit_bytes, timeout)?;
@@ -115,11 +119,14 @@ async fn media(
     };
     let how = How { hit: is_hit, waited: (edge.clock.now_us() - arrival).max(0) };
     let outcome = found.as_ref().map(Arc::as_ref).map_err(Arc::as_ref);
+    let is_probe = asked.viewer.probe;
     let report = answer::report(&edge.name, &asked, outcome, how);
     edge.metrics.bytes_sent.inc_by(report.bytes);
     edge.metrics.held_us.inc_by(report.held_us);
     edge.metrics.hits.inc_by(u64::from(is_hit));
-    edge.reporter.send(report);
+    if !is_probe {
+        edge.reporter.send(report);
+    }
     match found {
         Ok(stored) => answer::respond(&edge.name, &stored, &asked, how),
         Err(problem) => answer::sign(&edge.name, problem.as_ref().clone().into_response()),

@@ -34,7 +34,7 @@ use crate::mp4::Mp4Error;
 use crate::packager::{
     self, HttpPublish, InputFacts, Packager, PackagerError, Publish, TrackMedia,
 };
-use crate::report::{Reporter, events_url};
+use crate::report::{Door, Reporter};
 
 pub use faults::Faults;
 pub use pure::strip::read_strip;
@@ -132,8 +132,9 @@ fn packager(
         parts.publish.clone().unwrap_or_else(|| Arc::new(HttpPublish::new(&settings.origin_url)));
     let source = format!("packager-{}", settings.pipeline);
     let reporter = settings.collector_url.as_ref().map(|collector| {
-        let url = events_url(Some(collector), &settings.write_key);
-        Reporter::spawn(&url, Service::Packager, &source, &parts.clock)
+        let key = settings.service_key.as_deref();
+        let door = Door::new(Some(collector), &settings.write_key, key);
+        Reporter::spawn(&door, Service::Packager, &source, &parts.clock)
     });
     let config = packager::Config {
         stream: settings.stream.clone(),

@@ -6,13 +6,15 @@ pub mod hls;
 
 use chrono::{DateTime, SecondsFormat};
 
-use crate::ladder::Ladder;
+use crate::ladder::{Ladder, Track};
 
 /// Where a manifest says things are, and how far back it reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
-    /// What segment addresses begin with, such as `http://127.0.0.1:7711`.
-    pub media_base: String,
+    /// The pathways, the one to begin with first; a media playlist has its segments from it.
+    pub pathways: Vec<Pathway>,
+    /// Where players ask for their pathway; none in a manifest without a session.
+    pub steering: Option<Steering>,
     /// Where players read the time: an address that answers in ISO 8601.
     pub time_url: String,
     /// Segments offered for going back in time.
@@ -21,9 +23,45 @@ pub struct View {
     pub margin_us: i64,
 }
 
+/// A way to the media: an edge, with all of the rungs or only the low ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pathway {
+    /// Its name in steering answers.
+    pub id: String,
+    /// What segment addresses begin with, such as `http://127.0.0.1:7711`.
+    pub base: String,
+    /// It offers the low rungs only.
+    pub low: bool,
+}
+
+/// Content steering of one session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Steering {
+    /// Where its player asks.
+    pub url: String,
+    /// The session, as the addresses of media playlists carry it.
+    pub sid: String,
+}
+
+impl View {
+    /// What segment addresses of a media playlist begin with.
+    fn base(&self) -> &str {
+        self.pathways.first().map_or("", |pathway| pathway.base.as_str())
+    }
+}
+
+/// The rungs of a low pathway: the lower half of the video tracks. None when there is only one,
+/// for then there is nothing lower.
+pub fn low_rungs(ladder: &Ladder) -> Vec<&Track> {
+    let mut video: Vec<&Track> = ladder.tracks.iter().filter(|track| track.is_video()).collect();
+    video.sort_by_key(|track| track.bandwidth);
+    video.truncate(video.len() / 2);
+    video
+}
+
 /// The newest segment that is due at `now_us`, if any is.
-pub fn newest_due(ladder: &Ladder, view: &View, now_us: i64) -> Option<u64> {
-    ladder.grid.k_at(now_us.saturating_sub(view.margin_us)).checked_sub(1)
+pub fn newest_due(ladder: &Ladder, margin_us: i64, now_us: i64) -> Option<u64> {
+    ladder.grid.k_at(now_us.saturating_sub(margin_us)).checked_sub(1)
 }
 
 /// Unix µs as `2026-11-24T02:00:00.000Z`, rounded to the nearest millisecond.

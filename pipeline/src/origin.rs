@@ -32,7 +32,7 @@ use tallylight_schemas::delivery;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::report::{Reporter, events_url};
+use crate::report::{Door, Reporter};
 use crate::serve::build::{BuildError, Parts, Service, bind};
 use crate::serve::metrics::Metrics;
 use crate::serve::path::MediaPath;
@@ -65,8 +65,12 @@ struct Origin {
 pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildError> {
     settings.validate().map_err(BuildError::Settings)?;
     let server = bind(settings.listen, settings.max_connections).await?;
-    let report_url = events_url(settings.collector_url.as_deref(), &settings.write_key);
-    let reporter = Reporter::spawn(&report_url, delivery::Service::Origin, "origin", &parts.clock);
+    let door = Door::new(
+        settings.collector_url.as_deref(),
+        &settings.write_key,
+        settings.service_key.as_deref(),
+    );
+    let reporter = Reporter::spawn(&door, delivery::Service::Origin, "origin", &parts.clock);
     let disk = Disk::new(settings.media_dir.as_deref());
     let origin = Arc::new(Origin {
         metrics: Metrics::new("origin", &reporter),

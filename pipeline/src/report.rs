@@ -4,7 +4,7 @@
 //! spent, so the reader sees the gap. Media never waits for telemetry.
 
 mod queue;
-mod send;
+pub(crate) mod send;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,11 +84,26 @@ impl Report {
     }
 }
 
-/// The events door of the collector at `collector`, for [`Reporter::spawn`]; empty without one.
-pub fn events_url(collector: Option<&str>, write_key: &str) -> String {
-    let Some(collector) = collector else { return String::new() };
-    let key: String = url::form_urlencoded::byte_serialize(write_key.as_bytes()).collect();
-    format!("{}/v1/events?k={key}", collector.trim_end_matches('/'))
+/// The collector's door for events, and what proves that a service of ours comes to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Door {
+    /// Its address with the write key, such as `http://127.0.0.1:7701/v1/events?k=demo`; empty
+    /// when nobody is to be told.
+    pub url: String,
+    /// Sent as `Authorization: Bearer`.
+    pub service_key: Option<String>,
+}
+
+impl Door {
+    /// The door of the collector at `collector`, if there is one.
+    pub fn new(collector: Option<&str>, write_key: &str, service_key: Option<&str>) -> Self {
+        let key: String = url::form_urlencoded::byte_serialize(write_key.as_bytes()).collect();
+        let url = |base: &str| format!("{}/v1/events?k={key}", base.trim_end_matches('/'));
+        Self {
+            url: collector.map_or(String::new(), url),
+            service_key: service_key.map(str::to_owned),
+        }
+    }
 }
 
 /// How reporting went so far.
@@ -109,16 +124,15 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Starts reporting to `url`, the collector's events door with its key, such as
-    /// `http://127.0.0.1:7701/v1/events?k=demo`. An empty `url` reports nowhere (tests).
+    /// Starts reporting to a door; one without an address reports nowhere (tests).
     ///
     /// Must be called inside a tokio runtime. The task ends after [`Reporter::close`], or
     /// when the last handle is dropped.
-    pub fn spawn(url: &str, service: Service, source: &str, clock: &Arc<dyn Clock>) -> Self {
+    pub fn spawn(door: &Door, service: Service, source: &str, clock: &Arc<dyn Clock>) -> Self {
         let boot = u64::try_from(clock.now_us()).unwrap_or(0);
-        let queue = Arc::new(Queue::new(service, source, boot, !url.is_empty()));
-        if !url.is_empty() {
-            tokio::spawn(send::run(Arc::downgrade(&queue), url.to_owned()));
+        let queue = Arc::new(Queue::new(service, source, boot, !door.url.is_empty()));
+        if !door.url.is_empty() {
+            tokio::spawn(send::run(Arc::downgrade(&queue), door.clone()));
         }
         Self { queue }
     }

@@ -1,10 +1,21 @@
-//! The steering service. For now it serves manifests and the time; steering comes later.
+//! The steering service: manifests, sessions, and which edge each of them is sent to.
 
+mod answers;
+mod api;
+mod engine;
+mod feed;
 mod ladders;
+mod origin_page;
+mod play;
+mod prober;
+pub mod pure;
+mod records;
 mod serve_manifests;
+mod session;
 mod settings;
 
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,20 +23,27 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery;
 use tokio::task::JoinSet;
 
-use crate::report::{Reporter, events_url};
+use crate::report::{Door, Reporter};
 use crate::serve::build::{BuildError, Parts, Service, bind};
 use crate::serve::cors;
 use crate::serve::metrics::Metrics;
 use crate::serve::problem;
 use crate::serve::upstream::Upstream;
+use engine::Asked;
+use feed::Feed;
 use ladders::Ladders;
+use origin_page::Copies;
+use prober::{At, Prober};
+use pure::state::{self, Policy};
+use records::Records;
+use session::Token;
 
-pub use settings::Settings;
+pub use settings::{EdgeSettings, Mode, Settings};
 
 /// Largest ladder or segments page taken from the origin.
 const PAGE_LIMIT: usize = 1 << 20;
@@ -43,15 +61,34 @@ struct Steering {
     metrics: Metrics,
     origin: Upstream,
     ladders: Ladders,
+    token: Token,
+    state: Mutex<state::State>,
+    /// What an earlier run left in the log has been taken up.
+    ready: AtomicBool,
+    feed: Arc<Feed>,
+    prober: Prober,
+    copies: Copies,
+    asked: Asked,
+    records: Arc<Records>,
+}
+
+impl Steering {
+    /// Every critical section leaves the state whole, so a poisoned lock is still good.
+    fn state(&self) -> MutexGuard<'_, state::State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Binds the steering service.
 pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildError> {
     settings.validate().map_err(BuildError::Settings)?;
     let server = bind(settings.listen, settings.max_connections).await?;
-    let report_url = events_url(settings.collector_url.as_deref(), &settings.write_key);
-    let reporter =
-        Reporter::spawn(&report_url, delivery::Service::Steering, "steering", &parts.clock);
+    let door = Door::new(
+        settings.collector_url.as_deref(),
+        &settings.write_key,
+        settings.service_key.as_deref(),
+    );
+    let reporter = Reporter::spawn(&door, delivery::Service::Steering, "steering", &parts.clock);
     let own_url =
         settings.public_url.clone().unwrap_or_else(|| format!("http://{}", server.addr()));
     let steering = Arc::new(Steering {
@@ -61,11 +98,44 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         metrics: Metrics::new("steering", &reporter),
         origin: Upstream::new(&settings.origin_url, PAGE_LIMIT, PAGE_WITHIN)?,
         ladders: Ladders::new(&settings.streams),
+        token: Token::new(settings.service_key.as_deref()),
+        state: Mutex::new(state::State::new(policy(&settings), settings.mode)),
+        // Without a feed there is nothing to take up, and nothing to decide by.
+        ready: AtomicBool::new(settings.feed_url.is_none()),
+        feed: Arc::default(),
+        prober: Prober::default(),
+        copies: Copies::default(),
+        asked: Asked::default(),
+        records: Arc::default(),
         settings,
     });
     let mut background = JoinSet::new();
     background.spawn(ladders::refresh(steering.clone()));
+    background.spawn(records::post(steering.records.clone(), door));
+    if let Some(url) = steering.settings.feed_url.clone() {
+        let (feed, clock) = (steering.feed.clone(), steering.clock.clone());
+        background.spawn(feed::follow(feed, url, clock));
+        background.spawn(origin_page::watch(steering.clone()));
+        background.spawn(engine::run(steering.clone()));
+        for edge in &steering.settings.edges {
+            let at = edge.probe_url.clone().map_or(At::Edge(edge.url.clone()), At::Object);
+            background.spawn(prober::probe(steering.clone(), edge.name.clone(), at));
+        }
+        let at = At::Origin(steering.settings.origin_url.clone());
+        background.spawn(prober::probe(steering.clone(), engine::ORIGIN.to_owned(), at));
+    }
     Ok(Service { server, router: router(steering), reporter, background })
+}
+
+fn policy(settings: &Settings) -> Policy {
+    let capacity = |edge: &EdgeSettings| (edge.name.clone(), edge.capacity_kbps);
+    Policy {
+        tenant: settings.tenant.clone(),
+        ttl_s: settings.ttl_s,
+        hold_ms: settings.hold_ms.into(),
+        keep_free_pct: settings.keep_free_pct,
+        capacities: settings.edges.iter().map(capacity).collect(),
+    }
 }
 
 fn router(steering: Arc<Steering>) -> Router {
@@ -75,6 +145,14 @@ fn router(steering: Arc<Steering>) -> Router {
         .route("/live/{stream}/{track}/index.m3u8", get(serve_manifests::media))
         .route("/live/{stream}/segments.json", get(serve_manifests::segments))
         .route("/live/{stream}/time", get(serve_manifests::time))
+        .route("/v1/play/{stream}", post(play::play))
+        .route("/steering/hls", get(answers::hls))
+        .route("/steering/dash", get(answers::dash))
+        .route("/v1/steering", get(api::show).post(api::set_mode))
+        .route("/v1/actions", get(api::actions).post(api::manual))
+        .route("/v1/actions/{id}", post(api::on_action))
+        .route("/v1/incidents", get(api::incidents))
+        .route("/v1/incidents/{id}", post(api::on_incident))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(ready))
         .route(

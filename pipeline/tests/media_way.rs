@@ -55,7 +55,13 @@ impl MediaWay {
         let settings = steering::Settings {
             listen: any_port(),
             origin_url: origin_url.clone(),
-            edge_url: edge_url.clone(),
+            edges: vec![steering::EdgeSettings {
+                name: "e1".into(),
+                url: edge_url.clone(),
+                path: "/e1".into(),
+                capacity_kbps: 200_000,
+                probe_url: None,
+            }],
             ..Default::default()
         };
         let steering_url =

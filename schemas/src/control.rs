@@ -2,6 +2,8 @@
 //! records of the log like any other, so that a chart, a query and a post-mortem speak of the
 //! same ones. A record is absolute: the newest of an id replaces the ones before it.
 
+pub mod view;
+
 use serde::{Deserialize, Serialize};
 
 /// Which part is at fault.

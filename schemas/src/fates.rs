@@ -60,6 +60,8 @@ pub enum Reason {
     TooMany,
     /// The collector is at its limit.
     Overload,
+    /// Only a service of ours may say this, and the request did not prove to be one.
+    Untrusted,
 }
 
 impl Reason {
@@ -78,6 +80,7 @@ impl Reason {
             Reason::BadShape => "bad_shape",
             Reason::TooMany => "too_many",
             Reason::Overload => "overload",
+            Reason::Untrusted => "untrusted",
         }
     }
 }

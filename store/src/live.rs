@@ -4,12 +4,16 @@
 //! applying a row twice, or an old one late, changes nothing (ADR 3). [`LiveStore::apply`]
 //! answers which sums changed; [`LiveStore::read`] gives those sums as they are now.
 
+mod control;
 mod keys;
 mod panes;
 mod progress;
 mod retention;
 mod rows;
 
+use std::collections::BTreeSet;
+
+use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::rows::{Cuboid, DeliveryRow, FatesRow, PlaybackRow};
 
 pub use keys::{DeliveryKey, DeliverySum, FatesKey, PlaybackKey, PlaybackSum};
@@ -18,6 +22,7 @@ pub use progress::Progress;
 pub use retention::Retention;
 pub use rows::{DecodeError, Rows};
 
+use control::Records;
 use panes::Panes;
 
 /// Which sums an applied entry changed.
@@ -29,12 +34,17 @@ pub struct Changes {
     pub delivery: Changed<DeliveryRow>,
     /// Sums of fates.
     pub fates: Changed<FatesRow>,
+    /// Actions, by id.
+    pub actions: BTreeSet<String>,
+    /// Incidents, by id.
+    pub incidents: BTreeSet<String>,
 }
 
 impl Changes {
     /// How many sums changed.
     pub fn len(&self) -> usize {
-        self.playback.len() + self.delivery.len() + self.fates.len()
+        let sums = self.playback.len() + self.delivery.len() + self.fates.len();
+        sums + self.actions.len() + self.incidents.len()
     }
 
     /// Whether nothing changed.
@@ -52,6 +62,21 @@ pub struct Tables {
     pub delivery: Vec<Summed<DeliveryRow>>,
     /// Sums of fates.
     pub fates: Vec<Summed<FatesRow>>,
+    /// Actions as they are now, the earliest first.
+    pub actions: Vec<ActionRow>,
+    /// Incidents, likewise.
+    pub incidents: Vec<IncidentRow>,
+}
+
+impl Tables {
+    /// Whether there is nothing in them.
+    pub fn is_empty(&self) -> bool {
+        self.playback.is_empty()
+            && self.delivery.is_empty()
+            && self.fates.is_empty()
+            && self.actions.is_empty()
+            && self.incidents.is_empty()
+    }
 }
 
 /// The rows of the last minutes.
@@ -61,6 +86,8 @@ pub struct LiveStore {
     playback: [Panes<PlaybackRow>; Cuboid::ALL.len()],
     delivery: Panes<DeliveryRow>,
     fates: Panes<FatesRow>,
+    actions: Records<ActionRow>,
+    incidents: Records<IncidentRow>,
     progress: Progress,
 }
 
@@ -72,6 +99,8 @@ impl LiveStore {
             playback: Cuboid::ALL.map(|cuboid| Panes::new(cuboid.width_us(), max_rows)),
             delivery: Panes::new(1_000_000, max_rows),
             fates: Panes::new(1_000_000, max_rows),
+            actions: Records::default(),
+            incidents: Records::default(),
             progress: Progress::default(),
             retention,
         }
@@ -92,6 +121,12 @@ impl LiveStore {
         }
         for row in rows.fates {
             self.fates.apply(row, &mut changes.fates);
+        }
+        for row in rows.actions {
+            self.actions.apply(row, &mut changes.actions);
+        }
+        for row in rows.incidents {
+            self.incidents.apply(row, &mut changes.incidents);
         }
         // A pane that was partial until now changed too, although no row of it did.
         let after = self.progress.complete_up_to();
@@ -122,10 +157,12 @@ impl LiveStore {
         }
         self.delivery.read(changes.delivery.iter(), complete, is_final, &mut tables.delivery);
         self.fates.read(changes.fates.iter(), complete, is_final, &mut tables.fates);
+        tables.actions = self.actions.read(&changes.actions);
+        tables.incidents = self.incidents.read(&changes.incidents);
         tables
     }
 
-    /// Every sum of the panes that start at `since_us` or later.
+    /// Every sum of the panes that start at `since_us` or later, and every control record held.
     pub fn since(&self, since_us: i64) -> Tables {
         let (complete, is_final) = (self.progress.complete_up_to(), self.progress.final_up_to());
         let mut tables = Tables::default();
@@ -134,6 +171,8 @@ impl LiveStore {
         }
         self.delivery.read_since(since_us, complete, is_final, &mut tables.delivery);
         self.fates.read_since(since_us, complete, is_final, &mut tables.fates);
+        tables.actions = self.actions.all();
+        tables.incidents = self.incidents.all();
         tables
     }
 

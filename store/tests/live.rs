@@ -107,7 +107,7 @@ fn rows(ids: &[Id]) -> Rows {
         playback: ids.iter().copied().map(playback).collect(),
         delivery: ids.iter().copied().map(delivery).collect(),
         fates: ids.iter().copied().map(|id| fates((id.0, id.1, 0, id.3))).collect(),
-        progress: Vec::new(),
+        ..Rows::default()
     }
 }
 

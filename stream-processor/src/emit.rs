@@ -36,6 +36,8 @@ pub fn entries(rows: &Rows) -> Result<Vec<Vec<Part>>, IpcError> {
             part(Kind::Playback, slice(&rows.playback, chunk))?,
             part(Kind::DeliveryRows, slice(&rows.delivery, chunk))?,
             part(Kind::FatesRows, if last { &rows.fates } else { &[] })?,
+            part(Kind::Actions, if last { &rows.actions } else { &[] })?,
+            part(Kind::Incidents, if last { &rows.incidents } else { &[] })?,
             part(Kind::Progress, if last { &rows.progress } else { &[] })?,
         ];
         entries.push(parts.into_iter().flatten().collect());

@@ -3,6 +3,7 @@
 
 use arrow::array::RecordBatch;
 use tallylight_eventlog::{Entry, Part, PartitionRange};
+use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::fates::FateCount;
 use tallylight_schemas::ident;
 use tallylight_schemas::ipc::{self, IpcError, TenantDelivery};
@@ -34,20 +35,20 @@ impl Partitions {
         for state in &mut self.states {
             state.begin(entry.offset, entry.appended_at_us);
         }
+        let mut rows = Rows::default();
         for part in &entry.parts {
-            if let Err(error) = self.part(part) {
+            if let Err(error) = self.part(part, &mut rows) {
                 self.bad_parts += 1;
                 tracing::warn!(offset = entry.offset, kind = part.kind, %error, "part passed over");
             }
         }
-        let mut rows = Rows::default();
         for state in &mut self.states {
             rows.extend(state.finish(entry.offset + 1));
         }
         rows
     }
 
-    fn part(&mut self, part: &Part) -> Result<(), IpcError> {
+    fn part(&mut self, part: &Part, passed_on: &mut Rows) -> Result<(), IpcError> {
         match Kind::from_code(part.kind) {
             Some(Kind::Player) => self.players(&ipc::decode(&part.payload)?, &part.ranges),
             Some(Kind::Delivery) => {
@@ -61,8 +62,26 @@ impl Partitions {
                 }
                 Ok(())
             }
+            Some(Kind::Actions) => {
+                let actions: Vec<ActionRow> = ipc::decode_all(&part.payload)?;
+                self.passed(actions.iter().map(|row| row.tenant.as_str()));
+                passed_on.actions.extend(actions);
+                Ok(())
+            }
+            Some(Kind::Incidents) => {
+                let incidents: Vec<IncidentRow> = ipc::decode_all(&part.payload)?;
+                self.passed(incidents.iter().map(|row| row.tenant.as_str()));
+                passed_on.incidents.extend(incidents);
+                Ok(())
+            }
             // Log time has passed already, and what a later version writes is its own.
             _ => Ok(()),
+        }
+    }
+
+    fn passed<'a>(&mut self, tenants: impl Iterator<Item = &'a str>) {
+        if let Some(first) = self.states.first_mut() {
+            tenants.for_each(|tenant| first.passed(tenant));
         }
     }
 

@@ -27,6 +27,8 @@ pub(super) struct Child {
     pub(super) args: Vec<String>,
     /// A drill's delay before a restart, seconds.
     pub(super) hold_s: Option<u64>,
+    /// What proves to its siblings that it is one of them.
+    pub(super) service_key: String,
 }
 
 /// Keeps the child alive until `stop`.
@@ -58,6 +60,8 @@ pub(super) async fn supervise(child: Child, binary: PathBuf, stop: CancellationT
 
 fn spawn(child: &Child, binary: &PathBuf) -> std::io::Result<tokio::process::Child> {
     Command::new(binary)
+        // Not an argument: those are for everybody on the machine to see.
+        .env("TALLYLIGHT_SERVICE_KEY", &child.service_key)
         .arg("--supervisor-pid")
         .arg(std::process::id().to_string())
         .args(["--child", &child.name])

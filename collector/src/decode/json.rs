@@ -11,7 +11,7 @@ use tallylight_schemas::cmcd::{Mode, json::from_json};
 use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::fates::{Fate, Reason};
 
-use super::{Context, Rows, cmcd, lines};
+use super::{Context, Rows, cmcd, control, lines};
 use crate::fates::{Source, Tally};
 
 /// Longest event.
@@ -95,11 +95,22 @@ fn event(
                 tally,
             );
         }
+        Some("delivery" | "action" | "incident") if !context.trusted => {
+            return Err(Reason::Untrusted);
+        }
         Some("delivery") => {
             let event: DeliveryEvent =
                 serde_json::from_value(value).map_err(|_| Reason::BadShape)?;
             check(&event)?;
             rows.push_delivery(context.tenant, context.received_at, event);
+            tally.accept(0, 0);
+        }
+        Some("action") => {
+            rows.actions.push(control::action(value, context.tenant)?);
+            tally.accept(0, 0);
+        }
+        Some("incident") => {
+            rows.incidents.push(control::incident(value, context.tenant)?);
             tally.accept(0, 0);
         }
         _ => return Err(Reason::BadShape),

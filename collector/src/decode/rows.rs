@@ -8,6 +8,7 @@ use arrow::error::ArrowError;
 use std::sync::Arc;
 use tallylight_eventlog::PartitionRange;
 use tallylight_schemas::cmcd::Record;
+use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::ident::partition;
 use tallylight_schemas::ipc::TenantDelivery;
@@ -19,6 +20,10 @@ pub struct Rows {
     player: PlayerBatchBuilder,
     player_partitions: Vec<u16>,
     delivery: Vec<(u16, TenantDelivery)>,
+    /// Actions of steering.
+    pub actions: Vec<ActionRow>,
+    /// Incidents.
+    pub incidents: Vec<IncidentRow>,
 }
 
 impl std::fmt::Debug for Rows {
@@ -26,6 +31,7 @@ impl std::fmt::Debug for Rows {
         f.debug_struct("Rows")
             .field("player", &self.player_partitions.len())
             .field("delivery", &self.delivery.len())
+            .field("control", &(self.actions.len() + self.incidents.len()))
             .finish_non_exhaustive()
     }
 }
@@ -47,6 +53,8 @@ impl Rows {
             player: PlayerBatchBuilder::new(),
             player_partitions: Vec::new(),
             delivery: Vec::new(),
+            actions: Vec::new(),
+            incidents: Vec::new(),
         }
     }
 
@@ -70,7 +78,8 @@ impl Rows {
 
     /// Rows held.
     pub fn len(&self) -> usize {
-        self.player_partitions.len() + self.delivery.len()
+        let control = self.actions.len() + self.incidents.len();
+        self.player_partitions.len() + self.delivery.len() + control
     }
 
     /// Whether there is no row.

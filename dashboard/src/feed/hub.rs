@@ -141,7 +141,7 @@ impl Hub {
             let pending = std::mem::take(&mut inner.pending);
             inner.store.read(&pending)
         };
-        if tables.playback.is_empty() && tables.delivery.is_empty() && tables.fates.is_empty() {
+        if tables.is_empty() {
             return;
         }
         let at = self.now_ms();

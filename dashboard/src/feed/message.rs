@@ -2,6 +2,8 @@
 
 use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
+use serde_json::Value;
+use tallylight_schemas::control::{ActionRow, IncidentRow, view};
 use tallylight_schemas::metrics::{self, Metric};
 use tallylight_schemas::rows::{Cuboid, DeliveryRow, FatesRow, PlaybackRow};
 use tallylight_store::live::{Summed, Tables};
@@ -112,6 +114,10 @@ pub(super) struct RowsMessage<'a> {
     playback: Vec<PlaybackJson<'a>>,
     delivery: Vec<DeliveryJson<'a>>,
     fates: Vec<FatesJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    actions: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    incidents: Vec<Value>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -125,12 +131,15 @@ pub(super) struct Piece<'a> {
     playback: &'a [Summed<PlaybackRow>],
     delivery: &'a [Summed<DeliveryRow>],
     fates: &'a [Summed<FatesRow>],
+    actions: &'a [ActionRow],
+    incidents: &'a [IncidentRow],
 }
 
 /// Cuts tables into pieces of at most `max` rows; at least one piece, which may be empty.
 pub(super) fn pieces(tables: &Tables, max: usize) -> Vec<Piece<'_>> {
     let (mut playback, mut delivery, mut fates) =
         (&tables.playback[..], &tables.delivery[..], &tables.fates[..]);
+    let (mut actions, mut incidents) = (&tables.actions[..], &tables.incidents[..]);
     let mut pieces = Vec::new();
     loop {
         let mut left = max.max(1);
@@ -138,9 +147,12 @@ pub(super) fn pieces(tables: &Tables, max: usize) -> Vec<Piece<'_>> {
             playback: take(&mut playback, &mut left),
             delivery: take(&mut delivery, &mut left),
             fates: take(&mut fates, &mut left),
+            actions: take(&mut actions, &mut left),
+            incidents: take(&mut incidents, &mut left),
         };
         pieces.push(piece);
-        if playback.is_empty() && delivery.is_empty() && fates.is_empty() {
+        let rows = playback.is_empty() && delivery.is_empty() && fates.is_empty();
+        if rows && actions.is_empty() && incidents.is_empty() {
             return pieces;
         }
     }
@@ -165,6 +177,8 @@ impl Piece<'_> {
             playback: self.playback.iter().map(PlaybackJson::from).collect(),
             delivery: self.delivery.iter().map(DeliveryJson::from).collect(),
             fates: self.fates.iter().map(FatesJson::from).collect(),
+            actions: self.actions.iter().map(view::action).collect(),
+            incidents: self.incidents.iter().map(view::incident).collect(),
         })
     }
 }

@@ -34,6 +34,8 @@ pub struct Settings {
     pub collector_url: Option<String>,
     /// The write key for the collector.
     pub write_key: String,
+    /// What proves to the collector that this is a service of ours.
+    pub service_key: Option<String>,
 }
 
 impl Default for Settings {
@@ -50,6 +52,7 @@ impl Default for Settings {
             max_waiting: 8_192,
             collector_url: None,
             write_key: "demo".into(),
+            service_key: None,
         }
     }
 }

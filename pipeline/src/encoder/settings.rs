@@ -65,6 +65,8 @@ pub struct Settings {
     pub collector_url: Option<String>,
     /// The write key for the collector.
     pub write_key: String,
+    /// What proves to the collector that this is a service of ours.
+    pub service_key: Option<String>,
     /// Segment schedule.
     pub grid: Grid,
     /// Video frames per second, a whole number.
@@ -87,6 +89,7 @@ impl Default for Settings {
             origin_url: "http://127.0.0.1:7710".into(),
             collector_url: None,
             write_key: "demo".into(),
+            service_key: None,
             grid: Grid::DEMO,
             fps: 25,
             rungs: vec![rung(640, 360, 500), rung(480, 270, 300), rung(320, 180, 150)],

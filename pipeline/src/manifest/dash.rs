@@ -33,7 +33,23 @@ pub fn mpd(ladder: &Ladder, view: &View, now_us: i64) -> String {
         duration(d * f64::from(view.window)),
         duration(d * DELAY_SEGMENTS + margin),
     ));
-    line(format!("  <BaseURL>{}/live/{}/</BaseURL>", escape(&view.media_base), ladder.stream));
+    // The low pathways are HLS's: here a cap is the edges' word (CMSD `mb`).
+    for pathway in view.pathways.iter().filter(|pathway| !pathway.low) {
+        line(format!(
+            "  <BaseURL serviceLocation=\"{}\">{}/live/{}/</BaseURL>",
+            pathway.id,
+            escape(&pathway.base),
+            ladder.stream
+        ));
+    }
+    if let Some(steering) = &view.steering {
+        let first = view.pathways.iter().find(|pathway| !pathway.low);
+        line(format!(
+            "  <ContentSteering defaultServiceLocation=\"{}\" queryBeforeStart=\"false\">{}</ContentSteering>",
+            first.map_or("", |pathway| pathway.id.as_str()),
+            escape(&steering.url)
+        ));
+    }
     line("  <Period id=\"epoch\" start=\"PT0S\">".into());
     for (id, video) in [(1, true), (2, false)] {
         let tracks: Vec<&Track> =

@@ -2,27 +2,64 @@
 
 use std::fmt::Write;
 
-use super::{View, iso_ms, newest_due};
+use super::{View, iso_ms, low_rungs, newest_due};
 use crate::ladder::{Ladder, Media, Track};
 
 /// The version that `EXT-X-MAP` for ordinary segments needs.
 const VERSION: u32 = 6;
-/// The group of all audio renditions.
+/// The group of all audio renditions; with pathways, the beginning of their names.
 const GROUP: &str = "audio";
 
-/// The multivariant playlist.
-pub fn master(ladder: &Ladder) -> String {
+/// The multivariant playlist: every rung once, or with steering once per pathway.
+pub fn master(ladder: &Ladder, view: &View) -> String {
     let mut out = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-    let audio: Vec<&Track> = ladder.tracks.iter().filter(|track| !track.is_video()).collect();
+    let Some(steering) = &view.steering else {
+        variants(&mut out, ladder, &all(ladder), &Names::default());
+        return out;
+    };
+    let first = view.pathways.first().map_or("", |pathway| pathway.id.as_str());
+    line(
+        &mut out,
+        &format!("#EXT-X-CONTENT-STEERING:SERVER-URI=\"{}\",PATHWAY-ID=\"{first}\"", steering.url),
+    );
+    let low = low_rungs(ladder);
+    for pathway in view.pathways.iter().filter(|pathway| !pathway.low || !low.is_empty()) {
+        let rungs = if pathway.low { low.clone() } else { all(ladder) };
+        let names = Names {
+            attribute: format!(",PATHWAY-ID=\"{}\"", pathway.id),
+            group: format!("-{}", pathway.id),
+            query: format!("?pathway={}&sid={}", pathway.id, steering.sid),
+        };
+        variants(&mut out, ladder, &rungs, &names);
+    }
+    out
+}
+
+/// What a pathway adds to the lines of its variants; nothing without steering.
+#[derive(Debug, Default)]
+struct Names {
+    attribute: String,
+    group: String,
+    query: String,
+}
+
+/// The tracks that are variants of their own: video, or sound when there is nothing else.
+fn all(ladder: &Ladder) -> Vec<&Track> {
     let has_video = ladder.tracks.iter().any(Track::is_video);
-    if has_video {
+    ladder.tracks.iter().filter(|track| track.is_video() || !has_video).collect()
+}
+
+fn variants(out: &mut String, ladder: &Ladder, rungs: &[&Track], names: &Names) {
+    let Names { attribute, group, query } = names;
+    let audio: Vec<&Track> = ladder.tracks.iter().filter(|track| !track.is_video()).collect();
+    if ladder.tracks.iter().any(Track::is_video) {
         for (at, track) in audio.iter().enumerate() {
             let Media::Audio { channels, .. } = track.media else { continue };
             let default = if at == 0 { "YES" } else { "NO" };
             line(
-                &mut out,
+                out,
                 &format!(
-                    "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{GROUP}\",NAME=\"{0}\",DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{0}/index.m3u8\"",
+                    "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{GROUP}{group}\",NAME=\"{0}\",DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\"{attribute},URI=\"{0}/index.m3u8{query}\"",
                     track.name
                 ),
             );
@@ -30,47 +67,47 @@ pub fn master(ladder: &Ladder) -> String {
     }
     // Each variant is one video track with the first audio track, the loudest case for bandwidth.
     let sound = audio.iter().max_by_key(|track| track.bandwidth);
-    for track in ladder.tracks.iter().filter(|track| track.is_video() || !has_video) {
+    for track in rungs {
         let Media::Video { width, height } = track.media else {
             line(
-                &mut out,
+                out,
                 &format!(
-                    "#EXT-X-STREAM-INF:BANDWIDTH={},CODECS=\"{}\"",
+                    "#EXT-X-STREAM-INF:BANDWIDTH={},CODECS=\"{}\"{attribute}",
                     track.bandwidth, track.codecs
                 ),
             );
-            line(&mut out, &format!("{}/index.m3u8", track.name));
+            line(out, &format!("{}/index.m3u8{query}", track.name));
             continue;
         };
         let bandwidth = track.bandwidth + sound.map_or(0, |sound| sound.bandwidth);
-        let (codecs, group) = match audio.first() {
+        let (codecs, audio) = match audio.first() {
             Some(first) => {
-                (format!("{},{}", track.codecs, first.codecs), format!(",AUDIO=\"{GROUP}\""))
+                (format!("{},{}", track.codecs, first.codecs), format!(",AUDIO=\"{GROUP}{group}\""))
             }
             None => (track.codecs.clone(), String::new()),
         };
         line(
-            &mut out,
+            out,
             &format!(
-                "#EXT-X-STREAM-INF:BANDWIDTH={bandwidth},CODECS=\"{codecs}\",RESOLUTION={width}x{height},FRAME-RATE={:.3}{group}",
+                "#EXT-X-STREAM-INF:BANDWIDTH={bandwidth},CODECS=\"{codecs}\",RESOLUTION={width}x{height},FRAME-RATE={:.3}{audio}{attribute}",
                 f64::from(ladder.fps)
             ),
         );
-        line(&mut out, &format!("{}/index.m3u8", track.name));
+        line(out, &format!("{}/index.m3u8{query}", track.name));
     }
-    out
 }
 
 /// The media playlist of `track` at `now_us`: the last segments that are due.
 ///
 /// Slate is no discontinuity: it has the programme's own init segment and times.
 pub fn media(ladder: &Ladder, track: &Track, view: &View, now_us: i64) -> String {
-    let end = newest_due(ladder, view, now_us).map_or(0, |newest| newest.saturating_add(1));
+    let end =
+        newest_due(ladder, view.margin_us, now_us).map_or(0, |newest| newest.saturating_add(1));
     let first = end.saturating_sub(view.window.into());
     let seconds =
         |k| ladder.duration(track, k).map_or(0.0, |units| units_to_seconds(units, track.timescale));
     let longest = (first..end).map(seconds).fold(ladder.grid.seconds(), f64::max);
-    let base = format!("{}/live/{}/{}", view.media_base, ladder.stream, track.name);
+    let base = format!("{}/live/{}/{}", view.base(), ladder.stream, track.name);
     let mut out = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n");
     line(&mut out, &format!("#EXT-X-TARGETDURATION:{}", longest.round()));
     line(&mut out, &format!("#EXT-X-MEDIA-SEQUENCE:{first}"));

@@ -7,10 +7,31 @@ const K: u64 = 897_500_000;
 
 fn view() -> View {
     View {
-        media_base: "http://127.0.0.1:7711".into(),
+        pathways: vec![pathway("e1", "http://127.0.0.1:7711")],
+        steering: None,
         time_url: "http://127.0.0.1:7720/live/demo/time".into(),
         window: 4,
         margin_us: 1_000_000,
+    }
+}
+
+fn pathway(id: &str, base: &str) -> Pathway {
+    Pathway { id: id.into(), base: base.into(), low: id.ends_with("-low") }
+}
+
+/// A session that begins on e2.
+fn steered() -> View {
+    let (e1, e2) = ("http://127.0.0.1:7711", "http://127.0.0.1:7712");
+    let url = "http://127.0.0.1:7720/steering/hls?sid=s-1".into();
+    View {
+        pathways: vec![
+            pathway("e2", e2),
+            pathway("e1", e1),
+            pathway("e1-low", e1),
+            pathway("e2-low", e2),
+        ],
+        steering: Some(Steering { url, sid: "s-1".into() }),
+        ..view()
     }
 }
 
@@ -26,18 +47,20 @@ fn golden(name: &str, text: &str) {
 #[test]
 fn goldens() {
     let (ladder, now) = (demo(), Grid::DEMO.start_us(K) + 1_234_567);
-    golden("master.m3u8", &hls::master(&ladder));
+    golden("master.m3u8", &hls::master(&ladder, &view()));
     golden("video.m3u8", &hls::media(&ladder, &ladder.tracks[0], &view(), now));
     golden("audio.m3u8", &hls::media(&ladder, &ladder.tracks[3], &view(), now));
     golden("manifest.mpd", &dash::mpd(&ladder, &view(), now));
+    golden("steered.m3u8", &hls::master(&ladder, &steered()));
+    golden("steered.mpd", &dash::mpd(&ladder, &steered(), now));
 }
 
 #[test]
 fn a_segment_is_listed_at_its_due_time() {
     let ladder = demo();
     let due = Grid::DEMO.due_us(K, 1_000_000);
-    assert_eq!(newest_due(&ladder, &view(), due - 1), Some(K - 1));
-    assert_eq!(newest_due(&ladder, &view(), due), Some(K));
+    assert_eq!(newest_due(&ladder, view().margin_us, due - 1), Some(K - 1));
+    assert_eq!(newest_due(&ladder, view().margin_us, due), Some(K));
     let list = hls::media(&ladder, &ladder.tracks[0], &view(), due);
     assert!(list.contains(&format!("#EXT-X-MEDIA-SEQUENCE:{}\n", K - 3)));
     assert!(list.ends_with(&format!("http://127.0.0.1:7711/live/demo/v-360/{K}.m4s\n")));
@@ -49,16 +72,27 @@ fn one_kind_of_track_alone_is_a_stream_too() {
     let mut ladder = demo();
     ladder.tracks.truncate(1);
     assert!(
-        hls::master(&ladder)
+        hls::master(&ladder, &view())
             .contains("CODECS=\"avc1.64001e\",RESOLUTION=640x360,FRAME-RATE=25.000\n")
     );
     assert!(!dash::mpd(&ladder, &view(), 0).contains("audio"));
     let mut ladder = demo();
     ladder.tracks.drain(..3);
     assert!(
-        hls::master(&ladder)
+        hls::master(&ladder, &view())
             .contains("#EXT-X-STREAM-INF:BANDWIDTH=72000,CODECS=\"mp4a.40.2\"\naudio/index.m3u8")
     );
+}
+
+#[test]
+fn a_low_pathway_holds_the_lower_half_and_needs_one() {
+    let mut ladder = demo();
+    let names =
+        |ladder: &Ladder| low_rungs(ladder).iter().map(|t| t.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&ladder), ["v-180"]);
+    ladder.tracks.drain(..2);
+    assert!(names(&ladder).is_empty());
+    assert!(!hls::master(&ladder, &steered()).contains("-low"));
 }
 
 #[test]

@@ -42,7 +42,8 @@ pub struct Settings {
     pub collector_url: Option<String>,
     /// The write key for the collector.
     pub write_key: String,
-    /// Who changes masks must know it; absent: anyone on this machine may.
+    /// What proves to the collector that this is a service of ours, and to this one that a
+    /// service of ours changes masks; absent: anyone on this machine may change them.
     pub service_key: Option<String>,
 }
 

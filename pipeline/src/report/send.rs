@@ -7,6 +7,7 @@ use reqwest::{Client, StatusCode};
 use serde::Serialize;
 use tallylight_schemas::delivery::DeliveryEvent;
 
+use super::Door;
 use super::queue::Queue;
 
 /// Events in one POST.
@@ -29,15 +30,19 @@ struct Tagged<'a> {
     event: &'a DeliveryEvent,
 }
 
-enum Answer {
+/// What the collector said.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// They are stored.
     Accepted,
     /// Repeating it cannot help: the request itself is wrong.
     Refused(StatusCode),
+    /// They may be taken later.
     Later,
 }
 
 /// Runs until the queue is closed and empty, or nobody holds it any more.
-pub(super) async fn run(queue: Weak<Queue>, url: String) {
+pub(super) async fn run(queue: Weak<Queue>, door: Door) {
     let client = Client::builder().timeout(TIMEOUT).no_proxy().build().unwrap_or_default();
     let mut backoff = BACKOFF;
     loop {
@@ -53,7 +58,7 @@ pub(super) async fn run(queue: Weak<Queue>, url: String) {
             tokio::time::sleep(FILL).await;
         }
         let batch = queue.oldest(BATCH);
-        match post(&client, &url, &batch).await {
+        match post(&client, &door, &batch).await {
             Answer::Accepted => {
                 queue.settle(batch.len(), true);
                 backoff = BACKOFF;
@@ -71,13 +76,22 @@ pub(super) async fn run(queue: Weak<Queue>, url: String) {
     }
 }
 
-async fn post(client: &Client, url: &str, batch: &[DeliveryEvent]) -> Answer {
+async fn post(client: &Client, door: &Door, batch: &[DeliveryEvent]) -> Answer {
     let body: Vec<_> = batch.iter().map(|event| Tagged { r#type: "delivery", event }).collect();
-    match client.post(url).json(&body).send().await {
+    send(client, door, &body).await
+}
+
+/// Posts events of any type.
+pub(crate) async fn send(client: &Client, door: &Door, body: &impl Serialize) -> Answer {
+    let mut request = client.post(&door.url).json(body);
+    if let Some(key) = &door.service_key {
+        request = request.bearer_auth(key);
+    }
+    match request.send().await {
         Ok(answer) if answer.status().is_success() => Answer::Accepted,
         Ok(answer) if is_final(answer.status()) => Answer::Refused(answer.status()),
         Ok(answer) => {
-            tracing::debug!(status = %answer.status(), "the collector does not take delivery events now");
+            tracing::debug!(status = %answer.status(), "the collector does not take events now");
             Answer::Later
         }
         Err(error) => {

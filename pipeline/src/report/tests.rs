@@ -31,7 +31,8 @@ async fn collector(failures: Vec<StatusCode>) -> (String, Seen) {
 
 fn reporter(url: &str) -> Reporter {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_us(7_000_000));
-    Reporter::spawn(url, Service::Edge, "edge-e1", &clock)
+    let door = Door { url: url.to_owned(), service_key: Some("secret".into()) };
+    Reporter::spawn(&door, Service::Edge, "edge-e1", &clock)
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use axum::http::{HeaderName, Method};
 use tower_http::cors::{Any, CorsLayer};
 
 /// Answers preflights (players that send CMCD as headers cause them) and lets scripts read
-/// the headers a player or page looks at.
+/// the headers a player or page looks at. A POST that changes something checks the Origin
+/// itself; the others, such as asking for a session, are for any site.
 pub fn layer() -> CorsLayer {
     let exposed = [
         "age",
@@ -22,7 +23,7 @@ pub fn layer() -> CorsLayer {
     ];
     CorsLayer::new()
         .allow_origin(Any)
-        .allow_methods([Method::GET, Method::HEAD, Method::OPTIONS])
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::OPTIONS])
         .allow_headers(Any)
         .expose_headers(exposed.map(HeaderName::from_static))
         .max_age(Duration::from_secs(3_600))

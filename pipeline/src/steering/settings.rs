@@ -8,6 +8,42 @@ use tallylight_serve::exposed;
 use crate::ladder::is_name;
 use crate::serve::build::{is_http, mistake, verdict};
 
+/// What the low pathway of an edge is called: its name and this.
+pub(crate) const LOW: &str = "-low";
+/// Most edges that one service steers between.
+const MAX_EDGES: usize = 16;
+
+/// An edge, or another CDN: a pathway that players can be sent to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeSettings {
+    /// Its name in manifests, steering answers and rows.
+    pub name: String,
+    /// Its address as players reach it.
+    pub url: String,
+    /// The same edge behind the dashboard's own address, such as `/e1`; empty when it is not.
+    #[serde(default)]
+    pub path: String,
+    /// What it can carry, kbps; new sessions are shared out in this proportion.
+    pub capacity_kbps: u64,
+    /// For a CDN that is none of our edges: an object that the prober asks for each second.
+    /// It has no `/load`; what it carries is reckoned from the sessions sent there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe_url: Option<String>,
+}
+
+/// What steering does with what it decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// It only says what is wrong.
+    Observe,
+    /// It offers what could be done; nothing happens before a click.
+    Advise,
+    /// It offers, and after a moment in which it can be held does it.
+    Act,
+}
+
 /// Settings of the steering service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -18,12 +54,26 @@ pub struct Settings {
     pub trusted_network: bool,
     /// Its address as players reach it; absent: where it listens.
     pub public_url: Option<String>,
+    /// Sites besides its own that may change something, such as `http://localhost:5173`.
+    pub allowed_origins: Vec<String>,
     /// Where ladders come from.
     pub origin_url: String,
-    /// The edge that manifests send players to.
-    pub edge_url: String,
-    /// The same edge behind the dashboard's own address.
-    pub edge_path: String,
+    /// The edges that it sends players to.
+    pub edges: Vec<EdgeSettings>,
+    /// Seconds after which players ask again where to go.
+    pub ttl_s: u32,
+    /// What it does with what it decides, until somebody changes it.
+    pub mode: Mode,
+    /// Time in which an operator can hold an action before it is taken, milliseconds.
+    pub hold_ms: u32,
+    /// Per cent of an edge's capacity that steering never fills.
+    pub keep_free_pct: u32,
+    /// What a session is reckoned to take where an edge does not say, kbps.
+    pub session_kbps: u32,
+    /// The dashboard whose feed it decides by; absent: it steers by shares alone.
+    pub feed_url: Option<String>,
+    /// Whose streams they are, in records.
+    pub tenant: String,
     /// Streams it serves.
     pub streams: Vec<String>,
     /// Segments a manifest reaches back; less than the origin's window.
@@ -36,23 +86,43 @@ pub struct Settings {
     pub collector_url: Option<String>,
     /// The write key for the collector.
     pub write_key: String,
+    /// What proves to the collector and the origin that this is a service of ours.
+    pub service_key: Option<String>,
+    /// Where players send their beacons; absent: to the collector, with the write key.
+    pub beacon_url: Option<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
+        let edge = EdgeSettings {
+            name: "e1".into(),
+            url: "http://127.0.0.1:7711".into(),
+            path: "/e1".into(),
+            capacity_kbps: 200_000,
+            probe_url: None,
+        };
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7720)),
             trusted_network: false,
             public_url: None,
+            allowed_origins: Vec::new(),
             origin_url: "http://127.0.0.1:7710".into(),
-            edge_url: "http://127.0.0.1:7711".into(),
-            edge_path: "/e1".into(),
+            edges: vec![edge],
+            ttl_s: 5,
+            mode: Mode::Act,
+            hold_ms: 2_000,
+            keep_free_pct: 5,
+            session_kbps: 5_000,
+            feed_url: None,
+            tenant: "demo".into(),
             streams: vec!["demo".into()],
             window_segments: 30,
             margin_ms: 1_000,
             max_connections: 8_192,
             collector_url: None,
             write_key: "demo".into(),
+            service_key: None,
+            beacon_url: None,
         }
     }
 }
@@ -62,18 +132,46 @@ impl Settings {
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let mut found: Vec<String> =
             exposed(self.listen, self.trusted_network).into_iter().collect();
-        let optional = |url: &Option<String>| url.as_deref().is_some_and(|url| !is_http(url));
-        mistake(&mut found, optional(&self.public_url), "public_url: an http:// address");
-        mistake(&mut found, optional(&self.collector_url), "collector_url: an http:// address");
+        for (name, url) in [
+            ("public_url", &self.public_url),
+            ("collector_url", &self.collector_url),
+            ("feed_url", &self.feed_url),
+        ] {
+            let wrong = url.as_deref().is_some_and(|url| !is_http(url));
+            mistake(&mut found, wrong, format!("{name}: an http:// address"));
+        }
         mistake(&mut found, !is_http(&self.origin_url), "origin_url: an http:// address");
-        mistake(&mut found, !is_http(&self.edge_url), "edge_url: an http:// address");
-        mistake(&mut found, !self.edge_path.starts_with('/'), "edge_path: begins with /");
+        self.validate_edges(&mut found);
         let streams =
             (1..=64).contains(&self.streams.len()) && self.streams.iter().all(|name| is_name(name));
         mistake(&mut found, !streams, "streams: 1 to 64 names of a-z, 0-9, - and _");
         mistake(&mut found, !(5..=60).contains(&self.window_segments), "window_segments: 5 to 60");
         mistake(&mut found, self.margin_ms > 60_000, "margin_ms: 60000 at most");
         mistake(&mut found, self.max_connections == 0, "max_connections: above 0");
+        mistake(&mut found, !(1..=3_600).contains(&self.ttl_s), "ttl_s: 1 to 3600");
+        mistake(&mut found, self.hold_ms > 60_000, "hold_ms: 60000 at most");
+        mistake(&mut found, self.keep_free_pct > 90, "keep_free_pct: 0 to 90");
         verdict(found)
+    }
+
+    fn validate_edges(&self, found: &mut Vec<String>) {
+        let number = (1..=MAX_EDGES).contains(&self.edges.len());
+        mistake(found, !number, format!("edges: 1 to {MAX_EDGES} of them"));
+        for (at, edge) in self.edges.iter().enumerate() {
+            let mut wrong = |wrong: bool, what: &str| {
+                mistake(found, wrong, format!("edges: {:?}: {what}", edge.name));
+            };
+            let taken = self.edges.iter().take(at).any(|other| other.name == edge.name);
+            wrong(taken, "is listed twice");
+            let name = is_name(&edge.name) && !edge.name.ends_with(LOW);
+            wrong(!name, "a name is a-z, 0-9, - and _, and does not end in -low");
+            let url = edge.url.parse::<url::Url>();
+            let http = url.is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+            wrong(!http, "url: an http:// or https:// address");
+            wrong(!edge.path.is_empty() && !edge.path.starts_with('/'), "path: begins with /");
+            let probe = edge.probe_url.as_deref().is_none_or(is_http);
+            wrong(!probe, "probe_url: an http:// address");
+            wrong(edge.capacity_kbps == 0, "capacity_kbps: above 0");
+        }
     }
 }

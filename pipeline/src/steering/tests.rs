@@ -78,7 +78,7 @@ async fn behind_the_dashboard_addresses_are_root_relative() {
     );
     let mpd = get("/live/demo/manifest.mpd").await;
     assert!(
-        mpd.contains("<BaseURL>/e1/live/demo/</BaseURL>")
+        mpd.contains("<BaseURL serviceLocation=\"e1\">/e1/live/demo/</BaseURL>")
             && mpd.contains("value=\"/live/demo/time\""),
         "{mpd}"
     );

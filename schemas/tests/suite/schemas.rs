@@ -1,6 +1,7 @@
 //! The shape of everything stored, as text: a change here is a change for every reader.
 
 use arrow::datatypes::{DataType, Field};
+use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::ipc::{self, Stored, TenantDelivery};
 use tallylight_schemas::player::PlayerRows;
 use tallylight_schemas::rows::{DeliveryRow, FatesRow, PlaybackRow, ProgressRow};
@@ -35,6 +36,8 @@ fn stored_structs() {
     check::<FatesRow>("fates_rows");
     check::<ProgressRow>("progress");
     check::<SessionRow>("session");
+    check::<ActionRow>("actions");
+    check::<IncidentRow>("incidents");
 }
 
 #[test]

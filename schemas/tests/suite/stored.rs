@@ -13,7 +13,8 @@ use tallylight_schemas::player::PlayerRows;
 
 use crate::golden;
 use crate::samples::{
-    deliveries, delivery_rows, door_fates, fates_rows, playback, player_batch, progress, sessions,
+    actions, deliveries, delivery_rows, door_fates, fates_rows, incidents, playback, player_batch,
+    progress, sessions,
 };
 
 fn check<T: Stored + PartialEq + Clone + std::fmt::Debug>(name: &str, items: &[T]) {
@@ -65,6 +66,8 @@ fn every_stored_type_comes_back_and_version_1_stays_readable() {
     check_since("fates_rows", &fates_rows(), |row| row.door = None);
     check("progress", &progress());
     check("session", &sessions());
+    check("actions", &actions());
+    check("incidents", &incidents());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The rows of one log entry.
 
+use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::ipc::{self, IpcError};
 use tallylight_schemas::record::Kind;
 use tallylight_schemas::rows::{DeliveryRow, FatesRow, PlaybackRow, ProgressRow};
@@ -23,6 +24,10 @@ pub struct Rows {
     pub fates: Vec<FatesRow>,
     /// How far the partitions are.
     pub progress: Vec<ProgressRow>,
+    /// Actions.
+    pub actions: Vec<ActionRow>,
+    /// Incidents.
+    pub incidents: Vec<IncidentRow>,
 }
 
 impl Rows {
@@ -39,9 +44,9 @@ impl Rows {
                 Kind::DeliveryRows => extend(&mut rows.delivery, payload),
                 Kind::FatesRows => extend(&mut rows.fates, payload),
                 Kind::Progress => extend(&mut rows.progress, payload),
+                Kind::Actions => extend(&mut rows.actions, payload),
+                Kind::Incidents => extend(&mut rows.incidents, payload),
                 Kind::Player | Kind::Delivery | Kind::DoorFates | Kind::Tick => Ok(()),
-                // Control records: kept from the next landing on.
-                Kind::Actions | Kind::Incidents => Ok(()),
             };
             read.map_err(|source| DecodeError { kind, source })?;
         }
@@ -53,6 +58,8 @@ impl Rows {
         self.playback.retain(|row| row.tenant == tenant);
         self.delivery.retain(|row| row.tenant == tenant);
         self.fates.retain(|row| row.tenant == tenant);
+        self.actions.retain(|row| row.tenant == tenant);
+        self.incidents.retain(|row| row.tenant == tenant);
     }
 }
 

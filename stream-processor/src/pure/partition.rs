@@ -5,6 +5,7 @@
 //! time.
 
 use tallylight_schemas::cmcd::Mode;
+use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::fates::{Fate, FateCount};
 use tallylight_schemas::ident;
@@ -33,6 +34,10 @@ pub struct Rows {
     pub fates: Vec<FatesRow>,
     /// How far the partitions are.
     pub progress: Vec<ProgressRow>,
+    /// Actions, passed on as they came.
+    pub actions: Vec<ActionRow>,
+    /// Incidents, likewise.
+    pub incidents: Vec<IncidentRow>,
 }
 
 impl Rows {
@@ -42,11 +47,13 @@ impl Rows {
         self.delivery.extend(other.delivery);
         self.fates.extend(other.fates);
         self.progress.extend(other.progress);
+        self.actions.extend(other.actions);
+        self.incidents.extend(other.incidents);
     }
 
     /// Whether nothing was due.
     pub fn is_empty(&self) -> bool {
-        self.progress.is_empty()
+        self.progress.is_empty() && self.actions.is_empty() && self.incidents.is_empty()
     }
 }
 
@@ -196,6 +203,11 @@ impl PartitionState {
         self.note(tenant, "events", fate);
     }
 
+    /// Notes a control record, which is passed on and changes nothing here.
+    pub fn passed(&mut self, tenant: &str) {
+        self.note(tenant, "events", Fate::Accepted);
+    }
+
     /// Takes in what the door counted.
     pub fn door(&mut self, count: &FateCount) {
         self.fates.door(self.mark.log_ms(), count);
@@ -229,6 +241,7 @@ impl PartitionState {
             delivery: self.delivery.emit(&self.mark, self.partition, version),
             fates: self.fates.emit(self.mark.log_ms(), self.partition, version),
             progress: vec![self.progress(version)],
+            ..Rows::default()
         };
         self.mark.emitted();
         rows

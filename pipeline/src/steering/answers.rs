@@ -1,0 +1,87 @@
+//! `/steering/hls` and `/steering/dash`: which pathway a session is to use. The answer is the
+//! same JSON for both. It is always 200: hls.js stops asking for good after a 429, and a
+//! player that is refused keeps what it had, which may be the edge that fails.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderMap, Uri};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::Steering;
+use super::pure::health::Health;
+use super::pure::share::Pathway;
+use super::pure::state;
+use super::session::{Query, new_sid, order};
+
+/// A steering manifest, version 1.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "SCREAMING-KEBAB-CASE")]
+struct Answer {
+    version: u32,
+    ttl: u32,
+    reload_uri: String,
+    pathway_priority: Vec<String>,
+}
+
+pub(super) async fn hls(
+    State(app): State<Arc<Steering>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    app.steer("hls", &uri, &headers)
+}
+
+pub(super) async fn dash(
+    State(app): State<Arc<Steering>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    app.steer("dash", &uri, &headers)
+}
+
+impl Steering {
+    /// Where a session is to go first.
+    fn first(&self, state: &state::State, sid: &str, used: Option<&Pathway>) -> Pathway {
+        let used = used.filter(|used| state.edges.contains_key(&used.edge));
+        let wanted = state.routes.pathway(sid);
+        let health = |pathway: &Pathway| state.edges.get(&pathway.edge).map(|edge| edge.health);
+        match used {
+            // Right after a start it is not known yet who was moved: everybody stays.
+            Some(used) if !self.ready.load(Ordering::Relaxed) => used.clone(),
+            // Its player fled from a bad edge by itself: it is not sent back into it.
+            Some(used)
+                if health(&wanted) == Some(Health::Bad) && health(used) != Some(Health::Bad) =>
+            {
+                used.clone()
+            }
+            _ => wanted,
+        }
+    }
+
+    fn steer(&self, protocol: &str, uri: &Uri, headers: &HeaderMap) -> Response {
+        let query = Query::of(uri);
+        // A player that came without a session gets one with the address it asks next.
+        let sid = query.sid.unwrap_or_else(new_sid);
+        let order = {
+            let state = self.state();
+            let used = query.used.last();
+            let first = self.first(&state, &sid, used);
+            // DASH has no low pathways; who should be capped and cannot be stays on the edge.
+            let first = if protocol == "dash" { Pathway::full(&first.edge) } else { first };
+            order(&state.routes, &first)
+        };
+        self.asked.note(&sid, self.clock.now_ms());
+        let answer = Answer {
+            version: 1,
+            ttl: self.settings.ttl_s,
+            reload_uri: self.steering_url(protocol, &sid, headers),
+            pathway_priority: order.iter().map(Pathway::id).collect(),
+        };
+        ([(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
+    }
+}

@@ -1,0 +1,295 @@
+//! The operators' API: what steering knows and did, and what to do about it (docs/steering.md).
+//! A change must be JSON and must not come from a page of another site (ADR 16).
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State as Extract};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tallylight_schemas::control::{ActionKind, view};
+
+use super::Steering;
+use super::pure::command::{self, Refused};
+use super::pure::inputs::{Found, Inputs};
+use super::pure::manual::{self as by_hand, Manual};
+use super::pure::state::{State, mode_of, mode_word};
+use super::pure::upstream;
+use crate::serve::problem::{self, Problem};
+
+/// Actions and incidents shown.
+const SHOWN: usize = 100;
+/// Longest name or note.
+const TEXT: usize = 2_000;
+
+type App = Extract<Arc<Steering>>;
+
+#[derive(Debug, Deserialize)]
+struct SetMode {
+    mode: String,
+    by: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Do {
+    #[serde(rename = "do")]
+    what: String,
+    by: String,
+    #[serde(default)]
+    note: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Wish {
+    kind: ActionKind,
+    target: String,
+    #[serde(default)]
+    to: Option<String>,
+    #[serde(default = "whole")]
+    share: f64,
+    by: String,
+    #[serde(default)]
+    preview: bool,
+}
+
+fn whole() -> f64 {
+    1.0
+}
+
+pub(super) async fn show(Extract(app): App) -> Response {
+    let now = app.clock.now_ms();
+    let inputs = app.inputs(now);
+    let state = app.state();
+    let page = page(&app, &state, &inputs, now);
+    drop(state);
+    ([(CACHE_CONTROL, "no-store")], Json(page)).into_response()
+}
+
+pub(super) async fn set_mode(
+    Extract(app): App,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let SetMode { mode, by } = app.change(&headers, &body)?;
+    let mode = mode_of(&mode).ok_or_else(|| problem::invalid("mode: observe, advise or act"))?;
+    let by = name(by)?;
+    app.with(|state, _, now, out| {
+        command::set_mode(state, mode, &by, now, out);
+        Ok(())
+    })?;
+    Ok(show(Extract(app)).await)
+}
+
+pub(super) async fn actions(Extract(app): App) -> Response {
+    let state = app.state();
+    let rows = newest_actions(&state);
+    drop(state);
+    ([(CACHE_CONTROL, "no-store")], Json(rows)).into_response()
+}
+
+pub(super) async fn incidents(Extract(app): App) -> Response {
+    let state = app.state();
+    let rows = newest_incidents(&state);
+    drop(state);
+    ([(CACHE_CONTROL, "no-store")], Json(rows)).into_response()
+}
+
+pub(super) async fn manual(
+    Extract(app): App,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let wish: Wish = app.change(&headers, &body)?;
+    let manual = Manual {
+        kind: wish.kind,
+        target: wish.target,
+        to: wish.to,
+        share: wish.share,
+        by: name(wish.by)?,
+    };
+    let row = app.with(|state, inputs, now, out| {
+        if wish.preview {
+            by_hand::preview(state, inputs, &manual, now)
+        } else {
+            by_hand::manual(state, inputs, &manual, now, out)
+        }
+    })?;
+    Ok(Json(view::action(&row)).into_response())
+}
+
+pub(super) async fn on_action(
+    Extract(app): App,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let wish: Do = app.change(&headers, &body)?;
+    let by = name(wish.by)?;
+    let row = app.with(|state, inputs, now, out| {
+        command::on_action(state, inputs, &id, &wish.what, &by, now, out)
+    })?;
+    Ok(Json(view::action(&row)).into_response())
+}
+
+pub(super) async fn on_incident(
+    Extract(app): App,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let wish: Do = app.change(&headers, &body)?;
+    let by = name(wish.by)?;
+    let note = wish.note.map(|note| note.chars().take(TEXT).collect::<String>());
+    let row = app.with(|state, _, now, out| {
+        command::on_incident(state, &id, &wish.what, &by, note.as_deref(), now, out)?;
+        Ok(state.incidents.get(&id).map(view::incident).unwrap_or_default())
+    })?;
+    Ok(Json(row).into_response())
+}
+
+fn name(by: String) -> Result<String, Problem> {
+    let by = by.trim().to_owned();
+    if by.is_empty() || by.len() > 64 || by == super::pure::act::STEERING {
+        return Err(problem::invalid("by: who does it, 1 to 64 bytes, and not steering itself"));
+    }
+    Ok(by)
+}
+
+impl Steering {
+    /// Checks who changes something and reads what.
+    fn change<T: DeserializeOwned>(&self, headers: &HeaderMap, body: &Bytes) -> Result<T, Problem> {
+        let text = |name| {
+            headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok())
+        };
+        let media_type = text(CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or("");
+        if !media_type.trim().eq_ignore_ascii_case("application/json") {
+            let detail = "A change is sent as Content-Type: application/json";
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "media-type",
+                "This is not JSON",
+                detail,
+            ));
+        }
+        if let Some(origin) = headers.get(ORIGIN) {
+            let origin = origin.to_str().unwrap_or("?");
+            let own = text(HOST).is_some_and(|host| origin == format!("http://{host}"))
+                && is_local(text(HOST).unwrap_or(""));
+            if !own && !self.settings.allowed_origins.iter().any(|allowed| allowed == origin) {
+                let detail = "The Origin of this request is another site; add it to allowed_origins, or call through the dashboard";
+                return Err(Problem::new(
+                    StatusCode::FORBIDDEN,
+                    "refused",
+                    "This caller is not allowed",
+                    detail,
+                ));
+            }
+        }
+        serde_json::from_slice(body).map_err(|error| problem::invalid(format!("The body: {error}")))
+    }
+
+    /// Changes the state and writes down what came of it.
+    fn with<T>(
+        self: &Arc<Self>,
+        change: impl FnOnce(
+            &mut State,
+            &Inputs,
+            i64,
+            &mut Vec<super::pure::state::Effect>,
+        ) -> Result<T, Refused>,
+    ) -> Result<T, Problem> {
+        let now = self.clock.now_ms();
+        let inputs = self.inputs(now);
+        let mut out = Vec::new();
+        let result = change(&mut self.state(), &inputs, now, &mut out);
+        self.carry_out(out);
+        result.map_err(|refused| match refused {
+            Refused::Unknown(detail) => problem::not_found(detail),
+            Refused::Conflict(detail) => {
+                Problem::new(StatusCode::CONFLICT, "conflict", "This cannot be done now", detail)
+            }
+            Refused::Invalid(detail) => problem::invalid(detail),
+        })
+    }
+}
+
+/// A page that rebinds its own name to this machine has another Host.
+fn is_local(host: &str) -> bool {
+    let name = host
+        .rsplit_once(':')
+        .map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+fn newest_actions(state: &State) -> Vec<Value> {
+    let mut rows: Vec<_> = state.actions.values().collect();
+    rows.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
+    rows.into_iter().take(SHOWN).map(view::action).collect()
+}
+
+fn newest_incidents(state: &State) -> Vec<Value> {
+    let mut rows: Vec<_> = state.incidents.values().collect();
+    rows.sort_by(|a, b| (b.opened_at, &b.id).cmp(&(a.opened_at, &a.id)));
+    rows.into_iter().take(SHOWN).map(view::incident).collect()
+}
+
+fn page(app: &Steering, state: &State, inputs: &Inputs, now: i64) -> Value {
+    let edges: Vec<Value> = app.settings.edges.iter().map(|edge| {
+        let known = state.edges.get(&edge.name).cloned().unwrap_or_default();
+        let at = inputs.edges.get(&edge.name).cloned().unwrap_or_default();
+        let limit = known.limit_ms();
+        let probe = at.probes.iter().rev().find(|probe| !probe.is_open(limit));
+        let ms = |found| match found {
+            Found::Byte(ms) | Found::Waiting(ms) => Some(ms),
+            Found::Error(_) | Found::Nothing => None,
+        };
+        json!({
+            "name": edge.name,
+            "health": known.health.as_str(),
+            "why": known.why,
+            "share": state.routes.share(&edge.name),
+            "viewers": at.seconds.last().map(|second| second.viewers),
+            "capacity_kbps": at.load.map_or(edge.capacity_kbps, |load| load.capacity_kbps.min(edge.capacity_kbps)),
+            "reserved_kbps": at.load.map(|load| load.reserved_kbps),
+            "sessions": at.load.map(|load| load.sessions),
+            "ttfb_ms": at.seconds.iter().rev().take(3).find_map(|second| second.p90_ms),
+            "prober": {
+                "ok": probe.is_some_and(|probe| probe.is_good(limit)),
+                "ttfb_ms": probe.and_then(|probe| ms(probe.result)),
+                "at": probe.map(|probe| probe.at),
+            },
+        })
+    }).collect();
+    let pipelines: Vec<Value> = inputs
+        .pipelines
+        .iter()
+        .map(|(name, pipeline)| {
+            let found = upstream::encoder(name, pipeline, inputs.pipelines.len());
+            let (health, why) = match (&found, pipeline.copies.is_empty()) {
+                (_, true) => ("unknown", "no copy yet".to_owned()),
+                (Some((finding, _)), _) => ("bad", finding.cause.clone()),
+                (None, _) => ("good", "its copies are whole and on time".to_owned()),
+            };
+            json!({"name": name, "health": health, "why": why, "masked": pipeline.masked})
+        })
+        .collect();
+    json!({
+        "mode": mode_word(state.mode),
+        "ttl_s": app.settings.ttl_s,
+        "now": now,
+        "edges": edges,
+        "pipelines": pipelines,
+        "feed": {
+            "connected": inputs.feed.connected,
+            "age_ms": inputs.feed.age_ms,
+            "complete": inputs.feed.complete,
+        },
+        "incidents": newest_incidents(state),
+        "actions": newest_actions(state),
+    })
+}

@@ -1,0 +1,172 @@
+//! The loop: gather what is known, decide, do it, write it down.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::Steering;
+use super::pure::decide::decide;
+use super::pure::inputs::{Edge, Inputs, Load};
+use super::pure::share::Routes;
+use super::pure::state::Effect;
+use super::settings::EdgeSettings;
+
+/// Between two decisions.
+const EVERY: Duration = Duration::from_millis(500);
+/// How long the start waits for what the log knows.
+const RESTORE: Duration = Duration::from_secs(10);
+/// A session that asked nothing for so long is gone, ms; players ask each TTL.
+const ASKED_MS: i64 = 40_000;
+/// Sessions remembered; beyond it the count of viewers is an estimate.
+const SIDS: usize = 100_000;
+/// The target name of the prober's requests to the origin; no edge is called so.
+pub(super) const ORIGIN: &str = "(origin)";
+
+/// The sessions that asked lately.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    sids: Mutex<HashMap<String, i64>>,
+}
+
+impl Asked {
+    /// Notes a session.
+    pub(super) fn note(&self, sid: &str, now_ms: i64) {
+        let mut sids = self.sids.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = sids.get_mut(sid) {
+            *at = now_ms;
+        } else if sids.len() < SIDS {
+            sids.insert(sid.to_owned(), now_ms);
+        }
+    }
+
+    /// Their places by home, and how many are sent to each edge.
+    fn places(
+        &self,
+        routes: &Routes,
+        now_ms: i64,
+    ) -> (BTreeMap<String, Vec<u32>>, BTreeMap<String, i64>) {
+        let mut sids = self.sids.lock().unwrap_or_else(PoisonError::into_inner);
+        sids.retain(|_, at| now_ms - *at < ASKED_MS);
+        let mut places: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        let mut sent: BTreeMap<String, i64> = BTreeMap::new();
+        for sid in sids.keys() {
+            *sent.entry(routes.pathway(sid).edge).or_default() += 1;
+            places.entry(routes.home(sid).to_owned()).or_default().push(Routes::place(sid));
+        }
+        places.values_mut().for_each(|places| places.sort_unstable());
+        (places, sent)
+    }
+}
+
+impl Steering {
+    /// Everything that is known now.
+    pub(super) fn inputs(&self, now_ms: i64) -> Inputs {
+        let (places, sent) = {
+            let state = self.state();
+            self.asked.places(&state.routes, now_ms)
+        };
+        let window = self.feed.window();
+        let edge = |settings: &EdgeSettings| {
+            let name = &settings.name;
+            let (probes, load) = self.prober.of(name, now_ms);
+            // Another CDN does not say what it carries; who was sent there is known.
+            let reckoned = settings.probe_url.is_some().then(|| {
+                let sessions = sent.get(name).copied().unwrap_or(0);
+                let kbps = u64::from(self.settings.session_kbps);
+                let reserved_kbps = u64::try_from(sessions).unwrap_or(0) * kbps;
+                Load { capacity_kbps: settings.capacity_kbps, reserved_kbps, sessions }
+            });
+            let seconds = window.seconds(name);
+            (name.clone(), Edge { probes, seconds, load: load.or(reckoned) })
+        };
+        Inputs {
+            feed: window.trust(now_ms),
+            edges: self.settings.edges.iter().map(edge).collect(),
+            origin: self.prober.of(ORIGIN, now_ms).0,
+            pipelines: self.copies.pipelines(),
+            devices: window.devices(),
+            places,
+        }
+    }
+
+    /// Writes down what was decided, and does what is to be done elsewhere.
+    pub(super) fn carry_out(self: &Arc<Self>, effects: Vec<Effect>) {
+        for effect in effects {
+            self.records.push(&effect);
+            match &effect {
+                Effect::Action(row) => {
+                    tracing::info!(id = row.id, title = row.title, state = ?row.state, "action")
+                }
+                Effect::Incident(row) => {
+                    tracing::info!(id = row.id, cause = row.cause, state = ?row.state, "incident")
+                }
+                Effect::Mask { pipeline, on } => {
+                    let (app, pipeline, on) = (self.clone(), pipeline.clone(), *on);
+                    tokio::spawn(async move { app.mask(&pipeline, on).await });
+                }
+            }
+        }
+    }
+
+    async fn mask(&self, pipeline: &str, on: bool) {
+        let client = reqwest::Client::new();
+        let base = self.settings.origin_url.trim_end_matches('/');
+        for stream in &self.settings.streams {
+            let url = format!("{base}/live/{stream}/masks/{pipeline}");
+            let request = if on { client.put(&url) } else { client.delete(&url) };
+            let request = request.json(&serde_json::json!({})).timeout(Duration::from_secs(2));
+            let request = match &self.settings.service_key {
+                Some(key) => request.bearer_auth(key),
+                None => request,
+            };
+            match request.send().await {
+                Ok(answer) if answer.status().is_success() => {}
+                Ok(answer) => {
+                    tracing::warn!(status = %answer.status(), pipeline, "the origin refused a mask")
+                }
+                Err(error) => {
+                    tracing::warn!(%error, pipeline, "the origin cannot be told of a mask")
+                }
+            }
+        }
+    }
+}
+
+/// Decides until aborted.
+pub(super) async fn run(app: Arc<Steering>) {
+    let started = Instant::now();
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !app.feed.window().is_whole() && started.elapsed() < RESTORE {
+        ticks.tick().await;
+    }
+    restore(&app);
+    // What was known only later belongs to a run before this one all the same.
+    let mut late = !app.feed.window().is_whole();
+    loop {
+        ticks.tick().await;
+        if late && app.feed.window().is_whole() {
+            restore(&app);
+            late = false;
+        }
+        let now = app.clock.now_ms();
+        let inputs = app.inputs(now);
+        let effects = {
+            let mut state = app.state();
+            let (next, effects) = decide(state.clone(), &inputs, now);
+            *state = next;
+            effects
+        };
+        app.carry_out(effects);
+    }
+}
+
+fn restore(app: &Steering) {
+    let (incidents, actions) = app.feed.window().records();
+    let mut state = app.state();
+    state.restore(incidents, actions, app.clock.now_ms());
+    drop(state);
+    app.ready.store(true, std::sync::atomic::Ordering::Relaxed);
+}

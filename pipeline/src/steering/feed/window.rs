@@ -1,0 +1,235 @@
+//! The last minute, per edge and device, from absolute rows: each replaces the one of its key.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tallylight_schemas::control::{ActionRow, IncidentRow, view};
+
+use super::message::{Cell, Delivery, Hello, Incoming, Playback, Rows, Status};
+use crate::steering::pure::inputs::{self, Device, Second};
+
+/// Panes older than this, counted from the newest, are dropped, ms.
+const KEEP_MS: i64 = 75_000;
+/// Seconds that are handed on.
+const SECONDS: usize = 60;
+/// Seconds of devices that are summed.
+const DEVICES_MS: i64 = 30_000;
+/// A key beyond this number in one pane is passed over: no pane of ours has so many.
+const KEYS: usize = 10_000;
+/// γ of the feed's sketches.
+const GAMMA: f64 = 1.01 / 0.99;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Served {
+    edge: String,
+    pipeline: Option<String>,
+    track: String,
+}
+
+#[derive(Debug, Clone)]
+struct Answers {
+    requests: i64,
+    errors: i64,
+    ttfb: Vec<(i32, i64)>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Watching {
+    viewers: i64,
+    rebuffering_ms: i64,
+    watched_ms: i64,
+    adaptation_failures: i64,
+}
+
+#[derive(Debug, Default)]
+struct Pane {
+    answers: HashMap<Served, Answers>,
+    edges: BTreeMap<Cell, Watching>,
+    devices: BTreeMap<Cell, Watching>,
+}
+
+/// What the feed said of the last minute.
+#[derive(Debug, Default)]
+pub(in crate::steering) struct Window {
+    session: Option<String>,
+    seq: u64,
+    connected: bool,
+    /// A whole snapshot has come at least once.
+    whole: bool,
+    status: Option<Status>,
+    panes: BTreeMap<i64, Pane>,
+    actions: HashMap<String, ActionRow>,
+    incidents: HashMap<String, IncidentRow>,
+}
+
+impl Window {
+    /// Where to go on after a drop.
+    pub(super) fn resume(&self) -> Option<(&str, u64)> {
+        let session = self.session.as_deref()?;
+        (self.seq > 0).then_some((session, self.seq))
+    }
+
+    pub(super) fn disconnected(&mut self) {
+        self.connected = false;
+    }
+
+    /// Whether everything that the log knew has been read.
+    pub(in crate::steering) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Takes in a message.
+    pub(super) fn take(&mut self, message: Incoming, _now_ms: i64) {
+        match message {
+            Incoming::Hello(Hello { session, resumed }) => {
+                self.session = Some(session);
+                self.connected = true;
+                if !resumed {
+                    self.panes.clear();
+                    self.seq = 0;
+                }
+            }
+            Incoming::Rows(rows) => self.rows(*rows),
+            Incoming::Status(status) => self.status = Some(status),
+            Incoming::Other => {}
+        }
+    }
+
+    fn rows(&mut self, rows: Rows) {
+        if rows.seq > 0 {
+            self.seq = rows.seq;
+        }
+        rows.playback.into_iter().for_each(|row| self.playback(row));
+        rows.delivery.into_iter().for_each(|row| self.delivery(row));
+        for row in rows.actions.iter().filter_map(view::read_action) {
+            self.actions.insert(row.id.clone(), row);
+        }
+        for row in rows.incidents.iter().filter_map(view::read_incident) {
+            self.incidents.insert(row.id.clone(), row);
+        }
+        self.whole |= rows.snapshot && !rows.more;
+        if let Some((newest, _)) = self.panes.last_key_value() {
+            self.panes = self.panes.split_off(&(newest - KEEP_MS));
+        }
+    }
+
+    fn playback(&mut self, row: Playback) {
+        let get = |name: &str| row.m.get(name).copied().unwrap_or(0);
+        let times = ["starting_ms", "playing_ms", "rebuffering_ms", "seeking_ms"];
+        let value = Watching {
+            viewers: get("viewers"),
+            rebuffering_ms: get("rebuffering_ms"),
+            watched_ms: times.into_iter().map(get).sum(),
+            adaptation_failures: get("adaptation_failures"),
+        };
+        let pane = self.panes.entry(row.pane).or_default();
+        let into = match row.cuboid.as_str() {
+            "delivery" => &mut pane.edges,
+            "audience" => &mut pane.devices,
+            _ => return,
+        };
+        if into.len() < KEYS {
+            into.insert(row.cell, value);
+        }
+    }
+
+    fn delivery(&mut self, row: Delivery) {
+        let (Some(edge), "edge", "get") = (row.edge, row.service.as_str(), row.action.as_str())
+        else {
+            return;
+        };
+        let key = Served { edge, pipeline: row.pipeline, track: row.track };
+        let value = Answers { requests: row.requests, errors: row.errors, ttfb: row.ttfb };
+        let into = &mut self.panes.entry(row.pane).or_default().answers;
+        if into.len() < KEYS {
+            into.insert(key, value);
+        }
+    }
+
+    /// How far the rows can be trusted.
+    pub(in crate::steering) fn trust(&self, now_ms: i64) -> inputs::Feed {
+        let status = self.status.clone().unwrap_or_default();
+        let replaying = status.marks.get("replaying").copied().unwrap_or(0) != 0;
+        inputs::Feed {
+            connected: self.connected,
+            age_ms: status.log_time.map(|at| (now_ms - at).max(0)),
+            complete: self.whole
+                && status.partitions > 0
+                && status.reporting == status.partitions
+                && !replaying,
+        }
+    }
+
+    /// The whole seconds of an edge, oldest first.
+    pub(in crate::steering) fn seconds(&self, edge: &str) -> Vec<Second> {
+        let until = self.status.as_ref().and_then(|status| status.log_time).unwrap_or(0);
+        let whole = self.panes.range(..until.saturating_sub(999));
+        let mut seconds: Vec<Second> =
+            whole.rev().take(SECONDS).map(|(pane, rows)| second(*pane, rows, edge)).collect();
+        seconds.reverse();
+        seconds
+    }
+
+    /// Viewers and failures by device, over the last half minute.
+    pub(in crate::steering) fn devices(&self) -> BTreeMap<String, Device> {
+        let mut found: BTreeMap<String, Device> = BTreeMap::new();
+        let Some((newest, _)) = self.panes.iter().rev().find(|(_, pane)| !pane.devices.is_empty())
+        else {
+            return found;
+        };
+        for (at, pane) in self.panes.range(newest - DEVICES_MS + 1..) {
+            for (cell, value) in &pane.devices {
+                let Some(name) = &cell.device else { continue };
+                let device = found.entry(name.clone()).or_default();
+                device.adaptation_failures += value.adaptation_failures;
+                // A gauge: the newest pane's.
+                device.viewers += if at == newest { value.viewers } else { 0 };
+            }
+        }
+        found
+    }
+
+    /// What the log knew of incidents and actions.
+    pub(in crate::steering) fn records(&self) -> (Vec<IncidentRow>, Vec<ActionRow>) {
+        (self.incidents.values().cloned().collect(), self.actions.values().cloned().collect())
+    }
+}
+
+fn second(pane: i64, rows: &Pane, edge: &str) -> Second {
+    let mut second = Second { at: pane.div_euclid(1_000), ..Second::default() };
+    let mut bins: BTreeMap<i32, i64> = BTreeMap::new();
+    for (_, answers) in rows.answers.iter().filter(|(key, _)| key.edge == edge) {
+        second.requests += answers.requests;
+        second.errors += answers.errors;
+        for (bin, number) in &answers.ttfb {
+            *bins.entry(*bin).or_default() += number;
+        }
+    }
+    for (_, value) in rows.edges.iter().filter(|(cell, _)| cell.edge.as_deref() == Some(edge)) {
+        second.viewers += value.viewers;
+        second.rebuffering_ms += value.rebuffering_ms;
+        second.watched_ms += value.watched_ms;
+    }
+    second.p90_ms = quantile(&bins, 0.9);
+    second
+}
+
+/// The quantile of a merged sketch.
+fn quantile(bins: &BTreeMap<i32, i64>, q: f64) -> Option<f64> {
+    let count: i64 = bins.values().sum();
+    if count <= 0 {
+        return None;
+    }
+    let rank = (q * (count - 1) as f64).round() as i64;
+    let mut seen = 0;
+    for (bin, number) in bins {
+        seen += number;
+        if seen > rank {
+            return Some(if *bin < 0 { 0.0 } else { 2.0 * GAMMA.powi(*bin) / (GAMMA + 1.0) });
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+#[path = "window/tests.rs"]
+mod tests;

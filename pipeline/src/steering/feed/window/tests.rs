@@ -1,0 +1,67 @@
+use serde_json::json;
+
+use super::*;
+
+fn take(window: &mut Window, message: serde_json::Value) {
+    window.take(serde_json::from_value(message).unwrap(), 0);
+}
+
+fn rows(seq: u64, requests: i64, snapshot: bool) -> serde_json::Value {
+    json!({"type": "rows", "seq": seq, "at": 9_000, "snapshot": snapshot, "fates": [],
+        "playback": [{"cuboid": "delivery", "pane": 5_000,
+            "cell": {"content": "demo", "edge": "e1", "pipeline": "A"},
+            "m": {"viewers": 7, "playing_ms": 900, "rebuffering_ms": 100}}],
+        "delivery": [{"pane": 5_000, "service": "edge", "edge": "e1", "pipeline": "A",
+            "track": "v-360", "action": "get", "requests": requests, "errors": 1,
+            "ttfb": [[-1, 1], [365, 9]], "later": true}]})
+}
+
+#[test]
+fn rows_are_absolute_and_whole_seconds_are_handed_on() {
+    let mut window = Window::default();
+    take(&mut window, json!({"type": "hello", "session": "s", "resumed": false, "version": 1}));
+    take(&mut window, rows(7, 5, true));
+    take(&mut window, rows(8, 10, false));
+    take(&mut window, json!({"type": "something new"}));
+    assert!(window.seconds("e1").is_empty(), "nobody said that the second is over");
+    take(
+        &mut window,
+        json!({"type": "status", "partitions": 4, "reporting": 4,
+        "log_time": 6_100, "marks": {"replaying": 0}}),
+    );
+    let seconds = window.seconds("e1");
+    assert_eq!(seconds.len(), 1);
+    assert_eq!((seconds[0].at, seconds[0].requests, seconds[0].errors), (5, 10, 1));
+    assert_eq!(
+        (seconds[0].viewers, seconds[0].watched_ms, seconds[0].rebuffering_ms),
+        (7, 1_000, 100)
+    );
+    assert!((seconds[0].p90_ms.unwrap() - 1_480.0).abs() < 40.0, "{:?}", seconds[0].p90_ms);
+    assert_eq!(window.seconds("e2")[0].requests, 0);
+    assert_eq!(window.resume(), Some(("s", 8)));
+    let trust = window.trust(7_000);
+    assert_eq!((trust.connected, trust.complete, trust.age_ms), (true, true, Some(900)));
+    take(
+        &mut window,
+        json!({"type": "status", "partitions": 4, "reporting": 3, "log_time": 6_100}),
+    );
+    assert!(!window.trust(7_000).complete, "a partition is missing");
+    window.disconnected();
+    assert!(!window.trust(7_000).connected);
+}
+
+#[test]
+fn failures_by_device_are_of_the_last_half_minute() {
+    let mut window = Window::default();
+    for (pane, failures) in [(10_000, 50), (50_000, 3), (60_000, 4)] {
+        take(
+            &mut window,
+            json!({"type": "rows", "seq": 1, "playback": [
+            {"cuboid": "audience", "pane": pane, "cell": {"device": "tv-x900", "country": "DE"},
+             "m": {"viewers": 6, "adaptation_failures": failures}},
+            {"cuboid": "audience", "pane": pane, "cell": {"device": "tv-x900", "country": "FR"},
+             "m": {"viewers": 2}}]}),
+        );
+    }
+    assert_eq!(window.devices()["tv-x900"], Device { viewers: 8, adaptation_failures: 7 });
+}

@@ -1,0 +1,107 @@
+//! `POST /v1/play/<stream>`: what a player calls first. It makes a session up and names every
+//! address it needs; nothing is kept, so any number of these services may answer.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use super::Steering;
+use super::serve_manifests::no_stream;
+use super::session::{is_root_relative, is_sid, new_sid};
+use crate::serve::problem;
+
+/// What a player may say about itself; other keys are passed over.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Wish {
+    /// Goes on with this session instead of a new one.
+    sid: Option<String>,
+}
+
+/// Everything a player needs.
+#[derive(Debug, Serialize)]
+struct Play {
+    sid: String,
+    stream: String,
+    token: String,
+    hls: String,
+    dash: String,
+    beacon: String,
+    steering: Addresses,
+    ttl_s: u32,
+}
+
+/// Where the session's pathway is asked for.
+#[derive(Debug, Serialize)]
+struct Addresses {
+    hls: String,
+    dash: String,
+}
+
+pub(super) async fn play(
+    State(app): State<Arc<Steering>>,
+    Path(stream): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if app.ladders.get(&stream).is_none() {
+        return no_stream(&stream).into_response();
+    }
+    let wish = if body.trim_ascii().is_empty() {
+        Ok(Wish::default())
+    } else {
+        serde_json::from_slice::<Wish>(&body)
+    };
+    let wish = match wish {
+        Ok(wish) => wish,
+        Err(error) => {
+            return problem::invalid(format!("The body is no such JSON: {error}")).into_response();
+        }
+    };
+    let sid = match wish.sid {
+        Some(sid) if !is_sid(&sid) => {
+            let detail = "sid: 1 to 64 of a-z, A-Z, 0-9, -, _, . and ~; or leave it out";
+            return problem::invalid(detail).into_response();
+        }
+        Some(sid) => sid,
+        None => new_sid(),
+    };
+    app.asked.note(&sid, app.clock.now_ms());
+    let own = app.own(&headers);
+    let play = Play {
+        token: app.token.sign(&stream, &sid),
+        hls: format!("{own}/live/{stream}/master.m3u8?sid={sid}"),
+        dash: format!("{own}/live/{stream}/manifest.mpd?sid={sid}"),
+        beacon: app.beacon(&headers),
+        steering: Addresses {
+            hls: app.steering_url("hls", &sid, &headers),
+            dash: app.steering_url("dash", &sid, &headers),
+        },
+        ttl_s: app.settings.ttl_s,
+        sid,
+        stream,
+    };
+    ([(CACHE_CONTROL, "no-store")], Json(play)).into_response()
+}
+
+impl Steering {
+    fn beacon(&self, headers: &HeaderMap) -> String {
+        if let Some(url) = &self.settings.beacon_url {
+            return url.clone();
+        }
+        let base = match &self.settings.collector_url {
+            _ if is_root_relative(headers) => "",
+            Some(url) => url.trim_end_matches('/'),
+            None => return String::new(),
+        };
+        let key = &self.settings.write_key;
+        let key: String = form_urlencoded::byte_serialize(key.as_bytes()).collect();
+        format!("{base}/v1/cmcd?k={key}")
+    }
+}

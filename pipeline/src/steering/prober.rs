@@ -1,0 +1,197 @@
+//! The prober: a client pinned to each edge, so that an edge without viewers has a health too.
+//! Each second it asks for the newest segment that is due and notes when the first byte came,
+//! less the time that the request was held for the schedule, and asks the edge what it carries.
+//! Its requests say that they are probes; edges count them neither as viewers nor as requests.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use reqwest::Client;
+use serde::Deserialize;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Steering;
+use super::pure::inputs::{Found, Load, Probe};
+use crate::manifest::newest_due;
+use crate::serve::viewer::PROBE;
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(1);
+/// A probe that has had no first byte for so long has failed.
+const WITHIN: Duration = Duration::from_millis(4_500);
+/// Probes remembered of each edge.
+const KEPT: usize = 8;
+
+/// What was found so far.
+#[derive(Debug, Default)]
+pub(super) struct Prober {
+    targets: Mutex<BTreeMap<String, Target>>,
+}
+
+#[derive(Debug, Default)]
+struct Target {
+    /// When it was sent, and what came of it.
+    probes: VecDeque<(i64, Option<Found>)>,
+    load: Option<Load>,
+}
+
+/// What an edge says it carries.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct LoadPage {
+    capacity_kbps: u64,
+    reserved_kbps: u64,
+    sessions: i64,
+}
+
+impl Prober {
+    fn targets(&self) -> MutexGuard<'_, BTreeMap<String, Target>> {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, target: &str, at: i64) {
+        let mut targets = self.targets();
+        let probes = &mut targets.entry(target.to_owned()).or_default().probes;
+        probes.push_back((at, None));
+        while probes.len() > KEPT {
+            probes.pop_front();
+        }
+    }
+
+    fn end(&self, target: &str, at: i64, found: Found) {
+        let mut targets = self.targets();
+        let Some(target) = targets.get_mut(target) else { return };
+        if let Some(probe) = target.probes.iter_mut().find(|(sent, _)| *sent == at) {
+            probe.1 = Some(found);
+        }
+    }
+
+    /// The newest probes of a target, oldest first, and what it carries.
+    pub(super) fn of(&self, target: &str, now_ms: i64) -> (Vec<Probe>, Option<Load>) {
+        let targets = self.targets();
+        let Some(target) = targets.get(target) else { return (Vec::new(), None) };
+        let probe = |(at, found): &(i64, Option<Found>)| Probe {
+            at: *at,
+            result: found.unwrap_or(Found::Waiting((now_ms - at).max(0))),
+        };
+        (target.probes.iter().map(probe).collect(), target.load)
+    }
+}
+
+/// What is probed.
+#[derive(Debug, Clone)]
+pub(super) enum At {
+    /// An edge of ours: the newest segment, and what it carries.
+    Edge(String),
+    /// The origin: the newest segment.
+    Origin(String),
+    /// One object of another CDN.
+    Object(String),
+}
+
+/// Probes one target until aborted.
+pub(super) async fn probe(app: Arc<Steering>, name: String, at: At) {
+    let built =
+        Client::builder().connect_timeout(Duration::from_secs(1)).timeout(WITHIN).no_proxy();
+    let Ok(client) = built.build() else { return };
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        let (url, page) = match &at {
+            At::Object(url) => (url.clone(), None),
+            At::Edge(base) | At::Origin(base) => {
+                let Some(path) = app.newest_segment() else { continue };
+                let base = base.trim_end_matches('/');
+                let page = matches!(at, At::Edge(_)).then(|| format!("{base}/load"));
+                (format!("{base}{path}"), page)
+            }
+        };
+        let (client, name, app) = (client.clone(), name.clone(), app.clone());
+        // A slow one does not keep the next from being sent; the timeout bounds how many there are.
+        tokio::spawn(async move {
+            let at = app.clock.now_ms();
+            app.prober.begin(&name, at);
+            let segment = first_byte(&client, &url);
+            let carried = carried(&client, page.as_deref());
+            let (found, load) = tokio::join!(segment, carried);
+            app.prober.end(&name, at, found);
+            if page.is_some() {
+                let mut targets = app.prober.targets();
+                if let Some(target) = targets.get_mut(&name) {
+                    target.load = load;
+                }
+            }
+        });
+    }
+}
+
+async fn first_byte(client: &Client, url: &str) -> Found {
+    let started = tokio::time::Instant::now();
+    match client.get(url).header(PROBE, "1").send().await {
+        Ok(answer) if answer.status().is_success() => {
+            let took = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
+            let held = answer.headers().get("cmsd-static").and_then(|value| value.to_str().ok());
+            Found::Byte((took - held.map_or(0, held_ms)).max(0))
+        }
+        Ok(answer) => Found::Error(answer.status().as_u16()),
+        Err(error) if error.is_timeout() && !error.is_connect() => {
+            Found::Waiting(i64::try_from(WITHIN.as_millis()).unwrap_or(i64::MAX))
+        }
+        Err(_) => Found::Nothing,
+    }
+}
+
+/// `ht` of a `CMSD-Static` header.
+fn held_ms(header: &str) -> i64 {
+    let mut pairs = header.split(',').filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(key, _)| *key == "ht").and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
+}
+
+async fn carried(client: &Client, page: Option<&str>) -> Option<Load> {
+    let answer = client.get(page?).header(PROBE, "1").timeout(Duration::from_millis(2_500)).send();
+    let page: LoadPage = answer.await.ok()?.error_for_status().ok()?.json().await.ok()?;
+    let LoadPage { capacity_kbps, reserved_kbps, sessions } = page;
+    Some(Load { capacity_kbps, reserved_kbps, sessions })
+}
+
+impl Steering {
+    /// The newest segment that is due, of the lowest rung, as every edge has it.
+    fn newest_segment(&self) -> Option<String> {
+        let stream = self.settings.streams.first()?;
+        let ladder = self.ladders.get(stream)??;
+        let video = ladder.tracks.iter().filter(|track| track.is_video());
+        let track = video.min_by_key(|track| track.bandwidth).or(ladder.tracks.first())?;
+        let margin = i64::from(self.settings.margin_ms) * 1_000;
+        let k = newest_due(&ladder, margin, self.clock.now_us())?;
+        Some(format!("/live/{stream}/{}/{k}.m4s", track.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_time_held() {
+        assert_eq!(held_ms(r#"at=1795000003040,br=700,d=2000,ht=12,n="edge-e1",ot=v,st=l"#), 12);
+        assert_eq!(held_ms("at=1,d=2"), 0);
+        assert_eq!(held_ms("ht=x"), 0);
+    }
+
+    #[test]
+    fn a_probe_under_way_waits_and_a_slow_one_ends_in_its_own_place() {
+        let prober = Prober::default();
+        for at in 0..10 {
+            prober.begin("e1", at * 1_000);
+        }
+        prober.end("e1", 8_000, Found::Byte(30));
+        prober.end("e1", 0, Found::Byte(9_000));
+        let (probes, load) = prober.of("e1", 9_700);
+        assert_eq!((probes.len(), load), (KEPT, None));
+        assert_eq!(probes[KEPT - 1].result, Found::Waiting(700));
+        assert_eq!(probes[KEPT - 2].result, Found::Byte(30));
+        assert!(prober.of("e2", 0).0.is_empty());
+    }
+}

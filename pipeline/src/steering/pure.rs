@@ -1,0 +1,20 @@
+//! What steering decides, as functions of what it is told and the time: [`decide::decide`] and
+//! [`command`] turn a [`state::State`] into the next one and the records of what was done.
+
+pub mod act;
+pub mod command;
+pub mod decide;
+pub mod edge_finding;
+pub mod health;
+pub mod incidents;
+pub mod inputs;
+pub mod manual;
+pub mod plan;
+pub mod returning;
+pub mod share;
+pub mod state;
+pub mod upstream;
+pub mod words;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+//! From a plan to an action in force, and back: offers, taking, undoing.
+
+use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
+
+use super::health::rebuffering;
+use super::inputs::Inputs;
+use super::plan::{Part, plan};
+use super::share::{Pathway, WHOLE};
+use super::state::{BACK_MS, Effect, State, Watch};
+use super::words::{Evidence, percent, seconds, viewers};
+use crate::steering::settings::Mode;
+
+/// Who decides when nobody clicks.
+pub const STEERING: &str = "steering";
+/// An edge that takes no connections is left after this time already, ms.
+const DEAD_HOLD_MS: i64 = 500;
+
+/// Where an action sends viewers; `None` for those that move nobody.
+pub fn pathway(row: &ActionRow) -> Option<Pathway> {
+    match row.kind {
+        ActionKind::ShiftEdge => row.to.as_deref().map(Pathway::full),
+        ActionKind::CapLadder => Some(Pathway::low(&row.target)),
+        _ => None,
+    }
+}
+
+/// An action of nothing yet.
+pub fn blank(
+    state: &mut State,
+    kind: ActionKind,
+    target: &str,
+    by: &str,
+    now_ms: i64,
+) -> ActionRow {
+    state.count += 1;
+    let word = match kind {
+        ActionKind::ShiftEdge => "shift",
+        ActionKind::ReturnEdge => "return",
+        ActionKind::CapLadder => "cap",
+        ActionKind::MaskPipeline => "mask",
+        ActionKind::UnmaskPipeline => "unmask",
+        ActionKind::SetMode => "mode",
+    };
+    ActionRow {
+        tenant: state.policy.tenant.clone(),
+        id: format!("{word}-{target}-{now_ms}-{}", state.count),
+        incident: None,
+        at: now_ms * 1_000,
+        kind,
+        target: target.to_owned(),
+        to: None,
+        share: 1.0,
+        viewers: 0,
+        load_after: None,
+        title: String::new(),
+        evidence: "[]".into(),
+        forecast: String::new(),
+        undo: None,
+        undo_of: None,
+        state: ActionState::Offered,
+        acts_at: None,
+        outcome: None,
+        by: by.to_owned(),
+        updated_at: 0,
+    }
+}
+
+/// Writes a part of a plan into an action.
+pub fn describe(state: &State, inputs: &Inputs, row: &mut ActionRow, part: &Part) {
+    let edge = row.target.clone();
+    row.kind = if part.to.is_some() { ActionKind::ShiftEdge } else { ActionKind::CapLadder };
+    row.to.clone_from(&part.to);
+    row.share = part.share();
+    row.viewers = part.viewers;
+    row.load_after = part.load_after;
+    row.undo = Some(format!("One click, or {} s of health", BACK_MS / 1_000));
+    let ttl = state.policy.ttl_s + 10;
+    match &part.to {
+        Some(to) => {
+            row.title =
+                format!("Move {} of {} from {edge} to {to}", part.viewers, viewers(part.of));
+            let stalled = inputs.edges.get(&edge).map_or(0.0, rebuffering);
+            let there = state.edges.get(to);
+            let quick = there.map_or(0.0, |to| to.baseline_ms);
+            row.forecast = format!(
+                "First bytes after {} within {ttl} s; stalled time {} → {}",
+                seconds(quick),
+                percent(stalled),
+                percent(there.map_or(0.0, |to| to.before.rebuffering))
+            );
+        }
+        None => {
+            row.title =
+                format!("Keep {} of {} on {edge}'s low rungs", part.viewers, viewers(part.of));
+            row.forecast = format!("Smaller segments within {ttl} s; there is no room elsewhere");
+        }
+    }
+}
+
+/// Offers what can be done for a bad edge, unless it is offered, or somebody said no.
+pub fn offer(
+    state: &mut State,
+    inputs: &Inputs,
+    edge: &str,
+    incident: &str,
+    evidence: &Evidence,
+    now_ms: i64,
+    out: &mut Vec<Effect>,
+) {
+    let of = |row: &&ActionRow| row.incident.as_deref() == Some(incident);
+    let refused = |row: &ActionRow| {
+        row.state == ActionState::Offered
+            || row.state == ActionState::Undone
+            || (row.state == ActionState::Dismissed && row.by != STEERING)
+    };
+    if state.mode == Mode::Observe || state.actions.values().filter(of).any(refused) {
+        return;
+    }
+    let dead = state.edges.get(edge).is_some_and(|edge| edge.dead);
+    let hold = if dead { DEAD_HOLD_MS.min(state.policy.hold_ms) } else { state.policy.hold_ms };
+    for part in plan(state, inputs, edge, WHOLE, now_ms) {
+        let mut row = blank(state, ActionKind::ShiftEdge, edge, STEERING, now_ms);
+        describe(state, inputs, &mut row, &part);
+        if part.to.is_none()
+            && state.actions.values().any(|row| {
+                row.kind == ActionKind::CapLadder
+                    && row.target == edge
+                    && row.state == ActionState::Taken
+            })
+        {
+            continue;
+        }
+        row.incident = Some(incident.to_owned());
+        row.evidence = evidence.text();
+        row.acts_at = (state.mode == Mode::Act).then_some((now_ms + hold) * 1_000);
+        state.put_action(row, now_ms, out);
+    }
+}
+
+/// Puts an offered move into force, by what is known now. Nothing that does not fit any more is
+/// moved; then the offer is dismissed, and this says why.
+pub fn take_move(
+    state: &mut State,
+    inputs: &Inputs,
+    mut row: ActionRow,
+    by: &str,
+    now_ms: i64,
+    out: &mut Vec<Effect>,
+) -> Result<(), String> {
+    let edge = row.target.clone();
+    let most = (row.share * f64::from(WHOLE)).round() as u32;
+    let whole = plan(state, inputs, &edge, most.max(1), now_ms);
+    let part = match row.kind {
+        ActionKind::CapLadder => cap_part(state, inputs, &edge, most, now_ms),
+        _ => whole.into_iter().find(|part| part.to.is_some() && part.to == row.to),
+    };
+    let Some(part) = part else {
+        let why = "There is no room for them any more, or they were moved within the last minute";
+        row.state = ActionState::Dismissed;
+        row.outcome = Some(why.to_owned());
+        row.acts_at = None;
+        state.put_action(row, now_ms, out);
+        return Err(why.to_owned());
+    };
+    describe(state, inputs, &mut row, &part);
+    let Some(pathway) = pathway(&row) else { return Ok(()) };
+    state.routes.put(&edge, &part.places, &pathway, &row.id);
+    state.note_moved(&edge, &part.places, now_ms);
+    if let Some(to) = &part.to {
+        state.sent.insert(to.clone(), now_ms);
+        let at = inputs.edges.get(&edge);
+        let watch = Watch {
+            edge: edge.clone(),
+            at: now_ms,
+            sessions: part.of,
+            expected: part.viewers,
+            rebuffering: at.map_or(0.0, rebuffering),
+            back: false,
+        };
+        state.watches.insert(row.id.clone(), watch);
+    }
+    row.state = ActionState::Taken;
+    row.acts_at = None;
+    row.by = by.to_owned();
+    state.put_action(row, now_ms, out);
+    Ok(())
+}
+
+/// The part of an edge's viewers that can be kept on its low rungs.
+pub fn cap_part(
+    state: &State,
+    inputs: &Inputs,
+    edge: &str,
+    most: u32,
+    now_ms: i64,
+) -> Option<Part> {
+    let parts = plan(state, inputs, edge, WHOLE, now_ms);
+    let mut part = parts.into_iter().find(|part| part.to.is_none())?;
+    let all = super::plan::length(&part.places);
+    if all > most && most > 0 {
+        let keep = super::plan::take(&mut part.places, most);
+        part.viewers = (part.viewers as f64 * f64::from(most) / f64::from(all)).round() as i64;
+        part.places = keep;
+    }
+    Some(part)
+}
+
+/// Takes back a move: its viewers go home.
+pub fn undo_move(
+    state: &mut State,
+    mut row: ActionRow,
+    by: &str,
+    now_ms: i64,
+    out: &mut Vec<Effect>,
+) {
+    let places = state.routes.remove(&row.target, &row.id);
+    state.note_moved(&row.target.clone(), &places, now_ms);
+    state.watches.remove(&row.id);
+    row.state = ActionState::Undone;
+    row.outcome = Some(match row.outcome {
+        Some(before) => format!("{before}; undone by {by}"),
+        None => format!("Undone by {by}"),
+    });
+    state.put_action(row, now_ms, out);
+}

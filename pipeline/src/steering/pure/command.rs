@@ -1,0 +1,197 @@
+//! What an operator does: takes, undoes, dismisses, changes the mode, owns an incident.
+
+use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, IncidentState};
+
+use super::act;
+use super::incidents;
+use super::inputs::Inputs;
+use super::returning;
+use super::state::{Effect, State, mode_of, mode_word};
+use super::words::Evidence;
+use crate::steering::settings::Mode;
+
+/// A wish that cannot be met, in words for who wished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// There is no such thing.
+    Unknown(String),
+    /// It cannot be done now.
+    Conflict(String),
+    /// It makes no sense.
+    Invalid(String),
+}
+
+/// Changes the mode.
+pub fn set_mode(state: &mut State, mode: Mode, by: &str, now_ms: i64, out: &mut Vec<Effect>) {
+    let before = mode_word(state.mode);
+    let mut row = act::blank(state, ActionKind::SetMode, mode_word(mode), by, now_ms);
+    row.title = format!("Steering set from {before} to {}", mode_word(mode));
+    row.forecast = match mode {
+        Mode::Observe => "It says what is wrong and offers nothing",
+        Mode::Advise => "It offers what can be done; nothing happens before a click",
+        Mode::Act => "It does what it offers, after a moment in which it can be held",
+    }
+    .into();
+    row.undo = Some(format!("Set it to {before} again"));
+    row.state = ActionState::Taken;
+    let mut evidence = Evidence::default();
+    evidence.add("Set by", by);
+    row.evidence = evidence.text();
+    state.mode = mode;
+    state.put_action(row, now_ms, out);
+    // What waits to act by itself does so in no other mode than `act`.
+    if mode != Mode::Act {
+        for mut row in state.actions_in(&[ActionState::Offered]) {
+            if row.acts_at.take().is_some() {
+                state.put_action(row, now_ms, out);
+            }
+        }
+    }
+}
+
+/// Does something with an action that exists.
+pub fn on_action(
+    state: &mut State,
+    inputs: &Inputs,
+    id: &str,
+    what: &str,
+    by: &str,
+    now_ms: i64,
+    out: &mut Vec<Effect>,
+) -> Result<ActionRow, Refused> {
+    let row = state.actions.get(id).cloned();
+    let row = row.ok_or_else(|| Refused::Unknown(format!("there is no action {id:?}")))?;
+    match (what, row.state) {
+        ("take", ActionState::Offered) => take(state, inputs, row, by, now_ms, out)?,
+        ("dismiss", ActionState::Offered) => {
+            let mut row = row;
+            row.state = ActionState::Dismissed;
+            row.acts_at = None;
+            row.by = by.to_owned();
+            row.outcome = Some(format!("Held by {by}"));
+            state.put_action(row, now_ms, out);
+        }
+        ("undo", ActionState::Taken) => undo(state, row, by, now_ms, out)?,
+        ("take" | "dismiss" | "undo", now) => {
+            let now = format!("{now:?}").to_lowercase();
+            return Err(Refused::Conflict(format!(
+                "the action is {now}, so it cannot be {what}n back or forth"
+            )));
+        }
+        _ => return Err(Refused::Invalid("do: take, undo or dismiss".into())),
+    }
+    state.actions.get(id).cloned().ok_or_else(|| Refused::Unknown("it is gone".into()))
+}
+
+pub(super) fn take(
+    state: &mut State,
+    inputs: &Inputs,
+    row: ActionRow,
+    by: &str,
+    now_ms: i64,
+    out: &mut Vec<Effect>,
+) -> Result<(), Refused> {
+    match row.kind {
+        ActionKind::ShiftEdge | ActionKind::CapLadder => {
+            act::take_move(state, inputs, row, by, now_ms, out).map_err(Refused::Conflict)
+        }
+        ActionKind::ReturnEdge => {
+            returning::take_return(state, inputs, row, by, now_ms, out);
+            Ok(())
+        }
+        ActionKind::MaskPipeline | ActionKind::UnmaskPipeline => {
+            take_mask(state, row, by, now_ms, out);
+            Ok(())
+        }
+        ActionKind::SetMode => Err(Refused::Invalid("a mode is set at /v1/steering".into())),
+    }
+}
+
+/// Has the origin ignore a pipeline, or no longer.
+pub fn take_mask(
+    state: &mut State,
+    mut row: ActionRow,
+    by: &str,
+    now_ms: i64,
+    out: &mut Vec<Effect>,
+) {
+    let on = row.kind == ActionKind::MaskPipeline;
+    out.push(Effect::Mask { pipeline: row.target.clone(), on });
+    row.state = if on { ActionState::Taken } else { ActionState::Ended };
+    row.acts_at = None;
+    row.by = by.to_owned();
+    if !on {
+        for mut mask in state.actions_in(&[ActionState::Taken]) {
+            if mask.kind == ActionKind::MaskPipeline && mask.target == row.target {
+                mask.state = ActionState::Ended;
+                state.put_action(mask, now_ms, out);
+            }
+        }
+    }
+    state.put_action(row, now_ms, out);
+}
+
+fn undo(
+    state: &mut State,
+    mut row: ActionRow,
+    by: &str,
+    now_ms: i64,
+    out: &mut Vec<Effect>,
+) -> Result<(), Refused> {
+    match row.kind {
+        ActionKind::ShiftEdge | ActionKind::CapLadder => {
+            act::undo_move(state, row, by, now_ms, out)
+        }
+        ActionKind::MaskPipeline => {
+            out.push(Effect::Mask { pipeline: row.target.clone(), on: false });
+            row.state = ActionState::Undone;
+            row.outcome = Some(format!("Undone by {by}"));
+            state.put_action(row, now_ms, out);
+        }
+        ActionKind::SetMode => {
+            let words = row.title.split(' ').nth(3).unwrap_or("");
+            let before = mode_of(words)
+                .ok_or_else(|| Refused::Conflict("its mode before is not known".into()))?;
+            row.state = ActionState::Undone;
+            row.outcome = Some(format!("Undone by {by}"));
+            state.put_action(row, now_ms, out);
+            set_mode(state, before, by, now_ms, out);
+        }
+        ActionKind::ReturnEdge | ActionKind::UnmaskPipeline => {
+            return Err(Refused::Conflict("offer or make the move itself again".into()));
+        }
+    }
+    Ok(())
+}
+
+/// Does something with an incident.
+pub fn on_incident(
+    state: &mut State,
+    id: &str,
+    what: &str,
+    by: &str,
+    text: Option<&str>,
+    now_ms: i64,
+    out: &mut Vec<Effect>,
+) -> Result<(), Refused> {
+    let row = state.incidents.get(id).cloned();
+    let mut row = row.ok_or_else(|| Refused::Unknown(format!("there is no incident {id:?}")))?;
+    if let Some(text) = text {
+        incidents::note(&mut row, by, text, now_ms);
+    }
+    match what {
+        "acknowledge" if row.state == IncidentState::Closed => {
+            return Err(Refused::Conflict("the incident is closed".into()));
+        }
+        "acknowledge" => {
+            row.state = IncidentState::Acknowledged;
+            row.owner = Some(by.to_owned());
+            state.put_incident(row, now_ms, out);
+        }
+        "note" if text.is_none() => return Err(Refused::Invalid("note: what it says".into())),
+        "note" => state.put_incident(row, now_ms, out),
+        "close" => incidents::close(state, row, now_ms, out),
+        _ => return Err(Refused::Invalid("do: acknowledge, note or close".into())),
+    }
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! The decision: `decide(state, inputs, now)` is the next state and what is to be done. The same
+//! arguments give the same answer; time is one of them.
+//!
+//! In order: how every edge is; whether we see at all; whether all edges are bad together (then
+//! nobody is moved); what is wrong with single edges and what can be done; offers whose time has
+//! come; who can go home; what became of earlier actions.
+
+use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, Culprit};
+
+use super::act::{self, STEERING};
+use super::health::Health;
+use super::incidents::{self, Finding};
+use super::inputs::{Edge, Inputs};
+use super::state::{BACK_MS, Effect, State};
+use super::upstream;
+use super::{edge_finding, returning};
+use crate::steering::settings::Mode;
+
+/// Rows may be missing for so long before it is an incident, ms.
+const BLIND_MS: i64 = 5_000;
+/// Rows older than this are not decided by, ms.
+const OLD_MS: i64 = 4_000;
+
+/// One decision.
+pub fn decide(mut state: State, inputs: &Inputs, now_ms: i64) -> (State, Vec<Effect>) {
+    let mut out = Vec::new();
+    let calm = state.edges.values().all(|edge| edge.symptom_at.is_none());
+    for (name, edge) in &mut state.edges {
+        let empty = Edge::default();
+        edge.step(inputs.edges.get(name).unwrap_or(&empty), calm, now_ms);
+    }
+    let blind = !sees(inputs);
+    telemetry(&mut state, inputs, blind, now_ms, &mut out);
+    let common = upstream::common(&state, inputs);
+    let hold = blind || upstream::maybe_common(&state);
+    if upstream::maybe_common(&state) || common.is_some() {
+        // Waiting a moment tells whether it is one edge or what they share.
+        drop_offers(
+            &mut state,
+            "Every edge is bad together; moving would not help",
+            now_ms,
+            &mut out,
+        );
+    }
+    match common {
+        Some(finding) => {
+            incidents::found(&mut state, finding, now_ms, &mut out);
+        }
+        None => {
+            incidents::well(&mut state, "origin", BACK_MS / 3, now_ms, &mut out);
+            edges(&mut state, inputs, hold, now_ms, &mut out);
+        }
+    }
+    encoders(&mut state, inputs, now_ms, &mut out);
+    devices(&mut state, inputs, now_ms, &mut out);
+    due_offers(&mut state, inputs, hold, now_ms, &mut out);
+    if !blind {
+        returns(&mut state, inputs, now_ms, &mut out);
+    }
+    returning::outcomes(&mut state, inputs, now_ms, &mut out);
+    (state, out)
+}
+
+/// Whether the rows can be decided by.
+pub fn sees(inputs: &Inputs) -> bool {
+    let young = inputs.feed.age_ms.is_some_and(|age| age <= OLD_MS);
+    inputs.feed.connected && inputs.feed.complete && young
+}
+
+fn telemetry(state: &mut State, inputs: &Inputs, blind: bool, now_ms: i64, out: &mut Vec<Effect>) {
+    if !blind {
+        state.blind_since = None;
+        incidents::well(state, "telemetry", BLIND_MS, now_ms, out);
+        return;
+    }
+    let since = *state.blind_since.get_or_insert(now_ms);
+    if now_ms - since >= BLIND_MS {
+        let finding = Finding { symptom_at: Some(since), ..upstream::blind(inputs) };
+        incidents::found(state, finding, now_ms, out);
+        drop_offers(state, "The rows are missing or old; steering holds", now_ms, out);
+    }
+}
+
+/// Dismisses what steering offered to do about an edge.
+fn drop_offers(state: &mut State, why: &str, now_ms: i64, out: &mut Vec<Effect>) {
+    for row in state.actions_in(&[ActionState::Offered]) {
+        if row.by == STEERING && act::pathway(&row).is_some() {
+            dismiss(state, row, why, now_ms, out);
+        }
+    }
+}
+
+fn dismiss(state: &mut State, mut row: ActionRow, why: &str, now_ms: i64, out: &mut Vec<Effect>) {
+    row.state = ActionState::Dismissed;
+    row.acts_at = None;
+    row.outcome = Some(why.to_owned());
+    state.put_action(row, now_ms, out);
+}
+
+fn edges(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: &mut Vec<Effect>) {
+    for name in state.edges.keys().cloned().collect::<Vec<_>>() {
+        let Some(edge) = state.edges.get(&name).cloned() else { continue };
+        let key = format!("edge-{name}");
+        match edge.health {
+            Health::Bad => {
+                let finding = edge_finding::edge_finding(state, inputs, &name, &edge);
+                let evidence = finding.evidence.clone();
+                let incident = incidents::found(state, finding, now_ms, out);
+                if !hold {
+                    act::offer(state, inputs, &name, &incident, &evidence, now_ms, out);
+                }
+            }
+            // Its viewers are still elsewhere: it is over once they are back.
+            _ if !returning::mine(state, &name).is_empty() => {
+                state.well_since.remove(&key);
+                end_offers(state, &name, now_ms, out);
+            }
+            Health::Good if edge.symptom_at.is_none() => {
+                end_offers(state, &name, now_ms, out);
+                incidents::well(state, &key, BACK_MS, now_ms, out);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An edge that is well again needs nothing that was offered.
+fn end_offers(state: &mut State, edge: &str, now_ms: i64, out: &mut Vec<Effect>) {
+    if state.edges.get(edge).is_none_or(|edge| edge.health != Health::Good) {
+        return;
+    }
+    for row in state.actions_in(&[ActionState::Offered]) {
+        if row.target == edge && row.by == STEERING && act::pathway(&row).is_some() {
+            dismiss(state, row, "The edge is well again", now_ms, out);
+        }
+    }
+}
+
+fn encoders(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect>) {
+    for (name, pipeline) in &inputs.pipelines {
+        let key = format!("encoder-{name}");
+        match upstream::encoder(name, pipeline, inputs.pipelines.len()) {
+            Some((finding, mask)) => {
+                let evidence = finding.evidence.text();
+                let incident = incidents::found(state, finding, now_ms, out);
+                let of = |row: &&ActionRow| row.incident.as_ref() == Some(&incident);
+                if mask
+                    && state.mode != Mode::Observe
+                    && state.actions.values().filter(of).count() == 0
+                {
+                    let mut row =
+                        act::blank(state, ActionKind::MaskPipeline, name, STEERING, now_ms);
+                    row.incident = Some(incident);
+                    row.title = format!("Ignore pipeline {name} at the origin");
+                    row.forecast =
+                        "Viewers get the other pipeline's copies from the next segment on".into();
+                    row.undo = Some(format!("One click, or {} s of health", BACK_MS / 1_000));
+                    row.evidence = evidence;
+                    let hold = state.policy.hold_ms;
+                    row.acts_at = (state.mode == Mode::Act).then_some((now_ms + hold) * 1_000);
+                    state.put_action(row, now_ms, out);
+                }
+            }
+            None => {
+                let open = state.open(&key).is_some();
+                let masked = state.actions_in(&[ActionState::Taken]).into_iter().find(|row| {
+                    row.kind == ActionKind::MaskPipeline
+                        && row.target == *name
+                        && row.by == STEERING
+                });
+                incidents::well(state, &key, BACK_MS, now_ms, out);
+                if open
+                    && state.open(&key).is_none()
+                    && let Some(mut row) = masked
+                {
+                    row.state = ActionState::Ended;
+                    row.outcome = Some("The pipeline is well again and used again".into());
+                    state.put_action(row, now_ms, out);
+                    out.push(Effect::Mask { pipeline: name.clone(), on: false });
+                }
+            }
+        }
+    }
+}
+
+fn devices(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect>) {
+    let found = upstream::devices(inputs);
+    let keys: Vec<String> = found.iter().map(|finding| finding.key.clone()).collect();
+    for finding in found {
+        incidents::found(state, finding, now_ms, out);
+    }
+    let open = state.incidents.values().filter(|row| row.culprit == Culprit::Device);
+    let over: Vec<String> = open
+        .filter_map(|row| row.id.rsplit_once('-').map(|(key, _)| key.to_owned()))
+        .filter(|key| !keys.contains(key))
+        .collect();
+    for key in over {
+        incidents::well(state, &key, BACK_MS, now_ms, out);
+    }
+}
+
+/// Offers whose time has come are taken, in mode `act` and while nothing speaks against it.
+fn due_offers(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: &mut Vec<Effect>) {
+    if state.mode != Mode::Act {
+        return;
+    }
+    for row in state.actions_in(&[ActionState::Offered]) {
+        if row.acts_at.is_none_or(|at| at > now_ms * 1_000) {
+            continue;
+        }
+        match row.kind {
+            ActionKind::ShiftEdge | ActionKind::CapLadder => {
+                let bad =
+                    state.edges.get(&row.target).is_some_and(|edge| edge.health == Health::Bad);
+                if bad && !hold {
+                    // What does not fit any more is dismissed, and its record says so.
+                    let _ = act::take_move(state, inputs, row, STEERING, now_ms, out);
+                }
+            }
+            ActionKind::ReturnEdge => {
+                if returning::due_returns(state, now_ms).contains(&row.target) {
+                    returning::take_return(state, inputs, row, STEERING, now_ms, out);
+                }
+            }
+            ActionKind::MaskPipeline | ActionKind::UnmaskPipeline => {
+                super::command::take_mask(state, row, STEERING, now_ms, out);
+            }
+            ActionKind::SetMode => {}
+        }
+    }
+}
+
+fn returns(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect>) {
+    for home in returning::due_returns(state, now_ms) {
+        let offered = state.actions_in(&[ActionState::Offered]);
+        let is_offered =
+            offered.iter().any(|row| row.kind == ActionKind::ReturnEdge && row.target == home);
+        match state.mode {
+            Mode::Act => {
+                let row = returning::returning(state, &home, STEERING, now_ms);
+                returning::take_return(state, inputs, row, STEERING, now_ms, out);
+            }
+            Mode::Advise if !is_offered => {
+                let row = returning::returning(state, &home, STEERING, now_ms);
+                state.put_action(row, now_ms, out);
+            }
+            Mode::Advise | Mode::Observe => {}
+        }
+    }
+}

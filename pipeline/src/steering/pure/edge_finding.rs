@@ -1,0 +1,78 @@
+//! What an incident at an edge says.
+
+use tallylight_schemas::control::{Culprit, Severity};
+
+use super::decide::sees;
+use super::health::{EdgeState, rebuffering};
+use super::incidents::Finding;
+use super::inputs::{Edge, Inputs};
+use super::state::State;
+use super::words::{Evidence, percent, rate, seconds};
+
+/// What is wrong with an edge, with everything that speaks for it and against it.
+pub fn edge_finding(state: &State, inputs: &Inputs, name: &str, edge: &EdgeState) -> Finding {
+    let mut evidence = Evidence::default();
+    let empty = Edge::default();
+    let at = inputs.edges.get(name).unwrap_or(&empty);
+    let newest = at
+        .seconds
+        .iter()
+        .rev()
+        .take(3)
+        .filter_map(|second| second.p90_ms)
+        .fold(None, |most: Option<f64>, ms| Some(most.map_or(ms, |most| most.max(ms))));
+    let usual = (edge.baseline_ms > 0.0).then(|| seconds(edge.baseline_ms));
+    if let Some(ms) = newest {
+        evidence.add_was("First byte less hold time, p90", seconds(ms), usual.clone());
+    }
+    let probe = at.probes.iter().rev().find(|probe| !probe.is_open(edge.limit_ms()));
+    evidence.add_was(
+        format!("Prober on {name}"),
+        probe.map_or("nothing yet".into(), |p| p.words()),
+        usual,
+    );
+    let (requests, errors) =
+        at.seconds.iter().rev().take(3).fold((0, 0), |(r, e), s| (r + s.requests, e + s.errors));
+    if errors > 0 {
+        evidence
+            .add("Requests that failed, last 3 s", percent(errors as f64 / requests.max(1) as f64));
+    }
+    if edge.full
+        && let Some(load) = at.load
+    {
+        evidence.add(
+            "Reserved",
+            format!("{} of {}", rate(load.reserved_kbps), rate(load.capacity_kbps)),
+        );
+    }
+    for (other, state) in state.edges.iter().filter(|(other, _)| *other != name) {
+        evidence.add(format!("Edge {other}"), state.why.clone());
+    }
+    let asked = inputs.origin.last().map_or("not asked".to_owned(), |probe| probe.words());
+    evidence.add("Origin, asked directly", asked);
+    evidence.add_was(
+        "Stalled time of its viewers",
+        percent(rebuffering(at)),
+        Some(percent(edge.before.rebuffering)),
+    );
+    if !sees(inputs) {
+        evidence.add("Steering holds", "rows are missing or old");
+    }
+    let cause = match (edge.dead, edge.full) {
+        (true, _) => format!("Edge {name} does not answer"),
+        (_, true) => format!("Edge {name} is full and refuses sessions"),
+        _ => format!("Edge {name} answers slowly or with errors"),
+    };
+    let seen = at.seconds.last().map_or(0, |second| second.viewers);
+    Finding {
+        key: format!("edge-{name}"),
+        cause,
+        culprit: Culprit::Edge,
+        name: Some(name.to_owned()),
+        cohort: format!("viewers of edge {name}"),
+        viewers: edge.before.sessions.max(seen),
+        severity: if edge.dead { Severity::Broken } else { Severity::Degraded },
+        evidence,
+        symptom_at: edge.symptom_at,
+    }
+}

@@ -1,0 +1,203 @@
+//! Whether an edge is well: k of the newest n windows, against its own past and the others.
+//!
+//! Two witnesses speak: the prober, and the edge's own rows (trusted by the service key). What
+//! players claim only adds to the evidence. Two of the prober's last three with one bad second
+//! of rows, or with too few requests to tell, are enough; either witness alone needs three.
+
+use super::inputs::{Edge, Found, Probe, Second};
+
+/// A first byte within this is never slow, ms, however quick the edge was before.
+const NEVER_SLOW_MS: f64 = 500.0;
+/// Above so many times its own past it is slow.
+const TIMES_BASELINE: f64 = 8.0;
+/// The past is never taken to be quicker, ms.
+const LEAST_BASELINE_MS: f64 = 10.0;
+/// A second with fewer requests says nothing.
+const LEAST_REQUESTS: i64 = 4;
+/// Share of errors from which a second is bad.
+const ERRORS: f64 = 0.1;
+/// Without a probe for so long nothing is known, ms.
+const SILENT_MS: i64 = 6_000;
+
+/// How an edge is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Health {
+    /// As always.
+    Good,
+    /// Viewers should not be there.
+    Bad,
+    /// Nobody can tell.
+    #[default]
+    Unknown,
+}
+
+impl Health {
+    /// The word in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Bad => "bad",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What is remembered of an edge.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EdgeState {
+    /// How it is.
+    pub health: Health,
+    /// Why, in words.
+    pub why: String,
+    /// When the run of bad windows began, Unix ms.
+    pub symptom_at: Option<i64>,
+    /// Since when it has been good, Unix ms.
+    pub good_since: Option<i64>,
+    /// It takes no connections.
+    pub dead: bool,
+    /// It refuses sessions: no room.
+    pub full: bool,
+    /// Its usual first byte, ms.
+    pub baseline_ms: f64,
+    /// Its sessions and their rate when it was last without symptoms.
+    pub before: Before,
+}
+
+/// An edge in its good time.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Before {
+    /// Sessions.
+    pub sessions: i64,
+    /// Reserved, kbps.
+    pub reserved_kbps: u64,
+    /// Stalled share of its viewers' time.
+    pub rebuffering: f64,
+}
+
+impl Before {
+    /// Reserved for each session, kbps.
+    pub fn kbps_each(&self) -> f64 {
+        if self.sessions > 0 { self.reserved_kbps as f64 / self.sessions as f64 } else { 0.0 }
+    }
+}
+
+impl EdgeState {
+    /// Above this a first byte is slow, ms.
+    pub fn limit_ms(&self) -> i64 {
+        let own = self.baseline_ms.max(LEAST_BASELINE_MS) * TIMES_BASELINE;
+        own.max(NEVER_SLOW_MS) as i64
+    }
+
+    /// Takes in what is known now.
+    ///
+    /// `calm`: no edge had symptoms. What an edge carries while another is ill is not its usual.
+    pub fn step(&mut self, edge: &Edge, calm: bool, now_ms: i64) {
+        let limit = self.limit_ms();
+        let probes: Vec<&Probe> = edge.probes.iter().filter(|p| !p.is_open(limit)).collect();
+        let heard = edge.probes.last().is_some_and(|probe| now_ms - probe.at < SILENT_MS);
+        if !heard {
+            *self = Self {
+                health: Health::Unknown,
+                why: "not probed".into(),
+                good_since: None,
+                ..self.clone()
+            };
+            return;
+        }
+        let bad = |n: usize| probes.iter().rev().take(n).filter(|p| !p.is_good(limit)).count();
+        let bad_seconds =
+            |n: usize| edge.seconds.iter().rev().take(n).filter(|s| is_bad(s, limit)).count();
+        let few =
+            edge.seconds.iter().rev().take(4).map(|s| s.requests).sum::<i64>() < LEAST_REQUESTS;
+        self.dead =
+            probes.len() >= 2 && probes.iter().rev().take(2).all(|p| p.result == Found::Nothing);
+        self.full = probes.iter().rev().take(3).filter(|p| p.result == Found::Error(503)).count()
+            >= 2
+            || is_full(edge);
+        let agreed = bad(3) >= 2 && (bad_seconds(4) >= 1 || few);
+        let is_bad_now = agreed || self.dead || bad(4) >= 3 || bad_seconds(5) >= 3;
+        let suspect = bad(1) == 1 || bad_seconds(2) >= 1;
+        if !suspect && bad(3) == 0 && !is_bad_now {
+            self.symptom_at = None;
+        } else if self.symptom_at.is_none() {
+            self.symptom_at = Some(first_symptom(&probes, &edge.seconds, limit).unwrap_or(now_ms));
+        }
+        if is_bad_now {
+            self.health = Health::Bad;
+            self.good_since = None;
+        } else if bad(3) == 0 && bad_seconds(3) == 0 && probes.len() >= 2 {
+            self.health = Health::Good;
+            self.good_since.get_or_insert(now_ms);
+        }
+        self.why = why(self, edge, &probes, limit);
+        if self.health == Health::Good && self.symptom_at.is_none() {
+            self.remember(edge, &probes, calm);
+        }
+    }
+
+    /// Whether it may be sent viewers: good, and its newest probe, sent after `since`, was too.
+    pub fn is_fit(&self, edge: &Edge, since_ms: i64) -> bool {
+        let limit = self.limit_ms();
+        let newest = edge.probes.iter().rev().find(|probe| !probe.is_open(limit));
+        self.health == Health::Good
+            && self.symptom_at.is_none()
+            && !self.full
+            && newest.is_some_and(|probe| probe.is_good(limit) && probe.at >= since_ms)
+    }
+
+    fn remember(&mut self, edge: &Edge, probes: &[&Probe], calm: bool) {
+        if let Some(Probe { result: Found::Byte(ms), .. }) = probes.last() {
+            let ms = *ms as f64;
+            self.baseline_ms =
+                if self.baseline_ms == 0.0 { ms } else { self.baseline_ms * 0.95 + ms * 0.05 };
+        }
+        if let Some(load) = edge.load.filter(|_| calm) {
+            self.before.sessions = load.sessions;
+            self.before.reserved_kbps = load.reserved_kbps;
+        }
+        self.before.rebuffering = rebuffering(edge);
+    }
+}
+
+/// Stalled share of the time of an edge's viewers, over the last ten seconds.
+pub fn rebuffering(edge: &Edge) -> f64 {
+    let last = || edge.seconds.iter().rev().take(10);
+    let watched: i64 = last().map(|second| second.watched_ms).sum();
+    let stalled: i64 = last().map(|second| second.rebuffering_ms).sum();
+    if watched > 0 { stalled as f64 / watched as f64 } else { 0.0 }
+}
+
+fn is_bad(second: &Second, limit_ms: i64) -> bool {
+    if second.requests < LEAST_REQUESTS {
+        return false;
+    }
+    let errors = second.errors as f64 / second.requests as f64;
+    errors >= ERRORS || second.p90_ms.is_some_and(|ms| ms > limit_ms as f64)
+}
+
+/// Nearly everything is taken, and requests are refused.
+fn is_full(edge: &Edge) -> bool {
+    let errors: i64 = edge.seconds.iter().rev().take(3).map(|second| second.errors).sum();
+    edge.load.is_some_and(|load| load.reserved_kbps * 100 >= load.capacity_kbps * 98) && errors > 0
+}
+
+fn first_symptom(probes: &[&Probe], seconds: &[Second], limit: i64) -> Option<i64> {
+    let probe = probes.iter().rev().take_while(|p| !p.is_good(limit)).last().map(|p| p.at);
+    let second = seconds.iter().rev().take_while(|s| is_bad(s, limit)).last().map(|s| s.at * 1_000);
+    [probe, second].into_iter().flatten().min()
+}
+
+fn why(state: &EdgeState, edge: &Edge, probes: &[&Probe], limit: i64) -> String {
+    let newest = probes.last().map_or("no probe yet".to_owned(), |probe| probe.words());
+    match state.health {
+        Health::Good if state.symptom_at.is_some() => format!("watched: prober had {newest}"),
+        Health::Good => format!("first byte {newest}"),
+        Health::Unknown => "not known yet".into(),
+        Health::Bad if state.dead => "takes no connections".into(),
+        Health::Bad if state.full => "is full and refuses sessions".into(),
+        Health::Bad => {
+            let slow = edge.seconds.iter().rev().take(5).filter(|s| is_bad(s, limit)).count();
+            format!("prober had {newest}; {slow} of its last 5 seconds were bad")
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Incidents: opened when something is found, kept up to date while it lasts, closed after it
+//! has been well for a while.
+
+use tallylight_schemas::control::{Culprit, IncidentRow, IncidentState, Severity};
+
+use super::state::{Effect, State};
+use super::words::Evidence;
+
+/// A record that stays open is written again after this time, ms, so that it does not grow old
+/// in the feed.
+const AGAIN_MS: i64 = 300_000;
+
+/// Something that is wrong now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// What the incident's id begins with.
+    pub key: String,
+    /// One sentence.
+    pub cause: String,
+    /// Which kind of part.
+    pub culprit: Culprit,
+    /// Which one of them.
+    pub name: Option<String>,
+    /// Whom it hits.
+    pub cohort: String,
+    /// How many.
+    pub viewers: i64,
+    /// How bad.
+    pub severity: Severity,
+    /// What speaks for it.
+    pub evidence: Evidence,
+    /// When it began, Unix ms.
+    pub symptom_at: Option<i64>,
+}
+
+/// Opens an incident or keeps the open one up to date; its id.
+pub fn found(state: &mut State, finding: Finding, now_ms: i64, out: &mut Vec<Effect>) -> String {
+    state.well_since.remove(&finding.key);
+    let Some(mut row) = state.open(&finding.key).cloned() else {
+        let row = IncidentRow {
+            tenant: state.policy.tenant.clone(),
+            id: format!("{}-{}", finding.key, now_ms / 1_000),
+            opened_at: now_ms * 1_000,
+            symptom_at: finding.symptom_at.map(|ms| ms * 1_000),
+            closed_at: None,
+            cause: finding.cause,
+            culprit: finding.culprit,
+            name: finding.name,
+            cohort: finding.cohort,
+            viewers: finding.viewers,
+            severity: finding.severity,
+            evidence: finding.evidence.text(),
+            owner: None,
+            state: IncidentState::Open,
+            notes: None,
+            updated_at: 0,
+        };
+        let id = row.id.clone();
+        state.put_incident(row, now_ms, out);
+        return id;
+    };
+    let worse = finding.severity > row.severity;
+    let old = now_ms * 1_000 - row.updated_at >= AGAIN_MS * 1_000;
+    // Figures move all the time; the record follows once in a while, and at once when it is
+    // worse than was said.
+    let moved =
+        now_ms * 1_000 - row.updated_at >= 5_000_000 && row.evidence != finding.evidence.text();
+    let id = row.id.clone();
+    if worse || old || moved {
+        row.severity = row.severity.max(finding.severity);
+        row.cause =
+            if worse || finding.severity == row.severity { finding.cause } else { row.cause };
+        row.viewers = row.viewers.max(finding.viewers);
+        row.evidence = finding.evidence.text();
+        state.put_incident(row, now_ms, out);
+    }
+    id
+}
+
+/// Notes that what an incident is about is well now; closes it after `after_ms` of that.
+pub fn well(state: &mut State, key: &str, after_ms: i64, now_ms: i64, out: &mut Vec<Effect>) {
+    let Some(row) = state.open(key).cloned() else {
+        state.well_since.remove(key);
+        return;
+    };
+    let since = *state.well_since.entry(key.to_owned()).or_insert(now_ms);
+    if now_ms - since >= after_ms {
+        close(state, row, now_ms, out);
+    }
+}
+
+/// Closes an incident.
+pub fn close(state: &mut State, mut row: IncidentRow, now_ms: i64, out: &mut Vec<Effect>) {
+    row.state = IncidentState::Closed;
+    row.closed_at = Some(now_ms * 1_000);
+    state.put_incident(row, now_ms, out);
+}
+
+/// Adds a note.
+pub fn note(row: &mut IncidentRow, by: &str, text: &str, now_ms: i64) {
+    let old = row.notes.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let mut notes: Vec<serde_json::Value> = old.unwrap_or_default();
+    notes.push(serde_json::json!({"at": now_ms * 1_000, "by": by, "text": text}));
+    // The record has a limit; the oldest notes are in earlier records of the log.
+    while notes.len() > 20 {
+        notes.remove(0);
+    }
+    row.notes = Some(serde_json::Value::Array(notes).to_string());
+}

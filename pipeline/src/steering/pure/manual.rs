@@ -1,0 +1,123 @@
+//! Actions by hand, with their preview. They keep to the headroom like steering's own.
+
+use tallylight_schemas::control::{ActionKind, ActionRow};
+
+use super::act;
+use super::command::{Refused, take};
+use super::inputs::Inputs;
+use super::plan::plan;
+use super::returning;
+use super::share::WHOLE;
+use super::state::{Effect, State};
+use super::words::Evidence;
+
+/// An action by hand.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Manual {
+    /// What to do.
+    pub kind: ActionKind,
+    /// On which part.
+    pub target: String,
+    /// Where viewers go.
+    pub to: Option<String>,
+    /// Which share of them, 0 to 1.
+    pub share: f64,
+    /// Who wishes.
+    pub by: String,
+}
+
+/// An action by hand: what it would be. `None` of it is done.
+pub fn preview(
+    state: &State,
+    inputs: &Inputs,
+    wish: &Manual,
+    now_ms: i64,
+) -> Result<ActionRow, Refused> {
+    let mut state = state.clone();
+    let mut row = act::blank(&mut state, wish.kind, &wish.target, &wish.by, now_ms);
+    if !(wish.share > 0.0 && wish.share <= 1.0) {
+        return Err(Refused::Invalid("share: above 0, 1 at most".into()));
+    }
+    match wish.kind {
+        ActionKind::ShiftEdge | ActionKind::CapLadder => {
+            if !state.edges.contains_key(&wish.target) {
+                return Err(Refused::Unknown(format!("there is no edge {:?}", wish.target)));
+            }
+            let most = (wish.share * f64::from(WHOLE)).round() as u32;
+            // Who acts by hand means the newest load, not what the settling time guards.
+            state.sent.clear();
+            state.moved.clear();
+            let cap = wish.kind == ActionKind::CapLadder;
+            let all = plan(&state, inputs, &wish.target, most, now_ms);
+            let fits = |to: &Option<String>| {
+                to.is_some() != cap && (wish.to.is_none() || *to == wish.to || cap)
+            };
+            let part = if cap {
+                act::cap_part(&state, inputs, &wish.target, most, now_ms)
+            } else {
+                all.into_iter().find(|part| fits(&part.to))
+            };
+            let Some(part) = part else {
+                let to = wish.to.as_deref().unwrap_or("elsewhere");
+                return Err(Refused::Conflict(format!(
+                    "there is no room {to} within its nominal capacity, or it is not well"
+                )));
+            };
+            act::describe(&state, inputs, &mut row, &part);
+            row.undo = Some("One click".into());
+        }
+        ActionKind::ReturnEdge => {
+            row = returning::returning(&mut state, &wish.target, &wish.by, now_ms);
+            if row.viewers == 0 && returning::mine(&state, &wish.target).is_empty() {
+                return Err(Refused::Conflict(format!(
+                    "nobody was moved away from {:?}",
+                    wish.target
+                )));
+            }
+        }
+        ActionKind::MaskPipeline | ActionKind::UnmaskPipeline => {
+            let on = wish.kind == ActionKind::MaskPipeline;
+            let others = inputs.pipelines.iter().any(|(name, p)| *name != wish.target && !p.masked);
+            if !inputs.pipelines.contains_key(&wish.target) {
+                return Err(Refused::Unknown(format!("there is no pipeline {:?}", wish.target)));
+            }
+            if on && !others {
+                return Err(Refused::Conflict("it is the only pipeline that is not masked".into()));
+            }
+            let word = if on { "Ignore" } else { "Use" };
+            row.title = format!("{word} pipeline {} at the origin", wish.target);
+            row.forecast = "From the next segment on".into();
+            row.undo = on.then(|| "One click".into());
+        }
+        ActionKind::SetMode => {
+            return Err(Refused::Invalid("a mode is set at /v1/steering".into()));
+        }
+    }
+    let mut evidence = Evidence::default();
+    evidence.add("Wished by", wish.by.clone());
+    row.evidence = evidence.text();
+    Ok(row)
+}
+
+/// An action by hand, done.
+pub fn manual(
+    state: &mut State,
+    inputs: &Inputs,
+    wish: &Manual,
+    now_ms: i64,
+    out: &mut Vec<Effect>,
+) -> Result<ActionRow, Refused> {
+    let row = preview(state, inputs, wish, now_ms)?;
+    let id = row.id.clone();
+    state.count += 1;
+    let (sent, moved) = (std::mem::take(&mut state.sent), std::mem::take(&mut state.moved));
+    let taken = take(state, inputs, row, &wish.by, now_ms, out);
+    for (edge, at) in sent {
+        state.sent.entry(edge).or_insert(at);
+    }
+    for (home, before) in moved {
+        state.moved.entry(home).or_default().extend(before);
+    }
+    taken?;
+    state.actions.get(&id).cloned().ok_or_else(|| Refused::Unknown("it is gone".into()))
+}

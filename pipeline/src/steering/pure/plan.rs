@@ -1,0 +1,275 @@
+//! Whom to move where: never more than the target's free nominal capacity (ADR 19). Who does
+//! not fit is kept on the low rungs, or stays.
+
+use super::health::Before;
+use super::inputs::{Edge, Inputs};
+use super::share::WHOLE;
+use super::state::{SETTLE_MS, State};
+
+/// A part of an edge's viewers, and where it goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// The edge; `None` keeps them where they are, on the low rungs.
+    pub to: Option<String>,
+    /// Places of the home's scale.
+    pub places: Vec<(u32, u32)>,
+    /// Viewers at those places.
+    pub viewers: i64,
+    /// Viewers of the edge in all.
+    pub of: i64,
+    /// Share of the target's capacity in use afterwards.
+    pub load_after: Option<f64>,
+}
+
+impl Part {
+    /// As a share of the home's viewers.
+    pub fn share(&self) -> f64 {
+        f64::from(length(&self.places)) / f64::from(WHOLE)
+    }
+}
+
+/// What could be done for the viewers of an edge: targets with room in the order of their room,
+/// then the cap. `most` bounds how much of the home is moved, on the scale of [`WHOLE`].
+pub fn plan(state: &State, inputs: &Inputs, edge: &str, most: u32, now_ms: i64) -> Vec<Part> {
+    let Some(from) = state.edges.get(edge) else { return Vec::new() };
+    let mut places = movable(state, edge, now_ms);
+    let all = length(&places);
+    if all == 0 {
+        return Vec::new();
+    }
+    let since = from.symptom_at.unwrap_or(i64::MIN);
+    let at = inputs.edges.get(edge);
+    let here = at_home(state, at, edge);
+    let known = inputs.places.get(edge).map_or(&[][..], Vec::as_slice);
+    let home = Home::new(&places, known, here);
+    let mut parts = Vec::new();
+    let mut left = most.min(all);
+    for target in targets(state, inputs, edge, since) {
+        let each = each_kbps(
+            from.before,
+            at,
+            state.edges.get(&target).map(|t| t.before),
+            inputs.edges.get(&target),
+        );
+        let Room { free, fled } = room(state, inputs, &target, edge, each, now_ms);
+        let fit = if each > 0.0 { (free / each).floor() } else { 0.0 };
+        let fit = if here == 0 {
+            if free > 0.0 { left } else { 0 }
+        } else {
+            home.cut(&places, fit as i64)
+        };
+        let taken = take(&mut places, fit.min(left));
+        let viewers = home.count(&taken);
+        left -= length(&taken);
+        if length(&taken) > 0 {
+            let after = (viewers as f64 * each - fled).max(0.0);
+            parts.push(Part {
+                load_after: load_after(state, inputs, &target, after),
+                to: Some(target),
+                places: taken,
+                viewers,
+                of: here,
+            });
+        }
+    }
+    let rest = take(&mut places, left);
+    if !rest.is_empty() && !from.dead && here > 0 {
+        let viewers = home.count(&rest);
+        parts.push(Part { to: None, places: rest, viewers, of: here, load_after: None });
+    }
+    parts
+}
+
+/// Room for an edge's viewers elsewhere, kbps.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Room {
+    /// What they may take up, with what they have there already.
+    pub free: f64,
+    /// What they took up there by their own failover.
+    pub fled: f64,
+}
+
+/// Free nominal capacity of `target` for viewers of `edge`. What its viewers took up by their
+/// own failover is theirs already.
+pub fn room(
+    state: &State,
+    inputs: &Inputs,
+    target: &str,
+    edge: &str,
+    each: f64,
+    now_ms: i64,
+) -> Room {
+    if state.sent.get(target).is_some_and(|at| now_ms - at < SETTLE_MS) {
+        return Room::default();
+    }
+    let Some(load) = inputs.edges.get(target).and_then(|edge| edge.load) else {
+        return Room::default();
+    };
+    let usable = capacity(state, inputs, target)
+        * f64::from(100 - state.policy.keep_free_pct.min(100))
+        / 100.0;
+    let free = usable - load.reserved_kbps as f64;
+    let from = state.edges.get(edge);
+    let fled = from.map_or(0.0, |from| {
+        let now = inputs.edges.get(edge).and_then(|edge| edge.load).map_or(0, |load| load.sessions);
+        let gone = (from.before.sessions - now).max(0) as f64 * each;
+        let before = state.edges.get(target).map_or(0, |target| target.before.reserved_kbps);
+        let grown = if from.dead { load.reserved_kbps.saturating_sub(before) as f64 } else { 0.0 };
+        gone.min(grown)
+    });
+    Room { free: (free + fled).max(0.0), fled }
+}
+
+/// What an edge can carry: the smaller of what it says and what the settings say.
+pub fn capacity(state: &State, inputs: &Inputs, edge: &str) -> f64 {
+    let told = inputs.edges.get(edge).and_then(|edge| edge.load).map(|load| load.capacity_kbps);
+    told.filter(|kbps| *kbps > 0).map_or(u64::MAX, |kbps| kbps).min(state.capacity(edge)) as f64
+}
+
+/// Share of an edge's capacity in use when so many kbps are added.
+pub fn load_after(state: &State, inputs: &Inputs, edge: &str, added: f64) -> Option<f64> {
+    let reserved = inputs.edges.get(edge)?.load?.reserved_kbps as f64;
+    Some((reserved + added) / capacity(state, inputs, edge).max(1.0))
+}
+
+/// How many places there are.
+pub fn length(places: &[(u32, u32)]) -> u32 {
+    places.iter().map(|(from, to)| to - from).sum()
+}
+
+/// The edges that viewers may be sent to, the one with most room first.
+fn targets(state: &State, inputs: &Inputs, edge: &str, since: i64) -> Vec<String> {
+    let fit = |name: &&String| {
+        *name != edge
+            && inputs
+                .edges
+                .get(*name)
+                .zip(state.edges.get(*name))
+                .is_some_and(|(at, of)| of.is_fit(at, since))
+    };
+    let mut all: Vec<String> = state.edges.keys().filter(fit).cloned().collect();
+    let room = |name: &String| {
+        let reserved =
+            inputs.edges.get(name).and_then(|edge| edge.load).map_or(0, |load| load.reserved_kbps);
+        state.capacity(name).saturating_sub(reserved)
+    };
+    all.sort_by_key(|name| (std::cmp::Reverse(room(name)), name.clone()));
+    all
+}
+
+/// The places of a home that are at home and were not moved in the last minute.
+fn movable(state: &State, home: &str, now_ms: i64) -> Vec<(u32, u32)> {
+    let mut places = state.routes.free(home, WHOLE);
+    let recent = state.moved.get(home).into_iter().flatten();
+    for moved in recent.filter(|moved| now_ms - moved.at < super::state::ONCE_MS) {
+        let without = |(from, to): (u32, u32)| {
+            let before = (from, to.min(moved.from).max(from));
+            let after = (from.max(moved.to).min(to), to);
+            [before, after].into_iter().filter(|(from, to)| from < to)
+        };
+        places = places.into_iter().flat_map(without).collect();
+    }
+    places
+}
+
+/// Viewers of the edge's own home that are there, or were before the symptoms.
+fn at_home(state: &State, at: Option<&Edge>, edge: &str) -> i64 {
+    let before = state.edges.get(edge).map_or(0, |edge| edge.before.sessions);
+    let now = at.and_then(|edge| edge.load).map_or(0, |load| load.sessions);
+    let own = f64::from(WHOLE - state.routes.away(edge, None));
+    let others: f64 = state
+        .routes
+        .edges()
+        .filter(|home| *home != edge)
+        .map(|home| f64::from(state.routes.away(home, Some(edge))))
+        .sum();
+    let share = if own + others > 0.0 { own / (own + others) } else { 1.0 };
+    (before.max(now) as f64 * share).round() as i64
+}
+
+/// What one of its viewers will take up, kbps: the most that they or the target's own did.
+fn each_kbps(
+    before: Before,
+    at: Option<&Edge>,
+    other: Option<Before>,
+    there: Option<&Edge>,
+) -> f64 {
+    let now = |edge: Option<&Edge>| {
+        let load = edge.and_then(|edge| edge.load).filter(|load| load.sessions > 0);
+        load.map_or(0.0, |load| load.reserved_kbps as f64 / load.sessions as f64)
+    };
+    let most = [before.kbps_each(), now(at), other.map_or(0.0, |b| b.kbps_each()), now(there)];
+    most.into_iter().fold(0.0, f64::max)
+}
+
+/// The viewers of a home, by their places where enough of them are known.
+#[derive(Debug)]
+struct Home {
+    known: Vec<u32>,
+    /// Viewers in all.
+    here: i64,
+    /// Places that these are spread over.
+    all: u32,
+}
+
+impl Home {
+    fn new(places: &[(u32, u32)], known: &[u32], here: i64) -> Self {
+        let known: Vec<u32> = inside(places, known).collect();
+        let enough = known.len() as i64 * 2 >= here;
+        let known = if enough { known } else { Vec::new() };
+        Self { known, here, all: length(places) }
+    }
+
+    /// Viewers that each known one stands for: not all of them may be known.
+    fn each(&self) -> f64 {
+        (self.here as f64 / self.known.len().max(1) as f64).max(1.0)
+    }
+
+    /// How long a slice of these places may be so that at most `viewers` are in it.
+    fn cut(&self, places: &[(u32, u32)], viewers: i64) -> u32 {
+        if viewers <= 0 {
+            return 0;
+        }
+        if self.known.is_empty() {
+            let share = (viewers as f64 / self.here.max(1) as f64).min(1.0);
+            return (f64::from(self.all) * share).floor() as u32;
+        }
+        let number = (viewers as f64 / self.each()).floor() as usize;
+        match inside(places, &self.known).nth(number) {
+            Some(out) => places.iter().map(|(from, to)| out.clamp(*from, *to) - from).sum(),
+            None => length(places),
+        }
+    }
+
+    /// Viewers at these places.
+    fn count(&self, places: &[(u32, u32)]) -> i64 {
+        let viewers = if self.known.is_empty() {
+            self.here as f64 * f64::from(length(places)) / f64::from(self.all.max(1))
+        } else {
+            inside(places, &self.known).count() as f64 * self.each()
+        };
+        (viewers.round() as i64).min(self.here)
+    }
+}
+
+fn inside<'a>(places: &'a [(u32, u32)], known: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
+    let within = |place: &u32| places.iter().any(|(from, to)| (from..to).contains(&place));
+    known.iter().copied().filter(within)
+}
+
+/// Takes the first `number` places away.
+pub fn take(places: &mut Vec<(u32, u32)>, number: u32) -> Vec<(u32, u32)> {
+    let (mut left, mut taken, mut rest) = (number, Vec::new(), Vec::new());
+    for (from, to) in places.drain(..) {
+        let here = (to - from).min(left);
+        left -= here;
+        if here > 0 {
+            taken.push((from, from + here));
+        }
+        if from + here < to {
+            rest.push((from + here, to));
+        }
+    }
+    *places = rest;
+    taken
+}

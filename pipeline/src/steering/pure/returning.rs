@@ -1,0 +1,126 @@
+//! Bringing viewers home once their edge has been well for a while, and what then became of a
+//! move or a return.
+
+use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
+
+use super::act::{blank, pathway};
+use super::health::{Health, rebuffering};
+use super::inputs::Inputs;
+use super::state::{BACK_MS, Effect, State, Watch};
+use super::words::{Evidence, percent, seconds, viewers};
+
+/// An outcome is written at the latest after this time, ms.
+const OUTCOME_MS: i64 = 30_000;
+
+/// Homes whose viewers steering moved away, and that have been well for long enough.
+pub fn due_returns(state: &State, now_ms: i64) -> Vec<String> {
+    let due = |home: &&str| {
+        let well = state.edges.get(*home).is_some_and(|edge| {
+            edge.health == Health::Good
+                && edge.symptom_at.is_none()
+                && edge.good_since.is_some_and(|since| now_ms - since >= BACK_MS)
+        });
+        let places: Vec<(u32, u32)> =
+            mine(state, home).iter().flat_map(|row| places_of(state, row)).collect();
+        well && !places.is_empty() && state.may_move(home, &places, now_ms)
+    };
+    state.routes.moved().filter(due).map(str::to_owned).collect()
+}
+
+/// Moves of a home's viewers in force that steering itself made.
+pub fn mine(state: &State, home: &str) -> Vec<ActionRow> {
+    let of =
+        |row: &ActionRow| row.target == home && row.incident.is_some() && pathway(row).is_some();
+    state.actions_in(&[ActionState::Taken]).into_iter().filter(of).collect()
+}
+
+fn places_of(state: &State, row: &ActionRow) -> Vec<(u32, u32)> {
+    let slices = state.routes.slices(&row.target).iter().filter(|slice| slice.action == row.id);
+    slices.map(|slice| (slice.from, slice.to)).collect()
+}
+
+/// An offer to bring a home's viewers back.
+pub fn returning(state: &mut State, home: &str, by: &str, now_ms: i64) -> ActionRow {
+    let moves = mine(state, home);
+    let mut row = blank(state, ActionKind::ReturnEdge, home, by, now_ms);
+    row.viewers = moves.iter().map(|row| row.viewers).sum();
+    row.share = moves.iter().map(|row| row.share).sum::<f64>().min(1.0);
+    row.incident = moves.iter().find_map(|row| row.incident.clone());
+    row.title = format!("Bring {} back to {home}", viewers(row.viewers));
+    row.forecast = format!("Shares as before within {} s", state.policy.ttl_s + 10);
+    let mut evidence = Evidence::default();
+    let since = state.edges.get(home).and_then(|edge| edge.good_since).unwrap_or(now_ms);
+    evidence.add(format!("{home} is well since"), seconds((now_ms - since) as f64));
+    evidence
+        .add("Its usual first byte", seconds(state.edges.get(home).map_or(0.0, |e| e.baseline_ms)));
+    row.evidence = evidence.text();
+    row
+}
+
+/// Brings a home's viewers back.
+pub fn take_return(
+    state: &mut State,
+    inputs: &Inputs,
+    mut row: ActionRow,
+    by: &str,
+    now_ms: i64,
+    out: &mut Vec<Effect>,
+) {
+    let home = row.target.clone();
+    for mut moved in mine(state, &home) {
+        let places = state.routes.remove(&home, &moved.id);
+        state.note_moved(&home, &places, now_ms);
+        moved.state = ActionState::Ended;
+        state.watches.remove(&moved.id);
+        state.put_action(moved, now_ms, out);
+    }
+    let at = inputs.edges.get(&home);
+    let watch = Watch {
+        edge: home.clone(),
+        at: now_ms,
+        sessions: at.and_then(|edge| edge.load).map_or(0, |load| load.sessions),
+        expected: row.viewers,
+        rebuffering: at.map_or(0.0, rebuffering),
+        back: true,
+    };
+    state.sent.insert(home, now_ms);
+    state.watches.insert(row.id.clone(), watch);
+    row.state = ActionState::Taken;
+    row.acts_at = None;
+    row.by = by.to_owned();
+    state.put_action(row, now_ms, out);
+}
+
+/// Writes outcomes that are known by now.
+pub fn outcomes(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect>) {
+    for (id, watch) in state.watches.clone() {
+        let at = inputs.edges.get(&watch.edge);
+        let dead = state.edges.get(&watch.edge).is_some_and(|edge| edge.dead);
+        let sessions = at.and_then(|edge| edge.load).map(|load| load.sessions);
+        let Some(sessions) = sessions.or(dead.then_some(0)) else { continue };
+        let moved = if watch.back { sessions - watch.sessions } else { watch.sessions - sessions };
+        let done = moved as f64 >= watch.expected as f64 * 0.95;
+        let late = now_ms - watch.at >= OUTCOME_MS;
+        if !(done || late) {
+            continue;
+        }
+        state.watches.remove(&id);
+        let Some(mut row) = state.actions.get(&id).cloned() else { continue };
+        // Other sessions come and go meanwhile; no more than all of them moved.
+        let moved = moved.clamp(0, watch.expected);
+        let all: f64 = inputs.edges.values().map(rebuffering).fold(0.0, f64::max);
+        let text = format!(
+            "{moved} of {} {} in {} s; stalled time {} → {}",
+            viewers(watch.expected),
+            if watch.back { "came back" } else { "moved" },
+            (now_ms - watch.at + 500) / 1_000,
+            percent(watch.rebuffering),
+            percent(all)
+        );
+        row.outcome = Some(text);
+        if watch.back {
+            row.state = ActionState::Ended;
+        }
+        state.put_action(row, now_ms, out);
+    }
+}

@@ -1,0 +1,243 @@
+//! What steering remembers from one decision to the next.
+
+use std::collections::BTreeMap;
+
+use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, IncidentRow, IncidentState};
+
+use super::health::EdgeState;
+use super::share::{Routes, WHOLE};
+use crate::steering::settings::Mode;
+
+/// Bounds and times, from the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Whose stream.
+    pub tenant: String,
+    /// Players ask again after so many seconds.
+    pub ttl_s: u32,
+    /// An offer can be held for so long before it is taken, ms.
+    pub hold_ms: i64,
+    /// Per cent of a nominal capacity that steering never fills.
+    pub keep_free_pct: u32,
+    /// Capacity of each edge, kbps, in the order of the settings.
+    pub capacities: Vec<(String, u64)>,
+}
+
+/// Health that long before viewers are brought back, ms.
+pub const BACK_MS: i64 = 30_000;
+/// A viewer is moved by steering at most once in this time, ms.
+pub const ONCE_MS: i64 = 60_000;
+/// What was sent to an edge shows in its load only after this time, ms.
+pub const SETTLE_MS: i64 = 20_000;
+/// Records kept here; the rest is in the log.
+const KEPT: usize = 200;
+
+/// A part of a home that was moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// First place.
+    pub from: u32,
+    /// First place after it.
+    pub to: u32,
+    /// When, Unix ms.
+    pub at: i64,
+}
+
+/// What an action's outcome will be measured by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watch {
+    /// The edge that viewers leave, or come back to.
+    pub edge: String,
+    /// When it was taken, Unix ms.
+    pub at: i64,
+    /// Sessions on that edge then.
+    pub sessions: i64,
+    /// Sessions that are to move.
+    pub expected: i64,
+    /// Stalled share of their time then.
+    pub rebuffering: f64,
+    /// They come back to the edge instead of leaving it.
+    pub back: bool,
+}
+
+/// What changed and has to be told or done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// A record to be written.
+    Incident(IncidentRow),
+    /// A record to be written.
+    Action(ActionRow),
+    /// The origin is to ignore a pipeline, or no longer.
+    Mask {
+        /// Which one.
+        pipeline: String,
+        /// Ignore it.
+        on: bool,
+    },
+}
+
+/// Everything that is remembered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// Bounds and times.
+    pub policy: Policy,
+    /// What is done with what is decided.
+    pub mode: Mode,
+    /// Who is sent where.
+    pub routes: Routes,
+    /// By name.
+    pub edges: BTreeMap<String, EdgeState>,
+    /// The newest record of each.
+    pub incidents: BTreeMap<String, IncidentRow>,
+    /// The newest record of each.
+    pub actions: BTreeMap<String, ActionRow>,
+    /// Who was moved in the last minute, by home.
+    pub moved: BTreeMap<String, Vec<Moved>>,
+    /// When an edge was last sent somebody, Unix ms.
+    pub sent: BTreeMap<String, i64>,
+    /// Outcomes that are awaited, by action.
+    pub watches: BTreeMap<String, Watch>,
+    /// Since when every edge has been bad, Unix ms.
+    pub common_since: Option<i64>,
+    /// Since when the rows cannot be trusted, Unix ms.
+    pub blind_since: Option<i64>,
+    /// Since when something has been well that an incident is open for, by its key, Unix ms.
+    pub well_since: BTreeMap<String, i64>,
+    /// Actions so far, for their ids.
+    pub count: u64,
+}
+
+impl State {
+    /// Nothing known yet.
+    pub fn new(policy: Policy, mode: Mode) -> Self {
+        let edges = policy.capacities.iter().map(|(name, _)| (name.clone(), EdgeState::default()));
+        Self {
+            mode,
+            routes: Routes::new(policy.capacities.clone()),
+            edges: edges.collect(),
+            incidents: BTreeMap::new(),
+            actions: BTreeMap::new(),
+            moved: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            watches: BTreeMap::new(),
+            common_since: None,
+            blind_since: None,
+            well_since: BTreeMap::new(),
+            count: 0,
+            policy,
+        }
+    }
+
+    /// Takes up what an earlier run of this service left in the log: its mode, what is in
+    /// force, what is open.
+    pub fn restore(&mut self, incidents: Vec<IncidentRow>, actions: Vec<ActionRow>, now_ms: i64) {
+        let modes = actions.iter().filter(|row| row.kind == ActionKind::SetMode);
+        if let Some(newest) = modes.max_by_key(|row| row.at) {
+            self.mode = mode_of(&newest.target).unwrap_or(self.mode);
+        }
+        let mut rows = actions;
+        rows.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        for row in rows {
+            if row.state == ActionState::Taken
+                && let Some(pathway) = super::act::pathway(&row)
+                && self.edges.contains_key(&row.target)
+            {
+                let length = (row.share * f64::from(WHOLE)).round() as u32;
+                let places = self.routes.free(&row.target, length);
+                self.routes.put(&row.target, &places, &pathway, &row.id);
+                // Who was moved shortly before is not moved again at once.
+                self.note_moved(&row.target, &places, (row.at / 1_000).min(now_ms));
+            }
+            self.actions.insert(row.id.clone(), row);
+        }
+        for row in incidents {
+            self.incidents.insert(row.id.clone(), row);
+        }
+    }
+
+    /// Keeps an action's record and says so.
+    pub fn put_action(&mut self, mut row: ActionRow, now_ms: i64, out: &mut Vec<Effect>) {
+        row.updated_at = later(self.actions.get(&row.id).map(|old| old.updated_at), now_ms);
+        out.push(Effect::Action(row.clone()));
+        self.actions.insert(row.id.clone(), row);
+        while self.actions.len() > KEPT {
+            let over =
+                |row: &&ActionRow| !matches!(row.state, ActionState::Taken | ActionState::Offered);
+            let oldest = self.actions.values().filter(over).min_by_key(|row| row.at);
+            let Some(id) = oldest.map(|row| row.id.clone()) else { return };
+            self.actions.remove(&id);
+        }
+    }
+
+    /// Keeps an incident's record and says so.
+    pub fn put_incident(&mut self, mut row: IncidentRow, now_ms: i64, out: &mut Vec<Effect>) {
+        row.updated_at = later(self.incidents.get(&row.id).map(|old| old.updated_at), now_ms);
+        out.push(Effect::Incident(row.clone()));
+        self.incidents.insert(row.id.clone(), row);
+        while self.incidents.len() > KEPT {
+            let over = |row: &&IncidentRow| row.state == IncidentState::Closed;
+            let oldest = self.incidents.values().filter(over).min_by_key(|row| row.opened_at);
+            let Some(id) = oldest.map(|row| row.id.clone()) else { return };
+            self.incidents.remove(&id);
+        }
+    }
+
+    /// The open incident whose id begins so.
+    pub fn open(&self, key: &str) -> Option<&IncidentRow> {
+        let of = |row: &&IncidentRow| {
+            row.state != IncidentState::Closed
+                && row.id.strip_prefix(key).is_some_and(|rest| rest.starts_with('-'))
+        };
+        self.incidents.values().find(of)
+    }
+
+    /// Actions in one of these states.
+    pub fn actions_in(&self, states: &[ActionState]) -> Vec<ActionRow> {
+        self.actions.values().filter(|row| states.contains(&row.state)).cloned().collect()
+    }
+
+    /// Remembers who was moved, and forgets who was long ago.
+    pub fn note_moved(&mut self, home: &str, places: &[(u32, u32)], now_ms: i64) {
+        let moved = self.moved.entry(home.to_owned()).or_default();
+        moved.retain(|moved| now_ms - moved.at < ONCE_MS);
+        moved.extend(places.iter().map(|(from, to)| Moved { from: *from, to: *to, at: now_ms }));
+    }
+
+    /// Whether none of these was moved in the last minute.
+    pub fn may_move(&self, home: &str, places: &[(u32, u32)], now_ms: i64) -> bool {
+        let recent = |moved: &Moved| {
+            now_ms - moved.at < ONCE_MS
+                && places.iter().any(|(from, to)| moved.from < *to && *from < moved.to)
+        };
+        !self.moved.get(home).is_some_and(|moved| moved.iter().any(recent))
+    }
+
+    /// The nominal capacity of an edge, kbps.
+    pub fn capacity(&self, edge: &str) -> u64 {
+        self.policy.capacities.iter().find(|(name, _)| name == edge).map_or(0, |(_, kbps)| *kbps)
+    }
+}
+
+/// A record replaces the one before it only when it was written later.
+fn later(before: Option<i64>, now_ms: i64) -> i64 {
+    (now_ms * 1_000).max(before.map_or(i64::MIN, |at| at.saturating_add(1)))
+}
+
+/// A mode by its word.
+pub fn mode_of(word: &str) -> Option<Mode> {
+    match word {
+        "observe" => Some(Mode::Observe),
+        "advise" => Some(Mode::Advise),
+        "act" => Some(Mode::Act),
+        _ => None,
+    }
+}
+
+/// The word of a mode.
+pub fn mode_word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Observe => "observe",
+        Mode::Advise => "advise",
+        Mode::Act => "act",
+    }
+}

@@ -1,0 +1,238 @@
+//! Players, two edges, rows and a prober, in steps of half a second.
+
+use std::collections::BTreeMap;
+
+use tallylight_schemas::control::{ActionRow, ActionState, IncidentRow, IncidentState};
+
+use crate::steering::pure::decide::decide;
+use crate::steering::pure::inputs::{
+    Copy, Edge, Feed, Found, Inputs, Load, Pipeline, Probe, Second,
+};
+use crate::steering::pure::share::{Pathway, Routes};
+use crate::steering::pure::state::{Effect, Policy, State};
+use crate::steering::settings::Mode;
+
+/// What a viewer at the top rung takes, kbps.
+pub(super) const EACH: u64 = 772;
+const STEP: i64 = 500;
+pub(super) const T0: i64 = 1_795_000_000_000;
+
+#[derive(Debug, Clone)]
+pub(super) struct Viewer {
+    pub(super) sid: String,
+    pub(super) at: String,
+    phase: i64,
+    told: Pathway,
+    /// When steering told it something else than before, ms.
+    pub(super) moves: Vec<i64>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ill {
+    pub(super) slow_ms: i64,
+    pub(super) dead: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Fleet {
+    pub(super) now: i64,
+    pub(super) state: State,
+    pub(super) viewers: Vec<Viewer>,
+    pub(super) ill: BTreeMap<String, Ill>,
+    pub(super) origin_slow: i64,
+    pub(super) feed: Feed,
+    pub(super) pipelines: BTreeMap<String, Pipeline>,
+    probes: BTreeMap<String, Vec<(i64, i64, bool)>>,
+    seconds: BTreeMap<String, Vec<(i64, Second)>>,
+    capacities: BTreeMap<String, u64>,
+    pub(super) effects: Vec<(i64, Effect)>,
+    /// Everything that was decided by, to decide it again.
+    pub(super) script: Vec<(i64, Inputs)>,
+}
+
+impl Fleet {
+    /// So many viewers, and edges that carry so many of them at the top rung.
+    pub(super) fn new(viewers: usize, e1: u64, e2: u64) -> Self {
+        let capacities = vec![("e1".to_owned(), e1 * EACH), ("e2".to_owned(), e2 * EACH)];
+        let policy = Policy {
+            tenant: "demo".into(),
+            ttl_s: 5,
+            hold_ms: 2_000,
+            keep_free_pct: 0,
+            capacities: capacities.clone(),
+        };
+        let state = State::new(policy, Mode::Act);
+        let viewer = |n: usize| {
+            let sid = format!("viewer-{n}");
+            let told = state.routes.pathway(&sid);
+            let phase = (n as i64 * 137) % 5_000;
+            Viewer { at: told.edge.clone(), sid, phase, told, moves: Vec::new() }
+        };
+        let healthy = Feed { connected: true, age_ms: Some(900), complete: true };
+        let mut fleet = Self {
+            now: T0,
+            viewers: (0..viewers).map(viewer).collect(),
+            ill: ["e1", "e2"].map(|name| (name.to_owned(), Ill::default())).into(),
+            origin_slow: 0,
+            feed: healthy,
+            pipelines: BTreeMap::new(),
+            probes: BTreeMap::new(),
+            seconds: BTreeMap::new(),
+            capacities: capacities.into_iter().collect(),
+            effects: Vec::new(),
+            script: Vec::new(),
+            state,
+        };
+        fleet.run(20);
+        assert!(fleet.effects.is_empty(), "{:?}", fleet.effects);
+        fleet
+    }
+
+    pub(super) fn ill(&mut self, edge: &str) -> &mut Ill {
+        self.ill.get_mut(edge).unwrap()
+    }
+
+    /// Lets so many seconds pass.
+    pub(super) fn run(&mut self, seconds: i64) {
+        for _ in 0..seconds * 1_000 / STEP {
+            self.step();
+        }
+    }
+
+    /// Lets time pass until something holds; ms, or a failure after `most` seconds.
+    pub(super) fn until(&mut self, most: i64, holds: impl Fn(&Self) -> bool) -> i64 {
+        let began = self.now;
+        while !holds(self) {
+            assert!(
+                self.now - began < most * 1_000,
+                "not within {most} s: {:#?}",
+                self.state.actions
+            );
+            self.step();
+        }
+        self.now - began
+    }
+
+    fn step(&mut self) {
+        self.now += STEP;
+        self.players();
+        if (self.now - T0) % 1_000 == 0 {
+            self.rows();
+        }
+        let inputs = self.inputs();
+        let (state, effects) = decide(self.state.clone(), &inputs, self.now);
+        self.script.push((self.now, inputs));
+        self.state = state;
+        self.effects.extend(effects.into_iter().map(|effect| (self.now, effect)));
+    }
+
+    fn players(&mut self) {
+        for viewer in &mut self.viewers {
+            let told = self.state.routes.pathway(&viewer.sid);
+            if told != viewer.told {
+                viewer.moves.push(self.now);
+                viewer.told = told.clone();
+            }
+            if (self.now + viewer.phase) % 5_000 < STEP {
+                viewer.at.clone_from(&told.edge);
+            }
+            // Its own failover, as after an error.
+            if self.ill[&viewer.at].dead {
+                viewer.at = if viewer.at == "e1" { "e2" } else { "e1" }.into();
+            }
+        }
+    }
+
+    /// Viewers whose requests an edge has now.
+    pub(super) fn at(&self, edge: &str) -> usize {
+        self.viewers.iter().filter(|viewer| viewer.at == edge).count()
+    }
+
+    fn rows(&mut self) {
+        for name in ["e1", "e2"] {
+            let ill = self.ill[name].clone();
+            let viewers = self.at(name) as i64;
+            let slow = ill.slow_ms + self.origin_slow;
+            let second = Second {
+                at: self.now / 1_000 - 1,
+                requests: if ill.dead { 0 } else { viewers },
+                errors: 0,
+                p90_ms: Some((30 + slow) as f64),
+                viewers,
+                rebuffering_ms: if slow > 1_000 { viewers * 100 } else { 0 },
+                watched_ms: viewers * 1_000,
+            };
+            // A slow answer is reported when it has been given, and rows take a second.
+            let known = self.now + slow + 1_000;
+            self.seconds.entry(name.into()).or_default().push((known, second));
+        }
+        for name in ["e1", "e2", "origin"] {
+            let ill = self.ill.get(name).cloned().unwrap_or_default();
+            let took = 30 + ill.slow_ms + self.origin_slow;
+            self.probes.entry(name.into()).or_default().push((self.now, took, ill.dead));
+        }
+    }
+
+    fn probes_of(&self, name: &str) -> Vec<Probe> {
+        let all = self.probes.get(name).map_or(&[][..], Vec::as_slice);
+        let found = |(at, took, dead): &(i64, i64, bool)| {
+            let passed = self.now - at;
+            let result = match (dead, passed >= *took) {
+                (true, _) => Found::Nothing,
+                (_, true) => Found::Byte(*took),
+                _ => Found::Waiting(passed),
+            };
+            Probe { at: *at, result }
+        };
+        all.iter().rev().take(8).rev().map(found).collect()
+    }
+
+    pub(super) fn inputs(&self) -> Inputs {
+        let edge = |name: &str| {
+            let seconds = self.seconds.get(name).into_iter().flatten();
+            let known = seconds.filter(|(at, _)| *at <= self.now).map(|(_, second)| *second);
+            let sessions = self.at(name) as i64;
+            let load = Load {
+                capacity_kbps: self.capacities[name],
+                reserved_kbps: sessions as u64 * EACH,
+                sessions,
+            };
+            let load = (!self.ill[name].dead).then_some(load);
+            let seconds: Vec<Second> = known.collect();
+            let seconds = seconds[seconds.len().saturating_sub(60)..].to_vec();
+            (name.to_owned(), Edge { probes: self.probes_of(name), seconds, load })
+        };
+        let mut places: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for viewer in &self.viewers {
+            let home = self.state.routes.home(&viewer.sid).to_owned();
+            places.entry(home).or_default().push(Routes::place(&viewer.sid));
+        }
+        places.values_mut().for_each(|places| places.sort_unstable());
+        Inputs {
+            feed: self.feed.clone(),
+            edges: ["e1", "e2"].map(edge).into(),
+            origin: self.probes_of("origin"),
+            pipelines: self.pipelines.clone(),
+            devices: BTreeMap::new(),
+            places,
+        }
+    }
+
+    pub(super) fn actions(&self, state: ActionState) -> Vec<ActionRow> {
+        self.state.actions_in(&[state])
+    }
+
+    pub(super) fn open(&self) -> Vec<IncidentRow> {
+        let open = |row: &&IncidentRow| row.state != IncidentState::Closed;
+        self.state.incidents.values().filter(open).cloned().collect()
+    }
+}
+
+/// The last twelve segments of a pipeline, some of them bad.
+pub(super) fn copies(bad: &[(u64, &str)], served: bool) -> Pipeline {
+    let copy = |k| {
+        let bad = bad.iter().find(|(of, _)| *of == k).map(|(_, word)| (*word).to_owned());
+        Copy { k, bad, served }
+    };
+    Pipeline { masked: false, copies: (0..12).map(copy).collect() }
+}

@@ -1,0 +1,177 @@
+//! The guards of ADR 19, each over whatever may happen.
+
+use proptest::prelude::*;
+use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, Culprit, IncidentRow};
+
+use super::fleet::{EACH, Fleet};
+use crate::steering::pure::command;
+use crate::steering::pure::decide::decide;
+use crate::steering::pure::health::Health;
+use crate::steering::pure::inputs::Device;
+use crate::steering::pure::share::Pathway;
+use crate::steering::pure::state::{Effect, State};
+
+/// What happens to the edges: (seconds until, edge, slow ms, dead).
+fn story() -> impl Strategy<Value = Vec<(i64, bool, i64, bool)>> {
+    let slow = prop_oneof![Just(0), Just(1_500), Just(700), Just(100)];
+    prop::collection::vec((1_i64..50, any::<bool>(), slow, prop::bool::weighted(0.2)), 1..7)
+}
+
+fn taken(effect: &Effect) -> Option<&ActionRow> {
+    match effect {
+        Effect::Action(row) if row.state == ActionState::Taken && row.outcome.is_none() => {
+            Some(row)
+        }
+        _ => None,
+    }
+}
+
+fn tell(fleet: &mut Fleet, story: &[(i64, bool, i64, bool)]) {
+    for (seconds, first, slow_ms, dead) in story {
+        let ill = fleet.ill(if *first { "e1" } else { "e2" });
+        (ill.slow_ms, ill.dead) = (*slow_ms, *dead);
+        fleet.run(*seconds);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Never more than the target's free nominal capacity; at most one move a minute for each
+    /// viewer; never a move while every edge is bad.
+    #[test]
+    fn the_guards_hold_whatever_happens(story in story(), capacity in 25_u64..120) {
+        let mut fleet = Fleet::new(60, capacity, capacity);
+        tell(&mut fleet, &story);
+        for viewer in &fleet.viewers {
+            prop_assert!(viewer.moves.windows(2).all(|pair| pair[1] - pair[0] >= 60_000), "{viewer:?}");
+        }
+        for (at, effect) in &fleet.effects {
+            let Some(row) = taken(effect).filter(|row| row.kind == ActionKind::ShiftEdge) else { continue };
+            let (_, inputs) = fleet.script.iter().find(|(when, _)| when == at).unwrap();
+            let to = row.to.as_deref().unwrap();
+            let load = inputs.edges[to].load.unwrap();
+            // Who fled from a dead edge by itself is there already.
+            let all_fled = inputs.edges[&row.target].load.is_none_or(|load| load.sessions == 0);
+            let fled = if all_fled { row.viewers } else { 0 };
+            let after = load.reserved_kbps + (row.viewers - fled).max(0) as u64 * EACH;
+            prop_assert!(after <= load.capacity_kbps, "{row:?} {load:?}");
+        }
+    }
+
+    /// The same inputs give the same decisions.
+    #[test]
+    fn replay_gives_the_same(story in story()) {
+        let mut fleet = Fleet::new(30, 60, 60);
+        let (begun, mut state) = (fleet.script.len(), fleet.state.clone());
+        let before = fleet.effects.len();
+        tell(&mut fleet, &story);
+        let mut effects = Vec::new();
+        for (now, inputs) in &fleet.script[begun..] {
+            let (next, out) = decide(state, inputs, *now);
+            state = next;
+            effects.extend(out.into_iter().map(|effect| (*now, effect)));
+        }
+        prop_assert_eq!(&effects, &fleet.effects[before..].to_vec());
+        prop_assert_eq!(&state, &fleet.state);
+    }
+
+    /// Undoing a move restores where everybody was.
+    #[test]
+    fn undo_restores(capacity in 40_u64..120) {
+        let mut fleet = Fleet::new(60, capacity, capacity);
+        let paths = |state: &State, fleet: &Fleet| -> Vec<Pathway> {
+            fleet.viewers.iter().map(|viewer| state.routes.pathway(&viewer.sid)).collect()
+        };
+        let before = paths(&fleet.state, &fleet);
+        fleet.ill("e1").slow_ms = 1_500;
+        fleet.run(12);
+        let mut out = Vec::new();
+        for row in fleet.actions(ActionState::Taken) {
+            let (inputs, now) = (fleet.inputs(), fleet.now);
+            command::on_action(&mut fleet.state, &inputs, &row.id, "undo", "me", now, &mut out).unwrap();
+        }
+        prop_assert_eq!(paths(&fleet.state, &fleet), before);
+    }
+}
+
+#[test]
+fn nobody_is_moved_while_every_edge_is_bad() {
+    let mut fleet = Fleet::new(60, 100, 100);
+    for (first, second) in [("e1", "e2"), ("e2", "e1")] {
+        fleet.ill(first).slow_ms = 1_500;
+        fleet.ill(second).dead = true;
+        fleet.run(25);
+        fleet.ill(first).slow_ms = 0;
+        fleet.ill(second).dead = false;
+        fleet.run(100);
+    }
+    for (at, effect) in &fleet.effects {
+        if taken(effect).is_some_and(|row| row.kind == ActionKind::ShiftEdge) {
+            let (_, inputs) = fleet.script.iter().find(|(when, _)| when == at).unwrap();
+            let good = inputs
+                .edges
+                .values()
+                .filter(|edge| edge.probes.last().is_some_and(|p| p.is_good(500)));
+            assert!(good.count() > 0);
+        }
+    }
+}
+
+#[test]
+fn a_moment_of_slowness_moves_nobody() {
+    let mut fleet = Fleet::new(60, 100, 100);
+    for _ in 0..6 {
+        fleet.ill("e1").slow_ms = 1_500;
+        fleet.run(1);
+        fleet.ill("e1").slow_ms = 0;
+        fleet.run(12);
+    }
+    assert!(fleet.viewers.iter().all(|viewer| viewer.moves.is_empty()));
+}
+
+#[test]
+fn a_device_that_fails_everywhere_is_named_and_no_edge_is_touched() {
+    let mut fleet = Fleet::new(60, 100, 100);
+    let mut inputs = fleet.inputs();
+    let device = |viewers, adaptation_failures| Device { viewers, adaptation_failures };
+    inputs.devices.insert("tv-x900".into(), device(8, 9));
+    inputs.devices.insert("phone".into(), device(40, 1));
+    let (state, effects) = decide(fleet.state.clone(), &inputs, fleet.now);
+    let named: Vec<&IncidentRow> = state.incidents.values().collect();
+    assert_eq!((named[0].culprit, named[0].name.as_deref()), (Culprit::Device, Some("tv-x900")));
+    assert_eq!(effects.len(), 1);
+    inputs.devices.insert("phone".into(), device(40, 9));
+    let (state, _) = decide(fleet.state.clone(), &inputs, fleet.now);
+    assert!(state.incidents.is_empty(), "it is not that device alone");
+    fleet.run(1);
+}
+
+#[test]
+fn an_edge_without_viewers_has_a_health_too_and_new_sessions_avoid_it() {
+    let mut fleet = Fleet::new(0, 100, 100);
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.run(12);
+    assert_eq!(fleet.state.edges["e1"].health, Health::Bad);
+    assert!((fleet.state.routes.share("e2") - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_restart_takes_up_what_is_in_force() {
+    let mut fleet = Fleet::new(60, 100, 100);
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.run(15);
+    let mut again = State::new(fleet.state.policy.clone(), fleet.state.mode);
+    let incidents = fleet.state.incidents.values().cloned().collect();
+    let actions = fleet.state.actions.values().cloned().collect();
+    again.restore(incidents, actions, fleet.now);
+    for viewer in &fleet.viewers {
+        assert_eq!(again.routes.pathway(&viewer.sid), fleet.state.routes.pathway(&viewer.sid));
+    }
+    fleet.state = again;
+    fleet.ill("e1").slow_ms = 0;
+    let back = fleet.until(80, |fleet| fleet.state.routes.moved().count() == 0);
+    assert!(back >= 30_000, "{back} ms");
+    fleet.run(45);
+    assert!(fleet.open().is_empty());
+}

@@ -1,0 +1,166 @@
+//! What issue 4 asks of steering (must hold 2), each as one story.
+
+use tallylight_schemas::control::{ActionKind, ActionState, Culprit};
+
+use super::fleet::{EACH, Fleet, copies};
+use crate::steering::pure::command;
+use crate::steering::pure::state::Effect;
+use crate::steering::settings::Mode;
+
+fn moved(fleet: &Fleet) -> bool {
+    fleet.at("e2") * 100 >= fleet.viewers.len() * 95
+}
+
+#[test]
+fn a_killed_edge_is_left_within_ten_seconds() {
+    let mut fleet = Fleet::new(100, 250, 250);
+    fleet.ill("e1").dead = true;
+    let took =
+        fleet.until(10, |fleet| moved(fleet) && !fleet.actions(ActionState::Taken).is_empty());
+    assert!(took <= 10_000);
+    assert!(fleet.open()[0].cause.contains("does not answer"), "{:?}", fleet.open());
+}
+
+#[test]
+fn a_slow_edge_is_decided_within_5_s_and_left_within_ttl_and_ten() {
+    let mut fleet = Fleet::new(100, 250, 250);
+    fleet.ill("e1").slow_ms = 1_500;
+    let decided = fleet.until(6, |fleet| !fleet.state.actions.is_empty());
+    assert!(decided <= 5_000, "{decided} ms");
+    let left = fleet.until(15, moved);
+    assert!(left <= 15_000, "{left} ms");
+    fleet.run(20);
+    let taken = &fleet.actions(ActionState::Taken)[0];
+    let outcome = taken.outcome.clone().unwrap();
+    assert!(outcome.contains("moved in"), "{outcome}");
+    assert!(taken.evidence.contains("Prober on e1") && taken.undo.is_some());
+}
+
+#[test]
+fn a_healed_edge_gets_its_share_back_after_30_s_and_nobody_moves_twice_a_minute() {
+    let mut fleet = Fleet::new(100, 250, 250);
+    let before = fleet.at("e1");
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.until(30, moved);
+    fleet.run(5);
+    fleet.ill("e1").slow_ms = 0;
+    let back = fleet.until(80, |fleet| fleet.at("e1") * 100 >= before * 95);
+    assert!((30_000..=75_000).contains(&back), "{back} ms");
+    fleet.run(60);
+    assert!(fleet.open().is_empty(), "{:?}", fleet.open());
+    assert!(fleet.actions(ActionState::Taken).is_empty());
+    for viewer in &fleet.viewers {
+        assert!(viewer.moves.windows(2).all(|pair| pair[1] - pair[0] >= 60_000), "{viewer:?}");
+    }
+}
+
+#[test]
+fn both_edges_bad_names_what_they_share_and_moves_nobody() {
+    for origin in [false, true] {
+        let mut fleet = Fleet::new(60, 250, 250);
+        if origin {
+            fleet.origin_slow = 1_500;
+        } else {
+            fleet.ill("e1").slow_ms = 1_500;
+            fleet.run(1);
+            fleet.ill("e2").slow_ms = 1_500;
+        }
+        fleet.run(30);
+        let taken = fleet.effects.iter().filter(
+            |(_, effect)| matches!(effect, Effect::Action(row) if row.state == ActionState::Taken),
+        );
+        assert_eq!(taken.count(), 0);
+        let named: Vec<Culprit> = fleet.open().iter().map(|row| row.culprit).collect();
+        assert!(named.contains(&Culprit::Origin), "{named:?}");
+        assert!(fleet.viewers.iter().all(|viewer| viewer.moves.is_empty()));
+    }
+}
+
+#[test]
+fn no_more_are_moved_than_the_target_has_room_for_and_the_rest_is_capped() {
+    let fleet = Fleet::new(90, 60, 60);
+    let (e1, e2) = (fleet.at("e1"), fleet.at("e2"));
+    // Room for a third of them.
+    let room = e1 / 3;
+    let capacity = (e2 + room) as u64;
+    let mut fleet = Fleet::new(90, capacity, capacity);
+    let at_e1 = fleet.at("e1");
+    assert_eq!(at_e1, e1, "homes follow the proportion only");
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.run(40);
+    let went = e1 - fleet.at("e1");
+    assert!(went <= room && went * 10 >= room * 8, "{went} of {room}");
+    assert!(fleet.at("e2") as u64 * EACH <= capacity * EACH);
+    let taken = fleet.actions(ActionState::Taken);
+    let cap = taken.iter().find(|row| row.kind == ActionKind::CapLadder).unwrap();
+    assert_eq!(cap.viewers as usize, e1 - went, "{cap:?}");
+}
+
+#[test]
+fn in_advise_nothing_moves_before_the_click_and_undo_brings_them_back() {
+    let mut fleet = Fleet::new(60, 250, 250);
+    fleet.state.mode = Mode::Advise;
+    let before = fleet.at("e1");
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.run(30);
+    assert_eq!(fleet.at("e1"), before);
+    let offer = fleet.actions(ActionState::Offered)[0].clone();
+    assert_eq!(offer.acts_at, None);
+    let (inputs, now, mut out) = (fleet.inputs(), fleet.now, Vec::new());
+    command::on_action(&mut fleet.state, &inputs, &offer.id, "take", "me", now, &mut out).unwrap();
+    fleet.until(15, moved);
+    fleet.run(30);
+    let (inputs, now) = (fleet.inputs(), fleet.now);
+    command::on_action(&mut fleet.state, &inputs, &offer.id, "undo", "me", now, &mut out).unwrap();
+    fleet.run(6);
+    assert_eq!(fleet.at("e1"), before);
+    fleet.run(60);
+    assert_eq!(fleet.at("e1"), before, "nobody is moved again that an operator brought back");
+}
+
+#[test]
+fn in_observe_it_only_names() {
+    let mut fleet = Fleet::new(60, 250, 250);
+    fleet.state.mode = Mode::Observe;
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.run(30);
+    assert!(fleet.state.actions.is_empty());
+    assert_eq!(fleet.open()[0].name.as_deref(), Some("e1"));
+}
+
+#[test]
+fn without_whole_rows_it_holds_and_says_so() {
+    let mut fleet = Fleet::new(60, 250, 250);
+    fleet.feed.complete = false;
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.run(20);
+    assert!(fleet.state.actions.is_empty(), "{:?}", fleet.state.actions);
+    let named: Vec<Culprit> = fleet.open().iter().map(|row| row.culprit).collect();
+    assert!(named.contains(&Culprit::Telemetry) && named.contains(&Culprit::Edge), "{named:?}");
+    fleet.feed.complete = true;
+    fleet.until(12, moved);
+}
+
+#[test]
+fn encoders_are_named_and_masked_only_when_viewers_got_what_is_wrong() {
+    let mut fleet = Fleet::new(20, 250, 250);
+    fleet.pipelines.insert("A".into(), copies(&[(10, "missing"), (11, "missing")], false));
+    fleet.pipelines.insert("B".into(), copies(&[], true));
+    fleet.run(5);
+    assert_eq!(fleet.open()[0].cause, "Encoder A sends nothing");
+    assert!(fleet.state.actions.is_empty(), "the origin avoids it already");
+    fleet.pipelines.insert("A".into(), copies(&[(10, "frozen"), (11, "frozen")], true));
+    fleet.run(5);
+    let mask = |on| {
+        let wanted = Effect::Mask { pipeline: "A".into(), on };
+        move |fleet: &Fleet| fleet.effects.iter().any(|(_, effect)| *effect == wanted)
+    };
+    assert!(mask(true)(&fleet));
+    fleet.pipelines.insert("A".into(), copies(&[], false));
+    fleet.until(40, mask(false));
+    let mut fleet = Fleet::new(20, 250, 250);
+    fleet.pipelines.insert("A".into(), copies(&[(9, "missing")], false));
+    fleet.pipelines.insert("B".into(), copies(&[], true));
+    fleet.run(3);
+    assert_eq!(fleet.open()[0].cause, "Encoder A dropped segment 9");
+}

@@ -1,0 +1,164 @@
+//! What is wrong elsewhere than at one edge: the origin, an encoder, a device, the telemetry.
+
+use tallylight_schemas::control::{Culprit, Severity};
+
+use super::health::Health;
+use super::incidents::Finding;
+use super::inputs::{Inputs, Pipeline};
+use super::state::State;
+use super::words::{Evidence, seconds};
+
+/// A first byte from the origin within this is well, ms.
+const ORIGIN_MS: i64 = 700;
+/// So many failures make a cohort worth naming.
+const LEAST_FAILURES: i64 = 3;
+/// This share of all failures must be the device's …
+const CONCENTRATED: f64 = 0.7;
+
+/// Every edge is bad together: what they have in common is at fault.
+pub fn common(state: &State, inputs: &Inputs) -> Option<Finding> {
+    let known: Vec<_> =
+        state.edges.iter().filter(|(_, edge)| edge.health != Health::Unknown).collect();
+    let all_bad = known.iter().all(|(_, edge)| edge.health == Health::Bad);
+    let origin_bad = origin_is_bad(inputs);
+    if known.is_empty() || !all_bad || (known.len() < 2 && !origin_bad) {
+        return None;
+    }
+    let mut evidence = Evidence::default();
+    for (name, edge) in &known {
+        evidence.add(format!("Edge {name}"), edge.why.clone());
+    }
+    let asked = inputs.origin.last().map_or("not asked".to_owned(), |probe| probe.words());
+    evidence.add("Origin, asked directly", asked);
+    let cause = if origin_bad {
+        "The origin does not answer as it should"
+    } else {
+        "Every edge is bad together: the cause is what they have in common"
+    };
+    let symptom = known.iter().filter_map(|(_, edge)| edge.symptom_at).min();
+    Some(Finding {
+        key: "origin".into(),
+        cause: cause.into(),
+        culprit: Culprit::Origin,
+        name: None,
+        cohort: "viewers of every edge".into(),
+        viewers: state.edges.values().map(|edge| edge.before.sessions).sum(),
+        severity: Severity::Broken,
+        evidence,
+        symptom_at: symptom,
+    })
+}
+
+/// Whether any sign of it is there already: then nobody is moved, since waiting a moment tells.
+pub fn maybe_common(state: &State) -> bool {
+    let known = state.edges.values().filter(|edge| edge.health != Health::Unknown);
+    let (mut number, mut ill) = (0, 0);
+    for edge in known {
+        number += 1;
+        ill += usize::from(edge.health == Health::Bad || edge.symptom_at.is_some());
+    }
+    number >= 2 && number == ill
+}
+
+fn origin_is_bad(inputs: &Inputs) -> bool {
+    let newest = || inputs.origin.iter().rev().filter(|probe| !probe.is_open(ORIGIN_MS)).take(3);
+    newest().count() >= 2 && newest().filter(|probe| !probe.is_good(ORIGIN_MS)).count() >= 2
+}
+
+/// What is wrong with a pipeline, by the origin's page; and whether viewers got any of it.
+pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, bool)> {
+    let newest: Vec<_> = pipeline.copies.iter().rev().take(15).collect();
+    let bad = |n: usize| newest.iter().take(n).filter(|copy| copy.bad.is_some()).count();
+    let last = newest.iter().find(|copy| copy.bad.is_some())?;
+    let word = last.bad.clone().unwrap_or_default();
+    let lasting = bad(3) >= 2;
+    if !lasting && bad(15) == 0 {
+        return None;
+    }
+    let cause = match (word.as_str(), lasting) {
+        ("missing", true) => format!("Encoder {name} sends nothing"),
+        ("missing", false) => format!("Encoder {name} dropped segment {}", last.k),
+        ("frozen", _) => format!("Encoder {name}'s picture is frozen"),
+        ("late", _) => format!("Encoder {name} is late"),
+        (other, _) => format!("Encoder {name} sends {other} segments"),
+    };
+    let mut evidence = Evidence::default();
+    evidence.add(format!("{word} of its last {} segments", newest.len()), bad(15).to_string());
+    evidence.add("Newest bad segment", last.k.to_string());
+    let served = newest.iter().take(3).any(|copy| copy.bad.is_some() && copy.served);
+    evidence.add("Viewers got one of its last 3 bad ones", if served { "yes" } else { "no" });
+    let severity = match lasting {
+        true if all < 2 || served => Severity::Broken,
+        true => Severity::Degraded,
+        false => Severity::Watch,
+    };
+    let finding = Finding {
+        key: format!("encoder-{name}"),
+        cause,
+        culprit: Culprit::Encoder,
+        name: Some(name.to_owned()),
+        cohort: if served { "viewers of this pipeline" } else { "nobody: another copy was served" }
+            .into(),
+        viewers: 0,
+        severity,
+        evidence,
+        symptom_at: None,
+    };
+    // A late or missing copy cannot be served; only what looks valid needs a mask.
+    let mask =
+        lasting && served && !pipeline.masked && matches!(word.as_str(), "frozen" | "defective");
+    Some((finding, mask))
+}
+
+/// A device whose players fail where others do not.
+pub fn devices(inputs: &Inputs) -> Vec<Finding> {
+    let all: i64 = inputs.devices.values().map(|device| device.adaptation_failures).sum();
+    let everybody: i64 = inputs.devices.values().map(|device| device.viewers).sum();
+    let concentrated = inputs.devices.iter().filter(|(_, device)| {
+        device.adaptation_failures >= LEAST_FAILURES
+            && device.adaptation_failures as f64 >= all as f64 * CONCENTRATED
+            && (device.viewers as f64) < everybody as f64 * CONCENTRATED
+    });
+    let finding = |(name, device): (&String, &super::inputs::Device)| {
+        let mut evidence = Evidence::default();
+        evidence
+            .add("Bitrate changes that failed, last 30 s", device.adaptation_failures.to_string());
+        evidence.add("On all other devices", (all - device.adaptation_failures).to_string());
+        evidence.add(
+            "Share of all viewers",
+            super::words::percent(device.viewers as f64 / everybody.max(1) as f64),
+        );
+        Finding {
+            key: format!("device-{name}"),
+            cause: format!("Players on {name} cannot change the bitrate"),
+            culprit: Culprit::Device,
+            name: Some(name.clone()),
+            cohort: format!("viewers on {name}"),
+            viewers: device.viewers,
+            severity: Severity::Degraded,
+            evidence,
+            symptom_at: None,
+        }
+    };
+    concentrated.map(finding).collect()
+}
+
+/// We do not see; steering holds.
+pub fn blind(inputs: &Inputs) -> Finding {
+    let mut evidence = Evidence::default();
+    evidence.add("Feed", if inputs.feed.connected { "connected" } else { "no connection" });
+    let age = inputs.feed.age_ms.map_or("unknown".to_owned(), |ms| seconds(ms as f64));
+    evidence.add("Age of the rows", age);
+    evidence.add("Every partition reports", if inputs.feed.complete { "yes" } else { "no" });
+    Finding {
+        key: "telemetry".into(),
+        cause: "Rows are missing or old: steering keeps its last decision and moves nobody".into(),
+        culprit: Culprit::Telemetry,
+        name: None,
+        cohort: "nobody known".into(),
+        viewers: 0,
+        severity: Severity::Degraded,
+        evidence,
+        symptom_at: None,
+    }
+}

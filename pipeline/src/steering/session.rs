@@ -1,0 +1,248 @@
+//! A session as manifests and steering answers know it: its sid, and the addresses made for it.
+
+use axum::http::{HeaderMap, Uri};
+use uuid::Uuid;
+
+use super::Steering;
+use super::pure::share::{Pathway, Routes};
+use super::settings::EdgeSettings;
+use crate::manifest::{self, View};
+use crate::serve::viewer::Viewer;
+
+/// Sent by the dashboard's proxy: the browser reaches everything through one port.
+const ROOT_RELATIVE: &str = "tallylight-root-relative";
+/// Longest sid that is taken.
+const MAX_SID: usize = 64;
+/// Longest query that is looked at.
+const MAX_QUERY: usize = 4_096;
+
+/// Which manifest is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// HLS, multivariant.
+    Master,
+    /// HLS, one track.
+    Media,
+    /// DASH.
+    Mpd,
+}
+
+impl Form {
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Form::Master | Form::Media => "application/vnd.apple.mpegurl",
+            Form::Mpd => "application/dash+xml",
+        }
+    }
+}
+
+/// What our own addresses carry in their query, and what players add to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Query {
+    /// The session.
+    pub(super) sid: Option<String>,
+    /// The pathway of a media playlist.
+    pub(super) pathway: Option<Pathway>,
+    /// The pathways that the player says it uses, the newest last.
+    pub(super) used: Vec<Pathway>,
+}
+
+impl Query {
+    /// Reads a query. Players write their pathway as `e1`, as `"e1"` or as a list, `"e1,e2"`,
+    /// with or without empty items; whatever is no name is passed over.
+    pub(super) fn of(uri: &Uri) -> Self {
+        let mut found = Self::default();
+        let Some(query) = uri.query().filter(|query| query.len() <= MAX_QUERY) else {
+            return found;
+        };
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*key {
+                "sid" if is_sid(&value) => found.sid = Some(value.into_owned()),
+                "pathway" => found.pathway = Some(Pathway::parse(&value)),
+                "_HLS_pathway" | "_DASH_pathway" => {
+                    let names = value.split(',').map(|item| item.trim_matches([' ', '"']));
+                    found.used =
+                        names.filter(|name| !name.is_empty()).map(Pathway::parse).collect();
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
+/// Whether a text can be a session's id: it goes into addresses as it is.
+pub(super) fn is_sid(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
+    !text.is_empty() && text.len() <= MAX_SID && text.bytes().all(plain)
+}
+
+/// A new session's id.
+pub(super) fn new_sid() -> String {
+    Uuid::new_v4().to_string()
+}
+
+/// Signs sids, so that beacons can later be told from made-up ones.
+#[derive(Clone)]
+pub(super) struct Token([u8; 32]);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+impl Token {
+    /// Signs with a key that follows from the service key, or with one of this start.
+    pub(super) fn new(service_key: Option<&str>) -> Self {
+        let random = || format!("{}{}", Uuid::new_v4(), Uuid::new_v4());
+        let secret = service_key.map_or_else(random, str::to_owned);
+        Self(blake3::derive_key("tallylight manifest session token v1", secret.as_bytes()))
+    }
+
+    /// The token of a session of a stream.
+    pub(super) fn sign(&self, stream: &str, sid: &str) -> String {
+        let text = format!("{stream}\n{sid}");
+        blake3::keyed_hash(&self.0, text.as_bytes()).to_hex().as_str().chars().take(32).collect()
+    }
+}
+
+/// Whether the browser came through the dashboard.
+pub(super) fn is_root_relative(headers: &HeaderMap) -> bool {
+    headers.get(ROOT_RELATIVE).is_some_and(|value| value == "1")
+}
+
+/// The pathways of a session, best first: where it is sent, then the other edges, so that a
+/// player whose edge fails goes on by itself.
+pub(super) fn order(routes: &Routes, first: &Pathway) -> Vec<Pathway> {
+    let mut order = vec![first.clone()];
+    if first.low {
+        order.push(Pathway::full(&first.edge));
+    }
+    order.extend(routes.edges().filter(|edge| *edge != first.edge).map(Pathway::full));
+    order
+}
+
+impl Steering {
+    /// What addresses of this service begin with: nothing behind the dashboard.
+    pub(super) fn own(&self, headers: &HeaderMap) -> &str {
+        if is_root_relative(headers) { "" } else { &self.own_url }
+    }
+
+    /// Where a session asks for its pathway; `protocol` is `hls` or `dash`.
+    pub(super) fn steering_url(&self, protocol: &str, sid: &str, headers: &HeaderMap) -> String {
+        format!("{}/steering/{protocol}?sid={sid}", self.own(headers))
+    }
+
+    pub(super) fn view(
+        &self,
+        stream: &str,
+        form: Form,
+        query: &Query,
+        viewer: &Viewer,
+        headers: &HeaderMap,
+    ) -> View {
+        if let Some(sid) = sid_of(query, viewer) {
+            self.asked.note(sid, self.clock.now_ms());
+        }
+        let state = self.state();
+        let routes = &state.routes;
+        let known = |pathway: &&Pathway| routes.edges().any(|edge| edge == pathway.edge);
+        let named = query.pathway.as_ref().filter(known);
+        let sid = sid_of(query, viewer);
+        // A player without a session does not ask steering, but it loads its playlist again
+        // and again: there it is sent where most are.
+        let first = match (named, sid) {
+            (Some(pathway), _) => pathway.clone(),
+            (None, Some(sid)) => routes.pathway(sid),
+            (None, None) => most(routes),
+        };
+        let mut order = order(routes, &first);
+        if form == Form::Master {
+            let low = routes.edges().map(Pathway::low).filter(|low| !first.low || *low != first);
+            order.extend(low.collect::<Vec<_>>());
+        }
+        drop(state);
+        let protocol = if form == Form::Mpd { "dash" } else { "hls" };
+        let steering = query.sid.as_deref().filter(|_| form != Form::Media);
+        let root_relative = is_root_relative(headers);
+        View {
+            pathways: order.iter().map(|pathway| self.pathway(pathway, root_relative)).collect(),
+            steering: steering.map(|sid| manifest::Steering {
+                url: self.steering_url(protocol, sid, headers),
+                sid: sid.to_owned(),
+            }),
+            time_url: format!("{}/live/{stream}/time", self.own(headers)),
+            window: self.settings.window_segments,
+            margin_us: i64::from(self.settings.margin_ms) * 1_000,
+        }
+    }
+
+    fn pathway(&self, pathway: &Pathway, root_relative: bool) -> manifest::Pathway {
+        let edge = self.settings.edges.iter().find(|edge| edge.name == pathway.edge);
+        let base = edge.map_or(String::new(), |edge| base(edge, root_relative));
+        manifest::Pathway { id: pathway.id(), base, low: pathway.low }
+    }
+}
+
+/// What the addresses of an edge's segments begin with.
+fn base(edge: &EdgeSettings, root_relative: bool) -> String {
+    let path = if root_relative { edge.path.as_str() } else { "" };
+    let base = if path.is_empty() { edge.url.as_str() } else { path };
+    base.trim_end_matches('/').to_owned()
+}
+
+/// The session that asks: by our own address, or by the player's CMCD.
+fn sid_of<'a>(query: &'a Query, viewer: &'a Viewer) -> Option<&'a str> {
+    query.sid.as_deref().or(viewer.sid.as_deref())
+}
+
+/// The edge that the largest share of sessions is sent to; the first of equals.
+fn most(routes: &Routes) -> Pathway {
+    let mut best: Option<(&str, f64)> = None;
+    for edge in routes.edges() {
+        let share = routes.share(edge);
+        if best.is_none_or(|(_, most)| share > most + 1e-9) {
+            best = Some((edge, share));
+        }
+    }
+    Pathway::full(best.map_or("", |(edge, _)| edge))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn used(query: &str) -> Vec<String> {
+        let uri: Uri = format!("/steering/hls?{query}").parse().unwrap();
+        Query::of(&uri).used.iter().map(Pathway::id).collect()
+    }
+
+    #[test]
+    fn every_players_way_to_write_its_pathway() {
+        assert_eq!(used("sid=a&_HLS_pathway=e1&_HLS_throughput=1"), ["e1"]);
+        assert_eq!(used("_HLS_pathway=%22e1%22"), ["e1"]);
+        assert_eq!(used("_DASH_pathway=%22e1,e2%22&_DASH_throughput=5140000,"), ["e1", "e2"]);
+        assert_eq!(used("_DASH_pathway=%22,e2,%22"), ["e2"]);
+        assert_eq!(used("_DASH_pathway="), Vec::<String>::new());
+        assert_eq!(used("x"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_sid_that_cannot_stand_in_an_address_is_none() {
+        for (sid, good) in [("a-B_9.~", true), ("", false), ("a%20b", false), ("a%22", false)] {
+            let uri: Uri = format!("/live/demo/master.m3u8?sid={sid}").parse().unwrap();
+            assert_eq!(Query::of(&uri).sid.is_some(), good, "{sid}");
+        }
+        assert!(is_sid(&new_sid()) && !is_sid(&"a".repeat(65)));
+    }
+
+    #[test]
+    fn tokens_prove_stream_and_sid() {
+        let token = Token::new(Some("secret"));
+        assert_eq!(token.sign("demo", "a"), Token::new(Some("secret")).sign("demo", "a"));
+        assert_ne!(token.sign("demo", "a"), token.sign("demo", "b"));
+        assert_ne!(token.sign("demo", "a"), Token::new(Some("other")).sign("demo", "a"));
+        assert_ne!(Token::new(None).sign("demo", "a"), Token::new(None).sign("demo", "a"));
+    }
+}

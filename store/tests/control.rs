@@ -1,0 +1,47 @@
+//! Control records in the live store.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
+use tallylight_store::live::{Changes, LiveStore, Retention, Rows};
+
+fn action(id: usize, at: i64, updated_at: i64) -> ActionRow {
+    ActionRow {
+        tenant: "demo".into(),
+        id: format!("a-{id}"),
+        incident: None,
+        at,
+        kind: ActionKind::ShiftEdge,
+        target: "e1".into(),
+        to: Some("e2".into()),
+        share: 0.5,
+        viewers: 7,
+        load_after: None,
+        title: "Move".into(),
+        evidence: "[]".into(),
+        forecast: String::new(),
+        undo: None,
+        undo_of: None,
+        state: ActionState::Taken,
+        acts_at: None,
+        outcome: None,
+        by: format!("written at {updated_at}"),
+        updated_at,
+    }
+}
+
+#[test]
+fn of_a_control_record_the_newest_stays_and_of_many_the_latest() {
+    let mut store = LiveStore::new(Retention::default());
+    let mut apply = |actions: Vec<ActionRow>| {
+        let mut changes = Changes::default();
+        store.apply(Rows { actions, ..Rows::default() }, &mut changes);
+        let told: Vec<String> = store.read(&changes).actions.into_iter().map(|a| a.by).collect();
+        (told, store.since(i64::MAX).actions.len())
+    };
+    assert_eq!(apply(vec![action(1, 5, 2)]), (vec!["written at 2".into()], 1));
+    assert_eq!(apply(vec![action(1, 5, 1), action(1, 5, 2)]), (vec![], 1), "nothing new");
+    assert_eq!(apply(vec![action(1, 5, 3)]), (vec!["written at 3".into()], 1));
+    let (_, held) = apply((2..700).map(|id| action(id, 10 + id as i64, 4)).collect());
+    assert_eq!(held, 500);
+    assert_eq!(store.since(0).actions.last().unwrap().id, "a-699", "the earliest made room");
+}
