@@ -64,7 +64,7 @@ export class Delivery {
 
 const perSecond = (requests: number | undefined): string => (requests === undefined ? NONE : `${(requests / (RATE_MS / 1000)).toFixed(requests >= 1000 ? 0 : 1)} /s`);
 /** Times of a tenth of a second and less are told in ms: there the figures lie. */
-const seconds = (ms: number | null | undefined): string => (ms === null || ms === undefined ? NONE : ms < 100 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`);
+const seconds = (ms: number | null | undefined): string => (ms === null || ms === undefined ? NONE : ms < 1 ? "<1 ms" : ms < 100 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`);
 const silent = (age: number | null, limit: number): boolean => age === null || age > limit;
 
 /** The word for a part whose reports have stopped. */
@@ -192,7 +192,9 @@ export function edgeBox(app: App, delivery: Delivery, name: string): Box {
   const age = delivery.age("edge", name);
   const get = delivery.of("edge", name, "get");
   const known = app.steering.edge(name);
-  const gone = silent(age, SILENT_MS.edge);
+  // An edge that nobody asks has nothing to report; the prober knows whether it lives.
+  const idle = silent(age, SILENT_MS.edge) && known?.prober?.ok === true;
+  const gone = silent(age, SILENT_MS.edge) && !idle;
   const ttfb = get?.ttfb.quantile(0.95) ?? null;
   const slow = ttfb !== null && ttfb > SLOW_MS;
   const errors = get && get.requests > 0 ? get.errors / get.requests : null;
@@ -200,11 +202,11 @@ export function edgeBox(app: App, delivery: Delivery, name: string): Box {
   const refuses = errors !== null && errors > 0.01;
   const sick = known?.health === "bad";
   const level: Level = gone && age !== null ? 3 : slow || refuses || sick ? 2 : load !== null && load > FULL ? 1 : 0;
-  const word = gone ? quiet(age) : slow ? "slow" : refuses ? "errors" : sick ? (known?.why ?? "bad") : level === 1 ? "full" : "";
+  const word = gone ? quiet(age) : idle ? "idle" : slow ? "slow" : refuses ? "errors" : sick ? (known?.why ?? "bad") : level === 1 ? "full" : "";
   return unlessDeaf(app, {
     id: `edge-${name}`, title: `Edge ${name}`, level, word, age, blind: gone,
     rows: [
-      { name: "requests", value: perSecond(gone ? undefined : get?.requests) },
+      { name: "requests", value: idle ? "0 /s" : perSecond(gone ? undefined : get?.requests) },
       { name: "cache / errors", value: gone || !get || errors === null ? NONE : `${((100 * get.hits) / get.requests).toFixed(1)} / ${(100 * errors).toFixed(1)} %`, level: refuses ? 2 : 0 },
       { name: "TTFB less hold p95", value: gone ? NONE : seconds(ttfb), level: slow ? 2 : 0 },
       { name: "load of nominal", value: load === null ? NONE : `${Math.round(100 * load)} %`, level: load !== null && load > FULL ? 1 : 0 },

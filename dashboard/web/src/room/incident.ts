@@ -81,7 +81,7 @@ export class IncidentCard {
     return [
       { name: "Seen first", value: seenFirst(incident), bad: false },
       { name: "Whom", value: incident.viewers > 0 ? `${count(incident.viewers)}${share} ${incident.cohort}` : incident.cohort, bad: false },
-      ...incident.evidence.map(({ what, value, was }) => ({ name: what, value: was === undefined ? value : `${value}, was ${was}`, bad: was !== undefined })),
+      ...incident.evidence.map(({ what, value, was }) => ({ name: what, value: was === undefined ? value : `${value}, was ${was}`, bad: was !== undefined && was !== value })),
       { name: "Cause, by rule", value: causeWords(incident), bad: false },
     ];
   }
