@@ -8,6 +8,7 @@ mod log_cat;
 mod media;
 mod settings;
 mod shutdown;
+mod sql;
 mod up;
 
 use clap::{Parser, Subcommand};
@@ -43,6 +44,8 @@ enum Command {
     /// Reads the log.
     #[command(subcommand)]
     Log(log_cat::LogCommand),
+    /// Runs a statement of SQL over what is live and what is kept (docs/sql.md).
+    Sql(sql::SqlArgs),
     /// Prints the settings that would be used, and where each mistake is.
     Config,
     /// Measures steps as ratios to a floor in one run.
@@ -63,6 +66,7 @@ fn main() -> anyhow::Result<()> {
         Command::Steering => block_on(media::steering(settings)),
         Command::Audience(args) => block_on(audience::run(settings, args)),
         Command::Log(command) => block_on(log_cat::run(settings, command)),
+        Command::Sql(args) => block_on(sql::run(settings, args)),
         Command::Config => settings.print(),
         Command::Bench(args) => bench::run(&args),
     }

@@ -10,6 +10,7 @@ mod events;
 mod functions;
 mod growth;
 mod json;
+mod lines;
 mod names;
 mod query;
 mod rules;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, RecordBatch};
-use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::writer::StreamWriter;
 use datafusion::parquet::arrow::ArrowWriter;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{Kind, SqlError};
 use super::json;
+use super::lines::Lines;
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -26,11 +27,14 @@ pub enum Format {
     Csv,
     /// A Parquet file.
     Parquet,
+    /// A table to look at.
+    Table,
 }
 
 impl Format {
     /// Every form.
-    pub const ALL: [Format; 4] = [Format::Json, Format::Arrow, Format::Csv, Format::Parquet];
+    pub const ALL: [Format; 5] =
+        [Format::Json, Format::Arrow, Format::Csv, Format::Parquet, Format::Table];
 
     /// Its media type.
     pub fn media_type(self) -> &'static str {
@@ -39,6 +43,7 @@ impl Format {
             Format::Arrow => "application/vnd.apache.arrow.stream",
             Format::Csv => "text/csv",
             Format::Parquet => "application/vnd.apache.parquet",
+            Format::Table => "text/plain",
         }
     }
 
@@ -72,6 +77,7 @@ pub(super) struct Encoder {
 
 enum Form {
     Text { out: Vec<u8>, json: bool },
+    Table(Lines),
     Arrow(Box<StreamWriter<Vec<u8>>>),
     Parquet(Box<ArrowWriter<Vec<u8>>>),
 }
@@ -96,6 +102,7 @@ impl Encoder {
                 csv_line(&mut out, names.map(|name| (name.to_vec(), false)));
                 Form::Text { out, json: false }
             }
+            Format::Table => Form::Table(Lines::new(schema)),
             Format::Arrow => {
                 let writer = StreamWriter::try_new(Vec::new(), schema).map_err(unwritable)?;
                 Form::Arrow(Box::new(writer))
@@ -145,6 +152,14 @@ impl Encoder {
                     }
                 }
             }
+            Form::Table(lines) => {
+                for row in 0..batch.num_rows() {
+                    if lines.bytes() > max {
+                        return Ok(row);
+                    }
+                    lines.push(batch, row).map_err(unwritable)?;
+                }
+            }
             Form::Arrow(writer) => {
                 if writer.get_ref().len() > max {
                     return Ok(0);
@@ -169,6 +184,7 @@ impl Encoder {
                 }
                 out
             }
+            Form::Table(lines) => lines.write(truncated),
             Form::Arrow(writer) => writer.into_inner().map_err(unwritable)?,
             Form::Parquet(writer) => writer.into_inner().map_err(unwritable)?,
         };
@@ -179,33 +195,10 @@ impl Encoder {
 fn csv_row(out: &mut Vec<u8>, batch: &RecordBatch, row: usize) -> Result<(), ArrowError> {
     let mut cells = Vec::with_capacity(batch.num_columns());
     for column in batch.columns() {
-        cells.push(csv_cell(column.as_ref(), row)?);
+        cells.push(json::cell(column.as_ref(), row)?);
     }
     csv_line(out, cells.into_iter());
     Ok(())
-}
-
-/// A cell's bytes, and whether it is text that is there (an empty one is quoted, so that it
-/// differs from an unknown one).
-fn csv_cell(column: &dyn Array, row: usize) -> Result<(Vec<u8>, bool), ArrowError> {
-    if column.is_null(row) || column.data_type().is_null() {
-        return Ok((Vec::new(), false));
-    }
-    let mut cell = Vec::new();
-    json::value(&mut cell, column, row)?;
-    let nested = matches!(
-        column.data_type(),
-        DataType::List(_)
-            | DataType::LargeList(_)
-            | DataType::FixedSizeList(..)
-            | DataType::Struct(_)
-            | DataType::Map(..)
-    );
-    if !nested && cell.first() == Some(&b'"') {
-        let text: String = serde_json::from_slice(&cell).unwrap_or_default();
-        return Ok((text.into_bytes(), true));
-    }
-    Ok((cell, false))
 }
 
 fn csv_line(out: &mut Vec<u8>, cells: impl Iterator<Item = (Vec<u8>, bool)>) {

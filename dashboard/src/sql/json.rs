@@ -128,6 +128,29 @@ pub(super) fn value(out: &mut Vec<u8>, array: &dyn Array, row: usize) -> Result<
     Ok(())
 }
 
+/// A value as a cell's bytes, without the quotes of a text, and whether it is a text (an empty
+/// one is not an unknown one).
+pub(super) fn cell(column: &dyn Array, row: usize) -> Result<(Vec<u8>, bool), ArrowError> {
+    if column.is_null(row) || column.data_type().is_null() {
+        return Ok((Vec::new(), false));
+    }
+    let mut cell = Vec::new();
+    value(&mut cell, column, row)?;
+    let nested = matches!(
+        column.data_type(),
+        DataType::List(_)
+            | DataType::LargeList(_)
+            | DataType::FixedSizeList(..)
+            | DataType::Struct(_)
+            | DataType::Map(..)
+    );
+    if !nested && cell.first() == Some(&b'"') {
+        let text: String = serde_json::from_slice(&cell).unwrap_or_default();
+        return Ok((text.into_bytes(), true));
+    }
+    Ok((cell, false))
+}
+
 fn list(out: &mut Vec<u8>, items: &dyn Array) -> Result<(), ArrowError> {
     out.push(b'[');
     for at in 0..items.len() {

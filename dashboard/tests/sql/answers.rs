@@ -80,6 +80,21 @@ async fn csv_quotes_and_tells_empty_from_unknown() {
     );
 }
 
+#[tokio::test]
+async fn a_table_to_look_at_has_columns_and_no_commands_to_the_terminal() {
+    let engine = engine(settings());
+    let sql = "SELECT number, name FROM odd ORDER BY at DESC NULLS LAST";
+    let answer = engine.run(sql, Format::Table).await.unwrap();
+    assert_eq!(
+        String::from_utf8(answer.body).unwrap(),
+        "          number  name\n\
+         ────────────────  ────────\n\
+         9007199254740993  a,\"b\"··c\n              -1  \n            NULL  NULL\n(3 rows)\n"
+    );
+    let answer = engine.run("SELECT chr(27) || '[2J' AS x", Format::Table).await.unwrap();
+    assert!(!answer.body.contains(&27));
+}
+
 fn check_odd(batches: &[RecordBatch]) {
     assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 3);
     let first = &batches[0];

@@ -1,0 +1,141 @@
+//! `tallylight sql`: one statement, answered by the dashboard when it runs, else from the files
+//! of history.
+
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use tallylight_dashboard::sql::{Format, TRUNCATED};
+
+use crate::settings::Settings;
+
+/// A statement has at most this length on its way here; the engine has a limit of its own.
+const LONGEST: u64 = 1 << 20;
+/// Beyond the deadline of a query, for the way there and back.
+const AROUND: Duration = Duration::from_secs(30);
+
+/// What to ask.
+#[derive(Debug, Args)]
+pub(crate) struct SqlArgs {
+    /// The statement, such as "SELECT * FROM sessions LIMIT 10"; `-` reads it from stdin.
+    statement: String,
+    /// The form of the answer.
+    #[arg(long, value_enum, default_value_t = Form::Table)]
+    format: Form,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Form {
+    Table,
+    Json,
+    Csv,
+    Arrow,
+    Parquet,
+}
+
+impl Form {
+    fn format(self) -> Format {
+        match self {
+            Form::Table => Format::Table,
+            Form::Json => Format::Json,
+            Form::Csv => Format::Csv,
+            Form::Arrow => Format::Arrow,
+            Form::Parquet => Format::Parquet,
+        }
+    }
+}
+
+/// An answer, or why there is none and with which code to exit.
+type Outcome = Result<Got, (u8, String)>;
+
+struct Got {
+    body: Vec<u8>,
+    /// Rows, when there were more.
+    truncated: Option<String>,
+}
+
+pub(crate) async fn run(settings: Settings, args: SqlArgs) -> anyhow::Result<()> {
+    let mut statement = args.statement;
+    if statement == "-" {
+        statement.clear();
+        let stdin = std::io::stdin().lock();
+        stdin.take(LONGEST).read_to_string(&mut statement).context("stdin is no text")?;
+    }
+    let format = args.format.format();
+    let outcome = match ask(&settings, &statement, format).await? {
+        Some(outcome) => outcome,
+        None => offline(&settings, &statement, format).await?,
+    };
+    let mut stderr = std::io::stderr().lock();
+    match outcome {
+        Ok(got) => {
+            write(&got.body)?;
+            if let Some(rows) = got.truncated {
+                writeln!(stderr, "cut off at the limit ({rows}): add a LIMIT, or ask for less")?;
+            }
+            Ok(())
+        }
+        Err((code, detail)) => {
+            writeln!(stderr, "{detail}")?;
+            std::process::exit(i32::from(code))
+        }
+    }
+}
+
+/// Writes the answer; a reader that has had enough (`| head`) is fine.
+fn write(body: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(body).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Asks the dashboard; none when it does not run.
+async fn ask(settings: &Settings, sql: &str, format: Format) -> anyhow::Result<Option<Outcome>> {
+    let dashboard = settings.dashboard_url();
+    let patience = Duration::from_secs(settings.dashboard.sql.deadline_s) + AROUND;
+    let client = reqwest::Client::builder().no_proxy().timeout(patience).build()?;
+    let request = client
+        .post(format!("{dashboard}/v1/sql"))
+        .header("content-type", "application/json")
+        .header("accept", format.media_type())
+        .body(json!({ "sql": sql }).to_string());
+    let answer = match request.send().await {
+        Ok(answer) => answer,
+        Err(error) if error.is_connect() => return Ok(None),
+        Err(error) => bail!("the dashboard at {dashboard} does not answer: {error}"),
+    };
+    let status = answer.status().as_u16();
+    let truncated = answer.headers().get(&TRUNCATED).and_then(|rows| rows.to_str().ok());
+    let truncated = truncated.map(str::to_owned);
+    let body = answer.bytes().await.context("the dashboard broke off its answer")?.to_vec();
+    if status == 200 {
+        return Ok(Some(Ok(Got { body, truncated })));
+    }
+    let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let detail = problem["detail"].as_str().unwrap_or("the dashboard answers with an error");
+    Ok(Some(Err((code(status), detail.to_owned()))))
+}
+
+/// The exit code that says what the caller can do: 2 change the statement, 3 ask for less,
+/// 4 try again, 1 anything else.
+fn code(status: u16) -> u8 {
+    match status {
+        400 | 403 => 2,
+        422 => 3,
+        503 => 4,
+        _ => 1,
+    }
+}
+
+/// Answers from the files of history alone, without changing anything.
+async fn offline(settings: &Settings, _sql: &str, _format: Format) -> anyhow::Result<Outcome> {
+    let detail = format!(
+        "nothing listens at {}: start it with `tallylight up`, or name its ports with --ports",
+        settings.dashboard_url()
+    );
+    Ok(Err((4, detail)))
+}

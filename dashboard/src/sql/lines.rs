@@ -1,0 +1,86 @@
+//! An answer as a table to look at.
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::error::ArrowError;
+
+use super::json;
+
+/// Letters of a cell that are shown.
+const WIDE: usize = 80;
+
+/// Lines with cells of one width per column.
+#[derive(Debug)]
+pub(super) struct Lines {
+    cells: Vec<Vec<String>>,
+    widths: Vec<usize>,
+    numbers: Vec<bool>,
+    bytes: usize,
+}
+
+impl Lines {
+    pub(super) fn new(schema: &SchemaRef) -> Self {
+        let head: Vec<String> = schema.fields().iter().map(|field| cut(field.name())).collect();
+        let numbers = schema.fields().iter().map(|field| field.data_type().is_numeric()).collect();
+        let widths = head.iter().map(|cell| cell.chars().count()).collect();
+        Self { cells: vec![head], widths, numbers, bytes: 0 }
+    }
+
+    /// About how long it is.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn push(&mut self, batch: &RecordBatch, row: usize) -> Result<(), ArrowError> {
+        let mut line = Vec::with_capacity(batch.num_columns());
+        for (column, width) in batch.columns().iter().zip(&mut self.widths) {
+            let (cell, is_text) = json::cell(column.as_ref(), row)?;
+            let unknown = cell.is_empty() && !is_text;
+            let text = if unknown { "NULL".into() } else { cut(&String::from_utf8_lossy(&cell)) };
+            *width = (*width).max(text.chars().count());
+            self.bytes += text.len() + 2;
+            line.push(text);
+        }
+        self.cells.push(line);
+        Ok(())
+    }
+
+    pub(super) fn write(self, truncated: bool) -> Vec<u8> {
+        let mut out = String::new();
+        for (at, line) in self.cells.iter().enumerate() {
+            for (column, cell) in line.iter().enumerate() {
+                let blank = " ".repeat(self.widths[column].saturating_sub(cell.chars().count()));
+                if column > 0 {
+                    out.push_str("  ");
+                }
+                if self.numbers[column] {
+                    out.push_str(&blank);
+                }
+                out.push_str(cell);
+                if !self.numbers[column] && column + 1 < line.len() {
+                    out.push_str(&blank);
+                }
+            }
+            out.push('\n');
+            if at == 0 {
+                let rules: Vec<String> =
+                    self.widths.iter().map(|width| "─".repeat(*width)).collect();
+                out.push_str(&rules.join("  "));
+                out.push('\n');
+            }
+        }
+        let rows = self.cells.len() - 1;
+        let more = if truncated { ", cut off at the limit" } else { "" };
+        out.push_str(&format!("({rows} row{}{more})\n", if rows == 1 { "" } else { "s" }));
+        out.into_bytes()
+    }
+}
+
+/// One line, not too long: what a terminal takes as a command is not passed on.
+fn cut(text: &str) -> String {
+    let plain = text.chars().map(|c| if c.is_control() { '·' } else { c });
+    if text.chars().count() <= WIDE {
+        return plain.collect();
+    }
+    plain.take(WIDE - 1).chain(['…']).collect()
+}
