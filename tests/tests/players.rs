@@ -32,6 +32,29 @@ async fn each_player_plays_is_known_and_obeys() {
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lines_of_the_connect_page_work_where_they_are_pasted() {
+    let world = World::start(&["--source", "loop", "--viewers", "20"]).await;
+    world.wait_for_picture().await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let args = [&world.dashboard() as &str, "9"];
+    let seen = browser::run("connect.mjs", &args, Duration::from_secs(150)).await;
+    println!("connect: {}", seen["results"]);
+    let mut wrong = Vec::new();
+    for player in ["hls", "dash", "shaka", "curl"] {
+        let result = &seen["results"][player];
+        let mut check = Check { player, wrong: &mut wrong };
+        check.that(result["accepted"].as_i64() >= Some(2), format!("the box shows {result}"));
+        let nothing = result["wrong"].as_array().is_some_and(Vec::is_empty);
+        check.that(nothing, format!("what is wrong with its beacons: {}", result["wrong"]));
+        let session = &result["session"];
+        check.that(session["startup_ms"].is_i64(), format!("its session is {session}"));
+        check.that(session["state"] == "p", format!("its state is {}", session["state"]));
+    }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+    assert_eq!(seen["problems"].as_array().map(Vec::len), Some(0), "{}", seen["problems"]);
+}
+
 fn summary(seen: &Value) -> String {
     let mut short = seen.clone();
     let short = short.as_object_mut().unwrap();
