@@ -74,7 +74,7 @@ export class StripRow {
     const delivery = new Delivery(this.app);
     for (const name of PIPELINES) this.drawEncoder(name, encoderBox(this.app, delivery, name));
     const { shares, of } = edgeShares(this.app, new Map(EDGES.map((edge) => [edge, delivery.of("edge", edge, "get")?.requests ?? 0])));
-    for (const { edge, picture } of this.pictures) this.drawEdge(edge, picture, edgeBox(this.app, delivery, edge), shares.has(edge) ? `${Math.round(100 * (shares.get(edge) ?? 0))} % of ${of}` : "");
+    for (const { edge, picture } of this.pictures) this.drawEdge(edge, picture, edgeBox(this.app, delivery, edge), shares.has(edge) ? `${Math.round(100 * (shares.get(edge) ?? 0))} % ${of}` : "");
     this.schedule.draw();
   }
 
