@@ -8,6 +8,7 @@ use clap::Args;
 use tallylight_schemas::clock::WallClock;
 use tokio::sync::watch;
 
+use crate::faults::Switches;
 use crate::settings::Settings;
 use crate::shutdown;
 
@@ -37,7 +38,11 @@ pub(crate) struct AudienceArgs {
     requests: bool,
 }
 
-pub(crate) async fn run(settings: Settings, args: AudienceArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    settings: Settings,
+    args: AudienceArgs,
+    faults: Switches,
+) -> anyhow::Result<()> {
     let mut audience = settings.audience;
     audience.viewers = args.viewers.unwrap_or(audience.viewers);
     audience.duration_s = args.duration.unwrap_or(audience.duration_s);
@@ -49,8 +54,12 @@ pub(crate) async fn run(settings: Settings, args: AudienceArgs) -> anyhow::Resul
     if let Err(mistakes) = audience.validate() {
         bail!("the audience cannot run:\n  {}", mistakes.join("\n  "));
     }
-    // The fault `stuck_tv` is off until somebody can switch it.
-    let (_switch, stuck) = watch::channel(false);
+    let (switch, stuck) = watch::channel(false);
+    faults.follow(move |one| {
+        if one.fault == "stuck_tv" {
+            switch.send_replace(one.on);
+        }
+    });
     let stop = shutdown::on_signal()?;
     Ok(tallylight_audience::run(audience, Arc::new(WallClock), stuck, stop).await?)
 }

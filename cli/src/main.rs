@@ -4,6 +4,7 @@
 mod audience;
 mod bench;
 mod data;
+mod faults;
 mod log_cat;
 mod media;
 mod settings;
@@ -57,14 +58,15 @@ fn main() -> anyhow::Result<()> {
     shutdown::die_with_parent(cli.global.supervisor_pid)?;
     start_tracing();
     let settings = Settings::load(&cli.global)?;
+    let faults = faults::Switches::of(&cli.global);
     match cli.command {
         Command::Up(args) => up::run(&cli.global, &settings, &args),
         Command::Data => block_on(data::run(settings)),
-        Command::Encoder(args) => block_on(media::encoder(settings, args)),
+        Command::Encoder(args) => block_on(media::encoder(settings, args, faults)),
         Command::Origin => block_on(media::origin(settings)),
-        Command::Edge(args) => block_on(media::edge(settings, args)),
+        Command::Edge(args) => block_on(media::edge(settings, args, faults)),
         Command::Steering => block_on(media::steering(settings)),
-        Command::Audience(args) => block_on(audience::run(settings, args)),
+        Command::Audience(args) => block_on(audience::run(settings, args, faults)),
         Command::Log(command) => block_on(log_cat::run(settings, command)),
         Command::Sql(args) => block_on(sql::run(settings, args)),
         Command::Config => settings.print(),

@@ -8,6 +8,7 @@ use tallylight_pipeline::serve::build::Parts;
 use tallylight_pipeline::{edge, encoder, origin, steering};
 use tallylight_schemas::clock::{Clock, WallClock};
 
+use crate::faults::Switches;
 use crate::settings::Settings;
 use crate::shutdown;
 
@@ -57,7 +58,11 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(WallClock)
 }
 
-pub(crate) async fn encoder(settings: Settings, args: EncoderArgs) -> anyhow::Result<()> {
+pub(crate) async fn encoder(
+    settings: Settings,
+    args: EncoderArgs,
+    faults: Switches,
+) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let mut encoder = settings.encoder;
     match args.source {
@@ -72,6 +77,13 @@ pub(crate) async fn encoder(settings: Settings, args: EncoderArgs) -> anyhow::Re
         return record(encoder, folder).await;
     }
     let parts = encoder::Parts::new(clock());
+    let (broken, clock, grid) = (parts.faults.clone(), clock(), encoder.grid);
+    faults.follow(move |one| match one.fault.as_str() {
+        "freeze" => broken.freeze(one.on),
+        // The one that is under way now: every track still has it before it.
+        "drop" if one.on => broken.drop_segment(grid.k_at(clock.now_us())),
+        _ => {}
+    });
     Ok(encoder::run(encoder, parts, stop).await?)
 }
 
@@ -93,10 +105,21 @@ pub(crate) async fn origin(settings: Settings) -> anyhow::Result<()> {
     Ok(origin::build(settings.origin, parts).await?.run(stop).await?)
 }
 
-pub(crate) async fn edge(settings: Settings, args: EdgeArgs) -> anyhow::Result<()> {
+pub(crate) async fn edge(
+    settings: Settings,
+    args: EdgeArgs,
+    faults: Switches,
+) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let parts = Parts { clock: clock() };
-    Ok(edge::build(settings.edge(&args.name)?, parts).await?.run(stop).await?)
+    let broken = Arc::new(edge::Faults::default());
+    let switched = Arc::clone(&broken);
+    faults.follow(move |one| match (one.fault.as_str(), one.on) {
+        ("slow", on) => switched.slow(if on { one.value.unwrap_or(0) } else { 0 }),
+        ("overload", on) => switched.overload(if on { one.value.unwrap_or(0) } else { 0 }),
+        _ => {}
+    });
+    Ok(edge::build_with(settings.edge(&args.name)?, parts, broken).await?.run(stop).await?)
 }
 
 pub(crate) async fn steering(settings: Settings) -> anyhow::Result<()> {

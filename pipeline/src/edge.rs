@@ -3,19 +3,25 @@
 
 mod answer;
 mod cache;
+mod faults;
+mod load;
+mod pure;
 mod settings;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, Uri};
+use axum::Json;
+use axum::extract::{Extension, Request, State};
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery;
+use tallylight_serve::Peer;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -29,7 +35,9 @@ use crate::serve::upstream::Upstream;
 use crate::serve::viewer::Viewer;
 use answer::{Asked, How};
 use cache::{Cache, Stored};
+use load::Room;
 
+pub use faults::Faults;
 pub use settings::Settings;
 
 /// All of an edge's state.
@@ -40,12 +48,23 @@ struct Edge {
     reporter: Reporter,
     metrics: Metrics,
     cache: Cache,
+    room: Room,
+    faults: Arc<Faults>,
     waiting: Arc<Semaphore>,
     max_waiting: usize,
 }
 
 /// Binds an edge.
 pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildError> {
+    build_with(settings, parts, Arc::default()).await
+}
+
+/// Binds an edge with switches that break it.
+pub async fn build_with(
+    settings: Settings,
+    parts: Parts,
+    faults: Arc<Faults>,
+) -> Result<Service, BuildError> {
     settings.validate().map_err(BuildError::Settings)?;
     let server = bind(settings.listen, settings.max_connections).await?;
     let source = format!("edge-{}", settings.name);
@@ -60,6 +79,8 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
     let upstream = Upstream::new(&settings.origin_url, settings.object_limit_bytes, timeout)?;
     let edge = Arc::new(Edge {
         cache: Cache::new(settings.cache_bytes, upstream, metrics.upstream.clone()),
+        room: Room::new(settings.capacity_kbps, Arc::clone(&faults)),
+        faults,
         name: settings.name,
         clock: parts.clock,
         reporter: reporter.clone(),
@@ -67,7 +88,9 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         waiting: Arc::new(Semaphore::new(settings.max_waiting)),
         max_waiting: settings.max_waiting,
     });
-    Ok(Service { server, router: router(edge), reporter, background: JoinSet::new() })
+    let mut background = JoinSet::new();
+    background.spawn(load::report(edge.clone()));
+    Ok(Service { server, router: router(edge), reporter, background })
 }
 
 fn router(edge: Arc<Edge>) -> Router {
@@ -75,6 +98,7 @@ fn router(edge: Arc<Edge>) -> Router {
     Router::new()
         .route("/live/{stream}/{track}/{file}", media.clone())
         .route("/live/{stream}/{track}/slate/{file}", media)
+        .route("/load", get(load))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(async || "ok"))
         .route("/metrics", get(async |State(edge): State<Arc<Edge>>| edge.metrics.text()))
@@ -94,8 +118,21 @@ async fn count(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
     answer
 }
 
+async fn load(State(edge): State<Arc<Edge>>) -> Response {
+    let load = edge.room.load(edge.clock.now_us());
+    let (name, fresh) = (&edge.name, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))]);
+    let body = serde_json::json!({
+        "name": name,
+        "capacity_kbps": load.capacity_kbps,
+        "reserved_kbps": load.reserved_kbps,
+        "sessions": load.sessions,
+    });
+    (fresh, Json(body)).into_response()
+}
+
 async fn media(
     State(edge): State<Arc<Edge>>,
+    peer: Option<Extension<Peer>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -111,12 +148,24 @@ async fn media(
         arrival,
         head_only: method == Method::HEAD,
     };
-    let hit = edge.cache.hit(&asked.path).await;
+    let peer = peer.map(|Extension(Peer(address))| address);
+    let admitted = edge.room.admit(&asked, &load::session(&asked, peer, &headers));
+    let hit = edge.cache.hit(&asked.path).await.filter(|_| admitted.is_ok());
     let is_hit = hit.is_some();
-    let found = match hit {
-        Some(stored) => Ok(stored),
-        None => edge.fetch(&asked).await,
+    let found = match (admitted, hit) {
+        (Err(full), _) => {
+            edge.metrics.turned_away.inc();
+            Err(Arc::new(full))
+        }
+        (Ok(()), Some(stored)) => Ok(stored),
+        (Ok(()), None) => edge.fetch(&asked).await,
     };
+    if let Ok(stored) = &found {
+        edge.room.learn(&asked, stored);
+    }
+    if let Some(delay) = edge.faults.delay() {
+        tokio::time::sleep(delay).await;
+    }
     let how = How { hit: is_hit, waited: (edge.clock.now_us() - arrival).max(0) };
     let outcome = found.as_ref().map(Arc::as_ref).map_err(Arc::as_ref);
     let is_probe = asked.viewer.probe;

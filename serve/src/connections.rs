@@ -1,12 +1,16 @@
 //! Accepting connections, serving them, and ending them.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use prometheus_client::metrics::gauge::Gauge;
@@ -20,6 +24,27 @@ use crate::place::Placed;
 
 /// How long accepting pauses when the machine refuses a connection (out of files, say).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Who is at the other end of the connection: an extension of every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// Says with each request who sent it.
+struct WithPeer {
+    inner: TowerToHyperService<Router>,
+    peer: SocketAddr,
+}
+
+impl Service<Request<Incoming>> for WithPeer {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(Peer(self.peer));
+        self.inner.call(request)
+    }
+}
 
 /// All connections of one server.
 pub(crate) struct Connections {
@@ -60,7 +85,7 @@ impl Connections {
                 return std::future::pending().await;
             };
             match listener.accept().await {
-                Ok((stream, _)) => self.spawn(stream, place),
+                Ok((stream, peer)) => self.spawn(stream, peer, place),
                 Err(error) => {
                     tracing::warn!(%error, "a connection was refused");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -69,11 +94,12 @@ impl Connections {
         }
     }
 
-    fn spawn(&self, stream: TcpStream, place: OwnedSemaphorePermit) {
+    fn spawn(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
         // Head and body are two small writes: waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
         let stream = TokioIo::new(Placed::new(stream, place, self.open.clone()));
-        let service = TowerToHyperService::new(self.router.clone());
+        let inner = TowerToHyperService::new(self.router.clone());
+        let service = WithPeer { inner, peer };
         let connection = self.http.serve_connection(stream, service).with_upgrades();
         let draining = self.draining.clone();
         let serving = async move {

@@ -20,5 +20,6 @@ pub mod problem;
 mod server;
 mod trust;
 
+pub use connections::Peer;
 pub use server::{BindError, Limits, Server, TaskEnded};
 pub use trust::exposed;

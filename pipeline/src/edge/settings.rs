@@ -20,6 +20,9 @@ pub struct Settings {
     pub name: String,
     /// The origin behind it.
     pub origin_url: String,
+    /// What it may reserve for its sessions, kbit/s. The default is enough for about 250
+    /// viewers of the demo's best rung.
+    pub capacity_kbps: u64,
     /// The cache's size.
     pub cache_bytes: u64,
     /// Largest object it passes on.
@@ -45,6 +48,7 @@ impl Default for Settings {
             trusted_network: false,
             name: "e1".into(),
             origin_url: "http://127.0.0.1:7710".into(),
+            capacity_kbps: 140_000,
             cache_bytes: 64 << 20,
             object_limit_bytes: 8 << 20,
             origin_timeout_ms: 6_000,
@@ -64,6 +68,7 @@ impl Settings {
             exposed(self.listen, self.trusted_network).into_iter().collect();
         mistake(&mut found, !is_name(&self.name), "name: a-z, 0-9, - and _ only");
         mistake(&mut found, !is_http(&self.origin_url), "origin_url: an http:// address");
+        mistake(&mut found, self.capacity_kbps == 0, "capacity_kbps: above 0");
         mistake(&mut found, self.cache_bytes == 0, "cache_bytes: above 0");
         mistake(&mut found, self.object_limit_bytes == 0, "object_limit_bytes: above 0");
         mistake(

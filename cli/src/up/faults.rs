@@ -1,0 +1,182 @@
+//! The fault switches of a running demo: which there are, which are on, and who is to hear of
+//! it. They break real parts; nothing that detects or decides reads them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tallylight_schemas::clock::Clock;
+use tokio::sync::watch;
+
+/// How much slower an edge gets, ms.
+const SLOW_MS: u64 = 1_500;
+/// How much of an edge's capacity others take, per cent.
+const OVERLOAD_PERCENT: u64 = 90;
+/// The most a value may be.
+const MAX_VALUE: u64 = 60_000;
+
+/// A switch as `GET /v1/faults` lists it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Listed {
+    /// The child it breaks.
+    pub(super) target: String,
+    /// What breaks.
+    pub(super) fault: &'static str,
+    /// For a button.
+    pub(super) title: &'static str,
+    pub(super) on: bool,
+    /// Since when, Unix ms.
+    pub(super) since: Option<i64>,
+    /// How much.
+    pub(super) value: Option<u64>,
+}
+
+/// What `POST /v1/faults` asks for.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Turn {
+    pub(super) target: String,
+    pub(super) fault: String,
+    pub(super) on: bool,
+    #[serde(default)]
+    pub(super) value: Option<u64>,
+}
+
+/// What a child is to be like; its supervisor makes it so, again after each restart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Orders {
+    /// It is kept from running.
+    pub(super) held: bool,
+    /// Faults that are on, with their values.
+    pub(super) on: BTreeMap<&'static str, Option<u64>>,
+    /// How often each momentary fault was asked for.
+    pub(super) moments: BTreeMap<&'static str, u64>,
+}
+
+/// All switches.
+#[derive(Debug)]
+pub(super) struct Faults {
+    clock: Arc<dyn Clock>,
+    switches: Mutex<Vec<Listed>>,
+    orders: BTreeMap<String, watch::Sender<Orders>>,
+}
+
+/// The switches that a child of this name has: fault, title, value.
+fn of(child: &str) -> &'static [(&'static str, &'static str, Option<u64>)] {
+    match child.split_once('-').map_or(child, |(kind, _)| kind) {
+        "encoder" => &[
+            ("kill", "kill", None),
+            ("freeze", "freeze picture", None),
+            ("drop", "drop a segment", None),
+        ],
+        "origin" => &[("kill", "kill", None)],
+        "edge" => &[
+            ("kill", "kill", None),
+            ("slow", "slow 1.5 s", Some(SLOW_MS)),
+            ("overload", "overload", Some(OVERLOAD_PERCENT)),
+        ],
+        "audience" => &[("stuck_tv", "one TV model cannot switch", None)],
+        _ => &[],
+    }
+}
+
+/// Faults that happen once and are over.
+const MOMENTARY: &str = "drop";
+/// The fault that the supervisor itself carries out.
+const KILL: &str = "kill";
+
+impl Faults {
+    /// The switches of these children.
+    pub(super) fn new(clock: Arc<dyn Clock>, children: &[String]) -> Self {
+        let all = children.iter().flat_map(|child| {
+            of(child).iter().map(|(fault, title, value)| Listed {
+                target: child.clone(),
+                fault,
+                title,
+                on: false,
+                since: None,
+                value: *value,
+            })
+        });
+        let orders = children.iter().map(|child| (child.clone(), watch::Sender::default()));
+        Self { clock, switches: Mutex::new(all.collect()), orders: orders.collect() }
+    }
+
+    /// What a child is to be like, now and whenever it changes.
+    pub(super) fn orders(&self, child: &str) -> watch::Receiver<Orders> {
+        self.orders.get(child).map_or_else(|| watch::channel(Orders::default()).1, |to| to.subscribe())
+    }
+
+    /// All switches.
+    pub(super) fn list(&self) -> Vec<Listed> {
+        self.switches.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Turns a switch; the error says what is wrong with the request.
+    pub(super) fn turn(&self, turn: &Turn) -> Result<Vec<Listed>, String> {
+        let mut switches = self.switches.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = switches.iter_mut().find(|s| s.target == turn.target && s.fault == turn.fault);
+        let Some(switch) = found else {
+            return Err(format!("{} has no fault {:?}; GET lists all", turn.target, turn.fault));
+        };
+        match (switch.value, turn.value) {
+            (None, Some(_)) => return Err(format!("the fault {:?} takes no value", turn.fault)),
+            (Some(_), Some(value)) if value > MAX_VALUE => {
+                return Err(format!("value {value}: {MAX_VALUE} at most"));
+            }
+            (Some(_), Some(value)) => switch.value = Some(value),
+            (_, None) => {}
+        }
+        let moment = switch.fault == MOMENTARY;
+        switch.on = turn.on && !moment;
+        switch.since = switch.on.then(|| switch.since.unwrap_or(self.clock.now_us() / 1_000));
+        let (fault, on, value) = (switch.fault, switch.on, switch.value);
+        if let Some(orders) = self.orders.get(&turn.target) {
+            orders.send_modify(|orders| match fault {
+                KILL => orders.held = on,
+                MOMENTARY if turn.on => *orders.moments.entry(MOMENTARY).or_default() += 1,
+                MOMENTARY => {}
+                _ if on => drop(orders.on.insert(fault, value)),
+                _ => drop(orders.on.remove(fault)),
+            });
+        }
+        Ok(switches.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tallylight_schemas::clock::ManualClock;
+
+    fn turn(target: &str, fault: &str, on: bool, value: Option<u64>) -> Turn {
+        Turn { target: target.into(), fault: fault.into(), on, value }
+    }
+
+    #[test]
+    fn a_switch_that_is_turned_becomes_an_order() {
+        let names = ["data", "encoder-a", "edge-e1"].map(String::from);
+        let faults = Faults::new(Arc::new(ManualClock::at_us(7_000_000)), &names);
+        assert_eq!(faults.list().len(), 6);
+        let (edge, encoder) = (faults.orders("edge-e1"), faults.orders("encoder-a"));
+        let list = faults.turn(&turn("edge-e1", "slow", true, Some(900))).unwrap();
+        let slow = list.iter().find(|one| one.fault == "slow").unwrap();
+        assert_eq!((slow.on, slow.since, slow.value), (true, Some(7_000), Some(900)));
+        assert_eq!(edge.borrow().on, BTreeMap::from([("slow", Some(900))]));
+        faults.turn(&turn("edge-e1", "slow", false, None)).unwrap();
+        assert_eq!(*edge.borrow(), Orders::default());
+
+        faults.turn(&turn("encoder-a", "kill", true, None)).unwrap();
+        let list = faults.turn(&turn("encoder-a", "drop", true, None)).unwrap();
+        assert!(list.iter().all(|one| one.on == (one.fault == "kill")), "a moment is over");
+        assert_eq!((encoder.borrow().held, encoder.borrow().moments["drop"]), (true, 1));
+        for wrong in [
+            turn("data", "kill", true, None),
+            turn("edge-e1", "freeze", true, None),
+            turn("edge-e1", "kill", true, Some(1)),
+            turn("edge-e1", "slow", true, Some(60_001)),
+        ] {
+            assert!(faults.turn(&wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Switches that break an edge on purpose, for demos, drills and tests. Nothing that detects or
+//! decides reads them: what they do must show in the answers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The switches of one edge.
+#[derive(Debug, Default)]
+pub struct Faults {
+    slow_ms: AtomicU64,
+    background_percent: AtomicU64,
+}
+
+impl Faults {
+    /// Each answer's first byte comes so many milliseconds later; 0 ends it.
+    pub fn slow(&self, ms: u64) {
+        self.slow_ms.store(ms.min(60_000), Ordering::Relaxed);
+    }
+
+    /// Other customers take so many hundredths of the nominal capacity; 0 ends it.
+    pub fn overload(&self, percent: u64) {
+        self.background_percent.store(percent.min(100), Ordering::Relaxed);
+    }
+
+    pub(super) fn delay(&self) -> Option<Duration> {
+        let ms = self.slow_ms.load(Ordering::Relaxed);
+        (ms > 0).then(|| Duration::from_millis(ms))
+    }
+
+    pub(super) fn background_kbps(&self, capacity_kbps: u64) -> u64 {
+        capacity_kbps * self.background_percent.load(Ordering::Relaxed) / 100
+    }
+}
