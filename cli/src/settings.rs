@@ -2,6 +2,8 @@
 //! environment (`TALLYLIGHT_COLLECTOR__FLUSH_MS=50`), then flags. Unknown keys are refused
 //! and all mistakes are reported together.
 
+mod demo;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,7 +24,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Moves every port: dashboard BASE, collector +1, origin +10, edges +11 and +12,
-    /// steering +20.
+    /// steering +20, `up` itself +30.
     #[arg(long, global = true, value_name = "BASE")]
     ports: Option<u16>,
     /// The folder of everything kept; deleting it is a clean start.
@@ -92,6 +94,8 @@ pub(crate) struct Settings {
     pub(crate) pipelines: Vec<String>,
     /// What our services prove to each other by; `up` makes one up for its children.
     pub(crate) service_key: Option<String>,
+    /// Where `up` itself listens, on this machine only: the fault switches.
+    pub(crate) control: SocketAddr,
     pub(crate) log: LogSettings,
     pub(crate) collector: tallylight_collector::Settings,
     pub(crate) processor: tallylight_stream_processor::Settings,
@@ -104,79 +108,13 @@ pub(crate) struct Settings {
     pub(crate) audience: tallylight_audience::Settings,
 }
 
-fn local(base: u16, offset: u16) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], base + offset))
-}
-
-fn url(base: u16, offset: u16) -> String {
-    format!("http://{}", local(base, offset))
-}
-
-/// The demo's edges and where they listen, counted from the base.
-const EDGES: [(&str, u16); 2] = [("e1", 11), ("e2", 12)];
-
 impl Default for Settings {
     fn default() -> Self {
         Self::on_ports(PORTS)
     }
 }
 
-fn demo_edge(name: &str, base: u16, at: u16) -> (String, tallylight_pipeline::edge::Settings) {
-    let edge = tallylight_pipeline::edge::Settings {
-        name: name.to_owned(),
-        listen: local(base, at),
-        origin_url: url(base, 10),
-        collector_url: Some(url(base, 1)),
-        ..Default::default()
-    };
-    (name.to_owned(), edge)
-}
-
 impl Settings {
-    /// The demo on these ports.
-    fn on_ports(base: u16) -> Self {
-        let mut s = Self {
-            data_dir: PathBuf::from("data"),
-            service_key: None,
-            pipelines: vec!["A".to_owned(), "B".to_owned()],
-            log: LogSettings::default(),
-            collector: Default::default(),
-            processor: Default::default(),
-            dashboard: Default::default(),
-            encoder: Default::default(),
-            origin: Default::default(),
-            edges: EDGES.iter().map(|(name, at)| demo_edge(name, base, *at)).collect(),
-            steering: Default::default(),
-            audience: Default::default(),
-        };
-        s.dashboard.listen = local(base, 0);
-        s.collector.listen = local(base, 1);
-        s.origin.listen = local(base, 10);
-        s.steering.listen = local(base, 20);
-        s.dashboard.upstreams.collector = url(base, 1);
-        s.dashboard.upstreams.steering = url(base, 20);
-        s.dashboard.upstreams.edges =
-            EDGES.iter().map(|(name, at)| ((*name).to_owned(), url(base, *at))).collect();
-        s.encoder.origin_url = url(base, 10);
-        s.steering.origin_url = url(base, 10);
-        let pathway = |(name, at): &(&str, u16)| tallylight_pipeline::steering::EdgeSettings {
-            name: (*name).to_owned(),
-            url: url(base, *at),
-            path: format!("/{name}"),
-            capacity_kbps: 200_000,
-            probe_url: None,
-        };
-        s.steering.edges = EDGES.iter().map(pathway).collect();
-        let collector = url(base, 1);
-        s.encoder.collector_url = Some(collector.clone());
-        s.origin.collector_url = Some(collector.clone());
-        s.steering.collector_url = Some(collector.clone());
-        s.steering.feed_url = Some(url(base, 0));
-        s.audience.collector_url = collector;
-        s.audience.steering_url = url(base, 20);
-        s
-    }
-
     /// The settings of one edge.
     pub(crate) fn edge(&self, name: &str) -> anyhow::Result<tallylight_pipeline::edge::Settings> {
         let known = || self.edges.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -208,6 +146,12 @@ impl Settings {
         // Whom the origin waits for are those that run.
         settings.origin.pipelines.clone_from(&settings.pipelines);
         settings.share_service_key();
+        // What an edge enforces is what steering may count on.
+        for edge in &mut settings.steering.edges {
+            if let Some(own) = settings.edges.get(&edge.name) {
+                edge.capacity_kbps = own.capacity_kbps;
+            }
+        }
         settings.origin.media_dir = Some(settings.data_dir.join("media"));
         settings.dashboard.data = Some(settings.data_dir.clone());
         settings.check()?;
@@ -231,7 +175,9 @@ impl Settings {
     }
 
     fn check(&self) -> anyhow::Result<()> {
+        let exposed = tallylight_serve::exposed(self.control, false);
         let mut all = vec![
+            ("control".to_owned(), exposed.map_or(Ok(()), |mistake| Err(vec![mistake]))),
             ("collector".to_owned(), self.collector.validate()),
             ("processor".to_owned(), self.processor.validate()),
             ("dashboard".to_owned(), self.dashboard.validate()),
@@ -281,6 +227,7 @@ impl Settings {
             one("data", "collector", self.collector.listen),
             one("origin", "origin", self.origin.listen),
             one("steering", "steering", self.steering.listen),
+            one("up", "the control of `up`", self.control),
         ];
         let edges = self.edges.iter().map(|(name, edge)| (format!("edge-{name}"), edge.listen));
         all.extend(edges.map(|(name, at)| one(&name, &name, at)));

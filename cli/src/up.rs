@@ -2,19 +2,24 @@
 //! same binary, restarted with backoff, and drained from the source of the way to its end.
 
 mod child;
+mod control;
+mod faults;
 mod ports;
 mod ready;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
+use tallylight_schemas::clock::WallClock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::{Global, Settings};
 use crate::shutdown;
 use child::Child;
+use faults::Faults;
 
 /// What `up` starts.
 #[derive(Debug, Args)]
@@ -28,15 +33,6 @@ pub(crate) struct UpArgs {
     /// A ledger of what really happened to every simulated viewer, JSON lines.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// Waits this long before restarting a child that ended; for drills.
-    #[arg(long, value_name = "NAME=SECONDS", value_parser = parse_hold)]
-    hold_restart: Vec<(String, u64)>,
-}
-
-fn parse_hold(text: &str) -> Result<(String, u64), String> {
-    let (name, seconds) = text.split_once('=').ok_or("write NAME=SECONDS, such as encoder-a=20")?;
-    let seconds = seconds.parse().map_err(|_| format!("{seconds:?} is no number of seconds"))?;
-    Ok((name.to_owned(), seconds))
 }
 
 /// Runs until Ctrl-C, on one thread: a parent-death signal follows the thread that spawned,
@@ -53,13 +49,18 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
         .with_context(|| format!("cannot make the data folder {}", settings.data_dir.display()))?;
     let binary = std::env::current_exe().context("cannot find the path of this binary")?;
     let mut stages: Vec<Vec<(CancellationToken, JoinHandle<()>)>> = Vec::new();
-    for stage in stages_of(global, settings, args) {
+    let planned = stages_of(global, settings, args);
+    let names: Vec<String> = planned.iter().flatten().map(|child| child.name.clone()).collect();
+    let faults = Arc::new(Faults::new(Arc::new(WallClock), &names));
+    let control = tokio::spawn(control::run(settings.control, faults.clone(), stop.clone()));
+    for stage in planned {
         let of_stage = |child: &str| stage.iter().any(|one| one.name == child);
         let mut listeners = settings.listeners();
         listeners.retain(|listener| of_stage(&listener.child));
         let running = stage.into_iter().map(|child| {
             let token = CancellationToken::new();
-            let task = tokio::spawn(child::supervise(child, binary.clone(), token.clone()));
+            let orders = faults.orders(&child.name);
+            let task = tokio::spawn(child::supervise(child, binary.clone(), orders, token.clone()));
             (token, task)
         });
         stages.push(running.collect());
@@ -76,6 +77,7 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
         }
     }
     say("draining");
+    control.await??;
     for stage in stages.into_iter().rev() {
         stage.iter().for_each(|(token, _)| token.cancel());
         for (_, task) in stage {
@@ -94,7 +96,6 @@ fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Chi
         name: name.to_owned(),
         args: global.as_args().into_iter().chain(command.iter().map(|s| (*s).to_owned())).collect(),
         service_key: service_key.clone(),
-        hold_s: args.hold_restart.iter().find(|(n, _)| n == name).map(|(_, s)| *s),
     };
     let plain = |name: &str| child(name, &[name]);
     let source = args.source.map(|source| ["--source", source.as_str()]);

@@ -11,8 +11,8 @@ mod settings;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::Json;
+use axum::Router;
 use axum::extract::{Extension, Request, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri};
@@ -149,7 +149,11 @@ async fn media(
         head_only: method == Method::HEAD,
     };
     let peer = peer.map(|Extension(Peer(address))| address);
-    let admitted = edge.room.admit(&asked, &load::session(&asked, peer, &headers));
+    // A probe asks how the edge is; it is no viewer and reserves nothing.
+    let admitted = match asked.viewer.probe {
+        true => Ok(()),
+        false => edge.room.admit(&asked, &load::session(&asked, peer, &headers)),
+    };
     let hit = edge.cache.hit(&asked.path).await.filter(|_| admitted.is_ok());
     let is_hit = hit.is_some();
     let found = match (admitted, hit) {

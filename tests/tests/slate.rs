@@ -14,15 +14,7 @@ const WINDOW: u64 = 60;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn players_meet_slate_and_return_to_the_programme() {
-    let world = World::start(&[
-        "--viewers",
-        "0",
-        "--hold-restart",
-        "encoder-a=20",
-        "--hold-restart",
-        "encoder-b=20",
-    ])
-    .await;
+    let world = World::start(&["--viewers", "0"]).await;
     world.wait_for_picture().await;
     tokio::time::sleep(Duration::from_secs(8)).await;
     let dashboard = world.dashboard();
@@ -30,13 +22,17 @@ async fn players_meet_slate_and_return_to_the_programme() {
     let player = browser::run("watch.mjs", &args, Duration::from_secs(120));
     let kill = async {
         tokio::time::sleep(Duration::from_secs(8)).await;
-        world.kill_child("encoder-a");
-        world.kill_child("encoder-b");
+        for encoder in ["encoder-a", "encoder-b"] {
+            world.fault(encoder, "kill", true).await;
+        }
         tokio::time::sleep(Duration::from_secs(14)).await;
         // In the middle of the slate, a player that joins asks for everything in the window.
         check_window(&world).await;
         let late = browser::run("watch.mjs", &[&dashboard, "6"], Duration::from_secs(60)).await;
         check(&late, "the one that joined in the slate", 4.0);
+        for encoder in ["encoder-a", "encoder-b"] {
+            world.fault(encoder, "kill", false).await;
+        }
     };
     let (seen, ()) = tokio::join!(player, kill);
     check(&seen, "the one that was there", 50.0);

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{ChildStderr, Command};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{ChildStderr, ChildStdin, Command};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+
+use super::faults::Orders;
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
@@ -18,6 +21,9 @@ const HEALTHY: Duration = Duration::from_secs(30);
 /// How long a child may drain before it is killed.
 const DRAIN: Duration = Duration::from_secs(15);
 
+/// How long a child may take to read a line.
+const TELL: Duration = Duration::from_secs(1);
+
 /// What to run.
 #[derive(Debug)]
 pub(super) struct Child {
@@ -25,20 +31,23 @@ pub(super) struct Child {
     pub(super) name: String,
     /// Arguments of the binary.
     pub(super) args: Vec<String>,
-    /// A drill's delay before a restart, seconds.
-    pub(super) hold_s: Option<u64>,
     /// What proves to its siblings that it is one of them.
     pub(super) service_key: String,
 }
 
-/// Keeps the child alive until `stop`.
-pub(super) async fn supervise(child: Child, binary: PathBuf, stop: CancellationToken) {
+/// Keeps the child alive until `stop`, except while its orders hold it down.
+pub(super) async fn supervise(
+    child: Child,
+    binary: PathBuf,
+    mut orders: watch::Receiver<Orders>,
+    stop: CancellationToken,
+) {
     let mut backoff = FIRST_BACKOFF;
     while !stop.is_cancelled() {
         let started = Instant::now();
         match spawn(&child, &binary) {
             Ok(process) => {
-                let ended = watch(&child, process, &stop).await;
+                let ended = watch(&child, process, &mut orders, &stop).await;
                 if stop.is_cancelled() {
                     return;
                 }
@@ -46,12 +55,20 @@ pub(super) async fn supervise(child: Child, binary: PathBuf, stop: CancellationT
             }
             Err(error) => super::say(&format!("cannot start {}: {error}", child.name)),
         }
+        if orders.borrow().held {
+            super::say(&format!("{} is held down by its fault switch", child.name));
+            tokio::select! {
+                _ = orders.wait_for(|orders| !orders.held) => {}
+                () = stop.cancelled() => return,
+            }
+            backoff = FIRST_BACKOFF;
+            continue;
+        }
         if started.elapsed() > HEALTHY {
             backoff = FIRST_BACKOFF;
         }
-        let pause = child.hold_s.map_or(backoff, Duration::from_secs);
         tokio::select! {
-            () = sleep(pause) => {}
+            () = sleep(backoff) => {}
             () = stop.cancelled() => {}
         }
         backoff = (backoff * 2).min(LONGEST_BACKOFF);
@@ -66,7 +83,7 @@ fn spawn(child: &Child, binary: &PathBuf) -> std::io::Result<tokio::process::Chi
         .arg(std::process::id().to_string())
         .args(["--child", &child.name])
         .args(&child.args)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         // Its own process group: Ctrl-C reaches `up` alone, which drains in order.
@@ -75,17 +92,25 @@ fn spawn(child: &Child, binary: &PathBuf) -> std::io::Result<tokio::process::Chi
         .spawn()
 }
 
-/// Waits for the child's end and says how it came.
+/// Waits for the child's end, passes its orders on meanwhile, and says how the end came.
 async fn watch(
     child: &Child,
     mut process: tokio::process::Child,
+    orders: &mut watch::Receiver<Orders>,
     stop: &CancellationToken,
 ) -> String {
     if let Some(stderr) = process.stderr.take() {
         tokio::spawn(forward(child.name.clone(), stderr));
     }
+    let stdin = process.stdin.take();
+    // Moments from before its start are over; what is on, it has yet to hear.
+    let told = Orders { moments: orders.borrow().moments.clone(), ..Orders::default() };
     tokio::select! {
         status = process.wait() => return describe(status),
+        () = pass_on(stdin, told, orders) => {
+            let _ = process.kill().await;
+            return "killed by its fault switch".to_owned();
+        }
         () = stop.cancelled() => {}
     }
     if let Some(pid) = process.id().and_then(|id| i32::try_from(id).ok()) {
@@ -98,6 +123,32 @@ async fn watch(
             super::say(&format!("{} did not drain in {} s; killed", child.name, DRAIN.as_secs()));
             let _ = process.kill().await;
             "killed".to_owned()
+        }
+    }
+}
+
+/// Tells the child what is broken, as it changes; returns when it is to be held down.
+async fn pass_on(
+    mut stdin: Option<ChildStdin>,
+    mut told: Orders,
+    orders: &mut watch::Receiver<Orders>,
+) {
+    loop {
+        let wanted = orders.borrow_and_update().clone();
+        if wanted.held {
+            return;
+        }
+        for switch in wanted.since(&told) {
+            let mut line = serde_json::to_vec(&switch).unwrap_or_default();
+            line.push(b'\n');
+            if let Some(stdin) = &mut stdin {
+                // A child that does not read has ended, or soon will; then it is told anew.
+                let _ = timeout(TELL, stdin.write_all(&line)).await;
+            }
+        }
+        told = wanted;
+        if orders.changed().await.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 }

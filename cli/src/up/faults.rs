@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use tallylight_schemas::clock::Clock;
 use tokio::sync::watch;
 
+use crate::faults::Switch;
+
 /// How much slower an edge gets, ms.
 const SLOW_MS: u64 = 1_500;
 /// How much of an edge's capacity others take, per cent.
@@ -51,6 +53,22 @@ pub(super) struct Orders {
     pub(super) on: BTreeMap<&'static str, Option<u64>>,
     /// How often each momentary fault was asked for.
     pub(super) moments: BTreeMap<&'static str, u64>,
+}
+
+impl Orders {
+    /// What a child that was told `before` has yet to hear.
+    pub(super) fn since(&self, before: &Orders) -> Vec<Switch> {
+        let line = |fault: &str, on, value| Switch { fault: fault.to_owned(), on, value };
+        let ended = before.on.keys().filter(|fault| !self.on.contains_key(*fault));
+        let begun = self.on.iter().filter(|(fault, value)| before.on.get(*fault) != Some(value));
+        let moments =
+            self.moments.iter().filter(|(fault, n)| before.moments.get(*fault) != Some(n));
+        ended
+            .map(|fault| line(fault, false, None))
+            .chain(begun.map(|(fault, value)| line(fault, true, *value)))
+            .chain(moments.map(|(fault, _)| line(fault, true, None)))
+            .collect()
+    }
 }
 
 /// All switches.
@@ -104,7 +122,9 @@ impl Faults {
 
     /// What a child is to be like, now and whenever it changes.
     pub(super) fn orders(&self, child: &str) -> watch::Receiver<Orders> {
-        self.orders.get(child).map_or_else(|| watch::channel(Orders::default()).1, |to| to.subscribe())
+        self.orders
+            .get(child)
+            .map_or_else(|| watch::channel(Orders::default()).1, |to| to.subscribe())
     }
 
     /// All switches.
@@ -170,6 +190,15 @@ mod tests {
         let list = faults.turn(&turn("encoder-a", "drop", true, None)).unwrap();
         assert!(list.iter().all(|one| one.on == (one.fault == "kill")), "a moment is over");
         assert_eq!((encoder.borrow().held, encoder.borrow().moments["drop"]), (true, 1));
+        let lines = |before: &Orders| {
+            let since = encoder.borrow().since(before);
+            since.into_iter().map(|one| (one.fault, one.on)).collect::<Vec<_>>()
+        };
+        assert_eq!(lines(&Orders::default()), [("drop".to_owned(), true)]);
+        assert_eq!(lines(&encoder.borrow().clone()), []);
+        let frozen = BTreeMap::from([("freeze", None)]);
+        let before = Orders { on: frozen, ..encoder.borrow().clone() };
+        assert_eq!(lines(&before), [("freeze".to_owned(), false)]);
         for wrong in [
             turn("data", "kill", true, None),
             turn("edge-e1", "freeze", true, None),

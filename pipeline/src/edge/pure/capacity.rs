@@ -67,7 +67,8 @@ impl Capacity {
         }
         after.seen_us = now_us;
         let total = self.reserved_kbps - before.map_or(0, |b| b.kbps()) + after.kbps();
-        let fits = total <= room_kbps || (before.is_some() && self.is_among_first(&after, room_kbps));
+        let fits =
+            total <= room_kbps || (before.is_some() && self.is_among_first(&after, room_kbps));
         let admitted = fits && (before.is_some() || self.sessions.len() < MAX_SESSIONS);
         if admitted {
             self.reserved_kbps = total;
@@ -140,7 +141,8 @@ mod tests {
         let mut edge = Capacity::default();
         let names: Vec<String> = (0..10).map(|n| n.to_string()).collect();
         assert!(names.iter().all(|name| edge.admit(name, TOP, 5_000, 0)));
-        let kept: Vec<bool> = names.iter().rev().map(|name| edge.admit(name, TOP, 1_500, 1)).collect();
+        let kept: Vec<bool> =
+            names.iter().rev().map(|name| edge.admit(name, TOP, 1_500, 1)).collect();
         assert_eq!(kept.iter().filter(|kept| **kept).count(), 3);
         assert!(kept[7..].iter().all(|kept| *kept), "the first stay: {kept:?}");
         assert_eq!(edge.load(2), (1_500, 3));

@@ -1,0 +1,76 @@
+//! The demo's settings: everything on this machine, on ports counted from a base.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::{LogSettings, Settings};
+
+fn local(base: u16, offset: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], base + offset))
+}
+
+fn url(base: u16, offset: u16) -> String {
+    format!("http://{}", local(base, offset))
+}
+
+/// The demo's edges and where they listen, counted from the base.
+const EDGES: [(&str, u16); 2] = [("e1", 11), ("e2", 12)];
+
+fn demo_edge(name: &str, base: u16, at: u16) -> (String, tallylight_pipeline::edge::Settings) {
+    let edge = tallylight_pipeline::edge::Settings {
+        name: name.to_owned(),
+        listen: local(base, at),
+        origin_url: url(base, 10),
+        collector_url: Some(url(base, 1)),
+        ..Default::default()
+    };
+    (name.to_owned(), edge)
+}
+
+impl Settings {
+    /// The demo on these ports.
+    pub(super) fn on_ports(base: u16) -> Self {
+        let mut s = Self {
+            data_dir: PathBuf::from("data"),
+            service_key: None,
+            control: local(base, 30),
+            pipelines: vec!["A".to_owned(), "B".to_owned()],
+            log: LogSettings::default(),
+            collector: Default::default(),
+            processor: Default::default(),
+            dashboard: Default::default(),
+            encoder: Default::default(),
+            origin: Default::default(),
+            edges: EDGES.iter().map(|(name, at)| demo_edge(name, base, *at)).collect(),
+            steering: Default::default(),
+            audience: Default::default(),
+        };
+        s.dashboard.listen = local(base, 0);
+        s.collector.listen = local(base, 1);
+        s.origin.listen = local(base, 10);
+        s.steering.listen = local(base, 20);
+        s.dashboard.upstreams.collector = url(base, 1);
+        s.dashboard.upstreams.steering = url(base, 20);
+        s.dashboard.upstreams.faults = Some(url(base, 30));
+        s.dashboard.upstreams.edges =
+            EDGES.iter().map(|(name, at)| ((*name).to_owned(), url(base, *at))).collect();
+        s.encoder.origin_url = url(base, 10);
+        s.steering.origin_url = url(base, 10);
+        let pathway = |(name, at): &(&str, u16)| tallylight_pipeline::steering::EdgeSettings {
+            name: (*name).to_owned(),
+            url: url(base, *at),
+            path: format!("/{name}"),
+            capacity_kbps: tallylight_pipeline::edge::Settings::default().capacity_kbps,
+            probe_url: None,
+        };
+        s.steering.edges = EDGES.iter().map(pathway).collect();
+        let collector = url(base, 1);
+        s.encoder.collector_url = Some(collector.clone());
+        s.origin.collector_url = Some(collector.clone());
+        s.steering.collector_url = Some(collector.clone());
+        s.steering.feed_url = Some(url(base, 0));
+        s.audience.collector_url = collector;
+        s.audience.steering_url = url(base, 20);
+        s
+    }
+}
