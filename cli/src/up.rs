@@ -30,6 +30,10 @@ pub(crate) struct UpArgs {
     /// Where the encoder's picture comes from. Default: the settings' own.
     #[arg(long, value_enum)]
     source: Option<crate::media::Source>,
+    /// No encoders, edges, audience or fault switches: for your own players and CDNs, named as
+    /// steering pathways in the settings (docs/steering.md).
+    #[arg(long, conflicts_with_all = ["viewers", "source", "ledger"])]
+    no_demo: bool,
     /// A ledger of what really happened to every simulated viewer, JSON lines.
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -98,6 +102,9 @@ fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Chi
         service_key: service_key.clone(),
     };
     let plain = |name: &str| child(name, &[name]);
+    if args.no_demo {
+        return vec![vec![plain("data")], vec![plain("steering")]];
+    }
     let source = args.source.map(|source| ["--source", source.as_str()]);
     let encoders = settings.pipelines.iter().map(|pipeline| {
         let mut command = vec!["encoder", "--pipeline", pipeline.as_str()];

@@ -26,6 +26,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery;
+use tallylight_serve::guard::Guard;
 use tokio::task::JoinSet;
 
 use crate::report::{Door, Reporter};
@@ -70,6 +71,8 @@ struct Steering {
     copies: Copies,
     asked: Asked,
     records: Arc<Records>,
+    /// Who may change something.
+    guard: Guard,
 }
 
 impl Steering {
@@ -107,6 +110,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         copies: Copies::default(),
         asked: Asked::default(),
         records: Arc::default(),
+        guard: guard(&settings),
         settings,
     });
     let mut background = JoinSet::new();
@@ -125,6 +129,13 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         background.spawn(prober::probe(steering.clone(), engine::ORIGIN.to_owned(), at));
     }
     Ok(Service { server, router: router(steering), reporter, background })
+}
+
+/// A change may come from this machine, or under the name that players know.
+fn guard(settings: &Settings) -> Guard {
+    let public = settings.public_url.as_deref().and_then(|url| url.parse::<url::Url>().ok());
+    let host = public.and_then(|url| url.host_str().map(str::to_owned));
+    Guard::new(&host.into_iter().collect::<Vec<_>>(), &settings.allowed_origins)
 }
 
 fn policy(settings: &Settings) -> Policy {

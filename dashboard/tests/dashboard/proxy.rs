@@ -72,7 +72,10 @@ async fn each_path_goes_where_it_belongs_with_its_headers() {
     let rest = format!("cmcd=sid=\"a\" secret=- host={upstream}");
     for (asked, sent, root) in [
         ("/live/demo/master.m3u8?a=%2F&b", "/live/demo/master.m3u8?a=%2F&b", "1"),
-        ("/steering/hls?x=1", "/steering/hls?x=1", "-"),
+        ("/steering/hls?x=1", "/steering/hls?x=1", "1"),
+        ("/v1/steering", "/v1/steering", "1"),
+        ("/v1/actions/a-1", "/v1/actions/a-1", "1"),
+        ("/v1/incidents/i-1", "/v1/incidents/i-1", "1"),
         (
             "/v1/cmcd?k=demo&CMCD=v%3D1%2Csid%3D%22a%22",
             "/v1/cmcd?k=demo&CMCD=v%3D1%2Csid%3D%22a%22",
@@ -83,6 +86,29 @@ async fn each_path_goes_where_it_belongs_with_its_headers() {
     ] {
         assert_eq!(told(&world, asked).await, format!("GET {sent} root={root} {rest}"));
     }
+}
+
+#[tokio::test]
+async fn a_change_is_json_and_its_origin_stays_here() {
+    let world = before(serve(Router::new().fallback(echo_origin)).await).await;
+    let post = async |path: &str, media_type: &str| {
+        let origin = world.url("").trim_end_matches('/').to_owned();
+        let request = reqwest::Client::new().post(world.url(path)).header("origin", origin);
+        let answer = request.header("content-type", media_type).body("{}").send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let answered = (200, "no origin".to_owned());
+    assert_eq!(post("/v1/steering", "application/json; charset=utf-8").await, answered);
+    assert_eq!(post("/v1/actions/a-1", "application/json").await, answered);
+    assert_eq!(post("/v1/actions/a-1", "text/plain").await.0, 400);
+    assert_eq!(post("/v1/incidents/i-1", "application/x-www-form-urlencoded").await.0, 400);
+    assert_eq!(post("/v1/faults", "application/json").await.0, 404, "there are none here");
+    assert_eq!(post("/v1/play/demo", "text/plain").await.1, world.url("").trim_end_matches('/'));
+}
+
+async fn echo_origin(request: Request) -> String {
+    let origin = request.headers().get("origin").map(|value| value.to_str().unwrap().to_owned());
+    origin.unwrap_or_else(|| "no origin".into())
 }
 
 #[tokio::test]

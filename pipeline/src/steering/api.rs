@@ -6,13 +6,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State as Extract};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN};
+use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tallylight_schemas::control::{ActionKind, view};
+use tallylight_serve::guard::check_change;
 
 use super::Steering;
 use super::pure::command::{self, Refused};
@@ -163,33 +164,8 @@ fn name(by: String) -> Result<String, Problem> {
 impl Steering {
     /// Checks who changes something and reads what.
     fn change<T: DeserializeOwned>(&self, headers: &HeaderMap, body: &Bytes) -> Result<T, Problem> {
-        let text = |name| {
-            headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok())
-        };
-        let media_type = text(CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or("");
-        if !media_type.trim().eq_ignore_ascii_case("application/json") {
-            let detail = "A change is sent as Content-Type: application/json";
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "media-type",
-                "This is not JSON",
-                detail,
-            ));
-        }
-        if let Some(origin) = headers.get(ORIGIN) {
-            let origin = origin.to_str().unwrap_or("?");
-            let own = text(HOST).is_some_and(|host| origin == format!("http://{host}"))
-                && is_local(text(HOST).unwrap_or(""));
-            if !own && !self.settings.allowed_origins.iter().any(|allowed| allowed == origin) {
-                let detail = "The Origin of this request is another site; add it to allowed_origins, or call through the dashboard";
-                return Err(Problem::new(
-                    StatusCode::FORBIDDEN,
-                    "refused",
-                    "This caller is not allowed",
-                    detail,
-                ));
-            }
-        }
+        self.guard.check(headers)?;
+        check_change(headers, None)?;
         serde_json::from_slice(body).map_err(|error| problem::invalid(format!("The body: {error}")))
     }
 
@@ -216,14 +192,6 @@ impl Steering {
             Refused::Invalid(detail) => problem::invalid(detail),
         })
     }
-}
-
-/// A page that rebinds its own name to this machine has another Host.
-fn is_local(host: &str) -> bool {
-    let name = host
-        .rsplit_once(':')
-        .map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
-    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
 }
 
 fn newest_actions(state: &State) -> Vec<Value> {

@@ -83,3 +83,74 @@ async fn behind_the_dashboard_addresses_are_root_relative() {
         "{mpd}"
     );
 }
+
+#[tokio::test]
+async fn a_session_has_its_addresses_and_its_answer_comes_always() {
+    let data = tempfile::tempdir().unwrap();
+    let origin = World::start(data.path(), 3_000).await;
+    origin.announce().await;
+    let addr = steering(&origin).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let base = format!("http://{addr}");
+    let client = origin.client.clone();
+    let play = async |body: &str| {
+        let request = client.post(format!("{base}/v1/play/demo")).body(body.to_owned());
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<serde_json::Value>().await.unwrap())
+    };
+    let (status, session) = play("").await;
+    let sid = session["sid"].as_str().unwrap().to_owned();
+    assert_eq!((status, session["ttl_s"].as_i64()), (200, Some(5)));
+    assert_eq!(session["hls"], format!("{base}/live/demo/master.m3u8?sid={sid}"));
+    assert_eq!(play(r#"{"sid": "mine", "player": "x"}"#).await.1["sid"], "mine");
+    assert_eq!(play(r#"{"sid": "a b"}"#).await.0, 422);
+    assert_eq!(client.post(format!("{base}/v1/play/no")).send().await.unwrap().status(), 404);
+    let get = async |url: &str| client.get(url).send().await.unwrap();
+    let master = get(session["hls"].as_str().unwrap()).await.text().await.unwrap();
+    assert!(master.contains(&format!("SERVER-URI=\"{base}/steering/hls?sid={sid}\"")), "{master}");
+    let list = format!("{base}/live/demo/v-360/index.m3u8?pathway=e1-low&sid={sid}");
+    assert!(get(&list).await.text().await.unwrap().contains("http://127.0.0.1:7711/live/demo"));
+    for query in ["", "?sid=%22&_HLS_pathway=,%22", "?sid=a&_DASH_pathway=%22e9,e1%22&x"] {
+        let answer = get(&format!("{base}/steering/dash{query}")).await;
+        assert_eq!(answer.status(), 200, "{query}");
+        let answer: serde_json::Value = answer.json().await.unwrap();
+        assert_eq!((&answer["VERSION"], &answer["TTL"]), (&1.into(), &5.into()));
+        assert_eq!(answer["PATHWAY-PRIORITY"][0], "e1");
+        assert!(answer["RELOAD-URI"].as_str().unwrap().contains("/steering/dash?sid="));
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_json_by_somebody_and_of_no_other_site() {
+    let data = tempfile::tempdir().unwrap();
+    let origin = World::start(data.path(), 3_000).await;
+    let addr = steering(&origin).await;
+    let url = format!("http://{addr}/v1/steering");
+    let post = async |media_type: &str, from: Option<&str>, body: &str| {
+        let request = origin.client.post(&url).header("content-type", media_type);
+        let request = match from {
+            Some(from) => request.header("origin", from),
+            None => request,
+        };
+        request.body(body.to_owned()).send().await.unwrap().status().as_u16()
+    };
+    let change = r#"{"mode": "advise", "by": "me"}"#;
+    assert_eq!(post("application/json", Some("http://evil.example"), change).await, 403);
+    assert_eq!(post("text/plain", None, change).await, 415);
+    assert_eq!(post("application/json", None, r#"{"mode": "x", "by": "me"}"#).await, 422);
+    assert_eq!(post("application/json", None, r#"{"mode": "act", "by": "steering"}"#).await, 422);
+    assert_eq!(post("application/json", Some(&format!("http://{addr}")), change).await, 200);
+    let page = origin.client.get(&url).send().await.unwrap();
+    let page: serde_json::Value = page.json().await.unwrap();
+    assert_eq!(
+        (&page["mode"], &page["actions"][0]["kind"]),
+        (&"advise".into(), &"set_mode".into())
+    );
+    let id = page["actions"][0]["id"].as_str().unwrap().to_owned();
+    let undo = origin.client.post(format!("http://{addr}/v1/actions/{id}"));
+    let undo = undo.header("content-type", "application/json");
+    let undone = undo.body(r#"{"do": "undo", "by": "me"}"#).send().await.unwrap();
+    assert_eq!(undone.json::<serde_json::Value>().await.unwrap()["state"], "undone");
+    let page = origin.client.get(&url).send().await.unwrap();
+    assert_eq!(page.json::<serde_json::Value>().await.unwrap()["mode"], "act");
+}

@@ -119,7 +119,8 @@ pub fn offer(
     let dead = state.edges.get(edge).is_some_and(|edge| edge.dead);
     let hold = if dead { DEAD_HOLD_MS.min(state.policy.hold_ms) } else { state.policy.hold_ms };
     for part in plan(state, inputs, edge, WHOLE, now_ms) {
-        let mut row = blank(state, ActionKind::ShiftEdge, edge, STEERING, now_ms);
+        let kind = if part.to.is_some() { ActionKind::ShiftEdge } else { ActionKind::CapLadder };
+        let mut row = blank(state, kind, edge, STEERING, now_ms);
         describe(state, inputs, &mut row, &part);
         if part.to.is_none()
             && state.actions.values().any(|row| {
@@ -171,8 +172,9 @@ pub fn take_move(
         let at = inputs.edges.get(&edge);
         let watch = Watch {
             edge: edge.clone(),
+            to: to.clone(),
             at: now_ms,
-            sessions: part.of,
+            sessions: sessions_at(inputs, to),
             expected: part.viewers,
             rebuffering: at.map_or(0.0, rebuffering),
             back: false,
@@ -184,6 +186,11 @@ pub fn take_move(
     row.by = by.to_owned();
     state.put_action(row, now_ms, out);
     Ok(())
+}
+
+/// Sessions on an edge now, as far as it says so.
+pub fn sessions_at(inputs: &Inputs, edge: &str) -> i64 {
+    inputs.edges.get(edge).and_then(|edge| edge.load).map_or(0, |load| load.sessions)
 }
 
 /// The part of an edge's viewers that can be kept on its low rungs.

@@ -204,7 +204,10 @@ fn due_offers(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: 
     if state.mode != Mode::Act {
         return;
     }
-    for row in state.actions_in(&[ActionState::Offered]) {
+    // Who can be moved is moved before the rest is capped.
+    let mut offers = state.actions_in(&[ActionState::Offered]);
+    offers.sort_by_key(|row| row.kind == ActionKind::CapLadder);
+    for row in offers {
         if row.acts_at.is_none_or(|at| at > now_ms * 1_000) {
             continue;
         }

@@ -61,7 +61,8 @@ pub fn edge_finding(state: &State, inputs: &Inputs, name: &str, edge: &EdgeState
     let cause = match (edge.dead, edge.full) {
         (true, _) => format!("Edge {name} does not answer"),
         (_, true) => format!("Edge {name} is full and refuses sessions"),
-        _ => format!("Edge {name} answers slowly or with errors"),
+        _ if errors * 10 >= requests && errors > 0 => format!("Edge {name} answers with errors"),
+        _ => format!("Edge {name} answers slowly"),
     };
     let seen = at.seconds.last().map_or(0, |second| second.viewers);
     Finding {

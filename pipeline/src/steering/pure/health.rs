@@ -147,7 +147,7 @@ impl EdgeState {
 
     fn remember(&mut self, edge: &Edge, probes: &[&Probe], calm: bool) {
         if let Some(Probe { result: Found::Byte(ms), .. }) = probes.last() {
-            let ms = *ms as f64;
+            let ms = (*ms as f64).max(1.0);
             self.baseline_ms =
                 if self.baseline_ms == 0.0 { ms } else { self.baseline_ms * 0.95 + ms * 0.05 };
         }

@@ -3,7 +3,7 @@
 
 use super::health::Before;
 use super::inputs::{Edge, Inputs};
-use super::share::WHOLE;
+use super::share::{Slice, WHOLE};
 use super::state::{SETTLE_MS, State};
 
 /// A part of an edge's viewers, and where it goes.
@@ -41,7 +41,10 @@ pub fn plan(state: &State, inputs: &Inputs, edge: &str, most: u32, now_ms: i64) 
     let at = inputs.edges.get(edge);
     let here = at_home(state, at, edge);
     let known = inputs.places.get(edge).map_or(&[][..], Vec::as_slice);
-    let home = Home::new(&places, known, here);
+    // Some of them may be on the low rungs, or have been moved within the minute.
+    let own = WHOLE - state.routes.away(edge, None);
+    let movable = here as f64 * f64::from(all) / f64::from(own.max(1));
+    let home = Home::new(&places, known, movable.round() as i64);
     let mut parts = Vec::new();
     let mut left = most.min(all);
     for target in targets(state, inputs, edge, since) {
@@ -61,7 +64,8 @@ pub fn plan(state: &State, inputs: &Inputs, edge: &str, most: u32, now_ms: i64) 
         let taken = take(&mut places, fit.min(left));
         let viewers = home.count(&taken);
         left -= length(&taken);
-        if length(&taken) > 0 {
+        // Where nobody is, moving would only look like something.
+        if length(&taken) > 0 && (viewers > 0 || here == 0) {
             let after = (viewers as f64 * each - fled).max(0.0);
             parts.push(Part {
                 load_after: load_after(state, inputs, &target, after),
@@ -111,8 +115,9 @@ pub fn room(
     let free = usable - load.reserved_kbps as f64;
     let from = state.edges.get(edge);
     let fled = from.map_or(0.0, |from| {
+        // Only once all have left is it certain that who is moved has been there already.
         let now = inputs.edges.get(edge).and_then(|edge| edge.load).map_or(0, |load| load.sessions);
-        let gone = (from.before.sessions - now).max(0) as f64 * each;
+        let gone = if now == 0 { from.before.sessions as f64 * each } else { 0.0 };
         let before = state.edges.get(target).map_or(0, |target| target.before.reserved_kbps);
         let grown = if from.dead { load.reserved_kbps.saturating_sub(before) as f64 } else { 0.0 };
         gone.min(grown)
@@ -183,7 +188,16 @@ fn at_home(state: &State, at: Option<&Edge>, edge: &str) -> i64 {
         .filter(|home| *home != edge)
         .map(|home| f64::from(state.routes.away(home, Some(edge))))
         .sum();
-    let share = if own + others > 0.0 { own / (own + others) } else { 1.0 };
+    // Who was sent away since the symptoms began was there before.
+    let since = state.edges.get(edge).and_then(|edge| edge.symptom_at).unwrap_or(i64::MAX);
+    let of_now = |slice: &&Slice| {
+        let at = state.actions.get(&slice.action).map_or(i64::MIN, |row| row.at / 1_000);
+        slice.pathway.edge != edge && at >= since
+    };
+    let gone = state.routes.slices(edge).iter().filter(of_now);
+    let gone = f64::from(gone.map(|slice| slice.to - slice.from).sum::<u32>());
+    let all = own + gone + others;
+    let share = if all > 0.0 { own / all } else { 1.0 };
     (before.max(now) as f64 * share).round() as i64
 }
 

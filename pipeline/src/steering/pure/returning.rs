@@ -3,7 +3,7 @@
 
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
-use super::act::{blank, pathway};
+use super::act::{blank, pathway, sessions_at};
 use super::health::{Health, rebuffering};
 use super::inputs::Inputs;
 use super::state::{BACK_MS, Effect, State, Watch};
@@ -77,8 +77,9 @@ pub fn take_return(
     let at = inputs.edges.get(&home);
     let watch = Watch {
         edge: home.clone(),
+        to: home.clone(),
         at: now_ms,
-        sessions: at.and_then(|edge| edge.load).map_or(0, |load| load.sessions),
+        sessions: sessions_at(inputs, &home),
         expected: row.viewers,
         rebuffering: at.map_or(0.0, rebuffering),
         back: true,
@@ -94,11 +95,9 @@ pub fn take_return(
 /// Writes outcomes that are known by now.
 pub fn outcomes(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect>) {
     for (id, watch) in state.watches.clone() {
-        let at = inputs.edges.get(&watch.edge);
-        let dead = state.edges.get(&watch.edge).is_some_and(|edge| edge.dead);
-        let sessions = at.and_then(|edge| edge.load).map(|load| load.sessions);
-        let Some(sessions) = sessions.or(dead.then_some(0)) else { continue };
-        let moved = if watch.back { sessions - watch.sessions } else { watch.sessions - sessions };
+        let load = inputs.edges.get(&watch.to).and_then(|edge| edge.load);
+        let Some(load) = load else { continue };
+        let moved = load.sessions - watch.sessions;
         let done = moved as f64 >= watch.expected as f64 * 0.95;
         let late = now_ms - watch.at >= OUTCOME_MS;
         if !(done || late) {

@@ -46,11 +46,14 @@ pub struct Moved {
 /// What an action's outcome will be measured by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Watch {
-    /// The edge that viewers leave, or come back to.
+    /// The edge whose viewers they are.
     pub edge: String,
+    /// The edge that they arrive at: an edge reserves for ten seconds after somebody left, so
+    /// arrivals are seen sooner.
+    pub to: String,
     /// When it was taken, Unix ms.
     pub at: i64,
-    /// Sessions on that edge then.
+    /// Sessions there then.
     pub sessions: i64,
     /// Sessions that are to move.
     pub expected: i64,
