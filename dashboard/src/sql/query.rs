@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::session_state::SessionState;
 use datafusion::execution::{SessionStateBuilder, SessionStateDefaults};
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 
@@ -63,6 +65,7 @@ async fn work(shared: &Shared, sql: &str, format: Format, stop: Stop) -> Result<
     rules::check(&plan)?;
     let plan = stop.into_joins(plan)?;
     let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
+    let physical = yielding(physical)?;
 
     let limits = &shared.settings;
     let mut encoder = Encoder::new(format, &physical.schema(), limits.rows, limits.bytes)?;
@@ -77,6 +80,19 @@ async fn work(shared: &Shared, sql: &str, format: Format, stop: Stop) -> Result<
         tokio::task::yield_now().await;
     }
     encoder.finish(truncated)
+}
+
+/// Lets operators that make many batches out of one yield after some of them. DataFusion counts
+/// batches where they are read only, and a cross join may not read for hours.
+fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, SqlError> {
+    let many = |plan: Arc<dyn ExecutionPlan>| {
+        if plan.name().contains("Join") || plan.name().contains("Unnest") {
+            let plan: Arc<dyn ExecutionPlan> = Arc::new(CooperativeExec::new(plan));
+            return Ok(Transformed::yes(plan));
+        }
+        Ok(Transformed::no(plan))
+    };
+    Ok(plan.transform_up(many)?.data)
 }
 
 /// What a query can call and do. Nothing of the defaults that reads or writes anything by
