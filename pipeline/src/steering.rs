@@ -117,8 +117,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
     background.spawn(ladders::refresh(steering.clone()));
     background.spawn(records::post(steering.records.clone(), door));
     if let Some(url) = steering.settings.feed_url.clone() {
-        let (feed, clock) = (steering.feed.clone(), steering.clock.clone());
-        background.spawn(feed::follow(feed, url, clock));
+        background.spawn(feed::follow(steering.feed.clone(), url));
         background.spawn(origin_page::watch(steering.clone()));
         background.spawn(engine::run(steering.clone()));
         for edge in &steering.settings.edges {

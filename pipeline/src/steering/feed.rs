@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
-use tallylight_schemas::clock::Clock;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
@@ -40,7 +39,7 @@ impl Feed {
 }
 
 /// Follows the feed of the dashboard at `base` until aborted.
-pub(super) async fn follow(feed: Arc<Feed>, base: String, clock: Arc<dyn Clock>) {
+pub(super) async fn follow(feed: Arc<Feed>, base: String) {
     let base = base.trim_end_matches('/').replacen("http", "ws", 1);
     loop {
         let url = {
@@ -50,7 +49,7 @@ pub(super) async fn follow(feed: Arc<Feed>, base: String, clock: Arc<dyn Clock>)
                 .map_or(String::new(), |(session, seq)| format!("&resume={seq}&session={session}"));
             format!("{base}/v1/feed?since_s={SINCE_S}{resume}")
         };
-        if let Err(why) = listen(&feed, &url, clock.as_ref()).await {
+        if let Err(why) = listen(&feed, &url).await {
             tracing::debug!(why, "the feed is away");
         }
         feed.window().disconnected();
@@ -58,7 +57,7 @@ pub(super) async fn follow(feed: Arc<Feed>, base: String, clock: Arc<dyn Clock>)
     }
 }
 
-async fn listen(feed: &Feed, url: &str, clock: &dyn Clock) -> Result<(), String> {
+async fn listen(feed: &Feed, url: &str) -> Result<(), String> {
     let connected = timeout(CONNECT, connect_async(url)).await;
     let (mut socket, _) = connected
         .map_err(|_| "it does not answer".to_owned())?
@@ -70,7 +69,7 @@ async fn listen(feed: &Feed, url: &str, clock: &dyn Clock) -> Result<(), String>
             Some(Ok(Message::Text(text))) => {
                 // Something of a later version is passed over.
                 if let Ok(incoming) = serde_json::from_str::<Incoming>(&text) {
-                    feed.window().take(incoming, clock.now_ms());
+                    feed.window().take(incoming);
                 }
             }
             Some(Ok(Message::Close(_))) | None => return Err("it was closed".into()),

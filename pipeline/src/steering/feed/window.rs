@@ -78,7 +78,7 @@ impl Window {
     }
 
     /// Takes in a message.
-    pub(super) fn take(&mut self, message: Incoming, _now_ms: i64) {
+    pub(super) fn take(&mut self, message: Incoming) {
         match message {
             Incoming::Hello(Hello { session, resumed }) => {
                 self.session = Some(session);

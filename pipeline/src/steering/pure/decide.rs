@@ -103,6 +103,7 @@ fn edges(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: &mut 
         let key = format!("edge-{name}");
         match edge.health {
             Health::Bad => {
+                drop_returns(state, &name, now_ms, out);
                 let finding = edge_finding::edge_finding(state, inputs, &name, &edge);
                 let evidence = finding.evidence.clone();
                 let incident = incidents::found(state, finding, now_ms, out);
@@ -120,6 +121,15 @@ fn edges(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: &mut 
                 incidents::well(state, &key, BACK_MS, now_ms, out);
             }
             _ => {}
+        }
+    }
+}
+
+/// Nobody is brought back to an edge that is bad again.
+fn drop_returns(state: &mut State, edge: &str, now_ms: i64, out: &mut Vec<Effect>) {
+    for row in state.actions_in(&[ActionState::Offered]) {
+        if row.target == edge && row.kind == ActionKind::ReturnEdge {
+            dismiss(state, row, "The edge is bad again", now_ms, out);
         }
     }
 }
@@ -221,7 +231,7 @@ fn due_offers(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: 
                 }
             }
             ActionKind::ReturnEdge => {
-                if returning::due_returns(state, now_ms).contains(&row.target) {
+                if returning::due_returns(state, inputs, now_ms).contains(&row.target) {
                     returning::take_return(state, inputs, row, STEERING, now_ms, out);
                 }
             }
@@ -234,7 +244,7 @@ fn due_offers(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: 
 }
 
 fn returns(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect>) {
-    for home in returning::due_returns(state, now_ms) {
+    for home in returning::due_returns(state, inputs, now_ms) {
         let offered = state.actions_in(&[ActionState::Offered]);
         let is_offered =
             offered.iter().any(|row| row.kind == ActionKind::ReturnEdge && row.target == home);

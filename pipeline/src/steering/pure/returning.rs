@@ -6,14 +6,16 @@ use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 use super::act::{blank, pathway, sessions_at};
 use super::health::{Health, rebuffering};
 use super::inputs::Inputs;
+use super::plan::capacity;
 use super::state::{BACK_MS, Effect, State, Watch};
 use super::words::{Evidence, percent, seconds, viewers};
 
 /// An outcome is written at the latest after this time, ms.
 const OUTCOME_MS: i64 = 30_000;
 
-/// Homes whose viewers steering moved away, and that have been well for long enough.
-pub fn due_returns(state: &State, now_ms: i64) -> Vec<String> {
+/// Homes whose viewers steering moved away, that have been well for long enough and have room
+/// for them: an edge that others fill is quick again once its viewers have left.
+pub fn due_returns(state: &State, inputs: &Inputs, now_ms: i64) -> Vec<String> {
     let due = |home: &&str| {
         let well = state.edges.get(*home).is_some_and(|edge| {
             edge.health == Health::Good
@@ -22,9 +24,24 @@ pub fn due_returns(state: &State, now_ms: i64) -> Vec<String> {
         });
         let places: Vec<(u32, u32)> =
             mine(state, home).iter().flat_map(|row| places_of(state, row)).collect();
-        well && !places.is_empty() && state.may_move(home, &places, now_ms)
+        well && !places.is_empty()
+            && state.may_move(home, &places, now_ms)
+            && has_room(state, inputs, home)
     };
     state.routes.moved().filter(due).map(str::to_owned).collect()
+}
+
+/// Whether a home's viewers fit its nominal capacity, where they were before.
+fn has_room(state: &State, inputs: &Inputs, home: &str) -> bool {
+    let load = |edge: &str| inputs.edges.get(edge).and_then(|edge| edge.load);
+    let Some(here) = load(home) else { return false };
+    let moves = mine(state, home).into_iter().filter(|row| row.to.is_some());
+    let viewers: i64 = moves.map(|row| row.viewers).sum();
+    let before = state.edges.get(home).map_or(0.0, |edge| edge.before.kbps_each());
+    let each = state.routes.edges().filter_map(load).filter(|load| load.sessions > 0);
+    let each =
+        each.map(|load| load.reserved_kbps as f64 / load.sessions as f64).fold(before, f64::max);
+    here.reserved_kbps as f64 + viewers as f64 * each <= capacity(state, inputs, home)
 }
 
 /// Moves of a home's viewers in force that steering itself made.

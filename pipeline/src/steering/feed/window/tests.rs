@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 fn take(window: &mut Window, message: serde_json::Value) {
-    window.take(serde_json::from_value(message).unwrap(), 0);
+    window.take(serde_json::from_value(message).unwrap());
 }
 
 fn rows(seq: u64, requests: i64, snapshot: bool) -> serde_json::Value {

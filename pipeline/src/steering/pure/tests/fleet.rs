@@ -31,6 +31,8 @@ pub(super) struct Viewer {
 pub(super) struct Ill {
     pub(super) slow_ms: i64,
     pub(super) dead: bool,
+    /// What other customers take of its capacity.
+    pub(super) others_kbps: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -194,7 +196,7 @@ impl Fleet {
             let sessions = self.at(name) as i64;
             let load = Load {
                 capacity_kbps: self.capacities[name],
-                reserved_kbps: sessions as u64 * EACH,
+                reserved_kbps: sessions as u64 * EACH + self.ill[name].others_kbps,
                 sessions,
             };
             let load = (!self.ill[name].dead).then_some(load);

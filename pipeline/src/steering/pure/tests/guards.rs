@@ -120,6 +120,21 @@ fn nobody_is_moved_while_every_edge_is_bad() {
 }
 
 #[test]
+fn nobody_is_brought_back_to_an_edge_that_others_fill() {
+    let mut fleet = Fleet::new(60, 100, 100);
+    let before = fleet.at("e1");
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.run(20);
+    fleet.ill("e1").slow_ms = 0;
+    fleet.ill("e1").others_kbps = 90 * EACH;
+    fleet.run(120);
+    assert_eq!(fleet.at("e1"), 0);
+    fleet.ill("e1").others_kbps = 0;
+    fleet.run(20);
+    assert_eq!(fleet.at("e1"), before);
+}
+
+#[test]
 fn a_moment_of_slowness_moves_nobody() {
     let mut fleet = Fleet::new(60, 100, 100);
     for _ in 0..6 {
