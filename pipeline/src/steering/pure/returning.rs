@@ -88,6 +88,8 @@ pub fn take_return(
         let places = state.routes.remove(&home, &moved.id);
         state.note_moved(&home, &places, now_ms);
         moved.state = ActionState::Ended;
+        // After a restart in between, nobody counted the arrivals.
+        moved.outcome.get_or_insert_with(|| format!("In force until {home} was well again"));
         state.watches.remove(&moved.id);
         state.put_action(moved, now_ms, out);
     }
