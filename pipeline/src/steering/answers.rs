@@ -55,7 +55,9 @@ impl Steering {
             Some(used) if !self.ready.load(Ordering::Relaxed) => used.clone(),
             // Its player fled from a bad edge by itself: it is not sent back into it.
             Some(used)
-                if health(&wanted) == Some(Health::Bad) && health(used) != Some(Health::Bad) =>
+                if health(&wanted) == Some(Health::Bad)
+                    && health(used) != Some(Health::Bad)
+                    && !state.is_insisted(&wanted.edge) =>
             {
                 used.clone()
             }

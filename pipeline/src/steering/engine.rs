@@ -87,8 +87,22 @@ impl Steering {
             origin: self.prober.of(ORIGIN, now_ms).0,
             pipelines: self.copies.pipelines(),
             devices: window.devices(),
+            top_kbps: self.top_kbps(),
             places,
         }
+    }
+
+    /// What a viewer at the top rung takes, with sound; 0 while no ladder is known.
+    fn top_kbps(&self) -> u64 {
+        let stream = self.settings.streams.first();
+        let Some(ladder) = stream.and_then(|stream| self.ladders.get(stream)).flatten() else {
+            return 0;
+        };
+        let most = |video: bool| {
+            let tracks = ladder.tracks.iter().filter(|track| track.is_video() == video);
+            tracks.map(|track| track.bandwidth).max().unwrap_or(0)
+        };
+        (most(true) + most(false)).div_ceil(1_000)
     }
 
     /// Writes down what was decided, and does what is to be done elsewhere.

@@ -16,6 +16,8 @@ pub struct Inputs {
     pub pipelines: BTreeMap<String, Pipeline>,
     /// By name, from the rows of the last half minute.
     pub devices: BTreeMap<String, Device>,
+    /// What a viewer at the top rung takes, kbps; nobody takes more. 0 is unknown.
+    pub top_kbps: u64,
     /// The places of the sessions that asked lately, by home, ascending.
     pub places: BTreeMap<String, Vec<u32>>,
 }

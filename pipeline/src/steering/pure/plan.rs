@@ -54,6 +54,7 @@ pub fn plan(state: &State, inputs: &Inputs, edge: &str, most: u32, now_ms: i64) 
             state.edges.get(&target).map(|t| t.before),
             inputs.edges.get(&target),
         );
+        let each = at_most_top(inputs, each);
         let Room { free, fled } = room(state, inputs, &target, edge, each, now_ms);
         let fit = if each > 0.0 { (free / each).floor() } else { 0.0 };
         let fit = if here == 0 {
@@ -199,6 +200,11 @@ fn at_home(state: &State, at: Option<&Edge>, edge: &str) -> i64 {
     let all = own + gone + others;
     let share = if all > 0.0 { own / all } else { 1.0 };
     (before.max(now) as f64 * share).round() as i64
+}
+
+/// No viewer takes more than the top rung; what is reserved beyond that is other customers'.
+pub fn at_most_top(inputs: &Inputs, kbps: f64) -> f64 {
+    if inputs.top_kbps > 0 { kbps.min(inputs.top_kbps as f64) } else { kbps }
 }
 
 /// What one of its viewers will take up, kbps: the most that they or the target's own did.

@@ -6,7 +6,7 @@ use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 use super::act::{blank, pathway, sessions_at};
 use super::health::{Health, rebuffering};
 use super::inputs::Inputs;
-use super::plan::capacity;
+use super::plan::{at_most_top, capacity};
 use super::state::{BACK_MS, Effect, State, Watch};
 use super::words::{Evidence, percent, seconds, viewers};
 
@@ -41,6 +41,7 @@ fn has_room(state: &State, inputs: &Inputs, home: &str) -> bool {
     let each = state.routes.edges().filter_map(load).filter(|load| load.sessions > 0);
     let each =
         each.map(|load| load.reserved_kbps as f64 / load.sessions as f64).fold(before, f64::max);
+    let each = at_most_top(inputs, each);
     here.reserved_kbps as f64 + viewers as f64 * each <= capacity(state, inputs, home)
 }
 

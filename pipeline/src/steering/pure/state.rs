@@ -206,6 +206,18 @@ impl State {
         moved.extend(places.iter().map(|(from, to)| Moved { from: *from, to: *to, at: now_ms }));
     }
 
+    /// Whether an operator brought an edge's viewers back although it is still ill.
+    pub fn is_insisted(&self, edge: &str) -> bool {
+        let open = |id: &String| {
+            self.incidents.get(id).is_some_and(|row| row.state != IncidentState::Closed)
+        };
+        self.actions.values().any(|row| {
+            row.target == edge
+                && row.state == ActionState::Undone
+                && row.incident.as_ref().is_some_and(open)
+        })
+    }
+
     /// Whether none of these was moved in the last minute.
     pub fn may_move(&self, home: &str, places: &[(u32, u32)], now_ms: i64) -> bool {
         let recent = |moved: &Moved| {

@@ -216,6 +216,7 @@ impl Fleet {
             origin: self.probes_of("origin"),
             pipelines: self.pipelines.clone(),
             devices: BTreeMap::new(),
+            top_kbps: EACH,
             places,
         }
     }

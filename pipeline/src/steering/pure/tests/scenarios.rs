@@ -113,6 +113,7 @@ fn in_advise_nothing_moves_before_the_click_and_undo_brings_them_back() {
     fleet.run(30);
     let (inputs, now) = (fleet.inputs(), fleet.now);
     command::on_action(&mut fleet.state, &inputs, &offer.id, "undo", "me", now, &mut out).unwrap();
+    assert!(fleet.state.is_insisted("e1"), "players are told so although it is ill");
     fleet.run(6);
     assert_eq!(fleet.at("e1"), before);
     fleet.run(60);
