@@ -7,4 +7,6 @@
 )]
 
 pub mod browser;
+pub mod control;
+pub mod crowd;
 pub mod world;

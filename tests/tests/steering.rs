@@ -1,0 +1,160 @@
+//! Must-hold 2: what steering does to viewers, judged by the segment requests that sixty of
+//! them really sent, and never by what steering says that it did.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tallylight_tests::crowd::{Crowd, now_ms};
+use tallylight_tests::world::World;
+use tokio::sync::Mutex;
+
+const VIEWERS: usize = 60;
+/// Steering's TTL, ms.
+const TTL: i64 = 5_000;
+/// One crowd at a time on this machine.
+static ONE: Mutex<()> = Mutex::const_new(());
+
+async fn sleep_s(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+/// Waits until `at_ms` of the wall clock.
+async fn until(at_ms: i64) {
+    tokio::time::sleep(Duration::from_millis((at_ms - now_ms()).max(0).unsigned_abs())).await;
+}
+
+fn moves_e1(row: &Value) -> bool {
+    row["kind"] == "shift_edge" && row["target"] == "e1"
+}
+
+async fn world(more: &[&str]) -> World {
+    let world = World::start(&[&["--viewers", "0", "--source", "loop"], more].concat()).await;
+    world.wait_for_picture().await;
+    world
+}
+
+/// Sixty viewers on both edges, all known to everybody.
+async fn crowd(world: &World, name: &str) -> Crowd {
+    let crowd = Crowd::start(world, VIEWERS, name);
+    sleep_s(14).await;
+    world.wait_for_calm(30).await;
+    crowd
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_edge_is_left_and_returned_to_and_a_dead_one_is_left() {
+    let _one = ONE.lock().await;
+    let world = world(&[]).await;
+    world.mode("act").await;
+    let crowd = crowd(&world, "act").await;
+
+    // (b) slow without errors
+    let slow = now_ms();
+    world.fault("edge-e1", "slow", true).await;
+    let (decided, _) = world
+        .wait_for_action("a move away from e1", 12, slow, |row| {
+            moves_e1(row) && row["state"] == "taken"
+        })
+        .await;
+    let moved_by = slow + i64::try_from(decided.as_millis()).unwrap() + TTL + 10_000;
+    until(moved_by + 6_000).await;
+
+    // (c) healed
+    let healed = now_ms();
+    world.fault("edge-e1", "slow", false).await;
+    until(healed + 60_000 + TTL + 10_000 + 6_000).await;
+
+    // (a) killed, restart held
+    let killed = now_ms();
+    world.fault("edge-e1", "kill", true).await;
+    until(killed + 16_000).await;
+    let told = crowd.leave().await;
+    world.fault("edge-e1", "kill", false).await;
+
+    assert_eq!(told.entries.len(), VIEWERS, "sessions");
+    let before = told.share("e1", slow - 8_000, slow);
+    let left = told.share("e2", moved_by, moved_by + 6_000);
+    println!(
+        "(b) decided in {decided:?}; share of e2 after TTL + 10 s: {left:.3}; of e1 before: {before:.3}"
+    );
+    let early = told.share("e1", healed + 2_000, healed + 30_000);
+    let back_by = healed + 60_000 + TTL + 10_000;
+    let back = told.share("e1", back_by, back_by + 6_000);
+    println!("(c) share of e1 in the first 30 s: {early:.3}; 75 s after: {back:.3}");
+    let fled = told.share("e2", killed + 10_000, killed + 16_000);
+    let stalled = told.stalled_ms(killed, killed + 16_000);
+    println!("(a) share of e2 after 10 s: {fled:.3}; stalled {stalled} ms of {VIEWERS} viewers");
+    let most = told.most_moves_in_a_minute();
+    println!("most steering moves of a viewer in a minute: {most}");
+
+    assert!((0.25..=0.75).contains(&before), "both edges are used: {before}");
+    assert!(decided <= Duration::from_secs(5), "decided in {decided:?}");
+    assert!(left >= 0.95, "(b)\n{}", told.around(slow, 2, 30));
+    assert!(early <= 0.05, "(c) too early\n{}", told.around(healed, 2, 40));
+    assert!(back >= 0.95 * before, "(c)\n{}", told.around(healed, 2, 85));
+    assert!(fled >= 0.95, "(a)\n{}", told.around(killed, 2, 20));
+    assert!(most <= 1, "{most} steering moves of one viewer within a minute");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn advice_waits_for_a_click_undo_brings_back_and_common_trouble_moves_nobody() {
+    let _one = ONE.lock().await;
+    let world = world(&[]).await;
+    world.mode("advise").await;
+    let crowd = crowd(&world, "advise").await;
+
+    // Offered, and nothing moves.
+    let slow = now_ms();
+    world.fault("edge-e1", "slow", true).await;
+    let (_, offer) = world
+        .wait_for_action("an offer", 12, slow, |row| moves_e1(row) && row["state"] == "offered")
+        .await;
+    until(slow + 25_000).await;
+    let id = offer["id"].as_str().unwrap().to_owned();
+    let taken = now_ms();
+    world.act(&id, "take").await;
+    until(taken + TTL + 10_000 + 4_000).await;
+    let undone = now_ms();
+    world.act(&id, "undo").await;
+    until(undone + TTL + 10_000 + 4_000).await;
+    world.fault("edge-e1", "slow", false).await;
+    world.wait_for_calm(60).await;
+
+    // (d) both slow together, and steering may act
+    world.mode("act").await;
+    let both = now_ms();
+    for edge in ["edge-e1", "edge-e2"] {
+        world.fault(edge, "slow", true).await;
+    }
+    until(both + 20_000).await;
+    let named = world.incidents().await;
+    let acted: Vec<Value> = world.actions().await;
+    for edge in ["edge-e1", "edge-e2"] {
+        world.fault(edge, "slow", false).await;
+    }
+    let told = crowd.leave().await;
+
+    let before = told.share("e1", slow - 8_000, slow);
+    let waited = told.share("e1", slow + 10_000, taken);
+    let moved = told.share("e2", taken + TTL + 10_000, taken + TTL + 14_000);
+    let returned = told.share("e1", undone + TTL + 10_000, undone + TTL + 14_000);
+    println!(
+        "share of e1 before {before:.3}, offered {waited:.3}; of e2 after the click {moved:.3}; of e1 after undo {returned:.3}"
+    );
+    assert!((waited - before).abs() <= 0.05, "advice moved somebody\n{}", told.around(slow, 2, 30));
+    assert!(moved >= 0.95, "the click moves\n{}", told.around(taken, 2, 20));
+    assert!(returned >= 0.95 * before, "undo brings back\n{}", told.around(undone, 2, 20));
+
+    let during = told.share("e1", both + 5_000, both + 20_000);
+    let of_edges = |row: &&Value| {
+        row["at"].as_i64() >= Some(both)
+            && ["shift_edge", "cap_ladder"].iter().any(|kind| row["kind"] == *kind)
+            && row["state"] == "taken"
+    };
+    let upstream = |row: &Value| row["culprit"] == "origin" || row["culprit"] == "encoder";
+    println!("(d) named: {:?}", named.iter().map(|row| &row["cause"]).collect::<Vec<_>>());
+    assert!((during - returned).abs() <= 0.1, "(d) somebody moved\n{}", told.around(both, 2, 20));
+    assert_eq!(acted.iter().filter(of_edges).count(), 0, "(d) {acted:#?}");
+    assert!(named.iter().any(upstream), "(d) {named:#?}");
+}
