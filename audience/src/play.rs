@@ -22,13 +22,7 @@ pub async fn master(
     let broken = |error: &dyn std::fmt::Display| FetchError::Broken(error.to_string());
     let url = Url::parse(&format!("{server}/v1/play/{stream}")).map_err(|error| broken(&error))?;
     let wish = serde_json::json!({ "sid": sid, "player": "tallylight-audience" });
-    let text = match fetch::post(client, url.clone(), wish.to_string()).await {
-        // A server without sessions: its plain manifest.
-        Err(FetchError::Status(404)) => {
-            return url.join(&format!("/live/{stream}/master.m3u8")).map_err(|e| broken(&e));
-        }
-        other => other?,
-    };
+    let text = fetch::post(client, url.clone(), wish.to_string()).await?;
     let session: Session = serde_json::from_str(&text).map_err(|error| broken(&error))?;
     if session.sid != sid {
         // Beacons of the start are on their way under our own id already.

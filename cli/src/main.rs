@@ -4,6 +4,7 @@
 mod audience;
 mod bench;
 mod data;
+mod drill;
 mod faults;
 mod log_cat;
 mod media;
@@ -42,6 +43,8 @@ enum Command {
     Steering,
     /// Simulated viewers with a ground-truth ledger.
     Audience(audience::AudienceArgs),
+    /// Turns the fault switches of a running `up` and measures what follows.
+    Drill(drill::DrillArgs),
     /// Reads the log.
     #[command(subcommand)]
     Log(log_cat::LogCommand),
@@ -67,6 +70,7 @@ fn main() -> anyhow::Result<()> {
         Command::Edge(args) => block_on(media::edge(settings, args, faults)),
         Command::Steering => block_on(media::steering(settings)),
         Command::Audience(args) => block_on(audience::run(settings, args, faults)),
+        Command::Drill(args) => block_on(drill::run(settings, args)),
         Command::Log(command) => block_on(log_cat::run(settings, command)),
         Command::Sql(args) => block_on(sql::run(settings, args)),
         Command::Config => settings.print(),

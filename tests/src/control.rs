@@ -20,9 +20,23 @@ impl World {
         serde_json::from_str(&text).unwrap_or(Value::Null)
     }
 
-    /// Switches a fault.
+    /// Turns a fault switch, as the Pipeline page does.
     pub async fn fault(&self, target: &str, fault: &str, on: bool) {
         self.post("/v1/faults", &json!({"target": target, "fault": fault, "on": on})).await;
+    }
+
+    /// Switches a fault on, of this strength.
+    pub async fn fault_of(&self, target: &str, fault: &str, value: u64) {
+        let body = json!({"target": target, "fault": fault, "on": true, "value": value});
+        self.post("/v1/faults", &body).await;
+    }
+
+    /// What steering says of an edge.
+    pub async fn edge(&self, name: &str) -> Value {
+        let page = self.json("/v1/steering").await;
+        let edges = page["edges"].as_array().cloned().unwrap_or_default();
+        let found = edges.into_iter().find(|edge| edge["name"] == name);
+        found.unwrap_or_else(|| panic!("steering knows no edge {name}"))
     }
 
     /// Sets the mode of steering.

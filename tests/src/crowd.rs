@@ -117,16 +117,14 @@ impl Told {
         (sids.len(), sids.values().filter(|low| **low).count())
     }
 
-    /// The most steering moves of one viewer within a minute.
-    pub fn most_moves_in_a_minute(&self) -> usize {
-        let most = self.entries.iter().map(|entry| {
+    /// The shortest time between two steering moves of one viewer, ms.
+    pub fn shortest_between_moves(&self) -> Option<i64> {
+        let gaps = self.entries.iter().flat_map(|entry| {
             let moves = entry.moves.iter().filter(|one| one.why == Why::Steering);
             let at: Vec<i64> = moves.map(|one| one.at_ms).collect();
-            let within =
-                |from: &i64| at.iter().filter(|t| (*from..from + 60_000).contains(*t)).count();
-            at.iter().map(within).max().unwrap_or(0)
+            at.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>()
         });
-        most.max().unwrap_or(0)
+        gaps.min()
     }
 
     /// Stalled ms of everybody in a span.

@@ -152,18 +152,6 @@ impl World {
         kill(Pid::from_raw(pids[0]), Signal::SIGKILL).expect("kill -9");
     }
 
-    /// Turns a fault switch, as the Pipeline page does.
-    pub async fn fault(&self, target: &str, fault: &str, on: bool) {
-        let turn = serde_json::json!({ "target": target, "fault": fault, "on": on });
-        let request = reqwest::Client::new()
-            .post(format!("{}/v1/faults", self.dashboard()))
-            .header("content-type", "application/json")
-            .body(turn.to_string());
-        let answer = request.send().await.expect("an answer of the fault switches");
-        let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
-        assert!(status.is_success(), "{turn}: {status}: {text}");
-    }
-
     /// A command of the binary with this world's ports and data.
     pub fn command(&self) -> Command {
         let mut command = Command::new(binary());

@@ -1,0 +1,182 @@
+//! One look at a running house, over the HTTP that operators use.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// More stalled viewers than this share are a fault's doing: a few stall on any evening.
+const STALLED: f64 = 0.03;
+/// So many viewers on an edge that is bad.
+const ON_BAD_EDGE: f64 = 0.05;
+
+/// An incident, as far as a drill asks.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Incident {
+    pub(super) id: String,
+    pub(super) cause: String,
+    culprit: String,
+    name: Option<String>,
+    state: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Edge {
+    health: String,
+    viewers: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Steering {
+    edges: Vec<Edge>,
+    incidents: Vec<Incident>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Session {
+    state: Option<String>,
+    ended_at: Option<i64>,
+    first_frame_at: Option<i64>,
+}
+
+/// What there was to see.
+#[derive(Debug, Clone)]
+pub(super) struct Look {
+    incidents: Vec<Incident>,
+    /// Ids of incidents that are not closed.
+    pub(super) open: BTreeSet<String>,
+    /// Share of viewers whose picture stands still.
+    stalled: f64,
+    /// Share of viewers on an edge that is bad.
+    on_bad_edge: f64,
+    edges_good: bool,
+}
+
+impl Look {
+    /// Share of viewers that are not well.
+    pub(super) fn hit(&self) -> f64 {
+        self.stalled.max(self.on_bad_edge)
+    }
+
+    /// More than a calm evening's share.
+    pub(super) fn is_hit(&self) -> bool {
+        self.stalled > STALLED || self.on_bad_edge > ON_BAD_EDGE
+    }
+
+    pub(super) fn is_calm(&self) -> bool {
+        self.open.is_empty() && self.edges_good && !self.is_hit()
+    }
+
+    /// An incident that names the child `target` and was not there `before`.
+    pub(super) fn named(&self, target: &str, before: &BTreeSet<String>) -> Option<&Incident> {
+        let (culprit, name) = match target.split_once('-') {
+            Some(("edge", name)) => ("edge", Some(name.to_owned())),
+            Some(("encoder", name)) => ("encoder", Some(name.to_uppercase())),
+            _ if target == "audience" => ("device", None),
+            _ => (target, None),
+        };
+        self.incidents.iter().find(|row| {
+            !before.contains(&row.id)
+                && self.open.contains(&row.id)
+                && row.culprit == culprit
+                && (name.is_none() || row.name == name)
+        })
+    }
+}
+
+/// Asks a dashboard.
+#[derive(Debug)]
+pub(super) struct Looker {
+    client: reqwest::Client,
+    base: String,
+}
+
+impl Looker {
+    pub(super) fn new(base: String) -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
+        Ok(Self { client, base })
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let answer = self.client.get(format!("{}{path}", self.base)).send().await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        if !status.is_success() {
+            bail!("{path} answers {status}: {text}");
+        }
+        serde_json::from_str(&text).with_context(|| format!("{path} answers something else"))
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<()> {
+        let request = self.client.post(format!("{}{path}", self.base));
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let answer = request.send().await?;
+        if !answer.status().is_success() {
+            bail!("{path} answers {}: {}", answer.status(), answer.text().await?);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn look(&self) -> anyhow::Result<Look> {
+        let steering: Steering = self.get("/v1/steering").await?;
+        let sessions: Vec<Session> = self.get("/v1/sessions?limit=1000").await?;
+        let watching: Vec<&Session> = sessions
+            .iter()
+            .filter(|one| one.ended_at.is_none() && one.first_frame_at.is_some())
+            .collect();
+        let still = |one: &&&Session| matches!(one.state.as_deref(), Some("r" | "w"));
+        let of_all = |part: i64, all: i64| if all > 0 { part as f64 / all as f64 } else { 0.0 };
+        let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let stalled = watching.iter().filter(still).count();
+        let on = |all: bool| -> i64 {
+            let edges = steering.edges.iter().filter(|edge| all || edge.health == "bad");
+            edges.filter_map(|edge| edge.viewers).sum()
+        };
+        let open = steering.incidents.iter().filter(|row| row.state != "closed");
+        Ok(Look {
+            open: open.map(|row| row.id.clone()).collect(),
+            stalled: of_all(count(stalled), count(watching.len())),
+            on_bad_edge: of_all(on(false), on(true)),
+            edges_good: steering.edges.iter().all(|edge| edge.health == "good"),
+            incidents: steering.incidents,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(culprit: &str, name: Option<&str>) -> Look {
+        let incident = Incident {
+            id: "new".into(),
+            cause: String::new(),
+            culprit: culprit.into(),
+            name: name.map(str::to_owned),
+            state: "open".into(),
+        };
+        Look {
+            open: ["new".to_owned()].into(),
+            incidents: vec![incident],
+            stalled: 0.0,
+            on_bad_edge: 0.0,
+            edges_good: true,
+        }
+    }
+
+    #[test]
+    fn only_a_new_incident_that_names_the_very_part_counts() {
+        let none = BTreeSet::new();
+        let named = |look: &Look, target: &str| look.named(target, &none).is_some();
+        let edge = look("edge", Some("e1"));
+        assert!(named(&edge, "edge-e1") && !named(&edge, "edge-e2") && !named(&edge, "origin"));
+        assert!(named(&look("encoder", Some("A")), "encoder-a"));
+        assert!(!named(&look("encoder", Some("A")), "encoder-b"));
+        assert!(named(&look("origin", None), "origin"));
+        assert!(named(&look("device", Some("tv-x900")), "audience"));
+        assert!(edge.named("edge-e1", &edge.open).is_none(), "it was open before the click");
+    }
+}
