@@ -2,6 +2,7 @@
 //! ratio means something although the figures are this machine's.
 
 mod append;
+mod archive;
 mod decode;
 mod door;
 mod sample;
@@ -15,7 +16,7 @@ use serde::Serialize;
 /// Which steps, and how to print them.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// decode, append, window, door; all of them by default.
+    /// decode, append, window, archive, door; all of them by default.
     names: Vec<String>,
     /// How to print.
     #[arg(long, value_enum, default_value = "table")]
@@ -57,7 +58,7 @@ impl Measured {
 
 /// Runs the steps asked for.
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
-    let all = ["decode", "append", "window", "door"];
+    let all = ["decode", "append", "window", "archive", "door"];
     if let Some(unknown) = args.names.iter().find(|name| !all.contains(&name.as_str())) {
         bail!("there is no bench {unknown:?}; there are {}", all.join(", "));
     }
@@ -68,6 +69,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
             "decode" => decode::run()?,
             "append" => append::run()?,
             "window" => window::run()?,
+            "archive" => archive::run()?,
             _ => door::run()?,
         });
     }

@@ -11,7 +11,9 @@ use tallylight_eventlog::{EventLog, TopicSettings};
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record;
 use tallylight_schemas::session::SessionRow;
-use tallylight_stream_processor::{ProcessorHandle, ProcessorStats, SessionQuery};
+use tallylight_store::archive::History;
+use tallylight_store::snapshot::Snapshots;
+use tallylight_stream_processor::{ProcessorHandle, ProcessorStats, SessionQuery, archive};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -39,11 +41,20 @@ impl tallylight_dashboard::Sessions for HotSessions {
 fn facts(stats: watch::Receiver<ProcessorStats>, head: watch::Receiver<u64>) -> FactsSource {
     Arc::new(move || {
         let stats = *stats.borrow();
-        let bad_parts = i64::try_from(stats.bad_parts).unwrap_or(i64::MAX);
+        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let archive = stats.archive.unwrap_or_default();
         Facts {
             lag_entries: Some(head.borrow().saturating_sub(stats.position)),
             marks: [
-                ("bad_parts".to_owned(), bad_parts),
+                ("bad_parts".to_owned(), number(stats.bad_parts)),
+                (
+                    "history_behind_entries".to_owned(),
+                    number(stats.position.saturating_sub(archive.committed)),
+                ),
+                ("history_failures".to_owned(), number(archive.failures)),
+                ("history_standing".to_owned(), i64::from(archive.standing)),
+                ("history_lost_entries".to_owned(), number(archive.lost_entries)),
+                ("history_exposed_entries".to_owned(), number(archive.exposed_entries)),
                 ("replaying".to_owned(), i64::from(stats.replaying)),
             ]
             .into(),
@@ -57,8 +68,12 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let log = open_log(&settings, &clock).await?;
 
-    let parts =
-        tallylight_stream_processor::Parts { log: Arc::clone(&log), clock: Arc::clone(&clock) };
+    let archive = open_archive(&settings, log.as_ref(), &clock).await?;
+    let parts = tallylight_stream_processor::Parts {
+        log: Arc::clone(&log),
+        clock: Arc::clone(&clock),
+        archive: Some(archive),
+    };
     let processor = tallylight_stream_processor::build(settings.processor, parts).await?;
     let handle = processor.handle();
     let mut neighbours = Registry::default();
@@ -95,6 +110,24 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     showing.await??;
     log.close().await;
     Ok(())
+}
+
+/// History and snapshots of this log.
+async fn open_archive(
+    settings: &Settings,
+    log: &dyn EventLog,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<archive::Parts> {
+    let parts = tallylight_store::archive::Parts {
+        dir: settings.data_dir.join("history"),
+        log_id: log.id().to_owned(),
+        clock: Arc::clone(clock),
+        faults: None,
+    };
+    let history = History::open(settings.history.clone(), parts).await?;
+    let dir = settings.data_dir.join("snapshots");
+    let snapshots = Snapshots::open(dir, log.id(), archive::STATE_VERSION)?;
+    Ok(archive::Parts { history, snapshots })
 }
 
 async fn open_log(

@@ -97,6 +97,7 @@ pub(crate) struct Settings {
     /// Where `up` itself listens, on this machine only: the fault switches.
     pub(crate) control: SocketAddr,
     pub(crate) log: LogSettings,
+    pub(crate) history: tallylight_store::archive::Settings,
     pub(crate) collector: tallylight_collector::Settings,
     pub(crate) processor: tallylight_stream_processor::Settings,
     pub(crate) dashboard: tallylight_dashboard::Settings,
@@ -178,6 +179,7 @@ impl Settings {
         let exposed = tallylight_serve::exposed(self.control, false);
         let mut all = vec![
             ("control".to_owned(), exposed.map_or(Ok(()), |mistake| Err(vec![mistake]))),
+            ("history".to_owned(), self.history.validate()),
             ("collector".to_owned(), self.collector.validate()),
             ("processor".to_owned(), self.processor.validate()),
             ("dashboard".to_owned(), self.dashboard.validate()),

@@ -7,6 +7,7 @@ mod entry;
 mod fault_tests;
 mod files;
 mod format;
+mod identity;
 mod owner;
 mod quarantine;
 mod read_only;
@@ -30,6 +31,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 pub(crate) use self::entry::checked_len;
 use self::files::{Files, RealFiles, unavailable};
+pub(crate) use self::identity::fresh;
 use self::owner::Owner;
 pub use self::read_only::ReadOnly;
 pub use self::recover::Recovery;
@@ -91,6 +93,7 @@ fn valid_name(name: &str) -> bool {
 
 /// A log that is open for writing.
 pub struct DiskLog {
+    id: String,
     topics: BTreeMap<String, Opened>,
     owner: Mutex<Option<Owner>>,
 }
@@ -117,7 +120,8 @@ impl DiskLog {
     ) -> Result<Self, LogError> {
         settings.validate().map_err(|wrong| LogError::Invalid(wrong.join("; ")))?;
         let owner = Owner::claim(&settings.dir)?;
-        let mut log = Self { topics: BTreeMap::new(), owner: Mutex::new(Some(owner)) };
+        let id = identity::of(&settings.dir)?;
+        let mut log = Self { id, topics: BTreeMap::new(), owner: Mutex::new(Some(owner)) };
         for topic in settings.topics {
             let dir = settings.dir.join(&topic.name);
             let name = topic.name.clone();
@@ -198,6 +202,10 @@ impl Opened {
 
 #[async_trait]
 impl EventLog for DiskLog {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
     async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError> {
         self.opened(topic)?.append(parts).await
     }

@@ -122,6 +122,10 @@ pub enum LogError {
 /// sync nothing is acknowledged any more until the log is opened anew.
 #[async_trait]
 pub trait EventLog: Send + Sync + std::fmt::Debug {
+    /// The name of this log, given when it was made: what is derived from it says by this whose
+    /// it is.
+    fn id(&self) -> &str;
+
     /// Stores `parts` as one entry and returns its offset once it is durable.
     async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError>;
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tallylight_schemas::clock::Clock;
 use tokio::sync::watch;
 
-use crate::disk::{checked_len, lock, unknown};
+use crate::disk::{checked_len, fresh, lock, unknown};
 use crate::{Batch, Entry, EventLog, LogError, Part, TopicSettings, Usage};
 
 /// Faults that may wait.
@@ -30,6 +30,7 @@ pub enum Fault {
 /// A log in memory. Lives as long as the process; durable against nothing.
 #[derive(Debug)]
 pub struct MemoryLog {
+    id: String,
     clock: Arc<dyn Clock>,
     topics: BTreeMap<String, Topic>,
     faults: Mutex<VecDeque<Fault>>,
@@ -91,6 +92,7 @@ impl MemoryLog {
             (settings.name.clone(), Topic { settings, state: Mutex::default(), head })
         };
         Self {
+            id: fresh(),
             clock,
             topics: topics.into_iter().map(topic).collect(),
             faults: Mutex::default(),
@@ -118,6 +120,10 @@ impl MemoryLog {
 
 #[async_trait]
 impl EventLog for MemoryLog {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
     async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError> {
         let topic = self.topic(topic)?;
         let bytes = checked_len(&parts)? as u64;

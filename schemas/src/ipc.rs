@@ -1,7 +1,6 @@
 //! Arrow batches as bytes (IPC stream, LZ4) and structs as batches.
 
 use std::io::Cursor;
-use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::FieldRef;
@@ -62,6 +61,7 @@ impl Stored for crate::rows::FatesRow {}
 impl Stored for crate::rows::ProgressRow {}
 impl Stored for crate::fates::FateCount {}
 impl Stored for crate::session::SessionRow {}
+impl Stored for crate::session::SpanRow {}
 impl Stored for crate::control::ActionRow {}
 impl Stored for crate::control::IncidentRow {}
 impl Stored for TenantDelivery {}
@@ -99,5 +99,10 @@ pub fn encode_all<T: Stored>(items: &[T]) -> Result<Vec<u8>, IpcError> {
 
 /// Stored bytes as structs.
 pub fn decode_all<T: Stored>(bytes: &[u8]) -> Result<Vec<T>, IpcError> {
-    Ok(serde_arrow::from_record_batch(&Arc::new(decode(bytes)?))?)
+    from_batch(&decode(bytes)?)
+}
+
+/// A batch as structs.
+pub fn from_batch<T: Stored>(batch: &RecordBatch) -> Result<Vec<T>, IpcError> {
+    Ok(serde_arrow::from_record_batch(batch)?)
 }

@@ -7,7 +7,8 @@
 //! - [`control`] is what was found to be wrong and what was done about it;
 //! - [`rows`], [`sketch`] and [`metrics`] are what windows produce and what numbers mean;
 //! - [`grid`] is the segment schedule, [`clock`] the only source of time, [`ident`] the
-//!   hash that places a session in a partition, [`record`] the kinds of part in a log entry.
+//!   hash that places a session in a partition, [`record`] the kinds of part in a log entry;
+//! - [`tables`] are the tables of history, column by column.
 
 pub mod clock;
 pub mod cmcd;
@@ -23,3 +24,4 @@ pub mod record;
 pub mod rows;
 pub mod session;
 pub mod sketch;
+pub mod tables;

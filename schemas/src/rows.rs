@@ -76,14 +76,17 @@ impl Cuboid {
 }
 
 macro_rules! measures {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($($(#[doc = $doc:literal])* $(#[serde($serde:ident)])? $name:ident,)*) => {
         /// The whole numbers of a playback row. All of them add across partitions and cells.
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-        pub struct Measures { $($(#[$doc])* pub $name: i64,)* }
+        pub struct Measures { $($(#[doc = $doc])* $(#[serde($serde)])? pub $name: i64,)* }
 
         impl Measures {
             /// Names of the measures, as metric formulas use them.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
+
+            /// What each of them means, in the same order.
+            pub const ABOUT: &'static [&'static str] = &[$(concat!($($doc),*).trim_ascii()),*];
 
             /// Adds `sign` times every measure of `other`.
             pub fn add(&mut self, other: &Self, sign: i64) { $(self.$name += sign * other.$name;)* }

@@ -79,3 +79,33 @@ pub struct SessionRow {
     /// Newest record, Unix µs.
     pub last_seen: i64,
 }
+
+/// A stretch of a session in one state and one set of dimensions: the row of table
+/// `session_spans`. Times are Unix µs, `None` is unknown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpanRow {
+    /// Whose viewer.
+    pub tenant: String,
+    /// The player's session id.
+    pub sid: String,
+    /// Which playback of the sid.
+    pub epoch: u32,
+    /// `starting`, `playing`, `rebuffering`, `seeking` or `paused`.
+    pub state: String,
+    /// Its beginning.
+    pub from: i64,
+    /// Its end.
+    pub to: i64,
+    /// Content id.
+    pub cid: Option<String>,
+    /// Edge of the newest request.
+    pub edge: Option<String>,
+    /// Pipeline of the newest request.
+    pub pipeline: Option<String>,
+    /// Bitrate selected, kbps.
+    pub bitrate_kbps: Option<i64>,
+    /// Country as claimed.
+    pub country: Option<String>,
+    /// Device as claimed.
+    pub device: Option<String>,
+}

@@ -3,14 +3,16 @@
 //!
 //! [`input`] → [`watermark`] (log time, lateness, due panes) → [`dedupe`] → [`session`]
 //! (skew, epochs, state machine) → [`window`] and [`delivery`] (panes) → [`fates`], all held
-//! together by [`partition::PartitionState`].
+//! together by [`partition::PartitionState`]; [`settle`] sums what is final over partitions.
 
 pub mod dedupe;
 pub mod delivery;
 pub mod fates;
 pub mod input;
 pub mod limits;
+pub mod outputs;
 pub mod partition;
 pub mod session;
+pub mod settle;
 pub mod watermark;
 pub mod window;

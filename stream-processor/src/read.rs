@@ -1,7 +1,9 @@
 //! Entries of the events log, taken apart and fed to the partitions they belong to. A part
 //! that cannot be read is counted and passed over; one bad part must not stop the rest.
+//! What became of each record comes out beside the rows, for history.
 
 use arrow::array::RecordBatch;
+use serde::{Deserialize, Serialize};
 use tallylight_eventlog::{Entry, Part, PartitionRange};
 use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::fates::FateCount;
@@ -10,16 +12,28 @@ use tallylight_schemas::ipc::{self, IpcError, TenantDelivery};
 use tallylight_schemas::player::PlayerRows;
 use tallylight_schemas::record::Kind;
 
+use crate::events::EventEnds;
 use crate::pure::input::PlayerInput;
 use crate::pure::limits::Limits;
 use crate::pure::partition::{PartitionState, Rows};
 
 /// The partitions that this process owns: all of them, for now. Each is a state of its own
 /// and shares nothing with the others, so they can be spread over tasks or machines.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Partitions {
     states: Vec<PartitionState>,
     bad_parts: u64,
+}
+
+/// What follows from an entry.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Rows.
+    pub rows: Rows,
+    /// Players' records with their ends.
+    pub players: Vec<RecordBatch>,
+    /// Reports of media services with theirs.
+    pub deliveries: Vec<RecordBatch>,
 }
 
 impl Partitions {
@@ -30,29 +44,35 @@ impl Partitions {
         Self { states, bad_parts: 0 }
     }
 
-    /// Takes in one entry and hands out the rows that became due with it.
-    pub fn entry(&mut self, entry: &Entry) -> Rows {
+    /// Takes in one entry and hands out the rows that became due with it, and what became of its
+    /// records.
+    pub fn entry(&mut self, entry: &Entry) -> Outcome {
         for state in &mut self.states {
             state.begin(entry.offset, entry.appended_at_us);
         }
-        let mut rows = Rows::default();
+        let mut outcome = Outcome::default();
         for part in &entry.parts {
-            if let Err(error) = self.part(part, &mut rows) {
+            if let Err(error) = self.part(part, &mut outcome) {
                 self.bad_parts += 1;
                 tracing::warn!(offset = entry.offset, kind = part.kind, %error, "part passed over");
             }
         }
         for state in &mut self.states {
-            rows.extend(state.finish(entry.offset + 1));
+            outcome.rows.extend(state.finish(entry.offset + 1));
         }
-        rows
+        outcome
     }
 
-    fn part(&mut self, part: &Part, passed_on: &mut Rows) -> Result<(), IpcError> {
+    fn part(&mut self, part: &Part, to: &mut Outcome) -> Result<(), IpcError> {
         match Kind::from_code(part.kind) {
-            Some(Kind::Player) => self.players(&ipc::decode(&part.payload)?, &part.ranges),
+            Some(Kind::Player) => {
+                to.players.push(self.players(&ipc::decode(&part.payload)?, &part.ranges)?);
+                Ok(())
+            }
             Some(Kind::Delivery) => {
-                self.deliveries(&ipc::decode_all(&part.payload)?, &part.ranges);
+                let batch = ipc::decode(&part.payload)?;
+                let events = ipc::from_batch(&batch)?;
+                to.deliveries.push(self.deliveries(&events, &part.ranges).finish(&batch)?);
                 Ok(())
             }
             Some(Kind::DoorFates) => {
@@ -65,13 +85,13 @@ impl Partitions {
             Some(Kind::Actions) => {
                 let actions: Vec<ActionRow> = ipc::decode_all(&part.payload)?;
                 self.passed(actions.iter().map(|row| row.tenant.as_str()));
-                passed_on.actions.extend(actions);
+                to.rows.actions.extend(actions);
                 Ok(())
             }
             Some(Kind::Incidents) => {
                 let incidents: Vec<IncidentRow> = ipc::decode_all(&part.payload)?;
                 self.passed(incidents.iter().map(|row| row.tenant.as_str()));
-                passed_on.incidents.extend(incidents);
+                to.rows.incidents.extend(incidents);
                 Ok(())
             }
             // Log time has passed already, and what a later version writes is its own.
@@ -85,8 +105,13 @@ impl Partitions {
         }
     }
 
-    fn players(&mut self, batch: &RecordBatch, ranges: &[PartitionRange]) -> Result<(), IpcError> {
+    fn players(
+        &mut self,
+        batch: &RecordBatch,
+        ranges: &[PartitionRange],
+    ) -> Result<RecordBatch, IpcError> {
         let rows = PlayerRows::new(batch)?;
+        let mut ends = EventEnds::of_players(rows.len());
         for range in self.placed(ranges, rows.len(), |row| {
             let event = rows.get(row);
             (event.tenant.to_owned(), event.sid.to_owned())
@@ -94,21 +119,27 @@ impl Partitions {
             let inputs: Vec<PlayerInput<'_>> =
                 indices(&range, rows.len()).map(|row| rows.get(row).into()).collect();
             if let Some(state) = self.state(range.partition) {
-                state.players(&inputs);
+                ends.place(indices(&range, rows.len()), range.partition);
+                state.players_to(&inputs, &mut ends);
             }
         }
-        Ok(())
+        Ok(ends.finish(batch)?)
     }
 
-    fn deliveries(&mut self, events: &[TenantDelivery], ranges: &[PartitionRange]) {
+    fn deliveries(&mut self, events: &[TenantDelivery], ranges: &[PartitionRange]) -> EventEnds {
+        let mut ends = EventEnds::of_deliveries(events.len());
         for range in self.placed(ranges, events.len(), |row| {
             let event = &events[row].event;
             (events[row].tenant.clone(), event.sid.clone().unwrap_or(event.source.clone()))
         }) {
             if let Some(state) = self.state(range.partition) {
-                indices(&range, events.len()).for_each(|row| state.delivery(&events[row]));
+                ends.place(indices(&range, events.len()), range.partition);
+                for row in indices(&range, events.len()) {
+                    ends.fate(state.delivery(&events[row]));
+                }
             }
         }
+        ends
     }
 
     /// The ranges as stored; worked out row by row where a part has none.
@@ -143,6 +174,11 @@ impl Partitions {
         if let Some(first) = self.states.first_mut() {
             first.lose(entries);
         }
+    }
+
+    /// Takes over limits that were set anew.
+    pub fn set_limits(&mut self, limits: &Limits) {
+        self.states.iter_mut().for_each(|state| state.set_limits(limits.clone()));
     }
 
     /// The states.

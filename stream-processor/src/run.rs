@@ -1,5 +1,7 @@
 //! The loop: read, step, emit, answer; and a tick when nothing else is appended.
 
+mod second;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +12,13 @@ use tallylight_schemas::record::EVENTS;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::archive::{self, Archive, Next};
 use crate::emit;
-use crate::pure::partition::Tally;
+use crate::pure::partition::{Rows, Tally};
 use crate::read::Partitions;
 use crate::serve::{Asked, Metrics, ProcessorHandle, ProcessorStats};
 use crate::settings::Settings;
+use second::{asked, tally};
 
 /// What the processor is put together from.
 #[derive(Debug, Clone)]
@@ -23,6 +27,8 @@ pub struct Parts {
     pub log: Arc<dyn EventLog>,
     /// Only to say how far log time is behind; rows never depend on it.
     pub clock: Arc<dyn Clock>,
+    /// History and snapshots; without them the log is all there is.
+    pub archive: Option<archive::Parts>,
 }
 
 /// Why the processor cannot go on.
@@ -54,6 +60,7 @@ pub struct Processor {
     entries_read: u64,
     lost_entries: u64,
     tally: Tally,
+    archive: Option<Archive>,
     queries: mpsc::Receiver<Asked>,
     stats: watch::Sender<ProcessorStats>,
     handle: ProcessorHandle,
@@ -63,12 +70,21 @@ pub struct Processor {
 pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, ProcessorError> {
     settings.validate().map_err(ProcessorError::Settings)?;
     let head = parts.log.head(EVENTS)?;
-    let position = parts.log.usage(EVENTS)?.earliest;
+    let mut position = parts.log.usage(EVENTS)?.earliest;
     let mut covered = emit::covered(parts.log.as_ref()).await?;
     if covered > *head.borrow() {
         // Rows of another log, or events that were lost: what follows must not be held back.
         tracing::warn!(covered, "rows are ahead of the events; emitting everything anew");
         covered = 0;
+    }
+    let archive = parts.archive.clone();
+    let mut archive = archive.map(|parts| Archive::new(settings.archive.clone(), parts));
+    let mut partitions = Partitions::new(settings.partitions, &settings.limits);
+    let restored = archive
+        .as_mut()
+        .and_then(|archive| archive.restore(settings.partitions, &settings.limits, covered));
+    if let Some(restored) = restored {
+        (position, partitions) = (restored.position, restored.partitions);
     }
     let (ask, queries) = mpsc::channel(settings.queries);
     let start_head = *head.borrow();
@@ -80,7 +96,8 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
     });
     let handle = ProcessorHandle { queries: ask, stats: watched, metrics: Metrics::default() };
     Ok(Processor {
-        partitions: Partitions::new(settings.partitions, &settings.limits),
+        tally: tally(&partitions),
+        partitions,
         settings,
         parts,
         head,
@@ -89,7 +106,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
         start_head,
         entries_read: 0,
         lost_entries: 0,
-        tally: Tally::default(),
+        archive,
         queries,
         stats,
         handle,
@@ -123,6 +140,9 @@ impl Processor {
             }
             self.show();
         }
+        if let Some(archive) = self.archive.take() {
+            archive.finish(self.position).await;
+        }
         Ok(())
     }
 
@@ -131,14 +151,16 @@ impl Processor {
         batch: Batch,
         cancel: &CancellationToken,
     ) -> Result<(), ProcessorError> {
-        self.partitions.lose(batch.lost);
-        self.lost_entries += batch.lost;
+        self.lose(batch.lost);
         for entry in &batch.entries {
             if cancel.is_cancelled() {
                 return Ok(());
             }
-            self.step(entry, cancel).await?;
+            let emitted = self.step(entry, cancel).await?;
             self.position = entry.offset + 1;
+            if self.turn(emitted).await? == Next::Rewind {
+                return Ok(());
+            }
             self.answer();
             // A step may take milliseconds; let others in this thread have theirs.
             tokio::task::yield_now().await;
@@ -151,21 +173,26 @@ impl Processor {
         &mut self,
         entry: &Entry,
         cancel: &CancellationToken,
-    ) -> Result<(), ProcessorError> {
-        let rows = self.partitions.entry(entry);
+    ) -> Result<bool, ProcessorError> {
+        let outcome = self.partitions.entry(entry);
         self.entries_read += 1;
-        let tally = self.partitions.states().iter().fold(Tally::default(), |mut sum, state| {
-            sum.add(&state.tally());
-            sum
-        });
+        let tally = tally(&self.partitions);
         let before = std::mem::replace(&mut self.tally, tally);
-        if entry.offset < self.covered {
-            return Ok(());
+        let emitted = !outcome.rows.progress.is_empty();
+        if entry.offset >= self.covered {
+            self.handle.metrics.count(&before, &tally);
+            self.emit(&outcome.rows, cancel).await?;
         }
-        self.handle.metrics.count(&before, &tally);
+        if let Some(archive) = &mut self.archive {
+            archive.take(entry, outcome);
+        }
+        Ok(emitted)
+    }
+
+    async fn emit(&self, rows: &Rows, cancel: &CancellationToken) -> Result<(), ProcessorError> {
         if !rows.is_empty() {
             let retry = Duration::from_millis(self.settings.retry_ms);
-            for parts in emit::entries(&rows)? {
+            for parts in emit::entries(rows)? {
                 if !emit::append(self.parts.log.as_ref(), &parts, retry, cancel).await? {
                     break;
                 }
@@ -187,6 +214,11 @@ impl Processor {
                     }
                 }
                 Some(asked) = self.queries.recv() => asked.answer(&self.partitions),
+                Some(ask) = asked(&mut self.archive) => {
+                    if let Some(archive) = &self.archive {
+                        archive.answer(ask, &self.partitions);
+                    }
+                }
                 () = tokio::time::sleep_until(deadline) => {
                     return self.tick().await;
                 }
@@ -218,6 +250,11 @@ impl Processor {
         while let Ok(asked) = self.queries.try_recv() {
             asked.answer(&self.partitions);
         }
+        if let Some(archive) = &mut self.archive {
+            while let Some(ask) = archive.ask() {
+                archive.answer(ask, &self.partitions);
+            }
+        }
     }
 
     fn show(&self) {
@@ -235,6 +272,10 @@ impl Processor {
             lost_entries: self.lost_entries,
             bad_parts: self.partitions.bad_parts(),
             replaying: self.position < self.start_head,
+            archive: self.archive.as_ref().map(|archive| {
+                let usage = self.parts.log.usage(EVENTS);
+                archive.stats(usage.map_or(0, |usage| usage.earliest))
+            }),
         };
         self.handle.metrics.show(&stats);
         self.stats.send_replace(stats);

@@ -9,6 +9,7 @@ use tallylight_schemas::fates::Fate;
 use tallylight_schemas::session::{Outcome, SessionRow};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::archive::ArchiveStats;
 use crate::pure::partition::Tally;
 use crate::read::Partitions;
 
@@ -44,6 +45,8 @@ pub struct ProcessorStats {
     pub bad_parts: u64,
     /// Still reading what was in the log at the start: figures are of the past until then.
     pub replaying: bool,
+    /// History and snapshots, where they are kept.
+    pub archive: Option<ArchiveStats>,
 }
 
 #[derive(Debug)]
@@ -77,6 +80,43 @@ pub(crate) struct Metrics {
     events: Family<FateLabel, Counter>,
     lag: Gauge,
     sessions: Gauge,
+    history: HistoryMetrics,
+}
+
+#[derive(Debug, Clone, Default)]
+struct HistoryMetrics {
+    committed: Gauge,
+    hot_rows: Gauge,
+    bytes: Gauge,
+    failures: Gauge,
+    waiting: Gauge,
+    lost: Gauge,
+    exposed: Gauge,
+    expired: Gauge,
+}
+
+impl HistoryMetrics {
+    /// Each with its name and what it says.
+    fn all(&self) -> [(&'static str, &'static str, &Gauge); 8] {
+        [
+            (
+                "committed_offset",
+                "Offset of the log up to which history is written",
+                &self.committed,
+            ),
+            ("hot_rows", "Rows that wait in memory to be written", &self.hot_rows),
+            ("bytes", "Bytes of the files of history", &self.bytes),
+            ("failures", "Writes of history or snapshots that failed", &self.failures),
+            (
+                "waiting_entries",
+                "Entries that only the log has, while history stands",
+                &self.waiting,
+            ),
+            ("lost_entries", "Entries that the log gave up before history had them", &self.lost),
+            ("exposed_entries", "Entries that neither log nor history has on disk", &self.exposed),
+            ("expired_rows", "Rows that the caps of history removed", &self.expired),
+        ]
+    }
 }
 
 impl Metrics {
@@ -94,6 +134,20 @@ impl Metrics {
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         self.lag.set(number(stats.lag_entries));
         self.sessions.set(number(stats.sessions));
+        let Some(archive) = &stats.archive else { return };
+        let values = [
+            archive.committed,
+            archive.hot_rows,
+            archive.bytes,
+            archive.failures,
+            archive.waiting_entries,
+            archive.lost_entries,
+            archive.exposed_entries,
+            archive.expired_rows,
+        ];
+        for ((_, _, gauge), value) in self.history.all().into_iter().zip(values) {
+            gauge.set(number(value));
+        }
     }
 }
 
@@ -134,5 +188,8 @@ impl ProcessorHandle {
             metrics.lag.clone(),
         );
         registry.register("tallylight_sessions", "Open sessions", metrics.sessions.clone());
+        for (name, help, gauge) in metrics.history.all() {
+            registry.register(format!("tallylight_history_{name}"), help, gauge.clone());
+        }
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::ident::MAX_PARTITIONS;
 
+use crate::archive;
 use crate::pure::limits::Limits;
 
 /// Settings of the processor.
@@ -19,6 +20,8 @@ pub struct Settings {
     pub retry_ms: u64,
     /// Session queries that may wait for an answer.
     pub queries: usize,
+    /// History and snapshots.
+    pub archive: archive::Settings,
     /// Bounds of one partition's state.
     pub limits: Limits,
 }
@@ -31,6 +34,7 @@ impl Default for Settings {
             read_bytes: 4 << 20,
             retry_ms: 100,
             queries: 64,
+            archive: archive::Settings::default(),
             limits: Limits::default(),
         }
     }
@@ -40,6 +44,7 @@ impl Settings {
     /// Every mistake, in words.
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let mut mistakes = self.limits.mistakes();
+        mistakes.extend(self.archive.mistakes());
         if !(1..=MAX_PARTITIONS).contains(&self.partitions) {
             mistakes.push(format!("partitions must be 1 to {MAX_PARTITIONS}"));
         }

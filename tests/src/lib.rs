@@ -1,4 +1,5 @@
-//! Helpers of the whole-way tests: a [`world`] of real processes, a real [`browser`].
+//! Helpers of the whole-way tests: a [`world`] of real processes, a real [`browser`], [`load`]
+//! with a ledger of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,4 +10,5 @@
 pub mod browser;
 pub mod control;
 pub mod crowd;
+pub mod load;
 pub mod world;

@@ -65,6 +65,11 @@ impl World {
         Self::start_by(command).await
     }
 
+    /// Starts a command that is `up` with its arguments.
+    pub async fn start_with(command: Command) -> Self {
+        Self::start_by(command).await
+    }
+
     async fn start_by(mut command: Command) -> Self {
         let base = free_base();
         let data = tempfile::tempdir().expect("a folder for the data");
@@ -159,6 +164,21 @@ impl World {
         command
     }
 
+    /// `kill -9` of `up` and everything below it.
+    pub fn kill_tree(&mut self) {
+        let children = descendants(self.up.id());
+        for pid in std::iter::once(self.up.id()).chain(children) {
+            let _ = kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL);
+        }
+        let _ = self.up.wait();
+    }
+
+    /// Starts `up` once more on the same ports and data, and waits for the dashboard.
+    pub async fn start_again(&mut self, mut command: Command) {
+        self.up = command.stdin(Stdio::null()).spawn().expect("start tallylight up");
+        self.wait_for("the dashboard", 60, async || self.get("/readyz").await.is_ok()).await;
+    }
+
     /// Ctrl-C, and a wait for the drain.
     pub fn stop(&mut self) {
         let pid = Pid::from_raw(i32::try_from(self.up.id()).unwrap());
@@ -174,6 +194,26 @@ impl World {
             let _ = self.up.kill();
         }
     }
+}
+
+/// Processes below `root`, by what the system says of their parents.
+fn descendants(root: u32) -> Vec<u32> {
+    let parent_of = |pid: u32| -> Option<u32> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit(") ").next()?.split(' ').nth(1)?.parse().ok()
+    };
+    let pids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
+    let parents: Vec<(u32, u32)> = pids.filter_map(|pid| Some((pid, parent_of(pid)?))).collect();
+    let mut found = vec![root];
+    let mut at = 0;
+    while at < found.len() {
+        let children = parents.iter().filter(|(_, parent)| *parent == found[at]);
+        let children: Vec<u32> = children.map(|(pid, _)| *pid).collect();
+        found.extend(children);
+        at += 1;
+    }
+    found.split_off(1)
 }
 
 impl Drop for World {

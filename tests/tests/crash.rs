@@ -3,33 +3,22 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::Rng;
 use tallylight_audience::ledger::{Ended, Entry};
 use tallylight_eventlog::disk::{DiskLog, DiskSettings, ReadOnly};
 use tallylight_eventlog::{Entry as LogEntry, EventLog, TopicSettings};
 use tallylight_schemas::clock::{Clock, ManualClock, WallClock};
 use tallylight_schemas::rows::{Cuboid, PlaybackRow};
 use tallylight_schemas::{ipc, player, record};
+use tallylight_tests::load::{Key, Load};
 use tallylight_tests::world::World;
 use tokio_util::sync::CancellationToken;
 
 /// Load generators.
 const SENDERS: u64 = 12;
-
-type Key = (String, u64);
-
-/// The outside ledger of the load: what was sent, what was acknowledged.
-#[derive(Debug, Default)]
-struct Load {
-    sent: Mutex<HashSet<Key>>,
-    acknowledged: Mutex<HashSet<Key>>,
-    stop: AtomicBool,
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
@@ -44,9 +33,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
 
     let load = Arc::new(Load::default());
     let url = format!("{}/v1/cmcd?k=demo", world.collector());
-    let senders: Vec<_> = (0..SENDERS)
-        .map(|number| tokio::spawn(send(Arc::clone(&load), url.clone(), number)))
-        .collect();
+    let senders = load.start(&url, SENDERS);
     for _ in 0..kills {
         let pause = rand::rng().random_range(800..4_000);
         tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -55,10 +42,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
     }
     world.wait_for("the dashboard again", 40, async || world.get("/readyz").await.is_ok()).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
-    load.stop.store(true, Ordering::SeqCst);
-    for sender in senders {
-        sender.await.unwrap();
-    }
+    load.end(senders).await;
     let pid = nix::unistd::Pid::from_raw(i32::try_from(audience.id().unwrap()).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     audience.wait().await.unwrap();
@@ -83,48 +67,6 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
     assert!(invented.is_empty(), "stored and never sent: {invented:?}");
     assert_eq!(counted, distinct.len() as i64, "the windows sum to the distinct stored");
     check_viewers(&file);
-}
-
-/// Small batches, each repeated as it is until acknowledged, as players do.
-async fn send(load: Arc<Load>, url: String, number: u64) {
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(3)).build().unwrap();
-    let clock = WallClock;
-    let mut rng = StdRng::seed_from_u64(number);
-    let (mut sid, mut sn) = (format!("load-{number}-0"), 0);
-    while !load.stop.load(Ordering::SeqCst) {
-        if sn >= 400 {
-            sid = format!("load-{number}-{}", clock.now_ms());
-            sn = 0;
-        }
-        let count = rng.random_range(1..6);
-        let keys: Vec<Key> = (sn..sn + count).map(|n| (sid.clone(), n)).collect();
-        let lines: Vec<String> = keys
-            .iter()
-            .map(|(sid, n)| {
-                let sta = if *n == 0 { "s" } else { "p" };
-                format!(
-                    "cid=\"crash\",e=t,sid=\"{sid}\",sn={n},sta={sta},ts={},v=2",
-                    clock.now_ms()
-                )
-            })
-            .collect();
-        let body = lines.join("\n");
-        sn += count;
-        load.sent.lock().unwrap().extend(keys.iter().cloned());
-        loop {
-            let answer =
-                client.post(&url).header("content-type", "application/cmcd").body(body.clone());
-            if answer.send().await.is_ok_and(|answer| answer.status() == 204) {
-                load.acknowledged.lock().unwrap().extend(keys.iter().cloned());
-                // Now and then the answer is lost on its way, and the player repeats.
-                if rng.random_range(0..10) > 0 {
-                    break;
-                }
-            }
-            tokio::time::sleep(Duration::from_millis(rng.random_range(20..200))).await;
-        }
-        tokio::time::sleep(Duration::from_millis(rng.random_range(5..60))).await;
-    }
 }
 
 /// Every entry of a topic, as the disk has it.
@@ -166,7 +108,7 @@ async fn rebuilt(world: &World) -> i64 {
     let topics = [record::EVENTS, record::ROWS].map(|name| TopicSettings::new(name, 1 << 30));
     let settings = DiskSettings::new(world.data.path().join("log"), topics.to_vec());
     let log: Arc<dyn EventLog> = Arc::new(DiskLog::open(settings, Arc::clone(&clock)).unwrap());
-    let parts = tallylight_stream_processor::Parts { log: Arc::clone(&log), clock };
+    let parts = tallylight_stream_processor::Parts { log: Arc::clone(&log), clock, archive: None };
     let settings = tallylight_stream_processor::Settings::default();
     let processor = tallylight_stream_processor::build(settings, parts).await.unwrap();
     let stop = CancellationToken::new();

@@ -36,6 +36,7 @@ impl Settings {
             control: local(base, 30),
             pipelines: vec!["A".to_owned(), "B".to_owned()],
             log: LogSettings::default(),
+            history: tallylight_store::archive::Settings::default(),
             collector: Default::default(),
             processor: Default::default(),
             dashboard: Default::default(),

@@ -39,6 +39,10 @@ pub struct TestLog {
 
 #[async_trait]
 impl EventLog for TestLog {
+    fn id(&self) -> &str {
+        self.inner.id()
+    }
+
     async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError> {
         drop(self.gate.acquire().await.unwrap());
         if let Some(fault) = *self.fault.lock().unwrap() {

@@ -39,11 +39,11 @@ pub enum Unit {
 }
 
 macro_rules! keys {
-    ($($(#[$doc:meta])* $variant:ident $name:literal $kind:ident $unit:expr;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident $name:literal $kind:ident $unit:expr;)*) => {
         /// A CMCD key: every one of version 2, and `nrr`, which only version 1 has.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u8)]
-        pub enum Key { $($(#[$doc])* $variant,)* }
+        pub enum Key { $($(#[doc = $doc])* $variant,)* }
 
         impl Key {
             /// Every key, in alphabetical order.
@@ -57,6 +57,11 @@ macro_rules! keys {
             /// The type of its value.
             pub fn kind(self) -> Kind {
                 match self { $(Key::$variant => Kind::$kind,)* }
+            }
+
+            /// What it means, one line.
+            pub fn about(self) -> &'static str {
+                match self { $(Key::$variant => concat!($($doc),*).trim_ascii(),)* }
             }
 
             /// What its value counts.

@@ -8,3 +8,4 @@ mod records;
 mod samples;
 mod schemas;
 mod stored;
+mod tables;

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tallylight_schemas::delivery::{Action, DeliveryEvent};
+use serde::{Deserialize, Serialize};
+use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
 use tallylight_schemas::rows::DeliveryRow;
 use tallylight_schemas::sketch::Sketch;
 
@@ -13,29 +14,24 @@ use crate::pure::watermark::Watermark;
 
 const WIDTH_MS: i64 = 1_000;
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Key {
-    service: &'static str,
+    service: Service,
     edge: Option<Box<str>>,
     pipeline: Option<Box<str>>,
     track: Box<str>,
-    action: &'static str,
+    action: Action,
 }
 
 impl Key {
     fn of(event: &DeliveryEvent) -> Self {
         let word = |text: Option<&str>| text.and_then(clip).map(Box::from);
         Self {
-            service: event.service.as_str(),
+            service: event.service,
             edge: word(event.edge.as_deref()),
             pipeline: word(event.pipeline.as_deref()),
             track: word(Some(&event.track)).unwrap_or_default(),
-            action: match event.action {
-                Action::Put => "put",
-                Action::Get => "get",
-                Action::Choice => "choice",
-                Action::Load => "load",
-            },
+            action: event.action,
         }
     }
 
@@ -51,7 +47,7 @@ impl Key {
     }
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Sums {
     requests: i64,
     bytes: i64,
@@ -81,7 +77,7 @@ impl Sums {
 type Tenants = BTreeMap<Arc<str>, BTreeMap<Key, Sums>>;
 
 /// The panes that are not final.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct DeliveryPanes {
     panes: BTreeMap<i64, Tenants>,
     max_keys: usize,
@@ -91,6 +87,10 @@ impl DeliveryPanes {
     /// No panes; at most `max_keys` keys per tenant and pane, and some for the rest.
     pub fn new(max_keys: usize) -> Self {
         Self { max_keys, ..Self::default() }
+    }
+
+    pub(in crate::pure) fn set_max_keys(&mut self, max_keys: usize) {
+        self.max_keys = max_keys;
     }
 
     /// Adds an event at `at`, Unix ms.
@@ -135,17 +135,26 @@ impl DeliveryPanes {
     }
 }
 
+fn word(action: Action) -> &'static str {
+    match action {
+        Action::Put => "put",
+        Action::Get => "get",
+        Action::Choice => "choice",
+        Action::Load => "load",
+    }
+}
+
 fn row(tenant: &str, key: &Key, sums: &Sums) -> DeliveryRow {
     DeliveryRow {
         tenant: tenant.to_owned(),
         partition: 0,
         pane: 0,
         width_s: 1,
-        service: key.service.to_owned(),
+        service: key.service.as_str().to_owned(),
         edge: key.edge.as_deref().map(str::to_owned),
         pipeline: key.pipeline.as_deref().map(str::to_owned),
         track: key.track.to_string(),
-        action: key.action.to_owned(),
+        action: word(key.action).to_owned(),
         requests: sums.requests,
         bytes: sums.bytes,
         errors: sums.errors,

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
 use tallylight_schemas::rows::FatesRow;
 
 type Key = (i64, String, String, Fate, Reason);
 
 /// Records of one key: those that came to their end so, and those that the door counted so.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Count {
     ends: u64,
     door: u64,
@@ -23,7 +24,7 @@ impl Count {
 }
 
 /// Counts of the seconds that are not emitted yet.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Fates {
     panes: BTreeMap<Key, Count>,
     /// The key counted last: records of one kind come in runs, and a run makes no strings.

@@ -4,13 +4,13 @@
 //! [`PartitionState::finish`], which hands out the rows that became due. Nothing else moves
 //! time.
 
+use serde::{Deserialize, Serialize};
 use tallylight_schemas::cmcd::Mode;
-use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::fates::{Fate, FateCount};
 use tallylight_schemas::ident;
 use tallylight_schemas::ipc::TenantDelivery;
-use tallylight_schemas::rows::{DeliveryRow, FatesRow, PlaybackRow, ProgressRow};
+use tallylight_schemas::rows::ProgressRow;
 use tallylight_schemas::session::SessionRow;
 
 use super::dedupe::{Sequences, mix};
@@ -18,64 +18,11 @@ use super::delivery::DeliveryPanes;
 use super::fates::Fates;
 use super::input::PlayerInput;
 use super::limits::Limits;
+pub use super::outputs::{Ends, Rows, Tally};
 use super::session::Sessions;
-use super::session::store::Now;
+use super::session::store::{Now, Over};
 use super::watermark::{HORIZON_MS, SKEW_IGNORED_MS, Watermark};
 use super::window::Windows;
-
-/// Rows of one emission.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Rows {
-    /// Playback.
-    pub playback: Vec<PlaybackRow>,
-    /// Delivery.
-    pub delivery: Vec<DeliveryRow>,
-    /// Ends of records.
-    pub fates: Vec<FatesRow>,
-    /// How far the partitions are.
-    pub progress: Vec<ProgressRow>,
-    /// Actions, passed on as they came.
-    pub actions: Vec<ActionRow>,
-    /// Incidents, likewise.
-    pub incidents: Vec<IncidentRow>,
-}
-
-impl Rows {
-    /// Adds the rows of another emission.
-    pub fn extend(&mut self, other: Rows) {
-        self.playback.extend(other.playback);
-        self.delivery.extend(other.delivery);
-        self.fates.extend(other.fates);
-        self.progress.extend(other.progress);
-        self.actions.extend(other.actions);
-        self.incidents.extend(other.incidents);
-    }
-
-    /// Whether nothing was due.
-    pub fn is_empty(&self) -> bool {
-        self.progress.is_empty() && self.actions.is_empty() && self.incidents.is_empty()
-    }
-}
-
-/// Records by what became of them, since the state was made.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Counted.
-    pub accepted: u64,
-    /// Seen before.
-    pub duplicate: u64,
-    /// Too old for their pane.
-    pub late: u64,
-}
-
-impl Tally {
-    /// Adds another tally.
-    pub fn add(&mut self, other: &Tally) {
-        self.accepted += other.accepted;
-        self.duplicate += other.duplicate;
-        self.late += other.late;
-    }
-}
 
 /// What the state holds; every number of it is bounded by [`Limits`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -99,7 +46,7 @@ pub struct Size {
 }
 
 /// See the module.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PartitionState {
     partition: u16,
     partitions: u16,
@@ -112,6 +59,8 @@ pub struct PartitionState {
     fates: Fates,
     tally: Tally,
     lost_entries: u64,
+    /// Empty between two entries.
+    #[serde(skip)]
     early: Rows,
 }
 
@@ -151,6 +100,11 @@ impl PartitionState {
 
     /// Takes in players' records, in the order of the log.
     pub fn players(&mut self, inputs: &[PlayerInput<'_>]) {
+        self.players_to(inputs, &mut ());
+    }
+
+    /// The same, and says of each what became of it.
+    pub fn players_to(&mut self, inputs: &[PlayerInput<'_>], ends: &mut impl Ends) {
         let mut rest = inputs;
         while let Some(first) = rest.first() {
             let same =
@@ -160,16 +114,17 @@ impl PartitionState {
             let timed = run.iter().filter(|input| input.ts.is_some());
             let delay = timed.map(PlayerInput::delay).min().unwrap_or(i64::MAX);
             for input in run {
-                self.player(input, delay);
+                self.player(input, delay, ends);
             }
             rest = after;
         }
     }
 
-    fn player(&mut self, input: &PlayerInput<'_>, delay: i64) {
+    fn player(&mut self, input: &PlayerInput<'_>, delay: i64, ends: &mut impl Ends) {
         let log = self.mark.log_ms();
         let mut now = Now { windows: &mut self.windows, log };
-        let fate = self.sessions.record(input, delay, &mut now);
+        let (fate, slot) = self.sessions.record(input, delay, &mut now);
+        ends.end(fate, slot.and_then(|slot| self.sessions.here(slot)));
         let mode = if input.request { Mode::Request } else { Mode::Event };
         self.note(input.tenant, input.source.unwrap_or(mode.source()), fate);
     }
@@ -184,7 +139,7 @@ impl PartitionState {
     }
 
     /// Takes in what a media service reported.
-    pub fn delivery(&mut self, reported: &TenantDelivery) {
+    pub fn delivery(&mut self, reported: &TenantDelivery) -> Fate {
         let (tenant, event) = (reported.tenant.as_str(), &reported.event);
         let log = self.mark.log_ms();
         // Reporters run on our own clocks; one that is ahead is held to the arrival.
@@ -201,6 +156,7 @@ impl PartitionState {
             Fate::Accepted
         };
         self.note(tenant, "events", fate);
+        fate
     }
 
     /// Notes a control record, which is passed on and changes nothing here.
@@ -224,6 +180,9 @@ impl PartitionState {
         if self.mark.emission_is_due() {
             rows.extend(self.emit(next));
         }
+        let Over { sessions, spans } = self.sessions.take_over();
+        rows.sessions.extend(sessions);
+        rows.spans.extend(spans);
         rows
     }
 
@@ -278,6 +237,19 @@ impl PartitionState {
     /// Sessions of a tenant (and a sid), open ones first, then by newest record.
     pub fn session_rows(&self, tenant: &str, sid: Option<&str>, limit: usize) -> Vec<SessionRow> {
         self.sessions.rows(tenant, sid, limit)
+    }
+
+    /// Takes over limits that were set anew; what is held already stays.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.windows.set_max_cells(limits.cells);
+        self.delivery.set_max_keys(limits.delivery_keys);
+        self.sessions.set_limits(limits.clone());
+        self.limits = limits;
+    }
+
+    /// Sessions and stretches that can still change, as they are now.
+    pub fn provisional(&self) -> Over {
+        self.sessions.provisional()
     }
 
     /// What the state holds.

@@ -11,7 +11,9 @@ mod pending;
 mod report;
 mod rules;
 pub mod store;
+mod stretch;
 pub mod timeline;
 
 pub use fact::{Fact, Origin, Said, Token};
 pub use store::Sessions;
+pub use stretch::Stretch;

@@ -1,6 +1,8 @@
 //! Log time (D4): the running maximum of append times. Lateness, finality, timeouts and
 //! emission read nothing else, so they fall on the same entry in every replay.
 
+use serde::{Deserialize, Serialize};
+
 /// A pane is final this long after its end; older records are late. ms.
 pub const HORIZON_MS: i64 = 120_000;
 /// A session without a record for this long of log time is over. Below the horizon, so that
@@ -13,7 +15,7 @@ const AGES_SHORT: &[i64] = &[1_000, 2_000, 5_000, 15_000, 60_000];
 const AGES_LONG: &[i64] = &[1_000, 2_000, 5_000, 10_000, 15_000, 60_000];
 
 /// How far a partition's log is, and how far its rows are.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watermark {
     log_us: i64,
     emitted_ms: i64,

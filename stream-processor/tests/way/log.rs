@@ -21,13 +21,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::world::{Book, T0, served};
 
-struct Way {
-    clock: Arc<ManualClock>,
-    log: Arc<MemoryLog>,
+pub struct Way {
+    pub clock: Arc<ManualClock>,
+    pub log: Arc<MemoryLog>,
     cancel: CancellationToken,
     running: Option<JoinHandle<()>>,
     handle: Option<ProcessorHandle>,
-    sent: u64,
+    pub sent: u64,
 }
 
 fn part(kind: Kind, ranges: Vec<PartitionRange>, payload: Vec<u8>) -> Part {
@@ -60,25 +60,22 @@ fn accepted(source: &str, events: u64) -> FateCount {
 
 impl Way {
     async fn new() -> Self {
+        let mut way = Self::without_processor();
+        way.start().await;
+        way
+    }
+
+    pub fn without_processor() -> Self {
         let clock = Arc::new(ManualClock::at_us(T0 * 1_000));
         let topics = vec![TopicSettings::new(EVENTS, 1 << 30), TopicSettings::new(ROWS, 1 << 30)];
         let log = Arc::new(MemoryLog::new(topics, Arc::clone(&clock) as Arc<dyn Clock>));
-        let mut way = Self {
-            clock,
-            log,
-            cancel: CancellationToken::new(),
-            running: None,
-            handle: None,
-            sent: 0,
-        };
-        way.start().await;
-        way
+        Self { clock, log, cancel: CancellationToken::new(), running: None, handle: None, sent: 0 }
     }
 
     async fn start(&mut self) {
         let settings = Settings { tick_ms: 10, retry_ms: 1, ..Settings::default() };
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let parts = Parts { log: Arc::clone(&self.log) as Arc<dyn EventLog>, clock };
+        let parts = Parts { log: Arc::clone(&self.log) as Arc<dyn EventLog>, clock, archive: None };
         let processor = build(settings, parts).await.unwrap();
         self.handle = Some(processor.handle());
         self.cancel = CancellationToken::new();
@@ -117,7 +114,7 @@ impl Way {
         self.caught_up().await;
     }
 
-    async fn second(&mut self, second: i64, viewers: i64) {
+    pub async fn second(&mut self, second: i64, viewers: i64) {
         let at = self.clock.now_us();
         let line = |viewer: i64| {
             let sta = ["s", "p", "p", "r"][(second % 4) as usize];
@@ -230,7 +227,7 @@ async fn batches_become_rows_through_faults_and_restarts() {
     let mut once = Book::default();
     let mut partitions = Partitions::new(4, &Limits::default());
     for entry in way.events().await {
-        take(&mut once, partitions.entry(&entry));
+        take(&mut once, partitions.entry(&entry).rows);
     }
     assert_eq!(book.values(), once.values());
     assert_eq!((&book.fates, &book.delivery), (&once.fates, &once.delivery));

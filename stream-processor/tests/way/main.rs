@@ -3,6 +3,7 @@
 
 mod adaptation;
 mod bounds;
+mod history;
 mod log;
 mod oracle;
 mod order;
@@ -10,5 +11,6 @@ mod pace;
 mod replay;
 mod rules;
 mod script;
+mod snapshot;
 mod sums;
 mod world;

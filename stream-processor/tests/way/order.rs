@@ -7,7 +7,7 @@ use crate::sums::in_order;
 use crate::world::{Beacon, Book, Item, World};
 
 /// Items with the log time at which each is appended: up to 40 s late.
-fn delayed() -> impl Strategy<Value = (Vec<Item>, Vec<(i64, Item)>)> {
+pub fn delayed() -> impl Strategy<Value = (Vec<Item>, Vec<(i64, Item)>)> {
     sessions(20)
         .prop_flat_map(|items| {
             let n = items.len();

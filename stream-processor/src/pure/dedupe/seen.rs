@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
 use tallylight_schemas::ident;
 
 use super::mix;
@@ -40,7 +41,7 @@ impl Identity {
 }
 
 /// Bounded memory of identities.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Seen {
     recent: VecDeque<(u64, Option<u64>, u8)>,
     highest: [Option<u64>; 2],
@@ -78,7 +79,7 @@ impl Seen {
 }
 
 /// Numbers as ascending ranges, both ends included.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Ranges(Vec<(u64, u64)>);
 
 impl Ranges {

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use tallylight_schemas::delivery::DeliveryEvent;
 
 /// Numbers behind the newest that are still told apart. Reporters hold 10,000 at most, so
@@ -14,7 +15,7 @@ const WORDS: usize = (WINDOW / 64) as usize;
 /// changes at each start, so its size says nothing about its age.
 const BOOTS: usize = 4;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Boot {
     boot: u64,
     next: u64,
@@ -56,7 +57,7 @@ fn place(seq: u64) -> (usize, u64) {
 }
 
 /// The numbers seen of every reporter.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Sequences {
     reporters: FxHashMap<(String, String), Vec<Boot>>,
     order: VecDeque<(String, String)>,

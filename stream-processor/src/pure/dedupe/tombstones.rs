@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 /// The last epoch of a sid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tombstone {
     /// Its number.
     pub epoch: u32,
@@ -28,7 +29,7 @@ impl Tombstone {
 }
 
 /// Tombstones by hash of (tenant, sid), first in, first out.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Tombstones {
     graves: FxHashMap<u64, (u64, Tombstone)>,
     order: VecDeque<(u64, u64)>,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::fates::Fate;
 use tallylight_schemas::session::SessionRow;
@@ -13,7 +14,7 @@ use crate::pure::input::PlayerInput;
 use crate::pure::watermark::SKEW_IGNORED_MS;
 
 /// Which queue of the store an epoch waits in, and its place there (Unix ms of log time).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Queue {
     /// May fall silent then.
     Open(i64),
@@ -22,7 +23,7 @@ pub(super) enum Queue {
 }
 
 /// See the module.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Epoch {
     pub(super) tenant: Arc<str>,
     pub(super) sid: Arc<str>,

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tallylight_schemas::delivery::DeliveryEvent;
 
 use crate::pure::input::PlayerInput;
 use crate::pure::limits::clip;
 
 /// A player state, CMCD `sta`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Token {
     /// `s`: told to play.
     Starting,
@@ -58,7 +59,7 @@ impl Token {
 }
 
 /// Who stated a fact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Origin {
     /// An edge, about a request of the session.
     Edge,
@@ -71,7 +72,7 @@ pub enum Origin {
 }
 
 /// Words that come with facts. Shared between facts that say the same.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// Content id.
     pub content: Option<Arc<str>>,
@@ -134,7 +135,7 @@ impl Said {
 }
 
 /// One fact. Times are Unix ms.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Fact {
     /// Event time, corrected, and never before what was final when it came.
     pub at: i64,

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::fact::{Fact, Origin, Token};
 use crate::pure::window::{Counts, Presence, Watching};
 
@@ -11,7 +13,7 @@ use crate::pure::window::{Counts, Presence, Watching};
 pub(super) const REBUFFERS_KEPT: usize = 32;
 
 /// The dimensions of a session, carried forward until something else is said.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dimensions {
     /// Content id.
     pub content: Option<Arc<str>>,
@@ -28,7 +30,7 @@ pub struct Dimensions {
 }
 
 /// Whether the player keeps a rung that its line does not carry.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adaptation {
     /// Since when its line has carried less than the rung it is on, Unix ms.
     pub(super) above_since: Option<i64>,
@@ -47,8 +49,30 @@ pub struct Outcome {
     pub counts: Counts,
 }
 
+/// What a session is doing, as spans tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Doing {
+    /// It is one of those who want to see video.
+    Watching(Watching),
+    /// Paused by the viewer.
+    Paused,
+}
+
+impl Doing {
+    /// The word in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Doing::Watching(Watching::Starting) => "starting",
+            Doing::Watching(Watching::Playing) => "playing",
+            Doing::Watching(Watching::Rebuffering) => "rebuffering",
+            Doing::Watching(Watching::Seeking) => "seeking",
+            Doing::Paused => "paused",
+        }
+    }
+}
+
 /// A session as far as its facts tell. Times are Unix ms.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Machine {
     /// Sums are complete up to here.
     pub(super) at: i64,
@@ -137,6 +161,15 @@ impl Machine {
         let state = self.state.filter(|_| self.is_open());
         let playing = state == Some(Watching::Playing);
         Presence { state, kbps: if playing { self.dimensions.kbps } else { 0 } }
+    }
+
+    /// What it is doing; nothing when it is gone, or only preloads.
+    pub fn doing(&self) -> Option<Doing> {
+        if !self.is_open() {
+            return None;
+        }
+        let paused = (self.token == Some(Token::Paused)).then_some(Doing::Paused);
+        self.state.map(Doing::Watching).or(paused)
     }
 
     /// Neither ended nor silent for too long.

@@ -15,19 +15,27 @@ use crate::pure::watermark::{HORIZON_MS, SKEW_IGNORED_MS};
 impl Sessions {
     /// Takes in a player's record. `delay` is the smallest arrival − ts of the records it
     /// came with (`i64::MAX` when none names a time): a batch sent late must not look like
-    /// a slow clock because its oldest record is read first.
-    pub fn record(&mut self, input: &PlayerInput<'_>, delay: i64, now: &mut Now<'_>) -> Fate {
+    /// a slow clock because its oldest record is read first. Answers the record's fate, and
+    /// which session it is of, if any.
+    pub fn record(
+        &mut self,
+        input: &PlayerInput<'_>,
+        delay: i64,
+        now: &mut Now<'_>,
+    ) -> (Fate, Option<u32>) {
         let slot = match self.find(input.tenant, input.sid) {
             None => match self.first_epoch(input, delay, now) {
                 Ok(slot) => slot,
-                Err(fate) => return fate,
+                Err(fate) => return (fate, None),
             },
             Some(slot) => self.epoch_of(slot, input, now),
         };
         let capacity = self.limits.seen;
         let log = now.log;
-        self.with(slot, now, |epoch, panes| epoch.record(input, delay, log, capacity, panes))
-            .unwrap_or(Fate::Late)
+        let fate = self
+            .with(slot, now, |epoch, panes| epoch.record(input, delay, log, capacity, panes))
+            .unwrap_or(Fate::Late);
+        (fate, Some(slot))
     }
 
     fn epoch_of(&mut self, slot: u32, input: &PlayerInput<'_>, now: &mut Now<'_>) -> u32 {

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use super::fact::Fact;
 
@@ -11,7 +12,7 @@ use super::fact::Fact;
 const PER_SID: usize = 16;
 
 /// Facts of sessions that are not open yet, by hash of (tenant, sid).
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Pending {
     facts: FxHashMap<u64, Vec<Fact>>,
     order: VecDeque<u64>,

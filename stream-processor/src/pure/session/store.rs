@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use tallylight_schemas::ident;
-use tallylight_schemas::session::SessionRow;
+use tallylight_schemas::session::{SessionRow, SpanRow};
 
 use super::epoch::{Epoch, Queue};
+use super::machine::Dimensions;
 use super::pending::Pending;
+use super::stretch::Stretch;
 use super::timeline::Panes;
 use crate::pure::dedupe::Tombstones;
 use crate::pure::limits::Limits;
@@ -17,7 +20,7 @@ use crate::pure::window::Windows;
 
 /// The sessions of a partition. Those that ended are kept whole for a while, so that what
 /// comes late finds them, and then as tombstones.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Sessions {
     pub(super) index: FxHashMap<Arc<str>, FxHashMap<Arc<str>, u32>>,
     pub(super) slots: Vec<Option<Box<Epoch>>>,
@@ -28,6 +31,27 @@ pub struct Sessions {
     pub(super) pending: Pending,
     pub(super) limits: Limits,
     lost: i64,
+    /// Not handed out yet; empty between two entries.
+    #[serde(skip)]
+    over: Over,
+}
+
+/// What of sessions can no longer change.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Over {
+    /// Sessions that are forgotten now.
+    pub sessions: Vec<SessionRow>,
+    /// Stretches of theirs and of others.
+    pub spans: Vec<SpanRow>,
+}
+
+/// A session at one moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Here<'a> {
+    /// Which playback of its sid.
+    pub epoch: u32,
+    /// Where it is.
+    pub dimensions: &'a Dimensions,
 }
 
 /// What a session operation works in.
@@ -40,12 +64,18 @@ pub struct Now<'a> {
 }
 
 impl Now<'_> {
-    pub(super) fn panes<'b>(&'b mut self, tenant: &'b Arc<str>, limits: &Limits) -> Panes<'b> {
+    pub(super) fn panes<'b>(
+        &'b mut self,
+        tenant: &'b Arc<str>,
+        limits: &Limits,
+        over: &'b mut Vec<Stretch>,
+    ) -> Panes<'b> {
         Panes {
             windows: self.windows,
             tenant,
             horizon: self.log - HORIZON_MS,
             capacity: limits.recent,
+            over,
         }
     }
 }
@@ -54,6 +84,10 @@ impl Sessions {
     /// No sessions.
     pub fn new(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
+    }
+
+    pub(in crate::pure) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     pub(super) fn find(&self, tenant: &str, sid: &str) -> Option<u32> {
@@ -74,7 +108,10 @@ impl Sessions {
         let epoch = self.slots.get_mut(slot as usize)?.as_deref_mut()?;
         let lost = epoch.timeline.now().lost();
         let tenant = Arc::clone(&epoch.tenant);
-        let out = act(epoch, &mut now.panes(&tenant, &self.limits));
+        let mut over = Vec::new();
+        let out = act(epoch, &mut now.panes(&tenant, &self.limits, &mut over));
+        let row = |stretch: Stretch| stretch.row(&epoch.tenant, &epoch.sid, epoch.number);
+        self.over.spans.extend(over.into_iter().map(row));
         self.lost += epoch.timeline.now().lost() - lost;
         let queue = match (epoch.queue, epoch.timeline.now().is_open()) {
             (Queue::Open(_), true) | (Queue::Closed(_), false) => return Some(out),
@@ -145,7 +182,10 @@ impl Sessions {
     }
 
     fn forget(&mut self, slot: u32) {
-        let Some(epoch) = self.slots.get_mut(slot as usize).and_then(Option::take) else { return };
+        let Some(mut epoch) = self.slots.get_mut(slot as usize).and_then(Option::take) else {
+            return;
+        };
+        self.say_goodbye(&mut epoch);
         match epoch.queue {
             Queue::Open(at) => self.open.remove(&(at, slot)),
             Queue::Closed(at) => self.closed.remove(&(at, slot)),
@@ -170,6 +210,36 @@ impl Sessions {
         if let Some(previous) = epoch.previous {
             self.forget(previous);
         }
+    }
+
+    fn say_goodbye(&mut self, epoch: &mut Epoch) {
+        let mut over = Vec::new();
+        epoch.timeline.finish(&mut over);
+        let row = |stretch: Stretch| stretch.row(&epoch.tenant, &epoch.sid, epoch.number);
+        self.over.spans.extend(over.into_iter().map(row));
+        self.over.sessions.push(epoch.row());
+    }
+
+    /// What can no longer change since this was asked last.
+    pub fn take_over(&mut self) -> Over {
+        std::mem::take(&mut self.over)
+    }
+
+    /// What can still change, as it is now.
+    pub fn provisional(&self) -> Over {
+        let mut out = Over::default();
+        for epoch in self.slots.iter().flatten() {
+            out.sessions.push(epoch.row());
+            let open = epoch.timeline.open_stretches().into_iter();
+            out.spans.extend(open.map(|one| one.row(&epoch.tenant, &epoch.sid, epoch.number)));
+        }
+        out
+    }
+
+    /// The session in a place that [`Self::record`] named.
+    pub fn here(&self, slot: u32) -> Option<Here<'_>> {
+        let epoch = self.epoch(slot)?;
+        Some(Here { epoch: epoch.number, dimensions: epoch.timeline.now().dimensions() })
     }
 
     /// Open sessions.

@@ -9,8 +9,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::fact::{Fact, Origin};
 use super::machine::Machine;
+use super::stretch::{Going, Stretch};
 use crate::pure::watermark::TIMEOUT_MS;
 use crate::pure::window::{Counts, Stand, Windows};
 
@@ -25,9 +28,11 @@ pub struct Panes<'a> {
     pub horizon: i64,
     /// Facts that can be kept for reordering.
     pub capacity: usize,
+    /// Stretches that are over and can no longer change.
+    pub over: &'a mut Vec<Stretch>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Mark {
     fact: Fact,
     stand: Stand,
@@ -35,13 +40,15 @@ struct Mark {
 }
 
 /// See the module.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Timeline {
     base: Machine,
     base_stand: Option<Stand>,
     recent: VecDeque<Mark>,
     head: Machine,
     events_rule: bool,
+    /// Of the facts in `base`.
+    going: Going,
 }
 
 impl Timeline {
@@ -133,14 +140,34 @@ impl Timeline {
         later.then(|| self.recent.len() - 1)
     }
 
-    fn fold(&mut self, to: &Panes<'_>) {
+    fn fold(&mut self, to: &mut Panes<'_>) {
         while let Some(front) = self.recent.front()
             && (front.fact.at < to.horizon || self.recent.len() >= to.capacity)
             && let Some(mark) = self.recent.pop_front()
         {
-            self.base.apply(&mark.fact, self.events_rule);
-            self.base_stand = Some(mark.stand);
+            self.fold_one(&mark, to.over);
         }
+    }
+
+    fn fold_one(&mut self, mark: &Mark, over: &mut Vec<Stretch>) {
+        let outcome = self.base.apply(&mark.fact, self.events_rule);
+        self.going.follow(&self.base, mark.fact.at, outcome.moved, over);
+        self.base_stand = Some(mark.stand);
+    }
+
+    /// The epoch is forgotten: nothing can move any more.
+    pub(super) fn finish(&mut self, over: &mut Vec<Stretch>) {
+        while let Some(mark) = self.recent.pop_front() {
+            self.fold_one(&mark, over);
+        }
+        self.going.end(self.base.last_seen(), over);
+    }
+
+    /// The stretches that can still change, as they are now.
+    pub(super) fn open_stretches(&self) -> Vec<Stretch> {
+        let (mut over, mut rest) = (Vec::new(), self.clone());
+        rest.finish(&mut over);
+        over
     }
 
     fn stand(&self) -> Option<Stand> {

@@ -3,19 +3,20 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tallylight_schemas::rows::{Cell, Cuboid};
 
 use super::pane::{Counts, Delta, Gauge, Value};
 use crate::pure::watermark::Due;
 
 /// Names a cell for as long as it lives; a later cell in the same place has another `turn`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CellId {
     pub(super) place: u32,
     pub(super) turn: u32,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Slot {
     delta: Option<Box<Delta>>,
     /// Fingerprint of the value emitted last; 0 when none was.
@@ -23,7 +24,7 @@ struct Slot {
 }
 
 /// The panes that are not final, and the sum of what came before them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct CellPanes {
     pub(super) tenant: Arc<str>,
     pub(super) cuboid: Cuboid,

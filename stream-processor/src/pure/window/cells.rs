@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 use tallylight_schemas::metrics;
 use tallylight_schemas::rows::{Cell, Cuboid, PlaybackRow};
 
@@ -13,7 +14,7 @@ use crate::pure::session::machine::Dimensions;
 use crate::pure::watermark::Watermark;
 
 /// Where a session stands, and in which cell of each cuboid.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stand {
     /// The cells, in order of [`Cuboid::ALL`].
     pub cells: [CellId; 4],
@@ -21,14 +22,14 @@ pub struct Stand {
     pub presence: Presence,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Place {
     turn: u32,
     panes: Option<CellPanes>,
 }
 
 /// The panes of one partition.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Windows {
     index: FxHashMap<Arc<str>, [FxHashMap<Cell, u32>; 4]>,
     places: Vec<Place>,
@@ -66,6 +67,10 @@ impl Windows {
     /// No panes; at most `max_cells` cells per tenant and cuboid, and one for the rest.
     pub fn new(max_cells: usize) -> Self {
         Self { max_cells, ..Self::default() }
+    }
+
+    pub(in crate::pure) fn set_max_cells(&mut self, max_cells: usize) {
+        self.max_cells = max_cells;
     }
 
     /// The cells that `dimensions` fall into, made where there are none yet.

@@ -1,10 +1,11 @@
 //! What is kept of one pane of one cell.
 
+use serde::{Deserialize, Serialize};
 use tallylight_schemas::rows::Measures;
 use tallylight_schemas::sketch::Sketch;
 
 /// The states in which somebody wants to see video.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(usize)]
 pub enum Watching {
     /// Told to play, no frame yet.
@@ -18,7 +19,7 @@ pub enum Watching {
 }
 
 /// Where a session stands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presence {
     /// `None`: not there (paused, preloading, ended).
     pub state: Option<Watching>,
@@ -47,7 +48,7 @@ impl Presence {
 }
 
 /// What happened at one moment of a session.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// An attempt began.
     pub attempt: bool,
@@ -94,7 +95,7 @@ impl Counts {
 }
 
 /// The changes in one pane.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Delta {
     /// Enters minus leaves.
     pub(super) net: Gauge,

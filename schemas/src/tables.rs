@@ -1,0 +1,218 @@
+//! The tables of history: one definition of each, for the archive that writes them, for SQL
+//! that reads them and for `docs/tables.md`, which is generated from it.
+//!
+//! A column that nothing fills yet is there and NULL. NULL is unknown and never 0. Columns are
+//! only ever added (ADR 17).
+
+mod columns;
+mod conform;
+mod document;
+mod player_events;
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+
+pub use conform::conform;
+pub use document::markdown;
+
+/// A table of history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Table {
+    /// One row per player's record, with its fate.
+    PlayerEvents,
+    /// One row per report of our own media services, with its fate.
+    DeliveryEvents,
+    /// One row per playback.
+    Sessions,
+    /// One row per stretch of a playback in one state and one set of dimensions.
+    SessionSpans,
+    /// Sums of players per pane and cell.
+    Playback,
+    /// Sums of media services per second and key.
+    Delivery,
+    /// The ledger: what became of every record, per second.
+    Fates1s,
+    /// What was found to be wrong.
+    Incidents,
+    /// What was done about it.
+    Actions,
+}
+
+/// The type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// A whole number of 64 bits.
+    Int,
+    /// A whole number of 32 bits.
+    Small,
+    /// A decimal.
+    Dec,
+    /// True or false.
+    Bool,
+    /// A moment, UTC, microseconds.
+    Time,
+    /// The same, kept as milliseconds in the log.
+    MsTime,
+    /// A list of texts.
+    Texts,
+    /// A list of whole numbers, each with the object type it is about.
+    Ints,
+    /// Custom keys with their values.
+    Pairs,
+    /// A quantile sketch: bins with counts.
+    Sketch,
+    /// Moments with a length in ms each.
+    Stretches,
+}
+
+impl Kind {
+    /// The type in Arrow.
+    pub fn arrow(self) -> DataType {
+        match self {
+            Kind::Text => DataType::Utf8,
+            Kind::Int => DataType::Int64,
+            Kind::Small => DataType::Int32,
+            Kind::Dec => DataType::Float64,
+            Kind::Bool => DataType::Boolean,
+            Kind::Time | Kind::MsTime => time(),
+            Kind::Texts => list(DataType::Utf8),
+            Kind::Ints => pairs([("v", DataType::Int64), ("ot", DataType::Utf8)]),
+            Kind::Pairs => pairs([("k", DataType::Utf8), ("v", DataType::Utf8)]),
+            Kind::Sketch => pairs([("bin", DataType::Int32), ("count", DataType::Int64)]),
+            Kind::Stretches => pairs([("at", time()), ("ms", DataType::Int64)]),
+        }
+    }
+
+    /// The type as SQL users know it.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Kind::Text => "text",
+            Kind::Int => "bigint",
+            Kind::Small => "int",
+            Kind::Dec => "double",
+            Kind::Bool => "boolean",
+            Kind::Time | Kind::MsTime => "timestamp",
+            Kind::Texts => "list<text>",
+            Kind::Ints => "list<struct<v bigint, ot text>>",
+            Kind::Pairs => "list<struct<k text, v text>>",
+            Kind::Sketch => "list<struct<bin int, count bigint>>",
+            Kind::Stretches => "list<struct<at timestamp, ms bigint>>",
+        }
+    }
+}
+
+fn time() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// Delta calls the items of a list `element`.
+fn list(item: DataType) -> DataType {
+    DataType::List(Arc::new(Field::new("element", item, true)))
+}
+
+fn pairs(items: [(&str, DataType); 2]) -> DataType {
+    let fields = items.into_iter().map(|(name, kind)| Field::new(name, kind, true));
+    list(DataType::Struct(fields.collect::<Fields>()))
+}
+
+/// A column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// Its unit, where it has one.
+    pub unit: Option<&'static str>,
+    /// Who states it: `player`, `door`, `processor`, `edge`, `steering`.
+    pub source: &'static str,
+    /// What it means.
+    pub about: &'static str,
+}
+
+/// The column that folders are named after: the hour of log time in which a row was written.
+pub const HOUR: &str = "hour";
+
+static COLUMNS: LazyLock<Vec<Vec<Column>>> =
+    LazyLock::new(|| Table::ALL.iter().map(|table| table.define()).collect());
+static SCHEMAS: LazyLock<Vec<SchemaRef>> =
+    LazyLock::new(|| Table::ALL.iter().map(|table| Arc::new(table.arrow())).collect());
+
+impl Table {
+    /// Every table.
+    pub const ALL: [Table; 9] = [
+        Table::PlayerEvents,
+        Table::DeliveryEvents,
+        Table::Sessions,
+        Table::SessionSpans,
+        Table::Playback,
+        Table::Delivery,
+        Table::Fates1s,
+        Table::Incidents,
+        Table::Actions,
+    ];
+
+    /// Its name in SQL and of its folder.
+    pub fn name(self) -> &'static str {
+        match self {
+            Table::PlayerEvents => "player_events",
+            Table::DeliveryEvents => "delivery_events",
+            Table::Sessions => "sessions",
+            Table::SessionSpans => "session_spans",
+            Table::Playback => "playback",
+            Table::Delivery => "delivery",
+            Table::Fates1s => "fates_1s",
+            Table::Incidents => "incidents",
+            Table::Actions => "actions",
+        }
+    }
+
+    /// The table of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.name() == name)
+    }
+
+    /// What a row is.
+    pub fn about(self) -> &'static str {
+        columns::about(self)
+    }
+
+    /// Its columns, in order.
+    pub fn columns(self) -> &'static [Column] {
+        &COLUMNS[self as usize]
+    }
+
+    /// Its columns in Arrow, all of them nullable.
+    pub fn schema(self) -> SchemaRef {
+        Arc::clone(&SCHEMAS[self as usize])
+    }
+
+    /// The columns that files are sorted by.
+    pub fn sorted_by(self) -> &'static [&'static str] {
+        match self {
+            Table::PlayerEvents => &["cid", "ts"],
+            Table::DeliveryEvents => &["stream", "ts"],
+            Table::Sessions => &["cid", "started_at"],
+            Table::SessionSpans => &["cid", "from"],
+            Table::Playback => &["content", "pane"],
+            Table::Delivery | Table::Fates1s => &["tenant", "pane"],
+            Table::Incidents => &["tenant", "opened_at"],
+            Table::Actions => &["tenant", "at"],
+        }
+    }
+
+    fn define(self) -> Vec<Column> {
+        match self {
+            Table::PlayerEvents => player_events::columns(),
+            other => columns::columns(other),
+        }
+    }
+
+    fn arrow(self) -> Schema {
+        let field = |column: &Column| Field::new(column.name, column.kind.arrow(), true);
+        Schema::new(self.columns().iter().map(field).collect::<Vec<_>>())
+    }
+}

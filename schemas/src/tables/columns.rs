@@ -1,0 +1,280 @@
+//! Columns of every table but `player_events`.
+
+use super::{Column, HOUR, Kind, Table};
+use crate::rows::Measures;
+
+macro_rules! columns {
+    ($($name:literal $kind:ident $($unit:literal)? by $source:literal: $about:literal;)*) => {
+        &[$(Column {
+            name: $name,
+            kind: Kind::$kind,
+            unit: columns!(@unit $($unit)?),
+            source: $source,
+            about: $about,
+        }),*]
+    };
+    (@unit) => { None };
+    (@unit $unit:literal) => { Some($unit) };
+}
+
+pub(super) fn about(table: Table) -> &'static str {
+    match table {
+        Table::PlayerEvents => {
+            "One row per record that the door let in, with its fate. What the door refused is \
+             counted in `fates_1s` only."
+        }
+        Table::DeliveryEvents => {
+            "One row per report of our own services (each PUT, GET and choice), with its fate."
+        }
+        Table::Sessions => {
+            "One row per playback. Written when nothing can change it any more, ten minutes after \
+             its end; until then it is read from the processor's memory, and `final` is false."
+        }
+        Table::SessionSpans => {
+            "One row per stretch of a playback in one state and one set of dimensions. Written \
+             when it can change no more; until then read from memory, and `final` is false. \
+             `from` and `to` are words of SQL: write \"from\" and \"to\"."
+        }
+        Table::Playback => {
+            "Sums over players per pane and cell of a cuboid (a standing breakdown). Each cuboid \
+             counts every viewer once, so filter by one of them and SUM; `viewers` is the number \
+             at the pane's end. Ratios are ratios of sums. Not final rows are the sums so far."
+        }
+        Table::Delivery => {
+            "Sums over the reports of our media services per second and key. Not final rows are \
+             the sums so far."
+        }
+        Table::Fates1s => {
+            "The ledger: what became of every record received, per second of log time. Over all \
+             fates, SUM(door) is what the door counted and SUM(events) what came to an end; they \
+             are equal."
+        }
+        Table::Incidents => {
+            "One row per incident, as last written. Until ten minutes after it is closed it is \
+             read from memory."
+        }
+        Table::Actions => {
+            "One row per action, as last written. Until ten minutes after it is over it is read \
+             from memory."
+        }
+    }
+}
+
+const DELIVERY_EVENTS: &[Column] = columns! {
+    "tenant" Text by "door": "Whose stream, by the write key.";
+    "ts" Time by "service": "When it happened, by the reporter's clock.";
+    "received_at" Time by "door": "When the collector had it.";
+    "fate" Text by "processor": "`accepted`, `duplicate` or `late`.";
+    "reason" Text by "processor": "Why, where the fate needs a reason.";
+    "source" Text by "service": "The reporting process, such as `edge-e1`.";
+    "boot" Int by "service": "Which life of that process.";
+    "seq" Int by "service": "Number of the report in that life, from 0.";
+    "service" Text by "service": "`packager`, `origin`, `edge` or `steering`.";
+    "action" Text by "service": "`put`, `get`, `choice` or `load`.";
+    "stream" Text by "service": "Stream name.";
+    "track" Text by "service": "Track name; empty for a manifest.";
+    "k" Int by "service": "Segment number.";
+    "status" Small by "service": "HTTP status sent.";
+    "bytes" Int "bytes" by "service": "Body bytes sent or received.";
+    "ttfb_us" Int "µs" by "service": "Request received to first body byte ready.";
+    "held_us" Int "µs" by "service": "The part of it that was waiting for the schedule.";
+    "hit" Bool by "service": "Served from cache.";
+    "edge" Text by "service": "The edge's name.";
+    "pipeline" Text by "service": "Whose copy.";
+    "sid" Text by "player": "The player's session.";
+    "cid" Text by "player": "The content id that the request carried.";
+    "reserved_kbps" Int "kbps" by "service": "Capacity in use, in reports of load.";
+    "capacity_kbps" Int "kbps" by "service": "Nominal capacity, in reports of load.";
+    "sessions" Int by "service": "Sessions served, in reports of load.";
+};
+
+const POSITION: &[Column] = columns! {
+    "log_id" Text by "processor": "The log that holds it.";
+    "partition" Small by "processor": "Its partition.";
+    "offset" Int by "processor": "The entry of the log that holds it.";
+    "row" Int by "processor": "Its row in that entry.";
+};
+
+const SESSIONS: &[Column] = columns! {
+    "tenant" Text by "door": "Whose viewer.";
+    "sid" Text by "player": "The player's session id.";
+    "epoch" Small by "processor": "0 for the first playback of the sid, then 1, 2, ….";
+    "cid" Text by "player": "Content id.";
+    "device" Text by "player": "Device as claimed.";
+    "os" Text by "player": "Operating system; not filled yet.";
+    "player" Text by "player": "Player and its version; not filled yet.";
+    "country" Text by "player": "Country as claimed.";
+    "asn" Int by "door": "Network of the viewer; not filled yet.";
+    "edge" Text by "edge": "Edge of the newest request.";
+    "pipeline" Text by "edge": "Pipeline of the newest request.";
+    "started_at" Time by "player": "First `s`, or the first record that is no preload.";
+    "first_frame_at" Time by "player": "First `p`.";
+    "ended_at" Time by "player": "When it ended, or was last seen when it fell silent.";
+    "outcome" Text by "processor": "`played`, `playing`, `exit_before_start`, `start_failed`, `failed`.";
+    "startup_ms" Int "ms" by "processor": "`first_frame_at` − `started_at`.";
+    "msd_ms" Int "ms" by "player": "The player's own media start delay, to check by.";
+    "playing_ms" Int "ms" by "processor": "Time playing.";
+    "rebuffering_ms" Int "ms" by "processor": "Time rebuffering after the first frame.";
+    "rebuffer_count" Int by "processor": "Rebuffers after the first frame and outside seeks.";
+    "rebuffers" Stretches by "processor": "The newest rebuffers, at most 32.";
+    "seeking_ms" Int "ms" by "processor": "Time seeking.";
+    "avg_bitrate_kbps" Int "kbps" by "processor": "Bitrate averaged over playing time.";
+    "switches" Int by "processor": "Changes of bitrate.";
+    "live_latency_ms" Int "ms" by "player": "Newest live latency.";
+    "error_code" Text by "player": "Newest error code.";
+    "state" Text by "player": "Last state, a CMCD `sta` token.";
+    "events" Int by "processor": "Records accepted.";
+    "lost_events" Int by "processor": "Records missing by sequence number.";
+    "late_events" Int by "processor": "Records that came after their pane was final.";
+    "last_seen" Time by "player": "Newest record.";
+    "final" Bool by "processor": "Nothing can change it any more.";
+};
+
+const SESSION_SPANS: &[Column] = columns! {
+    "tenant" Text by "door": "Whose viewer.";
+    "sid" Text by "player": "The player's session id.";
+    "epoch" Small by "processor": "Which playback of the sid.";
+    "state" Text by "processor": "`starting`, `playing`, `rebuffering`, `seeking` or `paused`.";
+    "from" Time by "player": "Its beginning, by the player's clock, corrected.";
+    "to" Time by "player": "Its end; of a stretch that goes on, the newest record.";
+    "cid" Text by "player": "Content id.";
+    "edge" Text by "edge": "Edge of the newest request.";
+    "pipeline" Text by "edge": "Pipeline of the newest request.";
+    "bitrate_kbps" Int "kbps" by "player": "Bitrate selected.";
+    "country" Text by "player": "Country as claimed.";
+    "device" Text by "player": "Device as claimed.";
+    "os" Text by "player": "Operating system; not filled yet.";
+    "player" Text by "player": "Player and its version; not filled yet.";
+    "asn" Int by "door": "Network of the viewer; not filled yet.";
+    "final" Bool by "processor": "Nothing can change it any more.";
+};
+
+const PLAYBACK: &[Column] = columns! {
+    "tenant" Text by "door": "Whose viewers.";
+    "pane" Time by "processor": "Start of the pane.";
+    "width_s" Small "s" by "processor": "Width of the pane.";
+    "cuboid" Text by "processor": "`content`, `delivery` (1 s), `rendition`, `audience` (10 s).";
+    "content" Text by "player": "Content id.";
+    "edge" Text by "edge": "Edge, in cuboid `delivery`.";
+    "pipeline" Text by "edge": "Pipeline, in cuboid `delivery`.";
+    "rendition" Text by "player": "Selected bitrate, in cuboid `rendition`.";
+    "country" Text by "player": "Country as claimed, in cuboid `audience`.";
+    "device" Text by "player": "Device as claimed, in cuboid `audience`.";
+};
+
+const PLAYBACK_END: &[Column] = columns! {
+    "startup_sketch" Sketch "ms" by "processor": "Startup times that ended in the pane.";
+    "latency_sketch" Sketch "ms" by "processor": "Live latencies reported in the pane.";
+    "metrics_version" Small by "processor": "Version of the metric definitions.";
+    "final" Bool by "processor": "No later event can change it.";
+};
+
+const DELIVERY: &[Column] = columns! {
+    "tenant" Text by "door": "Whose stream.";
+    "pane" Time by "processor": "Start of the pane.";
+    "width_s" Small "s" by "processor": "Width of the pane.";
+    "service" Text by "service": "`packager`, `origin`, `edge` or `steering`.";
+    "edge" Text by "service": "The edge's name, when an edge reported.";
+    "pipeline" Text by "service": "Whose copy.";
+    "track" Text by "service": "Track name.";
+    "action" Text by "service": "`put`, `get` or `choice`.";
+    "requests" Int by "processor": "Requests, or choices.";
+    "bytes" Int "bytes" by "processor": "Body bytes.";
+    "errors" Int by "processor": "Answers of 400 and above.";
+    "hits" Int by "processor": "Served from cache.";
+    "ttfb_sketch" Sketch "ms" by "processor": "Time to the first byte net of hold.";
+    "held_ms" Int "ms" by "processor": "Held for the schedule.";
+    "final" Bool by "processor": "No later event can change it.";
+};
+
+const FATES: &[Column] = columns! {
+    "pane" Time by "processor": "Start of the second of log time.";
+    "tenant" Text by "door": "Whose records.";
+    "source" Text by "door": "Where they came in.";
+    "fate" Text by "processor": "`accepted`, `duplicate`, `late`, `rejected` or `shed`.";
+    "reason" Text by "door": "Why they were rejected or shed; else `none`.";
+    "events" Int by "processor": "Records that came to this end.";
+    "door" Int by "door": "Records that the door counted with this fate.";
+    "partition" Small by "processor": "Partition of the log.";
+};
+
+const INCIDENTS: &[Column] = columns! {
+    "tenant" Text by "steering": "Whose stream.";
+    "id" Text by "steering": "Names it.";
+    "opened_at" Time by "steering": "When it was recognised.";
+    "symptom_at" Time by "steering": "When its first symptom was, by event time.";
+    "closed_at" Time by "steering": "When it was over.";
+    "cause" Text by "steering": "What is wrong, one sentence.";
+    "culprit" Text by "steering": "Kind of part: `edge`, `origin`, `encoder`, `device`, `telemetry`.";
+    "name" Text by "steering": "Which one of that kind; NULL when all.";
+    "cohort" Text by "steering": "Whom it hits.";
+    "viewers" Int by "steering": "Viewers hit.";
+    "severity" Text by "steering": "`watch`, `degraded` or `broken`.";
+    "evidence" Text by "steering": "What speaks for it, a JSON array of `{what, value, was?}`.";
+    "owner" Text by "steering": "Who takes care of it.";
+    "state" Text by "steering": "`open`, `acknowledged` or `closed`.";
+    "notes" Text by "steering": "A JSON array of `{at, by, text}`.";
+    "updated_at" Time by "steering": "When it was last written.";
+};
+
+const ACTIONS: &[Column] = columns! {
+    "tenant" Text by "steering": "Whose stream.";
+    "id" Text by "steering": "Names it.";
+    "incident" Text by "steering": "The incident it answers.";
+    "at" Time by "steering": "When it was decided.";
+    "kind" Text by "steering": "What it does, such as `shift_edge`.";
+    "target" Text by "steering": "The part it acts on.";
+    "to" Text by "steering": "Where viewers go.";
+    "share" Dec by "steering": "Share of the target's viewers that it concerns, 0 to 1.";
+    "viewers" Int by "steering": "Viewers that it concerns.";
+    "load_after" Dec by "steering": "Share of the destination's capacity in use after it.";
+    "title" Text by "steering": "What is done, one sentence.";
+    "evidence" Text by "steering": "Why, a JSON array of `{what, value, was?}`.";
+    "forecast" Text by "steering": "What it should give.";
+    "undo" Text by "steering": "How it is undone.";
+    "undo_of" Text by "steering": "The action that this one takes back.";
+    "state" Text by "steering": "`offered`, `taken`, `undone`, `dismissed` or `ended`.";
+    "acts_at" Time by "steering": "When an offer is taken by itself.";
+    "outcome" Text by "steering": "What then happened.";
+    "by" Text by "steering": "Who: `steering`, or the operator's name.";
+    "updated_at" Time by "steering": "When it was last written.";
+};
+
+const FOLDER: &[Column] = columns! {
+    "hour" Text by "processor": "Hour of log time in which the row was written; the folder.";
+};
+
+fn measures() -> impl Iterator<Item = Column> {
+    let unit = |name: &str| match name {
+        "bitrate_kbps_ms" => Some("kbps·ms"),
+        name if name.ends_with("_ms") => Some("ms"),
+        _ => None,
+    };
+    Measures::NAMES.iter().zip(Measures::ABOUT).map(move |(name, about)| Column {
+        name,
+        kind: Kind::Int,
+        unit: unit(name),
+        source: "processor",
+        about,
+    })
+}
+
+pub(super) fn columns(table: Table) -> Vec<Column> {
+    let mut all = match table {
+        Table::PlayerEvents => Vec::new(),
+        Table::DeliveryEvents => [DELIVERY_EVENTS, POSITION].concat(),
+        Table::Sessions => SESSIONS.to_vec(),
+        Table::SessionSpans => SESSION_SPANS.to_vec(),
+        Table::Playback => PLAYBACK.iter().copied().chain(measures()).collect(),
+        Table::Delivery => DELIVERY.to_vec(),
+        Table::Fates1s => FATES.to_vec(),
+        Table::Incidents => INCIDENTS.to_vec(),
+        Table::Actions => ACTIONS.to_vec(),
+    };
+    if table == Table::Playback {
+        all.extend(PLAYBACK_END);
+    }
+    debug_assert_eq!(FOLDER[0].name, HOUR);
+    all.extend(FOLDER);
+    all
+}

@@ -1,0 +1,69 @@
+//! Whatever a batch looks like, as the columns of a table: found by name at the top or inside
+//! a struct, cast to the table's type, NULL where there is none.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StructArray, new_null_array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::error::ArrowError;
+
+use super::{Kind, Table};
+
+/// `batch` with the columns of `table`. Columns of other names are left out; values that do
+/// not fit their column become NULL.
+pub fn conform(batch: &RecordBatch, table: Table) -> Result<RecordBatch, ArrowError> {
+    let rows = batch.num_rows();
+    let columns = table.columns().iter().map(|column| match find(batch, column.name) {
+        Some(array) => shape(&array, column.kind),
+        None => Ok(new_null_array(&column.kind.arrow(), rows)),
+    });
+    RecordBatch::try_new(table.schema(), columns.collect::<Result<_, _>>()?)
+}
+
+/// The column of that name, at the top or one struct below.
+fn find(batch: &RecordBatch, name: &str) -> Option<ArrayRef> {
+    if let Some(column) = batch.column_by_name(name)
+        && !matches!(column.data_type(), DataType::Struct(_))
+    {
+        return Some(Arc::clone(column));
+    }
+    batch.columns().iter().find_map(|column| {
+        let within: &StructArray = column.as_struct_opt()?;
+        within.column_by_name(name).cloned()
+    })
+}
+
+fn shape(array: &ArrayRef, kind: Kind) -> Result<ArrayRef, ArrowError> {
+    let wanted = kind.arrow();
+    if *array.data_type() == wanted {
+        return Ok(Arc::clone(array));
+    }
+    match (kind, array.data_type()) {
+        (Kind::MsTime, DataType::Int64) => {
+            let time = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
+            cast(&cast(array, &time)?, &wanted)
+        }
+        (_, DataType::List(_)) => match &wanted {
+            DataType::List(item) => items(array.as_list(), item),
+            _ => cast(array, &wanted),
+        },
+        _ => cast(array, &wanted),
+    }
+}
+
+/// A list with items of another name; structs keep their fields' order, whatever their names.
+fn items(list: &ListArray, item: &Arc<Field>) -> Result<ArrayRef, ArrowError> {
+    let values = match item.data_type() {
+        DataType::Struct(fields) => {
+            let from: &StructArray = list.values().as_struct();
+            let columns = fields.iter().zip(from.columns());
+            let columns = columns.map(|(field, column)| cast(column, field.data_type()));
+            let columns = columns.collect::<Result<Vec<_>, _>>()?;
+            Arc::new(StructArray::try_new(fields.clone(), columns, from.nulls().cloned())?)
+        }
+        other => cast(list.values(), other)?,
+    };
+    let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
+    Ok(Arc::new(ListArray::try_new(Arc::clone(item), offsets, values, nulls)?))
+}

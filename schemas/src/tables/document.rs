@@ -1,0 +1,39 @@
+//! The tables as a page of documentation.
+
+use std::fmt::Write;
+
+use super::Table;
+
+const HEAD: &str = "# Tables
+
+Generated from `schemas::tables`; `UPDATE_GOLDENS=1 cargo test -p tallylight-schemas` writes it anew.
+
+What history holds, and how it is read: [history.md](history.md). A NULL is unknown and never 0.
+Times are UTC with microseconds. Columns are only ever added.
+
+A sketch is a list of bins: bin `i` counts the values whose logarithm to base γ = 1.01 / 0.99 rounds
+up to `i`, bin −1 the zeros. Adding up counts by bin merges sketches, in any engine; the value of a bin
+is 2 γ^i / (γ + 1), right to 1 %.
+";
+
+/// The page `docs/tables.md`.
+pub fn markdown() -> String {
+    let mut out = HEAD.to_owned();
+    for table in Table::ALL {
+        // Writing into a string cannot fail.
+        let _ = write!(out, "\n## {}\n\n{}\n\n", table.name(), table.about());
+        let sorted = table.sorted_by().join("`, `");
+        let _ = write!(out, "Files are sorted by `{sorted}`.\n\n");
+        out.push_str("| column | type | unit | stated by | meaning |\n|---|---|---|---|---|\n");
+        for column in table.columns() {
+            let unit = column.unit.unwrap_or("");
+            let (name, kind) = (column.name, column.kind.sql());
+            let _ = writeln!(
+                out,
+                "| `{name}` | {kind} | {unit} | {} | {} |",
+                column.source, column.about
+            );
+        }
+    }
+    out
+}

@@ -1,0 +1,81 @@
+//! What is in memory and in no file yet.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::error::ArrowError;
+use chrono::DateTime;
+use tallylight_schemas::tables::{HOUR, Table, conform};
+
+use super::folder::Folder;
+
+const HOUR_S: i64 = 3_600;
+
+/// The number of the hour that a moment (Unix µs) is in.
+pub fn hour_of(us: i64) -> i64 {
+    us.div_euclid(1_000_000 * HOUR_S)
+}
+
+/// The hour as folders are named.
+pub fn hour_name(hour: i64) -> String {
+    let start = DateTime::from_timestamp(hour * HOUR_S, 0);
+    start.map(|start| start.format("%Y-%m-%dT%H").to_string()).unwrap_or_default()
+}
+
+/// A table: its files, and what follows them.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) folder: Folder,
+    /// In order of offset.
+    pub(super) hot: VecDeque<Hot>,
+}
+
+impl Place {
+    pub(super) fn new(folder: Folder) -> Self {
+        Self { folder, hot: VecDeque::new() }
+    }
+}
+
+/// A batch as it came: columns that it does not have are filled in when it is read.
+#[derive(Debug, Clone)]
+pub(super) struct Hot {
+    pub(super) offset: u64,
+    pub(super) hour: i64,
+    pub(super) batch: RecordBatch,
+    bytes: u64,
+}
+
+impl Hot {
+    pub(super) fn new(offset: u64, hour: i64, batch: RecordBatch) -> Self {
+        let bytes = batch.get_array_memory_size() as u64;
+        Self { offset, hour, batch, bytes }
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        self.batch.num_rows() as u64
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The rows as the table has them.
+    pub(super) fn wide(&self, table: Table, log_id: &str) -> Result<RecordBatch, ArrowError> {
+        let batch = conform(&self.batch, table)?;
+        let (schema, mut columns, rows) =
+            (batch.schema(), batch.columns().to_vec(), batch.num_rows());
+        let mut set = |name: &str, column: ArrayRef| {
+            if let Ok(at) = schema.index_of(name) {
+                columns[at] = column;
+            }
+        };
+        set(HOUR, Arc::new(StringArray::from(vec![hour_name(self.hour); rows])));
+        if table == Table::PlayerEvents || table == Table::DeliveryEvents {
+            let offset = i64::try_from(self.offset).unwrap_or(i64::MAX);
+            set("offset", Arc::new(Int64Array::from(vec![offset; rows])));
+            set("log_id", Arc::new(StringArray::from(vec![log_id; rows])));
+        }
+        RecordBatch::try_new(Arc::clone(&schema), columns)
+    }
+}

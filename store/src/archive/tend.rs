@@ -1,0 +1,232 @@
+//! Upkeep of the files: small ones of hours that are over are joined, hours beyond the caps are
+//! removed, and what no table names any more is deleted after a while. The writer is the only
+//! one who does this, between two commits.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use deltalake::kernel::{Action, Remove};
+use deltalake::protocol::DeltaOperation;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use tallylight_schemas::tables::{HOUR, Table, conform};
+
+use super::file::{self, failed};
+use super::folder::Folder;
+use super::hot::hour_name;
+use super::{History, HistoryError, lock};
+
+/// What one round of upkeep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tended {
+    /// Files that were joined into others.
+    pub joined: u64,
+    /// Files removed by the caps.
+    pub removed: u64,
+    /// Rows in them.
+    pub removed_rows: u64,
+    /// Files deleted that no table names.
+    pub deleted: u64,
+}
+
+/// A file that a table names.
+#[derive(Debug, Clone)]
+struct Named {
+    path: String,
+    hour: String,
+    bytes: u64,
+    rows: u64,
+}
+
+impl Named {
+    fn remove(&self, now_ms: i64, data_change: bool) -> Action {
+        let hour = HashMap::from([(HOUR.to_owned(), Some(self.hour.clone()))]);
+        Action::Remove(Remove {
+            path: self.path.clone(),
+            data_change,
+            deletion_timestamp: Some(now_ms),
+            extended_file_metadata: Some(true),
+            partition_values: Some(hour),
+            size: i64::try_from(self.bytes).ok(),
+            ..Remove::default()
+        })
+    }
+}
+
+/// The files of a table by hour, oldest first.
+fn files(folder: &Folder) -> Result<BTreeMap<String, Vec<Named>>, HistoryError> {
+    let mut hours: BTreeMap<String, Vec<Named>> = BTreeMap::new();
+    let Some(delta) = &folder.delta else { return Ok(hours) };
+    for view in delta.snapshot()?.log_data().iter() {
+        let path = view.path().into_owned();
+        let Some(hour) = path.strip_prefix("hour=").and_then(|rest| rest.split('/').next()) else {
+            continue;
+        };
+        let hour = hour.to_owned();
+        let bytes = u64::try_from(view.size()).unwrap_or(0);
+        let rows = view.num_records().unwrap_or(0) as u64;
+        hours.entry(hour.clone()).or_default().push(Named { path, hour, bytes, rows });
+    }
+    Ok(hours)
+}
+
+impl History {
+    /// One round of upkeep, as of the hour of log time numbered `hour`.
+    pub async fn tend(&self, hour: i64) -> Result<Tended, HistoryError> {
+        let _alone = self.shared.writer.lock().await;
+        let mut tended = Tended::default();
+        self.expire(hour, &mut tended).await?;
+        for table in Table::ALL {
+            self.join(table, &hour_name(hour), &mut tended).await?;
+            self.sweep(table, &mut tended).await?;
+        }
+        Ok(tended)
+    }
+
+    fn folder(&self, table: Table) -> Folder {
+        lock(&self.shared.places)[table as usize].folder.clone()
+    }
+
+    fn put_back(&self, folder: Folder) {
+        let table = folder.table;
+        lock(&self.shared.places)[table as usize].folder = folder;
+    }
+
+    async fn expire(&self, hour: i64, tended: &mut Tended) -> Result<(), HistoryError> {
+        let settings = &self.shared.settings;
+        let kept = i64::try_from(settings.cap_hours).unwrap_or(i64::MAX);
+        let oldest_kept = hour_name(hour.saturating_sub(kept).max(0));
+        let mut tables = Vec::new();
+        for table in Table::ALL {
+            let folder = self.folder(table);
+            tables.push((files(&folder)?, folder));
+        }
+        let size = |hours: &BTreeMap<String, Vec<Named>>| -> u64 {
+            hours.values().flatten().map(|file| file.bytes).sum()
+        };
+        let mut bytes: u64 = tables.iter().map(|(hours, _)| size(hours)).sum();
+        let now = hour_name(hour);
+        loop {
+            let oldest = tables.iter().filter_map(|(hours, _)| hours.keys().next()).min().cloned();
+            // The hour that is written to stays, whatever it takes.
+            let Some(oldest) = oldest.filter(|oldest| *oldest < now) else { break };
+            if oldest >= oldest_kept && bytes <= settings.cap_bytes {
+                break;
+            }
+            for (hours, folder) in &mut tables {
+                let Some(files) = hours.remove(&oldest) else { continue };
+                bytes -= files.iter().map(|file| file.bytes).sum::<u64>().min(bytes);
+                tended.removed += files.len() as u64;
+                tended.removed_rows += files.iter().map(|file| file.rows).sum::<u64>();
+                let now_ms = self.shared.now_ms();
+                let actions = files.iter().map(|file| file.remove(now_ms, true)).collect();
+                let predicate = Some(format!("{HOUR} = '{oldest}'"));
+                folder.commit(actions, DeltaOperation::Delete { predicate }, None).await?;
+                self.put_back(folder.clone());
+            }
+            tracing::info!(hour = oldest, "the caps removed an hour of history");
+        }
+        let mut status = lock(&self.shared.status);
+        status.bytes = bytes;
+        status.expired_rows += tended.removed_rows;
+        Ok(())
+    }
+
+    /// Joins the small files of one hour that is over, the oldest that has too many.
+    async fn join(&self, table: Table, now: &str, tended: &mut Tended) -> Result<(), HistoryError> {
+        let mut folder = self.folder(table);
+        let settings = &self.shared.settings;
+        let hours = files(&folder)?;
+        let small = |file: &&Named| file.bytes < settings.join_bytes / 2;
+        let over = hours.into_iter().filter(|(hour, _)| hour.as_str() < now);
+        let mut many =
+            over.filter(|(_, all)| all.iter().filter(small).count() > settings.small_files);
+        let Some((hour, all)) = many.next() else { return Ok(()) };
+        let mut bytes = 0;
+        let chosen: Vec<Named> = all
+            .into_iter()
+            .filter(|file| small(&file))
+            .take_while(|file| {
+                bytes += file.bytes;
+                bytes <= settings.join_bytes
+            })
+            .collect();
+        let dir = folder.dir.clone();
+        let paths: Vec<String> = chosen.iter().map(|file| file.path.clone()).collect();
+        let read = tokio::task::spawn_blocking(move || read_all(&dir, table, &paths));
+        let batches =
+            read.await.map_err(|error| HistoryError::Unavailable(error.to_string()))??;
+        let version = folder.delta.as_ref().and_then(|delta| delta.version()).unwrap_or(0);
+        let name = format!("joined-{:020}.parquet", version + 1);
+        let number = number_of(&hour);
+        let now_ms = self.shared.now_ms();
+        let mut add = file::write(&folder.dir, table, number, name, batches, now_ms).await?;
+        add.data_change = false;
+        let mut actions = vec![Action::Add(add)];
+        actions.extend(chosen.iter().map(|file| file.remove(now_ms, false)));
+        let operation = DeltaOperation::Optimize {
+            predicate: None,
+            target_size: settings.join_bytes.try_into().unwrap_or_default(),
+        };
+        folder.commit(actions, operation, None).await?;
+        self.put_back(folder);
+        tended.joined += chosen.len() as u64;
+        Ok(())
+    }
+
+    /// Deletes files that the table does not name and that nobody can still be reading.
+    async fn sweep(&self, table: Table, tended: &mut Tended) -> Result<(), HistoryError> {
+        let folder = self.folder(table);
+        let named: HashSet<String> =
+            files(&folder)?.into_values().flatten().map(|file| file.path).collect();
+        let grace = Duration::from_secs(self.shared.settings.grace_s);
+        let dir = folder.dir.clone();
+        let swept = tokio::task::spawn_blocking(move || sweep(&dir, &named, grace));
+        tended.deleted +=
+            swept.await.map_err(|error| HistoryError::Unavailable(error.to_string()))??;
+        Ok(())
+    }
+}
+
+fn number_of(hour: &str) -> i64 {
+    let start = chrono::NaiveDateTime::parse_from_str(&format!("{hour}:00"), "%Y-%m-%dT%H:%M");
+    start.map_or(0, |start| start.and_utc().timestamp().div_euclid(3_600))
+}
+
+fn read_all(dir: &Path, table: Table, paths: &[String]) -> Result<Vec<RecordBatch>, HistoryError> {
+    let mut batches = Vec::new();
+    for path in paths {
+        let path = dir.join(path);
+        let file = File::open(&path).map_err(|error| failed(&path, &error))?;
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+            .and_then(ParquetRecordBatchReaderBuilder::build)
+            .map_err(|error| failed(&path, &error))?;
+        for batch in reader {
+            batches.push(conform(&batch?, table)?);
+        }
+    }
+    Ok(batches)
+}
+
+fn sweep(dir: &Path, named: &HashSet<String>, grace: Duration) -> Result<u64, HistoryError> {
+    let mut deleted = 0;
+    for hour in fs::read_dir(dir).map_err(|error| failed(dir, &error))?.flatten() {
+        let name = hour.file_name().to_string_lossy().into_owned();
+        if !name.starts_with("hour=") {
+            continue;
+        }
+        for file in fs::read_dir(hour.path()).into_iter().flatten().flatten() {
+            let path = format!("{name}/{}", file.file_name().to_string_lossy());
+            let age = file.metadata().and_then(|data| data.modified()).map(|at| at.elapsed());
+            let old = matches!(age, Ok(Ok(age)) if age >= grace);
+            if !named.contains(&path) && old && fs::remove_file(file.path()).is_ok() {
+                deleted += 1;
+            }
+        }
+        // Only goes when it is empty.
+        let _ = fs::remove_dir(hour.path());
+    }
+    Ok(deleted)
+}

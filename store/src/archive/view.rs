@@ -1,0 +1,101 @@
+//! One view over files and memory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use deltalake::datafusion::catalog::TableProvider;
+use tallylight_schemas::tables::{Table, conform};
+use tokio::sync::{mpsc, oneshot};
+
+use super::folder::Folder;
+use super::hot::Hot;
+use super::{History, HistoryError, lock};
+
+/// How long the processor may take to say what it holds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A table at one moment: `delta` and `hot` together have each record once.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The rows in files; none when the table was never made. Types are those of the table, but
+    /// for `hour`, which is a dictionary of them.
+    pub delta: Option<Arc<dyn TableProvider>>,
+    /// The rows that are in no file yet, and those that can still change (`final` is false).
+    pub hot: Vec<RecordBatch>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    folder: Folder,
+    hot: Vec<Hot>,
+    provisional: Option<RecordBatch>,
+}
+
+/// A question to the processor: the rows of a table that are still in its state.
+#[derive(Debug)]
+pub struct Ask {
+    table: Table,
+    history: History,
+    answer: oneshot::Sender<Taken>,
+}
+
+impl Ask {
+    /// Which table.
+    pub fn table(&self) -> Table {
+        self.table
+    }
+
+    /// Answers with rows of the state, if it has any. Whoever holds the state calls this between
+    /// two entries, so that what it answers and what is in memory and files fit together.
+    pub fn answer(self, provisional: Option<RecordBatch>) {
+        let taken = self.history.take(self.table, provisional);
+        // Who asked may be gone; that is fine.
+        let _ = self.answer.send(taken);
+    }
+}
+
+impl History {
+    /// From now on views are asked for here, and contain what the processor's state holds.
+    pub fn serve(&self, ask: mpsc::Sender<Ask>) {
+        *lock(&self.shared.live) = Some(ask);
+    }
+
+    /// The table as it is now. Files are those of the newest commit, memory begins where they
+    /// end, and rows of the state are those of the same moment. Two calls are two moments.
+    pub async fn view(&self, table: Table) -> Result<View, HistoryError> {
+        let live = lock(&self.shared.live).clone();
+        let taken = match live {
+            None => self.take(table, None),
+            Some(live) => {
+                let (answer, answered) = oneshot::channel();
+                let ask = Ask { table, history: self.clone(), answer };
+                let asked = async {
+                    // Dropped before the wait: a question that nobody takes has no answer.
+                    live.send(ask).await.ok()?;
+                    answered.await.ok()
+                };
+                tokio::time::timeout(PATIENCE, asked)
+                    .await
+                    .map_err(|_| HistoryError::Unavailable("the processor is busy".to_owned()))?
+                    // It has ended: then memory and files are all there is.
+                    .unwrap_or_else(|| self.take(table, None))
+            }
+        };
+        let mut hot = Vec::with_capacity(taken.hot.len() + 1);
+        for one in &taken.hot {
+            hot.push(one.wide(table, &self.shared.log_id)?);
+        }
+        if let Some(provisional) = taken.provisional.filter(|rows| rows.num_rows() > 0) {
+            hot.push(conform(&provisional, table)?);
+        }
+        Ok(View { delta: taken.folder.provider().await?, hot })
+    }
+
+    fn take(&self, table: Table, provisional: Option<RecordBatch>) -> Taken {
+        let places = lock(&self.shared.places);
+        let place = &places[table as usize];
+        let (folder, hot) = (place.folder.clone(), place.hot.iter().cloned().collect());
+        Taken { folder, hot, provisional }
+    }
+}

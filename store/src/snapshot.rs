@@ -1,0 +1,193 @@
+//! Snapshots of the processor's state: a file each, whole or not there, the newest few kept.
+//!
+//! What is in them is the processor's business. Here they have a name, a version, a checksum,
+//! the log they are of and the position in it.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// How many are kept.
+pub const KEPT: usize = 3;
+
+const MAGIC: &[u8; 6] = b"TLYSNP";
+/// Magic, version of this header, version of the state, position, log id, length, checksum.
+const HEADER: usize = 6 + 2 + 4 + 8 + 32 + 8 + 4;
+const FORMAT: u16 = 1;
+const SUFFIX: &str = ".snap";
+
+/// A snapshot that could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Everything before this offset of the events topic is in it.
+    pub position: u64,
+    /// The state.
+    pub state: Vec<u8>,
+}
+
+/// What went wrong with the folder of snapshots.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The disk did not do what it was asked for.
+    #[error("snapshots in {dir}: {error}")]
+    Disk {
+        /// The folder.
+        dir: PathBuf,
+        /// What it said.
+        error: io::Error,
+    },
+    /// They are of another log.
+    #[error(
+        "the snapshots in {0} belong to another log than the one that is opened: put that log \
+         back, or move `history` and `snapshots` of the data folder away to begin anew"
+    )]
+    Foreign(PathBuf),
+}
+
+/// The folder of snapshots of one log.
+#[derive(Debug, Clone)]
+pub struct Snapshots {
+    dir: PathBuf,
+    log_id: String,
+    /// Version of the state that is written and read.
+    version: u32,
+}
+
+impl Snapshots {
+    /// The snapshots in `dir`, made if missing. A snapshot of another log is refused.
+    pub fn open(dir: PathBuf, log_id: &str, version: u32) -> Result<Self, SnapshotError> {
+        let failed = |error| SnapshotError::Disk { dir: dir.clone(), error };
+        fs::create_dir_all(&dir).map_err(failed)?;
+        for path in list(&dir).map_err(failed)? {
+            let Ok(bytes) = fs::read(&path) else { continue };
+            if let Ok(found) = Header::decode(&bytes)
+                && found.log_id != id_bytes(log_id)
+            {
+                return Err(SnapshotError::Foreign(dir));
+            }
+        }
+        Ok(Self { dir, log_id: log_id.to_owned(), version })
+    }
+
+    /// Stores a state. It is there whole, or not at all; older ones than the newest
+    /// [`KEPT`] go. Blocks on the disk.
+    pub fn write(&self, position: u64, state: &[u8]) -> Result<(), SnapshotError> {
+        self.store(position, state)
+            .map_err(|error| SnapshotError::Disk { dir: self.dir.clone(), error })
+    }
+
+    fn store(&self, position: u64, state: &[u8]) -> io::Result<()> {
+        let header = Header {
+            version: self.version,
+            position,
+            log_id: id_bytes(&self.log_id),
+            length: state.len() as u64,
+        };
+        let path = self.dir.join(format!("{position:020}{SUFFIX}"));
+        let aside = path.with_extension("new");
+        let mut file = File::create(&aside)?;
+        file.write_all(&header.encode(state))?;
+        file.write_all(state)?;
+        file.sync_all()?;
+        fs::rename(&aside, &path)?;
+        File::open(&self.dir)?.sync_all()?;
+        let all = list(&self.dir)?;
+        for old in all.iter().rev().skip(KEPT) {
+            fs::remove_file(old)?;
+        }
+        Ok(())
+    }
+
+    /// The snapshots that can be used, newest first. Those that cannot are said in the log.
+    pub fn newest(&self) -> impl Iterator<Item = Snapshot> + '_ {
+        let all = list(&self.dir).unwrap_or_default();
+        all.into_iter().rev().filter_map(|path| match self.read(&path) {
+            Ok(snapshot) => Some(snapshot),
+            Err(why) => {
+                tracing::warn!(path = %path.display(), why, "snapshot passed over");
+                None
+            }
+        })
+    }
+
+    fn read(&self, path: &Path) -> Result<Snapshot, String> {
+        let bytes = fs::read(path).map_err(|error| error.to_string())?;
+        let header = Header::decode(&bytes)?;
+        if header.version != self.version {
+            return Err(format!("state of version {}, not {}", header.version, self.version));
+        }
+        let position = header.position;
+        Ok(Snapshot { position, state: bytes.get(HEADER..).unwrap_or_default().to_vec() })
+    }
+}
+
+/// Snapshot files, oldest first.
+fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(SUFFIX) {
+            found.push(path);
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+fn id_bytes(log_id: &str) -> [u8; 32] {
+    let mut out = [0; 32];
+    for (to, from) in out.iter_mut().zip(log_id.bytes()) {
+        *to = from;
+    }
+    out
+}
+
+struct Header {
+    version: u32,
+    position: u64,
+    log_id: [u8; 32],
+    length: u64,
+}
+
+impl Header {
+    fn encode(&self, state: &[u8]) -> [u8; HEADER] {
+        let mut out = [0; HEADER];
+        out[..6].copy_from_slice(MAGIC);
+        out[6..8].copy_from_slice(&FORMAT.to_le_bytes());
+        out[8..12].copy_from_slice(&self.version.to_le_bytes());
+        out[12..20].copy_from_slice(&self.position.to_le_bytes());
+        out[20..52].copy_from_slice(&self.log_id);
+        out[52..60].copy_from_slice(&self.length.to_le_bytes());
+        let sum = crc32c::crc32c_append(crc32c::crc32c(&out[..60]), state);
+        out[60..].copy_from_slice(&sum.to_le_bytes());
+        out
+    }
+
+    /// The header of a whole snapshot whose checksum holds.
+    fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let (header, state) = bytes.split_at_checked(HEADER).ok_or("it is cut off")?;
+        let number = |from: usize| {
+            let mut out = [0; 8];
+            out.copy_from_slice(&header[from..from + 8]);
+            u64::from_le_bytes(out)
+        };
+        let short = |from: usize| {
+            let mut out = [0; 4];
+            out.copy_from_slice(&header[from..from + 4]);
+            u32::from_le_bytes(out)
+        };
+        if header[..6] != *MAGIC || header[6..8] != FORMAT.to_le_bytes() {
+            return Err("it is no snapshot of this format".to_owned());
+        }
+        if crc32c::crc32c_append(crc32c::crc32c(&header[..60]), state) != short(60) {
+            return Err("its checksum does not hold".to_owned());
+        }
+        let mut log_id = [0; 32];
+        log_id.copy_from_slice(&header[20..52]);
+        let (version, position, length) = (short(8), number(12), number(52));
+        if length != state.len() as u64 {
+            return Err("it is cut off".to_owned());
+        }
+        Ok(Self { version, position, log_id, length })
+    }
+}

@@ -1,0 +1,62 @@
+//! Snapshots: whole or passed over, three kept.
+
+use tallylight_store::snapshot::{KEPT, SnapshotError, Snapshots};
+
+fn open(dir: &tempfile::TempDir) -> Snapshots {
+    Snapshots::open(dir.path().join("snapshots"), "log", 1).unwrap()
+}
+
+#[test]
+fn the_newest_are_kept_and_come_newest_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let snapshots = open(&dir);
+    for position in [3, 20, 100, 7_000, 80_000] {
+        snapshots.write(position, format!("state {position}").as_bytes()).unwrap();
+    }
+    let found: Vec<_> = open(&dir).newest().collect();
+    assert_eq!(found.len(), KEPT);
+    assert_eq!(found.iter().map(|s| s.position).collect::<Vec<_>>(), [80_000, 7_000, 100]);
+    assert_eq!(found[1].state, b"state 7000");
+}
+
+#[test]
+fn a_damaged_one_is_passed_over_for_the_one_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let snapshots = open(&dir);
+    snapshots.write(1, b"one").unwrap();
+    snapshots.write(2, b"two").unwrap();
+    let newest = dir.path().join("snapshots/00000000000000000002.snap");
+    let whole = std::fs::read(&newest).unwrap();
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 4;
+        std::fs::write(&newest, &bytes).unwrap();
+        assert_eq!(snapshots.newest().map(|s| s.position).collect::<Vec<_>>(), [1], "byte {at}");
+    }
+    for length in [0, 10, 63, whole.len() - 1] {
+        std::fs::write(&newest, &whole[..length]).unwrap();
+        assert_eq!(snapshots.newest().map(|s| s.position).collect::<Vec<_>>(), [1]);
+    }
+    std::fs::write(&newest, &whole).unwrap();
+    assert_eq!(snapshots.newest().count(), 2);
+}
+
+#[test]
+fn another_version_is_passed_over_and_another_log_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    open(&dir).write(5, b"state").unwrap();
+    let folder = dir.path().join("snapshots");
+    let later = Snapshots::open(folder.clone(), "log", 2).unwrap();
+    assert_eq!(later.newest().count(), 0);
+    let error = Snapshots::open(folder, "another", 1).unwrap_err();
+    assert!(matches!(error, SnapshotError::Foreign(_)), "{error}");
+}
+
+#[test]
+fn what_a_crash_left_aside_is_no_snapshot() {
+    let dir = tempfile::tempdir().unwrap();
+    let snapshots = open(&dir);
+    snapshots.write(5, b"state").unwrap();
+    std::fs::write(dir.path().join("snapshots/00000000000000000009.new"), b"half").unwrap();
+    assert_eq!(snapshots.newest().map(|s| s.position).collect::<Vec<_>>(), [5]);
+}

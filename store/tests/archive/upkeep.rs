@@ -1,0 +1,76 @@
+//! Upkeep: small files are joined, old hours go, and no row is lost or doubled by either.
+
+use std::path::Path;
+
+use tallylight_schemas::tables::Table;
+
+use crate::kit::{History0, events, panes, total};
+
+fn parquet_files(dir: &Path) -> usize {
+    let inside = |entry: std::fs::DirEntry| {
+        let path = entry.path();
+        if path.is_dir() {
+            parquet_files(&path)
+        } else {
+            usize::from(path.extension().is_some_and(|is| is == "parquet"))
+        }
+    };
+    let data = |entry: &std::fs::DirEntry| entry.file_name() != "_delta_log";
+    std::fs::read_dir(dir).unwrap().flatten().filter(data).map(inside).sum()
+}
+
+#[tokio::test]
+async fn small_files_of_an_hour_that_is_over_become_one() {
+    let mut kit = History0::new();
+    kit.settings.grace_s = 0;
+    let history = kit.open().await.unwrap();
+    for offset in 0..8 {
+        history.add(Table::PlayerEvents, offset, 100, events(3));
+        history.commit(offset + 1).await.unwrap();
+    }
+    let dir = kit.dir().join("player_events");
+    assert_eq!(history.tend(100).await.unwrap().joined, 0, "the hour is not over");
+    assert_eq!(parquet_files(&dir), 8);
+    let tended = history.tend(101).await.unwrap();
+    assert_eq!((tended.joined, tended.deleted), (8, 8));
+    assert_eq!(parquet_files(&dir), 1);
+    assert_eq!(total(&history, Table::PlayerEvents).await, 24);
+    assert_eq!(history.transaction(Table::PlayerEvents), 8);
+    // Writing goes on behind it, here and after a restart.
+    history.add(Table::PlayerEvents, 8, 101, events(1));
+    history.commit(9).await.unwrap();
+    let history = kit.open().await.unwrap();
+    assert_eq!(history.transaction(Table::PlayerEvents), 9);
+    assert_eq!(total(&history, Table::PlayerEvents).await, 25);
+}
+
+#[tokio::test]
+async fn hours_beyond_the_age_go_from_every_table_and_their_files_after_the_grace() {
+    let mut kit = History0::new();
+    kit.settings.cap_hours = 2;
+    let history = kit.open().await.unwrap();
+    for hour in 0..5_u64 {
+        history.add(Table::PlayerEvents, hour, 100 + hour as i64, events(3));
+        history.add(Table::Playback, hour, 100 + hour as i64, panes(2));
+    }
+    history.commit(5).await.unwrap();
+    let tended = history.tend(104).await.unwrap();
+    assert_eq!((tended.removed, tended.removed_rows, tended.deleted), (4, 10, 0));
+    assert_eq!(total(&history, Table::PlayerEvents).await, 9);
+    assert_eq!(total(&history, Table::Playback).await, 6);
+    assert_eq!(parquet_files(&kit.dir().join("player_events")), 5, "readers may have them open");
+    assert_eq!(history.status().expired_rows, 10);
+}
+
+#[tokio::test]
+async fn beyond_the_size_the_oldest_hours_go_but_never_the_one_written_to() {
+    let mut kit = History0::new();
+    kit.settings.cap_bytes = 1;
+    let history = kit.open().await.unwrap();
+    for hour in 0..3_u64 {
+        history.add(Table::PlayerEvents, hour, 100 + hour as i64, events(3));
+    }
+    history.commit(3).await.unwrap();
+    assert_eq!(history.tend(102).await.unwrap().removed, 2);
+    assert_eq!(total(&history, Table::PlayerEvents).await, 3);
+}

@@ -1,0 +1,203 @@
+//! The second outputs (ADR 8): what became of every record goes to history, and the state into
+//! snapshots, both up to the same offset. First the tables, then the snapshot: after a crash the
+//! newest snapshot is read, the log from there on, and what a table has already is dropped.
+//!
+//! Writing happens in a task of its own. While history cannot be written, rows wait in memory,
+//! up to a limit; beyond it the archive stands still at an offset, and once it can be written
+//! again the processor goes back to the snapshot of that offset and reads from there.
+
+mod checkpoint;
+mod restore;
+mod rows;
+mod settings;
+
+use std::time::Duration;
+
+use tallylight_eventlog::Entry;
+use tallylight_store::archive::{Ask, History, HistoryError, hour_of};
+use tallylight_store::snapshot::Snapshots;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+pub use restore::STATE_VERSION;
+pub use settings::Settings;
+
+use crate::pure::settle::Settle;
+use crate::read::{Outcome, Partitions};
+use checkpoint::{Running, Standing};
+
+type Outcomes = Result<Result<(), HistoryError>, tokio::task::JoinError>;
+
+/// What the archive is put together from.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Where rows go.
+    pub history: History,
+    /// Where states go.
+    pub snapshots: Snapshots,
+}
+
+/// How the archive is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ArchiveStats {
+    /// Everything before this offset of the events topic is in the tables.
+    pub committed: u64,
+    /// Position of the newest snapshot written since the start, or started from.
+    pub snapshot: u64,
+    /// Rows that wait in memory.
+    pub hot_rows: u64,
+    /// Bytes of the tables' files.
+    pub bytes: u64,
+    /// Commits and snapshots that failed since the start.
+    pub failures: u64,
+    /// The archive stands still, since history cannot be written.
+    pub standing: bool,
+    /// Entries read that only the log has: they come once history can be written again.
+    pub waiting_entries: u64,
+    /// Entries that the log gave up before they were in history.
+    pub lost_entries: u64,
+    /// Entries that the log gave up while they are in no table yet, only in memory.
+    pub exposed_entries: u64,
+    /// Rows that the caps removed since the start.
+    pub expired_rows: u64,
+}
+
+/// What the processor must do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Go on.
+    Read,
+    /// Go back to the newest snapshot.
+    Rewind,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Archive {
+    settings: Settings,
+    parts: Parts,
+    settle: Settle,
+    views: mpsc::Receiver<Ask>,
+    /// When the next checkpoint is due.
+    due: Instant,
+    tend_due: Instant,
+    running: Option<Running>,
+    standing: Option<Standing>,
+    /// The last checkpoint failed.
+    failed: bool,
+    /// The outcome of a checkpoint that was waited for.
+    stalled: Option<Outcomes>,
+    log_us: i64,
+    stats: ArchiveStats,
+}
+
+impl Archive {
+    pub(crate) fn new(settings: Settings, parts: Parts) -> Self {
+        let (ask, views) = mpsc::channel(settings.views);
+        parts.history.serve(ask);
+        let now = Instant::now();
+        Self {
+            due: now + Duration::from_secs(settings.checkpoint_s),
+            tend_due: now + Duration::from_secs(settings.tend_s),
+            settings,
+            parts,
+            settle: Settle::default(),
+            views,
+            running: None,
+            standing: None,
+            failed: false,
+            stalled: None,
+            log_us: 0,
+            stats: ArchiveStats::default(),
+        }
+    }
+
+    /// Takes what followed from an entry.
+    pub(crate) fn take(&mut self, entry: &Entry, outcome: Outcome) {
+        self.log_us = self.log_us.max(entry.appended_at_us);
+        let Outcome { mut rows, players, deliveries } = outcome;
+        let stands = self.standing.is_some();
+        let (history, hour) = (self.parts.history.clone(), hour_of(self.log_us));
+        let batches = rows::of_events(players, deliveries)
+            .chain(rows::of_rows(&mut rows))
+            .chain(rows::of_settled(self.settle.take(rows)));
+        for (table, batch) in batches {
+            match batch {
+                Ok(batch) if !stands => {
+                    history.add(table, entry.offset, hour, batch);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    self.stats.failures += 1;
+                    tracing::error!(table = table.name(), %error, "rows for history passed over");
+                }
+            }
+        }
+        self.stats.waiting_entries += u64::from(stands);
+    }
+
+    /// Notes entries that the log does not have any more, from `from` on.
+    pub(crate) fn lose(&mut self, from: u64, entries: u64) {
+        let archived = self.parts.history.status().committed;
+        let lost = entries.saturating_sub(archived.saturating_sub(from));
+        if lost > 0 {
+            self.stats.lost_entries += lost;
+            tracing::error!(from, lost, "the log gave up entries that history does not have");
+        }
+    }
+
+    /// Who asked for a view, waited for.
+    pub(crate) async fn asked(&mut self) -> Option<Ask> {
+        self.views.recv().await
+    }
+
+    /// Who asked for a view meanwhile.
+    pub(crate) fn ask(&mut self) -> Option<Ask> {
+        self.views.try_recv().ok()
+    }
+
+    /// Answers with what the state holds of the table.
+    pub(crate) fn answer(&self, ask: Ask, partitions: &Partitions) {
+        let rows = rows::provisional(ask.table(), partitions, &self.settle);
+        if let Err(error) = &rows {
+            tracing::error!(table = ask.table().name(), %error, "no rows of the state for a view");
+        }
+        ask.answer(rows.ok().flatten());
+    }
+
+    /// How it is doing, with the log beginning at `earliest`.
+    pub(crate) fn stats(&self, earliest: u64) -> ArchiveStats {
+        let status = self.parts.history.status();
+        ArchiveStats {
+            committed: status.committed,
+            hot_rows: status.hot_rows,
+            bytes: status.bytes,
+            failures: self.stats.failures + status.failures,
+            standing: self.standing.is_some(),
+            exposed_entries: earliest.saturating_sub(status.committed),
+            expired_rows: status.expired_rows,
+            ..self.stats
+        }
+    }
+
+    /// Writes what is left, when the processor ends in order. The snapshot before it stays the
+    /// newest; it may be a few seconds behind the tables.
+    pub(crate) async fn finish(mut self, position: u64) {
+        let patience = Duration::from_secs(self.settings.finish_s);
+        let last = async {
+            if let Some(running) = self.running.take() {
+                let (_, outcome) = running.done().await;
+                outcome?;
+            }
+            if self.standing.is_none() {
+                self.parts.history.commit(position).await?;
+            }
+            Ok::<_, HistoryError>(())
+        };
+        match tokio::time::timeout(patience, last).await {
+            Ok(Ok(())) => tracing::info!(position, "history is written"),
+            Ok(Err(error)) => tracing::warn!(%error, "the end of history comes at the next start"),
+            Err(_) => tracing::warn!("no time to write history; it comes at the next start"),
+        }
+    }
+}

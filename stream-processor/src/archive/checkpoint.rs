@@ -1,0 +1,163 @@
+//! When the archive is written, and what happens when it cannot be.
+
+use std::time::Duration;
+
+use tallylight_store::archive::{History, HistoryError, hour_of};
+use tallylight_store::snapshot::Snapshots;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::{Archive, Next};
+use crate::read::Partitions;
+
+/// A checkpoint that is being written.
+#[derive(Debug)]
+pub(super) struct Running {
+    position: u64,
+    task: JoinHandle<Result<(), HistoryError>>,
+}
+
+impl Running {
+    /// Waits for it.
+    pub(super) async fn done(self) -> (u64, Result<(), HistoryError>) {
+        let outcome = self.task.await.unwrap_or_else(|error| {
+            Err(HistoryError::Unavailable(format!("the checkpoint was given up: {error}")))
+        });
+        (self.position, outcome)
+    }
+}
+
+/// Where the archive stands still, and the state there.
+#[derive(Debug)]
+pub(super) struct Standing {
+    position: u64,
+    state: Vec<u8>,
+}
+
+impl Archive {
+    /// Looks after checkpoints, after an entry; `position` is the offset behind it. States are
+    /// only taken when rows have just been `emitted`: then rows, tables and snapshot agree.
+    pub(crate) async fn turn(
+        &mut self,
+        position: u64,
+        emitted: bool,
+        partitions: &Partitions,
+    ) -> Next {
+        if self.running.as_ref().is_some_and(|running| running.task.is_finished())
+            && self.reap().await == Next::Rewind
+        {
+            return Next::Rewind;
+        }
+        if !emitted {
+            return Next::Read;
+        }
+        let (status, now) = (self.parts.history.status(), Instant::now());
+        if self.running.is_none() {
+            let many = status.hot_rows >= self.settings.checkpoint_rows
+                || status.hot_bytes >= self.settings.hot_bytes;
+            // After a failure the wait holds, however many rows there are.
+            if now >= self.due || (many && !self.failed) {
+                self.start(position, partitions, now);
+            }
+        }
+        if status.hot_bytes < self.settings.hot_bytes || self.standing.is_some() {
+            return Next::Read;
+        }
+        // Memory is full. A checkpoint under way gets a moment to make room.
+        if let Some(running) = &mut self.running {
+            let patience = Duration::from_millis(self.settings.stall_ms);
+            let _ = tokio::time::timeout(patience, &mut running.task).await.map(|outcome| {
+                // Its outcome is taken here, since a handle gives it once.
+                self.stalled = Some(outcome);
+            });
+            if self.stalled.is_some() && self.reap().await == Next::Rewind {
+                return Next::Rewind;
+            }
+        }
+        if self.parts.history.status().hot_bytes >= self.settings.hot_bytes {
+            self.stand_still(position, partitions);
+        }
+        Next::Read
+    }
+
+    fn stand_still(&mut self, position: u64, partitions: &Partitions) {
+        if let Some(state) = self.encode(partitions) {
+            tracing::error!(
+                position,
+                "history cannot be written and memory is full: it stands still"
+            );
+            self.standing = Some(Standing { position, state });
+        }
+    }
+
+    /// Begins to write what there is.
+    fn start(&mut self, position: u64, partitions: &Partitions, now: Instant) {
+        let (position, state) = match &self.standing {
+            Some(standing) => (standing.position, Some(standing.state.clone())),
+            None => (position, self.encode(partitions)),
+        };
+        let Some(state) = state else { return };
+        let tend = (now >= self.tend_due).then(|| hour_of(self.log_us));
+        if tend.is_some() {
+            self.tend_due = now + Duration::from_secs(self.settings.tend_s);
+        }
+        let (history, snapshots) = (self.parts.history.clone(), self.parts.snapshots.clone());
+        let task = tokio::spawn(write(history, snapshots, position, state, tend));
+        self.running = Some(Running { position, task });
+    }
+
+    /// Takes the outcome of a checkpoint that has ended.
+    async fn reap(&mut self) -> Next {
+        let Some(running) = self.running.take() else { return Next::Read };
+        let (position, outcome) = match self.stalled.take() {
+            None => running.done().await,
+            Some(outcome) => (
+                running.position,
+                outcome.unwrap_or_else(|error| Err(HistoryError::Unavailable(error.to_string()))),
+            ),
+        };
+        self.failed = outcome.is_err();
+        let wait = if self.failed { self.settings.retry_s } else { self.settings.checkpoint_s };
+        self.due = Instant::now() + Duration::from_secs(wait);
+        match outcome {
+            Ok(()) => {
+                self.stats.snapshot = position;
+                let stood = self.standing.as_ref().is_some_and(|at| at.position == position);
+                if stood {
+                    tracing::info!(position, "history can be written again; going back to fill it");
+                    return Next::Rewind;
+                }
+            }
+            Err(HistoryError::Moved(why)) => {
+                self.stats.failures += 1;
+                tracing::error!(why, "the tables moved; reading from a snapshot again");
+                return Next::Rewind;
+            }
+            Err(error) => {
+                self.stats.failures += 1;
+                tracing::error!(%error, position, "history cannot be written now");
+            }
+        }
+        Next::Read
+    }
+}
+
+async fn write(
+    history: History,
+    snapshots: Snapshots,
+    position: u64,
+    state: Vec<u8>,
+    tend: Option<i64>,
+) -> Result<(), HistoryError> {
+    history.commit(position).await?;
+    let unavailable = |error: String| HistoryError::Unavailable(error);
+    tokio::task::spawn_blocking(move || snapshots.write(position, &state))
+        .await
+        .map_err(|error| unavailable(error.to_string()))?
+        .map_err(|error| unavailable(error.to_string()))?;
+    if let Some(hour) = tend {
+        let tended = history.tend(hour).await?;
+        tracing::info!(?tended, "files of history looked after");
+    }
+    Ok(())
+}

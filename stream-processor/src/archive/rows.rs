@@ -1,0 +1,88 @@
+//! Rows as batches for their tables.
+
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema};
+use tallylight_schemas::ipc::{self, IpcError, Stored};
+use tallylight_schemas::tables::Table;
+
+use crate::pure::partition::Rows;
+use crate::pure::session::store::Over;
+use crate::pure::settle::{Settle, Settled};
+use crate::read::Partitions;
+
+type Batch = (Table, Result<RecordBatch, IpcError>);
+
+fn batch<T: Stored>(table: Table, rows: &[T]) -> Option<Batch> {
+    (!rows.is_empty()).then(|| (table, ipc::to_batch(rows)))
+}
+
+/// Rows of sessions do not say themselves whether they can change.
+fn with_final<T: Stored>(table: Table, rows: &[T], settled: bool) -> Option<Batch> {
+    let (table, batch) = batch(table, rows)?;
+    let with = batch.and_then(|batch| {
+        let mut fields: Vec<Arc<Field>> = batch.schema().fields().iter().cloned().collect();
+        fields.push(Arc::new(Field::new("final", DataType::Boolean, true)));
+        let mut columns = batch.columns().to_vec();
+        columns.push(Arc::new(BooleanArray::from(vec![settled; batch.num_rows()])));
+        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+    });
+    Some((table, with))
+}
+
+pub(super) fn of_events(
+    players: Vec<RecordBatch>,
+    deliveries: Vec<RecordBatch>,
+) -> impl Iterator<Item = Batch> {
+    let players = players.into_iter().map(|batch| (Table::PlayerEvents, Ok(batch)));
+    let deliveries = deliveries.into_iter().map(|batch| (Table::DeliveryEvents, Ok(batch)));
+    players.chain(deliveries)
+}
+
+fn of_over(over: &Over, settled: bool) -> impl Iterator<Item = Batch> + use<> {
+    let sessions = with_final(Table::Sessions, &over.sessions, settled);
+    sessions.into_iter().chain(with_final(Table::SessionSpans, &over.spans, settled))
+}
+
+/// What is written as it comes. It is taken out of the rows.
+pub(super) fn of_rows(rows: &mut Rows) -> impl Iterator<Item = Batch> + use<> {
+    let fates = batch(Table::Fates1s, &std::mem::take(&mut rows.fates));
+    let over = Over {
+        sessions: std::mem::take(&mut rows.sessions),
+        spans: std::mem::take(&mut rows.spans),
+    };
+    fates.into_iter().chain(of_over(&over, true))
+}
+
+/// What is settled, or (for views) not yet.
+pub(super) fn of_settled(rows: Settled) -> impl Iterator<Item = Batch> {
+    let playback = batch(Table::Playback, &rows.playback);
+    let delivery = batch(Table::Delivery, &rows.delivery);
+    let incidents = batch(Table::Incidents, &rows.incidents);
+    let actions = batch(Table::Actions, &rows.actions);
+    playback.into_iter().chain(delivery).chain(incidents).chain(actions)
+}
+
+/// What the state holds of a table and may still change.
+pub(super) fn provisional(
+    table: Table,
+    partitions: &Partitions,
+    settle: &Settle,
+) -> Result<Option<RecordBatch>, IpcError> {
+    let found = match table {
+        Table::Sessions | Table::SessionSpans => {
+            let mut all = Over::default();
+            for over in partitions.states().iter().map(|state| state.provisional()) {
+                all.sessions.extend(over.sessions);
+                all.spans.extend(over.spans);
+            }
+            of_over(&all, false).find(|(of, _)| *of == table)
+        }
+        Table::Playback | Table::Delivery | Table::Incidents | Table::Actions => {
+            of_settled(settle.current()).find(|(of, _)| *of == table)
+        }
+        Table::PlayerEvents | Table::DeliveryEvents | Table::Fates1s => None,
+    };
+    found.map(|(_, batch)| batch).transpose()
+}

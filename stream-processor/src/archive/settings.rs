@@ -1,0 +1,61 @@
+//! What can be set.
+
+use serde::{Deserialize, Serialize};
+
+/// Settings of the processor's archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Between two checkpoints, s.
+    pub checkpoint_s: u64,
+    /// A checkpoint is made earlier when so many rows wait.
+    pub checkpoint_rows: u64,
+    /// Memory that rows may take while they wait, bytes; beyond it the archive stands still.
+    pub hot_bytes: u64,
+    /// How long the processor waits for a checkpoint when that memory is full, ms.
+    pub stall_ms: u64,
+    /// Wait after a checkpoint failed, s.
+    pub retry_s: u64,
+    /// Between two rounds of upkeep of the files, s.
+    pub tend_s: u64,
+    /// Time to write the rest when the processor ends, s.
+    pub finish_s: u64,
+    /// Views that may wait for an answer.
+    pub views: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            checkpoint_s: 30,
+            checkpoint_rows: 500_000,
+            hot_bytes: 512 << 20,
+            stall_ms: 2_000,
+            retry_s: 5,
+            tend_s: 300,
+            finish_s: 10,
+            views: 64,
+        }
+    }
+}
+
+impl Settings {
+    /// Every mistake, in words.
+    pub fn mistakes(&self) -> Vec<String> {
+        let ranges = [
+            ("checkpoint_s", self.checkpoint_s, 1..=3_600),
+            ("checkpoint_rows", self.checkpoint_rows, 1..=100_000_000),
+            ("hot_bytes", self.hot_bytes, 1 << 10..=64 << 30),
+            ("stall_ms", self.stall_ms, 0..=60_000),
+            ("retry_s", self.retry_s, 1..=3_600),
+            ("tend_s", self.tend_s, 1..=86_400),
+            ("finish_s", self.finish_s, 0..=600),
+            ("views", self.views as u64, 1..=65_536),
+        ];
+        let outside = ranges.into_iter().filter(|(_, value, range)| !range.contains(value));
+        let text = |(name, _, range): (&str, u64, std::ops::RangeInclusive<u64>)| {
+            format!("archive.{name} must be {} to {}", range.start(), range.end())
+        };
+        outside.map(text).collect()
+    }
+}

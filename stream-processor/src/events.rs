@@ -1,0 +1,119 @@
+//! What became of each record of an entry, as columns: the columns that were read, and the ends
+//! beside them. Nothing is made per record but the values of these.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, Int32Array, Int32Builder, Int64Array, RecordBatch, StringArray, StringBuilder,
+    UInt32Array,
+};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::{Field, Schema};
+use arrow::error::ArrowError;
+use tallylight_schemas::fates::Fate;
+
+use crate::pure::partition::Ends;
+use crate::pure::session::store::Here;
+
+/// The ends of the rows of a batch, in the order in which they were fed.
+#[derive(Debug)]
+pub struct EventEnds {
+    rows: Vec<u32>,
+    partitions: Vec<i32>,
+    fates: Vec<Fate>,
+    /// Only of players' records.
+    sessions: Option<Here0>,
+}
+
+#[derive(Debug)]
+struct Here0 {
+    epoch: Int32Builder,
+    edge: StringBuilder,
+    pipeline: StringBuilder,
+    country: StringBuilder,
+    device: StringBuilder,
+}
+
+impl EventEnds {
+    /// For `rows` players' records.
+    pub fn of_players(rows: usize) -> Self {
+        let text = || StringBuilder::with_capacity(rows, rows * 4);
+        let sessions = Here0 {
+            epoch: Int32Builder::with_capacity(rows),
+            edge: text(),
+            pipeline: text(),
+            country: text(),
+            device: text(),
+        };
+        Self { sessions: Some(sessions), ..Self::of_deliveries(rows) }
+    }
+
+    /// For `rows` reports of media services.
+    pub fn of_deliveries(rows: usize) -> Self {
+        Self {
+            rows: Vec::with_capacity(rows),
+            partitions: Vec::with_capacity(rows),
+            fates: Vec::with_capacity(rows),
+            sessions: None,
+        }
+    }
+
+    /// The next rows that are fed, and their partition.
+    pub fn place(&mut self, rows: std::ops::Range<usize>, partition: u16) {
+        for row in rows {
+            self.rows.push(u32::try_from(row).unwrap_or(u32::MAX));
+            self.partitions.push(i32::from(partition));
+        }
+    }
+
+    /// A fate without a session.
+    pub fn fate(&mut self, fate: Fate) {
+        self.fates.push(fate);
+    }
+
+    /// The rows of `batch` that were fed, with their ends.
+    pub fn finish(self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let fed = self.rows.len();
+        let in_order = fed == batch.num_rows() && (0..).zip(&self.rows).all(|(n, row)| n == *row);
+        let rows = UInt32Array::from(self.rows);
+        let taken = if in_order { batch.clone() } else { take_record_batch(batch, &rows)? };
+        let mut columns: Vec<(&str, ArrayRef)> = vec![
+            (
+                "fate",
+                Arc::new(StringArray::from_iter_values(self.fates.iter().map(|f| f.as_str()))),
+            ),
+            ("partition", Arc::new(Int32Array::from(self.partitions))),
+            (
+                "row",
+                Arc::new(Int64Array::from_iter_values(rows.values().iter().map(|n| i64::from(*n)))),
+            ),
+        ];
+        if let Some(mut here) = self.sessions {
+            columns.push(("epoch", Arc::new(here.epoch.finish())));
+            columns.push(("edge", Arc::new(here.edge.finish())));
+            columns.push(("pipeline", Arc::new(here.pipeline.finish())));
+            columns.push(("country", Arc::new(here.country.finish())));
+            columns.push(("device", Arc::new(here.device.finish())));
+        }
+        let mut fields: Vec<Arc<Field>> = taken.schema().fields().iter().cloned().collect();
+        let mut arrays = taken.columns().to_vec();
+        for (name, array) in columns {
+            fields.push(Arc::new(Field::new(name, array.data_type().clone(), true)));
+            arrays.push(array);
+        }
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+    }
+}
+
+impl Ends for EventEnds {
+    fn end(&mut self, fate: Fate, here: Option<Here<'_>>) {
+        self.fates.push(fate);
+        let Some(to) = &mut self.sessions else { return };
+        to.epoch.append_option(here.and_then(|here| i32::try_from(here.epoch).ok()));
+        let at = here.map(|here| here.dimensions);
+        to.edge.append_option(at.and_then(|at| at.edge.as_deref()));
+        to.pipeline.append_option(at.and_then(|at| at.pipeline.as_deref()));
+        to.country.append_option(at.and_then(|at| at.country.as_deref()));
+        to.device.append_option(at.and_then(|at| at.device.as_deref()));
+    }
+}

@@ -1,0 +1,216 @@
+//! Rows for history: the sum over partitions of each pane, once it can change no more, and
+//! incidents and actions once they are over. Until then the newest of each is kept here, which
+//! is also what live queries see of them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tallylight_schemas::control::{ActionRow, ActionState, IncidentRow, IncidentState};
+use tallylight_schemas::rows::{Cell, Cuboid, DeliveryRow, Measures, PlaybackRow, ProgressRow};
+
+use super::partition::Rows;
+
+/// Control records that are over are handed out when nothing was heard of them for so long, µs.
+const QUIET_US: i64 = 600_000_000;
+/// Control records of one kind that are kept.
+const CONTROL: usize = 500;
+
+type PlaybackKey = (String, Cuboid, i64, Cell, u16);
+type DeliveryKey = (String, i64, String, Option<String>, Option<String>, String, String, u16);
+
+/// What a settled pane, incident or action becomes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Settled {
+    /// Sums of players.
+    pub playback: Vec<PlaybackRow>,
+    /// Sums of media services.
+    pub delivery: Vec<DeliveryRow>,
+    /// Incidents.
+    pub incidents: Vec<IncidentRow>,
+    /// Actions.
+    pub actions: Vec<ActionRow>,
+}
+
+/// See the module.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Settle {
+    /// By end of pane.
+    playback: BTreeMap<i64, BTreeMap<PlaybackKey, PlaybackRow>>,
+    delivery: BTreeMap<i64, BTreeMap<DeliveryKey, DeliveryRow>>,
+    /// How far each partition is final.
+    final_up_to: BTreeMap<u16, i64>,
+    incidents: BTreeMap<(String, String), IncidentRow>,
+    actions: BTreeMap<(String, String), ActionRow>,
+    log_time: i64,
+}
+
+fn end(pane: i64, width_s: u32) -> i64 {
+    pane + i64::from(width_s) * 1_000_000
+}
+
+impl Settle {
+    /// Takes in an emission, and hands out what it settles.
+    pub fn take(&mut self, rows: Rows) -> Settled {
+        for row in rows.playback {
+            let cell = row.cell.clone();
+            let key = (row.tenant.clone(), row.cuboid, row.pane, cell, row.partition);
+            self.playback.entry(end(row.pane, row.width_s)).or_default().insert(key, row);
+        }
+        for row in rows.delivery {
+            self.delivery
+                .entry(end(row.pane, row.width_s))
+                .or_default()
+                .insert(delivery(&row), row);
+        }
+        for row in rows.incidents {
+            self.incidents.insert((row.tenant.clone(), row.id.clone()), row);
+        }
+        for row in rows.actions {
+            self.actions.insert((row.tenant.clone(), row.id.clone()), row);
+        }
+        let settles = !rows.progress.is_empty();
+        for row in rows.progress {
+            self.note(&row);
+        }
+        if settles { self.settle() } else { Settled::default() }
+    }
+
+    fn note(&mut self, row: &ProgressRow) {
+        self.log_time = self.log_time.max(row.log_time);
+        if self.final_up_to.len() > usize::from(row.partitions) {
+            // A log that was cut into more partitions before: those are gone.
+            self.final_up_to.clear();
+        }
+        self.final_up_to.insert(row.partition, row.final_up_to);
+    }
+
+    fn settle(&mut self) -> Settled {
+        let final_up_to = self.final_up_to.values().min().copied().unwrap_or(i64::MIN);
+        let open = self.playback.split_off(&(final_up_to + 1));
+        let playback = std::mem::replace(&mut self.playback, open);
+        let open = self.delivery.split_off(&(final_up_to + 1));
+        let delivery = std::mem::replace(&mut self.delivery, open);
+        Settled {
+            playback: playback
+                .into_values()
+                .flat_map(|pane| sum_playback(pane.values(), true))
+                .collect(),
+            delivery: delivery
+                .into_values()
+                .flat_map(|pane| sum_delivery(pane.values(), true))
+                .collect(),
+            incidents: drain(&mut self.incidents, self.log_time, |row| {
+                (row.state == IncidentState::Closed, row.updated_at)
+            }),
+            actions: drain(&mut self.actions, self.log_time, |row| {
+                use ActionState::{Dismissed, Ended, Undone};
+                (matches!(row.state, Ended | Undone | Dismissed), row.updated_at)
+            }),
+        }
+    }
+
+    /// What is not settled yet, as it is now.
+    pub fn current(&self) -> Settled {
+        Settled {
+            playback: self
+                .playback
+                .values()
+                .flat_map(|pane| sum_playback(pane.values(), false))
+                .collect(),
+            delivery: self
+                .delivery
+                .values()
+                .flat_map(|pane| sum_delivery(pane.values(), false))
+                .collect(),
+            incidents: self.incidents.values().cloned().collect(),
+            actions: self.actions.values().cloned().collect(),
+        }
+    }
+}
+
+/// Takes out what is over for long enough, and the oldest beyond the cap.
+fn drain<T: Clone>(
+    kept: &mut BTreeMap<(String, String), T>,
+    log_time: i64,
+    state: impl Fn(&T) -> (bool, i64),
+) -> Vec<T> {
+    let quiet = |row: &T| {
+        let (over, updated_at) = state(row);
+        over && updated_at.saturating_add(QUIET_US) <= log_time
+    };
+    let mut out: Vec<T> = kept.extract_if(.., |_, row| quiet(row)).map(|(_, row)| row).collect();
+    while kept.len() > CONTROL {
+        let oldest = kept.iter().min_by_key(|(_, row)| state(row).1).map(|(key, _)| key.clone());
+        let Some(row) = oldest.and_then(|key| kept.remove(&key)) else { break };
+        out.push(row);
+    }
+    out
+}
+
+fn delivery(row: &DeliveryRow) -> DeliveryKey {
+    (
+        row.tenant.clone(),
+        row.pane,
+        row.service.clone(),
+        row.edge.clone(),
+        row.pipeline.clone(),
+        row.track.clone(),
+        row.action.clone(),
+        row.partition,
+    )
+}
+
+/// The rows of one pane, summed over partitions; they come with those of a key in a row. What
+/// adds up to nothing is no row.
+fn sum_playback<'a>(
+    rows: impl Iterator<Item = &'a PlaybackRow>,
+    settled: bool,
+) -> Vec<PlaybackRow> {
+    let mut out: Vec<PlaybackRow> = Vec::new();
+    for row in rows {
+        match out.last_mut() {
+            Some(sum)
+                if (&sum.tenant, sum.cuboid, sum.pane, &sum.cell)
+                    == (&row.tenant, row.cuboid, row.pane, &row.cell) =>
+            {
+                sum.measures.add(&row.measures, 1);
+                sum.startup_sketch.merge(&row.startup_sketch, 1);
+                sum.latency_sketch.merge(&row.latency_sketch, 1);
+            }
+            _ => out.push(PlaybackRow { r#final: settled, ..row.clone() }),
+        }
+    }
+    out.retain(|row| {
+        row.measures != Measures::default()
+            || !row.startup_sketch.is_empty()
+            || !row.latency_sketch.is_empty()
+    });
+    out
+}
+
+fn sum_delivery<'a>(
+    rows: impl Iterator<Item = &'a DeliveryRow>,
+    settled: bool,
+) -> Vec<DeliveryRow> {
+    let mut out: Vec<DeliveryRow> = Vec::new();
+    for row in rows {
+        let same = |sum: &DeliveryRow| {
+            sum.pane == row.pane
+                && (&sum.tenant, &sum.service, &sum.edge) == (&row.tenant, &row.service, &row.edge)
+                && (&sum.pipeline, &sum.track, &sum.action)
+                    == (&row.pipeline, &row.track, &row.action)
+        };
+        match out.last_mut() {
+            Some(sum) if same(sum) => {
+                sum.requests += row.requests;
+                sum.bytes += row.bytes;
+                sum.errors += row.errors;
+                sum.hits += row.hits;
+                sum.held_ms += row.held_ms;
+                sum.ttfb_sketch.merge(&row.ttfb_sketch, 1);
+            }
+            _ => out.push(DeliveryRow { r#final: settled, ..row.clone() }),
+        }
+    }
+    out
+}

@@ -1,0 +1,56 @@
+//! The second outputs' part in the loop.
+
+use tallylight_schemas::record::EVENTS;
+use tallylight_store::archive::Ask;
+
+use super::{Processor, ProcessorError};
+use crate::archive::{Archive, Next};
+use crate::pure::partition::Tally;
+use crate::read::Partitions;
+use crate::settings::Settings;
+
+impl Processor {
+    pub(super) fn lose(&mut self, entries: u64) {
+        self.partitions.lose(entries);
+        self.lost_entries += entries;
+        if let Some(archive) = &mut self.archive {
+            archive.lose(self.position, entries);
+        }
+    }
+
+    /// Lets the archive have its turn; it may want everything since a snapshot once more. Rows
+    /// that were appended are held back then, as after a restart.
+    pub(super) async fn turn(&mut self, emitted: bool) -> Result<Next, ProcessorError> {
+        let Some(archive) = &mut self.archive else { return Ok(Next::Read) };
+        let next = archive.turn(self.position, emitted, &self.partitions).await;
+        if next == Next::Rewind {
+            let Settings { partitions, limits, .. } = &self.settings;
+            self.covered = self.covered.max(self.position);
+            let restored = archive.restore(*partitions, limits, self.covered);
+            (self.position, self.partitions) = match restored {
+                Some(restored) => (restored.position, restored.partitions),
+                None => {
+                    let earliest = self.parts.log.usage(EVENTS)?.earliest;
+                    (earliest, Partitions::new(*partitions, limits))
+                }
+            };
+            self.tally = tally(&self.partitions);
+        }
+        Ok(next)
+    }
+}
+
+/// Who asks history; nobody does without one.
+pub(super) async fn asked(archive: &mut Option<Archive>) -> Option<Ask> {
+    match archive {
+        Some(archive) => archive.asked().await,
+        None => std::future::pending().await,
+    }
+}
+
+pub(super) fn tally(partitions: &Partitions) -> Tally {
+    partitions.states().iter().fold(Tally::default(), |mut sum, state| {
+        sum.add(&state.tally());
+        sum
+    })
+}

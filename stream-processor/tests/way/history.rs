@@ -1,0 +1,168 @@
+//! History as the log goes on through crashes and failing writes equals the history of one life
+//! that read the whole log without a fault: no row lost, none twice, in any table.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::prelude::SessionContext;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use tallylight_eventlog::EventLog;
+use tallylight_schemas::clock::Clock;
+use tallylight_schemas::tables::Table;
+use tallylight_store::archive::{Faults, History, Parts as HistoryParts, Step};
+use tallylight_store::snapshot::Snapshots;
+use tallylight_stream_processor::archive::{self, STATE_VERSION};
+use tallylight_stream_processor::{Parts, ProcessorHandle, Settings, build};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::log::Way;
+
+/// Fails now and then, while it is on.
+#[derive(Debug)]
+struct Sometimes {
+    on: AtomicBool,
+    seed: AtomicU64,
+}
+
+impl Faults for Sometimes {
+    fn pass(&self, step: Step) -> Result<(), String> {
+        let seed = self.seed.fetch_add(1, Ordering::SeqCst);
+        let fails =
+            self.on.load(Ordering::SeqCst) && StdRng::seed_from_u64(seed).random_range(0..6) == 0;
+        if fails { Err(format!("as the test wants it, at {step:?}")) } else { Ok(()) }
+    }
+}
+
+struct Life {
+    handle: ProcessorHandle,
+    history: History,
+    cancel: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl Life {
+    async fn start(way: &Way, dir: &std::path::Path, faults: Option<Arc<Sometimes>>) -> Self {
+        let clock = Arc::clone(&way.clock) as Arc<dyn Clock>;
+        let parts = HistoryParts {
+            dir: dir.join("history"),
+            log_id: way.log.id().to_owned(),
+            clock: Arc::clone(&clock),
+            faults: faults.map(|faults| faults as Arc<dyn Faults>),
+        };
+        let history = History::open(Default::default(), parts).await.unwrap();
+        let snapshots =
+            Snapshots::open(dir.join("snapshots"), way.log.id(), STATE_VERSION).unwrap();
+        let archive = archive::Parts { history: history.clone(), snapshots };
+        let mut settings = Settings { tick_ms: 10, retry_ms: 1, ..Settings::default() };
+        settings.archive.checkpoint_rows = 1;
+        settings.archive.retry_s = 1;
+        let log = Arc::clone(&way.log) as Arc<dyn EventLog>;
+        let processor =
+            build(settings, Parts { log, clock, archive: Some(archive) }).await.unwrap();
+        let (handle, cancel) = (processor.handle(), CancellationToken::new());
+        let stop = cancel.clone();
+        let running = tokio::spawn(async move { processor.run(stop).await.unwrap() });
+        Self { handle, history, cancel, running }
+    }
+
+    async fn caught_up(&self, way: &Way) {
+        let head = way.log.usage("events").unwrap().next;
+        let mut stats = self.handle.stats();
+        let seen = stats.wait_for(|stats| stats.position >= head);
+        tokio::time::timeout(Duration::from_secs(30), seen).await.unwrap().unwrap();
+    }
+
+    /// As good as `kill -9`: nothing of it goes on.
+    async fn crash(self) {
+        self.running.abort();
+        let _ = self.running.await;
+    }
+
+    async fn stop(self) -> History {
+        self.cancel.cancel();
+        self.running.await.unwrap();
+        self.history
+    }
+}
+
+/// All rows of a table as sorted text, without what names the log.
+async fn rows(history: &History, table: Table) -> Vec<String> {
+    let view = history.view(table).await.unwrap();
+    let mut batches: Vec<RecordBatch> = view.hot;
+    if let Some(delta) = view.delta {
+        batches.extend(SessionContext::new().read_table(delta).unwrap().collect().await.unwrap());
+    }
+    let mut out = Vec::new();
+    let options = FormatOptions::default().with_null("NULL");
+    for batch in batches {
+        let columns: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).unwrap())
+            .collect();
+        for row in 0..batch.num_rows() {
+            let values: Vec<String> =
+                columns.iter().map(|column| column.value(row).to_string()).collect();
+            out.push(values.join("|"));
+        }
+    }
+    out.sort();
+    out
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn crashes_and_failing_writes_leave_no_trace() {
+    let mut way = Way::without_processor();
+    let (crooked, straight) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let faults = Arc::new(Sometimes { on: AtomicBool::new(true), seed: AtomicU64::new(7) });
+    let mut life = Life::start(&way, crooked.path(), Some(Arc::clone(&faults))).await;
+    let mut rng = StdRng::seed_from_u64(3);
+    for second in 0..40 {
+        way.second(second, 30).await;
+        way.clock.advance_us(1_000_000);
+        life.caught_up(&way).await;
+        tokio::time::sleep(Duration::from_millis(rng.random_range(0..60))).await;
+        if rng.random_range(0..5) == 0 {
+            life.crash().await;
+            life = Life::start(&way, crooked.path(), Some(Arc::clone(&faults))).await;
+        }
+    }
+    faults.on.store(false, Ordering::SeqCst);
+    // Until every pane is final and every session forgotten.
+    for _ in 0..80 {
+        way.clock.advance_us(10_000_000);
+        let next = way.log.usage("events").unwrap().next;
+        let mut head = way.log.head("events").unwrap();
+        let ticked = head.wait_for(|head| *head > next);
+        tokio::time::timeout(Duration::from_secs(30), ticked).await.unwrap().unwrap();
+        life.caught_up(&way).await;
+    }
+    let live = life.history.clone();
+    let sessions = rows(&live, Table::Sessions).await;
+    assert_eq!(sessions.len(), 30, "{sessions:#?}");
+    let one = life.stop().await;
+    let status = one.status();
+    assert_eq!(status.hot_rows, 0, "{status:?}");
+
+    let life = Life::start(&way, straight.path(), None).await;
+    life.caught_up(&way).await;
+    let other = life.stop().await;
+    for table in Table::ALL {
+        let (got, want) = (rows(&one, table).await, rows(&other, table).await);
+        assert_eq!(got.len(), want.len(), "{}", table.name());
+        let differs = got.iter().zip(&want).find(|(got, want)| got != want);
+        assert_eq!(differs, None, "{}", table.name());
+    }
+    // And they are what was sent.
+    let events = rows(&one, Table::PlayerEvents).await;
+    let fate = |fate: &str| events.iter().filter(|row| row.contains(&format!("|{fate}|"))).count();
+    assert_eq!(fate("accepted") as u64, way.sent);
+    assert!(fate("duplicate") > 0);
+    assert!(!rows(&one, Table::Playback).await.is_empty());
+    assert!(!rows(&one, Table::SessionSpans).await.is_empty());
+}
