@@ -61,7 +61,8 @@ async fn nothing_acknowledged_is_missing_from_history_and_nothing_is_there_twice
 
     let history = History::open_read_only(&data.join("history")).await.unwrap();
     let accepted = accepted(&history).await;
-    let (sent, acknowledged) = (load.sent.lock().unwrap(), load.acknowledged.lock().unwrap());
+    let sent = load.sent.lock().unwrap().clone();
+    let acknowledged = load.acknowledged.lock().unwrap().clone();
     println!(
         "{kills} kills: {} sent, {} acknowledged, {} accepted",
         sent.len(),
