@@ -69,6 +69,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let log = open_log(&settings, &clock).await?;
 
     let archive = open_archive(&settings, log.as_ref(), &clock).await?;
+    let history = archive.history.clone();
     let parts = tallylight_stream_processor::Parts {
         log: Arc::clone(&log),
         clock: Arc::clone(&clock),
@@ -84,6 +85,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let parts = tallylight_dashboard::Parts {
         log: Arc::clone(&log),
         sessions: Arc::new(HotSessions(handle)),
+        history: Some(history),
         clock,
         facts: Some(facts),
         neighbours,

@@ -2,12 +2,14 @@
 //! of history.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use tallylight_dashboard::sql::{Format, TRUNCATED};
+use tallylight_dashboard::sql::{Engine, Format, Platform, TRUNCATED};
+use tallylight_store::archive::History;
 
 use crate::settings::Settings;
 
@@ -132,10 +134,26 @@ fn code(status: u16) -> u8 {
 }
 
 /// Answers from the files of history alone, without changing anything.
-async fn offline(settings: &Settings, _sql: &str, _format: Format) -> anyhow::Result<Outcome> {
-    let detail = format!(
-        "nothing listens at {}: start it with `tallylight up`, or name its ports with --ports",
-        settings.dashboard_url()
-    );
-    Ok(Err((4, detail)))
+async fn offline(settings: &Settings, sql: &str, format: Format) -> anyhow::Result<Outcome> {
+    let (folder, dashboard) = (settings.data_dir.join("history"), &settings.dashboard);
+    let nobody = format!("no dashboard listens at {}", settings.dashboard_url());
+    if !folder.is_dir() {
+        let detail = format!(
+            "{nobody} and there is no history in {}: start it with `tallylight up`, or say where \
+             it is with --ports or --data",
+            settings.data_dir.display()
+        );
+        return Ok(Err((4, detail)));
+    }
+    writeln!(std::io::stderr(), "{nobody}: answering from {}", folder.display())?;
+    let history = History::open_read_only(&folder).await?;
+    let tables = Platform::new(&dashboard.tenant, &dashboard.live_events, Some(history), None)?;
+    let engine = Engine::new(dashboard.sql.clone(), &dashboard.tenant, Arc::new(tables), None)?;
+    Ok(match engine.run(sql, format).await {
+        Ok(answer) => {
+            let truncated = answer.truncated.then(|| format!("rows={}", answer.rows));
+            Ok(Got { body: answer.body, truncated })
+        }
+        Err(error) => Err((code(error.status()), error.to_string())),
+    })
 }

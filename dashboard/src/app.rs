@@ -46,7 +46,9 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(settings: Settings, parts: Parts) -> Result<Self, EngineError> {
         let metrics = Arc::new(Metrics::new());
-        let tables = Platform::new(&settings.tenant, &settings.live_events)?;
+        let sessions = Some(Arc::clone(&parts.sessions));
+        let tables =
+            Platform::new(&settings.tenant, &settings.live_events, parts.history, sessions)?;
         let spill = settings.data.as_ref().map(|data| data.join("spill"));
         let (bounds, tenant) = (settings.sql.clone(), &settings.tenant);
         let sql = Engine::new(bounds, tenant, Arc::new(tables), spill.as_deref())?;

@@ -26,6 +26,7 @@ use prometheus_client::registry::Registry;
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::Clock;
 use tallylight_serve::{BindError, Limits, Server, TaskEnded};
+use tallylight_store::archive::History;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +47,8 @@ pub struct Parts {
     pub sessions: Arc<dyn Sessions>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The tables of history; without one they are empty.
+    pub history: Option<History>,
     /// What the process knows besides; optional.
     pub facts: Option<FactsSource>,
     /// Metrics of who shares this process and has no port of its own: the processor.

@@ -68,6 +68,11 @@ impl SqlError {
         self
     }
 
+    /// The status of HTTP that says what the caller can do about it.
+    pub fn status(&self) -> u16 {
+        self.problem().status().as_u16()
+    }
+
     pub(crate) fn problem(&self) -> Problem {
         let (status, slug, title) = match self.kind {
             Kind::Invalid => (StatusCode::BAD_REQUEST, "sql", "The statement cannot be run"),

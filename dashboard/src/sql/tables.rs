@@ -1,20 +1,33 @@
-//! The tables of the platform: history with what is live, and the small ones of ours.
+//! The tables of the platform: history with what is live, the sessions in memory, and the small
+//! ones of ours.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::arrow::error::ArrowError;
 use datafusion::catalog::{MemTable, TableProvider};
+use tallylight_schemas::ipc::{self, IpcError};
+use tallylight_schemas::session::{Outcome, SessionRow};
+use tallylight_schemas::tables::{Table, conform};
+use tallylight_store::archive::History;
 
 use super::catalog::{ABOUT, TableInfo, Tables, UNIT};
 use super::{definitions, events};
+use crate::Sessions;
 use crate::settings::LiveEvent;
 
 /// Text, the type of most columns.
 const TEXT: DataType = DataType::Utf8;
+/// Sessions that `live_sessions` shows at most; the newest.
+const LIVE: usize = 10_000;
+/// How long they may take to be told.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+const LIVE_SESSIONS: &str = "live_sessions";
 
 /// A moment, UTC, microseconds.
 pub(super) fn time() -> DataType {
@@ -31,40 +44,79 @@ pub(super) fn column(name: &str, kind: DataType, unit: &str, about: &str) -> Fie
 }
 
 /// What SQL can read.
-#[derive(Debug)]
 pub struct Platform {
+    tenant: String,
     list: Vec<TableInfo>,
     fixed: HashMap<&'static str, Vec<RecordBatch>>,
+    history: Option<History>,
+    sessions: Option<Arc<dyn Sessions>>,
+}
+
+impl std::fmt::Debug for Platform {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Platform").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
 }
 
 impl Platform {
-    /// The tables, with the live events of the settings.
-    pub fn new(tenant: &str, live_events: &[LiveEvent]) -> Result<Self, ArrowError> {
-        let mut list = Vec::new();
+    /// The tables, with the live events of the settings. Without a history its tables are
+    /// empty; without sessions `live_sessions` is.
+    pub fn new(
+        tenant: &str,
+        live_events: &[LiveEvent],
+        history: Option<History>,
+        sessions: Option<Arc<dyn Sessions>>,
+    ) -> Result<Self, ArrowError> {
+        let mut list: Vec<TableInfo> = Table::ALL.into_iter().map(kept).collect();
+        let live = TableInfo {
+            name: LIVE_SESSIONS,
+            about: "Playbacks that are open at this moment, from the processor's memory: the \
+                    newest 10,000.",
+            ..kept(Table::Sessions)
+        };
+        list.push(live);
         let mut fixed = HashMap::new();
-        let mut add = |name, about, schema: &SchemaRef, rows: Vec<RecordBatch>| {
-            list.push(TableInfo { name, about, schema: Arc::clone(schema), newest: false });
+        let mut add = |name, about, schema: SchemaRef, rows: Vec<RecordBatch>| {
+            list.push(TableInfo { name, about, schema, newest: false });
             fixed.insert(name, rows);
         };
         let schema = events::schema();
         let rows = events::rows(&schema, tenant, live_events)?;
-        add(
-            "live_events",
-            "The events that are planned or on air, from the settings.",
-            &schema,
-            vec![rows],
-        );
+        let about = "The events that are planned or on air, from the settings.";
+        add("live_events", about, schema, vec![rows]);
         let schema = metrics_schema();
         let rows = definitions::rows(&schema)?;
-        add(
-            "metrics",
-            "The metric definitions; `sql` is the metric as an expression over rows of `playback` of one cuboid.",
-            &schema,
-            vec![rows],
-        );
-        let about = "Records that could not be used, as they came. Not kept yet: always empty. `fates_1s` counts them by reason.";
-        add("dead_letters", about, &dead_letters_schema(), Vec::new());
-        Ok(Self { list, fixed })
+        let about = "The metric definitions; `sql` is the metric as an expression over rows of \
+                     `playback` of one cuboid.";
+        add("metrics", about, schema, vec![rows]);
+        let about = "Records that could not be used, as they came. Not kept yet: always empty. \
+                     `fates_1s` counts them by reason.";
+        add("dead_letters", about, dead_letters_schema(), Vec::new());
+        Ok(Self { tenant: tenant.to_owned(), list, fixed, history, sessions })
+    }
+
+    /// A table of history: what is in files, what is not yet, and what can still change.
+    async fn kept(&self, table: Table) -> Result<Vec<Arc<dyn TableProvider>>, String> {
+        let Some(history) = &self.history else { return Ok(Vec::new()) };
+        let view = history.view(table).await.map_err(|error| error.to_string())?;
+        let mut parts: Vec<Arc<dyn TableProvider>> = view.delta.into_iter().collect();
+        if !view.hot.is_empty() {
+            parts.push(memory(&table.schema(), view.hot)?);
+        }
+        Ok(parts)
+    }
+
+    async fn open_sessions(&self) -> Result<Vec<RecordBatch>, String> {
+        let Some(sessions) = &self.sessions else { return Ok(Vec::new()) };
+        let asked = sessions.sessions(&self.tenant, None, LIVE);
+        let asked = tokio::time::timeout(PATIENCE, asked).await;
+        let mut rows = asked.map_err(|_| "the processor is busy".to_owned())??;
+        rows.retain(|row| row.outcome == Outcome::Playing);
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let batch = as_sessions(&rows);
+        Ok(vec![batch.map_err(|error| error.to_string())?])
     }
 }
 
@@ -75,22 +127,53 @@ impl Tables for Platform {
     }
 
     async fn open(&self, name: &str) -> Result<Vec<Arc<dyn TableProvider>>, String> {
-        let info = self.list.iter().find(|info| info.name == name);
-        let (Some(info), Some(rows)) = (info, self.fixed.get(name)) else {
+        if let Some(table) = Table::from_name(name) {
+            return self.kept(table).await;
+        }
+        let Some(info) = self.list.iter().find(|info| info.name == name) else {
             return Err("it is not there".into());
         };
-        memory(&info.schema, rows.clone())
+        let rows = match self.fixed.get(name) {
+            Some(rows) => rows.clone(),
+            None => self.open_sessions().await?,
+        };
+        // What comes from the types of history has no descriptions in its columns.
+        let schema = rows.first().map_or_else(|| Arc::clone(&info.schema), RecordBatch::schema);
+        Ok(vec![memory(&schema, rows)?])
+    }
+}
+
+/// Sessions in the columns of table `sessions`; all of them can still change.
+fn as_sessions(rows: &[SessionRow]) -> Result<RecordBatch, IpcError> {
+    let batch = conform(&ipc::to_batch(rows)?, Table::Sessions)?;
+    let schema = batch.schema();
+    let open: ArrayRef = Arc::new(BooleanArray::from(vec![false; rows.len()]));
+    let columns = schema.fields().iter().zip(batch.columns());
+    let columns = columns.map(|(field, column)| match field.name().as_str() {
+        "final" => Arc::clone(&open),
+        _ => Arc::clone(column),
+    });
+    Ok(RecordBatch::try_new(Arc::clone(&schema), columns.collect())?)
+}
+
+/// A table of history as SQL describes it.
+fn kept(table: Table) -> TableInfo {
+    let columns = table.columns().iter().map(|described| {
+        let unit = described.unit.unwrap_or_default();
+        column(described.name, described.kind.arrow(), unit, described.about)
+    });
+    TableInfo {
+        name: table.name(),
+        about: table.about(),
+        schema: Arc::new(Schema::new(columns.collect::<Vec<_>>())),
+        newest: matches!(table, Table::Incidents | Table::Actions),
     }
 }
 
 /// Batches as a part of a table.
-fn memory(
-    schema: &SchemaRef,
-    rows: Vec<RecordBatch>,
-) -> Result<Vec<Arc<dyn TableProvider>>, String> {
-    let table =
-        MemTable::try_new(Arc::clone(schema), vec![rows]).map_err(|error| error.to_string())?;
-    Ok(vec![Arc::new(table)])
+fn memory(schema: &SchemaRef, rows: Vec<RecordBatch>) -> Result<Arc<dyn TableProvider>, String> {
+    let table = MemTable::try_new(Arc::clone(schema), vec![rows]);
+    Ok(Arc::new(table.map_err(|error| error.to_string())?))
 }
 
 fn metrics_schema() -> SchemaRef {

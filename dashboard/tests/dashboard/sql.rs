@@ -97,6 +97,31 @@ async fn tables_are_listed_with_their_columns() {
 }
 
 #[tokio::test]
+async fn the_questions_of_the_documentation_have_answers() {
+    let world = world(settings()).await;
+    let text = include_str!("../../../docs/sql.md");
+    let questions: Vec<&str> =
+        text.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(questions.len(), 10);
+    for sql in questions {
+        let answer = post(&world, sql, &[]).await;
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert_eq!(status, 200, "{sql}\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn sessions_in_memory_are_a_table() {
+    let world = world(settings()).await;
+    let sql = "SELECT sid, started_at, outcome, final FROM live_sessions ORDER BY sid";
+    let rows: Vec<Value> = post(&world, sql, &[]).await.json().await.unwrap();
+    assert_eq!(rows.len(), 2);
+    let first = json!({"sid": "a", "started_at": "2023-11-14T22:13:20.000000Z",
+                       "outcome": "playing", "final": false});
+    assert_eq!(rows[0], first);
+}
+
+#[tokio::test]
 async fn a_caller_that_goes_away_ends_its_query() {
     let mut settings: Settings = settings();
     settings.sql.concurrent = 1;

@@ -64,6 +64,7 @@ pub(crate) async fn on(
         log: Arc::clone(&log),
         sessions: Arc::new(TwoSessions),
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        history: None,
         facts: None,
         neighbours: Registry::default(),
     };
