@@ -1,6 +1,8 @@
 //! The dashboard as its users meet it: over real sockets, on a memory log.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "dashboard/control.rs"]
+mod control;
 #[path = "dashboard/feed.rs"]
 mod feed;
 #[path = "dashboard/guard.rs"]

@@ -3,6 +3,7 @@
 
 mod adaptation;
 mod bounds;
+mod control;
 mod history;
 mod log;
 mod oracle;

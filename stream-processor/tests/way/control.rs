@@ -1,0 +1,80 @@
+//! Control records pass through at once, as they came, and are counted.
+
+use bytes::Bytes;
+use tallylight_eventlog::{Entry, Part};
+use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
+use tallylight_schemas::fates::{Fate, FateCount, Reason};
+use tallylight_schemas::ipc;
+use tallylight_schemas::record::Kind;
+use tallylight_stream_processor::Limits;
+use tallylight_stream_processor::emit::entries;
+use tallylight_stream_processor::read::Partitions;
+
+use crate::world::T0;
+
+fn action() -> ActionRow {
+    ActionRow {
+        tenant: "demo".into(),
+        id: "shift-e1-1".into(),
+        incident: None,
+        at: T0 * 1_000,
+        kind: ActionKind::ShiftEdge,
+        target: "e1".into(),
+        to: Some("e2".into()),
+        share: 0.5,
+        viewers: 7,
+        load_after: Some(0.4),
+        title: "Move 7 of 14 viewers from e1 to e2".into(),
+        evidence: "[]".into(),
+        forecast: "Well again".into(),
+        undo: None,
+        undo_of: None,
+        state: ActionState::Taken,
+        acts_at: None,
+        outcome: None,
+        by: "steering".into(),
+        updated_at: T0 * 1_000,
+    }
+}
+
+fn entry(offset: u64, ms: i64, parts: Vec<(Kind, Vec<u8>)>) -> Entry {
+    let part = |(kind, payload): (Kind, Vec<u8>)| Part {
+        kind: kind.code(),
+        ranges: Vec::new(),
+        payload: Bytes::from(payload),
+    };
+    let parts = parts.into_iter().map(part).collect();
+    Entry { offset, appended_at_us: (T0 + ms) * 1_000, parts }
+}
+
+#[test]
+fn an_action_is_passed_on_with_the_entry_it_came_in_and_has_an_end() {
+    let mut partitions = Partitions::new(4, &Limits::default());
+    partitions.entry(&entry(0, 0, Vec::new()));
+    let door = FateCount {
+        tenant: "demo".into(),
+        source: "events".into(),
+        fate: Fate::Accepted,
+        reason: Reason::None,
+        events: 1,
+    };
+    let parts = vec![
+        (Kind::Actions, ipc::encode_all(&[action()]).unwrap()),
+        (Kind::DoorFates, ipc::encode_all(&[door]).unwrap()),
+    ];
+    let rows = partitions.entry(&entry(1, 10, parts));
+    assert_eq!(rows.actions, [action()]);
+    assert!(!rows.is_empty(), "although no pane is due");
+    let written = entries(&rows).unwrap();
+    let kinds: Vec<u16> = written.iter().flatten().map(|part| part.kind).collect();
+    assert!(kinds.contains(&Kind::Actions.code()), "{kinds:?}");
+
+    let (mut ends, mut let_in) = (0, 0);
+    for second in 1..5 {
+        let rows = partitions.entry(&entry(1 + second, second as i64 * 1_000, Vec::new()));
+        assert!(rows.actions.is_empty(), "once");
+        ends += rows.fates.iter().map(|row| row.events).sum::<u64>();
+        let_in += rows.fates.iter().map(|row| row.door.unwrap()).sum::<u64>();
+    }
+    assert_eq!((ends, let_in), (1, 1));
+}
