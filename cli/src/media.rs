@@ -31,6 +31,33 @@ impl Source {
     }
 }
 
+/// Which renditions the demo has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ladder {
+    /// The settings' own rungs: H.264, in three sizes.
+    Demo,
+    /// The same, and the largest once more in H.265.
+    DemoHevc,
+}
+
+impl Ladder {
+    /// The word on the command line.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Ladder::Demo => "demo",
+            Ladder::DemoHevc => "demo-hevc",
+        }
+    }
+
+    /// The tracks that an encoder with these settings has.
+    pub(crate) fn applied(self, encoder: encoder::Settings) -> encoder::Settings {
+        match self {
+            Ladder::Demo => encoder,
+            Ladder::DemoHevc => encoder.with_hevc(),
+        }
+    }
+}
+
 /// What an encoder may be told besides its settings.
 #[derive(Debug, Args)]
 pub(crate) struct EncoderArgs {
@@ -40,6 +67,9 @@ pub(crate) struct EncoderArgs {
     /// Where the programme comes from.
     #[arg(long, value_enum)]
     source: Option<Source>,
+    /// Which renditions it has.
+    #[arg(long, value_enum)]
+    ladder: Option<Ladder>,
     /// Records eight seconds and the slate into this folder and ends: how
     /// `pipeline/media/loop` was made.
     #[arg(long, value_name = "DIR")]
@@ -69,6 +99,9 @@ pub(crate) async fn encoder(
         Some(Source::Gst) => encoder.source = encoder::Source::Gst,
         Some(Source::Loop) => encoder.source = encoder::Source::Loop,
         None => {}
+    }
+    if let Some(ladder) = args.ladder {
+        encoder = ladder.applied(encoder);
     }
     if let Some(pipeline) = args.pipeline {
         encoder.pipeline = pipeline;

@@ -4,6 +4,7 @@
 mod child;
 mod control;
 mod faults;
+mod ladder;
 mod ports;
 mod ready;
 
@@ -16,6 +17,7 @@ use tallylight_schemas::clock::WallClock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::media::{Ladder, Source};
 use crate::settings::{Global, Settings};
 use crate::shutdown;
 use child::Child;
@@ -29,10 +31,13 @@ pub(crate) struct UpArgs {
     viewers: Option<u32>,
     /// Where the encoder's picture comes from. Default: the settings' own.
     #[arg(long, value_enum)]
-    source: Option<crate::media::Source>,
+    source: Option<Source>,
+    /// Which renditions the demo has. Default: `demo-hevc` with at least four cores.
+    #[arg(long, value_enum)]
+    ladder: Option<Ladder>,
     /// No encoders, edges, audience or fault switches: for your own players and CDNs, named as
     /// steering pathways in the settings (docs/steering.md).
-    #[arg(long, conflicts_with_all = ["viewers", "source", "ledger"])]
+    #[arg(long, conflicts_with_all = ["viewers", "source", "ladder", "ledger"])]
     no_demo: bool,
     /// A ledger of what really happened to every simulated viewer, JSON lines.
     #[arg(long, value_name = "FILE")]
@@ -51,6 +56,9 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
     ports::refuse_taken(settings)?;
     std::fs::create_dir_all(&settings.data_dir)
         .with_context(|| format!("cannot make the data folder {}", settings.data_dir.display()))?;
+    if !args.no_demo {
+        ladder::clear_other(settings, args)?;
+    }
     let binary = std::env::current_exe().context("cannot find the path of this binary")?;
     let mut stages: Vec<Vec<(CancellationToken, JoinHandle<()>)>> = Vec::new();
     let planned = stages_of(global, settings, args);
@@ -105,9 +113,10 @@ fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Chi
     if args.no_demo {
         return vec![vec![plain("data")], vec![plain("steering")]];
     }
+    let ladder = ladder::of(args, settings).as_str();
     let source = args.source.map(|source| ["--source", source.as_str()]);
     let encoders = settings.pipelines.iter().map(|pipeline| {
-        let mut command = vec!["encoder", "--pipeline", pipeline.as_str()];
+        let mut command = vec!["encoder", "--pipeline", pipeline.as_str(), "--ladder", ladder];
         command.extend(source.iter().flatten());
         child(&format!("encoder-{}", pipeline.to_lowercase()), &command)
     });

@@ -40,7 +40,7 @@ pub use faults::Faults;
 pub use pure::strip::read_strip;
 #[cfg(feature = "media")]
 pub use record::record;
-pub use settings::{Audio, Rung, Settings, Source};
+pub use settings::{Audio, Codec, Rung, Settings, Source};
 
 /// How long the last reports may take to go out at the end.
 const FAREWELL: Duration = Duration::from_secs(2);

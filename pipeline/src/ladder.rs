@@ -110,14 +110,13 @@ impl Ladder {
         if track.is_video() { Some(0) } else { self.frames(track, k) }
     }
 
-    /// Whether a player of `other` can go on with this one: all but the bit rates is equal.
-    pub fn has_same_media(&self, other: &Ladder) -> bool {
-        let level = |ladder: &Ladder| {
-            let mut level = ladder.clone();
-            level.tracks.iter_mut().for_each(|track| track.bandwidth = 0);
-            level
-        };
-        level(self) == level(other)
+    /// Whether a player of `before` can go on with this one: every track it may know is still
+    /// there and equal in all but its bit rate. Tracks that were added do not trouble it.
+    pub fn carries_on(&self, before: &Ladder) -> bool {
+        let level = |track: &Track| Track { bandwidth: 0, ..track.clone() };
+        let kept = |track: &Track| self.track(&track.name).map(level) == Some(level(track));
+        (&self.stream, self.grid, self.fps) == (&before.stream, before.grid, before.fps)
+            && before.tracks.iter().all(kept)
     }
 
     /// All mistakes in this ladder together.

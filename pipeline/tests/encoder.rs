@@ -50,6 +50,10 @@ impl Published {
 }
 
 async fn run(source: Source, seconds: u64) -> Published {
+    run_with(Settings { source, ..Settings::default() }, seconds).await
+}
+
+async fn run_with(settings: Settings, seconds: u64) -> Published {
     let memory = Arc::new(Memory::default());
     let cancel = CancellationToken::new();
     let parts = Parts {
@@ -57,7 +61,6 @@ async fn run(source: Source, seconds: u64) -> Published {
         publish: Some(Arc::clone(&memory) as Arc<dyn Publish>),
         ..Parts::new(Arc::new(WallClock))
     };
-    let settings = Settings { source, ..Settings::default() };
     let running = tokio::spawn(encoder::run(settings, parts, cancel.clone()));
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     cancel.cancel();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tallylight_pipeline::encoder::{self, Rung};
+use tallylight_pipeline::encoder::{self, Codec, Rung};
 use tallylight_pipeline::ladder::{Ladder, Track};
 use tallylight_pipeline::packager::{Object, Publish, Unreachable};
 use tallylight_schemas::clock::{Clock, WallClock};
@@ -77,7 +77,13 @@ fn encoder(pipeline: &str, clock: &Arc<Fast>, taken: &Arc<Taken>, cancel: &Cance
     let settings = encoder::Settings {
         pipeline: pipeline.into(),
         // One small rung, so that two encoders at this speed fit on two cores.
-        rungs: vec![Rung { name: "v-180".into(), width: 320, height: 180, kbps: 150 }],
+        rungs: vec![Rung {
+            name: "v-180".into(),
+            width: 320,
+            height: 180,
+            kbps: 150,
+            codec: Codec::Avc,
+        }],
         ..Default::default()
     };
     let parts = encoder::Parts {
@@ -144,9 +150,13 @@ fn ladder_track(taken: &Taken) -> Track {
 fn both(a: &Taken, b: &Taken) -> Vec<u64> {
     let ladder = a.ladder();
     let mut all: Option<Vec<u64>> = None;
-    for (taken, track) in [a, b].iter().flat_map(|t| ladder.tracks.iter().map(move |one| (t, one))) {
+    for (taken, track) in [a, b].iter().flat_map(|t| ladder.tracks.iter().map(move |one| (t, one)))
+    {
         let here = taken.segments(track);
-        all = Some(all.map_or(here.clone(), |all| all.into_iter().filter(|k| here.contains(k)).collect()));
+        all =
+            Some(all.map_or(here.clone(), |all| {
+                all.into_iter().filter(|k| here.contains(k)).collect()
+            }));
     }
     let all = all.unwrap_or_default();
     assert!(all.windows(2).all(|pair| pair[1] == pair[0] + 1), "a hole: {all:?}");
@@ -199,7 +209,12 @@ fn mix(folder: &Path, ladder: &Ladder, common: &[u64], a: &Taken, b: &Taken) -> 
         }
     }
     let video = ladder.tracks.iter().find(|track| track.is_video()).unwrap();
-    writeln!(master, "#EXT-X-STREAM-INF:BANDWIDTH=300000,CODECS=\"{},mp4a.40.2\",AUDIO=\"a\"\n{}.m3u8", video.codecs, video.name).unwrap();
+    writeln!(
+        master,
+        "#EXT-X-STREAM-INF:BANDWIDTH=300000,CODECS=\"{},mp4a.40.2\",AUDIO=\"a\"\n{}.m3u8",
+        video.codecs, video.name
+    )
+    .unwrap();
     std::fs::write(folder.join("master.m3u8"), master).unwrap();
     assert!((MIXED / 4..=MIXED * 3 / 4).contains(&from_b), "{from_b} are B's");
     from_b

@@ -116,7 +116,8 @@ fn check_inputs(page: &SegmentsPage) {
 
 fn check_viewers(ledger: &std::path::Path) {
     let text = std::fs::read_to_string(ledger).unwrap();
-    let entries: Vec<Entry> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let entries: Vec<Entry> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(entries.len() >= 20, "{} sessions", entries.len());
     let mut statuses = BTreeSet::new();
     for entry in &entries {

@@ -17,6 +17,17 @@ pub enum Source {
     Loop,
 }
 
+/// How pictures are coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Codec {
+    /// H.264, which every player knows.
+    #[default]
+    Avc,
+    /// H.265: the same picture for fewer bits, for players that know it.
+    Hevc,
+}
+
 /// One video rendition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +40,9 @@ pub struct Rung {
     pub height: u32,
     /// Bitrate, kbit/s.
     pub kbps: u32,
+    /// How it is coded.
+    #[serde(default)]
+    pub codec: Codec,
 }
 
 /// The sound rendition.
@@ -81,7 +95,10 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let rung = |width, height, kbps| Rung { name: format!("v-{height}"), width, height, kbps };
+        let rung = |width, height, kbps| {
+            let name = format!("v-{height}");
+            Rung { name, width, height, kbps, codec: Codec::Avc }
+        };
         Self {
             stream: "demo".into(),
             pipeline: "A".into(),
@@ -103,6 +120,16 @@ impl Default for Settings {
 const PRESETS: [&str; 5] = ["ultrafast", "superfast", "veryfast", "faster", "fast"];
 
 impl Settings {
+    /// Adds a rung of H.265 in the largest size, unless there is one: the ladder `demo-hevc`.
+    pub fn with_hevc(mut self) -> Self {
+        let best = self.rungs.first().cloned();
+        if let Some(best) = best.filter(|_| self.rungs.iter().all(|r| r.codec == Codec::Avc)) {
+            let name = format!("{}-hevc", best.name);
+            self.rungs.push(Rung { name, kbps: best.kbps * 3 / 5, codec: Codec::Hevc, ..best });
+        }
+        self
+    }
+
     /// All mistakes together.
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let mut mistakes = Vec::new();
@@ -147,7 +174,7 @@ impl Settings {
     }
 
     fn validate_rung(&self, rung: &Rung, mistakes: &mut Vec<String>) {
-        let Rung { name, width, height, kbps } = rung;
+        let Rung { name, width, height, kbps, .. } = rung;
         if !is_name(name)
             || *name == self.audio.name
             || self.rungs.iter().filter(|r| r.name == *name).count() > 1

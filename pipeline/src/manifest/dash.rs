@@ -51,9 +51,11 @@ pub fn mpd(ladder: &Ladder, view: &View, now_us: i64) -> String {
         ));
     }
     line("  <Period id=\"epoch\" start=\"PT0S\">".into());
-    for (id, video) in [(1, true), (2, false)] {
-        let tracks: Vec<&Track> =
-            ladder.tracks.iter().filter(|track| track.is_video() == video).collect();
+    // A player goes from rung to rung inside a set, so each way of coding has one of its own.
+    let hevc = |track: &Track| track.codecs.starts_with("hvc1");
+    for (id, video, of_hevc) in [(1, true, false), (2, false, false), (3, true, true)] {
+        let of_set = |track: &&Track| track.is_video() == video && hevc(track) == of_hevc;
+        let tracks: Vec<&Track> = ladder.tracks.iter().filter(of_set).collect();
         if !tracks.is_empty() {
             line(adaptation_set(ladder, id, &tracks));
         }

@@ -22,7 +22,7 @@ pub struct InitFacts {
     pub channels: Option<u32>,
 }
 
-/// Reads an init segment with one AVC or AAC track.
+/// Reads an init segment with one AVC, HEVC or AAC track.
 pub fn init_facts(init: &[u8]) -> Result<InitFacts, Mp4Error> {
     let moov = first(top(init), "moov")?;
     let mdia = child(init, &child(init, &moov, "trak")?, "mdia")?;
@@ -34,8 +34,9 @@ pub fn init_facts(init: &[u8]) -> Result<InitFacts, Mp4Error> {
     let entry = children(init, &stsd, 8).next().ok_or(Mp4Error::Missing("sample entry"))??;
     match &entry.kind {
         b"avc1" | b"avc3" => avc(init, &entry, timescale),
+        b"hvc1" => hevc(init, &entry, timescale),
         b"mp4a" => aac(init, &entry, timescale),
-        _ => Err(Mp4Error::Malformed { at: entry.start, what: "neither AVC nor AAC" }),
+        _ => Err(Mp4Error::Malformed { at: entry.start, what: "neither AVC, HEVC nor AAC" }),
     }
 }
 
@@ -47,9 +48,42 @@ fn avc(init: &[u8], entry: &BoxAt, timescale: u32) -> Result<InitFacts, Mp4Error
         u8_at(init, config.body + 3)?,
     ];
     let name = String::from_utf8_lossy(&entry.kind);
+    video(init, entry, timescale, format!("{name}.{profile:02x}{compatibility:02x}{level:02x}"))
+}
+
+/// HEVC with its parameter sets in the init segment only; the string is that of ISO/IEC 14496-15,
+/// annex E.
+fn hevc(init: &[u8], entry: &BoxAt, timescale: u32) -> Result<InitFacts, Mp4Error> {
+    let config = first(children(init, entry, 78), "hvcC")?;
+    let profile = u8_at(init, config.body + 1)?;
+    let space = ["", "A", "B", "C"].get(usize::from(profile >> 6)).copied().unwrap_or("");
+    let tier = if profile & 0x20 == 0 { 'L' } else { 'H' };
+    let compatibility = u32_at(init, config.body + 2)?.reverse_bits();
+    let level = u8_at(init, config.body + 12)?;
+    let mut codecs = format!("hvc1.{space}{}.{compatibility:X}.{tier}{level}", profile & 0x1f);
+    let mut constraints = Vec::new();
+    for at in 6..12 {
+        constraints.push(u8_at(init, config.body + at)?);
+    }
+    // Trailing zero bytes are left out.
+    while constraints.last() == Some(&0) {
+        constraints.pop();
+    }
+    for byte in constraints {
+        codecs.push_str(&format!(".{byte:X}"));
+    }
+    video(init, entry, timescale, codecs)
+}
+
+fn video(
+    init: &[u8],
+    entry: &BoxAt,
+    timescale: u32,
+    codecs: String,
+) -> Result<InitFacts, Mp4Error> {
     Ok(InitFacts {
         timescale,
-        codecs: format!("{name}.{profile:02x}{compatibility:02x}{level:02x}"),
+        codecs,
         width: Some(u16_at(init, entry.body + 24)?.into()),
         height: Some(u16_at(init, entry.body + 26)?.into()),
         rate: None,

@@ -113,7 +113,7 @@ pub(super) async fn store_ladder(
         return Ok(stored(false));
     }
     let in_use = stream.tracks().iter().any(|track| track.has_programme());
-    if in_use && before.is_some_and(|before| !before.has_same_media(&ladder)) {
+    if in_use && before.is_some_and(|before| !ladder.carries_on(&before)) {
         let detail = "No player reloads a manifest for this: use another stream name, or wait until the window has passed";
         return Err(Problem::new(
             StatusCode::CONFLICT,

@@ -108,7 +108,9 @@ pub fn check_fragment(ladder: &Ladder, track: &Track, bytes: &[u8]) -> Result<Ch
     if facts.first_offset != 0 {
         return Err(Fault::Offset { k, offset: facts.first_offset });
     }
-    let starts = facts.first_is_sync && (!track.is_video() || has_idr(mp4::first_sample(bytes)?));
+    let is_idr = if track.codecs.starts_with("hvc1") { hevc_idr } else { avc_idr };
+    let starts =
+        facts.first_is_sync && (!track.is_video() || has_idr(mp4::first_sample(bytes)?, is_idr));
     if starts { Ok(Checked { k, facts }) } else { Err(Fault::NoIdr { k }) }
 }
 
@@ -121,13 +123,22 @@ fn segment_number(ladder: &Ladder, track: &Track, tfdt: u64) -> u64 {
 }
 
 /// Whether an access unit (NAL units behind 4-byte lengths) holds a slice of an IDR picture.
-fn has_idr(mut unit: &[u8]) -> bool {
+fn has_idr(mut unit: &[u8], is_idr: fn(u8) -> bool) -> bool {
     while let Some((length, rest)) = unit.split_first_chunk::<4>() {
         let Some(nal) = rest.get(..u32::from_be_bytes(*length) as usize) else { return false };
-        if nal.first().is_some_and(|header| header & 0x1f == 5) {
+        if nal.first().is_some_and(|header| is_idr(*header)) {
             return true;
         }
         unit = rest.get(nal.len()..).unwrap_or(&[]);
     }
     false
+}
+
+fn avc_idr(header: u8) -> bool {
+    header & 0x1f == 5
+}
+
+/// IDR with or without leading pictures that can be decoded.
+fn hevc_idr(header: u8) -> bool {
+    matches!(header >> 1 & 0x3f, 19 | 20)
 }

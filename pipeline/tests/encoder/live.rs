@@ -132,3 +132,35 @@ fn a_recording_can_be_made() {
     encoder::record(dir.path(), &Settings::default(), 1_795_000_001_000_000).unwrap();
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 25);
 }
+
+/// The rung of H.265 beside the others: on schedule, described as players ask for it, decoded
+/// without a word, and showing the same pictures.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rung_of_hevc_is_on_schedule_and_decodes_without_a_word() {
+    let settings = Settings { source: Source::Gst, ..Settings::default() }.with_hevc();
+    let published = run_with(settings, 10).await;
+    let track = published.ladder.track("v-360-hevc").expect("the rung").clone();
+    assert!(track.codecs.starts_with("hvc1.1.6.L"), "{}", track.codecs);
+    let segments = published.segments(&track);
+    assert!(segments.len() >= 2, "{} segments", segments.len());
+    for (k, at, bytes) in &segments {
+        assert_eq!(check_fragment(&published.ladder, &track, bytes).unwrap().k, *k);
+        assert!(*at < Grid::DEMO.due_us(*k, 1_000_000), "segment {k} came after it was due");
+    }
+    assert_eq!(
+        published
+            .body("/live/demo/v-360-hevc/slate/0.m4s")
+            .windows(4)
+            .filter(|w| w == b"slat")
+            .count(),
+        1
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let file = joined(dir.path(), &published, &track);
+    quiet("ffprobe", &["-v", "warning", "-show_streams", "-show_packets", &file]);
+    assert_pictures(&file, &published, &track, (640, 360));
+    quiet(
+        "ffmpeg",
+        &["-v", "warning", "-i", &with_slate(dir.path(), &published, &track), "-f", "null", "-"],
+    );
+}

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::WAITING;
-use crate::encoder::Settings;
+use crate::encoder::{Codec, Rung, Settings};
 
 /// The pipeline in GStreamer's own words. x264 gets one thread per rung: slices cost bits, and
 /// the rungs already run beside each other.
@@ -20,15 +20,13 @@ pub(super) fn describe(settings: &Settings, wait: bool) -> String {
          framerate={fps}/1,pixel-aspect-ratio=1/1,interlace-mode=progressive\" ! tee name=t "
     );
     for (at, rung) in rungs.iter().enumerate() {
+        let coder = coder(rung, preset, gop);
         let _ = write!(
             text,
             "t. ! queue max-size-buffers={WAITING} max-size-bytes=0 max-size-time=0 ! videoscale ! \
-             video/x-raw,width={},height={},pixel-aspect-ratio=1/1 ! \
-             x264enc bitrate={} vbv-buf-capacity=500 tune=zerolatency speed-preset={preset} threads=1 \
-             sliced-threads=false key-int-max={gop} bframes=0 option-string=\"scenecut=0:open-gop=0\" ! \
-             video/x-h264,profile=high,stream-format=avc,alignment=au ! \
+             video/x-raw,width={},height={},pixel-aspect-ratio=1/1 ! {coder} ! \
              cmafmux name=mux{at} fragment-duration={fragment} {mux} ! appsink name=sink{at} {sink} ",
-            rung.width, rung.height, rung.kbps
+            rung.width, rung.height
         );
     }
     let (at, rate, bits) = (rungs.len(), audio.rate, audio.kbps * 1_000);
@@ -39,4 +37,24 @@ pub(super) fn describe(settings: &Settings, wait: bool) -> String {
          cmafmux name=mux{at} manual-split=true {mux} ! appsink name=sink{at} {sink}"
     );
     text
+}
+
+/// One thread per rung, no frame that refers to a later one, a closed group of pictures per
+/// segment, and nothing in the stream that only tells how it was made.
+fn coder(rung: &Rung, preset: &str, gop: u32) -> String {
+    let Rung { kbps, codec, .. } = rung;
+    match codec {
+        Codec::Avc => format!(
+            "x264enc bitrate={kbps} vbv-buf-capacity=500 tune=zerolatency speed-preset={preset} threads=1 \
+             sliced-threads=false key-int-max={gop} bframes=0 option-string=\"scenecut=0:open-gop=0\" ! \
+             video/x-h264,profile=high,stream-format=avc,alignment=au"
+        ),
+        Codec::Hevc => format!(
+            "x265enc bitrate={kbps} tune=zerolatency speed-preset={preset} key-int-max={gop} \
+             option-string=\"scenecut=0:open-gop=0:bframes=0:rc-lookahead=0:frame-threads=1:pools=none:\
+             info=0:vbv-maxrate={kbps}:vbv-bufsize={buffer}:min-keyint={gop}\" ! h265parse ! \
+             video/x-h265,stream-format=hvc1,alignment=au",
+            buffer = kbps / 2
+        ),
+    }
 }
