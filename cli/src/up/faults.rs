@@ -188,7 +188,9 @@ mod tests {
 
         faults.turn(&turn("encoder-a", "kill", true, None)).unwrap();
         let list = faults.turn(&turn("encoder-a", "drop", true, None)).unwrap();
-        assert!(list.iter().all(|one| one.on == (one.fault == "kill")), "a moment is over");
+        let on: Vec<_> =
+            list.iter().filter(|one| one.on).map(|one| (one.target.as_str(), one.fault)).collect();
+        assert_eq!(on, [("encoder-a", "kill")], "a moment is over");
         assert_eq!((encoder.borrow().held, encoder.borrow().moments["drop"]), (true, 1));
         let lines = |before: &Orders| {
             let since = encoder.borrow().since(before);
