@@ -152,8 +152,8 @@ impl Watch {
             run.named_s = Some(self.clicked.elapsed().as_secs_f64());
             run.cause = Some(incident.cause.clone());
         }
-        run.hit = run.hit.max(look.hit());
-        if look.is_hit() {
+        run.hit = run.hit.max(look.hit(&switch.target));
+        if look.is_hit(&switch.target) {
             self.ill_at.get_or_insert_with(Instant::now);
             self.well_since = None;
         } else if self.ill_at.is_some() {

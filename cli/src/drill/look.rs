@@ -7,11 +7,15 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tallylight_audience::plan::STUCK_DEVICE;
 
 /// More stalled viewers than this share are a fault's doing: a few stall on any evening.
-const STALLED: f64 = 0.03;
+const STALLED: f64 = 0.05;
 /// So many viewers on an edge that is bad.
 const ON_BAD_EDGE: f64 = 0.05;
+
+/// The child whose fault breaks one TV model.
+const AUDIENCE: &str = "audience";
 
 /// An incident, as far as a drill asks.
 #[derive(Debug, Clone, Deserialize)]
@@ -38,6 +42,7 @@ struct Steering {
 #[derive(Debug, Deserialize)]
 struct Session {
     state: Option<String>,
+    device: Option<String>,
     ended_at: Option<i64>,
     first_frame_at: Option<i64>,
 }
@@ -50,24 +55,29 @@ pub(super) struct Look {
     pub(super) open: BTreeSet<String>,
     /// Share of viewers whose picture stands still.
     stalled: f64,
+    /// The same among viewers of the TV model that can be broken.
+    stalled_tv: f64,
     /// Share of viewers on an edge that is bad.
     on_bad_edge: f64,
     edges_good: bool,
 }
 
 impl Look {
-    /// Share of viewers that are not well.
-    pub(super) fn hit(&self) -> f64 {
-        self.stalled.max(self.on_bad_edge)
+    /// Share of viewers that are not well: of all, or of the TV model where the fault is its own.
+    pub(super) fn hit(&self, target: &str) -> f64 {
+        if target == AUDIENCE { self.stalled_tv } else { self.stalled.max(self.on_bad_edge) }
     }
 
     /// More than a calm evening's share.
-    pub(super) fn is_hit(&self) -> bool {
-        self.stalled > STALLED || self.on_bad_edge > ON_BAD_EDGE
+    pub(super) fn is_hit(&self, target: &str) -> bool {
+        match target {
+            AUDIENCE => self.stalled_tv > 0.0,
+            _ => self.stalled > STALLED || self.on_bad_edge > ON_BAD_EDGE,
+        }
     }
 
     pub(super) fn is_calm(&self) -> bool {
-        self.open.is_empty() && self.edges_good && !self.is_hit()
+        self.open.is_empty() && self.edges_good && !self.is_hit("")
     }
 
     /// An incident that names the child `target` and was not there `before`.
@@ -75,7 +85,7 @@ impl Look {
         let (culprit, name) = match target.split_once('-') {
             Some(("edge", name)) => ("edge", Some(name.to_owned())),
             Some(("encoder", name)) => ("encoder", Some(name.to_uppercase())),
-            _ if target == "audience" => ("device", None),
+            _ if target == AUDIENCE => ("device", None),
             _ => (target, None),
         };
         self.incidents.iter().find(|row| {
@@ -127,10 +137,17 @@ impl Looker {
             .iter()
             .filter(|one| one.ended_at.is_none() && one.first_frame_at.is_some())
             .collect();
-        let still = |one: &&&Session| matches!(one.state.as_deref(), Some("r" | "w"));
+        let still = |one: &&Session| matches!(one.state.as_deref(), Some("r" | "w"));
         let of_all = |part: i64, all: i64| if all > 0 { part as f64 / all as f64 } else { 0.0 };
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let stalled = watching.iter().filter(still).count();
+        let share = |of: &[&Session]| {
+            of_all(count(of.iter().filter(|one| still(one)).count()), count(of.len()))
+        };
+        let tvs: Vec<&Session> = watching
+            .iter()
+            .copied()
+            .filter(|one| one.device.as_deref() == Some(STUCK_DEVICE))
+            .collect();
         let on = |all: bool| -> i64 {
             let edges = steering.edges.iter().filter(|edge| all || edge.health == "bad");
             edges.filter_map(|edge| edge.viewers).sum()
@@ -138,7 +155,8 @@ impl Looker {
         let open = steering.incidents.iter().filter(|row| row.state != "closed");
         Ok(Look {
             open: open.map(|row| row.id.clone()).collect(),
-            stalled: of_all(count(stalled), count(watching.len())),
+            stalled: share(&watching),
+            stalled_tv: share(&tvs),
             on_bad_edge: of_all(on(false), on(true)),
             edges_good: steering.edges.iter().all(|edge| edge.health == "good"),
             incidents: steering.incidents,
@@ -162,6 +180,7 @@ mod tests {
             open: ["new".to_owned()].into(),
             incidents: vec![incident],
             stalled: 0.0,
+            stalled_tv: 0.0,
             on_bad_edge: 0.0,
             edges_good: true,
         }
