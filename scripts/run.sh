@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 . scripts/env.sh
 scripts/doctor.sh run --install
 if [ ! -x "$target_dir/debug/tallylight" ]; then
-    echo "First build: about 5 minutes on 2 cores (measured cold; see docs/building.md)."
+    echo "First build: about 15 minutes on 2 cores (measured cold; see docs/building.md)."
 fi
 scripts/web.sh
 cargo build --quiet --locked -p tallylight-cli

@@ -15,8 +15,7 @@ scripts/web.sh
 step "format and lints"; scripts/lint.sh
 step "build"
 cargo build --quiet --locked --workspace --all-targets
-# What `make run` builds: without the tests' own dependencies some features are off, so a few
-# crates are compiled once more. The test of `make run` begins on a built tree.
+# What `make run` builds: the test of `make run` begins on a built tree.
 cargo build --quiet --locked -p tallylight-cli
 
 step "tests"
