@@ -34,11 +34,12 @@ pub fn binary() -> PathBuf {
     binary
 }
 
-/// A base with the ports of `up` above it that nobody uses.
+/// A base with the ports of `up` above it that nobody uses. All of them are below those that the
+/// system gives to clients (32768 on), or a connection could hold one when `up` starts again.
 fn free_base() -> u16 {
-    let start = 20_000 + u16::try_from(std::process::id() % 400).unwrap() * 50;
-    (0..400)
-        .map(|step| start.wrapping_add(step * 50).max(10_000))
+    let start = std::process::id() % 390;
+    (0..390)
+        .map(|step| 12_000 + u16::try_from((start + step) % 390).unwrap() * 50)
         .find(|base| {
             [0, 1, 10, 11, 12, 20, 30]
                 .iter()
@@ -164,13 +165,22 @@ impl World {
         command
     }
 
-    /// `kill -9` of `up` and everything below it.
+    /// `kill -9` of `up` and everything below it; returns when all of it is gone.
     pub fn kill_tree(&mut self) {
         let children = descendants(self.up.id());
-        for pid in std::iter::once(self.up.id()).chain(children) {
-            let _ = kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL);
+        for pid in std::iter::once(&self.up.id()).chain(&children) {
+            let _ = kill(Pid::from_raw(i32::try_from(*pid).unwrap()), Signal::SIGKILL);
         }
         let _ = self.up.wait();
+        let alive = |pid: &u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            !stat.is_empty() && !stat.contains(") Z ")
+        };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while children.iter().any(alive) && Instant::now() < deadline {
+            #[allow(clippy::disallowed_methods, reason = "waits for other processes")]
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Starts `up` once more on the same ports and data, and waits for the dashboard.
