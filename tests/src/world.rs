@@ -62,6 +62,14 @@ impl World {
         let mut command = Command::new(script);
         // The tree that is built is the one this test was built in.
         let target = binary().parent().and_then(Path::parent).map(Path::to_path_buf);
+        // And the environment is a shell's, not a test's: `ring`'s build script, for one, runs again
+        // when cargo's variables change, and everything that stands on it is compiled anew.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if (text.starts_with("CARGO") && text != "CARGO_HOME") || text == "LD_LIBRARY_PATH" {
+                command.env_remove(&name);
+            }
+        }
         command.env("CARGO_TARGET_DIR", target.expect("the target folder"));
         Self::start_by(command).await
     }

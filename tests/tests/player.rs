@@ -51,8 +51,13 @@ fn check_player(seen: &Value) {
         "startup {startup} ms, by the page's own clock {own} ms"
     );
     assert_eq!(sessions[0]["rebuffer_count"], 0, "{}", sessions[0]);
-    assert_eq!(sessions[0]["edge"], "e1");
-    assert_eq!(sessions[0]["pipeline"], "A");
+    // Which of the two it is depends on its sid, and on who was first.
+    let one_of = |what: &str, known: [&str; 2]| {
+        let is = sessions[0][what].as_str().unwrap_or_default();
+        assert!(known.contains(&is), "its {what} is {is:?}");
+    };
+    one_of("edge", ["e1", "e2"]);
+    one_of("pipeline", ["A", "B"]);
 }
 
 async fn check_fragments(world: &World) {
