@@ -49,7 +49,7 @@ struct Switch {
 struct Run {
     /// An incident named it.
     named_s: Option<f64>,
-    /// What the incident says.
+    /// What the incident said last.
     cause: Option<String>,
     /// Largest share of viewers that were hit, 0 to 1.
     hit: f64,
@@ -146,10 +146,9 @@ const HITS_WITHIN: Duration = Duration::from_secs(20);
 
 impl Watch {
     fn see(&mut self, look: &Look, before: &Look, switch: &Switch, run: &mut Run) {
-        if run.named_s.is_none()
-            && let Some(incident) = look.named(&switch.target, &before.open)
-        {
-            run.named_s = Some(self.clicked.elapsed().as_secs_f64());
+        if let Some(incident) = look.named(&switch.target, &before.open) {
+            run.named_s.get_or_insert(self.clicked.elapsed().as_secs_f64());
+            // Its words get better while more is seen; the part that it names stays.
             run.cause = Some(incident.cause.clone());
         }
         run.hit = run.hit.max(look.hit(&switch.target));

@@ -262,9 +262,11 @@ impl Processor {
         let log_time_us = states.iter().map(|state| state.log_us()).max().unwrap_or(0);
         let sessions: usize = states.iter().map(|state| state.open_sessions()).sum();
         let behind = self.parts.clock.now_us() - log_time_us;
+        // Read by itself: a borrow that lasts until the log is asked below would stop an append.
+        let head = *self.head.borrow();
         let stats = ProcessorStats {
             position: self.position,
-            lag_entries: self.head.borrow().saturating_sub(self.position),
+            lag_entries: head.saturating_sub(self.position),
             log_time_us,
             behind_us: if log_time_us == 0 { 0 } else { behind.max(0) },
             sessions: u64::try_from(sessions).unwrap_or(u64::MAX),

@@ -13,7 +13,7 @@ use crate::faults::Switch;
 /// How much slower an edge gets, ms.
 const SLOW_MS: u64 = 1_500;
 /// How much of an edge's capacity others take, per cent.
-const OVERLOAD_PERCENT: u64 = 90;
+const OVERLOAD_PERCENT: u64 = 95;
 /// The most a value may be.
 const MAX_VALUE: u64 = 60_000;
 

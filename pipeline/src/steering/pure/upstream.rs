@@ -77,7 +77,7 @@ pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, 
     }
     let cause = match (word.as_str(), lasting) {
         ("missing", true) => format!("Encoder {name} sends nothing"),
-        ("missing", false) => format!("Encoder {name} dropped segment {}", last.k),
+        ("missing", false) => format!("Encoder {name} missed segment {}", last.k),
         ("frozen", _) => format!("Encoder {name}'s picture is frozen"),
         ("late", _) => format!("Encoder {name} is late"),
         (other, _) => format!("Encoder {name} sends {other} segments"),
