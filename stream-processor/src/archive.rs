@@ -156,8 +156,12 @@ impl Archive {
         self.views.try_recv().ok()
     }
 
-    /// Answers with what the state holds of the table.
-    pub(crate) fn answer(&self, ask: Ask, partitions: &Partitions) {
+    /// Answers with what the state, which is at `position`, holds of the table. While it is
+    /// read anew, the files are ahead of it: what it holds is there already, and further on.
+    pub(crate) fn answer(&self, ask: Ask, partitions: &Partitions, position: u64) {
+        if position < self.parts.history.transaction(ask.table()) {
+            return ask.answer(None);
+        }
         let rows = rows::provisional(ask.table(), partitions, &self.settle);
         if let Err(error) = &rows {
             tracing::error!(table = ask.table().name(), %error, "no rows of the state for a view");
@@ -185,9 +189,11 @@ impl Archive {
     pub(crate) async fn finish(mut self, position: u64) {
         let patience = Duration::from_secs(self.settings.finish_s);
         let last = async {
-            if let Some(running) = self.running.take() {
-                // If it failed, the commit below says so, or does what it could not.
-                let _ = running.done().await;
+            if let Some(running) = self.running.take()
+                && let (_, Err(moved @ HistoryError::Moved(_))) = running.done().await
+            {
+                // Any other failure: the commit below may do better, or says why not.
+                return Err(moved);
             }
             if self.standing.is_none() {
                 self.parts.history.commit(position).await?;

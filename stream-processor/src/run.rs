@@ -216,7 +216,7 @@ impl Processor {
                 Some(asked) = self.queries.recv() => asked.answer(&self.partitions),
                 Some(ask) = asked(&mut self.archive) => {
                     if let Some(archive) = &self.archive {
-                        archive.answer(ask, &self.partitions);
+                        archive.answer(ask, &self.partitions, self.position);
                     }
                 }
                 () = tokio::time::sleep_until(deadline) => {
@@ -252,7 +252,7 @@ impl Processor {
         }
         if let Some(archive) = &mut self.archive {
             while let Some(ask) = archive.ask() {
-                archive.answer(ask, &self.partitions);
+                archive.answer(ask, &self.partitions, self.position);
             }
         }
     }

@@ -19,11 +19,18 @@ pub(super) struct Running {
 
 impl Running {
     /// Waits for it.
-    pub(super) async fn done(self) -> (u64, Result<(), HistoryError>) {
-        let outcome = self.task.await.unwrap_or_else(|error| {
+    pub(super) async fn done(mut self) -> (u64, Result<(), HistoryError>) {
+        let outcome = (&mut self.task).await.unwrap_or_else(|error| {
             Err(HistoryError::Unavailable(format!("the checkpoint was given up: {error}")))
         });
         (self.position, outcome)
+    }
+}
+
+/// A checkpoint does not outlive its archive: the next owner of the tables must find them still.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }
 
