@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tallylight_audience::plan::STUCK_DEVICE;
+use tallylight_schemas::clock::{Clock, WallClock};
 
 /// More stalled viewers than this share are a fault's doing: a few stall on any evening.
 const STALLED: f64 = 0.05;
@@ -34,9 +35,16 @@ struct Edge {
 }
 
 #[derive(Debug, Deserialize)]
+struct Action {
+    /// When it was last looked at, Unix ms: the outcome is written when it is over.
+    updated_at: i64,
+}
+
+#[derive(Debug, Deserialize)]
 struct Steering {
     edges: Vec<Edge>,
     incidents: Vec<Incident>,
+    actions: Vec<Action>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,6 +68,9 @@ pub(super) struct Look {
     /// Share of viewers on an edge that is bad.
     on_bad_edge: f64,
     edges_good: bool,
+    /// Viewers that were moved less than a minute ago may not be moved again (ADR 19): what is
+    /// measured then is the drill's own last run.
+    moved_lately: bool,
 }
 
 impl Look {
@@ -77,7 +88,7 @@ impl Look {
     }
 
     pub(super) fn is_calm(&self) -> bool {
-        self.open.is_empty() && self.edges_good && !self.is_hit("")
+        self.open.is_empty() && self.edges_good && !self.moved_lately && !self.is_hit("")
     }
 
     /// An incident that names the child `target` and was not there `before`.
@@ -152,6 +163,7 @@ impl Looker {
             let edges = steering.edges.iter().filter(|edge| all || edge.health == "bad");
             edges.filter_map(|edge| edge.viewers).sum()
         };
+        let minute_ago = WallClock.now_ms() - 60_000;
         let open = steering.incidents.iter().filter(|row| row.state != "closed");
         Ok(Look {
             open: open.map(|row| row.id.clone()).collect(),
@@ -159,6 +171,7 @@ impl Looker {
             stalled_tv: share(&tvs),
             on_bad_edge: of_all(on(false), on(true)),
             edges_good: steering.edges.iter().all(|edge| edge.health == "good"),
+            moved_lately: steering.actions.iter().any(|action| action.updated_at > minute_ago),
             incidents: steering.incidents,
         })
     }
@@ -183,6 +196,7 @@ mod tests {
             stalled_tv: 0.0,
             on_bad_edge: 0.0,
             edges_good: true,
+            moved_lately: false,
         }
     }
 
