@@ -20,6 +20,8 @@ use crate::problem::{self, Problem};
 
 /// Asks the manifest service for URLs that start at this dashboard's root.
 const ROOT_RELATIVE: HeaderName = HeaderName::from_static("tallylight-root-relative");
+/// And tells it where the browser found that root, for manifests that need whole URLs.
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// The origin holds a request for at most 4 s; an answer that has not begun after this is none.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -88,10 +90,14 @@ async fn pass(
     }
     parts.uri = uri;
     drop_hop_by_hop(&mut parts.headers);
-    parts.headers.remove(header::HOST);
+    let host = parts.headers.remove(header::HOST);
     parts.headers.remove(ROOT_RELATIVE);
     if target.root_relative {
         parts.headers.insert(ROOT_RELATIVE, HeaderValue::from_static("1"));
+        // A proxy in front of this one has said it better.
+        if let Some(host) = host.filter(|_| !parts.headers.contains_key(FORWARDED_HOST)) {
+            parts.headers.insert(FORWARDED_HOST, host);
+        }
     }
     parts.extensions.clear();
     let answer = app.http.request(Request::from_parts(parts, body));

@@ -13,6 +13,14 @@ const refused = [];
 page.on('response', (answer) => {
   if (answer.status() >= 400) refused.push(`${answer.status()} ${answer.url()}`);
 });
+/** What steering said to this player, so that a move that does not come shows whose doing it is. */
+const told = [];
+page.on('response', async (answer) => {
+  if (!answer.url().includes('/steering/')) return;
+  const at = Date.now();
+  const said = await answer.json().catch(() => null);
+  told.push({ at, used: new URL(answer.url()).searchParams.get('_DASH_pathway') ?? new URL(answer.url()).searchParams.get('_HLS_pathway'), order: said?.['PATHWAY-PRIORITY'] ?? null });
+});
 
 const probe = () => page.evaluate(() => window.tallylight);
 const sessions = async (sid) => (await fetch(`${dashboard}/v1/sessions?sid=${sid}`)).json();
@@ -42,7 +50,8 @@ async function obeys() {
   await sleep(6_000);
   const stray = (await since()).filter((one) => one.edge === from && one.at - at > 15_000).length;
   await post(`/v1/actions/${action.id}`, { do: 'undo', by: 'tests' });
-  return { from, to, moved, stray };
+  const answers = told.filter((one) => one.at > at).map((one) => ({ ...one, at: one.at - at }));
+  return { from, to, moved, stray, viewers: action.viewers, share: action.share, answers };
 }
 
 await page.goto(`${dashboard}/watch${player === 'hls' ? '' : `?player=${player}`}`);

@@ -12,7 +12,6 @@ const SECONDS: f64 = 30.0;
 /// Steering is asked every 5 s; what was asked for before goes on until it is there.
 const OBEY_MS: i64 = 15_000;
 
-#[ignore = "dash.js was not seen to follow a manual move (hls.js and Shaka do, within 6 s); to be found out"]
 #[tokio::test(flavor = "multi_thread")]
 async fn each_player_plays_is_known_and_obeys() {
     let world = World::start(&["--source", "loop", "--viewers", "20"]).await;

@@ -22,10 +22,11 @@ async fn echo(request: Request) -> Response {
         value.unwrap_or_else(|| "-".into())
     };
     let told = format!(
-        "{} {} root={} cmcd={} secret={} host={}",
+        "{} {} root={} seen={} cmcd={} secret={} host={}",
         request.method(),
         request.uri(),
         header("tallylight-root-relative"),
+        header("x-forwarded-host"),
         header("cmcd-session"),
         header("x-secret"),
         header("host"),
@@ -70,6 +71,8 @@ async fn each_path_goes_where_it_belongs_with_its_headers() {
     let upstream = serve(Router::new().fallback(echo)).await;
     let world = before(upstream).await;
     let rest = format!("cmcd=sid=\"a\" secret=- host={upstream}");
+    let root = world.url("");
+    let host = root.trim_start_matches("http://").trim_end_matches('/').to_owned();
     for (asked, sent, root) in [
         ("/live/demo/master.m3u8?a=%2F&b", "/live/demo/master.m3u8?a=%2F&b", "1"),
         ("/steering/hls?x=1", "/steering/hls?x=1", "1"),
@@ -84,7 +87,9 @@ async fn each_path_goes_where_it_belongs_with_its_headers() {
         ("/v1/events?k=demo", "/v1/events?k=demo", "-"),
         ("/e1/live/demo/v-360/7.m4s?CMCD=x", "/live/demo/v-360/7.m4s?CMCD=x", "-"),
     ] {
-        assert_eq!(told(&world, asked).await, format!("GET {sent} root={root} {rest}"));
+        // Who makes manifests is told where the browser found them.
+        let seen = if root == "1" { host.as_str() } else { "-" };
+        assert_eq!(told(&world, asked).await, format!("GET {sent} root={root} seen={seen} {rest}"));
     }
 }
 

@@ -11,6 +11,10 @@ use crate::serve::viewer::Viewer;
 
 /// Sent by the dashboard's proxy: the browser reaches everything through one port.
 const ROOT_RELATIVE: &str = "tallylight-root-relative";
+/// Where the browser found the dashboard, as its proxy or one before it says.
+const FORWARDED_HOST: &str = "x-forwarded-host";
+/// Whether it came there by TLS.
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
 /// Longest sid that is taken.
 const MAX_SID: usize = 64;
 /// Longest query that is looked at.
@@ -112,6 +116,14 @@ pub(super) fn is_root_relative(headers: &HeaderMap) -> bool {
     headers.get(ROOT_RELATIVE).is_some_and(|value| value == "1")
 }
 
+/// The dashboard's address as the browser knows it, such as `http://127.0.0.1:7700`.
+fn dashboard(headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name)?.to_str().ok();
+    let scheme = if text(FORWARDED_PROTO) == Some("https") { "https" } else { "http" };
+    let url: url::Url = format!("{scheme}://{}", text(FORWARDED_HOST)?).parse().ok()?;
+    Some(url.origin().ascii_serialization())
+}
+
 /// The pathways of a session, best first: where it is sent, then the other edges, so that a
 /// player whose edge fails goes on by itself.
 pub(super) fn order(routes: &Routes, first: &Pathway) -> Vec<Pathway> {
@@ -129,9 +141,16 @@ impl Steering {
         if is_root_relative(headers) { "" } else { &self.own_url }
     }
 
-    /// Where a session asks for its pathway; `protocol` is `hls` or `dash`.
+    /// The same as `protocol`, `hls` or `dash`, needs it. In DASH addresses are whole: dash.js
+    /// takes the first relative `BaseURL` for the only one, and Shaka asks no relative steering.
+    fn root(&self, protocol: &str, headers: &HeaderMap) -> String {
+        let whole = (protocol == "dash" && is_root_relative(headers)).then(|| dashboard(headers));
+        whole.flatten().unwrap_or_else(|| self.own(headers).to_owned())
+    }
+
+    /// Where a session asks for its pathway.
     pub(super) fn steering_url(&self, protocol: &str, sid: &str, headers: &HeaderMap) -> String {
-        format!("{}/steering/{protocol}?sid={sid}", self.own(headers))
+        format!("{}/steering/{protocol}?sid={sid}", self.root(protocol, headers))
     }
 
     pub(super) fn view(
@@ -165,30 +184,33 @@ impl Steering {
         drop(state);
         let protocol = if form == Form::Mpd { "dash" } else { "hls" };
         let steering = query.sid.as_deref().filter(|_| form != Form::Media);
-        let root_relative = is_root_relative(headers);
+        let root = self.root(protocol, headers);
+        let behind = is_root_relative(headers).then_some(root.as_str());
         View {
-            pathways: order.iter().map(|pathway| self.pathway(pathway, root_relative)).collect(),
+            pathways: order.iter().map(|pathway| self.pathway(pathway, behind)).collect(),
             steering: steering.map(|sid| manifest::Steering {
                 url: self.steering_url(protocol, sid, headers),
                 sid: sid.to_owned(),
             }),
-            time_url: format!("{}/live/{stream}/time", self.own(headers)),
+            time_url: format!("{root}/live/{stream}/time"),
             window: self.settings.window_segments,
             margin_us: i64::from(self.settings.margin_ms) * 1_000,
         }
     }
 
-    fn pathway(&self, pathway: &Pathway, root_relative: bool) -> manifest::Pathway {
+    fn pathway(&self, pathway: &Pathway, behind: Option<&str>) -> manifest::Pathway {
         let edge = self.settings.edges.iter().find(|edge| edge.name == pathway.edge);
-        let base = edge.map_or(String::new(), |edge| base(edge, root_relative));
+        let base = edge.map_or(String::new(), |edge| base(edge, behind));
         manifest::Pathway { id: pathway.id(), base, low: pathway.low }
     }
 }
 
-/// What the addresses of an edge's segments begin with.
-fn base(edge: &EdgeSettings, root_relative: bool) -> String {
-    let path = if root_relative { edge.path.as_str() } else { "" };
-    let base = if path.is_empty() { edge.url.as_str() } else { path };
+/// What the addresses of an edge's segments begin with; `behind` is the dashboard's root.
+fn base(edge: &EdgeSettings, behind: Option<&str>) -> String {
+    let base = match behind {
+        Some(root) if !edge.path.is_empty() => format!("{root}{}", edge.path),
+        _ => edge.url.clone(),
+    };
     base.trim_end_matches('/').to_owned()
 }
 

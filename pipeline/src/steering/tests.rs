@@ -58,7 +58,7 @@ async fn manifests_come_with_the_ladder_and_stay_without_the_origin() {
 }
 
 #[tokio::test]
-async fn behind_the_dashboard_addresses_are_root_relative() {
+async fn behind_the_dashboard_hls_is_root_relative_and_dash_whole() {
     let data = tempfile::tempdir().unwrap();
     let origin = World::start(data.path(), 3_000).await;
     origin.announce().await;
@@ -68,7 +68,8 @@ async fn behind_the_dashboard_addresses_are_root_relative() {
         let request = origin
             .client
             .get(format!("http://{addr}{path}"))
-            .header("tallylight-root-relative", "1");
+            .header("tallylight-root-relative", "1")
+            .header("x-forwarded-host", "tv.example:7700");
         request.send().await.unwrap().text().await.unwrap()
     };
     assert!(
@@ -76,12 +77,17 @@ async fn behind_the_dashboard_addresses_are_root_relative() {
             .await
             .contains("#EXT-X-MAP:URI=\"/e1/live/demo/audio/init-0a.mp4\"")
     );
-    let mpd = get("/live/demo/manifest.mpd").await;
-    assert!(
-        mpd.contains("<BaseURL serviceLocation=\"e1\">/e1/live/demo/</BaseURL>")
-            && mpd.contains("value=\"/live/demo/time\""),
-        "{mpd}"
-    );
+    let mpd = get("/live/demo/manifest.mpd?sid=a").await;
+    for whole in [
+        "<BaseURL serviceLocation=\"e1\">http://tv.example:7700/e1/live/demo/</BaseURL>",
+        ">http://tv.example:7700/steering/dash?sid=a</ContentSteering>",
+        "value=\"http://tv.example:7700/live/demo/time\"",
+    ] {
+        assert!(mpd.contains(whole), "{whole} in {mpd}");
+    }
+    let reload = "\"RELOAD-URI\":\"http://tv.example:7700/steering/dash?sid=a\"";
+    assert!(get("/steering/dash?sid=a").await.contains(reload));
+    assert!(get("/steering/hls?sid=a").await.contains("\"RELOAD-URI\":\"/steering/hls?sid=a\""));
 }
 
 #[tokio::test]

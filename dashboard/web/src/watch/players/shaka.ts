@@ -14,10 +14,6 @@ export async function attach(options: PlayerOptions): Promise<Player> {
     const body = beacons.complete(new TextDecoder().decode(request.body));
     request.body = new TextEncoder().encode(body).buffer as ArrayBuffer;
   });
-  player.getNetworkingEngine()?.registerResponseFilter((type, response) => {
-    const { MANIFEST, CONTENT_STEERING } = shaka.net.NetworkingEngine.RequestType;
-    if (type === MANIFEST || type === CONTENT_STEERING) response.data = absolute(response.data);
-  });
   player.addEventListener("error", (event) => {
     const { code, severity } = (event as unknown as { detail: { code: number; severity: number } }).detail;
     options.onError(`Shaka ${code}`, severity === shaka.util.Error.Severity.CRITICAL);
@@ -53,10 +49,4 @@ export async function attach(options: PlayerOptions): Promise<Player> {
     },
     close: () => void player.destroy(),
   };
-}
-
-/** Shaka 5.2.12 asks a steering server by absolute URLs only; through the dashboard they begin at its root. */
-function absolute(data: ArrayBuffer | ArrayBufferView): ArrayBuffer {
-  const text = new TextDecoder().decode(data).replace(/(<ContentSteering[^>]*>|"RELOAD-URI"\s*:\s*")(?=\/)/g, `$1${location.origin}`);
-  return new TextEncoder().encode(text).buffer as ArrayBuffer;
 }
