@@ -22,6 +22,8 @@ describe("records", () => {
     const records = new Records();
     records.putIncidents([incident("old", { opened_at: 1 }), incident("bad", { severity: "broken" })]);
     expect(records.open().map((one) => one.id)).toEqual(["bad", "old"]);
+    records.putIncidents([incident("old", { viewers: 0, opened_at: 1 }), incident("felt", { viewers: 49, opened_at: 2 })]);
+    expect(records.open().map((one) => one.id)).toEqual(["bad", "felt", "old"]);
     records.putActions([action("x", { state: "ended", at: 12_000 }), action("y")]);
     expect(records.answers("a").map((one) => one.id)).toEqual(["y", "x"]);
   });

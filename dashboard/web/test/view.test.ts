@@ -4,6 +4,7 @@ import { FeedState } from "../src/feed/state";
 import type { Hello, PlaybackRow, Status } from "../src/feed/types";
 import { Reading } from "../src/metrics/reading";
 import { View } from "../src/metrics/view";
+import { linesFor } from "../src/room/plotdata";
 import { REBUFFER, VIEWERS } from "./metrics";
 
 const CUBOIDS = [
@@ -32,6 +33,21 @@ describe("store", () => {
   it("groups an absent dimension as unknown", () => {
     const view = View.of(store(row(1000, { viewers: 2 }, { content: "demo" }, "delivery"), row(1000, { viewers: 3 }, { content: "demo", edge: "e1" }, "delivery")), "edge", null);
     expect([...(view?.groups(1000, 1).keys() ?? [])].sort()).toEqual(["e1", "unknown"]);
+  });
+});
+
+describe("lines of the chart", () => {
+  it("are kept for a value that all viewers have left", () => {
+    const cell = (edge: string) => ({ content: "demo", edge });
+    const view = View.of(store(row(10_000, { viewers: 40 }, cell("e1"), "delivery"), row(20_000, { viewers: 80 }, cell("e2"), "delivery"), row(20_000, { viewers: 0 }, cell("e3"), "delivery")), "edge", null);
+    expect([...(view?.names(5_000, 20_000) ?? [])].sort()).toEqual(["e1", "e2"]);
+    expect([...(view?.names(15_000, 20_000) ?? [])]).toEqual(["e2"]);
+  });
+  it("keep their order, and so their colour, while viewers move", () => {
+    const of = (viewers: Record<string, number>, most = 6) => linesFor(Object.keys(viewers), (name) => viewers[name] ?? 0, most);
+    expect(of({ e2: 53, e1: 45 })).toEqual(["e1", "e2"]);
+    expect(of({ unknown: 60, e2: 0, e1: 98 })).toEqual(["e1", "e2", "unknown"]);
+    expect(of({ a: 1, b: 3, c: 2 }, 2)).toEqual(["b", "c"]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Action, Incident } from "../src/control/types";
-import { causeWords, seenFirst, standing, stateWords } from "../src/control/words";
+import { causeWords, covered, inForce, seenFirst, standing, stateWords } from "../src/control/words";
 import { lookOf, same } from "../src/room/look";
 import { meter, soundOf } from "../src/room/sound";
 import { byEdge, soundPlaylist } from "../src/room/picture";
@@ -22,6 +22,23 @@ describe("words of an incident", () => {
     expect(stateWords(offer, 71_000)).toBe("offered, acts by itself in 0 s");
     expect(stateWords({ ...offer, acts_at: null }, 0)).toBe("offered, waits for a click");
     expect(stateWords({ ...offer, state: "ended", outcome: "rebuffer ratio 0.2 %" }, 0)).toBe("rebuffer ratio 0.2 %");
+  });
+});
+
+describe("an action", () => {
+  it("says whether it waits, is in force or is over", () => {
+    expect(inForce(offer, 66_100)).toBe("acts by itself in 4 s");
+    expect(inForce({ ...offer, acts_at: null }, 0)).toBe("waits for your click");
+    expect(inForce({ ...offer, state: "taken", at: 66_000 }, 0)).toBe("in force since 00:01:06, by steering");
+    expect(inForce({ ...offer, state: "undone" }, 0)).toBe("undone, no longer in force");
+    expect(inForce({ ...offer, state: "dismissed" }, 0)).toBe("held, no longer in force");
+  });
+  it("is not needed for an encoder whose bad segments reached nobody", () => {
+    const encoder: Incident = { ...incident, id: "a", culprit: "encoder", viewers: 0, cohort: "nobody: another copy was served" };
+    expect(covered(encoder, [encoder])).toBe(true);
+    expect(covered(encoder, [encoder, { ...encoder, id: "b" }])).toBe(false);
+    expect(covered({ ...encoder, cohort: "viewers of this pipeline" }, [])).toBe(false);
+    expect(covered({ ...encoder, culprit: "edge" }, [])).toBe(false);
   });
 });
 

@@ -99,7 +99,7 @@ export class BeaconBox {
 
   draw(now: number): void {
     for (const tab of this.tabs.children) setAttr(tab, "aria-pressed", String(tab.getAttribute("data-everyone") === String(this.everyone)));
-    setText(find(this.root, "header .note"), this.failed ? `■ ${this.failed}` : this.everyone ? "of this key, as received" : "sessions whose id begins as in the lines, and what has none");
+    setText(find(this.root, "header .note"), this.failed ? `■ ${this.failed}` : this.everyone ? "of this key, as received" : "yours, and any without an id");
     const first = this.beacons.find(({ fate }) => fate === "accepted");
     setText(this.sum, this.summary(first));
     setAttr(this.sum, "data-level", this.beacons.length > 0 && this.accepted === 0 ? "3" : this.flawed > 0 ? "1" : null);

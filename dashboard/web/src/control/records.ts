@@ -19,9 +19,9 @@ export class Records {
     for (const row of rows ?? []) if (newer(this.actions.get(row.id), row)) this.actions.set(row.id, { ...ACTION, ...row });
   }
 
-  /** Incidents that are not over, the worst first, then the oldest. */
+  /** Incidents that are not over, the worst first, then those that reach viewers, then the oldest. */
   open(): Incident[] {
-    return [...this.incidents.values()].filter((one) => one.state !== "closed").sort((a, b) => RANK[b.severity] - RANK[a.severity] || a.opened_at - b.opened_at || a.id.localeCompare(b.id));
+    return [...this.incidents.values()].filter((one) => one.state !== "closed").sort((a, b) => RANK[b.severity] - RANK[a.severity] || Number(b.viewers > 0) - Number(a.viewers > 0) || a.opened_at - b.opened_at || a.id.localeCompare(b.id));
   }
 
   /** All incidents, newest first. */

@@ -50,6 +50,19 @@ export function causeWords(incident: Incident): string {
   return incident.name === null ? kind : `${kind} ${incident.name}`;
 }
 
+/** Whether an encoder is at fault whose bad segments reached nobody, and no other one is. */
+export function covered(incident: Incident, open: readonly Incident[]): boolean {
+  const alone = !open.some((one) => one.id !== incident.id && one.culprit === "encoder");
+  return alone && incident.culprit === "encoder" && incident.viewers === 0 && incident.cohort.startsWith("nobody");
+}
+
+/** Whether an action waits, is in force or is over: it stands beside its buttons. */
+export function inForce(action: Action, now: number): string {
+  if (action.state === "taken") return `in force since ${clock(action.at)}, by ${action.by}`;
+  if (action.state !== "offered") return `${action.state === "dismissed" ? "held" : action.state}, no longer in force`;
+  return action.acts_at === null ? "waits for your click" : `acts by itself in ${seconds(action.acts_at - now)}`;
+}
+
 /** What became of an action, for the log; an offer says when it is taken by itself. */
 export function stateWords(action: Action, now: number): string {
   switch (action.state) {

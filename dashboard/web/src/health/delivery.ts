@@ -15,6 +15,8 @@ const SPARK_MS = 1_800_000;
 const COLUMNS = ["service", "action", "requests/s", "30 min", "throughput", "served from cache", "errors in 5 min", "TTFB p50", "TTFB p95", "TTFB p95, 30 min"];
 const ORDER: readonly string[] = ["packager", "origin", "edge", "steering"];
 const SLOW_MS = 500;
+/** A player that asks for what is gone is told so a few times a day: this share is no chance. */
+const ERRORS = 0.005;
 
 export class DeliveryTable {
   private readonly body = h("tbody", {});
@@ -97,14 +99,14 @@ function push(into: Map<string, Series>, key: string, at: number, value: number 
 
 function write(tr: Element, recent: DeliveryTotal | undefined, long: DeliveryTotal): void {
   const seconds = RATE_MS / 1000;
-  const ms = (value: number | null | undefined): string => (value === null || value === undefined ? NONE : value < 10 ? `${value.toFixed(1)} ms` : `${count(value)} ms`);
+  const ms = (value: number | null | undefined): string => (value === null || value === undefined ? NONE : value < 0.1 ? "<0.1 ms" : value < 10 ? `${value.toFixed(1)} ms` : `${count(value)} ms`);
   const p95 = recent?.ttfb.quantile(0.95) ?? null;
   setText(find(tr, ".rate"), recent ? (recent.requests / seconds).toFixed(1) : NONE);
   setText(find(tr, ".bits"), recent && recent.bytes > 0 ? bitRate(recent.bytes, seconds) : NONE);
-  setText(find(tr, ".hits"), recent && long.service === "edge" && recent.requests > 0 ? `${((100 * recent.hits) / recent.requests).toFixed(1)} %` : NONE);
+  setText(find(tr, ".hits"), recent && long.service === "edge" && long.action === "get" && recent.requests > 0 ? `${((100 * recent.hits) / recent.requests).toFixed(1)} %` : NONE);
   setText(find(tr, ".errors"), long.requests > 0 ? `${count(long.errors)} · ${((100 * long.errors) / long.requests).toFixed(2)} %` : NONE);
   setText(find(tr, ".p50"), ms(recent?.ttfb.quantile(0.5)));
   setText(find(tr, ".p95"), ms(p95));
-  setAttr(find(tr, ".errors"), "data-level", long.errors > 0 ? "1" : null);
+  setAttr(find(tr, ".errors"), "data-level", long.errors > ERRORS * long.requests ? "1" : null);
   setAttr(find(tr, ".p95"), "data-level", p95 !== null && p95 > SLOW_MS ? "2" : null);
 }

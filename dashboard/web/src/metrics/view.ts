@@ -88,6 +88,16 @@ export class View {
     return groups;
   }
 
+  /** Groups with viewers between two moments, as each tenth pane shows them. */
+  names(from: number, to: number): Set<string> {
+    const found = new Set<string>();
+    const step = 10 * this.widthMs;
+    for (let pane = Math.ceil(from / step) * step; pane <= to; pane += step) {
+      for (const row of this.at(pane, null)) if ((row.m?.["viewers"] ?? 0) > 0) found.add(this.groupOf(row));
+    }
+    return found;
+  }
+
   /** Sums of the window that ends with `pane`; null without any row in it. */
   sums(pane: number, panes: number, group: string | null = null): Sums | null {
     const sums = new Sums();

@@ -82,7 +82,8 @@ function linesOf(strip: Strip, one: Segment): Line[] {
   });
   const slate = one.state === "slate" || one.state === "missing";
   const arrived = one.copies.find((copy) => copy.pipeline === one.pipeline)?.arrivedAt ?? null;
-  const waited = arrived !== null && one.publishedAt !== null ? `, ${Math.round(one.publishedAt - arrived)} ms later` : "";
+  const wait = arrived !== null && one.publishedAt !== null ? Math.round(one.publishedAt - arrived) : null;
+  const waited = wait === null ? "" : wait < 1 ? ", at once" : `, ${wait} ms later`;
   lines.push({ who: "served", arrived: one.publishedAt === null ? NONE : after(one.publishedAt), frames: NONE, bytes: one.bytes ? count(one.bytes) : NONE, verdict: one.state === "pending" ? "not yet" : slate ? "slate" : `${one.pipeline ?? NONE}${waited}`, level: slate ? 3 : one.state === "late" ? 1 : 0 });
   return lines;
 }

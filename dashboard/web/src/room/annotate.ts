@@ -59,6 +59,14 @@ function label(ctx: CanvasRenderingContext2D, one: Annotation, x: number, leftmo
     free[row] = right ? x : leftmost - width;
     ctx.fillStyle = one.level ? palette().levels[one.level] : palette().text2;
     ctx.textAlign = right ? "left" : "right";
+    // A rim of the ground keeps it readable across a line of the chart.
+    ctx.save();
+    ctx.setLineDash([]);
+    ctx.lineWidth = 4 * ratio;
+    ctx.lineJoin = "round";
+    ctx.strokeStyle = palette().panel;
+    ctx.strokeText(text, right ? x + 4 * ratio : leftmost - 4 * ratio, bbox.top + (2 + row * LINE_PX) * ratio);
+    ctx.restore();
     ctx.fillText(text, right ? x + 4 * ratio : leftmost - 4 * ratio, bbox.top + (2 + row * LINE_PX) * ratio);
     return;
   }

@@ -2,7 +2,7 @@
 
 import type { App } from "../app";
 import type { Metric } from "../feed/types";
-import { denominator, isSmall, levelOf } from "../metrics/evaluate";
+import { Sums, denominator, isSmall, levelOf } from "../metrics/evaluate";
 import { NONE, count, span, text } from "../metrics/format";
 import { rank, type Impact } from "../metrics/impact";
 import { newestPane } from "../metrics/reading";
@@ -66,6 +66,8 @@ export class Breakdown {
     const viewers = view.groups(pane, 1);
     const before = rank(metric, view.groups(pane - FIVE_MINUTES, panes), seconds);
     const groups = view.groups(pane, panes);
+    // Who had viewers and has none is listed too: that they left is the news.
+    for (const { group, sums } of before) if (sums.get("viewers") > 0 && !groups.has(group)) groups.set(group, new Sums());
     // Somebody who watches now is listed even when the window has nothing of him.
     return rank(metric, groups, seconds).map((impact) => {
       const watching = viewers.get(impact.group)?.get("viewers") ?? 0;

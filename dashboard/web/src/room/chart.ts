@@ -13,11 +13,13 @@ import { find, h, setAttr, setText } from "../ui/dom";
 import { palette } from "../ui/palette";
 import { drawAnnotations, drawSpans } from "./annotate";
 import { Legend, type Line } from "./legend";
-import { align, formulaWords } from "./plotdata";
+import { align, formulaWords, linesFor } from "./plotdata";
 import { drawLimits, drawMarks, marksOf, type Marks } from "./overlay";
 
 const LINES = 6;
 const POINTS = 600;
+/** A chart of the first seconds would be all slope; two minutes are its least span. */
+export const LEAST_SPAN_MS = 120_000;
 
 export class Chart {
   readonly root: HTMLElement;
@@ -49,14 +51,16 @@ export class Chart {
   draw(metric: Metric, range: readonly [number, number]): void {
     const { by, content, span } = this.app.selection.current;
     setText(find(this.root, "h2"), metric.title);
-    setText(find(this.root, ".note"), `by ${by} · ${formulaWords(metric)} · last ${span} min · UTC`);
     for (const tab of this.root.querySelectorAll("[data-span]")) setAttr(tab, "aria-pressed", String(tab.getAttribute("data-span") === String(span)));
     this.metric = metric;
-    this.range = [range[0] / 1000, range[1] / 1000];
     const view = View.of(this.app.feed.playback, by, content);
-    const series = view ? this.read(metric, view, range) : [];
-    this.notes = annotations(this.app.feed.records, range[0], range[1]);
-    this.marks = view ? marksOf(view, range) : this.marks;
+    // Detail is kept for less time than the sum is: the axis begins where there is some.
+    const from = Math.max(range[0], Math.min(view?.oldest() ?? range[0], range[1] - LEAST_SPAN_MS));
+    this.range = [from / 1000, range[1] / 1000];
+    setText(find(this.root, ".note"), `by ${by} · ${formulaWords(metric)} · last ${Math.min(span, Math.round((range[1] - from) / 60_000))} min · UTC`);
+    const series = view ? this.read(metric, view, [from, range[1]]) : [];
+    this.notes = annotations(this.app.feed.records, from, range[1]);
+    this.marks = view ? marksOf(view, [from, range[1]]) : this.marks;
     this.show(series);
   }
 
@@ -67,21 +71,24 @@ export class Chart {
     const seconds = (panes * view.widthMs) / 1000;
     const ranked = rank(metric, view.groups(pane, panes), seconds);
     const viewers = view.groups(pane, 1);
-    // A line for those with most viewers, so that lines stay while impacts change places.
-    const groups = [...ranked]
-      .sort((a, b) => (viewers.get(b.group)?.get("viewers") ?? 0) - (viewers.get(a.group)?.get("viewers") ?? 0) || a.group.localeCompare(b.group))
-      .slice(0, LINES);
-    this.lines = groups.map(({ group, value, sums }) => {
+    const end = Math.min(to, pane);
+    const now = new Map(ranked.map((one) => [one.group, one]));
+    // What all viewers have left keeps its line: that they left is the news.
+    const names = new Set([...now.keys(), ...view.names(from, end)]);
+    const groups = linesFor(names, (name) => viewers.get(name)?.get("viewers") ?? 0, LINES);
+    this.lines = groups.map((group) => {
+      const one = now.get(group);
+      if (!one) return { name: group, value: view.absent(metric, pane), level: 0 };
+      const { value, sums } = one;
       const small = isSmall(metric, sums, viewers.get(group)?.get("viewers") ?? 0, this.app.feed.minimumSample);
       return { name: group, value, level: small ? 0 : levelOf(metric, value, sums) };
     });
-    this.legend.draw(metric, this.lines, ranked.length - groups.length);
-    const end = Math.min(to, pane);
+    this.legend.draw(metric, this.lines, names.size - groups.length);
     if (groups.length === 0) {
       this.lines = [{ name: "all", value: view.absent(metric, pane), level: 0 }];
       return [view.series(metric, from, end, POINTS)];
     }
-    return groups.map(({ group }) => view.series(metric, from, end, POINTS, group));
+    return groups.map((group) => view.series(metric, from, end, POINTS, group));
   }
 
   private show(series: Series[]): void {

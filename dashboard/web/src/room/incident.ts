@@ -5,7 +5,7 @@ import type { App } from "../app";
 import { reason } from "../control/api";
 import { drawOffer, offerBox } from "../control/offer";
 import type { Action, Incident } from "../control/types";
-import { causeWords, levelOfIncident, seconds, seenFirst, standing, takeWord } from "../control/words";
+import { causeWords, covered, inForce, levelOfIncident, seenFirst, standing, takeWord } from "../control/words";
 import { clock, count } from "../metrics/format";
 import { Reading } from "../metrics/reading";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
@@ -69,7 +69,7 @@ export class IncidentCard {
       setText(find(element, "dd"), row.value);
       setAttr(element, "data-bad", row.bad);
     });
-    this.drawOffers(now);
+    this.drawOffers(incident, now);
     const notes = incident.notes ?? [];
     keyed(this.notes, notes, (one) => `${one.at} ${one.by}`, (one) => h("li", {}, h("time", { class: "mono" }, clock(one.at)), h("span", {}, h("b", {}, one.by), ` ${one.text}`)), () => undefined);
     setAttr(this.own, "hidden", incident.owner !== null);
@@ -86,22 +86,22 @@ export class IncidentCard {
     ];
   }
 
-  private drawOffers(now: number): void {
+  private drawOffers(incident: Incident, now: number): void {
     const answers = this.app.feed.records.answers(this.id);
-    // What is over is in the log; here stands what is in force or waits.
+    // Here stands what is in force or waits; else the last that was done, with how it went.
     const live = answers.filter((one) => one.state === "offered" || one.state === "taken");
-    const items: (Action | null)[] = live.length > 0 ? live : [null];
+    const items: (Action | null)[] = live.length > 0 ? live : [answers[0] ?? null];
     keyed(this.offers, items, (one) => one?.id ?? "none", (one) => (one ? this.makeOffer(one.id) : h("p", { class: "nothing" })), (element, one) => {
       if (one) this.updateOffer(element, one, now);
-      else setText(element, this.why(answers[0]));
+      else setText(element, this.why(incident));
     });
   }
 
   /** Why nothing is offered. */
-  private why(last: Action | undefined): string {
+  private why(incident: Incident): string {
     const mode = this.app.steering.status?.mode;
     if (this.app.steering.lost()) return "Steering does not answer: nothing is offered.";
-    if (last) return `${last.title}: ${last.outcome ?? last.state}.`;
+    if (covered(incident, this.app.feed.records.open())) return "Viewers need nothing: the origin serves another encoder's copy. Until this one is back there is no spare.";
     if (mode === "observe") return "Steering only observes, so it offers nothing. You can act by hand.";
     return "No action is offered: none would help, or there is no room for it.";
   }
@@ -125,6 +125,6 @@ export class IncidentCard {
     show("take", offered);
     show("dismiss", offered);
     show("undo", action.state === "taken" && action.undo !== null);
-    setText(find(element, ".self"), !offered ? `in force since ${clock(action.at)}, by ${action.by}` : action.acts_at === null ? "waits for your click" : `acts by itself in ${seconds(action.acts_at - now)}`);
+    setText(find(element, ".self"), inForce(action, now));
   }
 }

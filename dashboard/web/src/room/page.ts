@@ -6,16 +6,13 @@ import { ByHand } from "../control/byhand";
 import { DEFAULT_METRIC } from "../selection";
 import { h } from "../ui/dom";
 import { Breakdown } from "./breakdown";
-import { Chart } from "./chart";
+import { Chart, LEAST_SPAN_MS } from "./chart";
 import { changes } from "./changes";
 import { Departures } from "./departures";
 import { Incidents } from "./incidents";
 import { Log } from "./log";
 import { StripRow } from "./strip";
 import { Tiles } from "./tiles";
-
-/** A chart of the first seconds would be all slope; two minutes are its least span. */
-const LEAST_SPAN_MS = 120_000;
 
 export class RoomPage implements Page {
   private readonly strip: StripRow;

@@ -19,6 +19,18 @@ export function align(series: readonly Series[]): uPlot.AlignedData {
   return [times.map((time) => time / 1000), ...columns];
 }
 
+/**
+ * Which values of a dimension get a line: those with most viewers, in the order of their
+ * names, so that a line keeps its colour while viewers move from one to another.
+ */
+export function linesFor(names: Iterable<string>, viewers: (name: string) => number, most: number): string[] {
+  const byName = (a: string, b: string): number => Number(a === "unknown") - Number(b === "unknown") || a.localeCompare(b);
+  return [...names]
+    .sort((a, b) => viewers(b) - viewers(a) || byName(a, b))
+    .slice(0, most)
+    .sort(byName);
+}
+
 export function formulaWords(metric: Metric): string {
   const plain = (name: string): string => name.replace(/_(ms|sketch|count)$/g, "").replaceAll("_", " ");
   const { formula } = metric;

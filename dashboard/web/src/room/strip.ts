@@ -86,7 +86,7 @@ export class StripRow {
     const serves = share === null ? "not known" : share > 0 ? `serves ${Math.round(100 * share)} %` : "standby";
     const old = shot === null || Date.now() - shot > OLD_PICTURE_MS;
     // A pipeline that stands by has no picture to show, and that is no fault.
-    const mark = !old ? "" : shot === null ? "no picture served" : `served ${span(Date.now() - shot)} ago`;
+    const mark = !old ? "" : shot === null ? "not on air" : `served ${span(Date.now() - shot)} ago`;
     this.write(box, serves, spare === null ? NONE : `arrives +${(spare / 1000).toFixed(2)} s`, mark, box.level === 0);
   }
 

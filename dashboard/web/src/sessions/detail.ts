@@ -121,11 +121,12 @@ function factsOf(row: SessionRow, now: number): [string, string, (string | null)
     ["startup", msText(row.startup_ms)],
     ["played", span(row.playing_ms)],
     ["rebuffers", `${row.rebuffer_count} · ${span(row.rebuffering_ms)}`, row.rebuffer_count > 0 ? "2" : null],
-    ["bitrate", row.avg_bitrate_kbps === null ? NONE : `${count(row.avg_bitrate_kbps)} kbps, ${row.switches} switches`],
+    ["bitrate", row.avg_bitrate_kbps === null ? NONE : `${count(row.avg_bitrate_kbps)} kbps, ${row.switches === 1 ? "1 switch" : `${row.switches} switches`}`],
     ["live latency", row.live_latency_ms === null ? NONE : span(row.live_latency_ms)],
     ["beacons", `${count(row.events)} · ${row.lost_events} lost · ${row.late_events} late`],
     ["last seen", row.last_seen === null ? NONE : `${span(now - row.last_seen)} ago`],
     ["error", row.error_code ?? "none", row.error_code ? "3" : null],
-    ["epoch", row.epoch === 0 ? "first playback" : `playback ${row.epoch + 1}`],
+    // Nearly every session is one playback; that is no news.
+    ...(row.epoch === 0 ? [] : [["playback", `number ${row.epoch + 1} of this id`] satisfies [string, string]]),
   ];
 }

@@ -108,9 +108,12 @@ function drawLine({ context, x, left, right, top, height, colours }: Pen, points
   context.lineWidth = 1.5;
   context.beginPath();
   let last: Point | null = null;
-  for (const point of points) {
-    if (!last || point.at - last.at > GAP_MS) context.moveTo(x(point.at), y(point.value));
-    else {
+  for (const [index, point] of points.entries()) {
+    if (!last || point.at - last.at > GAP_MS) {
+      // One report alone makes no line, but it is data.
+      if ((points[index + 1]?.at ?? Infinity) - point.at > GAP_MS) context.rect(x(point.at) - 1, y(point.value) - 1, 2, 2);
+      context.moveTo(x(point.at), y(point.value));
+    } else {
       if (steps) context.lineTo(x(point.at), y(last.value));
       context.lineTo(x(point.at), y(point.value));
     }

@@ -52,7 +52,7 @@ export class SessionList {
   private readonly head = h("tr", {});
   private readonly empty = h("p", { class: "empty" });
   readonly root = h("section", { class: "panel found" }, h("header", {}, h("h2", {}, "Sessions"), h("span", { class: "note", role: "status" })), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Sessions found" }, h("table", {}, h("thead", {}, this.head), this.body)), this.empty);
-  private readonly newer = h("button", { type: "button", class: "newer", hidden: true });
+  private readonly newer = h("button", { type: "button", class: "newer", "data-none": true });
   private sort: { name: string; down: boolean } = { name: "started", down: true };
   /** What is drawn, in its order. Rows keep their place until somebody asks for another order:
    * nothing moves under a pointer, and who has gone is seen to be gone. */
@@ -92,7 +92,7 @@ export class SessionList {
     this.order = this.order.map((row) => now.get(keyOf(row)) ?? row);
     const shown = new Set(this.order.map(keyOf));
     const fresh = this.order.length < DRAWN ? rows.filter((row) => !shown.has(keyOf(row))).length : 0;
-    setAttr(this.newer, "hidden", fresh === 0);
+    setAttr(this.newer, "data-none", fresh === 0);
     setText(this.newer, `${count(fresh)} more came`);
     keyed(this.body, this.order, keyOf, (row) => this.make(row), (tr, row) => this.write(tr, row, chosen, now.has(keyOf(row))));
   }

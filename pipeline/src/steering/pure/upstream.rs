@@ -83,10 +83,10 @@ pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, 
         (other, _) => format!("Encoder {name} sends {other} segments"),
     };
     let mut evidence = Evidence::default();
-    evidence.add(format!("{word} of its last {} segments", newest.len()), bad(15).to_string());
-    evidence.add("Newest bad segment", last.k.to_string());
+    evidence.add(format!("Of its last {} segments", newest.len()), format!("{} {word}", bad(15)));
+    evidence.add("Newest bad segment", format!("K {}", last.k));
     let served = newest.iter().take(3).any(|copy| copy.bad.is_some() && copy.served);
-    evidence.add("Viewers got one of its last 3 bad ones", if served { "yes" } else { "no" });
+    evidence.add("Bad ones that viewers got", if served { "of its last 3" } else { "none" });
     let severity = match lasting {
         true if all < 2 || served => Severity::Broken,
         true => Severity::Degraded,
