@@ -49,8 +49,8 @@ pub(crate) async fn collector(settings: Settings) -> anyhow::Result<()> {
 
 /// The stream processor alone, with history and snapshots; one at a time.
 pub(crate) async fn processor(settings: Settings) -> anyhow::Result<()> {
-    let _owner = claim(&settings)?;
     let Begun { stop, clock, log } = begin(&settings, "processor").await?;
+    let _owner = claim(&settings)?;
     let archive = data::open_archive(&settings, log.as_ref(), &clock).await?;
     let parts = tallylight_stream_processor::Parts {
         log: Arc::clone(&log),

@@ -76,7 +76,7 @@ async fn every_service_runs_alone_on_it() {
     let brokers = Brokers::start(1);
     let mut command = std::process::Command::new(tallylight_tests::world::binary());
     command.args(["up", "--no-demo", "--log", &brokers.log()]);
-    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "2");
+    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "5");
     let mut world = World::start_with(command).await;
     for service in SERVICES {
         world.wait_for(service, 20, async || world.children(service).len() == 1).await;
@@ -90,8 +90,8 @@ async fn every_service_runs_alone_on_it() {
     let acknowledged = load.acknowledged.lock().unwrap().clone();
     let sids: HashSet<&str> = acknowledged.iter().map(|(sid, _)| sid.as_str()).collect();
 
-    world.wait_for("the sessions", 10, async || counts(&world).await == sums(&acknowledged)).await;
-    world.wait_for("history", 20, async || history(&world).await == acknowledged.len()).await;
+    world.wait_for("the sessions", 20, async || counts(&world).await == sums(&acknowledged)).await;
+    world.wait_for("history", 40, async || history(&world).await == acknowledged.len()).await;
     println!("{} records of {} sessions", acknowledged.len(), sids.len());
     world.stop();
     let (stored, counted) = audited(&brokers).await;
@@ -122,7 +122,8 @@ fn sums(keys: &HashSet<Key>) -> Vec<(String, u64)> {
 async fn history(world: &World) -> usize {
     let mut command = world.command();
     command.args(["sql", "--format", "json"]);
-    command.arg("SELECT count(*) AS n FROM player_events WHERE cid = 'crash'");
+    command
+        .arg("SELECT count(*) AS n FROM player_events WHERE cid = 'crash' AND fate = 'accepted'");
     let output = tokio::process::Command::from(command).output().await.unwrap();
     let rows: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     rows[0]["n"].as_u64().unwrap_or_default() as usize

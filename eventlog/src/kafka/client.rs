@@ -44,6 +44,7 @@ pub(super) fn common(settings: &KafkaSettings) -> ClientConfig {
         .set("message.max.bytes", MAX_RECORD_BYTES.to_string())
         .set("socket.timeout.ms", "10000")
         .set("socket.connection.setup.timeout.ms", "5000")
+        .set("socket.nagle.disable", "true")
         .set("reconnect.backoff.max.ms", "1000")
         .set("log.connection.close", "false");
     config
