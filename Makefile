@@ -1,9 +1,10 @@
 # The front doors. Each target is one script; CI calls `make test` and nothing cleverer.
 .PHONY: run test web fmt lint bench soak dist doctor clean
 
-## run: check, install what is missing, build, start everything, print one address
+## run: check, install what is missing, build, start everything, print one address; LOG=kafka
+##      runs every service alone on a Kafka broker of its own
 run:
-	@scripts/run.sh
+	@LOG=$(LOG) scripts/run.sh
 
 ## test: format, lints, unit and property tests, whole-way tests, a real browser
 test:

@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # Says what this machine lacks.
-#   scripts/doctor.sh [run|test]             check only; exit 1 when something is missing
-#   scripts/doctor.sh [run|test] --install   install it: by apt as root, else by sudo after
-#                                            asking, else print the line to run. Asks nothing
-#                                            when CI is set.
-# `run` needs less than `test`, which also judges with ffmpeg and a browser.
+#   scripts/doctor.sh [run|kafka|test]             check only; exit 1 when something is missing
+#   scripts/doctor.sh [run|kafka|test] --install   install it: by apt as root, else by sudo after
+#                                                  asking, else print the line to run. Asks
+#                                                  nothing when CI is set.
+# `run` needs the least; `kafka` is `run` with Java and Maven for real brokers; `test` also judges
+# with ffmpeg and a browser.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 purpose=test install=no
 for argument in "$@"; do
     case "$argument" in
-        run | test) purpose=$argument ;;
+        run | kafka | test) purpose=$argument ;;
         --install) install=yes ;;
-        *) echo "doctor: what is $argument? run, test or --install" >&2; exit 2 ;;
+        *) echo "doctor: what is $argument? run, kafka, test or --install" >&2; exit 2 ;;
     esac
 done
 
@@ -24,6 +25,11 @@ packages=(
     gstreamer1.0-plugins-ugly                         # x264enc
     gstreamer1.0-libav                                # avenc_aac
 )
+if [ "$purpose" != run ]; then
+    # Any Java from 17 on will do; Debian's is asked for only where there is none.
+    command -v java >/dev/null || packages+=(default-jre-headless)
+    command -v mvn >/dev/null || packages+=(maven)
+fi
 if [ "$purpose" = test ]; then
     packages+=(ffmpeg)
     # Any Chromium will do; Debian's package is asked for only where there is none.
@@ -51,6 +57,11 @@ if ! command -v npm >/dev/null; then
     lacks "Node 20.19 or newer with npm is missing; see https://nodejs.org"
 elif version_below "$(node --version | tr -d v)" 20.19; then
     lacks "Node $(node --version) is too old; 20.19 is needed"
+fi
+
+if [ "$purpose" != run ] && command -v java >/dev/null; then
+    major=$(java -version 2>&1 | sed -n '1s/.*version "\([0-9]*\).*/\1/p')
+    [ "${major:-0}" -ge 17 ] || lacks "Java ${major:-of unknown version} is too old; Kafka needs 17"
 fi
 
 missing=()

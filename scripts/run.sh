@@ -1,12 +1,25 @@
 #!/usr/bin/env bash
 # From a clone to a live picture: doctor, pages, build, `tallylight up`.
+# With LOG=kafka a real Kafka broker runs beside it, and is stopped with it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
-scripts/doctor.sh run --install
+case "${LOG-disk}" in
+    disk | '') purpose=run ;;
+    kafka) purpose=kafka ;;
+    *) echo "LOG=$LOG: disk or kafka" >&2; exit 2 ;;
+esac
+scripts/doctor.sh "$purpose" --install
 if [ ! -x "$target_dir/debug/tallylight" ]; then
     echo "First build: about 15 minutes on 2 cores (measured cold; see docs/building.md)."
 fi
 scripts/web.sh
 cargo build --quiet --locked -p tallylight-cli
-exec "$target_dir/debug/tallylight" up "$@"
+if [ "$purpose" = run ]; then
+    exec "$target_dir/debug/tallylight" up "$@"
+fi
+scripts/kafka start
+trap 'scripts/kafka stop' EXIT
+# Ctrl-C is for `up`, which drains into the log; the broker is stopped after it.
+trap : INT
+"$target_dir/debug/tallylight" up --log kafka://127.0.0.1:9092 "$@"

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use tallylight_dashboard::{Facts, FactsSource};
-use tallylight_eventlog::disk::{DiskLog, DiskSettings};
-use tallylight_eventlog::{EventLog, TopicSettings};
+use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record;
 use tallylight_schemas::session::SessionRow;
@@ -17,8 +15,8 @@ use tallylight_stream_processor::{ProcessorHandle, ProcessorStats, SessionQuery,
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::settings::{LogSettings, Settings};
-use crate::shutdown;
+use crate::settings::Settings;
+use crate::{log, shutdown};
 
 /// Answers the dashboard's questions about single viewers from the processor's hot state.
 struct HotSessions(ProcessorHandle);
@@ -66,7 +64,7 @@ fn facts(stats: watch::Receiver<ProcessorStats>, head: watch::Receiver<u64>) -> 
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
-    let log = open_log(&settings, &clock).await?;
+    let log = log::open(&settings, &clock, &stop).await?;
 
     let archive = open_archive(&settings, log.as_ref(), &clock).await?;
     let history = archive.history.clone();
@@ -115,7 +113,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
 }
 
 /// History and snapshots of this log.
-async fn open_archive(
+pub(crate) async fn open_archive(
     settings: &Settings,
     log: &dyn EventLog,
     clock: &Arc<dyn Clock>,
@@ -130,25 +128,4 @@ async fn open_archive(
     let dir = settings.data_dir.join("snapshots");
     let snapshots = Snapshots::open(dir, log.id(), archive::STATE_VERSION)?;
     Ok(archive::Parts { history, snapshots })
-}
-
-async fn open_log(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<Arc<dyn EventLog>> {
-    let LogSettings { events_cap_bytes, rows_cap_bytes, segment_bytes } = settings.log.clone();
-    let dir = settings.data_dir.join("log");
-    let topics = vec![
-        TopicSettings::new(record::EVENTS, events_cap_bytes),
-        TopicSettings::new(record::ROWS, rows_cap_bytes),
-    ];
-    let disk = DiskSettings { dir: dir.clone(), segment_bytes, topics };
-    let clock = Arc::clone(clock);
-    let log = tokio::task::spawn_blocking(move || DiskLog::open(disk, clock))
-        .await?
-        .with_context(|| format!("the log in {} cannot be opened", dir.display()))?;
-    for topic in [record::EVENTS, record::ROWS] {
-        tracing::info!(topic, recovery = ?log.recovery(topic)?, "log opened");
-    }
-    Ok(Arc::new(log))
 }

@@ -10,6 +10,7 @@ use tallylight_eventlog::{Entry, Part};
 use tallylight_schemas::record::Kind;
 use tallylight_schemas::{ipc, record};
 
+use crate::log::LogKind;
 use crate::settings::Settings;
 
 /// Bytes of entries read at a time.
@@ -41,6 +42,9 @@ pub(crate) struct CatArgs {
 
 pub(crate) async fn run(settings: Settings, command: LogCommand) -> anyhow::Result<()> {
     let LogCommand::Cat(args) = command;
+    if settings.log.kind == LogKind::Kafka {
+        anyhow::bail!("`log cat` reads the disk log only; read Kafka's topics by its own tools");
+    }
     tokio::task::spawn_blocking(move || cat(&settings, &args)).await?
 }
 

@@ -1,11 +1,13 @@
 //! `tallylight`, the one binary. `tallylight up` runs everything; each service also runs
 //! alone by its subcommand.
 
+mod alone;
 mod audience;
 mod bench;
 mod data;
 mod drill;
 mod faults;
+mod log;
 mod log_cat;
 mod media;
 mod settings;
@@ -33,6 +35,12 @@ enum Command {
     Up(up::UpArgs),
     /// The data process: log, collector, stream processor and dashboard.
     Data,
+    /// The collector alone, on a log in Kafka.
+    Collector,
+    /// The stream processor alone, on a log in Kafka; one at a time.
+    Processor,
+    /// The dashboard alone, on a log in Kafka.
+    Dashboard,
     /// An encoder with its packager.
     Encoder(media::EncoderArgs),
     /// The origin.
@@ -65,6 +73,9 @@ fn main() -> anyhow::Result<()> {
     match cli.command {
         Command::Up(args) => up::run(&cli.global, &settings, &args),
         Command::Data => block_on(data::run(settings)),
+        Command::Collector => block_on(alone::collector(settings)),
+        Command::Processor => block_on(alone::processor(settings)),
+        Command::Dashboard => block_on(alone::dashboard(settings)),
         Command::Encoder(args) => block_on(media::encoder(settings, args, faults)),
         Command::Origin => block_on(media::origin(settings)),
         Command::Edge(args) => block_on(media::edge(settings, args, faults)),

@@ -14,6 +14,8 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
+use crate::log::{LogKind, LogSettings};
+
 /// The default of `--ports`.
 const PORTS: u16 = 7_700;
 
@@ -23,13 +25,17 @@ pub(crate) struct Global {
     /// A TOML file of settings; `tallylight config` shows the keys.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Moves every port: dashboard BASE, collector +1, origin +10, edges +11 and +12,
-    /// steering +20, `up` itself +30.
+    /// Moves every port: dashboard BASE, collector +1, a processor of its own +2, origin +10,
+    /// edges +11 and +12, steering +20, `up` itself +30.
     #[arg(long, global = true, value_name = "BASE")]
     ports: Option<u16>,
     /// The folder of everything kept; deleting it is a clean start.
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Where the log is: `disk`, in the data folder, or `kafka://HOST:PORT,HOST:PORT`; with
+    /// Kafka the collector, the processor and the dashboard are processes of their own.
+    #[arg(long, global = true, value_name = "LOG")]
+    log: Option<String>,
     /// Set by `up` for its children.
     #[arg(long, global = true, hide = true)]
     pub(crate) supervisor_pid: Option<i32>,
@@ -51,25 +57,8 @@ impl Global {
         push("--config", self.config.as_ref().map(|path| path.display().to_string()));
         push("--ports", self.ports.map(|base| base.to_string()));
         push("--data", self.data.as_ref().map(|path| path.display().to_string()));
+        push("--log", self.log.clone());
         args
-    }
-}
-
-/// Settings of the log.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct LogSettings {
-    /// Bytes of events kept; beyond it the oldest segment is dropped and counted.
-    pub(crate) events_cap_bytes: u64,
-    /// Bytes of rows kept.
-    pub(crate) rows_cap_bytes: u64,
-    /// Bytes of a segment file.
-    pub(crate) segment_bytes: u64,
-}
-
-impl Default for LogSettings {
-    fn default() -> Self {
-        Self { events_cap_bytes: 2 << 30, rows_cap_bytes: 256 << 20, segment_bytes: 32 << 20 }
     }
 }
 
@@ -97,6 +86,10 @@ pub(crate) struct Settings {
     /// Where `up` itself listens, on this machine only: the fault switches.
     pub(crate) control: SocketAddr,
     pub(crate) log: LogSettings,
+    /// Where a processor that runs alone listens.
+    pub(crate) processor_listen: SocketAddr,
+    /// Where a dashboard that runs alone asks it.
+    pub(crate) processor_url: String,
     pub(crate) history: tallylight_store::archive::Settings,
     pub(crate) collector: tallylight_collector::Settings,
     pub(crate) processor: tallylight_stream_processor::Settings,
@@ -142,6 +135,9 @@ impl Settings {
         if let Some(data) = &global.data {
             settings.data_dir.clone_from(data);
         }
+        if let Some(log) = &global.log {
+            settings.log.apply(log)?;
+        }
         // An edge's key is its name; saying it twice would only let the two differ.
         settings.edges.iter_mut().for_each(|(name, edge)| edge.name.clone_from(name));
         // Whom the origin waits for are those that run.
@@ -176,9 +172,12 @@ impl Settings {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        let exposed = tallylight_serve::exposed(self.control, false);
+        let guarded =
+            |at| tallylight_serve::exposed(at, false).map_or(Ok(()), |mistake| Err(vec![mistake]));
         let mut all = vec![
-            ("control".to_owned(), exposed.map_or(Ok(()), |mistake| Err(vec![mistake]))),
+            ("control".to_owned(), guarded(self.control)),
+            ("processor_listen".to_owned(), guarded(self.processor_listen)),
+            ("log".to_owned(), self.log.validate()),
             ("history".to_owned(), self.history.validate()),
             ("collector".to_owned(), self.collector.validate()),
             ("processor".to_owned(), self.processor.validate()),
@@ -224,13 +223,22 @@ impl Settings {
             what: what.to_owned(),
             at,
         };
-        let mut all = vec![
-            one("data", "dashboard", self.dashboard.listen),
-            one("data", "collector", self.collector.listen),
+        let mut all = match self.log.kind {
+            LogKind::Disk => vec![
+                one("data", "dashboard", self.dashboard.listen),
+                one("data", "collector", self.collector.listen),
+            ],
+            LogKind::Kafka => vec![
+                one("dashboard", "dashboard", self.dashboard.listen),
+                one("collector", "collector", self.collector.listen),
+                one("processor", "processor", self.processor_listen),
+            ],
+        };
+        all.extend([
             one("origin", "origin", self.origin.listen),
             one("steering", "steering", self.steering.listen),
             one("up", "the control of `up`", self.control),
-        ];
+        ]);
         let edges = self.edges.iter().map(|(name, edge)| (format!("edge-{name}"), edge.listen));
         all.extend(edges.map(|(name, at)| one(&name, &name, at)));
         all

@@ -17,6 +17,7 @@ use tallylight_schemas::clock::WallClock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::log::LogKind;
 use crate::media::{Ladder, Source};
 use crate::settings::{Global, Settings};
 use crate::shutdown;
@@ -110,8 +111,12 @@ fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Chi
         service_key: service_key.clone(),
     };
     let plain = |name: &str| child(name, &[name]);
+    let data = match settings.log.kind {
+        LogKind::Disk => vec![plain("data")],
+        LogKind::Kafka => Vec::from(["collector", "processor", "dashboard"].map(plain)),
+    };
     if args.no_demo {
-        return vec![vec![plain("data")], vec![plain("steering")]];
+        return vec![data, vec![plain("steering")]];
     }
     let ladder = ladder::of(args, settings).as_str();
     let source = args.source.map(|source| ["--source", source.as_str()]);
@@ -125,7 +130,7 @@ fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Chi
         .keys()
         .map(|name| child(&format!("edge-{name}"), &["edge", "--name", name.as_str()]));
     let media = encoders.chain(edges).chain([plain("steering")]).collect();
-    let mut stages = vec![vec![plain("data")], vec![plain("origin")], media];
+    let mut stages = vec![data, vec![plain("origin")], media];
     let viewers = args.viewers.unwrap_or(settings.audience.viewers);
     if viewers > 0 {
         let viewers = viewers.to_string();

@@ -2,7 +2,6 @@
 //!
 //! Layout of the bytes: `docs/log-format.md`. Reasons: `docs/adr/0015-disk-log.md`.
 
-mod entry;
 #[cfg(test)]
 mod fault_tests;
 mod files;
@@ -29,7 +28,6 @@ use async_trait::async_trait;
 use tallylight_schemas::clock::Clock;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-pub(crate) use self::entry::checked_len;
 use self::files::{Files, RealFiles, unavailable};
 pub(crate) use self::identity::fresh;
 use self::owner::Owner;
@@ -37,6 +35,7 @@ pub use self::read_only::ReadOnly;
 pub use self::recover::Recovery;
 use self::topic::Topic;
 use self::writer::{Request, Writer};
+use crate::entry::checked_len;
 use crate::{Batch, EventLog, LogError, Part, TopicSettings, Usage};
 
 /// Size of a segment unless set otherwise.
@@ -86,7 +85,7 @@ impl DiskSettings {
     }
 }
 
-fn valid_name(name: &str) -> bool {
+pub(crate) fn valid_name(name: &str) -> bool {
     let valid = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
     (1..=64).contains(&name.len()) && name.bytes().all(valid)
 }

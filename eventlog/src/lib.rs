@@ -1,10 +1,13 @@
 //! The log: named topics of entries, appended durably and read in order.
 //!
-//! [`EventLog`] is the border. [`disk`] is the embedded default, [`memory`] its twin with
-//! faults on request, and [`conformance`] the one suite that both must pass.
+//! [`EventLog`] is the border. [`disk`] is the embedded default, [`kafka`] the log that many
+//! processes share, [`memory`] a twin with faults on request, and [`conformance`] the one suite
+//! that all of them must pass.
 
 pub mod conformance;
 pub mod disk;
+mod entry;
+pub mod kafka;
 pub mod memory;
 
 use std::time::Duration;
@@ -61,7 +64,8 @@ pub struct Part {
 pub struct Entry {
     /// Position in the topic: 0, 1, 2, ….
     pub offset: u64,
-    /// When it was appended, Unix µs, never less than an earlier entry's.
+    /// When it was appended, Unix µs, never less than an earlier entry's of the same writer. The
+    /// disk log has one writer; where there are more, log time is the running maximum (ADR 4).
     pub appended_at_us: i64,
     /// Its payloads.
     pub parts: Vec<Part>,
@@ -83,7 +87,7 @@ pub struct Batch {
 /// What a topic takes up, and what it gave up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Bytes on disk (or in memory).
+    /// Bytes on disk (or in memory; of Kafka, what its entries come to by their mean size).
     pub bytes: u64,
     /// Bytes at which the oldest segment is dropped.
     pub cap_bytes: u64,
@@ -103,6 +107,9 @@ pub enum LogError {
     /// Nothing was stored; try again later.
     #[error("the log is unavailable: {0}")]
     Unavailable(String),
+    /// Stored or not, nobody knows: the answer was lost. What is appended again may be there twice.
+    #[error("the log did not say whether it stored this: {0}")]
+    Unsure(String),
     /// The request can never be met.
     #[error("the log refuses this: {0}")]
     Invalid(String),

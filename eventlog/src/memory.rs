@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use tallylight_schemas::clock::Clock;
 use tokio::sync::watch;
 
-use crate::disk::{checked_len, fresh, lock, unknown};
+use crate::disk::{fresh, lock, unknown};
+use crate::entry::checked_len;
 use crate::{Batch, Entry, EventLog, LogError, Part, TopicSettings, Usage};
 
 /// Faults that may wait.

@@ -1,4 +1,4 @@
-//! Both logs, one suite.
+//! The logs of this process, one suite. Kafka passes it in `tests/tests/kafka.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::sync::{Arc, Mutex};
@@ -12,9 +12,10 @@ use tallylight_schemas::clock::ManualClock;
 #[tokio::test(flavor = "multi_thread")]
 async fn disk() {
     let dirs = Mutex::new(Vec::new());
-    conformance::run(async |clock| {
+    conformance::run(conformance::STRICT, async |clock| {
         let dir = tempfile::tempdir().unwrap();
-        let settings = DiskSettings::new(dir.path().join("log"), conformance::topics());
+        let settings =
+            DiskSettings::new(dir.path().join("log"), conformance::topics(conformance::STRICT));
         dirs.lock().unwrap().push(dir);
         Arc::new(DiskLog::open(settings, clock).unwrap()) as Arc<dyn EventLog>
     })
@@ -23,8 +24,9 @@ async fn disk() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory() {
-    conformance::run(async |clock| {
-        Arc::new(MemoryLog::new(conformance::topics(), clock)) as Arc<dyn EventLog>
+    conformance::run(conformance::STRICT, async |clock| {
+        Arc::new(MemoryLog::new(conformance::topics(conformance::STRICT), clock))
+            as Arc<dyn EventLog>
     })
     .await;
 }
@@ -32,7 +34,7 @@ async fn memory() {
 #[tokio::test]
 async fn memory_fails_on_request() {
     let clock = Arc::new(ManualClock::at_us(0));
-    let log = MemoryLog::new(conformance::topics(), clock);
+    let log = MemoryLog::new(conformance::topics(conformance::STRICT), clock);
     for fault in
         [Fault::FailBefore, Fault::FailAfter, Fault::Delay(Duration::from_millis(1)), Fault::Stop]
     {

@@ -118,6 +118,8 @@ struct Shared {
     settings: Settings,
     clock: Option<Arc<dyn Clock>>,
     faults: Option<Arc<dyn Faults>>,
+    /// Files appear without a word to this process.
+    another_writes: bool,
     /// One per table, in the order of [`Table::ALL`]; locked for moments only.
     places: Mutex<Vec<Place>>,
     status: Mutex<Status>,
@@ -145,13 +147,18 @@ impl History {
             .with(Some(parts.clock), parts.faults))
     }
 
-    /// Opens the tables that there are, for reading without a running processor.
+    /// Opens the tables that there are, for reading beside or without a running processor. Each
+    /// view is of the newest files; what no file has yet is not seen.
     pub async fn open_read_only(dir: &Path) -> Result<Self, HistoryError> {
         let mut places = Vec::new();
         for table in Table::ALL {
             places.push(Place::new(Folder::open(dir, table, None).await?));
         }
-        Ok(Self::of(Settings::default(), String::new(), places, 0))
+        let mut history = Self::of(Settings::default(), String::new(), places, 0);
+        if let Some(shared) = Arc::get_mut(&mut history.shared) {
+            shared.another_writes = true;
+        }
+        Ok(history)
     }
 
     fn of(settings: Settings, log_id: String, places: Vec<Place>, committed: u64) -> Self {
@@ -161,6 +168,7 @@ impl History {
             settings,
             clock: None,
             faults: None,
+            another_writes: false,
             places: Mutex::new(places),
             status: Mutex::new(status),
             writer: tokio::sync::Mutex::default(),

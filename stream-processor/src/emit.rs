@@ -65,7 +65,9 @@ pub async fn append(
     loop {
         match log.append(ROWS, parts.to_vec()).await {
             Ok(_) => return Ok(true),
-            Err(LogError::Unavailable(why)) => tracing::warn!(why, "rows wait for the log"),
+            Err(LogError::Unavailable(why) | LogError::Unsure(why)) => {
+                tracing::warn!(why, "rows wait for the log");
+            }
             Err(error) => return Err(error),
         }
         tokio::select! {

@@ -230,7 +230,8 @@ impl Processor {
     async fn tick(&mut self) -> Result<(), ProcessorError> {
         match self.parts.log.append(EVENTS, vec![emit::tick()]).await {
             Ok(_) => Ok(()),
-            Err(LogError::Unavailable(why)) => {
+            // A tick that is there twice says the same as one.
+            Err(LogError::Unavailable(why) | LogError::Unsure(why)) => {
                 tracing::warn!(why, "no tick: the log is unavailable");
                 Ok(())
             }

@@ -1,5 +1,5 @@
-//! Helpers of the whole-way tests: a [`world`] of real processes, a real [`browser`], [`load`]
-//! with a ledger of its own.
+//! Helpers of the whole-way tests: an [`audit`] of what a log holds, a [`world`] of real processes, a real [`browser`], real
+//! brokers of [`kafka`], [`load`] with a ledger of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,8 +7,10 @@
     reason = "a test that cannot go on says so and stops"
 )]
 
+pub mod audit;
 pub mod browser;
 pub mod control;
 pub mod crowd;
+pub mod kafka;
 pub mod load;
 pub mod world;

@@ -2,7 +2,7 @@
 //! nothing is stored twice in the windows, and viewers never notice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +10,11 @@ use rand::Rng;
 use tallylight_audience::ledger::{Ended, Entry};
 use tallylight_eventlog::disk::{DiskLog, DiskSettings, ReadOnly};
 use tallylight_eventlog::{Entry as LogEntry, EventLog, TopicSettings};
-use tallylight_schemas::clock::{Clock, ManualClock, WallClock};
-use tallylight_schemas::rows::{Cuboid, PlaybackRow};
-use tallylight_schemas::{ipc, player, record};
+use tallylight_schemas::clock::Clock;
+use tallylight_schemas::record;
+use tallylight_tests::audit;
 use tallylight_tests::load::{Key, Load};
 use tallylight_tests::world::World;
-use tokio_util::sync::CancellationToken;
 
 /// Load generators.
 const SENDERS: u64 = 12;
@@ -49,7 +48,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
     world.stop();
     let counted = rebuilt(&world).await;
 
-    let stored = stored(&world);
+    let stored = audit::stored(&read_all(&world, record::EVENTS));
     let (sent, acknowledged) = (load.sent.lock().unwrap(), load.acknowledged.lock().unwrap());
     let distinct: HashSet<&Key> = stored.iter().collect();
     println!(
@@ -84,59 +83,16 @@ fn read_all(world: &World, topic: &str) -> Vec<LogEntry> {
     }
 }
 
-/// Every record of the load in the log, with repetitions.
-fn stored(world: &World) -> Vec<Key> {
-    let mut found = Vec::new();
-    for entry in read_all(world, record::EVENTS) {
-        for part in entry.parts.iter().filter(|part| part.kind == record::Kind::Player.code()) {
-            let rows = player::PlayerRows::new(&ipc::decode(&part.payload).unwrap()).unwrap();
-            for at in 0..rows.len() {
-                let event = rows.get(at);
-                if event.sid.starts_with("load-") {
-                    found.push((event.sid.to_owned(), event.sn.unwrap()));
-                }
-            }
-        }
-    }
-    found
-}
-
 /// Rebuilds the windows from the log once more, with a clock that stands five minutes later,
 /// so that every pane is final, and counts the events of the load in them.
 async fn rebuilt(world: &World) -> i64 {
-    let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_us(WallClock.now_us() + 300_000_000));
+    let clock: Arc<dyn Clock> = Arc::new(audit::after_every_horizon());
     let topics = [record::EVENTS, record::ROWS].map(|name| TopicSettings::new(name, 1 << 30));
     let settings = DiskSettings::new(world.data.path().join("log"), topics.to_vec());
     let log: Arc<dyn EventLog> = Arc::new(DiskLog::open(settings, Arc::clone(&clock)).unwrap());
-    let parts = tallylight_stream_processor::Parts { log: Arc::clone(&log), clock, archive: None };
-    let settings = tallylight_stream_processor::Settings::default();
-    let processor = tallylight_stream_processor::build(settings, parts).await.unwrap();
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(processor.run(stop.clone()));
-    // A few ticks carry log time past every horizon.
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    stop.cancel();
-    running.await.unwrap().unwrap();
+    audit::finish(&log, clock).await;
     log.close().await;
-    counted(world)
-}
-
-/// The events of the load by the windows: the newest version of every pane, summed.
-fn counted(world: &World) -> i64 {
-    let mut panes: HashMap<(u16, i64), (u64, i64)> = HashMap::new();
-    for entry in read_all(world, record::ROWS) {
-        for part in entry.parts.iter().filter(|part| part.kind == record::Kind::Playback.code()) {
-            for row in ipc::decode_all::<PlaybackRow>(&part.payload).unwrap() {
-                if row.cuboid == Cuboid::Content && row.cell.content.as_deref() == Some("crash") {
-                    let slot = panes.entry((row.partition, row.pane)).or_default();
-                    if row.version >= slot.0 {
-                        *slot = (row.version, row.measures.events);
-                    }
-                }
-            }
-        }
-    }
-    panes.values().map(|(_, events)| events).sum()
+    audit::counted(&read_all(world, record::ROWS), "crash")
 }
 
 fn check_viewers(file: &std::path::Path) {

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{LogSettings, Settings};
+use super::Settings;
+use crate::log::LogSettings;
 
 fn local(base: u16, offset: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], base + offset))
@@ -36,6 +37,8 @@ impl Settings {
             control: local(base, 30),
             pipelines: vec!["A".to_owned(), "B".to_owned()],
             log: LogSettings::default(),
+            processor_listen: local(base, 2),
+            processor_url: url(base, 2),
             history: tallylight_store::archive::Settings::default(),
             collector: Default::default(),
             processor: Default::default(),

@@ -99,7 +99,7 @@ impl Committer {
         };
         match &outcome {
             Ok(_) => self.metrics.count_fates(&ledger),
-            // Unavailable means that nothing was stored, so nothing is counted twice.
+            // Nothing was stored; or nobody knows, and counted twice is better than not at all.
             Err(AppendFailure::Unavailable(_)) => self.queue.shed_again(shed),
             Err(AppendFailure::Internal(_)) => {}
         }
@@ -131,7 +131,7 @@ impl Committer {
                 tracing::error!(%error, "the log refuses appends");
             }
             match error {
-                LogError::Unavailable(_) | LogError::Closed(_) => {
+                LogError::Unavailable(_) | LogError::Unsure(_) | LogError::Closed(_) => {
                     AppendFailure::Unavailable(error.to_string())
                 }
                 LogError::Invalid(_) | LogError::Data(_) => {

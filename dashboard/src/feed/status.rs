@@ -113,7 +113,7 @@ fn complete(status: &mut Status, app: &App, reached: Option<u64>) {
 }
 
 fn lag(log: &dyn EventLog, reached: u64) -> Option<u64> {
-    Some(log.head(EVENTS).ok()?.borrow().saturating_sub(reached))
+    Some(log.usage(EVENTS).ok()?.next.saturating_sub(reached))
 }
 
 fn log_status(log: &dyn EventLog) -> LogStatus {

@@ -3,10 +3,10 @@
 use std::io;
 use std::path::Path;
 
-use super::entry;
 use super::files::Files;
 use super::format::{RECORD_HEADER, RECORD_MAGIC, RecordHeader, SEGMENT_HEADER, checksum_holds};
 use super::source::{Source, Unreadable};
+use crate::entry;
 use crate::{Entry, Part};
 
 /// How many bytes are searched for a record at a time.

@@ -8,12 +8,12 @@ use bytes::Bytes;
 use tallylight_schemas::clock::Clock;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use super::entry;
 use super::files::{Files, SegmentFile, describe};
 use super::format::{RECORD_HEADER, RecordHeader, SEGMENT_HEADER};
 use super::recover::Opened;
 use super::segment::Segment;
 use super::topic::{Placed, Topic, micros};
+use crate::entry;
 use crate::{LogError, Part};
 
 /// Bytes written before one sync, give or take an entry.

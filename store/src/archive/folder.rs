@@ -79,6 +79,18 @@ impl Folder {
         stored.ok_or_else(|| HistoryError::Moved(format!("{} is new", self.dir.display())))
     }
 
+    /// The table as another process has it now.
+    pub(super) async fn newest(mut self) -> Result<Self, HistoryError> {
+        match self.delta.as_mut() {
+            Some(delta) => delta.update_state().await?,
+            None if self.dir.join("_delta_log").is_dir() => {
+                self.delta = Some(load(&self.dir).await?);
+            }
+            None => {}
+        }
+        Ok(self)
+    }
+
     /// Writes `hot` and says in the same commit that everything below `to` is there.
     pub(super) async fn append(
         &mut self,

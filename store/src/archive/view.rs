@@ -89,7 +89,11 @@ impl History {
         if let Some(provisional) = taken.provisional.filter(|rows| rows.num_rows() > 0) {
             hot.push(conform(&provisional, table)?);
         }
-        Ok(View { delta: taken.folder.provider().await?, hot })
+        let mut folder = taken.folder;
+        if self.shared.another_writes {
+            folder = folder.newest().await?;
+        }
+        Ok(View { delta: folder.provider().await?, hot })
     }
 
     fn take(&self, table: Table, provisional: Option<RecordBatch>) -> Taken {

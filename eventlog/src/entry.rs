@@ -1,4 +1,4 @@
-//! The body of a record: the parts of one entry.
+//! The bytes of one entry's parts, the same on disk and in Kafka.
 //!
 //! A table of all parts comes first and the payloads follow, so that an append writes the
 //! payloads from where they are, without a copy.
@@ -12,7 +12,7 @@ const PART_BYTES: usize = 2 + 4 + 4;
 /// Bytes of the table per range: partition, first row, rows.
 const RANGE_BYTES: usize = 2 + 4 + 4;
 /// The smallest body: an entry without parts.
-pub(super) const MIN_BODY: usize = 2;
+pub(crate) const MIN_BODY: usize = 2;
 
 /// Bytes that `parts` take up as a body, or why they cannot be stored.
 pub(crate) fn checked_len(parts: &[Part]) -> Result<usize, LogError> {
@@ -34,7 +34,7 @@ pub(crate) fn checked_len(parts: &[Part]) -> Result<usize, LogError> {
 
 /// Appends the table of `parts` to `out`; the payloads must follow in the same order.
 /// The lengths fit because [`checked_len`] was asked first.
-pub(super) fn encode_table(parts: &[Part], out: &mut Vec<u8>) {
+pub(crate) fn encode_table(parts: &[Part], out: &mut Vec<u8>) {
     out.extend_from_slice(&u16::try_from(parts.len()).unwrap_or(u16::MAX).to_le_bytes());
     for part in parts {
         out.extend_from_slice(&part.kind.to_le_bytes());
@@ -51,7 +51,7 @@ pub(super) fn encode_table(parts: &[Part], out: &mut Vec<u8>) {
 
 /// Reads a body back. Payloads share the memory of `body`. `None` if it is not one, to the
 /// byte; nothing is allocated that the body could not hold.
-pub(super) fn decode(mut body: Bytes) -> Option<Vec<Part>> {
+pub(crate) fn decode(mut body: Bytes) -> Option<Vec<Part>> {
     let count = usize::from(body.try_get_u16_le().ok()?);
     if count * PART_BYTES > body.len() {
         return None;

@@ -1,0 +1,190 @@
+//! Makes the topics that are missing, and finds the name of the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::Message;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{Offset, TopicPartitionList};
+use tokio::time::{Instant, sleep};
+
+use super::client::{Context, MAX_RECORD_BYTES, REQUEST, common, create, producing, unavailable};
+use super::topic::Topic;
+use super::{KafkaSettings, PARTITION, blocking, reader};
+use crate::disk::fresh;
+use crate::{LogError, TopicSettings};
+
+/// How long a topic that was just made may take to have a leader.
+const MADE_WITHIN: Duration = Duration::from_secs(20);
+const RETRY: Duration = Duration::from_millis(100);
+/// The topic whose first record is the log's name.
+const ID: &str = "id";
+/// Segments of a topic's cap: this many, within what Kafka allows and a disk likes.
+const SEGMENTS: u64 = 4;
+const MIN_SEGMENT: u64 = 1 << 20;
+const MAX_SEGMENT: u64 = 256 << 20;
+
+/// A log that is there.
+pub(super) struct Made {
+    pub(super) id: String,
+    pub(super) topics: Vec<Topic>,
+}
+
+type Client = Arc<BaseConsumer<Context>>;
+
+/// Opens the log's topics, made if missing.
+pub(super) async fn log(settings: &Arc<KafkaSettings>) -> Result<Made, LogError> {
+    let name = |topic: &str| format!("{}-{topic}", settings.prefix);
+    let forever = vec![("retention.ms", "-1".to_owned()), ("retention.bytes", "-1".to_owned())];
+    let mut wanted = vec![(name(ID), forever)];
+    wanted.extend(settings.topics.iter().map(|topic| (name(&topic.name), configuration(topic))));
+    create_missing(settings, &wanted).await?;
+
+    let client = Arc::new(reader::asking(settings)?);
+    let mut topics = Vec::new();
+    for topic in &settings.topics {
+        let ends = leader_of(&client, settings, &name(&topic.name)).await?;
+        topics.push(Topic::new(topic.clone(), name(&topic.name), ends));
+    }
+    Ok(Made { id: identity(client, settings, name(ID)).await?, topics })
+}
+
+/// How a topic is configured. Kafka drops the oldest segment once what follows it reaches
+/// `retention.bytes`, so a segment less than the cap stays within it.
+fn configuration(topic: &TopicSettings) -> Vec<(&'static str, String)> {
+    let segment = (topic.cap_bytes / SEGMENTS).clamp(MIN_SEGMENT, MAX_SEGMENT);
+    let age = topic.cap_age.map_or("-1".to_owned(), |age| age.as_millis().to_string());
+    vec![
+        ("cleanup.policy", "delete".to_owned()),
+        ("segment.bytes", segment.to_string()),
+        ("retention.bytes", topic.cap_bytes.saturating_sub(segment).to_string()),
+        ("retention.ms", age),
+        ("max.message.bytes", MAX_RECORD_BYTES.to_string()),
+        ("unclean.leader.election.enable", "false".to_owned()),
+    ]
+}
+
+async fn create_missing(
+    settings: &KafkaSettings,
+    wanted: &[(String, Vec<(&'static str, String)>)],
+) -> Result<(), LogError> {
+    let admin: AdminClient<Context> = create(&common(settings))?;
+    let replicas = settings.replicas.map_or(-1, i32::from);
+    let least = settings.min_in_sync.map(|least| least.to_string());
+    let mut topics = Vec::new();
+    for (name, configuration) in wanted {
+        let mut topic = NewTopic::new(name, PARTITION + 1, TopicReplication::Fixed(replicas));
+        for (key, value) in configuration {
+            topic = topic.set(key, value);
+        }
+        if let Some(least) = &least {
+            topic = topic.set("min.insync.replicas", least);
+        }
+        topics.push(topic);
+    }
+    let options = AdminOptions::new().request_timeout(Some(REQUEST));
+    let answers = admin.create_topics(&topics, &options).await;
+    let answers = answers.map_err(|error| unavailable("cannot make topics", settings, &error))?;
+    for answer in answers {
+        if let Err((name, code)) = answer {
+            refused(&name, code, replicas)?;
+        }
+    }
+    Ok(())
+}
+
+/// What it comes to that a topic was not made.
+fn refused(name: &str, code: RDKafkaErrorCode, replicas: i32) -> Result<(), LogError> {
+    match code {
+        RDKafkaErrorCode::TopicAlreadyExists => Ok(()),
+        RDKafkaErrorCode::InvalidReplicationFactor => Err(LogError::Unavailable(format!(
+            "{name} cannot be made with {replicas} copies: {code}; are all brokers up?"
+        ))),
+        RDKafkaErrorCode::InvalidConfig => {
+            Err(LogError::Invalid(format!("{name} cannot be made: {code}")))
+        }
+        _ => Err(LogError::Unavailable(format!("{name} cannot be made: {code}"))),
+    }
+}
+
+/// The ends of a topic once it has a leader.
+async fn leader_of(
+    client: &Client,
+    settings: &Arc<KafkaSettings>,
+    name: &str,
+) -> Result<(u64, u64), LogError> {
+    let deadline = Instant::now() + MADE_WITHIN;
+    loop {
+        let (client, asked) = (Arc::clone(client), Arc::clone(settings));
+        let topic = name.to_owned();
+        let ends = blocking(move || {
+            check_partitions(&client, &asked, &topic)?;
+            reader::ends(&client, &asked, &topic)
+        });
+        match ends.await {
+            Err(LogError::Unavailable(_)) if Instant::now() < deadline => sleep(RETRY).await,
+            other => return other,
+        }
+    }
+}
+
+/// A topic that somebody else made may be of a form that is not read here.
+fn check_partitions(
+    client: &BaseConsumer<Context>,
+    settings: &KafkaSettings,
+    name: &str,
+) -> Result<(), LogError> {
+    let known = client
+        .fetch_metadata(Some(name), REQUEST)
+        .map_err(|error| unavailable(&format!("cannot ask for {name}"), settings, &error))?;
+    match known.topics().first().map_or(0, |topic| topic.partitions().len()) {
+        0 => Err(LogError::Unavailable(format!("{name} is not there yet"))),
+        1 => Ok(()),
+        more => Err(LogError::Invalid(format!(
+            "{name} has {more} partitions and must have one; give another prefix"
+        ))),
+    }
+}
+
+/// The log's name: whoever comes first writes it, and everybody takes the first.
+async fn identity(
+    client: Client,
+    settings: &Arc<KafkaSettings>,
+    topic: String,
+) -> Result<String, LogError> {
+    if leader_of(&client, settings, &topic).await?.1 == 0 {
+        let producer: FutureProducer<Context> = create(&producing(settings))?;
+        let id = fresh();
+        let record = FutureRecord::<(), _>::to(&topic).partition(PARTITION).payload(&id);
+        let sent = producer.send(record, settings.append_within).await;
+        sent.map_err(|(error, _)| unavailable("cannot name the log", settings, &error))?;
+    }
+    let settings = Arc::clone(settings);
+    blocking(move || first_record(&client, &settings, &topic)).await
+}
+
+fn first_record(
+    client: &BaseConsumer<Context>,
+    settings: &KafkaSettings,
+    topic: &str,
+) -> Result<String, LogError> {
+    let mut list = TopicPartitionList::new();
+    let failed = |error| unavailable(&format!("cannot read {topic}"), settings, &error);
+    list.add_partition_offset(topic, PARTITION, Offset::Beginning).map_err(failed)?;
+    client.assign(&list).map_err(failed)?;
+    // Errors on the way pass: a broker that is away may not be the one that has it.
+    let looks = MADE_WITHIN.as_millis() / reader::LOOK.as_millis();
+    let message = (0..looks)
+        .find_map(|_| client.poll(reader::LOOK)?.ok())
+        .ok_or_else(|| LogError::Unavailable(format!("no broker sends {topic}")))?;
+    let id = message.payload_view::<str>().and_then(Result::ok).unwrap_or_default();
+    let valid = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if valid {
+        Ok(id.to_owned())
+    } else {
+        Err(LogError::Data(format!("{topic} holds no id of a log")))
+    }
+}

@@ -1,0 +1,182 @@
+//! Readers of one topic: one follows its end all the time, one goes back where it is asked to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::client::{Context, REQUEST, consuming, create, unavailable};
+use super::topic::{Collect, Topic};
+use super::{KafkaSettings, PARTITION, record};
+use crate::{Batch, Entry, LogError};
+
+type Client = BaseConsumer<Context>;
+
+/// How long a broker holds the follower's request; it answers at once when something comes.
+const LONG_WAIT: Duration = Duration::from_millis(500);
+/// The same for reads of the past, where a request under way delays the next jump.
+const SHORT_WAIT: Duration = Duration::from_millis(10);
+/// How often a follower looks whether it should end.
+pub(super) const LOOK: Duration = Duration::from_millis(200);
+/// Looks of a read of the past that brought nothing before it is given up.
+const MAX_IDLE: usize = 25;
+
+/// The oldest and the next offset of a topic, from its leader. Blocks.
+pub(super) fn ends(
+    client: &Client,
+    settings: &KafkaSettings,
+    name: &str,
+) -> Result<(u64, u64), LogError> {
+    let (low, high) = client.fetch_watermarks(name, PARTITION, REQUEST).map_err(|error| {
+        unavailable(&format!("cannot find the ends of {name}"), settings, &error)
+    })?;
+    Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
+}
+
+/// A consumer that asks and does not read.
+pub(super) fn asking(settings: &KafkaSettings) -> Result<Client, LogError> {
+    create(&consuming(settings, SHORT_WAIT))
+}
+
+fn assign(client: &Client, name: &str, offset: u64) -> Result<(), KafkaError> {
+    let mut list = TopicPartitionList::new();
+    let offset = Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX));
+    list.add_partition_offset(name, PARTITION, offset)?;
+    client.assign(&list)
+}
+
+fn out_of_range(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{AutoOffsetReset, OffsetOutOfRange};
+    matches!(error.rdkafka_error_code(), Some(AutoOffsetReset | OffsetOutOfRange))
+}
+
+/// Offset, bytes and entry of a message; the entry is none if it is none of ours.
+fn taken(message: &impl Message) -> (u64, u64, Option<Entry>) {
+    let offset = u64::try_from(message.offset()).unwrap_or(0);
+    let value = Bytes::copy_from_slice(message.payload().unwrap_or_default());
+    (offset, value.len() as u64, record::decode(offset, value))
+}
+
+/// Follows the end of `topic` until `stop`. The errors that a consumer reports pass: the library
+/// goes on by itself once a broker answers.
+pub(super) fn follow(topic: &Topic, settings: &KafkaSettings, stop: &AtomicBool) {
+    let client: Client = match create(&consuming(settings, LONG_WAIT)) {
+        Ok(client) => client,
+        Err(error) => return tracing::error!(%error, topic = topic.name, "cannot follow"),
+    };
+    let mut at = *topic.followed.borrow();
+    let mut placed = assign(&client, &topic.name, at).is_ok();
+    while !stop.load(Ordering::Relaxed) {
+        if !placed {
+            placed = assign(&client, &topic.name, at).is_ok();
+        }
+        match client.poll(LOOK) {
+            None => {}
+            Some(Ok(message)) => {
+                let (offset, bytes, entry) = taken(&message);
+                topic.saw(offset, bytes, entry);
+                at = offset + 1;
+            }
+            Some(Err(error)) if out_of_range(&error) => {
+                // The caps were faster than this reader: what it missed counts as lost.
+                if let Ok((low, high)) = ends(&client, settings, &topic.name) {
+                    topic.learned((low, high));
+                    at = at.clamp(low, high);
+                    topic.jumped(at);
+                    placed = false;
+                }
+            }
+            Some(Err(error)) => tracing::debug!(%error, topic = topic.name, "following"),
+        }
+    }
+}
+
+/// Reads what is no longer kept in memory.
+#[derive(Default)]
+pub(super) struct Past {
+    client: Option<Client>,
+    /// Where the consumer goes on by itself.
+    position: Option<u64>,
+    /// An entry that came and did not fit.
+    held: Option<Entry>,
+}
+
+impl Past {
+    /// Entries from `from` on, none from `to` on. Blocks.
+    pub(super) fn read(
+        &mut self,
+        (topic, settings): (&Arc<Topic>, &KafkaSettings),
+        (from, to, lost): (u64, u64, u64),
+        max_bytes: usize,
+    ) -> Result<Batch, LogError> {
+        let client = match self.client.take() {
+            Some(client) => client,
+            None => create(&consuming(settings, SHORT_WAIT))?,
+        };
+        let mut collect = Collect::new(from, lost, max_bytes);
+        let outcome = self.fill(&client, (topic, settings), to, &mut collect);
+        if outcome.is_err() || collect.next() >= to {
+            // Nobody goes on from here: no more is fetched in advance.
+            (self.position, self.held) = (None, None);
+            let _ = client.unassign();
+        }
+        self.client = Some(client);
+        outcome.map(|()| collect.done(None))
+    }
+
+    fn fill(
+        &mut self,
+        client: &Client,
+        (topic, settings): (&Arc<Topic>, &KafkaSettings),
+        to: u64,
+        collect: &mut Collect,
+    ) -> Result<(), LogError> {
+        let failed = |error: &KafkaError| unavailable("cannot read", settings, error);
+        let held = self.held.take().filter(|entry| entry.offset == collect.next());
+        if let Some(entry) = held {
+            collect.take(&entry);
+        } else if self.position != Some(collect.next()) {
+            assign(client, &topic.name, collect.next()).map_err(|error| failed(&error))?;
+        }
+        let mut idle = 0;
+        while collect.next() < to {
+            match client.poll(LOOK) {
+                None => {
+                    idle += 1;
+                    if idle > MAX_IDLE {
+                        let what = format!("no broker sends {} of {}", collect.next(), topic.name);
+                        return Err(LogError::Unavailable(what));
+                    }
+                }
+                Some(Ok(message)) => {
+                    let (offset, _, entry) = taken(&message);
+                    self.position = Some(offset + 1);
+                    let Some(entry) = entry else {
+                        collect.pass(offset + 1);
+                        continue;
+                    };
+                    if offset >= to {
+                        collect.pass(to);
+                    } else if !collect.take(&entry) {
+                        self.held = Some(entry);
+                        self.position = Some(offset);
+                        return Ok(());
+                    }
+                }
+                Some(Err(error)) if out_of_range(&error) => {
+                    let (low, high) = ends(client, settings, &topic.name)?;
+                    topic.learned((low, high));
+                    collect.pass(low.min(to));
+                    assign(client, &topic.name, low).map_err(|error| failed(&error))?;
+                }
+                Some(Err(error)) => tracing::debug!(%error, topic = topic.name, "reading"),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! Appending: bounded, in order, acknowledged by every replica in sync.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use tallylight_schemas::clock::Clock;
+use tokio::sync::Semaphore;
+
+use super::client::{Context, create, producing};
+use super::topic::Topic;
+use super::{KafkaSettings, PARTITION, record};
+use crate::disk::lock;
+use crate::entry::checked_len;
+use crate::{LogError, Part};
+
+type Client = FutureProducer<Context>;
+
+/// Bytes that may wait for their acknowledgement, in units of [`ROOM_UNIT`].
+const QUEUED_ROOM: usize = 64 << 10;
+const ROOM_UNIT: usize = 1 << 10;
+
+pub(super) struct Writer {
+    settings: Arc<KafkaSettings>,
+    clock: Arc<dyn Clock>,
+    client: Mutex<Client>,
+    room: Semaphore,
+    closed: AtomicBool,
+}
+
+impl Writer {
+    pub(super) fn new(
+        settings: Arc<KafkaSettings>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, LogError> {
+        let client = Mutex::new(create(&producing(&settings))?);
+        let room = Semaphore::new(QUEUED_ROOM);
+        Ok(Self { settings, clock, client, room, closed: AtomicBool::new(false) })
+    }
+
+    pub(super) async fn append(&self, topic: &Topic, parts: &[Part]) -> Result<u64, LogError> {
+        let body_len = checked_len(parts)?;
+        let units = u32::try_from(body_len.div_ceil(ROOM_UNIT)).unwrap_or(u32::MAX);
+        let closed = || LogError::Closed("it was closed".into());
+        let _room = self.room.acquire_many(units).await.map_err(|_| closed())?;
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(closed());
+        }
+        let client = lock(&self.client).clone();
+        let sent = topic.timed(self.clock.now_us(), |now_us| {
+            let value = record::encode(parts, body_len, now_us);
+            let record = FutureRecord::<(), _>::to(&topic.name).partition(PARTITION);
+            client.send_result(record.payload(&value)).map_err(|(error, _)| error)
+        });
+        let delivered = match sent {
+            Ok(delivery) => delivery.await.map_err(|_| KafkaError::Canceled),
+            Err(error) => return Err(self.refused(&client, &error)),
+        };
+        match delivered {
+            Ok(Ok(delivery)) => {
+                let offset = u64::try_from(delivery.offset).map_err(|_| {
+                    LogError::Data(format!("Kafka stored at offset {}", delivery.offset))
+                })?;
+                topic.stored(offset);
+                Ok(offset)
+            }
+            Ok(Err((error, _))) | Err(error) => Err(self.failed(&client, &error)),
+        }
+    }
+
+    /// What an append that was never sent comes to.
+    fn refused(&self, client: &Client, error: &KafkaError) -> LogError {
+        use RDKafkaErrorCode::{Fatal, MessageSizeTooLarge, QueueFull};
+        let why = format!("Kafka {}: {error}", self.settings.brokers);
+        match error.rdkafka_error_code() {
+            Some(MessageSizeTooLarge) => LogError::Invalid(why),
+            Some(Fatal) => self.renew(client, why),
+            Some(QueueFull) => LogError::Unavailable(format!("{why}: too much waits for it")),
+            _ => LogError::Unavailable(why),
+        }
+    }
+
+    /// What an append that was sent comes to when no good answer came.
+    fn failed(&self, client: &Client, error: &KafkaError) -> LogError {
+        use RDKafkaErrorCode::{
+            Fatal, MessageSizeTooLarge, MessageTimedOut, TopicAuthorizationFailed,
+        };
+        let why = format!("Kafka {}: {error}", self.settings.brokers);
+        match error.rdkafka_error_code() {
+            Some(MessageSizeTooLarge) => LogError::Invalid(format!(
+                "{why}; the topic's max.message.bytes was lowered, raise it"
+            )),
+            Some(TopicAuthorizationFailed) => LogError::Unavailable(why),
+            Some(Fatal) => match self.renew(client, why) {
+                LogError::Unavailable(why) => LogError::Unsure(why),
+                other => other,
+            },
+            Some(MessageTimedOut) => LogError::Unsure(format!(
+                "{why} within {} s; is a broker down, or are fewer replicas in sync than \
+                 min.insync.replicas asks for?",
+                self.settings.append_within.as_secs()
+            )),
+            _ => LogError::Unsure(why),
+        }
+    }
+
+    /// A producer that lost its place in the brokers' books never sends again; another does.
+    fn renew(&self, broken: &Client, why: String) -> LogError {
+        let mut client = lock(&self.client);
+        let same = std::ptr::eq(client.client().native_ptr(), broken.client().native_ptr());
+        if same {
+            tracing::warn!(why, "the producer ended; a new one takes over");
+            match create(&producing(&self.settings)) {
+                Ok(fresh) => *client = fresh,
+                Err(error) => return error,
+            }
+        }
+        LogError::Unavailable(why)
+    }
+
+    /// Takes no more, and waits for what is under way.
+    pub(super) async fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        let client = lock(&self.client).clone();
+        let within = self.settings.append_within;
+        let flushed = tokio::task::spawn_blocking(move || client.flush(within)).await;
+        if !matches!(flushed, Ok(Ok(()))) {
+            tracing::error!("the log was closed while appends were under way");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What a log holds of a [`crate::load`], to be held against the load's own ledger.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tallylight_eventlog::{Entry, EventLog};
+use tallylight_schemas::clock::{Clock, ManualClock, WallClock};
+use tallylight_schemas::rows::{Cuboid, PlaybackRow};
+use tallylight_schemas::{ipc, player, record};
+use tokio_util::sync::CancellationToken;
+
+use crate::load::Key;
+
+/// Every entry of a topic, which must have no hole.
+pub async fn entries(log: &dyn EventLog, topic: &str) -> Vec<Entry> {
+    let (mut entries, mut position) = (Vec::new(), 0);
+    loop {
+        let batch = log.read(topic, position, 64 << 20).await.unwrap();
+        assert_eq!(batch.lost, 0, "the log has a hole before {}", batch.next);
+        if batch.entries.is_empty() {
+            return entries;
+        }
+        position = batch.next;
+        entries.extend(batch.entries);
+    }
+}
+
+/// Every record of the load in topic `events`, with repetitions.
+pub fn stored(events: &[Entry]) -> Vec<Key> {
+    let mut found = Vec::new();
+    for part in events.iter().flat_map(|entry| &entry.parts) {
+        if part.kind != record::Kind::Player.code() {
+            continue;
+        }
+        let rows = player::PlayerRows::new(&ipc::decode(&part.payload).unwrap()).unwrap();
+        for event in (0..rows.len()).map(|at| rows.get(at)) {
+            if event.sid.starts_with("load-") {
+                found.push((event.sid.to_owned(), event.sn.unwrap()));
+            }
+        }
+    }
+    found
+}
+
+/// A clock that stands five minutes later, so that every pane becomes final.
+pub fn after_every_horizon() -> ManualClock {
+    ManualClock::at_us(WallClock.now_us() + 300_000_000)
+}
+
+/// Has a processor with an empty state go over the log once more, until `clock` is log time.
+pub async fn finish(log: &Arc<dyn EventLog>, clock: Arc<dyn Clock>) {
+    let parts = tallylight_stream_processor::Parts { log: Arc::clone(log), clock, archive: None };
+    let settings = tallylight_stream_processor::Settings::default();
+    let processor = tallylight_stream_processor::build(settings, parts).await.unwrap();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(processor.run(stop.clone()));
+    // A few ticks carry log time past every horizon.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    stop.cancel();
+    running.await.unwrap().unwrap();
+}
+
+/// The events of the load by the windows: the newest version of every pane of `content` in topic
+/// `rows`, summed.
+pub fn counted(rows: &[Entry], content: &str) -> i64 {
+    let mut panes: HashMap<(u16, i64), (u64, i64)> = HashMap::new();
+    for part in rows.iter().flat_map(|entry| &entry.parts) {
+        if part.kind != record::Kind::Playback.code() {
+            continue;
+        }
+        for row in ipc::decode_all::<PlaybackRow>(&part.payload).unwrap() {
+            if row.cuboid == Cuboid::Content && row.cell.content.as_deref() == Some(content) {
+                let slot = panes.entry((row.partition, row.pane)).or_default();
+                if row.version >= slot.0 {
+                    *slot = (row.version, row.measures.events);
+                }
+            }
+        }
+    }
+    panes.values().map(|(_, events)| events).sum()
+}

@@ -1,0 +1,92 @@
+//! Real Kafka brokers, started by the project's own `scripts/kafka` in a folder of their own.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// Running brokers; they are stopped when dropped.
+#[derive(Debug)]
+pub struct Brokers {
+    count: u16,
+    port: u16,
+    dir: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// Brokers are large: the tests of one binary have theirs one after the other.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A port with those of three brokers and their controllers above it that nobody uses.
+fn free_port() -> u16 {
+    let free = |port: &u16| {
+        [0, 1, 2, 20, 21, 22].iter().all(|n| TcpListener::bind(("127.0.0.1", port + n)).is_ok())
+    };
+    let start = std::process::id() % 10;
+    let ports = (0..10).map(|step| 27_200 + u16::try_from((start + step) % 10).unwrap() * 50);
+    ports.into_iter().find(free).expect("free ports for Kafka")
+}
+
+impl Brokers {
+    /// Starts one broker or three.
+    pub fn start(count: u16) -> Self {
+        let dir = tempfile::tempdir().expect("a folder for the brokers");
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let brokers = Self { count, port: free_port(), dir, _turn: turn };
+        brokers.start_again();
+        brokers
+    }
+
+    /// Starts those that do not run, on the data that they have.
+    pub fn start_again(&self) {
+        let (count, port) = (self.count.to_string(), self.port.to_string());
+        self.script(&["start", "--brokers", &count, "--port", &port]);
+    }
+
+    /// Stops all of them in order.
+    pub fn stop(&self) {
+        self.script(&["stop"]);
+    }
+
+    fn script(&self, arguments: &[&str]) -> String {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/kafka");
+        let mut command = Command::new(script);
+        command.args(arguments).arg("--dir").arg(self.dir.path()).stderr(Stdio::inherit());
+        let output = command.output().expect("run scripts/kafka");
+        assert!(output.status.success(), "scripts/kafka {arguments:?}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// The number of the broker that leads this topic now.
+    pub fn leader(&self, topic: &str) -> u16 {
+        self.script(&["leader", topic]).trim().parse().expect("a broker's number")
+    }
+
+    /// What `--log` takes.
+    pub fn log(&self) -> String {
+        format!("kafka://{}", self.addresses())
+    }
+
+    /// `HOST:PORT` of each, with commas between.
+    pub fn addresses(&self) -> String {
+        let one = |n| format!("127.0.0.1:{}", self.port + n);
+        (0..self.count).map(one).collect::<Vec<_>>().join(",")
+    }
+
+    /// `kill -9` of the broker with this number, from 1.
+    pub fn kill(&self, broker: u16) {
+        let file = self.dir.path().join(format!("node-{broker}/pid"));
+        let pid = std::fs::read_to_string(&file).expect("a pid file");
+        let pid = Pid::from_raw(pid.trim().parse().expect("a pid"));
+        kill(pid, Signal::SIGKILL).expect("kill -9");
+    }
+}
+
+impl Drop for Brokers {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

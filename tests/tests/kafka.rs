@@ -1,0 +1,186 @@
+//! The log in Kafka, on real brokers: the suite of every log, every service alone, and a ledger
+//! through `kill -9` of the collector and of the broker that leads.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use rand::Rng;
+use serde_json::Value;
+use tallylight_eventlog::conformance::{self, Caps};
+use tallylight_eventlog::kafka::{KafkaLog, KafkaSettings};
+use tallylight_eventlog::{EventLog, LogError, TopicSettings};
+use tallylight_schemas::clock::{Clock, WallClock};
+use tallylight_schemas::record;
+use tallylight_tests::audit;
+use tallylight_tests::kafka::Brokers;
+use tallylight_tests::load::{Key, Load};
+use tallylight_tests::world::World;
+
+/// Kafka drops whole segments, of 1 MiB at least, and looks each second (scripts/kafka).
+const CAPS: Caps = Caps { bytes: 8 << 20, within: Duration::from_secs(30) };
+
+/// The services that are one process on the disk log.
+const SERVICES: [&str; 3] = ["collector", "processor", "dashboard"];
+
+/// The log as the services see it, by this clock.
+async fn open(brokers: &Brokers, clock: Arc<dyn Clock>) -> Result<Arc<dyn EventLog>, LogError> {
+    let topics = [record::EVENTS, record::ROWS].map(|name| TopicSettings::new(name, 1 << 30));
+    let settings = KafkaSettings {
+        append_within: Duration::from_secs(2),
+        ..KafkaSettings::new(brokers.addresses(), topics.to_vec())
+    };
+    Ok(Arc::new(KafkaLog::open(settings, clock).await?))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_keeps_what_every_log_keeps() {
+    let brokers = Brokers::start(1);
+    let logs = AtomicU32::new(0);
+    conformance::run(CAPS, async |clock| {
+        let prefix = format!("suite-{}", logs.fetch_add(1, Ordering::Relaxed));
+        let topics = conformance::topics(CAPS);
+        let settings = KafkaSettings { prefix, ..KafkaSettings::new(brokers.addresses(), topics) };
+        Arc::new(KafkaLog::open(settings, clock).await.unwrap()) as Arc<dyn EventLog>
+    })
+    .await;
+    a_broker_that_is_away_costs_errors_and_nothing_else(&brokers).await;
+}
+
+/// While no broker runs, appends fail and reads wait; after it is back both go on.
+async fn a_broker_that_is_away_costs_errors_and_nothing_else(brokers: &Brokers) {
+    let clock: Arc<dyn Clock> = Arc::new(WallClock);
+    let log = open(brokers, Arc::clone(&clock)).await.unwrap();
+    assert_eq!(log.append(record::EVENTS, vec![]).await.unwrap(), 0);
+    assert_eq!(log.read(record::EVENTS, 0, 1).await.unwrap().entries.len(), 1);
+    let id = log.id().to_owned();
+    brokers.stop();
+    let failed = log.append(record::EVENTS, vec![]).await;
+    assert!(matches!(failed, Err(LogError::Unsure(_))), "{failed:?}");
+    let refused = open(brokers, Arc::clone(&clock)).await.map(drop);
+    assert!(matches!(refused, Err(LogError::Unavailable(_))), "{refused:?}");
+    assert_eq!(log.read(record::EVENTS, 0, 1).await.unwrap().entries.len(), 1, "it was kept");
+    brokers.start_again();
+    let again = log.append(record::EVENTS, vec![]).await.unwrap();
+    let read = log.read(record::EVENTS, 0, 1 << 20).await.unwrap();
+    assert_eq!((read.next, read.lost), (again + 1, 0));
+    let another = open(brokers, clock).await.unwrap();
+    assert_eq!(another.id(), id, "the log has the name that it was made with");
+    assert_eq!(another.read(record::EVENTS, 0, 1 << 20).await.unwrap(), read);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_service_runs_alone_on_it() {
+    let brokers = Brokers::start(1);
+    let mut command = std::process::Command::new(tallylight_tests::world::binary());
+    command.args(["up", "--no-demo", "--log", &brokers.log()]);
+    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "5");
+    let mut world = World::start_with(command).await;
+    for service in SERVICES {
+        world.wait_for(service, 20, async || world.children(service).len() == 1).await;
+    }
+    assert!(world.children("data").is_empty(), "nobody shares a process");
+
+    let load = Arc::new(Load::default());
+    let senders = load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), 8);
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    load.end(senders).await;
+    let acknowledged = load.acknowledged.lock().unwrap().clone();
+    let sids: HashSet<&str> = acknowledged.iter().map(|(sid, _)| sid.as_str()).collect();
+
+    world.wait_for("the sessions", 20, async || counts(&world).await == sums(&acknowledged)).await;
+    world.wait_for("history", 40, async || history(&world).await == acknowledged.len()).await;
+    println!("{} records of {} sessions", acknowledged.len(), sids.len());
+    world.stop();
+    let (stored, counted) = audited(&brokers).await;
+    assert_eq!(stored.iter().collect::<HashSet<_>>().len(), acknowledged.len());
+    assert_eq!(counted, acknowledged.len() as i64, "the windows sum to what was acknowledged");
+}
+
+/// Events by session, as the processor tells the dashboard of another process.
+async fn counts(world: &World) -> Vec<(String, u64)> {
+    let Ok(text) = world.get("/v1/sessions?limit=1000").await else { return Vec::new() };
+    let sessions: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let one =
+        |row: &Value| (row["sid"].as_str().unwrap().to_owned(), row["events"].as_u64().unwrap());
+    let mut counts: Vec<_> = sessions.iter().map(one).collect();
+    counts.sort();
+    counts
+}
+
+fn sums(keys: &HashSet<Key>) -> Vec<(String, u64)> {
+    let mut sums = std::collections::BTreeMap::new();
+    for (sid, _) in keys {
+        *sums.entry(sid.clone()).or_default() += 1;
+    }
+    sums.into_iter().collect()
+}
+
+/// Accepted records of the load in the tables that the processor writes and the dashboard reads.
+async fn history(world: &World) -> usize {
+    let mut command = world.command();
+    command.args(["sql", "--format", "json"]);
+    command
+        .arg("SELECT count(*) AS n FROM player_events WHERE cid = 'crash' AND fate = 'accepted'");
+    let output = tokio::process::Command::from(command).output().await.unwrap();
+    let rows: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    rows[0]["n"].as_u64().unwrap_or_default() as usize
+}
+
+/// Every record in the log, and the sum of the windows once all are final.
+async fn audited(brokers: &Brokers) -> (Vec<Key>, i64) {
+    let clock: Arc<dyn Clock> = Arc::new(audit::after_every_horizon());
+    let log = open(brokers, Arc::clone(&clock)).await.unwrap();
+    let stored = audit::stored(&audit::entries(log.as_ref(), record::EVENTS).await);
+    audit::finish(&log, clock).await;
+    let rows = audit::entries(log.as_ref(), record::ROWS).await;
+    (stored, audit::counted(&rows, "crash"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_with_a_collector_or_a_leading_broker() {
+    let kills = if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 50 } else { 4 };
+    let brokers = Brokers::start(3);
+    let mut world = World::start(&["--no-demo", "--log", &brokers.log()]).await;
+    let load = Arc::new(Load::default());
+    let senders = load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), 8);
+    for kill in 0..kills {
+        let pause = rand::rng().random_range(800..4_000);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        if kill % 2 == 0 {
+            let there = async || world.children("collector").len() == 1;
+            world.wait_for("the collector", 20, there).await;
+            world.kill_child("collector");
+        } else {
+            let leader = tokio::task::block_in_place(|| brokers.leader("tallylight-events"));
+            brokers.kill(leader);
+            // The two that are left go on: the load is acknowledged before the third is back.
+            let before = load.acknowledged.lock().unwrap().len();
+            let goes_on = async || load.acknowledged.lock().unwrap().len() > before + 100;
+            world.wait_for("a new leader", 30, goes_on).await;
+            tokio::task::block_in_place(|| brokers.start_again());
+        }
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    load.end(senders).await;
+    world.stop();
+    let (stored, counted) = audited(&brokers).await;
+
+    let (sent, acknowledged) = (load.sent.lock().unwrap(), load.acknowledged.lock().unwrap());
+    let distinct: HashSet<&Key> = stored.iter().collect();
+    println!(
+        "{kills} kills: {} sent, {} acknowledged, {} stored ({} distinct), {counted} counted",
+        sent.len(),
+        acknowledged.len(),
+        stored.len(),
+        distinct.len()
+    );
+    assert!(acknowledged.len() > 500, "the load was real");
+    assert!(stored.len() > distinct.len(), "the load repeated itself, as players do");
+    let lost: Vec<_> = acknowledged.iter().filter(|key| !distinct.contains(key)).collect();
+    assert!(lost.is_empty(), "acknowledged and not stored: {lost:?}");
+    assert!(distinct.iter().all(|key| sent.contains(*key)), "stored and never sent");
+    assert_eq!(counted, distinct.len() as i64, "the windows sum to the distinct stored");
+}
