@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::ident::MAX_PARTITIONS;
-use tallylight_serve::exposed;
+use tallylight_serve::{TlsFiles, exposed};
 
 /// How the collector is set up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ use tallylight_serve::exposed;
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Speaks TLS with this certificate, and nothing else.
+    pub tls: Option<TlsFiles>,
     /// Allows listening beyond this machine: anyone who reaches it may then send records, as
     /// any tenant whose write key is known.
     pub trusted_network: bool,
@@ -48,8 +50,12 @@ pub struct Settings {
     pub receive_ms: u64,
     /// Connections at one time.
     pub connections: usize,
-    /// How long a connection may stay without a complete request head, ms.
+    /// How long a new connection may take until its first request head is whole, ms.
+    pub head_ms: u64,
+    /// How long a connection may stay without another request, ms.
     pub idle_ms: u64,
+    /// How long a request may take in all, ms.
+    pub request_ms: u64,
     /// How long a drain waits for requests under way, ms.
     pub drain_ms: u64,
 }
@@ -58,6 +64,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7701)),
+            tls: None,
             trusted_network: false,
             write_keys: BTreeMap::from([("demo".to_owned(), "demo".to_owned())]),
             beacons_to_all: false,
@@ -74,7 +81,9 @@ impl Default for Settings {
             receiving_bytes: 64 << 20,
             receive_ms: 10_000,
             connections: 8_192,
+            head_ms: 10_000,
             idle_ms: 60_000,
+            request_ms: 60_000,
             drain_ms: 10_000,
         }
     }
@@ -136,7 +145,7 @@ impl Settings {
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
 
-    fn counts(&self) -> [(&'static str, u64); 9] {
+    fn counts(&self) -> [(&'static str, u64); 11] {
         [
             ("flush_rows", self.flush_rows as u64),
             ("flush_ms", self.flush_ms),
@@ -145,7 +154,9 @@ impl Settings {
             ("request_records", self.request_records as u64),
             ("receive_ms", self.receive_ms),
             ("connections", self.connections as u64),
+            ("head_ms", self.head_ms),
             ("idle_ms", self.idle_ms),
+            ("request_ms", self.request_ms),
             ("drain_ms", self.drain_ms),
         ]
     }
