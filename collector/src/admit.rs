@@ -23,12 +23,21 @@ use crate::settings::Settings;
 /// The gatekeeper: keys, and the memory that bodies under way may take together.
 #[derive(Debug)]
 pub struct Admission {
-    tenants: FxHashMap<String, Arc<str>>,
+    callers: FxHashMap<String, Caller>,
     service_key: Option<String>,
     receiving: Arc<Semaphore>,
     receive: Duration,
     body_bytes: usize,
     inflate: Limits,
+}
+
+/// Whose request it is.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Whose records.
+    pub tenant: Arc<str>,
+    /// Which write key, by its place among all.
+    pub key: usize,
 }
 
 /// A body that was received whole, as sent. It gives its bytes back when dropped.
@@ -42,10 +51,11 @@ pub struct Received {
 impl Admission {
     /// Gatekeeping as the settings say.
     pub fn new(settings: &Settings) -> Self {
-        let tenants = settings.write_keys.iter();
+        let callers = settings.write_keys.iter().enumerate();
+        let caller = |key, tenant: &String| Caller { tenant: tenant.as_str().into(), key };
         let receiving = settings.receiving_bytes.min(Semaphore::MAX_PERMITS);
         Self {
-            tenants: tenants.map(|(key, tenant)| (key.clone(), tenant.as_str().into())).collect(),
+            callers: callers.map(|(n, (key, tenant))| (key.clone(), caller(n, tenant))).collect(),
             service_key: settings.service_key.clone(),
             receiving: Arc::new(Semaphore::new(receiving)),
             receive: Duration::from_millis(settings.receive_ms),
@@ -60,8 +70,8 @@ impl Admission {
         bearer(headers).is_some_and(|given| is_same(given.as_bytes(), key.as_bytes()))
     }
 
-    /// The tenant behind the write key, from `Authorization: Bearer` or `?k=`.
-    pub fn tenant(&self, headers: &HeaderMap, uri: &Uri) -> Result<Arc<str>, Problem> {
+    /// Who is behind the write key, from `Authorization: Bearer` or `?k=`.
+    pub fn caller(&self, headers: &HeaderMap, uri: &Uri) -> Result<Caller, Problem> {
         let proof = self.service_key.is_some() && self.is_trusted(headers);
         let key = match bearer(headers).filter(|_| !proof) {
             Some(key) => key.as_bytes().to_vec(),
@@ -71,7 +81,7 @@ impl Admission {
             })?,
         };
         let key = String::from_utf8_lossy(&key);
-        self.tenants.get(key.as_ref()).cloned().ok_or_else(|| {
+        self.callers.get(key.as_ref()).cloned().ok_or_else(|| {
             let detail = format!(
                 "Nobody has the write key `{}`; check `?k=` or the Authorization header.",
                 echo(&key)

@@ -20,6 +20,10 @@ pub struct Settings {
     pub trusted_network: bool,
     /// Write key → tenant. The key is public: it routes and does not prove.
     pub write_keys: BTreeMap<String, String>,
+    /// Tenant → its quota and weight; who is not named has no quota and weight 1.
+    pub tenants: BTreeMap<String, Tenant>,
+    /// Write key → records a second; who is not named has no quota of its own.
+    pub key_records_per_s: BTreeMap<String, u32>,
     /// Answers `GET /v1/beacons` to whoever has a write key, not to this machine alone. The
     /// key is public, so this is for a network that is trusted.
     pub beacons_to_all: bool,
@@ -60,6 +64,22 @@ pub struct Settings {
     pub drain_ms: u64,
 }
 
+/// What one tenant may take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tenant {
+    /// Records accepted a second, over time; none is no quota.
+    pub records_per_s: Option<u32>,
+    /// Its share of the queue beside others: weight 2 may hold twice as much as weight 1.
+    pub weight: u32,
+}
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self { records_per_s: None, weight: 1 }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -67,6 +87,8 @@ impl Default for Settings {
             tls: None,
             trusted_network: false,
             write_keys: BTreeMap::from([("demo".to_owned(), "demo".to_owned())]),
+            tenants: BTreeMap::new(),
+            key_records_per_s: BTreeMap::new(),
             beacons_to_all: false,
             service_key: None,
             partitions: 4,
@@ -91,6 +113,8 @@ impl Default for Settings {
 
 /// Longest write key or tenant.
 const NAME_BYTES: usize = 64;
+/// Largest weight of a tenant.
+const MAX_WEIGHT: u32 = 100;
 
 impl Settings {
     /// Checks everything and reports all mistakes together.
@@ -108,6 +132,22 @@ impl Settings {
             check(
                 name(key) && name(tenant),
                 format!("write_keys: `{key}` = `{tenant}`: each takes 1 to {NAME_BYTES} bytes"),
+            );
+        }
+        for (name, tenant) in &self.tenants {
+            check(
+                self.write_keys.values().any(|known| known == name),
+                format!("tenants: no write key leads to `{name}`"),
+            );
+            check(
+                (1..=MAX_WEIGHT).contains(&tenant.weight) && tenant.records_per_s != Some(0),
+                format!("tenants: `{name}`: weight is 1 to {MAX_WEIGHT}, records_per_s above 0"),
+            );
+        }
+        for (key, rate) in &self.key_records_per_s {
+            check(
+                self.write_keys.contains_key(key) && *rate > 0,
+                format!("key_records_per_s: `{key}`: name a write key, and a rate above 0"),
             );
         }
         let good = |key: &String| (16..=256).contains(&key.len());

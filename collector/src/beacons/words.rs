@@ -110,6 +110,7 @@ fn rejected(reason: Reason) -> &'static str {
         }
         Reason::TooMany => "The request held more records than one request may; send fewer.",
         Reason::Overload => "The door was at its limit and shed it; send it again later.",
+        Reason::Quota => "Its tenant or write key was above its quota; send less often.",
         Reason::None => "It was not taken.",
         #[allow(unreachable_patterns, reason = "reasons are added by other rooms")]
         _ => "It was not taken; docs/collector.md lists the reasons.",
