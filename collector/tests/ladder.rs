@@ -6,9 +6,9 @@ use tallylight_schemas::cmcd::{Mode, parse};
 use tallylight_schemas::fates::Reason;
 
 use tallylight_collector::pure::bucket::Bucket;
-use tallylight_collector::pure::ladder::{FULL, REFUSE, Standing};
+use tallylight_collector::pure::ladder::{FULL, REFUSE, REFUSE_ALL, Standing, THIN};
 use tallylight_collector::pure::priority::{Priority, of_player};
-use tallylight_collector::pure::share::pressure;
+use tallylight_collector::pure::share::{Held, pressure};
 
 const ALL: [Priority; 3] = [Priority::Vital, Priority::State, Priority::Heartbeat];
 
@@ -47,20 +47,25 @@ proptest! {
     /// their threshold, and a newcomer is always calm.
     #[test]
     fn a_flood_leaves_room_for_who_comes_next(
-        takes in proptest::collection::vec((0_usize..5, 1_u64..50), 1..2_000),
+        takes in proptest::collection::vec((0_usize..5, 1_u64..20), 1..3_000),
     ) {
         let (limit, mut held) = (10_000, [0_u64; 5]);
         for (tenant, records) in takes {
             let all = held.iter().sum();
-            if pressure(held[tenant], all, limit, 1) < FULL {
+            let active = held.iter().filter(|own| **own > 0).count() as u32;
+            let held_now = Held { own: held[tenant], all, limit };
+            if pressure(held_now, 1, active.max(1)) < FULL {
                 held[tenant] += records;
             }
         }
         let all: u64 = held.iter().sum();
-        prop_assert!(limit - all >= limit / 16 - 5 * 50, "{held:?}");
-        prop_assert_eq!(pressure(0, all, limit, 1), 0);
-        // Its first records do not bring it near the ladder.
-        prop_assert!(pressure(100, all + 100, limit, 1) < 250);
+        prop_assert!(limit - all >= limit / 64 - 5 * 20, "{held:?}");
+        let newcomer = Held { own: 0, all, limit };
+        prop_assert_eq!(pressure(newcomer, 1, 6), 0);
+        // Within its fair share nothing of it is shed.
+        let fair = limit * 3 / 4 / 7 - 1;
+        let within = Held { own: fair, all: limit * 7 / 8, limit };
+        prop_assert!(pressure(within, 1, 6) < THIN);
     }
 
     #[test]
@@ -88,11 +93,15 @@ proptest! {
 
 #[test]
 fn shares_follow_weights() {
-    let held_at_full =
-        |weight: u32| (1..10_000).find(|own| pressure(*own, *own, 10_000, weight) >= FULL);
-    assert_eq!(held_at_full(1), Some(7_500));
-    assert_eq!(held_at_full(2), Some(8_572));
-    assert_eq!(pressure(1, 10_000, 10_000, 1), u32::MAX);
+    let alone = |weight: u32| {
+        let held = |own| Held { own, all: own, limit: 10_000 };
+        (1..10_000).find(|own| pressure(held(*own), weight, weight) >= FULL)
+    };
+    assert_eq!(alone(1), Some(5_000));
+    assert_eq!(alone(2), Some(6_667));
+    let full = |own| Held { own, all: 8_750, limit: 10_000 };
+    assert!(pressure(full(2_499), 1, 2) < THIN, "a fair share of two and one to come");
+    assert_eq!(pressure(full(2_500), 1, 2), 2_000);
 }
 
 #[test]
@@ -102,7 +111,7 @@ fn the_ladder_step_by_step() {
     assert!(!at(750).keeps(Priority::Heartbeat, u16::MAX) && at(750).keeps(Priority::State, 0));
     assert!(!at(FULL).keeps(Priority::State, u16::MAX));
     assert!(at(REFUSE).refuses(false) && !at(REFUSE).refuses(true));
-    assert!(at(3_000).refuses(true));
+    assert!(at(REFUSE_ALL).refuses(true));
 }
 
 #[test]

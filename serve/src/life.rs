@@ -9,7 +9,7 @@ use crate::Limits;
 
 /// A connection that is asked for its place is at least so old: a client needs a moment
 /// between connecting and asking, and between one request and the next.
-const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_millis(500);
 /// A body that is not complete after this long may lose its place to a client that waits.
 const SLOW_BODY: Duration = Duration::from_secs(2);
 /// A client that gives up so many requests, and more than half of what it asked, only makes work.

@@ -8,7 +8,7 @@ use tallylight_schemas::fates::Reason;
 use crate::admit::Caller;
 use crate::pure::bucket::Bucket;
 use crate::pure::ladder::Standing;
-use crate::pure::share::pressure;
+use crate::pure::share::{Held, pressure};
 use crate::settings::Settings;
 
 /// Books by tenant and write key; as many as the settings name.
@@ -18,6 +18,8 @@ pub(super) struct Shares {
     keys: Vec<Option<Bucket>>,
     records: usize,
     bytes: usize,
+    /// The weights of all tenants that hold something.
+    active: u32,
     max_records: usize,
     max_bytes: usize,
 }
@@ -46,6 +48,7 @@ impl Shares {
             keys: keys.collect(),
             records: 0,
             bytes: 0,
+            active: 0,
             max_records: settings.queue_records,
             max_bytes: settings.queue_bytes,
         }
@@ -54,8 +57,11 @@ impl Shares {
     /// How hard the caller presses at this moment, before what it brings.
     pub(super) fn standing(&mut self, caller: &Caller, now_us: i64) -> Standing {
         let Some(tenant) = self.tenants.get_mut(&caller.tenant) else { return Standing::CALM };
+        let newly = if tenant.records == 0 { tenant.weight } else { 0 };
+        let active = self.active.saturating_add(newly);
         let share = |own: usize, all: usize, limit: usize| {
-            pressure(own as u64, all as u64, limit as u64, tenant.weight)
+            let held = Held { own: own as u64, all: all as u64, limit: limit as u64 };
+            pressure(held, tenant.weight, active)
         };
         let records = share(tenant.records, self.records, self.max_records);
         let bytes = share(tenant.bytes, self.bytes, self.max_bytes);
@@ -75,6 +81,8 @@ impl Shares {
         }
         (self.records, self.bytes) = (sum_records, sum_bytes);
         if let Some(tenant) = self.tenants.get_mut(tenant) {
+            let newly = tenant.records == 0 && records > 0;
+            self.active = self.active.saturating_add(if newly { tenant.weight } else { 0 });
             tenant.records = tenant.records.saturating_add(records);
             tenant.bytes = tenant.bytes.saturating_add(bytes);
         }
@@ -86,7 +94,10 @@ impl Shares {
         self.records = self.records.saturating_sub(records);
         self.bytes = self.bytes.saturating_sub(bytes);
         if let Some(tenant) = self.tenants.get_mut(tenant) {
+            let was_active = tenant.records > 0;
             tenant.records = tenant.records.saturating_sub(records);
+            let ends = was_active && tenant.records == 0;
+            self.active = self.active.saturating_sub(if ends { tenant.weight } else { 0 });
             tenant.bytes = tenant.bytes.saturating_sub(bytes);
         }
     }

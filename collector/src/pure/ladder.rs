@@ -19,7 +19,7 @@ pub const FULL: u32 = 1_000;
 /// A request without any of those is refused from here.
 pub const REFUSE: u32 = 2_000;
 /// Every request of the tenant is refused from here.
-pub const REFUSE_ALL: u32 = 3_000;
+pub const REFUSE_ALL: u32 = 5_000;
 
 /// How one tenant stands at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,18 +1,36 @@
-//! Fair shares of the queue, without counting who is active: a tenant may hold so many times
-//! what is still free. One alone gets three quarters, two get three sevenths each, and some
-//! always stays free for whoever comes next, however long the others flood.
+//! Fair shares of the queue. Two rules, of which the kinder holds:
+//!
+//! - Within its fair share a tenant is calm, or at most asked for less. Fair is an equal part,
+//!   by weight, for each tenant that holds anything and for one who may come. Who held more
+//!   before the others came gives it back by and by, so this holds while an eighth is free.
+//! - Beyond it a tenant may hold as much as is still free: one alone gets half of the queue, two
+//!   get a third each, and some is free for whoever comes next, however long the others flood.
 
-/// How many times the free part one tenant of weight 1 may hold.
-const TIMES_FREE: u64 = 3;
+use super::ladder::THIN;
 
-/// The pressure of a tenant that holds `own` of a queue of `limit`, of which all together hold
-/// `all`. A tenant of weight 2 may hold twice as much as one of weight 1.
-pub fn pressure(own: u64, all: u64, limit: u64, weight: u32) -> u32 {
-    let free = limit.saturating_sub(all);
-    let may = free.saturating_mul(TIMES_FREE).saturating_mul(u64::from(weight));
-    match (own, may) {
+/// The queue, and who holds how much of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Held {
+    /// By the tenant asked about.
+    pub own: u64,
+    /// By all together.
+    pub all: u64,
+    /// At most.
+    pub limit: u64,
+}
+
+/// The pressure of a tenant of `weight`, where tenants of the sum `active` hold something, the
+/// tenant itself included.
+pub fn pressure(Held { own, all, limit }: Held, weight: u32, active: u32) -> u32 {
+    let (weight, active) = (u64::from(weight), u64::from(active));
+    let fair = limit.saturating_mul(3 * weight) / (4 * (active + 1));
+    let free = limit.saturating_sub(all).saturating_mul(weight);
+    let of_free = match (own, free) {
         (0, _) => 0,
-        (_, 0) => u32::MAX,
-        (own, may) => u32::try_from(own.saturating_mul(1_000) / may).unwrap_or(u32::MAX),
-    }
+        (_, 0) => u64::MAX,
+        (own, free) => own.saturating_mul(1_000) / free,
+    };
+    let roomy = all <= limit - limit / 8;
+    let of_fair = if roomy && own < fair { own * u64::from(THIN - 1) / fair } else { u64::MAX };
+    u32::try_from(of_free.min(of_fair)).unwrap_or(u32::MAX)
 }
