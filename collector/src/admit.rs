@@ -14,11 +14,15 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use percent_encoding::percent_decode;
 use rustc_hash::FxHashMap;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::decode::inflate::{Encoding, InflateError, Limits};
 use crate::problem::{self, Problem, echo};
 use crate::settings::Settings;
+
+/// Compressed bodies above this many bytes are inflated in turn, so that bombs leave one core to
+/// everybody else.
+const HEAVY_BYTES: usize = 8 << 10;
 
 /// The gatekeeper: keys, and the memory that bodies under way may take together.
 #[derive(Debug)]
@@ -26,6 +30,7 @@ pub struct Admission {
     callers: FxHashMap<String, Caller>,
     service_key: Option<String>,
     receiving: Arc<Semaphore>,
+    inflating: Semaphore,
     receive: Duration,
     body_bytes: usize,
     inflate: Limits,
@@ -53,11 +58,13 @@ impl Admission {
     pub fn new(settings: &Settings) -> Self {
         let callers = settings.write_keys.iter().enumerate();
         let caller = |key, tenant: &String| Caller { tenant: tenant.as_str().into(), key };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let receiving = settings.receiving_bytes.min(Semaphore::MAX_PERMITS);
         Self {
             callers: callers.map(|(n, (key, tenant))| (key.clone(), caller(n, tenant))).collect(),
             service_key: settings.service_key.clone(),
             receiving: Arc::new(Semaphore::new(receiving)),
+            inflating: Semaphore::new(cores.saturating_sub(1).max(1)),
             receive: Duration::from_millis(settings.receive_ms),
             body_bytes: settings.body_bytes,
             inflate: Limits { bytes: settings.inflated_bytes, ratio: settings.inflate_ratio },
@@ -88,6 +95,13 @@ impl Admission {
             );
             problem::of(problem::UNKNOWN_KEY, detail)
         })
+    }
+
+    /// A turn to inflate a body, if it needs one; to be held while it is taken.
+    pub async fn turn(&self, encoding: Encoding, bytes: usize) -> Option<SemaphorePermit<'_>> {
+        let heavy = encoding != Encoding::Identity && bytes > HEAVY_BYTES;
+        // The semaphore is never closed.
+        if heavy { self.inflating.acquire().await.ok() } else { None }
     }
 
     /// How far a body may inflate.

@@ -27,9 +27,11 @@ use crate::roll::Roll;
 use crate::tls::Tls;
 
 /// Accepting pauses for so long when the machine refuses a connection (out of files, say), and
-/// twice as long each time it refuses again.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+/// twice as long each time it refuses again and nobody can be spared.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// So many idle connections give their files at a time then.
+const ROOM: usize = 8;
 /// How often room is looked for while a client waits for a place.
 const WAIT_FOR_PLACE: Duration = Duration::from_millis(50);
 /// A connection that was told to end gets so long to say goodbye.
@@ -106,7 +108,8 @@ impl Connections {
         if pause == ACCEPT_PAUSE {
             tracing::warn!(%error, "a connection was refused; idle ones are closed");
         }
-        self.roll.make_room(Instant::now());
+        let room = (0..ROOM).filter(|_| self.roll.make_room(Instant::now())).count();
+        let pause = if room > 0 { ACCEPT_PAUSE } else { pause };
         tokio::time::sleep(pause).await;
         (pause * 2).min(LONGEST_PAUSE)
     }
@@ -128,8 +131,8 @@ impl Connections {
     fn spawn(&self, number: u64, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
         // Head and body are two small writes: waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
-        let stream = Placed::new(stream, place, self.open.clone());
         let life = Arc::new(Life::new(Instant::now()));
+        let stream = Placed::new(stream, place, self.open.clone(), life.clone());
         let entered = self.roll.enter(number, life.clone());
         let inner = TowerToHyperService::new(self.router.clone());
         let asked = Asked { inner, peer, life: life.clone() };

@@ -1,5 +1,6 @@
 //! What one connection is doing, and when its time is up.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,9 @@ const GRACE: Duration = Duration::from_millis(500);
 const SLOW_BODY: Duration = Duration::from_secs(2);
 /// A client that gives up so many requests, and more than half of what it asked, only makes work.
 const GIVEN_UP: u64 = 100;
+/// Bytes that are no request (pings, settings, half a head), before the first and between
+/// later ones; some of an answered body may still be on its way then.
+const CHATTER: [u64; 2] = [96 << 10, 512 << 10];
 
 /// Why a connection is ended before its client ends it. The later, the worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +34,8 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Life {
     state: Mutex<State>,
+    /// Bytes that came since a request began or ended.
+    heard: AtomicU64,
     /// Cancelled when the connection has to end.
     pub(crate) end: CancellationToken,
 }
@@ -53,7 +59,8 @@ struct Request {
 impl Life {
     pub(crate) fn new(now: Instant) -> Self {
         let state = State { quiet_since: now, under_way: Vec::new(), asked: 0, given_up: 0 };
-        Self { state: Mutex::new(state), end: CancellationToken::new() }
+        let heard = AtomicU64::new(0);
+        Self { state: Mutex::new(state), heard, end: CancellationToken::new() }
     }
 
     /// Every critical section leaves the state whole, so a poisoned lock is still good.
@@ -61,11 +68,24 @@ impl Life {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Bytes came; a client that talks without ever asking is ended.
+    pub(crate) fn heard(&self, bytes: u64) {
+        let heard = self.heard.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if heard > CHATTER[0] && !self.end.is_cancelled() {
+            let state = self.state();
+            let most = CHATTER[usize::from(state.asked > 0)];
+            if state.under_way.is_empty() && heard > most {
+                self.end.cancel();
+            }
+        }
+    }
+
     /// A whole head came. The number names the request from here on.
     pub(crate) fn begin(&self, now: Instant, receiving: bool) -> u64 {
         let mut state = self.state();
         state.asked += 1;
         let number = state.asked;
+        self.heard.store(0, Ordering::Relaxed);
         state.under_way.push(Request { number, began: now, receiving });
         number
     }
@@ -82,6 +102,7 @@ impl Life {
         let mut state = self.state();
         state.under_way.retain(|request| request.number != number);
         state.quiet_since = now;
+        self.heard.store(0, Ordering::Relaxed);
         state.given_up += u64::from(given_up);
         if state.given_up >= GIVEN_UP && state.given_up * 2 > state.asked {
             self.end.cancel();
@@ -164,6 +185,18 @@ mod tests {
         assert!(order.is_sorted());
         waiting.received(number);
         assert_eq!(waiting.spare(later), None);
+    }
+
+    #[test]
+    fn who_only_talks_is_ended_and_who_sends_a_body_is_not() {
+        let (now, life) = (Instant::now(), Life::new(Instant::now()));
+        let number = life.begin(now, true);
+        life.heard(1 << 30);
+        life.finish(number, now, false);
+        life.heard(CHATTER[1]);
+        assert!(!life.end.is_cancelled());
+        life.heard(1);
+        assert!(life.end.is_cancelled());
     }
 
     #[test]

@@ -57,16 +57,15 @@ impl Roll {
 
     /// Ends the connection that can be spared best, so that another finds a place: one that
     /// never asked, else the one idle for longest, else the slowest sender of a body.
-    pub(crate) fn make_room(&self, now: Instant) {
+    /// `false` when none can be spared.
+    pub(crate) fn make_room(&self, now: Instant) -> bool {
         let lives = self.lives();
         let spare = lives
             .values()
             .filter(|life| !life.end.is_cancelled())
             .filter_map(|life| life.spare(now).map(|spare| (spare, life)))
             .min_by_key(|(spare, _)| *spare);
-        if let Some((_, life)) = spare {
-            life.end.cancel();
-        }
+        spare.inspect(|(_, life)| life.end.cancel()).is_some()
     }
 }
 

