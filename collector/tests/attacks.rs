@@ -3,7 +3,8 @@
 //!
 //! Calm and attack are measured in turns, in one run, against a collector in a process of its
 //! own. A machine that stumbles is given three tries; an attack that works beats all three.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(missing_docs)]
 
 #[path = "support/attack.rs"]
 #[allow(dead_code, unreachable_pub)]

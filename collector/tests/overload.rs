@@ -3,7 +3,8 @@
 //!
 //! The log is slow on purpose, so that the test is about the door's policy and not about this
 //! machine: it takes [`CAPACITY`] records a second.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(missing_docs)]
 
 #[path = "support/world.rs"]
 #[allow(dead_code, unreachable_pub)]
