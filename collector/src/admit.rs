@@ -14,21 +14,35 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use percent_encoding::percent_decode;
 use rustc_hash::FxHashMap;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::decode::inflate::{Encoding, InflateError, Limits};
 use crate::problem::{self, Problem, echo};
 use crate::settings::Settings;
 
+/// Compressed bodies above this many bytes are inflated in turn, so that bombs leave one core to
+/// everybody else.
+const HEAVY_BYTES: usize = 8 << 10;
+
 /// The gatekeeper: keys, and the memory that bodies under way may take together.
 #[derive(Debug)]
 pub struct Admission {
-    tenants: FxHashMap<String, Arc<str>>,
+    callers: FxHashMap<String, Caller>,
     service_key: Option<String>,
     receiving: Arc<Semaphore>,
+    inflating: Semaphore,
     receive: Duration,
     body_bytes: usize,
     inflate: Limits,
+}
+
+/// Whose request it is.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Whose records.
+    pub tenant: Arc<str>,
+    /// Which write key, by its place among all.
+    pub key: usize,
 }
 
 /// A body that was received whole, as sent. It gives its bytes back when dropped.
@@ -42,12 +56,15 @@ pub struct Received {
 impl Admission {
     /// Gatekeeping as the settings say.
     pub fn new(settings: &Settings) -> Self {
-        let tenants = settings.write_keys.iter();
+        let callers = settings.write_keys.iter().enumerate();
+        let caller = |key, tenant: &String| Caller { tenant: tenant.as_str().into(), key };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let receiving = settings.receiving_bytes.min(Semaphore::MAX_PERMITS);
         Self {
-            tenants: tenants.map(|(key, tenant)| (key.clone(), tenant.as_str().into())).collect(),
+            callers: callers.map(|(n, (key, tenant))| (key.clone(), caller(n, tenant))).collect(),
             service_key: settings.service_key.clone(),
             receiving: Arc::new(Semaphore::new(receiving)),
+            inflating: Semaphore::new(cores.saturating_sub(1).max(1)),
             receive: Duration::from_millis(settings.receive_ms),
             body_bytes: settings.body_bytes,
             inflate: Limits { bytes: settings.inflated_bytes, ratio: settings.inflate_ratio },
@@ -60,8 +77,8 @@ impl Admission {
         bearer(headers).is_some_and(|given| is_same(given.as_bytes(), key.as_bytes()))
     }
 
-    /// The tenant behind the write key, from `Authorization: Bearer` or `?k=`.
-    pub fn tenant(&self, headers: &HeaderMap, uri: &Uri) -> Result<Arc<str>, Problem> {
+    /// Who is behind the write key, from `Authorization: Bearer` or `?k=`.
+    pub fn caller(&self, headers: &HeaderMap, uri: &Uri) -> Result<Caller, Problem> {
         let proof = self.service_key.is_some() && self.is_trusted(headers);
         let key = match bearer(headers).filter(|_| !proof) {
             Some(key) => key.as_bytes().to_vec(),
@@ -71,13 +88,20 @@ impl Admission {
             })?,
         };
         let key = String::from_utf8_lossy(&key);
-        self.tenants.get(key.as_ref()).cloned().ok_or_else(|| {
+        self.callers.get(key.as_ref()).cloned().ok_or_else(|| {
             let detail = format!(
                 "Nobody has the write key `{}`; check `?k=` or the Authorization header.",
                 echo(&key)
             );
             problem::of(problem::UNKNOWN_KEY, detail)
         })
+    }
+
+    /// A turn to inflate a body, if it needs one; to be held while it is taken.
+    pub async fn turn(&self, encoding: Encoding, bytes: usize) -> Option<SemaphorePermit<'_>> {
+        let heavy = encoding != Encoding::Identity && bytes > HEAVY_BYTES;
+        // The semaphore is never closed.
+        if heavy { self.inflating.acquire().await.ok() } else { None }
     }
 
     /// How far a body may inflate.

@@ -7,6 +7,7 @@
 
 mod commit;
 mod entry;
+mod shares;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,10 +19,13 @@ use tokio::time::Instant;
 pub use commit::Committer;
 pub use entry::{EntryError, parts};
 
+use crate::admit::Caller;
 use crate::decode::Rows;
 use crate::fates::{Ledger, Source, Tally};
 use crate::metrics::Metrics;
+use crate::pure::ladder::Standing;
 use crate::settings::Settings;
+use shares::Shares;
 
 /// Why a commit was not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +54,18 @@ pub struct Set {
 #[derive(Debug)]
 pub struct Reservation {
     queue: Arc<Queue>,
+    caller: Caller,
     records: usize,
     bytes: usize,
+}
+
+/// Why a request found no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoRoom {
+    /// The queue is full, whoever filled it.
+    Full,
+    /// The tenant presses too hard.
+    Pressed(Standing),
 }
 
 /// What has gathered since the last commit.
@@ -63,33 +77,35 @@ pub struct Queue {
     partitions: u16,
     flush_rows: usize,
     flush: Duration,
-    max_records: usize,
-    max_bytes: usize,
     commit_bytes: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     sets: Vec<Set>,
     shed: Ledger,
     shed_due: Option<Instant>,
     closed: bool,
-    reserved_records: usize,
-    reserved_bytes: usize,
+    shares: Shares,
 }
 
 impl Queue {
     /// An empty queue as the settings say.
     pub fn new(settings: &Settings, metrics: Arc<Metrics>) -> Self {
+        let state = State {
+            sets: Vec::new(),
+            shed: Ledger::default(),
+            shed_due: None,
+            closed: false,
+            shares: Shares::new(settings),
+        };
         Self {
-            state: Mutex::default(),
+            state: Mutex::new(state),
             wake: Notify::new(),
             metrics,
             partitions: settings.partitions,
             flush_rows: settings.flush_rows,
             flush: Duration::from_millis(settings.flush_ms),
-            max_records: settings.queue_records,
-            max_bytes: settings.queue_bytes,
             commit_bytes: settings.inflated_bytes,
         }
     }
@@ -99,17 +115,23 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes room for a request; `None` when the queue is full.
-    pub fn reserve(self: &Arc<Self>, records: usize, bytes: usize) -> Option<Reservation> {
+    /// Takes room for a request that came at `now_us`, and says how its tenant stands.
+    pub fn reserve(
+        self: &Arc<Self>,
+        caller: &Caller,
+        (records, bytes): (usize, usize),
+        now_us: i64,
+    ) -> Result<(Reservation, Standing), NoRoom> {
         let mut state = self.state();
-        let sum_records = state.reserved_records.saturating_add(records);
-        let sum_bytes = state.reserved_bytes.saturating_add(bytes);
-        if sum_records > self.max_records || sum_bytes > self.max_bytes {
-            return None;
+        let standing = state.shares.standing(caller, now_us);
+        if standing.refuses(true) {
+            return Err(NoRoom::Pressed(standing));
         }
-        (state.reserved_records, state.reserved_bytes) = (sum_records, sum_bytes);
-        self.metrics.queue_records.set(i64::try_from(sum_records).unwrap_or(i64::MAX));
-        Some(Reservation { queue: self.clone(), records, bytes })
+        if !state.shares.take(&caller.tenant, records, bytes) {
+            return Err(NoRoom::Full);
+        }
+        self.metrics.queue_records.set(state.shares.records());
+        Ok((Reservation { queue: self.clone(), caller: caller.clone(), records, bytes }, standing))
     }
 
     /// Lends a set to decode the body behind `room` into. A set never holds more than one
@@ -134,17 +156,26 @@ impl Queue {
         }
     }
 
+    /// Takes back a set that nothing came into.
+    pub fn give_back(&self, set: Set) {
+        if !set.waiters.is_empty() {
+            self.state().sets.push(set);
+            self.wake.notify_one();
+        }
+    }
+
     /// Hands a set back with one more request in it. The receiver learns what came of it; it
     /// errs when the commit was lost together with its task.
     pub fn hand_over(
         &self,
         mut set: Set,
-        (tenant, source): (&Arc<str>, Source),
+        source: Source,
         tally: &Tally,
-        reservation: Reservation,
+        mut reservation: Reservation,
     ) -> oneshot::Receiver<Outcome> {
+        reservation.keep(tally.accepted());
         let (sender, receiver) = oneshot::channel();
-        set.ledger.add(tenant, source, tally);
+        set.ledger.add(&reservation.caller.tenant, source, tally);
         set.bytes = set.bytes.saturating_add(reservation.bytes);
         set.waiters.push((sender, reservation));
         set.due.get_or_insert_with(|| Instant::now() + self.flush);
@@ -169,9 +200,14 @@ impl Queue {
         drop(waiting);
     }
 
-    /// Counts the records of a request that found the queue full.
-    pub fn shed(&self, (tenant, source): (&Arc<str>, Source), records: u64) -> Tally {
-        let tally = Tally::all(Fate::Shed, Reason::Overload, records);
+    /// Counts the records of a request that is refused.
+    pub fn shed(
+        &self,
+        (tenant, source): (&Arc<str>, Source),
+        records: u64,
+        cause: Reason,
+    ) -> Tally {
+        let tally = Tally::all(Fate::Shed, cause, records);
         let mut state = self.state();
         state.shed.add(tenant, source, &tally);
         state.shed_due.get_or_insert_with(|| Instant::now() + self.flush);
@@ -213,12 +249,22 @@ impl Queue {
     }
 }
 
+impl Reservation {
+    /// Gives back the room of records that are not stored, and charges the rest.
+    fn keep(&mut self, records: u64) {
+        let kept = usize::try_from(records).unwrap_or(usize::MAX).min(self.records);
+        let bytes = self.bytes / self.records.max(1) * kept;
+        let mut state = self.queue.state();
+        state.shares.charge(&self.caller, records);
+        state.shares.give(&self.caller.tenant, self.records - kept, self.bytes - bytes);
+        (self.records, self.bytes) = (kept, bytes);
+    }
+}
+
 impl Drop for Reservation {
     fn drop(&mut self) {
         let mut state = self.queue.state();
-        state.reserved_records = state.reserved_records.saturating_sub(self.records);
-        state.reserved_bytes = state.reserved_bytes.saturating_sub(self.bytes);
-        let records = i64::try_from(state.reserved_records).unwrap_or(i64::MAX);
-        self.queue.metrics.queue_records.set(records);
+        state.shares.give(&self.caller.tenant, self.records, self.bytes);
+        self.queue.metrics.queue_records.set(state.shares.records());
     }
 }

@@ -11,7 +11,10 @@ pub mod rows;
 
 pub use rows::Rows;
 
+use tallylight_schemas::ident;
+
 use crate::beacons::Ring;
+use crate::pure::ladder::Standing;
 
 /// What is known about a request's records before any is read.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +29,14 @@ pub struct Context<'a> {
     pub ring: Option<&'a Ring>,
     /// Whether a service of ours speaks; delivery events and control records need it.
     pub trusted: bool,
+    /// How the tenant stands: what matters less may be shed.
+    pub standing: Standing,
+}
+
+/// What a session drew when sessions are thinned: always the same.
+pub fn lot(tenant: &str, name: &str) -> u16 {
+    // The upper bits; the lower ones choose the partition.
+    (ident::hash(tenant, name) >> 48) as u16
 }
 
 /// The lines of a body that are records: LF-separated, blank ones are none.

@@ -69,6 +69,12 @@ impl Tally {
         self.add(Fate::Rejected, reason, 1);
     }
 
+    /// Records taken.
+    pub fn accepted(&self) -> u64 {
+        let taken = self.counts.iter().filter(|(fate, ..)| *fate == Fate::Accepted);
+        taken.map(|(_, _, events)| events).sum()
+    }
+
     /// What was counted so far.
     pub fn counts(&self) -> &[(Fate, Reason, u64)] {
         &self.counts

@@ -3,7 +3,7 @@
 //!
 //! The modules stand in the order of a request's path: [`receive`] (HTTP) ▸ [`admit`] (who
 //! may, and how much) ▸ [`decode`] (body → Arrow builders) ▸ [`append`] (group commit).
-//! [`fates`] counts what became of each record, [`beacons`] shows the newest to whoever looks, [`problem`] says what a caller must change,
+//! What a door under pressure still takes is decided in [`pure`]. [`fates`] counts what became of each record, [`beacons`] shows the newest to whoever looks, [`problem`] says what a caller must change,
 //! [`settings`] holds every limit, [`metrics`] what Prometheus sees and [`serve`] the
 //! connections.
 //!
@@ -17,6 +17,7 @@ pub mod decode;
 pub mod fates;
 pub mod metrics;
 pub mod problem;
+pub mod pure;
 pub mod receive;
 pub mod serve;
 pub mod settings;

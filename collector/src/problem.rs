@@ -38,6 +38,8 @@ pub const UNREADABLE: Kind = (StatusCode::BAD_REQUEST, "unreadable-body", "Unrea
 pub const EMPTY: Kind = (StatusCode::BAD_REQUEST, "no-records", "No records");
 /// The door is at its limit.
 pub const OVERLOAD: Kind = (StatusCode::SERVICE_UNAVAILABLE, "overload", "At the limit");
+/// The caller's tenant is at its limit.
+pub const SLOW_DOWN: Kind = (StatusCode::TOO_MANY_REQUESTS, "slow-down", "Slow down");
 /// The log did not take it.
 pub const LOG_DOWN: Kind =
     (StatusCode::SERVICE_UNAVAILABLE, "log-unavailable", "The log is unavailable");

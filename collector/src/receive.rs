@@ -3,6 +3,7 @@
 
 mod answer;
 mod beacons;
+mod take;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,24 +12,27 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, Method, Uri};
+use axum::http::header::{
+    ALLOW, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER,
+    TRANSFER_ENCODING,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tallylight_schemas::clock::Clock;
 use tower_http::cors::{Any, CorsLayer};
 
-use crate::admit::{self, Admission, Received};
-use crate::append::{Queue, Reservation};
+use crate::admit::{self, Admission};
+use crate::append::Queue;
 use crate::beacons::Ring;
-use crate::decode::{self, Context, Rows, inflate::inflate, json};
-use crate::fates::{Source, Tally};
+use crate::decode::{self, Context, Rows};
+use crate::fates::Source;
 use crate::metrics::Metrics;
 use crate::problem::{self, Problem, echo};
-use answer::{Waiting, fates_of_shed};
+use take::Way;
 
-pub use answer::{DROPPED_VALUES, FATES};
+pub use answer::{DROPPED_VALUES, FATES, PACE};
 
 /// Everything a request meets.
 #[derive(Debug)]
@@ -80,7 +84,7 @@ fn cors() -> CorsLayer {
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
         .allow_headers(headers)
-        .expose_headers([FATES, DROPPED_VALUES])
+        .expose_headers([FATES, DROPPED_VALUES, PACE, RETRY_AFTER])
         .max_age(Duration::from_hours(2))
 }
 
@@ -90,7 +94,7 @@ async fn post_cmcd(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
-    let tenant = collector.admission.tenant(&headers, &uri)?;
+    let caller = collector.admission.caller(&headers, &uri)?;
     let media_type = admit::media_type(&headers);
     if !CMCD_TYPES.contains(&media_type.as_str()) {
         let detail = format!(
@@ -100,7 +104,7 @@ async fn post_cmcd(
         );
         return Err(problem::of(problem::BAD_TYPE, detail));
     }
-    let way = Way { tenant: &tenant, source: Source::Cmcd, says_lines: true, trusted: false };
+    let way = Way { caller: &caller, source: Source::Cmcd, says_lines: true, trusted: false };
     collector.post(way, &headers, body).await
 }
 
@@ -110,7 +114,7 @@ async fn post_events(
     uri: Uri,
     body: Body,
 ) -> Result<Response, Problem> {
-    let tenant = collector.admission.tenant(&headers, &uri)?;
+    let caller = collector.admission.caller(&headers, &uri)?;
     let media_type = admit::media_type(&headers);
     let says_lines = LINES_TYPES.contains(&media_type.as_str());
     if !says_lines && !JSON_TYPES.contains(&media_type.as_str()) {
@@ -122,7 +126,7 @@ async fn post_events(
         return Err(problem::of(problem::BAD_TYPE, detail));
     }
     let trusted = collector.admission.is_trusted(&headers);
-    let way = Way { tenant: &tenant, source: Source::Events, says_lines, trusted };
+    let way = Way { caller: &caller, source: Source::Events, says_lines, trusted };
     collector.post(way, &headers, body).await
 }
 
@@ -131,7 +135,7 @@ async fn get_cmcd(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let tenant = collector.admission.tenant(&headers, &uri)?;
+    let caller = collector.admission.caller(&headers, &uri)?;
     let values: Vec<Vec<u8>> =
         admit::query_values(&uri, "CMCD").filter(|value| !value.trim_ascii().is_empty()).collect();
     if values.is_empty() {
@@ -139,11 +143,11 @@ async fn get_cmcd(
         return Err(problem::of(problem::EMPTY, detail));
     }
     let source = Source::CmcdQuery;
-    let way = Way { tenant: &tenant, source, says_lines: false, trusted: false };
+    let way = Way { caller: &caller, source, says_lines: false, trusted: false };
     let bytes = values.iter().map(Vec::len).sum();
     let room = collector.reserve(way, values.len(), bytes)?;
     let read = |context: Context<'_>, rows: &mut Rows| decode::cmcd::query(&values, context, rows);
-    collector.hand_over(way, room, read).answer().await
+    collector.hand_over(way, room, read)?.answer().await
 }
 
 async fn readyz(State(collector): State<Arc<Collector>>) -> Response {
@@ -190,7 +194,13 @@ async fn count(State(collector): State<Arc<Collector>>, request: Request, next: 
         ("/v1/events", _) => Some(Source::Events),
         _ => None,
     };
-    let response = next.run(request).await;
+    let chunked = request.headers().contains_key(TRANSFER_ENCODING);
+    let mut response = next.run(request).await;
+    if chunked {
+        // A proxy in front that reads such a body by a Content-Length would take its end for
+        // another request; on a connection that ends there is none.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if let (Some(source), Some(problem)) = (source, response.extensions().get::<Problem>()) {
         let now = collector.clock.now_us();
         if collector.beacons.open(now) {
@@ -199,85 +209,4 @@ async fn count(State(collector): State<Arc<Collector>>, request: Request, next: 
     }
     collector.metrics.count_request(route, response.status().as_u16());
     response
-}
-
-/// Whose records, and how they came.
-#[derive(Clone, Copy)]
-struct Way<'a> {
-    tenant: &'a Arc<str>,
-    source: Source,
-    says_lines: bool,
-    trusted: bool,
-}
-
-impl Collector {
-    async fn post(
-        &self,
-        way: Way<'_>,
-        headers: &HeaderMap,
-        body: Body,
-    ) -> Result<Response, Problem> {
-        let encoding = admit::encoding(headers)?;
-        let received = self.admission.receive(headers, body).await?;
-        self.take(way, encoding, received)?.answer().await
-    }
-
-    /// From bytes to rows that wait for a commit. Nothing here waits, so there are never
-    /// more inflated bodies than threads.
-    fn take(
-        &self,
-        way: Way<'_>,
-        encoding: decode::inflate::Encoding,
-        received: Received,
-    ) -> Result<Waiting, Problem> {
-        let body = inflate(&received.body, encoding, self.admission.inflate_limits())
-            .map_err(|error| admit::inflate_problem(&error))?;
-        if way.source == Source::Cmcd {
-            let room = self.reserve(way, decode::lines(&body).count(), body.len())?;
-            return Ok(
-                self.hand_over(way, room, |context, rows| decode::cmcd::body(&body, context, rows))
-            );
-        }
-        let layout = json::layout(&body, way.says_lines).map_err(|error| {
-            let detail = format!(
-                "The JSON array does not parse ({}), so none of it was kept.",
-                echo(&error)
-            );
-            problem::of(problem::UNREADABLE, detail)
-        })?;
-        let room = self.reserve(way, json::events(&body, layout).count(), body.len())?;
-        Ok(self.hand_over(way, room, |context, rows| json::body(&body, layout, context, rows)))
-    }
-
-    fn reserve(&self, way: Way<'_>, records: usize, bytes: usize) -> Result<Reservation, Problem> {
-        if records == 0 {
-            let detail = "The body holds no records; send at least one, or nothing at all.";
-            return Err(problem::of(problem::EMPTY, detail));
-        }
-        self.queue.reserve(records.min(self.max_records), bytes).ok_or_else(|| {
-            fates_of_shed(&self.queue.shed((way.tenant, way.source), records as u64))
-        })
-    }
-
-    fn hand_over(
-        &self,
-        way: Way<'_>,
-        room: Reservation,
-        read: impl FnOnce(Context<'_>, &mut Rows) -> Tally,
-    ) -> Waiting {
-        let received_at = self.clock.now_us();
-        let context = Context {
-            tenant: way.tenant,
-            received_at,
-            max_records: self.max_records,
-            ring: self.beacons.open(received_at).then_some(&self.beacons),
-            trusted: way.trusted,
-        };
-        let mut set = self.queue.lend(&room);
-        let tally = read(context, &mut set.rows);
-        self.metrics.dropped_values.inc_by(tally.dropped_values);
-        self.metrics.dropped_keys.inc_by(tally.dropped_keys);
-        let outcome = self.queue.hand_over(set, (way.tenant, way.source), &tally, room);
-        Waiting { tally, outcome }
-    }
 }

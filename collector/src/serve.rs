@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::Clock;
-use tallylight_serve::{BindError, Limits, Server, TaskEnded};
+use tallylight_serve::{BindError, Limits, Server, TaskEnded, TlsError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,9 @@ pub enum BuildError {
     /// The address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] BindError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// A collector that listens and does not serve yet.
@@ -52,12 +55,18 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
     settings.validate().map_err(BuildError::Settings)?;
     let limits = Limits {
         connections: settings.connections,
-        head_within: Duration::from_millis(settings.idle_ms),
+        head_within: Duration::from_millis(settings.head_ms),
+        idle_within: Duration::from_millis(settings.idle_ms),
+        request_within: Duration::from_millis(settings.request_ms),
         drain_within: Duration::from_millis(settings.drain_ms),
     };
     let metrics = Arc::new(Metrics::default());
     let server = Server::bind(settings.listen, limits).await?;
     let server = server.counting(metrics.connections.clone());
+    let server = match settings.tls.clone() {
+        Some(files) => server.with_tls(files)?,
+        None => server,
+    };
     let queue = Arc::new(Queue::new(&settings, metrics.clone()));
     let healthy = Arc::new(AtomicBool::new(true));
     let committer = Committer::new(queue.clone(), parts.log, metrics.clone(), healthy.clone());

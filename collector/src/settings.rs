@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::ident::MAX_PARTITIONS;
-use tallylight_serve::exposed;
+use tallylight_serve::{TlsFiles, exposed};
 
 /// How the collector is set up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,11 +13,17 @@ use tallylight_serve::exposed;
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Speaks TLS with this certificate, and nothing else.
+    pub tls: Option<TlsFiles>,
     /// Allows listening beyond this machine: anyone who reaches it may then send records, as
     /// any tenant whose write key is known.
     pub trusted_network: bool,
     /// Write key → tenant. The key is public: it routes and does not prove.
     pub write_keys: BTreeMap<String, String>,
+    /// Tenant → its quota and weight; who is not named has no quota and weight 1.
+    pub tenants: BTreeMap<String, Tenant>,
+    /// Write key → records a second; who is not named has no quota of its own.
+    pub key_records_per_s: BTreeMap<String, u32>,
     /// Answers `GET /v1/beacons` to whoever has a write key, not to this machine alone. The
     /// key is public, so this is for a network that is trusted.
     pub beacons_to_all: bool,
@@ -48,18 +54,41 @@ pub struct Settings {
     pub receive_ms: u64,
     /// Connections at one time.
     pub connections: usize,
-    /// How long a connection may stay without a complete request head, ms.
+    /// How long a new connection may take until its first request head is whole, ms.
+    pub head_ms: u64,
+    /// How long a connection may stay without another request, ms.
     pub idle_ms: u64,
+    /// How long a request may take in all, ms.
+    pub request_ms: u64,
     /// How long a drain waits for requests under way, ms.
     pub drain_ms: u64,
+}
+
+/// What one tenant may take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tenant {
+    /// Records accepted a second, over time; none is no quota.
+    pub records_per_s: Option<u32>,
+    /// Its share of the queue beside others: weight 2 may hold twice as much as weight 1.
+    pub weight: u32,
+}
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self { records_per_s: None, weight: 1 }
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7701)),
+            tls: None,
             trusted_network: false,
             write_keys: BTreeMap::from([("demo".to_owned(), "demo".to_owned())]),
+            tenants: BTreeMap::new(),
+            key_records_per_s: BTreeMap::new(),
             beacons_to_all: false,
             service_key: None,
             partitions: 4,
@@ -74,7 +103,9 @@ impl Default for Settings {
             receiving_bytes: 64 << 20,
             receive_ms: 10_000,
             connections: 8_192,
+            head_ms: 10_000,
             idle_ms: 60_000,
+            request_ms: 60_000,
             drain_ms: 10_000,
         }
     }
@@ -82,6 +113,8 @@ impl Default for Settings {
 
 /// Longest write key or tenant.
 const NAME_BYTES: usize = 64;
+/// Largest weight of a tenant.
+const MAX_WEIGHT: u32 = 100;
 
 impl Settings {
     /// Checks everything and reports all mistakes together.
@@ -99,6 +132,22 @@ impl Settings {
             check(
                 name(key) && name(tenant),
                 format!("write_keys: `{key}` = `{tenant}`: each takes 1 to {NAME_BYTES} bytes"),
+            );
+        }
+        for (name, tenant) in &self.tenants {
+            check(
+                self.write_keys.values().any(|known| known == name),
+                format!("tenants: no write key leads to `{name}`"),
+            );
+            check(
+                (1..=MAX_WEIGHT).contains(&tenant.weight) && tenant.records_per_s != Some(0),
+                format!("tenants: `{name}`: weight is 1 to {MAX_WEIGHT}, records_per_s above 0"),
+            );
+        }
+        for (key, rate) in &self.key_records_per_s {
+            check(
+                self.write_keys.contains_key(key) && *rate > 0,
+                format!("key_records_per_s: `{key}`: name a write key, and a rate above 0"),
             );
         }
         let good = |key: &String| (16..=256).contains(&key.len());
@@ -136,7 +185,7 @@ impl Settings {
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
 
-    fn counts(&self) -> [(&'static str, u64); 9] {
+    fn counts(&self) -> [(&'static str, u64); 11] {
         [
             ("flush_rows", self.flush_rows as u64),
             ("flush_ms", self.flush_ms),
@@ -145,7 +194,9 @@ impl Settings {
             ("request_records", self.request_records as u64),
             ("receive_ms", self.receive_ms),
             ("connections", self.connections as u64),
+            ("head_ms", self.head_ms),
             ("idle_ms", self.idle_ms),
+            ("request_ms", self.request_ms),
             ("drain_ms", self.drain_ms),
         ]
     }

@@ -180,7 +180,8 @@ async fn a_full_queue_sheds_and_counts() {
     let second = world.post("/v1/cmcd", "text/cmcd", body).await;
     assert_eq!(second.status, 503);
     assert_eq!(second.header("tallylight-fates"), "shed;overload=3");
-    assert_eq!(second.header("retry-after"), "2");
+    let retry: u32 = second.header("retry-after").parse().unwrap();
+    assert!((2..10).contains(&retry), "{retry}");
     world.log.release();
     assert_eq!(first.await.unwrap().status(), 204);
     world.stop.cancel();

@@ -55,7 +55,7 @@ async fn any_site_may_send() {
     assert_eq!(refused.status(), 401);
     assert_eq!(refused.headers()["access-control-allow-origin"], "*");
     let exposed = refused.headers()["access-control-expose-headers"].to_str().unwrap();
-    assert_eq!(exposed, "tallylight-fates,tallylight-dropped-values");
+    assert_eq!(exposed, "tallylight-fates,tallylight-dropped-values,tallylight-pace,retry-after");
 }
 
 #[tokio::test]

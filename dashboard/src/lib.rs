@@ -95,7 +95,9 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Dashboard, Error>
     settings.validate().map_err(Error::Settings)?;
     let limits = Limits {
         connections: settings.connections,
-        head_within: Duration::from_secs(settings.idle_s),
+        head_within: Duration::from_secs(settings.idle_s.min(10)),
+        idle_within: Duration::from_secs(settings.idle_s),
+        request_within: REQUEST,
         drain_within: DRAIN,
     };
     let server = Server::bind(settings.listen, limits).await?;
@@ -103,6 +105,8 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Dashboard, Error>
     Ok(Dashboard { server: server.counting(app.metrics.connections.clone()), app })
 }
 
+/// Longest request; a query ends at its own deadline long before.
+const REQUEST: Duration = Duration::from_secs(300);
 /// Time that requests under way have to end in, once the dashboard is told to stop.
 const DRAIN: Duration = Duration::from_secs(5);
 

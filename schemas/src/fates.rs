@@ -60,6 +60,8 @@ pub enum Reason {
     TooMany,
     /// The collector is at its limit.
     Overload,
+    /// The tenant or its write key is above its quota.
+    Quota,
     /// Only a service of ours may say this, and the request did not prove to be one.
     Untrusted,
 }
@@ -80,6 +82,7 @@ impl Reason {
             Reason::BadShape => "bad_shape",
             Reason::TooMany => "too_many",
             Reason::Overload => "overload",
+            Reason::Quota => "quota",
             Reason::Untrusted => "untrusted",
         }
     }

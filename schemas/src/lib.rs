@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod player;
 pub mod record;
 pub mod rows;
+pub mod scrub;
 pub mod session;
 pub mod sketch;
 pub mod tables;

@@ -1,57 +1,51 @@
 //! Accepting connections, serving them, and ending them.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::Service;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use prometheus_client::metrics::gauge::Gauge;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::Limits;
+use crate::asking::Asked;
+use crate::life::Life;
 use crate::place::Placed;
+use crate::roll::Roll;
+use crate::tls::Tls;
 
-/// How long accepting pauses when the machine refuses a connection (out of files, say).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Who is at the other end of the connection: an extension of every request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
-
-/// Says with each request who sent it.
-struct WithPeer {
-    inner: TowerToHyperService<Router>,
-    peer: SocketAddr,
-}
-
-impl Service<Request<Incoming>> for WithPeer {
-    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
-    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
-    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
-
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(Peer(self.peer));
-        self.inner.call(request)
-    }
-}
+/// Accepting pauses for so long when the machine refuses a connection (out of files, say), and
+/// twice as long each time it refuses again and nobody can be spared.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// So many idle connections give their files at a time then.
+const ROOM: usize = 8;
+/// How often room is looked for while a client waits for a place.
+const WAIT_FOR_PLACE: Duration = Duration::from_millis(50);
+/// A connection that was told to end gets so long to say goodbye.
+const GOODBYE: Duration = Duration::from_millis(250);
 
 /// All connections of one server.
 pub(crate) struct Connections {
-    http: http1::Builder,
+    http: Builder<TokioExecutor>,
+    tls: Option<Tls>,
     router: Router,
+    limits: Limits,
     places: Arc<Semaphore>,
     open: Gauge,
+    roll: Arc<Roll>,
     tasks: TaskTracker,
     draining: CancellationToken,
     /// Cancelled when this is dropped: no connection outlives its server.
@@ -60,15 +54,16 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    pub(crate) fn new(router: Router, limits: &Limits, open: Gauge) -> Self {
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(limits.head_within);
+    pub(crate) fn new(router: Router, limits: Limits, open: Gauge, tls: Option<Tls>) -> Self {
         let cut = CancellationToken::new();
         Self {
-            http,
+            http: crate::http::builder(),
+            tls,
             router,
+            limits,
             places: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
             open,
+            roll: Arc::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             _cut: cut.clone().drop_guard(),
@@ -78,42 +73,81 @@ impl Connections {
 
     /// Accepts and serves for as long as it is polled.
     pub(crate) async fn accept(&self, listener: &TcpListener) -> Infallible {
+        let fresh = async {
+            match &self.tls {
+                Some(tls) => tls.keep_fresh().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            never = self.accept_all(listener) => never,
+            never = self.roll.watch(&self.limits) => never,
+            never = fresh => never,
+        }
+    }
+
+    async fn accept_all(&self, listener: &TcpListener) -> Infallible {
+        let mut number = 0;
+        let mut pause = ACCEPT_PAUSE;
         loop {
-            // First a place, then a client: one without a place waits in the system's backlog.
-            let Ok(place) = self.places.clone().acquire_owned().await else {
-                // The semaphore is never closed.
-                return std::future::pending().await;
-            };
             match listener.accept().await {
-                Ok((stream, peer)) => self.spawn(stream, peer, place),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection was refused");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                Ok((stream, peer)) => {
+                    let place = self.place().await;
+                    number += 1;
+                    self.spawn(number, stream, peer, place);
+                    pause = ACCEPT_PAUSE;
                 }
+                Err(error) => pause = self.refused(&error, pause).await,
             }
         }
     }
 
-    fn spawn(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
+    /// The machine has no room for one more. Whoever is idle gives theirs, and a pause keeps
+    /// the loop from turning for nothing.
+    async fn refused(&self, error: &io::Error, pause: Duration) -> Duration {
+        if pause == ACCEPT_PAUSE {
+            tracing::warn!(%error, "a connection was refused; idle ones are closed");
+        }
+        let room = (0..ROOM).filter(|_| self.roll.make_room(Instant::now())).count();
+        let pause = if room > 0 { ACCEPT_PAUSE } else { pause };
+        tokio::time::sleep(pause).await;
+        (pause * 2).min(LONGEST_PAUSE)
+    }
+
+    /// A place for the client that was accepted; the others wait in the system's backlog.
+    async fn place(&self) -> OwnedSemaphorePermit {
+        loop {
+            if let Ok(place) = self.places.clone().try_acquire_owned() {
+                return place;
+            }
+            self.roll.make_room(Instant::now());
+            let place = self.places.clone().acquire_owned();
+            if let Ok(Ok(place)) = timeout(WAIT_FOR_PLACE, place).await {
+                return place;
+            }
+        }
+    }
+
+    fn spawn(&self, number: u64, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
         // Head and body are two small writes: waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
-        let stream = TokioIo::new(Placed::new(stream, place, self.open.clone()));
+        let life = Arc::new(Life::new(Instant::now()));
+        let stream = Placed::new(stream, place, self.open.clone(), life.clone());
+        let entered = self.roll.enter(number, life.clone());
         let inner = TowerToHyperService::new(self.router.clone());
-        let service = WithPeer { inner, peer };
-        let connection = self.http.serve_connection(stream, service).with_upgrades();
-        let draining = self.draining.clone();
+        let asked = Asked { inner, peer, life: life.clone() };
+        let (http, draining) = (self.http.clone(), self.draining.clone());
+        let acceptor = self.tls.as_ref().map(Tls::acceptor);
         let serving = async move {
-            let mut connection = pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = draining.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
+            let _entered = entered;
+            let Some(acceptor) = acceptor else {
+                return serve(&http, stream, asked, &life, &draining).await;
             };
-            // Clients break off all the time; what they had sent has been answered or not.
-            if let Err(error) = ended {
-                tracing::debug!(%error, "a connection ended");
+            let greeted = acceptor.accept(stream);
+            match life.end.run_until_cancelled(greeted).await {
+                Some(Ok(stream)) => serve(&http, stream, asked, &life, &draining).await,
+                Some(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                None => {}
             }
         };
         let cut = self.cut.clone();
@@ -124,9 +158,40 @@ impl Connections {
     pub(crate) async fn drain(self, within: Duration) {
         self.draining.cancel();
         self.tasks.close();
-        if tokio::time::timeout(within, self.tasks.wait()).await.is_err() {
+        if timeout(within, self.tasks.wait()).await.is_err() {
             let open = self.tasks.len();
             tracing::warn!(open, "requests were still under way when the drain ended");
         }
+    }
+}
+
+/// Serves one connection until its client, its life or a drain ends it.
+async fn serve(
+    http: &Builder<TokioExecutor>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    asked: Asked,
+    life: &Life,
+    draining: &CancellationToken,
+) {
+    let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), asked);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = draining.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            match life.end.run_until_cancelled(connection).await {
+                Some(ended) => ended,
+                None => return,
+            }
+        }
+        () = life.end.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = timeout(GOODBYE, connection).await;
+            return;
+        }
+    };
+    // Clients break off all the time; what they had sent has been answered or not.
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended");
     }
 }

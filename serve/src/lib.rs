@@ -1,7 +1,8 @@
 //! How every HTTP service listens, caps, drains and says what is wrong.
 //!
-//! - [`Server`] binds an address and serves a router on it within [`Limits`]: connections at a
-//!   time, time for a request's head, time for a drain. It watches the service's background
+//! - [`Server`] binds an address and serves a router on it within [`Limits`], over HTTP/1.1 and
+//!   HTTP/2, with TLS where it is given [`TlsFiles`]. Each connection has a life with times of
+//!   its own (`life`), and one that is idle gives its place to one that waits (`roll`). It watches the service's background
 //!   tasks and ends with [`TaskEnded`] when one of them does, so that a service never goes on
 //!   half alive.
 //! - [`problem::Problem`] is an error as RFC 9457 problem details. Which problems there are is
@@ -13,13 +14,19 @@
 //!
 //! This crate knows none of the others, so that any of them may use it.
 
+mod asking;
 mod connections;
 pub mod guard;
+mod http;
+mod life;
 mod place;
 pub mod problem;
+mod roll;
 mod server;
+mod tls;
 mod trust;
 
-pub use connections::Peer;
+pub use asking::Peer;
 pub use server::{BindError, Limits, Server, TaskEnded};
+pub use tls::{TlsError, TlsFiles};
 pub use trust::exposed;

@@ -4,6 +4,9 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use std::sync::Arc;
+
+use crate::life::Life;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -15,13 +18,19 @@ use tokio::sync::OwnedSemaphorePermit;
 pub(crate) struct Placed {
     stream: TcpStream,
     open: Gauge,
+    life: Arc<Life>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Placed {
-    pub(crate) fn new(stream: TcpStream, place: OwnedSemaphorePermit, open: Gauge) -> Self {
+    pub(crate) fn new(
+        stream: TcpStream,
+        place: OwnedSemaphorePermit,
+        open: Gauge,
+        life: Arc<Life>,
+    ) -> Self {
         open.inc();
-        Self { stream, open, _place: place }
+        Self { stream, open, life, _place: place }
     }
 }
 
@@ -37,7 +46,10 @@ impl AsyncRead for Placed {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, into)
+        let before = into.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, into);
+        self.life.heard((into.filled().len() - before) as u64);
+        polled
     }
 }
 

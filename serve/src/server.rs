@@ -11,16 +11,22 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::connections::Connections;
+use crate::tls::{Tls, TlsError, TlsFiles};
 
 /// What a server allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at a time, upgraded ones (WebSockets) among them. Further ones wait in the
-    /// system's backlog.
+    /// Connections at a time, upgraded ones (WebSockets) among them. When all places are taken,
+    /// a further client gets that of one who never asked, of who is idle for longest, or of who
+    /// sends a body slowly; while all others wait for answers it waits too.
     pub connections: usize,
-    /// A connection without a whole request head for this long is closed, also between two
-    /// requests.
+    /// A new connection without a whole request head for this long is closed; a TLS handshake
+    /// is part of it.
     pub head_within: Duration,
+    /// A connection without a whole head for this long after its last answer is closed.
+    pub idle_within: Duration,
+    /// A request whose answer did not end this long after its head is cut off.
+    pub request_within: Duration,
     /// Requests under way may go on for this long after a drain began; then they are cut off.
     pub drain_within: Duration,
 }
@@ -54,6 +60,7 @@ pub struct Server {
     addr: SocketAddr,
     limits: Limits,
     open: Gauge,
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -62,12 +69,17 @@ impl Server {
         let failed = |source| BindError { addr: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let addr = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, addr, limits, open: Gauge::default() })
+        Ok(Self { listener, addr, limits, open: Gauge::default(), tls: None })
     }
 
     /// Counts open connections in `gauge`, which the service's registry may hold.
     pub fn counting(self, gauge: Gauge) -> Self {
         Self { open: gauge, ..self }
+    }
+
+    /// Speaks TLS alone, with a certificate that is read again when its files change.
+    pub fn with_tls(self, files: TlsFiles) -> Result<Self, TlsError> {
+        Ok(Self { tls: Some(Tls::new(files)?), ..self })
     }
 
     /// Where it listens: the real port when `listen` named port 0.
@@ -87,8 +99,8 @@ impl Server {
         tasks: &mut JoinSet<()>,
         stop: CancellationToken,
     ) -> Result<(), TaskEnded> {
-        let Self { listener, addr, limits, open } = self;
-        let connections = Connections::new(router, &limits, open);
+        let Self { listener, addr, limits, open, tls } = self;
+        let connections = Connections::new(router, limits, open, tls);
         let outcome = tokio::select! {
             // Tasks may be told to end by the same token: that is no mistake of theirs.
             biased;

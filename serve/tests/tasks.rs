@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 const LIMITS: Limits = Limits {
     connections: 16,
     head_within: Duration::from_secs(10),
+    idle_within: Duration::from_secs(10),
+    request_within: Duration::from_secs(10),
     drain_within: Duration::from_secs(5),
 };
 

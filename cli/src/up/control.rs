@@ -23,6 +23,8 @@ use super::faults::{Faults, Turn};
 const LIMITS: Limits = Limits {
     connections: 64,
     head_within: Duration::from_secs(10),
+    idle_within: Duration::from_secs(10),
+    request_within: Duration::from_secs(10),
     drain_within: Duration::from_secs(1),
 };
 /// Largest request.

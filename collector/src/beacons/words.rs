@@ -3,6 +3,7 @@
 
 use tallylight_schemas::cmcd::{Key, Kind, Mode, Record, Value};
 use tallylight_schemas::fates::Reason;
+use tallylight_schemas::scrub;
 use tallylight_serve::problem::Problem;
 
 /// Longest text that is shown, characters.
@@ -19,25 +20,27 @@ const EVENTS: [&str; 19] = [
 /// State tokens of CTA-5004-B.
 const STATES: [&str; 10] = ["s", "p", "k", "r", "a", "w", "e", "f", "q", "d"];
 
-/// The record's text, printable, cut, and without the queries of URLs: they hold tokens.
+/// The record's text, printable, cut, and without the queries and credentials of URLs: they
+/// hold tokens.
 pub(super) fn shown(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
+    let cut: String = text.chars().take(SHOWN_CHARS).collect();
     let mut out = String::new();
-    let (mut in_string, mut in_query) = (false, false);
-    for c in text.chars().take(SHOWN_CHARS) {
-        if c == '"' {
-            (in_string, in_query) = (!in_string, false);
+    for (number, piece) in cut.split('"').enumerate() {
+        if number > 0 {
+            out.push('"');
         }
-        if in_query {
-            continue;
-        }
-        out.push(if c.is_control() { '\u{fffd}' } else { c });
-        if in_string && c == '?' {
+        // Every second piece is a string; what stands between is a URL only where it says so,
+        // as `?` begins a boolean there.
+        let in_string = number % 2 == 1;
+        let is_url = in_string || ["://", "%3F", "%3f"].iter().any(|mark| piece.contains(mark));
+        let clean = if is_url { scrub::url(piece) } else { piece.into() };
+        out.extend(clean.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }));
+        if clean.len() < piece.len() {
             out.push('…');
-            in_query = true;
         }
     }
-    if text.chars().nth(SHOWN_CHARS).is_some() {
+    if cut.len() < text.len() {
         out.push('…');
     }
     out
@@ -110,6 +113,7 @@ fn rejected(reason: Reason) -> &'static str {
         }
         Reason::TooMany => "The request held more records than one request may; send fewer.",
         Reason::Overload => "The door was at its limit and shed it; send it again later.",
+        Reason::Quota => "Its tenant or write key was above its quota; send less often.",
         Reason::None => "It was not taken.",
         #[allow(unreachable_patterns, reason = "reasons are added by other rooms")]
         _ => "It was not taken; docs/collector.md lists the reasons.",

@@ -4,8 +4,9 @@ use tallylight_schemas::cmcd::{Mode, Record, parse_into};
 use tallylight_schemas::fates::{Fate, Reason};
 use tallylight_schemas::player::Door;
 
-use super::{Context, Rows, lines};
+use super::{Context, Rows, lines, lot};
 use crate::fates::{Source, Tally};
+use crate::pure::priority::of_player;
 
 /// Reads a POST body of event-mode records into `rows`.
 pub fn body(body: &[u8], context: Context<'_>, rows: &mut Rows) -> Tally {
@@ -59,7 +60,13 @@ pub(super) fn keep(
     rows: &mut Rows,
     tally: &mut Tally,
 ) {
-    let Context { tenant, received_at, ring, .. } = context;
+    let Context { tenant, received_at, ring, standing, .. } = context;
+    if let Ok(record) = record
+        && !standing.keeps_all()
+        && !standing.keeps(of_player(record, mode), lot(tenant, record.sid()))
+    {
+        return tally.add(Fate::Shed, standing.cause, 1);
+    }
     if let Some(ring) = ring {
         ring.record(text, record, (mode, source.as_str(), tenant, received_at));
     }

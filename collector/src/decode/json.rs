@@ -11,8 +11,9 @@ use tallylight_schemas::cmcd::{Mode, json::from_json};
 use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::fates::{Fate, Reason};
 
-use super::{Context, Rows, cmcd, control, lines};
+use super::{Context, Rows, cmcd, control, lines, lot};
 use crate::fates::{Source, Tally};
+use crate::pure::priority::of_delivery;
 
 /// Longest event.
 pub const EVENT_BYTES: usize = 16 << 10;
@@ -102,6 +103,13 @@ fn event(
             let event: DeliveryEvent =
                 serde_json::from_value(value).map_err(|_| Reason::BadShape)?;
             check(&event)?;
+            let Context { tenant, standing, .. } = context;
+            if !standing.keeps_all()
+                && !standing.keeps(of_delivery(&event), lot(tenant, &event.source))
+            {
+                tally.add(Fate::Shed, standing.cause, 1);
+                return Ok(());
+            }
             rows.push_delivery(context.tenant, context.received_at, event);
             tally.accept(0, 0);
         }

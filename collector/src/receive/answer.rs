@@ -5,27 +5,31 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::oneshot;
 
-use crate::append::{AppendFailure, Outcome};
+use crate::append::{AppendFailure, NoRoom, Outcome};
 use crate::fates::Tally;
 use crate::problem::{self, Problem};
+use crate::pure::ladder::{Pace, Standing};
 
 /// What became of each record: `accepted=3, rejected;no_sid=1`.
 pub const FATES: HeaderName = HeaderName::from_static("tallylight-fates");
 /// How many values were lost from records that were accepted without them.
 pub const DROPPED_VALUES: HeaderName = HeaderName::from_static("tallylight-dropped-values");
+/// What clients are asked to do until the next answer: `interval=2, sample=0.5`.
+pub const PACE: HeaderName = HeaderName::from_static("tallylight-pace");
 
 /// A request whose rows wait for the next commit.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) tally: Tally,
     pub(super) outcome: oneshot::Receiver<Outcome>,
+    pub(super) pace: Option<Pace>,
 }
 
 impl Waiting {
     /// Waits for the commit and answers: 204 only when the log has every record's fate.
     pub(super) async fn answer(self) -> Result<Response, Problem> {
         match self.outcome.await {
-            Ok(Ok(_offset)) => Ok(stored(&self.tally)),
+            Ok(Ok(_offset)) => Ok(stored(&self.tally, self.pace)),
             Ok(Err(AppendFailure::Internal(_))) => {
                 let detail = "The records could not be written to the log; none was acknowledged. \
                               The collector's own log says why.";
@@ -41,12 +45,15 @@ impl Waiting {
     }
 }
 
-fn stored(tally: &Tally) -> Response {
+fn stored(tally: &Tally, pace: Option<Pace>) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Ok(value) = HeaderValue::from_str(&tally.header()) {
         headers.insert(FATES, value);
+    }
+    if let Some(Ok(value)) = pace.map(|pace| HeaderValue::from_str(&words(pace))) {
+        headers.insert(PACE, value);
     }
     if tally.dropped_values > 0 {
         headers.insert(DROPPED_VALUES, tally.dropped_values.into());
@@ -54,9 +61,28 @@ fn stored(tally: &Tally) -> Response {
     response
 }
 
-/// What a request is told that found the queue full.
-pub(super) fn fates_of_shed(tally: &Tally) -> Problem {
-    let detail = "More records wait for the log than the limit; these were shed and counted. \
-                  Send them again later, in larger and fewer batches.";
-    problem::of(problem::OVERLOAD, detail).with(FATES, &tally.header()).retry_after(2)
+fn words(Pace { interval, sample }: Pace) -> String {
+    format!("interval={interval}, sample={}.{:02}", sample / 100, sample % 100)
+}
+
+/// What a request is told that found no room: 429 when its own tenant presses, 503 when the
+/// queue is full. `lot` spreads the retries.
+pub(super) fn refused(no_room: NoRoom, tally: &Tally, lot: u16) -> Problem {
+    let (problem, standing) = match no_room {
+        NoRoom::Full => {
+            let detail = "More records wait for the log than the limit; these were shed and \
+                          counted. Send them again later, in larger and fewer batches.";
+            (problem::of(problem::OVERLOAD, detail), Standing::CALM)
+        }
+        NoRoom::Pressed(standing) => {
+            let detail = "This tenant sends more than its share or quota; these records were \
+                          shed and counted. Send less, and these again after Retry-After.";
+            (problem::of(problem::SLOW_DOWN, detail), standing)
+        }
+    };
+    let problem = problem.retry_after(standing.retry_after(lot)).with(FATES, &tally.header());
+    match standing.pace() {
+        Some(pace) => problem.with(PACE, &words(pace)),
+        None => problem,
+    }
 }

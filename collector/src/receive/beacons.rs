@@ -29,7 +29,7 @@ pub(super) async fn list(
                       localhost.";
         return Err(problem::of(problem::NOT_HERE, detail));
     }
-    let tenant = collector.admission.tenant(&headers, &uri)?;
+    let tenant = collector.admission.caller(&headers, &uri)?.tenant;
     let sid = text(&uri, "sid");
     let last = number(&uri, "last")?.map_or(LAST, |last| usize::try_from(last).unwrap_or(KEPT));
     let wanted = Wanted {

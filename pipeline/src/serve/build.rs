@@ -49,6 +49,10 @@ pub struct Service {
 
 /// A request's head must be there within this time.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// The next one within this: players fetch every few seconds.
+const IDLE_WITHIN: Duration = Duration::from_secs(60);
+/// An answer must have ended within this: a segment of a megabyte over a slow line.
+const REQUEST_WITHIN: Duration = Duration::from_secs(120);
 /// Open requests may go on this long after a drain began; a held one needs four seconds.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// How long a drain waits for the last delivery events.
@@ -73,7 +77,13 @@ impl Service {
 
 /// Listens on `listen`, for `connections` connections at a time.
 pub(crate) async fn bind(listen: SocketAddr, connections: usize) -> Result<Server, BindError> {
-    let limits = Limits { connections, head_within: HEAD_WITHIN, drain_within: DRAIN_WITHIN };
+    let limits = Limits {
+        connections,
+        head_within: HEAD_WITHIN,
+        idle_within: IDLE_WITHIN,
+        request_within: REQUEST_WITHIN,
+        drain_within: DRAIN_WITHIN,
+    };
     Server::bind(listen, limits).await
 }
 

@@ -14,6 +14,7 @@ use super::PartitionRows;
 use super::column::{Column, Lists, ints, items, texts};
 use crate::cmcd::{Key, Mode, Record};
 use crate::ident::{self, MAX_PARTITIONS};
+use crate::scrub;
 
 /// What the door knows about a record besides its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,9 +93,11 @@ impl PlayerBatchBuilder {
         self.dropped_values.push(record.dropped_values());
         self.hashes.push(ident::hash(door.tenant, record.sid()));
         for (key, value) in record.values() {
-            self.columns[*key as usize]
-                .get_or_insert_with(|| Column::new(key.kind()))
-                .push(row, value);
+            let column = self.columns[*key as usize].get_or_insert_with(|| Column::new(key.kind()));
+            match scrub::value(*key, value) {
+                Some(clean) => column.push(row, &clean),
+                None => column.push(row, value),
+            }
         }
         if !record.custom().is_empty() {
             self.custom.push(row, record);
@@ -166,7 +169,10 @@ impl Custom {
         self.lists.skip(row - self.lists.len());
         for (key, value) in record.custom() {
             self.keys.append_value(key);
-            self.values.append_value(value);
+            match scrub::other(value) {
+                Some(clean) => self.values.append_value(clean),
+                None => self.values.append_value(value),
+            }
         }
         self.lists.end(arrow::array::ArrayBuilder::len(&self.keys));
     }

@@ -1,0 +1,55 @@
+//! A quota: so many records a second, with a burst, and a debt for what cannot be refused.
+
+use super::ladder::REFUSE_ALL;
+
+/// Seconds of quota that may come at once.
+const BURST_S: i64 = 5;
+/// How many bursts of debt are taken before every request is refused.
+const DEBT: i64 = 2;
+/// A record in the unit of the level, so that a level grows by `rate` each µs.
+const RECORD: i64 = 1_000_000;
+
+/// A token bucket. Full is calm, empty is pressure 1,000, each burst of debt is 1,000 more, and
+/// at the deepest debt all is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bucket {
+    rate: i64,
+    level: i64,
+    at_us: i64,
+}
+
+impl Bucket {
+    /// A full bucket for `rate` records a second, at `now_us`.
+    pub fn new(rate: u32, now_us: i64) -> Self {
+        let rate = i64::from(rate.max(1));
+        Self { rate, level: rate * BURST_S * RECORD, at_us: now_us }
+    }
+
+    fn burst(&self) -> i64 {
+        self.rate * BURST_S * RECORD
+    }
+
+    fn deepest(&self) -> i64 {
+        -DEBT * self.burst()
+    }
+
+    /// The pressure at `now_us`. A clock that goes back fills nothing.
+    pub fn pressure(&mut self, now_us: i64) -> u32 {
+        let passed = now_us.saturating_sub(self.at_us).max(0);
+        self.at_us = now_us;
+        self.level = self.level.saturating_add(self.rate.saturating_mul(passed)).min(self.burst());
+        if self.level <= self.deepest() {
+            return REFUSE_ALL;
+        }
+        let missing = i128::from(self.burst()) - i128::from(self.level);
+        u32::try_from(missing * 1_000 / i128::from(self.burst())).unwrap_or(u32::MAX)
+    }
+
+    /// Takes records that were accepted. The debt ends where every request is refused, so that
+    /// one huge batch does not shut its sender out for long.
+    pub fn take(&mut self, records: u64) {
+        let records = i64::try_from(records).unwrap_or(i64::MAX);
+        let level = self.level.saturating_sub(records.saturating_mul(RECORD));
+        self.level = level.max(self.deepest());
+    }
+}

@@ -1,0 +1,39 @@
+//! Which records matter most. What is lost of a heartbeat the next one tells; a lost start,
+//! end or error is lost for good.
+
+use tallylight_schemas::cmcd::{Key, Mode, Record};
+use tallylight_schemas::delivery::{Action, DeliveryEvent};
+
+/// From the last to be shed to the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// Errors, starts and ends: never shed.
+    Vital,
+    /// Something changed.
+    State,
+    /// Everything is as it was, or one request among many.
+    Heartbeat,
+}
+
+/// Of a player's record.
+pub fn of_player(record: &Record<'_>, mode: Mode) -> Priority {
+    if mode == Mode::Request {
+        return Priority::Heartbeat;
+    }
+    match (record.text(Key::E), record.text(Key::Sta)) {
+        (Some("e"), _) | (Some("ps"), Some("s" | "e" | "f" | "q")) => Priority::Vital,
+        // The first report of a session, and the one that tells how long its start took.
+        _ if record.int(Key::Sn) == Some(0) || record.int(Key::Msd).is_some() => Priority::Vital,
+        (Some("t" | "rr"), _) => Priority::Heartbeat,
+        _ => Priority::State,
+    }
+}
+
+/// Of what a media service reports.
+pub fn of_delivery(event: &DeliveryEvent) -> Priority {
+    match event.action {
+        _ if event.status >= 400 => Priority::Vital,
+        Action::Get => Priority::Heartbeat,
+        Action::Put | Action::Choice | Action::Load => Priority::State,
+    }
+}

@@ -1,0 +1,131 @@
+//! From bytes to rows that wait for a commit, or to a refusal that is counted.
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use tallylight_schemas::fates::Reason;
+
+use super::Collector;
+use super::answer::{Waiting, refused};
+use crate::admit::{self, Caller, Received};
+use crate::append::{NoRoom, Reservation};
+use crate::decode::{self, Context, Rows, inflate::inflate, json, lot};
+use crate::fates::{Source, Tally};
+use crate::problem::{self, Problem, echo};
+use crate::pure::ladder::Standing;
+
+/// Room for a request's records, and how its tenant stands.
+pub(super) struct Room {
+    room: Reservation,
+    standing: Standing,
+    records: usize,
+    received_at: i64,
+}
+
+/// Whose records, and how they came.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) caller: &'a Caller,
+    pub(super) source: Source,
+    pub(super) says_lines: bool,
+    pub(super) trusted: bool,
+}
+
+impl Collector {
+    pub(super) async fn post(
+        &self,
+        way: Way<'_>,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Response, Problem> {
+        let encoding = admit::encoding(headers)?;
+        let received = self.admission.receive(headers, body).await?;
+        let turn = self.admission.turn(encoding, received.body.len()).await;
+        let waiting = self.take(way, encoding, received)?;
+        drop(turn);
+        waiting.answer().await
+    }
+
+    /// From bytes to rows that wait for a commit. Nothing here waits, so there are never
+    /// more inflated bodies than threads.
+    fn take(
+        &self,
+        way: Way<'_>,
+        encoding: decode::inflate::Encoding,
+        received: Received,
+    ) -> Result<Waiting, Problem> {
+        let body = inflate(&received.body, encoding, self.admission.inflate_limits())
+            .map_err(|error| admit::inflate_problem(&error))?;
+        if way.source == Source::Cmcd {
+            let room = self.reserve(way, decode::lines(&body).count(), body.len())?;
+            let read =
+                |context: Context<'_>, rows: &mut Rows| decode::cmcd::body(&body, context, rows);
+            return self.hand_over(way, room, read);
+        }
+        let layout = json::layout(&body, way.says_lines).map_err(|error| {
+            let detail = format!(
+                "The JSON array does not parse ({}), so none of it was kept.",
+                echo(&error)
+            );
+            problem::of(problem::UNREADABLE, detail)
+        })?;
+        let room = self.reserve(way, json::events(&body, layout).count(), body.len())?;
+        self.hand_over(way, room, |context, rows| json::body(&body, layout, context, rows))
+    }
+
+    pub(super) fn reserve(
+        &self,
+        way: Way<'_>,
+        records: usize,
+        bytes: usize,
+    ) -> Result<Room, Problem> {
+        if records == 0 {
+            let detail = "The body holds no records; send at least one, or nothing at all.";
+            return Err(problem::of(problem::EMPTY, detail));
+        }
+        let received_at = self.clock.now_us();
+        let wanted = (records.min(self.max_records), bytes);
+        let room = self.queue.reserve(way.caller, wanted, received_at);
+        let (room, standing) =
+            room.map_err(|no_room| self.refuse(way, records, no_room, received_at))?;
+        Ok(Room { room, standing, records, received_at })
+    }
+
+    /// Counts what is refused, and says until when.
+    fn refuse(&self, way: Way<'_>, records: usize, no_room: NoRoom, now_us: i64) -> Problem {
+        let cause = match no_room {
+            NoRoom::Full => Reason::Overload,
+            NoRoom::Pressed(standing) => standing.cause,
+        };
+        let tally = self.queue.shed((&way.caller.tenant, way.source), records as u64, cause);
+        // Anything that differs from request to request spreads the retries.
+        let lot = lot(&way.caller.tenant, &now_us.to_string());
+        refused(no_room, &tally, lot)
+    }
+
+    pub(super) fn hand_over(
+        &self,
+        way: Way<'_>,
+        Room { room, standing, records, received_at }: Room,
+        read: impl FnOnce(Context<'_>, &mut Rows) -> Tally,
+    ) -> Result<Waiting, Problem> {
+        let context = Context {
+            tenant: &way.caller.tenant,
+            received_at,
+            max_records: self.max_records,
+            ring: self.beacons.open(received_at).then_some(&self.beacons),
+            trusted: way.trusted,
+            standing,
+        };
+        let mut set = self.queue.lend(&room);
+        let tally = read(context, &mut set.rows);
+        if standing.refuses(false) && tally.accepted() == 0 {
+            self.queue.give_back(set);
+            return Err(self.refuse(way, records, NoRoom::Pressed(standing), received_at));
+        }
+        self.metrics.dropped_values.inc_by(tally.dropped_values);
+        self.metrics.dropped_keys.inc_by(tally.dropped_keys);
+        let outcome = self.queue.hand_over(set, way.source, &tally, room);
+        Ok(Waiting { tally, outcome, pace: standing.pace() })
+    }
+}

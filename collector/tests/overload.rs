@@ -1,0 +1,194 @@
+//! Overload (issue 5, must-hold 5): what is taken stays the same however much comes, what
+//! matters most is taken, and one tenant's flood costs another nothing.
+//!
+//! The log is slow on purpose, so that the test is about the door's policy and not about this
+//! machine: it takes [`CAPACITY`] records a second.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(missing_docs)]
+
+#[path = "support/world.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod world;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use tallylight_collector::Settings;
+use tallylight_collector::settings::Tenant;
+use tallylight_eventlog::memory::MemoryLog;
+use tallylight_eventlog::{Batch, EventLog, LogError, Part, Usage};
+use tallylight_schemas::ipc::decode;
+use tallylight_schemas::player::PlayerRows;
+use tallylight_schemas::record::Kind;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+use world::{NOW, World, parts};
+
+/// Records a second that the log takes.
+const CAPACITY: u64 = 1_000;
+/// Records of a POST; the first is a start, the next two changes, the rest heartbeats.
+const BATCH: u64 = 20;
+
+#[derive(Debug)]
+struct SlowLog(MemoryLog);
+
+#[async_trait]
+impl EventLog for SlowLog {
+    fn id(&self) -> &str {
+        self.0.id()
+    }
+
+    async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError> {
+        let players = parts.iter().filter(|part| part.kind == Kind::Player.code());
+        let rows: u32 = players.flat_map(|part| &part.ranges).map(|range| range.rows).sum();
+        sleep(Duration::from_micros(u64::from(rows) * 1_000_000 / CAPACITY)).await;
+        self.0.append(topic, parts).await
+    }
+
+    async fn read(&self, topic: &str, from: u64, max_bytes: usize) -> Result<Batch, LogError> {
+        self.0.read(topic, from, max_bytes).await
+    }
+
+    fn head(&self, topic: &str) -> Result<watch::Receiver<u64>, LogError> {
+        self.0.head(topic)
+    }
+
+    fn usage(&self, topic: &str) -> Result<Usage, LogError> {
+        self.0.usage(topic)
+    }
+
+    async fn close(&self) {
+        self.0.close().await;
+    }
+}
+
+/// Of each level; the soak takes longer.
+fn lasting() -> Duration {
+    Duration::from_secs(if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 30 } else { 3 })
+}
+
+fn settings() -> Settings {
+    let keys = [("a", "a"), ("b", "b")].map(|(key, tenant)| (key.into(), tenant.into()));
+    Settings {
+        write_keys: keys.into(),
+        queue_records: 500,
+        request_records: 100,
+        ..Settings::default()
+    }
+}
+
+async fn world(settings: Settings) -> World {
+    World::over(settings, Arc::new(SlowLog(MemoryLog::new(world::topics(), world::clock())))).await
+}
+
+fn body(post: u64) -> String {
+    let ts = NOW / 1_000;
+    let record = |n: u64| match n {
+        0 => format!("e=ps,sid=\"s{post}\",sn=1,sta=s,ts={ts},v=2"),
+        1 | 2 => format!("e=bc,sid=\"s{post}\",sn={},ts={ts},v=2", n + 1),
+        _ => format!("e=t,sid=\"s{post}\",sn={},sta=p,ts={ts},v=2", n + 1),
+    };
+    (0..BATCH).map(record).collect::<Vec<_>>().join("\n")
+}
+
+/// What came of the POSTs of one client crowd.
+#[derive(Debug, Default)]
+struct Came {
+    posts: u64,
+    fates: BTreeMap<String, u64>,
+    statuses: BTreeMap<u16, u64>,
+    slowest: Duration,
+    paced: u64,
+    took: Duration,
+}
+
+impl Came {
+    fn accepted(&self) -> u64 {
+        self.fates.get("accepted").copied().unwrap_or_default()
+    }
+}
+
+/// Posts at a rate that does not wait for answers, as a crowd does.
+async fn crowd(url: &str, key: &str, records_per_s: u64, lasting: Duration) -> Came {
+    let (client, began) = (reqwest::Client::new(), Instant::now());
+    let posts = records_per_s * lasting.as_millis() as u64 / 1_000 / BATCH;
+    let post = |number: u64| {
+        let request = client.post(format!("{url}/v1/cmcd?k={key}")).body(body(number));
+        let at = began + lasting.mul_f64(number as f64 / posts as f64);
+        tokio::spawn(async move {
+            sleep_until(at).await;
+            let sent = Instant::now();
+            let answer = request.send().await.unwrap();
+            let header = |name: &str| {
+                answer.headers().get(name).map_or("", |v| v.to_str().unwrap()).to_owned()
+            };
+            let paced = !header("tallylight-pace").is_empty();
+            (answer.status().as_u16(), header("tallylight-fates"), paced, sent.elapsed())
+        })
+    };
+    let mut came = Came { posts, ..Came::default() };
+    for answer in join_all((0..posts).map(post)).await {
+        let (status, fates, paced, took) = answer.unwrap();
+        *came.statuses.entry(status).or_default() += 1;
+        came.slowest = came.slowest.max(took);
+        came.paced += u64::from(paced);
+        for fate in fates.split(", ").filter(|fate| !fate.is_empty()) {
+            let (fate, events) = fate.rsplit_once('=').unwrap();
+            *came.fates.entry(fate.to_owned()).or_default() += events.parse::<u64>().unwrap();
+        }
+    }
+    came.took = began.elapsed();
+    came
+}
+
+/// Stored starts, and stored records.
+async fn stored(world: &World) -> (u64, u64) {
+    let (mut starts, mut all) = (0, 0);
+    for part in parts(&world.log.entries().await, Kind::Player) {
+        let batch = decode(&part.payload).unwrap();
+        let rows = PlayerRows::new(&batch).unwrap();
+        all += rows.len() as u64;
+        starts += (0..rows.len()).filter(|at| rows.get(*at).sta == Some("s")).count() as u64;
+    }
+    (starts, all)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn goodput_stays_and_starts_are_taken_at_ten_times_capacity() {
+    let mut goodput = Vec::new();
+    for times in [1, 2, 5, 10] {
+        let world = world(settings()).await;
+        let came = crowd(&world.url, "a", times * CAPACITY, lasting()).await;
+        let (starts, records) = stored(&world).await;
+        let good = came.accepted() as f64 / came.took.as_secs_f64();
+        println!("{times} x: {good:.0} records/s, {starts} of {} starts, {came:?}", came.posts);
+        assert_eq!(records, came.accepted(), "acknowledged is stored");
+        assert_eq!(came.fates.values().sum::<u64>(), came.posts * BATCH, "each has its fate");
+        assert!(starts as f64 >= came.posts as f64 * 0.994, "{starts} of {} starts", came.posts);
+        assert!(times < 2 || came.paced > 0, "clients are asked for less");
+        goodput.push(good);
+    }
+    let peak = goodput.iter().copied().fold(0.0, f64::max);
+    assert!(goodput[3] >= 0.9 * peak, "{goodput:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_tenant_at_a_hundred_times_its_quota_costs_another_nothing() {
+    for quota in [Some(50), None] {
+        let tenants = [("a".into(), Tenant { records_per_s: quota, weight: 1 })].into();
+        let world = world(Settings { tenants, ..settings() }).await;
+        let flood = crowd(&world.url, "a", 5_000, lasting());
+        let calm = crowd(&world.url, "b", CAPACITY / 10, lasting());
+        let (flood, calm) = futures::future::join(flood, calm).await;
+        println!("quota {quota:?}\n  flood {flood:?}\n  calm {calm:?}");
+        assert_eq!(calm.accepted(), calm.posts * BATCH, "the other tenant loses nothing");
+        assert!(flood.accepted() < flood.posts * BATCH / 2, "and the flood is held");
+        assert_eq!(flood.fates.values().sum::<u64>(), flood.posts * BATCH, "each has its fate");
+        if quota.is_some() {
+            assert!(flood.fates.keys().any(|fate| fate == "shed;quota"), "{flood:?}");
+        }
+    }
+}

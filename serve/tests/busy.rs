@@ -1,0 +1,144 @@
+//! A server that is full, or asked by clients who mean no good: places go to who uses them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[path = "support/world.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod world;
+
+use std::time::Duration;
+
+use tallylight_serve::Limits;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+use world::{LIMITS, SOON, World, closed, read_to, world};
+
+/// The answer to a request sent as it is, as far as its status.
+async fn status(world: &World, request: &str) -> String {
+    let mut stream = TcpStream::connect(world.addr).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 12];
+    timeout(SOON, stream.read_exact(&mut answer)).await.expect("an answer in time").unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn the_silent_and_the_slow_give_their_places_and_who_waits_for_an_answer_keeps_it() {
+    let world = world(Limits { connections: 3, ..LIMITS }).await;
+    let mut waiting = world.ask("/stuck").await;
+    let mut silent = TcpStream::connect(world.addr).await.unwrap();
+    let mut slow = TcpStream::connect(world.addr).await.unwrap();
+    slow.write_all(b"POST /taken HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n1").await.unwrap();
+    sleep(Duration::from_millis(50)).await;
+    let mut first = world.ask("/slow").await;
+    read_to(&mut first, b"whole").await;
+    closed(&mut silent).await;
+    assert!(timeout(Duration::from_millis(10), slow.read_u8()).await.is_err(), "not its turn yet");
+    // Now both may be asked for their place; the idle one is the better to spare.
+    sleep(Duration::from_millis(1_200)).await;
+    let mut second = world.ask("/stuck").await;
+    closed(&mut first).await;
+    let mut third = world.ask("/slow").await;
+    read_to(&mut third, b"whole").await;
+    closed(&mut slow).await;
+    for held in [&mut waiting, &mut second] {
+        assert!(timeout(Duration::from_millis(10), held.read_u8()).await.is_err(), "it was cut");
+    }
+    assert_eq!(world.open.get(), 3);
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_cut() {
+    let world = world(Limits { request_within: Duration::from_millis(200), ..LIMITS }).await;
+    closed(&mut world.ask("/stuck").await).await;
+    let mut trickle = TcpStream::connect(world.addr).await.unwrap();
+    trickle
+        .write_all(b"POST /taken HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n")
+        .await
+        .unwrap();
+    let (mut reads, mut writes) = trickle.split();
+    let drip = async {
+        while writes.write_all(b"a").await.is_ok() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        () = drip => {}
+        end = timeout(SOON, reads.read_u8()) => assert!(end.expect("an end in time").is_err()),
+    }
+}
+
+#[tokio::test]
+async fn heads_that_are_too_large_are_told_so() {
+    let world = world(LIMITS).await;
+    let long = "a".repeat(40_000);
+    let many: String = (0..101).map(|n| format!("x-{n}: 1\r\n")).collect();
+    for (request, expected) in [
+        (format!("GET /slow?{long} HTTP/1.1\r\nhost: x\r\n\r\n"), "HTTP/1.1 414"),
+        (format!("GET /slow HTTP/1.1\r\nhost: x\r\nx: {long}{long}\r\n\r\n"), "HTTP/1.1 431"),
+        (format!("GET /slow HTTP/1.1\r\nhost: x\r\n{many}\r\n"), "HTTP/1.1 431"),
+        ("GET /slow HTTP/1.1\r\nhost: x\r\nx: a\0b\r\n\r\n".into(), "HTTP/1.1 400"),
+        ("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n".into(), "HTTP/1.1 200"),
+    ] {
+        assert_eq!(status(&world, &request).await, expected);
+    }
+}
+
+/// HTTP/2 by hand: the greeting, and a GET of `/slow` on a stream.
+const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+fn get(stream: u32) -> Vec<u8> {
+    // HEADERS, ended: GET, http, the authority x, and the path as a literal.
+    let fields = b"\x82\x86\x41\x01x\x04\x05/slow";
+    let mut frame = vec![0, 0, fields.len() as u8, 1, 5];
+    frame.extend(stream.to_be_bytes());
+    frame.extend(fields);
+    frame
+}
+
+fn reset(stream: u32) -> Vec<u8> {
+    let mut frame = vec![0, 0, 4, 3, 0];
+    frame.extend(stream.to_be_bytes());
+    frame.extend(8_u32.to_be_bytes());
+    frame
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_to_who_greets_so() {
+    let world = world(LIMITS).await;
+    let mut stream = TcpStream::connect(world.addr).await.unwrap();
+    stream.write_all(&[GREETING, &get(1), &get(3)].concat()).await.unwrap();
+    read_to(&mut stream, b"whole").await;
+    read_to(&mut stream, b"whole").await;
+}
+
+#[tokio::test]
+async fn who_asks_and_resets_is_cut() {
+    let world = world(LIMITS).await;
+    for pause in [false, true] {
+        let mut stream = TcpStream::connect(world.addr).await.unwrap();
+        stream.write_all(GREETING).await.unwrap();
+        let (mut reads, mut writes) = stream.split();
+        // In one burst streams are reset before anybody looks; one at a time, after.
+        let flood = async {
+            for number in (1..4_000).step_by(2) {
+                writes.write_all(&get(number)).await?;
+                if pause {
+                    sleep(Duration::from_millis(2)).await;
+                }
+                writes.write_all(&reset(number)).await?;
+            }
+            std::io::Result::Ok(())
+        };
+        let end = async {
+            let _ = reads.read_to_end(&mut Vec::new()).await;
+        };
+        let both = async {
+            tokio::select! {
+                sent = flood => sent.expect_err("a flood that nobody stopped"),
+                () = end => std::io::Error::other("cut"),
+            }
+        };
+        timeout(SOON, both).await.expect("an end in time");
+    }
+}
