@@ -12,11 +12,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{
-    ALLOW, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER,
-    TRANSFER_ENCODING,
-};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, HeaderName, Method, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -194,13 +191,7 @@ async fn count(State(collector): State<Arc<Collector>>, request: Request, next: 
         ("/v1/events", _) => Some(Source::Events),
         _ => None,
     };
-    let chunked = request.headers().contains_key(TRANSFER_ENCODING);
-    let mut response = next.run(request).await;
-    if chunked {
-        // A proxy in front that reads such a body by a Content-Length would take its end for
-        // another request; on a connection that ends there is none.
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
+    let response = next.run(request).await;
     if let (Some(source), Some(problem)) = (source, response.extensions().get::<Problem>()) {
         let now = collector.clock.now_us();
         if collector.beacons.open(now) {
