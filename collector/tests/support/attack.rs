@@ -73,7 +73,7 @@ async fn one(attack: Attack, addr: SocketAddr) {
             let _ = once(attack, &mut stream).await;
         }
         // Cut, and back again a moment later.
-        sleep(Duration::from_millis(if attack == Attack::Silent { 3_000 } else { 50 })).await;
+        sleep(Duration::from_millis(if attack == Attack::Silent { 3_000 } else { 200 })).await;
     }
 }
 
