@@ -1,22 +1,27 @@
-//! `tallylight bench`: each step beside its floor, in one run on one machine, so that the
-//! ratio means something although the figures are this machine's.
+//! `tallylight bench`: each step beside its speed of light, in one run on one machine, so that
+//! the ratio means something although the figures are this machine's.
 
 mod append;
 mod archive;
+mod cpu;
 mod decode;
 mod door;
+mod light;
+mod load;
+mod path;
 mod sample;
 mod window;
 
+use std::path::PathBuf;
+
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 /// Which steps, and how to print them.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// decode, append, window, archive, door; all of them by default.
+    /// decode, append, window, archive, door, path; all of them by default.
     names: Vec<String>,
     /// How to print.
     #[arg(long, value_enum, default_value = "table")]
@@ -34,13 +39,13 @@ enum Format {
 pub(crate) struct Measured {
     /// The step, with its variant.
     pub(crate) name: String,
-    /// Events per second of CPU time (user and system, all threads of the process).
+    /// Events per second of CPU time: user and system, all threads but the one that sends.
     pub(crate) events_per_cpu_second: f64,
     /// The same for the floor.
     pub(crate) floor_events_per_cpu_second: f64,
     /// Step ÷ floor: 1 is as fast as can be.
     pub(crate) ratio: f64,
-    /// What the floor does.
+    /// What the floor does: the least work that gives the step's result.
     pub(crate) floor: &'static str,
 }
 
@@ -58,7 +63,7 @@ impl Measured {
 
 /// Runs the steps asked for.
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
-    let all = ["decode", "append", "window", "archive", "door"];
+    let all = ["decode", "append", "window", "archive", "door", "path"];
     if let Some(unknown) = args.names.iter().find(|name| !all.contains(&name.as_str())) {
         bail!("there is no bench {unknown:?}; there are {}", all.join(", "));
     }
@@ -70,7 +75,8 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
             "append" => append::run()?,
             "window" => window::run()?,
             "archive" => archive::run()?,
-            _ => door::run()?,
+            "door" => door::run()?,
+            _ => path::run()?,
         });
     }
     print(&results, args.format)
@@ -82,36 +88,36 @@ fn print(results: &[Measured], format: Format) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(results)?);
         return Ok(());
     }
-    println!("{:<22} {:>14} {:>14} {:>7}  floor", "step", "events/cpu-s", "floor", "ratio");
+    println!("{:<18} {:>10} {:>10} {:>6}  floor", "step", "M/cpu-s", "floor", "ratio");
     for r in results {
         println!(
-            "{:<22} {:>14.0} {:>14.0} {:>7.3}  {}",
-            r.name, r.events_per_cpu_second, r.floor_events_per_cpu_second, r.ratio, r.floor
+            "{:<18} {:>10.3} {:>10.3} {:>6.3}  {}",
+            r.name,
+            r.events_per_cpu_second / 1e6,
+            r.floor_events_per_cpu_second / 1e6,
+            r.ratio,
+            r.floor
         );
     }
     Ok(())
 }
 
-/// Repeats `work`, which handles `events`, for about a second of CPU time, after a warm-up.
-pub(crate) fn rate(
-    events: usize,
-    mut work: impl FnMut() -> anyhow::Result<()>,
-) -> anyhow::Result<f64> {
-    work()?;
-    let began = cpu_seconds()?;
-    let mut rounds = 0;
-    loop {
-        work()?;
-        rounds += 1;
-        let spent = cpu_seconds()? - began;
-        if spent > 1.0 {
-            return Ok(events as f64 * f64::from(rounds) / spent);
-        }
+/// A folder under the system's temporary one, removed when it is dropped. It has to be on the
+/// kind of disk that data would be on: syncing to memory costs nothing.
+#[derive(Debug)]
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let name = format!("tallylight-bench-{name}-{}", std::process::id());
+        Self(std::env::temp_dir().join(name))
     }
 }
 
-/// CPU time of this process so far.
-pub(crate) fn cpu_seconds() -> anyhow::Result<f64> {
-    let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?;
-    Ok(time.tv_sec() as f64 + time.tv_nsec() as f64 / 1e9)
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(folder = %self.0.display(), %error, "a folder of the bench is left");
+        }
+    }
 }

@@ -4,55 +4,55 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::anyhow;
+use arrow::array::RecordBatch;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
 use tallylight_eventlog::disk::{DiskLog, DiskSettings};
-use tallylight_eventlog::{EventLog, Part, PartitionRange, TopicSettings};
+use tallylight_eventlog::{EventLog, Part, TopicSettings};
 use tallylight_schemas::clock::WallClock;
-use tallylight_schemas::cmcd::{self, Mode};
 use tallylight_schemas::ipc;
-use tallylight_schemas::player::{Door, PlayerBatchBuilder};
 use tallylight_schemas::record::{EVENTS, Kind};
 
-use super::{Measured, rate, sample};
+use super::{Folder, Measured, cpu, sample};
 
 pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
-    [16, 2_048].into_iter().map(one).collect()
+    [16, sample::ROWS].into_iter().map(one).collect()
 }
 
-fn one(rows: usize) -> anyhow::Result<Measured> {
-    let lines = sample::lines(rows);
-    let mut builder = PlayerBatchBuilder::new();
-    let door = Door {
-        tenant: "demo",
-        mode: Mode::Event,
-        source: "cmcd",
-        received_at: 1_795_000_000_000_000,
-    };
-    for line in &lines {
-        let record = cmcd::parse(line, Mode::Event).map_err(|r| anyhow!("{}", r.as_str()))?;
-        builder.push(&door, &record);
-    }
-    let batch = builder.finish()?;
-    let payload = ipc::encode(&batch)?;
-    let folder = std::env::temp_dir().join(format!("tallylight-bench-{}", std::process::id()));
+/// Appends of `rows` rows, one after the other.
+pub(crate) fn one(rows: usize) -> anyhow::Result<Measured> {
+    let (batch, ranges) = sample::batch(&sample::lines(rows, sample::BEGAN_MS))?;
+    let folder = Folder::new("append");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let topic = TopicSettings::new(EVENTS, 256 << 20);
-    let log = DiskLog::open(DiskSettings::new(&folder, vec![topic]), Arc::new(WallClock))?;
-    let ranges = vec![PartitionRange { partition: 0, first_row: 0, rows: u32::try_from(rows)? }];
-    let step = rate(rows, || {
+    let log = DiskLog::open(DiskSettings::new(&folder.0, vec![topic]), Arc::new(WallClock))?;
+    let step = cpu::rate(rows, || {
         let payload = Bytes::from(ipc::encode(&batch)?);
         let part = Part { kind: Kind::Player.code(), ranges: ranges.clone(), payload };
         runtime.block_on(log.append(EVENTS, vec![part]))?;
         Ok(())
     })?;
     runtime.block_on(log.close());
-    let mut file = File::create(folder.join("floor"))?;
-    let floor = rate(rows, || {
-        file.write_all(&payload)?;
+    let batch = with_dictionaries(&batch)?;
+    let mut file = File::create(folder.0.join("floor"))?;
+    let floor = cpu::rate(rows, || {
+        file.write_all(&ipc::encode(&batch)?)?;
         Ok(file.sync_data()?)
     })?;
-    std::fs::remove_dir_all(&folder)?;
-    let what = "the same encoded bytes by write and fdatasync to a plain file";
+    let what = "Arrow IPC with dictionaries and LZ4, write and fdatasync to a plain file";
     Ok(Measured::new(format!("append/{rows}-rows"), step, floor, what))
+}
+
+/// The batch with each column of few words as a dictionary.
+fn with_dictionaries(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
+    let words = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
+    let (mut fields, mut columns) = (Vec::new(), Vec::new());
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let few = *field.data_type() == DataType::Utf8 && field.name() != "sid";
+        let column = if few { cast(column, &words)? } else { column.clone() };
+        fields.push(Field::new(field.name(), column.data_type().clone(), true));
+        columns.push(column);
+    }
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }

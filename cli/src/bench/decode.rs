@@ -2,38 +2,36 @@
 
 use std::hint::black_box;
 
-use anyhow::anyhow;
-use tallylight_schemas::cmcd::{self, Mode};
-use tallylight_schemas::player::{Door, PlayerBatchBuilder};
+use anyhow::ensure;
+use tallylight_collector::decode::{Context, Rows, cmcd};
 
-use super::{Measured, rate, sample};
-
-const ROWS: usize = 2_048;
+use super::light::parse::Columns;
+use super::{Measured, cpu, sample};
 
 pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
-    let lines = sample::lines(ROWS);
-    let body = lines.join("\n");
-    let step = rate(ROWS, || {
-        let mut builder = PlayerBatchBuilder::new();
-        let door = Door {
-            tenant: "demo",
-            mode: Mode::Event,
-            source: "cmcd",
-            received_at: 1_795_000_000_000_000,
-        };
-        for line in body.split('\n') {
-            let record = cmcd::parse(line, Mode::Event).map_err(|r| anyhow!("{}", r.as_str()))?;
-            builder.push(&door, &record);
-        }
-        black_box(builder.finish()?);
+    let body = sample::lines(sample::ROWS, sample::BEGAN_MS).join("\n");
+    let context = Context {
+        tenant: "demo",
+        received_at: sample::BEGAN_MS * 1_000,
+        max_records: sample::ROWS,
+        ring: None,
+        trusted: false,
+    };
+    let step = cpu::rate(sample::ROWS, || {
+        let mut rows = Rows::new(sample::PARTITIONS);
+        black_box(cmcd::body(body.as_bytes(), context, &mut rows));
+        ensure!(rows.len() == sample::ROWS, "a record of the sample was refused");
+        black_box(rows);
         Ok(())
     })?;
-    let floor = rate(ROWS, || {
-        let text = std::str::from_utf8(black_box(body.as_bytes()))?;
-        let marks = text.bytes().filter(|b| matches!(b, b',' | b'=' | b'"' | b'\n')).count();
-        black_box((marks, text.to_owned()));
+    let mut columns = Columns::default();
+    let floor = cpu::rate(sample::ROWS, || {
+        columns.clear();
+        let read = columns.body(std::str::from_utf8(black_box(body.as_bytes()))?);
+        ensure!(read.is_some(), "the sample has another shape than its parser");
+        black_box(&columns);
         Ok(())
     })?;
-    let what = "UTF-8 check, find every separator, copy the bytes once";
+    let what = "a parser that knows the order of the keys, into columns with interned words";
     Ok(vec![Measured::new("decode", step, floor, what)])
 }

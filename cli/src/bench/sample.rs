@@ -1,16 +1,45 @@
-//! Beacons to measure with: event mode, as hls.js writes them, from a thousand sessions.
+//! Beacons to measure with: event mode, as hls.js writes them. Every session reports once in a
+//! round, so a trace of three times the rounds has the same sessions.
 
-/// Sessions in a sample.
-const SESSIONS: usize = 1_000;
+use anyhow::anyhow;
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use tallylight_eventlog::{Entry, Part, PartitionRange};
+use tallylight_schemas::cmcd::{self, Mode, Record};
+use tallylight_schemas::ipc;
+use tallylight_schemas::player::{Door, PlayerBatchBuilder};
+use tallylight_schemas::record::Kind;
 
-/// `count` records, one a line, in the order in which they would arrive.
-pub(crate) fn lines(count: usize) -> Vec<String> {
-    (0..count).map(|n| line(n % SESSIONS, n / SESSIONS)).collect()
+/// Sessions of a trace.
+pub(crate) const SESSIONS: usize = 20_000;
+/// Rows of one entry of the log: what the collector gathers for a commit.
+pub(crate) const ROWS: usize = 2_000;
+/// Partitions of the events topic, as they are by default.
+pub(crate) const PARTITIONS: u16 = 4;
+/// When the first record of a trace happened, Unix ms.
+pub(crate) const BEGAN_MS: i64 = 1_795_000_000_000;
+/// Time between two rounds, ms.
+const ROUND_MS: i64 = 100;
+
+/// What the door says of every record here.
+pub(crate) fn door(received_at: i64) -> Door<'static> {
+    Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at }
 }
 
-fn line(session: usize, sn: usize) -> String {
-    let ts = 1_795_000_000_000_u64 + (sn as u64) * 10_000 + (session as u64);
-    let (event, state) = match sn {
+/// `count` records, one a line, in the order in which they would arrive.
+pub(crate) fn lines(count: usize, began_ms: i64) -> Vec<String> {
+    (0..count).map(|n| line(n % SESSIONS, n / SESSIONS, began_ms)).collect()
+}
+
+/// `count` records as bodies of `per_post` lines.
+pub(crate) fn bodies(count: usize, per_post: usize, began_ms: i64) -> Vec<Bytes> {
+    lines(count, began_ms).chunks(per_post).map(|lines| Bytes::from(lines.join("\n"))).collect()
+}
+
+fn line(session: usize, round: usize, began_ms: i64) -> String {
+    let offset = i64::try_from(round).unwrap_or(0) * ROUND_MS;
+    let ts = began_ms + offset + i64::try_from(session).unwrap_or(0) % ROUND_MS;
+    let (event, state) = match round {
         0 => ("ps", "s"),
         1 => ("ps", "p"),
         n if n % 40 == 20 => ("ps", "r"),
@@ -20,7 +49,39 @@ fn line(session: usize, sn: usize) -> String {
     format!(
         "bl=(4200;v),br=({};v),cid=\"demo\",com.tallylight-country=\"DE\",\
          com.tallylight-device=\"tv\",e={event},ltc=6400,mtp=(18200;v),\
-         sf=h,sid=\"6b1f0d3e-5a0c-4c0e-9e57-{session:012x}\",sn={sn},st=l,sta={state},ts={ts},v=2",
+         sf=h,sid=\"6b1f0d3e-5a0c-4c0e-9e57-{session:012x}\",sn={round},st=l,sta={state},ts={ts},v=2",
         [500, 300, 150][session % 3],
     )
+}
+
+/// Lines as the columns that the door makes of them, sorted by partition.
+pub(crate) fn batch(lines: &[String]) -> anyhow::Result<(RecordBatch, Vec<PartitionRange>)> {
+    let mut builder = PlayerBatchBuilder::new();
+    let mut record = Record::default();
+    for line in lines {
+        cmcd::parse_into(line, Mode::Event, &mut record).map_err(|r| anyhow!("{}", r.as_str()))?;
+        let sent_ms = record.int(cmcd::Key::Ts).unwrap_or_default();
+        builder.push(&door((sent_ms + 50) * 1_000), &record);
+    }
+    let (batch, ranges) = builder.finish_sorted(PARTITIONS)?;
+    let range = |of: &tallylight_schemas::player::PartitionRows| PartitionRange {
+        partition: of.partition,
+        first_row: of.first,
+        rows: of.rows,
+    };
+    Ok((batch, ranges.iter().map(range).collect()))
+}
+
+/// `count` records as the entries of a log, [`ROWS`] in each.
+pub(crate) fn entries(count: usize) -> anyhow::Result<Vec<Entry>> {
+    let lines = lines(count, BEGAN_MS);
+    let entry = |(offset, lines): (u64, &[String])| {
+        let (batch, ranges) = batch(lines)?;
+        let payload = Bytes::from(ipc::encode(&batch)?);
+        let round = i64::try_from(offset)? * i64::try_from(ROWS)? / i64::try_from(SESSIONS)?;
+        let part = Part { kind: Kind::Player.code(), ranges, payload };
+        let appended_at_us = (BEGAN_MS + (round + 1) * ROUND_MS + 50) * 1_000;
+        Ok(Entry { offset, appended_at_us, parts: vec![part] })
+    };
+    (0..).zip(lines.chunks(ROWS)).map(entry).collect()
 }

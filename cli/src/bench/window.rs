@@ -1,56 +1,44 @@
-//! From decoded batches to sessions and panes, in one partition.
+//! From entries of the log to sessions, panes and the rows that are appended of them.
 
-use std::collections::HashMap;
 use std::hint::black_box;
 
-use anyhow::anyhow;
-use tallylight_schemas::cmcd::{self, Mode};
-use tallylight_schemas::player::{Door, PlayerBatchBuilder, PlayerRows};
-use tallylight_stream_processor::Limits;
-use tallylight_stream_processor::pure::input::PlayerInput;
-use tallylight_stream_processor::pure::partition::PartitionState;
+use anyhow::ensure;
+use tallylight_eventlog::Entry;
+use tallylight_stream_processor::read::Partitions;
+use tallylight_stream_processor::{Limits, emit};
 
-use super::{Measured, rate, sample};
+use super::{Measured, cpu, light, sample};
 
-/// Records of one round: a thousand sessions, twenty records each.
-const RECORDS: usize = 20_000;
-const ROWS: usize = 2_000;
+/// Records of the small size: ten of each session.
+const RECORDS: usize = 10 * sample::SESSIONS;
 
 pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
-    let lines = sample::lines(RECORDS);
-    let mut batches = Vec::new();
-    for chunk in lines.chunks(ROWS) {
-        let mut builder = PlayerBatchBuilder::new();
-        for line in chunk {
-            let record = cmcd::parse(line, Mode::Event).map_err(|r| anyhow!("{}", r.as_str()))?;
-            let received_at = record.int(cmcd::Key::Ts).unwrap_or_default() * 1_000 + 50_000;
-            let door = Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at };
-            builder.push(&door, &record);
-        }
-        batches.push(PlayerRows::new(&builder.finish()?)?);
+    Ok(vec![one()?])
+}
+
+pub(crate) fn one() -> anyhow::Result<Measured> {
+    let entries = sample::entries(3 * RECORDS)?;
+    let step =
+        cpu::slope(RECORDS, |records| cpu::spent(|| process(&entries[..records / sample::ROWS])))?;
+    let rows = light::window::rows(&entries)?;
+    let floor = cpu::slope(RECORDS, |records| {
+        cpu::spent(|| {
+            black_box(light::window::count(&rows[..records]));
+            Ok(())
+        })
+    })?;
+    let what = "a session and a cell (count, sum, max, quantiles, distinct) by hash of numbers";
+    Ok(Measured::new("window", step, floor, what))
+}
+
+fn process(entries: &[Entry]) -> anyhow::Result<()> {
+    let mut partitions = Partitions::new(sample::PARTITIONS, &Limits::default());
+    for entry in entries {
+        let outcome = partitions.entry(entry);
+        black_box(emit::entries(&outcome.rows)?);
+        black_box(outcome.players);
     }
-    let step = rate(RECORDS, || {
-        let mut state = PartitionState::new(0, 1, Limits::default());
-        for (offset, rows) in batches.iter().enumerate() {
-            let inputs: Vec<PlayerInput<'_>> =
-                (0..rows.len()).map(|i| rows.get(i).into()).collect();
-            let newest = inputs.last().map_or(0, |input| input.received_ms * 1_000);
-            state.begin(offset as u64, newest);
-            state.players(&inputs);
-            black_box(state.finish(offset as u64 + 1));
-        }
-        Ok(())
-    })?;
-    let floor = rate(RECORDS, || {
-        let mut counts: HashMap<(&str, i64), i64> = HashMap::new();
-        for rows in &batches {
-            for event in (0..rows.len()).map(|i| rows.get(i)) {
-                *counts.entry((event.sid, event.ts.unwrap_or(0) / 1_000)).or_default() += 1;
-            }
-        }
-        black_box(counts);
-        Ok(())
-    })?;
-    let what = "read each row and count it by session and second";
-    Ok(vec![Measured::new("window", step, floor, what)])
+    let sessions: usize = partitions.states().iter().map(|state| state.open_sessions()).sum();
+    ensure!(sessions == sample::SESSIONS, "{sessions} sessions are open");
+    Ok(())
 }

@@ -60,8 +60,9 @@ impl Archive {
         }
         let (status, now) = (self.parts.history.status(), Instant::now());
         if self.running.is_none() {
+            // Half of the memory is left for what comes while the checkpoint is written.
             let many = status.hot_rows >= self.settings.checkpoint_rows
-                || status.hot_bytes >= self.settings.hot_bytes;
+                || status.hot_bytes >= self.settings.hot_bytes / 2;
             // After a failure the wait holds, however many rows there are.
             if now >= self.due || (many && !self.failed) {
                 self.start(position, partitions, now);

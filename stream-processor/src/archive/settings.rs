@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Settings {
     /// Between two checkpoints, s.
     pub checkpoint_s: u64,
-    /// A checkpoint is made earlier when so many rows wait.
+    /// A checkpoint is made earlier when so many rows wait, or half of `hot_bytes` is taken.
     pub checkpoint_rows: u64,
     /// Memory that rows may take while they wait, bytes; beyond it the archive stands still.
     pub hot_bytes: u64,

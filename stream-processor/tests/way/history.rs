@@ -47,6 +47,16 @@ struct Life {
 
 impl Life {
     async fn start(way: &Way, dir: &std::path::Path, faults: Option<Arc<Sometimes>>) -> Self {
+        let often = archive::Settings { checkpoint_rows: 1, retry_s: 1, ..Default::default() };
+        Self::with(way, dir, faults, often).await
+    }
+
+    async fn with(
+        way: &Way,
+        dir: &std::path::Path,
+        faults: Option<Arc<Sometimes>>,
+        settings: archive::Settings,
+    ) -> Self {
         let clock = Arc::clone(&way.clock) as Arc<dyn Clock>;
         let parts = HistoryParts {
             dir: dir.join("history"),
@@ -58,9 +68,8 @@ impl Life {
         let snapshots =
             Snapshots::open(dir.join("snapshots"), way.log.id(), STATE_VERSION).unwrap();
         let archive = archive::Parts { history: history.clone(), snapshots };
-        let mut settings = Settings { tick_ms: 10, retry_ms: 1, ..Settings::default() };
-        settings.archive.checkpoint_rows = 1;
-        settings.archive.retry_s = 1;
+        let settings =
+            Settings { tick_ms: 10, retry_ms: 1, archive: settings, ..Settings::default() };
         let log = Arc::clone(&way.log) as Arc<dyn EventLog>;
         let processor =
             build(settings, Parts { log, clock, archive: Some(archive) }).await.unwrap();
@@ -182,4 +191,29 @@ async fn crashes_and_failing_writes_leave_no_trace() {
     assert!(fate("duplicate") > 0);
     assert!(!rows(&one, Table::Playback).await.is_empty());
     assert!(!rows(&one, Table::SessionSpans).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_begins_while_there_is_memory_to_write_it_in() {
+    const HOT: u64 = 4 << 20;
+    let mut way = Way::without_processor();
+    let dir = tempfile::tempdir().unwrap();
+    let settings = archive::Settings { hot_bytes: HOT, checkpoint_s: 3_600, ..Default::default() };
+    let life = Life::with(&way, dir.path(), None, settings).await;
+    let began = std::time::Instant::now();
+    let mut second = 0;
+    while life.history.status().committed == 0 {
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", life.history.status());
+        let waiting = life.history.status().hot_bytes;
+        assert!(waiting < HOT, "{waiting} bytes wait and nothing is written");
+        if waiting < HOT / 2 {
+            way.second(second, 30).await;
+            second += 1;
+        } else {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        way.clock.advance_us(1_000_000);
+        life.caught_up(&way).await;
+    }
+    life.stop().await;
 }

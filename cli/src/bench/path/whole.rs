@@ -1,0 +1,79 @@
+//! One run from the first POST until history is written and counted.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::ensure;
+use tallylight_collector::Settings as Door;
+use tallylight_eventlog::disk::{DiskLog, DiskSettings};
+use tallylight_eventlog::{EventLog, TopicSettings};
+use tallylight_schemas::clock::{Clock, WallClock};
+use tallylight_schemas::record::{EVENTS, ROWS};
+use tallylight_store::archive::{History, Settings as HistorySettings};
+use tallylight_store::snapshot::Snapshots;
+use tallylight_stream_processor::{Processor, Settings, archive};
+use tokio_util::sync::CancellationToken;
+
+use super::PER_POST;
+use super::parquet::accepted;
+use crate::bench::{Folder, cpu, load, sample};
+
+/// The CPU-seconds that `records` take from the socket to Parquet, without those of sending.
+pub(crate) fn spent(records: usize) -> anyhow::Result<f64> {
+    let folder = Folder::new("path");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let spent = runtime.block_on(run(&folder.0, records))?;
+    let counted = accepted(&folder.0.join("history/player_events"))?;
+    ensure!(counted == records, "{records} records were sent, {counted} are in history");
+    Ok(spent)
+}
+
+async fn run(dir: &Path, records: usize) -> anyhow::Result<f64> {
+    let clock: Arc<dyn Clock> = Arc::new(WallClock);
+    let topics = [EVENTS, ROWS].map(|name| TopicSettings::new(name, 4 << 30));
+    let disk = DiskSettings::new(dir.join("log"), topics.to_vec());
+    let log: Arc<dyn EventLog> = Arc::new(DiskLog::open(disk, Arc::clone(&clock))?);
+    let processor = processor(dir, &log, &clock).await?;
+    let (mut stats, mut head) = (processor.handle().stats(), log.head(EVENTS)?);
+    let parts = tallylight_collector::Parts { log: Arc::clone(&log), clock: Arc::clone(&clock) };
+    let settings = Door { listen: ([127, 0, 0, 1], 0).into(), ..Door::default() };
+    let collector = tallylight_collector::build(settings, parts).await?;
+    let url = format!("http://{}/v1/cmcd?k=demo", collector.addr());
+    let bodies = Arc::new(sample::bodies(records, PER_POST, clock.now_ms()));
+
+    let (door, work) = (CancellationToken::new(), CancellationToken::new());
+    let began = cpu::of_process()?;
+    let collecting = tokio::spawn(collector.run(door.clone()));
+    let processing = tokio::spawn(processor.run(work.clone()));
+    let sending = load::post(url, bodies).await?;
+    door.cancel();
+    collecting.await??;
+    let end = *head.borrow_and_update();
+    stats.wait_for(|stats| stats.position >= end).await?;
+    work.cancel();
+    processing.await??;
+    let spent = cpu::of_process()? - began - sending;
+    log.close().await;
+    Ok(spent)
+}
+
+async fn processor(
+    dir: &Path,
+    log: &Arc<dyn EventLog>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Processor> {
+    let parts = tallylight_store::archive::Parts {
+        dir: dir.join("history"),
+        log_id: log.id().to_owned(),
+        clock: Arc::clone(clock),
+        faults: None,
+    };
+    let history = History::open(HistorySettings::default(), parts).await?;
+    let snapshots = Snapshots::open(dir.join("snapshots"), log.id(), archive::STATE_VERSION)?;
+    let parts = tallylight_stream_processor::Parts {
+        log: Arc::clone(log),
+        clock: Arc::clone(clock),
+        archive: Some(archive::Parts { history, snapshots }),
+    };
+    Ok(tallylight_stream_processor::build(Settings::default(), parts).await?)
+}
