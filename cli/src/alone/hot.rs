@@ -29,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 const LIMITS: Limits = Limits {
     connections: 256,
     head_within: Duration::from_secs(10),
+    idle_within: Duration::from_secs(30),
+    request_within: Duration::from_secs(10),
     drain_within: Duration::from_secs(1),
 };
 /// How long the dashboard waits for an answer.
