@@ -28,6 +28,7 @@ fn one(rows: usize) -> anyhow::Result<Measured> {
         mode: Mode::Event,
         source: "cmcd",
         received_at: 1_795_000_000_000_000,
+        player: "",
     };
     for line in &lines {
         let record = cmcd::parse(line, Mode::Event).map_err(|r| anyhow!("{}", r.as_str()))?;

@@ -20,6 +20,7 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
             mode: Mode::Event,
             source: "cmcd",
             received_at: 1_795_000_000_000_000,
+            player: "",
         };
         for line in body.split('\n') {
             let record = cmcd::parse(line, Mode::Event).map_err(|r| anyhow!("{}", r.as_str()))?;

@@ -24,7 +24,8 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
         for line in chunk {
             let record = cmcd::parse(line, Mode::Event).map_err(|r| anyhow!("{}", r.as_str()))?;
             let received_at = record.int(cmcd::Key::Ts).unwrap_or_default() * 1_000 + 50_000;
-            let door = Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at };
+            let door =
+                Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at, player: "" };
             builder.push(&door, &record);
         }
         batches.push(PlayerRows::new(&builder.finish()?)?);
