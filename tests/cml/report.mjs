@@ -37,8 +37,9 @@ reporter.update({ ec: ["manifestLoadError"] });
 reporter.recordEvent("e", { ec: ["manifestLoadError"] });
 reporter.recordEvent("m");
 reporter.recordEvent("ce", { cen: "buy" });
+const request = reporter.createRequestReport?.({ url: "https://cdn.example/v/7.m4s", method: "GET" }) ?? { url: "https://cdn.example/v/7.m4s" };
 reporter.recordResponseReceived(
-  { request: { url: "https://cdn.example/v/7.m4s", method: "GET" }, url: "https://cdn.example/v/7.m4s", status: 200, headers: {}, resourceTiming: { startTime: 0, responseStart: 80, duration: 200 } },
+  { request, url: "https://cdn.example/v/7.m4s", status: 200, headers: {}, resourceTiming: { startTime: 0, responseStart: 80, duration: 200 } },
   { cmsdd: Buffer.from('"a";etp=96;rtt=8,"b";du').toString("base64"), cmsds: Buffer.from("ot=v,d=2000").toString("base64") },
 );
 reporter.update({ sta: "q" });

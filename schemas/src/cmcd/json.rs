@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::convert::{List, plain};
 use super::judge::judge;
 use super::lex::{Bare, is_custom, is_token, object_type};
-use super::parse::verdict;
+use super::parse::{decode_next_objects, verdict};
 use super::rule::Rule;
 use super::{Key, Kind, MAX_RECORD_BYTES, Mode, Record, Value};
 use crate::fates::Reason;
@@ -53,6 +53,9 @@ pub fn from_json_as(event: &Json, mode: Mode) -> Result<Record<'static>, Reason>
                 record.drop_key();
             }
         }
+    }
+    if mode == Mode::Request {
+        decode_next_objects(&mut record);
     }
     verdict(&record, mode)?;
     judge(&mut record, mode);

@@ -72,7 +72,7 @@ fn member<'a>(cursor: &mut Cursor<'a>, record: &mut Record<'a>) -> Option<()> {
         Some(key) => {
             let (value, read) = split(value_of(cursor, key, &mut broken));
             if value.is_none() && read.is_some() {
-                broken = broken.and(Broken::one(Rule::ValueLost));
+                broken = Broken::one(Rule::ValueLost);
             }
             record.set_or_drop(key, value);
             read
@@ -182,7 +182,7 @@ fn begin(cursor: &mut Cursor<'_>) -> Option<Begin> {
 }
 
 /// Version 1 has `nor` URL-encoded by itself, before the query is encoded around it.
-fn decode_next_objects(record: &mut Record<'_>) {
+pub(super) fn decode_next_objects(record: &mut Record<'_>) {
     if record.version() != 1 {
         return;
     }

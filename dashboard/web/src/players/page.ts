@@ -109,7 +109,7 @@ export class PlayersPage implements Page {
     keyed(this.list, breaches, ({ rule }) => `${player?.key} ${rule.slug}`, card, (li, breach) => {
       setText(find(li, ".share"), `${share(breach.records, player?.records ?? 0)} of records`);
       setText(find(li, ".when"), `${count(breach.records)} · last ${clock(breach.last)}`);
-      const code = li.querySelector("code");
+      const code = li.querySelector(".example");
       if (code) setText(code, breach.example);
     });
   }
@@ -149,15 +149,20 @@ function breaks(player: Player): string {
   return words.join(" · ") || "none";
 }
 
+/** Text with what stands in backticks as code. */
+function coded(text: string): (Node | string)[] {
+  return text.split("`").map((part, at) => (at % 2 === 1 ? h("code", {}, part) : part));
+}
+
 function card({ rule, example }: Breach): HTMLElement {
   const level = levelOf(rule);
-  const line = (name: string, text: string): HTMLElement | null => (text === "" ? null : h("p", {}, h("b", {}, name), ` ${text}`));
+  const line = (name: string, text: string): HTMLElement | null => (text === "" ? null : h("p", {}, h("b", {}, name), " ", ...coded(text)));
   return h(
     "li",
     { "data-level": level > 0 ? String(level) : null },
-    h("div", { class: "head" }, h("h3", {}, `${LEVEL_SHAPES[level]} ${rule.title}`.trim()), h("span", { class: "share" })),
+    h("div", { class: "head" }, h("h3", {}, ...coded(`${LEVEL_SHAPES[level]} ${rule.title}`.trim())), h("span", { class: "share" })),
     line("Costs", rule.costs),
     line("Do", rule.fix),
-    h("p", { class: "facts" }, example === "" ? null : h("code", {}), h("span", { class: "when" }), rule.section === "" ? null : h("span", {}, `CTA-5004-B ${rule.section}`), h("span", { class: "slug" }, rule.slug)),
+    h("p", { class: "facts" }, example === "" ? null : h("code", { class: "example" }), h("span", { class: "when" }), rule.section === "" ? null : h("span", {}, `CTA-5004-B ${rule.section}`), h("span", { class: "slug" }, rule.slug)),
   );
 }
