@@ -117,8 +117,8 @@ export function sql(text) {
   }
   const row = sid ? sessions(new URL(`http://mock/?sid=${sid}`))[0] : null;
   if (sid) return { rows: row ? of(text, row, now) : [] };
-  if (/unnest\(broken\)/.test(text)) return { rows: BREACHES.map(([player, rule, records, example]) => ({ player, cmcd: 2, rule, records, example, last: iso(now - 4000) })) };
-  if (/conformant/.test(text)) return { rows: REPORTERS.map(([player, cmcd, sessions, records, conformant]) => ({ player, cmcd, sessions, records, conformant, last: iso(now - 2000) })) };
+  if (/unnest\(broken\)/.test(text)) return { rows: BREACHES.map(([player, rule, records, example]) => ({ name: player, cmcd: 2, rule, records, example, last: iso(now - 4000) })) };
+  if (/conformant/.test(text)) return { rows: REPORTERS.map(([player, cmcd, sessions, records, conformant]) => ({ name: player, cmcd, sessions, records, conformant, last: iso(now - 2000) })) };
   if (/fate = 'rejected'/.test(text)) return { rows: [{ reason: "no_sid", source: "cmcd", records: 38 }] };
   if (/FROM sessions/i.test(text)) return { rows: sessions(new URL("http://mock/?limit=200")).map((one) => ({ ...one, started_at: iso(one.started_at / 1000), rebuffers: undefined, state: undefined })) };
   if (/date_bin/i.test(text)) return { rows: Array.from({ length: 180 }, (_, n) => ({ at: iso(now - (180 - n) * 10_000), viewers: Math.round(world.viewers * (0.7 + 0.3 * (1 - Math.exp(-n / 40))) + 3 * noise(n)), rebuffer_ratio_pct: Number((0.1 + 0.2 * noise(n * 3) + (world.scenario === "incident" && n > 172 ? 8 : 0)).toFixed(3)) })) };

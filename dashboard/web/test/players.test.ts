@@ -3,8 +3,8 @@ import { type Rule, assemble } from "../src/players/data";
 
 const rule = (slug: string, harm: Rule["harm"]): Rule => ({ slug, harm, section: "4.3", title: slug, costs: "", fix: "" });
 const RULES = [rule("lost", "high"), rule("odd", "low")];
-const player = (name: string, records: number) => ({ player: name, cmcd: 2, records, sessions: 1, conformant: 0, last: "2026-11-25T00:00:00.000000Z" });
-const breach = (name: string, slug: string, records: number) => ({ player: name, cmcd: 2, rule: slug, records, example: "e=ps", last: "2026-11-25T00:00:00.000000Z" });
+const player = (name: string, records: number) => ({ name, cmcd: 2, records, sessions: 1, conformant: 0, last: "2026-11-25T00:00:00.000000Z" });
+const breach = (name: string, slug: string, records: number) => ({ name, cmcd: 2, rule: slug, records, example: "e=ps", last: "2026-11-25T00:00:00.000000Z" });
 
 test("what spoils a figure comes first, however rare", () => {
   const players = [player("harmless", 9_000), player("harmful", 10), player("clean", 50)];

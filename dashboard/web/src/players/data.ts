@@ -47,19 +47,20 @@ export interface Report {
 
 const PLAYERS = 200;
 const BREACHES = 1_000;
-const FROM = "received_at > now() - INTERVAL '1 hour' AND source <> 'events'";
+// The door leaves the source away where the mode says it.
+const FROM = "received_at > now() - INTERVAL '1 hour' AND source IS DISTINCT FROM 'events'";
 
 /** What the page asks, so that anybody can ask it in SQL. */
 export const QUERIES = {
-  players: `SELECT coalesce(player, 'unknown') AS player, coalesce(v, 1) AS cmcd,
+  players: `SELECT coalesce(player, 'unknown') AS name, coalesce(v, 1) AS cmcd,
        count(*) AS records, count(DISTINCT sid) AS sessions,
        sum(CASE WHEN broken IS NULL THEN 1 ELSE 0 END) AS conformant,
        max(received_at) AS last
 FROM player_events WHERE ${FROM}
 GROUP BY 1, 2 ORDER BY records DESC LIMIT ${PLAYERS}`,
-  breaches: `SELECT player, cmcd, b['k'] AS rule, count(*) AS records,
+  breaches: `SELECT name, cmcd, b['k'] AS rule, count(*) AS records,
        max(b['v']) AS example, max(received_at) AS last
-FROM (SELECT coalesce(player, 'unknown') AS player, coalesce(v, 1) AS cmcd, received_at,
+FROM (SELECT coalesce(player, 'unknown') AS name, coalesce(v, 1) AS cmcd, received_at,
              unnest(broken) AS b
       FROM player_events WHERE broken IS NOT NULL AND ${FROM})
 GROUP BY 1, 2, 3 ORDER BY records DESC LIMIT ${BREACHES}`,
@@ -73,7 +74,7 @@ const HARMS = ["high", "middle", "low"] as const;
 const number = (value: unknown): number => Number(value ?? 0);
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
 const time = (value: unknown): number => (typeof value === "string" ? Date.parse(value) : number(value));
-const keyOf = (row: Row): string => `${text(row["player"])}\u0001${number(row["cmcd"])}`;
+const keyOf = (row: Row): string => `${text(row["name"])}\u0001${number(row["cmcd"])}`;
 
 /** The level of colour and shape: low ones are grey. */
 export function levelOf(rule: Rule): 0 | 1 | 2 {
@@ -95,7 +96,7 @@ export function assemble(players: readonly Row[], breaches: readonly Row[], rule
   const all = players.map((row): Player => {
     const list = byKey.get(keyOf(row)) ?? [];
     list.sort((a, b) => HARMS.indexOf(a.rule.harm) - HARMS.indexOf(b.rule.harm) || b.records - a.records);
-    return { key: keyOf(row), name: text(row["player"]), cmcd: number(row["cmcd"]), sessions: number(row["sessions"]), records: number(row["records"]), conformant: number(row["conformant"]), last: time(row["last"]), breaches: list };
+    return { key: keyOf(row), name: text(row["name"]), cmcd: number(row["cmcd"]), sessions: number(row["sessions"]), records: number(row["records"]), conformant: number(row["conformant"]), last: time(row["last"]), breaches: list };
   });
   const spoiled = (player: Player, harm: string): number => Math.max(0, ...player.breaches.filter(({ rule }) => rule.harm === harm).map(({ records }) => records));
   return all.sort((a, b) => {
