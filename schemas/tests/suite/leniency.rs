@@ -160,6 +160,10 @@ fn what_players_send_is_read_as_meant_and_noted() {
         assert_eq!(broken, Vec::from_iter(rule), "{name}: {members}");
         assert_eq!(record["sid"], "s", "{name}");
     }
+}
+
+#[test]
+fn versions_and_modes_that_do_not_fit_are_noted() {
     let (_, broken) = read("e=t,sid=\"s\",ts=1795000000000", Mode::Event);
     assert_eq!(broken, ["version_missing"]);
     let (_, broken) = read("ltc=3000,sid=\"s\"", Mode::Request);
