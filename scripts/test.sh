@@ -9,6 +9,7 @@ step() { printf '\n== %s (%s s)\n' "$1" "$(($(date +%s) - started))"; }
 
 step "doctor"; scripts/doctor.sh test --install
 scripts/venv.sh > /dev/null
+scripts/cml.sh > /dev/null
 step "pages: build, types, unit tests"
 scripts/web.sh
 (cd dashboard/web && npm run --silent check && npm test --silent)

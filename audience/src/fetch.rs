@@ -17,6 +17,7 @@ const MAX_BODY: u64 = 8 << 20;
 /// The client that all viewers of this process share.
 pub fn client() -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
+        .user_agent(concat!("tallylight-audience/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(5))
         .pool_idle_timeout(Duration::from_secs(30))
         .build()

@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use percent_encoding::percent_decode;
 use rustc_hash::FxHashMap;
+use tallylight_schemas::cmcd::{HEADERS, header_value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::decode::inflate::{Encoding, InflateError, Limits};
@@ -199,6 +200,13 @@ pub fn inflate_problem(error: &InflateError) -> Problem {
             problem::of(problem::UNREADABLE, detail)
         }
     }
+}
+
+/// The record in the four headers of request mode; `None` where none says anything.
+pub fn cmcd_headers(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let values = HEADERS.iter().flat_map(|name| headers.get_all(*name));
+    header_value(values.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok()))
+        .map(String::into_bytes)
 }
 
 /// The media type without parameters, lower case; empty when the request has none.

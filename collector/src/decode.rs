@@ -7,10 +7,12 @@ pub mod cmcd;
 pub mod control;
 pub mod inflate;
 pub mod json;
+pub mod player;
 pub mod rows;
 
 pub use rows::Rows;
 
+use tallylight_schemas::cmcd::Rule;
 use tallylight_schemas::ident;
 
 use crate::beacons::Ring;
@@ -31,6 +33,10 @@ pub struct Context<'a> {
     pub trusted: bool,
     /// How the tenant stands: what matters less may be shed.
     pub standing: Standing,
+    /// The player with its version, as far as the request tells; else empty.
+    pub player: &'a str,
+    /// A rule that the request as a whole breaks, and what was sent.
+    pub came: Option<(Rule, &'static str)>,
 }
 
 /// What a session drew when sessions are thinned: always the same.

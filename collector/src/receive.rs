@@ -4,6 +4,7 @@
 mod answer;
 mod beacons;
 mod take;
+mod way;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tallylight_schemas::clock::Clock;
+use tallylight_schemas::cmcd::HEADERS;
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::admit::{self, Admission};
@@ -27,7 +29,7 @@ use crate::decode::{self, Context, Rows};
 use crate::fates::Source;
 use crate::metrics::Metrics;
 use crate::problem::{self, Problem, echo};
-use take::Way;
+use way::{Shape, Way, sender};
 
 pub use answer::{DROPPED_VALUES, FATES, PACE};
 
@@ -52,10 +54,6 @@ pub struct Collector {
     pub beacons_to_all: bool,
 }
 
-const CMCD_TYPES: [&str; 4] = ["", "application/cmcd", "text/cmcd", "text/plain"];
-const JSON_TYPES: [&str; 3] = ["", "application/json", "text/plain"];
-const LINES_TYPES: [&str; 3] = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
-
 /// The routes of a collector.
 pub fn router(collector: Arc<Collector>) -> Router {
     Router::new()
@@ -74,9 +72,8 @@ pub fn router(collector: Arc<Collector>) -> Router {
 }
 
 fn cors() -> CorsLayer {
-    let cmcd = ["cmcd-request", "cmcd-object", "cmcd-status", "cmcd-session"];
     let mut headers = vec![CONTENT_TYPE, CONTENT_ENCODING, AUTHORIZATION];
-    headers.extend(cmcd.map(HeaderName::from_static));
+    headers.extend(HEADERS.map(HeaderName::from_static));
     CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
@@ -93,15 +90,16 @@ async fn post_cmcd(
 ) -> Result<Response, Problem> {
     let caller = collector.admission.caller(&headers, &uri)?;
     let media_type = admit::media_type(&headers);
-    if !CMCD_TYPES.contains(&media_type.as_str()) {
+    let Some(shape) = Shape::of_cmcd(&media_type) else {
         let detail = format!(
             "`{}` is not taken here; send CMCD records, one a line, as application/cmcd, \
              text/cmcd or text/plain. JSON events go to POST /v1/events.",
             echo(&media_type)
         );
         return Err(problem::of(problem::BAD_TYPE, detail));
-    }
-    let way = Way { caller: &caller, source: Source::Cmcd, says_lines: true, trusted: false };
+    };
+    let player = sender(&headers);
+    let way = Way { caller: &caller, source: Source::Cmcd, trusted: false, player: &player, shape };
     collector.post(way, &headers, body).await
 }
 
@@ -113,17 +111,17 @@ async fn post_events(
 ) -> Result<Response, Problem> {
     let caller = collector.admission.caller(&headers, &uri)?;
     let media_type = admit::media_type(&headers);
-    let says_lines = LINES_TYPES.contains(&media_type.as_str());
-    if !says_lines && !JSON_TYPES.contains(&media_type.as_str()) {
+    let Some(shape) = Shape::of_events(&media_type) else {
         let detail = format!(
             "`{}` is not taken here; send a JSON array as application/json or an object a line \
              as application/x-ndjson. CMCD records go to POST /v1/cmcd.",
             echo(&media_type)
         );
         return Err(problem::of(problem::BAD_TYPE, detail));
-    }
+    };
     let trusted = collector.admission.is_trusted(&headers);
-    let way = Way { caller: &caller, source: Source::Events, says_lines, trusted };
+    let player = sender(&headers);
+    let way = Way { caller: &caller, source: Source::Events, trusted, player: &player, shape };
     collector.post(way, &headers, body).await
 }
 
@@ -133,14 +131,21 @@ async fn get_cmcd(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let caller = collector.admission.caller(&headers, &uri)?;
-    let values: Vec<Vec<u8>> =
-        admit::query_values(&uri, "CMCD").filter(|value| !value.trim_ascii().is_empty()).collect();
+    // Where there is a header, the query is not looked at: the two are never merged.
+    let values: Vec<Vec<u8>> = match admit::cmcd_headers(&headers) {
+        Some(record) => vec![record],
+        None => admit::query_values(&uri, "CMCD")
+            .filter(|value| !value.trim_ascii().is_empty())
+            .collect(),
+    };
     if values.is_empty() {
-        let detail = "Give the record as `CMCD=`, percent-encoded: ?k=KEY&CMCD=sid%3D%22a%22.";
+        let detail = "Give the record as `CMCD=`, percent-encoded: ?k=KEY&CMCD=sid%3D%22a%22, or in \
+                      the headers CMCD-Request, -Object, -Status and -Session.";
         return Err(problem::of(problem::EMPTY, detail));
     }
     let source = Source::CmcdQuery;
-    let way = Way { caller: &caller, source, says_lines: false, trusted: false };
+    let (player, shape) = (sender(&headers), Shape::default());
+    let way = Way { caller: &caller, source, trusted: false, player: &player, shape };
     let bytes = values.iter().map(Vec::len).sum();
     let room = collector.reserve(way, values.len(), bytes)?;
     let read = |context: Context<'_>, rows: &mut Rows| decode::cmcd::query(&values, context, rows);

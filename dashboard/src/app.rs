@@ -17,7 +17,7 @@ use crate::feed::hub::Hub;
 use crate::health::Metrics;
 use crate::proxy::{HttpClient, Target};
 use crate::sql::{Engine, EngineError, Platform, serve};
-use crate::{FactsSource, Parts, Sessions, Settings, feed, health, pages, proxy, sessions};
+use crate::{FactsSource, Parts, Sessions, Settings, feed, health, pages, proxy, rules, sessions};
 
 const GREETINGS: usize = 8;
 
@@ -86,6 +86,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/v1/sessions", get(sessions::list))
         .route("/v1/sql", post(serve::query).layer(DefaultBodyLimit::max(MAX_STATEMENT)))
         .route("/v1/sql/tables", get(serve::tables))
+        .route("/v1/cmcd/rules", get(rules::list))
         .route("/v1/cmcd", proxy::route(collector.clone()))
         .route("/v1/events", proxy::route(collector.clone()))
         .route("/v1/beacons", proxy::route(collector))

@@ -5,20 +5,25 @@
 //! refusing the record, and counts what it lost. What is accepted and what is lost is
 //! described in `docs/cmcd.md`.
 
+pub mod cmsd;
 mod convert;
 pub mod json;
+mod judge;
 mod key;
 mod lex;
 mod limits;
 mod parse;
 mod query;
 mod resync;
+mod rule;
 mod value;
 
+pub use judge::{is_event, is_state};
 pub use key::{Key, Kind, Unit};
 pub use limits::{MAX_CUSTOM, MAX_CUSTOM_CHARS, MAX_ITEMS, MAX_RECORD_BYTES};
 pub use parse::{parse, parse_into};
-pub use query::query_value;
+pub use query::{HEADERS, header_value, query_value};
+pub use rule::{Broken, Harm, Rule};
 pub use value::{Item, Record, Value};
 
 /// How a record reached us, which decides what it must carry.

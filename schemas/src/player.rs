@@ -4,6 +4,7 @@ mod builder;
 mod column;
 mod event;
 mod lookup;
+mod pairs;
 mod rows;
 
 pub use builder::{Door, PlayerBatchBuilder};

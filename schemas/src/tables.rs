@@ -62,6 +62,8 @@ pub enum Kind {
     Ints,
     /// Custom keys with their values.
     Pairs,
+    /// The servers on the way of a response.
+    Hops,
     /// A quantile sketch: bins with counts.
     Sketch,
     /// Moments with a length in ms each.
@@ -81,6 +83,11 @@ impl Kind {
             Kind::Texts => list(DataType::Utf8),
             Kind::Ints => pairs([("v", DataType::Int64), ("ot", DataType::Utf8)]),
             Kind::Pairs => pairs([("k", DataType::Utf8), ("v", DataType::Utf8)]),
+            Kind::Hops => {
+                let number = |name| (name, DataType::Int64);
+                let first = [("n", DataType::Utf8), ("du", DataType::Boolean)];
+                structs(first.into_iter().chain(["etp", "mb", "rd", "rtt"].map(number)))
+            }
             Kind::Sketch => pairs([("bin", DataType::Int32), ("count", DataType::Int64)]),
             Kind::Stretches => pairs([("at", time()), ("ms", DataType::Int64)]),
         }
@@ -98,6 +105,9 @@ impl Kind {
             Kind::Texts => "list<text>",
             Kind::Ints => "list<struct<v bigint, ot text>>",
             Kind::Pairs => "list<struct<k text, v text>>",
+            Kind::Hops => {
+                "list<struct<n text, du boolean, etp bigint, mb bigint, rd bigint, rtt bigint>>"
+            }
             Kind::Sketch => "list<struct<bin int, count bigint>>",
             Kind::Stretches => "list<struct<at timestamp, ms bigint>>",
         }
@@ -114,7 +124,11 @@ fn list(item: DataType) -> DataType {
 }
 
 fn pairs(items: [(&str, DataType); 2]) -> DataType {
-    let fields = items.into_iter().map(|(name, kind)| Field::new(name, kind, true));
+    structs(items.into_iter())
+}
+
+fn structs<'a>(items: impl Iterator<Item = (&'a str, DataType)>) -> DataType {
+    let fields = items.map(|(name, kind)| Field::new(name, kind, true));
     list(DataType::Struct(fields.collect::<Fields>()))
 }
 

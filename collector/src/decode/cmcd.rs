@@ -1,6 +1,6 @@
-//! CMCD: event-mode lines of a POST body, and the `CMCD` value of a query.
+//! CMCD: event-mode lines of a POST body, and the `CMCD` value of a query or of headers.
 
-use tallylight_schemas::cmcd::{Mode, Record, parse_into};
+use tallylight_schemas::cmcd::{Broken, Mode, Record, Rule, parse_into};
 use tallylight_schemas::fates::{Fate, Reason};
 use tallylight_schemas::player::Door;
 
@@ -11,6 +11,7 @@ use crate::pure::priority::of_player;
 /// Reads a POST body of event-mode records into `rows`.
 pub fn body(body: &[u8], context: Context<'_>, rows: &mut Rows) -> Tally {
     let mut tally = Tally::default();
+    let ends = wrong_ends(body);
     let mut lines = lines(body);
     let mut record = Record::default();
     for line in lines.by_ref().take(context.max_records) {
@@ -18,11 +19,23 @@ pub fn body(body: &[u8], context: Context<'_>, rows: &mut Rows) -> Tally {
             Ok(text) => parse_into(text, Mode::Event, &mut record),
             Err(_) => Err(Reason::NotUtf8),
         };
-        let read = read.map(|()| &record);
+        if let Some(said) = ends {
+            record.came_by(Broken::one(Rule::LineEnds), said);
+        }
+        let read = read.map(|()| &mut record);
         keep(read, (Mode::Event, Source::Cmcd, line), context, rows, &mut tally);
     }
     tally.add(Fate::Rejected, Reason::TooMany, lines.count() as u64);
     tally
+}
+
+/// What is wrong with the ends of lines: they end in LF alone, and a lone record has none.
+fn wrong_ends(body: &[u8]) -> Option<&'static str> {
+    let first = body.iter().position(|byte| *byte == b'\n')?;
+    if first > 0 && body[first - 1] == b'\r' {
+        return Some("CR LF");
+    }
+    (first + 1 == body.len()).then_some("LF after a lone record")
 }
 
 /// Reads percent-decoded `CMCD` query values into `rows`. Older players send whole event
@@ -35,7 +48,10 @@ pub fn query(values: &[Vec<u8>], context: Context<'_>, rows: &mut Rows) -> Tally
             Ok(text) => event_or_request(text, &mut record),
             Err(_) => (Mode::Request, Err(Reason::NotUtf8)),
         };
-        let read = read.map(|()| &record);
+        if mode == Mode::Event {
+            record.came_by(Broken::one(Rule::EventNotPosted), "GET");
+        }
+        let read = read.map(|()| &mut record);
         keep(read, (mode, Source::CmcdQuery, value), context, rows, &mut tally);
     }
     let beyond = values.len().saturating_sub(context.max_records);
@@ -54,23 +70,27 @@ fn event_or_request<'a>(text: &'a str, record: &mut Record<'a>) -> (Mode, Result
 
 /// The end of every player record: a row, or a reason.
 pub(super) fn keep(
-    record: Result<&Record<'_>, Reason>,
+    mut record: Result<&mut Record<'_>, Reason>,
     (mode, source, text): (Mode, Source, &[u8]),
     context: Context<'_>,
     rows: &mut Rows,
     tally: &mut Tally,
 ) {
-    let Context { tenant, received_at, ring, standing, .. } = context;
-    if let Ok(record) = record
+    let Context { tenant, received_at, ring, standing, player, .. } = context;
+    if let Ok(record) = &record
         && !standing.keeps_all()
         && !standing.keeps(of_player(record, mode), lot(tenant, record.sid()))
     {
         return tally.add(Fate::Shed, standing.cause, 1);
     }
+    if let (Ok(record), Some((rule, said))) = (&mut record, context.came) {
+        record.came_by(Broken::one(rule), said);
+    }
+    let record = record.map(|record| &*record);
     if let Some(ring) = ring {
         ring.record(text, record, (mode, source.as_str(), tenant, received_at));
     }
-    let door = Door { tenant, mode, source: source.as_str(), received_at };
+    let door = Door { tenant, mode, source: source.as_str(), received_at, player };
     match record {
         Ok(record) if rows.push_player(&door, record) => {
             tally.accept(record.dropped_values(), record.dropped_keys());

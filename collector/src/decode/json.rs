@@ -7,7 +7,8 @@
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use tallylight_schemas::cmcd::{Mode, json::from_json};
+use tallylight_schemas::cmcd::json::{from_json, from_json_as};
+use tallylight_schemas::cmcd::{Mode, Record};
 use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::fates::{Fate, Reason};
 
@@ -72,25 +73,53 @@ pub fn body(body: &[u8], layout: Layout, context: Context<'_>, rows: &mut Rows) 
     tally
 }
 
+/// Reads CMCD records as JSON, which drafts of version 2 and version 1 had: objects without a
+/// type. One with `e` and `ts` is an event report, any other a request-mode record.
+pub fn records(body: &[u8], layout: Layout, context: Context<'_>, rows: &mut Rows) -> Tally {
+    let mut tally = Tally::default();
+    let mut events = events(body, layout);
+    for text in events.by_ref().take(context.max_records) {
+        let (mode, mut record) = record(text);
+        let read = record.as_mut().map_err(|reason| *reason);
+        cmcd::keep(read, (mode, Source::Cmcd, text), context, rows, &mut tally);
+    }
+    tally.add(Fate::Rejected, Reason::TooMany, events.count() as u64);
+    tally
+}
+
+fn record(text: &[u8]) -> (Mode, Result<Record<'static>, Reason>) {
+    let value = match parsed(text) {
+        Ok(value) => value,
+        Err(reason) => return (Mode::Event, Err(reason)),
+    };
+    match from_json(&value) {
+        Err(Reason::NoEvent | Reason::NoTs) => (Mode::Request, from_json_as(&value, Mode::Request)),
+        event => (Mode::Event, event),
+    }
+}
+
+fn parsed(text: &[u8]) -> Result<Value, Reason> {
+    if text.len() > EVENT_BYTES {
+        return Err(Reason::TooLong);
+    }
+    let text = std::str::from_utf8(text).map_err(|_| Reason::NotUtf8)?;
+    serde_json::from_str(text).map_err(|_| Reason::BadShape)
+}
+
 fn event(
     text: &[u8],
     context: Context<'_>,
     rows: &mut Rows,
     tally: &mut Tally,
 ) -> Result<(), Reason> {
-    if text.len() > EVENT_BYTES {
-        return Err(Reason::TooLong);
-    }
-    let text = std::str::from_utf8(text).map_err(|_| Reason::NotUtf8)?;
-    let mut value: Value = serde_json::from_str(text).map_err(|_| Reason::BadShape)?;
+    let mut value = parsed(text)?;
     let kind = value.as_object_mut().and_then(|object| object.remove("type"));
     match kind.as_ref().and_then(Value::as_str) {
         Some("player") => {
-            let record = from_json(&value);
-            let record = record.as_ref().map_err(|reason| *reason);
+            let mut record = from_json(&value);
             cmcd::keep(
-                record,
-                (Mode::Event, Source::Events, text.as_bytes()),
+                record.as_mut().map_err(|reason| *reason),
+                (Mode::Event, Source::Events, text),
                 context,
                 rows,
                 tally,

@@ -200,7 +200,8 @@ mod tests {
     #[test]
     fn rows_of_two_sets_are_sorted_and_keep_their_order_of_arrival() {
         let mut all = [Rows::new(4), Rows::new(4)];
-        let door = Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: 1 };
+        let door =
+            Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: 1, player: "" };
         for n in 0..60 {
             let extra = if n % 2 == 0 { "bl=100," } else { "cid=\"c\"," };
             let text = format!("{extra}e=ps,sid=\"s{}\",sn={n},ts=1795000000000", n % 7);

@@ -7,7 +7,8 @@ use tallylight_schemas::fates::Reason;
 
 use super::Collector;
 use super::answer::{Waiting, refused};
-use crate::admit::{self, Caller, Received};
+use super::way::Way;
+use crate::admit::{self, Received};
 use crate::append::{NoRoom, Reservation};
 use crate::decode::{self, Context, Rows, inflate::inflate, json, lot};
 use crate::fates::{Source, Tally};
@@ -20,15 +21,6 @@ pub(super) struct Room {
     standing: Standing,
     records: usize,
     received_at: i64,
-}
-
-/// Whose records, and how they came.
-#[derive(Clone, Copy)]
-pub(super) struct Way<'a> {
-    pub(super) caller: &'a Caller,
-    pub(super) source: Source,
-    pub(super) says_lines: bool,
-    pub(super) trusted: bool,
 }
 
 impl Collector {
@@ -56,13 +48,13 @@ impl Collector {
     ) -> Result<Waiting, Problem> {
         let body = inflate(&received.body, encoding, self.admission.inflate_limits())
             .map_err(|error| admit::inflate_problem(&error))?;
-        if way.source == Source::Cmcd {
+        if !way.shape.json {
             let room = self.reserve(way, decode::lines(&body).count(), body.len())?;
             let read =
                 |context: Context<'_>, rows: &mut Rows| decode::cmcd::body(&body, context, rows);
             return self.hand_over(way, room, read);
         }
-        let layout = json::layout(&body, way.says_lines).map_err(|error| {
+        let layout = json::layout(&body, way.shape.says_lines).map_err(|error| {
             let detail = format!(
                 "The JSON array does not parse ({}), so none of it was kept.",
                 echo(&error)
@@ -70,7 +62,8 @@ impl Collector {
             problem::of(problem::UNREADABLE, detail)
         })?;
         let room = self.reserve(way, json::events(&body, layout).count(), body.len())?;
-        self.hand_over(way, room, |context, rows| json::body(&body, layout, context, rows))
+        let read = if way.source == Source::Cmcd { json::records } else { json::body };
+        self.hand_over(way, room, |context, rows| read(&body, layout, context, rows))
     }
 
     pub(super) fn reserve(
@@ -115,6 +108,8 @@ impl Collector {
             max_records: self.max_records,
             ring: self.beacons.open(received_at).then_some(&self.beacons),
             trusted: way.trusted,
+            player: way.player,
+            came: way.shape.came,
             standing,
         };
         let mut set = self.queue.lend(&room);

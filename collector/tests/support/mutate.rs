@@ -17,6 +17,7 @@ pub fn cmcd() -> Vec<String> {
         format!("bg,e=b,ltc=3456.789,sid=\"s \\\"2\\\" é\",sn=2,sta=r,{rest}"),
         format!("com.tallylight-country=\"NO\",e=t,nr,pr=1.25,sid=\"s3\",sn=3,sta=p,{rest}"),
         format!("e=e,ec=(\"manifestLoadError\"),sid=\"s4\",sn=4,sta=f,{rest}"),
+        format!("cmsdd=\"ImEiO3J0dD04\",cmsds=\"b3Q9dg==\",e=rr,rc=200,sid=\"s6\",sn=6,{rest}"),
         format!("e=rr,nor=(\"a%2Fb.m4s\" \"c.m4s\"),rc=200,sid=\"s5\",sn=5,ttfb=12,{rest}"),
     ]
     .to_vec()

@@ -96,6 +96,16 @@ export const TABLES = [
 
 const iso = (ms) => new Date(ms).toISOString().replace("Z", "000");
 
+const REPORTERS = [["Shaka 5.2.12", 2, 41, 9120, 0], ["hls.js 1.7.4", 2, 212, 31_044, 31_020], ["dash.js 5.2.1", 2, 57, 12_400, 0], ["Media3 1.4.1", 1, 18, 2210, 2210]];
+const BREACHES = [["Shaka 5.2.12", "state_missing", 812, "e=ps"], ["Shaka 5.2.12", "scalar_for_list", 9120, "br=3000"], ["dash.js 5.2.1", "decimal_for_integer", 12_400, "ltc=3456.789"], ["dash.js 5.2.1", "number_for_text", 640, "ec=25"], ["hls.js 1.7.4", "line_ends", 24, "LF after a lone record"]];
+/** Some of the rules, as `GET /v1/cmcd/rules` has them. */
+export const RULES = [
+  { slug: "state_missing", section: "2.2", harm: "high", title: "A change of state (`e=ps`) without the state `sta`", costs: "Start-up time, rebuffering, watch time and viewers: the session's state stays what it was.", fix: "Add `sta` to the keys that the event target may send." },
+  { slug: "scalar_for_list", section: "4.1", harm: "low", title: "A lone value where version 2 has a list", costs: "Nothing: it is read as a list of one.", fix: "Put the value in parentheses: `br=(3000;v)`." },
+  { slug: "decimal_for_integer", section: "4.3", harm: "low", title: "A decimal where the standard has a whole number", costs: "Nothing: it is rounded.", fix: "Round before sending." },
+  { slug: "number_for_text", section: "4.3", harm: "low", title: "An error code that is no string", costs: "Nothing: it is kept as text.", fix: 'Send error codes in quotes: `ec=("25")`.' },
+];
+
 /** A few queries are understood, as far as the pages ask them; the rest gets a plain table. */
 export function sql(text) {
   const now = Date.now();
@@ -107,6 +117,9 @@ export function sql(text) {
   }
   const row = sid ? sessions(new URL(`http://mock/?sid=${sid}`))[0] : null;
   if (sid) return { rows: row ? of(text, row, now) : [] };
+  if (/unnest\(broken\)/.test(text)) return { rows: BREACHES.map(([player, rule, records, example]) => ({ name: player, cmcd: 2, rule, records, example, last: iso(now - 4000) })) };
+  if (/conformant/.test(text)) return { rows: REPORTERS.map(([player, cmcd, sessions, records, conformant]) => ({ name: player, cmcd, sessions, records, conformant, last: iso(now - 2000) })) };
+  if (/fate = 'rejected'/.test(text)) return { rows: [{ reason: "no_sid", source: "cmcd", records: 38 }] };
   if (/FROM sessions/i.test(text)) return { rows: sessions(new URL("http://mock/?limit=200")).map((one) => ({ ...one, started_at: iso(one.started_at / 1000), rebuffers: undefined, state: undefined })) };
   if (/date_bin/i.test(text)) return { rows: Array.from({ length: 180 }, (_, n) => ({ at: iso(now - (180 - n) * 10_000), viewers: Math.round(world.viewers * (0.7 + 0.3 * (1 - Math.exp(-n / 40))) + 3 * noise(n)), rebuffer_ratio_pct: Number((0.1 + 0.2 * noise(n * 3) + (world.scenario === "incident" && n > 172 ? 8 : 0)).toFixed(3)) })) };
   const rows = DEVICES.flatMap(([device]) => ["e1", "e2"].map((edge, at) => ({ device, edge, sessions: Math.round(20 + 40 * noise(device.length + at)), rebuffers: Math.round(9 * noise(device.length * 3 + at)), rebuffer_ratio_pct: Number((0.4 * noise(device.length * 7 + at)).toFixed(3)) })));

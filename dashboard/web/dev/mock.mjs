@@ -112,6 +112,7 @@ const GETS = {
   "/v1/sessions": explore.sessions,
   "/v1/beacons": explore.beacons,
   "/v1/sql/tables": () => explore.TABLES,
+  "/v1/cmcd/rules": () => explore.RULES,
   "/v1/metrics": () => ({ metrics: METRICS }),
   "/v1/steering": () => control.steering(),
   "/v1/faults": () => control.faults(),

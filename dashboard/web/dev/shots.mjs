@@ -44,6 +44,7 @@ for (const size of SIZES) {
   await shot("moved", "/?metric=rebuffer_ratio_pct&by=edge", size, { scenario: "moved", ago: 70, wait: 5000 });
   await shot("incident", "/?metric=rebuffer_ratio_pct&by=edge", size, { scenario: "incident", ago: 70 });
   await shot("disconnected", "/", size, { scenario: "disconnected" });
+  await shot("players", "/players", size);
   await shot("health", "/health", size, { wait: 3500 });
   for (const scenario of ["calm", "incident"]) {
     const set = { scenario, ago: 70 };

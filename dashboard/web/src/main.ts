@@ -11,6 +11,7 @@ import { HealthPage } from "./health/page";
 import { Reading } from "./metrics/reading";
 import type { PageName } from "./pages";
 import { PipelinePage } from "./pipeline/page";
+import { PlayersPage } from "./players/page";
 import { RoomPage } from "./room/page";
 import { SelectionStore } from "./selection";
 import { SessionsPage } from "./sessions/page";
@@ -57,6 +58,7 @@ const OPEN: Readonly<Record<PageName, () => Page>> = {
   sessions: () => new SessionsPage(app),
   watch: () => new WatchPage(app),
   sql: () => new SqlPage(app),
+  players: () => new PlayersPage(app),
   connect: () => new ConnectPage(app),
   health: () => new HealthPage(app),
 };

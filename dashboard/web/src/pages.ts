@@ -16,6 +16,7 @@ export const PAGES = [
   { page: "sessions", path: "/sessions", title: "Sessions", short: "Sessions", key: "e" },
   { page: "watch", path: "/watch", title: "Watch", short: "Watch", key: "w" },
   { page: "sql", path: "/sql", title: "SQL", short: "SQL", key: "q" },
+  { page: "players", path: "/players", title: "Players", short: "Players", key: "y" },
   { page: "connect", path: "/connect", title: "Connect", short: "Connect", key: "k" },
   { page: "health", path: "/health", title: "Health", short: "Health", key: "h" },
 ] as const satisfies readonly PageInfo[];

@@ -7,7 +7,25 @@ use std::borrow::Cow;
 use super::key::{Key, Kind};
 use super::lex::Bare;
 use super::limits::{MAX_ITEMS, int_fits, text_fits};
+use super::rule::{Broken, Rule};
 use super::value::Value;
+
+/// Whether values of `key` are texts, which may say who somebody is.
+pub(super) fn wants_text(key: Key) -> bool {
+    matches!(key.kind(), Kind::Str | Kind::Strs)
+}
+
+/// What is irregular about a scalar that is taken as meant.
+pub(super) fn faults(key: Key, bare: &Bare<'_>) -> Broken {
+    match (key.kind(), bare) {
+        (Kind::Int | Kind::Ints, Bare::Dec(_)) => Broken::one(Rule::DecimalForInteger),
+        (Kind::Strs, Bare::Int(_) | Bare::Dec(_) | Bare::Token(_)) if key == Key::Ec => {
+            Broken::one(Rule::NumberForText)
+        }
+        (_, Bare::Text(text)) if !text.is_ascii() => Broken::one(Rule::NotAscii),
+        _ => Broken::NONE,
+    }
+}
 
 /// A scalar as the value of `key`; `None` when it cannot be.
 pub(super) fn scalar<'a>(key: Key, bare: Bare<'a>, ot: Option<Cow<'a, str>>) -> Option<Value<'a>> {

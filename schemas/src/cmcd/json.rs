@@ -10,13 +10,20 @@ use serde_json::{Map, Number, Value as Json, json};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::convert::{List, plain};
+use super::judge::judge;
 use super::lex::{Bare, is_custom, is_token, object_type};
-use super::parse::verdict;
+use super::parse::{decode_next_objects, verdict};
+use super::rule::Rule;
 use super::{Key, Kind, MAX_RECORD_BYTES, Mode, Record, Value};
 use crate::fates::Reason;
 
 /// A player event from JSON. The key `type` is the envelope's and is passed over.
 pub fn from_json(event: &Json) -> Result<Record<'static>, Reason> {
+    from_json_as(event, Mode::Event)
+}
+
+/// The same for a record of either mode: drafts and version 1 had JSON for both.
+pub fn from_json_as(event: &Json, mode: Mode) -> Result<Record<'static>, Reason> {
     let Json::Object(members) = event else { return Err(Reason::BadShape) };
     let text = event.to_string();
     if text.len() > MAX_RECORD_BYTES {
@@ -29,15 +36,29 @@ pub fn from_json(event: &Json) -> Result<Record<'static>, Reason> {
             continue;
         }
         match Key::from_name(name) {
-            Some(key) => record.set_or_drop(key, value_of(key, value)),
+            Some(key) => {
+                let value = value_of(key, value);
+                if value.is_none() {
+                    record.note_name(Rule::ValueLost, name);
+                }
+                record.set_or_drop(key, value);
+            }
             None if is_custom(name) => match bare(Kind::Str, value).and_then(plain) {
                 Some(value) => record.set_custom(Cow::Owned(name.clone()), value),
                 None => record.drop_value(),
             },
-            None => record.drop_key(),
+            None => {
+                let draft = matches!(name.as_str(), "cdn" | "df");
+                record.note_name(if draft { Rule::DraftKey } else { Rule::UnknownKey }, name);
+                record.drop_key();
+            }
         }
     }
-    verdict(&record, Mode::Event)?;
+    if mode == Mode::Request {
+        decode_next_objects(&mut record);
+    }
+    verdict(&record, mode)?;
+    judge(&mut record, mode);
     Ok(record)
 }
 

@@ -53,6 +53,11 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// What was stepped over since `from`.
+    pub(super) fn since(&self, from: usize) -> &'a str {
+        self.text.get(from..self.at).unwrap_or_default()
+    }
+
     pub(super) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }

@@ -5,9 +5,12 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::convert::{List, plain, scalar};
+use super::cmsd;
+use super::convert::{List, faults, plain, scalar};
+use super::judge::judge;
 use super::lex::{Bare, Cursor, is_custom};
-use super::{Key, MAX_RECORD_BYTES, Mode, Record, Value};
+use super::rule::{Broken, Rule};
+use super::{Key, Kind, MAX_RECORD_BYTES, Mode, Record, Value};
 use crate::fates::Reason;
 
 /// The newest version we understand.
@@ -49,19 +52,28 @@ pub fn parse_into<'a>(text: &'a str, mode: Mode, record: &mut Record<'a>) -> Res
     if mode == Mode::Request {
         decode_next_objects(record);
     }
-    verdict(record, mode)
+    verdict(record, mode)?;
+    judge(record, mode);
+    Ok(())
 }
 
 /// Reads one member, up to the comma behind it. `None` when it cannot be read; what is lost
 /// has been counted then.
 fn member<'a>(cursor: &mut Cursor<'a>, record: &mut Record<'a>) -> Option<()> {
+    let from = cursor.at();
     let Some(name) = cursor.key() else {
         record.drop_key();
+        record.note(Broken::one(Rule::Unreadable), None, "");
         return None;
     };
-    match Key::from_name(name) {
+    let mut broken = Broken::NONE;
+    let key = Key::from_name(name);
+    let read = match key {
         Some(key) => {
-            let (value, read) = split(value_of(cursor, key));
+            let (value, read) = split(value_of(cursor, key, &mut broken));
+            if value.is_none() && read.is_some() {
+                broken = Broken::one(Rule::ValueLost);
+            }
             record.set_or_drop(key, value);
             read
         }
@@ -71,13 +83,25 @@ fn member<'a>(cursor: &mut Cursor<'a>, record: &mut Record<'a>) -> Option<()> {
                 Some(value) => record.set_custom(Cow::Borrowed(name), value),
                 None => record.drop_value(),
             }
+            if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                broken = Broken::one(Rule::CapitalKey);
+            }
             read
         }
         None => {
             record.drop_key();
+            let draft = matches!(name, "cdn" | "df");
+            broken = Broken::one(if draft { Rule::DraftKey } else { Rule::UnknownKey });
             custom_value(cursor).map(|_| ())
         }
+    };
+    if read.is_none() {
+        // How far it goes is not known, so nothing but its name is shown.
+        record.note(Broken::one(Rule::Unreadable), None, name);
+    } else if !broken.is_empty() {
+        record.note(broken, key, cursor.since(from));
     }
+    read
 }
 
 fn split<T>(read: Read<T>) -> (Option<T>, Option<()>) {
@@ -91,20 +115,36 @@ fn split<T>(read: Read<T>) -> (Option<T>, Option<()>) {
 /// one is a value that was read but does not fit its key.
 type Read<T> = Option<Option<T>>;
 
-fn value_of<'a>(cursor: &mut Cursor<'a>, key: Key) -> Read<Value<'a>> {
+fn value_of<'a>(cursor: &mut Cursor<'a>, key: Key, broken: &mut Broken) -> Read<Value<'a>> {
+    let wants_list = matches!(key.kind(), Kind::Ints | Kind::Strs);
     let value = match begin(cursor)? {
         Begin::True => scalar(key, Bare::Bool(true), None),
         Begin::List => {
             let mut list = List::new(key);
-            cursor.list(|bare, ot| list.push(bare, ot.map(Cow::Borrowed)))?;
+            let mut found = Broken::NONE;
+            cursor.list(|bare, ot| {
+                found = found.and(faults(key, &bare));
+                list.push(bare, ot.map(Cow::Borrowed));
+            })?;
+            *broken = if wants_list { found } else { found.and(Broken::one(Rule::ListForScalar)) };
             list.finish()
         }
         Begin::Scalar => {
             let bare = cursor.bare()?;
             let ot = cursor.params()?;
+            *broken = faults(key, &bare);
+            if wants_list {
+                *broken = broken.and(Broken::one(Rule::ScalarForList));
+            }
             scalar(key, bare, ot.map(Cow::Borrowed))
         }
     };
+    if matches!(key, Key::Cmsdd | Key::Cmsds)
+        && let Some(Value::Text(text)) = &value
+        && !cmsd::is_readable(key, text)
+    {
+        *broken = broken.and(Broken::one(Rule::CmsdUnreadable));
+    }
     cursor.member_ends().then_some(value)
 }
 
@@ -142,7 +182,7 @@ fn begin(cursor: &mut Cursor<'_>) -> Option<Begin> {
 }
 
 /// Version 1 has `nor` URL-encoded by itself, before the query is encoded around it.
-fn decode_next_objects(record: &mut Record<'_>) {
+pub(super) fn decode_next_objects(record: &mut Record<'_>) {
     if record.version() != 1 {
         return;
     }

@@ -1,4 +1,4 @@
-//! The `CMCD` argument of a query string.
+//! Records of request mode: the `CMCD` argument of a query string, and the four headers.
 
 use std::borrow::Cow;
 
@@ -13,4 +13,16 @@ pub fn query_value(query: &str) -> Option<Cow<'_, str>> {
     }
     let spaced = raw.replace('+', " ");
     Some(Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned()))
+}
+
+/// The headers that carry a record, in small letters. Which key is in which does not matter:
+/// it changed between versions.
+pub const HEADERS: [&str; 4] = ["cmcd-request", "cmcd-object", "cmcd-status", "cmcd-session"];
+
+/// The record in the values of [`HEADERS`], as one text. Headers are not URL-encoded; where
+/// there is any, the query argument is not looked at. `None` when all are blank.
+pub fn header_value<'a>(values: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let values = values.into_iter().map(str::trim).filter(|value| !value.is_empty());
+    let joined = values.collect::<Vec<_>>().join(",");
+    (!joined.is_empty()).then_some(joined)
 }

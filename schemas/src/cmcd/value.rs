@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::judge::example;
 use super::key::Key;
 use super::limits::{MAX_CUSTOM, MAX_CUSTOM_CHARS, fits};
+use super::rule::{Broken, Rule};
 
 /// A number of an inner list with the object type it applies to, when one was given.
 pub type Item<'a> = (i64, Option<Cow<'a, str>>);
@@ -40,6 +42,9 @@ pub struct Record<'a> {
     dropped_values: u32,
     dropped_keys: u32,
     lost_ts: bool,
+    broken: Broken,
+    /// The first breach of each rule: what was sent, ready to be shown.
+    examples: Vec<(Rule, Cow<'a, str>)>,
     digest: u64,
 }
 
@@ -52,6 +57,8 @@ impl Default for Record<'_> {
             dropped_values: 0,
             dropped_keys: 0,
             lost_ts: false,
+            broken: Broken::NONE,
+            examples: Vec::new(),
             digest: 0,
         }
     }
@@ -113,6 +120,21 @@ impl<'a> Record<'a> {
         self.dropped_keys
     }
 
+    /// The rules of CMCD that it breaks.
+    pub fn broken(&self) -> Broken {
+        self.broken
+    }
+
+    /// Each rule that it breaks, with what was sent; without session ids, URLs and texts.
+    pub fn examples(&self) -> &[(Rule, Cow<'a, str>)] {
+        &self.examples
+    }
+
+    /// Notes rules that were broken by the way in which the record came.
+    pub fn came_by(&mut self, way: Broken, said: &'static str) {
+        self.note_rules(way, || Cow::Borrowed(said));
+    }
+
     /// A 64-bit hash of the record as it was sent: equal for a repeated record.
     pub fn digest(&self) -> u64 {
         self.digest
@@ -125,6 +147,8 @@ impl<'a> Record<'a> {
         self.dropped_values = 0;
         self.dropped_keys = 0;
         self.lost_ts = false;
+        self.broken = Broken::NONE;
+        self.examples.clear();
         self.digest = digest;
     }
 
@@ -185,5 +209,52 @@ impl<'a> Record<'a> {
 
     pub(super) fn drop_key(&mut self) {
         self.dropped_keys = self.dropped_keys.saturating_add(1);
+    }
+
+    /// Notes rules that the member `raw` breaks.
+    pub(super) fn note(&mut self, rules: Broken, key: Option<Key>, raw: &'a str) {
+        self.note_rules(rules, || example(key, raw));
+    }
+
+    /// Notes a rule, shown by the key alone.
+    pub(super) fn note_key(&mut self, rule: Rule, key: Key) {
+        self.note_rules(Broken::one(rule), || Cow::Borrowed(key.name()));
+    }
+
+    /// Notes a rule, shown by a name that is no known key.
+    pub(super) fn note_name(&mut self, rule: Rule, name: &str) {
+        self.note_rules(Broken::one(rule), || Cow::Owned(example(None, name).into_owned()));
+    }
+
+    /// Notes a rule, shown by the key's value, which is a token or a number.
+    pub(super) fn note_value(&mut self, rule: Rule, key: Key) {
+        let shown = match self.get(key) {
+            Value::Text(token) => format!("{}={token}", key.name()),
+            Value::Int(value) => format!("{}={value}", key.name()),
+            Value::Ints(items) => {
+                let items: Vec<_> = items.iter().take(4).map(|(v, _)| v.to_string()).collect();
+                format!("{}=({})", key.name(), items.join(" "))
+            }
+            _ => key.name().to_owned(),
+        };
+        self.note_rules(Broken::one(rule), || Cow::Owned(shown));
+    }
+
+    /// Takes a rule back.
+    pub(super) fn forgive(&mut self, rule: Rule) {
+        if self.broken.has(rule) {
+            self.broken = self.broken.without(Broken::one(rule));
+            self.examples.retain(|(noted, _)| *noted != rule);
+        }
+    }
+
+    fn note_rules(&mut self, rules: Broken, shown: impl FnOnce() -> Cow<'a, str>) {
+        let new = rules.without(self.broken);
+        if new.is_empty() {
+            return;
+        }
+        self.broken = self.broken.and(new);
+        let shown = shown();
+        self.examples.extend(new.iter().map(|rule| (rule, shown.clone())));
     }
 }

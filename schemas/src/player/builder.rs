@@ -7,12 +7,13 @@ use arrow::array::{
     UInt64Array,
 };
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
 
 use super::PartitionRows;
-use super::column::{Column, Lists, ints, items, texts};
-use crate::cmcd::{Key, Mode, Record};
+use super::column::{Column, ints, texts};
+use super::pairs::{HopsColumn, PairsColumn};
+use crate::cmcd::{Key, Mode, Record, cmsd};
 use crate::ident::{self, MAX_PARTITIONS};
 use crate::scrub;
 
@@ -27,6 +28,8 @@ pub struct Door<'a> {
     pub source: &'a str,
     /// When, Unix µs.
     pub received_at: i64,
+    /// The player with its version, as far as the request told; empty when it did not.
+    pub player: &'a str,
 }
 
 /// Records into an Arrow batch. The caller bounds the number of rows; a row is bounded by
@@ -45,14 +48,12 @@ pub struct PlayerBatchBuilder {
     hashes: Vec<u64>,
     /// A column per key, on the heap: a builder is moved through futures.
     columns: Vec<Option<Column>>,
-    custom: Custom,
-}
-
-#[derive(Debug)]
-struct Custom {
-    lists: Lists,
-    keys: StringBuilder,
-    values: StringBuilder,
+    player: StringBuilder,
+    players: usize,
+    custom: PairsColumn,
+    broken: PairsColumn,
+    cmsd_static: PairsColumn,
+    cmsd_hops: HopsColumn,
 }
 
 impl Default for PlayerBatchBuilder {
@@ -68,7 +69,12 @@ impl Default for PlayerBatchBuilder {
             dropped_values: Vec::new(),
             hashes: Vec::new(),
             columns: Key::ALL.iter().map(|_| None).collect(),
-            custom: Custom { lists: Lists::default(), keys: texts(), values: texts() },
+            player: texts(),
+            players: 0,
+            custom: PairsColumn::default(),
+            broken: PairsColumn::default(),
+            cmsd_static: PairsColumn::default(),
+            cmsd_hops: HopsColumn::default(),
         }
     }
 }
@@ -99,8 +105,29 @@ impl PlayerBatchBuilder {
                 None => column.push(row, value),
             }
         }
-        if !record.custom().is_empty() {
-            self.custom.push(row, record);
+        let player = claimed(record).unwrap_or(door.player);
+        self.players += usize::from(!player.is_empty());
+        self.player.append_option((!player.is_empty()).then_some(player));
+        self.custom.push(row, record.custom().iter().map(|(k, v)| (k.as_ref(), v.as_ref())));
+        self.push_broken(row, door, record);
+        self.push_cmsd(row, record);
+    }
+
+    /// Our own event format is not CMCD, so it breaks no rule of it.
+    fn push_broken(&mut self, row: usize, door: &Door<'_>, record: &Record<'_>) {
+        if !record.broken().is_empty() && door.source != "events" {
+            let examples = record.examples().iter();
+            self.broken.push(row, examples.map(|(rule, shown)| (rule.slug(), shown.as_ref())));
+        }
+    }
+
+    fn push_cmsd(&mut self, row: usize, record: &Record<'_>) {
+        if let Some(text) = record.text(Key::Cmsds) {
+            let pairs = cmsd::fixed(text);
+            self.cmsd_static.push(row, pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())));
+        }
+        if let Some(text) = record.text(Key::Cmsdd) {
+            self.cmsd_hops.push(row, &cmsd::hops(text));
         }
     }
 
@@ -152,8 +179,18 @@ impl PlayerBatchBuilder {
                 named.push((key.name(), column.finish(self.rows)?));
             }
         }
-        if self.custom.lists.len() > 0 {
-            named.push(("custom", self.custom.finish(self.rows)?));
+        if self.players > 0 {
+            named.push(("player", Arc::new(self.player.finish())));
+        }
+        for (name, column) in
+            [("custom", self.custom), ("broken", self.broken), ("cmsd_static", self.cmsd_static)]
+        {
+            if !column.is_empty() {
+                named.push((name, column.finish(self.rows)?));
+            }
+        }
+        if !self.cmsd_hops.is_empty() {
+            named.push(("cmsd_hops", self.cmsd_hops.finish(self.rows)?));
         }
         let field =
             |(name, array): &(&str, ArrayRef)| Field::new(*name, array.data_type().clone(), true);
@@ -164,26 +201,10 @@ impl PlayerBatchBuilder {
     }
 }
 
-impl Custom {
-    fn push(&mut self, row: usize, record: &Record<'_>) {
-        self.lists.skip(row - self.lists.len());
-        for (key, value) in record.custom() {
-            self.keys.append_value(key);
-            match scrub::other(value) {
-                Some(clean) => self.values.append_value(clean),
-                None => self.values.append_value(value),
-            }
-        }
-        self.lists.end(arrow::array::ArrayBuilder::len(&self.keys));
-    }
-
-    fn finish(mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
-        self.lists.skip(rows - self.lists.len());
-        self.lists.finish(items(
-            [("k", DataType::Utf8), ("v", DataType::Utf8)],
-            [Arc::new(self.keys.finish()), Arc::new(self.values.finish())],
-        )?)
-    }
+/// The player as the record itself names it, in a key of ours.
+fn claimed<'a>(record: &'a Record<'_>) -> Option<&'a str> {
+    let mut keys = record.custom().iter();
+    keys.find(|(key, _)| key == "com.tallylight-player").map(|(_, player)| player.as_ref())
 }
 
 /// A stable counting sort of rows by partition.

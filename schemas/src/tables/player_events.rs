@@ -35,12 +35,25 @@ const AFTER: &[Column] = &[
     ours("country", Kind::Text, "player", "Country as claimed (`com.tallylight-country`)."),
     ours("device", Kind::Text, "player", "Device as claimed (`com.tallylight-device`)."),
     ours("os", Kind::Text, "player", "Operating system; not filled yet."),
-    ours("player", Kind::Text, "player", "Player and its version; not filled yet."),
+    ours(
+        "player",
+        Kind::Text,
+        "player",
+        "Player and version: as named in `com.tallylight-player`, else by the User-Agent.",
+    ),
     ours("asn", Kind::Int, "door", "Network of the viewer; not filled yet."),
     ours("log_id", Kind::Text, "processor", "The log that holds the record."),
     ours("partition", Kind::Small, "processor", "Its partition."),
     ours("offset", Kind::Int, "processor", "The entry of the log that holds it."),
     ours("row", Kind::Int, "processor", "Its row in that entry."),
+    ours(
+        "broken",
+        Kind::Pairs,
+        "door",
+        "Rules of CMCD that the record breaks, each with what was sent ([players.md](players.md)).",
+    ),
+    ours("cmsd_static", Kind::Pairs, "player", "What the origin says in CMSD, from `cmsds`."),
+    ours("cmsd_hops", Kind::Hops, "player", "What each server says in CMSD, from `cmsdd`."),
     ours(HOUR, Kind::Text, "processor", "Hour of log time in which it was read; the folder."),
 ];
 

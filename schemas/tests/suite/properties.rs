@@ -160,7 +160,7 @@ proptest! {
         let (mut builder, mut arrived) = (PlayerBatchBuilder::new(), PlayerBatchBuilder::new());
         for (at, text) in (0_i64..).zip(&texts) {
             let record = parse(text, Mode::Event).unwrap();
-            let door = Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: at };
+            let door = Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: at, player: "" };
             builder.push(&door, &record);
             arrived.push(&door, &record);
         }

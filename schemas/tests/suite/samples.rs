@@ -38,7 +38,8 @@ pub(crate) fn player_batch() -> RecordBatch {
     let mut builder = PlayerBatchBuilder::new();
     for (mode, event) in [(Mode::Request, all.into()), (Mode::Event, few)] {
         let source = if mode == Mode::Event { "events" } else { mode.source() };
-        let door = Door { tenant: "demo", mode, source, received_at: 1_732_412_345_700_000 };
+        let door =
+            Door { tenant: "demo", mode, source, received_at: 1_732_412_345_700_000, player: "" };
         builder.push(&door, &from_json(&event).unwrap());
     }
     builder.finish().unwrap()

@@ -38,7 +38,8 @@ fn players(lines: &[String], received_at: i64) -> Part {
     let mut builder = PlayerBatchBuilder::new();
     for line in lines {
         let record = cmcd::parse(line, Mode::Event).unwrap();
-        let door = Door { tenant: "demo", mode: Mode::Event, source: "events", received_at };
+        let door =
+            Door { tenant: "demo", mode: Mode::Event, source: "events", received_at, player: "" };
         builder.push(&door, &record);
     }
     let (batch, ranges) = builder.finish_sorted(4).unwrap();

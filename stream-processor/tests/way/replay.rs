@@ -67,7 +67,7 @@ fn entry(viewers: u64, at: u64, seq: &mut u64) -> Vec<Part> {
         let text = line(*place, at);
         let record = cmcd::parse(&text, Mode::Event).unwrap();
         builder.push(
-            &Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at },
+            &Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at, player: "" },
             &record,
         );
         for track in ["v-360", "audio"] {

@@ -59,13 +59,15 @@ export class Stage {
       this.session = session;
       this.measure.probe.sid = session.sid;
       const { content, device, country } = this.claims;
+      const library = PLAYERS.find((one) => one.name === this.name);
       const text = (value: string | null): string | null => (value === null ? null : quoted(value));
       this.beacons = new Beacons(session.beacon, session.sid, content, () => ({
         "com.tallylight-device": text(device),
         "com.tallylight-country": text(country),
+        "com.tallylight-player": text(`${library?.title ?? this.name} ${library?.version ?? ""}`.trim()),
         ...this.known(),
       }));
-      const format = PLAYERS.find((one) => one.name === this.name)?.format ?? "hls";
+      const format = library?.format ?? "hls";
       const player = await attach(this.name, {
         video: this.video,
         source: new URL(session[format], location.href).href,

@@ -1,0 +1,29 @@
+//! `GET /v1/cmcd/rules`: the rules of CMCD that the column `broken` of `player_events` names, with
+//! what breaking them costs and what to do.
+
+use axum::Json;
+use serde::Serialize;
+use tallylight_schemas::cmcd::Rule;
+
+#[derive(Serialize)]
+pub(crate) struct About {
+    slug: &'static str,
+    section: &'static str,
+    harm: &'static str,
+    title: &'static str,
+    costs: &'static str,
+    fix: &'static str,
+}
+
+/// Every rule, the most harmful first.
+pub(crate) async fn list() -> Json<Vec<About>> {
+    let about = |rule: &Rule| About {
+        slug: rule.slug(),
+        section: rule.section(),
+        harm: rule.harm().as_str(),
+        title: rule.title(),
+        costs: rule.costs(),
+        fix: rule.fix(),
+    };
+    Json(Rule::ALL.iter().map(about).collect())
+}

@@ -1,0 +1,120 @@
+// Which rule of CMCD which player breaks how often, from the column `broken` of player_events.
+
+import { query, type Row } from "../sql/api";
+
+export interface Rule {
+  slug: string;
+  section: string;
+  harm: "high" | "middle" | "low";
+  title: string;
+  costs: string;
+  fix: string;
+}
+
+export interface Breach {
+  rule: Rule;
+  records: number;
+  /** What was sent; without session ids, URLs and texts. */
+  example: string;
+  last: number;
+}
+
+export interface Player {
+  /** Name and version, with the version of CMCD: one page of a report. */
+  key: string;
+  name: string;
+  cmcd: number;
+  sessions: number;
+  records: number;
+  conformant: number;
+  last: number;
+  breaches: Breach[];
+}
+
+export interface Refusal {
+  reason: string;
+  source: string;
+  records: number;
+}
+
+export interface Report {
+  at: number;
+  players: Player[];
+  refused: Refusal[];
+  /** More players or breaches than are listed. */
+  cut: boolean;
+}
+
+const PLAYERS = 200;
+const BREACHES = 1_000;
+// The door leaves the source away where the mode says it.
+const FROM = "received_at > now() - INTERVAL '1 hour' AND source IS DISTINCT FROM 'events'";
+
+/** What the page asks, so that anybody can ask it in SQL. */
+export const QUERIES = {
+  players: `SELECT coalesce(player, 'unknown') AS name, coalesce(v, 1) AS cmcd,
+       count(*) AS records, count(DISTINCT sid) AS sessions,
+       sum(CASE WHEN broken IS NULL THEN 1 ELSE 0 END) AS conformant,
+       max(received_at) AS last
+FROM player_events WHERE ${FROM}
+GROUP BY 1, 2 ORDER BY records DESC LIMIT ${PLAYERS}`,
+  breaches: `SELECT name, cmcd, b['k'] AS rule, count(*) AS records,
+       max(b['v']) AS example, max(received_at) AS last
+FROM (SELECT coalesce(player, 'unknown') AS name, coalesce(v, 1) AS cmcd, received_at,
+             unnest(broken) AS b
+      FROM player_events WHERE broken IS NOT NULL AND ${FROM})
+GROUP BY 1, 2, 3 ORDER BY records DESC LIMIT ${BREACHES}`,
+  refused: `SELECT reason, source, sum(events) AS records
+FROM fates_1s
+WHERE fate = 'rejected' AND source <> 'events' AND pane > now() - INTERVAL '1 hour'
+GROUP BY 1, 2 ORDER BY records DESC LIMIT 50`,
+};
+
+const HARMS = ["high", "middle", "low"] as const;
+const number = (value: unknown): number => Number(value ?? 0);
+const text = (value: unknown): string => (typeof value === "string" ? value : "");
+const time = (value: unknown): number => (typeof value === "string" ? Date.parse(value) : number(value));
+const keyOf = (row: Row): string => `${text(row["name"])}\u0001${number(row["cmcd"])}`;
+
+/** The level of colour and shape: low ones are grey. */
+export function levelOf(rule: Rule): 0 | 1 | 2 {
+  return rule.harm === "high" ? 2 : rule.harm === "middle" ? 1 : 0;
+}
+
+/** Players with their breaches, by harm: what spoils a figure before what does not, and among
+ *  equals what is in more records. */
+export function assemble(players: readonly Row[], breaches: readonly Row[], rules: readonly Rule[]): Player[] {
+  const byKey = new Map<string, Breach[]>();
+  for (const row of breaches) {
+    const slug = text(row["rule"]);
+    // A rule of a newer collector is shown by its name.
+    const rule = rules.find((one) => one.slug === slug) ?? { slug, section: "", harm: "low", title: slug, costs: "", fix: "" };
+    const list = byKey.get(keyOf(row)) ?? [];
+    list.push({ rule, records: number(row["records"]), example: text(row["example"]), last: time(row["last"]) });
+    byKey.set(keyOf(row), list);
+  }
+  const all = players.map((row): Player => {
+    const list = byKey.get(keyOf(row)) ?? [];
+    list.sort((a, b) => HARMS.indexOf(a.rule.harm) - HARMS.indexOf(b.rule.harm) || b.records - a.records);
+    return { key: keyOf(row), name: text(row["name"]), cmcd: number(row["cmcd"]), sessions: number(row["sessions"]), records: number(row["records"]), conformant: number(row["conformant"]), last: time(row["last"]), breaches: list };
+  });
+  const spoiled = (player: Player, harm: string): number => Math.max(0, ...player.breaches.filter(({ rule }) => rule.harm === harm).map(({ records }) => records));
+  return all.sort((a, b) => {
+    for (const harm of HARMS) {
+      const more = spoiled(b, harm) - spoiled(a, harm);
+      if (more !== 0) return more;
+    }
+    return b.records - a.records;
+  });
+}
+
+export async function report(signal: AbortSignal): Promise<Report> {
+  const rules = fetch("/v1/cmcd/rules", { signal }).then(async (answer) => (await answer.json()) as Rule[]);
+  const [players, breaches, refused, known] = await Promise.all([query(QUERIES.players, signal), query(QUERIES.breaches, signal), query(QUERIES.refused, signal), rules]);
+  return {
+    at: Date.now(),
+    players: assemble(players.rows, breaches.rows, known),
+    refused: refused.rows.map((row) => ({ reason: text(row["reason"]), source: text(row["source"]), records: number(row["records"]) })),
+    cut: players.rows.length === PLAYERS || breaches.rows.length === BREACHES,
+  };
+}

@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+import { type Rule, assemble } from "../src/players/data";
+
+const rule = (slug: string, harm: Rule["harm"]): Rule => ({ slug, harm, section: "4.3", title: slug, costs: "", fix: "" });
+const RULES = [rule("lost", "high"), rule("odd", "low")];
+const player = (name: string, records: number) => ({ name, cmcd: 2, records, sessions: 1, conformant: 0, last: "2026-11-25T00:00:00.000000Z" });
+const breach = (name: string, slug: string, records: number) => ({ name, cmcd: 2, rule: slug, records, example: "e=ps", last: "2026-11-25T00:00:00.000000Z" });
+
+test("what spoils a figure comes first, however rare", () => {
+  const players = [player("harmless", 9_000), player("harmful", 10), player("clean", 50)];
+  const breaches = [breach("harmless", "odd", 9_000), breach("harmful", "odd", 9), breach("harmful", "lost", 1)];
+  const all = assemble(players, breaches, RULES);
+  expect(all.map(({ name }) => name)).toEqual(["harmful", "harmless", "clean"]);
+  expect(all[0]?.breaches.map((one) => one.rule.slug)).toEqual(["lost", "odd"]);
+});
+
+test("versions of CMCD are told apart, and a rule that is not known is shown by its name", () => {
+  const one = assemble([player("p", 3), { ...player("p", 2), cmcd: 1 }], [breach("p", "newer", 3)], RULES);
+  expect(one.map(({ cmcd, breaches }) => [cmcd, breaches[0]?.rule.title])).toEqual([[2, "newer"], [1, undefined]]);
+});

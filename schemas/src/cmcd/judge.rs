@@ -1,0 +1,189 @@
+//! Which rules a record breaks that can be told only once it is read as a whole, and how an
+//! example of a broken rule is shown.
+
+use std::borrow::Cow;
+
+use super::Mode;
+use super::convert::wants_text;
+use super::key::Key;
+use super::rule::Rule;
+use super::value::{Record, Value};
+
+/// Keys, as a set.
+#[derive(Debug, Clone, Copy)]
+struct Keys(u64);
+
+impl Keys {
+    const fn of(keys: &[Key]) -> Self {
+        let (mut set, mut at) = (0, 0);
+        while at < keys.len() {
+            set |= 1 << keys[at] as u8;
+            at += 1;
+        }
+        Self(set)
+    }
+
+    /// One that is in both.
+    fn shared(self, other: Keys) -> Option<Key> {
+        let both = self.0 & other.0;
+        (both != 0).then(|| Key::ALL.get(both.trailing_zeros() as usize).copied()).flatten()
+    }
+
+    fn has(self, key: Key) -> bool {
+        self.0 & (1 << key as u8) != 0
+    }
+}
+
+use Key::{
+    Ab, Bl, Br, Bs, Cen, Cid, Cmsdd, Cmsds, D, Dl, E, Ec, H, Lab, Lb, Mtp, Nor, Nrr, Ot, Pr, Rc,
+    Rtp, Sf, Sid, Smrt, St, Sta, Su, Tab, Tb, Ts, Ttfb, Ttfbb, Ttlb, Url, V,
+};
+
+const VERSION_1: Keys =
+    Keys::of(&[Br, Bl, Bs, Cid, D, Dl, Mtp, Nor, Nrr, Ot, Pr, Rtp, Sf, Sid, St, Su, Tb, V]);
+const OF_RESPONSES: Keys = Keys::of(&[Cmsdd, Cmsds, Rc, Smrt, Ttfb, Ttfbb, Ttlb, Url]);
+const OF_EVENTS: Keys = Keys::of(&[E, Ts, H, Cen, Cmsdd, Cmsds, Rc, Smrt, Ttfb, Ttfbb, Ttlb, Url]);
+const ROUNDED: Keys = Keys::of(&[Dl, Mtp, Rtp]);
+const STAND_INS: [(Key, Key); 3] = [(Ab, Br), (Lab, Lb), (Tab, Tb)];
+
+/// Event tokens, each with the key that must come with it.
+const EVENTS: [(&str, Option<Key>); 19] = [
+    ("abe", None),
+    ("abs", None),
+    ("ae", None),
+    ("as", None),
+    ("b", None),
+    ("bc", Some(Br)),
+    ("c", Some(Cid)),
+    ("ce", Some(Cen)),
+    ("e", Some(Ec)),
+    ("h", Some(H)),
+    ("m", None),
+    ("pc", None),
+    ("pe", None),
+    ("pr", Some(Pr)),
+    ("ps", Some(Sta)),
+    ("rr", Some(Url)),
+    ("sk", None),
+    ("t", None),
+    ("um", None),
+];
+const STATES: [&str; 10] = ["s", "p", "k", "r", "a", "w", "e", "f", "q", "d"];
+const OBJECTS: [&str; 9] = ["v", "a", "av", "m", "i", "c", "tt", "k", "o"];
+const FORMATS: [&str; 5] = ["d", "h", "e", "s", "o"];
+const STREAMS: [&str; 3] = ["v", "l", "ll"];
+
+/// Whether `token` is an event of CTA-5004-B.
+pub fn is_event(token: &str) -> bool {
+    EVENTS.iter().any(|(event, _)| *event == token)
+}
+
+/// Whether `token` is a state of CTA-5004-B.
+pub fn is_state(token: &str) -> bool {
+    STATES.contains(&token)
+}
+
+/// Notes on a record that can be used which rules it breaks as a whole.
+pub(super) fn judge(record: &mut Record<'_>, mode: Mode) {
+    let keys = Keys(record.values().iter().fold(0, |set, (key, _)| set | (1 << *key as u8)));
+    versions(record, keys, mode);
+    match mode {
+        Mode::Event => event(record, keys),
+        Mode::Request => {
+            if let Some(key) = keys.shared(OF_EVENTS) {
+                record.note_key(Rule::EventKeyInRequest, key);
+            }
+        }
+    }
+    tokens(record, keys);
+    if let Some(key) = keys.shared(ROUNDED).and_then(|_| exact(record)) {
+        record.note_value(Rule::NotRounded, key);
+    }
+    for (stand_in, rung) in STAND_INS {
+        if keys.has(stand_in) && keys.has(rung) {
+            record.note_key(Rule::AggregateBesideRung, stand_in);
+        }
+    }
+}
+
+fn versions(record: &mut Record<'_>, keys: Keys, mode: Mode) {
+    if record.version() > 1 {
+        if keys.has(Nrr) {
+            record.note_key(Rule::DraftKey, Nrr);
+        }
+        return;
+    }
+    // Version 1 has no lists, so lone values are right.
+    record.forgive(Rule::ScalarForList);
+    if mode == Mode::Event {
+        record.note_key(Rule::VersionMissing, E);
+    } else if let Some(key) = keys.shared(Keys(!VERSION_1.0)) {
+        record.note_key(Rule::NewKeyInVersion1, key);
+    }
+}
+
+fn event(record: &mut Record<'_>, keys: Keys) {
+    let token = record.text(E).unwrap_or_default();
+    let known = EVENTS.iter().find(|(event, _)| *event == token);
+    let rule = match known {
+        None => Some(Rule::UnknownEvent),
+        Some((_, Some(key))) if keys.has(*key) => None,
+        Some((_, Some(Sta))) => Some(Rule::StateMissing),
+        Some((_, Some(Ec))) => Some(Rule::ErrorCodeMissing),
+        Some((_, Some(_))) => Some(Rule::CompanionMissing),
+        Some((_, None)) => None,
+    };
+    if let Some(rule) = rule {
+        record.note_value(rule, E);
+    }
+    if token_is(record, E, "rr") {
+        return;
+    }
+    if let Some(key) = keys.shared(OF_RESPONSES) {
+        record.note_key(Rule::ResponseKeyElsewhere, key);
+    }
+}
+
+fn tokens(record: &mut Record<'_>, keys: Keys) {
+    if keys.has(Sta) {
+        if token_is(record, Sta, "w") {
+            record.note_value(Rule::UndefinedState, Sta);
+        } else if !record.text(Sta).is_some_and(is_state) {
+            record.note_value(Rule::UnknownState, Sta);
+        }
+    }
+    for (key, known) in [(Ot, OBJECTS.as_slice()), (Sf, &FORMATS), (St, &STREAMS)] {
+        if keys.has(key) && !record.text(key).is_some_and(|token| known.contains(&token)) {
+            record.note_value(Rule::UnknownToken, key);
+        }
+    }
+}
+
+fn token_is(record: &Record<'_>, key: Key, token: &str) -> bool {
+    record.text(key) == Some(token)
+}
+
+/// The first key that must be rounded to hundreds and is not.
+fn exact(record: &Record<'_>) -> Option<Key> {
+    [Dl, Mtp, Rtp].into_iter().find(|key| match record.get(*key) {
+        Value::Int(value) => value % 100 != 0,
+        Value::Ints(items) => items.iter().any(|(value, _)| value % 100 != 0),
+        _ => false,
+    })
+}
+
+/// Longest example, characters.
+const SHOWN: usize = 48;
+
+/// A member as an example: texts are left out, as they may be a session id, a URL with its
+/// token or a name; so is all that is in quotes.
+pub(super) fn example(key: Option<Key>, raw: &str) -> Cow<'_, str> {
+    let name = raw.split('=').next().unwrap_or_default().trim_end();
+    let plain = raw.is_ascii() && !raw.contains(['"', '\\', '?', '%', '/']);
+    if plain && raw.len() <= SHOWN && key.is_some_and(|key| !wants_text(key)) {
+        return Cow::Borrowed(raw);
+    }
+    let name: String =
+        name.chars().filter(|c| c.is_ascii_graphic() && *c != '"').take(SHOWN).collect();
+    Cow::Owned(if raw.contains('=') { format!("{name}=…") } else { name })
+}
