@@ -3,9 +3,10 @@
 //!
 //! The modules stand in the order of a request's path: [`receive`] (HTTP) ▸ [`admit`] (who
 //! may, and how much) ▸ [`decode`] (body → Arrow builders) ▸ [`append`] (group commit).
-//! What a door under pressure still takes is decided in [`pure`]. [`fates`] counts what became of each record, [`beacons`] shows the newest to whoever looks, [`problem`] says what a caller must change,
-//! [`settings`] holds every limit, [`metrics`] what Prometheus sees and [`serve`] the
-//! connections.
+//! What a door under pressure still takes is decided in [`pure`]. [`fates`] counts what became
+//! of each record, [`beacons`] shows the newest to whoever looks, [`problem`] says what a caller
+//! must change, [`settings`] holds every limit, [`metrics`] what Prometheus sees and [`serve`]
+//! the connections.
 //!
 //! A 204 promises (ADR 1): every record of the body is in the log with its fate, behind the
 //! log's sync. Anything else is an error that says so.

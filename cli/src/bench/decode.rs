@@ -4,6 +4,8 @@ use std::hint::black_box;
 
 use anyhow::ensure;
 use tallylight_collector::decode::{Context, Rows, cmcd};
+use tallylight_collector::pure::ladder::Standing;
+use tallylight_schemas::fates::Reason;
 
 use super::light::parse::Columns;
 use super::{Measured, cpu, sample};
@@ -16,6 +18,9 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
         max_records: sample::ROWS,
         ring: None,
         trusted: false,
+        standing: Standing { pressure: 0, cause: Reason::Overload },
+        player: "",
+        came: None,
     };
     let step = cpu::rate(sample::ROWS, || {
         let mut rows = Rows::new(sample::PARTITIONS);

@@ -23,7 +23,7 @@ const ROUND_MS: i64 = 100;
 
 /// What the door says of every record here.
 pub(crate) fn door(received_at: i64) -> Door<'static> {
-    Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at }
+    Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at, player: "" }
 }
 
 /// `count` records, one a line, in the order in which they would arrive.
