@@ -180,9 +180,11 @@ impl World {
             let _ = kill(Pid::from_raw(i32::try_from(*pid).unwrap()), Signal::SIGKILL);
         }
         let _ = self.up.wait();
+        // A process is dead before it is gone: a thread that waits for the disk keeps its ports.
         let alive = |pid: &u32| {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            !stat.is_empty() && !stat.contains(") Z ")
+            let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+            !stat.is_empty() && (!stat.contains(") Z ") || threads > 1)
         };
         let deadline = Instant::now() + Duration::from_secs(10);
         while children.iter().any(alive) && Instant::now() < deadline {
