@@ -97,7 +97,7 @@ pub(crate) async fn dashboard(settings: Settings) -> anyhow::Result<()> {
 
 /// Two processors on one data folder would take each other's history away. The lock is let go
 /// by the system when the process ends, however it does.
-fn claim(settings: &Settings) -> anyhow::Result<File> {
+pub(crate) fn claim(settings: &Settings) -> anyhow::Result<File> {
     let dir = &settings.data_dir;
     std::fs::create_dir_all(dir)
         .with_context(|| format!("cannot make the data folder {}", dir.display()))?;

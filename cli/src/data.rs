@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::Settings;
-use crate::{log, shutdown};
+use crate::{alone, log, shutdown};
 
 /// Answers the dashboard's questions about single viewers from the processor's hot state.
 struct HotSessions(ProcessorHandle);
@@ -65,6 +65,8 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let log = log::open(&settings, &clock, &stop).await?;
+    // The disk log keeps a second processor away by itself; Kafka does not.
+    let _owner = alone::claim(&settings)?;
 
     let archive = open_archive(&settings, log.as_ref(), &clock).await?;
     let history = archive.history.clone();

@@ -172,8 +172,10 @@ impl Settings {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        let guarded =
-            |at| tallylight_serve::exposed(at, false).map_or(Ok(()), |mistake| Err(vec![mistake]));
+        let guarded = |at: SocketAddr| match tallylight_serve::exposed(at, false) {
+            None => Ok(()),
+            Some(_) => Err(vec![format!("{at} has no sign-in: listen on 127.0.0.1")]),
+        };
         let mut all = vec![
             ("control".to_owned(), guarded(self.control)),
             ("processor_listen".to_owned(), guarded(self.processor_listen)),

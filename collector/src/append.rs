@@ -158,10 +158,14 @@ impl Queue {
 
     /// Takes back a set that nothing came into.
     pub fn give_back(&self, set: Set) {
-        if !set.waiters.is_empty() {
-            self.state().sets.push(set);
-            self.wake.notify_one();
+        let mut state = self.state();
+        if state.closed || set.waiters.is_empty() {
+            // What waits in it learns by the set's end; its reservations want the lock for that.
+            return drop(state);
         }
+        state.sets.push(set);
+        drop(state);
+        self.wake.notify_one();
     }
 
     /// Hands a set back with one more request in it. The receiver learns what came of it; it

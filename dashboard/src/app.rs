@@ -49,7 +49,9 @@ impl App {
         let sessions = Some(Arc::clone(&parts.sessions));
         let tables =
             Platform::new(&settings.tenant, &settings.live_events, parts.history, sessions)?;
-        let spill = settings.data.as_ref().map(|data| data.join("spill"));
+        // Dashboards may share the data folder, and each empties its own at the start.
+        let port = settings.listen.port().to_string();
+        let spill = settings.data.as_ref().map(|data| data.join("spill").join(port));
         let (bounds, tenant) = (settings.sql.clone(), &settings.tenant);
         let sql = Engine::new(bounds, tenant, Arc::new(tables), spill.as_deref())?;
         Ok(Self {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{OriginalUri, Request, State};
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, Version, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
 use hyper_util::client::legacy::Client;
@@ -89,6 +89,7 @@ async fn pass(
         parts.headers.remove(header::ORIGIN);
     }
     parts.uri = uri;
+    parts.version = Version::HTTP_11;
     drop_hop_by_hop(&mut parts.headers);
     let host = parts.headers.remove(header::HOST);
     parts.headers.remove(ROOT_RELATIVE);

@@ -16,6 +16,8 @@ use crate::problem;
 
 /// Most sessions in one answer.
 pub const MAX_SESSIONS: usize = 1_000;
+/// Most sessions that a dashboard asks its processor for: what `live_sessions` shows.
+pub const MAX_ASKED: usize = 10_000;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 

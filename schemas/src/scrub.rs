@@ -58,8 +58,7 @@ pub fn other(text: &str) -> Option<String> {
     if !text.bytes().any(|byte| byte == b':' || byte == b'%') {
         return None;
     }
-    let holds_url =
-        text.contains("://") || text.contains("%3A%2F%2F") || text.contains("%3a%2f%2f");
+    let holds_url = text.contains("://") || text.to_ascii_uppercase().contains("%3A%2F%2F");
     let clean = holds_url.then(|| url(text))?;
     (clean != text).then(|| clean.into_owned())
 }

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::header::{HOST, HeaderValue};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 
@@ -52,6 +53,11 @@ impl Service<Request<Incoming>> for Asked {
             return Box::pin(std::future::ready(Ok(answer)));
         }
         request.extensions_mut().insert(Peer(self.peer));
+        // HTTP/2 says `:authority`, which is the Host for whoever is behind (RFC 9113, 8.3.1).
+        let name = request.uri().authority().map(|name| HeaderValue::from_str(name.as_str()));
+        if let Some(Ok(name)) = name.filter(|_| !request.headers().contains_key(HOST)) {
+            request.headers_mut().insert(HOST, name);
+        }
         let life = self.life.clone();
         let answer = self.inner.call(request.map(|body| Coming { body, life, number }));
         Box::pin(async move {

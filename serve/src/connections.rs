@@ -143,8 +143,8 @@ impl Connections {
             let Some(acceptor) = acceptor else {
                 return serve(&http, stream, asked, &life, &draining).await;
             };
-            let greeted = acceptor.accept(stream);
-            match life.end.run_until_cancelled(greeted).await {
+            let greeted = draining.run_until_cancelled(acceptor.accept(stream));
+            match life.end.run_until_cancelled(greeted).await.flatten() {
                 Some(Ok(stream)) => serve(&http, stream, asked, &life, &draining).await,
                 Some(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                 None => {}

@@ -91,6 +91,8 @@ async fn every_service_runs_alone_on_it() {
     let sids: HashSet<&str> = acknowledged.iter().map(|(sid, _)| sid.as_str()).collect();
 
     world.wait_for("the sessions", 20, async || counts(&world).await == sums(&acknowledged)).await;
+    let live = count(&world, "FROM live_sessions").await;
+    assert_eq!(live, sids.len(), "the sessions of the state are a table here too");
     world.wait_for("history", 40, async || history(&world).await == acknowledged.len()).await;
     println!("{} records of {} sessions", acknowledged.len(), sids.len());
     world.stop();
@@ -120,10 +122,13 @@ fn sums(keys: &HashSet<Key>) -> Vec<(String, u64)> {
 
 /// Accepted records of the load in the tables that the processor writes and the dashboard reads.
 async fn history(world: &World) -> usize {
+    count(world, "FROM player_events WHERE cid = 'crash' AND fate = 'accepted'").await
+}
+
+/// What the dashboard's SQL counts; 0 also when it answers with an error.
+async fn count(world: &World, of: &str) -> usize {
     let mut command = world.command();
-    command.args(["sql", "--format", "json"]);
-    command
-        .arg("SELECT count(*) AS n FROM player_events WHERE cid = 'crash' AND fate = 'accepted'");
+    command.args(["sql", "--format", "json"]).arg(format!("SELECT count(*) AS n {of}"));
     let output = tokio::process::Command::from(command).output().await.unwrap();
     let rows: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     rows[0]["n"].as_u64().unwrap_or_default() as usize

@@ -17,7 +17,7 @@ use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use tallylight_dashboard::MAX_SESSIONS;
+use tallylight_dashboard::MAX_ASKED;
 use tallylight_schemas::session::SessionRow;
 use tallylight_serve::guard::{Guard, guard};
 use tallylight_serve::problem::Problem;
@@ -85,11 +85,11 @@ async fn sessions(
             .into_response()
     };
     match asked {
-        Ok(Query(asked)) if asked.limit <= MAX_SESSIONS => {
+        Ok(Query(asked)) if asked.limit <= MAX_ASKED => {
             let query = SessionQuery { tenant: asked.tenant, sid: asked.sid, limit: asked.limit };
             Json(hot.handle.sessions(query).await).into_response()
         }
-        Ok(_) => wrong(format!("limit is above {MAX_SESSIONS}")),
+        Ok(_) => wrong(format!("limit is above {MAX_ASKED}")),
         Err(error) => wrong(format!("send tenant and limit, and sid if wanted: {error}")),
     }
 }

@@ -100,8 +100,7 @@ impl Committer {
         match &outcome {
             Ok(_) => self.metrics.count_fates(&ledger),
             // Nothing was stored; or nobody knows, and counted twice is better than not at all.
-            Err(AppendFailure::Unavailable(_)) => self.queue.shed_again(shed),
-            Err(AppendFailure::Internal(_)) => {}
+            Err(_) => self.queue.shed_again(shed),
         }
         for (waiter, reservation) in waiters {
             drop(reservation);

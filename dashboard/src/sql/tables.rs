@@ -23,7 +23,7 @@ use crate::settings::LiveEvent;
 /// Text, the type of most columns.
 const TEXT: DataType = DataType::Utf8;
 /// Sessions that `live_sessions` shows at most; the newest.
-const LIVE: usize = 10_000;
+const LIVE: usize = crate::sessions::MAX_ASKED;
 /// How long they may take to be told.
 const PATIENCE: Duration = Duration::from_secs(3);
 

@@ -140,7 +140,7 @@ impl Topic {
         if start < state.run_start {
             return Ok(Place::Past { from: start, to: state.run_start, lost });
         }
-        if start > followed {
+        if start > followed || (start == followed && start < *self.head.borrow()) {
             return Err(LogError::Unavailable(format!(
                 "topic {} has entries up to {}, and no broker sends those from {followed} on",
                 self.name,

@@ -118,7 +118,8 @@ pub(super) fn is_root_relative(headers: &HeaderMap) -> bool {
 
 /// The dashboard's address as the browser knows it, such as `http://127.0.0.1:7700`.
 fn dashboard(headers: &HeaderMap) -> Option<String> {
-    let text = |name| headers.get(name)?.to_str().ok();
+    // Each proxy on the way adds its own; the first is what the browser asked.
+    let text = |name| headers.get(name)?.to_str().ok()?.split(',').next().map(str::trim);
     let scheme = if text(FORWARDED_PROTO) == Some("https") { "https" } else { "http" };
     let url: url::Url = format!("{scheme}://{}", text(FORWARDED_HOST)?).parse().ok()?;
     Some(url.origin().ascii_serialization())

@@ -48,6 +48,13 @@ fn end(pane: i64, width_s: u32) -> i64 {
     pane + i64::from(width_s) * 1_000_000
 }
 
+/// Keeps a record unless a newer one is kept: of two doors the later may store the older one.
+fn keep<K: Ord, T>(kept: &mut BTreeMap<K, T>, key: K, row: T, written: impl Fn(&T) -> i64) {
+    if kept.get(&key).is_none_or(|known| written(known) <= written(&row)) {
+        kept.insert(key, row);
+    }
+}
+
 impl Settle {
     /// Takes in an emission, and hands out what it settles.
     pub fn take(&mut self, rows: Rows) -> Settled {
@@ -63,10 +70,12 @@ impl Settle {
                 .insert(delivery(&row), row);
         }
         for row in rows.incidents {
-            self.incidents.insert((row.tenant.clone(), row.id.clone()), row);
+            let key = (row.tenant.clone(), row.id.clone());
+            keep(&mut self.incidents, key, row, |row| row.updated_at);
         }
         for row in rows.actions {
-            self.actions.insert((row.tenant.clone(), row.id.clone()), row);
+            let key = (row.tenant.clone(), row.id.clone());
+            keep(&mut self.actions, key, row, |row| row.updated_at);
         }
         let settles = !rows.progress.is_empty();
         for row in rows.progress {
