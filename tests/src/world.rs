@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -19,7 +20,11 @@ pub struct World {
     /// When `up` was started.
     pub started: Instant,
     up: Child,
+    _turn: MutexGuard<'static, ()>,
 }
+
+/// One world at a time in a process: two would look for free ports at once and find the same.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// The binary that cargo built beside this test.
 pub fn binary() -> PathBuf {
@@ -80,6 +85,7 @@ impl World {
     }
 
     async fn start_by(mut command: Command) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let base = free_base();
         let data = tempfile::tempdir().expect("a folder for the data");
         let started = Instant::now();
@@ -89,7 +95,7 @@ impl World {
             .stdin(Stdio::null())
             .spawn()
             .expect("start tallylight up");
-        let world = Self { base, data, started, up };
+        let world = Self { base, data, started, up, _turn: turn };
         world.wait_for("the dashboard", 30, async || world.get("/readyz").await.is_ok()).await;
         world
     }

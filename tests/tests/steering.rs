@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde_json::Value;
 use tallylight_tests::crowd::{Crowd, now_ms};
 use tallylight_tests::world::World;
-use tokio::sync::Mutex;
 
 const VIEWERS: usize = 60;
 /// Steering's TTL, ms.
@@ -16,8 +15,6 @@ const TTL: i64 = 5_000;
 const SEGMENT: i64 = 2_000;
 /// The part of a capacity that steering never fills.
 const KEPT_FREE: f64 = 0.05;
-/// One crowd at a time on this machine.
-static ONE: Mutex<()> = Mutex::const_new(());
 
 async fn sleep_s(seconds: u64) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -48,7 +45,6 @@ async fn crowd(world: &World, name: &str) -> Crowd {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_edge_is_left_and_returned_to_and_a_dead_one_is_left() {
-    let _one = ONE.lock().await;
     let world = world(&[]).await;
     world.mode("act").await;
     let crowd = crowd(&world, "act").await;
@@ -102,7 +98,6 @@ async fn slow_edge_is_left_and_returned_to_and_a_dead_one_is_left() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn advice_waits_for_a_click_undo_brings_back_and_common_trouble_moves_nobody() {
-    let _one = ONE.lock().await;
     let world = world(&[]).await;
     world.mode("advise").await;
     let crowd = crowd(&world, "advise").await;
@@ -164,7 +159,6 @@ async fn advice_waits_for_a_click_undo_brings_back_and_common_trouble_moves_nobo
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_are_moved_than_the_other_edge_can_carry() {
-    let _one = ONE.lock().await;
     let world = world(&[]).await;
     world.mode("act").await;
     let crowd = crowd(&world, "room").await;
