@@ -32,6 +32,8 @@ if [ "$purpose" != run ]; then
 fi
 if [ "$purpose" = test ]; then
     packages+=(ffmpeg)
+    # For DuckDB, which reads history in a test; Debian keeps pip's part of Python apart.
+    python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
     # Any Chromium will do; Debian's package is asked for only where there is none.
     browsers="chromium chromium-browser google-chrome"
     # shellcheck disable=SC2086  # three names

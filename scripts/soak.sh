@@ -4,6 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
+scripts/doctor.sh test --install
+scripts/venv.sh > /dev/null
+scripts/cml.sh
 scripts/web.sh
 cargo build --quiet --locked --workspace --all-targets
 TALLYLIGHT_SOAK=1 cargo test --locked --workspace --no-fail-fast

@@ -47,7 +47,7 @@ enum Command {
     Origin,
     /// An edge.
     Edge(media::EdgeArgs),
-    /// Manifests (steering answers come later).
+    /// Manifests, content steering, the prober and decisions.
     Steering,
     /// Simulated viewers with a ground-truth ledger.
     Audience(audience::AudienceArgs),
