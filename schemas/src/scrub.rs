@@ -47,6 +47,8 @@ pub fn value(key: Key, value: &Value<'_>) -> Option<Value<'static>> {
             let all = texts.iter().map(|text| url(text).into_owned().into());
             any.then(|| Value::Texts(all.collect()))
         }
+        // Names the session, in storage as in the partition that was chosen by it.
+        (Key::Sid, _) => None,
         (_, Value::Text(text)) => Some(Value::Text(other(text)?.into())),
         _ => None,
     }

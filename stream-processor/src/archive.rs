@@ -13,7 +13,7 @@ mod settings;
 
 use std::time::Duration;
 
-use tallylight_eventlog::Entry;
+use tallylight_eventlog::{Entry, LogError};
 use tallylight_store::archive::{Ask, History, HistoryError, hour_of};
 use tallylight_store::snapshot::Snapshots;
 use tokio::sync::mpsc;
@@ -35,6 +35,21 @@ pub struct Parts {
     pub history: History,
     /// Where states go.
     pub snapshots: Snapshots,
+}
+
+impl Parts {
+    /// Refuses a log, with its end, that was emptied and kept its name: its records would be
+    /// taken for those that history has already.
+    pub(crate) fn refuse_emptied(&self, end: u64) -> Result<(), LogError> {
+        let kept = self.history.status().committed;
+        if kept <= end {
+            return Ok(());
+        }
+        Err(LogError::Invalid(format!(
+            "history has the entries below {kept} and the log ends at {end}: it was emptied; move \
+             `history` and `snapshots` of the data folder away, or use another log"
+        )))
+    }
 }
 
 /// How the archive is doing.

@@ -71,7 +71,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
     settings.validate().map_err(ProcessorError::Settings)?;
     let head = parts.log.head(EVENTS)?;
     if let Some(archive) = &parts.archive {
-        refuse_emptied(archive.history.status().committed, *head.borrow())?;
+        archive.refuse_emptied(*head.borrow())?;
     }
     let mut position = parts.log.usage(EVENTS)?.earliest;
     let mut covered = emit::covered(parts.log.as_ref()).await?;
@@ -114,18 +114,6 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
         stats,
         handle,
     })
-}
-
-/// A log that was emptied and kept its name would have its records taken for those that
-/// history has already.
-fn refuse_emptied(kept: u64, end: u64) -> Result<(), LogError> {
-    if kept <= end {
-        return Ok(());
-    }
-    Err(LogError::Invalid(format!(
-        "history has the entries below {kept} and the log ends at {end}: it was emptied; move \
-         `history` and `snapshots` of the data folder away, or use another log"
-    )))
 }
 
 impl Processor {

@@ -9,6 +9,7 @@ use tallylight_schemas::cmcd::json::{from_json, to_json};
 use tallylight_schemas::cmcd::{Key, Kind, Mode, Record, parse, parse_into};
 use tallylight_schemas::ident;
 use tallylight_schemas::player::{Door, PlayerBatchBuilder, PlayerRows};
+use tallylight_schemas::scrub;
 
 /// A record as it was meant: key → value in the form of `to_json`.
 type Said = BTreeMap<String, Json>;
@@ -191,15 +192,18 @@ proptest! {
 }
 
 fn check_row(event: &tallylight_schemas::player::PlayerEvent<'_>, said: &Said) {
-    let text = |name| said.get(name).and_then(Json::as_str);
+    // Text that holds a URL loses what is nobody's business.
+    let stored = |text: &str| scrub::other(text).unwrap_or_else(|| text.to_owned());
+    let text = |name| said.get(name).and_then(Json::as_str).map(stored);
     let int = |name| said.get(name).and_then(Json::as_i64);
-    assert_eq!(Some(event.sid), text("sid"));
-    assert_eq!((event.cid, event.e, event.sta), (text("cid"), text("e"), text("sta")));
+    assert_eq!(Some(event.sid), said.get("sid").and_then(Json::as_str));
+    assert_eq!(event.cid.map(str::to_owned), text("cid"));
+    assert_eq!((event.e, event.sta), (text("e").as_deref(), text("sta").as_deref()));
     assert_eq!((event.ts, event.ltc_ms, event.msd_ms), (int("ts"), int("ltc"), int("msd")));
     assert_eq!(event.sn, int("sn").map(|sn| sn as u64));
     assert_eq!(event.bg, said.get("bg").and_then(Json::as_bool));
     assert_eq!(event.ec.as_deref(), said.get("ec").and_then(|ec| ec[0].as_str()));
-    assert_eq!(event.br_kbps, said.get("br").map(|br| selected(br, text("ot"))));
+    assert_eq!(event.br_kbps, said.get("br").map(|br| selected(br, text("ot").as_deref())));
     assert_eq!((event.v, event.mode), (2, Mode::Event));
 }
 
