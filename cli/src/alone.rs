@@ -3,10 +3,9 @@
 
 mod hot;
 
-use std::fs::{File, TryLockError};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use prometheus_client::registry::Registry;
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::{Clock, WallClock};
@@ -14,8 +13,9 @@ use tallylight_store::archive::History;
 use tokio_util::sync::CancellationToken;
 
 use crate::log::{self, LogKind};
+use crate::processor::Owning;
 use crate::settings::Settings;
-use crate::{data, shutdown};
+use crate::{processor, shutdown};
 
 /// What each of them begins with.
 struct Begun {
@@ -50,14 +50,7 @@ pub(crate) async fn collector(settings: Settings) -> anyhow::Result<()> {
 /// The stream processor alone, with history and snapshots; one at a time.
 pub(crate) async fn processor(settings: Settings) -> anyhow::Result<()> {
     let Begun { stop, clock, log } = begin(&settings, "processor").await?;
-    let _owner = claim(&settings)?;
-    let archive = data::open_archive(&settings, log.as_ref(), &clock).await?;
-    let parts = tallylight_stream_processor::Parts {
-        log: Arc::clone(&log),
-        clock: Arc::clone(&clock),
-        archive: Some(archive),
-    };
-    let processor = tallylight_stream_processor::build(settings.processor, parts).await?;
+    let Owning { processor, owner: _owner, .. } = processor::open(&settings, &log, &clock).await?;
     let handle = processor.handle();
     let (work, door) = (CancellationToken::new(), CancellationToken::new());
     let server = hot::bind(settings.processor_listen).await?;
@@ -93,24 +86,4 @@ pub(crate) async fn dashboard(settings: Settings) -> anyhow::Result<()> {
     dashboard.run(stop).await?;
     log.close().await;
     Ok(())
-}
-
-/// Two processors on one data folder would take each other's history away. The lock is let go
-/// by the system when the process ends, however it does.
-pub(crate) fn claim(settings: &Settings) -> anyhow::Result<File> {
-    let dir = &settings.data_dir;
-    std::fs::create_dir_all(dir)
-        .with_context(|| format!("cannot make the data folder {}", dir.display()))?;
-    let path = dir.join("processor.lock");
-    let file = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => bail!(
-            "another processor works in {}; there is one at a time: stop that one first",
-            dir.display()
-        ),
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("cannot claim {}", path.display()))
-        }
-    }
 }

@@ -5,18 +5,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use tallylight_dashboard::{Facts, FactsSource};
-use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record;
 use tallylight_schemas::session::SessionRow;
-use tallylight_store::archive::History;
-use tallylight_store::snapshot::Snapshots;
-use tallylight_stream_processor::{ProcessorHandle, ProcessorStats, SessionQuery, archive};
+use tallylight_stream_processor::{ProcessorHandle, ProcessorStats, SessionQuery};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::processor::Owning;
 use crate::settings::Settings;
-use crate::{alone, log, shutdown};
+use crate::{log, processor, shutdown};
 
 /// Answers the dashboard's questions about single viewers from the processor's hot state.
 struct HotSessions(ProcessorHandle);
@@ -65,17 +63,9 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let log = log::open(&settings, &clock, &stop).await?;
-    // The disk log keeps a second processor away by itself; Kafka does not.
-    let _owner = alone::claim(&settings)?;
 
-    let archive = open_archive(&settings, log.as_ref(), &clock).await?;
-    let history = archive.history.clone();
-    let parts = tallylight_stream_processor::Parts {
-        log: Arc::clone(&log),
-        clock: Arc::clone(&clock),
-        archive: Some(archive),
-    };
-    let processor = tallylight_stream_processor::build(settings.processor, parts).await?;
+    let Owning { processor, history, owner: _owner } =
+        processor::open(&settings, &log, &clock).await?;
     let handle = processor.handle();
     let mut neighbours = Registry::default();
     handle.register(&mut neighbours);
@@ -112,22 +102,4 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     showing.await??;
     log.close().await;
     Ok(())
-}
-
-/// History and snapshots of this log.
-pub(crate) async fn open_archive(
-    settings: &Settings,
-    log: &dyn EventLog,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<archive::Parts> {
-    let parts = tallylight_store::archive::Parts {
-        dir: settings.data_dir.join("history"),
-        log_id: log.id().to_owned(),
-        clock: Arc::clone(clock),
-        faults: None,
-    };
-    let history = History::open(settings.history.clone(), parts).await?;
-    let dir = settings.data_dir.join("snapshots");
-    let snapshots = Snapshots::open(dir, log.id(), archive::STATE_VERSION)?;
-    Ok(archive::Parts { history, snapshots })
 }

@@ -10,6 +10,7 @@ mod faults;
 mod log;
 mod log_cat;
 mod media;
+mod processor;
 mod settings;
 mod shutdown;
 mod sql;

@@ -21,7 +21,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
@@ -29,12 +29,12 @@ use tallylight_schemas::clock::Clock;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use self::files::{Files, RealFiles, unavailable};
-pub(crate) use self::identity::fresh;
 use self::owner::Owner;
 pub use self::read_only::ReadOnly;
 pub use self::recover::Recovery;
 use self::topic::Topic;
 use self::writer::{Request, Writer};
+use crate::common::{lock, unknown, valid_name};
 use crate::entry::checked_len;
 use crate::{Batch, EventLog, LogError, Part, TopicSettings, Usage};
 
@@ -83,11 +83,6 @@ impl DiskSettings {
         }
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
-}
-
-pub(crate) fn valid_name(name: &str) -> bool {
-    let valid = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-    (1..=64).contains(&name.len()) && name.bytes().all(valid)
 }
 
 /// A log that is open for writing.
@@ -247,14 +242,4 @@ impl fmt::Debug for DiskLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DiskLog").field("topics", &self.topics.keys()).finish_non_exhaustive()
     }
-}
-
-pub(crate) fn unknown(topic: &str) -> LogError {
-    LogError::Invalid(format!("there is no topic {topic:?}"))
-}
-
-/// A panic elsewhere must not become one here: the data under our locks is whole between
-/// statements.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

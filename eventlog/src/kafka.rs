@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use self::reader::Past;
 use self::topic::{Place, Topic};
 use self::writer::Writer;
-use crate::disk::{lock, unknown, valid_name};
+use crate::common::{lock, unknown, valid_name};
 use crate::{Batch, EventLog, LogError, Part, TopicSettings, Usage};
 
 /// The one partition of each topic.

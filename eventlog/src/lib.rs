@@ -4,6 +4,7 @@
 //! processes share, [`memory`] a twin with faults on request, and [`conformance`] the one suite
 //! that all of them must pass.
 
+mod common;
 pub mod conformance;
 pub mod disk;
 mod entry;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tallylight_schemas::clock::Clock;
 use tokio::sync::watch;
 
-use crate::disk::{fresh, lock, unknown};
+use crate::common::{fresh, lock, unknown};
 use crate::entry::checked_len;
 use crate::{Batch, Entry, EventLog, LogError, Part, TopicSettings, Usage};
 

@@ -1,6 +1,6 @@
 //! What a log holds of a [`crate::load`], to be held against the load's own ledger.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tallylight_schemas::rows::{Cuboid, PlaybackRow};
 use tallylight_schemas::{ipc, player, record};
 use tokio_util::sync::CancellationToken;
 
-use crate::load::Key;
+use crate::load::{Key, Load};
 
 /// Every entry of a topic, which must have no hole.
 pub async fn entries(log: &dyn EventLog, topic: &str) -> Vec<Entry> {
@@ -79,4 +79,26 @@ pub fn counted(rows: &[Entry], content: &str) -> i64 {
         }
     }
     panes.values().map(|(_, events)| events).sum()
+}
+
+/// Holds what is stored and counted against the load's ledger: nothing acknowledged is lost,
+/// nothing is invented, and nothing counts twice although the load repeated itself.
+#[allow(clippy::print_stdout, reason = "the figures of a run")]
+pub fn balance(what: &str, load: &Load, stored: &[Key], counted: i64) {
+    let (sent, acknowledged) = (load.sent.lock().unwrap(), load.acknowledged.lock().unwrap());
+    let distinct: HashSet<&Key> = stored.iter().collect();
+    println!(
+        "{what}: {} sent, {} acknowledged, {} stored ({} distinct), {counted} counted",
+        sent.len(),
+        acknowledged.len(),
+        stored.len(),
+        distinct.len()
+    );
+    assert!(acknowledged.len() > 500, "the load was real");
+    assert!(stored.len() > distinct.len(), "the load repeated itself, as players do");
+    let lost: Vec<_> = acknowledged.iter().filter(|key| !distinct.contains(key)).collect();
+    assert!(lost.is_empty(), "acknowledged and not stored: {lost:?}");
+    let invented: Vec<_> = distinct.iter().filter(|key| !sent.contains(**key)).collect();
+    assert!(invented.is_empty(), "stored and never sent: {invented:?}");
+    assert_eq!(counted, distinct.len() as i64, "the windows sum to the distinct stored");
 }

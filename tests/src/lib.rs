@@ -1,5 +1,5 @@
-//! Helpers of the whole-way tests: an [`audit`] of what a log holds, a [`world`] of real processes, a real [`browser`], real
-//! brokers of [`kafka`], [`load`] with a ledger of its own.
+//! Helpers of the whole-way tests: an [`audit`] of what a log holds, a [`world`] of real
+//! processes, a real [`browser`], real brokers of [`kafka`], [`load`] with a ledger of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

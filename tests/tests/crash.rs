@@ -2,7 +2,6 @@
 //! nothing is stored twice in the windows, and viewers never notice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use tallylight_eventlog::{Entry as LogEntry, EventLog, TopicSettings};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::record;
 use tallylight_tests::audit;
-use tallylight_tests::load::{Key, Load};
+use tallylight_tests::load::Load;
 use tallylight_tests::world::World;
 
 /// Load generators.
@@ -49,22 +48,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
     let counted = rebuilt(&world).await;
 
     let stored = audit::stored(&read_all(&world, record::EVENTS));
-    let (sent, acknowledged) = (load.sent.lock().unwrap(), load.acknowledged.lock().unwrap());
-    let distinct: HashSet<&Key> = stored.iter().collect();
-    println!(
-        "{kills} kills: {} sent, {} acknowledged, {} stored ({} distinct)",
-        sent.len(),
-        acknowledged.len(),
-        stored.len(),
-        distinct.len()
-    );
-    assert!(acknowledged.len() > 500, "the load was real");
-    assert!(stored.len() > distinct.len(), "the load repeated itself, as players do");
-    let lost: Vec<_> = acknowledged.iter().filter(|key| !distinct.contains(key)).collect();
-    assert!(lost.is_empty(), "acknowledged and not stored: {lost:?}");
-    let invented: Vec<_> = distinct.iter().filter(|key| !sent.contains(**key)).collect();
-    assert!(invented.is_empty(), "stored and never sent: {invented:?}");
-    assert_eq!(counted, distinct.len() as i64, "the windows sum to the distinct stored");
+    audit::balance(&format!("{kills} kills"), &load, &stored, counted);
     check_viewers(&file);
 }
 

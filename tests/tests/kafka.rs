@@ -172,20 +172,5 @@ async fn nothing_acknowledged_is_lost_with_a_collector_or_a_leading_broker() {
     load.end(senders).await;
     world.stop();
     let (stored, counted) = audited(&brokers).await;
-
-    let (sent, acknowledged) = (load.sent.lock().unwrap(), load.acknowledged.lock().unwrap());
-    let distinct: HashSet<&Key> = stored.iter().collect();
-    println!(
-        "{kills} kills: {} sent, {} acknowledged, {} stored ({} distinct), {counted} counted",
-        sent.len(),
-        acknowledged.len(),
-        stored.len(),
-        distinct.len()
-    );
-    assert!(acknowledged.len() > 500, "the load was real");
-    assert!(stored.len() > distinct.len(), "the load repeated itself, as players do");
-    let lost: Vec<_> = acknowledged.iter().filter(|key| !distinct.contains(key)).collect();
-    assert!(lost.is_empty(), "acknowledged and not stored: {lost:?}");
-    assert!(distinct.iter().all(|key| sent.contains(*key)), "stored and never sent");
-    assert_eq!(counted, distinct.len() as i64, "the windows sum to the distinct stored");
+    audit::balance(&format!("{kills} kills"), &load, &stored, counted);
 }

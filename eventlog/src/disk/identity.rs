@@ -2,21 +2,14 @@
 //! (history, snapshots) says by it whose it is, so that it is not continued with another.
 
 use std::fs::{self, File};
-use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::Path;
 
 use super::files::{sync_dir, unavailable};
 use crate::LogError;
+use crate::common::fresh;
 
 const FILE: &str = "ID";
-
-/// A name that no other log has.
-pub(crate) fn fresh() -> String {
-    // Seeded by the system: unique, which is all that is asked for.
-    let random = |salt: u64| RandomState::new().hash_one(salt);
-    format!("{:016x}{:016x}", random(1), random(2))
-}
 
 /// The name of the log in `dir`; it gets one if it has none. Only its owner may ask.
 pub(super) fn of(dir: &Path) -> Result<String, LogError> {

@@ -8,10 +8,10 @@ use std::sync::Mutex;
 
 use super::files::Files;
 use super::format::{BadHeader, SEGMENT_HEADER, SegmentHeader};
-use super::lock;
 use super::source::{Source, Unreadable};
 use super::walk::Walker;
 use crate::LogError;
+use crate::common::lock;
 
 const SUFFIX: &str = ".seg";
 /// Distance of two points of the sparse index.

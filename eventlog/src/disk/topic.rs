@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::files::{self, Files};
-use super::lock;
 use super::quarantine::Quarantine;
 use super::reader::{self, Span};
 use super::segment::Segment;
+use crate::common::lock;
 use crate::{Batch, LogError, TopicSettings, Usage};
 
 /// A segment and its durable bytes.

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::client::{Context, MAX_RECORD_BYTES, REQUEST, common, create, producing, unavailable};
 use super::topic::Topic;
 use super::{KafkaSettings, PARTITION, blocking, reader};
-use crate::disk::fresh;
+use crate::common::fresh;
 use crate::{LogError, TopicSettings};
 
 /// How long a topic that was just made may take to have a leader.

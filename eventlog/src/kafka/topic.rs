@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::watch;
 
-use crate::disk::lock;
+use crate::common::lock;
 use crate::{Batch, Entry, LogError, TopicSettings, Usage};
 
 /// Bytes of the newest entries kept in memory; one entry at least.

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use super::client::{Context, create, producing};
 use super::topic::Topic;
 use super::{KafkaSettings, PARTITION, record};
-use crate::disk::lock;
+use crate::common::lock;
 use crate::entry::checked_len;
 use crate::{LogError, Part};
 

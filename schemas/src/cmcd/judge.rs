@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use super::Mode;
 use super::convert::wants_text;
 use super::key::Key;
+use super::lex::OBJECT_TYPES;
 use super::rule::Rule;
 use super::value::{Record, Value};
 
@@ -69,7 +70,6 @@ const EVENTS: [(&str, Option<Key>); 19] = [
     ("um", None),
 ];
 const STATES: [&str; 10] = ["s", "p", "k", "r", "a", "w", "e", "f", "q", "d"];
-const OBJECTS: [&str; 9] = ["v", "a", "av", "m", "i", "c", "tt", "k", "o"];
 const FORMATS: [&str; 5] = ["d", "h", "e", "s", "o"];
 const STREAMS: [&str; 3] = ["v", "l", "ll"];
 
@@ -152,7 +152,7 @@ fn tokens(record: &mut Record<'_>, keys: Keys) {
             record.note_value(Rule::UnknownState, Sta);
         }
     }
-    for (key, known) in [(Ot, OBJECTS.as_slice()), (Sf, &FORMATS), (St, &STREAMS)] {
+    for (key, known) in [(Ot, OBJECT_TYPES.as_slice()), (Sf, &FORMATS), (St, &STREAMS)] {
         if keys.has(key) && !record.text(key).is_some_and(|token| known.contains(&token)) {
             record.note_value(Rule::UnknownToken, key);
         }

@@ -14,8 +14,8 @@ pub(super) enum Bare<'a> {
     Unfit,
 }
 
-/// The object types that an item of an inner list can be marked with.
-const OBJECT_TYPES: [&str; 9] = ["v", "a", "av", "m", "i", "c", "tt", "k", "o"];
+/// The object types: values of `ot`, and what an item of an inner list can be marked with.
+pub(super) const OBJECT_TYPES: [&str; 9] = ["v", "a", "av", "m", "i", "c", "tt", "k", "o"];
 
 /// The object type that `name` is.
 pub(super) fn object_type(name: &str) -> Option<&'static str> {
