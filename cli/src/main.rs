@@ -14,6 +14,7 @@ mod processor;
 mod settings;
 mod shutdown;
 mod sql;
+mod tail;
 mod up;
 
 use clap::{Parser, Subcommand};
@@ -59,6 +60,8 @@ enum Command {
     Log(log_cat::LogCommand),
     /// Runs a statement of SQL over what is live and what is kept (docs/sql.md).
     Sql(sql::SqlArgs),
+    /// Shows records as they come in (docs/feed.md).
+    Tail(tail::TailArgs),
     /// Prints the settings that would be used, and where each mistake is.
     Config,
     /// Measures steps as ratios to a floor in one run.
@@ -85,6 +88,7 @@ fn main() -> anyhow::Result<()> {
         Command::Drill(args) => block_on(drill::run(settings, args)),
         Command::Log(command) => block_on(log_cat::run(settings, command)),
         Command::Sql(args) => block_on(sql::run(settings, args)),
+        Command::Tail(args) => block_on(tail::run(settings, args)),
         Command::Config => settings.print(),
         Command::Bench(args) => bench::run(&args),
     }

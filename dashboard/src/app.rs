@@ -17,7 +17,9 @@ use crate::feed::hub::Hub;
 use crate::health::Metrics;
 use crate::proxy::{HttpClient, Target};
 use crate::sql::{Engine, EngineError, Platform, serve};
-use crate::{FactsSource, Parts, Sessions, Settings, feed, health, pages, proxy, rules, sessions};
+use crate::{
+    FactsSource, Parts, Sessions, Settings, feed, health, pages, proxy, rules, sessions, tail,
+};
 
 const GREETINGS: usize = 8;
 
@@ -37,6 +39,8 @@ pub(crate) struct App {
     pub(crate) sql: Engine,
     /// One place per feed client.
     pub(crate) feed_clients: Arc<Semaphore>,
+    /// One place per tail.
+    pub(crate) tails: Arc<Semaphore>,
     /// Clients that are sent a snapshot at once: each is a copy of the store's sums.
     pub(crate) greetings: Semaphore,
     pub(crate) stop: CancellationToken,
@@ -57,6 +61,7 @@ impl App {
         Ok(Self {
             hub: Hub::new(&settings, parts.clock, Arc::clone(&metrics)),
             feed_clients: Arc::new(Semaphore::new(settings.feed.max_clients)),
+            tails: Arc::new(Semaphore::new(settings.tails)),
             greetings: Semaphore::new(GREETINGS),
             log: parts.log,
             sessions: parts.sessions,
@@ -88,6 +93,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/v1/sessions", get(sessions::list))
         .route("/v1/sql", post(serve::query).layer(DefaultBodyLimit::max(MAX_STATEMENT)))
         .route("/v1/sql/tables", get(serve::tables))
+        .route("/v1/tail", get(tail::tail))
         .route("/v1/cmcd/rules", get(rules::list))
         .route("/v1/cmcd", proxy::route(collector.clone()))
         .route("/v1/events", proxy::route(collector.clone()))

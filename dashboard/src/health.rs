@@ -42,6 +42,8 @@ pub(crate) struct Metrics {
     pub(crate) freshness_ms: Gauge,
     pub(crate) queries: Counter,
     pub(crate) refused_queries: Counter,
+    pub(crate) tails: Gauge,
+    pub(crate) tail_rows: Counter,
     pub(crate) proxied: Family<Proxied, Counter>,
 }
 
@@ -80,6 +82,8 @@ register! {
     freshness_ms: "Now minus the log time of the slowest partition",
     queries: "Statements of SQL answered",
     refused_queries: "Statements of SQL without an answer: wrong, not allowed, or at a limit",
+    tails: "Tails open",
+    tail_rows: "Records that tails were sent",
     proxied: "Requests passed on to another service",
 }
 

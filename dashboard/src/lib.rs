@@ -4,7 +4,7 @@
 //! - `feed` follows topic `rows` and tells every client what changed (docs/feed.md).
 //! - [`Sessions`] asks the processor about single viewers; `proxy` passes media, manifests and
 //!   beacons on, so that one port is enough for a browser.
-//! - [`sql`] answers questions in SQL (docs/sql.md).
+//! - [`sql`] answers questions in SQL (docs/sql.md); `tail` shows records as they come in.
 
 mod app;
 mod feed;
@@ -16,6 +16,7 @@ mod rules;
 mod sessions;
 mod settings;
 pub mod sql;
+mod tail;
 
 use std::fmt;
 use std::net::SocketAddr;

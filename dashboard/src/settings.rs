@@ -37,6 +37,8 @@ pub struct Settings {
     pub data: Option<PathBuf>,
     /// SQL.
     pub sql: SqlSettings,
+    /// Tails open at a time; further ones are refused with 503.
+    pub tails: usize,
     /// The events of table `live_events`.
     pub live_events: Vec<LiveEvent>,
 }
@@ -141,6 +143,7 @@ impl Default for Settings {
             live: Retention::default(),
             data: None,
             sql: SqlSettings::default(),
+            tails: 16,
             live_events: vec![LiveEvent {
                 name: "demo".into(),
                 phase: Phase::Live,

@@ -2,6 +2,7 @@
 //! threads, memory, disk and deadline, which only reads, and only one tenant's rows.
 
 mod catalog;
+mod condition;
 mod definitions;
 mod encode;
 mod engine;
@@ -9,7 +10,7 @@ mod error;
 mod events;
 mod functions;
 mod growth;
-mod json;
+pub(crate) mod json;
 mod lines;
 mod names;
 mod query;
@@ -21,6 +22,7 @@ mod stop;
 mod tables;
 
 pub use catalog::{ABOUT, TableInfo, Tables, UNIT};
+pub use condition::Condition;
 pub use encode::{Answer, Format};
 pub use engine::{Engine, EngineError};
 pub use error::{Kind, SqlError};

@@ -15,3 +15,5 @@ mod proxy;
 mod sql;
 #[path = "dashboard/support.rs"]
 mod support;
+#[path = "dashboard/tail.rs"]
+mod tail;

@@ -62,6 +62,26 @@ async fn door_p99(world: &World, seconds: u64) -> f64 {
     took[(took.len() * 99 / 100).min(took.len() - 1)]
 }
 
+/// `tallylight tail` ends by itself when it has shown as many records as were asked for.
+async fn a_tail_shows_what_comes_in(world: &World) {
+    let mut tail = tokio::process::Command::from(world.command());
+    tail.args([
+        "tail",
+        "--where",
+        "e = 't' AND sta = 'p'",
+        "--columns",
+        "sid,sta,bl",
+        "--rows",
+        "3",
+    ]);
+    let shown = tokio::time::timeout(Duration::from_secs(30), tail.output()).await;
+    let shown = shown.expect("three heartbeats within 30 s").unwrap();
+    let lines = String::from_utf8(shown.stdout).unwrap();
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(lines.iter().all(|line| line["sta"] == "p" && line["sid"].is_string()), "{lines:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sums_agree_and_the_door_does_not_feel_a_cross_join() {
     let config = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
@@ -71,8 +91,9 @@ async fn sums_agree_and_the_door_does_not_feel_a_cross_join() {
     world.wait_for_picture().await;
     let mut audience = world.command();
     audience.args(["audience", "--viewers", "40", "--duration", "30"]);
-    let status = tokio::process::Command::from(audience).status().await.unwrap();
-    assert!(status.success());
+    let mut watching = tokio::process::Command::from(audience).spawn().unwrap();
+    a_tail_shows_what_comes_in(&world).await;
+    assert!(watching.wait().await.unwrap().success());
 
     // Live: nothing has been written yet, or little.
     world

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::SchemaProvider;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
@@ -19,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::catalog::{self, TableInfo, Tables};
+use super::condition::{self, Condition};
 use super::encode::{Answer, Format};
 use super::error::{Kind, SqlError};
 use super::growth;
@@ -130,20 +132,48 @@ impl Engine {
                 ),
             ));
         };
-        let Some(runtime) = &self.runtime else {
-            return Err(SqlError::new(Kind::Unavailable, "the engine has stopped"));
-        };
         let deadline = Instant::now() + Duration::from_secs(settings.deadline_s);
         let stop = Stop::at(deadline);
         // Dropped with this future, however it ends.
         let _gone = stop.on_drop();
         let work = query::run(Arc::clone(&self.shared), sql.to_owned(), format, stop);
-        let task = AbortOnDropHandle::new(runtime.spawn(async move {
+        let task = self.spawn(async move {
             // The place is free again when the work has ended, not when its caller gave up.
             let _place = place;
             work.await
-        }));
+        })?;
         self.watch(task, deadline).await
+    }
+
+    /// Compiles the condition of a WHERE on a table with these columns.
+    pub async fn condition(
+        &self,
+        table: &str,
+        schema: SchemaRef,
+        text: &str,
+    ) -> Result<Condition, SqlError> {
+        let (shared, table) = (Arc::clone(&self.shared), table.to_owned());
+        let text = text.to_owned();
+        let within = Duration::from_secs(self.shared.settings.deadline_s);
+        let stop = Stop::at(Instant::now() + within);
+        let work = self
+            .spawn(async move { condition::compile(&shared, &table, schema, &text, stop).await });
+        match tokio::time::timeout(within + GRACE, work?).await {
+            Ok(Ok(compiled)) => compiled,
+            Ok(Err(error)) => Err(SqlError::new(Kind::Internal, error.to_string())),
+            Err(_) => Err(query::too_late(within.as_secs())),
+        }
+    }
+
+    /// Runs work on the engine's own threads, whose priority is low. It ends when dropped.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<AbortOnDropHandle<T>, SqlError> {
+        match &self.runtime {
+            Some(runtime) => Ok(AbortOnDropHandle::new(runtime.spawn(work))),
+            None => Err(SqlError::new(Kind::Unavailable, "the engine has stopped")),
+        }
     }
 
     /// Waits for a query, and ends it at its deadline or when the process grows too much.

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{
     DataType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
     UInt8Type, UInt16Type, UInt32Type, UInt64Type,
@@ -26,7 +26,7 @@ pub(super) fn options() -> FormatOptions<'static> {
 }
 
 /// The names of a batch's columns, as they stand before their values.
-pub(super) fn keys(batch: &RecordBatch) -> Vec<Vec<u8>> {
+pub(crate) fn keys(batch: &RecordBatch) -> Vec<Vec<u8>> {
     let schema = batch.schema();
     schema.fields().iter().map(|field| key(field.name())).collect()
 }
@@ -49,8 +49,27 @@ pub(super) fn row(
     keys: &[Vec<u8>],
     row: usize,
 ) -> Result<(), ArrowError> {
+    object(out, batch.columns().iter().zip(keys), row)
+}
+
+/// Writes a row as an object without what is NULL.
+pub(crate) fn known(
+    out: &mut Vec<u8>,
+    batch: &RecordBatch,
+    keys: &[Vec<u8>],
+    row: usize,
+) -> Result<(), ArrowError> {
+    let columns = batch.columns().iter().zip(keys);
+    object(out, columns.filter(|(column, _)| !column.is_null(row)), row)
+}
+
+fn object<'a>(
+    out: &mut Vec<u8>,
+    columns: impl Iterator<Item = (&'a ArrayRef, &'a Vec<u8>)>,
+    row: usize,
+) -> Result<(), ArrowError> {
     out.push(b'{');
-    for (at, (column, key)) in batch.columns().iter().zip(keys).enumerate() {
+    for (at, (column, key)) in columns.enumerate() {
         if at > 0 {
             out.push(b',');
         }

@@ -97,7 +97,7 @@ fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, SqlE
 
 /// What a query can call and do. Nothing of the defaults that reads or writes anything by
 /// name is in it: no file formats, no table factories, no variables.
-fn session(shared: &Shared, stop: Stop) -> SessionState {
+pub(super) fn session(shared: &Shared, stop: Stop) -> SessionState {
     let mut config = SessionConfig::new()
         .with_target_partitions(shared.settings.threads)
         .with_batch_size(BATCH)

@@ -4,6 +4,7 @@ import { NONE, clock, count, span } from "../metrics/format";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { pastOf, type Past } from "./data";
 import { alike, fits, parseFind } from "./find";
+import { LiveRecords } from "./records";
 import { OUTCOMES, STATES, type SessionRow } from "./row";
 import { Timeline } from "./timeline";
 
@@ -12,6 +13,7 @@ const AGAIN_MS = 5_000;
 
 export class Detail {
   private readonly timeline = new Timeline();
+  private readonly records: LiveRecords;
   private readonly facts = h("dl", { class: "sfacts" });
   private readonly like = h("section", { class: "panel like" }, h("header", {}, h("h2", {}, "Viewers like this one"), h("span", { class: "note" })), h("table", {}, h("thead", {}, h("tr", {}, h("td", {}), h("th", { scope: "col" }, "this one"), h("th", { scope: "col" }, "like it, live"), h("th", { scope: "col" }, "all, live"))), h("tbody", {})), h("button", { type: "button", class: "more" }, "List them"));
   private readonly missing = h("p", { class: "empty" });
@@ -29,7 +31,8 @@ export class Detail {
     const away = h("button", { type: "button", class: "away", "aria-label": "Close the session", title: "Close (Esc goes back too)" }, "×");
     away.addEventListener("click", options.close);
     const head = h("section", { class: "panel shead" }, h("header", {}, h("h2", { class: "mono" }, sid), h("span", { class: "note" }), away), this.facts, this.missing);
-    this.root = h("div", { class: "detail" }, head, this.timeline.root, this.like);
+    this.records = new LiveRecords(sid);
+    this.root = h("div", { class: "detail" }, head, this.timeline.root, this.records.root, this.like);
     find(this.like, ".more").addEventListener("click", () => this.past?.row && options.list(alike(this.past.row)));
   }
 
@@ -59,6 +62,7 @@ export class Detail {
     const unknown = past !== null && row === null && past.records === 0;
     setText(this.missing, unknown ? "Nobody knows this session: check the id; live sessions are kept for a while after their end, older ones are in history." : (past?.missing.join(" · ") ?? "Reading its records."));
     setAttr(this.timeline.root, "hidden", past === null || unknown);
+    setAttr(this.records.root, "hidden", row === null || row.ended_at !== null);
     setAttr(this.like, "hidden", row === null);
     keyed(this.facts, row ? factsOf(row, this.options.now()) : [], ([name]) => name, ([name]) => h("div", {}, h("dt", {}, name), h("dd", {})), (element, [, value, level]) => {
       setText(find(element, "dd"), value);
@@ -89,6 +93,7 @@ export class Detail {
   close(): void {
     this.closed = true;
     this.timeline.close();
+    this.records.close();
   }
 }
 

@@ -1,0 +1,85 @@
+//! A condition on the records of one table: the text after WHERE, compiled once and then held
+//! against batch after batch.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{AsArray, RecordBatch};
+use datafusion::arrow::compute::filter_record_batch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::datasource::MemTable;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::physical_expr::PhysicalExpr;
+
+use super::catalog;
+use super::engine::Shared;
+use super::error::{Kind, SqlError};
+use super::query::session;
+use super::rules;
+use super::statement::{self, CATALOG};
+use super::stop::Stop;
+
+/// Which rows are wanted.
+#[derive(Debug, Clone)]
+pub struct Condition {
+    predicate: Arc<dyn PhysicalExpr>,
+}
+
+impl Condition {
+    /// The rows of `batch` for which it is true. The batch has the columns it was compiled for.
+    pub fn keep(&self, batch: &RecordBatch) -> Result<RecordBatch, SqlError> {
+        let held = self.predicate.evaluate(batch)?.into_array(batch.num_rows())?;
+        let Some(held) = held.as_boolean_opt() else { return Err(not_a_condition()) };
+        filter_record_batch(batch, held)
+            .map_err(|error| SqlError::new(Kind::Internal, error.to_string()))
+    }
+}
+
+fn not_a_condition() -> SqlError {
+    SqlError::invalid(
+        "write one condition on the columns of the table, such as sid = 'a1' AND bl < 2000",
+    )
+}
+
+/// Compiles `text` for rows of `schema`, within the same bounds as any statement.
+pub(super) async fn compile(
+    shared: &Shared,
+    table: &str,
+    schema: SchemaRef,
+    text: &str,
+    stop: Stop,
+) -> Result<Condition, SqlError> {
+    // On a line of its own, so that a comment at its end ends there, and places in errors count.
+    let sql = format!("SELECT * FROM {table} WHERE (\n{text}\n)");
+    let in_text = |mut error: SqlError| {
+        error.at = error.at.map(|(line, column)| (line.saturating_sub(1).max(1), column));
+        error
+    };
+    let reading =
+        statement::read(&sql, shared.settings.statement_bytes, &[table]).map_err(in_text)?;
+    let state = session(shared, stop);
+    let rows: Arc<MemTable> = Arc::new(MemTable::try_new(Arc::clone(&schema), vec![Vec::new()])?);
+    let seen = catalog::catalog(vec![(table.to_owned(), rows)], Arc::clone(&shared.about))?;
+    state.catalog_list().register_catalog(CATALOG.to_owned(), seen);
+    let plan =
+        state.statement_to_plan(reading.statement).await.map_err(|error| in_text(error.into()))?;
+    rules::check(&plan)?;
+    let predicate = of_plan(&plan).ok_or_else(not_a_condition)?;
+    let columns = DFSchema::try_from_qualified_schema(table, &schema)?;
+    let predicate =
+        state.create_physical_expr(predicate, &columns).map_err(|error| in_text(error.into()))?;
+    Ok(Condition { predicate })
+}
+
+/// The condition, if the plan is nothing but one on a table: text that closes the bracket and
+/// goes on with something else makes another plan.
+fn of_plan(plan: &LogicalPlan) -> Option<Expr> {
+    let LogicalPlan::Projection(all) = plan else { return None };
+    let LogicalPlan::Filter(filter) = all.input.as_ref() else { return None };
+    let LogicalPlan::TableScan(_) = filter.input.as_ref() else { return None };
+    let asks = filter.predicate.exists(|part| {
+        Ok(matches!(part, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_)))
+    });
+    (!asks.ok()?).then(|| filter.predicate.clone())
+}

@@ -1,0 +1,109 @@
+//! `GET /v1/tail`: records as they come in, those for which a condition holds (docs/feed.md).
+//! Each tail reads the log itself, from its end on, so nothing is done while nobody asks.
+
+mod follow;
+mod lines;
+mod table;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use serde::Deserialize;
+use tallylight_eventlog::LogError;
+use tallylight_schemas::record::EVENTS;
+use tokio::sync::mpsc;
+
+use self::follow::Follow;
+use self::table::{PICKS, Picked};
+use crate::App;
+use crate::problem;
+
+/// Answers that a client may be behind before its tail waits for it.
+const QUEUE: usize = 8;
+
+/// The query of a tail.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    /// `player_events`, the default, or `delivery_events`.
+    table: Option<String>,
+    /// What must hold for a record, as after WHERE.
+    r#where: Option<String>,
+    /// The columns wanted, with commas between; all that are known by default.
+    columns: Option<String>,
+    /// The offset to go on from, out of the last line of an earlier tail.
+    from: Option<u64>,
+}
+
+pub(crate) async fn tail(
+    State(app): State<Arc<App>>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Response {
+    match begin(app, asked).await {
+        Ok(response) | Err(response) => response,
+    }
+}
+
+async fn begin(
+    app: Arc<App>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Response, Response> {
+    let Query(asked) =
+        asked.map_err(|error| invalid(format!("the query cannot be read: {error}")))?;
+    let Ok(place) = Arc::clone(&app.tails).try_acquire_owned() else {
+        let detail = format!(
+            "{} tails are open, the limit (dashboard.tails); try again when one has ended",
+            app.settings.tails
+        );
+        return Err(
+            problem::unavailable("full", "All places for tails are taken", detail).into_response()
+        );
+    };
+    let name = asked.table.as_deref().unwrap_or(PICKS[0].name());
+    let picked = Picked::new(name, asked.columns.as_deref()).map_err(invalid)?;
+    let condition = match asked.r#where.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        None => None,
+        Some(text) => {
+            let compiled = app.sql.condition(name, picked.schema(), text).await;
+            Some(compiled.map_err(|error| error.problem().into_response())?)
+        }
+    };
+    let next = start(&app, asked.from).map_err(|error| {
+        problem::unavailable("unavailable", "The log cannot be read now", error.to_string())
+            .into_response()
+    })?;
+    let (to, lines) = mpsc::channel::<Bytes>(QUEUE);
+    let follow = Follow { picked, condition, next, to };
+    let engine = Arc::clone(&app);
+    let work = engine.sql.spawn(async move {
+        app.metrics.tails.inc();
+        follow.run(&app).await;
+        app.metrics.tails.dec();
+        drop(place);
+    });
+    let work = work.map_err(|error| error.problem().into_response())?;
+    // The work ends with the answer: it is dropped when the client goes away.
+    let body = stream::unfold((lines, work), |(mut lines, work)| async move {
+        let chunk = lines.recv().await?;
+        Some((Ok::<_, Infallible>(chunk), (lines, work)))
+    });
+    let head =
+        [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")];
+    Ok((head, Body::from_stream(body)).into_response())
+}
+
+/// Where to read from: the end of the log, or further back, but never past its end.
+fn start(app: &App, from: Option<u64>) -> Result<u64, LogError> {
+    let end = *app.log.head(EVENTS)?.borrow();
+    Ok(from.map_or(end, |from| from.min(end)))
+}
+
+fn invalid(detail: String) -> Response {
+    problem::invalid(detail).into_response()
+}

@@ -1,0 +1,148 @@
+//! One tail, from its first line to its last.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use tallylight_eventlog::{Entry, LogError};
+use tallylight_schemas::record::EVENTS;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+
+use super::lines::Lines;
+use super::table::Picked;
+use crate::App;
+use crate::sql::Condition;
+
+/// Bytes asked for in one read.
+const READ_BYTES: usize = 1 << 20;
+/// Entries that a tail may be behind before it goes on at the end of the log.
+const BEHIND: u64 = 10_000;
+/// How long one answer lasts. The client asks again, from where it ended.
+const LONGEST: Duration = Duration::from_secs(240);
+/// Silence after which an empty line is sent.
+const BEAT: Duration = Duration::from_secs(15);
+
+/// What is followed, and for whom.
+#[derive(Debug)]
+pub(super) struct Follow {
+    pub(super) picked: Picked,
+    pub(super) condition: Option<Condition>,
+    pub(super) next: u64,
+    pub(super) to: mpsc::Sender<Bytes>,
+}
+
+/// The client is gone.
+struct Gone;
+
+impl Follow {
+    /// Sends until the client goes away, the dashboard stops or the time is over.
+    pub(super) async fn run(mut self, app: &App) {
+        let mut lines = Lines::default();
+        lines.word("from", self.next, self.next);
+        let Ok(()) = self.send(&mut lines).await else { return };
+        let until = Instant::now() + LONGEST;
+        let ended = tokio::select! {
+            ended = self.follow(app, &mut lines) => ended,
+            () = sleep_until(until) => Ok(Ok(())),
+            () = app.stop.cancelled() => Ok(Ok(())),
+        };
+        // Whatever of a read was not sent yet is read again from `next`.
+        lines.take();
+        match ended {
+            Ok(Err(error)) => lines.error(&error, self.next),
+            Ok(Ok(())) => lines.word("end", true, self.next),
+            Err(Gone) => return,
+        }
+        let _ = self.send(&mut lines).await;
+    }
+
+    async fn follow(&mut self, app: &App, lines: &mut Lines) -> Result<Result<(), LogError>, Gone> {
+        let mut head = match app.log.head(EVENTS) {
+            Ok(head) => head,
+            Err(error) => return Ok(Err(error)),
+        };
+        let mut beats = interval_at(Instant::now() + BEAT, BEAT);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let durable = *head.borrow_and_update();
+            if let Err(error) = self.advance(app, durable, lines).await? {
+                return Ok(Err(error));
+            }
+            tokio::select! {
+                changed = head.changed() => if changed.is_err() {
+                    return Ok(Err(LogError::Closed("no more entries will come".into())));
+                },
+                _ = beats.tick() => {
+                    lines.beat();
+                    self.send(lines).await?;
+                }
+            }
+        }
+    }
+
+    /// Reads to `durable`, the end of the log as it was seen.
+    async fn advance(
+        &mut self,
+        app: &App,
+        durable: u64,
+        lines: &mut Lines,
+    ) -> Result<Result<(), LogError>, Gone> {
+        while self.next < durable {
+            let behind = durable - self.next;
+            if behind > BEHIND {
+                self.next = durable;
+                lines.word("skipped_entries", behind, durable);
+                return Ok(Ok(self.send(lines).await?));
+            }
+            let batch = match app.log.read(EVENTS, self.next, READ_BYTES).await {
+                Ok(batch) if batch.next > self.next => batch,
+                Ok(_) => {
+                    return Ok(Err(LogError::Data(format!(
+                        "reading at {} leads nowhere",
+                        self.next
+                    ))));
+                }
+                Err(error) => return Ok(Err(error)),
+            };
+            if batch.lost > 0 {
+                lines.word("lost_entries", batch.lost, self.next + batch.lost);
+            }
+            for entry in &batch.entries {
+                self.entry(app, entry, lines);
+                self.send(lines).await?;
+                self.next = entry.offset + 1;
+                // Another tail, or a query, may want this thread.
+                tokio::task::yield_now().await;
+            }
+            self.next = batch.next;
+        }
+        Ok(Ok(()))
+    }
+
+    fn entry(&self, app: &App, entry: &Entry, lines: &mut Lines) {
+        let ours = self.picked.kind().code();
+        for part in entry.parts.iter().filter(|part| part.kind == ours) {
+            let wrote = self.picked.rows(&part.payload, &app.settings.tenant);
+            let wrote = wrote.map_err(|error| error.to_string()).and_then(|rows| {
+                let kept = match &self.condition {
+                    Some(condition) => condition.keep(&rows).map_err(|error| error.to_string())?,
+                    None => rows,
+                };
+                let shown = self.picked.shown(&kept).map_err(|error| error.to_string())?;
+                app.metrics.tail_rows.inc_by(shown.num_rows() as u64);
+                lines.rows(&shown).map_err(|error| error.to_string())
+            });
+            if let Err(error) = wrote {
+                lines.error(&error, entry.offset + 1);
+            }
+        }
+    }
+
+    async fn send(&self, lines: &mut Lines) -> Result<(), Gone> {
+        let chunk = lines.take();
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        self.to.send(chunk.into()).await.map_err(|_| Gone)
+    }
+}

@@ -1,0 +1,138 @@
+//! The tail: records as they come in, by a condition, and nothing else.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tallylight_eventlog::Part;
+use tallylight_schemas::cmcd::{self, Mode};
+use tallylight_schemas::ipc;
+use tallylight_schemas::player::{Door, PlayerBatchBuilder};
+use tallylight_schemas::record::{EVENTS, Kind};
+
+use crate::support::{NOW_S, World, settings, world};
+
+/// Appends records of `tenant` as one entry.
+async fn append(world: &World, tenant: &str, records: &[&str]) {
+    let mut builder = PlayerBatchBuilder::new();
+    for text in records {
+        let record = cmcd::parse(text, Mode::Event).unwrap();
+        let door = Door {
+            tenant,
+            mode: Mode::Event,
+            source: "cmcd",
+            received_at: NOW_S * 1_000_000,
+            player: "",
+        };
+        builder.push(&door, &record);
+    }
+    let payload = ipc::encode(&builder.finish().unwrap()).unwrap().into();
+    let part = Part { kind: Kind::Player.code(), ranges: Vec::new(), payload };
+    world.log.append(EVENTS, vec![part]).await.unwrap();
+}
+
+struct Lines {
+    answer: reqwest::Response,
+    rest: Vec<u8>,
+}
+
+impl Lines {
+    async fn open(world: &World, query: &[(&str, &str)]) -> Self {
+        let answer = ask(world, query).await;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["content-type"], "application/x-ndjson");
+        Self { answer, rest: Vec::new() }
+    }
+
+    async fn next(&mut self) -> Value {
+        let line = async {
+            loop {
+                if let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+                    let line: Vec<u8> = self.rest.drain(..=end).collect();
+                    return serde_json::from_slice(&line).unwrap();
+                }
+                let chunk = self.answer.chunk().await.unwrap().expect("the tail goes on");
+                self.rest.extend_from_slice(&chunk);
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), line).await.expect("a line in 10 s")
+    }
+}
+
+async fn ask(world: &World, query: &[(&str, &str)]) -> reqwest::Response {
+    reqwest::Client::new().get(world.url("/v1/tail")).query(query).send().await.unwrap()
+}
+
+const RECORDS: [&str; 3] = [
+    "e=ps,sid=\"a\",cid=\"one\",ts=1700000000000,sta=p,v=2",
+    "e=t,sid=\"b\",cid=\"one\",ts=1700000000001,bl=(4000),v=2",
+    "e=e,sid=\"b\",cid=\"two\",ts=1700000000002,ec=(\"404\"),v=2",
+];
+
+#[tokio::test]
+async fn a_condition_picks_records_as_they_come() {
+    let world = world(settings()).await;
+    append(&world, "demo", &RECORDS).await;
+    let asked = [("where", "sid = 'b' -- only b\n"), ("columns", "sid, e,cid,bl,os")];
+    let mut lines = Lines::open(&world, &asked).await;
+    assert_eq!(lines.next().await, json!({"tail": {"from": 1, "next": 1}}), "not what was before");
+    append(&world, "other", &RECORDS).await;
+    append(&world, "demo", &RECORDS).await;
+    let heartbeat = json!({"sid": "b", "e": "t", "cid": "one", "bl": [{"v": 4000, "ot": null}]});
+    assert_eq!(lines.next().await, heartbeat);
+    assert_eq!(lines.next().await, json!({"sid": "b", "e": "e", "cid": "two"}));
+    append(&world, "demo", &RECORDS[2..]).await;
+    assert_eq!(lines.next().await["cid"], "two", "the other tenant's were never there");
+}
+
+#[tokio::test]
+async fn a_tail_goes_on_where_another_ended() {
+    let world = world(settings()).await;
+    append(&world, "demo", &RECORDS[..1]).await;
+    append(&world, "demo", &RECORDS[1..]).await;
+    let mut lines = Lines::open(&world, &[("from", "1"), ("columns", "sid")]).await;
+    assert_eq!(lines.next().await["tail"]["next"], 1);
+    assert_eq!(lines.next().await, json!({"sid": "b"}));
+    assert_eq!(lines.next().await, json!({"sid": "b"}));
+    world.stop.cancel();
+    assert_eq!(lines.next().await, json!({"tail": {"end": true, "next": 2}}));
+}
+
+#[tokio::test]
+async fn errors_say_what_can_be_asked() {
+    let world = world(settings()).await;
+    for (query, status, says) in [
+        ([("table", "sessions")], 400, "records come into player_events and delivery_events"),
+        ([("columns", "sid,fate")], 400, "no column fate is known when a record comes in"),
+        ([("where", "edge = 'e1'")], 400, "line 1, column 1: there is no column edge"),
+        ([("where", "sid = ")], 400, "cannot be read"),
+        ([("where", "sid")], 400, "non-boolean predicate"),
+        ([("where", "true) UNION (SELECT * FROM player_events")], 400, "one condition"),
+        ([("where", "true) OR sid IN (SELECT sid FROM player_events")], 400, "one condition"),
+        ([("where", "sid IN (SELECT sid FROM sessions)")], 400, "there is no table sessions"),
+        ([("where", "true); DROP TABLE player_events; SELECT (1")], 403, "send one"),
+        ([("wher", "true")], 400, "the query cannot be read"),
+    ] {
+        let answer = ask(&world, &query).await;
+        assert_eq!(answer.status(), status, "{query:?}");
+        let problem: Value = answer.json().await.unwrap();
+        assert!(problem["detail"].as_str().unwrap().contains(says), "{query:?}: {problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_frees_its_place() {
+    let mut settings = settings();
+    settings.tails = 1;
+    let world = world(settings).await;
+    let mut lines = Lines::open(&world, &[]).await;
+    lines.next().await;
+    let full = ask(&world, &[]).await;
+    assert_eq!(full.status(), 503);
+    drop((full, lines));
+    let freed = async {
+        while ask(&world, &[]).await.status() != 200 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), freed).await.expect("its place is free again");
+}

@@ -1,0 +1,90 @@
+// The records of one session as they come in: a tail of the log, open only while it is looked at.
+
+import { clock } from "../metrics/format";
+import { literal } from "../sql/api";
+import { h, setText } from "../ui/dom";
+import { toMs } from "./row";
+
+const KEPT = 40;
+/** Before asking again, when the tail broke off. */
+const AGAIN_MS = 2_000;
+
+type Line = Record<string, unknown>;
+
+/** What stands in a column of its own, or is the same in every record. */
+const APART = new Set(["tenant", "sid", "v", "received_at", "ts", "e", "mode", "source", "broken", "custom", "player", "dropped_values"]);
+
+export class LiveRecords {
+  private readonly rows = h("tbody", {});
+  private readonly note = h("span", { class: "note" });
+  private readonly body = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Records as they come" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "received"), h("th", { scope: "col" }, "event"), h("th", { scope: "col" }, "what it says"))), this.rows));
+  readonly root = h("details", { class: "panel records" }, h("summary", {}, h("h2", {}, "Records as they come"), this.note), this.body);
+  private going: AbortController | null = null;
+
+  constructor(private readonly sid: string) {
+    this.root.addEventListener("toggle", () => (this.root.open ? void this.follow() : this.close()));
+  }
+
+  close(): void {
+    this.going?.abort();
+    this.going = null;
+    setText(this.note, "");
+  }
+
+  private async follow(): Promise<void> {
+    if (this.going) return;
+    const going = new AbortController();
+    this.going = going;
+    let next: number | null = null;
+    setText(this.note, "waiting for its next record");
+    while (!going.signal.aborted) {
+      try {
+        for await (const line of lines(this.sid, next, going.signal)) {
+          const word = line["tail"] as { next?: number } | undefined;
+          if (word) next = word.next ?? next;
+          else this.show(line);
+        }
+      } catch (error) {
+        if (going.signal.aborted) return;
+        setText(this.note, error instanceof Error ? error.message : String(error));
+        await new Promise((resume) => setTimeout(resume, AGAIN_MS));
+      }
+    }
+  }
+
+  private show(line: Line): void {
+    setText(this.note, "live");
+    const said = Object.entries(line).filter(([name]) => !APART.has(name));
+    const text = said.map(([name, value]) => `${name} ${brief(value)}`).join(" · ");
+    const at = toMs(line["received_at"]);
+    const event = String(line["e"] ?? (line["mode"] === "request" ? "request" : ""));
+    this.rows.prepend(h("tr", {}, h("td", { class: "mono" }, at === null ? "" : clock(at)), h("td", { class: "mono" }, event), h("td", {}, text)));
+    while (this.rows.children.length > KEPT) this.rows.lastElementChild?.remove();
+  }
+}
+
+/** Lists of `{v, ot}` as `3200 v, 128 a`; everything else as it is. */
+export function brief(value: unknown): string {
+  if (!Array.isArray(value)) return String(value);
+  return value.map((one) => (one !== null && typeof one === "object" ? Object.values(one as Line).filter((part) => part !== null).join(" ") : String(one))).join(", ");
+}
+
+/** The lines of one answer; it ends after some minutes, and the next goes on at `from`. */
+async function* lines(sid: string, from: number | null, signal: AbortSignal): AsyncGenerator<Line> {
+  const asked = new URLSearchParams({ where: `sid = ${literal(sid)}` });
+  if (from !== null) asked.set("from", String(from));
+  const answer = await fetch(`/v1/tail?${asked}`, { signal });
+  if (!answer.ok || !answer.body) {
+    const problem = (await answer.json().catch(() => ({}))) as { detail?: string };
+    throw new Error(problem.detail ?? `the dashboard answers ${answer.status}`);
+  }
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const parts = (rest + value).split("\n");
+    rest = parts.pop() ?? "";
+    for (const part of parts) if (part) yield JSON.parse(part) as Line;
+  }
+}
