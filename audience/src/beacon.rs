@@ -1,10 +1,15 @@
-//! CMCD v2 event mode: records in batches, retried as they are until acknowledged.
+//! CMCD v2 event mode: records in batches, retried as they are until acknowledged, no faster than
+//! the collector asks.
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use reqwest::Response;
+use reqwest::header::RETRY_AFTER;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
+
+use crate::pure::pace::Pace;
 
 /// Records sent together at most.
 const BATCH: usize = 8;
@@ -12,6 +17,8 @@ const BATCH: usize = 8;
 const LINGER: Duration = Duration::from_millis(700);
 /// Records that may wait while the collector is away.
 const QUEUE: usize = 1_024;
+/// A retry waits this long at most, whatever is asked.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// After its session a reporter goes on trying this long.
 const LAST_EFFORT: Duration = Duration::from_secs(60);
 
@@ -20,6 +27,7 @@ const LAST_EFFORT: Duration = Duration::from_secs(60);
 pub struct Reporter {
     lines: Option<mpsc::Sender<String>>,
     task: JoinHandle<u64>,
+    pace: watch::Receiver<Pace>,
     overflow: u64,
 }
 
@@ -27,7 +35,9 @@ impl Reporter {
     /// A reporter to `url` (the collector's `/v1/cmcd` with its key).
     pub fn spawn(client: reqwest::Client, url: String) -> Self {
         let (lines, queue) = mpsc::channel(QUEUE);
-        Self { lines: Some(lines), task: tokio::spawn(send_all(client, url, queue)), overflow: 0 }
+        let (asked, pace) = watch::channel(Pace::default());
+        let task = tokio::spawn(send_all(Way { client, url, asked }, queue));
+        Self { lines: Some(lines), task, pace, overflow: 0 }
     }
 
     /// Queues a record; beyond the queue it is lost and counted.
@@ -37,6 +47,11 @@ impl Reporter {
         }
     }
 
+    /// What the collector's newest answer asks for.
+    pub fn pace(&self) -> Pace {
+        *self.pace.borrow()
+    }
+
     /// Delivers what is left and says how many records were never acknowledged.
     pub async fn finish(mut self) -> u64 {
         self.lines = None;
@@ -44,7 +59,14 @@ impl Reporter {
     }
 }
 
-async fn send_all(client: reqwest::Client, url: String, mut queue: mpsc::Receiver<String>) -> u64 {
+/// The way to the collector, and what it asked for.
+struct Way {
+    client: reqwest::Client,
+    url: String,
+    asked: watch::Sender<Pace>,
+}
+
+async fn send_all(way: Way, mut queue: mpsc::Receiver<String>) -> u64 {
     let mut lost = 0;
     while let Some(first) = queue.recv().await {
         let mut batch = vec![first];
@@ -56,7 +78,7 @@ async fn send_all(client: reqwest::Client, url: String, mut queue: mpsc::Receive
             }
         }
         let count = batch.len() as u64;
-        if !deliver(&client, &url, batch.join("\n"), &queue).await {
+        if !deliver(&way, batch.join("\n"), &queue).await {
             lost += count;
         }
     }
@@ -65,22 +87,22 @@ async fn send_all(client: reqwest::Client, url: String, mut queue: mpsc::Receive
 
 /// One batch until it is acknowledged. A retry repeats the same bytes, so the processor sees
 /// a duplicate, never a second event.
-async fn deliver(
-    client: &reqwest::Client,
-    url: &str,
-    body: String,
-    queue: &mpsc::Receiver<String>,
-) -> bool {
+async fn deliver(way: &Way, body: String, queue: &mpsc::Receiver<String>) -> bool {
     let mut pause = Duration::from_millis(300);
     let mut ended_at = None;
     loop {
-        let answer = client
-            .post(url)
+        let answer = way
+            .client
+            .post(&way.url)
             .header("content-type", "application/cmcd")
             .timeout(Duration::from_secs(10))
             .body(body.clone())
             .send()
             .await;
+        let wait = answer.as_ref().ok().and_then(|answer| {
+            way.asked.send_replace(pace(answer));
+            number(answer, RETRY_AFTER.as_str())
+        });
         match answer.map(|answer| answer.status().as_u16()) {
             Ok(200..=299) => return true,
             Ok(status @ 400..=499) if status != 429 && status != 408 => {
@@ -95,7 +117,20 @@ async fn deliver(
                 return false;
             }
         }
-        sleep(pause).await;
+        sleep(wait.map_or(pause, Duration::from_secs).min(LONGEST_PAUSE)).await;
         pause = (pause * 2).min(Duration::from_secs(5));
     }
+}
+
+fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
+    answer.headers().get(name)?.to_str().ok()
+}
+
+fn number(answer: &Response, name: &str) -> Option<u64> {
+    header(answer, name)?.parse().ok()
+}
+
+/// It holds until the next answer: without the header all is wanted.
+fn pace(answer: &Response) -> Pace {
+    header(answer, "tallylight-pace").map(Pace::read).unwrap_or_default()
 }

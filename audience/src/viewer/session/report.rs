@@ -17,6 +17,8 @@ const INTERVAL_US: i64 = 10_000_000;
 pub(super) struct Report {
     reporter: Reporter,
     entry: Entry,
+    /// 0 to 1: regular reports are left out when fewer sessions than this are asked to make them.
+    lot: f64,
     content: String,
     sequence: u64,
     state: State,
@@ -38,8 +40,9 @@ impl Report {
         plan: &SessionPlan,
         now_us: i64,
     ) -> Self {
+        let sid = Uuid::new_v4();
         let entry = Entry {
-            sid: Uuid::new_v4().to_string(),
+            sid: sid.to_string(),
             device: plan.device.to_owned(),
             country: plan.country.to_owned(),
             started_at_ms: ms(now_us),
@@ -61,6 +64,7 @@ impl Report {
         let mut report = Self {
             reporter,
             entry,
+            lot: f64::from(sid.as_fields().0) / 2_f64.powi(32),
             content: content.to_owned(),
             sequence: 0,
             state: State::Starting,
@@ -179,8 +183,11 @@ impl Report {
     pub(super) fn interval(&mut self, now_us: i64, playback: &Playback) {
         self.shown = Some(playback.clone());
         if now_us >= self.next_interval_us {
-            self.next_interval_us = now_us + INTERVAL_US;
-            self.send("t", token(self.state), now_us, |record| record);
+            let pace = self.reporter.pace();
+            self.next_interval_us = now_us + INTERVAL_US * i64::from(pace.interval);
+            if pace.wants(self.lot) {
+                self.send("t", token(self.state), now_us, |record| record);
+            }
         }
     }
 
