@@ -8,6 +8,7 @@ mod load;
 mod pure;
 mod settings;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,7 +98,8 @@ fn router(edge: Arc<Edge>) -> Router {
     let media = get(media);
     Router::new()
         .route("/live/{stream}/{track}/{file}", media.clone())
-        .route("/live/{stream}/{track}/slate/{file}", media)
+        .route("/live/{stream}/{track}/slate/{file}", media.clone())
+        .route("/mb/{kbps}/live/{stream}/{track}/{file}", media)
         .route("/load", get(load))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(async || "ok"))
@@ -130,6 +132,19 @@ async fn load(State(edge): State<Arc<Edge>>) -> Response {
     (fresh, Json(body)).into_response()
 }
 
+/// The object that a path names, and what the session is to stay below, kbit/s:
+/// `/mb/<kbps>/live/…` is the same object as `/live/…`.
+fn named(path: &str) -> Option<(Option<u64>, MediaPath)> {
+    let (cap, path) = match path.strip_prefix("/mb/") {
+        Some(rest) => {
+            let (kbps, path) = rest.split_once("/live/")?;
+            (Some(kbps.parse::<NonZeroU32>().ok()?.get().into()), path)
+        }
+        None => (None, path.strip_prefix("/live/")?),
+    };
+    Some((cap, MediaPath::parse(path)?))
+}
+
 async fn media(
     State(edge): State<Arc<Edge>>,
     peer: Option<Extension<Peer>>,
@@ -138,7 +153,7 @@ async fn media(
     headers: HeaderMap,
 ) -> Response {
     let arrival = edge.clock.now_us();
-    let Some(path) = uri.path().strip_prefix("/live/").and_then(MediaPath::parse) else {
+    let Some((cap, path)) = named(uri.path()) else {
         let problem = problem::not_found(format!("{} is no media address", uri.path()));
         return answer::sign(&edge.name, problem.into_response());
     };
@@ -147,6 +162,9 @@ async fn media(
         viewer: Viewer::of(&uri, &headers),
         arrival,
         head_only: method == Method::HEAD,
+        // Players keep the last one they heard, so an uncapped answer has to lift it: what the
+        // whole edge has is a limit that is true of everybody.
+        mb_kbps: cap.unwrap_or(edge.room.capacity_kbps),
     };
     let peer = peer.map(|Extension(Peer(address))| address);
     // A probe asks how the edge is; it is no viewer and reserves nothing.

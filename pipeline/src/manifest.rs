@@ -59,6 +59,14 @@ pub fn low_rungs(ladder: &Ladder) -> Vec<&Track> {
     video
 }
 
+/// What a viewer of a low pathway takes at most, kbit/s: its best rung with the sound.
+pub fn low_kbps(ladder: &Ladder) -> Option<u64> {
+    let best = low_rungs(ladder).last()?.bandwidth;
+    let sound = ladder.tracks.iter().filter(|track| !track.is_video());
+    let sound = sound.map(|track| track.bandwidth).max().unwrap_or(0);
+    Some((best + sound).div_ceil(1_000))
+}
+
 /// The newest segment that is due at `now_us`, if any is.
 pub fn newest_due(ladder: &Ladder, margin_us: i64, now_us: i64) -> Option<u64> {
     ladder.grid.k_at(now_us.saturating_sub(margin_us)).checked_sub(1)

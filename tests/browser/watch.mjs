@@ -1,11 +1,12 @@
 // Plays the Watch page by its own button and listens.
 // node watch.mjs <dashboard> <seconds> [options as JSON]
 // player: hls (default), dash or shaka · screenshot: a file · steer: then move this session's
-// edge to the other by an action, wait until its requests have followed, and undo it.
+// edge to the other by an action, wait until its requests have followed, and undo it · cap: keep
+// its edge on the low rungs while the other has no room, wait likewise, and lift the cap.
 import { open, report, sleep } from './chromium.mjs';
 
 const [dashboard, seconds, options = '{}'] = process.argv.slice(2);
-const { player = 'hls', screenshot, steer = false } = JSON.parse(options);
+const { player = 'hls', screenshot, steer = false, cap = false } = JSON.parse(options);
 const { page, problems, close } = await open();
 const failed = [];
 page.on('requestfailed', (request) => failed.push(`${request.url()} ${request.failure()?.errorText}`));
@@ -54,6 +55,43 @@ async function obeys() {
   return { from, to, moved, stray, viewers: action.viewers, share: action.share, answers };
 }
 
+/** The video tracks of the ladder's lower half, by the MPD that any player gets. */
+async function lowRungs() {
+  const mpd = await (await fetch(`${dashboard}/live/demo/manifest.mpd`)).text();
+  const rungs = [...mpd.matchAll(/id="(v-[^"]+)"[^>]* bandwidth="(\d+)"/g)].map(([, track, bits]) => ({ track, bits: Number(bits) }));
+  return rungs.sort((a, b) => a.bits - b.bits).slice(0, Math.floor(rungs.length / 2)).map(({ track }) => track);
+}
+
+/** When three video requests in a row that were sent after `since` have fitted, the first of them. */
+async function settled(since, fits) {
+  while (Date.now() < since + 40_000) {
+    const video = (await probe()).requests.filter(({ at, track }) => at > since && track.startsWith('v-'));
+    const last = video.findLastIndex(({ track }) => !fits(track));
+    if (video.length - last > 3) return video[last + 1].at - since;
+    await sleep(500);
+  }
+  return null;
+}
+
+/** Nobody can be moved, so the edge's viewers are kept on its low rungs. */
+async function obeysCap() {
+  const low = await lowRungs();
+  const { edge, track } = (await probe()).requests.filter((one) => one.track.startsWith('v-')).at(-1);
+  const other = edge === 'e1' ? 'e2' : 'e1';
+  const full = (on) => post('/v1/faults', { target: `edge-${other}`, fault: 'overload', on, value: 93 });
+  await full(true);
+  await sleep(3_000);
+  const at = Date.now();
+  const action = await post('/v1/actions', { kind: 'cap_ladder', target: edge, share: 1, by: 'tests' });
+  const fell = await settled(at, (one) => low.includes(one));
+  const lifted = Date.now();
+  await post(`/v1/actions/${action.id}`, { do: 'undo', by: 'tests' });
+  await full(false);
+  const rose = await settled(lifted, (one) => !low.includes(one));
+  const requests = (await probe()).requests.filter((one) => one.at > at).map((one) => ({ ...one, at: one.at - at }));
+  return { edge, low, before: track, fell, rose, viewers: action.viewers, requests };
+}
+
 await page.goto(`${dashboard}/watch${player === 'hls' ? '' : `?player=${player}`}`);
 await page.waitForSelector('#play');
 // A viewer looks before pressing Play; the library loads meanwhile.
@@ -82,6 +120,7 @@ const inside = await page.evaluate(() => {
 });
 // Read what is known of the session while it still plays, and once it was left.
 const during = await sessions(inside.sid);
+const capped = cap ? await obeysCap() : null;
 const steered = steer ? await obeys() : null;
 await page.goto('about:blank');
 await sleep(2_000);
@@ -94,6 +133,7 @@ report({
   states: [...states],
   sessions: during,
   after,
+  capped,
   steered,
   failed,
   refused,

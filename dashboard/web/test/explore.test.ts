@@ -53,6 +53,8 @@ describe("this page's own requests", () => {
   it("are read through the dashboard and at an edge's own port", () => {
     expect(segmentOf("http://localhost:7700/e2/live/demo/v-360/42.m4s?CMCD=x", ["e1", "e2"])).toEqual({ edge: "e2", track: "v-360", k: 42 });
     expect(segmentOf("http://127.0.0.1:7711/live/demo/audio/7.m4s", ["e1", "e2"])).toEqual({ edge: "e1", track: "audio", k: 7 });
+    expect(segmentOf("http://localhost:7700/e2/mb/202/live/demo/v-180/42.m4s", ["e1", "e2"])).toEqual({ edge: "e2", track: "v-180", k: 42 });
+    expect(segmentOf("http://127.0.0.1:7712/mb/202/live/demo/v-180/42.m4s", ["e1", "e2"])).toEqual({ edge: "e2", track: "v-180", k: 42 });
     expect(segmentOf("http://localhost:7700/live/demo/v-360/index.m3u8", ["e1"])).toBeNull();
   });
 });

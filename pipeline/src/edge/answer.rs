@@ -25,6 +25,8 @@ pub(super) struct Asked {
     /// Unix µs.
     pub(super) arrival: i64,
     pub(super) head_only: bool,
+    /// The bitrate that the session should not go above, kbit/s.
+    pub(super) mb_kbps: u64,
 }
 
 /// How it was answered.
@@ -74,7 +76,9 @@ pub(super) fn respond(edge: &str, stored: &Stored, asked: &Asked, how: How) -> R
         _ => cmsd::hop(&origin, None),
     };
     let own = cmsd::hop(&hop, Some(how.waited.div_euclid(1_000)));
-    put(HeaderName::from_static(cmsd::DYNAMIC), format!("{behind}, {own}"));
+    // The last item is the one nearest to the player, and the one that players obey.
+    let dynamic = format!("{behind}, {own};mb={}", asked.mb_kbps);
+    put(HeaderName::from_static(cmsd::DYNAMIC), dynamic);
     sign(edge, (headers, Body::from(stored.body.clone())).into_response())
 }
 

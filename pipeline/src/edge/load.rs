@@ -23,7 +23,7 @@ const MAX_TRACKS: usize = 256;
 /// An edge's capacity and what is reserved of it.
 #[derive(Debug)]
 pub(super) struct Room {
-    capacity_kbps: u64,
+    pub(super) capacity_kbps: u64,
     faults: Arc<Faults>,
     sessions: Mutex<Capacity>,
     /// Kind and nominal bitrate by stream and track, as the origin's answers say.

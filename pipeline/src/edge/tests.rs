@@ -118,7 +118,7 @@ async fn a_hundred_viewers_are_one_request_to_the_origin() {
         let cmsd =
             format!(r#"at={},br=700,d=2000,ht=1540,n="edge-e1",ot=v,st=l"#, at(2_040) / 1_000);
         assert_eq!(header(&answer, "cmsd-static"), cmsd);
-        assert_eq!(header(&answer, "cmsd-dynamic"), r#""origin-A";rd=1540, "edge-e1";rd=1540"#);
+        assert_eq!(header(&answer, "cmsd-dynamic"), r#""origin-A";rd=1540, "edge-e1";rd=1540;mb=140000"#);
         bodies.push(answer.bytes().await.unwrap());
     }
     assert!(bodies.iter().all(|body| *body == pair.origin.segment("v-360", K)));
@@ -128,7 +128,7 @@ async fn a_hundred_viewers_are_one_request_to_the_origin() {
     let hit = pair.get(&format!("{}?anything=else", path(K))).await;
     assert_eq!((header(&hit, "tallylight-cache"), header(&hit, "age")), ("hit", "1"));
     assert!(header(&hit, "cmsd-static").contains("ht=0,"));
-    assert_eq!(header(&hit, "cmsd-dynamic"), r#""origin-A", "edge-e1";rd=0"#);
+    assert_eq!(header(&hit, "cmsd-dynamic"), r#""origin-A", "edge-e1";rd=0;mb=140000"#);
     assert_eq!(pair.metric("upstream_requests_total").await, 1);
 
     let events = pair.reported(100).await;

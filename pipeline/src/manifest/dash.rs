@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use chrono::{DateTime, SecondsFormat};
 
-use super::{View, decimal};
+use super::{View, decimal, low_kbps};
 use crate::ladder::{Ladder, Media, Track};
 
 /// Durations a player stays behind the live edge, besides the publish margin.
@@ -33,20 +33,18 @@ pub fn mpd(ladder: &Ladder, view: &View, now_us: i64) -> String {
         duration(d * f64::from(view.window)),
         duration(d * DELAY_SEGMENTS + margin),
     ));
-    // The low pathways are HLS's: here a cap is the edges' word (CMSD `mb`).
-    for pathway in view.pathways.iter().filter(|pathway| !pathway.low) {
+    let pathways = pathways(ladder, view);
+    for (id, base) in &pathways {
         line(format!(
-            "  <BaseURL serviceLocation=\"{}\">{}/live/{}/</BaseURL>",
-            pathway.id,
-            escape(&pathway.base),
+            "  <BaseURL serviceLocation=\"{id}\">{}/live/{}/</BaseURL>",
+            escape(base),
             ladder.stream
         ));
     }
     if let Some(steering) = &view.steering {
-        let first = view.pathways.iter().find(|pathway| !pathway.low);
         line(format!(
             "  <ContentSteering defaultServiceLocation=\"{}\" queryBeforeStart=\"false\">{}</ContentSteering>",
-            first.map_or("", |pathway| pathway.id.as_str()),
+            pathways.first().map_or("", |(id, _)| id),
             escape(&steering.url)
         ));
     }
@@ -67,6 +65,19 @@ pub fn mpd(ladder: &Ladder, view: &View, now_us: i64) -> String {
     ));
     line("</MPD>".into());
     out
+}
+
+/// Names and addresses of the pathways. All of them offer the whole ladder, since it belongs to
+/// the MPD; on a low one it is the edge that tells the player what to stay below (CMSD `mb`).
+/// Only steering leads there: whoever has none would take it for one more edge to fall back on.
+fn pathways<'a>(ladder: &Ladder, view: &'a View) -> Vec<(&'a str, String)> {
+    let low = low_kbps(ladder).filter(|_| view.steering.is_some());
+    let base = |pathway: &super::Pathway| match (pathway.low, low) {
+        (false, _) => Some(pathway.base.clone()),
+        (true, Some(kbps)) => Some(format!("{}/mb/{kbps}", pathway.base)),
+        (true, None) => None,
+    };
+    view.pathways.iter().filter_map(|pathway| Some((pathway.id.as_str(), base(pathway)?))).collect()
 }
 
 fn adaptation_set(ladder: &Ladder, id: u32, tracks: &[&Track]) -> String {

@@ -93,6 +93,9 @@ fn a_low_pathway_holds_the_lower_half_and_needs_one() {
     ladder.tracks.drain(..2);
     assert!(names(&ladder).is_empty());
     assert!(!hls::master(&ladder, &steered()).contains("-low"));
+    assert!(!dash::mpd(&ladder, &steered(), 0).contains("-low"));
+    let unsteered = View { steering: None, ..steered() };
+    assert!(!dash::mpd(&demo(), &unsteered, 0).contains("-low"));
 }
 
 #[test]

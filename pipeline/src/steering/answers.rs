@@ -73,8 +73,6 @@ impl Steering {
             let state = self.state();
             let used = query.used.last();
             let first = self.first(&state, &sid, used);
-            // DASH has no low pathways; who should be capped and cannot be stays on the edge.
-            let first = if protocol == "dash" { Pathway::full(&first.edge) } else { first };
             order(&state.routes, &first)
         };
         self.asked.note(&sid, self.clock.now_ms());

@@ -178,7 +178,7 @@ impl Steering {
             (None, None) => most(routes),
         };
         let mut order = order(routes, &first);
-        if form == Form::Master {
+        if form != Form::Media {
             let low = routes.edges().map(Pathway::low).filter(|low| !first.low || *low != first);
             order.extend(low.collect::<Vec<_>>());
         }

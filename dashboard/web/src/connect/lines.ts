@@ -70,6 +70,9 @@ player.updateSettings({ streaming: { cmcd: {
     batchSize: 1,                 // 5 or more for a large audience
     enabledKeys: ${keys('ltc', 'msd')},
   }],
+}, cmsd: {
+  enabled: true,
+  abr: { applyMb: true },         // so that steering can cap it (docs/steering.md)
 } } });
 player.initialize(document.querySelector('video'), '${dash}', true);`,
   },

@@ -13,7 +13,8 @@ export interface SegmentRequest {
 }
 
 const MAX = 400;
-const SEGMENT = /\/(\w+)\/live\/[^/]+\/([^/]+)\/(\d+)\.m4s/;
+/** `/e1/live/demo/v-360/7.m4s`; straight to a port without the edge, capped with `/mb/<kbps>`. */
+const SEGMENT = /^(?:\/(\w+))?(?:\/mb\/\d+)?\/live\/[^/]+\/([^/]+)\/(\d+)\.m4s/;
 
 export class Requests {
   readonly list: SegmentRequest[] = [];
@@ -51,11 +52,9 @@ export class Requests {
 /** Reads edge, track and number out of a segment's URL: through the dashboard or straight to a port. */
 export function segmentOf(url: string, edges: readonly string[]): Pick<SegmentRequest, "edge" | "track" | "k"> | null {
   const { pathname, port } = new URL(url, "http://localhost");
-  const proxied = SEGMENT.exec(pathname);
-  if (proxied) return { edge: proxied[1] ?? "", track: proxied[2] ?? "", k: Number(proxied[3]) };
-  const plain = /^\/live\/[^/]+\/([^/]+)\/(\d+)\.m4s/.exec(pathname);
-  if (!plain) return null;
+  const [found, proxied, track = "", k] = SEGMENT.exec(pathname) ?? [];
+  if (found === undefined) return null;
   // The demo's edges listen on ports ending in 11 and 12 (docs/media.md).
-  const edge = edges[Number(port.slice(-2)) - 11] ?? `port ${port}`;
-  return { edge, track: plain[1] ?? "", k: Number(plain[2]) };
+  const edge = proxied ?? edges[Number(port.slice(-2)) - 11] ?? `port ${port}`;
+  return { edge, track, k: Number(k) };
 }

@@ -58,6 +58,23 @@ async fn a_full_edge_refuses_new_sessions_and_says_how_full_it_is() {
 }
 
 #[tokio::test]
+async fn a_cap_is_said_of_the_same_object_and_lifted_by_a_plain_answer() {
+    let pair = Pair::start(2_040, |settings| settings.capacity_kbps = 9_000).await;
+    let mb = async |path: &str| {
+        let answer = pair.get(path).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        header(&answer, "cmsd-dynamic").rsplit_once(";mb=").unwrap().1.to_owned()
+    };
+    let plain = path(K - 9);
+    assert_eq!(mb(&format!("/mb/202{plain}")).await, "202");
+    assert_eq!(mb(&plain).await, "9000");
+    assert_eq!(pair.metric("upstream_requests_total").await, 1, "one object in the cache");
+    for wrong in ["/mb/0", "/mb/-1", "/mb/x", "/mb/99999999999", "/mb/", "/mb"] {
+        assert_eq!(pair.get(&format!("{wrong}{plain}")).await.status(), 404, "{wrong}");
+    }
+}
+
+#[tokio::test]
 async fn a_slow_edge_is_slow_and_nothing_else() {
     let pair = Pair::start(2_040, |_| {}).await;
     assert_eq!(pair.ask("a", K - 9).await, 200);
