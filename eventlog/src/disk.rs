@@ -3,7 +3,11 @@
 //! Layout of the bytes: `docs/log-format.md`. Reasons: `docs/adr/0015-disk-log.md`.
 
 #[cfg(test)]
+mod each_call_tests;
+#[cfg(test)]
 mod fault_tests;
+#[cfg(test)]
+mod faulty;
 mod files;
 mod format;
 mod identity;
@@ -114,7 +118,7 @@ impl DiskLog {
     ) -> Result<Self, LogError> {
         settings.validate().map_err(|wrong| LogError::Invalid(wrong.join("; ")))?;
         let owner = Owner::claim(&settings.dir)?;
-        let id = identity::of(&settings.dir)?;
+        let id = identity::of(&**files, &settings.dir)?;
         let mut log = Self { id, topics: BTreeMap::new(), owner: Mutex::new(Some(owner)) };
         for topic in settings.topics {
             let dir = settings.dir.join(&topic.name);

@@ -1,100 +1,13 @@
 //! A disk that fails: nothing is acknowledged that is not there, and nothing after a failure.
 
-use std::io::{self, IoSlice};
-use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tallylight_schemas::clock::ManualClock;
 
-use super::files::{ReadAt, SegmentFile};
+use super::faulty::{Faults, FaultyFiles};
 use super::*;
-
-/// The real file system until told otherwise.
-#[derive(Debug, Default)]
-struct Faults {
-    write: AtomicBool,
-    sync: AtomicBool,
-    create: AtomicBool,
-    /// What the disk is said to have used up of its free bytes.
-    used: AtomicU64,
-    syncs: AtomicU64,
-    /// Bytes that the disk does not give back, of the segment with this base.
-    bad: Mutex<Option<(u64, Range<u64>)>>,
-    /// Error number that opening a file for reading fails with.
-    open: AtomicI32,
-}
-
-#[derive(Debug)]
-struct FaultyFiles(Arc<Faults>);
-
-#[derive(Debug)]
-struct FaultyFile(Arc<Faults>, Box<dyn SegmentFile>);
-
-impl Files for FaultyFiles {
-    fn create(&self, path: &Path, header: &[u8]) -> io::Result<Box<dyn SegmentFile>> {
-        if self.0.create.load(Ordering::SeqCst) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        Ok(Box::new(FaultyFile(self.0.clone(), RealFiles.create(path, header)?)))
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
-        match self.0.open.load(Ordering::SeqCst) {
-            0 => {}
-            code => return Err(io::Error::from_raw_os_error(code)),
-        }
-        let base = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
-        Ok(Box::new(FaultyReads(self.0.clone(), base, RealFiles.open(path)?)))
-    }
-
-    fn free_bytes(&self, _dir: &Path) -> io::Result<u64> {
-        Ok((1 << 30) - self.0.used.load(Ordering::SeqCst))
-    }
-}
-
-#[derive(Debug)]
-struct FaultyReads(Arc<Faults>, u64, Box<dyn ReadAt>);
-
-impl ReadAt for FaultyReads {
-    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-        let read = self.2.read_at(buffer, at)?;
-        // As with direct reads: one bad block fails all of a read that touches it.
-        match &*self.0.bad.lock().unwrap() {
-            Some((base, bad))
-                if *base == self.1 && bad.start < at + read as u64 && at < bad.end =>
-            {
-                buffer.fill(0xaa);
-                Err(io::Error::from_raw_os_error(nix::libc::EIO))
-            }
-            _ => Ok(read),
-        }
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        self.2.len()
-    }
-}
-
-impl SegmentFile for FaultyFile {
-    fn append(&mut self, slices: &mut [IoSlice<'_>]) -> io::Result<()> {
-        if self.0.write.load(Ordering::SeqCst) {
-            // As a disk that fills up does: the start is written, the rest is not.
-            self.1.append(&mut slices[..1])?;
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        self.1.append(slices)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.0.syncs.fetch_add(1, Ordering::SeqCst);
-        if self.0.sync.load(Ordering::SeqCst) {
-            return Err(io::Error::other("the disk said no"));
-        }
-        self.1.sync()
-    }
-}
 
 fn settings(dir: &Path) -> DiskSettings {
     let topics = vec![TopicSettings::new("events", 1 << 20), TopicSettings::new("rows", 1 << 20)];

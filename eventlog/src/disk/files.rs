@@ -1,13 +1,13 @@
 //! What writer and readers ask of the file system, as a seam where tests let it fail.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice, Seek, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::LogError;
 
-/// The active segment file, open at its end.
+/// A file, open for writing at its end.
 pub(super) trait SegmentFile: Send + std::fmt::Debug {
     /// Writes all of `slices` at the end.
     fn append(&mut self, slices: &mut [IoSlice<'_>]) -> io::Result<()>;
@@ -15,7 +15,7 @@ pub(super) trait SegmentFile: Send + std::fmt::Debug {
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// A segment file, open for reading.
+/// A file, open for reading.
 pub(super) trait ReadAt: Send + std::fmt::Debug {
     /// Reads some bytes from `at` on; none at the end.
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize>;
@@ -23,12 +23,24 @@ pub(super) trait ReadAt: Send + std::fmt::Debug {
     fn len(&self) -> io::Result<u64>;
 }
 
-/// Files and folders.
+/// Files and folders, call by call.
 pub(super) trait Files: Send + Sync + std::fmt::Debug {
-    /// Makes a file that holds `header`, durable together with its name, open at its end.
-    fn create(&self, path: &Path, header: &[u8]) -> io::Result<Box<dyn SegmentFile>>;
+    /// Makes an empty file, or empties the one that is there.
+    fn make(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>>;
+    /// Opens the file at `path` to go on at byte `end`, and cuts what follows.
+    fn cut(&self, path: &Path, end: u64) -> io::Result<Box<dyn SegmentFile>>;
     /// Opens the file at `path` for reading.
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>>;
+    /// Gives a file another name, in place of what has it.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes a folder and those above it, if missing.
+    fn make_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Makes the names in `dir` survive a power cut.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// The paths in `dir`.
+    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>>;
     /// Bytes free for this process on the file system of `dir`.
     fn free_bytes(&self, dir: &Path) -> io::Result<u64>;
 }
@@ -38,19 +50,39 @@ pub(super) trait Files: Send + Sync + std::fmt::Debug {
 pub(super) struct RealFiles;
 
 impl Files for RealFiles {
-    fn create(&self, path: &Path, header: &[u8]) -> io::Result<Box<dyn SegmentFile>> {
-        // Written aside and renamed, so that no crash leaves a segment without its header.
-        let aside = with_suffix(path, ".new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&aside)?;
-        file.write_all(header)?;
-        file.sync_all()?;
-        fs::rename(&aside, path)?;
-        sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+    fn make(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
+        Ok(Box::new(File::create(path)?))
+    }
+
+    fn cut(&self, path: &Path, end: u64) -> io::Result<Box<dyn SegmentFile>> {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(end)?;
+        file.seek(io::SeekFrom::Start(end))?;
         Ok(Box::new(file))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
         Ok(Box::new(File::open(path)?))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn make_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir_all(dir)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect()
     }
 
     fn free_bytes(&self, dir: &Path) -> io::Result<u64> {
@@ -90,30 +122,46 @@ impl SegmentFile for File {
     }
 }
 
+/// Makes a file that holds `bytes`, durable together with its name, open at its end. It is
+/// written aside and renamed, so that no crash leaves it half, or what was there before.
+pub(super) fn create(
+    files: &dyn Files,
+    path: &Path,
+    bytes: &[u8],
+) -> io::Result<Box<dyn SegmentFile>> {
+    let aside = with_suffix(path, ".new");
+    let mut file = files.make(&aside)?;
+    file.append(&mut [IoSlice::new(bytes)])?;
+    file.sync()?;
+    files.rename(&aside, path)?;
+    files.sync_dir(path.parent().unwrap_or(Path::new(".")))?;
+    Ok(file)
+}
+
 /// Opens the segment at `path` to go on at byte `end`: cuts what follows, and makes durable
 /// what stands before, since a crash may have left it in the page cache only.
-pub(super) fn resume(path: &Path, end: u64) -> io::Result<Box<dyn SegmentFile>> {
-    use std::io::Seek;
-    let mut file = OpenOptions::new().write(true).open(path)?;
-    file.set_len(end)?;
-    file.seek(io::SeekFrom::Start(end))?;
-    file.sync_all()?;
-    Ok(Box::new(file))
+pub(super) fn resume(files: &dyn Files, path: &Path, end: u64) -> io::Result<Box<dyn SegmentFile>> {
+    let mut file = files.cut(path, end)?;
+    file.sync()?;
+    Ok(file)
 }
 
-/// Makes the names in `dir` durable.
-pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-/// Replaces the file at `path` in one step.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let aside = with_suffix(path, ".new");
-    let mut file = File::create(&aside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&aside, path)?;
-    sync_dir(path.parent().unwrap_or(Path::new(".")))
+/// All of a text file; `None` if there is none.
+pub(super) fn read_text(files: &dyn Files, path: &Path) -> io::Result<Option<String>> {
+    let file = match files.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4 << 10];
+    loop {
+        match file.read_at(&mut buffer, bytes.len() as u64)? {
+            0 => break,
+            read => bytes.extend_from_slice(&buffer[..read]),
+        }
+    }
+    let text = String::from_utf8(bytes);
+    text.map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

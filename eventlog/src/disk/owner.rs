@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
-use super::files::{sync_dir, unavailable};
+use super::files::{Files, RealFiles, unavailable};
 use crate::LogError;
 
 /// Holds the folder until dropped. The system lets go of it when the process dies, so a lock
@@ -50,7 +50,7 @@ impl Owner {
         // Only for the message above; failing to write it harms nothing.
         let _ = file.set_len(0).and_then(|()| file.rewind());
         let _ = writeln!(file, "{}", std::process::id());
-        sync_dir(dir).map_err(failed)?;
+        RealFiles.sync_dir(dir).map_err(failed)?;
         Ok(Self { file })
     }
 }

@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::files;
+use super::files::{self, Files};
 
 const TITLE: &str = "tallylight quarantine 1";
 /// Copies kept of one topic.
@@ -31,6 +32,7 @@ pub(super) struct Damage {
 /// The damaged offsets of one topic.
 #[derive(Debug)]
 pub(super) struct Quarantine {
+    files: Arc<dyn Files>,
     dir: PathBuf,
     ranges: BTreeMap<u64, u64>,
     /// Entries of ranges that have since been dropped with their segments.
@@ -40,25 +42,23 @@ pub(super) struct Quarantine {
 impl Quarantine {
     /// Loads what was counted before. An index that is itself damaged starts anew: what it
     /// told will be found again when it is read.
-    pub(super) fn load(topic_dir: &Path) -> io::Result<Self> {
-        let dir = topic_dir.join("quarantine");
-        let fresh = Self { dir, ranges: BTreeMap::new(), retired: 0 };
-        match fs::read_to_string(fresh.index_path()) {
-            Ok(text) => Ok(parse(&text).map_or_else(
-                || {
-                    tracing::error!(path = %fresh.index_path().display(), "quarantine index is damaged; counting anew");
-                    Self { dir: fresh.dir.clone(), ..Self::empty() }
-                },
-                |(ranges, retired)| Self { dir: fresh.dir.clone(), ranges, retired },
-            )),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(fresh),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(fresh),
-            Err(error) => Err(error),
+    pub(super) fn load(files: &Arc<dyn Files>, topic_dir: &Path) -> io::Result<Self> {
+        let (files, dir) = (files.clone(), topic_dir.join("quarantine"));
+        let mut fresh = Self { files, dir, ranges: BTreeMap::new(), retired: 0 };
+        let path = fresh.index_path();
+        let text = match files::read_text(&*fresh.files, &path) {
+            Ok(None) => return Ok(fresh),
+            Ok(Some(text)) => text,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => String::new(),
+            Err(error) => return Err(error),
+        };
+        match parse(&text) {
+            Some((ranges, retired)) => (fresh.ranges, fresh.retired) = (ranges, retired),
+            None => {
+                tracing::error!(path = %path.display(), "quarantine index is damaged; counting anew");
+            }
         }
-    }
-
-    fn empty() -> Self {
-        Self { dir: PathBuf::new(), ranges: BTreeMap::new(), retired: 0 }
+        Ok(fresh)
     }
 
     /// Entries found damaged since the log was made.
@@ -138,13 +138,14 @@ impl Quarantine {
         let crc = crc32c::crc32c(text.as_bytes());
         let _ = writeln!(text, "crc32c {crc:08x}");
         self.make_dir()?;
-        files::replace(&self.index_path(), text.as_bytes())
+        files::create(&*self.files, &self.index_path(), text.as_bytes())?;
+        Ok(())
     }
 
     fn make_dir(&self) -> io::Result<()> {
         if !self.dir.is_dir() {
-            fs::create_dir_all(&self.dir)?;
-            files::sync_dir(self.dir.parent().unwrap_or(&self.dir))?;
+            self.files.make_dir(&self.dir)?;
+            self.files.sync_dir(self.dir.parent().unwrap_or(&self.dir))?;
         }
         Ok(())
     }
@@ -190,6 +191,11 @@ fn parse(text: &str) -> Option<(BTreeMap<u64, u64>, u64)> {
 mod tests {
     use super::*;
 
+    fn load(dir: &Path) -> io::Result<Quarantine> {
+        let files: Arc<dyn Files> = Arc::new(files::RealFiles);
+        Quarantine::load(&files, dir)
+    }
+
     fn damage(from: u64, to: u64) -> Damage {
         Damage { offsets: (from, to), path: PathBuf::from("/nowhere"), bytes: (0, 0) }
     }
@@ -197,25 +203,25 @@ mod tests {
     #[test]
     fn entries_are_counted_once_and_survive() {
         let dir = tempfile::tempdir().unwrap();
-        let mut quarantine = Quarantine::load(dir.path()).unwrap();
+        let mut quarantine = load(dir.path()).unwrap();
         quarantine.add(&[damage(3, 5), damage(8, 9), damage(7, 7)], 0);
         quarantine.add(&[damage(3, 5), damage(4, 5), damage(8, 9)], 0);
         assert_eq!(quarantine.entries(), 3);
         quarantine.add(&[damage(4, 8)], 0);
         assert_eq!((quarantine.entries(), quarantine.end()), (6, 9));
 
-        let mut again = Quarantine::load(dir.path()).unwrap();
+        let mut again = load(dir.path()).unwrap();
         assert_eq!((again.entries(), again.end()), (6, 9));
         again.add(&[damage(20, 21)], 15);
         assert_eq!((again.entries(), again.ranges.len()), (7, 1));
-        let again = Quarantine::load(dir.path()).unwrap();
+        let again = load(dir.path()).unwrap();
         assert_eq!((again.entries(), again.end()), (7, 21));
     }
 
     #[test]
     fn a_damaged_index_starts_anew() {
         let dir = tempfile::tempdir().unwrap();
-        let mut quarantine = Quarantine::load(dir.path()).unwrap();
+        let mut quarantine = load(dir.path()).unwrap();
         quarantine.add(&[damage(3, 5)], 0);
         let path = dir.path().join("quarantine/index");
         let text = fs::read_to_string(&path).unwrap();
@@ -223,7 +229,7 @@ mod tests {
             [("3 5", "3 9"), ("retired 0", "retired 7"), ("crc32c", "crc"), ("\n", "")]
         {
             fs::write(&path, text.replace(from, to)).unwrap();
-            assert_eq!(Quarantine::load(dir.path()).unwrap().entries(), 0, "{from} -> {to}");
+            assert_eq!(load(dir.path()).unwrap().entries(), 0, "{from} -> {to}");
         }
     }
 }

@@ -55,7 +55,8 @@ impl ReadOnly {
     }
 
     fn segments(&self) -> Result<Vec<(u64, PathBuf)>, LogError> {
-        segment::list(&self.dir).map_err(|error| unavailable("cannot list", &self.dir, &error))
+        segment::list(&RealFiles, &self.dir)
+            .map_err(|error| unavailable("cannot list", &self.dir, &error))
     }
 }
 

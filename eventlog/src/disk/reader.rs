@@ -131,7 +131,9 @@ impl Reading<'_> {
         let limit = if segment.id.is_some() { span.limit } else { 0 };
         let chunk = self.max_bytes.clamp(CHUNK_BYTES.0, CHUNK_BYTES.1);
         let (at, how) = ((self.files, segment.path.as_path()), (chunk, unreadable));
-        Walker::open(at, segment.id, (segment.base, span.end), limit, how)
+        let open = || Walker::open(at, segment.id, (segment.base, span.end), limit, how);
+        // As with blocks: what one try does not give, a second may.
+        open().or_else(|error| if is_unreadable(&error) { open() } else { Err(error) })
     }
 
     fn lose(&mut self, span: &Span, offsets: (u64, u64), bytes: (u64, u64), refused: bool) {

@@ -2,7 +2,6 @@
 //! where to go on. Older segments are not read: their names and headers are enough.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,8 +53,8 @@ pub(super) fn open(
     files: &Arc<dyn Files>,
 ) -> Result<Opened, LogError> {
     let failed = |error: io::Error| unavailable("cannot open", &dir, &error);
-    make_dir(&dir).map_err(failed)?;
-    let mut quarantine = Quarantine::load(&dir).map_err(failed)?;
+    make_dir(&**files, &dir).map_err(failed)?;
+    let mut quarantine = Quarantine::load(files, &dir).map_err(failed)?;
     let mut segments = load(&**files, &dir)?;
     let mut recovery = Recovery::default();
     let (mut next, mut last_us) = (quarantine.end(), i64::MIN);
@@ -75,7 +74,7 @@ pub(super) fn open(
         if segment.id.is_some() {
             recovery.cut_bytes = bytes.saturating_sub(scan.end);
             keep_tail(&quarantine, &segment, (scan.end, bytes));
-            let file = files::resume(&segment.path, scan.end).map_err(failed)?;
+            let file = files::resume(&**files, &segment.path, scan.end).map_err(failed)?;
             // Goes on in this segment only if its header is whole and its offsets follow.
             if segment.floor_us.is_some() && next == scan.next {
                 active = Some(file);
@@ -95,7 +94,7 @@ pub(super) fn open(
         Some(active) => active,
         None => {
             let (segment, header) = Segment::fresh(&dir, next, last_us);
-            let file = files.create(&segment.path, &header).map_err(failed)?;
+            let file = files::create(&**files, &segment.path, &header).map_err(failed)?;
             segments.push_back(Placed { segment: Arc::new(segment), bytes: SEGMENT_HEADER as u64 });
             file
         }
@@ -105,14 +104,13 @@ pub(super) fn open(
     Ok(Opened { topic, active, last_us, recovery })
 }
 
-fn make_dir(dir: &Path) -> io::Result<()> {
-    fs::create_dir_all(dir)?;
-    files::sync_dir(dir.parent().unwrap_or(dir))?;
+fn make_dir(files: &dyn Files, dir: &Path) -> io::Result<()> {
+    files.make_dir(dir)?;
+    files.sync_dir(dir.parent().unwrap_or(dir))?;
     // Left behind by a crash while a segment was being made.
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
+    for path in files.list(dir)? {
         if path.extension().is_some_and(|extension| extension == "new") {
-            fs::remove_file(path)?;
+            files.remove(&path)?;
         }
     }
     Ok(())
@@ -121,8 +119,8 @@ fn make_dir(dir: &Path) -> io::Result<()> {
 fn load(files: &dyn Files, dir: &Path) -> Result<VecDeque<Placed>, LogError> {
     let failed = |error: io::Error| unavailable("cannot list", dir, &error);
     let mut segments = VecDeque::new();
-    for (base, path) in segment::list(dir).map_err(failed)? {
-        let bytes = fs::metadata(&path).map_err(failed)?.len();
+    for (base, path) in segment::list(files, dir).map_err(failed)? {
+        let bytes = files.open(&path).and_then(|file| file.len()).map_err(failed)?;
         segments.push_back(Placed { segment: Arc::new(Segment::load(files, path, base)?), bytes });
     }
     Ok(segments)

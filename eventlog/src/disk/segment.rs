@@ -1,6 +1,5 @@
 //! A segment: one file of records, named by the offset of its first.
 
-use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -96,10 +95,9 @@ fn read_header(files: &dyn Files, path: &Path) -> io::Result<Result<SegmentHeade
 }
 
 /// The segment files in `dir` with their base offsets, in order. Other names are passed over.
-pub(super) fn list(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+pub(super) fn list(files: &dyn Files, dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
+    for path in files.list(dir)? {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let Some(digits) = name.strip_suffix(SUFFIX).filter(|digits| digits.len() == 20) else {
             continue;

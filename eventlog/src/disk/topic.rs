@@ -2,7 +2,6 @@
 //! what is missing. The writer changes it, everyone reads it.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::files::{self, Files};
+use super::files::Files;
 use super::quarantine::Quarantine;
 use super::reader::{self, Span};
 use super::segment::Segment;
@@ -130,7 +129,7 @@ impl Topic {
             let Some(oldest) = state.segments.pop_front() else { break };
             drop(state);
             let path = &oldest.segment.path;
-            match fs::remove_file(path) {
+            match self.files.remove(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     tracing::warn!(path = %path.display(), %error, "cannot drop a segment");
                     self.state().segments.push_front(oldest);
@@ -140,7 +139,7 @@ impl Topic {
             }
             dropped = true;
         }
-        if dropped && let Err(error) = files::sync_dir(&self.dir) {
+        if dropped && let Err(error) = self.files.sync_dir(&self.dir) {
             tracing::warn!(%error, "cannot sync after dropping a segment");
         }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tallylight_schemas::clock::Clock;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use super::files::{Files, SegmentFile, describe};
+use super::files::{Files, SegmentFile, create, describe};
 use super::format::{RECORD_HEADER, RecordHeader, SEGMENT_HEADER};
 use super::recover::Opened;
 use super::segment::Segment;
@@ -207,9 +207,7 @@ impl Writer {
     /// Goes on in a new segment, which is durable under its name before anything is in it.
     fn roll(&mut self) -> Result<(), String> {
         let (segment, header) = Segment::fresh(&self.topic.dir, self.next, self.last_us);
-        self.active = self
-            .files
-            .create(&segment.path, &header)
+        self.active = create(&*self.files, &segment.path, &header)
             .map_err(|error| describe("cannot make the segment", &segment.path, &error))?;
         self.segment = Arc::new(segment);
         self.bytes = SEGMENT_HEADER as u64;

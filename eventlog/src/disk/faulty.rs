@@ -1,0 +1,120 @@
+//! The real file system, with the failures that a test asks for.
+
+use std::io::{self, IoSlice};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::files::{Files, ReadAt, RealFiles, SegmentFile};
+
+/// The real file system until told otherwise.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    pub(super) write: AtomicBool,
+    pub(super) sync: AtomicBool,
+    pub(super) create: AtomicBool,
+    /// What the disk is said to have used up of its free bytes.
+    pub(super) used: AtomicU64,
+    pub(super) syncs: AtomicU64,
+    /// Bytes that the disk does not give back, of the segment with this base.
+    pub(super) bad: Mutex<Option<(u64, Range<u64>)>>,
+    /// Error number that opening a file for reading fails with.
+    pub(super) open: AtomicI32,
+}
+
+#[derive(Debug)]
+pub(super) struct FaultyFiles(pub(super) Arc<Faults>);
+
+#[derive(Debug)]
+struct FaultyFile(Arc<Faults>, Box<dyn SegmentFile>);
+
+impl Files for FaultyFiles {
+    fn make(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
+        if self.0.create.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(Box::new(FaultyFile(self.0.clone(), RealFiles.make(path)?)))
+    }
+
+    fn cut(&self, path: &Path, end: u64) -> io::Result<Box<dyn SegmentFile>> {
+        RealFiles.cut(path, end)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        RealFiles.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        RealFiles.remove(path)
+    }
+
+    fn make_dir(&self, dir: &Path) -> io::Result<()> {
+        RealFiles.make_dir(dir)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        RealFiles.sync_dir(dir)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        RealFiles.list(dir)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
+        match self.0.open.load(Ordering::SeqCst) {
+            0 => {}
+            code => return Err(io::Error::from_raw_os_error(code)),
+        }
+        // Other files than segments have no base, and no fault here.
+        let stem = path.file_stem().unwrap_or_default().to_str().unwrap_or_default();
+        let base = stem.parse().unwrap_or(u64::MAX);
+        Ok(Box::new(FaultyReads(self.0.clone(), base, RealFiles.open(path)?)))
+    }
+
+    fn free_bytes(&self, _dir: &Path) -> io::Result<u64> {
+        Ok((1 << 30) - self.0.used.load(Ordering::SeqCst))
+    }
+}
+
+#[derive(Debug)]
+struct FaultyReads(Arc<Faults>, u64, Box<dyn ReadAt>);
+
+impl ReadAt for FaultyReads {
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        let read = self.2.read_at(buffer, at)?;
+        // As with direct reads: one bad block fails all of a read that touches it.
+        match &*self.0.bad.lock().unwrap() {
+            Some((base, bad))
+                if *base == self.1 && bad.start < at + read as u64 && at < bad.end =>
+            {
+                buffer.fill(0xaa);
+                Err(io::Error::from_raw_os_error(nix::libc::EIO))
+            }
+            _ => Ok(read),
+        }
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.2.len()
+    }
+}
+
+impl SegmentFile for FaultyFile {
+    fn append(&mut self, slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+        if self.0.write.load(Ordering::SeqCst) {
+            // As a disk that fills up does: the start is written, the rest is not.
+            self.1.append(&mut slices[..1])?;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.1.append(slices)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.syncs.fetch_add(1, Ordering::SeqCst);
+        if self.0.sync.load(Ordering::SeqCst) {
+            return Err(io::Error::other("the disk said no"));
+        }
+        self.1.sync()
+    }
+}
