@@ -178,11 +178,12 @@ pub fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
         (Some(encoding), None) => Ok(encoding),
         _ => {
             let detail = format!(
-                "Content-Encoding `{}` is not understood; send gzip, deflate or none.",
-                echo(value)
+                "Content-Encoding `{}` is not understood; send one of {}, or none.",
+                echo(value),
+                Encoding::ALL
             );
             let problem = problem::of(problem::BAD_ENCODING, detail);
-            Err(problem.with(ACCEPT_ENCODING, "gzip, deflate"))
+            Err(problem.with(ACCEPT_ENCODING, Encoding::ALL))
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A record that cannot be used costs itself and nothing else; every record ends in the
 //! [`Tally`](crate::fates::Tally) that comes back.
 
+pub mod arrow;
 pub mod cmcd;
 pub mod control;
 pub mod inflate;

@@ -23,12 +23,19 @@ struct RequestLabels {
     status: u32,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    route: &'static str,
+    problem: String,
+}
+
 /// The collector's counters.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     events: Family<FateLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
+    refusals: Family<RefusalLabels, Counter>,
     /// Values lost from accepted records.
     pub dropped_values: Counter,
     /// Keys lost from accepted records.
@@ -51,6 +58,7 @@ impl Default for Metrics {
             registry: Registry::with_prefix("tallylight"),
             events: Family::default(),
             requests: Family::default(),
+            refusals: Family::default(),
             dropped_values: Counter::default(),
             dropped_keys: Counter::default(),
             append_seconds: Histogram::new(exponential_buckets(0.000_25, 2.0, 16)),
@@ -59,9 +67,11 @@ impl Default for Metrics {
             queue_records: Gauge::default(),
             connections: Gauge::default(),
         };
-        let Self { registry, events, requests, .. } = &mut metrics;
+        let Self { registry, events, requests, refusals, .. } = &mut metrics;
         registry.register("events", "Records at the door by fate", events.clone());
         registry.register("requests", "Requests by route and status", requests.clone());
+        let help = "Requests refused, by route and problem";
+        registry.register("refusals", help, refusals.clone());
         metrics.register_rest();
         metrics
     }
@@ -96,6 +106,12 @@ impl Metrics {
     pub fn count_request(&self, route: &'static str, status: u16) {
         let status = u32::from(status);
         self.requests.get_or_create(&RequestLabels { route, status }).inc();
+    }
+
+    /// Counts a request that was refused whole; `problem` is the slug of what it was told.
+    pub fn count_refusal(&self, route: &'static str, problem: &str) {
+        let problem = problem.to_owned();
+        self.refusals.get_or_create(&RefusalLabels { route, problem }).inc();
     }
 
     /// The text that `/metrics` answers.

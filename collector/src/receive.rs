@@ -113,9 +113,10 @@ async fn post_events(
     let media_type = admit::media_type(&headers);
     let Some(shape) = Shape::of_events(&media_type) else {
         let detail = format!(
-            "`{}` is not taken here; send a JSON array as application/json or an object a line \
-             as application/x-ndjson. CMCD records go to POST /v1/cmcd.",
-            echo(&media_type)
+            "`{}` is not taken here; send a JSON array as application/json, an object a line as \
+             application/x-ndjson, or an Arrow IPC stream as {}. CMCD records go to POST /v1/cmcd.",
+            echo(&media_type),
+            decode::arrow::MEDIA_TYPE
         );
         return Err(problem::of(problem::BAD_TYPE, detail));
     };
@@ -197,7 +198,11 @@ async fn count(State(collector): State<Arc<Collector>>, request: Request, next: 
         _ => None,
     };
     let response = next.run(request).await;
-    if let (Some(source), Some(problem)) = (source, response.extensions().get::<Problem>()) {
+    let problem = response.extensions().get::<Problem>();
+    if let Some(problem) = problem {
+        collector.metrics.count_refusal(route, problem.slug());
+    }
+    if let (Some(source), Some(problem)) = (source, problem) {
         let now = collector.clock.now_us();
         if collector.beacons.open(now) {
             collector.beacons.refused(source.as_str(), problem, now);

@@ -102,7 +102,9 @@ async fn an_unusable_request_is_told_what_to_change() {
         (413, "bomb", request(Method::POST, cmcd, &zipped, bomb)),
         (415, "html", request(Method::POST, cmcd, &[("content-type", "text/html")], good())),
         (415, "text", request(Method::POST, events, &[("content-type", "text/html")], torn)),
-        (415, "brotli", request(Method::POST, cmcd, &[("content-encoding", "br")], good())),
+        (415, "encoding", request(Method::POST, cmcd, &[("content-encoding", "xz")], good())),
+        (400, "no zstd", request(Method::POST, cmcd, &[("content-encoding", "zstd")], good())),
+        (400, "no brotli", request(Method::POST, cmcd, &[("content-encoding", "br")], good())),
         (415, "list", request(Method::POST, cmcd, &[("content-encoding", "gzip, gzip")], good())),
         (400, "no gzip", request(Method::POST, cmcd, &zipped, good())),
     ];
@@ -112,6 +114,9 @@ async fn an_unusable_request_is_told_what_to_change() {
         answer.check();
         assert_eq!(answer.status, status, "{name}: {answer:?}");
     }
+    let metrics = world.send(request(Method::GET, "/metrics", &[], vec![])).await.body;
+    let bombs = "tallylight_refusals_total{route=\"/v1/cmcd\",problem=\"body-too-large\"} 3";
+    assert!(metrics.contains(bombs), "{metrics}");
     assert!(resident_bytes() < before + (32 << 20));
     assert!(world.log.entries().await.is_empty());
 }

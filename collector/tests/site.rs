@@ -23,8 +23,15 @@ async fn compressed_and_bearer_requests_are_taken() {
     gzip.write_all(text.as_bytes()).unwrap();
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::default());
     zlib.write_all(text.as_bytes()).unwrap();
-    for (encoding, body) in [("gzip", gzip.finish().unwrap()), ("deflate", zlib.finish().unwrap())]
-    {
+    let zstd = zstd::encode_all(text.as_bytes(), 0).unwrap();
+    let mut brotli = brotli::CompressorWriter::new(Vec::new(), 4_096, 5, 22);
+    brotli.write_all(text.as_bytes()).unwrap();
+    for (encoding, body) in [
+        ("gzip", gzip.finish().unwrap()),
+        ("deflate", zlib.finish().unwrap()),
+        ("zstd", zstd),
+        ("br", brotli.into_inner()),
+    ] {
         let request = reqwest::Client::new().post(format!("{}/v1/cmcd", world.url));
         let request = request.bearer_auth("demo").header("content-encoding", encoding);
         assert_eq!(request.body(body).send().await.unwrap().status(), 204, "{encoding}");

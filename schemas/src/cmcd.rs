@@ -20,6 +20,7 @@ mod value;
 
 pub use judge::{is_event, is_state};
 pub use key::{Key, Kind, Unit};
+pub use lex::is_custom;
 pub use limits::{MAX_CUSTOM, MAX_CUSTOM_CHARS, MAX_ITEMS, MAX_RECORD_BYTES};
 pub use parse::{parse, parse_into};
 pub use query::{HEADERS, header_value, query_value};

@@ -5,6 +5,9 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+/// What the name of every problem type begins with.
+const TYPES: &str = "urn:tallylight:problem:";
+
 /// An answer that is an error: `application/problem+json`, never cached.
 ///
 /// It reads back what another of our services answered, without that answer's headers.
@@ -31,7 +34,7 @@ impl Problem {
         detail: impl Into<String>,
     ) -> Self {
         Self {
-            kind: format!("urn:tallylight:problem:{slug}"),
+            kind: format!("{TYPES}{slug}"),
             title: title.into(),
             status,
             detail: detail.into(),
@@ -52,6 +55,11 @@ impl Problem {
     /// With `Retry-After`: the same request may succeed after so many seconds.
     pub fn retry_after(self, seconds: u32) -> Self {
         self.with(RETRY_AFTER, &seconds.to_string())
+    }
+
+    /// The slug of the problem's type.
+    pub fn slug(&self) -> &str {
+        self.kind.strip_prefix(TYPES).unwrap_or(&self.kind)
     }
 
     /// The HTTP status.
@@ -115,6 +123,7 @@ mod tests {
         assert_eq!(values("content-type"), ["application/problem+json"]);
         assert_eq!(values("cache-control"), ["no-store"]);
         assert_eq!(values("retry-after"), ["2"]);
+        assert_eq!(answer.extensions().get::<Problem>().unwrap().slug(), "full");
         assert_eq!(values("allow"), ["GET"]);
         assert_eq!(
             body(answer).await,

@@ -60,14 +60,7 @@ pub fn body(body: &[u8], layout: Layout, context: Context<'_>, rows: &mut Rows) 
     let mut tally = Tally::default();
     let mut events = events(body, layout);
     for text in events.by_ref().take(context.max_records) {
-        if let Err(reason) = event(text, context, rows, &mut tally) {
-            tally.reject(reason);
-            if let Some(ring) = context.ring {
-                let way =
-                    (Mode::Event, Source::Events.as_str(), context.tenant, context.received_at);
-                ring.record(text, Err(reason), way);
-            }
-        }
+        end(parsed(text), text, context, rows, &mut tally);
     }
     tally.add(Fate::Rejected, Reason::TooMany, events.count() as u64);
     tally
@@ -106,13 +99,31 @@ fn parsed(text: &[u8]) -> Result<Value, Reason> {
     serde_json::from_str(text).map_err(|_| Reason::BadShape)
 }
 
+/// The end of every event: a row, or a reason. `text` is what is shown of it.
+pub(super) fn end(
+    value: Result<Value, Reason>,
+    text: &[u8],
+    context: Context<'_>,
+    rows: &mut Rows,
+    tally: &mut Tally,
+) {
+    let kept = value.and_then(|value| event(value, text, context, rows, tally));
+    if let Err(reason) = kept {
+        tally.reject(reason);
+        if let Some(ring) = context.ring {
+            let way = (Mode::Event, Source::Events.as_str(), context.tenant, context.received_at);
+            ring.record(text, Err(reason), way);
+        }
+    }
+}
+
 fn event(
+    mut value: Value,
     text: &[u8],
     context: Context<'_>,
     rows: &mut Rows,
     tally: &mut Tally,
 ) -> Result<(), Reason> {
-    let mut value = parsed(text)?;
     let kind = value.as_object_mut().and_then(|object| object.remove("type"));
     match kind.as_ref().and_then(Value::as_str) {
         Some("player") => {

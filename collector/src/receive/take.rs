@@ -7,10 +7,10 @@ use tallylight_schemas::fates::Reason;
 
 use super::Collector;
 use super::answer::{Waiting, refused};
-use super::way::Way;
+use super::way::{Form, Way};
 use crate::admit::{self, Received};
 use crate::append::{NoRoom, Reservation};
-use crate::decode::{self, Context, Rows, inflate::inflate, json, lot};
+use crate::decode::{self, Context, Rows, arrow, inflate::inflate, json, lot};
 use crate::fates::{Source, Tally};
 use crate::problem::{self, Problem, echo};
 use crate::pure::ladder::Standing;
@@ -48,22 +48,35 @@ impl Collector {
     ) -> Result<Waiting, Problem> {
         let body = inflate(&received.body, encoding, self.admission.inflate_limits())
             .map_err(|error| admit::inflate_problem(&error))?;
-        if !way.shape.json {
-            let room = self.reserve(way, decode::lines(&body).count(), body.len())?;
-            let read =
-                |context: Context<'_>, rows: &mut Rows| decode::cmcd::body(&body, context, rows);
-            return self.hand_over(way, room, read);
+        match way.shape.form {
+            Form::Cmcd => {
+                let room = self.reserve(way, decode::lines(&body).count(), body.len())?;
+                self.hand_over(way, room, |context, rows| decode::cmcd::body(&body, context, rows))
+            }
+            Form::Json { says_lines } => self.take_json(way, says_lines, &body),
+            Form::Arrow => {
+                let batches = arrow::batches(&body).map_err(|error| {
+                    let detail =
+                        format!("The Arrow stream is refused, and none of it kept: {error}.");
+                    problem::of(problem::UNREADABLE, detail)
+                })?;
+                let room = self.reserve(way, arrow::events(&batches), body.len())?;
+                self.hand_over(way, room, |context, rows| arrow::body(&batches, context, rows))
+            }
         }
-        let layout = json::layout(&body, way.shape.says_lines).map_err(|error| {
+    }
+
+    fn take_json(&self, way: Way<'_>, says_lines: bool, body: &[u8]) -> Result<Waiting, Problem> {
+        let layout = json::layout(body, says_lines).map_err(|error| {
             let detail = format!(
                 "The JSON array does not parse ({}), so none of it was kept.",
                 echo(&error)
             );
             problem::of(problem::UNREADABLE, detail)
         })?;
-        let room = self.reserve(way, json::events(&body, layout).count(), body.len())?;
+        let room = self.reserve(way, json::events(body, layout).count(), body.len())?;
         let read = if way.source == Source::Cmcd { json::records } else { json::body };
-        self.hand_over(way, room, |context, rows| read(&body, layout, context, rows))
+        self.hand_over(way, room, |context, rows| read(body, layout, context, rows))
     }
 
     pub(super) fn reserve(

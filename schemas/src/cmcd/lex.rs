@@ -213,6 +213,6 @@ fn unescape(raw: &str) -> String {
 }
 
 /// Whether a key is a custom one: those carry a prefix set off by a hyphen.
-pub(super) fn is_custom(name: &str) -> bool {
+pub fn is_custom(name: &str) -> bool {
     name.contains('-') && name.len() <= super::MAX_CUSTOM_CHARS
 }

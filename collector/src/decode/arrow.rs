@@ -1,0 +1,59 @@
+//! Events as an Arrow IPC stream: a column for each key, a row for each event.
+//!
+//! The reader of arrow-rs trusts the lengths that a stream states: it allocates what is
+//! announced and slices where it is told. So [`frames`] walks the stream first and lets nothing
+//! pass that the bytes at hand do not bear out; [`columns`] then checks names and types. A
+//! stream that fails either is refused whole, as nothing says where its rows are. A row that is
+//! no event costs itself alone, as with JSON, and goes the same way from there on.
+
+mod columns;
+mod frames;
+
+use std::io::Cursor;
+
+use arrow::array::RecordBatch;
+use arrow::ipc::reader::StreamReader;
+use tallylight_schemas::fates::{Fate, Reason};
+
+use super::{Context, Rows, json};
+use crate::fates::Tally;
+
+/// The media type of a stream.
+pub const MEDIA_TYPE: &str = "application/vnd.apache.arrow.stream";
+
+/// Why a stream is refused, in words for whoever sent it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(String);
+
+/// The batches of a stream, checked.
+pub fn batches(body: &[u8]) -> Result<Vec<RecordBatch>, Refused> {
+    frames::check(body)?;
+    let broken = |error: arrow::error::ArrowError| Refused(error.to_string());
+    let reader = StreamReader::try_new(Cursor::new(body), None).map_err(broken)?;
+    columns::check(&reader.schema())?;
+    reader.collect::<Result<_, _>>().map_err(broken)
+}
+
+/// How many events there are.
+pub fn events(batches: &[RecordBatch]) -> usize {
+    batches.iter().map(RecordBatch::num_rows).sum()
+}
+
+/// Reads the rows of batches into `rows`.
+pub fn body(batches: &[RecordBatch], context: Context<'_>, rows: &mut Rows) -> Tally {
+    let mut tally = Tally::default();
+    let all = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
+    for (batch, row) in all.take(context.max_records) {
+        let event = columns::event(batch, row);
+        // Only whoever looks at the newest records wants text.
+        let text = match &event {
+            Ok(value) if context.ring.is_some() => value.to_string(),
+            _ => String::new(),
+        };
+        json::end(event, text.as_bytes(), context, rows, &mut tally);
+    }
+    let beyond = events(batches).saturating_sub(context.max_records);
+    tally.add(Fate::Rejected, Reason::TooMany, beyond as u64);
+    tally
+}

@@ -1,0 +1,173 @@
+//! Whether the bytes of a stream bear out what its messages state.
+
+use arrow::ipc::{
+    Field, FieldNode, Message, MessageHeader, Precision, RecordBatch, Schema, Type, root_as_message,
+};
+
+use super::Refused;
+
+/// What stands before the length of each message.
+const CONTINUATION: [u8; 4] = [0xff; 4];
+/// Most columns, those inside lists and structs counted.
+const MAX_FIELDS: usize = 256;
+/// A list of structs of plain values, and no deeper.
+const MAX_DEPTH: usize = 3;
+
+/// Checks every message of a stream.
+pub(super) fn check(body: &[u8]) -> Result<(), Refused> {
+    let (head, mut rest) = next(body)?.ok_or_else(|| refused("it is empty"))?;
+    let schema = head.message.header_as_schema();
+    let schema = schema.ok_or_else(|| refused("it does not begin with a schema"))?;
+    let layout = Layout::of(&schema)?;
+    while let Some((frame, behind)) = next(rest)? {
+        rest = behind;
+        match frame.message.header_type() {
+            MessageHeader::RecordBatch => {
+                let batch = frame.message.header_as_record_batch();
+                let batch = batch.ok_or_else(|| refused("a batch has no header"))?;
+                layout.fits(&batch, frame.body.len())?;
+            }
+            MessageHeader::DictionaryBatch => return Err(refused(NO_DICTIONARY)),
+            _ => return Err(refused("a message is neither a batch nor a dictionary")),
+        }
+    }
+    Ok(())
+}
+
+const NO_DICTIONARY: &str = "dictionary-encoded columns are not taken; send plain strings";
+
+struct Frame<'a> {
+    message: Message<'a>,
+    body: &'a [u8],
+}
+
+/// The next message and what follows it; `None` at the end.
+fn next(bytes: &[u8]) -> Result<Option<(Frame<'_>, &[u8])>, Refused> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let torn = || refused("it breaks off inside a message");
+    let bytes = bytes.strip_prefix(&CONTINUATION).ok_or_else(|| {
+        refused("a message does not begin with FF FF FF FF; send the stream format, not a file")
+    })?;
+    let (length, bytes) = bytes.split_first_chunk::<4>().ok_or_else(torn)?;
+    let length = usize::try_from(i32::from_le_bytes(*length)).map_err(|_| torn())?;
+    if length == 0 {
+        let more = "something follows the end of the stream";
+        return if bytes.is_empty() { Ok(None) } else { Err(refused(more)) };
+    }
+    let (meta, bytes) = bytes.split_at_checked(length).ok_or_else(torn)?;
+    let message = root_as_message(meta).map_err(|_| refused("a message cannot be read"))?;
+    let length = usize::try_from(message.bodyLength()).map_err(|_| torn())?;
+    let (body, rest) = bytes.split_at_checked(length).ok_or_else(torn)?;
+    Ok(Some((Frame { message, body }, rest)))
+}
+
+/// The buffers of each column, in the order in which a batch lists them.
+struct Layout(Vec<Buffers>);
+
+/// A column's buffers: validity, then `items` of so many bytes each (numbers or offsets; none of
+/// a struct), then the text that offsets point into.
+struct Buffers {
+    count: usize,
+    item_bytes: usize,
+}
+
+impl Layout {
+    fn of(schema: &Schema<'_>) -> Result<Self, Refused> {
+        let mut layout = Self(Vec::new());
+        for field in schema.fields().into_iter().flatten() {
+            layout.add(&field, 1)?;
+        }
+        Ok(layout)
+    }
+
+    /// Only types that [`super::columns`] reads pass, since the reader panics at some others.
+    fn add(&mut self, field: &Field<'_>, depth: usize) -> Result<(), Refused> {
+        let name = crate::problem::echo(field.name().unwrap_or_default());
+        if self.0.len() >= MAX_FIELDS || depth > MAX_DEPTH {
+            return Err(refused("it has too many columns, or nests them too deeply"));
+        }
+        if field.dictionary().is_some() {
+            return Err(refused(NO_DICTIONARY));
+        }
+        let children = field.children().map_or(0, |children| children.len());
+        let number = number_bytes(field);
+        let (count, item_bytes, wanted) = match (field.type_type(), number) {
+            (Type::Bool, _) => (2, 1, Some(0)),
+            (Type::Int | Type::FloatingPoint, Some(bytes)) => (2, bytes, Some(0)),
+            (Type::Utf8, _) => (3, 4, Some(0)),
+            (Type::LargeUtf8, _) => (3, 8, Some(0)),
+            (Type::List, _) => (2, 4, Some(1)),
+            (Type::Struct_, _) => (1, 1, None),
+            (other, _) => {
+                let other = other.variant_name().unwrap_or("unknown");
+                let taken = "integers, floats, booleans, strings, and lists of them";
+                return Err(Refused(format!(
+                    "column `{name}` has the type {other}; {taken} are taken"
+                )));
+            }
+        };
+        if wanted.is_some_and(|wanted| wanted != children) {
+            return Err(Refused(format!("column `{name}` does not have the children of its type")));
+        }
+        self.0.push(Buffers { count, item_bytes });
+        field.children().into_iter().flatten().try_for_each(|child| self.add(&child, depth + 1))
+    }
+
+    fn fits(&self, batch: &RecordBatch<'_>, body: usize) -> Result<(), Refused> {
+        if batch.compression().is_some() {
+            let detail = "its buffers are compressed one by one; compress the body instead \
+                          (Content-Encoding)";
+            return Err(refused(detail));
+        }
+        let wrong = || refused("a batch does not fit its schema or its own length");
+        let nodes = batch.nodes().ok_or_else(wrong)?;
+        let mut buffers = batch.buffers().ok_or_else(wrong)?.iter().map(|buffer| {
+            let start = usize::try_from(buffer.offset()).ok()?;
+            let length = usize::try_from(buffer.length()).ok()?;
+            (start.checked_add(length)? <= body).then_some(length)
+        });
+        if nodes.len() != self.0.len() {
+            return Err(wrong());
+        }
+        for (node, column) in nodes.iter().zip(&self.0) {
+            let validity = buffers.next().flatten().ok_or_else(wrong)?;
+            let others = buffers.by_ref().take(column.count - 1).collect::<Option<Vec<_>>>();
+            let others = others.filter(|others| others.len() == column.count - 1);
+            let others = others.ok_or_else(wrong)?;
+            let whole = others.first().is_none_or(|items| items % column.item_bytes == 0);
+            if !whole || !is_borne_out(node, validity, body) {
+                return Err(wrong());
+            }
+        }
+        if buffers.next().is_some() { Err(wrong()) } else { Ok(()) }
+    }
+}
+
+/// A row takes at least a bit, and each that may be null takes one of the validity buffer.
+fn is_borne_out(node: &FieldNode, validity: usize, body: usize) -> bool {
+    let (Ok(rows), Ok(nulls)) =
+        (usize::try_from(node.length()), usize::try_from(node.null_count()))
+    else {
+        return false;
+    };
+    rows <= body.saturating_mul(8) && nulls <= rows && (nulls == 0 || rows <= validity * 8)
+}
+
+/// How long a number is; `None` for one that is of no length we read.
+fn number_bytes(field: &Field<'_>) -> Option<usize> {
+    if let Some(int) = field.type_as_int() {
+        let bits = usize::try_from(int.bitWidth()).ok()?;
+        return [8, 16, 32, 64].contains(&bits).then_some(bits / 8);
+    }
+    match field.type_as_floating_point()?.precision() {
+        Precision::SINGLE => Some(4),
+        Precision::DOUBLE => Some(8),
+        _ => None,
+    }
+}
+
+fn refused(why: &str) -> Refused {
+    Refused(why.to_owned())
+}
