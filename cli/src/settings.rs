@@ -36,6 +36,10 @@ pub(crate) struct Global {
     /// Kafka the collector, the processor and the dashboard are processes of their own.
     #[arg(long, global = true, value_name = "LOG")]
     log: Option<String>,
+    /// No encoders, origin, edges, audience or fault switches: for your own players and CDNs, named
+    /// as steering pathways in the settings (docs/steering.md).
+    #[arg(long, global = true)]
+    pub(crate) no_demo: bool,
     /// Set by `up` for its children.
     #[arg(long, global = true, hide = true)]
     pub(crate) supervisor_pid: Option<i32>,
@@ -58,6 +62,7 @@ impl Global {
         push("--ports", self.ports.map(|base| base.to_string()));
         push("--data", self.data.as_ref().map(|path| path.display().to_string()));
         push("--log", self.log.clone());
+        args.extend(self.no_demo.then(|| "--no-demo".to_owned()));
         args
     }
 }
@@ -122,7 +127,11 @@ impl Settings {
         if base > u16::MAX - 100 {
             bail!("--ports {base}: there must be room for 100 ports above it");
         }
-        let mut figment = Figment::from(Serialized::defaults(Self::on_ports(base)));
+        let mut defaults = Self::on_ports(base);
+        if global.no_demo {
+            defaults.drop_demo();
+        }
+        let mut figment = Figment::from(Serialized::defaults(defaults));
         if let Some(file) = &global.config {
             if !file.exists() {
                 bail!("--config {}: no such file", file.display());
@@ -155,6 +164,11 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Whether there is an origin, and what fills it.
+    pub(crate) fn has_media(&self) -> bool {
+        !self.pipelines.is_empty()
+    }
+
     /// Every service that was not given a key of its own has the common one.
     fn share_service_key(&mut self) {
         let edges = self.edges.values_mut().map(|edge| &mut edge.service_key);
@@ -184,10 +198,12 @@ impl Settings {
             ("collector".to_owned(), self.collector.validate()),
             ("processor".to_owned(), self.processor.validate()),
             ("dashboard".to_owned(), self.dashboard.validate()),
-            ("origin".to_owned(), self.origin.validate()),
             ("steering".to_owned(), self.steering.validate()),
             ("audience".to_owned(), self.audience.validate()),
         ];
+        if self.has_media() {
+            all.push(("origin".to_owned(), self.origin.validate()));
+        }
         for pipeline in &self.pipelines {
             let encoder = tallylight_pipeline::encoder::Settings {
                 pipeline: pipeline.clone(),
@@ -237,10 +253,12 @@ impl Settings {
             ],
         };
         all.extend([
-            one("origin", "origin", self.origin.listen),
             one("steering", "steering", self.steering.listen),
             one("up", "the control of `up`", self.control),
         ]);
+        if self.has_media() {
+            all.push(one("origin", "origin", self.origin.listen));
+        }
         let edges = self.edges.iter().map(|(name, edge)| (format!("edge-{name}"), edge.listen));
         all.extend(edges.map(|(name, at)| one(&name, &name, at)));
         all

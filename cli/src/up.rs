@@ -28,20 +28,16 @@ use faults::Faults;
 #[derive(Debug, Args)]
 pub(crate) struct UpArgs {
     /// Simulated viewers; 0 starts no audience. Default: the settings' 200.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_demo")]
     viewers: Option<u32>,
     /// Where the encoder's picture comes from. Default: the settings' own.
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "no_demo")]
     source: Option<Source>,
     /// Which renditions the demo has. Default: `demo-hevc` with at least four cores.
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "no_demo")]
     ladder: Option<Ladder>,
-    /// No encoders, edges, audience or fault switches: for your own players and CDNs, named as
-    /// steering pathways in the settings (docs/steering.md).
-    #[arg(long, conflicts_with_all = ["viewers", "source", "ladder", "ledger"])]
-    no_demo: bool,
     /// A ledger of what really happened to every simulated viewer, JSON lines.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_demo")]
     ledger: Option<PathBuf>,
 }
 
@@ -57,7 +53,7 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
     ports::refuse_taken(settings)?;
     std::fs::create_dir_all(&settings.data_dir)
         .with_context(|| format!("cannot make the data folder {}", settings.data_dir.display()))?;
-    if !args.no_demo {
+    if settings.has_media() {
         ladder::clear_other(settings, args)?;
     }
     let binary = std::env::current_exe().context("cannot find the path of this binary")?;
@@ -115,7 +111,7 @@ fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Chi
         LogKind::Disk => vec![plain("data")],
         LogKind::Kafka => Vec::from(["collector", "processor", "dashboard"].map(plain)),
     };
-    if args.no_demo {
+    if !settings.has_media() {
         return vec![data, vec![plain("steering")]];
     }
     let ladder = ladder::of(args, settings).as_str();

@@ -39,8 +39,8 @@ pub struct Pathway {
 pub struct Steering {
     /// Where its player asks.
     pub url: String,
-    /// The session, as the addresses of media playlists carry it.
-    pub sid: String,
+    /// The session, as the addresses of media playlists carry it: `sid=…`.
+    pub session: String,
 }
 
 impl View {

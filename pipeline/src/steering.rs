@@ -2,6 +2,7 @@
 
 mod answers;
 mod api;
+mod asked;
 mod engine;
 mod feed;
 mod ladders;
@@ -13,6 +14,7 @@ mod records;
 mod serve_manifests;
 mod session;
 mod settings;
+mod token;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,14 +37,14 @@ use crate::serve::cors;
 use crate::serve::metrics::Metrics;
 use crate::serve::problem;
 use crate::serve::upstream::Upstream;
-use engine::Asked;
+use asked::Asked;
 use feed::Feed;
 use ladders::Ladders;
 use origin_page::Copies;
 use prober::{At, Prober};
 use pure::state::{self, Policy};
 use records::Records;
-use session::Token;
+use token::Token;
 
 pub use settings::{EdgeSettings, Mode, Settings};
 
@@ -60,7 +62,7 @@ struct Steering {
     clock: Arc<dyn Clock>,
     reporter: Reporter,
     metrics: Metrics,
-    origin: Upstream,
+    origin: Option<Upstream>,
     ladders: Ladders,
     token: Token,
     state: Mutex<state::State>,
@@ -92,40 +94,46 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         settings.service_key.as_deref(),
     );
     let reporter = Reporter::spawn(&door, delivery::Service::Steering, "steering", &parts.clock);
+    let upstream = |url: &String| Upstream::new(url, PAGE_LIMIT, PAGE_WITHIN);
+    let origin = settings.origin_url.as_ref().map(upstream).transpose()?;
     let own_url =
         settings.public_url.clone().unwrap_or_else(|| format!("http://{}", server.addr()));
     let steering = Arc::new(Steering {
+        copies: Copies::new(parts.clock.now_us()),
         own_url: own_url.trim_end_matches('/').to_owned(),
         clock: parts.clock,
         reporter: reporter.clone(),
         metrics: Metrics::new("steering", &reporter),
-        origin: Upstream::new(&settings.origin_url, PAGE_LIMIT, PAGE_WITHIN)?,
-        ladders: Ladders::new(&settings.streams),
+        ladders: Ladders::new(if origin.is_some() { &settings.streams } else { &[] }),
+        origin,
         token: Token::new(settings.service_key.as_deref()),
         state: Mutex::new(state::State::new(policy(&settings), settings.mode)),
         // Without a feed there is nothing to take up, and nothing to decide by.
         ready: AtomicBool::new(settings.feed_url.is_none()),
         feed: Arc::default(),
         prober: Prober::default(),
-        copies: Copies::default(),
         asked: Asked::default(),
         records: Arc::default(),
         guard: guard(&settings),
         settings,
     });
     let mut background = JoinSet::new();
-    background.spawn(ladders::refresh(steering.clone()));
+    if steering.origin.is_some() {
+        background.spawn(ladders::refresh(steering.clone()));
+    }
     background.spawn(records::post(steering.records.clone(), door));
     if let Some(url) = steering.settings.feed_url.clone() {
         background.spawn(feed::follow(steering.feed.clone(), url));
-        background.spawn(origin_page::watch(steering.clone()));
         background.spawn(engine::run(steering.clone()));
         for edge in &steering.settings.edges {
             let at = edge.probe_url.clone().map_or(At::Edge(edge.url.clone()), At::Object);
             background.spawn(prober::probe(steering.clone(), edge.name.clone(), at));
         }
-        let at = At::Origin(steering.settings.origin_url.clone());
-        background.spawn(prober::probe(steering.clone(), engine::ORIGIN.to_owned(), at));
+        if let Some(url) = steering.settings.origin_url.clone() {
+            background.spawn(origin_page::watch(steering.clone()));
+            let name = engine::ORIGIN.to_owned();
+            background.spawn(prober::probe(steering.clone(), name, At::Origin(url)));
+        }
     }
     Ok(Service { server, router: router(steering), reporter, background })
 }
@@ -178,7 +186,7 @@ fn router(steering: Arc<Steering>) -> Router {
 }
 
 async fn ready(State(steering): State<Arc<Steering>>) -> Response {
-    if steering.ladders.any() {
+    if steering.origin.is_none() || steering.ladders.any() {
         return "ok".into_response();
     }
     (StatusCode::SERVICE_UNAVAILABLE, "no ladder yet: is the encoder running?").into_response()

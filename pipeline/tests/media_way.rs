@@ -54,7 +54,7 @@ impl MediaWay {
         let edge_url = format!("http://{}", run(edge::build(settings, parts()).await.unwrap()));
         let settings = steering::Settings {
             listen: any_port(),
-            origin_url: origin_url.clone(),
+            origin_url: Some(origin_url.clone()),
             edges: vec![steering::EdgeSettings {
                 name: "e1".into(),
                 url: edge_url.clone(),

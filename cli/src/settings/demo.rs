@@ -59,7 +59,7 @@ impl Settings {
         s.dashboard.upstreams.edges =
             EDGES.iter().map(|(name, at)| ((*name).to_owned(), url(base, *at))).collect();
         s.encoder.origin_url = url(base, 10);
-        s.steering.origin_url = url(base, 10);
+        s.steering.origin_url = Some(url(base, 10));
         let pathway = |(name, at): &(&str, u16)| tallylight_pipeline::steering::EdgeSettings {
             name: (*name).to_owned(),
             url: url(base, *at),
@@ -76,5 +76,14 @@ impl Settings {
         s.audience.collector_url = collector;
         s.audience.steering_url = url(base, 20);
         s
+    }
+
+    /// Leaves out what makes and carries media; pathways are then whichever are named.
+    pub(super) fn drop_demo(&mut self) {
+        self.pipelines.clear();
+        self.edges.clear();
+        self.dashboard.upstreams.edges.clear();
+        self.steering.edges.clear();
+        self.steering.origin_url = None;
     }
 }

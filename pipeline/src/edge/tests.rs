@@ -118,7 +118,10 @@ async fn a_hundred_viewers_are_one_request_to_the_origin() {
         let cmsd =
             format!(r#"at={},br=700,d=2000,ht=1540,n="edge-e1",ot=v,st=l"#, at(2_040) / 1_000);
         assert_eq!(header(&answer, "cmsd-static"), cmsd);
-        assert_eq!(header(&answer, "cmsd-dynamic"), r#""origin-A";rd=1540, "edge-e1";rd=1540;mb=140000"#);
+        assert_eq!(
+            header(&answer, "cmsd-dynamic"),
+            r#""origin-A";rd=1540, "edge-e1";rd=1540;mb=140000"#
+        );
         bodies.push(answer.bytes().await.unwrap());
     }
     assert!(bodies.iter().all(|body| *body == pair.origin.segment("v-360", K)));

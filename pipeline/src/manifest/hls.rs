@@ -28,7 +28,7 @@ pub fn master(ladder: &Ladder, view: &View) -> String {
         let names = Names {
             attribute: format!(",PATHWAY-ID=\"{}\"", pathway.id),
             group: format!("-{}", pathway.id),
-            query: format!("?pathway={}&sid={}", pathway.id, steering.sid),
+            query: format!("?pathway={}&{}", pathway.id, steering.session),
         };
         variants(&mut out, ladder, &rungs, &names);
     }

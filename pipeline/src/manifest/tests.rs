@@ -22,7 +22,7 @@ fn pathway(id: &str, base: &str) -> Pathway {
 /// A session that begins on e2.
 fn steered() -> View {
     let (e1, e2) = ("http://127.0.0.1:7711", "http://127.0.0.1:7712");
-    let url = "http://127.0.0.1:7720/steering/hls?sid=s-1".into();
+    let url = "http://127.0.0.1:7720/steering/hls?sid=s-1&token=f0".into();
     View {
         pathways: vec![
             pathway("e2", e2),
@@ -30,7 +30,7 @@ fn steered() -> View {
             pathway("e1-low", e1),
             pathway("e2-low", e2),
         ],
-        steering: Some(Steering { url, sid: "s-1".into() }),
+        steering: Some(Steering { url, session: "sid=s-1&token=f0".into() }),
         ..view()
     }
 }

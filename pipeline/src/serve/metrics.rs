@@ -36,6 +36,8 @@ pub struct Metrics {
     pub slates: Counter,
     /// Requests turned away because too many were waiting.
     pub turned_away: Counter,
+    /// Steering requests of sessions that this service did not give.
+    pub unproven: Counter,
 }
 
 /// The words of the methods we count; anything else is `other`.
@@ -57,6 +59,7 @@ impl Metrics {
         let upstream = counter("upstream_requests", "Requests made to the service behind");
         let slates = counter("slates", "Slates served in place of a segment");
         let turned_away = counter("turned_away", "Requests refused because too many were waiting");
+        let unproven = counter("unproven", "Steering requests of sessions not given here");
         let requests = Family::<Labels, Counter>::default();
         registry.register("requests", "HTTP requests by method and status", requests.clone());
         registry.register_collector(Box::new(Events(reporter.clone())));
@@ -70,6 +73,7 @@ impl Metrics {
             upstream,
             slates,
             turned_away,
+            unproven,
         }
     }
 

@@ -45,9 +45,8 @@ pub(super) async fn dash(
 }
 
 impl Steering {
-    /// Where a session is to go first.
+    /// Where a session is to go first; `used` is where it is, when that is an edge of ours.
     fn first(&self, state: &state::State, sid: &str, used: Option<&Pathway>) -> Pathway {
-        let used = used.filter(|used| state.edges.contains_key(&used.edge));
         let wanted = state.routes.pathway(sid);
         let health = |pathway: &Pathway| state.edges.get(&pathway.edge).map(|edge| edge.health);
         match used {
@@ -68,19 +67,31 @@ impl Steering {
     fn steer(&self, protocol: &str, uri: &Uri, headers: &HeaderMap) -> Response {
         let query = Query::of(uri);
         // A player that came without a session gets one with the address it asks next.
+        let given = query.sid.is_none() || self.token.proves(&query);
         let sid = query.sid.unwrap_or_else(new_sid);
         let order = {
             let state = self.state();
-            let used = query.used.last();
+            let used = query.used.last().filter(|used| state.edges.contains_key(&used.edge));
             let first = self.first(&state, &sid, used);
+            let used = used.map(|used| used.edge.as_str());
+            // Whoever it is gets an answer; who was not given by us is no viewer to reckon with.
+            if given {
+                self.asked.answer(&sid, used, &first.edge, self.clock.now_ms());
+            } else {
+                self.metrics.unproven.inc();
+            }
             order(&state.routes, &first)
         };
-        self.asked.note(&sid, self.clock.now_ms());
         let answer = Answer {
             version: 1,
             ttl: self.settings.ttl_s,
-            reload_uri: self.steering_url(protocol, &sid, headers),
-            pathway_priority: order.iter().map(Pathway::id).collect(),
+            reload_uri: self.steering_url(protocol, &self.token.part(&sid, given), headers),
+            // Without an edge there is nothing to say.
+            pathway_priority: order
+                .iter()
+                .filter(|pathway| !pathway.edge.is_empty())
+                .map(Pathway::id)
+                .collect(),
         };
         ([(CACHE_CONTROL, "no-store")], Json(answer)).into_response()
     }

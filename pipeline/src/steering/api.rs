@@ -250,6 +250,7 @@ fn page(app: &Steering, state: &State, inputs: &Inputs, now: i64) -> Value {
         "mode": mode_word(state.mode),
         "ttl_s": app.settings.ttl_s,
         "now": now,
+        "streams": app.ladders.streams(),
         "edges": edges,
         "pipelines": pipelines,
         "feed": {

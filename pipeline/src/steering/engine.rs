@@ -1,7 +1,6 @@
 //! The loop: gather what is known, decide, do it, write it down.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -9,7 +8,6 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::Steering;
 use super::pure::decide::decide;
 use super::pure::inputs::{Edge, Inputs, Load};
-use super::pure::share::Routes;
 use super::pure::state::Effect;
 use super::settings::EdgeSettings;
 
@@ -17,48 +15,8 @@ use super::settings::EdgeSettings;
 const EVERY: Duration = Duration::from_millis(500);
 /// How long the start waits for what the log knows.
 const RESTORE: Duration = Duration::from_secs(10);
-/// A session that asked nothing for so long is gone, ms; players ask each TTL.
-const ASKED_MS: i64 = 40_000;
-/// Sessions remembered; beyond it the count of viewers is an estimate.
-const SIDS: usize = 100_000;
 /// The target name of the prober's requests to the origin; no edge is called so.
 pub(super) const ORIGIN: &str = "(origin)";
-
-/// The sessions that asked lately.
-#[derive(Debug, Default)]
-pub(super) struct Asked {
-    sids: Mutex<HashMap<String, i64>>,
-}
-
-impl Asked {
-    /// Notes a session.
-    pub(super) fn note(&self, sid: &str, now_ms: i64) {
-        let mut sids = self.sids.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = sids.get_mut(sid) {
-            *at = now_ms;
-        } else if sids.len() < SIDS {
-            sids.insert(sid.to_owned(), now_ms);
-        }
-    }
-
-    /// Their places by home, and how many are sent to each edge.
-    fn places(
-        &self,
-        routes: &Routes,
-        now_ms: i64,
-    ) -> (BTreeMap<String, Vec<u32>>, BTreeMap<String, i64>) {
-        let mut sids = self.sids.lock().unwrap_or_else(PoisonError::into_inner);
-        sids.retain(|_, at| now_ms - *at < ASKED_MS);
-        let mut places: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-        let mut sent: BTreeMap<String, i64> = BTreeMap::new();
-        for sid in sids.keys() {
-            *sent.entry(routes.pathway(sid).edge).or_default() += 1;
-            places.entry(routes.home(sid).to_owned()).or_default().push(Routes::place(sid));
-        }
-        places.values_mut().for_each(|places| places.sort_unstable());
-        (places, sent)
-    }
-}
 
 impl Steering {
     /// Everything that is known now.
@@ -89,6 +47,7 @@ impl Steering {
             devices: window.devices(),
             top_kbps: self.top_kbps(),
             places,
+            moves: self.asked.moves(now_ms),
         }
     }
 
@@ -126,7 +85,8 @@ impl Steering {
 
     async fn mask(&self, pipeline: &str, on: bool) {
         let client = reqwest::Client::new();
-        let base = self.settings.origin_url.trim_end_matches('/');
+        let Some(url) = &self.settings.origin_url else { return };
+        let base = url.trim_end_matches('/');
         for stream in &self.settings.streams {
             let url = format!("{base}/live/{stream}/masks/{pipeline}");
             let request = if on { client.put(&url) } else { client.delete(&url) };

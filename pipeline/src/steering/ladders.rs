@@ -33,6 +33,11 @@ impl Ladders {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).values().any(Option::is_some)
     }
 
+    /// The streams that are served here.
+    pub(super) fn streams(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
     fn all(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).values().all(Option::is_some)
     }
@@ -58,8 +63,9 @@ pub(super) async fn refresh(steering: Arc<Steering>) {
 }
 
 async fn fetch(steering: &Steering, stream: &str) -> Option<Ladder> {
+    let origin = steering.origin.as_ref()?;
     steering.metrics.upstream.inc();
-    let fetched = steering.origin.get(&format!("/live/{stream}/ladder.json")).await.ok()?;
+    let fetched = origin.get(&format!("/live/{stream}/ladder.json")).await.ok()?;
     if fetched.status != StatusCode::OK {
         return None;
     }

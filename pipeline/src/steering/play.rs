@@ -30,8 +30,11 @@ struct Play {
     sid: String,
     stream: String,
     token: String,
-    hls: String,
-    dash: String,
+    /// Absent where the manifests are somebody else's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hls: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dash: Option<String>,
     beacon: String,
     steering: Addresses,
     ttl_s: u32,
@@ -50,7 +53,7 @@ pub(super) async fn play(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if app.ladders.get(&stream).is_none() {
+    if !app.settings.streams.contains(&stream) {
         return no_stream(&stream).into_response();
     }
     let wish = if body.trim_ascii().is_empty() {
@@ -74,14 +77,17 @@ pub(super) async fn play(
     };
     app.asked.note(&sid, app.clock.now_ms());
     let own = app.own(&headers);
+    let session = app.token.part(&sid, true);
+    let manifest =
+        |file: &str| app.origin.as_ref().map(|_| format!("{own}/live/{stream}/{file}?{session}"));
     let play = Play {
-        token: app.token.sign(&stream, &sid),
-        hls: format!("{own}/live/{stream}/master.m3u8?sid={sid}"),
-        dash: format!("{own}/live/{stream}/manifest.mpd?sid={sid}"),
+        token: app.token.sign(&sid),
+        hls: manifest("master.m3u8"),
+        dash: manifest("manifest.mpd"),
         beacon: app.beacon(&headers),
         steering: Addresses {
-            hls: app.steering_url("hls", &sid, &headers),
-            dash: app.steering_url("dash", &sid, &headers),
+            hls: app.steering_url("hls", &session, &headers),
+            dash: app.steering_url("dash", &session, &headers),
         },
         ttl_s: app.settings.ttl_s,
         sid,

@@ -62,12 +62,12 @@ pub(super) async fn time(State(app): App) -> Response {
 
 /// The origin's page, so that a browser needs to know one service only.
 pub(super) async fn segments(State(app): App, Path(stream): Path<String>, uri: Uri) -> Response {
-    if app.ladders.get(&stream).is_none() {
+    let Some(origin) = app.origin.as_ref().filter(|_| app.ladders.get(&stream).is_some()) else {
         return no_stream(&stream).into_response();
-    }
+    };
     app.metrics.upstream.inc();
     let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
-    match app.origin.get(&format!("/live/{stream}/segments.json{query}")).await {
+    match origin.get(&format!("/live/{stream}/segments.json{query}")).await {
         Ok(fetched) => {
             let kept = [CONTENT_TYPE, RETRY_AFTER].into_iter();
             let mut headers: HeaderMap =

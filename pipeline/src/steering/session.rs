@@ -45,6 +45,8 @@ impl Form {
 pub(super) struct Query {
     /// The session.
     pub(super) sid: Option<String>,
+    /// What proves that the sid was given by us.
+    pub(super) token: Option<String>,
     /// The pathway of a media playlist.
     pub(super) pathway: Option<Pathway>,
     /// The pathways that the player says it uses, the newest last.
@@ -62,6 +64,7 @@ impl Query {
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*key {
                 "sid" if is_sid(&value) => found.sid = Some(value.into_owned()),
+                "token" => found.token = Some(value.into_owned()),
                 "pathway" => found.pathway = Some(Pathway::parse(&value)),
                 "_HLS_pathway" | "_DASH_pathway" => {
                     let names = value.split(',').map(|item| item.trim_matches([' ', '"']));
@@ -84,31 +87,6 @@ pub(super) fn is_sid(text: &str) -> bool {
 /// A new session's id.
 pub(super) fn new_sid() -> String {
     Uuid::new_v4().to_string()
-}
-
-/// Signs sids, so that beacons can later be told from made-up ones.
-#[derive(Clone)]
-pub(super) struct Token([u8; 32]);
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token")
-    }
-}
-
-impl Token {
-    /// Signs with a key that follows from the service key, or with one of this start.
-    pub(super) fn new(service_key: Option<&str>) -> Self {
-        let random = || format!("{}{}", Uuid::new_v4(), Uuid::new_v4());
-        let secret = service_key.map_or_else(random, str::to_owned);
-        Self(blake3::derive_key("tallylight manifest session token v1", secret.as_bytes()))
-    }
-
-    /// The token of a session of a stream.
-    pub(super) fn sign(&self, stream: &str, sid: &str) -> String {
-        let text = format!("{stream}\n{sid}");
-        blake3::keyed_hash(&self.0, text.as_bytes()).to_hex().as_str().chars().take(32).collect()
-    }
 }
 
 /// Whether the browser came through the dashboard.
@@ -150,8 +128,8 @@ impl Steering {
     }
 
     /// Where a session asks for its pathway.
-    pub(super) fn steering_url(&self, protocol: &str, sid: &str, headers: &HeaderMap) -> String {
-        format!("{}/steering/{protocol}?sid={sid}", self.root(protocol, headers))
+    pub(super) fn steering_url(&self, protocol: &str, part: &str, headers: &HeaderMap) -> String {
+        format!("{}/steering/{protocol}?{part}", self.root(protocol, headers))
     }
 
     pub(super) fn view(
@@ -162,7 +140,8 @@ impl Steering {
         viewer: &Viewer,
         headers: &HeaderMap,
     ) -> View {
-        if let Some(sid) = sid_of(query, viewer) {
+        let given = self.token.proves(query);
+        if let Some(sid) = query.sid.as_deref().filter(|_| given) {
             self.asked.note(sid, self.clock.now_ms());
         }
         let state = self.state();
@@ -189,9 +168,10 @@ impl Steering {
         let behind = is_root_relative(headers).then_some(root.as_str());
         View {
             pathways: order.iter().map(|pathway| self.pathway(pathway, behind)).collect(),
-            steering: steering.map(|sid| manifest::Steering {
-                url: self.steering_url(protocol, sid, headers),
-                sid: sid.to_owned(),
+            steering: steering.map(|sid| {
+                let session = self.token.part(sid, given);
+                let url = self.steering_url(protocol, &session, headers);
+                manifest::Steering { url, session }
             }),
             time_url: format!("{root}/live/{stream}/time"),
             window: self.settings.window_segments,
@@ -258,14 +238,5 @@ mod tests {
             assert_eq!(Query::of(&uri).sid.is_some(), good, "{sid}");
         }
         assert!(is_sid(&new_sid()) && !is_sid(&"a".repeat(65)));
-    }
-
-    #[test]
-    fn tokens_prove_stream_and_sid() {
-        let token = Token::new(Some("secret"));
-        assert_eq!(token.sign("demo", "a"), Token::new(Some("secret")).sign("demo", "a"));
-        assert_ne!(token.sign("demo", "a"), token.sign("demo", "b"));
-        assert_ne!(token.sign("demo", "a"), Token::new(Some("other")).sign("demo", "a"));
-        assert_ne!(Token::new(None).sign("demo", "a"), Token::new(None).sign("demo", "a"));
     }
 }

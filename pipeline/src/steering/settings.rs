@@ -56,8 +56,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// Sites besides its own that may change something, such as `http://localhost:5173`.
     pub allowed_origins: Vec<String>,
-    /// Where ladders come from.
-    pub origin_url: String,
+    /// Where ladders come from; absent: it steers between others' CDNs and serves no manifests.
+    pub origin_url: Option<String>,
     /// The edges that it sends players to.
     pub edges: Vec<EdgeSettings>,
     /// Seconds after which players ask again where to go.
@@ -74,7 +74,7 @@ pub struct Settings {
     pub feed_url: Option<String>,
     /// Whose streams they are, in records.
     pub tenant: String,
-    /// Streams it serves.
+    /// Streams whose sessions it opens, and with an origin whose manifests it serves.
     pub streams: Vec<String>,
     /// Segments a manifest reaches back; less than the origin's window.
     pub window_segments: u32,
@@ -106,7 +106,7 @@ impl Default for Settings {
             trusted_network: false,
             public_url: None,
             allowed_origins: Vec::new(),
-            origin_url: "http://127.0.0.1:7710".into(),
+            origin_url: Some("http://127.0.0.1:7710".into()),
             edges: vec![edge],
             ttl_s: 5,
             mode: Mode::Act,
@@ -134,13 +134,13 @@ impl Settings {
             exposed(self.listen, self.trusted_network).into_iter().collect();
         for (name, url) in [
             ("public_url", &self.public_url),
+            ("origin_url", &self.origin_url),
             ("collector_url", &self.collector_url),
             ("feed_url", &self.feed_url),
         ] {
             let wrong = url.as_deref().is_some_and(|url| !is_http(url));
             mistake(&mut found, wrong, format!("{name}: an http:// address"));
         }
-        mistake(&mut found, !is_http(&self.origin_url), "origin_url: an http:// address");
         self.validate_edges(&mut found);
         let streams =
             (1..=64).contains(&self.streams.len()) && self.streams.iter().all(|name| is_name(name));
@@ -155,8 +155,10 @@ impl Settings {
     }
 
     fn validate_edges(&self, found: &mut Vec<String>) {
-        let number = (1..=MAX_EDGES).contains(&self.edges.len());
-        mistake(found, !number, format!("edges: 1 to {MAX_EDGES} of them"));
+        // Manifests need one; without media it may be that nobody steers.
+        let least = usize::from(self.origin_url.is_some());
+        let number = (least..=MAX_EDGES).contains(&self.edges.len());
+        mistake(found, !number, format!("edges: {least} to {MAX_EDGES} of them"));
         for (at, edge) in self.edges.iter().enumerate() {
             let mut wrong = |wrong: bool, what: &str| {
                 mistake(found, wrong, format!("edges: {:?}: {what}", edge.name));

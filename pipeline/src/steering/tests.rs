@@ -8,7 +8,7 @@ use crate::origin::tests::support::{K, World, at, header};
 async fn steering(origin: &World) -> SocketAddr {
     let settings = Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
-        origin_url: format!("http://{}", origin.addr),
+        origin_url: Some(format!("http://{}", origin.addr)),
         ..Settings::default()
     };
     let service = build(settings, Parts { clock: origin.clock.clone() }).await.unwrap();
@@ -107,13 +107,14 @@ async fn a_session_has_its_addresses_and_its_answer_comes_always() {
     let (status, session) = play("").await;
     let sid = session["sid"].as_str().unwrap().to_owned();
     assert_eq!((status, session["ttl_s"].as_i64()), (200, Some(5)));
-    assert_eq!(session["hls"], format!("{base}/live/demo/master.m3u8?sid={sid}"));
+    let part = format!("sid={sid}&token={}", session["token"].as_str().unwrap());
+    assert_eq!(session["hls"], format!("{base}/live/demo/master.m3u8?{part}"));
     assert_eq!(play(r#"{"sid": "mine", "player": "x"}"#).await.1["sid"], "mine");
     assert_eq!(play(r#"{"sid": "a b"}"#).await.0, 422);
     assert_eq!(client.post(format!("{base}/v1/play/no")).send().await.unwrap().status(), 404);
     let get = async |url: &str| client.get(url).send().await.unwrap();
     let master = get(session["hls"].as_str().unwrap()).await.text().await.unwrap();
-    assert!(master.contains(&format!("SERVER-URI=\"{base}/steering/hls?sid={sid}\"")), "{master}");
+    assert!(master.contains(&format!("SERVER-URI=\"{base}/steering/hls?{part}\"")), "{master}");
     let list = format!("{base}/live/demo/v-360/index.m3u8?pathway=e1-low&sid={sid}");
     assert!(get(&list).await.text().await.unwrap().contains("http://127.0.0.1:7711/live/demo"));
     for query in ["", "?sid=%22&_HLS_pathway=,%22", "?sid=a&_DASH_pathway=%22e9,e1%22&x"] {
@@ -124,6 +125,18 @@ async fn a_session_has_its_addresses_and_its_answer_comes_always() {
         assert_eq!(answer["PATHWAY-PRIORITY"][0], "e1");
         assert!(answer["RELOAD-URI"].as_str().unwrap().contains("/steering/dash?sid="));
     }
+    // Of those who asked, only the last brought a sid that can be one, and it was made up.
+    let unproven = async || {
+        let text = get(&format!("{base}/metrics")).await.text().await.unwrap();
+        let line =
+            text.lines().find(|line| line.starts_with("tallylight_steering_unproven_total "));
+        line.unwrap().rsplit_once(' ').unwrap().1.to_owned()
+    };
+    assert_eq!(unproven().await, "1");
+    let answer = get(session["steering"]["dash"].as_str().unwrap()).await;
+    let answer: serde_json::Value = answer.json().await.unwrap();
+    assert!(answer["RELOAD-URI"].as_str().unwrap().ends_with(&part), "{answer}");
+    assert_eq!(unproven().await, "1");
 }
 
 #[tokio::test]

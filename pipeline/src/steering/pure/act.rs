@@ -77,8 +77,10 @@ pub fn describe(state: &State, inputs: &Inputs, row: &mut ActionRow, part: &Part
     let ttl = state.policy.ttl_s + 10;
     match &part.to {
         Some(to) => {
-            row.title =
-                format!("Move {} of {} from {edge} to {to}", part.viewers, viewers(part.of));
+            row.title = match part.of {
+                0 => format!("Send {edge}'s new viewers to {to}"),
+                of => format!("Move {} of {} from {edge} to {to}", part.viewers, viewers(of)),
+            };
             let stalled = inputs.edges.get(&edge).map_or(0.0, rebuffering);
             let there = state.edges.get(to);
             let quick = there.map_or(0.0, |to| to.baseline_ms);
@@ -174,6 +176,7 @@ pub fn take_move(
             edge: edge.clone(),
             to: to.clone(),
             at: now_ms,
+            since: state.edges.get(&edge).and_then(|edge| edge.symptom_at).unwrap_or(now_ms),
             sessions: sessions_at(inputs, to),
             expected: part.viewers,
             rebuffering: at.map_or(0.0, rebuffering),

@@ -49,8 +49,9 @@ pub fn edge_finding(state: &State, inputs: &Inputs, name: &str, edge: &EdgeState
     for (other, state) in state.edges.iter().filter(|(other, _)| *other != name) {
         evidence.add(format!("Edge {other}"), state.why.clone());
     }
-    let asked = inputs.origin.last().map_or("not asked".to_owned(), |probe| probe.words());
-    evidence.add("Origin, asked directly", asked);
+    if let Some(probe) = inputs.origin.last() {
+        evidence.add("Origin, asked directly", probe.words());
+    }
     evidence.add_was(
         "Stalled time of its viewers",
         percent(rebuffering(at)),

@@ -20,6 +20,23 @@ pub struct Inputs {
     pub top_kbps: u64,
     /// The places of the sessions that asked lately, by home, ascending.
     pub places: BTreeMap<String, Vec<u32>>,
+    /// Who changed the edge in the last two minutes, oldest first.
+    pub moves: Vec<Moves>,
+}
+
+/// Sessions that changed the edge within one second, as their players say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moves {
+    /// The second in which they said so, Unix ms.
+    pub at: i64,
+    /// The edge they left.
+    pub from: String,
+    /// The edge they use now.
+    pub to: String,
+    /// They had been told to; else it was their own failover.
+    pub steered: bool,
+    /// How many.
+    pub sessions: i64,
 }
 
 /// How far the rows can be trusted.

@@ -5,13 +5,15 @@ use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
 use super::act::{blank, pathway, sessions_at};
 use super::health::{Health, rebuffering};
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Moves};
 use super::plan::{at_most_top, capacity};
 use super::state::{BACK_MS, Effect, State, Watch};
 use super::words::{Evidence, percent, seconds, viewers};
 
 /// An outcome is written at the latest after this time, ms.
 const OUTCOME_MS: i64 = 30_000;
+/// From a player's first error to our first symptom, ms.
+const NOTICED_MS: i64 = 3_000;
 
 /// Homes whose viewers steering moved away, that have been well for long enough and have room
 /// for them: an edge that others fill is quick again once its viewers have left.
@@ -99,6 +101,7 @@ pub fn take_return(
         edge: home.clone(),
         to: home.clone(),
         at: now_ms,
+        since: now_ms,
         sessions: sessions_at(inputs, &home),
         expected: row.viewers,
         rebuffering: at.map_or(0.0, rebuffering),
@@ -117,7 +120,10 @@ pub fn outcomes(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<E
     for (id, watch) in state.watches.clone() {
         let load = inputs.edges.get(&watch.to).and_then(|edge| edge.load);
         let Some(load) = load else { continue };
-        let moved = load.sessions - watch.sessions;
+        let own = fled(&watch, inputs);
+        let told = went(&watch, inputs, true, watch.at);
+        // Not every player says where it is, so arrivals count too; who fled before was there.
+        let moved = (load.sessions - watch.sessions).max(own + told);
         let done = moved as f64 >= watch.expected as f64 * 0.95;
         let late = now_ms - watch.at >= OUTCOME_MS;
         if !(done || late) {
@@ -127,19 +133,45 @@ pub fn outcomes(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<E
         let Some(mut row) = state.actions.get(&id).cloned() else { continue };
         // Other sessions come and go meanwhile; no more than all of them moved.
         let moved = moved.clamp(0, watch.expected);
+        let took = (now_ms - watch.at + 500) / 1_000;
+        let text = words(&watch, moved, own.min(moved), took);
         let all: f64 = inputs.edges.values().map(rebuffering).fold(0.0, f64::max);
-        let text = format!(
-            "{moved} of {} {} in {} s; stalled time {} → {}",
-            viewers(watch.expected),
-            if watch.back { "came back" } else { "moved" },
-            (now_ms - watch.at + 500) / 1_000,
-            percent(watch.rebuffering),
-            percent(all)
-        );
-        row.outcome = Some(text);
+        let stalled = format!("{} → {}", percent(watch.rebuffering), percent(all));
+        row.outcome = Some(format!("{text}; stalled time {stalled}"));
         if watch.back {
             row.state = ActionState::Ended;
         }
         state.put_action(row, now_ms, out);
     }
+}
+
+/// Who moved, as an outcome says it.
+fn words(watch: &Watch, moved: i64, own: i64, took_s: i64) -> String {
+    let verb = if watch.back { "came back" } else { "moved" };
+    let own = match own {
+        0 => String::new(),
+        own => format!(", {own} by their players' own failover"),
+    };
+    match watch.expected {
+        0 if watch.back => format!("New viewers go to {} again", watch.to),
+        0 => format!("Nobody was on {}; new viewers go to {}", watch.edge, watch.to),
+        expected => format!("{moved} of {} {verb} in {took_s} s{own}", viewers(expected)),
+    }
+}
+
+/// Sessions that left by their own failover, from a moment before we noticed on: players meet an
+/// error first.
+fn fled(watch: &Watch, inputs: &Inputs) -> i64 {
+    if watch.back { 0 } else { went(watch, inputs, false, watch.since - NOTICED_MS) }
+}
+
+/// Sessions that went from where the watch looks to where they were to go.
+fn went(watch: &Watch, inputs: &Inputs, steered: bool, since_ms: i64) -> i64 {
+    let of = |moves: &&Moves| {
+        moves.steered == steered
+            && moves.at >= since_ms
+            && moves.to == watch.to
+            && (watch.back || moves.from == watch.edge)
+    };
+    inputs.moves.iter().filter(of).map(|moves| moves.sessions).sum()
 }

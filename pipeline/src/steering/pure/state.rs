@@ -53,6 +53,8 @@ pub struct Watch {
     pub to: String,
     /// When it was taken, Unix ms.
     pub at: i64,
+    /// Since when viewers may have left by their own failover, Unix ms.
+    pub since: i64,
     /// Sessions there then.
     pub sessions: i64,
     /// Sessions that are to move.

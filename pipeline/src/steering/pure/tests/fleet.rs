@@ -6,7 +6,7 @@ use tallylight_schemas::control::{ActionRow, ActionState, IncidentRow, IncidentS
 
 use crate::steering::pure::decide::decide;
 use crate::steering::pure::inputs::{
-    Copy, Edge, Feed, Found, Inputs, Load, Pipeline, Probe, Second,
+    Copy, Edge, Feed, Found, Inputs, Load, Moves, Pipeline, Probe, Second,
 };
 use crate::steering::pure::share::{Pathway, Routes};
 use crate::steering::pure::state::{Effect, Policy, State};
@@ -47,6 +47,8 @@ pub(super) struct Fleet {
     probes: BTreeMap<String, Vec<(i64, i64, bool)>>,
     seconds: BTreeMap<String, Vec<(i64, Second)>>,
     capacities: BTreeMap<String, u64>,
+    /// What players say of changes, if they do.
+    moves: Vec<Moves>,
     pub(super) effects: Vec<(i64, Effect)>,
     /// Everything that was decided by, to decide it again.
     pub(super) script: Vec<(i64, Inputs)>,
@@ -81,6 +83,7 @@ impl Fleet {
             probes: BTreeMap::new(),
             seconds: BTreeMap::new(),
             capacities: capacities.into_iter().collect(),
+            moves: Vec::new(),
             effects: Vec::new(),
             script: Vec::new(),
             state,
@@ -135,12 +138,21 @@ impl Fleet {
                 viewer.moves.push(self.now);
                 viewer.told = told.clone();
             }
-            if (self.now + viewer.phase) % 5_000 < STEP {
-                viewer.at.clone_from(&told.edge);
+            let at = self.now;
+            let mut went = |viewer: &mut Viewer, to: &str, steered| {
+                let from = std::mem::replace(&mut viewer.at, to.to_owned());
+                if from != to {
+                    let to = to.to_owned();
+                    self.moves.push(Moves { at, from, to, steered, sessions: 1 });
+                }
+            };
+            if (at + viewer.phase) % 5_000 < STEP {
+                went(viewer, &told.edge, true);
             }
             // Its own failover, as after an error.
             if self.ill[&viewer.at].dead {
-                viewer.at = if viewer.at == "e1" { "e2" } else { "e1" }.into();
+                let other = if viewer.at == "e1" { "e2" } else { "e1" };
+                went(viewer, other, false);
             }
         }
     }
@@ -218,6 +230,7 @@ impl Fleet {
             devices: BTreeMap::new(),
             top_kbps: EACH,
             places,
+            moves: self.moves.clone(),
         }
     }
 

@@ -19,6 +19,14 @@ fn a_killed_edge_is_left_within_ten_seconds() {
         fleet.until(10, |fleet| moved(fleet) && !fleet.actions(ActionState::Taken).is_empty());
     assert!(took <= 10_000);
     assert!(fleet.open()[0].cause.contains("does not answer"), "{:?}", fleet.open());
+    // All had left before steering said a word, and the outcome says so.
+    fleet.run(2);
+    let taken = &fleet.actions(ActionState::Taken)[0];
+    let outcome = taken.outcome.clone().unwrap_or_default();
+    let all = taken.viewers;
+    let said = format!("{all} of {all} viewers moved in ");
+    assert!(all > 20 && outcome.starts_with(&said), "{all}: {outcome}");
+    assert!(outcome.contains(&format!(" s, {all} by their players' own failover;")), "{outcome}");
 }
 
 #[test]
@@ -32,7 +40,7 @@ fn a_slow_edge_is_decided_within_5_s_and_left_within_ttl_and_ten() {
     fleet.run(20);
     let taken = &fleet.actions(ActionState::Taken)[0];
     let outcome = taken.outcome.clone().unwrap();
-    assert!(outcome.contains("moved in"), "{outcome}");
+    assert!(outcome.contains("moved in") && !outcome.contains("failover"), "{outcome}");
     assert!(taken.evidence.contains("Prober on e1") && taken.undo.is_some());
 }
 
