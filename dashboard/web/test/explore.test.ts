@@ -123,6 +123,7 @@ describe("a result", () => {
   it("is lines over time, one per name, with gaps where there is no value", () => {
     const shape = chartOf(rows, fieldsOf(rows));
     if (shape.kind !== "lines") throw new Error(shape.kind);
+    expect(shape.what).toBe("requests by edge");
     expect(shape.lines).toEqual([{ name: "e1", y: [10, 12] }, { name: "e2", y: [null, 9] }]);
   });
 
@@ -135,7 +136,7 @@ describe("a result", () => {
 
   it("draws what cannot share a scale under one another", () => {
     const line = (name: string, top: number) => ({ name, y: [0, top] });
-    const shape = { kind: "lines" as const, x: [0, 1], lines: [line("viewers", 200), line("ratio", 0.3), line("starts", 90)], left: 0 };
+    const shape = { kind: "lines" as const, what: "", x: [0, 1], lines: [line("viewers", 200), line("ratio", 0.3), line("starts", 90)], left: 0 };
     expect(scalesOf(shape).map((group) => group.map(({ name }) => name))).toEqual([["viewers", "starts"], ["ratio"]]);
   });
 

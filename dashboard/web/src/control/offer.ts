@@ -39,9 +39,14 @@ function drawCapacity(box: Element, app: App, action: Action): void {
   const to = Math.min(1, after);
   // Once in force, what it added is in use already.
   const base = action.state === "offered" ? Math.min(now, to) : Math.max(0, now - Math.max(0, now - to));
-  setText(find(cap, ".capname"), `Edge ${action.to ?? ""}, nominal ${(edge.capacity_kbps / 1000).toFixed(0)} Mbps`);
+  setText(find(cap, ".capname"), `Edge ${action.to ?? ""}, nominal ${nominal(edge.capacity_kbps)}`);
   find(cap, ".used").style.width = `${100 * base}%`;
   find(cap, ".added").style.width = `${100 * Math.max(0, to - base)}%`;
   find(cap, ".mark").style.left = `${100 * to}%`;
   setAttr(cap, "data-over", after > 1);
+}
+
+/** `140 Mbps`, `40 Gbps`. */
+function nominal(kbps: number): string {
+  return kbps >= 10_000_000 ? `${(kbps / 1_000_000).toFixed(0)} Gbps` : `${(kbps / 1000).toFixed(0)} Mbps`;
 }

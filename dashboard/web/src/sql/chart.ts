@@ -35,7 +35,7 @@ export class ResultChart {
 
   /** A chart for each scale, under one another, on the same time axis. */
   private lines(shape: LineChart): void {
-    const legend = h("div", { class: "legend" });
+    const legend = h("div", { class: "legend" }, shape.what === "" ? null : h("span", { class: "what" }, shape.what));
     shape.lines.forEach(({ name }, at) => legend.append(h("span", {}, swatch(at), name)));
     if (shape.left > 0) legend.append(h("span", { class: "at" }, `${shape.left} smaller ones are not drawn`));
     const at = h("span", { class: "at" });
@@ -70,7 +70,8 @@ function optionsOf(shape: LineChart, places: readonly number[], point: (index: n
   return {
     width: 600,
     height: 200,
-    padding: [12, 14, 0, 0],
+    // The last time on the axis is as wide to the right as to the left.
+    padding: [12, 32, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 5 }, ...(synced ? { sync: { key: "sql" } } : {}) },
     axes: [

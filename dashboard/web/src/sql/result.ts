@@ -77,8 +77,8 @@ export class Result {
     setAttr(this.root, "data-running", null);
     setAttr(this.root, "data-failed", true);
     this.controls(false);
-    const at = error.at ? `line ${error.at.line}, column ${error.at.column}` : "";
-    this.say(at);
+    // Where it is wrong stands in the message.
+    this.say("");
     const what = error.status === 404 ? "SQL is not served by this dashboard; see that it is the newest version." : error.message;
     this.body.replaceChildren(h("div", { class: "wrong", role: "alert" }, h("p", {}, h("span", { class: "shape", "aria-hidden": "true" }, "■"), what)));
   }

@@ -48,6 +48,8 @@ export function shownAs(value: unknown, kind: ColumnKind): string {
 
 export interface LineChart {
   kind: "lines";
+  /** What all lines have in common, as `requests by edge`; empty when their names say it. */
+  what: string;
   /** Unix s. */
   x: number[];
   lines: { name: string; y: (number | null)[] }[];
@@ -121,6 +123,7 @@ function lines(rows: readonly Row[], time: string, numbers: readonly string[], n
   const order = name === null ? [...found] : [...found].sort((a, b) => weight(b[1]) - weight(a[1]));
   return {
     kind: "lines",
+    what: name === null ? "" : `${numbers[0] ?? ""} by ${name}`,
     x: x.map((at) => at / 1000),
     lines: order.slice(0, MOST_LINES).map(([line, points]) => ({ name: line, y: x.map((at) => points.get(at) ?? null) })),
     left: Math.max(0, order.length - MOST_LINES),
