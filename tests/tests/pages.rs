@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tallylight_tests::browser;
 use tallylight_tests::world::World;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 /// What the Control room may weigh, compressed, before its first figure.
 const HEAVIEST: u64 = 300 * 1024;
@@ -39,6 +41,59 @@ async fn pages_are_calm_readable_and_name_an_incident_that_a_click_made() {
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
     assert_eq!(seen["problems"].as_array().unwrap().len(), 0, "console: {}", seen["problems"]);
     assert!(seen["sentence"].as_str().unwrap().contains("e1"), "{}", seen["sentence"]);
+}
+
+/// A CDN as the prober sees it: it answers whatever is asked.
+async fn cdn() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let _ = socket.read(&mut [0; 1024]).await;
+            let _ = socket.write_all(answer).await;
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_demo_pages_show_the_pathways_there_are_and_ask_for_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("mine.toml");
+    let pathway = |name: &str, probe: &str| {
+        format!(
+            "[[steering.edges]]\nname = \"{name}\"\nurl = \"https://{name}.example\"\n\
+             capacity_kbps = 1000000\nprobe_url = \"{probe}/health.mp4\"\n"
+        )
+    };
+    // Nobody answers at the second one.
+    let both = [pathway("cdn-a", &cdn().await), pathway("cdn-b", "http://127.0.0.1:9")].concat();
+    std::fs::write(&config, both).unwrap();
+    let world = World::start(&["--no-demo", "--config", config.to_str().unwrap()]).await;
+    let answers = async || world.get("/v1/steering").await.is_ok();
+    world.wait_for("steering", 20, answers).await;
+    let known = async || {
+        let (a, b) = (world.edge("cdn-a").await, world.edge("cdn-b").await);
+        a["health"] == "good" && b["health"] == "bad"
+    };
+    world.wait_for("the health of both", 30, known).await;
+    let pictures = std::env::temp_dir().join("tallylight-pages");
+    std::fs::create_dir_all(&pictures).unwrap();
+    let args = [world.dashboard(), pictures.display().to_string()];
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let seen = browser::run("bare.mjs", &args, Duration::from_secs(90)).await;
+    let none = serde_json::json!([]);
+    assert_eq!((&seen["refused"], &seen["problems"]), (&none, &none));
+    let rail = ["room", "pipeline", "sessions", "sql", "players", "connect", "health"];
+    assert_eq!(seen["rail"], serde_json::json!(rail));
+    let parts = serde_json::json!(["edge-cdn-a", "edge-cdn-b", "viewers"]);
+    for (page, drawn) in seen["seen"].as_object().unwrap() {
+        assert_eq!((&drawn["shown"], &drawn["cards"]), (&none, &none), "{page}");
+        assert!(drawn["wider"].as_i64() <= Some(0), "{page}: {drawn}");
+        let boxes = if page.starts_with("pipeline") { &parts } else { &none };
+        assert_eq!(&drawn["boxes"], boxes, "{page}");
+    }
 }
 
 /// What is wrong with one page in one state at one size.

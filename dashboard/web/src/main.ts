@@ -24,6 +24,7 @@ import { evidence, tallyOf } from "./stream/tally";
 import { SqlPage } from "./sql/page";
 import { find, h, setAttr } from "./ui/dom";
 import { scheduler } from "./ui/frame";
+import { NothingPage } from "./watch/nothing";
 import { WatchPage } from "./watch/page";
 
 const draw = (): void => drawAll();
@@ -50,43 +51,52 @@ bindKeys(app, help, () => {
 });
 
 let page: Page | null = null;
-let pageName = "";
+let shown: keyof typeof OPEN | null = null;
 
-const OPEN: Readonly<Record<PageName, () => Page>> = {
+const OPEN: Readonly<Record<PageName | "nothing", () => Page>> = {
   room: () => new RoomPage(app),
   pipeline: () => new PipelinePage(app),
   sessions: () => new SessionsPage(app),
   watch: () => new WatchPage(app),
+  nothing: () => new NothingPage(),
   sql: () => new SqlPage(app),
   players: () => new PlayersPage(app),
   connect: () => new ConnectPage(app),
   health: () => new HealthPage(app),
 };
 
+/** The page of the URL. The Watch page opens a session as it is made, so before it is known
+ *  whether there is anything to watch there is none. */
+function wanted(): keyof typeof OPEN | null {
+  const { page } = app.selection.current;
+  const media = app.steering.media();
+  if (page !== "watch" || media === true) return page;
+  return media === null ? null : "nothing";
+}
+
 function drawAll(): void {
-  const name = app.selection.current.page;
-  if (page === null || name !== pageName) {
+  const name = wanted();
+  if (name !== shown) {
     page?.close();
-    page = OPEN[name]();
-    pageName = name;
-    main.replaceChildren(page.root);
-    setAttr(document.body, "data-page", name);
+    page = name === null ? null : OPEN[name]();
+    shown = name;
+    main.replaceChildren(...(page ? [page.root] : []));
+    setAttr(document.body, "data-page", app.selection.current.page);
   }
-  // A server that tells of masks or has records of control has steering to be asked.
-  if (app.segments.strip?.told || feed.records.any()) app.steering.start();
+  if (app.steering.media()) app.segments.start(2_000);
   // The lamp speaks of the whole stream, whatever content is selected.
-  app.tally = tallyOf(evidence(feed, app.segments, new Reading(feed, null).viewers()));
+  app.tally = tallyOf(evidence(feed, app.segments, new Reading(feed, null).viewers(), app.steering.media()));
   setAttr(document.body, "data-blind", app.tally.tally === "blind");
   setAttr(document.body, "data-feed", feed.connected() ? "up" : "down");
   const open = feed.records.open().length;
   document.title = `${open > 0 ? `(${open}) ` : ""}${app.tally.word} · Tallylight`;
   topbar.draw();
   rail.draw();
-  page.draw();
+  page?.draw();
 }
 
 new FeedClient(feed, request).start();
-app.segments.start(2_000);
+app.steering.start();
 // The clock and the ages move even when nothing else does.
 setInterval(request, 1_000);
 request();

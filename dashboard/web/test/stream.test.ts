@@ -6,13 +6,16 @@ import { parse, urlOf } from "../src/selection";
 import { parseStrip } from "../src/stream/segments";
 import { onSlate, tallyOf, type Evidence } from "../src/stream/tally";
 
-const calm: Evidence = { everConnected: true, connected: true, silenceMs: 200, replaying: false, partitions: 4, reporting: 4, viewers: 200, edgeRequests: 200, beacons: 50, slate: false, scheduleSilentMs: null };
+const calm: Evidence = { everConnected: true, connected: true, silenceMs: 200, replaying: false, partitions: 4, reporting: 4, viewers: 200, edgeRequests: 200, beacons: 50, slate: false, scheduleSilentMs: null, media: true };
 
 describe("tally", () => {
   it("has four words, and blindness comes before all", () => {
     expect(tallyOf(calm).word).toBe("ON AIR");
     expect(tallyOf({ ...calm, viewers: 0, edgeRequests: 0, beacons: 0 }).word).toBe("NO VIEWERS");
     expect(tallyOf({ ...calm, slate: true }).word).toBe("OFF AIR");
+    expect(tallyOf({ ...calm, slate: null, media: false }).word).toBe("ON AIR");
+    expect(tallyOf({ ...calm, slate: null, media: false, viewers: null })).toMatchObject({ word: "NO VIEWERS", cause: "no player reports" });
+    expect(tallyOf({ ...calm, slate: null }).word).toBe("BLIND");
     expect(tallyOf({ ...calm, slate: true, connected: false, silenceMs: 4_000 })).toMatchObject({ word: "BLIND", cause: "feed silent for 4 s" });
     expect(tallyOf({ ...calm, reporting: 0, replaying: true })).toMatchObject({ word: "BLIND", cause: "catching up after a restart" });
     expect(tallyOf({ ...calm, reporting: 3 }).word).toBe("BLIND");

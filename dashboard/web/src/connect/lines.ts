@@ -6,6 +6,8 @@ export interface Where {
   key: string;
   hls: string;
   dash: string;
+  /** Where sessions are opened that are to be steered. */
+  sessions: string;
   sid: string;
 }
 

@@ -11,14 +11,15 @@ import { SAMPLES, type Sample, type Where } from "./lines";
  * Their ports follow the dashboard's (docs/collector.md); behind a proxy without a port, one
  * address has to do for all.
  */
-function where(sid: string): Where {
+function where(sid: string, media: boolean): Where {
   const port = Number(location.port);
   const at = (offset: number): string => (port > 0 ? `${location.protocol}//${location.hostname}:${port + offset}` : location.origin);
   return {
     beacon: `${at(1)}/v1/cmcd?k=${WRITE_KEY}`,
     key: WRITE_KEY,
-    hls: `${at(20)}/live/${STREAM}/master.m3u8`,
-    dash: `${at(20)}/live/${STREAM}/manifest.mpd`,
+    hls: media ? `${at(20)}/live/${STREAM}/master.m3u8` : "https://cdn.example/your-event/master.m3u8",
+    dash: media ? `${at(20)}/live/${STREAM}/manifest.mpd` : "https://cdn.example/your-event/manifest.mpd",
+    sessions: `${at(20)}/v1/play/${STREAM}`,
     sid,
   };
 }
@@ -29,6 +30,7 @@ export class ConnectPage implements Page {
   private readonly box = new BeaconBox(() => this.sid, () => this.draw());
   private readonly tabs = h("div", { class: "tabs players", role: "group", "aria-label": "Player" });
   private readonly code = h("pre", { tabindex: "0", role: "region", "aria-label": "Lines to paste" });
+  private readonly facts = h("dl", { class: "ends" });
   private drawn = "";
   readonly root: HTMLElement;
 
@@ -43,10 +45,7 @@ export class ConnectPage implements Page {
     }
     const copy = h("button", { type: "button", class: "act" }, "Copy");
     copy.addEventListener("click", () => void this.copy(copy));
-    const { beacon, key, hls, dash } = where(this.sid);
-    const facts = h("dl", { class: "ends" });
-    for (const [name, value] of [["beacons to", beacon], ["write key", key], ["HLS", hls], ["DASH", dash], ["session of these lines", this.sid]] as const) facts.append(h("div", {}, h("dt", {}, name), h("dd", { class: "mono" }, value)));
-    const lines = h("section", { class: "panel lines-panel" }, h("header", {}, h("h2", {}, "Connect a player"), h("span", { class: "note" }, "any CMCD v2 player; no SDK needed")), facts, h("div", { class: "copy" }, this.tabs, copy), h("p", { class: "about" }), this.code);
+    const lines = h("section", { class: "panel lines-panel" }, h("header", {}, h("h2", {}, "Connect a player"), h("span", { class: "note" }, "any CMCD v2 player; no SDK needed")), this.facts, h("div", { class: "copy" }, this.tabs, copy), h("p", { class: "about" }), this.code);
     this.root = h("div", { class: "page connect" }, lines, this.box.root);
   }
 
@@ -63,9 +62,17 @@ export class ConnectPage implements Page {
 
   draw(): void {
     const sample = SAMPLES.find(({ name }) => name === query("player")) ?? (SAMPLES[0] as Sample);
-    if (sample.name !== this.drawn) {
-      this.drawn = sample.name;
-      setText(this.code, sample.code(where(this.sid)));
+    // Where the media is others', their addresses are not known here.
+    const media = this.app.steering.media() !== false;
+    const drawn = `${sample.name} ${media}`;
+    if (drawn !== this.drawn) {
+      this.drawn = drawn;
+      const at = where(this.sid, media);
+      const { beacon, key, hls, dash, sessions } = at;
+      const ends = media ? [["HLS", hls], ["DASH", dash]] : [["sessions to steer: POST", sessions]];
+      const facts = [["beacons to", beacon], ["write key", key], ...ends, ["session of these lines", this.sid]];
+      this.facts.replaceChildren(...facts.map(([name = "", value = ""]) => h("div", {}, h("dt", {}, name), h("dd", { class: "mono" }, value))));
+      setText(this.code, sample.code(at));
       setText(find(this.root, ".about"), sample.about);
       for (const tab of this.tabs.children) setAttr(tab, "aria-pressed", String(tab.getAttribute("data-player") === sample.name));
     }

@@ -41,10 +41,6 @@ export class Records {
       .sort((a, b) => LIFE.indexOf(a.state) - LIFE.indexOf(b.state));
   }
 
-  any(): boolean {
-    return this.incidents.size > 0 || this.actions.size > 0;
-  }
-
   incident(id: string): Incident | undefined {
     return this.incidents.get(id);
   }

@@ -33,6 +33,13 @@ export class Steering {
     void this.poll();
   }
 
+  /** Whether there is media of ours to show: null until steering has said so. One that does not
+   *  answer is no reason not to look. */
+  media(): boolean | null {
+    if (this.status) return this.status.streams.length > 0;
+    return this.failedSince === null ? null : true;
+  }
+
   /** Whether what we show of it is old. */
   lost(): boolean {
     return this.failedSince !== null && Date.now() - this.failedSince > LOST_MS;

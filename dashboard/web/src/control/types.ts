@@ -68,6 +68,7 @@ export interface EdgeStatus {
   viewers: number | null;
   capacity_kbps: number | null;
   reserved_kbps: number | null;
+  sessions: number | null;
   ttfb_ms: number | null;
   prober: { ok: boolean; ttfb_ms: number | null; at: number | null } | null;
 }
@@ -84,6 +85,8 @@ export interface SteeringStatus {
   mode: Mode;
   ttl_s: number;
   now: number;
+  /** Streams whose media is ours. */
+  streams: readonly string[];
   edges: readonly EdgeStatus[];
   pipelines: readonly PipelineStatus[];
   feed: { connected: boolean; age_ms: number | null };

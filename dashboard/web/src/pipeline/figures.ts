@@ -34,7 +34,7 @@ export const RATE_MS = 10_000;
 const SILENT_MS = { packager: 7_000, origin: 7_000, edge: 5_000 } as const;
 const SLOW_MS = 500;
 /** Full enough that a viewer more may be refused. */
-const FULL = 0.95;
+export const FULL = 0.95;
 
 /** One reading of the delivery rows, shared by all boxes of a drawing. */
 export class Delivery {
@@ -56,10 +56,24 @@ export class Delivery {
     return [...new Set(found.map(([, name]) => name ?? ""))].filter((name) => name !== "").sort();
   }
 
+  /** The encoders' names: whose copies the origin awaits, and who reports. */
+  pipelines(): string[] {
+    return union(this.app.segments.strip?.pipelines ?? [], this.names("packager"));
+  }
+
+  /** The edges' names, or those of the CDNs that steering sends players to. */
+  edges(): string[] {
+    return union(this.app.steering.status?.edges.map((one) => one.name) ?? [], this.names("edge"));
+  }
+
   age(service: string, name = ""): number | null {
     const last = this.app.feed.delivery.lastReport(service, name);
     return last === null ? null : Math.max(0, this.app.feed.now() - last);
   }
+}
+
+function union(...lists: readonly (readonly string[])[]): string[] {
+  return [...new Set(lists.flat())].sort();
 }
 
 const perSecond = (requests: number | undefined): string => (requests === undefined ? NONE : `${(requests / (RATE_MS / 1000)).toFixed(requests >= 1000 ? 0 : 1)} /s`);
@@ -156,7 +170,7 @@ export function originBox(app: App, delivery: Delivery): Box {
 }
 
 /** What the synthetic client saw that asks this edge alone. */
-function proberRow(prober: EdgeStatus["prober"]): Row {
+export function proberRow(prober: EdgeStatus["prober"]): Row {
   if (!prober || prober.at === null) return { name: "prober", value: NONE };
   if (prober.ok) return { name: "prober", value: seconds(prober.ttfb_ms) };
   return { name: "prober", value: prober.ttfb_ms === null ? "no answer" : seconds(prober.ttfb_ms), level: prober.ttfb_ms === null ? 3 : 2 };

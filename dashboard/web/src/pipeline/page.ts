@@ -1,7 +1,7 @@
 // The Pipeline page: the parts from source to viewers as they are, and each segment's fate.
 
 import type { App, Page } from "../app";
-import { h } from "../ui/dom";
+import { h, setAttr } from "../ui/dom";
 import { SegmentCard } from "./card";
 import { Faults } from "./faults";
 import { SegmentStrip, type Chosen } from "./strip";
@@ -30,6 +30,8 @@ export class PipelinePage implements Page {
 
   draw(): void {
     this.topology.draw();
+    const media = this.app.steering.media() === true;
+    for (const part of [this.strip.root, this.card.root]) setAttr(part, "hidden", !media);
     this.strip.draw(this.chosen);
     this.card.draw(this.chosen);
     this.faults.draw(this.app.feed.now());

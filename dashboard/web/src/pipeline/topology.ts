@@ -7,18 +7,17 @@ import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES, LEVEL_WORDS } from "../ui/palette";
 import { edgeShares, viewersBox } from "./audience";
 import { Delivery, RATE_MS, edgeBox, encoderBox, originBox, sourceBox, type Box } from "./figures";
+import { pathwayBox } from "./pathway";
 import { servedShare, spareOf } from "./judge";
 import { Links, type Link } from "./links";
-
-/** What the demo has; others appear as soon as they report. */
-const PIPELINES = ["A", "B"];
-const EDGES = ["e1", "e2"];
 
 export class Topology {
   private readonly stage = h("div", { class: "topology" });
   private readonly columns = ["source", "encoders", "origin", "edges", "viewers"].map((name) => h("div", { class: `column ${name}` }));
   private readonly links: Links;
-  readonly root = h("section", { class: "panel topo" }, h("header", {}, h("h2", {}, "From source to viewers"), h("span", { class: "note" }, "last 10 s · width of a line is its share")), this.stage);
+  private readonly title = h("h2", {});
+  private readonly note = h("span", { class: "note" });
+  readonly root = h("section", { class: "panel topo" }, h("header", {}, this.title, this.note), this.stage);
 
   constructor(private readonly app: App) {
     this.links = new Links(this.stage);
@@ -27,19 +26,41 @@ export class Topology {
 
   draw(): void {
     const delivery = new Delivery(this.app);
+    if (this.app.steering.media()) this.drawWay(delivery);
+    else this.drawPathways();
+  }
+
+  /** Others' CDNs: nothing in front of them is ours to know. */
+  private drawPathways(): void {
+    const { status } = this.app.steering;
+    setText(this.title, "From pathways to viewers");
+    setText(this.note, status?.edges.length === 0 ? "no pathway is named in the settings: nobody is steered" : "width of a line is its share of sessions");
+    const boxes = (status?.edges ?? []).map(pathwayBox);
+    this.columnsOf([[], [], [], boxes, [viewersBox(this.app)]]);
+    this.links.draw(boxes.map((box, at) => ({ from: box.id, to: "viewers", share: status?.edges[at]?.share ?? 0, level: box.level, label: `${Math.round(100 * (status?.edges[at]?.share ?? 0))} %` })));
+  }
+
+  private drawWay(delivery: Delivery): void {
+    setText(this.title, "From source to viewers");
+    setText(this.note, "last 10 s · width of a line is its share");
     const strip = this.app.segments.strip;
-    const pipelines = union(PIPELINES, strip?.pipelines ?? [], delivery.names("packager"));
-    const edges = union(EDGES, delivery.names("edge"), this.app.steering.status?.edges.map((one) => one.name) ?? []);
+    const [pipelines, edges] = [delivery.pipelines(), delivery.edges()];
     const encoders = pipelines.map((name) => encoderBox(this.app, delivery, name));
     const origin = originBox(this.app, delivery);
     const served = edges.map((name) => edgeBox(this.app, delivery, name));
     const viewers = viewersBox(this.app);
-    const groups: Box[][] = [[sourceBox(strip, Date.now() + (strip?.clockOffset ?? 0))], encoders, [origin], served, [viewers]];
+    this.columnsOf([[sourceBox(strip, Date.now() + (strip?.clockOffset ?? 0))], encoders, [origin], served, [viewers]]);
+    this.links.draw([...this.encoderLinks(encoders, pipelines), ...this.edgeLinks(served, edges, delivery)]);
+  }
+
+  private columnsOf(groups: readonly (readonly Box[])[]): void {
     groups.forEach((boxes, at) => {
       const column = this.columns[at];
-      if (column) keyed(column, boxes, (box) => box.id, make, update);
+      if (!column) return;
+      setAttr(column, "hidden", boxes.length === 0);
+      keyed(column, boxes, (box) => box.id, make, update);
     });
-    this.links.draw([...this.encoderLinks(encoders, pipelines), ...this.edgeLinks(served, edges, delivery)]);
+    setAttr(this.stage, "data-columns", String(groups.filter((boxes) => boxes.length > 0).length));
   }
 
   private encoderLinks(boxes: readonly Box[], names: readonly string[]): Link[] {
@@ -74,10 +95,6 @@ export class Topology {
   close(): void {
     this.links.close();
   }
-}
-
-function union(...lists: readonly (readonly string[])[]): string[] {
-  return [...new Set(lists.flat())].sort();
 }
 
 function make(box: Box): HTMLElement {

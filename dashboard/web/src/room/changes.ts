@@ -36,7 +36,7 @@ export class Changes {
     const { feed, tally } = app;
     const now = feed.now();
     // Before the first answers we are blind only because we have not looked yet.
-    if (feed.status && feed.seq > 0 && (app.segments.strip || app.segments.failedSince !== null)) {
+    if (feed.status && feed.seq > 0 && (app.segments.strip || app.segments.failedSince !== null || app.steering.media() === false)) {
       const level = ({ "blind": 2, "off-air": 3, "no-viewers": 1, "on-air": 0 } as const)[tally.tally];
       this.remember(now, "tally", tally.tally, level, `${tally.word.toLowerCase()}${tally.cause ? `: ${tally.cause}` : ", all parts report"}`);
     }

@@ -1,6 +1,7 @@
 // The Control room: is it all right; what is wrong, for whom, since when.
 
 import type { App, Page } from "../app";
+import { Delivery } from "../pipeline/figures";
 import { Reading } from "../metrics/reading";
 import { ByHand } from "../control/byhand";
 import { DEFAULT_METRIC } from "../selection";
@@ -15,7 +16,8 @@ import { StripRow } from "./strip";
 import { Tiles } from "./tiles";
 
 export class RoomPage implements Page {
-  private readonly strip: StripRow;
+  private strip: StripRow | null = null;
+  private parts = "";
   private readonly tiles: Tiles;
   private readonly chart: Chart;
   private readonly breakdown: Breakdown;
@@ -26,7 +28,6 @@ export class RoomPage implements Page {
   readonly root: HTMLElement;
 
   constructor(private readonly app: App) {
-    this.strip = new StripRow(app);
     this.tiles = new Tiles(app);
     this.chart = new Chart(app);
     this.breakdown = new Breakdown(app);
@@ -36,13 +37,13 @@ export class RoomPage implements Page {
     this.log = new Log(app, changes, () => this.byHand.open());
     const left = h("div", { class: "left" }, this.chart.root, this.breakdown.root);
     const right = h("div", { class: "right" }, this.incidents.root, this.departures.root, this.log.root);
-    this.root = h("div", { class: "page room" }, this.strip.root, this.tiles.root, h("div", { class: "columns" }, left, right));
+    this.root = h("div", { class: "page room" }, this.tiles.root, h("div", { class: "columns" }, left, right));
   }
 
   draw(): void {
     const { feed, selection } = this.app;
     const reading = new Reading(feed, selection.current.content);
-    this.strip.draw();
+    this.drawStrip();
     const metric = feed.metrics.find((one) => one.name === selection.current.metric) ?? feed.metrics.find((one) => one.name === DEFAULT_METRIC);
     if (!metric) return;
     const to = reading.pane === null ? feed.now() : reading.pane + (reading.view?.widthMs ?? 0);
@@ -58,8 +59,25 @@ export class RoomPage implements Page {
     this.log.draw();
   }
 
+  /** Pictures of what there is; a part that appears later gets its card then. */
+  private drawStrip(): void {
+    const { segments, steering } = this.app;
+    if (!steering.media() || (segments.strip === null && segments.failedSince === null)) return;
+    const delivery = new Delivery(this.app);
+    const parts = { pipelines: delivery.pipelines(), edges: delivery.edges() };
+    const names = [...parts.pipelines, "|", ...parts.edges].join(" ");
+    if (this.strip === null || names !== this.parts) {
+      this.parts = names;
+      this.strip?.close();
+      this.strip?.root.remove();
+      this.strip = new StripRow(this.app, parts);
+      this.root.prepend(this.strip.root);
+    }
+    this.strip.draw();
+  }
+
   close(): void {
     this.chart.close();
-    this.strip.close();
+    this.strip?.close();
   }
 }

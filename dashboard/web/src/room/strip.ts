@@ -18,8 +18,12 @@ const PICTURE_MS = 4_000;
 const OLD_PICTURE_MS = 12_000;
 /** One still segment may be the programme's; the next one, four seconds on, is a freeze. */
 const STILL_MS = 3_000;
-const EDGES = ["e1", "e2"];
-const PIPELINES = ["A", "B"];
+
+/** The parts that have a card. */
+export interface Parts {
+  pipelines: readonly string[];
+  edges: readonly string[];
+}
 
 export class StripRow {
   private readonly pictures: readonly { edge: string; picture: Picture }[];
@@ -30,25 +34,30 @@ export class StripRow {
   private closed = false;
   readonly root: HTMLElement;
 
-  constructor(private readonly app: App) {
+  constructor(
+    private readonly app: App,
+    private readonly parts: Parts,
+  ) {
+    const { pipelines, edges } = parts;
     this.schedule = new MiniSchedule(app);
-    this.pictures = EDGES.map((edge) => ({ edge, picture: new Picture(`/live/${STREAM}/master.m3u8`, edge, (picture) => this.keep(picture)) }));
-    for (const pipeline of PIPELINES) this.served.set(pipeline, { canvas: h("canvas", { class: "picture", width: "320", height: "180", "aria-label": `Newest served picture of encoder ${pipeline}`, role: "img" }), at: null });
+    this.pictures = edges.map((edge) => ({ edge, picture: new Picture(`/live/${STREAM}/master.m3u8`, edge, (picture) => this.keep(picture)) }));
+    for (const pipeline of pipelines) this.served.set(pipeline, { canvas: h("canvas", { class: "picture", width: "320", height: "180", "aria-label": `Newest served picture of encoder ${pipeline}`, role: "img" }), at: null });
     this.root = h(
       "section",
       { class: "strip", "aria-label": "Pictures and schedule" },
-      ...PIPELINES.map((name) => card(`encoder-${name}`, `Encoder ${name}`, this.served.get(name)?.canvas ?? null)),
+      ...pipelines.map((name) => card(`encoder-${name}`, `Encoder ${name}`, this.served.get(name)?.canvas ?? null)),
       ...this.pictures.map(({ edge, picture }) => card(`edge-${edge}`, `Edge ${edge}`, picture.video)),
       this.schedule.root,
     );
-    this.pictures.forEach(({ picture }, at) => {
+    this.root.style.setProperty("--cards", String(pipelines.length + edges.length));
+    this.pictures.forEach(({ edge, picture }, at) => {
       // Not in step: two decoders at once are felt on a small machine.
       const delay = (at * PICTURE_MS) / this.pictures.length;
       setTimeout(() => {
         if (this.closed) return;
         const look = (): void => {
           // An edge that is silent is asked again when it speaks: its card says what is wrong.
-          if (!this.silent(EDGES[at] ?? "")) void picture.refresh();
+          if (!this.silent(edge)) void picture.refresh();
         };
         look();
         this.timers.push(setInterval(look, PICTURE_MS));
@@ -72,8 +81,8 @@ export class StripRow {
 
   draw(): void {
     const delivery = new Delivery(this.app);
-    for (const name of PIPELINES) this.drawEncoder(name, encoderBox(this.app, delivery, name));
-    const { shares, of } = edgeShares(this.app, new Map(EDGES.map((edge) => [edge, delivery.of("edge", edge, "get")?.requests ?? 0])));
+    for (const name of this.parts.pipelines) this.drawEncoder(name, encoderBox(this.app, delivery, name));
+    const { shares, of } = edgeShares(this.app, new Map(this.parts.edges.map((edge) => [edge, delivery.of("edge", edge, "get")?.requests ?? 0])));
     for (const { edge, picture } of this.pictures) this.drawEdge(edge, picture, edgeBox(this.app, delivery, edge), shares.has(edge) ? `${Math.round(100 * (shares.get(edge) ?? 0))} % ${of}` : "");
     this.schedule.draw();
   }

@@ -22,6 +22,7 @@ export class Rail {
 
   draw(): void {
     for (const link of this.root.children) {
+      setAttr(link, "hidden", link.getAttribute("data-page") === "watch" && this.app.steering.media() === false);
       setAttr(link, "aria-current", link.getAttribute("data-page") === this.app.selection.current.page ? "page" : null);
     }
   }

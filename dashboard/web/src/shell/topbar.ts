@@ -41,7 +41,8 @@ export class TopBar {
   }
 
   draw(): void {
-    const { feed, tally } = this.app;
+    const { feed, tally, steering } = this.app;
+    setAttr(find(this.root, ".stream"), "hidden", steering.media() === false);
     const status = feed.status;
     const lamp = find(this.root, "[data-role=tally]");
     setAttr(lamp, "data-state", tally.tally);

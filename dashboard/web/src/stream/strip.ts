@@ -44,8 +44,6 @@ export interface Schedule {
   /** Pipelines that the origin ignores. */
   masked: string[];
   inputs: Inputs[];
-  /** Whether the server tells of copies and masks at all: older ones do not. */
-  told: boolean;
   /** Length of a segment, ms. */
   lengthMs: number;
   /** From the close of a segment to when it is due, ms. */
@@ -136,7 +134,6 @@ export function readSchedule(answer: unknown, now: number): Schedule {
   return {
     tracks: list(fields["tracks"], textOr),
     masked: list(fields["masked"], textOr),
-    told: Array.isArray(fields["masked"]),
     inputs: list(fields["inputs"], inputs),
     lengthMs: num > 0 && den > 0 ? (1000 * num) / den : LENGTH_MS,
     marginMs: (numberOr(fields["margin"]) ?? 500_000) / 1000,

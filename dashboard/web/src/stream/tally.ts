@@ -30,6 +30,8 @@ export interface Evidence {
   /** Null before the first answer. */
   slate: boolean | null;
   scheduleSilentMs: number | null;
+  /** Whether the programme is ours; where it is not, the players' word is all there is. */
+  media: boolean | null;
 }
 
 /** Our own pictures make half a request a second per open page; this many means players. */
@@ -45,6 +47,9 @@ export function tallyOf(e: Evidence): TallyState {
   if (e.replaying) return blind("catching up after a restart");
   if (e.reporting < e.partitions) return blind(`${e.partitions - e.reporting} of ${e.partitions} partitions do not report`);
   if (e.beacons === 0 && e.edgeRequests >= PLAYERS_FETCH) return blind("players fetch, but no beacons arrive");
+  if (e.media === false) {
+    return e.viewers ? { tally: "on-air", word: "ON AIR", cause: "" } : { tally: "no-viewers", word: "NO VIEWERS", cause: "no player reports" };
+  }
   if (e.scheduleSilentMs !== null && e.scheduleSilentMs > SCHEDULE_LOST_MS) {
     return { tally: "off-air", word: "OFF AIR", cause: "the stream's manifests do not answer" };
   }
@@ -67,7 +72,7 @@ export function onSlate(strip: Strip | null): boolean | null {
 }
 
 /** Gathers the evidence. */
-export function evidence(state: FeedState, segments: SegmentsPoll, viewers: number | null): Evidence {
+export function evidence(state: FeedState, segments: SegmentsPoll, viewers: number | null, media: boolean | null): Evidence {
   const to = state.delivery.newest;
   const span = 10_000;
   let edgeRequests = 0;
@@ -94,5 +99,6 @@ export function evidence(state: FeedState, segments: SegmentsPoll, viewers: numb
     beacons,
     slate: onSlate(segments.strip),
     scheduleSilentMs: segments.failedSince === null ? null : Date.now() - segments.failedSince,
+    media,
   };
 }

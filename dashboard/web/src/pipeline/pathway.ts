@@ -1,0 +1,25 @@
+// The box of a CDN that is not ours: it reports nothing, so all that stands here is what
+// steering knows of it.
+
+import type { EdgeStatus } from "../control/types";
+import type { Level } from "../metrics/evaluate";
+import { NONE, count } from "../metrics/format";
+import { FULL, type Box, proberRow } from "./figures";
+
+export function pathwayBox(edge: EdgeStatus): Box {
+  const load = edge.capacity_kbps && edge.reserved_kbps !== null ? edge.reserved_kbps / edge.capacity_kbps : null;
+  const full = load !== null && load > FULL;
+  const sick = edge.health === "bad";
+  const level: Level = sick ? (edge.prober?.ok === false ? 3 : 2) : full ? 1 : 0;
+  const seen = edge.prober?.at ?? null;
+  return {
+    id: `edge-${edge.name}`, title: edge.name, level, word: sick ? edge.why : full ? "full" : "",
+    age: seen === null ? null : Math.max(0, Date.now() - seen), blind: edge.health === "unknown",
+    rows: [
+      { name: "share of sessions", value: edge.share === null ? NONE : `${Math.round(100 * edge.share)} %` },
+      { name: "sessions sent here", value: edge.sessions === null ? NONE : count(edge.sessions) },
+      { name: "load, reckoned", value: load === null ? NONE : `${Math.round(100 * load)} %`, level: full ? 1 : 0 },
+      proberRow(edge.prober),
+    ],
+  };
+}
