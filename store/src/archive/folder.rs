@@ -48,7 +48,8 @@ impl Folder {
         let delta = match (exists, log_id) {
             (false, None) => None,
             (false, Some(_)) => Some(create(&dir, table, &app).await?),
-            (true, _) => Some(load(&dir).await?),
+            (true, None) => Some(load(&dir).await?),
+            (true, Some(_)) => Some(grow(load(&dir).await?, &dir, table).await?),
         };
         let mut folder = Self { table, dir, delta, app, transaction: 0 };
         if log_id.is_some() {
@@ -179,14 +180,34 @@ async fn load(dir: &Path) -> Result<DeltaTable, HistoryError> {
     Ok(DeltaTableBuilder::from_url(url)?.load().await?)
 }
 
+/// Adds the columns that the table has got since it was made. Rows from before have none there.
+async fn grow(delta: DeltaTable, dir: &Path, table: Table) -> Result<DeltaTable, HistoryError> {
+    let known = delta.snapshot()?.schema();
+    let schema = schema(table)?;
+    let new: Vec<_> =
+        schema.fields().filter(|field| known.field(field.name()).is_none()).cloned().collect();
+    if new.is_empty() {
+        return Ok(delta);
+    }
+    let names: Vec<&str> = new.iter().map(|field| field.name().as_str()).collect();
+    tracing::info!(table = table.name(), columns = names.join(", "), "history gets new columns");
+    let grown = delta.add_columns().with_fields(new).await?;
+    if let Some(version) = grown.version() {
+        file::sync_commit(dir, version).await?;
+    }
+    Ok(grown)
+}
+
+fn schema(table: Table) -> Result<StructType, HistoryError> {
+    let schema = table.schema();
+    let kernel = schema.as_ref().try_into_kernel();
+    kernel.map_err(|error| HistoryError::Data(format!("schema of {}: {error}", table.name())))
+}
+
 async fn create(dir: &Path, table: Table, app: &str) -> Result<DeltaTable, HistoryError> {
     std::fs::create_dir_all(dir)
         .map_err(|error| HistoryError::Unavailable(format!("{}: {error}", dir.display())))?;
-    let schema: StructType = table
-        .schema()
-        .as_ref()
-        .try_into_kernel()
-        .map_err(|error| HistoryError::Data(format!("schema of {}: {error}", table.name())))?;
+    let schema = schema(table)?;
     let properties = HashMap::from([
         ("delta.checkpointInterval".to_owned(), Some("50".to_owned())),
         ("delta.logRetentionDuration".to_owned(), Some("interval 2 hours".to_owned())),

@@ -19,6 +19,44 @@ fn parquet_files(dir: &Path) -> usize {
     std::fs::read_dir(dir).unwrap().flatten().filter(data).map(inside).sum()
 }
 
+/// The table as a release before made it: without the column.
+fn take_column(dir: &Path, column: &str) {
+    let first = dir.join("_delta_log").join(format!("{:020}.json", 0));
+    let text = std::fs::read_to_string(&first).unwrap();
+    let without = |line: &str| {
+        let mut action: serde_json::Value = serde_json::from_str(line).unwrap();
+        if let Some(schema) = action.pointer_mut("/metaData/schemaString") {
+            let mut of: serde_json::Value = serde_json::from_str(schema.as_str().unwrap()).unwrap();
+            let fields = of["fields"].as_array_mut().unwrap();
+            let before = fields.len();
+            fields.retain(|field| field["name"] != column);
+            assert_eq!(fields.len(), before - 1);
+            *schema = of.to_string().into();
+        }
+        action.to_string()
+    };
+    let lines: Vec<String> = text.lines().map(without).collect();
+    std::fs::write(first, lines.join("\n")).unwrap();
+}
+
+#[tokio::test]
+async fn a_table_of_a_release_before_gets_the_columns_it_lacks() {
+    let kit = History0::new();
+    drop(kit.open().await.unwrap());
+    take_column(&kit.dir().join("player_events"), "sid");
+    let columns = async |history: &tallylight_store::archive::History| {
+        history.view(Table::PlayerEvents).await.unwrap().delta.unwrap().schema()
+    };
+    for offset in 0..2 {
+        let history = kit.open().await.unwrap();
+        assert_eq!(history.transaction(Table::PlayerEvents), offset);
+        history.add(Table::PlayerEvents, offset, 100, events(3));
+        history.commit(offset + 1).await.unwrap();
+        assert!(columns(&history).await.field_with_name("sid").is_ok());
+        assert_eq!(total(&history, Table::PlayerEvents).await, 3 * (offset as usize + 1));
+    }
+}
+
 #[tokio::test]
 async fn small_files_of_an_hour_that_is_over_become_one() {
     let mut kit = History0::new();
