@@ -15,6 +15,7 @@ pub use rows::Rows;
 
 use tallylight_schemas::cmcd::Rule;
 use tallylight_schemas::ident;
+use tallylight_schemas::player::About;
 
 use crate::beacons::Ring;
 use crate::pure::ladder::Standing;
@@ -34,8 +35,8 @@ pub struct Context<'a> {
     pub trusted: bool,
     /// How the tenant stands: what matters less may be shed.
     pub standing: Standing,
-    /// The player with its version, as far as the request tells; else empty.
-    pub player: &'a str,
+    /// Who sent the request.
+    pub about: About<'a>,
     /// A rule that the request as a whole breaks, and what was sent.
     pub came: Option<(Rule, &'static str)>,
 }

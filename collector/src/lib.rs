@@ -2,7 +2,8 @@
 //! appended here, and leaves with a fate.
 //!
 //! The modules stand in the order of a request's path: [`receive`] (HTTP) ▸ [`admit`] (who
-//! may, and how much) ▸ [`decode`] (body → Arrow builders) ▸ [`append`] (group commit).
+//! may, and how much) ▸ [`enrich`] (who sends) ▸ [`decode`] (body → Arrow builders) ▸
+//! [`append`] (group commit).
 //! What a door under pressure still takes is decided in [`pure`]. [`fates`] counts what became
 //! of each record, [`beacons`] shows the newest to whoever looks, [`problem`] says what a caller
 //! must change, [`settings`] holds every limit, [`metrics`] what Prometheus sees and [`serve`]
@@ -15,6 +16,7 @@ pub mod admit;
 pub mod append;
 pub mod beacons;
 pub mod decode;
+pub mod enrich;
 pub mod fates;
 pub mod metrics;
 pub mod problem;

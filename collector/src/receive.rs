@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, Method, Uri};
 use axum::middleware::{Next, from_fn_with_state};
@@ -20,16 +20,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::cmcd::HEADERS;
+use tallylight_serve::Peer;
 use tower_http::cors::{Any, CorsLayer};
 
 use crate::admit::{self, Admission};
 use crate::append::Queue;
 use crate::beacons::Ring;
 use crate::decode::{self, Context, Rows};
+use crate::enrich::{Enricher, Sender};
 use crate::fates::Source;
 use crate::metrics::Metrics;
 use crate::problem::{self, Problem, echo};
-use way::{Shape, Way, sender};
+use way::{Shape, Way};
 
 pub use answer::{DROPPED_VALUES, FATES, PACE};
 
@@ -38,6 +40,8 @@ pub use answer::{DROPPED_VALUES, FATES, PACE};
 pub struct Collector {
     /// Who may send how much.
     pub admission: Admission,
+    /// Who sends.
+    pub enricher: Enricher,
     /// Where decoded rows wait.
     pub queue: Arc<Queue>,
     /// What Prometheus sees.
@@ -52,6 +56,12 @@ pub struct Collector {
     pub beacons: Ring,
     /// Whether anybody may look, not this machine alone.
     pub beacons_to_all: bool,
+}
+
+impl Collector {
+    fn sender(&self, headers: &HeaderMap, peer: Option<Extension<Peer>>) -> Sender {
+        self.enricher.sender(headers, peer.map(|Extension(Peer(at))| at.ip()))
+    }
 }
 
 /// The routes of a collector.
@@ -84,6 +94,7 @@ fn cors() -> CorsLayer {
 
 async fn post_cmcd(
     State(collector): State<Arc<Collector>>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     uri: Uri,
     body: Body,
@@ -98,13 +109,14 @@ async fn post_cmcd(
         );
         return Err(problem::of(problem::BAD_TYPE, detail));
     };
-    let player = sender(&headers);
-    let way = Way { caller: &caller, source: Source::Cmcd, trusted: false, player: &player, shape };
+    let sender = collector.sender(&headers, peer);
+    let way = Way { caller: &caller, source: Source::Cmcd, trusted: false, sender: &sender, shape };
     collector.post(way, &headers, body).await
 }
 
 async fn post_events(
     State(collector): State<Arc<Collector>>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     uri: Uri,
     body: Body,
@@ -121,13 +133,14 @@ async fn post_events(
         return Err(problem::of(problem::BAD_TYPE, detail));
     };
     let trusted = collector.admission.is_trusted(&headers);
-    let player = sender(&headers);
-    let way = Way { caller: &caller, source: Source::Events, trusted, player: &player, shape };
+    let sender = collector.sender(&headers, peer);
+    let way = Way { caller: &caller, source: Source::Events, trusted, sender: &sender, shape };
     collector.post(way, &headers, body).await
 }
 
 async fn get_cmcd(
     State(collector): State<Arc<Collector>>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
@@ -145,8 +158,8 @@ async fn get_cmcd(
         return Err(problem::of(problem::EMPTY, detail));
     }
     let source = Source::CmcdQuery;
-    let (player, shape) = (sender(&headers), Shape::default());
-    let way = Way { caller: &caller, source, trusted: false, player: &player, shape };
+    let (sender, shape) = (collector.sender(&headers, peer), Shape::default());
+    let way = Way { caller: &caller, source, trusted: false, sender: &sender, shape };
     let bytes = values.iter().map(Vec::len).sum();
     let room = collector.reserve(way, values.len(), bytes)?;
     let read = |context: Context<'_>, rows: &mut Rows| decode::cmcd::query(&values, context, rows);

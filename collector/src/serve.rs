@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admit::Admission;
 use crate::append::{Committer, Queue};
 use crate::beacons::Ring;
+use crate::enrich::Enricher;
 use crate::metrics::Metrics;
 use crate::receive::{Collector, router};
 use crate::settings::Settings;
@@ -72,6 +73,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
     let committer = Committer::new(queue.clone(), parts.log, metrics.clone(), healthy.clone());
     let collector = Collector {
         admission: Admission::new(&settings),
+        enricher: Enricher::new(&settings.enrich),
         queue,
         metrics,
         clock: parts.clock,

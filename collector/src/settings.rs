@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use tallylight_schemas::ident::MAX_PARTITIONS;
 use tallylight_serve::{TlsFiles, exposed};
 
+use crate::enrich;
+
 /// How the collector is set up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -30,7 +32,9 @@ pub struct Settings {
     /// What our own services prove themselves by. With it, delivery events and control records
     /// need `Authorization: Bearer` with this key, beside the write key in `?k=`.
     pub service_key: Option<String>,
-    /// Partitions of the events topic.
+    /// How senders are looked up.
+    pub enrich: enrich::Settings,
+    /// Partitions of the events topic; the processor must say the same.
     pub partitions: u16,
     /// A commit starts at this many rows …
     pub flush_rows: usize,
@@ -91,6 +95,7 @@ impl Default for Settings {
             key_records_per_s: BTreeMap::new(),
             beacons_to_all: false,
             service_key: None,
+            enrich: enrich::Settings::default(),
             partitions: 4,
             flush_rows: 2_048,
             flush_ms: 100,
@@ -182,6 +187,7 @@ impl Settings {
         for (name, value) in self.counts() {
             check(value > 0, format!("{name}: must be above 0"));
         }
+        mistakes.extend(self.enrich.mistakes());
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
 

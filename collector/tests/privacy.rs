@@ -2,6 +2,10 @@
 //! sent in every place that could carry them, and looked for in every place that is written.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "support/mmdb.rs"]
+#[allow(unreachable_pub)]
+mod mmdb;
+
 #[path = "support/child.rs"]
 #[allow(dead_code, unreachable_pub, clippy::print_stdout)]
 mod child;
@@ -11,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
-use tallylight_collector::Settings;
+use tallylight_collector::{Settings, enrich};
 use tallylight_eventlog::disk::{DiskLog, DiskSettings};
 use tallylight_eventlog::{EventLog, TopicSettings};
 use tallylight_schemas::clock::{Clock, WallClock};
@@ -22,6 +26,9 @@ use tallylight_schemas::record::{EVENTS, Kind};
 const SENTINEL: &str = "Zq7sentinel";
 /// A peer address that nobody else has.
 const PEER: &str = "127.83.97.131";
+/// What a proxy says of whom it saw; the same, cut.
+const VIEWER: &str = "198.51.100.219";
+const CUT: &str = "198.51.100.0";
 
 #[test]
 #[ignore = "the other tests start it as a process"]
@@ -34,7 +41,16 @@ async fn who_asked_and_by_which_right_is_found_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let write_keys = [(format!("key-{SENTINEL}"), "demo".to_owned())].into();
     let service_key = Some(format!("service-{SENTINEL}"));
-    let settings = Settings { write_keys, service_key, flush_ms: 2, ..Settings::default() };
+    let country = mmdb::map(&[("country_code", mmdb::text("NZ"))]);
+    let country_file = folder.path().with_extension("mmdb");
+    std::fs::write(&country_file, mmdb::file("", &[(CUT.parse().unwrap(), country)])).unwrap();
+    // The peer passes for a proxy of ours, so the address it tells is looked up.
+    let enrich = enrich::Settings {
+        country_file: Some(country_file.clone()),
+        trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
+        ..enrich::Settings::default()
+    };
+    let settings = Settings { write_keys, service_key, flush_ms: 2, enrich, ..Settings::default() };
     let collector = child::Collector::start(&settings, folder.path(), 1_024);
     let client = reqwest::Client::builder().local_address(PEER.parse().ok()).build().unwrap();
     let base = format!("http://{}", collector.addr);
@@ -54,8 +70,8 @@ async fn who_asked_and_by_which_right_is_found_nowhere() {
     let look = || client.get(format!("{base}/v1/beacons?k=key-{SENTINEL}")).send();
     look().await.unwrap();
     let with = |request: reqwest::RequestBuilder| {
-        let names =
-            ["x-forwarded-for", "forwarded", "x-real-ip", "cookie", "referer", "user-agent"];
+        let names = ["via", "x-real-ip", "cookie", "referer", "user-agent", "sec-ch-ua-model"];
+        let request = request.header("x-forwarded-for", VIEWER);
         names.iter().fold(request, |request, name| request.header(*name, format!("a{SENTINEL}")))
     };
     let keyed = |path: &str| format!("{base}{path}?k=key-{SENTINEL}");
@@ -80,11 +96,15 @@ async fn who_asked_and_by_which_right_is_found_nowhere() {
     let metrics = client.get(format!("{base}/metrics")).send().await.unwrap().text().await.unwrap();
     let said = collector.stop();
     let stored = stored(folder.path()).await;
+    std::fs::remove_file(country_file).unwrap();
+    assert!(stored.contains("NZ"), "the address was looked up: {stored}");
     assert!(stored.contains("cdn.example/v/1.m4s") && stored.contains("2.m4s"), "{stored}");
     for (place, text) in
         [("rows", &stored), ("output", &said), ("beacons", &shown), ("metrics", &metrics)]
     {
-        assert!(!text.contains(SENTINEL) && !text.contains(PEER), "{place}: {text}");
+        for secret in [SENTINEL, PEER, VIEWER, CUT] {
+            assert!(!text.contains(secret), "{place}: {secret}: {text}");
+        }
     }
 }
 

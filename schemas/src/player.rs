@@ -2,12 +2,14 @@
 
 mod builder;
 mod column;
+mod door;
 mod event;
 mod lookup;
 mod pairs;
 mod rows;
 
-pub use builder::{Door, PlayerBatchBuilder};
+pub use builder::PlayerBatchBuilder;
+pub use door::{About, Door};
 pub use event::PlayerEvent;
 pub use rows::PlayerRows;
 

@@ -18,10 +18,19 @@ pub struct Cell {
     pub pipeline: Option<String>,
     /// Selected rendition, such as `600 kbps` (from `br`).
     pub rendition: Option<String>,
-    /// Country as the player claims it (`com.tallylight-country`).
+    /// Country, as the player claims it or by its address.
     pub country: Option<String>,
-    /// Device as the player claims it (`com.tallylight-device`).
+    /// Device, as the player claims it or by its request.
     pub device: Option<String>,
+    /// Player with its version.
+    #[serde(default)]
+    pub player: Option<String>,
+    /// Operating system with its version.
+    #[serde(default)]
+    pub os: Option<String>,
+    /// Autonomous system of the viewer's network.
+    #[serde(default)]
+    pub asn: Option<u32>,
 }
 
 /// A standing breakdown: which dimensions, in panes of what width (ADR 14).
@@ -36,18 +45,28 @@ pub enum Cuboid {
     Rendition,
     /// By content × country × device, 10 s.
     Audience,
+    /// By edge × autonomous system, 10 s.
+    Network,
+    /// By player × operating system, 10 s.
+    Client,
 }
 
 impl Cuboid {
     /// Every standing cuboid.
-    pub const ALL: [Cuboid; 4] =
-        [Cuboid::Content, Cuboid::Delivery, Cuboid::Rendition, Cuboid::Audience];
+    pub const ALL: [Cuboid; 6] = [
+        Cuboid::Content,
+        Cuboid::Delivery,
+        Cuboid::Rendition,
+        Cuboid::Audience,
+        Cuboid::Network,
+        Cuboid::Client,
+    ];
 
     /// Pane width, seconds.
     pub fn width_s(self) -> u32 {
         match self {
             Cuboid::Content | Cuboid::Delivery => 1,
-            Cuboid::Rendition | Cuboid::Audience => 10,
+            Cuboid::Rendition | Cuboid::Audience | Cuboid::Network | Cuboid::Client => 10,
         }
     }
 
@@ -58,7 +77,10 @@ impl Cuboid {
 
     /// `cell` with only this cuboid's dimensions left.
     pub fn project(self, cell: &Cell) -> Cell {
-        let mut out = Cell { content: cell.content.clone(), ..Cell::default() };
+        let mut out = Cell::default();
+        if !matches!(self, Cuboid::Network | Cuboid::Client) {
+            out.content.clone_from(&cell.content);
+        }
         match self {
             Cuboid::Content => {}
             Cuboid::Delivery => {
@@ -69,6 +91,14 @@ impl Cuboid {
             Cuboid::Audience => {
                 out.country.clone_from(&cell.country);
                 out.device.clone_from(&cell.device);
+            }
+            Cuboid::Network => {
+                out.edge.clone_from(&cell.edge);
+                out.asn = cell.asn;
+            }
+            Cuboid::Client => {
+                out.player.clone_from(&cell.player);
+                out.os.clone_from(&cell.os);
             }
         }
         out

@@ -30,10 +30,19 @@ pub struct SessionRow {
     pub epoch: u32,
     /// Content id.
     pub cid: Option<String>,
-    /// Device as claimed.
+    /// Device as claimed, else by the request.
     pub device: Option<String>,
-    /// Country as claimed.
+    /// Country as claimed, else by the address.
     pub country: Option<String>,
+    /// Operating system.
+    #[serde(default)]
+    pub os: Option<String>,
+    /// Player and its version.
+    #[serde(default)]
+    pub player: Option<String>,
+    /// Autonomous system of the viewer's network.
+    #[serde(default)]
+    pub asn: Option<u32>,
     /// Edge of the newest request.
     pub edge: Option<String>,
     /// Pipeline of the newest request.
@@ -104,8 +113,17 @@ pub struct SpanRow {
     pub pipeline: Option<String>,
     /// Bitrate selected, kbps.
     pub bitrate_kbps: Option<i64>,
-    /// Country as claimed.
+    /// Country as claimed, else by the address.
     pub country: Option<String>,
-    /// Device as claimed.
+    /// Device as claimed, else by the request.
     pub device: Option<String>,
+    /// Operating system.
+    #[serde(default)]
+    pub os: Option<String>,
+    /// Player and its version.
+    #[serde(default)]
+    pub player: Option<String>,
+    /// Autonomous system of the viewer's network.
+    #[serde(default)]
+    pub asn: Option<u32>,
 }

@@ -27,6 +27,7 @@ pub struct EventEnds {
 
 #[derive(Debug)]
 struct Here0 {
+    source: StringBuilder,
     epoch: Int32Builder,
     edge: StringBuilder,
     pipeline: StringBuilder,
@@ -39,6 +40,7 @@ impl EventEnds {
     pub fn of_players(rows: usize) -> Self {
         let text = || StringBuilder::with_capacity(rows, rows * 4);
         let sessions = Here0 {
+            source: text(),
             epoch: Int32Builder::with_capacity(rows),
             edge: text(),
             pipeline: text(),
@@ -66,6 +68,13 @@ impl EventEnds {
         }
     }
 
+    /// Where the next record of a player came in.
+    pub fn came(&mut self, source: &str) {
+        if let Some(to) = &mut self.sessions {
+            to.source.append_value(source);
+        }
+    }
+
     /// A fate without a session.
     pub fn fate(&mut self, fate: Fate) {
         self.fates.push(fate);
@@ -89,12 +98,18 @@ impl EventEnds {
             ),
         ];
         if let Some(mut here) = self.sessions {
+            columns.push(("source", Arc::new(here.source.finish())));
             columns.push(("epoch", Arc::new(here.epoch.finish())));
             columns.push(("edge", Arc::new(here.edge.finish())));
             columns.push(("pipeline", Arc::new(here.pipeline.finish())));
             columns.push(("country", Arc::new(here.country.finish())));
             columns.push(("device", Arc::new(here.device.finish())));
         }
+        // What the session knows counts before what the door put down.
+        let kept: Vec<usize> = (0..taken.num_columns())
+            .filter(|at| columns.iter().all(|(name, _)| taken.schema().field(*at).name() != name))
+            .collect();
+        let taken = taken.project(&kept)?;
         let mut fields: Vec<Arc<Field>> = taken.schema().fields().iter().cloned().collect();
         let mut arrays = taken.columns().to_vec();
         for (name, array) in columns {

@@ -120,6 +120,7 @@ impl Partitions {
                 indices(&range, rows.len()).map(|row| rows.get(row).into()).collect();
             if let Some(state) = self.state(range.partition) {
                 ends.place(indices(&range, rows.len()), range.partition);
+                inputs.iter().for_each(|input| ends.came(input.source.unwrap_or_default()));
                 state.players_to(&inputs, &mut ends);
             }
         }

@@ -6,6 +6,7 @@ use anyhow::ensure;
 use tallylight_collector::decode::{Context, Rows, cmcd};
 use tallylight_collector::pure::ladder::Standing;
 use tallylight_schemas::fates::Reason;
+use tallylight_schemas::player::About;
 
 use super::light::parse::Columns;
 use super::{Measured, cpu, sample};
@@ -19,7 +20,7 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
         ring: None,
         trusted: false,
         standing: Standing { pressure: 0, cause: Reason::Overload },
-        player: "",
+        about: About::default(),
         came: None,
     };
     let step = cpu::rate(sample::ROWS, || {

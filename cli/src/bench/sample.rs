@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tallylight_eventlog::{Entry, Part, PartitionRange};
 use tallylight_schemas::cmcd::{self, Mode, Record};
 use tallylight_schemas::ipc;
-use tallylight_schemas::player::{Door, PlayerBatchBuilder};
+use tallylight_schemas::player::{About, Door, PlayerBatchBuilder};
 use tallylight_schemas::record::Kind;
 
 /// Sessions of a trace.
@@ -23,7 +23,7 @@ const ROUND_MS: i64 = 100;
 
 /// What the door says of every record here.
 pub(crate) fn door(received_at: i64) -> Door<'static> {
-    Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at, player: "" }
+    Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at, about: About::default() }
 }
 
 /// `count` records, one a line, in the order in which they would arrive.

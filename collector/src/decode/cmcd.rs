@@ -76,7 +76,7 @@ pub(super) fn keep(
     rows: &mut Rows,
     tally: &mut Tally,
 ) {
-    let Context { tenant, received_at, ring, standing, player, .. } = context;
+    let Context { tenant, received_at, ring, standing, about, .. } = context;
     if let Ok(record) = &record
         && !standing.keeps_all()
         && !standing.keeps(of_player(record, mode), lot(tenant, record.sid()))
@@ -90,7 +90,7 @@ pub(super) fn keep(
     if let Some(ring) = ring {
         ring.record(text, record, (mode, source.as_str(), tenant, received_at));
     }
-    let door = Door { tenant, mode, source: source.as_str(), received_at, player };
+    let door = Door { tenant, mode, source: source.as_str(), received_at, about };
     match record {
         Ok(record) if rows.push_player(&door, record) => {
             tally.accept(record.dropped_values(), record.dropped_keys());

@@ -171,7 +171,7 @@ mod tests {
     use arrow::array::{AsArray, Int64Array, StringArray};
     use arrow::datatypes::Int64Type;
     use tallylight_schemas::cmcd::{Mode, parse};
-    use tallylight_schemas::player::PlayerRows;
+    use tallylight_schemas::player::{About, PlayerRows};
 
     fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
         RecordBatch::try_from_iter(columns).unwrap()
@@ -200,8 +200,9 @@ mod tests {
     #[test]
     fn rows_of_two_sets_are_sorted_and_keep_their_order_of_arrival() {
         let mut all = [Rows::new(4), Rows::new(4)];
+        let about = About::default();
         let door =
-            Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: 1, player: "" };
+            Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: 1, about };
         for n in 0..60 {
             let extra = if n % 2 == 0 { "bl=100," } else { "cid=\"c\"," };
             let text = format!("{extra}e=ps,sid=\"s{}\",sn={n},ts=1795000000000", n % 7);

@@ -121,7 +121,7 @@ impl Collector {
             max_records: self.max_records,
             ring: self.beacons.open(received_at).then_some(&self.beacons),
             trusted: way.trusted,
-            player: way.player,
+            about: way.sender.about(),
             came: way.shape.came,
             standing,
         };

@@ -1,11 +1,10 @@
 //! Who sent a request, and how its body holds records.
 
-use axum::http::HeaderMap;
-use axum::http::header::USER_AGENT;
 use tallylight_schemas::cmcd::Rule;
 
 use crate::admit::Caller;
-use crate::decode::{self, arrow};
+use crate::decode::arrow;
+use crate::enrich::Sender;
 use crate::fates::Source;
 
 /// Whose records, and how they came.
@@ -14,7 +13,7 @@ pub(super) struct Way<'a> {
     pub(super) caller: &'a Caller,
     pub(super) source: Source,
     pub(super) trusted: bool,
-    pub(super) player: &'a str,
+    pub(super) sender: &'a Sender,
     pub(super) shape: Shape,
 }
 
@@ -67,10 +66,4 @@ impl Shape {
         };
         Some(Self { form, came: None })
     }
-}
-
-/// The player that sent a request, as far as its User-Agent tells.
-pub(super) fn sender(headers: &HeaderMap) -> String {
-    let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    decode::player::of_agent(agent.unwrap_or_default())
 }

@@ -112,10 +112,16 @@ impl Serialize for CellJson<'_> {
             ("rendition", &cell.rendition),
             ("country", &cell.country),
             ("device", &cell.device),
+            ("player", &cell.player),
+            ("os", &cell.os),
         ] {
             if let Some(value) = value {
                 map.serialize_entry(name, value)?;
             }
+        }
+        if let Some(asn) = cell.asn {
+            // Every dimension is a word to whoever groups by it.
+            map.serialize_entry("asn", &asn.to_string())?;
         }
         map.end()
     }

@@ -65,6 +65,8 @@ impl From<Cuboid> for CuboidJson {
             Cuboid::Delivery => &["content", "edge", "pipeline"],
             Cuboid::Rendition => &["content", "rendition"],
             Cuboid::Audience => &["content", "country", "device"],
+            Cuboid::Network => &["edge", "asn"],
+            Cuboid::Client => &["player", "os"],
         };
         Self { name, width_s: name.width_s(), dimensions }
     }

@@ -10,6 +10,8 @@ import { REBUFFER, VIEWERS } from "./metrics";
 const CUBOIDS = [
   { name: "content", width_s: 1, dimensions: ["content"] },
   { name: "delivery", width_s: 1, dimensions: ["content", "edge", "pipeline"] },
+  // Fewer dimensions, and none of them is the content.
+  { name: "network", width_s: 10, dimensions: ["edge", "asn"] },
 ];
 const row = (pane: number, m: Record<string, number>, cell: Record<string, string> = { content: "demo" }, cuboid = "content"): PlaybackRow => ({ cuboid, pane, cell, m });
 

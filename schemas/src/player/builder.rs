@@ -12,25 +12,11 @@ use arrow::error::ArrowError;
 
 use super::PartitionRows;
 use super::column::{Column, ints, texts};
+use super::door::{AboutColumns, Door};
 use super::pairs::{HopsColumn, PairsColumn};
-use crate::cmcd::{Key, Mode, Record, cmsd};
+use crate::cmcd::{Key, Record, cmsd};
 use crate::ident::{self, MAX_PARTITIONS};
 use crate::scrub;
-
-/// What the door knows about a record besides its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Door<'a> {
-    /// Whose viewer.
-    pub tenant: &'a str,
-    /// How it came.
-    pub mode: Mode,
-    /// Where it came in, as the fates name it: `cmcd`, `cmcd_query`, `events`.
-    pub source: &'a str,
-    /// When, Unix µs.
-    pub received_at: i64,
-    /// The player with its version, as far as the request told; empty when it did not.
-    pub player: &'a str,
-}
 
 /// Records into an Arrow batch. The caller bounds the number of rows; a row is bounded by
 /// the limits of [`crate::cmcd`].
@@ -48,8 +34,7 @@ pub struct PlayerBatchBuilder {
     hashes: Vec<u64>,
     /// A column per key, on the heap: a builder is moved through futures.
     columns: Vec<Option<Column>>,
-    player: StringBuilder,
-    players: usize,
+    about: AboutColumns,
     custom: PairsColumn,
     broken: PairsColumn,
     cmsd_static: PairsColumn,
@@ -69,8 +54,7 @@ impl Default for PlayerBatchBuilder {
             dropped_values: Vec::new(),
             hashes: Vec::new(),
             columns: Key::ALL.iter().map(|_| None).collect(),
-            player: texts(),
-            players: 0,
+            about: AboutColumns::default(),
             custom: PairsColumn::default(),
             broken: PairsColumn::default(),
             cmsd_static: PairsColumn::default(),
@@ -105,9 +89,7 @@ impl PlayerBatchBuilder {
                 None => column.push(row, value),
             }
         }
-        let player = claimed(record).unwrap_or(door.player);
-        self.players += usize::from(!player.is_empty());
-        self.player.append_option((!player.is_empty()).then_some(player));
+        self.about.push(&door.about, record);
         self.custom.push(row, record.custom().iter().map(|(k, v)| (k.as_ref(), v.as_ref())));
         self.push_broken(row, door, record);
         self.push_cmsd(row, record);
@@ -179,9 +161,7 @@ impl PlayerBatchBuilder {
                 named.push((key.name(), column.finish(self.rows)?));
             }
         }
-        if self.players > 0 {
-            named.push(("player", Arc::new(self.player.finish())));
-        }
+        named.extend(self.about.finish());
         for (name, column) in
             [("custom", self.custom), ("broken", self.broken), ("cmsd_static", self.cmsd_static)]
         {
@@ -199,12 +179,6 @@ impl PlayerBatchBuilder {
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         RecordBatch::try_new_with_options(Arc::new(schema), arrays, &options)
     }
-}
-
-/// The player as the record itself names it, in a key of ours.
-fn claimed<'a>(record: &'a Record<'_>) -> Option<&'a str> {
-    let mut keys = record.custom().iter();
-    keys.find(|(key, _)| key == "com.tallylight-player").map(|(_, player)| player.as_ref())
 }
 
 /// A stable counting sort of rows by partition.

@@ -43,10 +43,16 @@ pub struct PlayerEvent<'a> {
     pub bg: Option<bool>,
     /// First error code.
     pub ec: Option<Cow<'a, str>>,
-    /// Country as claimed, custom `com.tallylight-country`.
+    /// Country as claimed, custom `com.tallylight-country`, else by the address.
     pub country: Option<&'a str>,
-    /// Device as claimed, custom `com.tallylight-device`.
+    /// Device as claimed, custom `com.tallylight-device`, else by the request's headers.
     pub device: Option<&'a str>,
+    /// Operating system with its version.
+    pub os: Option<&'a str>,
+    /// Player with its version.
+    pub player: Option<&'a str>,
+    /// Autonomous system of the viewer's network.
+    pub asn: Option<u32>,
     /// Hash of the record as it was sent.
     pub digest: u64,
 }

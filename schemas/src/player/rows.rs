@@ -37,6 +37,11 @@ pub struct PlayerRows {
     bg: Option<BooleanArray>,
     ec: Option<(ListArray, StringArray)>,
     custom: Option<Pairs<StringArray>>,
+    country: Option<StringArray>,
+    device: Option<StringArray>,
+    os: Option<StringArray>,
+    player: Option<StringArray>,
+    asn: Option<Int64Array>,
 }
 
 impl PlayerRows {
@@ -66,6 +71,11 @@ impl PlayerRows {
             bg: column(batch, Key::Bg.name())?,
             ec: texts(batch, Key::Ec.name())?,
             custom: pairs(batch, "custom", "v", "k")?,
+            country: column(batch, "country")?,
+            device: column(batch, "device")?,
+            os: column(batch, "os")?,
+            player: column(batch, "player")?,
+            asn: column(batch, "asn")?,
         })
     }
 
@@ -105,8 +115,11 @@ impl PlayerRows {
             msd_ms: int(&self.msd, i),
             bg: present(&self.bg, i).map(|column| column.value(i)),
             ec: self.error_code(i).map(Cow::Borrowed),
-            country,
-            device,
+            country: country.or_else(|| text(&self.country, i)),
+            device: device.or_else(|| text(&self.device, i)),
+            os: text(&self.os, i),
+            player: text(&self.player, i),
+            asn: int(&self.asn, i).and_then(|asn| u32::try_from(asn).ok()),
             digest: present(&self.digest, i).map(|column| column.value(i)).unwrap_or_default(),
         }
     }

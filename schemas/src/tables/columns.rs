@@ -100,11 +100,11 @@ const SESSIONS: &[Column] = columns! {
     "sid" Text by "player": "The player's session id.";
     "epoch" Small by "processor": "0 for the first playback of the sid, then 1, 2, ….";
     "cid" Text by "player": "Content id.";
-    "device" Text by "player": "Device as claimed.";
-    "os" Text by "player": "Operating system; not filled yet.";
-    "player" Text by "player": "Player and its version; not filled yet.";
-    "country" Text by "player": "Country as claimed.";
-    "asn" Int by "door": "Network of the viewer; not filled yet.";
+    "device" Text by "player": "Device as claimed, else by the request.";
+    "os" Text by "player": "Operating system and its version.";
+    "player" Text by "player": "Player and its version.";
+    "country" Text by "player": "Country as claimed, else by the address.";
+    "asn" Int by "door": "Autonomous system of the viewer's network.";
     "edge" Text by "edge": "Edge of the newest request.";
     "pipeline" Text by "edge": "Pipeline of the newest request.";
     "started_at" Time by "player": "First `s`, or the first record that is no preload.";
@@ -141,11 +141,11 @@ const SESSION_SPANS: &[Column] = columns! {
     "edge" Text by "edge": "Edge of the newest request.";
     "pipeline" Text by "edge": "Pipeline of the newest request.";
     "bitrate_kbps" Int "kbps" by "player": "Bitrate selected.";
-    "country" Text by "player": "Country as claimed.";
-    "device" Text by "player": "Device as claimed.";
-    "os" Text by "player": "Operating system; not filled yet.";
-    "player" Text by "player": "Player and its version; not filled yet.";
-    "asn" Int by "door": "Network of the viewer; not filled yet.";
+    "country" Text by "player": "Country as claimed, else by the address.";
+    "device" Text by "player": "Device as claimed, else by the request.";
+    "os" Text by "player": "Operating system and its version.";
+    "player" Text by "player": "Player and its version.";
+    "asn" Int by "door": "Autonomous system of the viewer's network.";
     "final" Bool by "processor": "Nothing can change it any more.";
 };
 
@@ -153,13 +153,16 @@ const PLAYBACK: &[Column] = columns! {
     "tenant" Text by "door": "Whose viewers.";
     "pane" Time by "processor": "Start of the pane.";
     "width_s" Small "s" by "processor": "Width of the pane.";
-    "cuboid" Text by "processor": "`content`, `delivery` (1 s), `rendition`, `audience` (10 s).";
-    "content" Text by "player": "Content id.";
-    "edge" Text by "edge": "Edge, in cuboid `delivery`.";
+    "cuboid" Text by "processor": "`content`, `delivery` (1 s), `rendition`, `audience`, `network`, `client` (10 s).";
+    "content" Text by "player": "Content id; not in cuboids `network` and `client`.";
+    "edge" Text by "edge": "Edge, in cuboids `delivery` and `network`.";
     "pipeline" Text by "edge": "Pipeline, in cuboid `delivery`.";
     "rendition" Text by "player": "Selected bitrate, in cuboid `rendition`.";
-    "country" Text by "player": "Country as claimed, in cuboid `audience`.";
-    "device" Text by "player": "Device as claimed, in cuboid `audience`.";
+    "country" Text by "player": "Country, in cuboid `audience`.";
+    "device" Text by "player": "Device, in cuboid `audience`.";
+    "player" Text by "player": "Player and its version, in cuboid `client`.";
+    "os" Text by "player": "Operating system, in cuboid `client`.";
+    "asn" Int by "door": "Autonomous system of the viewer's network, in cuboid `network`.";
 };
 
 const PLAYBACK_END: &[Column] = columns! {

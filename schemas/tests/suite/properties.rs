@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use tallylight_schemas::cmcd::json::{from_json, to_json};
 use tallylight_schemas::cmcd::{Key, Kind, Mode, Record, parse, parse_into};
 use tallylight_schemas::ident;
-use tallylight_schemas::player::{Door, PlayerBatchBuilder, PlayerRows};
+use tallylight_schemas::player::{About, Door, PlayerBatchBuilder, PlayerRows};
 use tallylight_schemas::scrub;
 
 /// A record as it was meant: key → value in the form of `to_json`.
@@ -161,7 +161,7 @@ proptest! {
         let (mut builder, mut arrived) = (PlayerBatchBuilder::new(), PlayerBatchBuilder::new());
         for (at, text) in (0_i64..).zip(&texts) {
             let record = parse(text, Mode::Event).unwrap();
-            let door = Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: at, player: "" };
+            let door = Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: at, about: About::default() };
             builder.push(&door, &record);
             arrived.push(&door, &record);
         }

@@ -8,7 +8,7 @@ use tallylight_schemas::control::{
 use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
 use tallylight_schemas::ipc::TenantDelivery;
-use tallylight_schemas::player::{Door, PlayerBatchBuilder};
+use tallylight_schemas::player::{About, Door, PlayerBatchBuilder};
 use tallylight_schemas::rows::{
     Cell, Cuboid, DeliveryRow, FatesRow, Measures, PlaybackRow, ProgressRow,
 };
@@ -38,8 +38,13 @@ pub(crate) fn player_batch() -> RecordBatch {
     let mut builder = PlayerBatchBuilder::new();
     for (mode, event) in [(Mode::Request, all.into()), (Mode::Event, few)] {
         let source = if mode == Mode::Event { "events" } else { mode.source() };
-        let door =
-            Door { tenant: "demo", mode, source, received_at: 1_732_412_345_700_000, player: "" };
+        let door = Door {
+            tenant: "demo",
+            mode,
+            source,
+            received_at: 1_732_412_345_700_000,
+            about: About::default(),
+        };
         builder.push(&door, &from_json(&event).unwrap());
     }
     builder.finish().unwrap()
@@ -117,6 +122,9 @@ pub(crate) fn playback() -> Vec<PlaybackRow> {
             rendition: Some("600 kbps".into()),
             country: Some("DE".into()),
             device: Some("tv".into()),
+            player: Some("hls.js 1.6".into()),
+            os: Some("Tizen".into()),
+            asn: Some(64_500),
         },
         measures: Measures {
             viewers: 200,
@@ -192,6 +200,9 @@ pub(crate) fn sessions() -> Vec<SessionRow> {
         cid: Some("demo".into()),
         device: None,
         country: Some("DE".into()),
+        os: Some("Android 14".into()),
+        player: None,
+        asn: Some(64_500),
         edge: None,
         pipeline: Some("A".into()),
         started_at: Some(1),

@@ -10,6 +10,7 @@ use tallylight_schemas::ipc::{
     Stored, TenantDelivery, decode, decode_all, encode, encode_all, to_batch,
 };
 use tallylight_schemas::player::PlayerRows;
+use tallylight_schemas::rows::Cell;
 
 use crate::golden;
 use crate::samples::{
@@ -58,14 +59,22 @@ fn every_stored_type_comes_back_and_version_1_stays_readable() {
         one.event.sessions = None;
     });
     check("door_fates", &door_fates());
+    let without_client = |cell: &mut Cell| {
+        (cell.player, cell.os, cell.asn) = (None, None, None);
+    };
     check_since("playback", &playback(), |row| {
         (row.measures.adaptation_failures, row.metrics_version) = (0, 1);
+        without_client(&mut row.cell);
     });
-    check_version("playback", 2, &playback(), |_| {});
+    check_version("playback", 2, &playback(), |row| without_client(&mut row.cell));
+    check_version("playback", 3, &playback(), |_| {});
     check("delivery_rows", &delivery_rows());
     check_since("fates_rows", &fates_rows(), |row| row.door = None);
     check("progress", &progress());
-    check("session", &sessions());
+    check_since("session", &sessions(), |row| {
+        (row.player, row.os, row.asn) = (None, None, None);
+    });
+    check_version("session", 2, &sessions(), |_| {});
     check("actions", &actions());
     check("incidents", &incidents());
 }

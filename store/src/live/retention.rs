@@ -54,7 +54,7 @@ impl Retention {
         us(match cuboid {
             Cuboid::Content => self.content_s,
             Cuboid::Delivery => self.delivery_s,
-            Cuboid::Rendition | Cuboid::Audience => self.wide_s,
+            Cuboid::Rendition | Cuboid::Audience | Cuboid::Network | Cuboid::Client => self.wide_s,
         })
     }
 

@@ -46,6 +46,12 @@ pub struct PlayerInput<'a> {
     pub country: Option<&'a str>,
     /// Device as claimed.
     pub device: Option<&'a str>,
+    /// Operating system.
+    pub os: Option<&'a str>,
+    /// Player and its version.
+    pub player: Option<&'a str>,
+    /// Autonomous system of the network.
+    pub asn: Option<u32>,
 }
 
 impl<'a> From<PlayerEvent<'a>> for PlayerInput<'a> {
@@ -70,6 +76,9 @@ impl<'a> From<PlayerEvent<'a>> for PlayerInput<'a> {
             ec: event.ec,
             country: event.country,
             device: event.device,
+            os: event.os,
+            player: event.player,
+            asn: event.asn,
         }
     }
 }

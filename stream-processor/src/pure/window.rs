@@ -13,5 +13,5 @@ mod cells;
 mod pane;
 
 pub use cell::CellId;
-pub use cells::{Stand, Windows};
+pub use cells::{Cells, Stand, Windows};
 pub use pane::{Counts, Presence, Watching};

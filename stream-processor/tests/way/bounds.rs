@@ -42,7 +42,7 @@ fn a_flood_of_names_stays_within_the_limits() {
         assert!(size.sessions <= 150 + 1, "{size:?}");
         assert!(size.facts <= size.sessions * 8, "{size:?}");
         assert!(size.tombstones <= 80 && size.pending <= 30, "{size:?}");
-        assert!(size.cells <= 4 * 21 && size.panes <= 84 * 125, "{size:?}");
+        assert!(size.cells <= 6 * 21 && size.panes <= 126 * 125, "{size:?}");
         assert!(size.delivery_panes <= 125 && size.delivery_keys <= 125 * 11, "{size:?}");
     }
     assert!(

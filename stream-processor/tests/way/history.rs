@@ -189,6 +189,8 @@ async fn crashes_and_failing_writes_leave_no_trace() {
     let fate = |fate: &str| events.iter().filter(|row| row.contains(&format!("|{fate}|"))).count();
     assert_eq!(fate("accepted") as u64, way.sent);
     assert!(fate("duplicate") > 0);
+    let came = |row: &&String| row.contains("|events|") || row.contains("|cmcd|");
+    assert_eq!(events.iter().filter(came).count(), events.len(), "each says where it came in");
     assert!(!rows(&one, Table::Playback).await.is_empty());
     assert!(!rows(&one, Table::SessionSpans).await.is_empty());
 }

@@ -9,7 +9,7 @@ use tallylight_eventlog::{EventLog, Part, PartitionRange, TopicSettings};
 use tallylight_schemas::clock::{Clock, ManualClock};
 use tallylight_schemas::cmcd::{self, Mode};
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
-use tallylight_schemas::player::{Door, PlayerBatchBuilder};
+use tallylight_schemas::player::{About, Door, PlayerBatchBuilder};
 use tallylight_schemas::record::{EVENTS, Kind, ROWS};
 use tallylight_schemas::rows::{Cuboid, ProgressRow};
 use tallylight_schemas::{ident, ipc};
@@ -38,8 +38,13 @@ fn players(lines: &[String], received_at: i64) -> Part {
     let mut builder = PlayerBatchBuilder::new();
     for line in lines {
         let record = cmcd::parse(line, Mode::Event).unwrap();
-        let door =
-            Door { tenant: "demo", mode: Mode::Event, source: "events", received_at, player: "" };
+        let door = Door {
+            tenant: "demo",
+            mode: Mode::Event,
+            source: "events",
+            received_at,
+            about: About::default(),
+        };
         builder.push(&door, &record);
     }
     let (batch, ranges) = builder.finish_sorted(4).unwrap();

@@ -53,12 +53,16 @@ export class PlaybackStore {
     return this.cuboids.get(name);
   }
 
-  /** The coarsest cuboid that has the dimension: its rows are the fewest. */
+  /**
+   * The coarsest cuboid that has the dimension: its rows are the fewest. One that knows contents
+   * goes first, as the room may be restricted to one.
+   */
   forDimension(dimension: string): CuboidRows | undefined {
+    const cost = (cuboid: CuboidRows): number => cuboid.dimensions.length + (cuboid.dimensions.includes("content") ? 0 : 100);
     let best: CuboidRows | undefined;
     for (const cuboid of this.cuboids.values()) {
       if (!cuboid.dimensions.includes(dimension)) continue;
-      if (!best || cuboid.dimensions.length < best.dimensions.length) best = cuboid;
+      if (!best || cost(cuboid) < cost(best)) best = cuboid;
     }
     return best;
   }

@@ -80,6 +80,12 @@ pub struct Said {
     pub country: Option<Arc<str>>,
     /// Device.
     pub device: Option<Arc<str>>,
+    /// Operating system.
+    pub os: Option<Arc<str>>,
+    /// Player and its version.
+    pub player: Option<Arc<str>>,
+    /// Autonomous system of the network.
+    pub asn: Option<u32>,
     /// Edge.
     pub edge: Option<Arc<str>>,
     /// Pipeline.
@@ -100,6 +106,9 @@ impl Said {
         same(&self.content, input.cid)
             && same(&self.country, input.country)
             && same(&self.device, input.device)
+            && same(&self.os, input.os)
+            && same(&self.player, input.player)
+            && self.asn == input.asn
             && same(&self.error, input.ec.as_deref())
     }
 
@@ -114,6 +123,9 @@ impl Said {
             content: word(input.cid),
             country: word(input.country),
             device: word(input.device),
+            os: word(input.os),
+            player: word(input.player),
+            asn: input.asn,
             error: word(input.ec.as_deref()),
             ..Said::default()
         };

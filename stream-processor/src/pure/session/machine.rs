@@ -27,6 +27,12 @@ pub struct Dimensions {
     pub country: Option<Arc<str>>,
     /// Device.
     pub device: Option<Arc<str>>,
+    /// Operating system.
+    pub os: Option<Arc<str>>,
+    /// Player and its version.
+    pub player: Option<Arc<str>>,
+    /// Autonomous system of the network.
+    pub asn: Option<u32>,
 }
 
 /// Whether the player keeps a rung that its line does not carry.
@@ -212,6 +218,8 @@ impl Machine {
             (&mut here.content, &said.content),
             (&mut here.country, &said.country),
             (&mut here.device, &said.device),
+            (&mut here.os, &said.os),
+            (&mut here.player, &said.player),
             (&mut here.edge, &said.edge),
             (&mut here.pipeline, &said.pipeline),
         ] {
@@ -219,6 +227,10 @@ impl Machine {
                 mine.clone_from(theirs);
                 moved = true;
             }
+        }
+        if said.asn.is_some() && here.asn != said.asn {
+            here.asn = said.asn;
+            moved = true;
         }
         moved
     }

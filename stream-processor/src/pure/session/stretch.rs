@@ -34,6 +34,9 @@ impl Stretch {
             pipeline: text(&here.pipeline),
             bitrate_kbps: (here.kbps > 0).then_some(i64::from(here.kbps)),
             country: text(&here.country),
+            os: text(&here.os),
+            player: text(&here.player),
+            asn: here.asn,
             device: text(&here.device),
         }
     }

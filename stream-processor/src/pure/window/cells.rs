@@ -13,11 +13,16 @@ use crate::pure::limits::OTHER;
 use crate::pure::session::machine::Dimensions;
 use crate::pure::watermark::Watermark;
 
+const CUBOIDS: usize = Cuboid::ALL.len();
+
+/// A cell of each cuboid, in order of [`Cuboid::ALL`].
+pub type Cells = [CellId; CUBOIDS];
+
 /// Where a session stands, and in which cell of each cuboid.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stand {
     /// The cells, in order of [`Cuboid::ALL`].
-    pub cells: [CellId; 4],
+    pub cells: Cells,
     /// The state.
     pub presence: Presence,
 }
@@ -31,11 +36,11 @@ struct Place {
 /// The panes of one partition.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Windows {
-    index: FxHashMap<Arc<str>, [FxHashMap<Cell, u32>; 4]>,
+    index: FxHashMap<Arc<str>, [FxHashMap<Cell, u32>; CUBOIDS]>,
     places: Vec<Place>,
     free: Vec<u32>,
     /// First pane that is not final, by cuboid.
-    first_open: [i64; 4],
+    first_open: [i64; CUBOIDS],
     max_cells: usize,
 }
 
@@ -48,6 +53,9 @@ fn full_cell(dimensions: &Dimensions) -> Cell {
         rendition: (dimensions.kbps > 0).then(|| format!("{} kbps", dimensions.kbps)),
         country: text(&dimensions.country),
         device: text(&dimensions.device),
+        player: text(&dimensions.player),
+        os: text(&dimensions.os),
+        asn: dimensions.asn,
     }
 }
 
@@ -60,6 +68,10 @@ fn other_cell() -> Cell {
         rendition: other(),
         country: other(),
         device: other(),
+        player: other(),
+        os: other(),
+        // A number cannot say it; the edge beside it does.
+        asn: None,
     }
 }
 
@@ -74,9 +86,9 @@ impl Windows {
     }
 
     /// The cells that `dimensions` fall into, made where there are none yet.
-    pub fn cells(&mut self, tenant: &Arc<str>, dimensions: &Dimensions) -> [CellId; 4] {
+    pub fn cells(&mut self, tenant: &Arc<str>, dimensions: &Dimensions) -> Cells {
         let cell = full_cell(dimensions);
-        let mut ids = [CellId::default(); 4];
+        let mut ids = Cells::default();
         for (which, cuboid) in Cuboid::ALL.into_iter().enumerate() {
             let place = self.place(tenant, which, cuboid, cuboid.project(&cell));
             ids[which] = CellId { place, turn: self.turn(place) };
@@ -110,7 +122,7 @@ impl Windows {
 
     /// Whether all of these cells still exist. Cells in which nobody is and nothing happened
     /// within the horizon are dropped.
-    pub fn are_alive(&self, cells: &[CellId; 4]) -> bool {
+    pub fn are_alive(&self, cells: &Cells) -> bool {
         cells.iter().all(|id| {
             self.places
                 .get(id.place as usize)
@@ -154,7 +166,7 @@ impl Windows {
     }
 
     /// Counts in `cells` at `at`, or takes it back.
-    pub fn count(&mut self, at: i64, cells: &[CellId; 4], counts: &Counts, sign: i64) {
+    pub fn count(&mut self, at: i64, cells: &Cells, counts: &Counts, sign: i64) {
         if *counts == Counts::default() {
             return;
         }

@@ -1,0 +1,83 @@
+//! Whose address it is: the peer's, unless a proxy of ours stands between.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::HeaderMap;
+use axum::http::header::FORWARDED;
+use ipnetwork::IpNetwork;
+
+/// Proxies in a row that are followed.
+const HOPS: usize = 16;
+
+/// The address of the client. Every proxy appends whom it saw, so the list is read from its
+/// end, and only as long as those who wrote it are trusted: what stands before is anybody's.
+pub(super) fn client(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNetwork]) -> IpAddr {
+    let is_ours = |at: IpAddr| trusted.iter().any(|network| network.contains(at));
+    let mut client = peer.to_canonical();
+    let seen = forwarded(headers);
+    for said in seen.iter().rev().take(HOPS) {
+        if !is_ours(client) {
+            break;
+        }
+        let Some(before) = address(said) else { break };
+        client = before;
+    }
+    client
+}
+
+/// Whom the proxies saw, the nearest last. `Forwarded` counts where there is any.
+fn forwarded(headers: &HeaderMap) -> Vec<&str> {
+    let listed = |name: &str| {
+        let lines = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        lines.flat_map(|line| line.split(',')).map(str::trim).collect::<Vec<_>>()
+    };
+    let standard = listed(FORWARDED.as_str());
+    if standard.is_empty() {
+        return listed("x-forwarded-for");
+    }
+    standard.into_iter().map(seen_for).collect()
+}
+
+/// The node in `for=` of one element of `Forwarded` (RFC 7239).
+fn seen_for(element: &str) -> &str {
+    let pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+    let mut nodes = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
+    nodes.next().map_or("", |(_, node)| node.trim().trim_matches('"'))
+}
+
+fn address(node: &str) -> Option<IpAddr> {
+    let bare = node.trim_start_matches('[').trim_end_matches(']');
+    let with_port = || node.parse::<SocketAddr>().ok().map(|at| at.ip());
+    bare.parse().ok().or_else(with_port).map(|at: IpAddr| at.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(name: &'static str, value: &str) -> HeaderMap {
+        [(axum::http::HeaderName::from_static(name), value.parse().unwrap())].into_iter().collect()
+    }
+
+    #[test]
+    fn only_our_proxies_are_believed() {
+        let ours = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        for (peer, name, value, expected) in [
+            ("203.0.113.9", "x-forwarded-for", "198.51.100.1", "203.0.113.9"),
+            ("10.0.0.1", "x-forwarded-for", "198.51.100.1", "198.51.100.1"),
+            ("::ffff:10.0.0.1", "x-forwarded-for", "198.51.100.1:4711", "198.51.100.1"),
+            // A client wrote the first one itself.
+            ("10.0.0.1", "x-forwarded-for", "8.8.8.8, 198.51.100.1, 10.0.0.2", "198.51.100.1"),
+            ("10.0.0.1", "x-forwarded-for", "garbage", "10.0.0.1"),
+            ("10.0.0.1", "x-forwarded-for", "", "10.0.0.1"),
+            ("fd00::1", "forwarded", "for=\"[2001:db8::7]:1\";proto=https", "2001:db8::7"),
+            ("10.0.0.1", "forwarded", "proto=http;For=198.51.100.1", "198.51.100.1"),
+            ("10.0.0.1", "forwarded", "for=_hidden", "10.0.0.1"),
+        ] {
+            let found = client(&told(name, value), peer.parse().unwrap(), &ours);
+            assert_eq!(found, expected.parse::<IpAddr>().unwrap(), "{peer} {value}");
+        }
+        let endless = told("x-forwarded-for", &"10.0.0.1,".repeat(500));
+        assert_eq!(client(&endless, "10.0.0.1".parse().unwrap(), &ours).to_string(), "10.0.0.1");
+    }
+}

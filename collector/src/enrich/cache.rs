@@ -1,0 +1,73 @@
+//! Bounded memory of what was worked out.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustc_hash::FxHashMap;
+
+/// Two generations: what is asked for again moves to the young one, and when that is full the
+/// old one is forgotten. So it holds at most twice its size, and what is common stays.
+#[derive(Debug)]
+pub(super) struct Cache<T> {
+    size: usize,
+    generations: Mutex<Generations<T>>,
+}
+
+#[derive(Debug)]
+struct Generations<T> {
+    young: FxHashMap<u64, Arc<T>>,
+    old: FxHashMap<u64, Arc<T>>,
+}
+
+impl<T> Cache<T> {
+    pub(super) fn new(size: usize) -> Self {
+        let generations = Generations { young: FxHashMap::default(), old: FxHashMap::default() };
+        Self { size, generations: Mutex::new(generations) }
+    }
+
+    /// What is remembered under `key`, or else what `make` makes of it now.
+    pub(super) fn get_or_insert_with(&self, key: u64, make: impl FnOnce() -> T) -> Arc<T> {
+        let lock = || self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut generations = lock();
+        if let Some(known) = generations.young.get(&key) {
+            return Arc::clone(known);
+        }
+        let known = match generations.old.remove(&key) {
+            Some(known) => known,
+            None => {
+                // Others go on meanwhile; making it twice harms nothing.
+                drop(generations);
+                let made = Arc::new(make());
+                generations = lock();
+                made
+            }
+        };
+        if generations.young.len() >= self.size {
+            generations.old = std::mem::take(&mut generations.young);
+        }
+        generations.young.insert(key, Arc::clone(&known));
+        known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_common_stays_and_memory_is_bounded() {
+        let cache = Cache::new(10);
+        let mut made = 0;
+        for n in 0..1_000 {
+            for key in [7, 1_000 + n] {
+                let got = cache.get_or_insert_with(key, || {
+                    made += 1;
+                    key
+                });
+                assert_eq!(*got, key);
+            }
+        }
+        assert_eq!(made, 1_001, "the common one is made once");
+        let held = cache.generations.lock().unwrap();
+        assert!(held.young.len() + held.old.len() <= 20);
+    }
+}
