@@ -200,6 +200,7 @@ impl Settings {
             ("dashboard".to_owned(), self.dashboard.validate()),
             ("steering".to_owned(), self.steering.validate()),
             ("audience".to_owned(), self.audience.validate()),
+            ("partitions".to_owned(), self.one_number_of_partitions()),
         ];
         if self.has_media() {
             all.push(("origin".to_owned(), self.origin.validate()));
@@ -225,6 +226,18 @@ impl Settings {
             return Ok(());
         }
         bail!("the settings have mistakes:\n{}", mistakes.join("\n"))
+    }
+
+    /// A record is placed by the door and looked for by the processor.
+    fn one_number_of_partitions(&self) -> Result<(), Vec<String>> {
+        let (door, processor) = (self.collector.partitions, self.processor.partitions);
+        if door == processor {
+            return Ok(());
+        }
+        Err(vec![format!(
+            "collector.partitions is {door} and processor.partitions is {processor}; they must be \
+             the same, on every machine"
+        )])
     }
 
     /// Prints what would be used, as TOML that `--config` reads.
