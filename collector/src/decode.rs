@@ -19,6 +19,7 @@ use tallylight_schemas::player::About;
 
 use crate::beacons::Ring;
 use crate::pure::ladder::Standing;
+use crate::talkers::Talkers;
 
 /// What is known about a request's records before any is read.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,8 @@ pub struct Context<'a> {
     pub trusted: bool,
     /// How the tenant stands: what matters less may be shed.
     pub standing: Standing,
+    /// The quotas of single sessions.
+    pub talkers: &'a Talkers,
     /// Who sent the request.
     pub about: About<'a>,
     /// A rule that the request as a whole breaks, and what was sent.

@@ -4,7 +4,8 @@
 //! The modules stand in the order of a request's path: [`receive`] (HTTP) ▸ [`admit`] (who
 //! may, and how much) ▸ [`enrich`] (who sends) ▸ [`decode`] (body → Arrow builders) ▸
 //! [`append`] (group commit).
-//! What a door under pressure still takes is decided in [`pure`]. [`fates`] counts what became
+//! What a door under pressure still takes is decided in [`pure`], and [`talkers`] holds single
+//! sessions to a quota. [`fates`] counts what became
 //! of each record, [`beacons`] shows the newest to whoever looks, [`problem`] says what a caller
 //! must change, [`settings`] holds every limit, [`metrics`] what Prometheus sees and [`serve`]
 //! the connections.
@@ -24,6 +25,7 @@ pub mod pure;
 pub mod receive;
 pub mod serve;
 pub mod settings;
+pub mod talkers;
 
 pub use serve::{BuildError, Parts, Service, build};
 pub use settings::Settings;

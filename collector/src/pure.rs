@@ -4,4 +4,5 @@
 pub mod bucket;
 pub mod ladder;
 pub mod priority;
+pub mod sessions;
 pub mod share;

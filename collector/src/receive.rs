@@ -31,6 +31,7 @@ use crate::enrich::{Enricher, Sender};
 use crate::fates::Source;
 use crate::metrics::Metrics;
 use crate::problem::{self, Problem, echo};
+use crate::talkers::Talkers;
 use way::{Shape, Way};
 
 pub use answer::{DROPPED_VALUES, FATES, PACE};
@@ -42,6 +43,8 @@ pub struct Collector {
     pub admission: Admission,
     /// Who sends.
     pub enricher: Enricher,
+    /// Which session talks too much.
+    pub talkers: Talkers,
     /// Where decoded rows wait.
     pub queue: Arc<Queue>,
     /// What Prometheus sees.

@@ -19,6 +19,7 @@ use crate::enrich::Enricher;
 use crate::metrics::Metrics;
 use crate::receive::{Collector, router};
 use crate::settings::Settings;
+use crate::talkers::Talkers;
 
 /// What a collector works with.
 #[derive(Debug, Clone)]
@@ -74,6 +75,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
     let collector = Collector {
         admission: Admission::new(&settings),
         enricher: Enricher::new(&settings.enrich),
+        talkers: Talkers::new(settings.session_records_per_s),
         queue,
         metrics,
         clock: parts.clock,

@@ -26,6 +26,8 @@ pub struct Settings {
     pub tenants: BTreeMap<String, Tenant>,
     /// Write key → records a second; who is not named has no quota of its own.
     pub key_records_per_s: BTreeMap<String, u32>,
+    /// Records of one session accepted a second, over time; 0 is no quota.
+    pub session_records_per_s: u32,
     /// Answers `GET /v1/beacons` to whoever has a write key, not to this machine alone. The
     /// key is public, so this is for a network that is trusted.
     pub beacons_to_all: bool,
@@ -93,6 +95,7 @@ impl Default for Settings {
             write_keys: BTreeMap::from([("demo".to_owned(), "demo".to_owned())]),
             tenants: BTreeMap::new(),
             key_records_per_s: BTreeMap::new(),
+            session_records_per_s: 5_000,
             beacons_to_all: false,
             service_key: None,
             enrich: enrich::Settings::default(),

@@ -255,3 +255,26 @@ async fn a_collector_that_cannot_commit_any_more_says_so_and_ends() {
         assert_eq!(world.send(request).await.status, 503);
     }
 }
+
+#[tokio::test]
+async fn a_session_that_never_stops_is_held_to_its_quota_and_others_are_not() {
+    // The clock stands, so nothing is given back: a burst of 50, of which half goes to heartbeats.
+    let world = World::with(Settings { session_records_per_s: 10, ..Settings::default() }).await;
+    let beats = |sid: &str, count: u64| {
+        let beat = |n| format!("e=t,sid=\"{sid}\",sn={n},sta=p,ts={},v=2\n", NOW / 1_000);
+        (1..=count).map(beat).collect::<String>()
+    };
+    let both = beats("hot", 200) + &beats("calm", 20);
+    let answer = world.post("/v1/cmcd", "application/cmcd", both).await;
+    assert_eq!(answer.status, 204);
+    let (accepted, shed) = (answer.fates()["accepted"], answer.fates()["shed;quota"]);
+    assert_eq!(accepted + shed, 220);
+    assert!((25 + 20..=50 + 20).contains(&accepted), "{accepted}");
+    // What is vital of the hot one is still taken.
+    let end = format!("e=ps,sid=\"hot\",sn=201,sta=e,ts={},v=2", NOW / 1_000);
+    let answer = world.post("/v1/cmcd", "application/cmcd", end).await;
+    assert_eq!(answer.fates(), [("accepted".to_owned(), 1)].into());
+    let stored = world.log.fates().await;
+    assert_eq!(stored[&(Fate::Accepted, Reason::None)], accepted + 1);
+    assert_eq!(stored[&(Fate::Shed, Reason::Quota)], shed);
+}

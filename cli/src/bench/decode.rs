@@ -5,6 +5,7 @@ use std::hint::black_box;
 use anyhow::ensure;
 use tallylight_collector::decode::{Context, Rows, cmcd};
 use tallylight_collector::pure::ladder::Standing;
+use tallylight_collector::talkers::Talkers;
 use tallylight_schemas::fates::Reason;
 use tallylight_schemas::player::About;
 
@@ -13,6 +14,8 @@ use super::{Measured, cpu, sample};
 
 pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
     let body = sample::lines(sample::ROWS, sample::BEGAN_MS).join("\n");
+    // The sample comes at one moment, over and over: no session could send that much.
+    let talkers = Talkers::new(0);
     let context = Context {
         tenant: "demo",
         received_at: sample::BEGAN_MS * 1_000,
@@ -20,6 +23,7 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
         ring: None,
         trusted: false,
         standing: Standing { pressure: 0, cause: Reason::Overload },
+        talkers: &talkers,
         about: About::default(),
         came: None,
     };

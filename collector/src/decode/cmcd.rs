@@ -68,6 +68,18 @@ fn event_or_request<'a>(text: &'a str, record: &mut Record<'a>) -> (Mode, Result
     }
 }
 
+/// Why a record is shed, if it is: its tenant presses, or its session talks too much.
+fn sheds(record: &Record<'_>, mode: Mode, context: &Context<'_>) -> Option<Reason> {
+    let Context { tenant, received_at, standing, talkers, .. } = *context;
+    let (priority, sid) = (of_player(record, mode), record.sid());
+    if !standing.keeps_all() && !standing.keeps(priority, lot(tenant, sid)) {
+        return Some(standing.cause);
+    }
+    // Without a sid it is rejected, and says so.
+    let takes = sid.is_empty() || talkers.takes((tenant, sid), priority, received_at);
+    (!takes).then_some(Reason::Quota)
+}
+
 /// The end of every player record: a row, or a reason.
 pub(super) fn keep(
     mut record: Result<&mut Record<'_>, Reason>,
@@ -76,12 +88,11 @@ pub(super) fn keep(
     rows: &mut Rows,
     tally: &mut Tally,
 ) {
-    let Context { tenant, received_at, ring, standing, about, .. } = context;
+    let Context { tenant, received_at, ring, about, .. } = context;
     if let Ok(record) = &record
-        && !standing.keeps_all()
-        && !standing.keeps(of_player(record, mode), lot(tenant, record.sid()))
+        && let Some(cause) = sheds(record, mode, &context)
     {
-        return tally.add(Fate::Shed, standing.cause, 1);
+        return tally.add(Fate::Shed, cause, 1);
     }
     if let (Ok(record), Some((rule, said))) = (&mut record, context.came) {
         record.came_by(Broken::one(rule), said);

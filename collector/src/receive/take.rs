@@ -124,6 +124,7 @@ impl Collector {
             about: way.sender.about(),
             came: way.shape.came,
             standing,
+            talkers: &self.talkers,
         };
         let mut set = self.queue.lend(&room);
         let tally = read(context, &mut set.rows);
