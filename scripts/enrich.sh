@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
 # Fetches the countries of addresses (an MMDB file from npm) into the cache, only when the lock
 # file changed, and prints where it is. Without it countries stay unknown, so a machine without
-# a network is told and goes on.
+# a network is told at once and goes on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/tallylight/enrich"
 file="$cache/node_modules/@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb"
-if [ ! -e "$file" ] || [ scripts/enrich/package-lock.json -nt "$cache/.installed" ]; then
+# By content: a fresh clone is newer than any cache.
+if [ ! -e "$file" ] || ! cmp -s scripts/enrich/package-lock.json "$cache/.installed"; then
     mkdir -p "$cache"
     cp scripts/enrich/package.json scripts/enrich/package-lock.json "$cache/"
-    if npm ci --prefix "$cache" --no-progress >&2; then
-        touch "$cache/.installed"
+    if npm ci --prefix "$cache" --no-progress --prefer-offline --fetch-retries 0 --fetch-timeout 30000 >&2; then
+        cp scripts/enrich/package-lock.json "$cache/.installed"
     else
         echo "enrich: the file of countries was not fetched; countries stay unknown" >&2
     fi

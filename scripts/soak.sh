@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 scripts/doctor.sh test --install
 scripts/venv.sh > /dev/null
 scripts/cml.sh
+scripts/enrich.sh > /dev/null
 scripts/web.sh
 cargo build --quiet --locked --workspace --all-targets
 TALLYLIGHT_SOAK=1 cargo test --locked --workspace --no-fail-fast

@@ -19,8 +19,9 @@ use proptest::prelude::*;
 use tallylight_collector::decode::arrow::{self as door, MEDIA_TYPE, batches, events};
 use tallylight_collector::decode::{Context, Rows};
 use tallylight_collector::pure::ladder::Standing;
+use tallylight_collector::talkers::Talkers;
 use tallylight_schemas::ipc::{TenantDelivery, decode, decode_all};
-use tallylight_schemas::player::PlayerRows;
+use tallylight_schemas::player::{About, PlayerRows};
 use tallylight_schemas::record::Kind;
 use world::{NOW, World, parts};
 
@@ -202,6 +203,7 @@ proptest! {
 /// Every row has a fate.
 fn read_all(body: &[u8]) {
     let Ok(read) = batches(body) else { return };
+    let talkers = Talkers::new(0);
     let context = Context {
         tenant: "demo",
         received_at: NOW,
@@ -209,7 +211,8 @@ fn read_all(body: &[u8]) {
         ring: None,
         trusted: true,
         standing: Standing::CALM,
-        player: "",
+        talkers: &talkers,
+        about: About::default(),
         came: None,
     };
     let tally = door::body(&read, context, &mut Rows::new(4));

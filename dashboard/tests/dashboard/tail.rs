@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tallylight_eventlog::Part;
 use tallylight_schemas::cmcd::{self, Mode};
 use tallylight_schemas::ipc;
-use tallylight_schemas::player::{Door, PlayerBatchBuilder};
+use tallylight_schemas::player::{About, Door, PlayerBatchBuilder};
 use tallylight_schemas::record::{EVENTS, Kind};
 
 use crate::support::{NOW_S, World, settings, world};
@@ -21,7 +21,7 @@ async fn append(world: &World, tenant: &str, records: &[&str]) {
             mode: Mode::Event,
             source: "cmcd",
             received_at: NOW_S * 1_000_000,
-            player: "",
+            about: About::default(),
         };
         builder.push(&door, &record);
     }
