@@ -17,12 +17,12 @@ use futures::stream;
 use serde::Deserialize;
 use tallylight_eventlog::LogError;
 use tallylight_schemas::record::EVENTS;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use self::follow::Follow;
 use self::table::{PICKS, Picked};
-use crate::App;
-use crate::problem;
+use crate::health::Metrics;
+use crate::{App, problem};
 
 /// Answers that a client may be behind before its tail waits for it.
 const QUEUE: usize = 8;
@@ -81,11 +81,10 @@ async fn begin(
     let (to, lines) = mpsc::channel::<Bytes>(QUEUE);
     let follow = Follow { picked, condition, next, to };
     let engine = Arc::clone(&app);
+    let open = Open::new(Arc::clone(&app.metrics), place);
     let work = engine.sql.spawn(async move {
-        app.metrics.tails.inc();
+        let _open = open;
         follow.run(&app).await;
-        app.metrics.tails.dec();
-        drop(place);
     });
     let work = work.map_err(|error| error.problem().into_response())?;
     // The work ends with the answer: it is dropped when the client goes away.
@@ -96,6 +95,25 @@ async fn begin(
     let head =
         [(header::CONTENT_TYPE, "application/x-ndjson"), (header::CACHE_CONTROL, "no-store")];
     Ok((head, Body::from_stream(body)).into_response())
+}
+
+/// A tail that is open. However it ends, it is counted no more and its place is free.
+struct Open {
+    metrics: Arc<Metrics>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Open {
+    fn new(metrics: Arc<Metrics>, place: OwnedSemaphorePermit) -> Self {
+        metrics.tails.inc();
+        Self { metrics, _place: place }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.metrics.tails.dec();
+    }
 }
 
 /// Where to read from: the end of the log, or further back, but never past its end.

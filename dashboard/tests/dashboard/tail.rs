@@ -128,6 +128,7 @@ async fn a_client_that_goes_away_frees_its_place() {
     lines.next().await;
     let full = ask(&world, &[]).await;
     assert_eq!(full.status(), 503);
+    assert_eq!(world.metric("tallylight_dashboard_tails").await, 1.0);
     drop((full, lines));
     let freed = async {
         while ask(&world, &[]).await.status() != 200 {
@@ -135,4 +136,10 @@ async fn a_client_that_goes_away_frees_its_place() {
         }
     };
     tokio::time::timeout(Duration::from_secs(5), freed).await.expect("its place is free again");
+    let counted = async {
+        while world.metric("tallylight_dashboard_tails").await != 0.0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), counted).await.expect("nobody is counted");
 }
