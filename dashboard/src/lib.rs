@@ -12,6 +12,7 @@ mod health;
 mod pages;
 mod problem;
 mod proxy;
+mod reading;
 mod rules;
 mod sessions;
 mod settings;

@@ -8,10 +8,7 @@ use tallylight_schemas::record::ROWS;
 use tallylight_store::live::Rows;
 use tokio::time::sleep;
 
-use crate::App;
-
-/// Bytes asked for in one read.
-const READ_BYTES: usize = 1 << 20;
+use crate::{App, reading};
 
 /// Wait after an error of the log.
 const BACKOFF: Duration = Duration::from_secs(1);
@@ -41,16 +38,13 @@ async fn advance(app: &App, next: &mut u64) -> Result<(), LogError> {
     loop {
         let durable = *head.borrow_and_update();
         while *next < durable {
-            let batch = app.log.read(ROWS, *next, READ_BYTES).await?;
+            let batch = reading::next(app.log.as_ref(), ROWS, *next).await?;
             if batch.lost > 0 {
                 app.metrics.lost_entries.inc_by(batch.lost);
                 tracing::warn!(lost = batch.lost, from = *next, "entries of topic rows are gone");
             }
             for entry in &batch.entries {
                 take(app, entry);
-            }
-            if batch.next <= *next {
-                return Err(LogError::Data(format!("reading at {next} leads nowhere")));
             }
             *next = batch.next;
             tokio::task::yield_now().await;

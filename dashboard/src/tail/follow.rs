@@ -1,5 +1,6 @@
 //! One tail, from its first line to its last.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -10,11 +11,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use super::lines::Lines;
 use super::table::Picked;
-use crate::App;
 use crate::sql::Condition;
+use crate::{App, reading};
 
-/// Bytes asked for in one read.
-const READ_BYTES: usize = 1 << 20;
 /// Entries that a tail may be behind before it goes on at the end of the log.
 const BEHIND: u64 = 10_000;
 /// How long one answer lasts. The client asks again, from where it ended.
@@ -31,8 +30,19 @@ pub(super) struct Follow {
     pub(super) to: mpsc::Sender<Bytes>,
 }
 
-/// The client is gone.
-struct Gone;
+/// Why a tail ends before its time.
+enum End {
+    /// The client is gone; nobody is there to be told.
+    Gone,
+    /// The log cannot be read.
+    Log(LogError),
+}
+
+impl From<LogError> for End {
+    fn from(error: LogError) -> Self {
+        End::Log(error)
+    }
+}
 
 impl Follow {
     /// Sends until the client goes away, the dashboard stops or the time is over.
@@ -42,35 +52,30 @@ impl Follow {
         let Ok(()) = self.send(&mut lines).await else { return };
         let until = Instant::now() + LONGEST;
         let ended = tokio::select! {
-            ended = self.follow(app, &mut lines) => ended,
-            () = sleep_until(until) => Ok(Ok(())),
-            () = app.stop.cancelled() => Ok(Ok(())),
+            Err(end) = self.follow(app, &mut lines) => Some(end),
+            () = sleep_until(until) => None,
+            () = app.stop.cancelled() => None,
         };
         // Whatever of a read was not sent yet is read again from `next`.
         lines.take();
         match ended {
-            Ok(Err(error)) => lines.error(&error, self.next),
-            Ok(Ok(())) => lines.word("end", true, self.next),
-            Err(Gone) => return,
+            Some(End::Gone) => return,
+            Some(End::Log(error)) => lines.error(&error, self.next),
+            None => lines.word("end", true, self.next),
         }
         let _ = self.send(&mut lines).await;
     }
 
-    async fn follow(&mut self, app: &App, lines: &mut Lines) -> Result<Result<(), LogError>, Gone> {
-        let mut head = match app.log.head(EVENTS) {
-            Ok(head) => head,
-            Err(error) => return Ok(Err(error)),
-        };
+    async fn follow(&mut self, app: &App, lines: &mut Lines) -> Result<Infallible, End> {
+        let mut head = app.log.head(EVENTS)?;
         let mut beats = interval_at(Instant::now() + BEAT, BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let durable = *head.borrow_and_update();
-            if let Err(error) = self.advance(app, durable, lines).await? {
-                return Ok(Err(error));
-            }
+            self.advance(app, durable, lines).await?;
             tokio::select! {
                 changed = head.changed() => if changed.is_err() {
-                    return Ok(Err(LogError::Closed("no more entries will come".into())));
+                    return Err(LogError::Closed("no more entries will come".into()).into());
                 },
                 _ = beats.tick() => {
                     lines.beat();
@@ -81,29 +86,15 @@ impl Follow {
     }
 
     /// Reads to `durable`, the end of the log as it was seen.
-    async fn advance(
-        &mut self,
-        app: &App,
-        durable: u64,
-        lines: &mut Lines,
-    ) -> Result<Result<(), LogError>, Gone> {
+    async fn advance(&mut self, app: &App, durable: u64, lines: &mut Lines) -> Result<(), End> {
         while self.next < durable {
             let behind = durable - self.next;
             if behind > BEHIND {
                 self.next = durable;
                 lines.word("skipped_entries", behind, durable);
-                return Ok(Ok(self.send(lines).await?));
+                return self.send(lines).await;
             }
-            let batch = match app.log.read(EVENTS, self.next, READ_BYTES).await {
-                Ok(batch) if batch.next > self.next => batch,
-                Ok(_) => {
-                    return Ok(Err(LogError::Data(format!(
-                        "reading at {} leads nowhere",
-                        self.next
-                    ))));
-                }
-                Err(error) => return Ok(Err(error)),
-            };
+            let batch = reading::next(app.log.as_ref(), EVENTS, self.next).await?;
             if batch.lost > 0 {
                 lines.word("lost_entries", batch.lost, self.next + batch.lost);
             }
@@ -116,7 +107,7 @@ impl Follow {
             }
             self.next = batch.next;
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     fn entry(&self, app: &App, entry: &Entry, lines: &mut Lines) {
@@ -138,11 +129,11 @@ impl Follow {
         }
     }
 
-    async fn send(&self, lines: &mut Lines) -> Result<(), Gone> {
+    async fn send(&self, lines: &mut Lines) -> Result<(), End> {
         let chunk = lines.take();
         if chunk.is_empty() {
             return Ok(());
         }
-        self.to.send(chunk.into()).await.map_err(|_| Gone)
+        self.to.send(chunk.into()).await.map_err(|_| End::Gone)
     }
 }
