@@ -117,9 +117,13 @@ async fn ask(settings: &Settings, sql: &str, format: Format) -> anyhow::Result<O
     if status == 200 {
         return Ok(Some(Ok(Got { body, truncated })));
     }
-    let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let detail = problem["detail"].as_str().unwrap_or("the dashboard answers with an error");
-    Ok(Some(Err((code(status), detail.to_owned()))))
+    Ok(Some(Err((code(status), why(&body)))))
+}
+
+/// What an answer of the dashboard says is wrong.
+pub(crate) fn why(problem: &[u8]) -> String {
+    let problem: Value = serde_json::from_slice(problem).unwrap_or_default();
+    problem["detail"].as_str().unwrap_or("the dashboard answers with an error").to_owned()
 }
 
 /// The exit code that says what the caller can do: 2 change the statement, 3 ask for less,

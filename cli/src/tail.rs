@@ -1,13 +1,18 @@
 //! `tallylight tail`: records as they come in, one JSON object a line, from a running dashboard.
 
 use std::io::Write;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use serde::Deserialize;
-use serde_json::Value;
+use tokio::time::sleep;
 
 use crate::settings::Settings;
+use crate::sql::why;
+
+/// Between one answer and the next.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Which records.
 #[derive(Debug, Args)]
@@ -44,8 +49,10 @@ struct Said {
 
 pub(crate) async fn run(settings: Settings, args: TailArgs) -> anyhow::Result<()> {
     let mut tail = Tail { args, next: None, shown: 0 };
-    // An answer has an end; the next one goes on there.
-    while tail.one(&settings).await? {}
+    // An answer has an end, at once where the log cannot be read; the next one goes on there.
+    while tail.one(&settings).await? {
+        sleep(PAUSE).await;
+    }
     Ok(())
 }
 
@@ -73,11 +80,7 @@ impl Tail {
             format!("no dashboard answers at {dashboard}: start it with `tallylight up`, or say where it is with --ports")
         })?;
         if !answer.status().is_success() {
-            let problem: Value = answer.json().await.unwrap_or_default();
-            bail!(
-                "{}",
-                problem["detail"].as_str().unwrap_or("the dashboard answers with an error")
-            );
+            bail!("{}", why(&answer.bytes().await.unwrap_or_default()));
         }
         let mut rest = Vec::new();
         while let Some(chunk) = answer.chunk().await.context("the dashboard broke off")? {

@@ -6,7 +6,7 @@ import { h, setText } from "../ui/dom";
 import { toMs } from "./row";
 
 const KEPT = 40;
-/** Before asking again, when the tail broke off. */
+/** Between one answer and the next, which goes on where it ended. */
 const AGAIN_MS = 2_000;
 
 type Line = Record<string, unknown>;
@@ -47,8 +47,8 @@ export class LiveRecords {
       } catch (error) {
         if (going.signal.aborted) return;
         setText(this.note, error instanceof Error ? error.message : String(error));
-        await new Promise((resume) => setTimeout(resume, AGAIN_MS));
       }
+      await new Promise((resume) => setTimeout(resume, AGAIN_MS));
     }
   }
 
