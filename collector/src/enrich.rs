@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
+use ipnetwork::IpNetwork;
 use tallylight_schemas::player::About;
 
 use address::client;
@@ -26,7 +27,7 @@ pub use settings::Settings;
 pub struct Enricher {
     agents: Cache<Agent>,
     places: Places,
-    settings: Settings,
+    trusted_proxies: Vec<IpNetwork>,
 }
 
 /// What was found out about the sender of one request.
@@ -43,7 +44,7 @@ impl Enricher {
         Self {
             agents: Cache::new(settings.agents_cached),
             places: Places::open(settings),
-            settings: settings.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
         }
     }
 
@@ -53,7 +54,7 @@ impl Enricher {
         let agent = self.agents.get_or_insert_with(key, || agent::of(headers));
         let place = match peer {
             Some(peer) if self.places.is_any() => {
-                self.places.of(client(headers, peer, &self.settings.trusted_proxies))
+                self.places.of(client(headers, peer, &self.trusted_proxies))
             }
             _ => Place::default(),
         };
