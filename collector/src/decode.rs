@@ -13,6 +13,7 @@ pub mod rows;
 
 pub use rows::Rows;
 
+use memchr::memchr_iter;
 use tallylight_schemas::cmcd::Rule;
 use tallylight_schemas::ident;
 use tallylight_schemas::player::About;
@@ -54,5 +55,22 @@ pub fn lot(tenant: &str, name: &str) -> u16 {
 pub fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     // Some Windows tools start a file with a byte-order mark.
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
+    let mut from = 0;
+    let line = move |end: usize| &body[std::mem::replace(&mut from, end + 1)..end];
+    let ends = memchr_iter(b'\n', body).chain([body.len()]);
+    ends.map(line).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    #[test]
+    fn lines_are_what_stands_between_ends() {
+        for body in ["", "\n", "a", "a\n", "\na", "a\nb", "a\r\n\n \n b \n\n", "\u{feff}a\nb\n"] {
+            let plain = body.trim_start_matches('\u{feff}').split('\n').map(str::trim);
+            let plain: Vec<_> = plain.filter(|line| !line.is_empty()).map(str::as_bytes).collect();
+            assert_eq!(lines(body.as_bytes()).collect::<Vec<_>>(), plain, "{body:?}");
+        }
+    }
 }

@@ -21,6 +21,14 @@ pub struct Bin {
     pub n: i64,
 }
 
+impl Bin {
+    /// `n` times the value. This takes a logarithm: what goes into several sketches is made
+    /// into a bin once.
+    pub fn of(value: i64, n: i64) -> Self {
+        Self { i: index(value), n }
+    }
+}
+
 /// Sparse bins in ascending order of index; no bin holds zero values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -29,7 +37,7 @@ pub struct Sketch(Vec<Bin>);
 impl Sketch {
     /// Adds `n` times the value (in the metric's unit; below 1 counts as zero).
     pub fn add(&mut self, value: i64, n: i64) {
-        self.add_bin(Bin { i: index(value), n });
+        self.add_bin(Bin::of(value, n));
     }
 
     /// Adds every value of `other`, `sign` being 1 or −1.
@@ -39,7 +47,8 @@ impl Sketch {
         }
     }
 
-    fn add_bin(&mut self, bin: Bin) {
+    /// Adds the values of a bin.
+    pub fn add_bin(&mut self, bin: Bin) {
         if bin.n == 0 {
             return;
         }

@@ -1,5 +1,6 @@
 //! CMCD: event-mode lines of a POST body, and the `CMCD` value of a query or of headers.
 
+use memchr::memchr;
 use tallylight_schemas::cmcd::{Broken, Mode, Record, Rule, parse_into};
 use tallylight_schemas::fates::{Fate, Reason};
 use tallylight_schemas::player::Door;
@@ -31,7 +32,7 @@ pub fn body(body: &[u8], context: Context<'_>, rows: &mut Rows) -> Tally {
 
 /// What is wrong with the ends of lines: they end in LF alone, and a lone record has none.
 fn wrong_ends(body: &[u8]) -> Option<&'static str> {
-    let first = body.iter().position(|byte| *byte == b'\n')?;
+    let first = memchr(b'\n', body)?;
     if first > 0 && body[first - 1] == b'\r' {
         return Some("CR LF");
     }

@@ -25,15 +25,27 @@ pub(super) fn object_type(name: &str) -> Option<&'static str> {
 /// Whether `text` is a token as a whole.
 pub(super) fn is_token(text: &str) -> bool {
     let mut bytes = text.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'*') && bytes.all(token_byte)
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'*')
+        && bytes.all(|b| OF_TOKENS[usize::from(b)])
 }
 
-fn token_byte(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&b)
-}
+/// Bytes that tokens and keys are made of: a look-up each, as most of a record is these.
+const OF_TOKENS: [bool; 256] = letters_digits_and(b"!#$%&'*+-.^_`|~:/");
+const OF_KEYS: [bool; 256] = letters_digits_and(b"_-.*");
 
-fn key_byte(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"_-.*".contains(&b)
+const fn letters_digits_and(more: &[u8]) -> [bool; 256] {
+    let mut set = [false; 256];
+    let mut at = 0;
+    while at < set.len() {
+        set[at] = (at as u8).is_ascii_alphanumeric();
+        at += 1;
+    }
+    at = 0;
+    while at < more.len() {
+        set[more[at] as usize] = true;
+        at += 1;
+    }
+    set
 }
 
 /// A place in the text of a record. It only ever stands between characters, since it moves
@@ -83,7 +95,7 @@ impl<'a> Cursor<'a> {
     /// A key. Uppercase is no key by RFC 8941 but in CMCD version 1's own samples.
     pub(super) fn key(&mut self) -> Option<&'a str> {
         self.peek().filter(|b| b.is_ascii_alphabetic() || *b == b'*')?;
-        Some(self.run(key_byte))
+        Some(self.run(|b| OF_KEYS[usize::from(b)]))
     }
 
     /// A scalar, without its parameters.
@@ -93,7 +105,7 @@ impl<'a> Cursor<'a> {
             b'?' => self.boolean(),
             b'-' | b'0'..=b'9' => self.number(),
             b if b.is_ascii_alphabetic() || b == b'*' => {
-                Some(Bare::Token(Cow::Borrowed(self.run(token_byte))))
+                Some(Bare::Token(Cow::Borrowed(self.run(|b| OF_TOKENS[usize::from(b)]))))
             }
             _ => None,
         }
@@ -140,9 +152,8 @@ impl<'a> Cursor<'a> {
 
     fn run(&mut self, of: impl Fn(u8) -> bool) -> &'a str {
         let from = self.at;
-        while self.peek().is_some_and(&of) {
-            self.at += 1;
-        }
+        let rest = self.text.as_bytes().get(from..).unwrap_or_default();
+        self.at += rest.iter().position(|b| !of(*b)).unwrap_or(rest.len());
         self.text.get(from..self.at).unwrap_or_default()
     }
 

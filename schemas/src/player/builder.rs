@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Int64Builder, RecordBatch, RecordBatchOptions, StringBuilder, UInt32Array,
-    UInt64Array,
+    Array, ArrayRef, AsArray, Int64Builder, RecordBatch, RecordBatchOptions, StringArray,
+    StringBuilder, UInt32Array, UInt64Array,
 };
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{Field, Schema};
@@ -31,7 +31,6 @@ pub struct PlayerBatchBuilder {
     received_at: Int64Builder,
     digest: Vec<u64>,
     dropped_values: Vec<u32>,
-    hashes: Vec<u64>,
     /// A column per key, on the heap: a builder is moved through futures.
     columns: Vec<Option<Column>>,
     about: AboutColumns,
@@ -52,7 +51,6 @@ impl Default for PlayerBatchBuilder {
             received_at: ints(),
             digest: Vec::new(),
             dropped_values: Vec::new(),
-            hashes: Vec::new(),
             columns: Key::ALL.iter().map(|_| None).collect(),
             about: AboutColumns::default(),
             custom: PairsColumn::default(),
@@ -81,7 +79,6 @@ impl PlayerBatchBuilder {
         self.received_at.append_value(door.received_at);
         self.digest.push(record.digest());
         self.dropped_values.push(record.dropped_values());
-        self.hashes.push(ident::hash(door.tenant, record.sid()));
         for (key, value) in record.values() {
             let column = self.columns[*key as usize].get_or_insert_with(|| Column::new(key.kind()));
             match scrub::value(*key, value) {
@@ -134,9 +131,8 @@ impl PlayerBatchBuilder {
         &mut self,
         partitions: u16,
     ) -> Result<(RecordBatch, Vec<PartitionRows>), ArrowError> {
-        let hashes = std::mem::take(&mut self.hashes);
         let batch = self.finish()?;
-        let (order, ranges) = by_partition(&hashes, partitions);
+        let (order, ranges) = by_partition(&batch, partitions);
         if ranges.len() < 2 {
             return Ok((batch, ranges));
         }
@@ -181,15 +177,22 @@ impl PlayerBatchBuilder {
     }
 }
 
+fn text(column: Option<&StringArray>, row: usize) -> &str {
+    column.filter(|column| column.is_valid(row)).map_or("", |column| column.value(row))
+}
+
 /// A stable counting sort of rows by partition.
-fn by_partition(hashes: &[u64], partitions: u16) -> (Vec<u32>, Vec<PartitionRows>) {
+fn by_partition(batch: &RecordBatch, partitions: u16) -> (Vec<u32>, Vec<PartitionRows>) {
     let partitions = partitions.clamp(1, MAX_PARTITIONS);
+    let texts = |name| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+    let (tenants, sids) = (texts("tenant"), texts(Key::Sid.name()));
     let mut rows = vec![Vec::new(); usize::from(partitions)];
-    for (row, hash) in (0_u32..).zip(hashes) {
-        rows[usize::from(ident::of_hash(*hash, partitions))].push(row);
+    for row in 0..batch.num_rows() {
+        let at = ident::partition(text(tenants, row), text(sids, row), partitions);
+        rows[usize::from(at)].push(u32::try_from(row).unwrap_or(u32::MAX));
     }
     let mut ranges = Vec::with_capacity(rows.len());
-    let mut order = Vec::with_capacity(hashes.len());
+    let mut order = Vec::with_capacity(batch.num_rows());
     for (partition, rows) in (0_u16..).zip(&rows) {
         if !rows.is_empty() {
             // Rows are numbered in u32, so their counts fit as well.

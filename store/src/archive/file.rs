@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
-use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, max, min, take_record_batch};
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array, new_null_array};
+use arrow::compute::{SortColumn, concat, lexsort_to_indices, max, min, take};
+use arrow::datatypes::{DataType, Schema, TimestampMicrosecondType};
+use arrow::error::ArrowError;
 use chrono::DateTime;
 use deltalake::kernel::Add;
 use parquet::arrow::ArrowWriter;
@@ -74,16 +76,38 @@ pub(super) async fn write(
 
 /// The rows in the table's order, without the column that the folder is named after.
 fn sorted(table: Table, batches: &[RecordBatch]) -> Result<RecordBatch, HistoryError> {
-    let rows = concat_batches(&table.schema(), batches)?;
+    let schema = table.schema();
+    let columns = (0..schema.fields().len()).map(|at| joined(&schema, batches, at));
+    let rows = RecordBatch::try_new(Arc::clone(&schema), columns.collect::<Result<_, _>>()?)?;
     let keys = table.sorted_by().iter().filter_map(|name| rows.column_by_name(name));
     let keys: Vec<SortColumn> =
         keys.map(|values| SortColumn { values: values.clone(), options: None }).collect();
     let order: UInt32Array = lexsort_to_indices(&keys, None)?;
-    let mut rows = take_record_batch(&rows, &order)?;
+    // A column without a value is the same in any order.
+    let moved = rows.columns().iter().map(|column| match is_null(column) {
+        true => Ok(Arc::clone(column)),
+        false => take(column, &order, None),
+    });
+    let mut rows = RecordBatch::try_new(schema, moved.collect::<Result<_, _>>()?)?;
     if let Ok(at) = rows.schema().index_of(HOUR) {
         rows.remove_column(at);
     }
     Ok(rows)
+}
+
+/// Column `at` of all batches. Most columns of a table have no value in most of its files, and
+/// need no copying then.
+fn joined(schema: &Schema, batches: &[RecordBatch], at: usize) -> Result<ArrayRef, ArrowError> {
+    let pieces: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(at).as_ref()).collect();
+    if batches.iter().all(|batch| is_null(batch.column(at))) {
+        let rows = pieces.iter().map(|piece| piece.len()).sum();
+        return Ok(new_null_array(schema.field(at).data_type(), rows));
+    }
+    concat(&pieces)
+}
+
+fn is_null(column: &ArrayRef) -> bool {
+    column.null_count() == column.len()
 }
 
 /// The settings of every file of a table, for `rows` rows.

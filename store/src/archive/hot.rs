@@ -1,9 +1,9 @@
 //! What is in memory and in no file yet.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayData, ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::error::ArrowError;
 use chrono::DateTime;
 use tallylight_schemas::tables::{HOUR, Table, conform};
@@ -48,7 +48,7 @@ pub(super) struct Hot {
 
 impl Hot {
     pub(super) fn new(offset: u64, hour: i64, batch: RecordBatch) -> Self {
-        let bytes = batch.get_array_memory_size() as u64;
+        let bytes = held(&batch) as u64;
         Self { offset, hour, batch, bytes }
     }
 
@@ -77,5 +77,36 @@ impl Hot {
             set("log_id", Arc::new(StringArray::from(vec![log_id; rows])));
         }
         RecordBatch::try_new(Arc::clone(&schema), columns)
+    }
+}
+
+/// The memory that a batch holds, bytes. Columns read from one message can be parts of it: each
+/// piece of memory counts once, however many columns are in it.
+fn held(batch: &RecordBatch) -> usize {
+    let mut pieces = HashSet::new();
+    batch.columns().iter().map(|column| held_by(&column.to_data(), &mut pieces)).sum()
+}
+
+fn held_by(data: &ArrayData, pieces: &mut HashSet<usize>) -> usize {
+    let buffers = data.buffers().iter().chain(data.nulls().map(|nulls| nulls.buffer()));
+    let new = buffers.filter(|buffer| pieces.insert(buffer.data_ptr().addr().get()));
+    let own: usize = new.map(|buffer| buffer.capacity()).sum();
+    own + data.child_data().iter().map(|child| held_by(child, pieces)).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::held;
+    use arrow::array::{Array, Int64Array, RecordBatch};
+    use std::sync::Arc;
+
+    #[test]
+    fn what_columns_share_counts_once() {
+        let whole: Arc<dyn Array> = Arc::new(Int64Array::from_iter_values(0..1_000));
+        let one = RecordBatch::try_from_iter([("a", whole.clone())]).unwrap();
+        let parts = (0..10).map(|n| (format!("c{n}"), whole.slice(n * 100, 100)));
+        let ten = RecordBatch::try_from_iter(parts).unwrap();
+        assert_eq!(held(&one), held(&ten));
+        assert!((8_000..9_000).contains(&held(&one)), "{}", held(&one));
     }
 }

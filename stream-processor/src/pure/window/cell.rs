@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::rows::{Cell, Cuboid};
 
-use super::pane::{Counts, Delta, Gauge, Value};
+use super::pane::{Delta, Gauge, Sums, Value};
 use crate::pure::watermark::Due;
 
 /// Names a cell for as long as it lives; a later cell in the same place has another `turn`.
@@ -71,13 +71,13 @@ impl CellPanes {
     }
 
     /// Counts at `at`; a final pane takes nothing any more.
-    pub(super) fn count(&mut self, at: i64, counts: &Counts, sign: i64, first_open: i64) {
+    pub(super) fn count(&mut self, at: i64, sums: &Sums, first_open: i64) {
         let pane = at.div_euclid(self.width_ms);
         if pane < first_open {
             return;
         }
         if let Some(slot) = self.slot(pane) {
-            slot.delta.get_or_insert_default().count(counts, sign);
+            slot.delta.get_or_insert_default().count(sums);
         }
     }
 

@@ -170,10 +170,11 @@ impl Windows {
         if *counts == Counts::default() {
             return;
         }
+        let sums = counts.sums(sign);
         for (which, id) in cells.iter().enumerate() {
             let first_open = self.first_open[which];
             if let Some(panes) = self.panes(*id) {
-                panes.count(at, counts, sign, first_open);
+                panes.count(at, &sums, first_open);
             }
         }
     }

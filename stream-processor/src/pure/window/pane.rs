@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::rows::Measures;
-use tallylight_schemas::sketch::Sketch;
+use tallylight_schemas::sketch::{Bin, Sketch};
 
 /// The states in which somebody wants to see video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[repr(usize)]
+#[repr(u8)]
 pub enum Watching {
     /// Told to play, no frame yet.
     Starting,
@@ -76,21 +76,33 @@ pub struct Counts {
     pub latency_ms: Option<i32>,
 }
 
+/// What a pane adds for [`Counts`]: worked out once for the cells of all cuboids.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sums {
+    measures: Measures,
+    startup: Option<Bin>,
+    latency: Option<Bin>,
+}
+
 impl Counts {
-    fn measures(&self) -> Measures {
-        Measures {
-            attempts: i64::from(self.attempt),
-            starts: i64::from(self.start),
-            start_failures: i64::from(self.start_failure),
-            exits_before_start: i64::from(self.exit),
-            failures: i64::from(self.failure),
-            ends: i64::from(self.end),
-            rebuffer_count: i64::from(self.rebuffer),
-            adaptation_failures: i64::from(self.adaptation_failure),
-            events: i64::from(self.event),
-            lost_events: i64::from(self.lost),
+    /// To be added (`sign` 1) or taken back (−1).
+    pub(super) fn sums(&self, sign: i64) -> Sums {
+        let one = |happened: bool| i64::from(happened) * sign;
+        let bin = |ms: Option<i32>| ms.map(|ms| Bin::of(i64::from(ms), sign));
+        let measures = Measures {
+            attempts: one(self.attempt),
+            starts: one(self.start),
+            start_failures: one(self.start_failure),
+            exits_before_start: one(self.exit),
+            failures: one(self.failure),
+            ends: one(self.end),
+            rebuffer_count: one(self.rebuffer),
+            adaptation_failures: one(self.adaptation_failure),
+            events: one(self.event),
+            lost_events: i64::from(self.lost) * sign,
             ..Measures::default()
-        }
+        };
+        Sums { measures, startup: bin(self.startup_ms), latency: bin(self.latency_ms) }
     }
 }
 
@@ -114,13 +126,13 @@ impl Delta {
         }
     }
 
-    pub(super) fn count(&mut self, counts: &Counts, sign: i64) {
-        self.counts.add(&counts.measures(), sign);
-        if let Some(ms) = counts.startup_ms {
-            self.startup.add(i64::from(ms), sign);
+    pub(super) fn count(&mut self, sums: &Sums) {
+        self.counts.add(&sums.measures, 1);
+        if let Some(bin) = sums.startup {
+            self.startup.add_bin(bin);
         }
-        if let Some(ms) = counts.latency_ms {
-            self.latency.add(i64::from(ms), sign);
+        if let Some(bin) = sums.latency {
+            self.latency.add_bin(bin);
         }
     }
 }
