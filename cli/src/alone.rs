@@ -50,7 +50,8 @@ pub(crate) async fn collector(settings: Settings) -> anyhow::Result<()> {
 /// The stream processor alone, with history and snapshots; one at a time.
 pub(crate) async fn processor(settings: Settings) -> anyhow::Result<()> {
     let Begun { stop, clock, log } = begin(&settings, "processor").await?;
-    let Owning { processor, owner: _owner, .. } = processor::open(&settings, &log, &clock).await?;
+    let Owning { processor, keeping: _keeping, owner: _owner, .. } =
+        processor::open(&settings, &log, &clock).await?;
     let handle = processor.handle();
     let (work, door) = (CancellationToken::new(), CancellationToken::new());
     let server = hot::bind(settings.processor_listen).await?;

@@ -8,6 +8,7 @@ use tallylight_dashboard::{Facts, FactsSource};
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record;
 use tallylight_schemas::session::SessionRow;
+use tallylight_stream_processor::audit::AuditStats;
 use tallylight_stream_processor::{ProcessorHandle, ProcessorStats, SessionQuery};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -34,9 +35,13 @@ impl tallylight_dashboard::Sessions for HotSessions {
 
 /// What the dashboard cannot see: how the processor is doing. The lag is taken from the log's
 /// end as it is now, so that it grows also while the processor is stuck.
-fn facts(stats: watch::Receiver<ProcessorStats>, head: watch::Receiver<u64>) -> FactsSource {
+fn facts(
+    stats: watch::Receiver<ProcessorStats>,
+    head: watch::Receiver<u64>,
+    audit: watch::Receiver<AuditStats>,
+) -> FactsSource {
     Arc::new(move || {
-        let stats = *stats.borrow();
+        let (stats, audit) = (*stats.borrow(), *audit.borrow());
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let archive = stats.archive.unwrap_or_default();
         Facts {
@@ -52,6 +57,12 @@ fn facts(stats: watch::Receiver<ProcessorStats>, head: watch::Receiver<u64>) -> 
                 ("history_lost_entries".to_owned(), number(archive.lost_entries)),
                 ("history_exposed_entries".to_owned(), number(archive.exposed_entries)),
                 ("replaying".to_owned(), i64::from(stats.replaying)),
+                ("audit_hours".to_owned(), number(audit.hours)),
+                ("audit_rows".to_owned(), number(audit.rows)),
+                ("audit_drift".to_owned(), number(audit.drift)),
+                ("audit_late".to_owned(), number(audit.late)),
+                ("audit_failures".to_owned(), number(audit.failures)),
+                ("repaired_sessions".to_owned(), number(audit.repaired)),
             ]
             .into(),
             ..Facts::default()
@@ -64,12 +75,12 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let log = log::open(&settings, &clock, &stop).await?;
 
-    let Owning { processor, history, owner: _owner } =
+    let Owning { processor, history, audit, keeping: _keeping, owner: _owner } =
         processor::open(&settings, &log, &clock).await?;
     let handle = processor.handle();
     let mut neighbours = Registry::default();
     handle.register(&mut neighbours);
-    let facts = facts(handle.stats(), log.head(record::EVENTS)?);
+    let facts = facts(handle.stats(), log.head(record::EVENTS)?, audit);
     let parts = tallylight_collector::Parts { log: Arc::clone(&log), clock: Arc::clone(&clock) };
     let collector = tallylight_collector::build(settings.collector, parts).await?;
     let parts = tallylight_dashboard::Parts {

@@ -3,6 +3,7 @@
 
 mod alone;
 mod audience;
+mod audit;
 mod bench;
 mod data;
 mod drill;
@@ -62,6 +63,9 @@ enum Command {
     Sql(sql::SqlArgs),
     /// Shows records as they come in (docs/feed.md).
     Tail(tail::TailArgs),
+    /// Checks the windows and sessions of history against the facts (docs/audit.md); exits with
+    /// 1 when a row is not what the facts say.
+    Audit(audit::AuditArgs),
     /// Prints the settings that would be used, and where each mistake is.
     Config,
     /// Measures steps as ratios to a floor in one run.
@@ -89,6 +93,7 @@ fn main() -> anyhow::Result<()> {
         Command::Log(command) => block_on(log_cat::run(settings, command)),
         Command::Sql(args) => block_on(sql::run(settings, args)),
         Command::Tail(args) => block_on(tail::run(settings, args)),
+        Command::Audit(args) => block_on(audit::run(settings, args)),
         Command::Config => settings.print(),
         Command::Bench(args) => bench::run(&args),
     }

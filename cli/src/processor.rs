@@ -8,7 +8,11 @@ use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::Clock;
 use tallylight_store::archive::History;
 use tallylight_store::snapshot::Snapshots;
+use tallylight_stream_processor::audit::{AuditStats, Keeper};
 use tallylight_stream_processor::{Parts, Processor, archive, build};
+use thread_priority::{ThreadPriority, set_current_thread_priority};
+use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::settings::Settings;
 
@@ -17,6 +21,10 @@ pub(crate) struct Owning {
     pub(crate) processor: Processor,
     /// What it writes, to be read beside it.
     pub(crate) history: History,
+    /// How the books stand.
+    pub(crate) audit: watch::Receiver<AuditStats>,
+    /// To be kept while it runs: audit and repair end with it.
+    pub(crate) keeping: DropGuard,
     /// To be kept while it runs: the data folder is its own.
     pub(crate) owner: File,
 }
@@ -33,7 +41,28 @@ pub(crate) async fn open(
     let history = archive.history.clone();
     let parts = Parts { log: Arc::clone(log), clock: Arc::clone(clock), archive: Some(archive) };
     let processor = build(settings.processor.clone(), parts).await?;
-    Ok(Owning { processor, history, owner })
+    let keeper = Keeper::new(&settings.processor, history.clone(), processor.handle().stats());
+    let (audit, keeping) = (keeper.stats(), keep(keeper)?);
+    Ok(Owning { processor, history, audit, keeping, owner })
+}
+
+/// Lets audit and repair work on threads of their own, at the lowest priority: they have time.
+fn keep(keeper: Keeper) -> anyhow::Result<DropGuard> {
+    let stop = CancellationToken::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(1)
+        .thread_name("audit")
+        .on_thread_start(|| {
+            if set_current_thread_priority(ThreadPriority::Min).is_err() {
+                tracing::warn!("the threads of the audit keep the priority of the others");
+            }
+        })
+        .enable_all()
+        .build()?;
+    let work = keeper.run(stop.clone());
+    std::thread::Builder::new().name("audit".to_owned()).spawn(move || runtime.block_on(work))?;
+    Ok(stop.drop_guard())
 }
 
 /// Two processors on one data folder would take each other's history away. The lock is let go

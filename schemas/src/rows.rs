@@ -121,6 +121,11 @@ macro_rules! measures {
             /// Adds `sign` times every measure of `other`.
             pub fn add(&mut self, other: &Self, sign: i64) { $(self.$name += sign * other.$name;)* }
 
+            /// Sets the measure of that name, if there is one.
+            pub fn set(&mut self, name: &str, value: i64) {
+                match name { $(stringify!($name) => self.$name = value,)* _ => {} }
+            }
+
             /// The measure of that name.
             pub fn get(&self, name: &str) -> Option<i64> {
                 match name { $(stringify!($name) => Some(self.$name),)* _ => None }
@@ -197,6 +202,15 @@ pub struct PlaybackRow {
     pub metrics_version: u32,
 }
 
+impl PlaybackRow {
+    /// Merges another row of the same pane and cell, or (`sign` −1) takes it out again.
+    pub fn merge(&mut self, other: &Self, sign: i64) {
+        self.measures.add(&other.measures, sign);
+        self.startup_sketch.merge(&other.startup_sketch, sign);
+        self.latency_sketch.merge(&other.latency_sketch, sign);
+    }
+}
+
 /// Delivery in one pane and cell of one partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeliveryRow {
@@ -234,6 +248,18 @@ pub struct DeliveryRow {
     pub r#final: bool,
     /// Log position it covers.
     pub version: u64,
+}
+
+impl DeliveryRow {
+    /// Merges another row of the same pane and key, or (`sign` −1) takes it out again.
+    pub fn merge(&mut self, other: &Self, sign: i64) {
+        self.requests += sign * other.requests;
+        self.bytes += sign * other.bytes;
+        self.errors += sign * other.errors;
+        self.hits += sign * other.hits;
+        self.held_ms += sign * other.held_ms;
+        self.ttfb_sketch.merge(&other.ttfb_sketch, sign);
+    }
 }
 
 /// Records of one second of log time by what became of them.

@@ -9,6 +9,8 @@
 mod file;
 mod folder;
 mod hot;
+mod repair;
+mod select;
 mod settings;
 mod tend;
 mod view;
@@ -26,6 +28,7 @@ use hot::{Hot, Place};
 
 pub use file::properties;
 pub use hot::{hour_name, hour_of};
+pub use repair::Repair;
 pub use settings::Settings;
 pub use tend::Tended;
 pub use view::{Ask, View};
@@ -68,6 +71,8 @@ pub enum Step {
     Commit(Table),
     /// The table knows them, this process does not know that yet.
     Committed(Table),
+    /// Files are written anew, the table does not know them yet.
+    Repair(Table),
 }
 
 /// Lets writes fail where a test wants it. None by default.

@@ -75,6 +75,9 @@ pub struct ArchiveStats {
     pub exposed_entries: u64,
     /// Rows that the caps removed since the start.
     pub expired_rows: u64,
+    /// Log time of the newest checkpoint written since the start, Unix µs: what was read before
+    /// it is in the tables.
+    pub checkpoint_us: i64,
 }
 
 /// What the processor must do next.

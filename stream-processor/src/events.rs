@@ -7,7 +7,8 @@ use arrow::array::{
     ArrayRef, Int32Array, Int32Builder, Int64Array, RecordBatch, StringArray, StringBuilder,
     UInt32Array,
 };
-use arrow::compute::take_record_batch;
+use arrow::compute::kernels::nullif::nullif;
+use arrow::compute::{is_not_null, take_record_batch};
 use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
 use tallylight_schemas::fates::Fate;
@@ -21,6 +22,7 @@ pub struct EventEnds {
     rows: Vec<u32>,
     partitions: Vec<i32>,
     fates: Vec<Fate>,
+    log_us: i64,
     /// Only of players' records.
     sessions: Option<Here0>,
 }
@@ -36,8 +38,8 @@ struct Here0 {
 }
 
 impl EventEnds {
-    /// For `rows` players' records.
-    pub fn of_players(rows: usize) -> Self {
+    /// For `rows` players' records, read at log time `log_us`.
+    pub fn of_players(rows: usize, log_us: i64) -> Self {
         let text = || StringBuilder::with_capacity(rows, rows * 4);
         let sessions = Here0 {
             source: text(),
@@ -47,15 +49,16 @@ impl EventEnds {
             country: text(),
             device: text(),
         };
-        Self { sessions: Some(sessions), ..Self::of_deliveries(rows) }
+        Self { sessions: Some(sessions), ..Self::of_deliveries(rows, log_us) }
     }
 
-    /// For `rows` reports of media services.
-    pub fn of_deliveries(rows: usize) -> Self {
+    /// For `rows` reports of media services, read at log time `log_us`.
+    pub fn of_deliveries(rows: usize, log_us: i64) -> Self {
         Self {
             rows: Vec::with_capacity(rows),
             partitions: Vec::with_capacity(rows),
             fates: Vec::with_capacity(rows),
+            log_us,
             sessions: None,
         }
     }
@@ -96,6 +99,7 @@ impl EventEnds {
                 "row",
                 Arc::new(Int64Array::from_iter_values(rows.values().iter().map(|n| i64::from(*n)))),
             ),
+            ("logged_at", Arc::new(Int64Array::from(vec![self.log_us; fed]))),
         ];
         if let Some(mut here) = self.sessions {
             columns.push(("source", Arc::new(here.source.finish())));
@@ -112,6 +116,12 @@ impl EventEnds {
         let taken = taken.project(&kept)?;
         let mut fields: Vec<Arc<Field>> = taken.schema().fields().iter().cloned().collect();
         let mut arrays = taken.columns().to_vec();
+        if let (Ok(digest), Some(sn)) =
+            (taken.schema().index_of("digest"), taken.column_by_name("sn"))
+        {
+            // A number tells a record as well, and does not fill files with noise.
+            arrays[digest] = nullif(&arrays[digest], &is_not_null(sn)?)?;
+        }
         for (name, array) in columns {
             fields.push(Arc::new(Field::new(name, array.data_type().clone(), true)));
             arrays.push(array);

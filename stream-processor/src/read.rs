@@ -44,12 +44,27 @@ impl Partitions {
         Self { states, bad_parts: 0 }
     }
 
+    /// Log time, Unix µs.
+    pub fn log_us(&self) -> i64 {
+        self.states.iter().map(PartitionState::log_us).max().unwrap_or(0)
+    }
+
+    /// Begins the entry at `offset`, in every partition.
+    pub(crate) fn begin(&mut self, offset: u64, appended_at_us: i64) {
+        self.states.iter_mut().for_each(|state| state.begin(offset, appended_at_us));
+    }
+
+    /// Ends the entry, in every partition; `next` is the offset after it.
+    pub(crate) fn finish(&mut self, next: u64) -> Rows {
+        let mut rows = Rows::default();
+        self.states.iter_mut().for_each(|state| rows.extend(state.finish(next)));
+        rows
+    }
+
     /// Takes in one entry and hands out the rows that became due with it, and what became of its
     /// records.
     pub fn entry(&mut self, entry: &Entry) -> Outcome {
-        for state in &mut self.states {
-            state.begin(entry.offset, entry.appended_at_us);
-        }
+        self.begin(entry.offset, entry.appended_at_us);
         let mut outcome = Outcome::default();
         for part in &entry.parts {
             if let Err(error) = self.part(part, &mut outcome) {
@@ -57,9 +72,7 @@ impl Partitions {
                 tracing::warn!(offset = entry.offset, kind = part.kind, %error, "part passed over");
             }
         }
-        for state in &mut self.states {
-            outcome.rows.extend(state.finish(entry.offset + 1));
-        }
+        outcome.rows.extend(self.finish(entry.offset + 1));
         outcome
     }
 
@@ -111,7 +124,7 @@ impl Partitions {
         ranges: &[PartitionRange],
     ) -> Result<RecordBatch, IpcError> {
         let rows = PlayerRows::new(batch)?;
-        let mut ends = EventEnds::of_players(rows.len());
+        let mut ends = EventEnds::of_players(rows.len(), self.log_us());
         for range in self.placed(ranges, rows.len(), |row| {
             let event = rows.get(row);
             (event.tenant.to_owned(), event.sid.to_owned())
@@ -128,7 +141,7 @@ impl Partitions {
     }
 
     fn deliveries(&mut self, events: &[TenantDelivery], ranges: &[PartitionRange]) -> EventEnds {
-        let mut ends = EventEnds::of_deliveries(events.len());
+        let mut ends = EventEnds::of_deliveries(events.len(), self.log_us());
         for range in self.placed(ranges, events.len(), |row| {
             let event = &events[row].event;
             (events[row].tenant.clone(), event.sid.clone().unwrap_or(event.source.clone()))
@@ -164,7 +177,7 @@ impl Partitions {
 
     /// The state of a partition; a log written with more partitions than there are now folds
     /// onto these, so that no record is left out.
-    fn state(&mut self, partition: u16) -> Option<&mut PartitionState> {
+    pub(crate) fn state(&mut self, partition: u16) -> Option<&mut PartitionState> {
         let states = self.states.len().max(1);
         self.states.get_mut(usize::from(partition) % states)
     }

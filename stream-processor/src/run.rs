@@ -263,7 +263,7 @@ impl Processor {
 
     fn show(&self) {
         let states = self.partitions.states();
-        let log_time_us = states.iter().map(|state| state.log_us()).max().unwrap_or(0);
+        let log_time_us = self.partitions.log_us();
         let sessions: usize = states.iter().map(|state| state.open_sessions()).sum();
         let behind = self.parts.clock.now_us() - log_time_us;
         // Read by itself: a borrow that lasts until the log is asked below would stop an append.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::ident::MAX_PARTITIONS;
 
-use crate::archive;
 use crate::pure::limits::Limits;
+use crate::{archive, audit};
 
 /// Settings of the processor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub struct Settings {
     pub queries: usize,
     /// History and snapshots.
     pub archive: archive::Settings,
+    /// Checks and repairs of history.
+    pub audit: audit::Settings,
     /// Bounds of one partition's state.
     pub limits: Limits,
 }
@@ -35,6 +37,7 @@ impl Default for Settings {
             retry_ms: 100,
             queries: 64,
             archive: archive::Settings::default(),
+            audit: audit::Settings::default(),
             limits: Limits::default(),
         }
     }
@@ -45,6 +48,7 @@ impl Settings {
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let mut mistakes = self.limits.mistakes();
         mistakes.extend(self.archive.mistakes());
+        mistakes.extend(self.audit.mistakes());
         if !(1..=MAX_PARTITIONS).contains(&self.partitions) {
             mistakes.push(format!("partitions must be 1 to {MAX_PARTITIONS}"));
         }

@@ -93,6 +93,7 @@ const POSITION: &[Column] = columns! {
     "partition" Small by "processor": "Its partition.";
     "offset" Int by "processor": "The entry of the log that holds it.";
     "row" Int by "processor": "Its row in that entry.";
+    "logged_at" Time by "processor": "Log time at which it was read.";
 };
 
 const SESSIONS: &[Column] = columns! {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StructArray, new_null_array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::datatypes::{DataType, Field, Int64Type, TimeUnit, UInt64Type};
 use arrow::error::ArrowError;
 
 use super::{Kind, Table};
@@ -40,6 +40,11 @@ fn shape(array: &ArrayRef, kind: Kind) -> Result<ArrayRef, ArrowError> {
         return Ok(Arc::clone(array));
     }
     match (kind, array.data_type()) {
+        // Identities use all 64 bits; those above the greatest signed number are kept as they are.
+        (Kind::Int, DataType::UInt64) => {
+            let numbers = array.as_primitive::<UInt64Type>();
+            Ok(Arc::new(numbers.unary::<_, Int64Type>(u64::cast_signed)))
+        }
         (Kind::MsTime, DataType::Int64) => {
             let time = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
             cast(&cast(array, &time)?, &wanted)

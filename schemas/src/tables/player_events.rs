@@ -70,6 +70,8 @@ const AFTER: &[Column] = &[
     ),
     ours("cmsd_static", Kind::Pairs, "player", "What the origin says in CMSD, from `cmsds`."),
     ours("cmsd_hops", Kind::Hops, "player", "What each server says in CMSD, from `cmsdd`."),
+    ours("logged_at", Kind::Time, "processor", "Log time at which it was read."),
+    ours("digest", Kind::Int, "door", "Hash of the record as it was sent, where it has no `sn`."),
     ours(HOUR, Kind::Text, "processor", "Hour of log time in which it was read; the folder."),
 ];
 

@@ -195,3 +195,14 @@ fn ends(column: &ArrayRef) -> (Option<String>, Option<String>) {
     };
     (min(times).and_then(text), max(times).and_then(text))
 }
+
+/// Least and greatest value, by a file's stats, of the time that its table is sorted by, Unix µs.
+pub(super) fn range(stats: &str, table: Table) -> Option<(i64, i64)> {
+    let stats: Value = serde_json::from_str(stats).ok()?;
+    let column = table.sorted_by().last()?;
+    let end = |which: &str| {
+        let text = stats.get(which)?.get(column)?.as_str()?;
+        Some(DateTime::parse_from_rfc3339(text).ok()?.timestamp_micros())
+    };
+    Some((end("minValues")?, end("maxValues")?))
+}

@@ -133,12 +133,24 @@ impl Folder {
         Ok(())
     }
 
-    /// Commits against the version that was loaded, and against no other.
+    /// Commits, and says (if given) that everything below `to` is there.
     pub(super) async fn commit(
         &mut self,
         actions: Vec<Action>,
         operation: DeltaOperation,
         to: Option<u64>,
+    ) -> Result<(), HistoryError> {
+        let to = to.and_then(|to| i64::try_from(to).ok());
+        let transaction = to.map(|to| Transaction::new(&self.app, to));
+        self.commit_as(actions, operation, transaction).await
+    }
+
+    /// Commits against the version that was loaded, and against no other.
+    pub(super) async fn commit_as(
+        &mut self,
+        actions: Vec<Action>,
+        operation: DeltaOperation,
+        transaction: Option<Transaction>,
     ) -> Result<(), HistoryError> {
         let Some(delta) = self.delta.as_mut() else {
             return Err(HistoryError::Unavailable("the table is only read".to_owned()));
@@ -147,8 +159,7 @@ impl Folder {
             .with_max_retries(0)
             .with_create_checkpoint(true)
             .with_cleanup_expired_logs(Some(true));
-        if let Some(to) = to.and_then(|to| i64::try_from(to).ok()) {
-            let transaction = Transaction::new(&self.app, to);
+        if let Some(transaction) = transaction {
             properties = properties.with_application_transaction(transaction);
         }
         let log_store = delta.log_store();

@@ -33,15 +33,17 @@ pub struct Tended {
 
 /// A file that a table names.
 #[derive(Debug, Clone)]
-struct Named {
-    path: String,
-    hour: String,
+pub(super) struct Named {
+    pub(super) path: String,
+    pub(super) hour: String,
     bytes: u64,
     rows: u64,
+    /// Least and greatest value of the time that the table is sorted by, Unix µs.
+    pub(super) range: Option<(i64, i64)>,
 }
 
 impl Named {
-    fn remove(&self, now_ms: i64, data_change: bool) -> Action {
+    pub(super) fn remove(&self, now_ms: i64, data_change: bool) -> Action {
         let hour = HashMap::from([(HOUR.to_owned(), Some(self.hour.clone()))]);
         Action::Remove(Remove {
             path: self.path.clone(),
@@ -56,7 +58,7 @@ impl Named {
 }
 
 /// The files of a table by hour, oldest first.
-fn files(folder: &Folder) -> Result<BTreeMap<String, Vec<Named>>, HistoryError> {
+pub(super) fn files(folder: &Folder) -> Result<BTreeMap<String, Vec<Named>>, HistoryError> {
     let mut hours: BTreeMap<String, Vec<Named>> = BTreeMap::new();
     let Some(delta) = &folder.delta else { return Ok(hours) };
     for view in delta.snapshot()?.log_data().iter() {
@@ -67,7 +69,8 @@ fn files(folder: &Folder) -> Result<BTreeMap<String, Vec<Named>>, HistoryError> 
         let hour = hour.to_owned();
         let bytes = u64::try_from(view.size()).unwrap_or(0);
         let rows = view.num_records().unwrap_or(0) as u64;
-        hours.entry(hour.clone()).or_default().push(Named { path, hour, bytes, rows });
+        let range = view.stats().and_then(|stats| file::range(&stats, folder.table));
+        hours.entry(hour.clone()).or_default().push(Named { path, hour, bytes, rows, range });
     }
     Ok(hours)
 }
@@ -85,11 +88,11 @@ impl History {
         Ok(tended)
     }
 
-    fn folder(&self, table: Table) -> Folder {
+    pub(super) fn folder(&self, table: Table) -> Folder {
         lock(&self.shared.places)[table as usize].folder.clone()
     }
 
-    fn put_back(&self, folder: Folder) {
+    pub(super) fn put_back(&self, folder: Folder) {
         let table = folder.table;
         lock(&self.shared.places)[table as usize].folder = folder;
     }
@@ -190,12 +193,16 @@ impl History {
     }
 }
 
-fn number_of(hour: &str) -> i64 {
+pub(super) fn number_of(hour: &str) -> i64 {
     let start = chrono::NaiveDateTime::parse_from_str(&format!("{hour}:00"), "%Y-%m-%dT%H:%M");
     start.map_or(0, |start| start.and_utc().timestamp().div_euclid(3_600))
 }
 
-fn read_all(dir: &Path, table: Table, paths: &[String]) -> Result<Vec<RecordBatch>, HistoryError> {
+pub(super) fn read_all(
+    dir: &Path,
+    table: Table,
+    paths: &[String],
+) -> Result<Vec<RecordBatch>, HistoryError> {
     let mut batches = Vec::new();
     for path in paths {
         let path = dir.join(path);

@@ -14,6 +14,7 @@ use crate::read::Partitions;
 #[derive(Debug)]
 pub(super) struct Running {
     position: u64,
+    log_us: i64,
     task: JoinHandle<Result<(), HistoryError>>,
 }
 
@@ -38,6 +39,7 @@ impl Drop for Running {
 #[derive(Debug)]
 pub(super) struct Standing {
     position: u64,
+    log_us: i64,
     state: Vec<u8>,
 }
 
@@ -94,15 +96,15 @@ impl Archive {
                 position,
                 "history cannot be written and memory is full: it stands still"
             );
-            self.standing = Some(Standing { position, state });
+            self.standing = Some(Standing { position, log_us: self.log_us, state });
         }
     }
 
     /// Begins to write what there is.
     fn start(&mut self, position: u64, partitions: &Partitions, now: Instant) {
-        let (position, state) = match &self.standing {
-            Some(standing) => (standing.position, Some(standing.state.clone())),
-            None => (position, self.encode(partitions)),
+        let (position, log_us, state) = match &self.standing {
+            Some(at) => (at.position, at.log_us, Some(at.state.clone())),
+            None => (position, self.log_us, self.encode(partitions)),
         };
         let Some(state) = state else { return };
         let tend = (now >= self.tend_due).then(|| hour_of(self.log_us));
@@ -111,12 +113,13 @@ impl Archive {
         }
         let (history, snapshots) = (self.parts.history.clone(), self.parts.snapshots.clone());
         let task = tokio::spawn(write(history, snapshots, position, state, tend));
-        self.running = Some(Running { position, task });
+        self.running = Some(Running { position, log_us, task });
     }
 
     /// Takes the outcome of a checkpoint that has ended.
     async fn reap(&mut self) -> Next {
         let Some(running) = self.running.take() else { return Next::Read };
+        let log_us = running.log_us;
         let (position, outcome) = match self.stalled.take() {
             None => running.done().await,
             Some(outcome) => (
@@ -129,7 +132,7 @@ impl Archive {
         self.due = Instant::now() + Duration::from_secs(wait);
         match outcome {
             Ok(()) => {
-                self.stats.snapshot = position;
+                (self.stats.snapshot, self.stats.checkpoint_us) = (position, log_us);
                 let stood = self.standing.as_ref().is_some_and(|at| at.position == position);
                 if stood {
                     tracing::info!(position, "history can be written again; going back to fill it");

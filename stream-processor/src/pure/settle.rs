@@ -182,9 +182,7 @@ fn sum_playback<'a>(
                 if (&sum.tenant, sum.cuboid, sum.pane, &sum.cell)
                     == (&row.tenant, row.cuboid, row.pane, &row.cell) =>
             {
-                sum.measures.add(&row.measures, 1);
-                sum.startup_sketch.merge(&row.startup_sketch, 1);
-                sum.latency_sketch.merge(&row.latency_sketch, 1);
+                sum.merge(row, 1);
             }
             _ => out.push(PlaybackRow { r#final: settled, ..row.clone() }),
         }
@@ -210,14 +208,7 @@ fn sum_delivery<'a>(
                     == (&row.pipeline, &row.track, &row.action)
         };
         match out.last_mut() {
-            Some(sum) if same(sum) => {
-                sum.requests += row.requests;
-                sum.bytes += row.bytes;
-                sum.errors += row.errors;
-                sum.hits += row.hits;
-                sum.held_ms += row.held_ms;
-                sum.ttfb_sketch.merge(&row.ttfb_sketch, 1);
-            }
+            Some(sum) if same(sum) => sum.merge(row, 1),
             _ => out.push(DeliveryRow { r#final: settled, ..row.clone() }),
         }
     }

@@ -24,7 +24,7 @@ use crate::log::Way;
 
 /// Fails now and then, while it is on.
 #[derive(Debug)]
-struct Sometimes {
+pub struct Sometimes {
     on: AtomicBool,
     seed: AtomicU64,
 }
@@ -38,23 +38,23 @@ impl Faults for Sometimes {
     }
 }
 
-struct Life {
-    handle: ProcessorHandle,
-    history: History,
+pub struct Life {
+    pub handle: ProcessorHandle,
+    pub history: History,
     cancel: CancellationToken,
     running: JoinHandle<()>,
 }
 
 impl Life {
-    async fn start(way: &Way, dir: &std::path::Path, faults: Option<Arc<Sometimes>>) -> Self {
+    pub async fn start(way: &Way, dir: &std::path::Path, faults: Option<Arc<Sometimes>>) -> Self {
         let often = archive::Settings { checkpoint_rows: 1, retry_s: 1, ..Default::default() };
-        Self::with(way, dir, faults, often).await
+        Self::with(way, dir, faults.map(|faults| faults as Arc<dyn Faults>), often).await
     }
 
-    async fn with(
+    pub async fn with(
         way: &Way,
         dir: &std::path::Path,
-        faults: Option<Arc<Sometimes>>,
+        faults: Option<Arc<dyn Faults>>,
         settings: archive::Settings,
     ) -> Self {
         let clock = Arc::clone(&way.clock) as Arc<dyn Clock>;
@@ -62,7 +62,7 @@ impl Life {
             dir: dir.join("history"),
             log_id: way.log.id().to_owned(),
             clock: Arc::clone(&clock),
-            faults: faults.map(|faults| faults as Arc<dyn Faults>),
+            faults,
         };
         let history = History::open(Default::default(), parts).await.unwrap();
         let snapshots =
@@ -79,7 +79,7 @@ impl Life {
         Self { handle, history, cancel, running }
     }
 
-    async fn caught_up(&self, way: &Way) {
+    pub async fn caught_up(&self, way: &Way) {
         let head = way.log.usage("events").unwrap().next;
         let mut stats = self.handle.stats();
         let seen = stats.wait_for(|stats| stats.position >= head);
@@ -105,15 +105,20 @@ impl Life {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 
-    async fn stop(self) -> History {
+    pub async fn stop(self) -> History {
         self.cancel.cancel();
         self.running.await.unwrap();
         self.history
     }
 }
 
-/// All rows of a table as sorted text, without what names the log.
+/// All rows of a table as sorted text.
 async fn rows(history: &History, table: Table) -> Vec<String> {
+    rows_without(history, table, &[]).await
+}
+
+/// The same without some columns.
+pub async fn rows_without(history: &History, table: Table, skip: &[&str]) -> Vec<String> {
     let view = history.view(table).await.unwrap();
     let mut batches: Vec<RecordBatch> = view.hot;
     if let Some(delta) = view.delta {
@@ -125,7 +130,9 @@ async fn rows(history: &History, table: Table) -> Vec<String> {
         let columns: Vec<_> = batch
             .columns()
             .iter()
-            .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).unwrap())
+            .zip(batch.schema().fields())
+            .filter(|(_, field)| !skip.contains(&field.name().as_str()))
+            .map(|(column, _)| ArrayFormatter::try_new(column.as_ref(), &options).unwrap())
             .collect();
         for row in 0..batch.num_rows() {
             let values: Vec<String> =

@@ -30,11 +30,11 @@ pub struct Way {
     pub sent: u64,
 }
 
-fn part(kind: Kind, ranges: Vec<PartitionRange>, payload: Vec<u8>) -> Part {
+pub fn part(kind: Kind, ranges: Vec<PartitionRange>, payload: Vec<u8>) -> Part {
     Part { kind: kind.code(), ranges, payload: Bytes::from(payload) }
 }
 
-fn players(lines: &[String], received_at: i64) -> Part {
+pub fn players(lines: &[String], received_at: i64) -> Part {
     let mut builder = PlayerBatchBuilder::new();
     for line in lines {
         let record = cmcd::parse(line, Mode::Event).unwrap();
@@ -96,7 +96,7 @@ impl Way {
         self.start().await;
     }
 
-    async fn append(&mut self, parts: Vec<Part>) {
+    pub async fn append(&mut self, parts: Vec<Part>) {
         while self.log.append(EVENTS, parts.clone()).await.is_err() {}
     }
 

@@ -5,6 +5,7 @@ mod adaptation;
 mod bounds;
 mod control;
 mod history;
+mod late;
 mod log;
 mod oracle;
 mod order;

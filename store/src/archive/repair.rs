@@ -1,0 +1,120 @@
+//! Rows that turned out otherwise: files that hold some of them are written anew and take the
+//! old ones' place in one commit, which also says up to which moment the table is repaired.
+
+use std::collections::BTreeMap;
+
+use arrow::array::RecordBatch;
+use deltalake::kernel::{Action, Transaction};
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use tallylight_schemas::tables::{HOUR, Table, conform};
+
+use super::folder::Folder;
+use super::tend::{Named, files, read_all};
+use super::{History, HistoryError, Step, file};
+
+/// How a table changes.
+pub trait Repair: Send {
+    /// Which files may hold rows that change: by least and greatest value of the time column
+    /// that the table is sorted by, Unix µs; unknown where a file does not say.
+    fn concerns(&self, range: Option<(i64, i64)>) -> bool;
+
+    /// The rows of a file as they should be, in any shape that conforms to the table; `None` if
+    /// they are so already.
+    fn edit(&mut self, rows: &RecordBatch) -> Result<Option<RecordBatch>, HistoryError>;
+
+    /// Rows that no file had, by the number of the hour whose folder they belong in. Asked after
+    /// every file was edited.
+    fn rest(&mut self) -> Result<BTreeMap<i64, RecordBatch>, HistoryError>;
+}
+
+impl History {
+    /// The moment of log time, Unix s, up to which what came late is in the rows of a table.
+    pub async fn repaired(&self, table: Table) -> Result<u64, HistoryError> {
+        let mut folder = self.folder(table);
+        if self.shared.another_writes {
+            folder = folder.newest().await?;
+        }
+        folder.repaired().await
+    }
+
+    /// Repairs a table up to `to`. Answers the files that were written anew. What was repaired
+    /// up to there already stays as it is.
+    pub async fn repair(
+        &self,
+        table: Table,
+        to: u64,
+        repair: &mut dyn Repair,
+    ) -> Result<usize, HistoryError> {
+        let _alone = self.shared.writer.lock().await;
+        let mut folder = self.folder(table);
+        if folder.repaired().await? >= to {
+            return Ok(0);
+        }
+        let concerned = files(&folder)?.into_values().flatten();
+        let concerned: Vec<Named> = concerned.filter(|file| repair.concerns(file.range)).collect();
+        let version = folder.delta.as_ref().and_then(|delta| delta.version()).unwrap_or(0) + 1;
+        let mut actions = Vec::new();
+        let now_ms = self.shared.now_ms();
+        for (n, old) in concerned.iter().enumerate() {
+            let (dir, path) = (folder.dir.clone(), vec![old.path.clone()]);
+            let read = tokio::task::spawn_blocking(move || read_all(&dir, table, &path));
+            let batches = read.await.map_err(|e| HistoryError::Unavailable(e.to_string()))??;
+            let rows = arrow::compute::concat_batches(&table.schema(), &batches)?;
+            let Some(edited) = repair.edit(&rows)? else { continue };
+            if edited.num_rows() > 0 {
+                let name = format!("repaired-{version:020}-{n}.parquet");
+                let rows = vec![conform(&edited, table)?];
+                let hour = super::tend::number_of(&old.hour);
+                let add = file::write(&folder.dir, table, hour, name, rows, now_ms).await?;
+                actions.push(Action::Add(add));
+            }
+            actions.push(old.remove(now_ms, true));
+        }
+        for (hour, rows) in repair.rest()? {
+            let name = format!("repaired-{version:020}-more.parquet");
+            let rows = vec![conform(&rows, table)?];
+            actions.push(Action::Add(
+                file::write(&folder.dir, table, hour, name, rows, now_ms).await?,
+            ));
+        }
+        let written = actions.len();
+        self.shared.pass(Step::Repair(table))?;
+        folder.note_repair(actions, to).await?;
+        self.put_back(folder);
+        Ok(written)
+    }
+
+    /// The oldest hour of which a table still has rows, as folders are named.
+    pub async fn oldest_hour(&self, table: Table) -> Result<Option<String>, HistoryError> {
+        let mut folder = self.folder(table);
+        if self.shared.another_writes {
+            folder = folder.newest().await?;
+        }
+        Ok(files(&folder)?.into_keys().next())
+    }
+}
+
+impl Folder {
+    fn repairs(&self) -> String {
+        format!("{}/repair", self.app)
+    }
+
+    async fn repaired(&self) -> Result<u64, HistoryError> {
+        let Some(delta) = &self.delta else { return Ok(0) };
+        let log_store = delta.log_store();
+        let version =
+            delta.snapshot()?.transaction_version(log_store.as_ref(), self.repairs()).await?;
+        Ok(version.and_then(|version| u64::try_from(version).ok()).unwrap_or(0))
+    }
+
+    async fn note_repair(&mut self, actions: Vec<Action>, to: u64) -> Result<(), HistoryError> {
+        let operation = DeltaOperation::Write {
+            mode: SaveMode::Overwrite,
+            partition_by: Some(vec![HOUR.to_owned()]),
+            predicate: None,
+        };
+        let version = i64::try_from(to).unwrap_or(i64::MAX);
+        let transaction = Transaction::new(self.repairs(), version);
+        self.commit_as(actions, operation, Some(transaction)).await
+    }
+}

@@ -1,0 +1,282 @@
+//! The books are checked, and kept right. [`Audit`] lets the same pure code go over the facts in
+//! history once more and holds what comes out against the rows of windows and sessions; [`repair`]
+//! puts facts that came late where they belong; [`Keeper`] does both while the processor runs.
+
+mod compare;
+mod expect;
+mod facts;
+mod keep;
+mod kept;
+mod own;
+mod repair;
+mod replay;
+mod truth;
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::time::Duration;
+
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use tallylight_schemas::ipc::Stored;
+use tallylight_schemas::tables::Table;
+use tallylight_store::archive::{History, HistoryError, hour_name, hour_of};
+
+pub use compare::Report;
+pub use keep::{AuditStats, Keeper, Settings};
+pub use repair::{Repaired, repair};
+
+use crate::pure::limits::Limits;
+use facts::moment;
+use replay::Replay;
+use truth::{Difference, quiet_us};
+
+/// The tables that are checked.
+const CHECKED: [Table; 4] =
+    [Table::Playback, Table::Delivery, Table::Sessions, Table::SessionSpans];
+
+const HOUR_US: i64 = 3_600_000_000;
+/// Facts that are read at once, about.
+const AT_ONCE: i64 = 200_000;
+
+/// An audit under way: hours come one after another, in order.
+#[derive(Debug)]
+pub struct Audit {
+    history: History,
+    limits: Limits,
+    replay: Replay,
+    /// Facts before it were read, Unix µs of log time.
+    read_to: i64,
+    /// The hour that facts begin in: what began before it is not known.
+    first_hour: i64,
+    /// Sessions that began before, and when the last of them ended, Unix µs.
+    unknown: (BTreeSet<(String, String)>, i64),
+    /// Times of rest for each time of work.
+    rest: u32,
+}
+
+/// What came late, as of now and as far as each table is repaired.
+#[derive(Debug)]
+pub struct Lateness {
+    repaired: Vec<Difference>,
+    all: Difference,
+}
+
+impl Audit {
+    /// Begins at the oldest facts there are; `None` when there is none.
+    pub async fn begin(
+        history: &History,
+        partitions: u16,
+        limits: &Limits,
+        rest: u32,
+    ) -> Result<Option<Self>, HistoryError> {
+        let mut first = None;
+        for table in [Table::PlayerEvents, Table::DeliveryEvents] {
+            let found = time(history, table, "SELECT min(logged_at) FROM rows").await?;
+            first = [first, found].into_iter().flatten().min();
+        }
+        let Some(first) = first else { return Ok(None) };
+        let first_hour = hour_of(first);
+        let mut audit = Self {
+            history: history.clone(),
+            limits: limits.clone(),
+            replay: Replay::new(partitions, limits),
+            read_to: first,
+            first_hour,
+            unknown: (BTreeSet::new(), i64::MIN),
+            rest,
+        };
+        audit.find_unknown().await?;
+        Ok(Some(audit))
+    }
+
+    async fn find_unknown(&mut self) -> Result<(), HistoryError> {
+        let start = moment(self.first_hour * HOUR_US);
+        let sql = format!("SELECT tenant, sid, ended_at FROM rows WHERE started_at < {start}");
+        for batch in self.history.select(Table::Sessions, &sql).await? {
+            let (tenants, sids) =
+                (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
+            let ends = batch.column(2).as_primitive::<TimestampMicrosecondType>();
+            for row in 0..batch.num_rows() {
+                self.unknown.0.insert((tenants.value(row).into(), sids.value(row).into()));
+                self.unknown.1 = self.unknown.1.max(ends.value(row) + 10_000_000);
+            }
+        }
+        Ok(())
+    }
+
+    /// The first hour of event time that can be checked.
+    pub fn first_hour(&self) -> i64 {
+        self.first_hour
+    }
+
+    /// The hours of event time that facts are of, oldest first, with log time at the newest fact
+    /// (Unix µs).
+    pub async fn hours(&self) -> Result<(BTreeSet<i64>, i64), HistoryError> {
+        let (mut hours, mut last) = (BTreeSet::new(), self.read_to);
+        let hour = format!("arrow_cast(coalesce(ts, received_at), 'Int64') / {HOUR_US}");
+        for table in [Table::PlayerEvents, Table::DeliveryEvents] {
+            let newest = time(&self.history, table, "SELECT max(logged_at) FROM rows").await?;
+            last = last.max(newest.unwrap_or(last));
+            let sql = format!("SELECT DISTINCT {hour} FROM rows");
+            for batch in self.history.select(table, &sql).await? {
+                hours.extend(batch.column(0).as_primitive::<Int64Type>().iter().flatten());
+            }
+        }
+        // A clock that is off names hours that the log has not seen.
+        hours.retain(|hour| (self.first_hour..=hour_of(last)).contains(hour));
+        Ok((hours, last))
+    }
+
+    /// Log time at which everything about an hour is settled, Unix µs.
+    pub fn settled_at(&self, hour: i64) -> i64 {
+        (hour + 1) * HOUR_US + quiet_us(&self.limits)
+    }
+
+    /// What came late in the range of log time.
+    pub async fn lateness(&self, range: Range<i64>) -> Result<Lateness, HistoryError> {
+        let sids = truth::suspects(&self.history, range.start, range.end).await?;
+        let sids = sids.difference(&self.unknown.0).cloned().collect();
+        let mut at = Vec::new();
+        for table in CHECKED {
+            let repaired = self.history.repaired(table).await?;
+            at.push(i64::try_from(repaired).unwrap_or(0).saturating_mul(1_000_000));
+        }
+        at.push(i64::MAX);
+        let mut repaired =
+            truth::differences(&self.history, &self.limits, &sids, &at, None).await?;
+        let all = repaired.pop().unwrap_or_default();
+        Ok(Lateness { repaired, all })
+    }
+
+    /// Checks one hour of event time, after those before it. Of an hour that is not over, or not
+    /// settled at `known` (log time of which everything is in history, Unix µs), it checks the
+    /// part that is.
+    pub async fn check(
+        &mut self,
+        hour: i64,
+        known: i64,
+        lateness: &Lateness,
+    ) -> Result<Vec<Report>, HistoryError> {
+        let settled = self.settled_at(hour).min(known);
+        self.read(settled).await?;
+        self.replay.pass(settled);
+        // A pane is in it as a whole.
+        let end = (settled - quiet_us(&self.limits)).div_euclid(10_000_000) * 10_000_000;
+        let mut reports = Vec::new();
+        for (table, repaired) in CHECKED.into_iter().zip(&lateness.repaired) {
+            let mut range = hour * HOUR_US..end.min((hour + 1) * HOUR_US);
+            if matches!(table, Table::Playback) {
+                range.start = range.start.max(self.unknown.1);
+            }
+            let kept = self.kept(table, &range).await?;
+            let ends = &self.replay.ends;
+            let counted = self.known(expect::rows(table, ends, repaired, &range)?)?;
+            let truth = self.known(expect::rows(table, ends, &lateness.all, &range)?)?;
+            reports.push(compare::compare(table, hour_name(hour), &counted, &truth, &kept)?);
+        }
+        let end = (hour + 1) * HOUR_US;
+        let ends = &mut self.replay.ends;
+        ends.playback.retain(|row| row.pane >= end);
+        ends.delivery.retain(|row| row.pane >= end);
+        ends.sessions.retain(|_, row| row.ended_at.is_none_or(|at| at >= end));
+        ends.spans.retain(|_, spans| {
+            spans.retain(|span| span.to >= end);
+            !spans.is_empty()
+        });
+        Ok(reports)
+    }
+
+    /// Lets the replay read the facts before `to`, part by part.
+    async fn read(&mut self, to: i64) -> Result<(), HistoryError> {
+        if self.read_to >= to {
+            return Ok(());
+        }
+        let parts = self.count(&(self.read_to..to)).await? / AT_ONCE + 1;
+        let step = (to - self.read_to) / parts + 1;
+        while self.read_to < to {
+            let began = tokio::time::Instant::now();
+            let until = to.min(self.read_to + step);
+            let facts = facts::read(&self.history, &between(&(self.read_to..until))).await?;
+            self.replay.take(&facts);
+            self.read_to = until;
+            self.pause(began.elapsed()).await;
+        }
+        Ok(())
+    }
+
+    async fn pause(&self, worked: Duration) {
+        if self.rest > 0 {
+            tokio::time::sleep(worked * self.rest).await;
+        }
+    }
+
+    async fn count(&self, range: &Range<i64>) -> Result<i64, HistoryError> {
+        let mut sum = 0;
+        for table in [Table::PlayerEvents, Table::DeliveryEvents] {
+            let sql = format!("SELECT count(*) FROM rows WHERE {}", between(range));
+            for batch in self.history.select(table, &sql).await? {
+                let counts = batch.column(0).as_primitive::<Int64Type>();
+                sum += counts.iter().flatten().sum::<i64>();
+            }
+        }
+        Ok(sum)
+    }
+
+    /// The rows that history has.
+    async fn kept(
+        &self,
+        table: Table,
+        range: &Range<i64>,
+    ) -> Result<Vec<RecordBatch>, HistoryError> {
+        let column = match table {
+            Table::Playback | Table::Delivery => "pane",
+            Table::Sessions => "ended_at",
+            _ => "\"to\"",
+        };
+        let (from, to) = (moment(range.start), moment(range.end));
+        let sql =
+            format!("SELECT * FROM rows WHERE final AND {column} >= {from} AND {column} < {to}");
+        let kept = self.history.select(table, &sql).await?;
+        kept.into_iter().map(|rows| self.known(rows)).collect()
+    }
+
+    /// Without the sessions that began before the facts do.
+    fn known(&self, rows: RecordBatch) -> Result<RecordBatch, HistoryError> {
+        let (Some(tenants), Some(sids)) =
+            (rows.column_by_name("tenant"), rows.column_by_name("sid"))
+        else {
+            return Ok(rows);
+        };
+        let (tenants, sids) = (tenants.as_string::<i32>(), sids.as_string::<i32>());
+        let known = |row: usize| {
+            !self.unknown.0.contains(&(tenants.value(row).to_owned(), sids.value(row).to_owned()))
+        };
+        let mask: BooleanArray = (0..rows.num_rows()).map(|row| Some(known(row))).collect();
+        Ok(arrow::compute::filter_record_batch(&rows, &mask)?)
+    }
+}
+
+fn between(range: &Range<i64>) -> String {
+    format!("logged_at >= {} AND logged_at < {}", moment(range.start), moment(range.end))
+}
+
+/// The one time that a statement answers, Unix µs.
+async fn time(history: &History, table: Table, sql: &str) -> Result<Option<i64>, HistoryError> {
+    let answer = history.select(table, sql).await?;
+    let times = answer.iter().flat_map(|batch| {
+        batch.column(0).as_primitive::<TimestampMicrosecondType>().iter().flatten()
+    });
+    Ok(times.last())
+}
+
+/// Rows of sessions that can change no more, as their table has them.
+fn final_rows<T: Stored>(table: Table, rows: &[T]) -> Result<RecordBatch, HistoryError> {
+    let batch = expect::batch(table, rows)?;
+    let schema = batch.schema();
+    let mut columns = batch.columns().to_vec();
+    if let Ok(at) = schema.index_of("final") {
+        columns[at] = std::sync::Arc::new(BooleanArray::from(vec![true; batch.num_rows()]));
+    }
+    Ok(RecordBatch::try_new(schema, columns)?)
+}

@@ -1,0 +1,150 @@
+//! Rows as they should be beside rows as they are, table by table.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::error::ArrowError;
+use arrow::row::{RowConverter, SortField};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use serde::{Deserialize, Serialize};
+use tallylight_schemas::tables::{HOUR, Table, conform};
+
+/// Keys named as examples, of each kind.
+const EXAMPLES: usize = 5;
+
+/// What an audit found in one hour of event time of one table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The table.
+    pub table: String,
+    /// The hour.
+    pub hour: String,
+    /// Rows that were compared.
+    pub rows: u64,
+    /// Rows that are missing, too many, or other than the log says: a fault.
+    pub drift: u64,
+    /// Rows that would be other had nothing come late, and are not repaired yet.
+    pub late: u64,
+    /// The first rows that drift, by their keys.
+    pub drifting: Vec<String>,
+    /// The first rows that are late.
+    pub lagging: Vec<String>,
+}
+
+/// The columns that name a row.
+fn key(table: Table) -> &'static [&'static str] {
+    match table {
+        Table::Playback => &[
+            "tenant",
+            "cuboid",
+            "pane",
+            "content",
+            "edge",
+            "pipeline",
+            "rendition",
+            "country",
+            "device",
+        ],
+        Table::Delivery => &["tenant", "pane", "service", "edge", "pipeline", "track", "action"],
+        Table::Sessions => &["tenant", "sid", "epoch"],
+        _ => &["tenant", "sid", "epoch", "state", "from", "to"],
+    }
+}
+
+/// Whether a column says something about the row and not about its writing.
+fn is_value(table: Table, name: &str) -> bool {
+    !key(table).contains(&name) && ![HOUR, "final", "metrics_version"].contains(&name)
+}
+
+type Rows = BTreeMap<Vec<u8>, (Vec<Vec<u8>>, usize)>;
+
+/// Encodes rows so that equal ones are equal bytes.
+struct Coder {
+    keys: (Vec<usize>, RowConverter),
+    values: (Vec<usize>, RowConverter),
+}
+
+impl Coder {
+    fn new(table: Table) -> Result<Self, ArrowError> {
+        let schema = table.schema();
+        let part = |wanted: &dyn Fn(&str) -> bool| {
+            let at: Vec<usize> =
+                (0..schema.fields().len()).filter(|at| wanted(schema.field(*at).name())).collect();
+            let sorts = at.iter().map(|at| SortField::new(schema.field(*at).data_type().clone()));
+            Ok::<_, ArrowError>((at.clone(), RowConverter::new(sorts.collect())?))
+        };
+        let keys = part(&|name| key(table).contains(&name))?;
+        let values = part(&|name| is_value(table, name))?;
+        Ok(Self { keys, values })
+    }
+
+    /// The rows by key, each with its values in an order of their own and one place.
+    fn rows(&self, batch: &RecordBatch) -> Result<Rows, ArrowError> {
+        let encode = |(at, coder): &(Vec<usize>, RowConverter)| {
+            let columns: Vec<_> = at.iter().map(|at| batch.column(*at).clone()).collect();
+            coder.convert_columns(&columns)
+        };
+        let (keys, values) = (encode(&self.keys)?, encode(&self.values)?);
+        let mut rows = Rows::new();
+        for row in 0..batch.num_rows() {
+            let key = keys.row(row).as_ref().to_vec();
+            let (all, _) = rows.entry(key).or_insert_with(|| (Vec::new(), row));
+            all.push(values.row(row).as_ref().to_vec());
+        }
+        rows.values_mut().for_each(|(all, _)| all.sort());
+        Ok(rows)
+    }
+
+    /// A row by its key, to be read by a person.
+    fn name(&self, batch: &RecordBatch, row: usize) -> Result<String, ArrowError> {
+        let options = FormatOptions::default().with_null("NULL");
+        let mut out = Vec::new();
+        for at in &self.keys.0 {
+            let (schema, column) = (batch.schema(), batch.column(*at));
+            let value = ArrayFormatter::try_new(column.as_ref(), &options)?;
+            out.push(format!("{}={}", schema.field(*at).name(), value.value(row)));
+        }
+        Ok(out.join(" "))
+    }
+}
+
+/// Holds the rows of a table against what they should be: as `counted` from what is repaired
+/// already, and in `truth`.
+pub(super) fn compare(
+    table: Table,
+    hour: String,
+    counted: &RecordBatch,
+    truth: &RecordBatch,
+    kept: &[RecordBatch],
+) -> Result<Report, ArrowError> {
+    let coder = Coder::new(table)?;
+    let kept: Vec<RecordBatch> =
+        kept.iter().map(|batch| conform(batch, table)).collect::<Result<_, _>>()?;
+    let kept = concat_batches(&table.schema(), &kept)?;
+    let (is, should, would) = (coder.rows(&kept)?, coder.rows(counted)?, coder.rows(truth)?);
+    let mut report = Report { table: table.name().to_owned(), hour, ..Report::default() };
+    let keys: BTreeSet<&Vec<u8>> = is.keys().chain(should.keys()).chain(would.keys()).collect();
+    for key in keys {
+        let values = |rows: &Rows| rows.get(key).map(|(values, _)| values.clone());
+        report.rows += u64::from(is.contains_key(key) || should.contains_key(key));
+        let name = || {
+            let from = [(&is, &kept), (&should, counted), (&would, truth)];
+            let found = from.into_iter().find_map(|(rows, batch)| Some((rows.get(key)?.1, batch)));
+            found.map_or(Ok(String::new()), |(row, batch)| coder.name(batch, row))
+        };
+        if values(&is) != values(&should) {
+            report.drift += 1;
+            if report.drifting.len() < EXAMPLES {
+                report.drifting.push(name()?);
+            }
+        }
+        if values(&should) != values(&would) {
+            report.late += 1;
+            if report.lagging.len() < EXAMPLES {
+                report.lagging.push(name()?);
+            }
+        }
+    }
+    Ok(report)
+}

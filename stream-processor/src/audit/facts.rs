@@ -1,0 +1,228 @@
+//! The facts as history has them: what the log held, with the place and the moment of each.
+
+use std::collections::HashMap;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, UInt64Type};
+use std::sync::Arc;
+use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
+use tallylight_schemas::fates::Fate;
+use tallylight_schemas::ipc::TenantDelivery;
+use tallylight_schemas::player::PlayerRows;
+use tallylight_schemas::tables::Table;
+use tallylight_store::archive::{History, HistoryError};
+
+/// Where a fact stands in the log, and what became of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) offset: u64,
+    pub(super) partition: u16,
+    /// Its row in the entry.
+    pub(super) row: i64,
+    /// Log time at which it was read, Unix µs.
+    pub(super) logged_us: i64,
+    pub(super) fate: Fate,
+    /// A session was found for it.
+    pub(super) found: bool,
+}
+
+/// Facts in the order of the log.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) players: PlayerRows,
+    pub(super) player_places: Vec<Place>,
+    pub(super) deliveries: Vec<(Place, TenantDelivery)>,
+}
+
+const PLAYERS: &str = "tenant, mode, source, received_at, digest, v, sid, cid, e, sta, ts, sn, ot, \
+    br, mtp, lb, ltc, msd, bg, ec, custom, \"offset\", \"partition\", \"row\", fate, epoch, \
+    logged_at";
+
+/// A text as a literal of SQL.
+pub(super) fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A moment (Unix µs) as a literal of SQL.
+pub(super) fn moment(us: i64) -> String {
+    format!("arrow_cast({us}, 'Timestamp(Microsecond, Some(\"UTC\"))')")
+}
+
+/// The facts of both tables that fulfil a condition.
+pub(super) async fn read(history: &History, condition: &str) -> Result<Facts, HistoryError> {
+    // Rows of an older version do not say when they were read.
+    let condition = format!("logged_at IS NOT NULL AND ({condition})");
+    let order = "ORDER BY \"offset\", \"row\"";
+    let sql = format!("SELECT {PLAYERS} FROM rows WHERE {condition} {order}");
+    let players = history.select(Table::PlayerEvents, &sql).await?;
+    let sql = format!("SELECT * FROM rows WHERE {condition} {order}");
+    let deliveries = history.select(Table::DeliveryEvents, &sql).await?;
+    let players = match players.first() {
+        Some(first) => concat_batches(&first.schema(), &players)?,
+        None => RecordBatch::new_empty(Arc::new(Schema::empty())),
+    };
+    let player_places = match players.num_rows() {
+        0 => Vec::new(),
+        _ => places(&players)?,
+    };
+    let mut all = Vec::new();
+    for batch in deliveries.iter().filter(|batch| batch.num_rows() > 0) {
+        let places = places(batch)?;
+        all.extend(places.into_iter().zip(reported(batch)?));
+    }
+    let rows = PlayerRows::new(&as_logged(&players)?);
+    let players = rows.map_err(|error| HistoryError::Data(error.to_string()))?;
+    Ok(Facts { players, player_places, deliveries: all })
+}
+
+fn missing(name: &str) -> HistoryError {
+    HistoryError::Data(format!("a column of events is not as it should be: {name}"))
+}
+
+fn number(batch: &RecordBatch, name: &str) -> Result<Int64Array, HistoryError> {
+    let array = batch.column_by_name(name).ok_or_else(|| missing(name))?;
+    Ok(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone())
+}
+
+fn text(batch: &RecordBatch, name: &str) -> Result<StringArray, HistoryError> {
+    let array = batch.column_by_name(name).ok_or_else(|| missing(name))?;
+    Ok(cast(array, &DataType::Utf8)?.as_string::<i32>().clone())
+}
+
+fn places(batch: &RecordBatch) -> Result<Vec<Place>, HistoryError> {
+    let (offset, row_of) = (number(batch, "offset")?, number(batch, "row")?);
+    let logged = number(batch, "logged_at")?;
+    let partition: Int32Array = batch
+        .column_by_name("partition")
+        .and_then(|array| array.as_primitive_opt::<Int32Type>())
+        .ok_or_else(|| missing("partition"))?
+        .clone();
+    let fates = text(batch, "fate")?;
+    let epoch = batch.column_by_name("epoch");
+    let place = |row: usize| Place {
+        offset: offset.value(row).cast_unsigned(),
+        partition: u16::try_from(partition.value(row)).unwrap_or(0),
+        row: row_of.value(row),
+        logged_us: logged.value(row),
+        fate: match fates.value(row) {
+            "duplicate" => Fate::Duplicate,
+            "late" => Fate::Late,
+            _ => Fate::Accepted,
+        },
+        found: epoch.is_none_or(|epoch| epoch.is_valid(row)),
+    };
+    Ok((0..batch.num_rows()).map(place).collect())
+}
+
+/// The columns of players' records with the types that they have in the log.
+fn as_logged(batch: &RecordBatch) -> Result<RecordBatch, HistoryError> {
+    if batch.num_rows() == 0 {
+        return Ok(RecordBatch::new_empty(Arc::new(Schema::empty())));
+    }
+    let mut columns: Vec<(Field, ArrayRef)> = Vec::new();
+    for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
+        let array: ArrayRef = match field.name().as_str() {
+            "received_at" => cast(array, &DataType::Int64)?,
+            "ts" => {
+                let micros = cast(array, &DataType::Int64)?;
+                let millis = micros
+                    .as_primitive::<Int64Type>()
+                    .unary::<_, Int64Type>(|us| us.div_euclid(1_000));
+                Arc::new(millis)
+            }
+            "digest" => {
+                let bits = array.as_primitive::<Int64Type>();
+                Arc::new(bits.unary::<_, UInt64Type>(i64::cast_unsigned))
+            }
+            _ => Arc::clone(array),
+        };
+        columns.push((Field::new(field.name(), array.data_type().clone(), true), array));
+    }
+    let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+}
+
+fn service(word: &str) -> Service {
+    match word {
+        "packager" => Service::Packager,
+        "origin" => Service::Origin,
+        "steering" => Service::Steering,
+        _ => Service::Edge,
+    }
+}
+
+fn action(word: &str) -> Action {
+    match word {
+        "put" => Action::Put,
+        "choice" => Action::Choice,
+        "load" => Action::Load,
+        _ => Action::Get,
+    }
+}
+
+/// The reports of a batch.
+fn reported(batch: &RecordBatch) -> Result<Vec<TenantDelivery>, HistoryError> {
+    let mut numbers = HashMap::new();
+    for name in [
+        "received_at",
+        "boot",
+        "seq",
+        "ts",
+        "k",
+        "status",
+        "bytes",
+        "ttfb_us",
+        "held_us",
+        "reserved_kbps",
+        "capacity_kbps",
+        "sessions",
+    ] {
+        numbers.insert(name, number(batch, name)?);
+    }
+    let mut texts = HashMap::new();
+    for name in [
+        "tenant", "source", "service", "action", "stream", "track", "edge", "pipeline", "sid",
+        "cid",
+    ] {
+        texts.insert(name, text(batch, name)?);
+    }
+    let hits = batch.column_by_name("hit").and_then(|array| array.as_boolean_opt().cloned());
+    let row = |row: usize| {
+        let number = |name: &str| {
+            let array = numbers.get(name)?;
+            array.is_valid(row).then(|| array.value(row))
+        };
+        let unsigned = |name: &str| number(name).map(i64::cast_unsigned);
+        let text = |name: &str| {
+            let array = texts.get(name)?;
+            array.is_valid(row).then(|| array.value(row).to_owned())
+        };
+        let event = DeliveryEvent {
+            source: text("source").unwrap_or_default(),
+            boot: unsigned("boot").unwrap_or(0),
+            seq: unsigned("seq").unwrap_or(0),
+            ts: number("ts").unwrap_or(0),
+            service: service(&text("service").unwrap_or_default()),
+            action: action(&text("action").unwrap_or_default()),
+            stream: text("stream").unwrap_or_default(),
+            track: text("track").unwrap_or_default(),
+            k: unsigned("k"),
+            status: number("status").and_then(|n| u16::try_from(n).ok()).unwrap_or(0),
+            bytes: unsigned("bytes").unwrap_or(0),
+            ttfb_us: unsigned("ttfb_us").unwrap_or(0),
+            held_us: unsigned("held_us").unwrap_or(0),
+            hit: hits.as_ref().filter(|hits| hits.is_valid(row)).map(|hits| hits.value(row)),
+            edge: text("edge"),
+            pipeline: text("pipeline"),
+            sid: text("sid"),
+            cid: text("cid"),
+            reserved_kbps: unsigned("reserved_kbps"),
+            capacity_kbps: unsigned("capacity_kbps"),
+            sessions: unsigned("sessions"),
+        };
+        let received_at = number("received_at").unwrap_or(0);
+        TenantDelivery { tenant: text("tenant").unwrap_or_default(), received_at, event }
+    };
+    Ok((0..batch.num_rows()).map(row).collect())
+}

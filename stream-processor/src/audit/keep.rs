@@ -1,0 +1,183 @@
+//! Audit and repair while the processor runs: one finished hour at a time, with rests, and never
+//! while it catches up.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tallylight_store::archive::{History, HistoryError, hour_name};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::truth::quiet_us;
+use super::{Audit, HOUR_US, Repaired, repair};
+use crate::pure::limits::Limits;
+use crate::serve::ProcessorStats;
+
+/// Entries behind the log's end up to which the processor counts as up to date.
+const UP_TO_DATE: u64 = 100;
+
+/// Settings of audit and repair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Hours of history that are over are checked.
+    pub enabled: bool,
+    /// Between two looks whether there is something to do, s.
+    pub look_s: u64,
+    /// Between two repairs, s; 0 never repairs.
+    pub repair_s: u64,
+    /// Times of rest for each time of work.
+    pub rest: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { enabled: true, look_s: 30, repair_s: 3_600, rest: 9 }
+    }
+}
+
+impl Settings {
+    /// Every mistake, in words.
+    pub fn mistakes(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        if !(1..=86_400).contains(&self.look_s) {
+            out.push("audit.look_s must be 1 to 86400".to_owned());
+        }
+        if self.repair_s > 604_800 {
+            out.push("audit.repair_s must be at most 604800".to_owned());
+        }
+        if self.rest > 1_000 {
+            out.push("audit.rest must be at most 1000".to_owned());
+        }
+        out
+    }
+}
+
+/// How the books stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AuditStats {
+    /// Hours checked since the start.
+    pub hours: u64,
+    /// Rows compared in them.
+    pub rows: u64,
+    /// Rows that drift: a fault.
+    pub drift: u64,
+    /// Rows that waited for a repair when they were checked.
+    pub late: u64,
+    /// Playbacks repaired since the start.
+    pub repaired: u64,
+    /// Checks and repairs that could not be made.
+    pub failures: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Keeper {
+    settings: Settings,
+    partitions: u16,
+    limits: Limits,
+    history: History,
+    processor: watch::Receiver<ProcessorStats>,
+    shown: watch::Sender<AuditStats>,
+    audit: Option<Audit>,
+    next_hour: i64,
+    repair_due: Instant,
+}
+
+impl Keeper {
+    /// Keeps the books of the processor whose settings and state these are.
+    pub fn new(
+        settings: &crate::Settings,
+        history: History,
+        processor: watch::Receiver<ProcessorStats>,
+    ) -> Self {
+        let own = settings.audit.clone();
+        Self {
+            repair_due: Instant::now() + Duration::from_secs(own.repair_s),
+            settings: own,
+            partitions: settings.partitions,
+            limits: settings.limits.clone(),
+            history,
+            processor,
+            shown: watch::Sender::new(AuditStats::default()),
+            audit: None,
+            next_hour: i64::MIN,
+        }
+    }
+
+    /// How the books stand, seen to change.
+    pub fn stats(&self) -> watch::Receiver<AuditStats> {
+        self.shown.subscribe()
+    }
+
+    /// Works until cancelled.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let look = Duration::from_secs(self.settings.look_s);
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(look) => {}
+            }
+            let turn = tokio::select! {
+                () = stop.cancelled() => return,
+                turn = self.turn() => turn,
+            };
+            if let Err(error) = turn {
+                tracing::warn!(%error, "history could not be checked or repaired now");
+                self.shown.send_modify(|stats| stats.failures += 1);
+                self.audit = None;
+            }
+        }
+    }
+
+    async fn turn(&mut self) -> Result<(), HistoryError> {
+        let stats = *self.processor.borrow();
+        let Some(archive) = stats.archive.filter(|archive| !archive.standing) else {
+            return Ok(());
+        };
+        if stats.replaying || stats.lag_entries > UP_TO_DATE || archive.checkpoint_us == 0 {
+            return Ok(());
+        }
+        if self.settings.repair_s > 0 && Instant::now() >= self.repair_due {
+            self.repair_due = Instant::now() + Duration::from_secs(self.settings.repair_s);
+            let Repaired { sessions, .. } =
+                repair(&self.history, &self.limits, archive.checkpoint_us).await?;
+            self.shown.send_modify(|stats| stats.repaired += sessions);
+        }
+        if self.settings.enabled {
+            self.check(archive.checkpoint_us).await?;
+        }
+        Ok(())
+    }
+
+    /// Checks the next hour, if it is settled before `known` (log time, Unix µs).
+    async fn check(&mut self, known: i64) -> Result<(), HistoryError> {
+        if self.audit.is_none() {
+            let rest = self.settings.rest;
+            self.audit = Audit::begin(&self.history, self.partitions, &self.limits, rest).await?;
+        }
+        let Some(audit) = &mut self.audit else { return Ok(()) };
+        let hour = self.next_hour.max(audit.first_hour());
+        if audit.settled_at(hour) > known {
+            return Ok(());
+        }
+        let from = hour * HOUR_US - quiet_us(&self.limits);
+        let lateness = audit.lateness(from..known).await?;
+        let reports = audit.check(hour, known, &lateness).await?;
+        self.next_hour = hour + 1;
+        for report in reports.iter().filter(|report| report.drift > 0) {
+            tracing::error!(?report, "rows of history are not what the log says");
+        }
+        tracing::info!(hour = hour_name(hour), "an hour of history was checked");
+        self.shown.send_modify(|stats| {
+            stats.hours += 1;
+            for report in &reports {
+                stats.rows += report.rows;
+                stats.drift += report.drift;
+                stats.late += report.late;
+            }
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,153 @@
+//! One session as it was counted, and as it would have been, had none of its facts come late.
+
+use std::collections::BTreeMap;
+
+use tallylight_schemas::fates::Fate;
+use tallylight_schemas::ipc::TenantDelivery;
+
+use super::facts::{Facts, Place};
+use super::replay::{Ends, Replay};
+use super::truth::{Difference, TIMELY_MS, quiet_us, time_of_report, times};
+use crate::pure::input::PlayerInput;
+use crate::pure::limits::Limits;
+
+/// One fact, whoever states it.
+enum What<'a> {
+    Player(Box<PlayerInput<'a>>),
+    Report(&'a TenantDelivery),
+}
+
+/// The facts of one sid.
+pub(super) struct Own<'a> {
+    facts: &'a Facts,
+    players: Vec<usize>,
+    deliveries: Vec<usize>,
+}
+
+impl<'a> Own<'a> {
+    pub(super) fn of(facts: &'a Facts, tenant: &str, sid: &str) -> Self {
+        let player = |row: &usize| {
+            let event = facts.players.get(*row);
+            event.tenant == tenant && event.sid == sid
+        };
+        let report = |row: &usize| {
+            let event = &facts.deliveries[*row].1;
+            event.tenant == tenant && event.event.sid.as_deref() == Some(sid)
+        };
+        let players = (0..facts.player_places.len()).filter(player).collect();
+        let deliveries = (0..facts.deliveries.len()).filter(report).collect();
+        Self { facts, players, deliveries }
+    }
+
+    fn input(&self, row: usize) -> PlayerInput<'a> {
+        self.facts.players.get(row).into()
+    }
+
+    /// Log time up to which facts count at `at`: the end of the newest run of facts that is over
+    /// and in which one came after its time.
+    pub(super) fn end(&self, at: i64, quiet: i64) -> Option<i64> {
+        let player = |row: &usize| {
+            let (place, input) = (self.facts.player_places[*row], self.input(*row));
+            let slow = input.ts.is_some_and(|ts| place.logged_us - ts * 1_000 > TIMELY_MS * 1_000);
+            let unfound = place.fate == Fate::Duplicate && !place.found;
+            (place.logged_us, place.fate == Fate::Late || slow || unfound)
+        };
+        let report = |row: &usize| {
+            let (place, event) = &self.facts.deliveries[*row];
+            let slow = place.logged_us - event.event.ts > TIMELY_MS * 1_000;
+            (place.logged_us, place.fate == Fate::Late || slow)
+        };
+        let players = self.players.iter().map(player);
+        let mut all: Vec<_> = players.chain(self.deliveries.iter().map(report)).collect();
+        all.sort_unstable();
+        let runs = all.chunk_by(|a, b| b.0 - a.0 <= quiet);
+        let last = |run: &[(i64, bool)]| run.last().map_or(i64::MIN, |fact| fact.0);
+        let over = runs.filter(|run| last(run).saturating_add(quiet) <= at);
+        over.filter(|run| run.iter().any(|(_, late)| *late)).map(last).next_back()
+    }
+
+    pub(super) fn difference(&self, at: i64, limits: &Limits, to: &mut Difference) {
+        let Some(end) = self.end(at, quiet_us(limits)) else { return };
+        let counted = self.as_logged(end, limits);
+        let mut truth = self.as_if_timely(end, limits);
+        for (key, row) in &mut truth.sessions {
+            // How many came late is a fact, too.
+            row.late_events = counted.sessions.get(key).map_or(0, |row| row.late_events);
+        }
+        to.panes(counted.playback, -1);
+        to.panes(truth.playback, 1);
+        for (key, row) in &counted.sessions {
+            to.gone.insert(key.clone(), times(row));
+        }
+        to.sessions.extend(truth.sessions);
+        to.spans.extend(truth.spans);
+    }
+
+    /// What was counted.
+    fn as_logged(&self, end: i64, limits: &Limits) -> Ends {
+        let mut replay = Replay::new(1, limits);
+        let place = |row: usize| self.facts.player_places[row];
+        let mut entries: BTreeMap<u64, (i64, Vec<usize>, Vec<usize>)> = BTreeMap::new();
+        let mut entry = |place: Place, player: Option<usize>, report: Option<usize>| {
+            if place.logged_us <= end {
+                let entry = entries.entry(place.offset).or_default();
+                entry.0 = place.logged_us;
+                entry.1.extend(player);
+                entry.2.extend(report);
+            }
+        };
+        self.players.iter().for_each(|row| entry(place(*row), Some(*row), None));
+        self.deliveries
+            .iter()
+            .for_each(|row| entry(self.facts.deliveries[*row].0, None, Some(*row)));
+        for (logged, players, reports) in entries.into_values() {
+            // Records that came in one piece then do so now: their delays are taken together.
+            let next = |a: &usize, b: &usize| place(*a).row + 1 == place(*b).row;
+            let runs = players.chunk_by(next);
+            let inputs: Vec<Vec<_>> =
+                runs.map(|run| run.iter().map(|row| self.input(*row)).collect()).collect();
+            let reports = reports.into_iter().map(|row| &self.facts.deliveries[row].1);
+            replay.entry(logged, &inputs, reports);
+        }
+        replay.pass(end + 2 * quiet_us(limits));
+        replay.ends
+    }
+
+    /// What would have been counted, had every fact come as soon after its time as the soonest.
+    fn as_if_timely(&self, end: i64, limits: &Limits) -> Ends {
+        let place = |row: usize| self.facts.player_places[row];
+        let inputs = || {
+            let all = self.players.iter().map(|row| (place(*row), self.input(*row)));
+            all.filter(|(place, _)| place.logged_us <= end)
+        };
+        let timed = inputs().filter(|(_, input)| input.ts.is_some());
+        let soonest = timed.map(|(_, input)| input.delay()).min().unwrap_or(0);
+        let mut all: Vec<(i64, u64, What<'_>)> = Vec::new();
+        for (place, mut input) in inputs() {
+            if place.fate == Fate::Duplicate && input.sn.is_none() {
+                continue;
+            }
+            if let Some(ts) = input.ts {
+                input.received_ms = input.received_ms.min(ts.saturating_add(soonest));
+            }
+            let at = place.logged_us.min(input.received_ms.saturating_mul(1_000));
+            all.push((at, input.sn.unwrap_or(0), What::Player(Box::new(input))));
+        }
+        for row in &self.deliveries {
+            let (place, event) = &self.facts.deliveries[*row];
+            if place.logged_us <= end && place.fate != Fate::Duplicate {
+                all.push((place.logged_us.min(time_of_report(event)), 0, What::Report(event)));
+            }
+        }
+        all.sort_by_key(|(at, sn, _)| (*at, *sn));
+        let mut replay = Replay::new(1, limits);
+        for (at, _, what) in all {
+            match what {
+                What::Player(input) => replay.entry(at, &[vec![*input]], []),
+                What::Report(event) => replay.entry(at, &[], [event]),
+            }
+        }
+        replay.pass(end + 2 * quiet_us(limits));
+        replay.ends
+    }
+}

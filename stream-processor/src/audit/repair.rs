@@ -1,0 +1,255 @@
+//! What came late goes to where it belongs: the rows of windows and sessions that it changes are
+//! replaced in history, table by table, each in one commit (ADR 22).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::{AsArray, BooleanArray, RecordBatch, StringArray};
+use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::datatypes::Int32Type;
+use serde::{Deserialize, Serialize};
+use tallylight_schemas::ipc::Stored;
+use tallylight_schemas::rows::{DeliveryRow, PlaybackRow};
+use tallylight_schemas::tables::Table;
+use tallylight_store::archive::{History, HistoryError, Repair, hour_of};
+
+use super::expect::{DeliveryKey, batch, delivery_key, is_nothing};
+use super::kept;
+use super::replay::SessionKey;
+use super::truth::{self, Difference, PaneKey, add, quiet_us, times};
+use super::{CHECKED, final_rows};
+use crate::pure::limits::Limits;
+use crate::pure::watermark::HORIZON_MS;
+
+/// A late fact is in the same run of facts as the end of its session: so long a run is looked
+/// back for, µs.
+const LONGEST_RUN_US: i64 = 24 * 3_600 * 1_000_000;
+
+/// What a repair did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repaired {
+    /// Playbacks that are otherwise now.
+    pub sessions: u64,
+    /// Rows of panes that are otherwise now.
+    pub panes: u64,
+    /// Files written.
+    pub files: u64,
+}
+
+/// Repairs everything that was read before `now_us` (log time, of which everything is in files).
+/// Sessions that are not over by then wait for the next time.
+pub async fn repair(
+    history: &History,
+    limits: &Limits,
+    now_us: i64,
+) -> Result<Repaired, HistoryError> {
+    let now_s = u64::try_from(now_us.div_euclid(1_000_000)).unwrap_or(0);
+    let now_us = i64::try_from(now_s).unwrap_or(0) * 1_000_000;
+    let mut at = Vec::new();
+    for table in CHECKED {
+        let repaired = history.repaired(table).await?;
+        at.push(i64::try_from(repaired).unwrap_or(0).saturating_mul(1_000_000));
+    }
+    let since = at.iter().copied().min().unwrap_or(0);
+    let mut done = Repaired::default();
+    if since >= now_us {
+        return Ok(done);
+    }
+    let from = since - quiet_us(limits) - LONGEST_RUN_US;
+    let sids = truth::suspects(history, from, now_us).await?;
+    at.push(now_us);
+    let mut before = truth::differences(history, limits, &sids, &at, Some(since)).await?;
+    let now = before.pop().unwrap_or_default();
+    for (table, before) in CHECKED.into_iter().zip(&before) {
+        let mut change = Change::new(table, before, &now)?;
+        if table == Table::Playback {
+            done.panes = change.panes.len() as u64;
+        }
+        if table == Table::Sessions {
+            done.sessions = now.sessions.len() as u64;
+        }
+        done.files += history.repair(table, now_s, &mut change).await? as u64;
+    }
+    Ok(done)
+}
+
+/// The change of one table.
+struct Change {
+    table: Table,
+    panes: BTreeMap<PaneKey, PlaybackRow>,
+    delivery: BTreeMap<DeliveryKey, DeliveryRow>,
+    /// Where panes are, Unix µs.
+    starts: BTreeSet<i64>,
+    gone: BTreeMap<SessionKey, (i64, i64)>,
+    new: RecordBatch,
+    new_hours: Vec<i64>,
+}
+
+impl Change {
+    fn new(table: Table, before: &Difference, now: &Difference) -> Result<Self, HistoryError> {
+        let none = RecordBatch::new_empty(table.schema());
+        let (panes, delivery) = (BTreeMap::new(), BTreeMap::new());
+        let (starts, gone) = (BTreeSet::new(), BTreeMap::new());
+        let mut change =
+            Self { table, panes, delivery, starts, gone, new: none, new_hours: Vec::new() };
+        match table {
+            Table::Playback => change.of_playback(before, now),
+            Table::Delivery => change.of_delivery(before, now),
+            _ => change.of_sessions(before, now)?,
+        }
+        Ok(change)
+    }
+
+    fn of_playback(&mut self, before: &Difference, now: &Difference) {
+        for (rows, sign) in [(&before.playback, -1), (&now.playback, 1)] {
+            for (key, row) in rows {
+                add(self.panes.entry(key.clone()), row, sign);
+            }
+        }
+        self.panes.retain(|_, row| !is_nothing(row));
+        self.starts.extend(self.panes.values().map(|row| row.pane));
+    }
+
+    fn of_delivery(&mut self, before: &Difference, now: &Difference) {
+        let known: BTreeMap<_, _> =
+            before.delivery.iter().map(|row| (delivery_key(row), row)).collect();
+        for row in &now.delivery {
+            let mut row = row.clone();
+            if let Some(known) = known.get(&delivery_key(&row)) {
+                row.merge(known, -1);
+            }
+            if row.requests != 0 {
+                self.delivery.insert(delivery_key(&row), row);
+            }
+        }
+        self.starts.extend(self.delivery.values().map(|row| row.pane));
+    }
+
+    fn of_sessions(&mut self, before: &Difference, now: &Difference) -> Result<(), HistoryError> {
+        self.gone = now.gone.clone();
+        self.gone.extend(before.sessions.iter().map(|(key, row)| (key.clone(), times(row))));
+        let hour = |us: i64| hour_of(us + HORIZON_MS * 1_000);
+        if self.table == Table::Sessions {
+            let rows: Vec<_> = now.sessions.values().cloned().collect();
+            self.new_hours = rows.iter().map(|row| hour(row.last_seen)).collect();
+            self.new = final_rows(self.table, &rows)?;
+        } else {
+            let rows: Vec<_> = now.spans.values().flatten().cloned().collect();
+            self.new_hours = rows.iter().map(|row| hour(row.to)).collect();
+            self.new = final_rows(self.table, &rows)?;
+        }
+        Ok(())
+    }
+
+    /// Rows of windows with what is to be added to them.
+    fn added<K: Ord, T: Stored>(
+        &self,
+        rows: Vec<T>,
+        waiting: &mut BTreeMap<K, T>,
+        key: impl Fn(&T) -> K,
+        add: impl Fn(&mut T, &T),
+        nothing: impl Fn(&T) -> bool,
+    ) -> Result<Option<RecordBatch>, HistoryError> {
+        let mut changed = false;
+        let mut out = Vec::with_capacity(rows.len());
+        for mut row in rows {
+            if let Some(more) = waiting.remove(&key(&row)) {
+                add(&mut row, &more);
+                changed = true;
+            }
+            if !nothing(&row) {
+                out.push(row);
+            }
+        }
+        if changed { batch(self.table, &out).map(Some) } else { Ok(None) }
+    }
+}
+
+fn pane_key(row: &PlaybackRow) -> PaneKey {
+    (row.tenant.clone(), row.cuboid, row.pane, row.cell.clone())
+}
+
+/// Which rows of sessions or stretches stay.
+fn staying(
+    rows: &RecordBatch,
+    gone: &BTreeMap<SessionKey, (i64, i64)>,
+) -> Result<BooleanArray, HistoryError> {
+    let missing = || HistoryError::Data("a file of sessions does not name them".to_owned());
+    let column = |name: &str| rows.column_by_name(name).ok_or_else(missing);
+    let text = |name: &str| column(name)?.as_string_opt::<i32>().ok_or_else(missing);
+    let (tenants, sids): (&StringArray, &StringArray) = (text("tenant")?, text("sid")?);
+    let epochs = column("epoch")?.as_primitive_opt::<Int32Type>().ok_or_else(missing)?;
+    let stays = |row: usize| {
+        let epoch = u32::try_from(epochs.value(row)).unwrap_or(0);
+        !gone.contains_key(&(tenants.value(row).to_owned(), sids.value(row).to_owned(), epoch))
+    };
+    Ok((0..rows.num_rows()).map(|row| Some(stays(row))).collect())
+}
+
+impl Repair for Change {
+    fn concerns(&self, range: Option<(i64, i64)>) -> bool {
+        let Some((least, greatest)) = range else {
+            return !self.starts.is_empty() || !self.gone.is_empty();
+        };
+        self.starts.range(least..=greatest).next().is_some()
+            || self.gone.values().any(|(from, to)| *from <= greatest && least <= *to)
+    }
+
+    fn edit(&mut self, rows: &RecordBatch) -> Result<Option<RecordBatch>, HistoryError> {
+        match self.table {
+            Table::Playback => {
+                let mut waiting = std::mem::take(&mut self.panes);
+                let rows = kept::playback(rows)?;
+                let edited = self.added(
+                    rows,
+                    &mut waiting,
+                    pane_key,
+                    |sum, row| sum.merge(row, 1),
+                    is_nothing,
+                );
+                self.panes = waiting;
+                edited
+            }
+            Table::Delivery => {
+                let mut waiting = std::mem::take(&mut self.delivery);
+                let rows = kept::delivery(rows)?;
+                let edited = self.added(
+                    rows,
+                    &mut waiting,
+                    delivery_key,
+                    |sum, row| sum.merge(row, 1),
+                    |row| row.requests == 0,
+                );
+                self.delivery = waiting;
+                edited
+            }
+            _ => {
+                let stays = staying(rows, &self.gone)?;
+                let all = stays.true_count() == rows.num_rows();
+                Ok(if all { None } else { Some(filter_record_batch(rows, &stays)?) })
+            }
+        }
+    }
+
+    fn rest(&mut self) -> Result<BTreeMap<i64, RecordBatch>, HistoryError> {
+        let hour = |pane: i64, width_s: u32| {
+            hour_of(pane + (i64::from(width_s) * 1_000 + HORIZON_MS) * 1_000)
+        };
+        let mut hours: BTreeMap<i64, Vec<RecordBatch>> = BTreeMap::new();
+        for row in std::mem::take(&mut self.panes).into_values() {
+            let at = hour(row.pane, row.width_s);
+            let row = PlaybackRow { r#final: true, ..row };
+            hours.entry(at).or_default().push(batch(self.table, &[row])?);
+        }
+        for row in std::mem::take(&mut self.delivery).into_values() {
+            let at = hour(row.pane, row.width_s);
+            hours.entry(at).or_default().push(batch(self.table, &[row])?);
+        }
+        for (row, hour) in self.new_hours.iter().enumerate() {
+            hours.entry(*hour).or_default().push(self.new.slice(row, 1));
+        }
+        let join = |(hour, rows): (i64, Vec<RecordBatch>)| {
+            Ok((hour, concat_batches(&self.table.schema(), &rows)?))
+        };
+        hours.into_iter().map(join).collect()
+    }
+}
