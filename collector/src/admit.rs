@@ -101,8 +101,13 @@ impl Admission {
     /// A turn to inflate a body, if it needs one; to be held while it is taken.
     pub async fn turn(&self, encoding: Encoding, bytes: usize) -> Option<SemaphorePermit<'_>> {
         let heavy = encoding != Encoding::Identity && bytes > HEAVY_BYTES;
+        if heavy { self.heavy_turn().await } else { None }
+    }
+
+    /// A turn to take a body that is much larger in memory than as sent.
+    pub async fn heavy_turn(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
-        if heavy { self.inflating.acquire().await.ok() } else { None }
+        self.inflating.acquire().await.ok()
     }
 
     /// How far a body may inflate.

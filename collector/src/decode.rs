@@ -8,6 +8,7 @@ pub mod cmcd;
 pub mod control;
 pub mod inflate;
 pub mod json;
+pub mod otlp;
 pub mod player;
 pub mod rows;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
+use tallylight_schemas::infra::OTLP_METRICS;
 
 /// Where records came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,6 +16,8 @@ pub enum Source {
     CmcdQuery,
     /// `POST /v1/events`.
     Events,
+    /// `POST /v1/metrics`.
+    OtlpMetrics,
 }
 
 impl Source {
@@ -24,6 +27,7 @@ impl Source {
             Source::Cmcd => "cmcd",
             Source::CmcdQuery => "cmcd_query",
             Source::Events => "events",
+            Source::OtlpMetrics => OTLP_METRICS,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod beacons;
+mod otlp;
 mod take;
 mod way;
 
@@ -66,12 +67,16 @@ impl Collector {
         self.enricher.sender(headers, peer.map(|Extension(Peer(at))| at.ip()))
     }
 }
+/// Every path there is; requests are counted by them.
+const ROUTES: [&str; 7] =
+    ["/v1/cmcd", "/v1/events", "/v1/metrics", "/v1/beacons", "/healthz", "/readyz", "/metrics"];
 
 /// The routes of a collector.
 pub fn router(collector: Arc<Collector>) -> Router {
     Router::new()
         .route("/v1/cmcd", post(post_cmcd).get(get_cmcd).head(wrong_method))
         .route("/v1/events", post(post_events))
+        .route("/v1/metrics", post(otlp::post_metrics))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
@@ -187,7 +192,8 @@ async fn metrics(State(collector): State<Arc<Collector>>) -> Result<Response, Pr
 
 async fn not_found(uri: Uri) -> Problem {
     let detail = format!(
-        "There is no `{}` here; records go to POST /v1/cmcd, GET /v1/cmcd or POST /v1/events.",
+        "There is no `{}` here; records go to POST /v1/cmcd, GET /v1/cmcd, POST /v1/events or \
+         POST /v1/metrics (OTLP).",
         echo(uri.path())
     );
     problem::of(problem::NOT_FOUND, detail)
@@ -196,7 +202,7 @@ async fn not_found(uri: Uri) -> Problem {
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
     let allow = match uri.path() {
         "/v1/cmcd" => "GET, POST, OPTIONS",
-        "/v1/events" => "POST, OPTIONS",
+        "/v1/events" | "/v1/metrics" => "POST, OPTIONS",
         _ => "GET, HEAD, OPTIONS",
     };
     let detail = format!("{} does not take {}; use {allow}.", uri.path(), echo(method.as_str()));
@@ -204,13 +210,13 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
 }
 
 async fn count(State(collector): State<Arc<Collector>>, request: Request, next: Next) -> Response {
-    let known = ["/v1/cmcd", "/v1/events", "/v1/beacons", "/healthz", "/readyz", "/metrics"];
     let path = request.uri().path();
-    let route = known.into_iter().find(|route| *route == path).unwrap_or("other");
+    let route = ROUTES.into_iter().find(|route| *route == path).unwrap_or("other");
     let source = match (route, request.method()) {
         ("/v1/cmcd", &Method::GET) => Some(Source::CmcdQuery),
         ("/v1/cmcd", _) => Some(Source::Cmcd),
         ("/v1/events", _) => Some(Source::Events),
+        ("/v1/metrics", _) => Some(Source::OtlpMetrics),
         _ => None,
     };
     let response = next.run(request).await;

@@ -93,7 +93,7 @@ impl Reason {
 pub struct FateCount {
     /// Whose records.
     pub tenant: String,
-    /// Where they came in: `cmcd`, `cmcd_query`, `events`.
+    /// Where they came in: `cmcd`, `cmcd_query`, `events`, `otlp_metrics`.
     pub source: String,
     /// What became of them.
     pub fate: Fate,

@@ -64,6 +64,7 @@ impl Stored for crate::session::SessionRow {}
 impl Stored for crate::session::SpanRow {}
 impl Stored for crate::control::ActionRow {}
 impl Stored for crate::control::IncidentRow {}
+impl Stored for crate::infra::InfraMetric {}
 impl Stored for TenantDelivery {}
 
 /// A delivery event with the tenant that its write key belongs to, as it is stored.

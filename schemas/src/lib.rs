@@ -17,6 +17,7 @@ pub mod delivery;
 pub mod fates;
 pub mod grid;
 pub mod ident;
+pub mod infra;
 pub mod ipc;
 pub mod metrics;
 pub mod player;

@@ -22,6 +22,8 @@ pub enum Kind {
     Actions = 5,
     /// Arrow batch of [`crate::control::IncidentRow`], in both topics.
     Incidents = 6,
+    /// Arrow batch of [`crate::infra::InfraMetric`].
+    InfraMetrics = 7,
     /// Arrow batch of [`crate::rows::PlaybackRow`].
     Playback = 16,
     /// Arrow batch of [`crate::rows::DeliveryRow`].
@@ -41,10 +43,10 @@ impl Kind {
     /// The kind behind a stored number; `None` for one that a later version wrote.
     pub fn from_code(code: u16) -> Option<Self> {
         use Kind::{
-            Actions, Delivery, DeliveryRows, DoorFates, FatesRows, Incidents, Playback, Player,
-            Progress, Tick,
+            Actions, Delivery, DeliveryRows, DoorFates, FatesRows, Incidents, InfraMetrics,
+            Playback, Player, Progress, Tick,
         };
-        [Player, Delivery, DoorFates, Tick, Actions, Incidents]
+        [Player, Delivery, DoorFates, Tick, Actions, Incidents, InfraMetrics]
             .into_iter()
             .chain([Playback, DeliveryRows, FatesRows, Progress])
             .find(|kind| kind.code() == code)

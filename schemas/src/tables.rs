@@ -7,6 +7,7 @@
 mod columns;
 mod conform;
 mod document;
+mod infra_metrics;
 mod player_events;
 
 use std::sync::{Arc, LazyLock};
@@ -37,6 +38,8 @@ pub enum Table {
     Incidents,
     /// What was done about it.
     Actions,
+    /// Numbers about machines and services.
+    InfraMetrics,
 }
 
 /// The type of a column.
@@ -157,7 +160,7 @@ static SCHEMAS: LazyLock<Vec<SchemaRef>> =
 
 impl Table {
     /// Every table.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 10] = [
         Table::PlayerEvents,
         Table::DeliveryEvents,
         Table::Sessions,
@@ -167,6 +170,7 @@ impl Table {
         Table::Fates1s,
         Table::Incidents,
         Table::Actions,
+        Table::InfraMetrics,
     ];
 
     /// Its name in SQL and of its folder.
@@ -181,6 +185,7 @@ impl Table {
             Table::Fates1s => "fates_1s",
             Table::Incidents => "incidents",
             Table::Actions => "actions",
+            Table::InfraMetrics => "infra_metrics",
         }
     }
 
@@ -215,6 +220,7 @@ impl Table {
             Table::Delivery | Table::Fates1s => &["tenant", "pane"],
             Table::Incidents => &["tenant", "opened_at"],
             Table::Actions => &["tenant", "at"],
+            Table::InfraMetrics => &["service", "name", "time"],
         }
     }
 

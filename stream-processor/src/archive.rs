@@ -133,10 +133,10 @@ impl Archive {
     /// Takes what followed from an entry.
     pub(crate) fn take(&mut self, entry: &Entry, outcome: Outcome) {
         self.log_us = self.log_us.max(entry.appended_at_us);
-        let Outcome { mut rows, players, deliveries } = outcome;
+        let Outcome { mut rows, players, deliveries, infra } = outcome;
         let stands = self.standing.is_some();
         let (history, hour) = (self.parts.history.clone(), hour_of(self.log_us));
-        let batches = rows::of_events(players, deliveries)
+        let batches = rows::of_events(players, deliveries, infra)
             .chain(rows::of_rows(&mut rows))
             .chain(rows::of_settled(self.settle.take(rows)));
         for (table, batch) in batches {

@@ -8,6 +8,7 @@ use tallylight_eventlog::{Entry, Part, PartitionRange};
 use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::fates::FateCount;
 use tallylight_schemas::ident;
+use tallylight_schemas::infra::{InfraMetric, OTLP_METRICS};
 use tallylight_schemas::ipc::{self, IpcError, TenantDelivery};
 use tallylight_schemas::player::PlayerRows;
 use tallylight_schemas::record::Kind;
@@ -34,6 +35,8 @@ pub struct Outcome {
     pub players: Vec<RecordBatch>,
     /// Reports of media services with theirs.
     pub deliveries: Vec<RecordBatch>,
+    /// Numbers about machines, which are passed on.
+    pub infra: Vec<RecordBatch>,
 }
 
 impl Partitions {
@@ -97,14 +100,21 @@ impl Partitions {
             }
             Some(Kind::Actions) => {
                 let actions: Vec<ActionRow> = ipc::decode_all(&part.payload)?;
-                self.passed(actions.iter().map(|row| row.tenant.as_str()));
+                self.passed("events", actions.iter().map(|row| row.tenant.as_str()));
                 to.rows.actions.extend(actions);
                 Ok(())
             }
             Some(Kind::Incidents) => {
                 let incidents: Vec<IncidentRow> = ipc::decode_all(&part.payload)?;
-                self.passed(incidents.iter().map(|row| row.tenant.as_str()));
+                self.passed("events", incidents.iter().map(|row| row.tenant.as_str()));
                 to.rows.incidents.extend(incidents);
+                Ok(())
+            }
+            Some(Kind::InfraMetrics) => {
+                let batch = ipc::decode(&part.payload)?;
+                let metrics: Vec<InfraMetric> = ipc::from_batch(&batch)?;
+                self.passed(OTLP_METRICS, metrics.iter().map(|row| row.tenant.as_str()));
+                to.infra.push(batch);
                 Ok(())
             }
             // Log time has passed already, and what a later version writes is its own.
@@ -112,9 +122,9 @@ impl Partitions {
         }
     }
 
-    fn passed<'a>(&mut self, tenants: impl Iterator<Item = &'a str>) {
+    fn passed<'a>(&mut self, source: &str, tenants: impl Iterator<Item = &'a str>) {
         if let Some(first) = self.states.first_mut() {
-            tenants.for_each(|tenant| first.passed(tenant));
+            tenants.for_each(|tenant| first.passed(tenant, source));
         }
     }
 

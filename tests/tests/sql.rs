@@ -131,7 +131,29 @@ async fn sums_agree_and_the_door_does_not_feel_a_cross_join() {
     let after = sums(&world).await;
     assert_eq!(after, [before[0]; 3]);
 
+    infra(&world).await;
     by_command(&mut world, after[0]).await;
+}
+
+/// A number about a machine, from OTLP's door to SQL.
+async fn infra(world: &World) {
+    let now = WallClock.now_us().to_string() + "000";
+    let point = json!({"timeUnixNano": now, "asDouble": 0.25,
+        "attributes": [{"key": "core", "value": {"intValue": "3"}}]});
+    let metric = json!({"name": "cpu", "unit": "1", "gauge": {"dataPoints": [point]}});
+    let service = json!({"key": "service.name", "value": {"stringValue": "encoder-x"}});
+    let body = json!({"resourceMetrics": [{"resource": {"attributes": [service]},
+        "scopeMetrics": [{"metrics": [metric]}]}]});
+    let url = format!("{}/v1/metrics?k=demo", world.collector());
+    let post = reqwest::Client::new().post(url).header("content-type", "application/json");
+    assert_eq!(post.body(body.to_string()).send().await.unwrap().status(), 200);
+    world
+        .wait_for("the number in SQL", 10, async || {
+            let sql = "SELECT value, attributes[1]['v'] AS core, trusted FROM infra_metrics \
+                       WHERE service = 'encoder-x' AND name = 'cpu' AND time IS NOT NULL";
+            rows(world, sql).await == [json!({"value": 0.25, "core": "3", "trusted": false})]
+        })
+        .await;
 }
 
 /// The same from the command line, with the dashboard and without.

@@ -33,9 +33,11 @@ pub fn parts(mut all: Vec<Rows>, ledger: &Ledger) -> Result<Vec<Part>, EntryErro
     }
     let actions: Vec<_> = all.iter_mut().flat_map(|rows| rows.actions.drain(..)).collect();
     let incidents: Vec<_> = all.iter_mut().flat_map(|rows| rows.incidents.drain(..)).collect();
+    let infra: Vec<_> = all.iter_mut().flat_map(|rows| rows.infra.drain(..)).collect();
     let common = [
         common(Kind::Actions, &actions)?,
         common(Kind::Incidents, &incidents)?,
+        common(Kind::InfraMetrics, &infra)?,
         common(Kind::DoorFates, &ledger.rows())?,
     ];
     parts.extend(common.into_iter().flatten());

@@ -11,6 +11,7 @@ use tallylight_schemas::cmcd::Record;
 use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::ident::partition;
+use tallylight_schemas::infra::InfraMetric;
 use tallylight_schemas::ipc::TenantDelivery;
 use tallylight_schemas::player::{Door, PlayerBatchBuilder};
 
@@ -24,6 +25,8 @@ pub struct Rows {
     pub actions: Vec<ActionRow>,
     /// Incidents.
     pub incidents: Vec<IncidentRow>,
+    /// Numbers about machines and services.
+    pub infra: Vec<InfraMetric>,
 }
 
 impl std::fmt::Debug for Rows {
@@ -32,6 +35,7 @@ impl std::fmt::Debug for Rows {
             .field("player", &self.player_partitions.len())
             .field("delivery", &self.delivery.len())
             .field("control", &(self.actions.len() + self.incidents.len()))
+            .field("infra", &self.infra.len())
             .finish_non_exhaustive()
     }
 }
@@ -55,6 +59,7 @@ impl Rows {
             delivery: Vec::new(),
             actions: Vec::new(),
             incidents: Vec::new(),
+            infra: Vec::new(),
         }
     }
 
@@ -79,7 +84,7 @@ impl Rows {
     /// Rows held.
     pub fn len(&self) -> usize {
         let control = self.actions.len() + self.incidents.len();
-        self.player_partitions.len() + self.delivery.len() + control
+        self.player_partitions.len() + self.delivery.len() + control + self.infra.len()
     }
 
     /// Whether there is no row.

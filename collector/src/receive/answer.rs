@@ -28,8 +28,14 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Waits for the commit and answers: 204 only when the log has every record's fate.
     pub(super) async fn answer(self) -> Result<Response, Problem> {
+        let pace = self.pace;
+        self.stored().await.map(|tally| stored(&tally, pace))
+    }
+
+    /// Waits for the commit: the fates, once the log has them.
+    pub(super) async fn stored(self) -> Result<Tally, Problem> {
         match self.outcome.await {
-            Ok(Ok(_offset)) => Ok(stored(&self.tally, self.pace)),
+            Ok(Ok(_offset)) => Ok(self.tally),
             Ok(Err(AppendFailure::Internal(_))) => {
                 let detail = "The records could not be written to the log; none was acknowledged. \
                               The collector's own log says why.";

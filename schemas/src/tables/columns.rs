@@ -1,6 +1,6 @@
 //! Columns of every table but `player_events`.
 
-use super::{Column, HOUR, Kind, Table};
+use super::{Column, HOUR, Kind, Table, infra_metrics};
 use crate::rows::Measures;
 
 macro_rules! columns {
@@ -16,6 +16,7 @@ macro_rules! columns {
     (@unit) => { None };
     (@unit $unit:literal) => { Some($unit) };
 }
+pub(super) use columns as define;
 
 pub(super) fn about(table: Table) -> &'static str {
     match table {
@@ -52,6 +53,11 @@ pub(super) fn about(table: Table) -> &'static str {
         Table::Incidents => {
             "One row per incident, as last written. Until ten minutes after it is closed it is \
              read from memory."
+        }
+        Table::InfraMetrics => {
+            "One row per data point of OpenTelemetry's metrics (OTLP). A report that is sent again \
+             is here again: OTLP has nothing to tell it by. The buckets of histograms and the quantiles of summaries \
+             are not kept."
         }
         Table::Actions => {
             "One row per action, as last written. Until ten minutes after it is over it is read \
@@ -274,6 +280,7 @@ pub(super) fn columns(table: Table) -> Vec<Column> {
         Table::Fates1s => FATES.to_vec(),
         Table::Incidents => INCIDENTS.to_vec(),
         Table::Actions => ACTIONS.to_vec(),
+        Table::InfraMetrics => infra_metrics::COLUMNS.to_vec(),
     };
     if table == Table::Playback {
         all.extend(PLAYBACK_END);

@@ -2,6 +2,7 @@
 
 use arrow::datatypes::{DataType, Field};
 use tallylight_schemas::control::{ActionRow, IncidentRow};
+use tallylight_schemas::infra::InfraMetric;
 use tallylight_schemas::ipc::{self, Stored, TenantDelivery};
 use tallylight_schemas::player::PlayerRows;
 use tallylight_schemas::rows::{DeliveryRow, FatesRow, PlaybackRow, ProgressRow};
@@ -38,6 +39,7 @@ fn stored_structs() {
     check::<SessionRow>("session");
     check::<ActionRow>("actions");
     check::<IncidentRow>("incidents");
+    check::<InfraMetric>("infra_metrics");
 }
 
 #[test]

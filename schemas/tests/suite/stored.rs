@@ -13,6 +13,7 @@ use tallylight_schemas::player::PlayerRows;
 use tallylight_schemas::rows::Cell;
 
 use crate::golden;
+use crate::infra::infra_metrics;
 use crate::samples::{
     actions, deliveries, delivery_rows, door_fates, fates_rows, incidents, playback, player_batch,
     progress, sessions,
@@ -77,6 +78,7 @@ fn every_stored_type_comes_back_and_version_1_stays_readable() {
     check_version("session", 2, &sessions(), |_| {});
     check("actions", &actions());
     check("incidents", &incidents());
+    check("infra_metrics", &infra_metrics());
 }
 
 #[test]

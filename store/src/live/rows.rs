@@ -46,7 +46,11 @@ impl Rows {
                 Kind::Progress => extend(&mut rows.progress, payload),
                 Kind::Actions => extend(&mut rows.actions, payload),
                 Kind::Incidents => extend(&mut rows.incidents, payload),
-                Kind::Player | Kind::Delivery | Kind::DoorFates | Kind::Tick => Ok(()),
+                Kind::Player
+                | Kind::Delivery
+                | Kind::DoorFates
+                | Kind::InfraMetrics
+                | Kind::Tick => Ok(()),
             };
             read.map_err(|source| DecodeError { kind, source })?;
         }

@@ -34,10 +34,12 @@ fn with_final<T: Stored>(table: Table, rows: &[T], settled: bool) -> Option<Batc
 pub(super) fn of_events(
     players: Vec<RecordBatch>,
     deliveries: Vec<RecordBatch>,
+    infra: Vec<RecordBatch>,
 ) -> impl Iterator<Item = Batch> {
     let players = players.into_iter().map(|batch| (Table::PlayerEvents, Ok(batch)));
     let deliveries = deliveries.into_iter().map(|batch| (Table::DeliveryEvents, Ok(batch)));
-    players.chain(deliveries)
+    let infra = infra.into_iter().map(|batch| (Table::InfraMetrics, Ok(batch)));
+    players.chain(deliveries).chain(infra)
 }
 
 fn of_over(over: &Over, settled: bool) -> impl Iterator<Item = Batch> + use<> {
@@ -82,7 +84,7 @@ pub(super) fn provisional(
         Table::Playback | Table::Delivery | Table::Incidents | Table::Actions => {
             of_settled(settle.current()).find(|(of, _)| *of == table)
         }
-        Table::PlayerEvents | Table::DeliveryEvents | Table::Fates1s => None,
+        Table::PlayerEvents | Table::DeliveryEvents | Table::Fates1s | Table::InfraMetrics => None,
     };
     found.map(|(_, batch)| batch).transpose()
 }

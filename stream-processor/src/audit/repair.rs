@@ -1,5 +1,5 @@
 //! What came late goes to where it belongs: the rows of windows and sessions that it changes are
-//! replaced in history, table by table, each in one commit (ADR 22).
+//! replaced in history, table by table, each in one commit (ADR 23).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What sessions would have been, had none of their facts come late (ADR 22). A session depends
+//! What sessions would have been, had none of their facts come late (ADR 23). A session depends
 //! on its own facts only and panes are sums over sessions, so the difference to what was counted
 //! is found session by session.
 

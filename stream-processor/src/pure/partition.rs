@@ -159,9 +159,9 @@ impl PartitionState {
         fate
     }
 
-    /// Notes a control record, which is passed on and changes nothing here.
-    pub fn passed(&mut self, tenant: &str) {
-        self.note(tenant, "events", Fate::Accepted);
+    /// Notes a record that is passed on and changes nothing here.
+    pub fn passed(&mut self, tenant: &str, source: &str) {
+        self.note(tenant, source, Fate::Accepted);
     }
 
     /// Takes in what the door counted.

@@ -198,6 +198,7 @@ async fn crashes_and_failing_writes_leave_no_trace() {
     assert!(fate("duplicate") > 0);
     let came = |row: &&String| row.contains("|events|") || row.contains("|cmcd|");
     assert_eq!(events.iter().filter(came).count(), events.len(), "each says where it came in");
+    assert_eq!(rows(&one, Table::InfraMetrics).await.len(), 40);
     assert!(!rows(&one, Table::Playback).await.is_empty());
     assert!(!rows(&one, Table::SessionSpans).await.is_empty());
 }

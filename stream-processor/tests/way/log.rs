@@ -10,6 +10,8 @@ use tallylight_schemas::clock::{Clock, ManualClock};
 use tallylight_schemas::cmcd::{self, Mode};
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
 use tallylight_schemas::player::{About, Door, PlayerBatchBuilder};
+use tallylight_schemas::infra::{Attribute, InfraKind, InfraMetric, OTLP_METRICS};
+
 use tallylight_schemas::record::{EVENTS, Kind, ROWS};
 use tallylight_schemas::rows::{Cuboid, ProgressRow};
 use tallylight_schemas::{ident, ipc};
@@ -20,6 +22,29 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::world::{Book, T0, served};
+
+/// A data point about a machine.
+fn measured(at: i64) -> InfraMetric {
+    InfraMetric {
+        tenant: "demo".into(),
+        received_at: at,
+        time: at,
+        started_at: None,
+        service: "edge".into(),
+        instance: Some("e1".into()),
+        scope: None,
+        name: "cpu".into(),
+        kind: InfraKind::Gauge,
+        delta: None,
+        value: Some(0.5),
+        count: None,
+        min: None,
+        max: None,
+        unit: None,
+        attributes: vec![Attribute { k: "core".into(), v: "0".into() }],
+        trusted: true,
+    }
+}
 
 pub struct Way {
     pub clock: Arc<ManualClock>,
@@ -144,7 +169,12 @@ impl Way {
         self.append(vec![
             players(&lines, at),
             part(Kind::Delivery, vec![place], ipc::encode_all(&[reported]).unwrap()),
-            part(Kind::DoorFates, Vec::new(), ipc::encode_all(&[let_in, rejected]).unwrap()),
+            part(Kind::InfraMetrics, Vec::new(), ipc::encode_all(&[measured(at)]).unwrap()),
+            part(
+                Kind::DoorFates,
+                Vec::new(),
+                ipc::encode_all(&[let_in, rejected, accepted(OTLP_METRICS, 1)]).unwrap(),
+            ),
             Part {
                 kind: 9_999,
                 ranges: Vec::new(),
@@ -242,7 +272,8 @@ async fn batches_become_rows_through_faults_and_restarts() {
     // The ledger is balanced, and windows hold each record once.
     let fates =
         |fate| book.fates.iter().filter(|row| row.fate == fate).map(|row| row.events).sum::<u64>();
-    assert_eq!(fates(Fate::Accepted), way.sent + 24);
+    // Each second also has a report of an edge and a number about a machine.
+    assert_eq!(fates(Fate::Accepted), way.sent + 2 * 24);
     assert_eq!(fates(Fate::Duplicate), way.sent / 3);
     assert_eq!(fates(Fate::Rejected), 3 * 24);
     // What came by one way balances; what was lost between door and windows shows, under the
@@ -252,7 +283,9 @@ async fn batches_become_rows_through_faults_and_restarts() {
         rows.map(|row| row.door.unwrap() as i64 - row.events as i64).sum::<i64>()
     };
     assert_eq!((missing("events"), missing("cmcd")), (0, LOST as i64));
-    assert!(book.fates.iter().all(|row| ["events", "cmcd"].contains(&row.source.as_str())));
+    assert_eq!(missing(OTLP_METRICS), 0);
+    let known = ["events", "cmcd", OTLP_METRICS];
+    assert!(book.fates.iter().all(|row| known.contains(&row.source.as_str())));
     let sum = book.sum(Cuboid::Content);
     assert_eq!((sum.events as u64, sum.attempts, sum.starts, sum.ends), (way.sent, 30, 30, 30));
     assert_eq!(book.delivery.iter().map(|row| row.requests).sum::<i64>(), 24);

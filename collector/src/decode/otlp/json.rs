@@ -1,0 +1,88 @@
+//! OTLP's JSON in the form that the generated types read.
+//!
+//! The rules of protobuf's JSON let a 64-bit number be a string or a number, and let a member be
+//! left out. The generated types want a string here and a number there, and all members of some
+//! messages. What this collector does not keep is left out before they look at it.
+
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use serde_json::{Map, Value, json};
+
+/// Members that are not kept.
+const UNKEPT: [&str; 8] = [
+    "bucketCounts",
+    "explicitBounds",
+    "exemplars",
+    "quantileValues",
+    "positive",
+    "negative",
+    "metadata",
+    "entityRefs",
+];
+/// Members that are numbers for the generated types.
+const NUMBERS: [&str; 3] = ["asInt", "count", "zeroCount"];
+/// Members that are strings for them, but not within [`NUMERIC`].
+const TIMES: [&str; 2] = ["startTimeUnixNano", "timeUnixNano"];
+/// Members whose data points have numbers as times.
+const NUMERIC: [&str; 2] = ["exponentialHistogram", "summary"];
+
+pub(super) fn request(body: &[u8]) -> Result<ExportMetricsServiceRequest, String> {
+    let mut value: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let Some(members) = value.as_object_mut() else {
+        return Err("it is not an object".to_owned());
+    };
+    members.entry("resourceMetrics").or_insert_with(|| json!([]));
+    let mut points = 0;
+    regular(members, false, &mut points);
+    let request = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    // A metric whose points do not fit its type would be passed over without a word.
+    if super::points(&request) == points {
+        Ok(request)
+    } else {
+        Err("a metric has data points that do not fit its type".to_owned())
+    }
+}
+
+/// serde_json has bounded the depth.
+fn regular(members: &mut Map<String, Value>, numeric: bool, points: &mut usize) {
+    members.retain(|name, value| !UNKEPT.contains(&name.as_str()) && !value.is_null());
+    // Of all messages only a data point has a time.
+    if members.contains_key("timeUnixNano") {
+        point(members);
+    }
+    for (name, value) in members.iter_mut() {
+        let name = name.as_str();
+        let time = TIMES.contains(&name);
+        match value {
+            Value::String(text) if NUMBERS.contains(&name) || time && numeric => {
+                let number = text.parse::<i64>().map(Value::from);
+                if let Ok(number) = number.or_else(|_| text.parse::<u64>().map(Value::from)) {
+                    *value = number;
+                }
+            }
+            Value::Number(number) if time && !numeric => {
+                *value = Value::String(number.to_string());
+            }
+            Value::Object(members) => {
+                regular(members, numeric || NUMERIC.contains(&name), points);
+            }
+            Value::Array(items) => {
+                *points += if name == "dataPoints" { items.len() } else { 0 };
+                let objects = items.iter_mut().filter_map(Value::as_object_mut);
+                objects.for_each(|members| regular(members, numeric, points));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The members that exponential histograms and summaries may not lack; others pass them over.
+fn point(members: &mut Map<String, Value>) {
+    for name in ["count", "zeroCount", "scale", "flags"] {
+        members.entry(name).or_insert_with(|| json!(0));
+    }
+    members.entry("startTimeUnixNano").or_insert_with(|| json!("0"));
+    members.entry("zeroThreshold").or_insert_with(|| json!(0.0));
+    for name in ["attributes", "exemplars", "quantileValues"] {
+        members.entry(name).or_insert_with(|| json!([]));
+    }
+}

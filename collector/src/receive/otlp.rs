@@ -1,0 +1,152 @@
+//! `POST /v1/metrics`: OTLP/HTTP, answered as OpenTelemetry's exporters expect it (OTLP 1.x).
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsPartialSuccess, ExportMetricsServiceResponse,
+};
+use prost::Message;
+use serde_json::json;
+
+use super::Collector;
+use super::answer::{FATES, Waiting};
+use super::way::{Shape, Way};
+use crate::admit::{self, Received};
+use crate::decode::inflate::{Encoding, Limits, inflate};
+use crate::decode::otlp::{self, REQUEST_BYTES, Wire};
+use crate::fates::{Source, Tally};
+use crate::problem::{self, Problem, echo};
+
+/// The error that exporters read (`google.rpc.Status`).
+#[derive(Clone, PartialEq, Message)]
+struct Status {
+    /// A code of gRPC.
+    #[prost(int32, tag = "1")]
+    code: i32,
+    /// What to change.
+    #[prost(string, tag = "2")]
+    message: String,
+}
+
+pub(super) async fn post_metrics(
+    State(collector): State<Arc<Collector>>,
+    headers: HeaderMap,
+    uri: Uri,
+    body: Body,
+) -> Response {
+    let media_type = admit::media_type(&headers);
+    let Some(wire) = Wire::of(&media_type) else {
+        let detail = format!(
+            "`{}` is not taken here; send OTLP as application/x-protobuf or application/json.",
+            echo(&media_type)
+        );
+        return problem::of(problem::BAD_TYPE, detail).into_response();
+    };
+    match export(&collector, wire, &headers, &uri, body).await {
+        Ok(tally) => success(&tally, wire),
+        Err(problem) => refusal(problem, wire),
+    }
+}
+
+async fn export(
+    collector: &Collector,
+    wire: Wire,
+    headers: &HeaderMap,
+    uri: &Uri,
+    body: Body,
+) -> Result<Tally, Problem> {
+    let caller = collector.admission.caller(headers, uri)?;
+    let trusted = collector.admission.is_trusted(headers);
+    let source = Source::OtlpMetrics;
+    let (sender, shape) = (Sender::default(), Shape::default());
+    let way = Way { caller: &caller, source, trusted, sender: &sender, shape };
+    let encoding = admit::encoding(headers)?;
+    let received = collector.admission.receive(headers, body).await?;
+    let turn = collector.admission.heavy_turn().await;
+    let waiting = take(collector, way, (wire, encoding), &received)?;
+    drop(turn);
+    match waiting {
+        Some(waiting) => waiting.stored().await,
+        None => Ok(Tally::default()),
+    }
+}
+
+/// Rows that wait for a commit; `None` when the request has no data point, which is no mistake.
+fn take(
+    collector: &Collector,
+    way: Way<'_>,
+    (wire, encoding): (Wire, Encoding),
+    received: &Received,
+) -> Result<Option<Waiting>, Problem> {
+    let limits = collector.admission.inflate_limits();
+    let limits = Limits { bytes: limits.bytes.min(REQUEST_BYTES), ..limits };
+    let body = inflate(&received.body, encoding, limits)
+        .map_err(|error| admit::inflate_problem(&error))?;
+    let request = otlp::request(&body, wire).map_err(|error| {
+        let detail = format!(
+            "The body is no ExportMetricsServiceRequest in {}: {}.",
+            wire.media_type(),
+            echo(&error)
+        );
+        problem::of(problem::UNREADABLE, detail)
+    })?;
+    let points = otlp::points(&request);
+    if points == 0 {
+        return Ok(None);
+    }
+    let room = collector.reserve(way, points, body.len())?;
+    collector.hand_over(way, room, |context, rows| otlp::metrics(&request, context, rows)).map(Some)
+}
+
+fn success(tally: &Tally, wire: Wire) -> Response {
+    let lost = tally.records() - tally.accepted();
+    let partial_success = (lost > 0).then(|| ExportMetricsPartialSuccess {
+        rejected_data_points: i64::try_from(lost).unwrap_or(i64::MAX),
+        error_message: format!("{}; the reasons are in docs/collector.md", tally.header()),
+    });
+    let answer = ExportMetricsServiceResponse { partial_success };
+    let body = match (wire, &answer.partial_success) {
+        (Wire::Protobuf, _) => answer.encode_to_vec(),
+        (Wire::Json, None) => b"{}".to_vec(),
+        (Wire::Json, Some(partial)) => {
+            // 64-bit numbers are strings in protobuf's JSON.
+            let (rejected, message) =
+                (partial.rejected_data_points.to_string(), &partial.error_message);
+            json!({"partialSuccess": {"rejectedDataPoints": rejected, "errorMessage": message}})
+                .to_string()
+                .into_bytes()
+        }
+    };
+    let fixed = [(CONTENT_TYPE, wire.media_type()), (CACHE_CONTROL, "no-store")];
+    let mut response = (StatusCode::OK, fixed, body).into_response();
+    if let Ok(value) = HeaderValue::from_str(&tally.header()) {
+        response.headers_mut().insert(FATES, value);
+    }
+    response
+}
+
+/// The problem in the words of the protocol, with its status and headers as they were.
+fn refusal(problem: Problem, wire: Wire) -> Response {
+    // Codes of gRPC: INVALID_ARGUMENT, UNAUTHENTICATED, UNAVAILABLE, INTERNAL.
+    let code = match problem.status().as_u16() {
+        401 => 16,
+        429 | 503 => 14,
+        500 => 13,
+        _ => 3,
+    };
+    let status = Status { code, message: problem.detail().to_owned() };
+    let body = match wire {
+        Wire::Protobuf => status.encode_to_vec(),
+        Wire::Json => json!({"code": code, "message": status.message}).to_string().into_bytes(),
+    };
+    let mut response = problem.into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(wire.media_type()));
+    response.headers_mut().remove(axum::http::header::CONTENT_LENGTH);
+    *response.body_mut() = body.into();
+    response
+}

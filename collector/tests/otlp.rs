@@ -1,0 +1,247 @@
+//! OTLP/HTTP: what OpenTelemetry's exporters send is stored as rows, answered in their words.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[path = "support/world.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod world;
+
+use std::io::Read as _;
+
+use axum::body::Body;
+use axum::http::Request;
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
+use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
+use opentelemetry_proto::tonic::metrics::v1::{
+    Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics,
+    Sum,
+};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use proptest::prelude::*;
+use prost::Message as _;
+use tallylight_collector::Settings;
+use tallylight_collector::decode::otlp::{Wire, metrics, points, request};
+use tallylight_collector::decode::{Context, Rows};
+use tallylight_collector::pure::ladder::Standing;
+use tallylight_collector::talkers::Talkers;
+use tallylight_schemas::infra::{InfraKind, InfraMetric};
+use tallylight_schemas::ipc::decode_all;
+use tallylight_schemas::player::About;
+use tallylight_schemas::record::Kind;
+use world::{NOW, TestLog, World, parts};
+
+const PATH: &str = "/v1/metrics";
+const NS: u64 = NOW as u64 * 1_000;
+
+fn text(key: &str, value: &str) -> KeyValue {
+    let value = AnyValue { value: Some(Any::StringValue(value.to_owned())) };
+    KeyValue { key: key.to_owned(), value: Some(value) }
+}
+
+fn number(value: Option<Value>, time_unix_nano: u64) -> NumberDataPoint {
+    let attributes = vec![text("cpu", "0"), text("url.full", "https://a:b@host/path?token=secret")];
+    NumberDataPoint { attributes, time_unix_nano, value, ..Default::default() }
+}
+
+fn metric(name: &str, data: Data) -> Metric {
+    Metric { name: name.to_owned(), unit: "By".to_owned(), data: Some(data), ..Default::default() }
+}
+
+/// A gauge of two points of which one has no time, a counter, and a histogram.
+fn sample() -> ExportMetricsServiceRequest {
+    let gauge = vec![number(Some(Value::AsDouble(0.5)), NS), number(None, 0)];
+    let counter = NumberDataPoint {
+        start_time_unix_nano: NS - 5_000_000_000,
+        ..number(Some(Value::AsInt(42)), NS)
+    };
+    let histogram = HistogramDataPoint {
+        time_unix_nano: NS,
+        count: 3,
+        sum: Some(6.0),
+        max: Some(f64::INFINITY),
+        bucket_counts: vec![1, 2],
+        explicit_bounds: vec![1.0],
+        ..Default::default()
+    };
+    let metrics = vec![
+        metric("memory", Data::Gauge(Gauge { data_points: gauge })),
+        metric(
+            "requests",
+            Data::Sum(Sum {
+                data_points: vec![counter],
+                aggregation_temporality: 2,
+                is_monotonic: true,
+            }),
+        ),
+        metric(
+            "latency",
+            Data::Histogram(Histogram { data_points: vec![histogram], aggregation_temporality: 1 }),
+        ),
+    ];
+    let attributes =
+        vec![text("service.name", "edge"), text("host.name", "h1"), text("region", "eu")];
+    let scope = InstrumentationScope { name: "test".to_owned(), ..Default::default() };
+    let scope_metrics =
+        vec![ScopeMetrics { scope: Some(scope), metrics, schema_url: String::new() }];
+    let resource = Some(Resource { attributes, ..Default::default() });
+    let resource_metrics =
+        vec![ResourceMetrics { resource, scope_metrics, schema_url: String::new() }];
+    ExportMetricsServiceRequest { resource_metrics }
+}
+
+async fn stored(log: &TestLog) -> Vec<InfraMetric> {
+    let parts = parts(&log.entries().await, Kind::InfraMetrics);
+    parts.iter().flat_map(|part| decode_all::<InfraMetric>(&part.payload).unwrap()).collect()
+}
+
+/// Both wires bring the same rows.
+fn check(rows: &[InfraMetric]) {
+    let [memory, requests, latency] = rows else { panic!("{rows:?}") };
+    assert_eq!((memory.name.as_str(), memory.value), ("memory", Some(0.5)));
+    assert_eq!((memory.kind, memory.delta), (InfraKind::Gauge, None));
+    assert_eq!((memory.service.as_str(), memory.instance.as_deref()), ("edge", Some("h1")));
+    assert_eq!((memory.time, memory.unit.as_deref()), (NOW, Some("By")));
+    let pairs: Vec<_> = memory.attributes.iter().map(|a| (a.k.as_str(), a.v.as_str())).collect();
+    // As every URL at the door, without credentials and query.
+    assert_eq!(pairs, [("region", "eu"), ("cpu", "0"), ("url.full", "https://host/path")]);
+    assert_eq!((requests.kind, requests.value), (InfraKind::Counter, Some(42.0)));
+    assert_eq!((requests.delta, requests.started_at), (Some(false), Some(NOW - 5_000_000)));
+    assert_eq!((latency.kind, latency.delta), (InfraKind::Histogram, Some(true)));
+    assert_eq!((latency.value, latency.count, latency.max), (Some(6.0), Some(3), None));
+}
+
+#[tokio::test]
+async fn protobuf_is_stored_and_what_is_rejected_is_told() {
+    let world = World::start().await;
+    let url = format!("{}{PATH}?k=demo", world.url);
+    let mut body = Vec::new();
+    flate2::read::GzEncoder::new(sample().encode_to_vec().as_slice(), flate2::Compression::fast())
+        .read_to_end(&mut body)
+        .unwrap();
+    let answer = reqwest::Client::new()
+        .post(url)
+        .header("content-type", "application/x-protobuf")
+        .header("content-encoding", "gzip")
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-type"], "application/x-protobuf");
+    let body = answer.bytes().await.unwrap();
+    let partial = ExportMetricsServiceResponse::decode(body).unwrap().partial_success.unwrap();
+    assert_eq!(partial.rejected_data_points, 1);
+    assert!(partial.error_message.contains("no_ts=1"), "{partial:?}");
+    check(&stored(&world.log).await);
+}
+
+#[tokio::test]
+async fn json_is_stored_in_all_its_spellings() {
+    let world = World::start().await;
+    let body = serde_json::json!({"resourceMetrics": [{
+    "resource": {"attributes": [
+        {"key": "service.name", "value": {"stringValue": "edge"}},
+        {"key": "host.name", "value": {"stringValue": "h1"}},
+        {"key": "region", "value": {"stringValue": "eu"}}]},
+    "scopeMetrics": [{"scope": {"name": "test"}, "metrics": [
+        {"name": "memory", "unit": "By", "gauge": {"dataPoints": [{
+            "timeUnixNano": NS.to_string(), "asDouble": 0.5, "attributes": [
+                {"key": "cpu", "value": {"intValue": "0"}},
+                {"key": "url.full",
+                 "value": {"stringValue": "https://a:b@host/path?token=secret"}}]}]}},
+        {"name": "requests", "sum": {"aggregationTemporality": 2, "isMonotonic": true,
+            "dataPoints": [{"startTimeUnixNano": NS - 5_000_000_000, "timeUnixNano": NS,
+                "asInt": "42"}]}},
+        {"name": "latency", "histogram": {"aggregationTemporality": 1, "dataPoints": [{
+            "timeUnixNano": NS.to_string(), "count": "3", "sum": 6,
+            "bucketCounts": ["1", "2"], "explicitBounds": [1]}]}},
+        {"name": "spread", "exponentialHistogram": {"aggregationTemporality": 1,
+            "dataPoints": [{"timeUnixNano": NS.to_string(), "count": "3"}]}},
+        {"name": "quantiles", "summary": {"dataPoints": [{"timeUnixNano": NS, "count": "3",
+            "sum": 6, "quantileValues": [{"quantile": 0.5, "value": 1}]}]}}
+    ]}]}]});
+    let answer = world.post(PATH, "application/json", body.to_string()).await;
+    assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "{}"), "{answer:?}");
+    let mut rows = stored(&world.log).await;
+    let quantiles = rows.pop().unwrap();
+    assert_eq!((quantiles.kind, quantiles.value), (InfraKind::Summary, Some(6.0)));
+    let spread = rows.pop().unwrap();
+    assert_eq!((spread.kind, spread.count), (InfraKind::ExponentialHistogram, Some(3)));
+    check(&rows);
+}
+
+#[tokio::test]
+async fn what_is_refused_is_said_in_the_words_of_the_protocol() {
+    let settings = Settings { service_key: Some("k".repeat(16)), ..Settings::default() };
+    let world = World::with(settings).await;
+    let protobuf = "application/x-protobuf";
+    let empty = world.post(PATH, protobuf, Body::from(Vec::new())).await;
+    // No body at all is a mistake of HTTP; an empty request is none.
+    assert_eq!(empty.status, 411, "{empty:?}");
+    let none = world.post(PATH, "application/json", "{}").await;
+    assert_eq!((none.status.as_u16(), none.body.as_str()), (200, "{}"));
+    let misfit = serde_json::json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": [
+        {"name": "a", "gauge": {"dataPoints": [{"timeUnixNano": "soon", "asInt": 1}]}}]}]}]});
+    for (status, media_type, body) in [
+        (400, protobuf, b"\xff\xff".to_vec()),
+        (400, "application/json", b"[]".to_vec()),
+        (400, "application/json", br#"{"resourceMetrics": 1}"#.to_vec()),
+        (400, "application/json", misfit.to_string().into_bytes()),
+        (415, "text/html", Vec::from("x")),
+        (413, "application/json", vec![b' '; (1 << 20) + 1]),
+    ] {
+        let answer = world.post(PATH, media_type, body).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        if status == 400 {
+            assert_eq!(answer.header("content-type"), media_type);
+            assert!(answer.body.contains("ExportMetricsServiceRequest"), "{answer:?}");
+        }
+    }
+    let key = Request::post(PATH).header("content-type", "application/json");
+    let answer = world.send(key.body("{}".into()).unwrap()).await;
+    assert_eq!(answer.status, 401);
+    // The write key is public: rows say that nobody proved anything.
+    world.post(PATH, protobuf, sample().encode_to_vec()).await;
+    assert!(stored(&world.log).await.iter().all(|row| !row.trusted));
+}
+
+/// Every data point has a fate.
+fn read_all(body: &[u8], wire: Wire) {
+    let Ok(read) = request(body, wire) else { return };
+    let talkers = Talkers::new(0);
+    let context = Context {
+        tenant: "demo",
+        received_at: NOW,
+        max_records: 100,
+        ring: None,
+        trusted: true,
+        standing: Standing::CALM,
+        talkers: &talkers,
+        about: About::default(),
+        came: None,
+    };
+    let tally = metrics(&read, context, &mut Rows::new(4));
+    assert_eq!(tally.records(), points(&read) as u64);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_mutated_request_never_panics_and_loses_no_point(
+        hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+    ) {
+        let json = serde_json::to_vec(&sample()).unwrap();
+        for (mut body, wire) in [(sample().encode_to_vec(), Wire::Protobuf), (json, Wire::Json)] {
+            for (at, byte) in &hits {
+                let at = at.index(body.len());
+                body[at] = *byte;
+            }
+            read_all(&body, wire);
+        }
+    }
+}
