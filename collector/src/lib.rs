@@ -7,7 +7,7 @@
 //! What a door under pressure still takes is decided in [`pure`], and [`talkers`] holds single
 //! sessions to a quota. [`fates`] counts what became
 //! of each record, [`beacons`] shows the newest to whoever looks, [`problem`] says what a caller
-//! must change, [`settings`] holds every limit, [`metrics`] what Prometheus sees and [`serve`]
+//! must change, [`describe`] tells programs what there is, [`settings`] holds every limit, [`metrics`] what Prometheus sees and [`serve`]
 //! the connections.
 //!
 //! A 204 promises (ADR 1): every record of the body is in the log with its fate, behind the
@@ -17,6 +17,7 @@ pub mod admit;
 pub mod append;
 pub mod beacons;
 pub mod decode;
+pub mod describe;
 pub mod enrich;
 pub mod fates;
 pub mod metrics;

@@ -28,6 +28,7 @@ use crate::admit::{self, Admission};
 use crate::append::Queue;
 use crate::beacons::Ring;
 use crate::decode::{self, Context, Rows};
+use crate::describe::{self, OPENAPI_PATH, SCHEMA_PATH};
 use crate::enrich::{Enricher, Sender};
 use crate::fates::Source;
 use crate::metrics::Metrics;
@@ -67,9 +68,19 @@ impl Collector {
         self.enricher.sender(headers, peer.map(|Extension(Peer(at))| at.ip()))
     }
 }
+
 /// Every path there is; requests are counted by them.
-const ROUTES: [&str; 7] =
-    ["/v1/cmcd", "/v1/events", "/v1/metrics", "/v1/beacons", "/healthz", "/readyz", "/metrics"];
+const ROUTES: [&str; 9] = [
+    "/v1/cmcd",
+    "/v1/events",
+    "/v1/metrics",
+    "/v1/beacons",
+    SCHEMA_PATH,
+    OPENAPI_PATH,
+    "/healthz",
+    "/readyz",
+    "/metrics",
+];
 
 /// The routes of a collector.
 pub fn router(collector: Arc<Collector>) -> Router {
@@ -77,6 +88,8 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route("/v1/cmcd", post(post_cmcd).get(get_cmcd).head(wrong_method))
         .route("/v1/events", post(post_events))
         .route("/v1/metrics", post(otlp::post_metrics))
+        .route(SCHEMA_PATH, get(describe::get_schema))
+        .route(OPENAPI_PATH, get(describe::get_openapi))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))

@@ -1,0 +1,165 @@
+//! JSON Schema (2020-12) of an event: what to send, not all that is taken as meant.
+
+use arrow::datatypes::{DataType, FieldRef};
+use serde_json::{Map, Value, json};
+use tallylight_schemas::cmcd::{Key, Kind, MAX_CUSTOM_CHARS, MAX_ITEMS, Unit};
+use tallylight_schemas::ipc::{TenantDelivery, fields};
+use tallylight_schemas::tables::Table;
+
+use super::SCHEMA_PATH;
+use crate::decode::json::NAME_BYTES;
+
+/// What a player's event may not lack.
+const PLAYER_REQUIRED: [&str; 4] = ["type", "sid", "e", "ts"];
+/// What a delivery event may not lack; a test holds it against the struct.
+const DELIVERY_REQUIRED: [&str; 10] =
+    ["type", "source", "boot", "seq", "ts", "service", "action", "stream", "status", "bytes"];
+
+/// The schema of one event.
+pub fn schema() -> Value {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_PATH,
+        "title": "Tallylight event",
+        "description": "An event for POST /v1/events. `type` says which.",
+        "oneOf": [player(), delivery()],
+    })
+}
+
+fn player() -> Value {
+    let mut properties: Map<String, Value> =
+        Key::ALL.iter().map(|key| (key.name().to_owned(), of_key(*key))).collect();
+    properties.insert("type".to_owned(), json!({"const": "player"}));
+    let custom = format!("A custom key: a name with a hyphen, at most {MAX_CUSTOM_CHARS} bytes.");
+    json!({
+        "title": "A record of a player, with the keys of CMCD as members",
+        "type": "object",
+        "required": PLAYER_REQUIRED,
+        "properties": properties,
+        "patternProperties": {
+            "-": {"type": ["string", "number", "boolean", "null"], "description": custom},
+        },
+        "additionalProperties": false,
+    })
+}
+
+fn of_key(key: Key) -> Value {
+    let text = || match key.unit() {
+        Unit::Chars(most) => json!({"type": "string", "maxLength": most}),
+        _ => json!({"type": "string"}),
+    };
+    let list = |item: Value| json!({"type": "array", "items": item, "maxItems": MAX_ITEMS});
+    let mut schema = match key.kind() {
+        Kind::Int => json!({"type": "integer"}),
+        Kind::Dec => json!({"type": "number"}),
+        Kind::Bool => json!({"type": "boolean"}),
+        Kind::Token | Kind::Str => text(),
+        Kind::Strs => list(text()),
+        Kind::Ints => list(json!({"anyOf": [
+            {"type": "integer"},
+            {"type": "object", "required": ["v"], "properties": {
+                "v": {"type": "integer"},
+                "ot": {"type": "string", "description": "The object type it is about."},
+            }},
+        ]})),
+    };
+    schema["description"] = key.about().into();
+    schema
+}
+
+fn delivery() -> Value {
+    let mut properties: Map<String, Value> =
+        members().iter().map(|member| (member.name().clone(), of_member(member))).collect();
+    properties.insert("type".to_owned(), json!({"const": "delivery"}));
+    json!({
+        "title": "What a service reports of one PUT, GET, choice or load",
+        "type": "object",
+        "required": DELIVERY_REQUIRED,
+        "properties": properties,
+    })
+}
+
+/// The members of a delivery event, as its struct has them.
+fn members() -> Vec<FieldRef> {
+    let stored = fields::<TenantDelivery>().unwrap_or_default();
+    let event = stored.iter().find_map(|field| match field.data_type() {
+        DataType::Struct(members) => Some(members.iter().cloned().collect()),
+        _ => None,
+    });
+    event.unwrap_or_default()
+}
+
+fn of_member(member: &FieldRef) -> Value {
+    let mut schema = match member.data_type() {
+        DataType::Boolean => json!({"type": "boolean"}),
+        DataType::UInt16 => json!({"type": "integer", "minimum": 0, "maximum": u16::MAX}),
+        DataType::UInt64 => json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}),
+        found if found.is_integer() => json!({"type": "integer"}),
+        _ => json!({"type": "string", "maxLength": NAME_BYTES}),
+    };
+    if member.is_nullable() {
+        schema["type"] = json!([schema["type"], "null"]);
+    }
+    let columns = Table::DeliveryEvents.columns();
+    if let Some(column) = columns.iter().find(|column| column.name == member.name()) {
+        schema["description"] = column.about.into();
+    }
+    schema
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tallylight_schemas::cmcd::json::from_json;
+    use tallylight_schemas::delivery::DeliveryEvent;
+
+    /// A value that the schema of a member allows.
+    fn example(name: &str, schema: &Value) -> Value {
+        let kind = schema["type"].as_str().or(schema["type"][0].as_str());
+        match (name, kind) {
+            ("service", _) => "edge".into(),
+            ("action", _) => "get".into(),
+            (_, Some("boolean")) => true.into(),
+            (_, Some("integer")) => schema["maximum"].as_u64().unwrap_or(7).into(),
+            (_, Some("string")) => "a".into(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_members_of_a_delivery_event_are_those_of_its_struct() {
+        let schema = delivery();
+        let members = schema["properties"].as_object().unwrap();
+        let whole: Map<String, Value> = members
+            .iter()
+            .filter(|(name, _)| *name != "type")
+            .map(|(name, schema)| (name.clone(), example(name, schema)))
+            .collect();
+        let read: DeliveryEvent = serde_json::from_value(whole.clone().into()).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), Value::Object(whole.clone()));
+        for name in whole.keys() {
+            let mut without = whole.clone();
+            without.remove(name);
+            let lacks = serde_json::from_value::<DeliveryEvent>(without.into()).is_err();
+            assert_eq!(lacks, DELIVERY_REQUIRED.contains(&name.as_str()), "{name}");
+            if members[name]["type"].is_array() {
+                let null: Map<_, _> = whole
+                    .iter()
+                    .map(|(n, v)| (n.clone(), if n == name { Value::Null } else { v.clone() }))
+                    .collect();
+                serde_json::from_value::<DeliveryEvent>(null.into()).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_players_event_may_not_lack_is_what_the_decoder_asks_for() {
+        let whole = json!({"type": "player", "sid": "a", "e": "t", "ts": 1_795_000_000_000_i64});
+        assert!(from_json(&whole).is_ok());
+        for name in PLAYER_REQUIRED.into_iter().filter(|name| !["type", "sid"].contains(name)) {
+            let mut without = whole.clone();
+            without.as_object_mut().unwrap().remove(name);
+            assert!(from_json(&without).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The OpenAPI document (3.1) of the collector.
+
+use serde_json::{Value, json};
+
+use super::events::schema;
+use super::{OPENAPI_PATH, SCHEMA_PATH};
+use crate::decode::arrow;
+
+/// The document.
+pub fn openapi() -> Value {
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tallylight collector",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Takes what players and services report, and answers once it is stored.",
+        },
+        "paths": {
+            "/v1/cmcd": {"post": post_cmcd(), "get": get_cmcd()},
+            "/v1/events": {"post": post_events()},
+            "/v1/metrics": {"post": post_metrics()},
+            "/v1/beacons": {"get": get_beacons()},
+            SCHEMA_PATH: plain("The JSON Schema of an event", "application/schema+json"),
+            OPENAPI_PATH: plain("This document", "application/json"),
+            "/healthz": plain("200 while the process answers", "text/plain"),
+            "/readyz": ready(),
+            "/metrics": plain("Prometheus metrics", "application/openmetrics-text"),
+        },
+        "components": {
+            "schemas": {"Event": schema(), "Problem": problem()},
+            "securitySchemes": {
+                "query": {"type": "apiKey", "in": "query", "name": "k"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    })
+}
+
+/// A write key, in the query or as a bearer token.
+fn keys() -> Value {
+    json!([{"query": []}, {"bearer": []}])
+}
+
+fn post_cmcd() -> Value {
+    let lines = json!({"schema": {"type": "string"}});
+    json!({
+        "summary": "CMCD version 2 event reports, one a line",
+        "security": keys(),
+        "requestBody": {"required": true, "content": {
+            "application/cmcd": lines, "text/cmcd": lines, "text/plain": lines,
+        }},
+        "responses": stored(&POST_REFUSALS),
+    })
+}
+
+fn get_cmcd() -> Value {
+    json!({
+        "summary": "A record of an older player, in the query",
+        "security": keys(),
+        "parameters": [{
+            "name": "CMCD", "in": "query", "required": true, "schema": {"type": "string"},
+        }],
+        "responses": stored(&[400, 401, 429, 500, 503]),
+    })
+}
+
+fn post_events() -> Value {
+    let event = json!({"$ref": "#/components/schemas/Event"});
+    json!({
+        "summary": "Events of players and services",
+        "security": keys(),
+        "requestBody": {"required": true, "content": {
+            "application/json": {"schema": {"type": "array", "items": event, "minItems": 1}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            arrow::MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}},
+        }},
+        "responses": stored(&POST_REFUSALS),
+    })
+}
+
+fn post_metrics() -> Value {
+    let (json, protobuf) = ("application/json", "application/x-protobuf");
+    let binary = json!({"schema": {"type": "string", "format": "binary"}});
+    let object = json!({"schema": {"type": "object"}});
+    let mut responses = refusals(&POST_REFUSALS);
+    for (_, refusal) in responses.as_object_mut().into_iter().flatten() {
+        // Exporters read a google.rpc.Status; who speaks another type is told as elsewhere.
+        refusal["content"][json] = object.clone();
+        refusal["content"][protobuf] = binary.clone();
+    }
+    responses["200"] = json!({
+        "description": "ExportMetricsServiceResponse: stored, but for what partial_success tells",
+        "content": {json: object, protobuf: binary},
+    });
+    json!({
+        "summary": "OpenTelemetry's metrics: an ExportMetricsServiceRequest",
+        "security": keys(),
+        "requestBody": {"required": true, "content": {json: object, protobuf: binary}},
+        "responses": responses,
+    })
+}
+
+fn get_beacons() -> Value {
+    let text = json!({"type": "string"});
+    let number = json!({"type": "integer", "minimum": 0});
+    let mut responses = refusals(&[400, 401, 403]);
+    responses["200"] = json!({
+        "description": "The newest records",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    });
+    json!({
+        "summary": "The newest records as received, for setting up a player, from this machine only",
+        "security": keys(),
+        "parameters": [
+            {"name": "sid", "in": "query", "schema": text},
+            {"name": "after", "in": "query", "schema": number},
+            {"name": "last", "in": "query", "schema": number},
+        ],
+        "responses": responses,
+    })
+}
+
+fn plain(summary: &str, media_type: &str) -> Value {
+    json!({"get": {"summary": summary, "responses": {"200": {
+        "description": summary,
+        "content": {media_type: {}},
+    }}}})
+}
+
+fn ready() -> Value {
+    let mut path = plain("200 while appends to the log work", "text/plain");
+    path["get"]["responses"]["503"] = refusal(503);
+    path
+}
+
+/// What a request with a body may be refused with.
+const POST_REFUSALS: [u16; 9] = [400, 401, 408, 411, 413, 415, 429, 500, 503];
+
+fn stored(statuses: &[u16]) -> Value {
+    let text = |about: &str| json!({"description": about, "schema": {"type": "string"}});
+    let mut responses = refusals(statuses);
+    responses["204"] = json!({
+        "description": "Every record of the request is in the log with its fate",
+        "headers": {
+            "Tallylight-Fates": text("What became of the records: `accepted=3, rejected;no_sid=1`"),
+            "Tallylight-Dropped-Values": text("Values lost from records that were accepted"),
+            "Tallylight-Pace": text("What clients are asked to do until the next answer"),
+        },
+    });
+    responses
+}
+
+fn refusals(statuses: &[u16]) -> Value {
+    statuses.iter().map(|status| (status.to_string(), refusal(*status))).collect()
+}
+
+fn refusal(status: u16) -> Value {
+    let about = match status {
+        400 => "The request cannot be read, or holds nothing",
+        401 => "The write key is missing or unknown",
+        403 => "Only this machine may ask",
+        408 => "The body was not complete in time",
+        411 => "A POST without a body",
+        413 => "The body is too large, as sent or inflated",
+        415 => "A content type or encoding that is not taken",
+        429 => "The tenant is far above its share or quota",
+        500 => "The log refused the commit for good",
+        _ => "At a limit, or the log is unavailable",
+    };
+    let problem = json!({"$ref": "#/components/schemas/Problem"});
+    json!({"description": about, "content": {"application/problem+json": {"schema": problem}}})
+}
+
+/// RFC 9457.
+fn problem() -> Value {
+    let text = json!({"type": "string"});
+    json!({
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": text, "title": text, "status": {"type": "integer"}, "detail": text,
+        },
+    })
+}

@@ -1,0 +1,73 @@
+//! The collector as its OpenAPI document says it is: schemathesis reads the document and sends
+//! what it allows and what it does not; no answer is a 5xx, or of a status or type that is not
+//! in the document.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[path = "support/world.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod world;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use serde_json::Value;
+use world::World;
+
+async fn get(world: &World, path: &str) -> Value {
+    let answer = world.send(Request::get(path).body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+#[tokio::test]
+async fn every_path_of_the_document_is_there_and_takes_what_it_says() {
+    let world = World::start().await;
+    let document = get(&world, "/v1/openapi.json").await;
+    assert_eq!(
+        document["components"]["schemas"]["Event"],
+        get(&world, "/v1/events/schema.json").await
+    );
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in [Method::GET, Method::POST] {
+            let documented = operations.get(method.as_str().to_lowercase()).is_some();
+            let request = Request::builder().method(method.clone()).uri(format!("{path}?k=demo"));
+            let answer = world.send(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(answer.status != 405, documented, "{method} {path}: {answer:?}");
+            assert_ne!(answer.status, 404, "{path}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schemathesis_finds_no_answer_that_is_not_documented() {
+    let world = World::start().await;
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts");
+    let python = Command::new(scripts.join("venv.sh")).stderr(Stdio::inherit()).output().unwrap();
+    let python = String::from_utf8(python.stdout).unwrap();
+    let schemathesis = Path::new(python.trim()).with_file_name("schemathesis");
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("{}/v1/openapi.json", world.url);
+    let checks = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                  response_headers_conformance,unsupported_method";
+    let mut command = tokio::process::Command::new(schemathesis);
+    command
+        .current_dir(folder.path())
+        .args(["run", &url, "--checks", checks, "--max-examples", "10", "--seed", "1"])
+        .args(["--phases", "examples,coverage,fuzzing", "--header", "Authorization: Bearer demo"])
+        .args(["--suppress-health-check", "all", "--no-color", "--continue-on-failure"]);
+    let output = command.output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    // It did look at every operation but the one that it had the document from.
+    let document = get(&world, "/v1/openapi.json").await;
+    let operations: usize = document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|operations| operations.as_object().unwrap().len())
+        .sum::<usize>()
+        - 1;
+    assert!(said.contains(&format!("{operations} selected / {operations} total")), "{said}");
+}
