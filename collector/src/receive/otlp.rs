@@ -19,6 +19,7 @@ use super::way::{Shape, Way};
 use crate::admit::{self, Received};
 use crate::decode::inflate::{Encoding, Limits, inflate};
 use crate::decode::otlp::{self, REQUEST_BYTES, Wire};
+use crate::enrich::Sender;
 use crate::fates::{Source, Tally};
 use crate::problem::{self, Problem, echo};
 

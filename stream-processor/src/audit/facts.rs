@@ -6,12 +6,14 @@ use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, UInt64Type};
 use std::sync::Arc;
-use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
+use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::fates::Fate;
 use tallylight_schemas::ipc::TenantDelivery;
 use tallylight_schemas::player::PlayerRows;
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{History, HistoryError};
+
+use super::kept::named;
 
 /// Where a fact stands in the log, and what became of it.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +38,8 @@ pub(super) struct Facts {
 }
 
 const PLAYERS: &str = "tenant, mode, source, received_at, digest, v, sid, cid, e, sta, ts, sn, ot, \
-    br, mtp, lb, ltc, msd, bg, ec, custom, \"offset\", \"partition\", \"row\", fate, epoch, \
+    br, mtp, lb, ltc, msd, bg, ec, custom, player, os, device, country, asn, \
+    \"offset\", \"partition\", \"row\", fate, epoch, \
     logged_at";
 
 /// A text as a literal of SQL.
@@ -143,24 +146,6 @@ fn as_logged(batch: &RecordBatch) -> Result<RecordBatch, HistoryError> {
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
 }
 
-fn service(word: &str) -> Service {
-    match word {
-        "packager" => Service::Packager,
-        "origin" => Service::Origin,
-        "steering" => Service::Steering,
-        _ => Service::Edge,
-    }
-}
-
-fn action(word: &str) -> Action {
-    match word {
-        "put" => Action::Put,
-        "choice" => Action::Choice,
-        "load" => Action::Load,
-        _ => Action::Get,
-    }
-}
-
 /// The reports of a batch.
 fn reported(batch: &RecordBatch) -> Result<Vec<TenantDelivery>, HistoryError> {
     let mut numbers = HashMap::new();
@@ -188,7 +173,7 @@ fn reported(batch: &RecordBatch) -> Result<Vec<TenantDelivery>, HistoryError> {
         texts.insert(name, text(batch, name)?);
     }
     let hits = batch.column_by_name("hit").and_then(|array| array.as_boolean_opt().cloned());
-    let row = |row: usize| {
+    let row = |row: usize| -> Result<TenantDelivery, HistoryError> {
         let number = |name: &str| {
             let array = numbers.get(name)?;
             array.is_valid(row).then(|| array.value(row))
@@ -203,8 +188,8 @@ fn reported(batch: &RecordBatch) -> Result<Vec<TenantDelivery>, HistoryError> {
             boot: unsigned("boot").unwrap_or(0),
             seq: unsigned("seq").unwrap_or(0),
             ts: number("ts").unwrap_or(0),
-            service: service(&text("service").unwrap_or_default()),
-            action: action(&text("action").unwrap_or_default()),
+            service: named(&text("service").unwrap_or_default())?,
+            action: named(&text("action").unwrap_or_default())?,
             stream: text("stream").unwrap_or_default(),
             track: text("track").unwrap_or_default(),
             k: unsigned("k"),
@@ -222,7 +207,7 @@ fn reported(batch: &RecordBatch) -> Result<Vec<TenantDelivery>, HistoryError> {
             sessions: unsigned("sessions"),
         };
         let received_at = number("received_at").unwrap_or(0);
-        TenantDelivery { tenant: text("tenant").unwrap_or_default(), received_at, event }
+        Ok(TenantDelivery { tenant: text("tenant").unwrap_or_default(), received_at, event })
     };
-    Ok((0..batch.num_rows()).map(row).collect())
+    (0..batch.num_rows()).map(row).collect()
 }

@@ -4,7 +4,8 @@ use arrow::array::{
     Array, AsArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
 };
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
-use tallylight_schemas::rows::{Cell, Cuboid, DeliveryRow, Measures, PlaybackRow};
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use tallylight_schemas::rows::{Cell, DeliveryRow, Measures, PlaybackRow};
 use tallylight_schemas::sketch::{Bin, Sketch};
 use tallylight_store::archive::HistoryError;
 
@@ -22,18 +23,22 @@ impl Columns<'_> {
         Ok(texts.filter(|t| t.is_valid(row)).map(|t| t.value(row).to_owned()))
     }
 
-    fn int(&self, name: &str, row: usize) -> Result<i64, HistoryError> {
+    fn maybe(&self, name: &str, row: usize) -> Result<Option<i64>, HistoryError> {
         let array = self.array(name)?;
         if array.is_null(row) {
-            return Ok(0);
+            return Ok(None);
         }
         if let Some(numbers) = array.as_primitive_opt::<Int32Type>() {
-            return Ok(i64::from(numbers.value(row)));
+            return Ok(Some(i64::from(numbers.value(row))));
         }
         if let Some(times) = array.as_primitive_opt::<TimestampMicrosecondType>() {
-            return Ok(times.value(row));
+            return Ok(Some(times.value(row)));
         }
-        Ok(array.as_primitive_opt::<Int64Type>().map_or(0, |numbers| numbers.value(row)))
+        Ok(array.as_primitive_opt::<Int64Type>().map(|numbers| numbers.value(row)))
+    }
+
+    fn int(&self, name: &str, row: usize) -> Result<i64, HistoryError> {
+        Ok(self.maybe(name, row)?.unwrap_or(0))
     }
 
     fn small(&self, name: &str, row: usize) -> Result<u32, HistoryError> {
@@ -61,6 +66,13 @@ impl Columns<'_> {
     }
 }
 
+/// What a word in a column stands for.
+pub(super) fn named<T: DeserializeOwned>(word: &str) -> Result<T, HistoryError> {
+    T::deserialize(word.into_deserializer()).map_err(|error: serde::de::value::Error| {
+        HistoryError::Data(format!("a file of history holds a word we do not know: {error}"))
+    })
+}
+
 /// Rows of table `playback`.
 pub(super) fn playback(batch: &RecordBatch) -> Result<Vec<PlaybackRow>, HistoryError> {
     let from = Columns(batch);
@@ -69,12 +81,7 @@ pub(super) fn playback(batch: &RecordBatch) -> Result<Vec<PlaybackRow>, HistoryE
         for name in Measures::NAMES {
             measures.set(name, from.int(name, row)?);
         }
-        let cuboid = match from.text("cuboid", row)?.as_deref() {
-            Some("content") => Cuboid::Content,
-            Some("delivery") => Cuboid::Delivery,
-            Some("rendition") => Cuboid::Rendition,
-            _ => Cuboid::Audience,
-        };
+        let cuboid = named(&from.text("cuboid", row)?.unwrap_or_default())?;
         Ok(PlaybackRow {
             tenant: from.text("tenant", row)?.unwrap_or_default(),
             partition: 0,
@@ -88,6 +95,9 @@ pub(super) fn playback(batch: &RecordBatch) -> Result<Vec<PlaybackRow>, HistoryE
                 rendition: from.text("rendition", row)?,
                 country: from.text("country", row)?,
                 device: from.text("device", row)?,
+                player: from.text("player", row)?,
+                os: from.text("os", row)?,
+                asn: from.maybe("asn", row)?.and_then(|asn| u32::try_from(asn).ok()),
             },
             measures,
             startup_sketch: from.sketch("startup_sketch", row)?,

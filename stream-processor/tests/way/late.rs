@@ -49,8 +49,10 @@ fn facts(seed: u64, sessions: i64, mut late: impl FnMut(&mut StdRng) -> i64) -> 
                 _ => ["p", "p", "r", "k", "a"][rng.random_range(0..5)],
             };
             let (br, ts) = ([300, 600][rng.random_range(0..2)], T0 + at);
+            let who = ["", ",com.tallylight-country=\"NO\",com.tallylight-os=\"tvOS 18\""]
+                [usize::from(sn == 0 && session % 2 == 0)];
             let line = format!(
-                "e=ps,sta={sta},sid=\"{sid}\",cid=\"demo\",sn={sn},ts={ts},br=({br};v),v=2"
+                "e=ps,sta={sta},sid=\"{sid}\",cid=\"demo\",sn={sn},ts={ts},br=({br};v),v=2{who}"
             );
             // The first one comes on time: a session all of which is late is a slow clock.
             let delay = late(&mut rng) * i64::from(sn > 0);

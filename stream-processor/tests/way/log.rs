@@ -11,7 +11,6 @@ use tallylight_schemas::cmcd::{self, Mode};
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
 use tallylight_schemas::infra::{Attribute, InfraKind, InfraMetric, OTLP_METRICS};
 use tallylight_schemas::player::{About, Door, PlayerBatchBuilder};
-
 use tallylight_schemas::record::{EVENTS, Kind, ROWS};
 use tallylight_schemas::rows::{Cuboid, ProgressRow};
 use tallylight_schemas::{ident, ipc};
