@@ -170,7 +170,11 @@ impl Disk {
             }
         }
         for path in leftovers {
-            std::fs::remove_file(path)?;
+            match std::fs::remove_file(path) {
+                // A draft of the origin before this one may have got its name just now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
         Ok(found)
     }
