@@ -1,10 +1,15 @@
 # The front doors. Each target is one script; CI calls `make test` and nothing cleverer.
-.PHONY: run test web fmt lint bench soak dist doctor clean
+.PHONY: help run test web fmt lint bench soak dist doctor clean
 
 ## run: check, install what is missing, build, start everything, print one address; LOG=kafka
-##      runs every service alone on a Kafka broker of its own
+##      runs every service alone on a Kafka broker of its own; ARGS="--ports 8800" and the like
+##      are handed to `tallylight up`
 run:
-	@LOG=$(LOG) scripts/run.sh
+	@LOG=$(LOG) scripts/run.sh $(ARGS)
+
+## help: this list
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
 
 ## test: format, lints, unit and property tests, whole-way tests, a real browser
 test:
@@ -38,6 +43,6 @@ dist:
 doctor:
 	@scripts/doctor.sh
 
-## clean: remove build products and the demo's data
+## clean: remove build products (a shared target folder too) and the demo's data in ./data
 clean:
 	@scripts/clean.sh

@@ -10,15 +10,15 @@ case "${LOG-disk}" in
     *) echo "LOG=$LOG: disk or kafka" >&2; exit 2 ;;
 esac
 scripts/doctor.sh "$purpose" --install
-if [ ! -x "$target_dir/debug/tallylight" ]; then
-    echo "First build: about 15 minutes on 2 cores (measured cold; see docs/building.md)."
-fi
 scripts/web.sh
 if [ -z "${TALLYLIGHT_COLLECTOR__ENRICH__COUNTRY_FILE-}" ]; then
     countries=$(scripts/enrich.sh)
     if [ -n "$countries" ]; then export TALLYLIGHT_COLLECTOR__ENRICH__COUNTRY_FILE="$countries"; fi
 fi
-cargo build --quiet --locked -p tallylight-cli
+if [ ! -x "$target_dir/debug/tallylight" ]; then
+    echo "First build: about 15 minutes on 2 cores (measured cold; see docs/building.md)."
+fi
+cargo build --locked -p tallylight-cli
 if [ "$purpose" = run ]; then
     exec "$target_dir/debug/tallylight" up "$@"
 fi

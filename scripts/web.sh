@@ -12,6 +12,6 @@ fi
 stamp=dist/.built
 newer() { find . \( -path ./node_modules -o -path ./dist \) -prune -o ! -path . -newer "$stamp" -print -quit; }
 if [ ! -e "$stamp" ] || [ -n "$(newer)" ]; then
-    npm run --silent build
+    npm run --silent build -- --logLevel warn
     touch "$stamp"
 fi

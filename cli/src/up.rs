@@ -8,11 +8,12 @@ mod ladder;
 mod ports;
 mod ready;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
+use tallylight_eventlog::owner::{Owner, Unclaimed};
 use tallylight_schemas::clock::WallClock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -51,8 +52,7 @@ pub(crate) fn run(global: &Global, settings: &Settings, args: &UpArgs) -> anyhow
 async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> anyhow::Result<()> {
     let stop = shutdown::on_signal()?;
     ports::refuse_taken(settings)?;
-    std::fs::create_dir_all(&settings.data_dir)
-        .with_context(|| format!("cannot make the data folder {}", settings.data_dir.display()))?;
+    let _owner = claim(&settings.data_dir)?;
     if settings.has_media() {
         ladder::clear_other(settings, args)?;
     }
@@ -95,6 +95,19 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
     }
     say("stopped; the data is kept");
     Ok(())
+}
+
+/// The data folder, for as long as this runs: two of us would serve one another's media.
+fn claim(data: &Path) -> anyhow::Result<Owner> {
+    let why = match Owner::claim(data) {
+        Ok(owner) => return Ok(owner),
+        Err(in_use @ Unclaimed::InUse { .. }) => anyhow::anyhow!(
+            "{in_use}, which is another `tallylight up`. Stop that one, or run beside it with \
+             --data DIR and --ports BASE"
+        ),
+        Err(Unclaimed::Io(error)) => anyhow::Error::new(error),
+    };
+    Err(why.context(format!("cannot use the data folder {}", data.display())))
 }
 
 /// In the order of starting; draining goes backwards, so that reporters stop before the door.
@@ -141,4 +154,24 @@ fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Chi
 #[allow(clippy::print_stdout, reason = "what `up` has to say to the person who started it")]
 fn say(text: &str) {
     println!("tallylight: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so and stops")]
+
+    use super::claim;
+
+    #[test]
+    fn a_second_one_on_the_same_data_is_told_what_to_do() {
+        let data = std::env::temp_dir().join(format!("tallylight-{}", uuid::Uuid::new_v4()));
+        let first = claim(&data).unwrap();
+        let refused = format!("{:#}", claim(&data).unwrap_err());
+        for word in [&std::process::id().to_string(), "--data DIR", "--ports BASE"] {
+            assert!(refused.contains(word), "{refused}");
+        }
+        drop(first);
+        claim(&data).unwrap();
+        std::fs::remove_dir_all(data).unwrap();
+    }
 }

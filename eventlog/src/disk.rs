@@ -11,7 +11,6 @@ mod faulty;
 mod files;
 mod format;
 mod identity;
-mod owner;
 mod quarantine;
 mod read_only;
 mod reader;
@@ -24,7 +23,8 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -33,13 +33,13 @@ use tallylight_schemas::clock::Clock;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use self::files::{Files, RealFiles, unavailable};
-use self::owner::Owner;
 pub use self::read_only::ReadOnly;
 pub use self::recover::Recovery;
 use self::topic::Topic;
 use self::writer::{Request, Writer};
 use crate::common::{lock, unknown, valid_name};
 use crate::entry::checked_len;
+use crate::owner::{Owner, Unclaimed};
 use crate::{Batch, EventLog, LogError, Part, TopicSettings, Usage};
 
 /// Size of a segment unless set otherwise.
@@ -117,7 +117,7 @@ impl DiskLog {
         files: &Arc<dyn Files>,
     ) -> Result<Self, LogError> {
         settings.validate().map_err(|wrong| LogError::Invalid(wrong.join("; ")))?;
-        let owner = Owner::claim(&settings.dir)?;
+        let owner = claim(&settings.dir)?;
         let id = identity::of(&**files, &settings.dir)?;
         let mut log = Self { id, topics: BTreeMap::new(), owner: Mutex::new(Some(owner)) };
         for topic in settings.topics {
@@ -246,4 +246,16 @@ impl fmt::Debug for DiskLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DiskLog").field("topics", &self.topics.keys()).finish_non_exhaustive()
     }
+}
+
+fn claim(dir: &Path) -> Result<Owner, LogError> {
+    let failed = |error: io::Error| unavailable("cannot claim", dir, &error);
+    let owner = Owner::claim(dir).map_err(|unclaimed| match unclaimed {
+        Unclaimed::Io(error) => failed(error),
+        in_use @ Unclaimed::InUse { .. } => {
+            LogError::Unavailable(format!("{in_use}; a log has one owner: stop that one first"))
+        }
+    })?;
+    RealFiles.sync_dir(dir).map_err(failed)?;
+    Ok(owner)
 }

@@ -2,7 +2,7 @@
 //!
 //! [`EventLog`] is the border. [`disk`] is the embedded default, [`kafka`] the log that many
 //! processes share, [`memory`] a twin with faults on request, and [`conformance`] the one suite
-//! that all of them must pass.
+//! that all of them must pass. [`owner`] is the lock of a folder.
 
 mod common;
 pub mod conformance;
@@ -10,6 +10,7 @@ pub mod disk;
 mod entry;
 pub mod kafka;
 pub mod memory;
+pub mod owner;
 
 use std::time::Duration;
 

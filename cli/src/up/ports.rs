@@ -12,7 +12,8 @@ pub(super) fn refuse_taken(settings: &Settings) -> anyhow::Result<()> {
         if let Err(error) = TcpListener::bind(at) {
             bail!(
                 "{what} cannot listen on {at}: {error}. Stop what runs there, or move every \
-                 port with --ports BASE (the default is 7700)"
+                 port with --ports BASE (the default is 7700); a second one of us needs a \
+                 folder of its own too, --data DIR"
             );
         }
     }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
+use tallylight_pipeline::origin::{SegmentRow, SegmentsPage};
+
 use crate::settings::{Listener, Settings};
 
-/// After this long without an answer, says what it waits for.
+/// After this long in vain, says what it waits for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long the next stage waits for the one before it.
@@ -24,22 +26,48 @@ pub(super) async fn listening(listeners: &[Listener]) {
     }
 }
 
-/// Prints the address once the dashboard answers.
+/// Prints the address once the pages answer, and that there is a picture once there is one.
 pub(super) async fn announce(settings: &Settings) -> anyhow::Result<()> {
     let address = settings.dashboard_url();
     let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
+    let ready = format!("{address}/readyz");
+    let answers = async || {
+        let answer = client.get(&ready).send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    };
+    patiently(answers, || format!("still waiting for {ready}; see the lines above")).await;
+    if settings.has_media() {
+        super::say(&format!("pages at {address}; waiting for the first picture"));
+        let stream = &settings.encoder.stream;
+        let page = format!("http://{}/live/{stream}/segments.json?last=3", settings.origin.listen);
+        let picture = async || has_picture(&client, &page).await;
+        let missing = || {
+            "no picture yet: no encoder has delivered a segment; the lines above say why. \
+             `make doctor` names what is missing, --source loop needs no GStreamer"
+                .to_owned()
+        };
+        patiently(picture, missing).await;
+    }
+    super::say(&format!("on the air at {address}  (Ctrl-C drains and stops)"));
+    Ok(())
+}
+
+/// Waits until `done`, and after a while says once what is waited for.
+async fn patiently(done: impl AsyncFn() -> bool, what: impl Fn() -> String) {
     let started = Instant::now();
-    let mut warned = false;
-    loop {
-        let answer = client.get(format!("{address}/readyz")).send().await;
-        if answer.is_ok_and(|answer| answer.status().is_success()) {
-            super::say(&format!("on the air at {address}  (Ctrl-C drains and stops)"));
-            return Ok(());
-        }
-        if !warned && started.elapsed() > PATIENCE {
-            super::say(&format!("still waiting for {address}/readyz; see the lines above"));
-            warned = true;
+    let mut said = false;
+    while !done().await {
+        if !said && started.elapsed() > PATIENCE {
+            super::say(&what());
+            said = true;
         }
         sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// Whether one of the newest segments is an encoder's, and not the slate.
+async fn has_picture(client: &reqwest::Client, page: &str) -> bool {
+    let Ok(answer) = client.get(page).send().await else { return false };
+    let page = answer.json::<SegmentsPage>().await;
+    page.is_ok_and(|page| page.segments.iter().any(SegmentRow::has_picture))
 }

@@ -80,6 +80,13 @@ pub struct SegmentRow {
     pub copies: Vec<CopyRow>,
 }
 
+impl SegmentRow {
+    /// Whether an encoder's picture is served, and not the slate.
+    pub fn has_picture(&self) -> bool {
+        matches!(self.state, schedule::State::OnTime | schedule::State::Late)
+    }
+}
+
 /// One pipeline's copy of a segment, served or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyRow {
