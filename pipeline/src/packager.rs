@@ -14,7 +14,7 @@ mod put;
 mod track;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::grid::Grid;
@@ -135,6 +135,8 @@ pub(crate) struct Counters {
     pub(crate) refused: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) retries: AtomicU64,
+    /// The origin did not answer last time, and that was said.
+    pub(crate) away: AtomicBool,
 }
 
 /// Shared by the tasks of one packager.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tallylight_schemas::delivery::Action;
 use tokio_util::sync::CancellationToken;
 
+use super::publish::Unreachable;
 use super::{Object, Shared};
 use crate::report::Report;
 
@@ -56,6 +57,7 @@ pub(crate) async fn put(
             shared.parts.publish.put(&object, ATTEMPT.min(Duration::from_micros(left))).await;
         let status = *answer.as_ref().unwrap_or(&NO_ANSWER);
         report(shared, &object, &about, status, now);
+        say_once(shared, answer.as_ref().err());
         match answer {
             Ok(status) if (200..300).contains(&status) => return Ended::Taken,
             // Of the client errors only these two ask to be tried again.
@@ -66,9 +68,6 @@ pub(crate) async fn put(
             Ok(status) if pause == PAUSE => {
                 tracing::warn!(path = object.path, status, "the origin asks to try again")
             }
-            Err(error) if pause == PAUSE => {
-                tracing::warn!(path = object.path, %error, "the origin does not answer")
-            }
             _ => {}
         }
         shared.counters.retries.fetch_add(1, Ordering::Relaxed);
@@ -77,6 +76,20 @@ pub(crate) async fn put(
             () = tokio::time::sleep(pause.min(Duration::from_micros(left))) => {}
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// An origin that is away concerns every object alike: it is said once, and once that it is back.
+fn say_once(shared: &Shared, error: Option<&Unreachable>) {
+    let away = error.is_some();
+    if shared.counters.away.swap(away, Ordering::Relaxed) == away {
+        return;
+    }
+    match error {
+        Some(error) => {
+            tracing::warn!(%error, "the origin does not answer; what is due is tried on")
+        }
+        None => tracing::info!("the origin answers again"),
     }
 }
 

@@ -108,6 +108,8 @@ async fn segment(shared: &Shared, track: &Track, bytes: &[u8], cancel: &Cancella
             tracing::error!(track = track.name, k, status, "the origin refused a segment");
             &counters.refused
         }
+        // Why has been said when the origin went away.
+        Ended::TimeUp if counters.away.load(Ordering::Relaxed) => &counters.late,
         Ended::TimeUp => {
             tracing::warn!(track = track.name, k, "a segment came too late; slate takes its place");
             &counters.late
