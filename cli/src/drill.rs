@@ -78,8 +78,11 @@ pub(crate) async fn run(settings: Settings, args: DrillArgs) -> anyhow::Result<(
     let mut results = Vec::new();
     for switch in chosen {
         let mut runs = Vec::new();
-        for _ in 0..args.runs {
+        for n in 1..=args.runs {
+            let what = format!("{}/{}, run {n} of {}", switch.target, switch.fault, args.runs);
+            progress(&format!("{what}: waits until all is calm, {} s at the most", args.calm_s));
             calm(&looker, args.calm_s).await?;
+            progress(&format!("{what}: on, for {} s at the most", args.on_s));
             let run = once(&looker, &switch, Duration::from_secs(args.on_s)).await?;
             tracing::info!(target = switch.target, fault = switch.fault, ?run, "one run");
             runs.push(run);
@@ -89,6 +92,12 @@ pub(crate) async fn run(settings: Settings, args: DrillArgs) -> anyhow::Result<(
         table::print(&results[results.len() - 1..], results.len() == 1);
     }
     Ok(())
+}
+
+/// Where it is; the table alone goes to standard output.
+#[allow(clippy::print_stderr, reason = "a drill takes minutes, and somebody waits for it")]
+fn progress(text: &str) {
+    eprintln!("drill: {text}");
 }
 
 /// Waits until nothing is wrong; after `seconds` goes on regardless.

@@ -3,6 +3,7 @@
 //! and all mistakes are reported together.
 
 mod demo;
+mod mistake;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -140,7 +141,9 @@ impl Settings {
         }
         // TALLYLIGHT_LOG is the filter of the program's own log, not a setting.
         figment = figment.merge(Env::prefixed("TALLYLIGHT_").ignore(&["log", "soak"]).split("__"));
-        let mut settings: Self = figment.extract().context("the settings cannot be read")?;
+        let mut settings: Self = figment.extract().map_err(|error| {
+            anyhow::anyhow!("the settings have a mistake:\n  {}", mistake::told(&error))
+        })?;
         if let Some(data) = &global.data {
             settings.data_dir.clone_from(data);
         }

@@ -26,6 +26,7 @@ pub use condition::Condition;
 pub use encode::{Answer, Format};
 pub use engine::{Engine, EngineError};
 pub use error::{Kind, SqlError};
+pub use names::nearest;
 pub use serve::TRUNCATED;
 pub use settings::SqlSettings;
 pub use tables::Platform;
