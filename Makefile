@@ -1,5 +1,5 @@
 # The front doors. Each target is one script; CI calls `make test` and nothing cleverer.
-.PHONY: help run test web fmt lint bench soak dist doctor clean
+.PHONY: help run test web fmt lint bench soak fuzz dist doctor clean
 
 ## run: check, install what is missing, build, start everything, print one address; LOG=kafka
 ##      runs every service alone on a Kafka broker of its own; ARGS="--ports 8800" and the like
@@ -34,6 +34,10 @@ bench:
 ## soak: the sizes that are too big for `make test`
 soak:
 	@scripts/soak.sh
+
+## fuzz: a minute of libFuzzer on each parser and inflater of the door; needs a nightly Rust
+fuzz:
+	@scripts/fuzz.sh
 
 ## dist: a tarball with the release binary, which needs no GStreamer
 dist:

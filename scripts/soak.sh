@@ -11,3 +11,4 @@ scripts/enrich.sh > /dev/null
 scripts/web.sh
 cargo build --quiet --locked --workspace --all-targets
 TALLYLIGHT_SOAK=1 cargo test --locked --workspace --no-fail-fast
+scripts/fuzz.sh 300

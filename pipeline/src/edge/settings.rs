@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tallylight_serve::exposed;
 
 use crate::ladder::is_name;
-use crate::serve::build::{is_http, mistake, verdict};
+use crate::serve::build::{HTTP, is_http, mistake, verdict};
 
 /// Settings of an edge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +67,7 @@ impl Settings {
         let mut found: Vec<String> =
             exposed(self.listen, self.trusted_network).into_iter().collect();
         mistake(&mut found, !is_name(&self.name), "name: a-z, 0-9, - and _ only");
-        mistake(&mut found, !is_http(&self.origin_url), "origin_url: an http:// address");
+        mistake(&mut found, !is_http(&self.origin_url), format!("origin_url: {HTTP}"));
         mistake(&mut found, self.capacity_kbps == 0, "capacity_kbps: above 0");
         mistake(&mut found, self.cache_bytes == 0, "cache_bytes: above 0");
         mistake(&mut found, self.object_limit_bytes == 0, "object_limit_bytes: above 0");
@@ -79,7 +79,7 @@ impl Settings {
         mistake(&mut found, self.max_connections == 0, "max_connections: above 0");
         mistake(&mut found, self.max_waiting == 0, "max_waiting: above 0");
         let wrong = self.collector_url.as_deref().is_some_and(|url| !is_http(url));
-        mistake(&mut found, wrong, "collector_url: an http:// address");
+        mistake(&mut found, wrong, format!("collector_url: {HTTP}"));
         verdict(found)
     }
 }

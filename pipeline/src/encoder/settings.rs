@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tallylight_schemas::grid::Grid;
 
 use crate::ladder::is_name;
+use crate::serve::build::{HTTP, is_http};
 
 /// Where the programme comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -150,8 +151,8 @@ impl Settings {
             ("collector_url", self.collector_url.as_ref()),
         ];
         for (what, url) in urls.into_iter().filter_map(|(what, url)| Some((what, url?))) {
-            if !url::Url::parse(url).is_ok_and(|url| url.scheme() == "http" && url.has_host()) {
-                mistakes.push(format!("{what} {url:?} is no http:// address"));
+            if !is_http(url) {
+                mistakes.push(format!("{what} {url:?} is not {HTTP}"));
             }
         }
         let frames = self.grid.frames(self.fps);

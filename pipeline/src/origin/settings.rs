@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tallylight_serve::exposed;
 
 use super::facts::is_pipeline;
-use crate::serve::build::{is_http, mistake, verdict};
+use crate::serve::build::{HTTP, is_http, mistake, verdict};
 
 /// Settings of the origin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ impl Settings {
         mistake(&mut found, self.max_connections == 0, "max_connections: above 0");
         mistake(&mut found, self.max_waiting == 0, "max_waiting: above 0");
         let wrong = self.collector_url.as_deref().is_some_and(|url| !is_http(url));
-        mistake(&mut found, wrong, "collector_url: an http:// address");
+        mistake(&mut found, wrong, format!("collector_url: {HTTP}"));
         verdict(found)
     }
 }

@@ -99,7 +99,11 @@ pub(crate) fn verdict(mistakes: Vec<String>) -> Result<(), Vec<String>> {
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
 }
 
-/// Whether `text` is an absolute `http` address.
+/// What an address must be, for [`is_http`] said no.
+pub(crate) const HTTP: &str = "an http:// or https:// address";
+
+/// Whether `text` is an absolute `http` or `https` address.
 pub(crate) fn is_http(text: &str) -> bool {
-    url::Url::parse(text).is_ok_and(|url| url.scheme() == "http" && url.has_host())
+    url::Url::parse(text)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tallylight_serve::exposed;
 
 use crate::ladder::is_name;
-use crate::serve::build::{is_http, mistake, verdict};
+use crate::serve::build::{HTTP, is_http, mistake, verdict};
 
 /// What the low pathway of an edge is called: its name and this.
 pub(crate) const LOW: &str = "-low";
@@ -139,7 +139,7 @@ impl Settings {
             ("feed_url", &self.feed_url),
         ] {
             let wrong = url.as_deref().is_some_and(|url| !is_http(url));
-            mistake(&mut found, wrong, format!("{name}: an http:// address"));
+            mistake(&mut found, wrong, format!("{name}: {HTTP}"));
         }
         self.validate_edges(&mut found);
         let streams =
@@ -167,12 +167,10 @@ impl Settings {
             wrong(taken, "is listed twice");
             let name = is_name(&edge.name) && !edge.name.ends_with(LOW);
             wrong(!name, "a name is a-z, 0-9, - and _, and does not end in -low");
-            let url = edge.url.parse::<url::Url>();
-            let http = url.is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
-            wrong(!http, "url: an http:// or https:// address");
+            wrong(!is_http(&edge.url), &format!("url: {HTTP}"));
             wrong(!edge.path.is_empty() && !edge.path.starts_with('/'), "path: begins with /");
             let probe = edge.probe_url.as_deref().is_none_or(is_http);
-            wrong(!probe, "probe_url: an http:// address");
+            wrong(!probe, &format!("probe_url: {HTTP}"));
             wrong(edge.capacity_kbps == 0, "capacity_kbps: above 0");
         }
     }

@@ -1,0 +1,10 @@
+//! What a CDN says of itself, as a player hands it on in `cmsds` and `cmsdd`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tallylight_schemas::cmcd::cmsd;
+
+fuzz_target!(|value: &str| {
+    cmsd::fixed(value);
+    cmsd::hops(value);
+});
