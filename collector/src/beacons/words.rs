@@ -1,6 +1,7 @@
 //! What is wrong with a record, in words that say what to do. Accepted records can be wrong
 //! too: the door salvages what it can (docs/cmcd.md), and a player team wants to know.
 
+use serde_json::{Map, Value as Json};
 use tallylight_schemas::cmcd::{Key, Kind, Mode, Record, Value};
 use tallylight_schemas::fates::Reason;
 use tallylight_schemas::scrub;
@@ -70,7 +71,11 @@ pub(super) fn wrong(
     match read {
         Err(reason) => wrong.push(rejected(reason).to_owned()),
         Ok(record) => {
-            lost(&String::from_utf8_lossy(text), record, &mut wrong);
+            let json = serde_json::from_slice::<Map<String, Json>>(text).ok();
+            match &json {
+                Some(members) => lost_json(members, record, &mut wrong),
+                None => lost(&String::from_utf8_lossy(text), record, &mut wrong),
+            }
             if mode == Mode::Request {
                 wrong.push(
                     "A request-mode record: it tells what is fetched, not what the viewer sees. \
@@ -78,7 +83,7 @@ pub(super) fn wrong(
                         .to_owned(),
                 );
             } else {
-                event(record, now_ms, &mut wrong);
+                event(record, json.is_some(), now_ms, &mut wrong);
             }
         }
     }
@@ -111,6 +116,10 @@ fn rejected(reason: Reason) -> &'static str {
             "It is no event that is known here: a JSON object with `\"type\": \"player\"` and CMCD \
              key names is."
         }
+        Reason::Untrusted => {
+            "Only the platform's own services may send this type of event: this address was not \
+             trusted with it. Players send `\"type\": \"player\"`."
+        }
         Reason::TooMany => "The request held more records than one request may; send fewer.",
         Reason::Overload => "The door was at its limit and shed it; send it again later.",
         Reason::Quota => "Its tenant or write key was above its quota; send less often.",
@@ -132,17 +141,42 @@ fn lost(text: &str, record: &Record<'_>, wrong: &mut Vec<String>) {
         }
     }
     for (key, member) in values {
-        let member: String = member.chars().take(48).collect();
-        wrong.push(format!("The value of `{member}` was lost: {} wanted.", wants(key.kind())));
+        wrong.push(lost_value(member, wants(key.kind())));
     }
-    if !unknown.is_empty() {
-        unknown.truncate(5);
-        let names = unknown.join("`, `");
-        wrong.push(format!(
-            "`{names}` is no key of CMCD v2 and was ignored; a key of your own needs a hyphen, such \
-             as `com.example-plan`."
-        ));
+    no_keys(unknown, wrong);
+}
+
+/// The same of a JSON event, whose members are named like CMCD's keys.
+fn lost_json(members: &Map<String, Json>, record: &Record<'_>, wrong: &mut Vec<String>) {
+    let mut unknown = Vec::new();
+    for (name, value) in members.iter().filter(|(name, value)| *name != "type" && !value.is_null())
+    {
+        match Key::from_name(name) {
+            Some(key) if *record.get(key) == Value::Absent => {
+                wrong.push(lost_value(&format!("\"{name}\":{value}"), wants_json(key.kind())));
+            }
+            None if !name.contains('-') => unknown.push(name.as_str()),
+            _ => {}
+        }
     }
+    no_keys(unknown, wrong);
+}
+
+fn lost_value(member: &str, wants: &str) -> String {
+    let member: String = member.chars().take(48).collect();
+    format!("The value of `{member}` was lost: {wants} wanted.")
+}
+
+fn no_keys(mut names: Vec<&str>, wrong: &mut Vec<String>) {
+    if names.is_empty() {
+        return;
+    }
+    names.truncate(5);
+    let names = names.join("`, `");
+    wrong.push(format!(
+        "`{names}` is no key of CMCD v2 and was ignored; a key of your own needs a hyphen, such \
+         as `com.example-plan`."
+    ));
 }
 
 fn wants(kind: Kind) -> &'static str {
@@ -154,6 +188,16 @@ fn wants(kind: Kind) -> &'static str {
         Kind::Str => "a string in quotes, within its length, is",
         Kind::Ints => "numbers in parentheses are",
         Kind::Strs => "strings in parentheses are",
+    }
+}
+
+fn wants_json(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bool => "`true` or `false` is",
+        Kind::Token => "a string with one of the key's tokens is",
+        Kind::Ints => "a number, or an array of numbers, is",
+        Kind::Strs => "a string, or an array of strings, is",
+        Kind::Int | Kind::Dec | Kind::Str => wants(kind),
     }
 }
 
@@ -173,7 +217,7 @@ fn members(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// An event report that was taken and could be better.
-fn event(record: &Record<'_>, now_ms: i64, wrong: &mut Vec<String>) {
+fn event(record: &Record<'_>, is_json: bool, now_ms: i64, wrong: &mut Vec<String>) {
     let mut say = |text: String| wrong.push(text);
     let token = record.text(Key::E).unwrap_or_default();
     if !EVENTS.contains(&token) {
@@ -189,7 +233,8 @@ fn event(record: &Record<'_>, now_ms: i64, wrong: &mut Vec<String>) {
     if token == "e" && matches!(record.get(Key::Ec), Value::Absent) {
         say("`e=e` without `ec`: the error has no code to group it by.".into());
     }
-    if record.version() < 2 {
+    // A JSON event is by its address what `v=2` says of a record of text.
+    if record.version() < 2 && !is_json {
         say("No `v=2`: event mode came with version 2.".into());
     }
     if record.int(Key::Sn).is_none() {
@@ -210,52 +255,4 @@ fn event(record: &Record<'_>, now_ms: i64, wrong: &mut Vec<String>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tallylight_schemas::cmcd::parse;
-
-    const NOW: i64 = 1_795_000_000_000;
-
-    fn of(text: &str) -> Vec<String> {
-        let record = parse(text, Mode::Event);
-        wrong(text.as_bytes(), record.as_ref().map_err(|reason| *reason), Mode::Event, NOW)
-    }
-
-    #[test]
-    fn a_good_record_has_nothing_wrong() {
-        let good = "bl=(1200),br=(600;v),cid=\"demo\",com.x-y=\"1\",e=ps,sid=\"a\",sn=0,sta=p,ts=1795000000500,v=2";
-        assert_eq!(of(good), Vec::<String>::new());
-    }
-
-    #[test]
-    fn each_mistake_is_named() {
-        let base = "cid=\"demo\",sid=\"a\",sn=0,v=2";
-        for (text, says) in [
-            (format!("{base},e=ps,ts={NOW}"), "`e=ps` without `sta`"),
-            (format!("{base},e=e,ts={NOW}"), "without `ec`"),
-            (format!("{base},e=zz,ts={NOW}"), "`e=zz` is no event"),
-            (format!("{base},e=ps,sta=x,ts={NOW}"), "`sta=x` is no state"),
-            (format!("{base},e=t,ts={}", NOW - 60_000), "60 s behind"),
-            (format!("{base},e=t,ts=1795000000"), "13 digits"),
-            (format!("{base},e=t,ts={NOW},df=3"), "`df` is no key"),
-            (format!("{base},e=t,ts={NOW},bl=\"x\""), "numbers in parentheses are wanted"),
-            (format!("e=t,sid=\"a\",ts={NOW}"), "No `v=2`"),
-            (format!("e=t,ts={NOW}"), "no usable `sid`"),
-            ("{\"e\":\"t\"}".to_owned(), "/v1/events"),
-            (base.to_owned(), "no `e`"),
-        ] {
-            let wrong = of(&text);
-            assert!(wrong.iter().any(|one| one.contains(says)), "{text}: {wrong:?}");
-        }
-    }
-
-    #[test]
-    fn texts_are_cut_and_lose_their_queries() {
-        let text = "url=\"https://a.example/v.m4s?token=secret\",rc=200,x=\"\u{7}\"";
-        assert_eq!(
-            shown(text.as_bytes()),
-            "url=\"https://a.example/v.m4s…\",rc=200,x=\"\u{fffd}\""
-        );
-        assert_eq!(shown("a".repeat(5_000).as_bytes()).chars().count(), SHOWN_CHARS + 1);
-    }
-}
+mod tests;
