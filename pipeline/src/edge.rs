@@ -34,7 +34,7 @@ use crate::serve::path::MediaPath;
 use crate::serve::problem::{self, Problem};
 use crate::serve::upstream::Upstream;
 use crate::serve::viewer::Viewer;
-use answer::{Asked, How};
+use answer::{Asked, Cached, How};
 use cache::{Cache, Stored};
 use load::Room;
 
@@ -173,13 +173,12 @@ async fn media(
         false => edge.room.admit(&asked, &load::session(&asked, peer, &headers)),
     };
     let hit = edge.cache.hit(&asked.path).await.filter(|_| admitted.is_ok());
-    let is_hit = hit.is_some();
-    let found = match (admitted, hit) {
+    let (found, cache) = match (admitted, hit) {
         (Err(full), _) => {
             edge.metrics.turned_away.inc();
-            Err(Arc::new(full))
+            (Err(Arc::new(full)), Cached::Miss)
         }
-        (Ok(()), Some(stored)) => Ok(stored),
+        (Ok(()), Some(stored)) => (Ok(stored), Cached::Hit),
         (Ok(()), None) => edge.fetch(&asked).await,
     };
     if let Ok(stored) = &found {
@@ -188,13 +187,13 @@ async fn media(
     if let Some(delay) = edge.faults.delay() {
         tokio::time::sleep(delay).await;
     }
-    let how = How { hit: is_hit, waited: (edge.clock.now_us() - arrival).max(0) };
+    let how = How { cache, waited: (edge.clock.now_us() - arrival).max(0) };
     let outcome = found.as_ref().map(Arc::as_ref).map_err(Arc::as_ref);
     let is_probe = asked.viewer.probe;
     let report = answer::report(&edge.name, &asked, outcome, how);
     edge.metrics.bytes_sent.inc_by(report.bytes);
     edge.metrics.held_us.inc_by(report.held_us);
-    edge.metrics.hits.inc_by(u64::from(is_hit));
+    edge.metrics.hits.inc_by(u64::from(cache == Cached::Hit));
     if !is_probe {
         edge.reporter.send(report);
     }
@@ -207,12 +206,12 @@ async fn media(
 impl Edge {
     /// Fetches in a task of its own, so that a player that goes away while it is first in
     /// line does not take the fetch of all the others with it.
-    async fn fetch(self: &Arc<Self>, asked: &Asked) -> Result<Arc<Stored>, Arc<Problem>> {
+    async fn fetch(self: &Arc<Self>, asked: &Asked) -> (Result<Arc<Stored>, Arc<Problem>>, Cached) {
         let Ok(permit) = self.waiting.clone().try_acquire_owned() else {
             self.metrics.turned_away.inc();
             let detail =
                 format!("{} requests are waiting for the origin here: ask again", self.max_waiting);
-            return Err(Arc::new(problem::unavailable(detail, 1)));
+            return (Err(Arc::new(problem::unavailable(detail, 1))), Cached::Miss);
         };
         let (cache, path, clock) = (self.cache.clone(), asked.path.clone(), self.clock.clone());
         let fetch = tokio::spawn(async move {
@@ -220,10 +219,11 @@ impl Edge {
             drop(permit);
             fetched
         });
-        fetch.await.unwrap_or_else(|error| {
+        let (found, joined) = fetch.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a fetch ended without an answer");
-            Err(Arc::new(problem::unavailable("The fetch broke off: ask again", 1)))
-        })
+            (Err(Arc::new(problem::unavailable("The fetch broke off: ask again", 1))), false)
+        });
+        (found, if joined { Cached::Joined } else { Cached::Miss })
     }
 }
 

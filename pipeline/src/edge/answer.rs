@@ -29,11 +29,21 @@ pub(super) struct Asked {
     pub(super) mb_kbps: u64,
 }
 
+/// What the cache had to do with an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cached {
+    /// It held the object.
+    Hit,
+    /// Another's fetch was under way, whose answer this is too: the origin was not asked for it.
+    Joined,
+    /// The origin was asked, or the request was refused before.
+    Miss,
+}
+
 /// How it was answered.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct How {
-    /// From the cache, without waiting.
-    pub(super) hit: bool,
+    pub(super) cache: Cached,
     /// Arrival to body ready, µs.
     pub(super) waited: i64,
 }
@@ -52,7 +62,12 @@ pub(super) fn respond(edge: &str, stored: &Stored, asked: &Asked, how: How) -> R
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, stored.content_type.clone());
     headers.insert(CACHE_CONTROL, IMMUTABLE);
-    headers.insert(CACHE, HeaderValue::from_static(if how.hit { "hit" } else { "miss" }));
+    let word = match how.cache {
+        Cached::Hit => "hit",
+        Cached::Joined => "joined",
+        Cached::Miss => "miss",
+    };
+    headers.insert(CACHE, HeaderValue::from_static(word));
     let mut put = |name: HeaderName, value: String| {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(name, value);
@@ -72,7 +87,7 @@ pub(super) fn respond(edge: &str, stored: &Stored, asked: &Asked, how: How) -> R
     put(HeaderName::from_static(cmsd::STATIC), stored.cmsd.write(&hop, held_ms));
     // The origin's delay belongs to the fetch. A hit names the origin and no figure.
     let behind = match stored.hop.as_ref().and_then(|hop| hop.to_str().ok()) {
-        Some(measured) if !how.hit => measured.to_owned(),
+        Some(measured) if how.cache != Cached::Hit => measured.to_owned(),
         _ => cmsd::hop(&origin, None),
     };
     let own = cmsd::hop(&hop, Some(how.waited.div_euclid(1_000)));
@@ -103,7 +118,8 @@ pub(super) fn report(
     let mut report = Report::new(ts, Action::Get, &asked.path.stream, &asked.path.track);
     report.k = asked.path.k();
     report.ttfb_us = u64::try_from(how.waited).unwrap_or(0);
-    report.hit = Some(how.hit);
+    // Every answer that is no hit and no error is one request that the origin answered.
+    report.hit = Some(how.cache != Cached::Miss && outcome.is_ok());
     report.edge = Some(edge.to_owned());
     report.sid.clone_from(&asked.viewer.sid);
     report.cid.clone_from(&asked.viewer.cid);

@@ -1,6 +1,7 @@
 //! The cache: bounded by bytes, one fetch per object however many ask.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -55,25 +56,29 @@ impl Cache {
         self.objects.get(path).await
     }
 
-    /// The object from the origin. All who ask while it is fetched share one request and its
-    /// answer; what is not a 200 is shared by them too, and kept no longer.
+    /// The object from the origin, and whether this request joined another's fetch. All who ask
+    /// while it is fetched share one request and its answer; what is not a 200 is shared by them
+    /// too, and kept no longer.
     pub(super) async fn fetch(
         &self,
         path: MediaPath,
         clock: &dyn Clock,
-    ) -> Result<Arc<Stored>, Arc<Problem>> {
+    ) -> (Result<Arc<Stored>, Arc<Problem>>, bool) {
+        let asked = AtomicBool::new(false);
         let (upstream, text, is_slate) =
             (&self.upstream, path.to_string(), matches!(path.object, Object::Slate(_)));
-        let fetch = async move {
+        let fetch = async {
+            asked.store(true, Ordering::Relaxed);
             self.fetches.inc();
             let fetched = upstream.get(&text).await?;
             stored(fetched, clock.now_us()).map(Arc::new)
         };
         // A track's slate may be replaced at any time, so it is never kept.
-        if is_slate {
-            return fetch.await.map_err(Arc::new);
-        }
-        self.objects.try_get_with(path, fetch).await
+        let found = match is_slate {
+            true => fetch.await.map_err(Arc::new),
+            false => self.objects.try_get_with(path, fetch).await,
+        };
+        (found, !asked.load(Ordering::Relaxed))
     }
 }
 

@@ -84,7 +84,7 @@ const DELIVERY_EVENTS: &[Column] = columns! {
     "bytes" Int "bytes" by "service": "Body bytes sent or received.";
     "ttfb_us" Int "µs" by "service": "Request received to first body byte ready.";
     "held_us" Int "µs" by "service": "The part of it that was waiting for the schedule.";
-    "hit" Bool by "service": "Served from cache.";
+    "hit" Bool by "service": "Served without a request of its own to the origin: from cache, or by joining a fetch under way.";
     "edge" Text by "service": "The edge's name.";
     "pipeline" Text by "service": "Whose copy.";
     "sid" Text by "player": "The player's session.";
@@ -191,7 +191,7 @@ const DELIVERY: &[Column] = columns! {
     "requests" Int by "processor": "Requests, or choices.";
     "bytes" Int "bytes" by "processor": "Body bytes.";
     "errors" Int by "processor": "Answers of 400 and above.";
-    "hits" Int by "processor": "Served from cache.";
+    "hits" Int by "processor": "Served from cache, or by joining a fetch under way.";
     "ttfb_sketch" Sketch "ms" by "processor": "Time to the first byte net of hold.";
     "held_ms" Int "ms" by "processor": "Held for the schedule.";
     "final" Bool by "processor": "No later event can change it.";

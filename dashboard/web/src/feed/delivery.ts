@@ -111,6 +111,12 @@ export class DeliveryTotal {
   }
 }
 
+/** Requests of an edge that the origin answered: neither from cache, nor joined to another's, nor
+ *  refused before. */
+export function originAsked(get: Pick<DeliveryTotal, "requests" | "hits" | "errors">): number {
+  return Math.max(0, get.requests - get.hits - get.errors);
+}
+
 export class FateStore extends Panes<FateRow> {
   constructor() {
     super((r) => [r.tenant, r.source, r.fate, r.reason].join("\u0001"));

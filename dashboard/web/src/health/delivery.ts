@@ -13,6 +13,7 @@ const RATE_MS = 10_000;
 const TOTAL_MS = 300_000;
 const SPARK_MS = 1_800_000;
 const COLUMNS = ["service", "action", "requests/s", "30 min", "throughput", "served from cache", "errors in 5 min", "TTFB p50", "TTFB p95", "TTFB p95, 30 min"];
+const ABOUT: Readonly<Record<string, string>> = { "served from cache": "Without a request of its own to the origin: from cache, or by joining a fetch that was under way." };
 const ORDER: readonly string[] = ["packager", "origin", "edge", "steering"];
 const SLOW_MS = 500;
 /** A player that asks for what is gone is told so a few times a day: this share is no chance. */
@@ -27,7 +28,7 @@ export class DeliveryTable {
     "section",
     { class: "panel delivery" },
     h("header", {}, h("h2", {}, "Delivery"), h("span", { class: "note" }, "as packager, origin, edges and steering report · time to first byte is net of hold time · last 10 s")),
-    h("div", { class: "scroll", tabindex: "0" }, h("table", {}, h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => h("th", { scope: "col" }, name)))), this.body), h("p", { class: "empty" })),
+    h("div", { class: "scroll", tabindex: "0" }, h("table", {}, h("thead", {}, h("tr", {}, ...COLUMNS.map((name) => h("th", { scope: "col", title: ABOUT[name] ?? null }, name)))), this.body), h("p", { class: "empty" })),
   );
 
   constructor(private readonly app: App) {}

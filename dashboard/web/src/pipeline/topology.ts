@@ -3,6 +3,7 @@
 
 import type { App } from "../app";
 import { span } from "../metrics/format";
+import { originAsked } from "../feed/delivery";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES, LEVEL_WORDS } from "../ui/palette";
 import { edgeShares, viewersBox } from "./audience";
@@ -83,10 +84,10 @@ export class Topology {
     return boxes.flatMap((box, at) => {
       const name = names[at] ?? "";
       const get = delivery.of("edge", name, "get");
-      const missed = get ? (get.requests - get.hits) / (RATE_MS / 1000) : null;
+      const asked = get ? originAsked(get) / (RATE_MS / 1000) : null;
       const share = shares.get(name) ?? 0;
       return [
-        { from: "origin", to: box.id, share: 0.25, level: 0 as const, label: missed === null ? "" : `GET ${missed.toFixed(missed < 10 ? 1 : 0)} /s` },
+        { from: "origin", to: box.id, share: 0.25, level: 0 as const, label: asked === null ? "" : `GET ${asked.toFixed(asked < 10 ? 1 : 0)} /s` },
         { from: box.id, to: "viewers", share, level: box.level, label: `${Math.round(100 * share)} %` },
       ];
     });
