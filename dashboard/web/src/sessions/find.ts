@@ -44,6 +44,29 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   ended: { about: "is over", is: (row) => row.ended_at !== null, sql: "ended_at IS NOT NULL" },
 };
 
+/** Distance of two words in letters that differ, come or go. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1));
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** What to say of words with a name that is none: `contry: is no word of the search; country:?`. */
+export function unknownWords(terms: readonly Term[]): string[] {
+  return terms.flatMap(({ name, value }) => {
+    const colon = value.indexOf(":");
+    if (name !== "sid" || colon < 1) return [];
+    const word = value.slice(0, colon).toLowerCase();
+    const near = Object.keys(NAMES).map((one) => ({ one, far: distance(word, one) })).sort((a, b) => a.far - b.far)[0];
+    const meant = near && near.far <= 2 ? `Did you mean "${near.one}:${value.slice(colon + 1)}"?` : `There are ${Object.keys(NAMES).join(", ")}.`;
+    return [`"${word}:" is no word of the search. ${meant}`];
+  });
+}
+
 export function parseFind(text: string): Term[] {
   return text
     .trim()

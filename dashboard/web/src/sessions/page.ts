@@ -4,14 +4,16 @@
 import type { App, Page } from "../app";
 import { count } from "../metrics/format";
 import { SqlError, query as runSql } from "../sql/api";
-import { find, h, setAttr } from "../ui/dom";
+import { find, h, setAttr, setText } from "../ui/dom";
 import { query, setQuery } from "../ui/query";
 import { Detail } from "./detail";
-import { FLAGS, NAMES, condition, fits, parseFind } from "./find";
+import { FLAGS, NAMES, condition, fits, parseFind, unknownWords, type Term } from "./find";
 import { DRAWN, SessionList } from "./list";
 import { liveSessions, sessionRow, type SessionRow } from "./row";
 
 const LIVE_MS = 2_000;
+/** History is asked when typing rests for so long. */
+const REST_MS = 400;
 /** The live API's own limit. */
 const MOST = 1_000;
 
@@ -21,6 +23,7 @@ export class SessionsPage implements Page {
   private readonly flags = h("div", { class: "flags", role: "group", "aria-label": "Frequent searches" });
   private readonly source = h("div", { class: "tabs", role: "group", "aria-label": "Where to look" });
   private readonly words = h("datalist", { id: "find-words" });
+  private readonly unknown = h("p", { class: "unknown", role: "status", "data-level": "1", hidden: true });
   readonly root: HTMLElement;
   private live: SessionRow[] = [];
   private past: SessionRow[] | null = null;
@@ -29,6 +32,9 @@ export class SessionsPage implements Page {
   private asking = false;
   /** Counts answers from history: each is a list of its own. */
   private asked = 0;
+  /** The search that the list from history answers; null before the first answer. */
+  private answered: string | null = null;
+  private rest: ReturnType<typeof setTimeout> | undefined;
   private detail: Detail | null = null;
   private readonly timer: ReturnType<typeof setInterval>;
 
@@ -37,6 +43,8 @@ export class SessionsPage implements Page {
     this.input.value = query("find") ?? "";
     this.input.addEventListener("input", () => {
       setQuery({ find: this.input.value.trim() || null }, "replace");
+      clearTimeout(this.rest);
+      if (this.history) this.rest = setTimeout(() => void this.ask(), REST_MS);
       this.draw();
     });
     this.input.addEventListener("keydown", (event) => event.key === "Enter" && this.history && void this.ask());
@@ -50,7 +58,7 @@ export class SessionsPage implements Page {
       tab.addEventListener("click", () => this.look(where === "history"));
       this.source.append(tab);
     }
-    const finder = h("section", { class: "panel finder", role: "search" }, this.input, this.words, this.flags, this.source);
+    const finder = h("section", { class: "panel finder", role: "search" }, this.input, this.words, this.flags, this.source, this.unknown);
     this.root = h("div", { class: "page sessions" }, finder, h("div", { class: "both" }, this.list.root));
     document.addEventListener("keydown", this.key);
     this.timer = setInterval(() => !this.history && void this.ask(), LIVE_MS);
@@ -82,6 +90,7 @@ export class SessionsPage implements Page {
     this.history = history;
     setQuery({ in: history ? "history" : null });
     this.past = null;
+    this.answered = null;
     void this.ask();
     this.draw();
   }
@@ -89,10 +98,16 @@ export class SessionsPage implements Page {
   private async ask(): Promise<void> {
     if (this.asking || document.hidden) return;
     this.asking = true;
+    const text = this.input.value.trim();
+    const where = this.history;
+    clearTimeout(this.rest);
     try {
-      if (this.history) {
-        this.past = await fromHistory(this.input.value);
+      if (where) {
+        const past = await fromHistory(text);
+        if (!this.history) return;
+        this.past = past;
         this.asked += 1;
+        this.answered = text;
       } else {
         this.live = await liveSessions({ limit: String(MOST) });
         this.offer();
@@ -100,10 +115,12 @@ export class SessionsPage implements Page {
       this.failed = "";
     } catch (error) {
       this.failed = error instanceof SqlError && error.status === 404 ? "History is not served by this dashboard." : error instanceof Error ? error.message : String(error);
-      if (this.history) this.past = [];
+      if (this.history) [this.past, this.answered] = [[], text];
     } finally {
       this.asking = false;
       this.draw();
+      // Somebody went on typing, or looked elsewhere, while this was asked.
+      if (this.history && (!where || text !== this.input.value.trim())) void this.ask();
     }
   }
 
@@ -125,7 +142,10 @@ export class SessionsPage implements Page {
     const sid = query("sid");
     const found = this.history ? (this.past ?? []) : this.live.filter((row) => fits(row, terms));
     const search = `${this.history ? `history ${this.asked}` : "live"} ${terms.map(({ name, value }) => `${name}:${value}`).join(" ")}`;
-    this.list.draw(found, search, this.note(found.length), this.nothing(terms.length > 0), sid);
+    const old = this.history && this.answered !== this.input.value.trim();
+    this.list.draw(found, search, old && this.past !== null ? "searching …" : this.note(found.length), old ? "" : this.nothing(terms), sid);
+    setAttr(this.list.root, "data-old", old);
+    this.drawUnknown(terms);
     this.follow(sid);
     this.detail?.draw(this.live);
   }
@@ -137,9 +157,17 @@ export class SessionsPage implements Page {
     return `${count(found)} of ${count(this.live.length)} open or just ended${drawn} · each 2 s`;
   }
 
-  private nothing(narrowed: boolean): string {
+  /** Words that no search can mean, by name: nobody fits them, which says nothing of viewers. */
+  private drawUnknown(terms: readonly Term[]): void {
+    const words = unknownWords(terms);
+    setText(this.unknown, words.length === 0 ? "" : `◆ ${words.join(" ")}`);
+    setAttr(this.unknown, "hidden", words.length === 0);
+  }
+
+  private nothing(terms: readonly Term[]): string {
     if (this.failed || (this.history && this.past === null)) return "";
-    if (narrowed) return "Nobody fits. Take a word out of the search, or look in the other tab.";
+    if (unknownWords(terms).length > 0) return "Nobody is looked for: the search has a word that means nothing.";
+    if (terms.length > 0) return "Nobody fits. Take a word out of the search, or look in the other tab.";
     return this.history ? "Nothing in history yet: sessions are stored when they end." : "Nobody is watching. Open Watch to be the first, or Connect to bring your own player.";
   }
 
@@ -160,6 +188,7 @@ export class SessionsPage implements Page {
 
   close(): void {
     clearInterval(this.timer);
+    clearTimeout(this.rest);
     document.removeEventListener("keydown", this.key);
     this.detail?.close();
   }
