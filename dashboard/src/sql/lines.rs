@@ -16,6 +16,8 @@ pub(super) struct Lines {
     widths: Vec<usize>,
     numbers: Vec<bool>,
     bytes: usize,
+    /// Whether a cell is longer than what is shown of it.
+    shortened: bool,
 }
 
 impl Lines {
@@ -23,7 +25,7 @@ impl Lines {
         let head: Vec<String> = schema.fields().iter().map(|field| cut(field.name())).collect();
         let numbers = schema.fields().iter().map(|field| field.data_type().is_numeric()).collect();
         let widths = head.iter().map(|cell| cell.chars().count()).collect();
-        Self { cells: vec![head], widths, numbers, bytes: 0 }
+        Self { cells: vec![head], widths, numbers, bytes: 0, shortened: false }
     }
 
     /// About how long it is.
@@ -36,7 +38,9 @@ impl Lines {
         for (column, width) in batch.columns().iter().zip(&mut self.widths) {
             let (cell, is_text) = json::cell(column.as_ref(), row)?;
             let unknown = cell.is_empty() && !is_text;
-            let text = if unknown { "NULL".into() } else { cut(&String::from_utf8_lossy(&cell)) };
+            let whole = String::from_utf8_lossy(&cell);
+            let text = if unknown { "NULL".into() } else { cut(&whole) };
+            self.shortened |= whole.chars().count() > WIDE;
             *width = (*width).max(text.chars().count());
             self.bytes += text.len() + 2;
             line.push(text);
@@ -71,7 +75,11 @@ impl Lines {
         }
         let rows = self.cells.len() - 1;
         let more = if truncated { ", cut off at the limit" } else { "" };
-        out.push_str(&format!("({rows} row{}{more})\n", if rows == 1 { "" } else { "s" }));
+        let whole = match self.shortened {
+            true => format!("; … stands for what is beyond {WIDE} letters, JSON and CSV have it"),
+            false => String::new(),
+        };
+        out.push_str(&format!("({rows} row{}{more}{whole})\n", if rows == 1 { "" } else { "s" }));
         out.into_bytes()
     }
 }

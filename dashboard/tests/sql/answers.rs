@@ -93,6 +93,12 @@ async fn a_table_to_look_at_has_columns_and_no_commands_to_the_terminal() {
     );
     let answer = engine.run("SELECT chr(27) || '[2J' AS x", Format::Table).await.unwrap();
     assert!(!answer.body.contains(&27));
+    let answer = engine.run("SELECT repeat('x', 81) AS x", Format::Table).await.unwrap();
+    let text = String::from_utf8(answer.body).unwrap();
+    assert!(
+        text.ends_with("(1 row; … stands for what is beyond 80 letters, JSON and CSV have it)\n"),
+        "{text}"
+    );
 }
 
 fn check_odd(batches: &[RecordBatch]) {
