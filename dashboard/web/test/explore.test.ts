@@ -2,14 +2,15 @@
 
 import { describe, expect, it, vi } from "vitest";
 import { extent, fromDelivery, fromRecords, fromSpans, listValue, type Past } from "../src/sessions/data";
-import { alike, condition, fits, parseFind } from "../src/sessions/find";
+import { alike, condition, fits, parseFind, unknownWords } from "../src/sessions/find";
 import { moves } from "../src/sessions/lanes";
 import { sessionRow, toMs } from "../src/sessions/row";
-import { literal, placeIn } from "../src/sql/api";
-import { expression } from "../src/sql/library";
-import { chartOf, fieldsOf, scalesOf, shownAs } from "../src/sql/shape";
+import { literal, placeIn, queryPatiently } from "../src/sql/api";
+import { EXAMPLES, expression, metricQuery } from "../src/sql/library";
+import { chartOf, fieldsOf, opensAsChart, scalesOf, shownAs } from "../src/sql/shape";
 import { Beacons, quoted } from "../src/watch/beacons";
 import { segmentOf } from "../src/watch/requests";
+import { VIEWERS } from "./metrics";
 
 const past = (): Past => ({ row: null, spans: [], bitrate: [], buffer: [], latency: [], requests: [], errors: [], records: 0, missing: [] });
 
@@ -145,5 +146,45 @@ describe("a result", () => {
     expect(placeIn("table not found")).toBeNull();
     expect(expression({ kind: "ratio", num: "rebuffering_ms", den: ["playing_ms", "rebuffering_ms"], scale: 100 }, 10)).toBe("100.0 * sum(rebuffering_ms) / nullif(sum(playing_ms + rebuffering_ms), 0)");
     expect(expression({ kind: "quantile", of: "startup_sketch", q: 0.95 }, 60)).toBe("sketch_quantile(sketch_merge(startup_sketch), 0.95)");
+  });
+});
+
+describe("a search", () => {
+  it("names words that it does not have, and what may be meant", () => {
+    expect(unknownWords(parseFind("contry:DE device:tv rebuffered abc"))).toEqual(['"contry:" is no word of the search. Did you mean "country:DE"?']);
+    expect(unknownWords(parseFind("colour:red"))[0]).toContain("There are state, device");
+    expect(unknownWords(parseFind("edge:e1 1532828b"))).toEqual([]);
+  });
+});
+
+describe("an answer that opens", () => {
+  const row = (at: number, more: object) => ({ ts: `2026-01-01T00:00:0${at}.000000Z`, ...more });
+  it("as a chart when it has few columns, as a table when it is records", () => {
+    const narrow = [1, 2, 3, 4].map((at) => row(at, { viewers: at }));
+    const wide = [1, 2, 3, 4].map((at) => row(at, { epoch: 1, sn: at, a: 1, b: 2, c: 3, d: "x", e: "y" }));
+    for (const [rows, chart] of [[narrow, true], [wide, false]] as const) expect(opensAsChart(chartOf(rows, fieldsOf(rows)), fieldsOf(rows))).toBe(chart);
+  });
+  it("waits as long as a busy server says, and no longer than a few times", async () => {
+    vi.useFakeTimers();
+    const busy = () => new Response('{"detail":"busy"}', { status: 503, headers: { "Retry-After": "2" } });
+    const fetched = vi.fn(async () => busy()).mockImplementationOnce(async () => busy()).mockImplementationOnce(async () => new Response("[]"));
+    vi.stubGlobal("fetch", fetched);
+    const first = queryPatiently("SELECT 1");
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect((await first).rows).toEqual([]);
+    const second = queryPatiently("SELECT 1").catch((error: Error) => error.message);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(await second).toBe("busy");
+    expect(fetched).toHaveBeenCalledTimes(6);
+    vi.unstubAllGlobals();
+    vi.useRealTimers();
+  });
+});
+
+describe("the first example", () => {
+  it("has the metric's own formula and the average of viewers", () => {
+    const plain = EXAMPLES[0]?.sql ?? "";
+    for (const part of ["starting_ms + playing_ms + rebuffering_ms + seeking_ms", "avg(viewers)"]) expect(plain).toContain(part);
+    expect(metricQuery({ ...VIEWERS, window_s: 10 })).toContain("avg(viewers)");
   });
 });

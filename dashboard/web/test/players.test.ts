@@ -9,12 +9,13 @@ const breach = (name: string, slug: string, records: number) => ({ name, cmcd: 2
 test("what spoils a figure comes first, however rare", () => {
   const players = [player("harmless", 9_000), player("harmful", 10), player("clean", 50)];
   const breaches = [breach("harmless", "odd", 9_000), breach("harmful", "odd", 9), breach("harmful", "lost", 1)];
-  const all = assemble(players, breaches, RULES);
+  const all = assemble(players, breaches, [{ name: "harmful", cmcd: 2, harmed: 1 }], RULES);
   expect(all.map(({ name }) => name)).toEqual(["harmful", "harmless", "clean"]);
   expect(all[0]?.breaches.map((one) => one.rule.slug)).toEqual(["lost", "odd"]);
+  expect(all.map(({ harmed }) => harmed)).toEqual([1, 0, 0]);
 });
 
 test("versions of CMCD are told apart, and a rule that is not known is shown by its name", () => {
-  const one = assemble([player("p", 3), { ...player("p", 2), cmcd: 1 }], [breach("p", "newer", 3)], RULES);
+  const one = assemble([player("p", 3), { ...player("p", 2), cmcd: 1 }], [breach("p", "newer", 3)], [], RULES);
   expect(one.map(({ cmcd, breaches }) => [cmcd, breaches[0]?.rule.title])).toEqual([[2, "newer"], [1, undefined]]);
 });

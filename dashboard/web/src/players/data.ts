@@ -1,6 +1,6 @@
 // Which rule of CMCD which player breaks how often, from the column `broken` of player_events.
 
-import { query, type Row } from "../sql/api";
+import { literal, queryPatiently as query, type Row } from "../sql/api";
 
 export interface Rule {
   slug: string;
@@ -27,6 +27,8 @@ export interface Player {
   sessions: number;
   records: number;
   conformant: number;
+  /** Records that break a rule which spoils a figure. */
+  harmed: number;
   last: number;
   breaches: Breach[];
 }
@@ -70,6 +72,17 @@ WHERE fate = 'rejected' AND source <> 'events' AND pane > now() - INTERVAL '1 ho
 GROUP BY 1, 2 ORDER BY records DESC LIMIT 50`,
 };
 
+/** Records that break any of these rules: one record may break several. */
+function harmedQuery(rules: readonly Rule[]): string {
+  const slugs = rules.filter(({ harm }) => harm !== "low").map(({ slug }) => literal(slug));
+  return `SELECT name, cmcd, count(DISTINCT n) AS harmed
+FROM (SELECT name, cmcd, n, unnest(broken) AS b
+      FROM (SELECT coalesce(player, 'unknown') AS name, coalesce(v, 1) AS cmcd, broken,
+                   row_number() OVER () AS n
+            FROM player_events WHERE broken IS NOT NULL AND ${FROM}))
+WHERE b['k'] IN (${slugs.join(", ")}) GROUP BY 1, 2`;
+}
+
 const HARMS = ["high", "middle", "low"] as const;
 const number = (value: unknown): number => Number(value ?? 0);
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
@@ -83,7 +96,8 @@ export function levelOf(rule: Rule): 0 | 1 | 2 {
 
 /** Players with their breaches, by harm: what spoils a figure before what does not, and among
  *  equals what is in more records. */
-export function assemble(players: readonly Row[], breaches: readonly Row[], rules: readonly Rule[]): Player[] {
+export function assemble(players: readonly Row[], breaches: readonly Row[], harmed: readonly Row[], rules: readonly Rule[]): Player[] {
+  const harmedBy = new Map(harmed.map((row) => [keyOf(row), number(row["harmed"])]));
   const byKey = new Map<string, Breach[]>();
   for (const row of breaches) {
     const slug = text(row["rule"]);
@@ -96,7 +110,7 @@ export function assemble(players: readonly Row[], breaches: readonly Row[], rule
   const all = players.map((row): Player => {
     const list = byKey.get(keyOf(row)) ?? [];
     list.sort((a, b) => HARMS.indexOf(a.rule.harm) - HARMS.indexOf(b.rule.harm) || b.records - a.records);
-    return { key: keyOf(row), name: text(row["name"]), cmcd: number(row["cmcd"]), sessions: number(row["sessions"]), records: number(row["records"]), conformant: number(row["conformant"]), last: time(row["last"]), breaches: list };
+    return { key: keyOf(row), name: text(row["name"]), cmcd: number(row["cmcd"]), sessions: number(row["sessions"]), records: number(row["records"]), conformant: number(row["conformant"]), harmed: harmedBy.get(keyOf(row)) ?? 0, last: time(row["last"]), breaches: list };
   });
   const spoiled = (player: Player, harm: string): number => Math.max(0, ...player.breaches.filter(({ rule }) => rule.harm === harm).map(({ records }) => records));
   return all.sort((a, b) => {
@@ -109,11 +123,15 @@ export function assemble(players: readonly Row[], breaches: readonly Row[], rule
 }
 
 export async function report(signal: AbortSignal): Promise<Report> {
-  const rules = fetch("/v1/cmcd/rules", { signal }).then(async (answer) => (await answer.json()) as Rule[]);
-  const [players, breaches, refused, known] = await Promise.all([query(QUERIES.players, signal), query(QUERIES.breaches, signal), query(QUERIES.refused, signal), rules]);
+  const known = (await (await fetch("/v1/cmcd/rules", { signal })).json()) as Rule[];
+  // One after the other: the server answers few at once, and people's questions come first.
+  const players = await query(QUERIES.players, signal);
+  const breaches = await query(QUERIES.breaches, signal);
+  const harmed = breaches.rows.length === 0 ? null : await query(harmedQuery(known), signal);
+  const refused = await query(QUERIES.refused, signal);
   return {
     at: Date.now(),
-    players: assemble(players.rows, breaches.rows, known),
+    players: assemble(players.rows, breaches.rows, harmed?.rows ?? [], known),
     refused: refused.rows.map((row) => ({ reason: text(row["reason"]), source: text(row["source"]), records: number(row["records"]) })),
     cut: players.rows.length === PLAYERS || breaches.rows.length === BREACHES,
   };

@@ -7,13 +7,15 @@ import { LEVEL_SHAPES } from "../ui/palette";
 import { type Breach, type Player, QUERIES, type Report, levelOf, report } from "./data";
 
 const EVERY_MS = 30_000;
-const HEADS = ["player", "CMCD", "sessions", "records", "conform", "breaks", "last"];
+const HEADS = ["player", "CMCD", "sessions", "records", "harmful", "harmless", "breaks", "last"];
+
+const ABOUT: Readonly<Record<string, string>> = { harmful: "Share of records that break a rule which spoils a figure", harmless: "Share of records that break none but harmless rules: every figure is right" };
 
 /** Why the door refuses a record, in words that say what to do. */
 const REFUSALS: Readonly<Record<string, string>> = {
   not_utf8: "No UTF-8. Send text, one record a line.",
   too_long: "Longer than 8 KiB. Leave out long keys such as url or nor.",
-  not_a_record: "No key could be read. JSON goes with Content-Type: application/json.",
+  not_a_record: "No CMCD key could be read. JSON events go to /v1/events.",
   unknown_version: "v is above 2, which nobody understands yet.",
   no_sid: "No session id. Add sid to the keys that are sent; its viewers are in no figure.",
   no_event: "No e. Configure event mode (eventTargets) for this address, not request mode.",
@@ -45,7 +47,7 @@ export class PlayersPage implements Page {
       "section",
       { class: "panel" },
       h("header", {}, h("h2", {}, "Players"), this.note),
-      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Players" }, h("table", {}, h("thead", {}, h("tr", {}, ...HEADS.map((name) => h("th", { scope: "col", "data-of": name }, name)))), this.rows)),
+      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Players" }, h("table", {}, h("thead", {}, h("tr", {}, ...HEADS.map((name) => h("th", { scope: "col", "data-of": name, title: ABOUT[name] ?? null }, name)))), this.rows)),
       this.empty,
     ),
     h("section", { class: "panel", "aria-live": "polite" }, h("header", {}, this.title, this.share), this.list, this.none),
@@ -103,7 +105,7 @@ export class PlayersPage implements Page {
 
   private drawBreaches(player: Player | undefined): void {
     setText(this.title, player ? `Rules broken by ${player.name}` : "Rules broken");
-    setText(this.share, player ? `CMCD ${player.cmcd} · ${count(player.records - player.conformant)} of ${count(player.records)} records break one` : "");
+    setText(this.share, player ? `CMCD ${player.cmcd} · ${count(player.harmed)} of ${count(player.records)} records break one that spoils a figure, ${count(Math.max(0, player.records - player.conformant - player.harmed))} only a harmless one` : "");
     const breaches = player?.breaches ?? [];
     setText(this.none, player && breaches.length === 0 ? "None: every record of the last hour keeps to the standard." : "");
     keyed(this.list, breaches, ({ rule }) => `${player?.key} ${rule.slug}`, card, (li, breach) => {
@@ -131,7 +133,8 @@ function fill(tr: Element, player: Player, chosen: string | null): void {
   cell("CMCD", `v${player.cmcd}`);
   cell("sessions", count(player.sessions));
   cell("records", count(player.records));
-  cell("conform", share(player.conformant, player.records));
+  cell("harmful", share(player.harmed, player.records));
+  cell("harmless", share(Math.max(0, player.records - player.conformant - player.harmed), player.records));
   cell("breaks", breaks(player));
   cell("last", clock(player.last));
   const worst = player.breaches[0];

@@ -1,7 +1,7 @@
 // One session's past: its records, its state spans and its requests, each as the tables have
 // them. Until a table answers, the processor's own summary of the session has to do.
 
-import { SqlError, literal, query, type Row } from "../sql/api";
+import { SqlError, literal, queryPatiently as query, type Row } from "../sql/api";
 import { sessionRow, toMs, liveSessions, type SessionRow } from "./row";
 
 export interface Span {

@@ -31,6 +31,8 @@ export class SqlError extends Error {
     /** Line and column from 1; null when the answer does not say. */
     readonly at: { line: number; column: number } | null,
     readonly status: number,
+    /** After how long to try again, s; null when the answer does not say. */
+    readonly retryAfter: number | null = null,
   ) {
     super(message);
   }
@@ -60,12 +62,14 @@ async function ask(sql: string, accept: string, signal: AbortSignal | null): Pro
 
 async function problem(answer: Response): Promise<SqlError> {
   const text = await answer.text();
+  const after = answer.headers.get("Retry-After");
+  const retry = after !== null && /^\d+$/.test(after) ? Number(after) : null;
   try {
     const { title, detail, line, column } = JSON.parse(text) as { title?: string; detail?: string; line?: number; column?: number };
     const message = detail ?? title ?? text;
-    return new SqlError(message, line && column ? { line, column } : placeIn(message), answer.status);
+    return new SqlError(message, line && column ? { line, column } : placeIn(message), answer.status, retry);
   } catch {
-    return new SqlError(text.slice(0, 400) || `The dashboard answers ${answer.status}.`, null, answer.status);
+    return new SqlError(text.slice(0, 400) || `The dashboard answers ${answer.status}.`, null, answer.status, retry);
   }
 }
 
@@ -81,6 +85,24 @@ export async function query(sql: string, signal: AbortSignal | null = null): Pro
   const rows = (await answer.json()) as Row[];
   const cut = /rows=(\d+)/.exec(answer.headers.get("Tallylight-Truncated") ?? "");
   return { rows, took: performance.now() - from, truncated: cut ? Number(cut[1]) : null };
+}
+
+/** Times that a page asks again by itself. */
+const TRIES = 4;
+const LONGEST_WAIT_S = 10;
+
+/** The same for a page's own questions: when the server has its hands full, they wait as long
+ *  as it says and are asked again. */
+export async function queryPatiently(sql: string, signal: AbortSignal | null = null): Promise<Answer> {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await query(sql, signal);
+    } catch (error) {
+      if (!(error instanceof SqlError) || error.status !== 503 || error.retryAfter === null || tried === TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1_000 * Math.min(error.retryAfter ?? 1, LONGEST_WAIT_S)));
+      if (signal?.aborted) throw error;
+    }
+  }
 }
 
 /** The answer as a file, made by the server: nothing is lost on the way through this page. */

@@ -3,7 +3,7 @@
 import uPlot from "uplot";
 import { clock, clockMinutes } from "../metrics/format";
 import { h } from "../ui/dom";
-import { palette } from "../ui/palette";
+import { DASHES, palette } from "../ui/palette";
 import { scalesOf, type BarChart, type ChartShape, type LineChart } from "./shape";
 
 const NUMBER = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 5 });
@@ -78,7 +78,7 @@ function optionsOf(shape: LineChart, places: readonly number[], point: (index: n
       { ...axis, grid: { show: false }, size: 26, space: 90, values: (_plot, ticks) => ticks.map((one) => timeTick(one, span)) },
       { ...axis, size: 66, values: (_plot, ticks) => ticks.map((one) => NUMBER.format(one)) },
     ],
-    series: [{}, ...places.map((line) => ({ stroke: colours.series[line] ?? colours.text2, width: 1.5, spanGaps: false, points: { show: shape.x.length < 40, size: 4 }, dash: line < 2 ? [] : line < 4 ? [6, 3] : [2, 3] }))],
+    series: [{}, ...places.map((line) => ({ stroke: colours.series[line] ?? colours.text2, width: 1.5, spanGaps: false, points: { show: shape.x.length < 40, size: 4 }, dash: [...(DASHES[line] ?? [])] }))],
     hooks: { setCursor: [(plot) => point(plot.cursor.idx)] },
   };
 }
@@ -91,7 +91,7 @@ function timeTick(seconds: number, span: number): string {
 }
 
 function swatch(at: number): HTMLElement {
-  const line = h("i", { class: "swatch", "data-dash": at < 2 ? null : at < 4 ? "dashed" : "dotted" });
+  const line = h("i", { class: "swatch", "data-dash": ["solid", "dashed", "dotted"][at % 3] });
   line.style.borderTopColor = palette().series[at] ?? palette().text2;
   return line;
 }

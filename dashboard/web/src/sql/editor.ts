@@ -1,7 +1,7 @@
 // The editor: CodeMirror, loaded when the page is opened. It completes tables and columns and
 // marks the place of an error.
 
-import { autocompletion, closeBrackets, completionKeymap } from "@codemirror/autocomplete";
+import { autocompletion, closeBrackets, closeCompletion, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { PostgreSQL, sql, type SQLNamespace } from "@codemirror/lang-sql";
 import { HighlightStyle, bracketMatching, syntaxHighlighting } from "@codemirror/language";
@@ -37,10 +37,10 @@ function wordAt(state: EditorState, at: number): [number, number] {
 
 const colours = HighlightStyle.define([
   { tag: tags.keyword, color: "var(--data)" },
-  { tag: [tags.string, tags.special(tags.string)], color: "var(--series5)" },
-  { tag: [tags.number, tags.bool, tags.null], color: "var(--series3)" },
+  { tag: [tags.string, tags.special(tags.string)], color: "var(--series2)" },
+  { tag: [tags.number, tags.bool, tags.null], color: "var(--series4)" },
   { tag: tags.comment, color: "var(--text3)" },
-  { tag: [tags.typeName, tags.standard(tags.name)], color: "var(--series4)" },
+  { tag: [tags.typeName, tags.standard(tags.name)], color: "var(--series3)" },
   { tag: [tags.operator, tags.punctuation], color: "var(--text2)" },
 ]);
 
@@ -56,7 +56,7 @@ export class Editor {
 
   constructor(parent: HTMLElement, options: EditorOptions) {
     const extensions: Extension[] = [
-      keymap.of([{ key: "Mod-Enter", preventDefault: true, run: () => (options.run(), true) }, ...completionKeymap, ...defaultKeymap, ...historyKeymap]),
+      keymap.of([{ key: "Mod-Enter", preventDefault: true, run: (view) => (closeCompletion(view), options.run(), true) }, ...completionKeymap, ...defaultKeymap, ...historyKeymap]),
       lineNumbers(),
       history(),
       drawSelection(),

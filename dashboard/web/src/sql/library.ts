@@ -12,10 +12,10 @@ export const EXAMPLES: readonly Saved[] = [
   {
     name: "Viewers and rebuffer ratio, each 10 s",
     sql: `SELECT date_bin(INTERVAL '10 seconds', pane) AS at,
-       max(viewers) AS viewers,
-       100.0 * sum(rebuffering_ms) / nullif(sum(playing_ms + rebuffering_ms), 0) AS rebuffer_ratio_pct
-FROM (SELECT pane, sum(viewers) AS viewers, sum(playing_ms) AS playing_ms,
-             sum(rebuffering_ms) AS rebuffering_ms
+       avg(viewers) AS viewers,
+       100.0 * sum(rebuffering_ms) / nullif(sum(watched_ms), 0) AS rebuffer_ratio_pct
+FROM (SELECT pane, sum(viewers) AS viewers, sum(rebuffering_ms) AS rebuffering_ms,
+             sum(starting_ms + playing_ms + rebuffering_ms + seeking_ms) AS watched_ms
       FROM playback
       WHERE cuboid = 'content' AND pane > now() - INTERVAL '30 minutes'
       GROUP BY pane)
@@ -135,7 +135,7 @@ GROUP BY at ORDER BY at`;
 export function expression(formula: Formula, seconds: number): string {
   switch (formula.kind) {
     case "gauge":
-      return `max(${formula.of})`;
+      return `avg(${formula.of})`;
     case "rate":
       return `sum(${formula.of}) / ${seconds}.0`;
     case "ratio":

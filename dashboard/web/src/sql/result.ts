@@ -4,14 +4,14 @@ import { bytes, count, span } from "../metrics/format";
 import { find, h, setAttr, setText } from "../ui/dom";
 import { FORMATS, download, type Answer, type SqlError } from "./api";
 import { ResultChart } from "./chart";
-import { chartOf, fieldsOf, type Field } from "./shape";
+import { chartOf, fieldsOf, opensAsChart, type Field } from "./shape";
 import { resultTable } from "./table";
 
 type Tab = "table" | "chart";
 
 export class Result {
   private readonly chart = new ResultChart();
-  private readonly body = h("div", { class: "body" }, h("p", { class: "empty" }, "Ctrl+Enter runs the query."));
+  private readonly body = h("div", { class: "body" }, h("p", { class: "empty" }, "The result is shown here."));
   private readonly tabs = h("div", { class: "tabs", role: "group", "aria-label": "Show the result as" });
   private readonly files = h("span", { class: "files" });
   readonly root: HTMLElement;
@@ -68,7 +68,7 @@ export class Result {
     this.controls(answer.rows.length > 0);
     const shape = chartOf(answer.rows, this.fields);
     // A result over time is looked at as a line, unless somebody prefers the table.
-    if (!this.chosen) this.tab = shape.kind === "lines" && shape.x.length > 2 ? "chart" : "table";
+    if (!this.chosen) this.tab = opensAsChart(shape, this.fields) ? "chart" : "table";
     this.show(this.tab);
   }
 

@@ -83,6 +83,14 @@ const MOST_LINES = 6;
 const MOST_BARS = 30;
 
 /** A time column makes lines; without one, names and a number make bars. */
+/** Columns that a chart can show; a wider answer is a table of records. */
+const CHARTED = 6;
+
+/** Whether a result is looked at as a line rather than as a table at first. */
+export function opensAsChart(shape: ChartShape, fields: readonly Field[]): boolean {
+  return shape.kind === "lines" && shape.x.length > 2 && fields.length <= CHARTED;
+}
+
 export function chartOf(rows: readonly Row[], fields: readonly Field[]): ChartShape {
   const time = fields.find((field) => field.kind === "time");
   const numbers = fields.filter((field) => field.kind === "number");
