@@ -5,7 +5,6 @@ import { Dialog } from "../ui/dialog";
 import { find, h, setAttr, setText } from "../ui/dom";
 import { reason } from "./api";
 import { drawOffer, offerBox } from "./offer";
-import { operator, setOperator } from "./operator";
 import type { Action, ActionKind } from "./types";
 
 const KINDS: readonly (readonly [ActionKind, string])[] = [
@@ -22,7 +21,6 @@ export class ByHand {
   private readonly target = select("target", []);
   private readonly to = select("to", []);
   private readonly share = h("input", { type: "range", min: "5", max: "100", step: "5", value: "50", "aria-label": "Share of its viewers" });
-  private readonly by = h("input", { type: "text", maxlength: "40", "aria-label": "Your name" });
   private readonly preview = offerBox();
   private readonly go = h("button", { type: "button", class: "act", disabled: true }, "Do it");
   private readonly dialog: Dialog;
@@ -35,18 +33,16 @@ export class ByHand {
     this.dialog = new Dialog(
       "Act by hand",
       "byhand",
-      h("div", { class: "form" }, field("Do what", this.kind), field("Where", this.target), field("Where to", this.to), field("Share", h("span", { class: "range" }, this.share, h("output", {}))), field("Your name", this.by)),
+      h("div", { class: "form" }, field("Do what", this.kind), field("Where", this.target), field("Where to", this.to), field("Share", h("span", { class: "range" }, this.share, h("output", {})))),
       this.preview,
       h("div", { class: "buttons" }, this.go, cancel),
     );
     cancel.addEventListener("click", () => this.dialog.close());
     for (const input of [this.kind, this.target, this.to, this.share]) input.addEventListener("input", () => this.changed());
-    this.by.addEventListener("change", () => setOperator(this.by.value));
     this.go.addEventListener("click", () => void this.take());
   }
 
   open(): void {
-    this.by.value = operator();
     this.changed();
     this.dialog.open(this.kind);
   }
@@ -88,7 +84,6 @@ export class ByHand {
   }
 
   private async take(): Promise<void> {
-    setOperator(this.by.value);
     setAttr(this.go, "disabled", true);
     try {
       await this.app.steering.manual(this.wished, false);

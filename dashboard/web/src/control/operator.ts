@@ -5,8 +5,9 @@ const KEY = "tallylight-operator";
 const NOBODY = "operator";
 
 let name: string | null = null;
+let asker: (() => Promise<boolean>) | null = null;
 
-export function operator(): string {
+function stored(): string | null {
   if (name === null) {
     try {
       name = localStorage.getItem(KEY);
@@ -14,7 +15,29 @@ export function operator(): string {
       // A browser that stores nothing keeps the name for this page only.
     }
   }
-  return name ?? NOBODY;
+  return name;
+}
+
+/** Whether somebody was asked for a name. */
+export function named(): boolean {
+  return stored() !== null;
+}
+
+/** Who looks. */
+export function operator(): string {
+  return stored() ?? NOBODY;
+}
+
+/** How to ask for a name: false when the question was closed. Where nobody can be asked, it is
+ *  "operator" who acts. */
+export function setAsker(ask: () => Promise<boolean>): void {
+  asker = ask;
+}
+
+/** Who acts, asked for the first time that somebody does. */
+export async function acting(): Promise<string> {
+  if (!named() && asker && !(await asker())) throw new Error("you closed the question for your name");
+  return operator();
 }
 
 export function setOperator(given: string): void {

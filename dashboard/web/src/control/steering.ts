@@ -2,7 +2,7 @@
 // the mode, and its incidents and actions.
 
 import { Absent, ask, reason, tell } from "./api";
-import { operator } from "./operator";
+import { acting, operator } from "./operator";
 import type { Records } from "./records";
 import type { Action, Mode, SteeringStatus } from "./types";
 
@@ -78,24 +78,24 @@ export class Steering {
 
   /** Takes, undoes or turns down an action. */
   async act(id: string, what: "take" | "undo" | "dismiss"): Promise<void> {
-    await tell(`/v1/actions/${encodeURIComponent(id)}`, { do: what, by: operator() });
+    await tell(`/v1/actions/${encodeURIComponent(id)}`, { do: what, by: await acting() });
     await this.poll();
   }
 
   async incident(id: string, what: "acknowledge" | "note" | "close", note?: string): Promise<void> {
-    await tell(`/v1/incidents/${encodeURIComponent(id)}`, { do: what, by: operator(), ...(note === undefined ? {} : { note }) });
+    await tell(`/v1/incidents/${encodeURIComponent(id)}`, { do: what, by: await acting(), ...(note === undefined ? {} : { note }) });
     await this.poll();
   }
 
   async setMode(mode: Mode): Promise<void> {
-    await tell("/v1/steering", { mode, by: operator() });
+    await tell("/v1/steering", { mode, by: await acting() });
     await this.poll();
   }
 
   /** A manual action, or with `preview` only what it would do. */
   async manual(wish: Pick<Action, "kind" | "target" | "to" | "share">, preview: boolean): Promise<Action> {
     const { kind, target, to, share } = wish;
-    const row = await tell("/v1/actions", { kind, target, share, by: operator(), ...(to === null ? {} : { to }), ...(preview ? { preview } : {}) });
+    const row = await tell("/v1/actions", { kind, target, share, by: preview ? operator() : await acting(), ...(to === null ? {} : { to }), ...(preview ? { preview } : {}) });
     if (!preview) await this.poll();
     return row as Action;
   }

@@ -3,7 +3,6 @@
 
 import type { App } from "../app";
 import { reason } from "../control/api";
-import { operator, setOperator } from "../control/operator";
 import type { Mode } from "../control/types";
 import { MODES, MODE_WORDS } from "../control/words";
 import { NONE } from "../metrics/format";
@@ -15,7 +14,6 @@ export class ModeSwitch {
   private readonly choices = h("div", { class: "choices", role: "radiogroup", "aria-label": "Mode" });
   private readonly means = h("p", { class: "means" });
   private readonly now = h("p", { class: "means now" });
-  private readonly by = h("input", { type: "text", maxlength: "40", "aria-label": "Your name" });
   private readonly go = h("button", { type: "button", class: "act" });
   private readonly dialog: Dialog;
   private wanted: Mode = "observe";
@@ -27,7 +25,7 @@ export class ModeSwitch {
       this.choices.append(choice);
     }
     const cancel = h("button", { type: "button" }, "Cancel");
-    this.dialog = new Dialog("Mode of steering", "modes", this.choices, this.means, this.now, h("label", { class: "by" }, h("span", {}, "Your name"), this.by), h("div", { class: "buttons" }, this.go, cancel));
+    this.dialog = new Dialog("Mode of steering", "modes", this.choices, this.means, this.now, h("div", { class: "buttons" }, this.go, cancel));
     cancel.addEventListener("click", () => this.dialog.close());
     this.go.addEventListener("click", () => void this.set());
     this.root.addEventListener("click", () => this.open());
@@ -36,7 +34,6 @@ export class ModeSwitch {
   open(): void {
     const { status } = this.app.steering;
     if (!status) return;
-    this.by.value = operator();
     this.want(status.mode);
     this.dialog.open(find(this.choices, `[data-mode=${status.mode}]`));
   }
@@ -73,7 +70,6 @@ export class ModeSwitch {
   }
 
   private async set(): Promise<void> {
-    setOperator(this.by.value);
     setAttr(this.go, "disabled", true);
     try {
       await this.app.steering.setMode(this.wanted);

@@ -4,7 +4,11 @@ import { STREAM, type App } from "../app";
 import { NONE, clock, count, span } from "../metrics/format";
 import { Alarm } from "./alarm";
 import { ModeSwitch } from "./mode";
+import { Who } from "./who";
 import { find, h, setAttr, setText } from "../ui/dom";
+
+/** Labels where there is little room. */
+const BRIEF: Readonly<Record<string, string>> = { freshness: "age" };
 
 /** Event to screen above this is worth a colour. */
 const SLOW_MS = 5_000;
@@ -13,6 +17,7 @@ export class TopBar {
   readonly root: HTMLElement;
   private readonly mode: ModeSwitch;
   private readonly alarm: Alarm;
+  private readonly who = new Who();
 
   constructor(private readonly app: App) {
     this.mode = new ModeSwitch(app);
@@ -30,6 +35,7 @@ export class TopBar {
       fact("lost", "lost beacons", "Beacons missing by sequence number: sent by players, never received."),
       fact("partitions", "partitions", "Partitions of the events log that report. A sum without all of them is partial."),
       this.mode.root,
+      this.who.root,
       h("span", { class: "fact clock" }, h("time", { class: "mono", "data-role": "clock" }), " UTC"),
     );
   }
@@ -58,6 +64,7 @@ export class TopBar {
     setText(find(this.root, "[data-role=clock]"), clock(feed.now()));
     this.drawContents();
     this.mode.draw();
+    this.who.draw();
     this.alarm.draw();
   }
 
@@ -83,5 +90,5 @@ export class TopBar {
 }
 
 function fact(role: string, label: string, title: string): HTMLElement {
-  return h("span", { class: `fact fact-${role}`, title }, h("span", { class: "label" }, label), " ", h("b", { "data-role": role }, NONE));
+  return h("span", { class: `fact fact-${role}`, title }, h("span", { class: "label" }, label), h("span", { class: "label brief" }, BRIEF[role] ?? label), " ", h("b", { "data-role": role }, NONE));
 }
