@@ -9,13 +9,14 @@ import { FeedClient } from "./feed/client";
 import { FeedState } from "./feed/state";
 import { HealthPage } from "./health/page";
 import { Reading } from "./metrics/reading";
-import type { PageName } from "./pages";
+import type { Place } from "./pages";
 import { PipelinePage } from "./pipeline/page";
 import { PlayersPage } from "./players/page";
 import { RoomPage } from "./room/page";
 import { SelectionStore } from "./selection";
 import { SessionsPage } from "./sessions/page";
 import { bindKeys, helpCard } from "./shell/keys";
+import { LostPage } from "./shell/lost";
 import { Rail } from "./shell/rail";
 import { applyTheme, toggleTheme } from "./shell/theme";
 import { TopBar } from "./shell/topbar";
@@ -53,12 +54,13 @@ bindKeys(app, help, () => {
 let page: Page | null = null;
 let shown: keyof typeof OPEN | null = null;
 
-const OPEN: Readonly<Record<PageName | "nothing", () => Page>> = {
+const OPEN: Readonly<Record<Place | "nothing", () => Page>> = {
   room: () => new RoomPage(app),
   pipeline: () => new PipelinePage(app),
   sessions: () => new SessionsPage(app),
   watch: () => new WatchPage(app),
   nothing: () => new NothingPage(),
+  lost: () => new LostPage(app),
   sql: () => new SqlPage(app),
   players: () => new PlayersPage(app),
   connect: () => new ConnectPage(app),

@@ -23,12 +23,15 @@ export const PAGES = [
 
 export type PageName = (typeof PAGES)[number]["page"];
 
-/** The page at a path; what nobody built is the Control room. */
-export function pageAt(path: string): PageName {
+/** What a path leads to: a page, or nothing that anybody built. */
+export type Place = PageName | "lost";
+
+/** The page at a path. */
+export function pageAt(path: string): Place {
   const plain = path.replace(/(.)\/$/, "$1");
-  return PAGES.find((one) => one.path === plain)?.page ?? "room";
+  return PAGES.find((one) => one.path === plain)?.page ?? "lost";
 }
 
-export function pathOf(page: PageName): string {
+export function pathOf(page: Place): string {
   return PAGES.find((one) => one.page === page)?.path ?? "/";
 }

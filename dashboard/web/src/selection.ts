@@ -1,10 +1,10 @@
 // What is selected lives in the URL: a link shows a colleague the same, and Back works.
 
-import { pageAt, pathOf, type PageName } from "./pages";
+import { pageAt, pathOf, type Place } from "./pages";
 import { PAGE_PARAMETERS } from "./ui/query";
 
 export interface Selection {
-  page: PageName;
+  page: Place;
   metric: string;
   by: string;
   /** Restricts the room to one content; null is all. */
@@ -15,7 +15,21 @@ export interface Selection {
 
 export const DEFAULT_METRIC = "viewers";
 export const DEFAULT_BY = "edge";
-export const DIMENSIONS: readonly string[] = ["content", "rendition", "edge", "pipeline", "device", "country"];
+export const DIMENSIONS: readonly string[] = ["content", "rendition", "edge", "pipeline", "device", "country", "player", "os", "asn"];
+
+/** What a dimension is called where its own name would not be understood. */
+export const DIMENSION_WORDS: Readonly<Record<string, string>> = { os: "OS", asn: "network" };
+
+/** Where a dimension's value comes from, of those that nobody measures. */
+export const DIMENSION_SOURCES: Readonly<Record<string, string>> = {
+  device: "as the player claims it, else by its User-Agent",
+  country: "as the player claims it, else by its address",
+  player: "as it names itself, else by its User-Agent",
+  os: "as the player claims it, else by its User-Agent",
+  asn: "the autonomous system of the viewer's address",
+};
+
+export const dimensionWord = (dimension: string): string => DIMENSION_WORDS[dimension] ?? dimension;
 
 export function parse(url: URL): Selection {
   const get = (name: string): string | null => url.searchParams.get(name);
@@ -33,7 +47,8 @@ export function parse(url: URL): Selection {
 export function urlOf(selection: Selection, current: URL): string {
   const url = new URL(current);
   if (pageAt(url.pathname) !== selection.page) for (const name of PAGE_PARAMETERS) url.searchParams.delete(name);
-  url.pathname = pathOf(selection.page);
+  // A path that leads nowhere is shown as it was written.
+  if (selection.page !== "lost") url.pathname = pathOf(selection.page);
   const set = (name: string, value: string | null): void => {
     if (value === null) url.searchParams.delete(name);
     else url.searchParams.set(name, value);

@@ -69,6 +69,12 @@ describe("words", () => {
 });
 
 describe("ways", () => {
+  it("does not take a path that nobody built for the Control room", () => {
+    const url = new URL("http://x/pipline?metric=starts");
+    expect(parse(url).page).toBe("lost");
+    expect(urlOf(parse(url), url)).toBe("/pipline?metric=starts");
+    expect(urlOf({ ...parse(url), page: "pipeline" }, url)).toBe("/pipeline?metric=starts");
+  });
   it("keeps the selection in the URL and other parameters beside it", () => {
     const url = new URL("http://a/?metric=starts&by=device&x=1");
     const selection = parse(url);
