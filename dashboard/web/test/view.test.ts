@@ -45,6 +45,19 @@ describe("lines of the chart", () => {
     expect([...(view?.names(5_000, 20_000) ?? [])].sort()).toEqual(["e1", "e2"]);
     expect([...(view?.names(15_000, 20_000) ?? [])]).toEqual(["e2"]);
   });
+  it("are none for the few that no edge is known of yet", () => {
+    const unknown = (n: number) => row(10_000, { viewers: n }, { content: "demo" }, "delivery");
+    const names = (n: number) => [...(View.of(store(row(10_000, { viewers: 98 }, { content: "demo", edge: "e1" }, "delivery"), unknown(n)), "edge", null)?.names(5_000, 20_000) ?? [])].sort();
+    expect(names(0)).toEqual(["e1"]);
+    expect(names(2)).toEqual(["e1"]);
+    expect(names(20)).toEqual(["e1", "unknown"]);
+  });
+  it("stay at zero while others are watched, and break where nothing is known", () => {
+    const at = (pane: number, edge: string, viewers: number) => row(pane, { viewers }, { content: "demo", edge }, "delivery");
+    const rows = [at(1000, "e1", 40), ...Array.from({ length: 9 }, (_, n) => at((n + 1) * 1000, "e2", 60)), { ...at(10_000, "e2", 9), partial: true }];
+    const view = View.of(store(...rows), "edge", null);
+    expect(view?.series(VIEWERS, 1000, 11_000, 100, "e1").y).toEqual([40, 0, 0, 0, 0, 0, 0, 0, 0, null, null]);
+  });
   it("keep their order, and so their colour, while viewers move", () => {
     const of = (viewers: Record<string, number>, most = 6) => linesFor(Object.keys(viewers), (name) => viewers[name] ?? 0, most);
     expect(of({ e2: 53, e1: 45 })).toEqual(["e1", "e2"]);

@@ -31,6 +31,11 @@ export class View {
     return rows ? new View(rows, content, dimension) : null;
   }
 
+  /** Whether the rows can be restricted to one content. */
+  get knowsContent(): boolean {
+    return this.rows.dimensions.includes("content");
+  }
+
   get widthMs(): number {
     return this.rows.widthMs;
   }
@@ -88,14 +93,26 @@ export class View {
     return groups;
   }
 
-  /** Groups with viewers between two moments, as each tenth pane shows them. */
+  /** Groups with viewers worth a line between two moments, as each tenth pane shows them. */
   names(from: number, to: number): Set<string> {
     const found = new Set<string>();
     const step = 10 * this.widthMs;
     for (let pane = Math.ceil(from / step) * step; pane <= to; pane += step) {
-      for (const row of this.at(pane, null)) if ((row.m?.["viewers"] ?? 0) > 0) found.add(this.groupOf(row));
+      for (const name of this.watched(pane)) found.add(name);
     }
     return found;
+  }
+
+  /** Groups with viewers in one pane; of whom nothing is known only where they are many. */
+  watched(pane: number): string[] {
+    const viewers = new Map<string, number>();
+    let all = 0;
+    for (const row of this.at(pane, null)) {
+      const own = row.m?.["viewers"] ?? 0;
+      viewers.set(this.groupOf(row), (viewers.get(this.groupOf(row)) ?? 0) + own);
+      all += own;
+    }
+    return [...viewers].filter(([name, own]) => own > (name === "unknown" ? FEW_UNKNOWN * all : 0)).map(([name]) => name);
   }
 
   /** Sums of the window that ends with `pane`; null without any row in it. */
@@ -118,11 +135,21 @@ export class View {
     return sums ? evaluate(metric, sums, (panes * this.widthMs) / 1000) : this.absent(metric, pane);
   }
 
-  /** What a pane without rows is worth. */
-  absent(metric: Metric, pane: number): number | null {
+  /** What a pane without rows, or without rows of this group, is worth. */
+  absent(metric: Metric, pane: number, group: string | null = null): number | null {
     const counts = metric.formula.kind === "gauge" || metric.formula.kind === "rate";
     const known = this.covered !== null && pane >= this.covered[0] && pane + this.widthMs <= this.covered[1];
-    return counts && known ? 0 : null;
+    return counts && (known || (group !== null && this.whole(pane))) ? 0 : null;
+  }
+
+  /** Whether a pane has rows and all partitions in them: who is not among them was not there. */
+  private whole(pane: number): boolean {
+    let any = false;
+    for (const row of this.at(pane, null)) {
+      if (row.partial) return false;
+      any = true;
+    }
+    return any;
   }
 
   /**
@@ -148,7 +175,7 @@ export class View {
       if (pane >= first && ((pane / width) % step === 0 || pane + width > to)) {
         out.x.push(pane + width);
         if (!any) absent.push(out.y.length);
-        out.y.push(any ? evaluate(metric, window, (panes * width) / 1000) : this.absent(metric, pane));
+        out.y.push(any ? evaluate(metric, window, (panes * width) / 1000) : this.absent(metric, pane, group));
       }
       // Only what was added can leave: panes before the start never came in.
       const leaving = pane - (panes - 1) * width;
@@ -159,6 +186,9 @@ export class View {
     return out;
   }
 }
+
+/** Each viewer is of an unknown edge for the second until its first request: that is no news. */
+const FEW_UNKNOWN = 0.05;
 
 /** Nobody leaves and comes back within a few seconds: so short an absence is a gap. */
 const BLINK_MS = 5_000;

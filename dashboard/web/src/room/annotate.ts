@@ -1,19 +1,34 @@
-// Annotations on a chart: incidents as shaded spans, actions as dotted lines, each with as
-// much of its text as there is room for.
+// Annotations on a chart: incidents as shaded spans, actions as dotted lines. Their texts stand
+// above the chart, on lanes of their own, and never upon each other; what finds no room is read
+// out when the pointer comes near its line.
 
 import type uPlot from "uplot";
 import type { Annotation } from "../control/annotations";
+import { fit } from "../ui/fit";
 import { LEVEL_SHAPES, palette } from "../ui/palette";
 
-const FONT = '11px "Inter Variable", sans-serif';
-const LINES = 3;
-const LINE_PX = 14;
+const FONT_PX = 11;
+const LANES = 2;
+const LANE_PX = 15;
+/** What the chart leaves free above itself. */
+export const LANES_PX = LANES * LANE_PX + 4;
+const GAP_PX = 10;
+/** The pointer is at a line when it is as near as this. */
+const NEAR_PX = 5;
+
+export interface Label {
+  text: string;
+  /** Left end, px. */
+  x: number;
+  lane: number;
+  level: Annotation["level"];
+}
 
 /** Shades spans, beneath the lines. */
 export function drawSpans(plot: uPlot, list: readonly Annotation[]): void {
   const { ctx, bbox } = plot;
   ctx.save();
-  ctx.globalAlpha = 0.12;
+  ctx.globalAlpha = 0.1;
   for (const one of list) {
     if (one.until === one.at) continue;
     const [from, to] = [place(plot, one.at), one.until === null ? bbox.left + bbox.width : place(plot, one.until)];
@@ -28,48 +43,57 @@ export function drawAnnotations(plot: uPlot, list: readonly Annotation[]): void 
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio || 1;
   ctx.save();
-  ctx.font = FONT.replace("11px", `${11 * ratio}px`);
-  ctx.textBaseline = "top";
-  ctx.setLineDash([2 * ratio, 3 * ratio]);
+  ctx.font = `${FONT_PX * ratio}px "Inter Variable", sans-serif`;
+  ctx.textBaseline = "middle";
+  ctx.textAlign = "left";
   ctx.lineWidth = ratio;
-  const free = new Array<number>(LINES).fill(bbox.left + bbox.width);
-  // From the newest: where texts would overlap, the newer one is read.
-  for (const one of [...list].reverse()) {
+  const colour = (level: Annotation["level"]): string => (level ? palette().levels[level] : palette().text2);
+  ctx.setLineDash([2 * ratio, 3 * ratio]);
+  for (const one of list) {
     const x = place(plot, one.at);
-    ctx.strokeStyle = one.level ? palette().levels[one.level] : palette().text2;
+    ctx.strokeStyle = colour(one.level);
     ctx.beginPath();
-    ctx.moveTo(x, bbox.top);
+    ctx.moveTo(x, bbox.top - 4 * ratio);
     ctx.lineTo(x, bbox.top + bbox.height);
     ctx.stroke();
-    // A text that stands left of its line begins left of the lines close by.
-    const near = list.map((other) => place(plot, other.at)).filter((at) => at <= x && at > x - 24 * ratio);
-    label(ctx, one, x, Math.min(x, ...near), bbox, free, ratio);
+  }
+  const labels = layLabels(list, (at) => place(plot, at), (text) => ctx.measureText(text).width, bbox.left, bbox.left + bbox.width, GAP_PX * ratio);
+  for (const { text, x, lane, level } of labels) {
+    ctx.fillStyle = colour(level);
+    ctx.fillText(text, x, bbox.top - (lane * LANE_PX + LANE_PX / 2 + 2) * ratio);
   }
   ctx.restore();
 }
 
-/** Writes beside the line, on the first of three rows that has room. */
-function label(ctx: CanvasRenderingContext2D, one: Annotation, x: number, leftmost: number, bbox: uPlot.BBox, free: number[], ratio: number): void {
-  const text = `${LEVEL_SHAPES[one.level]} ${one.text}`.trim();
-  const width = ctx.measureText(text).width + 8 * ratio;
-  const right = x + width <= bbox.left + bbox.width;
-  for (let row = 0; row < free.length; row += 1) {
-    const end = right ? x + width : leftmost;
-    if (end > (free[row] ?? 0) || (!right && leftmost - width < bbox.left)) continue;
-    free[row] = right ? x : leftmost - width;
-    ctx.fillStyle = one.level ? palette().levels[one.level] : palette().text2;
-    ctx.textAlign = right ? "left" : "right";
-    // A rim of the ground keeps it readable across a line of the chart.
-    ctx.save();
-    ctx.setLineDash([]);
-    ctx.lineWidth = 4 * ratio;
-    ctx.lineJoin = "round";
-    ctx.strokeStyle = palette().panel;
-    ctx.strokeText(text, right ? x + 4 * ratio : leftmost - 4 * ratio, bbox.top + (2 + row * LINE_PX) * ratio);
-    ctx.restore();
-    ctx.fillText(text, right ? x + 4 * ratio : leftmost - 4 * ratio, bbox.top + (2 + row * LINE_PX) * ratio);
-    return;
+/**
+ * Gives each annotation, from the newest, the lane where most of its text has room: it begins
+ * above its line, or ends at the right border. A text without room is left out.
+ */
+export function layLabels(list: readonly Annotation[], place: (at: number) => number, measure: (text: string) => number, left: number, right: number, gap: number): Label[] {
+  const free = new Array<number>(LANES).fill(right);
+  const labels: Label[] = [];
+  for (const one of [...list].reverse()) {
+    const text = `${LEVEL_SHAPES[one.level]} ${one.text}`.trim();
+    const width = measure(text);
+    const at = place(one.at);
+    let best: Label | null = null;
+    for (let lane = 0; lane < LANES; lane += 1) {
+      const end = free[lane] ?? right;
+      // Only the newest of a lane may stand left of its line, where the chart ends.
+      const x = end === right ? Math.max(left, Math.min(at, right - width)) : at;
+      const fits = fit(text, end - x, measure);
+      if (fits !== null && fits.length > (best?.text.length ?? 0)) best = { text: fits, x, lane, level: one.level };
+    }
+    if (!best) continue;
+    labels.push(best);
+    free[best.lane] = best.x - gap;
   }
+  return labels;
+}
+
+/** What the pointer at `x` (px within the chart) is near to: `09:02:09 Edge e2 is full`. */
+export function near(plot: uPlot, list: readonly Annotation[], x: number): Annotation[] {
+  return list.filter((one) => Math.abs(plot.valToPos(one.at / 1000, "x") - x) <= NEAR_PX);
 }
 
 /** Where a time lies, kept on the chart. */

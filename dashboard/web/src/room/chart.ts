@@ -9,9 +9,10 @@ import { clock, clockMinutes, tick } from "../metrics/format";
 import { rank } from "../metrics/impact";
 import { newestPane } from "../metrics/reading";
 import { View, type Series } from "../metrics/view";
+import { dimensionWord } from "../selection";
 import { find, h, setAttr, setText } from "../ui/dom";
-import { palette } from "../ui/palette";
-import { drawAnnotations, drawSpans } from "./annotate";
+import { DASHES, palette } from "../ui/palette";
+import { LANES_PX, drawAnnotations, drawSpans, near } from "./annotate";
 import { Legend, type Line } from "./legend";
 import { align, formulaWords, linesFor } from "./plotdata";
 import { drawLimits, drawMarks, marksOf, type Marks } from "./overlay";
@@ -57,7 +58,7 @@ export class Chart {
     // Detail is kept for less time than the sum is: the axis begins where there is some.
     const from = Math.max(range[0], Math.min(view?.oldest() ?? range[0], range[1] - LEAST_SPAN_MS));
     this.range = [from / 1000, range[1] / 1000];
-    setText(find(this.root, ".note"), `by ${by} · ${formulaWords(metric)} · last ${Math.min(span, Math.round((range[1] - from) / 60_000))} min · UTC`);
+    setText(find(this.root, ".note"), `by ${dimensionWord(by)} · ${formulaWords(metric)} · last ${Math.min(span, Math.round((range[1] - from) / 60_000))} min · UTC`);
     const series = view ? this.read(metric, view, [from, range[1]]) : [];
     this.notes = annotations(this.app.feed.records, from, range[1]);
     this.marks = view ? marksOf(view, [from, range[1]]) : this.marks;
@@ -73,12 +74,14 @@ export class Chart {
     const viewers = view.groups(pane, 1);
     const end = Math.min(to, pane);
     const now = new Map(ranked.map((one) => [one.group, one]));
-    // What all viewers have left keeps its line: that they left is the news.
-    const names = new Set([...now.keys(), ...view.names(from, end)]);
+    // What all viewers have left keeps its line: that they left is the news. What never had one
+    // and counts nothing is none.
+    const counted = metric.formula.kind === "gauge" ? [] : ranked.filter(({ value }) => value).map(({ group }) => group);
+    const names = new Set([...counted, ...view.watched(pane), ...view.names(from, end)]);
     const groups = linesFor(names, (name) => viewers.get(name)?.get("viewers") ?? 0, LINES);
     this.lines = groups.map((group) => {
       const one = now.get(group);
-      if (!one) return { name: group, value: view.absent(metric, pane), level: 0 };
+      if (!one) return { name: group, value: view.absent(metric, pane, group), level: 0 };
       const { value, sums } = one;
       const small = isSmall(metric, sums, viewers.get(group)?.get("viewers") ?? 0, this.app.feed.minimumSample);
       return { name: group, value, level: small ? 0 : levelOf(metric, value, sums) };
@@ -114,7 +117,7 @@ export class Chart {
     return {
       width: this.host.clientWidth || 600,
       height: this.host.clientHeight || 240,
-      padding: [10, 26, 0, 0],
+      padding: [LANES_PX, 26, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
       scales: {
@@ -129,7 +132,7 @@ export class Chart {
       hooks: {
         drawClear: [(plot) => drawSpans(plot, this.notes), (plot) => drawMarks(plot, this.marks)],
         draw: [(plot) => this.metric && drawLimits(plot, this.metric), (plot) => drawAnnotations(plot, this.notes)],
-        setCursor: [(plot) => this.legend.cursor(plot, this.metric)],
+        setCursor: [(plot) => this.legend.cursor(plot, this.metric, near(plot, this.notes, plot.cursor.left ?? -Infinity))],
       },
     };
   }
@@ -142,7 +145,7 @@ export class Chart {
         return level ? palette().levels[level] : (palette().series[at] ?? palette().text2);
       },
       width: 1.5,
-      dash: at < 2 ? [] : at < 4 ? [6, 3] : [2, 3],
+      dash: [...(DASHES[at] ?? [])],
       spanGaps: false,
       points: { show: false },
     };

@@ -1,6 +1,7 @@
 // The chart's legend: each line's name with its value now, or under the cursor.
 
 import type uPlot from "uplot";
+import type { Annotation } from "../control/annotations";
 import type { Metric } from "../feed/types";
 import type { Level } from "../metrics/evaluate";
 import { clock, text } from "../metrics/format";
@@ -27,7 +28,7 @@ export class Legend {
       const swatch = find<SVGLineElement & HTMLElement>(item, ".swatch");
       const colour = line.level ? palette().levels[line.level] : (palette().series[at] ?? palette().text2);
       if (swatch.style.borderTopColor !== colour) swatch.style.borderTopColor = colour;
-      setAttr(swatch, "data-dash", at < 2 ? "solid" : at < 4 ? "dashed" : "dotted");
+      setAttr(swatch, "data-dash", ["solid", "dashed", "dotted"][at % 3]);
       setText(find(item, ".shape"), LEVEL_SHAPES[line.level]);
       setAttr(item, "data-level", line.level ? String(line.level) : null);
       if (!this.hover) setText(find(item, "b"), text(metric, line.value));
@@ -35,8 +36,8 @@ export class Legend {
     if (!this.hover) setText(this.at, more > 0 ? `and ${more} more in the table` : "");
   }
 
-  /** Shows the values under the cursor. */
-  cursor(plot: uPlot, metric: Metric | null): void {
+  /** Shows the values under the cursor, and what happened there. */
+  cursor(plot: uPlot, metric: Metric | null, notes: readonly Annotation[]): void {
     const at = plot.cursor.idx;
     this.hover = at !== null && at !== undefined && (plot.cursor.left ?? -1) >= 0;
     if (!metric || !this.hover || at === null || at === undefined) {
@@ -47,7 +48,8 @@ export class Legend {
       const item = this.list.children[n];
       if (item) setText(find(item, "b"), text(metric, plot.data[n + 1]?.[at] ?? null));
     });
-    setText(this.at, `at ${clock((plot.data[0][at] ?? 0) * 1000)} UTC`);
+    const there = notes.map((one) => `${LEVEL_SHAPES[one.level]} ${one.text}`.trim()).join(" · ");
+    setText(this.at, `at ${clock((plot.data[0][at] ?? 0) * 1000)} UTC${there && ` · ${there}`}`);
   }
 }
 

@@ -1,5 +1,6 @@
 // The lanes of a timeline: what each draws into its strip of the canvas.
 
+import { fit } from "../ui/fit";
 import type { Palette } from "../ui/palette";
 import type { Fetched, Past, Point, Span } from "./data";
 import { STATES } from "./row";
@@ -29,12 +30,12 @@ export const SLOW_MS = 1_000;
 export const stateWord = (state: string): string => STATES[state] ?? state;
 
 const STATE_COLOURS: Readonly<Record<string, (colours: Palette) => string>> = {
-  playing: (colours) => colours.series[1] ?? colours.text3,
+  playing: (colours) => colours.data2,
   rebuffering: (colours) => colours.levels[3],
   failed: (colours) => colours.levels[3],
   starting: (colours) => colours.text3,
   waiting: (colours) => colours.text3,
-  seeking: (colours) => colours.series[2] ?? colours.text3,
+  seeking: (colours) => colours.series[3] ?? colours.text3,
 };
 const HATCHED: readonly string[] = ["starting", "waiting", "seeking", "paused", "preloading"];
 
@@ -140,7 +141,7 @@ function drawRequests({ context, x, left, right, top, height, colours }: Pen, re
     if (at < left || at > right) continue;
     const slow = one.ttfb > SLOW_MS;
     const size = bad(one) ? 1 : Math.min(1, 0.3 + (0.7 * one.ttfb) / 2_000);
-    context.fillStyle = bad(one) ? colours.levels[3] : slow ? colours.levels[2] : (colours.series[1] ?? colours.text3);
+    context.fillStyle = bad(one) ? colours.levels[3] : slow ? colours.levels[2] : colours.data2;
     const tall = size * (height - 6);
     context.fillRect(Math.round(at), top + height - 2 - tall, bad(one) || slow ? 2 : 1, tall);
   }
@@ -156,7 +157,7 @@ function drawPipelines({ context, x, left, right, top, height, colours }: Pen, r
     const b = Math.min(right, Math.max(x(next?.at ?? one.at), a + 2));
     start = index + 1;
     if (b <= left || a >= right) return;
-    context.fillStyle = one.pipeline === "A" ? (colours.series[1] ?? "") : one.pipeline === "slate" ? colours.levels[1] : (colours.series[2] ?? "");
+    context.fillStyle = one.pipeline === "A" ? colours.data2 : one.pipeline === "slate" ? colours.levels[1] : (colours.series[3] ?? "");
     context.fillRect(a, top + height - 5, b - a, 3);
     if (b - a > 14) context.fillText(one.pipeline ?? "", a + 2, top + height / 2 - 3);
   });
@@ -170,8 +171,10 @@ function drawErrors({ context, x, left, right, top, height, colours }: Pen, past
     if (place < left || place > right) continue;
     context.fillRect(place - 3, top + height / 2 - 3, 6, 6);
     if (place < free) continue;
-    context.fillText(what, place + 7, top + height / 2);
-    free = place + 14 + context.measureText(what).width;
+    const shown = fit(what, right - place - 7, (text) => context.measureText(text).width);
+    if (shown === null) continue;
+    context.fillText(shown, place + 7, top + height / 2);
+    free = place + 14 + context.measureText(shown).width;
   }
 }
 

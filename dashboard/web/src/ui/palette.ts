@@ -10,7 +10,12 @@ export interface Palette {
   text3: string;
   levels: readonly [string, string, string, string];
   series: readonly string[];
+  /** Fills of what is normal. */
+  data2: string;
 }
+
+/** Beside its colour each line of a chart has a dash, for eyes that see few colours. */
+export const DASHES: readonly (readonly number[])[] = [[], [7, 3], [2, 3], [], [7, 3], [2, 3]];
 
 let cached: Palette | null = null;
 
@@ -26,6 +31,7 @@ export function palette(): Palette {
     text3: colour("--text3"),
     levels: [colour("--data"), colour("--watch"), colour("--degraded"), colour("--broken")],
     series: [1, 2, 3, 4, 5, 6].map((n) => colour(`--series${n}`)),
+    data2: colour("--data2"),
   };
   return cached;
 }
