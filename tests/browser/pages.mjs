@@ -77,6 +77,15 @@ const bytes = await weight();
 const pages = await page.$$eval('.rail a', (links) => links.map((link) => [link.getAttribute('href'), link.dataset.page]));
 for (const size of SIZES) for (const [path, name] of pages) await look(path, name, size, 'calm');
 
+// What leads nowhere says so, with a way back.
+await page.setViewportSize({ width: 1440, height: 900 });
+await visit('/pipline');
+const nowhere = await page.locator('main').innerText();
+await page.locator('.ways a', { hasText: 'Control room' }).click();
+await page.waitForSelector('.room');
+await visit('/sessions?find=contry:DE');
+const unknownWord = await page.locator('.finder .unknown').innerText();
+
 // The incident, as an operator of the demo makes it: one click, and one to end it.
 const pressed = async (on) => {
   await page.setViewportSize({ width: 1440, height: 900 });
@@ -96,6 +105,16 @@ const sentence = await card.first().innerText();
 // The shift that is measured is time's, not that of the offer being taken.
 await page.waitForSelector('.offer[data-state=taken]', { timeout: 20_000 }).catch(() => undefined);
 for (const size of SIZES) for (const [path, name] of pages) await look(path, name, size, 'incident');
+
+// Who owns it is asked once, and the log stays in sight beside the incident.
+await page.setViewportSize({ width: 1440, height: 900 });
+await visit('/');
+const log = await page.locator('.actions .log').evaluate((list) => ({ height: list.clientHeight, entries: list.children.length }));
+await page.locator('.incident button', { hasText: 'Own it' }).first().click();
+await page.locator('.whoami input').fill('Ada');
+await page.keyboard.press('Enter');
+await page.locator('.incident .standing', { hasText: 'Ada owns it' }).first().waitFor({ timeout: 10_000 });
+const who = await page.locator('.topbar .who').innerText();
 await pressed(false);
 await close();
-report({ pages: pages.map(([, name]) => name), bytes, findings, namedAfterMs, sentence, problems });
+report({ nowhere, unknownWord, log, who, pages: pages.map(([, name]) => name), bytes, findings, namedAfterMs, sentence, problems });

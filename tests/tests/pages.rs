@@ -41,6 +41,20 @@ async fn pages_are_calm_readable_and_name_an_incident_that_a_click_made() {
     assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
     assert_eq!(seen["problems"].as_array().unwrap().len(), 0, "console: {}", seen["problems"]);
     assert!(seen["sentence"].as_str().unwrap().contains("e1"), "{}", seen["sentence"]);
+    check_words(&seen);
+}
+
+/// What is written where somebody went wrong, and beside an incident.
+fn check_words(seen: &Value) {
+    for (key, words) in [
+        ("nowhere", "There is no such page"),
+        ("unknownWord", "Did you mean \"country:DE\"?"),
+        ("who", "Ada"),
+    ] {
+        assert!(seen[key].as_str().unwrap().contains(words), "{key}: {}", seen[key]);
+    }
+    let log = &seen["log"];
+    assert!(log["height"].as_i64() >= Some(120) && log["entries"].as_i64() >= Some(2), "{log}");
 }
 
 /// A CDN as the prober sees it: it answers whatever is asked.

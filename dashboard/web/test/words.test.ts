@@ -12,8 +12,8 @@ describe("words of an incident", () => {
   it("say since when, how soon it was seen, and who has it", () => {
     expect(seenFirst(incident)).toBe("00:01:06, 2.1 s after the first symptom");
     expect(seenFirst({ ...incident, symptom_at: null })).toBe("00:01:06");
-    expect(standing(incident, 84_400)).toBe("18 s · nobody owns it");
-    expect(standing({ ...incident, owner: "mia" }, 69_400)).toBe("3 s · mia owns it");
+    expect(standing(incident, 84_400)).toBe("open for 18 s · nobody owns it");
+    expect(standing({ ...incident, owner: "mia" }, 69_400)).toBe("open for 3 s · mia owns it");
     expect(causeWords(incident)).toBe("edge e1");
     expect(causeWords({ ...incident, culprit: "origin", name: null })).toBe("origin");
   });

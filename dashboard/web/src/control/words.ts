@@ -31,11 +31,11 @@ export function levelOfIncident(incident: Incident): Level {
   return RANK[incident.severity] ?? 1;
 }
 
-/** How long an incident has lasted and who has it: `18 s · nobody owns it`. */
+/** How long an incident has been open and who has it: `open for 18 s · nobody owns it`. */
 export function standing(incident: Incident, now: number): string {
   const lasted = span(now - incident.opened_at).replace(/\.\d/, "");
   const owner = incident.owner === null ? "nobody owns it" : `${incident.owner} owns it`;
-  return `${lasted} · ${owner}`;
+  return `open for ${lasted} · ${owner}`;
 }
 
 /** `20:17:46, 2.1 s after the first symptom`. */

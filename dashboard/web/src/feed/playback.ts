@@ -13,6 +13,8 @@ export interface CuboidRows {
 
 /** Half an hour is what charts grow to; ten seconds more let the first window fill. */
 const KEEP_MS = 31 * 60_000;
+/** A content that nobody has watched for so long is offered no more. */
+const LATELY_MS = 5 * 60_000;
 
 export class PlaybackStore {
   private readonly cuboids = new Map<string, CuboidRows>();
@@ -67,11 +69,12 @@ export class PlaybackStore {
     return best;
   }
 
-  /** Contents seen in the rows held. */
+  /** Contents that somebody watched lately. */
   contents(): string[] {
     const names = new Set<string>();
-    for (const pane of this.cuboids.get("content")?.panes.values() ?? []) {
-      for (const row of pane.values()) names.add(cellValue(row.cell, "content"));
+    for (const [at, pane] of this.cuboids.get("content")?.panes ?? []) {
+      if (at < this.newestSeen - LATELY_MS) continue;
+      for (const row of pane.values()) if ((row.m?.["viewers"] ?? 0) > 0) names.add(cellValue(row.cell, "content"));
     }
     return [...names].sort();
   }
@@ -79,7 +82,9 @@ export class PlaybackStore {
 
 /** A cell's value in one dimension, with its word for unknown. */
 export function cellValue(cell: Cell, dimension: string): string {
-  return cell[dimension] ?? "unknown";
+  const value = cell[dimension];
+  if (value === null || value === undefined) return "unknown";
+  return dimension === "asn" ? `AS${value}` : value;
 }
 
 function cellKey(dimensions: readonly string[], cell: Cell): string {

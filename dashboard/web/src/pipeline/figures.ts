@@ -2,7 +2,8 @@
 // steering. Nothing is drawn here.
 
 import type { App } from "../app";
-import type { EdgeStatus } from "../control/types";
+import { RANK } from "../control/records";
+import type { EdgeStatus, Incident } from "../control/types";
 import type { DeliveryTotal } from "../feed/delivery";
 import type { Level } from "../metrics/evaluate";
 import { NONE, bitRate, count, span } from "../metrics/format";
@@ -82,11 +83,17 @@ const seconds = (ms: number | null | undefined): string => (ms === null || ms ==
 const silent = (age: number | null, limit: number): boolean => age === null || age > limit;
 
 /** The word for a part whose reports have stopped. */
-const quiet = (age: number | null): string => (age === null ? "no report yet" : `silent for ${span(age)}`);
+const quiet = (age: number | null): string => (age === null ? "no report yet" : `no report for ${span(age)}`);
 
 /** Without the feed every part is silent to us, which says nothing of the part. */
-function unlessDeaf(app: App, box: Box): Box {
-  return app.feed.connected() || !box.blind ? box : { ...box, level: 0, word: "not known" };
+function unlessDeaf(app: App, box: Box, culprit: Incident["culprit"], name: string | null): Box {
+  return app.feed.connected() || !box.blind ? judged(app, box, culprit, name) : { ...box, level: 0, word: "not known" };
+}
+
+/** Where steering has opened an incident, its severity is the part's: one page, one judgement. */
+function judged(app: App, box: Box, culprit: Incident["culprit"], name: string | null): Box {
+  const incident = app.feed.records.open().find((one) => one.culprit === culprit && (name === null || one.name === name));
+  return incident && box.level > 0 ? { ...box, level: RANK[incident.severity] } : box;
 }
 
 export function sourceBox(strip: Strip | null, now: number): Box {
@@ -123,7 +130,7 @@ export function encoderBox(app: App, delivery: Delivery, pipeline: string): Box 
   const put = delivery.of("packager", pipeline, "put");
   const state: PipelineState = strip ? stateOf(strip, pipeline) : { level: 0, word: "" };
   const health = app.steering.pipeline(pipeline);
-  const spare = strip ? spareOf(strip, pipeline) : null;
+  const spare = strip && app.segments.failedSince === null && !silent(age, SILENT_MS.packager) ? spareOf(strip, pipeline) : null;
   const kept = strip ? onTime(strip, pipeline) : null;
   const gone = silent(age, SILENT_MS.packager);
   const masked = health?.masked ?? strip?.masked.includes(pipeline) ?? false;
@@ -137,14 +144,14 @@ export function encoderBox(app: App, delivery: Delivery, pipeline: string): Box 
       { name: "sends", value: put ? bitRate(put.bytes, RATE_MS / 1000) : NONE },
       ...equalRows(strip, pipeline),
     ],
-  });
+  }, "encoder", pipeline);
 }
 
 /** Whether both encoders were fed the same: told on the one that is compared. */
 function equalRows(strip: Strip | null, pipeline: string): Row[] {
   const one = strip?.inputs.find((each) => each.pipeline === pipeline);
   if (!one) return [];
-  return [{ name: `input equal to ${one.like}`, value: one.compared === 0 ? NONE : `${one.equal} of ${one.compared}`, level: one.equal < one.compared ? 2 : 0 }];
+  return [{ name: `input like ${one.like}`, value: one.compared === 0 ? NONE : `${one.equal} of ${one.compared}`, level: one.equal < one.compared ? 2 : 0 }];
 }
 
 export function originBox(app: App, delivery: Delivery): Box {
@@ -166,7 +173,7 @@ export function originBox(app: App, delivery: Delivery): Box {
       { name: "GET", value: perSecond(get?.requests) },
       { name: "errors", value: get ? count(get.errors) : NONE, level: (get?.errors ?? 0) > 0 ? 1 : 0 },
     ],
-  });
+  }, "origin", null);
 }
 
 /** What the synthetic client saw that asks this edge alone. */
@@ -226,5 +233,5 @@ export function edgeBox(app: App, delivery: Delivery, name: string): Box {
       { name: "load of nominal", value: load === null ? NONE : `${Math.round(100 * load)} %`, level: load !== null && load > FULL ? 1 : 0 },
       proberRow(known?.prober ?? null),
     ],
-  });
+  }, "edge", name);
 }

@@ -7,14 +7,14 @@ import { NONE, count, span, text } from "../metrics/format";
 import { rank, type Impact } from "../metrics/impact";
 import { newestPane } from "../metrics/reading";
 import { View } from "../metrics/view";
-import { DIMENSIONS } from "../selection";
+import { DIMENSIONS, DIMENSION_SOURCES, dimensionWord } from "../selection";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES, LEVEL_WORDS } from "../ui/palette";
 
 const ROWS = 9;
 const FIVE_MINUTES = 300_000;
-/** What the player says of itself, and nobody else has checked. */
-const CLAIMED: readonly string[] = ["device", "country"];
+/** Rows that the table is high enough for; it never gets lower while one dimension is shown. */
+const [FEWEST_ROWS, MOST_ROWS] = [3, 6];
 
 interface Row extends Impact {
   viewers: number;
@@ -26,10 +26,12 @@ export class Breakdown {
   readonly root: HTMLElement;
   private readonly tabs = h("div", { class: "tabs", role: "tablist" });
   private readonly body = h("tbody", {});
+  private shownBy = "";
+  private high = FEWEST_ROWS;
 
   constructor(private readonly app: App) {
     for (const dimension of DIMENSIONS) {
-      const tab = h("button", { type: "button", role: "tab", "data-by": dimension, title: CLAIMED.includes(dimension) ? "as claimed by the player" : null }, dimension, CLAIMED.includes(dimension) && h("span", { class: "claimed" }, "claimed"));
+      const tab = h("button", { type: "button", role: "tab", "data-by": dimension, title: DIMENSION_SOURCES[dimension] ?? null }, dimensionWord(dimension));
       tab.addEventListener("click", () => app.selection.go({ by: dimension }));
       this.tabs.append(tab);
     }
@@ -45,8 +47,10 @@ export class Breakdown {
   draw(metric: Metric): void {
     const { by, content } = this.app.selection.current;
     for (const tab of this.tabs.children) setAttr(tab, "aria-selected", String(tab.getAttribute("data-by") === by));
-    setText(find(this.root, "h2"), `${metric.title} by ${by}`);
-    setText(find(this.root, "[data-col=value]"), by);
+    setText(find(this.root, "h2"), `${metric.title} by ${dimensionWord(by)}`);
+    setText(find(this.root, "[data-col=value]"), dimensionWord(by));
+    // Of viewers themselves the column "now" says the same.
+    setAttr(this.root, "data-gauge", metric.formula.kind === "gauge" && metric.formula.of === "viewers");
     // A share of a loss explains; a share of viewers is only a share.
     const loss = metric.bad === "high" && metric.formula.kind !== "gauge";
     setText(find(this.root, "[data-col=share]"), loss ? "explains" : "share");
@@ -54,10 +58,14 @@ export class Breakdown {
     const { pane } = view ? newestPane(view, this.app.feed) : { pane: null };
     const rows = view && pane !== null ? this.rows(metric, view, pane) : [];
     setText(find(this.root, ".note"), note(metric, view, by));
+    if (by !== this.shownBy) [this.shownBy, this.high] = [by, FEWEST_ROWS];
+    this.high = Math.min(MOST_ROWS, Math.max(this.high, rows.length));
+    this.root.style.setProperty("--rows", String(this.high));
     keyed(this.body, rows.slice(0, ROWS), (row) => row.group, (row) => this.make(row.group), (element, row) => this.update(element, metric, row));
     const empty = find(this.root, ".empty");
     setAttr(empty, "hidden", rows.length > 0);
-    setText(empty, this.app.feed.connected() ? "No data in this window. Rows appear as soon as a player reports." : "No feed: what is not known is not shown.");
+    const apart = content !== null && view?.knowsContent === false;
+    setText(empty, !this.app.feed.connected() ? "No feed: what is not known is not shown." : apart ? `Not kept by content: choose all contents to see it by ${dimensionWord(by)}.` : "No data in this window. Rows appear as soon as a player reports.");
   }
 
   private rows(metric: Metric, view: View, pane: number): Row[] {
@@ -67,14 +75,17 @@ export class Breakdown {
     const before = rank(metric, view.groups(pane - FIVE_MINUTES, panes), seconds);
     const groups = view.groups(pane, panes);
     // Who had viewers and has none is listed too: that they left is the news.
-    for (const { group, sums } of before) if (sums.get("viewers") > 0 && !groups.has(group)) groups.set(group, new Sums());
-    // Somebody who watches now is listed even when the window has nothing of him.
-    return rank(metric, groups, seconds).map((impact) => {
+    const names = view.names(pane - FIVE_MINUTES, pane);
+    for (const group of names) if (!groups.has(group)) groups.set(group, new Sums());
+    // A value that nobody has and that counts nothing is no row.
+    for (const group of view.watched(pane)) names.add(group);
+    const news = ({ group, value }: Impact): boolean => names.has(group) || (metric.formula.kind !== "gauge" && Boolean(value));
+    return rank(metric, groups, seconds).filter(news).map((impact) => {
       const watching = viewers.get(impact.group)?.get("viewers") ?? 0;
       return {
         ...impact,
         viewers: watching,
-        before: before.find((one) => one.group === impact.group)?.value ?? null,
+        before: before.find((one) => one.group === impact.group)?.value ?? view.absent(metric, pane - FIVE_MINUTES, impact.group),
         small: isSmall(metric, impact.sums, watching, this.app.feed.minimumSample),
       };
     });
@@ -122,6 +133,6 @@ function note(metric: Metric, view: View | null, by: string): string {
     ratio: metric.bad === "high" ? "share of all that was lost" : "share of playing time",
   };
   const seconds = view ? (view.windowPanes(metric) * view.widthMs) / 1000 : metric.window_s;
-  const claimed = CLAIMED.includes(by) ? " · as claimed by the player" : "";
-  return `${what[metric.formula.kind] ?? ""} · ${metric.formula.kind === "gauge" ? "now" : `last ${seconds} s`}${claimed}`;
+  const source = DIMENSION_SOURCES[by];
+  return `${what[metric.formula.kind] ?? ""} · ${metric.formula.kind === "gauge" ? "now" : `last ${seconds} s`}${source ? ` · ${source}` : ""}`;
 }

@@ -6,7 +6,7 @@ import { change, clock, count, text } from "../metrics/format";
 import { culprit, rank } from "../metrics/impact";
 import { newestPane, type Reading, type Value } from "../metrics/reading";
 import { View } from "../metrics/view";
-import { DIMENSIONS } from "../selection";
+import { DIMENSIONS, dimensionWord } from "../selection";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES, LEVEL_WORDS } from "../ui/palette";
 
@@ -74,7 +74,7 @@ export class Departures {
     setText(find(item, ".figure"), `${text(metric, read.value)} · ${LEVEL_WORDS[level]}`);
     const moved = change(metric, read.value, read.before);
     setText(find(item, ".when"), `${from === null ? "for as long as we have data" : `since ${clock(from)} UTC`}${moved ? ` · ${moved} on 5 min ago` : ""}`);
-    setText(find(item, ".whom"), whom ? `${whom.dimension} ${whom.group} has ${Math.round(100 * whom.share)} % of it, its due is ${Math.round(100 * whom.due)} %` : "spread evenly: no edge, rendition, device or country stands out");
+    setText(find(item, ".whom"), whom ? `${dimensionWord(whom.dimension)} ${whom.group} has ${Math.round(100 * whom.share)} % of it, its due is ${Math.round(100 * whom.due)} %` : "spread evenly: no edge, rendition, device or country stands out");
     setAttr(find(item, "button"), "data-by", whom?.dimension ?? null);
     setAttr(item, "title", `Limits: ${metric.limits?.map((limit) => text(metric, limit)).join(", ") ?? "none"}; of ${count(read.sums?.get("viewers") ?? 0)}`);
   }

@@ -4,9 +4,11 @@ import type { App } from "../app";
 import type { Level } from "../metrics/evaluate";
 import { span } from "../metrics/format";
 import type { Value } from "../metrics/reading";
+import { departingParts } from "../pipeline/departing";
 import type { Tally } from "../stream/tally";
 import { LEVEL_SHAPES } from "../ui/palette";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
+import { calmWords, type Departing } from "./calm";
 import { IncidentCard } from "./incident";
 
 /** How loudly a state of the lamp is said here. */
@@ -21,19 +23,22 @@ export class Incidents {
 
   constructor(private readonly app: App) {}
 
-  draw(values: readonly Value[]): void {
+  /** `pictures` are those that the strip marks. */
+  draw(values: readonly Value[], pictures: readonly Departing[]): void {
     const { records } = this.app.feed;
     const open = records.open();
     const now = this.app.feed.now();
     const last = records.allIncidents().find((one) => one.closed_at !== null);
+    const parts = open.length === 0 ? [...departingParts(this.app), ...pictures] : [];
     const none = last?.closed_at ? `none open · last one over ${span(now - last.closed_at)} ago` : "none open";
     setText(find(this.root, "h2"), open.length === 1 ? "Incident" : "Incidents");
     setText(find(this.root, ".note"), open.length > 0 ? `${open.length} open` : this.app.tally.tally === "blind" ? "not known" : none);
     const calm = find(this.root, ".calm");
     // Without steering nobody looks for causes: a page without incidents is then no calm one.
-    const bad = SPOKEN[this.app.tally.tally] ?? (open.length === 0 && this.app.steering.lost() ? 1 : 0);
+    const worst = parts.reduce<Level>((most, { level }) => (level > most ? level : most), this.app.steering.lost() ? 1 : 0);
+    const bad = SPOKEN[this.app.tally.tally] ?? (open.length === 0 ? worst : 0);
     setText(find(calm, ".shape"), LEVEL_SHAPES[bad]);
-    setText(find(calm, ".text"), this.say(open.length, values));
+    setText(find(calm, ".text"), this.say(open.length, () => calmWords(values, parts, last ?? null, now)));
     setAttr(calm, "data-level", bad ? String(bad) : null);
     const shown = open.some((one) => one.id === this.shown) ? this.shown : (open[0]?.id ?? null);
     keyed(this.list, open, (one) => one.id, (one) => this.make(one.id), (_, one) => this.cards.get(one.id)?.draw(one, one.id === shown));
@@ -50,24 +55,14 @@ export class Incidents {
   }
 
   /** Says what is known, and never calls blindness calm. */
-  private say(open: number, values: readonly Value[]): string {
+  private say(open: number, calm: () => string): string {
     const { tally, steering } = this.app;
     if (tally.tally === "blind") return `Blind: ${tally.cause}. What is shown may be old or incomplete.`;
     if (tally.tally === "off-air") return `Off the air: ${tally.cause}. Players that join now see no programme.`;
     if (open > 0) return "";
     if (steering.lost()) return `Steering does not answer${steering.absent ? "" : ` (${steering.why})`}: nobody looks for causes, and nothing will act by itself.`;
     if (steering.status && !steering.status.feed.connected) return "Steering has lost its feed: it keeps its last decision and judges by its prober alone.";
-    if (tally.tally === "no-viewers") return "All parts report and the programme is on the air. Nobody watches.";
-    return within(values);
+    if (tally.tally === "no-viewers" && departingParts(this.app).length === 0) return "All parts report and the programme is on the air. Nobody watches.";
+    return calm();
   }
-}
-
-function within(values: readonly Value[]): string {
-  const limited = values.filter((value) => value.metric.limits);
-  const judged = limited.filter((value) => value.value !== null && !value.small);
-  const departing = judged.filter((value) => value.level > 0).length;
-  const few = limited.length - judged.length;
-  const rest = few > 0 ? `; ${few} ${few === 1 ? "has" : "have"} too few samples to judge` : "";
-  if (departing > 0) return `All parts report. ${departing} of ${limited.length} metrics with limits ${departing === 1 ? "departs" : "depart"} from normal, and no part is found at fault${rest}.`;
-  return `All parts report, nothing departs from normal: ${judged.length} of ${limited.length} metrics with limits are within them${rest}.`;
 }

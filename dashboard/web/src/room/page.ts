@@ -25,6 +25,8 @@ export class RoomPage implements Page {
   private readonly incidents: Incidents;
   private readonly log: Log;
   private readonly byHand: ByHand;
+  private readonly below: HTMLElement;
+  private readonly right: HTMLElement;
   readonly root: HTMLElement;
 
   constructor(private readonly app: App) {
@@ -35,9 +37,9 @@ export class RoomPage implements Page {
     this.incidents = new Incidents(app);
     this.byHand = new ByHand(app);
     this.log = new Log(app, changes, () => this.byHand.open());
-    const left = h("div", { class: "left" }, this.chart.root, this.breakdown.root);
-    const right = h("div", { class: "right" }, this.incidents.root, this.departures.root, this.log.root);
-    this.root = h("div", { class: "page room" }, this.tiles.root, h("div", { class: "columns" }, left, right));
+    this.below = h("div", { class: "below" }, this.breakdown.root);
+    this.right = h("div", { class: "right" }, this.incidents.root, this.departures.root, this.log.root);
+    this.root = h("div", { class: "page room" }, this.tiles.root, h("div", { class: "columns" }, h("div", { class: "left" }, this.chart.root, this.below), this.right));
   }
 
   draw(): void {
@@ -54,9 +56,17 @@ export class RoomPage implements Page {
     this.breakdown.draw(metric);
     const values = feed.metrics.map((one) => reading.value(one));
     changes.watch(this.app, values);
-    this.incidents.draw(values);
+    this.incidents.draw(values, this.strip?.departing() ?? []);
     this.departures.draw(reading, values);
+    this.placeLog();
     this.log.draw();
+  }
+
+  /** An open incident takes the whole column; what is done about it is then read beside the
+   *  breakdown. */
+  private placeLog(): void {
+    const place = this.app.feed.records.open().length > 0 ? this.below : this.right;
+    if (this.log.root.parentElement !== place) place.append(this.log.root);
   }
 
   /** Pictures of what there is; a part that appears later gets its card then. */

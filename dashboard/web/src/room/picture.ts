@@ -69,6 +69,8 @@ export class Picture {
   sound: Sound | null = null;
   /** Since when the picture is the same, Unix ms; null while it moves. */
   stillSince: number | null = null;
+  /** Whether the newest attempt to fetch it failed. */
+  failed = false;
   private source: Source | null = null;
   private soundSource: string | null = null;
   private media = "";
@@ -104,7 +106,9 @@ export class Picture {
       this.media = newest.media;
       this.sound = await this.hear();
       this.shown(this);
+      this.failed = false;
     } catch {
+      this.failed = true;
       // The next refresh asks for everything anew, in case the ladder changed.
       this.source = null;
     } finally {

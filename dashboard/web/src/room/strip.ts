@@ -8,6 +8,7 @@ import { edgeShares } from "../pipeline/audience";
 import { servedShare, spareOf } from "../pipeline/judge";
 import { find, h, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES } from "../ui/palette";
+import type { Departing } from "./calm";
 import { Picture } from "./picture";
 import { meter } from "./sound";
 import { MiniSchedule } from "./schedule";
@@ -18,6 +19,9 @@ const PICTURE_MS = 4_000;
 const OLD_PICTURE_MS = 12_000;
 /** One still segment may be the programme's; the next one, four seconds on, is a freeze. */
 const STILL_MS = 3_000;
+
+/** Said of a picture until the first answer. */
+const LOADING = "loading";
 
 /** The parts that have a card. */
 export interface Parts {
@@ -79,6 +83,14 @@ export class StripRow {
     place.at = picture.shownAt;
   }
 
+  /** Pictures that are marked although their edge reports: what is seen departs from normal. */
+  departing(): Departing[] {
+    return this.pictures.flatMap(({ edge, picture }) => {
+      const word = marks(picture);
+      return word === "" || word === LOADING || this.silent(edge) ? [] : [{ title: `Edge ${edge}'s picture`, word, level: 1 as const }];
+    });
+  }
+
   draw(): void {
     const delivery = new Delivery(this.app);
     for (const name of this.parts.pipelines) this.drawEncoder(name, encoderBox(this.app, delivery, name));
@@ -90,18 +102,20 @@ export class StripRow {
   private drawEncoder(name: string, box: Box): void {
     const { strip } = this.app.segments;
     const shot = this.served.get(name)?.at ?? null;
-    const share = strip ? servedShare(strip, name) : null;
-    const spare = strip ? spareOf(strip, name) : null;
+    // What the schedule said before it fell silent is not how things are.
+    const heard = strip !== null && this.app.segments.failedSince === null;
+    const share = heard ? servedShare(strip, name) : null;
+    const spare = heard && !box.blind ? spareOf(strip, name) : null;
     const serves = share === null ? "not known" : share > 0 ? `serves ${Math.round(100 * share)} %` : "standby";
     const old = shot === null || Date.now() - shot > OLD_PICTURE_MS;
     // A pipeline that stands by has no picture to show, and that is no fault.
     const mark = !old ? "" : shot === null ? "not on air" : `served ${span(Date.now() - shot)} ago`;
-    this.write(box, serves, spare === null ? NONE : `arrives +${(spare / 1000).toFixed(2)} s`, mark, box.level === 0);
+    this.write(box, serves, spare === null ? "" : `arrives +${(spare / 1000).toFixed(2)} s`, mark, box.level === 0);
   }
 
   private drawEdge(name: string, picture: Picture, box: Box, share: string): void {
     const ttfb = box.rows.find((row) => row.name.startsWith("TTFB"))?.value ?? NONE;
-    this.write(box, share, `TTFB p95 ${ttfb}`, marks(picture));
+    this.write(box, share, `TTFB p95 ${ttfb}`, marks(picture), picture.shownAt === null && !picture.failed);
     const root = find(this.root, `[data-card="edge-${name}"]`);
     setAttr(root, "data-pipeline", picture.pipeline);
     find(root, ".meter i").style.height = `${Math.round(100 * meter(picture.sound))}%`;
@@ -129,7 +143,7 @@ export class StripRow {
 /** What is wrong with a picture, in a word or two. */
 function marks(picture: Picture): string {
   const age = picture.shownAt === null ? null : Date.now() - picture.shownAt;
-  if (age === null) return "no picture";
+  if (age === null) return picture.failed ? "no picture" : LOADING;
   if (age > OLD_PICTURE_MS) return `picture ${span(age)} old`;
   if (picture.look?.black) return picture.sound?.silent ? "black, silent" : "black";
   const still = picture.stillSince === null ? 0 : Date.now() - picture.stillSince;

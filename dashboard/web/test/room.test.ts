@@ -1,0 +1,75 @@
+// What the Control room says in words, and where it writes them.
+
+import { describe, expect, it, vi } from "vitest";
+import type { Annotation } from "../src/control/annotations";
+import type { Incident } from "../src/control/types";
+import { originAsked } from "../src/feed/delivery";
+import type { Value } from "../src/metrics/reading";
+import { layLabels } from "../src/room/annotate";
+import { calmWords } from "../src/room/calm";
+import { fit } from "../src/ui/fit";
+import { REBUFFER, STARTUP, VIEWERS } from "./metrics";
+
+const letters = (text: string): number => text.length;
+
+describe("labels above the chart", () => {
+  const note = (at: number, text: string): Annotation => ({ at, until: at, text, level: 0 });
+  const lay = (list: Annotation[]) => layLabels(list, (at) => at, letters, 0, 100, 2);
+
+  it("never stand upon each other, and the newest is read whole", () => {
+    const list = [note(10, "Edge e1 answers slowly"), note(20, "Move 51 of 51 viewers from e1 to e2"), note(24, "Bring 51 viewers back to e1"), note(90, "Edge e2 is full and refuses sessions")];
+    const labels = lay(list);
+    expect(labels[0]).toMatchObject({ text: "Edge e2 is full and refuses sessions", x: 64 });
+    for (const lane of [0, 1]) {
+      const own = labels.filter((one) => one.lane === lane).sort((a, b) => a.x - b.x);
+      own.slice(1).forEach((one, at) => expect((own[at]?.x ?? 0) + (own[at]?.text.length ?? 0)).toBeLessThanOrEqual(one.x - 2));
+    }
+  });
+  it("are left out where only letters would fit", () => {
+    expect(lay([note(50, "one"), note(52, "Another that is long"), note(53, "And one that is longer"), note(54, "The newest of all of them")]).length).toBeLessThan(4);
+    expect(fit("dash.js 28: http://127.0.0.1", 12, letters)).toBe("dash.js 28:…");
+    expect(fit("dash.js 28", 4, letters)).toBeNull();
+  });
+});
+
+describe("a room without incidents", () => {
+  const read = (metric: Value["metric"], value: number, level: Value["level"] = 0): Value => ({ metric, value, level, before: null, sums: null, small: false });
+  const rebuffer = { ...REBUFFER, title: "Rebuffer ratio" };
+  const values = [read(VIEWERS, 100), read(rebuffer, 0.1), read(STARTUP, 200)];
+  const last = { closed_at: 80_000, cause: "Edge e1 answers slowly" } as Incident;
+
+  it("is called calm only when no part departs from normal", () => {
+    expect(calmWords(values, [], null, 90_000)).toBe("All parts report, nothing departs from normal: 2 of 2 metrics with limits are within them.");
+    const parts = [{ title: "Encoder A", word: "missing", level: 3 as const }, { title: "Edge e1's picture", word: "black, silent", level: 1 as const }];
+    expect(calmWords(values, parts, null, 90_000)).toBe("Encoder A: missing, Edge e1's picture: black, silent. No incident is open for them. 2 of 2 metrics with limits are within them.");
+  });
+  it("names the metric that departs, and the incident that its window still holds", () => {
+    const bad = [read(VIEWERS, 100), read(rebuffer, 1.2, 2)];
+    expect(calmWords(bad, [], null, 90_000)).toContain("Rebuffer ratio 1.20 % departs from normal, and no part is found at fault");
+    expect(calmWords(bad, [], last, 90_000)).toContain('departs from normal, as their window still holds "Edge e1 answers slowly", over 10 s ago');
+    expect(calmWords(bad, [], last, 990_000)).toContain("no part is found at fault");
+  });
+});
+
+describe("what the origin is asked", () => {
+  it("is neither hits nor what the edge refused itself", () => {
+    expect(originAsked({ requests: 100, hits: 80, errors: 15 })).toBe(5);
+  });
+});
+
+describe("who acts", () => {
+  it("is asked once, and who closes the question does nothing", async () => {
+    const kept = new Map<string, string>();
+    vi.stubGlobal("localStorage", { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => kept.set(key, value) });
+    const { acting, operator, setAsker, setOperator } = await import("../src/control/operator");
+    const ask = vi.fn(async () => false);
+    setAsker(ask);
+    await expect(acting()).rejects.toThrow("your name");
+    ask.mockImplementation(async () => (setOperator(" Ada "), true));
+    expect(await acting()).toBe("Ada");
+    expect(await acting()).toBe("Ada");
+    expect(ask).toHaveBeenCalledTimes(2);
+    expect(operator()).toBe("Ada");
+    vi.unstubAllGlobals();
+  });
+});
