@@ -2,7 +2,7 @@
 // at its destination, what it should give, how it is undone.
 
 import type { App } from "../app";
-import { find, h, keyed, setAttr, setText } from "../ui/dom";
+import { find, h, keyed, setAttr, setText, unbroken } from "../ui/dom";
 import type { Action } from "./types";
 
 export function offerBox(): HTMLElement {
@@ -14,7 +14,7 @@ export function drawOffer(box: Element, app: App, action: Action): void {
   setAttr(box, "data-state", action.state);
   setText(find(box, "h4"), action.title);
   drawCapacity(box, app, action);
-  keyed(find(box, "dl"), rows(action), ([name]) => name, ([name]) => h("div", {}, h("dt", {}, name), h("dd", {})), (row, [, value]) => setText(find(row, "dd"), value));
+  keyed(find(box, "dl"), rows(action), ([name]) => name, ([name]) => h("div", {}, h("dt", {}, name), h("dd", {})), (row, [, value]) => setText(find(row, "dd"), unbroken(value)));
 }
 
 function rows(action: Action): (readonly [string, string])[] {

@@ -58,6 +58,7 @@ export class Breakdown {
     const { pane } = view ? newestPane(view, this.app.feed) : { pane: null };
     const rows = view && pane !== null ? this.rows(metric, view, pane) : [];
     setText(find(this.root, ".note"), note(metric, view, by));
+    setAttr(find(this.root, ".note"), "title", note(metric, view, by));
     if (by !== this.shownBy) [this.shownBy, this.high] = [by, FEWEST_ROWS];
     this.high = Math.min(MOST_ROWS, Math.max(this.high, rows.length));
     this.root.style.setProperty("--rows", String(this.high));

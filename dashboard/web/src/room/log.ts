@@ -7,7 +7,7 @@ import type { Action, Incident } from "../control/types";
 import { levelOfIncident, stateWords } from "../control/words";
 import type { Level } from "../metrics/evaluate";
 import { clock, span } from "../metrics/format";
-import { find, h, keyed, setAttr, setText } from "../ui/dom";
+import { find, h, keyed, setAttr, setText, unbroken } from "../ui/dom";
 import { LEVEL_SHAPES } from "../ui/palette";
 import type { Changes } from "./changes";
 
@@ -53,7 +53,7 @@ export class Log {
       setText(find(item, "time"), clock(one.at));
       setText(find(item, ".shape"), LEVEL_SHAPES[one.level]);
       setText(find(item, ".text"), one.text);
-      setText(find(item, ".more"), one.more);
+      setText(find(item, ".more"), unbroken(one.more));
       setAttr(find(item, "button"), "hidden", one.undo === null);
     });
     setAttr(find(this.root, ".empty"), "hidden", entries.length > 0);

@@ -26,6 +26,11 @@ export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** A number and its unit stay on one line. */
+export function unbroken(text: string): string {
+  return text.replace(/(\d) (%|s|ms|min)(?![\p{L}])/gu, "$1\u00a0$2");
+}
+
 /** Keeps one row element per key, in the order given. */
 export function keyed<T>(parent: Element, items: readonly T[], key: (item: T) => string, make: (item: T) => Element, update: (element: Element, item: T) => void): void {
   const old = new Map<string, Element>();
