@@ -5,7 +5,7 @@ import type { Annotation } from "../src/control/annotations";
 import type { Incident } from "../src/control/types";
 import { originAsked } from "../src/feed/delivery";
 import type { Value } from "../src/metrics/reading";
-import { layLabels } from "../src/room/annotate";
+import { layLabels, shades } from "../src/room/annotate";
 import { calmWords } from "../src/room/calm";
 import { fit } from "../src/ui/fit";
 import { REBUFFER, STARTUP, VIEWERS } from "./metrics";
@@ -24,6 +24,20 @@ describe("labels above the chart", () => {
       const own = labels.filter((one) => one.lane === lane).sort((a, b) => a.x - b.x);
       own.slice(1).forEach((one, at) => expect((own[at]?.x ?? 0) + (own[at]?.text.length ?? 0)).toBeLessThanOrEqual(one.x - 2));
     }
+  });
+  it("tell incidents before actions", () => {
+    const incident: Annotation = { at: 80, until: null, text: "Edge e1 answers slowly", level: 2 };
+    const texts = lay([incident, note(84, "Move 51 of 51 viewers from e1 to e2"), note(88, "Keep 4 of 4 viewers on low rungs")]).map(({ text }) => text);
+    expect(texts[0]).toBe("▲ Edge e1 answers slowly");
+  });
+  it("shade once where spans lie upon each other, by the worst", () => {
+    const span = (at: number, until: number | null, level: Annotation["level"]): Annotation => ({ at, until, text: "", level });
+    expect(shades([span(10, 40, 2), span(20, 30, 3), span(50, null, 1), note(60, "an action")])).toEqual([
+      { from: 10, to: 20, level: 2 },
+      { from: 20, to: 30, level: 3 },
+      { from: 30, to: 40, level: 2 },
+      { from: 50, to: Infinity, level: 1 },
+    ]);
   });
   it("are left out where only letters would fit", () => {
     expect(lay([note(50, "one"), note(52, "Another that is long"), note(53, "And one that is longer"), note(54, "The newest of all of them")]).length).toBeLessThan(4);

@@ -29,13 +29,25 @@ export function drawSpans(plot: uPlot, list: readonly Annotation[]): void {
   const { ctx, bbox } = plot;
   ctx.save();
   ctx.globalAlpha = 0.1;
-  for (const one of list) {
-    if (one.until === one.at) continue;
-    const [from, to] = [place(plot, one.at), one.until === null ? bbox.left + bbox.width : place(plot, one.until)];
-    ctx.fillStyle = palette().levels[one.level];
-    ctx.fillRect(from, bbox.top, Math.max(1, to - from), bbox.height);
+  for (const { from, to, level } of shades(list)) {
+    const [a, b] = [place(plot, from), place(plot, to)];
+    ctx.fillStyle = palette().levels[level];
+    ctx.fillRect(a, bbox.top, Math.max(1, b - a), bbox.height);
   }
   ctx.restore();
+}
+
+/** Where spans lie upon each other the worst gives the shade, once: shades that add up hide the
+ *  lines when it matters most. */
+export function shades(list: readonly Annotation[]): { from: number; to: number; level: Annotation["level"] }[] {
+  const spans = list.filter((one) => one.until !== one.at).map((one) => ({ from: one.at, to: one.until ?? Infinity, level: one.level }));
+  const ends = [...new Set(spans.flatMap(({ from, to }) => [from, to]))].sort((a, b) => a - b);
+  return ends.slice(1).flatMap((to, at) => {
+    const from = ends[at] ?? to;
+    const over = spans.filter((one) => one.from < to && one.to > from);
+    const level = over.reduce<Annotation["level"]>((worst, one) => (one.level > worst ? one.level : worst), 0);
+    return over.length === 0 ? [] : [{ from, to, level }];
+  });
 }
 
 /** Draws lines and texts, above the lines of the chart. */
@@ -66,27 +78,32 @@ export function drawAnnotations(plot: uPlot, list: readonly Annotation[]): void 
 }
 
 /**
- * Gives each annotation, from the newest, the lane where most of its text has room: it begins
- * above its line, or ends at the right border. A text without room is left out.
+ * Gives each annotation the lane where most of its text has room: it begins above its line, or
+ * ends at the right border. Incidents come before actions and the newer before the older; a text
+ * without room is left out.
  */
 export function layLabels(list: readonly Annotation[], place: (at: number) => number, measure: (text: string) => number, left: number, right: number, gap: number): Label[] {
-  const free = new Array<number>(LANES).fill(right);
+  const taken: { lane: number; from: number; to: number }[] = [];
   const labels: Label[] = [];
-  for (const one of [...list].reverse()) {
+  const order = [...list].sort((a, b) => Number(b.level > 0) - Number(a.level > 0) || b.at - a.at);
+  for (const one of order) {
     const text = `${LEVEL_SHAPES[one.level]} ${one.text}`.trim();
-    const width = measure(text);
     const at = place(one.at);
+    // Where the chart ends a text stands left of its line.
+    const starts = [at, Math.max(left, Math.min(at, right - measure(text)))];
     let best: Label | null = null;
     for (let lane = 0; lane < LANES; lane += 1) {
-      const end = free[lane] ?? right;
-      // Only the newest of a lane may stand left of its line, where the chart ends.
-      const x = end === right ? Math.max(left, Math.min(at, right - width)) : at;
-      const fits = fit(text, end - x, measure);
-      if (fits !== null && fits.length > (best?.text.length ?? 0)) best = { text: fits, x, lane, level: one.level };
+      const own = taken.filter((other) => other.lane === lane);
+      for (const x of starts) {
+        if (own.some(({ from, to }) => x >= from && x < to)) continue;
+        const room = Math.min(right, ...own.filter(({ from }) => from > x).map(({ from }) => from)) - x;
+        const fits = fit(text, room, measure);
+        if (fits !== null && fits.length > (best?.text.length ?? 0)) best = { text: fits, x, lane, level: one.level };
+      }
     }
     if (!best) continue;
     labels.push(best);
-    free[best.lane] = best.x - gap;
+    taken.push({ lane: best.lane, from: best.x - gap, to: best.x + measure(best.text) + gap });
   }
   return labels;
 }

@@ -115,7 +115,10 @@ export class StripRow {
 
   private drawEdge(name: string, picture: Picture, box: Box, share: string): void {
     const ttfb = box.rows.find((row) => row.name.startsWith("TTFB"))?.value ?? NONE;
-    this.write(box, share, `TTFB p95 ${ttfb}`, marks(picture), picture.shownAt === null && !picture.failed);
+    // An edge that is silent is not asked for a picture, so none is on its way.
+    const mark = marks(picture);
+    const none = mark === LOADING && this.silent(name);
+    this.write(box, share, `TTFB p95 ${ttfb}`, none ? "no picture" : mark, mark === LOADING && !none);
     const root = find(this.root, `[data-card="edge-${name}"]`);
     setAttr(root, "data-pipeline", picture.pipeline);
     find(root, ".meter i").style.height = `${Math.round(100 * meter(picture.sound))}%`;
