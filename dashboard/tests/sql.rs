@@ -3,6 +3,8 @@
 
 #[path = "sql/answers.rs"]
 mod answers;
+#[path = "sql/formulas.rs"]
+mod formulas;
 #[path = "sql/hostile.rs"]
 mod hostile;
 #[path = "sql/limits.rs"]

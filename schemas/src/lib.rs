@@ -8,13 +8,14 @@
 //! - [`rows`], [`sketch`] and [`metrics`] are what windows produce and what numbers mean;
 //! - [`grid`] is the segment schedule, [`clock`] the only source of time, [`ident`] the
 //!   hash that places a session in a partition, [`record`] the kinds of part in a log entry;
-//! - [`tables`] are the tables of history, column by column.
+//! - [`tables`] are the tables of history, column by column, [`formulas`] views over sessions.
 
 pub mod clock;
 pub mod cmcd;
 pub mod control;
 pub mod delivery;
 pub mod fates;
+pub mod formulas;
 pub mod grid;
 pub mod ident;
 pub mod infra;

@@ -4,10 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 /// How a session came out, so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Still going on (also while it has not started yet).
+    #[default]
     Playing,
     /// Ended after a first frame, without a fatal error.
     Played,
@@ -20,7 +21,7 @@ pub enum Outcome {
 }
 
 /// A session. Times are Unix µs, `None` is unknown.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SessionRow {
     /// Whose viewer.
     pub tenant: String,
@@ -57,8 +58,15 @@ pub struct SessionRow {
     pub outcome: Outcome,
     /// `first_frame_at − started_at`, ms.
     pub startup_ms: Option<i64>,
+    /// How long the viewer waited for the first frame, or until it was given up, ms; unknown
+    /// where the startup is.
+    #[serde(default)]
+    pub waited_ms: Option<i64>,
     /// The player's own `msd`, ms, as a cross-check.
     pub msd_ms: Option<i64>,
+    /// Time starting, ms.
+    #[serde(default)]
+    pub starting_ms: i64,
     /// Time playing, ms.
     pub playing_ms: i64,
     /// Time rebuffering, ms.
@@ -69,8 +77,23 @@ pub struct SessionRow {
     pub rebuffers: Vec<(i64, i64)>,
     /// Time seeking, ms.
     pub seeking_ms: i64,
+    /// Seeks after the first frame.
+    #[serde(default)]
+    pub seek_count: i64,
+    /// The part of all these times in which the player was hidden, ms.
+    #[serde(default)]
+    pub background_ms: i64,
+    /// The part of `rebuffering_ms` in which it was hidden, ms.
+    #[serde(default)]
+    pub background_rebuffering_ms: i64,
     /// Bitrate averaged over playing time, kbps.
     pub avg_bitrate_kbps: Option<i64>,
+    /// Playing time of known bitrate, ms.
+    #[serde(default)]
+    pub bitrate_ms: i64,
+    /// Σ bitrate × playing time, kbps·ms.
+    #[serde(default)]
+    pub bitrate_kbps_ms: i64,
     /// Changes of bitrate.
     pub switches: i64,
     /// Newest live latency, ms.

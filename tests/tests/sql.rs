@@ -131,8 +131,37 @@ async fn sums_agree_and_the_door_does_not_feel_a_cross_join() {
     let after = sums(&world).await;
     assert_eq!(after, [before[0]; 3]);
 
+    formulas(&world).await;
     infra(&world).await;
     by_command(&mut world, after[0]).await;
+}
+
+/// Published formulas count the same playbacks and times as panes do.
+async fn formulas(world: &World) {
+    let open = "SELECT COUNT(*) AS n FROM sessions WHERE cid = 'demo' AND outcome = 'playing'";
+    world.wait_for("every viewer gone", 90, async || number(world, open).await == 0).await;
+    let of = async |what: &str, from: &str| {
+        number(world, &format!("SELECT {what} AS n FROM {from}")).await
+    };
+    let panes = "playback WHERE cuboid = 'content' AND content = 'demo'";
+    let watched = "SUM(starting_ms + playing_ms + rebuffering_ms + seeking_ms)";
+    for (view, figure, pane) in [
+        ("qoe_cta2066", "watched_ms", watched),
+        ("qoe_cta2066", "stalled_ms", "SUM(rebuffering_ms)"),
+        ("qoe_mux", "views", "SUM(attempts)"),
+        ("qoe_mux", "exits_before_start", "SUM(exits_before_start)"),
+        ("qoe_conviva", "ended_plays", "SUM(starts)"),
+        ("qoe_conviva", "start_failures", "SUM(start_failures)"),
+        ("qoe_media3", "play_ms", "SUM(playing_ms)"),
+        ("qoe_media3", "bitrate_kbps_ms", "SUM(bitrate_kbps_ms)"),
+    ] {
+        let from = format!("{view} WHERE cid = 'demo'");
+        let seen = of(&format!("SUM({figure})"), &from).await;
+        assert_eq!(seen, of(pane, panes).await, "{view}.{figure}");
+    }
+    assert!(of("SUM(views)", "qoe_mux WHERE cid = 'demo'").await >= 40);
+    let listed = "information_schema.tables WHERE table_name LIKE 'qoe_%'";
+    assert_eq!(of("COUNT(*)", listed).await, 4);
 }
 
 /// A number about a machine, from OTLP's door to SQL.

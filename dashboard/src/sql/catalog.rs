@@ -33,6 +33,17 @@ pub struct TableInfo {
     /// Whether a row replaces the older ones of its id: only the newest is seen, by
     /// `updated_at`.
     pub newest: bool,
+    /// What it is a view of; nothing is opened for it itself.
+    pub view: Option<View>,
+}
+
+/// A table that follows from another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The table it is over.
+    pub over: &'static str,
+    /// The SELECT that it stands for.
+    pub sql: String,
 }
 
 /// Where the rows come from.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::datasource::ViewTable;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::session_state::SessionState;
 use datafusion::execution::{SessionStateBuilder, SessionStateDefaults};
@@ -11,6 +13,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 
+use super::catalog::TableInfo;
 use super::encode::{Answer, Encoder, Format};
 use super::engine::Shared;
 use super::error::{Kind, SqlError};
@@ -46,14 +49,9 @@ async fn work(shared: &Shared, sql: &str, format: Format, stop: Stop) -> Result<
     let tables = shared.tables.list();
     let known: Vec<&str> = tables.iter().map(|table| table.name).collect();
     let reading = statement::read(sql, shared.settings.statement_bytes, &known)?;
-    let mut views = Vec::new();
-    for info in tables.iter().filter(|info| reading.tables.contains(info.name)) {
-        let view = catalog::view(shared.tables.as_ref(), info, &shared.tenant).await?;
-        views.push((info.name.to_owned(), view));
-    }
     let state = session(shared, stop.clone());
-    let seen = catalog::catalog(views, Arc::clone(&shared.about))?;
-    state.catalog_list().register_catalog(CATALOG.to_owned(), seen);
+    let read = tables.iter().filter(|info| reading.tables.contains(info.name));
+    see(shared, &state, &read.collect::<Vec<_>>()).await?;
 
     let plan = state.statement_to_plan(reading.statement).await?;
     // The statement was looked at; this looks at what it became.
@@ -80,6 +78,36 @@ async fn work(shared: &Shared, sql: &str, format: Format, stop: Stop) -> Result<
         tokio::task::yield_now().await;
     }
     encoder.finish(truncated)
+}
+
+/// Lets a statement see the tables that it reads.
+async fn see(shared: &Shared, state: &SessionState, read: &[&TableInfo]) -> Result<(), SqlError> {
+    let (views, kept): (Vec<&TableInfo>, Vec<&TableInfo>) =
+        read.iter().partition(|info| info.view.is_some());
+    let over = |name: &str| {
+        kept.iter().any(|info| info.name == name)
+            || views.iter().filter_map(|info| info.view.as_ref()).any(|view| view.over == name)
+    };
+    let mut seen: Vec<(String, Arc<dyn TableProvider>)> = Vec::new();
+    for info in shared.tables.list().iter().filter(|info| over(info.name)) {
+        let view = catalog::view(shared.tables.as_ref(), info, &shared.tenant).await?;
+        seen.push((info.name.to_owned(), view));
+    }
+    let register = |seen| {
+        let catalog = catalog::catalog(seen, Arc::clone(&shared.about))?;
+        state.catalog_list().register_catalog(CATALOG.to_owned(), catalog);
+        Ok::<_, SqlError>(())
+    };
+    register(seen.clone())?;
+    if views.is_empty() {
+        return Ok(());
+    }
+    for info in views {
+        let Some(view) = &info.view else { continue };
+        let plan = state.create_logical_plan(&view.sql).await?;
+        seen.push((info.name.to_owned(), Arc::new(ViewTable::new(plan, None))));
+    }
+    register(seen)
 }
 
 /// Lets operators that make many batches out of one yield after some of them. DataFusion counts

@@ -16,7 +16,7 @@ use tallylight_schemas::tables::{Table, conform};
 use tallylight_store::archive::History;
 
 use super::catalog::{ABOUT, TableInfo, Tables, UNIT};
-use super::{definitions, events};
+use super::{definitions, events, formulas};
 use crate::Sessions;
 use crate::settings::LiveEvent;
 
@@ -75,9 +75,10 @@ impl Platform {
             ..kept(Table::Sessions)
         };
         list.push(live);
+        list.extend(formulas::views());
         let mut fixed = HashMap::new();
         let mut add = |name, about, schema: SchemaRef, rows: Vec<RecordBatch>| {
-            list.push(TableInfo { name, about, schema, newest: false });
+            list.push(TableInfo { name, about, schema, newest: false, view: None });
             fixed.insert(name, rows);
         };
         let schema = events::schema();
@@ -89,6 +90,11 @@ impl Platform {
         let about = "The metric definitions; `sql` is the metric as an expression over rows of \
                      `playback` of one cuboid.";
         add("metrics", about, schema, vec![rows]);
+        let schema = formulas::schema();
+        let rows = formulas::rows(&schema)?;
+        let about = "The published formulas of the views `qoe_…`; `sql` is the figure as an \
+                     expression over rows of `sessions`.";
+        add("formulas", about, schema, vec![rows]);
         let about = "Records that could not be used, as they came. Not kept yet: always empty. \
                      `fates_1s` counts them by reason.";
         add("dead_letters", about, dead_letters_schema(), Vec::new());
@@ -167,6 +173,7 @@ fn kept(table: Table) -> TableInfo {
         about: table.about(),
         schema: Arc::new(Schema::new(columns.collect::<Vec<_>>())),
         newest: matches!(table, Table::Incidents | Table::Actions),
+        view: None,
     }
 }
 

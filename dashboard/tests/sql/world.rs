@@ -161,7 +161,13 @@ pub(crate) fn engine(settings: SqlSettings) -> Arc<Engine> {
     let mut batches = Vec::new();
     for (name, batch) in tables {
         let schema: SchemaRef = batch.schema();
-        infos.push(TableInfo { name, about: "For tests.", schema, newest: name == "actions" });
+        infos.push(TableInfo {
+            name,
+            about: "For tests.",
+            schema,
+            newest: name == "actions",
+            view: None,
+        });
         batches.push(batch);
     }
     infos.push(TableInfo {
@@ -169,8 +175,18 @@ pub(crate) fn engine(settings: SqlSettings) -> Arc<Engine> {
         about: "Away.",
         schema: actions().schema(),
         newest: false,
+        view: None,
     });
     batches.push(actions());
+    engine_over(settings, infos, batches)
+}
+
+/// An engine over these tables; a view has no rows of its own.
+pub(crate) fn engine_over(
+    settings: SqlSettings,
+    infos: Vec<TableInfo>,
+    batches: Vec<RecordBatch>,
+) -> Arc<Engine> {
     let tables = Arc::new(Memory(infos, batches));
     Arc::new(Engine::new(settings, "demo", tables, None).unwrap())
 }

@@ -135,6 +135,13 @@ const SESSIONS: &[Column] = columns! {
     "late_events" Int by "processor": "Records that came after their pane was final.";
     "last_seen" Time by "player": "Newest record.";
     "final" Bool by "processor": "Nothing can change it any more.";
+    "waited_ms" Int "ms" by "processor": "How long the viewer waited for the first frame or, without one, until the end: the wait of an exit before start.";
+    "starting_ms" Int "ms" by "processor": "Time starting.";
+    "seek_count" Int by "processor": "Seeks after the first frame.";
+    "background_ms" Int "ms" by "processor": "The part of the times starting, playing, rebuffering and seeking in which all players of the session were hidden (`bg`).";
+    "background_rebuffering_ms" Int "ms" by "processor": "The part of `rebuffering_ms` in which they were hidden.";
+    "bitrate_ms" Int "ms" by "processor": "Playing time of known bitrate.";
+    "bitrate_kbps_ms" Int "kbps·ms" by "processor": "Σ bitrate × playing time; over `bitrate_ms` it is the average bitrate.";
 };
 
 const SESSION_SPANS: &[Column] = columns! {

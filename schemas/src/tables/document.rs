@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::Table;
+use crate::formulas::{self, Formulas};
 
 const HEAD: &str = "# Tables
 
@@ -35,5 +36,39 @@ pub fn markdown() -> String {
             );
         }
     }
+    out.push_str(VIEWS);
+    formulas::ALL.iter().for_each(|set| view(&mut out, set));
     out
+}
+
+const VIEWS: &str = "
+# Views
+
+Published formulas over `sessions`, computed when they are asked. A row is about the playbacks of one
+content that began in one hour and are over. A ratio is of its row: to put rows together, add up what
+is above and below the line, such as `SUM(failed) / SUM(sessions)`. Table `formulas` has each figure as an
+expression over `sessions`, for any other breakdown. Rows of history from before it knew `starting_ms`
+are left out.
+";
+
+fn view(out: &mut String, set: &Formulas) {
+    let _ = write!(out, "\n## {}\n\n{}\n\n", set.view, set.about);
+    out.push_str("| column | type | unit | denominator | meaning |\n|---|---|---|---|---|\n");
+    for (name, kind, _, about) in formulas::KEYS {
+        let _ = writeln!(out, "| `{name}` | {} |  |  | {about} |", kind.sql());
+    }
+    for figure in set.figures {
+        let den = figure.denominator().map(|den| format!("`{den}`")).unwrap_or_default();
+        let (kind, unit) = (figure.kind().sql(), figure.unit.unwrap_or(""));
+        let _ = writeln!(
+            out,
+            "| `{}` | {kind} | {unit} | {den} | {} |",
+            figure.name,
+            figure.described()
+        );
+    }
+    out.push_str("\nWhat differs, and what cannot be computed:\n\n");
+    for line in set.missing {
+        let _ = writeln!(out, "- {line}");
+    }
 }

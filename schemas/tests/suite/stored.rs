@@ -11,6 +11,7 @@ use tallylight_schemas::ipc::{
 };
 use tallylight_schemas::player::PlayerRows;
 use tallylight_schemas::rows::Cell;
+use tallylight_schemas::session::SessionRow;
 
 use crate::golden;
 use crate::infra::infra_metrics;
@@ -72,10 +73,17 @@ fn every_stored_type_comes_back_and_version_1_stays_readable() {
     check("delivery_rows", &delivery_rows());
     check_since("fates_rows", &fates_rows(), |row| row.door = None);
     check("progress", &progress());
+    let without_waits = |row: &mut SessionRow| {
+        (row.waited_ms, row.starting_ms, row.seek_count) = (None, 0, 0);
+        (row.background_ms, row.background_rebuffering_ms) = (0, 0);
+        (row.bitrate_ms, row.bitrate_kbps_ms) = (0, 0);
+    };
     check_since("session", &sessions(), |row| {
         (row.player, row.os, row.asn) = (None, None, None);
+        without_waits(row);
     });
-    check_version("session", 2, &sessions(), |_| {});
+    check_version("session", 2, &sessions(), without_waits);
+    check_version("session", 3, &sessions(), |_| {});
     check("actions", &actions());
     check("incidents", &incidents());
     check("infra_metrics", &infra_metrics());

@@ -40,6 +40,8 @@ pub struct PlayerInput<'a> {
     pub ltc_ms: Option<i64>,
     /// Media start delay, ms.
     pub msd_ms: Option<i64>,
+    /// All players of the session are hidden.
+    pub bg: Option<bool>,
     /// First error code.
     pub ec: Option<Cow<'a, str>>,
     /// Country as claimed.
@@ -73,6 +75,7 @@ impl<'a> From<PlayerEvent<'a>> for PlayerInput<'a> {
             lb_kbps: event.lb_kbps,
             ltc_ms: event.ltc_ms,
             msd_ms: event.msd_ms,
+            bg: event.bg,
             ec: event.ec,
             country: event.country,
             device: event.device,

@@ -15,4 +15,5 @@ mod rules;
 mod script;
 mod snapshot;
 mod sums;
+mod waits;
 mod world;

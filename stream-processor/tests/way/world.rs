@@ -28,6 +28,7 @@ pub struct Beacon {
     pub ltc: Option<i64>,
     pub cid: Option<&'static str>,
     pub device: Option<&'static str>,
+    pub bg: Option<bool>,
     pub ec: Option<&'static str>,
     /// Arrival after `ts`.
     pub delay: i64,
@@ -52,6 +53,7 @@ impl Beacon {
             lb_kbps: self.lb,
             ltc_ms: self.ltc,
             device: self.device,
+            bg: self.bg,
             ec: self.ec.map(Into::into),
             ..PlayerInput::default()
         }

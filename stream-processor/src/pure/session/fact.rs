@@ -163,6 +163,8 @@ pub struct Fact {
     pub token: Option<Token>,
     /// The record reports an error.
     pub error: bool,
+    /// The record says that the player is hidden.
+    pub hidden: bool,
     /// Bitrate, kbps; 0 is unknown.
     pub kbps: i32,
     /// Measured throughput, kbps; −1 is unknown (a line that carries nothing measures 0).
@@ -199,6 +201,7 @@ impl Fact {
             id,
             token: input.sta.and_then(Token::parse),
             error: input.e == Some("e"),
+            hidden: input.bg == Some(true),
             kbps: small(input.br_kbps).unwrap_or(0),
             throughput_kbps: small(input.mtp_kbps).unwrap_or(-1),
             lowest_kbps: small(input.lb_kbps).unwrap_or(0),
@@ -227,6 +230,7 @@ impl Fact {
             id: 0,
             token: None,
             error: false,
+            hidden: false,
             kbps: 0,
             throughput_kbps: -1,
             lowest_kbps: 0,

@@ -99,9 +99,14 @@ pub struct Machine {
     pub(super) errored: bool,
     /// Time per [`Watching`], ms.
     pub(super) spent: [i64; 4],
+    /// The player is hidden.
+    pub(super) hidden: bool,
+    /// The part of `spent` in which it was, ms, and of that the part rebuffering.
+    pub(super) spent_hidden: (i64, i64),
     pub(super) kbps_ms: i64,
     pub(super) kbps_known_ms: i64,
     pub(super) rebuffer_count: i64,
+    pub(super) seek_count: i64,
     pub(super) rebuffers: Vec<(i64, i64)>,
     pub(super) rebuffer_since: i64,
     pub(super) switches: i64,
@@ -151,6 +156,10 @@ impl Machine {
         let presence = self.presence();
         let Some(state) = presence.state else { return };
         self.spent[state as usize] += passed;
+        if self.hidden {
+            self.spent_hidden.0 += passed;
+            self.spent_hidden.1 += passed * i64::from(state == Watching::Rebuffering);
+        }
         if state == Watching::Playing && presence.kbps > 0 {
             self.kbps_ms += i64::from(presence.kbps) * passed;
             self.kbps_known_ms += passed;

@@ -18,6 +18,14 @@ impl Machine {
         }
     }
 
+    /// How long the viewer waited for a first frame, as long as that is or was awaited.
+    fn waited_ms(&self) -> Option<i64> {
+        if self.first_frame_at.is_some() {
+            return self.startup_ms;
+        }
+        Some(self.ended_at.unwrap_or(self.at) - self.started_at?)
+    }
+
     fn rebuffer_rows(&self) -> Vec<(i64, i64)> {
         let open = (self.presence().state == Some(Watching::Rebuffering))
             .then(|| (self.rebuffer_since, self.at - self.rebuffer_since));
@@ -50,13 +58,20 @@ impl Machine {
             ended_at: micros(self.ended_at),
             outcome: self.outcome(),
             startup_ms: self.startup_ms,
+            waited_ms: self.waited_ms(),
             msd_ms: self.msd_ms.map(i64::from),
+            starting_ms: spent(Watching::Starting),
             playing_ms: spent(Watching::Playing),
             rebuffering_ms: spent(Watching::Rebuffering),
             rebuffer_count: self.rebuffer_count,
             rebuffers: self.rebuffer_rows(),
             seeking_ms: spent(Watching::Seeking),
+            seek_count: self.seek_count,
+            background_ms: self.spent_hidden.0,
+            background_rebuffering_ms: self.spent_hidden.1,
             avg_bitrate_kbps: (self.kbps_known_ms > 0).then(|| self.kbps_ms / self.kbps_known_ms),
+            bitrate_ms: self.kbps_known_ms,
+            bitrate_kbps_ms: self.kbps_ms,
             switches: self.switches,
             live_latency_ms: self.latency_ms.map(i64::from),
             error_code: text(&self.error),

@@ -9,6 +9,7 @@
 //! - A rebuffer is an adaptation failure when the player has stayed for some seconds
 //!   ([`metrics::ADAPTS_WITHIN_MS`]) on a rung above its own measured throughput, though it
 //!   had a lower one. A switch down in that time begins it anew; a switch up does not.
+//! - Each record says whether the player is hidden: `bg` is sent only where it is.
 //! - `e`, `f` and `q` end the epoch; states after them are not taken.
 
 use tallylight_schemas::metrics;
@@ -26,6 +27,7 @@ impl Machine {
             return false;
         }
         self.errored |= fact.error && self.first_frame_at.is_none();
+        self.hidden = fact.hidden;
         if fact.token != Some(Token::Preloading) {
             self.since.get_or_insert(fact.at);
         }
@@ -149,6 +151,7 @@ impl Machine {
             counts.rebuffer = true;
             counts.adaptation_failure = self.failed_to_adapt(at);
         }
+        self.seek_count += i64::from(state == Some(Watching::Seeking));
         self.state = state;
     }
 
