@@ -3,81 +3,15 @@
 //! version per key and sum over partitions, so replay overwrites and never adds (ADR 3).
 
 mod cuboid;
+mod measures;
 
 use serde::{Deserialize, Serialize};
 
 pub use cuboid::{Cell, Cuboid};
+pub use measures::Measures;
 
 use crate::fates::{Fate, Reason};
 use crate::sketch::Sketch;
-
-macro_rules! measures {
-    ($($(#[doc = $doc:literal])* $(#[serde($serde:ident)])? $name:ident,)*) => {
-        /// The whole numbers of a playback row. All of them add across partitions and cells.
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-        pub struct Measures { $($(#[doc = $doc])* $(#[serde($serde)])? pub $name: i64,)* }
-
-        impl Measures {
-            /// Names of the measures, as metric formulas use them.
-            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
-
-            /// What each of them means, in the same order.
-            pub const ABOUT: &'static [&'static str] = &[$(concat!($($doc),*).trim_ascii()),*];
-
-            /// Adds `sign` times every measure of `other`.
-            pub fn add(&mut self, other: &Self, sign: i64) { $(self.$name += sign * other.$name;)* }
-
-            /// Sets the measure of that name, if there is one.
-            pub fn set(&mut self, name: &str, value: i64) {
-                match name { $(stringify!($name) => self.$name = value,)* _ => {} }
-            }
-
-            /// The measure of that name.
-            pub fn get(&self, name: &str) -> Option<i64> {
-                match name { $(stringify!($name) => Some(self.$name),)* _ => None }
-            }
-        }
-    };
-}
-
-measures! {
-    /// Sessions starting, playing, rebuffering or seeking at the end of the pane.
-    viewers,
-    /// Playback attempts that began in the pane.
-    attempts,
-    /// First frames shown.
-    starts,
-    /// Attempts that ended in an error before a first frame.
-    start_failures,
-    /// Attempts given up before a first frame after waiting at least 1 s, without an error.
-    exits_before_start,
-    /// Errors that ended a playback after its first frame.
-    failures,
-    /// Sessions that ended in the pane, however they ended.
-    ends,
-    /// Time spent starting, ms.
-    starting_ms,
-    /// Time spent playing, ms.
-    playing_ms,
-    /// Time spent rebuffering after the first frame, ms.
-    rebuffering_ms,
-    /// Time spent seeking, ms.
-    seeking_ms,
-    /// Rebuffers that began in the pane.
-    rebuffer_count,
-    /// Rebuffers among them that began after the player had stayed above what its line carried
-    /// (see metric `adaptation_failures`). Absent in rows from before it was counted.
-    #[serde(default)]
-    adaptation_failures,
-    /// Σ bitrate × playing time, kbps·ms.
-    bitrate_kbps_ms,
-    /// Playing time of known bitrate, ms.
-    bitrate_ms,
-    /// Records accepted into the pane.
-    events,
-    /// Records missing by sequence number, counted where the gap was seen.
-    lost_events,
-}
 
 /// Playback in one pane and cell of one partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -115,6 +49,29 @@ impl PlaybackRow {
         self.startup_sketch.merge(&other.startup_sketch, sign);
         self.latency_sketch.merge(&other.latency_sketch, sign);
     }
+
+    /// The row as its part of the pane of `width_s` that it is in. `viewers` is a number at the
+    /// pane's end, so it is that of the last row only.
+    pub fn widened(&self, width_s: u32) -> Self {
+        let (pane, is_last) = widen(self.pane, self.width_s, width_s);
+        let mut row = Self { pane, width_s, ..self.clone() };
+        row.measures.viewers *= i64::from(is_last);
+        row
+    }
+
+    /// Whether it says nothing.
+    pub fn is_nothing(&self) -> bool {
+        self.measures == Measures::default()
+            && self.startup_sketch.is_empty()
+            && self.latency_sketch.is_empty()
+    }
+}
+
+/// The pane of `to_s` seconds that one of `from_s` is in, and whether both end together.
+fn widen(pane: i64, from_s: u32, to_s: u32) -> (i64, bool) {
+    let (from, to) = (i64::from(from_s) * 1_000_000, i64::from(to_s) * 1_000_000);
+    let wide = pane.div_euclid(to) * to;
+    (wide, pane + from == wide + to)
 }
 
 /// Delivery in one pane and cell of one partition.
@@ -165,6 +122,11 @@ impl DeliveryRow {
         self.hits += sign * other.hits;
         self.held_ms += sign * other.held_ms;
         self.ttfb_sketch.merge(&other.ttfb_sketch, sign);
+    }
+
+    /// The row as its part of the pane of `width_s` that it is in.
+    pub fn widened(&self, width_s: u32) -> Self {
+        Self { pane: widen(self.pane, self.width_s, width_s).0, width_s, ..self.clone() }
     }
 }
 

@@ -4,6 +4,7 @@
 //! A column that nothing fills yet is there and NULL. NULL is unknown and never 0. Columns are
 //! only ever added (ADR 17).
 
+mod about;
 mod columns;
 mod conform;
 mod document;
@@ -40,6 +41,14 @@ pub enum Table {
     Actions,
     /// Numbers about machines and services.
     InfraMetrics,
+    /// `playback` per minute.
+    Playback1m,
+    /// `playback` per hour.
+    Playback1h,
+    /// `delivery` per minute.
+    Delivery1m,
+    /// `delivery` per hour.
+    Delivery1h,
 }
 
 /// The type of a column.
@@ -160,7 +169,7 @@ static SCHEMAS: LazyLock<Vec<SchemaRef>> =
 
 impl Table {
     /// Every table.
-    pub const ALL: [Table; 10] = [
+    pub const ALL: [Table; 14] = [
         Table::PlayerEvents,
         Table::DeliveryEvents,
         Table::Sessions,
@@ -171,6 +180,10 @@ impl Table {
         Table::Incidents,
         Table::Actions,
         Table::InfraMetrics,
+        Table::Playback1m,
+        Table::Playback1h,
+        Table::Delivery1m,
+        Table::Delivery1h,
     ];
 
     /// Its name in SQL and of its folder.
@@ -186,6 +199,10 @@ impl Table {
             Table::Incidents => "incidents",
             Table::Actions => "actions",
             Table::InfraMetrics => "infra_metrics",
+            Table::Playback1m => "playback_1m",
+            Table::Playback1h => "playback_1h",
+            Table::Delivery1m => "delivery_1m",
+            Table::Delivery1h => "delivery_1h",
         }
     }
 
@@ -196,7 +213,7 @@ impl Table {
 
     /// What a row is.
     pub fn about(self) -> &'static str {
-        columns::about(self)
+        about::about(self)
     }
 
     /// Its columns, in order.
@@ -216,12 +233,30 @@ impl Table {
             Table::DeliveryEvents => &["stream", "ts"],
             Table::Sessions => &["cid", "started_at"],
             Table::SessionSpans => &["cid", "from"],
-            Table::Playback => &["content", "pane"],
-            Table::Delivery | Table::Fates1s => &["tenant", "pane"],
+            Table::Playback | Table::Playback1m | Table::Playback1h => &["content", "pane"],
+            Table::Delivery | Table::Delivery1m | Table::Delivery1h | Table::Fates1s => {
+                &["tenant", "pane"]
+            }
             Table::Incidents => &["tenant", "opened_at"],
             Table::Actions => &["tenant", "at"],
             Table::InfraMetrics => &["service", "name", "time"],
         }
+    }
+
+    /// What a table of wider panes is rolled up from, and their width, seconds.
+    pub fn rolled(self) -> Option<(Table, u32)> {
+        match self {
+            Table::Playback1m => Some((Table::Playback, 60)),
+            Table::Playback1h => Some((Table::Playback, 3_600)),
+            Table::Delivery1m => Some((Table::Delivery, 60)),
+            Table::Delivery1h => Some((Table::Delivery, 3_600)),
+            _ => None,
+        }
+    }
+
+    /// The table whose columns it has: its own, or of what it is rolled up from.
+    pub fn kin(self) -> Table {
+        self.rolled().map_or(self, |(from, _)| from)
     }
 
     fn define(self) -> Vec<Column> {

@@ -7,6 +7,7 @@ mod expect;
 mod facts;
 mod keep;
 mod kept;
+mod lateness;
 mod own;
 mod repair;
 mod replay;
@@ -24,16 +25,25 @@ use tallylight_store::archive::{History, HistoryError, hour_name, hour_of};
 
 pub use compare::Report;
 pub use keep::{AuditStats, Keeper, Settings};
+pub use lateness::Lateness;
 pub use repair::{Repaired, repair};
 
 use crate::pure::limits::Limits;
 use facts::moment;
 use replay::Replay;
-use truth::{Difference, quiet_us};
+use truth::quiet_us;
 
 /// The tables that are checked.
-const CHECKED: [Table; 4] =
-    [Table::Playback, Table::Delivery, Table::Sessions, Table::SessionSpans];
+pub const CHECKED: [Table; 8] = [
+    Table::Playback,
+    Table::Delivery,
+    Table::Sessions,
+    Table::SessionSpans,
+    Table::Playback1m,
+    Table::Playback1h,
+    Table::Delivery1m,
+    Table::Delivery1h,
+];
 
 const HOUR_US: i64 = 3_600_000_000;
 /// Facts that are read at once, about.
@@ -53,13 +63,6 @@ pub struct Audit {
     unknown: (BTreeSet<(String, String)>, i64),
     /// Times of rest for each time of work.
     rest: u32,
-}
-
-/// What came late, as of now and as far as each table is repaired.
-#[derive(Debug)]
-pub struct Lateness {
-    repaired: Vec<Difference>,
-    all: Difference,
 }
 
 impl Audit {
@@ -137,16 +140,7 @@ impl Audit {
     pub async fn lateness(&self, range: Range<i64>) -> Result<Lateness, HistoryError> {
         let sids = truth::suspects(&self.history, range.start, range.end).await?;
         let sids = sids.difference(&self.unknown.0).cloned().collect();
-        let mut at = Vec::new();
-        for table in CHECKED {
-            let repaired = self.history.repaired(table).await?;
-            at.push(i64::try_from(repaired).unwrap_or(0).saturating_mul(1_000_000));
-        }
-        at.push(i64::MAX);
-        let mut repaired =
-            truth::differences(&self.history, &self.limits, &sids, &at, None).await?;
-        let all = repaired.pop().unwrap_or_default();
-        Ok(Lateness { repaired, all })
+        Lateness::of(&self.history, &self.limits, &sids).await
     }
 
     /// Checks one hour of event time, after those before it. Of an hour that is not over, or not
@@ -164,15 +158,21 @@ impl Audit {
         // A pane is in it as a whole.
         let end = (settled - quiet_us(&self.limits)).div_euclid(10_000_000) * 10_000_000;
         let mut reports = Vec::new();
-        for (table, repaired) in CHECKED.into_iter().zip(&lateness.repaired) {
+        for (table, repaired) in CHECKED.into_iter().zip(lateness.repaired()) {
             let mut range = hour * HOUR_US..end.min((hour + 1) * HOUR_US);
-            if matches!(table, Table::Playback) {
+            if table.kin() == Table::Playback {
                 range.start = range.start.max(self.unknown.1);
+            }
+            if let Some((_, width_s)) = table.rolled() {
+                // Wide panes are in it as a whole, too.
+                let width = i64::from(width_s) * 1_000_000;
+                range.start = (range.start + width - 1).div_euclid(width) * width;
+                range.end = range.end.div_euclid(width) * width;
             }
             let kept = self.kept(table, &range).await?;
             let ends = &self.replay.ends;
             let counted = self.known(expect::rows(table, ends, repaired, &range)?)?;
-            let truth = self.known(expect::rows(table, ends, &lateness.all, &range)?)?;
+            let truth = self.known(expect::rows(table, ends, lateness.all(), &range)?)?;
             reports.push(compare::compare(table, hour_name(hour), &counted, &truth, &kept)?);
         }
         let end = (hour + 1) * HOUR_US;
@@ -229,7 +229,7 @@ impl Audit {
         table: Table,
         range: &Range<i64>,
     ) -> Result<Vec<RecordBatch>, HistoryError> {
-        let column = match table {
+        let column = match table.kin() {
             Table::Playback | Table::Delivery => "pane",
             Table::Sessions => "ended_at",
             _ => "\"to\"",
@@ -238,6 +238,9 @@ impl Audit {
         let sql =
             format!("SELECT * FROM rows WHERE final AND {column} >= {from} AND {column} < {to}");
         let kept = self.history.select(table, &sql).await?;
+        if table.rolled().is_some() {
+            return Ok(vec![expect::joined(table, &kept)?]);
+        }
         kept.into_iter().map(|rows| self.known(rows)).collect()
     }
 

@@ -3,7 +3,8 @@
 //!
 //! [`input`] → [`watermark`] (log time, lateness, due panes) → [`dedupe`] → [`session`]
 //! (skew, epochs, state machine) → [`window`] and [`delivery`] (panes) → [`fates`], all held
-//! together by [`partition::PartitionState`]; [`settle`] sums what is final over partitions.
+//! together by [`partition::PartitionState`]; [`settle`] sums what is final over partitions, and
+//! [`rollup`] merges that into minutes and hours.
 
 pub mod dedupe;
 pub mod delivery;
@@ -12,6 +13,7 @@ pub mod input;
 pub mod limits;
 pub mod outputs;
 pub mod partition;
+pub mod rollup;
 pub mod session;
 pub mod settle;
 pub mod watermark;

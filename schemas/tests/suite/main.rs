@@ -5,6 +5,7 @@
 mod golden;
 mod infra;
 mod leniency;
+mod merging;
 mod properties;
 mod records;
 mod samples;

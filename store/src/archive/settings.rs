@@ -1,6 +1,7 @@
 //! What can be set.
 
 use serde::{Deserialize, Serialize};
+use tallylight_schemas::tables::Table;
 
 /// Settings of history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -8,8 +9,14 @@ use serde::{Deserialize, Serialize};
 pub struct Settings {
     /// Bytes of files kept over all tables; beyond it the oldest hours are removed.
     pub cap_bytes: u64,
-    /// Hours kept; older ones are removed.
+    /// Hours kept of everything but minutes and hours; older ones are removed.
     pub cap_hours: u64,
+    /// Hours kept of panes of seconds (`playback`, `delivery`), at most `cap_hours`.
+    pub cap_hours_panes: u64,
+    /// Hours kept of minutes (`playback_1m`, `delivery_1m`).
+    pub cap_hours_1m: u64,
+    /// Hours kept of hours (`playback_1h`, `delivery_1h`).
+    pub cap_hours_1h: u64,
     /// Files of an hour that is over are joined when there are more than this.
     pub small_files: usize,
     /// Bytes of small files that are joined at a time.
@@ -23,6 +30,9 @@ impl Default for Settings {
         Self {
             cap_bytes: 2 << 30,
             cap_hours: 30 * 24,
+            cap_hours_panes: 7 * 24,
+            cap_hours_1m: 90 * 24,
+            cap_hours_1h: 3 * 365 * 24,
             small_files: 4,
             join_bytes: 64 << 20,
             grace_s: 900,
@@ -31,14 +41,31 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Hours kept of a table.
+    pub(super) fn cap_hours_of(&self, table: Table) -> u64 {
+        match (table, table.rolled()) {
+            (_, Some((_, 60))) => self.cap_hours_1m,
+            (_, Some(_)) => self.cap_hours_1h,
+            (Table::Playback | Table::Delivery, None) => self.cap_hours.min(self.cap_hours_panes),
+            _ => self.cap_hours,
+        }
+    }
+
     /// Every mistake, in words.
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let mut mistakes = Vec::new();
         if self.cap_bytes < 1 << 20 {
             mistakes.push("cap_bytes must be 1 MiB or more".to_owned());
         }
-        if self.cap_hours == 0 {
-            mistakes.push("cap_hours must be 1 or more".to_owned());
+        for (name, hours) in [
+            ("cap_hours", self.cap_hours),
+            ("cap_hours_panes", self.cap_hours_panes),
+            ("cap_hours_1m", self.cap_hours_1m),
+            ("cap_hours_1h", self.cap_hours_1h),
+        ] {
+            if hours == 0 {
+                mistakes.push(format!("{name} must be 1 or more"));
+            }
         }
         if self.small_files == 0 {
             mistakes.push("small_files must be 1 or more".to_owned());

@@ -75,6 +75,23 @@ pub(super) fn files(folder: &Folder) -> Result<BTreeMap<String, Vec<Named>>, His
     Ok(hours)
 }
 
+/// The files of a table that are kept, by hour.
+struct Kept {
+    table: Table,
+    hours: BTreeMap<String, Vec<Named>>,
+}
+
+impl Kept {
+    fn bytes(&self) -> u64 {
+        self.hours.values().flatten().map(|file| file.bytes).sum()
+    }
+
+    /// Its oldest hour, if that is before `end`.
+    fn oldest(&self, end: &str) -> Option<String> {
+        self.hours.keys().next().filter(|oldest| oldest.as_str() < end).cloned()
+    }
+}
+
 impl History {
     /// One round of upkeep, as of the hour of log time numbered `hour`.
     pub async fn tend(&self, hour: i64) -> Result<Tended, HistoryError> {
@@ -97,43 +114,56 @@ impl History {
         lock(&self.shared.places)[table as usize].folder = folder;
     }
 
+    /// Removes hours that are older than their table's cap, then the oldest hours of all while the
+    /// files are too large: of minutes and hours, which are small, only when nothing else is left.
     async fn expire(&self, hour: i64, tended: &mut Tended) -> Result<(), HistoryError> {
         let settings = &self.shared.settings;
-        let kept = i64::try_from(settings.cap_hours).unwrap_or(i64::MAX);
-        let oldest_kept = hour_name(hour.saturating_sub(kept).max(0));
+        let now = hour_name(hour);
         let mut tables = Vec::new();
         for table in Table::ALL {
-            let folder = self.folder(table);
-            tables.push((files(&folder)?, folder));
+            let mut all = Kept { hours: files(&self.folder(table))?, table };
+            let kept = i64::try_from(settings.cap_hours_of(table)).unwrap_or(i64::MAX);
+            let oldest_kept = hour_name(hour.saturating_sub(kept).max(0)).min(now.clone());
+            while let Some(old) = all.oldest(&oldest_kept) {
+                self.remove(&mut all, &old, tended).await?;
+            }
+            tables.push(all);
         }
-        let size = |hours: &BTreeMap<String, Vec<Named>>| -> u64 {
-            hours.values().flatten().map(|file| file.bytes).sum()
-        };
-        let mut bytes: u64 = tables.iter().map(|(hours, _)| size(hours)).sum();
-        let now = hour_name(hour);
-        loop {
-            let oldest = tables.iter().filter_map(|(hours, _)| hours.keys().next()).min().cloned();
+        let mut bytes: u64 = tables.iter().map(Kept::bytes).sum();
+        while bytes > settings.cap_bytes {
             // The hour that is written to stays, whatever it takes.
-            let Some(oldest) = oldest.filter(|oldest| *oldest < now) else { break };
-            if oldest >= oldest_kept && bytes <= settings.cap_bytes {
-                break;
+            let oldest = |rolled: bool| {
+                let some = tables.iter().filter(|all| all.table.rolled().is_some() == rolled);
+                some.filter_map(|all| all.oldest(&now)).min().map(|oldest| (rolled, oldest))
+            };
+            let Some((rolled, oldest)) = oldest(false).or_else(|| oldest(true)) else { break };
+            for all in tables.iter_mut().filter(|all| all.table.rolled().is_some() == rolled) {
+                self.remove(all, &oldest, tended).await?;
             }
-            for (hours, folder) in &mut tables {
-                let Some(files) = hours.remove(&oldest) else { continue };
-                bytes -= files.iter().map(|file| file.bytes).sum::<u64>().min(bytes);
-                tended.removed += files.len() as u64;
-                tended.removed_rows += files.iter().map(|file| file.rows).sum::<u64>();
-                let now_ms = self.shared.now_ms();
-                let actions = files.iter().map(|file| file.remove(now_ms, true)).collect();
-                let predicate = Some(format!("{HOUR} = '{oldest}'"));
-                folder.commit(actions, DeltaOperation::Delete { predicate }, None).await?;
-                self.put_back(folder.clone());
-            }
-            tracing::info!(hour = oldest, "the caps removed an hour of history");
+            bytes = tables.iter().map(Kept::bytes).sum();
         }
         let mut status = lock(&self.shared.status);
         status.bytes = bytes;
         status.expired_rows += tended.removed_rows;
+        Ok(())
+    }
+
+    async fn remove(
+        &self,
+        all: &mut Kept,
+        hour: &str,
+        tended: &mut Tended,
+    ) -> Result<(), HistoryError> {
+        let Some(files) = all.hours.remove(hour) else { return Ok(()) };
+        tended.removed += files.len() as u64;
+        tended.removed_rows += files.iter().map(|file| file.rows).sum::<u64>();
+        let now_ms = self.shared.now_ms();
+        let actions = files.iter().map(|file| file.remove(now_ms, true)).collect();
+        let predicate = Some(format!("{HOUR} = '{hour}'"));
+        let mut folder = self.folder(all.table);
+        folder.commit(actions, DeltaOperation::Delete { predicate }, None).await?;
+        self.put_back(folder);
+        tracing::info!(hour, table = all.table.name(), "the caps removed an hour of history");
         Ok(())
     }
 

@@ -1,22 +1,26 @@
 //! Upkeep: small files are joined, old hours go, and no row is lost or doubled by either.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tallylight_schemas::tables::Table;
 
 use crate::kit::{History0, events, panes, total};
 
 fn parquet_files(dir: &Path) -> usize {
+    walk(dir).len()
+}
+
+fn walk(dir: &Path) -> Vec<PathBuf> {
     let inside = |entry: std::fs::DirEntry| {
         let path = entry.path();
         if path.is_dir() {
-            parquet_files(&path)
-        } else {
-            usize::from(path.extension().is_some_and(|is| is == "parquet"))
+            return walk(&path);
         }
+        let is_data = path.extension().is_some_and(|is| is == "parquet");
+        if is_data { vec![path] } else { Vec::new() }
     };
     let data = |entry: &std::fs::DirEntry| entry.file_name() != "_delta_log";
-    std::fs::read_dir(dir).unwrap().flatten().filter(data).map(inside).sum()
+    std::fs::read_dir(dir).unwrap().flatten().filter(data).flat_map(inside).collect()
 }
 
 /// The table as a release before made it: without the column.
@@ -98,6 +102,38 @@ async fn hours_beyond_the_age_go_from_every_table_and_their_files_after_the_grac
     assert_eq!(total(&history, Table::Playback).await, 6);
     assert_eq!(parquet_files(&kit.dir().join("player_events")), 5, "readers may have them open");
     assert_eq!(history.status().expired_rows, 10);
+}
+
+#[tokio::test]
+async fn seconds_go_before_minutes_and_minutes_before_hours() {
+    let mut kit = History0::new();
+    kit.settings.cap_hours_panes = 1;
+    kit.settings.cap_hours_1m = 2;
+    let all = [Table::Playback, Table::Playback1m, Table::Playback1h];
+    let history = kit.open().await.unwrap();
+    for hour in 0..5_u64 {
+        for table in all {
+            history.add(table, hour, 100 + hour as i64, panes(2));
+        }
+        history.add(Table::PlayerEvents, hour, 100 + hour as i64, events(3));
+    }
+    history.commit(5).await.unwrap();
+    history.tend(104).await.unwrap();
+    for (table, rows) in all.into_iter().zip([4, 6, 10]) {
+        assert_eq!(total(&history, table).await, rows, "{}", table.name());
+    }
+    assert_eq!(total(&history, Table::PlayerEvents).await, 15);
+    // Beyond the size everything else goes first: with room for the hours they stay whole.
+    drop(history);
+    let bytes = |table: Table| -> u64 {
+        let files = walk(&kit.dir().join(table.name()));
+        files.iter().map(|path| path.metadata().unwrap().len()).sum()
+    };
+    kit.settings.cap_bytes = bytes(Table::Playback1h) + 3 * bytes(Table::PlayerEvents) / 4;
+    let history = kit.open().await.unwrap();
+    history.tend(104).await.unwrap();
+    assert!(total(&history, Table::PlayerEvents).await < 15);
+    assert_eq!(total(&history, Table::Playback1h).await, 10);
 }
 
 #[tokio::test]

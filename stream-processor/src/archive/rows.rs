@@ -63,7 +63,12 @@ pub(super) fn of_settled(rows: Settled) -> impl Iterator<Item = Batch> {
     let delivery = batch(Table::Delivery, &rows.delivery);
     let incidents = batch(Table::Incidents, &rows.incidents);
     let actions = batch(Table::Actions, &rows.actions);
-    playback.into_iter().chain(delivery).chain(incidents).chain(actions)
+    let [minutes, hours] = &rows.playback_wide;
+    let wide = [batch(Table::Playback1m, minutes), batch(Table::Playback1h, hours)];
+    let [minutes, hours] = &rows.delivery_wide;
+    let wide_delivery = [batch(Table::Delivery1m, minutes), batch(Table::Delivery1h, hours)];
+    let wide: Vec<_> = wide.into_iter().chain(wide_delivery).flatten().collect();
+    playback.into_iter().chain(delivery).chain(incidents).chain(actions).chain(wide)
 }
 
 /// What the state holds of a table and may still change.
@@ -84,7 +89,8 @@ pub(super) fn provisional(
         Table::Playback | Table::Delivery | Table::Incidents | Table::Actions => {
             of_settled(settle.current()).find(|(of, _)| *of == table)
         }
-        Table::PlayerEvents | Table::DeliveryEvents | Table::Fates1s | Table::InfraMetrics => None,
+        // What is not written when it comes is in minutes and hours that are not over.
+        _ => None,
     };
     found.map(|(_, batch)| batch).transpose()
 }

@@ -34,7 +34,7 @@ pub struct Report {
 
 /// The columns that name a row.
 fn key(table: Table) -> &'static [&'static str] {
-    match table {
+    match table.kin() {
         Table::Playback => &[
             "tenant",
             "cuboid",

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use tallylight_schemas::ipc::{self, Stored};
-use tallylight_schemas::rows::{DeliveryRow, Measures, PlaybackRow};
+use tallylight_schemas::rows::{DeliveryRow, PlaybackRow};
 use tallylight_schemas::session::{SessionRow, SpanRow};
 use tallylight_schemas::tables::{Table, conform};
 use tallylight_store::archive::HistoryError;
 
+use super::kept;
 use super::replay::Ends;
 use super::truth::{Difference, PaneKey, add};
+use crate::pure::rollup::{Roll, Wide};
 
 /// Structs as rows of their table.
 pub(super) fn batch<T: Stored>(table: Table, rows: &[T]) -> Result<RecordBatch, HistoryError> {
@@ -32,16 +35,15 @@ pub(super) fn rows(
     match table {
         Table::Playback => batch(table, &playback(ends, difference, range)),
         Table::Delivery => batch(table, &delivery(ends, difference, range)),
+        Table::Playback1m | Table::Playback1h => {
+            batch(table, &widened(table, &playback(ends, difference, range)))
+        }
+        Table::Delivery1m | Table::Delivery1h => {
+            batch(table, &widened(table, &delivery(ends, difference, range)))
+        }
         Table::Sessions => batch(table, &sessions(ends, difference, range)),
         _ => batch(table, &spans(ends, difference, range)),
     }
-}
-
-/// Whether a sum says nothing: then it is no row.
-pub(super) fn is_nothing(row: &PlaybackRow) -> bool {
-    row.measures == Measures::default()
-        && row.startup_sketch.is_empty()
-        && row.latency_sketch.is_empty()
 }
 
 fn playback(ends: &Ends, difference: &Difference, range: &Range<i64>) -> Vec<PlaybackRow> {
@@ -52,7 +54,26 @@ fn playback(ends: &Ends, difference: &Difference, range: &Range<i64>) -> Vec<Pla
             add(sums.entry(key), row, 1);
         }
     }
-    sums.into_values().filter(|row| !is_nothing(row)).collect()
+    sums.into_values().filter(|row| !row.is_nothing()).collect()
+}
+
+/// Rows merged into the panes of a table of wider ones.
+fn widened<R: Roll>(table: Table, rows: &[R]) -> Vec<R> {
+    let width_s = table.rolled().map_or(1, |(_, width_s)| width_s);
+    let mut wide = Wide::new(width_s);
+    rows.iter().for_each(|row| wide.add(row));
+    wide.take(i64::MAX)
+}
+
+/// Rows of a table of wider panes, with those of one pane and key as one.
+pub(super) fn joined(table: Table, kept: &[RecordBatch]) -> Result<RecordBatch, HistoryError> {
+    let kept = kept.iter().map(|rows| Ok(conform(rows, table)?));
+    let kept: Vec<RecordBatch> = kept.collect::<Result<_, HistoryError>>()?;
+    let kept = concat_batches(&table.schema(), &kept)?;
+    match table.kin() {
+        Table::Playback => batch(table, &widened(table, &kept::playback(&kept)?)),
+        _ => batch(table, &widened(table, &kept::delivery(&kept)?)),
+    }
 }
 
 /// What names a row of delivery.

@@ -12,8 +12,9 @@ use tallylight_schemas::rows::{DeliveryRow, PlaybackRow};
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{History, HistoryError, Repair, hour_of};
 
-use super::expect::{DeliveryKey, batch, delivery_key, is_nothing};
+use super::expect::{DeliveryKey, batch, delivery_key};
 use super::kept;
+use super::lateness::Moments;
 use super::replay::SessionKey;
 use super::truth::{self, Difference, PaneKey, add, quiet_us, times};
 use super::{CHECKED, final_rows};
@@ -44,23 +45,18 @@ pub async fn repair(
 ) -> Result<Repaired, HistoryError> {
     let now_s = u64::try_from(now_us.div_euclid(1_000_000)).unwrap_or(0);
     let now_us = i64::try_from(now_s).unwrap_or(0) * 1_000_000;
-    let mut at = Vec::new();
-    for table in CHECKED {
-        let repaired = history.repaired(table).await?;
-        at.push(i64::try_from(repaired).unwrap_or(0).saturating_mul(1_000_000));
-    }
-    let since = at.iter().copied().min().unwrap_or(0);
+    let moments = Moments::of(history, now_us).await?;
+    let since = moments.first();
     let mut done = Repaired::default();
     if since >= now_us {
         return Ok(done);
     }
     let from = since - quiet_us(limits) - LONGEST_RUN_US;
     let sids = truth::suspects(history, from, now_us).await?;
-    at.push(now_us);
-    let mut before = truth::differences(history, limits, &sids, &at, Some(since)).await?;
-    let now = before.pop().unwrap_or_default();
-    for (table, before) in CHECKED.into_iter().zip(&before) {
-        let mut change = Change::new(table, before, &now)?;
+    let all = truth::differences(history, limits, &sids, &moments.all, Some(since)).await?;
+    let now = &all[moments.last];
+    for (table, at) in CHECKED.into_iter().zip(moments.repaired) {
+        let mut change = Change::new(table, &all[at], now)?;
         if table == Table::Playback {
             done.panes = change.panes.len() as u64;
         }
@@ -91,7 +87,7 @@ impl Change {
         let (starts, gone) = (BTreeSet::new(), BTreeMap::new());
         let mut change =
             Self { table, panes, delivery, starts, gone, new: none, new_hours: Vec::new() };
-        match table {
+        match table.kin() {
             Table::Playback => change.of_playback(before, now),
             Table::Delivery => change.of_delivery(before, now),
             _ => change.of_sessions(before, now)?,
@@ -101,11 +97,13 @@ impl Change {
 
     fn of_playback(&mut self, before: &Difference, now: &Difference) {
         for (rows, sign) in [(&before.playback, -1), (&now.playback, 1)] {
-            for (key, row) in rows {
-                add(self.panes.entry(key.clone()), row, sign);
+            for row in rows.values() {
+                // What is added to panes is added to the wider ones that they are in.
+                let row = self.table.rolled().map_or_else(|| row.clone(), |(_, s)| row.widened(s));
+                add(self.panes.entry(pane_key(&row)), &row, sign);
             }
         }
-        self.panes.retain(|_, row| !is_nothing(row));
+        self.panes.retain(|_, row| !row.is_nothing());
         self.starts.extend(self.panes.values().map(|row| row.pane));
     }
 
@@ -117,8 +115,10 @@ impl Change {
             if let Some(known) = known.get(&delivery_key(&row)) {
                 row.merge(known, -1);
             }
+            let row = self.table.rolled().map_or_else(|| row.clone(), |(_, s)| row.widened(s));
             if row.requests != 0 {
-                self.delivery.insert(delivery_key(&row), row);
+                let sum = self.delivery.entry(delivery_key(&row));
+                sum.and_modify(|sum| sum.merge(&row, 1)).or_insert(row);
             }
         }
         self.starts.extend(self.delivery.values().map(|row| row.pane));
@@ -195,7 +195,7 @@ impl Repair for Change {
     }
 
     fn edit(&mut self, rows: &RecordBatch) -> Result<Option<RecordBatch>, HistoryError> {
-        match self.table {
+        match self.table.kin() {
             Table::Playback => {
                 let mut waiting = std::mem::take(&mut self.panes);
                 let rows = kept::playback(rows)?;
@@ -204,7 +204,7 @@ impl Repair for Change {
                     &mut waiting,
                     pane_key,
                     |sum, row| sum.merge(row, 1),
-                    is_nothing,
+                    PlaybackRow::is_nothing,
                 );
                 self.panes = waiting;
                 edited

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::control::{ActionRow, ActionState, IncidentRow, IncidentState};
-use tallylight_schemas::rows::{Cell, Cuboid, DeliveryRow, Measures, PlaybackRow, ProgressRow};
+use tallylight_schemas::rows::{Cell, Cuboid, DeliveryRow, PlaybackRow, ProgressRow};
 
 use super::partition::Rows;
+use super::rollup::Rollup;
 
 /// Control records that are over are handed out when nothing was heard of them for so long, µs.
 const QUIET_US: i64 = 600_000_000;
@@ -25,6 +26,10 @@ pub struct Settled {
     pub playback: Vec<PlaybackRow>,
     /// Sums of media services.
     pub delivery: Vec<DeliveryRow>,
+    /// Sums of players per minute and hour.
+    pub playback_wide: [Vec<PlaybackRow>; 2],
+    /// Sums of media services per minute and hour.
+    pub delivery_wide: [Vec<DeliveryRow>; 2],
     /// Incidents.
     pub incidents: Vec<IncidentRow>,
     /// Actions.
@@ -37,6 +42,8 @@ pub struct Settle {
     /// By end of pane.
     playback: BTreeMap<i64, BTreeMap<PlaybackKey, PlaybackRow>>,
     delivery: BTreeMap<i64, BTreeMap<DeliveryKey, DeliveryRow>>,
+    playback_wide: Rollup<PlaybackRow>,
+    delivery_wide: Rollup<DeliveryRow>,
     /// How far each partition is final.
     final_up_to: BTreeMap<u16, i64>,
     incidents: BTreeMap<(String, String), IncidentRow>,
@@ -99,15 +106,15 @@ impl Settle {
         let playback = std::mem::replace(&mut self.playback, open);
         let open = self.delivery.split_off(&(final_up_to + 1));
         let delivery = std::mem::replace(&mut self.delivery, open);
+        let playback: Vec<PlaybackRow> =
+            playback.into_values().flat_map(|pane| sum_playback(pane.values(), true)).collect();
+        let delivery: Vec<DeliveryRow> =
+            delivery.into_values().flat_map(|pane| sum_delivery(pane.values(), true)).collect();
         Settled {
-            playback: playback
-                .into_values()
-                .flat_map(|pane| sum_playback(pane.values(), true))
-                .collect(),
-            delivery: delivery
-                .into_values()
-                .flat_map(|pane| sum_delivery(pane.values(), true))
-                .collect(),
+            playback_wide: self.playback_wide.take(&playback, final_up_to),
+            delivery_wide: self.delivery_wide.take(&delivery, final_up_to),
+            playback,
+            delivery,
             incidents: drain(&mut self.incidents, self.log_time, |row| {
                 (row.state == IncidentState::Closed, row.updated_at)
             }),
@@ -131,6 +138,8 @@ impl Settle {
                 .values()
                 .flat_map(|pane| sum_delivery(pane.values(), false))
                 .collect(),
+            playback_wide: Default::default(),
+            delivery_wide: Default::default(),
             incidents: self.incidents.values().cloned().collect(),
             actions: self.actions.values().cloned().collect(),
         }
@@ -187,11 +196,7 @@ fn sum_playback<'a>(
             _ => out.push(PlaybackRow { r#final: settled, ..row.clone() }),
         }
     }
-    out.retain(|row| {
-        row.measures != Measures::default()
-            || !row.startup_sketch.is_empty()
-            || !row.latency_sketch.is_empty()
-    });
+    out.retain(|row| !row.is_nothing());
     out
 }
 

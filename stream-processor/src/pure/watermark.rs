@@ -95,6 +95,8 @@ impl Due {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -119,6 +121,37 @@ mod tests {
             }
         }
         assert_eq!(at, [3_000, 4_000, 7_000, 17_000, 62_000, 123_000]);
+    }
+
+    proptest! {
+        /// Against a list of moments: a pane is due in the first emission at or after each.
+        #[test]
+        fn any_walk_of_time_emits_each_age_once_and_ends_final(
+            steps in prop::collection::vec(0_i64..9_000, 1..200), pane in 0_i64..40, wide in any::<bool>(),
+        ) {
+            let width = if wide { 10_000 } else { 1_000 };
+            let ages = if wide { AGES_LONG } else { AGES_SHORT };
+            let mut ahead: Vec<i64> = ages.iter().map(|age| pane * width + age).collect();
+            let end = (pane + 1) * width + HORIZON_MS;
+            ahead.push(end);
+            let (mut mark, mut now) = (Watermark::default(), 0);
+            for step in steps {
+                now += step;
+                mark.advance(now * 1_000);
+                // An older append time changes nothing.
+                mark.advance((now - step) * 1_000);
+                if !mark.emission_is_due() {
+                    continue;
+                }
+                let due = mark.due(width);
+                let before = ahead.len();
+                ahead.retain(|at| *at > now);
+                prop_assert_eq!(due.contains(pane), ahead.len() < before);
+                prop_assert_eq!(due.is_final(pane), now >= end);
+                prop_assert_eq!(mark.horizon_ms(), now - HORIZON_MS);
+                mark.emitted();
+            }
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod oracle;
 mod order;
 mod pace;
 mod replay;
+mod rollup;
 mod rules;
 mod script;
 mod snapshot;

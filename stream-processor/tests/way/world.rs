@@ -10,6 +10,7 @@ use tallylight_schemas::sketch::Sketch;
 use tallylight_stream_processor::Limits;
 use tallylight_stream_processor::pure::input::PlayerInput;
 use tallylight_stream_processor::pure::partition::{PartitionState, Rows};
+use tallylight_stream_processor::pure::settle::{Settle, Settled};
 
 /// A Unix time at a whole minute, ms.
 pub const T0: i64 = 1_795_000_020_000;
@@ -152,6 +153,9 @@ impl Book {
 pub struct World {
     pub state: PartitionState,
     pub book: Book,
+    /// What became final, as history gets it.
+    pub settled: Vec<Settled>,
+    pub settle: Settle,
     pub next: u64,
     /// Rows up to this version were written before, or by now.
     pub covered: u64,
@@ -168,6 +172,8 @@ impl World {
         Self {
             state: PartitionState::new(0, 1, limits),
             book: Book::default(),
+            settled: Vec::new(),
+            settle: Settle::default(),
             next: 0,
             covered: 0,
         }
@@ -193,6 +199,7 @@ impl World {
         let rows = self.state.finish(self.next);
         if self.next > self.covered && !rows.is_empty() {
             self.covered = self.next;
+            self.settled.push(self.settle.take(rows.clone()));
             self.book.take(rows);
         }
     }

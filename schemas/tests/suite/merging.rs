@@ -1,0 +1,85 @@
+//! Merging is associative and commutative, whatever is merged: so partitions, panes and engines
+//! may add up in any order.
+
+use proptest::prelude::*;
+use tallylight_schemas::rows::{DeliveryRow, Measures, PlaybackRow};
+use tallylight_schemas::sketch::Sketch;
+
+use crate::samples;
+
+fn sketch() -> impl Strategy<Value = Sketch> {
+    prop::collection::vec((0..100_000_i64, 1..4_i64), 0..40).prop_map(|values| {
+        let mut sketch = Sketch::default();
+        values.into_iter().for_each(|(value, n)| sketch.add(value, n));
+        sketch
+    })
+}
+
+fn playback() -> impl Strategy<Value = PlaybackRow> {
+    let values = prop::collection::vec(0..1_000_000_i64, Measures::NAMES.len());
+    (values, sketch(), sketch()).prop_map(|(values, startup_sketch, latency_sketch)| {
+        let mut measures = Measures::default();
+        Measures::NAMES.iter().zip(values).for_each(|(name, value)| measures.set(name, value));
+        let row = samples::playback().remove(0);
+        PlaybackRow { measures, startup_sketch, latency_sketch, ..row }
+    })
+}
+
+fn delivery() -> impl Strategy<Value = DeliveryRow> {
+    let numbers = (0..1_000_i64, 0..1_000_000_i64, 0..100_i64, 0..100_i64, 0..9_999_i64);
+    (numbers, sketch()).prop_map(|((requests, bytes, errors, hits, held_ms), ttfb_sketch)| {
+        let row = samples::delivery_rows().remove(0);
+        DeliveryRow { requests, bytes, errors, hits, held_ms, ttfb_sketch, ..row }
+    })
+}
+
+/// a + (b + c) = (a + b) + c, a + b = b + a, and (a + b) − b = a.
+fn check<T: Clone + PartialEq + std::fmt::Debug>(
+    [a, b, c]: [&T; 3],
+    merge: impl Fn(&mut T, &T, i64),
+) -> Result<(), TestCaseError> {
+    let sum = |a: &T, b: &T| {
+        let mut sum = a.clone();
+        merge(&mut sum, b, 1);
+        sum
+    };
+    prop_assert_eq!(sum(a, &sum(b, c)), sum(&sum(a, b), c));
+    prop_assert_eq!(sum(a, b), sum(b, a));
+    let mut back = sum(a, b);
+    merge(&mut back, b, -1);
+    prop_assert_eq!(&back, a);
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn sketches_merge_in_any_order(a in sketch(), b in sketch(), c in sketch()) {
+        check([&a, &b, &c], Sketch::merge)?;
+    }
+
+    #[test]
+    fn rows_merge_in_any_order(a in playback(), b in playback(), c in playback()) {
+        check([&a, &b, &c], PlaybackRow::merge)?;
+    }
+
+    #[test]
+    fn reports_merge_in_any_order(a in delivery(), b in delivery(), c in delivery()) {
+        check([&a, &b, &c], DeliveryRow::merge)?;
+    }
+
+    #[test]
+    fn a_merged_sketch_is_that_of_all_values(
+        parts in prop::collection::vec(prop::collection::vec(0..1_000_000_i64, 0..30), 0..6),
+    ) {
+        let (mut whole, mut merged) = (Sketch::default(), Sketch::default());
+        for part in &parts {
+            let mut one = Sketch::default();
+            for value in part {
+                one.add(*value, 1);
+                whole.add(*value, 1);
+            }
+            merged.merge(&one, 1);
+        }
+        prop_assert_eq!(whole, merged);
+    }
+}

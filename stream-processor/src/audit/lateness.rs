@@ -1,0 +1,69 @@
+//! How far tables are repaired, and what is still to be.
+
+use std::collections::BTreeSet;
+
+use tallylight_store::archive::{History, HistoryError};
+
+use super::CHECKED;
+use super::truth::{self, Difference};
+use crate::pure::limits::Limits;
+
+/// What came late, as of now and as far as each table is repaired.
+#[derive(Debug)]
+pub struct Lateness {
+    moments: Moments,
+    differences: Vec<Difference>,
+}
+
+impl Lateness {
+    /// What came late of these sids.
+    pub(super) async fn of(
+        history: &History,
+        limits: &Limits,
+        sids: &BTreeSet<(String, String)>,
+    ) -> Result<Self, HistoryError> {
+        let moments = Moments::of(history, i64::MAX).await?;
+        let differences = truth::differences(history, limits, sids, &moments.all, None).await?;
+        Ok(Self { moments, differences })
+    }
+
+    /// As far as each table in [`CHECKED`] is repaired.
+    pub(super) fn repaired(&self) -> impl Iterator<Item = &Difference> {
+        self.moments.repaired.iter().map(|at| &self.differences[*at])
+    }
+
+    /// All of it.
+    pub(super) fn all(&self) -> &Difference {
+        &self.differences[self.moments.last]
+    }
+}
+
+/// The moments (log time, Unix µs) up to which tables are repaired, each of them once: most are
+/// repaired together.
+#[derive(Debug)]
+pub(super) struct Moments {
+    pub(super) all: Vec<i64>,
+    /// Which of them is that of each table in [`CHECKED`].
+    pub(super) repaired: [usize; CHECKED.len()],
+    /// Which is the one that they are held against.
+    pub(super) last: usize,
+}
+
+impl Moments {
+    pub(super) async fn of(history: &History, last: i64) -> Result<Self, HistoryError> {
+        let mut each = [0; CHECKED.len()];
+        for (at, table) in each.iter_mut().zip(CHECKED) {
+            let repaired = history.repaired(table).await?;
+            *at = i64::try_from(repaired).unwrap_or(0).saturating_mul(1_000_000);
+        }
+        let all: BTreeSet<i64> = each.iter().copied().chain([last]).collect();
+        let all: Vec<i64> = all.into_iter().collect();
+        let place = |at: i64| all.partition_point(|one| *one < at);
+        let (repaired, last) = (each.map(place), place(last));
+        Ok(Self { all, repaired, last })
+    }
+
+    pub(super) fn first(&self) -> i64 {
+        self.all.first().copied().unwrap_or(0)
+    }
+}
