@@ -6,6 +6,7 @@ mod bounds;
 mod control;
 mod history;
 mod late;
+mod live;
 mod log;
 mod oracle;
 mod order;
