@@ -64,6 +64,18 @@ impl Partitions {
         rows
     }
 
+    /// A whole entry of one partition's records, for benchmarks. The rows are handed out.
+    pub fn feed(
+        &mut self,
+        partition: u16,
+        offset: u64,
+        appended_at_us: i64,
+        inputs: &[PlayerInput<'_>],
+    ) -> Rows {
+        self.state(partition)
+            .map_or_else(Rows::default, |state| state.feed(offset, appended_at_us, inputs))
+    }
+
     /// Takes in one entry and hands out the rows that became due with it, and what became of its
     /// records.
     pub fn entry(&mut self, entry: &Entry) -> Outcome {

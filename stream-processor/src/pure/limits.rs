@@ -20,7 +20,8 @@ pub struct Limits {
     pub tombstones: usize,
     /// Records of a session that can still be reordered.
     pub recent: usize,
-    /// Identities remembered one by one per session.
+    /// Records without a sequence number remembered per session, beyond those that can still be
+    /// reordered.
     pub seen: usize,
     /// Sessions known to edges but not yet by a record of their own.
     pub pending: usize,

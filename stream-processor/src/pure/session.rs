@@ -3,6 +3,7 @@
 //! together with what each of them put into the panes, so that it can be taken back;
 //! [`epoch::Epoch`] is one playback of a sid; [`store::Sessions`] holds them all.
 
+pub mod dimensions;
 pub mod epoch;
 pub mod fact;
 pub mod machine;
@@ -13,6 +14,7 @@ mod rules;
 pub mod store;
 mod stretch;
 pub mod timeline;
+mod words;
 
 pub use fact::{Fact, Origin, Said, Token};
 pub use store::Sessions;

@@ -1,4 +1,5 @@
-//! The records a session has had: the newest one by one, the older by ranges of `sn`.
+//! The records that a session has had and that its timeline no longer holds: by ranges of `sn`,
+//! and one by one where they have none.
 
 use std::collections::VecDeque;
 
@@ -20,6 +21,8 @@ pub struct Identity {
     pub sn: Option<u64>,
     /// 0 for event reports, 1 for queries: each mode counts its own `sn`.
     pub mode: usize,
+    /// Event time by the player's clock, Unix ms.
+    pub ts: Option<i64>,
 }
 
 impl Identity {
@@ -36,38 +39,60 @@ impl Identity {
         let when = mix(what, input.ts.unwrap_or(i64::MIN).cast_unsigned());
         let kind = ident::hash(if input.sn.is_some() { "sn" } else { "" }, input.e.unwrap_or(""));
         let id = mix(mix(when, kind), u64::from(input.request));
-        Self { id, sn: input.sn, mode: usize::from(input.request) }
+        Self { id, sn: input.sn, mode: usize::from(input.request), ts: input.ts }
     }
 }
 
 /// Bounded memory of identities.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Seen {
-    recent: VecDeque<(u64, Option<u64>, u8)>,
     highest: [Option<u64>; 2],
-    older: [Ranges; 2],
+    older: [Older; 2],
+    /// Those without `sn`, the oldest first.
+    unnumbered: VecDeque<u64>,
+}
+
+/// What is left of numbered records.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Older {
+    numbers: Ranges,
+    /// Their newest `ts`: a number that comes again with a later one is another record.
+    newest_ts: Option<i64>,
 }
 
 impl Seen {
-    /// Whether the record was here before.
-    pub fn contains(&self, identity: &Identity) -> bool {
-        if let Some(sn) = identity.sn
-            && self.highest[identity.mode].is_none_or(|highest| sn > highest)
-        {
-            return false;
-        }
-        self.recent.iter().any(|(id, ..)| *id == identity.id)
-            || identity.sn.is_some_and(|sn| self.older[identity.mode].contains(sn))
+    /// Whether the record's number is above all that came before.
+    pub fn is_ahead(&self, identity: &Identity) -> bool {
+        let highest = self.highest[identity.mode];
+        identity.sn.is_some_and(|sn| highest.is_none_or(|highest| sn > highest))
     }
 
-    /// Remembers a record; beyond `capacity` the oldest is kept by its `sn` only.
-    pub fn insert(&mut self, identity: &Identity, capacity: usize) {
-        self.highest[identity.mode] = self.highest[identity.mode].max(identity.sn);
-        let mode = u8::from(identity.mode == 1);
-        self.recent.push_back((identity.id, identity.sn, mode));
-        while self.recent.len() > capacity {
-            if let Some((_, Some(sn), mode)) = self.recent.pop_front() {
-                self.older[usize::from(mode)].insert(sn);
+    /// Notes the number of a record that came.
+    pub fn came(&mut self, identity: &Identity) {
+        let highest = &mut self.highest[identity.mode];
+        *highest = (*highest).max(identity.sn);
+    }
+
+    /// Whether the record was remembered.
+    pub fn contains(&self, identity: &Identity) -> bool {
+        let Some(sn) = identity.sn else { return self.unnumbered.contains(&identity.id) };
+        let older = &self.older[identity.mode];
+        older.numbers.contains(sn) && (identity.ts.is_none() || identity.ts <= older.newest_ts)
+    }
+
+    /// Remembers a record; of those without `sn` at most `capacity`.
+    pub fn remember(&mut self, identity: &Identity, capacity: usize) {
+        match identity.sn {
+            Some(sn) => {
+                let older = &mut self.older[identity.mode];
+                older.numbers.insert(sn);
+                older.newest_ts = older.newest_ts.max(identity.ts);
+            }
+            None => {
+                self.unnumbered.push_back(identity.id);
+                while self.unnumbered.len() > capacity {
+                    self.unnumbered.pop_front();
+                }
             }
         }
     }
@@ -102,7 +127,13 @@ impl Ranges {
             }
             (true, false) => self.0[at - 1].1 = n,
             (false, true) => self.0[at].0 = n,
-            (false, false) => self.0.insert(at, (n, n)),
+            (false, false) => {
+                // Nearly every session has one range, and there are many sessions.
+                if self.0.len() == self.0.capacity() {
+                    self.0.reserve_exact(1 + self.0.len());
+                }
+                self.0.insert(at, (n, n));
+            }
         }
         if self.0.len() > MAX_RANGES {
             self.0[1].0 = self.0[0].0;
@@ -117,20 +148,38 @@ mod tests {
     use proptest::prelude::*;
 
     fn record(sn: u64) -> Identity {
-        Identity { id: mix(sn, 0), sn: Some(sn), mode: 0 }
+        Identity { id: mix(sn, 0), sn: Some(sn), mode: 0, ts: Some(10 * sn.cast_signed()) }
     }
 
     #[test]
     fn a_duplicate_is_found_however_long_ago_it_came() {
         let mut seen = Seen::default();
         for sn in (0..5_000).filter(|sn| sn % 700 != 3) {
-            assert!(!seen.contains(&record(sn)));
-            seen.insert(&record(sn), 16);
+            assert!(seen.is_ahead(&record(sn)) && !seen.contains(&record(sn)));
+            seen.came(&record(sn));
+            seen.remember(&record(sn), 16);
         }
         for sn in 0..5_000 {
             assert_eq!(seen.contains(&record(sn)), sn % 700 != 3, "sn {sn}");
         }
-        assert!(seen.recent.len() <= 16 && seen.older[0].0.len() <= 9);
+        assert!(seen.older[0].numbers.0.len() <= 9);
+    }
+
+    #[test]
+    fn numbers_that_start_over_later_are_other_records() {
+        let mut seen = Seen::default();
+        (0..10).for_each(|sn| seen.remember(&record(sn), 16));
+        assert!(!seen.contains(&Identity { ts: Some(91), ..record(3) }));
+        assert!(seen.contains(&Identity { ts: None, ..record(3) }));
+    }
+
+    #[test]
+    fn those_without_a_number_are_bounded() {
+        let mut seen = Seen::default();
+        let query = |id| Identity { id, sn: None, mode: 1, ts: None };
+        (0..100).for_each(|id| seen.remember(&query(id), 16));
+        assert!(seen.contains(&query(99)) && seen.contains(&query(84)));
+        assert!(!seen.contains(&query(83)) && !seen.is_ahead(&query(200)));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use tallylight_schemas::session::SessionRow;
 
 use super::fact::{Fact, Said};
 use super::timeline::{Panes, Timeline};
-use crate::pure::dedupe::{Identity, Seen, Tombstone};
+use super::words::Words;
+use crate::pure::dedupe::{Identity, Tombstone};
 use crate::pure::input::PlayerInput;
 use crate::pure::watermark::SKEW_IGNORED_MS;
 
@@ -39,7 +40,6 @@ pub struct Epoch {
     pub(super) heard_at: i64,
     pub(super) timeline: Timeline,
     newest_ts: Option<i64>,
-    seen: Seen,
     /// Smallest arrival − ts, ms.
     least_delay: i64,
     skew_ms: i64,
@@ -67,7 +67,6 @@ impl Epoch {
             heard_at: log,
             timeline: Timeline::default(),
             newest_ts: None,
-            seen: Seen::default(),
             least_delay: i64::MAX,
             skew_ms: 0,
             late: 0,
@@ -91,26 +90,26 @@ impl Epoch {
         input: &PlayerInput<'_>,
         delay: i64,
         log: i64,
-        seen_capacity: usize,
         to: &mut Panes<'_>,
     ) -> Fate {
         let identity = Identity::of(input);
-        if self.seen.contains(&identity) {
+        if self.timeline.knows(&identity) {
             return Fate::Duplicate;
         }
         self.lower_skew(delay, to);
-        self.seen.insert(&identity, seen_capacity);
+        self.timeline.seen.came(&identity);
         if !input.request {
             self.newest_ts = self.newest_ts.max(input.ts);
         }
         let skew = if input.ts.is_some() { self.skew_ms } else { 0 };
         let at = input.time().saturating_add(skew).min(log + SKEW_IGNORED_MS);
         if at < to.horizon {
+            self.timeline.seen.remember(&identity, to.unnumbered);
             self.late += 1;
             return Fate::Late;
         }
         self.heard_at = log;
-        let said = Said::by_player(input, self.said.as_ref());
+        let said = Said::by_player(input, self.said.as_ref(), to.words);
         self.said.clone_from(&said);
         self.timeline.insert(Fact::by_player(input, identity.id, at, said), to);
         self.stay_superseded(to);
@@ -125,8 +124,8 @@ impl Epoch {
     }
 
     /// The words of an edge's event, shared with the one before when they are the same.
-    pub(super) fn said_by(&mut self, event: &DeliveryEvent) -> Arc<Said> {
-        let said = Said::by_edge(event, self.said_by_edge.as_ref());
+    pub(super) fn said_by(&mut self, event: &DeliveryEvent, words: &mut Words) -> Arc<Said> {
+        let said = Said::by_edge(event, self.said_by_edge.as_ref(), words);
         self.said_by_edge = Some(Arc::clone(&said));
         said
     }
@@ -166,7 +165,15 @@ impl Epoch {
         Tombstone {
             epoch: self.number,
             newest_ts: self.newest_ts.unwrap_or(self.opened_ts),
-            highest_sn: self.seen.highest_sn(),
+            highest_sn: self.timeline.seen.highest_sn(),
+        }
+    }
+
+    /// Shares words of what came out of a snapshot.
+    pub(super) fn share(&mut self, words: &mut Words) {
+        self.timeline.share(words);
+        for said in [&mut self.said, &mut self.said_by_edge].into_iter().flatten() {
+            Arc::make_mut(said).share(words);
         }
     }
 }

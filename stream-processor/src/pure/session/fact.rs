@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::delivery::DeliveryEvent;
 
+use super::words::Words;
+use crate::pure::dedupe::Identity;
 use crate::pure::input::PlayerInput;
 use crate::pure::limits::clip;
 
@@ -94,10 +96,6 @@ pub struct Said {
     pub error: Option<Arc<str>>,
 }
 
-fn word(text: Option<&str>) -> Option<Arc<str>> {
-    text.and_then(clip).map(Arc::from)
-}
-
 impl Said {
     fn matches(&self, input: &PlayerInput<'_>) -> bool {
         let same = |mine: &Option<Arc<str>>, theirs: Option<&str>| {
@@ -113,12 +111,17 @@ impl Said {
     }
 
     /// The words of a player's record; `last` again when they are the same.
-    pub fn by_player(input: &PlayerInput<'_>, last: Option<&Arc<Said>>) -> Option<Arc<Said>> {
+    pub fn by_player(
+        input: &PlayerInput<'_>,
+        last: Option<&Arc<Said>>,
+        words: &mut Words,
+    ) -> Option<Arc<Said>> {
         if let Some(last) = last
             && last.matches(input)
         {
             return Some(Arc::clone(last));
         }
+        let mut word = |text: Option<&str>| text.and_then(clip).map(|text| words.share(text));
         let said = Said {
             content: word(input.cid),
             country: word(input.country),
@@ -133,7 +136,12 @@ impl Said {
     }
 
     /// Where an edge served the session from.
-    pub fn by_edge(event: &DeliveryEvent, last: Option<&Arc<Said>>) -> Arc<Said> {
+    pub fn by_edge(
+        event: &DeliveryEvent,
+        last: Option<&Arc<Said>>,
+        words: &mut Words,
+    ) -> Arc<Said> {
+        let mut word = |text: Option<&str>| text.and_then(clip).map(|text| words.share(text));
         let said = Said {
             edge: word(event.edge.as_deref()),
             pipeline: word(event.pipeline.as_deref()),
@@ -142,6 +150,22 @@ impl Said {
         match last {
             Some(last) if **last == said => Arc::clone(last),
             _ => Arc::new(said),
+        }
+    }
+
+    /// Shares the words of what came out of a snapshot.
+    pub(super) fn share(&mut self, words: &mut Words) {
+        for word in [
+            &mut self.content,
+            &mut self.country,
+            &mut self.device,
+            &mut self.os,
+            &mut self.player,
+            &mut self.edge,
+            &mut self.pipeline,
+            &mut self.error,
+        ] {
+            words.replace(word);
         }
     }
 }
@@ -214,6 +238,20 @@ impl Fact {
     /// What an edge knows about a session at `at`, as its report number `seq`.
     pub fn by_edge(at: i64, seq: u64, id: u64, said: Arc<Said>) -> Self {
         Self { sn: Some(seq), id, said: Some(said), ..Self::bare(at, Origin::Edge) }
+    }
+
+    /// How the player sent it: 0 by an event report, 1 on a request.
+    pub(super) fn mode(&self) -> Option<usize> {
+        match self.origin {
+            Origin::Event => Some(0),
+            Origin::Request => Some(1),
+            Origin::Edge | Origin::Silence => None,
+        }
+    }
+
+    /// The identity of the record it was in, if a player sent it.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        self.mode().map(|mode| Identity { id: self.id, sn: self.sn, mode, ts: self.ts })
     }
 
     /// The session was last heard of at `at`.

@@ -6,34 +6,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::dimensions::Dimensions;
 use super::fact::{Fact, Origin, Token};
 use crate::pure::window::{Counts, Presence, Watching};
 
 /// Rebuffers kept for the session's row.
 pub(super) const REBUFFERS_KEPT: usize = 32;
-
-/// The dimensions of a session, carried forward until something else is said.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dimensions {
-    /// Content id.
-    pub content: Option<Arc<str>>,
-    /// Edge.
-    pub edge: Option<Arc<str>>,
-    /// Pipeline.
-    pub pipeline: Option<Arc<str>>,
-    /// Bitrate, kbps; 0 is unknown.
-    pub kbps: i32,
-    /// Country.
-    pub country: Option<Arc<str>>,
-    /// Device.
-    pub device: Option<Arc<str>>,
-    /// Operating system.
-    pub os: Option<Arc<str>>,
-    /// Player and its version.
-    pub player: Option<Arc<str>>,
-    /// Autonomous system of the network.
-    pub asn: Option<u32>,
-}
 
 /// Whether the player keeps a rung that its line does not carry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +91,8 @@ pub struct Machine {
     pub(super) adaptation: Adaptation,
     pub(super) latency_ms: Option<i32>,
     pub(super) error: Option<Arc<str>>,
-    pub(super) dimensions: Dimensions,
+    /// Shared by all that follow the same session.
+    pub(super) dimensions: Arc<Dimensions>,
     pub(super) events: u64,
     pub(super) lost: i64,
     pub(super) sn: Option<(u64, u64)>,
@@ -198,7 +177,7 @@ impl Machine {
     }
 
     /// The dimensions now.
-    pub fn dimensions(&self) -> &Dimensions {
+    pub fn dimensions(&self) -> &Arc<Dimensions> {
         &self.dimensions
     }
 
@@ -221,8 +200,10 @@ impl Machine {
         if self.terminal.is_some() {
             return false;
         }
-        let mut moved = false;
-        let here = &mut self.dimensions;
+        if !self.dimensions.are_moved_by(said) {
+            return false;
+        }
+        let here = Arc::make_mut(&mut self.dimensions);
         for (mine, theirs) in [
             (&mut here.content, &said.content),
             (&mut here.country, &said.country),
@@ -232,16 +213,12 @@ impl Machine {
             (&mut here.edge, &said.edge),
             (&mut here.pipeline, &said.pipeline),
         ] {
-            if theirs.is_some() && mine != theirs {
+            if theirs.is_some() {
                 mine.clone_from(theirs);
-                moved = true;
             }
         }
-        if said.asn.is_some() && here.asn != said.asn {
-            here.asn = said.asn;
-            moved = true;
-        }
-        moved
+        here.asn = said.asn.or(here.asn);
+        true
     }
 
     fn count_record(&mut self, fact: &Fact, counts: &mut Counts) {

@@ -30,10 +30,9 @@ impl Sessions {
             },
             Some(slot) => self.epoch_of(slot, input, now),
         };
-        let capacity = self.limits.seen;
         let log = now.log;
         let fate = self
-            .with(slot, now, |epoch, panes| epoch.record(input, delay, log, capacity, panes))
+            .with(slot, now, |epoch, panes| epoch.record(input, delay, log, panes))
             .unwrap_or(Fate::Late);
         (fate, Some(slot))
     }
@@ -115,7 +114,8 @@ impl Sessions {
             return;
         }
         let Some(slot) = self.find(tenant, sid) else {
-            let fact = Fact::by_edge(at, event.seq, id, Said::by_edge(event, None));
+            let fact =
+                Fact::by_edge(at, event.seq, id, Said::by_edge(event, None, &mut self.words));
             self.pending.push(ident::hash(tenant, sid), fact, self.limits.pending);
             return;
         };
@@ -125,7 +125,7 @@ impl Sessions {
         };
         let log = now.log;
         self.with(slot, now, |epoch, panes| {
-            let said = epoch.said_by(event);
+            let said = epoch.said_by(event, panes.words);
             epoch.served(Fact::by_edge(at, event.seq, id, said), log, panes);
         });
     }

@@ -12,6 +12,8 @@
 //! - Each record says whether the player is hidden: `bg` is sent only where it is.
 //! - `e`, `f` and `q` end the epoch; states after them are not taken.
 
+use std::sync::Arc;
+
 use tallylight_schemas::metrics;
 
 use super::fact::{Fact, Token};
@@ -50,7 +52,7 @@ impl Machine {
         let switched = fact.kbps > 0 && fact.kbps != before;
         if switched {
             self.switches += i64::from(before > 0);
-            self.dimensions.kbps = fact.kbps;
+            Arc::make_mut(&mut self.dimensions).kbps = fact.kbps;
         }
         let now = self.dimensions.kbps;
         let mine = &mut self.adaptation;

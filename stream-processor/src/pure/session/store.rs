@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use tallylight_schemas::ident;
 use tallylight_schemas::session::{SessionRow, SpanRow};
 
+use super::dimensions::Dimensions;
 use super::epoch::{Epoch, Queue};
-use super::machine::Dimensions;
 use super::pending::Pending;
 use super::stretch::Stretch;
 use super::timeline::Panes;
+use super::words::{Words, sharing};
 use crate::pure::dedupe::Tombstones;
 use crate::pure::limits::Limits;
 use crate::pure::watermark::{HORIZON_MS, TIMEOUT_MS};
@@ -23,6 +24,7 @@ use crate::pure::window::Windows;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Sessions {
     pub(super) index: FxHashMap<Arc<str>, FxHashMap<Arc<str>, u32>>,
+    #[serde(deserialize_with = "sharing")]
     pub(super) slots: Vec<Option<Box<Epoch>>>,
     free: Vec<u32>,
     open: BTreeSet<(i64, u32)>,
@@ -31,6 +33,8 @@ pub struct Sessions {
     pub(super) pending: Pending,
     pub(super) limits: Limits,
     lost: i64,
+    #[serde(skip)]
+    pub(super) words: Words,
     /// Not handed out yet; empty between two entries.
     #[serde(skip)]
     over: Over,
@@ -68,6 +72,7 @@ impl Now<'_> {
         &'b mut self,
         tenant: &'b Arc<str>,
         limits: &Limits,
+        words: &'b mut Words,
         over: &'b mut Vec<Stretch>,
     ) -> Panes<'b> {
         Panes {
@@ -75,6 +80,8 @@ impl Now<'_> {
             tenant,
             horizon: self.log - HORIZON_MS,
             capacity: limits.recent,
+            unnumbered: limits.seen,
+            words,
             over,
         }
     }
@@ -109,7 +116,7 @@ impl Sessions {
         let lost = epoch.timeline.now().lost();
         let tenant = Arc::clone(&epoch.tenant);
         let mut over = Vec::new();
-        let out = act(epoch, &mut now.panes(&tenant, &self.limits, &mut over));
+        let out = act(epoch, &mut now.panes(&tenant, &self.limits, &mut self.words, &mut over));
         let row = |stretch: Stretch| stretch.row(&epoch.tenant, &epoch.sid, epoch.number);
         self.over.spans.extend(over.into_iter().map(row));
         self.lost += epoch.timeline.now().lost() - lost;

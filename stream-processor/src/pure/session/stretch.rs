@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::session::SpanRow;
 
-use super::machine::{Dimensions, Doing, Machine};
+use super::dimensions::Dimensions;
+use super::machine::{Doing, Machine};
 
 /// A stretch that is over. Times are Unix ms.
 #[derive(Debug, Clone)]
@@ -14,7 +15,7 @@ pub struct Stretch {
     doing: Doing,
     from: i64,
     to: i64,
-    dimensions: Dimensions,
+    dimensions: Arc<Dimensions>,
 }
 
 impl Stretch {
@@ -47,7 +48,7 @@ impl Stretch {
 pub(super) struct Going {
     since: i64,
     doing: Option<Doing>,
-    dimensions: Dimensions,
+    pub(super) dimensions: Arc<Dimensions>,
 }
 
 impl Going {
@@ -72,7 +73,7 @@ impl Going {
 
     /// Ends it at `at`.
     pub(super) fn end(&mut self, at: i64, over: &mut Vec<Stretch>) {
-        let (from, dimensions) = (self.since, self.dimensions.clone());
+        let (from, dimensions) = (self.since, Arc::clone(&self.dimensions));
         if let Some(doing) = self.doing.take()
             && at > from
         {

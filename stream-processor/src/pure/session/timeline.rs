@@ -1,21 +1,24 @@
 //! The facts of an epoch in order of time, and what each put into the panes.
 //!
-//! Facts arrive in any order. The newest ones are kept with the stand and the counts that
-//! followed from them; a fact that belongs further back takes the later ones out of the
-//! panes, goes in, and lets them follow anew. So rows depend on the set of facts and not on
-//! the order of their arrival. What is older than the horizon can no longer move: it is
-//! folded into `base`.
+//! Facts arrive in any order. The newest ones are kept; what each put into the panes follows
+//! from those before it, so only the cells are kept with it, which depend on other sessions
+//! too. A fact that belongs further back takes the later ones out of the panes, goes in, and
+//! lets them follow anew. So rows depend on the set of facts and not on the order of their
+//! arrival. What is older than the horizon can no longer move: it is folded into `base`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::fact::{Fact, Origin};
+use super::dimensions;
+use super::fact::{Fact, Origin, Said};
 use super::machine::Machine;
 use super::stretch::{Going, Stretch};
+use super::words::{Words, push_tight};
+use crate::pure::dedupe::{Identity, Seen};
 use crate::pure::watermark::TIMEOUT_MS;
-use crate::pure::window::{Counts, Stand, Windows};
+use crate::pure::window::{Cells, Stand, Windows};
 
 /// Where an epoch's facts take effect.
 #[derive(Debug)]
@@ -28,6 +31,10 @@ pub struct Panes<'a> {
     pub horizon: i64,
     /// Facts that can be kept for reordering.
     pub capacity: usize,
+    /// Records without a number that are remembered beyond those.
+    pub unnumbered: usize,
+    /// Words that sessions share.
+    pub words: &'a mut Words,
     /// Stretches that are over and can no longer change.
     pub over: &'a mut Vec<Stretch>,
 }
@@ -35,8 +42,7 @@ pub struct Panes<'a> {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Mark {
     fact: Fact,
-    stand: Stand,
-    counts: Counts,
+    cells: Arc<Cells>,
 }
 
 /// See the module.
@@ -47,6 +53,8 @@ pub struct Timeline {
     recent: VecDeque<Mark>,
     head: Machine,
     events_rule: bool,
+    /// Records of which no fact is kept any more.
+    pub(super) seen: Seen,
     /// Of the facts in `base`.
     going: Going,
 }
@@ -55,6 +63,15 @@ impl Timeline {
     /// The session as of its newest fact.
     pub fn now(&self) -> &Machine {
         &self.head
+    }
+
+    /// Whether the record came before.
+    pub(super) fn knows(&self, identity: &Identity) -> bool {
+        if self.seen.is_ahead(identity) {
+            return false;
+        }
+        let is_it = |mark: &Mark| mark.fact.id == identity.id && mark.fact.mode().is_some();
+        self.recent.iter().any(is_it) || self.seen.contains(identity)
     }
 
     /// Facts kept for reordering.
@@ -72,10 +89,10 @@ impl Timeline {
         self.fold(to);
         fact.at = fact.at.max(to.horizon).max(self.base.at());
         if fact.origin == Origin::Event && !self.events_rule {
+            let requests = self.recent.iter().any(|mark| mark.fact.origin == Origin::Request);
+            let facts = if requests { self.take_back(0, to) } else { Vec::new() };
             self.events_rule = true;
-            if self.recent.iter().any(|mark| mark.fact.origin == Origin::Request) {
-                self.redo(0, to, |_| {});
-            }
+            facts.into_iter().for_each(|fact| self.push(fact, to));
         }
         if let Some(silence) = self.broken_silence(&fact) {
             self.redo(silence, to, |facts| {
@@ -145,14 +162,44 @@ impl Timeline {
             && (front.fact.at < to.horizon || self.recent.len() >= to.capacity)
             && let Some(mark) = self.recent.pop_front()
         {
+            if let Some(identity) = mark.fact.identity() {
+                self.seen.remember(&identity, to.unnumbered);
+            }
             self.fold_one(&mark, to.over);
         }
     }
 
     fn fold_one(&mut self, mark: &Mark, over: &mut Vec<Stretch>) {
         let outcome = self.base.apply(&mark.fact, self.events_rule);
+        if outcome.moved && self.base.dimensions == self.head.dimensions {
+            self.base.dimensions = Arc::clone(&self.head.dimensions);
+        }
         self.going.follow(&self.base, mark.fact.at, outcome.moved, over);
-        self.base_stand = Some(mark.stand);
+        let cells = Arc::clone(&mark.cells);
+        self.base_stand = Some(Stand { cells, presence: outcome.presence });
+    }
+
+    /// Shares words and dimensions of what came out of a snapshot.
+    pub(super) fn share(&mut self, words: &mut Words) {
+        let Self { head, base, going, .. } = self;
+        dimensions::share(&mut head.dimensions, &Arc::default(), words);
+        dimensions::share(&mut base.dimensions, &head.dimensions, words);
+        dimensions::share(&mut going.dimensions, &base.dimensions, words);
+        let mut cells = self.base_stand.as_ref().map(|stand| Arc::clone(&stand.cells));
+        for mark in &mut self.recent {
+            match &cells {
+                Some(cells) if *cells == mark.cells => mark.cells = Arc::clone(cells),
+                _ => cells = Some(Arc::clone(&mark.cells)),
+            }
+        }
+        let mut last: Option<Arc<Said>> = None;
+        for said in self.recent.iter_mut().filter_map(|mark| mark.fact.said.as_mut()) {
+            match &last {
+                Some(last) if last == said => *said = Arc::clone(last),
+                _ => Arc::make_mut(said).share(words),
+            }
+            last = Some(Arc::clone(said));
+        }
     }
 
     /// The epoch is forgotten: nothing can move any more.
@@ -171,41 +218,50 @@ impl Timeline {
     }
 
     fn stand(&self) -> Option<Stand> {
-        self.recent.back().map(|mark| mark.stand).or(self.base_stand)
+        let presence = self.head.presence();
+        let stand = |mark: &Mark| Stand { cells: Arc::clone(&mark.cells), presence };
+        self.recent.back().map(stand).or_else(|| self.base_stand.clone())
     }
 
     /// Takes the facts from place `from` on out of the panes, lets `edit` change them, and
     /// puts them in again.
     fn redo(&mut self, from: usize, to: &mut Panes<'_>, edit: impl FnOnce(&mut Vec<Fact>)) {
+        let mut facts = self.take_back(from, to);
+        edit(&mut facts);
+        facts.into_iter().for_each(|fact| self.push(fact, to));
+    }
+
+    /// Takes the facts from place `from` on out of the panes.
+    fn take_back(&mut self, from: usize, to: &mut Panes<'_>) -> Vec<Fact> {
         let tail = self.recent.split_off(from);
-        let mut before = self.stand().unwrap_or_default();
-        for mark in &tail {
-            to.windows.shift(mark.fact.at, &before, &mark.stand, -1);
-            to.windows.count(mark.fact.at, &mark.stand.cells, &mark.counts, -1);
-            before = mark.stand;
-        }
         self.head = self.base.clone();
         for mark in &self.recent {
             self.head.apply(&mark.fact, self.events_rule);
         }
-        let mut facts: Vec<Fact> = tail.into_iter().map(|mark| mark.fact).collect();
-        edit(&mut facts);
-        for fact in facts {
-            self.push(fact, to);
+        let (mut gone, mut before) = (self.head.clone(), self.stand().unwrap_or_default());
+        let mut facts = Vec::with_capacity(tail.len());
+        for Mark { fact, cells } in tail {
+            let outcome = gone.apply(&fact, self.events_rule);
+            let stand = Stand { cells, presence: outcome.presence };
+            to.windows.shift(fact.at, &before, &stand, -1);
+            to.windows.count(fact.at, &stand.cells, &outcome.counts, -1);
+            before = stand;
+            facts.push(fact);
         }
+        facts
     }
 
     fn push(&mut self, fact: Fact, to: &mut Panes<'_>) {
         let before = self.stand();
         let outcome = self.head.apply(&fact, self.events_rule);
-        let same = before.filter(|b| !outcome.moved && to.windows.are_alive(&b.cells));
+        let same = before.as_ref().filter(|b| !outcome.moved && to.windows.are_alive(&b.cells));
         let cells = match same {
-            Some(before) => before.cells,
-            None => to.windows.cells(to.tenant, self.head.dimensions()),
+            Some(before) => Arc::clone(&before.cells),
+            None => Arc::new(to.windows.cells(to.tenant, self.head.dimensions())),
         };
         let stand = Stand { cells, presence: outcome.presence };
         to.windows.shift(fact.at, &before.unwrap_or_default(), &stand, 1);
-        to.windows.count(fact.at, &cells, &outcome.counts, 1);
-        self.recent.push_back(Mark { fact, stand, counts: outcome.counts });
+        to.windows.count(fact.at, &stand.cells, &outcome.counts, 1);
+        push_tight(&mut self.recent, Mark { fact, cells: stand.cells });
     }
 }

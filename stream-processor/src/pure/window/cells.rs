@@ -10,7 +10,7 @@ use tallylight_schemas::rows::{Cell, Cuboid, PlaybackRow};
 use super::cell::{CellId, CellPanes};
 use super::pane::{Counts, Presence};
 use crate::pure::limits::OTHER;
-use crate::pure::session::machine::Dimensions;
+use crate::pure::session::dimensions::Dimensions;
 use crate::pure::watermark::Watermark;
 
 const CUBOIDS: usize = Cuboid::ALL.len();
@@ -19,10 +19,10 @@ const CUBOIDS: usize = Cuboid::ALL.len();
 pub type Cells = [CellId; CUBOIDS];
 
 /// Where a session stands, and in which cell of each cuboid.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stand {
-    /// The cells, in order of [`Cuboid::ALL`].
-    pub cells: Cells,
+    /// The cells, in order of [`Cuboid::ALL`]; shared by the moments of a session.
+    pub cells: Arc<Cells>,
     /// The state.
     pub presence: Presence,
 }
