@@ -1,5 +1,5 @@
 # The front doors. Each target is one script; CI calls `make test` and nothing cleverer.
-.PHONY: help run test web fmt lint bench soak fuzz dist doctor clean
+.PHONY: help run test web fmt lint bench bench-peers soak fuzz dist doctor clean
 
 ## run: check, install what is missing, build, start everything, print one address; LOG=kafka
 ##      runs every service alone on a Kafka broker of its own; ARGS="--ports 8800" and the like
@@ -30,6 +30,10 @@ lint:
 ## bench: speed as ratios to a floor, release build
 bench:
 	@scripts/bench.sh
+
+## bench-peers: the workload W1 through DuckDB, chDB, Flink and ours, as ratios in one run
+bench-peers:
+	@scripts/bench-peers.sh
 
 ## soak: the sizes that are too big for `make test`
 soak:

@@ -8,24 +8,42 @@ mod decode;
 mod door;
 mod light;
 mod load;
+mod paper;
 mod path;
 mod sample;
+mod sessions;
+mod w1;
 mod window;
 
 use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+/// Every bench, in the order in which they run.
+const ALL: [&str; 8] = ["decode", "append", "window", "archive", "door", "path", "w1", "sessions"];
 
 /// Which steps, and how to print them.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// decode, append, window, archive, door, path; all of them by default.
+    /// decode, append, window, archive, door, path, w1, sessions; all of them by default.
     names: Vec<String>,
     /// How to print.
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
+    /// Events of `w1`'s small file; the large one has three times as many.
+    #[arg(long, default_value_t = 1_000_000)]
+    events: usize,
+    /// Folder in which `w1` leaves its files and results, for others to be held against.
+    #[arg(long)]
+    into: Option<PathBuf>,
+    /// Live sessions of `sessions`.
+    #[arg(long, value_delimiter = ',', default_values_t = [1_000_000, 4_000_000])]
+    sessions: Vec<usize>,
+    /// This process was started to measure one size of `sessions`.
+    #[arg(long, hide = true)]
+    in_child: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -35,7 +53,7 @@ enum Format {
 }
 
 /// A step beside its floor.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Measured {
     /// The step, with its variant.
     pub(crate) name: String,
@@ -46,50 +64,68 @@ pub(crate) struct Measured {
     /// Step ÷ floor: 1 is as fast as can be.
     pub(crate) ratio: f64,
     /// What the floor does: the least work that gives the step's result.
-    pub(crate) floor: &'static str,
+    pub(crate) floor: String,
 }
 
 impl Measured {
-    pub(crate) fn new(name: impl Into<String>, step: f64, floor: f64, what: &'static str) -> Self {
+    pub(crate) fn new(name: impl Into<String>, step: f64, floor: f64, what: &str) -> Self {
         Self {
             name: name.into(),
             events_per_cpu_second: step,
             floor_events_per_cpu_second: floor,
             ratio: step / floor,
-            floor: what,
+            floor: what.to_owned(),
         }
     }
 }
 
+/// What a run found.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// Steps beside their floors.
+    steps: Vec<Measured>,
+    /// Memory of sessions.
+    sessions: Vec<sessions::Held>,
+    /// What the steps come to at the largest rate that is known of.
+    paper: Vec<paper::Line>,
+}
+
 /// Runs the steps asked for.
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
-    let all = ["decode", "append", "window", "archive", "door", "path"];
-    if let Some(unknown) = args.names.iter().find(|name| !all.contains(&name.as_str())) {
-        bail!("there is no bench {unknown:?}; there are {}", all.join(", "));
+    if let Some(unknown) = args.names.iter().find(|name| !ALL.contains(&name.as_str())) {
+        bail!("there is no bench {unknown:?}; there are {}", ALL.join(", "));
     }
     let asked = |name: &str| args.names.is_empty() || args.names.iter().any(|n| n == name);
-    let mut results = Vec::new();
-    for name in all.into_iter().filter(|name| asked(name)) {
-        results.extend(match name {
+    let mut report = Report::default();
+    for name in ALL.into_iter().filter(|name| asked(name)) {
+        report.steps.extend(match name {
             "decode" => decode::run()?,
             "append" => append::run()?,
             "window" => window::run()?,
             "archive" => archive::run()?,
             "door" => door::run()?,
-            _ => path::run()?,
+            "path" => path::run()?,
+            "w1" => w1::run(args.events, args.into.as_deref())?,
+            _ => {
+                report.sessions = sessions::run(&args.sessions, args.in_child)?;
+                Vec::new()
+            }
         });
     }
-    print(&results, args.format)
+    report.paper = paper::lines(&report.steps);
+    print(&report, args.format)
 }
 
 #[allow(clippy::print_stdout, reason = "the answer of a command")]
-fn print(results: &[Measured], format: Format) -> anyhow::Result<()> {
+fn print(report: &Report, format: Format) -> anyhow::Result<()> {
     if format == Format::Json {
-        println!("{}", serde_json::to_string_pretty(results)?);
+        println!("{}", serde_json::to_string_pretty(report)?);
         return Ok(());
     }
-    println!("{:<18} {:>10} {:>10} {:>6}  floor", "step", "M/cpu-s", "floor", "ratio");
-    for r in results {
+    if !report.steps.is_empty() {
+        println!("{:<18} {:>10} {:>10} {:>6}  floor", "step", "M/cpu-s", "floor", "ratio");
+    }
+    for r in &report.steps {
         println!(
             "{:<18} {:>10.3} {:>10.3} {:>6.3}  {}",
             r.name,
@@ -98,6 +134,10 @@ fn print(results: &[Measured], format: Format) -> anyhow::Result<()> {
             r.ratio,
             r.floor
         );
+    }
+    paper::print(&report.paper);
+    if !report.sessions.is_empty() {
+        sessions::print(&report.sessions);
     }
     Ok(())
 }

@@ -2,7 +2,10 @@
 
 use rustc_hash::FxHashMap;
 
-enum What {
+/// A value, as it is kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum What {
+    /// As it is.
     Number,
     /// One of few words, kept by its number.
     Word,
@@ -10,7 +13,7 @@ enum What {
     Text,
 }
 
-/// What stands before each value, and what the value is.
+/// What stands before each value of a beacon of the sample, and what the value is.
 const SHAPE: [(&[u8], What); 15] = [
     (b"bl=(", What::Number),
     (b";v),br=(", What::Number),
@@ -30,14 +33,40 @@ const SHAPE: [(&[u8], What); 15] = [
 ];
 
 /// Columns of records, one after the other as they are cheapest to append to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Columns {
-    numbers: [Vec<i64>; SHAPE.len()],
+    shape: &'static [(&'static [u8], What)],
+    /// What stands behind the last value.
+    tail: &'static [u8],
+    numbers: Vec<Vec<i64>>,
     words: FxHashMap<Box<[u8]>, i64>,
     texts: Vec<u8>,
 }
 
+impl Default for Columns {
+    fn default() -> Self {
+        Self::new(&SHAPE, b"")
+    }
+}
+
 impl Columns {
+    /// Columns of records of this shape.
+    pub(crate) fn new(shape: &'static [(&'static [u8], What)], tail: &'static [u8]) -> Self {
+        let numbers = vec![Vec::new(); shape.len()];
+        Self { shape, tail, numbers, words: FxHashMap::default(), texts: Vec::new() }
+    }
+
+    /// The numbers of one of the shape's values.
+    pub(crate) fn numbers(&self, at: usize) -> &[i64] {
+        &self.numbers[at]
+    }
+
+    /// The word of a number.
+    pub(crate) fn word(&self, number: i64) -> String {
+        let found = self.words.iter().find(|(_, known)| **known == number);
+        found.map_or_else(String::new, |(word, _)| String::from_utf8_lossy(word).into_owned())
+    }
+
     /// Rows so far.
     pub(crate) fn rows(&self) -> usize {
         self.numbers[0].len()
@@ -55,7 +84,7 @@ impl Columns {
     }
 
     fn line(&mut self, mut rest: &[u8]) -> Option<()> {
-        for ((before, what), column) in SHAPE.iter().zip(&mut self.numbers) {
+        for ((before, what), column) in self.shape.iter().zip(&mut self.numbers) {
             rest = rest.strip_prefix(*before)?;
             let (value, end) = match what {
                 What::Number => number(rest),
@@ -76,7 +105,7 @@ impl Columns {
             column.push(value);
             rest = rest.get(end..)?;
         }
-        rest.is_empty().then_some(())
+        (rest == self.tail).then_some(())
     }
 }
 

@@ -1,0 +1,72 @@
+//! The paper line: what the measured steps come to at the largest rate of events that anybody
+//! has told of. It is arithmetic, not a measurement.
+
+use serde::{Deserialize, Serialize};
+
+use super::Measured;
+
+/// Netflix at its largest live events, by its own account: events a second.
+const RATE: f64 = 38e6;
+/// How busy the cores may be.
+const LOAD: f64 = 0.6;
+
+/// Cores at one number of events a POST.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Line {
+    /// Which step's door.
+    door: String,
+    /// Cores of the door (HTTP, decoding, the durable log).
+    door_cores: f64,
+    /// Cores of sessions, windows and history.
+    processor_cores: f64,
+}
+
+/// A line for each door in `steps`, if window and archive are there too.
+pub(crate) fn lines(steps: &[Measured]) -> Vec<Line> {
+    let find = |name: &str| steps.iter().find(|step| step.name == name);
+    let (Some(window), Some(archive)) = (find("window"), find("archive")) else {
+        return Vec::new();
+    };
+    let cores = |step: &Measured| RATE / step.events_per_cpu_second / LOAD;
+    let doors = steps.iter().filter(|step| step.name.starts_with("door/"));
+    doors
+        .map(|door| Line {
+            door: door.name.clone(),
+            door_cores: cores(door),
+            processor_cores: cores(window) + cores(archive),
+        })
+        .collect()
+}
+
+/// The lines in words.
+#[allow(clippy::print_stdout, reason = "the answer of a command")]
+pub(crate) fn print(lines: &[Line]) {
+    if !lines.is_empty() {
+        println!("cores for {} million events/s at {} % load", RATE / 1e6, LOAD * 100.0);
+    }
+    for line in lines {
+        println!(
+            "{:<18} {:>6.0} = door {:.0} + sessions, windows and history {:.0}",
+            line.door,
+            line.door_cores + line.processor_cores,
+            line.door_cores,
+            line.processor_cores
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cores_are_the_rate_by_the_sum_of_the_steps_at_their_load() {
+        let step = |name, rate| Measured::new(name, rate, 1.0, "");
+        let mut steps = vec![step("window", 1e6), step("archive", 2e6), step("door/5-a-post", 1e6)];
+        let lines = lines(&steps);
+        let cores = lines[0].door_cores + lines[0].processor_cores;
+        assert!((cores - 38.0 * 2.5 / 0.6).abs() < 1e-9, "{cores}");
+        steps.remove(0);
+        assert!(super::lines(&steps).is_empty());
+    }
+}

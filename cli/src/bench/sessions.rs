@@ -1,0 +1,136 @@
+//! Memory of a live session, and how long the state takes into a snapshot and back. Each size
+//! is measured in a process of its own, since memory that was used once is not given back.
+
+mod trace;
+
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use serde::{Deserialize, Serialize};
+use tallylight_stream_processor::Limits;
+use tallylight_stream_processor::read::Partitions;
+
+use super::{cpu, sample};
+
+/// The state of so many live sessions.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Held {
+    /// Live sessions.
+    sessions: usize,
+    /// Growth of the process's resident memory for each.
+    bytes_per_session: f64,
+    /// Bytes of a snapshot for each.
+    snapshot_bytes_per_session: f64,
+    /// CPU time to make the snapshot's bytes, without writing them.
+    snapshot_s: f64,
+    /// CPU time to make the state of them again.
+    restore_s: f64,
+    /// Records taken in per CPU-second, with the trace's making in it.
+    records_per_cpu_second: f64,
+}
+
+/// What a live audience of this size takes, by the figures of the largest that was measured.
+const PROJECTED: f64 = 65e6;
+
+/// Measures each size. `child` says that this is one of the processes for that.
+pub(crate) fn run(sizes: &[usize], child: bool) -> anyhow::Result<Vec<Held>> {
+    match sizes {
+        [one] if child => Ok(vec![measure(*one)?]),
+        _ => sizes.iter().map(|size| in_child(*size)).collect(),
+    }
+}
+
+fn in_child(size: usize) -> anyhow::Result<Held> {
+    let size = size.to_string();
+    let mut child = Command::new(std::env::current_exe()?);
+    child.args(["bench", "sessions", "--format", "json", "--in-child", "--sessions", &size]);
+    let done = child.output()?;
+    let words = String::from_utf8_lossy(&done.stderr);
+    ensure!(done.status.success(), "{size} sessions: {}: {words}", done.status);
+    let mut held: super::Report = serde_json::from_slice(&done.stdout)?;
+    held.sessions.pop().context("the process that measured said nothing")
+}
+
+/// Fills a state with `sessions` live sessions and measures it.
+pub(crate) fn measure(sessions: usize) -> anyhow::Result<Held> {
+    let limits = Limits { sessions, ..Limits::default() };
+    let mut state = Partitions::new(sample::PARTITIONS, &limits);
+    let before = resident()?;
+    let mut records = 0;
+    let spent = cpu::spent(|| {
+        records = trace::feed(&mut state, sessions)?;
+        Ok(())
+    })?;
+    let grown = resident()?.saturating_sub(before);
+    let open = |state: &Partitions| -> usize {
+        state.states().iter().map(|state| state.open_sessions()).sum()
+    };
+    ensure!(open(&state) == sessions, "{} of {sessions} sessions are open", open(&state));
+
+    let (mut bytes, mut again) = (Vec::new(), None);
+    let snapshot_s = cpu::spent(|| {
+        bytes = postcard::to_extend(&state, Vec::new())?;
+        Ok(())
+    })?;
+    drop(state);
+    let restore_s = cpu::spent(|| {
+        again = Some(postcard::from_bytes::<Partitions>(&bytes)?);
+        Ok(())
+    })?;
+    let again = again.as_ref().map_or(0, open);
+    ensure!(again == sessions, "{again} of {sessions} sessions came back from the snapshot");
+    Ok(Held {
+        sessions,
+        bytes_per_session: grown as f64 / sessions as f64,
+        snapshot_bytes_per_session: bytes.len() as f64 / sessions as f64,
+        snapshot_s,
+        restore_s,
+        records_per_cpu_second: records as f64 / spent,
+    })
+}
+
+/// Resident memory of this process, bytes.
+fn resident() -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    Ok(kib.context("/proc/self/status has no VmRSS in kB")?.parse::<u64>()? * 1_024)
+}
+
+/// The figures as a table, and what they come to for a very large audience.
+#[allow(clippy::print_stdout, reason = "the answer of a command")]
+pub(crate) fn print(all: &[Held]) {
+    println!(
+        "{:>10} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "sessions", "B each", "snapshot B", "snapshot s", "restore s", "M rec/cpu-s"
+    );
+    for held in all {
+        println!(
+            "{:>10} {:>10.0} {:>10.0} {:>10.2} {:>10.2} {:>10.3}",
+            held.sessions,
+            held.bytes_per_session,
+            held.snapshot_bytes_per_session,
+            held.snapshot_s,
+            held.restore_s,
+            held.records_per_cpu_second / 1e6,
+        );
+    }
+    if let Some(largest) = all.last() {
+        let of = |bytes: f64| bytes * PROJECTED / f64::from(1 << 30);
+        println!(
+            "65 million sessions would take {:.1} GiB, and a snapshot of them {:.1} GiB",
+            of(largest.bytes_per_session),
+            of(largest.snapshot_bytes_per_session),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_session_of_the_trace_is_open_before_and_after_a_snapshot() {
+        let held = super::measure(2_000).expect("2,000 sessions");
+        assert_eq!(held.sessions, 2_000);
+        assert!(held.snapshot_bytes_per_session > 50.0, "{held:?}");
+    }
+}
