@@ -10,5 +10,6 @@ scripts/cml.sh
 scripts/enrich.sh > /dev/null
 scripts/web.sh
 cargo build --quiet --locked --workspace --all-targets
-TALLYLIGHT_SOAK=1 cargo test --locked --workspace --no-fail-fast
+TALLYLIGHT_SOAK=1 TALLYLIGHT_SEEDS="${TALLYLIGHT_SEEDS:-2000}" \
+    cargo test --locked --workspace --no-fail-fast
 scripts/fuzz.sh 300

@@ -14,7 +14,7 @@ pub struct Settings {
     pub hot_bytes: u64,
     /// How long the processor waits for a checkpoint when that memory is full, ms.
     pub stall_ms: u64,
-    /// Wait after a checkpoint failed, s.
+    /// Wait after a checkpoint failed, s; 0 tries again with the next rows.
     pub retry_s: u64,
     /// Between two rounds of upkeep of the files, s.
     pub tend_s: u64,
@@ -47,7 +47,7 @@ impl Settings {
             ("checkpoint_rows", self.checkpoint_rows, 1..=100_000_000),
             ("hot_bytes", self.hot_bytes, 1 << 10..=64 << 30),
             ("stall_ms", self.stall_ms, 0..=60_000),
-            ("retry_s", self.retry_s, 1..=3_600),
+            ("retry_s", self.retry_s, 0..=3_600),
             ("tend_s", self.tend_s, 1..=86_400),
             ("finish_s", self.finish_s, 0..=600),
             ("views", self.views as u64, 1..=65_536),

@@ -5,9 +5,9 @@ mod seen;
 mod sequences;
 mod tombstones;
 
-pub use seen::{Identity, Seen};
+pub use seen::{Identity, Numbers, Seen};
 pub use sequences::Sequences;
-pub use tombstones::{Tombstone, Tombstones};
+pub use tombstones::{Past, Tombstone, Tombstones};
 
 /// A fixed mixing of 64 bits (the finaliser of SplitMix64), to make one identity of several
 /// numbers.

@@ -55,7 +55,7 @@ pub struct Seen {
 /// What is left of numbered records.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Older {
-    numbers: Ranges,
+    numbers: Numbers,
     /// Their newest `ts`: a number that comes again with a later one is another record.
     newest_ts: Option<i64>,
 }
@@ -97,25 +97,26 @@ impl Seen {
         }
     }
 
-    /// The highest `sn` of event reports.
-    pub fn highest_sn(&self) -> Option<u64> {
-        self.highest[0]
+    /// The numbers of all event reports that are remembered.
+    pub fn numbers(&self) -> &Numbers {
+        &self.older[0].numbers
     }
 }
 
-/// Numbers as ascending ranges, both ends included.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Ranges(Vec<(u64, u64)>);
+/// Numbers as ascending ranges, both ends included; beyond [`MAX_RANGES`] the lowest are joined.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbers(Vec<(u64, u64)>);
 
-impl Ranges {
+impl Numbers {
     fn contains(&self, n: u64) -> bool {
         let at = self.0.partition_point(|(_, last)| *last < n);
         self.0.get(at).is_some_and(|(first, _)| *first <= n)
     }
 
-    fn insert(&mut self, n: u64) {
+    /// Adds a number; answers whether it is new.
+    pub fn insert(&mut self, n: u64) -> bool {
         if self.contains(n) {
-            return;
+            return false;
         }
         let at = self.0.partition_point(|(_, last)| *last < n);
         let joins_before = at > 0 && self.0[at - 1].1.saturating_add(1) == n;
@@ -139,6 +140,7 @@ impl Ranges {
             self.0[1].0 = self.0[0].0;
             self.0.remove(0);
         }
+        true
     }
 }
 
@@ -201,7 +203,7 @@ mod tests {
     proptest! {
         #[test]
         fn ranges_are_a_set(numbers in prop::collection::vec(0_u64..100, 0..120)) {
-            let mut ranges = Ranges::default();
+            let mut ranges = Numbers::default();
             for n in &numbers {
                 ranges.insert(*n);
             }

@@ -5,26 +5,61 @@ use std::collections::VecDeque;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-/// The last epoch of a sid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tombstone {
+use super::Numbers;
+
+/// Playbacks of one sid that are told apart; of older ones only the numbers of these are asked.
+const PASTS: usize = 4;
+
+/// A playback that is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
     /// Its number.
     pub epoch: u32,
-    /// Its newest `ts`, Unix ms by the player's clock.
+    /// `ts` of the record that opened it, Unix ms by the player's clock.
+    pub opened_ts: i64,
+    /// Its newest `ts`.
     pub newest_ts: i64,
-    /// Its highest `sn`.
-    pub highest_sn: Option<u64>,
+    /// What the player's clock is off, ms.
+    pub skew_ms: i64,
+    /// The numbers of its records.
+    pub numbers: Numbers,
 }
 
+/// The last playbacks of a sid, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tombstone(Vec<Past>);
+
 impl Tombstone {
-    /// Whether a record is from the time of what is over.
-    pub fn covers(&self, ts: i64) -> bool {
-        ts <= self.newest_ts
+    /// Adds a playback.
+    pub fn bury(&mut self, past: Past) {
+        let at = self.0.partition_point(|other| other.epoch < past.epoch);
+        self.0.insert(at, past);
+        if self.0.len() > PASTS {
+            self.0.remove(0);
+        }
     }
 
-    /// Whether a record that [`Tombstone::covers`] was counted before, as far as can be told.
-    pub fn was_seen(&self, sn: Option<u64>) -> bool {
-        sn.is_none() || sn <= self.highest_sn
+    /// Number of the newest playback.
+    pub fn epoch(&self) -> u32 {
+        self.0.last().map_or(0, |past| past.epoch)
+    }
+
+    /// Whether a record is from the time of what is over: not after its newest record, or (but
+    /// for one that begins another playback) from before `horizon_ms` by the clock that is known.
+    pub fn covers(&self, ts: i64, sn: Option<u64>, horizon_ms: i64) -> bool {
+        let Some(last) = self.0.last() else { return false };
+        let follows = sn.is_some_and(|sn| sn > 0);
+        ts <= last.newest_ts || (follows && ts.saturating_add(last.skew_ms) < horizon_ms)
+    }
+
+    /// Takes a record that is covered; answers whether it came for the first time. One without
+    /// a number did not, as far as can be told.
+    pub fn take(&mut self, ts: i64, sn: Option<u64>) -> bool {
+        let Some(sn) = sn else { return false };
+        let at = self.0.iter().rposition(|past| past.opened_ts <= ts).unwrap_or(0);
+        let Some(past) = self.0.get_mut(at) else { return false };
+        past.newest_ts = past.newest_ts.max(ts);
+        past.numbers.insert(sn)
     }
 }
 
@@ -51,8 +86,8 @@ impl Tombstones {
     }
 
     /// The tombstone of a sid.
-    pub fn get(&self, sid: u64) -> Option<Tombstone> {
-        self.graves.get(&sid).map(|(_, stone)| *stone)
+    pub fn get_mut(&mut self, sid: u64) -> Option<&mut Tombstone> {
+        self.graves.get_mut(&sid).map(|(_, stone)| stone)
     }
 
     /// How many there are.
@@ -70,16 +105,45 @@ impl Tombstones {
 mod tests {
     use super::*;
 
+    fn past(epoch: u32, opened_ts: i64, numbers: std::ops::Range<u64>) -> Past {
+        let mut known = Numbers::default();
+        numbers.for_each(|sn| assert!(known.insert(sn)));
+        Past { epoch, opened_ts, newest_ts: opened_ts + 50, skew_ms: 0, numbers: known }
+    }
+
     #[test]
     fn the_oldest_are_forgotten_and_the_newest_of_a_sid_stays() {
         let mut stones = Tombstones::default();
-        let stone = |epoch| Tombstone { epoch, newest_ts: 0, highest_sn: None };
+        let stone = |epoch| Tombstone(vec![past(epoch, 0, 0..0)]);
         for sid in 0..10 {
             stones.insert(sid, stone(0), 4);
         }
         stones.insert(9, stone(1), 4);
         assert_eq!(stones.len(), 3);
-        assert_eq!(stones.get(9), Some(stone(1)));
-        assert_eq!(stones.get(0), None);
+        assert_eq!(stones.get_mut(9), Some(&mut stone(1)));
+        assert_eq!(stones.get_mut(0), None);
+    }
+
+    #[test]
+    fn a_record_that_was_missing_is_the_first_of_its_kind_once() {
+        let mut stone = Tombstone::default();
+        stone.bury(past(1, 100, 0..3));
+        stone.bury(past(0, 0, 0..9));
+        assert_eq!(stone.epoch(), 1);
+        // The number 5 came in the first playback and not in the second.
+        assert!(!stone.take(40, Some(5)));
+        assert!(stone.covers(140, Some(5), i64::MIN) && stone.take(140, Some(5)));
+        assert!(!stone.take(140, Some(5)) && !stone.take(110, Some(2)) && stone.take(120, Some(3)));
+        assert!(!stone.take(120, None));
+    }
+
+    #[test]
+    fn the_end_that_comes_late_opens_nothing() {
+        let mut stone = Tombstone::default();
+        stone.bury(past(0, 0, 0..3));
+        assert!(stone.covers(60, Some(4), 100) && stone.take(60, Some(4)));
+        assert!(stone.covers(60, Some(4), i64::MIN), "it is the newest now");
+        // A viewer who is back, and one who plays once more.
+        assert!(!stone.covers(120, Some(5), 100) && !stone.covers(80, Some(0), 100));
     }
 }

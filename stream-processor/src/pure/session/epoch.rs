@@ -10,7 +10,7 @@ use tallylight_schemas::session::SessionRow;
 use super::fact::{Fact, Said};
 use super::timeline::{Panes, Timeline};
 use super::words::Words;
-use crate::pure::dedupe::{Identity, Tombstone};
+use crate::pure::dedupe::{Identity, Past, Tombstone};
 use crate::pure::input::PlayerInput;
 use crate::pure::watermark::SKEW_IGNORED_MS;
 
@@ -33,6 +33,8 @@ pub struct Epoch {
     pub(super) opened_ts: i64,
     /// Place of the epoch before it, while that is kept.
     pub(super) previous: Option<u32>,
+    /// The epochs before it that are forgotten.
+    pub(super) before: Tombstone,
     /// A later epoch of the sid has begun.
     pub(super) superseded: bool,
     pub(super) queue: Queue,
@@ -62,6 +64,7 @@ impl Epoch {
             number,
             opened_ts,
             previous: None,
+            before: Tombstone::default(),
             superseded: false,
             queue: Queue::Closed(log),
             heard_at: log,
@@ -161,11 +164,13 @@ impl Epoch {
     }
 
     /// What to remember when the rest is forgotten.
-    pub(super) fn tombstone(&self) -> Tombstone {
-        Tombstone {
+    pub(super) fn past(&self) -> Past {
+        Past {
             epoch: self.number,
+            opened_ts: self.opened_ts,
             newest_ts: self.newest_ts.unwrap_or(self.opened_ts),
-            highest_sn: self.timeline.seen.highest_sn(),
+            skew_ms: self.skew_ms,
+            numbers: self.timeline.numbers(),
         }
     }
 

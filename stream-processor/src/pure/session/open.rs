@@ -9,8 +9,14 @@ use tallylight_schemas::ident;
 use super::epoch::Epoch;
 use super::fact::{Fact, Said};
 use super::store::{Now, Sessions};
+use crate::pure::dedupe::Tombstone;
 use crate::pure::input::PlayerInput;
 use crate::pure::watermark::{HORIZON_MS, SKEW_IGNORED_MS};
+
+/// The fate of a record of what is over.
+fn over(before: &mut Tombstone, input: &PlayerInput<'_>) -> Fate {
+    if before.take(input.time(), input.sn) { Fate::Late } else { Fate::Duplicate }
+}
 
 impl Sessions {
     /// Takes in a player's record. `delay` is the smallest arrival − ts of the records it
@@ -28,13 +34,26 @@ impl Sessions {
                 Ok(slot) => slot,
                 Err(fate) => return (fate, None),
             },
-            Some(slot) => self.epoch_of(slot, input, now),
+            Some(slot) => match self.over_before(slot, input) {
+                Some(fate) => return (fate, None),
+                None => self.epoch_of(slot, input, now),
+            },
         };
         let log = now.log;
         let fate = self
             .with(slot, now, |epoch, panes| epoch.record(input, delay, log, panes))
             .unwrap_or(Fate::Late);
         (fate, Some(slot))
+    }
+
+    /// The fate of a record of a playback that is forgotten, while its sid plays something else.
+    fn over_before(&mut self, slot: u32, input: &PlayerInput<'_>) -> Option<Fate> {
+        let current = self.slots.get_mut(slot as usize)?.as_deref_mut()?;
+        let told = input.sn.is_some() && current.before.covers(input.time(), input.sn, i64::MIN);
+        if !told || current.previous.is_some() || input.time() >= current.opened_ts {
+            return None;
+        }
+        Some(over(&mut current.before, input))
     }
 
     fn epoch_of(&mut self, slot: u32, input: &PlayerInput<'_>, now: &mut Now<'_>) -> u32 {
@@ -60,17 +79,26 @@ impl Sessions {
         delay: i64,
         now: &mut Now<'_>,
     ) -> Result<u32, Fate> {
-        let stone = self.stones.get(ident::hash(input.tenant, input.sid));
-        if let Some(stone) = stone.filter(|stone| stone.covers(input.time())) {
-            return Err(if stone.was_seen(input.sn) { Fate::Duplicate } else { Fate::Late });
-        }
+        let horizon = now.log - HORIZON_MS;
+        let stone = self.stones.get_mut(ident::hash(input.tenant, input.sid));
+        let before = match stone {
+            Some(stone) if stone.covers(input.time(), input.sn, horizon) => {
+                return Err(over(stone, input));
+            }
+            Some(stone) => Some(stone.clone()),
+            None => None,
+        };
         let skew =
             if delay.saturating_abs() >= SKEW_IGNORED_MS && input.ts.is_some() { delay } else { 0 };
-        if input.time().saturating_add(skew) < now.log - HORIZON_MS {
+        if input.time().saturating_add(skew) < horizon {
             return Err(Fate::Late);
         }
-        let number = stone.map_or(0, |stone| stone.epoch.saturating_add(1));
-        Ok(self.open(input, number, None, now))
+        let number = before.as_ref().map_or(0, |before| before.epoch().saturating_add(1));
+        let slot = self.open(input, number, None, now);
+        if let (Some(before), Some(Some(epoch))) = (before, self.slots.get_mut(slot as usize)) {
+            epoch.before = before;
+        }
+        Ok(slot)
     }
 
     fn open(

@@ -189,6 +189,11 @@ impl Sessions {
     }
 
     fn forget(&mut self, slot: u32) {
+        // The one before it first: what is left of that goes into the same tombstone.
+        let epoch = self.epoch(slot).filter(|of| self.find(&of.tenant, &of.sid) == Some(slot));
+        if let Some(previous) = epoch.and_then(|epoch| epoch.previous) {
+            self.forget(previous);
+        }
         let Some(mut epoch) = self.slots.get_mut(slot as usize).and_then(Option::take) else {
             return;
         };
@@ -201,8 +206,9 @@ impl Sessions {
         let current = self.find(&epoch.tenant, &epoch.sid);
         if current != Some(slot) {
             let successor = current.and_then(|at| self.slots.get_mut(at as usize)?.as_mut());
-            if let Some(successor) = successor.filter(|next| next.previous == Some(slot)) {
-                successor.previous = None;
+            if let Some(successor) = successor {
+                successor.previous = successor.previous.filter(|previous| *previous != slot);
+                successor.before.bury(epoch.past());
             }
             return;
         }
@@ -213,10 +219,9 @@ impl Sessions {
             }
         }
         let hash = ident::hash(&epoch.tenant, &epoch.sid);
-        self.stones.insert(hash, epoch.tombstone(), self.limits.tombstones);
-        if let Some(previous) = epoch.previous {
-            self.forget(previous);
-        }
+        let past = epoch.past();
+        epoch.before.bury(past);
+        self.stones.insert(hash, epoch.before, self.limits.tombstones);
     }
 
     fn say_goodbye(&mut self, epoch: &mut Epoch) {

@@ -16,7 +16,7 @@ use super::fact::{Fact, Origin, Said};
 use super::machine::Machine;
 use super::stretch::{Going, Stretch};
 use super::words::{Words, push_tight};
-use crate::pure::dedupe::{Identity, Seen};
+use crate::pure::dedupe::{Identity, Numbers, Seen};
 use crate::pure::watermark::TIMEOUT_MS;
 use crate::pure::window::{Cells, Stand, Windows};
 
@@ -72,6 +72,16 @@ impl Timeline {
         }
         let is_it = |mark: &Mark| mark.fact.id == identity.id && mark.fact.mode().is_some();
         self.recent.iter().any(is_it) || self.seen.contains(identity)
+    }
+
+    /// The numbers of all event reports that came.
+    pub(super) fn numbers(&self) -> Numbers {
+        let mut numbers = self.seen.numbers().clone();
+        let recent = self.recent.iter().filter(|mark| mark.fact.mode() == Some(0));
+        for sn in recent.filter_map(|mark| mark.fact.sn) {
+            numbers.insert(sn);
+        }
+        numbers
     }
 
     /// Facts kept for reordering.

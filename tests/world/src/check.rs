@@ -1,0 +1,90 @@
+//! What must hold at the end of a run.
+
+mod ledger;
+mod straight;
+mod truth;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tallylight_eventlog::{Entry, EventLog};
+use tallylight_schemas::tables::Table;
+use tallylight_store::archive::History;
+use tallylight_stream_processor::Limits;
+use tallylight_stream_processor::audit::{Audit, Report, repair};
+
+use crate::player::Player;
+use crate::table;
+use straight::Straight;
+
+/// Partitions of every run.
+const PARTITIONS: u16 = 4;
+/// Columns that say where a row came from, not what happened.
+const PLACES: [&str; 3] = ["log_id", "hour", "final"];
+/// What else differs when the same facts come at other times.
+const ARRIVALS: [&str; 4] = ["log_id", "hour", "final", "late_events"];
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Outcome<'a> {
+    /// Who played, with what really happened.
+    pub players: &'a [Player],
+    /// Records that a door acknowledged, by player, epoch and number.
+    pub acknowledged: &'a BTreeSet<(usize, (u32, u64))>,
+    /// The log.
+    pub log: Arc<dyn EventLog>,
+    /// Its events.
+    pub events: Vec<Entry>,
+    /// The events of a run in which every record came on time and once.
+    pub wanted: Vec<Entry>,
+    /// Its history.
+    pub history: History,
+    /// Log time at the end.
+    pub now_us: i64,
+}
+
+/// What does not hold, and every final row.
+pub async fn all(outcome: &Outcome<'_>) -> (Vec<String>, Vec<String>) {
+    let mut problems = ledger::check(outcome).await;
+    let counted = Straight::of(&outcome.events);
+    problems.extend(counted.against_topic(outcome.log.as_ref()).await);
+    for table in Straight::TABLES {
+        let got = table::rows(&outcome.history, table, &PLACES).await;
+        let want = counted.lines(table, &PLACES);
+        problems.extend(differs("straight run", table, &got, &want));
+    }
+    let limits = Limits::default();
+    repair(&outcome.history, &limits, outcome.now_us).await.unwrap();
+    // What was counted before was just held against the log; the audit looks once, at the end.
+    let reports = audit(&outcome.history, outcome.now_us).await;
+    let bad = reports.iter().filter(|report| report.drift + report.late > 0);
+    problems.extend(bad.map(|report| format!("audit: {report:?}")));
+    let wanted = Straight::of(&outcome.wanted);
+    let mut rows = Vec::new();
+    for table in Straight::REPAIRED {
+        let got = table::rows(&outcome.history, table, &ARRIVALS).await;
+        let want = wanted.lines(table, &ARRIVALS);
+        problems.extend(differs("batch truth", table, &got, &want));
+        rows.extend(got);
+    }
+    problems.extend(truth::check(outcome).await);
+    (problems, rows)
+}
+
+fn differs(what: &str, table: Table, got: &[String], want: &[String]) -> Option<String> {
+    let difference = table::difference(got, want)?;
+    Some(format!("{} against the {what}: {difference}", table.name()))
+}
+
+/// Every hour of history, checked.
+async fn audit(history: &History, now_us: i64) -> Vec<Report> {
+    let begun = Audit::begin(history, PARTITIONS, &Limits::default(), 0).await.unwrap();
+    let mut audit = begun.expect("history has facts");
+    let lateness = audit.lateness(i64::MIN..i64::MAX).await.unwrap();
+    let mut reports = Vec::new();
+    let (hours, _) = audit.hours().await.unwrap();
+    for hour in hours {
+        reports.extend(audit.check(hour, now_us, &lateness).await.unwrap());
+    }
+    reports
+}

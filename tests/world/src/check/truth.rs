@@ -1,0 +1,88 @@
+//! History against what really happened to the viewers: counts to the one, times within 1 %.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Int64Type};
+use tallylight_schemas::session::Outcome as Came;
+use tallylight_schemas::tables::Table;
+
+use super::Outcome;
+use crate::player::Truth;
+
+/// Numbers of a session, in the order in which they are asked for.
+type Numbers = [Option<i64>; 7];
+
+fn numbers(truth: &Truth) -> Numbers {
+    [
+        truth.startup_ms,
+        Some(truth.playing_ms),
+        Some(truth.rebuffering_ms),
+        Some(truth.seeking_ms),
+        Some(truth.rebuffers),
+        Some(truth.switches),
+        Some(truth.events),
+    ]
+}
+
+/// Times come first; after them are counts.
+const TIMES: usize = 4;
+
+fn word(came: Came) -> &'static str {
+    match came {
+        Came::Playing => "playing",
+        Came::Played => "played",
+        Came::ExitBeforeStart => "exit_before_start",
+        Came::StartFailed => "start_failed",
+        Came::Failed => "failed",
+    }
+}
+
+fn agrees(got: &Numbers, want: &Numbers) -> bool {
+    got.iter().zip(want).enumerate().all(|(at, (got, want))| match (got, want) {
+        (Some(got), Some(want)) if at < TIMES => (got - want).abs() <= want / 100,
+        _ => got == want,
+    })
+}
+
+pub(super) async fn check(outcome: &Outcome<'_>) -> Vec<String> {
+    let mut kept = kept(outcome).await;
+    let mut problems = Vec::new();
+    for truth in outcome.players.iter().flat_map(|player| &player.truths) {
+        let want = numbers(truth);
+        match kept.remove(&(truth.sid.clone(), i64::from(truth.epoch))) {
+            Some((came, got)) if came == word(truth.outcome) && agrees(&got, &want) => {}
+            other => problems.push(format!("{truth:?} is in history as {other:?}")),
+        }
+    }
+    problems.extend(kept.iter().map(|row| format!("nobody played {row:?}")));
+    problems
+}
+
+async fn kept(outcome: &Outcome<'_>) -> BTreeMap<(String, i64), (String, Numbers)> {
+    let names =
+        "startup_ms, playing_ms, rebuffering_ms, seeking_ms, rebuffer_count, switches, events";
+    let casts: Vec<String> =
+        names.split(", ").map(|name| format!("arrow_cast({name}, 'Int64')")).collect();
+    let sql =
+        format!("SELECT sid, outcome, arrow_cast(epoch, 'Int64'), {} FROM rows", casts.join(", "));
+    let mut rows = BTreeMap::new();
+    for batch in outcome.history.select(Table::Sessions, &sql).await.unwrap() {
+        for row in 0..batch.num_rows() {
+            let mut all = [None; 7];
+            all.iter_mut().enumerate().for_each(|(at, to)| *to = number(&batch, 3 + at, row));
+            let epoch = number(&batch, 2, row).unwrap_or(-1);
+            rows.insert((text(&batch, 0, row), epoch), (text(&batch, 1, row), all));
+        }
+    }
+    rows
+}
+
+fn number(batch: &RecordBatch, column: usize, row: usize) -> Option<i64> {
+    batch.column(column).as_primitive::<Int64Type>().iter().nth(row).flatten()
+}
+
+fn text(batch: &RecordBatch, column: usize, row: usize) -> String {
+    let column = arrow::compute::cast(batch.column(column), &DataType::Utf8).unwrap();
+    column.as_string::<i32>().value(row).to_owned()
+}

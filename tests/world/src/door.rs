@@ -1,0 +1,52 @@
+//! A collector, called as HTTP would call it.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::Request;
+use tallylight_collector::{Parts, Settings, build};
+use tallylight_eventlog::EventLog;
+use tallylight_schemas::clock::Clock;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+/// A collector that runs.
+#[derive(Debug)]
+pub struct Door {
+    router: axum::Router,
+    /// Its main task.
+    pub running: JoinHandle<()>,
+}
+
+impl Door {
+    /// Starts one. Every request is committed at once, with those that came in the same moment.
+    pub async fn start(clock: Arc<dyn Clock>, log: Arc<dyn EventLog>) -> Self {
+        let settings = Settings {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            flush_rows: 1,
+            ..Settings::default()
+        };
+        let service = build(settings, Parts { clock, log }).await.unwrap();
+        let router = service.router();
+        let running = tokio::spawn(async move {
+            service.run(CancellationToken::new()).await.unwrap();
+        });
+        Self { router, running }
+    }
+
+    /// Sends records. Answers how many were taken; `None` if nothing was acknowledged.
+    pub async fn post(&self, body: String) -> Option<u64> {
+        let request = Request::post("/v1/cmcd?k=demo").header("content-type", "application/cmcd");
+        let request = request.body(Body::from(body)).unwrap();
+        let answer = self.router.clone().oneshot(request).await.unwrap();
+        match answer.status().as_u16() {
+            204 => {
+                let fates = answer.headers()["tallylight-fates"].to_str().unwrap();
+                Some(fates.strip_prefix("accepted=").unwrap().parse().unwrap())
+            }
+            503 => None,
+            other => panic!("a door answers {other}"),
+        }
+    }
+}

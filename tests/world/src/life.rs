@@ -1,0 +1,71 @@
+//! A processor with history, from its start to its death.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tallylight_eventlog::EventLog;
+use tallylight_schemas::clock::Clock;
+use tallylight_store::archive::{Faults, History, Parts as HistoryParts};
+use tallylight_store::snapshot::Snapshots;
+use tallylight_stream_processor::archive::{self, STATE_VERSION};
+use tallylight_stream_processor::{
+    Parts, Processor, ProcessorError, ProcessorHandle, Settings, build,
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// What a processor is started with.
+#[derive(Debug, Clone)]
+pub struct Place<'a> {
+    /// Folder of history and snapshots.
+    pub dir: &'a Path,
+    /// The log.
+    pub log: Arc<dyn EventLog>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Failures of history on request.
+    pub faults: Option<Arc<dyn Faults>>,
+}
+
+/// A processor that runs.
+#[derive(Debug)]
+pub struct Life {
+    /// How it is doing.
+    pub handle: ProcessorHandle,
+    /// Its tables.
+    pub history: History,
+    /// Its main task.
+    pub running: JoinHandle<Result<(), ProcessorError>>,
+    cancel: CancellationToken,
+}
+
+impl Life {
+    /// Starts one.
+    pub async fn start(place: Place<'_>, settings: archive::Settings) -> Self {
+        let parts = HistoryParts {
+            dir: place.dir.join("history"),
+            log_id: place.log.id().to_owned(),
+            clock: Arc::clone(&place.clock),
+            faults: place.faults,
+        };
+        let history = History::open(Default::default(), parts).await.unwrap();
+        let snapshots =
+            Snapshots::open(place.dir.join("snapshots"), place.log.id(), STATE_VERSION).unwrap();
+        let archive = archive::Parts { history: history.clone(), snapshots };
+        // Ticks are the world's: it never stands still for ten real seconds.
+        let settings =
+            Settings { tick_ms: 10_000, retry_ms: 1, archive: settings, ..Settings::default() };
+        let parts = Parts { log: place.log, clock: place.clock, archive: Some(archive) };
+        let processor: Processor = build(settings, parts).await.unwrap();
+        let (handle, cancel) = (processor.handle(), CancellationToken::new());
+        let running = tokio::spawn(processor.run(cancel.clone()));
+        Self { handle, history, running, cancel }
+    }
+
+    /// Ends it in order.
+    pub async fn stop(self) -> History {
+        self.cancel.cancel();
+        self.running.await.unwrap().unwrap();
+        self.history
+    }
+}

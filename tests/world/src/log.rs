@@ -1,0 +1,101 @@
+//! The log as one process sees it, with what the seed does to its calls.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tallylight_eventlog::{Batch, EventLog, LogError, Part, Usage};
+use tallylight_schemas::record::Kind;
+use tokio::sync::watch;
+
+use crate::chaos::{Chaos, Verdict, Who};
+
+/// See the module.
+#[derive(Debug)]
+pub struct SimLog {
+    inner: Arc<dyn EventLog>,
+    chaos: Arc<Chaos>,
+    who: Who,
+}
+
+impl SimLog {
+    /// The log as `who` sees it.
+    pub fn new(inner: Arc<dyn EventLog>, chaos: Arc<Chaos>, who: Who) -> Arc<Self> {
+        Arc::new(Self { inner, chaos, who })
+    }
+
+    /// The process has no further moment.
+    async fn die<T>(&self) -> T {
+        self.chaos.kill(self.who);
+        std::future::pending().await
+    }
+
+    fn refused<T>(&self) -> Result<T, LogError> {
+        Err(LogError::Unavailable("as the seed wants it".to_owned()))
+    }
+
+    /// What is under way ends before the processor goes on: its order must not depend on how
+    /// fast a disk is.
+    async fn wait(&self) {
+        if self.who == Who::Processor {
+            self.chaos.calm().await;
+            if !self.chaos.is_alive(self.who) {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl EventLog for SimLog {
+    fn id(&self) -> &str {
+        self.inner.id()
+    }
+
+    async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError> {
+        self.wait().await;
+        if parts.iter().all(|part| part.kind == Kind::Tick.code()) {
+            // A door asks each real second whether the log is well again: no time of this world.
+            return self.refused();
+        }
+        match self.chaos.verdict(self.who, &format!("appends to {topic}")) {
+            Verdict::Go => self.inner.append(topic, parts).await,
+            Verdict::Refuse => self.refused(),
+            Verdict::CrashBefore => self.die().await,
+            Verdict::Lose => {
+                self.inner.append(topic, parts).await?;
+                Err(LogError::Unsure("as the seed wants it".to_owned()))
+            }
+            Verdict::CrashAfter => {
+                self.inner.append(topic, parts).await?;
+                self.die().await
+            }
+        }
+    }
+
+    async fn read(&self, topic: &str, from: u64, max_bytes: usize) -> Result<Batch, LogError> {
+        self.wait().await;
+        // Entry by entry, so that a checkpoint may come between any two.
+        let max_bytes = if self.who == Who::Processor { 1 } else { max_bytes };
+        let batch = self.inner.read(topic, from, max_bytes).await?;
+        if batch.entries.is_empty() {
+            return Ok(batch);
+        }
+        match self.chaos.verdict(self.who, &format!("reads {topic} from {from}")) {
+            Verdict::Refuse => self.refused(),
+            Verdict::CrashBefore | Verdict::CrashAfter => self.die().await,
+            Verdict::Go | Verdict::Lose => Ok(batch),
+        }
+    }
+
+    fn head(&self, topic: &str) -> Result<watch::Receiver<u64>, LogError> {
+        self.inner.head(topic)
+    }
+
+    fn usage(&self, topic: &str) -> Result<Usage, LogError> {
+        self.inner.usage(topic)
+    }
+
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+}

@@ -1,0 +1,44 @@
+//! `tallylight-sim`: runs seeds of the simulation until one fails. No part of the product.
+#![allow(clippy::print_stdout, reason = "it talks to whoever runs it")]
+
+use clap::Parser;
+
+/// Runs seeds of the simulation of the whole platform.
+#[derive(Debug, Parser)]
+#[command(name = "tallylight-sim")]
+struct Arguments {
+    /// How many seeds.
+    #[arg(long, default_value_t = 1)]
+    seeds: u64,
+    /// The first one.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Viewers of each run.
+    #[arg(long, default_value_t = tallylight_sim::VIEWERS)]
+    viewers: usize,
+    /// Prints what happened, and every final row.
+    #[arg(long)]
+    trace: bool,
+}
+
+fn main() -> std::process::ExitCode {
+    let Arguments { seeds, seed, viewers, trace } = Arguments::parse();
+    let mut failed = 0;
+    for seed in seed..seed.saturating_add(seeds) {
+        let run = tallylight_sim::run(seed, viewers);
+        if trace {
+            print!("{}", run.trace.text());
+        }
+        println!(
+            "seed {seed}: {} lines, hash {:016x}",
+            run.trace.text().lines().count(),
+            run.trace.hash()
+        );
+        if !run.problems.is_empty() {
+            failed += 1;
+            println!("{}", run.report(viewers));
+        }
+    }
+    println!("{} passed, {failed} failed", seeds - failed);
+    std::process::ExitCode::from(u8::from(failed > 0))
+}
