@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::bail;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use tallylight_dashboard::{Facts, FactsSource};
@@ -9,10 +10,11 @@ use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record;
 use tallylight_schemas::session::SessionRow;
 use tallylight_stream_processor::audit::AuditStats;
-use tallylight_stream_processor::{ProcessorHandle, ProcessorStats, SessionQuery};
+use tallylight_stream_processor::{Metrics, ProcessorHandle, ProcessorStats, SessionQuery};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::log::LogKind;
 use crate::processor::Owning;
 use crate::settings::Settings;
 use crate::{log, processor, shutdown};
@@ -71,20 +73,25 @@ fn facts(
 }
 
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
+    if settings.log.kind == LogKind::Kafka {
+        bail!("with Kafka run `tallylight collector`, `processor` and `dashboard` (docs/kafka.md)");
+    }
     let stop = shutdown::on_signal()?;
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
-    let log = log::open(&settings, &clock, &stop).await?;
+    let log = log::disk(&settings, Arc::clone(&clock)).await?;
 
-    let Owning { processor, history, audit, keeping: _keeping, owner: _owner } =
-        processor::open(&settings, &log, &clock).await?;
-    let handle = processor.handle();
+    let metrics = Metrics::default();
     let mut neighbours = Registry::default();
-    handle.register(&mut neighbours);
+    metrics.register(&mut neighbours);
+    let Owning { processor, history } = processor::open(&settings, &log, &clock, metrics).await?;
+    let handle = processor.handle();
+    let (audit, _keeping) = processor::keep(&settings, history.clone(), Arc::new(handle.stats()))?;
     let facts = facts(handle.stats(), log.head(record::EVENTS)?, audit);
-    let parts = tallylight_collector::Parts { log: Arc::clone(&log), clock: Arc::clone(&clock) };
+    let parts =
+        tallylight_collector::Parts { log: Arc::clone(&log).into(), clock: Arc::clone(&clock) };
     let collector = tallylight_collector::build(settings.collector, parts).await?;
     let parts = tallylight_dashboard::Parts {
-        log: Arc::clone(&log),
+        log: Arc::clone(&log).into(),
         sessions: Arc::new(HotSessions(handle)),
         history: Some(history),
         clock,
@@ -101,9 +108,9 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut showing = tokio::spawn(dashboard.run(pages.clone()));
     tokio::select! {
         () = stop.cancelled() => {}
-        ended = &mut collecting => { ended??; anyhow::bail!("the collector ended by itself") }
-        ended = &mut processing => { ended??; anyhow::bail!("the processor ended by itself") }
-        ended = &mut showing => { ended??; anyhow::bail!("the dashboard ended by itself") }
+        ended = &mut collecting => { ended??; bail!("the collector ended by itself") }
+        ended = &mut processing => { ended??; bail!("the processor ended by itself") }
+        ended = &mut showing => { ended??; bail!("the dashboard ended by itself") }
     }
     door.cancel();
     collecting.await??;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use tallylight_eventlog::disk::{DiskLog, DiskSettings};
-use tallylight_eventlog::kafka::{KafkaLog, KafkaSettings};
+use tallylight_eventlog::kafka::{Kafka, KafkaSettings};
 use tallylight_eventlog::{EventLog, LogError, TopicSettings};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::record;
@@ -49,6 +49,8 @@ pub(crate) struct LogSettings {
     /// Copies that must have an entry before it is acknowledged; absent: as the brokers say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) min_in_sync: Option<u16>,
+    /// Shards of the log in Kafka when it is made: so many processors can share the work.
+    pub(crate) shards: u16,
     /// How long an append to Kafka tries before it fails, seconds.
     pub(crate) append_within_s: u64,
 }
@@ -65,6 +67,7 @@ impl Default for LogSettings {
             prefix: kafka.prefix,
             replicas: kafka.replicas,
             min_in_sync: kafka.min_in_sync,
+            shards: kafka.shards,
             append_within_s: kafka.append_within.as_secs(),
         }
     }
@@ -97,6 +100,7 @@ impl LogSettings {
             prefix: self.prefix.clone(),
             replicas: self.replicas,
             min_in_sync: self.min_in_sync,
+            shards: self.shards,
             append_within: Duration::from_secs(self.append_within_s),
             topics: self.topics(),
         }
@@ -112,19 +116,11 @@ impl LogSettings {
     }
 }
 
-/// Opens the log. Brokers that do not answer are waited for until `stop`.
-pub(crate) async fn open(
+/// Opens the log of the data folder.
+pub(crate) async fn disk(
     settings: &Settings,
-    clock: &Arc<dyn Clock>,
-    stop: &CancellationToken,
+    clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Arc<dyn EventLog>> {
-    match settings.log.kind {
-        LogKind::Disk => disk(settings, Arc::clone(clock)).await,
-        LogKind::Kafka => kafka(&settings.log, clock, stop).await,
-    }
-}
-
-async fn disk(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn EventLog>> {
     let dir = settings.data_dir.join("log");
     let LogSettings { segment_bytes, .. } = settings.log;
     let disk = DiskSettings { dir: dir.clone(), segment_bytes, topics: settings.log.topics() };
@@ -137,15 +133,16 @@ async fn disk(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<
     Ok(Arc::new(log))
 }
 
-async fn kafka(
+/// Opens the log in Kafka. Brokers that do not answer are waited for until `stop`.
+pub(crate) async fn kafka(
     settings: &LogSettings,
     clock: &Arc<dyn Clock>,
     stop: &CancellationToken,
-) -> anyhow::Result<Arc<dyn EventLog>> {
+) -> anyhow::Result<Arc<Kafka>> {
     let mut said = false;
     loop {
-        match KafkaLog::open(settings.kafka(), Arc::clone(clock)).await {
-            Ok(log) => return Ok(Arc::new(log)),
+        match Kafka::open(settings.kafka(), Arc::clone(clock)).await {
+            Ok(log) => return Ok(log),
             Err(LogError::Unavailable(why)) => {
                 if !std::mem::replace(&mut said, true) {
                     tracing::warn!(why, "waiting for Kafka; trying again each second");

@@ -40,7 +40,7 @@ enum Command {
     Data,
     /// The collector alone, on a log in Kafka.
     Collector,
-    /// The stream processor alone, on a log in Kafka; one at a time.
+    /// Stream processors alone, of the shards of a log in Kafka that this process is given.
     Processor,
     /// The dashboard alone, on a log in Kafka.
     Dashboard,
@@ -103,10 +103,12 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
-/// Logs go to stderr, `TALLYLIGHT_LOG` sets the filter; stdout is for answers.
+/// Logs go to stderr, `TALLYLIGHT_LOG` sets the filter; stdout is for answers. Delta warns of each
+/// commit that another overtook, which is everyday where several write and is tried again.
 fn start_tracing() {
+    let usual = "warn,deltalake_core::kernel::transaction=off";
     let filter = tracing_subscriber::EnvFilter::try_from_env("TALLYLIGHT_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

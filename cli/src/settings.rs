@@ -92,10 +92,8 @@ pub(crate) struct Settings {
     /// Where `up` itself listens, on this machine only: the fault switches.
     pub(crate) control: SocketAddr,
     pub(crate) log: LogSettings,
-    /// Where a processor that runs alone listens.
+    /// Where a processor that runs alone listens; dashboards learn it from Kafka.
     pub(crate) processor_listen: SocketAddr,
-    /// Where a dashboard that runs alone asks it.
-    pub(crate) processor_url: String,
     pub(crate) history: tallylight_store::archive::Settings,
     pub(crate) collector: tallylight_collector::Settings,
     pub(crate) processor: tallylight_stream_processor::Settings,

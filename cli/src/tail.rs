@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::settings::Settings;
@@ -39,7 +40,7 @@ struct Word {
 
 #[derive(Debug, Deserialize)]
 struct Said {
-    next: u64,
+    next: Value,
     #[serde(default)]
     skipped_entries: u64,
     #[serde(default)]
@@ -58,7 +59,7 @@ pub(crate) async fn run(settings: Settings, args: TailArgs) -> anyhow::Result<()
 
 struct Tail {
     args: TailArgs,
-    next: Option<u64>,
+    next: Option<String>,
     shown: u64,
 }
 
@@ -67,12 +68,11 @@ impl Tail {
     async fn one(&mut self, settings: &Settings) -> anyhow::Result<bool> {
         let dashboard = settings.dashboard_url();
         let client = reqwest::Client::builder().no_proxy().build()?;
-        let from = self.next.map(|next| next.to_string());
         let query = [
             ("table", Some(self.args.table.as_str())),
             ("where", self.args.condition.as_deref()),
             ("columns", self.args.columns.as_deref()),
-            ("from", from.as_deref()),
+            ("from", self.next.as_deref()),
         ];
         let query: Vec<_> = query.into_iter().filter(|(_, value)| value.is_some()).collect();
         let answer = client.get(format!("{dashboard}/v1/tail")).query(&query).send().await;
@@ -114,11 +114,12 @@ impl Tail {
 
     fn word(&mut self, line: &[u8]) -> anyhow::Result<bool> {
         let Word { tail } = serde_json::from_slice(line)?;
-        self.next = Some(tail.next);
+        let next = tail.next.as_str().map_or(tail.next.to_string(), str::to_owned);
         let mut stderr = std::io::stderr().lock();
         if let Some(error) = tail.error {
-            writeln!(stderr, "at {}: {error}", tail.next)?;
+            writeln!(stderr, "at {next}: {error}")?;
         }
+        self.next = Some(next);
         if tail.skipped_entries > 0 {
             writeln!(stderr, "too slow: {} entries passed over", tail.skipped_entries)?;
         }

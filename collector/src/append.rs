@@ -17,7 +17,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 pub use commit::Committer;
-pub use entry::{EntryError, parts};
+pub use entry::{EntryError, entries};
 
 use crate::admit::Caller;
 use crate::decode::Rows;

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::Router;
-use tallylight_eventlog::EventLog;
+use tallylight_eventlog::Shards;
 use tallylight_schemas::clock::Clock;
 use tallylight_serve::{BindError, Limits, Server, TaskEnded, TlsError};
 use tokio::task::JoinSet;
@@ -27,7 +27,7 @@ pub struct Parts {
     /// The time of arrival.
     pub clock: Arc<dyn Clock>,
     /// Where records go.
-    pub log: Arc<dyn EventLog>,
+    pub log: Shards,
 }
 
 /// Why a collector could not be built.
@@ -55,6 +55,12 @@ pub struct Service {
 /// Checks the settings, binds the listener and wires the parts together.
 pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildError> {
     settings.validate().map_err(BuildError::Settings)?;
+    if parts.log.count() > settings.partitions {
+        let (shards, partitions) = (parts.log.count(), settings.partitions);
+        return Err(BuildError::Settings(vec![format!(
+            "partitions is {partitions} and the log has {shards} shards; each must have one"
+        )]));
+    }
     let limits = Limits {
         connections: settings.connections,
         head_within: Duration::from_millis(settings.head_ms),

@@ -7,7 +7,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use prometheus_client::registry::Registry;
-use tallylight_eventlog::EventLog;
+use tallylight_eventlog::Shards;
 use tallylight_serve::guard::{Guard, guard};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +29,7 @@ const MAX_STATEMENT: usize = 6 << 20;
 /// What every request can reach.
 pub(crate) struct App {
     pub(crate) settings: Settings,
-    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) log: Shards,
     pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) facts: Option<FactsSource>,
     pub(crate) neighbours: Registry,

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use tallylight_eventlog::EventLog;
+use tallylight_eventlog::Shards;
 use tallylight_schemas::clock::Clock;
 use tallylight_serve::{BindError, Limits, Server, TaskEnded};
 use tallylight_store::archive::History;
@@ -45,7 +45,7 @@ pub type FactsSource = Arc<dyn Fn() -> Facts + Send + Sync>;
 /// What the dashboard is made of.
 pub struct Parts {
     /// Where topic `rows` is read.
-    pub log: Arc<dyn EventLog>,
+    pub log: Shards,
     /// Where sessions are asked for.
     pub sessions: Arc<dyn Sessions>,
     /// The time.

@@ -3,6 +3,7 @@
 
 mod follow;
 mod lines;
+mod places;
 mod table;
 
 use std::convert::Infallible;
@@ -15,11 +16,10 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use serde::Deserialize;
-use tallylight_eventlog::LogError;
-use tallylight_schemas::record::EVENTS;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use self::follow::Follow;
+use self::places::Places;
 use self::table::{PICKS, Picked};
 use crate::health::Metrics;
 use crate::{App, problem};
@@ -37,8 +37,8 @@ pub(crate) struct Asked {
     r#where: Option<String>,
     /// The columns wanted, with commas between; all that are known by default.
     columns: Option<String>,
-    /// The offset to go on from, out of the last line of an earlier tail.
-    from: Option<u64>,
+    /// Where to go on, out of the last line of an earlier tail.
+    from: Option<String>,
 }
 
 pub(crate) async fn tail(
@@ -74,7 +74,9 @@ async fn begin(
             Some(compiled.map_err(|error| error.problem().into_response())?)
         }
     };
-    let next = start(&app, asked.from).map_err(|error| {
+    let from = asked.from.as_deref().map(|from| Places::read(from, app.log.count()));
+    let from = from.transpose().map_err(invalid)?;
+    let next = Places::start(&app.log, from).map_err(|error| {
         problem::unavailable("unavailable", "The log cannot be read now", error.to_string())
             .into_response()
     })?;
@@ -114,12 +116,6 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.metrics.tails.dec();
     }
-}
-
-/// Where to read from: the end of the log, or further back, but never past its end.
-fn start(app: &App, from: Option<u64>) -> Result<u64, LogError> {
-    let end = *app.log.head(EVENTS)?.borrow();
-    Ok(from.map_or(end, |from| from.min(end)))
 }
 
 fn invalid(detail: String) -> Response {

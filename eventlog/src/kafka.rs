@@ -1,38 +1,36 @@
 //! The log in Kafka: what many processes share (ADR 10). How to run it: `docs/kafka.md`.
 //!
-//! A topic of ours is a topic of one partition there, so offsets are Kafka's, and there is one
-//! order. Every replica in sync has an entry before it is acknowledged.
+//! A shard is a partition there, of each topic, so offsets are Kafka's, and a shard has one order
+//! (ADR 25). Every replica in sync has an entry before it is acknowledged.
 
 mod client;
+mod group;
+mod log;
 mod make;
 mod reader;
 mod record;
 mod topic;
 mod writer;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tallylight_schemas::clock::Clock;
-use tokio::sync::watch;
+use tallylight_schemas::ident::{MAX_PARTITIONS, Shard};
 
-use self::reader::Past;
-use self::topic::{Place, Topic};
+pub use self::group::{Change, Group};
+pub use self::log::KafkaLog;
+
+use self::topic::Topic;
 use self::writer::Writer;
-use crate::common::{lock, unknown, valid_name};
-use crate::{Batch, EventLog, LogError, Part, TopicSettings, Usage};
+use crate::common::{lock, valid_name};
+use crate::{EventLog, LogError, Shards, TopicSettings};
 
-/// The one partition of each topic.
-const PARTITION: i32 = 0;
 /// How often the ends of the topics are asked for.
 const ENDS_EVERY: Duration = Duration::from_secs(1);
-/// How long a read waits for what is known to be there.
-const READ_WITHIN: Duration = Duration::from_secs(5);
 /// Kafka drops whole segments of 1 MiB at least, so that less cannot be held to.
 const MIN_CAP_BYTES: u64 = 4 << 20;
 
@@ -47,6 +45,8 @@ pub struct KafkaSettings {
     pub replicas: Option<u16>,
     /// Copies that must have an entry before it is acknowledged; `None`: as the brokers say.
     pub min_in_sync: Option<u16>,
+    /// Shards of the log when its topics are made: so many processors can share the work.
+    pub shards: u16,
     /// How long an append tries before it fails.
     pub append_within: Duration,
     /// The topics.
@@ -61,9 +61,15 @@ impl KafkaSettings {
             prefix: "tallylight".to_owned(),
             replicas: None,
             min_in_sync: None,
+            shards: 4,
             append_within: Duration::from_secs(15),
             topics,
         }
+    }
+
+    /// What Kafka calls a topic of ours.
+    fn name(&self, topic: &str) -> String {
+        format!("{}-{topic}", self.prefix)
     }
 
     /// All mistakes together.
@@ -79,8 +85,15 @@ impl KafkaSettings {
                 wrong.push(format!("log: name {name:?} is not [a-z0-9_-]{{1,64}}"));
             }
         }
-        for topic in self.topics.iter().filter(|topic| topic.cap_bytes < MIN_CAP_BYTES) {
-            wrong.push(format!("log: topic {:?} caps below 4 MiB, which Kafka cannot", topic.name));
+        if !(1..=MAX_PARTITIONS).contains(&self.shards) {
+            wrong.push(format!("log: shards is {}; it must be 1 to {MAX_PARTITIONS}", self.shards));
+        }
+        let least = MIN_CAP_BYTES * u64::from(self.shards);
+        for topic in self.topics.iter().filter(|topic| topic.cap_bytes < least) {
+            wrong.push(format!(
+                "log: topic {:?} caps below 4 MiB a shard, which Kafka cannot",
+                topic.name
+            ));
         }
         if self.min_in_sync > self.replicas && self.replicas.is_some() {
             wrong.push("log: min_in_sync is above replicas: nothing could be appended".to_owned());
@@ -92,154 +105,76 @@ impl KafkaSettings {
     }
 }
 
-/// A log that is open for reading and writing. Others may write it too.
-pub struct KafkaLog {
+/// A log in Kafka, as this process uses it: what its shards share. Others may use it too.
+pub struct Kafka {
     id: String,
     settings: Arc<KafkaSettings>,
-    topics: BTreeMap<String, Opened>,
+    shards: u16,
     writer: Writer,
+    watched: Arc<Mutex<Vec<Weak<Topic>>>>,
     stop: Arc<AtomicBool>,
     watcher: Mutex<Option<JoinHandle<()>>>,
 }
 
-struct Opened {
-    topic: Arc<Topic>,
-    past: Arc<Mutex<Past>>,
-    /// Started by the first who reads: a process that only appends is sent nothing back.
-    follower: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl KafkaLog {
+impl Kafka {
     /// Opens the log; topics that are missing are made. [`LogError::Unavailable`] while no
     /// broker answers.
-    pub async fn open(settings: KafkaSettings, clock: Arc<dyn Clock>) -> Result<Self, LogError> {
+    pub async fn open(
+        settings: KafkaSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, LogError> {
         settings.validate().map_err(|wrong| LogError::Invalid(wrong.join("; ")))?;
         let settings = Arc::new(settings);
         let made = make::log(&settings).await?;
-        let topics: Vec<Arc<Topic>> = made.topics.into_iter().map(Arc::new).collect();
         let writer = Writer::new(Arc::clone(&settings), clock)?;
-        let stop = Arc::new(AtomicBool::new(false));
+        let (watched, stop) = (Arc::default(), Arc::new(AtomicBool::new(false)));
         let watcher = spawn("kafka-ends", {
-            let (topics, settings, stop) =
-                (topics.clone(), Arc::clone(&settings), Arc::clone(&stop));
-            move || watch_ends(&topics, &settings, &stop)
+            let (watched, settings, stop) =
+                (Arc::clone(&watched), Arc::clone(&settings), Arc::clone(&stop));
+            move || watch_ends(&watched, &settings, &stop)
         })?;
-        let opened = |topic: Arc<Topic>| {
-            let name = topic.settings.name.clone();
-            (name, Opened { topic, past: Arc::default(), follower: Mutex::default() })
-        };
-        Ok(Self {
-            id: made.id,
-            settings,
-            topics: topics.into_iter().map(opened).collect(),
-            writer,
-            stop,
-            watcher: Mutex::new(Some(watcher)),
-        })
+        let (id, shards, watcher) = (made.id, made.shards, Mutex::new(Some(watcher)));
+        Ok(Arc::new(Self { id, settings, shards, writer, watched, stop, watcher }))
     }
 
-    fn opened(&self, topic: &str) -> Result<&Opened, LogError> {
-        self.topics.get(topic).ok_or_else(|| unknown(topic))
+    /// How many shards it has: the partitions of its topics in Kafka.
+    pub fn shards(&self) -> u16 {
+        self.shards
     }
 
-    /// The topic, followed from now on if it was not.
-    fn followed(&self, topic: &str) -> Result<&Opened, LogError> {
-        let opened = self.opened(topic)?;
-        let mut follower = lock(&opened.follower);
-        if follower.is_none() {
-            let topic = Arc::clone(&opened.topic);
-            let (settings, stop) = (Arc::clone(&self.settings), Arc::clone(&self.stop));
-            let work = move || reader::follow(&topic, &settings, &stop);
-            *follower = Some(spawn("kafka-follow", work)?);
-        }
-        drop(follower);
-        Ok(opened)
+    /// One shard. What it follows it follows until it is dropped.
+    pub async fn shard(self: &Arc<Self>, shard: Shard) -> Result<KafkaLog, LogError> {
+        KafkaLog::open(Arc::clone(self), shard).await
     }
 
-    /// Makes sure that `from` is no further than the end, by asking a broker if need be.
-    async fn check_end(&self, topic: &Arc<Topic>, from: u64) -> Result<(), LogError> {
-        if from <= *topic.head.borrow() {
-            return Ok(());
+    /// All shards.
+    pub async fn all(self: &Arc<Self>) -> Result<Shards, LogError> {
+        let mut logs: Vec<Arc<dyn EventLog>> = Vec::new();
+        for shard in (0..self.shards).filter_map(|number| Shard::new(number, self.shards)) {
+            logs.push(Arc::new(self.shard(shard).await?));
         }
-        let (settings, asked) = (Arc::clone(&self.settings), Arc::clone(topic));
-        blocking(move || {
-            asked.learned(reader::ends(&reader::asking(&settings)?, &settings, &asked.name)?);
-            Ok(())
-        })
-        .await?;
-        let end = *topic.head.borrow();
-        if from <= end {
-            return Ok(());
-        }
-        Err(LogError::Invalid(format!(
-            "offset {from} of topic {} is past its end, {end}; was the topic deleted?",
-            topic.name
-        )))
+        Shards::new(logs).ok_or_else(|| LogError::Data("the log has no shard".to_owned()))
     }
 }
 
-#[async_trait]
-impl EventLog for KafkaLog {
-    fn id(&self) -> &str {
-        &self.id
-    }
-
-    async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError> {
-        self.writer.append(&self.opened(topic)?.topic, &parts).await
-    }
-
-    async fn read(&self, topic: &str, from: u64, max_bytes: usize) -> Result<Batch, LogError> {
-        let opened = self.followed(topic)?;
-        let topic = &opened.topic;
-        self.check_end(topic, from).await?;
-        let head = *topic.head.borrow();
-        if from == head {
-            return Ok(Batch { next: from, ..Batch::default() });
-        }
-        // What was acknowledged here is on its way back. If it does not come, the read below
-        // answers with what there is, or says so.
-        let mut followed = topic.followed.subscribe();
-        let caught_up = followed.wait_for(|followed| *followed >= head);
-        let _ = tokio::time::timeout(READ_WITHIN, caught_up).await;
-        match topic.read(from, max_bytes)? {
-            Place::Here(batch) => Ok(batch),
-            Place::Past { from, to, lost } => {
-                let (past, topic) = (Arc::clone(&opened.past), Arc::clone(topic));
-                let settings = Arc::clone(&self.settings);
-                blocking(move || lock(&past).read((&topic, &settings), (from, to, lost), max_bytes))
-                    .await
-            }
-        }
-    }
-
-    fn head(&self, topic: &str) -> Result<watch::Receiver<u64>, LogError> {
-        Ok(self.followed(topic)?.topic.head.subscribe())
-    }
-
-    fn usage(&self, topic: &str) -> Result<Usage, LogError> {
-        Ok(self.opened(topic)?.topic.usage())
-    }
-
-    async fn close(&self) {
-        self.writer.close().await;
-    }
-}
-
-impl Drop for KafkaLog {
+impl Drop for Kafka {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        let followers = self.topics.values().filter_map(|opened| lock(&opened.follower).take());
-        for thread in followers.chain(lock(&self.watcher).take()) {
-            if thread.join().is_err() {
-                tracing::error!("a reader of Kafka panicked");
-            }
-        }
+        join(lock(&self.watcher).take());
     }
 }
 
-impl fmt::Debug for KafkaLog {
+impl fmt::Debug for Kafka {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KafkaLog").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Kafka").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a reader of Kafka panicked");
+        }
     }
 }
 
@@ -260,14 +195,19 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// Learns the ends of the topics, also of those that nobody follows here, until `stop`.
-fn watch_ends(topics: &[Arc<Topic>], settings: &KafkaSettings, stop: &AtomicBool) {
+fn watch_ends(watched: &Mutex<Vec<Weak<Topic>>>, settings: &KafkaSettings, stop: &AtomicBool) {
     let client = match reader::asking(settings) {
         Ok(client) => client,
         Err(error) => return tracing::error!(%error, "cannot watch the topics' ends"),
     };
     while !stop.load(Ordering::Relaxed) {
-        for topic in topics {
-            match reader::ends(&client, settings, &topic.name) {
+        let topics = {
+            let mut watched = lock(watched);
+            watched.retain(|topic| topic.strong_count() > 0);
+            watched.clone()
+        };
+        for topic in topics.iter().filter_map(Weak::upgrade) {
+            match reader::ends(&client, settings, topic.place()) {
                 Ok(ends) => topic.learned(ends),
                 Err(error) => tracing::debug!(%error, "the topics' ends"),
             }

@@ -2,7 +2,8 @@
 //!
 //! [`EventLog`] is the border. [`disk`] is the embedded default, [`kafka`] the log that many
 //! processes share, [`memory`] a twin with faults on request, and [`conformance`] the one suite
-//! that all of them must pass. [`owner`] is the lock of a folder.
+//! that all of them must pass. A log with several orders is [`Shards`], each an [`EventLog`].
+//! [`owner`] is the lock of a folder.
 
 mod common;
 pub mod conformance;
@@ -11,12 +12,16 @@ mod entry;
 pub mod kafka;
 pub mod memory;
 pub mod owner;
+mod shards;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tallylight_schemas::ident::Shard;
 use tokio::sync::watch;
+
+pub use shards::Shards;
 
 /// One entry may take this many bytes, its tables included.
 pub const MAX_ENTRY_BYTES: usize = 16 << 20;
@@ -134,6 +139,11 @@ pub trait EventLog: Send + Sync + std::fmt::Debug {
     /// The name of this log, given when it was made: what is derived from it says by this whose
     /// it is.
     fn id(&self) -> &str;
+
+    /// Which part of the log this is; all of it where the log has one order.
+    fn shard(&self) -> Shard {
+        Shard::WHOLE
+    }
 
     /// Stores `parts` as one entry and returns its offset once it is durable.
     async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError>;

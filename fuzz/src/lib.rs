@@ -27,7 +27,7 @@ pub fn door(read: impl FnOnce(Context<'_>, &mut Rows) -> Tally) -> Tally {
     };
     let tally = read(context, &mut rows);
     let mut all = [rows];
-    assert!(player_batch(&mut all).is_ok(), "what was taken cannot be written");
-    deliveries(&mut all);
+    assert!(player_batch(&mut all, 1).is_ok(), "what was taken cannot be written");
+    deliveries(&mut all, 1);
     tally
 }

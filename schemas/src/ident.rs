@@ -1,4 +1,4 @@
-//! Which partition a record belongs to.
+//! Which partition a record belongs to, and which shard of the log a partition is in.
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
@@ -39,9 +39,56 @@ pub fn of_hash(hash: u64, partitions: u16) -> u16 {
     u16::try_from(hash % partitions).unwrap_or(0)
 }
 
+/// A part of the log with an order of its own, in which whole partitions are (ADR 25).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Shard {
+    number: u16,
+    of: u16,
+}
+
+impl Shard {
+    /// The one shard of a log that has one order.
+    pub const WHOLE: Self = Self { number: 0, of: 1 };
+
+    /// Shard `number` of `of`, counted from 0; `None` when there is no such shard.
+    pub fn new(number: u16, of: u16) -> Option<Self> {
+        (number < of && of <= MAX_PARTITIONS).then_some(Self { number, of })
+    }
+
+    /// Its number, from 0.
+    pub fn number(self) -> u16 {
+        self.number
+    }
+
+    /// How many shards the log has.
+    pub fn of(self) -> u16 {
+        self.of
+    }
+
+    /// Whether a partition is in it.
+    pub fn has(self, partition: u16) -> bool {
+        partition % self.of == self.number
+    }
+
+    /// Those of `partitions` that are in it.
+    pub fn partitions(self, partitions: u16) -> impl Iterator<Item = u16> {
+        (0..partitions).filter(move |partition| self.has(*partition))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_partition_is_in_one_shard() {
+        assert_eq!(Shard::new(0, 1), Some(Shard::WHOLE));
+        assert_eq!([Shard::new(3, 3), Shard::new(0, 0), Shard::new(0, 65)], [None; 3]);
+        let shards = (0..3).filter_map(|number| Shard::new(number, 3));
+        let mut all: Vec<u16> = shards.flat_map(|shard| shard.partitions(8)).collect();
+        all.sort_unstable();
+        assert_eq!(all, (0..8).collect::<Vec<_>>());
+    }
 
     #[test]
     fn the_hash_is_frozen() {

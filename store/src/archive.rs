@@ -6,6 +6,7 @@
 //! transaction of the log (ADR 8); whatever is below a table's transaction is in its files,
 //! so a batch that comes again after a crash is dropped.
 
+mod commit;
 mod file;
 mod folder;
 mod hot;
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::RecordBatch;
 use tallylight_schemas::clock::Clock;
+use tallylight_schemas::ident::Shard;
 use tallylight_schemas::tables::Table;
 use tokio::sync::mpsc;
 
@@ -88,6 +90,8 @@ pub struct Parts {
     pub dir: PathBuf,
     /// The log that its rows follow from.
     pub log_id: String,
+    /// The part of it that they follow from; the other parts have other writers.
+    pub shard: Shard,
     /// What files are dated by.
     pub clock: Arc<dyn Clock>,
     /// Failures on request.
@@ -120,11 +124,10 @@ pub struct History {
 #[derive(Debug)]
 struct Shared {
     log_id: String,
+    shard: Shard,
     settings: Settings,
     clock: Option<Arc<dyn Clock>>,
     faults: Option<Arc<dyn Faults>>,
-    /// Files appear without a word to this process.
-    another_writes: bool,
     /// One per table, in the order of [`Table::ALL`]; locked for moments only.
     places: Mutex<Vec<Place>>,
     status: Mutex<Status>,
@@ -144,12 +147,12 @@ impl History {
     pub async fn open(settings: Settings, parts: Parts) -> Result<Self, HistoryError> {
         let mut places = Vec::new();
         for table in Table::ALL {
-            let folder = Folder::open(&parts.dir, table, Some(&parts.log_id)).await?;
+            let folder = Folder::open(&parts.dir, table, (&parts.log_id, parts.shard)).await?;
             places.push(Place::new(folder));
         }
         let committed = places.iter().map(|place| place.folder.transaction).max().unwrap_or(0);
-        Ok(Self::of(settings, parts.log_id, places, committed)
-            .with(Some(parts.clock), parts.faults))
+        let log = (parts.log_id, parts.shard);
+        Ok(Self::of(settings, log, places, committed).with(parts.clock, parts.faults))
     }
 
     /// Opens the tables that there are, for reading beside or without a running processor. Each
@@ -157,23 +160,24 @@ impl History {
     pub async fn open_read_only(dir: &Path) -> Result<Self, HistoryError> {
         let mut places = Vec::new();
         for table in Table::ALL {
-            places.push(Place::new(Folder::open(dir, table, None).await?));
+            places.push(Place::new(Folder::open_read_only(dir, table).await?));
         }
-        let mut history = Self::of(Settings::default(), String::new(), places, 0);
-        if let Some(shared) = Arc::get_mut(&mut history.shared) {
-            shared.another_writes = true;
-        }
-        Ok(history)
+        Ok(Self::of(Settings::default(), (String::new(), Shard::WHOLE), places, 0))
     }
 
-    fn of(settings: Settings, log_id: String, places: Vec<Place>, committed: u64) -> Self {
+    fn of(
+        settings: Settings,
+        (log_id, shard): (String, Shard),
+        places: Vec<Place>,
+        committed: u64,
+    ) -> Self {
         let status = Status { committed, ..Status::default() };
         let shared = Shared {
             log_id,
+            shard,
             settings,
             clock: None,
             faults: None,
-            another_writes: false,
             places: Mutex::new(places),
             status: Mutex::new(status),
             writer: tokio::sync::Mutex::default(),
@@ -182,12 +186,22 @@ impl History {
         Self { shared: Arc::new(shared) }
     }
 
-    fn with(mut self, clock: Option<Arc<dyn Clock>>, faults: Option<Arc<dyn Faults>>) -> Self {
+    fn with(mut self, clock: Arc<dyn Clock>, faults: Option<Arc<dyn Faults>>) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
-            shared.clock = clock;
+            shared.clock = Some(clock);
             shared.faults = faults;
         }
         self
+    }
+
+    /// How many shards the log has that the tables follow from; 1 while there is no table.
+    pub async fn shards(&self) -> Result<u16, HistoryError> {
+        Ok(self.folder(Table::PlayerEvents).newest().await?.shards().await?.unwrap_or(1))
+    }
+
+    /// The part of the log that its writer follows.
+    pub fn shard(&self) -> Shard {
+        self.shared.shard
     }
 
     /// Everything of a table below this offset is in its files.

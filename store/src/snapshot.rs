@@ -93,7 +93,11 @@ impl Snapshots {
         File::open(&self.dir)?.sync_all()?;
         let all = list(&self.dir)?;
         for old in all.iter().rev().skip(KEPT) {
-            fs::remove_file(old)?;
+            match fs::remove_file(old) {
+                // Another owner, who has not noticed yet that he is none, was faster.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                done => done?,
+            }
         }
         Ok(())
     }

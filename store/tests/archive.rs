@@ -3,6 +3,8 @@
 
 #[path = "archive/kit.rs"]
 mod kit;
+#[path = "archive/shards.rs"]
+mod shards;
 #[path = "archive/snapshots.rs"]
 mod snapshots;
 #[path = "archive/upkeep.rs"]

@@ -24,7 +24,7 @@ use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{History, HistoryError, hour_name, hour_of};
 
 pub use compare::Report;
-pub use keep::{AuditStats, Keeper, Settings};
+pub use keep::{AuditStats, Keeper, Reach, Settings};
 pub use lateness::Lateness;
 pub use repair::{Repaired, repair};
 
@@ -55,6 +55,8 @@ pub struct Audit {
     history: History,
     limits: Limits,
     replay: Replay,
+    /// Shards of the log: each writes its own rows of a pane.
+    shards: u16,
     /// Facts before it were read, Unix µs of log time.
     read_to: i64,
     /// The hour that facts begin in: what began before it is not known.
@@ -80,10 +82,12 @@ impl Audit {
         }
         let Some(first) = first else { return Ok(None) };
         let first_hour = hour_of(first);
+        let shards = history.shards().await?;
         let mut audit = Self {
             history: history.clone(),
             limits: limits.clone(),
-            replay: Replay::new(partitions, limits),
+            replay: Replay::new(shards, partitions, limits),
+            shards,
             read_to: first,
             first_hour,
             unknown: (BTreeSet::new(), i64::MIN),
@@ -237,9 +241,12 @@ impl Audit {
         let (from, to) = (moment(range.start), moment(range.end));
         let sql =
             format!("SELECT * FROM rows WHERE final AND {column} >= {from} AND {column} < {to}");
-        let kept = self.history.select(table, &sql).await?;
+        let mut kept = self.history.select(table, &sql).await?;
         if table.rolled().is_some() {
             return Ok(vec![expect::joined(table, &kept)?]);
+        }
+        if self.shards > 1 {
+            kept = expect::summed(table, kept)?;
         }
         kept.into_iter().map(|rows| self.known(rows)).collect()
     }

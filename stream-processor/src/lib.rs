@@ -19,5 +19,5 @@ pub mod settings;
 
 pub use pure::limits::Limits;
 pub use run::{Parts, Processor, ProcessorError, build};
-pub use serve::{ProcessorHandle, ProcessorStats, SessionQuery};
+pub use serve::{Metrics, ProcessorHandle, ProcessorStats, SessionQuery, newest};
 pub use settings::Settings;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tallylight_eventlog::{Entry, Part, PartitionRange};
 use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::fates::FateCount;
-use tallylight_schemas::ident;
+use tallylight_schemas::ident::{self, Shard};
 use tallylight_schemas::infra::{InfraMetric, OTLP_METRICS};
 use tallylight_schemas::ipc::{self, IpcError, TenantDelivery};
 use tallylight_schemas::player::PlayerRows;
@@ -18,8 +18,8 @@ use crate::pure::input::PlayerInput;
 use crate::pure::limits::Limits;
 use crate::pure::partition::{PartitionState, Rows};
 
-/// The partitions that this process owns: all of them, for now. Each is a state of its own
-/// and shares nothing with the others, so they can be spread over tasks or machines.
+/// The partitions of one shard of the log, in order. Each is a state of its own and shares
+/// nothing with the others.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Partitions {
     states: Vec<PartitionState>,
@@ -40,11 +40,21 @@ pub struct Outcome {
 }
 
 impl Partitions {
-    /// The states before the first entry.
+    /// All partitions before the first entry.
     pub fn new(partitions: u16, limits: &Limits) -> Self {
-        let states =
-            (0..partitions).map(|p| PartitionState::new(p, partitions, limits.clone())).collect();
-        Self { states, bad_parts: 0 }
+        Self::of(Shard::WHOLE, partitions, limits)
+    }
+
+    /// Those of `partitions` that are in a shard, before its first entry.
+    pub fn of(shard: Shard, partitions: u16, limits: &Limits) -> Self {
+        let new = |p| PartitionState::new(p, partitions, limits.clone());
+        Self { states: shard.partitions(partitions).map(new).collect(), bad_parts: 0 }
+    }
+
+    /// Whether these are the states of a shard of so many partitions.
+    pub fn are_of(&self, shard: Shard, partitions: u16) -> bool {
+        let own = self.states.iter().map(|state| state.place());
+        own.eq(shard.partitions(partitions).map(|partition| (partition, partitions)))
     }
 
     /// Log time, Unix µs.
@@ -188,7 +198,7 @@ impl Partitions {
         if !ranges.is_empty() {
             return ranges.to_vec();
         }
-        let partitions = u16::try_from(self.states.len()).unwrap_or(1);
+        let partitions = self.states.first().map_or(1, |state| state.place().1);
         let place = |row: usize| {
             let (tenant, key) = key(row);
             let partition = ident::partition(&tenant, &key, partitions);
@@ -200,12 +210,13 @@ impl Partitions {
     /// The state of a partition; a log written with more partitions than there are now folds
     /// onto these, so that no record is left out.
     pub(crate) fn state(&mut self, partition: u16) -> Option<&mut PartitionState> {
-        let states = self.states.len().max(1);
-        self.states.get_mut(usize::from(partition) % states)
+        let found = self.states.binary_search_by_key(&partition, |state| state.place().0);
+        let folded = usize::from(partition) % self.states.len().max(1);
+        self.states.get_mut(found.unwrap_or(folded))
     }
 
-    /// Notes entries that were gone before they could be read. The disk log is one file for
-    /// all partitions, so they are noted once: sums over partitions stay right.
+    /// Notes entries that were gone before they could be read. An entry is of all partitions of
+    /// its shard, so they are noted once: sums over partitions stay right.
     pub fn lose(&mut self, entries: u64) {
         if let Some(first) = self.states.first_mut() {
             first.lose(entries);

@@ -29,6 +29,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// History and snapshots; without them the log is all there is.
     pub archive: Option<archive::Parts>,
+    /// Where it shows how it is doing.
+    pub metrics: Metrics,
 }
 
 /// Why the processor cannot go on.
@@ -69,6 +71,12 @@ pub struct Processor {
 /// Puts a processor together: finds out how far rows are and where the events begin.
 pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, ProcessorError> {
     settings.validate().map_err(ProcessorError::Settings)?;
+    if parts.log.shard().of() > settings.partitions {
+        let (shards, partitions) = (parts.log.shard().of(), settings.partitions);
+        return Err(ProcessorError::Settings(vec![format!(
+            "partitions is {partitions} and the log has {shards} shards; each must have one"
+        )]));
+    }
     let head = parts.log.head(EVENTS)?;
     if let Some(archive) = &parts.archive {
         archive.refuse_emptied(*head.borrow())?;
@@ -82,10 +90,11 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
     }
     let archive = parts.archive.clone();
     let mut archive = archive.map(|parts| Archive::new(settings.archive.clone(), parts));
-    let mut partitions = Partitions::new(settings.partitions, &settings.limits);
-    let restored = archive
-        .as_mut()
-        .and_then(|archive| archive.restore(settings.partitions, &settings.limits, covered));
+    let shard = parts.log.shard();
+    let mut partitions = Partitions::of(shard, settings.partitions, &settings.limits);
+    let restored = archive.as_mut().and_then(|archive| {
+        archive.restore((shard, settings.partitions), &settings.limits, covered)
+    });
     if let Some(restored) = restored {
         (position, partitions) = (restored.position, restored.partitions);
     }
@@ -97,7 +106,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
         replaying: position < start_head,
         ..ProcessorStats::default()
     });
-    let handle = ProcessorHandle { queries: ask, stats: watched, metrics: Metrics::default() };
+    let handle = ProcessorHandle { queries: ask, stats: watched };
     Ok(Processor {
         tally: tally(&partitions),
         partitions,
@@ -183,7 +192,7 @@ impl Processor {
         let before = std::mem::replace(&mut self.tally, tally);
         let emitted = !outcome.rows.progress.is_empty();
         if entry.offset >= self.covered {
-            self.handle.metrics.count(&before, &tally);
+            self.parts.metrics.count(&before, &tally);
             self.emit(&outcome.rows, cancel).await?;
         }
         if let Some(archive) = &mut self.archive {
@@ -283,7 +292,7 @@ impl Processor {
                 archive.stats(usage.map_or(0, |usage| usage.earliest))
             }),
         };
-        self.handle.metrics.show(&stats);
+        self.parts.metrics.show(self.parts.log.shard(), &stats);
         self.stats.send_replace(stats);
     }
 }

@@ -6,6 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tallylight_schemas::fates::Fate;
+use tallylight_schemas::ident::Shard;
 use tallylight_schemas::session::{Outcome, SessionRow};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -49,6 +50,19 @@ pub struct ProcessorStats {
     pub archive: Option<ArchiveStats>,
 }
 
+/// Entries behind the log's end up to which a processor counts as up to date.
+const UP_TO_DATE: u64 = 100;
+
+impl ProcessorStats {
+    /// Everything that was read before this log time (Unix µs) is in history; `None` while the
+    /// processor catches up or history cannot be written.
+    pub fn reach(&self) -> Option<i64> {
+        let archive = self.archive.filter(|archive| !archive.standing)?;
+        let up_to_date = !self.replaying && self.lag_entries <= UP_TO_DATE;
+        (up_to_date && archive.checkpoint_us > 0).then_some(archive.checkpoint_us)
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Asked {
     query: SessionQuery,
@@ -62,11 +76,16 @@ impl Asked {
         let states = partitions.states().iter();
         let mut rows: Vec<SessionRow> =
             states.flat_map(|state| state.session_rows(&tenant, sid.as_deref(), limit)).collect();
-        let open = |row: &SessionRow| row.outcome == Outcome::Playing;
-        rows.sort_by_key(|row| (!open(row), -row.last_seen));
-        rows.truncate(limit);
+        newest(&mut rows, limit);
         let _ = self.answer.send(rows);
     }
+}
+
+/// Leaves `limit` sessions: open ones first, then by newest record.
+pub fn newest(rows: &mut Vec<SessionRow>, limit: usize) {
+    let open = |row: &SessionRow| row.outcome == Outcome::Playing;
+    rows.sort_by_key(|row| (!open(row), -row.last_seen));
+    rows.truncate(limit);
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -74,30 +93,37 @@ struct FateLabel {
     fate: &'static str,
 }
 
-/// The Prometheus view.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ShardLabel {
+    shard: u16,
+}
+
+type ByShard = Family<ShardLabel, Gauge>;
+
+/// The Prometheus view of the processors of a process. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Metrics {
+pub struct Metrics {
     events: Family<FateLabel, Counter>,
-    lag: Gauge,
-    sessions: Gauge,
+    lag: ByShard,
+    sessions: ByShard,
     history: HistoryMetrics,
 }
 
 #[derive(Debug, Clone, Default)]
 struct HistoryMetrics {
-    committed: Gauge,
-    hot_rows: Gauge,
-    bytes: Gauge,
-    failures: Gauge,
-    waiting: Gauge,
-    lost: Gauge,
-    exposed: Gauge,
-    expired: Gauge,
+    committed: ByShard,
+    hot_rows: ByShard,
+    bytes: ByShard,
+    failures: ByShard,
+    waiting: ByShard,
+    lost: ByShard,
+    exposed: ByShard,
+    expired: ByShard,
 }
 
 impl HistoryMetrics {
     /// Each with its name and what it says.
-    fn all(&self) -> [(&'static str, &'static str, &Gauge); 8] {
+    fn all(&self) -> [(&'static str, &'static str, &ByShard); 8] {
         [
             (
                 "committed_offset",
@@ -130,10 +156,13 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn show(&self, stats: &ProcessorStats) {
-        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        self.lag.set(number(stats.lag_entries));
-        self.sessions.set(number(stats.sessions));
+    pub(crate) fn show(&self, shard: Shard, stats: &ProcessorStats) {
+        let set = |gauge: &ByShard, n: u64| {
+            let gauge = gauge.get_or_create(&ShardLabel { shard: shard.number() });
+            gauge.set(i64::try_from(n).unwrap_or(i64::MAX));
+        };
+        set(&self.lag, stats.lag_entries);
+        set(&self.sessions, stats.sessions);
         let Some(archive) = &stats.archive else { return };
         let values = [
             archive.committed,
@@ -146,7 +175,33 @@ impl Metrics {
             archive.expired_rows,
         ];
         for ((_, _, gauge), value) in self.history.all().into_iter().zip(values) {
-            gauge.set(number(value));
+            set(gauge, value);
+        }
+    }
+
+    /// A shard is not read here any more.
+    pub fn forget(&self, shard: Shard) {
+        let history = self.history.all().map(|(_, _, gauge)| gauge);
+        for gauge in [&self.lag, &self.sessions].into_iter().chain(history) {
+            gauge.remove(&ShardLabel { shard: shard.number() });
+        }
+    }
+
+    /// Adds them to a registry: the processor's own fates, and by shard its lag and sessions.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "tallylight_events",
+            "Records by what became of them in the processor since it started",
+            self.events.clone(),
+        );
+        registry.register(
+            "tallylight_processor_lag_entries",
+            "Entries appended but not read",
+            self.lag.clone(),
+        );
+        registry.register("tallylight_sessions", "Open sessions", self.sessions.clone());
+        for (name, help, gauge) in self.history.all() {
+            registry.register(format!("tallylight_history_{name}"), help, gauge.clone());
         }
     }
 }
@@ -156,7 +211,6 @@ impl Metrics {
 pub struct ProcessorHandle {
     pub(crate) queries: mpsc::Sender<Asked>,
     pub(crate) stats: watch::Receiver<ProcessorStats>,
-    pub(crate) metrics: Metrics,
 }
 
 impl ProcessorHandle {
@@ -172,24 +226,5 @@ impl ProcessorHandle {
     /// How the processor is doing, seen to change.
     pub fn stats(&self) -> watch::Receiver<ProcessorStats> {
         self.stats.clone()
-    }
-
-    /// Adds the processor's metrics to a registry: its own fates, lag and sessions.
-    pub fn register(&self, registry: &mut Registry) {
-        let metrics = &self.metrics;
-        registry.register(
-            "tallylight_events",
-            "Records by what became of them in the processor since it started",
-            metrics.events.clone(),
-        );
-        registry.register(
-            "tallylight_processor_lag_entries",
-            "Entries appended but not read",
-            metrics.lag.clone(),
-        );
-        registry.register("tallylight_sessions", "Open sessions", metrics.sessions.clone());
-        for (name, help, gauge) in metrics.history.all() {
-            registry.register(format!("tallylight_history_{name}"), help, gauge.clone());
-        }
     }
 }

@@ -4,12 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tallylight_eventlog::{Entry, EventLog};
 use tallylight_schemas::clock::{Clock, ManualClock, WallClock};
 use tallylight_schemas::rows::{Cuboid, PlaybackRow};
 use tallylight_schemas::{ipc, player, record};
 use tokio_util::sync::CancellationToken;
 
+use crate::kafka::Brokers;
 use crate::load::{Key, Load};
 
 /// Every entry of a topic, which must have no hole.
@@ -50,7 +52,12 @@ pub fn after_every_horizon() -> ManualClock {
 
 /// Has a processor with an empty state go over the log once more, until `clock` is log time.
 pub async fn finish(log: &Arc<dyn EventLog>, clock: Arc<dyn Clock>) {
-    let parts = tallylight_stream_processor::Parts { log: Arc::clone(log), clock, archive: None };
+    let parts = tallylight_stream_processor::Parts {
+        log: Arc::clone(log),
+        clock,
+        archive: None,
+        metrics: Default::default(),
+    };
     let settings = tallylight_stream_processor::Settings::default();
     let processor = tallylight_stream_processor::build(settings, parts).await.unwrap();
     let stop = CancellationToken::new();
@@ -59,6 +66,19 @@ pub async fn finish(log: &Arc<dyn EventLog>, clock: Arc<dyn Clock>) {
     tokio::time::sleep(Duration::from_secs(5)).await;
     stop.cancel();
     running.await.unwrap().unwrap();
+}
+
+/// Every record in a log in Kafka, and the sum of its windows once all are final.
+pub async fn of_kafka(brokers: &Brokers) -> (Vec<Key>, i64) {
+    let clock: Arc<dyn Clock> = Arc::new(after_every_horizon());
+    let shards = brokers.open(Arc::clone(&clock)).await.expect("the log");
+    join_all(shards.iter().map(|log| finish(log, Arc::clone(&clock)))).await;
+    let (mut records, mut counts) = (Vec::new(), 0);
+    for log in shards.iter() {
+        records.extend(stored(&entries(log.as_ref(), record::EVENTS).await));
+        counts += counted(&entries(log.as_ref(), record::ROWS).await, "crash");
+    }
+    (records, counts)
 }
 
 /// The events of the load by the windows: the newest version of every pane of `content` in topic

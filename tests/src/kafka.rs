@@ -3,10 +3,15 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tallylight_eventlog::kafka::{Kafka, KafkaSettings};
+use tallylight_eventlog::{LogError, Shards, TopicSettings};
+use tallylight_schemas::clock::Clock;
+use tallylight_schemas::record;
 
 /// Running brokers; they are stopped when dropped.
 #[derive(Debug)]
@@ -60,9 +65,11 @@ impl Brokers {
         String::from_utf8(output.stdout).expect("text")
     }
 
-    /// The number of the broker that leads this topic now.
+    /// The number of the broker that leads the first shard of this topic now.
     pub fn leader(&self, topic: &str) -> u16 {
-        self.script(&["leader", topic]).trim().parse().expect("a broker's number")
+        let leaders = self.script(&["leader", topic]);
+        let first = leaders.lines().next().and_then(|line| line.trim().parse().ok());
+        first.expect("a broker's number")
     }
 
     /// What `--log` takes.
@@ -74,6 +81,16 @@ impl Brokers {
     pub fn addresses(&self) -> String {
         let one = |n| format!("127.0.0.1:{}", self.port + n);
         (0..self.count).map(one).collect::<Vec<_>>().join(",")
+    }
+
+    /// The log as the services see it, by this clock.
+    pub async fn open(&self, clock: Arc<dyn Clock>) -> Result<Shards, LogError> {
+        let topics = [record::EVENTS, record::ROWS].map(|name| TopicSettings::new(name, 1 << 30));
+        let settings = KafkaSettings {
+            append_within: Duration::from_secs(2),
+            ..KafkaSettings::new(self.addresses(), topics.to_vec())
+        };
+        Kafka::open(settings, clock).await?.all().await
     }
 
     /// `kill -9` of the broker with this number, from 1.

@@ -101,6 +101,7 @@ async fn finish(data: &Path) {
     let parts = tallylight_store::archive::Parts {
         dir: data.join("history"),
         log_id: log.id().to_owned(),
+        shard: tallylight_schemas::ident::Shard::WHOLE,
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         faults: None,
     };
@@ -111,6 +112,7 @@ async fn finish(data: &Path) {
         log: Arc::clone(&log),
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         archive: Some(ArchiveParts { history, snapshots }),
+        metrics: Default::default(),
     };
     let mut settings = tallylight_stream_processor::Settings { tick_ms: 20, ..Default::default() };
     settings.archive.checkpoint_s = 1;

@@ -10,8 +10,8 @@ use std::time::Duration;
 use rand::Rng;
 use serde_json::Value;
 use tallylight_eventlog::conformance::{self, Caps};
-use tallylight_eventlog::kafka::{KafkaLog, KafkaSettings};
-use tallylight_eventlog::{EventLog, LogError, TopicSettings};
+use tallylight_eventlog::kafka::{Kafka, KafkaSettings};
+use tallylight_eventlog::{EventLog, LogError};
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record;
 use tallylight_tests::audit;
@@ -25,28 +25,41 @@ const CAPS: Caps = Caps { bytes: 8 << 20, within: Duration::from_secs(30) };
 /// The services that are one process on the disk log.
 const SERVICES: [&str; 3] = ["collector", "processor", "dashboard"];
 
-/// The log as the services see it, by this clock.
+/// The first shard of the log as the services see it, by this clock.
 async fn open(brokers: &Brokers, clock: Arc<dyn Clock>) -> Result<Arc<dyn EventLog>, LogError> {
-    let topics = [record::EVENTS, record::ROWS].map(|name| TopicSettings::new(name, 1 << 30));
-    let settings = KafkaSettings {
-        append_within: Duration::from_secs(2),
-        ..KafkaSettings::new(brokers.addresses(), topics.to_vec())
-    };
-    Ok(Arc::new(KafkaLog::open(settings, clock).await?))
+    Ok(Arc::clone(brokers.open(clock).await?.of(0)))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_what_every_log_keeps() {
     let brokers = Brokers::start(1);
-    let logs = AtomicU32::new(0);
+    conformance::run(CAPS, async |clock| suite(&brokers, 1, clock).await.remove(0)).await;
+    // A shard among others, in which something goes on.
     conformance::run(CAPS, async |clock| {
-        let prefix = format!("suite-{}", logs.fetch_add(1, Ordering::Relaxed));
-        let topics = conformance::topics(CAPS);
-        let settings = KafkaSettings { prefix, ..KafkaSettings::new(brokers.addresses(), topics) };
-        Arc::new(KafkaLog::open(settings, clock).await.unwrap()) as Arc<dyn EventLog>
+        let mut shards = suite(&brokers, 3, clock).await;
+        for other in [0, 2] {
+            shards[other].append(record::EVENTS, vec![]).await.unwrap();
+        }
+        shards.remove(1)
     })
     .await;
     a_broker_that_is_away_costs_errors_and_nothing_else(&brokers).await;
+}
+
+/// The shards of a new log for the suite.
+async fn suite(brokers: &Brokers, shards: u16, clock: Arc<dyn Clock>) -> Vec<Arc<dyn EventLog>> {
+    static LOGS: AtomicU32 = AtomicU32::new(0);
+    let prefix = format!("suite-{}", LOGS.fetch_add(1, Ordering::Relaxed));
+    let caps = Caps { bytes: u64::from(shards) * CAPS.bytes, ..CAPS };
+    let topics = conformance::topics(caps);
+    let settings =
+        KafkaSettings { prefix, shards, ..KafkaSettings::new(brokers.addresses(), topics) };
+    let log = Kafka::open(settings.clone(), Arc::clone(&clock)).await.unwrap();
+    assert_eq!(log.shards(), shards);
+    let another = KafkaSettings { shards: 2, ..settings };
+    let another = Kafka::open(another, clock).await.unwrap();
+    assert_eq!(another.shards(), shards, "what the log was made with counts");
+    log.all().await.unwrap().iter().map(Arc::clone).collect()
 }
 
 /// While no broker runs, appends fail and reads wait; after it is back both go on.
@@ -96,7 +109,7 @@ async fn every_service_runs_alone_on_it() {
     world.wait_for("history", 40, async || history(&world).await == acknowledged.len()).await;
     println!("{} records of {} sessions", acknowledged.len(), sids.len());
     world.stop();
-    let (stored, counted) = audited(&brokers).await;
+    let (stored, counted) = audit::of_kafka(&brokers).await;
     assert_eq!(stored.iter().collect::<HashSet<_>>().len(), acknowledged.len());
     assert_eq!(counted, acknowledged.len() as i64, "the windows sum to what was acknowledged");
 }
@@ -134,16 +147,6 @@ async fn count(world: &World, of: &str) -> usize {
     rows[0]["n"].as_u64().unwrap_or_default() as usize
 }
 
-/// Every record in the log, and the sum of the windows once all are final.
-async fn audited(brokers: &Brokers) -> (Vec<Key>, i64) {
-    let clock: Arc<dyn Clock> = Arc::new(audit::after_every_horizon());
-    let log = open(brokers, Arc::clone(&clock)).await.unwrap();
-    let stored = audit::stored(&audit::entries(log.as_ref(), record::EVENTS).await);
-    audit::finish(&log, clock).await;
-    let rows = audit::entries(log.as_ref(), record::ROWS).await;
-    (stored, audit::counted(&rows, "crash"))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_with_a_collector_or_a_leading_broker() {
     let kills = if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 50 } else { 4 };
@@ -171,6 +174,6 @@ async fn nothing_acknowledged_is_lost_with_a_collector_or_a_leading_broker() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     load.end(senders).await;
     world.stop();
-    let (stored, counted) = audited(&brokers).await;
+    let (stored, counted) = audit::of_kafka(&brokers).await;
     audit::balance(&format!("{kills} kills"), &load, &stored, counted);
 }

@@ -1,11 +1,10 @@
-//! What the processor holds in memory, asked for from another process: its own listener, and
-//! the dashboard's side of it.
+//! What the processors of this process hold in memory, for other processes to ask.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use async_trait::async_trait;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
@@ -16,15 +15,16 @@ use axum::{Json, Router};
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use tallylight_dashboard::MAX_ASKED;
 use tallylight_schemas::session::SessionRow;
 use tallylight_serve::guard::{Guard, guard};
 use tallylight_serve::problem::Problem;
 use tallylight_serve::{Limits, Server};
-use tallylight_stream_processor::{ProcessorHandle, SessionQuery};
+use tallylight_stream_processor::{Metrics, SessionQuery};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+use super::pipelines::Owned;
 
 const LIMITS: Limits = Limits {
     connections: 256,
@@ -33,21 +33,32 @@ const LIMITS: Limits = Limits {
     request_within: Duration::from_secs(10),
     drain_within: Duration::from_secs(1),
 };
-/// How long the dashboard waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A question about single viewers.
+/// A question about single viewers; none about how far the shards are.
 #[derive(Debug, Serialize, Deserialize)]
-struct Asked {
-    tenant: String,
+pub(super) struct Asked {
+    pub(super) tenant: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sid: Option<String>,
-    limit: usize,
+    pub(super) sid: Option<String>,
+    pub(super) limit: usize,
+}
+
+/// What a process answers of a shard that it owns.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct OfShard {
+    pub(super) shard: u16,
+    /// How far it is read: of two who think that they own it, the one that is further does.
+    pub(super) position: u64,
+    /// Log time of which everything is in history, Unix µs.
+    pub(super) reach: Option<i64>,
+    /// The sessions that were asked for.
+    #[serde(default)]
+    pub(super) sessions: Vec<SessionRow>,
 }
 
 #[derive(Debug)]
 struct Hot {
-    handle: ProcessorHandle,
+    owned: Owned,
     registry: Registry,
 }
 
@@ -58,22 +69,41 @@ pub(super) async fn bind(listen: SocketAddr) -> anyhow::Result<Server> {
         .context("processor: stop what uses the address, or set `processor_listen`")
 }
 
-/// Answers until `stop`: sessions, health, metrics.
+/// Answers until `stop`: shards, sessions, health, metrics.
 pub(super) async fn serve(
     server: Server,
-    handle: ProcessorHandle,
+    owned: Owned,
+    metrics: Metrics,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let mut registry = Registry::default();
-    handle.register(&mut registry);
+    metrics.register(&mut registry);
     let router = Router::new()
+        .route("/v1/shards", get(shards))
         .route("/v1/sessions", get(sessions))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(self::metrics))
         .layer(from_fn_with_state(Arc::new(Guard::new(&[], &[])), guard))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(readyz))
-        .with_state(Arc::new(Hot { handle, registry }));
+        .with_state(Arc::new(Hot { owned, registry }));
     Ok(server.run(router, &mut JoinSet::new(), stop).await?)
+}
+
+impl Hot {
+    /// What is owned, without sessions.
+    fn shards(&self) -> Vec<OfShard> {
+        let of = |(shard, handle): (_, tallylight_stream_processor::ProcessorHandle)| {
+            let stats = *handle.stats().borrow();
+            let shard = tallylight_schemas::ident::Shard::number(shard);
+            let (position, reach) = (stats.position, stats.reach());
+            OfShard { shard, position, reach, sessions: Vec::new() }
+        };
+        self.owned.all().into_iter().map(of).collect()
+    }
+}
+
+async fn shards(State(hot): State<Arc<Hot>>) -> Response {
+    Json(hot.shards()).into_response()
 }
 
 async fn sessions(
@@ -87,7 +117,11 @@ async fn sessions(
     match asked {
         Ok(Query(asked)) if asked.limit <= MAX_ASKED => {
             let query = SessionQuery { tenant: asked.tenant, sid: asked.sid, limit: asked.limit };
-            Json(hot.handle.sessions(query).await).into_response()
+            let mut shards = hot.shards();
+            for (of, (_, handle)) in shards.iter_mut().zip(hot.owned.all()) {
+                of.sessions = handle.sessions(query.clone()).await;
+            }
+            Json(shards).into_response()
         }
         Ok(_) => wrong(format!("limit is above {MAX_ASKED}")),
         Err(error) => wrong(format!("send tenant and limit, and sid if wanted: {error}")),
@@ -96,7 +130,7 @@ async fn sessions(
 
 /// Ready once what was in the log at the start is read.
 async fn readyz(State(hot): State<Arc<Hot>>) -> Response {
-    if !hot.handle.stats().borrow().replaying {
+    if hot.owned.all().iter().all(|(_, handle)| !handle.stats().borrow().replaying) {
         return "ok".into_response();
     }
     let detail = "the processor still reads what was in the log; try again";
@@ -112,34 +146,4 @@ async fn metrics(State(hot): State<Arc<Hot>>) -> Response {
     }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], out).into_response()
-}
-
-/// A processor in another process, seen from the dashboard.
-#[derive(Debug)]
-pub(super) struct Remote {
-    client: reqwest::Client,
-    url: String,
-}
-
-impl Remote {
-    pub(super) fn new(base: &str) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
-        Ok(Self { client, url: format!("{}/v1/sessions", base.trim_end_matches('/')) })
-    }
-}
-
-#[async_trait]
-impl tallylight_dashboard::Sessions for Remote {
-    async fn sessions(
-        &self,
-        tenant: &str,
-        sid: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<SessionRow>, String> {
-        let asked = Asked { tenant: tenant.to_owned(), sid: sid.map(str::to_owned), limit };
-        let failed = |error: reqwest::Error| format!("the processor at {}: {error}", self.url);
-        let answer = self.client.get(&self.url).query(&asked).send().await;
-        let answer = answer.and_then(reqwest::Response::error_for_status).map_err(failed)?;
-        answer.json().await.map_err(failed)
-    }
 }

@@ -27,6 +27,7 @@ pub(crate) fn one() -> anyhow::Result<Measured> {
     let parts = Parts {
         dir: folder.0.clone(),
         log_id: "bench".to_owned(),
+        shard: tallylight_schemas::ident::Shard::WHOLE,
         clock: Arc::new(WallClock),
         faults: None,
     };

@@ -28,7 +28,7 @@ async fn measure(per_post: usize) -> anyhow::Result<Measured> {
     let topic = TopicSettings::new(EVENTS, 1 << 30);
     let log = DiskLog::open(DiskSettings::new(&folder.0, vec![topic]), Arc::new(WallClock))?;
     let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), ..Settings::default() };
-    let parts = Parts { clock: Arc::new(WallClock), log: Arc::new(log) };
+    let parts = Parts { clock: Arc::new(WallClock), log: Arc::new(log).into() };
     let collector = tallylight_collector::build(settings, parts).await?;
     let ours = format!("http://{}/v1/cmcd?k=demo", collector.addr());
     let stop = CancellationToken::new();

@@ -98,7 +98,7 @@ fn ours(path: &Path, form: Form) -> anyhow::Result<Found> {
             Form::Json => json::body(lines, Layout::Lines, context, &mut read[0]),
             Form::Cmcd => cmcd::body(lines, context, &mut read[0]),
         };
-        let batch = rows::player_batch(&mut read)?.context("a block without a record")?;
+        let batch = rows::player_batch(&mut read, 1)?.context("a block without a record")?;
         windows.add(&batch.rows)
     })?;
     Ok(windows.finish())

@@ -38,7 +38,6 @@ impl Settings {
             pipelines: vec!["A".to_owned(), "B".to_owned()],
             log: LogSettings::default(),
             processor_listen: local(base, 2),
-            processor_url: url(base, 2),
             history: tallylight_store::archive::Settings::default(),
             collector: Default::default(),
             processor: Default::default(),

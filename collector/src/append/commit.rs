@@ -1,16 +1,18 @@
 //! The one task that writes to the log.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tallylight_eventlog::{EventLog, LogError, Part};
+use futures::future::join_all;
+use tallylight_eventlog::{LogError, Part, Shards};
 use tallylight_schemas::record::{EVENTS, Kind};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{AppendFailure, Outcome, Queue, Set, parts};
+use super::{AppendFailure, Outcome, Queue, Set, entries};
 use crate::fates::Ledger;
 use crate::metrics::Metrics;
 
@@ -22,7 +24,7 @@ const PROBE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Committer {
     queue: Arc<Queue>,
-    log: Arc<dyn EventLog>,
+    log: Shards,
     metrics: Arc<Metrics>,
     healthy: Arc<AtomicBool>,
 }
@@ -38,7 +40,7 @@ impl Committer {
     /// A committer that says in `healthy` whether its newest append worked.
     pub fn new(
         queue: Arc<Queue>,
-        log: Arc<dyn EventLog>,
+        log: Shards,
         metrics: Arc<Metrics>,
         healthy: Arc<AtomicBool>,
     ) -> Self {
@@ -76,7 +78,7 @@ impl Committer {
         }
     }
 
-    /// One append; `None` when there was nothing to store.
+    /// One append to each shard that is touched; `None` when there was nothing to store.
     async fn commit(&self) -> Option<Outcome> {
         let (sets, shed) = self.queue.take();
         if sets.is_empty() && shed.is_empty() {
@@ -93,8 +95,8 @@ impl Committer {
         }
         self.metrics.commit_rows.observe(sum as f64);
         ledger.merge(shed.clone());
-        let outcome = match parts(all, &ledger) {
-            Ok(parts) => self.append(parts).await,
+        let outcome = match entries(all, &ledger, self.log.count()) {
+            Ok(entries) => self.append(entries).await,
             Err(error) => Err(AppendFailure::Internal(error.to_string())),
         };
         match &outcome {
@@ -116,15 +118,25 @@ impl Committer {
             return;
         }
         let tick = Part { kind: Kind::Tick.code(), ranges: Vec::new(), payload: Bytes::new() };
-        let _ = self.append(vec![tick]).await;
+        let ticks = (0..self.log.count()).map(|shard| (shard, vec![tick.clone()]));
+        let _ = self.append(ticks.collect()).await;
     }
 
-    async fn append(&self, parts: Vec<Part>) -> Outcome {
+    /// Appends to each shard at once. All of it is acknowledged, or none: what one shard has and
+    /// another has not comes again, and counts as a duplicate there.
+    async fn append(&self, entries: BTreeMap<u16, Vec<Part>>) -> Outcome {
         let started = Instant::now();
-        let result = self.log.append(EVENTS, parts).await;
+        let appends =
+            entries.into_iter().map(|(shard, parts)| self.log.of(shard).append(EVENTS, parts));
+        let mut outcome = Ok(0);
+        for result in join_all(appends).await {
+            if outcome.is_ok() {
+                outcome = result;
+            }
+        }
         self.metrics.append_seconds.observe(started.elapsed().as_secs_f64());
-        let was_healthy = self.healthy.swap(result.is_ok(), Ordering::Relaxed);
-        result.map_err(|error| {
+        let was_healthy = self.healthy.swap(outcome.is_ok(), Ordering::Relaxed);
+        outcome.map_err(|error| {
             self.metrics.append_errors.inc();
             if was_healthy {
                 tracing::error!(%error, "the log refuses appends");

@@ -40,7 +40,7 @@ impl std::fmt::Debug for Rows {
     }
 }
 
-/// Player rows sorted by partition, and which are whose.
+/// Rows sorted by shard and partition, and which are whose.
 #[derive(Debug)]
 pub struct Sorted<T> {
     /// The rows.
@@ -93,8 +93,16 @@ impl Rows {
     }
 }
 
-/// The player rows of `all` as one batch; `None` when there is none.
-pub fn player_batch(all: &mut [Rows]) -> Result<Option<Sorted<RecordBatch>>, ArrowError> {
+/// The place of a partition among those of so many shards: a shard's are together.
+fn place(partition: u16, shards: u16) -> (u16, u16) {
+    (partition % shards, partition)
+}
+
+/// The player rows of `all` as one batch, for a log of so many shards; `None` when there is none.
+pub fn player_batch(
+    all: &mut [Rows],
+    shards: u16,
+) -> Result<Option<Sorted<RecordBatch>>, ArrowError> {
     let mut batches = Vec::with_capacity(all.len());
     let mut partitions = Vec::new();
     for rows in all.iter_mut().filter(|rows| !rows.player.is_empty()) {
@@ -105,33 +113,33 @@ pub fn player_batch(all: &mut [Rows]) -> Result<Option<Sorted<RecordBatch>>, Arr
         return Ok(None);
     }
     let joined = join(batches)?;
-    let ranges = ranges(partitions.iter().copied());
-    if partitions.is_sorted() {
+    let ranges = ranges(partitions.iter().copied(), shards);
+    if partitions.is_sorted_by_key(|partition| place(*partition, shards)) {
         return Ok(Some(Sorted { rows: joined, ranges }));
     }
     // A partition's order of arrival is kept: the key ends with the row's number.
     let mut order: Vec<(u16, u32)> = partitions.into_iter().zip(0_u32..).collect();
-    order.sort_unstable();
+    order.sort_unstable_by_key(|(partition, row)| (place(*partition, shards), *row));
     let order = UInt32Array::from_iter_values(order.into_iter().map(|(_, row)| row));
     Ok(Some(Sorted { rows: take_record_batch(&joined, &order)?, ranges }))
 }
 
-/// The delivery events of `all`; empty when there is none.
-pub fn deliveries(all: &mut [Rows]) -> Sorted<Vec<TenantDelivery>> {
+/// The delivery events of `all`, for a log of so many shards; empty when there is none.
+pub fn deliveries(all: &mut [Rows], shards: u16) -> Sorted<Vec<TenantDelivery>> {
     let mut rows: Vec<(u16, TenantDelivery)> =
         all.iter_mut().flat_map(|rows| rows.delivery.drain(..)).collect();
-    rows.sort_by_key(|(partition, _)| *partition);
-    let ranges = ranges(rows.iter().map(|(partition, _)| *partition));
+    rows.sort_by_key(|(partition, _)| place(*partition, shards));
+    let ranges = ranges(rows.iter().map(|(partition, _)| *partition), shards);
     Sorted { rows: rows.into_iter().map(|(_, event)| event).collect(), ranges }
 }
 
-fn ranges(partitions: impl Iterator<Item = u16>) -> Vec<PartitionRange> {
-    let mut rows = std::collections::BTreeMap::<u16, u32>::new();
+fn ranges(partitions: impl Iterator<Item = u16>, shards: u16) -> Vec<PartitionRange> {
+    let mut rows = std::collections::BTreeMap::<(u16, u16), u32>::new();
     for partition in partitions {
-        *rows.entry(partition).or_default() += 1;
+        *rows.entry(place(partition, shards)).or_default() += 1;
     }
     let mut first_row = 0;
-    let mut range = |(partition, rows)| {
+    let mut range = |((_, partition), rows)| {
         let range = PartitionRange { partition, first_row, rows };
         first_row += rows;
         range
@@ -214,7 +222,7 @@ mod tests {
             let record = parse(&text, Mode::Event).unwrap();
             assert!(all[n / 30].push_player(&door, &record));
         }
-        let sorted = player_batch(&mut all).unwrap().unwrap();
+        let sorted = player_batch(&mut all, 1).unwrap().unwrap();
         let rows = PlayerRows::new(&sorted.rows).unwrap();
         for range in &sorted.ranges {
             let numbers: Vec<u64> = (range.first_row..range.first_row + range.rows)
@@ -226,15 +234,16 @@ mod tests {
             assert!(numbers.is_sorted(), "{numbers:?}");
         }
         assert_eq!(sorted.ranges.iter().map(|range| range.rows).sum::<u32>(), 60);
-        assert!(player_batch(&mut all).unwrap().is_none());
+        assert!(player_batch(&mut all, 1).unwrap().is_none());
     }
 
     #[test]
     fn ranges_cover_the_rows_without_gaps() {
-        let got: Vec<_> = ranges([3, 0, 3, 2, 3].into_iter())
-            .into_iter()
-            .map(|r| (r.partition, r.first_row, r.rows))
-            .collect();
-        assert_eq!(got, [(0, 0, 1), (2, 1, 1), (3, 2, 3)]);
+        let got = |shards| {
+            let ranges = ranges([3, 0, 3, 2, 3].into_iter(), shards).into_iter();
+            ranges.map(|r| (r.partition, r.first_row, r.rows)).collect::<Vec<_>>()
+        };
+        assert_eq!(got(1), [(0, 0, 1), (2, 1, 1), (3, 2, 3)]);
+        assert_eq!(got(3), [(0, 0, 1), (3, 1, 3), (2, 4, 1)], "those of a shard are together");
     }
 }

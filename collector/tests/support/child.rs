@@ -38,7 +38,7 @@ pub fn be_the_collector() {
     runtime.block_on(async {
         let topics = vec![TopicSettings::new(EVENTS, 1 << 30)];
         let log = DiskLog::open(DiskSettings::new(folder, topics), Arc::new(WallClock)).unwrap();
-        let parts = Parts { clock: Arc::new(WallClock), log: Arc::new(log) };
+        let parts = Parts { clock: Arc::new(WallClock), log: Arc::new(log).into() };
         let service = build(settings, parts).await.unwrap();
         println!("{LISTENS}{}", service.addr());
         let stop = CancellationToken::new();

@@ -147,7 +147,7 @@ impl World {
     pub async fn over(settings: Settings, log: Arc<dyn EventLog>) -> Self {
         let log = Arc::new(TestLog::over(log));
         let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), flush_ms: 2, ..settings };
-        let parts = Parts { clock: clock(), log: log.clone() };
+        let parts = Parts { clock: clock(), log: log.clone().into() };
         let service = build(settings, parts).await.unwrap();
         let url = format!("http://{}", service.addr());
         let (router, stop) = (service.router(), CancellationToken::new());

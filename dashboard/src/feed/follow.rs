@@ -1,8 +1,10 @@
 //! Reads topic `rows` into the hub, and publishes what changed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures::future::join_all;
 use tallylight_eventlog::{Entry, EventLog, LogError};
 use tallylight_schemas::record::ROWS;
 use tallylight_store::live::Rows;
@@ -13,10 +15,17 @@ use crate::{App, reading};
 /// Wait after an error of the log.
 const BACKOFF: Duration = Duration::from_secs(1);
 
-/// Follows the log for as long as the dashboard runs.
+/// Follows all shards of the log for as long as the dashboard runs.
 pub(crate) async fn follow(app: Arc<App>) {
+    let behind = AtomicUsize::new(usize::from(app.log.count()));
+    let shards = app.log.iter().map(|log| follow_one(&app, log.as_ref(), &behind));
+    join_all(shards).await;
+}
+
+/// Follows one shard; `behind` counts those whose end was not reached yet.
+async fn follow_one(app: &App, log: &dyn EventLog, behind: &AtomicUsize) {
     let keep_s = i64::from(app.settings.live.longest_s()) + 60;
-    let mut next = match start(app.log.as_ref(), keep_s * 1_000_000).await {
+    let mut next = match start(log, keep_s * 1_000_000).await {
         Ok(next) => next,
         // Reading from the beginning is slower, not wrong.
         Err(error) => {
@@ -24,21 +33,32 @@ pub(crate) async fn follow(app: Arc<App>) {
             0
         }
     };
+    let mut first = true;
+    let mut reached = || {
+        if std::mem::take(&mut first) && behind.fetch_sub(1, Ordering::Relaxed) == 1 {
+            app.hub.set_ready();
+        }
+    };
     loop {
-        if let Err(error) = advance(&app, &mut next).await {
+        if let Err(error) = advance(app, log, &mut next, &mut reached).await {
             tracing::warn!(%error, "cannot read topic rows; trying again in 1 s");
             sleep(BACKOFF).await;
         }
     }
 }
 
-/// Reads to the end of the log, again and again.
-async fn advance(app: &App, next: &mut u64) -> Result<(), LogError> {
-    let mut head = app.log.head(ROWS)?;
+/// Reads to the end of the log, again and again, and says so each time.
+async fn advance(
+    app: &App,
+    log: &dyn EventLog,
+    next: &mut u64,
+    reached: &mut impl FnMut(),
+) -> Result<(), LogError> {
+    let mut head = log.head(ROWS)?;
     loop {
         let durable = *head.borrow_and_update();
         while *next < durable {
-            let batch = reading::next(app.log.as_ref(), ROWS, *next).await?;
+            let batch = reading::next(log, ROWS, *next).await?;
             if batch.lost > 0 {
                 app.metrics.lost_entries.inc_by(batch.lost);
                 tracing::warn!(lost = batch.lost, from = *next, "entries of topic rows are gone");
@@ -49,7 +69,7 @@ async fn advance(app: &App, next: &mut u64) -> Result<(), LogError> {
             *next = batch.next;
             tokio::task::yield_now().await;
         }
-        app.hub.set_ready();
+        reached();
         if head.changed().await.is_err() {
             return Err(LogError::Closed("no more entries will come".into()));
         }

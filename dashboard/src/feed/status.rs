@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use tallylight_eventlog::EventLog;
+use tallylight_eventlog::{EventLog, Shards};
 use tallylight_schemas::record::{EVENTS, ROWS};
 use tallylight_schemas::rows::ProgressRow;
 use tallylight_store::live::Progress;
@@ -67,7 +67,7 @@ pub(crate) async fn beat(app: Arc<App>) {
         // Only the rows' progress is read under the lock: the rest reads files and asks disks.
         let (rows, capped, reached, mut status) = app.hub.with_store(|store| {
             let progress = store.progress();
-            let reached = progress.least(|row| row.offset);
+            let reached = reached(progress, app.log.count());
             (store.rows(), store.capped_rows(), reached, status(progress, now))
         });
         app.metrics.rows.set(i64::try_from(rows).unwrap_or(i64::MAX));
@@ -100,25 +100,38 @@ fn status(progress: &Progress, now: i64) -> Status {
     }
 }
 
-/// Adds what the log, the machine and the process say; `reached` is how far every partition has
-/// read.
-fn complete(status: &mut Status, app: &App, reached: Option<u64>) {
+/// How far every partition of each shard has read; `None` while one is missing.
+fn reached(progress: &Progress, shards: u16) -> Option<Vec<u64>> {
+    progress.least(|row| row.offset)?;
+    let of = |shard: u16| {
+        let own = progress.rows().filter(|row| row.partition % shards == shard);
+        own.map(|row| row.offset).min()
+    };
+    (0..shards).map(of).collect()
+}
+
+/// Adds what the log, the machine and the process say; `reached` is how far every shard is read.
+fn complete(status: &mut Status, app: &App, reached: Option<Vec<u64>>) {
     let facts = app.facts.as_ref().map(|facts| facts()).unwrap_or_default();
     let free = || app.settings.data.as_deref().and_then(free_bytes);
-    status.log = log_status(app.log.as_ref());
+    status.log = log_status(&app.log);
     status.memory_bytes = resident_bytes();
     status.disk_free_bytes = facts.disk_free_bytes.or_else(free);
-    status.lag_entries = facts.lag_entries.or_else(|| lag(app.log.as_ref(), reached?));
+    status.lag_entries = facts.lag_entries.or_else(|| lag(&app.log, &reached?));
     status.marks = facts.marks;
 }
 
-fn lag(log: &dyn EventLog, reached: u64) -> Option<u64> {
-    Some(log.usage(EVENTS).ok()?.next.saturating_sub(reached))
+fn lag(log: &Shards, reached: &[u64]) -> Option<u64> {
+    let behind = |(log, reached): (&Arc<dyn EventLog>, &u64)| {
+        Some(log.usage(EVENTS).ok()?.next.saturating_sub(*reached))
+    };
+    log.iter().zip(reached).map(behind).sum()
 }
 
-fn log_status(log: &dyn EventLog) -> LogStatus {
+fn log_status(log: &Shards) -> LogStatus {
     let mut all = LogStatus::default();
-    for usage in [EVENTS, ROWS].into_iter().filter_map(|topic| log.usage(topic).ok()) {
+    let topics = log.iter().flat_map(|log| [EVENTS, ROWS].map(|topic| log.usage(topic)));
+    for usage in topics.flatten() {
         all.bytes += usage.bytes;
         all.cap_bytes = all.cap_bytes.saturating_add(usage.cap_bytes);
         all.dropped_entries += usage.dropped_entries;

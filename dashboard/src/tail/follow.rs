@@ -4,12 +4,14 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use tallylight_eventlog::{Entry, LogError};
+use futures::future::select_all;
+use tallylight_eventlog::{Entry, EventLog, LogError};
 use tallylight_schemas::record::EVENTS;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use super::lines::Lines;
+use super::places::Places;
 use super::table::Picked;
 use crate::sql::Condition;
 use crate::{App, reading};
@@ -26,7 +28,7 @@ const BEAT: Duration = Duration::from_secs(15);
 pub(super) struct Follow {
     pub(super) picked: Picked,
     pub(super) condition: Option<Condition>,
-    pub(super) next: u64,
+    pub(super) next: Places,
     pub(super) to: mpsc::Sender<Bytes>,
 }
 
@@ -48,7 +50,7 @@ impl Follow {
     /// Sends until the client goes away, the dashboard stops or the time is over.
     pub(super) async fn run(mut self, app: &App) {
         let mut lines = Lines::default();
-        lines.word("from", self.next, self.next);
+        lines.word("from", &self.next, &self.next);
         let Ok(()) = self.send(&mut lines).await else { return };
         let until = Instant::now() + LONGEST;
         let ended = tokio::select! {
@@ -60,21 +62,25 @@ impl Follow {
         lines.take();
         match ended {
             Some(End::Gone) => return,
-            Some(End::Log(error)) => lines.error(&error, self.next),
-            None => lines.word("end", true, self.next),
+            Some(End::Log(error)) => lines.error(&error, &self.next),
+            None => lines.word("end", true, &self.next),
         }
         let _ = self.send(&mut lines).await;
     }
 
     async fn follow(&mut self, app: &App, lines: &mut Lines) -> Result<Infallible, End> {
-        let mut head = app.log.head(EVENTS)?;
+        let heads = app.log.iter().map(|log| log.head(EVENTS));
+        let mut heads = heads.collect::<Result<Vec<_>, LogError>>()?;
         let mut beats = interval_at(Instant::now() + BEAT, BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let durable = *head.borrow_and_update();
-            self.advance(app, durable, lines).await?;
+            for (shard, log) in app.log.iter().enumerate() {
+                let durable = *heads[shard].borrow_and_update();
+                self.advance(app, (shard, log.as_ref()), durable, lines).await?;
+            }
+            let any = select_all(heads.iter_mut().map(|head| Box::pin(head.changed())));
             tokio::select! {
-                changed = head.changed() => if changed.is_err() {
+                (changed, _, _) = any => if changed.is_err() {
                     return Err(LogError::Closed("no more entries will come".into()).into());
                 },
                 _ = beats.tick() => {
@@ -85,32 +91,44 @@ impl Follow {
         }
     }
 
-    /// Reads to `durable`, the end of the log as it was seen.
-    async fn advance(&mut self, app: &App, durable: u64, lines: &mut Lines) -> Result<(), End> {
-        while self.next < durable {
-            let behind = durable - self.next;
+    /// Reads a shard to `durable`, its end as it was seen.
+    async fn advance(
+        &mut self,
+        app: &App,
+        (shard, log): (usize, &dyn EventLog),
+        durable: u64,
+        lines: &mut Lines,
+    ) -> Result<(), End> {
+        loop {
+            let next = *self.next.of(shard);
+            let behind = durable.saturating_sub(next);
+            if behind == 0 {
+                return Ok(());
+            }
             if behind > BEHIND {
-                self.next = durable;
-                lines.word("skipped_entries", behind, durable);
+                *self.next.of(shard) = durable;
+                lines.word("skipped_entries", behind, &self.next);
                 return self.send(lines).await;
             }
-            let batch = reading::next(app.log.as_ref(), EVENTS, self.next).await?;
+            let batch = reading::next(log, EVENTS, next).await?;
             if batch.lost > 0 {
-                lines.word("lost_entries", batch.lost, self.next + batch.lost);
+                *self.next.of(shard) += batch.lost;
+                lines.word("lost_entries", batch.lost, &self.next);
             }
             for entry in &batch.entries {
-                self.entry(app, entry, lines);
+                let mut after = self.next.clone();
+                *after.of(shard) = entry.offset + 1;
+                self.entry(app, entry, &after, lines);
                 self.send(lines).await?;
-                self.next = entry.offset + 1;
+                self.next = after;
                 // Another tail, or a query, may want this thread.
                 tokio::task::yield_now().await;
             }
-            self.next = batch.next;
+            *self.next.of(shard) = batch.next;
         }
-        Ok(())
     }
 
-    fn entry(&self, app: &App, entry: &Entry, lines: &mut Lines) {
+    fn entry(&self, app: &App, entry: &Entry, after: &Places, lines: &mut Lines) {
         let ours = self.picked.kind().code();
         for part in entry.parts.iter().filter(|part| part.kind == ours) {
             let wrote = self.picked.rows(&part.payload, &app.settings.tenant);
@@ -124,7 +142,7 @@ impl Follow {
                 lines.rows(&shown).map_err(|error| error.to_string())
             });
             if let Err(error) = wrote {
-                lines.error(&error, entry.offset + 1);
+                lines.error(&error, after);
             }
         }
     }

@@ -6,6 +6,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::error::ArrowError;
 use serde_json::{Map, Value};
 
+use super::places::Places;
 use crate::sql::json;
 
 /// Lines until they are sent.
@@ -23,8 +24,8 @@ impl Lines {
         Ok(())
     }
 
-    /// A word about the tail: what happened, and the offset it is at.
-    pub(super) fn word(&mut self, what: &str, value: impl Into<Value>, next: u64) {
+    /// A word about the tail: what happened, and where it is.
+    pub(super) fn word(&mut self, what: &str, value: impl Into<Value>, next: &Places) {
         let mut said = Map::new();
         said.insert(what.to_owned(), value.into());
         said.insert("next".to_owned(), next.into());
@@ -34,7 +35,7 @@ impl Lines {
     }
 
     /// What could not be read or shown; the tail goes on behind it.
-    pub(super) fn error(&mut self, error: &impl Display, next: u64) {
+    pub(super) fn error(&mut self, error: &impl Display, next: &Places) {
         self.word("error", error.to_string(), next);
     }
 

@@ -61,7 +61,7 @@ pub(crate) async fn on(
     clock: Arc<ManualClock>,
 ) -> World {
     let parts = Parts {
-        log: Arc::clone(&log),
+        log: Arc::clone(&log).into(),
         sessions: Arc::new(TwoSessions),
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
         history: None,

@@ -9,11 +9,11 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::Message;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
+use tallylight_schemas::ident::MAX_PARTITIONS;
 use tokio::time::{Instant, sleep};
 
 use super::client::{Context, MAX_RECORD_BYTES, REQUEST, common, create, producing, unavailable};
-use super::topic::Topic;
-use super::{KafkaSettings, PARTITION, blocking, reader};
+use super::{KafkaSettings, blocking, reader};
 use crate::common::fresh;
 use crate::{LogError, TopicSettings};
 
@@ -22,6 +22,8 @@ const MADE_WITHIN: Duration = Duration::from_secs(20);
 const RETRY: Duration = Duration::from_millis(100);
 /// The topic whose first record is the log's name.
 const ID: &str = "id";
+/// The one partition of that topic.
+const PARTITION: i32 = 0;
 /// Segments of a topic's cap: this many, within what Kafka allows and a disk likes.
 const SEGMENTS: u64 = 4;
 const MIN_SEGMENT: u64 = 1 << 20;
@@ -30,53 +32,67 @@ const MAX_SEGMENT: u64 = 256 << 20;
 /// A log that is there.
 pub(super) struct Made {
     pub(super) id: String,
-    pub(super) topics: Vec<Topic>,
+    pub(super) shards: u16,
 }
 
 type Client = Arc<BaseConsumer<Context>>;
 
-/// Opens the log's topics, made if missing.
+/// A topic as it is made where it is missing.
+struct Wanted {
+    name: String,
+    partitions: i32,
+    configuration: Vec<(&'static str, String)>,
+}
+
+/// Finds the log's topics, made if missing.
 pub(super) async fn log(settings: &Arc<KafkaSettings>) -> Result<Made, LogError> {
-    let name = |topic: &str| format!("{}-{topic}", settings.prefix);
     let forever = vec![("retention.ms", "-1".to_owned()), ("retention.bytes", "-1".to_owned())];
-    let mut wanted = vec![(name(ID), forever)];
-    wanted.extend(settings.topics.iter().map(|topic| (name(&topic.name), configuration(topic))));
+    let id = settings.name(ID);
+    let mut wanted = vec![Wanted { name: id.clone(), partitions: 1, configuration: forever }];
+    wanted.extend(settings.topics.iter().map(|topic| Wanted {
+        name: settings.name(&topic.name),
+        partitions: i32::from(settings.shards),
+        configuration: configuration(topic, settings.shards),
+    }));
     create_missing(settings, &wanted).await?;
 
     let client = Arc::new(reader::asking(settings)?);
-    let mut topics = Vec::new();
+    let mut shards = None;
     for topic in &settings.topics {
-        let ends = leader_of(&client, settings, &name(&topic.name)).await?;
-        topics.push(Topic::new(topic.clone(), name(&topic.name), ends));
+        let found = there(&client, settings, &settings.name(&topic.name)).await?;
+        if shards.replace(found).is_some_and(|others| others != found) {
+            return Err(LogError::Invalid(format!(
+                "the topics of prefix {:?} differ in their partitions; give another prefix",
+                settings.prefix
+            )));
+        }
     }
-    Ok(Made { id: identity(client, settings, name(ID)).await?, topics })
+    Ok(Made { id: identity(client, settings, id).await?, shards: shards.unwrap_or(1) })
 }
 
-/// How a topic is configured. Kafka drops the oldest segment once what follows it reaches
-/// `retention.bytes`, so a segment less than the cap stays within it.
-fn configuration(topic: &TopicSettings) -> Vec<(&'static str, String)> {
-    let segment = (topic.cap_bytes / SEGMENTS).clamp(MIN_SEGMENT, MAX_SEGMENT);
+/// How a topic is configured. Caps hold for each partition. Kafka drops the oldest segment once
+/// what follows it reaches `retention.bytes`, so a segment less than the cap stays within it.
+fn configuration(topic: &TopicSettings, shards: u16) -> Vec<(&'static str, String)> {
+    let cap_bytes = topic.cap_bytes / u64::from(shards);
+    let segment = (cap_bytes / SEGMENTS).clamp(MIN_SEGMENT, MAX_SEGMENT);
     let age = topic.cap_age.map_or("-1".to_owned(), |age| age.as_millis().to_string());
     vec![
         ("cleanup.policy", "delete".to_owned()),
         ("segment.bytes", segment.to_string()),
-        ("retention.bytes", topic.cap_bytes.saturating_sub(segment).to_string()),
+        ("retention.bytes", cap_bytes.saturating_sub(segment).to_string()),
         ("retention.ms", age),
         ("max.message.bytes", MAX_RECORD_BYTES.to_string()),
         ("unclean.leader.election.enable", "false".to_owned()),
     ]
 }
 
-async fn create_missing(
-    settings: &KafkaSettings,
-    wanted: &[(String, Vec<(&'static str, String)>)],
-) -> Result<(), LogError> {
+async fn create_missing(settings: &KafkaSettings, wanted: &[Wanted]) -> Result<(), LogError> {
     let admin: AdminClient<Context> = create(&common(settings))?;
     let replicas = settings.replicas.map_or(-1, i32::from);
     let least = settings.min_in_sync.map(|least| least.to_string());
     let mut topics = Vec::new();
-    for (name, configuration) in wanted {
-        let mut topic = NewTopic::new(name, PARTITION + 1, TopicReplication::Fixed(replicas));
+    for Wanted { name, partitions, configuration } in wanted {
+        let mut topic = NewTopic::new(name, *partitions, TopicReplication::Fixed(replicas));
         for (key, value) in configuration {
             topic = topic.set(key, value);
         }
@@ -110,21 +126,24 @@ fn refused(name: &str, code: RDKafkaErrorCode, replicas: i32) -> Result<(), LogE
     }
 }
 
-/// The ends of a topic once it has a leader.
-async fn leader_of(
+/// How many partitions a topic has, once each of them has a leader.
+async fn there(
     client: &Client,
     settings: &Arc<KafkaSettings>,
     name: &str,
-) -> Result<(u64, u64), LogError> {
+) -> Result<u16, LogError> {
     let deadline = Instant::now() + MADE_WITHIN;
     loop {
         let (client, asked) = (Arc::clone(client), Arc::clone(settings));
         let topic = name.to_owned();
-        let ends = blocking(move || {
-            check_partitions(&client, &asked, &topic)?;
-            reader::ends(&client, &asked, &topic)
+        let found = blocking(move || {
+            let partitions = partitions(&client, &asked, &topic)?;
+            for partition in 0..partitions {
+                reader::ends(&client, &asked, (&topic, i32::from(partition)))?;
+            }
+            Ok(partitions)
         });
-        match ends.await {
+        match found.await {
             Err(LogError::Unavailable(_)) if Instant::now() < deadline => sleep(RETRY).await,
             other => return other,
         }
@@ -132,20 +151,21 @@ async fn leader_of(
 }
 
 /// A topic that somebody else made may be of a form that is not read here.
-fn check_partitions(
+fn partitions(
     client: &BaseConsumer<Context>,
     settings: &KafkaSettings,
     name: &str,
-) -> Result<(), LogError> {
+) -> Result<u16, LogError> {
     let known = client
         .fetch_metadata(Some(name), REQUEST)
         .map_err(|error| unavailable(&format!("cannot ask for {name}"), settings, &error))?;
     match known.topics().first().map_or(0, |topic| topic.partitions().len()) {
         0 => Err(LogError::Unavailable(format!("{name} is not there yet"))),
-        1 => Ok(()),
-        more => Err(LogError::Invalid(format!(
-            "{name} has {more} partitions and must have one; give another prefix"
-        ))),
+        some => u16::try_from(some).ok().filter(|some| *some <= MAX_PARTITIONS).ok_or_else(|| {
+            LogError::Invalid(format!(
+                "{name} has {some} partitions, and {MAX_PARTITIONS} are the most; give another prefix"
+            ))
+        }),
     }
 }
 
@@ -155,7 +175,10 @@ async fn identity(
     settings: &Arc<KafkaSettings>,
     topic: String,
 ) -> Result<String, LogError> {
-    if leader_of(&client, settings, &topic).await?.1 == 0 {
+    there(&client, settings, &topic).await?;
+    let (asked, of, name) = (Arc::clone(&client), Arc::clone(settings), topic.clone());
+    let (_, next) = blocking(move || reader::ends(&asked, &of, (&name, PARTITION))).await?;
+    if next == 0 {
         let producer: FutureProducer<Context> = create(&producing(settings))?;
         let id = fresh();
         let record = FutureRecord::<(), _>::to(&topic).partition(PARTITION).payload(&id);

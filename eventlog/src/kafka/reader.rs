@@ -12,7 +12,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::{Context, REQUEST, consuming, create, unavailable};
 use super::topic::{Collect, Topic};
-use super::{KafkaSettings, PARTITION, record};
+use super::{KafkaSettings, record};
 use crate::{Batch, Entry, LogError};
 
 type Client = BaseConsumer<Context>;
@@ -26,13 +26,13 @@ pub(super) const LOOK: Duration = Duration::from_millis(200);
 /// Looks of a read of the past that brought nothing before it is given up.
 const MAX_IDLE: usize = 25;
 
-/// The oldest and the next offset of a topic, from its leader. Blocks.
+/// The oldest and the next offset of a partition, from its leader. Blocks.
 pub(super) fn ends(
     client: &Client,
     settings: &KafkaSettings,
-    name: &str,
+    (name, partition): (&str, i32),
 ) -> Result<(u64, u64), LogError> {
-    let (low, high) = client.fetch_watermarks(name, PARTITION, REQUEST).map_err(|error| {
+    let (low, high) = client.fetch_watermarks(name, partition, REQUEST).map_err(|error| {
         unavailable(&format!("cannot find the ends of {name}"), settings, &error)
     })?;
     Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
@@ -43,10 +43,11 @@ pub(super) fn asking(settings: &KafkaSettings) -> Result<Client, LogError> {
     create(&consuming(settings, SHORT_WAIT))
 }
 
-fn assign(client: &Client, name: &str, offset: u64) -> Result<(), KafkaError> {
+fn assign(client: &Client, topic: &Topic, offset: u64) -> Result<(), KafkaError> {
+    let (name, partition) = topic.place();
     let mut list = TopicPartitionList::new();
     let offset = Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX));
-    list.add_partition_offset(name, PARTITION, offset)?;
+    list.add_partition_offset(name, partition, offset)?;
     client.assign(&list)
 }
 
@@ -70,10 +71,10 @@ pub(super) fn follow(topic: &Topic, settings: &KafkaSettings, stop: &AtomicBool)
         Err(error) => return tracing::error!(%error, topic = topic.name, "cannot follow"),
     };
     let mut at = *topic.followed.borrow();
-    let mut placed = assign(&client, &topic.name, at).is_ok();
+    let mut placed = assign(&client, topic, at).is_ok();
     while !stop.load(Ordering::Relaxed) {
         if !placed {
-            placed = assign(&client, &topic.name, at).is_ok();
+            placed = assign(&client, topic, at).is_ok();
         }
         match client.poll(LOOK) {
             None => {}
@@ -84,7 +85,7 @@ pub(super) fn follow(topic: &Topic, settings: &KafkaSettings, stop: &AtomicBool)
             }
             Some(Err(error)) if out_of_range(&error) => {
                 // The caps were faster than this reader: what it missed counts as lost.
-                if let Ok((low, high)) = ends(&client, settings, &topic.name) {
+                if let Ok((low, high)) = ends(&client, settings, topic.place()) {
                     topic.learned((low, high));
                     at = at.clamp(low, high);
                     topic.jumped(at);
@@ -141,7 +142,7 @@ impl Past {
         if let Some(entry) = held {
             collect.take(&entry);
         } else if self.position != Some(collect.next()) {
-            assign(client, &topic.name, collect.next()).map_err(|error| failed(&error))?;
+            assign(client, topic, collect.next()).map_err(|error| failed(&error))?;
         }
         let mut idle = 0;
         while collect.next() < to {
@@ -169,10 +170,10 @@ impl Past {
                     }
                 }
                 Some(Err(error)) if out_of_range(&error) => {
-                    let (low, high) = ends(client, settings, &topic.name)?;
+                    let (low, high) = ends(client, settings, topic.place())?;
                     topic.learned((low, high));
                     collect.pass(low.min(to));
-                    assign(client, &topic.name, low).map_err(|error| failed(&error))?;
+                    assign(client, topic, low).map_err(|error| failed(&error))?;
                 }
                 Some(Err(error)) => tracing::debug!(%error, topic = topic.name, "reading"),
             }

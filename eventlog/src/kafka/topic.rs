@@ -1,4 +1,4 @@
-//! What is known of one topic: its ends, and the newest entries, which most readers want.
+//! What is known of one topic of a shard: its ends, and the newest entries, which most readers want.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
@@ -16,6 +16,8 @@ pub(super) struct Topic {
     pub(super) settings: TopicSettings,
     /// What Kafka calls it.
     pub(super) name: String,
+    /// Which of its partitions this is.
+    partition: i32,
     /// The next offset to be written, as far as it is known here.
     pub(super) head: watch::Sender<u64>,
     /// Everything below has been followed.
@@ -48,15 +50,25 @@ pub(super) enum Place {
 }
 
 impl Topic {
-    pub(super) fn new(settings: TopicSettings, name: String, (low, high): (u64, u64)) -> Self {
+    pub(super) fn new(
+        settings: TopicSettings,
+        (name, partition): (String, i32),
+        (low, high): (u64, u64),
+    ) -> Self {
         let state = State { earliest: low, run_start: high, ..State::default() };
         Self {
             settings,
             name,
+            partition,
             head: watch::Sender::new(high),
             followed: watch::Sender::new(high),
             state: Mutex::new(state),
         }
+    }
+
+    /// Its name and its partition, as Kafka calls them.
+    pub(super) fn place(&self) -> (&str, i32) {
+        (&self.name, self.partition)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

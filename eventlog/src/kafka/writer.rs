@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::client::{Context, create, producing};
 use super::topic::Topic;
-use super::{KafkaSettings, PARTITION, record};
+use super::{KafkaSettings, record};
 use crate::common::lock;
 use crate::entry::checked_len;
 use crate::{LogError, Part};
@@ -50,7 +50,8 @@ impl Writer {
         let client = lock(&self.client).clone();
         let sent = topic.timed(self.clock.now_us(), |now_us| {
             let value = record::encode(parts, body_len, now_us);
-            let record = FutureRecord::<(), _>::to(&topic.name).partition(PARTITION);
+            let (name, partition) = topic.place();
+            let record = FutureRecord::<(), _>::to(name).partition(partition);
             client.send_result(record.payload(&value)).map_err(|(error, _)| error)
         });
         let delivered = match sent {

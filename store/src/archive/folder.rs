@@ -7,15 +7,13 @@ use std::sync::Arc;
 use deltalake::datafusion::catalog::TableProvider;
 use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
-use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, StructType, Transaction};
-use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::kernel::transaction::CommitProperties;
+use deltalake::kernel::{StructType, Transaction};
 use deltalake::{DeltaTable, DeltaTableBuilder, ensure_table_uri};
+use tallylight_schemas::ident::Shard;
 use tallylight_schemas::tables::{HOUR, Table};
 
-use super::file;
-use super::hot::Hot;
-use super::{HistoryError, Shared, Step};
+use super::{HistoryError, file};
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -28,60 +26,92 @@ pub(super) struct Folder {
     pub(super) app: String,
     /// Everything below this offset is in its files.
     pub(super) transaction: u64,
+    /// This process is the only one that writes, so that it knows the newest version.
+    alone: bool,
 }
 
-/// How the transactions of a log are called in the tables.
-fn app(log_id: &str) -> String {
-    format!("{log_id}/events")
+/// The transaction that says how many shards the log has; a table of before has one.
+const SHARDS: &str = "tallylight/shards";
+
+/// How the transactions of a log are called in the tables. That of the first shard is there from
+/// the first commit on, so it also says whose a table is.
+fn app(log_id: &str, shard: Shard) -> String {
+    match shard.number() {
+        0 => format!("{log_id}/events"),
+        number => format!("{log_id}/events/{number}"),
+    }
 }
 
 impl Folder {
-    /// Opens a table; for the writer of `log_id` it is made if missing, and must be of that log.
+    /// Opens a table for a writer; it is made if missing, and must be of that log.
     pub(super) async fn open(
         root: &Path,
         table: Table,
-        log_id: Option<&str>,
+        (log_id, shard): (&str, Shard),
     ) -> Result<Self, HistoryError> {
         let dir = root.join(table.name());
-        let app = app(log_id.unwrap_or_default());
-        let exists = dir.join("_delta_log").is_dir();
-        let delta = match (exists, log_id) {
-            (false, None) => None,
-            (false, Some(_)) => Some(create(&dir, table, &app).await?),
-            (true, None) => Some(load(&dir).await?),
-            (true, Some(_)) => Some(grow(load(&dir).await?, &dir, table).await?),
+        let whose = app(log_id, Shard::WHOLE);
+        let delta = match dir.join("_delta_log").is_dir() {
+            true => grow(load(&dir).await?, &dir, table).await?,
+            false => match create(&dir, table, &whose, shard.of()).await {
+                Ok(delta) => delta,
+                // Another made it in this moment, or nobody can.
+                Err(error) => load(&dir).await.map_err(|_| error)?,
+            },
         };
-        let mut folder = Self { table, dir, delta, app, transaction: 0 };
-        if log_id.is_some() {
-            folder.transaction = folder.stored_transaction().await?.ok_or_else(|| {
-                HistoryError::Foreign(format!(
-                    "{} belongs to another log than the one that is opened: put that log back, or \
-                     move `history` and `snapshots` of the data folder away to begin anew",
-                    folder.dir.display()
-                ))
-            })?;
+        let (app, alone) = (app(log_id, shard), shard == Shard::WHOLE);
+        let mut folder = Self { table, dir, delta: Some(delta), app, transaction: 0, alone };
+        if folder.stored(&whose).await?.is_none() {
+            return Err(HistoryError::Foreign(format!(
+                "{} belongs to another log than the one that is opened: put that log back, or \
+                 move `history` and `snapshots` of the data folder away to begin anew",
+                folder.dir.display()
+            )));
         }
+        let shards = folder.shards().await?.unwrap_or(1);
+        if shards != shard.of() {
+            return Err(HistoryError::Foreign(format!(
+                "{} follows from a log of {shards} shards, and this one has {}: move `history` and \
+                 `snapshots` of the data folder away to begin anew",
+                folder.dir.display(),
+                shard.of()
+            )));
+        }
+        folder.transaction = folder.stored_transaction().await?;
         Ok(folder)
     }
 
-    async fn stored_transaction(&self) -> Result<Option<u64>, HistoryError> {
+    /// Opens a table as it is, or is not yet.
+    pub(super) async fn open_read_only(root: &Path, table: Table) -> Result<Self, HistoryError> {
+        let dir = root.join(table.name());
+        let app = app("", Shard::WHOLE);
+        Self { table, dir, delta: None, app, transaction: 0, alone: false }.newest().await
+    }
+
+    /// The transaction of that name, if the table has it.
+    pub(super) async fn stored(&self, app: &str) -> Result<Option<u64>, HistoryError> {
         let Some(delta) = &self.delta else { return Ok(None) };
         let log_store = delta.log_store();
-        let version = delta.snapshot()?.transaction_version(log_store.as_ref(), &self.app).await?;
+        let version = delta.snapshot()?.transaction_version(log_store.as_ref(), app).await?;
         Ok(version.and_then(|version| u64::try_from(version).ok()))
     }
 
-    /// Reads the newest version of the table and what it says of the log.
-    async fn reload(&mut self) -> Result<u64, HistoryError> {
-        if let Some(delta) = self.delta.as_mut() {
-            delta.update_state().await?;
-        }
-        let stored = self.stored_transaction().await?;
-        stored.ok_or_else(|| HistoryError::Moved(format!("{} is new", self.dir.display())))
+    /// What is stored of the writer's shard; nothing at first.
+    pub(super) async fn stored_transaction(&self) -> Result<u64, HistoryError> {
+        Ok(self.stored(&self.app).await?.unwrap_or(0))
     }
 
-    /// The table as another process has it now.
+    /// How many shards the log has.
+    pub(super) async fn shards(&self) -> Result<Option<u16>, HistoryError> {
+        let stored = self.stored(SHARDS).await?;
+        Ok(stored.and_then(|shards| u16::try_from(shards).ok()))
+    }
+
+    /// The table as others may have left it; as it is where nobody else writes.
     pub(super) async fn newest(mut self) -> Result<Self, HistoryError> {
+        if self.alone {
+            return Ok(self);
+        }
         match self.delta.as_mut() {
             Some(delta) => delta.update_state().await?,
             None if self.dir.join("_delta_log").is_dir() => {
@@ -90,88 +120,6 @@ impl Folder {
             None => {}
         }
         Ok(self)
-    }
-
-    /// Writes `hot` and says in the same commit that everything below `to` is there.
-    pub(super) async fn append(
-        &mut self,
-        shared: &Shared,
-        hot: &[Hot],
-        to: u64,
-    ) -> Result<(), HistoryError> {
-        let stored = self.reload().await?;
-        if stored == to && to > self.transaction {
-            // An earlier attempt got through, although it did not look so.
-            self.transaction = to;
-            return Ok(());
-        }
-        if stored != self.transaction {
-            let ours = std::mem::replace(&mut self.transaction, stored);
-            let dir = self.dir.display();
-            return Err(HistoryError::Moved(format!("{dir} is at {stored} and not at {ours}")));
-        }
-        shared.pass(Step::Write(self.table))?;
-        let (first, hours) = (self.transaction, file::by_hour(hot));
-        let mut actions = Vec::new();
-        for (hour, batches) in hours {
-            let batches = batches.iter().map(|hot| hot.wide(self.table, &shared.log_id));
-            let batches = batches.collect::<Result<Vec<_>, _>>()?;
-            let name = format!("{first:020}-{to:020}.parquet");
-            let add =
-                file::write(&self.dir, self.table, hour, name, batches, shared.now_ms()).await?;
-            actions.push(Action::Add(add));
-        }
-        shared.pass(Step::Commit(self.table))?;
-        let operation = DeltaOperation::Write {
-            mode: SaveMode::Append,
-            partition_by: Some(vec![HOUR.to_owned()]),
-            predicate: None,
-        };
-        self.commit(actions, operation, Some(to)).await?;
-        shared.pass(Step::Committed(self.table))?;
-        self.transaction = to;
-        Ok(())
-    }
-
-    /// Commits, and says (if given) that everything below `to` is there.
-    pub(super) async fn commit(
-        &mut self,
-        actions: Vec<Action>,
-        operation: DeltaOperation,
-        to: Option<u64>,
-    ) -> Result<(), HistoryError> {
-        let to = to.and_then(|to| i64::try_from(to).ok());
-        let transaction = to.map(|to| Transaction::new(&self.app, to));
-        self.commit_as(actions, operation, transaction).await
-    }
-
-    /// Commits against the version that was loaded, and against no other.
-    pub(super) async fn commit_as(
-        &mut self,
-        actions: Vec<Action>,
-        operation: DeltaOperation,
-        transaction: Option<Transaction>,
-    ) -> Result<(), HistoryError> {
-        let Some(delta) = self.delta.as_mut() else {
-            return Err(HistoryError::Unavailable("the table is only read".to_owned()));
-        };
-        let mut properties = CommitProperties::default()
-            .with_max_retries(0)
-            .with_create_checkpoint(true)
-            .with_cleanup_expired_logs(Some(true));
-        if let Some(transaction) = transaction {
-            properties = properties.with_application_transaction(transaction);
-        }
-        let log_store = delta.log_store();
-        let finished = {
-            let state = delta.snapshot()?;
-            CommitBuilder::from(properties)
-                .with_actions(actions)
-                .build(Some(state), log_store, operation)
-                .await?
-        };
-        delta.update_state().await?;
-        file::sync_commit(&self.dir, finished.version()).await
     }
 
     /// The rows in the files, for DataFusion.
@@ -215,7 +163,12 @@ fn schema(table: Table) -> Result<StructType, HistoryError> {
     kernel.map_err(|error| HistoryError::Data(format!("schema of {}: {error}", table.name())))
 }
 
-async fn create(dir: &Path, table: Table, app: &str) -> Result<DeltaTable, HistoryError> {
+async fn create(
+    dir: &Path,
+    table: Table,
+    app: &str,
+    shards: u16,
+) -> Result<DeltaTable, HistoryError> {
     std::fs::create_dir_all(dir)
         .map_err(|error| HistoryError::Unavailable(format!("{}: {error}", dir.display())))?;
     let schema = schema(table)?;
@@ -225,7 +178,10 @@ async fn create(dir: &Path, table: Table, app: &str) -> Result<DeltaTable, Histo
         ("delta.enableExpiredLogCleanup".to_owned(), Some("true".to_owned())),
     ]);
     let url = ensure_table_uri(dir.to_string_lossy())?;
-    let first = CommitProperties::default().with_application_transaction(Transaction::new(app, 0));
+    let first = CommitProperties::default()
+        .with_max_retries(0)
+        .with_application_transaction(Transaction::new(app, 0))
+        .with_application_transaction(Transaction::new(SHARDS, i64::from(shards)));
     Ok(deltalake::operations::create::CreateBuilder::new()
         .with_location(url.as_str())
         .with_table_name(table.name())

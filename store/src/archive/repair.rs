@@ -30,10 +30,7 @@ pub trait Repair: Send {
 impl History {
     /// The moment of log time, Unix s, up to which what came late is in the rows of a table.
     pub async fn repaired(&self, table: Table) -> Result<u64, HistoryError> {
-        let mut folder = self.folder(table);
-        if self.shared.another_writes {
-            folder = folder.newest().await?;
-        }
+        let folder = self.folder(table).newest().await?;
         folder.repaired().await
     }
 
@@ -46,7 +43,7 @@ impl History {
         repair: &mut dyn Repair,
     ) -> Result<usize, HistoryError> {
         let _alone = self.shared.writer.lock().await;
-        let mut folder = self.folder(table);
+        let mut folder = self.folder(table).newest().await?;
         if folder.repaired().await? >= to {
             return Ok(0);
         }
@@ -62,7 +59,7 @@ impl History {
             let rows = arrow::compute::concat_batches(&table.schema(), &batches)?;
             let Some(edited) = repair.edit(&rows)? else { continue };
             if edited.num_rows() > 0 {
-                let name = format!("repaired-{version:020}-{n}.parquet");
+                let name = format!("repaired-{version:020}-{n}");
                 let rows = vec![conform(&edited, table)?];
                 let hour = super::tend::number_of(&old.hour);
                 let add = file::write(&folder.dir, table, hour, name, rows, now_ms).await?;
@@ -71,7 +68,7 @@ impl History {
             actions.push(old.remove(now_ms, true));
         }
         for (hour, rows) in repair.rest()? {
-            let name = format!("repaired-{version:020}-more.parquet");
+            let name = format!("repaired-{version:020}-more");
             let rows = vec![conform(&rows, table)?];
             actions.push(Action::Add(
                 file::write(&folder.dir, table, hour, name, rows, now_ms).await?,
@@ -86,10 +83,7 @@ impl History {
 
     /// The oldest hour of which a table still has rows, as folders are named.
     pub async fn oldest_hour(&self, table: Table) -> Result<Option<String>, HistoryError> {
-        let mut folder = self.folder(table);
-        if self.shared.another_writes {
-            folder = folder.newest().await?;
-        }
+        let folder = self.folder(table).newest().await?;
         Ok(files(&folder)?.into_keys().next())
     }
 }
@@ -100,11 +94,7 @@ impl Folder {
     }
 
     async fn repaired(&self) -> Result<u64, HistoryError> {
-        let Some(delta) = &self.delta else { return Ok(0) };
-        let log_store = delta.log_store();
-        let version =
-            delta.snapshot()?.transaction_version(log_store.as_ref(), self.repairs()).await?;
-        Ok(version.and_then(|version| u64::try_from(version).ok()).unwrap_or(0))
+        Ok(self.stored(&self.repairs()).await?.unwrap_or(0))
     }
 
     async fn note_repair(&mut self, actions: Vec<Action>, to: u64) -> Result<(), HistoryError> {

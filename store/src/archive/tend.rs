@@ -1,6 +1,6 @@
 //! Upkeep of the files: small ones of hours that are over are joined, hours beyond the caps are
-//! removed, and what no table names any more is deleted after a while. The writer is the only
-//! one who does this, between two commits.
+//! removed, and what no table names any more is deleted after a while. The writer of the first
+//! shard is the only one who does this, between two commits.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
@@ -121,7 +121,8 @@ impl History {
         let now = hour_name(hour);
         let mut tables = Vec::new();
         for table in Table::ALL {
-            let mut all = Kept { hours: files(&self.folder(table))?, table };
+            let folder = self.folder(table).newest().await?;
+            let mut all = Kept { hours: files(&folder)?, table };
             let kept = i64::try_from(settings.cap_hours_of(table)).unwrap_or(i64::MAX);
             let oldest_kept = hour_name(hour.saturating_sub(kept).max(0)).min(now.clone());
             while let Some(old) = all.oldest(&oldest_kept) {
@@ -160,7 +161,7 @@ impl History {
         let now_ms = self.shared.now_ms();
         let actions = files.iter().map(|file| file.remove(now_ms, true)).collect();
         let predicate = Some(format!("{HOUR} = '{hour}'"));
-        let mut folder = self.folder(all.table);
+        let mut folder = self.folder(all.table).newest().await?;
         folder.commit(actions, DeltaOperation::Delete { predicate }, None).await?;
         self.put_back(folder);
         tracing::info!(hour, table = all.table.name(), "the caps removed an hour of history");
@@ -169,7 +170,7 @@ impl History {
 
     /// Joins the small files of one hour that is over, the oldest that has too many.
     async fn join(&self, table: Table, now: &str, tended: &mut Tended) -> Result<(), HistoryError> {
-        let mut folder = self.folder(table);
+        let mut folder = self.folder(table).newest().await?;
         let settings = &self.shared.settings;
         let hours = files(&folder)?;
         let small = |file: &&Named| file.bytes < settings.join_bytes / 2;
@@ -192,7 +193,7 @@ impl History {
         let batches =
             read.await.map_err(|error| HistoryError::Unavailable(error.to_string()))??;
         let version = folder.delta.as_ref().and_then(|delta| delta.version()).unwrap_or(0);
-        let name = format!("joined-{:020}.parquet", version + 1);
+        let name = format!("joined-{:020}", version + 1);
         let number = number_of(&hour);
         let now_ms = self.shared.now_ms();
         let mut add = file::write(&folder.dir, table, number, name, batches, now_ms).await?;
@@ -211,7 +212,7 @@ impl History {
 
     /// Deletes files that the table does not name and that nobody can still be reading.
     async fn sweep(&self, table: Table, tended: &mut Tended) -> Result<(), HistoryError> {
-        let folder = self.folder(table);
+        let folder = self.folder(table).newest().await?;
         let named: HashSet<String> =
             files(&folder)?.into_values().flatten().map(|file| file.path).collect();
         let grace = Duration::from_secs(self.shared.settings.grace_s);

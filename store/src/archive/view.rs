@@ -82,16 +82,15 @@ impl History {
                     .unwrap_or_else(|| self.take(table, None))
             }
         };
+        let folder = taken.folder.newest().await?;
+        // What was committed since memory was looked at is in these files.
+        let files_to = folder.stored_transaction().await?;
         let mut hot = Vec::with_capacity(taken.hot.len() + 1);
-        for one in &taken.hot {
+        for one in taken.hot.iter().filter(|one| one.offset >= files_to) {
             hot.push(one.wide(table, &self.shared.log_id)?);
         }
         if let Some(provisional) = taken.provisional.filter(|rows| rows.num_rows() > 0) {
             hot.push(conform(&provisional, table)?);
-        }
-        let mut folder = taken.folder;
-        if self.shared.another_writes {
-            folder = folder.newest().await?;
         }
         Ok(View { delta: folder.provider().await?, hot })
     }

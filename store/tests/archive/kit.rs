@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use datafusion::prelude::SessionContext;
 use tallylight_schemas::clock::ManualClock;
+use tallylight_schemas::ident::Shard;
 use tallylight_schemas::ipc;
 use tallylight_schemas::rows::{Cell, Cuboid, Measures, PlaybackRow};
 use tallylight_schemas::sketch::Sketch;
@@ -41,13 +42,28 @@ impl History0 {
         self.open_with("log", Some(Arc::clone(faults) as Arc<dyn Faults>)).await
     }
 
+    /// The history of one shard of a log.
+    pub async fn open_shard(&self, shard: Shard) -> Result<History, HistoryError> {
+        self.open_of("log", shard, None).await
+    }
+
     async fn open_with(
         &self,
         log_id: &str,
         faults: Option<Arc<dyn Faults>>,
     ) -> Result<History, HistoryError> {
-        let clock = Arc::new(ManualClock::at_us(T0));
-        let parts = Parts { dir: self.dir(), log_id: log_id.to_owned(), clock, faults };
+        self.open_of(log_id, Shard::WHOLE, faults).await
+    }
+
+    async fn open_of(
+        &self,
+        log_id: &str,
+        shard: Shard,
+        faults: Option<Arc<dyn Faults>>,
+    ) -> Result<History, HistoryError> {
+        let (dir, log_id, clock) =
+            (self.dir(), log_id.to_owned(), Arc::new(ManualClock::at_us(T0)));
+        let parts = Parts { dir, log_id, shard, clock, faults };
         History::open(self.settings.clone(), parts).await
     }
 }

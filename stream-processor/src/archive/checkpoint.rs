@@ -107,7 +107,9 @@ impl Archive {
             None => (position, self.log_us, self.encode(partitions)),
         };
         let Some(state) = state else { return };
-        let tend = (now >= self.tend_due).then(|| hour_of(self.log_us));
+        // One owner looks after the files of all shards: that of the first.
+        let tends = self.parts.history.shard().number() == 0 && now >= self.tend_due;
+        let tend = tends.then(|| hour_of(self.log_us));
         if tend.is_some() {
             self.tend_due = now + Duration::from_secs(self.settings.tend_s);
         }

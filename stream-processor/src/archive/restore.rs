@@ -1,6 +1,7 @@
 //! The state as bytes, and back.
 
 use serde::{Deserialize, Serialize};
+use tallylight_schemas::ident::Shard;
 use tallylight_schemas::tables::Table;
 
 use super::Archive;
@@ -48,11 +49,11 @@ impl Archive {
         }
     }
 
-    /// Goes back to the newest snapshot that fits the tables and the log, whose rows reach up to
-    /// `covered`. Without one everything is read anew.
+    /// Goes back to the newest snapshot of these partitions that fits the tables and the log, whose
+    /// rows reach up to `covered`. Without one everything is read anew.
     pub(crate) fn restore(
         &mut self,
-        partitions: u16,
+        of: (Shard, u16),
         limits: &Limits,
         covered: u64,
     ) -> Option<Restored> {
@@ -64,7 +65,7 @@ impl Archive {
             let position = snapshot.position;
             match decode(&snapshot.state) {
                 Err(why) => tracing::warn!(position, why, "snapshot passed over"),
-                Ok(state) => match self.unfit(&state, partitions, position, covered) {
+                Ok(state) => match self.unfit(&state, of, position, covered) {
                     Some(why) => tracing::warn!(position, why, "snapshot passed over"),
                     None => {
                         let State { mut partitions, settle, .. } = state;
@@ -81,15 +82,21 @@ impl Archive {
         None
     }
 
-    fn unfit(&self, state: &State, partitions: u16, position: u64, covered: u64) -> Option<String> {
+    fn unfit(
+        &self,
+        state: &State,
+        (shard, partitions): (Shard, u16),
+        position: u64,
+        covered: u64,
+    ) -> Option<String> {
         let now = Table::ALL.map(|table| self.parts.history.transaction(table));
         let older = Table::ALL.iter().zip(now.iter().zip(&state.tables));
         let older = older.filter(|(_, (now, then))| now < then).map(|(table, _)| table.name());
         if let Some(table) = older.into_iter().next() {
             return Some(format!("table {table} is older than it"));
         }
-        if state.partitions.states().len() != usize::from(partitions) {
-            return Some("it has another number of partitions".to_owned());
+        if !state.partitions.are_of(shard, partitions) {
+            return Some("it is of other partitions".to_owned());
         }
         (position > covered).then(|| "the rows topic is behind it".to_owned())
     }

@@ -106,6 +106,22 @@ fn delivery(ends: &Ends, difference: &Difference, range: &Range<i64>) -> Vec<Del
     sums.into_values().collect()
 }
 
+/// Rows of history with those that say the same of other shards added to them.
+pub(super) fn summed(
+    table: Table,
+    kept: Vec<RecordBatch>,
+) -> Result<Vec<RecordBatch>, HistoryError> {
+    let (mut ends, all) = (Ends::default(), i64::MIN..i64::MAX);
+    for rows in &kept {
+        match table {
+            Table::Playback => ends.playback.extend(kept::playback(rows)?),
+            Table::Delivery => ends.delivery.extend(kept::delivery(rows)?),
+            _ => return Ok(kept),
+        }
+    }
+    Ok(vec![rows(table, &ends, &Difference::default(), &all)?])
+}
+
 fn sessions(ends: &Ends, difference: &Difference, range: &Range<i64>) -> Vec<SessionRow> {
     let counted = ends.sessions.iter().filter(|(key, _)| !difference.gone.contains_key(*key));
     let all = counted.map(|(_, row)| row).chain(difference.sessions.values());

@@ -1,8 +1,10 @@
 //! Audit and repair while the processor runs: one finished hour at a time, with rests, and never
 //! while it catches up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tallylight_store::archive::{History, HistoryError, hour_name};
 use tokio::sync::watch;
@@ -13,9 +15,6 @@ use super::truth::quiet_us;
 use super::{Audit, HOUR_US, Repaired, repair};
 use crate::pure::limits::Limits;
 use crate::serve::ProcessorStats;
-
-/// Entries behind the log's end up to which the processor counts as up to date.
-const UP_TO_DATE: u64 = 100;
 
 /// Settings of audit and repair.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +70,22 @@ pub struct AuditStats {
     pub failures: u64,
 }
 
+/// Says how far history is whole.
+#[async_trait]
+pub trait Reach: Send + Sync + std::fmt::Debug {
+    /// Everything read before this log time (Unix µs), in every shard of the log, is in the
+    /// tables; `None` while that cannot be said.
+    async fn reach(&self) -> Option<i64>;
+}
+
+/// Of the one processor of a log that has one shard.
+#[async_trait]
+impl Reach for watch::Receiver<ProcessorStats> {
+    async fn reach(&self) -> Option<i64> {
+        self.borrow().reach()
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Keeper {
@@ -78,7 +93,7 @@ pub struct Keeper {
     partitions: u16,
     limits: Limits,
     history: History,
-    processor: watch::Receiver<ProcessorStats>,
+    reach: Arc<dyn Reach>,
     shown: watch::Sender<AuditStats>,
     audit: Option<Audit>,
     next_hour: i64,
@@ -86,12 +101,9 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Keeps the books of the processor whose settings and state these are.
-    pub fn new(
-        settings: &crate::Settings,
-        history: History,
-        processor: watch::Receiver<ProcessorStats>,
-    ) -> Self {
+    /// Keeps the books of the log whose processors have these settings. One keeper does it for all
+    /// of them.
+    pub fn new(settings: &crate::Settings, history: History, reach: Arc<dyn Reach>) -> Self {
         let own = settings.audit.clone();
         Self {
             repair_due: Instant::now() + Duration::from_secs(own.repair_s),
@@ -99,7 +111,7 @@ impl Keeper {
             partitions: settings.partitions,
             limits: settings.limits.clone(),
             history,
-            processor,
+            reach,
             shown: watch::Sender::new(AuditStats::default()),
             audit: None,
             next_hour: i64::MIN,
@@ -132,21 +144,14 @@ impl Keeper {
     }
 
     async fn turn(&mut self) -> Result<(), HistoryError> {
-        let stats = *self.processor.borrow();
-        let Some(archive) = stats.archive.filter(|archive| !archive.standing) else {
-            return Ok(());
-        };
-        if stats.replaying || stats.lag_entries > UP_TO_DATE || archive.checkpoint_us == 0 {
-            return Ok(());
-        }
+        let Some(known) = self.reach.reach().await else { return Ok(()) };
         if self.settings.repair_s > 0 && Instant::now() >= self.repair_due {
             self.repair_due = Instant::now() + Duration::from_secs(self.settings.repair_s);
-            let Repaired { sessions, .. } =
-                repair(&self.history, &self.limits, archive.checkpoint_us).await?;
+            let Repaired { sessions, .. } = repair(&self.history, &self.limits, known).await?;
             self.shown.send_modify(|stats| stats.repaired += sessions);
         }
         if self.settings.enabled {
-            self.check(archive.checkpoint_us).await?;
+            self.check(known).await?;
         }
         Ok(())
     }

@@ -85,7 +85,7 @@ impl<'a> Own<'a> {
 
     /// What was counted.
     fn as_logged(&self, end: i64, limits: &Limits) -> Ends {
-        let mut replay = Replay::new(1, limits);
+        let mut replay = Replay::new(1, 1, limits);
         let place = |row: usize| self.facts.player_places[row];
         let mut entries: BTreeMap<u64, (i64, Vec<usize>, Vec<usize>)> = BTreeMap::new();
         let mut entry = |place: Place, player: Option<usize>, report: Option<usize>| {
@@ -140,7 +140,7 @@ impl<'a> Own<'a> {
             }
         }
         all.sort_by_key(|(at, sn, _)| (*at, *sn));
-        let mut replay = Replay::new(1, limits);
+        let mut replay = Replay::new(1, 1, limits);
         for (at, _, what) in all {
             match what {
                 What::Player(input) => replay.entry(at, &[vec![*input]], []),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use tallylight_schemas::ident::Shard;
 use tallylight_schemas::ipc::TenantDelivery;
 use tallylight_schemas::rows::{DeliveryRow, PlaybackRow};
 use tallylight_schemas::session::{SessionRow, SpanRow};
@@ -24,33 +25,77 @@ pub(super) struct Ends {
     pub(super) spans: BTreeMap<SessionKey, Vec<SpanRow>>,
 }
 
-/// See the module.
+/// See the module. One shard of the log after the other, as each has an order of its own.
 #[derive(Debug)]
 pub(super) struct Replay {
-    partitions: Partitions,
-    settle: Settle,
-    next: u64,
+    shards: Vec<OneShard>,
     pub(super) ends: Ends,
 }
 
+#[derive(Debug)]
+struct OneShard {
+    shard: Shard,
+    partitions: Partitions,
+    settle: Settle,
+    next: u64,
+}
+
 impl Replay {
-    /// Before the first fact.
-    pub(super) fn new(partitions: u16, limits: &Limits) -> Self {
-        Self {
-            partitions: Partitions::new(partitions, limits),
+    /// Before the first fact of a log of so many shards.
+    pub(super) fn new(shards: u16, partitions: u16, limits: &Limits) -> Self {
+        let one = |shard| OneShard {
+            shard,
+            partitions: Partitions::of(shard, partitions, limits),
             settle: Settle::default(),
             next: 0,
-            ends: Ends::default(),
-        }
+        };
+        let shards = (0..shards).filter_map(|number| Shard::new(number, shards)).map(one).collect();
+        Self { shards, ends: Ends::default() }
     }
 
     /// Facts as the log had them: those of an entry together.
     pub(super) fn take(&mut self, facts: &Facts) {
+        self.shards.iter_mut().for_each(|shard| shard.take(facts, &mut self.ends));
+    }
+
+    /// Facts of one moment, in a log of one partition; players' records in pieces.
+    pub(super) fn entry<'a>(
+        &mut self,
+        log_us: i64,
+        pieces: &[Vec<PlayerInput<'_>>],
+        reports: impl IntoIterator<Item = &'a TenantDelivery>,
+    ) {
+        let Some(shard) = self.shards.first_mut() else { return };
+        shard.partitions.begin(shard.next, log_us);
+        pieces.iter().for_each(|inputs| shard.players(0, inputs));
+        reports.into_iter().for_each(|event| shard.delivery(0, event));
+        shard.end(&mut self.ends);
+    }
+
+    /// Nothing but time passes.
+    pub(super) fn pass(&mut self, log_us: i64) {
+        for shard in &mut self.shards {
+            shard.partitions.begin(shard.next, log_us);
+            shard.end(&mut self.ends);
+        }
+    }
+}
+
+impl OneShard {
+    fn take(&mut self, facts: &Facts, ends: &mut Ends) {
+        let players: Vec<usize> = (0..facts.player_places.len())
+            .filter(|at| self.shard.has(facts.player_places[*at].partition))
+            .collect();
+        let reports: Vec<usize> = (0..facts.deliveries.len())
+            .filter(|at| self.shard.has(facts.deliveries[*at].0.partition))
+            .collect();
+        let player_at = |at: usize| players.get(at).map(|row| &facts.player_places[*row]);
+        let report_at = |at: usize| reports.get(at).map(|row| &facts.deliveries[*row]);
         let (mut player, mut delivery) = (0, 0);
         loop {
-            let players = facts.player_places.get(player);
-            let reports = facts.deliveries.get(delivery).map(|(place, _)| place);
-            let first = match (players, reports) {
+            let players_here = player_at(player);
+            let reports_here = report_at(delivery).map(|(place, _)| place);
+            let first = match (players_here, reports_here) {
                 (Some(a), Some(b)) => {
                     if a.offset <= b.offset {
                         a
@@ -63,42 +108,25 @@ impl Replay {
             };
             let offset = first.offset;
             self.partitions.begin(self.next, first.logged_us);
-            while let Some(place) = facts.player_places.get(player).filter(|p| p.offset == offset) {
-                let same =
-                    |p: &&super::facts::Place| (p.offset, p.partition) == (offset, place.partition);
-                let run = facts.player_places[player..].iter().take_while(same).count();
+            while let Some(place) = player_at(player).filter(|place| place.offset == offset) {
+                let same = |row: &&usize| {
+                    let other = facts.player_places[**row];
+                    (other.offset, other.partition) == (offset, place.partition)
+                };
+                let run = players[player..].iter().take_while(same);
                 let inputs: Vec<PlayerInput<'_>> =
-                    (player..player + run).map(|row| facts.players.get(row).into()).collect();
+                    run.map(|row| facts.players.get(*row).into()).collect();
                 self.players(place.partition, &inputs);
-                player += run;
+                player += inputs.len();
             }
             while let Some((place, event)) =
-                facts.deliveries.get(delivery).filter(|(place, _)| place.offset == offset)
+                report_at(delivery).filter(|(place, _)| place.offset == offset)
             {
                 self.delivery(place.partition, event);
                 delivery += 1;
             }
-            self.end();
+            self.end(ends);
         }
-    }
-
-    /// Facts of one moment, in a log of one partition; players' records in pieces.
-    pub(super) fn entry<'a>(
-        &mut self,
-        log_us: i64,
-        pieces: &[Vec<PlayerInput<'_>>],
-        reports: impl IntoIterator<Item = &'a TenantDelivery>,
-    ) {
-        self.partitions.begin(self.next, log_us);
-        pieces.iter().for_each(|inputs| self.players(0, inputs));
-        reports.into_iter().for_each(|event| self.delivery(0, event));
-        self.end();
-    }
-
-    /// Nothing but time passes.
-    pub(super) fn pass(&mut self, log_us: i64) {
-        self.partitions.begin(self.next, log_us);
-        self.end();
     }
 
     fn players(&mut self, partition: u16, inputs: &[PlayerInput<'_>]) {
@@ -113,18 +141,18 @@ impl Replay {
         }
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, ends: &mut Ends) {
         self.next += 1;
         let mut rows = self.partitions.finish(self.next);
         let key = |tenant: &str, sid: &str, epoch| (tenant.to_owned(), sid.to_owned(), epoch);
         for row in std::mem::take(&mut rows.sessions) {
-            self.ends.sessions.insert(key(&row.tenant, &row.sid, row.epoch), row);
+            ends.sessions.insert(key(&row.tenant, &row.sid, row.epoch), row);
         }
         for row in std::mem::take(&mut rows.spans) {
-            self.ends.spans.entry(key(&row.tenant, &row.sid, row.epoch)).or_default().push(row);
+            ends.spans.entry(key(&row.tenant, &row.sid, row.epoch)).or_default().push(row);
         }
         let settled = self.settle.take(rows);
-        self.ends.playback.extend(settled.playback);
-        self.ends.delivery.extend(settled.delivery);
+        ends.playback.extend(settled.playback);
+        ends.delivery.extend(settled.delivery);
     }
 }

@@ -137,7 +137,7 @@ async fn late_deliveries(
     let read = facts::read(history, &condition).await?;
     let mut reports: Vec<_> = read.deliveries.iter().map(|(_, event)| event).collect();
     reports.sort_by_key(|event| time_of_report(event));
-    let mut replay = Replay::new(1, limits);
+    let mut replay = Replay::new(1, 1, limits);
     let mut last = 0;
     for event in reports {
         last = time_of_report(event);

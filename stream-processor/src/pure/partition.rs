@@ -83,6 +83,11 @@ impl PartitionState {
         }
     }
 
+    /// Which partition it is of, and how many there are.
+    pub fn place(&self) -> (u16, u16) {
+        (self.partition, self.partitions)
+    }
+
     /// Begins the entry at `offset`: log time moves, silent sessions end.
     pub fn begin(&mut self, offset: u64, appended_at_us: i64) {
         let before = self.mark.log_ms();

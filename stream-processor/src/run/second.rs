@@ -26,12 +26,13 @@ impl Processor {
         if next == Next::Rewind {
             let Settings { partitions, limits, .. } = &self.settings;
             self.covered = self.covered.max(self.position);
-            let restored = archive.restore(*partitions, limits, self.covered);
+            let shard = self.parts.log.shard();
+            let restored = archive.restore((shard, *partitions), limits, self.covered);
             (self.position, self.partitions) = match restored {
                 Some(restored) => (restored.position, restored.partitions),
                 None => {
                     let earliest = self.parts.log.usage(EVENTS)?.earliest;
-                    (earliest, Partitions::new(*partitions, limits))
+                    (earliest, Partitions::of(shard, *partitions, limits))
                 }
             };
             self.tally = tally(&self.partitions);

@@ -61,6 +61,7 @@ impl Life {
         let parts = HistoryParts {
             dir: dir.join("history"),
             log_id: way.log.id().to_owned(),
+            shard: tallylight_schemas::ident::Shard::WHOLE,
             clock: Arc::clone(&clock),
             faults,
         };
@@ -71,8 +72,12 @@ impl Life {
         let settings =
             Settings { tick_ms: 10, retry_ms: 1, archive: settings, ..Settings::default() };
         let log = Arc::clone(&way.log) as Arc<dyn EventLog>;
-        let processor =
-            build(settings, Parts { log, clock, archive: Some(archive) }).await.unwrap();
+        let processor = build(
+            settings,
+            Parts { log, clock, archive: Some(archive), metrics: Default::default() },
+        )
+        .await
+        .unwrap();
         let (handle, cancel) = (processor.handle(), CancellationToken::new());
         let stop = cancel.clone();
         let running = tokio::spawn(async move { processor.run(stop).await.unwrap() });

@@ -105,7 +105,12 @@ impl Way {
     async fn start(&mut self) {
         let settings = Settings { tick_ms: 10, retry_ms: 1, ..Settings::default() };
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let parts = Parts { log: Arc::clone(&self.log) as Arc<dyn EventLog>, clock, archive: None };
+        let parts = Parts {
+            log: Arc::clone(&self.log) as Arc<dyn EventLog>,
+            clock,
+            archive: None,
+            metrics: Default::default(),
+        };
         let processor = build(settings, parts).await.unwrap();
         self.handle = Some(processor.handle());
         self.cancel = CancellationToken::new();

@@ -151,8 +151,12 @@ async fn replay_speed() {
     note(format!("{megabytes:.0} MiB, {} entries, {} s of log\n", usage.next, span_ms / 1_000))
         .unwrap();
     for what in ["first reading, with rows", "replay after a restart"] {
-        let parts =
-            Parts { log: Arc::clone(&log) as _, clock: Arc::clone(&clock) as _, archive: None };
+        let parts = Parts {
+            log: Arc::clone(&log) as _,
+            clock: Arc::clone(&clock) as _,
+            archive: None,
+            metrics: Default::default(),
+        };
         let settings = Settings { tick_ms: 10_000, ..Settings::default() };
         let processor = build(settings, parts).await.unwrap();
         let mut stats = processor.handle().stats();

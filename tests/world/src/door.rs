@@ -27,7 +27,7 @@ impl Door {
             flush_rows: 1,
             ..Settings::default()
         };
-        let service = build(settings, Parts { clock, log }).await.unwrap();
+        let service = build(settings, Parts { clock, log: log.into() }).await.unwrap();
         let router = service.router();
         let running = tokio::spawn(async move {
             service.run(CancellationToken::new()).await.unwrap();

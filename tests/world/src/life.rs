@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::Clock;
+use tallylight_schemas::ident::Shard;
 use tallylight_store::archive::{Faults, History, Parts as HistoryParts};
 use tallylight_store::snapshot::Snapshots;
 use tallylight_stream_processor::archive::{self, STATE_VERSION};
@@ -47,6 +48,7 @@ impl Life {
             log_id: place.log.id().to_owned(),
             clock: Arc::clone(&place.clock),
             faults: place.faults,
+            shard: Shard::WHOLE,
         };
         let history = History::open(Default::default(), parts).await.unwrap();
         let snapshots =
@@ -55,7 +57,12 @@ impl Life {
         // Ticks are the world's: it never stands still for ten real seconds.
         let settings =
             Settings { tick_ms: 10_000, retry_ms: 1, archive: settings, ..Settings::default() };
-        let parts = Parts { log: place.log, clock: place.clock, archive: Some(archive) };
+        let parts = Parts {
+            log: place.log,
+            clock: place.clock,
+            archive: Some(archive),
+            metrics: Default::default(),
+        };
         let processor: Processor = build(settings, parts).await.unwrap();
         let (handle, cancel) = (processor.handle(), CancellationToken::new());
         let running = tokio::spawn(processor.run(cancel.clone()));

@@ -35,7 +35,8 @@ async fn run(dir: &Path, records: usize) -> anyhow::Result<f64> {
     let log: Arc<dyn EventLog> = Arc::new(DiskLog::open(disk, Arc::clone(&clock))?);
     let processor = processor(dir, &log, &clock).await?;
     let (mut stats, mut head) = (processor.handle().stats(), log.head(EVENTS)?);
-    let parts = tallylight_collector::Parts { log: Arc::clone(&log), clock: Arc::clone(&clock) };
+    let parts =
+        tallylight_collector::Parts { log: Arc::clone(&log).into(), clock: Arc::clone(&clock) };
     let settings = Door { listen: ([127, 0, 0, 1], 0).into(), ..Door::default() };
     let collector = tallylight_collector::build(settings, parts).await?;
     let url = format!("http://{}/v1/cmcd?k=demo", collector.addr());
@@ -65,6 +66,7 @@ async fn processor(
     let parts = tallylight_store::archive::Parts {
         dir: dir.join("history"),
         log_id: log.id().to_owned(),
+        shard: tallylight_schemas::ident::Shard::WHOLE,
         clock: Arc::clone(clock),
         faults: None,
     };
@@ -74,6 +76,7 @@ async fn processor(
         log: Arc::clone(log),
         clock: Arc::clone(clock),
         archive: Some(archive::Parts { history, snapshots }),
+        metrics: Default::default(),
     };
     Ok(tallylight_stream_processor::build(Settings::default(), parts).await?)
 }

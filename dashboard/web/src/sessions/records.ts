@@ -35,12 +35,12 @@ export class LiveRecords {
     if (this.going) return;
     const going = new AbortController();
     this.going = going;
-    let next: number | null = null;
+    let next: number | string | null = null;
     setText(this.note, "waiting for its next record");
     while (!going.signal.aborted) {
       try {
         for await (const line of lines(this.sid, next, going.signal)) {
-          const word = line["tail"] as { next?: number } | undefined;
+          const word = line["tail"] as { next?: number | string } | undefined;
           if (word) next = word.next ?? next;
           else this.show(line);
         }
@@ -70,7 +70,7 @@ export function brief(value: unknown): string {
 }
 
 /** The lines of one answer; it ends after some minutes, and the next goes on at `from`. */
-async function* lines(sid: string, from: number | null, signal: AbortSignal): AsyncGenerator<Line> {
+async function* lines(sid: string, from: number | string | null, signal: AbortSignal): AsyncGenerator<Line> {
   const asked = new URLSearchParams({ where: `sid = ${literal(sid)}` });
   if (from !== null) asked.set("from", String(from));
   const answer = await fetch(`/v1/tail?${asked}`, { signal });

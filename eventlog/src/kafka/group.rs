@@ -1,0 +1,212 @@
+//! Which shards this process owns: Kafka's consumer group over the partitions of one topic says
+//! so. Nothing is read and no offset is kept by it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
+use tallylight_schemas::ident::Shard;
+use tokio::sync::{mpsc, oneshot};
+
+use super::client::{Context, REQUEST, common, unavailable};
+use super::{Kafka, KafkaSettings, blocking, join, reader, spawn};
+use crate::LogError;
+
+/// An owner that says nothing for so long has lost its shards.
+const SESSION: Duration = Duration::from_secs(6);
+/// How often an owner says that it is there.
+const HEARTBEAT: Duration = Duration::from_millis(1_500);
+/// How long leaving may wait for the brokers.
+const LEAVE_WITHIN: Duration = Duration::from_secs(10);
+/// Changes that may wait to be taken.
+const WAITING: usize = 16;
+
+/// What changes about the shards that this process owns.
+#[derive(Debug)]
+pub enum Change {
+    /// These are owned from now on.
+    Given(Vec<Shard>),
+    /// These go to another, who gets them once the sender is dropped or used: time to write
+    /// down what there is.
+    Taken(Vec<Shard>, oneshot::Sender<()>),
+    /// These may have another owner already.
+    Lost(Vec<Shard>),
+}
+
+/// A place in the group.
+#[derive(Debug)]
+pub struct Group {
+    changes: mpsc::Receiver<Change>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the group is called.
+fn name(settings: &KafkaSettings) -> String {
+    format!("{}-owners", settings.prefix)
+}
+
+impl Kafka {
+    /// Joins those who share the shards of `topic`. `address` is what [`Kafka::owners`] answers
+    /// of this process.
+    pub fn join(&self, topic: &str, address: &str) -> Result<Group, LogError> {
+        let (changed, changes) = mpsc::channel(WAITING);
+        let mut config = common(&self.settings);
+        config
+            .set("group.id", name(&self.settings))
+            .set("client.id", address)
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", SESSION.as_millis().to_string())
+            .set("heartbeat.interval.ms", HEARTBEAT.as_millis().to_string())
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("allow.auto.create.topics", "false");
+        let member: BaseConsumer<Member> = config
+            .create_with_context(Member { shards: self.shards, changed })
+            .map_err(|error| LogError::Invalid(format!("the settings of Kafka: {error}")))?;
+        let topic = self.settings.name(topic);
+        member
+            .subscribe(&[&topic])
+            .map_err(|error| unavailable("cannot join the owners", &self.settings, &error))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stop);
+        let thread = Some(spawn("kafka-group", move || take_part(&member, &told))?);
+        Ok(Group { changes, stop, thread })
+    }
+
+    /// The addresses of those who share the shards. One that has just died may still be there.
+    pub async fn owners(&self) -> Result<Vec<String>, LogError> {
+        let settings = Arc::clone(&self.settings);
+        blocking(move || {
+            let group = name(&settings);
+            let found = reader::asking(&settings)?
+                .fetch_group_list(Some(&group), REQUEST)
+                .map_err(|error| unavailable("cannot find the owners", &settings, &error))?;
+            let members = found.groups().iter().flat_map(|group| group.members());
+            let mut all: Vec<String> = members.map(|one| one.client_id().to_owned()).collect();
+            all.sort_unstable();
+            all.dedup();
+            Ok(all)
+        })
+        .await
+    }
+}
+
+impl Group {
+    /// The next change; `None` once the group was left.
+    pub async fn change(&mut self) -> Option<Change> {
+        self.changes.recv().await
+    }
+
+    /// Leaves: what is owned is taken, as [`Group::change`] says.
+    pub fn leave(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.leave();
+        // Nobody takes changes any more, so the thread does not wait for an answer.
+        self.changes.close();
+        while self.changes.try_recv().is_ok() {}
+        join(self.thread.take());
+    }
+}
+
+/// Lets the library do its part until `stop`, then leaves.
+fn take_part(member: &BaseConsumer<Member>, stop: &AtomicBool) {
+    let poll = || {
+        // Partitions are paused, so nothing comes but errors, and those pass.
+        if let Some(Err(error)) = member.poll(reader::LOOK) {
+            tracing::debug!(%error, "the group of owners");
+        }
+    };
+    while !stop.load(Ordering::Relaxed) {
+        poll();
+    }
+    member.unsubscribe();
+    let deadline = Instant::now() + LEAVE_WITHIN;
+    let owns = || member.assignment().is_ok_and(|owned| owned.count() > 0);
+    while owns() && Instant::now() < deadline {
+        poll();
+    }
+}
+
+/// What the library calls when the owners change.
+#[derive(Debug)]
+struct Member {
+    shards: u16,
+    changed: mpsc::Sender<Change>,
+}
+
+impl Member {
+    fn given(
+        &self,
+        member: &BaseConsumer<Self>,
+        list: &mut TopicPartitionList,
+    ) -> Result<(), KafkaError> {
+        // Whoever owns a shard reads it from where its state is, by another consumer.
+        list.set_all_offsets(Offset::End)?;
+        member.incremental_assign(list)?;
+        member.pause(list)?;
+        let _ = self.changed.blocking_send(Change::Given(self.named(list)));
+        Ok(())
+    }
+
+    fn taken(
+        &self,
+        member: &BaseConsumer<Self>,
+        list: &TopicPartitionList,
+    ) -> Result<(), KafkaError> {
+        let shards = self.named(list);
+        if member.assignment_lost() {
+            let _ = self.changed.blocking_send(Change::Lost(shards));
+        } else if !shards.is_empty() {
+            let (done, stopped) = oneshot::channel();
+            let told = self.changed.blocking_send(Change::Taken(shards, done));
+            // The library goes on saying that this process is there meanwhile.
+            let _ = told.map(|()| stopped.blocking_recv());
+        }
+        member.incremental_unassign(list)
+    }
+
+    fn named(&self, list: &TopicPartitionList) -> Vec<Shard> {
+        let numbers = list.elements().into_iter().map(|one| u16::try_from(one.partition()));
+        numbers.flatten().filter_map(|number| Shard::new(number, self.shards)).collect()
+    }
+}
+
+impl ClientContext for Member {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        Context.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        Context.error(error, reason);
+    }
+}
+
+impl ConsumerContext for Member {
+    fn rebalance(
+        &self,
+        member: &BaseConsumer<Self>,
+        event: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let outcome = match event {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.given(member, list),
+            _ => self.taken(member, list),
+        };
+        if let Err(error) = outcome {
+            tracing::error!(%error, "the shards of this process could not be changed");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! One shard of a log in Kafka: a partition of each of its topics.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tallylight_schemas::ident::Shard;
+use tokio::sync::watch;
+
+use super::reader::{self, Past};
+use super::topic::{Place, Topic};
+use super::{Kafka, blocking, join, spawn};
+use crate::common::{lock, unknown};
+use crate::{Batch, EventLog, LogError, Part, TopicSettings, Usage};
+
+/// How long a read waits for what is known to be there.
+const READ_WITHIN: Duration = Duration::from_secs(5);
+
+/// A shard that is open for reading and writing. Others may write it too.
+pub struct KafkaLog {
+    kafka: Arc<Kafka>,
+    shard: Shard,
+    topics: BTreeMap<String, Opened>,
+    stop: Arc<AtomicBool>,
+}
+
+struct Opened {
+    topic: Arc<Topic>,
+    past: Arc<Mutex<Past>>,
+    /// Started by the first who reads: a process that only appends is sent nothing back.
+    follower: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl KafkaLog {
+    pub(super) async fn open(kafka: Arc<Kafka>, shard: Shard) -> Result<Self, LogError> {
+        let mut topics = BTreeMap::new();
+        for settings in &kafka.settings.topics {
+            let (cap_bytes, name) = (settings.cap_bytes / u64::from(shard.of()), &settings.name);
+            let place = (kafka.settings.name(name), i32::from(shard.number()));
+            let asked = (Arc::clone(&kafka.settings), place.clone());
+            let ends = blocking(move || {
+                let (settings, (name, partition)) = asked;
+                reader::ends(&reader::asking(&settings)?, &settings, (&name, partition))
+            });
+            let settings = TopicSettings { cap_bytes, ..settings.clone() };
+            let topic = Arc::new(Topic::new(settings, place, ends.await?));
+            lock(&kafka.watched).push(Arc::downgrade(&topic));
+            let opened = Opened { topic, past: Arc::default(), follower: Mutex::default() };
+            topics.insert(name.clone(), opened);
+        }
+        Ok(Self { kafka, shard, topics, stop: Arc::default() })
+    }
+
+    fn opened(&self, topic: &str) -> Result<&Opened, LogError> {
+        self.topics.get(topic).ok_or_else(|| unknown(topic))
+    }
+
+    /// The topic, followed from now on if it was not.
+    fn followed(&self, topic: &str) -> Result<&Opened, LogError> {
+        let opened = self.opened(topic)?;
+        let mut follower = lock(&opened.follower);
+        if follower.is_none() {
+            let topic = Arc::clone(&opened.topic);
+            let (settings, stop) = (Arc::clone(&self.kafka.settings), Arc::clone(&self.stop));
+            let work = move || reader::follow(&topic, &settings, &stop);
+            *follower = Some(spawn("kafka-follow", work)?);
+        }
+        drop(follower);
+        Ok(opened)
+    }
+
+    /// Makes sure that `from` is no further than the end, by asking a broker if need be.
+    async fn check_end(&self, topic: &Arc<Topic>, from: u64) -> Result<(), LogError> {
+        if from <= *topic.head.borrow() {
+            return Ok(());
+        }
+        let (settings, asked) = (Arc::clone(&self.kafka.settings), Arc::clone(topic));
+        blocking(move || {
+            asked.learned(reader::ends(&reader::asking(&settings)?, &settings, asked.place())?);
+            Ok(())
+        })
+        .await?;
+        let end = *topic.head.borrow();
+        if from <= end {
+            return Ok(());
+        }
+        Err(LogError::Invalid(format!(
+            "offset {from} of topic {} is past its end, {end}; was the topic deleted?",
+            topic.name
+        )))
+    }
+}
+
+#[async_trait]
+impl EventLog for KafkaLog {
+    fn id(&self) -> &str {
+        &self.kafka.id
+    }
+
+    fn shard(&self) -> Shard {
+        self.shard
+    }
+
+    async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError> {
+        self.kafka.writer.append(&self.opened(topic)?.topic, &parts).await
+    }
+
+    async fn read(&self, topic: &str, from: u64, max_bytes: usize) -> Result<Batch, LogError> {
+        let opened = self.followed(topic)?;
+        let topic = &opened.topic;
+        self.check_end(topic, from).await?;
+        let head = *topic.head.borrow();
+        if from == head {
+            return Ok(Batch { next: from, ..Batch::default() });
+        }
+        // What was acknowledged here is on its way back. If it does not come, the read below
+        // answers with what there is, or says so.
+        let mut followed = topic.followed.subscribe();
+        let caught_up = followed.wait_for(|followed| *followed >= head);
+        let _ = tokio::time::timeout(READ_WITHIN, caught_up).await;
+        match topic.read(from, max_bytes)? {
+            Place::Here(batch) => Ok(batch),
+            Place::Past { from, to, lost } => {
+                let (past, topic) = (Arc::clone(&opened.past), Arc::clone(topic));
+                let settings = Arc::clone(&self.kafka.settings);
+                blocking(move || lock(&past).read((&topic, &settings), (from, to, lost), max_bytes))
+                    .await
+            }
+        }
+    }
+
+    fn head(&self, topic: &str) -> Result<watch::Receiver<u64>, LogError> {
+        Ok(self.followed(topic)?.topic.head.subscribe())
+    }
+
+    fn usage(&self, topic: &str) -> Result<Usage, LogError> {
+        Ok(self.opened(topic)?.topic.usage())
+    }
+
+    async fn close(&self) {
+        self.kafka.writer.close().await;
+    }
+}
+
+impl Drop for KafkaLog {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let followers = self.topics.values().filter_map(|opened| lock(&opened.follower).take());
+        join(followers);
+    }
+}
+
+impl fmt::Debug for KafkaLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let log = (&self.kafka.settings, self.shard);
+        f.debug_struct("KafkaLog").field("of", &log).finish_non_exhaustive()
+    }
+}

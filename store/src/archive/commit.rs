@@ -1,0 +1,166 @@
+//! Commits to a table to which others, who follow other shards of the log, commit too.
+
+use std::collections::HashSet;
+
+use deltalake::DeltaTableError;
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
+use deltalake::kernel::{Action, Transaction};
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use tallylight_schemas::tables::HOUR;
+
+use super::folder::Folder;
+use super::hot::Hot;
+use super::tend::files;
+use super::{HistoryError, Shared, Step, file};
+
+/// Tries of a commit while others commit to the same table.
+const TRIES: usize = 20;
+
+impl Folder {
+    /// Writes `hot` and says in the same commit that everything below `to` is there.
+    pub(super) async fn append(
+        &mut self,
+        shared: &Shared,
+        hot: &[Hot],
+        to: u64,
+    ) -> Result<(), HistoryError> {
+        if let Some(delta) = self.delta.as_mut() {
+            delta.update_state().await?;
+        }
+        let stored = self.stored_transaction().await?;
+        if stored == to && to > self.transaction {
+            // An earlier attempt got through, although it did not look so.
+            self.transaction = to;
+            return Ok(());
+        }
+        if stored != self.transaction {
+            let ours = std::mem::replace(&mut self.transaction, stored);
+            let dir = self.dir.display();
+            return Err(HistoryError::Moved(format!("{dir} is at {stored} and not at {ours}")));
+        }
+        shared.pass(Step::Write(self.table))?;
+        let (first, hours) = (self.transaction, file::by_hour(hot));
+        let mut actions = Vec::new();
+        for (hour, batches) in hours {
+            let batches = batches.iter().map(|hot| hot.wide(self.table, &shared.log_id));
+            let batches = batches.collect::<Result<Vec<_>, _>>()?;
+            let name = format!("{first:020}-{to:020}");
+            let add =
+                file::write(&self.dir, self.table, hour, name, batches, shared.now_ms()).await?;
+            actions.push(Action::Add(add));
+        }
+        shared.pass(Step::Commit(self.table))?;
+        let operation = DeltaOperation::Write {
+            mode: SaveMode::Append,
+            partition_by: Some(vec![HOUR.to_owned()]),
+            predicate: None,
+        };
+        self.commit(actions, operation, Some(to)).await?;
+        shared.pass(Step::Committed(self.table))?;
+        self.transaction = to;
+        Ok(())
+    }
+
+    /// Commits, and says (if given) that everything below `to` is there.
+    pub(super) async fn commit(
+        &mut self,
+        actions: Vec<Action>,
+        operation: DeltaOperation,
+        to: Option<u64>,
+    ) -> Result<(), HistoryError> {
+        let to = to.and_then(|to| i64::try_from(to).ok());
+        let transaction = to.map(|to| Transaction::new(&self.app, to));
+        self.commit_as(actions, operation, transaction).await
+    }
+
+    /// Commits against the version that was loaded. Where others, who write what follows from
+    /// other shards, were faster, it is tried against their version, if nothing that this commit
+    /// stands on was changed by them: its transaction, and the files that it takes away.
+    pub(super) async fn commit_as(
+        &mut self,
+        actions: Vec<Action>,
+        operation: DeltaOperation,
+        transaction: Option<Transaction>,
+    ) -> Result<(), HistoryError> {
+        let app = transaction.as_ref().map(|transaction| transaction.app_id.clone());
+        let before = match &app {
+            Some(app) => self.stored(app).await?,
+            None => None,
+        };
+        for _ in 0..TRIES {
+            let (again, as_what) = (actions.clone(), operation.clone());
+            match self.commit_once(again, as_what, transaction.clone()).await {
+                Ok(version) => return file::sync_commit(&self.dir, version).await,
+                Err(error) if !is_overtaken(&error) => return Err(error.into()),
+                Err(_) => {}
+            }
+            if let Some(delta) = self.delta.as_mut() {
+                delta.update_state().await?;
+            }
+            let now = match &app {
+                Some(app) => self.stored(app).await?,
+                None => None,
+            };
+            if now != before || !self.has_all(&actions)? {
+                let dir = self.dir.display();
+                return Err(HistoryError::Moved(format!("{dir} was changed meanwhile")));
+            }
+        }
+        Err(HistoryError::Unavailable(format!("{} is never at rest", self.dir.display())))
+    }
+
+    /// Whether the files that are to be taken away are there still.
+    fn has_all(&self, actions: &[Action]) -> Result<bool, HistoryError> {
+        let gone = |action: &Action| match action {
+            Action::Remove(remove) => Some(remove.path.clone()),
+            _ => None,
+        };
+        let gone: Vec<String> = actions.iter().filter_map(gone).collect();
+        if gone.is_empty() {
+            return Ok(true);
+        }
+        let there: HashSet<String> =
+            files(self)?.into_values().flatten().map(|file| file.path).collect();
+        Ok(gone.iter().all(|path| there.contains(path)))
+    }
+
+    async fn commit_once(
+        &mut self,
+        actions: Vec<Action>,
+        operation: DeltaOperation,
+        transaction: Option<Transaction>,
+    ) -> Result<u64, DeltaTableError> {
+        let Some(delta) = self.delta.as_mut() else {
+            return Err(DeltaTableError::NotInitialized);
+        };
+        let mut properties = CommitProperties::default()
+            .with_max_retries(0)
+            .with_create_checkpoint(true)
+            .with_cleanup_expired_logs(Some(true));
+        if let Some(transaction) = transaction {
+            properties = properties.with_application_transaction(transaction);
+        }
+        let log_store = delta.log_store();
+        let finished = {
+            let state = delta.snapshot()?;
+            CommitBuilder::from(properties)
+                .with_actions(actions)
+                .build(Some(state), log_store, operation)
+                .await?
+        };
+        delta.update_state().await?;
+        Ok(finished.version())
+    }
+}
+
+/// Whether another committed first.
+fn is_overtaken(error: &DeltaTableError) -> bool {
+    use TransactionError::{MaxCommitAttempts, VersionAlreadyExists};
+    matches!(
+        error,
+        DeltaTableError::VersionAlreadyExists(_)
+            | DeltaTableError::Transaction {
+                source: MaxCommitAttempts(_) | VersionAlreadyExists(_)
+            }
+    )
+}

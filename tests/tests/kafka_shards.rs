@@ -1,0 +1,169 @@
+//! Processors that share a log in Kafka, as real processes under load from outside: one becomes
+//! three, one of them is killed, another stands still until it was given up and wakes again. At
+//! the end windows and history are what was acknowledged, to the record.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use std::collections::HashSet;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tallylight_tests::audit;
+use tallylight_tests::kafka::Brokers;
+use tallylight_tests::load::{Key, Load};
+use tallylight_tests::world::World;
+use tokio::time::sleep;
+
+/// After a processor's kill, figures may stand still for so long.
+const GAP_MS: u64 = 15_000;
+/// Kafka gives up an owner that said nothing for this long, and a little.
+const GIVEN_UP: Duration = Duration::from_secs(9);
+/// Shards, as the settings have it.
+const SHARDS: usize = 4;
+
+/// A processor beside that of `up`; it is killed when dropped.
+struct Processor {
+    child: Child,
+    url: String,
+}
+
+impl Processor {
+    fn start(world: &World, brokers: &Brokers, offset: u16) -> Self {
+        let listen = format!("127.0.0.1:{}", world.base + offset);
+        let mut command: Command = world.command();
+        command.args(["processor", "--log", &brokers.log()]).stdin(Stdio::null());
+        command.env("TALLYLIGHT_PROCESSOR_LISTEN", &listen);
+        command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "5");
+        Self { child: command.spawn().unwrap(), url: format!("http://{listen}") }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    }
+}
+
+impl Drop for Processor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The shards that a processor says it owns; none when it does not answer.
+async fn owned(url: &str) -> Vec<u64> {
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(1)).build().unwrap();
+    let Ok(answer) = client.get(format!("{url}/v1/shards")).send().await else { return vec![] };
+    let shards: Vec<Value> = answer.json().await.unwrap_or_default();
+    shards.iter().filter_map(|shard| shard["shard"].as_u64()).collect()
+}
+
+/// Waits until these processors own something each, and together each shard once.
+async fn shared(world: &World, what: &str, urls: &[&str]) {
+    let began = Instant::now();
+    world
+        .wait_for(what, 40, async || {
+            let mut all = Vec::new();
+            for url in urls {
+                let own = owned(url).await;
+                if own.is_empty() {
+                    return false;
+                }
+                all.extend(own);
+            }
+            all.len() == SHARDS && all.iter().collect::<HashSet<_>>().len() == SHARDS
+        })
+        .await;
+    println!("{what}: shared after {} ms", began.elapsed().as_millis());
+}
+
+/// The greatest age of the figures, ms, while `what` goes on and until they are fresh again.
+async fn gap(world: &World, during: Duration) -> u64 {
+    let (began, mut most) = (Instant::now(), 0);
+    loop {
+        let text = world.get("/metrics").await.unwrap();
+        let line = text.lines().find(|line| line.starts_with("tallylight_dashboard_freshness_ms"));
+        let value = line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+        let age = value.expect("the age of the figures");
+        most = most.max(age);
+        assert!(began.elapsed() < Duration::from_secs(60), "figures of {age} ms ago");
+        if began.elapsed() > during && age < 2_000 {
+            return most;
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// What the dashboard's SQL answers in its first row; nothing when it answers with an error.
+async fn ask(world: &World, sql: &str) -> Value {
+    let mut command = world.command();
+    command.args(["sql", "--format", "json"]).arg(sql);
+    let output = tokio::process::Command::from(command).output().await.unwrap();
+    let rows: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    rows[0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twice() {
+    let brokers = Brokers::start(1);
+    let mut command = Command::new(tallylight_tests::world::binary());
+    command.args(["up", "--no-demo", "--log", &brokers.log()]);
+    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "5");
+    let mut world = World::start_with(command).await;
+    let first = world.url(2);
+    shared(&world, "one processor", &[&first]).await;
+    let load = Arc::new(Load::default());
+    let senders = load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), 8);
+    sleep(Duration::from_secs(3)).await;
+
+    let second = Processor::start(&world, &brokers, 3);
+    let third = Processor::start(&world, &brokers, 4);
+    shared(&world, "three processors", &[&first, &second.url, &third.url]).await;
+    println!("figures were {} ms old at most", gap(&world, Duration::from_secs(3)).await);
+
+    second.signal(Signal::SIGKILL);
+    let stood = gap(&world, GIVEN_UP).await;
+    println!("after kill -9 of a processor figures were {stood} ms old at most");
+    assert!(stood <= GAP_MS, "{stood} ms");
+    shared(&world, "two processors", &[&first, &third.url]).await;
+
+    // One that stands still is given up; when it wakes it does not know that yet.
+    third.signal(Signal::SIGSTOP);
+    let stood = gap(&world, GIVEN_UP).await;
+    println!("while a processor stood still figures were {stood} ms old at most");
+    third.signal(Signal::SIGCONT);
+    shared(&world, "two processors, one awake again", &[&first, &third.url]).await;
+    sleep(Duration::from_secs(3)).await;
+    load.end(senders).await;
+
+    let acknowledged = load.acknowledged.lock().unwrap().clone();
+    let sids: HashSet<&str> = acknowledged.iter().map(|(sid, _)| sid.as_str()).collect();
+    let live =
+        async || ask(&world, "SELECT count(*) AS n FROM live_sessions").await["n"] == sids.len();
+    world.wait_for("the sessions of all shards", 20, live).await;
+    history(&world, &acknowledged).await;
+    drop((second, third));
+    world.stop();
+    let (stored, counted) = audit::of_kafka(&brokers).await;
+    audit::balance("1, 3, 2 processors", &load, &stored, counted);
+}
+
+/// Waits until history has what was acknowledged, each record once.
+async fn history(world: &World, acknowledged: &HashSet<Key>) {
+    let sql = "SELECT count(*) AS n, count(DISTINCT sid || '/' || sn) AS d FROM player_events \
+               WHERE cid = 'crash' AND fate = 'accepted'";
+    let began = Instant::now();
+    loop {
+        let row = ask(world, sql).await;
+        let (records, distinct) = (row["n"].as_u64().unwrap_or(0), row["d"].as_u64().unwrap_or(0));
+        assert_eq!(records, distinct, "a record is in history twice");
+        if records == acknowledged.len() as u64 {
+            return;
+        }
+        let late = began.elapsed() > Duration::from_secs(40);
+        assert!(!late, "{records} of {} records are in history", acknowledged.len());
+        sleep(Duration::from_millis(500)).await;
+    }
+}
