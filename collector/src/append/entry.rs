@@ -121,7 +121,7 @@ mod tests {
         let door =
             Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: 1, about };
         for n in 0..records {
-            let text = format!("e=ps,sid=\"s{}\",sn={n},ts=1795000000000", n % 17);
+            let text = format!("e=ps,sid=\"s{n}\",sn=0,ts=1795000000000");
             assert!(rows.push_player(&door, &parse(&text, Mode::Event).unwrap()));
         }
         rows

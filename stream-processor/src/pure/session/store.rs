@@ -197,6 +197,8 @@ impl Sessions {
         let Some(mut epoch) = self.slots.get_mut(slot as usize).and_then(Option::take) else {
             return;
         };
+        // While its facts still have their numbers.
+        let past = epoch.past();
         self.say_goodbye(&mut epoch);
         match epoch.queue {
             Queue::Open(at) => self.open.remove(&(at, slot)),
@@ -208,7 +210,7 @@ impl Sessions {
             let successor = current.and_then(|at| self.slots.get_mut(at as usize)?.as_mut());
             if let Some(successor) = successor {
                 successor.previous = successor.previous.filter(|previous| *previous != slot);
-                successor.before.bury(epoch.past());
+                successor.before.bury(past);
             }
             return;
         }
@@ -219,7 +221,6 @@ impl Sessions {
             }
         }
         let hash = ident::hash(&epoch.tenant, &epoch.sid);
-        let past = epoch.past();
         epoch.before.bury(past);
         self.stones.insert(hash, epoch.before, self.limits.tombstones);
     }
