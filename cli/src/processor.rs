@@ -1,6 +1,7 @@
 //! The stream processor with history and snapshots, as whatever process has one builds it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::Clock;
@@ -37,6 +38,9 @@ pub(crate) async fn open(
     Ok(Owning { processor, history })
 }
 
+/// How long the audit's last read of history may take.
+const LAST_READ: Duration = Duration::from_secs(10);
+
 /// Lets audit and repair work on threads of their own, at the lowest priority: they have time.
 /// They end with what this answers beside how the books stand.
 pub(crate) fn keep(
@@ -58,7 +62,13 @@ pub(crate) fn keep(
         })
         .enable_all()
         .build()?;
-    let work = keeper.run(stop.clone());
+    let keeping = keeper.run(stop.clone());
+    let work = async move {
+        keeping.await;
+        // A read of Delta's that is under way is not asked to stop, and panics when the runtime
+        // goes from under it. Nobody waits for this thread.
+        tokio::time::sleep(LAST_READ).await;
+    };
     std::thread::Builder::new().name("audit".to_owned()).spawn(move || runtime.block_on(work))?;
     Ok((stats, stop.drop_guard()))
 }
