@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Action, Incident } from "../src/control/types";
-import { causeWords, covered, inForce, seenFirst, standing, stateWords } from "../src/control/words";
+import { causeWords, covered, inForce, seenFirst, standing, stateWords, isWorse } from "../src/control/words";
 import { lookOf, same } from "../src/room/look";
 import { meter, soundOf } from "../src/room/sound";
 import { byEdge, soundPlaylist } from "../src/room/picture";
@@ -72,5 +72,17 @@ describe("a sound", () => {
   it("has a playlist of its own, or none", () => {
     expect(soundPlaylist('#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",URI="audio/index.m3u8"', "http://a/live/demo/master.m3u8")).toBe("http://a/live/demo/audio/index.m3u8");
     expect(soundPlaylist("#EXTM3U", "http://a/")).toBeNull();
+  });
+});
+
+describe("evidence", () => {
+  it("is coloured where it is clearly worse than it was", () => {
+    for (const [value, was] of [["1.60 s", "20 ms"], ["no connection", "1 ms"], ["24.1 %", "0.0 %"]] as const) {
+      expect(isWorse(value, was), value).toBe(true);
+    }
+    for (const [value, was] of [["0 ms", "1 ms"], ["2 ms", "0 ms"], ["0.0 %", "0.1 %"], ["20 ms", "1.60 s"], ["no requests", "no requests"]] as const) {
+      expect(isWorse(value, was), value).toBe(false);
+    }
+    expect(isWorse("139 of 140 Mb/s", undefined)).toBe(false);
   });
 });

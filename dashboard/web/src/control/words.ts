@@ -44,6 +44,18 @@ export function seenFirst(incident: Incident): string {
   return clock(incident.opened_at) + (after === null || after < 0 ? "" : `, ${span(after)} after the first symptom`);
 }
 
+/**
+ * Whether a value of the evidence is clearly worse than it was: more than twice as high and not by
+ * next to nothing (100 ms, 1 %), or words where a number was (`no connection`). What fell is better.
+ */
+export function isWorse(value: string, was: string | undefined): boolean {
+  if (was === undefined || was === value) return false;
+  const amount = (text: string): number => Number.parseFloat(text) * (/^[\d.]+ s\b/.test(text) ? 1000 : 1);
+  const [now, before] = [amount(value), amount(was)];
+  const nothing = /^[\d.]+ m?s\b/.test(value) ? 100 : 1;
+  return Number.isNaN(now) ? !Number.isNaN(before) : now > 2 * before + nothing;
+}
+
 /** The part that is at fault: `edge e1`, `origin`. */
 export function causeWords(incident: Incident): string {
   const kind = incident.culprit === "telemetry" ? "the telemetry itself" : incident.culprit;
@@ -73,7 +85,7 @@ export function stateWords(action: Action, now: number): string {
     case "undone":
       return action.outcome ?? "undone";
     case "dismissed":
-      return action.outcome ?? "held";
+      return action.outcome === null ? "held" : `not taken: ${action.outcome}`;
     case "ended":
       return action.outcome ?? "over";
   }

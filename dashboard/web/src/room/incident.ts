@@ -5,11 +5,14 @@ import type { App } from "../app";
 import { reason } from "../control/api";
 import { drawOffer, offerBox } from "../control/offer";
 import type { Action, Incident } from "../control/types";
-import { causeWords, covered, inForce, levelOfIncident, seenFirst, standing, takeWord } from "../control/words";
+import { causeWords, covered, inForce, isWorse, levelOfIncident, seenFirst, standing, takeWord } from "../control/words";
 import { clock, count } from "../metrics/format";
 import { Reading } from "../metrics/reading";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES, LEVEL_WORDS } from "../ui/palette";
+
+/** By then steering has offered what it has to offer. */
+const CONFIRMED_MS = 5_000;
 
 export class IncidentCard {
   readonly root: HTMLElement;
@@ -77,11 +80,11 @@ export class IncidentCard {
 
   private rows(incident: Incident): { name: string; value: string; bad: boolean }[] {
     const all = new Reading(this.app.feed, null).viewers();
-    const share = all !== null && all > 0 ? ` (${Math.round((100 * incident.viewers) / all)} %)` : "";
+    const share = all !== null && all > 0 ? ` (${Math.min(100, Math.round((100 * incident.viewers) / all))} %)` : "";
     return [
       { name: "Seen first", value: seenFirst(incident), bad: false },
       { name: "Whom", value: incident.viewers > 0 ? `${count(incident.viewers)}${share} ${incident.cohort}` : incident.cohort, bad: false },
-      ...incident.evidence.map(({ what, value, was }) => ({ name: what, value: was === undefined ? value : `${value}, was ${was}`, bad: was !== undefined && was !== value })),
+      ...incident.evidence.map(({ what, value, was }) => ({ name: what, value: was === undefined ? value : `${value}, was ${was}`, bad: isWorse(value, was) })),
       { name: "Cause, by rule", value: causeWords(incident), bad: false },
     ];
   }
@@ -103,7 +106,8 @@ export class IncidentCard {
     if (this.app.steering.lost()) return "Steering does not answer: nothing is offered.";
     if (covered(incident, this.app.feed.records.open())) return "Viewers need nothing: the origin serves another encoder's copy. Until this one is back there is no spare.";
     if (mode === "observe") return "Steering only observes, so it offers nothing. You can act by hand.";
-    return "No action is offered: none would help, or there is no room for it.";
+    if (this.app.feed.now() - incident.opened_at < CONFIRMED_MS) return "No action is offered yet: a symptom has to last for some seconds.";
+    return "No action is offered: none would help, there is no room for it, or viewers were moved less than a minute ago.";
   }
 
   private makeOffer(id: string): HTMLElement {
