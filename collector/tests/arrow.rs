@@ -163,6 +163,19 @@ async fn long_values_and_too_many_rows_are_rejected_one_by_one() {
     assert_eq!(answer.header("tallylight-fates"), said);
 }
 
+/// Streams at which the reader of arrow-rs panics, found by `make fuzz`.
+#[test]
+fn what_the_fuzzer_found_is_refused() {
+    let found = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/found/arrow");
+    let mut files = 0;
+    for file in std::fs::read_dir(found).unwrap() {
+        let path = file.unwrap().path();
+        assert!(batches(&std::fs::read(&path).unwrap()).is_err(), "{path:?}");
+        files += 1;
+    }
+    assert!(files > 0);
+}
+
 #[test]
 fn lengths_that_are_not_borne_out_are_not_believed() {
     // A message of 2 GiB, of which nothing comes.

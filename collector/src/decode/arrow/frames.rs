@@ -76,7 +76,9 @@ struct Buffers {
 impl Layout {
     fn of(schema: &Schema<'_>) -> Result<Self, Refused> {
         let mut layout = Self(Vec::new());
-        for field in schema.fields().into_iter().flatten() {
+        // The reader takes it for granted that there is a list of them, if an empty one.
+        let fields = schema.fields().ok_or_else(|| refused("its schema has no columns"))?;
+        for field in fields {
             layout.add(&field, 1)?;
         }
         Ok(layout)
