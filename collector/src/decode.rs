@@ -46,6 +46,24 @@ pub struct Context<'a> {
     pub came: Option<(Rule, &'static str)>,
 }
 
+impl<'a> Context<'a> {
+    /// Of a request at a door that is under no pressure, from somebody of whom nothing is known,
+    /// while nobody looks: what parsers are tested and measured with.
+    pub fn calm(tenant: &'a str, received_at: i64, talkers: &'a Talkers) -> Self {
+        Self {
+            tenant,
+            received_at,
+            max_records: usize::MAX,
+            ring: None,
+            trusted: false,
+            standing: Standing::CALM,
+            talkers,
+            about: About::default(),
+            came: None,
+        }
+    }
+}
+
 /// What a session drew when sessions are thinned: always the same.
 pub fn lot(tenant: &str, name: &str) -> u16 {
     // The upper bits; the lower ones choose the partition.

@@ -18,10 +18,9 @@ use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use proptest::prelude::*;
 use tallylight_collector::decode::arrow::{self as door, MEDIA_TYPE, batches, events};
 use tallylight_collector::decode::{Context, Rows};
-use tallylight_collector::pure::ladder::Standing;
 use tallylight_collector::talkers::Talkers;
 use tallylight_schemas::ipc::{TenantDelivery, decode, decode_all};
-use tallylight_schemas::player::{About, PlayerRows};
+use tallylight_schemas::player::PlayerRows;
 use tallylight_schemas::record::Kind;
 use world::{NOW, World, parts};
 
@@ -217,17 +216,8 @@ proptest! {
 fn read_all(body: &[u8]) {
     let Ok(read) = batches(body) else { return };
     let talkers = Talkers::new(0);
-    let context = Context {
-        tenant: "demo",
-        received_at: NOW,
-        max_records: 1_000,
-        ring: None,
-        trusted: true,
-        standing: Standing::CALM,
-        talkers: &talkers,
-        about: About::default(),
-        came: None,
-    };
+    let calm = Context::calm("demo", NOW, &talkers);
+    let context = Context { max_records: 1_000, trusted: true, ..calm };
     let tally = door::body(&read, context, &mut Rows::new(4));
     assert_eq!(tally.records(), events(&read) as u64);
 }

@@ -26,11 +26,9 @@ use prost::Message as _;
 use tallylight_collector::Settings;
 use tallylight_collector::decode::otlp::{Wire, metrics, points, request};
 use tallylight_collector::decode::{Context, Rows};
-use tallylight_collector::pure::ladder::Standing;
 use tallylight_collector::talkers::Talkers;
 use tallylight_schemas::infra::{InfraKind, InfraMetric};
 use tallylight_schemas::ipc::decode_all;
-use tallylight_schemas::player::About;
 use tallylight_schemas::record::Kind;
 use world::{NOW, TestLog, World, parts};
 
@@ -213,17 +211,8 @@ async fn what_is_refused_is_said_in_the_words_of_the_protocol() {
 fn read_all(body: &[u8], wire: Wire) {
     let Ok(read) = request(body, wire) else { return };
     let talkers = Talkers::new(0);
-    let context = Context {
-        tenant: "demo",
-        received_at: NOW,
-        max_records: 100,
-        ring: None,
-        trusted: true,
-        standing: Standing::CALM,
-        talkers: &talkers,
-        about: About::default(),
-        came: None,
-    };
+    let calm = Context::calm("demo", NOW, &talkers);
+    let context = Context { max_records: 100, trusted: true, ..calm };
     let tally = metrics(&read, context, &mut Rows::new(4));
     assert_eq!(tally.records(), points(&read) as u64);
 }

@@ -111,6 +111,8 @@ pub struct Kafka {
     settings: Arc<KafkaSettings>,
     shards: u16,
     writer: Writer,
+    /// Asks brokers and reads nothing.
+    asking: Arc<reader::Client>,
     watched: Arc<Mutex<Vec<Weak<Topic>>>>,
     stop: Arc<AtomicBool>,
     watcher: Mutex<Option<JoinHandle<()>>>,
@@ -129,12 +131,17 @@ impl Kafka {
         let writer = Writer::new(Arc::clone(&settings), clock)?;
         let (watched, stop) = (Arc::default(), Arc::new(AtomicBool::new(false)));
         let watcher = spawn("kafka-ends", {
-            let (watched, settings, stop) =
-                (Arc::clone(&watched), Arc::clone(&settings), Arc::clone(&stop));
-            move || watch_ends(&watched, &settings, &stop)
+            let (asking, watched, settings, stop) = (
+                Arc::clone(&made.asking),
+                Arc::clone(&watched),
+                Arc::clone(&settings),
+                Arc::clone(&stop),
+            );
+            move || watch_ends(&asking, &watched, &settings, &stop)
         })?;
-        let (id, shards, watcher) = (made.id, made.shards, Mutex::new(Some(watcher)));
-        Ok(Arc::new(Self { id, settings, shards, writer, watched, stop, watcher }))
+        let make::Made { id, shards, asking } = made;
+        let watcher = Mutex::new(Some(watcher));
+        Ok(Arc::new(Self { id, settings, shards, writer, asking, watched, stop, watcher }))
     }
 
     /// How many shards it has: the partitions of its topics in Kafka.
@@ -195,11 +202,12 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// Learns the ends of the topics, also of those that nobody follows here, until `stop`.
-fn watch_ends(watched: &Mutex<Vec<Weak<Topic>>>, settings: &KafkaSettings, stop: &AtomicBool) {
-    let client = match reader::asking(settings) {
-        Ok(client) => client,
-        Err(error) => return tracing::error!(%error, "cannot watch the topics' ends"),
-    };
+fn watch_ends(
+    client: &reader::Client,
+    watched: &Mutex<Vec<Weak<Topic>>>,
+    settings: &KafkaSettings,
+    stop: &AtomicBool,
+) {
     while !stop.load(Ordering::Relaxed) {
         let topics = {
             let mut watched = lock(watched);
@@ -207,7 +215,7 @@ fn watch_ends(watched: &Mutex<Vec<Weak<Topic>>>, settings: &KafkaSettings, stop:
             watched.clone()
         };
         for topic in topics.iter().filter_map(Weak::upgrade) {
-            match reader::ends(&client, settings, topic.place()) {
+            match reader::ends(client, settings, topic.place()) {
                 Ok(ends) => topic.learned(ends),
                 Err(error) => tracing::debug!(%error, "the topics' ends"),
             }

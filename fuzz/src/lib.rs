@@ -3,9 +3,7 @@
 use tallylight_collector::decode::rows::{deliveries, player_batch};
 use tallylight_collector::decode::{Context, Rows};
 use tallylight_collector::fates::Tally;
-use tallylight_collector::pure::ladder::Standing;
 use tallylight_collector::talkers::Talkers;
-use tallylight_schemas::player::About;
 
 /// A record that every door takes.
 pub const GOOD: &str = "cid=\"c\",e=ps,sid=\"good\",sn=0,sta=s,ts=1790000000000,v=2";
@@ -14,17 +12,8 @@ pub const GOOD: &str = "cid=\"c\",e=ps,sid=\"good\",sn=0,sta=s,ts=1790000000000,
 /// what is kept can be written.
 pub fn door(read: impl FnOnce(Context<'_>, &mut Rows) -> Tally) -> Tally {
     let (talkers, mut rows) = (Talkers::new(0), Rows::new(4));
-    let context = Context {
-        tenant: "demo",
-        received_at: 1_790_000_000_000_000,
-        max_records: 1_000,
-        ring: None,
-        trusted: true,
-        standing: Standing::CALM,
-        talkers: &talkers,
-        about: About::default(),
-        came: None,
-    };
+    let calm = Context::calm("demo", 1_790_000_000_000_000, &talkers);
+    let context = Context { max_records: 1_000, trusted: true, ..calm };
     let tally = read(context, &mut rows);
     let mut all = [rows];
     assert!(player_batch(&mut all, 1).is_ok(), "what was taken cannot be written");

@@ -16,11 +16,12 @@ use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use tallylight_dashboard::MAX_ASKED;
+use tallylight_schemas::ident::Shard;
 use tallylight_schemas::session::SessionRow;
 use tallylight_serve::guard::{Guard, guard};
 use tallylight_serve::problem::Problem;
 use tallylight_serve::{Limits, Server};
-use tallylight_stream_processor::{Metrics, SessionQuery};
+use tallylight_stream_processor::{Metrics, ProcessorHandle, SessionQuery};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -90,20 +91,21 @@ pub(super) async fn serve(
 }
 
 impl Hot {
-    /// What is owned, without sessions.
-    fn shards(&self) -> Vec<OfShard> {
-        let of = |(shard, handle): (_, tallylight_stream_processor::ProcessorHandle)| {
+    /// What is owned, without sessions, and how to ask each for them.
+    fn shards(&self) -> Vec<(OfShard, ProcessorHandle)> {
+        let of = |(shard, handle): (Shard, ProcessorHandle)| {
             let stats = *handle.stats().borrow();
-            let shard = tallylight_schemas::ident::Shard::number(shard);
             let (position, reach) = (stats.position, stats.reach());
-            OfShard { shard, position, reach, sessions: Vec::new() }
+            let of = OfShard { shard: shard.number(), position, reach, sessions: Vec::new() };
+            (of, handle)
         };
         self.owned.all().into_iter().map(of).collect()
     }
 }
 
 async fn shards(State(hot): State<Arc<Hot>>) -> Response {
-    Json(hot.shards()).into_response()
+    let all: Vec<OfShard> = hot.shards().into_iter().map(|(of, _)| of).collect();
+    Json(all).into_response()
 }
 
 async fn sessions(
@@ -117,11 +119,11 @@ async fn sessions(
     match asked {
         Ok(Query(asked)) if asked.limit <= MAX_ASKED => {
             let query = SessionQuery { tenant: asked.tenant, sid: asked.sid, limit: asked.limit };
-            let mut shards = hot.shards();
-            for (of, (_, handle)) in shards.iter_mut().zip(hot.owned.all()) {
-                of.sessions = handle.sessions(query.clone()).await;
+            let mut all = Vec::new();
+            for (of, handle) in hot.shards() {
+                all.push(OfShard { sessions: handle.sessions(query.clone()).await, ..of });
             }
-            Json(shards).into_response()
+            Json(all).into_response()
         }
         Ok(_) => wrong(format!("limit is above {MAX_ASKED}")),
         Err(error) => wrong(format!("send tenant and limit, and sid if wanted: {error}")),

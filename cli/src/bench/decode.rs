@@ -4,10 +4,7 @@ use std::hint::black_box;
 
 use anyhow::ensure;
 use tallylight_collector::decode::{Context, Rows, cmcd};
-use tallylight_collector::pure::ladder::Standing;
 use tallylight_collector::talkers::Talkers;
-use tallylight_schemas::fates::Reason;
-use tallylight_schemas::player::About;
 
 use super::light::parse::Columns;
 use super::{Measured, cpu, sample};
@@ -38,15 +35,5 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
 /// What the door knows of a request of one's own, with `talkers` that know no quota: what is
 /// measured comes at one moment, over and over, and no session could send that much.
 pub(crate) fn context(talkers: &Talkers) -> Context<'_> {
-    Context {
-        tenant: "demo",
-        received_at: sample::BEGAN_MS * 1_000,
-        max_records: usize::MAX,
-        ring: None,
-        trusted: false,
-        standing: Standing { pressure: 0, cause: Reason::Overload },
-        talkers,
-        about: About::default(),
-        came: None,
-    }
+    Context::calm("demo", sample::BEGAN_MS * 1_000, talkers)
 }

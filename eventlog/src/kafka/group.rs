@@ -83,10 +83,10 @@ impl Kafka {
 
     /// The addresses of those who share the shards. One that has just died may still be there.
     pub async fn owners(&self) -> Result<Vec<String>, LogError> {
-        let settings = Arc::clone(&self.settings);
+        let (client, settings) = (Arc::clone(&self.asking), Arc::clone(&self.settings));
         blocking(move || {
             let group = name(&settings);
-            let found = reader::asking(&settings)?
+            let found = client
                 .fetch_group_list(Some(&group), REQUEST)
                 .map_err(|error| unavailable("cannot find the owners", &settings, &error))?;
             let members = found.groups().iter().flat_map(|group| group.members());

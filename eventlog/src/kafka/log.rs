@@ -41,11 +41,9 @@ impl KafkaLog {
         for settings in &kafka.settings.topics {
             let (cap_bytes, name) = (settings.cap_bytes / u64::from(shard.of()), &settings.name);
             let place = (kafka.settings.name(name), i32::from(shard.number()));
-            let asked = (Arc::clone(&kafka.settings), place.clone());
-            let ends = blocking(move || {
-                let (settings, (name, partition)) = asked;
-                reader::ends(&reader::asking(&settings)?, &settings, (&name, partition))
-            });
+            let (client, of) = (Arc::clone(&kafka.asking), Arc::clone(&kafka.settings));
+            let asked = place.clone();
+            let ends = blocking(move || reader::ends(&client, &of, (&asked.0, asked.1)));
             let settings = TopicSettings { cap_bytes, ..settings.clone() };
             let topic = Arc::new(Topic::new(settings, place, ends.await?));
             lock(&kafka.watched).push(Arc::downgrade(&topic));
@@ -78,9 +76,10 @@ impl KafkaLog {
         if from <= *topic.head.borrow() {
             return Ok(());
         }
-        let (settings, asked) = (Arc::clone(&self.kafka.settings), Arc::clone(topic));
+        let (client, settings) = (Arc::clone(&self.kafka.asking), Arc::clone(&self.kafka.settings));
+        let asked = Arc::clone(topic);
         blocking(move || {
-            asked.learned(reader::ends(&reader::asking(&settings)?, &settings, asked.place())?);
+            asked.learned(reader::ends(&client, &settings, asked.place())?);
             Ok(())
         })
         .await?;

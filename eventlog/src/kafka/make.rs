@@ -33,9 +33,11 @@ const MAX_SEGMENT: u64 = 256 << 20;
 pub(super) struct Made {
     pub(super) id: String,
     pub(super) shards: u16,
+    /// Who asked the brokers about it, and may go on.
+    pub(super) asking: Client,
 }
 
-type Client = Arc<BaseConsumer<Context>>;
+type Client = Arc<reader::Client>;
 
 /// A topic as it is made where it is missing.
 struct Wanted {
@@ -67,7 +69,8 @@ pub(super) async fn log(settings: &Arc<KafkaSettings>) -> Result<Made, LogError>
             )));
         }
     }
-    Ok(Made { id: identity(client, settings, id).await?, shards: shards.unwrap_or(1) })
+    let id = identity(Arc::clone(&client), settings, id).await?;
+    Ok(Made { id, shards: shards.unwrap_or(1), asking: client })
 }
 
 /// How a topic is configured. Caps hold for each partition. Kafka drops the oldest segment once

@@ -15,7 +15,7 @@ use super::topic::{Collect, Topic};
 use super::{KafkaSettings, record};
 use crate::{Batch, Entry, LogError};
 
-type Client = BaseConsumer<Context>;
+pub(super) type Client = BaseConsumer<Context>;
 
 /// How long a broker holds the follower's request; it answers at once when something comes.
 const LONG_WAIT: Duration = Duration::from_millis(500);

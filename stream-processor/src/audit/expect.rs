@@ -13,7 +13,7 @@ use tallylight_store::archive::HistoryError;
 
 use super::kept;
 use super::replay::Ends;
-use super::truth::{Difference, PaneKey, add};
+use super::truth::{Difference, PaneKey, add, pane_key};
 use crate::pure::rollup::{Roll, Wide};
 
 /// Structs as rows of their table.
@@ -47,11 +47,10 @@ pub(super) fn rows(
 }
 
 fn playback(ends: &Ends, difference: &Difference, range: &Range<i64>) -> Vec<PlaybackRow> {
-    let mut sums: BTreeMap<PaneKey, PlaybackRow> = BTreeMap::new();
+    let mut sums: BTreeMap<PaneKey<PlaybackRow>, PlaybackRow> = BTreeMap::new();
     for row in ends.playback.iter().chain(difference.playback.values()) {
         if range.contains(&row.pane) {
-            let key = (row.tenant.clone(), row.cuboid, row.pane, row.cell.clone());
-            add(sums.entry(key), row, 1);
+            add(sums.entry(pane_key(row)), row, 1);
         }
     }
     sums.into_values().filter(|row| !row.is_nothing()).collect()
@@ -76,31 +75,12 @@ pub(super) fn joined(table: Table, kept: &[RecordBatch]) -> Result<RecordBatch, 
     }
 }
 
-/// What names a row of delivery.
-pub(super) type DeliveryKey = (String, i64, String, Option<String>, Option<String>, String, String);
-
-pub(super) fn delivery_key(row: &DeliveryRow) -> DeliveryKey {
-    (
-        row.tenant.clone(),
-        row.pane,
-        row.service.clone(),
-        row.edge.clone(),
-        row.pipeline.clone(),
-        row.track.clone(),
-        row.action.clone(),
-    )
-}
-
 fn delivery(ends: &Ends, difference: &Difference, range: &Range<i64>) -> Vec<DeliveryRow> {
-    let mut sums: BTreeMap<DeliveryKey, DeliveryRow> = BTreeMap::new();
+    let mut sums: BTreeMap<PaneKey<DeliveryRow>, DeliveryRow> = BTreeMap::new();
     for row in ends.delivery.iter().chain(&difference.delivery) {
         if range.contains(&row.pane) {
-            match sums.get_mut(&delivery_key(row)) {
-                Some(sum) => sum.merge(row, 1),
-                None => {
-                    sums.insert(delivery_key(row), row.clone());
-                }
-            }
+            let sum = sums.entry(pane_key(row));
+            sum.and_modify(|sum| sum.merge(row, 1)).or_insert_with(|| row.clone());
         }
     }
     sums.into_values().collect()

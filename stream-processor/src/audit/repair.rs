@@ -12,13 +12,14 @@ use tallylight_schemas::rows::{DeliveryRow, PlaybackRow};
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{History, HistoryError, Repair, hour_of};
 
-use super::expect::{DeliveryKey, batch, delivery_key};
+use super::expect::batch;
 use super::kept;
 use super::lateness::Moments;
 use super::replay::SessionKey;
-use super::truth::{self, Difference, PaneKey, add, quiet_us, times};
+use super::truth::{self, Difference, PaneKey, add, pane_key, quiet_us, times};
 use super::{CHECKED, final_rows};
 use crate::pure::limits::Limits;
+use crate::pure::rollup::Roll;
 use crate::pure::watermark::HORIZON_MS;
 
 /// A late fact is in the same run of facts as the end of its session: so long a run is looked
@@ -71,8 +72,8 @@ pub async fn repair(
 /// The change of one table.
 struct Change {
     table: Table,
-    panes: BTreeMap<PaneKey, PlaybackRow>,
-    delivery: BTreeMap<DeliveryKey, DeliveryRow>,
+    panes: BTreeMap<PaneKey<PlaybackRow>, PlaybackRow>,
+    delivery: BTreeMap<PaneKey<DeliveryRow>, DeliveryRow>,
     /// Where panes are, Unix µs.
     starts: BTreeSet<i64>,
     gone: BTreeMap<SessionKey, (i64, i64)>,
@@ -109,15 +110,15 @@ impl Change {
 
     fn of_delivery(&mut self, before: &Difference, now: &Difference) {
         let known: BTreeMap<_, _> =
-            before.delivery.iter().map(|row| (delivery_key(row), row)).collect();
+            before.delivery.iter().map(|row| (pane_key(row), row)).collect();
         for row in &now.delivery {
             let mut row = row.clone();
-            if let Some(known) = known.get(&delivery_key(&row)) {
+            if let Some(known) = known.get(&pane_key(&row)) {
                 row.merge(known, -1);
             }
             let row = self.table.rolled().map_or_else(|| row.clone(), |(_, s)| row.widened(s));
-            if row.requests != 0 {
-                let sum = self.delivery.entry(delivery_key(&row));
+            if !row.is_nothing() {
+                let sum = self.delivery.entry(pane_key(&row));
                 sum.and_modify(|sum| sum.merge(&row, 1)).or_insert(row);
             }
         }
@@ -141,31 +142,25 @@ impl Change {
     }
 
     /// Rows of windows with what is to be added to them.
-    fn added<K: Ord, T: Stored>(
+    fn added<R: Roll + Stored>(
         &self,
-        rows: Vec<T>,
-        waiting: &mut BTreeMap<K, T>,
-        key: impl Fn(&T) -> K,
-        add: impl Fn(&mut T, &T),
-        nothing: impl Fn(&T) -> bool,
+        rows: Vec<R>,
+        waiting: &mut BTreeMap<PaneKey<R>, R>,
+        add: impl Fn(&mut R, &R),
     ) -> Result<Option<RecordBatch>, HistoryError> {
         let mut changed = false;
         let mut out = Vec::with_capacity(rows.len());
         for mut row in rows {
-            if let Some(more) = waiting.remove(&key(&row)) {
+            if let Some(more) = waiting.remove(&pane_key(&row)) {
                 add(&mut row, &more);
                 changed = true;
             }
-            if !nothing(&row) {
+            if !row.is_nothing() {
                 out.push(row);
             }
         }
         if changed { batch(self.table, &out).map(Some) } else { Ok(None) }
     }
-}
-
-fn pane_key(row: &PlaybackRow) -> PaneKey {
-    (row.tenant.clone(), row.cuboid, row.pane, row.cell.clone())
 }
 
 /// Which rows of sessions or stretches stay.
@@ -199,26 +194,14 @@ impl Repair for Change {
             Table::Playback => {
                 let mut waiting = std::mem::take(&mut self.panes);
                 let rows = kept::playback(rows)?;
-                let edited = self.added(
-                    rows,
-                    &mut waiting,
-                    pane_key,
-                    |sum, row| sum.merge(row, 1),
-                    PlaybackRow::is_nothing,
-                );
+                let edited = self.added(rows, &mut waiting, |sum, row| sum.merge(row, 1));
                 self.panes = waiting;
                 edited
             }
             Table::Delivery => {
                 let mut waiting = std::mem::take(&mut self.delivery);
                 let rows = kept::delivery(rows)?;
-                let edited = self.added(
-                    rows,
-                    &mut waiting,
-                    delivery_key,
-                    |sum, row| sum.merge(row, 1),
-                    |row| row.requests == 0,
-                );
+                let edited = self.added(rows, &mut waiting, |sum, row| sum.merge(row, 1));
                 self.delivery = waiting;
                 edited
             }

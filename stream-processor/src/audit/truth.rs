@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tallylight_schemas::ipc::TenantDelivery;
-use tallylight_schemas::rows::{Cell, Cuboid, DeliveryRow, PlaybackRow};
+use tallylight_schemas::rows::{DeliveryRow, PlaybackRow};
 use tallylight_schemas::session::{SessionRow, SpanRow};
 use tallylight_store::archive::{History, HistoryError};
 
@@ -13,6 +13,7 @@ use super::facts::{self, quote};
 use super::own::Own;
 use super::replay::{Replay, SessionKey};
 use crate::pure::limits::Limits;
+use crate::pure::rollup::Roll;
 use crate::pure::watermark::{HORIZON_MS, SKEW_IGNORED_MS, TIMEOUT_MS};
 
 /// A fact that came later than this after its time may have found its session ended, ms.
@@ -22,13 +23,18 @@ const SLACK_MS: i64 = 60_000;
 /// Sids that are looked at together.
 const TOGETHER: usize = 200;
 
-/// A cell of a pane.
-pub(super) type PaneKey = (String, Cuboid, i64, Cell);
+/// What tells a row of windows from others.
+pub(super) type PaneKey<R> = (i64, <R as Roll>::Key);
+
+/// See [`PaneKey`].
+pub(super) fn pane_key<R: Roll>(row: &R) -> PaneKey<R> {
+    (row.pane(), row.key())
+}
 
 /// What must be added to what was counted, and which sessions take the place of which.
 #[derive(Debug, Default)]
 pub(super) struct Difference {
-    pub(super) playback: BTreeMap<PaneKey, PlaybackRow>,
+    pub(super) playback: BTreeMap<PaneKey<PlaybackRow>, PlaybackRow>,
     pub(super) delivery: Vec<DeliveryRow>,
     /// Playbacks that were counted and are not so, with the times that their rows may have.
     pub(super) gone: BTreeMap<SessionKey, (i64, i64)>,
@@ -40,8 +46,7 @@ impl Difference {
     /// Adds (`sign` 1) or takes away panes.
     pub(super) fn panes(&mut self, rows: Vec<PlaybackRow>, sign: i64) {
         for row in rows {
-            let key = (row.tenant.clone(), row.cuboid, row.pane, row.cell.clone());
-            add(self.playback.entry(key), &row, sign);
+            add(self.playback.entry(pane_key(&row)), &row, sign);
         }
     }
 }
