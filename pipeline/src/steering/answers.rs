@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::Steering;
-use super::pure::health::Health;
+use super::pure::answer::answer;
 use super::pure::share::Pathway;
 use super::pure::state;
 use super::session::{Query, new_sid, order};
@@ -47,20 +47,11 @@ pub(super) async fn dash(
 impl Steering {
     /// Where a session is to go first; `used` is where it is, when that is an edge of ours.
     fn first(&self, state: &state::State, sid: &str, used: Option<&Pathway>) -> Pathway {
-        let wanted = state.routes.pathway(sid);
-        let health = |pathway: &Pathway| state.edges.get(&pathway.edge).map(|edge| edge.health);
+        let ready = self.ready.load(Ordering::Relaxed);
         match used {
             // Right after a start it is not known yet who was moved: everybody stays.
-            Some(used) if !self.ready.load(Ordering::Relaxed) => used.clone(),
-            // Its player fled from a bad edge by itself: it is not sent back into it.
-            Some(used)
-                if health(&wanted) == Some(Health::Bad)
-                    && health(used) != Some(Health::Bad)
-                    && !state.is_insisted(&wanted.edge) =>
-            {
-                used.clone()
-            }
-            _ => wanted,
+            Some(used) if !ready && !state.routes.is_closed(&used.edge) => used.clone(),
+            _ => answer(state, sid, used),
         }
     }
 

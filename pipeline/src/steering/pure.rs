@@ -2,6 +2,7 @@
 //! [`command`] turn a [`state::State`] into the next one and the records of what was done.
 
 pub mod act;
+pub mod answer;
 pub mod command;
 pub mod decide;
 pub mod edge_finding;
@@ -9,6 +10,7 @@ pub mod health;
 pub mod incidents;
 pub mod inputs;
 pub mod manual;
+pub mod places;
 pub mod plan;
 pub mod returning;
 pub mod share;

@@ -104,13 +104,15 @@ fn dashboard(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The pathways of a session, best first: where it is sent, then the other edges, so that a
-/// player whose edge fails goes on by itself.
+/// player whose edge fails goes on by itself; last those that take no connections.
 pub(super) fn order(routes: &Routes, first: &Pathway) -> Vec<Pathway> {
     let mut order = vec![first.clone()];
     if first.low {
         order.push(Pathway::full(&first.edge));
     }
-    order.extend(routes.edges().filter(|edge| *edge != first.edge).map(Pathway::full));
+    let mut others: Vec<&str> = routes.edges().filter(|edge| *edge != first.edge).collect();
+    others.sort_by_key(|edge| routes.is_closed(edge));
+    order.extend(others.into_iter().map(Pathway::full));
     order
 }
 

@@ -206,9 +206,9 @@ pub fn cap_part(
 ) -> Option<Part> {
     let parts = plan(state, inputs, edge, WHOLE, now_ms);
     let mut part = parts.into_iter().find(|part| part.to.is_none())?;
-    let all = super::plan::length(&part.places);
+    let all = super::places::length(&part.places);
     if all > most && most > 0 {
-        let keep = super::plan::take(&mut part.places, most);
+        let keep = super::places::take(&mut part.places, most);
         part.viewers = (part.viewers as f64 * f64::from(most) / f64::from(all)).round() as i64;
         part.places = keep;
     }

@@ -1,13 +1,14 @@
 //! The decision: `decide(state, inputs, now)` is the next state and what is to be done. The same
 //! arguments give the same answer; time is one of them.
 //!
-//! In order: how every edge is; whether we see at all; whether all edges are bad together (then
-//! nobody is moved); what is wrong with single edges and what can be done; offers whose time has
-//! come; who can go home; what became of earlier actions.
+//! In order: how every edge is, and which are closed; whether we see at all; whether all edges
+//! are bad together (then nobody is moved); what is wrong with single edges and what can be done;
+//! offers whose time has come; who can go home; what became of earlier actions.
 
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, Culprit};
 
 use super::act::{self, STEERING};
+use super::answer;
 use super::health::Health;
 use super::incidents::{self, Finding};
 use super::inputs::{Edge, Inputs};
@@ -29,6 +30,8 @@ pub fn decide(mut state: State, inputs: &Inputs, now_ms: i64) -> (State, Vec<Eff
         let empty = Edge::default();
         edge.step(inputs.edges.get(name).unwrap_or(&empty), calm, now_ms);
     }
+    // No row is asked: that an edge takes no connections the prober knows alone.
+    answer::close(&mut state, now_ms);
     let blind = !sees(inputs);
     telemetry(&mut state, inputs, blind, now_ms, &mut out);
     let common = upstream::common(&state, inputs);
@@ -112,7 +115,7 @@ fn edges(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: &mut 
                 }
             }
             // Its viewers are still elsewhere: it is over once they are back.
-            _ if !returning::mine(state, &name).is_empty() => {
+            _ if !returning::mine(state, &name).is_empty() || edge.closed_since.is_some() => {
                 state.well_since.remove(&key);
                 end_offers(state, &name, now_ms, out);
             }

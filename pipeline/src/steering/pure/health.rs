@@ -55,6 +55,8 @@ pub struct EdgeState {
     pub good_since: Option<i64>,
     /// It takes no connections.
     pub dead: bool,
+    /// Since when nobody is sent to it because of that, Unix ms.
+    pub closed_since: Option<i64>,
     /// It refuses sessions: no room.
     pub full: bool,
     /// Its usual first byte, ms.

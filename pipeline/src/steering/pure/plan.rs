@@ -3,6 +3,7 @@
 
 use super::health::Before;
 use super::inputs::{Edge, Inputs};
+use super::places::{Home, length, take};
 use super::share::{Slice, WHOLE};
 use super::state::{SETTLE_MS, State};
 
@@ -30,9 +31,14 @@ impl Part {
 
 /// What could be done for the viewers of an edge: targets with room in the order of their room,
 /// then the cap. `most` bounds how much of the home is moved, on the scale of [`WHOLE`].
+///
+/// Where nobody can stay, on a closed edge, everybody goes: who fits nowhere to the edge with most
+/// room, as their players would by themselves.
 pub fn plan(state: &State, inputs: &Inputs, edge: &str, most: u32, now_ms: i64) -> Vec<Part> {
     let Some(from) = state.edges.get(edge) else { return Vec::new() };
-    let mut places = movable(state, edge, now_ms);
+    let closed = from.closed_since.is_some();
+    let mut places =
+        if closed { state.routes.free(edge, WHOLE) } else { movable(state, edge, now_ms) };
     let all = length(&places);
     if all == 0 {
         return Vec::new();
@@ -47,7 +53,13 @@ pub fn plan(state: &State, inputs: &Inputs, edge: &str, most: u32, now_ms: i64) 
     let home = Home::new(&places, known, movable.round() as i64);
     let mut parts = Vec::new();
     let mut left = most.min(all);
-    for target in targets(state, inputs, edge, since) {
+    let mut targets = targets(state, inputs, edge, since);
+    if closed {
+        targets.reverse();
+    }
+    let answers = |name: &&String| inputs.edges.get(*name).is_some_and(|at| at.load.is_some());
+    let most_room = targets.last().filter(answers).cloned();
+    for target in targets {
         let each = each_kbps(
             from.before,
             at,
@@ -57,7 +69,9 @@ pub fn plan(state: &State, inputs: &Inputs, edge: &str, most: u32, now_ms: i64) 
         let each = at_most_top(inputs, each);
         let Room { free, fled } = room(state, inputs, &target, edge, each, now_ms);
         let fit = if each > 0.0 { (free / each).floor() } else { 0.0 };
-        let fit = if here == 0 {
+        let fit = if closed && most_room.as_ref() == Some(&target) {
+            left
+        } else if here == 0 {
             if free > 0.0 { left } else { 0 }
         } else {
             home.cut(&places, fit as i64)
@@ -78,7 +92,7 @@ pub fn plan(state: &State, inputs: &Inputs, edge: &str, most: u32, now_ms: i64) 
         }
     }
     let rest = take(&mut places, left);
-    if !rest.is_empty() && !from.dead && here > 0 {
+    if !rest.is_empty() && !closed && here > 0 {
         let viewers = home.count(&rest);
         parts.push(Part { to: None, places: rest, viewers, of: here, load_after: None });
     }
@@ -138,15 +152,11 @@ pub fn load_after(state: &State, inputs: &Inputs, edge: &str, added: f64) -> Opt
     Some((reserved + added) / capacity(state, inputs, edge).max(1.0))
 }
 
-/// How many places there are.
-pub fn length(places: &[(u32, u32)]) -> u32 {
-    places.iter().map(|(from, to)| to - from).sum()
-}
-
 /// The edges that viewers may be sent to, the one with most room first.
 fn targets(state: &State, inputs: &Inputs, edge: &str, since: i64) -> Vec<String> {
     let fit = |name: &&String| {
         *name != edge
+            && !state.routes.is_closed(name)
             && inputs
                 .edges
                 .get(*name)
@@ -163,7 +173,8 @@ fn targets(state: &State, inputs: &Inputs, edge: &str, since: i64) -> Vec<String
     all
 }
 
-/// The places of a home that are at home and were not moved in the last minute.
+/// The places of a home that are at home and were not moved in the last minute: steering does not
+/// move viewers to and fro by its own judgement.
 fn movable(state: &State, home: &str, now_ms: i64) -> Vec<(u32, u32)> {
     let mut places = state.routes.free(home, WHOLE);
     let recent = state.moved.get(home).into_iter().flatten();
@@ -220,76 +231,4 @@ fn each_kbps(
     };
     let most = [before.kbps_each(), now(at), other.map_or(0.0, |b| b.kbps_each()), now(there)];
     most.into_iter().fold(0.0, f64::max)
-}
-
-/// The viewers of a home, by their places where enough of them are known.
-#[derive(Debug)]
-struct Home {
-    known: Vec<u32>,
-    /// Viewers in all.
-    here: i64,
-    /// Places that these are spread over.
-    all: u32,
-}
-
-impl Home {
-    fn new(places: &[(u32, u32)], known: &[u32], here: i64) -> Self {
-        let known: Vec<u32> = inside(places, known).collect();
-        let enough = known.len() as i64 * 2 >= here;
-        let known = if enough { known } else { Vec::new() };
-        Self { known, here, all: length(places) }
-    }
-
-    /// Viewers that each known one stands for: not all of them may be known.
-    fn each(&self) -> f64 {
-        (self.here as f64 / self.known.len().max(1) as f64).max(1.0)
-    }
-
-    /// How long a slice of these places may be so that at most `viewers` are in it.
-    fn cut(&self, places: &[(u32, u32)], viewers: i64) -> u32 {
-        if viewers <= 0 {
-            return 0;
-        }
-        if self.known.is_empty() {
-            let share = (viewers as f64 / self.here.max(1) as f64).min(1.0);
-            return (f64::from(self.all) * share).floor() as u32;
-        }
-        let number = (viewers as f64 / self.each()).floor() as usize;
-        match inside(places, &self.known).nth(number) {
-            Some(out) => places.iter().map(|(from, to)| out.clamp(*from, *to) - from).sum(),
-            None => length(places),
-        }
-    }
-
-    /// Viewers at these places.
-    fn count(&self, places: &[(u32, u32)]) -> i64 {
-        let viewers = if self.known.is_empty() {
-            self.here as f64 * f64::from(length(places)) / f64::from(self.all.max(1))
-        } else {
-            inside(places, &self.known).count() as f64 * self.each()
-        };
-        (viewers.round() as i64).min(self.here)
-    }
-}
-
-fn inside<'a>(places: &'a [(u32, u32)], known: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
-    let within = |place: &u32| places.iter().any(|(from, to)| (from..to).contains(&place));
-    known.iter().copied().filter(within)
-}
-
-/// Takes the first `number` places away.
-pub fn take(places: &mut Vec<(u32, u32)>, number: u32) -> Vec<(u32, u32)> {
-    let (mut left, mut taken, mut rest) = (number, Vec::new(), Vec::new());
-    for (from, to) in places.drain(..) {
-        let here = (to - from).min(left);
-        left -= here;
-        if here > 0 {
-            taken.push((from, from + here));
-        }
-        if from + here < to {
-            rest.push((from + here, to));
-        }
-    }
-    *places = rest;
-    taken
 }

@@ -5,7 +5,7 @@
 //! one is a place on the home's scale of 0 to 10,000; slices of that scale are sent elsewhere.
 //! Making a slice longer moves only those in the added part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tallylight_schemas::ident::hash;
 
@@ -65,12 +65,16 @@ pub struct Slice {
 pub struct Routes {
     homes: Vec<(String, u64)>,
     slices: BTreeMap<String, Vec<Slice>>,
+    /// Edges that nobody is sent to.
+    closed: BTreeSet<String>,
+    /// Where their sessions go, by weight.
+    refuges: Vec<(String, u64)>,
 }
 
 impl Routes {
     /// Every session at home; homes are shared out by weight.
     pub fn new(homes: impl IntoIterator<Item = (String, u64)>) -> Self {
-        Self { homes: homes.into_iter().collect(), slices: BTreeMap::new() }
+        Self { homes: homes.into_iter().collect(), ..Self::default() }
     }
 
     /// The edges, in the order of the settings.
@@ -78,19 +82,27 @@ impl Routes {
         self.homes.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Sends nobody to these edges from now on, but to those of `good` that are open, or else to
+    /// any that is. Nothing is closed when no other would be left.
+    pub fn close(&mut self, closed: &[String], good: &[String]) {
+        let open = self.homes.iter().filter(|(name, _)| !closed.contains(name));
+        let well = open.clone().filter(|(name, _)| good.contains(name));
+        self.refuges = well.cloned().collect();
+        if self.refuges.is_empty() {
+            self.refuges = open.cloned().collect();
+        }
+        let any = !self.refuges.is_empty();
+        self.closed = closed.iter().filter(|_| any).cloned().collect();
+    }
+
+    /// Whether nobody is sent there.
+    pub fn is_closed(&self, edge: &str) -> bool {
+        self.closed.contains(edge)
+    }
+
     /// The edge that a session belongs to.
     pub fn home(&self, sid: &str) -> &str {
-        let total: u64 = self.homes.iter().map(|(_, weight)| *weight).sum();
-        // Scaled rather than taken modulo: the same proportions give the same homes.
-        let scaled = (u128::from(hash("home", sid)) * u128::from(total)) >> 64;
-        let mut place = u64::try_from(scaled).unwrap_or(0);
-        for (name, weight) in &self.homes {
-            if place < *weight {
-                return name;
-            }
-            place -= weight;
-        }
-        self.homes.first().map_or("", |(name, _)| name)
+        pick(&self.homes, hash("home", sid))
     }
 
     /// The session's place on its home's scale.
@@ -98,11 +110,20 @@ impl Routes {
         u32::try_from(hash("place", sid) % u64::from(WHOLE)).unwrap_or(0)
     }
 
-    /// Where a session is sent.
-    pub fn pathway(&self, sid: &str) -> Pathway {
+    /// Where a session is sent by its home and the slices.
+    pub fn assigned(&self, sid: &str) -> Pathway {
         let (home, place) = (self.home(sid), Self::place(sid));
         let slice = self.slices(home).iter().find(|slice| (slice.from..slice.to).contains(&place));
         slice.map_or_else(|| Pathway::full(home), |slice| slice.pathway.clone())
+    }
+
+    /// Where a session is sent: as assigned, or past an edge that is closed.
+    pub fn pathway(&self, sid: &str) -> Pathway {
+        let assigned = self.assigned(sid);
+        if self.is_closed(&assigned.edge) {
+            return Pathway::full(pick(&self.refuges, hash("refuge", sid)));
+        }
+        assigned
     }
 
     /// The slices of a home, in order.
@@ -166,14 +187,42 @@ impl Routes {
 
     /// Share of all sessions that is sent to an edge, 0 to 1.
     pub fn share(&self, edge: &str) -> f64 {
-        let total: u64 = self.homes.iter().map(|(_, weight)| *weight).sum();
+        let total = weight(&self.homes);
+        let own = if self.is_closed(edge) { 0.0 } else { self.assigned_weight(edge) };
+        let refuge = self.refuges.iter().find(|(name, _)| name == edge);
+        let part = refuge.map_or(0, |(_, weight)| *weight) as f64;
+        let part = part / weight(&self.refuges).max(1) as f64;
+        let fled: f64 = self.closed.iter().map(|closed| self.assigned_weight(closed)).sum();
+        (own + fled * part) / total.max(1) as f64
+    }
+
+    /// What home and slices send to an edge, as a weight.
+    fn assigned_weight(&self, edge: &str) -> f64 {
         let of = |(home, weight): &(String, u64)| {
             let stays = if home == edge { WHOLE - self.away(home, None) } else { 0 };
             let comes = if home == edge { 0 } else { self.away(home, Some(edge)) };
             *weight as f64 * f64::from(stays + comes) / f64::from(WHOLE)
         };
-        self.homes.iter().map(of).sum::<f64>() / total.max(1) as f64
+        self.homes.iter().map(of).sum()
     }
+}
+
+fn weight(edges: &[(String, u64)]) -> u64 {
+    edges.iter().map(|(_, weight)| *weight).sum()
+}
+
+/// One of the edges, in proportion to their weights. The hash is scaled rather than taken modulo:
+/// the same proportions give the same edges.
+fn pick(edges: &[(String, u64)], hash: u64) -> &str {
+    let scaled = (u128::from(hash) * u128::from(weight(edges))) >> 64;
+    let mut place = u64::try_from(scaled).unwrap_or(0);
+    for (name, weight) in edges {
+        if place < *weight {
+            return name;
+        }
+        place -= weight;
+    }
+    edges.first().map_or("", |(name, _)| name)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tallylight_schemas::control::{ActionRow, ActionState, IncidentRow, IncidentState};
 
+use crate::steering::pure::answer::answer;
 use crate::steering::pure::decide::decide;
 use crate::steering::pure::inputs::{
     Copy, Edge, Feed, Found, Inputs, Load, Moves, Pipeline, Probe, Second,
@@ -22,8 +23,8 @@ pub(super) struct Viewer {
     pub(super) sid: String,
     pub(super) at: String,
     phase: i64,
-    told: Pathway,
-    /// When steering told it something else than before, ms.
+    assigned: Pathway,
+    /// When steering sent it elsewhere than before, ms.
     pub(super) moves: Vec<i64>,
 }
 
@@ -68,9 +69,9 @@ impl Fleet {
         let state = State::new(policy, Mode::Act);
         let viewer = |n: usize| {
             let sid = format!("viewer-{n}");
-            let told = state.routes.pathway(&sid);
+            let assigned = state.routes.assigned(&sid);
             let phase = (n as i64 * 137) % 5_000;
-            Viewer { at: told.edge.clone(), sid, phase, told, moves: Vec::new() }
+            Viewer { at: assigned.edge.clone(), sid, phase, assigned, moves: Vec::new() }
         };
         let healthy = Feed { connected: true, age_ms: Some(900), complete: true };
         let mut fleet = Self {
@@ -133,10 +134,13 @@ impl Fleet {
 
     fn players(&mut self) {
         for viewer in &mut self.viewers {
-            let told = self.state.routes.pathway(&viewer.sid);
-            if told != viewer.told {
-                viewer.moves.push(self.now);
-                viewer.told = told.clone();
+            let assigned = self.state.routes.assigned(&viewer.sid);
+            if assigned != viewer.assigned {
+                // To leave an edge that takes no connections is no move by steering's judgement.
+                if !self.state.routes.is_closed(&viewer.assigned.edge) {
+                    viewer.moves.push(self.now);
+                }
+                viewer.assigned = assigned;
             }
             let at = self.now;
             let mut went = |viewer: &mut Viewer, to: &str, steered| {
@@ -147,6 +151,7 @@ impl Fleet {
                 }
             };
             if (at + viewer.phase) % 5_000 < STEP {
+                let told = answer(&self.state, &viewer.sid, Some(&Pathway::full(&viewer.at)));
                 went(viewer, &told.edge, true);
             }
             // Its own failover, as after an error.
