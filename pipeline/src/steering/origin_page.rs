@@ -16,6 +16,8 @@ use super::pure::inputs::{Copy, Pipeline};
 const LAST: u64 = 12;
 /// Encoders that start together with us have their first segment after so long, µs.
 const STARTUP_US: i64 = 15_000_000;
+/// The origin's absences that are nearer to one another are one, µs.
+const TOGETHER_US: i64 = 30_000_000;
 
 /// What the page said last; empty while the origin is away.
 #[derive(Debug)]
@@ -23,8 +25,39 @@ pub(super) struct Copies {
     /// Unix µs.
     started_us: i64,
     pipelines: Mutex<BTreeMap<String, Pipeline>>,
+    away: Mutex<Away>,
     /// From where on each pipeline's copies are expected: what was before is not missing.
     expected: Mutex<BTreeMap<String, u64>>,
+}
+
+/// When the origin did not answer, Unix µs: what no encoder could deliver then is not its fault.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Away {
+    since: Option<i64>,
+    /// The last time that it was away, begin and end.
+    last: Option<(i64, i64)>,
+}
+
+impl Away {
+    /// Takes in whether it answers now.
+    fn step(&mut self, answers: bool, now_us: i64) {
+        if !answers {
+            self.since.get_or_insert(now_us);
+        } else if let Some(since) = self.since.take() {
+            // Shortly after one another, they are one.
+            let before = self.last.filter(|(_, until)| since - until < TOGETHER_US);
+            self.last = Some((before.map_or(since, |(since, _)| since), now_us));
+        }
+    }
+
+    /// Whether segment `k` may have been lost by that: the one before it was under way, and
+    /// encoders come back a moment later.
+    fn covers(&self, grid: Grid, k: u64) -> bool {
+        let within = |(since, until): (i64, i64)| {
+            (grid.k_at(since).saturating_sub(2)..=grid.k_at(until) + 1).contains(&k)
+        };
+        self.last.is_some_and(within)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -39,6 +72,7 @@ pub(super) struct Page {
 #[serde(default)]
 struct Segment {
     k: u64,
+    state: String,
     pipeline: Option<String>,
     copies: Vec<CopyState>,
 }
@@ -52,7 +86,12 @@ struct CopyState {
 
 impl Copies {
     pub(super) fn new(started_us: i64) -> Self {
-        Self { started_us, pipelines: Mutex::default(), expected: Mutex::default() }
+        Self {
+            started_us,
+            pipelines: Mutex::default(),
+            away: Mutex::default(),
+            expected: Mutex::default(),
+        }
     }
 
     /// What is known of each pipeline.
@@ -60,10 +99,15 @@ impl Copies {
         self.pipelines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn put(&self, page: Option<Page>) {
+    fn put(&self, page: Option<Page>, now_us: i64) {
+        let away = {
+            let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+            away.step(page.is_some(), now_us);
+            *away
+        };
         let read = page.map(|page| {
             let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
-            read(&page, self.started_us, &mut expected)
+            read(&page, self.started_us, away, &mut expected)
         });
         *self.pipelines.lock().unwrap_or_else(PoisonError::into_inner) = read.unwrap_or_default();
     }
@@ -71,10 +115,12 @@ impl Copies {
 
 /// How the copies of each pipeline came, over all tracks. A pipeline's are expected from its first
 /// good one on. One that is known from before our start may have been stopped and started as we
-/// were, so that of the time between nothing is missing.
+/// were, so that of the time between nothing is missing; and nothing is of the time in which the
+/// origin was away.
 fn read(
     page: &Page,
     started_us: i64,
+    away: Away,
     expected: &mut BTreeMap<String, u64>,
 ) -> BTreeMap<String, Pipeline> {
     let Some(grid) = page.grid else { return BTreeMap::new() };
@@ -90,15 +136,17 @@ fn read(
     }
     for segment in &page.segments {
         for copy in segment.copies.iter().filter(|copy| copy.state != "pending") {
-            if expected.get(&copy.pipeline).is_none_or(|from| segment.k < *from) {
+            let early = expected.get(&copy.pipeline).is_none_or(|from| segment.k < *from);
+            if early || (copy.state == "missing" && away.covers(grid, segment.k)) {
                 continue;
             }
             let served = segment.pipeline.as_deref() == Some(&copy.pipeline);
             let bad = !good(&copy.state);
             let of = found.entry(copy.pipeline.clone()).or_default();
             let entry =
-                of.entry(segment.k).or_insert(Copy { k: segment.k, bad: None, served: false });
+                of.entry(segment.k).or_insert_with(|| Copy { k: segment.k, ..Copy::default() });
             entry.served |= served;
+            entry.slate |= segment.state == "slate";
             if bad && entry.bad.is_none() {
                 entry.bad = Some(copy.state.clone());
             }
@@ -127,7 +175,7 @@ pub(super) async fn watch(app: Arc<Steering>) {
             }
             _ => None,
         };
-        app.copies.put(page);
+        app.copies.put(page, app.clock.now_us());
     }
 }
 
@@ -163,7 +211,7 @@ mod tests {
             segment(9, "audio", "on_time", "frozen"),
             segment(10, "v", "pending", "missing"),
         ]);
-        let read = read(&page, 0, &mut BTreeMap::new());
+        let read = read(&page, 0, Away::default(), &mut BTreeMap::new());
         assert_eq!(copies(&read["A"]), [says(7, ""), says(8, ""), says(9, "")]);
         assert_eq!(copies(&read["B"]), [says(8, ""), says(9, "frozen"), says(10, "missing")]);
         assert!(read["B"].masked && !read["A"].masked && read["A"].copies[0].served);
@@ -176,12 +224,40 @@ mod tests {
         let mut expected = BTreeMap::new();
         let mut segments: Vec<_> = (4..7).map(|k| segment(k, "v", "on_time", "on_time")).collect();
         segments.extend((7..12).map(|k| segment(k, "v", "missing", "missing")));
-        assert!(read(&page(&segments), started, &mut expected).is_empty());
+        assert!(read(&page(&segments), started, Away::default(), &mut expected).is_empty());
         segments.push(segment(12, "v", "on_time", "missing"));
-        let found = read(&page(&segments), started, &mut expected);
+        let found = read(&page(&segments), started, Away::default(), &mut expected);
         assert_eq!((copies(&found["A"]), found.get("B")), (vec![says(12, "")], None));
         segments.extend((13..18).map(|k| segment(k, "v", "on_time", "missing")));
-        let found = read(&page(&segments), started, &mut expected);
+        let found = read(&page(&segments), started, Away::default(), &mut expected);
         assert_eq!((found["A"].copies.len(), copies(&found["B"])), (6, vec![says(17, "missing")]));
+    }
+
+    #[test]
+    fn nothing_is_missing_of_the_time_in_which_the_origin_was_away() {
+        let at = |k| Grid::DEMO.start_us(k) + 500_000;
+        let mut away = Away::default();
+        for (answers, k) in [(true, 9), (false, 10), (false, 13), (true, 14), (true, 15)] {
+            away.step(answers, at(k));
+        }
+        let mut segments: Vec<_> = (4..8).map(|k| segment(k, "v", "on_time", "on_time")).collect();
+        segments.extend((8..16).map(|k| segment(k, "v", "missing", "missing")));
+        segments.push(segment(16, "v", "on_time", "missing"));
+        let found = read(&page(&segments), 0, away, &mut BTreeMap::new());
+        assert!(copies(&found["A"]).iter().all(|(_, bad)| bad.is_empty()), "{found:?}");
+        assert_eq!(copies(&found["B"]).last(), Some(&says(16, "missing")), "B did not come back");
+        // Away again a moment later: it is still the same outage.
+        away.step(false, at(16));
+        away.step(true, at(17));
+        assert_eq!(away.last, Some((at(10), at(17))));
+    }
+
+    #[test]
+    fn a_slate_is_nobodys_copy() {
+        let mut slate = segment(7, "v", "on_time", "on_time");
+        slate["state"] = "slate".into();
+        slate["pipeline"] = "slate".into();
+        let found = read(&page(&[slate]), 0, Away::default(), &mut BTreeMap::new());
+        assert!(found["A"].copies[0].slate && !found["A"].copies[0].served);
     }
 }

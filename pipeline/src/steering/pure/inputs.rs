@@ -123,7 +123,7 @@ pub struct Pipeline {
 }
 
 /// One segment of a pipeline, over all tracks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Copy {
     /// Segment number.
     pub k: u64,
@@ -131,6 +131,8 @@ pub struct Copy {
     pub bad: Option<String>,
     /// Whether viewers got it, in any track.
     pub served: bool,
+    /// Whether viewers got nobody's copy, in any track.
+    pub slate: bool,
 }
 
 /// The viewers of one device.

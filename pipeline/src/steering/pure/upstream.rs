@@ -72,7 +72,8 @@ pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, 
     let last = newest.iter().find(|copy| copy.bad.is_some())?;
     let word = last.bad.clone().unwrap_or_default();
     let lasting = bad(3) >= 2;
-    if !lasting && bad(15) == 0 {
+    // It is well again with its newest segments; those before it stay in the evidence.
+    if bad(3) == 0 {
         return None;
     }
     let cause = match (word.as_str(), lasting) {
@@ -85,10 +86,14 @@ pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, 
     let mut evidence = Evidence::default();
     evidence.add(format!("Of its last {} segments", newest.len()), format!("{} {word}", bad(15)));
     evidence.add("Newest bad segment", format!("K {}", last.k));
-    let served = newest.iter().take(3).any(|copy| copy.bad.is_some() && copy.served);
-    evidence.add("Bad ones that viewers got", if served { "of its last 3" } else { "none" });
+    let of_last = newest.iter().take(3);
+    let last_bad = || of_last.clone().filter(|copy| copy.bad.is_some());
+    let got = last_bad().filter(|copy| copy.served).count();
+    let served = got > 0;
+    let slate = last_bad().any(|copy| copy.slate);
+    evidence.add("Bad ones that viewers got", format!("{got} of its last {}", of_last.len()));
     let severity = match lasting {
-        true if all < 2 || served => Severity::Broken,
+        true if all < 2 || served || slate => Severity::Broken,
         true => Severity::Degraded,
         false => Severity::Watch,
     };
@@ -97,8 +102,12 @@ pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, 
         cause,
         culprit: Culprit::Encoder,
         name: Some(name.to_owned()),
-        cohort: if served { "viewers of this pipeline" } else { "nobody: another copy was served" }
-            .into(),
+        cohort: match (served, slate) {
+            (true, _) => "viewers of this pipeline",
+            (_, true) => "everybody: no copy was served",
+            _ => "nobody: another copy was served",
+        }
+        .into(),
         viewers: 0,
         severity,
         evidence,

@@ -253,7 +253,7 @@ impl Fleet {
 pub(super) fn copies(bad: &[(u64, &str)], served: bool) -> Pipeline {
     let copy = |k| {
         let bad = bad.iter().find(|(of, _)| *of == k).map(|(_, word)| (*word).to_owned());
-        Copy { k, bad, served }
+        Copy { k, bad, served, slate: false }
     };
     Pipeline { masked: false, copies: (0..12).map(copy).collect() }
 }
