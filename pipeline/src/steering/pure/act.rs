@@ -4,7 +4,7 @@ use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
 use super::health::rebuffering;
 use super::inputs::Inputs;
-use super::plan::{Part, plan};
+use super::plan::{Part, by_hand, plan};
 use super::share::{Pathway, WHOLE};
 use super::state::{BACK_MS, Effect, State, Watch};
 use super::words::{Evidence, percent, seconds, viewers};
@@ -94,7 +94,10 @@ pub fn describe(state: &State, inputs: &Inputs, row: &mut ActionRow, part: &Part
         None => {
             row.title =
                 format!("Keep {} of {} on {edge}'s low rungs", part.viewers, viewers(part.of));
-            row.forecast = format!("Smaller segments within {ttl} s; there is no room elsewhere");
+            row.forecast = format!("Smaller segments within {ttl} s");
+            if row.incident.is_some() {
+                row.forecast += "; there is no room elsewhere for them";
+            }
         }
     }
 }
@@ -123,6 +126,7 @@ pub fn offer(
     for part in plan(state, inputs, edge, WHOLE, now_ms) {
         let kind = if part.to.is_some() { ActionKind::ShiftEdge } else { ActionKind::CapLadder };
         let mut row = blank(state, kind, edge, STEERING, now_ms);
+        row.incident = Some(incident.to_owned());
         describe(state, inputs, &mut row, &part);
         if part.to.is_none()
             && state.actions.values().any(|row| {
@@ -133,7 +137,6 @@ pub fn offer(
         {
             continue;
         }
-        row.incident = Some(incident.to_owned());
         row.evidence = evidence.text();
         row.acts_at = (state.mode == Mode::Act).then_some((now_ms + hold) * 1_000);
         state.put_action(row, now_ms, out);
@@ -154,6 +157,7 @@ pub fn take_move(
     let most = (row.share * f64::from(WHOLE)).round() as u32;
     let whole = plan(state, inputs, &edge, most.max(1), now_ms);
     let part = match row.kind {
+        ActionKind::CapLadder if row.incident.is_none() => by_hand(state, inputs, &edge, most),
         ActionKind::CapLadder => cap_part(state, inputs, &edge, most, now_ms),
         _ => whole.into_iter().find(|part| part.to.is_some() && part.to == row.to),
     };

@@ -9,6 +9,9 @@ use super::inputs::{Edge, Inputs};
 use super::state::State;
 use super::words::{Evidence, percent, rate, seconds};
 
+/// A share of fewer viewers is no share.
+const LEAST_VIEWERS: i64 = 20;
+
 /// What is wrong with an edge, with everything that speaks for it and against it.
 pub fn edge_finding(state: &State, inputs: &Inputs, name: &str, edge: &EdgeState) -> Finding {
     let mut evidence = Evidence::default();
@@ -37,7 +40,11 @@ pub fn edge_finding(state: &State, inputs: &Inputs, name: &str, edge: &EdgeState
     );
     let (requests, errors) =
         at.seconds.iter().rev().take(3).fold((0, 0), |(r, e), s| (r + s.requests, e + s.errors));
-    evidence.add("Requests that failed, last 3 s", percent(errors as f64 / requests.max(1) as f64));
+    let failed = match requests {
+        0 => "no requests".to_owned(),
+        requests => percent(errors as f64 / requests as f64),
+    };
+    evidence.add("Requests that failed, last 3 s", failed);
     if edge.full
         && let Some(load) = at.load
     {
@@ -52,11 +59,9 @@ pub fn edge_finding(state: &State, inputs: &Inputs, name: &str, edge: &EdgeState
     if let Some(probe) = inputs.origin.last() {
         evidence.add("Origin, asked directly", probe.words());
     }
-    evidence.add_was(
-        "Stalled time of its viewers",
-        percent(rebuffering(at)),
-        Some(percent(edge.before.rebuffering)),
-    );
+    let (stalled, is_share) = stalled(at);
+    let was = is_share.then(|| percent(edge.before.rebuffering));
+    evidence.add_was("Stalled time of its viewers", stalled, was);
     if !sees(inputs) {
         evidence.add("Steering holds", "rows are missing or old");
     }
@@ -77,5 +82,19 @@ pub fn edge_finding(state: &State, inputs: &Inputs, name: &str, edge: &EdgeState
         severity: if edge.dead { Severity::Broken } else { Severity::Degraded },
         evidence,
         symptom_at: edge.symptom_at,
+    }
+}
+
+/// The stalled time of an edge's viewers in words, and whether it is a share: of few viewers the
+/// time itself is said, since a share of theirs would say too much.
+fn stalled(at: &Edge) -> (String, bool) {
+    let viewers = at.seconds.last().map_or(0, |second| second.viewers);
+    let ms: i64 = at.seconds.iter().rev().take(10).map(|second| second.rebuffering_ms).sum();
+    match viewers {
+        0 => ("–, no viewers".into(), false),
+        few if few < LEAST_VIEWERS => {
+            (format!("{} of {} in 10 s", seconds(ms as f64), super::words::viewers(few)), false)
+        }
+        _ => (percent(rebuffering(at)), true),
     }
 }

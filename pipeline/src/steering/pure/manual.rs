@@ -4,8 +4,9 @@ use tallylight_schemas::control::{ActionKind, ActionRow};
 
 use super::act;
 use super::command::{Refused, take};
+use super::health::Health;
 use super::inputs::Inputs;
-use super::plan::plan;
+use super::plan::{self, plan};
 use super::returning;
 use super::share::WHOLE;
 use super::state::{Effect, State};
@@ -53,15 +54,12 @@ pub fn preview(
                 to.is_some() != cap && (wish.to.is_none() || *to == wish.to || cap)
             };
             let part = if cap {
-                act::cap_part(&state, inputs, &wish.target, most, now_ms)
+                plan::by_hand(&state, inputs, &wish.target, most)
             } else {
                 all.into_iter().find(|part| fits(&part.to))
             };
             let Some(part) = part else {
-                let to = wish.to.as_deref().unwrap_or("elsewhere");
-                return Err(Refused::Conflict(format!(
-                    "there is no room {to} within its nominal capacity, or it is not well"
-                )));
+                return Err(Refused::Conflict(no_part(&state, wish)));
             };
             act::describe(&state, inputs, &mut row, &part);
             row.undo = Some("One click".into());
@@ -97,6 +95,23 @@ pub fn preview(
     evidence.add("Wished by", wish.by.clone());
     row.evidence = evidence.text();
     Ok(row)
+}
+
+/// Why nobody can be moved or capped as is wished.
+fn no_part(state: &State, wish: &Manual) -> String {
+    if wish.kind == ActionKind::CapLadder {
+        return format!("all viewers of edge {} are moved or capped already", wish.target);
+    }
+    let Some(to) = &wish.to else {
+        return "no other edge is well and has room within its nominal capacity".into();
+    };
+    match state.edges.get(to) {
+        None => format!("there is no edge {to:?}"),
+        Some(edge) if edge.health != Health::Good || edge.symptom_at.is_some() => {
+            format!("edge {to} is not well: {}", edge.why)
+        }
+        Some(_) => format!("there is no room at edge {to} within its nominal capacity"),
+    }
 }
 
 /// An action by hand, done.

@@ -99,6 +99,18 @@ pub fn plan(state: &State, inputs: &Inputs, edge: &str, most: u32, now_ms: i64) 
     parts
 }
 
+/// Viewers of an edge that are kept on its low rungs because somebody wishes so: that needs no
+/// room anywhere.
+pub fn by_hand(state: &State, inputs: &Inputs, edge: &str, most: u32) -> Option<Part> {
+    let mut free = state.routes.free(edge, WHOLE);
+    let of = at_home(state, inputs.edges.get(edge), edge);
+    let known = inputs.places.get(edge).map_or(&[][..], Vec::as_slice);
+    let home = Home::new(&free, known, of);
+    let places = take(&mut free, most);
+    let viewers = home.count(&places);
+    (!places.is_empty()).then_some(Part { to: None, places, viewers, of, load_after: None })
+}
+
 /// Room for an edge's viewers elsewhere, kbps.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Room {

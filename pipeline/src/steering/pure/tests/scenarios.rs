@@ -4,6 +4,7 @@ use tallylight_schemas::control::{ActionKind, ActionState, Culprit};
 
 use super::fleet::{EACH, Fleet, copies};
 use crate::steering::pure::command;
+use crate::steering::pure::manual::{Manual, manual, preview};
 use crate::steering::pure::state::Effect;
 use crate::steering::settings::Mode;
 
@@ -173,4 +174,65 @@ fn encoders_are_named_and_masked_only_when_viewers_got_what_is_wrong() {
     fleet.pipelines.insert("B".into(), copies(&[], true));
     fleet.run(3);
     assert_eq!(fleet.open()[0].cause, "Encoder A missed segment 9");
+}
+
+#[test]
+fn what_is_said_of_an_encoder_has_its_numbers_and_is_true() {
+    let mut fleet = Fleet::new(20, 250, 250);
+    fleet.pipelines.insert("B".into(), copies(&[], true));
+    fleet.pipelines.insert("A".into(), copies(&[(10, "frozen"), (11, "frozen")], true));
+    fleet.run(1);
+    assert!(fleet.open()[0].evidence.contains("2 of its last 3"), "{:?}", fleet.open());
+    // Nobody's copy was served: that is no incident without viewers.
+    let mut fleet = Fleet::new(20, 250, 250);
+    for name in ["A", "B"] {
+        let mut pipeline = copies(&[(10, "missing"), (11, "missing")], false);
+        pipeline.copies.iter_mut().for_each(|copy| copy.slate = copy.bad.is_some());
+        fleet.pipelines.insert(name.into(), pipeline);
+    }
+    fleet.run(1);
+    assert!(fleet.open().iter().all(|row| row.cohort == "everybody: no copy was served"));
+    // It is over 30 s after the newest segments are well, not when the last bad one is forgotten.
+    for name in ["A", "B"] {
+        fleet.pipelines.insert(name.into(), copies(&[(5, "missing"), (6, "missing")], false));
+    }
+    fleet.run(31);
+    assert!(fleet.open().is_empty(), "{:?}", fleet.open());
+}
+
+#[test]
+fn what_is_said_of_an_edge_without_requests_or_viewers_has_its_words() {
+    let mut fleet = Fleet::new(60, 250, 250);
+    fleet.ill("e1").dead = true;
+    fleet.run(12);
+    let evidence = fleet.state.open("edge-e1").map(|row| row.evidence.clone()).unwrap();
+    assert!(evidence.contains("no requests") && evidence.contains("no viewers"), "{evidence}");
+    let mut fleet = Fleet::new(20, 250, 250);
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.run(5);
+    let evidence = fleet.state.open("edge-e1").map(|row| row.evidence.clone()).unwrap();
+    assert!(evidence.contains("viewers in 10 s"), "{evidence}");
+}
+
+#[test]
+fn a_cap_by_hand_needs_no_room_and_a_move_says_what_stands_against_it() {
+    let mut fleet = Fleet::new(60, 250, 250);
+    let wish = |kind, to: Option<&str>| Manual {
+        kind,
+        target: "e1".into(),
+        to: to.map(str::to_owned),
+        share: 0.5,
+        by: "me".into(),
+    };
+    let (inputs, now) = (fleet.inputs(), fleet.now);
+    let cap = wish(ActionKind::CapLadder, None);
+    let row = manual(&mut fleet.state, &inputs, &cap, now, &mut Vec::new()).unwrap();
+    assert!(row.state == ActionState::Taken && row.share == 0.5 && row.viewers > 5, "{row:?}");
+    assert!(!row.forecast.contains("no room"), "{row:?}");
+    fleet.ill("e2").slow_ms = 1_500;
+    fleet.run(8);
+    let (inputs, now) = (fleet.inputs(), fleet.now);
+    let refused = preview(&fleet.state, &inputs, &wish(ActionKind::ShiftEdge, Some("e2")), now);
+    let said = format!("{refused:?}");
+    assert!(said.contains("edge e2 is not well: prober had"), "{said}");
 }
