@@ -46,13 +46,14 @@ impl Pathways {
         self.choose()
     }
 
-    /// The current pathway failed; answers whether there is another to try. When all have
-    /// failed lately, the one that failed first is tried again, but each only once until a
-    /// segment comes.
-    pub fn fail(&mut self, now_us: i64) -> bool {
+    /// A pathway failed; answers whether there is another to try. It is not the current one when
+    /// steering led away while the request was on its way: then nothing is said against the new
+    /// one. When all have failed lately, the one that failed first is tried again, but each only
+    /// once until a segment comes.
+    pub fn fail(&mut self, failed: &str, now_us: i64) -> bool {
         self.penalised.retain(|_, since| now_us - *since < PENALTY_US);
-        self.penalised.insert(self.current.clone(), now_us);
-        if self.choose() {
+        self.penalised.insert(failed.to_owned(), now_us);
+        if failed != self.current || self.choose() {
             return true;
         }
         let old = self.priority.iter().filter_map(|id| Some((*self.penalised.get(id)?, id)));
@@ -104,7 +105,7 @@ mod tests {
     fn a_failing_pathway_is_left_for_five_minutes_whatever_steering_says() {
         let mut pathways = Pathways::new(ids("e1 e2"), None);
         pathways.works(5 * S);
-        assert!(pathways.fail(10 * S));
+        assert!(pathways.fail("e1", 10 * S));
         assert_eq!(pathways.current(), "e2");
         assert!(!pathways.steer(ids("e1 e2"), 309 * S));
         assert!(pathways.steer(ids("e1 e2"), 310 * S));
@@ -114,11 +115,20 @@ mod tests {
     #[test]
     fn when_all_failed_each_is_tried_once_until_one_works() {
         let mut pathways = Pathways::new(ids("e1 e2"), None);
-        assert!(pathways.fail(S));
-        assert!(!pathways.fail(2 * S), "both failed and nothing came since");
+        assert!(pathways.fail("e1", S));
+        assert!(!pathways.fail("e2", 2 * S), "both failed and nothing came since");
         pathways.works(60 * S);
-        assert!(pathways.fail(70 * S));
+        assert!(pathways.fail("e2", 70 * S));
         assert_eq!(pathways.current(), "e1");
-        assert!(!pathways.fail(71 * S));
+        assert!(!pathways.fail("e1", 71 * S));
+    }
+    #[test]
+    fn what_fails_after_steering_led_away_says_nothing_against_the_new_pathway() {
+        let mut pathways = Pathways::new(ids("e1 e2"), None);
+        pathways.works(5 * S);
+        assert!(pathways.steer(ids("e2 e1"), 10 * S));
+        assert!(pathways.fail("e1", 10 * S), "the request that was on its way to e1");
+        assert_eq!(pathways.current(), "e2");
+        assert!(!pathways.steer(ids("e1 e2"), 11 * S), "e1 is penalised");
     }
 }

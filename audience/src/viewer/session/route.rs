@@ -68,8 +68,9 @@ impl Route {
         if trouble.is_busy() && nth <= BUSY_RETRIES {
             return false;
         }
-        let moved = self.pathways.fail(now_us);
-        if moved {
+        let steered = self.pathways.current() != self.stream.pathway;
+        let moved = self.pathways.fail(&self.stream.pathway, now_us);
+        if moved && !steered {
             self.why = Why::Failover;
         }
         moved
