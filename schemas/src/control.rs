@@ -58,6 +58,12 @@ pub struct IncidentRow {
     /// When its first symptom was, by event time.
     #[serde(default)]
     pub symptom_at: Option<i64>,
+    /// Since when it has been well, while it is open still.
+    #[serde(default)]
+    pub well_since: Option<i64>,
+    /// When it will be over if that lasts; absent while its viewers are still elsewhere.
+    #[serde(default)]
+    pub closes_at: Option<i64>,
     /// When it was over.
     #[serde(default)]
     pub closed_at: Option<i64>,
@@ -74,8 +80,15 @@ pub struct IncidentRow {
     pub viewers: i64,
     /// How bad.
     pub severity: Severity,
-    /// What speaks for it: a JSON array of `{"what", "value", "was"?}`, all strings.
+    /// What speaks for it: a JSON array of `{"what", "value", "was"?, "bad"?}`, all strings but
+    /// `bad`, which is true where the value breaks its limit.
     pub evidence: String,
+    /// Why steering offers nothing to do about it; absent while something is offered or in force.
+    #[serde(default)]
+    pub no_action: Option<String>,
+    /// Until when that reason holds, where it ends by itself.
+    #[serde(default)]
+    pub no_action_until: Option<i64>,
     /// Who takes care of it.
     #[serde(default)]
     pub owner: Option<String>,
@@ -132,8 +145,11 @@ pub struct ActionRow {
     /// The incident it answers.
     #[serde(default)]
     pub incident: Option<String>,
-    /// When it was decided (offered or taken).
+    /// When it was decided: offered, or taken at once.
     pub at: i64,
+    /// Since when it is, or was, in force; absent when it never was.
+    #[serde(default)]
+    pub taken_at: Option<i64>,
     /// What it does.
     pub kind: ActionKind,
     /// The part it acts on, such as `e1` or `A`.
@@ -150,7 +166,7 @@ pub struct ActionRow {
     pub load_after: Option<f64>,
     /// What is done, one sentence: `Move 40 of 61 viewers from e1 to e2`.
     pub title: String,
-    /// Why: a JSON array of `{"what", "value", "was"?}`, all strings.
+    /// Why: a JSON array as in [`IncidentRow::evidence`].
     pub evidence: String,
     /// What it should give, one sentence.
     pub forecast: String,

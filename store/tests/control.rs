@@ -10,6 +10,7 @@ fn action(id: usize, at: i64, updated_at: i64) -> ActionRow {
         id: format!("a-{id}"),
         incident: None,
         at,
+        taken_at: None,
         kind: ActionKind::ShiftEdge,
         target: "e1".into(),
         to: Some("e2".into()),

@@ -5,8 +5,8 @@ import type { Action, Incident } from "../src/control/types";
 import { KEPT, merge } from "../src/stream/segments";
 import { copyOf, parseStrip, readSegments } from "../src/stream/strip";
 
-const incident = (id: string, rest: Partial<Incident> = {}): Incident => ({ id, opened_at: 10_000, symptom_at: 8_000, closed_at: null, cause: "Edge e1 answers slowly", culprit: "edge", name: "e1", cohort: "viewers of edge e1", viewers: 61, severity: "degraded", evidence: [], owner: null, state: "open", notes: [], updated_at: 10_000, ...rest });
-const action = (id: string, rest: Partial<Action> = {}): Action => ({ id, incident: "a", at: 11_000, kind: "shift_edge", target: "e1", to: "e2", share: 0.65, viewers: 40, load_after: 0.93, title: "Move 40 of 61 viewers from e1 to e2", evidence: [], forecast: "", undo: "one click", undo_of: null, state: "offered", acts_at: 15_000, outcome: null, by: "steering", updated_at: 11_000, ...rest });
+const incident = (id: string, rest: Partial<Incident> = {}): Incident => ({ id, opened_at: 10_000, symptom_at: 8_000, well_since: null, closes_at: null, closed_at: null, no_action: null, no_action_until: null, cause: "Edge e1 answers slowly", culprit: "edge", name: "e1", cohort: "viewers of edge e1", viewers: 61, severity: "degraded", evidence: [], owner: null, state: "open", notes: [], updated_at: 10_000, ...rest });
+const action = (id: string, rest: Partial<Action> = {}): Action => ({ id, incident: "a", at: 11_000, taken_at: null, kind: "shift_edge", target: "e1", to: "e2", share: 0.65, viewers: 40, load_after: 0.93, title: "Move 40 of 61 viewers from e1 to e2", evidence: [], forecast: "", undo: "one click", undo_of: null, state: "offered", acts_at: 15_000, outcome: null, by: "steering", updated_at: 11_000, ...rest });
 
 describe("records", () => {
   it("keeps the newer of two, whichever way it came", () => {

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { levelOfIncident } from "../src/control/records";
 import type { Action, Incident } from "../src/control/types";
-import { causeWords, covered, inForce, seenFirst, standing, stateWords, isWorse } from "../src/control/words";
+import { causeWords, inForce, seenFirst, standing, stateWords, whyNothing } from "../src/control/words";
 import { lookOf, same } from "../src/room/look";
 import { meter, soundOf } from "../src/room/sound";
 import { byEdge, soundPlaylist } from "../src/room/picture";
 
-const incident = { opened_at: 66_000, symptom_at: 63_900, cause: "", culprit: "edge", name: "e1", owner: null } as unknown as Incident;
+const incident = { opened_at: 66_000, symptom_at: 63_900, well_since: null, closes_at: null, severity: "broken", no_action: null, no_action_until: null, cause: "", culprit: "edge", name: "e1", owner: null } as unknown as Incident;
 const offer = { state: "offered", acts_at: 70_000, by: "steering", outcome: null } as unknown as Action;
 
 describe("words of an incident", () => {
@@ -14,8 +15,16 @@ describe("words of an incident", () => {
     expect(seenFirst({ ...incident, symptom_at: null })).toBe("00:01:06");
     expect(standing(incident, 84_400)).toBe("open for 18 s · nobody owns it");
     expect(standing({ ...incident, owner: "mia" }, 69_400)).toBe("open for 3 s · mia owns it");
+    const well = { ...incident, well_since: 74_000, closes_at: 104_000 };
+    expect(standing(well, 84_400)).toBe("open for 18 s · well for 10 s, closes in 20 s · nobody owns it");
+    expect(standing({ ...well, closes_at: null }, 84_400)).toBe("open for 18 s · well for 10 s, its viewers are still elsewhere · nobody owns it");
+    expect([levelOfIncident(incident), levelOfIncident(well)]).toEqual([3, 1]);
     expect(causeWords(incident)).toBe("edge e1");
     expect(causeWords({ ...incident, culprit: "origin", name: null })).toBe("origin");
+  });
+  it("say why nothing is offered, and until when", () => {
+    expect(whyNothing(incident)).toBe("No action is offered yet.");
+    expect(whyNothing({ ...incident, no_action: "Nobody is moved twice in a minute.", no_action_until: 66_000 })).toBe("Nobody is moved twice in a minute. Until 00:01:06.");
   });
   it("count down to what acts by itself, and never below zero", () => {
     expect(stateWords(offer, 66_100)).toBe("offered, acts by itself in 4 s");
@@ -29,16 +38,11 @@ describe("an action", () => {
   it("says whether it waits, is in force or is over", () => {
     expect(inForce(offer, 66_100)).toBe("acts by itself in 4 s");
     expect(inForce({ ...offer, acts_at: null }, 0)).toBe("waits for your click");
-    expect(inForce({ ...offer, state: "taken", at: 66_000 }, 0)).toBe("in force since 00:01:06, by steering");
+    expect(inForce({ ...offer, state: "taken", at: 66_000, taken_at: 68_000 }, 0)).toBe("in force since 00:01:08, by steering");
+    // Records of earlier versions do not say when they were taken.
+    expect(inForce({ ...offer, state: "taken", at: 66_000, taken_at: null }, 0)).toBe("in force since 00:01:06, by steering");
     expect(inForce({ ...offer, state: "undone" }, 0)).toBe("undone, no longer in force");
     expect(inForce({ ...offer, state: "dismissed" }, 0)).toBe("held, no longer in force");
-  });
-  it("is not needed for an encoder whose bad segments reached nobody", () => {
-    const encoder: Incident = { ...incident, id: "a", culprit: "encoder", viewers: 0, cohort: "nobody: another copy was served" };
-    expect(covered(encoder, [encoder])).toBe(true);
-    expect(covered(encoder, [encoder, { ...encoder, id: "b" }])).toBe(false);
-    expect(covered({ ...encoder, cohort: "viewers of this pipeline" }, [])).toBe(false);
-    expect(covered({ ...encoder, culprit: "edge" }, [])).toBe(false);
   });
 });
 
@@ -72,17 +76,5 @@ describe("a sound", () => {
   it("has a playlist of its own, or none", () => {
     expect(soundPlaylist('#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",URI="audio/index.m3u8"', "http://a/live/demo/master.m3u8")).toBe("http://a/live/demo/audio/index.m3u8");
     expect(soundPlaylist("#EXTM3U", "http://a/")).toBeNull();
-  });
-});
-
-describe("evidence", () => {
-  it("is coloured where it is clearly worse than it was", () => {
-    for (const [value, was] of [["1.60 s", "20 ms"], ["no connection", "1 ms"], ["24.1 %", "0.0 %"]] as const) {
-      expect(isWorse(value, was), value).toBe(true);
-    }
-    for (const [value, was] of [["0 ms", "1 ms"], ["2 ms", "0 ms"], ["0.0 %", "0.1 %"], ["20 ms", "1.60 s"], ["no requests", "no requests"]] as const) {
-      expect(isWorse(value, was), value).toBe(false);
-    }
-    expect(isWorse("139 of 140 Mb/s", undefined)).toBe(false);
   });
 });

@@ -8,7 +8,18 @@ use serde_json::Value;
 use super::{ActionRow, IncidentRow};
 
 /// Fields that are times.
-const TIMES: [&str; 6] = ["opened_at", "symptom_at", "closed_at", "updated_at", "at", "acts_at"];
+const TIMES: [&str; 10] = [
+    "opened_at",
+    "symptom_at",
+    "well_since",
+    "closes_at",
+    "closed_at",
+    "no_action_until",
+    "updated_at",
+    "at",
+    "taken_at",
+    "acts_at",
+];
 /// Fields that are lists, stored as text.
 const LISTS: [&str; 2] = ["evidence", "notes"];
 

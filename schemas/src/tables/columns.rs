@@ -172,6 +172,8 @@ const INCIDENTS: &[Column] = columns! {
     "id" Text by "steering": "Names it.";
     "opened_at" Time by "steering": "When it was recognised.";
     "symptom_at" Time by "steering": "When its first symptom was, by event time.";
+    "well_since" Time by "steering": "Since when it has been well, while it is open still.";
+    "closes_at" Time by "steering": "When it will be over if that lasts; NULL while its viewers are still elsewhere.";
     "closed_at" Time by "steering": "When it was over.";
     "cause" Text by "steering": "What is wrong, one sentence.";
     "culprit" Text by "steering": "Kind of part: `edge`, `origin`, `encoder`, `device`, `telemetry`.";
@@ -179,7 +181,9 @@ const INCIDENTS: &[Column] = columns! {
     "cohort" Text by "steering": "Whom it hits.";
     "viewers" Int by "steering": "Viewers hit.";
     "severity" Text by "steering": "`watch`, `degraded` or `broken`.";
-    "evidence" Text by "steering": "What speaks for it, a JSON array of `{what, value, was?}`.";
+    "evidence" Text by "steering": "What speaks for it, a JSON array of `{what, value, was?, bad?}`; `bad` is true where the value breaks its limit.";
+    "no_action" Text by "steering": "Why steering offers nothing to do about it; NULL while something is offered or in force.";
+    "no_action_until" Time by "steering": "Until when that reason holds, where it ends by itself.";
     "owner" Text by "steering": "Who takes care of it.";
     "state" Text by "steering": "`open`, `acknowledged` or `closed`.";
     "notes" Text by "steering": "A JSON array of `{at, by, text}`.";
@@ -190,7 +194,8 @@ const ACTIONS: &[Column] = columns! {
     "tenant" Text by "steering": "Whose stream.";
     "id" Text by "steering": "Names it.";
     "incident" Text by "steering": "The incident it answers.";
-    "at" Time by "steering": "When it was decided.";
+    "at" Time by "steering": "When it was decided: offered, or taken at once.";
+    "taken_at" Time by "steering": "Since when it is, or was, in force; NULL when it never was.";
     "kind" Text by "steering": "What it does, such as `shift_edge`.";
     "target" Text by "steering": "The part it acts on.";
     "to" Text by "steering": "Where viewers go.";
@@ -198,7 +203,7 @@ const ACTIONS: &[Column] = columns! {
     "viewers" Int by "steering": "Viewers that it concerns.";
     "load_after" Dec by "steering": "Share of the destination's capacity in use after it.";
     "title" Text by "steering": "What is done, one sentence.";
-    "evidence" Text by "steering": "Why, a JSON array of `{what, value, was?}`.";
+    "evidence" Text by "steering": "Why, a JSON array of `{what, value, was?, bad?}`.";
     "forecast" Text by "steering": "What it should give.";
     "undo" Text by "steering": "How it is undone.";
     "undo_of" Text by "steering": "The action that this one takes back.";

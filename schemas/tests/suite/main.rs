@@ -10,5 +10,6 @@ mod properties;
 mod records;
 mod samples;
 mod schemas;
+mod steered;
 mod stored;
 mod tables;

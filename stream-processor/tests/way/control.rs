@@ -18,6 +18,7 @@ fn action() -> ActionRow {
         id: "shift-e1-1".into(),
         incident: None,
         at: T0 * 1_000,
+        taken_at: Some(T0 * 1_000),
         kind: ActionKind::ShiftEdge,
         target: "e1".into(),
         to: Some("e2".into()),

@@ -21,7 +21,8 @@ export function annotations(records: Records, from: number, to: number): Annotat
   for (const one of records.allActions()) {
     // What was only offered, or turned down, changed nothing that a chart could show.
     if (one.state === "offered" || one.state === "dismissed") continue;
-    found.push({ at: one.at, until: one.at, text: one.title, level: 0 });
+    const at = one.taken_at ?? one.at;
+    found.push({ at, until: at, text: one.title, level: 0 });
   }
   return found.filter((one) => one.at <= to && (one.until ?? to) >= from).sort((a, b) => a.at - b.at);
 }

@@ -1,11 +1,12 @@
 // Incidents and actions by id. They come by the feed and by the steering API; a record is
 // absolute, so the newer of the two is the truth whichever way it came.
 
+import type { Level } from "../metrics/evaluate";
 import type { Action, Incident } from "./types";
 
 /** What a record may leave out. */
-const INCIDENT = { symptom_at: null, closed_at: null, name: null, owner: null, notes: null, evidence: [] };
-const ACTION = { incident: null, to: null, load_after: null, undo: null, undo_of: null, acts_at: null, outcome: null, evidence: [] };
+const INCIDENT = { symptom_at: null, well_since: null, closes_at: null, closed_at: null, no_action: null, no_action_until: null, name: null, owner: null, notes: null, evidence: [] };
+const ACTION = { incident: null, taken_at: null, to: null, load_after: null, undo: null, undo_of: null, acts_at: null, outcome: null, evidence: [] };
 
 export class Records {
   private readonly incidents = new Map<string, Incident>();
@@ -21,7 +22,7 @@ export class Records {
 
   /** Incidents that are not over, the worst first, then those that reach viewers, then the oldest. */
   open(): Incident[] {
-    return [...this.incidents.values()].filter((one) => one.state !== "closed").sort((a, b) => RANK[b.severity] - RANK[a.severity] || Number(b.viewers > 0) - Number(a.viewers > 0) || a.opened_at - b.opened_at || a.id.localeCompare(b.id));
+    return [...this.incidents.values()].filter((one) => one.state !== "closed").sort((a, b) => levelOfIncident(b) - levelOfIncident(a) || Number(b.viewers > 0) - Number(a.viewers > 0) || a.opened_at - b.opened_at || a.id.localeCompare(b.id));
   }
 
   /** All incidents, newest first. */
@@ -47,6 +48,12 @@ export class Records {
 }
 
 export const RANK = { watch: 1, degraded: 2, broken: 3 } as const;
+
+/** What is well again and only waits to be closed is worth a look, no more. */
+export function levelOfIncident(incident: Incident): Level {
+  return incident.well_since === null ? (RANK[incident.severity] ?? 1) : RANK.watch;
+}
+
 const LIFE: readonly Action["state"][] = ["offered", "taken", "undone", "dismissed", "ended"];
 
 function newer(old: { updated_at: number } | undefined, row: { updated_at: number }): boolean {

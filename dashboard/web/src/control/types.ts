@@ -5,6 +5,8 @@ export interface Evidence {
   what: string;
   value: string;
   was?: string;
+  /** It breaks its limit. */
+  bad?: boolean;
 }
 
 export interface Note {
@@ -19,6 +21,10 @@ export interface Incident {
   id: string;
   opened_at: number;
   symptom_at: number | null;
+  /** Since when it has been well, while it is open. */
+  well_since: number | null;
+  /** When it is over if that lasts; null while its viewers are still elsewhere. */
+  closes_at: number | null;
   closed_at: number | null;
   cause: string;
   culprit: "edge" | "origin" | "encoder" | "device" | "telemetry";
@@ -27,6 +33,10 @@ export interface Incident {
   viewers: number;
   severity: Severity;
   evidence: readonly Evidence[];
+  /** Why steering offers nothing; null while something is offered or in force. */
+  no_action: string | null;
+  /** Until when that holds, where it ends by itself. */
+  no_action_until: number | null;
   owner: string | null;
   state: "open" | "acknowledged" | "closed";
   notes: readonly Note[] | null;
@@ -40,6 +50,8 @@ export interface Action {
   id: string;
   incident: string | null;
   at: number;
+  /** Since when it is, or was, in force. */
+  taken_at: number | null;
   kind: ActionKind;
   target: string;
   to: string | null;

@@ -1,8 +1,6 @@
 // What actions and incidents are called on buttons and in the log.
 
-import type { Level } from "../metrics/evaluate";
 import { clock, span } from "../metrics/format";
-import { RANK } from "./records";
 import type { Action, ActionKind, Incident, Mode } from "./types";
 
 export const MODES: readonly Mode[] = ["observe", "advise", "act"];
@@ -27,15 +25,30 @@ export function takeWord(action: Pick<Action, "kind">): string {
   return NOW[action.kind] ?? "Do it now";
 }
 
-export function levelOfIncident(incident: Incident): Level {
-  return RANK[incident.severity] ?? 1;
+/**
+ * How long an incident has been open, whether it is well again, and who has it:
+ * `open for 18 s · nobody owns it`, `open for 52 s · well for 12 s, closes in 18 s · mia owns it`.
+ */
+export function standing(incident: Incident, now: number): string {
+  const owner = incident.owner === null ? "nobody owns it" : `${incident.owner} owns it`;
+  return [`open for ${whole(now - incident.opened_at)}`, wellWords(incident, now), owner].filter((part) => part !== "").join(" · ");
 }
 
-/** How long an incident has been open and who has it: `open for 18 s · nobody owns it`. */
-export function standing(incident: Incident, now: number): string {
-  const lasted = span(now - incident.opened_at).replace(/\.\d/, "");
-  const owner = incident.owner === null ? "nobody owns it" : `${incident.owner} owns it`;
-  return `open for ${lasted} · ${owner}`;
+function wellWords(incident: Incident, now: number): string {
+  if (incident.well_since === null) return "";
+  const then = incident.closes_at === null ? "its viewers are still elsewhere" : `closes in ${seconds(incident.closes_at - now)}`;
+  return `well for ${whole(Math.max(0, now - incident.well_since))}, ${then}`;
+}
+
+/** A span without tenths. */
+function whole(ms: number): string {
+  return span(ms).replace(/\.\d/, "");
+}
+
+/** Why nothing is offered, and until when that holds. */
+export function whyNothing(incident: Incident): string {
+  const until = incident.no_action_until === null ? "" : ` Until ${clock(incident.no_action_until)}.`;
+  return (incident.no_action ?? "No action is offered yet.") + until;
 }
 
 /** `20:17:46, 2.1 s after the first symptom`. */
@@ -44,33 +57,15 @@ export function seenFirst(incident: Incident): string {
   return clock(incident.opened_at) + (after === null || after < 0 ? "" : `, ${span(after)} after the first symptom`);
 }
 
-/**
- * Whether a value of the evidence is clearly worse than it was: more than twice as high and not by
- * next to nothing (100 ms, 1 %), or words where a number was (`no connection`). What fell is better.
- */
-export function isWorse(value: string, was: string | undefined): boolean {
-  if (was === undefined || was === value) return false;
-  const amount = (text: string): number => Number.parseFloat(text) * (/^[\d.]+ s\b/.test(text) ? 1000 : 1);
-  const [now, before] = [amount(value), amount(was)];
-  const nothing = /^[\d.]+ m?s\b/.test(value) ? 100 : 1;
-  return Number.isNaN(now) ? !Number.isNaN(before) : now > 2 * before + nothing;
-}
-
 /** The part that is at fault: `edge e1`, `origin`. */
 export function causeWords(incident: Incident): string {
   const kind = incident.culprit === "telemetry" ? "the telemetry itself" : incident.culprit;
   return incident.name === null ? kind : `${kind} ${incident.name}`;
 }
 
-/** Whether an encoder is at fault whose bad segments reached nobody, and no other one is. */
-export function covered(incident: Incident, open: readonly Incident[]): boolean {
-  const alone = !open.some((one) => one.id !== incident.id && one.culprit === "encoder");
-  return alone && incident.culprit === "encoder" && incident.viewers === 0 && incident.cohort.startsWith("nobody");
-}
-
 /** Whether an action waits, is in force or is over: it stands beside its buttons. */
 export function inForce(action: Action, now: number): string {
-  if (action.state === "taken") return `in force since ${clock(action.at)}, by ${action.by}`;
+  if (action.state === "taken") return `in force since ${clock(action.taken_at ?? action.at)}, by ${action.by}`;
   if (action.state !== "offered") return `${action.state === "dismissed" ? "held" : action.state}, no longer in force`;
   return action.acts_at === null ? "waits for your click" : `acts by itself in ${seconds(action.acts_at - now)}`;
 }

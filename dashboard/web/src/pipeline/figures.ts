@@ -2,7 +2,7 @@
 // steering. Nothing is drawn here.
 
 import type { App } from "../app";
-import { RANK } from "../control/records";
+import { levelOfIncident } from "../control/records";
 import type { EdgeStatus, Incident } from "../control/types";
 import type { DeliveryTotal } from "../feed/delivery";
 import type { Level } from "../metrics/evaluate";
@@ -93,7 +93,7 @@ function unlessDeaf(app: App, box: Box, culprit: Incident["culprit"], name: stri
 /** Where steering has opened an incident, its severity is the part's: one page, one judgement. */
 function judged(app: App, box: Box, culprit: Incident["culprit"], name: string | null): Box {
   const incident = app.feed.records.open().find((one) => one.culprit === culprit && (name === null || one.name === name));
-  return incident && box.level > 0 ? { ...box, level: RANK[incident.severity] } : box;
+  return incident && box.level > 0 ? { ...box, level: levelOfIncident(incident) } : box;
 }
 
 export function sourceBox(strip: Strip | null, now: number): Box {

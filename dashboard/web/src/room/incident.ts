@@ -4,15 +4,13 @@
 import type { App } from "../app";
 import { reason } from "../control/api";
 import { drawOffer, offerBox } from "../control/offer";
+import { levelOfIncident } from "../control/records";
 import type { Action, Incident } from "../control/types";
-import { causeWords, covered, inForce, isWorse, levelOfIncident, seenFirst, standing, takeWord } from "../control/words";
+import { causeWords, inForce, seenFirst, standing, takeWord, whyNothing } from "../control/words";
 import { clock, count } from "../metrics/format";
 import { Reading } from "../metrics/reading";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES, LEVEL_WORDS } from "../ui/palette";
-
-/** By then steering has offered what it has to offer. */
-const CONFIRMED_MS = 5_000;
 
 export class IncidentCard {
   readonly root: HTMLElement;
@@ -84,7 +82,7 @@ export class IncidentCard {
     return [
       { name: "Seen first", value: seenFirst(incident), bad: false },
       { name: "Whom", value: incident.viewers > 0 ? `${count(incident.viewers)}${share} ${incident.cohort}` : incident.cohort, bad: false },
-      ...incident.evidence.map(({ what, value, was }) => ({ name: what, value: was === undefined ? value : `${value}, was ${was}`, bad: isWorse(value, was) })),
+      ...incident.evidence.map(({ what, value, was, bad }) => ({ name: what, value: was === undefined ? value : `${value}, was ${was}`, bad: bad === true })),
       { name: "Cause, by rule", value: causeWords(incident), bad: false },
     ];
   }
@@ -96,18 +94,8 @@ export class IncidentCard {
     const items: (Action | null)[] = live.length > 0 ? live : [answers[0] ?? null];
     keyed(this.offers, items, (one) => one?.id ?? "none", (one) => (one ? this.makeOffer(one.id) : h("p", { class: "nothing" })), (element, one) => {
       if (one) this.updateOffer(element, one, now);
-      else setText(element, this.why(incident));
+      else setText(element, this.app.steering.lost() ? "Steering does not answer: nothing is offered." : whyNothing(incident));
     });
-  }
-
-  /** Why nothing is offered. */
-  private why(incident: Incident): string {
-    const mode = this.app.steering.status?.mode;
-    if (this.app.steering.lost()) return "Steering does not answer: nothing is offered.";
-    if (covered(incident, this.app.feed.records.open())) return "Viewers need nothing: the origin serves another encoder's copy. Until this one is back there is no spare.";
-    if (mode === "observe") return "Steering only observes, so it offers nothing. You can act by hand.";
-    if (this.app.feed.now() - incident.opened_at < CONFIRMED_MS) return "No action is offered yet: a symptom has to last for some seconds.";
-    return "No action is offered: none would help, there is no room for it, or viewers were moved less than a minute ago.";
   }
 
   private makeOffer(id: string): HTMLElement {

@@ -4,7 +4,8 @@
 import type { App } from "../app";
 import { reason } from "../control/api";
 import type { Action, Incident } from "../control/types";
-import { levelOfIncident, stateWords } from "../control/words";
+import { levelOfIncident } from "../control/records";
+import { stateWords } from "../control/words";
 import type { Level } from "../metrics/evaluate";
 import { clock, span } from "../metrics/format";
 import { find, h, keyed, setAttr, setText, unbroken } from "../ui/dom";
@@ -78,7 +79,7 @@ export class Log {
 
 function ofAction(action: Action, now: number, undoable: boolean): Entry {
   const undo = undoable && action.state === "taken" && action.undo !== null ? action.id : null;
-  return { id: `a${action.id}`, at: action.at, level: 0, text: action.title, more: stateWords(action, now), undo };
+  return { id: `a${action.id}`, at: action.taken_at ?? action.at, level: 0, text: action.title, more: stateWords(action, now), undo };
 }
 
 function ofIncident(incident: Incident): Entry[] {

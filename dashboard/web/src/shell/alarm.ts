@@ -2,7 +2,8 @@
 // not miss that an edge went down.
 
 import type { App } from "../app";
-import { levelOfIncident, seconds } from "../control/words";
+import { levelOfIncident } from "../control/records";
+import { seconds } from "../control/words";
 import { find, h, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES } from "../ui/palette";
 

@@ -46,6 +46,7 @@ pub fn blank(
         id: format!("{word}-{target}-{now_ms}-{}", state.count),
         incident: None,
         at: now_ms * 1_000,
+        taken_at: None,
         kind,
         target: target.to_owned(),
         to: None,

@@ -3,7 +3,8 @@
 //!
 //! In order: how every edge is, and which are closed; whether we see at all; whether all edges
 //! are bad together (then nobody is moved); what is wrong with single edges and what can be done;
-//! offers whose time has come; who can go home; what became of earlier actions.
+//! offers whose time has come; who can go home; what became of earlier actions; why nothing is
+//! offered where nothing is.
 
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, Culprit};
 
@@ -14,13 +15,13 @@ use super::incidents::{self, Finding};
 use super::inputs::{Edge, Inputs};
 use super::state::{BACK_MS, Effect, State};
 use super::upstream;
-use super::{edge_finding, returning};
+use super::{edge_finding, no_action, returning};
 use crate::steering::settings::Mode;
 
 /// Rows may be missing for so long before it is an incident, ms.
 const BLIND_MS: i64 = 5_000;
 /// Rows older than this are not decided by, ms.
-const OLD_MS: i64 = 4_000;
+pub const OLD_MS: i64 = 4_000;
 
 /// One decision.
 pub fn decide(mut state: State, inputs: &Inputs, now_ms: i64) -> (State, Vec<Effect>) {
@@ -61,6 +62,7 @@ pub fn decide(mut state: State, inputs: &Inputs, now_ms: i64) -> (State, Vec<Eff
         returns(&mut state, inputs, now_ms, &mut out);
     }
     returning::outcomes(&mut state, inputs, now_ms, &mut out);
+    no_action::explain(&mut state, inputs, hold, now_ms, &mut out);
     (state, out)
 }
 
@@ -116,7 +118,8 @@ fn edges(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: &mut 
             }
             // Its viewers are still elsewhere: it is over once they are back.
             _ if !returning::mine(state, &name).is_empty() || edge.closed_since.is_some() => {
-                state.well_since.remove(&key);
+                let since = edge.good_since.filter(|_| edge.health == Health::Good);
+                incidents::held(state, &key, since, now_ms, out);
                 end_offers(state, &name, now_ms, out);
             }
             Health::Good if edge.symptom_at.is_none() => {

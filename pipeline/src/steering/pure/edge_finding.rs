@@ -3,14 +3,18 @@
 use tallylight_schemas::control::{Culprit, Severity};
 
 use super::decide::sees;
-use super::health::{EdgeState, rebuffering};
+use super::health::{ERRORS, EdgeState, Health, rebuffering};
 use super::incidents::Finding;
 use super::inputs::{Edge, Inputs};
 use super::state::State;
-use super::words::{Evidence, percent, rate, seconds};
+use super::upstream::ORIGIN_MS;
+use super::words::{Evidence, percent, rate, seconds, viewers};
 
 /// A share of fewer viewers is no share.
 const LEAST_VIEWERS: i64 = 20;
+/// So much more of their time stalled than before is bad.
+const STALLED: f64 = 0.01;
+const FIRST_BYTE: &str = "First byte less hold time, p90";
 
 /// What is wrong with an edge, with everything that speaks for it and against it.
 pub fn edge_finding(state: &State, inputs: &Inputs, name: &str, edge: &EdgeState) -> Finding {
@@ -28,42 +32,38 @@ pub fn edge_finding(state: &State, inputs: &Inputs, name: &str, edge: &EdgeState
     // A row that comes and goes moves the card under an operator's finger: each has its word.
     match newest {
         Some(ms) => {
-            evidence.add_was("First byte less hold time, p90", seconds(ms), usual.clone());
+            let slow = ms > edge.limit_ms() as f64;
+            evidence.add(FIRST_BYTE, seconds(ms)).was(usual.clone()).bad(slow);
         }
-        None => evidence.add("First byte less hold time, p90", "no requests"),
+        None => {
+            evidence.add(FIRST_BYTE, "no requests");
+        }
     }
     let probe = at.probes.iter().rev().find(|probe| !probe.is_open(edge.limit_ms()));
-    evidence.add_was(
-        format!("Prober on {name}"),
-        probe.map_or("nothing yet".into(), |p| p.words()),
-        usual,
-    );
+    evidence
+        .add(format!("Prober on {name}"), probe.map_or("nothing yet".into(), |p| p.words()))
+        .was(usual)
+        .bad(probe.is_some_and(|probe| !probe.is_good(edge.limit_ms())));
     let (requests, errors) =
         at.seconds.iter().rev().take(3).fold((0, 0), |(r, e), s| (r + s.requests, e + s.errors));
-    let failed = match requests {
-        0 => "no requests".to_owned(),
-        requests => percent(errors as f64 / requests as f64),
-    };
-    evidence.add("Requests that failed, last 3 s", failed);
+    let failed = errors as f64 / requests.max(1) as f64;
+    let words = if requests == 0 { "no requests".to_owned() } else { percent(failed) };
+    evidence.add("Requests that failed, last 3 s", words).bad(failed >= ERRORS);
     if edge.full
         && let Some(load) = at.load
     {
-        evidence.add(
-            "Reserved",
-            format!("{} of {}", rate(load.reserved_kbps), rate(load.capacity_kbps)),
-        );
+        let words = format!("{} of {}", rate(load.reserved_kbps), rate(load.capacity_kbps));
+        evidence.add("Reserved", words).bad(load.is_nearly_full());
     }
     for (other, state) in state.edges.iter().filter(|(other, _)| *other != name) {
-        evidence.add(format!("Edge {other}"), state.why.clone());
+        evidence.add(format!("Edge {other}"), state.why.clone()).bad(state.health == Health::Bad);
     }
     if let Some(probe) = inputs.origin.last() {
-        evidence.add("Origin, asked directly", probe.words());
+        evidence.add("Origin, asked directly", probe.words()).bad(!probe.is_good(ORIGIN_MS));
     }
-    let (stalled, is_share) = stalled(at);
-    let was = is_share.then(|| percent(edge.before.rebuffering));
-    evidence.add_was("Stalled time of its viewers", stalled, was);
+    stalled(at, edge, &mut evidence);
     if !sees(inputs) {
-        evidence.add("Steering holds", "rows are missing or old");
+        evidence.add("Steering holds", "rows are missing or old").bad(true);
     }
     let cause = match (edge.dead, edge.full) {
         (true, _) => format!("Edge {name} does not answer"),
@@ -78,23 +78,29 @@ pub fn edge_finding(state: &State, inputs: &Inputs, name: &str, edge: &EdgeState
         culprit: Culprit::Edge,
         name: Some(name.to_owned()),
         cohort: format!("viewers of edge {name}"),
-        viewers: edge.before.sessions.max(seen),
+        viewers: edge.before.hit().max(seen),
         severity: if edge.dead { Severity::Broken } else { Severity::Degraded },
         evidence,
         symptom_at: edge.symptom_at,
     }
 }
 
-/// The stalled time of an edge's viewers in words, and whether it is a share: of few viewers the
-/// time itself is said, since a share of theirs would say too much.
-fn stalled(at: &Edge) -> (String, bool) {
-    let viewers = at.seconds.last().map_or(0, |second| second.viewers);
+/// The stalled time of an edge's viewers. Of few viewers the time itself is said, since a share of
+/// theirs would say too much.
+fn stalled(at: &Edge, edge: &EdgeState, evidence: &mut Evidence) {
+    const WHAT: &str = "Stalled time of its viewers";
+    let seen = at.seconds.last().map_or(0, |second| second.viewers);
     let ms: i64 = at.seconds.iter().rev().take(10).map(|second| second.rebuffering_ms).sum();
-    match viewers {
-        0 => ("–, no viewers".into(), false),
-        few if few < LEAST_VIEWERS => {
-            (format!("{} of {} in 10 s", seconds(ms as f64), super::words::viewers(few)), false)
-        }
-        _ => (percent(rebuffering(at)), true),
+    let (now, was) = (rebuffering(at), edge.before.rebuffering);
+    if seen == 0 {
+        evidence.add(WHAT, "–, no viewers");
+        return;
+    }
+    let bad = now > was + STALLED;
+    if seen < LEAST_VIEWERS {
+        let words = format!("{} of {} in 10 s", seconds(ms as f64), viewers(seen));
+        evidence.add(WHAT, words).bad(bad);
+    } else {
+        evidence.add(WHAT, percent(now)).was(Some(percent(was))).bad(bad);
     }
 }

@@ -15,7 +15,7 @@ const LEAST_BASELINE_MS: f64 = 10.0;
 /// A second with fewer requests says nothing.
 const LEAST_REQUESTS: i64 = 4;
 /// Share of errors from which a second is bad.
-const ERRORS: f64 = 0.1;
+pub const ERRORS: f64 = 0.1;
 /// Without a probe for so long nothing is known, ms.
 const SILENT_MS: i64 = 6_000;
 
@@ -68,8 +68,10 @@ pub struct EdgeState {
 /// An edge in its good time.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Before {
-    /// Sessions.
+    /// Sessions that reserve a rate.
     pub sessions: i64,
+    /// Its viewers, as the feed counts everybody's.
+    pub viewers: i64,
     /// Reserved, kbps.
     pub reserved_kbps: u64,
     /// Stalled share of its viewers' time.
@@ -80,6 +82,12 @@ impl Before {
     /// Reserved for each session, kbps.
     pub fn kbps_each(&self) -> f64 {
         if self.sessions > 0 { self.reserved_kbps as f64 / self.sessions as f64 } else { 0.0 }
+    }
+
+    /// Whom it hits when the edge falls ill: viewers, since a share of all viewers is shown with
+    /// it; sessions where players tell nothing.
+    pub fn hit(&self) -> i64 {
+        if self.viewers > 0 { self.viewers } else { self.sessions }
     }
 }
 
@@ -156,6 +164,7 @@ impl EdgeState {
         if let Some(load) = edge.load.filter(|_| calm) {
             self.before.sessions = load.sessions;
             self.before.reserved_kbps = load.reserved_kbps;
+            self.before.viewers = edge.seconds.last().map_or(0, |second| second.viewers);
         }
         self.before.rebuffering = rebuffering(edge);
     }
@@ -180,7 +189,7 @@ fn is_bad(second: &Second, limit_ms: i64) -> bool {
 /// Nearly everything is taken, and requests are refused.
 fn is_full(edge: &Edge) -> bool {
     let errors: i64 = edge.seconds.iter().rev().take(3).map(|second| second.errors).sum();
-    edge.load.is_some_and(|load| load.reserved_kbps * 100 >= load.capacity_kbps * 98) && errors > 0
+    edge.load.is_some_and(|load| load.is_nearly_full()) && errors > 0
 }
 
 fn first_symptom(probes: &[&Probe], seconds: &[Second], limit: i64) -> Option<i64> {

@@ -3,6 +3,7 @@
 
 use tallylight_schemas::control::{Culprit, IncidentRow, IncidentState, Severity};
 
+use super::act::STEERING;
 use super::state::{Effect, State};
 use super::words::Evidence;
 
@@ -35,13 +36,14 @@ pub struct Finding {
 
 /// Opens an incident or keeps the open one up to date; its id.
 pub fn found(state: &mut State, finding: Finding, now_ms: i64, out: &mut Vec<Effect>) -> String {
-    state.well_since.remove(&finding.key);
     let Some(mut row) = state.open(&finding.key).cloned() else {
         let row = IncidentRow {
             tenant: state.policy.tenant.clone(),
             id: format!("{}-{}", finding.key, now_ms / 1_000),
             opened_at: now_ms * 1_000,
             symptom_at: finding.symptom_at.map(|ms| ms * 1_000),
+            well_since: None,
+            closes_at: None,
             closed_at: None,
             cause: finding.cause,
             culprit: finding.culprit,
@@ -50,6 +52,8 @@ pub fn found(state: &mut State, finding: Finding, now_ms: i64, out: &mut Vec<Eff
             viewers: finding.viewers,
             severity: finding.severity,
             evidence: finding.evidence.text(),
+            no_action: None,
+            no_action_until: None,
             owner: None,
             state: IncidentState::Open,
             notes: None,
@@ -66,10 +70,18 @@ pub fn found(state: &mut State, finding: Finding, now_ms: i64, out: &mut Vec<Eff
     let moved =
         now_ms * 1_000 - row.updated_at >= 5_000_000 && row.evidence != finding.evidence.text();
     let id = row.id.clone();
-    if worse || old || moved {
+    let again = row.well_since.take().is_some();
+    row.closes_at = None;
+    if worse || old || moved || again {
+        if worse && finding.cause != row.cause {
+            // "Seen first" is of the name before: the notes tell until when it had that.
+            let before = format!("Until now: {}", row.cause);
+            note(&mut row, STEERING, &before, now_ms);
+        }
+        if worse || finding.severity == row.severity {
+            row.cause = finding.cause;
+        }
         row.severity = row.severity.max(finding.severity);
-        row.cause =
-            if worse || finding.severity == row.severity { finding.cause } else { row.cause };
         row.viewers = row.viewers.max(finding.viewers);
         row.evidence = finding.evidence.text();
         state.put_incident(row, now_ms, out);
@@ -79,13 +91,31 @@ pub fn found(state: &mut State, finding: Finding, now_ms: i64, out: &mut Vec<Eff
 
 /// Notes that what an incident is about is well now; closes it after `after_ms` of that.
 pub fn well(state: &mut State, key: &str, after_ms: i64, now_ms: i64, out: &mut Vec<Effect>) {
-    let Some(row) = state.open(key).cloned() else {
-        state.well_since.remove(key);
-        return;
+    let Some(mut row) = state.open(key).cloned() else { return };
+    let Some(closes_at) = row.closes_at else {
+        row.well_since.get_or_insert(now_ms * 1_000);
+        row.closes_at = Some((now_ms + after_ms) * 1_000);
+        return state.put_incident(row, now_ms, out);
     };
-    let since = *state.well_since.entry(key.to_owned()).or_insert(now_ms);
-    if now_ms - since >= after_ms {
+    if now_ms * 1_000 >= closes_at {
         close(state, row, now_ms, out);
+    }
+}
+
+/// Notes since when something is well whose incident does not close yet, as its viewers are still
+/// elsewhere; `None` when it is not.
+pub fn held(
+    state: &mut State,
+    key: &str,
+    since_ms: Option<i64>,
+    now_ms: i64,
+    out: &mut Vec<Effect>,
+) {
+    let Some(mut row) = state.open(key).cloned() else { return };
+    let since = since_ms.map(|ms| ms * 1_000);
+    if row.well_since != since || row.closes_at.is_some() {
+        (row.well_since, row.closes_at) = (since, None);
+        state.put_incident(row, now_ms, out);
     }
 }
 

@@ -113,6 +113,13 @@ pub struct Load {
     pub sessions: i64,
 }
 
+impl Load {
+    /// Whether hardly anything of its capacity is left.
+    pub fn is_nearly_full(&self) -> bool {
+        self.reserved_kbps * 100 >= self.capacity_kbps * 98
+    }
+}
+
 /// One pipeline, as the origin sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pipeline {

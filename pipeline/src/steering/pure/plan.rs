@@ -165,7 +165,7 @@ pub fn load_after(state: &State, inputs: &Inputs, edge: &str, added: f64) -> Opt
 }
 
 /// The edges that viewers may be sent to, the one with most room first.
-fn targets(state: &State, inputs: &Inputs, edge: &str, since: i64) -> Vec<String> {
+pub fn targets(state: &State, inputs: &Inputs, edge: &str, since: i64) -> Vec<String> {
     let fit = |name: &&String| {
         *name != edge
             && !state.routes.is_closed(name)
@@ -187,7 +187,7 @@ fn targets(state: &State, inputs: &Inputs, edge: &str, since: i64) -> Vec<String
 
 /// The places of a home that are at home and were not moved in the last minute: steering does not
 /// move viewers to and fro by its own judgement.
-fn movable(state: &State, home: &str, now_ms: i64) -> Vec<(u32, u32)> {
+pub fn movable(state: &State, home: &str, now_ms: i64) -> Vec<(u32, u32)> {
     let mut places = state.routes.free(home, WHOLE);
     let recent = state.moved.get(home).into_iter().flatten();
     for moved in recent.filter(|moved| now_ms - moved.at < super::state::ONCE_MS) {

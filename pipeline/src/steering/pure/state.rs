@@ -106,8 +106,6 @@ pub struct State {
     pub common_since: Option<i64>,
     /// Since when the rows cannot be trusted, Unix ms.
     pub blind_since: Option<i64>,
-    /// Since when something has been well that an incident is open for, by its key, Unix ms.
-    pub well_since: BTreeMap<String, i64>,
     /// Actions so far, for their ids.
     pub count: u64,
 }
@@ -127,7 +125,6 @@ impl State {
             watches: BTreeMap::new(),
             common_since: None,
             blind_since: None,
-            well_since: BTreeMap::new(),
             count: 0,
             policy,
         }
@@ -151,7 +148,8 @@ impl State {
                 let places = self.routes.free(&row.target, length);
                 self.routes.put(&row.target, &places, &pathway, &row.id);
                 // Who was moved shortly before is not moved again at once.
-                self.note_moved(&row.target, &places, (row.at / 1_000).min(now_ms));
+                let taken = row.taken_at.unwrap_or(row.at);
+                self.note_moved(&row.target, &places, (taken / 1_000).min(now_ms));
             }
             self.actions.insert(row.id.clone(), row);
         }
@@ -163,6 +161,9 @@ impl State {
     /// Keeps an action's record and says so.
     pub fn put_action(&mut self, mut row: ActionRow, now_ms: i64, out: &mut Vec<Effect>) {
         row.updated_at = later(self.actions.get(&row.id).map(|old| old.updated_at), now_ms);
+        if matches!(row.state, ActionState::Taken | ActionState::Ended) {
+            row.taken_at.get_or_insert(now_ms * 1_000);
+        }
         out.push(Effect::Action(row.clone()));
         self.actions.insert(row.id.clone(), row);
         while self.actions.len() > KEPT {
@@ -177,7 +178,13 @@ impl State {
     /// Keeps an incident's record and says so.
     pub fn put_incident(&mut self, mut row: IncidentRow, now_ms: i64, out: &mut Vec<Effect>) {
         row.updated_at = later(self.incidents.get(&row.id).map(|old| old.updated_at), now_ms);
-        out.push(Effect::Incident(row.clone()));
+        // A record is absolute: of one decision only the last is told.
+        let same =
+            |effect: &&mut Effect| matches!(effect, Effect::Incident(old) if old.id == row.id);
+        match out.iter_mut().find(same) {
+            Some(effect) => *effect = Effect::Incident(row.clone()),
+            None => out.push(Effect::Incident(row.clone())),
+        }
         self.incidents.insert(row.id.clone(), row);
         while self.incidents.len() > KEPT {
             let over = |row: &&IncidentRow| row.state == IncidentState::Closed;

@@ -4,3 +4,4 @@ mod closed;
 mod fleet;
 mod guards;
 mod scenarios;
+mod told;

@@ -2,14 +2,15 @@
 
 use tallylight_schemas::control::{Culprit, Severity};
 
+use super::decide::OLD_MS;
 use super::health::Health;
 use super::incidents::Finding;
-use super::inputs::{Inputs, Pipeline};
+use super::inputs::{Feed, Inputs, Pipeline};
 use super::state::State;
 use super::words::{Evidence, seconds};
 
 /// A first byte from the origin within this is well, ms.
-const ORIGIN_MS: i64 = 700;
+pub const ORIGIN_MS: i64 = 700;
 /// So many failures make a cohort worth naming.
 const LEAST_FAILURES: i64 = 3;
 /// This share of all failures must be the device's …
@@ -26,10 +27,10 @@ pub fn common(state: &State, inputs: &Inputs) -> Option<Finding> {
     }
     let mut evidence = Evidence::default();
     for (name, edge) in &known {
-        evidence.add(format!("Edge {name}"), edge.why.clone());
+        evidence.add(format!("Edge {name}"), edge.why.clone()).bad(true);
     }
     let asked = inputs.origin.last().map_or("not asked".to_owned(), |probe| probe.words());
-    evidence.add("Origin, asked directly", asked);
+    evidence.add("Origin, asked directly", asked).bad(origin_bad);
     let cause = if origin_bad {
         "The origin does not answer as it should"
     } else {
@@ -42,7 +43,7 @@ pub fn common(state: &State, inputs: &Inputs) -> Option<Finding> {
         culprit: Culprit::Origin,
         name: None,
         cohort: "viewers of every edge".into(),
-        viewers: state.edges.values().map(|edge| edge.before.sessions).sum(),
+        viewers: state.edges.values().map(|edge| edge.before.hit()).sum(),
         severity: Severity::Broken,
         evidence,
         symptom_at: symptom,
@@ -84,14 +85,16 @@ pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, 
         (other, _) => format!("Encoder {name} sends {other} segments"),
     };
     let mut evidence = Evidence::default();
-    evidence.add(format!("Of its last {} segments", newest.len()), format!("{} {word}", bad(15)));
+    let all_of = format!("Of its last {} segments", newest.len());
+    evidence.add(all_of, format!("{} {word}", bad(15))).bad(true);
     evidence.add("Newest bad segment", format!("K {}", last.k));
     let of_last = newest.iter().take(3);
     let last_bad = || of_last.clone().filter(|copy| copy.bad.is_some());
     let got = last_bad().filter(|copy| copy.served).count();
     let served = got > 0;
     let slate = last_bad().any(|copy| copy.slate);
-    evidence.add("Bad ones that viewers got", format!("{got} of its last {}", of_last.len()));
+    let words = format!("{got} of its last {}", of_last.len());
+    evidence.add("Bad ones that viewers got", words).bad(served);
     let severity = match lasting {
         true if all < 2 || served || slate => Severity::Broken,
         true => Severity::Degraded,
@@ -131,7 +134,8 @@ pub fn devices(inputs: &Inputs) -> Vec<Finding> {
     let finding = |(name, device): (&String, &super::inputs::Device)| {
         let mut evidence = Evidence::default();
         evidence
-            .add("Bitrate changes that failed, last 30 s", device.adaptation_failures.to_string());
+            .add("Bitrate changes that failed, last 30 s", device.adaptation_failures.to_string())
+            .bad(true);
         evidence.add("On all other devices", (all - device.adaptation_failures).to_string());
         evidence.add(
             "Share of all viewers",
@@ -155,10 +159,13 @@ pub fn devices(inputs: &Inputs) -> Vec<Finding> {
 /// We do not see; steering holds.
 pub fn blind(inputs: &Inputs) -> Finding {
     let mut evidence = Evidence::default();
-    evidence.add("Feed", if inputs.feed.connected { "connected" } else { "no connection" });
-    let age = inputs.feed.age_ms.map_or("unknown".to_owned(), |ms| seconds(ms as f64));
-    evidence.add("Age of the rows", age);
-    evidence.add("Every partition reports", if inputs.feed.complete { "yes" } else { "no" });
+    let Feed { connected, age_ms, complete } = inputs.feed;
+    let words = if connected { "connected" } else { "no connection" };
+    evidence.add("Feed", words).bad(!connected);
+    let age = age_ms.map_or("unknown".to_owned(), |ms| seconds(ms as f64));
+    evidence.add("Age of the rows", age).bad(age_ms.is_none_or(|ms| ms > OLD_MS));
+    let words = if complete { "yes" } else { "no" };
+    evidence.add("Every partition reports", words).bad(!complete);
     Finding {
         key: "telemetry".into(),
         cause: "Rows are missing or old: steering keeps its last decision and moves nobody".into(),

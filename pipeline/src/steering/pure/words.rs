@@ -1,6 +1,6 @@
 //! How figures are said in evidence, forecasts and outcomes.
 
-use serde_json::json;
+use serde::Serialize;
 
 /// `1.62 s`, `40 ms`.
 pub fn seconds(ms: f64) -> String {
@@ -22,31 +22,45 @@ pub fn viewers(number: i64) -> String {
     if number == 1 { "1 viewer".into() } else { format!("{number} viewers") }
 }
 
-/// What speaks for something, as the records store it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Evidence(Vec<serde_json::Value>);
+/// One line of what speaks for something.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Fact {
+    what: String,
+    value: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    was: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    bad: bool,
+}
 
-impl Evidence {
-    /// Adds a fact.
-    pub fn add(&mut self, what: impl Into<String>, value: impl Into<String>) {
-        let (what, value): (String, String) = (what.into(), value.into());
-        self.0.push(json!({"what": what, "value": value}));
+impl Fact {
+    /// What it was before.
+    pub fn was(&mut self, was: Option<String>) -> &mut Self {
+        self.was = was;
+        self
     }
 
-    /// Adds a fact and what it was before.
-    pub fn add_was(
-        &mut self,
-        what: impl Into<String>,
-        value: impl Into<String>,
-        was: Option<String>,
-    ) {
-        let Some(was) = was else { return self.add(what, value) };
-        let (what, value): (String, String) = (what.into(), value.into());
-        self.0.push(json!({"what": what, "value": value, "was": was}));
+    /// Whether it breaks its limit: an operator looks at these first.
+    pub fn bad(&mut self, bad: bool) -> &mut Self {
+        self.bad = bad;
+        self
+    }
+}
+
+/// What speaks for something, as the records store it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Evidence(Vec<Fact>);
+
+impl Evidence {
+    /// Adds a fact; what it was, and whether it is bad, can be said of it.
+    pub fn add(&mut self, what: impl Into<String>, value: impl Into<String>) -> &mut Fact {
+        let fact = Fact { what: what.into(), value: value.into(), was: None, bad: false };
+        self.0.push_mut(fact)
     }
 
     /// As stored.
     pub fn text(&self) -> String {
-        serde_json::Value::Array(self.0.clone()).to_string()
+        // Structs of strings always serialize.
+        serde_json::to_string(&self.0).unwrap_or_default()
     }
 }

@@ -1,0 +1,145 @@
+//! Why nothing is offered about an incident: the one reason that holds now, not a list of those
+//! that there are.
+
+use tallylight_schemas::control::{ActionRow, ActionState, Culprit, IncidentRow, IncidentState};
+
+use super::act::STEERING;
+use super::decide::sees;
+use super::health::Health;
+use super::inputs::Inputs;
+use super::plan::{movable, targets};
+use super::share::WHOLE;
+use super::state::{Effect, ONCE_MS, SETTLE_MS, State};
+use crate::steering::settings::Mode;
+
+/// A reason, without figures that move all the time, and until when it holds where it ends by itself, Unix ms.
+type Reason = (String, Option<i64>);
+
+/// Says of every open incident why nothing is offered, where nothing is. `hold`: no edge is acted
+/// on now.
+pub fn explain(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: &mut Vec<Effect>) {
+    let open = |row: &&IncidentRow| row.state != IncidentState::Closed;
+    for mut row in state.incidents.values().filter(open).cloned().collect::<Vec<_>>() {
+        let reason = if is_answered(state, &row) {
+            None
+        } else {
+            Some(why(state, inputs, &row, hold, now_ms))
+        };
+        let (text, until) = reason.map_or((None, None), |(text, until)| (Some(text), until));
+        let until = until.map(|ms| ms * 1_000);
+        if row.no_action != text || row.no_action_until != until {
+            (row.no_action, row.no_action_until) = (text, until);
+            state.put_incident(row, now_ms, out);
+        }
+    }
+}
+
+/// Whether something is offered or in force.
+fn is_answered(state: &State, row: &IncidentRow) -> bool {
+    let live =
+        |action: &ActionRow| matches!(action.state, ActionState::Offered | ActionState::Taken);
+    of(state, row).any(live)
+}
+
+fn of<'a>(state: &'a State, row: &'a IncidentRow) -> impl Iterator<Item = &'a ActionRow> {
+    state.actions.values().filter(|action| action.incident.as_ref() == Some(&row.id))
+}
+
+fn why(state: &State, inputs: &Inputs, row: &IncidentRow, hold: bool, now_ms: i64) -> Reason {
+    let always = |text: &str| (text.to_owned(), None);
+    if row.well_since.is_some() {
+        return always("It is well again, so there is nothing to do.");
+    }
+    let name = row.name.as_deref().unwrap_or_default();
+    match row.culprit {
+        Culprit::Telemetry => always("Steering keeps its last decision until rows come again."),
+        Culprit::Origin => always("Every edge is bad together: moving viewers would not help."),
+        Culprit::Device => always("No edge is at fault: moving these viewers would not help."),
+        _ if state.mode == Mode::Observe => {
+            always("Steering only observes, so it offers nothing. You can act by hand.")
+        }
+        Culprit::Encoder => (encoder(inputs, name).to_owned(), None),
+        Culprit::Edge => turned_down(state, row).unwrap_or_else(|| {
+            if !sees(inputs) {
+                return always("Rows are missing or old, so steering moves nobody.");
+            }
+            if hold {
+                return always("Every edge has symptoms: a moment tells what they have in common.");
+            }
+            edge(state, inputs, name, now_ms)
+        }),
+    }
+}
+
+/// What keeps an encoder's bad segments from needing a mask.
+fn encoder(inputs: &Inputs, name: &str) -> &'static str {
+    let Some(pipeline) = inputs.pipelines.get(name) else {
+        return "The origin does not answer, so nothing can be masked.";
+    };
+    let bad = || pipeline.copies.iter().rev().take(3).filter(|copy| copy.bad.is_some());
+    let others = || inputs.pipelines.iter().filter(|(other, _)| *other != name);
+    let is_well = |of: &super::inputs::Pipeline| {
+        !of.copies.is_empty() && of.copies.iter().rev().take(3).all(|copy| copy.bad.is_none())
+    };
+    if pipeline.masked {
+        "The origin ignores it already."
+    } else if bad().any(|copy| copy.served) {
+        "One bad segment is no pattern: it is masked after two of three."
+    } else if bad().any(|copy| copy.slate) {
+        "No encoder has good segments, so there is none to switch to."
+    } else if others().any(|(_, other)| is_well(other)) {
+        "Viewers need nothing: the origin serves another encoder's copy. Until this one is back there is no spare."
+    } else {
+        "Viewers need nothing yet: the origin serves what is good of either."
+    }
+}
+
+/// Somebody said no: that is not asked twice.
+fn turned_down(state: &State, row: &IncidentRow) -> Option<Reason> {
+    let no = |action: &&ActionRow| {
+        action.state == ActionState::Undone
+            || (action.state == ActionState::Dismissed && action.by != STEERING)
+    };
+    let newest = of(state, row).filter(no).max_by_key(|action| action.updated_at)?;
+    let said = newest.outcome.as_deref().unwrap_or("Turned down");
+    Some((format!("{said}: steering offers no more about this incident."), None))
+}
+
+fn edge(state: &State, inputs: &Inputs, name: &str, now_ms: i64) -> Reason {
+    if state.routes.free(name, WHOLE).is_empty() {
+        return (format!("All viewers of edge {name} are sent elsewhere or capped already."), None);
+    }
+    if movable(state, name, now_ms).is_empty() {
+        let moved = state.moved.get(name).into_iter().flatten();
+        let until = moved.map(|moved| moved.at + ONCE_MS).filter(|until| *until > now_ms).min();
+        let text = "Its viewers were moved within the last minute, and steering moves nobody twice in one.";
+        return (text.to_owned(), until);
+    }
+    let since = state.edges.get(name).and_then(|edge| edge.symptom_at).unwrap_or(i64::MIN);
+    let fit = targets(state, inputs, name, since);
+    let Some(first) = fit.first() else {
+        let others = state.edges.iter().filter(|(other, _)| *other != name);
+        let words: Vec<String> = others
+            .map(|(other, edge)| match edge.health {
+                Health::Good if edge.full => format!("edge {other} is full"),
+                Health::Good if edge.symptom_at.is_none() => {
+                    format!("edge {other} was not probed since")
+                }
+                _ => format!("edge {other} is not well"),
+            })
+            .collect();
+        let text =
+            if words.is_empty() { "there is no other edge".into() } else { words.join("; ") };
+        return (format!("Nobody can be moved: {text}."), None);
+    };
+    if let Some(at) = state.sent.get(first).filter(|at| now_ms - **at < SETTLE_MS) {
+        let text =
+            format!("Edge {first} was sent viewers a moment ago; what they take up shows first.");
+        return (text, Some(at + SETTLE_MS));
+    }
+    let text = match inputs.edges.get(first).and_then(|edge| edge.load) {
+        None => format!("Edge {first} does not say what it carries, so nobody is sent there."),
+        Some(_) => format!("Edge {first} has no room left that steering may use."),
+    };
+    (text, None)
+}
