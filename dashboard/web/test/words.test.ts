@@ -16,8 +16,8 @@ describe("words of an incident", () => {
     expect(standing(incident, 84_400)).toBe("open for 18 s · nobody owns it");
     expect(standing({ ...incident, owner: "mia" }, 69_400)).toBe("open for 3 s · mia owns it");
     const well = { ...incident, well_since: 74_000, closes_at: 104_000 };
-    expect(standing(well, 84_400)).toBe("open for 18 s · well for 10 s, closes in 20 s · nobody owns it");
-    expect(standing({ ...well, closes_at: null }, 84_400)).toBe("open for 18 s · well for 10 s, its viewers are still elsewhere · nobody owns it");
+    expect(standing(well, 84_400)).toBe("well for 10 s, closes in 20 s · nobody owns it");
+    expect(standing({ ...well, closes_at: null }, 84_400)).toBe("well for 10 s, viewers still elsewhere · nobody owns it");
     expect([levelOfIncident(incident), levelOfIncident(well)]).toEqual([3, 1]);
     expect(causeWords(incident)).toBe("edge e1");
     expect(causeWords({ ...incident, culprit: "origin", name: null })).toBe("origin");

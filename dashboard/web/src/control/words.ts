@@ -26,18 +26,14 @@ export function takeWord(action: Pick<Action, "kind">): string {
 }
 
 /**
- * How long an incident has been open, whether it is well again, and who has it:
- * `open for 18 s · nobody owns it`, `open for 52 s · well for 12 s, closes in 18 s · mia owns it`.
+ * How long an incident has been open or well again, and who has it: `open for 18 s · nobody owns it`,
+ * `well for 12 s, closes in 18 s · mia owns it`.
  */
 export function standing(incident: Incident, now: number): string {
   const owner = incident.owner === null ? "nobody owns it" : `${incident.owner} owns it`;
-  return [`open for ${whole(now - incident.opened_at)}`, wellWords(incident, now), owner].filter((part) => part !== "").join(" · ");
-}
-
-function wellWords(incident: Incident, now: number): string {
-  if (incident.well_since === null) return "";
-  const then = incident.closes_at === null ? "its viewers are still elsewhere" : `closes in ${seconds(incident.closes_at - now)}`;
-  return `well for ${whole(Math.max(0, now - incident.well_since))}, ${then}`;
+  if (incident.well_since === null) return `open for ${whole(now - incident.opened_at)} · ${owner}`;
+  const then = incident.closes_at === null ? "viewers still elsewhere" : `closes in ${seconds(incident.closes_at - now)}`;
+  return `well for ${whole(Math.max(0, now - incident.well_since))}, ${then} · ${owner}`;
 }
 
 /** A span without tenths. */
