@@ -4,6 +4,7 @@ use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
 use super::health::rebuffering;
 use super::inputs::Inputs;
+use super::no_action;
 use super::plan::{Part, by_hand, plan};
 use super::share::{Pathway, WHOLE};
 use super::state::{BACK_MS, Effect, State, Watch};
@@ -163,12 +164,12 @@ pub fn take_move(
         _ => whole.into_iter().find(|part| part.to.is_some() && part.to == row.to),
     };
     let Some(part) = part else {
-        let why = "There is no room for them any more, or they were moved within the last minute";
+        let (why, _) = no_action::edge(state, inputs, &edge, now_ms);
         row.state = ActionState::Dismissed;
-        row.outcome = Some(why.to_owned());
+        row.outcome = Some(why.clone());
         row.acts_at = None;
         state.put_action(row, now_ms, out);
-        return Err(why.to_owned());
+        return Err(why);
     };
     describe(state, inputs, &mut row, &part);
     let Some(pathway) = pathway(&row) else { return Ok(()) };

@@ -105,7 +105,8 @@ fn turned_down(state: &State, row: &IncidentRow) -> Option<Reason> {
     Some((format!("{said}: steering offers no more about this incident."), None))
 }
 
-fn edge(state: &State, inputs: &Inputs, name: &str, now_ms: i64) -> Reason {
+/// Why nobody of an edge can be moved or capped now.
+pub(super) fn edge(state: &State, inputs: &Inputs, name: &str, now_ms: i64) -> Reason {
     if state.routes.free(name, WHOLE).is_empty() {
         return (format!("All viewers of edge {name} are sent elsewhere or capped already."), None);
     }
