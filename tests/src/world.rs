@@ -20,10 +20,12 @@ pub struct World {
     /// When `up` was started.
     pub started: Instant,
     up: Child,
-    _turn: MutexGuard<'static, ()>,
+    /// Held by who wants the machine for itself.
+    turn: Option<MutexGuard<'static, ()>>,
 }
 
-/// One world at a time in a process: two would look for free ports at once and find the same.
+/// One world at a time in a process looks for free ports: two would find the same. It stays the
+/// only one, unless it was started [beside others](World::start_beside).
 static TURN: Mutex<()> = Mutex::new(());
 
 /// The binary that cargo built beside this test.
@@ -61,6 +63,14 @@ impl World {
         Self::start_by(command).await
     }
 
+    /// The same for a test that leaves the machine mostly idle: it runs beside others of its kind,
+    /// of as many as the harness has threads.
+    pub async fn start_beside(args: &[&str]) -> Self {
+        let mut world = Self::start(args).await;
+        world.turn = None;
+        world
+    }
+
     /// Starts `make run`'s script, as a newcomer does on a built tree.
     pub async fn start_by_script() -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/run.sh");
@@ -95,7 +105,7 @@ impl World {
             .stdin(Stdio::null())
             .spawn()
             .expect("start tallylight up");
-        let world = Self { base, data, started, up, _turn: turn };
+        let world = Self { base, data, started, up, turn: Some(turn) };
         world.wait_for("the dashboard", 30, async || world.get("/readyz").await.is_ok()).await;
         world
     }

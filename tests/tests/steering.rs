@@ -30,7 +30,8 @@ fn moves_e1(row: &Value) -> bool {
 }
 
 async fn world(more: &[&str]) -> World {
-    let world = World::start(&[&["--viewers", "0", "--source", "loop"], more].concat()).await;
+    let args = [&["--viewers", "0", "--source", "loop"], more].concat();
+    let world = World::start_beside(&args).await;
     world.wait_for_picture().await;
     world
 }
