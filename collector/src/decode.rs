@@ -66,8 +66,13 @@ impl<'a> Context<'a> {
 
 /// What a session drew when sessions are thinned: always the same.
 pub fn lot(tenant: &str, name: &str) -> u16 {
+    lot_of(ident::hash(tenant, name))
+}
+
+/// The [`lot`] of a session by its hash.
+pub fn lot_of(hash: u64) -> u16 {
     // The upper bits; the lower ones choose the partition.
-    (ident::hash(tenant, name) >> 48) as u16
+    (hash >> 48) as u16
 }
 
 /// The lines of a body that are records: LF-separated, blank ones are none.

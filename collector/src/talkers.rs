@@ -2,8 +2,6 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use tallylight_schemas::ident;
-
 use crate::pure::priority::Priority;
 use crate::pure::sessions::Sessions;
 
@@ -26,12 +24,11 @@ impl Talkers {
         Self { shards: (0..shards).map(shard).collect() }
     }
 
-    /// Whether a record of a session is taken at `now_us`; it is charged if so.
-    pub fn takes(&self, (tenant, sid): (&str, &str), priority: Priority, now_us: i64) -> bool {
+    /// Whether a record of a session, by its hash, is taken at `now_us`; it is charged if so.
+    pub fn takes(&self, session: u64, priority: Priority, now_us: i64) -> bool {
         if self.shards.is_empty() {
             return true;
         }
-        let session = ident::hash(tenant, sid);
         // Bits that choose neither the partition nor the place in the shard.
         let Some(shard) = self.shards.get((session >> 40) as usize % SHARDS) else { return true };
         let mut sessions = shard.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::{Value as Json, json};
-use tallylight_schemas::cmcd::json::{from_json_as, to_json};
+use tallylight_schemas::cmcd::json::{self, to_json};
 use tallylight_schemas::cmcd::{Key, Kind, Mode, Record, Rule, header_value, parse, query_value};
 use tallylight_schemas::fates::{Fate, Reason};
 use tallylight_schemas::ipc::decode;
@@ -46,10 +46,7 @@ fn decoded(form: &str, sent: &Json, mode: Mode) -> Result<Json, Reason> {
             let values = sent.as_object().unwrap().values();
             read(&header_value(values.filter_map(Json::as_str)).unwrap())
         }
-        "json" => {
-            let event = serde_json::from_str(sent.as_str().unwrap()).unwrap();
-            from_json_as(&event, mode).map(|record| to_json(&record))
-        }
+        "json" => json::parse(sent.as_str().unwrap(), mode).map(|record| to_json(&record)),
         _ => read(sent.as_str().unwrap()),
     }
 }

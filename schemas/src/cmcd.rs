@@ -14,18 +14,20 @@ mod lex;
 mod limits;
 mod parse;
 mod query;
+mod quick;
 mod resync;
 mod rule;
+mod scan;
 mod value;
 
 pub use judge::{is_event, is_state};
 pub use key::{Key, Kind, Unit};
 pub use lex::is_custom;
-pub use limits::{MAX_CUSTOM, MAX_CUSTOM_CHARS, MAX_ITEMS, MAX_RECORD_BYTES};
-pub use parse::{parse, parse_into};
+pub use limits::{MAX_CUSTOM, MAX_CUSTOM_CHARS, MAX_EVENT_BYTES, MAX_ITEMS, MAX_RECORD_BYTES};
+pub use parse::{parse, parse_either, parse_into};
 pub use query::{HEADERS, header_value, query_value};
 pub use rule::{Broken, Harm, Rule};
-pub use value::{Item, Record, Value};
+pub use value::{Item, Record, Span, Value};
 
 /// How a record reached us, which decides what it must carry.
 #[derive(

@@ -1,6 +1,7 @@
 //! Arrow batches as bytes (IPC stream, LZ4) and structs as batches.
 
 use std::io::Cursor;
+use std::sync::OnceLock;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::FieldRef;
@@ -53,19 +54,36 @@ pub fn decode(bytes: &[u8]) -> Result<RecordBatch, IpcError> {
 /// A struct that is stored as the row of a batch. Fields are only ever added (ADR 17), as an
 /// `Option` or with `#[serde(default)]`, so that older batches still read; unknown ones are
 /// passed over, so that newer batches do too.
-pub trait Stored: Serialize + DeserializeOwned {}
+pub trait Stored: Serialize + DeserializeOwned {
+    /// Where its Arrow fields are kept once they are known: working them out takes longer than
+    /// most batches do.
+    fn known() -> &'static OnceLock<Vec<FieldRef>>;
+}
 
-impl Stored for crate::rows::PlaybackRow {}
-impl Stored for crate::rows::DeliveryRow {}
-impl Stored for crate::rows::FatesRow {}
-impl Stored for crate::rows::ProgressRow {}
-impl Stored for crate::fates::FateCount {}
-impl Stored for crate::session::SessionRow {}
-impl Stored for crate::session::SpanRow {}
-impl Stored for crate::control::ActionRow {}
-impl Stored for crate::control::IncidentRow {}
-impl Stored for crate::infra::InfraMetric {}
-impl Stored for TenantDelivery {}
+macro_rules! stored {
+    ($($row:ty),*) => {
+        $(impl Stored for $row {
+            fn known() -> &'static OnceLock<Vec<FieldRef>> {
+                static KNOWN: OnceLock<Vec<FieldRef>> = OnceLock::new();
+                &KNOWN
+            }
+        })*
+    };
+}
+
+stored!(
+    crate::rows::PlaybackRow,
+    crate::rows::DeliveryRow,
+    crate::rows::FatesRow,
+    crate::rows::ProgressRow,
+    crate::fates::FateCount,
+    crate::session::SessionRow,
+    crate::session::SpanRow,
+    crate::control::ActionRow,
+    crate::control::IncidentRow,
+    crate::infra::InfraMetric,
+    TenantDelivery
+);
 
 /// A delivery event with the tenant that its write key belongs to, as it is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,18 +97,22 @@ pub struct TenantDelivery {
 }
 
 /// The Arrow fields of a stored struct.
-pub fn fields<T: Stored>() -> Result<Vec<FieldRef>, IpcError> {
+pub fn fields<T: Stored>() -> Result<&'static [FieldRef], IpcError> {
+    if let Some(known) = T::known().get() {
+        return Ok(known);
+    }
     let options = TracingOptions::default()
         .allow_null_fields(true)
         .enums_without_data_as_strings(true)
         .strings_as_large_utf8(false)
         .sequence_as_large_list(false);
-    Ok(Vec::<FieldRef>::from_type::<T>(options)?)
+    let fields = Vec::<FieldRef>::from_type::<T>(options)?;
+    Ok(T::known().get_or_init(|| fields))
 }
 
 /// Structs as one batch.
 pub fn to_batch<T: Stored>(items: &[T]) -> Result<RecordBatch, IpcError> {
-    Ok(serde_arrow::to_record_batch(&fields::<T>()?, &items)?)
+    Ok(serde_arrow::to_record_batch(fields::<T>()?, &items)?)
 }
 
 /// Structs as stored bytes.

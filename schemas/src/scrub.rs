@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 
-use crate::cmcd::{Key, Value};
+use memchr::memchr2;
+
+use crate::cmcd::Key;
 
 /// Where a query or fragment begins, plain or percent-encoded.
 const ENDS: [&str; 5] = ["?", "#", "%3F", "%3f", "%23"];
@@ -34,30 +36,20 @@ fn without_credentials(text: &str) -> Option<String> {
     })
 }
 
-/// The value as it may be stored; `None` when that is how it is.
-pub fn value(key: Key, value: &Value<'_>) -> Option<Value<'static>> {
-    let clean = |text: &str| match url(text) {
-        Cow::Owned(clean) => Some(clean),
-        Cow::Borrowed(clean) => (clean.len() < text.len()).then(|| clean.to_owned()),
-    };
-    match (key, value) {
-        (Key::Url | Key::Nor, Value::Text(text)) => Some(Value::Text(clean(text)?.into())),
-        (Key::Url | Key::Nor, Value::Texts(texts)) => {
-            let any = texts.iter().any(|text| clean(text).is_some());
-            let all = texts.iter().map(|text| url(text).into_owned().into());
-            any.then(|| Value::Texts(all.collect()))
-        }
-        // Names the session, in storage as in the partition that was chosen by it.
-        (Key::Sid, _) => None,
-        (_, Value::Text(text)) => Some(Value::Text(other(text)?.into())),
-        _ => None,
+/// A text of a key as it may be stored.
+pub fn stored(key: Key, text: &str) -> Cow<'_, str> {
+    match key {
+        Key::Url | Key::Nor => url(text),
+        // `sid` names the session, in storage as in the partition that was chosen by it.
+        Key::Sid | Key::Ec => Cow::Borrowed(text),
+        _ => other(text).map_or(Cow::Borrowed(text), Cow::Owned),
     }
 }
 
 /// Text of another key that holds a URL all the same; `None` when it may stay.
 pub fn other(text: &str) -> Option<String> {
-    // Nearly every text is told apart by one look at its bytes.
-    if !text.bytes().any(|byte| byte == b':' || byte == b'%') {
+    // Nearly every text is told apart by its length, or by one look at its bytes.
+    if text.len() <= "://".len() || memchr2(b':', b'%', text.as_bytes()).is_none() {
         return None;
     }
     let holds_url = text.contains("://") || text.to_ascii_uppercase().contains("%3A%2F%2F");

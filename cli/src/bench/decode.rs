@@ -15,6 +15,7 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
     let context = context(&talkers);
     let step = cpu::rate(sample::ROWS, || {
         let mut rows = Rows::new(sample::PARTITIONS);
+        rows.expect(sample::ROWS);
         black_box(cmcd::body(body.as_bytes(), context, &mut rows));
         ensure!(rows.len() == sample::ROWS, "a record of the sample was refused");
         black_box(rows);

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use tallylight_collector::decode::json::Layout;
-use tallylight_collector::decode::{Rows, cmcd, json, rows};
+use tallylight_collector::decode::{self as door, Rows, cmcd, json, rows};
 use tallylight_collector::talkers::Talkers;
 
 use super::light::parse::Columns;
@@ -94,6 +94,8 @@ fn ours(path: &Path, form: Form) -> anyhow::Result<Found> {
     let mut windows = Windows::default();
     blocks(path, |lines| {
         let mut read = [Rows::new(1)];
+        // The door counts them, too, before it takes any.
+        read[0].expect(door::lines(lines).count());
         match form {
             Form::Json => json::body(lines, Layout::Lines, context, &mut read[0]),
             Form::Cmcd => cmcd::body(lines, context, &mut read[0]),

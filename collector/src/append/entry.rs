@@ -111,7 +111,7 @@ mod tests {
     use crate::fates::{Source, Tally};
     use tallylight_schemas::cmcd::{Mode, parse};
     use tallylight_schemas::fates::{Fate, Reason};
-    use tallylight_schemas::ident::partition;
+    use tallylight_schemas::ident::{hash, partition};
     use tallylight_schemas::ipc::decode;
     use tallylight_schemas::player::{About, Door, PlayerRows};
 
@@ -122,7 +122,8 @@ mod tests {
             Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: 1, about };
         for n in 0..records {
             let text = format!("e=ps,sid=\"s{n}\",sn=0,ts=1795000000000");
-            assert!(rows.push_player(&door, &parse(&text, Mode::Event).unwrap()));
+            let record = parse(&text, Mode::Event).unwrap();
+            assert!(rows.push_player(&door, &record, hash("demo", record.sid())));
         }
         rows
     }

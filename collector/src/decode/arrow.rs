@@ -13,6 +13,7 @@ use std::io::Cursor;
 
 use arrow::array::RecordBatch;
 use arrow::ipc::reader::StreamReader;
+use tallylight_schemas::cmcd::Record;
 use tallylight_schemas::fates::{Fate, Reason};
 
 use super::{Context, Rows, json};
@@ -46,12 +47,9 @@ pub fn body(batches: &[RecordBatch], context: Context<'_>, rows: &mut Rows) -> T
     let all = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row)));
     for (batch, row) in all.take(context.max_records) {
         let event = columns::event(batch, row);
-        // Only whoever looks at the newest records wants text.
-        let text = match &event {
-            Ok(value) if context.ring.is_some() => value.to_string(),
-            _ => String::new(),
-        };
-        json::end(event, text.as_bytes(), context, rows, &mut tally);
+        let event = event.as_deref().map_err(|reason| *reason);
+        let shown = event.unwrap_or_default().as_bytes();
+        json::end(event, &mut Record::default(), (shown, context), rows, &mut tally);
     }
     let beyond = events(batches).saturating_sub(context.max_records);
     tally.add(Fate::Rejected, Reason::TooMany, beyond as u64);

@@ -1,11 +1,12 @@
 //! CMCD: event-mode lines of a POST body, and the `CMCD` value of a query or of headers.
 
 use memchr::memchr;
-use tallylight_schemas::cmcd::{Broken, Mode, Record, Rule, parse_into};
+use tallylight_schemas::cmcd::{Broken, Mode, Record, Rule, parse_either, parse_into};
 use tallylight_schemas::fates::{Fate, Reason};
+use tallylight_schemas::ident;
 use tallylight_schemas::player::Door;
 
-use super::{Context, Rows, lines, lot};
+use super::{Context, Rows, lines, lot_of};
 use crate::fates::{Source, Tally};
 use crate::pure::priority::of_player;
 
@@ -46,7 +47,7 @@ pub fn query(values: &[Vec<u8>], context: Context<'_>, rows: &mut Rows) -> Tally
     let mut record = Record::default();
     for value in values.iter().take(context.max_records) {
         let (mode, read) = match std::str::from_utf8(value) {
-            Ok(text) => event_or_request(text, &mut record),
+            Ok(text) => parse_either(text, &mut record),
             Err(_) => (Mode::Request, Err(Reason::NotUtf8)),
         };
         if mode == Mode::Event {
@@ -60,24 +61,18 @@ pub fn query(values: &[Vec<u8>], context: Context<'_>, rows: &mut Rows) -> Tally
     tally
 }
 
-fn event_or_request<'a>(text: &'a str, record: &mut Record<'a>) -> (Mode, Result<(), Reason>) {
-    match parse_into(text, Mode::Event, record) {
-        Err(Reason::NoEvent | Reason::NoTs) => {
-            (Mode::Request, parse_into(text, Mode::Request, record))
-        }
-        event => (Mode::Event, event),
-    }
-}
-
 /// Why a record is shed, if it is: its tenant presses, or its session talks too much.
-fn sheds(record: &Record<'_>, mode: Mode, context: &Context<'_>) -> Option<Reason> {
-    let Context { tenant, received_at, standing, talkers, .. } = *context;
-    let (priority, sid) = (of_player(record, mode), record.sid());
-    if !standing.keeps_all() && !standing.keeps(priority, lot(tenant, sid)) {
+fn sheds(
+    (record, session): (&Record<'_>, u64),
+    mode: Mode,
+    context: &Context<'_>,
+) -> Option<Reason> {
+    let Context { received_at, standing, talkers, .. } = *context;
+    let priority = of_player(record, mode);
+    if !standing.keeps_all() && !standing.keeps(priority, lot_of(session)) {
         return Some(standing.cause);
     }
-    // Without a sid it is rejected, and says so.
-    let takes = sid.is_empty() || talkers.takes((tenant, sid), priority, received_at);
+    let takes = talkers.takes(session, priority, received_at);
     (!takes).then_some(Reason::Quota)
 }
 
@@ -90,8 +85,10 @@ pub(super) fn keep(
     tally: &mut Tally,
 ) {
     let Context { tenant, received_at, ring, about, .. } = context;
+    // Hashed once, for all who ask.
+    let session = record.as_ref().map_or(0, |record| ident::hash(tenant, record.sid()));
     if let Ok(record) = &record
-        && let Some(cause) = sheds(record, mode, &context)
+        && let Some(cause) = sheds((record, session), mode, &context)
     {
         return tally.add(Fate::Shed, cause, 1);
     }
@@ -104,7 +101,7 @@ pub(super) fn keep(
     }
     let door = Door { tenant, mode, source: source.as_str(), received_at, about };
     match record {
-        Ok(record) if rows.push_player(&door, record) => {
+        Ok(record) if rows.push_player(&door, record, session) => {
             tally.accept(record.dropped_values(), record.dropped_keys());
         }
         Ok(_) => tally.reject(Reason::NoSid),

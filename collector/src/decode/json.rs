@@ -2,13 +2,14 @@
 //!
 //! A body is checked as a whole without building anything (serde_json skips values with a
 //! stack on the heap, so depth costs no stack), then cut into its events, and each event of
-//! at most 16 KiB is parsed by itself. So a deep, long or odd event costs itself alone, and
-//! memory stays near the size of the body however it is nested.
+//! at most 16 KiB is read by itself: a player's straight into a record, any other by way of a
+//! tree. So a deep, long or odd event costs itself alone, and memory stays near the size of the
+//! body however it is nested.
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use tallylight_schemas::cmcd::json::{from_json, from_json_as};
-use tallylight_schemas::cmcd::{Mode, Record};
+use tallylight_schemas::cmcd::json::{parse_either, parse_event};
+use tallylight_schemas::cmcd::{MAX_EVENT_BYTES, Mode, Record};
 use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::fates::{Fate, Reason};
 
@@ -16,8 +17,6 @@ use super::{Context, Rows, cmcd, control, lines, lot};
 use crate::fates::{Source, Tally};
 use crate::pure::priority::of_delivery;
 
-/// Longest event.
-pub const EVENT_BYTES: usize = 16 << 10;
 /// Longest string inside a delivery event.
 pub const NAME_BYTES: usize = 128;
 
@@ -59,8 +58,9 @@ pub fn events(body: &[u8], layout: Layout) -> Box<dyn Iterator<Item = &[u8]> + S
 pub fn body(body: &[u8], layout: Layout, context: Context<'_>, rows: &mut Rows) -> Tally {
     let mut tally = Tally::default();
     let mut events = events(body, layout);
+    let mut record = Record::default();
     for text in events.by_ref().take(context.max_records) {
-        end(parsed(text), text, context, rows, &mut tally);
+        end(utf8(text), &mut record, (text, context), rows, &mut tally);
     }
     tally.add(Fate::Rejected, Reason::TooMany, events.count() as u64);
     tally
@@ -71,99 +71,70 @@ pub fn body(body: &[u8], layout: Layout, context: Context<'_>, rows: &mut Rows) 
 pub fn records(body: &[u8], layout: Layout, context: Context<'_>, rows: &mut Rows) -> Tally {
     let mut tally = Tally::default();
     let mut events = events(body, layout);
+    let mut record = Record::default();
     for text in events.by_ref().take(context.max_records) {
-        let (mode, mut record) = record(text);
-        let read = record.as_mut().map_err(|reason| *reason);
+        let (mode, read) = match utf8(text) {
+            Ok(text) => parse_either(text, &mut record),
+            Err(reason) => (Mode::Event, Err(reason)),
+        };
+        let read = read.map(|()| &mut record);
         cmcd::keep(read, (mode, Source::Cmcd, text), context, rows, &mut tally);
     }
     tally.add(Fate::Rejected, Reason::TooMany, events.count() as u64);
     tally
 }
 
-fn record(text: &[u8]) -> (Mode, Result<Record<'static>, Reason>) {
-    let value = match parsed(text) {
-        Ok(value) => value,
-        Err(reason) => return (Mode::Event, Err(reason)),
-    };
-    match from_json(&value) {
-        Err(Reason::NoEvent | Reason::NoTs) => (Mode::Request, from_json_as(&value, Mode::Request)),
-        event => (Mode::Event, event),
-    }
-}
-
-fn parsed(text: &[u8]) -> Result<Value, Reason> {
-    if text.len() > EVENT_BYTES {
+fn utf8(text: &[u8]) -> Result<&str, Reason> {
+    if text.len() > MAX_EVENT_BYTES {
         return Err(Reason::TooLong);
     }
-    let text = std::str::from_utf8(text).map_err(|_| Reason::NotUtf8)?;
-    serde_json::from_str(text).map_err(|_| Reason::BadShape)
+    std::str::from_utf8(text).map_err(|_| Reason::NotUtf8)
 }
 
-/// The end of every event: a row, or a reason. `text` is what is shown of it.
-pub(super) fn end(
-    value: Result<Value, Reason>,
-    text: &[u8],
-    context: Context<'_>,
+/// The end of every event: a row, or a reason. `shown` is what whoever looks sees of it; `record`
+/// is memory to read into.
+pub(super) fn end<'a>(
+    event: Result<&'a str, Reason>,
+    record: &mut Record<'a>,
+    (shown, context): (&[u8], Context<'_>),
     rows: &mut Rows,
     tally: &mut Tally,
 ) {
-    let kept = value.and_then(|value| event(value, text, context, rows, tally));
-    if let Err(reason) = kept {
-        tally.reject(reason);
-        if let Some(ring) = context.ring {
-            let way = (Mode::Event, Source::Events.as_str(), context.tenant, context.received_at);
-            ring.record(text, Err(reason), way);
+    let mut read = event.and_then(|text| Ok((text, parse_event(text, record)?)));
+    if let Ok((text, false)) = read {
+        match other(text, context, rows) {
+            Ok(None) => return tally.accept(0, 0),
+            Ok(Some(cause)) => return tally.add(Fate::Shed, cause, 1),
+            Err(reason) => read = Err(reason),
         }
     }
+    let way = (Mode::Event, Source::Events, shown);
+    cmcd::keep(read.map(|_| record), way, context, rows, tally);
 }
 
-fn event(
-    mut value: Value,
-    text: &[u8],
-    context: Context<'_>,
-    rows: &mut Rows,
-    tally: &mut Tally,
-) -> Result<(), Reason> {
+/// Keeps an event of our own services. The inner reason is why it was shed, if it was.
+fn other(text: &str, context: Context<'_>, rows: &mut Rows) -> Result<Option<Reason>, Reason> {
+    let Context { tenant, received_at, standing, trusted, .. } = context;
+    let mut value: Value = serde_json::from_str(text).map_err(|_| Reason::BadShape)?;
     let kind = value.as_object_mut().and_then(|object| object.remove("type"));
     match kind.as_ref().and_then(Value::as_str) {
-        Some("player") => {
-            let mut record = from_json(&value);
-            cmcd::keep(
-                record.as_mut().map_err(|reason| *reason),
-                (Mode::Event, Source::Events, text),
-                context,
-                rows,
-                tally,
-            );
-        }
-        Some("delivery" | "action" | "incident") if !context.trusted => {
-            return Err(Reason::Untrusted);
-        }
+        Some("delivery" | "action" | "incident") if !trusted => return Err(Reason::Untrusted),
         Some("delivery") => {
             let event: DeliveryEvent =
                 serde_json::from_value(value).map_err(|_| Reason::BadShape)?;
             check(&event)?;
-            let Context { tenant, standing, .. } = context;
             if !standing.keeps_all()
                 && !standing.keeps(of_delivery(&event), lot(tenant, &event.source))
             {
-                tally.add(Fate::Shed, standing.cause, 1);
-                return Ok(());
+                return Ok(Some(standing.cause));
             }
-            rows.push_delivery(context.tenant, context.received_at, event);
-            tally.accept(0, 0);
+            rows.push_delivery(tenant, received_at, event);
         }
-        Some("action") => {
-            rows.actions.push(control::action(value, context.tenant)?);
-            tally.accept(0, 0);
-        }
-        Some("incident") => {
-            rows.incidents.push(control::incident(value, context.tenant)?);
-            tally.accept(0, 0);
-        }
+        Some("action") => rows.actions.push(control::action(value, tenant)?),
+        Some("incident") => rows.incidents.push(control::incident(value, tenant)?),
         _ => return Err(Reason::BadShape),
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Names end up in rows and dimensions, so they are short, and a source is never empty.

@@ -10,7 +10,7 @@ use tallylight_eventlog::PartitionRange;
 use tallylight_schemas::cmcd::Record;
 use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::delivery::DeliveryEvent;
-use tallylight_schemas::ident::partition;
+use tallylight_schemas::ident::{of_hash, partition};
 use tallylight_schemas::infra::InfraMetric;
 use tallylight_schemas::ipc::TenantDelivery;
 use tallylight_schemas::player::{Door, PlayerBatchBuilder};
@@ -63,13 +63,17 @@ impl Rows {
         }
     }
 
-    /// Adds a player record; `false` when it has no `sid` to place it by.
-    pub fn push_player(&mut self, door: &Door<'_>, record: &Record<'_>) -> bool {
-        let sid = record.sid();
-        if sid.is_empty() {
+    /// Makes room for so many player records more.
+    pub fn expect(&mut self, records: usize) {
+        self.player.expect(records);
+    }
+
+    /// Adds a player record of a session, by its hash; `false` when it has no `sid`.
+    pub fn push_player(&mut self, door: &Door<'_>, record: &Record<'_>, session: u64) -> bool {
+        if record.sid().is_empty() {
             return false;
         }
-        self.player_partitions.push(partition(door.tenant, sid, self.partitions));
+        self.player_partitions.push(of_hash(session, self.partitions));
         self.player.push(door, record);
         true
     }
@@ -184,6 +188,7 @@ mod tests {
     use arrow::array::{AsArray, Int64Array, StringArray};
     use arrow::datatypes::Int64Type;
     use tallylight_schemas::cmcd::{Mode, parse};
+    use tallylight_schemas::ident::hash;
     use tallylight_schemas::player::{About, PlayerRows};
 
     fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
@@ -220,7 +225,8 @@ mod tests {
             let extra = if n % 2 == 0 { "bl=100," } else { "cid=\"c\"," };
             let text = format!("{extra}e=ps,sid=\"s{}\",sn={n},ts=1795000000000", n % 7);
             let record = parse(&text, Mode::Event).unwrap();
-            assert!(all[n / 30].push_player(&door, &record));
+            let session = hash("demo", record.sid());
+            assert!(all[n / 30].push_player(&door, &record, session));
         }
         let sorted = player_batch(&mut all, 1).unwrap().unwrap();
         let rows = PlayerRows::new(&sorted.rows).unwrap();

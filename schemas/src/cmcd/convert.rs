@@ -8,7 +8,7 @@ use super::key::{Key, Kind};
 use super::lex::Bare;
 use super::limits::{MAX_ITEMS, int_fits, text_fits};
 use super::rule::{Broken, Rule};
-use super::value::Value;
+use super::value::{Record, Value};
 
 /// Whether values of `key` are texts, which may say who somebody is.
 pub(super) fn wants_text(key: Key) -> bool {
@@ -27,22 +27,15 @@ pub(super) fn faults(key: Key, bare: &Bare<'_>) -> Broken {
     }
 }
 
-/// A scalar as the value of `key`; `None` when it cannot be.
-pub(super) fn scalar<'a>(key: Key, bare: Bare<'a>, ot: Option<Cow<'a, str>>) -> Option<Value<'a>> {
-    match key.kind() {
-        Kind::Int => int(key, &bare).map(Value::Int),
-        Kind::Dec => dec(&bare).map(Value::Dec),
-        Kind::Bool => match bare {
-            Bare::Bool(value) => Some(Value::Bool(value)),
-            _ => None,
-        },
-        Kind::Token => match bare {
-            Bare::Token(text) if text_fits(key, &text) => Some(Value::Text(text)),
-            _ => None,
-        },
-        Kind::Str => text(key, bare).map(Value::Text),
-        Kind::Ints => int(key, &bare).map(|value| Value::Ints(vec![(value, ot)])),
-        Kind::Strs => text(key, bare).map(|value| Value::Texts(vec![value])),
+/// A scalar as the value of `key`, whose kind is no list's; `None` when it cannot be.
+fn scalar<'a>(key: Key, bare: Bare<'a>) -> Option<Value<'a>> {
+    match (key.kind(), bare) {
+        (Kind::Int, bare) => int(key, &bare).map(Value::Int),
+        (Kind::Dec, bare) => dec(&bare).map(Value::Dec),
+        (Kind::Bool, Bare::Bool(value)) => Some(Value::Bool(value)),
+        (Kind::Token, Bare::Token(text)) if text_fits(key, &text) => Some(Value::Text(text)),
+        (Kind::Str, bare) => text(key, bare).map(Value::Text),
+        _ => None,
     }
 }
 
@@ -84,39 +77,56 @@ pub(super) fn plain(bare: Bare<'_>) -> Option<Cow<'_, str>> {
     })
 }
 
-/// Collects an inner list into the value of a key. A scalar key takes the first item.
+/// Collects scalars into the value of a key: what was written as an inner list, or alone. A
+/// scalar key takes the first.
 #[derive(Debug)]
-pub(super) struct List<'a> {
+pub(super) struct List<'r, 'a> {
+    record: &'r mut Record<'a>,
     key: Key,
-    value: Value<'a>,
+    /// Items that the record's lists had before.
+    before: [usize; 2],
+    items: usize,
+    /// Of a scalar key.
+    first: Option<Value<'a>>,
     bad: bool,
 }
 
-impl<'a> List<'a> {
-    pub(super) fn new(key: Key) -> Self {
-        Self { key, value: Value::Absent, bad: false }
+impl<'r, 'a> List<'r, 'a> {
+    pub(super) fn new(record: &'r mut Record<'a>, key: Key) -> Self {
+        let before = record.items();
+        Self { record, key, before, items: 0, first: None, bad: false }
     }
 
-    pub(super) fn push(&mut self, bare: Bare<'a>, ot: Option<Cow<'a, str>>) {
+    pub(super) fn push(&mut self, bare: Bare<'a>, ot: Option<&'static str>) {
         if self.bad {
             return;
         }
-        let done = match &mut self.value {
-            Value::Absent => scalar(self.key, bare, ot).map(|value| self.value = value),
-            Value::Ints(items) if items.len() < MAX_ITEMS => {
-                int(self.key, &bare).map(|value| items.push((value, ot)))
-            }
-            Value::Texts(items) if items.len() < MAX_ITEMS => {
-                text(self.key, bare).map(|value| items.push(value))
-            }
-            Value::Ints(_) | Value::Texts(_) => None,
-            _ => Some(()),
+        let done = match self.key.kind() {
+            Kind::Ints | Kind::Strs if self.items == MAX_ITEMS => None,
+            Kind::Ints => int(self.key, &bare).map(|value| self.record.push_int((value, ot))),
+            Kind::Strs => text(self.key, bare).map(|value| self.record.push_text(value)),
+            _ if self.items > 0 => Some(()),
+            _ => scalar(self.key, bare).map(|value| self.first = Some(value)),
         };
+        self.items += 1;
         self.bad = done.is_none();
     }
 
-    /// The value; `None` for an empty list, one that is too long, or one with a bad item.
-    pub(super) fn finish(self) -> Option<Value<'a>> {
-        (!self.bad && self.value != Value::Absent).then_some(self.value)
+    /// An item that is none.
+    pub(super) fn spoil(&mut self) {
+        self.bad = true;
+    }
+
+    /// Sets the key, or counts its value as lost: an empty list, one that is too long, or one
+    /// with a bad item. Answers whether the key is set.
+    pub(super) fn finish(self) -> bool {
+        let value = match self.key.kind() {
+            _ if self.bad || self.items == 0 => None,
+            Kind::Ints | Kind::Strs => Some(self.record.list_since(self.before)),
+            _ => self.first,
+        };
+        let set = value.is_some();
+        self.record.set_or_drop(self.key, value);
+        set
     }
 }

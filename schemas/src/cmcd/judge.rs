@@ -167,7 +167,7 @@ fn token_is(record: &Record<'_>, key: Key, token: &str) -> bool {
 fn exact(record: &Record<'_>) -> Option<Key> {
     [Dl, Mtp, Rtp].into_iter().find(|key| match record.get(*key) {
         Value::Int(value) => value % 100 != 0,
-        Value::Ints(items) => items.iter().any(|(value, _)| value % 100 != 0),
+        Value::Ints(list) => record.ints(*list).iter().any(|(value, _)| value % 100 != 0),
         _ => false,
     })
 }

@@ -50,12 +50,12 @@ macro_rules! keys {
             pub const ALL: &'static [Key] = &[$(Key::$variant),*];
 
             /// The key as it is written.
-            pub fn name(self) -> &'static str {
+            pub const fn name(self) -> &'static str {
                 match self { $(Key::$variant => $name,)* }
             }
 
             /// The type of its value.
-            pub fn kind(self) -> Kind {
+            pub const fn kind(self) -> Kind {
                 match self { $(Key::$variant => Kind::$kind,)* }
             }
 
@@ -65,16 +65,80 @@ macro_rules! keys {
             }
 
             /// What its value counts.
-            pub fn unit(self) -> Unit {
+            pub const fn unit(self) -> Unit {
                 match self { $(Key::$variant => $unit,)* }
-            }
-
-            /// The key written as `name`. Keys are case-sensitive.
-            pub fn from_name(name: &str) -> Option<Key> {
-                match name { $($name => Some(Key::$variant),)* _ => None }
             }
         }
     };
+}
+
+impl Key {
+    /// The key written as `name`. Keys are case-sensitive.
+    #[inline]
+    pub fn from_name(name: &str) -> Option<Key> {
+        let packed = packed(name.as_bytes());
+        let at = usize::from(PLACES[place(packed, MULTIPLIER)]);
+        (PACKED.get(at) == Some(&packed)).then(|| Key::ALL[at])
+    }
+}
+
+/// The longest name of a key, bytes.
+const LONGEST: usize = 5;
+/// Places among which keys are found by one multiplication and no search.
+const BITS: u32 = 9;
+const NO_KEY: u8 = u8::MAX;
+const PACKED: [u64; Key::ALL.len()] = {
+    let mut all = [0; Key::ALL.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = packed(Key::ALL[at].name().as_bytes());
+        assert!(all[at] != 0, "no name is longer than LONGEST");
+        at += 1;
+    }
+    all
+};
+/// One that gives each key a place of its own.
+const MULTIPLIER: u64 = {
+    let mut multiplier = 0x9e37_79b9_7f4a_7c15_u64;
+    while places(multiplier).is_none() {
+        multiplier = multiplier.wrapping_mul(0x5851_f42d_4c95_7f2d) | 1;
+    }
+    multiplier
+};
+const PLACES: [u8; 1 << BITS] = match places(MULTIPLIER) {
+    Some(places) => places,
+    None => [NO_KEY; 1 << BITS],
+};
+
+/// A name with its length as a number; 0 for one that is too long.
+const fn packed(name: &[u8]) -> u64 {
+    if name.len() > LONGEST {
+        return 0;
+    }
+    let (mut packed, mut at) = (name.len() as u64, 0);
+    while at < name.len() {
+        packed = packed << 8 | name[at] as u64;
+        at += 1;
+    }
+    packed
+}
+
+const fn place(packed: u64, multiplier: u64) -> usize {
+    (packed.wrapping_mul(multiplier) >> (u64::BITS - BITS)) as usize
+}
+
+/// Which key is in each place; `None` when two would share one.
+const fn places(multiplier: u64) -> Option<[u8; 1 << BITS]> {
+    let (mut all, mut at) = ([NO_KEY; 1 << BITS], 0);
+    while at < PACKED.len() {
+        let place = place(PACKED[at], multiplier);
+        if all[place] != NO_KEY {
+            return None;
+        }
+        all[place] = at as u8;
+        at += 1;
+    }
+    Some(all)
 }
 
 use Unit::{Chars, Count, Kbps, Ms, Plain, SignedMs, Time};

@@ -24,9 +24,18 @@ pub(super) fn object_type(name: &str) -> Option<&'static str> {
 
 /// Whether `text` is a token as a whole.
 pub(super) fn is_token(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'*')
-        && bytes.all(|b| OF_TOKENS[usize::from(b)])
+    !text.is_empty() && token_bytes(text.as_bytes()) == text.len()
+}
+
+/// How many bytes at the start of `text` are a token.
+#[inline]
+pub(super) fn token_bytes(text: &[u8]) -> usize {
+    match text.first() {
+        Some(b) if b.is_ascii_alphabetic() || *b == b'*' => {
+            text.iter().position(|b| !OF_TOKENS[usize::from(*b)]).unwrap_or(text.len())
+        }
+        _ => 0,
+    }
 }
 
 /// Bytes that tokens and keys are made of: a look-up each, as most of a record is these.
@@ -70,6 +79,11 @@ impl<'a> Cursor<'a> {
         self.text.get(from..self.at).unwrap_or_default()
     }
 
+    /// What comes next.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
     pub(super) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -90,6 +104,11 @@ impl<'a> Cursor<'a> {
     pub(super) fn member_ends(&mut self) -> bool {
         self.skip_space();
         matches!(self.peek(), None | Some(b','))
+    }
+
+    /// Whether a member ends so many bytes ahead.
+    pub(super) fn ends_at(&self, ahead: usize) -> bool {
+        matches!(self.rest().get(ahead), None | Some(b','))
     }
 
     /// A key. Uppercase is no key by RFC 8941 but in CMCD version 1's own samples.
@@ -152,7 +171,7 @@ impl<'a> Cursor<'a> {
 
     fn run(&mut self, of: impl Fn(u8) -> bool) -> &'a str {
         let from = self.at;
-        let rest = self.text.as_bytes().get(from..).unwrap_or_default();
+        let rest = self.rest();
         self.at += rest.iter().position(|b| !of(*b)).unwrap_or(rest.len());
         self.text.get(from..self.at).unwrap_or_default()
     }
@@ -225,5 +244,5 @@ fn unescape(raw: &str) -> String {
 
 /// Whether a key is a custom one: those carry a prefix set off by a hyphen.
 pub fn is_custom(name: &str) -> bool {
-    name.contains('-') && name.len() <= super::MAX_CUSTOM_CHARS
+    name.len() <= super::MAX_CUSTOM_CHARS && name.bytes().any(|byte| byte == b'-')
 }

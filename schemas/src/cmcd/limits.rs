@@ -5,6 +5,8 @@ use super::key::{Key, Unit};
 
 /// Longest record, bytes.
 pub const MAX_RECORD_BYTES: usize = 8 * 1_024;
+/// Longest record as JSON, bytes: there are more quotes in it.
+pub const MAX_EVENT_BYTES: usize = 2 * MAX_RECORD_BYTES;
 /// Most custom keys of a record.
 pub const MAX_CUSTOM: usize = 32;
 /// Longest custom key and longest custom value, characters.
@@ -13,7 +15,7 @@ pub const MAX_CUSTOM_CHARS: usize = 64;
 pub const MAX_ITEMS: usize = 32;
 
 /// Plausible Unix times of an event in ms: 2000-01-01 up to 2100-01-01.
-const PLAUSIBLE_TS: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
+const PLAUSIBLE_TS: (i64, i64) = (946_684_800_000, 4_102_444_799_999);
 
 /// Whether `text` has at most `chars` characters. Bytes bound characters, so the usual case
 /// counts nothing.
@@ -23,22 +25,48 @@ pub(super) fn fits(text: &str, chars: usize) -> bool {
 
 /// Whether a string or token is short enough for `key`.
 pub(super) fn text_fits(key: Key, text: &str) -> bool {
-    match key.unit() {
-        Unit::Chars(chars) => fits(text, chars),
-        _ => true,
-    }
+    fits(text, CHARS[key as usize])
 }
 
 /// Whether a number can be meant honestly. Sums of what passes cannot overflow.
 pub(super) fn int_fits(key: Key, value: i64) -> bool {
-    match key.unit() {
-        Unit::Kbps => (0..=100_000_000).contains(&value),
-        Unit::Ms => (0..=10_000_000_000).contains(&value),
-        Unit::SignedMs => (-10_000_000_000..=10_000_000_000).contains(&value),
-        Unit::Time if key == Key::Ts => PLAUSIBLE_TS.contains(&value),
-        Unit::Time => (-999_999_999_999_999..=999_999_999_999_999).contains(&value),
-        Unit::Count if key == Key::V => value >= 1,
-        Unit::Count => (0..=999_999_999_999_999).contains(&value),
-        Unit::Chars(_) | Unit::Plain => true,
+    let (least, most) = BOUNDS[key as usize];
+    (least..=most).contains(&value)
+}
+
+const KEYS: usize = Key::ALL.len();
+
+/// The longest text of each key, characters.
+const CHARS: [usize; KEYS] = {
+    let (mut all, mut at) = ([usize::MAX; KEYS], 0);
+    while at < KEYS {
+        if let Unit::Chars(chars) = Key::ALL[at].unit() {
+            all[at] = chars;
+        }
+        at += 1;
+    }
+    all
+};
+
+/// The least and the largest number of each key.
+const BOUNDS: [(i64, i64); KEYS] = {
+    let (mut all, mut at) = ([(i64::MIN, i64::MAX); KEYS], 0);
+    while at < KEYS {
+        all[at] = bounds(Key::ALL[at]);
+        at += 1;
+    }
+    all
+};
+
+const fn bounds(key: Key) -> (i64, i64) {
+    match (key.unit(), key) {
+        (Unit::Kbps, _) => (0, 100_000_000),
+        (Unit::Ms, _) => (0, 10_000_000_000),
+        (Unit::SignedMs, _) => (-10_000_000_000, 10_000_000_000),
+        (Unit::Time, Key::Ts) => PLAUSIBLE_TS,
+        (Unit::Time, _) => (-999_999_999_999_999, 999_999_999_999_999),
+        (Unit::Count, Key::V) => (1, i64::MAX),
+        (Unit::Count, _) => (0, 999_999_999_999_999),
+        (Unit::Chars(_) | Unit::Plain, _) => (i64::MIN, i64::MAX),
     }
 }

@@ -6,11 +6,12 @@ use percent_encoding::percent_decode_str;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::cmsd;
-use super::convert::{List, faults, plain, scalar};
+use super::convert::{List, faults, plain};
 use super::judge::judge;
 use super::lex::{Bare, Cursor, is_custom};
+use super::quick;
 use super::rule::{Broken, Rule};
-use super::{Key, Kind, MAX_RECORD_BYTES, Mode, Record, Value};
+use super::{Key, Kind, MAX_RECORD_BYTES, Mode, Record};
 use crate::fates::Reason;
 
 /// The newest version we understand.
@@ -30,6 +31,28 @@ pub fn parse<'a>(text: &'a str, mode: Mode) -> Result<Record<'a>, Reason> {
 /// [`parse`] into the memory of an earlier record of the same body. After an error the
 /// record holds what could be read.
 pub fn parse_into<'a>(text: &'a str, mode: Mode, record: &mut Record<'a>) -> Result<(), Reason> {
+    read(text, record)?;
+    settle(record, mode)
+}
+
+/// [`parse_into`] of a record whose mode is not known: one with `e` and `ts` is an event report,
+/// any other a request-mode record.
+pub fn parse_either<'a>(text: &'a str, record: &mut Record<'a>) -> (Mode, Result<(), Reason>) {
+    match read(text, record) {
+        Ok(()) => either(record),
+        Err(reason) => (Mode::Event, Err(reason)),
+    }
+}
+
+/// [`settle`] in the mode that the record turns out to be of.
+pub(super) fn either(record: &mut Record<'_>) -> (Mode, Result<(), Reason>) {
+    match settle(record, Mode::Event) {
+        Err(Reason::NoEvent | Reason::NoTs) => (Mode::Request, settle(record, Mode::Request)),
+        event => (Mode::Event, event),
+    }
+}
+
+fn read<'a>(text: &'a str, record: &mut Record<'a>) -> Result<(), Reason> {
     let text = text.trim_matches([' ', '\t', '\r', '\n']);
     record.reset(xxh3_64(text.as_bytes()));
     if text.len() > MAX_RECORD_BYTES {
@@ -49,6 +72,12 @@ pub fn parse_into<'a>(text: &'a str, mode: Mode, record: &mut Record<'a>) -> Res
     if cursor.peek().is_some() {
         record.drop_key();
     }
+    Ok(())
+}
+
+/// The end of a record that was read: whether it can be used as a whole, and which rules it
+/// breaks as one.
+pub(super) fn settle(record: &mut Record<'_>, mode: Mode) -> Result<(), Reason> {
     if mode == Mode::Request {
         decode_next_objects(record);
     }
@@ -69,16 +98,19 @@ fn member<'a>(cursor: &mut Cursor<'a>, record: &mut Record<'a>) -> Option<()> {
     let mut broken = Broken::NONE;
     let key = Key::from_name(name);
     let read = match key {
+        Some(key) if quick::value(cursor, key, record).is_some() => Some(()),
         Some(key) => {
-            let (value, read) = split(value_of(cursor, key, &mut broken));
-            if value.is_none() && read.is_some() {
-                broken = Broken::one(Rule::ValueLost);
+            let read = value_of(cursor, key, record, &mut broken);
+            if read.is_none() {
+                record.set_or_drop(key, None);
             }
-            record.set_or_drop(key, value);
             read
         }
         None if is_custom(name) => {
-            let (value, read) = split(custom_value(cursor));
+            let (value, read) = match quick::custom(cursor) {
+                Some(text) => (Some(Cow::Borrowed(text)), Some(())),
+                None => split(custom_value(cursor)),
+            };
             match value {
                 Some(value) => record.set_custom(Cow::Borrowed(name), value),
                 None => record.drop_value(),
@@ -115,19 +147,24 @@ fn split<T>(read: Read<T>) -> (Option<T>, Option<()>) {
 /// one is a value that was read but does not fit its key.
 type Read<T> = Option<Option<T>>;
 
-fn value_of<'a>(cursor: &mut Cursor<'a>, key: Key, broken: &mut Broken) -> Read<Value<'a>> {
+/// Reads the value of a key we know and sets it. `None` when it cannot be read.
+fn value_of<'a>(
+    cursor: &mut Cursor<'a>,
+    key: Key,
+    record: &mut Record<'a>,
+    broken: &mut Broken,
+) -> Option<()> {
     let wants_list = matches!(key.kind(), Kind::Ints | Kind::Strs);
-    let value = match begin(cursor)? {
-        Begin::True => scalar(key, Bare::Bool(true), None),
+    let mut list = List::new(record, key);
+    match begin(cursor)? {
+        Begin::True => list.push(Bare::Bool(true), None),
         Begin::List => {
-            let mut list = List::new(key);
             let mut found = Broken::NONE;
             cursor.list(|bare, ot| {
                 found = found.and(faults(key, &bare));
-                list.push(bare, ot.map(Cow::Borrowed));
+                list.push(bare, ot);
             })?;
             *broken = if wants_list { found } else { found.and(Broken::one(Rule::ListForScalar)) };
-            list.finish()
         }
         Begin::Scalar => {
             let bare = cursor.bare()?;
@@ -136,16 +173,20 @@ fn value_of<'a>(cursor: &mut Cursor<'a>, key: Key, broken: &mut Broken) -> Read<
             if wants_list {
                 *broken = broken.and(Broken::one(Rule::ScalarForList));
             }
-            scalar(key, bare, ot.map(Cow::Borrowed))
+            list.push(bare, ot);
         }
-    };
-    if matches!(key, Key::Cmsdd | Key::Cmsds)
-        && let Some(Value::Text(text)) = &value
-        && !cmsd::is_readable(key, text)
+    }
+    if !cursor.member_ends() {
+        return None;
+    }
+    if !list.finish() {
+        *broken = Broken::one(Rule::ValueLost);
+    } else if matches!(key, Key::Cmsdd | Key::Cmsds)
+        && record.text(key).is_some_and(|text| !cmsd::is_readable(key, text))
     {
         *broken = broken.and(Broken::one(Rule::CmsdUnreadable));
     }
-    cursor.member_ends().then_some(value)
+    Some(())
 }
 
 fn custom_value<'a>(cursor: &mut Cursor<'a>) -> Read<Cow<'a, str>> {
@@ -182,16 +223,14 @@ fn begin(cursor: &mut Cursor<'_>) -> Option<Begin> {
 }
 
 /// Version 1 has `nor` URL-encoded by itself, before the query is encoded around it.
-pub(super) fn decode_next_objects(record: &mut Record<'_>) {
+fn decode_next_objects(record: &mut Record<'_>) {
     if record.version() != 1 {
         return;
     }
-    if let Some(Value::Texts(paths)) = record.value_mut(Key::Nor) {
-        for path in paths.iter_mut().filter(|path| path.contains('%')) {
-            let decoded = percent_decode_str(path).decode_utf8().ok().map(Cow::into_owned);
-            if let Some(decoded) = decoded {
-                *path = Cow::Owned(decoded);
-            }
+    for path in record.texts_mut(Key::Nor).iter_mut().filter(|path| path.contains('%')) {
+        let decoded = percent_decode_str(path).decode_utf8().ok().map(Cow::into_owned);
+        if let Some(decoded) = decoded {
+            *path = Cow::Owned(decoded);
         }
     }
 }

@@ -1,14 +1,30 @@
 //! One decoded record.
 
+mod notes;
+
 use std::borrow::Cow;
 
-use super::judge::example;
 use super::key::Key;
 use super::limits::{MAX_CUSTOM, MAX_CUSTOM_CHARS, fits};
 use super::rule::{Broken, Rule};
 
 /// A number of an inner list with the object type it applies to, when one was given.
-pub type Item<'a> = (i64, Option<Cow<'a, str>>);
+pub type Item = (i64, Option<&'static str>);
+
+/// Where in its record the items of a list are: lists have no memory of their own, as nearly
+/// all of them are of one item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    from: usize,
+    to: usize,
+}
+
+impl Span {
+    /// Those of `all` that it spans.
+    fn of<T>(self, all: &[T]) -> &[T] {
+        all.get(self.from..self.to).unwrap_or_default()
+    }
+}
 
 /// The value of a key. Its variant follows from [`Key::kind`], whatever the sender wrote.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,10 +39,10 @@ pub enum Value<'a> {
     Bool(bool),
     /// A string or a token.
     Text(Cow<'a, str>),
-    /// Whole numbers with their object types.
-    Ints(Vec<Item<'a>>),
-    /// Strings.
-    Texts(Vec<Cow<'a, str>>),
+    /// Whole numbers with their object types: [`Record::ints`].
+    Ints(Span),
+    /// Strings: [`Record::texts`].
+    Texts(Span),
 }
 
 const KEYS: usize = Key::ALL.len();
@@ -38,6 +54,9 @@ const NO_SLOT: u8 = u8::MAX;
 pub struct Record<'a> {
     slots: [u8; KEYS],
     values: Vec<(Key, Value<'a>)>,
+    /// The items of all lists of numbers, and of all lists of strings.
+    ints: Vec<Item>,
+    texts: Vec<Cow<'a, str>>,
     custom: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     dropped_values: u32,
     dropped_keys: u32,
@@ -53,6 +72,8 @@ impl Default for Record<'_> {
         Self {
             slots: [NO_SLOT; KEYS],
             values: Vec::new(),
+            ints: Vec::new(),
+            texts: Vec::new(),
             custom: Vec::new(),
             dropped_values: 0,
             dropped_keys: 0,
@@ -95,6 +116,16 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The items of a list of numbers.
+    pub fn ints(&self, list: Span) -> &[Item] {
+        list.of(&self.ints)
+    }
+
+    /// The items of a list of strings.
+    pub fn texts(&self, list: Span) -> &[Cow<'a, str>] {
+        list.of(&self.texts)
+    }
+
     /// The session id; every record that was parsed has one.
     pub fn sid(&self) -> &str {
         self.text(Key::Sid).unwrap_or_default()
@@ -130,11 +161,6 @@ impl<'a> Record<'a> {
         &self.examples
     }
 
-    /// Notes rules that were broken by the way in which the record came.
-    pub fn came_by(&mut self, way: Broken, said: &'static str) {
-        self.note_rules(way, || Cow::Borrowed(said));
-    }
-
     /// A 64-bit hash of the record as it was sent: equal for a repeated record.
     pub fn digest(&self) -> u64 {
         self.digest
@@ -143,6 +169,8 @@ impl<'a> Record<'a> {
     pub(super) fn reset(&mut self, digest: u64) {
         self.slots = [NO_SLOT; KEYS];
         self.values.clear();
+        self.ints.clear();
+        self.texts.clear();
         self.custom.clear();
         self.dropped_values = 0;
         self.dropped_keys = 0;
@@ -185,8 +213,40 @@ impl<'a> Record<'a> {
         self.lost_ts
     }
 
-    pub(super) fn value_mut(&mut self, key: Key) -> Option<&mut Value<'a>> {
-        self.values.get_mut(usize::from(self.slots[key as usize])).map(|entry| &mut entry.1)
+    /// The strings of a list key.
+    pub(super) fn texts_mut(&mut self, key: Key) -> &mut [Cow<'a, str>] {
+        match *self.get(key) {
+            Value::Texts(Span { from, to }) => self.texts.get_mut(from..to).unwrap_or_default(),
+            _ => &mut [],
+        }
+    }
+
+    /// How many items the record's lists have: of numbers, and of strings.
+    pub(super) fn items(&self) -> [usize; 2] {
+        [self.ints.len(), self.texts.len()]
+    }
+
+    /// A list of one number.
+    pub(super) fn list_of_int(&mut self, item: Item) -> Value<'a> {
+        let from = self.ints.len();
+        self.ints.push(item);
+        Value::Ints(Span { from, to: from + 1 })
+    }
+
+    pub(super) fn push_int(&mut self, item: Item) {
+        self.ints.push(item);
+    }
+
+    pub(super) fn push_text(&mut self, item: Cow<'a, str>) {
+        self.texts.push(item);
+    }
+
+    /// The list of the numbers, or of the strings, that were pushed after `before`.
+    pub(super) fn list_since(&self, [ints, texts]: [usize; 2]) -> Value<'a> {
+        if self.ints.len() > ints {
+            return Value::Ints(Span { from: ints, to: self.ints.len() });
+        }
+        Value::Texts(Span { from: texts, to: self.texts.len() })
     }
 
     /// Sets a custom key, within the limits on them.
@@ -209,52 +269,5 @@ impl<'a> Record<'a> {
 
     pub(super) fn drop_key(&mut self) {
         self.dropped_keys = self.dropped_keys.saturating_add(1);
-    }
-
-    /// Notes rules that the member `raw` breaks.
-    pub(super) fn note(&mut self, rules: Broken, key: Option<Key>, raw: &'a str) {
-        self.note_rules(rules, || example(key, raw));
-    }
-
-    /// Notes a rule, shown by the key alone.
-    pub(super) fn note_key(&mut self, rule: Rule, key: Key) {
-        self.note_rules(Broken::one(rule), || Cow::Borrowed(key.name()));
-    }
-
-    /// Notes a rule, shown by a name that is no known key.
-    pub(super) fn note_name(&mut self, rule: Rule, name: &str) {
-        self.note_rules(Broken::one(rule), || Cow::Owned(example(None, name).into_owned()));
-    }
-
-    /// Notes a rule, shown by the key's value, which is a token or a number.
-    pub(super) fn note_value(&mut self, rule: Rule, key: Key) {
-        let shown = match self.get(key) {
-            Value::Text(token) => format!("{}={token}", key.name()),
-            Value::Int(value) => format!("{}={value}", key.name()),
-            Value::Ints(items) => {
-                let items: Vec<_> = items.iter().take(4).map(|(v, _)| v.to_string()).collect();
-                format!("{}=({})", key.name(), items.join(" "))
-            }
-            _ => key.name().to_owned(),
-        };
-        self.note_rules(Broken::one(rule), || Cow::Owned(shown));
-    }
-
-    /// Takes a rule back.
-    pub(super) fn forgive(&mut self, rule: Rule) {
-        if self.broken.has(rule) {
-            self.broken = self.broken.without(Broken::one(rule));
-            self.examples.retain(|(noted, _)| *noted != rule);
-        }
-    }
-
-    fn note_rules(&mut self, rules: Broken, shown: impl FnOnce() -> Cow<'a, str>) {
-        let new = rules.without(self.broken);
-        if new.is_empty() {
-            return;
-        }
-        self.broken = self.broken.and(new);
-        let shown = shown();
-        self.examples.extend(new.iter().map(|rule| (rule, shown.clone())));
     }
 }

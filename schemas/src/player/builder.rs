@@ -16,13 +16,17 @@ use super::door::{AboutColumns, Door};
 use super::pairs::{HopsColumn, PairsColumn};
 use crate::cmcd::{Key, Record, cmsd};
 use crate::ident::{self, MAX_PARTITIONS};
-use crate::scrub;
+
+/// Rows that room is made for at once: what a commit gathers.
+const MOST_EXPECTED: usize = 2_048;
 
 /// Records into an Arrow batch. The caller bounds the number of rows; a row is bounded by
 /// the limits of [`crate::cmcd`].
 #[derive(Debug)]
 pub struct PlayerBatchBuilder {
     rows: usize,
+    /// Rows that new columns get room for.
+    room: usize,
     tenant: StringBuilder,
     mode: StringBuilder,
     /// Null where it is what the mode says.
@@ -44,6 +48,7 @@ impl Default for PlayerBatchBuilder {
     fn default() -> Self {
         Self {
             rows: 0,
+            room: 0,
             tenant: texts(),
             mode: texts(),
             source: texts(),
@@ -67,6 +72,11 @@ impl PlayerBatchBuilder {
         Self::default()
     }
 
+    /// Makes room for so many rows more, in columns that are not there yet.
+    pub fn expect(&mut self, rows: usize) {
+        self.room = self.rows + rows.min(MOST_EXPECTED);
+    }
+
     /// Appends a record as a row.
     pub fn push(&mut self, door: &Door<'_>, record: &Record<'_>) {
         let row = self.rows;
@@ -79,14 +89,13 @@ impl PlayerBatchBuilder {
         self.received_at.append_value(door.received_at);
         self.digest.push(record.digest());
         self.dropped_values.push(record.dropped_values());
+        let room = self.room;
         for (key, value) in record.values() {
-            let column = self.columns[*key as usize].get_or_insert_with(|| Column::new(key.kind()));
-            match scrub::value(*key, value) {
-                Some(clean) => column.push(row, &clean),
-                None => column.push(row, value),
-            }
+            let column =
+                self.columns[*key as usize].get_or_insert_with(|| Column::new(key.kind(), room));
+            column.push(row, *key, value, record);
         }
-        self.about.push(&door.about, record);
+        self.about.push(row, &door.about, record);
         self.custom.push(row, record.custom().iter().map(|(k, v)| (k.as_ref(), v.as_ref())));
         self.push_broken(row, door, record);
         self.push_cmsd(row, record);
@@ -157,7 +166,7 @@ impl PlayerBatchBuilder {
                 named.push((key.name(), column.finish(self.rows)?));
             }
         }
-        named.extend(self.about.finish());
+        named.extend(self.about.finish(self.rows));
         for (name, column) in
             [("custom", self.custom), ("broken", self.broken), ("cmsd_static", self.cmsd_static)]
         {

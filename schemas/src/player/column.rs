@@ -12,7 +12,8 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Fields};
 use arrow::error::ArrowError;
 
-use crate::cmcd::{Kind, Value};
+use crate::cmcd::{Key, Kind, Record, Value};
+use crate::scrub;
 
 /// Rows that a column has room for at first. Most requests hold one record, and the
 /// builders' own thousand would cost each of them 100 KB.
@@ -26,9 +27,15 @@ pub(super) fn texts() -> StringBuilder {
     StringBuilder::with_capacity(FEW, FEW * 8)
 }
 
-/// A column of CMCD values.
+/// A column of CMCD values, or of what the door knows.
 #[derive(Debug)]
-pub(super) enum Column {
+pub(super) struct Column {
+    rows: usize,
+    values: Values,
+}
+
+#[derive(Debug)]
+enum Values {
     Int(Int64Builder),
     Dec(Float64Builder),
     Bool(BooleanBuilder),
@@ -38,75 +45,85 @@ pub(super) enum Column {
 }
 
 impl Column {
-    pub(super) fn new(kind: Kind) -> Self {
-        match kind {
-            Kind::Int => Column::Int(ints()),
-            Kind::Dec => Column::Dec(Float64Builder::with_capacity(FEW)),
-            Kind::Bool => Column::Bool(BooleanBuilder::with_capacity(FEW)),
-            Kind::Token | Kind::Str => Column::Text(texts()),
-            Kind::Ints => Column::Ints { lists: Lists::default(), values: ints(), ots: texts() },
-            Kind::Strs => Column::Texts { lists: Lists::default(), values: texts() },
-        }
+    /// A column with room for `rows`.
+    pub(super) fn new(kind: Kind, rows: usize) -> Self {
+        let rows = rows.max(FEW);
+        let ints = || Int64Builder::with_capacity(rows);
+        let texts = || StringBuilder::with_capacity(rows, rows * 8);
+        let values = match kind {
+            Kind::Int => Values::Int(ints()),
+            Kind::Dec => Values::Dec(Float64Builder::with_capacity(rows)),
+            Kind::Bool => Values::Bool(BooleanBuilder::with_capacity(rows)),
+            Kind::Token | Kind::Str => Values::Text(texts()),
+            Kind::Ints => Values::Ints {
+                lists: Lists::with_capacity(rows),
+                values: ints(),
+                ots: StringBuilder::with_capacity(rows, FEW),
+            },
+            Kind::Strs => Values::Texts { lists: Lists::with_capacity(rows), values: texts() },
+        };
+        Self { rows: 0, values }
     }
 
-    /// Appends the value of row `row`. A value of another kind is left out: it cannot occur,
-    /// since a record's values have the kinds of their keys.
-    pub(super) fn push(&mut self, row: usize, value: &Value<'_>) {
+    /// Appends the value of row `row`, of `record`. A value of another kind is left out: it cannot
+    /// occur, since a record's values have the kinds of their keys.
+    pub(super) fn push(&mut self, row: usize, key: Key, value: &Value<'_>, record: &Record<'_>) {
         self.fill(row);
-        match (self, value) {
-            (Column::Int(column), Value::Int(value)) => column.append_value(*value),
-            (Column::Dec(column), Value::Dec(value)) => column.append_value(*value),
-            (Column::Bool(column), Value::Bool(value)) => column.append_value(*value),
-            (Column::Text(column), Value::Text(text)) => column.append_value(text),
-            (Column::Ints { lists, values, ots }, Value::Ints(items)) => {
-                for (value, ot) in items {
+        match (&mut self.values, value) {
+            (Values::Int(column), Value::Int(value)) => column.append_value(*value),
+            (Values::Dec(column), Value::Dec(value)) => column.append_value(*value),
+            (Values::Bool(column), Value::Bool(value)) => column.append_value(*value),
+            (Values::Text(column), Value::Text(text)) => {
+                column.append_value(scrub::stored(key, text));
+            }
+            (Values::Ints { lists, values, ots }, Value::Ints(list)) => {
+                for (value, ot) in record.ints(*list) {
                     values.append_value(*value);
-                    ots.append_option(ot.as_deref());
+                    ots.append_option(*ot);
                 }
                 lists.end(values.len());
             }
-            (Column::Texts { lists, values }, Value::Texts(items)) => {
-                items.iter().for_each(|text| values.append_value(text));
+            (Values::Texts { lists, values }, Value::Texts(list)) => {
+                for text in record.texts(*list) {
+                    values.append_value(scrub::stored(key, text));
+                }
                 lists.end(values.len());
             }
-            _ => {}
+            _ => return,
         }
+        self.rows += 1;
     }
 
-    fn len(&self) -> usize {
-        match self {
-            Column::Int(column) => column.len(),
-            Column::Dec(column) => column.len(),
-            Column::Bool(column) => column.len(),
-            Column::Text(column) => column.len(),
-            Column::Ints { lists, .. } | Column::Texts { lists, .. } => lists.len(),
-        }
-    }
-
+    /// Appends nulls up to row `rows`.
+    #[inline]
     fn fill(&mut self, rows: usize) {
-        let missing = rows.saturating_sub(self.len());
-        match self {
-            Column::Int(column) => column.append_nulls(missing),
-            Column::Dec(column) => column.append_nulls(missing),
-            Column::Bool(column) => column.append_nulls(missing),
-            Column::Text(column) => (0..missing).for_each(|_| column.append_null()),
-            Column::Ints { lists, .. } | Column::Texts { lists, .. } => lists.skip(missing),
+        let missing = rows.saturating_sub(self.rows);
+        if missing == 0 {
+            return;
+        }
+        self.rows = rows;
+        match &mut self.values {
+            Values::Int(column) => column.append_nulls(missing),
+            Values::Dec(column) => column.append_nulls(missing),
+            Values::Bool(column) => column.append_nulls(missing),
+            Values::Text(column) => (0..missing).for_each(|_| column.append_null()),
+            Values::Ints { lists, .. } | Values::Texts { lists, .. } => lists.skip(missing),
         }
     }
 
     /// The column of a batch of `rows` rows.
     pub(super) fn finish(mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
         self.fill(rows);
-        Ok(match self {
-            Column::Int(mut column) => Arc::new(column.finish()),
-            Column::Dec(mut column) => Arc::new(column.finish()),
-            Column::Bool(mut column) => Arc::new(column.finish()),
-            Column::Text(mut column) => Arc::new(column.finish()),
-            Column::Ints { lists, mut values, mut ots } => lists.finish(items(
+        Ok(match self.values {
+            Values::Int(mut column) => Arc::new(column.finish()),
+            Values::Dec(mut column) => Arc::new(column.finish()),
+            Values::Bool(mut column) => Arc::new(column.finish()),
+            Values::Text(mut column) => Arc::new(column.finish()),
+            Values::Ints { lists, mut values, mut ots } => lists.finish(items(
                 [("v", DataType::Int64), ("ot", DataType::Utf8)],
                 [Arc::new(values.finish()), Arc::new(ots.finish())],
             )?)?,
-            Column::Texts { lists, mut values } => lists.finish(Arc::new(values.finish()))?,
+            Values::Texts { lists, mut values } => lists.finish(Arc::new(values.finish()))?,
         })
     }
 }
@@ -125,6 +142,10 @@ impl Default for Lists {
 }
 
 impl Lists {
+    fn with_capacity(rows: usize) -> Self {
+        Self { ends: Vec::with_capacity(rows), ..Self::default() }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }

@@ -1,6 +1,6 @@
 //! What the door knows about a record besides its text.
 
-use arrow::array::{ArrayRef, Int64Builder, StringBuilder};
+use arrow::array::{ArrayBuilder, ArrayRef, Int64Builder, StringBuilder};
 use std::sync::Arc;
 
 use super::column::{ints, texts};
@@ -40,61 +40,76 @@ pub struct About<'a> {
 }
 
 /// Columns of what the door knows of senders, while they are written.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct AboutColumns {
     /// As [`NAMES`].
-    words: [Words; NAMES.len()],
-    asn: Int64Builder,
-    asns: usize,
+    words: [Option<StringBuilder>; NAMES.len()],
+    asn: Option<Int64Builder>,
 }
 
 const NAMES: [&str; 5] = ["player", "browser", "os", "device", "country"];
 
-#[derive(Debug)]
-struct Words {
-    column: StringBuilder,
-    some: bool,
-}
-
-impl Default for AboutColumns {
-    fn default() -> Self {
-        let words = NAMES.map(|_| Words { column: texts(), some: false });
-        Self { words, asn: ints(), asns: 0 }
-    }
-}
-
 impl AboutColumns {
-    /// Appends a row. Device and country that the record states stay where it states them.
-    pub(super) fn push(&mut self, about: &About<'_>, record: &Record<'_>) {
-        let player = claimed(record, "com.tallylight-player").unwrap_or(about.player);
-        let os = claimed(record, "com.tallylight-os").unwrap_or(about.os);
-        let unless = |key, word| if claimed(record, key).is_some() { "" } else { word };
-        let device = unless("com.tallylight-device", about.device);
-        let country = unless("com.tallylight-country", about.country);
+    /// Appends row `row`. Device and country that the record states stay where it states them.
+    pub(super) fn push(&mut self, row: usize, about: &About<'_>, record: &Record<'_>) {
+        let Claims { player, os, device, country } = claims(record);
+        let (player, os) = (player.unwrap_or(about.player), os.unwrap_or(about.os));
+        let device = if device { "" } else { about.device };
+        let country = if country { "" } else { about.country };
         let all = [player, about.browser, os, device, country];
-        for (words, word) in self.words.iter_mut().zip(all) {
-            words.some |= !word.is_empty();
-            words.column.append_option((!word.is_empty()).then_some(word));
+        for (column, word) in self.words.iter_mut().zip(all).filter(|(_, word)| !word.is_empty()) {
+            let column = column.get_or_insert_with(texts);
+            fill(column, row);
+            column.append_value(word);
         }
-        self.asns += usize::from(about.asn.is_some());
-        self.asn.append_option(about.asn.map(i64::from));
+        if let Some(asn) = about.asn {
+            let column = self.asn.get_or_insert_with(ints);
+            column.append_nulls(row - column.len());
+            column.append_value(asn.into());
+        }
     }
 
-    /// The columns that hold anything.
-    pub(super) fn finish(mut self) -> Vec<(&'static str, ArrayRef)> {
-        let words = NAMES.into_iter().zip(&mut self.words).filter(|(_, words)| words.some);
-        let mut named: Vec<(&str, ArrayRef)> = words
-            .map(|(name, words)| (name, Arc::new(words.column.finish()) as ArrayRef))
-            .collect();
-        if self.asns > 0 {
-            named.push(("asn", Arc::new(self.asn.finish())));
+    /// The columns that hold anything, of so many rows.
+    pub(super) fn finish(self, rows: usize) -> Vec<(&'static str, ArrayRef)> {
+        let mut named: Vec<(&str, ArrayRef)> = Vec::new();
+        for (name, column) in NAMES.into_iter().zip(self.words) {
+            if let Some(mut column) = column {
+                fill(&mut column, rows);
+                named.push((name, Arc::new(column.finish())));
+            }
+        }
+        if let Some(mut column) = self.asn {
+            column.append_nulls(rows - column.len());
+            named.push(("asn", Arc::new(column.finish())));
         }
         named
     }
 }
 
-/// What the record itself states, in a key of ours.
-fn claimed<'a>(record: &'a Record<'_>, name: &str) -> Option<&'a str> {
-    let mut keys = record.custom().iter();
-    keys.find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
+fn fill(column: &mut StringBuilder, rows: usize) {
+    (column.len()..rows).for_each(|_| column.append_null());
+}
+
+/// What a record itself states in keys of ours.
+#[derive(Debug, Default)]
+struct Claims<'a> {
+    player: Option<&'a str>,
+    os: Option<&'a str>,
+    /// Whether it does.
+    device: bool,
+    country: bool,
+}
+
+fn claims<'a>(record: &'a Record<'_>) -> Claims<'a> {
+    let mut claims = Claims::default();
+    for (key, value) in record.custom() {
+        match key.strip_prefix("com.tallylight-") {
+            Some("player") => claims.player = Some(value),
+            Some("os") => claims.os = Some(value),
+            Some("device") => claims.device = true,
+            Some("country") => claims.country = true,
+            _ => {}
+        }
+    }
+    claims
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
-use tallylight_schemas::cmcd::json::{from_json, to_json};
+use tallylight_schemas::cmcd::json::{self, to_json};
 use tallylight_schemas::cmcd::{Key, Kind, Mode, Record, parse, parse_into};
 use tallylight_schemas::ident;
 use tallylight_schemas::player::{About, Door, PlayerBatchBuilder, PlayerRows};
@@ -113,8 +113,8 @@ proptest! {
 
     #[test]
     fn json_says_the_same(said in said()) {
-        let json = Json::Object(said.clone().into_iter().collect::<Map<_, _>>());
-        prop_assert_eq!(heard(&from_json(&json).unwrap()), said);
+        let text = Json::Object(said.clone().into_iter().collect::<Map<_, _>>()).to_string();
+        prop_assert_eq!(heard(&json::parse(&text, Mode::Event).unwrap()), said);
     }
 
     #[test]
@@ -135,6 +135,25 @@ proptest! {
         heard.remove(&name);
         said.remove(&name);
         prop_assert_eq!(heard, said, "{}", text);
+    }
+
+    /// What is written as usual is read by a shorter way, which a space behind `=` bars.
+    #[test]
+    fn the_shorter_way_reads_what_the_longer_one_does(
+        said in said(),
+        junk in "[a-z-]{2,6}=[\"(]?[a-zA-Z0-9é\\\\;:.?-]{0,17}[\")]?",
+        wide in 0_i64..i64::MAX,
+    ) {
+        let mut members = members(&said);
+        members.extend([junk, format!("dl={wide}"), format!("tb=({wide};v)"), "bs".to_owned()]);
+        let read = |text: &str| {
+            let mut record = Record::default();
+            let outcome = parse_into(text, Mode::Event, &mut record);
+            let lost = (record.dropped_values(), record.dropped_keys());
+            (outcome, heard(&record), lost, record.broken())
+        };
+        let text = members.join(",");
+        prop_assert_eq!(read(&text), read(&text.replace('=', "= ")), "{}", text);
     }
 
     #[test]

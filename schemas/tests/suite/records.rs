@@ -3,7 +3,7 @@
 //! `records/event-*.txt` are POST bodies, `records/query-*.txt` raw query strings.
 
 use serde_json::{Value as Json, json};
-use tallylight_schemas::cmcd::json::{from_json, to_json};
+use tallylight_schemas::cmcd::json::{self, to_json};
 use tallylight_schemas::cmcd::{Mode, Record, parse, query_value};
 use tallylight_schemas::fates::Reason;
 
@@ -33,7 +33,7 @@ fn decoded(name: &str) {
     for line in text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
         let record = match name.split_once('-').unwrap().0 {
             "query" => outcome(&parse(&query_value(line).unwrap(), Mode::Request)),
-            "json" => outcome(&from_json(&serde_json::from_str(line).unwrap())),
+            "json" => outcome(&json::parse(line, Mode::Event)),
             _ => outcome(&parse(line, Mode::Event)),
         };
         out.push_str(&format!("{line}\n  {record}\n"));

@@ -1,7 +1,7 @@
 //! A few of everything that is stored, with every field said and with every field unsaid.
 
 use arrow::array::RecordBatch;
-use tallylight_schemas::cmcd::{Key, Kind, Mode, json::from_json};
+use tallylight_schemas::cmcd::{Key, Kind, Mode, json};
 use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
 use tallylight_schemas::ipc::TenantDelivery;
@@ -42,7 +42,7 @@ pub(crate) fn player_batch() -> RecordBatch {
             received_at: 1_732_412_345_700_000,
             about: About::default(),
         };
-        builder.push(&door, &from_json(&event).unwrap());
+        builder.push(&door, &json::parse(&event.to_string(), Mode::Event).unwrap());
     }
     builder.finish().unwrap()
 }

@@ -1,7 +1,7 @@
 //! A good record has nothing wrong, and each mistake is named.
 
 use super::*;
-use tallylight_schemas::cmcd::json::from_json;
+use tallylight_schemas::cmcd::json;
 use tallylight_schemas::cmcd::parse;
 
 const NOW: i64 = 1_795_000_000_000;
@@ -40,7 +40,7 @@ fn each_mistake_is_named() {
 }
 
 fn of_json(text: &str) -> Vec<String> {
-    let record = from_json(&serde_json::from_str(text).unwrap());
+    let record = json::parse(text, Mode::Event);
     wrong(text.as_bytes(), record.as_ref().map_err(|reason| *reason), Mode::Event, NOW)
 }
 

@@ -9,12 +9,11 @@ use arrow::array::types::{
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Schema};
 use serde_json::{Map, Value};
-use tallylight_schemas::cmcd::{self, Key, is_custom};
+use tallylight_schemas::cmcd::{self, Key, MAX_EVENT_BYTES, is_custom};
 use tallylight_schemas::fates::Reason;
 use tallylight_schemas::ipc::{TenantDelivery, fields};
 
 use super::Refused;
-use crate::decode::json::EVENT_BYTES;
 use crate::problem::echo;
 
 /// Longest list; CMCD's own are far shorter.
@@ -128,8 +127,8 @@ fn delivery_kind(name: &str) -> Option<Kind> {
     DELIVERY.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind)
 }
 
-/// A row in the form that JSON events have; a null is a member that was not sent.
-pub(super) fn event(batch: &RecordBatch, row: usize) -> Result<Value, Reason> {
+/// A row as the JSON event that it is; a null is a member that was not sent.
+pub(super) fn event(batch: &RecordBatch, row: usize) -> Result<String, Reason> {
     let mut event = Map::new();
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
         let value = cell(column, row)?;
@@ -137,7 +136,8 @@ pub(super) fn event(batch: &RecordBatch, row: usize) -> Result<Value, Reason> {
             event.insert(field.name().clone(), value);
         }
     }
-    Ok(Value::Object(event))
+    let text = Value::Object(event).to_string();
+    if text.len() > MAX_EVENT_BYTES { Err(Reason::TooLong) } else { Ok(text) }
 }
 
 fn cell(array: &dyn Array, row: usize) -> Result<Value, Reason> {
@@ -176,5 +176,5 @@ fn cell(array: &dyn Array, row: usize) -> Result<Value, Reason> {
 }
 
 fn text(text: &str) -> Result<Value, Reason> {
-    if text.len() > EVENT_BYTES { Err(Reason::TooLong) } else { Ok(text.into()) }
+    if text.len() > MAX_EVENT_BYTES { Err(Reason::TooLong) } else { Ok(text.into()) }
 }
