@@ -15,6 +15,7 @@ use hyper::body::Body as _;
 use percent_encoding::percent_decode;
 use rustc_hash::FxHashMap;
 use tallylight_schemas::cmcd::{HEADERS, header_value};
+use tallylight_serve::guard::is_key;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::decode::inflate::{Encoding, InflateError, Limits};
@@ -75,7 +76,7 @@ impl Admission {
     /// Whether the request proved to come from a service of ours, or nobody needs to.
     pub fn is_trusted(&self, headers: &HeaderMap) -> bool {
         let Some(key) = &self.service_key else { return true };
-        bearer(headers).is_some_and(|given| is_same(given.as_bytes(), key.as_bytes()))
+        bearer(headers).is_some_and(|given| is_key(given, key))
     }
 
     /// Who is behind the write key, from `Authorization: Bearer` or `?k=`.
@@ -226,11 +227,6 @@ pub fn media_type(headers: &HeaderMap) -> String {
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-/// Compares without telling by its duration how much of a guess was right.
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -27,6 +27,9 @@ use tower_http::cors::{Any, CorsLayer};
 use crate::admit::{self, Admission};
 use crate::append::Queue;
 use crate::beacons::Ring;
+use crate::decode::otlp::{
+    ExportLogsServiceRequest, ExportMetricsServiceRequest, ExportTraceServiceRequest,
+};
 use crate::decode::{self, Context, Rows};
 use crate::describe::{self, OPENAPI_PATH, SCHEMA_PATH};
 use crate::enrich::{Enricher, Sender};
@@ -70,10 +73,12 @@ impl Collector {
 }
 
 /// Every path there is; requests are counted by them.
-const ROUTES: [&str; 9] = [
+const ROUTES: [&str; 11] = [
     "/v1/cmcd",
     "/v1/events",
     "/v1/metrics",
+    "/v1/logs",
+    "/v1/traces",
     "/v1/beacons",
     SCHEMA_PATH,
     OPENAPI_PATH,
@@ -87,7 +92,9 @@ pub fn router(collector: Arc<Collector>) -> Router {
     Router::new()
         .route("/v1/cmcd", post(post_cmcd).get(get_cmcd).head(wrong_method))
         .route("/v1/events", post(post_events))
-        .route("/v1/metrics", post(otlp::post_metrics))
+        .route("/v1/metrics", post(otlp::export::<ExportMetricsServiceRequest>))
+        .route("/v1/logs", post(otlp::export::<ExportLogsServiceRequest>))
+        .route("/v1/traces", post(otlp::export::<ExportTraceServiceRequest>))
         .route(SCHEMA_PATH, get(describe::get_schema))
         .route(OPENAPI_PATH, get(describe::get_openapi))
         .route("/healthz", get(|| async { "ok" }))
@@ -205,8 +212,8 @@ async fn metrics(State(collector): State<Arc<Collector>>) -> Result<Response, Pr
 
 async fn not_found(uri: Uri) -> Problem {
     let detail = format!(
-        "There is no `{}` here; records go to POST /v1/cmcd, GET /v1/cmcd, POST /v1/events or \
-         POST /v1/metrics (OTLP).",
+        "There is no `{}` here; records go to POST /v1/cmcd, GET /v1/cmcd, POST /v1/events or, as \
+         OTLP, to POST /v1/metrics, /v1/logs or /v1/traces.",
         echo(uri.path())
     );
     problem::of(problem::NOT_FOUND, detail)
@@ -215,7 +222,7 @@ async fn not_found(uri: Uri) -> Problem {
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
     let allow = match uri.path() {
         "/v1/cmcd" => "GET, POST, OPTIONS",
-        "/v1/events" | "/v1/metrics" => "POST, OPTIONS",
+        "/v1/events" | "/v1/metrics" | "/v1/logs" | "/v1/traces" => "POST, OPTIONS",
         _ => "GET, HEAD, OPTIONS",
     };
     let detail = format!("{} does not take {}; use {allow}.", uri.path(), echo(method.as_str()));
@@ -228,7 +235,7 @@ async fn count(State(collector): State<Arc<Collector>>, request: Request, next: 
     let source = match (route, request.method()) {
         ("/v1/cmcd", &Method::GET) => Some(Source::CmcdQuery),
         ("/v1/cmcd", _) => Some(Source::Cmcd),
-        ("/v1/events", _) => Some(Source::Events),
+        ("/v1/events" | "/v1/logs" | "/v1/traces", _) => Some(Source::Events),
         ("/v1/metrics", _) => Some(Source::OtlpMetrics),
         _ => None,
     };

@@ -83,11 +83,35 @@ proptest! {
         }
         // A burst, the quota since, and the batch that may cross the line.
         let most = u64::from(rate) * 5 + u64::from(rate) * now as u64 / 1_000_000 + 5_000 + 1;
-        // A batch larger than the deepest debt is forgiven, by design.
-        prop_assume!(u64::from(rate) * 10 >= 5_000);
         prop_assert!(taken <= most, "{taken} of {most}");
-        // Nobody is shut out for longer than the debt takes to be paid.
-        prop_assert!(bucket.pressure(now + 10_000_000) < FULL + 1);
+        // Nobody is shut out for longer than the debt, a batch at most, takes to be paid.
+        let paid = now + 5_000 * 1_000_000 / i64::from(rate) + 1;
+        prop_assert!(bucket.pressure(paid) < FULL + 1);
+    }
+}
+
+/// The records that pass in a minute, sent in requests of `size`, one each `every_us`, until all
+/// are refused.
+fn passed(rate: u32, size: u64, every_us: usize) -> u64 {
+    let (mut bucket, mut passed) = (Bucket::new(rate, 0), 0);
+    for now in (0..60_000_000).step_by(every_us) {
+        if bucket.pressure(now) < REFUSE_ALL {
+            bucket.take(size);
+            passed += size;
+        }
+    }
+    passed
+}
+
+#[test]
+fn whatever_the_size_of_requests_the_last_rung_holds_to_the_quota() {
+    let rate = 100;
+    for (size, every_us) in [(1, 10), (1, 137), (7, 100), (100, 1_000), (2_000, 1_000)] {
+        // The burst, two bursts of debt, the quota of a minute, and the batch that may cross the line.
+        let fits = u64::from(rate) * (5 + 10 + 60) + size;
+        let passed = passed(rate, size, every_us);
+        assert!(passed <= fits, "{passed} of {size} a request, {fits} fit");
+        assert!(passed + 2 * size >= fits, "{passed} of {size} a request, and {fits} would fit");
     }
 }
 

@@ -24,7 +24,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use proptest::prelude::*;
 use prost::Message as _;
 use tallylight_collector::Settings;
-use tallylight_collector::decode::otlp::{Wire, metrics, points, request};
+use tallylight_collector::decode::otlp::{Export, Wire, request};
 use tallylight_collector::decode::{Context, Rows};
 use tallylight_collector::talkers::Talkers;
 use tallylight_schemas::infra::{InfraKind, InfraMetric};
@@ -209,12 +209,12 @@ async fn what_is_refused_is_said_in_the_words_of_the_protocol() {
 
 /// Every data point has a fate.
 fn read_all(body: &[u8], wire: Wire) {
-    let Ok(read) = request(body, wire) else { return };
+    let Ok(read) = request::<ExportMetricsServiceRequest>(body, wire) else { return };
     let talkers = Talkers::new(0);
     let calm = Context::calm("demo", NOW, &talkers);
     let context = Context { max_records: 100, trusted: true, ..calm };
-    let tally = metrics(&read, context, &mut Rows::new(4));
-    assert_eq!(tally.records(), points(&read) as u64);
+    let tally = read.read(1, context, &mut Rows::new(4));
+    assert_eq!(tally.records(), read.records() as u64);
 }
 
 proptest! {

@@ -18,7 +18,8 @@ use crate::health::Metrics;
 use crate::proxy::{HttpClient, Target};
 use crate::sql::{Engine, EngineError, Platform, serve};
 use crate::{
-    FactsSource, Parts, Sessions, Settings, feed, health, pages, proxy, rules, sessions, tail,
+    Error, FactsSource, Parts, Sessions, Settings, feed, health, pages, proxy, rules, sessions,
+    tail,
 };
 
 const GREETINGS: usize = 8;
@@ -48,11 +49,12 @@ pub(crate) struct App {
 }
 
 impl App {
-    pub(crate) fn new(settings: Settings, parts: Parts) -> Result<Self, EngineError> {
+    pub(crate) fn new(settings: Settings, parts: Parts) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::new());
         let sessions = Some(Arc::clone(&parts.sessions));
         let tables =
-            Platform::new(&settings.tenant, &settings.live_events, parts.history, sessions)?;
+            Platform::new(&settings.tenant, &settings.live_events, parts.history, sessions)
+                .map_err(EngineError::from)?;
         // Dashboards may share the data folder, and each empties its own at the start.
         let port = settings.listen.port().to_string();
         let spill = settings.data.as_ref().map(|data| data.join("spill").join(port));
@@ -68,7 +70,7 @@ impl App {
             facts: parts.facts,
             neighbours: parts.neighbours,
             metrics,
-            http: proxy::client(),
+            http: proxy::client(settings.upstreams.any_tls()).map_err(Error::Trust)?,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             sql,
@@ -87,6 +89,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     // the services behind would take it for another site's.
     let control = Target { vouched: true, ..steering.clone() };
     let collector = Target::new("collector", &upstreams.collector);
+    let collector = Target { told_who: true, ..collector };
     let mut guarded = Router::new()
         .route("/v1/feed", get(feed::feed))
         .route("/v1/metrics", get(feed::definitions))

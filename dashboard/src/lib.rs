@@ -76,6 +76,12 @@ pub enum Error {
     /// SQL cannot be set up.
     #[error("dashboard {0}")]
     Sql(#[from] sql::EngineError),
+    /// A service behind it has TLS, and nobody is trusted.
+    #[error(
+        "dashboard: upstreams are to be reached by TLS, and no certificate is trusted here ({0}); \
+         install ca-certificates, or name a file of certificates in SSL_CERT_FILE"
+    )]
+    Trust(std::io::Error),
     /// A task of the dashboard ended although nobody asked it to; a bug.
     #[error("dashboard: {0}")]
     Internal(#[from] TaskEnded),

@@ -1,6 +1,9 @@
 //! One port for a browser: media, manifests and beacons are passed on to the services that
 //! answer them, bodies streaming both ways, paths and queries byte for byte.
 
+mod client;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +13,9 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, Version, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use tallylight_serve::Peer;
+
+pub(crate) use client::{HttpClient, client};
 
 use crate::App;
 use crate::health::Proxied;
@@ -23,24 +26,18 @@ const ROOT_RELATIVE: HeaderName = HeaderName::from_static("tallylight-root-relat
 /// And tells it where the browser found that root, for manifests that need whole URLs.
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
+/// Whom proxies saw, where they do not say it in the standard's words.
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
 /// The origin holds a request for at most 4 s; an answer that has not begun after this is none.
 const PATIENCE: Duration = Duration::from_secs(15);
-
-pub(crate) type HttpClient = Client<HttpConnector, Body>;
-
-pub(crate) fn client() -> HttpClient {
-    let mut connector = HttpConnector::new();
-    connector.set_connect_timeout(Some(Duration::from_secs(2)));
-    connector.set_nodelay(true);
-    Client::builder(TokioExecutor::new()).pool_max_idle_per_host(32).build(connector)
-}
 
 /// Where requests go.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     /// The service's name, for people.
     pub(crate) name: String,
-    /// `http://host:port`.
+    /// `http://host:port` or `https://host:port`.
     pub(crate) base: String,
     /// Taken off the front of the path.
     pub(crate) strip: String,
@@ -49,13 +46,16 @@ pub(crate) struct Target {
     /// Whether this dashboard answers for who calls: a change must be JSON, which a page of
     /// another site cannot send without being asked about, and the Origin stays here.
     pub(crate) vouched: bool,
+    /// Whether it is told from which address the request came.
+    pub(crate) told_who: bool,
 }
 
 impl Target {
     pub(crate) fn new(name: &str, base: &str) -> Self {
         let base = base.trim_end_matches('/').to_owned();
         let strip = String::new();
-        Self { name: name.into(), base, strip, root_relative: false, vouched: false }
+        let (root_relative, vouched, told_who) = (false, false, false);
+        Self { name: name.into(), base, strip, root_relative, vouched, told_who }
     }
 
     fn uri(&self, asked: &Uri) -> Option<Uri> {
@@ -100,6 +100,9 @@ async fn pass(
             parts.headers.insert(FORWARDED_HOST, host);
         }
     }
+    if let (true, Some(Peer(peer))) = (target.told_who, parts.extensions.get()) {
+        tell_who(&mut parts.headers, peer.ip());
+    }
     parts.extensions.clear();
     let answer = app.http.request(Request::from_parts(parts, body));
     let (outcome, response) = match tokio::time::timeout(PATIENCE, answer).await {
@@ -114,6 +117,23 @@ async fn pass(
     let label = Proxied { upstream: target.name.clone(), outcome };
     app.metrics.proxied.get_or_create(&label).inc();
     response
+}
+
+/// Adds whom this proxy saw to what those in front of it have said, in their words (RFC 7239, or
+/// the header that was there before). What a client made up stands before, and is not believed.
+fn tell_who(headers: &mut HeaderMap, peer: IpAddr) {
+    let (name, seen) = if headers.contains_key(header::FORWARDED) {
+        let node = match peer {
+            IpAddr::V4(_) => format!("for={peer}"),
+            IpAddr::V6(_) => format!("for=\"[{peer}]\""),
+        };
+        (header::FORWARDED, node)
+    } else {
+        (FORWARDED_FOR, peer.to_string())
+    };
+    if let Ok(seen) = HeaderValue::from_str(&seen) {
+        headers.append(name, seen);
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

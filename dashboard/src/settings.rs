@@ -1,14 +1,15 @@
 //! What can be set, and what makes sense.
 
-use std::collections::BTreeMap;
+mod upstreams;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 use tallylight_store::live::Retention;
 
 use crate::sql::SqlSettings;
+pub use upstreams::Upstreams;
 
 /// Settings of the dashboard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,21 +95,6 @@ pub struct Expected {
     pub viewers: i64,
 }
 
-/// Base URLs of the services behind the proxies: `http://host:port`, nothing after it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Upstreams {
-    /// Manifests and steering: `/live/*`, `/steering/*`, `/v1/play/*`, `/v1/steering`,
-    /// `/v1/actions`, `/v1/incidents`.
-    pub steering: String,
-    /// The collector: `/v1/cmcd`, `/v1/events`.
-    pub collector: String,
-    /// Edges by name: `/<name>/*`.
-    pub edges: BTreeMap<String, String>,
-    /// The fault switches of the demo, `/v1/faults`: `up`'s own control port. Absent elsewhere.
-    pub faults: Option<String>,
-}
-
 /// Bounds of the feed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -151,17 +137,6 @@ impl Default for Settings {
                 tier: "demo".into(),
                 expected: Vec::new(),
             }],
-        }
-    }
-}
-
-impl Default for Upstreams {
-    fn default() -> Self {
-        Self {
-            steering: "http://127.0.0.1:7720".into(),
-            collector: "http://127.0.0.1:7701".into(),
-            edges: BTreeMap::from([("e1".into(), "http://127.0.0.1:7711".into())]),
-            faults: None,
         }
     }
 }
@@ -218,30 +193,9 @@ impl Settings {
             let known = crate::sql::is_time(start);
             must(known, format!("live_events has start {start:?}; write 2026-11-25T20:00:00Z"));
         }
-        self.upstreams.each(|name, url| {
-            let what = format!("upstreams.{name} is {url:?}; write http://host:port");
-            must(is_base(url), what);
-        });
-        for name in self.upstreams.edges.keys() {
-            let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
-            let free = !["v1", "live", "steering", "assets", "metrics"].contains(&name.as_str());
-            must(plain && free, format!("upstreams.edges has {name:?}; use letters and digits"));
-        }
+        self.upstreams.check(&mut must);
         self.feed.check(&mut must);
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
-    }
-}
-
-impl Upstreams {
-    fn each(&self, mut visit: impl FnMut(&str, &str)) {
-        visit("steering", &self.steering);
-        visit("collector", &self.collector);
-        if let Some(url) = &self.faults {
-            visit("faults", url);
-        }
-        for (name, url) in &self.edges {
-            visit(&format!("edges.{name}"), url);
-        }
     }
 }
 
@@ -261,14 +215,6 @@ impl FeedSettings {
         within("ping_s", self.ping_s, 1, 300);
         within("send_timeout_s", self.send_timeout_s, 1, 300);
     }
-}
-
-fn is_base(url: &str) -> bool {
-    let Ok(uri) = url.parse::<Uri>() else { return false };
-    uri.scheme_str() == Some("http")
-        && uri.authority().is_some()
-        && uri.path() == "/"
-        && uri.query().is_none()
 }
 
 #[cfg(test)]

@@ -1,14 +1,23 @@
-//! OpenTelemetry's metrics, in protobuf and in JSON.
+//! OpenTelemetry's metrics, logs and traces, in protobuf and in JSON.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tallylight_collector::decode::otlp::{self, Wire};
+use tallylight_collector::decode::otlp::{
+    self, Export, ExportLogsServiceRequest, ExportMetricsServiceRequest, ExportTraceServiceRequest,
+    Wire,
+};
 use tallylight_fuzz::door;
 
-fuzz_target!(|body: &[u8]| {
+fn read<E: Export>(body: &[u8]) {
     for wire in [Wire::Protobuf, Wire::Json] {
-        let Ok(request) = otlp::request(body, wire) else { continue };
-        let tally = door(|context, rows| otlp::metrics(&request, context, rows));
-        assert_eq!(tally.records(), otlp::points(&request) as u64);
+        let Ok(request) = otlp::request::<E>(body, wire) else { continue };
+        let tally = door(|context, rows| request.read(1, context, rows));
+        assert_eq!(tally.records(), request.records() as u64);
     }
+}
+
+fuzz_target!(|body: &[u8]| {
+    read::<ExportMetricsServiceRequest>(body);
+    read::<ExportLogsServiceRequest>(body);
+    read::<ExportTraceServiceRequest>(body);
 });

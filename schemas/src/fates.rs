@@ -64,6 +64,8 @@ pub enum Reason {
     Quota,
     /// Only a service of ours may say this, and the request did not prove to be one.
     Untrusted,
+    /// A log record or a span that tells of no request for media.
+    NotMedia,
 }
 
 impl Reason {
@@ -84,6 +86,7 @@ impl Reason {
             Reason::Overload => "overload",
             Reason::Quota => "quota",
             Reason::Untrusted => "untrusted",
+            Reason::NotMedia => "not_media",
         }
     }
 }

@@ -20,6 +20,11 @@ pub fn hash(tenant: &str, key: &str) -> u64 {
     in_pieces(tenant, key)
 }
 
+/// A stable 64-bit hash of a request as it was sent. Logs on disk hold it.
+pub fn digest(request: &[u8]) -> u64 {
+    xxh3_64(request)
+}
+
 fn in_pieces(tenant: &str, key: &str) -> u64 {
     let mut hasher = Xxh3::new();
     hasher.update(tenant.as_bytes());

@@ -1,12 +1,13 @@
 //! What a log holds of a [`crate::load`], to be held against the load's own ledger.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use tallylight_eventlog::{Entry, EventLog};
 use tallylight_schemas::clock::{Clock, ManualClock, WallClock};
+use tallylight_schemas::fates::{FateCount, Reason};
 use tallylight_schemas::rows::{Cuboid, PlaybackRow};
 use tallylight_schemas::{ipc, player, record};
 use tokio_util::sync::CancellationToken;
@@ -38,11 +39,29 @@ pub fn stored(events: &[Entry]) -> Vec<Key> {
         let rows = player::PlayerRows::new(&ipc::decode(&part.payload).unwrap()).unwrap();
         for event in (0..rows.len()).map(|at| rows.get(at)) {
             if event.sid.starts_with("load-") {
-                found.push((event.sid.to_owned(), event.sn.unwrap()));
+                found.push((event.sid.into(), event.sn.unwrap()));
             }
         }
     }
     found
+}
+
+/// The fates that the door stored of records that came as the load's do, in the words of its
+/// answers.
+pub fn door(events: &[Entry]) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    let parts = events.iter().flat_map(|entry| &entry.parts);
+    for part in parts.filter(|part| part.kind == record::Kind::DoorFates.code()) {
+        let rows = ipc::decode_all::<FateCount>(&part.payload).unwrap();
+        for row in rows.into_iter().filter(|row| row.source == "cmcd") {
+            let word = match row.reason {
+                Reason::None => row.fate.as_str().to_owned(),
+                reason => format!("{};{}", row.fate.as_str(), reason.as_str()),
+            };
+            *sums.entry(word).or_default() += row.events;
+        }
+    }
+    sums
 }
 
 /// A clock that stands five minutes later, so that every pane becomes final.
@@ -61,24 +80,32 @@ pub async fn finish(log: &Arc<dyn EventLog>, clock: Arc<dyn Clock>) {
     let settings = tallylight_stream_processor::Settings::default();
     let processor = tallylight_stream_processor::build(settings, parts).await.unwrap();
     let stop = CancellationToken::new();
+    let (mut stats, end) =
+        (processor.handle().stats(), *log.head(record::EVENTS).unwrap().borrow());
     let running = tokio::spawn(processor.run(stop.clone()));
+    stats.wait_for(|stats| stats.position >= end).await.unwrap();
     // A few ticks carry log time past every horizon.
     tokio::time::sleep(Duration::from_secs(5)).await;
     stop.cancel();
     running.await.unwrap().unwrap();
 }
 
-/// Every record in a log in Kafka, and the sum of its windows once all are final.
-pub async fn of_kafka(brokers: &Brokers) -> (Vec<Key>, i64) {
+/// Every record in a log in Kafka, what the door says became of them, and the sum of its windows
+/// once all are final.
+pub async fn of_kafka(brokers: &Brokers) -> (Vec<Key>, BTreeMap<String, u64>, i64) {
     let clock: Arc<dyn Clock> = Arc::new(after_every_horizon());
     let shards = brokers.open(Arc::clone(&clock)).await.expect("the log");
     join_all(shards.iter().map(|log| finish(log, Arc::clone(&clock)))).await;
-    let (mut records, mut counts) = (Vec::new(), 0);
+    let (mut records, mut fates, mut counts) = (Vec::new(), BTreeMap::new(), 0);
     for log in shards.iter() {
-        records.extend(stored(&entries(log.as_ref(), record::EVENTS).await));
+        let events = entries(log.as_ref(), record::EVENTS).await;
+        records.extend(stored(&events));
+        for (fate, count) in door(&events) {
+            *fates.entry(fate).or_default() += count;
+        }
         counts += counted(&entries(log.as_ref(), record::ROWS).await, "crash");
     }
-    (records, counts)
+    (records, fates, counts)
 }
 
 /// The events of the load by the windows: the newest version of every pane of `content` in topic
@@ -102,9 +129,15 @@ pub fn counted(rows: &[Entry], content: &str) -> i64 {
 }
 
 /// Holds what is stored and counted against the load's ledger: nothing acknowledged is lost,
-/// nothing is invented, and nothing counts twice although the load repeated itself.
+/// nothing is invented, and nothing counts twice although the load repeated itself. Whatever was
+/// answered, of rejected and shed records too, the door has stored at least as often.
 #[allow(clippy::print_stdout, reason = "the figures of a run")]
-pub fn balance(what: &str, load: &Load, stored: &[Key], counted: i64) {
+pub fn balance(
+    what: &str,
+    load: &Load,
+    (stored, door): (&[Key], &BTreeMap<String, u64>),
+    counted: i64,
+) {
     let (sent, acknowledged) = (load.sent.lock().unwrap(), load.acknowledged.lock().unwrap());
     let distinct: HashSet<&Key> = stored.iter().collect();
     println!(
@@ -114,7 +147,12 @@ pub fn balance(what: &str, load: &Load, stored: &[Key], counted: i64) {
         stored.len(),
         distinct.len()
     );
+    let answered = load.fates.lock().unwrap();
+    println!("{what}: answered {answered:?}, by the door {door:?}");
     assert!(acknowledged.len() > 500, "the load was real");
+    for (fate, records) in answered.iter() {
+        assert!(door.get(fate).is_some_and(|of| of >= records), "{fate}: {door:?}");
+    }
     assert!(stored.len() > distinct.len(), "the load repeated itself, as players do");
     let lost: Vec<_> = acknowledged.iter().filter(|key| !distinct.contains(key)).collect();
     assert!(lost.is_empty(), "acknowledged and not stored: {lost:?}");

@@ -60,7 +60,7 @@ impl World {
     pub async fn start(args: &[&str]) -> Self {
         let mut command = Command::new(binary());
         command.arg("up").args(args);
-        Self::start_by(command).await
+        Self::start_with(command).await
     }
 
     /// The same for a test that leaves the machine mostly idle: it runs beside others of its kind,
@@ -86,17 +86,19 @@ impl World {
             }
         }
         command.env("CARGO_TARGET_DIR", target.expect("the target folder"));
-        Self::start_by(command).await
+        Self::start_with(command).await
     }
 
     /// Starts a command that is `up` with its arguments.
     pub async fn start_with(command: Command) -> Self {
-        Self::start_by(command).await
+        Self::start_on(|_| command).await
     }
 
-    async fn start_by(mut command: Command) -> Self {
+    /// Starts the command that this makes for the first of its ports.
+    pub async fn start_on(command: impl FnOnce(u16) -> Command) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let base = free_base();
+        let mut command = command(base);
         let data = tempfile::tempdir().expect("a folder for the data");
         let started = Instant::now();
         let up = command

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::Rng;
 use tallylight_audience::ledger::{Ended, Entry};
@@ -12,7 +12,7 @@ use tallylight_eventlog::{Entry as LogEntry, EventLog, TopicSettings};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::record;
 use tallylight_tests::audit;
-use tallylight_tests::load::Load;
+use tallylight_tests::load::{Load, Pace, Steady};
 use tallylight_tests::world::World;
 
 /// Load generators.
@@ -31,7 +31,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
 
     let load = Arc::new(Load::default());
     let url = format!("{}/v1/cmcd?k=demo", world.collector());
-    let senders = load.start(&url, SENDERS);
+    let senders = load.start(&url, SENDERS, Pace::Players);
     for _ in 0..kills {
         let pause = rand::rng().random_range(800..4_000);
         tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -47,9 +47,32 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
     world.stop();
     let counted = rebuilt(&world).await;
 
-    let stored = audit::stored(&read_all(&world, record::EVENTS));
-    audit::balance(&format!("{kills} kills"), &load, &stored, counted);
+    let events = read_all(&world, record::EVENTS);
+    let (stored, door) = (audit::stored(&events), audit::door(&events));
+    audit::balance(&format!("{kills} kills"), &load, (&stored, &door), counted);
     check_viewers(&file);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_steady_rate_every_record_has_one_end() {
+    let size = Steady::asked();
+    let mut world = World::start(&["--no-demo"]).await;
+    let load = Arc::new(Load::default());
+    let url = format!("{}/v1/cmcd?k=demo", world.collector());
+    let (began, senders) = (Instant::now(), load.start(&url, Steady::SENDERS, size.pace()));
+    for _ in 0..size.kills {
+        tokio::time::sleep(size.pause()).await;
+        world.wait_for("the data process", 20, async || world.children("data").len() == 1).await;
+        world.kill_child("data");
+    }
+    load.end(senders).await;
+    let took = began.elapsed();
+    world.stop();
+    let counted = rebuilt(&world).await;
+    let events = read_all(&world, record::EVENTS);
+    let (stored, door) = (audit::stored(&events), audit::door(&events));
+    audit::balance(&format!("{size:?} in {took:?}"), &load, (&stored, &door), counted);
+    assert_eq!(door["accepted"], stored.len() as u64, "each one stored has its fate");
 }
 
 /// Every entry of a topic, as the disk has it.

@@ -22,7 +22,7 @@ use tallylight_schemas::tables::Table;
 use tallylight_store::archive::History;
 use tallylight_store::snapshot::Snapshots;
 use tallylight_stream_processor::archive::{Parts as ArchiveParts, STATE_VERSION};
-use tallylight_tests::load::{Key, Load};
+use tallylight_tests::load::{Key, Load, Pace};
 use tallylight_tests::world::World;
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +45,8 @@ async fn nothing_acknowledged_is_missing_from_history_and_nothing_is_there_twice
     let kills = if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 100 } else { 10 };
     let mut world = World::start_with(up(None)).await;
     let load = Arc::new(Load::default());
-    let senders = load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), SENDERS);
+    let senders =
+        load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), SENDERS, Pace::Players);
     for _ in 0..kills {
         let pause = rand::rng().random_range(500..5_000);
         tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -154,7 +155,7 @@ async fn accepted(history: &History) -> HashMap<Key, i64> {
         let (sids, sns) = (batch.column(0).as_string::<i32>(), batch.column(1));
         let sns = sns.as_primitive::<Int64Type>();
         for row in 0..batch.num_rows() {
-            let key = (sids.value(row).to_owned(), u64::try_from(sns.value(row)).unwrap());
+            let key = (sids.value(row).into(), u64::try_from(sns.value(row)).unwrap());
             *found.entry(key).or_default() += 1;
         }
     }

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::Rng;
 use serde_json::Value;
@@ -16,7 +16,7 @@ use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record;
 use tallylight_tests::audit;
 use tallylight_tests::kafka::Brokers;
-use tallylight_tests::load::{Key, Load};
+use tallylight_tests::load::{Key, Load, Pace, Steady};
 use tallylight_tests::world::World;
 
 /// Kafka drops whole segments, of 1 MiB at least, and looks each second (scripts/kafka).
@@ -97,11 +97,11 @@ async fn every_service_runs_alone_on_it() {
     assert!(world.children("data").is_empty(), "nobody shares a process");
 
     let load = Arc::new(Load::default());
-    let senders = load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), 8);
+    let senders = load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), 8, Pace::Players);
     tokio::time::sleep(Duration::from_secs(8)).await;
     load.end(senders).await;
     let acknowledged = load.acknowledged.lock().unwrap().clone();
-    let sids: HashSet<&str> = acknowledged.iter().map(|(sid, _)| sid.as_str()).collect();
+    let sids: HashSet<&str> = acknowledged.iter().map(|(sid, _)| sid.as_ref()).collect();
 
     world.wait_for("the sessions", 20, async || counts(&world).await == sums(&acknowledged)).await;
     let live = count(&world, "FROM live_sessions").await;
@@ -109,7 +109,7 @@ async fn every_service_runs_alone_on_it() {
     world.wait_for("history", 40, async || history(&world).await == acknowledged.len()).await;
     println!("{} records of {} sessions", acknowledged.len(), sids.len());
     world.stop();
-    let (stored, counted) = audit::of_kafka(&brokers).await;
+    let (stored, _, counted) = audit::of_kafka(&brokers).await;
     assert_eq!(stored.iter().collect::<HashSet<_>>().len(), acknowledged.len());
     assert_eq!(counted, acknowledged.len() as i64, "the windows sum to what was acknowledged");
 }
@@ -128,7 +128,7 @@ async fn counts(world: &World) -> Vec<(String, u64)> {
 fn sums(keys: &HashSet<Key>) -> Vec<(String, u64)> {
     let mut sums = std::collections::BTreeMap::new();
     for (sid, _) in keys {
-        *sums.entry(sid.clone()).or_default() += 1;
+        *sums.entry(sid.to_string()).or_default() += 1;
     }
     sums.into_iter().collect()
 }
@@ -147,23 +147,31 @@ async fn count(world: &World, of: &str) -> usize {
     rows[0]["n"].as_u64().unwrap_or_default() as usize
 }
 
+/// Kills the collector, or the broker that leads, in turns; whether it was the broker.
+async fn kill_in_turns(kill: u64, world: &World, brokers: &Brokers) -> bool {
+    let of_broker = kill % 2 == 1;
+    if of_broker {
+        let leader = tokio::task::block_in_place(|| brokers.leader("tallylight-events"));
+        brokers.kill(leader);
+    } else {
+        let there = async || world.children("collector").len() == 1;
+        world.wait_for("the collector", 20, there).await;
+        world.kill_child("collector");
+    }
+    of_broker
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_with_a_collector_or_a_leading_broker() {
     let kills = if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 50 } else { 4 };
     let brokers = Brokers::start(3);
     let mut world = World::start(&["--no-demo", "--log", &brokers.log()]).await;
     let load = Arc::new(Load::default());
-    let senders = load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), 8);
+    let senders = load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), 8, Pace::Players);
     for kill in 0..kills {
         let pause = rand::rng().random_range(800..4_000);
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        if kill % 2 == 0 {
-            let there = async || world.children("collector").len() == 1;
-            world.wait_for("the collector", 20, there).await;
-            world.kill_child("collector");
-        } else {
-            let leader = tokio::task::block_in_place(|| brokers.leader("tallylight-events"));
-            brokers.kill(leader);
+        if kill_in_turns(kill, &world, &brokers).await {
             // The two that are left go on: the load is acknowledged before the third is back.
             let before = load.acknowledged.lock().unwrap().len();
             let goes_on = async || load.acknowledged.lock().unwrap().len() > before + 100;
@@ -174,6 +182,29 @@ async fn nothing_acknowledged_is_lost_with_a_collector_or_a_leading_broker() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     load.end(senders).await;
     world.stop();
-    let (stored, counted) = audit::of_kafka(&brokers).await;
-    audit::balance(&format!("{kills} kills"), &load, &stored, counted);
+    let (stored, door, counted) = audit::of_kafka(&brokers).await;
+    audit::balance(&format!("{kills} kills"), &load, (&stored, &door), counted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_steady_rate_every_record_has_one_end() {
+    let size = Steady::asked();
+    let brokers = Brokers::start(3);
+    let mut world = World::start(&["--no-demo", "--log", &brokers.log()]).await;
+    let load = Arc::new(Load::default());
+    let url = format!("{}/v1/cmcd?k=demo", world.collector());
+    let (began, senders) = (Instant::now(), load.start(&url, Steady::SENDERS, size.pace()));
+    for kill in 0..size.kills {
+        tokio::time::sleep(size.pause()).await;
+        if kill_in_turns(kill, &world, &brokers).await {
+            tokio::time::sleep(size.pause()).await;
+            tokio::task::block_in_place(|| brokers.start_again());
+        }
+    }
+    load.end(senders).await;
+    let took = began.elapsed();
+    world.stop();
+    let (stored, door, counted) = audit::of_kafka(&brokers).await;
+    // What a collector had in one shard and not in another when it died has no fate, and came again.
+    audit::balance(&format!("{size:?} in {took:?}"), &load, (&stored, &door), counted);
 }

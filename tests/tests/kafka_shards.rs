@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tallylight_tests::audit;
 use tallylight_tests::kafka::Brokers;
-use tallylight_tests::load::{Key, Load};
+use tallylight_tests::load::{Key, Load, Pace};
 use tallylight_tests::world::World;
 use tokio::time::sleep;
 
@@ -115,7 +115,7 @@ async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twic
     let first = world.url(2);
     shared(&world, "one processor", &[&first]).await;
     let load = Arc::new(Load::default());
-    let senders = load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), 8);
+    let senders = load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), 8, Pace::Players);
     sleep(Duration::from_secs(3)).await;
 
     let second = Processor::start(&world, &brokers, 3);
@@ -139,15 +139,15 @@ async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twic
     load.end(senders).await;
 
     let acknowledged = load.acknowledged.lock().unwrap().clone();
-    let sids: HashSet<&str> = acknowledged.iter().map(|(sid, _)| sid.as_str()).collect();
+    let sids: HashSet<&str> = acknowledged.iter().map(|(sid, _)| sid.as_ref()).collect();
     let live =
         async || ask(&world, "SELECT count(*) AS n FROM live_sessions").await["n"] == sids.len();
     world.wait_for("the sessions of all shards", 20, live).await;
     history(&world, &acknowledged).await;
     drop((second, third));
     world.stop();
-    let (stored, counted) = audit::of_kafka(&brokers).await;
-    audit::balance("1, 3, 2 processors", &load, &stored, counted);
+    let (stored, door, counted) = audit::of_kafka(&brokers).await;
+    audit::balance("1, 3, 2 processors", &load, (&stored, &door), counted);
 }
 
 /// Waits until history has what was acknowledged, each record once.

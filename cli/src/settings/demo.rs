@@ -53,6 +53,10 @@ impl Settings {
         s.origin.listen = local(base, 10);
         s.steering.listen = local(base, 20);
         s.dashboard.upstreams.collector = url(base, 1);
+        // The dashboard hands beacons of its pages on, and says from whom.
+        let here = ["127.0.0.0/8", "::1/128"];
+        s.collector.enrich.trusted_proxies =
+            here.iter().filter_map(|network| network.parse().ok()).collect();
         s.dashboard.upstreams.steering = url(base, 20);
         s.dashboard.upstreams.faults = Some(url(base, 30));
         s.dashboard.upstreams.edges =

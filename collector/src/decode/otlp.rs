@@ -1,18 +1,23 @@
-//! OpenTelemetry's metrics (OTLP/HTTP): each data point a row of `infra_metrics`.
+//! OpenTelemetry's signals (OTLP/HTTP). Each data point of a metric is a row of `infra_metrics`;
+//! each log record and each span that tells of a request for media is a delivery event (ADR 26).
 
 mod json;
+mod media;
+mod metrics;
 mod points;
+mod requests;
+mod resource;
 mod value;
 
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+pub use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+pub use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+pub use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
-use tallylight_schemas::fates::{Fate, Reason};
+use serde::de::DeserializeOwned;
+use tallylight_schemas::fates::Reason;
 
-use super::{Context, Rows, lot};
-use crate::fates::Tally;
-use crate::pure::priority::Priority;
-use points::{Origin, point};
+use super::{Context, Rows};
+use crate::fates::{Source, Tally};
 
 /// Most bytes of a request once inflated. A message of two bytes takes a hundred in memory, so
 /// this is below what other bodies may have.
@@ -46,69 +51,67 @@ impl Wire {
     }
 }
 
+/// The words of a signal.
+#[derive(Debug)]
+pub struct Signal {
+    /// The message of its requests, as errors name it.
+    pub message: &'static str,
+    /// The member of a request's JSON that holds everything.
+    pub member: &'static str,
+    /// The lists in there that hold the records.
+    pub records: &'static str,
+    /// What an answer's JSON calls those that were not taken.
+    pub rejected: &'static str,
+    /// Under which source fates are booked.
+    pub source: Source,
+}
+
+/// The request that exports a signal.
+pub trait Export: Message + Default + DeserializeOwned + 'static {
+    /// Which one.
+    const SIGNAL: Signal;
+
+    /// How many records there are: data points, log records or spans.
+    fn records(&self) -> usize;
+
+    /// Reads them into `rows`. `number` is the request's own: the same when it is sent again.
+    fn read(&self, number: u64, context: Context<'_>, rows: &mut Rows) -> Tally;
+}
+
 /// A request from its body; `Err` is the parser's word.
-pub fn request(body: &[u8], wire: Wire) -> Result<ExportMetricsServiceRequest, String> {
+pub fn request<E: Export>(body: &[u8], wire: Wire) -> Result<E, String> {
     match wire {
-        Wire::Protobuf => {
-            ExportMetricsServiceRequest::decode(body).map_err(|error| error.to_string())
-        }
+        Wire::Protobuf => E::decode(body).map_err(|error| error.to_string()),
         Wire::Json => json::request(body),
     }
 }
 
-/// How many data points there are. A metric without any is none.
-pub fn points(request: &ExportMetricsServiceRequest) -> usize {
-    let scopes = request.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
-    let metrics = scopes.flat_map(|scope| &scope.metrics);
-    metrics.map(|metric| metric.data.as_ref().map_or(0, count)).sum()
+/// The records of a request on the way to their fates.
+struct Reading<'a, 'r> {
+    context: Context<'a>,
+    rows: &'r mut Rows,
+    tally: Tally,
+    left: usize,
 }
 
-fn count(data: &Data) -> usize {
-    match data {
-        Data::Gauge(of) => of.data_points.len(),
-        Data::Sum(of) => of.data_points.len(),
-        Data::Histogram(of) => of.data_points.len(),
-        Data::ExponentialHistogram(of) => of.data_points.len(),
-        Data::Summary(of) => of.data_points.len(),
+impl<'a, 'r> Reading<'a, 'r> {
+    fn new(context: Context<'a>, rows: &'r mut Rows) -> Self {
+        Self { context, rows, tally: Tally::default(), left: context.max_records }
     }
-}
 
-/// Reads the data points of a request into `rows`.
-pub fn metrics(
-    request: &ExportMetricsServiceRequest,
-    context: Context<'_>,
-    rows: &mut Rows,
-) -> Tally {
-    let mut tally = Tally::default();
-    let mut left = context.max_records;
-    for of_resource in &request.resource_metrics {
-        let origin = Origin::of(of_resource.resource.as_ref());
-        let kept = context.standing.keeps_all()
-            || context.standing.keeps(Priority::Heartbeat, lot(context.tenant, origin.service()));
-        for of_scope in &of_resource.scope_metrics {
-            for metric in &of_scope.metrics {
-                let Some(data) = &metric.data else { continue };
-                let here = (&origin, of_scope.scope.as_ref(), metric);
-                for at in 0..count(data) {
-                    if left == 0 {
-                        tally.reject(Reason::TooMany);
-                        continue;
-                    }
-                    left -= 1;
-                    if !kept {
-                        tally.add(Fate::Shed, context.standing.cause, 1);
-                        continue;
-                    }
-                    match point(here, data, at, context) {
-                        Ok(row) => {
-                            rows.infra.push(row);
-                            tally.accept(0, 0);
-                        }
-                        Err(reason) => tally.reject(reason),
-                    }
-                }
-            }
+    /// The next record: `read` gives it its fate, or says why it is rejected.
+    fn next(
+        &mut self,
+        read: impl FnOnce(Context<'a>, &mut Rows, &mut Tally) -> Result<(), Reason>,
+    ) {
+        let room = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        let end = match room {
+            true => read(self.context, self.rows, &mut self.tally),
+            false => Err(Reason::TooMany),
+        };
+        if let Err(reason) = end {
+            self.tally.reject(reason);
         }
     }
-    tally
 }

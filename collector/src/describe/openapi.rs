@@ -18,7 +18,9 @@ pub fn openapi() -> Value {
         "paths": {
             "/v1/cmcd": {"post": post_cmcd(), "get": get_cmcd()},
             "/v1/events": {"post": post_events()},
-            "/v1/metrics": {"post": post_metrics()},
+            "/v1/metrics": {"post": export("metrics", "Metrics")},
+            "/v1/logs": {"post": export("logs", "Logs")},
+            "/v1/traces": {"post": export("traces", "Trace")},
             "/v1/beacons": {"get": get_beacons()},
             SCHEMA_PATH: plain("The JSON Schema of an event", "application/schema+json"),
             OPENAPI_PATH: plain("This document", "application/json"),
@@ -78,7 +80,8 @@ fn post_events() -> Value {
     })
 }
 
-fn post_metrics() -> Value {
+/// A signal of OpenTelemetry, and its word in the names of messages.
+fn export(signal: &str, word: &str) -> Value {
     let (json, protobuf) = ("application/json", "application/x-protobuf");
     let binary = json!({"schema": {"type": "string", "format": "binary"}});
     let object = json!({"schema": {"type": "object"}});
@@ -89,11 +92,13 @@ fn post_metrics() -> Value {
         refusal["content"][protobuf] = binary.clone();
     }
     responses["200"] = json!({
-        "description": "ExportMetricsServiceResponse: stored, but for what partial_success tells",
+        "description": format!(
+            "Export{word}ServiceResponse: stored, but for what partial_success tells"
+        ),
         "content": {json: object, protobuf: binary},
     });
     json!({
-        "summary": "OpenTelemetry's metrics: an ExportMetricsServiceRequest",
+        "summary": format!("OpenTelemetry's {signal}: an Export{word}ServiceRequest"),
         "security": keys(),
         "requestBody": {"required": true, "content": {json: object, protobuf: binary}},
         "responses": responses,

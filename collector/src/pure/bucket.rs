@@ -10,7 +10,7 @@ const DEBT: i64 = 2;
 const RECORD: i64 = 1_000_000;
 
 /// A token bucket. Full is calm, empty is pressure 1,000, each burst of debt is 1,000 more, and
-/// at the deepest debt all is refused.
+/// where no record fits any more above the deepest debt all is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {
     rate: i64,
@@ -38,18 +38,17 @@ impl Bucket {
         let passed = now_us.saturating_sub(self.at_us).max(0);
         self.at_us = now_us;
         self.level = self.level.saturating_add(self.rate.saturating_mul(passed)).min(self.burst());
-        if self.level <= self.deepest() {
+        if self.level < self.deepest().saturating_add(RECORD) {
             return REFUSE_ALL;
         }
         let missing = i128::from(self.burst()) - i128::from(self.level);
         u32::try_from(missing * 1_000 / i128::from(self.burst())).unwrap_or(u32::MAX)
     }
 
-    /// Takes records that were accepted. The debt ends where every request is refused, so that
-    /// one huge batch does not shut its sender out for long.
+    /// Takes records that were accepted. All of them are paid for, those of a batch that went
+    /// beyond the deepest debt, too: what was forgiven would come again and again.
     pub fn take(&mut self, records: u64) {
         let records = i64::try_from(records).unwrap_or(i64::MAX);
-        let level = self.level.saturating_sub(records.saturating_mul(RECORD));
-        self.level = level.max(self.deepest());
+        self.level = self.level.saturating_sub(records.saturating_mul(RECORD));
     }
 }

@@ -30,7 +30,7 @@ impl Sessions {
         let Some(bucket) = self.bucket(session, now_us) else { return true };
         let standing = Standing { pressure: bucket.pressure(now_us), cause: Reason::Quota };
         // No request is refused for one session, so where others are, not even what is vital is
-        // taken. That is well before a bucket's deepest debt, which forgives what goes beyond.
+        // taken. That is well before a bucket's deepest debt.
         let takes = !standing.refuses(false) && standing.keeps(priority, (session >> 48) as u16);
         if takes {
             bucket.take(1);

@@ -1,4 +1,5 @@
-//! `POST /v1/metrics`: OTLP/HTTP, answered as OpenTelemetry's exporters expect it (OTLP 1.x).
+//! `POST /v1/metrics`, `/v1/logs` and `/v1/traces`: OTLP/HTTP, answered as OpenTelemetry's
+//! exporters expect it (OTLP 1.x).
 
 use std::sync::Arc;
 
@@ -12,15 +13,16 @@ use opentelemetry_proto::tonic::collector::metrics::v1::{
 };
 use prost::Message;
 use serde_json::json;
+use tallylight_schemas::ident;
 
 use super::Collector;
 use super::answer::{FATES, Waiting};
 use super::way::{Shape, Way};
 use crate::admit::{self, Received};
 use crate::decode::inflate::{Encoding, Limits, inflate};
-use crate::decode::otlp::{self, REQUEST_BYTES, Wire};
+use crate::decode::otlp::{self, Export, REQUEST_BYTES, Wire};
 use crate::enrich::Sender;
-use crate::fates::{Source, Tally};
+use crate::fates::Tally;
 use crate::problem::{self, Problem, echo};
 
 /// The error that exporters read (`google.rpc.Status`).
@@ -34,7 +36,7 @@ struct Status {
     message: String,
 }
 
-pub(super) async fn post_metrics(
+pub(super) async fn export<E: Export>(
     State(collector): State<Arc<Collector>>,
     headers: HeaderMap,
     uri: Uri,
@@ -48,13 +50,13 @@ pub(super) async fn post_metrics(
         );
         return problem::of(problem::BAD_TYPE, detail).into_response();
     };
-    match export(&collector, wire, &headers, &uri, body).await {
-        Ok(tally) => success(&tally, wire),
+    match post::<E>(&collector, wire, &headers, &uri, body).await {
+        Ok(tally) => success(&tally, E::SIGNAL.rejected, wire),
         Err(problem) => refusal(problem, wire),
     }
 }
 
-async fn export(
+async fn post<E: Export>(
     collector: &Collector,
     wire: Wire,
     headers: &HeaderMap,
@@ -63,13 +65,13 @@ async fn export(
 ) -> Result<Tally, Problem> {
     let caller = collector.admission.caller(headers, uri)?;
     let trusted = collector.admission.is_trusted(headers);
-    let source = Source::OtlpMetrics;
+    let source = E::SIGNAL.source;
     let (sender, shape) = (Sender::default(), Shape::default());
     let way = Way { caller: &caller, source, trusted, sender: &sender, shape };
     let encoding = admit::encoding(headers)?;
     let received = collector.admission.receive(headers, body).await?;
     let turn = collector.admission.heavy_turn().await;
-    let waiting = take(collector, way, (wire, encoding), &received)?;
+    let waiting = take::<E>(collector, way, (wire, encoding), &received)?;
     drop(turn);
     match waiting {
         Some(waiting) => waiting.stored().await,
@@ -77,8 +79,8 @@ async fn export(
     }
 }
 
-/// Rows that wait for a commit; `None` when the request has no data point, which is no mistake.
-fn take(
+/// Rows that wait for a commit; `None` when the request has no record, which is no mistake.
+fn take<E: Export>(
     collector: &Collector,
     way: Way<'_>,
     (wire, encoding): (Wire, Encoding),
@@ -88,23 +90,27 @@ fn take(
     let limits = Limits { bytes: limits.bytes.min(REQUEST_BYTES), ..limits };
     let body = inflate(&received.body, encoding, limits)
         .map_err(|error| admit::inflate_problem(&error))?;
-    let request = otlp::request(&body, wire).map_err(|error| {
+    let request = otlp::request::<E>(&body, wire).map_err(|error| {
         let detail = format!(
-            "The body is no ExportMetricsServiceRequest in {}: {}.",
+            "The body is no {} in {}: {}.",
+            E::SIGNAL.message,
             wire.media_type(),
             echo(&error)
         );
         problem::of(problem::UNREADABLE, detail)
     })?;
-    let points = otlp::points(&request);
-    if points == 0 {
+    let records = request.records();
+    if records == 0 {
         return Ok(None);
     }
-    let room = collector.reserve(way, points, body.len())?;
-    collector.hand_over(way, room, |context, rows| otlp::metrics(&request, context, rows)).map(Some)
+    let number = ident::digest(&body);
+    let room = collector.reserve(way, records, body.len())?;
+    collector.hand_over(way, room, |context, rows| request.read(number, context, rows)).map(Some)
 }
 
-fn success(tally: &Tally, wire: Wire) -> Response {
+/// The three answers are called differently and are the same bytes; in JSON one member has
+/// another name.
+fn success(tally: &Tally, rejected: &str, wire: Wire) -> Response {
     let lost = tally.records() - tally.accepted();
     let partial_success = (lost > 0).then(|| ExportMetricsPartialSuccess {
         rejected_data_points: i64::try_from(lost).unwrap_or(i64::MAX),
@@ -116,9 +122,9 @@ fn success(tally: &Tally, wire: Wire) -> Response {
         (Wire::Json, None) => b"{}".to_vec(),
         (Wire::Json, Some(partial)) => {
             // 64-bit numbers are strings in protobuf's JSON.
-            let (rejected, message) =
+            let (lost, message) =
                 (partial.rejected_data_points.to_string(), &partial.error_message);
-            json!({"partialSuccess": {"rejectedDataPoints": rejected, "errorMessage": message}})
+            json!({"partialSuccess": {rejected: lost, "errorMessage": message}})
                 .to_string()
                 .into_bytes()
         }

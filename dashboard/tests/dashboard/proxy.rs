@@ -93,6 +93,32 @@ async fn each_path_goes_where_it_belongs_with_its_headers() {
     }
 }
 
+/// Answers with what proxies have said of where the request came from.
+async fn echo_forwarded(request: Request) -> String {
+    let said = |name| {
+        let values = request.headers().get_all(name).iter();
+        values.map(|value| value.to_str().unwrap()).collect::<Vec<_>>().join(", ")
+    };
+    format!("{} | {}", said("x-forwarded-for"), said("forwarded"))
+}
+
+#[tokio::test]
+async fn the_collector_is_told_whose_beacon_it_is_and_nobody_else() {
+    let world = before(serve(Router::new().fallback(echo_forwarded)).await).await;
+    let ask = async |path: &str, header: (&'static str, &str)| {
+        let request = reqwest::Client::new().get(world.url(path)).header(header.0, header.1);
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    let (none, before) = (("x-other", "1"), ("x-forwarded-for", "203.0.113.9"));
+    assert_eq!(ask("/v1/cmcd?k=demo", none).await, "127.0.0.1 | ");
+    assert_eq!(ask("/v1/events?k=demo", before).await, "203.0.113.9, 127.0.0.1 | ");
+    let standard = ("forwarded", "for=203.0.113.9;proto=https");
+    let both = " | for=203.0.113.9;proto=https, for=127.0.0.1";
+    assert_eq!(ask("/v1/cmcd?k=demo", standard).await, both);
+    assert_eq!(ask("/e1/live/demo/v-360/1.m4s", none).await, " | ");
+    assert_eq!(ask("/live/demo/master.m3u8", none).await, " | ");
+}
+
 #[tokio::test]
 async fn a_change_is_json_and_its_origin_stays_here() {
     let world = before(serve(Router::new().fallback(echo_origin)).await).await;

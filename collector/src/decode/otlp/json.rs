@@ -4,11 +4,12 @@
 //! left out. The generated types want a string here and a number there, and all members of some
 //! messages. What this collector does not keep is left out before they look at it.
 
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use serde_json::{Map, Value, json};
 
+use super::Export;
+
 /// Members that are not kept.
-const UNKEPT: [&str; 8] = [
+const UNKEPT: [&str; 18] = [
     "bucketCounts",
     "explicitBounds",
     "exemplars",
@@ -17,35 +18,47 @@ const UNKEPT: [&str; 8] = [
     "negative",
     "metadata",
     "entityRefs",
+    // Of log records and spans, which are stored by what their attributes say.
+    "traceId",
+    "spanId",
+    "parentSpanId",
+    "traceState",
+    "events",
+    "links",
+    "status",
+    "body",
+    "severityNumber",
+    "flags",
 ];
 /// Members that are numbers for the generated types.
 const NUMBERS: [&str; 3] = ["asInt", "count", "zeroCount"];
 /// Members that are strings for them, but not within [`NUMERIC`].
-const TIMES: [&str; 2] = ["startTimeUnixNano", "timeUnixNano"];
+const TIMES: [&str; 4] =
+    ["startTimeUnixNano", "endTimeUnixNano", "timeUnixNano", "observedTimeUnixNano"];
 /// Members whose data points have numbers as times.
 const NUMERIC: [&str; 2] = ["exponentialHistogram", "summary"];
 
-pub(super) fn request(body: &[u8]) -> Result<ExportMetricsServiceRequest, String> {
+pub(super) fn request<E: Export>(body: &[u8]) -> Result<E, String> {
     let mut value: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let Some(members) = value.as_object_mut() else {
         return Err("it is not an object".to_owned());
     };
-    members.entry("resourceMetrics").or_insert_with(|| json!([]));
-    let mut points = 0;
-    regular(members, false, &mut points);
-    let request = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    members.entry(E::SIGNAL.member).or_insert_with(|| json!([]));
+    let mut records = 0;
+    regular(members, false, (E::SIGNAL.records, &mut records));
+    let request: E = serde_json::from_value(value).map_err(|error| error.to_string())?;
     // A metric whose points do not fit its type would be passed over without a word.
-    if super::points(&request) == points {
+    if request.records() == records {
         Ok(request)
     } else {
-        Err("a metric has data points that do not fit its type".to_owned())
+        Err(format!("some `{}` do not fit what they are in", E::SIGNAL.records))
     }
 }
 
 /// serde_json has bounded the depth.
-fn regular(members: &mut Map<String, Value>, numeric: bool, points: &mut usize) {
+fn regular(members: &mut Map<String, Value>, numeric: bool, (of, records): (&str, &mut usize)) {
     members.retain(|name, value| !UNKEPT.contains(&name.as_str()) && !value.is_null());
-    // Of all messages only a data point has a time.
+    // Of all messages only data points have a time, and log records, which pass over the rest.
     if members.contains_key("timeUnixNano") {
         point(members);
     }
@@ -63,12 +76,12 @@ fn regular(members: &mut Map<String, Value>, numeric: bool, points: &mut usize) 
                 *value = Value::String(number.to_string());
             }
             Value::Object(members) => {
-                regular(members, numeric || NUMERIC.contains(&name), points);
+                regular(members, numeric || NUMERIC.contains(&name), (of, records));
             }
             Value::Array(items) => {
-                *points += if name == "dataPoints" { items.len() } else { 0 };
+                *records += if name == of { items.len() } else { 0 };
                 let objects = items.iter_mut().filter_map(Value::as_object_mut);
-                objects.for_each(|members| regular(members, numeric, points));
+                objects.for_each(|members| regular(members, numeric, (of, records)));
             }
             _ => {}
         }

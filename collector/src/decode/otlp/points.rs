@@ -4,49 +4,15 @@ use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric, NumberDataPoint};
-use opentelemetry_proto::tonic::resource::v1::Resource;
 use tallylight_schemas::fates::Reason;
 use tallylight_schemas::infra::{InfraKind, InfraMetric};
 
-use super::value::{attributes, text};
+use super::resource::Origin;
+use super::value::{attributes, micros};
 use crate::decode::Context;
 
 /// Longest name of a metric, as OpenTelemetry limits it, and of everything else with a name.
 const NAME_BYTES: usize = 255;
-/// The attribute that says which service speaks.
-const SERVICE: &str = "service.name";
-/// Those that say which instance of it, the better first.
-const INSTANCE: [&str; 2] = ["service.instance.id", "host.name"];
-/// Times before 2001 are no Unix time in nanoseconds.
-const FIRST_NS: u64 = 1_000_000_000_000_000_000;
-
-/// Whose metrics, by the attributes of the resource.
-pub(super) struct Origin<'a> {
-    service: String,
-    instance: Option<String>,
-    rest: Vec<&'a KeyValue>,
-}
-
-impl<'a> Origin<'a> {
-    pub(super) fn of(resource: Option<&'a Resource>) -> Self {
-        let all = resource.map_or(&[][..], |resource| resource.attributes.as_slice());
-        let find = |key: &str| {
-            let pair = all.iter().find(|pair| pair.key == key)?;
-            pair.value.as_ref().map(text)
-        };
-        let named = INSTANCE.into_iter().find_map(|key| Some((key, find(key)?)));
-        let told = |key: &str| key == SERVICE || named.as_ref().is_some_and(|(by, _)| *by == key);
-        Self {
-            service: find(SERVICE).unwrap_or_default(),
-            rest: all.iter().filter(|pair| !told(&pair.key)).collect(),
-            instance: named.map(|(_, name)| name),
-        }
-    }
-
-    pub(super) fn service(&self) -> &str {
-        &self.service
-    }
-}
 
 /// What the kinds of data points have in common.
 struct Measured<'a> {
@@ -61,14 +27,25 @@ struct Measured<'a> {
     attributes: &'a [KeyValue],
 }
 
+/// How many data points there are.
+pub(super) fn count(data: &Data) -> usize {
+    match data {
+        Data::Gauge(of) => of.data_points.len(),
+        Data::Sum(of) => of.data_points.len(),
+        Data::Histogram(of) => of.data_points.len(),
+        Data::ExponentialHistogram(of) => of.data_points.len(),
+        Data::Summary(of) => of.data_points.len(),
+    }
+}
+
 /// The row of point `at` of a metric.
 pub(super) fn point(
     (origin, scope, metric): (&Origin<'_>, Option<&InstrumentationScope>, &Metric),
-    data: &Data,
     at: usize,
     context: Context<'_>,
 ) -> Result<InfraMetric, Reason> {
-    let measured = measured(data, at).ok_or(Reason::BadShape)?;
+    let data = metric.data.as_ref();
+    let measured = data.and_then(|data| measured(data, at)).ok_or(Reason::BadShape)?;
     let Context { tenant, received_at, trusted, .. } = context;
     if metric.name.is_empty() {
         return Err(Reason::BadShape);
@@ -79,8 +56,8 @@ pub(super) fn point(
         received_at,
         time: micros(measured.time_ns)?,
         started_at: (measured.started_ns > 0).then(|| micros(measured.started_ns)).transpose()?,
-        service: origin.service.clone(),
-        instance: origin.instance.clone(),
+        service: origin.service().to_owned(),
+        instance: origin.instance().map(str::to_owned),
         scope: scope.and_then(|scope| some(&scope.name)),
         name: metric.name.clone(),
         kind: measured.kind,
@@ -90,12 +67,30 @@ pub(super) fn point(
         min: measured.min.filter(|value| value.is_finite()),
         max: measured.max.filter(|value| value.is_finite()),
         unit: some(&metric.unit),
-        attributes: attributes(origin.rest.iter().copied().chain(measured.attributes))?,
+        attributes: attributes(origin.rest().chain(measured.attributes))?,
         trusted,
     };
     let names = [Some(&row.service), row.instance.as_ref(), row.scope.as_ref(), row.unit.as_ref()];
     let long = names.into_iter().flatten().chain([&row.name]).any(|name| name.len() > NAME_BYTES);
     if long { Err(Reason::TooLong) } else { Ok(row) }
+}
+
+/// The messages of points that tell how values were spread have nothing in common but the names
+/// of their fields.
+macro_rules! spread {
+    ($point:expr, $kind:expr, $delta:expr, sum $sum:expr, min $min:expr, max $max:expr) => {
+        Measured {
+            kind: $kind,
+            delta: $delta,
+            started_ns: $point.start_time_unix_nano,
+            time_ns: $point.time_unix_nano,
+            value: $sum,
+            count: Some($point.count),
+            min: $min,
+            max: $max,
+            attributes: &$point.attributes,
+        }
+    };
 }
 
 fn measured(data: &Data, at: usize) -> Option<Measured<'_>> {
@@ -106,46 +101,17 @@ fn measured(data: &Data, at: usize) -> Option<Measured<'_>> {
             number(of.data_points.get(at)?, kind, delta(of.aggregation_temporality))
         }
         Data::Histogram(of) => {
-            let point = of.data_points.get(at)?;
-            Measured {
-                kind: InfraKind::Histogram,
-                delta: delta(of.aggregation_temporality),
-                started_ns: point.start_time_unix_nano,
-                time_ns: point.time_unix_nano,
-                value: point.sum,
-                count: Some(point.count),
-                min: point.min,
-                max: point.max,
-                attributes: &point.attributes,
-            }
+            let (point, delta) = (of.data_points.get(at)?, delta(of.aggregation_temporality));
+            spread!(point, InfraKind::Histogram, delta, sum point.sum, min point.min, max point.max)
         }
         Data::ExponentialHistogram(of) => {
-            let point = of.data_points.get(at)?;
-            Measured {
-                kind: InfraKind::ExponentialHistogram,
-                delta: delta(of.aggregation_temporality),
-                started_ns: point.start_time_unix_nano,
-                time_ns: point.time_unix_nano,
-                value: point.sum,
-                count: Some(point.count),
-                min: point.min,
-                max: point.max,
-                attributes: &point.attributes,
-            }
+            let (point, delta) = (of.data_points.get(at)?, delta(of.aggregation_temporality));
+            let kind = InfraKind::ExponentialHistogram;
+            spread!(point, kind, delta, sum point.sum, min point.min, max point.max)
         }
         Data::Summary(of) => {
             let point = of.data_points.get(at)?;
-            Measured {
-                kind: InfraKind::Summary,
-                delta: None,
-                started_ns: point.start_time_unix_nano,
-                time_ns: point.time_unix_nano,
-                value: Some(point.sum),
-                count: Some(point.count),
-                min: None,
-                max: None,
-                attributes: &point.attributes,
-            }
+            spread!(point, InfraKind::Summary, None, sum Some(point.sum), min None, max None)
         }
     })
 }
@@ -174,13 +140,5 @@ fn delta(temporality: i32) -> Option<bool> {
         AggregationTemporality::Unspecified => None,
         AggregationTemporality::Delta => Some(true),
         AggregationTemporality::Cumulative => Some(false),
-    }
-}
-
-fn micros(ns: u64) -> Result<i64, Reason> {
-    match ns {
-        0 => Err(Reason::NoTs),
-        FIRST_NS.. => i64::try_from(ns / 1_000).map_err(|_| Reason::BadTs),
-        _ => Err(Reason::BadTs),
     }
 }

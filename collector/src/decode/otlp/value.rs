@@ -1,4 +1,4 @@
-//! Attributes as text.
+//! Attributes as text, and times.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -13,6 +13,8 @@ use tallylight_schemas::scrub;
 const ATTRIBUTES: usize = 128;
 /// Most bytes of all of them.
 const BYTES: usize = 8 << 10;
+/// Times before 2001 are no Unix time in nanoseconds.
+const FIRST_NS: u64 = 1_000_000_000_000_000_000;
 
 /// Attributes with their values as text, in the order in which they were sent.
 pub(super) fn attributes<'a>(
@@ -57,4 +59,41 @@ fn json(value: &AnyValue) -> Value {
             Value::Object(pairs.values.iter().map(member).collect::<Map<_, _>>())
         }
     }
+}
+
+/// Unix µs.
+pub(super) fn micros(ns: u64) -> Result<i64, Reason> {
+    match ns {
+        0 => Err(Reason::NoTs),
+        FIRST_NS.. => i64::try_from(ns / 1_000).map_err(|_| Reason::BadTs),
+        _ => Err(Reason::BadTs),
+    }
+}
+
+/// The value of the first of `names` that there is.
+pub(super) fn said<'a>(all: &'a [KeyValue], names: &[&str]) -> Option<&'a Any> {
+    let find = |name: &&str| all.iter().find(|pair| pair.key == **name)?.value.as_ref();
+    names.iter().find_map(find)?.value.as_ref()
+}
+
+/// A text, or the first of a list, as which headers are sent.
+pub(super) fn first(value: &Any) -> Option<&str> {
+    match value {
+        Any::StringValue(text) => Some(text),
+        Any::ArrayValue(items) => match items.values.first()?.value.as_ref()? {
+            Any::StringValue(text) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A number, which those who make attributes of lines of text write as text.
+pub(super) fn number(value: &Any) -> Option<f64> {
+    match value {
+        Any::IntValue(number) => Some(*number as f64),
+        Any::DoubleValue(number) => Some(*number),
+        other => first(other)?.parse().ok(),
+    }
+    .filter(|number: &f64| number.is_finite())
 }

@@ -1,0 +1,43 @@
+//! Where delivery events end, whichever way they came.
+
+use tallylight_schemas::delivery::DeliveryEvent;
+use tallylight_schemas::fates::{Fate, Reason};
+
+use super::{Context, Rows, lot};
+use crate::fates::Tally;
+use crate::pure::priority::of_delivery;
+
+/// Longest name in a delivery event.
+const NAME_BYTES: usize = 128;
+
+/// Gives an event its fate: a row, or shed under pressure; `Err` is why it is rejected.
+pub(super) fn keep(
+    event: DeliveryEvent,
+    context: Context<'_>,
+    rows: &mut Rows,
+    tally: &mut Tally,
+) -> Result<(), Reason> {
+    let Context { tenant, received_at, standing, trusted, .. } = context;
+    if !trusted {
+        return Err(Reason::Untrusted);
+    }
+    check(&event)?;
+    if standing.keeps_all() || standing.keeps(of_delivery(&event), lot(tenant, &event.source)) {
+        rows.push_delivery(tenant, received_at, event);
+        tally.accept(0, 0);
+    } else {
+        tally.add(Fate::Shed, standing.cause, 1);
+    }
+    Ok(())
+}
+
+/// Names end up in rows and dimensions, so they are short, and a source is never empty.
+fn check(event: &DeliveryEvent) -> Result<(), Reason> {
+    let optional = [&event.edge, &event.pipeline, &event.sid, &event.cid];
+    let names = [&event.source, &event.stream, &event.track];
+    let mut all = names.into_iter().chain(optional.into_iter().flatten());
+    if event.source.is_empty() {
+        return Err(Reason::BadShape);
+    }
+    if all.any(|name| name.len() > NAME_BYTES) { Err(Reason::TooLong) } else { Ok(()) }
+}

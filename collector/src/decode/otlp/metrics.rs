@@ -1,0 +1,54 @@
+//! Metrics: each data point a row.
+
+use tallylight_schemas::fates::Fate;
+
+use super::points::{count, point};
+use super::resource::Origin;
+use super::{Export, ExportMetricsServiceRequest, Reading, Signal};
+use crate::decode::{Context, Rows, lot};
+use crate::fates::{Source, Tally};
+use crate::pure::priority::Priority;
+
+impl Export for ExportMetricsServiceRequest {
+    const SIGNAL: Signal = Signal {
+        message: "ExportMetricsServiceRequest",
+        member: "resourceMetrics",
+        records: "dataPoints",
+        rejected: "rejectedDataPoints",
+        source: Source::OtlpMetrics,
+    };
+
+    /// A metric without any data point is none.
+    fn records(&self) -> usize {
+        let scopes = self.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
+        let metrics = scopes.flat_map(|scope| &scope.metrics);
+        metrics.filter_map(|metric| metric.data.as_ref()).map(count).sum()
+    }
+
+    fn read(&self, _number: u64, context: Context<'_>, rows: &mut Rows) -> Tally {
+        let mut reading = Reading::new(context, rows);
+        let standing = context.standing;
+        for of_resource in &self.resource_metrics {
+            let origin = Origin::of(of_resource.resource.as_ref());
+            let kept = standing.keeps_all()
+                || standing.keeps(Priority::Heartbeat, lot(context.tenant, origin.service()));
+            for of_scope in &of_resource.scope_metrics {
+                for metric in &of_scope.metrics {
+                    let here = (&origin, of_scope.scope.as_ref(), metric);
+                    for at in 0..metric.data.as_ref().map_or(0, count) {
+                        reading.next(|context, rows, tally| {
+                            if kept {
+                                rows.infra.push(point(here, at, context)?);
+                                tally.accept(0, 0);
+                            } else {
+                                tally.add(Fate::Shed, standing.cause, 1);
+                            }
+                            Ok(())
+                        });
+                    }
+                }
+            }
+        }
+        reading.tally
+    }
+}

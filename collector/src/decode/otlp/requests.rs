@@ -1,0 +1,218 @@
+//! Log records and spans: one that tells of a request for media, as its server saw it, is a
+//! delivery event. What they must say, and what else is read, stands in docs/collector.md.
+
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use tallylight_schemas::cmcd::{HEADERS, Key, Mode, header_value, parse, query_value};
+use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
+use tallylight_schemas::fates::Reason;
+
+use super::media::Object;
+use super::resource::Origin;
+use super::value::{first, micros, number, said};
+use super::{Export, ExportLogsServiceRequest, ExportTraceServiceRequest, Reading, Signal};
+use crate::decode::{Context, Rows, delivery};
+use crate::fates::{Source, Tally};
+
+/// Longest CMCD that is looked at.
+const CMCD_BYTES: usize = 4_096;
+
+impl Export for ExportLogsServiceRequest {
+    const SIGNAL: Signal = Signal {
+        message: "ExportLogsServiceRequest",
+        member: "resourceLogs",
+        records: "logRecords",
+        rejected: "rejectedLogRecords",
+        source: Source::Events,
+    };
+
+    fn records(&self) -> usize {
+        let scopes = self.resource_logs.iter().flat_map(|of| &of.scope_logs);
+        scopes.map(|of| of.log_records.len()).sum()
+    }
+
+    fn read(&self, number: u64, context: Context<'_>, rows: &mut Rows) -> Tally {
+        let all = self.resource_logs.iter().map(|of_resource| {
+            let records = of_resource.scope_logs.iter().flat_map(|of| &of.log_records);
+            let told = records.map(|record| Told {
+                attributes: &record.attributes,
+                of_server: true,
+                time_ns: match record.time_unix_nano {
+                    0 => record.observed_time_unix_nano,
+                    at => at,
+                },
+                took_us: took(&record.attributes),
+            });
+            (of_resource.resource.as_ref(), told)
+        });
+        read(all, number, context, rows)
+    }
+}
+
+impl Export for ExportTraceServiceRequest {
+    const SIGNAL: Signal = Signal {
+        message: "ExportTraceServiceRequest",
+        member: "resourceSpans",
+        records: "spans",
+        rejected: "rejectedSpans",
+        source: Source::Events,
+    };
+
+    fn records(&self) -> usize {
+        let scopes = self.resource_spans.iter().flat_map(|of| &of.scope_spans);
+        scopes.map(|of| of.spans.len()).sum()
+    }
+
+    fn read(&self, number: u64, context: Context<'_>, rows: &mut Rows) -> Tally {
+        let all = self.resource_spans.iter().map(|of_resource| {
+            let spans = of_resource.scope_spans.iter().flat_map(|of| &of.spans);
+            let told = spans.map(|span| Told {
+                attributes: &span.attributes,
+                // Who fetches tells of the same request in a span of its own.
+                of_server: span.kind == SpanKind::Server as i32,
+                time_ns: span.start_time_unix_nano,
+                took_us: span
+                    .end_time_unix_nano
+                    .checked_sub(span.start_time_unix_nano)
+                    .map(|ns| ns / 1_000),
+            });
+            (of_resource.resource.as_ref(), told)
+        });
+        read(all, number, context, rows)
+    }
+}
+
+/// What log records and spans have in common.
+struct Told<'a> {
+    attributes: &'a [KeyValue],
+    of_server: bool,
+    time_ns: u64,
+    took_us: Option<u64>,
+}
+
+fn read<'a>(
+    all: impl Iterator<Item = (Option<&'a Resource>, impl Iterator<Item = Told<'a>>)>,
+    number: u64,
+    context: Context<'_>,
+    rows: &mut Rows,
+) -> Tally {
+    let mut reading = Reading::new(context, rows);
+    let mut seq = 0..;
+    for (resource, records) in all {
+        let origin = Origin::of(resource);
+        for (told, seq) in records.zip(&mut seq) {
+            reading.next(|context, rows, tally| {
+                delivery::keep(event(&origin, &told, (number, seq))?, context, rows, tally)
+            });
+        }
+    }
+    reading.tally
+}
+
+/// The request as an event. Who sends it again sends the same bytes, so the number made of them
+/// and the record's place tell it from every other.
+fn event(
+    origin: &Origin<'_>,
+    told: &Told<'_>,
+    (boot, seq): (u64, u64),
+) -> Result<DeliveryEvent, Reason> {
+    let all = told.attributes;
+    let text = |names: &[&str]| said(all, names).and_then(first);
+    let whole = |names: &[&str]| said(all, names).and_then(number).filter(|n| *n >= 0.0);
+    let action = match text(&["http.request.method", "http.method"]) {
+        Some("GET") if told.of_server => Action::Get,
+        Some("PUT") if told.of_server => Action::Put,
+        _ => return Err(Reason::NotMedia),
+    };
+    let target = text(&["url.path", "http.target", "url.full", "http.url"]);
+    let (path, query) = split(target.ok_or(Reason::NotMedia)?);
+    let object = Object::of(path).ok_or(Reason::NotMedia)?;
+    let stream = text(&["tallylight.stream"]).unwrap_or(object.stream);
+    let size: [&str; 2] = match action {
+        Action::Put => ["http.request.body.size", "http.request_content_length"],
+        _ => ["http.response.body.size", "http.response_content_length"],
+    };
+    let status = whole(&["http.response.status_code", "http.status_code"]);
+    let status = status.filter(|status| (100.0..600.0).contains(status));
+    let (Some(status), Some(bytes), Some(took), false) =
+        (status, whole(&size), told.took_us, stream.is_empty())
+    else {
+        return Err(Reason::BadShape);
+    };
+    let service = match origin.service() {
+        "packager" => Service::Packager,
+        "origin" => Service::Origin,
+        "steering" => Service::Steering,
+        _ => Service::Edge,
+    };
+    let source = origin.instance().unwrap_or(origin.service()).to_owned();
+    let (sid, cid) = viewer(all, query.or(text(&["url.query"])));
+    Ok(DeliveryEvent {
+        boot,
+        seq,
+        ts: micros(told.time_ns)?,
+        service,
+        action,
+        stream: stream.to_owned(),
+        track: text(&["tallylight.track"]).unwrap_or(object.track).to_owned(),
+        k: object.k,
+        status: status as u16,
+        bytes: bytes as u64,
+        ttfb_us: took,
+        held_us: 0,
+        hit: hit(all),
+        edge: (service == Service::Edge).then(|| source.clone()),
+        source,
+        pipeline: None,
+        sid,
+        cid,
+        reserved_kbps: None,
+        capacity_kbps: None,
+        sessions: None,
+    })
+}
+
+/// Path and query of a target or an address.
+fn split(target: &str) -> (&str, Option<&str>) {
+    let target = target.split_once('#').map_or(target, |(before, _)| before);
+    let target = match target.split_once("://") {
+        Some((_, behind)) => behind.find('/').and_then(|at| behind.get(at..)).unwrap_or_default(),
+        None => target,
+    };
+    match target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (target, None),
+    }
+}
+
+/// How long a log record says that the request took: seconds, under the name of the metric.
+fn took(all: &[KeyValue]) -> Option<u64> {
+    let seconds = said(all, &["http.server.request.duration"]).and_then(number)?;
+    (seconds >= 0.0).then_some((seconds * 1e6) as u64)
+}
+
+/// Whether a cache had it: RFC 9211, or the header that was there before.
+fn hit(all: &[KeyValue]) -> Option<bool> {
+    let header = |name: &str| said(all, &[name]).and_then(first).map(str::to_ascii_lowercase);
+    if let Some(status) = header("http.response.header.cache-status") {
+        let told = |word: &str| status.split([';', ',']).any(|part| part.trim().starts_with(word));
+        return if told("hit") { Some(true) } else { told("fwd").then_some(false) };
+    }
+    let before = header("http.response.header.x-cache")?;
+    if before.contains("hit") { Some(true) } else { before.contains("miss").then_some(false) }
+}
+
+/// Session and content id, by the CMCD of the request.
+fn viewer(all: &[KeyValue], query: Option<&str>) -> (Option<String>, Option<String>) {
+    let names = HEADERS.map(|name| format!("http.request.header.{name}"));
+    let headers = names.iter().filter_map(|name| said(all, &[name]).and_then(first));
+    let text = match header_value(headers) {
+        Some(text) => text.into(),
+        None => query.and_then(query_value).unwrap_or_default(),
+    };
+    let read = (text.len() <= CMCD_BYTES).then(|| parse(&text, Mode::Request));
+    let Some(Ok(record)) = read else { return (None, None) };
+    let named = |key| record.text(key).filter(|text| !text.is_empty()).map(str::to_owned);
+    (named(Key::Sid), named(Key::Cid))
+}
