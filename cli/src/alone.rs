@@ -2,6 +2,7 @@
 //! alone on a log in Kafka (ADR 13).
 
 mod hot;
+mod open;
 mod owners;
 mod pipelines;
 

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use anyhow::bail;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
-use tallylight_dashboard::{Facts, FactsSource};
+use tallylight_dashboard::{Facts, FactsSource, OpenSessions};
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record;
 use tallylight_schemas::session::SessionRow;
 use tallylight_stream_processor::audit::AuditStats;
-use tallylight_stream_processor::{Metrics, ProcessorHandle, ProcessorStats, SessionQuery};
+use tallylight_stream_processor::{
+    Metrics, OpenQuery, ProcessorHandle, ProcessorStats, SessionQuery,
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::log::LogKind;
 use crate::processor::Owning;
 use crate::settings::Settings;
-use crate::{log, processor, shutdown};
+use crate::{live, log, processor, shutdown};
 
 /// Answers the dashboard's questions about single viewers from the processor's hot state.
 struct HotSessions(ProcessorHandle);
@@ -32,6 +34,14 @@ impl tallylight_dashboard::Sessions for HotSessions {
     ) -> Result<Vec<SessionRow>, String> {
         let query = SessionQuery { tenant: tenant.to_owned(), sid: sid.map(str::to_owned), limit };
         Ok(self.0.sessions(query).await)
+    }
+
+    async fn open(&self, tenant: &str, columns: &[String]) -> Result<Vec<OpenSessions>, String> {
+        let (handle, tenant, columns) = (self.0.clone(), tenant.to_owned(), columns.to_vec());
+        Ok(vec![live::pages(move |from| {
+            let query = OpenQuery { tenant: tenant.clone(), columns: columns.clone(), from };
+            live::of_own(handle.clone(), query)
+        })])
     }
 }
 

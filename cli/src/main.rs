@@ -8,6 +8,7 @@ mod bench;
 mod data;
 mod drill;
 mod faults;
+mod live;
 mod log;
 mod log_cat;
 mod media;

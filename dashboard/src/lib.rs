@@ -34,7 +34,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use feed::Facts;
-pub use sessions::{MAX_ASKED, MAX_SESSIONS, Sessions};
+pub use sessions::{MAX_SESSIONS, OpenSessions, Sessions};
 pub use settings::{Expected, FeedSettings, LiveEvent, Phase, Settings, Upstreams};
 
 pub(crate) use app::App;

@@ -8,6 +8,8 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use datafusion::arrow::array::RecordBatch;
+use futures::stream::BoxStream;
 use serde::Deserialize;
 use tallylight_schemas::session::SessionRow;
 
@@ -16,10 +18,13 @@ use crate::problem;
 
 /// Most sessions in one answer.
 pub const MAX_SESSIONS: usize = 1_000;
-/// Most sessions that a dashboard asks its processor for: what `live_sessions` shows.
-pub const MAX_ASKED: usize = 10_000;
 
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the processor may take to answer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Open sessions of one shard in the columns that were asked for, in any type that casts to
+/// theirs. An error ends it.
+pub type OpenSessions = BoxStream<'static, Result<RecordBatch, String>>;
 
 /// Where sessions are asked for: the processor, seen from here.
 #[async_trait]
@@ -32,6 +37,10 @@ pub trait Sessions: Send + Sync {
         sid: Option<&str>,
         limit: usize,
     ) -> Result<Vec<SessionRow>, String>;
+
+    /// All open sessions of `tenant` in these columns of table `sessions` (at least one), by
+    /// shard. Each is told once at most; one that begins or ends meanwhile may be missing.
+    async fn open(&self, tenant: &str, columns: &[String]) -> Result<Vec<OpenSessions>, String>;
 }
 
 #[derive(Debug, Deserialize)]

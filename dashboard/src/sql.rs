@@ -13,6 +13,7 @@ mod functions;
 mod growth;
 pub(crate) mod json;
 mod lines;
+mod live;
 mod names;
 mod query;
 mod rules;

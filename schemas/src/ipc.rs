@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::sync::OnceLock;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::FieldRef;
+use arrow::datatypes::{FieldRef, Schema};
 use arrow::ipc::CompressionType;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
@@ -36,11 +36,18 @@ pub enum IpcError {
 
 /// A batch as an Arrow IPC stream, buffers compressed with LZ4.
 pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>, IpcError> {
+    encode_stream(&batch.schema(), std::slice::from_ref(batch))
+}
+
+/// Batches of one schema, any number, as an Arrow IPC stream like [`encode`]'s.
+pub fn encode_stream(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<u8>, IpcError> {
     let options =
         IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
     let mut writer =
-        StreamWriter::try_new_with_options(Vec::with_capacity(4_096), &batch.schema(), options)?;
-    writer.write(batch)?;
+        StreamWriter::try_new_with_options(Vec::with_capacity(4_096), schema, options)?;
+    for batch in batches {
+        writer.write(batch)?;
+    }
     writer.finish()?;
     Ok(writer.into_inner()?)
 }
@@ -49,6 +56,12 @@ pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>, IpcError> {
 pub fn decode(bytes: &[u8]) -> Result<RecordBatch, IpcError> {
     let mut reader = StreamReader::try_new(Cursor::new(bytes), None)?;
     Ok(reader.next().ok_or(IpcError::Empty)??)
+}
+
+/// All batches of an Arrow IPC stream.
+pub fn decode_stream(bytes: &[u8]) -> Result<Vec<RecordBatch>, IpcError> {
+    let batches = StreamReader::try_new(Cursor::new(bytes), None)?;
+    Ok(batches.collect::<Result<_, _>>()?)
 }
 
 /// A struct that is stored as the row of a batch. Fields are only ever added (ADR 17), as an

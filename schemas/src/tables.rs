@@ -9,6 +9,7 @@ mod columns;
 mod conform;
 mod document;
 mod infra_metrics;
+mod open;
 mod player_events;
 
 use std::sync::{Arc, LazyLock};
@@ -17,6 +18,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
 pub use conform::conform;
 pub use document::markdown;
+pub use open::{open_sessions, session_columns};
 
 /// A table of history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -14,7 +14,9 @@ use arrow::error::ArrowError;
 use tallylight_schemas::fates::Fate;
 
 use crate::pure::partition::Ends;
+use crate::pure::session::dimensions::Dimensions;
 use crate::pure::session::store::Here;
+use crate::pure::session::words::Word;
 
 /// The ends of the rows of a batch, in the order in which they were fed.
 #[derive(Debug)]
@@ -135,10 +137,12 @@ impl Ends for EventEnds {
         self.fates.push(fate);
         let Some(to) = &mut self.sessions else { return };
         to.epoch.append_option(here.and_then(|here| i32::try_from(here.epoch).ok()));
-        let at = here.map(|here| here.dimensions);
-        to.edge.append_option(at.and_then(|at| at.edge.as_deref()));
-        to.pipeline.append_option(at.and_then(|at| at.pipeline.as_deref()));
-        to.country.append_option(at.and_then(|at| at.country.as_deref()));
-        to.device.append_option(at.and_then(|at| at.device.as_deref()));
+        let word = |of: fn(&Dimensions) -> Option<Word>| {
+            here.and_then(|here| here.words.maybe(of(here.dimensions)))
+        };
+        to.edge.append_option(word(|at| at.edge));
+        to.pipeline.append_option(word(|at| at.pipeline));
+        to.country.append_option(word(|at| at.country));
+        to.device.append_option(word(|at| at.device));
     }
 }

@@ -1,6 +1,6 @@
 //! From log to rows, in the order in which a record goes: [`read`] takes entries off the
 //! log, [`pure`] turns them into sessions and panes, [`emit`] appends the rows that are due,
-//! [`serve`] answers from the state in memory, [`archive`] hands history what became of every
+//! [`serve`] and [`open`] answer from the state in memory, [`archive`] hands history what became of every
 //! record and keeps snapshots, [`audit`] checks and repairs it. [`run`] is the loop that joins
 //! them.
 //!
@@ -11,12 +11,14 @@ pub mod archive;
 pub mod audit;
 pub mod emit;
 pub mod events;
+pub mod open;
 pub mod pure;
 pub mod read;
 pub mod run;
 pub mod serve;
 pub mod settings;
 
+pub use open::{OpenPage, OpenQuery, Place};
 pub use pure::limits::Limits;
 pub use run::{Parts, Processor, ProcessorError, build};
 pub use serve::{Metrics, ProcessorHandle, ProcessorStats, SessionQuery, newest};

@@ -7,11 +7,13 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tallylight_schemas::fates::Fate;
 use tallylight_schemas::ident::Shard;
+use tallylight_schemas::ipc::IpcError;
 use tallylight_schemas::session::{Outcome, SessionRow};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::archive::ArchiveStats;
-use crate::pure::partition::Tally;
+use crate::open::{Copied, OpenPage, OpenQuery};
+use crate::pure::partition::{PartitionState, Tally};
 use crate::read::Partitions;
 
 /// Which sessions are wanted.
@@ -64,20 +66,27 @@ impl ProcessorStats {
 }
 
 #[derive(Debug)]
-pub(crate) struct Asked {
-    query: SessionQuery,
-    answer: oneshot::Sender<Vec<SessionRow>>,
+pub(crate) enum Asked {
+    Sessions(SessionQuery, oneshot::Sender<Vec<SessionRow>>),
+    Open(OpenQuery, oneshot::Sender<(OpenQuery, Copied)>),
 }
 
 impl Asked {
     /// Answers from the states as they are now. Who asked may be gone; that is fine.
     pub(crate) fn answer(self, partitions: &Partitions) {
-        let SessionQuery { tenant, sid, limit } = self.query;
-        let states = partitions.states().iter();
-        let mut rows: Vec<SessionRow> =
-            states.flat_map(|state| state.session_rows(&tenant, sid.as_deref(), limit)).collect();
-        newest(&mut rows, limit);
-        let _ = self.answer.send(rows);
+        match self {
+            Asked::Sessions(SessionQuery { tenant, sid, limit }, answer) => {
+                let rows =
+                    |state: &PartitionState| state.session_rows(&tenant, sid.as_deref(), limit);
+                let mut rows = partitions.states().iter().flat_map(rows).collect();
+                newest(&mut rows, limit);
+                let _ = answer.send(rows);
+            }
+            Asked::Open(query, answer) => {
+                let copied = query.copy(partitions.states());
+                let _ = answer.send((query, copied));
+            }
+        }
     }
 }
 
@@ -217,10 +226,18 @@ impl ProcessorHandle {
     /// Sessions, open ones first, then by newest record. None when the processor has ended.
     pub async fn sessions(&self, query: SessionQuery) -> Vec<SessionRow> {
         let (answer, answered) = oneshot::channel();
-        if self.queries.send(Asked { query, answer }).await.is_err() {
+        if self.queries.send(Asked::Sessions(query, answer)).await.is_err() {
             return Vec::new();
         }
         answered.await.unwrap_or_default()
+    }
+
+    /// Some of the open sessions, from a place on. None when the processor has ended.
+    pub async fn open_sessions(&self, query: OpenQuery) -> Option<Result<OpenPage, IpcError>> {
+        let (answer, answered) = oneshot::channel();
+        self.queries.send(Asked::Open(query, answer)).await.ok()?;
+        let (query, copied) = answered.await.ok()?;
+        Some(query.page(copied))
     }
 
     /// How the processor is doing, seen to change.

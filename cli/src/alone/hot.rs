@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
-use tallylight_dashboard::MAX_ASKED;
+use tallylight_dashboard::MAX_SESSIONS;
 use tallylight_schemas::ident::Shard;
 use tallylight_schemas::session::SessionRow;
 use tallylight_serve::guard::{Guard, guard};
@@ -25,6 +25,7 @@ use tallylight_stream_processor::{Metrics, ProcessorHandle, SessionQuery};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::open;
 use super::pipelines::Owned;
 
 const LIMITS: Limits = Limits {
@@ -58,7 +59,7 @@ pub(super) struct OfShard {
 }
 
 #[derive(Debug)]
-struct Hot {
+pub(super) struct Hot {
     owned: Owned,
     registry: Registry,
 }
@@ -82,6 +83,7 @@ pub(super) async fn serve(
     let router = Router::new()
         .route("/v1/shards", get(shards))
         .route("/v1/sessions", get(sessions))
+        .route(open::PATH, get(open::open))
         .route("/metrics", get(self::metrics))
         .layer(from_fn_with_state(Arc::new(Guard::new(&[], &[])), guard))
         .route("/healthz", get(async || "ok"))
@@ -91,6 +93,12 @@ pub(super) async fn serve(
 }
 
 impl Hot {
+    /// How to ask about a shard, if it is owned here.
+    pub(super) fn handle(&self, shard: u16) -> Option<ProcessorHandle> {
+        let mut owned = self.owned.all().into_iter();
+        owned.find(|(of, _)| of.number() == shard).map(|(_, handle)| handle)
+    }
+
     /// What is owned, without sessions, and how to ask each for them.
     fn shards(&self) -> Vec<(OfShard, ProcessorHandle)> {
         let of = |(shard, handle): (Shard, ProcessorHandle)| {
@@ -117,7 +125,7 @@ async fn sessions(
             .into_response()
     };
     match asked {
-        Ok(Query(asked)) if asked.limit <= MAX_ASKED => {
+        Ok(Query(asked)) if asked.limit <= MAX_SESSIONS => {
             let query = SessionQuery { tenant: asked.tenant, sid: asked.sid, limit: asked.limit };
             let mut all = Vec::new();
             for (of, handle) in hot.shards() {
@@ -125,7 +133,7 @@ async fn sessions(
             }
             Json(all).into_response()
         }
-        Ok(_) => wrong(format!("limit is above {MAX_ASKED}")),
+        Ok(_) => wrong(format!("limit is above {MAX_SESSIONS}")),
         Err(error) => wrong(format!("send tenant and limit, and sid if wanted: {error}")),
     }
 }

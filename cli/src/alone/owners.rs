@@ -7,12 +7,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::join_all;
 use serde::Serialize;
+use tallylight_dashboard::OpenSessions;
 use tallylight_eventlog::kafka::Kafka;
 use tallylight_schemas::session::SessionRow;
 use tallylight_stream_processor::audit::Reach;
-use tallylight_stream_processor::newest;
+use tallylight_stream_processor::{Place, newest};
 
 use super::hot::{Asked, OfShard};
+use super::open::{self, Wanted};
+use crate::live;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -30,25 +33,29 @@ impl Owners {
         Ok(Self { kafka, client })
     }
 
-    /// What they answer of each shard; an error names what is missing, so that nothing is taken
+    /// What they answer of each shard, and who does; an error names what is missing, so that nothing is taken
     /// for nothing.
-    async fn ask(&self, path: &str, query: &impl Serialize) -> Result<Vec<OfShard>, String> {
+    async fn ask(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+    ) -> Result<Vec<(OfShard, String)>, String> {
         let owners = self.kafka.owners().await.map_err(|error| error.to_string())?;
         let answers = owners.iter().map(async |owner| {
             let answer = self.client.get(format!("{owner}{path}")).query(query).send().await;
             let answer = answer.and_then(reqwest::Response::error_for_status)?;
             answer.json::<Vec<OfShard>>().await
         });
-        let (mut shards, mut silent) = (BTreeMap::<u16, OfShard>::new(), Vec::new());
+        let (mut shards, mut silent) = (BTreeMap::<u16, (OfShard, String)>::new(), Vec::new());
         for (answer, owner) in join_all(answers).await.into_iter().zip(&owners) {
             let Ok(answer) = answer else {
                 silent.push(owner.as_str());
                 continue;
             };
             for of in answer {
-                let known = shards.get(&of.shard).map(|known| known.position);
+                let known = shards.get(&of.shard).map(|(known, _)| known.position);
                 if known.is_none_or(|known| known < of.position) {
-                    shards.insert(of.shard, of);
+                    shards.insert(of.shard, (of, owner.clone()));
                 }
             }
         }
@@ -77,9 +84,22 @@ impl tallylight_dashboard::Sessions for Owners {
     ) -> Result<Vec<SessionRow>, String> {
         let asked = Asked { tenant: tenant.to_owned(), sid: sid.map(str::to_owned), limit };
         let shards = self.ask("/v1/sessions", &asked).await?;
-        let mut rows = shards.into_iter().flat_map(|of| of.sessions).collect();
+        let mut rows = shards.into_iter().flat_map(|(of, _)| of.sessions).collect();
         newest(&mut rows, limit);
         Ok(rows)
+    }
+
+    async fn open(&self, tenant: &str, columns: &[String]) -> Result<Vec<OpenSessions>, String> {
+        let shards = self.ask("/v1/shards", &()).await?.into_iter().map(|(of, owner)| {
+            let client = self.client.clone();
+            let (shard, tenant, columns) = (of.shard, tenant.to_owned(), columns.join(","));
+            live::pages(move |Place { partition, slot }| {
+                let (tenant, columns) = (tenant.clone(), columns.clone());
+                let wanted = Wanted { shard, tenant, columns, partition, slot };
+                open::ask(client.clone(), owner.clone(), wanted)
+            })
+        });
+        Ok(shards.collect())
     }
 }
 
@@ -87,6 +107,6 @@ impl tallylight_dashboard::Sessions for Owners {
 impl Reach for Owners {
     async fn reach(&self) -> Option<i64> {
         let shards = self.ask("/v1/shards", &()).await.ok()?;
-        shards.iter().map(|of| of.reach).min().flatten()
+        shards.iter().map(|(of, _)| of.reach).min().flatten()
     }
 }

@@ -1,6 +1,8 @@
-//! Memory of a live session, and how long the state takes into a snapshot and back. Each size
+//! Memory of a live session, how long the state takes into a snapshot and back, and how long SQL
+//! takes to count all sessions by two dimensions. Each size
 //! is measured in a process of its own, since memory that was used once is not given back.
 
+mod question;
 mod trace;
 
 use std::process::Command;
@@ -25,6 +27,8 @@ pub(crate) struct Held {
     snapshot_s: f64,
     /// CPU time to make the state of them again.
     restore_s: f64,
+    /// Time until SQL has counted them by country and device, the median of some.
+    question_s: f64,
     /// Records taken in per CPU-second, with the trace's making in it.
     records_per_cpu_second: f64,
 }
@@ -72,7 +76,7 @@ pub(crate) fn measure(sessions: usize) -> anyhow::Result<Held> {
         bytes = postcard::to_extend(&state, Vec::new())?;
         Ok(())
     })?;
-    drop(state);
+    let question_s = question::ask(state, sessions)?;
     let restore_s = cpu::spent(|| {
         again = Some(postcard::from_bytes::<Partitions>(&bytes)?);
         Ok(())
@@ -85,6 +89,7 @@ pub(crate) fn measure(sessions: usize) -> anyhow::Result<Held> {
         snapshot_bytes_per_session: bytes.len() as f64 / sessions as f64,
         snapshot_s,
         restore_s,
+        question_s,
         records_per_cpu_second: records as f64 / spent,
     })
 }
@@ -101,17 +106,18 @@ fn resident() -> anyhow::Result<u64> {
 #[allow(clippy::print_stdout, reason = "the answer of a command")]
 pub(crate) fn print(all: &[Held]) {
     println!(
-        "{:>10} {:>10} {:>10} {:>10} {:>10} {:>10}",
-        "sessions", "B each", "snapshot B", "snapshot s", "restore s", "M rec/cpu-s"
+        "{:>10} {:>10} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "sessions", "B each", "snapshot B", "snapshot s", "restore s", "SQL s", "M rec/cpu-s"
     );
     for held in all {
         println!(
-            "{:>10} {:>10.0} {:>10.0} {:>10.2} {:>10.2} {:>10.3}",
+            "{:>10} {:>10.0} {:>10.0} {:>10.2} {:>10.2} {:>10.3} {:>10.3}",
             held.sessions,
             held.bytes_per_session,
             held.snapshot_bytes_per_session,
             held.snapshot_s,
             held.restore_s,
+            held.question_s,
             held.records_per_cpu_second / 1e6,
         );
     }

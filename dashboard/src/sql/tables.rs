@@ -3,29 +3,23 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use datafusion::arrow::error::ArrowError;
 use datafusion::catalog::{MemTable, TableProvider};
-use tallylight_schemas::ipc::{self, IpcError};
-use tallylight_schemas::session::{Outcome, SessionRow};
-use tallylight_schemas::tables::{Table, conform};
+use tallylight_schemas::tables::Table;
 use tallylight_store::archive::History;
 
 use super::catalog::{ABOUT, TableInfo, Tables, UNIT};
+use super::live::LiveSessions;
 use super::{definitions, events, formulas};
 use crate::Sessions;
 use crate::settings::LiveEvent;
 
 /// Text, the type of most columns.
 const TEXT: DataType = DataType::Utf8;
-/// Sessions that `live_sessions` shows at most; the newest.
-const LIVE: usize = crate::sessions::MAX_ASKED;
-/// How long they may take to be told.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 const LIVE_SESSIONS: &str = "live_sessions";
 
@@ -70,8 +64,7 @@ impl Platform {
         let mut list: Vec<TableInfo> = Table::ALL.into_iter().map(kept).collect();
         let live = TableInfo {
             name: LIVE_SESSIONS,
-            about: "Playbacks that are open at this moment, from the processor's memory: the \
-                    newest 10,000.",
+            about: "Playbacks that are open at this moment, from the processor's memory.",
             ..kept(Table::Sessions)
         };
         list.push(live);
@@ -111,19 +104,6 @@ impl Platform {
         }
         Ok(parts)
     }
-
-    async fn open_sessions(&self) -> Result<Vec<RecordBatch>, String> {
-        let Some(sessions) = &self.sessions else { return Ok(Vec::new()) };
-        let asked = sessions.sessions(&self.tenant, None, LIVE);
-        let asked = tokio::time::timeout(PATIENCE, asked).await;
-        let mut rows = asked.map_err(|_| "the processor is busy".to_owned())??;
-        rows.retain(|row| row.outcome == Outcome::Playing);
-        if rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        let batch = as_sessions(&rows);
-        Ok(vec![batch.map_err(|error| error.to_string())?])
-    }
 }
 
 #[async_trait]
@@ -139,27 +119,15 @@ impl Tables for Platform {
         let Some(info) = self.list.iter().find(|info| info.name == name) else {
             return Err("it is not there".into());
         };
-        let rows = match self.fixed.get(name) {
-            Some(rows) => rows.clone(),
-            None => self.open_sessions().await?,
-        };
-        // What comes from the types of history has no descriptions in its columns.
-        let schema = rows.first().map_or_else(|| Arc::clone(&info.schema), RecordBatch::schema);
-        Ok(vec![memory(&schema, rows)?])
+        if let Some(rows) = self.fixed.get(name) {
+            return Ok(vec![memory(&info.schema, rows.clone())?]);
+        }
+        let live = self.sessions.iter().map(|sessions| {
+            let (tenant, sessions) = (self.tenant.clone(), Arc::clone(sessions));
+            Arc::new(LiveSessions::new(tenant, sessions)) as Arc<dyn TableProvider>
+        });
+        Ok(live.collect())
     }
-}
-
-/// Sessions in the columns of table `sessions`; all of them can still change.
-fn as_sessions(rows: &[SessionRow]) -> Result<RecordBatch, IpcError> {
-    let batch = conform(&ipc::to_batch(rows)?, Table::Sessions)?;
-    let schema = batch.schema();
-    let open: ArrayRef = Arc::new(BooleanArray::from(vec![false; rows.len()]));
-    let columns = schema.fields().iter().zip(batch.columns());
-    let columns = columns.map(|(field, column)| match field.name().as_str() {
-        "final" => Arc::clone(&open),
-        _ => Arc::clone(column),
-    });
-    Ok(RecordBatch::try_new(Arc::clone(&schema), columns.collect())?)
 }
 
 /// A table of history as SQL describes it.

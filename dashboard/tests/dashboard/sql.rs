@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tallylight_dashboard::Settings;
 
-use crate::support::{World, settings, world};
+use crate::support::{BUSY, World, settings, world};
 
 const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 1000000000) a, \
                        generate_series(1, 1000000000) b";
@@ -119,6 +119,26 @@ async fn sessions_in_memory_are_a_table() {
     let first = json!({"sid": "a", "started_at": "2023-11-14T22:13:20.000000Z",
                        "outcome": "playing", "final": false});
     assert_eq!(rows[0], first);
+    for (sql, said) in [
+        ("SELECT count(*) AS n FROM live_sessions", json!({"n": 2})),
+        (
+            "SELECT state, country, count(*) AS n FROM live_sessions GROUP BY state, country",
+            json!({"state": "s", "country": null, "n": 2}),
+        ),
+        (
+            "SELECT a.sid AS one, b.sid AS other FROM live_sessions a, live_sessions b \
+             WHERE a.sid < b.sid",
+            json!({"one": "a", "other": "b"}),
+        ),
+    ] {
+        let rows: Vec<Value> = post(&world, sql, &[]).await.json().await.unwrap();
+        assert_eq!(rows, [said], "{sql}");
+    }
+    let busy = post(&world, &format!("SELECT {BUSY} FROM live_sessions"), &[]).await;
+    assert_eq!(busy.status(), 503);
+    let problem: Value = busy.json().await.unwrap();
+    assert_eq!(problem["type"], "urn:tallylight:problem:sql-unavailable");
+    assert!(problem["detail"].as_str().unwrap().contains("its worker is replaying"), "{problem}");
 }
 
 #[tokio::test]

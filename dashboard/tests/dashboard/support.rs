@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use prometheus_client::registry::Registry;
 use serde_json::Value;
-use tallylight_dashboard::{Dashboard, Parts, Sessions, Settings, build};
+use tallylight_dashboard::{Dashboard, OpenSessions, Parts, Sessions, Settings, build};
 use tallylight_eventlog::memory::MemoryLog;
 use tallylight_eventlog::{EventLog, Part, TopicSettings};
 use tallylight_schemas::clock::{Clock, ManualClock};
@@ -16,6 +16,7 @@ use tallylight_schemas::record::{EVENTS, Kind, ROWS};
 use tallylight_schemas::rows::{Cell, Cuboid, Measures, PlaybackRow, ProgressRow};
 use tallylight_schemas::session::{Outcome, SessionRow};
 use tallylight_schemas::sketch::Sketch;
+use tallylight_schemas::tables::open_sessions;
 use tallylight_schemas::{ipc, metrics};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -239,6 +240,9 @@ pub(crate) fn both(s: i64) -> [ProgressRow; 2] {
     [progress(0, s), progress(1, s)]
 }
 
+/// The column for which, asked for alone, the processor is too busy.
+pub(crate) const BUSY: &str = "switches";
+
 struct TwoSessions;
 
 #[async_trait]
@@ -255,6 +259,18 @@ impl Sessions for TwoSessions {
         let all = ["a", "b"].map(|sid| session(tenant, sid));
         let wanted = all.into_iter().filter(|row| sid.is_none_or(|sid| row.sid == sid));
         Ok(wanted.take(limit).collect())
+    }
+
+    async fn open(&self, tenant: &str, columns: &[String]) -> Result<Vec<OpenSessions>, String> {
+        if columns == ["tenant", BUSY] {
+            return Err("its worker is replaying".into());
+        }
+        // As two processors that have one each.
+        let shards = ["a", "b"].map(|sid| {
+            let batch = open_sessions(&[session(tenant, sid)], columns);
+            stream::iter([batch.map_err(|error| error.to_string())]).boxed()
+        });
+        Ok(shards.into())
     }
 }
 

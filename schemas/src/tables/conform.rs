@@ -8,17 +8,21 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type, TimeUnit, UInt64Type};
 use arrow::error::ArrowError;
 
-use super::{Kind, Table};
+use super::{Column, Kind, Table};
 
 /// `batch` with the columns of `table`. Columns of other names are left out; values that do
 /// not fit their column become NULL.
 pub fn conform(batch: &RecordBatch, table: Table) -> Result<RecordBatch, ArrowError> {
-    let rows = batch.num_rows();
-    let columns = table.columns().iter().map(|column| match find(batch, column.name) {
-        Some(array) => shape(&array, column.kind),
-        None => Ok(new_null_array(&column.kind.arrow(), rows)),
-    });
+    let columns = table.columns().iter().map(|of| column(batch, of));
     RecordBatch::try_new(table.schema(), columns.collect::<Result<_, _>>()?)
+}
+
+/// One of them.
+pub(super) fn column(batch: &RecordBatch, of: &Column) -> Result<ArrayRef, ArrowError> {
+    match find(batch, of.name) {
+        Some(array) => shape(&array, of.kind),
+        None => Ok(new_null_array(&of.kind.arrow(), batch.num_rows())),
+    }
 }
 
 /// The column of that name, at the top or one struct below.

@@ -31,6 +31,8 @@ pub struct Size {
     pub sessions: usize,
     /// Their facts that can still be reordered.
     pub facts: usize,
+    /// Words of theirs.
+    pub words: usize,
     /// Tombstones.
     pub tombstones: usize,
     /// Sids that only edges know.
@@ -244,6 +246,11 @@ impl PartitionState {
         self.sessions.rows(tenant, sid, limit)
     }
 
+    /// The sessions, to be asked.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
     /// Takes over limits that were set anew; what is held already stays.
     pub fn set_limits(&mut self, limits: Limits) {
         self.windows.set_max_cells(limits.cells);
@@ -259,10 +266,20 @@ impl PartitionState {
 
     /// What the state holds.
     pub fn size(&self) -> Size {
-        let [sessions, facts, tombstones, pending] = self.sessions.size();
+        let [sessions, facts, words, tombstones, pending] = self.sessions.size();
         let (cells, panes) = self.windows.size();
         let (delivery_panes, delivery_keys) = self.delivery.size();
-        Size { sessions, facts, tombstones, pending, cells, panes, delivery_panes, delivery_keys }
+        Size {
+            sessions,
+            facts,
+            words,
+            tombstones,
+            pending,
+            cells,
+            panes,
+            delivery_panes,
+            delivery_keys,
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! Whatever comes, the state stays within its limits.
 
 use tallylight_schemas::rows::Cuboid;
+use tallylight_schemas::session::SessionRow;
 use tallylight_stream_processor::Limits;
+use tallylight_stream_processor::pure::input::PlayerInput;
+use tallylight_stream_processor::pure::partition::PartitionState;
 
-use crate::world::{Beacon, Item, World, served};
+use crate::world::{Beacon, Item, T0, World, served};
 
 #[test]
 fn a_flood_of_names_stays_within_the_limits() {
@@ -85,4 +88,51 @@ fn what_a_pause_changes_has_a_version_of_its_own() {
     // The reader's book refuses a second row of the same version.
     world.entry(3_600_000, &[]);
     assert_eq!(viewers(&world), Some(0));
+}
+
+/// A record of a viewer whose every word ends with `word`.
+fn says(state: &mut PartitionState, sid: &str, word: &str, sta: &str, n: u64) {
+    let words = ["c", "l", "d", "o", "p", "e"].map(|of| format!("{of}-{word}"));
+    let [cid, country, device, os, player, ec] = words.each_ref().map(|of| Some(of.as_str()));
+    let ts = T0 + i64::try_from(n).unwrap();
+    let input = PlayerInput {
+        tenant: "demo",
+        sid,
+        received_ms: ts,
+        ts: Some(ts),
+        sn: Some(n),
+        e: Some("ps"),
+        sta: Some(sta),
+        cid,
+        country,
+        device,
+        os,
+        player,
+        ec: ec.map(Into::into),
+        ..PlayerInput::default()
+    };
+    state.feed(n, ts * 1_000, &[input]);
+}
+
+#[test]
+fn a_flood_of_words_takes_none_from_who_says_them() {
+    let mut state = PartitionState::new(0, 1, Limits { closed: 50, ..Limits::default() });
+    says(&mut state, "old", "first", "p", 1);
+    state.delivery(&served("old", 1, 1, "e1", "a"));
+    state.delivery(&served("later", 2, 1, "e2", "b"));
+    says(&mut state, "old", "said", "p", 2);
+    let before = state.session_rows("demo", Some("old"), 1);
+    for n in 3..4_000 {
+        says(&mut state, &format!("s{n}"), &format!("{n}"), "q", n);
+        // Of 24,000 that were said: those of some 50 sessions, and as many as are few.
+        assert!(state.size().words < 2_000, "{:?}", state.size());
+    }
+    assert_eq!(state.session_rows("demo", Some("old"), 1), before);
+    says(&mut state, "old", "said", "p", 4_000);
+    says(&mut state, "later", "said", "p", 4_000);
+    let [old, later] =
+        ["old", "later"].map(|sid| state.session_rows("demo", Some(sid), 1).remove(0));
+    assert_eq!(old.cid.as_deref(), Some("c-said"));
+    let from = |row: &SessionRow| (row.edge.clone().unwrap(), row.pipeline.clone().unwrap());
+    assert_eq!((from(&old), from(&later)), (("e1".into(), "a".into()), ("e2".into(), "b".into())));
 }

@@ -1,14 +1,22 @@
-//! What a question about every open session costs today: a measurement, not a test.
+//! Questions about every open session: that columns say what sessions do, and what they cost,
+//! which is a measurement and no test.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tallylight_schemas::session::SessionRow;
-use tallylight_stream_processor::Limits;
+use arrow::array::{Array, RecordBatch};
+use arrow::util::display::array_value_to_string;
+use proptest::prelude::*;
+use tallylight_schemas::session::{Outcome, SessionRow};
+use tallylight_schemas::tables::open_sessions;
 use tallylight_stream_processor::pure::input::PlayerInput;
 use tallylight_stream_processor::pure::partition::PartitionState;
+use tallylight_stream_processor::{Limits, OpenPage, OpenQuery, Place};
 
-use crate::world::T0;
+use crate::order::delayed;
+use crate::snapshot::{entries, entry, through_bytes};
+use crate::world::{T0, World};
 
 const PARTITIONS: u16 = 4;
 const SESSIONS: usize = 1_000_000;
@@ -43,6 +51,90 @@ fn feed(state: &mut PartitionState, n: u64, sids: std::ops::Range<usize>, sta: &
     let _ = state.finish(n + 1);
 }
 
+fn asked(columns: &[&str], from: Place) -> OpenQuery {
+    let columns = columns.iter().map(|name| (*name).to_owned()).collect();
+    OpenQuery { tenant: "demo".to_owned(), columns, from }
+}
+
+/// All pages of the answer.
+fn all(states: &[PartitionState], columns: &[&str]) -> Vec<RecordBatch> {
+    let (mut batches, mut next) = (Vec::new(), Some(Place::default()));
+    while let Some(from) = next {
+        let page: OpenPage = asked(columns, from).ask(states).unwrap();
+        batches.extend(page.batches);
+        next = page.next;
+    }
+    batches
+}
+
+/// The rows of batches as text, in order.
+fn rows(batches: &[RecordBatch]) -> Vec<Vec<String>> {
+    let row = |batch: &RecordBatch, row: usize| {
+        let cell = |array: &Arc<dyn Array>| array_value_to_string(array, row).unwrap();
+        batch.columns().iter().map(cell).collect()
+    };
+    let all = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|at| row(batch, at)));
+    let mut all: Vec<Vec<String>> = all.collect();
+    all.sort();
+    all
+}
+
+const KEPT: [&str; 12] = [
+    "tenant", "cid", "device", "os", "player", "country", "asn", "edge", "pipeline", "outcome",
+    "state", "final",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn columns_say_what_sessions_do((_, arrivals) in delayed()) {
+        let mut state = World::default().state;
+        for (offset, (log, item)) in (0..).zip(entries(&arrivals)) {
+            entry(&mut state, offset, log, item.as_ref());
+            if offset % 7 == 0 {
+                let mut open = state.session_rows("demo", None, usize::MAX);
+                open.retain(|row| row.outcome == Outcome::Playing);
+                let states = [state, through_bytes(&World::default().state)];
+                for more in [&[][..], &["sid", "playing_ms", "last_seen"]] {
+                    let columns = [&KEPT[..], more].concat();
+                    let names: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
+                    let told = rows(&[open_sessions(&open, &names).unwrap()]);
+                    prop_assert_eq!(&rows(&all(&states, &columns)), &told);
+                    prop_assert_eq!(rows(&all(&[through_bytes(&states[0])], &columns)), told);
+                }
+                let other = OpenQuery { tenant: "other".to_owned(), ..asked(&KEPT, Place::default()) };
+                prop_assert_eq!(other.ask(&states).unwrap().batches[0].num_rows(), 0);
+                state = states.into_iter().next().unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn pages_have_each_session_once() {
+    let limits = Limits::default();
+    let mut states = [0, 1].map(|p| PartitionState::new(p, 2, limits.clone()));
+    for (p, state) in states.iter_mut().enumerate() {
+        feed(state, 1, p * 5_000..(p + 1) * 5_000, "p");
+    }
+    let batches = all(&states, &["sid"]);
+    assert_eq!(batches.len(), 6);
+    let mut sids = rows(&batches);
+    sids.dedup();
+    assert_eq!(sids.len(), 10_000);
+    let words = rows(&all(&states, &["country", "device"]));
+    assert_eq!(
+        words,
+        rows(&all(&states, &["country", "device", "sid"]))
+            .into_iter()
+            .map(|row| row[..2].to_vec())
+            .collect::<Vec<_>>()
+    );
+    assert!(asked(&["sidd"], Place::default()).ask(&states).is_err());
+    assert!(asked(&["sid"], Place { partition: 9, slot: 9 }).ask(&states).unwrap().next.is_none());
+}
+
 fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
@@ -62,11 +154,20 @@ fn a_million_live_sessions_by_two_dimensions() {
         assert_eq!(state.open_sessions(), each);
     }
     let (mut newest, mut every) = (Vec::new(), Vec::new());
+    let (mut columns, mut pages) = (Vec::new(), Vec::new());
     for round in 0..5 {
         // Events flow meanwhile.
         for (p, state) in states.iter_mut().enumerate() {
             feed(state, 1_000 + round, p * each..p * each + TOGETHER, "r");
         }
+        let began = Instant::now();
+        let page = asked(&["country", "device"], Place::default()).ask(&states).unwrap();
+        assert_eq!(page.batches.iter().map(RecordBatch::num_rows).sum::<usize>(), SESSIONS);
+        columns.push(began.elapsed());
+        let began = Instant::now();
+        let playing = all(&states, &["country", "playing_ms"]);
+        assert_eq!(playing.iter().map(RecordBatch::num_rows).sum::<usize>(), SESSIONS);
+        pages.push(began.elapsed());
         let began = Instant::now();
         let rows: Vec<SessionRow> =
             states.iter().flat_map(|state| state.session_rows("demo", None, 10_000)).collect();
@@ -80,6 +181,8 @@ fn a_million_live_sessions_by_two_dimensions() {
         assert_eq!(groups.values().sum::<usize>(), SESSIONS);
         every.push(began.elapsed());
     }
-    println!("the newest 10,000 of each partition, as live_sessions asks: {:?}", median(newest));
+    println!("country and device of all as Arrow columns: {:?}", median(columns));
+    println!("country and playing_ms of all, in pages: {:?}", median(pages));
+    println!("the newest 10,000 of each partition: {:?}", median(newest));
     println!("rows of all, grouped by country and device: {:?}", median(every));
 }

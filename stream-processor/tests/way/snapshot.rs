@@ -11,7 +11,7 @@ use tallylight_stream_processor::pure::settle::Settle;
 use crate::order::delayed;
 use crate::world::{Item, T0, World};
 
-fn through_bytes<T: serde::Serialize + serde::de::DeserializeOwned>(state: &T) -> T {
+pub fn through_bytes<T: serde::Serialize + serde::de::DeserializeOwned>(state: &T) -> T {
     let bytes = postcard::to_extend(state, Vec::new()).unwrap();
     let (back, rest) = postcard::take_from_bytes(&bytes).unwrap();
     assert!(rest.is_empty());
@@ -19,7 +19,7 @@ fn through_bytes<T: serde::Serialize + serde::de::DeserializeOwned>(state: &T) -
 }
 
 /// One entry into a state, its rows as they come.
-fn entry(state: &mut PartitionState, offset: u64, log: i64, item: Option<&Item>) -> Rows {
+pub fn entry(state: &mut PartitionState, offset: u64, log: i64, item: Option<&Item>) -> Rows {
     state.begin(offset, (T0 + log) * 1_000);
     match item {
         Some(Item::Beacon(beacon)) => state.players(&[beacon.input()]),
@@ -30,7 +30,7 @@ fn entry(state: &mut PartitionState, offset: u64, log: i64, item: Option<&Item>)
 }
 
 /// The entries of a script: what arrives, and ticks, until every session is forgotten.
-fn entries(arrivals: &[(i64, Item)]) -> Vec<(i64, Option<Item>)> {
+pub fn entries(arrivals: &[(i64, Item)]) -> Vec<(i64, Option<Item>)> {
     let mut out: Vec<(i64, Option<Item>)> =
         arrivals.iter().map(|(log, item)| (*log, Some(item.clone()))).collect();
     let last = out.iter().map(|(log, _)| *log).max().unwrap_or(0);

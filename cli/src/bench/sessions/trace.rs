@@ -7,6 +7,8 @@ use tallylight_stream_processor::read::Partitions;
 
 use crate::bench::sample;
 
+/// Whose sessions they are.
+pub(super) const TENANT: &str = "demo";
 /// Time between two reports of a session, ms.
 const INTERVAL_MS: i64 = 30_000;
 /// Reports of a session: the first two are its start.
@@ -73,7 +75,7 @@ fn input<'a>(words: &'a Words, sid: &'a str, n: usize, round: i64, ts: i64) -> P
     // Apart from each other, so that a session is no copy of the next.
     let word = |of: &'a [String], step: usize| Some(of[(n / step + n) % of.len()].as_str());
     PlayerInput {
-        tenant: "demo",
+        tenant: TENANT,
         sid,
         received_ms: ts + 50,
         ts: Some(ts),

@@ -1,70 +1,55 @@
 //! Where a session is, in the words that it is broken down by.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::fact::Said;
-use super::words::Words;
+use super::words::Word;
 
 /// The dimensions of a session, carried forward until something else is said.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dimensions {
     /// Content id.
-    pub content: Option<Arc<str>>,
+    pub content: Option<Word>,
     /// Edge.
-    pub edge: Option<Arc<str>>,
+    pub edge: Option<Word>,
     /// Pipeline.
-    pub pipeline: Option<Arc<str>>,
+    pub pipeline: Option<Word>,
     /// Bitrate, kbps; 0 is unknown.
     pub kbps: i32,
     /// Country.
-    pub country: Option<Arc<str>>,
+    pub country: Option<Word>,
     /// Device.
-    pub device: Option<Arc<str>>,
+    pub device: Option<Word>,
     /// Operating system.
-    pub os: Option<Arc<str>>,
+    pub os: Option<Word>,
     /// Player and its version.
-    pub player: Option<Arc<str>>,
+    pub player: Option<Word>,
     /// Autonomous system of the network.
     pub asn: Option<u32>,
 }
 
 impl Dimensions {
-    /// Whether something is said that is not so here.
-    pub(super) fn are_moved_by(&self, said: &Said) -> bool {
-        let moves =
-            |mine: &Option<Arc<str>>, theirs: &Option<Arc<str>>| theirs.is_some() && mine != theirs;
-        moves(&self.content, &said.content)
-            || moves(&self.country, &said.country)
-            || moves(&self.device, &said.device)
-            || moves(&self.os, &said.os)
-            || moves(&self.player, &said.player)
-            || moves(&self.edge, &said.edge)
-            || moves(&self.pipeline, &said.pipeline)
-            || (said.asn.is_some() && self.asn != said.asn)
-    }
-
-    fn share(&mut self, words: &mut Words) {
-        for word in [
-            &mut self.content,
-            &mut self.edge,
-            &mut self.pipeline,
-            &mut self.country,
-            &mut self.device,
-            &mut self.os,
-            &mut self.player,
+    /// As they are once `said` was said: a word that is not in it stays.
+    pub(super) fn moved_by(mut self, said: &Said) -> Self {
+        for (mine, theirs) in [
+            (&mut self.content, said.content),
+            (&mut self.country, said.country),
+            (&mut self.device, said.device),
+            (&mut self.os, said.os),
+            (&mut self.player, said.player),
+            (&mut self.edge, said.edge),
+            (&mut self.pipeline, said.pipeline),
         ] {
-            words.replace(word);
+            *mine = theirs.or(*mine);
         }
+        self.asn = said.asn.or(self.asn);
+        self
     }
-}
 
-/// Shares the words of dimensions out of a snapshot, and the whole where `other` has the same.
-pub(super) fn share(own: &mut Arc<Dimensions>, other: &Arc<Dimensions>, words: &mut Words) {
-    if own == other {
-        *own = Arc::clone(other);
-    } else {
-        Arc::make_mut(own).share(words);
+    /// Every word in them.
+    pub(super) fn words(&self) -> impl Iterator<Item = Word> {
+        [self.content, self.edge, self.pipeline, self.country, self.device, self.os, self.player]
+            .into_iter()
+            .flatten()
     }
 }

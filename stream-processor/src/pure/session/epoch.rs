@@ -8,8 +8,9 @@ use tallylight_schemas::fates::Fate;
 use tallylight_schemas::session::SessionRow;
 
 use super::fact::{Fact, Said};
+use super::report::Playback;
 use super::timeline::{Panes, Timeline};
-use super::words::Words;
+use super::words::{Word, Words};
 use crate::pure::dedupe::{Identity, Past, Tombstone};
 use crate::pure::input::PlayerInput;
 use crate::pure::watermark::SKEW_IGNORED_MS;
@@ -158,9 +159,14 @@ impl Epoch {
         }
     }
 
+    /// Which playback it is.
+    pub(super) fn playback(&self) -> Playback<'_> {
+        Playback { tenant: &self.tenant, sid: &self.sid, epoch: self.number }
+    }
+
     /// The row of the session so far.
-    pub(super) fn row(&self) -> SessionRow {
-        self.timeline.now().row(&self.tenant, &self.sid, self.number, self.late)
+    pub(super) fn row(&self, words: &Words) -> SessionRow {
+        self.timeline.now().row(self.playback(), self.late, words)
     }
 
     /// What to remember when the rest is forgotten.
@@ -174,11 +180,14 @@ impl Epoch {
         }
     }
 
-    /// Shares words of what came out of a snapshot.
-    pub(super) fn share(&mut self, words: &mut Words) {
-        self.timeline.share(words);
-        for said in [&mut self.said, &mut self.said_by_edge].into_iter().flatten() {
-            Arc::make_mut(said).share(words);
-        }
+    /// Shares again what came out of a snapshot in full.
+    pub(super) fn share(&mut self) {
+        self.timeline.share();
+    }
+
+    /// Every word in it, some more than once.
+    pub(super) fn words(&self) -> impl Iterator<Item = Word> {
+        let said = [&self.said, &self.said_by_edge].into_iter().flatten();
+        self.timeline.words().chain(said.flat_map(|said| said.words()))
     }
 }

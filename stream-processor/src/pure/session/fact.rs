@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::delivery::DeliveryEvent;
 
-use super::words::Words;
+use super::words::{Word, Words};
 use crate::pure::dedupe::Identity;
 use crate::pure::input::PlayerInput;
 use crate::pure::limits::clip;
@@ -54,6 +54,11 @@ impl Token {
         Self::ALL.iter().find(|(_, name)| *name == text).map(|(token, _)| *token)
     }
 
+    /// The CMCD values of all, in order of the tokens.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::ALL.iter().map(|(_, name)| *name)
+    }
+
     /// The CMCD value.
     pub fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(token, _)| *token == self).map_or("", |(_, name)| name)
@@ -74,40 +79,39 @@ pub enum Origin {
 }
 
 /// Words that come with facts. Shared between facts that say the same.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said {
     /// Content id.
-    pub content: Option<Arc<str>>,
+    pub content: Option<Word>,
     /// Country.
-    pub country: Option<Arc<str>>,
+    pub country: Option<Word>,
     /// Device.
-    pub device: Option<Arc<str>>,
+    pub device: Option<Word>,
     /// Operating system.
-    pub os: Option<Arc<str>>,
+    pub os: Option<Word>,
     /// Player and its version.
-    pub player: Option<Arc<str>>,
+    pub player: Option<Word>,
     /// Autonomous system of the network.
     pub asn: Option<u32>,
     /// Edge.
-    pub edge: Option<Arc<str>>,
+    pub edge: Option<Word>,
     /// Pipeline.
-    pub pipeline: Option<Arc<str>>,
+    pub pipeline: Option<Word>,
     /// Error code.
-    pub error: Option<Arc<str>>,
+    pub error: Option<Word>,
 }
 
 impl Said {
-    fn matches(&self, input: &PlayerInput<'_>) -> bool {
-        let same = |mine: &Option<Arc<str>>, theirs: Option<&str>| {
-            mine.as_deref() == theirs.and_then(clip)
-        };
-        same(&self.content, input.cid)
-            && same(&self.country, input.country)
-            && same(&self.device, input.device)
-            && same(&self.os, input.os)
-            && same(&self.player, input.player)
+    fn matches(&self, input: &PlayerInput<'_>, words: &Words) -> bool {
+        let same =
+            |mine: Option<Word>, theirs: Option<&str>| words.maybe(mine) == theirs.and_then(clip);
+        same(self.content, input.cid)
+            && same(self.country, input.country)
+            && same(self.device, input.device)
+            && same(self.os, input.os)
+            && same(self.player, input.player)
             && self.asn == input.asn
-            && same(&self.error, input.ec.as_deref())
+            && same(self.error, input.ec.as_deref())
     }
 
     /// The words of a player's record; `last` again when they are the same.
@@ -117,7 +121,7 @@ impl Said {
         words: &mut Words,
     ) -> Option<Arc<Said>> {
         if let Some(last) = last
-            && last.matches(input)
+            && last.matches(input, words)
         {
             return Some(Arc::clone(last));
         }
@@ -153,20 +157,20 @@ impl Said {
         }
     }
 
-    /// Shares the words of what came out of a snapshot.
-    pub(super) fn share(&mut self, words: &mut Words) {
-        for word in [
-            &mut self.content,
-            &mut self.country,
-            &mut self.device,
-            &mut self.os,
-            &mut self.player,
-            &mut self.edge,
-            &mut self.pipeline,
-            &mut self.error,
-        ] {
-            words.replace(word);
-        }
+    /// Every word in it.
+    pub(super) fn words(&self) -> impl Iterator<Item = Word> {
+        [
+            self.content,
+            self.country,
+            self.device,
+            self.os,
+            self.player,
+            self.edge,
+            self.pipeline,
+            self.error,
+        ]
+        .into_iter()
+        .flatten()
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dimensions::Dimensions;
 use super::fact::{Fact, Origin, Token};
+use super::words::Word;
 use crate::pure::window::{Counts, Presence, Watching};
 
 /// Rebuffers kept for the session's row.
@@ -90,7 +91,7 @@ pub struct Machine {
     pub(super) switches: i64,
     pub(super) adaptation: Adaptation,
     pub(super) latency_ms: Option<i32>,
-    pub(super) error: Option<Arc<str>>,
+    pub(super) error: Option<Word>,
     /// Shared by all that follow the same session.
     pub(super) dimensions: Arc<Dimensions>,
     pub(super) events: u64,
@@ -176,9 +177,19 @@ impl Machine {
         self.terminal.is_some()
     }
 
+    /// Every word it holds.
+    pub(super) fn words(&self) -> impl Iterator<Item = Word> {
+        self.dimensions.words().chain(self.error)
+    }
+
     /// The dimensions now.
     pub fn dimensions(&self) -> &Arc<Dimensions> {
         &self.dimensions
+    }
+
+    /// The newest state a player named.
+    pub fn token(&self) -> Option<Token> {
+        self.token
     }
 
     /// Newest fact, Unix ms.
@@ -194,30 +205,15 @@ impl Machine {
     fn take_words(&mut self, fact: &Fact) -> bool {
         let Some(said) = &fact.said else { return false };
         // Players name the error after the state, so a code is taken from an ended session too.
-        if said.error.is_some() {
-            self.error.clone_from(&said.error);
-        }
+        self.error = said.error.or(self.error);
         if self.terminal.is_some() {
             return false;
         }
-        if !self.dimensions.are_moved_by(said) {
+        let moved = self.dimensions.moved_by(said);
+        if moved == *self.dimensions {
             return false;
         }
-        let here = Arc::make_mut(&mut self.dimensions);
-        for (mine, theirs) in [
-            (&mut here.content, &said.content),
-            (&mut here.country, &said.country),
-            (&mut here.device, &said.device),
-            (&mut here.os, &said.os),
-            (&mut here.player, &said.player),
-            (&mut here.edge, &said.edge),
-            (&mut here.pipeline, &said.pipeline),
-        ] {
-            if theirs.is_some() {
-                mine.clone_from(theirs);
-            }
-        }
-        here.asn = said.asn.or(here.asn);
+        *Arc::make_mut(&mut self.dimensions) = moved;
         true
     }
 

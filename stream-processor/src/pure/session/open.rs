@@ -48,7 +48,7 @@ impl Sessions {
 
     /// The fate of a record of a playback that is forgotten, while its sid plays something else.
     fn over_before(&mut self, slot: u32, input: &PlayerInput<'_>) -> Option<Fate> {
-        let current = self.slots.get_mut(slot as usize)?.as_deref_mut()?;
+        let current = self.slots.get_mut(slot)?;
         let told = input.sn.is_some() && current.before.covers(input.time(), input.sn, i64::MIN);
         if !told || current.previous.is_some() || input.time() >= current.opened_ts {
             return None;
@@ -95,7 +95,7 @@ impl Sessions {
         }
         let number = before.as_ref().map_or(0, |before| before.epoch().saturating_add(1));
         let slot = self.open(input, number, None, now);
-        if let (Some(before), Some(Some(epoch))) = (before, self.slots.get_mut(slot as usize)) {
+        if let (Some(before), Some(epoch)) = (before, self.slots.get_mut(slot)) {
             epoch.before = before;
         }
         Ok(slot)

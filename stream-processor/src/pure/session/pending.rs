@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::fact::Fact;
+use super::words::Word;
 
 /// Facts kept per sid.
 const PER_SID: usize = 16;
@@ -44,6 +45,12 @@ impl Pending {
         let older = facts.partition_point(|fact| fact.at < horizon);
         facts.drain(..older.saturating_sub(1));
         facts
+    }
+
+    /// Every word in them.
+    pub(super) fn words(&self) -> impl Iterator<Item = Word> {
+        let said = self.facts.values().flatten().filter_map(|fact| fact.said.as_ref());
+        said.flat_map(|said| said.words())
     }
 
     pub(super) fn len(&self) -> usize {

@@ -4,7 +4,19 @@ use tallylight_schemas::session::{Outcome, SessionRow};
 
 use super::fact::Token;
 use super::machine::Machine;
+use super::words::Words;
 use crate::pure::window::Watching;
+
+/// Which playback of whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Playback<'a> {
+    /// Whose viewer.
+    pub tenant: &'a str,
+    /// The player's session id.
+    pub sid: &'a str,
+    /// Which of the playbacks of the sid.
+    pub epoch: u32,
+}
 
 impl Machine {
     fn outcome(&self) -> Outcome {
@@ -36,23 +48,23 @@ impl Machine {
     }
 
     /// The row of the session so far. Times in a state run up to the newest fact.
-    pub fn row(&self, tenant: &str, sid: &str, epoch: u32, late_events: u64) -> SessionRow {
-        let text = |word: &Option<std::sync::Arc<str>>| word.as_deref().map(str::to_owned);
+    pub fn row(&self, of: Playback<'_>, late_events: u64, words: &Words) -> SessionRow {
+        let text = |word| words.owned(word);
         let micros = |ms: Option<i64>| ms.map(|ms| ms * 1_000);
         let spent = |state: Watching| self.spent[state as usize];
         let here = self.dimensions();
         SessionRow {
-            tenant: tenant.to_owned(),
-            sid: sid.to_owned(),
-            epoch,
-            cid: text(&here.content),
-            device: text(&here.device),
-            country: text(&here.country),
-            os: text(&here.os),
-            player: text(&here.player),
+            tenant: of.tenant.to_owned(),
+            sid: of.sid.to_owned(),
+            epoch: of.epoch,
+            cid: text(here.content),
+            device: text(here.device),
+            country: text(here.country),
+            os: text(here.os),
+            player: text(here.player),
             asn: here.asn,
-            edge: text(&here.edge),
-            pipeline: text(&here.pipeline),
+            edge: text(here.edge),
+            pipeline: text(here.pipeline),
             started_at: micros(self.started_at),
             first_frame_at: micros(self.first_frame_at),
             ended_at: micros(self.ended_at),
@@ -74,7 +86,7 @@ impl Machine {
             bitrate_kbps_ms: self.kbps_ms,
             switches: self.switches,
             live_latency_ms: self.latency_ms.map(i64::from),
-            error_code: text(&self.error),
+            error_code: text(self.error),
             state: self.token.map(|token| token.as_str().to_owned()),
             events: self.events,
             lost_events: u64::try_from(self.lost).unwrap_or(0),

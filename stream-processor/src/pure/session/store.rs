@@ -11,9 +11,10 @@ use tallylight_schemas::session::{SessionRow, SpanRow};
 use super::dimensions::Dimensions;
 use super::epoch::{Epoch, Queue};
 use super::pending::Pending;
+use super::slots::Slots;
 use super::stretch::Stretch;
 use super::timeline::Panes;
-use super::words::{Words, sharing};
+use super::words::Words;
 use crate::pure::dedupe::Tombstones;
 use crate::pure::limits::Limits;
 use crate::pure::watermark::{HORIZON_MS, TIMEOUT_MS};
@@ -24,8 +25,7 @@ use crate::pure::window::Windows;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Sessions {
     pub(super) index: FxHashMap<Arc<str>, FxHashMap<Arc<str>, u32>>,
-    #[serde(deserialize_with = "sharing")]
-    pub(super) slots: Vec<Option<Box<Epoch>>>,
+    pub(super) slots: Slots,
     free: Vec<u32>,
     open: BTreeSet<(i64, u32)>,
     closed: BTreeSet<(i64, u32)>,
@@ -33,7 +33,6 @@ pub struct Sessions {
     pub(super) pending: Pending,
     pub(super) limits: Limits,
     lost: i64,
-    #[serde(skip)]
     pub(super) words: Words,
     /// Not handed out yet; empty between two entries.
     #[serde(skip)]
@@ -56,6 +55,8 @@ pub struct Here<'a> {
     pub epoch: u32,
     /// Where it is.
     pub dimensions: &'a Dimensions,
+    /// The words of that.
+    pub(crate) words: &'a Words,
 }
 
 /// What a session operation works in.
@@ -102,7 +103,7 @@ impl Sessions {
     }
 
     pub(super) fn epoch(&self, slot: u32) -> Option<&Epoch> {
-        self.slots.get(slot as usize)?.as_deref()
+        self.slots.get(slot)
     }
 
     /// Lets `act` change an epoch, and moves it to the queue it belongs in afterwards.
@@ -112,27 +113,31 @@ impl Sessions {
         now: &mut Now<'_>,
         act: impl FnOnce(&mut Epoch, &mut Panes<'_>) -> T,
     ) -> Option<T> {
-        let epoch = self.slots.get_mut(slot as usize)?.as_deref_mut()?;
+        let epoch = self.slots.get_mut(slot)?;
+        let shown = epoch.shown();
         let lost = epoch.timeline.now().lost();
         let tenant = Arc::clone(&epoch.tenant);
         let mut over = Vec::new();
         let out = act(epoch, &mut now.panes(&tenant, &self.limits, &mut self.words, &mut over));
-        let row = |stretch: Stretch| stretch.row(&epoch.tenant, &epoch.sid, epoch.number);
+        let row = |stretch: Stretch| stretch.row(epoch.playback(), &self.words);
         self.over.spans.extend(over.into_iter().map(row));
         self.lost += epoch.timeline.now().lost() - lost;
         let queue = match (epoch.queue, epoch.timeline.now().is_open()) {
-            (Queue::Open(_), true) | (Queue::Closed(_), false) => return Some(out),
-            (_, true) => Queue::Open(now.log + TIMEOUT_MS),
-            (_, false) => Queue::Closed(now.log),
+            (Queue::Open(_), true) | (Queue::Closed(_), false) => None,
+            (_, true) => Some(Queue::Open(now.log + TIMEOUT_MS)),
+            (_, false) => Some(Queue::Closed(now.log)),
         };
-        self.requeue(slot, queue);
+        if epoch.shown() != shown {
+            self.slots.show(slot);
+        }
+        if let Some(queue) = queue {
+            self.requeue(slot, queue);
+        }
         Some(out)
     }
 
     fn requeue(&mut self, slot: u32, queue: Queue) {
-        let Some(epoch) = self.slots.get_mut(slot as usize).and_then(Option::as_mut) else {
-            return;
-        };
+        let Some(epoch) = self.slots.get_mut(slot) else { return };
         match std::mem::replace(&mut epoch.queue, queue) {
             Queue::Open(at) => self.open.remove(&(at, slot)),
             Queue::Closed(at) => self.closed.remove(&(at, slot)),
@@ -147,11 +152,8 @@ impl Sessions {
     pub(super) fn add(&mut self, epoch: Epoch) -> u32 {
         let (tenant, sid) = (Arc::clone(&epoch.tenant), Arc::clone(&epoch.sid));
         let queue = epoch.queue;
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
-        });
-        self.slots[slot as usize] = Some(Box::new(epoch));
+        let slot = self.free.pop().unwrap_or_else(|| self.slots.grow());
+        self.slots.put(slot, epoch);
         self.requeue(slot, queue);
         self.index.entry(tenant).or_default().insert(sid, slot);
         slot
@@ -182,6 +184,15 @@ impl Sessions {
         {
             self.forget(slot);
         }
+        self.drop_words();
+    }
+
+    /// Words that nobody says any more go. Between two records no word is in other hands.
+    fn drop_words(&mut self) {
+        if self.words.are_many(self.open.len() + self.closed.len()) {
+            let used = self.slots.all().flat_map(Epoch::words).chain(self.pending.words());
+            self.words.keep(used);
+        }
     }
 
     fn give_up(&mut self, slot: u32, now: &mut Now<'_>) {
@@ -194,9 +205,7 @@ impl Sessions {
         if let Some(previous) = epoch.and_then(|epoch| epoch.previous) {
             self.forget(previous);
         }
-        let Some(mut epoch) = self.slots.get_mut(slot as usize).and_then(Option::take) else {
-            return;
-        };
+        let Some(mut epoch) = self.slots.take(slot) else { return };
         // While its facts still have their numbers.
         let past = epoch.past();
         self.say_goodbye(&mut epoch);
@@ -207,7 +216,7 @@ impl Sessions {
         self.free.push(slot);
         let current = self.find(&epoch.tenant, &epoch.sid);
         if current != Some(slot) {
-            let successor = current.and_then(|at| self.slots.get_mut(at as usize)?.as_mut());
+            let successor = current.and_then(|at| self.slots.get_mut(at));
             if let Some(successor) = successor {
                 successor.previous = successor.previous.filter(|previous| *previous != slot);
                 successor.before.bury(past);
@@ -228,9 +237,9 @@ impl Sessions {
     fn say_goodbye(&mut self, epoch: &mut Epoch) {
         let mut over = Vec::new();
         epoch.timeline.finish(&mut over);
-        let row = |stretch: Stretch| stretch.row(&epoch.tenant, &epoch.sid, epoch.number);
+        let row = |stretch: Stretch| stretch.row(epoch.playback(), &self.words);
         self.over.spans.extend(over.into_iter().map(row));
-        self.over.sessions.push(epoch.row());
+        self.over.sessions.push(epoch.row(&self.words));
     }
 
     /// What can no longer change since this was asked last.
@@ -241,10 +250,10 @@ impl Sessions {
     /// What can still change, as it is now.
     pub fn provisional(&self) -> Over {
         let mut out = Over::default();
-        for epoch in self.slots.iter().flatten() {
-            out.sessions.push(epoch.row());
+        for epoch in self.slots.all() {
+            out.sessions.push(epoch.row(&self.words));
             let open = epoch.timeline.open_stretches().into_iter();
-            out.spans.extend(open.map(|one| one.row(&epoch.tenant, &epoch.sid, epoch.number)));
+            out.spans.extend(open.map(|one| one.row(epoch.playback(), &self.words)));
         }
         out
     }
@@ -252,7 +261,8 @@ impl Sessions {
     /// The session in a place that [`Self::record`] named.
     pub fn here(&self, slot: u32) -> Option<Here<'_>> {
         let epoch = self.epoch(slot)?;
-        Some(Here { epoch: epoch.number, dimensions: epoch.timeline.now().dimensions() })
+        let dimensions = epoch.timeline.now().dimensions();
+        Some(Here { epoch: epoch.number, dimensions, words: &self.words })
     }
 
     /// Open sessions.
@@ -265,22 +275,10 @@ impl Sessions {
         u64::try_from(self.lost).unwrap_or(0)
     }
 
-    /// Sessions held whole, facts kept for reordering, tombstones, sids that only edges know.
-    pub fn size(&self) -> [usize; 4] {
-        let facts = self.slots.iter().flatten().map(|epoch| epoch.timeline.len()).sum();
-        [self.open.len() + self.closed.len(), facts, self.stones.len(), self.pending.len()]
-    }
-
-    /// Sessions of a tenant (and a sid), open ones first, then by newest record.
-    pub fn rows(&self, tenant: &str, sid: Option<&str>, limit: usize) -> Vec<SessionRow> {
-        let matches =
-            |epoch: &&Epoch| &*epoch.tenant == tenant && sid.is_none_or(|sid| &*epoch.sid == sid);
-        let mut found: Vec<&Epoch> =
-            self.slots.iter().flatten().map(|epoch| &**epoch).filter(matches).collect();
-        found.sort_by_cached_key(|epoch| {
-            let now = epoch.timeline.now();
-            (!now.is_open(), -now.last_seen(), Arc::clone(&epoch.sid), epoch.number)
-        });
-        found.into_iter().take(limit).map(Epoch::row).collect()
+    /// Sessions held whole, facts kept for reordering, words, tombstones, sids that only edges know.
+    pub fn size(&self) -> [usize; 5] {
+        let facts = self.slots.all().map(|epoch| epoch.timeline.len()).sum();
+        let sessions = self.open.len() + self.closed.len();
+        [sessions, facts, self.words.len(), self.stones.len(), self.pending.len()]
     }
 }

@@ -8,6 +8,8 @@ use tallylight_schemas::session::SpanRow;
 
 use super::dimensions::Dimensions;
 use super::machine::{Doing, Machine};
+use super::report::Playback;
+use super::words::Words;
 
 /// A stretch that is over. Times are Unix ms.
 #[derive(Debug, Clone)]
@@ -20,25 +22,25 @@ pub struct Stretch {
 
 impl Stretch {
     /// The row of the table.
-    pub(super) fn row(self, tenant: &str, sid: &str, epoch: u32) -> SpanRow {
-        let text = |word: &Option<Arc<str>>| word.as_deref().map(str::to_owned);
+    pub(super) fn row(self, of: Playback<'_>, words: &Words) -> SpanRow {
+        let text = |word| words.owned(word);
         let here = &self.dimensions;
         SpanRow {
-            tenant: tenant.to_owned(),
-            sid: sid.to_owned(),
-            epoch,
+            tenant: of.tenant.to_owned(),
+            sid: of.sid.to_owned(),
+            epoch: of.epoch,
             state: self.doing.as_str().to_owned(),
             from: self.from * 1_000,
             to: self.to * 1_000,
-            cid: text(&here.content),
-            edge: text(&here.edge),
-            pipeline: text(&here.pipeline),
+            cid: text(here.content),
+            edge: text(here.edge),
+            pipeline: text(here.pipeline),
             bitrate_kbps: (here.kbps > 0).then_some(i64::from(here.kbps)),
-            country: text(&here.country),
-            os: text(&here.os),
-            player: text(&here.player),
+            country: text(here.country),
+            os: text(here.os),
+            player: text(here.player),
             asn: here.asn,
-            device: text(&here.device),
+            device: text(here.device),
         }
     }
 }

@@ -11,11 +11,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::dimensions;
-use super::fact::{Fact, Origin, Said};
+use super::fact::{Fact, Origin};
 use super::machine::Machine;
 use super::stretch::{Going, Stretch};
-use super::words::{Words, push_tight};
+use super::words::{Word, Words, push_tight};
 use crate::pure::dedupe::{Identity, Numbers, Seen};
 use crate::pure::watermark::TIMEOUT_MS;
 use crate::pure::window::{Cells, Stand, Windows};
@@ -43,6 +42,20 @@ pub struct Panes<'a> {
 struct Mark {
     fact: Fact,
     cells: Arc<Cells>,
+}
+
+/// Takes `other` for `own` where they are the same.
+fn same<T: PartialEq>(own: &mut Arc<T>, other: &Arc<T>) {
+    if own == other {
+        *own = Arc::clone(other);
+    }
+}
+
+fn share_with_last<T: PartialEq>(own: &mut Arc<T>, last: &mut Option<Arc<T>>) {
+    if let Some(last) = last {
+        same(own, last);
+    }
+    *last = Some(Arc::clone(own));
 }
 
 /// See the module.
@@ -189,27 +202,27 @@ impl Timeline {
         self.base_stand = Some(Stand { cells, presence: outcome.presence });
     }
 
-    /// Shares words and dimensions of what came out of a snapshot.
-    pub(super) fn share(&mut self, words: &mut Words) {
+    /// Shares again what came out of a snapshot in full.
+    pub(super) fn share(&mut self) {
         let Self { head, base, going, .. } = self;
-        dimensions::share(&mut head.dimensions, &Arc::default(), words);
-        dimensions::share(&mut base.dimensions, &head.dimensions, words);
-        dimensions::share(&mut going.dimensions, &base.dimensions, words);
+        same(&mut base.dimensions, &head.dimensions);
+        same(&mut going.dimensions, &base.dimensions);
         let mut cells = self.base_stand.as_ref().map(|stand| Arc::clone(&stand.cells));
         for mark in &mut self.recent {
-            match &cells {
-                Some(cells) if *cells == mark.cells => mark.cells = Arc::clone(cells),
-                _ => cells = Some(Arc::clone(&mark.cells)),
-            }
+            share_with_last(&mut mark.cells, &mut cells);
         }
-        let mut last: Option<Arc<Said>> = None;
+        let mut last = None;
         for said in self.recent.iter_mut().filter_map(|mark| mark.fact.said.as_mut()) {
-            match &last {
-                Some(last) if last == said => *said = Arc::clone(last),
-                _ => Arc::make_mut(said).share(words),
-            }
-            last = Some(Arc::clone(said));
+            share_with_last(said, &mut last);
         }
+    }
+
+    /// Every word in it.
+    pub(super) fn words(&self) -> impl Iterator<Item = Word> {
+        let said = self.recent.iter().filter_map(|mark| mark.fact.said.as_ref());
+        let said = said.flat_map(|said| said.words());
+        let dimensions = self.going.dimensions.words();
+        self.head.words().chain(self.base.words()).chain(dimensions).chain(said)
     }
 
     /// The epoch is forgotten: nothing can move any more.
@@ -267,7 +280,7 @@ impl Timeline {
         let same = before.as_ref().filter(|b| !outcome.moved && to.windows.are_alive(&b.cells));
         let cells = match same {
             Some(before) => Arc::clone(&before.cells),
-            None => Arc::new(to.windows.cells(to.tenant, self.head.dimensions())),
+            None => Arc::new(to.windows.cells(to.tenant, self.head.dimensions(), to.words)),
         };
         let stand = Stand { cells, presence: outcome.presence };
         to.windows.shift(fact.at, &before.unwrap_or_default(), &stand, 1);

@@ -1,56 +1,141 @@
 //! Words that sessions share: a million viewers have a few hundred countries, devices, players.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
-use serde::{Deserialize, Deserializer};
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
-use super::epoch::Epoch;
-
-/// Words below which nothing is looked through.
+/// New words below which nothing is looked through.
 const FEW: usize = 1_024;
+/// Of so many sessions one new word is to be expected before they are looked through: then that
+/// costs a new word a few sessions, however many there are.
+const SESSIONS_A_WORD: usize = 8;
 
-/// Each word once. One that no session says any more is dropped when there are twice as many
-/// words as were in use the last time.
-#[derive(Debug, Clone, Default)]
+/// A word by its number in the [`Words`] of its partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Word(NonZeroU32);
+
+impl Word {
+    fn at(place: usize) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(u32::try_from(place).unwrap_or(u32::MAX)))
+    }
+
+    /// Its place among [`Words::texts`].
+    pub(crate) fn place(self) -> u32 {
+        self.0.get() - 1
+    }
+}
+
+/// Each word once, by number. A number whose word no session says any more is given to another
+/// word, but only after all sessions were looked through.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(from = "Written")]
 pub struct Words {
-    known: FxHashSet<Arc<str>>,
+    texts: Vec<Option<Arc<str>>>,
+    known: FxHashMap<Arc<str>, Word>,
+    /// Numbers without a word, the smallest last.
+    free: Vec<Word>,
     in_use: usize,
 }
 
-impl Words {
-    /// The word, as everybody has it.
-    pub(super) fn share(&mut self, word: &str) -> Arc<str> {
-        if let Some(known) = self.known.get(word) {
-            return Arc::clone(known);
-        }
-        if self.known.len() >= FEW.max(2 * self.in_use) {
-            self.known.retain(|known| Arc::strong_count(known) > 1);
-            self.in_use = self.known.len();
-        }
-        let word: Arc<str> = Arc::from(word);
-        self.known.insert(Arc::clone(&word));
-        word
-    }
+/// What a snapshot has of them; the rest follows.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    texts: Vec<Option<Arc<str>>>,
+    in_use: usize,
+}
 
-    /// Takes the shared word for one of a session's own.
-    pub(super) fn replace(&mut self, word: &mut Option<Arc<str>>) {
-        if let Some(own) = word {
-            *own = self.share(own);
-        }
+impl Serialize for Words {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        Written { texts: self.texts.clone(), in_use: self.in_use }.serialize(to)
     }
 }
 
-/// Places of epochs out of a snapshot, which has each session's words in full.
-pub(super) fn sharing<'de, D>(from: D) -> Result<Vec<Option<Box<Epoch>>>, D::Error>
-where
-    D: Deserializer<'de>,
-{
-    let mut slots = Vec::<Option<Box<Epoch>>>::deserialize(from)?;
-    let mut words = Words::default();
-    slots.iter_mut().flatten().for_each(|epoch| epoch.share(&mut words));
-    Ok(slots)
+impl From<Written> for Words {
+    fn from(Written { texts, in_use }: Written) -> Self {
+        let there = texts.iter().enumerate();
+        let known = there.filter_map(|(at, text)| Some((Arc::clone(text.as_ref()?), Word::at(at))));
+        let (known, free) = (known.collect(), holes(&texts));
+        Self { texts, known, free, in_use }
+    }
+}
+
+fn holes(texts: &[Option<Arc<str>>]) -> Vec<Word> {
+    let free = texts.iter().enumerate().rev().filter(|(_, text)| text.is_none());
+    free.map(|(at, _)| Word::at(at)).collect()
+}
+
+impl Words {
+    /// The number of a word.
+    pub(super) fn share(&mut self, text: &str) -> Word {
+        if let Some(known) = self.known.get(text) {
+            return *known;
+        }
+        let text: Arc<str> = Arc::from(text);
+        let word = match self.free.pop() {
+            Some(word) => {
+                self.texts[word.place() as usize] = Some(Arc::clone(&text));
+                word
+            }
+            None => {
+                self.texts.push(Some(Arc::clone(&text)));
+                Word::at(self.texts.len() - 1)
+            }
+        };
+        self.known.insert(text, word);
+        word
+    }
+
+    /// What a number stands for.
+    pub(crate) fn text(&self, word: Word) -> &str {
+        self.texts.get(word.place() as usize).and_then(Option::as_deref).unwrap_or("")
+    }
+
+    /// The same of what may be missing.
+    pub(crate) fn maybe(&self, word: Option<Word>) -> Option<&str> {
+        word.map(|word| self.text(word))
+    }
+
+    /// The same, to keep.
+    pub(crate) fn owned(&self, word: Option<Word>) -> Option<String> {
+        self.maybe(word).map(str::to_owned)
+    }
+
+    /// Every number's word, in order; none where a number is free.
+    pub(crate) fn texts(&self) -> &[Option<Arc<str>>] {
+        &self.texts
+    }
+
+    /// Words that are there.
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether so many words came that those out of use are worth looking for among `sessions`.
+    pub(super) fn are_many(&self, sessions: usize) -> bool {
+        let new = self.len().saturating_sub(self.in_use);
+        new >= FEW.max(self.in_use).max(sessions / SESSIONS_A_WORD)
+    }
+
+    /// Forgets every word that is not among `used`.
+    pub(super) fn keep(&mut self, used: impl Iterator<Item = Word>) {
+        let mut kept = vec![false; self.texts.len()];
+        for word in used {
+            if let Some(kept) = kept.get_mut(word.place() as usize) {
+                *kept = true;
+            }
+        }
+        for (text, kept) in self.texts.iter_mut().zip(kept) {
+            if !kept && let Some(text) = text.take() {
+                self.known.remove(&text);
+            }
+        }
+        self.free = holes(&self.texts);
+        self.in_use = self.known.len();
+    }
 }
 
 /// A queue that grows by little: there are as many as there are viewers.
@@ -66,14 +151,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_there_once_and_words_out_of_use_go() {
+    fn a_word_has_one_number_until_nobody_says_it() {
         let mut words = Words::default();
-        let (one, same) = (words.share("DE"), words.share("DE"));
-        assert!(Arc::ptr_eq(&one, &same));
-        for n in 0..100_000 {
-            words.share(&format!("word-{n}"));
-        }
-        assert!(words.known.len() <= FEW + 1, "{}", words.known.len());
-        assert!(Arc::ptr_eq(&one, &words.share("DE")));
+        let (de, fr) = (words.share("DE"), words.share("FR"));
+        assert_eq!((words.share("DE"), words.text(fr)), (de, "FR"));
+        words.keep([fr].into_iter());
+        assert_eq!((words.text(de), words.text(fr)), ("", "FR"));
+        assert_eq!((words.share("AT"), words.share("FR")), (de, fr));
+    }
+
+    #[test]
+    fn words_are_looked_through_when_many_are_new() {
+        let mut words = Words::default();
+        let first: Vec<Word> = (0..FEW).map(|n| words.share(&n.to_string())).collect();
+        assert!(words.are_many(FEW));
+        assert!(!words.are_many(FEW * SESSIONS_A_WORD + SESSIONS_A_WORD));
+        words.keep(first.iter().copied());
+        assert!(!words.are_many(FEW));
+    }
+
+    #[test]
+    fn they_come_back_from_a_snapshot_with_their_numbers() {
+        let mut words = Words::default();
+        let all = ["a", "b", "c"].map(|text| words.share(text));
+        words.keep([all[0], all[2]].into_iter());
+        let bytes = postcard::to_extend(&words, Vec::new()).unwrap_or_default();
+        let mut back: Words = postcard::from_bytes(&bytes).unwrap_or_default();
+        assert_eq!(all.map(|word| back.text(word).to_owned()), ["a", "", "c"]);
+        assert_eq!((back.share("c"), back.share("new")), (all[2], all[1]));
     }
 }

@@ -11,6 +11,7 @@ use super::cell::{CellId, CellPanes};
 use super::pane::{Counts, Presence};
 use crate::pure::limits::OTHER;
 use crate::pure::session::dimensions::Dimensions;
+use crate::pure::session::words::Words;
 use crate::pure::watermark::Watermark;
 
 const CUBOIDS: usize = Cuboid::ALL.len();
@@ -44,17 +45,17 @@ pub struct Windows {
     max_cells: usize,
 }
 
-fn full_cell(dimensions: &Dimensions) -> Cell {
-    let text = |word: &Option<Arc<str>>| word.as_deref().map(str::to_owned);
+fn full_cell(dimensions: &Dimensions, words: &Words) -> Cell {
+    let text = |word| words.owned(word);
     Cell {
-        content: text(&dimensions.content),
-        edge: text(&dimensions.edge),
-        pipeline: text(&dimensions.pipeline),
+        content: text(dimensions.content),
+        edge: text(dimensions.edge),
+        pipeline: text(dimensions.pipeline),
         rendition: (dimensions.kbps > 0).then(|| format!("{} kbps", dimensions.kbps)),
-        country: text(&dimensions.country),
-        device: text(&dimensions.device),
-        player: text(&dimensions.player),
-        os: text(&dimensions.os),
+        country: text(dimensions.country),
+        device: text(dimensions.device),
+        player: text(dimensions.player),
+        os: text(dimensions.os),
         asn: dimensions.asn,
     }
 }
@@ -86,8 +87,8 @@ impl Windows {
     }
 
     /// The cells that `dimensions` fall into, made where there are none yet.
-    pub fn cells(&mut self, tenant: &Arc<str>, dimensions: &Dimensions) -> Cells {
-        let cell = full_cell(dimensions);
+    pub fn cells(&mut self, tenant: &Arc<str>, dimensions: &Dimensions, words: &Words) -> Cells {
+        let cell = full_cell(dimensions, words);
         let mut ids = Cells::default();
         for (which, cuboid) in Cuboid::ALL.into_iter().enumerate() {
             let place = self.place(tenant, which, cuboid, cuboid.project(&cell));

@@ -1,0 +1,154 @@
+//! Open sessions from one process to another: a page is an Arrow stream, and a header says where
+//! the next one begins.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use tallylight_schemas::ipc::{self, IpcError};
+use tallylight_serve::problem::Problem;
+use tallylight_stream_processor::{OpenPage, OpenQuery, Place};
+
+use super::hot::Hot;
+use crate::live;
+
+/// Where the page is.
+pub(super) const PATH: &str = "/v1/open";
+/// The partition and the slot to go on from; not there after the last page.
+const NEXT: &str = "tallylight-next";
+const KIND: &str = "application/vnd.apache.arrow.stream";
+
+/// A question about the open sessions of a shard.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Wanted {
+    pub(super) shard: u16,
+    pub(super) tenant: String,
+    /// Names with commas between them.
+    pub(super) columns: String,
+    pub(super) partition: usize,
+    pub(super) slot: u32,
+}
+
+/// Answers a page.
+pub(super) async fn open(
+    State(hot): State<Arc<Hot>>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Response {
+    let problem = |status, kind, title, detail: String| {
+        Problem::new(status, kind, title, detail).into_response()
+    };
+    let Query(wanted) = match wanted {
+        Ok(wanted) => wanted,
+        Err(error) => {
+            let detail = format!("send shard, tenant, columns, partition and slot: {error}");
+            let title = "The request cannot be met";
+            return problem(StatusCode::BAD_REQUEST, "invalid", title, detail);
+        }
+    };
+    let Some(handle) = hot.handle(wanted.shard) else {
+        let detail = format!("shard {} is not read here; ask for shards again", wanted.shard);
+        return problem(StatusCode::NOT_FOUND, "not-here", "Not here", detail);
+    };
+    let query = OpenQuery {
+        tenant: wanted.tenant,
+        columns: wanted.columns.split(',').map(str::to_owned).collect(),
+        from: Place { partition: wanted.partition, slot: wanted.slot },
+    };
+    let page = live::of_own(handle, query).await;
+    match page.and_then(|page| answer(page).map_err(|error| error.to_string())) {
+        Ok(answer) => answer,
+        Err(why) => problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "No page", why),
+    }
+}
+
+fn answer(page: OpenPage) -> Result<Response, IpcError> {
+    let bytes = match page.batches.first() {
+        Some(first) => ipc::encode_stream(&first.schema(), &page.batches)?,
+        None => Vec::new(),
+    };
+    let mut answer = ([(header::CONTENT_TYPE, KIND)], bytes).into_response();
+    let next = page.next.and_then(|Place { partition, slot }| {
+        header::HeaderValue::from_str(&format!("{partition}.{slot}")).ok()
+    });
+    if let Some(next) = next {
+        answer.headers_mut().insert(NEXT, next);
+    }
+    Ok(answer)
+}
+
+/// Asks the owner of a shard for a page.
+pub(super) async fn ask(
+    client: reqwest::Client,
+    owner: String,
+    wanted: Wanted,
+) -> Result<OpenPage, String> {
+    let shard = wanted.shard;
+    let silent = |error: reqwest::Error| format!("shard {shard} at {owner}: {error}");
+    let answer = client.get(format!("{owner}{PATH}")).query(&wanted).send().await;
+    let answer = answer.and_then(reqwest::Response::error_for_status).map_err(silent)?;
+    let next =
+        match answer.headers().get(NEXT) {
+            Some(next) => Some(next.to_str().ok().and_then(place).ok_or_else(|| {
+                format!("shard {shard} at {owner}: its header {NEXT} is no place")
+            })?),
+            None => None,
+        };
+    let bytes = answer.bytes().await.map_err(silent)?;
+    if bytes.is_empty() {
+        return Ok(OpenPage { batches: Vec::new(), next });
+    }
+    let batches = ipc::decode_stream(&bytes);
+    let batches = batches.map_err(|error| format!("shard {shard} at {owner}: {error}"))?;
+    Ok(OpenPage { batches, next })
+}
+
+fn place(text: &str) -> Option<Place> {
+    let (partition, slot) = text.split_once('.')?;
+    Some(Place { partition: partition.parse().ok()?, slot: slot.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, DictionaryArray, RecordBatch, StringArray};
+    use arrow::datatypes::UInt32Type;
+    use axum::Router;
+    use axum::routing::get;
+
+    use super::*;
+
+    /// Two partitions, each with words of its own under the same numbers.
+    fn batches() -> Vec<RecordBatch> {
+        let batch = |words: [&str; 2]| {
+            let keys = [Some(1), None, Some(0)].into_iter().collect();
+            let words = Arc::new(StringArray::from(words.to_vec()));
+            let array = DictionaryArray::<UInt32Type>::try_new(keys, words).expect("a dictionary");
+            RecordBatch::try_from_iter_with_nullable([(
+                "country",
+                Arc::new(array) as ArrayRef,
+                true,
+            )])
+        };
+        [batch(["DE", "AT"]), batch(["FR", "US"])].map(|batch| batch.expect("a batch")).into()
+    }
+
+    #[tokio::test]
+    async fn a_page_arrives_as_it_was_sent() {
+        let next = Some(Place { partition: 3, slot: 4_096 });
+        let page = move || OpenPage { batches: batches(), next };
+        let served = Router::new()
+            .route(PATH, get(move || async move { answer(page()).unwrap_or_default() }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let owner = format!("http://{}", listener.local_addr().expect("its address"));
+        tokio::spawn(axum::serve(listener, served).into_future());
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let (tenant, columns) = ("demo".to_owned(), "country".to_owned());
+        let wanted = Wanted { shard: 0, tenant, columns, partition: 0, slot: 0 };
+        let there = ask(client, owner, wanted).await.expect("a page");
+        assert_eq!((there.batches, there.next), (batches(), next));
+    }
+}

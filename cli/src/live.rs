@@ -1,0 +1,28 @@
+//! Open sessions of a processor, page after page, for the dashboard's table `live_sessions`.
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use tallylight_dashboard::OpenSessions;
+use tallylight_stream_processor::{OpenPage, OpenQuery, Place, ProcessorHandle};
+
+/// The pages that `ask` answers, each from where the one before ended. It is asked when its
+/// answer is wanted, so that nobody waits for a query that reads slowly.
+pub(crate) fn pages<F>(ask: impl Fn(Place) -> F + Send + 'static) -> OpenSessions
+where
+    F: Future<Output = Result<OpenPage, String>> + Send + 'static,
+{
+    let first = (ask, Some(Place::default()));
+    let pages = stream::try_unfold(first, async |(ask, from)| {
+        let Some(from) = from else { return Ok(None) };
+        let OpenPage { batches, next } = ask(from).await?;
+        Ok::<_, String>(Some((stream::iter(batches).map(Ok), (ask, next))))
+    });
+    pages.try_flatten().boxed()
+}
+
+/// A page of a processor of this process.
+pub(crate) async fn of_own(handle: ProcessorHandle, query: OpenQuery) -> Result<OpenPage, String> {
+    match handle.open_sessions(query).await {
+        Some(page) => page.map_err(|error| error.to_string()),
+        None => Err("the processor has ended".to_owned()),
+    }
+}
