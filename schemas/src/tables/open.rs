@@ -1,6 +1,6 @@
 //! Open sessions in some of the columns of table `sessions`.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{FieldRef, Schema};
@@ -9,9 +9,6 @@ use arrow::error::ArrowError;
 use super::{Column, Table, conform};
 use crate::ipc::{self, IpcError};
 use crate::session::SessionRow;
-
-static FIELDS: LazyLock<Vec<FieldRef>> =
-    LazyLock::new(|| ipc::fields::<SessionRow>().unwrap_or_default());
 
 /// The columns of table `sessions` of these names.
 pub fn session_columns(names: &[String]) -> Result<Vec<&'static Column>, ArrowError> {
@@ -25,7 +22,7 @@ pub fn session_columns(names: &[String]) -> Result<Vec<&'static Column>, ArrowEr
 
 /// Sessions in the columns of these names; all of them can still change. Others are not made.
 pub fn open_sessions(rows: &[SessionRow], names: &[String]) -> Result<RecordBatch, IpcError> {
-    let wanted = FIELDS.iter().filter(|field| names.contains(field.name()));
+    let wanted = ipc::fields::<SessionRow>()?.iter().filter(|field| names.contains(field.name()));
     let wanted: Vec<FieldRef> = wanted.cloned().collect();
     let count = RecordBatchOptions::new().with_row_count(Some(rows.len()));
     let none = || RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &count);
