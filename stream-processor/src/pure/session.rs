@@ -17,6 +17,7 @@ mod rules;
 mod slots;
 pub mod store;
 mod stretch;
+mod tight;
 pub mod timeline;
 pub(crate) mod words;
 

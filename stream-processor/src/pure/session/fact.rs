@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::delivery::DeliveryEvent;
 
+use super::tight::MaybeMs;
 use super::words::{Word, Words};
 use crate::pure::dedupe::Identity;
 use crate::pure::input::PlayerInput;
@@ -180,7 +181,7 @@ pub struct Fact {
     /// Event time, corrected, and never before what was final when it came.
     pub at: i64,
     /// The time as the player stated it, to be corrected by its clock's skew.
-    pub ts: Option<i64>,
+    pub ts: MaybeMs,
     /// Who stated it.
     pub origin: Origin,
     /// The player's (or the edge's) sequence number.
@@ -199,10 +200,10 @@ pub struct Fact {
     pub throughput_kbps: i32,
     /// Lowest rung, kbps; 0 is unknown.
     pub lowest_kbps: i32,
-    /// Live latency, ms.
-    pub latency_ms: Option<i32>,
-    /// The player's own startup time, ms.
-    pub msd_ms: Option<i32>,
+    /// Live latency, ms; −1 is unknown.
+    pub latency_ms: i32,
+    /// The player's own startup time, ms; −1 is unknown.
+    pub msd_ms: i32,
     /// Words.
     pub said: Option<Arc<Said>>,
 }
@@ -223,7 +224,7 @@ impl Fact {
             |value: Option<i64>| value.and_then(|v| i32::try_from(v).ok()).filter(|v| *v >= 0);
         Self {
             at,
-            ts: input.ts,
+            ts: input.ts.into(),
             origin: if input.request { Origin::Request } else { Origin::Event },
             sn: input.sn,
             id,
@@ -233,8 +234,8 @@ impl Fact {
             kbps: small(input.br_kbps).unwrap_or(0),
             throughput_kbps: small(input.mtp_kbps).unwrap_or(-1),
             lowest_kbps: small(input.lb_kbps).unwrap_or(0),
-            latency_ms: small(input.ltc_ms),
-            msd_ms: small(input.msd_ms),
+            latency_ms: small(input.ltc_ms).unwrap_or(-1),
+            msd_ms: small(input.msd_ms).unwrap_or(-1),
             said,
         }
     }
@@ -255,7 +256,7 @@ impl Fact {
 
     /// The identity of the record it was in, if a player sent it.
     pub(super) fn identity(&self) -> Option<Identity> {
-        self.mode().map(|mode| Identity { id: self.id, sn: self.sn, mode, ts: self.ts })
+        self.mode().map(|mode| Identity { id: self.id, sn: self.sn, mode, ts: self.ts.get() })
     }
 
     /// The session was last heard of at `at`.
@@ -266,7 +267,7 @@ impl Fact {
     fn bare(at: i64, origin: Origin) -> Self {
         Self {
             at,
-            ts: None,
+            ts: MaybeMs::default(),
             origin,
             sn: None,
             id: 0,
@@ -276,8 +277,8 @@ impl Fact {
             kbps: 0,
             throughput_kbps: -1,
             lowest_kbps: 0,
-            latency_ms: None,
-            msd_ms: None,
+            latency_ms: -1,
+            msd_ms: -1,
             said: None,
         }
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dimensions::Dimensions;
 use super::fact::{Fact, Origin, Token};
+use super::tight::MaybeMs;
 use super::words::Word;
 use crate::pure::window::{Counts, Presence, Watching};
 
@@ -18,7 +19,7 @@ pub(super) const REBUFFERS_KEPT: usize = 32;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Adaptation {
     /// Since when its line has carried less than the rung it is on, Unix ms.
-    pub(super) above_since: Option<i64>,
+    pub(super) above_since: MaybeMs,
     /// Lowest rung it may choose, kbps; 0 is unknown.
     pub(super) lowest_kbps: i32,
 }
@@ -68,11 +69,11 @@ pub struct Machine {
     /// Silent for too long; stands still until the next fact.
     pub(super) silent: bool,
     /// First record that would be the attempt if no `s` comes.
-    pub(super) since: Option<i64>,
-    pub(super) started_at: Option<i64>,
-    pub(super) first_frame_at: Option<i64>,
-    pub(super) ended_at: Option<i64>,
-    pub(super) startup_ms: Option<i64>,
+    pub(super) since: MaybeMs,
+    pub(super) started_at: MaybeMs,
+    pub(super) first_frame_at: MaybeMs,
+    pub(super) ended_at: MaybeMs,
+    pub(super) startup_ms: MaybeMs,
     pub(super) msd_ms: Option<i32>,
     /// An error was reported before the first frame.
     pub(super) errored: bool,
@@ -220,7 +221,7 @@ impl Machine {
     fn count_record(&mut self, fact: &Fact, counts: &mut Counts) {
         self.events += 1;
         counts.event = true;
-        self.msd_ms = self.msd_ms.or(fact.msd_ms);
+        self.msd_ms = self.msd_ms.or((fact.msd_ms >= 0).then_some(fact.msd_ms));
         if let (Some(sn), Origin::Event) = (fact.sn, fact.origin) {
             let lost = self.count_sn(sn);
             self.lost += lost;

@@ -4,6 +4,7 @@ use tallylight_schemas::session::{Outcome, SessionRow};
 
 use super::fact::Token;
 use super::machine::Machine;
+use super::tight::MaybeMs;
 use super::words::Words;
 use crate::pure::window::Watching;
 
@@ -33,9 +34,9 @@ impl Machine {
     /// How long the viewer waited for a first frame, as long as that is or was awaited.
     fn waited_ms(&self) -> Option<i64> {
         if self.first_frame_at.is_some() {
-            return self.startup_ms;
+            return self.startup_ms.get();
         }
-        Some(self.ended_at.unwrap_or(self.at) - self.started_at?)
+        Some(self.ended_at.get().unwrap_or(self.at) - self.started_at.get()?)
     }
 
     fn rebuffer_rows(&self) -> Vec<(i64, i64)> {
@@ -50,7 +51,7 @@ impl Machine {
     /// The row of the session so far. Times in a state run up to the newest fact.
     pub fn row(&self, of: Playback<'_>, late_events: u64, words: &Words) -> SessionRow {
         let text = |word| words.owned(word);
-        let micros = |ms: Option<i64>| ms.map(|ms| ms * 1_000);
+        let micros = |ms: MaybeMs| ms.get().map(|ms| ms * 1_000);
         let spent = |state: Watching| self.spent[state as usize];
         let here = self.dimensions();
         SessionRow {
@@ -69,7 +70,7 @@ impl Machine {
             first_frame_at: micros(self.first_frame_at),
             ended_at: micros(self.ended_at),
             outcome: self.outcome(),
-            startup_ms: self.startup_ms,
+            startup_ms: self.startup_ms.get(),
             waited_ms: self.waited_ms(),
             msd_ms: self.msd_ms.map(i64::from),
             starting_ms: spent(Watching::Starting),

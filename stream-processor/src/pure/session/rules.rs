@@ -18,6 +18,7 @@ use tallylight_schemas::metrics;
 
 use super::fact::{Fact, Token};
 use super::machine::{Machine, REBUFFERS_KEPT};
+use super::tight::MaybeMs;
 use crate::pure::window::{Counts, Watching};
 
 /// An exit counts when the viewer had waited this long, ms.
@@ -31,14 +32,15 @@ impl Machine {
         self.errored |= fact.error && self.first_frame_at.is_none();
         self.hidden = fact.hidden;
         if fact.token != Some(Token::Preloading) {
-            self.since.get_or_insert(fact.at);
+            self.since = self.since.get().unwrap_or(fact.at).into();
         }
         let switched = self.take_bitrate(fact);
         if let Some(token) = fact.token {
             self.token = Some(token);
             self.take_token(token, fact.at, counts);
         }
-        if let Some(latency) = fact.latency_ms {
+        if fact.latency_ms >= 0 {
+            let latency = fact.latency_ms;
             self.latency_ms = Some(latency);
             let playing = self.presence().state == Some(Watching::Playing);
             counts.latency_ms = playing.then_some(latency);
@@ -57,14 +59,15 @@ impl Machine {
         let now = self.dimensions.kbps;
         let mine = &mut self.adaptation;
         if now < before {
-            mine.above_since = None;
+            mine.above_since = MaybeMs::default();
         }
         if fact.lowest_kbps > 0 {
             mine.lowest_kbps = fact.lowest_kbps;
         }
         if fact.throughput_kbps >= 0 {
             let above = now > 0 && fact.throughput_kbps < now;
-            mine.above_since = above.then(|| mine.above_since.unwrap_or(fact.at));
+            let since = || mine.above_since.get().unwrap_or(fact.at);
+            mine.above_since = above.then(since).into();
         }
         switched
     }
@@ -73,7 +76,8 @@ impl Machine {
     fn failed_to_adapt(&self, at: i64) -> bool {
         let mine = &self.adaptation;
         let had_lower = mine.lowest_kbps > 0 && mine.lowest_kbps < self.dimensions.kbps;
-        had_lower && mine.above_since.is_some_and(|since| at - since >= metrics::ADAPTS_WITHIN_MS)
+        had_lower
+            && mine.above_since.get().is_some_and(|since| at - since >= metrics::ADAPTS_WITHIN_MS)
     }
 
     fn take_token(&mut self, token: Token, at: i64, counts: &mut Counts) {
@@ -81,7 +85,7 @@ impl Machine {
         match token {
             Token::Preloading | Token::Paused => {
                 if self.started_at.is_none() {
-                    self.since = None;
+                    self.since = MaybeMs::default();
                 }
                 self.enter(None, at, counts);
             }
@@ -90,12 +94,12 @@ impl Machine {
                 self.enter(Some(Watching::Starting), at, counts);
             }
             Token::Playing => {
-                self.begin(self.since.unwrap_or(at), counts);
+                self.begin(self.since.get().unwrap_or(at), counts);
                 self.show_first_frame(at, counts);
                 self.enter(Some(Watching::Playing), at, counts);
             }
             Token::Seeking | Token::Rebuffering | Token::Waiting => {
-                self.begin(self.since.unwrap_or(at), counts);
+                self.begin(self.since.get().unwrap_or(at), counts);
                 let seeks = token == Token::Seeking || self.state == Some(Watching::Seeking);
                 let state = match (started, seeks) {
                     (false, _) => Watching::Starting,
@@ -105,7 +109,7 @@ impl Machine {
                 self.enter(Some(state), at, counts);
             }
             Token::Fatal => {
-                self.begin(self.since.unwrap_or(at), counts);
+                self.begin(self.since.get().unwrap_or(at), counts);
                 counts.failure = started;
                 counts.start_failure = !started;
                 self.end(token, at, counts);
@@ -120,7 +124,7 @@ impl Machine {
     /// The attempt began at `start`; it is counted where it was learnt.
     fn begin(&mut self, start: i64, counts: &mut Counts) {
         if self.started_at.is_none() {
-            self.started_at = Some(start);
+            self.started_at = start.into();
             counts.attempt = true;
         }
     }
@@ -129,14 +133,15 @@ impl Machine {
         if self.first_frame_at.is_some() {
             return;
         }
-        self.first_frame_at = Some(at);
+        self.first_frame_at = at.into();
         counts.start = true;
         // A session first heard of when it played already: its startup is unknown, not 0.
         let startup = self
             .started_at
+            .get()
             .map(|start| at - start)
-            .filter(|_| !counts.attempt || self.since < Some(at));
-        self.startup_ms = startup;
+            .filter(|_| !counts.attempt || self.since.get() < Some(at));
+        self.startup_ms = startup.into();
         counts.startup_ms = startup.and_then(|ms| i32::try_from(ms).ok());
     }
 
@@ -166,7 +171,9 @@ impl Machine {
 
     /// An attempt without a first frame and without a fatal error is over.
     fn give_up(&mut self, at: i64, counts: &mut Counts) {
-        let Some(start) = self.started_at.filter(|_| self.first_frame_at.is_none()) else { return };
+        let Some(start) = self.started_at.get().filter(|_| self.first_frame_at.is_none()) else {
+            return;
+        };
         counts.start_failure = self.errored;
         counts.exit = !self.errored && at - start >= WAITED_MS;
     }
@@ -175,7 +182,7 @@ impl Machine {
         counts.end = self.started_at.is_some();
         self.enter(None, at, counts);
         self.terminal = Some(token);
-        self.ended_at = Some(at);
+        self.ended_at = at.into();
     }
 
     /// Ends the session where it was last heard of. The state stays: if a record comes after
@@ -190,12 +197,12 @@ impl Machine {
             self.close_rebuffer(at);
         }
         self.silent = true;
-        self.ended_at = Some(at);
+        self.ended_at = at.into();
     }
 
     pub(super) fn resume(&mut self, at: i64) {
         self.silent = false;
-        self.ended_at = None;
+        self.ended_at = MaybeMs::default();
         self.rebuffer_since = at;
     }
 }

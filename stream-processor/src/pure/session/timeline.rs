@@ -158,7 +158,7 @@ impl Timeline {
         self.redo(0, to, |facts| {
             facts.retain(|fact| fact.origin != Origin::Silence);
             for fact in facts.iter_mut() {
-                if let Some(ts) = fact.ts {
+                if let Some(ts) = fact.ts.get() {
                     fact.at = ts.saturating_add(skew_ms).max(earliest);
                 }
             }

@@ -1,0 +1,51 @@
+//! Members that may be missing, in the room of those that are there: there are millions.
+
+use serde::{Deserialize, Serialize};
+
+/// A time or a length, Unix ms or ms, that may be missing. `i64::MIN` is taken for missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Option<i64>", into = "Option<i64>")]
+pub struct MaybeMs(i64);
+
+impl MaybeMs {
+    const NONE: Self = Self(i64::MIN);
+
+    /// As an option.
+    pub fn get(self) -> Option<i64> {
+        (self != Self::NONE).then_some(self.0)
+    }
+
+    /// Whether it is missing.
+    pub fn is_none(self) -> bool {
+        self == Self::NONE
+    }
+
+    /// Whether it is there.
+    pub fn is_some(self) -> bool {
+        !self.is_none()
+    }
+}
+
+impl Default for MaybeMs {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl From<Option<i64>> for MaybeMs {
+    fn from(ms: Option<i64>) -> Self {
+        ms.map_or(Self::NONE, Self)
+    }
+}
+
+impl From<i64> for MaybeMs {
+    fn from(ms: i64) -> Self {
+        Self(ms)
+    }
+}
+
+impl From<MaybeMs> for Option<i64> {
+    fn from(ms: MaybeMs) -> Self {
+        ms.get()
+    }
+}
