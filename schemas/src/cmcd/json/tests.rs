@@ -229,10 +229,17 @@ proptest! {
         style in style(),
         at in any::<prop::sample::Index>(),
         cut in 0..3_usize,
-        put in "[]\\[{}\",:\\\\ue0-9.+tn\u{1}é-]{0,3}",
+        put in prop_oneof![
+            "[]\\[{}\",:\\\\ue0-9.+tn\u{1}é-]{0,3}",
+            prop::sample::select(vec!["0", "-", "\"", "{", "n"]).prop_map(str::to_owned),
+        ],
+        begins in any::<bool>(),
     ) {
         let mut chars: Vec<char> = written(&sent, style).chars().collect();
-        let at = at.index(chars.len());
+        // Where values and names begin, or anywhere.
+        let starts = (1..chars.len()).filter(|at| ":,[{".contains(chars[at - 1]));
+        let starts: Vec<usize> = if begins { starts.collect() } else { (0..chars.len()).collect() };
+        let at = starts[at.index(starts.len())];
         let to = (at + cut).min(chars.len());
         chars.splice(at..to, put.chars());
         let text: String = chars.into_iter().collect();
