@@ -64,7 +64,7 @@ pub(super) struct Shown {
 pub(super) struct Columns {
     tenants: Vec<Arc<str>>,
     /// Whose open session is in a place, by number from 1; 0 is none.
-    tenant: Vec<u16>,
+    tenant: Vec<u32>,
     words: [Vec<Option<Word>>; 7],
     asn: Vec<Option<u32>>,
     token: Vec<Option<Token>>,
@@ -100,19 +100,19 @@ impl Columns {
     }
 
     /// A tenant's number. There are as many as keys of the collector name, a handful.
-    fn number(&mut self, tenant: &str) -> u16 {
+    fn number(&mut self, tenant: &str) -> u32 {
         let known = self.tenants.iter().position(|known| **known == *tenant);
         let at = known.unwrap_or_else(|| {
             self.tenants.push(Arc::from(tenant));
             self.tenants.len() - 1
         });
-        u16::try_from(at + 1).unwrap_or(u16::MAX)
+        u32::try_from(at + 1).unwrap_or(u32::MAX)
     }
 
     /// The places of a tenant's open sessions, from a place on.
     pub(super) fn open(&self, tenant: &str, from: u32) -> impl Iterator<Item = u32> {
         let known = self.tenants.iter().position(|known| **known == *tenant);
-        let number = known.map(|at| u16::try_from(at + 1).unwrap_or(u16::MAX));
+        let number = known.map(|at| u32::try_from(at + 1).unwrap_or(u32::MAX));
         let there = (from..).zip(self.tenant.iter().skip(from as usize));
         there.filter(move |(_, of)| Some(**of) == number).map(|(slot, _)| slot)
     }
