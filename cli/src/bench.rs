@@ -15,6 +15,7 @@ mod sessions;
 mod w1;
 mod window;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::bail;
@@ -38,6 +39,8 @@ pub(crate) struct BenchArgs {
     /// Folder in which `w1` leaves its files and results, for others to be held against.
     #[arg(long)]
     into: Option<PathBuf>,
+    #[command(flatten)]
+    door: door::DoorArgs,
     /// Live sessions of `sessions`.
     #[arg(long, value_delimiter = ',', default_values_t = [1_000_000, 4_000_000])]
     sessions: Vec<usize>,
@@ -84,6 +87,8 @@ impl Measured {
 pub(crate) struct Report {
     /// Steps beside their floors.
     steps: Vec<Measured>,
+    /// The door in its variants.
+    door: door::Found,
     /// Memory of sessions.
     sessions: Vec<sessions::Held>,
     /// What the steps come to at the largest rate that is known of.
@@ -103,7 +108,10 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
             "append" => append::run()?,
             "window" => window::run()?,
             "archive" => archive::run()?,
-            "door" => door::run()?,
+            "door" => {
+                report.door = door::run(&args.door)?;
+                Vec::new()
+            }
             "path" => path::run()?,
             "w1" => w1::run(args.events, args.into.as_deref())?,
             _ => {
@@ -112,7 +120,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
             }
         });
     }
-    report.paper = paper::lines(&report.steps);
+    report.paper = paper::lines(&report.steps, &report.door.lines);
     print(&report, args.format)
 }
 
@@ -135,6 +143,7 @@ fn print(report: &Report, format: Format) -> anyhow::Result<()> {
             r.floor
         );
     }
+    door::print(&report.door);
     paper::print(&report.paper);
     if !report.sessions.is_empty() {
         sessions::print(&report.sessions);
@@ -156,7 +165,9 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+        let removed = std::fs::remove_dir_all(&self.0);
+        // A log in Kafka leaves it unmade.
+        if let Some(error) = removed.err().filter(|error| error.kind() != ErrorKind::NotFound) {
             tracing::warn!(folder = %self.0.display(), %error, "a folder of the bench is left");
         }
     }

@@ -1,56 +1,114 @@
-//! The whole door over HTTP up to the durable log, by events per POST.
+//! The whole door over HTTP up to the durable log, by events per POST: in each of its variants
+//! beside what axum takes for a request that it does nothing with, and what reading takes at least.
 
+mod case;
+mod line;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use tallylight_collector::{Parts, Settings};
-use tallylight_eventlog::TopicSettings;
-use tallylight_eventlog::disk::{DiskLog, DiskSettings};
+use bytes::Bytes;
+use clap::Args;
+use tallylight_collector::Parts;
 use tallylight_schemas::clock::WallClock;
-use tallylight_schemas::record::EVENTS;
 use tokio_util::sync::CancellationToken;
 
-use super::{Folder, Measured, cpu, light, load, sample};
+use super::load::To;
+use super::{Folder, Measured, cpu, decode, light, load, sample};
+pub(crate) use case::Case;
+pub(crate) use line::{Found, Line, print};
 
-/// Requests of one measurement.
-const REQUESTS: usize = 8_000;
+/// Events a POST.
+const PER_POST: [usize; 5] = [1, 5, 20, 100, 1_000];
+/// Requests of one measurement, and the most events in all of them.
+const REQUESTS: usize = 4_000;
+const EVENTS: usize = 400_000;
 
-pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
-    [1, 5, 20, 100].into_iter().map(one).collect()
+/// What `door` needs for its variants; those that lack something are not measured, and named.
+#[derive(Debug, Args)]
+pub(crate) struct DoorArgs {
+    /// A certificate for 127.0.0.1 (PEM), to measure `door` with TLS.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// Its key (PEM).
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// Brokers, to measure `door` with the log in Kafka; its topics are new ones that stay.
+    #[arg(long, value_name = "HOST:PORT,...")]
+    kafka: Option<String>,
+    /// Countries of addresses (MMDB), to measure how `door` looks up senders.
+    #[arg(long, value_name = "FILE")]
+    country_file: Option<PathBuf>,
 }
 
+/// Every variant at every number of events a POST.
+pub(crate) fn run(args: &DoorArgs) -> anyhow::Result<Found> {
+    let floor = 1.0 / decode::floor()?;
+    let (cases, lacking) = Case::all(args);
+    let mut lines = Vec::new();
+    for per_post in PER_POST {
+        let bare = on_a_runtime(async { spent(bare().await?, &cmcd(per_post)).await })?;
+        for case in &cases {
+            let cost = cost(case, per_post)?;
+            lines.push(Line::new(case, per_post, (cost, bare), floor));
+        }
+    }
+    Ok(Found { lines, lacking })
+}
+
+/// The plain door as a step, beside axum that reads the body into columns.
 pub(crate) fn one(per_post: usize) -> anyhow::Result<Measured> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(measure(per_post))
-}
-
-async fn measure(per_post: usize) -> anyhow::Result<Measured> {
-    let folder = Folder::new("door");
-    let topic = TopicSettings::new(EVENTS, 1 << 30);
-    let log = DiskLog::open(DiskSettings::new(&folder.0, vec![topic]), Arc::new(WallClock))?;
-    let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), ..Settings::default() };
-    let parts = Parts { clock: Arc::new(WallClock), log: Arc::new(log).into() };
-    let collector = tallylight_collector::build(settings, parts).await?;
-    let ours = format!("http://{}/v1/cmcd?k=demo", collector.addr());
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(collector.run(stop.clone()));
-    let bodies = Arc::new(sample::bodies(REQUESTS * per_post, per_post, sample::BEGAN_MS));
-    let step = rate(ours, &bodies, per_post).await?;
-    stop.cancel();
-    serving.await??;
-
-    let floor = rate(light::door::serve().await?, &bodies, per_post).await?;
+    let step = cost(&Case::plain(), per_post)?;
+    let floor = on_a_runtime(async {
+        spent(To::cmcd(light::door::serve().await?), &cmcd(per_post)).await
+    })?;
     let what = "axum reads the body into columns as decode's floor does, and answers 204";
-    Ok(Measured::new(format!("door/{per_post}-a-post"), step, floor, what))
+    let rate = |seconds: f64| per_post as f64 / seconds;
+    Ok(Measured::new(format!("door/{per_post}-a-post"), rate(step), rate(floor), what))
 }
 
-/// Events per CPU-second of all that is not the sender.
-async fn rate(
-    url: String,
-    bodies: &Arc<Vec<bytes::Bytes>>,
-    per_post: usize,
-) -> anyhow::Result<f64> {
+fn on_a_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+fn requests(per_post: usize) -> usize {
+    REQUESTS.min(EVENTS / per_post)
+}
+
+fn cmcd(per_post: usize) -> Arc<Vec<Bytes>> {
+    Arc::new(sample::bodies(requests(per_post) * per_post, per_post, sample::BEGAN_MS))
+}
+
+async fn bare() -> anyhow::Result<To> {
+    Ok(To::cmcd(light::door::bare().await?))
+}
+
+/// CPU-seconds of a request.
+fn cost(case: &Case, per_post: usize) -> anyhow::Result<f64> {
+    on_a_runtime(async {
+        let folder = Folder::new("door");
+        let parts = Parts { clock: Arc::new(WallClock), log: case.log(&folder.0).await? };
+        let log = parts.log.clone();
+        let collector = tallylight_collector::build(case.settings(), parts).await?;
+        let to = case.to(collector.addr())?;
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(collector.run(stop.clone()));
+        let bodies = match case.arrow {
+            true => Arc::new(sample::arrow(requests(per_post), per_post, sample::BEGAN_MS)?),
+            false => cmcd(per_post),
+        };
+        let spent = spent(to, &bodies).await?;
+        stop.cancel();
+        serving.await??;
+        log.of(0).close().await;
+        Ok(spent)
+    })
+}
+
+/// CPU-seconds of a request of all that is not the sender.
+async fn spent(to: To, bodies: &Arc<Vec<Bytes>>) -> anyhow::Result<f64> {
     let began = cpu::of_process()?;
-    let sender = load::post(url, Arc::clone(bodies)).await?;
+    let sender = load::post(to, Arc::clone(bodies)).await?;
     let spent = cpu::of_process()? - began - sender;
-    Ok((bodies.len() * per_post) as f64 / spent)
+    Ok(spent / bodies.len() as f64)
 }

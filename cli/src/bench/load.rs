@@ -10,43 +10,86 @@ use tokio::sync::oneshot;
 
 use super::cpu;
 
+/// Where to send, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct To {
+    pub(crate) url: String,
+    pub(crate) media_type: &'static str,
+    /// The one certificate that is trusted (PEM), where there is TLS.
+    pub(crate) certificate: Option<Vec<u8>>,
+    /// Whether each request says whose it is: a browser, and an address that a proxy saw.
+    pub(crate) says_who: bool,
+}
+
+impl To {
+    /// Beacons of nobody in particular, without TLS.
+    pub(crate) fn cmcd(url: String) -> Self {
+        Self { url, media_type: "application/cmcd", certificate: None, says_who: false }
+    }
+}
+
 /// Requests under way at a time: enough that group commits fill.
 const CLIENTS: usize = 64;
 
 /// Posts every body once, each answered with 204, and gives the CPU-seconds that sending took.
-pub(crate) async fn post(url: String, bodies: Arc<Vec<Bytes>>) -> anyhow::Result<f64> {
+pub(crate) async fn post(to: To, bodies: Arc<Vec<Bytes>>) -> anyhow::Result<f64> {
     let (done, sent) = oneshot::channel();
     std::thread::Builder::new().name("load".to_owned()).spawn(move || {
         // Nobody waits any more when the command was given up.
-        let _ = done.send(alone(&url, &bodies));
+        let _ = done.send(alone(&to, &bodies));
     })?;
     sent.await.map_err(|_| anyhow!("the thread that sends has ended"))?
 }
 
-fn alone(url: &str, bodies: &Arc<Vec<Bytes>>) -> anyhow::Result<f64> {
+fn alone(to: &To, bodies: &Arc<Vec<Bytes>>) -> anyhow::Result<f64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(all(url, bodies))?;
+    runtime.block_on(all(to, bodies))?;
     cpu::of_thread()
 }
 
-async fn all(url: &str, bodies: &Arc<Vec<Bytes>>) -> anyhow::Result<()> {
-    let client = reqwest::Client::new();
+async fn all(to: &To, bodies: &Arc<Vec<Bytes>>) -> anyhow::Result<()> {
+    let client = reqwest::Client::builder();
+    let client = match &to.certificate {
+        Some(pem) => client.tls_certs_only([reqwest::Certificate::from_pem(pem)?]).http1_only(),
+        None => client,
+    }
+    .build()?;
     let next = Arc::new(AtomicUsize::new(0));
     let mut senders = tokio::task::JoinSet::new();
     for _ in 0..CLIENTS {
-        let (client, url) = (client.clone(), url.to_owned());
+        let (client, to) = (client.clone(), to.clone());
         let (bodies, next) = (Arc::clone(bodies), Arc::clone(&next));
         senders.spawn(async move {
-            while let Some(body) = bodies.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let request = client.post(&url).header("content-type", "application/cmcd");
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(body) = bodies.get(number) else { return Ok(()) };
+                let request = client.post(&to.url).header("content-type", to.media_type);
+                let request = if to.says_who { says_who(request, number) } else { request };
                 let answer = request.body(body.clone()).send().await?;
-                ensure!(answer.status() == 204, "{url} answered {}", answer.status());
+                ensure!(answer.status() == 204, "{} answered {}", to.url, answer.status());
+                let fates = answer.headers().get("tallylight-fates");
+                let whole = fates.is_none_or(|fates| fates.as_bytes().starts_with(b"accepted="));
+                ensure!(whole, "{} did not accept all: {fates:?}", to.url);
             }
-            Ok(())
         });
     }
     while let Some(done) = senders.join_next().await {
         done??;
     }
     Ok(())
+}
+
+/// One of a thousand browsers, at one of many addresses.
+fn says_who(request: reqwest::RequestBuilder, number: usize) -> reqwest::RequestBuilder {
+    let [_, _, a, b] = u32::try_from(number).unwrap_or_default().to_be_bytes();
+    let agent = format!(
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \
+         Chrome/141.0.{}.0 Safari/537.36",
+        number % 1_000
+    );
+    request
+        .header("user-agent", agent)
+        .header("sec-ch-ua-platform", "\"Windows\"")
+        .header("sec-ch-ua-mobile", "?0")
+        .header("x-forwarded-for", format!("81.{a}.{b}.9"))
 }

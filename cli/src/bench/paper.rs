@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Measured;
+use super::door;
 
 /// Netflix at its largest live events, by its own account: events a second.
 const RATE: f64 = 38e6;
@@ -21,21 +22,19 @@ pub(crate) struct Line {
     processor_cores: f64,
 }
 
-/// A line for each door in `steps`, if window and archive are there too.
-pub(crate) fn lines(steps: &[Measured]) -> Vec<Line> {
+/// A line for each of `doors`, if window and archive are among the steps.
+pub(crate) fn lines(steps: &[Measured], doors: &[door::Line]) -> Vec<Line> {
     let find = |name: &str| steps.iter().find(|step| step.name == name);
     let (Some(window), Some(archive)) = (find("window"), find("archive")) else {
         return Vec::new();
     };
     let cores = |step: &Measured| RATE / step.events_per_cpu_second / LOAD;
-    let doors = steps.iter().filter(|step| step.name.starts_with("door/"));
-    doors
-        .map(|door| Line {
-            door: door.name.clone(),
-            door_cores: cores(door),
-            processor_cores: cores(window) + cores(archive),
-        })
-        .collect()
+    let one = |door: &door::Line| Line {
+        door: format!("{}, {} a POST", door.door, door.per_post),
+        door_cores: RATE * door.ns_per_event / 1e9 / LOAD,
+        processor_cores: cores(window) + cores(archive),
+    };
+    doors.iter().map(one).collect()
 }
 
 /// The lines in words.
@@ -46,7 +45,7 @@ pub(crate) fn print(lines: &[Line]) {
     }
     for line in lines {
         println!(
-            "{:<18} {:>6.0} = door {:.0} + sessions, windows and history {:.0}",
+            "{:<36} {:>6.0} = door {:.0} + sessions, windows and history {:.0}",
             line.door,
             line.door_cores + line.processor_cores,
             line.door_cores,
@@ -62,11 +61,12 @@ mod tests {
     #[test]
     fn cores_are_the_rate_by_the_sum_of_the_steps_at_their_load() {
         let step = |name, rate| Measured::new(name, rate, 1.0, "");
-        let mut steps = vec![step("window", 1e6), step("archive", 2e6), step("door/5-a-post", 1e6)];
-        let lines = lines(&steps);
+        let mut steps = vec![step("window", 1e6), step("archive", 2e6)];
+        let doors = [door::Line::new(&door::Case::plain(), 5, (5e-6, 1e-6), 1e-6)];
+        let lines = lines(&steps, &doors);
         let cores = lines[0].door_cores + lines[0].processor_cores;
         assert!((cores - 38.0 * 2.5 / 0.6).abs() < 1e-9, "{cores}");
         steps.remove(0);
-        assert!(super::lines(&steps).is_empty());
+        assert!(super::lines(&steps, &doors).is_empty());
     }
 }

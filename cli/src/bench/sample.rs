@@ -1,8 +1,11 @@
 //! Beacons to measure with: event mode, as hls.js writes them. Every session reports once in a
 //! round, so a trace of three times the rounds has the same sessions.
 
+use std::sync::Arc;
+
 use anyhow::anyhow;
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::ipc::writer::StreamWriter;
 use bytes::Bytes;
 use tallylight_eventlog::{Entry, Part, PartitionRange};
 use tallylight_schemas::cmcd::{self, Mode, Record};
@@ -36,7 +39,17 @@ pub(crate) fn bodies(count: usize, per_post: usize, began_ms: i64) -> Vec<Bytes>
     lines(count, began_ms).chunks(per_post).map(|lines| Bytes::from(lines.join("\n"))).collect()
 }
 
-fn line(session: usize, round: usize, began_ms: i64) -> String {
+/// What differs from record to record.
+struct Beacon {
+    event: &'static str,
+    state: &'static str,
+    br: i64,
+    sid: String,
+    sn: i64,
+    ts: i64,
+}
+
+fn beacon(session: usize, round: usize, began_ms: i64) -> Beacon {
     let offset = i64::try_from(round).unwrap_or(0) * ROUND_MS;
     let ts = began_ms + offset + i64::try_from(session).unwrap_or(0) % ROUND_MS;
     let (event, state) = match round {
@@ -46,12 +59,61 @@ fn line(session: usize, round: usize, began_ms: i64) -> String {
         n if n % 40 == 21 => ("ps", "p"),
         _ => ("t", "p"),
     };
+    Beacon {
+        event,
+        state,
+        br: [500, 300, 150][session % 3],
+        sid: format!("6b1f0d3e-5a0c-4c0e-9e57-{session:012x}"),
+        sn: i64::try_from(round).unwrap_or(0),
+        ts,
+    }
+}
+
+fn line(session: usize, round: usize, began_ms: i64) -> String {
+    let Beacon { event, state, br, sid, sn, ts } = beacon(session, round, began_ms);
     format!(
-        "bl=(4200;v),br=({};v),cid=\"demo\",com.tallylight-country=\"DE\",\
+        "bl=(4200;v),br=({br};v),cid=\"demo\",com.tallylight-country=\"DE\",\
          com.tallylight-device=\"tv\",e={event},ltc=6400,mtp=(18200;v),\
-         sf=h,sid=\"6b1f0d3e-5a0c-4c0e-9e57-{session:012x}\",sn={round},st=l,sta={state},ts={ts},v=2",
-        [500, 300, 150][session % 3],
+         sf=h,sid=\"{sid}\",sn={sn},st=l,sta={state},ts={ts},v=2"
     )
+}
+
+/// The same records as so many bodies, each an Arrow stream of `per_post` events.
+pub(crate) fn arrow(bodies: usize, per_post: usize, began_ms: i64) -> anyhow::Result<Vec<Bytes>> {
+    (0..bodies).map(|body| stream(body * per_post..(body + 1) * per_post, began_ms)).collect()
+}
+
+fn stream(records: std::ops::Range<usize>, began_ms: i64) -> anyhow::Result<Bytes> {
+    let all: Vec<Beacon> = records.map(|n| beacon(n % SESSIONS, n / SESSIONS, began_ms)).collect();
+    let same = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text; all.len()])) };
+    let fixed = |number: i64| -> ArrayRef { Arc::new(Int64Array::from(vec![number; all.len()])) };
+    let texts = |of: fn(&Beacon) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(all.iter().map(of)))
+    };
+    let numbers = |of: fn(&Beacon) -> i64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(all.iter().map(of)))
+    };
+    let batch = RecordBatch::try_from_iter([
+        ("type", same("player")),
+        ("bl", fixed(4_200)),
+        ("br", numbers(|one| one.br)),
+        ("cid", same("demo")),
+        ("com.tallylight-country", same("DE")),
+        ("com.tallylight-device", same("tv")),
+        ("e", texts(|one| one.event)),
+        ("ltc", fixed(6_400)),
+        ("mtp", fixed(18_200)),
+        ("sf", same("h")),
+        ("sid", texts(|one| &one.sid)),
+        ("sn", numbers(|one| one.sn)),
+        ("st", same("l")),
+        ("sta", texts(|one| one.state)),
+        ("ts", numbers(|one| one.ts)),
+        ("v", fixed(2)),
+    ])?;
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema())?;
+    writer.write(&batch)?;
+    Ok(writer.into_inner()?.into())
 }
 
 /// Lines as the columns that the door makes of them, sorted by partition.

@@ -1,4 +1,4 @@
-//! A door that only reads a body into columns and answers; nothing is kept or admitted.
+//! Doors that keep and admit nothing: one reads a body into columns and answers, one answers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +16,16 @@ const ROWS: usize = 8_192;
 /// Serves on a free port of this machine for as long as the runtime lives; answers its URL.
 pub(crate) async fn serve() -> anyhow::Result<String> {
     let columns = Arc::new(Mutex::new(Columns::default()));
-    let router = Router::new().route("/", post(take)).with_state(columns);
+    on_a_free_port(Router::new().route("/", post(take)).with_state(columns)).await
+}
+
+/// The same of a door that receives a body and does not look at it.
+pub(crate) async fn bare() -> anyhow::Result<String> {
+    let answer = |_body: Bytes| async { StatusCode::NO_CONTENT };
+    on_a_free_port(Router::new().route("/", post(answer))).await
+}
+
+async fn on_a_free_port(router: Router) -> anyhow::Result<String> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/", listener.local_addr()?);
     tokio::spawn(async move { axum::serve(listener, router).await });

@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::PER_POST;
 use super::parquet::accepted;
-use crate::bench::{Folder, cpu, load, sample};
+use crate::bench::load::{self, To};
+use crate::bench::{Folder, cpu, sample};
 
 /// The CPU-seconds that `records` take from the socket to Parquet, without those of sending.
 pub(crate) fn spent(records: usize) -> anyhow::Result<f64> {
@@ -46,7 +47,7 @@ async fn run(dir: &Path, records: usize) -> anyhow::Result<f64> {
     let began = cpu::of_process()?;
     let collecting = tokio::spawn(collector.run(door.clone()));
     let processing = tokio::spawn(processor.run(work.clone()));
-    let sending = load::post(url, bodies).await?;
+    let sending = load::post(To::cmcd(url), bodies).await?;
     door.cancel();
     collecting.await??;
     let end = *head.borrow_and_update();
