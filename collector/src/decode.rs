@@ -6,7 +6,7 @@
 pub mod arrow;
 pub mod cmcd;
 pub mod control;
-mod delivery;
+pub(crate) mod delivery;
 pub mod inflate;
 pub mod json;
 pub mod otlp;

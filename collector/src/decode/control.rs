@@ -4,7 +4,7 @@ use serde_json::Value;
 use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::fates::Reason;
 
-use super::json::NAME_BYTES;
+use super::delivery::NAME_BYTES;
 
 /// Longest list of evidence or notes, and longest sentence.
 const TEXT_BYTES: usize = 8 << 10;

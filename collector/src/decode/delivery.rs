@@ -7,8 +7,8 @@ use super::{Context, Rows, lot};
 use crate::fates::Tally;
 use crate::pure::priority::of_delivery;
 
-/// Longest name in a delivery event.
-const NAME_BYTES: usize = 128;
+/// Longest name in an event of our own services.
+pub(crate) const NAME_BYTES: usize = 128;
 
 /// Gives an event its fate: a row, or shed under pressure; `Err` is why it is rejected.
 pub(super) fn keep(

@@ -10,15 +10,10 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 use tallylight_schemas::cmcd::json::{parse_either, parse_event};
 use tallylight_schemas::cmcd::{MAX_EVENT_BYTES, Mode, Record};
-use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::fates::{Fate, Reason};
 
-use super::{Context, Rows, cmcd, control, lines, lot};
+use super::{Context, Rows, cmcd, control, delivery, lines};
 use crate::fates::{Source, Tally};
-use crate::pure::priority::of_delivery;
-
-/// Longest string inside a delivery event.
-pub const NAME_BYTES: usize = 128;
 
 /// How a body holds its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,9 +97,8 @@ pub(super) fn end<'a>(
 ) {
     let mut read = event.and_then(|text| Ok((text, parse_event(text, record)?)));
     if let Ok((text, false)) = read {
-        match other(text, context, rows) {
-            Ok(None) => return tally.accept(0, 0),
-            Ok(Some(cause)) => return tally.add(Fate::Shed, cause, 1),
+        match other(text, context, rows, tally) {
+            Ok(()) => return,
             Err(reason) => read = Err(reason),
         }
     }
@@ -112,40 +106,28 @@ pub(super) fn end<'a>(
     cmcd::keep(read.map(|_| record), way, context, rows, tally);
 }
 
-/// Keeps an event of our own services. The inner reason is why it was shed, if it was.
-fn other(text: &str, context: Context<'_>, rows: &mut Rows) -> Result<Option<Reason>, Reason> {
-    let Context { tenant, received_at, standing, trusted, .. } = context;
+/// Gives an event of our own services its fate; `Err` is why it is rejected.
+fn other(
+    text: &str,
+    context: Context<'_>,
+    rows: &mut Rows,
+    tally: &mut Tally,
+) -> Result<(), Reason> {
+    let Context { tenant, trusted, .. } = context;
     let mut value: Value = serde_json::from_str(text).map_err(|_| Reason::BadShape)?;
     let kind = value.as_object_mut().and_then(|object| object.remove("type"));
     match kind.as_ref().and_then(Value::as_str) {
         Some("delivery" | "action" | "incident") if !trusted => return Err(Reason::Untrusted),
         Some("delivery") => {
-            let event: DeliveryEvent =
-                serde_json::from_value(value).map_err(|_| Reason::BadShape)?;
-            check(&event)?;
-            if !standing.keeps_all()
-                && !standing.keeps(of_delivery(&event), lot(tenant, &event.source))
-            {
-                return Ok(Some(standing.cause));
-            }
-            rows.push_delivery(tenant, received_at, event);
+            let event = serde_json::from_value(value).map_err(|_| Reason::BadShape)?;
+            return delivery::keep(event, context, rows, tally);
         }
         Some("action") => rows.actions.push(control::action(value, tenant)?),
         Some("incident") => rows.incidents.push(control::incident(value, tenant)?),
         _ => return Err(Reason::BadShape),
     }
-    Ok(None)
-}
-
-/// Names end up in rows and dimensions, so they are short, and a source is never empty.
-fn check(event: &DeliveryEvent) -> Result<(), Reason> {
-    let optional = [&event.edge, &event.pipeline, &event.sid, &event.cid];
-    let names = [&event.source, &event.stream, &event.track];
-    let mut all = names.into_iter().chain(optional.into_iter().flatten());
-    if event.source.is_empty() {
-        return Err(Reason::BadShape);
-    }
-    if all.any(|name| name.len() > NAME_BYTES) { Err(Reason::TooLong) } else { Ok(()) }
+    tally.accept(0, 0);
+    Ok(())
 }
 
 /// Cuts an array that is known to parse into its elements.

@@ -7,7 +7,7 @@ use tallylight_schemas::ipc::{TenantDelivery, fields};
 use tallylight_schemas::tables::Table;
 
 use super::SCHEMA_PATH;
-use crate::decode::json::NAME_BYTES;
+use crate::decode::delivery::NAME_BYTES;
 
 /// What a player's event may not lack.
 const PLAYER_REQUIRED: [&str; 4] = ["type", "sid", "e", "ts"];

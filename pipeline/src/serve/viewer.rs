@@ -1,14 +1,12 @@
 //! Who asks: the session a player names in the CMCD of its media requests.
 
 use axum::http::{HeaderMap, Uri};
-use tallylight_schemas::cmcd::{Key, Mode, parse, query_value};
+use tallylight_schemas::cmcd::{HEADERS, Key, Mode, header_value, parse, query_value};
 
 /// The header by which steering's prober says what it is.
 pub const PROBE: &str = "tallylight-probe";
 /// Longest header or query that is looked at.
 const MAX: usize = 4_096;
-/// CTA-5004 spreads the keys over four headers.
-const HEADERS: [&str; 4] = ["cmcd-request", "cmcd-object", "cmcd-status", "cmcd-session"];
 
 /// A player's session and content id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,12 +31,8 @@ impl Viewer {
             Some(text) => Self::read(&text),
             None => {
                 let values = HEADERS.iter().filter_map(|name| headers.get(*name)?.to_str().ok());
-                let text = values.collect::<Vec<_>>().join(",");
-                if text.is_empty() || text.len() > MAX {
-                    Self::default()
-                } else {
-                    Self::read(&text)
-                }
+                let text = header_value(values).filter(|text| text.len() <= MAX);
+                text.map_or_else(Self::default, |text| Self::read(&text))
             }
         }
     }
