@@ -94,7 +94,9 @@ pub(super) fn wrong(
 fn rejected(reason: Reason) -> &'static str {
     match reason {
         Reason::NotUtf8 => "It is not UTF-8 text; send CMCD as text, one record a line.",
-        Reason::TooLong => "It is longer than 8 KiB; leave out long keys such as `url` or `nor`.",
+        Reason::TooLong => {
+            "It is longer than 8 KiB, or 16 KiB as JSON; leave out long keys such as `url` or `nor`."
+        }
         Reason::NotARecord => {
             "No CMCD key could be read from it. A record looks like \
              `e=ps,sid=\"…\",sn=0,sta=s,ts=1795000000000,v=2`; if this is JSON, send it to /v1/events."

@@ -14,7 +14,7 @@ const ABOUT: Readonly<Record<string, string>> = { harmful: "Share of records tha
 /** Why the door refuses a record, in words that say what to do. */
 const REFUSALS: Readonly<Record<string, string>> = {
   not_utf8: "No UTF-8. Send text, one record a line.",
-  too_long: "Longer than 8 KiB. Leave out long keys such as url or nor.",
+  too_long: "Longer than 8 KiB, or 16 KiB as JSON. Leave out long keys such as url or nor.",
   not_a_record: "No CMCD key could be read. JSON events go to /v1/events.",
   unknown_version: "v is above 2, which nobody understands yet.",
   no_sid: "No session id. Add sid to the keys that are sent; its viewers are in no figure.",
