@@ -117,11 +117,11 @@ impl Told {
         (sids.len(), sids.values().filter(|low| **low).count())
     }
 
-    /// The shortest time between two steering moves of one viewer, ms.
-    pub fn shortest_between_moves(&self) -> Option<i64> {
+    /// The shortest time between two steering moves of one viewer before `until_ms`, ms.
+    pub fn shortest_between_moves(&self, until_ms: i64) -> Option<i64> {
         let gaps = self.entries.iter().flat_map(|entry| {
             let moves = entry.moves.iter().filter(|one| one.why == Why::Steering);
-            let at: Vec<i64> = moves.map(|one| one.at_ms).collect();
+            let at: Vec<i64> = moves.map(|one| one.at_ms).filter(|at| *at < until_ms).collect();
             at.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>()
         });
         gaps.min()
