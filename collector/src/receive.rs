@@ -21,6 +21,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::cmcd::HEADERS;
+use tallylight_schemas::ipc::STREAM_MEDIA_TYPE;
 use tallylight_serve::Peer;
 use tower_http::cors::{Any, CorsLayer};
 
@@ -156,7 +157,7 @@ async fn post_events(
             "`{}` is not taken here; send a JSON array as application/json, an object a line as \
              application/x-ndjson, or an Arrow IPC stream as {}. CMCD records go to POST /v1/cmcd.",
             echo(&media_type),
-            decode::arrow::MEDIA_TYPE
+            STREAM_MEDIA_TYPE
         );
         return Err(problem::of(problem::BAD_TYPE, detail));
     };

@@ -16,10 +16,10 @@ use arrow::datatypes::{DataType, Field, Int64Type};
 use arrow::ipc::CompressionType;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use proptest::prelude::*;
-use tallylight_collector::decode::arrow::{self as door, MEDIA_TYPE, batches, events};
+use tallylight_collector::decode::arrow::{self as door, batches, events};
 use tallylight_collector::decode::{Context, Rows};
 use tallylight_collector::talkers::Talkers;
-use tallylight_schemas::ipc::{TenantDelivery, decode, decode_all};
+use tallylight_schemas::ipc::{STREAM_MEDIA_TYPE, TenantDelivery, decode, decode_all};
 use tallylight_schemas::player::PlayerRows;
 use tallylight_schemas::record::Kind;
 use world::{NOW, World, parts};
@@ -91,7 +91,7 @@ fn three() -> RecordBatch {
 #[tokio::test]
 async fn what_is_sent_lands_and_a_bad_row_costs_itself() {
     let world = World::start().await;
-    let answer = world.post("/v1/events", MEDIA_TYPE, stream(&[three(), three()])).await;
+    let answer = world.post("/v1/events", STREAM_MEDIA_TYPE, stream(&[three(), three()])).await;
     assert_eq!(answer.status, 204, "{answer:?}");
     assert_eq!(answer.header("tallylight-fates"), "accepted=4, rejected;bad_shape=2");
     let entries = world.log.entries().await;
@@ -137,7 +137,7 @@ async fn what_is_wrong_with_a_stream_is_named() {
         (b"ARROW1\0\0".to_vec(), "not a file"),
         (b"[]".to_vec(), "FF FF FF FF"),
     ] {
-        let answer = world.post("/v1/events", MEDIA_TYPE, body).await;
+        let answer = world.post("/v1/events", STREAM_MEDIA_TYPE, body).await;
         answer.check();
         assert_eq!(answer.status, 400, "{said}: {answer:?}");
         assert!(answer.body.contains(said), "{said}: {answer:?}");
@@ -157,7 +157,7 @@ async fn long_values_and_too_many_rows_are_rejected_one_by_one() {
         ("ts", Arc::new(Int64Array::from(vec![NOW / 1_000; 3]))),
         ("url", texts(&[None, Some(&long), None])),
     ]);
-    let answer = world.post("/v1/events", MEDIA_TYPE, stream(&[row])).await;
+    let answer = world.post("/v1/events", STREAM_MEDIA_TYPE, stream(&[row])).await;
     let said = "accepted=1, rejected;too_long=1, rejected;too_many=1";
     assert_eq!(answer.header("tallylight-fates"), said);
 }

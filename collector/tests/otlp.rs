@@ -1,6 +1,9 @@
 //! OTLP/HTTP: what OpenTelemetry's exporters send is stored as rows, answered in their words.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "support/otlp.rs"]
+#[allow(unreachable_pub)]
+mod spoilt;
 #[path = "support/world.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod world;
@@ -23,10 +26,9 @@ use opentelemetry_proto::tonic::metrics::v1::{
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use proptest::prelude::*;
 use prost::Message as _;
+use spoilt::{hits, read_all, spoil};
 use tallylight_collector::Settings;
-use tallylight_collector::decode::otlp::{Export, Wire, request};
-use tallylight_collector::decode::{Context, Rows};
-use tallylight_collector::talkers::Talkers;
+use tallylight_collector::decode::otlp::Wire;
 use tallylight_schemas::infra::{InfraKind, InfraMetric};
 use tallylight_schemas::ipc::decode_all;
 use tallylight_schemas::record::Kind;
@@ -207,30 +209,17 @@ async fn what_is_refused_is_said_in_the_words_of_the_protocol() {
     assert!(stored(&world.log).await.iter().all(|row| !row.trusted));
 }
 
-/// Every data point has a fate.
-fn read_all(body: &[u8], wire: Wire) {
-    let Ok(read) = request::<ExportMetricsServiceRequest>(body, wire) else { return };
-    let talkers = Talkers::new(0);
-    let calm = Context::calm("demo", NOW, &talkers);
-    let context = Context { max_records: 100, trusted: true, ..calm };
-    let tally = read.read(1, context, &mut Rows::new(4));
-    assert_eq!(tally.records(), read.records() as u64);
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
     fn a_mutated_request_never_panics_and_loses_no_point(
-        hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        hits in hits(),
     ) {
         let json = serde_json::to_vec(&sample()).unwrap();
         for (mut body, wire) in [(sample().encode_to_vec(), Wire::Protobuf), (json, Wire::Json)] {
-            for (at, byte) in &hits {
-                let at = at.index(body.len());
-                body[at] = *byte;
-            }
-            read_all(&body, wire);
+            spoil(&mut body, &hits);
+            read_all::<ExportMetricsServiceRequest>(&body, wire, 100);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! `GET /v1/sessions`: what the processor holds about single viewers. And how SQL
-//! asks it for all open sessions.
+//! `GET /v1/sessions`: what the processor holds about single viewers. And how SQL asks it for all
+//! open sessions.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -109,6 +109,9 @@ pub struct TenantDelivery {
     pub event: crate::delivery::DeliveryEvent,
 }
 
+/// The media type of an Arrow IPC stream.
+pub const STREAM_MEDIA_TYPE: &str = "application/vnd.apache.arrow.stream";
+
 /// The Arrow fields of a stored struct.
 pub fn fields<T: Stored>() -> Result<&'static [FieldRef], IpcError> {
     if let Some(known) = T::known().get() {

@@ -1,8 +1,8 @@
 //! From log to rows, in the order in which a record goes: [`read`] takes entries off the
 //! log, [`pure`] turns them into sessions and panes, [`emit`] appends the rows that are due,
-//! [`serve`] and [`open`] answer from the state in memory, [`archive`] hands history what became of every
-//! record and keeps snapshots, [`audit`] checks and repairs it. [`run`] is the loop that joins
-//! them.
+//! [`serve`] and [`open`] answer from the state in memory, [`archive`] hands history what became
+//! of every record and keeps snapshots, [`audit`] checks and repairs it. [`run`] is the loop that
+//! joins them.
 //!
 //! Rows are a function of the log (ADR 3): what this crate holds can be lost at any moment
 //! and is rebuilt by reading again.

@@ -19,7 +19,6 @@ use crate::live;
 pub(super) const PATH: &str = "/v1/open";
 /// The partition and the slot to go on from; not there after the last page.
 const NEXT: &str = "tallylight-next";
-const KIND: &str = "application/vnd.apache.arrow.stream";
 
 /// A question about the open sessions of a shard.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -69,7 +68,7 @@ fn answer(page: OpenPage) -> Result<Response, IpcError> {
         Some(first) => ipc::encode_stream(&first.schema(), &page.batches)?,
         None => Vec::new(),
     };
-    let mut answer = ([(header::CONTENT_TYPE, KIND)], bytes).into_response();
+    let mut answer = ([(header::CONTENT_TYPE, ipc::STREAM_MEDIA_TYPE)], bytes).into_response();
     let next = page.next.and_then(|Place { partition, slot }| {
         header::HeaderValue::from_str(&format!("{partition}.{slot}")).ok()
     });

@@ -33,8 +33,8 @@ impl Owners {
         Ok(Self { kafka, client })
     }
 
-    /// What they answer of each shard, and who does; an error names what is missing, so that nothing is taken
-    /// for nothing.
+    /// What they answer of each shard, and who does; an error names what is missing, so that
+    /// nothing is taken for nothing.
     async fn ask(
         &self,
         path: &str,

@@ -1,6 +1,6 @@
 //! Memory of a live session, how long the state takes into a snapshot and back, and how long SQL
-//! takes to count all sessions by two dimensions. Each size
-//! is measured in a process of its own, since memory that was used once is not given back.
+//! takes to count all sessions by two dimensions. Each size is measured in a process of its own,
+//! since memory that was used once is not given back.
 
 mod question;
 mod trace;

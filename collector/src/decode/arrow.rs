@@ -19,9 +19,6 @@ use tallylight_schemas::fates::{Fate, Reason};
 use super::{Context, Rows, json};
 use crate::fates::Tally;
 
-/// The media type of a stream.
-pub const MEDIA_TYPE: &str = "application/vnd.apache.arrow.stream";
-
 /// Why a stream is refused, in words for whoever sent it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -1,10 +1,10 @@
 //! The OpenAPI document (3.1) of the collector.
 
 use serde_json::{Value, json};
+use tallylight_schemas::ipc::STREAM_MEDIA_TYPE;
 
 use super::events::schema;
 use super::{OPENAPI_PATH, SCHEMA_PATH};
-use crate::decode::arrow;
 
 /// The document.
 pub fn openapi() -> Value {
@@ -74,7 +74,7 @@ fn post_events() -> Value {
         "requestBody": {"required": true, "content": {
             "application/json": {"schema": {"type": "array", "items": event, "minItems": 1}},
             "application/x-ndjson": {"schema": {"type": "string"}},
-            arrow::MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}},
+            STREAM_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}},
         }},
         "responses": stored(&POST_REFUSALS),
     })

@@ -1,9 +1,9 @@
 //! Who sent a request, and how its body holds records.
 
 use tallylight_schemas::cmcd::Rule;
+use tallylight_schemas::ipc::STREAM_MEDIA_TYPE;
 
 use crate::admit::Caller;
-use crate::decode::arrow;
 use crate::enrich::Sender;
 use crate::fates::Source;
 
@@ -59,7 +59,7 @@ impl Shape {
     pub(super) fn of_events(media_type: &str) -> Option<Self> {
         let says_lines = LINES.contains(&media_type);
         let form = match media_type {
-            arrow::MEDIA_TYPE => Form::Arrow,
+            STREAM_MEDIA_TYPE => Form::Arrow,
             "" | "application/json" | "text/plain" => Form::Json { says_lines },
             _ if says_lines => Form::Json { says_lines },
             _ => return None,

@@ -10,6 +10,7 @@ use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::Compression;
 use datafusion::parquet::file::properties::WriterProperties;
 use serde::{Deserialize, Serialize};
+use tallylight_schemas::ipc::STREAM_MEDIA_TYPE;
 
 use super::error::{Kind, SqlError};
 use super::json;
@@ -40,7 +41,7 @@ impl Format {
     pub fn media_type(self) -> &'static str {
         match self {
             Format::Json => "application/json",
-            Format::Arrow => "application/vnd.apache.arrow.stream",
+            Format::Arrow => STREAM_MEDIA_TYPE,
             Format::Csv => "text/csv",
             Format::Parquet => "application/vnd.apache.parquet",
             Format::Table => "text/plain",

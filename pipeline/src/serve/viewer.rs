@@ -1,7 +1,7 @@
 //! Who asks: the session a player names in the CMCD of its media requests.
 
 use axum::http::{HeaderMap, Uri};
-use tallylight_schemas::cmcd::{HEADERS, Key, Mode, header_value, parse, query_value};
+use tallylight_schemas::cmcd::{HEADERS, header_value, named, query_value};
 
 /// The header by which steering's prober says what it is.
 pub const PROBE: &str = "tallylight-probe";
@@ -38,9 +38,8 @@ impl Viewer {
     }
 
     fn read(text: &str) -> Self {
-        let Ok(record) = parse(text, Mode::Request) else { return Self::default() };
-        let text = |key| record.text(key).filter(|text| !text.is_empty()).map(str::to_owned);
-        Self { sid: text(Key::Sid), cid: text(Key::Cid), probe: false }
+        let (sid, cid) = named(text);
+        Self { sid, cid, probe: false }
     }
 }
 

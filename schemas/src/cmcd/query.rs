@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use super::{Key, Mode, parse};
+
 /// The value of the first `CMCD` argument (uppercase, as the standard has it) of a query,
 /// form-decoded: `+` and `%20` are both a space. Bytes that are no UTF-8 become U+FFFD.
 pub fn query_value(query: &str) -> Option<Cow<'_, str>> {
@@ -25,4 +27,11 @@ pub fn header_value<'a>(values: impl IntoIterator<Item = &'a str>) -> Option<Str
     let values = values.into_iter().map(str::trim).filter(|value| !value.is_empty());
     let joined = values.collect::<Vec<_>>().join(",");
     (!joined.is_empty()).then_some(joined)
+}
+
+/// Session and content id that a request-mode record names; `None` of what it does not.
+pub fn named(text: &str) -> (Option<String>, Option<String>) {
+    let Ok(record) = parse(text, Mode::Request) else { return (None, None) };
+    let of = |key| record.text(key).filter(|text| !text.is_empty()).map(str::to_owned);
+    (of(Key::Sid), of(Key::Cid))
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tallylight_collector::Settings;
-use tallylight_collector::decode::arrow::MEDIA_TYPE;
 use tallylight_eventlog::disk::{DiskLog, DiskSettings};
 use tallylight_eventlog::kafka::{Kafka, KafkaSettings};
 use tallylight_eventlog::{Shards, TopicSettings};
 use tallylight_schemas::clock::{Clock, WallClock};
+use tallylight_schemas::ipc::STREAM_MEDIA_TYPE;
 use tallylight_schemas::record::EVENTS;
 use tallylight_serve::TlsFiles;
 
@@ -91,7 +91,7 @@ impl Case {
     pub(crate) fn to(&self, at: SocketAddr) -> anyhow::Result<To> {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let (path, media_type) = match self.arrow {
-            true => ("events", MEDIA_TYPE),
+            true => ("events", STREAM_MEDIA_TYPE),
             false => ("cmcd", "application/cmcd"),
         };
         let certificate = self.tls.as_ref().map(|files| std::fs::read(&files.cert)).transpose()?;

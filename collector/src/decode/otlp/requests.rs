@@ -4,7 +4,7 @@
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-use tallylight_schemas::cmcd::{HEADERS, Key, Mode, header_value, parse, query_value};
+use tallylight_schemas::cmcd::{HEADERS, header_value, named, query_value};
 use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
 use tallylight_schemas::fates::Reason;
 
@@ -211,8 +211,5 @@ fn viewer(all: &[KeyValue], query: Option<&str>) -> (Option<String>, Option<Stri
         Some(text) => text.into(),
         None => query.and_then(query_value).unwrap_or_default(),
     };
-    let read = (text.len() <= CMCD_BYTES).then(|| parse(&text, Mode::Request));
-    let Some(Ok(record)) = read else { return (None, None) };
-    let named = |key| record.text(key).filter(|text| !text.is_empty()).map(str::to_owned);
-    (named(Key::Sid), named(Key::Cid))
+    if text.len() <= CMCD_BYTES { named(&text) } else { (None, None) }
 }

@@ -104,6 +104,11 @@ pub fn describe(state: &State, inputs: &Inputs, row: &mut ActionRow, part: &Part
     }
 }
 
+/// Whether somebody said no to it, before or after it was done.
+pub fn is_turned_down(row: &ActionRow) -> bool {
+    row.state == ActionState::Undone || (row.state == ActionState::Dismissed && row.by != STEERING)
+}
+
 /// Offers what can be done for a bad edge, unless it is offered, or somebody said no.
 pub fn offer(
     state: &mut State,
@@ -114,13 +119,8 @@ pub fn offer(
     now_ms: i64,
     out: &mut Vec<Effect>,
 ) {
-    let of = |row: &&ActionRow| row.incident.as_deref() == Some(incident);
-    let refused = |row: &ActionRow| {
-        row.state == ActionState::Offered
-            || row.state == ActionState::Undone
-            || (row.state == ActionState::Dismissed && row.by != STEERING)
-    };
-    if state.mode == Mode::Observe || state.actions.values().filter(of).any(refused) {
+    let asked = |row: &ActionRow| row.state == ActionState::Offered || is_turned_down(row);
+    if state.mode == Mode::Observe || state.actions_about(incident).any(asked) {
         return;
     }
     let dead = state.edges.get(edge).is_some_and(|edge| edge.dead);

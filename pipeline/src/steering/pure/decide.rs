@@ -159,11 +159,8 @@ fn encoders(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effec
             Some((finding, mask)) => {
                 let evidence = finding.evidence.text();
                 let incident = incidents::found(state, finding, now_ms, out);
-                let of = |row: &&ActionRow| row.incident.as_ref() == Some(&incident);
-                if mask
-                    && state.mode != Mode::Observe
-                    && state.actions.values().filter(of).count() == 0
-                {
+                let answered = state.actions_about(&incident).next().is_some();
+                if mask && state.mode != Mode::Observe && !answered {
                     let mut row =
                         act::blank(state, ActionKind::MaskPipeline, name, STEERING, now_ms);
                     row.incident = Some(incident);

@@ -3,7 +3,7 @@
 
 use tallylight_schemas::control::{ActionRow, ActionState, Culprit, IncidentRow, IncidentState};
 
-use super::act::STEERING;
+use super::act::is_turned_down;
 use super::decide::sees;
 use super::health::Health;
 use super::inputs::Inputs;
@@ -12,7 +12,8 @@ use super::share::WHOLE;
 use super::state::{Effect, ONCE_MS, SETTLE_MS, State};
 use crate::steering::settings::Mode;
 
-/// A reason, without figures that move all the time, and until when it holds where it ends by itself, Unix ms.
+/// A reason, without figures that move all the time, and until when it holds where it ends by
+/// itself, Unix ms.
 type Reason = (String, Option<i64>);
 
 /// Says of every open incident why nothing is offered, where nothing is. `hold`: no edge is acted
@@ -38,11 +39,7 @@ pub fn explain(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out:
 fn is_answered(state: &State, row: &IncidentRow) -> bool {
     let live =
         |action: &ActionRow| matches!(action.state, ActionState::Offered | ActionState::Taken);
-    of(state, row).any(live)
-}
-
-fn of<'a>(state: &'a State, row: &'a IncidentRow) -> impl Iterator<Item = &'a ActionRow> {
-    state.actions.values().filter(|action| action.incident.as_ref() == Some(&row.id))
+    state.actions_about(&row.id).any(live)
 }
 
 fn why(state: &State, inputs: &Inputs, row: &IncidentRow, hold: bool, now_ms: i64) -> Reason {
@@ -96,11 +93,8 @@ fn encoder(inputs: &Inputs, name: &str) -> &'static str {
 
 /// Somebody said no: that is not asked twice.
 fn turned_down(state: &State, row: &IncidentRow) -> Option<Reason> {
-    let no = |action: &&ActionRow| {
-        action.state == ActionState::Undone
-            || (action.state == ActionState::Dismissed && action.by != STEERING)
-    };
-    let newest = of(state, row).filter(no).max_by_key(|action| action.updated_at)?;
+    let no = state.actions_about(&row.id).filter(|action| is_turned_down(action));
+    let newest = no.max_by_key(|action| action.updated_at)?;
     let said = newest.outcome.as_deref().unwrap_or("Turned down");
     Some((format!("{said}: steering offers no more about this incident."), None))
 }

@@ -208,6 +208,11 @@ impl State {
         self.actions.values().filter(|row| states.contains(&row.state)).cloned().collect()
     }
 
+    /// What was offered or done about an incident.
+    pub fn actions_about<'a>(&'a self, incident: &'a str) -> impl Iterator<Item = &'a ActionRow> {
+        self.actions.values().filter(move |row| row.incident.as_deref() == Some(incident))
+    }
+
     /// Remembers who was moved, and forgets who was long ago.
     pub fn note_moved(&mut self, home: &str, places: &[(u32, u32)], now_ms: i64) {
         let moved = self.moved.entry(home.to_owned()).or_default();

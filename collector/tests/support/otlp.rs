@@ -1,0 +1,31 @@
+//! OTLP requests that were spoilt: whatever comes, every record of it has a fate.
+
+use proptest::prelude::*;
+use tallylight_collector::decode::otlp::{Export, Wire, request};
+use tallylight_collector::decode::{Context, Rows};
+use tallylight_collector::talkers::Talkers;
+
+use super::world::NOW;
+
+/// Some bytes of a body, and what they are overwritten with.
+pub fn hits() -> impl Strategy<Value = Vec<(prop::sample::Index, u8)>> {
+    prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12)
+}
+
+/// Overwrites them.
+pub fn spoil(body: &mut [u8], hits: &[(prop::sample::Index, u8)]) {
+    for (at, byte) in hits {
+        let at = at.index(body.len());
+        body[at] = *byte;
+    }
+}
+
+/// Every record of a request that can be read has a fate.
+pub fn read_all<E: Export>(body: &[u8], wire: Wire, max_records: usize) {
+    let Ok(read) = request::<E>(body, wire) else { return };
+    let talkers = Talkers::new(0);
+    let calm = Context::calm("demo", NOW, &talkers);
+    let context = Context { max_records, trusted: true, ..calm };
+    let tally = read.read(1, context, &mut Rows::new(4));
+    assert_eq!(tally.records(), read.records() as u64);
+}
