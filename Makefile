@@ -35,9 +35,10 @@ bench:
 bench-peers:
 	@scripts/bench-peers.sh
 
-## soak: the sizes that are too big for `make test`
+## soak: the sizes that are too big for `make test`, into a dated table in docs/soak; STEPS="ledger-disk
+##       seeds" runs some of them, SEEDS, FUZZ_S and STEADY_S make it shorter
 soak:
-	@scripts/soak.sh
+	@scripts/soak.sh $(STEPS)
 
 ## fuzz: a minute of libFuzzer on each parser and inflater of the door; needs a nightly Rust
 fuzz:

@@ -12,6 +12,7 @@ command -v cargo-fuzz >/dev/null || cargo install --quiet --locked cargo-fuzz
 targets=("$@")
 if [ "${#targets[@]}" -eq 0 ]; then mapfile -t targets < <(cargo +nightly fuzz list); fi
 for target in "${targets[@]}"; do
+    echo "fuzz target $target"
     mkdir -p "fuzz/corpus/$target"
     # Seeds are only read: they have words that a random walk would take long to find.
     seeds="fuzz/seeds/$target"

@@ -1,15 +1,80 @@
 #!/usr/bin/env bash
-# The sizes that `make test` has no time for: a hundred kills, a million mutated bodies. By
-# `--workspace`, since another choice of rooms compiles DataFusion anew.
+# The sizes that `make test` has no time for, step by step, into a dated table that is committed:
+#   scripts/soak.sh [STEP...]      all steps unless named; `make soak STEPS="ledger shards"`
+# SEEDS (2000), FUZZ_S (300, for each target) and STEADY_S (600) make a run shorter, and the table
+# says so. Tests are of the dev profile; the processes that they start, and the benches, are the
+# release build. What tests need is installed by `make test`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
+seeds=${SEEDS:-2000} fuzz_s=${FUZZ_S:-300} steady_s=${STEADY_S:-600}
+export TALLYLIGHT_SOAK=1
+
 scripts/doctor.sh test --install
 scripts/venv.sh > /dev/null
-scripts/cml.sh
 scripts/enrich.sh > /dev/null
 scripts/web.sh
-cargo build --quiet --locked --workspace --all-targets
-TALLYLIGHT_SOAK=1 TALLYLIGHT_SEEDS="${TALLYLIGHT_SEEDS:-2000}" \
-    cargo test --locked --workspace --no-fail-fast
-scripts/fuzz.sh 300
+cargo build --quiet --locked --workspace --bins
+cargo build --quiet --locked --release -p tallylight-cli
+export TALLYLIGHT_BIN="$target_dir/release/tallylight"
+
+commit=$(git rev-parse --short HEAD)
+[ -z "$(git status --porcelain --untracked-files=no)" ] || commit="$commit with changes"
+table=docs/soak/$(date -u +%F).md
+mkdir -p docs/soak "$target_dir/soak"
+if [ ! -e "$table" ]; then
+    cat > "$table" <<HEAD
+# Soak of $(date -u +%F)
+
+By \`make soak\` (\`scripts/soak.sh\`) on $(nproc) cores, $(awk '/MemTotal/ { print int($2 / 1048576) }' /proc/meminfo) GiB. Steps
+and what must hold: [testing](../testing.md). A step that ran twice has two lines.
+
+| step | size | commit | outcome | took, s | figures |
+|---|---|---|---|---|---|
+HEAD
+fi
+
+# step NAME SIZE COMMAND...: runs it, and writes its line.
+failed=0
+step() {
+    local name=$1 size=$2 log="$target_dir/soak/$1.log" began outcome=passed figures
+    shift 2
+    if [ -n "$wanted" ] && [[ " $wanted " != *" $name "* ]]; then return; fi
+    echo "== $name: $size"
+    began=$(date +%s)
+    "$@" > "$log" 2>&1 || { outcome="**failed**"; failed=1; }
+    figures=$(sed -n 's/^figure: //p' "$log" | tail -12 | sed 's/|/\\|/g; s/$/<br>/' | tr -d '\n')
+    echo "| $name | $size | $commit | $outcome | $(($(date +%s) - began)) | ${figures%<br>} |" >> "$table"
+    echo "   $outcome; all it said is in $log"
+}
+# A test of the workspace: another choice of rooms would compile DataFusion anew.
+rust() { cargo test --locked --workspace "$@" -- --nocapture --test-threads 1; }
+steady() { scripts/bench.sh steady --seconds "$1" | sed 's/^/figure: /'; }
+# Too wide for a cell.
+bench() {
+    scripts/bench.sh "$@" > "${table%.md}-bench.txt"
+    echo "figure: [all](${table##*/})" | sed 's/\.md/-bench.txt/'
+}
+fuzz() {
+    scripts/fuzz.sh "$1" 2>&1 |
+        sed 's/^fuzz target \(.*\)$/figure: \1/; s/^stat::number_of_executed_units: */figure: inputs: /'
+}
+
+wanted="$*"
+step mutations "a million mutated bodies" rust --test bad_input
+step attacks "30 s of each attack" rust --test attacks
+step overload "30 s at 1, 2, 5, 10 × capacity" rust --test overload
+step values "ten million values of each dimension" rust --test cardinality
+step ledger-disk "20,000/s for 60 s, 10 kills" rust --test crash at_a_steady_rate
+step ledger-kafka "20,000/s for 60 s, 10 kills, 3 brokers" rust --test kafka at_a_steady_rate
+step kills-disk "100 kills of the data process" rust --test crash nothing_acknowledged
+step kills-tree "100 kills of everything" rust --test history
+step kills-kafka "50 kills: collector, leading broker, processor, dashboard" rust --test kafka nothing_acknowledged
+step shards "1, 3, 2 processors" rust --test kafka_shards
+step viewers "one seed of 2,000 viewers" cargo run --locked --workspace --bin tallylight-sim -- --viewers 2000
+step seeds "$seeds seeds of 10 viewers" cargo run --locked --workspace --bin tallylight-sim -- --seeds "$seeds"
+step steady "$steady_s s at 70 % of capacity" steady "$steady_s"
+step bench "steps, door, sessions" bench decode append window scaling archive door path sessions
+step fuzz "$fuzz_s s of each target" fuzz "$fuzz_s"
+echo "$table has what came of it"
+exit "$failed"

@@ -11,24 +11,29 @@ mod load;
 mod paper;
 mod path;
 mod sample;
+mod scaling;
 mod sessions;
+mod steady;
 mod w1;
 mod window;
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 /// Every bench, in the order in which they run.
-const ALL: [&str; 8] = ["decode", "append", "window", "archive", "door", "path", "w1", "sessions"];
+const ALL: [&str; 10] = [
+    "decode", "append", "window", "scaling", "archive", "door", "path", "w1", "sessions", "steady",
+];
 
 /// Which steps, and how to print them.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// decode, append, window, archive, door, path, w1, sessions; all of them by default.
+    /// decode, append, window, scaling, archive, door, path, w1, sessions, steady; all of them by
+    /// default.
     names: Vec<String>,
     /// How to print.
     #[arg(long, value_enum, default_value = "table")]
@@ -41,6 +46,8 @@ pub(crate) struct BenchArgs {
     into: Option<PathBuf>,
     #[command(flatten)]
     door: door::DoorArgs,
+    #[command(flatten)]
+    steady: steady::SteadyArgs,
     /// Live sessions of `sessions`.
     #[arg(long, value_delimiter = ',', default_values_t = [1_000_000, 4_000_000])]
     sessions: Vec<usize>,
@@ -91,6 +98,10 @@ pub(crate) struct Report {
     door: door::Found,
     /// Memory of sessions.
     sessions: Vec<sessions::Held>,
+    /// What a second core adds.
+    scaling: Option<scaling::Scaling>,
+    /// How it stands at a steady rate.
+    steady: Option<steady::Kept>,
     /// What the steps come to at the largest rate that is known of.
     paper: Vec<paper::Line>,
 }
@@ -110,6 +121,15 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
             "archive" => archive::run()?,
             "door" => {
                 report.door = door::run(&args.door)?;
+                Vec::new()
+            }
+            "scaling" => {
+                report.scaling = Some(scaling::run()?);
+                Vec::new()
+            }
+            "steady" => {
+                let runtime = tokio::runtime::Runtime::new()?;
+                report.steady = Some(runtime.block_on(steady::run(&args.steady))?);
                 Vec::new()
             }
             "path" => path::run()?,
@@ -143,12 +163,22 @@ fn print(report: &Report, format: Format) -> anyhow::Result<()> {
             r.floor
         );
     }
+    report.scaling.iter().for_each(scaling::print);
     door::print(&report.door);
     paper::print(&report.paper);
     if !report.sessions.is_empty() {
         sessions::print(&report.sessions);
     }
+    report.steady.iter().for_each(steady::print);
     Ok(())
+}
+
+/// Resident memory of a process, bytes; `self` is this one.
+pub(crate) fn resident(process: &str) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    Ok(kib.context("no VmRSS in kB in its status")?.parse::<u64>()? * 1_024)
 }
 
 /// A folder under the system's temporary one, removed when it is dropped. It has to be on the

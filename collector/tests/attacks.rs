@@ -96,7 +96,7 @@ async fn withstands(collector: &Collector, attack: Attack) {
         let attacked = p99(collector.addr, lasting()).await;
         attacking.abort();
         let _ = attacking.await;
-        println!("{attack:?}: calm p99 {calm:?}, attacked {attacked:?}");
+        println!("figure: {attack:?}: calm p99 {calm:?}, attacked {attacked:?}");
         if attacked < calm * 2 {
             return;
         }
@@ -117,7 +117,7 @@ async fn good_clients_are_served_whatever_the_others_do() {
         withstands(&collector, attack).await;
     }
     let more = collector.peak_bytes() - before;
-    println!("memory: {} MiB more than before", more >> 20);
+    println!("figure: memory: {} MiB more than before", more >> 20);
     assert!(more < MEMORY, "{} MiB", more >> 20);
     let said = collector.stop();
     assert!(!said.contains("panicked"), "{said}");

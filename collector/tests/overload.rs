@@ -164,7 +164,8 @@ async fn goodput_stays_and_starts_are_taken_at_ten_times_capacity() {
         let came = crowd(&world.url, "a", times * CAPACITY, lasting()).await;
         let (starts, records) = stored(&world).await;
         let good = came.accepted() as f64 / came.took.as_secs_f64();
-        println!("{times} x: {good:.0} records/s, {starts} of {} starts, {came:?}", came.posts);
+        println!("figure: {times} x: {good:.0} records/s, {starts} of {} starts", came.posts);
+        println!("{came:?}");
         assert_eq!(records, came.accepted(), "acknowledged is stored");
         assert_eq!(came.fates.values().sum::<u64>(), came.posts * BATCH, "each has its fate");
         assert!(starts as f64 >= came.posts as f64 * 0.994, "{starts} of {} starts", came.posts);
@@ -183,6 +184,8 @@ async fn one_tenant_at_a_hundred_times_its_quota_costs_another_nothing() {
         let flood = crowd(&world.url, "a", 5_000, lasting());
         let calm = crowd(&world.url, "b", CAPACITY / 10, lasting());
         let (flood, calm) = futures::future::join(flood, calm).await;
+        let of = |came: &Came| format!("{} of {}", came.accepted(), came.posts * BATCH);
+        println!("figure: quota {quota:?}: flood {}, calm {}", of(&flood), of(&calm));
         println!("quota {quota:?}\n  flood {flood:?}\n  calm {calm:?}");
         assert_eq!(calm.accepted(), calm.posts * BATCH, "the other tenant loses nothing");
         assert!(flood.accepted() < flood.posts * BATCH / 2, "and the flood is held");

@@ -187,7 +187,7 @@ fn any_number_of_values_stays_within_its_bound_and_the_largest_stay_exact() {
         most = most.max(resident());
     }
     let taken = most - before;
-    println!("{} values of each dimension: {} MiB", distinct(), taken >> 10);
+    println!("figure: {} values of each dimension: {} MiB", distinct(), taken >> 10);
     assert!(taken < MOST_KIB, "{taken} KiB");
     for second in seconds..seconds + 400 {
         state.begin(offset, (T0 + i64::try_from(second).unwrap() * SECOND) * 1_000);

@@ -141,14 +141,14 @@ pub fn balance(
     let (sent, acknowledged) = (load.sent.lock().unwrap(), load.acknowledged.lock().unwrap());
     let distinct: HashSet<&Key> = stored.iter().collect();
     println!(
-        "{what}: {} sent, {} acknowledged, {} stored ({} distinct), {counted} counted",
+        "figure: {what}: {} sent, {} acknowledged, {} stored ({} distinct), {counted} counted",
         sent.len(),
         acknowledged.len(),
         stored.len(),
         distinct.len()
     );
     let answered = load.fates.lock().unwrap();
-    println!("{what}: answered {answered:?}, by the door {door:?}");
+    println!("figure: {what}: answered {answered:?}, by the door {door:?}");
     assert!(acknowledged.len() > 500, "the load was real");
     for (fate, records) in answered.iter() {
         assert!(door.get(fate).is_some_and(|of| of >= records), "{fate}: {door:?}");

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod browser;
 pub mod control;
 pub mod crowd;
+pub mod figures;
 pub mod kafka;
 pub mod load;
 pub mod world;

@@ -28,8 +28,11 @@ pub struct World {
 /// only one, unless it was started [beside others](World::start_beside).
 static TURN: Mutex<()> = Mutex::new(());
 
-/// The binary that cargo built beside this test.
+/// The binary that cargo built beside this test, or the one that `TALLYLIGHT_BIN` names.
 pub fn binary() -> PathBuf {
+    if let Some(named) = std::env::var_os("TALLYLIGHT_BIN") {
+        return named.into();
+    }
     let test = std::env::current_exe().expect("this test's own path");
     let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps");
     let binary = folder.join("tallylight");

@@ -65,7 +65,7 @@ async fn nothing_acknowledged_is_missing_from_history_and_nothing_is_there_twice
     let sent = load.sent.lock().unwrap().clone();
     let acknowledged = load.acknowledged.lock().unwrap().clone();
     println!(
-        "{kills} kills: {} sent, {} acknowledged, {} accepted",
+        "figure: {kills} kills: {} sent, {} acknowledged, {} accepted",
         sent.len(),
         acknowledged.len(),
         accepted.values().sum::<i64>()

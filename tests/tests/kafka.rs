@@ -1,5 +1,5 @@
 //! The log in Kafka, on real brokers: the suite of every log, every service alone, and a ledger
-//! through `kill -9` of the collector and of the broker that leads.
+//! through `kill -9` of every service and of the broker that leads.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::HashSet;
@@ -21,6 +21,12 @@ use tallylight_tests::world::World;
 
 /// Kafka drops whole segments, of 1 MiB at least, and looks each second (scripts/kafka).
 const CAPS: Caps = Caps { bytes: 8 << 20, within: Duration::from_secs(30) };
+
+/// How old figures may be while another processor comes in place of one that was killed, ms.
+const GAP_MS: u64 = 15_000;
+
+/// When every row is final and in a file: the horizon and a checkpoint, with some to spare.
+const FINAL: Duration = Duration::from_secs(150);
 
 /// The services that are one process on the disk log.
 const SERVICES: [&str; 3] = ["collector", "processor", "dashboard"];
@@ -147,43 +153,76 @@ async fn count(world: &World, of: &str) -> usize {
     rows[0]["n"].as_u64().unwrap_or_default() as usize
 }
 
-/// Kills the collector, or the broker that leads, in turns; whether it was the broker.
-async fn kill_in_turns(kill: u64, world: &World, brokers: &Brokers) -> bool {
-    let of_broker = kill % 2 == 1;
-    if of_broker {
-        let leader = tokio::task::block_in_place(|| brokers.leader("tallylight-events"));
-        brokers.kill(leader);
-    } else {
-        let there = async || world.children("collector").len() == 1;
-        world.wait_for("the collector", 20, there).await;
-        world.kill_child("collector");
-    }
-    of_broker
+/// Kills the broker that leads, and waits until the load is acknowledged by the two that are left.
+async fn kill_leader(brokers: &Brokers, world: &World, load: &Load) {
+    let leader = tokio::task::block_in_place(|| brokers.leader("tallylight-events"));
+    brokers.kill(leader);
+    let before = load.acknowledged.lock().unwrap().len();
+    let goes_on = async || load.acknowledged.lock().unwrap().len() > before + 100;
+    world.wait_for("a new leader", 30, goes_on).await;
+}
+
+/// Kills a service once it runs.
+async fn kill_service(service: &str, world: &World) {
+    world.wait_for(service, 20, async || world.children(service).len() == 1).await;
+    world.kill_child(service);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_acknowledged_is_lost_with_a_collector_or_a_leading_broker() {
-    let kills = if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 50 } else { 4 };
+async fn nothing_acknowledged_is_lost_whatever_is_killed() {
+    let soak = std::env::var_os("TALLYLIGHT_SOAK").is_some();
+    let kills = if soak { 50 } else { 4 };
     let brokers = Brokers::start(3);
-    let mut world = World::start(&["--no-demo", "--log", &brokers.log()]).await;
+    let mut command = std::process::Command::new(tallylight_tests::world::binary());
+    command.args(["up", "--no-demo", "--log", &brokers.log()]);
+    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "5");
+    let mut world = World::start_with(command).await;
     let load = Arc::new(Load::default());
     let senders = load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), 8, Pace::Players);
+    let mut oldest = 0;
     for kill in 0..kills {
         let pause = rand::rng().random_range(800..4_000);
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        if kill_in_turns(kill, &world, &brokers).await {
-            // The two that are left go on: the load is acknowledged before the third is back.
-            let before = load.acknowledged.lock().unwrap().len();
-            let goes_on = async || load.acknowledged.lock().unwrap().len() > before + 100;
-            world.wait_for("a new leader", 30, goes_on).await;
-            tokio::task::block_in_place(|| brokers.start_again());
+        match kill % 4 {
+            0 => kill_service("collector", &world).await,
+            1 => {
+                kill_leader(&brokers, &world, &load).await;
+                tokio::task::block_in_place(|| brokers.start_again());
+            }
+            2 => {
+                let up = async || world.get("/readyz").await.is_ok();
+                world.wait_for("the dashboard", 30, up).await;
+                kill_service("processor", &world).await;
+                oldest = oldest.max(world.oldest(Duration::from_secs(5)).await);
+            }
+            _ => kill_service("dashboard", &world).await,
         }
     }
+    println!("figure: after kill -9 of the processor figures were {oldest} ms old at most");
+    assert!(oldest <= GAP_MS, "{oldest} ms");
     tokio::time::sleep(Duration::from_secs(2)).await;
     load.end(senders).await;
+    let acknowledged = load.acknowledged.lock().unwrap().len();
+    world.wait_for("history", 60, async || history(&world).await == acknowledged).await;
+    if soak {
+        // Rows are in history once they are final.
+        tokio::time::sleep(FINAL).await;
+        no_drift(&world);
+    }
     world.stop();
     let (stored, door, counted) = audit::of_kafka(&brokers).await;
     audit::balance(&format!("{kills} kills"), &load, (&stored, &door), counted);
+}
+
+/// `tallylight audit` finds nothing in history that is not what the facts say.
+fn no_drift(world: &World) {
+    let output = world.command().args(["audit", "--format", "json"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let reports: Vec<Value> = serde_json::from_str(&said).unwrap();
+    let sum = |of: &str| reports.iter().filter_map(|report| report[of].as_u64()).sum::<u64>();
+    assert!(sum("rows") > 0, "there was something to check: {said}");
+    println!("figure: drift {} of {} rows", sum("drift"), sum("rows"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -196,7 +235,10 @@ async fn at_a_steady_rate_every_record_has_one_end() {
     let (began, senders) = (Instant::now(), load.start(&url, Steady::SENDERS, size.pace()));
     for kill in 0..size.kills {
         tokio::time::sleep(size.pause()).await;
-        if kill_in_turns(kill, &world, &brokers).await {
+        if kill % 2 == 0 {
+            kill_service("collector", &world).await;
+        } else {
+            kill_leader(&brokers, &world, &load).await;
             tokio::time::sleep(size.pause()).await;
             tokio::task::block_in_place(|| brokers.start_again());
         }

@@ -76,24 +76,7 @@ async fn shared(world: &World, what: &str, urls: &[&str]) {
             all.len() == SHARDS && all.iter().collect::<HashSet<_>>().len() == SHARDS
         })
         .await;
-    println!("{what}: shared after {} ms", began.elapsed().as_millis());
-}
-
-/// The greatest age of the figures, ms, while `what` goes on and until they are fresh again.
-async fn gap(world: &World, during: Duration) -> u64 {
-    let (began, mut most) = (Instant::now(), 0);
-    loop {
-        let text = world.get("/metrics").await.unwrap();
-        let line = text.lines().find(|line| line.starts_with("tallylight_dashboard_freshness_ms"));
-        let value = line.and_then(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
-        let age = value.expect("the age of the figures");
-        most = most.max(age);
-        assert!(began.elapsed() < Duration::from_secs(60), "figures of {age} ms ago");
-        if began.elapsed() > during && age < 2_000 {
-            return most;
-        }
-        sleep(Duration::from_millis(100)).await;
-    }
+    println!("figure: {what}: shared after {} ms", began.elapsed().as_millis());
 }
 
 /// What the dashboard's SQL answers in its first row; nothing when it answers with an error.
@@ -121,18 +104,18 @@ async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twic
     let second = Processor::start(&world, &brokers, 3);
     let third = Processor::start(&world, &brokers, 4);
     shared(&world, "three processors", &[&first, &second.url, &third.url]).await;
-    println!("figures were {} ms old at most", gap(&world, Duration::from_secs(3)).await);
+    println!("figure: figures were {} ms old at most", world.oldest(Duration::from_secs(3)).await);
 
     second.signal(Signal::SIGKILL);
-    let stood = gap(&world, GIVEN_UP).await;
-    println!("after kill -9 of a processor figures were {stood} ms old at most");
+    let stood = world.oldest(GIVEN_UP).await;
+    println!("figure: after kill -9 of a processor figures were {stood} ms old at most");
     assert!(stood <= GAP_MS, "{stood} ms");
     shared(&world, "two processors", &[&first, &third.url]).await;
 
     // One that stands still is given up; when it wakes it does not know that yet.
     third.signal(Signal::SIGSTOP);
-    let stood = gap(&world, GIVEN_UP).await;
-    println!("while a processor stood still figures were {stood} ms old at most");
+    let stood = world.oldest(GIVEN_UP).await;
+    println!("figure: while a processor stood still figures were {stood} ms old at most");
     third.signal(Signal::SIGCONT);
     shared(&world, "two processors, one awake again", &[&first, &third.url]).await;
     sleep(Duration::from_secs(3)).await;

@@ -46,7 +46,7 @@ fn check_totals(truth: &[Entry], counted: &[SessionRow]) {
     let stalls: usize = truth.iter().map(|entry| entry.stalls.len()).sum();
     let ended = |how| truth.iter().filter(|entry| entry.ended == how).count();
     println!(
-        "ledger: {} sessions, {stalls} stalls, {} start failures, {} exits before start",
+        "figure: {} sessions, {stalls} stalls, {} start failures, {} exits before start",
         truth.len(),
         ended(Ended::StartFailed),
         ended(Ended::ExitBeforeStart)

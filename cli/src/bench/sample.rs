@@ -9,6 +9,7 @@ use arrow::ipc::writer::StreamWriter;
 use bytes::Bytes;
 use tallylight_eventlog::{Entry, Part, PartitionRange};
 use tallylight_schemas::cmcd::{self, Mode, Record};
+use tallylight_schemas::ident::{self, Shard};
 use tallylight_schemas::ipc;
 use tallylight_schemas::player::{About, Door, PlayerBatchBuilder};
 use tallylight_schemas::record::Kind;
@@ -32,6 +33,20 @@ pub(crate) fn door(received_at: i64) -> Door<'static> {
 /// `count` records, one a line, in the order in which they would arrive.
 pub(crate) fn lines(count: usize, began_ms: i64) -> Vec<String> {
     (0..count).map(|n| line(n % SESSIONS, n / SESSIONS, began_ms)).collect()
+}
+
+/// The sessions that are in a shard.
+pub(crate) fn sessions_of(shard: Shard) -> impl Iterator<Item = usize> {
+    (0..SESSIONS).filter(move |n| shard.has(ident::partition("demo", &sid(*n), PARTITIONS)))
+}
+
+/// Records `from..from + count` of so many sessions as lines of a body, all of them happening now.
+pub(crate) fn body_now(from: usize, count: usize, sessions: usize, now_ms: i64) -> Bytes {
+    let line = |n: usize| {
+        let (session, round) = (n % sessions, n / sessions);
+        line(session, round, now_ms - beacon(session, round, 0).ts)
+    };
+    Bytes::from((from..from + count).map(line).collect::<Vec<_>>().join("\n"))
 }
 
 /// `count` records as bodies of `per_post` lines.
@@ -63,10 +78,14 @@ fn beacon(session: usize, round: usize, began_ms: i64) -> Beacon {
         event,
         state,
         br: [500, 300, 150][session % 3],
-        sid: format!("6b1f0d3e-5a0c-4c0e-9e57-{session:012x}"),
+        sid: sid(session),
         sn: i64::try_from(round).unwrap_or(0),
         ts,
     }
+}
+
+fn sid(session: usize) -> String {
+    format!("6b1f0d3e-5a0c-4c0e-9e57-{session:012x}")
 }
 
 fn line(session: usize, round: usize, began_ms: i64) -> String {
@@ -136,14 +155,22 @@ pub(crate) fn batch(lines: &[String]) -> anyhow::Result<(RecordBatch, Vec<Partit
 
 /// `count` records as the entries of a log, [`ROWS`] in each.
 pub(crate) fn entries(count: usize) -> anyhow::Result<Vec<Entry>> {
-    let lines = lines(count, BEGAN_MS);
-    let entry = |(offset, lines): (u64, &[String])| {
-        let (batch, ranges) = batch(lines)?;
+    entries_of(Shard::WHOLE, count)
+}
+
+/// Those of `count` records that are in a shard, as its entries.
+pub(crate) fn entries_of(shard: Shard, count: usize) -> anyhow::Result<Vec<Entry>> {
+    let sessions: Vec<usize> = sessions_of(shard).collect();
+    let all = count / SESSIONS * sessions.len();
+    let entry = |first: usize| {
+        let records = first..all.min(first + ROWS);
+        let line = |n: usize| line(sessions[n % sessions.len()], n / sessions.len(), BEGAN_MS);
+        let (batch, ranges) = batch(&records.map(line).collect::<Vec<_>>())?;
         let payload = Bytes::from(ipc::encode(&batch)?);
-        let round = i64::try_from(offset)? * i64::try_from(ROWS)? / i64::try_from(SESSIONS)?;
+        let round = i64::try_from(first / sessions.len())?;
         let part = Part { kind: Kind::Player.code(), ranges, payload };
         let appended_at_us = (BEGAN_MS + (round + 1) * ROUND_MS + 50) * 1_000;
-        Ok(Entry { offset, appended_at_us, parts: vec![part] })
+        Ok(Entry { offset: (first / ROWS) as u64, appended_at_us, parts: vec![part] })
     };
-    (0..).zip(lines.chunks(ROWS)).map(entry).collect()
+    (0..all).step_by(ROWS).map(entry).collect()
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tallylight_stream_processor::Limits;
 use tallylight_stream_processor::read::Partitions;
 
-use super::{cpu, sample};
+use super::{cpu, resident, sample};
 
 /// The state of so many live sessions.
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,13 +59,13 @@ fn in_child(size: usize) -> anyhow::Result<Held> {
 pub(crate) fn measure(sessions: usize) -> anyhow::Result<Held> {
     let limits = Limits { sessions, ..Limits::default() };
     let mut state = Partitions::new(sample::PARTITIONS, &limits);
-    let before = resident()?;
+    let before = resident("self")?;
     let mut records = 0;
     let spent = cpu::spent(|| {
         records = trace::feed(&mut state, sessions)?;
         Ok(())
     })?;
-    let grown = resident()?.saturating_sub(before);
+    let grown = resident("self")?.saturating_sub(before);
     let open = |state: &Partitions| -> usize {
         state.states().iter().map(|state| state.open_sessions()).sum()
     };
@@ -92,14 +92,6 @@ pub(crate) fn measure(sessions: usize) -> anyhow::Result<Held> {
         question_s,
         records_per_cpu_second: records as f64 / spent,
     })
-}
-
-/// Resident memory of this process, bytes.
-fn resident() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    Ok(kib.context("/proc/self/status has no VmRSS in kB")?.parse::<u64>()? * 1_024)
 }
 
 /// The figures as a table, and what they come to for a very large audience.

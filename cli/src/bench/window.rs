@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use anyhow::ensure;
 use tallylight_eventlog::Entry;
+use tallylight_schemas::ident::Shard;
 use tallylight_stream_processor::read::Partitions;
 use tallylight_stream_processor::{Limits, emit};
 
@@ -18,8 +19,9 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
 
 pub(crate) fn one() -> anyhow::Result<Measured> {
     let entries = sample::entries(3 * RECORDS)?;
-    let step =
-        cpu::slope(RECORDS, |records| cpu::spent(|| process(&entries[..records / sample::ROWS])))?;
+    let step = cpu::slope(RECORDS, |records| {
+        cpu::spent(|| process(Shard::WHOLE, &entries[..records / sample::ROWS]))
+    })?;
     let rows = light::window::rows(&entries)?;
     let floor = cpu::slope(RECORDS, |records| {
         cpu::spent(|| {
@@ -31,14 +33,16 @@ pub(crate) fn one() -> anyhow::Result<Measured> {
     Ok(Measured::new("window", step, floor, what))
 }
 
-fn process(entries: &[Entry]) -> anyhow::Result<()> {
-    let mut partitions = Partitions::new(sample::PARTITIONS, &Limits::default());
+/// Entries of a shard through states that were empty; every session of it must be open then.
+pub(crate) fn process(shard: Shard, entries: &[Entry]) -> anyhow::Result<()> {
+    let mut partitions = Partitions::of(shard, sample::PARTITIONS, &Limits::default());
     for entry in entries {
         let outcome = partitions.entry(entry);
         black_box(emit::entries(&outcome.rows)?);
         black_box(outcome.players);
     }
     let sessions: usize = partitions.states().iter().map(|state| state.open_sessions()).sum();
-    ensure!(sessions == sample::SESSIONS, "{sessions} sessions are open");
+    let all = sample::sessions_of(shard).count();
+    ensure!(sessions == all, "{sessions} of {all} sessions are open");
     Ok(())
 }

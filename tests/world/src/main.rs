@@ -39,6 +39,6 @@ fn main() -> std::process::ExitCode {
             println!("{}", run.report(viewers));
         }
     }
-    println!("{} passed, {failed} failed", seeds - failed);
+    println!("figure: {} passed, {failed} failed", seeds - failed);
     std::process::ExitCode::from(u8::from(failed > 0))
 }

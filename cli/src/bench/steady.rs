@@ -1,0 +1,126 @@
+//! A whole `up` without the demo at 70 % of what it can take: how old its figures are, and whether
+//! its memory stays. What sends has its share of the same machine.
+
+mod crowd;
+mod whole;
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crowd::Sent;
+use whole::Whole;
+
+/// For how long, and how hard.
+#[derive(Debug, Args)]
+pub(crate) struct SteadyArgs {
+    /// Seconds for which `steady` keeps its rate; ten minutes are what is promised.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// The part of what it can take that `steady` is given.
+    #[arg(long, default_value_t = 0.7)]
+    load: f64,
+    /// Seconds for which all is sent that is taken, to find out how much that is.
+    #[arg(long, default_value_t = 15)]
+    ramp: u64,
+}
+
+/// Figures are fresh when they are this old, ms; their 99th percentile is to be below it.
+const FRESH_MS: u64 = 1_500;
+/// How long it may take until they are fresh again after more was sent than can be taken.
+const CAUGHT_UP: Duration = Duration::from_secs(300);
+/// How often is looked.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// What came of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    /// Records a second that it can take: sent as fast as they were taken, until figures were
+    /// fresh again.
+    capacity_per_s: f64,
+    /// Records a second that were sent.
+    sent_per_s: f64,
+    /// Records that were shed meanwhile.
+    shed: u64,
+    /// How long.
+    seconds: f64,
+    /// Age of the figures, ms: median, 99th percentile, most.
+    freshness_ms: [u64; 3],
+    /// Resident memory of the data process, MiB: when half of the time had passed, at the end.
+    memory_mib: [u64; 2],
+}
+
+pub(crate) async fn run(args: &SteadyArgs) -> anyhow::Result<Kept> {
+    ensure!(args.load > 0.0 && args.seconds > 0 && args.ramp > 0, "load and times are above 0");
+    let whole = Whole::start().await?;
+    let began = Instant::now();
+    let ramp = Duration::from_secs(args.ramp);
+    let most = crowd::send(whole.collector(), f64::INFINITY, ramp, 0).await?;
+    whole.until_fresh(FRESH_MS, CAUGHT_UP).await?;
+    let capacity = most.records as f64 / began.elapsed().as_secs_f64();
+
+    let lasting = Duration::from_secs(args.seconds);
+    let sending = crowd::send(whole.collector(), capacity * args.load, lasting, most.next);
+    let (sent, ages, memory) = {
+        let sending = tokio::spawn(sending);
+        let (ages, memory) = watch(&whole, lasting).await?;
+        (sending.await??, ages, memory)
+    };
+    Ok(Kept::new(capacity, &sent, ages, memory))
+}
+
+/// Ages of the figures, and memory after half of the time and at the end.
+async fn watch(whole: &Whole, lasting: Duration) -> anyhow::Result<(Vec<u64>, [u64; 2])> {
+    let (began, mut ages, mut half) = (Instant::now(), Vec::new(), None);
+    while began.elapsed() < lasting {
+        ages.push(whole.age_ms().await?);
+        if half.is_none() && began.elapsed() > lasting / 2 {
+            half = Some(whole.resident()?);
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+    let end = whole.resident()?;
+    Ok((ages, [half.unwrap_or(end), end]))
+}
+
+impl Kept {
+    fn new(capacity: f64, sent: &Sent, mut ages: Vec<u64>, memory: [u64; 2]) -> Self {
+        ages.sort_unstable();
+        let at = |part: usize| ages.get(ages.len() * part / 100).or(ages.last()).copied();
+        Self {
+            capacity_per_s: capacity,
+            sent_per_s: sent.records as f64 / sent.took.as_secs_f64(),
+            shed: sent.shed,
+            seconds: sent.took.as_secs_f64(),
+            freshness_ms: [50, 99, 100].map(|part| at(part).unwrap_or(0)),
+            memory_mib: memory.map(|bytes| bytes >> 20),
+        }
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "the answer of a command")]
+pub(crate) fn print(kept: &Kept) {
+    let [median, p99, most] = kept.freshness_ms;
+    let [half, end] = kept.memory_mib;
+    println!(
+        "steady: {:.0} of {:.0} records/s for {:.0} s, {} shed; figures {median} ms old, p99 {p99} \
+         (aim: {FRESH_MS}), most {most}; {half} MiB after half of the time, {end} at the end",
+        kept.sent_per_s, kept.capacity_per_s, kept.seconds, kept.shed
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_the_sorted_ages() {
+        let sent = Sent { records: 700, shed: 3, next: 700, took: Duration::from_secs(7) };
+        let kept = Kept::new(200.0, &sent, (1..=200).rev().collect(), [5 << 20, 6 << 20]);
+        assert_eq!(kept.freshness_ms, [101, 199, 200]);
+        assert_eq!((kept.memory_mib, kept.shed), ([5, 6], 3));
+        assert!((kept.sent_per_s - 100.0).abs() < 1e-9);
+    }
+}

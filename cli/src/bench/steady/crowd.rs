@@ -1,0 +1,106 @@
+//! Viewers who report now, at a rate, from one thread with a runtime of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{anyhow, ensure};
+use tallylight_schemas::clock::{Clock, WallClock};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+use crate::bench::sample;
+
+/// Requests under way at a time.
+const CLIENTS: usize = 64;
+/// Viewers; at the rates of two cores each reports every ten seconds or so, as players do.
+const SESSIONS: usize = 800_000;
+/// Records of a request.
+const PER_POST: usize = 100;
+
+/// What was sent.
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// Records that were answered.
+    pub(super) records: u64,
+    /// Records of them that were not accepted.
+    pub(super) shed: u64,
+    /// The number of the first record that was not sent.
+    pub(super) next: usize,
+    /// How long it took.
+    pub(super) took: Duration,
+}
+
+/// Posts so many records a second, from record `first` on; what is not answered in time is sent
+/// later.
+pub(super) async fn send(
+    url: String,
+    per_s: f64,
+    lasting: Duration,
+    first: usize,
+) -> anyhow::Result<Sent> {
+    let (done, sent) = oneshot::channel();
+    std::thread::Builder::new().name("load".to_owned()).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let sent = runtime.map_err(anyhow::Error::from);
+        // Nobody waits any more when the command was given up.
+        let _ = done.send(sent.and_then(|on| on.block_on(all(&url, per_s, lasting, first))));
+    })?;
+    sent.await.map_err(|_| anyhow!("the thread that sends has ended"))?
+}
+
+async fn all(url: &str, per_s: f64, lasting: Duration, first: usize) -> anyhow::Result<Sent> {
+    let client = reqwest::Client::new();
+    let (posts, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
+    let began = Instant::now();
+    let mut senders = tokio::task::JoinSet::new();
+    for _ in 0..CLIENTS {
+        let (client, url) = (client.clone(), url.to_owned());
+        let (posts, accepted) = (Arc::clone(&posts), Arc::clone(&accepted));
+        senders.spawn(async move {
+            let mut answered = 0;
+            loop {
+                let post = posts.fetch_add(1, Ordering::Relaxed);
+                let due = began + Duration::from_secs_f64((post * PER_POST) as f64 / per_s);
+                if due.max(Instant::now()) > began + lasting {
+                    return Ok(answered);
+                }
+                sleep_until(due).await;
+                let from = first + post * PER_POST;
+                let body = sample::body_now(from, PER_POST, SESSIONS, WallClock.now_ms());
+                let request = client.post(&url).header("content-type", "application/cmcd");
+                let answer = request.body(body).send().await?;
+                ensure!(answer.status() == 204, "{url} answered {}", answer.status());
+                let fates = answer.headers().get("tallylight-fates");
+                accepted.fetch_add(
+                    fates.and_then(|text| taken(text.to_str().ok()?)).unwrap_or(0),
+                    Ordering::Relaxed,
+                );
+                answered += PER_POST as u64;
+            }
+        });
+    }
+    let mut records = 0;
+    while let Some(sender) = senders.join_next().await {
+        records += sender??;
+    }
+    let shed = records - accepted.load(Ordering::Relaxed);
+    let next = first + posts.load(Ordering::Relaxed) * PER_POST;
+    Ok(Sent { records, shed, next, took: began.elapsed() })
+}
+
+/// How many were accepted, by the fates of an answer.
+fn taken(fates: &str) -> Option<u64> {
+    fates.split(", ").find_map(|fate| fate.strip_prefix("accepted="))?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::taken;
+
+    #[test]
+    fn what_was_accepted_is_read_from_the_fates() {
+        assert_eq!(taken("shed;overload=60, accepted=40"), Some(40));
+        assert_eq!(taken("shed;overload=100"), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! `tallylight up --no-demo` as a process of its own, watched from outside.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::bench::{Folder, resident};
+
+/// A running `up`; it is told to end when dropped.
+#[derive(Debug)]
+pub(super) struct Whole {
+    up: Child,
+    base: u16,
+    client: reqwest::Client,
+    /// Its data, gone with it.
+    _folder: Folder,
+}
+
+impl Whole {
+    pub(super) async fn start() -> anyhow::Result<Self> {
+        let (base, folder) = (free_base()?, Folder::new("steady"));
+        let mut up = Command::new(std::env::current_exe()?);
+        up.args(["up", "--no-demo", "--ports", &base.to_string(), "--data"]).arg(&folder.0);
+        let up = up.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
+        let whole = Self { up, base, client: reqwest::Client::new(), _folder: folder };
+        whole.until_fresh(u64::MAX, Duration::from_secs(30)).await?;
+        Ok(whole)
+    }
+
+    /// Where records go.
+    pub(super) fn collector(&self) -> String {
+        format!("http://127.0.0.1:{}/v1/cmcd?k=demo", self.base + 1)
+    }
+
+    /// How old the figures of the dashboard are by its own account, ms.
+    pub(super) async fn age_ms(&self) -> anyhow::Result<u64> {
+        let url = format!("http://127.0.0.1:{}/metrics", self.base);
+        let text = self.client.get(url).send().await?.text().await?;
+        let name = "tallylight_dashboard_freshness_ms ";
+        let value = text.lines().find_map(|line| line.strip_prefix(name));
+        Ok(value.context("the dashboard does not say how old its figures are")?.parse()?)
+    }
+
+    /// Waits until figures are not older than this.
+    pub(super) async fn until_fresh(&self, age_ms: u64, within: Duration) -> anyhow::Result<()> {
+        let began = Instant::now();
+        loop {
+            match self.age_ms().await {
+                Ok(age) if age <= age_ms => return Ok(()),
+                _ if began.elapsed() < within => {}
+                Ok(age) => bail!("after {within:?} figures are {age} ms old"),
+                Err(error) => return Err(error.context(format!("nothing within {within:?}"))),
+            }
+            tokio::time::sleep(super::EVERY).await;
+        }
+    }
+
+    /// Resident memory of the data process, bytes.
+    pub(super) fn resident(&self) -> anyhow::Result<u64> {
+        let up = self.up.id();
+        let children = std::fs::read_to_string(format!("/proc/{up}/task/{up}/children"))?;
+        let is_data = |pid: &&str| {
+            let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            words.split(|byte| *byte == 0).any(|word| word == b"data")
+        };
+        resident(children.split_whitespace().find(is_data).context("`up` has no data process")?)
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        if let Ok(pid) = i32::try_from(self.up.id()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
+        let _ = self.up.wait();
+    }
+}
+
+/// A base below the ports of clients with some above it that nobody uses.
+fn free_base() -> anyhow::Result<u16> {
+    let free = |base: &u16| {
+        [0, 1, 2].iter().all(|more| TcpListener::bind(("127.0.0.1", base + more)).is_ok())
+    };
+    (12_000..32_000).step_by(50).find(free).context("no free ports between 12000 and 32000")
+}

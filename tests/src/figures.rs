@@ -1,0 +1,27 @@
+//! How old the figures are that a running world shows.
+
+use std::time::{Duration, Instant};
+
+use crate::world::World;
+
+/// Figures of this age are as fresh as they are when nothing is wrong, ms.
+const FRESH_MS: u64 = 2_000;
+
+impl World {
+    /// The greatest age of the figures, ms, for so long and until they are fresh again.
+    pub async fn oldest(&self, during: Duration) -> u64 {
+        let (began, mut most) = (Instant::now(), 0);
+        loop {
+            let text = self.get("/metrics").await.unwrap_or_else(|error| panic!("{error}"));
+            let name = "tallylight_dashboard_freshness_ms ";
+            let value = text.lines().find_map(|line| line.strip_prefix(name));
+            let age: u64 = value.and_then(|age| age.parse().ok()).expect("the age of the figures");
+            most = most.max(age);
+            assert!(began.elapsed() < Duration::from_secs(60), "figures of {age} ms ago");
+            if began.elapsed() > during && age < FRESH_MS {
+                return most;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
