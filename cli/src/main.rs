@@ -23,6 +23,10 @@ use clap::{Parser, Subcommand};
 
 use settings::{Global, Settings};
 
+/// Records are taken in by one thread and given up by another, which glibc's allocator is slow at.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Telemetry for live video: what every viewer sees, within seconds.
 #[derive(Debug, Parser)]
 #[command(name = "tallylight", version, about, propagate_version = true)]

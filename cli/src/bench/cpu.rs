@@ -38,12 +38,14 @@ pub(crate) fn rate(
 
 /// Events per CPU-second of the part of the work that grows with the events: what `3 × events`
 /// cost more than `events` did. Starting and the first record of every session fall out.
+/// The warm-up is of the large size: memory that a running process has and uses again would
+/// otherwise be new to that one alone.
 /// `work` gets the number of events and answers with the CPU-seconds that they took.
 pub(crate) fn slope(
     events: usize,
     mut work: impl FnMut(usize) -> anyhow::Result<f64>,
 ) -> anyhow::Result<f64> {
-    work(events)?;
+    work(3 * events)?;
     let few = work(events)?;
     let many = work(3 * events)?;
     anyhow::ensure!(many > few, "{events} events took {few} s, three times as many {many} s");
