@@ -1,6 +1,7 @@
 //! The second outputs (ADR 8): what became of every record goes to history, and the state into
-//! snapshots, both up to the same offset. First the tables, then the snapshot: after a crash the
-//! newest snapshot is read, the log from there on, and what a table has already is dropped.
+//! snapshots. First the tables, then the snapshot of the same offset, unless there was one a moment
+//! ago: a large state holds up events while it is written down. After a crash the newest snapshot
+//! is read, the log from there on, and what a table has already is dropped.
 //!
 //! Writing happens in a task of its own. While history cannot be written, rows wait in memory,
 //! up to a limit; beyond it the archive stands still at an offset, and once it can be written
@@ -98,6 +99,8 @@ pub(crate) struct Archive {
     views: mpsc::Receiver<Ask>,
     /// When the next checkpoint is due.
     due: Instant,
+    /// When the next one is to have a snapshot.
+    snapshot_due: Instant,
     tend_due: Instant,
     running: Option<Running>,
     standing: Option<Standing>,
@@ -116,6 +119,7 @@ impl Archive {
         let now = Instant::now();
         Self {
             due: now + Duration::from_secs(settings.checkpoint_s),
+            snapshot_due: now + Duration::from_secs(settings.snapshot_s),
             tend_due: now + Duration::from_secs(settings.tend_s),
             settings,
             parts,

@@ -15,6 +15,7 @@ use crate::read::Partitions;
 pub(super) struct Running {
     position: u64,
     log_us: i64,
+    with_snapshot: bool,
     task: JoinHandle<Result<(), HistoryError>>,
 }
 
@@ -104,9 +105,16 @@ impl Archive {
     fn start(&mut self, position: u64, partitions: &Partitions, now: Instant) {
         let (position, log_us, state) = match &self.standing {
             Some(at) => (at.position, at.log_us, Some(at.state.clone())),
-            None => (position, self.log_us, self.encode(partitions)),
+            None if now < self.snapshot_due => (position, self.log_us, None),
+            None => match self.encode(partitions) {
+                Some(state) => (position, self.log_us, Some(state)),
+                None => return,
+            },
         };
-        let Some(state) = state else { return };
+        let with_snapshot = state.is_some();
+        if with_snapshot {
+            self.snapshot_due = now + Duration::from_secs(self.settings.snapshot_s);
+        }
         // One owner looks after the files of all shards: that of the first.
         let tends = self.parts.history.shard().number() == 0 && now >= self.tend_due;
         let tend = tends.then(|| hour_of(self.log_us));
@@ -115,13 +123,13 @@ impl Archive {
         }
         let (history, snapshots) = (self.parts.history.clone(), self.parts.snapshots.clone());
         let task = tokio::spawn(write(history, snapshots, position, state, tend));
-        self.running = Some(Running { position, log_us, task });
+        self.running = Some(Running { position, log_us, with_snapshot, task });
     }
 
     /// Takes the outcome of a checkpoint that has ended.
     async fn reap(&mut self) -> Next {
         let Some(running) = self.running.take() else { return Next::Read };
-        let log_us = running.log_us;
+        let (log_us, with_snapshot) = (running.log_us, running.with_snapshot);
         let (position, outcome) = match self.stalled.take() {
             None => running.done().await,
             Some(outcome) => (
@@ -134,7 +142,10 @@ impl Archive {
         self.due = Instant::now() + Duration::from_secs(wait);
         match outcome {
             Ok(()) => {
-                (self.stats.snapshot, self.stats.checkpoint_us) = (position, log_us);
+                self.stats.checkpoint_us = log_us;
+                if with_snapshot {
+                    self.stats.snapshot = position;
+                }
                 let stood = self.standing.as_ref().is_some_and(|at| at.position == position);
                 if stood {
                     tracing::info!(position, "history can be written again; going back to fill it");
@@ -159,15 +170,17 @@ async fn write(
     history: History,
     snapshots: Snapshots,
     position: u64,
-    state: Vec<u8>,
+    state: Option<Vec<u8>>,
     tend: Option<i64>,
 ) -> Result<(), HistoryError> {
     history.commit(position).await?;
     let unavailable = |error: String| HistoryError::Unavailable(error);
-    tokio::task::spawn_blocking(move || snapshots.write(position, &state))
-        .await
-        .map_err(|error| unavailable(error.to_string()))?
-        .map_err(|error| unavailable(error.to_string()))?;
+    if let Some(state) = state {
+        tokio::task::spawn_blocking(move || snapshots.write(position, &state))
+            .await
+            .map_err(|error| unavailable(error.to_string()))?
+            .map_err(|error| unavailable(error.to_string()))?;
+    }
     if let Some(hour) = tend {
         let tended = history.tend(hour).await?;
         tracing::info!(?tended, "files of history looked after");

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Settings {
     /// Between two checkpoints, s.
     pub checkpoint_s: u64,
+    /// Between two snapshots of the state, s: the checkpoints between are of the tables alone.
+    pub snapshot_s: u64,
     /// A checkpoint is made earlier when so many rows wait, or half of `hot_bytes` is taken.
     pub checkpoint_rows: u64,
     /// Memory that rows may take while they wait, bytes; beyond it the archive stands still.
@@ -28,6 +30,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             checkpoint_s: 30,
+            snapshot_s: 30,
             checkpoint_rows: 500_000,
             hot_bytes: 512 << 20,
             stall_ms: 2_000,
@@ -44,6 +47,7 @@ impl Settings {
     pub fn mistakes(&self) -> Vec<String> {
         let ranges = [
             ("checkpoint_s", self.checkpoint_s, 1..=3_600),
+            ("snapshot_s", self.snapshot_s, 0..=3_600),
             ("checkpoint_rows", self.checkpoint_rows, 1..=100_000_000),
             ("hot_bytes", self.hot_bytes, 1 << 10..=64 << 30),
             ("stall_ms", self.stall_ms, 0..=60_000),

@@ -46,8 +46,19 @@ pub struct Life {
 }
 
 impl Life {
-    pub async fn start(way: &Way, dir: &std::path::Path, faults: Option<Arc<Sometimes>>) -> Self {
-        let often = archive::Settings { checkpoint_rows: 1, retry_s: 1, ..Default::default() };
+    /// A life with a checkpoint after each row, and a snapshot with it or none at all.
+    pub async fn start(
+        way: &Way,
+        dir: &std::path::Path,
+        faults: Option<Arc<Sometimes>>,
+        snapshots: bool,
+    ) -> Self {
+        let often = archive::Settings {
+            checkpoint_rows: 1,
+            snapshot_s: if snapshots { 0 } else { 3_600 },
+            retry_s: 1,
+            ..Default::default()
+        };
         Self::with(way, dir, faults.map(|faults| faults as Arc<dyn Faults>), often).await
     }
 
@@ -154,7 +165,7 @@ async fn crashes_and_failing_writes_leave_no_trace() {
     let mut way = Way::without_processor();
     let (crooked, straight) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let faults = Arc::new(Sometimes { on: AtomicBool::new(true), seed: AtomicU64::new(7) });
-    let mut life = Life::start(&way, crooked.path(), Some(Arc::clone(&faults))).await;
+    let mut life = Life::start(&way, crooked.path(), Some(Arc::clone(&faults)), true).await;
     let mut rng = StdRng::seed_from_u64(3);
     for second in 0..40 {
         way.second(second, 30).await;
@@ -163,7 +174,8 @@ async fn crashes_and_failing_writes_leave_no_trace() {
         tokio::time::sleep(Duration::from_millis(rng.random_range(0..60))).await;
         if rng.random_range(0..5) == 0 {
             life.crash().await;
-            life = Life::start(&way, crooked.path(), Some(Arc::clone(&faults))).await;
+            let snapshots = rng.random_bool(0.5);
+            life = Life::start(&way, crooked.path(), Some(Arc::clone(&faults)), snapshots).await;
         }
     }
     faults.on.store(false, Ordering::SeqCst);
@@ -187,7 +199,7 @@ async fn crashes_and_failing_writes_leave_no_trace() {
     let status = one.status();
     assert_eq!(status.hot_rows, 0, "{status:?}");
 
-    let life = Life::start(&way, straight.path(), None).await;
+    let life = Life::start(&way, straight.path(), None, true).await;
     life.caught_up(&way).await;
     let other = life.stop().await;
     for table in Table::ALL {

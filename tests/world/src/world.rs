@@ -160,6 +160,7 @@ impl<'a> World<'a> {
         };
         let settings = archive::Settings {
             checkpoint_s: 3_600,
+            snapshot_s: if self.rng.random_bool(0.7) { 0 } else { 3_600 },
             checkpoint_rows: self.rng.random_range(1..800),
             retry_s: 0,
             ..Default::default()
