@@ -1,5 +1,9 @@
 //! Who may send, what, and how much of it: everything decided before a record is read.
 
+mod body;
+
+use std::borrow::Cow;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +13,7 @@ use axum::http::header::{
     TRANSFER_ENCODING,
 };
 use axum::http::{HeaderMap, HeaderName, Uri};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use percent_encoding::percent_decode;
@@ -21,6 +25,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use crate::decode::inflate::{Encoding, InflateError, Limits};
 use crate::problem::{self, Problem, echo};
 use crate::settings::Settings;
+use body::{at_once, put_together};
 
 /// Compressed bodies above this many bytes are inflated in turn, so that bombs leave one core to
 /// everybody else.
@@ -83,7 +88,7 @@ impl Admission {
     pub fn caller(&self, headers: &HeaderMap, uri: &Uri) -> Result<Caller, Problem> {
         let proof = self.service_key.is_some() && self.is_trusted(headers);
         let key = match bearer(headers).filter(|_| !proof) {
-            Some(key) => key.as_bytes().to_vec(),
+            Some(key) => Cow::Borrowed(key.as_bytes()),
             None => query_values(uri, "k").next().ok_or_else(|| {
                 let detail = "Give the write key as `?k=KEY` or `Authorization: Bearer KEY`.";
                 problem::of(problem::NO_KEY, detail)
@@ -126,7 +131,11 @@ impl Admission {
         if announced.and_then(|n| n.parse::<u64>().ok()) > Some(self.body_bytes as u64) {
             return Err(self.too_large());
         }
-        tokio::time::timeout(self.receive, self.read(body)).await.unwrap_or_else(|_| {
+        let mut reading = pin!(self.read(body));
+        if let Some(received) = at_once(reading.as_mut()).await {
+            return received;
+        }
+        tokio::time::timeout(self.receive, reading).await.unwrap_or_else(|_| {
             let detail = format!(
                 "The body was not complete after {} ms; send smaller batches.",
                 self.receive.as_millis()
@@ -136,9 +145,12 @@ impl Admission {
     }
 
     async fn read(&self, mut body: Body) -> Result<Received, Problem> {
-        let mut whole = BytesMut::new();
+        let mut whole = Bytes::new();
         let mut held: Option<OwnedSemaphorePermit> = None;
-        while let Some(frame) = body.frame().await {
+        // To ask once more after the announced end would be another turn of the task.
+        while !body.is_end_stream()
+            && let Some(frame) = body.frame().await
+        {
             let frame = frame.map_err(|error| {
                 let detail = format!("The body broke off after {} bytes: {error}.", whole.len());
                 problem::of(problem::UNREADABLE, detail)
@@ -152,9 +164,9 @@ impl Admission {
                 Some(held) => held.merge(permit),
                 None => held = Some(permit),
             }
-            whole.extend_from_slice(&data);
+            whole = put_together(whole, data);
         }
-        Ok(Received { body: whole.freeze(), _bytes: held })
+        Ok(Received { body: whole, _bytes: held })
     }
 
     /// Memory is claimed as bytes come, so a client that announces much and sends nothing
@@ -217,12 +229,16 @@ pub fn cmcd_headers(headers: &HeaderMap) -> Option<Vec<u8>> {
 }
 
 /// The media type without parameters, lower case; empty when the request has none.
-pub fn media_type(headers: &HeaderMap) -> String {
+pub fn media_type(headers: &HeaderMap) -> Cow<'_, str> {
     let value = header(headers, &CONTENT_TYPE).unwrap_or(
         // A header that is no text is a type we do not know, not a missing one.
         if headers.contains_key(CONTENT_TYPE) { "?" } else { "" },
     );
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    let value = value.split(';').next().unwrap_or_default().trim();
+    match value.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(value.to_ascii_lowercase()),
+        false => Cow::Borrowed(value),
+    }
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -235,10 +251,13 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The values of a query parameter, decoded to bytes, as text may be anything.
-pub fn query_values<'a>(uri: &'a Uri, name: &'a str) -> impl Iterator<Item = Vec<u8>> + 'a {
+pub fn query_values<'a>(uri: &'a Uri, name: &'a str) -> impl Iterator<Item = Cow<'a, [u8]>> + 'a {
     uri.query().unwrap_or_default().split('&').filter_map(move |pair| {
         let (key, value) = pair.split_once('=')?;
-        (key == name).then(|| percent_decode(value.replace('+', " ").as_bytes()).collect())
+        (key == name).then(|| match value.contains('+') {
+            true => percent_decode(value.replace('+', " ").as_bytes()).collect::<Vec<u8>>().into(),
+            false => percent_decode(value.as_bytes()).into(),
+        })
     })
 }
 

@@ -50,6 +50,15 @@ pub struct Set {
     bytes: usize,
 }
 
+impl Set {
+    fn new(partitions: u16, expected: usize) -> Self {
+        let mut rows = Rows::new(partitions);
+        rows.expect(expected);
+        let (ledger, waiters) = (Ledger::default(), Vec::new());
+        Self { rows, ledger, waiters, due: None, bytes: 0 }
+    }
+}
+
 /// Room in the queue for one request; given back when it is dropped.
 #[derive(Debug)]
 pub struct Reservation {
@@ -83,8 +92,12 @@ pub struct Queue {
 #[derive(Debug)]
 struct State {
     sets: Vec<Set>,
+    /// Rows of the newest commit: as many are expected of the next, and room is made for them.
+    usual: usize,
     shed: Ledger,
     shed_due: Option<Instant>,
+    /// When the committer looks again by itself, as far as it knew; `None` when it has to be woken.
+    looks: Option<Instant>,
     closed: bool,
     shares: Shares,
 }
@@ -94,8 +107,10 @@ impl Queue {
     pub fn new(settings: &Settings, metrics: Arc<Metrics>) -> Self {
         let state = State {
             sets: Vec::new(),
+            usual: 0,
             shed: Ledger::default(),
             shed_due: None,
+            looks: None,
             closed: false,
             shares: Shares::new(settings),
         };
@@ -146,13 +161,7 @@ impl Queue {
         let mut state = self.state();
         match state.sets.iter().rposition(fits) {
             Some(at) => state.sets.remove(at),
-            None => Set {
-                rows: Rows::new(self.partitions),
-                ledger: Ledger::default(),
-                waiters: Vec::new(),
-                due: None,
-                bytes: 0,
-            },
+            None => Set::new(self.partitions, room.records.max(state.usual)),
         }
     }
 
@@ -164,8 +173,18 @@ impl Queue {
             return drop(state);
         }
         state.sets.push(set);
+        self.wake_for(state);
+    }
+
+    /// Wakes the committer, unless it looks soon enough by itself: a task that is woken for each
+    /// request costs more than reading one.
+    fn wake_for(&self, state: MutexGuard<'_, State>) {
+        let due = self.due_of(&state);
+        let sleeps = due.is_some_and(|due| state.looks.is_none_or(|looks| due < looks));
         drop(state);
-        self.wake.notify_one();
+        if sleeps {
+            self.wake.notify_one();
+        }
     }
 
     /// Hands a set back with one more request in it. The receiver learns what came of it; it
@@ -190,8 +209,7 @@ impl Queue {
             return receiver;
         }
         state.sets.push(set);
-        drop(state);
-        self.wake.notify_one();
+        self.wake_for(state);
         receiver
     }
 
@@ -215,14 +233,19 @@ impl Queue {
         let mut state = self.state();
         state.shed.add(tenant, source, &tally);
         state.shed_due.get_or_insert_with(|| Instant::now() + self.flush);
-        drop(state);
-        self.wake.notify_one();
+        self.wake_for(state);
         tally
     }
 
-    /// When the next commit should start; `None` while there is nothing to commit.
+    /// When the next commit should start; `None` while there is nothing to commit. The committer
+    /// looks again then.
     fn due(&self) -> Option<Instant> {
-        let state = self.state();
+        let mut state = self.state();
+        state.looks = self.due_of(&state);
+        state.looks
+    }
+
+    fn due_of(&self, state: &State) -> Option<Instant> {
         if state.sets.iter().map(|set| set.rows.len()).sum::<usize>() >= self.flush_rows {
             return Some(Instant::now());
         }
@@ -239,7 +262,9 @@ impl Queue {
         };
         let count = state.sets.iter().take_while(fits).count().max(1).min(state.sets.len());
         state.shed_due = None;
-        (state.sets.drain(..count).collect(), std::mem::take(&mut state.shed))
+        let sets: Vec<Set> = state.sets.drain(..count).collect();
+        state.usual = sets.iter().map(|set| set.rows.len()).max().unwrap_or(state.usual);
+        (sets, std::mem::take(&mut state.shed))
     }
 
     /// Puts shed counts back that a commit could not store.

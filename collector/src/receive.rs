@@ -3,27 +3,26 @@
 
 mod answer;
 mod beacons;
+mod front;
 mod otlp;
 mod take;
 mod way;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{Extension, Request, State};
-use axum::http::header::{ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, HeaderName, Method, Uri};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::{Request, State};
+use axum::http::header::{ALLOW, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::http::{Method, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tallylight_schemas::clock::Clock;
-use tallylight_schemas::cmcd::HEADERS;
 use tallylight_schemas::ipc::STREAM_MEDIA_TYPE;
 use tallylight_serve::Peer;
-use tower_http::cors::{Any, CorsLayer};
 
 use crate::admit::{self, Admission};
 use crate::append::Queue;
@@ -68,11 +67,13 @@ pub struct Collector {
 }
 
 impl Collector {
-    fn sender(&self, headers: &HeaderMap, peer: Option<Extension<Peer>>) -> Sender {
-        self.enricher.sender(headers, peer.map(|Extension(Peer(at))| at.ip()))
+    fn sender(&self, asked: &Parts) -> Sender {
+        let peer = asked.extensions.get().map(|Peer(at)| at.ip());
+        self.enricher.sender(&asked.headers, peer)
     }
 }
 
+const BEACONS: &str = "/v1/beacons";
 /// Every path there is; requests are counted by them.
 const ROUTES: [&str; 11] = [
     "/v1/cmcd",
@@ -80,7 +81,7 @@ const ROUTES: [&str; 11] = [
     "/v1/metrics",
     "/v1/logs",
     "/v1/traces",
-    "/v1/beacons",
+    BEACONS,
     SCHEMA_PATH,
     OPENAPI_PATH,
     "/healthz",
@@ -103,33 +104,18 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route("/metrics", get(metrics))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
-        .layer(cors())
-        // Behind the layer that lets other sites in: this one is not for them.
-        .route("/v1/beacons", get(beacons::list))
-        .layer(from_fn_with_state(collector.clone(), count))
+        .route(BEACONS, get(beacons::list))
+        .layer(from_fn_with_state(collector.clone(), front::pass))
         .with_state(collector)
-}
-
-fn cors() -> CorsLayer {
-    let mut headers = vec![CONTENT_TYPE, CONTENT_ENCODING, AUTHORIZATION];
-    headers.extend(HEADERS.map(HeaderName::from_static));
-    CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
-        .allow_headers(headers)
-        .expose_headers([FATES, DROPPED_VALUES, PACE, RETRY_AFTER])
-        .max_age(Duration::from_hours(2))
 }
 
 async fn post_cmcd(
     State(collector): State<Arc<Collector>>,
-    peer: Option<Extension<Peer>>,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let caller = collector.admission.caller(&headers, &uri)?;
-    let media_type = admit::media_type(&headers);
+    let (asked, body) = request.into_parts();
+    let caller = collector.admission.caller(&asked.headers, &asked.uri)?;
+    let media_type = admit::media_type(&asked.headers);
     let Some(shape) = Shape::of_cmcd(&media_type) else {
         let detail = format!(
             "`{}` is not taken here; send CMCD records, one a line, as application/cmcd, \
@@ -138,20 +124,18 @@ async fn post_cmcd(
         );
         return Err(problem::of(problem::BAD_TYPE, detail));
     };
-    let sender = collector.sender(&headers, peer);
+    let sender = collector.sender(&asked);
     let way = Way { caller: &caller, source: Source::Cmcd, trusted: false, sender: &sender, shape };
-    collector.post(way, &headers, body).await
+    collector.post(way, &asked.headers, body).await
 }
 
 async fn post_events(
     State(collector): State<Arc<Collector>>,
-    peer: Option<Extension<Peer>>,
-    headers: HeaderMap,
-    uri: Uri,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let caller = collector.admission.caller(&headers, &uri)?;
-    let media_type = admit::media_type(&headers);
+    let (asked, body) = request.into_parts();
+    let caller = collector.admission.caller(&asked.headers, &asked.uri)?;
+    let media_type = admit::media_type(&asked.headers);
     let Some(shape) = Shape::of_events(&media_type) else {
         let detail = format!(
             "`{}` is not taken here; send a JSON array as application/json, an object a line as \
@@ -161,24 +145,24 @@ async fn post_events(
         );
         return Err(problem::of(problem::BAD_TYPE, detail));
     };
-    let trusted = collector.admission.is_trusted(&headers);
-    let sender = collector.sender(&headers, peer);
+    let trusted = collector.admission.is_trusted(&asked.headers);
+    let sender = collector.sender(&asked);
     let way = Way { caller: &caller, source: Source::Events, trusted, sender: &sender, shape };
-    collector.post(way, &headers, body).await
+    collector.post(way, &asked.headers, body).await
 }
 
 async fn get_cmcd(
     State(collector): State<Arc<Collector>>,
-    peer: Option<Extension<Peer>>,
-    headers: HeaderMap,
-    uri: Uri,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let caller = collector.admission.caller(&headers, &uri)?;
+    let (asked, _) = request.into_parts();
+    let caller = collector.admission.caller(&asked.headers, &asked.uri)?;
     // Where there is a header, the query is not looked at: the two are never merged.
-    let values: Vec<Vec<u8>> = match admit::cmcd_headers(&headers) {
+    let values: Vec<Vec<u8>> = match admit::cmcd_headers(&asked.headers) {
         Some(record) => vec![record],
-        None => admit::query_values(&uri, "CMCD")
+        None => admit::query_values(&asked.uri, "CMCD")
             .filter(|value| !value.trim_ascii().is_empty())
+            .map(Cow::into_owned)
             .collect(),
     };
     if values.is_empty() {
@@ -187,7 +171,7 @@ async fn get_cmcd(
         return Err(problem::of(problem::EMPTY, detail));
     }
     let source = Source::CmcdQuery;
-    let (sender, shape) = (collector.sender(&headers, peer), Shape::default());
+    let (sender, shape) = (collector.sender(&asked), Shape::default());
     let way = Way { caller: &caller, source, trusted: false, sender: &sender, shape };
     let bytes = values.iter().map(Vec::len).sum();
     let room = collector.reserve(way, values.len(), bytes)?;
@@ -228,29 +212,4 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
     };
     let detail = format!("{} does not take {}; use {allow}.", uri.path(), echo(method.as_str()));
     problem::of(problem::BAD_METHOD, detail).with(ALLOW, allow)
-}
-
-async fn count(State(collector): State<Arc<Collector>>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let route = ROUTES.into_iter().find(|route| *route == path).unwrap_or("other");
-    let source = match (route, request.method()) {
-        ("/v1/cmcd", &Method::GET) => Some(Source::CmcdQuery),
-        ("/v1/cmcd", _) => Some(Source::Cmcd),
-        ("/v1/events" | "/v1/logs" | "/v1/traces", _) => Some(Source::Events),
-        ("/v1/metrics", _) => Some(Source::OtlpMetrics),
-        _ => None,
-    };
-    let response = next.run(request).await;
-    let problem = response.extensions().get::<Problem>();
-    if let Some(problem) = problem {
-        collector.metrics.count_refusal(route, problem.slug());
-    }
-    if let (Some(source), Some(problem)) = (source, problem) {
-        let now = collector.clock.now_us();
-        if collector.beacons.open(now) {
-            collector.beacons.refused(source.as_str(), problem, now);
-        }
-    }
-    collector.metrics.count_request(route, response.status().as_u16());
-    response
 }

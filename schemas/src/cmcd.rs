@@ -27,7 +27,7 @@ pub use limits::{MAX_CUSTOM, MAX_CUSTOM_CHARS, MAX_EVENT_BYTES, MAX_ITEMS, MAX_R
 pub use parse::{parse, parse_either, parse_into};
 pub use query::{HEADERS, header_value, named, query_value};
 pub use rule::{Broken, Harm, Rule};
-pub use value::{Item, Record, Span, Value};
+pub use value::{Item, Record, Span, Typed, Value};
 
 /// How a record reached us, which decides what it must carry.
 #[derive(

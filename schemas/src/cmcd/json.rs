@@ -111,9 +111,7 @@ fn member<'a>(cursor: &mut Cursor<'a>, name: Cow<'a, str>, record: &mut Record<'
         }
         None => {
             cursor.scalar()?;
-            let draft = matches!(&*name, "cdn" | "df");
-            record.note_name(if draft { Rule::DraftKey } else { Rule::UnknownKey }, &name);
-            record.drop_key();
+            record.put_unknown(&name);
         }
     }
     Some(())
@@ -178,7 +176,7 @@ fn item<'a>(cursor: &mut Cursor<'a>, kind: Kind, list: &mut List<'_, 'a>) -> Opt
 }
 
 /// JSON has no tokens, so a string is one where the key wants one.
-fn fitting(kind: Kind, value: Bare<'_>) -> Option<Bare<'_>> {
+pub(super) fn fitting(kind: Kind, value: Bare<'_>) -> Option<Bare<'_>> {
     match value {
         Bare::Text(text) if kind == Kind::Token => is_token(&text).then_some(Bare::Token(text)),
         other => Some(other),

@@ -1,12 +1,14 @@
 //! One decoded record.
 
 mod notes;
+mod typed;
 
 use std::borrow::Cow;
 
 use super::key::Key;
 use super::limits::{MAX_CUSTOM, MAX_CUSTOM_CHARS, fits};
 use super::rule::{Broken, Rule};
+pub use typed::Typed;
 
 /// A number of an inner list with the object type it applies to, when one was given.
 pub type Item = (i64, Option<&'static str>);
