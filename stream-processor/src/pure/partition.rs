@@ -21,6 +21,7 @@ use super::limits::Limits;
 pub use super::outputs::{Ends, Rows, Tally};
 use super::session::Sessions;
 use super::session::store::{Now, Over};
+use super::session::warm::{Likely, TOGETHER};
 use super::watermark::{HORIZON_MS, SKEW_IGNORED_MS, Watermark};
 use super::window::Windows;
 
@@ -112,25 +113,35 @@ impl PartitionState {
 
     /// The same, and says of each what became of it.
     pub fn players_to(&mut self, inputs: &[PlayerInput<'_>], ends: &mut impl Ends) {
-        let mut rest = inputs;
-        while let Some(first) = rest.first() {
+        let mut at = 0;
+        let (mut likely, mut looked_up) = (Likely::default(), 0..0);
+        while let Some(first) = inputs.get(at) {
             let same =
                 |input: &&PlayerInput<'_>| input.sid == first.sid && input.tenant == first.tenant;
-            let run = rest.iter().take_while(same).count();
-            let (run, after) = rest.split_at(run);
-            let timed = run.iter().filter(|input| input.ts.is_some());
+            let run = inputs[at..].iter().take_while(same).count();
+            let timed = inputs[at..at + run].iter().filter(|input| input.ts.is_some());
             let delay = timed.map(PlayerInput::delay).min().unwrap_or(i64::MAX);
-            for input in run {
-                self.player(input, delay, ends);
+            for input in &inputs[at..at + run] {
+                if at == looked_up.end {
+                    likely = self.sessions.look_up(&inputs[at..]);
+                    looked_up = at..at + TOGETHER;
+                }
+                self.player(input, delay, likely[at - looked_up.start], ends);
+                at += 1;
             }
-            rest = after;
         }
     }
 
-    fn player(&mut self, input: &PlayerInput<'_>, delay: i64, ends: &mut impl Ends) {
+    fn player(
+        &mut self,
+        input: &PlayerInput<'_>,
+        delay: i64,
+        likely: Option<u32>,
+        ends: &mut impl Ends,
+    ) {
         let log = self.mark.log_ms();
         let mut now = Now { windows: &mut self.windows, log };
-        let (fate, slot) = self.sessions.record(input, delay, &mut now);
+        let (fate, slot) = self.sessions.record(input, delay, likely, &mut now);
         ends.end(fate, slot.and_then(|slot| self.sessions.here(slot)));
         let mode = if input.request { Mode::Request } else { Mode::Event };
         self.note(input.tenant, input.source.unwrap_or(mode.source()), fate);

@@ -12,6 +12,5 @@ mod cell;
 mod cells;
 mod pane;
 
-pub use cell::CellId;
 pub use cells::{Cells, Stand, Windows};
 pub use pane::{Counts, Presence, Watching};

@@ -46,15 +46,26 @@ impl Identity {
 /// Bounded memory of identities.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Seen {
-    highest: [Option<u64>; 2],
-    older: [Older; 2],
+    /// Event reports.
+    events: Numbered,
+    /// What most players do not send.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Rest {
+    /// Queries.
+    queries: Numbered,
     /// Those without `sn`, the oldest first.
     unnumbered: VecDeque<u64>,
 }
 
-/// What is left of numbered records.
+/// Numbered records of a mode.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Older {
+struct Numbered {
+    /// Of all that came.
+    highest: Option<u64>,
+    /// Of those that are remembered.
     numbers: Numbers,
     /// Their newest `ts`: a number that comes again with a later one is another record.
     newest_ts: Option<i64>,
@@ -63,35 +74,49 @@ struct Older {
 impl Seen {
     /// Whether the record's number is above all that came before.
     pub fn is_ahead(&self, identity: &Identity) -> bool {
-        let highest = self.highest[identity.mode];
+        let highest = self.numbered(identity.mode).and_then(|numbered| numbered.highest);
         identity.sn.is_some_and(|sn| highest.is_none_or(|highest| sn > highest))
+    }
+
+    fn numbered(&self, mode: usize) -> Option<&Numbered> {
+        if mode == 0 { Some(&self.events) } else { self.rest.as_ref().map(|rest| &rest.queries) }
+    }
+
+    fn numbered_mut(&mut self, mode: usize) -> &mut Numbered {
+        if mode == 0 { &mut self.events } else { &mut self.rest.get_or_insert_default().queries }
     }
 
     /// Notes the number of a record that came.
     pub fn came(&mut self, identity: &Identity) {
-        let highest = &mut self.highest[identity.mode];
-        *highest = (*highest).max(identity.sn);
+        if identity.sn.is_some() {
+            let highest = &mut self.numbered_mut(identity.mode).highest;
+            *highest = (*highest).max(identity.sn);
+        }
     }
 
     /// Whether the record was remembered.
     pub fn contains(&self, identity: &Identity) -> bool {
-        let Some(sn) = identity.sn else { return self.unnumbered.contains(&identity.id) };
-        let older = &self.older[identity.mode];
-        older.numbers.contains(sn) && (identity.ts.is_none() || identity.ts <= older.newest_ts)
+        let Some(sn) = identity.sn else {
+            return self.rest.as_ref().is_some_and(|rest| rest.unnumbered.contains(&identity.id));
+        };
+        self.numbered(identity.mode).is_some_and(|older| {
+            older.numbers.contains(sn) && (identity.ts.is_none() || identity.ts <= older.newest_ts)
+        })
     }
 
     /// Remembers a record; of those without `sn` at most `capacity`.
     pub fn remember(&mut self, identity: &Identity, capacity: usize) {
         match identity.sn {
             Some(sn) => {
-                let older = &mut self.older[identity.mode];
+                let older = self.numbered_mut(identity.mode);
                 older.numbers.insert(sn);
                 older.newest_ts = older.newest_ts.max(identity.ts);
             }
             None => {
-                self.unnumbered.push_back(identity.id);
-                while self.unnumbered.len() > capacity {
-                    self.unnumbered.pop_front();
+                let unnumbered = &mut self.rest.get_or_insert_default().unnumbered;
+                unnumbered.push_back(identity.id);
+                while unnumbered.len() > capacity {
+                    unnumbered.pop_front();
                 }
             }
         }
@@ -99,48 +124,94 @@ impl Seen {
 
     /// The numbers of all event reports that are remembered.
     pub fn numbers(&self) -> &Numbers {
-        &self.older[0].numbers
+        &self.events.numbers
     }
 }
 
 /// Numbers as ascending ranges, both ends included; beyond [`MAX_RANGES`] the lowest are joined.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Numbers(Vec<(u64, u64)>);
+pub struct Numbers(Ranges);
+
+/// Nearly every session has one range, and there are many sessions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum Ranges {
+    One([(u64, u64); 1]),
+    Others(Vec<(u64, u64)>),
+}
+
+impl Default for Ranges {
+    fn default() -> Self {
+        Self::Others(Vec::new())
+    }
+}
+
+impl Ranges {
+    fn ranges(&self) -> &[(u64, u64)] {
+        match self {
+            Self::One(one) => one,
+            Self::Others(all) => all,
+        }
+    }
+
+    fn edit<T>(&mut self, edit: impl FnOnce(&mut Vec<(u64, u64)>) -> T) -> T {
+        let mut all = match std::mem::take(self) {
+            Self::One(one) => one.to_vec(),
+            Self::Others(all) => all,
+        };
+        let out = edit(&mut all);
+        *self = match *all.as_slice() {
+            [one] => Self::One([one]),
+            _ => Self::Others(all),
+        };
+        out
+    }
+}
 
 impl Numbers {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.ranges().is_empty()
+    }
+
     fn contains(&self, n: u64) -> bool {
-        let at = self.0.partition_point(|(_, last)| *last < n);
-        self.0.get(at).is_some_and(|(first, _)| *first <= n)
+        let ranges = self.0.ranges();
+        let at = ranges.partition_point(|(_, last)| *last < n);
+        ranges.get(at).is_some_and(|(first, _)| *first <= n)
     }
 
     /// Adds a number; answers whether it is new.
     pub fn insert(&mut self, n: u64) -> bool {
+        if let Ranges::One([(_, last)]) = &mut self.0
+            && last.checked_add(1) == Some(n)
+        {
+            *last = n;
+            return true;
+        }
         if self.contains(n) {
             return false;
         }
-        let at = self.0.partition_point(|(_, last)| *last < n);
-        let joins_before = at > 0 && self.0[at - 1].1.saturating_add(1) == n;
-        let joins_after = self.0.get(at).is_some_and(|(first, _)| n.saturating_add(1) == *first);
-        match (joins_before, joins_after) {
-            (true, true) => {
-                self.0[at - 1].1 = self.0[at].1;
-                self.0.remove(at);
-            }
-            (true, false) => self.0[at - 1].1 = n,
-            (false, true) => self.0[at].0 = n,
-            (false, false) => {
-                // Nearly every session has one range, and there are many sessions.
-                if self.0.len() == self.0.capacity() {
-                    self.0.reserve_exact(1 + self.0.len());
-                }
-                self.0.insert(at, (n, n));
-            }
-        }
-        if self.0.len() > MAX_RANGES {
-            self.0[1].0 = self.0[0].0;
-            self.0.remove(0);
-        }
+        self.0.edit(|ranges| join(ranges, n));
         true
+    }
+}
+
+/// Adds a number that is in no range.
+fn join(ranges: &mut Vec<(u64, u64)>, n: u64) {
+    let at = ranges.partition_point(|(_, last)| *last < n);
+    let joins_before = at > 0 && ranges[at - 1].1.saturating_add(1) == n;
+    let joins_after = ranges.get(at).is_some_and(|(first, _)| n.saturating_add(1) == *first);
+    match (joins_before, joins_after) {
+        (true, true) => {
+            ranges[at - 1].1 = ranges[at].1;
+            ranges.remove(at);
+        }
+        (true, false) => ranges[at - 1].1 = n,
+        (false, true) => ranges[at].0 = n,
+        (false, false) => ranges.insert(at, (n, n)),
+    }
+    if ranges.len() > MAX_RANGES {
+        ranges[1].0 = ranges[0].0;
+        ranges.remove(0);
     }
 }
 
@@ -164,7 +235,7 @@ mod tests {
         for sn in 0..5_000 {
             assert_eq!(seen.contains(&record(sn)), sn % 700 != 3, "sn {sn}");
         }
-        assert!(seen.older[0].numbers.0.len() <= 9);
+        assert!(seen.events.numbers.0.ranges().len() <= 9);
     }
 
     #[test]

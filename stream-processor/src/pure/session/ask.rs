@@ -10,7 +10,7 @@ impl Sessions {
     /// Sessions of a tenant (and a sid), open ones first, then by newest record.
     pub fn rows(&self, tenant: &str, sid: Option<&str>, limit: usize) -> Vec<SessionRow> {
         let matches =
-            |epoch: &&Epoch| &*epoch.tenant == tenant && sid.is_none_or(|sid| &*epoch.sid == sid);
+            |epoch: &&Epoch| &**epoch.tenant() == tenant && sid.is_none_or(|sid| epoch.sid.is(sid));
         let place = |epoch: &Epoch| {
             let now = epoch.timeline.now();
             (!now.is_open(), -now.last_seen())
@@ -18,7 +18,7 @@ impl Sessions {
         let mut found: Vec<((bool, i64), &Epoch)> =
             self.slots.all().filter(matches).map(|epoch| (place(epoch), epoch)).collect();
         let order = |(a_place, a): &((bool, i64), &Epoch), (b_place, b): &((bool, i64), &Epoch)| {
-            let rest = || (&a.sid, a.number).cmp(&(&b.sid, b.number));
+            let rest = || (a.sid.text(), a.number).cmp(&(b.sid.text(), b.number));
             a_place.cmp(b_place).then_with(rest)
         };
         // Of a million, those that are wanted are picked first, and only they are put in order.

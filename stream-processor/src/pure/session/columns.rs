@@ -84,7 +84,7 @@ impl Columns {
             self.tenant[at] = 0;
             return;
         };
-        self.tenant[at] = self.number(tenant);
+        self.tenant[at] = u32::try_from(self.place(tenant) + 1).unwrap_or(u32::MAX);
         let words = [
             here.content,
             here.edge,
@@ -99,14 +99,19 @@ impl Columns {
         self.token[at] = token;
     }
 
-    /// A tenant's number. There are as many as keys of the collector name, a handful.
-    fn number(&mut self, tenant: &str) -> u32 {
+    /// A tenant's name, to be shared.
+    pub(super) fn tenant(&mut self, name: &str) -> Arc<str> {
+        let at = self.place(name);
+        Arc::clone(&self.tenants[at])
+    }
+
+    /// A tenant's place among all. There are as many as keys of the collector name, a handful.
+    fn place(&mut self, tenant: &str) -> usize {
         let known = self.tenants.iter().position(|known| **known == *tenant);
-        let at = known.unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             self.tenants.push(Arc::from(tenant));
             self.tenants.len() - 1
-        });
-        u32::try_from(at + 1).unwrap_or(u32::MAX)
+        })
     }
 
     /// The places of a tenant's open sessions, from a place on.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fact::Said;
+use super::said::Said;
 use super::words::Word;
 
 /// The dimensions of a session, carried forward until something else is said.

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::fates::Fate;
 use tallylight_schemas::session::SessionRow;
 
-use super::fact::{Fact, Said};
+use super::fact::Fact;
 use super::report::Playback;
+use super::said::Said;
+use super::sid::Sid;
+use super::tight::MaybeMs;
 use super::timeline::{Panes, Timeline};
 use super::words::{Word, Words};
 use crate::pure::dedupe::{Identity, Past, Tombstone};
@@ -27,55 +29,43 @@ pub(super) enum Queue {
 /// See the module.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Epoch {
-    pub(super) tenant: Arc<str>,
-    pub(super) sid: Arc<str>,
+    pub(super) sid: Sid,
     pub(super) number: u32,
     /// `ts` of the record that opened it.
     pub(super) opened_ts: i64,
     /// Place of the epoch before it, while that is kept.
     pub(super) previous: Option<u32>,
     /// The epochs before it that are forgotten.
-    pub(super) before: Tombstone,
+    pub(super) before: Option<Box<Tombstone>>,
     /// A later epoch of the sid has begun.
     pub(super) superseded: bool,
     pub(super) queue: Queue,
     /// Log time of the newest record, ms.
     pub(super) heard_at: i64,
     pub(super) timeline: Timeline,
-    newest_ts: Option<i64>,
+    newest_ts: MaybeMs,
     /// Smallest arrival − ts, ms.
     least_delay: i64,
     skew_ms: i64,
     late: u64,
-    said: Option<Arc<Said>>,
-    said_by_edge: Option<Arc<Said>>,
 }
 
 impl Epoch {
-    pub(super) fn new(
-        tenant: Arc<str>,
-        sid: Arc<str>,
-        number: u32,
-        opened_ts: i64,
-        log: i64,
-    ) -> Self {
+    pub(super) fn new(tenant: Arc<str>, sid: Sid, number: u32, opened_ts: i64, log: i64) -> Self {
         Self {
-            tenant,
             sid,
             number,
             opened_ts,
             previous: None,
-            before: Tombstone::default(),
+            before: None,
             superseded: false,
             queue: Queue::Closed(log),
             heard_at: log,
-            timeline: Timeline::default(),
-            newest_ts: None,
+            timeline: Timeline::of(tenant),
+            newest_ts: MaybeMs::default(),
             least_delay: i64::MAX,
             skew_ms: 0,
             late: 0,
-            said: None,
-            said_by_edge: None,
         }
     }
 
@@ -84,7 +74,7 @@ impl Epoch {
     pub(super) fn is_followed_by(&self, input: &PlayerInput<'_>) -> bool {
         !input.request
             && input.sn == Some(0)
-            && self.newest_ts.is_some_and(|newest| input.time() > newest)
+            && self.newest_ts.get().is_some_and(|newest| input.time() > newest)
     }
 
     /// Takes in a player's record at log time `log`. `delay` is the smallest arrival − ts
@@ -103,7 +93,7 @@ impl Epoch {
         self.lower_skew(delay, to);
         self.timeline.seen.came(&identity);
         if !input.request {
-            self.newest_ts = self.newest_ts.max(input.ts);
+            self.newest_ts = self.newest_ts.get().max(input.ts).into();
         }
         let skew = if input.ts.is_some() { self.skew_ms } else { 0 };
         let at = input.time().saturating_add(skew).min(log + SKEW_IGNORED_MS);
@@ -113,8 +103,7 @@ impl Epoch {
             return Fate::Late;
         }
         self.heard_at = log;
-        let said = Said::by_player(input, self.said.as_ref(), to.words);
-        self.said.clone_from(&said);
+        let said = Said::by_player(input, self.timeline.recent().said(), to.words);
         self.timeline.insert(Fact::by_player(input, identity.id, at, said), to);
         self.stay_superseded(to);
         Fate::Accepted
@@ -125,13 +114,6 @@ impl Epoch {
         self.heard_at = log;
         self.timeline.insert(fact, to);
         self.stay_superseded(to);
-    }
-
-    /// The words of an edge's event, shared with the one before when they are the same.
-    pub(super) fn said_by(&mut self, event: &DeliveryEvent, words: &mut Words) -> Arc<Said> {
-        let said = Said::by_edge(event, self.said_by_edge.as_ref(), words);
-        self.said_by_edge = Some(Arc::clone(&said));
-        said
     }
 
     /// Its sid plays something else now.
@@ -159,9 +141,14 @@ impl Epoch {
         }
     }
 
+    /// Whose viewer.
+    pub(super) fn tenant(&self) -> &Arc<str> {
+        self.timeline.tenant()
+    }
+
     /// Which playback it is.
     pub(super) fn playback(&self) -> Playback<'_> {
-        Playback { tenant: &self.tenant, sid: &self.sid, epoch: self.number }
+        Playback { tenant: self.tenant(), sid: &self.sid, epoch: self.number }
     }
 
     /// The row of the session so far.
@@ -174,20 +161,19 @@ impl Epoch {
         Past {
             epoch: self.number,
             opened_ts: self.opened_ts,
-            newest_ts: self.newest_ts.unwrap_or(self.opened_ts),
+            newest_ts: self.newest_ts.get().unwrap_or(self.opened_ts),
             skew_ms: self.skew_ms,
             numbers: self.timeline.numbers(),
         }
     }
 
     /// Shares again what came out of a snapshot in full.
-    pub(super) fn share(&mut self) {
-        self.timeline.share();
+    pub(super) fn share(&mut self, tenant: Arc<str>) {
+        self.timeline.share(tenant);
     }
 
     /// Every word in it, some more than once.
     pub(super) fn words(&self) -> impl Iterator<Item = Word> {
-        let said = [&self.said, &self.said_by_edge].into_iter().flatten();
-        self.timeline.words().chain(said.flat_map(|said| said.words()))
+        self.timeline.words()
     }
 }

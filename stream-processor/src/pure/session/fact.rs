@@ -1,15 +1,11 @@
 //! One thing known about a session at one moment, in compact form.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
-use tallylight_schemas::delivery::DeliveryEvent;
 
+use super::said::Said;
 use super::tight::MaybeMs;
-use super::words::{Word, Words};
 use crate::pure::dedupe::Identity;
 use crate::pure::input::PlayerInput;
-use crate::pure::limits::clip;
 
 /// A player state, CMCD `sta`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +51,11 @@ impl Token {
         Self::ALL.iter().find(|(_, name)| *name == text).map(|(token, _)| *token)
     }
 
+    /// The token whose place among all is before `from_1`; there is none at 0.
+    pub(super) fn at(from_1: usize) -> Option<Self> {
+        Self::ALL.get(from_1.checked_sub(1)?).map(|(token, _)| *token)
+    }
+
     /// The CMCD values of all, in order of the tokens.
     pub fn names() -> impl Iterator<Item = &'static str> {
         Self::ALL.iter().map(|(_, name)| *name)
@@ -79,104 +80,13 @@ pub enum Origin {
     Silence,
 }
 
-/// Words that come with facts. Shared between facts that say the same.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
-    /// Content id.
-    pub content: Option<Word>,
-    /// Country.
-    pub country: Option<Word>,
-    /// Device.
-    pub device: Option<Word>,
-    /// Operating system.
-    pub os: Option<Word>,
-    /// Player and its version.
-    pub player: Option<Word>,
-    /// Autonomous system of the network.
-    pub asn: Option<u32>,
-    /// Edge.
-    pub edge: Option<Word>,
-    /// Pipeline.
-    pub pipeline: Option<Word>,
-    /// Error code.
-    pub error: Option<Word>,
-}
-
-impl Said {
-    fn matches(&self, input: &PlayerInput<'_>, words: &Words) -> bool {
-        let same =
-            |mine: Option<Word>, theirs: Option<&str>| words.maybe(mine) == theirs.and_then(clip);
-        same(self.content, input.cid)
-            && same(self.country, input.country)
-            && same(self.device, input.device)
-            && same(self.os, input.os)
-            && same(self.player, input.player)
-            && self.asn == input.asn
-            && same(self.error, input.ec.as_deref())
-    }
-
-    /// The words of a player's record; `last` again when they are the same.
-    pub fn by_player(
-        input: &PlayerInput<'_>,
-        last: Option<&Arc<Said>>,
-        words: &mut Words,
-    ) -> Option<Arc<Said>> {
-        if let Some(last) = last
-            && last.matches(input, words)
-        {
-            return Some(Arc::clone(last));
-        }
-        let mut word = |text: Option<&str>| text.and_then(clip).map(|text| words.share(text));
-        let said = Said {
-            content: word(input.cid),
-            country: word(input.country),
-            device: word(input.device),
-            os: word(input.os),
-            player: word(input.player),
-            asn: input.asn,
-            error: word(input.ec.as_deref()),
-            ..Said::default()
-        };
-        (said != Said::default()).then(|| Arc::new(said))
-    }
-
-    /// Where an edge served the session from.
-    pub fn by_edge(
-        event: &DeliveryEvent,
-        last: Option<&Arc<Said>>,
-        words: &mut Words,
-    ) -> Arc<Said> {
-        let mut word = |text: Option<&str>| text.and_then(clip).map(|text| words.share(text));
-        let said = Said {
-            edge: word(event.edge.as_deref()),
-            pipeline: word(event.pipeline.as_deref()),
-            ..Said::default()
-        };
-        match last {
-            Some(last) if **last == said => Arc::clone(last),
-            _ => Arc::new(said),
-        }
-    }
-
-    /// Every word in it.
-    pub(super) fn words(&self) -> impl Iterator<Item = Word> {
-        [
-            self.content,
-            self.country,
-            self.device,
-            self.os,
-            self.player,
-            self.edge,
-            self.pipeline,
-            self.error,
-        ]
-        .into_iter()
-        .flatten()
-    }
+impl Origin {
+    /// All, in order.
+    pub(super) const ALL: [Self; 4] = [Self::Edge, Self::Request, Self::Event, Self::Silence];
 }
 
 /// One fact. Times are Unix ms.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
     /// Event time, corrected, and never before what was final when it came.
     pub at: i64,
@@ -205,7 +115,7 @@ pub struct Fact {
     /// The player's own startup time, ms; −1 is unknown.
     pub msd_ms: i32,
     /// Words.
-    pub said: Option<Arc<Said>>,
+    pub said: Option<Said>,
 }
 
 /// Order of facts: by time; at the same time what edges say comes first, silence last, and
@@ -219,7 +129,7 @@ impl Fact {
     }
 
     /// The fact in a player's record, to be placed at `at`.
-    pub fn by_player(input: &PlayerInput<'_>, id: u64, at: i64, said: Option<Arc<Said>>) -> Self {
+    pub fn by_player(input: &PlayerInput<'_>, id: u64, at: i64, said: Option<Said>) -> Self {
         let small =
             |value: Option<i64>| value.and_then(|v| i32::try_from(v).ok()).filter(|v| *v >= 0);
         Self {
@@ -241,7 +151,7 @@ impl Fact {
     }
 
     /// What an edge knows about a session at `at`, as its report number `seq`.
-    pub fn by_edge(at: i64, seq: u64, id: u64, said: Arc<Said>) -> Self {
+    pub fn by_edge(at: i64, seq: u64, id: u64, said: Said) -> Self {
         Self { sn: Some(seq), id, said: Some(said), ..Self::bare(at, Origin::Edge) }
     }
 
@@ -264,7 +174,29 @@ impl Fact {
         Self::bare(at, Origin::Silence)
     }
 
-    fn bare(at: i64, origin: Origin) -> Self {
+    /// The numbers that may be missing, each with what is taken for that.
+    pub(super) fn numbers(&self) -> [(i32, i32); 5] {
+        [
+            (self.kbps, 0),
+            (self.throughput_kbps, -1),
+            (self.lowest_kbps, 0),
+            (self.latency_ms, -1),
+            (self.msd_ms, -1),
+        ]
+    }
+
+    /// The same numbers, to be set.
+    pub(super) fn numbers_mut(&mut self) -> [&mut i32; 5] {
+        [
+            &mut self.kbps,
+            &mut self.throughput_kbps,
+            &mut self.lowest_kbps,
+            &mut self.latency_ms,
+            &mut self.msd_ms,
+        ]
+    }
+
+    pub(super) fn bare(at: i64, origin: Origin) -> Self {
         Self {
             at,
             ts: MaybeMs::default(),

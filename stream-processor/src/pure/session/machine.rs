@@ -2,27 +2,18 @@
 //! each, where the session stands afterwards and what is to be counted at that moment. What
 //! it does with a token is in [`super::rules`], what it tells of itself in [`super::report`].
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
 use super::dimensions::Dimensions;
 use super::fact::{Fact, Origin, Token};
-use super::tight::MaybeMs;
+use super::story::Story;
 use super::words::Word;
 use crate::pure::window::{Counts, Presence, Watching};
 
 /// Rebuffers kept for the session's row.
 pub(super) const REBUFFERS_KEPT: usize = 32;
-
-/// Whether the player keeps a rung that its line does not carry.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Adaptation {
-    /// Since when its line has carried less than the rung it is on, Unix ms.
-    pub(super) above_since: MaybeMs,
-    /// Lowest rung it may choose, kbps; 0 is unknown.
-    pub(super) lowest_kbps: i32,
-}
 
 /// What follows from one fact.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -58,47 +49,49 @@ impl Doing {
 }
 
 /// A session as far as its facts tell. Times are Unix ms.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Machine {
     /// Sums are complete up to here.
     pub(super) at: i64,
-    pub(super) state: Option<Watching>,
-    pub(super) token: Option<Token>,
-    /// A terminal token (`e`, `f`, `q`) came.
-    pub(super) terminal: Option<Token>,
-    /// Silent for too long; stands still until the next fact.
-    pub(super) silent: bool,
-    /// First record that would be the attempt if no `s` comes.
-    pub(super) since: MaybeMs,
-    pub(super) started_at: MaybeMs,
-    pub(super) first_frame_at: MaybeMs,
-    pub(super) ended_at: MaybeMs,
-    pub(super) startup_ms: MaybeMs,
-    pub(super) msd_ms: Option<i32>,
-    /// An error was reported before the first frame.
-    pub(super) errored: bool,
-    /// Time per [`Watching`], ms.
-    pub(super) spent: [i64; 4],
-    /// The player is hidden.
-    pub(super) hidden: bool,
-    /// The part of `spent` in which it was, ms, and of that the part rebuffering.
-    pub(super) spent_hidden: (i64, i64),
+    pub(super) last_seen: i64,
+    pub(super) playing_ms: i64,
     pub(super) kbps_ms: i64,
     pub(super) kbps_known_ms: i64,
-    pub(super) rebuffer_count: i64,
-    pub(super) seek_count: i64,
-    pub(super) rebuffers: Vec<(i64, i64)>,
-    pub(super) rebuffer_since: i64,
-    pub(super) switches: i64,
-    pub(super) adaptation: Adaptation,
-    pub(super) latency_ms: Option<i32>,
-    pub(super) error: Option<Word>,
-    /// Shared by all that follow the same session.
-    pub(super) dimensions: Arc<Dimensions>,
     pub(super) events: u64,
-    pub(super) lost: i64,
-    pub(super) sn: Option<(u64, u64)>,
-    pub(super) last_seen: i64,
+    /// The largest sequence number, once there is a smallest.
+    pub(super) sn: u64,
+    pub(super) latency_ms: Option<i32>,
+    pub(super) state: Option<Watching>,
+    pub(super) token: Option<Token>,
+    /// Silent for too long; stands still until the next fact.
+    pub(super) silent: bool,
+    /// The player is hidden.
+    pub(super) hidden: bool,
+    /// Shared with the other state of the session; see [`Story`].
+    pub(super) story: Arc<Story>,
+}
+
+/// What nobody has a story of yet has in common.
+static NO_STORY: LazyLock<Arc<Story>> = LazyLock::new(Arc::default);
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            at: 0,
+            last_seen: 0,
+            playing_ms: 0,
+            kbps_ms: 0,
+            kbps_known_ms: 0,
+            events: 0,
+            sn: 0,
+            latency_ms: None,
+            state: None,
+            token: None,
+            silent: false,
+            hidden: false,
+            story: Arc::clone(&NO_STORY),
+        }
+    }
 }
 
 impl Machine {
@@ -135,15 +128,40 @@ impl Machine {
         let passed = (at - self.at).max(0);
         self.at = self.at.max(at);
         let presence = self.presence();
-        let Some(state) = presence.state else { return };
-        self.spent[state as usize] += passed;
-        if self.hidden {
-            self.spent_hidden.0 += passed;
-            self.spent_hidden.1 += passed * i64::from(state == Watching::Rebuffering);
+        let Some(state) = presence.state.filter(|_| passed > 0) else { return };
+        if state == Watching::Playing {
+            self.playing_ms += passed;
+        } else {
+            self.tell().spent[state as usize] += passed;
         }
-        if state == Watching::Playing && presence.kbps > 0 {
+        if self.hidden {
+            let story = self.tell();
+            story.spent_hidden.0 += passed;
+            story.spent_hidden.1 += passed * i64::from(state == Watching::Rebuffering);
+        }
+        if presence.kbps > 0 {
             self.kbps_ms += i64::from(presence.kbps) * passed;
             self.kbps_known_ms += passed;
+        }
+    }
+
+    /// To change what seldom changes; what does not change stays shared.
+    pub(super) fn tell(&mut self) -> &mut Story {
+        Arc::make_mut(&mut self.story)
+    }
+
+    /// Shares with `other` what says the same.
+    pub(super) fn share(&mut self, other: &Self) {
+        if !Arc::ptr_eq(&self.story, &other.story) && self.story == other.story {
+            self.story = Arc::clone(&other.story);
+        }
+    }
+
+    /// Time spent in a state, ms.
+    pub(super) fn spent(&self, state: Watching) -> i64 {
+        match state {
+            Watching::Playing => self.playing_ms,
+            state => self.story.spent[state as usize],
         }
     }
 
@@ -156,7 +174,7 @@ impl Machine {
     pub fn presence(&self) -> Presence {
         let state = self.state.filter(|_| self.is_open());
         let playing = state == Some(Watching::Playing);
-        Presence { state, kbps: if playing { self.dimensions.kbps } else { 0 } }
+        Presence { state, kbps: if playing { self.story.dimensions.kbps } else { 0 } }
     }
 
     /// What it is doing; nothing when it is gone, or only preloads.
@@ -170,22 +188,22 @@ impl Machine {
 
     /// Neither ended nor silent for too long.
     pub fn is_open(&self) -> bool {
-        self.terminal.is_none() && !self.silent
+        self.story.terminal.is_none() && !self.silent
     }
 
     /// Whether a terminal token came.
     pub fn is_ended(&self) -> bool {
-        self.terminal.is_some()
+        self.story.terminal.is_some()
     }
 
     /// Every word it holds.
     pub(super) fn words(&self) -> impl Iterator<Item = Word> {
-        self.dimensions.words().chain(self.error)
+        self.story.dimensions.words().chain(self.story.error)
     }
 
     /// The dimensions now.
-    pub fn dimensions(&self) -> &Arc<Dimensions> {
-        &self.dimensions
+    pub fn dimensions(&self) -> &Dimensions {
+        &self.story.dimensions
     }
 
     /// The newest state a player named.
@@ -200,31 +218,37 @@ impl Machine {
 
     /// Records missing by sequence number.
     pub fn lost(&self) -> i64 {
-        self.lost
+        self.story.lost
     }
 
     fn take_words(&mut self, fact: &Fact) -> bool {
         let Some(said) = &fact.said else { return false };
         // Players name the error after the state, so a code is taken from an ended session too.
-        self.error = said.error.or(self.error);
-        if self.terminal.is_some() {
+        if said.error.is_some() && said.error != self.story.error {
+            self.tell().error = said.error;
+        }
+        if self.is_ended() {
             return false;
         }
-        let moved = self.dimensions.moved_by(said);
-        if moved == *self.dimensions {
+        let moved = self.dimensions().moved_by(said);
+        if moved == *self.dimensions() {
             return false;
         }
-        *Arc::make_mut(&mut self.dimensions) = moved;
+        self.tell().dimensions = moved;
         true
     }
 
     fn count_record(&mut self, fact: &Fact, counts: &mut Counts) {
         self.events += 1;
         counts.event = true;
-        self.msd_ms = self.msd_ms.or((fact.msd_ms >= 0).then_some(fact.msd_ms));
+        if fact.msd_ms >= 0 && self.story.msd_ms.is_none() {
+            self.tell().msd_ms = Some(fact.msd_ms);
+        }
         if let (Some(sn), Origin::Event) = (fact.sn, fact.origin) {
             let lost = self.count_sn(sn);
-            self.lost += lost;
+            if lost != 0 {
+                self.tell().lost += lost;
+            }
             counts.lost = i32::try_from(lost).unwrap_or(0);
         }
     }
@@ -232,11 +256,15 @@ impl Machine {
     /// Missing records that this number shows; −1 when it fills a gap.
     fn count_sn(&mut self, sn: u64) -> i64 {
         let gap = |low: u64, high: u64| i64::try_from(high - low - 1).unwrap_or(0).min(1 << 30);
-        let Some((low, high)) = self.sn else {
-            self.sn = Some((sn, sn));
+        let (least, high) = (self.story.least_sn, self.sn);
+        let low = least.unwrap_or(sn);
+        if least.is_none_or(|least| sn < least) {
+            self.tell().least_sn = Some(sn);
+        }
+        self.sn = if least.is_some() { high.max(sn) } else { sn };
+        if least.is_none() {
             return 0;
-        };
-        self.sn = Some((low.min(sn), high.max(sn)));
+        }
         if sn > high {
             gap(high, sn)
         } else if sn < low {

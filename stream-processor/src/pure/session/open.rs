@@ -1,13 +1,13 @@
 //! Which epoch a record belongs to, and the opening of new ones.
 
-use std::sync::Arc;
-
 use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
 use tallylight_schemas::fates::Fate;
 use tallylight_schemas::ident;
 
 use super::epoch::Epoch;
-use super::fact::{Fact, Said};
+use super::fact::Fact;
+use super::said::Said;
+use super::sid::Sid;
 use super::store::{Now, Sessions};
 use crate::pure::dedupe::Tombstone;
 use crate::pure::input::PlayerInput;
@@ -21,15 +21,19 @@ fn over(before: &mut Tombstone, input: &PlayerInput<'_>) -> Fate {
 impl Sessions {
     /// Takes in a player's record. `delay` is the smallest arrival − ts of the records it
     /// came with (`i64::MAX` when none names a time): a batch sent late must not look like
-    /// a slow clock because its oldest record is read first. Answers the record's fate, and
-    /// which session it is of, if any.
+    /// a slow clock because its oldest record is read first. `likely` is where its session very
+    /// likely is, if that was looked up. Answers the record's fate, and which session it is of, if
+    /// any.
     pub fn record(
         &mut self,
         input: &PlayerInput<'_>,
         delay: i64,
+        likely: Option<u32>,
         now: &mut Now<'_>,
     ) -> (Fate, Option<u32>) {
-        let slot = match self.find(input.tenant, input.sid) {
+        let (tenant, sid) = (input.tenant, input.sid);
+        let likely = likely.filter(|slot| self.slots.is_newest(*slot, tenant, sid));
+        let slot = match likely.or_else(|| self.find(tenant, sid)) {
             None => match self.first_epoch(input, delay, now) {
                 Ok(slot) => slot,
                 Err(fate) => return (fate, None),
@@ -49,11 +53,12 @@ impl Sessions {
     /// The fate of a record of a playback that is forgotten, while its sid plays something else.
     fn over_before(&mut self, slot: u32, input: &PlayerInput<'_>) -> Option<Fate> {
         let current = self.slots.get_mut(slot)?;
-        let told = input.sn.is_some() && current.before.covers(input.time(), input.sn, i64::MIN);
-        if !told || current.previous.is_some() || input.time() >= current.opened_ts {
+        let opened_ts = current.opened_ts;
+        if input.sn.is_none() || current.previous.is_some() || input.time() >= opened_ts {
             return None;
         }
-        Some(over(&mut current.before, input))
+        let before = current.before.as_mut()?;
+        before.covers(input.time(), input.sn, i64::MIN).then(|| over(before, input))
     }
 
     fn epoch_of(&mut self, slot: u32, input: &PlayerInput<'_>, now: &mut Now<'_>) -> u32 {
@@ -96,7 +101,7 @@ impl Sessions {
         let number = before.as_ref().map_or(0, |before| before.epoch().saturating_add(1));
         let slot = self.open(input, number, None, now);
         if let (Some(before), Some(epoch)) = (before, self.slots.get_mut(slot)) {
-            epoch.before = before;
+            epoch.before = Some(Box::new(before));
         }
         Ok(slot)
     }
@@ -108,11 +113,8 @@ impl Sessions {
         previous: Option<u32>,
         now: &mut Now<'_>,
     ) -> u32 {
-        let tenant = match self.index.get_key_value(input.tenant) {
-            Some((tenant, _)) => Arc::clone(tenant),
-            None => Arc::from(input.tenant),
-        };
-        let mut epoch = Epoch::new(tenant, Arc::from(input.sid), number, input.time(), now.log);
+        let tenant = self.slots.tenant(input.tenant);
+        let mut epoch = Epoch::new(tenant, Sid::of(input.sid), number, input.time(), now.log);
         epoch.previous = previous;
         let slot = self.add(epoch);
         let horizon = now.log - HORIZON_MS;
@@ -142,8 +144,7 @@ impl Sessions {
             return;
         }
         let Some(slot) = self.find(tenant, sid) else {
-            let fact =
-                Fact::by_edge(at, event.seq, id, Said::by_edge(event, None, &mut self.words));
+            let fact = Fact::by_edge(at, event.seq, id, Said::by_edge(event, &mut self.words));
             self.pending.push(ident::hash(tenant, sid), fact, self.limits.pending);
             return;
         };
@@ -153,7 +154,7 @@ impl Sessions {
         };
         let log = now.log;
         self.with(slot, now, |epoch, panes| {
-            let said = epoch.said_by(event, panes.words);
+            let said = Said::by_edge(event, panes.words);
             epoch.served(Fact::by_edge(at, event.seq, id, said), log, panes);
         });
     }

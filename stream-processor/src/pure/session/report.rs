@@ -4,6 +4,7 @@ use tallylight_schemas::session::{Outcome, SessionRow};
 
 use super::fact::Token;
 use super::machine::Machine;
+use super::sid::Sid;
 use super::tight::MaybeMs;
 use super::words::Words;
 use crate::pure::window::Watching;
@@ -14,36 +15,38 @@ pub struct Playback<'a> {
     /// Whose viewer.
     pub tenant: &'a str,
     /// The player's session id.
-    pub sid: &'a str,
+    pub sid: &'a Sid,
     /// Which of the playbacks of the sid.
     pub epoch: u32,
 }
 
 impl Machine {
     fn outcome(&self) -> Outcome {
-        match (self.first_frame_at.is_some(), self.terminal) {
+        match (self.story.first_frame_at.is_some(), self.story.terminal) {
             _ if self.is_open() => Outcome::Playing,
             (true, Some(Token::Fatal)) => Outcome::Failed,
             (true, _) => Outcome::Played,
             (false, Some(Token::Fatal)) => Outcome::StartFailed,
-            (false, _) if self.errored && self.started_at.is_some() => Outcome::StartFailed,
+            (false, _) if self.story.errored && self.story.started_at.is_some() => {
+                Outcome::StartFailed
+            }
             (false, _) => Outcome::ExitBeforeStart,
         }
     }
 
     /// How long the viewer waited for a first frame, as long as that is or was awaited.
     fn waited_ms(&self) -> Option<i64> {
-        if self.first_frame_at.is_some() {
-            return self.startup_ms.get();
+        if self.story.first_frame_at.is_some() {
+            return self.story.startup_ms.get();
         }
-        Some(self.ended_at.get().unwrap_or(self.at) - self.started_at.get()?)
+        Some(self.story.ended_at.get().unwrap_or(self.at) - self.story.started_at.get()?)
     }
 
     fn rebuffer_rows(&self) -> Vec<(i64, i64)> {
         let open = (self.presence().state == Some(Watching::Rebuffering))
-            .then(|| (self.rebuffer_since, self.at - self.rebuffer_since));
-        let all = self.rebuffers.iter().copied().chain(open);
-        let skip = (self.rebuffers.len() + usize::from(open.is_some()))
+            .then(|| (self.story.rebuffer_since, self.at - self.story.rebuffer_since));
+        let all = self.story.rebuffers.iter().copied().chain(open);
+        let skip = (self.story.rebuffers.len() + usize::from(open.is_some()))
             .saturating_sub(super::machine::REBUFFERS_KEPT);
         all.skip(skip).map(|(start, ms)| (start * 1_000, ms)).collect()
     }
@@ -52,11 +55,11 @@ impl Machine {
     pub fn row(&self, of: Playback<'_>, late_events: u64, words: &Words) -> SessionRow {
         let text = |word| words.owned(word);
         let micros = |ms: MaybeMs| ms.get().map(|ms| ms * 1_000);
-        let spent = |state: Watching| self.spent[state as usize];
+        let spent = |state: Watching| self.spent(state);
         let here = self.dimensions();
         SessionRow {
             tenant: of.tenant.to_owned(),
-            sid: of.sid.to_owned(),
+            sid: of.sid.text(),
             epoch: of.epoch,
             cid: text(here.content),
             device: text(here.device),
@@ -66,31 +69,31 @@ impl Machine {
             asn: here.asn,
             edge: text(here.edge),
             pipeline: text(here.pipeline),
-            started_at: micros(self.started_at),
-            first_frame_at: micros(self.first_frame_at),
-            ended_at: micros(self.ended_at),
+            started_at: micros(self.story.started_at),
+            first_frame_at: micros(self.story.first_frame_at),
+            ended_at: micros(self.story.ended_at),
             outcome: self.outcome(),
-            startup_ms: self.startup_ms.get(),
+            startup_ms: self.story.startup_ms.get(),
             waited_ms: self.waited_ms(),
-            msd_ms: self.msd_ms.map(i64::from),
+            msd_ms: self.story.msd_ms.map(i64::from),
             starting_ms: spent(Watching::Starting),
             playing_ms: spent(Watching::Playing),
             rebuffering_ms: spent(Watching::Rebuffering),
-            rebuffer_count: self.rebuffer_count,
+            rebuffer_count: self.story.rebuffer_count,
             rebuffers: self.rebuffer_rows(),
             seeking_ms: spent(Watching::Seeking),
-            seek_count: self.seek_count,
-            background_ms: self.spent_hidden.0,
-            background_rebuffering_ms: self.spent_hidden.1,
+            seek_count: self.story.seek_count,
+            background_ms: self.story.spent_hidden.0,
+            background_rebuffering_ms: self.story.spent_hidden.1,
             avg_bitrate_kbps: (self.kbps_known_ms > 0).then(|| self.kbps_ms / self.kbps_known_ms),
             bitrate_ms: self.kbps_known_ms,
             bitrate_kbps_ms: self.kbps_ms,
-            switches: self.switches,
+            switches: self.story.switches,
             live_latency_ms: self.latency_ms.map(i64::from),
-            error_code: text(self.error),
+            error_code: text(self.story.error),
             state: self.token.map(|token| token.as_str().to_owned()),
             events: self.events,
-            lost_events: u64::try_from(self.lost).unwrap_or(0),
+            lost_events: u64::try_from(self.story.lost).unwrap_or(0),
             late_events,
             last_seen: self.last_seen * 1_000,
         }

@@ -12,8 +12,6 @@
 //! - Each record says whether the player is hidden: `bg` is sent only where it is.
 //! - `e`, `f` and `q` end the epoch; states after them are not taken.
 
-use std::sync::Arc;
-
 use tallylight_schemas::metrics;
 
 use super::fact::{Fact, Token};
@@ -26,13 +24,15 @@ const WAITED_MS: i64 = 1_000;
 
 impl Machine {
     pub(super) fn take_player(&mut self, fact: &Fact, counts: &mut Counts) -> bool {
-        if self.terminal.is_some() {
+        if self.is_ended() {
             return false;
         }
-        self.errored |= fact.error && self.first_frame_at.is_none();
+        if fact.error && self.story.first_frame_at.is_none() {
+            self.tell().errored = true;
+        }
         self.hidden = fact.hidden;
-        if fact.token != Some(Token::Preloading) {
-            self.since = self.since.get().unwrap_or(fact.at).into();
+        if fact.token != Some(Token::Preloading) && self.story.since.is_none() {
+            self.tell().since = fact.at.into();
         }
         let switched = self.take_bitrate(fact);
         if let Some(token) = fact.token {
@@ -50,14 +50,15 @@ impl Machine {
 
     /// Takes the rung and what the line carries; answers whether the rung is another one.
     fn take_bitrate(&mut self, fact: &Fact) -> bool {
-        let before = self.dimensions.kbps;
+        let before = self.dimensions().kbps;
         let switched = fact.kbps > 0 && fact.kbps != before;
         if switched {
-            self.switches += i64::from(before > 0);
-            Arc::make_mut(&mut self.dimensions).kbps = fact.kbps;
+            let story = self.tell();
+            story.switches += i64::from(before > 0);
+            story.dimensions.kbps = fact.kbps;
         }
-        let now = self.dimensions.kbps;
-        let mine = &mut self.adaptation;
+        let now = self.dimensions().kbps;
+        let mut mine = self.story.adaptation;
         if now < before {
             mine.above_since = MaybeMs::default();
         }
@@ -69,23 +70,26 @@ impl Machine {
             let since = || mine.above_since.get().unwrap_or(fact.at);
             mine.above_since = above.then(since).into();
         }
+        if mine != self.story.adaptation {
+            self.tell().adaptation = mine;
+        }
         switched
     }
 
     /// Whether a rebuffer that begins at `at` comes of staying on a rung too high.
     fn failed_to_adapt(&self, at: i64) -> bool {
-        let mine = &self.adaptation;
-        let had_lower = mine.lowest_kbps > 0 && mine.lowest_kbps < self.dimensions.kbps;
+        let mine = &self.story.adaptation;
+        let had_lower = mine.lowest_kbps > 0 && mine.lowest_kbps < self.dimensions().kbps;
         had_lower
             && mine.above_since.get().is_some_and(|since| at - since >= metrics::ADAPTS_WITHIN_MS)
     }
 
     fn take_token(&mut self, token: Token, at: i64, counts: &mut Counts) {
-        let started = self.first_frame_at.is_some();
+        let started = self.story.first_frame_at.is_some();
         match token {
             Token::Preloading | Token::Paused => {
-                if self.started_at.is_none() {
-                    self.since = MaybeMs::default();
+                if self.story.started_at.is_none() && self.story.since.is_some() {
+                    self.tell().since = MaybeMs::default();
                 }
                 self.enter(None, at, counts);
             }
@@ -94,12 +98,12 @@ impl Machine {
                 self.enter(Some(Watching::Starting), at, counts);
             }
             Token::Playing => {
-                self.begin(self.since.get().unwrap_or(at), counts);
+                self.begin(self.story.since.get().unwrap_or(at), counts);
                 self.show_first_frame(at, counts);
                 self.enter(Some(Watching::Playing), at, counts);
             }
             Token::Seeking | Token::Rebuffering | Token::Waiting => {
-                self.begin(self.since.get().unwrap_or(at), counts);
+                self.begin(self.story.since.get().unwrap_or(at), counts);
                 let seeks = token == Token::Seeking || self.state == Some(Watching::Seeking);
                 let state = match (started, seeks) {
                     (false, _) => Watching::Starting,
@@ -109,7 +113,7 @@ impl Machine {
                 self.enter(Some(state), at, counts);
             }
             Token::Fatal => {
-                self.begin(self.since.get().unwrap_or(at), counts);
+                self.begin(self.story.since.get().unwrap_or(at), counts);
                 counts.failure = started;
                 counts.start_failure = !started;
                 self.end(token, at, counts);
@@ -123,25 +127,26 @@ impl Machine {
 
     /// The attempt began at `start`; it is counted where it was learnt.
     fn begin(&mut self, start: i64, counts: &mut Counts) {
-        if self.started_at.is_none() {
-            self.started_at = start.into();
+        if self.story.started_at.is_none() {
+            self.tell().started_at = start.into();
             counts.attempt = true;
         }
     }
 
     fn show_first_frame(&mut self, at: i64, counts: &mut Counts) {
-        if self.first_frame_at.is_some() {
+        if self.story.first_frame_at.is_some() {
             return;
         }
-        self.first_frame_at = at.into();
         counts.start = true;
+        let story = self.tell();
+        story.first_frame_at = at.into();
         // A session first heard of when it played already: its startup is unknown, not 0.
-        let startup = self
+        let startup = story
             .started_at
             .get()
             .map(|start| at - start)
-            .filter(|_| !counts.attempt || self.since.get() < Some(at));
-        self.startup_ms = startup.into();
+            .filter(|_| !counts.attempt || story.since.get() < Some(at));
+        story.startup_ms = startup.into();
         counts.startup_ms = startup.and_then(|ms| i32::try_from(ms).ok());
     }
 
@@ -153,36 +158,42 @@ impl Machine {
             self.close_rebuffer(at);
         }
         if state == Some(Watching::Rebuffering) {
-            self.rebuffer_since = at;
-            self.rebuffer_count += 1;
+            let story = self.tell();
+            story.rebuffer_since = at;
+            story.rebuffer_count += 1;
             counts.rebuffer = true;
             counts.adaptation_failure = self.failed_to_adapt(at);
         }
-        self.seek_count += i64::from(state == Some(Watching::Seeking));
+        if state == Some(Watching::Seeking) {
+            self.tell().seek_count += 1;
+        }
         self.state = state;
     }
 
     fn close_rebuffer(&mut self, at: i64) {
-        if self.rebuffers.len() >= REBUFFERS_KEPT {
-            self.rebuffers.remove(0);
+        let story = self.tell();
+        if story.rebuffers.len() >= REBUFFERS_KEPT {
+            story.rebuffers.remove(0);
         }
-        self.rebuffers.push((self.rebuffer_since, at - self.rebuffer_since));
+        story.rebuffers.push((story.rebuffer_since, at - story.rebuffer_since));
     }
 
     /// An attempt without a first frame and without a fatal error is over.
     fn give_up(&mut self, at: i64, counts: &mut Counts) {
-        let Some(start) = self.started_at.get().filter(|_| self.first_frame_at.is_none()) else {
+        let story = &self.story;
+        let Some(start) = story.started_at.get().filter(|_| story.first_frame_at.is_none()) else {
             return;
         };
-        counts.start_failure = self.errored;
-        counts.exit = !self.errored && at - start >= WAITED_MS;
+        counts.start_failure = story.errored;
+        counts.exit = !story.errored && at - start >= WAITED_MS;
     }
 
     fn end(&mut self, token: Token, at: i64, counts: &mut Counts) {
-        counts.end = self.started_at.is_some();
+        counts.end = self.story.started_at.is_some();
         self.enter(None, at, counts);
-        self.terminal = Some(token);
-        self.ended_at = at.into();
+        let story = self.tell();
+        story.terminal = Some(token);
+        story.ended_at = at.into();
     }
 
     /// Ends the session where it was last heard of. The state stays: if a record comes after
@@ -192,17 +203,18 @@ impl Machine {
             return;
         }
         self.give_up(at, counts);
-        counts.end = self.started_at.is_some();
+        counts.end = self.story.started_at.is_some();
         if self.state == Some(Watching::Rebuffering) {
             self.close_rebuffer(at);
         }
         self.silent = true;
-        self.ended_at = at.into();
+        self.tell().ended_at = at.into();
     }
 
     pub(super) fn resume(&mut self, at: i64) {
         self.silent = false;
-        self.ended_at = MaybeMs::default();
-        self.rebuffer_since = at;
+        let story = self.tell();
+        story.ended_at = MaybeMs::default();
+        story.rebuffer_since = at;
     }
 }

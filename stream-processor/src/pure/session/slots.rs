@@ -1,31 +1,47 @@
-//! The places of sessions, and beside them in columns what is asked about all open ones at once.
+//! The places of sessions, and beside them what finds one by its sid and, in columns, what is asked
+//! about all open ones at once.
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::columns::{Columns, Shown};
 use super::epoch::Epoch;
+use super::index::{Half, Index};
 
-/// A snapshot has the sessions only; the columns follow from them.
+/// See the module.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(from = "Vec<Option<Box<Epoch>>>")]
+#[serde(from = "Written<Vec<Option<Box<Epoch>>>>")]
 pub(super) struct Slots {
     places: Vec<Option<Box<Epoch>>>,
+    index: Index,
     columns: Columns,
+}
+
+/// What a snapshot has of them; the rest follows.
+#[derive(Serialize, Deserialize)]
+struct Written<P> {
+    places: P,
+    newest: Vec<u32>,
 }
 
 impl Serialize for Slots {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        self.places.serialize(to)
+        Written { places: &self.places, newest: self.index.all().collect() }.serialize(to)
     }
 }
 
-impl From<Vec<Option<Box<Epoch>>>> for Slots {
-    fn from(mut places: Vec<Option<Box<Epoch>>>) -> Self {
-        places.iter_mut().flatten().for_each(|epoch| epoch.share());
-        let mut slots = Self { places, columns: Columns::default() };
+impl From<Written<Vec<Option<Box<Epoch>>>>> for Slots {
+    fn from(Written { mut places, newest }: Written<Vec<Option<Box<Epoch>>>>) -> Self {
+        let mut slots = Self::default();
+        for epoch in places.iter_mut().flatten() {
+            epoch.share(slots.columns.tenant(epoch.tenant()));
+        }
+        slots.places = places;
         for at in 0..slots.places.len() {
             slots.show(u32::try_from(at).unwrap_or(u32::MAX));
         }
+        newest.into_iter().for_each(|slot| slots.name(slot));
         slots
     }
 }
@@ -59,6 +75,40 @@ impl Slots {
         epoch
     }
 
+    /// Where the newest epoch of a sid very likely is.
+    pub(super) fn likely(&self, half: Half) -> Option<u32> {
+        self.index.likely(half)
+    }
+
+    /// Whether there the newest epoch of a sid is.
+    pub(super) fn is_newest(&self, slot: u32, tenant: &str, sid: &str) -> bool {
+        self.get(slot).is_some_and(|epoch| !epoch.superseded && epoch.is_of(tenant, sid))
+    }
+
+    /// The newest epoch of a sid.
+    pub(super) fn find(&self, tenant: &str, sid: &str) -> Option<u32> {
+        let is_it = |slot| self.get(slot).is_some_and(|epoch| epoch.is_of(tenant, sid));
+        self.index.find(Half::of(tenant, sid), is_it)
+    }
+
+    /// Makes an epoch the newest of its sid.
+    pub(super) fn name(&mut self, slot: u32) {
+        let Some(epoch) = self.get(slot) else { return };
+        let sid = epoch.sid.text();
+        let before = self.find(epoch.tenant(), &sid);
+        self.index.put(Half::of(epoch.tenant(), &sid), before, slot);
+    }
+
+    /// Forgets the name of an epoch that was taken out and was the newest of its sid.
+    pub(super) fn unname(&mut self, slot: u32, epoch: &Epoch) {
+        self.index.remove(Half::of(epoch.tenant(), &epoch.sid.text()), slot);
+    }
+
+    /// A tenant's name, shared by its sessions.
+    pub(super) fn tenant(&mut self, name: &str) -> Arc<str> {
+        self.columns.tenant(name)
+    }
+
     pub(super) fn all(&self) -> impl Iterator<Item = &Epoch> {
         self.places.iter().flatten().map(|epoch| &**epoch)
     }
@@ -66,7 +116,7 @@ impl Slots {
     /// Brings the columns up to what is in a place now.
     pub(super) fn show(&mut self, slot: u32) {
         let epoch = self.places.get(slot as usize).and_then(Option::as_deref);
-        let shown = epoch.and_then(|epoch| Some((&*epoch.tenant, epoch.shown()?)));
+        let shown = epoch.and_then(|epoch| Some((&**epoch.tenant(), epoch.shown()?)));
         self.columns.set(slot, shown);
     }
 
@@ -80,6 +130,6 @@ impl Epoch {
     pub(super) fn shown(&self) -> Option<Shown> {
         let now = self.timeline.now();
         let open = now.is_open();
-        open.then(|| Shown { dimensions: **now.dimensions(), token: now.token() })
+        open.then(|| Shown { dimensions: *now.dimensions(), token: now.token() })
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::ident;
 use tallylight_schemas::session::{SessionRow, SpanRow};
@@ -24,7 +23,6 @@ use crate::pure::window::Windows;
 /// comes late finds them, and then as tombstones.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Sessions {
-    pub(super) index: FxHashMap<Arc<str>, FxHashMap<Arc<str>, u32>>,
     pub(super) slots: Slots,
     free: Vec<u32>,
     open: BTreeSet<(i64, u32)>,
@@ -71,14 +69,12 @@ pub struct Now<'a> {
 impl Now<'_> {
     pub(super) fn panes<'b>(
         &'b mut self,
-        tenant: &'b Arc<str>,
         limits: &Limits,
         words: &'b mut Words,
         over: &'b mut Vec<Stretch>,
     ) -> Panes<'b> {
         Panes {
             windows: self.windows,
-            tenant,
             horizon: self.log - HORIZON_MS,
             capacity: limits.recent,
             unnumbered: limits.seen,
@@ -99,7 +95,7 @@ impl Sessions {
     }
 
     pub(super) fn find(&self, tenant: &str, sid: &str) -> Option<u32> {
-        self.index.get(tenant)?.get(sid).copied()
+        self.slots.find(tenant, sid)
     }
 
     pub(super) fn epoch(&self, slot: u32) -> Option<&Epoch> {
@@ -116,9 +112,8 @@ impl Sessions {
         let epoch = self.slots.get_mut(slot)?;
         let shown = epoch.shown();
         let lost = epoch.timeline.now().lost();
-        let tenant = Arc::clone(&epoch.tenant);
         let mut over = Vec::new();
-        let out = act(epoch, &mut now.panes(&tenant, &self.limits, &mut self.words, &mut over));
+        let out = act(epoch, &mut now.panes(&self.limits, &mut self.words, &mut over));
         let row = |stretch: Stretch| stretch.row(epoch.playback(), &self.words);
         self.over.spans.extend(over.into_iter().map(row));
         self.lost += epoch.timeline.now().lost() - lost;
@@ -150,12 +145,11 @@ impl Sessions {
 
     /// Makes `epoch` the current one of its sid.
     pub(super) fn add(&mut self, epoch: Epoch) -> u32 {
-        let (tenant, sid) = (Arc::clone(&epoch.tenant), Arc::clone(&epoch.sid));
         let queue = epoch.queue;
         let slot = self.free.pop().unwrap_or_else(|| self.slots.grow());
         self.slots.put(slot, epoch);
         self.requeue(slot, queue);
-        self.index.entry(tenant).or_default().insert(sid, slot);
+        self.slots.name(slot);
         slot
     }
 
@@ -201,8 +195,10 @@ impl Sessions {
 
     fn forget(&mut self, slot: u32) {
         // The one before it first: what is left of that goes into the same tombstone.
-        let epoch = self.epoch(slot).filter(|of| self.find(&of.tenant, &of.sid) == Some(slot));
-        if let Some(previous) = epoch.and_then(|epoch| epoch.previous) {
+        let Some(epoch) = self.epoch(slot) else { return };
+        let (tenant, sid) = (Arc::clone(epoch.tenant()), epoch.sid.text());
+        let is_newest = self.find(&tenant, &sid) == Some(slot);
+        if let Some(previous) = epoch.previous.filter(|_| is_newest) {
             self.forget(previous);
         }
         let Some(mut epoch) = self.slots.take(slot) else { return };
@@ -214,24 +210,19 @@ impl Sessions {
             Queue::Closed(at) => self.closed.remove(&(at, slot)),
         };
         self.free.push(slot);
-        let current = self.find(&epoch.tenant, &epoch.sid);
-        if current != Some(slot) {
-            let successor = current.and_then(|at| self.slots.get_mut(at));
-            if let Some(successor) = successor {
+        if !is_newest {
+            let newest = self.find(&tenant, &sid);
+            if let Some(successor) = newest.and_then(|at| self.slots.get_mut(at)) {
                 successor.previous = successor.previous.filter(|previous| *previous != slot);
-                successor.before.bury(past);
+                successor.before.get_or_insert_default().bury(past);
             }
             return;
         }
-        if let Some(sids) = self.index.get_mut(&epoch.tenant) {
-            sids.remove(&epoch.sid);
-            if sids.is_empty() {
-                self.index.remove(&epoch.tenant);
-            }
-        }
-        let hash = ident::hash(&epoch.tenant, &epoch.sid);
-        epoch.before.bury(past);
-        self.stones.insert(hash, epoch.before, self.limits.tombstones);
+        self.slots.unname(slot, &epoch);
+        let hash = ident::hash(&tenant, &sid);
+        let mut before = *epoch.before.unwrap_or_default();
+        before.bury(past);
+        self.stones.insert(hash, before, self.limits.tombstones);
     }
 
     fn say_goodbye(&mut self, epoch: &mut Epoch) {

@@ -1,8 +1,6 @@
 //! Stretches of a session in one state and one set of dimensions, for the table
 //! `session_spans`. They follow the facts that can no longer move, so each is said once.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::session::SpanRow;
 
@@ -17,7 +15,7 @@ pub struct Stretch {
     doing: Doing,
     from: i64,
     to: i64,
-    dimensions: Arc<Dimensions>,
+    dimensions: Dimensions,
 }
 
 impl Stretch {
@@ -27,7 +25,7 @@ impl Stretch {
         let here = &self.dimensions;
         SpanRow {
             tenant: of.tenant.to_owned(),
-            sid: of.sid.to_owned(),
+            sid: of.sid.text(),
             epoch: of.epoch,
             state: self.doing.as_str().to_owned(),
             from: self.from * 1_000,
@@ -45,37 +43,35 @@ impl Stretch {
     }
 }
 
-/// The stretch that goes on.
+/// The stretch that goes on, in the dimensions that the session has.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Going {
     since: i64,
     doing: Option<Doing>,
-    pub(super) dimensions: Arc<Dimensions>,
 }
 
 impl Going {
-    /// Follows a machine that has just taken in a fact of time `at`; `moved` says that the fact
-    /// changed its dimensions.
+    /// Follows a machine that has just taken in a fact of time `at`, and had the dimensions
+    /// `before` until then.
     pub(super) fn follow(
         &mut self,
         machine: &Machine,
         at: i64,
-        moved: bool,
+        before: Dimensions,
         over: &mut Vec<Stretch>,
     ) {
         let doing = machine.doing();
-        if doing == self.doing && !moved {
+        if doing == self.doing && before == *machine.dimensions() {
             return;
         }
-        self.end(at, over);
+        self.end(at, before, over);
         self.since = at;
         self.doing = doing;
-        self.dimensions.clone_from(machine.dimensions());
     }
 
     /// Ends it at `at`.
-    pub(super) fn end(&mut self, at: i64, over: &mut Vec<Stretch>) {
-        let (from, dimensions) = (self.since, Arc::clone(&self.dimensions));
+    pub(super) fn end(&mut self, at: i64, dimensions: Dimensions, over: &mut Vec<Stretch>) {
+        let from = self.since;
         if let Some(doing) = self.doing.take()
             && at > from
         {

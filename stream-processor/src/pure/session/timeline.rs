@@ -1,12 +1,11 @@
 //! The facts of an epoch in order of time, and what each put into the panes.
 //!
-//! Facts arrive in any order. The newest ones are kept; what each put into the panes follows
-//! from those before it, so only the cells are kept with it, which depend on other sessions
+//! Facts arrive in any order. The newest ones are kept in a [`Tail`]; what each put into the panes
+//! follows from those before it, so only the cells are kept with it, which depend on other sessions
 //! too. A fact that belongs further back takes the later ones out of the panes, goes in, and
 //! lets them follow anew. So rows depend on the set of facts and not on the order of their
 //! arrival. What is older than the horizon can no longer move: it is folded into `base`.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -14,18 +13,17 @@ use serde::{Deserialize, Serialize};
 use super::fact::{Fact, Origin};
 use super::machine::Machine;
 use super::stretch::{Going, Stretch};
-use super::words::{Word, Words, push_tight};
+use super::tail::{Mark, Tail};
+use super::words::{Word, Words};
 use crate::pure::dedupe::{Identity, Numbers, Seen};
 use crate::pure::watermark::TIMEOUT_MS;
-use crate::pure::window::{Cells, Stand, Windows};
+use crate::pure::window::{Stand, Windows};
 
 /// Where an epoch's facts take effect.
 #[derive(Debug)]
 pub struct Panes<'a> {
     /// The panes.
     pub windows: &'a mut Windows,
-    /// Whose they are.
-    pub tenant: &'a Arc<str>,
     /// What is before this is final, Unix ms.
     pub horizon: i64,
     /// Facts that can be kept for reordering.
@@ -38,32 +36,13 @@ pub struct Panes<'a> {
     pub over: &'a mut Vec<Stretch>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Mark {
-    fact: Fact,
-    cells: Arc<Cells>,
-}
-
-/// Takes `other` for `own` where they are the same.
-fn same<T: PartialEq>(own: &mut Arc<T>, other: &Arc<T>) {
-    if own == other {
-        *own = Arc::clone(other);
-    }
-}
-
-fn share_with_last<T: PartialEq>(own: &mut Arc<T>, last: &mut Option<Arc<T>>) {
-    if let Some(last) = last {
-        same(own, last);
-    }
-    *last = Some(Arc::clone(own));
-}
-
 /// See the module.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Timeline {
+    /// Whose cells they count in.
+    tenant: Arc<str>,
     base: Machine,
-    base_stand: Option<Stand>,
-    recent: VecDeque<Mark>,
+    recent: Tail,
     head: Machine,
     events_rule: bool,
     /// Records of which no fact is kept any more.
@@ -73,9 +52,29 @@ pub struct Timeline {
 }
 
 impl Timeline {
+    /// No facts, of a tenant's viewer.
+    pub fn of(tenant: Arc<str>) -> Self {
+        Self { tenant, ..Self::default() }
+    }
+
+    /// Whose viewer.
+    pub(super) fn tenant(&self) -> &Arc<str> {
+        &self.tenant
+    }
+
     /// The session as of its newest fact.
     pub fn now(&self) -> &Machine {
         &self.head
+    }
+
+    /// The session as of the horizon.
+    pub(super) fn base(&self) -> &Machine {
+        &self.base
+    }
+
+    /// The facts that can still be reordered.
+    pub(super) fn recent(&self) -> &Tail {
+        &self.recent
     }
 
     /// Whether the record came before.
@@ -83,7 +82,7 @@ impl Timeline {
         if self.seen.is_ahead(identity) {
             return false;
         }
-        let is_it = |mark: &Mark| mark.fact.id == identity.id && mark.fact.mode().is_some();
+        let is_it = |mark: Mark| mark.fact.id == identity.id && mark.fact.mode().is_some();
         self.recent.iter().any(is_it) || self.seen.contains(identity)
     }
 
@@ -125,17 +124,13 @@ impl Timeline {
             return;
         }
         let order = fact.order();
-        // Nearly always it belongs at the end, and a search would miss the caches all the way.
-        let at = match self.recent.back() {
-            Some(last) if last.fact.order() > order => {
-                self.recent.partition_point(|mark| mark.fact.order() <= order)
-            }
-            _ => self.recent.len(),
-        };
-        if at == self.recent.len() {
-            self.push(fact, to);
-        } else {
+        // Nearly always it belongs at the end.
+        let behind = self.recent.last_at().is_some_and(|last| last >= fact.at);
+        if behind && self.recent.last().is_some_and(|last| last.order() > order) {
+            let at = self.recent.iter().take_while(|mark| mark.fact.order() <= order).count();
             self.redo(at, to, |facts| facts.insert(0, fact));
+        } else {
+            self.push(fact, to);
         }
     }
 
@@ -175,62 +170,48 @@ impl Timeline {
         if self.head.is_open() || self.head.is_ended() {
             return None;
         }
-        let silence = self.recent.back().filter(|mark| mark.fact.origin == Origin::Silence)?;
-        let later = fact.at > silence.fact.at && fact.at - self.head.last_seen() <= TIMEOUT_MS;
+        let silence = self.recent.last().filter(|last| last.origin == Origin::Silence)?;
+        let later = fact.at > silence.at && fact.at - self.head.last_seen() <= TIMEOUT_MS;
         later.then(|| self.recent.len() - 1)
     }
 
     fn fold(&mut self, to: &mut Panes<'_>) {
-        while let Some(front) = self.recent.front()
-            && (front.fact.at < to.horizon || self.recent.len() >= to.capacity)
+        while let Some(first_at) = self.recent.first_at()
+            && (first_at < to.horizon || self.recent.len() >= to.capacity)
             && let Some(mark) = self.recent.pop_front()
         {
             if let Some(identity) = mark.fact.identity() {
                 self.seen.remember(&identity, to.unnumbered);
             }
-            self.fold_one(&mark, to.over);
+            self.fold_one(&mark.fact, to.over);
         }
     }
 
-    fn fold_one(&mut self, mark: &Mark, over: &mut Vec<Stretch>) {
-        let outcome = self.base.apply(&mark.fact, self.events_rule);
-        if outcome.moved && self.base.dimensions == self.head.dimensions {
-            self.base.dimensions = Arc::clone(&self.head.dimensions);
-        }
-        self.going.follow(&self.base, mark.fact.at, outcome.moved, over);
-        let cells = Arc::clone(&mark.cells);
-        self.base_stand = Some(Stand { cells, presence: outcome.presence });
+    fn fold_one(&mut self, fact: &Fact, over: &mut Vec<Stretch>) {
+        let before = *self.base.dimensions();
+        self.base.apply(fact, self.events_rule);
+        self.base.share(&self.head);
+        self.going.follow(&self.base, fact.at, before, over);
     }
 
     /// Shares again what came out of a snapshot in full.
-    pub(super) fn share(&mut self) {
-        let Self { head, base, going, .. } = self;
-        same(&mut base.dimensions, &head.dimensions);
-        same(&mut going.dimensions, &base.dimensions);
-        let mut cells = self.base_stand.as_ref().map(|stand| Arc::clone(&stand.cells));
-        for mark in &mut self.recent {
-            share_with_last(&mut mark.cells, &mut cells);
-        }
-        let mut last = None;
-        for said in self.recent.iter_mut().filter_map(|mark| mark.fact.said.as_mut()) {
-            share_with_last(said, &mut last);
-        }
+    pub(super) fn share(&mut self, tenant: Arc<str>) {
+        self.tenant = tenant;
+        self.base.share(&self.head);
     }
 
     /// Every word in it.
     pub(super) fn words(&self) -> impl Iterator<Item = Word> {
-        let said = self.recent.iter().filter_map(|mark| mark.fact.said.as_ref());
-        let said = said.flat_map(|said| said.words());
-        let dimensions = self.going.dimensions.words();
-        self.head.words().chain(self.base.words()).chain(dimensions).chain(said)
+        let said = self.recent.all_said().iter().flat_map(|said| said.words());
+        self.head.words().chain(self.base.words()).chain(said)
     }
 
     /// The epoch is forgotten: nothing can move any more.
     pub(super) fn finish(&mut self, over: &mut Vec<Stretch>) {
         while let Some(mark) = self.recent.pop_front() {
-            self.fold_one(&mark, over);
+            self.fold_one(&mark.fact, over);
         }
-        self.going.end(self.base.last_seen(), over);
+        self.going.end(self.base.last_seen(), *self.base.dimensions(), over);
     }
 
     /// The stretches that can still change, as they are now.
@@ -242,8 +223,7 @@ impl Timeline {
 
     fn stand(&self) -> Option<Stand> {
         let presence = self.head.presence();
-        let stand = |mark: &Mark| Stand { cells: Arc::clone(&mark.cells), presence };
-        self.recent.back().map(stand).or_else(|| self.base_stand.clone())
+        self.recent.here().map(|cells| Stand { cells, presence })
     }
 
     /// Takes the facts from place `from` on out of the panes, lets `edit` change them, and
@@ -258,7 +238,7 @@ impl Timeline {
     fn take_back(&mut self, from: usize, to: &mut Panes<'_>) -> Vec<Fact> {
         let tail = self.recent.split_off(from);
         self.head = self.base.clone();
-        for mark in &self.recent {
+        for mark in self.recent.iter() {
             self.head.apply(&mark.fact, self.events_rule);
         }
         let (mut gone, mut before) = (self.head.clone(), self.stand().unwrap_or_default());
@@ -279,12 +259,12 @@ impl Timeline {
         let outcome = self.head.apply(&fact, self.events_rule);
         let same = before.as_ref().filter(|b| !outcome.moved && to.windows.are_alive(&b.cells));
         let cells = match same {
-            Some(before) => Arc::clone(&before.cells),
-            None => Arc::new(to.windows.cells(to.tenant, self.head.dimensions(), to.words)),
+            Some(before) => before.cells,
+            None => to.windows.cells(&self.tenant, self.head.dimensions(), to.words),
         };
         let stand = Stand { cells, presence: outcome.presence };
         to.windows.shift(fact.at, &before.unwrap_or_default(), &stand, 1);
         to.windows.count(fact.at, &stand.cells, &outcome.counts, 1);
-        push_tight(&mut self.recent, Mark { fact, cells: stand.cells });
+        self.recent.push(&Mark { fact, cells });
     }
 }

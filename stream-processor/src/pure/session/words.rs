@@ -1,6 +1,5 @@
 //! Words that sessions share: a million viewers have a few hundred countries, devices, players.
 
-use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -136,14 +135,6 @@ impl Words {
         self.free = holes(&self.texts);
         self.in_use = self.known.len();
     }
-}
-
-/// A queue that grows by little: there are as many as there are viewers.
-pub(super) fn push_tight<T>(queue: &mut VecDeque<T>, item: T) {
-    if queue.len() == queue.capacity() {
-        queue.reserve_exact(2.max(queue.len() / 8));
-    }
-    queue.push_back(item);
 }
 
 #[cfg(test)]

@@ -9,11 +9,12 @@ use tallylight_schemas::rows::{Cell, Cuboid};
 use super::pane::{Delta, Gauge, Sums, Value};
 use crate::pure::watermark::Due;
 
-/// Names a cell for as long as it lives; a later cell in the same place has another `turn`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct CellId {
-    pub(super) place: u32,
-    pub(super) turn: u32,
+/// Which cell.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Name {
+    pub(super) tenant: Arc<str>,
+    pub(super) cuboid: Cuboid,
+    pub(super) cell: Cell,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -26,9 +27,8 @@ struct Slot {
 /// The panes that are not final, and the sum of what came before them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct CellPanes {
-    pub(super) tenant: Arc<str>,
-    pub(super) cuboid: Cuboid,
-    pub(super) cell: Cell,
+    /// Apart, so that what changes with every record is close together.
+    pub(super) name: Box<Name>,
     width_ms: i64,
     /// Number of the pane in the first slot.
     first: i64,
@@ -41,7 +41,8 @@ impl CellPanes {
     pub(super) fn new(tenant: Arc<str>, cuboid: Cuboid, cell: Cell) -> Self {
         let width_ms = cuboid.width_us() / 1_000;
         let (slots, base) = (VecDeque::new(), Gauge::default());
-        Self { tenant, cuboid, cell, width_ms, first: 0, slots, base }
+        let name = Box::new(Name { tenant, cuboid, cell });
+        Self { name, width_ms, first: 0, slots, base }
     }
 
     fn slot(&mut self, pane: i64) -> Option<&mut Slot> {
@@ -70,12 +71,8 @@ impl CellPanes {
         }
     }
 
-    /// Counts at `at`; a final pane takes nothing any more.
-    pub(super) fn count(&mut self, at: i64, sums: &Sums, first_open: i64) {
-        let pane = at.div_euclid(self.width_ms);
-        if pane < first_open {
-            return;
-        }
+    /// Counts in a pane that is not final.
+    pub(super) fn count(&mut self, pane: i64, sums: &Sums) {
         if let Some(slot) = self.slot(pane) {
             slot.delta.get_or_insert_default().count(sums);
         }

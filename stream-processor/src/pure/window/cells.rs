@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tallylight_schemas::metrics;
 use tallylight_schemas::rows::{Cell, Cuboid, PlaybackRow};
 
-use super::cell::{CellId, CellPanes};
+use super::cell::{CellPanes, Name};
 use super::pane::{Counts, Presence};
 use crate::pure::limits::OTHER;
 use crate::pure::session::dimensions::Dimensions;
@@ -16,21 +16,36 @@ use crate::pure::watermark::Watermark;
 
 const CUBOIDS: usize = Cuboid::ALL.len();
 
-/// A cell of each cuboid, in order of [`Cuboid::ALL`].
-pub type Cells = [CellId; CUBOIDS];
+/// A cell of each cuboid, for as long as it lives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cells {
+    /// The places of the cells, in order of [`Cuboid::ALL`].
+    places: [u32; CUBOIDS],
+    /// When they were looked up: a cell that came into its place in a later turn is another one.
+    turn: u32,
+}
+
+#[cfg(test)]
+impl Cells {
+    /// Cells that are told from others by a number.
+    pub(crate) fn in_place(place: u32) -> Self {
+        Self { places: [place; CUBOIDS], turn: 0 }
+    }
+}
 
 /// Where a session stands, and in which cell of each cuboid.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Stand {
-    /// The cells, in order of [`Cuboid::ALL`]; shared by the moments of a session.
-    pub cells: Arc<Cells>,
+    /// The cells.
+    pub cells: Cells,
     /// The state.
     pub presence: Presence,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Place {
-    turn: u32,
+    /// The turn in which the cell came.
+    since: u32,
     panes: Option<CellPanes>,
 }
 
@@ -40,6 +55,8 @@ pub struct Windows {
     index: FxHashMap<Arc<str>, [FxHashMap<Cell, u32>; CUBOIDS]>,
     places: Vec<Place>,
     free: Vec<u32>,
+    /// Emissions that dropped cells.
+    turn: u32,
     /// First pane that is not final, by cuboid.
     first_open: [i64; CUBOIDS],
     max_cells: usize,
@@ -89,12 +106,11 @@ impl Windows {
     /// The cells that `dimensions` fall into, made where there are none yet.
     pub fn cells(&mut self, tenant: &Arc<str>, dimensions: &Dimensions, words: &Words) -> Cells {
         let cell = full_cell(dimensions, words);
-        let mut ids = Cells::default();
+        let mut places = [0; CUBOIDS];
         for (which, cuboid) in Cuboid::ALL.into_iter().enumerate() {
-            let place = self.place(tenant, which, cuboid, cuboid.project(&cell));
-            ids[which] = CellId { place, turn: self.turn(place) };
+            places[which] = self.place(tenant, which, cuboid, cuboid.project(&cell));
         }
-        ids
+        Cells { places, turn: self.turn }
     }
 
     fn place(&mut self, tenant: &Arc<str>, which: usize, cuboid: Cuboid, cell: Cell) -> u32 {
@@ -112,55 +128,55 @@ impl Windows {
         });
         index.insert(cell.clone(), place);
         if let Some(entry) = self.places.get_mut(place as usize) {
+            entry.since = self.turn;
             entry.panes = Some(CellPanes::new(Arc::clone(tenant), cuboid, cell));
         }
         place
     }
 
-    fn turn(&self, place: u32) -> u32 {
-        self.places.get(place as usize).map_or(0, |entry| entry.turn)
-    }
-
     /// Whether all of these cells still exist. Cells in which nobody is and nothing happened
     /// within the horizon are dropped.
     pub fn are_alive(&self, cells: &Cells) -> bool {
-        cells.iter().all(|id| {
-            self.places
-                .get(id.place as usize)
-                .is_some_and(|entry| entry.turn == id.turn && entry.panes.is_some())
-        })
+        (0..CUBOIDS).all(|which| self.is_alive(cells, which))
     }
 
-    fn panes(&mut self, id: CellId) -> Option<&mut CellPanes> {
-        let entry = self.places.get_mut(id.place as usize)?;
-        (entry.turn == id.turn).then_some(entry.panes.as_mut())?
+    fn is_alive(&self, cells: &Cells, which: usize) -> bool {
+        let entry = self.places.get(cells.places[which] as usize);
+        entry.is_some_and(|entry| entry.since <= cells.turn && entry.panes.is_some())
+    }
+
+    fn panes(&mut self, cells: &Cells, which: usize) -> Option<&mut CellPanes> {
+        let entry = self.places.get_mut(cells.places[which] as usize)?;
+        (entry.since <= cells.turn).then_some(entry.panes.as_mut())?
     }
 
     /// A session stood at `from` and stands at `to` from `at` on (`sign` 1), or that is
     /// taken back (−1).
     pub fn shift(&mut self, at: i64, from: &Stand, to: &Stand, sign: i64) {
-        if from == to {
+        if (from.cells, from.presence) == (to.cells, to.presence) {
             return;
         }
         let (leaves, enters) = (from.presence.gauge(), to.presence.gauge());
         let leaves = leaves.map(|w| -w * sign);
         let enters = enters.map(|w| w * sign);
-        for which in 0..Cuboid::ALL.len() {
-            let first_open = self.first_open[which];
-            if from.cells[which] == to.cells[which] {
-                let mut both = leaves;
-                both.iter_mut().zip(enters).for_each(|(sum, w)| *sum += w);
-                self.step(to.cells[which], at, &both, first_open);
+        let mut both = leaves;
+        both.iter_mut().zip(enters).for_each(|(sum, w)| *sum += w);
+        for which in 0..CUBOIDS {
+            let same = from.cells.places[which] == to.cells.places[which]
+                && self.is_alive(&from.cells, which) == self.is_alive(&to.cells, which);
+            if same {
+                self.step(&to.cells, which, at, &both);
             } else {
-                self.step(from.cells[which], at, &leaves, first_open);
-                self.step(to.cells[which], at, &enters, first_open);
+                self.step(&from.cells, which, at, &leaves);
+                self.step(&to.cells, which, at, &enters);
             }
         }
     }
 
-    fn step(&mut self, id: CellId, at: i64, weight: &[i64; 6], first_open: i64) {
+    fn step(&mut self, cells: &Cells, which: usize, at: i64, weight: &[i64; 6]) {
+        let first_open = self.first_open[which];
         if weight.iter().any(|w| *w != 0)
-            && let Some(panes) = self.panes(id)
+            && let Some(panes) = self.panes(cells, which)
         {
             panes.step(at, weight, first_open);
         }
@@ -172,10 +188,18 @@ impl Windows {
             return;
         }
         let sums = counts.sums(sign);
-        for (which, id) in cells.iter().enumerate() {
-            let first_open = self.first_open[which];
-            if let Some(panes) = self.panes(*id) {
-                panes.count(at, &sums, first_open);
+        let (mut width, mut pane) = (0, 0);
+        for (which, cuboid) in Cuboid::ALL.into_iter().enumerate() {
+            // A division for each width, and not for each cuboid.
+            if cuboid.width_s() != width {
+                width = cuboid.width_s();
+                pane = at.div_euclid(i64::from(width) * 1_000);
+            }
+            // A final pane takes nothing any more.
+            if pane >= self.first_open[which]
+                && let Some(panes) = self.panes(cells, which)
+            {
+                panes.count(pane, &sums);
             }
         }
     }
@@ -185,18 +209,20 @@ impl Windows {
         let (mut rows, mut values) = (Vec::new(), Vec::new());
         let due = Cuboid::ALL.map(|cuboid| mark.due(cuboid.width_us() / 1_000));
         self.first_open = due.map(|due| due.first_open());
+        let before = self.free.len();
         for at in 0..self.places.len() {
             let Some(panes) = self.places[at].panes.as_mut() else { continue };
-            let which = panes.cuboid as usize;
+            let which = panes.name.cuboid as usize;
             panes.emit(&due[which], &mut values);
+            let Name { tenant, cuboid, cell } = &*panes.name;
             for (pane, value) in values.drain(..) {
                 rows.push(PlaybackRow {
-                    tenant: panes.tenant.to_string(),
+                    tenant: tenant.to_string(),
                     partition,
-                    pane: pane * panes.cuboid.width_us(),
-                    width_s: panes.cuboid.width_s(),
-                    cuboid: panes.cuboid,
-                    cell: panes.cell.clone(),
+                    pane: pane * cuboid.width_us(),
+                    width_s: cuboid.width_s(),
+                    cuboid: *cuboid,
+                    cell: cell.clone(),
                     measures: value.measures,
                     startup_sketch: value.startup,
                     latency_sketch: value.latency,
@@ -209,17 +235,20 @@ impl Windows {
                 self.drop_cell(at);
             }
         }
+        if self.free.len() > before {
+            self.turn = self.turn.saturating_add(1);
+        }
         rows
     }
 
     fn drop_cell(&mut self, at: usize) {
         let Some(panes) = self.places[at].panes.take() else { return };
-        self.places[at].turn = self.places[at].turn.wrapping_add(1);
+        let Name { tenant, cuboid, cell } = &*panes.name;
         self.free.extend(u32::try_from(at));
-        if let Some(index) = self.index.get_mut(&panes.tenant) {
-            index[panes.cuboid as usize].remove(&panes.cell);
+        if let Some(index) = self.index.get_mut(tenant) {
+            index[*cuboid as usize].remove(cell);
             if index.iter().all(FxHashMap::is_empty) {
-                self.index.remove(&panes.tenant);
+                self.index.remove(tenant);
             }
         }
     }

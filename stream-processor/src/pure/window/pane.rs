@@ -80,6 +80,8 @@ pub struct Counts {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sums {
     measures: Measures,
+    /// Whether all they say is that so many records were accepted, as nearly always.
+    events_only: bool,
     startup: Option<Bin>,
     latency: Option<Bin>,
 }
@@ -102,7 +104,8 @@ impl Counts {
             lost_events: i64::from(self.lost) * sign,
             ..Measures::default()
         };
-        Sums { measures, startup: bin(self.startup_ms), latency: bin(self.latency_ms) }
+        let events_only = Measures { events: 0, ..measures } == Measures::default();
+        Sums { measures, events_only, startup: bin(self.startup_ms), latency: bin(self.latency_ms) }
     }
 }
 
@@ -127,7 +130,11 @@ impl Delta {
     }
 
     pub(super) fn count(&mut self, sums: &Sums) {
-        self.counts.add(&sums.measures, 1);
+        if sums.events_only {
+            self.counts.events += sums.measures.events;
+        } else {
+            self.counts.add(&sums.measures, 1);
+        }
         if let Some(bin) = sums.startup {
             self.startup.add_bin(bin);
         }

@@ -1,0 +1,92 @@
+//! What facts say in words.
+
+use serde::{Deserialize, Serialize};
+use tallylight_schemas::delivery::DeliveryEvent;
+
+use super::words::{Word, Words};
+use crate::pure::input::PlayerInput;
+use crate::pure::limits::clip;
+
+/// Words that come with facts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// Content id.
+    pub content: Option<Word>,
+    /// Country.
+    pub country: Option<Word>,
+    /// Device.
+    pub device: Option<Word>,
+    /// Operating system.
+    pub os: Option<Word>,
+    /// Player and its version.
+    pub player: Option<Word>,
+    /// Autonomous system of the network.
+    pub asn: Option<u32>,
+    /// Edge.
+    pub edge: Option<Word>,
+    /// Pipeline.
+    pub pipeline: Option<Word>,
+    /// Error code.
+    pub error: Option<Word>,
+}
+
+impl Said {
+    fn matches(&self, input: &PlayerInput<'_>, words: &Words) -> bool {
+        let same =
+            |mine: Option<Word>, theirs: Option<&str>| words.maybe(mine) == theirs.and_then(clip);
+        (self.edge, self.pipeline) == (None, None)
+            && same(self.content, input.cid)
+            && same(self.country, input.country)
+            && same(self.device, input.device)
+            && same(self.os, input.os)
+            && same(self.player, input.player)
+            && self.asn == input.asn
+            && same(self.error, input.ec.as_deref())
+    }
+
+    /// The words of a player's record. To compare them with what was said before, the newest
+    /// last, costs less than to find the number of each.
+    pub fn by_player(input: &PlayerInput<'_>, before: &[Said], words: &mut Words) -> Option<Said> {
+        if let Some(same) = before.iter().rev().find(|said| said.matches(input, words)) {
+            return Some(*same);
+        }
+        let mut word = |text: Option<&str>| text.and_then(clip).map(|text| words.share(text));
+        let said = Said {
+            content: word(input.cid),
+            country: word(input.country),
+            device: word(input.device),
+            os: word(input.os),
+            player: word(input.player),
+            asn: input.asn,
+            error: word(input.ec.as_deref()),
+            ..Said::default()
+        };
+        (said != Said::default()).then_some(said)
+    }
+
+    /// Where an edge served the session from.
+    pub fn by_edge(event: &DeliveryEvent, words: &mut Words) -> Said {
+        let mut word = |text: Option<&str>| text.and_then(clip).map(|text| words.share(text));
+        Said {
+            edge: word(event.edge.as_deref()),
+            pipeline: word(event.pipeline.as_deref()),
+            ..Said::default()
+        }
+    }
+
+    /// Every word in it.
+    pub(super) fn words(&self) -> impl Iterator<Item = Word> {
+        [
+            self.content,
+            self.country,
+            self.device,
+            self.os,
+            self.player,
+            self.edge,
+            self.pipeline,
+            self.error,
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
