@@ -16,7 +16,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
-pub use conform::conform;
+pub use conform::{conform, found};
 pub use document::markdown;
 pub use open::{open_sessions, session_columns};
 
@@ -221,6 +221,11 @@ impl Table {
     /// Its columns, in order.
     pub fn columns(self) -> &'static [Column] {
         &COLUMNS[self as usize]
+    }
+
+    /// Its column of that name.
+    pub fn column(self, name: &str) -> Option<&'static Column> {
+        self.columns().iter().find(|column| column.name == name)
     }
 
     /// Its columns in Arrow, all of them nullable.

@@ -9,6 +9,7 @@
 mod commit;
 mod file;
 mod folder;
+mod gather;
 mod hot;
 mod repair;
 mod select;
@@ -28,7 +29,6 @@ use tokio::sync::mpsc;
 use folder::Folder;
 use hot::{Hot, Place};
 
-pub use file::properties;
 pub use hot::{hour_name, hour_of};
 pub use repair::Repair;
 pub use settings::Settings;

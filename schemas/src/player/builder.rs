@@ -11,7 +11,7 @@ use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
 
 use super::PartitionRows;
-use super::column::{Column, ints, texts};
+use super::column::{Column, Runs, fill, ints, texts};
 use super::door::{AboutColumns, Door};
 use super::pairs::{HopsColumn, PairsColumn};
 use crate::cmcd::{Key, Record, cmsd};
@@ -27,11 +27,10 @@ pub struct PlayerBatchBuilder {
     rows: usize,
     /// Rows that new columns get room for.
     room: usize,
-    tenant: StringBuilder,
-    mode: StringBuilder,
+    tenant: Runs,
+    mode: Runs,
     /// Null where it is what the mode says.
-    source: StringBuilder,
-    sources: usize,
+    source: Option<StringBuilder>,
     received_at: Int64Builder,
     digest: Vec<u64>,
     dropped_values: Vec<u32>,
@@ -49,10 +48,9 @@ impl Default for PlayerBatchBuilder {
         Self {
             rows: 0,
             room: 0,
-            tenant: texts(),
-            mode: texts(),
-            source: texts(),
-            sources: 0,
+            tenant: Runs::default(),
+            mode: Runs::default(),
+            source: None,
             received_at: ints(),
             digest: Vec::new(),
             dropped_values: Vec::new(),
@@ -81,11 +79,13 @@ impl PlayerBatchBuilder {
     pub fn push(&mut self, door: &Door<'_>, record: &Record<'_>) {
         let row = self.rows;
         self.rows += 1;
-        self.tenant.append_value(door.tenant);
-        self.mode.append_value(door.mode.as_str());
-        let source = (door.source != door.mode.source()).then_some(door.source);
-        self.sources += usize::from(source.is_some());
-        self.source.append_option(source);
+        self.tenant.push(door.tenant);
+        self.mode.push(door.mode.as_str());
+        if door.source != door.mode.source() {
+            let column = self.source.get_or_insert_with(texts);
+            fill(column, row);
+            column.append_value(door.source);
+        }
         self.received_at.append_value(door.received_at);
         self.digest.push(record.digest());
         self.dropped_values.push(record.dropped_values());
@@ -150,13 +150,14 @@ impl PlayerBatchBuilder {
 
     fn into_batch(mut self) -> Result<RecordBatch, ArrowError> {
         let mut named: Vec<(&str, ArrayRef)> = vec![
-            ("tenant", Arc::new(self.tenant.finish())),
-            ("mode", Arc::new(self.mode.finish())),
+            ("tenant", self.tenant.finish()?),
+            ("mode", self.mode.finish()?),
             ("received_at", Arc::new(self.received_at.finish())),
             ("digest", Arc::new(UInt64Array::from(self.digest))),
         ];
-        if self.sources > 0 {
-            named.push(("source", Arc::new(self.source.finish())));
+        if let Some(mut column) = self.source {
+            fill(&mut column, self.rows);
+            named.push(("source", Arc::new(column.finish())));
         }
         if self.dropped_values.iter().any(|dropped| *dropped > 0) {
             named.push(("dropped_values", Arc::new(UInt32Array::from(self.dropped_values))));

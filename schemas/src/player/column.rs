@@ -2,13 +2,14 @@
 //! it on; earlier rows are filled in then, and rows without one when the next value comes,
 //! so that keys nobody sends cost nothing.
 
+use std::iter::repeat_n;
 use std::sync::Arc;
 
 use arrow::array::{
     ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, ListArray,
-    NullBufferBuilder, StringBuilder, StructArray,
+    NullBufferBuilder, StringArray, StringBuilder, StructArray, new_null_array,
 };
-use arrow::buffer::OffsetBuffer;
+use arrow::buffer::{Buffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Fields};
 use arrow::error::ArrowError;
 
@@ -27,6 +28,33 @@ pub(super) fn texts() -> StringBuilder {
     StringBuilder::with_capacity(FEW, FEW * 8)
 }
 
+/// Appends nulls up to row `rows`.
+pub(super) fn fill(column: &mut StringBuilder, rows: usize) {
+    (column.len()..rows).for_each(|_| column.append_null());
+}
+
+/// A text of every row that nearly always is that of the row before: it is kept once for each
+/// run, and written out at the end.
+#[derive(Debug, Default)]
+pub(super) struct Runs(Vec<(Box<str>, usize)>);
+
+impl Runs {
+    /// Appends the text of the next row.
+    pub(super) fn push(&mut self, text: &str) {
+        match self.0.last_mut() {
+            Some((last, rows)) if last.as_ref() == text => *rows += 1,
+            _ => self.0.push((text.into(), 1)),
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<ArrayRef, ArrowError> {
+        let lengths = self.0.iter().flat_map(|(text, rows)| repeat_n(text.len(), *rows));
+        let offsets = OffsetBuffer::from_lengths(lengths);
+        let texts: String = self.0.iter().map(|(text, rows)| text.repeat(*rows)).collect();
+        Ok(Arc::new(StringArray::try_new(offsets, Buffer::from(texts.into_bytes()), None)?))
+    }
+}
+
 /// A column of CMCD values, or of what the door knows.
 #[derive(Debug)]
 pub(super) struct Column {
@@ -40,8 +68,16 @@ enum Values {
     Dec(Float64Builder),
     Bool(BooleanBuilder),
     Text(StringBuilder),
-    Ints { lists: Lists, values: Int64Builder, ots: StringBuilder },
-    Texts { lists: Lists, values: StringBuilder },
+    /// Most lists name no object type: its column is there from the first that does on.
+    Ints {
+        lists: Lists,
+        values: Int64Builder,
+        ots: Option<StringBuilder>,
+    },
+    Texts {
+        lists: Lists,
+        values: StringBuilder,
+    },
 }
 
 impl Column {
@@ -55,11 +91,9 @@ impl Column {
             Kind::Dec => Values::Dec(Float64Builder::with_capacity(rows)),
             Kind::Bool => Values::Bool(BooleanBuilder::with_capacity(rows)),
             Kind::Token | Kind::Str => Values::Text(texts()),
-            Kind::Ints => Values::Ints {
-                lists: Lists::with_capacity(rows),
-                values: ints(),
-                ots: StringBuilder::with_capacity(rows, FEW),
-            },
+            Kind::Ints => {
+                Values::Ints { lists: Lists::with_capacity(rows), values: ints(), ots: None }
+            }
             Kind::Strs => Values::Texts { lists: Lists::with_capacity(rows), values: texts() },
         };
         Self { rows: 0, values }
@@ -78,8 +112,12 @@ impl Column {
             }
             (Values::Ints { lists, values, ots }, Value::Ints(list)) => {
                 for (value, ot) in record.ints(*list) {
+                    if let Some(ot) = ot {
+                        let ots = ots.get_or_insert_with(self::texts);
+                        fill(ots, values.len());
+                        ots.append_value(ot);
+                    }
                     values.append_value(*value);
-                    ots.append_option(*ot);
                 }
                 lists.end(values.len());
             }
@@ -119,10 +157,19 @@ impl Column {
             Values::Dec(mut column) => Arc::new(column.finish()),
             Values::Bool(mut column) => Arc::new(column.finish()),
             Values::Text(mut column) => Arc::new(column.finish()),
-            Values::Ints { lists, mut values, mut ots } => lists.finish(items(
-                [("v", DataType::Int64), ("ot", DataType::Utf8)],
-                [Arc::new(values.finish()), Arc::new(ots.finish())],
-            )?)?,
+            Values::Ints { lists, mut values, ots } => {
+                let ots = match ots {
+                    None => new_null_array(&DataType::Utf8, values.len()),
+                    Some(mut ots) => {
+                        fill(&mut ots, values.len());
+                        Arc::new(ots.finish())
+                    }
+                };
+                lists.finish(items(
+                    [("v", DataType::Int64), ("ot", DataType::Utf8)],
+                    [Arc::new(values.finish()), ots],
+                )?)?
+            }
             Values::Texts { lists, mut values } => lists.finish(Arc::new(values.finish()))?,
         })
     }

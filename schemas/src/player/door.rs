@@ -3,7 +3,7 @@
 use arrow::array::{ArrayBuilder, ArrayRef, Int64Builder, StringBuilder};
 use std::sync::Arc;
 
-use super::column::{ints, texts};
+use super::column::{fill, ints, texts};
 use crate::cmcd::{Mode, Record};
 
 /// Where a record came in, and from whom.
@@ -84,10 +84,6 @@ impl AboutColumns {
         }
         named
     }
-}
-
-fn fill(column: &mut StringBuilder, rows: usize) {
-    (column.len()..rows).for_each(|_| column.append_null());
 }
 
 /// What a record itself states in keys of ours.

@@ -19,10 +19,13 @@ pub fn conform(batch: &RecordBatch, table: Table) -> Result<RecordBatch, ArrowEr
 
 /// One of them.
 pub(super) fn column(batch: &RecordBatch, of: &Column) -> Result<ArrayRef, ArrowError> {
-    match find(batch, of.name) {
-        Some(array) => shape(&array, of.kind),
-        None => Ok(new_null_array(&of.kind.arrow(), batch.num_rows())),
-    }
+    let found = found(batch, of)?;
+    Ok(found.unwrap_or_else(|| new_null_array(&of.kind.arrow(), batch.num_rows())))
+}
+
+/// One of them, if `batch` has a column of its name.
+pub fn found(batch: &RecordBatch, of: &Column) -> Result<Option<ArrayRef>, ArrowError> {
+    find(batch, of.name).map(|array| shape(&array, of.kind)).transpose()
 }
 
 /// The column of that name, at the top or one struct below.

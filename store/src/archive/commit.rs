@@ -42,7 +42,7 @@ impl Folder {
         let (first, hours) = (self.transaction, file::by_hour(hot));
         let mut actions = Vec::new();
         for (hour, batches) in hours {
-            let batches = batches.iter().map(|hot| hot.wide(self.table, &shared.log_id));
+            let batches = batches.iter().map(|hot| hot.placed(self.table, &shared.log_id));
             let batches = batches.collect::<Result<Vec<_>, _>>()?;
             let name = format!("{first:020}-{to:020}");
             let add =

@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayData, ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
 use chrono::DateTime;
 use tallylight_schemas::tables::{HOUR, Table, conform};
@@ -60,23 +61,36 @@ impl Hot {
         self.bytes
     }
 
-    /// The rows as the table has them.
-    pub(super) fn wide(&self, table: Table, log_id: &str) -> Result<RecordBatch, ArrowError> {
-        let batch = conform(&self.batch, table)?;
-        let (schema, mut columns, rows) =
-            (batch.schema(), batch.columns().to_vec(), batch.num_rows());
+    /// The batch as it came, with what its place in the log says of all rows. Nothing that it
+    /// does not have is filled in.
+    pub(super) fn placed(&self, table: Table, log_id: &str) -> Result<RecordBatch, ArrowError> {
+        let mut fields = Vec::new();
+        let mut columns: Vec<ArrayRef> = Vec::new();
         let mut set = |name: &str, column: ArrayRef| {
-            if let Ok(at) = schema.index_of(name) {
-                columns[at] = column;
-            }
+            fields.push(Arc::new(Field::new(name, column.data_type().clone(), true)));
+            columns.push(column);
         };
-        set(HOUR, Arc::new(StringArray::from(vec![hour_name(self.hour); rows])));
+        let rows = self.batch.num_rows();
         if table == Table::PlayerEvents || table == Table::DeliveryEvents {
             let offset = i64::try_from(self.offset).unwrap_or(i64::MAX);
             set("offset", Arc::new(Int64Array::from(vec![offset; rows])));
             set("log_id", Arc::new(StringArray::from(vec![log_id; rows])));
         }
-        RecordBatch::try_new(Arc::clone(&schema), columns)
+        // Of two columns of a name the first counts.
+        fields.extend(self.batch.schema().fields().iter().cloned());
+        columns.extend(self.batch.columns().iter().cloned());
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+    }
+
+    /// The rows as the table has them.
+    pub(super) fn wide(&self, table: Table, log_id: &str) -> Result<RecordBatch, ArrowError> {
+        let batch = conform(&self.placed(table, log_id)?, table)?;
+        let (schema, mut columns) = (batch.schema(), batch.columns().to_vec());
+        if let Ok(at) = schema.index_of(HOUR) {
+            let hour = vec![hour_name(self.hour); batch.num_rows()];
+            columns[at] = Arc::new(StringArray::from(hour));
+        }
+        RecordBatch::try_new(schema, columns)
     }
 }
 
