@@ -110,8 +110,8 @@ fn of_column(
     let flat = !matches!(column.kind.arrow(), DataType::List(_) | DataType::Utf8);
     let properties = match flat || sorted || column.name == "tenant" {
         true => properties.set_column_statistics_enabled(path.clone(), EnabledStatistics::Page),
-        // Least and greatest word of half a minute leave nothing out, and cost two comparisons a
-        // row. Nor is a list found by its items.
+        // Least and greatest word of half a minute leave next to nothing out, and cost two
+        // comparisons a row. Nor is a list found by its items.
         false => properties,
     };
     match (column.kind, column.name) {
@@ -154,6 +154,8 @@ fn columns(file: File, table: Table, rows: &Gathered) -> Result<(File, Value), H
         columns.iter().map(|of| Field::new(of.name, of.kind.arrow(), true)).collect();
     let schema = Arc::new(Schema::new(fields));
     let properties = properties(table, rows.rows())?;
+    let pieces: Vec<Option<Vec<ArrayRef>>> =
+        columns.iter().map(|of| rows.pieces(of)).collect::<Result<_, _>>()?;
     let out = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties))?;
     let (mut out, groups) = out.into_serialized_writer()?;
     let mut stats = Stats::default();
@@ -161,9 +163,9 @@ fn columns(file: File, table: Table, rows: &Gathered) -> Result<(File, Value), H
         let range = first..rows.rows().min(first + ROW_GROUP);
         let mut chunks = groups.create_column_writers(group)?.into_iter();
         let mut to = out.next_row_group()?;
-        for (of, field) in columns.iter().zip(schema.fields()) {
-            let values = match rows.pieces(of)? {
-                Some(pieces) => rows.values(&pieces, range.clone())?,
+        for ((of, field), pieces) in columns.iter().zip(schema.fields()).zip(&pieces) {
+            let values = match pieces {
+                Some(pieces) => rows.values(pieces, range.clone())?,
                 None => new_null_array(field.data_type(), range.len()),
             };
             stats.column(of, &values);

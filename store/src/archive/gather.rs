@@ -41,9 +41,7 @@ impl Gathered {
 
     /// The pieces of a column, one of each batch; `None` when no row has a value.
     pub(super) fn pieces(&self, of: &Column) -> Result<Option<Vec<ArrayRef>>, ArrowError> {
-        let pieces = pieces(&self.batches, of)?;
-        let empty = pieces.iter().all(|piece| piece.null_count() == piece.len());
-        Ok((!empty).then_some(pieces))
+        pieces(&self.batches, of)
     }
 
     /// The values of some rows of a column, from its pieces. Texts of few words come as a
@@ -62,12 +60,18 @@ impl Gathered {
     }
 }
 
-fn pieces(batches: &[RecordBatch], of: &Column) -> Result<Vec<ArrayRef>, ArrowError> {
-    let piece = |batch: &RecordBatch| {
-        let found = found(batch, of)?;
-        Ok(found.unwrap_or_else(|| new_null_array(&of.kind.arrow(), batch.num_rows())))
-    };
-    batches.iter().map(piece).collect()
+/// Nulls are made only for batches that lack what others have: most columns of a table are in no
+/// batch of a file.
+fn pieces(batches: &[RecordBatch], of: &Column) -> Result<Option<Vec<ArrayRef>>, ArrowError> {
+    let pieces: Vec<Option<ArrayRef>> =
+        batches.iter().map(|batch| found(batch, of)).collect::<Result<_, _>>()?;
+    if pieces.iter().flatten().all(|piece| piece.null_count() == piece.len()) {
+        return Ok(None);
+    }
+    let filled = pieces.into_iter().zip(batches).map(|(piece, batch)| {
+        piece.unwrap_or_else(|| new_null_array(&of.kind.arrow(), batch.num_rows()))
+    });
+    Ok(Some(filled.collect()))
 }
 
 fn texts(pieces: &[ArrayRef]) -> Option<Vec<&StringArray>> {
@@ -123,7 +127,7 @@ fn order(table: Table, batches: &[RecordBatch]) -> Result<Vec<Place>, ArrowError
     let places = places.flat_map(|(at, batch)| (0..batch.num_rows()).map(move |row| (at, row)));
     let mut rows: Vec<(u64, Option<i64>, Place)> = places.map(|place| (0, None, place)).collect();
     for column in table.sorted_by().iter().filter_map(|name| table.column(name)) {
-        let pieces = pieces(batches, column)?;
+        let Some(pieces) = pieces(batches, column)? else { continue };
         match column.kind.arrow() {
             DataType::Utf8 => by_text(&mut rows, &texts(&pieces).unwrap_or_default()),
             _ => by_time(&mut rows, &pieces),
