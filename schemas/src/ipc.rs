@@ -34,15 +34,20 @@ pub enum IpcError {
     Empty,
 }
 
-/// A batch as an Arrow IPC stream, buffers compressed with LZ4.
+/// Rows up to which nothing is compressed: LZ4 sets up a table for each buffer, which costs more than
+/// writing so few rows, and makes an entry of sixteen of them only a sixth smaller.
+const SMALL: usize = 16;
+
+/// A batch as an Arrow IPC stream, buffers compressed with LZ4 unless there are few rows.
 pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>, IpcError> {
     encode_stream(&batch.schema(), std::slice::from_ref(batch))
 }
 
 /// Batches of one schema, any number, as an Arrow IPC stream like [`encode`]'s.
 pub fn encode_stream(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<u8>, IpcError> {
-    let options =
-        IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME))?;
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let compression = (rows > SMALL).then_some(CompressionType::LZ4_FRAME);
+    let options = IpcWriteOptions::default().try_with_compression(compression)?;
     let mut writer =
         StreamWriter::try_new_with_options(Vec::with_capacity(4_096), schema, options)?;
     for batch in batches {
