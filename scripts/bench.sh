@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # Speed as ratios within one run, release build: scripts/bench.sh [NAME...]
-# With KAFKA=HOST:PORT,... (scripts/kafka start) also the door with the log in Kafka.
+# UNDER_TEST names a binary that is built already. With KAFKA=HOST:PORT,... (scripts/kafka start)
+# also the door with the log in Kafka.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
-scripts/web.sh
-cargo build --quiet --locked --release -p tallylight-cli
+if [ -z "${UNDER_TEST-}" ]; then
+    scripts/web.sh
+    cargo build --quiet --locked --release -p tallylight-cli
+fi
 door=(--cert serve/tests/certs/one.pem --key serve/tests/certs/one.key)
 if [ -n "${KAFKA:-}" ]; then door+=(--kafka "$KAFKA"); fi
 countries=$(scripts/enrich.sh)
 if [ -n "$countries" ]; then door+=(--country-file "$countries"); fi
-exec "$target_dir/release/tallylight" bench "${door[@]}" "$@"
+exec "${UNDER_TEST:-$target_dir/release/tallylight}" bench "${door[@]}" "$@"

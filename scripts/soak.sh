@@ -3,7 +3,7 @@
 #   scripts/soak.sh [STEP...]      all steps unless named; `make soak STEPS="ledger shards"`
 # SEEDS (2000), FUZZ_S (300, for each target) and STEADY_S (600) make a run shorter, and the table
 # says so. Tests are of the dev profile; the processes that they start, and the benches, are the
-# release build. What tests need is installed by `make test`.
+# release build, or UNDER_TEST. What tests need is installed by `make test`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
@@ -15,11 +15,13 @@ scripts/venv.sh > /dev/null
 scripts/enrich.sh > /dev/null
 scripts/web.sh
 cargo build --quiet --locked --workspace --bins
-cargo build --quiet --locked --release -p tallylight-cli
-export TALLYLIGHT_BIN="$target_dir/release/tallylight"
+if [ -z "${UNDER_TEST-}" ]; then
+    cargo build --quiet --locked --release -p tallylight-cli
+    export UNDER_TEST="$target_dir/release/tallylight"
+fi
 
 commit=$(git rev-parse --short HEAD)
-[ -z "$(git status --porcelain --untracked-files=no)" ] || commit="$commit with changes"
+[ -z "$(git status --porcelain --untracked-files=no -- . ':!docs/soak')" ] || commit="$commit with changes"
 table=docs/soak/$(date -u +%F).md
 mkdir -p docs/soak "$target_dir/soak"
 if [ ! -e "$table" ]; then

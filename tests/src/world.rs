@@ -28,9 +28,9 @@ pub struct World {
 /// only one, unless it was started [beside others](World::start_beside).
 static TURN: Mutex<()> = Mutex::new(());
 
-/// The binary that cargo built beside this test, or the one that `TALLYLIGHT_BIN` names.
+/// The binary that cargo built beside this test, or the one that `UNDER_TEST` names.
 pub fn binary() -> PathBuf {
-    if let Some(named) = std::env::var_os("TALLYLIGHT_BIN") {
+    if let Some(named) = std::env::var_os("UNDER_TEST") {
         return named.into();
     }
     let test = std::env::current_exe().expect("this test's own path");
