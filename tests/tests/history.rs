@@ -35,8 +35,9 @@ fn up(world: Option<&World>) -> Command {
         None => Command::new(tallylight_tests::world::binary()),
     };
     command.args(["up", "--viewers", "0", "--source", "loop"]);
-    // Many checkpoints, so that kills hit them.
+    // Many checkpoints with snapshots, so that kills hit them.
     command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "1");
+    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__SNAPSHOT_S", "1");
     command
 }
 
@@ -116,7 +117,7 @@ async fn finish(data: &Path) {
         metrics: Default::default(),
     };
     let mut settings = tallylight_stream_processor::Settings { tick_ms: 20, ..Default::default() };
-    settings.archive.checkpoint_s = 1;
+    (settings.archive.checkpoint_s, settings.archive.snapshot_s) = (1, 1);
     settings.archive.finish_s = 60;
     let processor = tallylight_stream_processor::build(settings, parts).await.unwrap();
     let stop = CancellationToken::new();

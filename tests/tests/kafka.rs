@@ -96,6 +96,7 @@ async fn every_service_runs_alone_on_it() {
     let mut command = std::process::Command::new(tallylight_tests::world::binary());
     command.args(["up", "--no-demo", "--log", &brokers.log()]);
     command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "5");
+    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__SNAPSHOT_S", "5");
     let mut world = World::start_with(command).await;
     for service in SERVICES {
         world.wait_for(service, 20, async || world.children(service).len() == 1).await;
@@ -176,6 +177,7 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
     let mut command = std::process::Command::new(tallylight_tests::world::binary());
     command.args(["up", "--no-demo", "--log", &brokers.log()]);
     command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "5");
+    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__SNAPSHOT_S", "5");
     let mut world = World::start_with(command).await;
     let load = Arc::new(Load::default());
     let senders = load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), 8, Pace::Players);

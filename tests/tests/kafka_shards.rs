@@ -37,6 +37,7 @@ impl Processor {
         command.args(["processor", "--log", &brokers.log()]).stdin(Stdio::null());
         command.env("TALLYLIGHT_PROCESSOR_LISTEN", &listen);
         command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "5");
+        command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__SNAPSHOT_S", "5");
         Self { child: command.spawn().unwrap(), url: format!("http://{listen}") }
     }
 
@@ -94,6 +95,7 @@ async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twic
     let mut command = Command::new(tallylight_tests::world::binary());
     command.args(["up", "--no-demo", "--log", &brokers.log()]);
     command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "5");
+    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__SNAPSHOT_S", "5");
     let mut world = World::start_with(command).await;
     let first = world.url(2);
     shared(&world, "one processor", &[&first]).await;

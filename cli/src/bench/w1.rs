@@ -49,7 +49,7 @@ pub(crate) fn run(events: usize, into: Option<&Path>) -> anyhow::Result<Vec<Meas
         cpu::slope(events, |count| {
             let path = dir.join(form.file(count));
             let mut found = Found::new();
-            let spent = cpu::spent(|| {
+            let spent = cpu::spent_here(|| {
                 found = windows(&path, form)?;
                 Ok(())
             })?;

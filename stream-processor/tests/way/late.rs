@@ -99,7 +99,8 @@ impl Faults for Crashes {
 /// Has a processor live through the facts until everything of them is in files.
 async fn live(dir: &Path, facts: &[Fact], faults: Option<Arc<dyn Faults>>) -> (Life, i64) {
     let mut way = Way::without_processor();
-    let often = archive::Settings { checkpoint_s: 1, retry_s: 1, ..Default::default() };
+    let often =
+        archive::Settings { checkpoint_s: 1, snapshot_s: 1, retry_s: 1, ..Default::default() };
     let life = Life::with(&way, dir, faults, often).await;
     for fact in facts {
         let (Fact::Line(_, _, came) | Fact::Served(_, _, _, came)) = fact;
