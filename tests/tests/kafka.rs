@@ -25,9 +25,6 @@ const CAPS: Caps = Caps { bytes: 8 << 20, within: Duration::from_secs(30) };
 /// How old figures may be while another processor comes in place of one that was killed, ms.
 const GAP_MS: u64 = 15_000;
 
-/// When every row is final and in a file: the horizon and a checkpoint, with some to spare.
-const FINAL: Duration = Duration::from_secs(150);
-
 /// The services that are one process on the disk log.
 const SERVICES: [&str; 3] = ["collector", "processor", "dashboard"];
 
@@ -168,8 +165,7 @@ async fn kill_service(service: &str, world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_whatever_is_killed() {
-    let soak = std::env::var_os("TALLYLIGHT_SOAK").is_some();
-    let kills = if soak { 50 } else { 4 };
+    let kills = if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 50 } else { 4 };
     let brokers = Brokers::start(3);
     let mut command = std::process::Command::new(tallylight_tests::world::binary());
     command.args(["up", "--no-demo", "--log", &brokers.log()]);
@@ -207,25 +203,9 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
     load.end(senders).await;
     let acknowledged = load.acknowledged.lock().unwrap().len();
     world.wait_for("history", 60, async || history(&world).await == acknowledged).await;
-    if soak {
-        // Rows are in history once they are final.
-        tokio::time::sleep(FINAL).await;
-        no_drift(&world);
-    }
     world.stop();
     let (stored, door, counted) = audit::of_kafka(&brokers).await;
     audit::balance(&format!("{kills} kills"), &load, (&stored, &door), counted);
-}
-
-/// `tallylight audit` finds nothing in history that is not what the facts say.
-fn no_drift(world: &World) {
-    let output = world.command().args(["audit", "--format", "json"]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    let reports: Vec<Value> = serde_json::from_str(&said).unwrap();
-    let sum = |of: &str| reports.iter().filter_map(|report| report[of].as_u64()).sum::<u64>();
-    assert!(sum("rows") > 0, "there was something to check: {said}");
-    println!("figure: drift {} of {} rows", sum("drift"), sum("rows"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
