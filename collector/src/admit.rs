@@ -3,7 +3,6 @@
 mod body;
 
 use std::borrow::Cow;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use crate::decode::inflate::{Encoding, InflateError, Limits};
 use crate::problem::{self, Problem, echo};
 use crate::settings::Settings;
-use body::{at_once, put_together};
+use body::put_together;
 
 /// Compressed bodies above this many bytes are inflated in turn, so that bombs leave one core to
 /// everybody else.
@@ -131,11 +130,7 @@ impl Admission {
         if announced.and_then(|n| n.parse::<u64>().ok()) > Some(self.body_bytes as u64) {
             return Err(self.too_large());
         }
-        let mut reading = pin!(self.read(body));
-        if let Some(received) = at_once(reading.as_mut()).await {
-            return received;
-        }
-        tokio::time::timeout(self.receive, reading).await.unwrap_or_else(|_| {
+        tokio::time::timeout(self.receive, self.read(body)).await.unwrap_or_else(|_| {
             let detail = format!(
                 "The body was not complete after {} ms; send smaller batches.",
                 self.receive.as_millis()

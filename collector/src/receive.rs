@@ -73,7 +73,6 @@ impl Collector {
     }
 }
 
-const BEACONS: &str = "/v1/beacons";
 /// Every path there is; requests are counted by them.
 const ROUTES: [&str; 11] = [
     "/v1/cmcd",
@@ -81,7 +80,7 @@ const ROUTES: [&str; 11] = [
     "/v1/metrics",
     "/v1/logs",
     "/v1/traces",
-    BEACONS,
+    "/v1/beacons",
     SCHEMA_PATH,
     OPENAPI_PATH,
     "/healthz",
@@ -104,8 +103,10 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .route("/metrics", get(metrics))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
-        .route(BEACONS, get(beacons::list))
-        .layer(from_fn_with_state(collector.clone(), front::pass))
+        .layer(front::cors())
+        // Behind the layer that lets other sites in: this one is not for them.
+        .route("/v1/beacons", get(beacons::list))
+        .layer(from_fn_with_state(collector.clone(), front::count))
         .with_state(collector)
 }
 

@@ -34,8 +34,8 @@ pub enum IpcError {
     Empty,
 }
 
-/// Rows up to which nothing is compressed: LZ4 sets up a table for each buffer, which costs more than
-/// writing so few rows, and makes an entry of sixteen of them only a sixth smaller.
+/// Rows up to which nothing is compressed: LZ4 sets up a table for each buffer, which costs more
+/// than writing so few rows, and makes an entry of sixteen of them only a sixth smaller.
 const SMALL: usize = 16;
 
 /// A batch as an Arrow IPC stream, buffers compressed with LZ4 unless there are few rows.

@@ -7,6 +7,9 @@ use crate::world::World;
 /// Figures of this age are as fresh as they are when nothing is wrong, ms.
 const FRESH_MS: u64 = 2_000;
 
+/// How old figures may be while another processor comes in place of one that was killed, ms.
+pub const GAP_MS: u64 = 15_000;
+
 impl World {
     /// The greatest age of the figures, ms, for so long and until they are fresh again.
     pub async fn oldest(&self, during: Duration) -> u64 {

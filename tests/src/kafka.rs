@@ -13,6 +13,8 @@ use tallylight_eventlog::{LogError, Shards, TopicSettings};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::record;
 
+use crate::world::binary;
+
 /// Running brokers; they are stopped when dropped.
 #[derive(Debug)]
 pub struct Brokers {
@@ -70,6 +72,13 @@ impl Brokers {
         let leaders = self.script(&["leader", topic]);
         let first = leaders.lines().next().and_then(|line| line.trim().parse().ok());
         first.expect("a broker's number")
+    }
+
+    /// `tallylight up` without the demo, with its log in these brokers.
+    pub fn up(&self) -> Command {
+        let mut command = Command::new(binary());
+        command.args(["up", "--no-demo", "--log", &self.log()]);
+        command
     }
 
     /// What `--log` takes.

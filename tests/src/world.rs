@@ -44,6 +44,14 @@ pub fn binary() -> PathBuf {
     binary
 }
 
+/// Has the processor write history and its state down every so many seconds, so that kills hit it.
+pub fn checkpoint_every(command: &mut Command, seconds: u32) {
+    for setting in ["CHECKPOINT_S", "SNAPSHOT_S"] {
+        let name = format!("TALLYLIGHT_PROCESSOR__ARCHIVE__{setting}");
+        command.env(name, seconds.to_string());
+    }
+}
+
 /// A base with the ports of `up` above it that nobody uses. All of them are below those that the
 /// system gives to clients (32768 on), or a connection could hold one when `up` starts again.
 fn free_base() -> u16 {

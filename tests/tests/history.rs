@@ -23,7 +23,7 @@ use tallylight_store::archive::History;
 use tallylight_store::snapshot::Snapshots;
 use tallylight_stream_processor::archive::{Parts as ArchiveParts, STATE_VERSION};
 use tallylight_tests::load::{Key, Load, Pace};
-use tallylight_tests::world::World;
+use tallylight_tests::world::{World, checkpoint_every};
 use tokio_util::sync::CancellationToken;
 
 /// Load generators.
@@ -35,9 +35,7 @@ fn up(world: Option<&World>) -> Command {
         None => Command::new(tallylight_tests::world::binary()),
     };
     command.args(["up", "--viewers", "0", "--source", "loop"]);
-    // Many checkpoints with snapshots, so that kills hit them.
-    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "1");
-    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__SNAPSHOT_S", "1");
+    checkpoint_every(&mut command, 1);
     command
 }
 

@@ -15,15 +15,13 @@ use tallylight_eventlog::{EventLog, LogError};
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record;
 use tallylight_tests::audit;
+use tallylight_tests::figures::GAP_MS;
 use tallylight_tests::kafka::Brokers;
 use tallylight_tests::load::{Key, Load, Pace, Steady};
-use tallylight_tests::world::World;
+use tallylight_tests::world::{World, checkpoint_every};
 
 /// Kafka drops whole segments, of 1 MiB at least, and looks each second (scripts/kafka).
 const CAPS: Caps = Caps { bytes: 8 << 20, within: Duration::from_secs(30) };
-
-/// How old figures may be while another processor comes in place of one that was killed, ms.
-const GAP_MS: u64 = 15_000;
 
 /// The services that are one process on the disk log.
 const SERVICES: [&str; 3] = ["collector", "processor", "dashboard"];
@@ -90,10 +88,8 @@ async fn a_broker_that_is_away_costs_errors_and_nothing_else(brokers: &Brokers) 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_service_runs_alone_on_it() {
     let brokers = Brokers::start(1);
-    let mut command = std::process::Command::new(tallylight_tests::world::binary());
-    command.args(["up", "--no-demo", "--log", &brokers.log()]);
-    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "5");
-    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__SNAPSHOT_S", "5");
+    let mut command = brokers.up();
+    checkpoint_every(&mut command, 5);
     let mut world = World::start_with(command).await;
     for service in SERVICES {
         world.wait_for(service, 20, async || world.children(service).len() == 1).await;
@@ -167,10 +163,8 @@ async fn kill_service(service: &str, world: &World) {
 async fn nothing_acknowledged_is_lost_whatever_is_killed() {
     let kills = if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 50 } else { 4 };
     let brokers = Brokers::start(3);
-    let mut command = std::process::Command::new(tallylight_tests::world::binary());
-    command.args(["up", "--no-demo", "--log", &brokers.log()]);
-    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "5");
-    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__SNAPSHOT_S", "5");
+    let mut command = brokers.up();
+    checkpoint_every(&mut command, 5);
     let mut world = World::start_with(command).await;
     let load = Arc::new(Load::default());
     let senders = load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), 8, Pace::Players);
@@ -212,7 +206,7 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
 async fn at_a_steady_rate_every_record_has_one_end() {
     let size = Steady::asked();
     let brokers = Brokers::start(3);
-    let mut world = World::start(&["--no-demo", "--log", &brokers.log()]).await;
+    let mut world = World::start_with(brokers.up()).await;
     let load = Arc::new(Load::default());
     let url = format!("{}/v1/cmcd?k=demo", world.collector());
     let (began, senders) = (Instant::now(), load.start(&url, Steady::SENDERS, size.pace()));

@@ -12,13 +12,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use tallylight_tests::audit;
+use tallylight_tests::figures::GAP_MS;
 use tallylight_tests::kafka::Brokers;
 use tallylight_tests::load::{Key, Load, Pace};
-use tallylight_tests::world::World;
+use tallylight_tests::world::{World, checkpoint_every};
 use tokio::time::sleep;
 
-/// After a processor's kill, figures may stand still for so long.
-const GAP_MS: u64 = 15_000;
 /// Kafka gives up an owner that said nothing for this long, and a little.
 const GIVEN_UP: Duration = Duration::from_secs(9);
 /// Shards, as the settings have it.
@@ -36,8 +35,7 @@ impl Processor {
         let mut command: Command = world.command();
         command.args(["processor", "--log", &brokers.log()]).stdin(Stdio::null());
         command.env("TALLYLIGHT_PROCESSOR_LISTEN", &listen);
-        command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "5");
-        command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__SNAPSHOT_S", "5");
+        checkpoint_every(&mut command, 5);
         Self { child: command.spawn().unwrap(), url: format!("http://{listen}") }
     }
 
@@ -92,10 +90,8 @@ async fn ask(world: &World, sql: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twice() {
     let brokers = Brokers::start(1);
-    let mut command = Command::new(tallylight_tests::world::binary());
-    command.args(["up", "--no-demo", "--log", &brokers.log()]);
-    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__CHECKPOINT_S", "5");
-    command.env("TALLYLIGHT_PROCESSOR__ARCHIVE__SNAPSHOT_S", "5");
+    let mut command = brokers.up();
+    checkpoint_every(&mut command, 5);
     let mut world = World::start_with(command).await;
     let first = world.url(2);
     shared(&world, "one processor", &[&first]).await;

@@ -52,16 +52,21 @@ pub(crate) fn slope(
     Ok(2.0 * events as f64 / (many - few))
 }
 
-/// The CPU-seconds of `work` that does everything in the calling thread, whatever others do.
-pub(crate) fn spent_here(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<f64> {
-    let began = of_thread()?;
-    work()?;
-    Ok(of_thread()? - began)
-}
-
 /// The CPU-seconds of `work`.
 pub(crate) fn spent(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<f64> {
-    let began = of_process()?;
+    spent_by(of_process, work)
+}
+
+/// The CPU-seconds of `work` that does everything in the calling thread, whatever others do.
+pub(crate) fn spent_here(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<f64> {
+    spent_by(of_thread, work)
+}
+
+fn spent_by(
+    clock: impl Fn() -> anyhow::Result<f64>,
+    work: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<f64> {
+    let began = clock()?;
     work()?;
-    Ok(of_process()? - began)
+    Ok(clock()? - began)
 }

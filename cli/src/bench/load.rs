@@ -33,18 +33,24 @@ const CLIENTS: usize = 64;
 
 /// Posts every body once, each answered with 204, and gives the CPU-seconds that sending took.
 pub(crate) async fn post(to: To, bodies: Arc<Vec<Bytes>>) -> anyhow::Result<f64> {
-    let (done, sent) = oneshot::channel();
-    std::thread::Builder::new().name("load".to_owned()).spawn(move || {
-        // Nobody waits any more when the command was given up.
-        let _ = done.send(alone(&to, &bodies));
-    })?;
-    sent.await.map_err(|_| anyhow!("the thread that sends has ended"))?
+    apart(move || async move {
+        all(&to, &bodies).await?;
+        cpu::of_thread()
+    })
+    .await
 }
 
-fn alone(to: &To, bodies: &Arc<Vec<Bytes>>) -> anyhow::Result<f64> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(all(to, bodies))?;
-    cpu::of_thread()
+/// Runs `work` on a thread with a runtime of its own.
+pub(crate) async fn apart<T: Send + 'static, F: Future<Output = anyhow::Result<T>>>(
+    work: impl FnOnce() -> F + Send + 'static,
+) -> anyhow::Result<T> {
+    let (done, sent) = oneshot::channel();
+    std::thread::Builder::new().name("load".to_owned()).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        // Nobody waits any more when the command was given up.
+        let _ = done.send(runtime.map_err(Into::into).and_then(|on| on.block_on(work())));
+    })?;
+    sent.await.map_err(|_| anyhow!("the thread that sends has ended"))?
 }
 
 async fn all(to: &To, bodies: &Arc<Vec<Bytes>>) -> anyhow::Result<()> {

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::{anyhow, ensure};
+use anyhow::ensure;
 use tallylight_schemas::clock::{Clock, WallClock};
-use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
-use crate::bench::sample;
+use crate::bench::{load, sample};
 
 /// Requests under way at a time.
 const CLIENTS: usize = 64;
@@ -39,14 +38,7 @@ pub(super) async fn send(
     lasting: Duration,
     first: usize,
 ) -> anyhow::Result<Sent> {
-    let (done, sent) = oneshot::channel();
-    std::thread::Builder::new().name("load".to_owned()).spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let sent = runtime.map_err(anyhow::Error::from);
-        // Nobody waits any more when the command was given up.
-        let _ = done.send(sent.and_then(|on| on.block_on(all(&url, per_s, lasting, first))));
-    })?;
-    sent.await.map_err(|_| anyhow!("the thread that sends has ended"))?
+    load::apart(move || async move { all(&url, per_s, lasting, first).await }).await
 }
 
 async fn all(url: &str, per_s: f64, lasting: Duration, first: usize) -> anyhow::Result<Sent> {
