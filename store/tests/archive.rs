@@ -13,7 +13,7 @@ mod upkeep;
 use arrow::datatypes::DataType;
 use kit::{Failing, History0, events, total};
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{HistoryError, Step};
+use tallylight_store::archive::{History, HistoryError, Step};
 
 #[tokio::test]
 async fn hot_and_written_rows_are_one_table() {
@@ -79,7 +79,7 @@ async fn a_crash_between_any_two_steps_neither_loses_nor_doubles() {
         let kit = History0::new();
         let failing = Failing::after(at);
         let history = kit.open_failing(&failing).await.unwrap();
-        let fill = |history: &tallylight_store::archive::History| {
+        let fill = |history: &History| {
             history.add(Table::PlayerEvents, 0, 7, events(3));
             history.add(Table::PlayerEvents, 1, 8, events(2));
             history.add(Table::Playback, 1, 8, kit::panes(4));
@@ -94,6 +94,20 @@ async fn a_crash_between_any_two_steps_neither_loses_nor_doubles() {
         assert_eq!(total(&history, Table::PlayerEvents).await, 5, "step {at}");
         assert_eq!(total(&history, Table::Playback).await, 4, "step {at}");
     }
+}
+
+/// A crash while a table was made, before its first commit: it is no table yet, and is made.
+#[tokio::test]
+async fn a_table_whose_making_was_cut_short_is_made() {
+    let kit = History0::new();
+    let folder = kit.dir().join(Table::PlayerEvents.name());
+    std::fs::create_dir_all(folder.join("_delta_log")).unwrap();
+    let reader = History::open_read_only(&kit.dir()).await.unwrap();
+    assert_eq!(total(&reader, Table::PlayerEvents).await, 0);
+    let history = kit.open().await.unwrap();
+    history.add(Table::PlayerEvents, 0, 7, events(3));
+    history.commit(1).await.unwrap();
+    assert_eq!(total(&reader, Table::PlayerEvents).await, 3);
 }
 
 /// A write that failed without a crash is tried again, with what came in between.

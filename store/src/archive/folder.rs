@@ -9,7 +9,7 @@ use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::CommitProperties;
 use deltalake::kernel::{StructType, Transaction};
-use deltalake::{DeltaTable, DeltaTableBuilder, ensure_table_uri};
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError, ensure_table_uri};
 use tallylight_schemas::ident::Shard;
 use tallylight_schemas::tables::{HOUR, Table};
 
@@ -51,12 +51,12 @@ impl Folder {
     ) -> Result<Self, HistoryError> {
         let dir = root.join(table.name());
         let whose = app(log_id, Shard::WHOLE);
-        let delta = match dir.join("_delta_log").is_dir() {
-            true => grow(load(&dir).await?, &dir, table).await?,
-            false => match create(&dir, table, &whose, shard.of()).await {
+        let delta = match load(&dir).await? {
+            Some(delta) => grow(delta, &dir, table).await?,
+            None => match create(&dir, table, &whose, shard.of()).await {
                 Ok(delta) => delta,
                 // Another made it in this moment, or nobody can.
-                Err(error) => load(&dir).await.map_err(|_| error)?,
+                Err(error) => load(&dir).await?.ok_or(error)?,
             },
         };
         let (app, alone) = (app(log_id, shard), shard == Shard::WHOLE);
@@ -114,10 +114,7 @@ impl Folder {
         }
         match self.delta.as_mut() {
             Some(delta) => delta.update_state().await?,
-            None if self.dir.join("_delta_log").is_dir() => {
-                self.delta = Some(load(&self.dir).await?);
-            }
-            None => {}
+            None => self.delta = load(&self.dir).await?,
         }
         Ok(self)
     }
@@ -134,9 +131,18 @@ impl Folder {
     }
 }
 
-async fn load(dir: &Path) -> Result<DeltaTable, HistoryError> {
+/// The table there, if it has its first commit: before that its folder may be there already, left
+/// by a crash or being filled by another.
+async fn load(dir: &Path) -> Result<Option<DeltaTable>, HistoryError> {
+    if !dir.join("_delta_log").is_dir() {
+        return Ok(None);
+    }
     let url = ensure_table_uri(dir.to_string_lossy())?;
-    Ok(DeltaTableBuilder::from_url(url)?.load().await?)
+    match DeltaTableBuilder::from_url(url)?.load().await {
+        Ok(delta) => Ok(Some(delta)),
+        Err(DeltaTableError::NotATable(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Adds the columns that the table has got since it was made. Rows from before have none there.
