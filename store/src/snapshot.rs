@@ -69,25 +69,25 @@ impl Snapshots {
         Ok(Self { dir, log_id: log_id.to_owned(), version })
     }
 
-    /// Stores a state. It is there whole, or not at all; older ones than the newest
-    /// [`KEPT`] go. Blocks on the disk.
-    pub fn write(&self, position: u64, state: &[u8]) -> Result<(), SnapshotError> {
+    /// Stores a state, which is these pieces one after the other. It is there whole, or not at all;
+    /// older ones than the newest [`KEPT`] go. Blocks on the disk.
+    pub fn write(&self, position: u64, state: &[&[u8]]) -> Result<(), SnapshotError> {
         self.store(position, state)
             .map_err(|error| SnapshotError::Disk { dir: self.dir.clone(), error })
     }
 
-    fn store(&self, position: u64, state: &[u8]) -> io::Result<()> {
+    fn store(&self, position: u64, state: &[&[u8]]) -> io::Result<()> {
         let header = Header {
             version: self.version,
             position,
             log_id: id_bytes(&self.log_id),
-            length: state.len() as u64,
+            length: state.iter().map(|piece| piece.len() as u64).sum(),
         };
         let path = self.dir.join(format!("{position:020}{SUFFIX}"));
         let aside = path.with_extension("new");
         let mut file = File::create(&aside)?;
         file.write_all(&header.encode(state))?;
-        file.write_all(state)?;
+        state.iter().try_for_each(|piece| file.write_all(piece))?;
         file.sync_all()?;
         fs::rename(&aside, &path)?;
         File::open(&self.dir)?.sync_all()?;
@@ -154,7 +154,7 @@ struct Header {
 }
 
 impl Header {
-    fn encode(&self, state: &[u8]) -> [u8; HEADER] {
+    fn encode(&self, state: &[&[u8]]) -> [u8; HEADER] {
         let mut out = [0; HEADER];
         out[..6].copy_from_slice(MAGIC);
         out[6..8].copy_from_slice(&FORMAT.to_le_bytes());
@@ -162,7 +162,8 @@ impl Header {
         out[12..20].copy_from_slice(&self.position.to_le_bytes());
         out[20..52].copy_from_slice(&self.log_id);
         out[52..60].copy_from_slice(&self.length.to_le_bytes());
-        let sum = crc32c::crc32c_append(crc32c::crc32c(&out[..60]), state);
+        let head = crc32c::crc32c(&out[..60]);
+        let sum = state.iter().fold(head, |sum, piece| crc32c::crc32c_append(sum, piece));
         out[60..].copy_from_slice(&sum.to_le_bytes());
         out
     }

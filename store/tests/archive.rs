@@ -5,6 +5,8 @@
 mod kit;
 #[path = "archive/shards.rs"]
 mod shards;
+#[path = "archive/slices.rs"]
+mod slices;
 #[path = "archive/snapshots.rs"]
 mod snapshots;
 #[path = "archive/upkeep.rs"]

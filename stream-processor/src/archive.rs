@@ -11,7 +11,9 @@ mod checkpoint;
 mod restore;
 mod rows;
 mod settings;
+mod state;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tallylight_eventlog::{Entry, LogError};
@@ -20,14 +22,12 @@ use tallylight_store::snapshot::Snapshots;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-pub use restore::STATE_VERSION;
 pub use settings::Settings;
+pub use state::{STATE_VERSION, State, Written};
 
 use crate::pure::settle::Settle;
 use crate::read::{Outcome, Partitions};
 use checkpoint::{Running, Standing};
-
-type Outcomes = Result<Result<(), HistoryError>, tokio::task::JoinError>;
 
 /// What the archive is put together from.
 #[derive(Debug, Clone)]
@@ -106,9 +106,9 @@ pub(crate) struct Archive {
     standing: Option<Standing>,
     /// The last checkpoint failed.
     failed: bool,
-    /// The outcome of a checkpoint that was waited for.
-    stalled: Option<Outcomes>,
     log_us: i64,
+    /// The state as it was written down last; its memory is used again.
+    written: Arc<Written>,
     stats: ArchiveStats,
 }
 
@@ -128,8 +128,8 @@ impl Archive {
             running: None,
             standing: None,
             failed: false,
-            stalled: None,
             log_us: 0,
+            written: Arc::default(),
             stats: ArchiveStats::default(),
         }
     }

@@ -3,7 +3,6 @@
 //! What became of each record comes out beside the rows, for history.
 
 use arrow::array::RecordBatch;
-use serde::{Deserialize, Serialize};
 use tallylight_eventlog::{Entry, Part, PartitionRange};
 use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::fates::FateCount;
@@ -20,7 +19,7 @@ use crate::pure::partition::{PartitionState, Rows};
 
 /// The partitions of one shard of the log, in order. Each is a state of its own and shares
 /// nothing with the others.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub struct Partitions {
     states: Vec<PartitionState>,
     bad_parts: u64,
@@ -49,6 +48,11 @@ impl Partitions {
     pub fn of(shard: Shard, partitions: u16, limits: &Limits) -> Self {
         let new = |p| PartitionState::new(p, partitions, limits.clone());
         Self { states: shard.partitions(partitions).map(new).collect(), bad_parts: 0 }
+    }
+
+    /// These states, with the parts that could not be read so far.
+    pub(crate) fn from_parts(states: Vec<PartitionState>, bad_parts: u64) -> Self {
+        Self { states, bad_parts }
     }
 
     /// Whether these are the states of a shard of so many partitions.

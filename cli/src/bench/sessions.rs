@@ -7,9 +7,11 @@ mod trace;
 
 use std::process::Command;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 use tallylight_stream_processor::Limits;
+use tallylight_stream_processor::archive::{State, Written};
+use tallylight_stream_processor::pure::settle::Settle;
 use tallylight_stream_processor::read::Partitions;
 
 use super::{cpu, resident, sample};
@@ -71,17 +73,18 @@ pub(crate) fn measure(sessions: usize) -> anyhow::Result<Held> {
     };
     ensure!(open(&state) == sessions, "{} of {sessions} sessions are open", open(&state));
 
-    let (mut bytes, mut again) = (Vec::new(), None);
-    let snapshot_s = cpu::spent(|| {
-        bytes = postcard::to_extend(&state, Vec::new())?;
-        Ok(())
-    })?;
+    let (mut written, mut again) = (Written::default(), None);
+    let mut write = || Ok(written.fill(&state, &Settle::default(), &[])?);
+    // The first one finds no memory of one before.
+    write()?;
+    let snapshot_s = cpu::spent(write)?;
+    let bytes = written.pieces().concat();
     let question_s = question::ask(state, sessions)?;
     let restore_s = cpu::spent(|| {
-        again = Some(postcard::from_bytes::<Partitions>(&bytes)?);
+        again = Some(State::read(&bytes).map_err(|why| anyhow!(why))?);
         Ok(())
     })?;
-    let again = again.as_ref().map_or(0, open);
+    let again = again.as_ref().map_or(0, |state| open(&state.partitions));
     ensure!(again == sessions, "{again} of {sessions} sessions came back from the snapshot");
     Ok(Held {
         sessions,

@@ -17,6 +17,8 @@ pub struct Settings {
     pub cap_hours_1m: u64,
     /// Hours kept of hours (`playback_1h`, `delivery_1h`).
     pub cap_hours_1h: u64,
+    /// About how many rows of a table are written at a time.
+    pub slice_rows: u64,
     /// Files of an hour that is over are joined when there are more than this.
     pub small_files: usize,
     /// Bytes of small files that are joined at a time.
@@ -33,6 +35,7 @@ impl Default for Settings {
             cap_hours_panes: 7 * 24,
             cap_hours_1m: 90 * 24,
             cap_hours_1h: 3 * 365 * 24,
+            slice_rows: 500_000,
             small_files: 4,
             join_bytes: 64 << 20,
             grace_s: 900,
@@ -66,6 +69,9 @@ impl Settings {
             if hours == 0 {
                 mistakes.push(format!("{name} must be 1 or more"));
             }
+        }
+        if self.slice_rows == 0 {
+            mistakes.push("slice_rows must be 1 or more".to_owned());
         }
         if self.small_files == 0 {
             mistakes.push("small_files must be 1 or more".to_owned());

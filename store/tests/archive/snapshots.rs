@@ -11,7 +11,7 @@ fn the_newest_are_kept_and_come_newest_first() {
     let dir = tempfile::tempdir().unwrap();
     let snapshots = open(&dir);
     for position in [3, 20, 100, 7_000, 80_000] {
-        snapshots.write(position, format!("state {position}").as_bytes()).unwrap();
+        snapshots.write(position, &[b"state ", position.to_string().as_bytes()]).unwrap();
     }
     let found: Vec<_> = open(&dir).newest().collect();
     assert_eq!(found.len(), KEPT);
@@ -23,8 +23,8 @@ fn the_newest_are_kept_and_come_newest_first() {
 fn a_damaged_one_is_passed_over_for_the_one_before() {
     let dir = tempfile::tempdir().unwrap();
     let snapshots = open(&dir);
-    snapshots.write(1, b"one").unwrap();
-    snapshots.write(2, b"two").unwrap();
+    snapshots.write(1, &[b"one"]).unwrap();
+    snapshots.write(2, &[b"two"]).unwrap();
     let newest = dir.path().join("snapshots/00000000000000000002.snap");
     let whole = std::fs::read(&newest).unwrap();
     for at in 0..whole.len() {
@@ -44,7 +44,7 @@ fn a_damaged_one_is_passed_over_for_the_one_before() {
 #[test]
 fn another_version_is_passed_over_and_another_log_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    open(&dir).write(5, b"state").unwrap();
+    open(&dir).write(5, &[b"state"]).unwrap();
     let folder = dir.path().join("snapshots");
     let later = Snapshots::open(folder.clone(), "log", 2).unwrap();
     assert_eq!(later.newest().count(), 0);
@@ -56,7 +56,7 @@ fn another_version_is_passed_over_and_another_log_is_refused() {
 fn what_a_crash_left_aside_is_no_snapshot() {
     let dir = tempfile::tempdir().unwrap();
     let snapshots = open(&dir);
-    snapshots.write(5, b"state").unwrap();
+    snapshots.write(5, &[b"state"]).unwrap();
     std::fs::write(dir.path().join("snapshots/00000000000000000009.new"), b"half").unwrap();
     assert_eq!(snapshots.newest().map(|s| s.position).collect::<Vec<_>>(), [5]);
 }

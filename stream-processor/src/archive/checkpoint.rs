@@ -1,5 +1,6 @@
 //! When the archive is written, and what happens when it cannot be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tallylight_store::archive::{History, HistoryError, hour_of};
@@ -7,8 +8,11 @@ use tallylight_store::snapshot::Snapshots;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::{Archive, Next};
+use super::{Archive, Next, Written};
 use crate::read::Partitions;
+
+/// How often is looked whether there is room in memory again.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A checkpoint that is being written.
 #[derive(Debug)]
@@ -41,7 +45,7 @@ impl Drop for Running {
 pub(super) struct Standing {
     position: u64,
     log_us: i64,
-    state: Vec<u8>,
+    state: Arc<Written>,
 }
 
 impl Archive {
@@ -74,21 +78,34 @@ impl Archive {
         if status.hot_bytes < self.settings.hot_bytes || self.standing.is_some() {
             return Next::Read;
         }
-        // Memory is full. A checkpoint under way gets a moment to make room.
-        if let Some(running) = &mut self.running {
-            let patience = Duration::from_millis(self.settings.stall_ms);
-            let _ = tokio::time::timeout(patience, &mut running.task).await.map(|outcome| {
-                // Its outcome is taken here, since a handle gives it once.
-                self.stalled = Some(outcome);
-            });
-            if self.stalled.is_some() && self.reap().await == Next::Rewind {
-                return Next::Rewind;
-            }
+        self.wait_for_room().await;
+        if self.running.as_ref().is_some_and(|running| running.task.is_finished())
+            && self.reap().await == Next::Rewind
+        {
+            return Next::Rewind;
         }
         if self.parts.history.status().hot_bytes >= self.settings.hot_bytes {
             self.stand_still(position, partitions);
         }
         Next::Read
+    }
+
+    /// Memory is full. A checkpoint under way is waited for as long as it makes room: to give up and
+    /// read everything again later would take longer.
+    async fn wait_for_room(&self) {
+        let taken = || self.parts.history.status().hot_bytes;
+        let patience = Duration::from_millis(self.settings.stall_ms);
+        let (mut least, mut since) = (taken(), Instant::now());
+        while let Some(running) = &self.running
+            && !running.task.is_finished()
+            && least >= self.settings.hot_bytes
+            && since.elapsed() < patience
+        {
+            tokio::time::sleep(LOOK).await;
+            if taken() < least {
+                (least, since) = (taken(), Instant::now());
+            }
+        }
     }
 
     fn stand_still(&mut self, position: u64, partitions: &Partitions) {
@@ -104,7 +121,7 @@ impl Archive {
     /// Begins to write what there is.
     fn start(&mut self, position: u64, partitions: &Partitions, now: Instant) {
         let (position, log_us, state) = match &self.standing {
-            Some(at) => (at.position, at.log_us, Some(at.state.clone())),
+            Some(at) => (at.position, at.log_us, Some(Arc::clone(&at.state))),
             None if now < self.snapshot_due => (position, self.log_us, None),
             None => match self.encode(partitions) {
                 Some(state) => (position, self.log_us, Some(state)),
@@ -130,13 +147,7 @@ impl Archive {
     async fn reap(&mut self) -> Next {
         let Some(running) = self.running.take() else { return Next::Read };
         let (log_us, with_snapshot) = (running.log_us, running.with_snapshot);
-        let (position, outcome) = match self.stalled.take() {
-            None => running.done().await,
-            Some(outcome) => (
-                running.position,
-                outcome.unwrap_or_else(|error| Err(HistoryError::Unavailable(error.to_string()))),
-            ),
-        };
+        let (position, outcome) = running.done().await;
         self.failed = outcome.is_err();
         let wait = if self.failed { self.settings.retry_s } else { self.settings.checkpoint_s };
         self.due = Instant::now() + Duration::from_secs(wait);
@@ -170,13 +181,13 @@ async fn write(
     history: History,
     snapshots: Snapshots,
     position: u64,
-    state: Option<Vec<u8>>,
+    state: Option<Arc<Written>>,
     tend: Option<i64>,
 ) -> Result<(), HistoryError> {
     history.commit(position).await?;
     let unavailable = |error: String| HistoryError::Unavailable(error);
     if let Some(state) = state {
-        tokio::task::spawn_blocking(move || snapshots.write(position, &state))
+        tokio::task::spawn_blocking(move || snapshots.write(position, &state.pieces()))
             .await
             .map_err(|error| unavailable(error.to_string()))?
             .map_err(|error| unavailable(error.to_string()))?;

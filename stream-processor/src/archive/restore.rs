@@ -1,32 +1,15 @@
-//! The state as bytes, and back.
+//! Where the processor goes on from.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
 use tallylight_schemas::ident::Shard;
 use tallylight_schemas::tables::Table;
 
 use super::Archive;
+use super::state::{State, Written};
 use crate::pure::limits::Limits;
 use crate::pure::settle::Settle;
 use crate::read::Partitions;
-
-/// Version of the state in snapshots. Any change of a type in it is a new version: older
-/// snapshots are passed over then, and the log is read from its start.
-pub const STATE_VERSION: u32 = 8;
-
-#[derive(Serialize)]
-struct StateRef<'a> {
-    partitions: &'a Partitions,
-    settle: &'a Settle,
-    tables: Vec<u64>,
-}
-
-#[derive(Deserialize)]
-struct State {
-    partitions: Partitions,
-    settle: Settle,
-    /// Transactions of the tables when it was written: tables that say less were replaced.
-    tables: Vec<u64>,
-}
 
 /// Where to go on from.
 #[derive(Debug)]
@@ -36,12 +19,15 @@ pub(crate) struct Restored {
 }
 
 impl Archive {
-    /// The state, as a snapshot at `position` holds it; `None` when it cannot be written down.
-    pub(super) fn encode(&self, partitions: &Partitions) -> Option<Vec<u8>> {
-        let tables = Table::ALL.map(|table| self.parts.history.transaction(table)).to_vec();
-        let state = StateRef { partitions, settle: &self.settle, tables };
-        match postcard::to_extend(&state, Vec::new()) {
-            Ok(bytes) => Some(bytes),
+    /// The state, as a snapshot at this position holds it; `None` when it cannot be written down.
+    pub(super) fn encode(&mut self, partitions: &Partitions) -> Option<Arc<Written>> {
+        let tables = Table::ALL.map(|table| self.parts.history.transaction(table));
+        if Arc::get_mut(&mut self.written).is_none() {
+            // The one before is still on its way to the disk.
+            self.written = Arc::default();
+        }
+        match Arc::get_mut(&mut self.written)?.fill(partitions, &self.settle, &tables) {
+            Ok(()) => Some(Arc::clone(&self.written)),
             Err(error) => {
                 tracing::error!(%error, "the state cannot be written down");
                 None
@@ -63,7 +49,7 @@ impl Archive {
         self.stats.waiting_entries = 0;
         for snapshot in self.parts.snapshots.newest() {
             let position = snapshot.position;
-            match decode(&snapshot.state) {
+            match State::read(&snapshot.state) {
                 Err(why) => tracing::warn!(position, why, "snapshot passed over"),
                 Ok(state) => match self.unfit(&state, of, position, covered) {
                     Some(why) => tracing::warn!(position, why, "snapshot passed over"),
@@ -99,13 +85,5 @@ impl Archive {
             return Some("it is of other partitions".to_owned());
         }
         (position > covered).then(|| "the rows topic is behind it".to_owned())
-    }
-}
-
-fn decode(bytes: &[u8]) -> Result<State, String> {
-    match postcard::take_from_bytes(bytes) {
-        Ok((state, [])) => Ok(state),
-        Ok(_) => Err("there is more in it than a state".to_owned()),
-        Err(error) => Err(error.to_string()),
     }
 }

@@ -14,7 +14,7 @@ pub struct Settings {
     pub checkpoint_rows: u64,
     /// Memory that rows may take while they wait, bytes; beyond it the archive stands still.
     pub hot_bytes: u64,
-    /// How long the processor waits for a checkpoint when that memory is full, ms.
+    /// How long the processor waits for a checkpoint that makes no room when that memory is full, ms.
     pub stall_ms: u64,
     /// Wait after a checkpoint failed, s; 0 tries again with the next rows.
     pub retry_s: u64,

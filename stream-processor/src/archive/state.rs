@@ -1,0 +1,135 @@
+//! The state as bytes, and back: a head, and a piece for each partition. Events wait while the
+//! state of a large audience is written down, so every core works on a share of the partitions, and
+//! the bytes go where those of the snapshot before were: new memory takes as long as the writing.
+
+use std::num::NonZero;
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+
+use crate::pure::partition::PartitionState;
+use crate::pure::settle::Settle;
+use crate::read::Partitions;
+
+/// Version of the state in snapshots. Any change of a type in it is a new version: older
+/// snapshots are passed over then, and the log is read from its start.
+pub const STATE_VERSION: u32 = 9;
+
+/// What a snapshot holds.
+#[derive(Debug)]
+pub struct State {
+    /// Sessions and windows.
+    pub partitions: Partitions,
+    /// Sums that can still change.
+    pub settle: Settle,
+    /// Transactions of the tables when it was written: tables that say less were replaced.
+    pub tables: Vec<u64>,
+}
+
+#[derive(Serialize)]
+struct HeadRef<'a> {
+    settle: &'a Settle,
+    tables: &'a [u64],
+    bad_parts: u64,
+    lengths: Vec<usize>,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    settle: Settle,
+    tables: Vec<u64>,
+    bad_parts: u64,
+    /// Of the pieces that follow.
+    lengths: Vec<usize>,
+}
+
+/// A state that was written down.
+#[derive(Debug, Default)]
+pub struct Written {
+    head: Vec<u8>,
+    pieces: Vec<Vec<u8>>,
+}
+
+impl Written {
+    /// Writes a state down, over what was written before.
+    pub fn fill(
+        &mut self,
+        partitions: &Partitions,
+        settle: &Settle,
+        tables: &[u64],
+    ) -> postcard::Result<()> {
+        let states = partitions.states();
+        self.pieces.resize_with(states.len(), Vec::new);
+        let share = share(states.len());
+        thread::scope(|scope| {
+            let shares = states.chunks(share).zip(self.pieces.chunks_mut(share));
+            let work = shares.map(|(states, pieces)| scope.spawn(|| pieces_of(states, pieces)));
+            joined(work.collect())
+        })?;
+        let lengths = self.pieces.iter().map(Vec::len).collect();
+        let head = HeadRef { settle, tables, bad_parts: partitions.bad_parts(), lengths };
+        over(&mut self.head, &head)
+    }
+
+    /// What a snapshot is made of, one after the other.
+    pub fn pieces(&self) -> Vec<&[u8]> {
+        [&self.head].into_iter().chain(&self.pieces).map(Vec::as_slice).collect()
+    }
+}
+
+impl State {
+    /// Reads a state that was written down.
+    pub fn read(bytes: &[u8]) -> Result<Self, String> {
+        let (head, rest) = postcard::take_from_bytes::<Head>(bytes).map_err(|e| e.to_string())?;
+        let Head { settle, tables, bad_parts, lengths } = head;
+        let (mut pieces, mut rest) = (Vec::new(), rest);
+        for length in lengths {
+            let (piece, more) = rest.split_at_checked(length).ok_or("a partition is cut off")?;
+            pieces.push(piece);
+            rest = more;
+        }
+        if !rest.is_empty() {
+            return Err("there is more in it than a state".to_owned());
+        }
+        let states = thread::scope(|scope| {
+            let shares = pieces.chunks(share(pieces.len()));
+            let work = shares.map(|pieces| scope.spawn(|| states_of(pieces)));
+            joined(work.collect())
+        });
+        let states = states.map_err(|error| error.to_string())?.into_iter().flatten().collect();
+        Ok(Self { partitions: Partitions::from_parts(states, bad_parts), settle, tables })
+    }
+}
+
+/// How many partitions a core works on.
+fn share(partitions: usize) -> usize {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    partitions.div_ceil(cores).max(1)
+}
+
+fn joined<T>(
+    work: Vec<thread::ScopedJoinHandle<'_, postcard::Result<T>>>,
+) -> postcard::Result<Vec<T>> {
+    let done = |one: thread::ScopedJoinHandle<'_, postcard::Result<T>>| {
+        one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    };
+    work.into_iter().map(done).collect()
+}
+
+fn pieces_of(states: &[PartitionState], pieces: &mut [Vec<u8>]) -> postcard::Result<()> {
+    states.iter().zip(pieces).try_for_each(|(state, piece)| over(piece, state))
+}
+
+fn states_of(pieces: &[&[u8]]) -> postcard::Result<Vec<PartitionState>> {
+    pieces.iter().map(|piece| postcard::from_bytes(piece)).collect()
+}
+
+/// Writes over what is in `bytes`, and gives memory back that is far too much.
+fn over(bytes: &mut Vec<u8>, what: &impl Serialize) -> postcard::Result<()> {
+    bytes.clear();
+    *bytes = postcard::to_extend(what, std::mem::take(bytes))?;
+    if bytes.capacity() / 4 > bytes.len() {
+        bytes.shrink_to_fit();
+    }
+    Ok(())
+}
