@@ -12,6 +12,7 @@ mod live;
 mod log;
 mod log_cat;
 mod media;
+mod memory;
 mod processor;
 mod settings;
 mod shutdown;
@@ -78,6 +79,7 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<()> {
+    memory::keep_freed();
     let cli = Cli::parse();
     shutdown::die_with_parent(cli.global.supervisor_pid)?;
     start_tracing();
