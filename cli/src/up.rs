@@ -75,7 +75,7 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
         stages.push(running.collect());
         tokio::select! {
             () = stop.cancelled() => break,
-            () = ready::listening(&listeners) => {}
+            result = ready::listening(&listeners) => result?,
         }
     }
     tokio::select! {

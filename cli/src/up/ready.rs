@@ -15,21 +15,35 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the next stage waits for the one before it.
 const STAGE: Duration = Duration::from_secs(5);
 
-/// Waits until these addresses take connections, so that the next stage meets no closed door
-/// at its start; after a while goes on regardless, since every client retries.
-pub(super) async fn listening(listeners: &[Listener]) {
-    let deadline = Instant::now() + STAGE;
+/// Waits until these listeners take requests, so that the next stage meets no closed door at its
+/// start; after a while goes on regardless, since every client retries.
+pub(super) async fn listening(listeners: &[Listener]) -> anyhow::Result<()> {
+    let (client, deadline) = (client()?, Instant::now() + STAGE);
     for listener in listeners {
-        while Instant::now() < deadline && TcpStream::connect(listener.at).await.is_err() {
+        while Instant::now() < deadline && !is_open(&client, listener).await {
             sleep(Duration::from_millis(20)).await;
         }
     }
+    Ok(())
+}
+
+/// Steering takes connections before it has a ladder, and would send the first viewers away.
+async fn is_open(client: &reqwest::Client, listener: &Listener) -> bool {
+    if listener.child != "steering" {
+        return TcpStream::connect(listener.at).await.is_ok();
+    }
+    let answer = client.get(format!("http://{}/readyz", listener.at)).send().await;
+    answer.is_ok_and(|answer| answer.status().is_success())
+}
+
+fn client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder().timeout(Duration::from_secs(2)).build()
 }
 
 /// Prints the address once the pages answer, and that there is a picture once there is one.
 pub(super) async fn announce(settings: &Settings) -> anyhow::Result<()> {
     let address = settings.dashboard_url();
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
+    let client = client()?;
     let ready = format!("{address}/readyz");
     let answers = async || {
         let answer = client.get(&ready).send().await;
