@@ -8,6 +8,7 @@ use arrow::array::{ArrayRef, BooleanArray, DictionaryArray, Int64Array, RecordBa
 use arrow::array::{StringArray, UInt32Array};
 use arrow::datatypes::UInt32Type;
 use arrow::error::ArrowError;
+use arrow_select::dictionary::garbage_collect_dictionary;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::ipc::IpcError;
 use tallylight_schemas::session::SessionRow;
@@ -169,6 +170,8 @@ fn array(column: Column, words: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     }
 }
 
+/// With the words that are there in it, and none of another column or tenant.
 fn dictionary(keys: UInt32Array, words: ArrayRef) -> Result<ArrayRef, ArrowError> {
-    Ok(Arc::new(DictionaryArray::<UInt32Type>::try_new(keys, words)?))
+    let all = DictionaryArray::<UInt32Type>::try_new(keys, words)?;
+    Ok(Arc::new(garbage_collect_dictionary(&all)?))
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::util::display::array_value_to_string;
 use proptest::prelude::*;
 use tallylight_schemas::session::{Outcome, SessionRow};
@@ -133,6 +133,18 @@ fn pages_have_each_session_once() {
     );
     assert!(asked(&["sidd"], Place::default()).ask(&states).is_err());
     assert!(asked(&["sid"], Place { partition: 9, slot: 9 }).ask(&states).unwrap().next.is_none());
+}
+
+#[test]
+fn a_column_has_its_own_words_and_none_of_others() {
+    let mut state = PartitionState::new(0, 1, Limits::default());
+    feed(&mut state, 1, 0..500, "p");
+    for (tenant, words) in [("demo", 50), ("other", 0)] {
+        let query = OpenQuery { tenant: tenant.to_owned(), ..asked(&["cid"], Place::default()) };
+        let page = query.ask(std::slice::from_ref(&state)).unwrap();
+        let contents = page.batches[0].column(0).as_any_dictionary();
+        assert_eq!(contents.values().len(), words, "{tenant}");
+    }
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
