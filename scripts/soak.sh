@@ -47,7 +47,8 @@ step() {
     echo "== $name: $size"
     began=$(date +%s)
     "$@" > "$log" 2>&1 || { outcome="**failed**"; failed=1; }
-    figures=$(sed -n 's/^figure: //p' "$log" | tail -12 | sed 's/|/\\|/g; s/$/<br>/' | tr -d '\n')
+    # The first one of a test stands behind its name.
+    figures=$(sed -n 's/^\(test .*\.\.\. \)\{0,1\}figure: //p' "$log" | tail -12 | sed 's/|/\\|/g; s/$/<br>/' | tr -d '\n')
     echo "| $name | $size | $commit | $outcome | $(($(date +%s) - began)) | ${figures%<br>} |" >> "$table"
     echo "   $outcome; all it said is in $log"
 }

@@ -1,5 +1,5 @@
 //! A whole `up` without the demo at 70 % of what it can take: how old its figures are, and whether
-//! its memory stays. What sends has its share of the same machine.
+//! its memory stays, and how long SQL takes meanwhile. What sends has its share of the same machine.
 
 mod crowd;
 mod whole;
@@ -33,6 +33,10 @@ const FRESH_MS: u64 = 1_500;
 const CAUGHT_UP: Duration = Duration::from_secs(300);
 /// How often is looked.
 const EVERY: Duration = Duration::from_millis(100);
+/// SQL is asked each time when so often was looked.
+const QUESTION_EVERY: usize = 20;
+/// SQL about all open sessions is to be answered within this, ms.
+const ANSWERED_MS: u64 = 100;
 
 /// What came of it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -48,6 +52,9 @@ pub(crate) struct Kept {
     seconds: f64,
     /// Age of the figures, ms: median, 99th percentile, most.
     freshness_ms: [u64; 3],
+    /// Time until SQL has counted the open sessions by two dimensions, ms: median, 99th percentile,
+    /// most.
+    question_ms: [u64; 3],
     /// Resident memory of the data process, MiB: when half of the time had passed, at the end.
     memory_mib: [u64; 2],
 }
@@ -63,39 +70,58 @@ pub(crate) async fn run(args: &SteadyArgs) -> anyhow::Result<Kept> {
 
     let lasting = Duration::from_secs(args.seconds);
     let sending = crowd::send(whole.collector(), capacity * args.load, lasting, most.next);
-    let (sent, ages, memory) = {
+    let (sent, seen) = {
         let sending = tokio::spawn(sending);
-        let (ages, memory) = watch(&whole, lasting).await?;
-        (sending.await??, ages, memory)
+        let seen = watch(&whole, lasting).await?;
+        (sending.await??, seen)
     };
-    Ok(Kept::new(capacity, &sent, ages, memory))
+    Ok(Kept::new(capacity, &sent, seen))
 }
 
-/// Ages of the figures, and memory after half of the time and at the end.
-async fn watch(whole: &Whole, lasting: Duration) -> anyhow::Result<(Vec<u64>, [u64; 2])> {
-    let (began, mut ages, mut half) = (Instant::now(), Vec::new(), None);
+/// What was seen while it was sent.
+struct Seen {
+    /// Ages of the figures, ms.
+    ages: Vec<u64>,
+    /// Times of SQL, ms.
+    questions: Vec<u64>,
+    /// Bytes after half of the time and at the end.
+    memory: [u64; 2],
+}
+
+async fn watch(whole: &Whole, lasting: Duration) -> anyhow::Result<Seen> {
+    let (began, mut half) = (Instant::now(), None);
+    let (mut ages, mut questions) = (Vec::new(), Vec::new());
     while began.elapsed() < lasting {
         ages.push(whole.age_ms().await?);
+        if ages.len() % QUESTION_EVERY == 0 {
+            questions.push(whole.question_ms().await?);
+        }
         if half.is_none() && began.elapsed() > lasting / 2 {
             half = Some(whole.resident()?);
         }
         tokio::time::sleep(EVERY).await;
     }
     let end = whole.resident()?;
-    Ok((ages, [half.unwrap_or(end), end]))
+    Ok(Seen { ages, questions, memory: [half.unwrap_or(end), end] })
+}
+
+/// Median, 99th percentile and most.
+fn spread(mut times: Vec<u64>) -> [u64; 3] {
+    times.sort_unstable();
+    let at = |part: usize| times.get(times.len() * part / 100).or(times.last()).copied();
+    [50, 99, 100].map(|part| at(part).unwrap_or(0))
 }
 
 impl Kept {
-    fn new(capacity: f64, sent: &Sent, mut ages: Vec<u64>, memory: [u64; 2]) -> Self {
-        ages.sort_unstable();
-        let at = |part: usize| ages.get(ages.len() * part / 100).or(ages.last()).copied();
+    fn new(capacity: f64, sent: &Sent, seen: Seen) -> Self {
         Self {
             capacity_per_s: capacity,
             sent_per_s: sent.records as f64 / sent.took.as_secs_f64(),
             shed: sent.shed,
             seconds: sent.took.as_secs_f64(),
-            freshness_ms: [50, 99, 100].map(|part| at(part).unwrap_or(0)),
-            memory_mib: memory.map(|bytes| bytes >> 20),
+            freshness_ms: spread(seen.ages),
+            question_ms: spread(seen.questions),
+            memory_mib: seen.memory.map(|bytes| bytes >> 20),
         }
     }
 }
@@ -103,10 +129,13 @@ impl Kept {
 #[allow(clippy::print_stdout, reason = "the answer of a command")]
 pub(crate) fn print(kept: &Kept) {
     let [median, p99, most] = kept.freshness_ms;
+    let [question, question_p99, question_most] = kept.question_ms;
     let [half, end] = kept.memory_mib;
     println!(
         "steady: {:.0} of {:.0} records/s for {:.0} s, {} shed; figures {median} ms old, p99 {p99} \
-         (aim: {FRESH_MS}), most {most}; {half} MiB after half of the time, {end} at the end",
+         (aim: {FRESH_MS}), most {most}; SQL about open sessions {question} ms (aim: {ANSWERED_MS}), \
+         p99 {question_p99}, most {question_most}; {half} MiB after half of the time, {end} at the \
+         end",
         kept.sent_per_s, kept.capacity_per_s, kept.seconds, kept.shed
     );
 }
@@ -118,8 +147,9 @@ mod tests {
     #[test]
     fn percentiles_are_of_the_sorted_ages() {
         let sent = Sent { records: 700, shed: 3, next: 700, took: Duration::from_secs(7) };
-        let kept = Kept::new(200.0, &sent, (1..=200).rev().collect(), [5 << 20, 6 << 20]);
-        assert_eq!(kept.freshness_ms, [101, 199, 200]);
+        let (ages, questions) = ((1..=200).rev().collect(), vec![7, 30, 9]);
+        let kept = Kept::new(200.0, &sent, Seen { ages, questions, memory: [5 << 20, 6 << 20] });
+        assert_eq!((kept.freshness_ms, kept.question_ms), ([101, 199, 200], [9, 30, 30]));
         assert_eq!((kept.memory_mib, kept.shed), ([5, 6], 3));
         assert!((kept.sent_per_s - 100.0).abs() < 1e-9);
     }

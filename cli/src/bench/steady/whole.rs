@@ -4,11 +4,13 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::bench::{Folder, resident};
+
+const QUESTION: &str = "SELECT country, device, count(*) AS n FROM live_sessions GROUP BY 1, 2";
 
 /// A running `up`; it is told to end when dropped.
 #[derive(Debug)]
@@ -43,6 +45,16 @@ impl Whole {
         let name = "tallylight_dashboard_freshness_ms ";
         let value = text.lines().find_map(|line| line.strip_prefix(name));
         Ok(value.context("the dashboard does not say how old its figures are")?.parse()?)
+    }
+
+    /// How long SQL takes to count the open sessions by two dimensions, ms.
+    pub(super) async fn question_ms(&self) -> anyhow::Result<u64> {
+        let url = format!("http://127.0.0.1:{}/v1/sql", self.base);
+        let (asked, began) = (serde_json::json!({ "sql": QUESTION }), Instant::now());
+        let answer = self.client.post(url).json(&asked).send().await?.error_for_status()?;
+        let rows: Vec<serde_json::Value> = answer.json().await?;
+        ensure!(!rows.is_empty(), "nobody is in `live_sessions`");
+        Ok(u64::try_from(began.elapsed().as_millis())?)
     }
 
     /// Waits until figures are not older than this.
