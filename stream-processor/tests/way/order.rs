@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::script::sessions;
 use crate::sums::in_order;
-use crate::world::{Beacon, Book, Item, World};
+use crate::world::{Beacon, Book, Item, World, story};
 
 /// Items with the log time at which each is appended: up to 40 s late.
 pub fn delayed() -> impl Strategy<Value = (Vec<Item>, Vec<(i64, Item)>)> {
@@ -152,4 +152,30 @@ fn skew_found_late_moves_what_came_before() {
     world.tick_to(400_000);
     let sum = world.book.sum(tallylight_schemas::rows::Cuboid::Content);
     assert_eq!((sum.starting_ms, sum.playing_ms), (5_000, 5_000));
+}
+
+#[test]
+fn a_playback_whose_beginning_was_overtaken_is_one_all_the_same() {
+    for off in [0, 45_000] {
+        let clock = |beacon: Beacon| Beacon { ts: beacon.ts + off, delay: 10 - off, ..beacon };
+        let told = |states| story(states).into_iter().map(clock).collect::<Vec<Beacon>>();
+        let first = told(&[(0, "s"), (500, "p"), (5_000, "")]);
+        let mut second = told(&[(20_000, "s"), (20_700, "p"), (24_000, ""), (30_000, "q")]);
+        let (mut straight, mut crooked) = (World::default(), World::default());
+        straight.beacons(&first);
+        crooked.beacons(&first);
+        straight.beacons(&second);
+        // The beginning goes through another collector, and comes after the third record.
+        let mut beginning = second.remove(0);
+        beginning.delay += 5_000;
+        second.insert(2, beginning.clone());
+        crooked.beacons(&second);
+        // Once more, when all has come.
+        crooked.beacons(&[Beacon { delay: beginning.delay + 10_000, ..beginning }]);
+        assert_eq!(crooked.state.tally().duplicate, 1);
+        assert_eq!(crooked.sessions(), straight.sessions());
+        assert_eq!(crooked.sessions().len(), 2);
+        [&mut crooked, &mut straight].into_iter().for_each(|world| world.tick_to(400_000));
+        assert_eq!(crooked.book.values(), straight.book.values());
+    }
 }

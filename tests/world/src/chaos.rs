@@ -43,6 +43,8 @@ pub struct Chaos(Mutex<State>);
 #[derive(Debug)]
 struct State {
     rng: StdRng,
+    /// Calls to the log fail so many times more seldom than in a small run.
+    rarer: u32,
     on: bool,
     trace: Trace,
     /// Who lives, with the tasks that it consists of while nothing happens; without a handle
@@ -51,10 +53,10 @@ struct State {
 }
 
 impl Chaos {
-    /// Nothing goes wrong yet.
-    pub fn new(seed: u64) -> Arc<Self> {
+    /// Nothing goes wrong yet; then so many times more seldom than in a small run.
+    pub fn new(seed: u64, rarer: u32) -> Arc<Self> {
         let (rng, trace) = (StdRng::seed_from_u64(seed), Trace::default());
-        Arc::new(Self(Mutex::new(State { rng, on: false, trace, living: BTreeMap::new() })))
+        Arc::new(Self(Mutex::new(State { rng, rarer, on: false, trace, living: BTreeMap::new() })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -123,7 +125,8 @@ impl Chaos {
         if !state.on || !lives {
             return Verdict::Go;
         }
-        let verdict = match state.rng.random_range(0..400) {
+        let calls = 400 * state.rarer;
+        let verdict = match state.rng.random_range(0..calls) {
             0..6 => Verdict::Refuse,
             6..10 => Verdict::Lose,
             10..12 => Verdict::CrashBefore,

@@ -14,6 +14,7 @@ use tallylight_store::archive::History;
 use tallylight_stream_processor::{archive, emit};
 use tempfile::TempDir;
 
+use crate::VIEWERS;
 use crate::chaos::{Chaos, Who, patience};
 use crate::check::{self, Outcome};
 use crate::door::Door;
@@ -122,7 +123,7 @@ impl<'a> World<'a> {
             dir: folder(),
             clock,
             log,
-            chaos: Chaos::new(seed),
+            chaos: Chaos::new(seed, scale(players.len())),
             rng: StdRng::seed_from_u64(!seed),
             doors: Vec::new(),
             door_tasks: 0,
@@ -161,7 +162,7 @@ impl<'a> World<'a> {
         let settings = archive::Settings {
             checkpoint_s: 3_600,
             snapshot_s: if self.rng.random_bool(0.7) { 0 } else { 3_600 },
-            checkpoint_rows: self.rng.random_range(1..800),
+            checkpoint_rows: self.rng.random_range(1..800 * u64::from(scale(self.players.len()))),
             retry_s: 0,
             ..Default::default()
         };
@@ -278,6 +279,13 @@ impl<'a> World<'a> {
     async fn events(&self) -> Vec<tallylight_eventlog::Entry> {
         self.log.read(EVENTS, 0, usize::MAX).await.unwrap().entries
     }
+}
+
+/// How much rarer than in a run of [`VIEWERS`] a call fails and a checkpoint is made. A processor
+/// that dies reads on from its snapshot, and would hardly come to the end of a long log by lives of
+/// a hundred entries. More viewers still see more faults, each in more company.
+fn scale(viewers: usize) -> u32 {
+    u32::try_from((viewers / VIEWERS / 4).isqrt()).unwrap_or(u32::MAX).max(1)
 }
 
 fn tasks() -> usize {

@@ -173,7 +173,8 @@ impl Numbers {
         self.0.ranges().is_empty()
     }
 
-    fn contains(&self, n: u64) -> bool {
+    /// Whether a number is among them.
+    pub fn contains(&self, n: u64) -> bool {
         let ranges = self.0.ranges();
         let at = ranges.partition_point(|(_, last)| *last < n);
         ranges.get(at).is_some_and(|(first, _)| *first <= n)

@@ -50,6 +50,14 @@ pub struct Epoch {
     late: u64,
 }
 
+/// Facts of a playback that came before its beginning did, with the clock that placed them.
+#[derive(Debug, Default)]
+pub(super) struct Overtakers {
+    facts: Vec<Fact>,
+    least_delay: i64,
+    skew_ms: i64,
+}
+
 impl Epoch {
     pub(super) fn new(tenant: Arc<str>, sid: Sid, number: u32, opened_ts: i64, log: i64) -> Self {
         Self {
@@ -70,11 +78,20 @@ impl Epoch {
     }
 
     /// Whether the record begins another playback under the same sid: its numbers start over
-    /// at a time after everything seen (which also says that it was not seen itself).
+    /// at a time after everything seen (which also says that it was not seen itself), or it was
+    /// overtaken by what followed it.
     pub(super) fn is_followed_by(&self, input: &PlayerInput<'_>) -> bool {
-        !input.request
-            && input.sn == Some(0)
-            && self.newest_ts.get().is_some_and(|newest| input.time() > newest)
+        let is_new = |newest| input.time() > newest || self.was_overtaken(input);
+        !input.request && input.sn == Some(0) && self.newest_ts.get().is_some_and(is_new)
+    }
+
+    /// A playback has one beginning: another one, of a time after it, is that of the next, some of
+    /// which came by a faster way. Only facts that can still move can be told apart.
+    fn was_overtaken(&self, input: &PlayerInput<'_>) -> bool {
+        input.ts.is_some_and(|ts| {
+            ts > self.opened_ts && ts.saturating_add(self.skew_ms) > self.timeline.base().at()
+        }) && self.timeline.numbers().contains(0)
+            && !self.timeline.knows(&Identity::of(input))
     }
 
     /// Takes in a player's record at log time `log`. `delay` is the smallest arrival − ts
@@ -116,10 +133,30 @@ impl Epoch {
         self.stay_superseded(to);
     }
 
-    /// Its sid plays something else now.
-    pub(super) fn supersede(&mut self, to: &mut Panes<'_>) {
+    /// Its sid plays something else since `begin` (by the player's clock); hands over what came
+    /// of that already.
+    pub(super) fn supersede(&mut self, begin: i64, to: &mut Panes<'_>) -> Overtakers {
+        let newest = self.newest_ts.get();
+        let facts = if newest >= Some(begin) { self.timeline.part(begin, to) } else { Vec::new() };
+        self.newest_ts = newest.map(|newest| newest.min(begin - 1)).into();
         self.superseded = true;
         self.stay_superseded(to);
+        Overtakers { facts, least_delay: self.least_delay, skew_ms: self.skew_ms }
+    }
+
+    /// Takes over what came before its beginning. The clock is the one that placed it.
+    pub(super) fn inherit(&mut self, from: Overtakers, to: &mut Panes<'_>) {
+        if from.facts.is_empty() {
+            return;
+        }
+        (self.least_delay, self.skew_ms) = (from.least_delay, from.skew_ms);
+        for fact in from.facts {
+            if let Some(identity) = fact.identity() {
+                self.timeline.seen.came(&identity);
+                self.newest_ts = self.newest_ts.get().max(identity.ts).into();
+            }
+            self.timeline.insert(fact, to);
+        }
     }
 
     fn stay_superseded(&mut self, to: &mut Panes<'_>) {

@@ -65,12 +65,15 @@ impl Sessions {
         let Some(current) = self.epoch(slot) else { return slot };
         if current.is_followed_by(input) {
             let number = current.number.saturating_add(1);
-            self.with(slot, now, |epoch, panes| {
+            let overtakers = self.with(slot, now, |epoch, panes| {
                 // Only one step back is looked for; a longer chain would outlive its links.
                 epoch.previous = None;
-                epoch.supersede(panes);
+                epoch.supersede(input.time(), panes)
             });
-            return self.open(input, number, Some(slot), now);
+            let next = self.open(input, number, Some(slot), now);
+            let overtakers = overtakers.unwrap_or_default();
+            self.with(next, now, |epoch, panes| epoch.inherit(overtakers, panes));
+            return next;
         }
         match current.previous {
             Some(previous) if input.time() < current.opened_ts => previous,

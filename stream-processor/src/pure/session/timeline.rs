@@ -141,6 +141,18 @@ impl Timeline {
         }
     }
 
+    /// Parts with the facts from `begin` on, by the player's clock or, where it states no time, by
+    /// ours. The silence goes, too: what is left may have ended earlier.
+    pub(super) fn part(&mut self, begin: i64, to: &mut Panes<'_>) -> Vec<Fact> {
+        let mut parted = Vec::new();
+        self.redo(0, to, |facts| {
+            facts.retain(|fact| fact.origin != Origin::Silence);
+            parted =
+                facts.extract_if(.., |fact| fact.ts.get().unwrap_or(fact.at) >= begin).collect();
+        });
+        parted
+    }
+
     /// The player's clock is corrected by `skew_ms` from now on, for every fact that can
     /// still move.
     pub fn correct(&mut self, skew_ms: i64, to: &mut Panes<'_>) {
