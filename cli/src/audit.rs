@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use tallylight_store::archive::{History, hour_of};
-use tallylight_stream_processor::audit::{Audit, Report};
+use tallylight_stream_processor::audit::{Audit, Findings, Report};
 
 use crate::settings::Settings;
 
@@ -36,23 +36,29 @@ fn hour(text: &str) -> Result<i64, String> {
 }
 
 /// Checks the files of history, also beside a running platform: what is in no file yet is not
-/// looked at. Exits with 1 when rows drift.
+/// looked at. Exits with 1 when rows drift, and when there was no row to look at.
 pub(crate) async fn run(settings: Settings, args: AuditArgs) -> anyhow::Result<()> {
     let folder = settings.data_dir.join("history");
     if !folder.is_dir() {
         bail!("there is no history in {}; say where it is with --data", folder.display());
     }
     let history = History::open_read_only(&folder).await?;
-    let reports = check(&settings, &history, &args).await?;
+    let found = check(&settings, &history, &args).await?;
+    let until = time(found.until);
     let mut stdout = std::io::stdout().lock();
     match args.format {
-        Form::Json => serde_json::to_writer_pretty(&mut stdout, &reports)?,
-        Form::Table => table(&mut stdout, &reports)?,
+        Form::Json => serde_json::to_writer_pretty(&mut stdout, &found)?,
+        Form::Table => table(&mut stdout, &found)?,
     }
     stdout.flush()?;
-    if reports.iter().any(|report| report.drift > 0) {
-        writeln!(std::io::stderr(), "rows drift: history is not what the log says")?;
-        std::process::exit(1);
+    if found.drift > 0 {
+        bail!("rows drift: history is not what the log says");
+    }
+    if found.rows == 0 {
+        bail!(
+            "nothing was compared: history reaches to {until}, and of the hours asked for no row \
+             was final by then (a pane is two minutes after its end)"
+        );
     }
     Ok(())
 }
@@ -61,25 +67,27 @@ async fn check(
     settings: &Settings,
     history: &History,
     args: &AuditArgs,
-) -> anyhow::Result<Vec<Report>> {
+) -> anyhow::Result<Findings> {
+    // First how far they are whole: what is read of them later is there then.
+    let until = history.reach().await?.context(
+        "history does not say yet how far it reaches: it does after the first checkpoint, half a \
+         minute after a start",
+    )?;
     let processor = &settings.processor;
-    let audit = Audit::begin(history, processor.partitions, &processor.limits, 0).await?;
-    let mut audit = audit.context("history has no facts yet: nothing to check")?;
-    let lateness = audit.lateness(i64::MIN..i64::MAX).await?;
     let wanted = args.from.unwrap_or(i64::MIN)..args.to.unwrap_or(i64::MAX);
-    let mut reports = Vec::new();
-    let (hours, known) = audit.hours().await?;
-    for hour in hours {
-        if wanted.contains(&hour) {
-            reports.extend(audit.check(hour, known, &lateness).await?);
-        }
-    }
-    Ok(reports)
+    let found =
+        Audit::all(history, processor.partitions, &processor.limits, (wanted, until)).await?;
+    found.context("history has no facts yet: nothing to check")
 }
 
-fn table(to: &mut impl Write, reports: &[Report]) -> std::io::Result<()> {
+fn time(us: i64) -> String {
+    let time = chrono::DateTime::from_timestamp_micros(us);
+    time.map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)).unwrap_or_default()
+}
+
+fn table(to: &mut impl Write, found: &Findings) -> std::io::Result<()> {
     writeln!(to, "{:<14} {:<14} {:>10} {:>8} {:>8}", "hour", "table", "rows", "drift", "late")?;
-    for report in reports {
+    for report in &found.reports {
         let Report { hour, table, rows, drift, late, .. } = report;
         writeln!(to, "{hour:<14} {table:<14} {rows:>10} {drift:>8} {late:>8}")?;
         for key in &report.drifting {
@@ -89,5 +97,10 @@ fn table(to: &mut impl Write, reports: &[Report]) -> std::io::Result<()> {
             writeln!(to, "    late: {key}")?;
         }
     }
-    Ok(())
+    let Findings { until, rows, drift, late, .. } = found;
+    writeln!(
+        to,
+        "until {} of log time: {rows} rows compared, {drift} drift, {late} late",
+        time(*until)
+    )
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tallylight_schemas::clock::Clock;
+use tallylight_schemas::ident::Shard;
 use tokio::sync::watch;
 
 use crate::common::{fresh, lock, unknown};
@@ -32,6 +33,7 @@ pub enum Fault {
 #[derive(Debug)]
 pub struct MemoryLog {
     id: String,
+    shard: Shard,
     clock: Arc<dyn Clock>,
     topics: BTreeMap<String, Topic>,
     faults: Mutex<VecDeque<Fault>>,
@@ -88,12 +90,28 @@ impl State {
 impl MemoryLog {
     /// An empty log of `topics`.
     pub fn new(topics: Vec<TopicSettings>, clock: Arc<dyn Clock>) -> Self {
+        Self::part(fresh(), Shard::WHOLE, topics, clock)
+    }
+
+    /// The shards of an empty log of `topics`, in order.
+    pub fn shards(
+        count: u16,
+        topics: &[TopicSettings],
+        clock: &Arc<dyn Clock>,
+    ) -> Vec<Arc<dyn EventLog>> {
+        let (id, all) = (fresh(), (0..count).filter_map(|number| Shard::new(number, count)));
+        let one = |shard| Self::part(id.clone(), shard, topics.to_vec(), Arc::clone(clock));
+        all.map(|shard| Arc::new(one(shard)) as Arc<dyn EventLog>).collect()
+    }
+
+    fn part(id: String, shard: Shard, topics: Vec<TopicSettings>, clock: Arc<dyn Clock>) -> Self {
         let topic = |settings: TopicSettings| {
             let head = watch::Sender::new(0);
             (settings.name.clone(), Topic { settings, state: Mutex::default(), head })
         };
         Self {
-            id: fresh(),
+            id,
+            shard,
             clock,
             topics: topics.into_iter().map(topic).collect(),
             faults: Mutex::default(),
@@ -123,6 +141,10 @@ impl MemoryLog {
 impl EventLog for MemoryLog {
     fn id(&self) -> &str {
         &self.id
+    }
+
+    fn shard(&self) -> Shard {
+        self.shard
     }
 
     async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError> {

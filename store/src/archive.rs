@@ -11,6 +11,7 @@ mod file;
 mod folder;
 mod gather;
 mod hot;
+mod reach;
 mod repair;
 mod select;
 mod settings;
@@ -193,11 +194,6 @@ impl History {
             shared.faults = faults;
         }
         self
-    }
-
-    /// How many shards the log has that the tables follow from; 1 while there is no table.
-    pub async fn shards(&self) -> Result<u16, HistoryError> {
-        Ok(self.folder(Table::PlayerEvents).newest().await?.shards().await?.unwrap_or(1))
     }
 
     /// The part of the log that its writer follows.

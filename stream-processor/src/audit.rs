@@ -5,6 +5,7 @@
 mod compare;
 mod expect;
 mod facts;
+mod findings;
 mod keep;
 mod kept;
 mod lateness;
@@ -24,11 +25,13 @@ use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{History, HistoryError, hour_name, hour_of};
 
 pub use compare::Report;
+pub use findings::Findings;
 pub use keep::{AuditStats, Keeper, Reach, Settings};
 pub use lateness::Lateness;
 pub use repair::{Repaired, repair};
 
 use crate::pure::limits::Limits;
+use crate::pure::watermark::HORIZON_MS;
 use facts::moment;
 use replay::Replay;
 use truth::quiet_us;
@@ -69,7 +72,7 @@ pub struct Audit {
 
 impl Audit {
     /// Begins at the oldest facts there are; `None` when there is none.
-    pub async fn begin(
+    async fn begin(
         history: &History,
         partitions: u16,
         limits: &Limits,
@@ -113,35 +116,32 @@ impl Audit {
     }
 
     /// The first hour of event time that can be checked.
-    pub fn first_hour(&self) -> i64 {
+    fn first_hour(&self) -> i64 {
         self.first_hour
     }
 
-    /// The hours of event time that facts are of, oldest first, with log time at the newest fact
-    /// (Unix µs).
-    pub async fn hours(&self) -> Result<(BTreeSet<i64>, i64), HistoryError> {
-        let (mut hours, mut last) = (BTreeSet::new(), self.read_to);
+    /// The hours of event time that facts are of, oldest first, up to a moment of log time (Unix µs).
+    async fn hours(&self, until: i64) -> Result<BTreeSet<i64>, HistoryError> {
+        let mut hours = BTreeSet::new();
         let hour = format!("arrow_cast(coalesce(ts, received_at), 'Int64') / {HOUR_US}");
         for table in [Table::PlayerEvents, Table::DeliveryEvents] {
-            let newest = time(&self.history, table, "SELECT max(logged_at) FROM rows").await?;
-            last = last.max(newest.unwrap_or(last));
             let sql = format!("SELECT DISTINCT {hour} FROM rows");
             for batch in self.history.select(table, &sql).await? {
                 hours.extend(batch.column(0).as_primitive::<Int64Type>().iter().flatten());
             }
         }
         // A clock that is off names hours that the log has not seen.
-        hours.retain(|hour| (self.first_hour..=hour_of(last)).contains(hour));
-        Ok((hours, last))
+        hours.retain(|hour| (self.first_hour..=hour_of(until)).contains(hour));
+        Ok(hours)
     }
 
     /// Log time at which everything about an hour is settled, Unix µs.
-    pub fn settled_at(&self, hour: i64) -> i64 {
+    fn settled_at(&self, hour: i64) -> i64 {
         (hour + 1) * HOUR_US + quiet_us(&self.limits)
     }
 
     /// What came late in the range of log time.
-    pub async fn lateness(&self, range: Range<i64>) -> Result<Lateness, HistoryError> {
+    async fn lateness(&self, range: Range<i64>) -> Result<Lateness, HistoryError> {
         let sids = truth::suspects(&self.history, range.start, range.end).await?;
         let sids = sids.difference(&self.unknown.0).cloned().collect();
         Lateness::of(&self.history, &self.limits, &sids).await
@@ -149,8 +149,8 @@ impl Audit {
 
     /// Checks one hour of event time, after those before it. Of an hour that is not over, or not
     /// settled at `known` (log time of which everything is in history, Unix µs), it checks the
-    /// part that is.
-    pub async fn check(
+    /// part that is: panes until their horizon, sessions and stretches until nothing can follow.
+    async fn check(
         &mut self,
         hour: i64,
         known: i64,
@@ -159,10 +159,14 @@ impl Audit {
         let settled = self.settled_at(hour).min(known);
         self.read(settled).await?;
         self.replay.pass(settled);
-        // A pane is in it as a whole.
-        let end = (settled - quiet_us(&self.limits)).div_euclid(10_000_000) * 10_000_000;
         let mut reports = Vec::new();
         for (table, repaired) in CHECKED.into_iter().zip(lateness.repaired()) {
+            let open = match table.kin() {
+                Table::Playback | Table::Delivery => HORIZON_MS * 1_000,
+                _ => quiet_us(&self.limits),
+            };
+            // A pane is in it as a whole.
+            let end = (settled - open).div_euclid(10_000_000) * 10_000_000;
             let mut range = hour * HOUR_US..end.min((hour + 1) * HOUR_US);
             if table.kin() == Table::Playback {
                 range.start = range.start.max(self.unknown.1);

@@ -1,17 +1,16 @@
 //! What a log holds of a [`crate::load`], to be held against the load's own ledger.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::future::join_all;
 use tallylight_eventlog::{Entry, EventLog};
-use tallylight_schemas::clock::{Clock, ManualClock, WallClock};
+use tallylight_schemas::clock::Clock;
 use tallylight_schemas::fates::{FateCount, Reason};
 use tallylight_schemas::rows::{Cuboid, PlaybackRow};
 use tallylight_schemas::{ipc, player, record};
-use tokio_util::sync::CancellationToken;
 
+use crate::heir;
 use crate::kafka::Brokers;
 use crate::load::{Key, Load};
 
@@ -64,38 +63,13 @@ pub fn door(events: &[Entry]) -> BTreeMap<String, u64> {
     sums
 }
 
-/// A clock that stands five minutes later, so that every pane becomes final.
-pub fn after_every_horizon() -> ManualClock {
-    ManualClock::at_us(WallClock.now_us() + 300_000_000)
-}
-
-/// Has a processor with an empty state go over the log once more, until `clock` is log time.
-pub async fn finish(log: &Arc<dyn EventLog>, clock: Arc<dyn Clock>) {
-    let parts = tallylight_stream_processor::Parts {
-        log: Arc::clone(log),
-        clock,
-        archive: None,
-        metrics: Default::default(),
-    };
-    let settings = tallylight_stream_processor::Settings::default();
-    let processor = tallylight_stream_processor::build(settings, parts).await.unwrap();
-    let stop = CancellationToken::new();
-    let (mut stats, end) =
-        (processor.handle().stats(), *log.head(record::EVENTS).unwrap().borrow());
-    let running = tokio::spawn(processor.run(stop.clone()));
-    stats.wait_for(|stats| stats.position >= end).await.unwrap();
-    // A few ticks carry log time past every horizon.
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    stop.cancel();
-    running.await.unwrap().unwrap();
-}
-
 /// Every record in a log in Kafka, what the door says became of them, and the sum of its windows
-/// once all are final.
-pub async fn of_kafka(brokers: &Brokers) -> (Vec<Key>, BTreeMap<String, u64>, i64) {
-    let clock: Arc<dyn Clock> = Arc::new(after_every_horizon());
-    let shards = brokers.open(Arc::clone(&clock)).await.expect("the log");
-    join_all(shards.iter().map(|log| finish(log, Arc::clone(&clock)))).await;
+/// once all are final. What the platform left in `data` goes on to the end before.
+pub async fn of_kafka(brokers: &Brokers, data: &Path) -> (Vec<Key>, BTreeMap<String, u64>, i64) {
+    let clock = heir::clock();
+    let shards = brokers.open(Arc::clone(&clock) as Arc<dyn Clock>).await.expect("the log");
+    let logs: Vec<_> = shards.iter().cloned().collect();
+    heir::go_on(&logs, &clock, data).await;
     let (mut records, mut fates, mut counts) = (Vec::new(), BTreeMap::new(), 0);
     for log in shards.iter() {
         let events = entries(log.as_ref(), record::EVENTS).await;

@@ -1,5 +1,6 @@
-//! Helpers of the whole-way tests: an [`audit`] of what a log holds, a [`world`] of real
-//! processes, a real [`browser`], real brokers of [`kafka`], [`load`] with a ledger of its own.
+//! Helpers of the whole-way tests: an [`audit`] of what a log holds, an [`heir`] of what processes
+//! left, a [`world`] of real processes, a real [`browser`], real brokers of [`kafka`], [`load`] with a
+//! ledger of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +13,7 @@ pub mod browser;
 pub mod control;
 pub mod crowd;
 pub mod figures;
+pub mod heir;
 pub mod kafka;
 pub mod load;
 pub mod world;

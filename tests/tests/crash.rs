@@ -2,18 +2,18 @@
 //! nothing is stored twice in the windows, and viewers never notice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
 use tallylight_audience::ledger::{Ended, Entry};
-use tallylight_eventlog::disk::{DiskLog, DiskSettings, ReadOnly};
-use tallylight_eventlog::{Entry as LogEntry, EventLog, TopicSettings};
-use tallylight_schemas::clock::Clock;
+use tallylight_eventlog::Entry as LogEntry;
+use tallylight_eventlog::disk::ReadOnly;
 use tallylight_schemas::record;
-use tallylight_tests::audit;
 use tallylight_tests::load::{Load, Pace, Steady};
-use tallylight_tests::world::World;
+use tallylight_tests::world::{World, binary, checkpoint_every};
+use tallylight_tests::{audit, heir};
 
 /// Load generators.
 const SENDERS: u64 = 12;
@@ -21,7 +21,10 @@ const SENDERS: u64 = 12;
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
     let kills = if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 100 } else { 10 };
-    let mut world = World::start(&["--viewers", "0", "--source", "loop"]).await;
+    let mut command = Command::new(binary());
+    command.args(["up", "--viewers", "0", "--source", "loop"]);
+    checkpoint_every(&mut command, 1);
+    let mut world = World::start_with(command).await;
     world.wait_for_picture().await;
     tokio::time::sleep(Duration::from_secs(6)).await;
     let file = world.data.path().join("ledger.jsonl");
@@ -45,11 +48,12 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     audience.wait().await.unwrap();
     world.stop();
-    let counted = rebuilt(&world).await;
+    let counted = finished(&world).await;
 
     let events = read_all(&world, record::EVENTS);
     let (stored, door) = (audit::stored(&events), audit::door(&events));
     audit::balance(&format!("{kills} kills"), &load, (&stored, &door), counted);
+    heir::no_drift(&format!("{kills} kills"), &world);
     check_viewers(&file);
 }
 
@@ -68,7 +72,7 @@ async fn at_a_steady_rate_every_record_has_one_end() {
     load.end(senders).await;
     let took = began.elapsed();
     world.stop();
-    let counted = rebuilt(&world).await;
+    let counted = finished(&world).await;
     let events = read_all(&world, record::EVENTS);
     let (stored, door) = (audit::stored(&events), audit::door(&events));
     audit::balance(&format!("{size:?} in {took:?}"), &load, (&stored, &door), counted);
@@ -90,15 +94,10 @@ fn read_all(world: &World, topic: &str) -> Vec<LogEntry> {
     }
 }
 
-/// Rebuilds the windows from the log once more, with a clock that stands five minutes later,
-/// so that every pane is final, and counts the events of the load in them.
-async fn rebuilt(world: &World) -> i64 {
-    let clock: Arc<dyn Clock> = Arc::new(audit::after_every_horizon());
-    let topics = [record::EVENTS, record::ROWS].map(|name| TopicSettings::new(name, 1 << 30));
-    let settings = DiskSettings::new(world.data.path().join("log"), topics.to_vec());
-    let log: Arc<dyn EventLog> = Arc::new(DiskLog::open(settings, Arc::clone(&clock)).unwrap());
-    audit::finish(&log, clock).await;
-    log.close().await;
+/// Goes on from what the data process left until every pane is final, and counts the events of the
+/// load in them.
+async fn finished(world: &World) -> i64 {
+    heir::go_on_disk(world.data.path()).await;
     audit::counted(&read_all(world, record::ROWS), "crash")
 }
 

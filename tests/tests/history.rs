@@ -14,17 +14,11 @@ use arrow::datatypes::Int64Type;
 use datafusion::prelude::{DataFrame, SessionContext};
 use rand::Rng;
 use serde_json::Value;
-use tallylight_eventlog::disk::{DiskLog, DiskSettings};
-use tallylight_eventlog::{EventLog, TopicSettings};
-use tallylight_schemas::clock::{Clock, ManualClock, WallClock};
-use tallylight_schemas::record;
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::History;
-use tallylight_store::snapshot::Snapshots;
-use tallylight_stream_processor::archive::{Parts as ArchiveParts, STATE_VERSION};
+use tallylight_tests::heir;
 use tallylight_tests::load::{Key, Load, Pace};
 use tallylight_tests::world::{World, checkpoint_every};
-use tokio_util::sync::CancellationToken;
 
 /// Load generators.
 const SENDERS: u64 = 8;
@@ -57,7 +51,7 @@ async fn nothing_acknowledged_is_missing_from_history_and_nothing_is_there_twice
     load.end(senders).await;
     world.stop();
     let data = world.data.path();
-    finish(data).await;
+    heir::go_on_disk(data).await;
 
     let history = History::open_read_only(&data.join("history")).await.unwrap();
     let accepted = accepted(&history).await;
@@ -88,46 +82,7 @@ async fn nothing_acknowledged_is_missing_from_history_and_nothing_is_there_twice
     assert_eq!(theirs["distinct"], windows, "{theirs}");
     assert_eq!(theirs["windows"], windows, "{theirs}");
     assert_eq!(theirs["ends"], theirs["door"], "the ledger balances: {theirs}");
-}
-
-/// Lets log time pass until everything is final, in a process of our own, so that all of it is
-/// in the files.
-async fn finish(data: &Path) {
-    let clock = Arc::new(ManualClock::at_us(WallClock.now_us() + 1_000_000));
-    let topics = [record::EVENTS, record::ROWS].map(|name| TopicSettings::new(name, 1 << 30));
-    let settings = DiskSettings::new(data.join("log"), topics.to_vec());
-    let clock_of_log = Arc::clone(&clock) as Arc<dyn Clock>;
-    let log: Arc<dyn EventLog> = Arc::new(DiskLog::open(settings, clock_of_log).unwrap());
-    let parts = tallylight_store::archive::Parts {
-        dir: data.join("history"),
-        log_id: log.id().to_owned(),
-        shard: tallylight_schemas::ident::Shard::WHOLE,
-        clock: Arc::clone(&clock) as Arc<dyn Clock>,
-        faults: None,
-    };
-    let history = History::open(Default::default(), parts).await.unwrap();
-    let snapshots = Snapshots::open(data.join("snapshots"), log.id(), STATE_VERSION).unwrap();
-    assert!(snapshots.newest().next().is_some(), "there is a snapshot to go on from");
-    let parts = tallylight_stream_processor::Parts {
-        log: Arc::clone(&log),
-        clock: Arc::clone(&clock) as Arc<dyn Clock>,
-        archive: Some(ArchiveParts { history, snapshots }),
-        metrics: Default::default(),
-    };
-    let mut settings = tallylight_stream_processor::Settings { tick_ms: 20, ..Default::default() };
-    (settings.archive.checkpoint_s, settings.archive.snapshot_s) = (1, 1);
-    settings.archive.finish_s = 60;
-    let processor = tallylight_stream_processor::build(settings, parts).await.unwrap();
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(processor.run(stop.clone()));
-    for _ in 0..40 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        clock.advance_us(30_000_000);
-    }
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    stop.cancel();
-    running.await.unwrap().unwrap();
-    log.close().await;
+    heir::no_drift(&format!("{kills} kills"), &world);
 }
 
 async fn table(history: &History, table: Table) -> DataFrame {

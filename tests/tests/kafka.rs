@@ -14,11 +14,11 @@ use tallylight_eventlog::kafka::{Kafka, KafkaSettings};
 use tallylight_eventlog::{EventLog, LogError};
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record;
-use tallylight_tests::audit;
 use tallylight_tests::figures::GAP_MS;
 use tallylight_tests::kafka::Brokers;
 use tallylight_tests::load::{Key, Load, Pace, Steady};
 use tallylight_tests::world::{World, checkpoint_every};
+use tallylight_tests::{audit, heir};
 
 /// Kafka drops whole segments, of 1 MiB at least, and looks each second (scripts/kafka).
 const CAPS: Caps = Caps { bytes: 8 << 20, within: Duration::from_secs(30) };
@@ -109,7 +109,7 @@ async fn every_service_runs_alone_on_it() {
     world.wait_for("history", 40, async || history(&world).await == acknowledged.len()).await;
     println!("{} records of {} sessions", acknowledged.len(), sids.len());
     world.stop();
-    let (stored, _, counted) = audit::of_kafka(&brokers).await;
+    let (stored, _, counted) = audit::of_kafka(&brokers, world.data.path()).await;
     assert_eq!(stored.iter().collect::<HashSet<_>>().len(), acknowledged.len());
     assert_eq!(counted, acknowledged.len() as i64, "the windows sum to what was acknowledged");
 }
@@ -192,14 +192,16 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
         }
     }
     println!("figure: after kill -9 of the processor figures were {oldest} ms old at most");
-    assert!(oldest <= GAP_MS, "{oldest} ms");
     tokio::time::sleep(Duration::from_secs(2)).await;
     load.end(senders).await;
     let acknowledged = load.acknowledged.lock().unwrap().len();
     world.wait_for("history", 60, async || history(&world).await == acknowledged).await;
     world.stop();
-    let (stored, door, counted) = audit::of_kafka(&brokers).await;
+    let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
     audit::balance(&format!("{kills} kills"), &load, (&stored, &door), counted);
+    heir::no_drift(&format!("{kills} kills"), &world);
+    // Last: a machine that is slow must not hide what became of the records.
+    assert!(oldest <= GAP_MS, "{oldest} ms");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -223,7 +225,7 @@ async fn at_a_steady_rate_every_record_has_one_end() {
     load.end(senders).await;
     let took = began.elapsed();
     world.stop();
-    let (stored, door, counted) = audit::of_kafka(&brokers).await;
+    let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
     // What a collector had in one shard and not in another when it died has no fate, and came again.
     audit::balance(&format!("{size:?} in {took:?}"), &load, (&stored, &door), counted);
 }

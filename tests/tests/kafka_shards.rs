@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
-use tallylight_tests::audit;
 use tallylight_tests::figures::GAP_MS;
 use tallylight_tests::kafka::Brokers;
 use tallylight_tests::load::{Key, Load, Pace};
 use tallylight_tests::world::{World, checkpoint_every};
+use tallylight_tests::{audit, heir};
 use tokio::time::sleep;
 
 /// Kafka gives up an owner that said nothing for this long, and a little.
@@ -127,8 +127,9 @@ async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twic
     history(&world, &acknowledged).await;
     drop((second, third));
     world.stop();
-    let (stored, door, counted) = audit::of_kafka(&brokers).await;
+    let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
     audit::balance("1, 3, 2 processors", &load, (&stored, &door), counted);
+    heir::no_drift("1, 3, 2 processors", &world);
 }
 
 /// Waits until history has what was acknowledged, each record once.

@@ -35,8 +35,8 @@ const SHARDS: &str = "tallylight/shards";
 
 /// How the transactions of a log are called in the tables. That of the first shard is there from
 /// the first commit on, so it also says whose a table is.
-fn app(log_id: &str, shard: Shard) -> String {
-    match shard.number() {
+pub(super) fn app(log_id: &str, shard: u16) -> String {
+    match shard {
         0 => format!("{log_id}/events"),
         number => format!("{log_id}/events/{number}"),
     }
@@ -50,7 +50,7 @@ impl Folder {
         (log_id, shard): (&str, Shard),
     ) -> Result<Self, HistoryError> {
         let dir = root.join(table.name());
-        let whose = app(log_id, Shard::WHOLE);
+        let whose = app(log_id, 0);
         let delta = match load(&dir).await? {
             Some(delta) => grow(delta, &dir, table).await?,
             None => match create(&dir, table, &whose, shard.of()).await {
@@ -59,7 +59,7 @@ impl Folder {
                 Err(error) => load(&dir).await?.ok_or(error)?,
             },
         };
-        let (app, alone) = (app(log_id, shard), shard == Shard::WHOLE);
+        let (app, alone) = (app(log_id, shard.number()), shard == Shard::WHOLE);
         let mut folder = Self { table, dir, delta: Some(delta), app, transaction: 0, alone };
         if folder.stored(&whose).await?.is_none() {
             return Err(HistoryError::Foreign(format!(
@@ -81,10 +81,9 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Opens a table as it is, or is not yet.
+    /// Opens a table as it is, or is not yet. Whoever reads only has no transactions.
     pub(super) async fn open_read_only(root: &Path, table: Table) -> Result<Self, HistoryError> {
-        let dir = root.join(table.name());
-        let app = app("", Shard::WHOLE);
+        let (dir, app) = (root.join(table.name()), String::new());
         Self { table, dir, delta: None, app, transaction: 0, alone: false }.newest().await
     }
 

@@ -8,7 +8,7 @@ use deltalake::kernel::{Action, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use tallylight_schemas::tables::{HOUR, Table, conform};
 
-use super::folder::Folder;
+use super::folder::{Folder, app};
 use super::tend::{Named, files, read_all};
 use super::{History, HistoryError, Step, file};
 
@@ -30,8 +30,8 @@ pub trait Repair: Send {
 impl History {
     /// The moment of log time, Unix s, up to which what came late is in the rows of a table.
     pub async fn repaired(&self, table: Table) -> Result<u64, HistoryError> {
-        let folder = self.folder(table).newest().await?;
-        folder.repaired().await
+        let repairs = repairs(&self.log_id().await?);
+        Ok(self.folder(table).newest().await?.stored(&repairs).await?.unwrap_or(0))
     }
 
     /// Repairs a table up to `to`. Answers the files that were written anew. What was repaired
@@ -43,8 +43,9 @@ impl History {
         repair: &mut dyn Repair,
     ) -> Result<usize, HistoryError> {
         let _alone = self.shared.writer.lock().await;
+        let repairs = repairs(&self.shared.log_id);
         let mut folder = self.folder(table).newest().await?;
-        if folder.repaired().await? >= to {
+        if folder.stored(&repairs).await?.is_some_and(|repaired| repaired >= to) {
             return Ok(0);
         }
         let concerned = files(&folder)?.into_values().flatten();
@@ -76,7 +77,7 @@ impl History {
         }
         let written = actions.len();
         self.shared.pass(Step::Repair(table))?;
-        folder.note_repair(actions, to).await?;
+        folder.note_repair(actions, &repairs, to).await?;
         self.put_back(folder);
         Ok(written)
     }
@@ -88,23 +89,26 @@ impl History {
     }
 }
 
+/// The transaction that says how far a table is repaired: one for all shards of the log, whichever
+/// owner of a shard repairs.
+fn repairs(log_id: &str) -> String {
+    format!("{}/repair", app(log_id, 0))
+}
+
 impl Folder {
-    fn repairs(&self) -> String {
-        format!("{}/repair", self.app)
-    }
-
-    async fn repaired(&self) -> Result<u64, HistoryError> {
-        Ok(self.stored(&self.repairs()).await?.unwrap_or(0))
-    }
-
-    async fn note_repair(&mut self, actions: Vec<Action>, to: u64) -> Result<(), HistoryError> {
+    async fn note_repair(
+        &mut self,
+        actions: Vec<Action>,
+        repairs: &str,
+        to: u64,
+    ) -> Result<(), HistoryError> {
         let operation = DeltaOperation::Write {
             mode: SaveMode::Overwrite,
             partition_by: Some(vec![HOUR.to_owned()]),
             predicate: None,
         };
         let version = i64::try_from(to).unwrap_or(i64::MAX);
-        let transaction = Transaction::new(self.repairs(), version);
+        let transaction = Transaction::new(repairs, version);
         self.commit_as(actions, operation, Some(transaction)).await
     }
 }

@@ -1,8 +1,11 @@
 //! Tables that several write, each what follows from a shard of its own.
 
+use std::collections::BTreeMap;
+
+use arrow::array::RecordBatch;
 use tallylight_schemas::ident::Shard;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{History, HistoryError};
+use tallylight_store::archive::{History, HistoryError, Repair};
 use tokio::task::JoinSet;
 
 use super::kit::{History0, events, total};
@@ -70,4 +73,56 @@ async fn the_first_looks_after_the_files_of_all() {
     other.add(Table::PlayerEvents, 4, 7, events(1));
     other.commit(5).await.unwrap();
     assert_eq!(total(&first, Table::PlayerEvents).await, 5);
+}
+
+/// Changes nothing, and says up to when it looked.
+struct Looked;
+
+impl Repair for Looked {
+    fn concerns(&self, _: Option<(i64, i64)>) -> bool {
+        false
+    }
+
+    fn edit(&mut self, _: &RecordBatch) -> Result<Option<RecordBatch>, HistoryError> {
+        Ok(None)
+    }
+
+    fn rest(&mut self) -> Result<BTreeMap<i64, RecordBatch>, HistoryError> {
+        Ok(BTreeMap::new())
+    }
+}
+
+#[tokio::test]
+async fn how_far_it_is_repaired_is_known_to_all_who_write_and_who_only_read() {
+    let kit = History0::new();
+    let histories = all(&kit).await;
+    histories[1].add(Table::PlayerEvents, 0, 7, events(1));
+    histories[1].commit(1).await.unwrap();
+    histories[2].repair(Table::Playback, 70, &mut Looked).await.unwrap();
+    let reader = History::open_read_only(&kit.dir()).await.unwrap();
+    for history in histories.iter().chain([&reader]) {
+        assert_eq!(history.repaired(Table::Playback).await.unwrap(), 70);
+        assert_eq!(history.repaired(Table::Delivery).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn history_reaches_as_far_as_the_shard_that_is_behind() {
+    let kit = History0::new();
+    let reader = History::open_read_only(&kit.dir()).await.unwrap();
+    assert_eq!(reader.reach().await.unwrap(), None, "there is no table");
+    let histories = all(&kit).await;
+    histories[0].add(Table::PlayerEvents, 0, 7, events(1));
+    histories[0].commit(1).await.unwrap();
+    for (history, log_us) in histories.iter().zip([900, 300, 600]) {
+        assert_eq!(reader.reach().await.unwrap(), None, "not all have said it");
+        history.note_reach(log_us).await.unwrap();
+    }
+    assert_eq!(reader.reach().await.unwrap(), Some(300));
+    // After a restart a shard reads again what its tables have.
+    let again = kit.open_shard(shard(1)).await.unwrap();
+    again.note_reach(200).await.unwrap();
+    assert_eq!(reader.reach().await.unwrap(), Some(300));
+    again.note_reach(700).await.unwrap();
+    assert_eq!(reader.reach().await.unwrap(), Some(600));
 }

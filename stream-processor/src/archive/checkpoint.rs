@@ -139,7 +139,7 @@ impl Archive {
             self.tend_due = now + Duration::from_secs(self.settings.tend_s);
         }
         let (history, snapshots) = (self.parts.history.clone(), self.parts.snapshots.clone());
-        let task = tokio::spawn(write(history, snapshots, position, state, tend));
+        let task = tokio::spawn(write(history, snapshots, (position, log_us), state, tend));
         self.running = Some(Running { position, log_us, with_snapshot, task });
     }
 
@@ -180,11 +180,12 @@ impl Archive {
 async fn write(
     history: History,
     snapshots: Snapshots,
-    position: u64,
+    (position, log_us): (u64, i64),
     state: Option<Arc<Written>>,
     tend: Option<i64>,
 ) -> Result<(), HistoryError> {
     history.commit(position).await?;
+    history.note_reach(log_us).await?;
     let unavailable = |error: String| HistoryError::Unavailable(error);
     if let Some(state) = state {
         tokio::task::spawn_blocking(move || snapshots.write(position, &state.pieces()))

@@ -11,7 +11,7 @@ use datafusion::prelude::SessionContext;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tallylight_eventlog::EventLog;
-use tallylight_schemas::clock::Clock;
+use tallylight_schemas::clock::{Clock, ManualClock};
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{Faults, History, Parts as HistoryParts, Step};
 use tallylight_store::snapshot::Snapshots;
@@ -39,6 +39,7 @@ impl Faults for Sometimes {
 }
 
 pub struct Life {
+    pub log: Arc<dyn EventLog>,
     pub handle: ProcessorHandle,
     pub history: History,
     cancel: CancellationToken,
@@ -59,53 +60,51 @@ impl Life {
             retry_s: 1,
             ..Default::default()
         };
-        Self::with(way, dir, faults.map(|faults| faults as Arc<dyn Faults>), often).await
+        let log = Arc::clone(&way.log) as Arc<dyn EventLog>;
+        let faults = faults.map(|faults| faults as Arc<dyn Faults>);
+        Self::with((log, &way.clock), dir, faults, often).await
     }
 
     pub async fn with(
-        way: &Way,
+        (log, clock): (Arc<dyn EventLog>, &Arc<ManualClock>),
         dir: &std::path::Path,
         faults: Option<Arc<dyn Faults>>,
         settings: archive::Settings,
     ) -> Self {
-        let clock = Arc::clone(&way.clock) as Arc<dyn Clock>;
+        let clock = Arc::clone(clock) as Arc<dyn Clock>;
         let parts = HistoryParts {
             dir: dir.join("history"),
-            log_id: way.log.id().to_owned(),
-            shard: tallylight_schemas::ident::Shard::WHOLE,
+            log_id: log.id().to_owned(),
+            shard: log.shard(),
             clock: Arc::clone(&clock),
             faults,
         };
         let history = History::open(Default::default(), parts).await.unwrap();
-        let snapshots =
-            Snapshots::open(dir.join("snapshots"), way.log.id(), STATE_VERSION).unwrap();
+        let snapshots = dir.join("snapshots").join(log.shard().number().to_string());
+        let snapshots = Snapshots::open(snapshots, log.id(), STATE_VERSION).unwrap();
         let archive = archive::Parts { history: history.clone(), snapshots };
         let settings =
             Settings { tick_ms: 10, retry_ms: 1, archive: settings, ..Settings::default() };
-        let log = Arc::clone(&way.log) as Arc<dyn EventLog>;
-        let processor = build(
-            settings,
-            Parts { log, clock, archive: Some(archive), metrics: Default::default() },
-        )
-        .await
-        .unwrap();
+        let archive = Some(archive);
+        let parts = Parts { log: Arc::clone(&log), clock, archive, metrics: Default::default() };
+        let processor = build(settings, parts).await.unwrap();
         let (handle, cancel) = (processor.handle(), CancellationToken::new());
         let stop = cancel.clone();
         let running = tokio::spawn(async move { processor.run(stop).await.unwrap() });
-        Self { handle, history, cancel, running }
+        Self { log, handle, history, cancel, running }
     }
 
-    pub async fn caught_up(&self, way: &Way) {
-        let head = way.log.usage("events").unwrap().next;
+    pub async fn caught_up(&self) {
+        let head = self.log.usage("events").unwrap().next;
         let mut stats = self.handle.stats();
         let seen = stats.wait_for(|stats| stats.position >= head);
         tokio::time::timeout(Duration::from_secs(30), seen).await.unwrap().unwrap();
     }
 
     /// Whether nothing waits: looked at twice, since a reader that goes back holds nothing either.
-    async fn is_written(&self, way: &Way) -> bool {
+    async fn is_written(&self) -> bool {
         for _ in 0..2 {
-            self.caught_up(way).await;
+            self.caught_up().await;
             if self.history.status().hot_rows > 0 {
                 return false;
             }
@@ -170,7 +169,7 @@ async fn crashes_and_failing_writes_leave_no_trace() {
     for second in 0..40 {
         way.second(second, 30).await;
         way.clock.advance_us(1_000_000);
-        life.caught_up(&way).await;
+        life.caught_up().await;
         tokio::time::sleep(Duration::from_millis(rng.random_range(0..60))).await;
         if rng.random_range(0..5) == 0 {
             life.crash().await;
@@ -182,7 +181,7 @@ async fn crashes_and_failing_writes_leave_no_trace() {
     // Until every pane is final, every session forgotten, and all of it written: a write that
     // failed before is only tried again after a real second.
     let mut rounds = 0;
-    while rounds < 80 || !life.is_written(&way).await {
+    while rounds < 80 || !life.is_written().await {
         rounds += 1;
         assert!(rounds < 1_000, "{:?}", life.history.status());
         way.clock.advance_us(10_000_000);
@@ -190,7 +189,7 @@ async fn crashes_and_failing_writes_leave_no_trace() {
         let mut head = way.log.head("events").unwrap();
         let ticked = head.wait_for(|head| *head > next);
         tokio::time::timeout(Duration::from_secs(30), ticked).await.unwrap().unwrap();
-        life.caught_up(&way).await;
+        life.caught_up().await;
     }
     let live = life.history.clone();
     let sessions = rows(&live, Table::Sessions).await;
@@ -200,7 +199,7 @@ async fn crashes_and_failing_writes_leave_no_trace() {
     assert_eq!(status.hot_rows, 0, "{status:?}");
 
     let life = Life::start(&way, straight.path(), None, true).await;
-    life.caught_up(&way).await;
+    life.caught_up().await;
     let other = life.stop().await;
     for table in Table::ALL {
         let (got, want) = (rows(&one, table).await, rows(&other, table).await);
@@ -226,7 +225,8 @@ async fn a_checkpoint_begins_while_there_is_memory_to_write_it_in() {
     let mut way = Way::without_processor();
     let dir = tempfile::tempdir().unwrap();
     let settings = archive::Settings { hot_bytes: HOT, checkpoint_s: 3_600, ..Default::default() };
-    let life = Life::with(&way, dir.path(), None, settings).await;
+    let log = Arc::clone(&way.log) as Arc<dyn EventLog>;
+    let life = Life::with((log, &way.clock), dir.path(), None, settings).await;
     let began = std::time::Instant::now();
     let mut second = 0;
     while life.history.status().committed == 0 {
@@ -240,7 +240,7 @@ async fn a_checkpoint_begins_while_there_is_memory_to_write_it_in() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         way.clock.advance_us(1_000_000);
-        life.caught_up(&way).await;
+        life.caught_up().await;
     }
     life.stop().await;
 }

@@ -2,8 +2,10 @@
 //! right, and history is then what it would have been had nothing come late, for us and for an
 //! engine that is not ours.
 
+mod shards;
+
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,13 +14,13 @@ use arrow::array::{AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::Int64Type;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tallylight_eventlog::PartitionRange;
-use tallylight_schemas::clock::Clock;
-use tallylight_schemas::record::Kind;
+use tallylight_eventlog::{EventLog, PartitionRange};
+use tallylight_schemas::clock::{Clock, ManualClock};
+use tallylight_schemas::record::{EVENTS, Kind};
 use tallylight_schemas::tables::Table;
 use tallylight_schemas::{ident, ipc};
 use tallylight_store::archive::{Faults, History, HistoryError, Repair, Step};
-use tallylight_stream_processor::audit::{Audit, CHECKED, Report, repair};
+use tallylight_stream_processor::audit::{Audit, CHECKED, Findings, Report, repair};
 use tallylight_stream_processor::{Limits, archive};
 
 use crate::history::{Life, rows_without};
@@ -80,6 +82,21 @@ fn up_to_48_hours(rng: &mut StdRng) -> i64 {
     }
 }
 
+/// The facts of a seed, had each come on time.
+fn on_time(seed: u64) -> Vec<Fact> {
+    let mut facts = facts(seed, 40, up_to_48_hours);
+    for fact in &mut facts {
+        match fact {
+            Fact::Line(_, at, came) => *came = *at + 100,
+            Fact::Served(_, _, at, came) => *came = *at + 150,
+        }
+    }
+    facts.sort_by_key(|fact| match fact {
+        Fact::Line(_, _, came) | Fact::Served(_, _, _, came) => *came,
+    });
+    facts
+}
+
 /// Stops the repair of each table once, before it is committed.
 #[derive(Debug, Default)]
 struct Crashes(Mutex<Vec<Table>>);
@@ -96,16 +113,25 @@ impl Faults for Crashes {
     }
 }
 
-/// Has a processor live through the facts until everything of them is in files.
-async fn live(dir: &Path, facts: &[Fact], faults: Option<Arc<dyn Faults>>) -> (Life, i64) {
-    let mut way = Way::without_processor();
+/// Has processors, one for each shard of a log, live through the facts until everything of them is
+/// in files.
+async fn live(
+    logs: &[Arc<dyn EventLog>],
+    clock: &Arc<ManualClock>,
+    dir: &Path,
+    facts: &[Fact],
+    faults: Option<Arc<dyn Faults>>,
+) -> (Vec<Life>, i64) {
     let often =
         archive::Settings { checkpoint_s: 1, snapshot_s: 1, retry_s: 1, ..Default::default() };
-    let life = Life::with(&way, dir, faults, often).await;
+    let mut lives = Vec::new();
+    for log in logs {
+        let log = (Arc::clone(log), clock);
+        lives.push(Life::with(log, dir, faults.clone(), often.clone()).await);
+    }
     for fact in facts {
         let (Fact::Line(_, _, came) | Fact::Served(_, _, _, came)) = fact;
-        let now = way.clock.now_us();
-        way.clock.advance_us(((T0 + came) * 1_000 - now).max(0));
+        clock.advance_us(((T0 + came) * 1_000 - clock.now_us()).max(0));
         let part = match fact {
             Fact::Line(line, _, came) => players(std::slice::from_ref(line), (T0 + came) * 1_000),
             Fact::Served(sid, seq, at, came) => {
@@ -116,40 +142,57 @@ async fn live(dir: &Path, facts: &[Fact], faults: Option<Arc<dyn Faults>>) -> (L
                 part(Kind::Delivery, vec![place], ipc::encode_all(&[reported]).unwrap())
             }
         };
-        way.append(vec![part]).await;
+        let shard = usize::from(part.ranges[0].partition) % logs.len();
+        logs[shard].append(EVENTS, vec![part]).await.unwrap();
     }
     // Until everything is settled, over, and in files, the hour too.
-    let (began, end) = (std::time::Instant::now(), way.clock.now_us() + 7_200_000_000);
+    let (began, end) = (std::time::Instant::now(), clock.now_us() + 7_200_000_000);
     loop {
-        assert!(began.elapsed() < Duration::from_secs(90), "{:?}", life.history.status());
-        way.clock.advance_us(if way.clock.now_us() < end { 60_000_000 } else { 1_000_000 });
+        assert!(began.elapsed() < Duration::from_secs(90), "{:?}", lives[0].history.status());
+        clock.advance_us(if clock.now_us() < end { 60_000_000 } else { 1_000_000 });
         tokio::time::sleep(Duration::from_millis(20)).await;
-        life.caught_up(&way).await;
-        let known = life.handle.stats().borrow().archive.unwrap().checkpoint_us;
+        let mut known = i64::MAX;
+        for life in &lives {
+            life.caught_up().await;
+            known = known.min(life.handle.stats().borrow().archive.unwrap().checkpoint_us);
+        }
         if known >= end {
-            return (life, known);
+            return (lives, known);
         }
     }
 }
 
-async fn audit(history: &History, known: i64) -> Vec<Report> {
-    let mut audit = Audit::begin(history, 4, &Limits::default(), 0).await.unwrap().unwrap();
-    let lateness = audit.lateness(i64::MIN..i64::MAX).await.unwrap();
-    let mut reports = Vec::new();
-    let (hours, _) = audit.hours().await.unwrap();
-    for hour in hours {
-        reports.extend(audit.check(hour, known, &lateness).await.unwrap());
-    }
-    reports
+/// The same of a log that has one order.
+async fn live_alone(dir: &Path, facts: &[Fact], faults: Option<Arc<dyn Faults>>) -> (Life, i64) {
+    let way = Way::without_processor();
+    let logs = [Arc::clone(&way.log) as Arc<dyn EventLog>];
+    let (mut lives, known) = live(&logs, &way.clock, dir, facts, faults).await;
+    (lives.remove(0), known)
 }
 
-fn sum(reports: &[Report], of: fn(&Report) -> u64) -> u64 {
-    reports.iter().map(of).sum()
+async fn audit(history: &History, known: i64) -> Findings {
+    let all = (i64::MIN..i64::MAX, known);
+    Audit::all(history, 4, &Limits::default(), all).await.unwrap().unwrap()
 }
 
 /// Another one with `TALLYLIGHT_SEED`, to look for what this one does not show.
 fn seed() -> u64 {
     std::env::var("TALLYLIGHT_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(5)
+}
+
+fn folder(dir: &tempfile::TempDir) -> PathBuf {
+    dir.path().join("history")
+}
+
+async fn same_rows(tables: &[Table], got: &History, want: &History) {
+    for table in tables {
+        let skip = ["hour", "late_events"];
+        let got = rows_without(got, *table, &skip).await;
+        let want = rows_without(want, *table, &skip).await;
+        let differs = got.iter().zip(&want).find(|(got, want)| got != want);
+        assert_eq!(differs, None, "{}", table.name());
+        assert_eq!(got.len(), want.len(), "{}", table.name());
+    }
 }
 
 fn by_duckdb(history: &Path) -> String {
@@ -167,11 +210,11 @@ async fn after_the_repair_history_is_what_it_would_have_been() {
     let (shuffled, straight) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (seed, crashes) = (seed(), Arc::new(Crashes::default()));
     let (life, known) =
-        live(shuffled.path(), &facts(seed, 40, up_to_48_hours), Some(crashes)).await;
-    let reports = audit(&life.history, known).await;
-    assert!(sum(&reports, |report| report.rows) > 1_000);
-    assert_eq!(sum(&reports, |report| report.drift), 0, "{reports:#?}");
-    assert!(sum(&reports, |report| report.late) > 0, "something came late");
+        live_alone(shuffled.path(), &facts(seed, 40, up_to_48_hours), Some(crashes)).await;
+    let found = audit(&life.history, known).await;
+    assert!(found.rows > 1_000);
+    assert_eq!(found.drift, 0, "{found:#?}");
+    assert!(found.late > 0, "something came late");
 
     // A crash between two tables, and before each of them.
     let mut crashes = 0;
@@ -182,39 +225,21 @@ async fn after_the_repair_history_is_what_it_would_have_been() {
         }
         if crashes == 2 {
             let between = audit(&life.history, known).await;
-            assert_eq!(sum(&between, |report| report.drift), 0);
+            assert_eq!(between.drift, 0);
         }
     };
     assert!(crashes == 8 && done.sessions > 0 && done.files > 0, "{crashes} {done:?}");
-    let reports = audit(&life.history, known).await;
+    let found = audit(&life.history, known).await;
     let bad = |report: &&Report| report.drift > 0 || report.late > 0;
-    assert_eq!(reports.iter().find(bad), None);
+    assert_eq!(found.reports.iter().find(bad), None);
     // Once more changes nothing.
     let again = repair(&life.history, &Limits::default(), known).await.unwrap();
     assert_eq!(again, Default::default());
     let repaired = life.stop().await;
 
-    let mut straight_facts = facts(seed, 40, up_to_48_hours);
-    for fact in &mut straight_facts {
-        match fact {
-            Fact::Line(_, at, came) => *came = *at + 100,
-            Fact::Served(_, _, at, came) => *came = *at + 150,
-        }
-    }
-    straight_facts.sort_by_key(|fact| match fact {
-        Fact::Line(_, _, came) | Fact::Served(_, _, _, came) => *came,
-    });
-    let (truth, _) = live(straight.path(), &straight_facts, None).await;
+    let (truth, _) = live_alone(straight.path(), &on_time(seed), None).await;
     let truth = truth.stop().await;
-    for table in CHECKED {
-        let skip = ["hour", "late_events"];
-        let got = rows_without(&repaired, table, &skip).await;
-        let want = rows_without(&truth, table, &skip).await;
-        let differs = got.iter().zip(&want).find(|(got, want)| got != want);
-        assert_eq!(differs, None, "{}", table.name());
-        assert_eq!(got.len(), want.len(), "{}", table.name());
-    }
-    let folder = |dir: &tempfile::TempDir| dir.path().join("history");
+    same_rows(&CHECKED, &repaired, &truth).await;
     assert_eq!(by_duckdb(&folder(&shuffled)), by_duckdb(&folder(&straight)));
 }
 
@@ -252,11 +277,12 @@ impl Repair for Broken {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_that_is_broken_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    let (life, known) = live(dir.path(), &facts(8, 6, |_| 0), None).await;
-    assert_eq!(sum(&audit(&life.history, known).await, |report| report.drift + report.late), 0);
+    let (life, known) = live_alone(dir.path(), &facts(8, 6, |_| 0), None).await;
+    let found = audit(&life.history, known).await;
+    assert_eq!((found.drift, found.late), (0, 0));
     life.history.repair(Table::Playback, 1, &mut Broken::default()).await.unwrap();
-    let reports = audit(&life.history, known).await;
-    let drifting: Vec<&Report> = reports.iter().filter(|report| report.drift > 0).collect();
+    let found = audit(&life.history, known).await;
+    let drifting: Vec<&Report> = found.reports.iter().filter(|report| report.drift > 0).collect();
     assert_eq!((drifting.len(), drifting[0].drift, drifting[0].table.as_str()), (1, 1, "playback"));
     assert!(drifting[0].drifting[0].contains("tenant=demo pane="), "{drifting:?}");
     life.stop().await;

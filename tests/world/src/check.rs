@@ -11,7 +11,7 @@ use tallylight_eventlog::{Entry, EventLog};
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::History;
 use tallylight_stream_processor::Limits;
-use tallylight_stream_processor::audit::{Audit, Report, repair};
+use tallylight_stream_processor::audit::{Audit, repair};
 
 use crate::player::Player;
 use crate::table;
@@ -56,8 +56,10 @@ pub async fn all(outcome: &Outcome<'_>) -> (Vec<String>, Vec<String>) {
     let limits = Limits::default();
     repair(&outcome.history, &limits, outcome.now_us).await.unwrap();
     // What was counted before was just held against the log; the audit looks once, at the end.
-    let reports = audit(&outcome.history, outcome.now_us).await;
-    let bad = reports.iter().filter(|report| report.drift + report.late > 0);
+    let all = (i64::MIN..i64::MAX, outcome.now_us);
+    let found = Audit::all(&outcome.history, PARTITIONS, &limits, all).await.unwrap();
+    let found = found.expect("history has facts");
+    let bad = found.reports.iter().filter(|report| report.drift + report.late > 0);
     problems.extend(bad.map(|report| format!("audit: {report:?}")));
     let wanted = Straight::of(&outcome.wanted);
     let mut rows = Vec::new();
@@ -74,17 +76,4 @@ pub async fn all(outcome: &Outcome<'_>) -> (Vec<String>, Vec<String>) {
 fn differs(what: &str, table: Table, got: &[String], want: &[String]) -> Option<String> {
     let difference = table::difference(got, want)?;
     Some(format!("{} against the {what}: {difference}", table.name()))
-}
-
-/// Every hour of history, checked.
-async fn audit(history: &History, now_us: i64) -> Vec<Report> {
-    let begun = Audit::begin(history, PARTITIONS, &Limits::default(), 0).await.unwrap();
-    let mut audit = begun.expect("history has facts");
-    let lateness = audit.lateness(i64::MIN..i64::MAX).await.unwrap();
-    let mut reports = Vec::new();
-    let (hours, _) = audit.hours().await.unwrap();
-    for hour in hours {
-        reports.extend(audit.check(hour, now_us, &lateness).await.unwrap());
-    }
-    reports
 }

@@ -1,0 +1,75 @@
+//! How far history is whole. Tables are written one after the other, so the newest rows of one say
+//! nothing about another; once all of them have what they are to have, one more commit says so.
+
+use arrow::array::AsArray;
+use deltalake::kernel::Transaction;
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use tallylight_schemas::tables::{HOUR, Table};
+
+use super::folder::app;
+use super::{History, HistoryError};
+
+/// The table that says it: nearly each checkpoint has rows for it anyway.
+const SAYS: Table = Table::Fates1s;
+
+fn reach(log_id: &str, shard: u16) -> String {
+    format!("{}/reach", app(log_id, shard))
+}
+
+impl History {
+    /// Says that everything of our shard that was read before this log time (Unix µs) is in the
+    /// files of every table.
+    pub async fn note_reach(&self, log_us: i64) -> Result<(), HistoryError> {
+        let _alone = self.shared.writer.lock().await;
+        let mut folder = self.folder(SAYS).newest().await?;
+        let name = reach(&self.shared.log_id, self.shared.shard.number());
+        let said = folder.stored(&name).await?;
+        if said.and_then(|said| i64::try_from(said).ok()).is_some_and(|said| said >= log_us) {
+            // After a restart the log is read once more from a snapshot that is behind the tables.
+            return Ok(());
+        }
+        let operation = DeltaOperation::Write {
+            mode: SaveMode::Append,
+            partition_by: Some(vec![HOUR.to_owned()]),
+            predicate: None,
+        };
+        let note = Transaction::new(name, log_us);
+        folder.commit_as(Vec::new(), operation, Some(note)).await?;
+        self.put_back(folder);
+        Ok(())
+    }
+
+    /// Log time (Unix µs) before which everything that was read, of every shard of the log, is in
+    /// the files; `None` while a shard has not said it.
+    pub async fn reach(&self) -> Result<Option<i64>, HistoryError> {
+        let (log_id, shards) = (self.log_id().await?, self.shards().await?);
+        let folder = self.folder(SAYS).newest().await?;
+        let mut least = None;
+        for shard in 0..shards {
+            let Some(said) = folder.stored(&reach(&log_id, shard)).await? else { return Ok(None) };
+            let said = i64::try_from(said).unwrap_or(i64::MAX);
+            least = Some(least.map_or(said, |least: i64| least.min(said)));
+        }
+        Ok(least)
+    }
+
+    /// How many shards the log has that the tables follow from; 1 while there is no table.
+    pub async fn shards(&self) -> Result<u16, HistoryError> {
+        Ok(self.folder(Table::PlayerEvents).newest().await?.shards().await?.unwrap_or(1))
+    }
+
+    /// The log that the tables follow from. Who only reads finds it beside the facts; it has no
+    /// name while there are none.
+    pub(super) async fn log_id(&self) -> Result<String, HistoryError> {
+        if !self.shared.log_id.is_empty() {
+            return Ok(self.shared.log_id.clone());
+        }
+        for table in [Table::PlayerEvents, Table::DeliveryEvents] {
+            let found = self.select(table, "SELECT log_id FROM rows LIMIT 1").await?;
+            if let Some(batch) = found.iter().find(|batch| batch.num_rows() > 0) {
+                return Ok(batch.column(0).as_string::<i32>().value(0).to_owned());
+            }
+        }
+        Ok(String::new())
+    }
+}

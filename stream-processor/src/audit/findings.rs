@@ -1,0 +1,50 @@
+//! All of history, or some hours of it, checked at once.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+use tallylight_store::archive::{History, HistoryError};
+
+use super::{Audit, Report};
+use crate::pure::limits::Limits;
+
+/// What an audit of many hours found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Findings {
+    /// It looked at what was read before this log time, Unix µs.
+    pub until: i64,
+    /// Rows that were compared. Without any it found nothing, not even that all is well.
+    pub rows: u64,
+    /// Rows that drift: a fault.
+    pub drift: u64,
+    /// Rows that would be other had nothing come late, and are not repaired yet.
+    pub late: u64,
+    /// Each hour and table.
+    pub reports: Vec<Report>,
+}
+
+impl Audit {
+    /// Checks the hours of event time in `wanted`, as far as everything that was read before
+    /// `until` (log time, Unix µs) settles them; `None` when history has no facts.
+    pub async fn all(
+        history: &History,
+        partitions: u16,
+        limits: &Limits,
+        (wanted, until): (Range<i64>, i64),
+    ) -> Result<Option<Findings>, HistoryError> {
+        let Some(mut audit) = Self::begin(history, partitions, limits, 0).await? else {
+            return Ok(None);
+        };
+        let lateness = audit.lateness(i64::MIN..i64::MAX).await?;
+        let mut found = Findings { until, ..Findings::default() };
+        for hour in audit.hours(until).await? {
+            if wanted.contains(&hour) {
+                found.reports.extend(audit.check(hour, until, &lateness).await?);
+            }
+        }
+        let sum = |of: fn(&Report) -> u64| found.reports.iter().map(of).sum();
+        (found.rows, found.drift, found.late) =
+            (sum(|report| report.rows), sum(|report| report.drift), sum(|report| report.late));
+        Ok(Some(found))
+    }
+}

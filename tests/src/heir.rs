@@ -1,0 +1,105 @@
+//! Who comes after a platform that was stopped or killed: processors that go on from the snapshots
+//! and tables that it left, by a clock that runs, until every pane is final and every session over;
+//! and then `tallylight audit` on those tables.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tallylight_eventlog::disk::{DiskLog, DiskSettings};
+use tallylight_eventlog::{EventLog, TopicSettings};
+use tallylight_schemas::clock::{Clock, ManualClock, WallClock};
+use tallylight_schemas::ident::Shard;
+use tallylight_schemas::record::{EVENTS, ROWS};
+use tallylight_store::archive::{History, Parts as HistoryParts};
+use tallylight_store::snapshot::Snapshots;
+use tallylight_stream_processor::archive::{Parts as ArchiveParts, STATE_VERSION};
+use tallylight_stream_processor::audit::Findings;
+use tallylight_stream_processor::{Parts, Processor, Settings, build};
+use tokio_util::sync::CancellationToken;
+
+use crate::world::World;
+
+/// Steps of the clock, and how long each is: together so long that the hour is over, too.
+const STEPS: usize = 130;
+const STEP_US: i64 = 60_000_000;
+
+/// The clock of those who come after: a little ahead of the one before.
+pub fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at_us(WallClock.now_us() + 1_000_000))
+}
+
+/// Goes on from `data` on the disk log in it.
+pub async fn go_on_disk(data: &Path) {
+    let clock = clock();
+    let topics = [EVENTS, ROWS].map(|name| TopicSettings::new(name, 1 << 30));
+    let settings = DiskSettings::new(data.join("log"), topics.to_vec());
+    let log: Arc<dyn EventLog> =
+        Arc::new(DiskLog::open(settings, Arc::clone(&clock) as _).unwrap());
+    go_on(std::slice::from_ref(&log), &clock, data).await;
+    log.close().await;
+}
+
+/// Goes on from `data` with every shard of a log, opened with this clock, until nothing changes any
+/// more and all of it is in the files.
+pub async fn go_on(shards: &[Arc<dyn EventLog>], clock: &Arc<ManualClock>, data: &Path) {
+    let (stop, mut running) = (CancellationToken::new(), Vec::new());
+    for log in shards {
+        let processor = processor(log, clock, data).await;
+        let (mut stats, end) = (processor.handle().stats(), *log.head(EVENTS).unwrap().borrow());
+        running.push(tokio::spawn(processor.run(stop.clone())));
+        stats.wait_for(|stats| stats.position >= end).await.unwrap();
+    }
+    for _ in 0..STEPS {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        clock.advance_us(STEP_US);
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    stop.cancel();
+    for ended in join_all(running).await {
+        ended.unwrap().unwrap();
+    }
+}
+
+/// A processor that goes on from the newest snapshot.
+async fn processor(log: &Arc<dyn EventLog>, clock: &Arc<ManualClock>, data: &Path) -> Processor {
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    let parts = HistoryParts {
+        dir: data.join("history"),
+        log_id: log.id().to_owned(),
+        shard: log.shard(),
+        clock: Arc::clone(&clock),
+        faults: None,
+    };
+    let history = History::open(Default::default(), parts).await.unwrap();
+    let mut dir = data.join("snapshots");
+    if log.shard() != Shard::WHOLE {
+        dir.push(log.shard().number().to_string());
+    }
+    let snapshots = Snapshots::open(dir, log.id(), STATE_VERSION).unwrap();
+    assert!(snapshots.newest().next().is_some(), "there is a snapshot to go on from");
+    let archive = Some(ArchiveParts { history, snapshots });
+    let mut settings = Settings { tick_ms: 20, ..Settings::default() };
+    (settings.archive.checkpoint_s, settings.archive.snapshot_s) = (1, 1);
+    settings.archive.finish_s = 60;
+    let parts = Parts { log: Arc::clone(log), clock, archive, metrics: Default::default() };
+    build(settings, parts).await.unwrap()
+}
+
+/// `tallylight audit` of what a world left: it had rows of each kind to compare, and each is what
+/// the facts say.
+#[allow(clippy::print_stdout, reason = "the figures of a run")]
+pub fn no_drift(what: &str, world: &World) {
+    let output = world.command().args(["audit", "--format", "json"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let found: Findings = serde_json::from_str(&said).unwrap();
+    for table in ["playback", "playback_1m", "playback_1h", "sessions", "session_spans"] {
+        let of = found.reports.iter().filter(|report| report.table == table);
+        assert!(of.map(|report| report.rows).sum::<u64>() > 0, "no row of {table}: {said}");
+    }
+    let Findings { rows, drift, late, .. } = found;
+    println!("figure: {what}: the audit compared {rows} rows, {drift} drift, {late} are late");
+    assert_eq!((drift, late), (0, 0), "{said}");
+}
