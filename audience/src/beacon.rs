@@ -1,6 +1,7 @@
 //! CMCD v2 event mode: records in batches, retried as they are until acknowledged, no faster than
 //! the collector asks.
 
+use std::sync::Once;
 use std::time::Duration;
 
 use reqwest::Response;
@@ -19,6 +20,10 @@ const LINGER: Duration = Duration::from_millis(700);
 const QUEUE: usize = 1_024;
 /// A retry waits this long at most, whatever is asked.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The wait after a failure doubles up to this.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
+/// Whether it was said that the collector is away.
+static AWAY: Once = Once::new();
 /// After its session a reporter goes on trying this long.
 const LAST_EFFORT: Duration = Duration::from_secs(60);
 
@@ -104,6 +109,11 @@ async fn deliver(way: &Way, body: String, queue: &mpsc::Receiver<String>) -> boo
             number(answer, RETRY_AFTER.as_str())
         });
         match answer.map(|answer| answer.status().as_u16()) {
+            // The viewers of a process have one collector: for all of them it is said once.
+            Err(error) if pause == LONGEST_BACKOFF => AWAY.call_once(|| {
+                let error = error.without_url();
+                tracing::warn!(?error, "the collector cannot be reached; beacons wait");
+            }),
             Ok(200..=299) => return true,
             Ok(status @ 400..=499) if status != 429 && status != 408 => {
                 tracing::warn!(status, "the collector refuses beacons");
@@ -118,7 +128,7 @@ async fn deliver(way: &Way, body: String, queue: &mpsc::Receiver<String>) -> boo
             }
         }
         sleep(wait.map_or(pause, Duration::from_secs).min(LONGEST_PAUSE)).await;
-        pause = (pause * 2).min(Duration::from_secs(5));
+        pause = (pause * 2).min(LONGEST_BACKOFF);
     }
 }
 

@@ -111,9 +111,10 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
 }
 
 /// Logs go to stderr, `TALLYLIGHT_LOG` sets the filter; stdout is for answers. Delta warns of each
-/// commit that another overtook, which is everyday where several write and is tried again.
+/// commit that another overtook, which is everyday where several write and is tried again. The
+/// verifier of certificates calls each attempt to connect an error; whoever tries says it once.
 fn start_tracing() {
-    let usual = "warn,deltalake_core::kernel::transaction=off";
+    let usual = "warn,deltalake_core::kernel::transaction=off,rustls_platform_verifier=off";
     let filter = tracing_subscriber::EnvFilter::try_from_env("TALLYLIGHT_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
     tracing_subscriber::fmt()

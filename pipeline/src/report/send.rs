@@ -1,5 +1,6 @@
 //! The task that posts batches and tries again.
 
+use std::error::Error;
 use std::sync::Weak;
 use std::time::Duration;
 
@@ -37,14 +38,14 @@ pub(crate) enum Answer {
     Accepted,
     /// Repeating it cannot help: the request itself is wrong.
     Refused(StatusCode),
-    /// They may be taken later.
-    Later,
+    /// They may be taken later; why they were not now.
+    Later(String),
 }
 
 /// Runs until the queue is closed and empty, or nobody holds it any more.
 pub(super) async fn run(queue: Weak<Queue>, door: Door) {
     let client = Client::builder().timeout(TIMEOUT).no_proxy().build().unwrap_or_default();
-    let mut backoff = BACKOFF;
+    let (mut backoff, mut said) = (BACKOFF, false);
     loop {
         let Some(queue) = queue.upgrade() else { return };
         if queue.len() == 0 {
@@ -61,14 +62,24 @@ pub(super) async fn run(queue: Weak<Queue>, door: Door) {
         match post(&client, &door, &batch).await {
             Answer::Accepted => {
                 queue.settle(batch.len(), true);
-                backoff = BACKOFF;
+                if said {
+                    tracing::info!("the collector takes delivery events again");
+                }
+                (backoff, said) = (BACKOFF, false);
             }
             Answer::Refused(status) => {
                 tracing::warn!(%status, events = batch.len(), "the collector refused delivery events for good");
                 queue.settle(batch.len(), false);
             }
-            Answer::Later => {
+            Answer::Later(why) => {
                 drop(queue);
+                // A moment without a collector is nobody's business, and an hour is said once.
+                if backoff == LONGEST_BACKOFF && !said {
+                    // Without the key, which is behind it.
+                    let url = door.url.split('?').next();
+                    tracing::warn!(why, url, "the collector takes no delivery events; they wait");
+                    said = true;
+                }
                 tokio::time::sleep(backoff).await;
                 backoff = (backoff * 2).min(LONGEST_BACKOFF);
             }
@@ -90,15 +101,15 @@ pub(crate) async fn send(client: &Client, door: &Door, body: &impl Serialize) ->
     match request.send().await {
         Ok(answer) if answer.status().is_success() => Answer::Accepted,
         Ok(answer) if is_final(answer.status()) => Answer::Refused(answer.status()),
-        Ok(answer) => {
-            tracing::debug!(status = %answer.status(), "the collector does not take events now");
-            Answer::Later
-        }
-        Err(error) => {
-            tracing::debug!(%error, "the collector cannot be reached");
-            Answer::Later
-        }
+        Ok(answer) => Answer::Later(answer.status().to_string()),
+        Err(error) => Answer::Later(cause(&error.without_url())),
     }
+}
+
+/// What is behind a request that failed, such as a certificate that nobody vouches for.
+fn cause(error: &reqwest::Error) -> String {
+    let chain = std::iter::successors(Some(error as &dyn Error), |&error| error.source());
+    chain.last().map(ToString::to_string).unwrap_or_default()
 }
 
 /// Answers that say the body itself is wrong. A wrong key or path may be put right while we

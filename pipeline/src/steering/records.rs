@@ -89,7 +89,7 @@ pub(super) async fn post(records: Arc<Records>, door: Door) {
                 tracing::warn!(%status, "the collector refused control records for good");
                 records.settle(&batch);
             }
-            Answer::Later => tokio::time::sleep(PAUSE).await,
+            Answer::Later(_) => tokio::time::sleep(PAUSE).await,
         }
     }
 }
