@@ -27,12 +27,12 @@ use tallylight_store::archive::{History, HistoryError, hour_name, hour_of};
 pub use compare::Report;
 pub use findings::Findings;
 pub use keep::{AuditStats, Keeper, Reach, Settings};
-pub use lateness::Lateness;
 pub use repair::{Repaired, repair};
 
 use crate::pure::limits::Limits;
 use crate::pure::watermark::HORIZON_MS;
 use facts::moment;
+use lateness::Lateness;
 use replay::Replay;
 use truth::quiet_us;
 
@@ -113,11 +113,6 @@ impl Audit {
             }
         }
         Ok(())
-    }
-
-    /// The first hour of event time that can be checked.
-    fn first_hour(&self) -> i64 {
-        self.first_hour
     }
 
     /// The hours of event time that facts are of, oldest first, up to a moment of log time (Unix µs).

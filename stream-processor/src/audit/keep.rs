@@ -163,7 +163,7 @@ impl Keeper {
             self.audit = Audit::begin(&self.history, self.partitions, &self.limits, rest).await?;
         }
         let Some(audit) = &mut self.audit else { return Ok(()) };
-        let hour = self.next_hour.max(audit.first_hour());
+        let hour = self.next_hour.max(audit.first_hour);
         if audit.settled_at(hour) > known {
             return Ok(());
         }

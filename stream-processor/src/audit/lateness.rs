@@ -10,7 +10,7 @@ use crate::pure::limits::Limits;
 
 /// What came late, as of now and as far as each table is repaired.
 #[derive(Debug)]
-pub struct Lateness {
+pub(super) struct Lateness {
     moments: Moments,
     differences: Vec<Difference>,
 }
