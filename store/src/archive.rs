@@ -77,6 +77,8 @@ pub enum Step {
     Committed(Table),
     /// Files are written anew, the table does not know them yet.
     Repair(Table),
+    /// All tables are written, the snapshot that goes with them is not.
+    Snapshot,
 }
 
 /// Lets writes fail where a test wants it. None by default.
@@ -242,10 +244,5 @@ impl History {
 impl Shared {
     fn now_ms(&self) -> i64 {
         self.clock.as_ref().map_or(0, |clock| clock.now_ms())
-    }
-
-    fn pass(&self, step: Step) -> Result<(), HistoryError> {
-        let Some(faults) = &self.faults else { return Ok(()) };
-        faults.pass(step).map_err(HistoryError::Unavailable)
     }
 }

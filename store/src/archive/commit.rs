@@ -11,10 +11,24 @@ use tallylight_schemas::tables::HOUR;
 use super::folder::Folder;
 use super::hot::Hot;
 use super::tend::files;
-use super::{HistoryError, Shared, Step, file};
+use super::{History, HistoryError, Shared, Step, file};
 
 /// Tries of a commit while others commit to the same table.
 const TRIES: usize = 20;
+
+impl History {
+    /// Whether a test lets who writes beside the tables go past a step.
+    pub fn pass(&self, step: Step) -> Result<(), HistoryError> {
+        self.shared.pass(step)
+    }
+}
+
+impl Shared {
+    pub(super) fn pass(&self, step: Step) -> Result<(), HistoryError> {
+        let Some(faults) = &self.faults else { return Ok(()) };
+        faults.pass(step).map_err(HistoryError::Unavailable)
+    }
+}
 
 impl Folder {
     /// Writes `hot` and says in the same commit that everything below `to` is there.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tallylight_store::archive::{History, HistoryError, hour_of};
+use tallylight_store::archive::{History, HistoryError, Step, hour_of};
 use tallylight_store::snapshot::Snapshots;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -188,6 +188,7 @@ async fn write(
     history.note_reach(log_us).await?;
     let unavailable = |error: String| HistoryError::Unavailable(error);
     if let Some(state) = state {
+        history.pass(Step::Snapshot)?;
         tokio::task::spawn_blocking(move || snapshots.write(position, &state.pieces()))
             .await
             .map_err(|error| unavailable(error.to_string()))?

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::script::sessions;
 use crate::sums::in_order;
-use crate::world::{Beacon, Book, Item, World, story};
+use crate::world::{Beacon, Book, Item, World, served, story};
 
 /// Items with the log time at which each is appended: up to 40 s late.
 pub fn delayed() -> impl Strategy<Value = (Vec<Item>, Vec<(i64, Item)>)> {
@@ -178,4 +178,24 @@ fn a_playback_whose_beginning_was_overtaken_is_one_all_the_same() {
         [&mut crooked, &mut straight].into_iter().for_each(|world| world.tick_to(400_000));
         assert_eq!(crooked.book.values(), straight.book.values());
     }
+}
+
+#[test]
+fn an_edge_that_is_faster_than_the_player_speaks_of_the_playback_that_begins() {
+    let first = story(&[(0, "s"), (500, "p"), (5_000, "q")]);
+    let second = story(&[(20_000, "s"), (20_700, "p"), (24_000, ""), (30_000, "q")]);
+    let report = Item::Served(served("one", 0, 20_300, "e1", "A"));
+    let (mut straight, mut crooked) = (World::default(), World::default());
+    straight.beacons(&first);
+    crooked.beacons(&first);
+    straight.beacons(&second[..1]);
+    straight.entry(20_400, std::slice::from_ref(&report));
+    straight.beacons(&second[1..]);
+    crooked.entry(20_400, &[report]);
+    let late = second.into_iter().map(|beacon| Beacon { delay: 1_500, ..beacon });
+    crooked.beacons(&late.collect::<Vec<_>>());
+    [&mut crooked, &mut straight].into_iter().for_each(|world| world.tick_to(400_000));
+    assert_eq!(crooked.sessions(), straight.sessions());
+    assert_eq!(crooked.sessions().len(), 2);
+    assert_eq!(crooked.book.values(), straight.book.values());
 }

@@ -46,6 +46,8 @@ struct State {
     /// Calls to the log fail so many times more seldom than in a small run.
     rarer: u32,
     on: bool,
+    /// Events before this offset are gone.
+    given_up: u64,
     trace: Trace,
     /// Who lives, with the tasks that it consists of while nothing happens; without a handle
     /// while it starts.
@@ -56,7 +58,14 @@ impl Chaos {
     /// Nothing goes wrong yet; then so many times more seldom than in a small run.
     pub fn new(seed: u64, rarer: u32) -> Arc<Self> {
         let (rng, trace) = (StdRng::seed_from_u64(seed), Trace::default());
-        Arc::new(Self(Mutex::new(State { rng, rarer, on: false, trace, living: BTreeMap::new() })))
+        Arc::new(Self(Mutex::new(State {
+            rng,
+            rarer,
+            on: false,
+            given_up: 0,
+            trace,
+            living: BTreeMap::new(),
+        })))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -76,6 +85,16 @@ impl Chaos {
     /// What happened.
     pub fn trace(&self) -> Trace {
         self.state().trace.clone()
+    }
+
+    /// The log gives up the events before `to`.
+    pub fn give_up(&self, to: u64) {
+        self.state().given_up = to;
+    }
+
+    /// Events before this offset are gone.
+    pub fn given_up(&self) -> u64 {
+        self.state().given_up
     }
 
     /// A lot between 0 and `below`.

@@ -1,10 +1,13 @@
 //! What must hold at the end of a run.
 
 mod ledger;
+mod loss;
 mod straight;
 mod truth;
+mod windows;
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use tallylight_eventlog::{Entry, EventLog};
@@ -13,7 +16,7 @@ use tallylight_store::archive::History;
 use tallylight_stream_processor::Limits;
 use tallylight_stream_processor::audit::{Audit, repair};
 
-use crate::player::Player;
+use crate::cast::Cast;
 use crate::table;
 use straight::Straight;
 
@@ -27,14 +30,16 @@ const ARRIVALS: [&str; 4] = ["log_id", "hour", "final", "late_events"];
 /// A run that is over.
 #[derive(Debug)]
 pub struct Outcome<'a> {
-    /// Who played, with what really happened.
-    pub players: &'a [Player],
-    /// Records that a door acknowledged, by player, epoch and number.
+    /// Who played and served, with what really happened.
+    pub cast: &'a Cast,
+    /// Records that a door acknowledged, by sender, epoch and number.
     pub acknowledged: &'a BTreeSet<(usize, (u32, u64))>,
     /// The log.
     pub log: Arc<dyn EventLog>,
-    /// Its events.
+    /// Its events, also those that it gave up.
     pub events: Vec<Entry>,
+    /// Offsets that it gave up before they were read.
+    pub lost: Range<u64>,
     /// The events of a run in which every record came on time and once.
     pub wanted: Vec<Entry>,
     /// Its history.
@@ -43,10 +48,18 @@ pub struct Outcome<'a> {
     pub now_us: i64,
 }
 
+impl Outcome<'_> {
+    /// The events that could be read.
+    fn kept(&self) -> impl Iterator<Item = &Entry> {
+        self.events.iter().filter(|entry| !self.lost.contains(&entry.offset))
+    }
+}
+
 /// What does not hold, and every final row.
 pub async fn all(outcome: &Outcome<'_>) -> (Vec<String>, Vec<String>) {
     let mut problems = ledger::check(outcome).await;
-    let counted = Straight::of(&outcome.events);
+    let kept: Vec<Entry> = outcome.kept().cloned().collect();
+    let counted = Straight::of(&kept);
     problems.extend(counted.against_topic(outcome.log.as_ref()).await);
     for table in Straight::TABLES {
         let got = table::rows(&outcome.history, table, &PLACES).await;
@@ -61,8 +74,15 @@ pub async fn all(outcome: &Outcome<'_>) -> (Vec<String>, Vec<String>) {
     let found = found.expect("history has facts");
     let bad = found.reports.iter().filter(|report| report.drift + report.late > 0);
     problems.extend(bad.map(|report| format!("audit: {report:?}")));
-    let wanted = Straight::of(&outcome.wanted);
     let mut rows = Vec::new();
+    if !outcome.lost.is_empty() {
+        for table in Straight::REPAIRED {
+            rows.extend(table::rows(&outcome.history, table, &ARRIVALS).await);
+        }
+        problems.extend(loss::check(outcome).await);
+        return (problems, rows);
+    }
+    let wanted = Straight::of(&outcome.wanted);
     for table in Straight::REPAIRED {
         let got = table::rows(&outcome.history, table, &ARRIVALS).await;
         let want = wanted.lines(table, &ARRIVALS);
@@ -70,6 +90,7 @@ pub async fn all(outcome: &Outcome<'_>) -> (Vec<String>, Vec<String>) {
         rows.extend(got);
     }
     problems.extend(truth::check(outcome).await);
+    problems.extend(windows::check(outcome).await);
     (problems, rows)
 }
 

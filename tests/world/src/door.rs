@@ -11,6 +11,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::cast::Form;
+
 /// A collector that runs.
 #[derive(Debug)]
 pub struct Door {
@@ -36,8 +38,12 @@ impl Door {
     }
 
     /// Sends records. Answers how many were taken; `None` if nothing was acknowledged.
-    pub async fn post(&self, body: String) -> Option<u64> {
-        let request = Request::post("/v1/cmcd?k=demo").header("content-type", "application/cmcd");
+    pub async fn post(&self, form: Form, body: String) -> Option<u64> {
+        let (path, kind) = match form {
+            Form::Cmcd => ("/v1/cmcd?k=demo", "application/cmcd"),
+            Form::Events => ("/v1/events?k=demo", "application/x-ndjson"),
+        };
+        let request = Request::post(path).header("content-type", kind);
         let request = request.body(Body::from(body)).unwrap();
         let answer = self.router.clone().oneshot(request).await.unwrap();
         match answer.status().as_u16() {

@@ -1,5 +1,5 @@
-//! The whole platform in one process, run by a seed: scripted [`player`]s send what happens to
-//! them through a bad [`network`] to real doors, whose log a real processor reads and archives,
+//! The whole platform in one process, run by a seed: scripted [`player`]s and the edges that
+//! serve them ([`reporter`]) send what happens through a bad [`network`] to real doors, whose log a real processor reads and archives,
 //! while the [`chaos`] of the seed lets writes fail and processes die. In the end the [`check`]s
 //! hold history against the players' own truth and against a run in which nothing went wrong.
 //!
@@ -13,17 +13,21 @@
     reason = "a simulation that cannot go on says so and stops"
 )]
 
+pub mod cast;
 pub mod chaos;
 pub mod check;
 pub mod door;
 pub mod life;
 pub mod log;
+pub mod loss;
 pub mod network;
 pub mod player;
+pub mod reporter;
 pub mod table;
 pub mod trace;
 pub mod world;
 
+pub use loss::run as run_with_loss;
 pub use world::{Run, run};
 
 /// Viewers of a run unless said otherwise.

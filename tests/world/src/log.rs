@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tallylight_eventlog::{Batch, EventLog, LogError, Part, Usage};
-use tallylight_schemas::record::Kind;
+use tallylight_schemas::record::{EVENTS, Kind};
 use tokio::sync::watch;
 
 use crate::chaos::{Chaos, Verdict, Who};
@@ -21,6 +21,11 @@ impl SimLog {
     /// The log as `who` sees it.
     pub fn new(inner: Arc<dyn EventLog>, chaos: Arc<Chaos>, who: Who) -> Arc<Self> {
         Arc::new(Self { inner, chaos, who })
+    }
+
+    /// What is before is gone for who reads.
+    fn earliest(&self, topic: &str) -> u64 {
+        if topic == EVENTS { self.chaos.given_up() } else { 0 }
     }
 
     /// The process has no further moment.
@@ -76,7 +81,9 @@ impl EventLog for SimLog {
         self.wait().await;
         // Entry by entry, so that a checkpoint may come between any two.
         let max_bytes = if self.who == Who::Processor { 1 } else { max_bytes };
-        let batch = self.inner.read(topic, from, max_bytes).await?;
+        let start = from.max(self.earliest(topic));
+        let mut batch = self.inner.read(topic, start, max_bytes).await?;
+        batch.lost += start - from;
         if batch.entries.is_empty() {
             return Ok(batch);
         }
@@ -92,7 +99,9 @@ impl EventLog for SimLog {
     }
 
     fn usage(&self, topic: &str) -> Result<Usage, LogError> {
-        self.inner.usage(topic)
+        let mut usage = self.inner.usage(topic)?;
+        usage.earliest = usage.earliest.max(self.earliest(topic));
+        Ok(usage)
     }
 
     async fn close(&self) {

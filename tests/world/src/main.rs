@@ -16,16 +16,20 @@ struct Arguments {
     /// Viewers of each run.
     #[arg(long, default_value_t = tallylight_sim::VIEWERS)]
     viewers: usize,
+    /// The log gives entries up before they are read.
+    #[arg(long)]
+    loss: bool,
     /// Prints what happened, and every final row.
     #[arg(long)]
     trace: bool,
 }
 
 fn main() -> std::process::ExitCode {
-    let Arguments { seeds, seed, viewers, trace } = Arguments::parse();
+    let Arguments { seeds, seed, viewers, loss, trace } = Arguments::parse();
+    let run = if loss { tallylight_sim::run_with_loss } else { tallylight_sim::run };
     let mut failed = 0;
     for seed in seed..seed.saturating_add(seeds) {
-        let run = tallylight_sim::run(seed, viewers);
+        let run = run(seed, viewers);
         if trace {
             print!("{}", run.trace.text());
         }

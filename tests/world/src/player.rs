@@ -19,14 +19,22 @@ pub struct Truth {
     pub outcome: Outcome,
     /// From the click to the first frame, ms.
     pub startup_ms: Option<i64>,
+    /// From the click to the first frame, or until it was given up, ms.
+    pub waited_ms: i64,
     /// Time in each state, ms.
     pub playing_ms: i64,
     /// See there.
     pub rebuffering_ms: i64,
     /// See there.
     pub seeking_ms: i64,
+    /// The part of all these times in the background, ms.
+    pub background_ms: i64,
+    /// Live latencies stated while it played, ms.
+    pub latencies: Vec<i64>,
     /// Stalls.
     pub rebuffers: i64,
+    /// Seeks after the first frame.
+    pub seeks: i64,
     /// Changes of the rung.
     pub switches: i64,
     /// Records made.
@@ -93,10 +101,14 @@ impl<'a> Script<'a> {
             epoch,
             outcome: Outcome::Played,
             startup_ms: None,
+            waited_ms: 0,
             playing_ms: 0,
             rebuffering_ms: 0,
             seeking_ms: 0,
+            background_ms: 0,
+            latencies: Vec::new(),
             rebuffers: 0,
+            seeks: 0,
             switches: 0,
             events: 0,
         };
@@ -126,6 +138,7 @@ impl<'a> Script<'a> {
     fn play(&mut self) {
         self.say("e=ps,sta=s");
         let wait = self.pass(200..6_000);
+        self.truth.waited_ms = wait;
         match self.rng.random_range(0..10) {
             0 => {
                 self.truth.outcome = Outcome::StartFailed;
@@ -159,13 +172,19 @@ impl<'a> Script<'a> {
     fn watch(&mut self) {
         for _ in 0..self.rng.random_range(1..3) {
             self.truth.playing_ms += self.pass(500..9_000);
-            self.say("e=t");
+            if self.rng.random_bool(0.5) {
+                let latency = self.rng.random_range(1_500..30_000);
+                self.truth.latencies.push(latency);
+                self.say(&format!("e=t,ltc={latency}"));
+            } else {
+                self.say("e=t");
+            }
         }
     }
 
     /// Something comes between; then it plays again.
     fn interrupt(&mut self) {
-        match self.rng.random_range(0..5) {
+        match self.rng.random_range(0..6) {
             0 => {
                 self.say("e=ps,sta=r");
                 self.truth.rebuffers += 1;
@@ -173,17 +192,26 @@ impl<'a> Script<'a> {
             }
             1 => {
                 self.say("e=ps,sta=k");
+                self.truth.seeks += 1;
                 self.truth.seeking_ms += self.pass(100..3_000);
                 // The buffer that a seek empties is part of the seek.
                 self.say("e=ps,sta=r");
                 self.truth.seeking_ms += self.pass(100..2_000);
             }
             2 => {
-                // To the background, and back.
+                // To the background, where it is paused, and back.
                 self.say("e=b,bg,sta=a");
                 self.pass(1_000..20_000);
             }
             3 => {
+                // To the background, where it is heard on.
+                self.say("e=b,bg");
+                let heard = self.pass(1_000..20_000);
+                self.truth.playing_ms += heard;
+                self.truth.background_ms += heard;
+                return self.say("e=b");
+            }
+            4 => {
                 // An ad in the stream: it plays on.
                 self.say("e=as");
                 self.truth.playing_ms += self.pass(5_000..15_000);

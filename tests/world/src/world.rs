@@ -1,5 +1,7 @@
 //! The platform, step by step: time passes, posts arrive, and who died is started again.
 
+mod processor;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -11,27 +13,29 @@ use tallylight_eventlog::{EventLog, TopicSettings};
 use tallylight_schemas::clock::{Clock, ManualClock};
 use tallylight_schemas::record::{EVENTS, ROWS};
 use tallylight_store::archive::History;
-use tallylight_stream_processor::{archive, emit};
+use tallylight_stream_processor::emit;
 use tempfile::TempDir;
 
-use crate::VIEWERS;
+use crate::cast::{Cast, Sender};
 use crate::chaos::{Chaos, Who, patience};
 use crate::check::{self, Outcome};
 use crate::door::Door;
-use crate::life::{Life, Place};
+use crate::life::Life;
 use crate::log::SimLog;
 use crate::network::{self, Post, Schedule};
-use crate::player::{Player, T0};
+use crate::player::T0;
 use crate::trace::Trace;
 
 /// Collectors of a run.
-const DOORS: usize = 2;
+pub(crate) const DOORS: usize = 2;
 
 /// How a seed's run came out.
 #[derive(Debug)]
 pub struct Run {
     /// The seed.
     pub seed: u64,
+    /// How it is asked for again, beside the seed and the number of viewers.
+    pub flags: &'static str,
     /// What happened, and every final row.
     pub trace: Trace,
     /// What does not hold.
@@ -43,67 +47,64 @@ impl Run {
     pub fn report(&self, viewers: usize) -> String {
         format!(
             "{}\nseed {} fails:\n{}\nagain: cargo run --locked --workspace --bin tallylight-sim -- --seed {} --viewers \
-             {viewers}",
+             {viewers}{}",
             self.trace.text(),
             self.seed,
             self.problems.join("\n"),
-            self.seed
+            self.seed,
+            self.flags
         )
     }
 }
 
 /// Runs a seed with so many viewers.
 pub fn run(seed: u64, viewers: usize) -> Run {
+    let cast = Cast::of(seed, viewers);
+    let senders = cast.senders();
     let mut rng = StdRng::seed_from_u64(seed);
-    let players: Vec<Player> = (0..viewers).map(|n| Player::new(n, &mut rng)).collect();
-    let calm = network::on_time(&players, DOORS, &mut rng);
+    let calm = network::on_time(&senders, DOORS, &mut rng);
     let schedule = network::disturbed(&calm, DOORS, &mut rng);
     let wanted = alone(async {
-        let mut world = World::new(seed, &players);
+        let mut world = World::new(seed, &senders);
         world.open().await;
         world.live(calm).await;
         world.events().await
     });
     alone(async {
-        let mut world = World::new(seed, &players);
+        let mut world = World::new(seed, &senders);
         world.open().await;
         world.start_processor().await;
         world.live(schedule).await;
         let history = world.settle().await;
-        let outcome = Outcome {
-            players: &players,
-            acknowledged: &world.acknowledged,
-            log: Arc::clone(&world.log),
-            events: world.events().await,
-            wanted,
-            history,
-            now_us: world.clock.now_us(),
-        };
+        let outcome = Outcome { wanted, ..world.outcome(&cast, history).await };
         let (problems, rows) = check::all(&outcome).await;
-        let mut trace = world.chaos.trace();
-        rows.iter().for_each(|row| trace.line(row));
-        Run { seed, trace, problems }
+        world.over(problems, &rows)
     })
 }
 
 /// Runs something with a runtime of its own, of one thread: tasks take turns in an order that
 /// nothing outside decides.
-fn alone<T>(of: impl Future<Output = T>) -> T {
+pub(crate) fn alone<T>(of: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(of)
 }
 
-struct World<'a> {
-    players: &'a [Player],
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct World<'a> {
+    seed: u64,
+    senders: &'a [Sender<'a>],
     dir: TempDir,
     clock: Arc<ManualClock>,
-    log: Arc<dyn EventLog>,
-    chaos: Arc<Chaos>,
-    rng: StdRng,
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) chaos: Arc<Chaos>,
+    pub(crate) rng: StdRng,
     doors: Vec<Door>,
     /// Tasks of a door.
     door_tasks: usize,
-    life: Option<Life>,
+    pub(crate) life: Option<Life>,
+    /// Everything is kept as soon as it can be.
+    careful: bool,
     acknowledged: BTreeSet<(usize, (u32, u64))>,
 }
 
@@ -114,25 +115,27 @@ fn folder() -> TempDir {
 }
 
 impl<'a> World<'a> {
-    fn new(seed: u64, players: &'a [Player]) -> Self {
+    pub(crate) fn new(seed: u64, senders: &'a [Sender<'a>]) -> Self {
         let clock = Arc::new(ManualClock::at_us(T0 * 1_000));
         let topics = vec![TopicSettings::new(EVENTS, 1 << 30), TopicSettings::new(ROWS, 1 << 30)];
         let log = Arc::new(MemoryLog::new(topics, Arc::clone(&clock) as Arc<dyn Clock>));
         Self {
-            players,
+            seed,
+            senders,
             dir: folder(),
             clock,
             log,
-            chaos: Chaos::new(seed, scale(players.len())),
+            chaos: Chaos::new(seed, processor::scale(senders.len())),
             rng: StdRng::seed_from_u64(!seed),
             doors: Vec::new(),
             door_tasks: 0,
             life: None,
+            careful: false,
             acknowledged: BTreeSet::new(),
         }
     }
 
-    async fn open(&mut self) {
+    pub(crate) async fn open(&mut self) {
         for n in 0..DOORS {
             let before = tasks();
             let door = self.door(n).await;
@@ -150,29 +153,8 @@ impl<'a> World<'a> {
         Door::start(Arc::clone(&self.clock) as Arc<dyn Clock>, log).await
     }
 
-    async fn start_processor(&mut self) {
-        self.chaos.starts(Who::Processor);
-        let chaos = Arc::clone(&self.chaos);
-        let place = Place {
-            dir: self.dir.path(),
-            log: SimLog::new(Arc::clone(&self.log), Arc::clone(&chaos), Who::Processor),
-            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
-            faults: Some(chaos),
-        };
-        let settings = archive::Settings {
-            checkpoint_s: 3_600,
-            snapshot_s: if self.rng.random_bool(0.7) { 0 } else { 3_600 },
-            checkpoint_rows: self.rng.random_range(1..800 * u64::from(scale(self.players.len()))),
-            retry_s: 0,
-            ..Default::default()
-        };
-        let life = Life::start(place, settings).await;
-        self.chaos.lives(Who::Processor, life.running.abort_handle(), 1);
-        self.life = Some(life);
-    }
-
     /// Lets every post arrive, and come again until it is acknowledged.
-    async fn live(&mut self, mut schedule: Schedule) {
+    pub(crate) async fn live(&mut self, mut schedule: Schedule) {
         let mut number = schedule.len();
         while let Some(((at, _), first)) = schedule.pop_first() {
             let mut posts = vec![first];
@@ -195,17 +177,19 @@ impl<'a> World<'a> {
     /// Posts at one moment; answers those that must be sent again.
     async fn post(&mut self, posts: Vec<Post>) -> Vec<Post> {
         let heals = |post: &Post| {
-            self.players[post.player].skew != 0 && post.records.iter().any(|r| r.id.1 == 0)
+            self.senders[post.sender].skew != 0 && post.records.iter().any(|r| r.id.1 == 0)
         };
         // By the first record a wrong clock is found out: that one comes through.
         self.chaos.switch(self.life.is_some() && !posts.iter().any(heals));
-        let body = |post: &Post| post.records.iter().map(|r| format!("{}\n", r.line)).collect();
-        let answers =
-            join_all(posts.iter().map(|post| self.doors[post.door].post(body(post)))).await;
+        let answers = join_all(posts.iter().map(|post| {
+            let lines = post.records.iter().map(|r| format!("{}\n", r.line));
+            self.doors[post.door].post(self.senders[post.sender].form, lines.collect())
+        }))
+        .await;
         let mut again = Vec::new();
         for (post, taken) in posts.into_iter().zip(answers) {
-            let records = post.records.iter().map(|record| (post.player, record.id));
-            let who = &self.players[post.player].sid;
+            let records = post.records.iter().map(|record| (post.sender, record.id));
+            let who = &self.senders[post.sender].name;
             self.chaos.note(format_args!("{who} posts {} records: {taken:?}", post.records.len()));
             match taken {
                 Some(taken) => {
@@ -229,7 +213,7 @@ impl<'a> World<'a> {
         }
     }
 
-    async fn tick(&mut self, ms: i64) {
+    pub(crate) async fn tick(&mut self, ms: i64) {
         self.clock.advance_us(ms * 1_000);
         if self.life.is_some() {
             self.log.append(EVENTS, vec![emit::tick()]).await.unwrap();
@@ -266,8 +250,30 @@ impl<'a> World<'a> {
         }
     }
 
+    /// What came of it; nothing was lost, and what is wanted is not known.
+    pub(crate) async fn outcome<'b>(&'b self, cast: &'b Cast, history: History) -> Outcome<'b> {
+        Outcome {
+            cast,
+            acknowledged: &self.acknowledged,
+            log: Arc::clone(&self.log),
+            events: self.events().await,
+            lost: 0..0,
+            wanted: Vec::new(),
+            history,
+            now_us: self.clock.now_us(),
+        }
+    }
+
+    /// The run, with what does not hold and its final rows.
+    pub(crate) fn over(&self, problems: Vec<String>, rows: &[String]) -> Run {
+        let mut trace = self.chaos.trace();
+        rows.iter().for_each(|row| trace.line(row));
+        let flags = if self.chaos.given_up() > 0 { " --loss" } else { "" };
+        Run { seed: self.seed, flags, trace, problems }
+    }
+
     /// Nothing goes wrong any more, and time passes until nothing can change.
-    async fn settle(&mut self) -> History {
+    pub(crate) async fn settle(&mut self) -> History {
         self.chaos.switch(false);
         for _ in 0..4 {
             self.tick(1_000_000).await;
@@ -276,16 +282,9 @@ impl<'a> World<'a> {
         self.life.take().unwrap().stop().await
     }
 
-    async fn events(&self) -> Vec<tallylight_eventlog::Entry> {
+    pub(crate) async fn events(&self) -> Vec<tallylight_eventlog::Entry> {
         self.log.read(EVENTS, 0, usize::MAX).await.unwrap().entries
     }
-}
-
-/// How much rarer than in a run of [`VIEWERS`] a call fails and a checkpoint is made. A processor
-/// that dies reads on from its snapshot, and would hardly come to the end of a long log by lives of
-/// a hundred entries. More viewers still see more faults, each in more company.
-fn scale(viewers: usize) -> u32 {
-    u32::try_from((viewers / VIEWERS / 4).isqrt()).unwrap_or(u32::MAX).max(1)
 }
 
 fn tasks() -> usize {

@@ -1,12 +1,15 @@
 //! Fifty seeds in short (`TALLYLIGHT_SEEDS` for any number), and one of them twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use tallylight_sim::{VIEWERS, run};
+use tallylight_sim::{VIEWERS, run, run_with_loss};
 
-/// Seeds of this part of four, which run beside each other.
+fn seeds_asked() -> u64 {
+    std::env::var("TALLYLIGHT_SEEDS").map_or(50, |seeds| seeds.parse().unwrap())
+}
+
+/// Seeds of this part of two, which run beside each other.
 fn seeds(part: u64) {
-    let seeds = std::env::var("TALLYLIGHT_SEEDS").map_or(50, |seeds| seeds.parse().unwrap());
-    for seed in (0..seeds).filter(|seed| seed % 2 == part) {
+    for seed in (0..seeds_asked()).filter(|seed| seed % 2 == part) {
         let run = run(seed, VIEWERS);
         assert!(run.problems.is_empty(), "{}", run.report(VIEWERS));
     }
@@ -20,6 +23,14 @@ fn even_seeds_hold() {
 #[test]
 fn odd_seeds_hold() {
     seeds(1);
+}
+
+#[test]
+fn what_the_log_gives_up_is_told() {
+    for seed in 0..seeds_asked() / 10 {
+        let run = run_with_loss(seed, VIEWERS);
+        assert!(run.problems.is_empty(), "{}", run.report(VIEWERS));
+    }
 }
 
 #[test]

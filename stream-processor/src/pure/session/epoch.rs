@@ -136,9 +136,13 @@ impl Epoch {
     /// Its sid plays something else since `begin` (by the player's clock); hands over what came
     /// of that already.
     pub(super) fn supersede(&mut self, begin: i64, to: &mut Panes<'_>) -> Overtakers {
-        let newest = self.newest_ts.get();
-        let facts = if newest >= Some(begin) { self.timeline.part(begin, to) } else { Vec::new() };
-        self.newest_ts = newest.map(|newest| newest.min(begin - 1)).into();
+        let at = begin.saturating_add(self.skew_ms);
+        let facts = if self.timeline.recent().last_at() >= Some(at) {
+            self.timeline.part(begin, at, to)
+        } else {
+            Vec::new()
+        };
+        self.newest_ts = self.newest_ts.get().map(|newest| newest.min(begin - 1)).into();
         self.superseded = true;
         self.stay_superseded(to);
         Overtakers { facts, least_delay: self.least_delay, skew_ms: self.skew_ms }
@@ -176,6 +180,11 @@ impl Epoch {
             self.skew_ms = skew;
             self.timeline.correct(skew, to);
         }
+    }
+
+    /// When it began, Unix ms.
+    pub(super) fn opened_at(&self) -> i64 {
+        self.opened_ts.saturating_add(self.skew_ms)
     }
 
     /// Whose viewer.

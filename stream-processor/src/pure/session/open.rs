@@ -151,7 +151,7 @@ impl Sessions {
             self.pending.push(ident::hash(tenant, sid), fact, self.limits.pending);
             return;
         };
-        let slot = match self.epoch(slot).map(|epoch| (epoch.previous, epoch.opened_ts)) {
+        let slot = match self.epoch(slot).map(|epoch| (epoch.previous, epoch.opened_at())) {
             Some((Some(previous), opened)) if at < opened => previous,
             _ => slot,
         };

@@ -141,14 +141,14 @@ impl Timeline {
         }
     }
 
-    /// Parts with the facts from `begin` on, by the player's clock or, where it states no time, by
-    /// ours. The silence goes, too: what is left may have ended earlier.
-    pub(super) fn part(&mut self, begin: i64, to: &mut Panes<'_>) -> Vec<Fact> {
+    /// Parts with the facts from `begin` on, which is `at` by our clock: that of edges. The silence
+    /// goes, too: what is left may have ended earlier.
+    pub(super) fn part(&mut self, begin: i64, at: i64, to: &mut Panes<'_>) -> Vec<Fact> {
         let mut parted = Vec::new();
         self.redo(0, to, |facts| {
             facts.retain(|fact| fact.origin != Origin::Silence);
-            parted =
-                facts.extract_if(.., |fact| fact.ts.get().unwrap_or(fact.at) >= begin).collect();
+            let is_after = |fact: &Fact| fact.ts.get().map_or(fact.at >= at, |ts| ts >= begin);
+            parted = facts.extract_if(.., |fact| is_after(fact)).collect();
         });
         parted
     }

@@ -11,22 +11,29 @@ use super::Outcome;
 use crate::player::Truth;
 
 /// Numbers of a session, in the order in which they are asked for.
-type Numbers = [Option<i64>; 7];
+pub(super) type Numbers = [Option<i64>; 10];
 
-fn numbers(truth: &Truth) -> Numbers {
+pub(super) fn numbers(truth: &Truth) -> Numbers {
     [
         truth.startup_ms,
         Some(truth.playing_ms),
         Some(truth.rebuffering_ms),
         Some(truth.seeking_ms),
+        Some(truth.waited_ms),
+        Some(truth.background_ms),
         Some(truth.rebuffers),
+        Some(truth.seeks),
         Some(truth.switches),
         Some(truth.events),
     ]
 }
 
+/// Sessions in history, by sid and epoch: how each came out, its numbers, and how many of its
+/// records are missing.
+pub(super) type Kept = BTreeMap<(String, i64), (String, Numbers, Option<i64>)>;
+
 /// Times come first; after them are counts.
-const TIMES: usize = 4;
+pub(super) const TIMES: usize = 6;
 
 fn word(came: Came) -> &'static str {
     match came {
@@ -38,7 +45,7 @@ fn word(came: Came) -> &'static str {
     }
 }
 
-fn agrees(got: &Numbers, want: &Numbers) -> bool {
+pub(super) fn agrees(got: &Numbers, want: &Numbers) -> bool {
     got.iter().zip(want).enumerate().all(|(at, (got, want))| match (got, want) {
         (Some(got), Some(want)) if at < TIMES => (got - want).abs() <= want / 100,
         _ => got == want,
@@ -48,10 +55,10 @@ fn agrees(got: &Numbers, want: &Numbers) -> bool {
 pub(super) async fn check(outcome: &Outcome<'_>) -> Vec<String> {
     let mut kept = kept(outcome).await;
     let mut problems = Vec::new();
-    for truth in outcome.players.iter().flat_map(|player| &player.truths) {
+    for truth in outcome.cast.players.iter().flat_map(|player| &player.truths) {
         let want = numbers(truth);
         match kept.remove(&(truth.sid.clone(), i64::from(truth.epoch))) {
-            Some((came, got)) if came == word(truth.outcome) && agrees(&got, &want) => {}
+            Some((came, got, _)) if came == word(truth.outcome) && agrees(&got, &want) => {}
             other => problems.push(format!("{truth:?} is in history as {other:?}")),
         }
     }
@@ -59,9 +66,9 @@ pub(super) async fn check(outcome: &Outcome<'_>) -> Vec<String> {
     problems
 }
 
-async fn kept(outcome: &Outcome<'_>) -> BTreeMap<(String, i64), (String, Numbers)> {
-    let names =
-        "startup_ms, playing_ms, rebuffering_ms, seeking_ms, rebuffer_count, switches, events";
+pub(super) async fn kept(outcome: &Outcome<'_>) -> Kept {
+    let names = "startup_ms, playing_ms, rebuffering_ms, seeking_ms, starting_ms, background_ms, \
+                 rebuffer_count, seek_count, switches, events, lost_events";
     let casts: Vec<String> =
         names.split(", ").map(|name| format!("arrow_cast({name}, 'Int64')")).collect();
     let sql =
@@ -69,10 +76,11 @@ async fn kept(outcome: &Outcome<'_>) -> BTreeMap<(String, i64), (String, Numbers
     let mut rows = BTreeMap::new();
     for batch in outcome.history.select(Table::Sessions, &sql).await.unwrap() {
         for row in 0..batch.num_rows() {
-            let mut all = [None; 7];
+            let mut all: Numbers = [None; 10];
             all.iter_mut().enumerate().for_each(|(at, to)| *to = number(&batch, 3 + at, row));
             let epoch = number(&batch, 2, row).unwrap_or(-1);
-            rows.insert((text(&batch, 0, row), epoch), (text(&batch, 1, row), all));
+            let lost = number(&batch, 3 + all.len(), row);
+            rows.insert((text(&batch, 0, row), epoch), (text(&batch, 1, row), all, lost));
         }
     }
     rows

@@ -1,0 +1,99 @@
+//! The processor's lives: its start, its end in order, and what becomes of its snapshots between.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rand::Rng;
+use tallylight_eventlog::EventLog;
+use tallylight_schemas::clock::Clock;
+use tallylight_schemas::record::EVENTS;
+use tallylight_stream_processor::archive;
+
+use super::World;
+use crate::VIEWERS;
+use crate::chaos::Who;
+use crate::life::{Life, Place};
+use crate::log::SimLog;
+
+impl World<'_> {
+    pub(crate) async fn start_processor(&mut self) {
+        self.chaos.starts(Who::Processor);
+        self.damage();
+        let chaos = Arc::clone(&self.chaos);
+        let place = Place {
+            dir: self.dir.path(),
+            log: SimLog::new(Arc::clone(&self.log), Arc::clone(&chaos), Who::Processor),
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            faults: Some(chaos),
+        };
+        let rows = self.rng.random_range(1..800 * u64::from(scale(self.senders.len())));
+        let settings = archive::Settings {
+            checkpoint_s: 3_600,
+            snapshot_s: if self.careful || self.rng.random_bool(0.7) { 0 } else { 3_600 },
+            checkpoint_rows: if self.careful { 1 } else { rows },
+            retry_s: 0,
+            ..Default::default()
+        };
+        let life = Life::start(place, settings).await;
+        self.chaos.lives(Who::Processor, life.running.abort_handle(), 1);
+        self.life = Some(life);
+    }
+
+    /// What a disk may do to the newest snapshot while nobody looks.
+    fn damage(&mut self) {
+        let Some(newest) = self
+            .snapshots()
+            .last()
+            .cloned()
+            .filter(|_| self.rng.random_bool(0.15) && self.chaos.given_up() == 0)
+        else {
+            return;
+        };
+        let mut bytes = fs::read(&newest).unwrap();
+        let middle = bytes.len() / 2;
+        if self.rng.random_bool(0.5) {
+            bytes.truncate(middle);
+        } else {
+            bytes[middle] ^= 1;
+        }
+        fs::write(&newest, bytes).unwrap();
+        self.chaos.note("the newest snapshot is damaged");
+    }
+
+    /// The files of snapshots, oldest first.
+    fn snapshots(&self) -> Vec<PathBuf> {
+        let Ok(all) = fs::read_dir(self.dir.path().join("snapshots")) else { return Vec::new() };
+        let all = all.map(|entry| entry.unwrap().path());
+        let mut all: Vec<PathBuf> =
+            all.filter(|at| at.extension().is_some_and(|to| to == "snap")).collect();
+        all.sort();
+        all
+    }
+
+    /// Ends the processor in order, with everything kept that it has read.
+    pub(crate) async fn stop_processor(&mut self) {
+        self.chaos.switch(false);
+        self.careful = true;
+        self.chaos.kill(Who::Processor);
+        self.quiet().await;
+        let head = |log: &dyn EventLog| *log.head(EVENTS).unwrap().borrow();
+        for _ in 0..20 {
+            self.tick(1_000).await;
+            let name = format!("{:020}.snap", head(self.log.as_ref()));
+            if self.snapshots().last().is_some_and(|newest| newest.ends_with(&name)) {
+                break;
+            }
+        }
+        self.careful = false;
+        self.life.take().unwrap().stop().await;
+        self.chaos.kill(Who::Processor);
+    }
+}
+
+/// How much rarer than in a run of [`VIEWERS`] a call fails and a checkpoint is made. A processor
+/// that dies reads on from its snapshot, and would hardly come to the end of a long log by lives of
+/// a hundred entries. More viewers still see more faults, each in more company.
+pub(super) fn scale(senders: usize) -> u32 {
+    u32::try_from((senders / VIEWERS / 4).isqrt()).unwrap_or(u32::MAX).max(1)
+}
