@@ -7,7 +7,7 @@ use crate::pure::sessions::Sessions;
 
 /// Locks, so that requests seldom wait for each other.
 const SHARDS: usize = 16;
-/// Sessions followed at one time, over all shards: 768 KiB of memory.
+/// Sessions followed at one time, over all shards: 256 KiB of memory.
 const FOLLOWED: usize = 16_384;
 
 /// The quotas of all sessions.

@@ -1,11 +1,8 @@
 //! Rows waiting for a commit: player records in Arrow builders, delivery events beside them,
 //! each with its partition.
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array, new_null_array};
-use arrow::compute::{concat, take_record_batch};
-use arrow::datatypes::{Field, FieldRef, Schema};
+use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use std::sync::Arc;
 use tallylight_eventlog::PartitionRange;
 use tallylight_schemas::cmcd::Record;
 use tallylight_schemas::control::{ActionRow, IncidentRow};
@@ -17,9 +14,9 @@ use tallylight_schemas::player::{Door, PlayerBatchBuilder};
 
 /// Builders that decoded records go straight into.
 pub struct Rows {
-    partitions: u16,
-    player: PlayerBatchBuilder,
-    player_partitions: Vec<u16>,
+    /// Players' records by partition: a commit puts those of a partition together, and to keep
+    /// them apart costs far less than to sort them.
+    players: Vec<PlayerBatchBuilder>,
     delivery: Vec<(u16, TenantDelivery)>,
     /// Actions of steering.
     pub actions: Vec<ActionRow>,
@@ -32,7 +29,7 @@ pub struct Rows {
 impl std::fmt::Debug for Rows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Rows")
-            .field("player", &self.player_partitions.len())
+            .field("player", &self.player_rows())
             .field("delivery", &self.delivery.len())
             .field("control", &(self.actions.len() + self.incidents.len()))
             .field("infra", &self.infra.len())
@@ -53,9 +50,7 @@ impl Rows {
     /// No rows, to be spread over `partitions`.
     pub fn new(partitions: u16) -> Self {
         Self {
-            partitions,
-            player: PlayerBatchBuilder::new(),
-            player_partitions: Vec::new(),
+            players: (0..partitions.max(1)).map(|_| PlayerBatchBuilder::new()).collect(),
             delivery: Vec::new(),
             actions: Vec::new(),
             incidents: Vec::new(),
@@ -65,7 +60,17 @@ impl Rows {
 
     /// Makes room for so many player records more.
     pub fn expect(&mut self, records: usize) {
-        self.player.expect(records);
+        let each = records / self.players.len().max(1);
+        // Sessions are spread by their hash: an eighth more than its part is seldom exceeded.
+        self.players.iter_mut().for_each(|builder| builder.expect(each + each / 8));
+    }
+
+    fn partitions(&self) -> u16 {
+        u16::try_from(self.players.len()).unwrap_or(u16::MAX)
+    }
+
+    fn player_rows(&self) -> usize {
+        self.players.iter().map(PlayerBatchBuilder::len).sum()
     }
 
     /// Adds a player record of a session, by its hash; `false` when it has no `sid`.
@@ -73,22 +78,22 @@ impl Rows {
         if record.sid().is_empty() {
             return false;
         }
-        self.player_partitions.push(of_hash(session, self.partitions));
-        self.player.push(door, record);
-        true
+        let partition = of_hash(session, self.partitions());
+        let builder = self.players.get_mut(usize::from(partition));
+        builder.map(|builder| builder.push(door, record)).is_some()
     }
 
     /// Adds a delivery event: with its session when it names one, else with its source.
     pub fn push_delivery(&mut self, tenant: &str, received_at: i64, event: DeliveryEvent) {
         let key = event.sid.as_deref().unwrap_or(&event.source);
-        let at = partition(tenant, key, self.partitions);
+        let at = partition(tenant, key, self.partitions());
         self.delivery.push((at, TenantDelivery { tenant: tenant.to_owned(), received_at, event }));
     }
 
     /// Rows held.
     pub fn len(&self) -> usize {
         let control = self.actions.len() + self.incidents.len();
-        self.player_partitions.len() + self.delivery.len() + control + self.infra.len()
+        self.player_rows() + self.delivery.len() + control + self.infra.len()
     }
 
     /// Whether there is no row.
@@ -107,25 +112,24 @@ pub fn player_batch(
     all: &mut [Rows],
     shards: u16,
 ) -> Result<Option<Sorted<RecordBatch>>, ArrowError> {
-    let mut batches = Vec::with_capacity(all.len());
-    let mut partitions = Vec::new();
-    for rows in all.iter_mut().filter(|rows| !rows.player.is_empty()) {
-        batches.push(rows.player.finish()?);
-        partitions.append(&mut rows.player_partitions);
+    let mut partitions: Vec<u16> = all.first().map_or(0..0, |rows| 0..rows.partitions()).collect();
+    partitions.sort_unstable_by_key(|partition| place(*partition, shards));
+    let mut joined = PlayerBatchBuilder::new();
+    joined.expect(all.iter().map(Rows::player_rows).sum());
+    let mut counts = Vec::with_capacity(partitions.len());
+    for partition in partitions {
+        let before = joined.len();
+        // One set after the other: that is the order of arrival.
+        for rows in all.iter_mut() {
+            let own = rows.players.get_mut(usize::from(partition)).map(std::mem::take);
+            own.map_or(Ok(()), |builder| joined.append(builder))?;
+        }
+        counts.push((partition, joined.len() - before));
     }
-    if partitions.is_empty() {
+    if joined.is_empty() {
         return Ok(None);
     }
-    let joined = join(batches)?;
-    let ranges = ranges(partitions.iter().copied(), shards);
-    if partitions.is_sorted_by_key(|partition| place(*partition, shards)) {
-        return Ok(Some(Sorted { rows: joined, ranges }));
-    }
-    // A partition's order of arrival is kept: the key ends with the row's number.
-    let mut order: Vec<(u16, u32)> = partitions.into_iter().zip(0_u32..).collect();
-    order.sort_unstable_by_key(|(partition, row)| (place(*partition, shards), *row));
-    let order = UInt32Array::from_iter_values(order.into_iter().map(|(_, row)| row));
-    Ok(Some(Sorted { rows: take_record_batch(&joined, &order)?, ranges }))
+    Ok(Some(Sorted { rows: joined.finish()?, ranges: ranges(counts.into_iter()) }))
 }
 
 /// The delivery events of `all`, for a log of so many shards; empty when there is none.
@@ -133,87 +137,30 @@ pub fn deliveries(all: &mut [Rows], shards: u16) -> Sorted<Vec<TenantDelivery>> 
     let mut rows: Vec<(u16, TenantDelivery)> =
         all.iter_mut().flat_map(|rows| rows.delivery.drain(..)).collect();
     rows.sort_by_key(|(partition, _)| place(*partition, shards));
-    let ranges = ranges(rows.iter().map(|(partition, _)| *partition), shards);
+    let own = rows.chunk_by(|(a, _), (b, _)| a == b);
+    let ranges = ranges(own.filter_map(|own| Some((own.first()?.0, own.len()))));
     Sorted { rows: rows.into_iter().map(|(_, event)| event).collect(), ranges }
 }
 
-fn ranges(partitions: impl Iterator<Item = u16>, shards: u16) -> Vec<PartitionRange> {
-    let mut rows = std::collections::BTreeMap::<(u16, u16), u32>::new();
-    for partition in partitions {
-        *rows.entry(place(partition, shards)).or_default() += 1;
-    }
+/// Where the rows of each partition are that has any, from how many each has, in order.
+fn ranges(counts: impl Iterator<Item = (u16, usize)>) -> Vec<PartitionRange> {
     let mut first_row = 0;
-    let mut range = |((_, partition), rows)| {
+    let range = |(partition, rows)| {
+        // Rows are far fewer than u32 has numbers: a commit is bounded.
+        let rows = u32::try_from(rows).unwrap_or(u32::MAX);
         let range = PartitionRange { partition, first_row, rows };
         first_row += rows;
         range
     };
-    rows.into_iter().map(&mut range).collect()
-}
-
-/// Puts batches under one another. Builders leave out columns that nothing was pushed to, so
-/// a column may be in some batches only; elsewhere it is null.
-fn join(mut batches: Vec<RecordBatch>) -> Result<RecordBatch, ArrowError> {
-    if batches.len() == 1 {
-        return Ok(batches.remove(0));
-    }
-    let mut fields: Vec<FieldRef> = Vec::new();
-    for field in batches.iter().flat_map(|batch| batch.schema_ref().fields()) {
-        if !fields.iter().any(|known| known.name() == field.name()) {
-            fields.push(field.clone());
-        }
-    }
-    let mut columns: Vec<ArrayRef> = Vec::with_capacity(fields.len());
-    for field in &mut fields {
-        let whole = batches.iter().all(|batch| batch.column_by_name(field.name()).is_some());
-        if !whole {
-            *field = Arc::new(Field::clone(field).with_nullable(true));
-        }
-        let pieces: Vec<ArrayRef> = batches
-            .iter()
-            .map(|batch| match batch.column_by_name(field.name()) {
-                Some(column) => column.clone(),
-                None => new_null_array(field.data_type(), batch.num_rows()),
-            })
-            .collect();
-        let pieces: Vec<_> = pieces.iter().map(AsRef::as_ref).collect();
-        columns.push(concat(&pieces)?);
-    }
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+    counts.filter(|(_, rows)| *rows > 0).map(range).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{AsArray, Int64Array, StringArray};
-    use arrow::datatypes::Int64Type;
     use tallylight_schemas::cmcd::{Mode, parse};
     use tallylight_schemas::ident::hash;
     use tallylight_schemas::player::{About, PlayerRows};
-
-    fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
-        RecordBatch::try_from_iter(columns).unwrap()
-    }
-
-    #[test]
-    fn a_column_that_one_batch_lacks_is_null_there() {
-        let a = batch(vec![
-            ("sid", Arc::new(StringArray::from(vec!["a"]))),
-            ("bl", Arc::new(Int64Array::from(vec![7]))),
-        ]);
-        let b = batch(vec![
-            ("br", Arc::new(Int64Array::from(vec![9, 9]))),
-            ("sid", Arc::new(StringArray::from(vec!["b", "c"]))),
-        ]);
-        let joined = join(vec![a, b]).unwrap();
-        let numbers = |name: &str| {
-            let column = joined.column_by_name(name).unwrap().as_primitive::<Int64Type>();
-            column.iter().collect::<Vec<_>>()
-        };
-        assert_eq!(numbers("bl"), [Some(7), None, None]);
-        assert_eq!(numbers("br"), [None, Some(9), Some(9)]);
-        assert_eq!(joined.column_by_name("sid").unwrap().null_count(), 0);
-    }
 
     #[test]
     fn rows_of_two_sets_are_sorted_and_keep_their_order_of_arrival() {
@@ -245,11 +192,27 @@ mod tests {
 
     #[test]
     fn ranges_cover_the_rows_without_gaps() {
-        let got = |shards| {
-            let ranges = ranges([3, 0, 3, 2, 3].into_iter(), shards).into_iter();
-            ranges.map(|r| (r.partition, r.first_row, r.rows)).collect::<Vec<_>>()
+        let event = |n: u16| {
+            let event = serde_json::json!({
+                "source": format!("edge-{n}"), "boot": 1, "seq": n, "ts": 1, "service": "edge",
+                "action": "get", "stream": "demo", "status": 200, "bytes": 1,
+            });
+            serde_json::from_value::<DeliveryEvent>(event).unwrap()
         };
-        assert_eq!(got(1), [(0, 0, 1), (2, 1, 1), (3, 2, 3)]);
-        assert_eq!(got(3), [(0, 0, 1), (3, 1, 3), (2, 4, 1)], "those of a shard are together");
+        for shards in [1, 3] {
+            let mut rows = Rows::new(8);
+            (0..20).for_each(|n| rows.push_delivery("demo", 1, event(n)));
+            let sorted = deliveries(&mut [rows], shards);
+            let mut places = Vec::new();
+            for range in &sorted.ranges {
+                for row in range.first_row..range.first_row + range.rows {
+                    let source = &sorted.rows[row as usize].event.source;
+                    assert_eq!(partition("demo", source, 8), range.partition);
+                    places.push(place(range.partition, shards));
+                }
+            }
+            assert_eq!(places.len(), 20, "every row is in a range");
+            assert!(places.is_sorted(), "those of a shard are together: {places:?}");
+        }
     }
 }

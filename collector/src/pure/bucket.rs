@@ -3,7 +3,7 @@
 use super::ladder::REFUSE_ALL;
 
 /// Seconds of quota that may come at once.
-const BURST_S: i64 = 5;
+pub(super) const BURST_S: i64 = 5;
 /// How many bursts of debt are taken before every request is refused.
 const DEBT: i64 = 2;
 /// A record in the unit of the level, so that a level grows by `rate` each µs.

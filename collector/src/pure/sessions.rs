@@ -4,54 +4,89 @@
 //! Whoever talks is followed in a table of fixed size. A place is given to another only once its
 //! session is calm again; who finds none is not followed, and nobody pays for somebody else.
 
-use super::bucket::Bucket;
+use super::bucket::BURST_S;
 use super::ladder::Standing;
 use super::priority::Priority;
 use tallylight_schemas::fates::Reason;
 
 /// Places that a session may have: enough that two hot ones seldom meet.
 const CHOICES: usize = 4;
+/// Nanoseconds of a second, and of the thousandth of a burst that pressure is counted in.
+const SECOND_NS: i64 = 1_000_000_000;
+const THOUSANDTH_NS: i64 = BURST_S * SECOND_NS / 1_000;
+/// Requests overlap, so a moment may be told after a later one. One that is so much earlier is the
+/// clock's doing, µs.
+const STEP_US: i64 = 1_000_000;
+
+/// A session and when its quota is whole again, ns: all that a token bucket has to keep. In a
+/// place that nobody had yet it always was.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    session: u64,
+    whole_at: i64,
+}
+
+/// The places that a session may have share a cache line, as each record waits for it.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(align(64))]
+struct Set([Place; CHOICES]);
 
 /// Sessions that were heard of lately.
 #[derive(Debug)]
 pub struct Sessions {
-    rate: u32,
-    places: Vec<Option<(u64, Bucket)>>,
+    /// What a record costs, ns.
+    record_ns: i64,
+    sets: Vec<Set>,
+    newest_us: i64,
+    /// Time that passed, ns. A clock that goes back makes nobody's quota whole, and nobody wait.
+    now_ns: i64,
 }
 
 impl Sessions {
     /// Follows up to `size` sessions, each of which may send `rate` records a second.
     pub fn new(rate: u32, size: usize) -> Self {
-        Self { rate, places: vec![None; size.next_multiple_of(CHOICES).max(CHOICES)] }
+        let sets = vec![Set::default(); size.div_ceil(CHOICES).max(1)];
+        let record_ns = SECOND_NS / i64::from(rate.max(1));
+        Self { record_ns, sets, newest_us: 0, now_ns: 0 }
     }
 
     /// Whether a record of `session`, a hash, is taken at `now_us`; it is charged if so.
     pub fn takes(&mut self, session: u64, priority: Priority, now_us: i64) -> bool {
-        let Some(bucket) = self.bucket(session, now_us) else { return true };
-        let standing = Standing { pressure: bucket.pressure(now_us), cause: Reason::Quota };
+        let (now, record_ns) = (self.pass(now_us), self.record_ns);
+        let Some(place) = self.place(session, now) else { return true };
+        let missing = place.whole_at.saturating_sub(now).max(0);
+        let pressure = u32::try_from(missing / THOUSANDTH_NS).unwrap_or(u32::MAX);
+        let standing = Standing { pressure, cause: Reason::Quota };
         // No request is refused for one session, so where others are, not even what is vital is
-        // taken. That is well before a bucket's deepest debt.
+        // taken.
         let takes = !standing.refuses(false) && standing.keeps(priority, (session >> 48) as u16);
         if takes {
-            bucket.take(1);
+            place.whole_at = place.whole_at.max(now).saturating_add(record_ns);
         }
         takes
     }
 
-    fn bucket(&mut self, session: u64, now_us: i64) -> Option<&mut Bucket> {
-        let sets = self.places.len() / CHOICES;
-        let first = usize::try_from(session).unwrap_or_default() % sets * CHOICES;
-        let set = self.places.get_mut(first..first + CHOICES)?;
-        let own = |place: &Option<(u64, Bucket)>| place.is_some_and(|(of, _)| of == session);
-        let calm = |place: &Option<(u64, Bucket)>| {
-            place.is_none_or(|(_, mut bucket)| bucket.pressure(now_us) == 0)
-        };
+    /// The time that passed until `now_us`, ns.
+    fn pass(&mut self, now_us: i64) -> i64 {
+        let passed = now_us.saturating_sub(self.newest_us);
+        if !(-STEP_US..=0).contains(&passed) {
+            self.newest_us = now_us;
+            self.now_ns = self.now_ns.saturating_add(passed.max(0).saturating_mul(1_000));
+        }
+        self.now_ns
+    }
+
+    fn place(&mut self, session: u64, now: i64) -> Option<&mut Place> {
+        let at = usize::try_from(session).unwrap_or_default() % self.sets.len();
+        let Set(set) = self.sets.get_mut(at)?;
+        let own = |place: &Place| place.session == session;
+        let calm = |place: &Place| place.whole_at < now + THOUSANDTH_NS;
         let at = set.iter().position(own).or_else(|| {
             let at = set.iter().position(calm)?;
-            set[at] = Some((session, Bucket::new(self.rate, now_us)));
+            set[at] = Place { session, whole_at: now };
             Some(at)
         })?;
-        set[at].as_mut().map(|(_, bucket)| bucket)
+        set.get_mut(at)
     }
 }
 
@@ -90,6 +125,20 @@ mod tests {
     fn a_backlog_of_a_burst_is_taken_whole() {
         let mut sessions = Sessions::new(1_000, 64);
         assert!((0..2_400).all(|_| sessions.takes(5, Priority::Heartbeat, 0)));
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_gives_no_quota_and_takes_none() {
+        let mut sessions = Sessions::new(10, 4);
+        let mut taken =
+            |at_us| (0..40).filter(|_| sessions.takes(5, Priority::Heartbeat, at_us)).count();
+        assert_eq!(taken(100 * SECOND), 26, "half a burst, and it is thinned first");
+        // Requests overlap: going to and fro is no time that passes.
+        for _ in 0..50 {
+            assert_eq!(taken(100 * SECOND - 900_000) + taken(100 * SECOND), 0);
+        }
+        assert_eq!(taken(40 * SECOND), 0, "the clock was set back, and nothing passed");
+        assert_eq!(taken(41 * SECOND), 10, "a second is a second by any clock");
     }
 
     #[test]

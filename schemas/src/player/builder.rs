@@ -11,7 +11,7 @@ use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
 
 use super::PartitionRows;
-use super::column::{Column, Runs, fill, ints, texts};
+use super::column::{Column, Runs, append_texts, fill, ints, texts};
 use super::door::{AboutColumns, Door};
 use super::pairs::{HopsColumn, PairsColumn};
 use crate::cmcd::{Key, Record, cmsd};
@@ -117,6 +117,29 @@ impl PlayerBatchBuilder {
         if let Some(text) = record.text(Key::Cmsdd) {
             self.cmsd_hops.push(row, &cmsd::hops(text));
         }
+    }
+
+    /// Appends all rows of another builder: much cheaper than joining batches, or than sorting one.
+    pub fn append(&mut self, mut more: Self) -> Result<(), ArrowError> {
+        let row = self.rows;
+        self.rows += more.rows;
+        self.tenant.append(more.tenant);
+        self.mode.append(more.mode);
+        append_texts(&mut self.source, row, more.source)?;
+        self.received_at.append_array(&more.received_at.finish());
+        self.digest.append(&mut more.digest);
+        self.dropped_values.append(&mut more.dropped_values);
+        let room = self.room;
+        for ((key, all), more) in Key::ALL.iter().zip(&mut self.columns).zip(more.columns) {
+            if let Some(more) = more {
+                all.get_or_insert_with(|| Column::new(key.kind(), room)).append(row, more)?;
+            }
+        }
+        self.about.append(row, more.about)?;
+        self.custom.append(row, more.custom)?;
+        self.broken.append(row, more.broken)?;
+        self.cmsd_static.append(row, more.cmsd_static)?;
+        self.cmsd_hops.append(row, more.cmsd_hops)
     }
 
     /// Rows so far.

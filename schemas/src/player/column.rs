@@ -30,7 +30,19 @@ pub(super) fn texts() -> StringBuilder {
 
 /// Appends nulls up to row `rows`.
 pub(super) fn fill(column: &mut StringBuilder, rows: usize) {
-    (column.len()..rows).for_each(|_| column.append_null());
+    column.append_nulls(rows.saturating_sub(column.len()));
+}
+
+/// Appends a column that may be missing, from row `row` on, to one that may be.
+pub(super) fn append_texts(
+    all: &mut Option<StringBuilder>,
+    row: usize,
+    more: Option<StringBuilder>,
+) -> Result<(), ArrowError> {
+    let Some(mut more) = more else { return Ok(()) };
+    let all = all.get_or_insert_with(texts);
+    fill(all, row);
+    all.append_array(&more.finish())
 }
 
 /// A text of every row that nearly always is that of the row before: it is kept once for each
@@ -44,6 +56,16 @@ impl Runs {
         match self.0.last_mut() {
             Some((last, rows)) if last.as_ref() == text => *rows += 1,
             _ => self.0.push((text.into(), 1)),
+        }
+    }
+
+    /// Appends the texts of further rows.
+    pub(super) fn append(&mut self, more: Self) {
+        for (text, rows) in more.0 {
+            match self.0.last_mut() {
+                Some((last, sum)) if *last == text => *sum += rows,
+                _ => self.0.push((text, rows)),
+            }
         }
     }
 
@@ -132,6 +154,32 @@ impl Column {
         self.rows += 1;
     }
 
+    /// Appends the rows of another column of the same key, from row `row` on.
+    pub(super) fn append(&mut self, row: usize, more: Self) -> Result<(), ArrowError> {
+        self.fill(row);
+        match (&mut self.values, more.values) {
+            (Values::Int(all), Values::Int(mut more)) => all.append_array(&more.finish()),
+            (Values::Dec(all), Values::Dec(mut more)) => all.append_array(&more.finish()),
+            (Values::Bool(all), Values::Bool(mut more)) => all.append_array(&more.finish()),
+            (Values::Text(all), Values::Text(mut more)) => all.append_array(&more.finish())?,
+            (
+                Values::Ints { lists, values, ots },
+                Values::Ints { lists: more, values: mut items, ots: names },
+            ) => {
+                lists.append(values.len(), more);
+                append_texts(ots, values.len(), names)?;
+                values.append_array(&items.finish());
+            }
+            (Values::Texts { lists, values }, Values::Texts { lists: more, values: mut items }) => {
+                lists.append(values.len(), more);
+                values.append_array(&items.finish())?;
+            }
+            _ => return Ok(()),
+        }
+        self.rows += more.rows;
+        Ok(())
+    }
+
     /// Appends nulls up to row `rows`.
     #[inline]
     fn fill(&mut self, rows: usize) {
@@ -144,7 +192,7 @@ impl Column {
             Values::Int(column) => column.append_nulls(missing),
             Values::Dec(column) => column.append_nulls(missing),
             Values::Bool(column) => column.append_nulls(missing),
-            Values::Text(column) => (0..missing).for_each(|_| column.append_null()),
+            Values::Text(column) => column.append_nulls(missing),
             Values::Ints { lists, .. } | Values::Texts { lists, .. } => lists.skip(missing),
         }
     }
@@ -208,6 +256,15 @@ impl Lists {
         let end = self.ends.last().copied().unwrap_or(0);
         self.ends.resize(self.ends.len() + rows, end);
         self.present.append_n_nulls(rows);
+    }
+
+    /// Appends further lists, whose items come behind the first `items`.
+    pub(super) fn append(&mut self, items: usize, mut more: Self) {
+        self.ends.extend(more.ends.iter().map(|end| items + end));
+        match more.present.finish() {
+            Some(present) => self.present.append_buffer(&present),
+            None => self.present.append_n_non_nulls(more.ends.len()),
+        }
     }
 
     pub(super) fn finish(mut self, values: ArrayRef) -> Result<ArrayRef, ArrowError> {

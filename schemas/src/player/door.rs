@@ -1,9 +1,10 @@
 //! What the door knows about a record besides its text.
 
 use arrow::array::{ArrayBuilder, ArrayRef, Int64Builder, StringBuilder};
+use arrow::error::ArrowError;
 use std::sync::Arc;
 
-use super::column::{fill, ints, texts};
+use super::column::{append_texts, fill, ints, texts};
 use crate::cmcd::{Mode, Record};
 
 /// Where a record came in, and from whom.
@@ -67,6 +68,19 @@ impl AboutColumns {
             column.append_nulls(row - column.len());
             column.append_value(asn.into());
         }
+    }
+
+    /// Appends further rows, from row `row` on.
+    pub(super) fn append(&mut self, row: usize, more: Self) -> Result<(), ArrowError> {
+        for (all, more) in self.words.iter_mut().zip(more.words) {
+            append_texts(all, row, more)?;
+        }
+        if let Some(mut more) = more.asn {
+            let all = self.asn.get_or_insert_with(ints);
+            all.append_nulls(row - all.len());
+            all.append_array(&more.finish());
+        }
+        Ok(())
     }
 
     /// The columns that hold anything, of so many rows.

@@ -48,6 +48,17 @@ impl PairsColumn {
         self.lists.len() == 0
     }
 
+    /// Appends the lists of another such column, from row `row` on.
+    pub(super) fn append(&mut self, row: usize, mut more: Self) -> Result<(), ArrowError> {
+        if more.is_empty() {
+            return Ok(());
+        }
+        self.lists.skip(row - self.lists.len());
+        self.lists.append(self.keys.len(), more.lists);
+        self.keys.append_array(&more.keys.finish())?;
+        self.values.append_array(&more.values.finish())
+    }
+
     pub(super) fn finish(mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
         self.lists.skip(rows - self.lists.len());
         self.lists.finish(items(
@@ -98,6 +109,21 @@ impl HopsColumn {
 
     pub(super) fn is_empty(&self) -> bool {
         self.lists.len() == 0
+    }
+
+    /// Appends the hops of another such column, from row `row` on.
+    pub(super) fn append(&mut self, row: usize, mut more: Self) -> Result<(), ArrowError> {
+        if more.is_empty() {
+            return Ok(());
+        }
+        self.lists.skip(row - self.lists.len());
+        self.lists.append(self.names.len(), more.lists);
+        self.names.append_array(&more.names.finish())?;
+        self.duress.append_array(&more.duress.finish());
+        for (all, more) in self.numbers.iter_mut().zip(&mut more.numbers) {
+            all.append_array(&more.finish());
+        }
+        Ok(())
     }
 
     pub(super) fn finish(mut self, rows: usize) -> Result<ArrayRef, ArrowError> {

@@ -178,11 +178,14 @@ proptest! {
     fn columns_give_back_what_was_said(all in prop::collection::vec(said(), 1..20), partitions in 1_u16..6) {
         let texts: Vec<String> = all.iter().map(text_of).collect();
         let (mut builder, mut arrived) = (PlayerBatchBuilder::new(), PlayerBatchBuilder::new());
+        let mut apart: Vec<_> = (0..partitions).map(|_| PlayerBatchBuilder::new()).collect();
         for (at, text) in (0_i64..).zip(&texts) {
             let record = parse(text, Mode::Event).unwrap();
             let door = Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: at, about: About::default() };
             builder.push(&door, &record);
             arrived.push(&door, &record);
+            let own = ident::partition("demo", record.sid(), partitions);
+            apart[usize::from(own)].push(&door, &record);
         }
         let (batch, ranges) = builder.finish_sorted(partitions).unwrap();
         prop_assert!(builder.is_empty());
@@ -202,6 +205,10 @@ proptest! {
             }
         }
         prop_assert_eq!(next as usize, all.len());
+        // Builders that were apart give, put together, what sorting gives.
+        let mut joined = PlayerBatchBuilder::new();
+        apart.into_iter().for_each(|own| joined.append(own).unwrap());
+        prop_assert_eq!(joined.finish().unwrap(), batch);
         let arrived = arrived.finish().unwrap();
         let rows = PlayerRows::new(&arrived).unwrap();
         for (row, said) in all.iter().enumerate() {
