@@ -21,10 +21,7 @@ const SENDERS: u64 = 12;
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
     let kills = if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 100 } else { 10 };
-    let mut command = Command::new(binary());
-    command.args(["up", "--viewers", "0", "--source", "loop"]);
-    checkpoint_every(&mut command, 1);
-    let mut world = World::start_with(command).await;
+    let mut world = start(&["--viewers", "0", "--source", "loop"]).await;
     world.wait_for_picture().await;
     tokio::time::sleep(Duration::from_secs(6)).await;
     let file = world.data.path().join("ledger.jsonl");
@@ -60,7 +57,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn at_a_steady_rate_every_record_has_one_end() {
     let size = Steady::asked();
-    let mut world = World::start(&["--no-demo"]).await;
+    let mut world = start(&["--no-demo"]).await;
     let load = Arc::new(Load::default());
     let url = format!("{}/v1/cmcd?k=demo", world.collector());
     let (began, senders) = (Instant::now(), load.start(&url, Steady::SENDERS, size.pace()));
@@ -77,6 +74,14 @@ async fn at_a_steady_rate_every_record_has_one_end() {
     let (stored, door) = (audit::stored(&events), audit::door(&events));
     audit::balance(&format!("{size:?} in {took:?}"), &load, (&stored, &door), counted);
     assert_eq!(door["accepted"], stored.len() as u64, "each one stored has its fate");
+}
+
+/// A platform that takes a snapshot each second, so that there is one to go on from.
+async fn start(arguments: &[&str]) -> World {
+    let mut command = Command::new(binary());
+    command.arg("up").args(arguments);
+    checkpoint_every(&mut command, 1);
+    World::start_with(command).await
 }
 
 /// Every entry of a topic, as the disk has it.

@@ -208,7 +208,9 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
 async fn at_a_steady_rate_every_record_has_one_end() {
     let size = Steady::asked();
     let brokers = Brokers::start(3);
-    let mut world = World::start_with(brokers.up()).await;
+    let mut command = brokers.up();
+    checkpoint_every(&mut command, 1);
+    let mut world = World::start_with(command).await;
     let load = Arc::new(Load::default());
     let url = format!("{}/v1/cmcd?k=demo", world.collector());
     let (began, senders) = (Instant::now(), load.start(&url, Steady::SENDERS, size.pace()));
