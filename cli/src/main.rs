@@ -12,7 +12,6 @@ mod live;
 mod log;
 mod log_cat;
 mod media;
-mod memory;
 mod processor;
 mod settings;
 mod shutdown;
@@ -79,7 +78,6 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<()> {
-    memory::keep_freed();
     let cli = Cli::parse();
     shutdown::die_with_parent(cli.global.supervisor_pid)?;
     start_tracing();

@@ -55,6 +55,8 @@ pub(crate) struct Kept {
     /// Time until SQL has counted the open sessions by two dimensions, ms: median, 99th percentile,
     /// most.
     question_ms: [u64; 3],
+    /// Questions that got no answer.
+    unanswered: usize,
     /// Resident memory of the data process, MiB: when half of the time had passed, at the end.
     memory_mib: [u64; 2],
 }
@@ -82,8 +84,8 @@ pub(crate) async fn run(args: &SteadyArgs) -> anyhow::Result<Kept> {
 struct Seen {
     /// Ages of the figures, ms.
     ages: Vec<u64>,
-    /// Times of SQL, ms.
-    questions: Vec<u64>,
+    /// Times of SQL, ms; `None` without an answer.
+    questions: Vec<Option<u64>>,
     /// Bytes after half of the time and at the end.
     memory: [u64; 2],
 }
@@ -120,7 +122,8 @@ impl Kept {
             shed: sent.shed,
             seconds: sent.took.as_secs_f64(),
             freshness_ms: spread(seen.ages),
-            question_ms: spread(seen.questions),
+            unanswered: seen.questions.iter().filter(|time| time.is_none()).count(),
+            question_ms: spread(seen.questions.into_iter().flatten().collect()),
             memory_mib: seen.memory.map(|bytes| bytes >> 20),
         }
     }
@@ -134,9 +137,9 @@ pub(crate) fn print(kept: &Kept) {
     println!(
         "steady: {:.0} of {:.0} records/s for {:.0} s, {} shed; figures {median} ms old, p99 {p99} \
          (aim: {FRESH_MS}), most {most}; SQL about open sessions {question} ms (aim: {ANSWERED_MS}), \
-         p99 {question_p99}, most {question_most}; {half} MiB after half of the time, {end} at the \
+         p99 {question_p99}, most {question_most}, {} without an answer; {half} MiB after half of the time, {end} at the \
          end",
-        kept.sent_per_s, kept.capacity_per_s, kept.seconds, kept.shed
+        kept.sent_per_s, kept.capacity_per_s, kept.seconds, kept.shed, kept.unanswered
     );
 }
 
@@ -147,10 +150,10 @@ mod tests {
     #[test]
     fn percentiles_are_of_the_sorted_ages() {
         let sent = Sent { records: 700, shed: 3, next: 700, took: Duration::from_secs(7) };
-        let (ages, questions) = ((1..=200).rev().collect(), vec![7, 30, 9]);
+        let (ages, questions) = ((1..=200).rev().collect(), vec![Some(7), None, Some(30), Some(9)]);
         let kept = Kept::new(200.0, &sent, Seen { ages, questions, memory: [5 << 20, 6 << 20] });
         assert_eq!((kept.freshness_ms, kept.question_ms), ([101, 199, 200], [9, 30, 30]));
-        assert_eq!((kept.memory_mib, kept.shed), ([5, 6], 3));
+        assert_eq!((kept.memory_mib, kept.shed, kept.unanswered), ([5, 6], 3, 1));
         assert!((kept.sent_per_s - 100.0).abs() < 1e-9);
     }
 }

@@ -75,19 +75,28 @@ impl Archive {
                 self.start(position, partitions, now);
             }
         }
-        if status.hot_bytes < self.settings.hot_bytes || self.standing.is_some() {
-            return Next::Read;
+        while self.is_full() {
+            if self.running.is_none() && !self.failed {
+                // The one before is written, and this came while its snapshot was.
+                self.start(position, partitions, Instant::now());
+            }
+            self.wait_for_room().await;
+            if !self.running.as_ref().is_some_and(|running| running.task.is_finished()) {
+                break;
+            }
+            if self.reap().await == Next::Rewind {
+                return Next::Rewind;
+            }
         }
-        self.wait_for_room().await;
-        if self.running.as_ref().is_some_and(|running| running.task.is_finished())
-            && self.reap().await == Next::Rewind
-        {
-            return Next::Rewind;
-        }
-        if self.parts.history.status().hot_bytes >= self.settings.hot_bytes {
+        if self.is_full() {
             self.stand_still(position, partitions);
         }
         Next::Read
+    }
+
+    /// Whether there is no memory for further rows, and they are taken all the same.
+    fn is_full(&self) -> bool {
+        self.standing.is_none() && self.parts.history.status().hot_bytes >= self.settings.hot_bytes
     }
 
     /// Memory is full. A checkpoint under way is waited for as long as it makes room: to give up and

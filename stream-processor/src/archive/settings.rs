@@ -33,7 +33,7 @@ impl Default for Settings {
             snapshot_s: 30,
             checkpoint_rows: 500_000,
             hot_bytes: 512 << 20,
-            stall_ms: 2_000,
+            stall_ms: 10_000,
             retry_s: 5,
             tend_s: 300,
             finish_s: 10,
