@@ -137,8 +137,8 @@ pub(crate) fn print(kept: &Kept) {
     println!(
         "steady: {:.0} of {:.0} records/s for {:.0} s, {} shed; figures {median} ms old, p99 {p99} \
          (aim: {FRESH_MS}), most {most}; SQL about open sessions {question} ms (aim: {ANSWERED_MS}), \
-         p99 {question_p99}, most {question_most}, {} without an answer; {half} MiB after half of the time, {end} at the \
-         end",
+         p99 {question_p99}, most {question_most}, {} without an answer; {half} MiB after half of \
+         the time, {end} at the end",
         kept.sent_per_s, kept.capacity_per_s, kept.seconds, kept.shed, kept.unanswered
     );
 }

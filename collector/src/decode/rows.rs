@@ -199,6 +199,16 @@ mod tests {
             });
             serde_json::from_value::<DeliveryEvent>(event).unwrap()
         };
+        // Where they belong is said here, so that it is known what is wanted.
+        let got = |shards| {
+            let mut rows = Rows::new(4);
+            (0..5).for_each(|n| rows.push_delivery("demo", 1, event(n)));
+            rows.delivery.iter_mut().zip([3, 0, 3, 2, 3]).for_each(|(row, at)| row.0 = at);
+            let ranges = deliveries(&mut [rows], shards).ranges.into_iter();
+            ranges.map(|r| (r.partition, r.first_row, r.rows)).collect::<Vec<_>>()
+        };
+        assert_eq!(got(1), [(0, 0, 1), (2, 1, 1), (3, 2, 3)]);
+        assert_eq!(got(3), [(0, 0, 1), (3, 1, 3), (2, 4, 1)], "those of a shard are together");
         for shards in [1, 3] {
             let mut rows = Rows::new(8);
             (0..20).for_each(|n| rows.push_delivery("demo", 1, event(n)));

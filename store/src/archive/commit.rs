@@ -30,6 +30,11 @@ impl Shared {
     }
 }
 
+/// What a commit says of itself that writes rows, or only notes something.
+pub(super) fn writing(mode: SaveMode) -> DeltaOperation {
+    DeltaOperation::Write { mode, partition_by: Some(vec![HOUR.to_owned()]), predicate: None }
+}
+
 impl Folder {
     /// Writes `hot` and says in the same commit that everything below `to` is there.
     pub(super) async fn append(
@@ -64,12 +69,7 @@ impl Folder {
             actions.push(Action::Add(add));
         }
         shared.pass(Step::Commit(self.table))?;
-        let operation = DeltaOperation::Write {
-            mode: SaveMode::Append,
-            partition_by: Some(vec![HOUR.to_owned()]),
-            predicate: None,
-        };
-        self.commit(actions, operation, Some(to)).await?;
+        self.commit(actions, writing(SaveMode::Append), Some(to)).await?;
         shared.pass(Step::Committed(self.table))?;
         self.transaction = to;
         Ok(())

@@ -3,9 +3,10 @@
 
 use arrow::array::AsArray;
 use deltalake::kernel::Transaction;
-use deltalake::protocol::{DeltaOperation, SaveMode};
-use tallylight_schemas::tables::{HOUR, Table};
+use deltalake::protocol::SaveMode;
+use tallylight_schemas::tables::Table;
 
+use super::commit::writing;
 use super::folder::app;
 use super::{History, HistoryError};
 
@@ -28,13 +29,8 @@ impl History {
             // After a restart the log is read once more from a snapshot that is behind the tables.
             return Ok(());
         }
-        let operation = DeltaOperation::Write {
-            mode: SaveMode::Append,
-            partition_by: Some(vec![HOUR.to_owned()]),
-            predicate: None,
-        };
         let note = Transaction::new(name, log_us);
-        folder.commit_as(Vec::new(), operation, Some(note)).await?;
+        folder.commit_as(Vec::new(), writing(SaveMode::Append), Some(note)).await?;
         self.put_back(folder);
         Ok(())
     }

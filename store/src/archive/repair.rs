@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
 use deltalake::kernel::{Action, Transaction};
-use deltalake::protocol::{DeltaOperation, SaveMode};
-use tallylight_schemas::tables::{HOUR, Table, conform};
+use deltalake::protocol::SaveMode;
+use tallylight_schemas::tables::{Table, conform};
 
+use super::commit::writing;
 use super::folder::{Folder, app};
 use super::tend::{Named, files, read_all};
 use super::{History, HistoryError, Step, file};
@@ -102,11 +103,7 @@ impl Folder {
         repairs: &str,
         to: u64,
     ) -> Result<(), HistoryError> {
-        let operation = DeltaOperation::Write {
-            mode: SaveMode::Overwrite,
-            partition_by: Some(vec![HOUR.to_owned()]),
-            predicate: None,
-        };
+        let operation = writing(SaveMode::Overwrite);
         let version = i64::try_from(to).unwrap_or(i64::MAX);
         let transaction = Transaction::new(repairs, version);
         self.commit_as(actions, operation, Some(transaction)).await

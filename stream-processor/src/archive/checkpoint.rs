@@ -57,9 +57,7 @@ impl Archive {
         emitted: bool,
         partitions: &Partitions,
     ) -> Next {
-        if self.running.as_ref().is_some_and(|running| running.task.is_finished())
-            && self.reap().await == Next::Rewind
-        {
+        if self.has_ended() && self.reap().await == Next::Rewind {
             return Next::Rewind;
         }
         if !emitted {
@@ -81,7 +79,7 @@ impl Archive {
                 self.start(position, partitions, Instant::now());
             }
             self.wait_for_room().await;
-            if !self.running.as_ref().is_some_and(|running| running.task.is_finished()) {
+            if !self.has_ended() {
                 break;
             }
             if self.reap().await == Next::Rewind {
@@ -92,6 +90,11 @@ impl Archive {
             self.stand_still(position, partitions);
         }
         Next::Read
+    }
+
+    /// Whether there is a checkpoint whose outcome is to be taken.
+    fn has_ended(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.task.is_finished())
     }
 
     /// Whether there is no memory for further rows, and they are taken all the same.
@@ -105,8 +108,8 @@ impl Archive {
         let taken = || self.parts.history.status().hot_bytes;
         let patience = Duration::from_millis(self.settings.stall_ms);
         let (mut least, mut since) = (taken(), Instant::now());
-        while let Some(running) = &self.running
-            && !running.task.is_finished()
+        while self.running.is_some()
+            && !self.has_ended()
             && least >= self.settings.hot_bytes
             && since.elapsed() < patience
         {
