@@ -11,6 +11,7 @@ mod file;
 mod folder;
 mod gather;
 mod hot;
+mod join;
 mod reach;
 mod repair;
 mod select;
@@ -77,6 +78,8 @@ pub enum Step {
     Committed(Table),
     /// Files are written anew, the table does not know them yet.
     Repair(Table),
+    /// Small files are read, the one that they are joined into is not written.
+    Join(Table),
     /// All tables are written, the snapshot that goes with them is not.
     Snapshot,
 }

@@ -1,7 +1,7 @@
 //! The second outputs (ADR 8): what became of every record goes to history, and the state into
-//! snapshots. First the tables, then the snapshot of the same offset, unless there was one a moment
-//! ago: a large state holds up events while it is written down. After a crash the newest snapshot
-//! is read, the log from there on, and what a table has already is dropped.
+//! snapshots. First the tables, then a snapshot that is not ahead of them, unless there was one a
+//! moment ago: a large state holds up events while it is written down. After a crash the newest
+//! snapshot is read, the log from there on, and what a table has already is dropped.
 //!
 //! Writing happens in a task of its own. While history cannot be written, rows wait in memory,
 //! up to a limit; beyond it the archive stands still at an offset, and once it can be written
@@ -12,8 +12,8 @@ mod restore;
 mod rows;
 mod settings;
 mod state;
+mod taking;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tallylight_eventlog::{Entry, LogError};
@@ -21,6 +21,7 @@ use tallylight_store::archive::{Ask, History, HistoryError, hour_of};
 use tallylight_store::snapshot::Snapshots;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 pub use settings::Settings;
 pub use state::{STATE_VERSION, State, Written};
@@ -28,6 +29,7 @@ pub use state::{STATE_VERSION, State, Written};
 use crate::pure::settle::Settle;
 use crate::read::{Outcome, Partitions};
 use checkpoint::{Running, Standing};
+use taking::{Taken, Taking};
 
 /// What the archive is put together from.
 #[derive(Debug, Clone)]
@@ -102,13 +104,18 @@ pub(crate) struct Archive {
     /// When the next one is to have a snapshot.
     snapshot_due: Instant,
     tend_due: Instant,
+    tending: Option<AbortOnDropHandle<()>>,
     running: Option<Running>,
     standing: Option<Standing>,
     /// The last checkpoint failed.
     failed: bool,
     log_us: i64,
-    /// The state as it was written down last; its memory is used again.
-    written: Arc<Written>,
+    taking: Taking,
+    /// A state that waits for the next checkpoint.
+    taken: Option<Taken>,
+    /// What follows from the entries below this offset is in the state already, although some
+    /// partitions read them still.
+    known: u64,
     stats: ArchiveStats,
 }
 
@@ -125,11 +132,14 @@ impl Archive {
             parts,
             settle: Settle::default(),
             views,
+            tending: None,
             running: None,
             standing: None,
             failed: false,
             log_us: 0,
-            written: Arc::default(),
+            taking: Taking::default(),
+            taken: None,
+            known: 0,
             stats: ArchiveStats::default(),
         }
     }
@@ -137,6 +147,9 @@ impl Archive {
     /// Takes what followed from an entry.
     pub(crate) fn take(&mut self, entry: &Entry, outcome: Outcome) {
         self.log_us = self.log_us.max(entry.appended_at_us);
+        if entry.offset < self.known {
+            return;
+        }
         let Outcome { mut rows, players, deliveries, infra } = outcome;
         let stands = self.standing.is_some();
         let (history, hour) = (self.parts.history.clone(), hour_of(self.log_us));

@@ -22,6 +22,11 @@ use crate::pure::partition::{PartitionState, Rows};
 #[derive(Debug, Clone)]
 pub struct Partitions {
     states: Vec<PartitionState>,
+    /// What each has already: the entries below this offset. It only differs after a snapshot, and
+    /// the first has the least.
+    has: Vec<u64>,
+    /// How many, from the first on, take part in the entry that is read.
+    part: usize,
     bad_parts: u64,
 }
 
@@ -46,13 +51,20 @@ impl Partitions {
 
     /// Those of `partitions` that are in a shard, before its first entry.
     pub fn of(shard: Shard, partitions: u16, limits: &Limits) -> Self {
-        let new = |p| PartitionState::new(p, partitions, limits.clone());
-        Self { states: shard.partitions(partitions).map(new).collect(), bad_parts: 0 }
+        let new = |p| (PartitionState::new(p, partitions, limits.clone()), 0);
+        Self::from_parts(shard.partitions(partitions).map(new).collect(), 0)
     }
 
-    /// These states, with the parts that could not be read so far.
-    pub(crate) fn from_parts(states: Vec<PartitionState>, bad_parts: u64) -> Self {
-        Self { states, bad_parts }
+    /// These states, each with everything below its offset, of which the first is the least; and
+    /// the parts that could not be read before the last of these.
+    pub(crate) fn from_parts(states: Vec<(PartitionState, u64)>, bad_parts: u64) -> Self {
+        let (states, has): (Vec<_>, Vec<_>) = states.into_iter().unzip();
+        Self { part: states.len(), states, has, bad_parts }
+    }
+
+    /// The entry to go on from: what some have already, they pass over.
+    pub fn position(&self) -> u64 {
+        self.has.first().copied().unwrap_or(0)
     }
 
     /// Whether these are the states of a shard of so many partitions.
@@ -68,14 +80,19 @@ impl Partitions {
 
     /// Begins the entry at `offset`, in every partition.
     pub(crate) fn begin(&mut self, offset: u64, appended_at_us: i64) {
-        self.states.iter_mut().for_each(|state| state.begin(offset, appended_at_us));
+        self.part = self.has.partition_point(|has| *has <= offset);
+        self.taking_part().for_each(|state| state.begin(offset, appended_at_us));
     }
 
     /// Ends the entry, in every partition; `next` is the offset after it.
     pub(crate) fn finish(&mut self, next: u64) -> Rows {
         let mut rows = Rows::default();
-        self.states.iter_mut().for_each(|state| rows.extend(state.finish(next)));
+        self.taking_part().for_each(|state| rows.extend(state.finish(next)));
         rows
+    }
+
+    fn taking_part(&mut self) -> impl Iterator<Item = &mut PartitionState> {
+        self.states.iter_mut().take(self.part)
     }
 
     /// A whole entry of one partition's records, for benchmarks. The rows are handed out.
@@ -96,8 +113,9 @@ impl Partitions {
         self.begin(entry.offset, entry.appended_at_us);
         let mut outcome = Outcome::default();
         for part in &entry.parts {
-            if let Err(error) = self.part(part, &mut outcome) {
-                self.bad_parts += 1;
+            if let Err(error) = self.take(part, &mut outcome) {
+                // What some have already is counted already.
+                self.bad_parts += u64::from(self.part == self.states.len());
                 tracing::warn!(offset = entry.offset, kind = part.kind, %error, "part passed over");
             }
         }
@@ -105,7 +123,7 @@ impl Partitions {
         outcome
     }
 
-    fn part(&mut self, part: &Part, to: &mut Outcome) -> Result<(), IpcError> {
+    fn take(&mut self, part: &Part, to: &mut Outcome) -> Result<(), IpcError> {
         match Kind::from_code(part.kind) {
             Some(Kind::Player) => {
                 to.players.push(self.players(&ipc::decode(&part.payload)?, &part.ranges)?);
@@ -211,12 +229,13 @@ impl Partitions {
         (0..rows).map(place).collect()
     }
 
-    /// The state of a partition; a log written with more partitions than there are now folds
-    /// onto these, so that no record is left out.
+    /// The state of a partition, unless it has the entry already; a log written with more
+    /// partitions than there are now folds onto these, so that no record is left out.
     pub(crate) fn state(&mut self, partition: u16) -> Option<&mut PartitionState> {
         let found = self.states.binary_search_by_key(&partition, |state| state.place().0);
         let folded = usize::from(partition) % self.states.len().max(1);
-        self.states.get_mut(found.unwrap_or(folded))
+        let at = found.unwrap_or(folded);
+        self.states.get_mut(at).filter(|_| at < self.part)
     }
 
     /// Notes entries that were gone before they could be read. An entry is of all partitions of

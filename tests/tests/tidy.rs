@@ -31,6 +31,8 @@ const BORDERS: &[(&str, &[&str])] = &[
             "tallylight-dashboard",
             "tallylight-pipeline",
             "tallylight-eventlog",
+            "tallylight-store",
+            "tallylight-serve",
             "gstreamer",
         ],
     ),

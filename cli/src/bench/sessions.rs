@@ -74,7 +74,11 @@ pub(crate) fn measure(sessions: usize) -> anyhow::Result<Held> {
     ensure!(open(&state) == sessions, "{} of {sessions} sessions are open", open(&state));
 
     let (mut written, mut again) = (Written::default(), None);
-    let mut write = || Ok(written.fill(&state, &Settle::default(), &[])?);
+    let mut write = || {
+        written.begin();
+        written.next(&state, 0, usize::MAX)?;
+        Ok(written.end(&state, &Settle::default(), &[])?)
+    };
     // The first one finds no memory of one before.
     write()?;
     let snapshot_s = cpu::spent(write)?;

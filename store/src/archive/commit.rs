@@ -124,7 +124,7 @@ impl Folder {
     }
 
     /// Whether the files that are to be taken away are there still.
-    fn has_all(&self, actions: &[Action]) -> Result<bool, HistoryError> {
+    pub(super) fn has_all(&self, actions: &[Action]) -> Result<bool, HistoryError> {
         let gone = |action: &Action| match action {
             Action::Remove(remove) => Some(remove.path.clone()),
             _ => None,

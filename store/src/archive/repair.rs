@@ -56,7 +56,8 @@ impl History {
         let now_ms = self.shared.now_ms();
         for (n, old) in concerned.iter().enumerate() {
             let (dir, path) = (folder.dir.clone(), vec![old.path.clone()]);
-            let read = tokio::task::spawn_blocking(move || read_all(&dir, table, &path));
+            let whole = move |batch: &RecordBatch| conform(batch, table);
+            let read = tokio::task::spawn_blocking(move || read_all(&dir, &path, whole));
             let batches = read.await.map_err(|e| HistoryError::Unavailable(e.to_string()))??;
             let rows = arrow::compute::concat_batches(&table.schema(), &batches)?;
             let Some(edited) = repair.edit(&rows)? else { continue };

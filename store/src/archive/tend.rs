@@ -1,6 +1,7 @@
 //! Upkeep of the files: small ones of hours that are over are joined, hours beyond the caps are
 //! removed, and what no table names any more is deleted after a while. The writer of the first
-//! shard is the only one who does this, between two commits.
+//! shard is the only one who does this, beside commits: what takes long is done without holding
+//! them up.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
@@ -8,10 +9,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
 use deltalake::kernel::{Action, Remove};
 use deltalake::protocol::DeltaOperation;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use tallylight_schemas::tables::{HOUR, Table, conform};
+use tallylight_schemas::tables::{HOUR, Table};
 
 use super::file::{self, failed};
 use super::folder::Folder;
@@ -36,8 +38,8 @@ pub struct Tended {
 pub(super) struct Named {
     pub(super) path: String,
     pub(super) hour: String,
-    bytes: u64,
-    rows: u64,
+    pub(super) bytes: u64,
+    pub(super) rows: u64,
     /// Least and greatest value of the time that the table is sorted by, Unix µs.
     pub(super) range: Option<(i64, i64)>,
 }
@@ -95,14 +97,25 @@ impl Kept {
 impl History {
     /// One round of upkeep, as of the hour of log time numbered `hour`.
     pub async fn tend(&self, hour: i64) -> Result<Tended, HistoryError> {
-        let _alone = self.shared.writer.lock().await;
         let mut tended = Tended::default();
-        self.expire(hour, &mut tended).await?;
-        for table in Table::ALL {
-            self.join(table, &hour_name(hour), &mut tended).await?;
-            self.sweep(table, &mut tended).await?;
+        let done = self.tend_to(hour, &mut tended).await;
+        if done.is_err() {
+            lock(&self.shared.status).failures += 1;
         }
-        Ok(tended)
+        done.map(|()| tended)
+    }
+
+    async fn tend_to(&self, hour: i64, tended: &mut Tended) -> Result<(), HistoryError> {
+        {
+            let _alone = self.shared.writer.lock().await;
+            self.expire(hour, tended).await?;
+        }
+        for table in Table::ALL {
+            self.join(table, &hour_name(hour), tended).await?;
+            let _alone = self.shared.writer.lock().await;
+            self.sweep(table, tended).await?;
+        }
+        Ok(())
     }
 
     pub(super) fn folder(&self, table: Table) -> Folder {
@@ -168,48 +181,6 @@ impl History {
         Ok(())
     }
 
-    /// Joins the small files of one hour that is over, the oldest that has too many.
-    async fn join(&self, table: Table, now: &str, tended: &mut Tended) -> Result<(), HistoryError> {
-        let mut folder = self.folder(table).newest().await?;
-        let settings = &self.shared.settings;
-        let hours = files(&folder)?;
-        let small = |file: &&Named| file.bytes < settings.join_bytes / 2;
-        let over = hours.into_iter().filter(|(hour, _)| hour.as_str() < now);
-        let mut many =
-            over.filter(|(_, all)| all.iter().filter(small).count() > settings.small_files);
-        let Some((hour, all)) = many.next() else { return Ok(()) };
-        let mut bytes = 0;
-        let chosen: Vec<Named> = all
-            .into_iter()
-            .filter(|file| small(&file))
-            .take_while(|file| {
-                bytes += file.bytes;
-                bytes <= settings.join_bytes
-            })
-            .collect();
-        let dir = folder.dir.clone();
-        let paths: Vec<String> = chosen.iter().map(|file| file.path.clone()).collect();
-        let read = tokio::task::spawn_blocking(move || read_all(&dir, table, &paths));
-        let batches =
-            read.await.map_err(|error| HistoryError::Unavailable(error.to_string()))??;
-        let version = folder.delta.as_ref().and_then(|delta| delta.version()).unwrap_or(0);
-        let name = format!("joined-{:020}", version + 1);
-        let number = number_of(&hour);
-        let now_ms = self.shared.now_ms();
-        let mut add = file::write(&folder.dir, table, number, name, batches, now_ms).await?;
-        add.data_change = false;
-        let mut actions = vec![Action::Add(add)];
-        actions.extend(chosen.iter().map(|file| file.remove(now_ms, false)));
-        let operation = DeltaOperation::Optimize {
-            predicate: None,
-            target_size: settings.join_bytes.try_into().unwrap_or_default(),
-        };
-        folder.commit(actions, operation, None).await?;
-        self.put_back(folder);
-        tended.joined += chosen.len() as u64;
-        Ok(())
-    }
-
     /// Deletes files that the table does not name and that nobody can still be reading.
     async fn sweep(&self, table: Table, tended: &mut Tended) -> Result<(), HistoryError> {
         let folder = self.folder(table).newest().await?;
@@ -229,10 +200,11 @@ pub(super) fn number_of(hour: &str) -> i64 {
     start.map_or(0, |start| start.and_utc().timestamp().div_euclid(3_600))
 }
 
+/// The rows of files, each batch of them in the shape that `shaped` gives it.
 pub(super) fn read_all(
     dir: &Path,
-    table: Table,
     paths: &[String],
+    shaped: impl Fn(&RecordBatch) -> Result<RecordBatch, ArrowError>,
 ) -> Result<Vec<RecordBatch>, HistoryError> {
     let mut batches = Vec::new();
     for path in paths {
@@ -242,7 +214,7 @@ pub(super) fn read_all(
             .and_then(ParquetRecordBatchReaderBuilder::build)
             .map_err(|error| failed(&path, &error))?;
         for batch in reader {
-            batches.push(conform(&batch?, table)?);
+            batches.push(shaped(&batch?)?);
         }
     }
     Ok(batches)

@@ -47,7 +47,7 @@ impl History0 {
         self.open_of("log", shard, None).await
     }
 
-    async fn open_with(
+    pub async fn open_with(
         &self,
         log_id: &str,
         faults: Option<Arc<dyn Faults>>,

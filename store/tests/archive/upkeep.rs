@@ -1,8 +1,12 @@
 //! Upkeep: small files are joined, old hours go, and no row is lost or doubled by either.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tallylight_schemas::tables::Table;
+use tallylight_store::archive::{Faults, Step};
 
 use crate::kit::{History0, events, panes, total};
 
@@ -84,6 +88,67 @@ async fn small_files_of_an_hour_that_is_over_become_one() {
     let history = kit.open().await.unwrap();
     assert_eq!(history.transaction(Table::PlayerEvents), 9);
     assert_eq!(total(&history, Table::PlayerEvents).await, 25);
+}
+
+#[tokio::test]
+async fn files_are_joined_into_no_more_rows_than_a_checkpoint_writes_at_once() {
+    let mut kit = History0::new();
+    kit.settings.slice_rows = 10;
+    let history = kit.open().await.unwrap();
+    for offset in 0..8 {
+        history.add(Table::PlayerEvents, offset, 100, events(if offset == 0 { 5 } else { 3 }));
+        history.commit(offset + 1).await.unwrap();
+    }
+    let rounds = async || {
+        let mut joined = Vec::new();
+        for _ in 0..3 {
+            joined.push(history.tend(101).await.unwrap().joined);
+        }
+        joined
+    };
+    // The first is large enough as it is; four small ones are not too many.
+    assert_eq!(rounds().await, [3, 0, 0]);
+    assert_eq!(total(&history, Table::PlayerEvents).await, 26);
+}
+
+/// Waits before files that were joined are written, until it is let go on.
+#[derive(Debug)]
+struct Waiting {
+    there: SyncSender<()>,
+    go_on: Mutex<Receiver<()>>,
+}
+
+impl Faults for Waiting {
+    fn pass(&self, step: Step) -> Result<(), String> {
+        if step == Step::Join(Table::PlayerEvents) {
+            self.there.send(()).unwrap();
+            self.go_on.lock().unwrap().recv().unwrap();
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_go_on_while_small_files_are_joined() {
+    let kit = History0::new();
+    let ((there, is_there), (go, go_on)) = (sync_channel(1), sync_channel(1));
+    let waiting = Waiting { there, go_on: Mutex::new(go_on) };
+    let history = kit.open_with("log", Some(Arc::new(waiting))).await.unwrap();
+    let commit = async |offset: u64| {
+        history.add(Table::PlayerEvents, offset, 100, events(3));
+        tokio::time::timeout(Duration::from_secs(20), history.commit(offset + 1)).await
+    };
+    for offset in 0..8 {
+        commit(offset).await.unwrap().unwrap();
+    }
+    let joining = history.clone();
+    let joining = tokio::spawn(async move { joining.tend(101).await });
+    tokio::task::spawn_blocking(move || is_there.recv()).await.unwrap().unwrap();
+    let meanwhile = commit(8).await;
+    go.send(()).unwrap();
+    meanwhile.expect("the commit waited").unwrap();
+    assert_eq!(joining.await.unwrap().unwrap().joined, 8);
+    assert_eq!(total(&history, Table::PlayerEvents).await, 27);
 }
 
 #[tokio::test]

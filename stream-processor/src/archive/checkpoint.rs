@@ -1,14 +1,15 @@
 //! When the archive is written, and what happens when it cannot be.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tallylight_store::archive::{History, HistoryError, Step, hour_of};
 use tallylight_store::snapshot::Snapshots;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{Archive, Next, Written};
+use super::taking::Taken;
+use super::{Archive, Next};
 use crate::read::Partitions;
 
 /// How often is looked whether there is room in memory again.
@@ -19,7 +20,8 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(super) struct Running {
     position: u64,
     log_us: i64,
-    with_snapshot: bool,
+    /// Position of the snapshot that it writes.
+    snapshot: Option<u64>,
     task: JoinHandle<Result<(), HistoryError>>,
 }
 
@@ -43,9 +45,8 @@ impl Drop for Running {
 /// Where the archive stands still, and the state there.
 #[derive(Debug)]
 pub(super) struct Standing {
-    position: u64,
+    at: Taken,
     log_us: i64,
-    state: Arc<Written>,
 }
 
 impl Archive {
@@ -60,7 +61,7 @@ impl Archive {
         if self.has_ended() && self.reap().await == Next::Rewind {
             return Next::Rewind;
         }
-        if !emitted {
+        if !emitted || position < self.known {
             return Next::Read;
         }
         let (status, now) = (self.parts.history.status(), Instant::now());
@@ -69,14 +70,23 @@ impl Archive {
             let many = status.hot_rows >= self.settings.checkpoint_rows
                 || status.hot_bytes >= self.settings.hot_bytes / 2;
             // After a failure the wait holds, however many rows there are.
-            if now >= self.due || (many && !self.failed) {
-                self.start(position, partitions, now);
+            let wanted = now >= self.due || (many && !self.failed);
+            if wanted && now >= self.snapshot_due && self.standing.is_none() {
+                self.snapshot_due = now + Duration::from_secs(self.settings.snapshot_s);
+                self.taken = None;
+                self.taking.begin();
             }
+            self.go_on_taking(position, partitions);
+            if wanted || (self.taken.is_some() && !self.failed) {
+                self.start(position, now);
+            }
+        } else {
+            self.go_on_taking(position, partitions);
         }
         while self.is_full() {
             if self.running.is_none() && !self.failed {
                 // The one before is written, and this came while its snapshot was.
-                self.start(position, partitions, Instant::now());
+                self.start(position, Instant::now());
             }
             self.wait_for_room().await;
             if !self.has_ended() {
@@ -120,45 +130,60 @@ impl Archive {
         }
     }
 
+    /// Writes some more of the state down, if that was begun.
+    fn go_on_taking(&mut self, position: u64, partitions: &Partitions) {
+        if self.taking.has_begun() {
+            self.taken = self.take_on(position, partitions, self.settings.snapshot_sessions);
+        }
+    }
+
     fn stand_still(&mut self, position: u64, partitions: &Partitions) {
-        if let Some(state) = self.encode(partitions) {
+        self.taking.begin();
+        if let Some(at) = self.take_on(position, partitions, usize::MAX) {
             tracing::error!(
                 position,
                 "history cannot be written and memory is full: it stands still"
             );
-            self.standing = Some(Standing { position, log_us: self.log_us, state });
+            self.taken = None;
+            self.standing = Some(Standing { at, log_us: self.log_us });
         }
     }
 
-    /// Begins to write what there is.
-    fn start(&mut self, position: u64, partitions: &Partitions, now: Instant) {
+    /// Begins to write what there is, and the state that was taken.
+    fn start(&mut self, position: u64, now: Instant) {
+        let taken = self.taken.take();
         let (position, log_us, state) = match &self.standing {
-            Some(at) => (at.position, at.log_us, Some(Arc::clone(&at.state))),
-            None if now < self.snapshot_due => (position, self.log_us, None),
-            None => match self.encode(partitions) {
-                Some(state) => (position, self.log_us, Some(state)),
-                None => return,
-            },
+            Some(stood) => (stood.at.position, stood.log_us, Some(stood.at.clone())),
+            None => (position, self.log_us, taken),
         };
-        let with_snapshot = state.is_some();
-        if with_snapshot {
-            self.snapshot_due = now + Duration::from_secs(self.settings.snapshot_s);
-        }
-        // One owner looks after the files of all shards: that of the first.
-        let tends = self.parts.history.shard().number() == 0 && now >= self.tend_due;
-        let tend = tends.then(|| hour_of(self.log_us));
-        if tend.is_some() {
-            self.tend_due = now + Duration::from_secs(self.settings.tend_s);
-        }
         let (history, snapshots) = (self.parts.history.clone(), self.parts.snapshots.clone());
-        let task = tokio::spawn(write(history, snapshots, (position, log_us), state, tend));
-        self.running = Some(Running { position, log_us, with_snapshot, task });
+        let snapshot = state.as_ref().map(|taken| taken.position);
+        let task = tokio::spawn(write(history, snapshots, (position, log_us), state));
+        self.running = Some(Running { position, log_us, snapshot, task });
+        self.tend(now);
+    }
+
+    /// Looks after the files when that is due, beside the checkpoints.
+    fn tend(&mut self, now: Instant) {
+        let idle = self.tending.as_ref().is_none_or(AbortOnDropHandle::is_finished);
+        // One owner looks after the files of all shards: that of the first.
+        if !idle || self.parts.history.shard().number() != 0 || now < self.tend_due {
+            return;
+        }
+        self.tend_due = now + Duration::from_secs(self.settings.tend_s);
+        let (history, hour) = (self.parts.history.clone(), hour_of(self.log_us));
+        self.tending = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+            match history.tend(hour).await {
+                Ok(tended) => tracing::info!(?tended, "files of history looked after"),
+                Err(error) => tracing::error!(%error, "files of history cannot be looked after"),
+            }
+        })));
     }
 
     /// Takes the outcome of a checkpoint that has ended.
     async fn reap(&mut self) -> Next {
         let Some(running) = self.running.take() else { return Next::Read };
-        let (log_us, with_snapshot) = (running.log_us, running.with_snapshot);
+        let (log_us, snapshot) = (running.log_us, running.snapshot);
         let (position, outcome) = running.done().await;
         self.failed = outcome.is_err();
         let wait = if self.failed { self.settings.retry_s } else { self.settings.checkpoint_s };
@@ -166,10 +191,9 @@ impl Archive {
         match outcome {
             Ok(()) => {
                 self.stats.checkpoint_us = log_us;
-                if with_snapshot {
-                    self.stats.snapshot = position;
-                }
-                let stood = self.standing.as_ref().is_some_and(|at| at.position == position);
+                self.stats.snapshot = snapshot.unwrap_or(self.stats.snapshot);
+                let stood = self.standing.as_ref();
+                let stood = stood.is_some_and(|stood| stood.at.position == position);
                 if stood {
                     tracing::info!(position, "history can be written again; going back to fill it");
                     return Next::Rewind;
@@ -193,22 +217,18 @@ async fn write(
     history: History,
     snapshots: Snapshots,
     (position, log_us): (u64, i64),
-    state: Option<Arc<Written>>,
-    tend: Option<i64>,
+    taken: Option<Taken>,
 ) -> Result<(), HistoryError> {
     history.commit(position).await?;
     history.note_reach(log_us).await?;
     let unavailable = |error: String| HistoryError::Unavailable(error);
-    if let Some(state) = state {
+    if let Some(taken) = taken {
         history.pass(Step::Snapshot)?;
-        tokio::task::spawn_blocking(move || snapshots.write(position, &state.pieces()))
+        let write = move || snapshots.write(taken.position, &taken.state.pieces());
+        tokio::task::spawn_blocking(write)
             .await
             .map_err(|error| unavailable(error.to_string()))?
             .map_err(|error| unavailable(error.to_string()))?;
-    }
-    if let Some(hour) = tend {
-        let tended = history.tend(hour).await?;
-        tracing::info!(?tended, "files of history looked after");
     }
     Ok(())
 }

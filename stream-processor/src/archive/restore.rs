@@ -1,12 +1,10 @@
 //! Where the processor goes on from.
 
-use std::sync::Arc;
-
 use tallylight_schemas::ident::Shard;
 use tallylight_schemas::tables::Table;
 
 use super::Archive;
-use super::state::{State, Written};
+use super::state::State;
 use crate::pure::limits::Limits;
 use crate::pure::settle::Settle;
 use crate::read::Partitions;
@@ -19,22 +17,6 @@ pub(crate) struct Restored {
 }
 
 impl Archive {
-    /// The state, as a snapshot at this position holds it; `None` when it cannot be written down.
-    pub(super) fn encode(&mut self, partitions: &Partitions) -> Option<Arc<Written>> {
-        let tables = Table::ALL.map(|table| self.parts.history.transaction(table));
-        if Arc::get_mut(&mut self.written).is_none() {
-            // The one before is still on its way to the disk.
-            self.written = Arc::default();
-        }
-        match Arc::get_mut(&mut self.written)?.fill(partitions, &self.settle, &tables) {
-            Ok(()) => Some(Arc::clone(&self.written)),
-            Err(error) => {
-                tracing::error!(%error, "the state cannot be written down");
-                None
-            }
-        }
-    }
-
     /// Goes back to the newest snapshot of these partitions that fits the tables and the log, whose
     /// rows reach up to `covered`. Without one everything is read anew.
     pub(crate) fn restore(
@@ -46,7 +28,8 @@ impl Archive {
         self.parts.history.forget_hot();
         self.settle = Settle::default();
         (self.running, self.standing) = (None, None);
-        self.stats.waiting_entries = 0;
+        self.taking.give_up();
+        (self.known, self.stats.waiting_entries) = (0, 0);
         for snapshot in self.parts.snapshots.newest() {
             let position = snapshot.position;
             match State::read(&snapshot.state) {
@@ -56,9 +39,10 @@ impl Archive {
                     None => {
                         let State { mut partitions, settle, .. } = state;
                         partitions.set_limits(limits);
-                        (self.settle, self.stats.snapshot) = (settle, position);
+                        (self.settle, self.known) = (settle, position);
+                        self.stats.snapshot = position;
                         tracing::info!(position, "going on from a snapshot");
-                        return Some(Restored { position, partitions });
+                        return Some(Restored { position: partitions.position(), partitions });
                     }
                 },
             }

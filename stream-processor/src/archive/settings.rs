@@ -10,6 +10,9 @@ pub struct Settings {
     pub checkpoint_s: u64,
     /// Between two snapshots of the state, s: the checkpoints between are of the tables alone.
     pub snapshot_s: u64,
+    /// Partitions are written down one after the other until they have so many open sessions
+    /// together; then events have their turn before the next ones.
+    pub snapshot_sessions: usize,
     /// A checkpoint is made earlier when so many rows wait, or half of `hot_bytes` is taken.
     pub checkpoint_rows: u64,
     /// Memory that rows may take while they wait, bytes; beyond it the archive stands still.
@@ -31,6 +34,7 @@ impl Default for Settings {
         Self {
             checkpoint_s: 30,
             snapshot_s: 30,
+            snapshot_sessions: 50_000,
             checkpoint_rows: 500_000,
             hot_bytes: 512 << 20,
             stall_ms: 10_000,
@@ -48,6 +52,7 @@ impl Settings {
         let ranges = [
             ("checkpoint_s", self.checkpoint_s, 1..=3_600),
             ("snapshot_s", self.snapshot_s, 0..=3_600),
+            ("snapshot_sessions", self.snapshot_sessions as u64, 1..=100_000_000),
             ("checkpoint_rows", self.checkpoint_rows, 1..=100_000_000),
             ("hot_bytes", self.hot_bytes, 1 << 10..=64 << 30),
             ("stall_ms", self.stall_ms, 0..=60_000),

@@ -1,6 +1,8 @@
-//! The state as bytes, and back: a head, and a piece for each partition. Events wait while the
-//! state of a large audience is written down, so every core works on a share of the partitions, and
-//! the bytes go where those of the snapshot before were: new memory takes as long as the writing.
+//! The state as bytes, and back: a piece for each partition, and a head. Events wait while a piece
+//! is written down, so the pieces of a large audience are of different moments, with some events
+//! between them: what a partition misses until the head is in the log, and is read again by it
+//! alone. The bytes go where those of the snapshot before were: new memory takes as long as the
+//! writing.
 
 use std::num::NonZero;
 use std::thread;
@@ -13,7 +15,7 @@ use crate::read::Partitions;
 
 /// Version of the state in snapshots. Any change of a type in it is a new version: older
 /// snapshots are passed over then, and the log is read from its start.
-pub const STATE_VERSION: u32 = 9;
+pub const STATE_VERSION: u32 = 10;
 
 /// What a snapshot holds.
 #[derive(Debug)]
@@ -31,7 +33,7 @@ struct HeadRef<'a> {
     settle: &'a Settle,
     tables: &'a [u64],
     bad_parts: u64,
-    lengths: Vec<usize>,
+    pieces: Vec<Piece>,
 }
 
 #[derive(Deserialize)]
@@ -39,35 +41,66 @@ struct Head {
     settle: Settle,
     tables: Vec<u64>,
     bad_parts: u64,
-    /// Of the pieces that follow.
-    lengths: Vec<usize>,
+    pieces: Vec<Piece>,
 }
 
-/// A state that was written down.
+/// What is said of a partition's piece.
+#[derive(Serialize, Deserialize)]
+struct Piece {
+    /// Everything before this offset of the events topic is in it.
+    position: u64,
+    length: usize,
+}
+
+/// A state that is written down.
 #[derive(Debug, Default)]
 pub struct Written {
     head: Vec<u8>,
+    /// One for each partition, and memory of those before.
     pieces: Vec<Vec<u8>>,
+    /// Where the partitions were whose pieces are written.
+    positions: Vec<u64>,
 }
 
 impl Written {
-    /// Writes a state down, over what was written before.
-    pub fn fill(
+    /// Begins anew, over what was written before.
+    pub fn begin(&mut self) {
+        self.positions.clear();
+    }
+
+    /// Writes the next partitions down as they are at `position`: until they have so many open
+    /// sessions together, at least one. Answers whether all are written.
+    pub fn next(
+        &mut self,
+        partitions: &Partitions,
+        position: u64,
+        sessions: usize,
+    ) -> postcard::Result<bool> {
+        let states = partitions.states();
+        self.pieces.resize_with(states.len(), Vec::new);
+        let mut written = 0;
+        while let Some(state) = states.get(self.positions.len())
+            && written < sessions
+        {
+            over(&mut self.pieces[self.positions.len()], state)?;
+            self.positions.push(position);
+            written += state.open_sessions();
+        }
+        Ok(self.positions.len() == states.len())
+    }
+
+    /// Writes down what is not of one partition, after all of them. The state is that of this moment.
+    pub fn end(
         &mut self,
         partitions: &Partitions,
         settle: &Settle,
         tables: &[u64],
     ) -> postcard::Result<()> {
-        let states = partitions.states();
-        self.pieces.resize_with(states.len(), Vec::new);
-        let share = share(states.len());
-        thread::scope(|scope| {
-            let shares = states.chunks(share).zip(self.pieces.chunks_mut(share));
-            let work = shares.map(|(states, pieces)| scope.spawn(|| pieces_of(states, pieces)));
-            joined(work.collect())
-        })?;
-        let lengths = self.pieces.iter().map(Vec::len).collect();
-        let head = HeadRef { settle, tables, bad_parts: partitions.bad_parts(), lengths };
+        let pieces = self.positions.iter().zip(&self.pieces);
+        let pieces =
+            pieces.map(|(position, piece)| Piece { position: *position, length: piece.len() });
+        let pieces = pieces.collect();
+        let head = HeadRef { settle, tables, bad_parts: partitions.bad_parts(), pieces };
         over(&mut self.head, &head)
     }
 
@@ -81,10 +114,10 @@ impl State {
     /// Reads a state that was written down.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         let (head, rest) = postcard::take_from_bytes::<Head>(bytes).map_err(|e| e.to_string())?;
-        let Head { settle, tables, bad_parts, lengths } = head;
+        let Head { settle, tables, bad_parts, pieces: told } = head;
         let (mut pieces, mut rest) = (Vec::new(), rest);
-        for length in lengths {
-            let (piece, more) = rest.split_at_checked(length).ok_or("a partition is cut off")?;
+        for Piece { length, .. } in &told {
+            let (piece, more) = rest.split_at_checked(*length).ok_or("a partition is cut off")?;
             pieces.push(piece);
             rest = more;
         }
@@ -96,7 +129,9 @@ impl State {
             let work = shares.map(|pieces| scope.spawn(|| states_of(pieces)));
             joined(work.collect())
         });
-        let states = states.map_err(|error| error.to_string())?.into_iter().flatten().collect();
+        let states = states.map_err(|error| error.to_string())?.into_iter().flatten();
+        let positions = told.iter().map(|piece| piece.position);
+        let states = states.zip(positions).collect();
         Ok(Self { partitions: Partitions::from_parts(states, bad_parts), settle, tables })
     }
 }
@@ -114,10 +149,6 @@ fn joined<T>(
         one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     };
     work.into_iter().map(done).collect()
-}
-
-fn pieces_of(states: &[PartitionState], pieces: &mut [Vec<u8>]) -> postcard::Result<()> {
-    states.iter().zip(pieces).try_for_each(|(state, piece)| over(piece, state))
 }
 
 fn states_of(pieces: &[&[u8]]) -> postcard::Result<Vec<PartitionState>> {

@@ -33,7 +33,7 @@ impl Faults for Sometimes {
     fn pass(&self, step: Step) -> Result<(), String> {
         let seed = self.seed.fetch_add(1, Ordering::SeqCst);
         let fails =
-            self.on.load(Ordering::SeqCst) && StdRng::seed_from_u64(seed).random_range(0..6) == 0;
+            self.on.load(Ordering::SeqCst) && StdRng::seed_from_u64(seed).random_range(0..20) == 0;
         if fails { Err(format!("as the test wants it, at {step:?}")) } else { Ok(()) }
     }
 }
@@ -57,6 +57,8 @@ impl Life {
         let often = archive::Settings {
             checkpoint_rows: 1,
             snapshot_s: if snapshots { 0 } else { 3_600 },
+            // As that of a large audience is: its partitions at different moments.
+            snapshot_sessions: 1,
             retry_s: 1,
             ..Default::default()
         };
@@ -170,7 +172,7 @@ async fn crashes_and_failing_writes_leave_no_trace() {
         way.second(second, 30).await;
         way.clock.advance_us(1_000_000);
         life.caught_up().await;
-        tokio::time::sleep(Duration::from_millis(rng.random_range(0..60))).await;
+        tokio::time::sleep(Duration::from_millis(rng.random_range(0..200))).await;
         if rng.random_range(0..5) == 0 {
             life.crash().await;
             let snapshots = rng.random_bool(0.5);

@@ -4,10 +4,16 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
+use tallylight_eventlog::EventLog;
+use tallylight_schemas::record::{EVENTS, Kind};
 use tallylight_schemas::session::{SessionRow, SpanRow};
+use tallylight_stream_processor::Limits;
+use tallylight_stream_processor::archive::{State, Written};
 use tallylight_stream_processor::pure::partition::{PartitionState, Rows};
 use tallylight_stream_processor::pure::settle::Settle;
+use tallylight_stream_processor::read::Partitions;
 
+use crate::log::{Way, part};
 use crate::order::delayed;
 use crate::world::{Item, T0, World};
 
@@ -37,6 +43,50 @@ pub fn entries(arrivals: &[(i64, Item)]) -> Vec<(i64, Option<Item>)> {
     out.extend((0..(last + 900_000) / 1_000).map(|second| (second * 1_000, None)));
     out.sort_by_key(|(log, _)| *log);
     out
+}
+
+#[tokio::test]
+async fn partitions_that_were_written_down_at_different_moments_go_on_together() {
+    let mut way = Way::without_processor();
+    for second in 0..20 {
+        way.second(second, 30).await;
+        way.append(vec![part(Kind::Player, Vec::new(), b"damaged".to_vec())]).await;
+        way.clock.advance_us(1_000_000);
+    }
+    let entries = way.log.read(EVENTS, 0, usize::MAX).await.unwrap().entries;
+    let (mut straight, mut written) = (Partitions::new(4, &Limits::default()), Written::default());
+    let (mut whole, mut rows) = (None, Vec::new());
+    written.begin();
+    for entry in &entries {
+        let outcome = straight.entry(entry);
+        let next = entry.offset + 1;
+        if whole.is_some() {
+            rows.push(outcome.rows);
+        } else if next as usize > entries.len() / 3 && written.next(&straight, next, 1).unwrap() {
+            written.end(&straight, &Settle::default(), &[]).unwrap();
+            whole = Some(next);
+        }
+    }
+    let whole = whole.unwrap();
+    let mut again = State::read(&written.pieces().concat()).unwrap().partitions;
+    let from = again.position();
+    assert!(from + 3 <= whole, "four partitions with an entry between them: {from} to {whole}");
+    let mut rows_again = Vec::new();
+    for entry in entries.iter().filter(|entry| entry.offset >= from) {
+        let outcome = again.entry(entry);
+        if entry.offset >= whole {
+            rows_again.push(outcome.rows);
+        }
+    }
+    assert!(!rows.is_empty());
+    assert_eq!(rows_again, rows);
+    assert!(straight.bad_parts() > 0);
+    assert_eq!(again.bad_parts(), straight.bad_parts());
+    for (again, straight) in again.states().iter().zip(straight.states()) {
+        assert_eq!(again.tally(), straight.tally());
+        assert_eq!(again.size(), straight.size());
+        assert_eq!(again.session_rows("demo", None, 99), straight.session_rows("demo", None, 99));
+    }
 }
 
 proptest! {
