@@ -74,6 +74,7 @@ done
 
 if [ "$broken" = yes ]; then exit 1; fi
 if [ "${#missing[@]}" -eq 0 ]; then
+    [ "$purpose" = kafka ] && purpose="run LOG=kafka"
     [ "$install" = yes ] || say "everything that \`make $purpose\` needs is here"
     exit 0
 fi

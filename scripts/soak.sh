@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The sizes that `make test` has no time for, step by step, into a dated table that is committed:
-#   scripts/soak.sh [STEP...]      all steps unless named; `make soak STEPS="ledger shards"`
+#   scripts/soak.sh [STEP...]      all steps unless named; `make soak STEPS="ledger-disk shards"`
 # SEEDS (2000), FUZZ_S (300, for each target) and STEADY_S (600) make a run shorter, and the table
 # says so. Tests are of the dev profile; the processes that they start, and the benches, are the
 # release build, or UNDER_TEST. What tests need is installed by `make test`.
@@ -66,6 +66,9 @@ fuzz() {
 }
 
 wanted="$*"
+for name in $wanted; do
+    grep -q "^step $name " "$0" || { echo "soak: there is no step $name" >&2; exit 2; }
+done
 step mutations "a million mutated bodies" rust --test bad_input
 step attacks "30 s of each attack" rust --test attacks
 step overload "30 s at 1, 2, 5, 10 × capacity" rust --test overload

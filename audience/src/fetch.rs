@@ -20,6 +20,7 @@ pub fn client() -> Result<reqwest::Client, reqwest::Error> {
         .user_agent(concat!("tallylight-audience/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(5))
         .pool_idle_timeout(Duration::from_secs(30))
+        .no_proxy()
         .build()
 }
 

@@ -15,6 +15,8 @@ const MAGIC: &[u8; 6] = b"TLYSNP";
 const HEADER: usize = 6 + 2 + 4 + 8 + 32 + 8 + 4;
 const FORMAT: u16 = 1;
 const SUFFIX: &str = ".snap";
+/// What a file ends with while it is written.
+const ASIDE: &str = "new";
 
 /// A snapshot that could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +60,7 @@ impl Snapshots {
     pub fn open(dir: PathBuf, log_id: &str, version: u32) -> Result<Self, SnapshotError> {
         let failed = |error| SnapshotError::Disk { dir: dir.clone(), error };
         fs::create_dir_all(&dir).map_err(failed)?;
+        sweep(&dir).map_err(failed)?;
         for path in list(&dir).map_err(failed)? {
             let Ok(bytes) = fs::read(&path) else { continue };
             if let Ok(found) = Header::decode(&bytes)
@@ -84,11 +87,12 @@ impl Snapshots {
             length: state.iter().map(|piece| piece.len() as u64).sum(),
         };
         let path = self.dir.join(format!("{position:020}{SUFFIX}"));
-        let aside = path.with_extension("new");
-        let mut file = File::create(&aside)?;
-        file.write_all(&header.encode(state))?;
-        state.iter().try_for_each(|piece| file.write_all(piece))?;
-        file.sync_all()?;
+        let aside = path.with_extension(ASIDE);
+        if let Err(error) = put(&aside, &header.encode(state), state) {
+            // On a full disk the next try would find even less room.
+            let _ = fs::remove_file(&aside);
+            return Err(error);
+        }
         fs::rename(&aside, &path)?;
         File::open(&self.dir)?.sync_all()?;
         let all = list(&self.dir)?;
@@ -123,6 +127,24 @@ impl Snapshots {
         let position = header.position;
         Ok(Snapshot { position, state: bytes.get(HEADER..).unwrap_or_default().to_vec() })
     }
+}
+
+fn put(path: &Path, header: &[u8], state: &[&[u8]]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(header)?;
+    state.iter().try_for_each(|piece| file.write_all(piece))?;
+    file.sync_all()
+}
+
+/// Removes what a process that died was writing.
+fn sweep(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|is| is == ASIDE) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Snapshot files, oldest first.

@@ -117,7 +117,8 @@ pub(super) struct Looker {
 
 impl Looker {
     pub(super) fn new(base: String) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
+        let client =
+            reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
         Ok(Self { client, base })
     }
 

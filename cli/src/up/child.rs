@@ -160,8 +160,9 @@ fn describe(status: std::io::Result<std::process::ExitStatus>) -> String {
 /// Passes a child's log on, each line with its name.
 #[allow(clippy::print_stderr, reason = "the children's logs go where `up`'s own would")]
 async fn forward(name: String, stderr: ChildStderr) {
-    let mut lines = BufReader::new(stderr).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        eprintln!("{name:<9} | {line}");
+    // Libraries write there too, not always in UTF-8.
+    let mut lines = BufReader::new(stderr).split(b'\n');
+    while let Ok(Some(line)) = lines.next_segment().await {
+        eprintln!("{name:<9} | {}", String::from_utf8_lossy(&line));
     }
 }

@@ -37,7 +37,7 @@ async fn is_open(client: &reqwest::Client, listener: &Listener) -> bool {
 }
 
 fn client() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder().timeout(Duration::from_secs(2)).build()
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()
 }
 
 /// Prints the address once the pages answer, and that there is a picture once there is one.

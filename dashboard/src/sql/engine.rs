@@ -202,7 +202,8 @@ impl Engine {
                     if grown > settings.growth_bytes {
                         return Err(SqlError::limit(format!(
                             "the process grew by {} MiB during the query, more than \
-                             dashboard.sql.growth_bytes allows; ask for less at once",
+                             dashboard.sql.growth_bytes allows; ask for less at once, or again \
+                             where something else in it grew",
                             grown >> 20
                         )));
                     }

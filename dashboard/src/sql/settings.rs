@@ -54,7 +54,8 @@ impl SqlSettings {
         let number = |value: usize| value as u64;
         within("threads", number(self.threads), 1, 64);
         within("concurrent", number(self.concurrent), 1, 64);
-        within("deadline_s", self.deadline_s, 1, 3_600);
+        // A request of any kind is cut off after 300 s.
+        within("deadline_s", self.deadline_s, 1, 270);
         within("memory_bytes", number(self.memory_bytes), 16 << 20, 1 << 40);
         within("growth_bytes", self.growth_bytes, 64 << 20, 1 << 40);
         within("spill_bytes", self.spill_bytes, 1 << 20, 1 << 44);

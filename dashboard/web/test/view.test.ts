@@ -98,7 +98,7 @@ describe("series", () => {
 });
 
 describe("reading", () => {
-  const hello: Hello = { type: "hello", version: 1, now: 10_000, session: "a", metrics: [VIEWERS, REBUFFER], cuboids: CUBOIDS, minimum_sample: 20 };
+  const hello: Hello = { type: "hello", version: 1, now: 10_000, session: "a", resumed: false, metrics: [VIEWERS, REBUFFER], cuboids: CUBOIDS, minimum_sample: 20 };
   const status = (change: Partial<Status> = {}): Status => ({ type: "status", at: 10_000, partitions: 4, reporting: 4, log_time: 9_900, final_up_to: 0, freshness_ms: 100, sessions: 0, lost_events: 0, lost_entries: 0, ...change });
   function feed(...playback: PlaybackRow[]): { state: FeedState; clock: { now: number } } {
     const clock = { now: 10_000 };
@@ -129,12 +129,17 @@ describe("reading", () => {
     blind.state.apply(status({ reporting: 3 }));
     expect(new Reading(blind.state, null).viewers()).toBeNull();
   });
-  it("starts anew with another server session, and only then", () => {
+  it("starts anew with another server session or a new snapshot, and only then", () => {
     const { state } = feed(row(8000, { viewers: 5 }));
-    state.apply(hello);
+    state.apply({ ...hello, resumed: true });
     expect(new Reading(state, null).viewers()).toBe(5);
     state.apply({ ...hello, session: "b" });
     expect(new Reading(state, null).viewers()).toBeNull();
+    // After a long gap the same session begins anew, too: what lies between is not zero.
+    const gap = feed(row(8000, { viewers: 5 })).state;
+    gap.apply(hello);
+    expect(gap.coveredFrom).toBeNull();
+    expect(new Reading(gap, null).viewers()).toBeNull();
   });
   it("counts updates that went missing, not the snapshot's number", () => {
     const { state } = feed();

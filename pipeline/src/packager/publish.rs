@@ -40,7 +40,8 @@ pub struct HttpPublish {
 impl HttpPublish {
     /// Publishes to `base`, such as `http://127.0.0.1:7710`.
     pub fn new(base: &str) -> Self {
-        Self { base: base.trim_end_matches('/').to_owned(), client: reqwest::Client::new() }
+        let client = reqwest::Client::builder().no_proxy().build().unwrap_or_default();
+        Self { base: base.trim_end_matches('/').to_owned(), client }
     }
 }
 

@@ -84,7 +84,7 @@ impl Steering {
     }
 
     async fn mask(&self, pipeline: &str, on: bool) {
-        let client = reqwest::Client::new();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap_or_default();
         let Some(url) = &self.settings.origin_url else { return };
         let base = url.trim_end_matches('/');
         for stream in &self.settings.streams {

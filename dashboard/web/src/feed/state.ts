@@ -34,8 +34,9 @@ export class FeedState {
 
   apply(message: Message): void {
     if (message.type === "hello") {
-      // Another server session counts its deltas anew and sends everything again.
-      if (message.session !== this.session) this.reset(message.session);
+      // Another server session counts its deltas anew. After a long gap the same one sends what it
+      // has again, which may be less than was missed: what lies between is unknown, not zero.
+      if (!message.resumed || message.session !== this.session) this.reset(message.session);
       this.metrics = message.metrics;
       this.minimumSample = message.minimum_sample;
       this.playback.declare(message.cuboids);

@@ -77,6 +77,8 @@ export interface Hello {
   version: number;
   now: number;
   session: string;
+  /** Only what was missed follows; otherwise a snapshot, in place of all that is held. */
+  resumed: boolean;
   metrics: Metric[];
   cuboids: CuboidInfo[];
   minimum_sample: number;

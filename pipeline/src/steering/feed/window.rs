@@ -127,7 +127,7 @@ impl Window {
             "audience" => &mut pane.devices,
             _ => return,
         };
-        if into.len() < KEYS {
+        if into.len() < KEYS || into.contains_key(&row.cell) {
             into.insert(row.cell, value);
         }
     }
@@ -140,7 +140,7 @@ impl Window {
         let key = Served { edge, pipeline: row.pipeline, track: row.track };
         let value = Answers { requests: row.requests, errors: row.errors, ttfb: row.ttfb };
         let into = &mut self.panes.entry(row.pane).or_default().answers;
-        if into.len() < KEYS {
+        if into.len() < KEYS || into.contains_key(&key) {
             into.insert(key, value);
         }
     }

@@ -75,7 +75,7 @@ pub fn on_action(
         ("take" | "dismiss" | "undo", now) => {
             let now = format!("{now:?}").to_lowercase();
             return Err(Refused::Conflict(format!(
-                "the action is {now}, so it cannot be {what}n back or forth"
+                "the action is {now}: what is offered can be taken or dismissed, what is taken undone"
             )));
         }
         _ => return Err(Refused::Invalid("do: take, undo or dismiss".into())),

@@ -11,7 +11,7 @@ use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, Culprit};
 use super::act::{self, STEERING};
 use super::answer;
 use super::health::Health;
-use super::incidents::{self, Finding};
+use super::incidents::{self, AGAIN_MS, Finding};
 use super::inputs::{Edge, Inputs};
 use super::state::{BACK_MS, Effect, State};
 use super::upstream;
@@ -63,7 +63,26 @@ pub fn decide(mut state: State, inputs: &Inputs, now_ms: i64) -> (State, Vec<Eff
     }
     returning::outcomes(&mut state, inputs, now_ms, &mut out);
     no_action::explain(&mut state, inputs, hold, now_ms, &mut out);
+    say_again(&mut state, now_ms, &mut out);
     (state, out)
+}
+
+/// What is in force is written again after a while, as open incidents are: a restart only finds what
+/// is young in the feed.
+fn say_again(state: &mut State, now_ms: i64, out: &mut Vec<Effect>) {
+    use ActionKind::{CapLadder, MaskPipeline, SetMode, ShiftEdge};
+    let modes = state.actions.values().filter(|row| row.kind == SetMode);
+    let mode = modes.max_by_key(|row| row.at).map(|row| row.id.clone());
+    let in_force = |row: &&ActionRow| match row.kind {
+        SetMode => mode.as_ref() == Some(&row.id),
+        ShiftEdge | CapLadder | MaskPipeline => row.state == ActionState::Taken,
+        _ => false,
+    };
+    let old = |row: &&ActionRow| now_ms * 1_000 - row.updated_at >= AGAIN_MS * 1_000;
+    let rows = state.actions.values().filter(in_force).filter(old);
+    for row in rows.cloned().collect::<Vec<_>>() {
+        state.put_action(row, now_ms, out);
+    }
 }
 
 /// Whether the rows can be decided by.

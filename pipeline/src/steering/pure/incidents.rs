@@ -9,7 +9,7 @@ use super::words::Evidence;
 
 /// A record that stays open is written again after this time, ms, so that it does not grow old
 /// in the feed.
-const AGAIN_MS: i64 = 300_000;
+pub(super) const AGAIN_MS: i64 = 300_000;
 
 /// Something that is wrong now.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,6 +10,7 @@ use crate::steering::pure::health::Health;
 use crate::steering::pure::inputs::Device;
 use crate::steering::pure::share::Pathway;
 use crate::steering::pure::state::{Effect, State};
+use crate::steering::settings::Mode;
 
 /// What happens to the edges: (seconds until, edge, slow ms, dead).
 fn story() -> impl Strategy<Value = Vec<(i64, bool, i64, bool)>> {
@@ -190,4 +191,26 @@ fn a_restart_takes_up_what_is_in_force() {
     assert!(back >= 30_000, "{back} ms");
     fleet.run(45);
     assert!(fleet.open().is_empty());
+}
+
+#[test]
+fn what_is_in_force_is_said_again_so_that_a_later_restart_finds_it() {
+    let mut fleet = Fleet::new(60, 100, 100);
+    let mut out = Vec::new();
+    command::set_mode(&mut fleet.state, Mode::Act, "operator", fleet.now, &mut out);
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.run(20);
+    let (long_ago, before) = (fleet.now, fleet.effects.len());
+    fleet.run(310);
+    let again: Vec<ActionKind> = fleet.effects[before..]
+        .iter()
+        .filter_map(|(_, effect)| match effect {
+            Effect::Action(row) if row.at < long_ago * 1_000 => Some(row.kind),
+            _ => None,
+        })
+        .collect();
+    for kind in [ActionKind::SetMode, ActionKind::ShiftEdge] {
+        let times = again.iter().filter(|again| **again == kind).count();
+        assert!((1..=2).contains(&times), "{kind:?} in {again:?}");
+    }
 }
