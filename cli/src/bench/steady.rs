@@ -55,8 +55,8 @@ pub(crate) struct Kept {
     /// Time until SQL has counted the open sessions by two dimensions, ms: median, 99th percentile,
     /// most.
     question_ms: [u64; 3],
-    /// Questions that got no answer.
-    unanswered: usize,
+    /// What SQL said instead of an answer, each time.
+    unanswered: Vec<String>,
     /// Resident memory of the data process, MiB: when half of the time had passed, at the end.
     memory_mib: [u64; 2],
 }
@@ -84,8 +84,8 @@ pub(crate) async fn run(args: &SteadyArgs) -> anyhow::Result<Kept> {
 struct Seen {
     /// Ages of the figures, ms.
     ages: Vec<u64>,
-    /// Times of SQL, ms; `None` without an answer.
-    questions: Vec<Option<u64>>,
+    /// Times of SQL, ms, or why there was no answer.
+    questions: Vec<Result<u64, String>>,
     /// Bytes after half of the time and at the end.
     memory: [u64; 2],
 }
@@ -116,14 +116,16 @@ fn spread(mut times: Vec<u64>) -> [u64; 3] {
 
 impl Kept {
     fn new(capacity: f64, sent: &Sent, seen: Seen) -> Self {
+        let (answered, unanswered): (Vec<_>, Vec<_>) =
+            seen.questions.into_iter().partition(Result::is_ok);
         Self {
             capacity_per_s: capacity,
             sent_per_s: sent.records as f64 / sent.took.as_secs_f64(),
             shed: sent.shed,
             seconds: sent.took.as_secs_f64(),
             freshness_ms: spread(seen.ages),
-            unanswered: seen.questions.iter().filter(|time| time.is_none()).count(),
-            question_ms: spread(seen.questions.into_iter().flatten().collect()),
+            question_ms: spread(answered.into_iter().flatten().collect()),
+            unanswered: unanswered.into_iter().filter_map(Result::err).collect(),
             memory_mib: seen.memory.map(|bytes| bytes >> 20),
         }
     }
@@ -139,8 +141,15 @@ pub(crate) fn print(kept: &Kept) {
          (aim: {FRESH_MS}), most {most}; SQL about open sessions {question} ms (aim: {ANSWERED_MS}), \
          p99 {question_p99}, most {question_most}, {} without an answer; {half} MiB after half of \
          the time, {end} at the end",
-        kept.sent_per_s, kept.capacity_per_s, kept.seconds, kept.shed, kept.unanswered
+        kept.sent_per_s,
+        kept.capacity_per_s,
+        kept.seconds,
+        kept.shed,
+        kept.unanswered.len()
     );
+    if let Some(first) = kept.unanswered.first() {
+        println!("steady: SQL said {first}");
+    }
 }
 
 #[cfg(test)]
@@ -150,10 +159,12 @@ mod tests {
     #[test]
     fn percentiles_are_of_the_sorted_ages() {
         let sent = Sent { records: 700, shed: 3, next: 700, took: Duration::from_secs(7) };
-        let (ages, questions) = ((1..=200).rev().collect(), vec![Some(7), None, Some(30), Some(9)]);
+        let (ages, questions) =
+            ((1..=200).rev().collect(), vec![Ok(7), Err("busy".to_owned()), Ok(30), Ok(9)]);
         let kept = Kept::new(200.0, &sent, Seen { ages, questions, memory: [5 << 20, 6 << 20] });
+        assert_eq!(kept.unanswered, ["busy"]);
         assert_eq!((kept.freshness_ms, kept.question_ms), ([101, 199, 200], [9, 30, 30]));
-        assert_eq!((kept.memory_mib, kept.shed, kept.unanswered), ([5, 6], 3, 1));
+        assert_eq!((kept.memory_mib, kept.shed), ([5, 6], 3));
         assert!((kept.sent_per_s - 100.0).abs() < 1e-9);
     }
 }

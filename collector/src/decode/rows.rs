@@ -114,15 +114,21 @@ pub fn player_batch(
 ) -> Result<Option<Sorted<RecordBatch>>, ArrowError> {
     let mut partitions: Vec<u16> = all.first().map_or(0..0, |rows| 0..rows.partitions()).collect();
     partitions.sort_unstable_by_key(|partition| place(*partition, shards));
+    let sum = all.iter().map(Rows::player_rows).sum();
     let mut joined = PlayerBatchBuilder::new();
-    joined.expect(all.iter().map(Rows::player_rows).sum());
+    joined.expect(sum);
     let mut counts = Vec::with_capacity(partitions.len());
     for partition in partitions {
         let before = joined.len();
         // One set after the other: that is the order of arrival.
         for rows in all.iter_mut() {
             let own = rows.players.get_mut(usize::from(partition)).map(std::mem::take);
-            own.map_or(Ok(()), |builder| joined.append(builder))?;
+            match own {
+                // There are no others to copy it together with.
+                Some(only) if only.len() == sum => joined = only,
+                Some(own) => joined.append(own)?,
+                None => {}
+            }
         }
         counts.push((partition, joined.len() - before));
     }

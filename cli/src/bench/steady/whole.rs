@@ -47,18 +47,18 @@ impl Whole {
         Ok(value.context("the dashboard does not say how old its figures are")?.parse()?)
     }
 
-    /// How long SQL takes to count the open sessions by two dimensions, ms; `None` when it gives no
-    /// answer, as it may when it is asked too much.
-    pub(super) async fn question_ms(&self) -> anyhow::Result<Option<u64>> {
+    /// How long SQL takes to count the open sessions by two dimensions, ms; the reason when it gives
+    /// no answer, as it may when it is asked too much.
+    pub(super) async fn question_ms(&self) -> anyhow::Result<Result<u64, String>> {
         let url = format!("http://127.0.0.1:{}/v1/sql", self.base);
         let (asked, began) = (serde_json::json!({ "sql": QUESTION }), Instant::now());
         let answer = self.client.post(url).json(&asked).send().await?;
         if !answer.status().is_success() {
-            return Ok(None);
+            return Ok(Err(answer.text().await?));
         }
         let rows: Vec<serde_json::Value> = answer.json().await?;
         ensure!(!rows.is_empty(), "nobody is in `live_sessions`");
-        Ok(Some(u64::try_from(began.elapsed().as_millis())?))
+        Ok(Ok(u64::try_from(began.elapsed().as_millis())?))
     }
 
     /// Waits until figures are not older than this.
