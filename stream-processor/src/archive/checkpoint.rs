@@ -71,7 +71,9 @@ impl Archive {
                 || status.hot_bytes >= self.settings.hot_bytes / 2;
             // After a failure the wait holds, however many rows there are.
             let wanted = now >= self.due || (many && !self.failed);
-            if wanted && now >= self.snapshot_due && self.standing.is_none() {
+            // One that takes longer than they are apart is finished all the same.
+            let idle = self.standing.is_none() && !self.taking.has_begun();
+            if wanted && idle && now >= self.snapshot_due {
                 self.snapshot_due = now + Duration::from_secs(self.settings.snapshot_s);
                 self.taken = None;
                 self.taking.begin();

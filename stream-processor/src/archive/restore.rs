@@ -27,7 +27,7 @@ impl Archive {
     ) -> Option<Restored> {
         self.parts.history.forget_hot();
         self.settle = Settle::default();
-        (self.running, self.standing) = (None, None);
+        (self.running, self.standing, self.taken) = (None, None, None);
         self.taking.give_up();
         (self.known, self.stats.waiting_entries) = (0, 0);
         for snapshot in self.parts.snapshots.newest() {

@@ -2,6 +2,7 @@
 //! sessions leave behind adds up to what they were.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use tallylight_eventlog::EventLog;
@@ -13,6 +14,7 @@ use tallylight_stream_processor::pure::partition::{PartitionState, Rows};
 use tallylight_stream_processor::pure::settle::Settle;
 use tallylight_stream_processor::read::Partitions;
 
+use crate::history::Life;
 use crate::log::{Way, part};
 use crate::order::delayed;
 use crate::world::{Item, T0, World};
@@ -87,6 +89,26 @@ async fn partitions_that_were_written_down_at_different_moments_go_on_together()
         assert_eq!(again.size(), straight.size());
         assert_eq!(again.session_rows("demo", None, 99), straight.session_rows("demo", None, 99));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_that_takes_long_is_whole_although_the_next_is_due_before() {
+    let mut way = Way::without_processor();
+    let dir = tempfile::tempdir().unwrap();
+    // A snapshot is due with each checkpoint, and each second has one.
+    let life = Life::start(&way, dir.path(), None, true).await;
+    for second in 0..12 {
+        way.second(second, 30).await;
+        way.clock.advance_us(1_000_000);
+        life.caught_up().await;
+        while life.history.status().hot_rows > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            way.clock.advance_us(10_000);
+        }
+    }
+    let archive = life.handle.stats().borrow().archive.unwrap();
+    life.stop().await;
+    assert!(archive.snapshot > 0, "{archive:?}");
 }
 
 proptest! {
