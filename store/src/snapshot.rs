@@ -60,7 +60,6 @@ impl Snapshots {
     pub fn open(dir: PathBuf, log_id: &str, version: u32) -> Result<Self, SnapshotError> {
         let failed = |error| SnapshotError::Disk { dir: dir.clone(), error };
         fs::create_dir_all(&dir).map_err(failed)?;
-        sweep(&dir).map_err(failed)?;
         for path in list(&dir).map_err(failed)? {
             let Ok(bytes) = fs::read(&path) else { continue };
             if let Ok(found) = Header::decode(&bytes)
@@ -69,6 +68,7 @@ impl Snapshots {
                 return Err(SnapshotError::Foreign(dir));
             }
         }
+        sweep(&dir).map_err(failed)?;
         Ok(Self { dir, log_id: log_id.to_owned(), version })
     }
 
@@ -88,12 +88,12 @@ impl Snapshots {
         };
         let path = self.dir.join(format!("{position:020}{SUFFIX}"));
         let aside = path.with_extension(ASIDE);
-        if let Err(error) = put(&aside, &header.encode(state), state) {
+        let put = put(&aside, &header.encode(state), state);
+        if let Err(error) = put.and_then(|()| fs::rename(&aside, &path)) {
             // On a full disk the next try would find even less room.
             let _ = fs::remove_file(&aside);
             return Err(error);
         }
-        fs::rename(&aside, &path)?;
         File::open(&self.dir)?.sync_all()?;
         let all = list(&self.dir)?;
         for old in all.iter().rev().skip(KEPT) {

@@ -57,6 +57,20 @@ fn what_a_crash_left_aside_is_no_snapshot() {
     let dir = tempfile::tempdir().unwrap();
     let snapshots = open(&dir);
     snapshots.write(5, &[b"state"]).unwrap();
-    std::fs::write(dir.path().join("snapshots/00000000000000000009.new"), b"half").unwrap();
+    let aside = dir.path().join("snapshots/00000000000000000009.new");
+    std::fs::write(&aside, b"half").unwrap();
     assert_eq!(snapshots.newest().map(|s| s.position).collect::<Vec<_>>(), [5]);
+    assert_eq!(open(&dir).newest().count(), 1);
+    assert!(!aside.exists(), "the next start has its room");
+}
+
+#[test]
+fn a_write_that_fails_leaves_nothing_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let snapshots = open(&dir);
+    // A folder in its place: what was written aside cannot take it.
+    let place = dir.path().join("snapshots/00000000000000000005.snap");
+    std::fs::create_dir(&place).unwrap();
+    assert!(snapshots.write(5, &[b"state"]).is_err());
+    assert!(!place.with_extension("new").exists());
 }

@@ -65,25 +65,22 @@ impl Archive {
             return Next::Read;
         }
         let (status, now) = (self.parts.history.status(), Instant::now());
-        if self.running.is_none() {
-            // Half of the memory is left for what comes while the checkpoint is written.
-            let many = status.hot_rows >= self.settings.checkpoint_rows
-                || status.hot_bytes >= self.settings.hot_bytes / 2;
-            // After a failure the wait holds, however many rows there are.
-            let wanted = now >= self.due || (many && !self.failed);
-            // One that takes longer than they are apart is finished all the same.
-            let idle = self.standing.is_none() && !self.taking.has_begun();
-            if wanted && idle && now >= self.snapshot_due {
-                self.snapshot_due = now + Duration::from_secs(self.settings.snapshot_s);
-                self.taken = None;
-                self.taking.begin();
-            }
-            self.go_on_taking(position, partitions);
-            if wanted || (self.taken.is_some() && !self.failed) {
-                self.start(position, now);
-            }
-        } else {
-            self.go_on_taking(position, partitions);
+        // Half of the memory is left for what comes while the checkpoint is written.
+        let many = status.hot_rows >= self.settings.checkpoint_rows
+            || status.hot_bytes >= self.settings.hot_bytes / 2;
+        // After a failure the wait holds, however many rows there are.
+        let wanted = self.running.is_none() && (now >= self.due || (many && !self.failed));
+        // One that takes longer than they are apart is finished all the same.
+        let idle = self.standing.is_none() && !self.taking.has_begun();
+        if wanted && idle && now >= self.snapshot_due {
+            self.snapshot_due = now + Duration::from_secs(self.settings.snapshot_s);
+            self.taken = None;
+            self.taking.begin();
+        }
+        self.go_on_taking(position, partitions);
+        let whole = self.running.is_none() && self.taken.is_some() && !self.failed;
+        if wanted || whole {
+            self.start(position, now);
         }
         while self.is_full() {
             if self.running.is_none() && !self.failed {
