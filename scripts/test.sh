@@ -30,13 +30,17 @@ tests() { cargo test --locked --workspace --no-fail-fast "$@" 2>&1; }
 step "tests of each room"
 tests --exclude tallylight-tests | tee "$log/rooms" || status=$?
 
+# What a newcomer's start takes is measured with nothing beside it.
+step "make run, alone"
+tests --test=first_light | tee "$log/first_light" || status=$?
+
 # The whole ways wait more than they work. So those with pictures run beside all others.
 step "whole ways"
-pictures=(first_light mixed_pipelines pages player players slate two_pipelines)
+pictures=(mixed_pipelines pages player players slate two_pipelines)
 others=()
 for file in tests/tests/*.rs; do
     name=$(basename "$file" .rs)
-    [[ " ${pictures[*]} " == *" $name "* ]] || others+=("$name")
+    [[ " first_light ${pictures[*]} " == *" $name "* ]] || others+=("$name")
 done
 tests "${others[@]/#/--test=}" > "$log/others" &
 beside=$!
@@ -44,8 +48,34 @@ tests "${pictures[@]/#/--test=}" | tee "$log/pictures" || status=$?
 step "whole ways without pictures, which ran beside"
 wait "$beside" || status=$?
 cat "$log/others"
-passed=$(awk '/^test result:/ { n += $4 } END { print n + 0 }' "$log"/*)
-failed=$(awk '/^test result:/ { n += $6 } END { print n + 0 }' "$log"/*)
+
+# Some judge how soon something is seen, and share two cores with the other lane and the machine
+# with strangers. Who failed of them has one more run, alone; who fails then has failed. Whoever
+# judges what is counted or kept has no second run: a record that is lost once is lost.
+timed=(encoder first_light pages player players slate steering two_pipelines mixed_pipelines)
+failing=$(sed -n 's/^.*to rerun pass `\(.*\)`$/\1/p' "$log"/*)
+others_failed=0 forgiven=""
+while read -r target; do
+    name=${target##* }
+    if [[ " ${timed[*]} " != *" $name "* ]]; then
+        others_failed=1
+    else
+        step "$name failed; once more, alone"
+        if tests --test="$name" < /dev/null | tee "$log/alone_$name"; then forgiven="$forgiven $name"; else others_failed=1; fi
+    fi
+done < <(grep . <<< "$failing" || true)
+if [ -n "$forgiven" ] && [ "$others_failed" = 0 ]; then status=0; fi
+
+# Of who ran twice and passed, the second run counts.
+sum() {
+    awk -v column="$1" -v twice="$forgiven " '
+        /^ +Running / { name = $2; gsub(/.*\/|\.rs$/, "", name) }
+        FILENAME !~ /alone_/ && index(twice, " " name " ") { next }
+        /^test result:/ { n += $column }
+        END { print n + 0 }' "$log"/*
+}
+passed=$(sum 4) failed=$(sum 6)
 step "done"
+[ -z "$forgiven" ] || echo "failed beside others and passed alone:$forgiven"
 echo "$passed passed, $failed failed"
 exit "$status"

@@ -90,6 +90,13 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let log = log::disk(&settings, Arc::clone(&clock)).await?;
 
+    // The door opens first: what is kept may take a while to be looked through, and players wait.
+    let parts =
+        tallylight_collector::Parts { log: Arc::clone(&log).into(), clock: Arc::clone(&clock) };
+    let collector = tallylight_collector::build(settings.collector.clone(), parts).await?;
+    let door = CancellationToken::new();
+    let mut collecting = tokio::spawn(collector.run(door.clone()));
+
     let metrics = Metrics::default();
     let mut neighbours = Registry::default();
     metrics.register(&mut neighbours);
@@ -97,9 +104,6 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let handle = processor.handle();
     let (audit, _keeping) = processor::keep(&settings, history.clone(), Arc::new(handle.stats()))?;
     let facts = facts(handle.stats(), log.head(record::EVENTS)?, audit);
-    let parts =
-        tallylight_collector::Parts { log: Arc::clone(&log).into(), clock: Arc::clone(&clock) };
-    let collector = tallylight_collector::build(settings.collector, parts).await?;
     let parts = tallylight_dashboard::Parts {
         log: Arc::clone(&log).into(),
         sessions: Arc::new(HotSessions(handle)),
@@ -111,9 +115,7 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let dashboard = tallylight_dashboard::build(settings.dashboard, parts).await?;
 
     // Each stage drains before the next stops: the door, the processor, the pages.
-    let (door, work, pages) =
-        (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
-    let mut collecting = tokio::spawn(collector.run(door.clone()));
+    let (work, pages) = (CancellationToken::new(), CancellationToken::new());
     let mut processing = tokio::spawn(processor.run(work.clone()));
     let mut showing = tokio::spawn(dashboard.run(pages.clone()));
     tokio::select! {

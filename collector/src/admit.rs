@@ -27,7 +27,8 @@ use crate::settings::Settings;
 use body::put_together;
 
 /// Compressed bodies above this many bytes are inflated in turn, so that bombs leave one core to
-/// everybody else.
+/// everybody else. Brotli has a turn of its own, of any size: its decoder fills a whole window before
+/// it says a word, so what a few bytes cost is known only when it is over.
 const HEAVY_BYTES: usize = 8 << 10;
 
 /// The gatekeeper: keys, and the memory that bodies under way may take together.
@@ -37,6 +38,7 @@ pub struct Admission {
     service_key: Option<String>,
     receiving: Arc<Semaphore>,
     inflating: Semaphore,
+    inflating_brotli: Semaphore,
     receive: Duration,
     body_bytes: usize,
     inflate: Limits,
@@ -71,6 +73,7 @@ impl Admission {
             service_key: settings.service_key.clone(),
             receiving: Arc::new(Semaphore::new(receiving)),
             inflating: Semaphore::new(cores.saturating_sub(1).max(1)),
+            inflating_brotli: Semaphore::new(cores.saturating_sub(1).max(1)),
             receive: Duration::from_millis(settings.receive_ms),
             body_bytes: settings.body_bytes,
             inflate: Limits { bytes: settings.inflated_bytes, ratio: settings.inflate_ratio },
@@ -105,8 +108,13 @@ impl Admission {
 
     /// A turn to inflate a body, if it needs one; to be held while it is taken.
     pub async fn turn(&self, encoding: Encoding, bytes: usize) -> Option<SemaphorePermit<'_>> {
-        let heavy = encoding != Encoding::Identity && bytes > HEAVY_BYTES;
-        if heavy { self.heavy_turn().await } else { None }
+        match encoding {
+            // The semaphore is never closed.
+            Encoding::Brotli => self.inflating_brotli.acquire().await.ok(),
+            Encoding::Identity => None,
+            _ if bytes > HEAVY_BYTES => self.heavy_turn().await,
+            _ => None,
+        }
     }
 
     /// A turn to take a body that is much larger in memory than as sent.

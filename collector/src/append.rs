@@ -196,7 +196,7 @@ impl Queue {
         tally: &Tally,
         mut reservation: Reservation,
     ) -> oneshot::Receiver<Outcome> {
-        reservation.keep(tally.accepted());
+        reservation.keep(tally);
         let (sender, receiver) = oneshot::channel();
         set.ledger.add(&reservation.caller.tenant, source, tally);
         set.bytes = set.bytes.saturating_add(reservation.bytes);
@@ -279,12 +279,13 @@ impl Queue {
 }
 
 impl Reservation {
-    /// Gives back the room of records that are not stored, and charges the rest.
-    fn keep(&mut self, records: u64) {
-        let kept = usize::try_from(records).unwrap_or(usize::MAX).min(self.records);
+    /// Gives back the room of records that are not stored, and charges all that were read:
+    /// what is rejected takes no less of a core.
+    fn keep(&mut self, tally: &Tally) {
+        let kept = usize::try_from(tally.accepted()).unwrap_or(usize::MAX).min(self.records);
         let bytes = self.bytes / self.records.max(1) * kept;
         let mut state = self.queue.state();
-        state.shares.charge(&self.caller, records);
+        state.shares.charge(&self.caller, tally.read());
         state.shares.give(&self.caller.tenant, self.records - kept, self.bytes - bytes);
         (self.records, self.bytes) = (kept, bytes);
     }

@@ -79,6 +79,12 @@ impl Tally {
         taken.map(|(_, _, events)| events).sum()
     }
 
+    /// Records that were read to their end, taken or not.
+    pub fn read(&self) -> u64 {
+        let read = self.counts.iter().filter(|(fate, ..)| *fate != Fate::Shed);
+        read.map(|(_, _, events)| events).sum()
+    }
+
     /// What was counted so far.
     pub fn counts(&self) -> &[(Fate, Reason, u64)] {
         &self.counts

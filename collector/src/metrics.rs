@@ -1,7 +1,6 @@
 //! What Prometheus sees of the door. The ledger in the log is the truth, this is a view of it.
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -114,10 +113,8 @@ impl Metrics {
         self.refusals.get_or_create(&RefusalLabels { route, problem }).inc();
     }
 
-    /// The text that `/metrics` answers.
-    pub fn text(&self) -> Result<String, std::fmt::Error> {
-        let mut text = String::new();
-        encode(&mut text, &self.registry)?;
-        Ok(text)
+    /// What `/metrics` answers.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 }

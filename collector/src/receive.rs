@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CONTENT_TYPE};
+use axum::http::header::ALLOW;
 use axum::http::request::Parts;
 use axum::http::{Method, Uri};
 use axum::middleware::from_fn_with_state;
@@ -22,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::ipc::STREAM_MEDIA_TYPE;
-use tallylight_serve::Peer;
+use tallylight_serve::{Peer, openmetrics};
 
 use crate::admit::{self, Admission};
 use crate::append::Queue;
@@ -188,12 +188,8 @@ async fn readyz(State(collector): State<Arc<Collector>>) -> Response {
     problem::of(problem::LOG_DOWN, detail).retry_after(1).into_response()
 }
 
-async fn metrics(State(collector): State<Arc<Collector>>) -> Result<Response, Problem> {
-    let text = collector.metrics.text().map_err(|error| {
-        problem::of(problem::INTERNAL, format!("The metrics cannot be written: {error}."))
-    })?;
-    let text_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(CONTENT_TYPE, text_type)], text).into_response())
+async fn metrics(State(collector): State<Arc<Collector>>) -> Response {
+    openmetrics([collector.metrics.registry()])
 }
 
 async fn not_found(uri: Uri) -> Problem {

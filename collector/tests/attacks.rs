@@ -13,11 +13,14 @@ mod attack;
 #[allow(dead_code, unreachable_pub, clippy::print_stdout)]
 mod child;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use attack::{ALL, Attack};
 use child::Collector;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures::future::join_all;
 use tallylight_collector::Settings;
 use tallylight_schemas::clock::{Clock, WallClock};
@@ -27,6 +30,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// Good clients, each with a connection that it renews now and then.
 const CLIENTS: usize = 16;
+/// Between two POSTs of one of them.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Records of a compressed POST: more than 8 KiB as sent, so that it waits for its turn.
+const BATCH: usize = 200;
 /// Two attacks at a time would be measured for one.
 static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 /// Memory that all attacks together may cost.
@@ -38,13 +45,27 @@ fn the_collector() {
     child::be_the_collector();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the other tests start it as a process"]
+async fn the_attacker() {
+    attack::be_the_attacker().await;
+}
+
 fn lasting() -> Duration {
     Duration::from_secs(if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 30 } else { 1 })
 }
 
+/// A second is not long enough to tell a machine's own stumbles from what an attack does: so much is
+/// forgiven, and nothing in long runs.
+fn forgiven() -> Duration {
+    if lasting() > Duration::from_secs(1) { Duration::ZERO } else { Duration::from_millis(20) }
+}
+
 fn settings() -> Settings {
     // Fewer places and shorter times than a real door has, so that seconds are enough.
-    Settings { connections: 256, head_ms: 2_000, receive_ms: 2_000, ..Settings::default() }
+    // And what a POST takes is the door's time, not that of waiting for others to fill a commit.
+    let brief = Settings { head_ms: 2_000, receive_ms: 2_000, flush_ms: 2, ..Settings::default() };
+    Settings { connections: 256, ..brief }
 }
 
 /// The slowest but one in a hundred of good clients' POSTs. One that fails fails the test.
@@ -53,14 +74,14 @@ async fn p99(addr: SocketAddr, lasting: Duration) -> Duration {
     let client = async |number: usize| {
         let (mut took, mut stream) = (Vec::new(), None);
         while began.elapsed() < lasting {
-            let ts = WallClock.now_us() / 1_000;
-            let body = format!("e=t,sid=\"good-{number}\",sn={},sta=p,ts={ts},v=2", took.len());
+            sleep(PAUSE).await;
+            let request = request(number, took.len());
             let sent = Instant::now();
             let mut open = match stream.take().filter(|_| took.len() % 8 != 7) {
                 Some(open) => open,
                 None => TcpStream::connect(addr).await.unwrap(),
             };
-            post(&mut open, &body).await.expect("a good client is served");
+            post(&mut open, &request).await.expect("a good client is served");
             stream = Some(open);
             took.push(sent.elapsed());
         }
@@ -71,11 +92,27 @@ async fn p99(addr: SocketAddr, lasting: Duration) -> Duration {
     took[took.len() * 99 / 100]
 }
 
-/// A POST that is answered 204, by hand: a client library would cost more than the door.
-async fn post(stream: &mut TcpStream, body: &str) -> std::io::Result<()> {
+/// A POST: a record, or of each fourth client many, compressed, as an SDK sends them after a while.
+fn request(number: usize, sn: usize) -> Vec<u8> {
+    let ts = WallClock.now_us() / 1_000;
+    let line = |sn| format!("e=t,sid=\"good-{number}\",sn={sn},sta=p,ts={ts},v=2\n");
+    let (encoding, body) = match number % 4 {
+        0 => {
+            let lines: String = (0..BATCH).map(|at| line(sn * BATCH + at)).collect();
+            let mut packed = GzEncoder::new(Vec::new(), Compression::none());
+            packed.write_all(lines.as_bytes()).unwrap();
+            ("content-encoding: gzip\r\n", packed.finish().unwrap())
+        }
+        _ => ("", line(sn).into_bytes()),
+    };
     let (length, head) = (body.len(), "POST /v1/cmcd?k=demo HTTP/1.1\r\nhost: x\r\n");
-    let request = format!("{head}content-length: {length}\r\n\r\n{body}");
-    stream.write_all(request.as_bytes()).await?;
+    let head = format!("{head}{encoding}content-length: {length}\r\n\r\n");
+    [head.into_bytes(), body].concat()
+}
+
+/// A POST that is answered 204, by hand: a client library would cost more than the door.
+async fn post(stream: &mut TcpStream, request: &[u8]) -> std::io::Result<()> {
+    stream.write_all(request).await?;
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n") {
         if stream.read_buf(&mut answer).await? == 0 {
@@ -90,14 +127,13 @@ async fn withstands(collector: &Collector, attack: Attack) {
     let mut seen = Vec::new();
     for _ in 0..3 {
         let calm = p99(collector.addr, lasting()).await;
-        let attacking = tokio::spawn(attack::run(attack, collector.addr));
+        let attacking = attack::start(attack, collector.addr);
         // The onset is not measured, but how it stands.
         sleep(Duration::from_millis(1_500)).await;
         let attacked = p99(collector.addr, lasting()).await;
-        attacking.abort();
-        let _ = attacking.await;
+        drop(attacking);
         println!("figure: {attack:?}: calm p99 {calm:?}, attacked {attacked:?}");
-        if attacked < calm * 2 {
+        if attacked < calm * 2 + forgiven() {
             return;
         }
         seen.push((calm, attacked));

@@ -69,6 +69,23 @@ fn a_window_above_the_limit_is_refused() {
     brotli::BrotliCompress(&mut b"sid".as_slice(), &mut sent, &large).unwrap();
     let got = inflate(&sent, Encoding::Brotli, limits);
     assert!(matches!(&got, Err(InflateError::Broken(why)) if why.contains("RFC 7932")), "{got:?}");
+
+    // Small windows take each another number of bits to say.
+    for lgwin in 10..=24 {
+        let params = brotli::enc::BrotliEncoderParams { lgwin, ..Default::default() };
+        let mut sent = Vec::new();
+        let text = b"sid=\"a\"".repeat(1_000);
+        brotli::BrotliCompress(&mut text.as_slice(), &mut sent, &params).unwrap();
+        let got = inflate(&sent, Encoding::Brotli, limits);
+        if lgwin <= 22 {
+            assert_eq!(got.unwrap(), text, "{lgwin}");
+        } else {
+            assert!(
+                matches!(&got, Err(InflateError::Broken(why)) if why.contains("lgwin 22")),
+                "{got:?}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -88,7 +105,7 @@ fn a_torn_stream_is_broken_at_every_byte() {
 
 #[test]
 fn what_follows_the_stream_is_not_dropped_in_silence() {
-    for encoding in [Encoding::Gzip, Encoding::Zstd, Encoding::Brotli] {
+    for encoding in COMPRESSED {
         let sent = [packed(b"sid=\"a\"", encoding), b"more, and not compressed".to_vec()].concat();
         let got = inflate(&sent, encoding, LIMITS);
         assert!(matches!(got, Err(InflateError::Broken(_))), "{encoding:?}: {got:?}");

@@ -29,7 +29,8 @@ use world::{NOW, World, parts};
 
 /// Records a second that the log takes.
 const CAPACITY: u64 = 1_000;
-/// Records of a POST; the first is a start, the next two changes, the rest heartbeats.
+/// Records of a POST; the first is a start, an error or an end, the next two changes, the rest
+/// heartbeats.
 const BATCH: u64 = 20;
 
 #[derive(Debug)]
@@ -87,7 +88,10 @@ async fn world(settings: Settings) -> World {
 fn body(post: u64) -> String {
     let ts = NOW / 1_000;
     let record = |n: u64| match n {
-        0 => format!("e=ps,sid=\"s{post}\",sn=1,sta=s,ts={ts},v=2"),
+        0 => {
+            let what = ["e=ps,sta=s", "e=e,ec=(\"x\"),sta=p", "e=ps,sta=e"][(post % 3) as usize];
+            format!("{what},sid=\"s{post}\",sn=1,ts={ts},v=2")
+        }
         1 | 2 => format!("e=bc,sid=\"s{post}\",sn={},ts={ts},v=2", n + 1),
         _ => format!("e=t,sid=\"s{post}\",sn={},sta=p,ts={ts},v=2", n + 1),
     };
@@ -144,31 +148,41 @@ async fn crowd(url: &str, key: &str, records_per_s: u64, lasting: Duration) -> C
     came
 }
 
-/// Stored starts, and stored records.
-async fn stored(world: &World) -> (u64, u64) {
-    let (mut starts, mut all) = (0, 0);
+/// Stored starts, errors and ends, and stored records.
+async fn stored(world: &World) -> ([u64; 3], u64) {
+    let (mut vital, mut all) = ([0; 3], 0);
     for part in parts(&world.log.entries().await, Kind::Player) {
         let batch = decode(&part.payload).unwrap();
         let rows = PlayerRows::new(&batch).unwrap();
         all += rows.len() as u64;
-        starts += (0..rows.len()).filter(|at| rows.get(*at).sta == Some("s")).count() as u64;
+        for row in (0..rows.len()).map(|at| rows.get(at)) {
+            vital[0] += u64::from(row.sta == Some("s"));
+            vital[1] += u64::from(row.e == Some("e"));
+            vital[2] += u64::from(row.sta == Some("e"));
+        }
     }
-    (starts, all)
+    (vital, all)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn goodput_stays_and_starts_are_taken_at_ten_times_capacity() {
+async fn goodput_stays_and_what_matters_is_taken_at_ten_times_capacity() {
     let mut goodput = Vec::new();
     for times in [1, 2, 5, 10] {
         let world = world(settings()).await;
         let came = crowd(&world.url, "a", times * CAPACITY, lasting()).await;
-        let (starts, records) = stored(&world).await;
+        let (vital, records) = stored(&world).await;
         let good = came.accepted() as f64 / came.took.as_secs_f64();
-        println!("figure: {times} x: {good:.0} records/s, {starts} of {} starts", came.posts);
+        let posts = came.posts;
+        println!(
+            "figure: {times} x: {good:.0} records/s, {vital:?} starts, errors, ends of {posts}"
+        );
         println!("{came:?}");
         assert_eq!(records, came.accepted(), "acknowledged is stored");
         assert_eq!(came.fates.values().sum::<u64>(), came.posts * BATCH, "each has its fate");
-        assert!(starts as f64 >= came.posts as f64 * 0.994, "{starts} of {} starts", came.posts);
+        for (kind, stored) in vital.into_iter().enumerate() {
+            let sent = (posts + 2 - kind as u64) / 3;
+            assert!(stored as f64 >= sent as f64 * 0.994, "{stored} of {sent} of kind {kind}");
+        }
         assert!(times < 2 || came.paced > 0, "clients are asked for less");
         goodput.push(good);
     }
@@ -185,7 +199,8 @@ async fn one_tenant_at_a_hundred_times_its_quota_costs_another_nothing() {
         let calm = crowd(&world.url, "b", CAPACITY / 10, lasting());
         let (flood, calm) = futures::future::join(flood, calm).await;
         let of = |came: &Came| format!("{} of {}", came.accepted(), came.posts * BATCH);
-        println!("figure: quota {quota:?}: flood {}, calm {}", of(&flood), of(&calm));
+        let (held, kept, slowest) = (of(&flood), of(&calm), calm.slowest);
+        println!("figure: quota {quota:?}: flood {held}, calm {kept}, its slowest {slowest:?}");
         println!("quota {quota:?}\n  flood {flood:?}\n  calm {calm:?}");
         assert_eq!(calm.accepted(), calm.posts * BATCH, "the other tenant loses nothing");
         assert!(flood.accepted() < flood.posts * BATCH / 2, "and the flood is held");

@@ -14,12 +14,16 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::ipc::writer::StreamWriter;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 use tallylight_collector::{Settings, enrich};
 use tallylight_eventlog::disk::{DiskLog, DiskSettings};
 use tallylight_eventlog::{EventLog, TopicSettings};
 use tallylight_schemas::clock::{Clock, WallClock};
-use tallylight_schemas::ipc::decode;
+use tallylight_schemas::ipc::{STREAM_MEDIA_TYPE, decode};
 use tallylight_schemas::record::{EVENTS, Kind};
 
 /// In every text that is a secret.
@@ -54,18 +58,6 @@ async fn who_asked_and_by_which_right_is_found_nowhere() {
     let collector = child::Collector::start(&settings, folder.path(), 1_024);
     let client = reqwest::Client::builder().local_address(PEER.parse().ok()).build().unwrap();
     let base = format!("http://{}", collector.addr);
-    let now = WallClock.now_us() / 1_000;
-    let secret = format!("https://user:{SENTINEL}@cdn.example/v/1.m4s?token={SENTINEL}#{SENTINEL}");
-    let quoted =
-        secret.replace(':', "%3A").replace('/', "%2F").replace('@', "%40").replace('?', "%3F");
-    let lines = format!(
-        "e=rr,sid=\"a\",sn=1,ts={now},url=\"{secret}\",v=2\n\
-         e=rr,sid=\"a\",sn=2,ts={now},nor=(\"{quoted}\" \"../2.m4s?t={SENTINEL}\"),v=2\n\
-         com.example-u=\"{secret}\",e=rr,sid=\"a\",sn=3,ts={now},v=2\n\
-         e=rr,url=\"{secret}\"\nnonsense {secret}"
-    );
-    let event = json!({"type": "player", "e": "rr", "sid": "a", "sn": 4, "ts": now, "url": secret});
-    let cmcd = format!("sid=\"a\",nor=\"{quoted}\"");
     // While somebody looks, records are shown as well: that is a place, too.
     let look = || client.get(format!("{base}/v1/beacons?k=key-{SENTINEL}")).send();
     look().await.unwrap();
@@ -74,23 +66,11 @@ async fn who_asked_and_by_which_right_is_found_nowhere() {
         let request = request.header("x-forwarded-for", VIEWER);
         names.iter().fold(request, |request, name| request.header(*name, format!("a{SENTINEL}")))
     };
-    let keyed = |path: &str| format!("{base}{path}?k=key-{SENTINEL}");
     let mut statuses = Vec::new();
-    for request in [
-        client.post(keyed("/v1/cmcd")).body(lines.clone()),
-        client.post(keyed("/v1/events")).json(&json!([event])),
-        client
-            .post(keyed("/v1/events"))
-            .bearer_auth(format!("service-{SENTINEL}"))
-            .json(&json!([event])),
-        client.get(keyed("/v1/cmcd")).query(&[("CMCD", &cmcd)]),
-        client.post(format!("{base}/v1/cmcd?k=wrong-{SENTINEL}")).body(lines.clone()),
-        client.post(format!("{base}/v1/cmcd")).bearer_auth(format!("bad-{SENTINEL}")).body(lines),
-        client.post(format!("{base}/{SENTINEL}")),
-    ] {
+    for request in requests(&client, &base) {
         statuses.push(with(request).send().await.unwrap().status().as_u16());
     }
-    assert_eq!(statuses, [204, 204, 204, 204, 401, 401, 404]);
+    assert_eq!(statuses, [204, 204, 204, 204, 200, 200, 204, 401, 401, 404]);
     let shown = look().await.unwrap().text().await.unwrap();
     assert!(shown.contains("cdn.example"), "{shown}");
     let metrics = client.get(format!("{base}/metrics")).send().await.unwrap().text().await.unwrap();
@@ -98,14 +78,135 @@ async fn who_asked_and_by_which_right_is_found_nowhere() {
     let stored = stored(folder.path()).await;
     std::fs::remove_file(country_file).unwrap();
     assert!(stored.contains("NZ"), "the address was looked up: {stored}");
-    assert!(stored.contains("cdn.example/v/1.m4s") && stored.contains("2.m4s"), "{stored}");
+    for kept in ["cdn.example/v/1.m4s", "2.m4s", "3.m4s", "http.server.requests", "seg-1.m4s"] {
+        assert!(stored.contains(kept), "{kept}: {stored}");
+    }
     for (place, text) in
         [("rows", &stored), ("output", &said), ("beacons", &shown), ("metrics", &metrics)]
     {
         for secret in [SENTINEL, PEER, VIEWER, CUT] {
             assert!(!text.contains(secret), "{place}: {secret}: {text}");
         }
+        for secret in in_base64() {
+            assert!(!text.contains(&secret), "{place}: {secret}: {text}");
+        }
     }
+}
+
+fn secret() -> String {
+    format!("https://user:{SENTINEL}@cdn.example/v/1.m4s?token={SENTINEL}#{SENTINEL}")
+}
+
+fn quoted() -> String {
+    secret().replace(':', "%3A").replace('/', "%2F").replace('@', "%40").replace('?', "%3F")
+}
+
+/// Records with a secret in each key that can hold one.
+fn lines(now: i64) -> String {
+    let (secret, quoted) = (secret(), quoted());
+    // What players copy of responses is in Base64.
+    let encode = |text: &str| BASE64_STANDARD.encode(text);
+    let header = encode(&format!("nor=\"../3.m4s?t={SENTINEL}\",com.example-u=\"{secret}\""));
+    let hops = encode(&format!("\"{secret}\";etp=1"));
+    let cut = &header[..header.len() - 3];
+    let all = [
+        format!("e=rr,url=\"{secret}\""),
+        format!("e=rr,nor=(\"{quoted}\" \"../2.m4s?t={SENTINEL}\")"),
+        format!("com.example-u=\"{secret}\",e=rr"),
+        format!("com.tallylight-player=\"{secret}\",com.tallylight-os=\"{secret}\",e=rr"),
+        format!("e=e,ec=(\"https://u:{SENTINEL}@c/?t={SENTINEL}\")"),
+        format!("cmsdd=\"{hops}\",cmsds=\"{header}\",e=rr,smrt=\"{header}\""),
+        format!("cmsds=\"{cut}\",e=rr"),
+    ];
+    let whole = |(sn, keys): (usize, String)| format!("{keys},sid=\"a\",sn={sn},ts={now},v=2\n");
+    let records: String = all.into_iter().enumerate().map(whole).collect();
+    format!("{records}e=rr,url=\"{secret}\"\nnonsense {secret}")
+}
+
+/// Every way in, and three that lead nowhere.
+fn requests(client: &reqwest::Client, base: &str) -> Vec<reqwest::RequestBuilder> {
+    let (now, secret) = (WallClock.now_us() / 1_000, secret());
+    let keyed = |path: &str| format!("{base}{path}?k=key-{SENTINEL}");
+    let ours = |path: &str| client.post(keyed(path)).bearer_auth(format!("service-{SENTINEL}"));
+    let event = json!({"type": "player", "e": "rr", "sid": "a", "sn": 9, "ts": now, "url": secret});
+    let [metrics, logs] = otlp(now, &secret);
+    let cmcd = format!("sid=\"a\",nor=\"{}\"", quoted());
+    let arrow = client.post(keyed("/v1/events")).header("content-type", STREAM_MEDIA_TYPE);
+    let bad = client.post(format!("{base}/v1/cmcd")).bearer_auth(format!("bad-{SENTINEL}"));
+    vec![
+        client.post(keyed("/v1/cmcd")).body(lines(now)),
+        client.post(keyed("/v1/events")).json(&json!([event])),
+        ours("/v1/events").json(&json!([event])),
+        arrow.body(self::arrow(now, &secret)),
+        ours("/v1/metrics").json(&metrics),
+        ours("/v1/logs").json(&logs),
+        client.get(keyed("/v1/cmcd")).query(&[("CMCD", &cmcd)]),
+        client.post(format!("{base}/v1/cmcd?k=wrong-{SENTINEL}")).body(lines(now)),
+        bad.body(lines(now)),
+        client.post(format!("{base}/{SENTINEL}")),
+    ]
+}
+
+/// The sentinel within Base64 of something, wherever in it it begins.
+fn in_base64() -> [String; 3] {
+    [0, 1, 2].map(|before| {
+        let whole = BASE64_STANDARD.encode(format!("{}{SENTINEL}", "x".repeat(before)));
+        // What its neighbours have a part in is left out at both ends.
+        whole[before.div_ceil(3) * 4..whole.len() - 4].to_owned()
+    })
+}
+
+/// A metric and a request as OpenTelemetry tells of them, by names of its conventions.
+fn otlp(now: i64, secret: &str) -> [serde_json::Value; 2] {
+    let pair = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let private = [
+        pair("client.address", PEER),
+        pair("network.peer.address", VIEWER),
+        pair("url.full", secret),
+        pair("url.path", &format!("/v/1.m4s?t={SENTINEL}")),
+        pair("url.query", &format!("t={SENTINEL}")),
+        pair("http.request.header.authorization", SENTINEL),
+        pair("enduser.id", SENTINEL),
+    ];
+    let time = format!("{now}000000");
+    let point = json!({"timeUnixNano": time, "asDouble": 1.0, "attributes": private});
+    let metric = json!({"name": "http.server.requests", "gauge": {"dataPoints": [point]}});
+    let metrics = json!({"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]});
+    let request = [
+        pair("http.request.method", "GET"),
+        pair(
+            "url.full",
+            &format!(
+                "https://u:{SENTINEL}@cdn.example/live/demo/v-360/7.m4s?CMCD=cid%3D%22https%3A%2F%2Fu%3A{SENTINEL}%40x%2Fseg-1.m4s%3Ft%3D{SENTINEL}%22%2Csid%3D%22a%22"
+            ),
+        ),
+        pair("http.response.status_code", "200"),
+        pair("http.response.body.size", "1"),
+        pair("http.server.request.duration", "0.1"),
+    ];
+    let attributes: Vec<_> = request.into_iter().chain(private.into_iter().take(2)).collect();
+    let record = json!({"timeUnixNano": time, "attributes": attributes});
+    let resource = json!({"attributes": [pair("service.name", "edge")]});
+    let logs =
+        json!({"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [record]}]}]});
+    [metrics, logs]
+}
+
+/// An event as an Arrow stream.
+fn arrow(now: i64, secret: &str) -> Vec<u8> {
+    let text = |text: &str| Arc::new(StringArray::from(vec![text.to_owned()])) as ArrayRef;
+    let columns = [
+        ("type", text("player")),
+        ("e", text("rr")),
+        ("sid", text("a")),
+        ("ts", Arc::new(Int64Array::from(vec![now])) as ArrayRef),
+        ("url", text(secret)),
+        ("com.example-u", text(secret)),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
 }
 
 /// Everything in the folder as it is, and every row of the log written out: on disk they are

@@ -52,7 +52,8 @@ async fn any_site_may_send() {
         .await
         .unwrap();
     assert!(preflight.status().is_success());
-    assert_eq!(preflight.headers()["access-control-allow-origin"], "*");
+    assert_eq!(preflight.headers()["access-control-allow-origin"], "https://example.org");
+    assert_eq!(preflight.headers()["access-control-allow-credentials"], "true");
     let allowed = preflight.headers()["access-control-allow-headers"].to_str().unwrap();
     for name in ["content-type", "content-encoding", "authorization", "cmcd-session"] {
         assert!(allowed.contains(name), "{allowed}");
@@ -60,7 +61,8 @@ async fn any_site_may_send() {
     let refused = client.post(&url).header("origin", "https://e.org").body("x").send().await;
     let refused = refused.unwrap();
     assert_eq!(refused.status(), 401);
-    assert_eq!(refused.headers()["access-control-allow-origin"], "*");
+    assert_eq!(refused.headers()["access-control-allow-origin"], "https://e.org");
+    assert_eq!(refused.headers()["access-control-allow-credentials"], "true");
     let exposed = refused.headers()["access-control-expose-headers"].to_str().unwrap();
     assert_eq!(exposed, "tallylight-fates,tallylight-dropped-values,tallylight-pace,retry-after");
 }

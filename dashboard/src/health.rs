@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tallylight_serve::openmetrics;
 
 use crate::App;
 use crate::problem;
@@ -102,11 +102,5 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
 }
 
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let mut out = String::new();
-    let neighbours = text::encode_registry(&mut out, &app.neighbours);
-    if neighbours.and_then(|()| text::encode(&mut out, &app.metrics.registry)).is_err() {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    }
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], out).into_response()
+    openmetrics([&app.neighbours, &app.metrics.registry])
 }

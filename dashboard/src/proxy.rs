@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, Version, h
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
 use tallylight_serve::Peer;
+use tallylight_serve::guard::is_json;
 
 pub(crate) use client::{HttpClient, client};
 
@@ -134,12 +135,6 @@ fn tell_who(headers: &mut HeaderMap, peer: IpAddr) {
     if let Ok(seen) = HeaderValue::from_str(&seen) {
         headers.append(name, seen);
     }
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = value.and_then(|value| value.split(';').next()).unwrap_or("");
-    media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
 fn failed(target: &Target, error: &hyper_util::client::legacy::Error) -> Response {

@@ -22,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery;
-use tallylight_serve::Peer;
+use tallylight_serve::{Peer, openmetrics};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -103,7 +103,10 @@ fn router(edge: Arc<Edge>) -> Router {
         .route("/load", get(load))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(async || "ok"))
-        .route("/metrics", get(async |State(edge): State<Arc<Edge>>| edge.metrics.text()))
+        .route(
+            "/metrics",
+            get(async |State(edge): State<Arc<Edge>>| openmetrics([edge.metrics.registry()])),
+        )
         .fallback(async |State(edge): State<Arc<Edge>>, uri: Uri| {
             let problem = problem::not_found(format!("{} is no address of an edge", uri.path()));
             answer::sign(&edge.name, problem.into_response())

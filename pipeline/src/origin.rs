@@ -29,6 +29,7 @@ use axum::response::Response;
 use axum::routing::{get, put};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery;
+use tallylight_serve::openmetrics;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -98,7 +99,10 @@ fn router(origin: Arc<Origin>) -> Router {
         .route("/live/{stream}/{track}/slate/{file}", media)
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(async || "ok"))
-        .route("/metrics", get(async |State(origin): State<Arc<Origin>>| origin.metrics.text()))
+        .route(
+            "/metrics",
+            get(async |State(origin): State<Arc<Origin>>| openmetrics([origin.metrics.registry()])),
+        )
         .fallback(async |uri: Uri| {
             problem::not_found(format!("{} is no address of the origin", uri.path()))
         })

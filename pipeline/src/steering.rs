@@ -22,13 +22,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery;
 use tallylight_serve::guard::Guard;
+use tallylight_serve::openmetrics;
 use tokio::task::JoinSet;
 
 use crate::report::{Door, Reporter};
@@ -175,7 +176,9 @@ fn router(steering: Arc<Steering>) -> Router {
         .route("/readyz", get(ready))
         .route(
             "/metrics",
-            get(async |State(steering): State<Arc<Steering>>| steering.metrics.text()),
+            get(async |State(steering): State<Arc<Steering>>| {
+                openmetrics([steering.metrics.registry()])
+            }),
         )
         .fallback(async |uri: Uri| {
             problem::not_found(format!("{} is no address of this service", uri.path()))
@@ -189,7 +192,7 @@ async fn ready(State(steering): State<Arc<Steering>>) -> Response {
     if steering.origin.is_none() || steering.ladders.any() {
         return "ok".into_response();
     }
-    (StatusCode::SERVICE_UNAVAILABLE, "no ladder yet: is the encoder running?").into_response()
+    problem::unavailable("no ladder yet: is the encoder running?", 1).into_response()
 }
 
 async fn count(State(steering): State<Arc<Steering>>, request: Request, next: Next) -> Response {

@@ -3,9 +3,11 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use memchr::memchr2;
 
-use crate::cmcd::Key;
+use crate::cmcd::{Key, cmsd};
 
 /// Where a query or fragment begins, plain or percent-encoded.
 const ENDS: [&str; 5] = ["?", "#", "%3F", "%3f", "%23"];
@@ -40,10 +42,62 @@ fn without_credentials(text: &str) -> Option<String> {
 pub fn stored(key: Key, text: &str) -> Cow<'_, str> {
     match key {
         Key::Url | Key::Nor => url(text),
+        Key::Cmsds | Key::Cmsdd | Key::Smrt => header(text),
         // `sid` names the session, in storage as in the partition that was chosen by it.
-        Key::Sid | Key::Ec => Cow::Borrowed(text),
+        Key::Sid => Cow::Borrowed(text),
         _ => other(text).map_or(Cow::Borrowed(text), Cow::Owned),
     }
+}
+
+/// Cleans a name where it is.
+pub fn name(name: &mut String) {
+    if let Some(clean) = other(name) {
+        *name = clean;
+    }
+}
+
+/// A copied header, in Base64 or as it came: what stands in quotes in it may be a URL. Base64 that
+/// cannot be read may hold anything, so nothing is left of it.
+pub fn header(text: &str) -> Cow<'_, str> {
+    let (plain, encoded) = cmsd::header(text);
+    if !encoded && is_broken_base64(text) {
+        return Cow::Borrowed("");
+    }
+    match in_quotes(&plain) {
+        None => Cow::Borrowed(text),
+        Some(clean) if encoded => Cow::Owned(BASE64_STANDARD.encode(clean)),
+        Some(clean) => Cow::Owned(clean),
+    }
+}
+
+/// Whether a text that is not Base64 looks as if it was meant so; the words of a header are shorter.
+fn is_broken_base64(text: &str) -> bool {
+    let is_one = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(byte);
+    text.len() >= 24 && text.as_bytes().iter().all(is_one)
+}
+
+/// The text with each string in quotes cleaned as a URL; `None` when it may stay.
+fn in_quotes(text: &str) -> Option<String> {
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, behind)) = rest.split_once('"') {
+        let mut escaped = false;
+        let closes = |c: char| {
+            let ends = c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            ends
+        };
+        let (inside, after) = behind.split_at(behind.find(closes).unwrap_or(behind.len()));
+        out.push_str(before);
+        out.push('"');
+        out.push_str(&url(inside));
+        rest = after;
+        if let Some(more) = after.strip_prefix('"') {
+            out.push('"');
+            rest = more;
+        }
+    }
+    out.push_str(rest);
+    (out != text).then_some(out)
 }
 
 /// Text of another key that holds a URL all the same; `None` when it may stay.
@@ -62,6 +116,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_copied_header_loses_what_its_urls_tell_in_base64_too() {
+        for (sent, kept) in [
+            ("nor=\"../2.m4s?t=x\",ot=v", "nor=\"../2.m4s\",ot=v"),
+            (
+                "n=\"a\\\"b?t\",nor=(\"c#x\" \"https://u:p@d/e\"),du=?1",
+                "n=\"a\\\"b\",nor=(\"c\" \"https://d/e\"),du=?1",
+            ),
+            ("nor=\"2.m4s?t=x", "nor=\"2.m4s"),
+            ("du,etp=100", "du,etp=100"),
+        ] {
+            assert_eq!(header(sent), kept);
+            assert_eq!(header(&BASE64_STANDARD.encode(sent)), BASE64_STANDARD.encode(kept));
+        }
+        // Cut, it is no Base64 any more.
+        let cut = BASE64_STANDARD.encode("nor=\"../../2.m4s?t=x\"");
+        assert_eq!(header(cut.get(..25).unwrap_or_default()), "");
+        assert_eq!(header("aHR0cHM-_w"), "aHR0cHM-_w");
+    }
+
+    #[test]
     fn credentials_and_queries_are_cut_in_any_spelling() {
         for (sent, stored) in [
             ("https://u:p@cdn.example/v/1.m4s?token=x#y", "https://cdn.example/v/1.m4s"),
@@ -76,6 +150,7 @@ mod tests {
             assert_eq!(url(sent), stored);
         }
         assert_eq!(other("who? me"), None);
+        assert_eq!(stored(Key::Ec, "404 https://a:b@c/?d"), "404 https://c/");
         assert_eq!(other("see http://a:b@c/?d").as_deref(), Some("see http://c/"));
     }
 }

@@ -107,13 +107,17 @@ fn refused(detail: String) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "refused", "This caller is not allowed", detail)
 }
 
+/// Whether the body is said to be JSON.
+pub fn is_json(headers: &HeaderMap) -> bool {
+    let media_type = only(headers, header::CONTENT_TYPE).and_then(|value| value.split(';').next());
+    media_type.is_some_and(|name| name.trim().eq_ignore_ascii_case("application/json"))
+}
+
 /// The problem with a request that would change something, apart from who called: it must be
 /// JSON, since a browser asks before it sends that across sites, and carry the service key
 /// (`Authorization: Bearer`) where there is one.
 pub fn check_change(headers: &HeaderMap, key: Option<&str>) -> Result<(), Problem> {
-    let json = only(headers, header::CONTENT_TYPE)
-        .is_some_and(|value| value.split(';').next().unwrap_or("").trim() == "application/json");
-    if !json {
+    if !is_json(headers) {
         let (title, detail) = ("A change is JSON", "Send it with Content-Type: application/json");
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", title, detail));
     }

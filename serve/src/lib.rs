@@ -19,6 +19,7 @@ mod connections;
 pub mod guard;
 mod http;
 mod life;
+mod openmetrics;
 mod place;
 pub mod problem;
 mod roll;
@@ -27,6 +28,7 @@ mod tls;
 mod trust;
 
 pub use asking::Peer;
+pub use openmetrics::openmetrics;
 pub use server::{BindError, Limits, Server, TaskEnded};
 pub use tls::{TlsError, TlsFiles};
 pub use trust::exposed;

@@ -19,6 +19,9 @@ const GIVEN_UP: u64 = 100;
 /// later ones; some of an answered body may still be on its way then.
 const CHATTER: [u64; 2] = [96 << 10, 512 << 10];
 
+/// And while it is told that it is ended.
+const GOODBYE: u64 = 64 << 10;
+
 /// Why a connection is ended before its client ends it. The later, the worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
@@ -68,16 +71,20 @@ impl Life {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes came; a client that talks without ever asking is ended.
-    pub(crate) fn heard(&self, bytes: u64) {
+    /// Bytes came; a client that talks without ever asking is ended. `false`: it goes on talking,
+    /// and whatever is said to it as a goodbye is too much.
+    pub(crate) fn heard(&self, bytes: u64) -> bool {
         let heard = self.heard.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        if heard > CHATTER[0] && !self.end.is_cancelled() {
-            let state = self.state();
-            let most = CHATTER[usize::from(state.asked > 0)];
-            if state.under_way.is_empty() && heard > most {
-                self.end.cancel();
-            }
+        if heard <= CHATTER[0] {
+            return true;
         }
+        let state = self.state();
+        let most = CHATTER[usize::from(state.asked > 0)];
+        if !state.under_way.is_empty() || heard <= most {
+            return true;
+        }
+        self.end.cancel();
+        heard <= most + GOODBYE
     }
 
     /// A whole head came. The number names the request from here on.
@@ -193,10 +200,10 @@ mod tests {
         let number = life.begin(now, true);
         life.heard(1 << 30);
         life.finish(number, now, false);
-        life.heard(CHATTER[1]);
-        assert!(!life.end.is_cancelled());
-        life.heard(1);
-        assert!(life.end.is_cancelled());
+        assert!(life.heard(CHATTER[1]) && !life.end.is_cancelled());
+        assert!(life.heard(1) && life.end.is_cancelled());
+        assert!(life.heard(GOODBYE - 1));
+        assert!(!life.heard(1), "it is not listened to any more");
     }
 
     #[test]

@@ -48,8 +48,10 @@ impl AsyncRead for Placed {
     ) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, into);
-        self.life.heard((into.filled().len() - before) as u64);
-        polled
+        match self.life.heard((into.filled().len() - before) as u64) {
+            true => polled,
+            false => Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+        }
     }
 }
 

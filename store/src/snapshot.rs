@@ -108,7 +108,10 @@ impl Snapshots {
 
     /// The snapshots that can be used, newest first. Those that cannot are said in the log.
     pub fn newest(&self) -> impl Iterator<Item = Snapshot> + '_ {
-        let all = list(&self.dir).unwrap_or_default();
+        let all = list(&self.dir).unwrap_or_else(|error| {
+            tracing::warn!(dir = %self.dir.display(), %error, "snapshots cannot be listed");
+            Vec::new()
+        });
         all.into_iter().rev().filter_map(|path| match self.read(&path) {
             Ok(snapshot) => Some(snapshot),
             Err(why) => {

@@ -44,5 +44,11 @@ fn of_a_control_record_the_newest_stays_and_of_many_the_latest() {
     assert_eq!(apply(vec![action(1, 5, 3)]), (vec!["written at 3".into()], 1));
     let (_, held) = apply((2..700).map(|id| action(id, 10 + id as i64, 4)).collect());
     assert_eq!(held, 500);
-    assert_eq!(store.since(0).actions.last().unwrap().id, "a-699", "the earliest made room");
+    // One in force is written again and stays, however long ago it was taken.
+    apply(vec![action(300, 310, 6)]);
+    let (_, held) = apply((700..1_300).map(|id| action(id, 10 + id as i64, 5)).collect());
+    assert_eq!(held, 500);
+    let actions = store.since(0).actions;
+    assert_eq!(actions.last().unwrap().id, "a-1299", "the earliest made room");
+    assert!(actions.iter().any(|action| action.id == "a-300"));
 }

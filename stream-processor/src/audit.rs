@@ -3,6 +3,7 @@
 //! puts facts that came late where they belong; [`Keeper`] does both while the processor runs.
 
 mod compare;
+mod deliveries;
 mod expect;
 mod facts;
 mod findings;
@@ -31,10 +32,10 @@ pub use repair::{Repaired, repair};
 
 use crate::pure::limits::Limits;
 use crate::pure::watermark::HORIZON_MS;
-use facts::moment;
+use facts::{between, files_since, moment};
 use lateness::Lateness;
 use replay::Replay;
-use truth::quiet_us;
+use truth::{LONGEST_RUN_US, quiet_us};
 
 /// The tables that are checked.
 pub const CHECKED: [Table; 8] = [
@@ -135,11 +136,14 @@ impl Audit {
         (hour + 1) * HOUR_US + quiet_us(&self.limits)
     }
 
-    /// What came late in the range of log time.
-    async fn lateness(&self, range: Range<i64>) -> Result<Lateness, HistoryError> {
-        let sids = truth::suspects(&self.history, range.start, range.end).await?;
+    /// What came late and was read before `known` (log time, Unix µs), as far as it is about event
+    /// time from `from` (Unix µs) on.
+    async fn lateness(&self, from: i64, known: i64) -> Result<Lateness, HistoryError> {
+        // A session that ends then may have been repaired for what came late while it went on.
+        let read_from = from.saturating_sub(quiet_us(&self.limits) + LONGEST_RUN_US);
+        let sids = truth::suspects(&self.history, read_from, known).await?;
         let sids = sids.difference(&self.unknown.0).cloned().collect();
-        Lateness::of(&self.history, &self.limits, &sids).await
+        Lateness::of(&self.history, &self.limits, &sids, (read_from, from)).await
     }
 
     /// Checks one hour of event time, after those before it. Of an hour that is not over, or not
@@ -238,8 +242,11 @@ impl Audit {
             _ => "\"to\"",
         };
         let (from, to) = (moment(range.start), moment(range.end));
-        let sql =
-            format!("SELECT * FROM rows WHERE final AND {column} >= {from} AND {column} < {to}");
+        // Rows are not written before their time.
+        let files = files_since(range.start);
+        let sql = format!(
+            "SELECT * FROM rows WHERE final AND {files} AND {column} >= {from} AND {column} < {to}"
+        );
         let mut kept = self.history.select(table, &sql).await?;
         if table.rolled().is_some() {
             return Ok(vec![expect::joined(table, &kept)?]);
@@ -264,10 +271,6 @@ impl Audit {
         let mask: BooleanArray = (0..rows.num_rows()).map(|row| Some(known(row))).collect();
         Ok(arrow::compute::filter_record_batch(&rows, &mask)?)
     }
-}
-
-fn between(range: &Range<i64>) -> String {
-    format!("logged_at >= {} AND logged_at < {}", moment(range.start), moment(range.end))
 }
 
 /// The one time that a statement answers, Unix µs.

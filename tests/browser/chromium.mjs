@@ -1,6 +1,6 @@
 // Chromium as the tests start it: headless, a profile of its own, nothing phoning home.
 import { createRequire } from 'node:module';
-import { existsSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -15,7 +15,9 @@ const paths = [
 export async function open(viewport = { width: 1440, height: 900 }) {
   const executablePath = process.env.CHROMIUM ?? paths.find((path) => existsSync(path));
   if (!executablePath) throw new Error('no Chromium: run `make doctor`');
-  const context = await chromium.launchPersistentContext(mkdtempSync(join(tmpdir(), 'tallylight-')), {
+  const profile = mkdtempSync(join(tmpdir(), 'tallylight-'));
+  process.on('exit', () => rmSync(profile, { recursive: true, force: true }));
+  const context = await chromium.launchPersistentContext(profile, {
     executablePath,
     headless: true,
     viewport,

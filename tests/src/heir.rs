@@ -15,8 +15,8 @@ use tallylight_schemas::record::{EVENTS, ROWS};
 use tallylight_store::archive::{History, Parts as HistoryParts};
 use tallylight_store::snapshot::Snapshots;
 use tallylight_stream_processor::archive::{Parts as ArchiveParts, STATE_VERSION};
-use tallylight_stream_processor::audit::Findings;
-use tallylight_stream_processor::{Parts, Processor, Settings, build};
+use tallylight_stream_processor::audit::{Findings, repair};
+use tallylight_stream_processor::{Limits, Parts, Processor, Settings, build};
 use tokio_util::sync::CancellationToken;
 
 use crate::world::World;
@@ -45,8 +45,11 @@ pub async fn go_on_disk(data: &Path) {
 /// more and all of it is in the files.
 pub async fn go_on(shards: &[Arc<dyn EventLog>], clock: &Arc<ManualClock>, data: &Path) {
     let (stop, mut running) = (CancellationToken::new(), Vec::new());
+    let (mut histories, mut known) = (Vec::new(), Vec::new());
     for log in shards {
-        let processor = processor(log, clock, data).await;
+        let (processor, history) = processor(log, clock, data).await;
+        histories.push(history);
+        known.push(processor.handle().stats());
         let (mut stats, end) = (processor.handle().stats(), *log.head(EVENTS).unwrap().borrow());
         running.push(tokio::spawn(processor.run(stop.clone())));
         stats.wait_for(|stats| stats.position >= end).await.unwrap();
@@ -56,14 +59,21 @@ pub async fn go_on(shards: &[Arc<dyn EventLog>], clock: &Arc<ManualClock>, data:
         clock.advance_us(STEP_US);
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
+    // What came late, because nobody was there to take it, is put where it belongs.
+    let known = known.iter().map(|stats| stats.borrow().reach().unwrap()).min().unwrap();
+    repair(&histories[0], &Limits::default(), known).await.unwrap();
     stop.cancel();
     for ended in join_all(running).await {
         ended.unwrap().unwrap();
     }
 }
 
-/// A processor that goes on from the newest snapshot.
-async fn processor(log: &Arc<dyn EventLog>, clock: &Arc<ManualClock>, data: &Path) -> Processor {
+/// A processor that goes on from the newest snapshot, and its history.
+async fn processor(
+    log: &Arc<dyn EventLog>,
+    clock: &Arc<ManualClock>,
+    data: &Path,
+) -> (Processor, History) {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
     let parts = HistoryParts {
         dir: data.join("history"),
@@ -79,12 +89,12 @@ async fn processor(log: &Arc<dyn EventLog>, clock: &Arc<ManualClock>, data: &Pat
     }
     let snapshots = Snapshots::open(dir, log.id(), STATE_VERSION).unwrap();
     assert!(snapshots.newest().next().is_some(), "there is a snapshot to go on from");
-    let archive = Some(ArchiveParts { history, snapshots });
+    let archive = Some(ArchiveParts { history: history.clone(), snapshots });
     let mut settings = Settings { tick_ms: 20, ..Settings::default() };
     (settings.archive.checkpoint_s, settings.archive.snapshot_s) = (1, 1);
     settings.archive.finish_s = 60;
     let parts = Parts { log: Arc::clone(log), clock, archive, metrics: Default::default() };
-    build(settings, parts).await.unwrap()
+    (build(settings, parts).await.unwrap(), history)
 }
 
 /// `tallylight audit` of what a world left: it had rows of each kind to compare, and each is what
@@ -101,5 +111,19 @@ pub fn no_drift(what: &str, world: &World) {
     }
     let Findings { rows, drift, late, .. } = found;
     println!("figure: {what}: the audit compared {rows} rows, {drift} drift, {late} are late");
+    if late > 0 {
+        println!("{}", came_late(world));
+    }
     assert_eq!((drift, late), (0, 0), "{said}");
+}
+
+/// The facts that make a session suspect, to be read by a person.
+fn came_late(world: &World) -> String {
+    let sql = "SELECT sid, sn, e, ts, received_at, logged_at, fate, epoch, \"offset\" \
+               FROM player_events \
+               WHERE fate = 'late' OR fate = 'duplicate' AND epoch IS NULL \
+                  OR arrow_cast(logged_at, 'Int64') - arrow_cast(ts, 'Int64') > 45000000 \
+               ORDER BY \"offset\", sn";
+    let told = world.command().args(["sql", sql]).output().unwrap();
+    String::from_utf8_lossy(&told.stdout).into_owned()
 }

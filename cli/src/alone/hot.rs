@@ -7,12 +7,11 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use tallylight_dashboard::MAX_SESSIONS;
@@ -20,7 +19,7 @@ use tallylight_schemas::ident::Shard;
 use tallylight_schemas::session::SessionRow;
 use tallylight_serve::guard::{Guard, guard};
 use tallylight_serve::problem::Problem;
-use tallylight_serve::{Limits, Server};
+use tallylight_serve::{Limits, Server, openmetrics};
 use tallylight_stream_processor::{Metrics, ProcessorHandle, SessionQuery};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -150,10 +149,5 @@ async fn readyz(State(hot): State<Arc<Hot>>) -> Response {
 }
 
 async fn metrics(State(hot): State<Arc<Hot>>) -> Response {
-    let mut out = String::new();
-    if text::encode(&mut out, &hot.registry).is_err() {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    }
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], out).into_response()
+    openmetrics([&hot.registry])
 }

@@ -102,7 +102,7 @@ impl Shares {
         }
     }
 
-    /// Charges what was accepted to the quotas.
+    /// Charges what was read to the quotas.
     pub(super) fn charge(&mut self, caller: &Caller, records: u64) {
         let tenant = self.tenants.get_mut(&caller.tenant).and_then(|t| t.quota.as_mut());
         let key = self.keys.get_mut(caller.key).and_then(Option::as_mut);

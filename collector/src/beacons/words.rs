@@ -25,9 +25,8 @@ const STATES: [&str; 10] = ["s", "p", "k", "r", "a", "w", "e", "f", "q", "d"];
 /// hold tokens.
 pub(super) fn shown(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    let cut: String = text.chars().take(SHOWN_CHARS).collect();
-    let mut out = String::new();
-    for (number, piece) in cut.split('"').enumerate() {
+    let (mut out, mut before) = (String::new(), ["", ""]);
+    for (number, piece) in text.split('"').enumerate() {
         if number > 0 {
             out.push('"');
         }
@@ -35,16 +34,32 @@ pub(super) fn shown(text: &[u8]) -> String {
         // as `?` begins a boolean there.
         let in_string = number % 2 == 1;
         let is_url = in_string || ["://", "%3F", "%3f"].iter().any(|mark| piece.contains(mark));
-        let clean = if is_url { scrub::url(piece) } else { piece.into() };
+        let clean = match piece {
+            _ if in_string && is_header(before) => scrub::header(piece),
+            _ if is_url => scrub::url(piece),
+            _ => piece.into(),
+        };
+        before = [before[1], piece];
         out.extend(clean.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }));
         if clean.len() < piece.len() {
             out.push('…');
         }
     }
-    if cut.len() < text.len() {
+    // After what is secret is gone: cut Base64 cannot be read.
+    if let Some((end, _)) = out.char_indices().nth(SHOWN_CHARS) {
+        out.truncate(end);
         out.push('…');
     }
     out
+}
+
+/// Whether a string holds a copied header, by what stands before it: the key and `=`, or, in JSON,
+/// the key as a string of its own and `:`.
+fn is_header([key, sign]: [&str; 2]) -> bool {
+    ["cmsds", "cmsdd", "smrt"].iter().any(|name| {
+        let in_text = sign.strip_suffix('=').is_some_and(|text| text.ends_with(name));
+        in_text || (key == *name && sign.trim() == ":")
+    })
 }
 
 /// Why a whole request was refused. A key that is not known is not repeated here: it may be
@@ -165,7 +180,7 @@ fn lost_json(members: &Map<String, Json>, record: &Record<'_>, wrong: &mut Vec<S
 }
 
 fn lost_value(member: &str, wants: &str) -> String {
-    let member: String = member.chars().take(48).collect();
+    let member: String = shown(member.as_bytes()).chars().take(48).collect();
     format!("The value of `{member}` was lost: {wants} wanted.")
 }
 

@@ -2,6 +2,7 @@
 
 use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::fates::{Fate, Reason};
+use tallylight_schemas::scrub;
 
 use super::{Context, Rows, lot};
 use crate::fates::Tally;
@@ -12,7 +13,7 @@ pub(crate) const NAME_BYTES: usize = 128;
 
 /// Gives an event its fate: a row, or shed under pressure; `Err` is why it is rejected.
 pub(super) fn keep(
-    event: DeliveryEvent,
+    mut event: DeliveryEvent,
     context: Context<'_>,
     rows: &mut Rows,
     tally: &mut Tally,
@@ -21,6 +22,7 @@ pub(super) fn keep(
     if !trusted {
         return Err(Reason::Untrusted);
     }
+    clean(&mut event);
     check(&event)?;
     if standing.keeps_all() || standing.keeps(of_delivery(&event), lot(tenant, &event.source)) {
         rows.push_delivery(tenant, received_at, event);
@@ -29,6 +31,13 @@ pub(super) fn keep(
         tally.add(Fate::Shed, standing.cause, 1);
     }
     Ok(())
+}
+
+/// Names of others' servers and players may be URLs.
+fn clean(event: &mut DeliveryEvent) {
+    let optional = [&mut event.edge, &mut event.pipeline, &mut event.cid];
+    let names = [&mut event.source, &mut event.stream, &mut event.track];
+    names.into_iter().chain(optional.into_iter().flatten()).for_each(scrub::name);
 }
 
 /// Names end up in rows and dimensions, so they are short, and a source is never empty.

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::io::{Error, ErrorKind, Read};
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
-use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::bufread::{DeflateDecoder, ZlibDecoder};
+use flate2::read::MultiGzDecoder;
 use zstd::stream::read::Decoder as ZstdDecoder;
 
 /// The largest window of zstd, 8 MiB, as RFC 9659 sets it for Content-Encoding. Brotli's own
@@ -78,10 +79,29 @@ pub fn inflate(
         }
         Encoding::Identity => Ok(Cow::Borrowed(body)),
         Encoding::Gzip => drain(MultiGzDecoder::new(body), body.len(), limits),
-        Encoding::Deflate if is_zlib(body) => drain(ZlibDecoder::new(body), body.len(), limits),
-        Encoding::Deflate => drain(DeflateDecoder::new(body), body.len(), limits),
+        Encoding::Deflate if is_zlib(body) => {
+            let mut decoder = ZlibDecoder::new(body);
+            let inflated = drain(&mut decoder, body.len(), limits)?;
+            nothing_follows(decoder.into_inner()).map(|()| inflated)
+        }
+        Encoding::Deflate => {
+            let mut decoder = DeflateDecoder::new(body);
+            let inflated = drain(&mut decoder, body.len(), limits)?;
+            nothing_follows(decoder.into_inner()).map(|()| inflated)
+        }
         Encoding::Zstd => drain(zstd(body).map_err(broken)?, body.len(), limits),
+        Encoding::Brotli if is_wide(body) => {
+            Err(InflateError::Broken("its window is above 4 MiB (lgwin 22)".to_owned()))
+        }
         Encoding::Brotli => drain(Brotli::new(body), body.len(), limits),
+    }
+}
+
+/// The crate's readers of deflate pass over what follows the stream.
+fn nothing_follows(rest: &[u8]) -> Result<(), InflateError> {
+    match rest.len() {
+        0 => Ok(()),
+        more => Err(InflateError::Broken(format!("{more} bytes follow the end of the stream"))),
     }
 }
 
@@ -110,6 +130,12 @@ fn drain(
 /// RFC 1950: method 8, and the two header bytes are a multiple of 31.
 fn is_zlib(body: &[u8]) -> bool {
     matches!(body, [a, b, ..] if a & 0x0f == 8 && u16::from_be_bytes([*a, *b]) % 31 == 0)
+}
+
+/// Whether a Brotli stream begins by asking for a window of 8 or 16 MiB, as no encoder does by
+/// itself: the decoder fills the window before it gives anything out (RFC 7932, 9.1).
+fn is_wide(body: &[u8]) -> bool {
+    body.first().is_some_and(|first| matches!(first & 0x0f, 0b1101 | 0b1111))
 }
 
 /// The crate's own reader takes windows of up to 1 GiB (its "large window" extension) and passes

@@ -1,6 +1,7 @@
 //! The OpenAPI document (3.1) of the collector.
 
 use serde_json::{Value, json};
+use tallylight_schemas::cmcd::HEADERS;
 use tallylight_schemas::ipc::STREAM_MEDIA_TYPE;
 
 use super::events::schema;
@@ -43,25 +44,36 @@ fn keys() -> Value {
     json!([{"query": []}, {"bearer": []}])
 }
 
+/// How a body may be compressed.
+fn encoding() -> Value {
+    let names = ["identity", "gzip", "deflate", "zstd", "br"];
+    json!({"name": "Content-Encoding", "in": "header", "schema": {"type": "string", "enum": names}})
+}
+
 fn post_cmcd() -> Value {
     let lines = json!({"schema": {"type": "string"}});
+    let of_drafts = json!({"schema": {"type": ["object", "array"], "items": {"type": "object"}}});
     json!({
-        "summary": "CMCD version 2 event reports, one a line",
+        "summary": "CMCD version 2 event reports, one a line; as JSON, what drafts of it sent",
         "security": keys(),
+        "parameters": [encoding()],
         "requestBody": {"required": true, "content": {
             "application/cmcd": lines, "text/cmcd": lines, "text/plain": lines,
+            "application/json": of_drafts, "application/x-ndjson": lines,
         }},
         "responses": stored(&POST_REFUSALS),
     })
 }
 
 fn get_cmcd() -> Value {
+    let text =
+        |name: &str, place: &str| json!({"name": name, "in": place, "schema": {"type": "string"}});
+    let headers = HEADERS.map(|name| text(name, "header"));
+    let parameters: Vec<Value> = [text("CMCD", "query")].into_iter().chain(headers).collect();
     json!({
-        "summary": "A record of an older player, in the query",
+        "summary": "A record of request mode, or an event: in the query or, before it, in four headers",
         "security": keys(),
-        "parameters": [{
-            "name": "CMCD", "in": "query", "required": true, "schema": {"type": "string"},
-        }],
+        "parameters": parameters,
         "responses": stored(&[400, 401, 429, 500, 503]),
     })
 }
@@ -71,9 +83,11 @@ fn post_events() -> Value {
     json!({
         "summary": "Events of players and services",
         "security": keys(),
+        "parameters": [encoding()],
         "requestBody": {"required": true, "content": {
             "application/json": {"schema": {"type": "array", "items": event, "minItems": 1}},
             "application/x-ndjson": {"schema": {"type": "string"}},
+            "text/plain": {"schema": {"type": "string"}},
             STREAM_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}},
         }},
         "responses": stored(&POST_REFUSALS),
@@ -100,6 +114,7 @@ fn export(signal: &str, word: &str) -> Value {
     json!({
         "summary": format!("OpenTelemetry's {signal}: an Export{word}ServiceRequest"),
         "security": keys(),
+        "parameters": [encoding()],
         "requestBody": {"required": true, "content": {json: object, protobuf: binary}},
         "responses": responses,
     })

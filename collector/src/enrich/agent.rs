@@ -31,7 +31,7 @@ const SETS: [(&str, &str); 12] = [
     ("Roku", "Roku OS"),
     ("AppleTV", "tvOS"),
     ("tvOS", "tvOS"),
-    ("AFT", "Fire OS"),
+    (" AFT", "Fire OS"),
     ("CrKey", "Cast"),
     ("VIDAA", "VIDAA"),
     ("Android TV", "Android TV"),

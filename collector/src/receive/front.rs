@@ -10,7 +10,7 @@ use axum::http::{HeaderName, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use tallylight_schemas::cmcd::HEADERS;
-use tower_http::cors::{Any, CorsLayer};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::answer::{DROPPED_VALUES, FATES, PACE};
 use super::{Collector, ROUTES};
@@ -20,8 +20,11 @@ use crate::problem::Problem;
 pub(super) fn cors() -> CorsLayer {
     let mut headers = vec![CONTENT_TYPE, CONTENT_ENCODING, AUTHORIZATION];
     headers.extend(HEADERS.map(HeaderName::from_static));
+    // `sendBeacon` always asks with credentials, and `*` is no answer to that. There are none that
+    // this door would look at: a page proves itself by its write key.
     CorsLayer::new()
-        .allow_origin(Any)
+        .allow_origin(AllowOrigin::mirror_request())
+        .allow_credentials(true)
         .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
         .allow_headers(headers)
         .expose_headers([FATES, DROPPED_VALUES, PACE, RETRY_AFTER])

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ pub const ALL: [Attack; 11] = [
     Attack::ChunkExtensions,
 ];
 
+/// Tells an attacker's process what to do.
+const WHAT: &str = "TALLYLIGHT_TEST_ATTACK";
 const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 static GZIP: LazyLock<Vec<u8>> =
     LazyLock::new(|| whole(GzEncoder::new(letters(), Compression::best())));
@@ -72,8 +75,39 @@ fn whole(mut reader: impl Read) -> Vec<u8> {
     bytes
 }
 
+/// An attacker in a process of its own, which takes from the machine what nobody else wants: its own
+/// work is not what is measured, but what it makes of the collector's.
+pub struct Attacker(Child);
+
+pub fn start(attack: Attack, addr: SocketAddr) -> Attacker {
+    let number = ALL.iter().position(|one| *one == attack).unwrap();
+    let child = Command::new("nice")
+        .args(["-n", "19"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "the_attacker", "--ignored", "--nocapture"])
+        .env(WHAT, format!("{number} {addr}"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn();
+    Attacker(child.unwrap())
+}
+
+impl Drop for Attacker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What an attacker's process does; to be called by an ignored test named `the_attacker`.
+pub async fn be_the_attacker() {
+    let Ok(what) = std::env::var(WHAT) else { return };
+    let (number, addr) = what.split_once(' ').unwrap();
+    run(ALL[number.parse::<usize>().unwrap()], addr.parse().unwrap()).await;
+}
+
 /// Attacks until it is dropped.
-pub async fn run(attack: Attack, addr: SocketAddr) {
+async fn run(attack: Attack, addr: SocketAddr) {
     let crowd = match attack {
         Attack::Silent => 400,
         Attack::SlowHeads | Attack::SlowBodies => 200,

@@ -92,17 +92,14 @@ impl Queue {
         self.lock().waiting.iter().take(limit).cloned().collect()
     }
 
-    /// Removes the oldest `count` events: accepted, or given up for good.
-    pub(super) fn settle(&self, count: usize, accepted: bool) {
+    /// Removes the oldest `count` events, `lost` of which are not stored and given up for good.
+    pub(super) fn settle(&self, count: usize, lost: usize) {
         let mut state = self.lock();
         let count = count.min(state.waiting.len());
         state.waiting.drain(..count);
-        let count = u64::try_from(count).unwrap_or(0);
-        if accepted {
-            state.reported += count;
-        } else {
-            state.lost += count;
-        }
+        let lost = lost.min(count);
+        state.reported += u64::try_from(count - lost).unwrap_or(0);
+        state.lost += u64::try_from(lost).unwrap_or(0);
         drop(state);
         self.settled.notify_waiters();
     }

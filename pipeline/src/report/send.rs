@@ -34,18 +34,44 @@ struct Tagged<'a> {
 /// What the collector said.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// They are stored.
-    Accepted,
+    /// They are stored, but for those that it names otherwise.
+    Taken(Refusals),
     /// Repeating it cannot help: the request itself is wrong.
     Refused(StatusCode),
     /// They may be taken later; why they were not now.
     Later(String),
 }
 
+/// What of a batch that was answered with success is not stored after all: the collector takes no
+/// services' events without their key, and says so in a header.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refusals {
+    /// How many.
+    pub(crate) count: usize,
+    /// Which fates they have, as the header words it.
+    pub(crate) fates: String,
+}
+
+impl Refusals {
+    /// Reads the header, such as `accepted=3, rejected;untrusted=1`.
+    fn read(header: &str) -> Self {
+        let items = header.split(", ").filter(|item| !item.starts_with("accepted="));
+        let counted: Vec<(&str, usize)> = items
+            .filter_map(|item| {
+                let (fate, count) = item.rsplit_once('=')?;
+                Some((fate, count.parse().ok()?))
+            })
+            .collect();
+        let fates: Vec<&str> = counted.iter().map(|(fate, _)| *fate).collect();
+        Self { count: counted.iter().map(|(_, count)| count).sum(), fates: fates.join(", ") }
+    }
+}
+
 /// Runs until the queue is closed and empty, or nobody holds it any more.
 pub(super) async fn run(queue: Weak<Queue>, door: Door) {
     let client = Client::builder().timeout(TIMEOUT).no_proxy().build().unwrap_or_default();
     let (mut backoff, mut said) = (BACKOFF, false);
+    let mut refusals = String::new();
     loop {
         let Some(queue) = queue.upgrade() else { return };
         if queue.len() == 0 {
@@ -60,8 +86,12 @@ pub(super) async fn run(queue: Weak<Queue>, door: Door) {
         }
         let batch = queue.oldest(BATCH);
         match post(&client, &door, &batch).await {
-            Answer::Accepted => {
-                queue.settle(batch.len(), true);
+            Answer::Taken(Refusals { count, fates }) => {
+                queue.settle(batch.len(), count);
+                if fates != refusals && count > 0 {
+                    tracing::warn!(count, fates, "the collector did not store delivery events");
+                }
+                refusals = fates;
                 if said {
                     tracing::info!("the collector takes delivery events again");
                 }
@@ -69,7 +99,7 @@ pub(super) async fn run(queue: Weak<Queue>, door: Door) {
             }
             Answer::Refused(status) => {
                 tracing::warn!(%status, events = batch.len(), "the collector refused delivery events for good");
-                queue.settle(batch.len(), false);
+                queue.settle(batch.len(), batch.len());
             }
             Answer::Later(why) => {
                 drop(queue);
@@ -99,7 +129,11 @@ pub(crate) async fn send(client: &Client, door: &Door, body: &impl Serialize) ->
         request = request.bearer_auth(key);
     }
     match request.send().await {
-        Ok(answer) if answer.status().is_success() => Answer::Accepted,
+        Ok(answer) if answer.status().is_success() => {
+            let fates =
+                answer.headers().get("tallylight-fates").and_then(|text| text.to_str().ok());
+            Answer::Taken(Refusals::read(fates.unwrap_or_default()))
+        }
         Ok(answer) if is_final(answer.status()) => Answer::Refused(answer.status()),
         Ok(answer) => Answer::Later(answer.status().to_string()),
         Err(error) => Answer::Later(cause(&error.without_url())),

@@ -11,16 +11,16 @@ use super::*;
 
 type Seen = Arc<Mutex<Vec<serde_json::Value>>>;
 
-/// A collector that first answers with the given failures.
-async fn collector(failures: Vec<StatusCode>) -> (String, Seen) {
+/// A collector that first answers with the given failures, and then what became of the events.
+async fn collector(failures: Vec<StatusCode>, fates: &'static str) -> (String, Seen) {
     let seen = Seen::default();
     let (kept, calls) = (seen.clone(), Arc::new(AtomicUsize::new(0)));
     let door = post(move |Json(body): Json<Vec<serde_json::Value>>| async move {
         if let Some(status) = failures.get(calls.fetch_add(1, Ordering::SeqCst)) {
-            return *status;
+            return (*status, [("tallylight-fates", "")]);
         }
         kept.lock().unwrap().extend(body);
-        StatusCode::NO_CONTENT
+        (StatusCode::NO_CONTENT, [("tallylight-fates", fates)])
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1/events?k=demo", listener.local_addr().unwrap());
@@ -37,7 +37,7 @@ fn reporter(url: &str) -> Reporter {
 
 #[tokio::test]
 async fn a_report_survives_a_collector_that_fails_first() {
-    let (url, seen) = collector(vec![StatusCode::SERVICE_UNAVAILABLE]).await;
+    let (url, seen) = collector(vec![StatusCode::SERVICE_UNAVAILABLE], "accepted=500").await;
     let reporter = reporter(&url);
     for k in 0..700 {
         let mut report = Report::new(k, Action::Get, "demo", "v-360");
@@ -54,12 +54,24 @@ async fn a_report_survives_a_collector_that_fails_first() {
 
 #[tokio::test]
 async fn what_is_refused_for_good_is_counted_and_not_repeated() {
-    let (url, seen) = collector(vec![StatusCode::UNPROCESSABLE_ENTITY]).await;
+    let (url, seen) = collector(vec![StatusCode::UNPROCESSABLE_ENTITY], "").await;
     let reporter = reporter(&url);
     reporter.send(Report::new(1, Action::Put, "demo", "audio"));
     reporter.close(Duration::from_secs(5)).await;
     assert_eq!(reporter.counts(), Counts { reported: 0, lost: 1, waiting: 0 });
     assert!(seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_answered_with_success_and_not_stored_is_counted() {
+    let (url, seen) = collector(vec![], "accepted=1, rejected;untrusted=2").await;
+    let reporter = reporter(&url);
+    for k in 0..3 {
+        reporter.send(Report::new(k, Action::Get, "demo", "v-360"));
+    }
+    reporter.close(Duration::from_secs(5)).await;
+    assert_eq!(reporter.counts(), Counts { reported: 1, lost: 2, waiting: 0 });
+    assert_eq!(seen.lock().unwrap().len(), 3);
 }
 
 #[tokio::test]

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
@@ -83,13 +82,9 @@ impl Metrics {
         self.requests.get_or_create(&Labels { method, status }).inc();
     }
 
-    /// The exposition text.
-    pub fn text(&self) -> String {
-        let mut out = String::new();
-        if encode(&mut out, &self.registry).is_err() {
-            tracing::error!("the metrics could not be written");
-        }
-        out
+    /// What `/metrics` answers.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 }
 

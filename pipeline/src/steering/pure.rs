@@ -10,6 +10,7 @@ pub mod health;
 pub mod incidents;
 pub mod inputs;
 pub mod manual;
+pub mod masks;
 pub mod no_action;
 pub mod places;
 pub mod plan;

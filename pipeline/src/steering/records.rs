@@ -84,7 +84,12 @@ pub(super) async fn post(records: Arc<Records>, door: Door) {
         }
         let body: Vec<&Value> = batch.iter().map(|(_, _, value)| value).collect();
         match send(&client, &door, &body).await {
-            Answer::Accepted => records.settle(&batch),
+            Answer::Taken(refusals) => {
+                if refusals.count > 0 {
+                    tracing::warn!(?refusals, "the collector did not store control records");
+                }
+                records.settle(&batch);
+            }
             Answer::Refused(status) => {
                 tracing::warn!(%status, "the collector refused control records for good");
                 records.settle(&batch);

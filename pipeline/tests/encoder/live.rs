@@ -4,13 +4,6 @@ use super::*;
 use std::path::Path;
 use std::process::Command;
 
-/// CPU time of this process so far, in seconds.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let ticks = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2);
-    ticks.map(|ticks| ticks.parse::<f64>().unwrap() / 100.0).sum()
-}
-
 /// Runs a tool that must succeed without a word on stderr; the answer is its stdout.
 fn quiet(tool: &str, arguments: &[&str]) -> Vec<u8> {
     let output = Command::new(tool).args(arguments).output().unwrap();
@@ -89,9 +82,7 @@ fn assert_sound(file: &str, published: &Published, track: &Track) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_live_source_is_on_schedule_and_decodes_without_a_word() {
-    let before = cpu_seconds();
-    let published = run(Source::Gst, 12).await;
-    let load = (cpu_seconds() - before) / 12.0;
+    let published = run(Source::Gst, 4).await;
     assert_on_schedule(&published, 4);
     assert_slates(&published);
     let dir = tempfile::tempdir().unwrap();
@@ -113,7 +104,7 @@ async fn the_live_source_is_on_schedule_and_decodes_without_a_word() {
             &["-v", "warning", "-i", &with_slate(dir.path(), &published, track), "-f", "null", "-"],
         );
     }
-    assert!(load < 0.5, "the ladder takes {load:.2} of a core");
+    assert!(published.load < 0.5, "the ladder takes {:.2} of a core", published.load);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,7 +129,7 @@ fn a_recording_can_be_made() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rung_of_hevc_is_on_schedule_and_decodes_without_a_word() {
     let settings = Settings { source: Source::Gst, ..Settings::default() }.with_hevc();
-    let published = run_with(settings, 10).await;
+    let published = run_with(settings, 2).await;
     let track = published.ladder.track("v-360-hevc").expect("the rung").clone();
     assert!(track.codecs.starts_with("hvc1.1.6.L"), "{}", track.codecs);
     let segments = published.segments(&track);

@@ -53,7 +53,7 @@ pub(super) fn is_readable(key: Key, value: &str) -> bool {
 }
 
 /// The header behind a value, and whether it was in Base64.
-fn header(value: &str) -> (Cow<'_, str>, bool) {
+pub(crate) fn header(value: &str) -> (Cow<'_, str>, bool) {
     let config =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let decoded = GeneralPurpose::new(&STANDARD, config).decode(value).ok();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::column::{append_texts, fill, ints, texts};
 use crate::cmcd::{Mode, Record};
+use crate::scrub;
 
 /// Where a record came in, and from whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,11 @@ impl AboutColumns {
         for (column, word) in self.words.iter_mut().zip(all).filter(|(_, word)| !word.is_empty()) {
             let column = column.get_or_insert_with(texts);
             fill(column, row);
-            column.append_value(word);
+            // A record may state a URL, as in any other key of its own.
+            match scrub::other(word) {
+                Some(clean) => column.append_value(clean),
+                None => column.append_value(word),
+            }
         }
         if let Some(asn) = about.asn {
             let column = self.asn.get_or_insert_with(ints);

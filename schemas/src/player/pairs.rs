@@ -33,6 +33,11 @@ impl PairsColumn {
         let before = self.keys.len();
         for (key, value) in pairs {
             self.keys.append_value(key);
+            // Keys that are not of the standard have a hyphen: this one is CMSD's.
+            if key == "nor" {
+                self.values.append_value(scrub::url(value));
+                continue;
+            }
             match scrub::other(value) {
                 Some(clean) => self.values.append_value(clean),
                 None => self.values.append_value(value),
@@ -96,7 +101,10 @@ impl HopsColumn {
             return;
         }
         for hop in hops {
-            self.names.append_value(&hop.n);
+            match scrub::other(&hop.n) {
+                Some(clean) => self.names.append_value(clean),
+                None => self.names.append_value(&hop.n),
+            }
             self.duress.append_option(hop.du);
             let values = [hop.etp, hop.mb, hop.rd, hop.rtt];
             for (column, value) in self.numbers.iter_mut().zip(values) {

@@ -63,7 +63,8 @@ impl<R: Record> Records<R> {
         changed.insert(row.id().to_owned());
         self.held.insert(row.id().to_owned(), row);
         if self.held.len() > KEPT {
-            let oldest = self.held.values().min_by_key(|row| row.began());
+            // What is in force or open is written again every few minutes, so this one is over.
+            let oldest = self.held.values().min_by_key(|row| (row.written(), row.began()));
             if let Some(id) = oldest.map(|row| row.id().to_owned()) {
                 self.held.remove(&id);
             }

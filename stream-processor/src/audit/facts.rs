@@ -1,6 +1,7 @@
 //! The facts as history has them: what the log held, with the place and the moment of each.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::compute::{cast, concat_batches};
@@ -10,9 +11,10 @@ use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::fates::Fate;
 use tallylight_schemas::ipc::TenantDelivery;
 use tallylight_schemas::player::PlayerRows;
-use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{History, HistoryError};
+use tallylight_schemas::tables::{HOUR, Table};
+use tallylight_store::archive::{History, HistoryError, hour_name, hour_of};
 
+use super::HOUR_US;
 use super::kept::named;
 
 /// Where a fact stands in the log, and what became of it.
@@ -27,6 +29,8 @@ pub(super) struct Place {
     pub(super) fate: Fate,
     /// A session was found for it.
     pub(super) found: bool,
+    /// It was the first playback of its sid.
+    pub(super) of_first: bool,
 }
 
 /// Facts in the order of the log.
@@ -42,6 +46,9 @@ const PLAYERS: &str = "tenant, mode, source, received_at, digest, v, sid, cid, e
     \"offset\", \"partition\", \"row\", fate, epoch, \
     logged_at";
 
+/// Folders are named after the clock of the log, log time stands still while that is set back, µs.
+const CLOCK_SLACK_US: i64 = 24 * HOUR_US;
+
 /// A text as a literal of SQL.
 pub(super) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
@@ -52,15 +59,32 @@ pub(super) fn moment(us: i64) -> String {
     format!("arrow_cast({us}, 'Timestamp(Microsecond, Some(\"UTC\"))')")
 }
 
+/// The files of rows that followed from log time `from` (Unix µs) on, and perhaps a few more. Which
+/// folder they are in is all that files are passed over by: the least and greatest value of a
+/// column are only asked once a file is open.
+pub(super) fn files_since(from: i64) -> String {
+    if from <= CLOCK_SLACK_US {
+        return "true".to_owned();
+    }
+    format!("{HOUR} >= '{}'", hour_name(hour_of(from - CLOCK_SLACK_US)))
+}
+
+/// Facts that were read in a range of log time.
+pub(super) fn between(range: &Range<i64>) -> String {
+    let (files, from, to) = (files_since(range.start), moment(range.start), moment(range.end));
+    format!("{files} AND logged_at >= {from} AND logged_at < {to}")
+}
+
+/// Which rows are read, and in which order. Rows of an older version do not say when they were read.
+fn selected(condition: &str) -> String {
+    format!("WHERE logged_at IS NOT NULL AND ({condition}) ORDER BY \"offset\", \"row\"")
+}
+
 /// The facts of both tables that fulfil a condition.
 pub(super) async fn read(history: &History, condition: &str) -> Result<Facts, HistoryError> {
-    // Rows of an older version do not say when they were read.
-    let condition = format!("logged_at IS NOT NULL AND ({condition})");
-    let order = "ORDER BY \"offset\", \"row\"";
-    let sql = format!("SELECT {PLAYERS} FROM rows WHERE {condition} {order}");
+    let sql = format!("SELECT {PLAYERS} FROM rows {}", selected(condition));
     let players = history.select(Table::PlayerEvents, &sql).await?;
-    let sql = format!("SELECT * FROM rows WHERE {condition} {order}");
-    let deliveries = history.select(Table::DeliveryEvents, &sql).await?;
+    let deliveries = reports(history, condition).await?;
     let players = match players.first() {
         Some(first) => concat_batches(&first.schema(), &players)?,
         None => RecordBatch::new_empty(Arc::new(Schema::empty())),
@@ -69,14 +93,24 @@ pub(super) async fn read(history: &History, condition: &str) -> Result<Facts, Hi
         0 => Vec::new(),
         _ => places(&players)?,
     };
-    let mut all = Vec::new();
-    for batch in deliveries.iter().filter(|batch| batch.num_rows() > 0) {
-        let places = places(batch)?;
-        all.extend(places.into_iter().zip(reported(batch)?));
-    }
     let rows = PlayerRows::new(&as_logged(&players)?);
     let players = rows.map_err(|error| HistoryError::Data(error.to_string()))?;
-    Ok(Facts { players, player_places, deliveries: all })
+    Ok(Facts { players, player_places, deliveries })
+}
+
+/// The reports of media services that fulfil a condition.
+pub(super) async fn reports(
+    history: &History,
+    condition: &str,
+) -> Result<Vec<(Place, TenantDelivery)>, HistoryError> {
+    let sql = format!("SELECT * FROM rows {}", selected(condition));
+    let mut all = Vec::new();
+    for batch in history.select(Table::DeliveryEvents, &sql).await? {
+        if batch.num_rows() > 0 {
+            all.extend(places(&batch)?.into_iter().zip(reported(&batch)?));
+        }
+    }
+    Ok(all)
 }
 
 fn missing(name: &str) -> HistoryError {
@@ -103,6 +137,7 @@ fn places(batch: &RecordBatch) -> Result<Vec<Place>, HistoryError> {
         .clone();
     let fates = text(batch, "fate")?;
     let epoch = batch.column_by_name("epoch");
+    let numbers = epoch.and_then(|epoch| epoch.as_primitive_opt::<Int32Type>());
     let place = |row: usize| Place {
         offset: offset.value(row).cast_unsigned(),
         partition: u16::try_from(partition.value(row)).unwrap_or(0),
@@ -114,6 +149,7 @@ fn places(batch: &RecordBatch) -> Result<Vec<Place>, HistoryError> {
             _ => Fate::Accepted,
         },
         found: epoch.is_none_or(|epoch| epoch.is_valid(row)),
+        of_first: numbers.is_some_and(|epoch| epoch.is_valid(row) && epoch.value(row) == 0),
     };
     Ok((0..batch.num_rows()).map(place).collect())
 }

@@ -35,7 +35,7 @@ impl Audit {
         let Some(mut audit) = Self::begin(history, partitions, limits, 0).await? else {
             return Ok(None);
         };
-        let lateness = audit.lateness(i64::MIN..i64::MAX).await?;
+        let lateness = audit.lateness(i64::MIN, i64::MAX).await?;
         let mut found = Findings { until, ..Findings::default() };
         for hour in audit.hours(until).await? {
             if wanted.contains(&hour) {

@@ -8,10 +8,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tallylight_store::archive::{History, HistoryError, hour_name};
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::truth::quiet_us;
+use super::lateness::Moments;
 use super::{Audit, HOUR_US, Repaired, repair};
 use crate::pure::limits::Limits;
 use crate::serve::ProcessorStats;
@@ -97,7 +96,8 @@ pub struct Keeper {
     shown: watch::Sender<AuditStats>,
     audit: Option<Audit>,
     next_hour: i64,
-    repair_due: Instant,
+    /// Log time up to which there was a repair, or a try; Unix µs.
+    repaired: Option<i64>,
 }
 
 impl Keeper {
@@ -106,7 +106,6 @@ impl Keeper {
     pub fn new(settings: &crate::Settings, history: History, reach: Arc<dyn Reach>) -> Self {
         let own = settings.audit.clone();
         Self {
-            repair_due: Instant::now() + Duration::from_secs(own.repair_s),
             settings: own,
             partitions: settings.partitions,
             limits: settings.limits.clone(),
@@ -115,6 +114,7 @@ impl Keeper {
             shown: watch::Sender::new(AuditStats::default()),
             audit: None,
             next_hour: i64::MIN,
+            repaired: None,
         }
     }
 
@@ -145,8 +145,8 @@ impl Keeper {
 
     async fn turn(&mut self) -> Result<(), HistoryError> {
         let Some(known) = self.reach.reach().await else { return Ok(()) };
-        if self.settings.repair_s > 0 && Instant::now() >= self.repair_due {
-            self.repair_due = Instant::now() + Duration::from_secs(self.settings.repair_s);
+        if self.repair_is_due(known).await? {
+            self.repaired = Some(known);
             let Repaired { sessions, .. } = repair(&self.history, &self.limits, known).await?;
             self.shown.send_modify(|stats| stats.repaired += sessions);
         }
@@ -154,6 +154,21 @@ impl Keeper {
             self.check(known).await?;
         }
         Ok(())
+    }
+
+    /// Whether the last repair, of this process or one before it, is long enough ago.
+    async fn repair_is_due(&mut self, known: i64) -> Result<bool, HistoryError> {
+        if self.settings.repair_s == 0 {
+            return Ok(false);
+        }
+        let repaired = match self.repaired {
+            Some(repaired) => repaired,
+            None => Moments::of(&self.history, known).await?.first(),
+        };
+        self.repaired = Some(repaired);
+        let between_us =
+            i64::try_from(self.settings.repair_s).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+        Ok(known - repaired >= between_us)
     }
 
     /// Checks the next hour, if it is settled before `known` (log time, Unix µs).
@@ -167,8 +182,7 @@ impl Keeper {
         if audit.settled_at(hour) > known {
             return Ok(());
         }
-        let from = hour * HOUR_US - quiet_us(&self.limits);
-        let lateness = audit.lateness(from..known).await?;
+        let lateness = audit.lateness(hour * HOUR_US, known).await?;
         let reports = audit.check(hour, known, &lateness).await?;
         self.next_hour = hour + 1;
         for report in reports.iter().filter(|report| report.drift > 0) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tallylight_store::archive::{History, HistoryError};
 
 use super::CHECKED;
-use super::truth::{self, Difference};
+use super::truth::{self, Asked, Difference};
 use crate::pure::limits::Limits;
 
 /// What came late, as of now and as far as each table is repaired.
@@ -16,14 +16,17 @@ pub(super) struct Lateness {
 }
 
 impl Lateness {
-    /// What came late of these sids.
+    /// What came late of these sids, whose facts are read from `from` (log time, Unix µs) on at
+    /// first, and of media services, of panes from `panes_from` on.
     pub(super) async fn of(
         history: &History,
         limits: &Limits,
         sids: &BTreeSet<(String, String)>,
+        (from, panes_from): (i64, i64),
     ) -> Result<Self, HistoryError> {
         let moments = Moments::of(history, i64::MAX).await?;
-        let differences = truth::differences(history, limits, sids, &moments.all, None).await?;
+        let asked = Asked { sids, at: &moments.all, since: None, from, panes_from };
+        let differences = truth::differences(history, limits, &asked).await?;
         Ok(Self { moments, differences })
     }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use tallylight_schemas::fates::Fate;
 use tallylight_schemas::ipc::TenantDelivery;
 
+use super::deliveries::time_of_report;
 use super::facts::{Facts, Place};
 use super::replay::{Ends, Replay};
-use super::truth::{Difference, TIMELY_MS, quiet_us, time_of_report, times};
+use super::truth::{Asked, Difference, TIMELY_MS, quiet_us, times};
 use crate::pure::input::PlayerInput;
 use crate::pure::limits::Limits;
 
@@ -43,9 +44,29 @@ impl<'a> Own<'a> {
         self.facts.players.get(row).into()
     }
 
+    /// Whether facts that were read from `from` (log time, Unix µs) on are all that matter: the first
+    /// playback of the sid is among them, and whatever was before them was over and forgotten when
+    /// they came, and by their own time, too.
+    fn is_whole(&self, from: i64, quiet: i64) -> bool {
+        let place = |row: &usize| self.facts.player_places[*row];
+        let timed = self.players.iter().map(|row| self.input(*row));
+        let timed = timed.filter(|input| input.ts.is_some());
+        let soonest = timed.map(|input| input.delay()).min().unwrap_or(0);
+        let players = self.players.iter().map(|row| {
+            let input = self.input(*row);
+            let at = input.received_ms.min(input.time().saturating_add(soonest));
+            place(row).logged_us.min(at.saturating_mul(1_000))
+        });
+        // What edges say is of no session unless its player's facts are near.
+        let reports = self.deliveries.iter().map(|row| self.facts.deliveries[*row].0.logged_us);
+        let mut times = players.chain(reports);
+        self.players.iter().any(|row| place(row).of_first)
+            && times.all(|at| at >= from.saturating_add(quiet))
+    }
+
     /// Log time up to which facts count at `at`: the end of the newest run of facts that is over
     /// and in which one came after its time.
-    pub(super) fn end(&self, at: i64, quiet: i64) -> Option<i64> {
+    fn end(&self, at: i64, quiet: i64) -> Option<i64> {
         let player = |row: &usize| {
             let (place, input) = (self.facts.player_places[*row], self.input(*row));
             let slow = input.ts.is_some_and(|ts| place.logged_us - ts * 1_000 > TIMELY_MS * 1_000);
@@ -66,7 +87,34 @@ impl<'a> Own<'a> {
         over.filter(|run| run.iter().any(|(_, late)| *late)).map(last).next_back()
     }
 
-    pub(super) fn difference(&self, at: i64, limits: &Limits, to: &mut Difference) {
+    /// Adds what is asked for, of facts that were read from `from` on, to the difference as of each
+    /// moment. Answers no when older facts matter, too.
+    pub(super) fn add(
+        &self,
+        asked: &Asked<'_>,
+        from: i64,
+        limits: &Limits,
+        to: &mut [Difference],
+    ) -> bool {
+        let quiet = quiet_us(limits);
+        let known = asked.since.map(|since| self.end(since, quiet));
+        let same = known.is_some_and(|end| asked.at.iter().all(|at| self.end(*at, quiet) == end));
+        if same && known.flatten().is_some() {
+            // Of older facts it would be the same.
+            return true;
+        }
+        if from > 0 && !self.is_whole(from, quiet) {
+            return false;
+        }
+        if !same {
+            for (at, difference) in asked.at.iter().zip(to) {
+                self.difference(*at, limits, difference);
+            }
+        }
+        true
+    }
+
+    fn difference(&self, at: i64, limits: &Limits, to: &mut Difference) {
         let Some(end) = self.end(at, quiet_us(limits)) else { return };
         let counted = self.as_logged(end, limits);
         let mut truth = self.as_if_timely(end, limits);

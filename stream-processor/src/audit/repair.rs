@@ -16,15 +16,13 @@ use super::expect::batch;
 use super::kept;
 use super::lateness::Moments;
 use super::replay::SessionKey;
-use super::truth::{self, Difference, PaneKey, add, pane_key, quiet_us, times};
-use super::{CHECKED, final_rows};
+use super::truth::{
+    self, Asked, Difference, LONGEST_RUN_US, PaneKey, add, pane_key, quiet_us, times,
+};
+use super::{CHECKED, deliveries, final_rows};
 use crate::pure::limits::Limits;
 use crate::pure::rollup::Roll;
 use crate::pure::watermark::HORIZON_MS;
-
-/// A late fact is in the same run of facts as the end of its session: so long a run is looked
-/// back for, µs.
-const LONGEST_RUN_US: i64 = 24 * 3_600 * 1_000_000;
 
 /// What a repair did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,8 +51,11 @@ pub async fn repair(
         return Ok(done);
     }
     let from = since - quiet_us(limits) - LONGEST_RUN_US;
-    let sids = truth::suspects(history, from, now_us).await?;
-    let all = truth::differences(history, limits, &sids, &moments.all, Some(since)).await?;
+    let sids = &truth::suspects(history, from, now_us).await?;
+    // Panes of which no report came late since are not otherwise than they were.
+    let panes_from = deliveries::oldest(history, &(since..now_us)).await?.unwrap_or(i64::MAX);
+    let asked = Asked { sids, at: &moments.all, since: Some(since), from, panes_from };
+    let all = truth::differences(history, limits, &asked).await?;
     let now = &all[moments.last];
     for (table, at) in CHECKED.into_iter().zip(moments.repaired) {
         let mut change = Change::new(table, &all[at], now)?;

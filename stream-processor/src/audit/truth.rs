@@ -4,22 +4,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tallylight_schemas::ipc::TenantDelivery;
 use tallylight_schemas::rows::{DeliveryRow, PlaybackRow};
 use tallylight_schemas::session::{SessionRow, SpanRow};
 use tallylight_store::archive::{History, HistoryError};
 
+use super::HOUR_US;
+use super::deliveries;
 use super::facts::{self, quote};
 use super::own::Own;
-use super::replay::{Replay, SessionKey};
+use super::replay::SessionKey;
 use crate::pure::limits::Limits;
 use crate::pure::rollup::Roll;
-use crate::pure::watermark::{HORIZON_MS, SKEW_IGNORED_MS, TIMEOUT_MS};
+use crate::pure::watermark::{HORIZON_MS, TIMEOUT_MS};
 
 /// A fact that came later than this after its time may have found its session ended, ms.
 pub(super) const TIMELY_MS: i64 = HORIZON_MS - TIMEOUT_MS;
 /// Slack on top of what a session needs to be forgotten, ms.
 const SLACK_MS: i64 = 60_000;
+/// A late fact is in the same run of facts as the end of its session: so long a run is looked
+/// back for, µs.
+pub(super) const LONGEST_RUN_US: i64 = 24 * HOUR_US;
+/// So much further back is looked for the facts of a sid that has played before, or of which one came
+/// days late, before all of history is, µs.
+const FURTHER_US: i64 = 7 * 24 * HOUR_US;
 /// Sids that are looked at together.
 const TOGETHER: usize = 200;
 
@@ -79,8 +86,7 @@ pub(super) async fn suspects(
 ) -> Result<BTreeSet<(String, String)>, HistoryError> {
     use arrow::array::AsArray;
     use tallylight_schemas::tables::Table::{DeliveryEvents, PlayerEvents};
-    let (from, to) = (facts::moment(from_us), facts::moment(to_us));
-    let range = format!("logged_at >= {from} AND logged_at < {to} AND sid IS NOT NULL");
+    let range = format!("{} AND sid IS NOT NULL", facts::between(&(from_us..to_us)));
     let slow =
         format!("arrow_cast(logged_at, 'Int64') - arrow_cast(ts, 'Int64') > {}", TIMELY_MS * 1_000);
     let late = format!("(fate = 'late' OR {slow})");
@@ -100,56 +106,52 @@ pub(super) async fn suspects(
     Ok(found)
 }
 
-/// What is to be changed, as of the moments `at` (log time, Unix µs) each, for these sids; only
-/// where it is another than it was at `since`, if given.
+/// Which differences are asked for.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) sids: &'a BTreeSet<(String, String)>,
+    /// As of each of these moments (log time, Unix µs).
+    pub(super) at: &'a [i64],
+    /// Only of sids of which it is another than it was then, if given.
+    pub(super) since: Option<i64>,
+    /// Facts of sids are read from here on (log time, Unix µs) at first.
+    pub(super) from: i64,
+    /// Panes of delivery are asked for from here on, Unix µs.
+    pub(super) panes_from: i64,
+}
+
+/// What is to be changed. Most sessions are short, so facts are read from a moment on. Of a sid whose
+/// first playback does not begin after that they are read from further back, and then all of them,
+/// so that the answer never depends on how far was read.
 pub(super) async fn differences(
     history: &History,
     limits: &Limits,
-    sids: &BTreeSet<(String, String)>,
-    at: &[i64],
-    since: Option<i64>,
+    asked: &Asked<'_>,
 ) -> Result<Vec<Difference>, HistoryError> {
-    let mut all: Vec<Difference> = at.iter().map(|_| Difference::default()).collect();
-    let sids: Vec<_> = sids.iter().collect();
-    for some in sids.chunks(TOGETHER) {
-        let names: Vec<String> = some.iter().map(|(_, sid)| quote(sid)).collect();
-        let read = facts::read(history, &format!("sid IN ({})", names.join(", "))).await?;
-        for (tenant, sid) in some {
-            let (own, quiet) = (Own::of(&read, tenant, sid), quiet_us(limits));
-            let same = |since| at.iter().all(|at| own.end(*at, quiet) == own.end(since, quiet));
-            if since.is_some_and(same) {
-                continue;
+    let mut all: Vec<Difference> = asked.at.iter().map(|_| Difference::default()).collect();
+    let mut sids: Vec<_> = asked.sids.iter().collect();
+    for from in [asked.from, asked.from.saturating_sub(FURTHER_US), i64::MIN] {
+        let mut waiting = Vec::new();
+        for some in sids.chunks(TOGETHER) {
+            let names: Vec<String> = some.iter().map(|(_, sid)| quote(sid)).collect();
+            let read_since = facts::between(&(from..i64::MAX));
+            let condition = format!("{read_since} AND sid IN ({})", names.join(", "));
+            let read = facts::read(history, &condition).await?;
+            for sid in some {
+                let own = Own::of(&read, &sid.0, &sid.1);
+                if !own.add(asked, from, limits, &mut all) {
+                    waiting.push(*sid);
+                }
             }
-            for (at, difference) in at.iter().zip(&mut all) {
-                own.difference(*at, limits, difference);
-            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
+        sids = waiting;
     }
-    for (at, difference) in at.iter().zip(&mut all) {
-        difference.delivery = late_deliveries(history, limits, *at).await?;
+    let delivery = deliveries::late(history, limits, asked.panes_from, asked.at).await?;
+    for (difference, delivery) in all.iter_mut().zip(delivery) {
+        difference.delivery = delivery;
     }
     Ok(all)
-}
-
-/// The panes of reports that came late, read before `at`.
-async fn late_deliveries(
-    history: &History,
-    limits: &Limits,
-    at: i64,
-) -> Result<Vec<DeliveryRow>, HistoryError> {
-    let condition = format!("fate = 'late' AND logged_at < {}", facts::moment(at));
-    let read = facts::read(history, &condition).await?;
-    let mut reports: Vec<_> = read.deliveries.iter().map(|(_, event)| event).collect();
-    reports.sort_by_key(|event| time_of_report(event));
-    let mut replay = Replay::new(1, 1, limits);
-    let mut last = 0;
-    for event in reports {
-        last = time_of_report(event);
-        replay.entry(last, &[], [event]);
-    }
-    replay.pass(last + quiet_us(limits));
-    Ok(replay.ends.delivery)
 }
 
 /// The times that rows of a session may have in the columns that files are sorted by.
@@ -157,8 +159,4 @@ pub(super) fn times(row: &SessionRow) -> (i64, i64) {
     // A session that never started has no such time, and its stretches any.
     let Some(started) = row.started_at else { return (i64::MIN, i64::MAX) };
     (started.min(row.last_seen) - TIMELY_MS * 1_000, row.last_seen.max(started))
-}
-
-pub(super) fn time_of_report(event: &TenantDelivery) -> i64 {
-    event.event.ts.min(event.received_at + SKEW_IGNORED_MS * 1_000)
 }

@@ -67,6 +67,39 @@ fn a_flood_of_names_stays_within_the_limits() {
 }
 
 #[test]
+fn when_everybody_leaves_at_once_what_is_still_on_its_way_finds_them() {
+    let mut world = World::with(Limits { closed: 50, sessions: 1_000, ..Limits::default() });
+    let of = |name: usize, which: &[usize]| {
+        let all = crate::world::story(&[(0, "s"), (500, "p"), (1_500, "p"), (2_000, "e")]);
+        let beacon = |at: &usize| Beacon { sid: format!("sid-{name}"), ..all[*at].clone() };
+        which.iter().map(beacon).map(Item::Beacon).collect::<Vec<_>>()
+    };
+    let each = |which: &[usize]| (0..500).flat_map(|name| of(name, which)).collect::<Vec<_>>();
+    world.entry(2_100, &each(&[0, 1, 3]));
+    world.entry(60_000, &each(&[2]));
+    assert_eq!((world.state.tally().accepted, world.state.tally().late), (2_000, 0));
+    assert_eq!(world.state.size().sessions, 500);
+    // After the horizon nothing can come any more, and they are as many as may be kept.
+    world.tick_to(200_000);
+    assert_eq!(world.state.size().sessions, 50);
+    assert_eq!(world.book.sum(Cuboid::Content).ends, 500);
+}
+
+#[test]
+fn of_too_many_sessions_the_most_silent_one_ends() {
+    let mut state =
+        PartitionState::new(0, 1, Limits { sessions: 50, closed: 0, ..Limits::default() });
+    says(&mut state, "steady", "word", "s", 1);
+    for n in 2..500 {
+        says(&mut state, "steady", "word", "p", n);
+        says(&mut state, &format!("s{n}"), "word", "p", n);
+    }
+    let steady = state.session_rows("demo", Some("steady"), 2);
+    assert_eq!((steady.len(), steady[0].epoch, steady[0].events), (1, 0, 499));
+    assert!(state.size().sessions <= 50 + 1, "{:?}", state.size());
+}
+
+#[test]
 fn a_long_pause_of_the_log_makes_no_viewers() {
     let mut world = crate::world::play(&[(0, "s"), (500, "p"), (10_000, "")]);
     world.entry(3_600_000, &[]);
@@ -116,7 +149,8 @@ fn says(state: &mut PartitionState, sid: &str, word: &str, sta: &str, n: u64) {
 
 #[test]
 fn a_flood_of_words_takes_none_from_who_says_them() {
-    let mut state = PartitionState::new(0, 1, Limits { closed: 50, ..Limits::default() });
+    let mut state =
+        PartitionState::new(0, 1, Limits { sessions: 50, closed: 50, ..Limits::default() });
     says(&mut state, "old", "first", "p", 1);
     state.delivery(&served("old", 1, 1, "e1", "a"));
     state.delivery(&served("later", 2, 1, "e2", "b"));

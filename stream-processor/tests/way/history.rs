@@ -1,6 +1,8 @@
 //! History as the log goes on through crashes and failing writes equals the history of one life
 //! that read the whole log without a fault: no row lost, none twice, in any table.
 
+mod away;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;

@@ -2,6 +2,8 @@
 //! right, and history is then what it would have been had nothing come late, for us and for an
 //! engine that is not ours.
 
+mod keeper;
+mod old;
 mod shards;
 
 use std::collections::BTreeMap;

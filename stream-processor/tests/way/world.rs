@@ -34,6 +34,8 @@ pub struct Beacon {
     /// Arrival after `ts`.
     pub delay: i64,
     pub request: bool,
+    /// The player counts nothing.
+    pub unnumbered: bool,
 }
 
 impl Beacon {
@@ -44,7 +46,7 @@ impl Beacon {
             request: self.request,
             received_ms: T0 + self.ts + self.delay,
             ts: (!self.request).then_some(T0 + self.ts),
-            sn: Some(self.sn),
+            sn: (!self.unnumbered).then_some(self.sn),
             digest: self.sn,
             e: (!self.e.is_empty()).then_some(self.e),
             sta: self.sta,

@@ -22,8 +22,9 @@ pub(super) fn attributes<'a>(
 ) -> Result<Vec<Attribute>, Reason> {
     let mut bytes = 0;
     let mut kept = Vec::new();
-    for pair in all {
-        let v = pair.value.as_ref().map(text).unwrap_or_default();
+    for pair in all.filter(|pair| !is_private(&pair.key)) {
+        let value = pair.value.as_ref();
+        let v = value.map(|value| named_text(&pair.key, value)).unwrap_or_default();
         bytes += pair.key.len() + v.len();
         if kept.len() == ATTRIBUTES || bytes > BYTES {
             return Err(Reason::TooLong);
@@ -31,6 +32,36 @@ pub(super) fn attributes<'a>(
         kept.push(Attribute { k: pair.key.clone(), v });
     }
     Ok(kept)
+}
+
+/// Whether an attribute, by the name that OpenTelemetry's conventions give it, is about who asked
+/// or by which right: it is passed over.
+fn is_private(name: &str) -> bool {
+    const NAMES: [&str; 9] = [
+        "client.address",
+        "client.socket.address",
+        "http.client_ip",
+        "net.peer.ip",
+        "net.sock.peer.addr",
+        "network.peer.address",
+        "source.address",
+        "url.query",
+        "user_agent.original",
+    ];
+    const WITHIN: [&str; 4] =
+        ["enduser.", "user.", "http.request.header.", "http.response.header."];
+    NAMES.contains(&name) || WITHIN.iter().any(|within| name.starts_with(within))
+}
+
+/// The same, of an attribute that is a URL or a path by its name.
+fn named_text(name: &str, value: &AnyValue) -> String {
+    let text = text(value);
+    match name {
+        "http.target" | "http.url" | "url.full" | "url.original" | "url.path" => {
+            scrub::url(&text).into_owned()
+        }
+        _ => text,
+    }
 }
 
 /// A value as text; URLs lose credentials and query, as everywhere at the door.

@@ -47,6 +47,17 @@ struct Pane {
     devices: BTreeMap<Cell, Watching>,
 }
 
+/// Records of each kind that are held: more than steering itself keeps.
+const RECORDS: usize = 1_000;
+
+/// Forgets what was written longest ago; what is in force is written again and again.
+fn bound<R>(held: &mut HashMap<String, R>, written: impl Fn(&R) -> i64) {
+    while held.len() > RECORDS {
+        let oldest = held.iter().min_by_key(|(_, row)| written(row)).map(|(id, _)| id.clone());
+        oldest.and_then(|id| held.remove(&id));
+    }
+}
+
 /// What the feed said of the last minute.
 #[derive(Debug, Default)]
 pub(in crate::steering) struct Window {
@@ -103,9 +114,11 @@ impl Window {
         for row in rows.actions.iter().filter_map(view::read_action) {
             self.actions.insert(row.id.clone(), row);
         }
+        bound(&mut self.actions, |row| row.updated_at);
         for row in rows.incidents.iter().filter_map(view::read_incident) {
             self.incidents.insert(row.id.clone(), row);
         }
+        bound(&mut self.incidents, |row| row.updated_at);
         self.whole |= rows.snapshot && !rows.more;
         if let Some((newest, _)) = self.panes.last_key_value() {
             self.panes = self.panes.split_off(&(newest - KEEP_MS));

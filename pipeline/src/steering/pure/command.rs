@@ -5,6 +5,7 @@ use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, IncidentSt
 use super::act;
 use super::incidents;
 use super::inputs::Inputs;
+use super::masks;
 use super::returning;
 use super::state::{Effect, State, mode_of, mode_word};
 use super::words::Evidence;
@@ -116,7 +117,7 @@ pub fn take_mask(
     out: &mut Vec<Effect>,
 ) {
     let on = row.kind == ActionKind::MaskPipeline;
-    out.push(Effect::Mask { pipeline: row.target.clone(), on });
+    masks::ask(state, &row.target, on, now_ms, out);
     row.state = if on { ActionState::Taken } else { ActionState::Ended };
     row.acts_at = None;
     row.by = by.to_owned();
@@ -143,7 +144,7 @@ fn undo(
             act::undo_move(state, row, by, now_ms, out)
         }
         ActionKind::MaskPipeline => {
-            out.push(Effect::Mask { pipeline: row.target.clone(), on: false });
+            masks::ask(state, &row.target, false, now_ms, out);
             row.state = ActionState::Undone;
             row.outcome = Some(format!("Undone by {by}"));
             state.put_action(row, now_ms, out);

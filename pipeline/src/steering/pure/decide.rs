@@ -15,7 +15,7 @@ use super::incidents::{self, AGAIN_MS, Finding};
 use super::inputs::{Edge, Inputs};
 use super::state::{BACK_MS, Effect, State};
 use super::upstream;
-use super::{edge_finding, no_action, returning};
+use super::{edge_finding, masks, no_action, returning};
 use crate::steering::settings::Mode;
 
 /// Rows may be missing for so long before it is an incident, ms.
@@ -63,6 +63,7 @@ pub fn decide(mut state: State, inputs: &Inputs, now_ms: i64) -> (State, Vec<Eff
     }
     returning::outcomes(&mut state, inputs, now_ms, &mut out);
     no_action::explain(&mut state, inputs, hold, now_ms, &mut out);
+    masks::insist(&mut state, inputs, now_ms, &mut out);
     say_again(&mut state, now_ms, &mut out);
     (state, out)
 }
@@ -208,7 +209,7 @@ fn encoders(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effec
                     row.state = ActionState::Ended;
                     row.outcome = Some("The pipeline is well again and used again".into());
                     state.put_action(row, now_ms, out);
-                    out.push(Effect::Mask { pipeline: name.clone(), on: false });
+                    masks::ask(state, name, false, now_ms, out);
                 }
             }
         }

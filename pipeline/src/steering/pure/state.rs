@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, IncidentRow, IncidentState};
 
 use super::health::EdgeState;
+use super::masks::Asked;
 use super::share::{Routes, WHOLE};
 use crate::steering::settings::Mode;
 
@@ -100,6 +101,8 @@ pub struct State {
     pub moved: BTreeMap<String, Vec<Moved>>,
     /// When an edge was last sent somebody, Unix ms.
     pub sent: BTreeMap<String, i64>,
+    /// What was last asked of the origin, by pipeline.
+    pub masks: BTreeMap<String, Asked>,
     /// Outcomes that are awaited, by action.
     pub watches: BTreeMap<String, Watch>,
     /// Since when every edge has been bad, Unix ms.
@@ -122,6 +125,7 @@ impl State {
             actions: BTreeMap::new(),
             moved: BTreeMap::new(),
             sent: BTreeMap::new(),
+            masks: BTreeMap::new(),
             watches: BTreeMap::new(),
             common_since: None,
             blind_since: None,
@@ -151,6 +155,7 @@ impl State {
                 let taken = row.taken_at.unwrap_or(row.at);
                 self.note_moved(&row.target, &places, (taken / 1_000).min(now_ms));
             }
+            super::masks::restore(self, &row);
             self.actions.insert(row.id.clone(), row);
         }
         for row in incidents {

@@ -3,5 +3,6 @@
 mod closed;
 mod fleet;
 mod guards;
+mod masks;
 mod scenarios;
 mod told;

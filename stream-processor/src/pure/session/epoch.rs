@@ -15,7 +15,12 @@ use super::timeline::{Panes, Timeline};
 use super::words::{Word, Words};
 use crate::pure::dedupe::{Identity, Past, Tombstone};
 use crate::pure::input::PlayerInput;
-use crate::pure::watermark::SKEW_IGNORED_MS;
+use crate::pure::watermark::{HORIZON_MS, SKEW_IGNORED_MS};
+
+/// Who plays so long after the end plays something else, ms. Whatever could still say something of
+/// the end is late by then, also where the clocks of the player and of edges differ by as much as is
+/// taken for the network's.
+const AGAIN_MS: i64 = HORIZON_MS + 2 * SKEW_IGNORED_MS;
 
 /// Which queue of the store an epoch waits in, and its place there (Unix ms of log time).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,10 +84,31 @@ impl Epoch {
 
     /// Whether the record begins another playback under the same sid: its numbers start over
     /// at a time after everything seen (which also says that it was not seen itself), or it was
-    /// overtaken by what followed it.
-    pub(super) fn is_followed_by(&self, input: &PlayerInput<'_>) -> bool {
+    /// overtaken by what followed it, or it plays when this one was over long ago. Before `horizon`
+    /// nothing can move.
+    pub(super) fn is_followed_by(&self, input: &PlayerInput<'_>, horizon: i64) -> bool {
+        if input.request {
+            return false;
+        }
         let is_new = |newest| input.time() > newest || self.was_overtaken(input);
-        !input.request && input.sn == Some(0) && self.newest_ts.get().is_some_and(is_new)
+        let starts_over = input.sn == Some(0) && self.newest_ts.get().is_some_and(is_new);
+        starts_over || self.is_played_again(input, horizon)
+    }
+
+    /// Whether a player plays who said long ago that it had ended: what began that playback is lost,
+    /// or its records have no numbers.
+    fn is_played_again(&self, input: &PlayerInput<'_>, horizon: i64) -> bool {
+        let Some(ended) = self.timeline.now().ended_ts() else { return false };
+        matches!(input.sta, Some("s" | "p"))
+            && input.ts.is_some_and(|ts| {
+                ts >= ended.saturating_add(AGAIN_MS) && ts.saturating_add(self.skew_ms) >= horizon
+            })
+            && !self.timeline.knows(&Identity::of(input))
+    }
+
+    /// Whether the record that began it has not come: what is older and plays began it, too.
+    pub(super) fn has_no_beginning(&self) -> bool {
+        !self.timeline.numbers().contains(0)
     }
 
     /// A playback has one beginning: another one, of a time after it, is that of the next, some of
@@ -148,13 +174,20 @@ impl Epoch {
         Overtakers { facts, least_delay: self.least_delay, skew_ms: self.skew_ms }
     }
 
-    /// Takes over what came before its beginning. The clock is the one that placed it.
+    /// Takes over what came before its beginning. The clock is the one that placed it, but for a
+    /// playback that has one of its own.
     pub(super) fn inherit(&mut self, from: Overtakers, to: &mut Panes<'_>) {
         if from.facts.is_empty() {
             return;
         }
-        (self.least_delay, self.skew_ms) = (from.least_delay, from.skew_ms);
-        for fact in from.facts {
+        let has_clock = self.least_delay < i64::MAX;
+        if !has_clock {
+            (self.least_delay, self.skew_ms) = (from.least_delay, from.skew_ms);
+        }
+        for mut fact in from.facts {
+            if let Some(ts) = fact.ts.get().filter(|_| has_clock) {
+                fact.at = ts.saturating_add(self.skew_ms);
+            }
             if let Some(identity) = fact.identity() {
                 self.timeline.seen.came(&identity);
                 self.newest_ts = self.newest_ts.get().max(identity.ts).into();

@@ -196,6 +196,11 @@ impl Machine {
         self.story.terminal.is_some()
     }
 
+    /// When a terminal token came, by the player's clock.
+    pub(super) fn ended_ts(&self) -> Option<i64> {
+        self.story.ended_ts.get()
+    }
+
     /// Every word it holds.
     pub(super) fn words(&self) -> impl Iterator<Item = Word> {
         self.story.dimensions.words().chain(self.story.error)
@@ -253,7 +258,8 @@ impl Machine {
         }
     }
 
-    /// Missing records that this number shows; −1 when it fills a gap.
+    /// Missing records that this number shows; −1 when it fills a gap. Without one it is a number
+    /// that comes again, and nothing that was lost elsewhere has come.
     fn count_sn(&mut self, sn: u64) -> i64 {
         let gap = |low: u64, high: u64| i64::try_from(high - low - 1).unwrap_or(0).min(1 << 30);
         let (least, high) = (self.story.least_sn, self.sn);
@@ -269,7 +275,7 @@ impl Machine {
             gap(high, sn)
         } else if sn < low {
             gap(sn, low)
-        } else if sn > low && sn < high {
+        } else if sn > low && sn < high && self.story.lost > 0 {
             -1
         } else {
             0

@@ -63,7 +63,8 @@ impl Sessions {
 
     fn epoch_of(&mut self, slot: u32, input: &PlayerInput<'_>, now: &mut Now<'_>) -> u32 {
         let Some(current) = self.epoch(slot) else { return slot };
-        if current.is_followed_by(input) {
+        let horizon = now.log - HORIZON_MS;
+        if current.is_followed_by(input, horizon) {
             let number = current.number.saturating_add(1);
             let overtakers = self.with(slot, now, |epoch, panes| {
                 // Only one step back is looked for; a longer chain would outlive its links.
@@ -75,10 +76,21 @@ impl Sessions {
             self.with(next, now, |epoch, panes| epoch.inherit(overtakers, panes));
             return next;
         }
-        match current.previous {
-            Some(previous) if input.time() < current.opened_ts => previous,
-            _ => slot,
+        let Some(previous) = current.previous.filter(|_| input.time() < current.opened_ts) else {
+            return slot;
+        };
+        let follows = |before: &Epoch| before.is_followed_by(input, horizon);
+        if !(current.has_no_beginning() && self.epoch(previous).is_some_and(follows)) {
+            return previous;
         }
+        // It began earlier than what came first of it says.
+        let begin = input.time();
+        let more = self.with(previous, now, |epoch, panes| epoch.supersede(begin, panes));
+        self.with(slot, now, |epoch, panes| {
+            epoch.opened_ts = begin;
+            epoch.inherit(more.unwrap_or_default(), panes);
+        });
+        slot
     }
 
     fn first_epoch(

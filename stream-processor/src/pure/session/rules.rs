@@ -10,7 +10,8 @@
 //!   ([`metrics::ADAPTS_WITHIN_MS`]) on a rung above its own measured throughput, though it
 //!   had a lower one. A switch down in that time begins it anew; a switch up does not.
 //! - Each record says whether the player is hidden: `bg` is sent only where it is.
-//! - `e`, `f` and `q` end the epoch; states after them are not taken.
+//! - `e`, `f` and `q` end the epoch; states after them are not taken. Who plays again long after
+//!   them begins another one ([`super::epoch`]).
 
 use tallylight_schemas::metrics;
 
@@ -38,6 +39,9 @@ impl Machine {
         if let Some(token) = fact.token {
             self.token = Some(token);
             self.take_token(token, fact.at, counts);
+            if self.is_ended() {
+                self.tell().ended_ts = fact.ts;
+            }
         }
         if fact.latency_ms >= 0 {
             let latency = fact.latency_ms;

@@ -169,16 +169,31 @@ impl Sessions {
             self.give_up(slot, &mut Now { windows: now.windows, log: deadline });
         }
         while self.open.len() > self.limits.sessions
-            && let Some((_, slot)) = self.open.first().copied()
+            && let Some((deadline, slot)) = self.open.first().copied()
         {
+            // Its place is that of a while ago: who was heard since is not the most silent one.
+            let due = self.epoch(slot).map_or(deadline, |epoch| epoch.heard_at + TIMEOUT_MS);
+            if due > deadline {
+                self.requeue(slot, Queue::Open(due));
+                continue;
+            }
             self.give_up(slot, now);
         }
         while let Some((ended, slot)) = self.closed.first().copied()
-            && (ended + self.limits.closed_ms <= now.log || self.closed.len() > self.limits.closed)
+            && self.may_forget(ended, now.log)
         {
             self.forget(slot);
         }
         self.drop_words();
+    }
+
+    /// Whether an ended session has to go. When everybody leaves at once, what is still on its way
+    /// must find them: until the horizon has passed they stay while there is room for sessions.
+    fn may_forget(&self, ended: i64, log: i64) -> bool {
+        let (open, closed) = (self.open.len(), self.closed.len());
+        let no_room = open + closed > self.limits.sessions;
+        let many = closed > self.limits.closed && (no_room || ended + HORIZON_MS <= log);
+        many || ended + self.limits.closed_ms <= log
     }
 
     /// Words that nobody says any more go. Between two records no word is in other hands.

@@ -27,6 +27,8 @@ pub(super) struct Story {
     pub(super) started_at: MaybeMs,
     pub(super) first_frame_at: MaybeMs,
     pub(super) ended_at: MaybeMs,
+    /// When the terminal token came, as the player stated it.
+    pub(super) ended_ts: MaybeMs,
     pub(super) startup_ms: MaybeMs,
     pub(super) msd_ms: Option<i32>,
     /// An error was reported before the first frame.

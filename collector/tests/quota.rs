@@ -1,0 +1,78 @@
+//! Quotas over HTTP: whose is spent is asked to wait, and nobody else; garbage spends, too.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[path = "support/world.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod world;
+
+use axum::body::Body;
+use axum::http::Request;
+use tallylight_collector::Settings;
+use tallylight_collector::settings::Tenant;
+use world::{Answer, NOW, World};
+
+/// Records of one POST: four of them are more than a quota of 50/s and its burst and debt.
+const BATCH: usize = 200;
+
+/// Two keys of one tenant, and one of another.
+fn settings() -> Settings {
+    let keys = [("web", "a"), ("tv", "a"), ("other", "b")];
+    let write_keys = keys.map(|(key, tenant)| (key.to_owned(), tenant.to_owned())).into();
+    Settings { write_keys, ..Settings::default() }
+}
+
+async fn post(world: &World, key: &str, line: impl Fn(usize) -> String) -> Answer {
+    let body: Vec<String> = (0..BATCH).map(line).collect();
+    let request = Request::post(format!("/v1/cmcd?k={key}"));
+    world.send(request.body(Body::from(body.join("\n"))).unwrap()).await
+}
+
+fn start(n: usize) -> String {
+    format!("e=ps,sid=\"s{n}\",sn=0,sta=s,ts={},v=2", NOW / 1_000)
+}
+
+/// Posts until the key is asked to wait. Time stands still, so no quota fills again.
+async fn spend(world: &World, key: &str, line: impl Fn(usize) -> String + Copy) -> Answer {
+    for _ in 0..8 {
+        let answer = post(world, key, line).await;
+        if answer.status != 204 {
+            return answer;
+        }
+    }
+    panic!("{key} is never asked to wait");
+}
+
+fn asks_to_wait(answer: &Answer) {
+    assert_eq!(answer.status, 429, "{answer:?}");
+    assert_eq!(answer.fates()["shed;quota"], BATCH as u64, "each has its fate");
+    let wait: u32 = answer.header("retry-after").parse().unwrap();
+    assert!((2..=30).contains(&wait), "{wait} s");
+}
+
+#[tokio::test]
+async fn a_spent_quota_is_429_for_its_tenant_and_nobody_else() {
+    let quota = Tenant { records_per_s: Some(50), ..Tenant::default() };
+    let world = World::with(Settings { tenants: [("a".into(), quota)].into(), ..settings() }).await;
+    asks_to_wait(&spend(&world, "web", start).await);
+    asks_to_wait(&post(&world, "tv", start).await);
+    assert_eq!(post(&world, "other", start).await.fates()["accepted"], BATCH as u64);
+}
+
+#[tokio::test]
+async fn a_spent_quota_of_a_key_is_that_keys_alone() {
+    let quotas = [("web".to_owned(), 50)].into();
+    let world = World::with(Settings { key_records_per_s: quotas, ..settings() }).await;
+    asks_to_wait(&spend(&world, "web", start).await);
+    for key in ["tv", "other"] {
+        assert_eq!(post(&world, key, start).await.fates()["accepted"], BATCH as u64);
+    }
+}
+
+#[tokio::test]
+async fn what_has_to_be_read_and_rejected_spends_as_well() {
+    let quota = Tenant { records_per_s: Some(50), ..Tenant::default() };
+    let world = World::with(Settings { tenants: [("a".into(), quota)].into(), ..settings() }).await;
+    let garbage = |_| "e=ps,sta=s,v=2".to_owned();
+    asks_to_wait(&spend(&world, "web", garbage).await);
+    assert_eq!(post(&world, "other", garbage).await.fates()["rejected;no_sid"], BATCH as u64);
+}

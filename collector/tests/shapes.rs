@@ -1,0 +1,109 @@
+//! The shapes in which players that were shipped send, over HTTP: headers, JSON, old types.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[path = "support/world.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod world;
+
+use arrow::array::RecordBatch;
+use arrow::util::display::array_value_to_string;
+use axum::body::Body;
+use axum::http::Request;
+use tallylight_schemas::ipc::decode;
+use tallylight_schemas::record::Kind;
+use world::{NOW, World, parts, post};
+
+/// The rows that were stored, request by request.
+async fn stored(world: &World) -> Vec<RecordBatch> {
+    let parts = parts(&world.log.entries().await, Kind::Player);
+    parts.iter().map(|part| decode(&part.payload).unwrap()).collect()
+}
+
+fn cell(batch: &RecordBatch, name: &str, row: usize) -> String {
+    let column = batch.column_by_name(name);
+    column.map(|column| array_value_to_string(column, row).unwrap()).unwrap_or_default()
+}
+
+/// The four headers of request mode, as an edge passes them on, and a query beside them.
+fn with_headers(query: &str) -> Request<Body> {
+    let request = Request::get(format!("/v1/cmcd?k=demo{query}"))
+        .header("CMCD-Object", "br=3200,d=4004,ot=v,tb=6000")
+        .header("CMCD-Request", "bl=21300,dl=18500,mtp=48100,nor=\"../3.m4s?t=x\"")
+        .header("CMCD-Session", "cid=\"demo\",sf=h,sid=\"from-headers\",st=l")
+        .header("CMCD-Status", "bs,rtp=15000");
+    request.body(Body::empty()).unwrap()
+}
+
+#[tokio::test]
+async fn the_four_headers_are_one_record_and_count_before_a_query() {
+    let world = World::start().await;
+    for query in ["", "&CMCD=sid%3D%22from-the-query%22%2Cbr%3D1"] {
+        assert_eq!(world.send(with_headers(query)).await.fates()["accepted"], 1, "{query}");
+    }
+    let rows = stored(&world).await;
+    assert_eq!(rows.len(), 2);
+    for row in &rows {
+        for (name, value) in [
+            ("mode", "request"),
+            ("sid", "from-headers"),
+            ("cid", "demo"),
+            ("br", "[{v: 3200, ot: }]"),
+            ("bl", "[{v: 21300, ot: }]"),
+            ("mtp", "[{v: 48100, ot: }]"),
+            ("nor", "[../3.m4s]"),
+            ("rtp", "15000"),
+            ("bs", "true"),
+            ("st", "l"),
+        ] {
+            assert_eq!(cell(row, name, 0), value, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn drafts_that_send_json_are_read_and_told_apart() {
+    let world = World::start().await;
+    let one = |sn: u64| {
+        let ts = NOW / 1_000;
+        format!(r#"{{"e":"ps","sid":"a","sn":{sn},"sta":"p","br":[3200],"ts":{ts},"v":2}}"#)
+    };
+    for (media_type, body, records) in [
+        ("application/json", one(1), 1),
+        ("application/json", format!("[{},{}]", one(2), one(3)), 2),
+        ("application/x-ndjson", format!("{}\n{}\n", one(4), one(5)), 2),
+    ] {
+        let answer = world.send(post("/v1/cmcd", media_type, body)).await;
+        assert_eq!(answer.fates()["accepted"], records, "{media_type}: {answer:?}");
+    }
+    let rows = stored(&world).await;
+    let mut sns = Vec::new();
+    for batch in &rows {
+        for row in 0..batch.num_rows() {
+            sns.push(cell(batch, "sn", row));
+            assert_eq!(
+                (cell(batch, "br", row), cell(batch, "sta", row)),
+                ("[{v: 3200, ot: }]".into(), "p".into())
+            );
+            assert!(
+                cell(batch, "broken", row).contains("draft_body"),
+                "{}",
+                cell(batch, "broken", row)
+            );
+        }
+    }
+    sns.sort();
+    assert_eq!(sns, ["1", "2", "3", "4", "5"]);
+}
+
+/// What Shaka sent up to 5.1 with its defaults: an event as a GET with a query.
+#[tokio::test]
+async fn an_event_in_a_query_is_an_event() {
+    let world = World::start().await;
+    let ts = NOW / 1_000;
+    let query = format!("e%3Dps%2Csid%3D%22a%22%2Csn%3D1%2Csta%3Dp%2Cts%3D{ts}%2Cv%3D2");
+    let request = Request::get(format!("/v1/cmcd?k=demo&CMCD={query}"));
+    let answer = world.send(request.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.fates()["accepted"], 1);
+    let rows = stored(&world).await;
+    assert_eq!((cell(&rows[0], "mode", 0), cell(&rows[0], "sta", 0)), ("event".into(), "p".into()));
+}

@@ -1,0 +1,67 @@
+//! What reports of media services that came late add to the panes of delivery.
+
+use std::ops::Range;
+
+use tallylight_schemas::ipc::TenantDelivery;
+use tallylight_schemas::rows::DeliveryRow;
+use tallylight_schemas::tables::Table;
+use tallylight_store::archive::{History, HistoryError};
+
+use super::facts::{self, Place, between};
+use super::replay::Replay;
+use super::truth::quiet_us;
+use super::{HOUR_US, time};
+use crate::pure::limits::Limits;
+use crate::pure::watermark::SKEW_IGNORED_MS;
+
+/// Where a report is in event time, Unix µs: a clock that is ahead is held to the arrival.
+pub(super) fn time_of_report(event: &TenantDelivery) -> i64 {
+    event.event.ts.min(event.received_at + SKEW_IGNORED_MS * 1_000)
+}
+
+/// The start of the hour of event time (Unix µs) from which panes change by what came late and was
+/// read in a range of log time; `None` when nothing did.
+pub(super) async fn oldest(
+    history: &History,
+    read: &Range<i64>,
+) -> Result<Option<i64>, HistoryError> {
+    let late = format!("FROM rows WHERE fate = 'late' AND {}", between(read));
+    let mut oldest = None;
+    for column in ["ts", "received_at"] {
+        let sql = format!("SELECT min({column}) {late}");
+        let found = time(history, Table::DeliveryEvents, &sql).await?;
+        oldest = [oldest, found].into_iter().flatten().min();
+    }
+    Ok(oldest.map(|us| us.div_euclid(HOUR_US) * HOUR_US))
+}
+
+/// The panes of reports that came late, from `from` (Unix µs of event time) on, as of each of the
+/// moments `at` (log time). What is late was read after its time.
+pub(super) async fn late(
+    history: &History,
+    limits: &Limits,
+    from: i64,
+    at: &[i64],
+) -> Result<Vec<Vec<DeliveryRow>>, HistoryError> {
+    if from == i64::MAX {
+        return Ok(at.iter().map(|_| Vec::new()).collect());
+    }
+    let condition = format!("fate = 'late' AND {}", between(&(from..i64::MAX)));
+    let mut reports = facts::reports(history, &condition).await?;
+    // Of panes before it not all reports were read.
+    reports.retain(|(_, event)| time_of_report(event) >= from);
+    reports.sort_by_key(|(_, event)| time_of_report(event));
+    Ok(at.iter().map(|at| panes(&reports, limits, *at)).collect())
+}
+
+/// The panes of those of the reports, which are in order, that were read before `at`.
+fn panes(reports: &[(Place, TenantDelivery)], limits: &Limits, at: i64) -> Vec<DeliveryRow> {
+    let mut replay = Replay::new(1, 1, limits);
+    let mut last = 0;
+    for (_, event) in reports.iter().filter(|(place, _)| place.logged_us < at) {
+        last = time_of_report(event);
+        replay.entry(last, &[], [event]);
+    }
+    replay.pass(last + quiet_us(limits));
+    replay.ends.delivery
+}

@@ -1,0 +1,112 @@
+//! Who plays again long after the end plays something else, though what began it never came.
+
+use proptest::prelude::*;
+
+use crate::world::{Beacon, Item, World, served, story};
+
+/// A playback that ends, and records of the next one from `at` on, without its first. Where players
+/// count, numbers start over or go on.
+fn twice(at: i64, numbers: Option<u64>) -> (Vec<Beacon>, Vec<Beacon>) {
+    let first = story(&[(0, "s"), (500, "p"), (5_000, "e"), (6_000, "")]);
+    let second =
+        [(0, ""), (400, "p"), (900, "s"), (1_300, ""), (2_000, "p"), (9_000, "r"), (30_000, "q")];
+    let second = story(&second.map(|(after, sta)| (at + after, sta)));
+    let count = |beacon: Beacon, from| Beacon {
+        sn: beacon.sn + from,
+        unnumbered: numbers.is_none(),
+        ..beacon
+    };
+    let first = first.into_iter().map(|beacon| count(beacon, 0));
+    let second = second.into_iter().map(|beacon| count(beacon, numbers.unwrap_or(50)));
+    (first.collect(), second.collect())
+}
+
+/// What arrives, each at its log time; then everything is over, and still there to be seen.
+fn arriving(mut arrivals: Vec<(i64, Item)>) -> World {
+    arrivals.sort_by_key(|(log, _)| *log);
+    let mut world = World::default();
+    for (log, item) in &arrivals {
+        world.tick_to(*log);
+        world.entry(*log, std::slice::from_ref(item));
+    }
+    world.tick_to(500_000);
+    world
+}
+
+#[test]
+fn a_playback_whose_beginning_is_lost_is_another_all_the_same() {
+    for numbers in [Some(1), Some(4), None] {
+        let (first, second) = twice(140_000, numbers);
+        let mut world = World::default();
+        world.beacons(&first);
+        world.beacons(&second);
+        let all: Vec<Item> = [first, second].concat().into_iter().map(Item::Beacon).collect();
+        world.entry(171_000, &all);
+        assert_eq!(world.state.tally().duplicate, 11, "{numbers:?}");
+        let rows = world.sessions();
+        let seen: Vec<_> = rows.iter().map(|row| (row.epoch, row.events, row.playing_ms)).collect();
+        // What does not play is still taken for the one before.
+        assert_eq!(seen, [(0, 5, 4_500), (1, 6, 7_500)], "{numbers:?}");
+        assert_eq!((rows[0].lost_events, rows[1].lost_events), (0, 0));
+    }
+}
+
+#[test]
+fn what_comes_soon_after_the_end_is_still_of_it() {
+    let (first, second) = twice(120_000, None);
+    let mut world = World::default();
+    world.beacons(&first);
+    world.beacons(&second[..3]);
+    // So is what comes too late to be counted.
+    let late = Beacon { ts: 130_000, sta: Some("p"), delay: 200_000, ..first[0].clone() };
+    world.beacons(&[late]);
+    let row = world.session();
+    assert_eq!((row.epoch, row.playing_ms, row.late_events), (0, 4_500, 1));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_order_within_the_horizon_gives_the_same_two(
+        numbers in prop_oneof![Just(Some(0)), Just(Some(1)), Just(None)],
+        delays in prop::collection::vec(prop_oneof![Just(0_i64), 0_i64..3_000, 0_i64..40_000], 14),
+        again in prop::collection::vec((any::<prop::sample::Index>(), 0_i64..100_000), 0..8),
+        clock in prop_oneof![Just(0_i64), Just(45_000), Just(-30_000)],
+    ) {
+        let (first, mut second) = twice(140_000, numbers);
+        if numbers == Some(0) {
+            // The beginning is not lost, it only comes at its own time.
+            second.remove(0);
+            second.remove(0);
+            second.iter_mut().for_each(|beacon| beacon.sn -= 2);
+        }
+        let mut all: Vec<Item> = [first, second].concat().into_iter().map(Item::Beacon).collect();
+        for (seq, at) in [(0, 700), (1, 140_500), (2, 141_100)] {
+            all.push(Item::Served(served("one", seq, at, ["e1", "e2"][usize::from(seq == 2)], "A")));
+        }
+        let off = |item: &Item| match item {
+            Item::Beacon(beacon) => Item::Beacon(Beacon {
+                ts: beacon.ts + clock, delay: 100 - clock, ..beacon.clone()
+            }),
+            served => served.clone(),
+        };
+        let arrive = |delays: &[i64]| -> Vec<(i64, Item)> {
+            let one = |(item, delay): (&Item, &i64)| (item.at() + 100 + delay, off(item));
+            all.iter().zip(delays).map(one).collect()
+        };
+        let straight = arriving(arrive(&[0; 14]));
+        let mut arrivals = arrive(&delays);
+        let repeated: Vec<(i64, Item)> = again.iter().map(|(which, delay)| {
+            let (log, item) = &arrivals[which.index(arrivals.len())];
+            (log + delay, item.clone())
+        }).collect();
+        arrivals.extend(repeated);
+        let crooked = arriving(arrivals);
+        prop_assert_eq!(straight.sessions().len(), 2);
+        prop_assert_eq!(straight.sessions(), crooked.sessions());
+        prop_assert_eq!(straight.book.values(), crooked.book.values());
+        prop_assert_eq!(crooked.state.tally().late, 0);
+        prop_assert_eq!(crooked.state.tally().duplicate, again.len() as u64);
+    }
+}

@@ -1,0 +1,78 @@
+//! When a repair is due: an hour of log time after the last one, of whichever process.
+
+use async_trait::async_trait;
+use tallylight_stream_processor::Settings;
+use tallylight_stream_processor::audit::{self, Keeper, Reach};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+
+const HOUR_US: i64 = HOUR_MS * 1_000;
+
+/// Everything before this log time is in files.
+#[derive(Debug)]
+struct Known(i64);
+
+#[async_trait]
+impl Reach for Known {
+    async fn reach(&self) -> Option<i64> {
+        Some(self.0)
+    }
+}
+
+/// Seconds of log time up to which the last table in line is repaired after a process had two looks.
+async fn repaired(history: &History, known: i64) -> i64 {
+    let own = audit::Settings { enabled: false, look_s: 1, ..Default::default() };
+    let settings = Settings { partitions: 4, audit: own, ..Default::default() };
+    let keeper = Keeper::new(&settings, history.clone(), Arc::new(Known(known)));
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(keeper.run(stop.clone()));
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    stop.cancel();
+    running.await.unwrap();
+    i64::try_from(history.repaired(Table::Delivery1h).await.unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repair_is_due_an_hour_after_the_last_one_whoever_made_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (life, known) = live_alone(dir.path(), &facts(8, 6, |_| 0), None).await;
+    let first = known - 2 * HOUR_US;
+    assert_eq!(repaired(&life.history, first).await, first / 1_000_000, "none before");
+    let sooner = repaired(&life.history, first + HOUR_US - 1_000_000).await;
+    assert_eq!(sooner, first / 1_000_000);
+    let later = repaired(&life.history, first + HOUR_US).await;
+    assert_eq!(later, (first + HOUR_US) / 1_000_000);
+    life.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_hour_in_which_a_session_ends_that_was_repaired_hours_before_does_not_drift() {
+    let dir = tempfile::tempdir().unwrap();
+    // Three hours of play, of which a stall in the first minutes came ten minutes late.
+    let told = |minute: i64| {
+        let (sta, late) = [("r", 600_000), ("p", 0)][usize::from(minute != 5)];
+        let (at, sta) = (minute * 60_000, if minute == 0 { "s" } else { sta });
+        let ts = T0 + at;
+        let line = format!("e=ps,sta={sta},sid=\"long\",cid=\"demo\",sn={minute},ts={ts},v=2");
+        Fact::Line(line, at, at + 100 + late)
+    };
+    let mut all: Vec<Fact> = (0..180).map(told).collect();
+    all.sort_by_key(|fact| match fact {
+        Fact::Line(_, _, came) | Fact::Served(_, _, _, came) => *came,
+    });
+    let (life, known) = live_alone(dir.path(), &all, None).await;
+    repair(&life.history, &Limits::default(), known).await.unwrap();
+    let own = audit::Settings { repair_s: 0, look_s: 1, rest: 0, ..Default::default() };
+    let settings = Settings { partitions: 4, audit: own, ..Default::default() };
+    let keeper = Keeper::new(&settings, life.history.clone(), Arc::new(Known(known)));
+    let (mut stats, stop) = (keeper.stats(), CancellationToken::new());
+    let running = tokio::spawn(keeper.run(stop.clone()));
+    let checked = stats.wait_for(|stats| stats.hours >= 4);
+    let checked = *tokio::time::timeout(Duration::from_secs(30), checked).await.unwrap().unwrap();
+    stop.cancel();
+    running.await.unwrap();
+    assert!(checked.rows > 180, "{checked:?}");
+    assert_eq!((checked.drift, checked.late, checked.failures), (0, 0, 0), "{checked:?}");
+    life.stop().await;
+}
