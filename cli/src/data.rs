@@ -1,11 +1,13 @@
 //! `tallylight data`: the log and those who share it (ADR 13).
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::bail;
 use async_trait::async_trait;
 use prometheus_client::registry::Registry;
 use tallylight_dashboard::{Facts, FactsSource, OpenSessions};
+use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record;
 use tallylight_schemas::session::SessionRow;
@@ -94,42 +96,67 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let parts =
         tallylight_collector::Parts { log: Arc::clone(&log).into(), clock: Arc::clone(&clock) };
     let collector = tallylight_collector::build(settings.collector.clone(), parts).await?;
-    let door = CancellationToken::new();
+    let (door, closed) = (CancellationToken::new(), CancellationToken::new());
     let mut collecting = tokio::spawn(collector.run(door.clone()));
-
-    let metrics = Metrics::default();
-    let mut neighbours = Registry::default();
-    metrics.register(&mut neighbours);
-    let Owning { processor, history } = processor::open(&settings, &log, &clock, metrics).await?;
-    let handle = processor.handle();
-    let (audit, _keeping) = processor::keep(&settings, history.clone(), Arc::new(handle.stats()))?;
-    let facts = facts(handle.stats(), log.head(record::EVENTS)?, audit);
-    let parts = tallylight_dashboard::Parts {
-        log: Arc::clone(&log).into(),
-        sessions: Arc::new(HotSessions(handle)),
-        history: Some(history),
-        clock,
-        facts: Some(facts),
-        neighbours,
-    };
-    let dashboard = tallylight_dashboard::build(settings.dashboard, parts).await?;
-
+    let mut behind = pin!(behind_the_door(settings, &log, clock, &closed));
     // Each stage drains before the next stops: the door, the processor, the pages.
+    let ended = tokio::select! {
+        () = stop.cancelled() => None,
+        ended = &mut collecting => { ended??; bail!("the collector ended by itself") }
+        ended = &mut behind => Some(ended),
+    };
+    door.cancel();
+    collecting.await??;
+    closed.cancel();
+    let ended = match ended {
+        Some(ended) => ended,
+        None => behind.await,
+    };
+    log.close().await;
+    ended
+}
+
+/// Opens and runs what reads the log, until the door is closed and everything is read.
+async fn behind_the_door(
+    settings: Settings,
+    log: &Arc<dyn EventLog>,
+    clock: Arc<dyn Clock>,
+    closed: &CancellationToken,
+) -> anyhow::Result<()> {
+    let opening = async {
+        let metrics = Metrics::default();
+        let mut neighbours = Registry::default();
+        metrics.register(&mut neighbours);
+        let Owning { processor, history } =
+            processor::open(&settings, log, &clock, metrics).await?;
+        let handle = processor.handle();
+        let (audit, keeping) =
+            processor::keep(&settings, history.clone(), Arc::new(handle.stats()))?;
+        let facts = facts(handle.stats(), log.head(record::EVENTS)?, audit);
+        let parts = tallylight_dashboard::Parts {
+            log: Arc::clone(log).into(),
+            sessions: Arc::new(HotSessions(handle)),
+            history: Some(history),
+            clock: Arc::clone(&clock),
+            facts: Some(facts),
+            neighbours,
+        };
+        let dashboard = tallylight_dashboard::build(settings.dashboard.clone(), parts).await?;
+        anyhow::Ok((processor, dashboard, keeping))
+    };
+    let Some(opened) = closed.run_until_cancelled(opening).await else { return Ok(()) };
+    let (processor, dashboard, _keeping) = opened?;
     let (work, pages) = (CancellationToken::new(), CancellationToken::new());
     let mut processing = tokio::spawn(processor.run(work.clone()));
     let mut showing = tokio::spawn(dashboard.run(pages.clone()));
     tokio::select! {
-        () = stop.cancelled() => {}
-        ended = &mut collecting => { ended??; bail!("the collector ended by itself") }
+        () = closed.cancelled() => {}
         ended = &mut processing => { ended??; bail!("the processor ended by itself") }
         ended = &mut showing => { ended??; bail!("the dashboard ended by itself") }
     }
-    door.cancel();
-    collecting.await??;
     work.cancel();
     processing.await??;
     pages.cancel();
     showing.await??;
-    log.close().await;
     Ok(())
 }

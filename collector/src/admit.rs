@@ -26,9 +26,9 @@ use crate::problem::{self, Problem, echo};
 use crate::settings::Settings;
 use body::put_together;
 
-/// Compressed bodies above this many bytes are inflated in turn, so that bombs leave one core to
-/// everybody else. Brotli has a turn of its own, of any size: its decoder fills a whole window before
-/// it says a word, so what a few bytes cost is known only when it is over.
+/// Compressed bodies above this many bytes are inflated in turn, all but one core of them at a time.
+/// Brotli has turns of its own, of any size: its decoder fills a whole window before it says a word,
+/// so what a few bytes cost is known only when it is over, and others need not wait behind it.
 const HEAVY_BYTES: usize = 8 << 10;
 
 /// The gatekeeper: keys, and the memory that bodies under way may take together.

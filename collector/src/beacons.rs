@@ -5,6 +5,7 @@
 //! outside it a record costs one atomic load. The ring is bounded, holds no peer's address,
 //! and texts are cut and scrubbed before they go in.
 
+mod shown;
 mod words;
 
 use std::collections::VecDeque;
@@ -113,7 +114,7 @@ impl Ring {
             at: now_us / 1_000,
             source,
             sid: sid.map(str::to_owned),
-            text: words::shown(text),
+            text: shown::shown(text),
             fate: fate.as_str(),
             reason: reason.as_str().to_owned(),
             wrong: words::wrong(text, read, mode, now_us / 1_000),

@@ -127,10 +127,11 @@ async fn withstands(collector: &Collector, attack: Attack) {
     let mut seen = Vec::new();
     for _ in 0..3 {
         let calm = p99(collector.addr, lasting()).await;
-        let attacking = attack::start(attack, collector.addr);
+        let mut attacking = attack::start(attack, collector.addr);
         // The onset is not measured, but how it stands.
         sleep(Duration::from_millis(1_500)).await;
         let attacked = p99(collector.addr, lasting()).await;
+        assert!(attacking.is_there(), "{attack:?}: nobody attacked");
         drop(attacking);
         println!("figure: {attack:?}: calm p99 {calm:?}, attacked {attacked:?}");
         if attacked < calm * 2 + forgiven() {

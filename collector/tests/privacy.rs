@@ -78,7 +78,9 @@ async fn who_asked_and_by_which_right_is_found_nowhere() {
     let stored = stored(folder.path()).await;
     std::fs::remove_file(country_file).unwrap();
     assert!(stored.contains("NZ"), "the address was looked up: {stored}");
-    for kept in ["cdn.example/v/1.m4s", "2.m4s", "3.m4s", "http.server.requests", "seg-1.m4s"] {
+    for kept in
+        ["cdn.example/v/1.m4s", "2.m4s", "3.m4s", "4.m4s", "http.server.requests", "seg-1.m4s"]
+    {
         assert!(stored.contains(kept), "{kept}: {stored}");
     }
     for (place, text) in
@@ -117,6 +119,15 @@ fn lines(now: i64) -> String {
         format!("e=e,ec=(\"https://u:{SENTINEL}@c/?t={SENTINEL}\")"),
         format!("cmsdd=\"{hops}\",cmsds=\"{header}\",e=rr,smrt=\"{header}\""),
         format!("cmsds=\"{cut}\",e=rr"),
+        format!("cmsds=\"{secret}\",e=rr"),
+        format!(
+            "cmsds=\"{}\",e=rr,smrt=\"{}\"",
+            encode(&format!("nor={secret}")),
+            header.replace('+', " ")
+        ),
+        format!("cmsds=\"{} {}\",e=rr", &header[..20], &header[20..]),
+        format!("cmsds=\"nor=\\\"../4.m4s?t={SENTINEL}\\\"\",e=rr"),
+        format!("cmsds=(\"{header}\"),e=rr"),
     ];
     let whole = |(sn, keys): (usize, String)| format!("{keys},sid=\"a\",sn={sn},ts={now},v=2\n");
     let records: String = all.into_iter().enumerate().map(whole).collect();
@@ -167,6 +178,8 @@ fn otlp(now: i64, secret: &str) -> [serde_json::Value; 2] {
         pair("url.query", &format!("t={SENTINEL}")),
         pair("http.request.header.authorization", SENTINEL),
         pair("enduser.id", SENTINEL),
+        pair("http.user_agent", SENTINEL),
+        json!({"key": "seen", "value": {"kvlistValue": {"values": [pair("client.address", PEER)]}}}),
     ];
     let time = format!("{now}000000");
     let point = json!({"timeUnixNano": time, "asDouble": 1.0, "attributes": private});

@@ -11,9 +11,15 @@ use crate::cmcd::{Key, cmsd};
 
 /// Where a query or fragment begins, plain or percent-encoded.
 const ENDS: [&str; 5] = ["?", "#", "%3F", "%3f", "%23"];
-/// What stands before an authority, what ends it, and what ends the credentials within it.
-const PLAIN: [&str; 3] = ["//", "/", "@"];
-const ENCODED: [&str; 3] = ["%2F%2F", "%2F", "%40"];
+/// What stands before an authority, what ends it, and what ends the credentials within it, in either
+/// spelling: some encoders leave the slashes as they are.
+const BEFORE: [&str; 4] = ["//", "%2F%2F", "/%2F", "%2F/"];
+const BEHIND: [&str; 3] = ["/", "%2F", " "];
+const AT: [&str; 2] = ["@", "%40"];
+/// What a text has in it that holds a whole URL.
+const WHOLE: [&str; 4] = ["://", "%3A%2F%2F", "%3A//", ":%2F%2F"];
+/// So long a word outside of quotes may be Base64 that cannot be read.
+const LONG: usize = 16;
 
 /// A URL, or a reference relative to one, without credentials, query and fragment.
 pub fn url(text: &str) -> Cow<'_, str> {
@@ -25,17 +31,24 @@ pub fn url(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// `text` without the credentials of its first URL; `None` when it has none.
+/// `text` without the credentials of its URLs; `None` when it has none.
 fn without_credentials(text: &str) -> Option<String> {
     // Percent-encoding may use either case; positions are the same in both.
     let upper = text.to_ascii_uppercase();
-    [PLAIN, ENCODED].iter().find_map(|[before, ends, at]| {
-        let start = upper.find(before)? + before.len();
-        let authority = upper.get(start..)?;
-        let end = authority.find(ends).unwrap_or(authority.len());
-        let cut = start + authority.get(..end)?.rfind(at)? + at.len();
-        Some(format!("{}{}", text.get(..start)?, text.get(cut..)?))
-    })
+    let (mut out, mut from) = (String::new(), 0);
+    while let Some(rest) = upper.get(from..) {
+        let begins = BEFORE.iter().filter_map(|mark| Some(rest.find(mark)? + mark.len())).min();
+        let Some(begins) = begins else { break };
+        let start = from + begins;
+        let authority = upper.get(start..).unwrap_or_default();
+        let end = BEHIND.iter().filter_map(|mark| authority.find(mark)).min();
+        let authority = end.and_then(|end| authority.get(..end)).unwrap_or(authority);
+        let ends = AT.iter().filter_map(|mark| Some(authority.rfind(mark)? + mark.len())).max();
+        out.push_str(text.get(from..start)?);
+        from = start + ends.unwrap_or(0);
+    }
+    out.push_str(text.get(from..)?);
+    (out.len() < text.len()).then_some(out)
 }
 
 /// A text of a key as it may be stored.
@@ -45,70 +58,73 @@ pub fn stored(key: Key, text: &str) -> Cow<'_, str> {
         Key::Cmsds | Key::Cmsdd | Key::Smrt => header(text),
         // `sid` names the session, in storage as in the partition that was chosen by it.
         Key::Sid => Cow::Borrowed(text),
-        _ => other(text).map_or(Cow::Borrowed(text), Cow::Owned),
+        _ => other(text),
     }
 }
 
 /// Cleans a name where it is.
 pub fn name(name: &mut String) {
-    if let Some(clean) = other(name) {
+    if let Cow::Owned(clean) = other(name) {
         *name = clean;
     }
 }
 
-/// A copied header, in Base64 or as it came: what stands in quotes in it may be a URL. Base64 that
-/// cannot be read may hold anything, so nothing is left of it.
+/// A copied header, in Base64 or as it came: what stands in quotes in it may be a URL. One that has
+/// more outside of quotes than words of a header may hold anything, so nothing is left of it.
 pub fn header(text: &str) -> Cow<'_, str> {
     let (plain, encoded) = cmsd::header(text);
-    if !encoded && is_broken_base64(text) {
+    let outside = strings(&plain).step_by(2);
+    if !outside.into_iter().all(|piece| is_words(piece) && (encoded || !has_long_word(piece))) {
         return Cow::Borrowed("");
     }
-    match in_quotes(&plain) {
-        None => Cow::Borrowed(text),
-        Some(clean) if encoded => Cow::Owned(BASE64_STANDARD.encode(clean)),
-        Some(clean) => Cow::Owned(clean),
+    let pieces = strings(&plain).enumerate();
+    let clean = pieces.map(|(at, piece)| if at % 2 == 1 { url(piece) } else { piece.into() });
+    let clean = clean.collect::<Vec<_>>().join("\"");
+    match clean == plain {
+        true => Cow::Borrowed(text),
+        false if encoded => Cow::Owned(BASE64_STANDARD.encode(clean)),
+        false => Cow::Owned(clean),
     }
 }
 
-/// Whether a text that is not Base64 looks as if it was meant so; the words of a header are shorter.
-fn is_broken_base64(text: &str) -> bool {
-    let is_one = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(byte);
-    text.len() >= 24 && text.as_bytes().iter().all(is_one)
-}
-
-/// The text with each string in quotes cleaned as a URL; `None` when it may stay.
-fn in_quotes(text: &str) -> Option<String> {
-    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
-    while let Some((before, behind)) = rest.split_once('"') {
-        let mut escaped = false;
-        let closes = |c: char| {
+/// What stands outside of quotes and in quotes, in turns; with `"` between them it is the text again.
+pub fn strings(text: &str) -> impl Iterator<Item = &str> {
+    let (mut rest, mut inside) = (Some(text), false);
+    std::iter::from_fn(move || {
+        let (text, mut escaped) = (rest.take()?, false);
+        let end = text.find(|c| {
             let ends = c == '"' && !escaped;
-            escaped = c == '\\' && !escaped;
+            escaped = inside && c == '\\' && !escaped;
             ends
-        };
-        let (inside, after) = behind.split_at(behind.find(closes).unwrap_or(behind.len()));
-        out.push_str(before);
-        out.push('"');
-        out.push_str(&url(inside));
-        rest = after;
-        if let Some(more) = after.strip_prefix('"') {
-            out.push('"');
-            rest = more;
-        }
-    }
-    out.push_str(rest);
-    (out != text).then_some(out)
+        });
+        inside = !inside;
+        let (piece, behind) = text.split_at(end.unwrap_or(text.len()));
+        rest = behind.strip_prefix('"');
+        Some(piece)
+    })
 }
 
-/// Text of another key that holds a URL all the same; `None` when it may stay.
-pub fn other(text: &str) -> Option<String> {
+/// Whether a piece of a header outside of quotes has keys, numbers, booleans, plain words only.
+fn is_words(piece: &str) -> bool {
+    let without_booleans = piece.replace("?0", "").replace("?1", "");
+    without_booleans
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b" \t,;=()*-_.:/+".contains(&byte))
+}
+
+fn has_long_word(piece: &str) -> bool {
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || "+/-_".contains(c);
+    piece.split(|c| !is_of_word(c)).any(|word| word.len() >= LONG)
+}
+
+/// Text of another key, which may hold a URL all the same.
+pub fn other(text: &str) -> Cow<'_, str> {
     // Nearly every text is told apart by its length, or by one look at its bytes.
     if text.len() <= "://".len() || memchr2(b':', b'%', text.as_bytes()).is_none() {
-        return None;
+        return Cow::Borrowed(text);
     }
-    let holds_url = text.contains("://") || text.to_ascii_uppercase().contains("%3A%2F%2F");
-    let clean = holds_url.then(|| url(text))?;
-    (clean != text).then(|| clean.into_owned())
+    let upper = text.to_ascii_uppercase();
+    if WHOLE.iter().any(|mark| upper.contains(mark)) { url(text) } else { Cow::Borrowed(text) }
 }
 
 #[cfg(test)]
@@ -133,6 +149,17 @@ mod tests {
         let cut = BASE64_STANDARD.encode("nor=\"../../2.m4s?t=x\"");
         assert_eq!(header(cut.get(..25).unwrap_or_default()), "");
         assert_eq!(header("aHR0cHM-_w"), "aHR0cHM-_w");
+        // Nor is it with a byte of another alphabet; and without quotes nobody can tell what a URL is.
+        let odd = format!("{} {}", cut.get(..10).unwrap(), cut.get(10..).unwrap());
+        for sent in
+            [&odd, &format!("{cut}%3D"), "https://u:p@h/x?t=x", "nor=../2.m4s?t=x", "u=h%3Ft"]
+        {
+            assert_eq!(header(sent), "", "{sent}");
+            assert_eq!(header(&BASE64_STANDARD.encode("nor=https://h/x?t=x")), "");
+        }
+        let tracing =
+            BASE64_STANDARD.encode("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+        assert_eq!(header(&tracing), tracing);
     }
 
     #[test]
@@ -149,8 +176,14 @@ mod tests {
         ] {
             assert_eq!(url(sent), stored);
         }
-        assert_eq!(other("who? me"), None);
+        for (sent, stored) in [
+            ("who? me", "who? me"),
+            ("see http://a:b@c/?d", "see http://c/"),
+            ("https%3A//u%3Ap%40h/x%3Ft%3D1", "https%3A//h/x"),
+            ("https://a/b -> https://u:p@c/d", "https://a/b -> https://c/d"),
+        ] {
+            assert_eq!(other(sent), stored);
+        }
         assert_eq!(stored(Key::Ec, "404 https://a:b@c/?d"), "404 https://c/");
-        assert_eq!(other("see http://a:b@c/?d").as_deref(), Some("see http://c/"));
     }
 }

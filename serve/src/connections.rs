@@ -185,6 +185,7 @@ async fn serve(
             }
         }
         () = life.end.cancelled() => {
+            life.say_goodbye();
             connection.as_mut().graceful_shutdown();
             let _ = timeout(GOODBYE, connection).await;
             return;

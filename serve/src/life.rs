@@ -1,6 +1,6 @@
 //! What one connection is doing, and when its time is up.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,7 @@ pub(crate) struct Life {
     state: Mutex<State>,
     /// Bytes that came since a request began or ended.
     heard: AtomicU64,
+    told: AtomicBool,
     /// Cancelled when the connection has to end.
     pub(crate) end: CancellationToken,
 }
@@ -63,7 +64,8 @@ impl Life {
     pub(crate) fn new(now: Instant) -> Self {
         let state = State { quiet_since: now, under_way: Vec::new(), asked: 0, given_up: 0 };
         let heard = AtomicU64::new(0);
-        Self { state: Mutex::new(state), heard, end: CancellationToken::new() }
+        let (state, told) = (Mutex::new(state), AtomicBool::new(false));
+        Self { state, heard, told, end: CancellationToken::new() }
     }
 
     /// Every critical section leaves the state whole, so a poisoned lock is still good.
@@ -71,8 +73,8 @@ impl Life {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes came; a client that talks without ever asking is ended. `false`: it goes on talking,
-    /// and whatever is said to it as a goodbye is too much.
+    /// Bytes came; a client that talks without ever asking is ended. `false`: it is told so, and
+    /// goes on talking.
     pub(crate) fn heard(&self, bytes: u64) -> bool {
         let heard = self.heard.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
         if heard <= CHATTER[0] {
@@ -84,7 +86,13 @@ impl Life {
             return true;
         }
         self.end.cancel();
-        heard <= most + GOODBYE
+        heard <= most + GOODBYE || !self.told.load(Ordering::Relaxed)
+    }
+
+    /// The client is being told that its connection ends. An upgraded one never is: it belongs to
+    /// whoever upgraded it.
+    pub(crate) fn say_goodbye(&self) {
+        self.told.store(true, Ordering::Relaxed);
     }
 
     /// A whole head came. The number names the request from here on.
@@ -203,6 +211,7 @@ mod tests {
         assert!(life.heard(CHATTER[1]) && !life.end.is_cancelled());
         assert!(life.heard(1) && life.end.is_cancelled());
         assert!(life.heard(GOODBYE - 1));
+        life.say_goodbye();
         assert!(!life.heard(1), "it is not listened to any more");
     }
 

@@ -61,3 +61,16 @@ async fn connections_beyond_the_limit_wait_and_a_web_socket_is_one() {
     drop(socket);
     read_to(&mut next, b"whole").await;
 }
+
+#[tokio::test]
+async fn a_web_socket_may_say_as_much_as_it_likes() {
+    let world = world(LIMITS).await;
+    let mut socket = world.ask("/echo").await;
+    read_to(&mut socket, b"\r\n\r\n").await;
+    // More than a client that never asks may say, in frames of pong with nothing in them.
+    let pongs = [0x8a, 0x80, 0, 0, 0, 0].repeat(1_000);
+    for _ in 0..150 {
+        socket.write_all(&pongs).await.unwrap();
+    }
+    echoes(&mut socket).await;
+}

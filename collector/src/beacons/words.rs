@@ -4,11 +4,10 @@
 use serde_json::{Map, Value as Json};
 use tallylight_schemas::cmcd::{Key, Kind, Mode, Record, Value};
 use tallylight_schemas::fates::Reason;
-use tallylight_schemas::scrub;
 use tallylight_serve::problem::Problem;
 
-/// Longest text that is shown, characters.
-const SHOWN_CHARS: usize = 1_024;
+use super::shown::shown;
+
 /// Remarks on one record.
 const MOST: usize = 6;
 /// A player's clock may be off by so much before it is worth a word, ms.
@@ -20,47 +19,6 @@ const EVENTS: [&str; 19] = [
 ];
 /// State tokens of CTA-5004-B.
 const STATES: [&str; 10] = ["s", "p", "k", "r", "a", "w", "e", "f", "q", "d"];
-
-/// The record's text, printable, cut, and without the queries and credentials of URLs: they
-/// hold tokens.
-pub(super) fn shown(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let (mut out, mut before) = (String::new(), ["", ""]);
-    for (number, piece) in text.split('"').enumerate() {
-        if number > 0 {
-            out.push('"');
-        }
-        // Every second piece is a string; what stands between is a URL only where it says so,
-        // as `?` begins a boolean there.
-        let in_string = number % 2 == 1;
-        let is_url = in_string || ["://", "%3F", "%3f"].iter().any(|mark| piece.contains(mark));
-        let clean = match piece {
-            _ if in_string && is_header(before) => scrub::header(piece),
-            _ if is_url => scrub::url(piece),
-            _ => piece.into(),
-        };
-        before = [before[1], piece];
-        out.extend(clean.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }));
-        if clean.len() < piece.len() {
-            out.push('…');
-        }
-    }
-    // After what is secret is gone: cut Base64 cannot be read.
-    if let Some((end, _)) = out.char_indices().nth(SHOWN_CHARS) {
-        out.truncate(end);
-        out.push('…');
-    }
-    out
-}
-
-/// Whether a string holds a copied header, by what stands before it: the key and `=`, or, in JSON,
-/// the key as a string of its own and `:`.
-fn is_header([key, sign]: [&str; 2]) -> bool {
-    ["cmsds", "cmsdd", "smrt"].iter().any(|name| {
-        let in_text = sign.strip_suffix('=').is_some_and(|text| text.ends_with(name));
-        in_text || (key == *name && sign.trim() == ":")
-    })
-}
 
 /// Why a whole request was refused. A key that is not known is not repeated here: it may be
 /// somebody else's, mistyped.

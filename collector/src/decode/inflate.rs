@@ -132,8 +132,8 @@ fn is_zlib(body: &[u8]) -> bool {
     matches!(body, [a, b, ..] if a & 0x0f == 8 && u16::from_be_bytes([*a, *b]) % 31 == 0)
 }
 
-/// Whether a Brotli stream begins by asking for a window of 8 or 16 MiB, as no encoder does by
-/// itself: the decoder fills the window before it gives anything out (RFC 7932, 9.1).
+/// Whether a Brotli stream begins by asking for a window of 8 or 16 MiB (RFC 7932, 9.1), which the
+/// decoder fills before it gives anything out. Libraries take 4 MiB unless told otherwise.
 fn is_wide(body: &[u8]) -> bool {
     body.first().is_some_and(|first| matches!(first & 0x0f, 0b1101 | 0b1111))
 }

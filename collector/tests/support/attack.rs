@@ -92,6 +92,13 @@ pub fn start(attack: Attack, addr: SocketAddr) -> Attacker {
     Attacker(child.unwrap())
 }
 
+impl Attacker {
+    /// Whether it is still at it.
+    pub fn is_there(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+}
+
 impl Drop for Attacker {
     fn drop(&mut self) {
         let _ = self.0.kill();

@@ -16,6 +16,7 @@ use super::door::{AboutColumns, Door};
 use super::pairs::{HopsColumn, PairsColumn};
 use crate::cmcd::{Key, Record, cmsd};
 use crate::ident::{self, MAX_PARTITIONS};
+use crate::scrub;
 
 /// Rows that room is made for at once: what a commit gathers.
 const MOST_EXPECTED: usize = 2_048;
@@ -109,13 +110,14 @@ impl PlayerBatchBuilder {
         }
     }
 
+    /// What is told of copied headers is read from what may be kept of them.
     fn push_cmsd(&mut self, row: usize, record: &Record<'_>) {
         if let Some(text) = record.text(Key::Cmsds) {
-            let pairs = cmsd::fixed(text);
+            let pairs = cmsd::fixed(&scrub::header(text));
             self.cmsd_static.push(row, pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())));
         }
         if let Some(text) = record.text(Key::Cmsdd) {
-            self.cmsd_hops.push(row, &cmsd::hops(text));
+            self.cmsd_hops.push(row, &cmsd::hops(&scrub::header(text)));
         }
     }
 

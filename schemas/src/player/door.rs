@@ -63,10 +63,7 @@ impl AboutColumns {
             let column = column.get_or_insert_with(texts);
             fill(column, row);
             // A record may state a URL, as in any other key of its own.
-            match scrub::other(word) {
-                Some(clean) => column.append_value(clean),
-                None => column.append_value(word),
-            }
+            column.append_value(scrub::other(word));
         }
         if let Some(asn) = about.asn {
             let column = self.asn.get_or_insert_with(ints);

@@ -28,20 +28,12 @@ impl Default for PairsColumn {
 }
 
 impl PairsColumn {
-    /// Appends the list of row `row`, URLs without what may be secret; one without pairs is none.
+    /// Appends the list of row `row`, values without what may be secret; one without pairs is none.
     pub(super) fn push<'a>(&mut self, row: usize, pairs: impl Iterator<Item = (&'a str, &'a str)>) {
         let before = self.keys.len();
         for (key, value) in pairs {
             self.keys.append_value(key);
-            // Keys that are not of the standard have a hyphen: this one is CMSD's.
-            if key == "nor" {
-                self.values.append_value(scrub::url(value));
-                continue;
-            }
-            match scrub::other(value) {
-                Some(clean) => self.values.append_value(clean),
-                None => self.values.append_value(value),
-            }
+            self.values.append_value(scrub::other(value));
         }
         if self.keys.len() > before {
             self.lists.skip(row - self.lists.len());
@@ -101,10 +93,7 @@ impl HopsColumn {
             return;
         }
         for hop in hops {
-            match scrub::other(&hop.n) {
-                Some(clean) => self.names.append_value(clean),
-                None => self.names.append_value(&hop.n),
-            }
+            self.names.append_value(scrub::other(&hop.n));
             self.duress.append_option(hop.du);
             let values = [hop.etp, hop.mb, hop.rd, hop.rtt];
             for (column, value) in self.numbers.iter_mut().zip(values) {

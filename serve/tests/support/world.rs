@@ -52,8 +52,10 @@ pub async fn start(limits: Limits, tls: Option<TlsFiles>) -> World {
 fn router() -> Router {
     let echo = get(async |upgrade: WebSocketUpgrade| {
         upgrade.on_upgrade(async |mut socket| {
-            while let Some(Ok(Message::Text(text))) = socket.recv().await {
-                let _ = socket.send(Message::Text(text)).await;
+            while let Some(Ok(message)) = socket.recv().await {
+                if let Message::Text(text) = message {
+                    let _ = socket.send(Message::Text(text)).await;
+                }
             }
         })
     });

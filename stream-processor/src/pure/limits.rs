@@ -10,9 +10,11 @@ pub struct Limits {
     pub cells: usize,
     /// Keys of delivery rows per tenant and pane; the rest is counted under [`OTHER`].
     pub delivery_keys: usize,
-    /// Open sessions; beyond it the one that was silent longest is ended.
+    /// Open sessions, to which those that ended count beyond `closed`; beyond it the one that was silent
+    /// longest is ended.
     pub sessions: usize,
-    /// Ended sessions kept whole, for the API and for stragglers.
+    /// Ended sessions kept whole, for the API and for stragglers; more of them until the horizon, as
+    /// long as there is room in `sessions`.
     pub closed: usize,
     /// How long ended sessions are kept whole, ms of log time.
     pub closed_ms: i64,

@@ -1,5 +1,7 @@
 //! Attributes as text, and times.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
@@ -37,10 +39,11 @@ pub(super) fn attributes<'a>(
 /// Whether an attribute, by the name that OpenTelemetry's conventions give it, is about who asked
 /// or by which right: it is passed over.
 fn is_private(name: &str) -> bool {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 10] = [
         "client.address",
         "client.socket.address",
         "http.client_ip",
+        "http.user_agent",
         "net.peer.ip",
         "net.sock.peer.addr",
         "network.peer.address",
@@ -71,7 +74,10 @@ pub(super) fn text(value: &AnyValue) -> String {
         Value::Null => String::new(),
         other => other.to_string(),
     };
-    scrub::other(&text).unwrap_or(text)
+    match scrub::other(&text) {
+        Cow::Owned(clean) => clean,
+        Cow::Borrowed(_) => text,
+    }
 }
 
 /// The depth is bounded by the parsers.
@@ -87,7 +93,8 @@ fn json(value: &AnyValue) -> Value {
         Some(Any::KvlistValue(pairs)) => {
             let member =
                 |pair: &KeyValue| (pair.key.clone(), pair.value.as_ref().map_or(Value::Null, json));
-            Value::Object(pairs.values.iter().map(member).collect::<Map<_, _>>())
+            let told = pairs.values.iter().filter(|pair| !is_private(&pair.key));
+            Value::Object(told.map(member).collect::<Map<_, _>>())
         }
     }
 }

@@ -24,8 +24,13 @@ pub fn ask(state: &mut State, pipeline: &str, on: bool, now_ms: i64, out: &mut V
     out.push(Effect::Mask { pipeline: pipeline.to_owned(), on });
 }
 
-/// Asks again where the origin's page shows otherwise.
+/// Asks again where the origin's page, that of the first stream, shows otherwise. A mask that is seen
+/// to be off is nobody's business any more: an operator may set one at the origin.
 pub(super) fn insist(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect>) {
+    state.masks.retain(|name, asked| {
+        let shown = inputs.pipelines.get(name).map(|pipeline| pipeline.masked);
+        asked.on || shown != Some(false) || now_ms - asked.at < HEARD_MS
+    });
     let other = |(name, asked): (&String, &Asked)| {
         let shown = inputs.pipelines.get(name)?.masked;
         let unheard = shown != asked.on && now_ms - asked.at >= HEARD_MS;

@@ -46,6 +46,13 @@ fn a_mask_that_the_origin_keeps_is_taken_off_again() {
     let from = fleet.effects.len();
     fleet.run(11);
     assert_eq!(asked(&fleet, from), (0, 2));
+    // Once it is off, who masks it at the origin is let.
+    shows(&mut fleet, false);
+    fleet.run(6);
+    shows(&mut fleet, true);
+    let from = fleet.effects.len();
+    fleet.run(11);
+    assert_eq!(asked(&fleet, from), (0, 0));
 }
 
 #[test]
