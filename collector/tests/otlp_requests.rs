@@ -164,6 +164,8 @@ async fn spans_of_servers_are_stored_and_what_is_rejected_is_told() {
             reserved_kbps: None,
             capacity_kbps: None,
             sessions: None,
+            late_us: None,
+            defect: None,
         };
         assert_eq!(*event, wanted);
         // Sent again it is the same event, so the processor counts it once.

@@ -17,6 +17,7 @@ mod live;
 mod names;
 mod query;
 mod rules;
+mod segments;
 pub(crate) mod serve;
 mod settings;
 mod statement;
@@ -28,7 +29,6 @@ pub use condition::Condition;
 pub use encode::{Answer, Format};
 pub use engine::{Engine, EngineError};
 pub use error::{Kind, SqlError};
-pub use formulas::views;
 pub use names::nearest;
 pub use serve::TRUNCATED;
 pub use settings::SqlSettings;
@@ -36,3 +36,8 @@ pub use tables::Platform;
 
 pub use definitions::sql as metric_sql;
 pub(crate) use events::is_time;
+
+/// The tables that follow from others.
+pub fn views() -> impl Iterator<Item = TableInfo> {
+    formulas::views().chain([segments::view()])
+}

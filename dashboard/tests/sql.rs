@@ -11,5 +11,7 @@ mod hostile;
 mod limits;
 #[path = "sql/list.rs"]
 mod list;
+#[path = "sql/segments.rs"]
+mod segments;
 #[path = "sql/world.rs"]
 mod world;

@@ -46,6 +46,10 @@ pub struct Report {
     pub sid: Option<String>,
     /// The content id the request carried.
     pub cid: Option<String>,
+    /// How long after the segment's due time, µs.
+    pub late_us: Option<i64>,
+    /// What is wrong with a copy, one word.
+    pub defect: Option<String>,
     /// An edge's load.
     pub load: Option<Load>,
 }
@@ -79,6 +83,8 @@ impl Report {
             pipeline: None,
             sid: None,
             cid: None,
+            late_us: None,
+            defect: None,
             load: None,
         }
     }

@@ -100,4 +100,11 @@ pub struct DeliveryEvent {
     /// Sessions an edge has seen in the last seconds; only with [`Action::Load`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<u64>,
+    /// How long after the segment's due time the origin had a copy, or chose one, µs; negative
+    /// before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_us: Option<i64>,
+    /// What the packager knows to be wrong with the copy that it puts, one word, such as `frozen`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defect: Option<String>,
 }

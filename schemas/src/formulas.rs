@@ -15,9 +15,10 @@ use std::fmt::Write;
 
 use crate::tables::Kind;
 
-/// Playbacks that count: an attempt that is over, in a row that says how long it waited.
-pub const COUNTED: &str =
-    "outcome <> 'playing' AND started_at IS NOT NULL AND starting_ms IS NOT NULL";
+/// Playbacks that count: an attempt that is over, in a row that says how long it waited. What is
+/// derived from requests has no exact times, so it has no part in them.
+pub const COUNTED: &str = "outcome <> 'playing' AND started_at IS NOT NULL \
+                           AND starting_ms IS NOT NULL AND derived IS NOT TRUE";
 
 /// How a figure follows from sessions.
 #[derive(Debug, Clone, Copy, PartialEq)]

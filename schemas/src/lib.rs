@@ -25,6 +25,7 @@ pub mod player;
 pub mod record;
 pub mod rows;
 pub mod scrub;
+pub mod segments;
 pub mod session;
 pub mod sketch;
 pub mod tables;

@@ -74,6 +74,27 @@ fn widen(pane: i64, from_s: u32, to_s: u32) -> (i64, bool) {
     (wide, pane + from == wide + to)
 }
 
+/// What tells delivery rows of one pane from each other.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DeliveryKey {
+    /// Whose stream.
+    pub tenant: String,
+    /// Which kind of service reported.
+    pub service: String,
+    /// Edge name, when an edge reported.
+    pub edge: Option<String>,
+    /// Whose copy.
+    pub pipeline: Option<String>,
+    /// Stream name.
+    pub stream: String,
+    /// Track name.
+    pub track: String,
+    /// Segment number.
+    pub k: Option<u64>,
+    /// `put`, `get`, `choice` or `load`.
+    pub action: String,
+}
+
 /// Delivery in one pane and cell of one partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeliveryRow {
@@ -91,8 +112,14 @@ pub struct DeliveryRow {
     pub edge: Option<String>,
     /// Whose copy.
     pub pipeline: Option<String>,
+    /// Stream name.
+    #[serde(default)]
+    pub stream: String,
     /// Track name.
     pub track: String,
+    /// Segment number; absent in rows of a minute and of an hour, and where there is none.
+    #[serde(default)]
+    pub k: Option<u64>,
     /// `put`, `get` or `choice`.
     pub action: String,
     /// Requests, or choices.
@@ -101,12 +128,24 @@ pub struct DeliveryRow {
     pub bytes: i64,
     /// Answers of 400 and above.
     pub errors: i64,
+    /// Answers of 200 to 299.
+    #[serde(default)]
+    pub ok: i64,
+    /// Answers of 300 to 399.
+    #[serde(default)]
+    pub redirects: i64,
+    /// Answers of 500 and above, which are among `errors`.
+    #[serde(default)]
+    pub server_errors: i64,
     /// Served from cache.
     pub hits: i64,
     /// Held for the schedule, ms.
     pub held_ms: i64,
     /// Time to first byte net of hold, ms.
     pub ttfb_sketch: Sketch,
+    /// Time held for the schedule, ms.
+    #[serde(default)]
+    pub held_sketch: Sketch,
     /// No later event can change it.
     pub r#final: bool,
     /// Log position it covers.
@@ -114,19 +153,38 @@ pub struct DeliveryRow {
 }
 
 impl DeliveryRow {
+    /// What tells it from others of its pane.
+    pub fn key(&self) -> DeliveryKey {
+        DeliveryKey {
+            tenant: self.tenant.clone(),
+            service: self.service.clone(),
+            edge: self.edge.clone(),
+            pipeline: self.pipeline.clone(),
+            stream: self.stream.clone(),
+            track: self.track.clone(),
+            k: self.k,
+            action: self.action.clone(),
+        }
+    }
+
     /// Merges another row of the same pane and key, or (`sign` −1) takes it out again.
     pub fn merge(&mut self, other: &Self, sign: i64) {
         self.requests += sign * other.requests;
         self.bytes += sign * other.bytes;
         self.errors += sign * other.errors;
+        self.ok += sign * other.ok;
+        self.redirects += sign * other.redirects;
+        self.server_errors += sign * other.server_errors;
         self.hits += sign * other.hits;
         self.held_ms += sign * other.held_ms;
         self.ttfb_sketch.merge(&other.ttfb_sketch, sign);
+        self.held_sketch.merge(&other.held_sketch, sign);
     }
 
-    /// The row as its part of the pane of `width_s` that it is in.
+    /// The row as its part of the pane of `width_s` that it is in. Segments are told apart in panes
+    /// of their own length only: in an hour there are thousands.
     pub fn widened(&self, width_s: u32) -> Self {
-        Self { pane: widen(self.pane, self.width_s, width_s).0, width_s, ..self.clone() }
+        Self { pane: widen(self.pane, self.width_s, width_s).0, width_s, k: None, ..self.clone() }
     }
 }
 

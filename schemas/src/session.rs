@@ -110,6 +110,9 @@ pub struct SessionRow {
     pub late_events: u64,
     /// Newest record, Unix µs.
     pub last_seen: i64,
+    /// The player never named a state: what it did is derived from its requests.
+    #[serde(default)]
+    pub derived: bool,
 }
 
 /// A stretch of a session in one state and one set of dimensions: the row of table

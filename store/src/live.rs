@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::rows::{Cuboid, DeliveryRow, FatesRow, PlaybackRow};
 
-pub use keys::{DeliveryKey, DeliverySum, FatesKey, PlaybackKey, PlaybackSum};
+pub use keys::{DeliverySum, FatesKey, PlaybackKey, PlaybackSum};
 pub use panes::{Changed, Keyed, Summed};
 pub use progress::Progress;
 pub use retention::Retention;

@@ -35,14 +35,14 @@ pub(super) fn keep(
 
 /// Names of others' servers and players may be URLs.
 fn clean(event: &mut DeliveryEvent) {
-    let optional = [&mut event.edge, &mut event.pipeline, &mut event.cid];
+    let optional = [&mut event.edge, &mut event.pipeline, &mut event.cid, &mut event.defect];
     let names = [&mut event.source, &mut event.stream, &mut event.track];
     names.into_iter().chain(optional.into_iter().flatten()).for_each(scrub::name);
 }
 
 /// Names end up in rows and dimensions, so they are short, and a source is never empty.
 fn check(event: &DeliveryEvent) -> Result<(), Reason> {
-    let optional = [&event.edge, &event.pipeline, &event.sid, &event.cid];
+    let optional = [&event.edge, &event.pipeline, &event.sid, &event.cid, &event.defect];
     let names = [&event.source, &event.stream, &event.track];
     let mut all = names.into_iter().chain(optional.into_iter().flatten());
     if event.source.is_empty() {

@@ -41,14 +41,21 @@ pub(super) struct DeliveryJson<'a> {
     edge: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pipeline: Option<&'a str>,
+    stream: &'a str,
     track: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    k: Option<u64>,
     action: &'a str,
     requests: i64,
     bytes: i64,
     errors: i64,
+    ok: i64,
+    redirects: i64,
+    server_errors: i64,
     hits: i64,
     held_ms: i64,
     ttfb: Bins<'a>,
+    held: Bins<'a>,
     r#final: bool,
 }
 
@@ -59,14 +66,20 @@ impl<'a> From<&'a Summed<DeliveryRow>> for DeliveryJson<'a> {
             service: &row.key.service,
             edge: row.key.edge.as_deref(),
             pipeline: row.key.pipeline.as_deref(),
+            stream: &row.key.stream,
             track: &row.key.track,
+            k: row.key.k,
             action: &row.key.action,
             requests: row.sum.requests,
             bytes: row.sum.bytes,
             errors: row.sum.errors,
+            ok: row.sum.ok,
+            redirects: row.sum.redirects,
+            server_errors: row.sum.server_errors,
             hits: row.sum.hits,
             held_ms: row.sum.held_ms,
             ttfb: Bins(&row.sum.ttfb),
+            held: Bins(&row.sum.held),
             r#final: row.is_final,
         }
     }

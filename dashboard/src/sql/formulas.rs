@@ -13,7 +13,7 @@ use super::catalog::{TableInfo, View};
 use super::tables::column;
 
 /// The views.
-pub fn views() -> impl Iterator<Item = TableInfo> {
+pub(super) fn views() -> impl Iterator<Item = TableInfo> {
     ALL.iter().map(|set| {
         let keys = KEYS.iter().map(|(name, kind, _, about)| column(name, kind.arrow(), "", about));
         let figures = set.figures.iter().map(|figure| {

@@ -68,7 +68,7 @@ impl Platform {
             ..kept(Table::Sessions)
         };
         list.push(live);
-        list.extend(formulas::views());
+        list.extend(super::views());
         let mut fixed = HashMap::new();
         let mut add = |name, about, schema: SchemaRef, rows: Vec<RecordBatch>| {
             list.push(TableInfo { name, about, schema, newest: false, view: None });

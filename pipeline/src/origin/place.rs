@@ -149,7 +149,7 @@ impl Place {
         let before = self.track.copies(self.k.saturating_sub(1));
         let missing = |name: &str| before.iter().all(|copy| copy.pipeline != name);
         let pipelines = self.masks.pipelines(&masked, missing);
-        let due_us = self.schedule.grid.due_us(self.k, self.schedule.margin_us);
+        let due_us = self.schedule.due_us(self.k);
         let times = Times { due_us, slate_us: self.schedule.grid.slate_us(self.k) };
         choose(&candidates, &pipelines, times, now_us)
     }

@@ -199,9 +199,14 @@ fn report(
     let now = origin.clock.now_us();
     let mut report = Report::new(now, Action::Put, &stream.name, &path.track);
     report.k = path.k();
+    let placed = stream.ladder().zip(report.k);
+    report.late_us = placed.map(|(ladder, k)| arrival - stream.schedule(&ladder).due_us(k));
     report.status = status.as_u16();
     report.bytes = size;
     report.ttfb_us = u64::try_from(now - arrival).unwrap_or(0);
-    report.pipeline = Claimed::read(&head.headers).ok().map(|claimed| claimed.pipeline);
+    if let Ok(claimed) = Claimed::read(&head.headers) {
+        report.pipeline = Some(claimed.pipeline);
+        report.defect = claimed.defect.map(|defect| defect.kind);
+    }
     origin.reporter.send(report);
 }

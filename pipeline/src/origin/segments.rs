@@ -201,7 +201,7 @@ fn row(place: &Place, track: &str, now: i64) -> Option<SegmentRow> {
             published_at: outcome
                 .map(|o| o.published_us)
                 .or(overdue.then(|| schedule.grid.slate_us(k))),
-            due: schedule.grid.due_us(k, schedule.margin_us),
+            due: schedule.due_us(k),
             bytes: outcome.map_or(0, |o| o.bytes),
             copies: copies(all, place.masks.order(), &schedule, k, now),
         })
@@ -223,7 +223,7 @@ fn copies(all: &Copies, order: &[String], schedule: &Schedule, k: u64, now: i64)
         frames: 0,
         input_hash: None,
     };
-    let due = schedule.grid.due_us(k, schedule.margin_us);
+    let due = schedule.due_us(k);
     let expected = order.iter().map(|name| {
         let copy = here.iter().find(|copy| copy.pipeline == *name);
         copy.map_or_else(|| absent(name), |copy| present(copy, due))

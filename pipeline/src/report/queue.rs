@@ -83,6 +83,8 @@ impl Queue {
             reserved_kbps: report.load.map(|load| load.reserved_kbps),
             capacity_kbps: report.load.map(|load| load.capacity_kbps),
             sessions: report.load.map(|load| load.sessions),
+            late_us: report.late_us,
+            defect: report.defect,
         }
     }
 

@@ -39,6 +39,14 @@ pub struct PlayerEvent<'a> {
     pub ltc_ms: Option<i64>,
     /// Media start delay, ms.
     pub msd_ms: Option<i64>,
+    /// Type of the object that a request is for, such as `v`.
+    pub ot: Option<&'a str>,
+    /// The object is needed at once: to start, to seek, or since nothing is buffered.
+    pub su: Option<bool>,
+    /// The buffer ran dry before the request.
+    pub bs: Option<bool>,
+    /// Playback rate; 0 stands still.
+    pub pr: Option<f64>,
     /// Hidden by the viewer.
     pub bg: Option<bool>,
     /// First error code.

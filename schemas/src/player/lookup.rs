@@ -1,6 +1,8 @@
 //! Columns by name and values by row, where any of them may be missing.
 
-use arrow::array::{Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray};
+use arrow::array::{
+    Array, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
+};
 
 use crate::ipc::IpcError;
 
@@ -67,5 +69,9 @@ pub(super) fn text(column: &Option<StringArray>, i: usize) -> Option<&str> {
 }
 
 pub(super) fn int(column: &Option<Int64Array>, i: usize) -> Option<i64> {
+    present(column, i).map(|column| column.value(i))
+}
+
+pub(super) fn bool(column: &Option<BooleanArray>, i: usize) -> Option<bool> {
     present(column, i).map(|column| column.value(i))
 }

@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 
 use arrow::array::{
-    Array, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray, UInt64Array,
+    Array, BooleanArray, Float64Array, Int64Array, ListArray, RecordBatch, StringArray, UInt64Array,
 };
 
 use super::event::PlayerEvent;
-use super::lookup::{Pairs, column, int, items, pairs, present, text, texts};
+use super::lookup::{Pairs, bool, column, int, items, pairs, present, text, texts};
 use crate::cmcd::{Key, Mode};
 use crate::ipc::IpcError;
 
@@ -34,6 +34,9 @@ pub struct PlayerRows {
     lb: Option<Pairs<Int64Array>>,
     ltc: Option<Int64Array>,
     msd: Option<Int64Array>,
+    su: Option<BooleanArray>,
+    bs: Option<BooleanArray>,
+    pr: Option<Float64Array>,
     bg: Option<BooleanArray>,
     ec: Option<(ListArray, StringArray)>,
     custom: Option<Pairs<StringArray>>,
@@ -68,6 +71,9 @@ impl PlayerRows {
             lb: pairs(batch, Key::Lb.name(), "v", "ot")?,
             ltc: column(batch, Key::Ltc.name())?,
             msd: column(batch, Key::Msd.name())?,
+            su: column(batch, Key::Su.name())?,
+            bs: column(batch, Key::Bs.name())?,
+            pr: column(batch, Key::Pr.name())?,
             bg: column(batch, Key::Bg.name())?,
             ec: texts(batch, Key::Ec.name())?,
             custom: pairs(batch, "custom", "v", "k")?,
@@ -113,7 +119,11 @@ impl PlayerRows {
             lb_kbps: self.lowest(i),
             ltc_ms: int(&self.ltc, i).or_else(|| ltc.and_then(milliseconds)),
             msd_ms: int(&self.msd, i),
-            bg: present(&self.bg, i).map(|column| column.value(i)),
+            ot: text(&self.ot, i),
+            su: bool(&self.su, i),
+            bs: bool(&self.bs, i),
+            pr: present(&self.pr, i).map(|column| column.value(i)),
+            bg: bool(&self.bg, i),
             ec: self.error_code(i).map(Cow::Borrowed),
             country: country.or_else(|| text(&self.country, i)),
             device: device.or_else(|| text(&self.device, i)),

@@ -44,6 +44,8 @@ const DELIVERY_EVENTS: &[Column] = columns! {
     "reserved_kbps" Int "kbps" by "service": "Capacity in use, in reports of load.";
     "capacity_kbps" Int "kbps" by "service": "Nominal capacity, in reports of load.";
     "sessions" Int by "service": "Sessions served, in reports of load.";
+    "late_us" Int "µs" by "service": "How long after its due time the origin had the copy, or chose; negative before it.";
+    "defect" Text by "service": "What is wrong with the copy that was put, one word.";
 };
 
 const POSITION: &[Column] = columns! {
@@ -94,6 +96,7 @@ const SESSIONS: &[Column] = columns! {
     "background_rebuffering_ms" Int "ms" by "processor": "The part of `rebuffering_ms` in which they were hidden.";
     "bitrate_ms" Int "ms" by "processor": "Playing time of known bitrate.";
     "bitrate_kbps_ms" Int "kbps·ms" by "processor": "Σ bitrate × playing time; over `bitrate_ms` it is the average bitrate.";
+    "derived" Bool by "processor": "What it did is derived from its requests alone, as of a player of CMCD v1: counts are near, times as coarse as its requests are apart. NULL before it was told.";
 };
 
 const SESSION_SPANS: &[Column] = columns! {
@@ -154,6 +157,12 @@ const DELIVERY: &[Column] = columns! {
     "ttfb_sketch" Sketch "ms" by "processor": "Time to the first byte net of hold.";
     "held_ms" Int "ms" by "processor": "Held for the schedule.";
     "final" Bool by "processor": "No later event can change it.";
+    "stream" Text by "service": "Stream name.";
+    "k" Int by "service": "Segment number; NULL in rows of a minute and of an hour, of manifests, and where too many segments were asked for at once.";
+    "ok" Int by "processor": "Answers of 200 to 299.";
+    "redirects" Int by "processor": "Answers of 300 to 399.";
+    "server_errors" Int by "processor": "Answers of 500 and above, which are among `errors`.";
+    "held_sketch" Sketch "ms" by "processor": "Time held for the schedule, of the requests that were held.";
 };
 
 const FATES: &[Column] = columns! {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::Table;
 use crate::formulas::{self, Formulas};
+use crate::segments;
 
 const HEAD: &str = "# Tables
 
@@ -38,6 +39,7 @@ pub fn markdown() -> String {
     }
     out.push_str(VIEWS);
     formulas::ALL.iter().for_each(|set| view(&mut out, set));
+    schedule(&mut out);
     out
 }
 
@@ -48,7 +50,7 @@ Published formulas over `sessions`, computed when they are asked. A row is about
 content that began in one hour and are over. A ratio is of its row: to put rows together, add up what
 is above and below the line, such as `SUM(failed) / SUM(sessions)`. Table `formulas` has each figure as an
 expression over `sessions`, for any other breakdown. Rows of history from before it knew `starting_ms`
-are left out.
+are left out, and sessions that are `derived`: requests alone tell no exact times.
 ";
 
 fn view(out: &mut String, set: &Formulas) {
@@ -70,5 +72,15 @@ fn view(out: &mut String, set: &Formulas) {
     out.push_str("\nWhat differs, and what cannot be computed:\n\n");
     for line in set.missing {
         let _ = writeln!(out, "- {line}");
+    }
+}
+
+fn schedule(out: &mut String) {
+    let _ =
+        write!(out, "\n## {}\n\n{} Over `delivery_events`.\n\n", segments::VIEW, segments::ABOUT);
+    out.push_str("| column | type | unit | meaning |\n|---|---|---|---|\n");
+    for column in segments::COLUMNS {
+        let (name, kind, unit, about) = (column.name, column.kind.sql(), column.unit, column.about);
+        let _ = writeln!(out, "| `{name}` | {kind} | {unit} | {about} |");
     }
 }

@@ -26,10 +26,13 @@ fn playback() -> impl Strategy<Value = PlaybackRow> {
 }
 
 fn delivery() -> impl Strategy<Value = DeliveryRow> {
-    let numbers = (0..1_000_i64, 0..1_000_000_i64, 0..100_i64, 0..100_i64, 0..9_999_i64);
-    (numbers, sketch()).prop_map(|((requests, bytes, errors, hits, held_ms), ttfb_sketch)| {
+    let numbers = prop::collection::vec(0..1_000_000_i64, 8);
+    (numbers, sketch(), sketch()).prop_map(|(n, ttfb_sketch, held_sketch)| {
         let row = samples::delivery_rows().remove(0);
-        DeliveryRow { requests, bytes, errors, hits, held_ms, ttfb_sketch, ..row }
+        let (requests, bytes, errors, hits) = (n[0], n[1], n[2], n[3]);
+        let (held_ms, ok, redirects, server_errors) = (n[4], n[5], n[6], n[7]);
+        let answers = DeliveryRow { ok, redirects, server_errors, errors, ..row };
+        DeliveryRow { requests, bytes, hits, held_ms, ttfb_sketch, held_sketch, ..answers }
     })
 }
 

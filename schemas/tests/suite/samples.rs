@@ -76,6 +76,8 @@ pub(crate) fn deliveries() -> Vec<TenantDelivery> {
         reserved_kbps: Some(12_000),
         capacity_kbps: Some(140_000),
         sessions: Some(21),
+        late_us: Some(-700_000),
+        defect: Some("frozen".into()),
     };
     let bare = DeliveryEvent {
         service: Service::Origin,
@@ -89,6 +91,8 @@ pub(crate) fn deliveries() -> Vec<TenantDelivery> {
         reserved_kbps: None,
         capacity_kbps: None,
         sessions: None,
+        late_us: None,
+        defect: None,
         ..full.clone()
     };
     [full, bare].map(|event| TenantDelivery { tenant: "demo".into(), received_at: 5, event }).into()
@@ -149,14 +153,20 @@ pub(crate) fn delivery_rows() -> Vec<DeliveryRow> {
         service: "edge".into(),
         edge: Some("e1".into()),
         pipeline: None,
+        stream: "demo".into(),
         track: "v-360".into(),
+        k: Some(866_206_172),
         action: "get".into(),
         requests: 5,
         bytes: 9,
         errors: 1,
+        ok: 3,
+        redirects: 1,
+        server_errors: 1,
         hits: 4,
         held_ms: 20,
         ttfb_sketch: sketch(),
+        held_sketch: sketch(),
         r#final: false,
         version: 2,
     }]
@@ -223,6 +233,7 @@ pub(crate) fn sessions() -> Vec<SessionRow> {
         lost_events: 2,
         late_events: 3,
         last_seen: 4,
+        derived: true,
         ..SessionRow::default()
     };
     vec![SessionRow { rebuffers: vec![], ..full.clone() }, full]

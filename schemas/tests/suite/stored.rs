@@ -12,6 +12,7 @@ use tallylight_schemas::ipc::{
 use tallylight_schemas::player::PlayerRows;
 use tallylight_schemas::rows::Cell;
 use tallylight_schemas::session::SessionRow;
+use tallylight_schemas::sketch::Sketch;
 
 use crate::golden;
 use crate::infra::infra_metrics;
@@ -55,11 +56,16 @@ fn check_version<T: Stored + PartialEq + Clone + std::fmt::Debug>(
 
 #[test]
 fn every_stored_type_comes_back_and_version_1_stays_readable() {
+    let without_lateness = |one: &mut TenantDelivery| {
+        (one.event.late_us, one.event.defect) = (None, None);
+    };
     check_since("delivery", &deliveries(), |one| {
         one.event.reserved_kbps = None;
         one.event.capacity_kbps = None;
         one.event.sessions = None;
+        without_lateness(one);
     });
+    check_version("delivery", 2, &deliveries(), |_| {});
     check("door_fates", &door_fates());
     let without_client = |cell: &mut Cell| {
         (cell.player, cell.os, cell.asn) = (None, None, None);
@@ -70,20 +76,26 @@ fn every_stored_type_comes_back_and_version_1_stays_readable() {
     });
     check_version("playback", 2, &playback(), |row| without_client(&mut row.cell));
     check_version("playback", 3, &playback(), |_| {});
-    check("delivery_rows", &delivery_rows());
+    check_since("delivery_rows", &delivery_rows(), |row| {
+        (row.stream, row.k, row.held_sketch) = (String::new(), None, Sketch::default());
+        (row.ok, row.redirects, row.server_errors) = (0, 0, 0);
+    });
+    check_version("delivery_rows", 2, &delivery_rows(), |_| {});
     check_since("fates_rows", &fates_rows(), |row| row.door = None);
     check("progress", &progress());
     let without_waits = |row: &mut SessionRow| {
         (row.waited_ms, row.starting_ms, row.seek_count) = (None, 0, 0);
         (row.background_ms, row.background_rebuffering_ms) = (0, 0);
         (row.bitrate_ms, row.bitrate_kbps_ms) = (0, 0);
+        row.derived = false;
     };
     check_since("session", &sessions(), |row| {
         (row.player, row.os, row.asn) = (None, None, None);
         without_waits(row);
     });
     check_version("session", 2, &sessions(), without_waits);
-    check_version("session", 3, &sessions(), |_| {});
+    check_version("session", 3, &sessions(), |row| row.derived = false);
+    check_version("session", 4, &sessions(), |_| {});
     check_since("actions", &actions(), |row| row.taken_at = None);
     check_version("actions", 2, &actions(), |_| {});
     check_since("incidents", &incidents(), |row| {

@@ -1,7 +1,9 @@
 //! What rows are summed by, and what is summed.
 
 use tallylight_schemas::fates::{Fate, Reason};
-use tallylight_schemas::rows::{Cell, Cuboid, DeliveryRow, FatesRow, Measures, PlaybackRow};
+use tallylight_schemas::rows::{
+    Cell, Cuboid, DeliveryKey, DeliveryRow, FatesRow, Measures, PlaybackRow,
+};
 use tallylight_schemas::sketch::Sketch;
 
 use super::panes::{Keyed, Split};
@@ -49,23 +51,6 @@ impl Keyed for PlaybackRow {
     }
 }
 
-/// A series of delivery.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct DeliveryKey {
-    /// Whose stream.
-    pub tenant: String,
-    /// Which kind of service reported.
-    pub service: String,
-    /// Edge name, when an edge reported.
-    pub edge: Option<String>,
-    /// Whose copy.
-    pub pipeline: Option<String>,
-    /// Track name.
-    pub track: String,
-    /// `put`, `get` or `choice`.
-    pub action: String,
-}
-
 /// Delivery summed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliverySum {
@@ -75,12 +60,20 @@ pub struct DeliverySum {
     pub bytes: i64,
     /// Answers of 400 and above.
     pub errors: i64,
+    /// Answers of 200 to 299.
+    pub ok: i64,
+    /// Answers of 300 to 399.
+    pub redirects: i64,
+    /// Answers of 500 and above, which are among `errors`.
+    pub server_errors: i64,
     /// Served from cache.
     pub hits: i64,
     /// Held for the schedule, ms.
     pub held_ms: i64,
     /// Time to first byte net of hold, ms.
     pub ttfb: Sketch,
+    /// Time held of what was held, ms.
+    pub held: Sketch,
 }
 
 impl Keyed for DeliveryRow {
@@ -93,16 +86,22 @@ impl Keyed for DeliveryRow {
             service: self.service,
             edge: self.edge,
             pipeline: self.pipeline,
+            stream: self.stream,
             track: self.track,
+            k: self.k,
             action: self.action,
         };
         let value = DeliverySum {
             requests: self.requests,
             bytes: self.bytes,
             errors: self.errors,
+            ok: self.ok,
+            redirects: self.redirects,
+            server_errors: self.server_errors,
             hits: self.hits,
             held_ms: self.held_ms,
             ttfb: self.ttfb_sketch,
+            held: self.held_sketch,
         };
         Split { pane: self.pane, partition: self.partition, version: self.version, key, value }
     }
@@ -111,9 +110,13 @@ impl Keyed for DeliveryRow {
         sum.requests += value.requests;
         sum.bytes += value.bytes;
         sum.errors += value.errors;
+        sum.ok += value.ok;
+        sum.redirects += value.redirects;
+        sum.server_errors += value.server_errors;
         sum.hits += value.hits;
         sum.held_ms += value.held_ms;
         sum.ttfb.merge(&value.ttfb, 1);
+        sum.held.merge(&value.held, 1);
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Facts {
 }
 
 const PLAYERS: &str = "tenant, mode, source, received_at, digest, v, sid, cid, e, sta, ts, sn, ot, \
-    br, mtp, lb, ltc, msd, bg, ec, custom, player, os, device, country, asn, \
+    br, mtp, lb, ltc, msd, su, bs, pr, bg, ec, custom, player, os, device, country, asn, \
     \"offset\", \"partition\", \"row\", fate, epoch, \
     logged_at";
 
@@ -198,13 +198,14 @@ fn reported(batch: &RecordBatch) -> Result<Vec<TenantDelivery>, HistoryError> {
         "reserved_kbps",
         "capacity_kbps",
         "sessions",
+        "late_us",
     ] {
         numbers.insert(name, number(batch, name)?);
     }
     let mut texts = HashMap::new();
     for name in [
         "tenant", "source", "service", "action", "stream", "track", "edge", "pipeline", "sid",
-        "cid",
+        "cid", "defect",
     ] {
         texts.insert(name, text(batch, name)?);
     }
@@ -241,6 +242,8 @@ fn reported(batch: &RecordBatch) -> Result<Vec<TenantDelivery>, HistoryError> {
             reserved_kbps: unsigned("reserved_kbps"),
             capacity_kbps: unsigned("capacity_kbps"),
             sessions: unsigned("sessions"),
+            late_us: number("late_us"),
+            defect: text("defect"),
         };
         let received_at = number("received_at").unwrap_or(0);
         Ok(TenantDelivery { tenant: text("tenant").unwrap_or_default(), received_at, event })

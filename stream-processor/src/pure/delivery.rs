@@ -1,5 +1,5 @@
-//! Delivery panes: plain sums per second and (tenant, service, edge, pipeline, track,
-//! action). Nothing here lasts, so there are no gauges; a pane is what was reported into it.
+//! Delivery panes: plain sums per second and (tenant, service, edge, pipeline, stream, track,
+//! segment, action). Nothing here lasts, so there are no gauges; a pane is what was reported into it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,9 @@ struct Key {
     service: Service,
     edge: Option<Box<str>>,
     pipeline: Option<Box<str>>,
+    stream: Box<str>,
     track: Box<str>,
+    k: Option<u64>,
     action: Action,
 }
 
@@ -30,9 +32,16 @@ impl Key {
             service: event.service,
             edge: word(event.edge.as_deref()),
             pipeline: word(event.pipeline.as_deref()),
+            stream: word(Some(&event.stream)).unwrap_or_default(),
             track: word(Some(&event.track)).unwrap_or_default(),
+            k: event.k,
             action: event.action,
         }
+    }
+
+    /// The same without its segment.
+    fn of_any_segment(self) -> Self {
+        Self { k: None, ..self }
     }
 
     fn other(&self) -> Self {
@@ -41,7 +50,9 @@ impl Key {
             service: self.service,
             edge: Some(other()),
             pipeline: Some(other()),
+            stream: other(),
             track: other(),
+            k: None,
             action: self.action,
         }
     }
@@ -52,9 +63,13 @@ struct Sums {
     requests: i64,
     bytes: i64,
     errors: i64,
+    ok: i64,
+    redirects: i64,
+    server_errors: i64,
     hits: i64,
     held_us: i64,
     ttfb: Sketch,
+    held: Sketch,
     changed: bool,
 }
 
@@ -63,12 +78,23 @@ impl Sums {
         let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         self.requests += 1;
         self.bytes = self.bytes.saturating_add(signed(event.bytes));
-        self.errors += i64::from(event.status >= 400);
+        match event.status {
+            200..=299 => self.ok += 1,
+            300..=399 => self.redirects += 1,
+            400.. => {
+                self.errors += 1;
+                self.server_errors += i64::from(event.status >= 500);
+            }
+            _ => {}
+        }
         self.hits += i64::from(event.hit == Some(true));
         self.held_us = self.held_us.saturating_add(signed(event.held_us));
         if event.action == Action::Get {
             let net = event.ttfb_us.saturating_sub(event.held_us);
             self.ttfb.add(signed(net) / 1_000, 1);
+            if event.held_us > 0 {
+                self.held.add(signed(event.held_us) / 1_000, 1);
+            }
         }
         self.changed = true;
     }
@@ -101,6 +127,11 @@ impl DeliveryPanes {
             None => tenants.entry(Arc::from(tenant)).or_default(),
         };
         let mut key = Key::of(event);
+        // Who asks for segments without end must not push out who asks for one: those are the first
+        // to go together, in half of the room.
+        if keys.len() >= self.max_keys / 2 && !keys.contains_key(&key) {
+            key = key.of_any_segment();
+        }
         if keys.len() >= self.max_keys && !keys.contains_key(&key) {
             key = key.other();
         }
@@ -153,14 +184,20 @@ fn row(tenant: &str, key: &Key, sums: &Sums) -> DeliveryRow {
         service: key.service.as_str().to_owned(),
         edge: key.edge.as_deref().map(str::to_owned),
         pipeline: key.pipeline.as_deref().map(str::to_owned),
+        stream: key.stream.to_string(),
         track: key.track.to_string(),
+        k: key.k,
         action: word(key.action).to_owned(),
         requests: sums.requests,
         bytes: sums.bytes,
         errors: sums.errors,
+        ok: sums.ok,
+        redirects: sums.redirects,
+        server_errors: sums.server_errors,
         hits: sums.hits,
         held_ms: sums.held_us / 1_000,
         ttfb_sketch: sums.ttfb.clone(),
+        held_sketch: sums.held.clone(),
         r#final: false,
         version: 0,
     }

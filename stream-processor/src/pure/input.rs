@@ -40,6 +40,14 @@ pub struct PlayerInput<'a> {
     pub ltc_ms: Option<i64>,
     /// Media start delay, ms.
     pub msd_ms: Option<i64>,
+    /// Type of the object that a request is for.
+    pub ot: Option<&'a str>,
+    /// The object is needed at once.
+    pub su: Option<bool>,
+    /// The buffer ran dry before.
+    pub bs: Option<bool>,
+    /// Playback rate.
+    pub pr: Option<f64>,
     /// All players of the session are hidden.
     pub bg: Option<bool>,
     /// First error code.
@@ -75,6 +83,10 @@ impl<'a> From<PlayerEvent<'a>> for PlayerInput<'a> {
             lb_kbps: event.lb_kbps,
             ltc_ms: event.ltc_ms,
             msd_ms: event.msd_ms,
+            ot: event.ot,
+            su: event.su,
+            bs: event.bs,
+            pr: event.pr,
             bg: event.bg,
             ec: event.ec,
             country: event.country,

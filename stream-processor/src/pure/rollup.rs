@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tallylight_schemas::rows::{Cell, Cuboid, DeliveryRow, PlaybackRow};
+use tallylight_schemas::rows::{Cell, Cuboid, DeliveryKey, DeliveryRow, PlaybackRow};
 
 /// Rows that wait for their minute's or hour's end, of each kind. Beyond it all are handed out
 /// before their time, and the rest of their pane comes as further rows: they add up to the same.
@@ -64,17 +64,10 @@ impl Roll for PlaybackRow {
 }
 
 impl Roll for DeliveryRow {
-    type Key = (String, String, Option<String>, Option<String>, String, String);
+    type Key = DeliveryKey;
 
     fn key(&self) -> Self::Key {
-        (
-            self.tenant.clone(),
-            self.service.clone(),
-            self.edge.clone(),
-            self.pipeline.clone(),
-            self.track.clone(),
-            self.action.clone(),
-        )
+        DeliveryRow::key(self)
     }
 
     fn pane(&self) -> i64 {

@@ -5,6 +5,7 @@
 //! open one is asked about in [`columns`].
 
 mod ask;
+mod clue;
 pub mod columns;
 pub mod dimensions;
 pub mod epoch;
@@ -28,6 +29,7 @@ pub mod timeline;
 pub(in crate::pure) mod warm;
 pub(crate) mod words;
 
+pub use clue::Clue;
 pub use fact::{Fact, Origin, Token};
 pub use said::Said;
 pub use sid::Sid;

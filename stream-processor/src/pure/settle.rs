@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::control::{ActionRow, ActionState, IncidentRow, IncidentState};
-use tallylight_schemas::rows::{Cell, Cuboid, DeliveryRow, PlaybackRow, ProgressRow};
+use tallylight_schemas::rows::{Cell, Cuboid, DeliveryKey, DeliveryRow, PlaybackRow, ProgressRow};
 
 use super::partition::Rows;
 use super::rollup::Rollup;
@@ -17,7 +17,6 @@ const QUIET_US: i64 = 600_000_000;
 const CONTROL: usize = 500;
 
 type PlaybackKey = (String, Cuboid, i64, Cell, u16);
-type DeliveryKey = (String, i64, String, Option<String>, Option<String>, String, String, u16);
 
 /// What a settled pane, incident or action becomes.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,7 +40,7 @@ pub struct Settled {
 pub struct Settle {
     /// By end of pane.
     playback: BTreeMap<i64, BTreeMap<PlaybackKey, PlaybackRow>>,
-    delivery: BTreeMap<i64, BTreeMap<DeliveryKey, DeliveryRow>>,
+    delivery: BTreeMap<i64, BTreeMap<(i64, DeliveryKey, u16), DeliveryRow>>,
     playback_wide: Rollup<PlaybackRow>,
     delivery_wide: Rollup<DeliveryRow>,
     /// How far each partition is final.
@@ -71,10 +70,8 @@ impl Settle {
             self.playback.entry(end(row.pane, row.width_s)).or_default().insert(key, row);
         }
         for row in rows.delivery {
-            self.delivery
-                .entry(end(row.pane, row.width_s))
-                .or_default()
-                .insert(delivery(&row), row);
+            let key = (row.pane, row.key(), row.partition);
+            self.delivery.entry(end(row.pane, row.width_s)).or_default().insert(key, row);
         }
         for row in rows.incidents {
             let key = (row.tenant.clone(), row.id.clone());
@@ -165,19 +162,6 @@ fn drain<T: Clone>(
     out
 }
 
-fn delivery(row: &DeliveryRow) -> DeliveryKey {
-    (
-        row.tenant.clone(),
-        row.pane,
-        row.service.clone(),
-        row.edge.clone(),
-        row.pipeline.clone(),
-        row.track.clone(),
-        row.action.clone(),
-        row.partition,
-    )
-}
-
 /// The rows of one pane, summed over partitions; they come with those of a key in a row. What
 /// adds up to nothing is no row.
 fn sum_playback<'a>(
@@ -206,14 +190,8 @@ fn sum_delivery<'a>(
 ) -> Vec<DeliveryRow> {
     let mut out: Vec<DeliveryRow> = Vec::new();
     for row in rows {
-        let same = |sum: &DeliveryRow| {
-            sum.pane == row.pane
-                && (&sum.tenant, &sum.service, &sum.edge) == (&row.tenant, &row.service, &row.edge)
-                && (&sum.pipeline, &sum.track, &sum.action)
-                    == (&row.pipeline, &row.track, &row.action)
-        };
         match out.last_mut() {
-            Some(sum) if same(sum) => sum.merge(row, 1),
+            Some(sum) if (sum.pane, sum.key()) == (row.pane, row.key()) => sum.merge(row, 1),
             _ => out.push(DeliveryRow { r#final: settled, ..row.clone() }),
         }
     }

@@ -1,6 +1,8 @@
 //! Whatever comes, the state stays within its limits.
 
-use tallylight_schemas::rows::Cuboid;
+use std::collections::BTreeMap;
+
+use tallylight_schemas::rows::{Cuboid, DeliveryRow};
 use tallylight_schemas::session::SessionRow;
 use tallylight_stream_processor::Limits;
 use tallylight_stream_processor::pure::input::PlayerInput;
@@ -64,6 +66,34 @@ fn a_flood_of_names_stays_within_the_limits() {
         world.state.tally().accepted - 3_000,
         "each record is in one cell"
     );
+}
+
+#[test]
+fn segments_without_end_go_together_before_anything_else_does() {
+    let limits = Limits { delivery_keys: 20, ..Limits::default() };
+    let mut world = World::with(limits);
+    for k in 0..100 {
+        let mut one = served("one", k, 1_000, "e1", "A");
+        one.event.k = Some(k);
+        one.event.status = if k % 4 == 0 { 503 } else { 206 };
+        world.entry(1_010, &[Item::Served(one)]);
+    }
+    let mut late = served("one", 100, 1_000, "e2", "B");
+    late.event.status = 304;
+    world.entry(1_010, &[Item::Served(late)]);
+    world.tick_to(10_000);
+    let newest = world.book.delivery.iter().map(|row| (row.key(), row));
+    let newest: BTreeMap<_, _> = newest.collect();
+    let of = |edge: &str| -> Vec<&DeliveryRow> {
+        newest.values().copied().filter(|row| row.edge.as_deref() == Some(edge)).collect()
+    };
+    let (e1, e2) = (of("e1"), of("e2"));
+    assert_eq!((e1.len(), e2.len()), (11, 1), "ten segments, and the rest");
+    let sum = |of: fn(&DeliveryRow) -> i64| e1.iter().map(|row| of(row)).sum::<i64>();
+    assert_eq!((sum(|row| row.requests), sum(|row| row.ok)), (100, 75));
+    assert_eq!((sum(|row| row.errors), sum(|row| row.server_errors)), (25, 25));
+    assert_eq!(sum(|row| row.held_sketch.count()), 100);
+    assert_eq!((e2[0].k, e2[0].redirects, e2[0].ok), (None, 1, 0));
 }
 
 #[test]

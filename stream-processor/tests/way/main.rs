@@ -13,6 +13,7 @@ mod oracle;
 mod order;
 mod pace;
 mod replay;
+mod requests;
 mod rollup;
 mod rules;
 mod script;

@@ -34,6 +34,10 @@ pub struct Beacon {
     /// Arrival after `ts`.
     pub delay: i64,
     pub request: bool,
+    pub ot: Option<&'static str>,
+    pub su: Option<bool>,
+    pub bs: Option<bool>,
+    pub pr: Option<f64>,
     /// The player counts nothing.
     pub unnumbered: bool,
 }
@@ -56,6 +60,10 @@ impl Beacon {
             lb_kbps: self.lb,
             ltc_ms: self.ltc,
             device: self.device,
+            ot: self.ot,
+            su: self.su,
+            bs: self.bs,
+            pr: self.pr,
             bg: self.bg,
             ec: self.ec.map(Into::into),
             ..PlayerInput::default()
@@ -87,6 +95,8 @@ pub fn served(sid: &str, seq: u64, at: i64, edge: &str, pipeline: &str) -> Tenan
         reserved_kbps: None,
         capacity_kbps: None,
         sessions: None,
+        late_us: None,
+        defect: None,
     };
     TenantDelivery { tenant: "demo".into(), received_at: (T0 + at + 50) * 1_000, event }
 }

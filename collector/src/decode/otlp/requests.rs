@@ -170,6 +170,8 @@ fn event(
         reserved_kbps: None,
         capacity_kbps: None,
         sessions: None,
+        late_us: None,
+        defect: None,
     })
 }
 

@@ -38,7 +38,7 @@ class Panes<Row extends { pane: number }> {
 
 export class DeliveryStore extends Panes<DeliveryRow> {
   constructor() {
-    super((r) => [r.service, r.edge, r.pipeline, r.track, r.action].join("\u0001"));
+    super((r) => [r.service, r.edge, r.pipeline, r.stream, r.track, r.k, r.action].join("\u0001"));
   }
 
   /** Newest pane that each reporter has written of, by service and its name. */

@@ -49,14 +49,22 @@ export interface DeliveryRow {
   service: string;
   edge?: string | null;
   pipeline?: string | null;
+  stream?: string;
   track?: string | null;
+  /** Segment number. */
+  k?: number;
   action: string;
   requests?: number;
   bytes?: number;
   errors?: number;
+  ok?: number;
+  redirects?: number;
+  server_errors?: number;
   hits?: number;
   held_ms?: number;
   ttfb?: Bins;
+  /** Time held, of the requests that were held. */
+  held?: Bins;
   final?: boolean;
 }
 

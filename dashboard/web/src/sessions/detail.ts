@@ -131,6 +131,8 @@ function factsOf(row: SessionRow, now: number): [string, string, (string | null)
     ["beacons", `${count(row.events)} · ${row.lost_events} lost · ${row.late_events} late`],
     ["last seen", row.last_seen === null ? NONE : `${span(now - row.last_seen)} ago`],
     ["error", row.error_code ?? "none", row.error_code ? "3" : null],
+    // A player of CMCD v1 says nothing itself.
+    ...(row.derived ? [["known from", "its requests alone: times are near"] satisfies [string, string]] : []),
     // Nearly every session is one playback; that is no news.
     ...(row.epoch === 0 ? [] : [["playback", `number ${row.epoch + 1} of this id`] satisfies [string, string]]),
   ];

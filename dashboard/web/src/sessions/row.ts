@@ -34,6 +34,8 @@ export interface SessionRow {
   lost_events: number;
   late_events: number;
   last_seen: number | null;
+  /** What it did is known from its requests alone. */
+  derived: boolean;
 }
 
 type Loose = Readonly<Record<string, unknown>>;
@@ -87,6 +89,7 @@ export function sessionRow(row: Loose): SessionRow {
     lost_events: number(row["lost_events"]) ?? 0,
     late_events: number(row["late_events"]) ?? 0,
     last_seen: toMs(row["last_seen"]),
+    derived: row["derived"] === true,
   };
 }
 

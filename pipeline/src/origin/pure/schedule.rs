@@ -66,6 +66,11 @@ impl Schedule {
         }
     }
 
+    /// When `k` has to be there, Unix µs.
+    pub fn due_us(&self, k: u64) -> i64 {
+        self.grid.due_us(k, self.margin_us)
+    }
+
     /// Whether `k` has left the window.
     pub fn is_gone(&self, k: u64, now_us: i64) -> bool {
         self.grid.closed_us(k).saturating_add(self.window_us) <= now_us
@@ -87,7 +92,7 @@ impl Schedule {
         match fixed {
             None => State::Pending,
             Some(Err(())) => State::Slate,
-            Some(Ok(at)) if at <= self.grid.due_us(k, self.margin_us) => State::OnTime,
+            Some(Ok(at)) if at <= self.due_us(k) => State::OnTime,
             Some(Ok(_)) => State::Late,
         }
     }

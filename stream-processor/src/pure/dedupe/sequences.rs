@@ -122,6 +122,8 @@ mod tests {
             reserved_kbps: None,
             capacity_kbps: None,
             sessions: None,
+            late_us: None,
+            defect: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::clue::Clue;
 use super::said::Said;
 use super::tight::MaybeMs;
 use crate::pure::dedupe::Identity;
@@ -100,6 +101,8 @@ pub struct Fact {
     pub id: u64,
     /// Player state.
     pub token: Option<Token>,
+    /// What a request without one tells of it.
+    pub clue: Option<Clue>,
     /// The record reports an error.
     pub error: bool,
     /// The record says that the player is hidden.
@@ -132,6 +135,7 @@ impl Fact {
     pub fn by_player(input: &PlayerInput<'_>, id: u64, at: i64, said: Option<Said>) -> Self {
         let small =
             |value: Option<i64>| value.and_then(|v| i32::try_from(v).ok()).filter(|v| *v >= 0);
+        let is_rung = !input.request || matches!(input.ot, None | Some("v" | "av"));
         Self {
             at,
             ts: input.ts.into(),
@@ -139,9 +143,11 @@ impl Fact {
             sn: input.sn,
             id,
             token: input.sta.and_then(Token::parse),
+            clue: Clue::of(input),
             error: input.e == Some("e"),
             hidden: input.bg == Some(true),
-            kbps: small(input.br_kbps).unwrap_or(0),
+            // What a request is for is the rung that is played only where it is video.
+            kbps: small(input.br_kbps).filter(|_| is_rung).unwrap_or(0),
             throughput_kbps: small(input.mtp_kbps).unwrap_or(-1),
             lowest_kbps: small(input.lb_kbps).unwrap_or(0),
             latency_ms: small(input.ltc_ms).unwrap_or(-1),
@@ -204,6 +210,7 @@ impl Fact {
             sn: None,
             id: 0,
             token: None,
+            clue: None,
             error: false,
             hidden: false,
             kbps: 0,

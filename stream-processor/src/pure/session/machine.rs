@@ -117,7 +117,8 @@ impl Machine {
             }
             _ => {
                 self.count_record(fact, &mut counts);
-                self.take_player(fact, &mut counts) | moved
+                let fact = self.with_clue(fact);
+                self.take_player(&fact, &mut counts) | moved
             }
         };
         Outcome { presence: self.presence(), moved, counts }

@@ -96,6 +96,7 @@ impl Machine {
             lost_events: u64::try_from(self.story.lost).unwrap_or(0),
             late_events,
             last_seen: self.last_seen * 1_000,
+            derived: self.story.derived,
         }
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! - `d` is no attempt. The attempt is the first `s`; without one, the first record after
 //!   which the player started (a pause or a preload in between begins it anew).
-//! - A session that never names a state is no attempt: an older player on queries alone
-//!   tells what it fetches, not whether it plays.
+//! - A player that never names a state is known by the clues of its requests ([`super::clue`]).
 //! - Before the first frame `w`, `r` and `k` are all part of the startup.
 //! - After it `r` and `w` are a rebuffer, unless a seek is going on: then they belong to it.
 //! - A rebuffer is an adaptation failure when the player has stayed for some seconds
@@ -24,6 +23,18 @@ use crate::pure::window::{Counts, Watching};
 const WAITED_MS: i64 = 1_000;
 
 impl Machine {
+    /// The fact with the state that its clue stands for, of a player that names none.
+    pub(super) fn with_clue(&mut self, fact: &Fact) -> Fact {
+        let Some(clue) = fact.clue.filter(|_| self.token.is_none() || self.story.derived) else {
+            return *fact;
+        };
+        if !self.story.derived {
+            self.tell().derived = true;
+        }
+        let has_started = self.story.first_frame_at.is_some();
+        Fact { token: clue.token(has_started), ..*fact }
+    }
+
     pub(super) fn take_player(&mut self, fact: &Fact, counts: &mut Counts) -> bool {
         if self.is_ended() {
             return false;
@@ -142,14 +153,15 @@ impl Machine {
             return;
         }
         counts.start = true;
+        let state = self.state;
         let story = self.tell();
         story.first_frame_at = at.into();
         // A session first heard of when it played already: its startup is unknown, not 0.
-        let startup = story
-            .started_at
-            .get()
-            .map(|start| at - start)
-            .filter(|_| !counts.attempt || story.since.get() < Some(at));
+        let was_seen = match story.derived {
+            true => state == Some(Watching::Starting),
+            false => !counts.attempt || story.since.get() < Some(at),
+        };
+        let startup = story.started_at.get().map(|start| at - start).filter(|_| was_seen);
         story.startup_ms = startup.into();
         counts.startup_ms = startup.and_then(|ms| i32::try_from(ms).ok());
     }

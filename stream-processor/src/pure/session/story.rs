@@ -20,6 +20,8 @@ pub(super) struct Adaptation {
 /// See the module. Times are Unix ms.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Story {
+    /// A state was derived from a request.
+    pub(super) derived: bool,
     /// A terminal token (`e`, `f`, `q`) came.
     pub(super) terminal: Option<Token>,
     /// First record that would be the attempt if no `s` comes.

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::clue::Clue;
 use super::fact::{Fact, Origin, Token};
 use super::pack::{Pen, Reader};
 use super::said::Said;
@@ -14,6 +15,9 @@ use crate::pure::window::Cells;
 const LOOKED_AT: usize = 16;
 /// What facts no longer say is thrown out when there is more than this and thrice the facts.
 const FEW: usize = 4;
+
+/// What a clue is written as begins after the ten states.
+const CLUES: u8 = 10;
 
 /// Bits of a fact's second byte: which of its members are there.
 mod has {
@@ -204,6 +208,8 @@ fn place<T: Copy + PartialEq>(all: &mut Vec<T>, item: &T) -> u32 {
 fn write(pen: &mut Pen, fact: &Fact, anchor: i64) {
     pen.ms(fact.at, anchor);
     let token = fact.token.map_or(0, |token| token as u8 + 1);
+    // Only where no state is named.
+    let token = fact.clue.map_or(token, |clue| clue as u8 + 1 + CLUES);
     let flags = (u8::from(fact.error) << 6) | (u8::from(fact.hidden) << 7);
     pen.byte(fact.origin as u8 | (token << 2) | flags);
     let (ts, numbers) = (fact.ts.get(), fact.numbers());
@@ -230,7 +236,9 @@ fn read(from: &mut Reader<'_>, anchor: i64) -> Fact {
     let at = from.ms(anchor);
     let what = from.byte();
     let mut fact = Fact::bare(at, Origin::ALL[usize::from(what & 3)]);
-    fact.token = Token::at(usize::from((what >> 2) & 15));
+    let token = usize::from((what >> 2) & 15);
+    fact.token = Token::at(token);
+    fact.clue = token.checked_sub(usize::from(CLUES)).and_then(Clue::at);
     (fact.error, fact.hidden) = (what & 64 != 0, what & 128 != 0);
     let there = from.byte();
     if there & has::OTHER_TS != 0 {

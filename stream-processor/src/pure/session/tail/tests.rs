@@ -18,6 +18,7 @@ fn mark(words: &mut Words, numbers: Numbers, kind: (u8, u8, bool, bool), of: (u8
     }
     (fact.ts, fact.sn, fact.said) = (ts.into(), sn, said(words, of.0));
     (fact.token, fact.error, fact.hidden) = (Token::at(usize::from(kind.1)), kind.2, kind.3);
+    fact.clue = usize::from(kind.1).checked_sub(10).and_then(Clue::at);
     fact.numbers_mut().into_iter().zip(others).for_each(|(number, other)| *number = other);
     Mark { fact, cells: Cells::in_place(of.1) }
 }
@@ -29,7 +30,7 @@ proptest! {
         steps in prop::collection::vec((
             0_usize..8,
             (any::<i64>(), any::<Option<i64>>(), any::<Option<u64>>(), any::<u64>(), any::<[i32; 5]>()),
-            (0_u8..4, 0_u8..11, any::<bool>(), any::<bool>()),
+            (0_u8..4, 0_u8..15, any::<bool>(), any::<bool>()),
             (0_u8..6, 0_u32..20),
         ), 1..120),
     ) {

@@ -1,0 +1,83 @@
+//! Sessions of players that never name a state: derived from what their requests ask for.
+
+use tallylight_schemas::rows::{Cuboid, Measures};
+use tallylight_schemas::session::{Outcome, SessionRow};
+
+use crate::world::{Beacon, T0, World, story};
+
+/// A request at `ts` of an older player.
+fn request(ts: i64) -> Beacon {
+    let plain = story(&[(0, "")])[0].clone();
+    let ot = Some("v");
+    Beacon { request: true, delay: 0, ts, sn: ts.unsigned_abs(), sta: None, ot, ..plain }
+}
+
+fn urgent(ts: i64) -> Beacon {
+    Beacon { su: Some(true), ..request(ts) }
+}
+
+fn starved(ts: i64) -> Beacon {
+    Beacon { bs: Some(true), ..urgent(ts) }
+}
+
+fn of(beacons: &[Beacon]) -> (SessionRow, Measures) {
+    let mut world = World::default();
+    world.beacons(beacons);
+    let row = world.session();
+    world.tick_to(400_000);
+    (row, world.book.sum(Cuboid::Content))
+}
+
+#[test]
+fn requests_alone_tell_a_start_a_rebuffer_and_a_bitrate() {
+    let manifest = Beacon { ot: Some("m"), ..urgent(0) };
+    let sound = Beacon { ot: Some("a"), br: Some(128), ..request(2_500) };
+    let video = |beacon: Beacon| Beacon { br: Some(3_000), ..beacon };
+    let (row, sums) = of(&[
+        manifest,
+        video(urgent(100)),
+        video(request(2_000)),
+        sound,
+        video(starved(8_000)),
+        video(urgent(8_500)),
+        video(request(9_500)),
+        video(request(12_000)),
+    ]);
+    assert!(row.derived);
+    assert_eq!((row.outcome, row.started_at), (Outcome::Playing, Some(T0 * 1_000)));
+    assert_eq!((row.startup_ms, row.rebuffer_count), (Some(2_000), 1));
+    assert_eq!((row.playing_ms, row.rebuffering_ms), (8_500, 1_500));
+    // The sound's bitrate is no switch.
+    assert_eq!((row.avg_bitrate_kbps, row.switches), (Some(3_000), 0));
+    assert_eq!((sums.attempts, sums.starts, sums.rebuffer_count, sums.ends), (1, 1, 1, 1));
+}
+
+#[test]
+fn a_player_that_never_says_that_it_starts_has_no_startup_time() {
+    let manifest = Beacon { ot: Some("m"), ..request(0) };
+    let (row, sums) = of(&[manifest, request(40), request(2_000)]);
+    assert_eq!((row.startup_ms, row.derived), (None, true));
+    assert_eq!((sums.attempts, sums.starts, sums.starting_ms, sums.playing_ms), (1, 1, 0, 1_960));
+}
+
+#[test]
+fn who_stands_still_or_asks_for_manifests_only_does_not_watch() {
+    let still = Beacon { pr: Some(0.0), ..request(4_000) };
+    let (row, sums) = of(&[request(0), still, request(9_000)]);
+    assert_eq!((row.playing_ms, row.state.as_deref()), (4_000, Some("p")));
+    assert_eq!((sums.playing_ms, sums.rebuffer_count), (4_000, 0));
+    let manifest = |ts| Beacon { ot: Some("m"), ..request(ts) };
+    let (row, sums) = of(&[manifest(0), manifest(2_000)]);
+    assert_eq!((row.derived, row.started_at, sums.attempts, sums.events), (false, None, 0, 2));
+}
+
+#[test]
+fn what_events_tell_takes_the_place_of_what_was_derived() {
+    let mut world = World::default();
+    world.beacons(&[urgent(0), request(900), starved(3_000)]);
+    assert!(world.session().derived);
+    world.beacons(&story(&[(200, "s"), (700, "p"), (4_000, "p")]));
+    let row = world.session();
+    assert_eq!((row.derived, row.startup_ms, row.rebuffer_count), (false, Some(500), 0));
+    assert_eq!(row.playing_ms, 3_300);
+}
