@@ -51,6 +51,6 @@ pub(crate) fn one() -> anyhow::Result<Measured> {
 /// Players' records with what became of them, as the processor hands them to history.
 fn ended() -> anyhow::Result<Vec<RecordBatch>> {
     let mut partitions = Partitions::new(sample::PARTITIONS, &Limits::default());
-    let entries = sample::entries(RECORDS)?;
+    let entries = sample::FEW.entries(RECORDS)?;
     Ok(entries.iter().flat_map(|entry| partitions.entry(entry).players).collect())
 }

@@ -13,7 +13,7 @@ const PER_POST: usize = 100;
 
 pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
     // The door's step decodes and appends as well; its floor does not append.
-    let steps = [door::one(PER_POST)?, window::one()?, archive::one()?];
+    let steps = [door::one(PER_POST)?, window::few()?, archive::one()?];
     let append = append::one(sample::ROWS)?;
     let step = cpu::slope(RECORDS, whole::spent)?;
     let sum = in_turn(steps.iter().map(|step| step.events_per_cpu_second));

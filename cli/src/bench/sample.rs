@@ -1,5 +1,5 @@
-//! Beacons to measure with: event mode, as hls.js writes them. Every session reports once in a
-//! round, so a trace of three times the rounds has the same sessions.
+//! Beacons to measure with: event mode, as hls.js writes them, of many titles, countries and devices.
+//! Every session reports once in a round, so a trace of three times the rounds has the same sessions.
 
 use std::sync::Arc;
 
@@ -14,7 +14,20 @@ use tallylight_schemas::ipc;
 use tallylight_schemas::player::{About, Door, PlayerBatchBuilder};
 use tallylight_schemas::record::Kind;
 
-/// Sessions of a trace.
+/// How many watch, and how often they report.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Trace {
+    /// Sessions.
+    pub(crate) sessions: usize,
+    /// Time between two rounds, ms.
+    round_ms: i64,
+}
+
+/// A trace of its few sessions is quickly made; each step but `window` has it.
+pub(crate) const FEW: Trace = Trace { sessions: SESSIONS, round_ms: 100 };
+/// An event that many watch.
+pub(crate) const MANY: Trace = Trace { sessions: 1_000_000, round_ms: 10_000 };
+/// Sessions of the small trace.
 pub(crate) const SESSIONS: usize = 20_000;
 /// Rows of one entry of the log: what the collector gathers for a commit.
 pub(crate) const ROWS: usize = 2_000;
@@ -22,8 +35,12 @@ pub(crate) const ROWS: usize = 2_000;
 pub(crate) const PARTITIONS: u16 = 4;
 /// When the first record of a trace happened, Unix ms.
 pub(crate) const BEGAN_MS: i64 = 1_795_000_000_000;
-/// Time between two rounds, ms.
-const ROUND_MS: i64 = 100;
+/// What viewers differ by; every session has one of each.
+const TITLES: usize = 20;
+const COUNTRIES: [&str; 12] =
+    ["DE", "US", "BR", "IN", "FR", "GB", "JP", "MX", "ES", "IT", "PL", "NZ"];
+const DEVICES: [&str; 8] =
+    ["tv", "phone", "tablet", "browser", "console", "stick", "set-top box", "projector"];
 
 /// What the door says of every record here.
 pub(crate) fn door(received_at: i64) -> Door<'static> {
@@ -32,19 +49,14 @@ pub(crate) fn door(received_at: i64) -> Door<'static> {
 
 /// `count` records, one a line, in the order in which they would arrive.
 pub(crate) fn lines(count: usize, began_ms: i64) -> Vec<String> {
-    (0..count).map(|n| line(n % SESSIONS, n / SESSIONS, began_ms)).collect()
-}
-
-/// The sessions that are in a shard.
-pub(crate) fn sessions_of(shard: Shard) -> impl Iterator<Item = usize> {
-    (0..SESSIONS).filter(move |n| shard.has(ident::partition("demo", &sid(*n), PARTITIONS)))
+    (0..count).map(|n| line(&FEW.beacon(n % SESSIONS, n / SESSIONS, began_ms))).collect()
 }
 
 /// Records `from..from + count` of so many sessions as lines of a body, all of them happening now.
 pub(crate) fn body_now(from: usize, count: usize, sessions: usize, now_ms: i64) -> Bytes {
     let line = |n: usize| {
-        let (session, round) = (n % sessions, n / sessions);
-        line(session, round, now_ms - beacon(session, round, 0).ts)
+        let beacon = FEW.beacon(n % sessions, n / sessions, now_ms);
+        line(&Beacon { ts: now_ms, ..beacon })
     };
     Bytes::from((from..from + count).map(line).collect::<Vec<_>>().join("\n"))
 }
@@ -59,28 +71,69 @@ struct Beacon {
     event: &'static str,
     state: &'static str,
     br: i64,
+    cid: String,
+    country: &'static str,
+    device: &'static str,
     sid: String,
     sn: i64,
     ts: i64,
 }
 
-fn beacon(session: usize, round: usize, began_ms: i64) -> Beacon {
-    let offset = i64::try_from(round).unwrap_or(0) * ROUND_MS;
-    let ts = began_ms + offset + i64::try_from(session).unwrap_or(0) % ROUND_MS;
-    let (event, state) = match round {
-        0 => ("ps", "s"),
-        1 => ("ps", "p"),
-        n if n % 40 == 20 => ("ps", "r"),
-        n if n % 40 == 21 => ("ps", "p"),
-        _ => ("t", "p"),
-    };
-    Beacon {
-        event,
-        state,
-        br: [500, 300, 150][session % 3],
-        sid: sid(session),
-        sn: i64::try_from(round).unwrap_or(0),
-        ts,
+impl Trace {
+    /// The sessions that are in a shard.
+    pub(crate) fn sessions_of(self, shard: Shard) -> impl Iterator<Item = usize> {
+        let is_in = move |n: &usize| shard.has(ident::partition("demo", &sid(*n), PARTITIONS));
+        (0..self.sessions).filter(is_in)
+    }
+
+    /// When a session reports in a round, ms after the beginning: one after the other.
+    fn after_ms(self, session: usize, round: usize) -> i64 {
+        let (session, round) = (session as i64, round as i64);
+        round * self.round_ms + session * self.round_ms / self.sessions as i64
+    }
+
+    fn beacon(self, session: usize, round: usize, began_ms: i64) -> Beacon {
+        let (event, state) = match (round, (round + session) % 40) {
+            (0, _) => ("ps", "s"),
+            (1, _) => ("ps", "p"),
+            (_, 20) => ("ps", "r"),
+            (_, 21) => ("ps", "p"),
+            _ => ("t", "p"),
+        };
+        Beacon {
+            event,
+            state,
+            br: [500, 300, 150][session % 3],
+            cid: format!("title-{}", session % TITLES),
+            country: COUNTRIES[session / 7 % COUNTRIES.len()],
+            device: DEVICES[session / 11 % DEVICES.len()],
+            sid: sid(session),
+            sn: i64::try_from(round).unwrap_or(0),
+            ts: began_ms + self.after_ms(session, round),
+        }
+    }
+
+    /// `count` records as the entries of a log, [`ROWS`] in each.
+    pub(crate) fn entries(self, count: usize) -> anyhow::Result<Vec<Entry>> {
+        self.entries_of(Shard::WHOLE, count)
+    }
+
+    /// Those of `count` records that are in a shard, as its entries.
+    pub(crate) fn entries_of(self, shard: Shard, count: usize) -> anyhow::Result<Vec<Entry>> {
+        let sessions: Vec<usize> = self.sessions_of(shard).collect();
+        let all = count / self.sessions * sessions.len();
+        let place = |n: usize| (sessions[n % sessions.len()], n / sessions.len());
+        let entry = |first: usize| {
+            let end = all.min(first + ROWS);
+            let line = |n: usize| line(&self.beacon(place(n).0, place(n).1, BEGAN_MS));
+            let (batch, ranges) = batch(&(first..end).map(line).collect::<Vec<_>>())?;
+            let payload = Bytes::from(ipc::encode(&batch)?);
+            let part = Part { kind: Kind::Player.code(), ranges, payload };
+            let (session, round) = place(end - 1);
+            let appended_at_us = (BEGAN_MS + self.after_ms(session, round) + 50) * 1_000;
+            Ok(Entry { offset: (first / ROWS) as u64, appended_at_us, parts: vec![part] })
+        };
+        (0..all).step_by(ROWS).map(entry).collect()
     }
 }
 
@@ -88,11 +141,11 @@ fn sid(session: usize) -> String {
     format!("6b1f0d3e-5a0c-4c0e-9e57-{session:012x}")
 }
 
-fn line(session: usize, round: usize, began_ms: i64) -> String {
-    let Beacon { event, state, br, sid, sn, ts } = beacon(session, round, began_ms);
+fn line(beacon: &Beacon) -> String {
+    let Beacon { event, state, br, cid, country, device, sid, sn, ts } = beacon;
     format!(
-        "bl=(4200;v),br=({br};v),cid=\"demo\",com.tallylight-country=\"DE\",\
-         com.tallylight-device=\"tv\",e={event},ltc=6400,mtp=(18200;v),\
+        "bl=(4200;v),br=({br};v),cid=\"{cid}\",com.tallylight-country=\"{country}\",\
+         com.tallylight-device=\"{device}\",e={event},ltc=6400,mtp=(18200;v),\
          sf=h,sid=\"{sid}\",sn={sn},st=l,sta={state},ts={ts},v=2"
     )
 }
@@ -103,7 +156,8 @@ pub(crate) fn arrow(bodies: usize, per_post: usize, began_ms: i64) -> anyhow::Re
 }
 
 fn stream(records: std::ops::Range<usize>, began_ms: i64) -> anyhow::Result<Bytes> {
-    let all: Vec<Beacon> = records.map(|n| beacon(n % SESSIONS, n / SESSIONS, began_ms)).collect();
+    let all: Vec<Beacon> =
+        records.map(|n| FEW.beacon(n % SESSIONS, n / SESSIONS, began_ms)).collect();
     let same = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text; all.len()])) };
     let fixed = |number: i64| -> ArrayRef { Arc::new(Int64Array::from(vec![number; all.len()])) };
     let texts = |of: fn(&Beacon) -> &str| -> ArrayRef {
@@ -116,9 +170,9 @@ fn stream(records: std::ops::Range<usize>, began_ms: i64) -> anyhow::Result<Byte
         ("type", same("player")),
         ("bl", fixed(4_200)),
         ("br", numbers(|one| one.br)),
-        ("cid", same("demo")),
-        ("com.tallylight-country", same("DE")),
-        ("com.tallylight-device", same("tv")),
+        ("cid", texts(|one| &one.cid)),
+        ("com.tallylight-country", texts(|one| one.country)),
+        ("com.tallylight-device", texts(|one| one.device)),
         ("e", texts(|one| one.event)),
         ("ltc", fixed(6_400)),
         ("mtp", fixed(18_200)),
@@ -151,26 +205,4 @@ pub(crate) fn batch(lines: &[String]) -> anyhow::Result<(RecordBatch, Vec<Partit
         rows: of.rows,
     };
     Ok((batch, ranges.iter().map(range).collect()))
-}
-
-/// `count` records as the entries of a log, [`ROWS`] in each.
-pub(crate) fn entries(count: usize) -> anyhow::Result<Vec<Entry>> {
-    entries_of(Shard::WHOLE, count)
-}
-
-/// Those of `count` records that are in a shard, as its entries.
-pub(crate) fn entries_of(shard: Shard, count: usize) -> anyhow::Result<Vec<Entry>> {
-    let sessions: Vec<usize> = sessions_of(shard).collect();
-    let all = count / SESSIONS * sessions.len();
-    let entry = |first: usize| {
-        let records = first..all.min(first + ROWS);
-        let line = |n: usize| line(sessions[n % sessions.len()], n / sessions.len(), BEGAN_MS);
-        let (batch, ranges) = batch(&records.map(line).collect::<Vec<_>>())?;
-        let payload = Bytes::from(ipc::encode(&batch)?);
-        let round = i64::try_from(first / sessions.len())?;
-        let part = Part { kind: Kind::Player.code(), ranges, payload };
-        let appended_at_us = (BEGAN_MS + (round + 1) * ROUND_MS + 50) * 1_000;
-        Ok(Entry { offset: (first / ROWS) as u64, appended_at_us, parts: vec![part] })
-    };
-    (0..all).step_by(ROWS).map(entry).collect()
 }

@@ -36,20 +36,20 @@ pub(crate) fn run() -> anyhow::Result<Scaling> {
 fn scale(records: usize, rounds: usize) -> anyhow::Result<Scaling> {
     let shard = |number| {
         let shard = Shard::new(number, 2).context("two shards")?;
-        Ok((shard, sample::entries_of(shard, records)?))
+        Ok((shard, sample::FEW.entries_of(shard, records)?))
     };
     let shards: Vec<(Shard, Vec<Entry>)> = (0..2).map(shard).collect::<anyhow::Result<_>>()?;
     let (mut one, mut two) = (Duration::MAX, Duration::MAX);
     for _ in 0..rounds {
         let began = Instant::now();
         for (shard, entries) in &shards {
-            window::process(*shard, entries)?;
+            window::process(sample::FEW, *shard, entries)?;
         }
         one = one.min(began.elapsed());
         let began = Instant::now();
         std::thread::scope(|threads| {
             let replay = |(shard, entries): &'_ (Shard, Vec<Entry>)| {
-                window::process(*shard, entries).map_err(|error| anyhow!("{error}"))
+                window::process(sample::FEW, *shard, entries).map_err(|error| anyhow!("{error}"))
             };
             let running: Vec<_> =
                 shards.iter().map(|of| threads.spawn(move || replay(of))).collect();

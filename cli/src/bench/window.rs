@@ -8,41 +8,51 @@ use tallylight_schemas::ident::Shard;
 use tallylight_stream_processor::read::Partitions;
 use tallylight_stream_processor::{Limits, emit};
 
+use super::sample::Trace;
 use super::{Measured, cpu, light, sample};
 
-/// Records of the small size: ten of each session.
-const RECORDS: usize = 10 * sample::SESSIONS;
+/// Rounds of the large trace, the small size: three times as many last longer than panes are open.
+const ROUNDS: usize = 5;
+/// Rounds of the small trace, likewise.
+const ROUNDS_OF_FEW: usize = 10;
 
 pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
-    Ok(vec![one()?])
+    Ok(vec![measure("window", sample::MANY, ROUNDS)?, few()?])
 }
 
-pub(crate) fn one() -> anyhow::Result<Measured> {
-    let entries = sample::entries(3 * RECORDS)?;
-    let step = cpu::slope(RECORDS, |records| {
-        cpu::spent(|| process(Shard::WHOLE, &entries[..records / sample::ROWS]))
+/// The step with the trace of the others.
+pub(crate) fn few() -> anyhow::Result<Measured> {
+    measure("window/20k-sessions", sample::FEW, ROUNDS_OF_FEW)
+}
+
+fn measure(name: &str, trace: Trace, rounds: usize) -> anyhow::Result<Measured> {
+    let count = rounds * trace.sessions;
+    let entries = trace.entries(3 * count)?;
+    let step = cpu::slope(count, |records| {
+        cpu::spent(|| process(trace, Shard::WHOLE, &entries[..records / sample::ROWS]))
     })?;
     let rows = light::window::rows(&entries)?;
-    let floor = cpu::slope(RECORDS, |records| {
+    let floor = cpu::slope(count, |records| {
         cpu::spent(|| {
             black_box(light::window::count(&rows[..records]));
             Ok(())
         })
     })?;
     let what = "a session and a cell (count, sum, max, quantiles, distinct) by hash of numbers";
-    Ok(Measured::new("window", step, floor, what))
+    Ok(Measured::new(name, step, floor, what))
 }
 
 /// Entries of a shard through states that were empty; every session of it must be open then.
-pub(crate) fn process(shard: Shard, entries: &[Entry]) -> anyhow::Result<()> {
-    let mut partitions = Partitions::of(shard, sample::PARTITIONS, &Limits::default());
+pub(crate) fn process(trace: Trace, shard: Shard, entries: &[Entry]) -> anyhow::Result<()> {
+    let limits = Limits { sessions: trace.sessions, ..Limits::default() };
+    let mut partitions = Partitions::of(shard, sample::PARTITIONS, &limits);
     for entry in entries {
         let outcome = partitions.entry(entry);
         black_box(emit::entries(&outcome.rows)?);
         black_box(outcome.players);
     }
     let sessions: usize = partitions.states().iter().map(|state| state.open_sessions()).sum();
-    let all = sample::sessions_of(shard).count();
+    let all = trace.sessions_of(shard).count();
     ensure!(sessions == all, "{sessions} of {all} sessions are open");
     Ok(())
 }

@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(columns.rows(), 3);
         assert_eq!(columns.numbers[1], [500, 300, 150]);
         assert_eq!(columns.numbers[9], [36, 72, 108]);
-        assert_eq!(columns.numbers[13][2], sample::BEGAN_MS + 2);
+        assert_eq!(columns.numbers[13][2], sample::BEGAN_MS);
         assert_eq!(columns.body("br=(500;v),bl=(4200;v)"), None);
     }
 }
