@@ -257,7 +257,7 @@ impl Queue {
         let mut state = self.state();
         let mut bytes = 0_usize;
         let fits = |set: &&Set| {
-            bytes = bytes.saturating_add(set.bytes);
+            bytes = bytes.saturating_add(set.bytes + set.rows.letter_bytes());
             bytes <= self.commit_bytes
         };
         let count = state.sets.iter().take_while(fits).count().max(1).min(state.sets.len());

@@ -5,7 +5,7 @@
 //! outside it a record costs one atomic load. The ring is bounded, holds no peer's address,
 //! and texts are cut and scrubbed before they go in.
 
-mod shown;
+pub(crate) mod shown;
 mod words;
 
 use std::collections::VecDeque;

@@ -21,6 +21,7 @@ use tallylight_schemas::ident;
 use tallylight_schemas::player::About;
 
 use crate::beacons::Ring;
+use crate::letters::Letters;
 use crate::pure::ladder::Standing;
 use crate::talkers::Talkers;
 
@@ -33,6 +34,8 @@ pub struct Context<'a> {
     pub received_at: i64,
     /// Records beyond this many are rejected.
     pub max_records: usize,
+    /// Where rejected records are kept.
+    pub letters: Option<&'a Letters>,
     /// Where records are shown, while somebody looks.
     pub ring: Option<&'a Ring>,
     /// Whether a service of ours speaks; delivery events and control records need it.
@@ -55,6 +58,7 @@ impl<'a> Context<'a> {
             tenant,
             received_at,
             max_records: usize::MAX,
+            letters: None,
             ring: None,
             trusted: false,
             standing: Standing::CALM,

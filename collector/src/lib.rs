@@ -6,7 +6,7 @@
 //! [`append`] (group commit).
 //! What a door under pressure still takes is decided in [`pure`], and [`talkers`] holds single
 //! sessions to a quota. [`fates`] counts what became
-//! of each record, [`beacons`] shows the newest to whoever looks, [`problem`] says what a caller
+//! of each record, [`letters`] keeps some of those that are rejected, [`beacons`] shows the newest to whoever looks, [`problem`] says what a caller
 //! must change, [`describe`] tells programs what there is, [`settings`] holds every limit, [`metrics`] what Prometheus sees and [`serve`]
 //! the connections.
 //!
@@ -20,6 +20,7 @@ pub mod decode;
 pub mod describe;
 pub mod enrich;
 pub mod fates;
+pub mod letters;
 pub mod metrics;
 pub mod problem;
 pub mod pure;

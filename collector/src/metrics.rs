@@ -28,6 +28,22 @@ struct RefusalLabels {
     problem: String,
 }
 
+/// What became of a rejected record beyond its fate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Letter {
+    /// It is in the log.
+    Kept,
+    /// Its tenant and reason had their share of the day.
+    OverQuota,
+    /// The door was under pressure, its commit had enough of them, or the log refused it.
+    Dropped,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LetterLabels {
+    end: &'static str,
+}
+
 /// The collector's counters.
 #[derive(Debug)]
 pub struct Metrics {
@@ -35,6 +51,7 @@ pub struct Metrics {
     events: Family<FateLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
     refusals: Family<RefusalLabels, Counter>,
+    letters: Family<LetterLabels, Counter>,
     /// Values lost from accepted records.
     pub dropped_values: Counter,
     /// Keys lost from accepted records.
@@ -58,6 +75,7 @@ impl Default for Metrics {
             events: Family::default(),
             requests: Family::default(),
             refusals: Family::default(),
+            letters: Family::default(),
             dropped_values: Counter::default(),
             dropped_keys: Counter::default(),
             append_seconds: Histogram::new(exponential_buckets(0.000_25, 2.0, 16)),
@@ -79,6 +97,8 @@ impl Default for Metrics {
 impl Metrics {
     fn register_rest(&mut self) {
         let registry = self.registry.sub_registry_with_prefix("collector");
+        let help = "Rejected records by whether they are dead letters";
+        registry.register("dead_letters", help, self.letters.clone());
         let dropped = "lost from records that were accepted without them";
         let values = format!("Unusable values {dropped}");
         registry.register("dropped_values", values, self.dropped_values.clone());
@@ -111,6 +131,16 @@ impl Metrics {
     pub fn count_refusal(&self, route: &'static str, problem: &str) {
         let problem = problem.to_owned();
         self.refusals.get_or_create(&RefusalLabels { route, problem }).inc();
+    }
+
+    /// Counts rejected records, or records that were to be dead letters.
+    pub fn count_letters(&self, end: Letter, letters: u64) {
+        let end = match end {
+            Letter::Kept => "kept",
+            Letter::OverQuota => "over_quota",
+            Letter::Dropped => "dropped",
+        };
+        self.letters.get_or_create(&LetterLabels { end }).inc_by(letters);
     }
 
     /// What `/metrics` answers.

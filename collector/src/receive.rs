@@ -34,6 +34,7 @@ use crate::decode::{self, Context, Rows};
 use crate::describe::{self, OPENAPI_PATH, SCHEMA_PATH};
 use crate::enrich::{Enricher, Sender};
 use crate::fates::Source;
+use crate::letters::Letters;
 use crate::metrics::Metrics;
 use crate::problem::{self, Problem, echo};
 use crate::talkers::Talkers;
@@ -50,6 +51,8 @@ pub struct Collector {
     pub enricher: Enricher,
     /// Which session talks too much.
     pub talkers: Talkers,
+    /// Which rejected records are kept.
+    pub letters: Letters,
     /// Where decoded rows wait.
     pub queue: Arc<Queue>,
     /// What Prometheus sees.

@@ -16,6 +16,7 @@ use crate::admit::Admission;
 use crate::append::{Committer, Queue};
 use crate::beacons::Ring;
 use crate::enrich::Enricher;
+use crate::letters::Letters;
 use crate::metrics::Metrics;
 use crate::receive::{Collector, router};
 use crate::settings::Settings;
@@ -82,6 +83,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         admission: Admission::new(&settings),
         enricher: Enricher::new(&settings.enrich),
         talkers: Talkers::new(settings.session_records_per_s),
+        letters: Letters::new(settings.dead_letters_per_day, metrics.clone()),
         queue,
         metrics,
         clock: parts.clock,

@@ -28,6 +28,8 @@ pub struct Settings {
     pub key_records_per_s: BTreeMap<String, u32>,
     /// Records of one session accepted a second, over time; 0 is no quota.
     pub session_records_per_s: u32,
+    /// Rejected records kept as dead letters, of a tenant and reason in a day; 0 keeps none.
+    pub dead_letters_per_day: u32,
     /// Answers `GET /v1/beacons` to whoever has a write key, not to this machine alone. The
     /// key is public, so this is for a network that is trusted.
     pub beacons_to_all: bool,
@@ -96,6 +98,7 @@ impl Default for Settings {
             tenants: BTreeMap::new(),
             key_records_per_s: BTreeMap::new(),
             session_records_per_s: 5_000,
+            dead_letters_per_day: 1_000,
             beacons_to_all: false,
             service_key: None,
             enrich: enrich::Settings::default(),

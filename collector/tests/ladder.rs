@@ -30,6 +30,9 @@ proptest! {
                 || high.refuses(*priority == Priority::Vital));
         }
         prop_assert!(at(low).keeps(Priority::Vital, lot));
+        // Dead letters go before the first record does, and never come back above.
+        prop_assert!(!at(low).keeps_letters() || at(low).keeps_all());
+        prop_assert!(at(low).keeps_letters() || !high.keeps_letters());
         prop_assert_eq!(at(low).keeps_all(), at(low).keeps(Priority::Heartbeat, 0));
         // Nobody is refused who was not asked for less before.
         prop_assert!(!at(low).refuses(false) || at(low).pace().is_some());

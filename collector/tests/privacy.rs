@@ -78,9 +78,15 @@ async fn who_asked_and_by_which_right_is_found_nowhere() {
     let stored = stored(folder.path()).await;
     std::fs::remove_file(country_file).unwrap();
     assert!(stored.contains("NZ"), "the address was looked up: {stored}");
-    for kept in
-        ["cdn.example/v/1.m4s", "2.m4s", "3.m4s", "4.m4s", "http.server.requests", "seg-1.m4s"]
-    {
+    for kept in [
+        "nothing-private",
+        "cdn.example/v/1.m4s",
+        "2.m4s",
+        "3.m4s",
+        "4.m4s",
+        "http.server.requests",
+        "seg-1.m4s",
+    ] {
         assert!(stored.contains(kept), "{kept}: {stored}");
     }
     for (place, text) in
@@ -131,7 +137,10 @@ fn lines(now: i64) -> String {
     ];
     let whole = |(sn, keys): (usize, String)| format!("{keys},sid=\"a\",sn={sn},ts={now},v=2\n");
     let records: String = all.into_iter().enumerate().map(whole).collect();
-    format!("{records}e=rr,url=\"{secret}\"\nnonsense {secret}")
+    // Of these nothing is used; they are dead letters.
+    let unusable =
+        format!("com.example-token=\"{SENTINEL}\",cmsds=\"{header}\",e=rr,nor=\"{quoted}\"");
+    format!("{records}{unusable}\ne=rr,url=\"{secret}\"\nnonsense {secret} from {VIEWER}")
 }
 
 /// Every way in, and three that lead nowhere.
@@ -140,13 +149,16 @@ fn requests(client: &reqwest::Client, base: &str) -> Vec<reqwest::RequestBuilder
     let keyed = |path: &str| format!("{base}{path}?k=key-{SENTINEL}");
     let ours = |path: &str| client.post(keyed(path)).bearer_auth(format!("service-{SENTINEL}"));
     let event = json!({"type": "player", "e": "rr", "sid": "a", "sn": 9, "ts": now, "url": secret});
+    let unknown = json!({"type": "access", "client": VIEWER, "peer": format!("{PEER}:443"),
+        "headers": {"Authorization": format!("Bearer {SENTINEL}"), "cookies": [SENTINEL, SENTINEL]},
+        "url": secret, "kept": "nothing-private"});
     let [metrics, logs] = otlp(now, &secret);
     let cmcd = format!("sid=\"a\",nor=\"{}\"", quoted());
     let arrow = client.post(keyed("/v1/events")).header("content-type", STREAM_MEDIA_TYPE);
     let bad = client.post(format!("{base}/v1/cmcd")).bearer_auth(format!("bad-{SENTINEL}"));
     vec![
         client.post(keyed("/v1/cmcd")).body(lines(now)),
-        client.post(keyed("/v1/events")).json(&json!([event])),
+        client.post(keyed("/v1/events")).json(&json!([event, unknown])),
         ours("/v1/events").json(&json!([event])),
         arrow.body(self::arrow(now, &secret)),
         ours("/v1/metrics").json(&metrics),

@@ -7,6 +7,8 @@ mod answers;
 mod formulas;
 #[path = "sql/hostile.rs"]
 mod hostile;
+#[path = "sql/kept.rs"]
+mod kept;
 #[path = "sql/limits.rs"]
 mod limits;
 #[path = "sql/list.rs"]

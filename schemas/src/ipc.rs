@@ -34,6 +34,18 @@ pub enum IpcError {
     Empty,
 }
 
+impl IpcError {
+    /// What is wrong, without a word of what was read: that may be private.
+    pub fn plain(&self) -> &'static str {
+        match self {
+            IpcError::Arrow(_) => "Arrow cannot read it",
+            IpcError::Shape(_) => "it does not hold what its kind says",
+            IpcError::Column { .. } => "a column has another type than it ever had",
+            IpcError::Empty => "it holds no batch",
+        }
+    }
+}
+
 /// Rows up to which nothing is compressed: LZ4 sets up a table for each buffer, which costs more
 /// than writing so few rows, and makes an entry of sixteen of them only a sixth smaller.
 const SMALL: usize = 16;
@@ -100,6 +112,7 @@ stored!(
     crate::control::ActionRow,
     crate::control::IncidentRow,
     crate::infra::InfraMetric,
+    crate::dead::DeadLetter,
     TenantDelivery
 );
 

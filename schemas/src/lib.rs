@@ -3,7 +3,8 @@
 //!
 //! - [`cmcd`] reads what players say, [`player`] holds it in columns, [`delivery`] what our
 //!   own services report;
-//! - [`fates`] names the one end that every received record comes to;
+//! - [`fates`] names the one end that every received record comes to, [`dead`] is what is kept of
+//!   those that could not be used;
 //! - [`control`] is what was found to be wrong and what was done about it;
 //! - [`rows`], [`sketch`] and [`metrics`] are what windows produce and what numbers mean;
 //! - [`grid`] is the segment schedule, [`clock`] the only source of time, [`ident`] the
@@ -13,6 +14,7 @@
 pub mod clock;
 pub mod cmcd;
 pub mod control;
+pub mod dead;
 pub mod delivery;
 pub mod fates;
 pub mod formulas;

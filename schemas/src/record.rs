@@ -24,6 +24,8 @@ pub enum Kind {
     Incidents = 6,
     /// Arrow batch of [`crate::infra::InfraMetric`].
     InfraMetrics = 7,
+    /// Arrow batch of [`crate::dead::DeadLetter`], from the door.
+    DeadLetters = 8,
     /// Arrow batch of [`crate::rows::PlaybackRow`].
     Playback = 16,
     /// Arrow batch of [`crate::rows::DeliveryRow`].
@@ -43,12 +45,12 @@ impl Kind {
     /// The kind behind a stored number; `None` for one that a later version wrote.
     pub fn from_code(code: u16) -> Option<Self> {
         use Kind::{
-            Actions, Delivery, DeliveryRows, DoorFates, FatesRows, Incidents, InfraMetrics,
-            Playback, Player, Progress, Tick,
+            Actions, DeadLetters, Delivery, DeliveryRows, DoorFates, FatesRows, Incidents,
+            InfraMetrics, Playback, Player, Progress, Tick,
         };
         [Player, Delivery, DoorFates, Tick, Actions, Incidents, InfraMetrics]
             .into_iter()
-            .chain([Playback, DeliveryRows, FatesRows, Progress])
+            .chain([DeadLetters, Playback, DeliveryRows, FatesRows, Progress])
             .find(|kind| kind.code() == code)
     }
 }

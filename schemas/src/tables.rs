@@ -7,6 +7,7 @@
 mod about;
 mod columns;
 mod conform;
+mod dead_letters;
 mod document;
 mod infra_metrics;
 mod open;
@@ -51,6 +52,8 @@ pub enum Table {
     Delivery1m,
     /// `delivery` per hour.
     Delivery1h,
+    /// What could not be used.
+    DeadLetters,
 }
 
 /// The type of a column.
@@ -171,7 +174,7 @@ static SCHEMAS: LazyLock<Vec<SchemaRef>> =
 
 impl Table {
     /// Every table.
-    pub const ALL: [Table; 14] = [
+    pub const ALL: [Table; 15] = [
         Table::PlayerEvents,
         Table::DeliveryEvents,
         Table::Sessions,
@@ -186,6 +189,7 @@ impl Table {
         Table::Playback1h,
         Table::Delivery1m,
         Table::Delivery1h,
+        Table::DeadLetters,
     ];
 
     /// Its name in SQL and of its folder.
@@ -205,6 +209,7 @@ impl Table {
             Table::Playback1h => "playback_1h",
             Table::Delivery1m => "delivery_1m",
             Table::Delivery1h => "delivery_1h",
+            Table::DeadLetters => "dead_letters",
         }
     }
 
@@ -247,6 +252,7 @@ impl Table {
             Table::Incidents => &["tenant", "opened_at"],
             Table::Actions => &["tenant", "at"],
             Table::InfraMetrics => &["service", "name", "time"],
+            Table::DeadLetters => &["tenant", "received_at"],
         }
     }
 

@@ -17,6 +17,7 @@ mod taking;
 use std::time::Duration;
 
 use tallylight_eventlog::{Entry, LogError};
+use tallylight_schemas::dead::DeadLetter;
 use tallylight_store::archive::{Ask, History, HistoryError, hour_of};
 use tallylight_store::snapshot::Snapshots;
 use tokio::sync::mpsc;
@@ -150,10 +151,11 @@ impl Archive {
         if entry.offset < self.known {
             return;
         }
-        let Outcome { mut rows, players, deliveries, infra } = outcome;
+        let Outcome { mut rows, players, deliveries, infra, mut dead } = outcome;
+        dead.iter_mut().for_each(|letter| self.address(letter));
         let stands = self.standing.is_some();
         let (history, hour) = (self.parts.history.clone(), hour_of(self.log_us));
-        let batches = rows::of_events(players, deliveries, infra)
+        let batches = rows::of_events(players, deliveries, infra, &dead)
             .chain(rows::of_rows(&mut rows))
             .chain(rows::of_settled(self.settle.take(rows)));
         for (table, batch) in batches {
@@ -169,6 +171,14 @@ impl Archive {
             }
         }
         self.stats.waiting_entries += u64::from(stands);
+    }
+
+    /// Says whose a letter is and where it lies, as far as the entry did not.
+    fn address(&self, letter: &mut DeadLetter) {
+        if letter.tenant.is_empty() {
+            letter.tenant.clone_from(&self.settings.dead_letters_to);
+        }
+        letter.shard = Some(i32::from(self.parts.history.shard().number()));
     }
 
     /// Notes entries that the log does not have any more, from `from` on.

@@ -1,10 +1,11 @@
 //! Entries of the events log, taken apart and fed to the partitions they belong to. A part
-//! that cannot be read is counted and passed over; one bad part must not stop the rest.
+//! that cannot be read becomes a dead letter and is passed over; it must not stop the rest.
 //! What became of each record comes out beside the rows, for history.
 
 use arrow::array::RecordBatch;
 use tallylight_eventlog::{Entry, Part, PartitionRange};
 use tallylight_schemas::control::{ActionRow, IncidentRow};
+use tallylight_schemas::dead::{DeadLetter, LOG};
 use tallylight_schemas::fates::FateCount;
 use tallylight_schemas::ident::{self, Shard};
 use tallylight_schemas::infra::{InfraMetric, OTLP_METRICS};
@@ -41,6 +42,8 @@ pub struct Outcome {
     pub deliveries: Vec<RecordBatch>,
     /// Numbers about machines, which are passed on.
     pub infra: Vec<RecordBatch>,
+    /// What could not be used: at the door, or here.
+    pub dead: Vec<DeadLetter>,
 }
 
 impl Partitions {
@@ -112,12 +115,15 @@ impl Partitions {
     pub fn entry(&mut self, entry: &Entry) -> Outcome {
         self.begin(entry.offset, entry.appended_at_us);
         let mut outcome = Outcome::default();
-        for part in &entry.parts {
+        for (number, part) in (0..).zip(&entry.parts) {
+            let before = outcome.dead.len();
             if let Err(error) = self.take(part, &mut outcome) {
                 // What some have already is counted already.
                 self.bad_parts += u64::from(self.part == self.states.len());
                 tracing::warn!(offset = entry.offset, kind = part.kind, %error, "part passed over");
+                outcome.dead.push(unreadable(entry, part, &error));
             }
+            outcome.dead.iter_mut().skip(before).for_each(|one| one.part = Some(number));
         }
         outcome.rows.extend(self.finish(entry.offset + 1));
         outcome
@@ -159,6 +165,10 @@ impl Partitions {
                 let metrics: Vec<InfraMetric> = ipc::from_batch(&batch)?;
                 self.passed(OTLP_METRICS, metrics.iter().map(|row| row.tenant.as_str()));
                 to.infra.push(batch);
+                Ok(())
+            }
+            Some(Kind::DeadLetters) => {
+                to.dead.extend(ipc::decode_all::<DeadLetter>(&part.payload)?);
                 Ok(())
             }
             // Log time has passed already, and what a later version writes is its own.
@@ -259,6 +269,24 @@ impl Partitions {
     /// Parts that could not be read.
     pub fn bad_parts(&self) -> u64 {
         self.bad_parts
+    }
+}
+
+/// A part as a dead letter. Its bytes may hold anything, what is secret too: none of them is kept.
+fn unreadable(entry: &Entry, part: &Part, error: &IpcError) -> DeadLetter {
+    let partition = match (Kind::from_code(part.kind), part.ranges.as_slice()) {
+        (Some(Kind::Player | Kind::Delivery), [only]) => Some(i32::from(only.partition)),
+        _ => None,
+    };
+    DeadLetter {
+        received_at: entry.appended_at_us,
+        source: LOG.to_owned(),
+        reason: error.plain().to_owned(),
+        bytes: i64::try_from(part.payload.len()).ok(),
+        kind: Some(i32::from(part.kind)),
+        hash: Some(ident::digest(&part.payload)),
+        partition,
+        ..DeadLetter::default()
     }
 }
 

@@ -133,6 +133,7 @@ async fn sums_agree_and_the_door_does_not_feel_a_cross_join() {
 
     formulas(&world).await;
     infra(&world).await;
+    dead_letters(&world).await;
     by_command(&mut world, after[0]).await;
 }
 
@@ -181,6 +182,24 @@ async fn infra(world: &World) {
             let sql = "SELECT value, attributes[1]['v'] AS core, trusted FROM infra_metrics \
                        WHERE service = 'encoder-x' AND name = 'cpu' AND time IS NOT NULL";
             rows(world, sql).await == [json!({"value": 0.25, "core": "3", "trusted": false})]
+        })
+        .await;
+}
+
+/// A record that cannot be used, from the door to SQL.
+async fn dead_letters(world: &World) {
+    let url = format!("{}/v1/cmcd?k=demo", world.collector());
+    let record = "e=ps,sta=p,url=\"https://u:p@cdn.example/1.m4s?t=x\",v=2,ts=1";
+    let post = reqwest::Client::new().post(url).header("content-type", "text/cmcd").body(record);
+    assert_eq!(post.send().await.unwrap().status(), 204);
+    world
+        .wait_for("the dead letter in SQL", 10, async || {
+            let sql = "SELECT source, reason, record, bytes FROM dead_letters \
+                       WHERE source = 'cmcd' AND reason = 'no_sid'";
+            let kept = "e=ps,sta=p,url=\"https://cdn.example/1.m4s…\",v=2,ts=1";
+            rows(world, sql).await
+                == [json!({"source": "cmcd", "reason": "no_sid", "record": kept,
+                    "bytes": record.len()})]
         })
         .await;
 }

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{AppendFailure, Outcome, Queue, Set, entries};
 use crate::fates::Ledger;
-use crate::metrics::Metrics;
+use crate::metrics::{Letter, Metrics};
 
 /// How often a log that failed is tried again while nothing else is to be written.
 const PROBE: Duration = Duration::from_secs(1);
@@ -86,9 +86,10 @@ impl Committer {
         }
         let mut ledger = Ledger::default();
         let (mut all, mut waiters) = (Vec::with_capacity(sets.len()), Vec::new());
-        let mut sum = 0;
+        let (mut sum, mut letters) = (0, 0);
         for Set { rows, ledger: fates, waiters: more, .. } in sets {
             sum += rows.len();
+            letters += rows.letters.len() as u64;
             all.push(rows);
             ledger.merge(fates);
             waiters.extend(more);
@@ -100,9 +101,15 @@ impl Committer {
             Err(error) => Err(AppendFailure::Internal(error.to_string())),
         };
         match &outcome {
-            Ok(_) => self.metrics.count_fates(&ledger),
+            Ok(_) => {
+                self.metrics.count_fates(&ledger);
+                self.metrics.count_letters(Letter::Kept, letters);
+            }
             // Nothing was stored; or nobody knows, and counted twice is better than not at all.
-            Err(_) => self.queue.shed_again(shed),
+            Err(_) => {
+                self.queue.shed_again(shed);
+                self.metrics.count_letters(Letter::Dropped, letters);
+            }
         }
         for (waiter, reservation) in waiters {
             drop(reservation);

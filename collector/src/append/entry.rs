@@ -24,8 +24,8 @@ pub enum EntryError {
 
 /// Everything in `all`, and the fates of all of it, as the parts of an entry for each shard (by
 /// number) of a log that has `shards`. Control records are the first shard's, so that the newest
-/// of an id is told in one order. Fates and numbers about machines add up wherever they are: they
-/// go with the first shard that is touched, so that a commit is one entry when it can be.
+/// of an id is told in one order. Fates, dead letters and numbers about machines may be anywhere:
+/// they go with the first shard that is touched, so that a commit is one entry when it can be.
 pub fn entries(
     mut all: Vec<Rows>,
     ledger: &Ledger,
@@ -47,6 +47,7 @@ pub fn entries(
     let actions: Vec<_> = all.iter_mut().flat_map(|rows| rows.actions.drain(..)).collect();
     let incidents: Vec<_> = all.iter_mut().flat_map(|rows| rows.incidents.drain(..)).collect();
     let infra: Vec<_> = all.iter_mut().flat_map(|rows| rows.infra.drain(..)).collect();
+    let letters: Vec<_> = all.iter_mut().flat_map(|rows| rows.letters.drain(..)).collect();
     let control = [common(Kind::Actions, &actions, 0)?, common(Kind::Incidents, &incidents, 0)?];
     for part in control.into_iter().flatten() {
         entries.entry(0).or_default().push(part);
@@ -55,6 +56,8 @@ pub fn entries(
     let anywhere = [
         common(Kind::InfraMetrics, &infra, touched)?,
         common(Kind::DoorFates, &ledger.rows(), touched)?,
+        // No commit fails for those.
+        common(Kind::DeadLetters, &letters, touched).unwrap_or_default(),
     ];
     for part in anywhere.into_iter().flatten() {
         entries.entry(touched).or_default().push(part);

@@ -104,7 +104,10 @@ pub(super) fn keep(
         Ok(record) if rows.push_player(&door, record, session) => {
             tally.accept(record.dropped_values(), record.dropped_keys());
         }
-        Ok(_) => tally.reject(Reason::NoSid),
-        Err(reason) => tally.reject(reason),
+        other => {
+            let reason = other.err().unwrap_or(Reason::NoSid);
+            context.bury((source, reason), text, rows);
+            tally.reject(reason);
+        }
     }
 }

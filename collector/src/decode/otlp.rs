@@ -89,14 +89,15 @@ pub fn request<E: Export>(body: &[u8], wire: Wire) -> Result<E, String> {
 /// The records of a request on the way to their fates.
 struct Reading<'a, 'r> {
     context: Context<'a>,
+    source: Source,
     rows: &'r mut Rows,
     tally: Tally,
     left: usize,
 }
 
 impl<'a, 'r> Reading<'a, 'r> {
-    fn new(context: Context<'a>, rows: &'r mut Rows) -> Self {
-        Self { context, rows, tally: Tally::default(), left: context.max_records }
+    fn new(context: Context<'a>, source: Source, rows: &'r mut Rows) -> Self {
+        Self { context, source, rows, tally: Tally::default(), left: context.max_records }
     }
 
     /// The next record: `read` gives it its fate, or says why it is rejected.
@@ -111,6 +112,8 @@ impl<'a, 'r> Reading<'a, 'r> {
             false => Err(Reason::TooMany),
         };
         if let Err(reason) = end {
+            // What exporters tell holds addresses of viewers: nothing of it is kept.
+            self.context.bury((self.source, reason), &[], self.rows);
             self.tally.reject(reason);
         }
     }

@@ -6,6 +6,7 @@ use arrow::error::ArrowError;
 use tallylight_eventlog::PartitionRange;
 use tallylight_schemas::cmcd::Record;
 use tallylight_schemas::control::{ActionRow, IncidentRow};
+use tallylight_schemas::dead::DeadLetter;
 use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::ident::{of_hash, partition};
 use tallylight_schemas::infra::InfraMetric;
@@ -24,6 +25,8 @@ pub struct Rows {
     pub incidents: Vec<IncidentRow>,
     /// Numbers about machines and services.
     pub infra: Vec<InfraMetric>,
+    /// Records that were rejected: no rows, and no reason to commit.
+    pub letters: Vec<DeadLetter>,
 }
 
 impl std::fmt::Debug for Rows {
@@ -55,6 +58,7 @@ impl Rows {
             actions: Vec::new(),
             incidents: Vec::new(),
             infra: Vec::new(),
+            letters: Vec::new(),
         }
     }
 
@@ -94,6 +98,12 @@ impl Rows {
     pub fn len(&self) -> usize {
         let control = self.actions.len() + self.incidents.len();
         self.player_rows() + self.delivery.len() + control + self.infra.len()
+    }
+
+    /// About how many bytes the letters are.
+    pub fn letter_bytes(&self) -> usize {
+        let record = |letter: &DeadLetter| letter.record.as_ref().map_or(0, String::len);
+        self.letters.iter().map(record).sum()
     }
 
     /// Whether there is no row.

@@ -53,6 +53,11 @@ impl Standing {
         self.pressure < THIN
     }
 
+    /// Whether rejected records are kept as dead letters: they go before any other is shed.
+    pub fn keeps_letters(self) -> bool {
+        self.pressure < GUIDE
+    }
+
     /// Whether a record is taken. `lot` is its session's, so that sessions are thinned whole:
     /// whoever is kept at one pressure is kept at every lower one.
     pub fn keeps(self, priority: Priority, lot: u16) -> bool {

@@ -119,6 +119,7 @@ impl Collector {
             tenant: &way.caller.tenant,
             received_at,
             max_records: self.max_records,
+            letters: Some(&self.letters),
             ring: self.beacons.open(received_at).then_some(&self.beacons),
             trusted: way.trusted,
             about: way.sender.about(),

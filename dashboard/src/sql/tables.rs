@@ -88,9 +88,6 @@ impl Platform {
         let about = "The published formulas of the views `qoe_…`; `sql` is the figure as an \
                      expression over rows of `sessions`.";
         add("formulas", about, schema, vec![rows]);
-        let about = "Records that could not be used, as they came. Not kept yet: always empty. \
-                     `fates_1s` counts them by reason.";
-        add("dead_letters", about, dead_letters_schema(), Vec::new());
         Ok(Self { tenant: tenant.to_owned(), list, fixed, history, sessions })
     }
 
@@ -163,15 +160,5 @@ fn metrics_schema() -> SchemaRef {
         column("degraded", DataType::Float64, "", "From here on viewers notice."),
         column("broken", DataType::Float64, "", "From here on viewers leave."),
         column("version", DataType::Int32, "", "Version of the definitions."),
-    ]))
-}
-
-fn dead_letters_schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
-        column("tenant", TEXT, "", "Whose record."),
-        column("received_at", time(), "", "When the collector had it."),
-        column("source", TEXT, "", "Where it came in."),
-        column("reason", TEXT, "", "Why it could not be used."),
-        column("record", TEXT, "", "The record, at most 4 KiB of it."),
     ]))
 }

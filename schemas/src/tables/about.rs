@@ -6,7 +6,7 @@ pub(super) fn about(table: Table) -> &'static str {
     match table {
         Table::PlayerEvents => {
             "One row per record that the door let in, with its fate. What the door refused is \
-             counted in `fates_1s` only."
+             counted in `fates_1s`; some of it is in `dead_letters`."
         }
         Table::DeliveryEvents => {
             "One row per report of our own services (each PUT, GET and choice), with its fate."
@@ -54,6 +54,11 @@ pub(super) fn about(table: Table) -> &'static str {
              and key may have more than one."
         }
         Table::Delivery1h => "Final rows of `delivery` merged per hour, as `delivery_1m`.",
+        Table::DeadLetters => {
+            "One row per record that the door rejected, as it came but for what is secret, and per \
+             part of the log that could not be read. Some of all: a quota holds for each tenant, \
+             reason and day; `fates_1s` counts all. A request that is sent again is here again."
+        }
         Table::Actions => {
             "One row per action, as last written. Until ten minutes after it is over it is read \
              from memory."

@@ -1,6 +1,6 @@
 //! Columns of every table but `player_events`.
 
-use super::{Column, HOUR, Kind, Table, infra_metrics};
+use super::{Column, HOUR, Kind, Table, dead_letters, infra_metrics};
 use crate::rows::Measures;
 
 macro_rules! columns {
@@ -256,6 +256,7 @@ pub(super) fn columns(table: Table) -> Vec<Column> {
         Table::Incidents => INCIDENTS.to_vec(),
         Table::Actions => ACTIONS.to_vec(),
         Table::InfraMetrics => infra_metrics::COLUMNS.to_vec(),
+        Table::DeadLetters => dead_letters::COLUMNS.to_vec(),
     };
     if table.kin() == Table::Playback {
         all.extend(PLAYBACK_END);

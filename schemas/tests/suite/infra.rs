@@ -1,5 +1,7 @@
-//! A data point about a machine with every field said, and one with every field unsaid.
+//! A data point about a machine with every field said, and one with every field unsaid; dead
+//! letters likewise.
 
+use tallylight_schemas::dead::{DeadLetter, GAP, KEPT_BYTES, cut};
 use tallylight_schemas::infra::{Attribute, InfraKind, InfraMetric};
 
 pub(crate) fn infra_metrics() -> Vec<InfraMetric> {
@@ -38,4 +40,34 @@ pub(crate) fn infra_metrics() -> Vec<InfraMetric> {
         ..full.clone()
     };
     vec![full, bare]
+}
+
+pub(crate) fn dead_letters() -> Vec<DeadLetter> {
+    let full = DeadLetter {
+        tenant: "demo".into(),
+        received_at: 1_732_412_346_000_000,
+        source: "cmcd".into(),
+        reason: "no_sid".into(),
+        record: Some("e=ps,sta=p".into()),
+        bytes: Some(10),
+        kind: Some(1),
+        hash: Some(u64::MAX),
+        shard: Some(0),
+        partition: Some(3),
+        part: Some(2),
+    };
+    let bare = DeadLetter { tenant: "demo".into(), ..DeadLetter::default() };
+    vec![full, bare]
+}
+
+#[test]
+fn what_is_cut_is_no_longer_than_it_may_be_and_says_so() {
+    for text in ["a", "ä", "…", "😀", "aä…😀"] {
+        for times in [1, KEPT_BYTES / text.len(), KEPT_BYTES / text.len() + 1, KEPT_BYTES] {
+            let whole = text.repeat(times);
+            let kept = cut(whole.clone());
+            assert!(kept.len() <= KEPT_BYTES && kept.len() + 7 >= whole.len().min(KEPT_BYTES));
+            assert!(kept == whole || kept.ends_with(GAP));
+        }
+    }
 }

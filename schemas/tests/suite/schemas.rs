@@ -2,6 +2,7 @@
 
 use arrow::datatypes::{DataType, Field};
 use tallylight_schemas::control::{ActionRow, IncidentRow};
+use tallylight_schemas::dead::DeadLetter;
 use tallylight_schemas::infra::InfraMetric;
 use tallylight_schemas::ipc::{self, Stored, TenantDelivery};
 use tallylight_schemas::player::PlayerRows;
@@ -40,6 +41,7 @@ fn stored_structs() {
     check::<ActionRow>("actions");
     check::<IncidentRow>("incidents");
     check::<InfraMetric>("infra_metrics");
+    check::<DeadLetter>("dead_letters");
 }
 
 #[test]

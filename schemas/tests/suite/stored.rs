@@ -15,7 +15,7 @@ use tallylight_schemas::session::SessionRow;
 use tallylight_schemas::sketch::Sketch;
 
 use crate::golden;
-use crate::infra::infra_metrics;
+use crate::infra::{dead_letters, infra_metrics};
 use crate::samples::{
     deliveries, delivery_rows, door_fates, fates_rows, playback, player_batch, progress, sessions,
 };
@@ -104,6 +104,7 @@ fn every_stored_type_comes_back_and_version_1_stays_readable() {
     });
     check_version("incidents", 2, &incidents(), |_| {});
     check("infra_metrics", &infra_metrics());
+    check("dead_letters", &dead_letters());
 }
 
 #[test]

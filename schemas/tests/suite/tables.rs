@@ -56,6 +56,7 @@ fn outsiders_find_the_columns_that_they_rely_on() {
     has(Table::Actions, "at, kind, target, share, evidence, forecast, undo_of, outcome, by");
     has(Table::Incidents, "id, opened_at, closed_at, cause, cohort, evidence, owner, state");
     has(Table::PlayerEvents, "tenant, ts, received_at, fate, reason, sid, cid, sta, br, e, sn");
+    has(Table::DeadLetters, "tenant, received_at, source, reason, record, log_id, offset, part");
     has(Table::PlayerEvents, "log_id, partition, offset, row");
 }
 

@@ -71,7 +71,7 @@ impl Hot {
             columns.push(column);
         };
         let rows = self.batch.num_rows();
-        if table == Table::PlayerEvents || table == Table::DeliveryEvents {
+        if table.column("offset").is_some() {
             let offset = i64::try_from(self.offset).unwrap_or(i64::MAX);
             set("offset", Arc::new(Int64Array::from(vec![offset; rows])));
             set("log_id", Arc::new(StringArray::from(vec![log_id; rows])));

@@ -50,6 +50,7 @@ impl Rows {
                 | Kind::Delivery
                 | Kind::DoorFates
                 | Kind::InfraMetrics
+                | Kind::DeadLetters
                 | Kind::Tick => Ok(()),
             };
             read.map_err(|source| DecodeError { kind, source })?;

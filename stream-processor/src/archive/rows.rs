@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
+use tallylight_schemas::dead::DeadLetter;
 use tallylight_schemas::ipc::{self, IpcError, Stored};
 use tallylight_schemas::tables::Table;
 
@@ -35,11 +36,12 @@ pub(super) fn of_events(
     players: Vec<RecordBatch>,
     deliveries: Vec<RecordBatch>,
     infra: Vec<RecordBatch>,
-) -> impl Iterator<Item = Batch> {
+    dead: &[DeadLetter],
+) -> impl Iterator<Item = Batch> + use<> {
     let players = players.into_iter().map(|batch| (Table::PlayerEvents, Ok(batch)));
     let deliveries = deliveries.into_iter().map(|batch| (Table::DeliveryEvents, Ok(batch)));
     let infra = infra.into_iter().map(|batch| (Table::InfraMetrics, Ok(batch)));
-    players.chain(deliveries).chain(infra)
+    players.chain(deliveries).chain(infra).chain(batch(Table::DeadLetters, dead))
 }
 
 fn of_over(over: &Over, settled: bool) -> impl Iterator<Item = Batch> + use<> {

@@ -27,6 +27,9 @@ pub struct Settings {
     pub finish_s: u64,
     /// Views that may wait for an answer.
     pub views: usize,
+    /// The tenant that sees the parts of the log that cannot be read: whose records are in them
+    /// nobody can tell, and nothing of those is kept.
+    pub dead_letters_to: String,
 }
 
 impl Default for Settings {
@@ -42,6 +45,7 @@ impl Default for Settings {
             tend_s: 300,
             finish_s: 10,
             views: 64,
+            dead_letters_to: "demo".to_owned(),
         }
     }
 }

@@ -172,6 +172,9 @@ async fn crashes_and_failing_writes_leave_no_trace() {
     let mut rng = StdRng::seed_from_u64(3);
     for second in 0..40 {
         way.second(second, 30).await;
+        if second % 4 == 1 {
+            way.append(crate::dead::unusable()).await;
+        }
         way.clock.advance_us(1_000_000);
         life.caught_up().await;
         tokio::time::sleep(Duration::from_millis(rng.random_range(0..200))).await;
@@ -219,6 +222,7 @@ async fn crashes_and_failing_writes_leave_no_trace() {
     let came = |row: &&String| row.contains("|events|") || row.contains("|cmcd|");
     assert_eq!(events.iter().filter(came).count(), events.len(), "each says where it came in");
     assert_eq!(rows(&one, Table::InfraMetrics).await.len(), 40);
+    assert_eq!(rows(&one, Table::DeadLetters).await.len(), 20);
     assert!(!rows(&one, Table::Playback).await.is_empty());
     assert!(!rows(&one, Table::SessionSpans).await.is_empty());
 }

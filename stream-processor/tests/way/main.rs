@@ -5,6 +5,7 @@ mod adaptation;
 mod again;
 mod bounds;
 mod control;
+mod dead;
 mod history;
 mod late;
 mod live;

@@ -26,7 +26,7 @@ impl Export for ExportMetricsServiceRequest {
     }
 
     fn read(&self, _number: u64, context: Context<'_>, rows: &mut Rows) -> Tally {
-        let mut reading = Reading::new(context, rows);
+        let mut reading = Reading::new(context, Source::OtlpMetrics, rows);
         let standing = context.standing;
         for of_resource in &self.resource_metrics {
             let origin = Origin::of(of_resource.resource.as_ref());

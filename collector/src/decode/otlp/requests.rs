@@ -97,7 +97,7 @@ fn read<'a>(
     context: Context<'_>,
     rows: &mut Rows,
 ) -> Tally {
-    let mut reading = Reading::new(context, rows);
+    let mut reading = Reading::new(context, Source::Events, rows);
     let mut seq = 0..;
     for (resource, records) in all {
         let origin = Origin::of(resource);
