@@ -18,12 +18,12 @@ use tallylight_stream_processor::audit::{Audit, repair};
 
 use crate::cast::Cast;
 use crate::table;
-use straight::Straight;
+pub use straight::Straight;
 
 /// Partitions of every run.
 const PARTITIONS: u16 = 4;
 /// Columns that say where a row came from, not what happened.
-const PLACES: [&str; 3] = ["log_id", "hour", "final"];
+pub const PLACES: [&str; 3] = ["log_id", "hour", "final"];
 /// What else differs when the same facts come at other times.
 const ARRIVALS: [&str; 4] = ["log_id", "hour", "final", "late_events"];
 
@@ -59,8 +59,8 @@ impl Outcome<'_> {
 pub async fn all(outcome: &Outcome<'_>) -> (Vec<String>, Vec<String>) {
     let mut problems = ledger::check(outcome).await;
     let kept: Vec<Entry> = outcome.kept().cloned().collect();
-    let counted = Straight::of(&kept);
-    problems.extend(counted.against_topic(outcome.log.as_ref()).await);
+    let counted = Straight::of(&kept, PARTITIONS);
+    problems.extend(counted.against_topics(std::slice::from_ref(&outcome.log)).await);
     for table in Straight::TABLES {
         let got = table::rows(&outcome.history, table, &PLACES).await;
         let want = counted.lines(table, &PLACES);
@@ -82,7 +82,7 @@ pub async fn all(outcome: &Outcome<'_>) -> (Vec<String>, Vec<String>) {
         problems.extend(loss::check(outcome).await);
         return (problems, rows);
     }
-    let wanted = Straight::of(&outcome.wanted);
+    let wanted = Straight::of(&outcome.wanted, PARTITIONS);
     for table in Straight::REPAIRED {
         let got = table::rows(&outcome.history, table, &ARRIVALS).await;
         let want = wanted.lines(table, &ARRIVALS);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::Request;
 use tallylight_collector::{Parts, Settings, build};
-use tallylight_eventlog::EventLog;
+use tallylight_eventlog::Shards;
 use tallylight_schemas::clock::Clock;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -23,13 +23,13 @@ pub struct Door {
 
 impl Door {
     /// Starts one. Every request is committed at once, with those that came in the same moment.
-    pub async fn start(clock: Arc<dyn Clock>, log: Arc<dyn EventLog>) -> Self {
+    pub async fn start(clock: Arc<dyn Clock>, log: Shards) -> Self {
         let settings = Settings {
             listen: "127.0.0.1:0".parse().unwrap(),
             flush_rows: 1,
             ..Settings::default()
         };
-        let service = build(settings, Parts { clock, log: log.into() }).await.unwrap();
+        let service = build(settings, Parts { clock, log }).await.unwrap();
         let router = service.router();
         let running = tokio::spawn(async move {
             service.run(CancellationToken::new()).await.unwrap();

@@ -48,11 +48,14 @@ impl Life {
             log_id: place.log.id().to_owned(),
             clock: Arc::clone(&place.clock),
             faults: place.faults,
-            shard: Shard::WHOLE,
+            shard: place.log.shard(),
         };
         let history = History::open(Default::default(), parts).await.unwrap();
-        let snapshots =
-            Snapshots::open(place.dir.join("snapshots"), place.log.id(), STATE_VERSION).unwrap();
+        let mut dir = place.dir.join("snapshots");
+        if place.log.shard() != Shard::WHOLE {
+            dir.push(place.log.shard().number().to_string());
+        }
+        let snapshots = Snapshots::open(dir, place.log.id(), STATE_VERSION).unwrap();
         let archive = archive::Parts { history: history.clone(), snapshots };
         // Ticks are the world's: it never stands still for ten real seconds.
         let settings =
@@ -74,5 +77,14 @@ impl Life {
         self.cancel.cancel();
         self.running.await.unwrap().unwrap();
         self.history
+    }
+
+    /// Asks it to end in order, and waits until it is over, whether it came to that or died before.
+    pub async fn over(self) {
+        self.cancel.cancel();
+        match self.running.await {
+            Ok(how) => how.unwrap(),
+            Err(died) => assert!(died.is_cancelled(), "{died}"),
+        }
     }
 }

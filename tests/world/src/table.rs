@@ -1,6 +1,9 @@
 //! Tables as sorted lines of text, to be compared and hashed.
 
-use arrow::array::RecordBatch;
+use std::collections::BTreeMap;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::History;
@@ -25,6 +28,41 @@ pub fn lines(batches: &[RecordBatch], skip: &[&str]) -> Vec<String> {
     }
     out.sort();
     out
+}
+
+/// The rows of batches, without the columns of `skip`, added up by everything in them that is no
+/// number: each shard of a log has a row of its own of a pane and cell.
+pub fn sums(batches: &[RecordBatch], skip: &[&str]) -> Vec<String> {
+    let mut sums = BTreeMap::<String, BTreeMap<(String, i32), i64>>::new();
+    for batch in batches {
+        let schema = batch.schema();
+        let all = || schema.fields().iter().zip(batch.columns());
+        let is_sum = |kind: &DataType| matches!(kind, DataType::Int64 | DataType::List(_));
+        let names = all().filter(|(field, _)| is_sum(field.data_type()));
+        let no_key: Vec<&str> =
+            names.map(|(field, _)| field.name().as_str()).chain(skip.iter().copied()).collect();
+        for row in 0..batch.num_rows() {
+            let key = lines(&[batch.slice(row, 1)], &no_key).remove(0);
+            let to = sums.entry(key).or_default();
+            for (field, column) in all() {
+                let of = |bin| (field.name().clone(), bin);
+                if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
+                    *to.entry(of(0)).or_default() += numbers.value(row);
+                } else if let Some(sketches) = column.as_list_opt::<i32>() {
+                    let bins = sketches.value(row);
+                    let (at, n) = (bins.as_struct().column(0), bins.as_struct().column(1));
+                    let (at, n) = (at.as_primitive::<Int32Type>(), n.as_primitive::<Int64Type>());
+                    for (at, n) in at.values().iter().zip(n.values()) {
+                        *to.entry(of(*at)).or_default() += n;
+                    }
+                }
+            }
+        }
+    }
+    // What adds up to nothing is no row.
+    sums.values_mut().for_each(|sum| sum.retain(|_, n| *n != 0));
+    sums.retain(|_, sum| !sum.is_empty());
+    sums.into_iter().map(|(key, sum)| format!("{key} {sum:?}")).collect()
 }
 
 /// All rows of a table of history, without the columns of `skip`.

@@ -84,7 +84,7 @@ pub fn run(seed: u64, viewers: usize) -> Run {
 
 /// Runs something with a runtime of its own, of one thread: tasks take turns in an order that
 /// nothing outside decides.
-pub(crate) fn alone<T>(of: impl Future<Output = T>) -> T {
+pub fn alone<T>(of: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(of)
 }
@@ -109,7 +109,7 @@ pub(crate) struct World<'a> {
 }
 
 /// A folder in memory where there is one: crashes of the machine are not what is tested here.
-fn folder() -> TempDir {
+pub fn folder() -> TempDir {
     let memory = std::path::Path::new("/dev/shm");
     if memory.is_dir() { TempDir::new_in(memory).unwrap() } else { TempDir::new().unwrap() }
 }
@@ -150,7 +150,7 @@ impl<'a> World<'a> {
 
     async fn door(&self, n: usize) -> Door {
         let log = SimLog::new(Arc::clone(&self.log), Arc::clone(&self.chaos), Who::Door(n));
-        Door::start(Arc::clone(&self.clock) as Arc<dyn Clock>, log).await
+        Door::start(Arc::clone(&self.clock) as Arc<dyn Clock>, log.into()).await
     }
 
     /// Lets every post arrive, and come again until it is acknowledged.

@@ -1,19 +1,19 @@
 //! A log read once by the pure code, from its start to its end, without a fault.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use tallylight_eventlog::{Entry, EventLog};
 use tallylight_schemas::ipc::{self, Stored};
 use tallylight_schemas::record::{Kind, ROWS};
-use tallylight_schemas::rows::{FatesRow, PlaybackRow};
+use tallylight_schemas::rows::{DeliveryRow, FatesRow, PlaybackRow};
 use tallylight_schemas::session::{SessionRow, SpanRow};
 use tallylight_schemas::tables::{Table, conform};
 use tallylight_stream_processor::Limits;
 use tallylight_stream_processor::pure::settle::{Settle, Settled};
-use tallylight_stream_processor::read::Partitions;
+use tallylight_stream_processor::read::{Outcome, Partitions};
 
-use super::PARTITIONS;
 use crate::table;
 
 /// The newest version of a row, by what names it.
@@ -21,38 +21,73 @@ type Newest = BTreeMap<String, (u64, String)>;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Straight {
+pub struct Straight {
     newest: Newest,
     settled: Settled,
     fates: Vec<FatesRow>,
     sessions: Vec<SessionRow>,
     spans: Vec<SpanRow>,
+    players: Vec<RecordBatch>,
+    deliveries: Vec<RecordBatch>,
 }
 
-fn keep(newest: &mut Newest, row: &PlaybackRow) {
-    let key = format!("{:?}", (&row.tenant, row.cuboid, row.pane, &row.cell, row.partition));
-    let known = newest.entry(key).or_default();
-    if known.0 <= row.version {
-        *known = (row.version, format!("{row:?}"));
+/// Keeps a row unless a newer version of it is kept. The version is no part of the text.
+fn keep<K: std::fmt::Debug, T: std::fmt::Debug>(to: &mut Newest, key: K, version: u64, row: T) {
+    let known = to.entry(format!("{key:?}")).or_default();
+    if known.0 <= version {
+        *known = (version, format!("{row:?}"));
     }
 }
 
-fn batch<T: Stored>(table: Table, rows: &[T]) -> RecordBatch {
-    conform(&ipc::to_batch(rows).unwrap(), table).unwrap()
+fn keep_playback(to: &mut Newest, row: &PlaybackRow) {
+    let key = ("playback", &row.tenant, row.cuboid, row.pane, &row.cell, row.partition);
+    keep(to, key, row.version, PlaybackRow { version: 0, ..row.clone() });
+}
+
+fn keep_delivery(to: &mut Newest, row: &DeliveryRow) {
+    let edge = (&row.service, &row.edge, &row.pipeline);
+    let key = ("delivery", &row.tenant, row.pane, edge, &row.track, &row.action, row.partition);
+    keep(to, key, row.version, DeliveryRow { version: 0, ..row.clone() });
+}
+
+fn keep_fates(to: &mut Newest, row: &FatesRow) {
+    let key = ("fates", &row.tenant, row.pane, &row.source, row.fate, row.reason, row.partition);
+    keep(to, key, row.version, FatesRow { version: 0, ..row.clone() });
+}
+
+/// Everything in the rows topic.
+async fn topic(log: &dyn EventLog) -> Vec<Entry> {
+    let (mut entries, mut from) = (Vec::new(), 0);
+    loop {
+        let batch = log.read(ROWS, from, usize::MAX).await.unwrap();
+        if batch.entries.is_empty() {
+            return entries;
+        }
+        from = batch.next;
+        entries.extend(batch.entries);
+    }
+}
+
+fn batch<T: Stored>(table: Table, rows: &[T]) -> Vec<RecordBatch> {
+    vec![conform(&ipc::to_batch(rows).unwrap(), table).unwrap()]
+}
+
+fn batches(table: Table, all: &[RecordBatch]) -> Vec<RecordBatch> {
+    all.iter().map(|batch| conform(batch, table).unwrap()).collect()
 }
 
 impl Straight {
-    /// Tables that follow from the log alone.
+    /// Windows, sessions and the ledger.
     pub(super) const TABLES: [Table; 5] =
         [Table::Playback, Table::Delivery, Table::Sessions, Table::SessionSpans, Table::Fates1s];
     /// Tables in which what came late has its place after a repair.
     pub(super) const REPAIRED: [Table; 4] =
         [Table::Playback, Table::Delivery, Table::Sessions, Table::SessionSpans];
 
-    /// What follows from these entries, and time enough after them.
-    pub(super) fn of(events: &[Entry]) -> Self {
+    /// What follows from these entries, and time enough after them, with so many partitions.
+    pub fn of(events: &[Entry], partitions: u16) -> Self {
         let mut all = Self::default();
-        let mut partitions = Partitions::new(PARTITIONS, &Limits::default());
+        let mut partitions = Partitions::new(partitions, &Limits::default());
         let mut settle = Settle::default();
         let last = events.last().map_or((0, 0), |entry| (entry.offset, entry.appended_at_us));
         let after = (1..=4).map(|n| Entry {
@@ -61,40 +96,84 @@ impl Straight {
             parts: Vec::new(),
         });
         for entry in events.iter().cloned().chain(after) {
-            let mut rows = partitions.entry(&entry).rows;
-            rows.playback.iter().for_each(|row| keep(&mut all.newest, row));
+            let Outcome { mut rows, players, deliveries, .. } = partitions.entry(&entry);
+            all.players.extend(players);
+            all.deliveries.extend(deliveries);
+            rows.playback.iter().for_each(|row| keep_playback(&mut all.newest, row));
+            rows.delivery.iter().for_each(|row| keep_delivery(&mut all.newest, row));
+            rows.fates.iter().for_each(|row| keep_fates(&mut all.newest, row));
             all.fates.append(&mut rows.fates);
             all.sessions.append(&mut rows.sessions);
             all.spans.append(&mut rows.spans);
             let settled = settle.take(rows);
             all.settled.playback.extend(settled.playback);
             all.settled.delivery.extend(settled.delivery);
+            for at in 0..2 {
+                all.settled.playback_wide[at].extend_from_slice(&settled.playback_wide[at]);
+                all.settled.delivery_wide[at].extend_from_slice(&settled.delivery_wide[at]);
+            }
         }
         all
     }
 
-    /// The rows of a table as text.
-    pub(super) fn lines(&self, of: Table, skip: &[&str]) -> Vec<String> {
-        let batch = match of {
-            Table::Playback => batch(of, &self.settled.playback),
-            Table::Delivery => batch(of, &self.settled.delivery),
+    /// The rows of a table.
+    pub fn rows(&self, of: Table) -> Vec<RecordBatch> {
+        let Settled { playback, delivery, playback_wide, delivery_wide, .. } = &self.settled;
+        match of {
+            Table::Playback => batch(of, playback),
+            Table::Playback1m => batch(of, &playback_wide[0]),
+            Table::Playback1h => batch(of, &playback_wide[1]),
+            Table::Delivery => batch(of, delivery),
+            Table::Delivery1m => batch(of, &delivery_wide[0]),
+            Table::Delivery1h => batch(of, &delivery_wide[1]),
             Table::Sessions => batch(of, &self.sessions),
             Table::SessionSpans => batch(of, &self.spans),
-            _ => batch(of, &self.fates),
-        };
-        table::lines(&[batch], skip)
+            Table::Fates1s => batch(of, &self.fates),
+            Table::PlayerEvents => batches(of, &self.players),
+            Table::DeliveryEvents => batches(of, &self.deliveries),
+            Table::Incidents | Table::Actions | Table::InfraMetrics => Vec::new(),
+        }
     }
 
-    /// Whether who reads the rows topic sees the same windows.
-    pub(super) async fn against_topic(&self, log: &dyn EventLog) -> Option<String> {
-        let (mut newest, entries) = (Newest::new(), log.read(ROWS, 0, usize::MAX).await.unwrap());
-        let parts = entries.entries.iter().flat_map(|entry| &entry.parts);
-        for part in parts.filter(|part| part.kind == Kind::Playback.code()) {
-            let rows: Vec<PlaybackRow> = ipc::decode_all(&part.payload).unwrap();
-            rows.iter().for_each(|row| keep(&mut newest, row));
+    /// The rows of a table as text.
+    pub(super) fn lines(&self, of: Table, skip: &[&str]) -> Vec<String> {
+        table::lines(&self.rows(of), skip)
+    }
+
+    /// Whether who reads the rows topics of all shards sees the same. In several shards offsets are
+    /// others, and a small commit's fates of the door are told by another partition.
+    pub async fn against_topics(&self, shards: &[Arc<dyn EventLog>]) -> Option<String> {
+        let mut newest = Newest::new();
+        for log in shards {
+            for part in topic(log.as_ref()).await.iter().flat_map(|entry| &entry.parts) {
+                let (to, bytes) = (&mut newest, &part.payload);
+                match Kind::from_code(part.kind).unwrap() {
+                    Kind::Playback => {
+                        let rows: Vec<PlaybackRow> = ipc::decode_all(bytes).unwrap();
+                        rows.iter().for_each(|row| keep_playback(to, row));
+                    }
+                    Kind::DeliveryRows => {
+                        let rows: Vec<DeliveryRow> = ipc::decode_all(bytes).unwrap();
+                        rows.iter().for_each(|row| keep_delivery(to, row));
+                    }
+                    Kind::FatesRows => {
+                        let rows: Vec<FatesRow> = ipc::decode_all(bytes).unwrap();
+                        rows.iter().for_each(|row| keep_fates(to, row));
+                    }
+                    _ => {}
+                }
+            }
         }
-        let lines = |newest: &Newest| newest.values().map(|(_, row)| row.clone()).collect();
-        let (got, want): (Vec<String>, Vec<String>) = (lines(&newest), lines(&self.newest));
-        table::difference(&got, &want).map(|what| format!("windows in topic rows: {what}"))
+        let whole = shards.len() == 1;
+        let lines =
+            |newest: &Newest| -> Vec<String> {
+                let told = newest.iter().filter(|(key, _)| whole || !key.starts_with("(\"fates"));
+                told.map(|(key, (version, row))| {
+                    if whole { format!("{key} {version} {row}") } else { format!("{key} {row}") }
+                })
+                .collect()
+            };
+        let found = table::difference(&lines(&newest), &lines(&self.newest));
+        found.map(|what| format!("windows in topic rows: {what}"))
     }
 }

@@ -1,0 +1,78 @@
+//! Input for logs of any kind: what doors make of a seed's posts through a bad network, kept as
+//! entries with their times, and time enough after them for everything to be final.
+
+use std::sync::Arc;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tallylight_eventlog::memory::MemoryLog;
+use tallylight_eventlog::{Entry, Shards, TopicSettings};
+use tallylight_schemas::clock::{Clock, ManualClock};
+use tallylight_schemas::record::EVENTS;
+use tallylight_stream_processor::emit;
+
+use crate::cast::Cast;
+use crate::door::Door;
+use crate::network::{self, Schedule};
+use crate::player::T0;
+use crate::world::{DOORS, alone};
+
+/// After the last post, ms: long enough for sessions and panes.
+const AFTER_MS: i64 = 1_000_000;
+
+/// The entries of each shard of a log that has so many.
+pub fn entries(seed: u64, viewers: usize, shards: u16) -> Vec<Vec<Entry>> {
+    let cast = Cast::of(seed, viewers);
+    let senders = cast.senders();
+    let mut rng = StdRng::seed_from_u64(seed);
+    let calm = network::on_time(&senders, DOORS, &mut rng);
+    let schedule = network::disturbed(&calm, DOORS, &mut rng);
+    alone(async {
+        let manual = Arc::new(ManualClock::at_us(T0 * 1_000));
+        let clock = Arc::clone(&manual) as Arc<dyn Clock>;
+        let logs = MemoryLog::shards(shards, &[TopicSettings::new(EVENTS, 1 << 30)], &clock);
+        let log = Shards::new(logs).unwrap();
+        fill(&log, &manual, &cast, &schedule).await;
+        let mut all = Vec::new();
+        for log in log.iter() {
+            all.push(log.read(EVENTS, 0, usize::MAX).await.unwrap().entries);
+        }
+        all
+    })
+}
+
+/// Posts one after the other, so that their order is that of the schedule in every log.
+async fn fill(log: &Shards, clock: &Arc<ManualClock>, cast: &Cast, schedule: &Schedule) {
+    let (senders, mut doors) = (cast.senders(), Vec::new());
+    for _ in 0..DOORS {
+        doors.push(Door::start(Arc::clone(clock) as Arc<dyn Clock>, log.clone()).await);
+    }
+    for ((at, _), post) in schedule {
+        pass_to(log, clock, *at).await;
+        let lines: String = post.records.iter().map(|r| format!("{}\n", r.line)).collect();
+        let taken = doors[post.door].post(senders[post.sender].form, lines).await;
+        assert_eq!(taken, Some(post.records.len() as u64));
+    }
+    for _ in 0..4 {
+        tick(log, clock, AFTER_MS).await;
+    }
+    tick(log, clock, 1_000).await;
+}
+
+/// Moves time to `at` (ms after the start), with ticks that come closer as it does.
+async fn pass_to(log: &Shards, clock: &ManualClock, at: i64) {
+    loop {
+        let rest = at - (clock.now_us() / 1_000 - T0);
+        if rest <= 0 {
+            return;
+        }
+        tick(log, clock, if rest <= 4_000 { rest } else { rest / 2 }).await;
+    }
+}
+
+async fn tick(log: &Shards, clock: &ManualClock, ms: i64) {
+    clock.advance_us(ms * 1_000);
+    for log in log.iter() {
+        log.append(EVENTS, vec![emit::tick()]).await.unwrap();
+    }
+}
