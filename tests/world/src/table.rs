@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::History;
@@ -30,6 +30,9 @@ pub fn lines(batches: &[RecordBatch], skip: &[&str]) -> Vec<String> {
     out
 }
 
+/// Numbers that say what a row is of.
+const KEYS: [&str; 2] = ["asn", "k"];
+
 /// The rows of batches, without the columns of `skip`, added up by everything in them that is no
 /// number: each shard of a log has a row of its own of a pane and cell.
 pub fn sums(batches: &[RecordBatch], skip: &[&str]) -> Vec<String> {
@@ -37,14 +40,17 @@ pub fn sums(batches: &[RecordBatch], skip: &[&str]) -> Vec<String> {
     for batch in batches {
         let schema = batch.schema();
         let all = || schema.fields().iter().zip(batch.columns());
-        let is_sum = |kind: &DataType| matches!(kind, DataType::Int64 | DataType::List(_));
-        let names = all().filter(|(field, _)| is_sum(field.data_type()));
+        let is_sum = |field: &Field| {
+            let is_number = matches!(field.data_type(), DataType::Int64 | DataType::List(_));
+            is_number && !KEYS.contains(&field.name().as_str())
+        };
+        let names = all().map(|(field, _)| field.as_ref()).filter(|field| is_sum(field));
         let no_key: Vec<&str> =
-            names.map(|(field, _)| field.name().as_str()).chain(skip.iter().copied()).collect();
+            names.map(|field| field.name().as_str()).chain(skip.iter().copied()).collect();
         for row in 0..batch.num_rows() {
             let key = lines(&[batch.slice(row, 1)], &no_key).remove(0);
             let to = sums.entry(key).or_default();
-            for (field, column) in all() {
+            for (field, column) in all().filter(|(field, _)| is_sum(field)) {
                 let of = |bin| (field.name().clone(), bin);
                 if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
                     *to.entry(of(0)).or_default() += numbers.value(row);

@@ -131,7 +131,9 @@ impl Straight {
             Table::Fates1s => batch(of, &self.fates),
             Table::PlayerEvents => batches(of, &self.players),
             Table::DeliveryEvents => batches(of, &self.deliveries),
-            Table::Incidents | Table::Actions | Table::InfraMetrics => Vec::new(),
+            Table::Incidents | Table::Actions | Table::InfraMetrics | Table::DeadLetters => {
+                Vec::new()
+            }
         }
     }
 
