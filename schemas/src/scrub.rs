@@ -2,22 +2,22 @@
 //! and by which right (the query). Both are cut before anything is stored.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use memchr::memchr2;
+use memchr::{memchr2, memchr2_iter, memchr3_iter, memrchr2_iter};
 
 use crate::cmcd::{Key, cmsd};
 
 /// Where a query or fragment begins, plain or percent-encoded.
 const ENDS: [&str; 5] = ["?", "#", "%3F", "%3f", "%23"];
-/// What stands before an authority, what ends it, and what ends the credentials within it, in either
-/// spelling: some encoders leave the slashes as they are.
-const BEFORE: [&str; 4] = ["//", "%2F%2F", "/%2F", "%2F/"];
-const BEHIND: [&str; 3] = ["/", "%2F", " "];
+/// What stands, twice, before an authority, and once behind it; and what ends the credentials within
+/// it. Some encoders leave some of them as they are.
+const SLASH: [&str; 2] = ["/", "%2F"];
 const AT: [&str; 2] = ["@", "%40"];
-/// What a text has in it that holds a whole URL.
-const WHOLE: [&str; 4] = ["://", "%3A%2F%2F", "%3A//", ":%2F%2F"];
+/// What stands before those slashes in a whole URL.
+const COLON: [&str; 2] = [":", "%3A"];
 /// So long a word outside of quotes may be Base64 that cannot be read.
 const LONG: usize = 16;
 
@@ -31,24 +31,46 @@ pub fn url(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// `text` without the credentials of its URLs; `None` when it has none.
+/// `text` without the credentials of its URLs; `None` when it has none. Looks at each byte a few times
+/// only: a record may be full of slashes.
 fn without_credentials(text: &str) -> Option<String> {
     // Percent-encoding may use either case; positions are the same in both.
     let upper = text.to_ascii_uppercase();
+    let all = upper.as_bytes();
     let (mut out, mut from) = (String::new(), 0);
-    while let Some(rest) = upper.get(from..) {
-        let begins = BEFORE.iter().filter_map(|mark| Some(rest.find(mark)? + mark.len())).min();
-        let Some(begins) = begins else { break };
-        let start = from + begins;
-        let authority = upper.get(start..).unwrap_or_default();
-        let end = BEHIND.iter().filter_map(|mark| authority.find(mark)).min();
-        let authority = end.and_then(|end| authority.get(..end)).unwrap_or(authority);
-        let ends = AT.iter().filter_map(|mark| Some(authority.rfind(mark)? + mark.len())).max();
-        out.push_str(text.get(from..start)?);
-        from = start + ends.unwrap_or(0);
+    while let Some(authority) = authority(all, from) {
+        out.push_str(text.get(from..authority.start)?);
+        let (within, start) = (all.get(authority.clone())?, authority.start);
+        let at = memrchr2_iter(b'@', b'%', within).find_map(|at| starts(within, at, &AT));
+        from = at.map_or(authority.end, |behind| start + behind);
+        if at.is_none() {
+            out.push_str(text.get(start..from)?);
+        }
     }
     out.push_str(text.get(from..)?);
     (out.len() < text.len()).then_some(out)
+}
+
+/// Where the first authority behind `from` is: from behind its slashes, of which there may be too
+/// many, to what ends it.
+fn authority(all: &[u8], from: usize) -> Option<Range<usize>> {
+    let rest = all.get(from..)?;
+    let slash = |at: usize| starts(rest, at, &SLASH);
+    let two = |at: usize| slash(at).and_then(slash);
+    let mut start = memchr2_iter(b'/', b'%', rest).find_map(two)?;
+    while let Some(behind) = slash(start) {
+        start = behind;
+    }
+    let ends = memchr3_iter(b'/', b'%', b' ', rest.get(start..)?).map(|at| start + at);
+    let end = ends.into_iter().find(|at| rest.get(*at) == Some(&b' ') || slash(*at).is_some());
+    Some(from + start..from + end.unwrap_or(rest.len()))
+}
+
+/// What is behind one of these marks, if it stands at `at`.
+fn starts(all: &[u8], at: usize, marks: &[&str]) -> Option<usize> {
+    let rest = all.get(at..)?;
+    let mark = marks.iter().find(|mark| rest.starts_with(mark.as_bytes()))?;
+    Some(at + mark.len())
 }
 
 /// A text of a key as it may be stored.
@@ -124,7 +146,13 @@ pub fn other(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let upper = text.to_ascii_uppercase();
-    if WHOLE.iter().any(|mark| upper.contains(mark)) { url(text) } else { Cow::Borrowed(text) }
+    let all = upper.as_bytes();
+    let slash = |at: usize| starts(all, at, &SLASH);
+    let begins = |at: usize| starts(all, at, &COLON).and_then(slash).and_then(slash).is_some();
+    match memchr2_iter(b':', b'%', all).any(begins) {
+        true => url(text),
+        false => Cow::Borrowed(text),
+    }
 }
 
 #[cfg(test)]
@@ -181,9 +209,22 @@ mod tests {
             ("see http://a:b@c/?d", "see http://c/"),
             ("https%3A//u%3Ap%40h/x%3Ft%3D1", "https%3A//h/x"),
             ("https://a/b -> https://u:p@c/d", "https://a/b -> https://c/d"),
+            ("https:%2F//u:p%40h/x", "https:%2F//h/x"),
+            ("https:////u:p@@h//v@w/x", "https:////h//w/x"),
         ] {
             assert_eq!(other(sent), stored);
         }
         assert_eq!(stored(Key::Ec, "404 https://a:b@c/?d"), "404 https://c/");
+    }
+
+    /// A record may have 16 KiB, a body thousands of them.
+    #[test]
+    fn a_text_full_of_slashes_takes_no_longer_than_another() {
+        for part in ["/", "//", "%2F", "//a", "//@", "//a@/", "%2F/b%40", " //"] {
+            let text = format!("https://u:p@h/{}", part.repeat((1 << 22) / part.len()));
+            assert!(url(&text).len() < text.len(), "{part}");
+            // 4 MiB would take hours if each slash cost a look at all that follow.
+            assert!(!other(&text).contains("u:p"), "{part}");
+        }
     }
 }
