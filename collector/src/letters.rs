@@ -42,8 +42,8 @@ impl Letters {
     fn takes(&self, tenant: &str, reason: Reason, now_us: i64) -> bool {
         let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
         let day = now_us.div_euclid(DAY_US);
-        // A clock that goes back gives no day twice.
-        if day > today.day {
+        // A clock that goes back a little gives no day twice; one that was far ahead is forgotten.
+        if day > today.day || day + 1 < today.day {
             *today = Today { day, ..Today::default() };
         }
         if !today.kept.contains_key(tenant) {

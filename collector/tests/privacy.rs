@@ -151,7 +151,7 @@ fn requests(client: &reqwest::Client, base: &str) -> Vec<reqwest::RequestBuilder
     let event = json!({"type": "player", "e": "rr", "sid": "a", "sn": 9, "ts": now, "url": secret});
     let unknown = json!({"type": "access", "client": VIEWER, "peer": format!("{PEER}:443"),
         "headers": {"Authorization": format!("Bearer {SENTINEL}"), "cookies": [SENTINEL, SENTINEL]},
-        "url": secret, "kept": "nothing-private"});
+        "url": secret, "a": "nothing-private"});
     let [metrics, logs] = otlp(now, &secret);
     let cmcd = format!("sid=\"a\",nor=\"{}\"", quoted());
     let arrow = client.post(keyed("/v1/events")).header("content-type", STREAM_MEDIA_TYPE);

@@ -128,10 +128,17 @@ pub fn strings(text: &str) -> impl Iterator<Item = &str> {
 
 /// Whether a piece of a header outside of quotes has keys, numbers, booleans, plain words only.
 fn is_words(piece: &str) -> bool {
-    let without_booleans = piece.replace("?0", "").replace("?1", "");
-    without_booleans
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b" \t,;=()*-_.:/+".contains(&byte))
+    let all = piece.as_bytes();
+    let boolean = |at: usize| {
+        let before = at.checked_sub(1).and_then(|before| all.get(before));
+        let begins = before.is_none_or(|byte| b"=,;( ".contains(byte));
+        let ends = all.get(at + 2).is_none_or(|byte| b",;) ".contains(byte));
+        begins && ends && matches!(all.get(at + 1), Some(b'0' | b'1'))
+    };
+    all.iter().enumerate().all(|(at, byte)| match byte {
+        b'?' => boolean(at),
+        byte => byte.is_ascii_alphanumeric() || b" \t,;=()*-_.:/+".contains(byte),
+    })
 }
 
 fn has_long_word(piece: &str) -> bool {
@@ -179,11 +186,17 @@ mod tests {
         assert_eq!(header("aHR0cHM-_w"), "aHR0cHM-_w");
         // Nor is it with a byte of another alphabet; and without quotes nobody can tell what a URL is.
         let odd = format!("{} {}", cut.get(..10).unwrap(), cut.get(10..).unwrap());
-        for sent in
-            [&odd, &format!("{cut}%3D"), "https://u:p@h/x?t=x", "nor=../2.m4s?t=x", "u=h%3Ft"]
-        {
+        for sent in [
+            &odd,
+            &format!("{cut}%3D"),
+            "https://u:p@h/x?t=x",
+            "nor=../2.m4s?t=x",
+            "u=h%3Ft",
+            "nor=2?1795-s",
+            "u=?1x",
+        ] {
             assert_eq!(header(sent), "", "{sent}");
-            assert_eq!(header(&BASE64_STANDARD.encode("nor=https://h/x?t=x")), "");
+            assert_eq!(header(&BASE64_STANDARD.encode("nor=https://h/x?1795000000-sig")), "");
         }
         let tracing =
             BASE64_STANDARD.encode("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");

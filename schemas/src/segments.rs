@@ -8,7 +8,8 @@ pub const VIEW: &str = "segments";
 
 /// What a row is about.
 pub const ABOUT: &str = "Segments as the origin fixed them: on time, late or missing, and from \
-    whose copy. Those that a fault hit are all that `state <> 'on_time' OR defective > 0` finds.";
+    whose copy. `state <> 'on_time' OR late_copies > 0 OR defective > 0` finds where something was \
+    wrong; a pipeline that sent nothing shows in `copies`.";
 
 /// A column of the view.
 #[derive(Debug, Clone, Copy)]
@@ -79,21 +80,21 @@ pub const COLUMNS: [Column; 11] = [
         "copies",
         Kind::Int,
         "",
-        "count(DISTINCT pipeline) FILTER (WHERE action = 'put' AND status < 300 AND defect IS NULL)",
+        "count(DISTINCT coalesce(pipeline, '?')) FILTER (WHERE action = 'put' AND status < 300 AND defect IS NULL)",
         "Pipelines that sent a sound copy.",
     ),
     column(
         "late_copies",
         Kind::Int,
         "",
-        "count(DISTINCT pipeline) FILTER (WHERE action = 'put' AND late_us > 0)",
+        "count(DISTINCT coalesce(pipeline, '?')) FILTER (WHERE action = 'put' AND late_us > 0)",
         "Pipelines whose copy came after its due time.",
     ),
     column(
         "defective",
         Kind::Int,
         "",
-        "count(DISTINCT pipeline) FILTER \
+        "count(DISTINCT coalesce(pipeline, '?')) FILTER \
          (WHERE action = 'put' AND (defect IS NOT NULL OR status BETWEEN 400 AND 408 \
          OR status BETWEEN 410 AND 499))",
         "Pipelines whose copy had something wrong, or was none.",

@@ -13,7 +13,7 @@ use super::{Measured, cpu, light, sample};
 
 /// Rounds of the large trace, the small size: three times as many last longer than panes are open.
 const ROUNDS: usize = 5;
-/// Rounds of the small trace, likewise.
+/// Rounds of the small trace, in which no pane becomes final.
 const ROUNDS_OF_FEW: usize = 10;
 
 pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {

@@ -1,7 +1,7 @@
 //! Records as they may be shown: without what may be secret in them.
 
 use std::borrow::Cow;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use tallylight_schemas::dead::{GAP, KEPT_BYTES, cut};
 use tallylight_schemas::scrub;
@@ -11,12 +11,14 @@ const SHOWN_CHARS: usize = 1_024;
 
 /// Most that is read of a record that is kept, bytes.
 const READ_BYTES: usize = 2 * KEPT_BYTES;
+/// In the place of an address.
+const GAP_TEXT: &str = "…";
 /// What is in the name of a value that is a secret.
 const SECRETS: [&str; 8] =
     ["authorization", "cookie", "credential", "password", "secret", "token", "api-key", "api_key"];
 
-/// The record's text, printable, cut, and without the queries and credentials of URLs and what is
-/// called a secret, as they hold tokens; and without addresses.
+/// The record's text, printable, cut, and without the queries and credentials of URLs, as they hold
+/// tokens, what follows the name of a secret, and addresses.
 pub(crate) fn shown(text: &[u8]) -> String {
     let mut out = clean(&String::from_utf8_lossy(text));
     // After what is secret is gone: cut Base64 cannot be read.
@@ -32,26 +34,21 @@ pub(crate) fn kept(text: &[u8]) -> String {
     let Some(begin) = text.get(..READ_BYTES) else {
         return cut(clean(&String::from_utf8_lossy(text)));
     };
-    // To look through all of a long one would take long. A string is read whole, or not at all.
+    // To look through all of a long one would take long. A string or a word is read whole, or not at all.
     let begin = String::from_utf8_lossy(begin);
     let in_string = scrub::strings(&begin).enumerate().last().filter(|(number, _)| number % 2 == 1);
-    let end = begin.len() - in_string.map_or(0, |(_, piece)| piece.len());
+    let end = match in_string {
+        Some((_, piece)) => begin.len() - piece.len(),
+        None => begin.rfind([' ', ',']).unwrap_or(0),
+    };
     let mut out = clean(&begin[..end]);
     out.push(GAP);
     cut(out)
 }
 
-/// What a string is by the key that it stands behind.
-#[derive(Clone, Copy)]
-enum Special {
-    /// A header that was copied.
-    Header,
-    /// Called a secret.
-    Secret,
-}
-
+/// A text up to what is called a secret: nobody who cannot read the record knows how long that is.
 fn clean(text: &str) -> String {
-    let (mut out, mut before, mut in_list) = (String::new(), ["", ""], None);
+    let (mut out, mut before, mut in_list) = (String::new(), ["", ""], false);
     for (number, piece) in scrub::strings(text).enumerate() {
         if number > 0 {
             out.push('"');
@@ -60,19 +57,17 @@ fn clean(text: &str) -> String {
         // as `?` begins a boolean there.
         let in_string = number % 2 == 1;
         let is_url = ["://", "%3F", "%3f"].iter().any(|mark| piece.contains(mark));
-        let special = in_string.then(|| in_list.or_else(|| special(before))).flatten();
-        let clean = match special {
-            Some(Special::Header) => cleaned(piece, scrub::header),
-            Some(Special::Secret) => "".into(),
-            None if in_string => cleaned(piece, scrub::url),
-            None if is_url => scrub::url(without_secret(piece)),
-            None => without_secret(piece).into(),
+        let in_header = in_string && (in_list || is_header(before));
+        let clean = match piece {
+            _ if in_header => cleaned(piece, scrub::header),
+            _ if in_string => cleaned(piece, scrub::url),
+            _ if is_url => scrub::url(piece),
+            _ => piece.into(),
         };
-        // Where a list is given for it, all its strings are as it would be.
-        let begins = in_list.is_some() || before[1].trim_end().ends_with(['(', '[']);
+        // Where a list is given for a header, all its strings are as it would be.
         in_list = match in_string {
-            true => special.filter(|_| begins),
-            false => in_list.filter(|_| !piece.contains([')', ']'])),
+            true => in_header && (in_list || before[1].trim_end().ends_with(['(', '['])),
+            false => in_list && !piece.contains([')', ']']),
         };
         before = [before[1], piece];
         out.extend(clean.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }));
@@ -80,53 +75,45 @@ fn clean(text: &str) -> String {
             out.push(GAP);
         }
     }
+    if let Some(end) = secret_end(&out) {
+        out.truncate(end);
+        out.push(GAP);
+    }
     without_addresses(&out)
 }
 
-fn special(before: [&str; 2]) -> Option<Special> {
-    let [key, sign] = before;
-    let sign = sign.trim_end().trim_end_matches(['(', '[']).trim();
-    let name = if sign == ":" { Some(key) } else { sign.rsplit([',', '&', ' ']).next() };
-    match name.and_then(secret_end) {
-        Some(_) => Some(Special::Secret),
-        None => is_header(before).then_some(Special::Header),
-    }
-}
-
-/// Where the name of a secret ends in a text.
+/// Where the first name of a secret in a text ends.
 fn secret_end(text: &str) -> Option<usize> {
     let lower = text.to_ascii_lowercase();
     SECRETS.iter().filter_map(|name| Some(lower.find(name)? + name.len())).min()
-}
-
-/// What stands outside of quotes, up to a secret.
-fn without_secret(piece: &str) -> &str {
-    let (name, value) = piece.split_at(secret_end(piece).unwrap_or(piece.len()));
-    // The secret may be the string behind it.
-    if value.trim_matches([' ', '=', ':', '(', '[']).is_empty() { piece } else { name }
 }
 
 /// A text without addresses: whose they are nobody may know, and versions that look like one are
 /// no loss.
 fn without_addresses(text: &str) -> String {
     let is_of_address = |c: char| c.is_ascii_hexdigit() || c == '.' || c == ':';
-    let mut out = String::with_capacity(text.len());
+    let (mut out, mut escapes) = (String::with_capacity(text.len()), false);
     for piece in text.split_inclusive(|c| !is_of_address(c)) {
         let run = piece.trim_end_matches(|c| !is_of_address(c));
-        if is_address(run) {
-            out.push(GAP);
-        } else {
-            out.push_str(run);
-        }
+        // Two digits behind `%` are a character.
+        let (escaped, address) =
+            run.split_at_checked(if escapes { 2 } else { 0 }).unwrap_or((run, ""));
+        out.push_str(escaped);
+        out.push_str(if is_address(address) { GAP_TEXT } else { address });
         out.push_str(&piece[run.len()..]);
+        escapes = piece.ends_with('%');
     }
     out
 }
 
 fn is_address(run: &str) -> bool {
-    let mut v4 = run.split(|c: char| c != '.' && !c.is_ascii_digit());
+    let mut dotted = run.split(|c: char| c != '.' && !c.is_ascii_digit());
+    let is_v4 = |numbers: &str| {
+        let numbers: Vec<bool> = numbers.split('.').map(|n| n.parse::<u8>().is_ok()).collect();
+        numbers.windows(4).any(|four| four.iter().all(|is_number| *is_number))
+    };
     let v6 = || [run, run.trim_matches(':')].iter().any(|run| run.parse::<Ipv6Addr>().is_ok());
-    v4.any(|run| run.trim_matches('.').parse::<Ipv4Addr>().is_ok()) || v6()
+    dotted.any(is_v4) || v6()
 }
 
 /// Whether a string holds a copied header, by what stands before it: the key and `=`, or, in JSON,
@@ -201,19 +188,25 @@ mod tests {
             (r#"{"ip":"203.0.113.9","a":1}"#, r#"{"ip":"…","a":1}"#),
             (
                 "from [2001:db8::7]:443, 203.0.113.9:80 and ip%3D203.0.113.9",
-                "from […]:443, … and ip%…",
+                "from […]:443, … and ip%3D…",
             ),
-            (r#"{"Authorization":"Bearer x","b":"c"}"#, r#"{"Authorization":"…","b":"c"}"#),
-            (r#"{"cookies":["x","y"],"b":["c"]}"#, r#"{"cookies":["…","…"],"b":["c"]}"#),
-            ("com.example-token=\"x\",bl=1", "com.example-token=\"…\",bl=1"),
+            ("a%20203.0.113.9%22,b 203.0.113.9.443", "a%20…%22,b …"),
+            (r#"{"Authorization":"Bearer x","b":"c"}"#, r#"{"Authorization…"#),
+            (r#"{"a":"b","token":{"c":1}}"#, r#"{"a":"b","token…"#),
+            (r#"he said " {"msg":"Cookie: x"}"#, r#"he said " {"msg":"Cookie…"#),
+            ("bl=1,com.example-token = \"x\"", "bl=1,com.example-token…"),
             ("Set-Cookie: x", "Set-Cookie…"),
             ("e=ps,ts=1795000000000,sid=\"12:30:45\"", "e=ps,ts=1795000000000,sid=\"12:30:45\""),
         ] {
             assert_eq!(kept(sent.as_bytes()), left);
         }
         // A string that is not read to its end might be cut in the middle of a secret.
-        let long = format!("{},url=\"https://u:secret@h\"", "x".repeat(READ_BYTES - 20));
-        assert!(!kept(long.as_bytes()).contains("secret"));
+        for quote in ["\"", ""] {
+            let url = format!("url={quote}https://u:sentinel@h/?{quote}");
+            // The query before it goes, so that the end is within what is kept.
+            let before = format!("u=\"https://h/?{}\"", "x".repeat(READ_BYTES - 39));
+            assert!(!kept(format!("{before} ,{url}").as_bytes()).contains("sen"), "{quote}");
+        }
     }
 
     proptest::proptest! {

@@ -36,12 +36,14 @@ pub(super) async fn media(State(origin): State<Arc<Origin>>, request: Request) -
         Err(problem) => return problem.into_response(),
     };
     let (head, body) = request.into_parts();
-    let (size, outcome) = match read(&origin, body).await {
+    let body = read(&origin, body).await;
+    let whole = origin.clock.now_us();
+    let (size, outcome) = match body {
         Ok(body) => (body.len() as u64, store(&origin, &path, &head, body).await),
         Err(problem) => (0, Err(problem)),
     };
     let status = outcome.as_ref().map_or_else(Problem::status, |status| *status);
-    report(&origin, &path, &head, (status, size, arrival));
+    report(&origin, &path, &head, (status, size), [arrival, whole]);
     outcome.into_response()
 }
 
@@ -189,7 +191,8 @@ fn report(
     origin: &Origin,
     path: &MediaPath,
     head: &request::Parts,
-    (status, size, arrival): (StatusCode, u64, i64),
+    (status, size): (StatusCode, u64),
+    [arrival, whole]: [i64; 2],
 ) {
     // Names that nobody announced would let anyone make up dimensions.
     let Some(stream) = origin.stream(&path.stream).filter(|s| s.track(&path.track).is_some())
@@ -200,7 +203,7 @@ fn report(
     let mut report = Report::new(now, Action::Put, &stream.name, &path.track);
     report.k = path.k();
     let placed = stream.ladder().zip(report.k);
-    report.late_us = placed.map(|(ladder, k)| arrival - stream.schedule(&ladder).due_us(k));
+    report.late_us = placed.map(|(ladder, k)| whole - stream.schedule(&ladder).due_us(k));
     report.status = status.as_u16();
     report.bytes = size;
     report.ttfb_us = u64::try_from(now - arrival).unwrap_or(0);

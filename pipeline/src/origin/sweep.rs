@@ -97,10 +97,10 @@ pub(super) async fn decide_in_time(origin: &Arc<Origin>, stream: &str, place: &P
 /// Reports what `place` was fixed as.
 fn report_choice(origin: &Origin, stream: &str, place: &Place, fixed: &Fixed) {
     let track = place.rung().map_or("", |rung| &rung.name);
-    let now = origin.clock.now_us();
-    let mut report = Report::new(now, Action::Choice, stream, track);
+    let at = fixed.published_us;
+    let mut report = Report::new(at, Action::Choice, stream, track);
     report.k = Some(place.k);
-    report.late_us = Some(now - place.schedule.due_us(place.k));
+    report.late_us = Some(at - place.schedule.due_us(place.k));
     report.pipeline = Some(fixed.pipeline.to_string());
     report.bytes = fixed.body.len() as u64;
     origin.reporter.send(report);

@@ -13,6 +13,8 @@ use crate::pure::limits::{OTHER, clip};
 use crate::pure::watermark::Watermark;
 
 const WIDTH_MS: i64 = 1_000;
+/// The part of the keys up to which segments have keys of their own.
+const OF_SEGMENTS: usize = 8;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Key {
@@ -127,9 +129,11 @@ impl DeliveryPanes {
             None => tenants.entry(Arc::from(tenant)).or_default(),
         };
         let mut key = Key::of(event);
-        // Who asks for segments without end must not push out who asks for one: those are the first
-        // to go together, in half of the room.
-        if keys.len() >= self.max_keys / 2 && !keys.contains_key(&key) {
+        // Who asks for segments without end must not push out others, nor fill what readers keep:
+        // segments are told apart in a small part of the room, and only those that there are.
+        let is_flood =
+            keys.len() >= self.max_keys / OF_SEGMENTS || (400..500).contains(&event.status);
+        if is_flood && !keys.contains_key(&key) {
             key = key.of_any_segment();
         }
         if keys.len() >= self.max_keys && !keys.contains_key(&key) {

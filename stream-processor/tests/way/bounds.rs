@@ -70,7 +70,7 @@ fn a_flood_of_names_stays_within_the_limits() {
 
 #[test]
 fn segments_without_end_go_together_before_anything_else_does() {
-    let limits = Limits { delivery_keys: 20, ..Limits::default() };
+    let limits = Limits { delivery_keys: 80, ..Limits::default() };
     let mut world = World::with(limits);
     for k in 0..100 {
         let mut one = served("one", k, 1_000, "e1", "A");
@@ -78,6 +78,12 @@ fn segments_without_end_go_together_before_anything_else_does() {
         one.event.status = if k % 4 == 0 { 503 } else { 206 };
         world.entry(1_010, &[Item::Served(one)]);
     }
+    let mut wrong = served("one", 101, 1_000, "e3", "B");
+    wrong.event.status = 404;
+    let mut other = World::default();
+    other.entry(1_010, &[Item::Served(wrong)]);
+    other.tick_to(10_000);
+    assert!(other.book.delivery.iter().all(|row| row.k.is_none()), "there is no such segment");
     let mut late = served("one", 100, 1_000, "e2", "B");
     late.event.status = 304;
     world.entry(1_010, &[Item::Served(late)]);

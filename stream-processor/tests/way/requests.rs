@@ -81,3 +81,17 @@ fn what_events_tell_takes_the_place_of_what_was_derived() {
     assert_eq!((row.derived, row.startup_ms, row.rebuffer_count), (false, Some(500), 0));
     assert_eq!(row.playing_ms, 3_300);
 }
+
+#[test]
+fn who_names_a_state_after_all_is_taken_at_its_word() {
+    let named = |ts, sta| Beacon { sta: Some(sta), ..request(ts) };
+    let (row, _) = of(&[urgent(0), named(900, "p"), urgent(2_000), starved(3_000), request(4_000)]);
+    assert_eq!((row.derived, row.rebuffer_count, row.playing_ms), (false, 0, 3_100));
+    // The first report comes when the requests can be reordered no more.
+    let mut world = World::default();
+    world.beacons(&[urgent(0), request(900)]);
+    world.beacons(&(1..10).map(|n| request(n * 20_000)).collect::<Vec<_>>());
+    let report = Beacon { sn: 9, ..story(&[(181_000, "p")])[0].clone() };
+    world.beacons(&[report]);
+    assert!(!world.session().derived);
+}

@@ -23,8 +23,12 @@ use crate::pure::window::{Counts, Watching};
 const WAITED_MS: i64 = 1_000;
 
 impl Machine {
-    /// The fact with the state that its clue stands for, of a player that names none.
+    /// The fact with the state that its clue stands for, of a player that names none. Once it names
+    /// one, it is taken at its word.
     pub(super) fn with_clue(&mut self, fact: &Fact) -> Fact {
+        if fact.token.is_some() && self.story.derived {
+            self.tell().derived = false;
+        }
         let Some(clue) = fact.clue.filter(|_| self.token.is_none() || self.story.derived) else {
             return *fact;
         };

@@ -45,8 +45,7 @@ fn keep_playback(to: &mut Newest, row: &PlaybackRow) {
 }
 
 fn keep_delivery(to: &mut Newest, row: &DeliveryRow) {
-    let edge = (&row.service, &row.edge, &row.pipeline);
-    let key = ("delivery", &row.tenant, row.pane, edge, &row.track, &row.action, row.partition);
+    let key = ("delivery", row.pane, row.key(), row.partition);
     keep(to, key, row.version, DeliveryRow { version: 0, ..row.clone() });
 }
 
