@@ -46,13 +46,11 @@ impl Letters {
         if day > today.day || day + 1 < today.day {
             *today = Today { day, ..Today::default() };
         }
-        if !today.kept.contains_key(tenant) {
-            today.kept.insert(tenant.to_owned(), FxHashMap::default());
-        }
-        let of_tenant = today.kept.get_mut(tenant);
-        let Some(kept) = of_tenant.map(|kept| kept.entry(reason).or_default()) else {
-            return false;
+        let of_tenant = match today.kept.get_mut(tenant) {
+            Some(of_tenant) => of_tenant,
+            None => today.kept.entry(tenant.to_owned()).or_default(),
         };
+        let kept = of_tenant.entry(reason).or_default();
         let takes = *kept < self.per_day;
         *kept += u32::from(takes);
         takes
@@ -60,6 +58,12 @@ impl Letters {
 }
 
 impl Context<'_> {
+    /// Whether one more letter may go with these rows; whoever has to write a record out for it first
+    /// need not when it may not.
+    pub(crate) fn has_room(&self, rows: &Rows) -> bool {
+        self.letters.is_some() && self.standing.keeps_letters() && rows.letters.len() < PER_FLUSH
+    }
+
     /// Keeps a record that is rejected, if there is room. An empty one is kept without its text.
     pub(crate) fn bury(&self, (source, reason): (Source, Reason), record: &[u8], rows: &mut Rows) {
         let Some(letters) = self.letters else { return };
@@ -67,7 +71,7 @@ impl Context<'_> {
             // Those were not looked at, or are of no concern to us.
             return;
         }
-        if !self.standing.keeps_letters() || rows.letters.len() >= PER_FLUSH {
+        if !self.has_room(rows) {
             return letters.metrics.count_letters(Letter::Dropped, 1);
         }
         if !letters.takes(self.tenant, reason, self.received_at) {

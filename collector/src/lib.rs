@@ -5,10 +5,10 @@
 //! may, and how much) ▸ [`enrich`] (who sends) ▸ [`decode`] (body → Arrow builders) ▸
 //! [`append`] (group commit).
 //! What a door under pressure still takes is decided in [`pure`], and [`talkers`] holds single
-//! sessions to a quota. [`fates`] counts what became
-//! of each record, [`letters`] keeps some of those that are rejected, [`beacons`] shows the newest to whoever looks, [`problem`] says what a caller
-//! must change, [`describe`] tells programs what there is, [`settings`] holds every limit, [`metrics`] what Prometheus sees and [`serve`]
-//! the connections.
+//! sessions to a quota. [`fates`] counts what became of each record, [`letters`] keeps some of those
+//! that are rejected, [`beacons`] shows the newest to whoever looks, [`problem`] says what a caller
+//! must change, [`describe`] tells programs what there is, [`settings`] holds every limit,
+//! [`metrics`] what Prometheus sees and [`serve`] the connections.
 //!
 //! A 204 promises (ADR 1): every record of the body is in the log with its fate, behind the
 //! log's sync. Anything else is an error that says so.

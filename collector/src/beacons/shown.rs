@@ -11,8 +11,6 @@ const SHOWN_CHARS: usize = 1_024;
 
 /// Most that is read of a record that is kept, bytes.
 const READ_BYTES: usize = 2 * KEPT_BYTES;
-/// In the place of an address.
-const GAP_TEXT: &str = "…";
 /// What is in the name of a value that is a secret.
 const SECRETS: [&str; 8] =
     ["authorization", "cookie", "credential", "password", "secret", "token", "api-key", "api_key"];
@@ -99,7 +97,10 @@ fn without_addresses(text: &str) -> String {
         let (escaped, address) =
             run.split_at_checked(if escapes { 2 } else { 0 }).unwrap_or((run, ""));
         out.push_str(escaped);
-        out.push_str(if is_address(address) { GAP_TEXT } else { address });
+        match is_address(address) {
+            true => out.push(GAP),
+            false => out.push_str(address),
+        }
         out.push_str(&piece[run.len()..]);
         escapes = piece.ends_with('%');
     }

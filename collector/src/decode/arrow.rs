@@ -56,8 +56,8 @@ pub fn body(batches: &[RecordBatch], context: Context<'_>, rows: &mut Rows) -> T
             as_json(columns::event(batch, row), context, rows, &mut tally);
             continue;
         };
-        // Whoever looks sees the event as JSON, and so is it kept if it is rejected.
-        let wanted = context.ring.is_some() || read.is_err();
+        // Whoever looks sees the event as JSON, and so is it kept if it is rejected and may be.
+        let wanted = context.ring.is_some() || read.is_err() && context.has_room(rows);
         let shown = wanted.then(|| columns::event(batch, row).ok()).flatten().unwrap_or_default();
         let way = (Mode::Event, Source::Events, shown.as_bytes());
         cmcd::keep(read.map(|()| &mut record), way, context, rows, &mut tally);

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, BooleanArray, RecordBatch, new_null_array};
 use datafusion::arrow::compute::concat_batches;
 use serde_json::{Map, Value, json};
-use tallylight_dashboard::sql::{Engine, TableInfo, views};
+use tallylight_dashboard::sql::Engine;
 use tallylight_schemas::formulas::{ALL, COUNTED};
 use tallylight_schemas::ipc;
 use tallylight_schemas::session::{Outcome, SessionRow};
 use tallylight_schemas::tables::{Table, conform};
 
-use crate::world::{engine_over, rows, settings};
+use crate::world::{engine_with_views, rows};
 
 /// 2023-11-14T22:13:20Z, Unix µs.
 const START: i64 = 1_700_000_000_000_000;
@@ -82,16 +82,7 @@ fn engine() -> Arc<Engine> {
     let at = all.schema().index_of("final").unwrap();
     columns[at] = Arc::new(BooleanArray::from(vec![true; all.num_rows()]));
     let all = RecordBatch::try_new(all.schema(), columns).unwrap();
-    let table = TableInfo {
-        name: "sessions",
-        about: "For tests.",
-        schema: all.schema(),
-        newest: false,
-        view: None,
-    };
-    let infos: Vec<TableInfo> = std::iter::once(table).chain(views()).collect();
-    let batches = vec![all; infos.len()];
-    engine_over(settings(), infos, batches)
+    engine_with_views("sessions", all)
 }
 
 fn check(view: &str, row: &Map<String, Value>, wanted: &[(&str, f64)]) {

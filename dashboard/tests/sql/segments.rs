@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{RecordBatch, StringArray};
 use serde_json::{Value, json};
-use tallylight_dashboard::sql::{TableInfo, views};
 use tallylight_schemas::ipc::{self, TenantDelivery};
 use tallylight_schemas::tables::{Table, conform};
 
-use crate::world::{engine_over, rows, settings};
+use crate::world::{engine_with_views, rows};
 
 /// 2023-11-14T22:13:20Z, Unix µs.
 const AT: i64 = 1_700_000_000_000_000;
@@ -64,15 +63,7 @@ async fn a_segment_is_on_time_late_or_missing_and_says_from_whose_copy() {
     let fate = batch.schema().index_of("fate").unwrap();
     columns[fate] = Arc::new(StringArray::from(vec!["accepted"; events.len()]));
     let batch = RecordBatch::try_new(batch.schema(), columns).unwrap();
-    let table = TableInfo {
-        name: "delivery_events",
-        about: "For tests.",
-        schema: batch.schema(),
-        newest: false,
-        view: None,
-    };
-    let infos: Vec<TableInfo> = std::iter::once(table).chain(views()).collect();
-    let engine = engine_over(settings(), infos.clone(), vec![batch; infos.len()]);
+    let engine = engine_with_views("delivery_events", batch);
     let sql = "SELECT k, state, served_from, late_ms, copies, late_copies, defective \
                FROM segments ORDER BY k";
     let told = rows(&engine, sql).await.unwrap();

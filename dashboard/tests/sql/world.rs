@@ -10,7 +10,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::{MemTable, TableProvider};
 use serde_json::Value;
-use tallylight_dashboard::sql::{Engine, Format, SqlError, SqlSettings, TableInfo, Tables};
+use tallylight_dashboard::sql::{Engine, Format, SqlError, SqlSettings, TableInfo, Tables, views};
 use tallylight_schemas::rows::Measures;
 
 /// 2023-11-14T22:13:20Z, Unix µs.
@@ -205,4 +205,13 @@ pub(crate) async fn value(engine: &Engine, sql: &str) -> Value {
 
 pub(crate) fn time() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// An engine over one table, and the views.
+pub(crate) fn engine_with_views(name: &'static str, rows: RecordBatch) -> Arc<Engine> {
+    let (about, schema) = ("For tests.", rows.schema());
+    let table = TableInfo { name, about, schema, newest: false, view: None };
+    let infos: Vec<TableInfo> = std::iter::once(table).chain(views()).collect();
+    let batches = vec![rows; infos.len()];
+    engine_over(settings(), infos, batches)
 }

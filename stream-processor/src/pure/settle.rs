@@ -17,6 +17,8 @@ const QUIET_US: i64 = 600_000_000;
 const CONTROL: usize = 500;
 
 type PlaybackKey = (String, Cuboid, i64, Cell, u16);
+/// A delivery row's pane, key and partition.
+type PlacedKey = (i64, DeliveryKey, u16);
 
 /// What a settled pane, incident or action becomes.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -40,7 +42,7 @@ pub struct Settled {
 pub struct Settle {
     /// By end of pane.
     playback: BTreeMap<i64, BTreeMap<PlaybackKey, PlaybackRow>>,
-    delivery: BTreeMap<i64, BTreeMap<(i64, DeliveryKey, u16), DeliveryRow>>,
+    delivery: BTreeMap<i64, BTreeMap<PlacedKey, DeliveryRow>>,
     playback_wide: Rollup<PlaybackRow>,
     delivery_wide: Rollup<DeliveryRow>,
     /// How far each partition is final.
@@ -106,7 +108,7 @@ impl Settle {
         let playback: Vec<PlaybackRow> =
             playback.into_values().flat_map(|pane| sum_playback(pane.values(), true)).collect();
         let delivery: Vec<DeliveryRow> =
-            delivery.into_values().flat_map(|pane| sum_delivery(pane.values(), true)).collect();
+            delivery.into_values().flat_map(|pane| sum_delivery(&pane, true)).collect();
         Settled {
             playback_wide: self.playback_wide.take(&playback, final_up_to),
             delivery_wide: self.delivery_wide.take(&delivery, final_up_to),
@@ -130,11 +132,7 @@ impl Settle {
                 .values()
                 .flat_map(|pane| sum_playback(pane.values(), false))
                 .collect(),
-            delivery: self
-                .delivery
-                .values()
-                .flat_map(|pane| sum_delivery(pane.values(), false))
-                .collect(),
+            delivery: self.delivery.values().flat_map(|pane| sum_delivery(pane, false)).collect(),
             playback_wide: Default::default(),
             delivery_wide: Default::default(),
             incidents: self.incidents.values().cloned().collect(),
@@ -184,16 +182,15 @@ fn sum_playback<'a>(
     out
 }
 
-fn sum_delivery<'a>(
-    rows: impl Iterator<Item = &'a DeliveryRow>,
-    settled: bool,
-) -> Vec<DeliveryRow> {
-    let mut out: Vec<DeliveryRow> = Vec::new();
-    for row in rows {
+/// The same of delivery.
+fn sum_delivery(rows: &BTreeMap<PlacedKey, DeliveryRow>, settled: bool) -> Vec<DeliveryRow> {
+    let (mut out, mut last): (Vec<DeliveryRow>, _) = (Vec::new(), None);
+    for ((pane, key, _), row) in rows {
         match out.last_mut() {
-            Some(sum) if (sum.pane, sum.key()) == (row.pane, row.key()) => sum.merge(row, 1),
+            Some(sum) if last == Some((pane, key)) => sum.merge(row, 1),
             _ => out.push(DeliveryRow { r#final: settled, ..row.clone() }),
         }
+        last = Some((pane, key));
     }
     out
 }

@@ -117,8 +117,8 @@ impl Machine {
             }
             _ => {
                 self.count_record(fact, &mut counts);
-                let fact = self.with_clue(fact);
-                self.take_player(&fact, &mut counts) | moved
+                let token = self.token_of(fact);
+                self.take_player(fact, token, &mut counts) | moved
             }
         };
         Outcome { presence: self.presence(), moved, counts }

@@ -23,23 +23,29 @@ use crate::pure::window::{Counts, Watching};
 const WAITED_MS: i64 = 1_000;
 
 impl Machine {
-    /// The fact with the state that its clue stands for, of a player that names none. Once it names
-    /// one, it is taken at its word.
-    pub(super) fn with_clue(&mut self, fact: &Fact) -> Fact {
+    /// The state that a fact names, or that its clue stands for, of a player that names none. Once it
+    /// names one, it is taken at its word.
+    pub(super) fn token_of(&mut self, fact: &Fact) -> Option<Token> {
         if fact.token.is_some() && self.story.derived {
             self.tell().derived = false;
         }
         let Some(clue) = fact.clue.filter(|_| self.token.is_none() || self.story.derived) else {
-            return *fact;
+            return fact.token;
         };
         if !self.story.derived {
             self.tell().derived = true;
         }
-        let has_started = self.story.first_frame_at.is_some();
-        Fact { token: clue.token(has_started), ..*fact }
+        clue.token(self.story.first_frame_at.is_some())
     }
 
-    pub(super) fn take_player(&mut self, fact: &Fact, counts: &mut Counts) -> bool {
+    /// Takes what a player's record tells, and the state that follows from it; answers whether the
+    /// rung is another one.
+    pub(super) fn take_player(
+        &mut self,
+        fact: &Fact,
+        token: Option<Token>,
+        counts: &mut Counts,
+    ) -> bool {
         if self.is_ended() {
             return false;
         }
@@ -47,11 +53,11 @@ impl Machine {
             self.tell().errored = true;
         }
         self.hidden = fact.hidden;
-        if fact.token != Some(Token::Preloading) && self.story.since.is_none() {
+        if token != Some(Token::Preloading) && self.story.since.is_none() {
             self.tell().since = fact.at.into();
         }
         let switched = self.take_bitrate(fact);
-        if let Some(token) = fact.token {
+        if let Some(token) = token {
             self.token = Some(token);
             self.take_token(token, fact.at, counts);
             if self.is_ended() {
