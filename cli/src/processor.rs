@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::Clock;
-use tallylight_schemas::ident::Shard;
 use tallylight_store::archive::History;
-use tallylight_store::snapshot::Snapshots;
 use tallylight_stream_processor::audit::{AuditStats, Keeper, Reach};
 use tallylight_stream_processor::{Metrics, Parts, Processor, archive, build};
 use thread_priority::{ThreadPriority, set_current_thread_priority};
@@ -73,8 +71,7 @@ pub(crate) fn keep(
     Ok((stats, stop.drop_guard()))
 }
 
-/// History and snapshots of this log. A shard has its own snapshots, and writes its own rows to
-/// the tables of all.
+/// History and snapshots of this log.
 async fn open_archive(
     settings: &Settings,
     log: &dyn EventLog,
@@ -88,10 +85,5 @@ async fn open_archive(
         faults: None,
     };
     let history = History::open(settings.history.clone(), parts).await?;
-    let mut dir = settings.data_dir.join("snapshots");
-    if log.shard() != Shard::WHOLE {
-        dir.push(log.shard().number().to_string());
-    }
-    let snapshots = Snapshots::open(dir, log.id(), archive::STATE_VERSION)?;
-    Ok(archive::Parts { history, snapshots })
+    Ok(archive::Parts::open(&settings.data_dir, log, history)?)
 }

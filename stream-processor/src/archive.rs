@@ -14,12 +14,14 @@ mod settings;
 mod state;
 mod taking;
 
+use std::path::Path;
 use std::time::Duration;
 
-use tallylight_eventlog::{Entry, LogError};
+use tallylight_eventlog::{Entry, EventLog, LogError};
 use tallylight_schemas::dead::DeadLetter;
+use tallylight_schemas::ident::Shard;
 use tallylight_store::archive::{Ask, History, HistoryError, hour_of};
-use tallylight_store::snapshot::Snapshots;
+use tallylight_store::snapshot::{SnapshotError, Snapshots};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -42,6 +44,17 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// History and the snapshots that belong to a log, or to one shard of it, which has its own
+    /// and writes its rows to the tables of all. `data` is the folder of everything kept.
+    pub fn open(data: &Path, log: &dyn EventLog, history: History) -> Result<Self, SnapshotError> {
+        let mut dir = data.join("snapshots");
+        if log.shard() != Shard::WHOLE {
+            dir.push(log.shard().number().to_string());
+        }
+        let snapshots = Snapshots::open(dir, log.id(), STATE_VERSION)?;
+        Ok(Self { history, snapshots })
+    }
+
     /// Refuses a log, with its end, that was emptied and kept its name: its records would be
     /// taken for those that history has already.
     pub(crate) fn refuse_emptied(&self, end: u64) -> Result<(), LogError> {

@@ -10,11 +10,9 @@ use futures::future::join_all;
 use tallylight_eventlog::disk::{DiskLog, DiskSettings};
 use tallylight_eventlog::{EventLog, TopicSettings};
 use tallylight_schemas::clock::{Clock, ManualClock, WallClock};
-use tallylight_schemas::ident::Shard;
 use tallylight_schemas::record::{EVENTS, ROWS};
 use tallylight_store::archive::{History, Parts as HistoryParts};
-use tallylight_store::snapshot::Snapshots;
-use tallylight_stream_processor::archive::{Parts as ArchiveParts, STATE_VERSION};
+use tallylight_stream_processor::archive::Parts as ArchiveParts;
 use tallylight_stream_processor::audit::{Findings, repair};
 use tallylight_stream_processor::{Limits, Parts, Processor, Settings, build};
 use tokio_util::sync::CancellationToken;
@@ -83,17 +81,13 @@ async fn processor(
         faults: None,
     };
     let history = History::open(Default::default(), parts).await.unwrap();
-    let mut dir = data.join("snapshots");
-    if log.shard() != Shard::WHOLE {
-        dir.push(log.shard().number().to_string());
-    }
-    let snapshots = Snapshots::open(dir, log.id(), STATE_VERSION).unwrap();
-    assert!(snapshots.newest().next().is_some(), "there is a snapshot to go on from");
-    let archive = Some(ArchiveParts { history: history.clone(), snapshots });
+    let archive = ArchiveParts::open(data, log.as_ref(), history.clone()).unwrap();
+    assert!(archive.snapshots.newest().next().is_some(), "there is a snapshot to go on from");
     let mut settings = Settings { tick_ms: 20, ..Settings::default() };
     (settings.archive.checkpoint_s, settings.archive.snapshot_s) = (1, 1);
     settings.archive.finish_s = 60;
-    let parts = Parts { log: Arc::clone(log), clock, archive, metrics: Default::default() };
+    let (log, archive) = (Arc::clone(log), Some(archive));
+    let parts = Parts { log, clock, archive, metrics: Default::default() };
     (build(settings, parts).await.unwrap(), history)
 }
 

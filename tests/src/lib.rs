@@ -16,4 +16,5 @@ pub mod figures;
 pub mod heir;
 pub mod kafka;
 pub mod load;
+pub mod onlookers;
 pub mod world;

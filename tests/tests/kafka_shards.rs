@@ -14,6 +14,7 @@ use serde_json::Value;
 use tallylight_tests::figures::GAP_MS;
 use tallylight_tests::kafka::Brokers;
 use tallylight_tests::load::{Key, Load, Pace};
+use tallylight_tests::onlookers::Onlookers;
 use tallylight_tests::world::{World, checkpoint_every};
 use tallylight_tests::{audit, heir};
 use tokio::time::sleep;
@@ -97,6 +98,7 @@ async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twic
     shared(&world, "one processor", &[&first]).await;
     let load = Arc::new(Load::default());
     let senders = load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), 8, Pace::Players);
+    let onlookers = Onlookers::start(&world).await;
     sleep(Duration::from_secs(3)).await;
 
     let second = Processor::start(&world, &brokers, 3);
@@ -117,12 +119,15 @@ async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twic
     third.signal(Signal::SIGCONT);
     shared(&world, "two processors, one awake again", &[&first, &third.url]).await;
     sleep(Duration::from_secs(3)).await;
+    onlookers.end("1, 3, 2 processors").await;
     load.end(senders).await;
 
     let acknowledged = load.acknowledged.lock().unwrap().clone();
     let sids: HashSet<&str> = acknowledged.iter().map(|(sid, _)| sid.as_ref()).collect();
-    let live =
-        async || ask(&world, "SELECT count(*) AS n FROM live_sessions").await["n"] == sids.len();
+    let live = async || {
+        ask(&world, "SELECT count(*) AS n FROM live_sessions WHERE cid = 'crash'").await["n"]
+            == sids.len()
+    };
     world.wait_for("the sessions of all shards", 20, live).await;
     history(&world, &acknowledged).await;
     drop((second, third));

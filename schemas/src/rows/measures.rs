@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! measures {
     ($($(#[doc = $doc:literal])* $(#[serde($serde:ident)])? $name:ident,)*) => {
         /// The whole numbers of a playback row. All of them add across partitions and cells.
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub struct Measures { $($(#[doc = $doc])* $(#[serde($serde)])? pub $name: i64,)* }
 
         impl Measures {

@@ -10,6 +10,8 @@ pub const HORIZON_MS: i64 = 120_000;
 pub const TIMEOUT_MS: i64 = 75_000;
 /// Clock differences below this are the network's, not the clock's. ms.
 pub const SKEW_IGNORED_MS: i64 = 2_000;
+/// Time between two contests for cells, ms.
+const CONTEST_MS: i64 = 10_000;
 
 const AGES_SHORT: &[i64] = &[1_000, 2_000, 5_000, 15_000, 60_000];
 const AGES_LONG: &[i64] = &[1_000, 2_000, 5_000, 10_000, 15_000, 60_000];
@@ -51,6 +53,12 @@ impl Watermark {
     pub fn due(&self, width_ms: i64) -> Due {
         let ages = if width_ms > 1_000 { AGES_LONG } else { AGES_SHORT };
         Due { after: self.emitted_ms, now: self.log_ms(), width: width_ms, ages }
+    }
+
+    /// Log time, where ten seconds of it ended since the last emission: cells are contested then.
+    pub fn contest_is_due(&self) -> Option<i64> {
+        let now = self.log_ms();
+        (now.div_euclid(CONTEST_MS) > self.emitted_ms.div_euclid(CONTEST_MS)).then_some(now)
     }
 
     /// Notes that everything due was emitted.

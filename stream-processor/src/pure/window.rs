@@ -10,6 +10,9 @@
 
 mod cell;
 mod cells;
+mod contest;
+mod emit;
+mod hot;
 mod pane;
 
 pub use cells::{Cells, Stand, Windows};

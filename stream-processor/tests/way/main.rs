@@ -4,6 +4,7 @@
 mod adaptation;
 mod again;
 mod bounds;
+mod contest;
 mod control;
 mod dead;
 mod history;

@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::Clock;
-use tallylight_schemas::ident::Shard;
 use tallylight_store::archive::{Faults, History, Parts as HistoryParts};
-use tallylight_store::snapshot::Snapshots;
-use tallylight_stream_processor::archive::{self, STATE_VERSION};
+use tallylight_stream_processor::archive;
 use tallylight_stream_processor::{
     Parts, Processor, ProcessorError, ProcessorHandle, Settings, build,
 };
@@ -51,12 +49,7 @@ impl Life {
             shard: place.log.shard(),
         };
         let history = History::open(Default::default(), parts).await.unwrap();
-        let mut dir = place.dir.join("snapshots");
-        if place.log.shard() != Shard::WHOLE {
-            dir.push(place.log.shard().number().to_string());
-        }
-        let snapshots = Snapshots::open(dir, place.log.id(), STATE_VERSION).unwrap();
-        let archive = archive::Parts { history: history.clone(), snapshots };
+        let archive = archive::Parts::open(place.dir, place.log.as_ref(), history.clone()).unwrap();
         // Ticks are the world's: it never stands still for ten real seconds.
         let settings =
             Settings { tick_ms: 10_000, retry_ms: 1, archive: settings, ..Settings::default() };

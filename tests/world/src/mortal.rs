@@ -21,7 +21,7 @@ use crate::chaos::patience;
 use crate::life::{Life, Place};
 
 /// Returns when nothing is being written beside so many processors.
-async fn alone(processors: &AtomicUsize) {
+async fn nothing_else_runs(processors: &AtomicUsize) {
     let metrics = tokio::runtime::Handle::current().metrics();
     let mut round = 0;
     while metrics.num_alive_tasks() > processors.load(Ordering::Relaxed) {
@@ -183,7 +183,7 @@ impl EventLog for MortalLog {
         if topic != EVENTS {
             return self.inner.read(topic, from, max_bytes).await;
         }
-        alone(&self.mortal.processors).await;
+        nothing_else_runs(&self.mortal.processors).await;
         {
             let mut state = self.mortal.state();
             state.from.get_or_insert(from);

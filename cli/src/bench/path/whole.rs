@@ -10,7 +10,6 @@ use tallylight_eventlog::{EventLog, TopicSettings};
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record::{EVENTS, ROWS};
 use tallylight_store::archive::{History, Settings as HistorySettings};
-use tallylight_store::snapshot::Snapshots;
 use tallylight_stream_processor::{Processor, Settings, archive};
 use tokio_util::sync::CancellationToken;
 
@@ -72,11 +71,11 @@ async fn processor(
         faults: None,
     };
     let history = History::open(HistorySettings::default(), parts).await?;
-    let snapshots = Snapshots::open(dir.join("snapshots"), log.id(), archive::STATE_VERSION)?;
+    let archive = archive::Parts::open(dir, log.as_ref(), history)?;
     let parts = tallylight_stream_processor::Parts {
         log: Arc::clone(log),
         clock: Arc::clone(clock),
-        archive: Some(archive::Parts { history, snapshots }),
+        archive: Some(archive),
         metrics: Default::default(),
     };
     Ok(tallylight_stream_processor::build(Settings::default(), parts).await?)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::rows::{Cell, Cuboid};
 
+use super::hot::Hot;
 use super::pane::{Delta, Gauge, Sums, Value};
 use crate::pure::watermark::Due;
 
@@ -45,6 +46,11 @@ impl CellPanes {
         Self { name, width_ms, first: 0, slots, base }
     }
 
+    /// Width of a pane, ms.
+    pub(super) fn width_ms(&self) -> i64 {
+        self.width_ms
+    }
+
     fn slot(&mut self, pane: i64) -> Option<&mut Slot> {
         if self.slots.is_empty() {
             self.first = pane;
@@ -75,6 +81,44 @@ impl CellPanes {
     pub(super) fn count(&mut self, pane: i64, sums: &Sums) {
         if let Some(slot) = self.slot(pane) {
             slot.delta.get_or_insert_default().count(sums);
+        }
+    }
+
+    /// Counts what waits to be.
+    pub(super) fn pour(&mut self, hot: &mut Hot) {
+        if let Some(pane) = hot.waiting()
+            && let Some(slot) = self.slot(pane)
+        {
+            hot.pour(slot.delta.get_or_insert_default());
+        }
+    }
+
+    /// Takes out what holds from the start of `pane` on: who was there then, and the changes since.
+    /// From there on nobody is here and nothing happened.
+    pub(super) fn hand_over(&mut self, pane: i64) -> (Gauge, Vec<(i64, Box<Delta>)>) {
+        let (mut gauge, mut changes) = (self.base, Vec::new());
+        for (number, slot) in (self.first..).zip(self.slots.iter_mut()) {
+            if number >= pane {
+                changes.extend(slot.delta.take().map(|delta| (number, delta)));
+            } else if let Some(delta) = &slot.delta {
+                gauge.iter_mut().zip(delta.net).for_each(|(sum, net)| *sum += net);
+            }
+        }
+        if gauge != Gauge::default() {
+            self.step(pane * self.width_ms, &gauge.map(|sessions| -sessions), pane);
+        }
+        (gauge, changes)
+    }
+
+    /// Adds what another cell handed over at `pane`.
+    pub(super) fn take_over(&mut self, pane: i64, gauge: &Gauge, changes: &[(i64, Box<Delta>)]) {
+        if *gauge != Gauge::default() {
+            self.step(pane * self.width_ms, gauge, pane);
+        }
+        for (pane, delta) in changes {
+            if let Some(slot) = self.slot(*pane) {
+                slot.delta.get_or_insert_default().merge(delta);
+            }
         }
     }
 

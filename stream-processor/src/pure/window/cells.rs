@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
-use tallylight_schemas::metrics;
-use tallylight_schemas::rows::{Cell, Cuboid, PlaybackRow};
+use tallylight_schemas::rows::{Cell, Cuboid};
 
-use super::cell::{CellPanes, Name};
-use super::pane::{Counts, Presence};
+use super::cell::CellPanes;
+use super::contest::{Gone, Rivals};
+use super::hot::Hot;
+use super::pane::{Counts, Gauge, Presence, Sums};
 use crate::pure::limits::OTHER;
 use crate::pure::session::dimensions::Dimensions;
 use crate::pure::session::words::Words;
-use crate::pure::watermark::Watermark;
 
-const CUBOIDS: usize = Cuboid::ALL.len();
+pub(super) const CUBOIDS: usize = Cuboid::ALL.len();
 
 /// A cell of each cuboid, for as long as it lives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,23 +43,40 @@ pub struct Stand {
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-struct Place {
+pub(super) struct Place {
     /// The turn in which the cell came.
-    since: u32,
-    panes: Option<CellPanes>,
+    pub(super) since: u32,
+    /// Contests before it came.
+    pub(super) came: u32,
+    pub(super) panes: Option<CellPanes>,
+    /// That it lost its place, and to whom those who were in it are added since.
+    pub(super) gone: Option<Gone>,
+    /// Cells that are gone and are added here.
+    pub(super) guests: u32,
+}
+
+/// The cells of a tenant.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Tenant {
+    pub(super) index: [FxHashMap<Cell, u32>; CUBOIDS],
+    /// What found no room, by cuboid.
+    pub(super) rivals: [Rivals; CUBOIDS],
 }
 
 /// The panes of one partition.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Windows {
-    index: FxHashMap<Arc<str>, [FxHashMap<Cell, u32>; CUBOIDS]>,
-    places: Vec<Place>,
-    free: Vec<u32>,
+    pub(super) tenants: FxHashMap<Arc<str>, Tenant>,
+    pub(super) places: Vec<Place>,
+    /// Of each place what changes with every record.
+    pub(super) hot: Vec<Hot>,
+    pub(super) free: Vec<u32>,
     /// Emissions that dropped cells.
-    turn: u32,
+    pub(super) turn: u32,
+    pub(super) contests: u32,
     /// First pane that is not final, by cuboid.
-    first_open: [i64; CUBOIDS],
-    max_cells: usize,
+    pub(super) first_open: [i64; CUBOIDS],
+    pub(super) max_cells: usize,
 }
 
 fn full_cell(dimensions: &Dimensions, words: &Words) -> Cell {
@@ -77,9 +94,10 @@ fn full_cell(dimensions: &Dimensions, words: &Words) -> Cell {
     }
 }
 
-fn other_cell() -> Cell {
+/// The cell of a cuboid for whatever has none of its own.
+pub(super) fn other_cell(cuboid: Cuboid) -> Cell {
     let other = || Some(OTHER.to_owned());
-    Cell {
+    let all = Cell {
         content: other(),
         edge: other(),
         pipeline: other(),
@@ -90,7 +108,8 @@ fn other_cell() -> Cell {
         os: other(),
         // A number cannot say it; the edge beside it does.
         asn: None,
-    }
+    };
+    cuboid.project(&all)
 }
 
 impl Windows {
@@ -108,46 +127,80 @@ impl Windows {
         let cell = full_cell(dimensions, words);
         let mut places = [0; CUBOIDS];
         for (which, cuboid) in Cuboid::ALL.into_iter().enumerate() {
-            places[which] = self.place(tenant, which, cuboid, cuboid.project(&cell));
+            places[which] = self.place(tenant, cuboid, cuboid.project(&cell));
         }
         Cells { places, turn: self.turn }
     }
 
-    fn place(&mut self, tenant: &Arc<str>, which: usize, cuboid: Cuboid, cell: Cell) -> u32 {
-        let index = &mut self.index.entry(Arc::clone(tenant)).or_default()[which];
-        if let Some(place) = index.get(&cell) {
+    fn place(&mut self, tenant: &Arc<str>, cuboid: Cuboid, cell: Cell) -> u32 {
+        let of = self.tenants.entry(Arc::clone(tenant)).or_default();
+        if let Some(place) = of.index[cuboid as usize].get(&cell) {
+            let gone = self.places[*place as usize].gone.as_ref();
+            return gone.map_or(*place, |gone| gone.to);
+        }
+        if self.held_by(tenant, cuboid) < self.max_cells {
+            return self.settle(tenant, cuboid, cell);
+        }
+        if let Some(of) = self.tenants.get_mut(tenant) {
+            of.rivals[cuboid as usize].hear(&cell);
+        }
+        self.other(tenant, cuboid)
+    }
+
+    /// Cells that have a place of their own.
+    fn held_by(&self, tenant: &Arc<str>, cuboid: Cuboid) -> usize {
+        let Some(of) = self.tenants.get(tenant) else { return 0 };
+        let index = &of.index[cuboid as usize];
+        let gone = if index.len() < self.max_cells {
+            0
+        } else {
+            let other = index.get(&other_cell(cuboid));
+            other.map_or(0, |other| self.places[*other as usize].guests as usize)
+        };
+        index.len() - gone
+    }
+
+    /// The place of whatever has none of its own. Whoever is there is looked up anew each time:
+    /// there may be one by then.
+    pub(super) fn other(&mut self, tenant: &Arc<str>, cuboid: Cuboid) -> u32 {
+        let cell = other_cell(cuboid);
+        let of = self.tenants.entry(Arc::clone(tenant)).or_default();
+        if let Some(place) = of.index[cuboid as usize].get(&cell) {
             return *place;
         }
-        let cell = if index.len() >= self.max_cells { cuboid.project(&other_cell()) } else { cell };
-        if let Some(place) = index.get(&cell) {
-            return *place;
-        }
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place::default());
-            u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
-        });
-        index.insert(cell.clone(), place);
-        if let Some(entry) = self.places.get_mut(place as usize) {
-            entry.since = self.turn;
-            entry.panes = Some(CellPanes::new(Arc::clone(tenant), cuboid, cell));
-        }
+        let place = self.settle(tenant, cuboid, cell);
+        self.hot[place as usize].send_away();
         place
     }
 
-    /// Whether all of these cells still exist. Cells in which nobody is and nothing happened
-    /// within the horizon are dropped.
+    /// Gives a cell a place of its own.
+    pub(super) fn settle(&mut self, tenant: &Arc<str>, cuboid: Cuboid, cell: Cell) -> u32 {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place::default());
+            self.hot.push(Hot::default());
+            u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
+        });
+        let of = self.tenants.entry(Arc::clone(tenant)).or_default();
+        of.index[cuboid as usize].insert(cell.clone(), place);
+        let panes = Some(CellPanes::new(Arc::clone(tenant), cuboid, cell));
+        let (since, came) = (self.turn, self.contests);
+        self.places[place as usize] = Place { since, came, panes, gone: None, guests: 0 };
+        self.hot[place as usize] = Hot::of(since);
+        place
+    }
+
+    /// Whether who was put into these cells belongs there still. Cells in which nobody is and
+    /// nothing happened within the horizon are dropped, and others can lose their place.
     pub fn are_alive(&self, cells: &Cells) -> bool {
-        (0..CUBOIDS).all(|which| self.is_alive(cells, which))
+        let is_alive =
+            |place: &u32| self.hot.get(*place as usize).is_some_and(|hot| hot.is_for(cells.turn));
+        cells.places.iter().all(is_alive)
     }
 
-    fn is_alive(&self, cells: &Cells, which: usize) -> bool {
-        let entry = self.places.get(cells.places[which] as usize);
-        entry.is_some_and(|entry| entry.since <= cells.turn && entry.panes.is_some())
-    }
-
-    fn panes(&mut self, cells: &Cells, which: usize) -> Option<&mut CellPanes> {
-        let entry = self.places.get_mut(cells.places[which] as usize)?;
-        (entry.since <= cells.turn).then_some(entry.panes.as_mut())?
+    /// The place, unless another cell has it by now.
+    fn held(&mut self, cells: &Cells, which: usize) -> Option<&mut Place> {
+        let place = self.places.get_mut(cells.places[which] as usize)?;
+        (place.since <= cells.turn && place.panes.is_some()).then_some(place)
     }
 
     /// A session stood at `from` and stands at `to` from `at` on (`sign` 1), or that is
@@ -163,7 +216,7 @@ impl Windows {
         both.iter_mut().zip(enters).for_each(|(sum, w)| *sum += w);
         for which in 0..CUBOIDS {
             let same = from.cells.places[which] == to.cells.places[which]
-                && self.is_alive(&from.cells, which) == self.is_alive(&to.cells, which);
+                && self.held(&from.cells, which).is_some() == self.held(&to.cells, which).is_some();
             if same {
                 self.step(&to.cells, which, at, &both);
             } else {
@@ -173,12 +226,22 @@ impl Windows {
         }
     }
 
-    fn step(&mut self, cells: &Cells, which: usize, at: i64, weight: &[i64; 6]) {
+    fn step(&mut self, cells: &Cells, which: usize, at: i64, weight: &Gauge) {
         let first_open = self.first_open[which];
-        if weight.iter().any(|w| *w != 0)
-            && let Some(panes) = self.panes(cells, which)
-        {
+        if *weight == Gauge::default() {
+            return;
+        }
+        let Some(Place { panes: Some(panes), gone, .. }) = self.held(cells, which) else { return };
+        let Some(gone) = gone else { return panes.step(at, weight, first_open) };
+        // They are added to another cell from `since` on.
+        gone.moved.iter_mut().zip(weight).for_each(|(sum, w)| *sum += w);
+        let (since, to) = (gone.pane * panes.width_ms(), gone.to);
+        if at < since && gone.pane > first_open {
             panes.step(at, weight, first_open);
+            panes.step(since, &weight.map(|w| -w), first_open);
+        }
+        if let Some(Place { panes: Some(panes), .. }) = self.places.get_mut(to as usize) {
+            panes.step(at.max(since), weight, first_open);
         }
     }
 
@@ -196,66 +259,38 @@ impl Windows {
                 pane = at.div_euclid(i64::from(width) * 1_000);
             }
             // A final pane takes nothing any more.
-            if pane >= self.first_open[which]
-                && let Some(panes) = self.panes(cells, which)
-            {
-                panes.count(pane, &sums);
+            if pane < self.first_open[which] {
+                continue;
+            }
+            let hot = self.hot.get_mut(cells.places[which] as usize);
+            if !hot.is_some_and(|hot| hot.count(pane, cells.turn, &sums)) {
+                self.count_in_panes(cells, which, pane, &sums);
             }
         }
     }
 
-    /// The rows that are due, then drops what is final.
-    pub fn emit(&mut self, mark: &Watermark, partition: u16, version: u64) -> Vec<PlaybackRow> {
-        let (mut rows, mut values) = (Vec::new(), Vec::new());
-        let due = Cuboid::ALL.map(|cuboid| mark.due(cuboid.width_us() / 1_000));
-        self.first_open = due.map(|due| due.first_open());
-        let before = self.free.len();
-        for at in 0..self.places.len() {
-            let Some(panes) = self.places[at].panes.as_mut() else { continue };
-            let which = panes.name.cuboid as usize;
-            panes.emit(&due[which], &mut values);
-            let Name { tenant, cuboid, cell } = &*panes.name;
-            for (pane, value) in values.drain(..) {
-                rows.push(PlaybackRow {
-                    tenant: tenant.to_string(),
-                    partition,
-                    pane: pane * cuboid.width_us(),
-                    width_s: cuboid.width_s(),
-                    cuboid: *cuboid,
-                    cell: cell.clone(),
-                    measures: value.measures,
-                    startup_sketch: value.startup,
-                    latency_sketch: value.latency,
-                    r#final: due[which].is_final(pane),
-                    version,
-                    metrics_version: metrics::VERSION,
-                });
-            }
-            if panes.finalise(self.first_open[which]) {
-                self.drop_cell(at);
-            }
+    fn count_in_panes(&mut self, cells: &Cells, which: usize, pane: i64, sums: &Sums) {
+        let Some(place) = self.held(cells, which) else { return };
+        let to = place.gone.as_ref().filter(|gone| pane >= gone.pane).map(|gone| gone.to);
+        let at = to.unwrap_or(cells.places[which]) as usize;
+        self.pour(at);
+        if to.is_none() && self.hot[at].count(pane, cells.turn, sums) {
+            return;
         }
-        if self.free.len() > before {
-            self.turn = self.turn.saturating_add(1);
+        if sums.has_event() {
+            self.hot[at].hear();
         }
-        rows
-    }
-
-    fn drop_cell(&mut self, at: usize) {
-        let Some(panes) = self.places[at].panes.take() else { return };
-        let Name { tenant, cuboid, cell } = &*panes.name;
-        self.free.extend(u32::try_from(at));
-        if let Some(index) = self.index.get_mut(tenant) {
-            index[*cuboid as usize].remove(cell);
-            if index.iter().all(FxHashMap::is_empty) {
-                self.index.remove(tenant);
-            }
+        if let Some(Place { panes: Some(panes), .. }) = self.places.get_mut(at) {
+            panes.count(pane, sums);
         }
     }
 
-    /// Cells and panes held.
-    pub fn size(&self) -> (usize, usize) {
-        let held = self.places.iter().filter_map(|entry| entry.panes.as_ref());
-        held.fold((0, 0), |(cells, panes), cell| (cells + 1, panes + cell.len()))
+    /// What waits for the panes of a place goes into them.
+    pub(super) fn pour(&mut self, at: usize) {
+        if let (Some(Place { panes: Some(panes), .. }), Some(hot)) =
+            (self.places.get_mut(at), self.hot.get_mut(at))
+        {
+            panes.pour(hot);
+        }
     }
 }

@@ -86,6 +86,25 @@ pub(super) struct Sums {
     latency: Option<Bin>,
 }
 
+impl Sums {
+    /// The latency, where that is all they say besides that one record was accepted.
+    pub(super) fn as_plain(&self) -> Option<Option<i16>> {
+        if !self.events_only || self.measures.events != 1 || self.startup.is_some() {
+            return None;
+        }
+        match self.latency {
+            None => Some(None),
+            Some(bin) if bin.n == 1 => i16::try_from(bin.i).ok().map(Some),
+            Some(_) => None,
+        }
+    }
+
+    /// Whether a record is among them.
+    pub(super) fn has_event(&self) -> bool {
+        self.measures.events > 0
+    }
+}
+
 impl Counts {
     /// To be added (`sign` 1) or taken back (−1).
     pub(super) fn sums(&self, sign: i64) -> Sums {
@@ -122,6 +141,23 @@ pub(super) struct Delta {
 }
 
 impl Delta {
+    /// Adds so many records and the latencies that they told.
+    pub(super) fn add(&mut self, events: u32, latencies: impl Iterator<Item = Bin>) {
+        self.counts.events += i64::from(events);
+        latencies.for_each(|bin| self.latency.add_bin(bin));
+    }
+
+    /// Adds what another cell had in the same pane.
+    pub(super) fn merge(&mut self, other: &Self) {
+        for i in 0..self.net.len() {
+            self.net[i] += other.net[i];
+            self.partial[i] += other.partial[i];
+        }
+        self.counts.add(&other.counts, 1);
+        self.startup.merge(&other.startup, 1);
+        self.latency.merge(&other.latency, 1);
+    }
+
     pub(super) fn step(&mut self, weight: &Gauge, left_ms: i64) {
         for (i, w) in weight.iter().enumerate() {
             self.net[i] += w;
@@ -186,9 +222,7 @@ impl Value {
         }
         // `new` has fixed keys: the same in every replay.
         let mut hasher = DefaultHasher::new();
-        for name in Measures::NAMES {
-            self.measures.get(name).hash(&mut hasher);
-        }
+        self.measures.hash(&mut hasher);
         for sketch in [&self.startup, &self.latency] {
             sketch.bins().len().hash(&mut hasher);
             sketch.bins().iter().for_each(|bin| (bin.i, bin.n).hash(&mut hasher));

@@ -1,0 +1,126 @@
+//! Who has a cell of their own when there are more values than cells. They are given first come,
+//! and then every ten seconds of log time those of which the least is heard lose theirs to those
+//! without one of which clearly more is heard (ADR 28). So a flood of values that nobody shares
+//! keeps no cell from one that many do.
+//!
+//! Nothing is lost by that: from the pane on in which log time is, what a cell had is the other
+//! cell's, and so is whatever those who stand in it still do.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use tallylight_schemas::rows::{Cell, Cuboid};
+
+use super::cells::{Windows, other_cell};
+use super::pane::Gauge;
+
+/// Values without a cell of which it is counted how often they are heard.
+const RIVALS: usize = 512;
+/// A rival must be heard more than twice as often, and this much oftener.
+const CLEARLY: u32 = 8;
+/// The part of the cells that can lose their place in one contest, and of those that are gone
+/// and still have panes.
+const AT_ONCE: usize = 8;
+const GONE: usize = 2;
+
+/// Values without a cell and how often at least they were heard: what Misra and Gries count,
+/// which finds all that are heard often in whatever order they come.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Rivals(FxHashMap<Cell, u32>);
+
+impl Rivals {
+    pub(super) fn hear(&mut self, cell: &Cell) {
+        if let Some(heard) = self.0.get_mut(cell) {
+            *heard += 1;
+        } else if self.0.len() < RIVALS {
+            self.0.insert(cell.clone(), 1);
+        } else {
+            self.0.retain(|_, heard| {
+                *heard -= 1;
+                *heard > 0
+            });
+        }
+    }
+
+    /// Those that were heard most, first.
+    fn take(&mut self) -> Vec<(u32, Cell)> {
+        let mut all: Vec<(u32, Cell)> =
+            std::mem::take(&mut self.0).into_iter().map(|(cell, heard)| (heard, cell)).collect();
+        all.sort_unstable_by(|(m, a), (n, b)| n.cmp(m).then_with(|| a.cmp(b)));
+        all
+    }
+}
+
+/// A cell that lost its place.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Gone {
+    /// From this pane on everything is another's.
+    pub(super) pane: i64,
+    /// The other's place.
+    pub(super) to: u32,
+    /// Those who still stand in it.
+    pub(super) moved: Gauge,
+}
+
+impl Windows {
+    /// A contest for the cells of every tenant and cuboid that has too few.
+    pub(super) fn contest(&mut self, log_ms: i64) {
+        let mut tenants: Vec<Arc<str>> = self.tenants.keys().cloned().collect();
+        tenants.sort_unstable();
+        for tenant in &tenants {
+            Cuboid::ALL.into_iter().for_each(|cuboid| self.contest_for(tenant, cuboid, log_ms));
+        }
+        self.hot.iter_mut().for_each(super::hot::Hot::forget_half);
+        self.contests = self.contests.saturating_add(1);
+    }
+
+    fn contest_for(&mut self, tenant: &Arc<str>, cuboid: Cuboid, log_ms: i64) {
+        let Some(of) = self.tenants.get_mut(tenant) else { return };
+        let rivals = of.rivals[cuboid as usize].take();
+        let Some(other) = of.index[cuboid as usize].get(&other_cell(cuboid)).copied() else {
+            return;
+        };
+        let places = of.index[cuboid as usize].values().copied();
+        let mut held: Vec<(u32, u32)> = places
+            .filter(|place| *place != other)
+            .filter(|place| {
+                let place = &self.places[*place as usize];
+                place.gone.is_none() && place.came < self.contests
+            })
+            .map(|place| (self.hot[place as usize].heard(), place))
+            .collect();
+        held.sort_unstable();
+        let most = (self.max_cells / GONE).max(1);
+        let room = most.saturating_sub(self.places[other as usize].guests as usize);
+        let at_once = (self.max_cells / AT_ONCE).max(1).min(room);
+        let pane = log_ms.div_euclid(cuboid.width_us() / 1_000);
+        for ((theirs, cell), (own, place)) in rivals.into_iter().zip(held).take(at_once) {
+            if theirs <= own.saturating_mul(2).saturating_add(CLEARLY) {
+                break;
+            }
+            self.retire(place, pane, other);
+            self.settle(tenant, cuboid, cell);
+        }
+    }
+
+    /// Takes its place from a cell. It stays known until nothing of it is left, so that nobody
+    /// takes the name up while its panes still change.
+    fn retire(&mut self, at: u32, pane: i64, to: u32) {
+        self.pour(at as usize);
+        self.hot[at as usize].send_away();
+        let place = &mut self.places[at as usize];
+        let Some(panes) = place.panes.as_mut() else { return };
+        let (gauge, changes) = panes.hand_over(pane);
+        let mut moved = gauge;
+        for (_, delta) in &changes {
+            moved.iter_mut().zip(delta.net).for_each(|(sum, net)| *sum += net);
+        }
+        place.gone = Some(Gone { pane, to, moved });
+        let other = &mut self.places[to as usize];
+        other.guests += 1;
+        if let Some(panes) = other.panes.as_mut() {
+            panes.take_over(pane, &gauge, &changes);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Cells that lose their place to values of which more is heard: nothing is lost by it.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use tallylight_schemas::rows::{Cuboid, Measures};
+use tallylight_schemas::sketch::Sketch;
+use tallylight_stream_processor::Limits;
+
+use crate::world::{Beacon, Item, T0, World};
+
+const CONTENTS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+
+/// A viewer: what is watched first and later, from when, and its reports: how long after the one
+/// before, in which state, and how late each came.
+type Viewer = (usize, usize, i64, Vec<(i64, usize, i64)>);
+
+fn viewers() -> impl Strategy<Value = Vec<Viewer>> {
+    let report = (0_i64..600, 0_usize..4, prop_oneof![9 => 0_i64..300, 1 => 300_i64..40_000]);
+    let viewer = (0_usize..12, 0_usize..12, 0_i64..60_000, prop::collection::vec(report, 1..120));
+    prop::collection::vec(viewer, 4..24)
+}
+
+fn reports(viewers: &[Viewer]) -> Vec<Beacon> {
+    let mut all = Vec::new();
+    for (number, (first, then, began, reports)) in viewers.iter().enumerate() {
+        let mut ts = *began;
+        for (sn, (after, state, delay)) in reports.iter().enumerate() {
+            ts += after;
+            let content = if sn < 60 { first } else { then };
+            all.push(Beacon {
+                sid: format!("sid-{number}"),
+                ts,
+                sn: sn as u64,
+                e: if sn == 0 { "ps" } else { "t" },
+                sta: Some(["p", "p", "r", "a"][*state]),
+                ltc: Some(1_000 + after),
+                br: Some(300 + 100 * (sn as i64 / 40)),
+                cid: Some(CONTENTS[*content]),
+                device: Some(CONTENTS[(*content + number) % 12]),
+                delay: *delay,
+                ..Beacon::default()
+            });
+        }
+    }
+    all.sort_by_key(|beacon| beacon.ts + beacon.delay);
+    all
+}
+
+fn take(world: &mut World, beacon: &Beacon) {
+    let log = beacon.ts + beacon.delay;
+    world.tick_to(log);
+    world.entry(log, &[Item::Beacon(beacon.clone())]);
+}
+
+fn world(cells: usize, reports: &[Beacon]) -> World {
+    let mut world = World::with(Limits { cells, ..Limits::default() });
+    for beacon in reports {
+        take(&mut world, beacon);
+        let size = world.state.size();
+        assert!(size.cells <= Cuboid::ALL.len() * (cells + cells.max(2) / 2 + 1), "{size:?}");
+    }
+    world.tick_to(700_000);
+    world
+}
+
+/// What all cells of a cuboid come to, pane by pane.
+fn together(world: &World) -> BTreeMap<(Cuboid, i64), (Measures, Sketch, Sketch)> {
+    let mut sums: BTreeMap<_, (Measures, Sketch, Sketch)> = BTreeMap::new();
+    for ((cuboid, _, pane), (measures, startup, latency)) in world.book.values() {
+        let sum = sums.entry((cuboid, pane)).or_default();
+        sum.0.add(&measures, 1);
+        sum.1.merge(&startup, 1);
+        sum.2.merge(&latency, 1);
+    }
+    sums
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn panes_come_to_the_same_whoever_has_a_cell(viewers in viewers(), cells in 1_usize..6) {
+        let reports = reports(&viewers);
+        let (few, all) = (world(cells, &reports), world(1_000, &reports));
+        prop_assert_eq!(together(&few), together(&all));
+        let negative = few.book.values().into_values().find(|(measures, ..)| {
+            Measures::NAMES.iter().any(|name| measures.get(name) < Some(0))
+        });
+        prop_assert_eq!(negative, None);
+        prop_assert_eq!(few.state.size().cells, 0);
+        prop_assert_eq!(few.state.size().panes, 0);
+    }
+
+    #[test]
+    fn contests_go_on_after_a_snapshot(viewers in viewers(), half in 0_usize..1_000) {
+        let reports = reports(&viewers);
+        let straight = world(2, &reports);
+        let mut world = World::with(Limits { cells: 2, ..Limits::default() });
+        for (at, beacon) in reports.iter().enumerate() {
+            if at == half % reports.len() {
+                let bytes = postcard::to_extend(&world.state, Vec::new()).unwrap();
+                world.state = postcard::from_bytes(&bytes).unwrap();
+            }
+            take(&mut world, beacon);
+        }
+        world.tick_to(700_000);
+        prop_assert_eq!(world.book, straight.book);
+    }
+}
+
+fn report(sid: &str, content: &'static str, sn: u64, ts: i64) -> Item {
+    Item::Beacon(Beacon {
+        sid: sid.to_owned(),
+        ts,
+        sn,
+        e: "t",
+        sta: Some("p"),
+        cid: Some(content),
+        delay: 10,
+        ..Beacon::default()
+    })
+}
+
+#[test]
+fn who_comes_after_a_flood_has_a_cell_within_two_contests() {
+    let mut world = World::with(Limits { cells: 4, ..Limits::default() });
+    for (at, content) in CONTENTS[..11].iter().enumerate() {
+        let ts = at as i64 * 50;
+        world.entry(ts + 10, &[report(&format!("flood-{at}"), content, 0, ts)]);
+    }
+    for second in 1..60_i64 {
+        let ts = second * 1_000;
+        let fans = (0..3).map(|n| report(&format!("fan-{n}"), "l", second as u64, ts));
+        // The others are heard once more, so that they were there all the time.
+        let more = CONTENTS[..11].iter().enumerate().filter(|_| second == 40);
+        let more = more.map(|(at, content)| report(&format!("flood-{at}"), content, 1, ts));
+        world.entry(ts + 10, &fans.chain(more).collect::<Vec<_>>());
+    }
+    world.tick_to(700_000);
+    let viewers = |content: &str, pane: i64| {
+        let row = world.book.playback.iter().find(|((cuboid, cell, at), _)| {
+            (*cuboid, *at) == (Cuboid::Content, pane) && cell.content.as_deref() == Some(content)
+        });
+        row.map(|(_, row)| row.measures.viewers)
+    };
+    assert_eq!(viewers("l", 9_000), None, "first come, first served");
+    // T0 is at a whole minute: contests are at 10 s and 20 s.
+    assert_eq!(T0 % 10_000, 0);
+    for second in 21..59 {
+        assert_eq!(viewers("l", second * 1_000), Some(3), "second {second}");
+    }
+    // Of the four that came first one gave way, and its viewer counts among the others since.
+    let named = |pane| CONTENTS[..11].iter().filter(|c| viewers(c, pane) == Some(1)).count();
+    assert_eq!((named(5_000), named(30_000)), (4, 3));
+    assert_eq!((viewers("__other__", 5_000), viewers("__other__", 30_000)), (Some(10), Some(8)));
+}

@@ -1,0 +1,115 @@
+//! Viewers who watch all the time, and what the feed says of how many they are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt;
+use serde_json::Value;
+use tallylight_schemas::clock::{Clock, WallClock};
+use tokio::task::JoinHandle;
+
+use crate::world::World;
+
+/// Spread over all partitions.
+const VIEWERS: i64 = 40;
+/// What they watch.
+const CONTENT: &str = "all-the-time";
+
+/// They report and are looked at until the [end](Self::end).
+#[derive(Debug)]
+pub struct Onlookers {
+    stop: Arc<AtomicBool>,
+    reporting: JoinHandle<i64>,
+    looking: JoinHandle<Seen>,
+}
+
+/// What the feed said.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The least number of viewers of each pane that all partitions were counted in, Unix ms.
+    whole: BTreeMap<i64, i64>,
+    /// Viewers by rows that said of themselves that a partition was missing.
+    partial: Vec<i64>,
+}
+
+impl Onlookers {
+    /// Comes in.
+    pub async fn start(world: &World) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let feed = world.url(0).replace("http", "ws") + "/v1/feed?since_s=1";
+        let url = format!("{}/v1/cmcd?k=demo", world.collector());
+        let (socket, _) = tokio_tungstenite::connect_async(feed).await.expect("the feed");
+        let reporting = tokio::spawn(report(url, Arc::clone(&stop)));
+        let until = Arc::clone(&stop);
+        let looking = tokio::spawn(async move {
+            let mut seen = Seen::default();
+            let mut messages = socket;
+            while !until.load(Ordering::SeqCst) {
+                let next = tokio::time::timeout(Duration::from_secs(5), messages.next()).await;
+                let message = next.expect("a status each second").expect("the feed goes on");
+                if let Ok(text) = message.expect("a message").to_text() {
+                    seen.take(&serde_json::from_str(text).unwrap_or_default());
+                }
+            }
+            seen
+        });
+        Self { stop, reporting, looking }
+    }
+
+    /// Goes, and holds that a pane was either said to be partial or had all of them in it: who
+    /// cannot be counted for a while is never shown as gone.
+    #[allow(clippy::print_stdout, reason = "the figures of a run")]
+    pub async fn end(self, what: &str) {
+        self.stop.store(true, Ordering::SeqCst);
+        let (all_since, seen) = (self.reporting.await.unwrap(), self.looking.await.unwrap());
+        let from_here = seen.whole.range(all_since + 2_000..);
+        let fewer: Vec<_> = from_here.clone().filter(|(_, n)| **n != VIEWERS).take(5).collect();
+        println!(
+            "figure: {what}: {} whole seconds with {VIEWERS} viewers, {} partial rows with {:?}",
+            from_here.count(),
+            seen.partial.len(),
+            seen.partial.iter().min()
+        );
+        assert!(fewer.is_empty(), "{what}: viewers by pane that is not partial: {fewer:?}");
+        assert!(!seen.partial.is_empty(), "{what}: nothing was ever missing");
+    }
+}
+
+impl Seen {
+    fn take(&mut self, message: &Value) {
+        for row in message["playback"].as_array().into_iter().flatten() {
+            if row["cuboid"] != "content" || row["cell"]["content"] != CONTENT {
+                continue;
+            }
+            let viewers = row["m"]["viewers"].as_i64().unwrap_or(0);
+            if row["partial"] == true {
+                self.partial.push(viewers);
+                continue;
+            }
+            let least = self.whole.entry(row["pane"].as_i64().unwrap_or(0)).or_insert(viewers);
+            *least = viewers.min(*least);
+        }
+    }
+}
+
+/// Says each second that everybody plays, and answers since when all are there.
+async fn report(url: String, stop: Arc<AtomicBool>) -> i64 {
+    let client = reqwest::Client::new();
+    let (mut sn, mut all_since) = (0, i64::MAX);
+    while !stop.load(Ordering::SeqCst) {
+        let now = WallClock.now_ms();
+        let line =
+            |n| format!("cid=\"{CONTENT}\",e=t,sid=\"onlooker-{n}\",sn={sn},sta=p,ts={now},v=2");
+        let body = (0..VIEWERS).map(line).collect::<Vec<_>>().join("\n");
+        let post = client.post(&url).header("content-type", "application/cmcd").body(body);
+        // What is not taken is not repeated: they are heard of again in a second.
+        if post.send().await.is_ok_and(|answer| answer.status() == 204) {
+            all_since = all_since.min(now);
+        }
+        sn += 1;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    all_since
+}
