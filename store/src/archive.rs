@@ -36,7 +36,7 @@ pub use hot::{hour_name, hour_of};
 pub use repair::Repair;
 pub use settings::Settings;
 pub use tend::Tended;
-pub use view::{Ask, View};
+pub use view::{Ask, Copied, View};
 
 /// What went wrong, by what the caller must do (ADR 12).
 #[derive(Debug, Clone, thiserror::Error)]

@@ -221,10 +221,7 @@ impl Archive {
             return ask.answer(None);
         }
         let rows = rows::provisional(ask.table(), partitions, &self.settle);
-        if let Err(error) = &rows {
-            tracing::error!(table = ask.table().name(), %error, "no rows of the state for a view");
-        }
-        ask.answer(rows.ok().flatten());
+        ask.answer(rows);
     }
 
     /// How it is doing, with the log beginning at `earliest`.

@@ -1,5 +1,6 @@
 //! One view over files and memory.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,11 +26,28 @@ pub struct View {
     pub hot: Vec<RecordBatch>,
 }
 
+/// Rows of the state, copied, that become a batch where they are asked for: whoever holds the state
+/// has records to take in.
+pub struct Copied(Box<dyn FnOnce() -> Option<RecordBatch> + Send>);
+
+impl Copied {
+    /// Rows that `batch` makes a batch of.
+    pub fn new(batch: impl FnOnce() -> Option<RecordBatch> + Send + 'static) -> Self {
+        Self(Box::new(batch))
+    }
+}
+
+impl fmt::Debug for Copied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Copied").finish_non_exhaustive()
+    }
+}
+
 #[derive(Debug)]
 struct Taken {
     folder: Folder,
     hot: Vec<Hot>,
-    provisional: Option<RecordBatch>,
+    provisional: Option<Copied>,
 }
 
 /// A question to the processor: the rows of a table that are still in its state.
@@ -48,7 +66,7 @@ impl Ask {
 
     /// Answers with rows of the state, if it has any. Whoever holds the state calls this between
     /// two entries, so that what it answers and what is in memory and files fit together.
-    pub fn answer(self, provisional: Option<RecordBatch>) {
+    pub fn answer(self, provisional: Option<Copied>) {
         let taken = self.history.take(self.table, provisional);
         // Who asked may be gone; that is fine.
         let _ = self.answer.send(taken);
@@ -89,13 +107,17 @@ impl History {
         for one in taken.hot.iter().filter(|one| one.offset >= files_to) {
             hot.push(one.wide(table, &self.shared.log_id)?);
         }
-        if let Some(provisional) = taken.provisional.filter(|rows| rows.num_rows() > 0) {
-            hot.push(conform(&provisional, table)?);
+        if let Some(Copied(batch)) = taken.provisional {
+            // A million sessions take seconds.
+            let batch = tokio::task::spawn_blocking(batch).await.unwrap_or_default();
+            if let Some(provisional) = batch.filter(|rows| rows.num_rows() > 0) {
+                hot.push(conform(&provisional, table)?);
+            }
         }
         Ok(View { delta: folder.provider().await?, hot })
     }
 
-    fn take(&self, table: Table, provisional: Option<RecordBatch>) -> Taken {
+    fn take(&self, table: Table, provisional: Option<Copied>) -> Taken {
         let places = lock(&self.shared.places);
         let place = &places[table as usize];
         let (folder, hot) = (place.folder.clone(), place.hot.iter().cloned().collect());

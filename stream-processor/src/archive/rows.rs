@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use tallylight_schemas::dead::DeadLetter;
 use tallylight_schemas::ipc::{self, IpcError, Stored};
 use tallylight_schemas::tables::Table;
+use tallylight_store::archive::Copied;
 
 use crate::pure::partition::Rows;
 use crate::pure::session::store::Over;
@@ -73,26 +74,38 @@ pub(super) fn of_settled(rows: Settled) -> impl Iterator<Item = Batch> {
     playback.into_iter().chain(delivery).chain(incidents).chain(actions).chain(wide)
 }
 
-/// What the state holds of a table and may still change.
+/// What the state holds of a table and may still change: copied here, a batch once that is asked
+/// for.
 pub(super) fn provisional(
     table: Table,
     partitions: &Partitions,
     settle: &Settle,
-) -> Result<Option<RecordBatch>, IpcError> {
-    let found = match table {
-        Table::Sessions | Table::SessionSpans => {
-            let mut all = Over::default();
-            for over in partitions.states().iter().map(|state| state.provisional()) {
-                all.sessions.extend(over.sessions);
-                all.spans.extend(over.spans);
-            }
-            of_over(&all, false).find(|(of, _)| *of == table)
+) -> Option<Copied> {
+    let states = || partitions.states().iter();
+    match table {
+        Table::Sessions => {
+            let sessions = states().flat_map(|state| state.sessions().provisional()).collect();
+            let over = Over { sessions, ..Over::default() };
+            Some(Copied::new(move || batch_of(table, of_over(&over, false))))
+        }
+        Table::SessionSpans => {
+            let spans = states().flat_map(|state| state.sessions().provisional_spans()).collect();
+            let over = Over { spans, ..Over::default() };
+            Some(Copied::new(move || batch_of(table, of_over(&over, false))))
         }
         Table::Playback | Table::Delivery | Table::Incidents | Table::Actions => {
-            of_settled(settle.current()).find(|(of, _)| *of == table)
+            let settled = settle.current();
+            Some(Copied::new(move || batch_of(table, of_settled(settled))))
         }
         // What is not written when it comes is in minutes and hours that are not over.
         _ => None,
-    };
-    found.map(|(_, batch)| batch).transpose()
+    }
+}
+
+fn batch_of(table: Table, mut all: impl Iterator<Item = Batch>) -> Option<RecordBatch> {
+    let (_, batch) = all.find(|(of, _)| *of == table)?;
+    if let Err(error) = &batch {
+        tracing::error!(table = table.name(), %error, "no rows of the state for a view");
+    }
+    batch.ok()
 }

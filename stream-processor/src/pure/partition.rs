@@ -270,11 +270,6 @@ impl PartitionState {
         self.limits = limits;
     }
 
-    /// Sessions and stretches that can still change, as they are now.
-    pub fn provisional(&self) -> Over {
-        self.sessions.provisional()
-    }
-
     /// What the state holds.
     pub fn size(&self) -> Size {
         let [sessions, facts, words, tombstones, pending] = self.sessions.size();

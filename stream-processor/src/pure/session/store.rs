@@ -253,15 +253,17 @@ impl Sessions {
         std::mem::take(&mut self.over)
     }
 
-    /// What can still change, as it is now.
-    pub fn provisional(&self) -> Over {
-        let mut out = Over::default();
-        for epoch in self.slots.all() {
-            out.sessions.push(epoch.row(&self.words));
+    /// The sessions that can still change, as they are now.
+    pub fn provisional(&self) -> impl Iterator<Item = SessionRow> {
+        self.slots.all().map(|epoch| epoch.row(&self.words))
+    }
+
+    /// The stretches of theirs that can.
+    pub fn provisional_spans(&self) -> impl Iterator<Item = SpanRow> {
+        self.slots.all().flat_map(|epoch| {
             let open = epoch.timeline.open_stretches().into_iter();
-            out.spans.extend(open.map(|one| one.row(epoch.playback(), &self.words)));
-        }
-        out
+            open.map(|one| one.row(epoch.playback(), &self.words))
+        })
     }
 
     /// The session in a place that [`Self::record`] named.

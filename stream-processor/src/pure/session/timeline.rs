@@ -228,8 +228,14 @@ impl Timeline {
 
     /// The stretches that can still change, as they are now.
     pub(super) fn open_stretches(&self) -> Vec<Stretch> {
-        let (mut over, mut rest) = (Vec::new(), self.clone());
-        rest.finish(&mut over);
+        let (mut over, mut going) = (Vec::new(), self.going.clone());
+        let mut machine = self.base.clone();
+        for Mark { fact, .. } in self.recent.iter() {
+            let before = *machine.dimensions();
+            machine.apply(&fact, self.events_rule);
+            going.follow(&machine, fact.at, before, &mut over);
+        }
+        going.end(machine.last_seen(), *machine.dimensions(), &mut over);
         over
     }
 
