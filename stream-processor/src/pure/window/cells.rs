@@ -8,7 +8,7 @@ use tallylight_schemas::metrics;
 use tallylight_schemas::rows::{Cell, Cuboid, PlaybackRow};
 
 use super::cell::{CellPanes, Name};
-use super::pane::{Counts, Presence};
+use super::pane::{Counts, Gauge, Presence};
 use crate::pure::limits::OTHER;
 use crate::pure::session::dimensions::Dimensions;
 use crate::pure::session::words::Words;
@@ -173,7 +173,7 @@ impl Windows {
         }
     }
 
-    fn step(&mut self, cells: &Cells, which: usize, at: i64, weight: &[i64; 6]) {
+    fn step(&mut self, cells: &Cells, which: usize, at: i64, weight: &Gauge) {
         let first_open = self.first_open[which];
         if weight.iter().any(|w| *w != 0)
             && let Some(panes) = self.panes(cells, which)
