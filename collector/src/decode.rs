@@ -12,6 +12,7 @@ pub mod json;
 pub mod otlp;
 pub mod player;
 pub mod rows;
+pub(crate) mod told;
 
 pub use rows::Rows;
 

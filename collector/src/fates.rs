@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
 use tallylight_schemas::infra::OTLP_METRICS;
+use tallylight_schemas::player::TOLD;
 
 /// Where records came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,6 +19,10 @@ pub enum Source {
     Events,
     /// `POST /v1/metrics`.
     OtlpMetrics,
+    /// The CMCD of a request that an edge told of in its delivery event.
+    Edge,
+    /// The CMCD of one that a log record or a span told of.
+    Otlp,
 }
 
 impl Source {
@@ -28,6 +33,8 @@ impl Source {
             Source::CmcdQuery => "cmcd_query",
             Source::Events => "events",
             Source::OtlpMetrics => OTLP_METRICS,
+            Source::Edge => TOLD[0],
+            Source::Otlp => TOLD[1],
         }
     }
 }
@@ -36,6 +43,8 @@ impl Source {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     counts: Vec<(Fate, Reason, u64)>,
+    /// The same of what records of the request told of besides themselves, by its source.
+    beside: Vec<(Source, Fate, Reason, u64)>,
     /// Values that were unusable, in records that were accepted without them.
     pub dropped_values: u64,
     /// Keys that were unusable, likewise.
@@ -58,6 +67,16 @@ impl Tally {
         match self.counts.iter_mut().find(|(f, r, _)| (*f, *r) == (fate, reason)) {
             Some((_, _, sum)) => *sum += events,
             None => self.counts.push((fate, reason, events)),
+        }
+    }
+
+    /// Counts what a record told of besides itself. It was not sent, so no answer names it.
+    pub fn beside(&mut self, source: Source, fate: Fate, reason: Reason) {
+        let same =
+            |of: &&mut (Source, Fate, Reason, u64)| (of.0, of.1, of.2) == (source, fate, reason);
+        match self.beside.iter_mut().find(same) {
+            Some((.., sum)) => *sum += 1,
+            None => self.beside.push((source, fate, reason, 1)),
         }
     }
 
@@ -119,8 +138,12 @@ pub struct Ledger(FxHashMap<(Arc<str>, Source, Fate, Reason), u64>);
 impl Ledger {
     /// Adds a request.
     pub fn add(&mut self, tenant: &Arc<str>, source: Source, tally: &Tally) {
-        for (fate, reason, events) in tally.counts() {
-            *self.0.entry((tenant.clone(), source, *fate, *reason)).or_default() += events;
+        let own =
+            tally.counts.iter().map(|(fate, reason, events)| (source, *fate, *reason, events));
+        let beside =
+            tally.beside.iter().map(|(of, fate, reason, events)| (*of, *fate, *reason, events));
+        for (source, fate, reason, events) in own.chain(beside) {
+            *self.0.entry((tenant.clone(), source, fate, reason)).or_default() += events;
         }
     }
 

@@ -84,6 +84,7 @@ async fn who_asked_and_by_which_right_is_found_nowhere() {
         "2.m4s",
         "3.m4s",
         "4.m4s",
+        "5.m4s",
         "http.server.requests",
         "seg-1.m4s",
     ] {
@@ -154,12 +155,15 @@ fn requests(client: &reqwest::Client, base: &str) -> Vec<reqwest::RequestBuilder
         "url": secret, "a": "nothing-private"});
     let [metrics, logs] = otlp(now, &secret);
     let cmcd = format!("sid=\"a\",nor=\"{}\"", quoted());
+    let told = json!({"type": "delivery", "source": "edge", "boot": 1, "seq": 1, "ts": now * 1_000,
+        "service": "edge", "action": "get", "stream": "demo", "status": 200, "bytes": 1,
+        "cmcd": format!("com.example-u=\"{secret}\",{cmcd}")});
     let arrow = client.post(keyed("/v1/events")).header("content-type", STREAM_MEDIA_TYPE);
     let bad = client.post(format!("{base}/v1/cmcd")).bearer_auth(format!("bad-{SENTINEL}"));
     vec![
         client.post(keyed("/v1/cmcd")).body(lines(now)),
         client.post(keyed("/v1/events")).json(&json!([event, unknown])),
-        ours("/v1/events").json(&json!([event])),
+        ours("/v1/events").json(&json!([event, told])),
         arrow.body(self::arrow(now, &secret)),
         ours("/v1/metrics").json(&metrics),
         ours("/v1/logs").json(&logs),
@@ -202,7 +206,7 @@ fn otlp(now: i64, secret: &str) -> [serde_json::Value; 2] {
         pair(
             "url.full",
             &format!(
-                "https://u:{SENTINEL}@cdn.example/live/demo/v-360/7.m4s?CMCD=cid%3D%22https%3A%2F%2Fu%3A{SENTINEL}%40x%2Fseg-1.m4s%3Ft%3D{SENTINEL}%22%2Csid%3D%22a%22"
+                "https://u:{SENTINEL}@cdn.example/live/demo/v-360/7.m4s?CMCD=cid%3D%22https%3A%2F%2Fu%3A{SENTINEL}%40x%2Fseg-1.m4s%3Ft%3D{SENTINEL}%22%2Cnor%3D%22..%252F5.m4s%253Ft%253D{SENTINEL}%22%2Csid%3D%22a%22"
             ),
         ),
         pair("http.response.status_code", "200"),

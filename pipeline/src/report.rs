@@ -46,6 +46,8 @@ pub struct Report {
     pub sid: Option<String>,
     /// The content id the request carried.
     pub cid: Option<String>,
+    /// All of its CMCD.
+    pub cmcd: Option<String>,
     /// How long after the segment's due time, µs.
     pub late_us: Option<i64>,
     /// What is wrong with a copy, one word.
@@ -83,6 +85,7 @@ impl Report {
             pipeline: None,
             sid: None,
             cid: None,
+            cmcd: None,
             late_us: None,
             defect: None,
             load: None,

@@ -96,7 +96,7 @@ impl Reason {
 pub struct FateCount {
     /// Whose records.
     pub tenant: String,
-    /// Where they came in: `cmcd`, `cmcd_query`, `events`, `otlp_metrics`.
+    /// Where they came in: `cmcd`, `cmcd_query`, `events`, `otlp_metrics`, `edge`, `otlp`.
     pub source: String,
     /// What became of them.
     pub fate: Fate,

@@ -7,7 +7,7 @@ use crate::rows::Measures;
 use crate::sketch::Sketch;
 
 /// Version of this list; rows carry it.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Below this many units of the denominator a ratio is shown as a count instead.
 pub const MINIMUM_SAMPLE: i64 = 20;
@@ -109,6 +109,8 @@ use Formula::{Gauge, Quantile, Rate, Ratio};
 pub const ALL: &[Metric] = &[
     metric!("viewers", "Concurrent viewers", "", Gauge { of: "viewers" },
         per "none", from "CMCD sta in s, p, r, k", Low, None, 1 s),
+    metric!("derived_pct", "Known from requests only", "%", Ratio { num: "derived_viewers", den: &["viewers"], scale: 100.0 },
+        per "viewers", from "CMCD v1: no state named; their part of all figures is coarse", Neither, None, 1 s),
     metric!("starts", "Starts", "/s", Rate { of: "starts" },
         per "second", from "first p after s", Low, None, 10 s),
     metric!("startup_p50_ms", "Startup p50", "ms", Quantile { of: "startup_sketch", q: 0.5 },

@@ -9,7 +9,7 @@ mod pairs;
 mod rows;
 
 pub use builder::PlayerBatchBuilder;
-pub use door::{About, Door};
+pub use door::{About, Door, TOLD};
 pub use event::PlayerEvent;
 pub use rows::PlayerRows;
 

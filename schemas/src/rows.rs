@@ -50,12 +50,13 @@ impl PlaybackRow {
         self.latency_sketch.merge(&other.latency_sketch, sign);
     }
 
-    /// The row as its part of the pane of `width_s` that it is in. `viewers` is a number at the
-    /// pane's end, so it is that of the last row only.
+    /// The row as its part of the pane of `width_s` that it is in. `viewers` and the derived
+    /// of them are numbers at the pane's end, so they are those of the last row only.
     pub fn widened(&self, width_s: u32) -> Self {
         let (pane, is_last) = widen(self.pane, self.width_s, width_s);
         let mut row = Self { pane, width_s, ..self.clone() };
         row.measures.viewers *= i64::from(is_last);
+        row.measures.derived_viewers *= i64::from(is_last);
         row
     }
 

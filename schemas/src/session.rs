@@ -69,9 +69,9 @@ pub struct SessionRow {
     pub starting_ms: i64,
     /// Time playing, ms.
     pub playing_ms: i64,
-    /// Time rebuffering, ms.
+    /// Time rebuffering, ms, with what lost records had of it.
     pub rebuffering_ms: i64,
-    /// Rebuffers after the first frame and outside seeks.
+    /// Rebuffers after the first frame and outside seeks, with those of lost records.
     pub rebuffer_count: i64,
     /// Start (Unix µs) and length (ms) of the newest rebuffers, at most 32.
     pub rebuffers: Vec<(i64, i64)>,
@@ -102,7 +102,7 @@ pub struct SessionRow {
     pub error_code: Option<String>,
     /// State now, a CMCD `sta` token.
     pub state: Option<String>,
-    /// Records accepted.
+    /// Records accepted; what was told of requests only where the player sends no event reports.
     pub events: u64,
     /// Records missing by sequence number.
     pub lost_events: u64,
@@ -113,6 +113,28 @@ pub struct SessionRow {
     /// The player never named a state: what it did is derived from its requests.
     #[serde(default)]
     pub derived: bool,
+    /// The part of `switches` that went to a higher bitrate.
+    #[serde(default)]
+    pub switches_up: i64,
+    /// The part of `switches` that went to a lower one.
+    #[serde(default)]
+    pub switches_down: i64,
+    /// Least live latency told while playing, ms.
+    #[serde(default)]
+    pub least_latency_ms: Option<i64>,
+    /// Greatest live latency told while playing, ms.
+    #[serde(default)]
+    pub greatest_latency_ms: Option<i64>,
+    /// Frames dropped, by the player's own count.
+    #[serde(default)]
+    pub dropped_frames: Option<i64>,
+    /// The part of `rebuffer_count` that only the player's own count tells of, since records were
+    /// lost; below 0 where it tells of fewer than were seen.
+    #[serde(default)]
+    pub repaired_rebuffers: i64,
+    /// The same of `rebuffering_ms`, ms. It is taken out of `playing_ms`.
+    #[serde(default)]
+    pub repaired_rebuffering_ms: i64,
 }
 
 /// A stretch of a session in one state and one set of dimensions: the row of table

@@ -1,9 +1,11 @@
 //! Where delivery events end, whichever way they came.
 
-use tallylight_schemas::delivery::DeliveryEvent;
+use tallylight_schemas::cmcd::Key;
+use tallylight_schemas::delivery::{Action, DeliveryEvent};
 use tallylight_schemas::fates::{Fate, Reason};
 use tallylight_schemas::scrub;
 
+use super::told::Asked;
 use super::{Context, Rows, lot};
 use crate::fates::Tally;
 use crate::pure::priority::of_delivery;
@@ -11,9 +13,11 @@ use crate::pure::priority::of_delivery;
 /// Longest name in an event of our own services.
 pub(crate) const NAME_BYTES: usize = 128;
 
-/// Gives an event its fate: a row, or shed under pressure; `Err` is why it is rejected.
+/// Gives an event its fate: a row, or shed under pressure; `Err` is why it is rejected. The CMCD of
+/// the request that it tells of says whose it was, and goes beside it.
 pub(super) fn keep(
     mut event: DeliveryEvent,
+    told: Option<Asked<'_>>,
     context: Context<'_>,
     rows: &mut Rows,
     tally: &mut Tally,
@@ -22,9 +26,18 @@ pub(super) fn keep(
     if !trusted {
         return Err(Reason::Untrusted);
     }
+    let told = told.and_then(|told| Some((told, told.record()?)));
+    if let Some((_, record)) = &told {
+        let text = |key| record.text(key).filter(|text| !text.is_empty()).map(str::to_owned);
+        event.sid = event.sid.or_else(|| text(Key::Sid));
+        event.cid = event.cid.or_else(|| text(Key::Cid));
+    }
     clean(&mut event);
     check(&event)?;
     if standing.keeps_all() || standing.keeps(of_delivery(&event), lot(tenant, &event.source)) {
+        if let Some((told, record)) = told.filter(|_| event.action == Action::Get) {
+            told.keep(record, &event, context, rows, tally);
+        }
         rows.push_delivery(tenant, received_at, event);
         tally.accept(0, 0);
     } else {

@@ -12,8 +12,12 @@ use tallylight_schemas::cmcd::json::{parse_either, parse_event};
 use tallylight_schemas::cmcd::{MAX_EVENT_BYTES, Mode, Record};
 use tallylight_schemas::fates::{Fate, Reason};
 
+use super::told::Asked;
 use super::{Context, Rows, cmcd, control, delivery, lines};
 use crate::fates::{Source, Tally};
+
+/// The member of a delivery event that is no column: the CMCD of the request, as it was sent.
+pub(crate) const CMCD: &str = "cmcd";
 
 /// How a body holds its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,12 +119,15 @@ fn other(
 ) -> Result<(), Reason> {
     let Context { tenant, trusted, .. } = context;
     let mut value: Value = serde_json::from_str(text).map_err(|_| Reason::BadShape)?;
-    let kind = value.as_object_mut().and_then(|object| object.remove("type"));
+    let mut take = |name| value.as_object_mut().and_then(|object| object.remove(name));
+    let (kind, cmcd) = (take("type"), take(CMCD));
     match kind.as_ref().and_then(Value::as_str) {
         Some("delivery" | "action" | "incident") if !trusted => return Err(Reason::Untrusted),
         Some("delivery") => {
             let event = serde_json::from_value(value).map_err(|_| Reason::BadShape)?;
-            return delivery::keep(event, context, rows, tally);
+            let text = cmcd.as_ref().and_then(Value::as_str);
+            let told = text.map(|text| Asked { text, source: Source::Edge });
+            return delivery::keep(event, told, context, rows, tally);
         }
         Some("action") => rows.actions.push(control::action(value, tenant)?),
         Some("incident") => rows.incidents.push(control::incident(value, tenant)?),

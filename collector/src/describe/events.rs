@@ -8,6 +8,8 @@ use tallylight_schemas::tables::Table;
 
 use super::SCHEMA_PATH;
 use crate::decode::delivery::NAME_BYTES;
+use crate::decode::json::CMCD;
+use crate::decode::told::CMCD_BYTES;
 
 /// What a player's event may not lack.
 const PLAYER_REQUIRED: [&str; 4] = ["type", "sid", "e", "ts"];
@@ -71,6 +73,9 @@ fn delivery() -> Value {
     let mut properties: Map<String, Value> =
         members().iter().map(|member| (member.name().clone(), of_member(member))).collect();
     properties.insert("type".to_owned(), json!({"const": "delivery"}));
+    let about = "The CMCD of the request, decoded: a record of the player's own (source `edge`).";
+    let cmcd = json!({"type": ["string", "null"], "maxLength": CMCD_BYTES, "description": about});
+    properties.insert(CMCD.to_owned(), cmcd);
     json!({
         "title": "What a service reports of one PUT, GET, choice or load",
         "type": "object",
@@ -132,7 +137,7 @@ mod tests {
         let members = schema["properties"].as_object().unwrap();
         let whole: Map<String, Value> = members
             .iter()
-            .filter(|(name, _)| *name != "type")
+            .filter(|(name, _)| !["type", CMCD].contains(&name.as_str()))
             .map(|(name, schema)| (name.clone(), example(name, schema)))
             .collect();
         let read: DeliveryEvent = serde_json::from_value(whole.clone().into()).unwrap();

@@ -123,6 +123,7 @@ pub(super) fn report(
     report.edge = Some(edge.to_owned());
     report.sid.clone_from(&asked.viewer.sid);
     report.cid.clone_from(&asked.viewer.cid);
+    report.cmcd.clone_from(&asked.viewer.cmcd);
     match outcome {
         Ok(stored) => {
             report.bytes = if asked.head_only { 0 } else { stored.body.len() as u64 };

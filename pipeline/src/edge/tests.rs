@@ -150,6 +150,8 @@ async fn a_hundred_viewers_are_one_request_to_the_origin() {
         (&held["cid"], &held["type"], &held["source"]),
         (&"demo".into(), &"delivery".into(), &"edge-e1".into())
     );
+    // Of the query nothing but CMCD is told.
+    assert_eq!((&held["cmcd"], last.get("cmcd")), (&r#"sid="s-7",cid="demo""#.into(), None));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use serde::Serialize;
 use tallylight_schemas::delivery::{DeliveryEvent, Service};
 use tokio::sync::Notify;
 
@@ -10,6 +11,19 @@ use super::{Counts, Report};
 
 /// Events that may wait for the collector.
 pub(super) const CAPACITY: usize = 10_000;
+
+/// CMCD in one batch, bytes. JSON may write six for one, so a batch stays below the collector's
+/// limit of a body whatever players say.
+const CMCD: usize = 96 << 10;
+
+/// An event, and beside it what a player said on the request that it is about.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Told {
+    #[serde(flatten)]
+    event: DeliveryEvent,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cmcd: Option<String>,
+}
 
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -25,7 +39,7 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     seq: u64,
-    waiting: VecDeque<DeliveryEvent>,
+    waiting: VecDeque<Told>,
     closed: bool,
     reported: u64,
     lost: u64,
@@ -60,8 +74,8 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    fn event(&self, seq: u64, report: Report) -> DeliveryEvent {
-        DeliveryEvent {
+    fn event(&self, seq: u64, report: Report) -> Told {
+        let event = DeliveryEvent {
             source: self.source.clone(),
             boot: self.boot,
             seq,
@@ -85,13 +99,19 @@ impl Queue {
             sessions: report.load.map(|load| load.sessions),
             late_us: report.late_us,
             defect: report.defect,
-        }
+        };
+        Told { event, cmcd: report.cmcd }
     }
 
-    /// The oldest events, at most `limit`; they stay queued until [`Queue::settle`], so that a
+    /// The oldest events, at most `limit` and not too much text; they stay queued until [`Queue::settle`], so that a
     /// retry carries the same sequence numbers.
-    pub(super) fn oldest(&self, limit: usize) -> Vec<DeliveryEvent> {
-        self.lock().waiting.iter().take(limit).cloned().collect()
+    pub(super) fn oldest(&self, limit: usize) -> Vec<Told> {
+        let mut text = 0;
+        let fits = |told: &&Told| {
+            text += told.cmcd.as_ref().map_or(0, String::len);
+            text <= CMCD
+        };
+        self.lock().waiting.iter().take(limit).take_while(fits).cloned().collect()
     }
 
     /// Removes the oldest `count` events, `lost` of which are not stored and given up for good.

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use reqwest::{Client, StatusCode};
 use serde::Serialize;
-use tallylight_schemas::delivery::DeliveryEvent;
 
 use super::Door;
-use super::queue::Queue;
+use super::queue::{Queue, Told};
 
 /// Events in one POST.
 const BATCH: usize = 500;
@@ -28,7 +27,7 @@ const GONE_CHECK: Duration = Duration::from_secs(5);
 struct Tagged<'a> {
     r#type: &'static str,
     #[serde(flatten)]
-    event: &'a DeliveryEvent,
+    event: &'a Told,
 }
 
 /// What the collector said.
@@ -117,7 +116,7 @@ pub(super) async fn run(queue: Weak<Queue>, door: Door) {
     }
 }
 
-async fn post(client: &Client, door: &Door, batch: &[DeliveryEvent]) -> Answer {
+async fn post(client: &Client, door: &Door, batch: &[Told]) -> Answer {
     let body: Vec<_> = batch.iter().map(|event| Tagged { r#type: "delivery", event }).collect();
     send(client, door, &body).await
 }

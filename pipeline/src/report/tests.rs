@@ -53,6 +53,24 @@ async fn a_report_survives_a_collector_that_fails_first() {
 }
 
 #[tokio::test]
+async fn what_players_say_goes_beside_its_event_in_bodies_that_a_collector_takes() {
+    let (url, seen) = collector(vec![], "accepted=1").await;
+    let reporter = reporter(&url);
+    // As long as it gets where each byte is escaped.
+    let cmcd = format!("sid=\"s\",cid=\"{}\"", "\u{1}".repeat(1_000));
+    for k in 0..400 {
+        reporter
+            .send(Report { cmcd: Some(cmcd.clone()), ..Report::new(k, Action::Get, "demo", "a") });
+    }
+    reporter.send(Report::new(400, Action::Get, "demo", "a"));
+    reporter.close(Duration::from_secs(5)).await;
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.len(), 401);
+    assert!(seen[..400].iter().all(|event| event["cmcd"] == cmcd.as_str()));
+    assert_eq!(seen[400].get("cmcd"), None);
+}
+
+#[tokio::test]
 async fn what_is_refused_for_good_is_counted_and_not_repeated() {
     let (url, seen) = collector(vec![StatusCode::UNPROCESSABLE_ENTITY], "").await;
     let reporter = reporter(&url);

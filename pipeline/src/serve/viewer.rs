@@ -7,6 +7,8 @@ use tallylight_schemas::cmcd::{HEADERS, header_value, named, query_value};
 pub const PROBE: &str = "tallylight-probe";
 /// Longest header or query that is looked at.
 const MAX: usize = 4_096;
+/// Longest CMCD that is told. Players send a third of it.
+const TOLD: usize = 1_024;
 
 /// A player's session and content id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,31 +17,31 @@ pub struct Viewer {
     pub sid: Option<String>,
     /// Content id.
     pub cid: Option<String>,
+    /// All that it says, to be told to the collector; none where that is too long.
+    pub cmcd: Option<String>,
     /// It is no player but steering's prober: neither a viewer nor to be reported.
     pub probe: bool,
 }
 
 impl Viewer {
-    /// Reads the `CMCD` query argument, or else the `CMCD-*` headers.
+    /// Reads the `CMCD-*` headers, or else the `CMCD` query argument.
     pub fn of(uri: &Uri, headers: &HeaderMap) -> Self {
         Self { probe: headers.contains_key(PROBE), ..Self::player(uri, headers) }
     }
 
     fn player(uri: &Uri, headers: &HeaderMap) -> Self {
-        let query = uri.query().filter(|query| query.len() <= MAX).and_then(query_value);
-        match query {
-            Some(text) => Self::read(&text),
-            None => {
-                let values = HEADERS.iter().filter_map(|name| headers.get(*name)?.to_str().ok());
-                let text = header_value(values).filter(|text| text.len() <= MAX);
-                text.map_or_else(Self::default, |text| Self::read(&text))
-            }
+        let values = HEADERS.iter().filter_map(|name| headers.get(*name)?.to_str().ok());
+        if let Some(text) = header_value(values) {
+            return if text.len() <= MAX { Self::read(text) } else { Self::default() };
         }
+        let query = uri.query().filter(|query| query.len() <= MAX).and_then(query_value);
+        query.map_or_else(Self::default, |text| Self::read(text.into_owned()))
     }
 
-    fn read(text: &str) -> Self {
-        let (sid, cid) = named(text);
-        Self { sid, cid, probe: false }
+    fn read(text: String) -> Self {
+        let (sid, cid) = named(&text);
+        let cmcd = (sid.is_some() && text.len() <= TOLD).then_some(text);
+        Self { sid, cid, cmcd, probe: false }
     }
 }
 
@@ -51,14 +53,30 @@ mod tests {
     fn reads_query_and_headers() {
         let uri: Uri =
             "/a?x=1&CMCD=cid%3D%22demo%22%2Csid%3D%22s-1%22%2Cbl%3D4000".parse().unwrap();
-        let wanted =
-            Viewer { sid: Some("s-1".into()), cid: Some("demo".into()), ..Viewer::default() };
+        let wanted = Viewer {
+            sid: Some("s-1".into()),
+            cid: Some("demo".into()),
+            cmcd: Some(r#"cid="demo",sid="s-1",bl=4000"#.into()),
+            ..Viewer::default()
+        };
         assert_eq!(Viewer::of(&uri, &HeaderMap::new()), wanted);
 
         let mut headers = HeaderMap::new();
         headers.insert("cmcd-session", r#"cid="demo",sid="s-1",v=2"#.parse().unwrap());
         headers.insert("cmcd-request", "bl=4000".parse().unwrap());
+        let wanted = Viewer { cmcd: Some(r#"bl=4000,cid="demo",sid="s-1",v=2"#.into()), ..wanted };
         assert_eq!(Viewer::of(&Uri::from_static("/a"), &headers), wanted);
+        // They count before a query, as the standard has it.
+        let uri = Uri::from_static("/a?CMCD=sid%3D%22s-2%22");
+        assert_eq!(Viewer::of(&uri, &headers), wanted);
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_told_names_its_session_still() {
+        let text = format!("sid%3D%22s-1%22%2Cnor%3D%22{}%22", "a".repeat(TOLD));
+        let uri: Uri = format!("/a?CMCD={text}").parse().unwrap();
+        let viewer = Viewer::of(&uri, &HeaderMap::new());
+        assert_eq!((viewer.sid.as_deref(), viewer.cmcd), (Some("s-1"), None));
     }
 
     #[test]

@@ -120,6 +120,7 @@ impl Steering {
         report.bytes = made.as_ref().map_or(0, |text| text.len() as u64);
         report.sid = query.sid.or(viewer.sid);
         report.cid = viewer.cid;
+        report.cmcd = viewer.cmcd;
         self.metrics.bytes_sent.inc_by(report.bytes);
         self.reporter.send(report);
         match made {

@@ -168,6 +168,11 @@ impl<'a> Record<'a> {
         self.digest
     }
 
+    /// Tells it from records that were sent alike, by what else is known of it.
+    pub fn set_apart(&mut self, by: u64) {
+        self.digest ^= by;
+    }
+
     pub(super) fn reset(&mut self, digest: u64) {
         self.slots = [NO_SLOT; KEYS];
         self.values.clear();

@@ -8,6 +8,10 @@ use super::column::{append_texts, fill, ints, texts};
 use crate::cmcd::{Mode, Record};
 use crate::scrub;
 
+/// Sources of requests that were told of by who served them: an edge of ours, in its delivery
+/// events, or logs and spans by OTLP.
+pub const TOLD: [&str; 2] = ["edge", "otlp"];
+
 /// Where a record came in, and from whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Door<'a> {
@@ -15,9 +19,9 @@ pub struct Door<'a> {
     pub tenant: &'a str,
     /// How it came.
     pub mode: Mode,
-    /// Where it came in, as the fates name it: `cmcd`, `cmcd_query`, `events`.
+    /// Where it came in, as the fates name it: `cmcd`, `cmcd_query`, `events`, or one of [`TOLD`].
     pub source: &'a str,
-    /// When, Unix µs.
+    /// When, Unix µs; of a request that was told of, when it was served.
     pub received_at: i64,
     /// Who sent it.
     pub about: About<'a>,

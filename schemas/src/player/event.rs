@@ -11,9 +11,9 @@ pub struct PlayerEvent<'a> {
     pub tenant: &'a str,
     /// How it came.
     pub mode: Mode,
-    /// Where it came in: `cmcd`, `cmcd_query`, `events`.
+    /// Where it came in: `cmcd`, `cmcd_query`, `events`, or one of [`super::TOLD`].
     pub source: &'a str,
-    /// When it came, Unix µs.
+    /// When it came, Unix µs; of a request that was told of, when it was served.
     pub received_at: i64,
     /// CMCD version.
     pub v: u8,
@@ -31,6 +31,8 @@ pub struct PlayerEvent<'a> {
     pub sn: Option<u64>,
     /// Bitrate of the selected video rung, else the first value, kbps.
     pub br_kbps: Option<i64>,
+    /// Bitrate that is shown, picked like `br_kbps`, kbps.
+    pub pb_kbps: Option<i64>,
     /// Throughput as measured by the player, picked like `br_kbps`, kbps.
     pub mtp_kbps: Option<i64>,
     /// Lowest video rung it may choose, kbps; a list that names other types only says nothing.
@@ -39,6 +41,12 @@ pub struct PlayerEvent<'a> {
     pub ltc_ms: Option<i64>,
     /// Media start delay, ms.
     pub msd_ms: Option<i64>,
+    /// Times the buffer ran dry since the session began, as the player counts them, picked likewise.
+    pub bsa: Option<i64>,
+    /// How long it was dry in all, likewise, ms.
+    pub bsda_ms: Option<i64>,
+    /// Frames dropped since the session began.
+    pub dfa: Option<i64>,
     /// Type of the object that a request is for, such as `v`.
     pub ot: Option<&'a str>,
     /// The object is needed at once: to start, to seek, or since nothing is buffered.

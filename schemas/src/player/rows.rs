@@ -30,10 +30,14 @@ pub struct PlayerRows {
     sn: Option<Int64Array>,
     ot: Option<StringArray>,
     br: Option<Pairs<Int64Array>>,
+    pb: Option<Pairs<Int64Array>>,
     mtp: Option<Pairs<Int64Array>>,
     lb: Option<Pairs<Int64Array>>,
     ltc: Option<Int64Array>,
     msd: Option<Int64Array>,
+    bsa: Option<Pairs<Int64Array>>,
+    bsda: Option<Pairs<Int64Array>>,
+    dfa: Option<Int64Array>,
     su: Option<BooleanArray>,
     bs: Option<BooleanArray>,
     pr: Option<Float64Array>,
@@ -67,10 +71,14 @@ impl PlayerRows {
             sn: column(batch, Key::Sn.name())?,
             ot: column(batch, Key::Ot.name())?,
             br: pairs(batch, Key::Br.name(), "v", "ot")?,
+            pb: pairs(batch, Key::Pb.name(), "v", "ot")?,
             mtp: pairs(batch, Key::Mtp.name(), "v", "ot")?,
             lb: pairs(batch, Key::Lb.name(), "v", "ot")?,
             ltc: column(batch, Key::Ltc.name())?,
             msd: column(batch, Key::Msd.name())?,
+            bsa: pairs(batch, Key::Bsa.name(), "v", "ot")?,
+            bsda: pairs(batch, Key::Bsda.name(), "v", "ot")?,
+            dfa: column(batch, Key::Dfa.name())?,
             su: column(batch, Key::Su.name())?,
             bs: column(batch, Key::Bs.name())?,
             pr: column(batch, Key::Pr.name())?,
@@ -114,11 +122,15 @@ impl PlayerRows {
             sta: text(&self.sta, i),
             ts: int(&self.ts, i),
             sn: int(&self.sn, i).and_then(|sn| u64::try_from(sn).ok()),
-            br_kbps: self.kbps(&self.br, i),
-            mtp_kbps: self.kbps(&self.mtp, i),
+            br_kbps: self.of_video(&self.br, i),
+            pb_kbps: self.of_video(&self.pb, i),
+            mtp_kbps: self.of_video(&self.mtp, i),
             lb_kbps: self.lowest(i),
             ltc_ms: int(&self.ltc, i).or_else(|| ltc.and_then(milliseconds)),
             msd_ms: int(&self.msd, i),
+            bsa: self.of_video(&self.bsa, i),
+            bsda_ms: self.of_video(&self.bsda, i),
+            dfa: int(&self.dfa, i),
             ot: text(&self.ot, i),
             su: bool(&self.su, i),
             bs: bool(&self.bs, i),
@@ -136,7 +148,7 @@ impl PlayerRows {
 
     /// The first value for video, counting items without an object type as of the record's;
     /// else the first.
-    fn kbps(&self, of: &Option<Pairs<Int64Array>>, i: usize) -> Option<i64> {
+    fn of_video(&self, of: &Option<Pairs<Int64Array>>, i: usize) -> Option<i64> {
         let list = of.as_ref()?;
         let record = text(&self.ot, i);
         let range = items(&list.lists, i);

@@ -68,4 +68,9 @@ measures! {
     events,
     /// Records missing by sequence number, counted where the gap was seen.
     lost_events,
+    /// The part of `viewers` of whom only their requests are known, as of players of CMCD v1: the
+    /// times and counts of this row have them in it, and as coarsely as their requests are apart.
+    /// Absent in rows from before it was counted.
+    #[serde(default)]
+    derived_viewers,
 }

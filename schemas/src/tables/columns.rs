@@ -75,8 +75,8 @@ const SESSIONS: &[Column] = columns! {
     "startup_ms" Int "ms" by "processor": "`first_frame_at` − `started_at`.";
     "msd_ms" Int "ms" by "player": "The player's own media start delay, to check by.";
     "playing_ms" Int "ms" by "processor": "Time playing.";
-    "rebuffering_ms" Int "ms" by "processor": "Time rebuffering after the first frame.";
-    "rebuffer_count" Int by "processor": "Rebuffers after the first frame and outside seeks.";
+    "rebuffering_ms" Int "ms" by "processor": "Time rebuffering after the first frame, with `repaired_rebuffering_ms`.";
+    "rebuffer_count" Int by "processor": "Rebuffers after the first frame and outside seeks, with `repaired_rebuffers`.";
     "rebuffers" Stretches by "processor": "The newest rebuffers, at most 32.";
     "seeking_ms" Int "ms" by "processor": "Time seeking.";
     "avg_bitrate_kbps" Int "kbps" by "processor": "Bitrate averaged over playing time.";
@@ -84,7 +84,7 @@ const SESSIONS: &[Column] = columns! {
     "live_latency_ms" Int "ms" by "player": "Newest live latency.";
     "error_code" Text by "player": "Newest error code.";
     "state" Text by "player": "Last state, a CMCD `sta` token.";
-    "events" Int by "processor": "Records accepted.";
+    "events" Int by "processor": "Records accepted; what was told of requests only where the player sends no event reports.";
     "lost_events" Int by "processor": "Records missing by sequence number.";
     "late_events" Int by "processor": "Records that came after their pane was final.";
     "last_seen" Time by "player": "Newest record.";
@@ -97,6 +97,13 @@ const SESSIONS: &[Column] = columns! {
     "bitrate_ms" Int "ms" by "processor": "Playing time of known bitrate.";
     "bitrate_kbps_ms" Int "kbps·ms" by "processor": "Σ bitrate × playing time; over `bitrate_ms` it is the average bitrate.";
     "derived" Bool by "processor": "What it did is derived from its requests alone, as of a player of CMCD v1: counts are near, times as coarse as its requests are apart. NULL before it was told.";
+    "switches_up" Int by "processor": "The part of `switches` that went to a higher bitrate. This column and the next are NULL before they were told.";
+    "switches_down" Int by "processor": "The part of `switches` that went to a lower one.";
+    "least_latency_ms" Int "ms" by "player": "Least live latency told while playing.";
+    "greatest_latency_ms" Int "ms" by "player": "Greatest live latency told while playing.";
+    "dropped_frames" Int by "player": "Frames dropped, by the player's own count (`dfa`).";
+    "repaired_rebuffers" Int by "player": "The part of `rebuffer_count` that only the player's own count (`bsa`) tells of, since records were lost; below 0 where that is less than what was seen.";
+    "repaired_rebuffering_ms" Int "ms" by "player": "The same of `rebuffering_ms` (`bsda`); it is taken out of `playing_ms`.";
 };
 
 const SESSION_SPANS: &[Column] = columns! {

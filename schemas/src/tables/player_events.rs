@@ -9,7 +9,12 @@ const fn ours(name: &'static str, kind: Kind, source: &'static str, about: &'sta
 
 const BEFORE: &[Column] = &[
     ours("tenant", Kind::Text, "door", "Whose viewer, by the write key."),
-    ours("received_at", Kind::Time, "door", "When the collector had it."),
+    ours(
+        "received_at",
+        Kind::Time,
+        "door",
+        "When the collector had it; from `edge` and `otlp`, when the request was served.",
+    ),
     ours(
         "fate",
         Kind::Text,
@@ -18,7 +23,12 @@ const BEFORE: &[Column] = &[
     ),
     ours("reason", Kind::Text, "processor", "Why, where the fate needs a reason."),
     ours("mode", Kind::Text, "door", "`event`: a report; `request`: the query of a request."),
-    ours("source", Kind::Text, "door", "Where it came in: `cmcd`, `cmcd_query`, `events`."),
+    ours(
+        "source",
+        Kind::Text,
+        "door",
+        "Where it came in: `cmcd`, `cmcd_query`, `events`; `edge`, `otlp`: who served the request told of it.",
+    ),
     ours(
         "epoch",
         Kind::Small,
@@ -71,7 +81,12 @@ const AFTER: &[Column] = &[
     ours("cmsd_static", Kind::Pairs, "player", "What the origin says in CMSD, from `cmsds`."),
     ours("cmsd_hops", Kind::Hops, "player", "What each server says in CMSD, from `cmsdd`."),
     ours("logged_at", Kind::Time, "processor", "Log time at which it was read."),
-    ours("digest", Kind::Int, "door", "Hash of the record as it was sent, where it has no `sn`."),
+    ours(
+        "digest",
+        Kind::Int,
+        "door",
+        "Hash of the record as it was sent, where it has no `sn`, or of one that was told of.",
+    ),
     ours(HOUR, Kind::Text, "processor", "Hour of log time in which it was read; the folder."),
 ];
 

@@ -132,13 +132,14 @@ pub(crate) fn playback() -> Vec<PlaybackRow> {
             playing_ms: 199_000,
             ends: -1,
             adaptation_failures: 4,
+            derived_viewers: 17,
             ..Measures::default()
         },
         startup_sketch: sketch(),
         latency_sketch: Sketch::default(),
         r#final: true,
         version: 9,
-        metrics_version: 2,
+        metrics_version: 3,
     };
     let empty = PlaybackRow { cell: Cell::default(), r#final: false, ..full.clone() };
     vec![full, empty]
@@ -234,6 +235,13 @@ pub(crate) fn sessions() -> Vec<SessionRow> {
         late_events: 3,
         last_seen: 4,
         derived: true,
+        switches_up: 1,
+        switches_down: 15,
+        least_latency_ms: Some(16),
+        greatest_latency_ms: Some(17),
+        dropped_frames: Some(18),
+        repaired_rebuffers: 19,
+        repaired_rebuffering_ms: -20,
         ..SessionRow::default()
     };
     vec![SessionRow { rebuffers: vec![], ..full.clone() }, full]

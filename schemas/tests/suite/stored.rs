@@ -10,7 +10,7 @@ use tallylight_schemas::ipc::{
     Stored, TenantDelivery, decode, decode_all, encode, encode_all, to_batch,
 };
 use tallylight_schemas::player::PlayerRows;
-use tallylight_schemas::rows::Cell;
+use tallylight_schemas::rows::{Cell, PlaybackRow};
 use tallylight_schemas::session::SessionRow;
 use tallylight_schemas::sketch::Sketch;
 
@@ -70,12 +70,20 @@ fn every_stored_type_comes_back_and_version_1_stays_readable() {
     let without_client = |cell: &mut Cell| {
         (cell.player, cell.os, cell.asn) = (None, None, None);
     };
+    let without_derived = |row: &mut PlaybackRow| {
+        (row.measures.derived_viewers, row.metrics_version) = (0, 2);
+    };
     check_since("playback", &playback(), |row| {
+        without_derived(row);
         (row.measures.adaptation_failures, row.metrics_version) = (0, 1);
         without_client(&mut row.cell);
     });
-    check_version("playback", 2, &playback(), |row| without_client(&mut row.cell));
-    check_version("playback", 3, &playback(), |_| {});
+    check_version("playback", 2, &playback(), |row| {
+        without_derived(row);
+        without_client(&mut row.cell);
+    });
+    check_version("playback", 3, &playback(), without_derived);
+    check_version("playback", 4, &playback(), |_| {});
     check_since("delivery_rows", &delivery_rows(), |row| {
         (row.stream, row.k, row.held_sketch) = (String::new(), None, Sketch::default());
         (row.ok, row.redirects, row.server_errors) = (0, 0, 0);
@@ -83,19 +91,29 @@ fn every_stored_type_comes_back_and_version_1_stays_readable() {
     check_version("delivery_rows", 2, &delivery_rows(), |_| {});
     check_since("fates_rows", &fates_rows(), |row| row.door = None);
     check("progress", &progress());
+    let without_counters = |row: &mut SessionRow| {
+        (row.switches_up, row.switches_down) = (0, 0);
+        (row.least_latency_ms, row.greatest_latency_ms, row.dropped_frames) = (None, None, None);
+        (row.repaired_rebuffers, row.repaired_rebuffering_ms) = (0, 0);
+    };
     let without_waits = |row: &mut SessionRow| {
         (row.waited_ms, row.starting_ms, row.seek_count) = (None, 0, 0);
         (row.background_ms, row.background_rebuffering_ms) = (0, 0);
         (row.bitrate_ms, row.bitrate_kbps_ms) = (0, 0);
         row.derived = false;
+        without_counters(row);
     };
     check_since("session", &sessions(), |row| {
         (row.player, row.os, row.asn) = (None, None, None);
         without_waits(row);
     });
     check_version("session", 2, &sessions(), without_waits);
-    check_version("session", 3, &sessions(), |row| row.derived = false);
-    check_version("session", 4, &sessions(), |_| {});
+    check_version("session", 3, &sessions(), |row| {
+        row.derived = false;
+        without_counters(row);
+    });
+    check_version("session", 4, &sessions(), without_counters);
+    check_version("session", 5, &sessions(), |_| {});
     check_since("actions", &actions(), |row| row.taken_at = None);
     check_version("actions", 2, &actions(), |_| {});
     check_since("incidents", &incidents(), |row| {

@@ -42,7 +42,7 @@ pub(super) struct Facts {
 }
 
 const PLAYERS: &str = "tenant, mode, source, received_at, digest, v, sid, cid, e, sta, ts, sn, ot, \
-    br, mtp, lb, ltc, msd, su, bs, pr, bg, ec, custom, player, os, device, country, asn, \
+    br, pb, mtp, lb, ltc, msd, bsa, bsda, dfa, su, bs, pr, bg, ec, custom, player, os, device, country, asn, \
     \"offset\", \"partition\", \"row\", fate, epoch, \
     logged_at";
 

@@ -69,7 +69,7 @@ impl<'a> Own<'a> {
     fn end(&self, at: i64, quiet: i64) -> Option<i64> {
         let player = |row: &usize| {
             let (place, input) = (self.facts.player_places[*row], self.input(*row));
-            let slow = input.ts.is_some_and(|ts| place.logged_us - ts * 1_000 > TIMELY_MS * 1_000);
+            let slow = place.logged_us - input.time() * 1_000 > TIMELY_MS * 1_000;
             let unfound = place.fate == Fate::Duplicate && !place.found;
             (place.logged_us, place.fate == Fate::Late || slow || unfound)
         };

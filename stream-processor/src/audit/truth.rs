@@ -87,8 +87,11 @@ pub(super) async fn suspects(
     use arrow::array::AsArray;
     use tallylight_schemas::tables::Table::{DeliveryEvents, PlayerEvents};
     let range = format!("{} AND sid IS NOT NULL", facts::between(&(from_us..to_us)));
-    let slow =
-        format!("arrow_cast(logged_at, 'Int64') - arrow_cast(ts, 'Int64') > {}", TIMELY_MS * 1_000);
+    // A request that was told of has the time at which it was served.
+    let slow = format!(
+        "arrow_cast(logged_at, 'Int64') - arrow_cast(coalesce(ts, received_at), 'Int64') > {}",
+        TIMELY_MS * 1_000
+    );
     let late = format!("(fate = 'late' OR {slow})");
     let players = format!("(fate = 'duplicate' AND epoch IS NULL OR {late})");
     let mut found = BTreeSet::new();

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use tallylight_schemas::cmcd::Mode;
-use tallylight_schemas::player::PlayerEvent;
+use tallylight_schemas::player::{PlayerEvent, TOLD};
 
 /// A player's record as sessions read it. Times are Unix ms.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +32,8 @@ pub struct PlayerInput<'a> {
     pub cid: Option<&'a str>,
     /// Bitrate of the selected rung, kbps.
     pub br_kbps: Option<i64>,
+    /// Bitrate that is shown, kbps.
+    pub pb_kbps: Option<i64>,
     /// Measured throughput, kbps.
     pub mtp_kbps: Option<i64>,
     /// Lowest rung, kbps.
@@ -40,6 +42,12 @@ pub struct PlayerInput<'a> {
     pub ltc_ms: Option<i64>,
     /// Media start delay, ms.
     pub msd_ms: Option<i64>,
+    /// Times the buffer ran dry, as the player counts them.
+    pub bsa: Option<i64>,
+    /// How long in all, ms.
+    pub bsda_ms: Option<i64>,
+    /// Frames dropped, as the player counts them.
+    pub dfa: Option<i64>,
     /// Type of the object that a request is for.
     pub ot: Option<&'a str>,
     /// The object is needed at once.
@@ -79,10 +87,14 @@ impl<'a> From<PlayerEvent<'a>> for PlayerInput<'a> {
             sta: event.sta,
             cid: event.cid,
             br_kbps: event.br_kbps,
+            pb_kbps: event.pb_kbps,
             mtp_kbps: event.mtp_kbps,
             lb_kbps: event.lb_kbps,
             ltc_ms: event.ltc_ms,
             msd_ms: event.msd_ms,
+            bsa: event.bsa,
+            bsda_ms: event.bsda_ms,
+            dfa: event.dfa,
             ot: event.ot,
             su: event.su,
             bs: event.bs,
@@ -102,6 +114,11 @@ impl PlayerInput<'_> {
     /// Event time, or the time of arrival when the record names none.
     pub fn time(&self) -> i64 {
         self.ts.unwrap_or(self.received_ms)
+    }
+
+    /// Whether who served the request told of it: what such a record says may be told once more.
+    pub fn is_told(&self) -> bool {
+        self.source.is_some_and(|source| TOLD.contains(&source))
     }
 
     /// How much later than its own time it came.

@@ -26,6 +26,7 @@ mod stretch;
 mod tail;
 mod tight;
 pub mod timeline;
+mod totals;
 pub(in crate::pure) mod warm;
 pub(crate) mod words;
 

@@ -4,6 +4,7 @@
 
 mod keeper;
 mod old;
+mod older;
 mod shards;
 
 use std::collections::BTreeMap;
@@ -34,7 +35,17 @@ const HOUR_MS: i64 = 3_600_000;
 /// A fact: when it was, and when it came (ms after [`T0`]).
 enum Fact {
     Line(String, i64, i64),
+    /// A request of an older player, as an edge tells of it.
+    Told(String, i64, i64),
     Served(String, u64, i64, i64),
+}
+
+impl Fact {
+    fn came(&self) -> i64 {
+        match self {
+            Fact::Line(_, _, came) | Fact::Told(_, _, came) | Fact::Served(_, _, _, came) => *came,
+        }
+    }
 }
 
 /// Sessions over two hours. What `late` is drawn, comes so much later than on time.
@@ -69,9 +80,8 @@ fn facts(seed: u64, sessions: i64, mut late: impl FnMut(&mut StdRng) -> i64) -> 
             at += rng.random_range(300..20_000);
         }
     }
-    out.sort_by_key(|fact| match fact {
-        Fact::Line(_, _, came) | Fact::Served(_, _, _, came) => *came,
-    });
+    out.extend(older::requests(&mut rng, sessions / 4, late));
+    out.sort_by_key(Fact::came);
     out
 }
 
@@ -89,13 +99,11 @@ fn on_time(seed: u64) -> Vec<Fact> {
     let mut facts = facts(seed, 40, up_to_48_hours);
     for fact in &mut facts {
         match fact {
-            Fact::Line(_, at, came) => *came = *at + 100,
+            Fact::Line(_, at, came) | Fact::Told(_, at, came) => *came = *at + 100,
             Fact::Served(_, _, at, came) => *came = *at + 150,
         }
     }
-    facts.sort_by_key(|fact| match fact {
-        Fact::Line(_, _, came) | Fact::Served(_, _, _, came) => *came,
-    });
+    facts.sort_by_key(Fact::came);
     facts
 }
 
@@ -132,10 +140,10 @@ async fn live(
         lives.push(Life::with(log, dir, faults.clone(), often.clone()).await);
     }
     for fact in facts {
-        let (Fact::Line(_, _, came) | Fact::Served(_, _, _, came)) = fact;
-        clock.advance_us(((T0 + came) * 1_000 - clock.now_us()).max(0));
+        clock.advance_us(((T0 + fact.came()) * 1_000 - clock.now_us()).max(0));
         let part = match fact {
             Fact::Line(line, _, came) => players(std::slice::from_ref(line), (T0 + came) * 1_000),
+            Fact::Told(line, at, _) => older::told(line, (T0 + at) * 1_000),
             Fact::Served(sid, seq, at, came) => {
                 let mut reported = served(sid, *seq, *at, "e1", ["A", "B"][*seq as usize % 2]);
                 reported.received_at = (T0 + came) * 1_000;

@@ -62,15 +62,14 @@ pub fn players(lines: &[String], received_at: i64) -> Part {
     let mut builder = PlayerBatchBuilder::new();
     for line in lines {
         let record = cmcd::parse(line, Mode::Event).unwrap();
-        let door = Door {
-            tenant: "demo",
-            mode: Mode::Event,
-            source: "events",
-            received_at,
-            about: About::default(),
-        };
+        let (mode, source, about) = (Mode::Event, "events", About::default());
+        let door = Door { tenant: "demo", mode, source, received_at, about };
         builder.push(&door, &record);
     }
+    placed(&mut builder)
+}
+
+pub fn placed(builder: &mut PlayerBatchBuilder) -> Part {
     let (batch, ranges) = builder.finish_sorted(4).unwrap();
     let range = |r: tallylight_schemas::player::PartitionRows| PartitionRange {
         partition: r.partition,

@@ -21,5 +21,7 @@ mod rules;
 mod script;
 mod snapshot;
 mod sums;
+mod told;
+mod totals;
 mod waits;
 mod world;

@@ -40,6 +40,12 @@ pub struct Beacon {
     pub pr: Option<f64>,
     /// The player counts nothing.
     pub unnumbered: bool,
+    /// Who told of the request, if the player did not send it here.
+    pub told: Option<&'static str>,
+    pub pb: Option<i64>,
+    pub bsa: Option<i64>,
+    pub bsda: Option<i64>,
+    pub dfa: Option<i64>,
 }
 
 impl Beacon {
@@ -48,6 +54,7 @@ impl Beacon {
             tenant: "demo",
             sid: &self.sid,
             request: self.request,
+            source: self.told,
             received_ms: T0 + self.ts + self.delay,
             ts: (!self.request).then_some(T0 + self.ts),
             sn: (!self.unnumbered).then_some(self.sn),
@@ -56,6 +63,10 @@ impl Beacon {
             sta: self.sta,
             cid: self.cid,
             br_kbps: self.br,
+            pb_kbps: self.pb,
+            bsa: self.bsa,
+            bsda_ms: self.bsda,
+            dfa: self.dfa,
             mtp_kbps: self.mtp,
             lb_kbps: self.lb,
             ltc_ms: self.ltc,

@@ -14,6 +14,7 @@ use tallylight_schemas::fates::Reason;
 use tallylight_schemas::ipc::{TenantDelivery, fields};
 
 use super::Refused;
+use crate::decode::json::CMCD;
 use crate::problem::echo;
 
 /// Longest list; CMCD's own are far shorter.
@@ -40,7 +41,7 @@ impl Kind {
             cmcd::Kind::Ints => Kind::Wholes,
             cmcd::Kind::Strs => Kind::Texts,
         });
-        known.or_else(|| (name == "type" || is_custom(name)).then_some(Kind::Text))
+        known.or_else(|| (name == "type" || name == CMCD || is_custom(name)).then_some(Kind::Text))
     }
 
     fn takes(self, found: &DataType) -> bool {

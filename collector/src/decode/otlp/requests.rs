@@ -1,10 +1,12 @@
 //! Log records and spans: one that tells of a request for media, as its server saw it, is a
 //! delivery event. What they must say, and what else is read, stands in docs/collector.md.
 
+use std::borrow::Cow;
+
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-use tallylight_schemas::cmcd::{HEADERS, header_value, named, query_value};
+use tallylight_schemas::cmcd::{HEADERS, header_value, query_value};
 use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
 use tallylight_schemas::fates::Reason;
 
@@ -12,11 +14,9 @@ use super::media::Object;
 use super::resource::Origin;
 use super::value::{first, micros, number, said};
 use super::{Export, ExportLogsServiceRequest, ExportTraceServiceRequest, Reading, Signal};
+use crate::decode::told::Asked;
 use crate::decode::{Context, Rows, delivery};
 use crate::fates::{Source, Tally};
-
-/// Longest CMCD that is looked at.
-const CMCD_BYTES: usize = 4_096;
 
 impl Export for ExportLogsServiceRequest {
     const SIGNAL: Signal = Signal {
@@ -103,20 +103,23 @@ fn read<'a>(
         let origin = Origin::of(resource);
         for (told, seq) in records.zip(&mut seq) {
             reading.next(|context, rows, tally| {
-                delivery::keep(event(&origin, &told, (number, seq))?, context, rows, tally)
+                let (event, cmcd) = event(&origin, &told, (number, seq))?;
+                let text = cmcd.as_deref();
+                let told = text.map(|text| Asked { text, source: Source::Otlp });
+                delivery::keep(event, told, context, rows, tally)
             });
         }
     }
     reading.tally
 }
 
-/// The request as an event. Who sends it again sends the same bytes, so the number made of them
+/// The request as an event, and its CMCD. Who sends it again sends the same bytes, so the number made of them
 /// and the record's place tell it from every other.
 fn event(
     origin: &Origin<'_>,
     told: &Told<'_>,
     (boot, seq): (u64, u64),
-) -> Result<DeliveryEvent, Reason> {
+) -> Result<(DeliveryEvent, Option<String>), Reason> {
     let all = told.attributes;
     let text = |names: &[&str]| said(all, names).and_then(first);
     let whole = |names: &[&str]| said(all, names).and_then(number).filter(|n| *n >= 0.0);
@@ -147,8 +150,7 @@ fn event(
         _ => Service::Edge,
     };
     let source = origin.instance().unwrap_or(origin.service()).to_owned();
-    let (sid, cid) = viewer(all, query.or(text(&["url.query"])));
-    Ok(DeliveryEvent {
+    let event = DeliveryEvent {
         boot,
         seq,
         ts: micros(told.time_ns)?,
@@ -165,14 +167,15 @@ fn event(
         edge: (service == Service::Edge).then(|| source.clone()),
         source,
         pipeline: None,
-        sid,
-        cid,
+        sid: None,
+        cid: None,
         reserved_kbps: None,
         capacity_kbps: None,
         sessions: None,
         late_us: None,
         defect: None,
-    })
+    };
+    Ok((event, cmcd(all, query.or(text(&["url.query"])))))
 }
 
 /// Path and query of a target or an address.
@@ -205,13 +208,9 @@ fn hit(all: &[KeyValue]) -> Option<bool> {
     if before.contains("hit") { Some(true) } else { before.contains("miss").then_some(false) }
 }
 
-/// Session and content id, by the CMCD of the request.
-fn viewer(all: &[KeyValue], query: Option<&str>) -> (Option<String>, Option<String>) {
+/// The CMCD of the request: that of the headers, else that of the query and nothing else of it.
+fn cmcd(all: &[KeyValue], query: Option<&str>) -> Option<String> {
     let names = HEADERS.map(|name| format!("http.request.header.{name}"));
     let headers = names.iter().filter_map(|name| said(all, &[name]).and_then(first));
-    let text = match header_value(headers) {
-        Some(text) => text.into(),
-        None => query.and_then(query_value).unwrap_or_default(),
-    };
-    if text.len() <= CMCD_BYTES { named(&text) } else { (None, None) }
+    header_value(headers).or_else(|| query_value(query?).map(Cow::into_owned))
 }

@@ -16,6 +16,7 @@ const INSIDE: Readonly<Record<string, readonly [host: string, label: string]>> =
   live_latency_p50_ms: ["live_latency_p95_ms", "p50"],
   rebuffers: ["rebuffer_ratio_pct", "rebuffers"],
   adaptation_failures: ["bitrate_kbps", "stuck"],
+  derived_pct: ["viewers", "by requests"],
 };
 const SPARK_POINTS = 90;
 

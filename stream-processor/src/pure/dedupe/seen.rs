@@ -30,16 +30,29 @@ impl Identity {
     ///
     /// A query without `sn` and `ts` is told from its repetition by the time of arrival:
     /// two requests in the same state are alike to the byte, and nothing retries a query.
+    ///
+    /// A request may be told of by more than one who served it. Then its text is the same, and where
+    /// that is not enough the door has put into the digest what it was for. It has no number here:
+    /// those of requests begin anew with whatever the player plays next under its sid.
     pub fn of(input: &PlayerInput<'_>) -> Self {
         let what = match (input.sn, input.ts) {
+            (Some(_), None) if input.request => input.digest,
             (Some(sn), _) => sn,
             (None, Some(_)) => input.digest,
+            (None, None) if input.is_told() => input.digest,
             (None, None) => mix(input.digest, input.received_ms.cast_unsigned()),
         };
         let when = mix(what, input.ts.unwrap_or(i64::MIN).cast_unsigned());
         let kind = ident::hash(if input.sn.is_some() { "sn" } else { "" }, input.e.unwrap_or(""));
         let id = mix(mix(when, kind), u64::from(input.request));
-        Self { id, sn: input.sn, mode: usize::from(input.request), ts: input.ts }
+        let sn = input.sn.filter(|_| !input.is_told());
+        Self { id, sn, mode: usize::from(input.request), ts: input.ts }
+    }
+
+    /// Whether a repetition of it would have a time that is over, too, when nothing can change the
+    /// record any more: it need not be remembered.
+    pub fn is_of_its_time(&self) -> bool {
+        self.sn.is_none() && self.ts.is_none()
     }
 }
 

@@ -136,6 +136,10 @@ impl Epoch {
         self.lower_skew(delay, to);
         self.timeline.seen.came(&identity);
         if !input.request {
+            if let Some(ts) = input.ts.filter(|_| self.newest_ts.is_none()) {
+                // Requests that came before it have our clock.
+                self.opened_ts = ts;
+            }
             self.newest_ts = self.newest_ts.get().max(input.ts).into();
         }
         let skew = if input.ts.is_some() { self.skew_ms } else { 0 };
@@ -218,6 +222,11 @@ impl Epoch {
     /// When it began, Unix ms.
     pub(super) fn opened_at(&self) -> i64 {
         self.opened_ts.saturating_add(self.skew_ms)
+    }
+
+    /// Whether a record is of a time before it, by the clock of whoever stamped it.
+    pub(super) fn begins_after(&self, input: &PlayerInput<'_>) -> bool {
+        input.time() < if input.ts.is_some() { self.opened_ts } else { self.opened_at() }
     }
 
     /// Whose viewer.

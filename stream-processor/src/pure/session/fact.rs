@@ -107,6 +107,8 @@ pub struct Fact {
     pub error: bool,
     /// The record says that the player is hidden.
     pub hidden: bool,
+    /// It is a request that somebody told of who served it.
+    pub told: bool,
     /// Bitrate, kbps; 0 is unknown.
     pub kbps: i32,
     /// Measured throughput, kbps; −1 is unknown (a line that carries nothing measures 0).
@@ -117,6 +119,14 @@ pub struct Fact {
     pub latency_ms: i32,
     /// The player's own startup time, ms; −1 is unknown.
     pub msd_ms: i32,
+    /// Bitrate that is shown, kbps; 0 is unknown.
+    pub shown_kbps: i32,
+    /// Times its buffer ran dry, as the player counts them; −1 is unknown.
+    pub stalls: i32,
+    /// How long in all, ms; −1 is unknown.
+    pub stalled_ms: i32,
+    /// Frames dropped, as the player counts them; −1 is unknown.
+    pub dropped: i32,
     /// Words.
     pub said: Option<Said>,
 }
@@ -140,18 +150,23 @@ impl Fact {
             at,
             ts: input.ts.into(),
             origin: if input.request { Origin::Request } else { Origin::Event },
-            sn: input.sn,
+            sn: input.sn.filter(|_| !input.is_told()),
             id,
             token: input.sta.and_then(Token::parse),
             clue: Clue::of(input),
             error: input.e == Some("e"),
             hidden: input.bg == Some(true),
+            told: input.is_told(),
             // What a request is for is the rung that is played only where it is video.
             kbps: small(input.br_kbps).filter(|_| is_rung).unwrap_or(0),
             throughput_kbps: small(input.mtp_kbps).unwrap_or(-1),
             lowest_kbps: small(input.lb_kbps).unwrap_or(0),
             latency_ms: small(input.ltc_ms).unwrap_or(-1),
             msd_ms: small(input.msd_ms).unwrap_or(-1),
+            shown_kbps: small(input.pb_kbps).filter(|_| is_rung).unwrap_or(0),
+            stalls: small(input.bsa).unwrap_or(-1),
+            stalled_ms: small(input.bsda_ms).unwrap_or(-1),
+            dropped: small(input.dfa).unwrap_or(-1),
             said,
         }
     }
@@ -181,24 +196,32 @@ impl Fact {
     }
 
     /// The numbers that may be missing, each with what is taken for that.
-    pub(super) fn numbers(&self) -> [(i32, i32); 5] {
+    pub(super) fn numbers(&self) -> [(i32, i32); 9] {
         [
             (self.kbps, 0),
             (self.throughput_kbps, -1),
             (self.lowest_kbps, 0),
             (self.latency_ms, -1),
             (self.msd_ms, -1),
+            (self.shown_kbps, 0),
+            (self.stalls, -1),
+            (self.stalled_ms, -1),
+            (self.dropped, -1),
         ]
     }
 
     /// The same numbers, to be set.
-    pub(super) fn numbers_mut(&mut self) -> [&mut i32; 5] {
+    pub(super) fn numbers_mut(&mut self) -> [&mut i32; 9] {
         [
             &mut self.kbps,
             &mut self.throughput_kbps,
             &mut self.lowest_kbps,
             &mut self.latency_ms,
             &mut self.msd_ms,
+            &mut self.shown_kbps,
+            &mut self.stalls,
+            &mut self.stalled_ms,
+            &mut self.dropped,
         ]
     }
 
@@ -213,11 +236,16 @@ impl Fact {
             clue: None,
             error: false,
             hidden: false,
+            told: false,
             kbps: 0,
             throughput_kbps: -1,
             lowest_kbps: 0,
             latency_ms: -1,
             msd_ms: -1,
+            shown_kbps: 0,
+            stalls: -1,
+            stalled_ms: -1,
+            dropped: -1,
             said: None,
         }
     }

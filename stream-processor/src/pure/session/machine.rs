@@ -61,6 +61,8 @@ pub struct Machine {
     /// The largest sequence number, once there is a smallest.
     pub(super) sn: u64,
     pub(super) latency_ms: Option<i32>,
+    /// Frames dropped since the player's count last began, by that; −1 is unknown.
+    pub(super) dropped: i32,
     pub(super) state: Option<Watching>,
     pub(super) token: Option<Token>,
     /// Silent for too long; stands still until the next fact.
@@ -85,6 +87,7 @@ impl Default for Machine {
             events: 0,
             sn: 0,
             latency_ms: None,
+            dropped: -1,
             state: None,
             token: None,
             silent: false,
@@ -111,6 +114,11 @@ impl Machine {
         let moved = self.take_words(fact);
         let moved = match fact.origin {
             Origin::Edge => moved,
+            Origin::Request if events_rule && fact.told => {
+                // A record like any other, but none that the player sent here.
+                counts.event = true;
+                moved
+            }
             Origin::Request if events_rule => {
                 self.count_record(fact, &mut counts);
                 moved
@@ -174,8 +182,12 @@ impl Machine {
     /// What the session adds to gauges now.
     pub fn presence(&self) -> Presence {
         let state = self.state.filter(|_| self.is_open());
-        let playing = state == Some(Watching::Playing);
-        Presence { state, kbps: if playing { self.story.dimensions.kbps } else { 0 } }
+        let kbps = match (state, self.story.shown_kbps) {
+            (Some(Watching::Playing), 0) => self.story.dimensions.kbps,
+            (Some(Watching::Playing), shown) => shown,
+            _ => 0,
+        };
+        Presence { state, kbps, derived: self.story.derived }
     }
 
     /// What it is doing; nothing when it is gone, or only preloads.

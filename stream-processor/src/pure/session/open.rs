@@ -53,8 +53,7 @@ impl Sessions {
     /// The fate of a record of a playback that is forgotten, while its sid plays something else.
     fn over_before(&mut self, slot: u32, input: &PlayerInput<'_>) -> Option<Fate> {
         let current = self.slots.get_mut(slot)?;
-        let opened_ts = current.opened_ts;
-        if input.sn.is_none() || current.previous.is_some() || input.time() >= opened_ts {
+        if input.sn.is_none() || current.previous.is_some() || !current.begins_after(input) {
             return None;
         }
         let before = current.before.as_mut()?;
@@ -76,7 +75,7 @@ impl Sessions {
             self.with(next, now, |epoch, panes| epoch.inherit(overtakers, panes));
             return next;
         }
-        let Some(previous) = current.previous.filter(|_| input.time() < current.opened_ts) else {
+        let Some(previous) = current.previous.filter(|_| current.begins_after(input)) else {
             return slot;
         };
         let follows = |before: &Epoch| before.is_followed_by(input, horizon);

@@ -1,7 +1,7 @@
 //! Numbers in as few bytes as they need: seven bits in each, the lowest first.
 
 /// The most that is written at once.
-const ROOM: usize = 96;
+const ROOM: usize = 112;
 
 /// Writes.
 #[derive(Debug)]

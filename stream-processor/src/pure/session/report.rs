@@ -57,6 +57,9 @@ impl Machine {
         let micros = |ms: MaybeMs| ms.get().map(|ms| ms * 1_000);
         let spent = |state: Watching| self.spent(state);
         let here = self.dimensions();
+        let latency = self.story.latency_ms.ends();
+        let repaired = self.repaired();
+        let rebuffering_ms = spent(Watching::Rebuffering) + repaired.stalled_ms;
         SessionRow {
             tenant: of.tenant.to_owned(),
             sid: of.sid.text(),
@@ -77,9 +80,10 @@ impl Machine {
             waited_ms: self.waited_ms(),
             msd_ms: self.story.msd_ms.map(i64::from),
             starting_ms: spent(Watching::Starting),
-            playing_ms: spent(Watching::Playing),
-            rebuffering_ms: spent(Watching::Rebuffering),
-            rebuffer_count: self.story.rebuffer_count,
+            // What was taken for playing, as far as it was seen at all.
+            playing_ms: (spent(Watching::Playing) - repaired.stalled_ms).max(0),
+            rebuffering_ms,
+            rebuffer_count: self.story.rebuffer_count + repaired.stalls,
             rebuffers: self.rebuffer_rows(),
             seeking_ms: spent(Watching::Seeking),
             seek_count: self.story.seek_count,
@@ -88,7 +92,7 @@ impl Machine {
             avg_bitrate_kbps: (self.kbps_known_ms > 0).then(|| self.kbps_ms / self.kbps_known_ms),
             bitrate_ms: self.kbps_known_ms,
             bitrate_kbps_ms: self.kbps_ms,
-            switches: self.story.switches,
+            switches: i64::from(self.story.switches_up) + i64::from(self.story.switches_down),
             live_latency_ms: self.latency_ms.map(i64::from),
             error_code: text(self.story.error),
             state: self.token.map(|token| token.as_str().to_owned()),
@@ -97,6 +101,13 @@ impl Machine {
             late_events,
             last_seen: self.last_seen * 1_000,
             derived: self.story.derived,
+            switches_up: self.story.switches_up.into(),
+            switches_down: self.story.switches_down.into(),
+            least_latency_ms: latency.map(|(least, _)| least),
+            greatest_latency_ms: latency.map(|(_, greatest)| greatest),
+            dropped_frames: self.dropped_frames(),
+            repaired_rebuffers: repaired.stalls,
+            repaired_rebuffering_ms: repaired.stalled_ms,
         }
     }
 }

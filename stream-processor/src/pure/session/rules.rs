@@ -64,13 +64,23 @@ impl Machine {
                 self.tell().ended_ts = fact.ts;
             }
         }
+        self.take_totals(fact);
         if fact.latency_ms >= 0 {
-            let latency = fact.latency_ms;
-            self.latency_ms = Some(latency);
-            let playing = self.presence().state == Some(Watching::Playing);
-            counts.latency_ms = playing.then_some(latency);
+            self.take_latency(fact.latency_ms, counts);
         }
         switched
+    }
+
+    fn take_latency(&mut self, latency: i32, counts: &mut Counts) {
+        self.latency_ms = Some(latency);
+        if self.presence().state != Some(Watching::Playing) {
+            return;
+        }
+        counts.latency_ms = Some(latency);
+        let known = self.story.latency_ms.with(latency);
+        if known != self.story.latency_ms {
+            self.tell().latency_ms = known;
+        }
     }
 
     /// Takes the rung and what the line carries; answers whether the rung is another one.
@@ -79,8 +89,12 @@ impl Machine {
         let switched = fact.kbps > 0 && fact.kbps != before;
         if switched {
             let story = self.tell();
-            story.switches += i64::from(before > 0);
+            story.switches_up += u32::from(before > 0 && fact.kbps > before);
+            story.switches_down += u32::from(fact.kbps < before);
             story.dimensions.kbps = fact.kbps;
+        }
+        if fact.shown_kbps > 0 && fact.shown_kbps != self.story.shown_kbps {
+            self.tell().shown_kbps = fact.shown_kbps;
         }
         let now = self.dimensions().kbps;
         let mut mine = self.story.adaptation;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::dimensions::Dimensions;
 use super::fact::Token;
 use super::tight::MaybeMs;
+use super::totals::Totals;
 use super::words::Word;
 
 /// Whether the player keeps a rung that its line does not carry.
@@ -15,6 +16,28 @@ pub(super) struct Adaptation {
     pub(super) above_since: MaybeMs,
     /// Lowest rung it may choose, kbps; 0 is unknown.
     pub(super) lowest_kbps: i32,
+}
+
+/// The least and the greatest of some numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Between(i32, i32);
+
+impl Default for Between {
+    fn default() -> Self {
+        Self(i32::MAX, i32::MIN)
+    }
+}
+
+impl Between {
+    /// With one number more.
+    pub(super) fn with(self, number: i32) -> Self {
+        Self(self.0.min(number), self.1.max(number))
+    }
+
+    /// Both, once there was a number.
+    pub(super) fn ends(self) -> Option<(i64, i64)> {
+        (self.0 <= self.1).then_some((self.0.into(), self.1.into()))
+    }
 }
 
 /// See the module. Times are Unix ms.
@@ -43,7 +66,14 @@ pub(super) struct Story {
     pub(super) seek_count: i64,
     pub(super) rebuffers: Vec<(i64, i64)>,
     pub(super) rebuffer_since: i64,
-    pub(super) switches: i64,
+    pub(super) switches_up: u32,
+    pub(super) switches_down: u32,
+    /// Live latencies told while playing, ms.
+    pub(super) latency_ms: Between,
+    /// Bitrate that is shown where the player says so, kbps; 0 is unknown.
+    pub(super) shown_kbps: i32,
+    /// What the player counts itself; few do.
+    pub(super) totals: Option<Box<Totals>>,
     pub(super) adaptation: Adaptation,
     pub(super) error: Option<Word>,
     pub(super) dimensions: Dimensions,

@@ -19,14 +19,16 @@ const FEW: usize = 4;
 /// What a clue is written as begins after the ten states.
 const CLUES: u8 = 10;
 
-/// Bits of a fact's second byte: which of its members are there.
+/// Bits that say which members of a fact are there. Those that few players send need a byte more.
 mod has {
-    pub(super) const TS: u8 = 1;
+    pub(super) const TS: u64 = 1;
     /// The time as stated is not the time as corrected.
-    pub(super) const OTHER_TS: u8 = 2;
-    pub(super) const SN: u8 = 4;
-    /// The first of five numbers that may be missing.
-    pub(super) const NUMBERS: u8 = 8;
+    pub(super) const OTHER_TS: u64 = 2;
+    pub(super) const SN: u64 = 4;
+    /// The first of nine numbers that may be missing.
+    pub(super) const NUMBERS: u64 = 8;
+    /// Not a number, but said as seldom.
+    pub(super) const TOLD: u64 = NUMBERS << 9;
 }
 
 /// A fact, and the cells in which it counts.
@@ -213,13 +215,14 @@ fn write(pen: &mut Pen, fact: &Fact, anchor: i64) {
     let flags = (u8::from(fact.error) << 6) | (u8::from(fact.hidden) << 7);
     pen.byte(fact.origin as u8 | (token << 2) | flags);
     let (ts, numbers) = (fact.ts.get(), fact.numbers());
-    let mut there = u8::from(ts.is_some()) * has::TS;
-    there |= u8::from(ts.is_some_and(|ts| ts != fact.at)) * has::OTHER_TS;
-    there |= u8::from(fact.sn.is_some()) * has::SN;
+    let mut there = u64::from(ts.is_some()) * has::TS;
+    there |= u64::from(ts.is_some_and(|ts| ts != fact.at)) * has::OTHER_TS;
+    there |= u64::from(fact.sn.is_some()) * has::SN;
+    there |= u64::from(fact.told) * has::TOLD;
     for (n, (number, missing)) in numbers.into_iter().enumerate() {
-        there |= u8::from(number != missing) * (has::NUMBERS << n);
+        there |= u64::from(number != missing) * (has::NUMBERS << n);
     }
-    pen.byte(there);
+    pen.number(there);
     if let Some(ts) = ts.filter(|ts| *ts != fact.at) {
         pen.ms(ts, fact.at);
     }
@@ -240,7 +243,8 @@ fn read(from: &mut Reader<'_>, anchor: i64) -> Fact {
     fact.token = Token::at(token);
     fact.clue = token.checked_sub(usize::from(CLUES)).and_then(Clue::at);
     (fact.error, fact.hidden) = (what & 64 != 0, what & 128 != 0);
-    let there = from.byte();
+    let there = from.number();
+    fact.told = there & has::TOLD != 0;
     if there & has::OTHER_TS != 0 {
         fact.ts = from.ms(at).into();
     } else if there & has::TS != 0 {

@@ -192,7 +192,7 @@ impl Timeline {
             && (first_at < to.horizon || self.recent.len() >= to.capacity)
             && let Some(mark) = self.recent.pop_front()
         {
-            if let Some(identity) = mark.fact.identity() {
+            if let Some(identity) = mark.fact.identity().filter(|one| !one.is_of_its_time()) {
                 self.seen.remember(&identity, to.unnumbered);
             }
             self.fold_one(&mark.fact, to.over);

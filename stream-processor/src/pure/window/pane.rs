@@ -25,19 +25,24 @@ pub struct Presence {
     pub state: Option<Watching>,
     /// Bitrate while playing; 0 when unknown or not playing.
     pub kbps: i32,
+    /// The state is derived from requests.
+    pub derived: bool,
 }
 
-/// Sessions by state, playing sessions of known bitrate, and Σ their kbps.
-pub(super) type Gauge = [i64; 6];
+/// Sessions by state, playing sessions of known bitrate, Σ their kbps, and sessions whose state is
+/// derived.
+pub(super) type Gauge = [i64; 7];
 const STATES: usize = 4;
 const KNOWN: usize = 4;
 const KBPS: usize = 5;
+const DERIVED: usize = 6;
 
 impl Presence {
     pub(super) fn gauge(self) -> Gauge {
         let mut gauge = Gauge::default();
         if let Some(state) = self.state {
             gauge[state as usize] = 1;
+            gauge[DERIVED] = i64::from(self.derived);
         }
         if self.kbps > 0 {
             gauge[KNOWN] = 1;
@@ -205,6 +210,7 @@ impl Value {
         }
         let sums = &mut value.measures;
         sums.viewers = at_end[..STATES].iter().sum();
+        sums.derived_viewers = at_end[DERIVED];
         sums.starting_ms = time[Watching::Starting as usize];
         sums.playing_ms = time[Watching::Playing as usize];
         sums.rebuffering_ms = time[Watching::Rebuffering as usize];

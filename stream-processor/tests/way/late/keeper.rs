@@ -58,9 +58,7 @@ async fn an_hour_in_which_a_session_ends_that_was_repaired_hours_before_does_not
         Fact::Line(line, at, at + 100 + late)
     };
     let mut all: Vec<Fact> = (0..180).map(told).collect();
-    all.sort_by_key(|fact| match fact {
-        Fact::Line(_, _, came) | Fact::Served(_, _, _, came) => *came,
-    });
+    all.sort_by_key(Fact::came);
     let (life, known) = live_alone(dir.path(), &all, None).await;
     repair(&life.history, &Limits::default(), known).await.unwrap();
     let own = audit::Settings { repair_s: 0, look_s: 1, rest: 0, ..Default::default() };

@@ -19,11 +19,6 @@ fn played(sid: &str, at: i64, late: i64) -> Vec<Fact> {
     facts
 }
 
-fn came(fact: &Fact) -> i64 {
-    let (Fact::Line(_, _, came) | Fact::Served(_, _, _, came)) = fact;
-    *came
-}
-
 /// Moves the first day's facts out of the way, or back.
 fn take_away(history: &Path, there: bool) -> usize {
     let mut moved = 0;
@@ -49,7 +44,7 @@ async fn a_repair_reads_no_facts_that_were_over_long_before() {
     let dir = tempfile::tempdir().unwrap();
     let mut all = played("old", 0, 600_000);
     all.extend(played("new", 7 * DAY_MS, 600_000));
-    all.sort_by_key(came);
+    all.sort_by_key(Fact::came);
     let (life, known) = live_alone(dir.path(), &all, None).await;
     let first = (T0 + 4 * DAY_MS) * 1_000;
     let done = repair(&life.history, &Limits::default(), first).await.unwrap();
@@ -72,7 +67,7 @@ async fn repairs_one_after_another_are_what_all_of_history_says() {
         all.extend(played("again", at * HOUR_MS, late * HOUR_MS));
         all.extend(played("weekly", 12 * at * HOUR_MS, 2 * late * HOUR_MS));
     }
-    all.sort_by_key(came);
+    all.sort_by_key(Fact::came);
     let (life, known) = live_alone(dir.path(), &all, None).await;
     let mut sessions = 0;
     let moments =

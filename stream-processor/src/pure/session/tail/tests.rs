@@ -7,7 +7,7 @@ fn said(words: &mut Words, n: u8) -> Option<Said> {
     (n > 0).then(|| Said { content: Some(words.share(&n.to_string())), ..Said::default() })
 }
 
-type Numbers = (i64, Option<i64>, Option<u64>, u64, [i32; 5]);
+type Numbers = (i64, Option<i64>, Option<u64>, u64, [i32; 9]);
 
 fn mark(words: &mut Words, numbers: Numbers, kind: (u8, u8, bool, bool), of: (u8, u32)) -> Mark {
     let (at, ts, sn, id, others) = numbers;
@@ -18,6 +18,7 @@ fn mark(words: &mut Words, numbers: Numbers, kind: (u8, u8, bool, bool), of: (u8
     }
     (fact.ts, fact.sn, fact.said) = (ts.into(), sn, said(words, of.0));
     (fact.token, fact.error, fact.hidden) = (Token::at(usize::from(kind.1)), kind.2, kind.3);
+    fact.told = numbers.3 % 2 == 1;
     fact.clue = usize::from(kind.1).checked_sub(10).and_then(Clue::at);
     fact.numbers_mut().into_iter().zip(others).for_each(|(number, other)| *number = other);
     Mark { fact, cells: Cells::in_place(of.1) }
@@ -29,7 +30,7 @@ proptest! {
     fn it_is_a_list_of_facts(
         steps in prop::collection::vec((
             0_usize..8,
-            (any::<i64>(), any::<Option<i64>>(), any::<Option<u64>>(), any::<u64>(), any::<[i32; 5]>()),
+            (any::<i64>(), any::<Option<i64>>(), any::<Option<u64>>(), any::<u64>(), any::<[i32; 9]>()),
             (0_u8..4, 0_u8..15, any::<bool>(), any::<bool>()),
             (0_u8..6, 0_u32..20),
         ), 1..120),
@@ -70,8 +71,8 @@ fn a_fact_as_players_send_it_takes_some_25_bytes() {
     let (mut tail, mut words) = (Tail::default(), Words::default());
     for n in 0..100_i64 {
         let at = 1_795_000_000_000 + 30_000 * n;
-        let numbers =
-            (at, Some(at), Some(n.cast_unsigned()), u64::MAX, [3_000, 18_200, 0, 6_400, -1]);
+        let others = [3_000, 18_200, 0, 6_400, -1, 0, -1, -1, -1];
+        let numbers = (at, Some(at), Some(n.cast_unsigned()), u64::MAX, others);
         tail.push(&mark(&mut words, numbers, (2, 2, false, false), (1, 1)));
         if tail.len() > 5 {
             tail.pop_front();

@@ -1,0 +1,111 @@
+//! The CMCD of a request that somebody tells of who served it: a record of the player's own, as if
+//! it had sent the request here, too. So a player that tells nobody but a CDN has a session.
+//!
+//! The request itself is a delivery event with a fate; its CMCD is booked beside it, under a source
+//! of its own. What cannot be read of it is lost without a word: it was never sent to us.
+
+use tallylight_schemas::cmcd::{Key, Mode, Record, parse_into};
+use tallylight_schemas::delivery::DeliveryEvent;
+use tallylight_schemas::fates::{Fate, Reason};
+use tallylight_schemas::ident;
+use tallylight_schemas::player::{About, Door};
+
+use super::{Context, Rows, lot_of};
+use crate::fates::{Source, Tally};
+use crate::pure::priority::Priority;
+
+/// Longest CMCD that is looked at.
+pub(crate) const CMCD_BYTES: usize = 4_096;
+
+/// The CMCD of a request, and who tells of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    /// As the player wrote it, decoded.
+    pub(super) text: &'a str,
+    /// Under which source it is booked.
+    pub(super) source: Source,
+}
+
+impl<'a> Asked<'a> {
+    /// Its record, if there is one to be had.
+    pub(super) fn record(&self) -> Option<Record<'a>> {
+        let mut record = Record::default();
+        let fits = self.text.len() <= CMCD_BYTES;
+        (fits && parse_into(self.text, Mode::Request, &mut record).is_ok()).then_some(record)
+    }
+
+    /// Makes a row of the record of a request that is stored, or sheds it.
+    pub(super) fn keep(
+        &self,
+        mut record: Record<'_>,
+        of: &DeliveryEvent,
+        context: Context<'_>,
+        rows: &mut Rows,
+        tally: &mut Tally,
+    ) {
+        let Context { tenant, received_at, standing, ring, .. } = context;
+        if record.sid().is_empty() {
+            return;
+        }
+        let session = ident::hash(tenant, record.sid());
+        if !standing.keeps_all() && !standing.keeps(Priority::Heartbeat, lot_of(session)) {
+            return tally.beside(self.source, Fate::Shed, standing.cause);
+        }
+        if record.int(Key::Sn).is_none() && record.int(Key::Ts).is_none() {
+            record.set_apart(what_for(of));
+        }
+        let (mode, source) = (Mode::Request, self.source.as_str());
+        // Whoever tells of it is not the viewer, and tells later. A clock that is ahead is held to
+        // the arrival.
+        let (about, served_at) = (About::default(), of.ts.min(received_at));
+        if let Some(ring) = ring {
+            ring.record(self.text.as_bytes(), Ok(&record), (mode, source, tenant, received_at));
+        }
+        let door = Door { tenant, mode, source, received_at: served_at, about };
+        if rows.push_player(&door, &record, session) {
+            tally.beside(self.source, Fate::Accepted, Reason::None);
+        }
+    }
+}
+
+/// What tells requests apart whose records are alike: a player asks for a segment once, if it gets
+/// it, so whoever else tells of it tells of the same request. Anything else it may ask for again.
+fn what_for(of: &DeliveryEvent) -> u64 {
+    match of.k {
+        Some(k) if of.status < 400 => ident::hash(&of.track, &k.to_string()),
+        _ => ident::hash(&of.track, &format!("at {}", of.ts)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(ts: i64, k: Option<u64>, status: u16, source: &str) -> DeliveryEvent {
+        let event = serde_json::json!({
+            "source": source, "boot": 1, "seq": 1, "ts": ts, "service": "edge", "action": "get",
+            "stream": "demo", "track": "v-360", "k": k, "status": status, "bytes": 1,
+        });
+        serde_json::from_value(event).unwrap()
+    }
+
+    #[test]
+    fn a_segment_that_two_tell_of_is_one_request_and_one_that_failed_is_asked_for_again() {
+        let of = |ts, k, status| what_for(&event(ts, k, status, "e1"));
+        assert_eq!(of(1, Some(7), 200), what_for(&event(900, Some(7), 206, "cdn")));
+        assert_ne!(of(1, Some(7), 200), of(1, Some(8), 200));
+        assert_ne!(of(1, Some(7), 503), of(900, Some(7), 503));
+        assert_ne!(of(1, None, 200), of(900, None, 200), "a manifest");
+    }
+
+    #[test]
+    fn what_is_no_record_of_a_session_is_none() {
+        let record = |text: &str| Asked { text, source: Source::Edge }.record().is_some();
+        assert!(record(r#"sid="a",bl=2000"#));
+        for text in
+            ["", "bl=2000", "v=3,sid=\"a\"", &format!("sid=\"a\",nor=\"{}\"", "x".repeat(4_096))]
+        {
+            assert!(!record(text), "{text}");
+        }
+    }
+}

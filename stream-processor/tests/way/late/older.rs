@@ -1,0 +1,38 @@
+//! Players that an edge tells of alone.
+
+use tallylight_eventlog::Part;
+use tallylight_schemas::cmcd::{self, Mode};
+use tallylight_schemas::player::{About, Door, PlayerBatchBuilder, TOLD};
+
+use super::*;
+use crate::log::placed;
+
+/// Requests of older players, any of which is told of late: what tells of their time is not theirs.
+pub(super) fn requests(
+    rng: &mut StdRng,
+    sessions: i64,
+    mut late: impl FnMut(&mut StdRng) -> i64,
+) -> Vec<Fact> {
+    let mut out = Vec::new();
+    for session in 0..sessions {
+        let mut at = rng.random_range(0..2 * HOUR_MS);
+        for _ in 0..rng.random_range(3..12) {
+            let said = ["su", "bs,su", "bl=2000", "bl=4000", "pr=0"][rng.random_range(0..5)];
+            let line = format!("br=300,cid=\"demo\",ot=v,sid=\"older-{session}\",{said}");
+            out.push(Fact::Told(line, at, at + 100 + late(rng)));
+            at += rng.random_range(300..20_000);
+        }
+    }
+    out
+}
+
+/// A request that an edge tells of, served at `served_at`.
+pub(super) fn told(line: &str, served_at: i64) -> Part {
+    let mut builder = PlayerBatchBuilder::new();
+    let mut record = cmcd::parse(line, Mode::Request).unwrap();
+    record.set_apart(served_at.unsigned_abs());
+    let (mode, about) = (Mode::Request, About::default());
+    let door = Door { tenant: "demo", mode, source: TOLD[0], received_at: served_at, about };
+    builder.push(&door, &record);
+    placed(&mut builder)
+}

@@ -1,0 +1,175 @@
+//! What players count themselves, held against what they did.
+
+use proptest::prelude::*;
+
+use crate::world::{Beacon, World, story};
+
+/// A player that plays and stalls in turns, and counts as it does.
+#[derive(Debug, Clone)]
+struct Truth {
+    /// Its records, each with its counts at that moment.
+    records: Vec<Beacon>,
+}
+
+/// Lengths of playing, of the stall after it, and when in both it reports besides, ms.
+type Round = (i64, i64, i64, i64);
+
+/// `ahead` is how much the player had counted before; `running` whether it counts a stall's time
+/// while it lasts, too.
+fn truth(rounds: &[Round], ahead: i64, running: bool) -> Truth {
+    let (mut now, mut stalls, mut stalled) = (700, 0, 0);
+    let mut records = vec![(0, "s", 0, 0)];
+    for (playing, stall, a, b) in rounds {
+        records.push((now, "p", stalls, stalled));
+        records.push((now + playing * a / 100, "p", stalls, stalled));
+        now += playing;
+        stalls += 1;
+        records.push((now, "r", stalls, stalled));
+        let so_far = stall * b / 100;
+        records.push((now + so_far, "r", stalls, stalled + if running { so_far } else { 0 }));
+        now += stall;
+        stalled += stall;
+    }
+    records.push((now, "p", stalls, stalled));
+    records.push((now + 3_000, "p", stalls, stalled));
+    let plain = story(&[(0, "")])[0].clone();
+    let record =
+        |(sn, (ts, sta, stalls, stalled)): (usize, (i64, &'static str, i64, i64))| Beacon {
+            ts,
+            sn: sn as u64,
+            sta: Some(sta),
+            bsa: Some(stalls + ahead),
+            bsda: Some(stalled + ahead * 100),
+            dfa: Some(ts / 100),
+            ..plain.clone()
+        };
+    Truth { records: records.into_iter().enumerate().map(record).collect() }
+}
+
+fn rounds() -> impl Strategy<Value = Vec<Round>> {
+    prop::collection::vec((1_i64..20_000, 1_i64..8_000, 0_i64..100, 0_i64..100), 1..12)
+}
+
+/// A record's own counts, without what was counted before.
+fn counts(record: &Beacon, ahead: i64) -> (i64, i64) {
+    (record.bsa.unwrap() - ahead, record.bsda.unwrap() - ahead * 100)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever is lost, and in whatever order the rest comes.
+    #[test]
+    fn after_the_last_record_the_totals_are_the_truth(
+        rounds in rounds(),
+        running in any::<bool>(),
+        lost in prop::collection::vec(any::<bool>(), 60),
+        silent in prop::collection::vec(prop::bool::weighted(0.2), 60),
+        swap in any::<prop::sample::Index>(),
+    ) {
+        let truth = truth(&rounds, 0, running);
+        let kept = truth.records.iter().zip(lost.iter().cycle()).filter(|(_, lost)| !**lost);
+        let mut kept: Vec<Beacon> = kept.map(|(record, _)| record.clone()).collect();
+        // Up to the last that says what is known by then.
+        let said = |record: &Beacon| record.sta == Some("p");
+        let end = kept.iter().rposition(said).map_or(0, |at| at + 1);
+        kept.truncate(end);
+        prop_assume!(end > 0);
+        let (stalls, stalled) = counts(&kept[end - 1], 0);
+        // Some say nothing of their counts.
+        for (record, silent) in kept[..end - 1].iter_mut().zip(silent.iter().cycle()) {
+            if *silent {
+                (record.bsa, record.bsda) = (None, None);
+            }
+        }
+        let mut world = World::default();
+        let at = swap.index(end);
+        let (before, after) = kept.split_at(at);
+        world.beacons(before);
+        // One is overtaken by the next.
+        if let [first, second, rest @ ..] = after {
+            let delay = second.ts - first.ts + 20;
+            world.beacons(std::slice::from_ref(second));
+            world.beacons(&[Beacon { delay, ..first.clone() }]);
+            world.beacons(rest);
+        } else {
+            world.beacons(after);
+        }
+        let row = world.session();
+        prop_assert_eq!((row.rebuffer_count, row.rebuffering_ms), (stalls, stalled));
+        prop_assert_eq!(row.dropped_frames, kept[end - 1].dfa);
+        let seen = row.rebuffer_count - row.repaired_rebuffers;
+        prop_assert!(seen >= 0 && row.playing_ms >= 0);
+        if kept.len() == truth.records.len() {
+            prop_assert_eq!((row.repaired_rebuffers, row.repaired_rebuffering_ms), (0, 0));
+        }
+    }
+
+    /// As long as nothing is lost, a player that counts otherwise than we do changes nothing.
+    #[test]
+    fn nothing_is_repaired_where_nothing_is_lost(
+        rounds in rounds(),
+        (ahead, running) in (0_i64..50, any::<bool>()),
+        more in prop::collection::vec(0_i64..3, 60),
+    ) {
+        let mut truth = truth(&rounds, ahead, running);
+        let mut seeks = 0;
+        for (record, more) in truth.records.iter_mut().zip(more) {
+            seeks += more;
+            record.bsa = record.bsa.map(|bsa| bsa + seeks);
+            record.bsda = record.bsda.map(|bsda| bsda + seeks * 250);
+        }
+        let mut world = World::default();
+        world.beacons(&truth.records);
+        let row = world.session();
+        prop_assert_eq!((row.repaired_rebuffers, row.repaired_rebuffering_ms), (0, 0));
+        prop_assert_eq!(row.rebuffer_count, rounds.len() as i64);
+        prop_assert_eq!(row.rebuffering_ms, rounds.iter().map(|round| round.1).sum::<i64>());
+    }
+}
+
+#[test]
+fn what_a_player_counted_before_is_no_repair_and_what_it_counts_anew_is_none_twice() {
+    let of = |sn: u64, ts, sta, bsa, bsda| {
+        let plain = story(&[(ts, sta)])[0].clone();
+        Beacon { sn, bsa: Some(bsa), bsda: Some(bsda), dfa: Some(bsa * 10), ..plain }
+    };
+    // It had counted five stalls; a sixth is lost; then its count begins anew, and one is lost again.
+    let mut world = World::default();
+    let all = [of(0, 0, "s", 5, 9_000), of(1, 500, "p", 5, 9_000), of(4, 9_000, "p", 6, 10_500)];
+    world.beacons(&all);
+    let row = world.session();
+    assert_eq!((row.rebuffer_count, row.rebuffering_ms, row.playing_ms), (1, 1_500, 7_000));
+    assert_eq!((row.repaired_rebuffers, row.dropped_frames), (1, Some(60)));
+    world.beacons(&[of(5, 12_000, "p", 0, 0), of(8, 20_000, "p", 1, 700)]);
+    let row = world.session();
+    assert_eq!((row.rebuffer_count, row.rebuffering_ms), (2, 2_200));
+    assert_eq!((row.repaired_rebuffering_ms, row.dropped_frames), (2_200, Some(70)));
+    // What it plays next is counted for itself.
+    world.beacons(&[of(0, 40_000, "s", 0, 0), of(1, 41_000, "p", 0, 0), of(3, 50_000, "p", 2, 90)]);
+    let rows = world.sessions();
+    assert_eq!((rows[0].rebuffer_count, rows[1].rebuffer_count), (2, 2));
+    assert_eq!((rows[1].rebuffering_ms, rows[1].dropped_frames), (90, Some(20)));
+}
+
+#[test]
+fn switches_and_latencies_have_their_two_ends_and_what_is_shown_is_averaged() {
+    let of = |n: usize, ts, sta, br, pb, ltc| {
+        let plain = story(&[(ts, sta)])[0].clone();
+        Beacon { sn: n as u64, br: Some(br), pb, ltc: Some(ltc), ..plain }
+    };
+    let mut world = World::default();
+    world.beacons(&[
+        of(0, 0, "s", 600, None, 99_000),
+        of(1, 1_000, "p", 1_200, Some(600), 5_000),
+        of(2, 3_000, "p", 3_000, Some(1_200), 4_000),
+        of(3, 4_000, "p", 600, None, 7_000),
+        of(4, 5_000, "a", 600, None, 30_000),
+    ]);
+    let row = world.session();
+    assert_eq!((row.switches, row.switches_up, row.switches_down), (3, 2, 1));
+    assert_eq!((row.least_latency_ms, row.greatest_latency_ms), (Some(4_000), Some(7_000)));
+    assert_eq!(row.live_latency_ms, Some(30_000));
+    // 2 s of 600 and 2 s of 1,200.
+    assert_eq!((row.avg_bitrate_kbps, row.bitrate_ms), (Some(900), 4_000));
+}
