@@ -41,7 +41,7 @@ failed=0
 step() {
     local name=$1 size=$2 log="$target_dir/soak/$1.log" began outcome=passed figures
     # A bench says its aims beside its figures; a missed one is no failure.
-    case "$name" in steady | bench) outcome=measured ;; esac
+    case "$name" in steady | bench | scarce) outcome=measured ;; esac
     shift 2
     if [ -n "$wanted" ] && [[ " $wanted " != *" $name "* ]]; then return; fi
     echo "== $name: $size"
@@ -73,8 +73,10 @@ done
 step mutations "a million mutated bodies" rust --test bad_input
 step attacks "30 s of each attack" rust --test attacks
 step overload "30 s at 1, 2, 5, 10 × capacity" rust --test overload
+step scarce "20 s at 1, 2, 5, 10 × what a core takes" rust --test scarce
 step values "ten million values of each dimension" rust --test cardinality
 step ledger-disk "20,000/s for 60 s, 10 kills" rust --test crash at_a_steady_rate
+step ledger-shed "20,000/s for 60 s into a queue of 2,000" rust --test crash at_a_load_that_is_shed
 step ledger-kafka "20,000/s for 60 s, 10 kills, 3 brokers" rust --test kafka at_a_steady_rate
 step kills-disk "100 kills of the data process" rust --test crash nothing_acknowledged
 step kills-tree "100 kills of everything" rust --test history

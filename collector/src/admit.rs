@@ -31,6 +31,9 @@ use body::put_together;
 /// so what a few bytes cost is known only when it is over, and others need not wait behind it.
 const HEAVY_BYTES: usize = 8 << 10;
 
+/// Bodies up to this many bytes are always read, so that each record of theirs has a fate.
+const SMALL_BYTES: u64 = 16 << 10;
+
 /// The gatekeeper: keys, and the memory that bodies under way may take together.
 #[derive(Debug)]
 pub struct Admission {
@@ -207,6 +210,13 @@ pub fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
             Err(problem.with(ACCEPT_ENCODING, Encoding::ALL))
         }
     }
+}
+
+/// Whether a body is short, plain and says so: then its records are counted sooner than anything
+/// else could be done about it.
+pub fn is_small(headers: &HeaderMap, body: &Body) -> bool {
+    let plain = !headers.contains_key(CONTENT_ENCODING);
+    plain && body.size_hint().upper().is_some_and(|bytes| bytes <= SMALL_BYTES)
 }
 
 /// What to answer when a body does not inflate.

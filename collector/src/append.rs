@@ -7,6 +7,7 @@
 
 mod commit;
 mod entry;
+mod room;
 mod shares;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 
 pub use commit::Committer;
 pub use entry::{EntryError, entries};
+pub use room::{NoRoom, Reservation};
 
 use crate::admit::Caller;
 use crate::decode::Rows;
@@ -57,24 +59,6 @@ impl Set {
         let (ledger, waiters) = (Ledger::default(), Vec::new());
         Self { rows, ledger, waiters, due: None, bytes: 0 }
     }
-}
-
-/// Room in the queue for one request; given back when it is dropped.
-#[derive(Debug)]
-pub struct Reservation {
-    queue: Arc<Queue>,
-    caller: Caller,
-    records: usize,
-    bytes: usize,
-}
-
-/// Why a request found no room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoRoom {
-    /// The queue is full, whoever filled it.
-    Full,
-    /// The tenant presses too hard.
-    Pressed(Standing),
 }
 
 /// What has gathered since the last commit.
@@ -128,6 +112,11 @@ impl Queue {
     /// Every critical section leaves the state whole, so a poisoned lock is still good.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the caller's tenant stands at `now_us`, whatever it brings.
+    pub fn standing(&self, caller: &Caller, now_us: i64) -> Standing {
+        self.state().shares.standing(caller, now_us)
     }
 
     /// Takes room for a request that came at `now_us`, and says how its tenant stands.
@@ -275,26 +264,5 @@ impl Queue {
         let mut state = self.state();
         state.shed.merge(shed);
         state.shed_due.get_or_insert_with(|| Instant::now() + self.flush);
-    }
-}
-
-impl Reservation {
-    /// Gives back the room of records that are not stored, and charges all that were read:
-    /// what is rejected takes no less of a core.
-    fn keep(&mut self, tally: &Tally) {
-        let kept = usize::try_from(tally.accepted()).unwrap_or(usize::MAX).min(self.records);
-        let bytes = self.bytes / self.records.max(1) * kept;
-        let mut state = self.queue.state();
-        state.shares.charge(&self.caller, tally.read());
-        state.shares.give(&self.caller.tenant, self.records - kept, self.bytes - bytes);
-        (self.records, self.bytes) = (kept, bytes);
-    }
-}
-
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        let mut state = self.queue.state();
-        state.shares.give(&self.caller.tenant, self.records, self.bytes);
-        self.queue.metrics.queue_records.set(state.shares.records());
     }
 }

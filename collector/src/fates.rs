@@ -49,6 +49,9 @@ pub struct Tally {
     pub dropped_values: u64,
     /// Keys that were unusable, likewise.
     pub dropped_keys: u64,
+    /// How many of the accepted are points of metrics, whichever way they came: the processor books
+    /// their end under that source.
+    points: u64,
 }
 
 impl Tally {
@@ -85,6 +88,12 @@ impl Tally {
         self.add(Fate::Accepted, Reason::None, 1);
         self.dropped_values += u64::from(dropped_values);
         self.dropped_keys += u64::from(dropped_keys);
+    }
+
+    /// One record taken as a point of a metric.
+    pub fn accept_point(&mut self) {
+        self.accept(0, 0);
+        self.points += 1;
     }
 
     /// One record refused.
@@ -138,12 +147,18 @@ pub struct Ledger(FxHashMap<(Arc<str>, Source, Fate, Reason), u64>);
 impl Ledger {
     /// Adds a request.
     pub fn add(&mut self, tenant: &Arc<str>, source: Source, tally: &Tally) {
-        let own =
-            tally.counts.iter().map(|(fate, reason, events)| (source, *fate, *reason, events));
-        let beside =
-            tally.beside.iter().map(|(of, fate, reason, events)| (*of, *fate, *reason, events));
-        for (source, fate, reason, events) in own.chain(beside) {
-            *self.0.entry((tenant.clone(), source, fate, reason)).or_default() += events;
+        let mut book = |source, fate, reason, events| {
+            if events > 0 {
+                *self.0.entry((tenant.clone(), source, fate, reason)).or_default() += events;
+            }
+        };
+        for (fate, reason, events) in tally.counts() {
+            let points = if *fate == Fate::Accepted { tally.points } else { 0 };
+            book(source, *fate, *reason, events - points);
+            book(Source::OtlpMetrics, *fate, *reason, points);
+        }
+        for (of, fate, reason, events) in &tally.beside {
+            book(*of, *fate, *reason, *events);
         }
     }
 

@@ -67,8 +67,8 @@ impl Context<'_> {
     /// Keeps a record that is rejected, if there is room. An empty one is kept without its text.
     pub(crate) fn bury(&self, (source, reason): (Source, Reason), record: &[u8], rows: &mut Rows) {
         let Some(letters) = self.letters else { return };
-        if matches!(reason, Reason::TooMany | Reason::NotMedia) {
-            // Those were not looked at, or are of no concern to us.
+        if reason == Reason::TooMany {
+            // It was not looked at.
             return;
         }
         if !self.has_room(rows) {

@@ -29,5 +29,6 @@ pub mod serve;
 pub mod settings;
 pub mod talkers;
 
-pub use serve::{BuildError, Parts, Service, build};
+pub use receive::cors;
+pub use serve::{BuildError, Parts, Service, build, build_on, listen};
 pub use settings::Settings;

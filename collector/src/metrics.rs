@@ -28,6 +28,11 @@ struct RefusalLabels {
     problem: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct UnreadLabels {
+    cause: &'static str,
+}
+
 /// What became of a rejected record beyond its fate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Letter {
@@ -51,6 +56,7 @@ pub struct Metrics {
     events: Family<FateLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
     refusals: Family<RefusalLabels, Counter>,
+    unread: Family<UnreadLabels, Counter>,
     letters: Family<LetterLabels, Counter>,
     /// Values lost from accepted records.
     pub dropped_values: Counter,
@@ -75,6 +81,7 @@ impl Default for Metrics {
             events: Family::default(),
             requests: Family::default(),
             refusals: Family::default(),
+            unread: Family::default(),
             letters: Family::default(),
             dropped_values: Counter::default(),
             dropped_keys: Counter::default(),
@@ -97,6 +104,8 @@ impl Default for Metrics {
 impl Metrics {
     fn register_rest(&mut self) {
         let registry = self.registry.sub_registry_with_prefix("collector");
+        let help = "Requests refused before their body was read, whose records nobody counted";
+        registry.register("unread", help, self.unread.clone());
         let help = "Rejected records by whether they are dead letters";
         registry.register("dead_letters", help, self.letters.clone());
         let dropped = "lost from records that were accepted without them";
@@ -131,6 +140,11 @@ impl Metrics {
     pub fn count_refusal(&self, route: &'static str, problem: &str) {
         let problem = problem.to_owned();
         self.refusals.get_or_create(&RefusalLabels { route, problem }).inc();
+    }
+
+    /// Counts a request whose body was not read; `cause` is what its tenant is above.
+    pub fn count_unread(&self, cause: &'static str) {
+        self.unread.get_or_create(&UnreadLabels { cause }).inc();
     }
 
     /// Counts rejected records, or records that were to be dead letters.

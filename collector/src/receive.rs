@@ -41,6 +41,7 @@ use crate::talkers::Talkers;
 use way::{Shape, Way};
 
 pub use answer::{DROPPED_VALUES, FATES, PACE};
+pub use front::cors;
 
 /// Everything a request meets.
 #[derive(Debug)]

@@ -53,15 +53,9 @@ pub struct Service {
     committer: Committer,
 }
 
-/// Checks the settings, binds the listener and wires the parts together.
-pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildError> {
+/// Checks the settings and listens. Whoever connects waits until the service runs.
+pub async fn listen(settings: &Settings) -> Result<Server, BuildError> {
     settings.validate().map_err(BuildError::Settings)?;
-    if parts.log.count() > settings.partitions {
-        let (shards, partitions) = (parts.log.count(), settings.partitions);
-        return Err(BuildError::Settings(vec![format!(
-            "partitions is {partitions} and the log has {shards} shards; each must have one"
-        )]));
-    }
     let limits = Limits {
         connections: settings.connections,
         head_within: Duration::from_millis(settings.head_ms),
@@ -69,13 +63,28 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         request_within: Duration::from_millis(settings.request_ms),
         drain_within: Duration::from_millis(settings.drain_ms),
     };
-    let metrics = Arc::new(Metrics::default());
     let server = Server::bind(settings.listen, limits).await?;
-    let server = server.counting(metrics.connections.clone());
-    let server = match settings.tls.clone() {
+    Ok(match settings.tls.clone() {
         Some(files) => server.with_tls(files)?,
         None => server,
-    };
+    })
+}
+
+/// [Listens](listen) and wires the parts together.
+pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildError> {
+    build_on(listen(&settings).await?, settings, parts)
+}
+
+/// Wires the parts together behind a server that listens as these settings say.
+pub fn build_on(server: Server, settings: Settings, parts: Parts) -> Result<Service, BuildError> {
+    if parts.log.count() > settings.partitions {
+        let (shards, partitions) = (parts.log.count(), settings.partitions);
+        return Err(BuildError::Settings(vec![format!(
+            "partitions is {partitions} and the log has {shards} shards; each must have one"
+        )]));
+    }
+    let metrics = Arc::new(Metrics::default());
+    let server = server.counting(metrics.connections.clone());
     let queue = Arc::new(Queue::new(&settings, metrics.clone()));
     let healthy = Arc::new(AtomicBool::new(true));
     let committer = Committer::new(queue.clone(), parts.log, metrics.clone(), healthy.clone());

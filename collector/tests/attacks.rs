@@ -12,28 +12,21 @@ mod attack;
 #[path = "support/child.rs"]
 #[allow(dead_code, unreachable_pub, clippy::print_stdout)]
 mod child;
+#[path = "support/good.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod good;
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use attack::{ALL, Attack};
+use attack::{Attack, PLAIN, TLS};
 use child::Collector;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use futures::future::join_all;
+use good::Door;
 use tallylight_collector::Settings;
-use tallylight_schemas::clock::{Clock, WallClock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
-/// Good clients, each with a connection that it renews now and then.
-const CLIENTS: usize = 16;
-/// Between two POSTs of one of them.
-const PAUSE: Duration = Duration::from_millis(10);
-/// Records of a compressed POST: more than 8 KiB as sent, so that it waits for its turn.
-const BATCH: usize = 200;
 /// Two attacks at a time would be measured for one.
 static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 /// Memory that all attacks together may cost.
@@ -68,70 +61,18 @@ fn settings() -> Settings {
     Settings { connections: 256, ..brief }
 }
 
-/// The slowest but one in a hundred of good clients' POSTs. One that fails fails the test.
-async fn p99(addr: SocketAddr, lasting: Duration) -> Duration {
-    let began = Instant::now();
-    let client = async |number: usize| {
-        let (mut took, mut stream) = (Vec::new(), None);
-        while began.elapsed() < lasting {
-            sleep(PAUSE).await;
-            let request = request(number, took.len());
-            let sent = Instant::now();
-            let mut open = match stream.take().filter(|_| took.len() % 8 != 7) {
-                Some(open) => open,
-                None => TcpStream::connect(addr).await.unwrap(),
-            };
-            post(&mut open, &request).await.expect("a good client is served");
-            stream = Some(open);
-            took.push(sent.elapsed());
-        }
-        took
-    };
-    let mut took = join_all((0..CLIENTS).map(client)).await.concat();
-    took.sort_unstable();
-    took[took.len() * 99 / 100]
-}
-
-/// A POST: a record, or of each fourth client many, compressed, as an SDK sends them after a while.
-fn request(number: usize, sn: usize) -> Vec<u8> {
-    let ts = WallClock.now_us() / 1_000;
-    let line = |sn| format!("e=t,sid=\"good-{number}\",sn={sn},sta=p,ts={ts},v=2\n");
-    let (encoding, body) = match number % 4 {
-        0 => {
-            let lines: String = (0..BATCH).map(|at| line(sn * BATCH + at)).collect();
-            let mut packed = GzEncoder::new(Vec::new(), Compression::none());
-            packed.write_all(lines.as_bytes()).unwrap();
-            ("content-encoding: gzip\r\n", packed.finish().unwrap())
-        }
-        _ => ("", line(sn).into_bytes()),
-    };
-    let (length, head) = (body.len(), "POST /v1/cmcd?k=demo HTTP/1.1\r\nhost: x\r\n");
-    let head = format!("{head}{encoding}content-length: {length}\r\n\r\n");
-    [head.into_bytes(), body].concat()
-}
-
-/// A POST that is answered 204, by hand: a client library would cost more than the door.
-async fn post(stream: &mut TcpStream, request: &[u8]) -> std::io::Result<()> {
-    stream.write_all(request).await?;
-    let mut answer = Vec::new();
-    while !answer.ends_with(b"\r\n\r\n") {
-        if stream.read_buf(&mut answer).await? == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-    assert!(answer.starts_with(b"HTTP/1.1 204"), "{}", String::from_utf8_lossy(&answer));
-    Ok(())
-}
-
-async fn withstands(collector: &Collector, attack: Attack) {
+async fn withstands(collector: &Collector, door: &Door, attack: Attack) {
     let mut seen = Vec::new();
     for _ in 0..3 {
-        let calm = p99(collector.addr, lasting()).await;
+        let calm = door.p99(lasting()).await;
         let mut attacking = attack::start(attack, collector.addr);
         // The onset is not measured, but how it stands.
         sleep(Duration::from_millis(1_500)).await;
-        let attacked = p99(collector.addr, lasting()).await;
+        let attacked = door.p99(lasting()).await;
         assert!(attacking.is_there(), "{attack:?}: nobody attacked");
+        // A connection is a file; the rest are the log's, the runtime's and what is about to end.
+        let files = collector.open_files();
+        assert!(files < settings().connections + 100, "{attack:?}: {files} files are open");
         drop(attacking);
         println!("figure: {attack:?}: calm p99 {calm:?}, attacked {attacked:?}");
         if attacked < calm * 2 + forgiven() {
@@ -148,10 +89,25 @@ async fn good_clients_are_served_whatever_the_others_do() {
     let _one = ONE.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start(&settings(), folder.path(), 1_024);
-    p99(collector.addr, lasting()).await;
+    let door = Door::plain(collector.addr);
+    all_are_withstood(collector, &door, &PLAIN).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn good_clients_with_tls_are_served_whatever_the_others_do() {
+    let _one = ONE.lock().await;
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { tls: Some(good::certificate()), ..settings() };
+    let collector = Collector::start(&settings, folder.path(), 1_024);
+    let door = Door::tls(collector.addr);
+    all_are_withstood(collector, &door, &TLS).await;
+}
+
+async fn all_are_withstood(collector: Collector, door: &Door, attacks: &[Attack]) {
+    door.p99(lasting()).await;
     let before = collector.peak_bytes();
-    for attack in ALL {
-        withstands(&collector, attack).await;
+    for attack in attacks {
+        withstands(&collector, door, *attack).await;
     }
     let more = collector.peak_bytes() - before;
     println!("figure: memory: {} MiB more than before", more >> 20);
@@ -166,7 +122,7 @@ async fn a_process_out_of_files_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings { connections: 4_096, ..settings() };
     let collector = Collector::start(&settings, folder.path(), 160);
-    withstands(&collector, Attack::Silent).await;
+    withstands(&collector, &Door::plain(collector.addr), Attack::Silent).await;
     let said = collector.stop();
     assert!(said.contains("idle ones are closed"), "files never ran out: {said}");
 }

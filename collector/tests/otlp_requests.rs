@@ -1,10 +1,13 @@
-//! OTLP/HTTP: log records and spans that tell of requests for media are delivery events, and
-//! whatever else comes has a fate.
+//! OTLP/HTTP: log records and spans that tell of requests for media are delivery events, others
+//! points of metrics, and whatever comes has a fate.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/otlp.rs"]
 #[allow(unreachable_pub)]
 mod spoilt;
+#[path = "support/told.rs"]
+#[allow(unreachable_pub)]
+mod told;
 #[path = "support/world.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod world;
@@ -23,95 +26,53 @@ use tallylight_collector::decode::otlp::{
 };
 use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
 use tallylight_schemas::fates::{Fate, Reason};
+use tallylight_schemas::infra::{Attribute, InfraKind, InfraMetric};
 use tallylight_schemas::ipc::{TenantDelivery, decode_all};
 use tallylight_schemas::record::Kind;
+use told::{logs, spans};
 use world::{NOW, World, parts};
-
-const NS: u64 = NOW as u64 * 1_000;
-
-/// Attributes as OTLP has them: numbers are strings in its JSON.
-fn attributes(pairs: &[(&str, Value)]) -> Value {
-    let value = |value: &Value| match value {
-        Value::Number(number) => json!({"intValue": number.to_string()}),
-        Value::Array(texts) => json!({"arrayValue": {"values":
-            texts.iter().map(|text| json!({"stringValue": text})).collect::<Vec<_>>()}}),
-        text => json!({"stringValue": text}),
-    };
-    pairs.iter().map(|(key, of)| json!({"key": key, "value": value(of)})).collect()
-}
-
-fn resource(service: &str, instance: &str) -> Value {
-    let pairs = [("service.name", json!(service)), ("service.instance.id", json!(instance))];
-    json!({"attributes": attributes(&pairs)})
-}
-
-/// A span of its kind (2 is the server's) that took 1.5 ms.
-fn span(kind: u8, pairs: &[(&str, Value)]) -> Value {
-    json!({"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331",
-        "name": "GET", "kind": kind, "startTimeUnixNano": NS.to_string(),
-        "endTimeUnixNano": NS + 1_500_000, "attributes": attributes(pairs),
-        "status": {"code": 1}, "events": [{"timeUnixNano": NS.to_string(), "name": "x"}]})
-}
-
-fn get(path: &str) -> Vec<(&'static str, Value)> {
-    vec![
-        ("http.request.method", json!("GET")),
-        ("url.path", json!(path)),
-        ("http.response.status_code", json!(200)),
-        ("http.response.body.size", json!(70_000)),
-    ]
-}
-
-/// A segment with its viewer; a page, what an edge fetched, a request of no size: none of them.
-fn spans() -> Value {
-    let mut segment = get("/live/demo/v-360/7.m4s");
-    segment.push(("url.query", json!("x=1&CMCD=cid%3D%22show%22%2Csid%3D%22s-1%22")));
-    segment.push(("http.response.header.cache-status", json!(["e1; hit", "origin; fwd=miss"])));
-    let mut sizeless = get("/live/demo/v-360/8.m4s");
-    sizeless.pop();
-    let all = json!([
-        span(2, &segment),
-        span(2, &get("/index.html")),
-        span(3, &get("/live/demo/v-360/7.m4s")),
-        span(2, &sizeless),
-    ]);
-    json!({"resourceSpans": [{"resource": resource("varnish", "e1"),
-        "scopeSpans": [{"scope": {"name": "test"}, "spans": all}]}]})
-}
-
-/// A line of an access log in the older names, a PUT, a line that tells of no request.
-fn logs() -> Value {
-    let manifest = [
-        ("http.method", json!("GET")),
-        ("http.url", json!("https://cdn.example/live/demo/master.m3u8?token=secret")),
-        ("http.status_code", json!("404")),
-        ("http.response_content_length", json!("12")),
-        ("http.server.request.duration", json!("0.25")),
-        ("http.request.header.cmcd-session", json!(["sid=\"s-2\""])),
-        ("http.response.header.x-cache", json!("MISS from e2")),
-    ];
-    let put = [
-        ("http.request.method", json!("PUT")),
-        ("url.path", json!("/live/demo/v-360/9.m4s")),
-        ("http.response.status_code", json!(201)),
-        ("http.request.body.size", json!(80_000)),
-        ("http.server.request.duration", json!("0.003")),
-    ];
-    let record = |pairs: &[(&str, Value)]| {
-        json!({"timeUnixNano": NS, "severityText": "INFO",
-        "severityNumber": 9, "body": {"stringValue": "a line"}, "attributes": attributes(pairs)})
-    };
-    let untimed = json!({"attributes": attributes(&put)});
-    json!({"resourceLogs": [
-        {"resource": resource("nginx", "e2"),
-            "scopeLogs": [{"logRecords": [record(&manifest), record(&[]), untimed]}]},
-        {"resource": resource("origin", "o1"), "scopeLogs": [{"logRecords": [record(&put)]}]}]})
-}
 
 async fn stored(world: &World) -> Vec<DeliveryEvent> {
     let parts = parts(&world.log.entries().await, Kind::Delivery);
     let all = parts.iter().flat_map(|part| decode_all::<TenantDelivery>(&part.payload).unwrap());
     all.map(|row| row.event).collect()
+}
+
+async fn points(world: &World) -> Vec<InfraMetric> {
+    let parts = parts(&world.log.entries().await, Kind::InfraMetrics);
+    parts.iter().flat_map(|part| decode_all::<InfraMetric>(&part.payload).unwrap()).collect()
+}
+
+/// What is kept of a span that is no request for media, or not its server's.
+fn duration(name: &str, kind: &str, path: &str) -> InfraMetric {
+    let attributes = [
+        ("span.name", name),
+        ("span.kind", kind),
+        ("status.code", "STATUS_CODE_OK"),
+        ("http.request.method", "GET"),
+        ("url.path", path),
+        ("http.response.status_code", "200"),
+        ("http.response.body.size", "70000"),
+    ];
+    InfraMetric {
+        tenant: "demo".into(),
+        received_at: NOW,
+        time: NOW + 1_500,
+        started_at: Some(NOW),
+        service: "varnish".into(),
+        instance: Some("e1".into()),
+        scope: Some("test".into()),
+        name: "traces.span.metrics.duration".into(),
+        kind: InfraKind::Histogram,
+        delta: Some(true),
+        value: Some(1.5),
+        count: Some(1),
+        min: Some(1.5),
+        max: Some(1.5),
+        unit: Some("ms".into()),
+        attributes: attributes.map(|(k, v)| Attribute { k: k.into(), v: v.into() }).into(),
+        trusted: true,
+    }
 }
 
 fn encoded<E: Export>(json: &Value) -> Vec<u8> {
@@ -132,15 +93,15 @@ async fn spans_of_servers_are_stored_and_what_is_rejected_is_told() {
         let (lost, message) = if wire == "application/json" {
             let told: Value = serde_json::from_slice(told).unwrap();
             let partial = &told["partialSuccess"];
-            assert_eq!(partial["rejectedSpans"], "3", "{told}");
-            (3, partial["errorMessage"].as_str().unwrap().to_owned())
+            assert_eq!(partial["rejectedSpans"], "1", "{told}");
+            (1, partial["errorMessage"].as_str().unwrap().to_owned())
         } else {
             let partial =
                 ExportTraceServiceResponse::decode(told).unwrap().partial_success.unwrap();
             (partial.rejected_spans, partial.error_message)
         };
-        assert_eq!(lost, 3);
-        assert!(message.contains("accepted=1, rejected;not_media=2, rejected;bad_shape=1"));
+        assert_eq!(lost, 1);
+        assert!(message.contains("accepted=3, rejected;bad_shape=1"));
         let [event] = &stored(&world).await[..] else { panic!("one event") };
         let wanted = DeliveryEvent {
             source: "e1".into(),
@@ -172,7 +133,15 @@ async fn spans_of_servers_are_stored_and_what_is_rejected_is_told() {
         world.post("/v1/traces", wire, body).await;
         assert_eq!(stored(&world).await, [wanted.clone(), wanted]);
         let fates = world.log.fates().await;
-        assert_eq!(fates[&(Fate::Rejected, Reason::NotMedia)], 4);
+        assert_eq!(fates[&(Fate::Accepted, Reason::None)], 6);
+        // OTLP has nothing to tell a point by, so each is there once more.
+        let points = points(&world).await;
+        assert_eq!(points.len(), 4);
+        assert_eq!(points[0], duration("GET", "SPAN_KIND_SERVER", "/index.html"));
+        assert_eq!(points[1], duration("GET", "SPAN_KIND_CLIENT", "/live/demo/v-360/7.m4s"));
+        let booked = world.log.booked().await;
+        let accepted = |source: &str| booked[&(source.to_owned(), Fate::Accepted)];
+        assert_eq!((accepted("events"), accepted("otlp_metrics")), (2, 4), "as the processor does");
     }
 }
 
@@ -185,11 +154,11 @@ async fn lines_of_access_logs_are_stored_in_the_older_names_too() {
             _ => encoded::<ExportLogsServiceRequest>(&logs()),
         };
         let answer = world.send(world::post("/v1/logs", wire, body)).await;
-        let fates = "accepted=2, rejected;not_media=1, rejected;no_ts=1";
+        let fates = "accepted=3, rejected;no_ts=1";
         assert_eq!((answer.status.as_u16(), answer.header("tallylight-fates")), (200, fates));
         if wire != "application/json" {
             let told = ExportLogsServiceResponse::decode(answer.body.as_bytes()).unwrap();
-            assert_eq!(told.partial_success.unwrap().rejected_log_records, 2);
+            assert_eq!(told.partial_success.unwrap().rejected_log_records, 1);
         }
         let mut events = stored(&world).await;
         events.sort_by(|a, b| a.source.cmp(&b.source));
@@ -204,6 +173,14 @@ async fn lines_of_access_logs_are_stored_in_the_older_names_too() {
         );
         assert_eq!((put.bytes, put.ttfb_us, put.k), (80_000, 3_000, Some(9)));
         assert_eq!((put.boot, put.seq), (manifest.boot, 3), "one request, numbered through");
+        let [line] = &points(&world).await[..] else { panic!("one line of no request") };
+        assert_eq!((line.name.as_str(), line.kind), ("log.record.count", InfraKind::Counter));
+        assert_eq!(
+            (line.service.as_str(), line.value, line.delta),
+            ("nginx", Some(1.0), Some(true))
+        );
+        let severity = Attribute { k: "severity".into(), v: "INFO".into() };
+        assert_eq!((line.time, &line.attributes), (NOW, &vec![severity]), "and not its text");
     }
 }
 
@@ -213,12 +190,30 @@ async fn only_who_proves_to_be_ours_may_tell_of_requests() {
     let settings = Settings { service_key: Some(key.into()), ..Settings::default() };
     let world = World::with(settings).await;
     let answer = world.post("/v1/traces", "application/json", spans().to_string()).await;
-    let fates = "rejected;untrusted=1, rejected;not_media=2, rejected;bad_shape=1";
+    let fates = "rejected;untrusted=1, accepted=2, rejected;bad_shape=1";
     assert_eq!(answer.header("tallylight-fates"), fates);
     let request = Request::post("/v1/logs?k=demo").header("content-type", "application/json");
     let request = request.header("authorization", format!("Bearer {key}"));
     let answer = world.send(request.body(Body::from(logs().to_string())).unwrap()).await;
-    assert!(answer.header("tallylight-fates").starts_with("accepted=2"), "{answer:?}");
+    assert!(answer.header("tallylight-fates").starts_with("accepted=3"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_severity_or_a_status_that_is_no_number_costs_no_record() {
+    let world = World::start().await;
+    let ns = format!("{NOW}000");
+    let record = json!({"timeUnixNano": ns, "severityNumber": "INFO", "severityText": "loud"});
+    let logs = json!({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]});
+    let span = json!({"name": "x", "startTimeUnixNano": ns, "endTimeUnixNano": ns,
+        "status": {"code": "STATUS_CODE_ERROR", "message": 7}});
+    let spans = json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]});
+    for (path, request) in [("/v1/logs", logs), ("/v1/traces", spans)] {
+        let answer = world.post(path, "application/json", request.to_string()).await;
+        assert_eq!(answer.header("tallylight-fates"), "accepted=1", "{answer:?}");
+    }
+    let told: Vec<String> =
+        points(&world).await.iter().map(|p| format!("{:?}", p.attributes)).collect();
+    assert!(told[0].contains("loud") && told[1].contains("STATUS_CODE_UNSET"), "{told:?}");
 }
 
 #[tokio::test]

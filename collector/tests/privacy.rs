@@ -70,7 +70,7 @@ async fn who_asked_and_by_which_right_is_found_nowhere() {
     for request in requests(&client, &base) {
         statuses.push(with(request).send().await.unwrap().status().as_u16());
     }
-    assert_eq!(statuses, [204, 204, 204, 204, 200, 200, 204, 401, 401, 404]);
+    assert_eq!(statuses, [204, 204, 204, 204, 200, 200, 200, 204, 401, 401, 404]);
     let shown = look().await.unwrap().text().await.unwrap();
     assert!(shown.contains("cdn.example"), "{shown}");
     let metrics = client.get(format!("{base}/metrics")).send().await.unwrap().text().await.unwrap();
@@ -86,6 +86,8 @@ async fn who_asked_and_by_which_right_is_found_nowhere() {
         "4.m4s",
         "5.m4s",
         "http.server.requests",
+        "log.record.count",
+        "traces.span.metrics.duration",
         "seg-1.m4s",
     ] {
         assert!(stored.contains(kept), "{kept}: {stored}");
@@ -153,7 +155,7 @@ fn requests(client: &reqwest::Client, base: &str) -> Vec<reqwest::RequestBuilder
     let unknown = json!({"type": "access", "client": VIEWER, "peer": format!("{PEER}:443"),
         "headers": {"Authorization": format!("Bearer {SENTINEL}"), "cookies": [SENTINEL, SENTINEL]},
         "url": secret, "a": "nothing-private"});
-    let [metrics, logs] = otlp(now, &secret);
+    let [metrics, logs, spans] = otlp(now, &secret);
     let cmcd = format!("sid=\"a\",nor=\"{}\"", quoted());
     let told = json!({"type": "delivery", "source": "edge", "boot": 1, "seq": 1, "ts": now * 1_000,
         "service": "edge", "action": "get", "stream": "demo", "status": 200, "bytes": 1,
@@ -167,6 +169,7 @@ fn requests(client: &reqwest::Client, base: &str) -> Vec<reqwest::RequestBuilder
         arrow.body(self::arrow(now, &secret)),
         ours("/v1/metrics").json(&metrics),
         ours("/v1/logs").json(&logs),
+        client.post(keyed("/v1/traces")).json(&spans),
         client.get(keyed("/v1/cmcd")).query(&[("CMCD", &cmcd)]),
         client.post(format!("{base}/v1/cmcd?k=wrong-{SENTINEL}")).body(lines(now)),
         bad.body(lines(now)),
@@ -183,8 +186,8 @@ fn in_base64() -> [String; 3] {
     })
 }
 
-/// A metric and a request as OpenTelemetry tells of them, by names of its conventions.
-fn otlp(now: i64, secret: &str) -> [serde_json::Value; 2] {
+/// A metric, a request beside a line that tells of none, and a span that does not either, as OpenTelemetry tells of them, by names of its conventions.
+fn otlp(now: i64, secret: &str) -> [serde_json::Value; 3] {
     let pair = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
     let private = [
         pair("client.address", PEER),
@@ -213,12 +216,17 @@ fn otlp(now: i64, secret: &str) -> [serde_json::Value; 2] {
         pair("http.response.body.size", "1"),
         pair("http.server.request.duration", "0.1"),
     ];
+    let name = format!("GET {secret}");
+    let span = json!({"name": name, "startTimeUnixNano": time, "endTimeUnixNano": time,
+        "attributes": private, "events": [{"name": name, "attributes": private}]});
+    let spans = json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]});
+    let text = json!({"stringValue": format!("{PEER} asked for {secret}")});
+    let line = json!({"timeUnixNano": time, "body": text, "attributes": private});
     let attributes: Vec<_> = request.into_iter().chain(private.into_iter().take(2)).collect();
     let record = json!({"timeUnixNano": time, "attributes": attributes});
     let resource = json!({"attributes": [pair("service.name", "edge")]});
-    let logs =
-        json!({"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [record]}]}]});
-    [metrics, logs]
+    let logs = json!({"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [record, line]}]}]});
+    [metrics, logs, spans]
 }
 
 /// An event as an Arrow stream.

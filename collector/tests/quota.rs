@@ -5,10 +5,15 @@
 #[allow(dead_code, unreachable_pub)]
 mod world;
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::Request;
 use tallylight_collector::Settings;
 use tallylight_collector::settings::Tenant;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use world::{Answer, NOW, World};
 
 /// Records of one POST: four of them are more than a quota of 50/s and its burst and debt.
@@ -75,4 +80,52 @@ async fn what_has_to_be_read_and_rejected_spends_as_well() {
     let garbage = |_| "e=ps,sta=s,v=2".to_owned();
     asks_to_wait(&spend(&world, "web", garbage).await);
     assert_eq!(post(&world, "other", garbage).await.fates()["rejected;no_sid"], BATCH as u64);
+}
+
+/// The answer to a head alone, whose body never comes.
+async fn asked_with_nothing_behind(world: &World, path: &str, headers: &str) -> String {
+    let addr = world.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // The problem follows the head, in the same piece or not.
+    while !answer.windows(4).any(|four| four == b"\r\n\r\n") {
+        let read = timeout(Duration::from_secs(3), stream.read_buf(&mut answer)).await;
+        assert!(read.expect("an answer before the body").unwrap() > 0, "no answer");
+    }
+    String::from_utf8(answer).unwrap().to_lowercase()
+}
+
+#[tokio::test]
+async fn a_large_body_of_a_spent_quota_is_not_waited_for() {
+    let quota = Tenant { records_per_s: Some(50), ..Tenant::default() };
+    let world = World::with(Settings { tenants: [("a".into(), quota)].into(), ..settings() }).await;
+    let many: Vec<String> = (0..9_000).map(start).collect();
+    let many = many.join("\n");
+    let all = |key: &str| Request::post(format!("/v1/cmcd?k={key}")).body(Body::from(many.clone()));
+    let first = world.send(all("web").unwrap()).await;
+    assert_eq!(first.fates(), [("accepted".to_owned(), 9_000)].into(), "who is calm is read");
+    let length = "content-length: 1000000\r\n";
+    let protobuf = format!("{length}content-type: application/x-protobuf\r\n");
+    let unread = [
+        ("/v1/cmcd?k=web", length.to_owned()),
+        ("/v1/cmcd?k=tv", "transfer-encoding: chunked\r\n".to_owned()),
+        ("/v1/events?k=web", "content-encoding: gzip\r\ncontent-length: 9\r\n".to_owned()),
+        ("/v1/metrics?k=web", protobuf.clone()),
+        ("/v1/logs?k=web", protobuf),
+    ];
+    for (path, headers) in &unread {
+        let answer = asked_with_nothing_behind(&world, path, headers).await;
+        assert!(answer.starts_with("http/1.1 429"), "{path}: {answer}");
+        assert!(answer.contains("\r\nretry-after: "), "{path}: {answer}");
+        assert!(answer.contains("\r\ntallylight-pace: "), "{path}: {answer}");
+        assert!(!answer.contains("\r\ntallylight-fates: "), "nobody knows how many: {answer}");
+    }
+    asks_to_wait(&post(&world, "web", start).await);
+    let metrics = world.send(Request::get("/metrics").body(Body::empty()).unwrap()).await.body;
+    let counted = format!("tallylight_collector_unread_total{{cause=\"quota\"}} {}", unread.len());
+    assert!(metrics.contains(&counted), "{metrics}");
+    let other = world.send(all("other").unwrap()).await;
+    assert_eq!(other.fates()["accepted"], 9_000, "and nobody else");
 }

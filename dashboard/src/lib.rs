@@ -99,8 +99,8 @@ impl fmt::Debug for Dashboard {
     }
 }
 
-/// Checks the settings and binds the listener.
-pub async fn build(settings: Settings, parts: Parts) -> Result<Dashboard, Error> {
+/// Checks the settings and listens. Whoever connects waits until the dashboard runs.
+pub async fn listen(settings: &Settings) -> Result<Server, Error> {
     settings.validate().map_err(Error::Settings)?;
     let limits = Limits {
         connections: settings.connections,
@@ -109,7 +109,16 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Dashboard, Error>
         request_within: REQUEST,
         drain_within: DRAIN,
     };
-    let server = Server::bind(settings.listen, limits).await?;
+    Ok(Server::bind(settings.listen, limits).await?)
+}
+
+/// [Listens](listen) and wires the parts together.
+pub async fn build(settings: Settings, parts: Parts) -> Result<Dashboard, Error> {
+    build_on(listen(&settings).await?, settings, parts)
+}
+
+/// Wires the parts together behind a server that listens as these settings say.
+pub fn build_on(server: Server, settings: Settings, parts: Parts) -> Result<Dashboard, Error> {
     let app = Arc::new(App::new(settings, parts)?);
     Ok(Dashboard { server: server.counting(app.metrics.connections.clone()), app })
 }

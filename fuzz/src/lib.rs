@@ -4,6 +4,7 @@ use tallylight_collector::decode::rows::{deliveries, player_batch};
 use tallylight_collector::decode::{Context, Rows};
 use tallylight_collector::fates::Tally;
 use tallylight_collector::talkers::Talkers;
+use tallylight_schemas::ipc::encode_all;
 
 /// A record that every door takes.
 pub const GOOD: &str = "cid=\"c\",e=ps,sid=\"good\",sn=0,sta=s,ts=1790000000000,v=2";
@@ -18,5 +19,8 @@ pub fn door(read: impl FnOnce(Context<'_>, &mut Rows) -> Tally) -> Tally {
     let mut all = [rows];
     assert!(player_batch(&mut all, 1).is_ok(), "what was taken cannot be written");
     deliveries(&mut all, 1);
+    for rows in all.iter().filter(|rows| !rows.infra.is_empty()) {
+        assert!(encode_all(&rows.infra).is_ok(), "points that were taken cannot be written");
+    }
     tally
 }

@@ -24,6 +24,7 @@ use crate::asking::Asked;
 use crate::life::Life;
 use crate::place::Placed;
 use crate::roll::Roll;
+use crate::strangers::Strangers;
 use crate::tls::Tls;
 
 /// Accepting pauses for so long when the machine refuses a connection (out of files, say), and
@@ -40,7 +41,8 @@ const GOODBYE: Duration = Duration::from_millis(250);
 /// All connections of one server.
 pub(crate) struct Connections {
     http: Builder<TokioExecutor>,
-    tls: Option<Tls>,
+    tls: Option<Arc<Tls>>,
+    strangers: Arc<Strangers>,
     router: Router,
     limits: Limits,
     places: Arc<Semaphore>,
@@ -54,11 +56,12 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    pub(crate) fn new(router: Router, limits: Limits, open: Gauge, tls: Option<Tls>) -> Self {
+    pub(crate) fn new(router: Router, limits: Limits, open: Gauge, tls: Option<Arc<Tls>>) -> Self {
         let cut = CancellationToken::new();
         Self {
             http: crate::http::builder(),
             tls,
+            strangers: Arc::default(),
             router,
             limits,
             places: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
@@ -137,18 +140,21 @@ impl Connections {
         let inner = TowerToHyperService::new(self.router.clone());
         let asked = Asked { inner, peer, life: life.clone() };
         let (http, draining) = (self.http.clone(), self.draining.clone());
-        let acceptor = self.tls.as_ref().map(Tls::acceptor);
+        let strangers = self.strangers.clone();
+        let acceptor = self.tls.as_ref().map(|tls| tls.acceptor());
         let serving = async move {
             let _entered = entered;
             let Some(acceptor) = acceptor else {
                 return serve(&http, stream, asked, &life, &draining).await;
             };
-            let greeted = draining.run_until_cancelled(acceptor.accept(stream));
-            match life.end.run_until_cancelled(greeted).await.flatten() {
+            let greeted = strangers.greet(peer.ip(), Box::pin(acceptor.accept(stream)));
+            let greeted = draining.run_until_cancelled(greeted);
+            match life.end.run_until_cancelled(greeted).await.flatten().flatten() {
                 Some(Ok(stream)) => serve(&http, stream, asked, &life, &draining).await,
                 Some(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                 None => {}
             }
+            strangers.ended(peer.ip(), life.has_asked(), Instant::now());
         };
         let cut = self.cut.clone();
         self.tasks.spawn(async move { cut.run_until_cancelled(serving).await });

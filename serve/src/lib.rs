@@ -2,7 +2,8 @@
 //!
 //! - [`Server`] binds an address and serves a router on it within [`Limits`], over HTTP/1.1 and
 //!   HTTP/2, with TLS where it is given [`TlsFiles`]. Each connection has a life with times of
-//!   its own (`life`), and one that is idle gives its place to one that waits (`roll`). It watches the service's background
+//!   its own (`life`), one that is idle gives its place to one that waits (`roll`), and the
+//!   handshakes of who never asks take turns (`strangers`). It watches the service's background
 //!   tasks and ends with [`TaskEnded`] when one of them does, so that a service never goes on
 //!   half alive.
 //! - [`problem::Problem`] is an error as RFC 9457 problem details. Which problems there are is
@@ -24,6 +25,7 @@ mod place;
 pub mod problem;
 mod roll;
 mod server;
+mod strangers;
 mod tls;
 mod trust;
 

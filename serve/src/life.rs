@@ -105,6 +105,11 @@ impl Life {
         number
     }
 
+    /// Whether anything was ever asked.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.state().asked > 0
+    }
+
     /// The body of a request is complete, or nobody reads it any more.
     pub(crate) fn received(&self, number: u64) {
         if let Some(request) = self.state().under_way.iter_mut().find(|r| r.number == number) {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -60,7 +61,7 @@ pub struct Server {
     addr: SocketAddr,
     limits: Limits,
     open: Gauge,
-    tls: Option<Tls>,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Server {
@@ -79,12 +80,25 @@ impl Server {
 
     /// Speaks TLS alone, with a certificate that is read again when its files change.
     pub fn with_tls(self, files: TlsFiles) -> Result<Self, TlsError> {
-        Ok(Self { tls: Some(Tls::new(files)?), ..self })
+        Ok(Self { tls: Some(Arc::new(Tls::new(files)?)), ..self })
     }
 
     /// Where it listens: the real port when `listen` named port 0.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Serves `router` until `done` is, and goes on listening: whoever connects from then on waits
+    /// for [`Server::run`]. For a service that cannot begin yet, and says so.
+    pub async fn serve_while<T>(&self, router: Router, done: impl Future<Output = T>) -> T {
+        let Self { listener, limits, open, tls, .. } = self;
+        let connections = Connections::new(router, *limits, open.clone(), tls.clone());
+        let result = tokio::select! {
+            result = done => result,
+            never = connections.accept(listener) => match never {},
+        };
+        connections.drain(limits.drain_within).await;
+        result
     }
 
     /// Serves `router` until `stop`, then drains: accepts nothing more, closes idle connections

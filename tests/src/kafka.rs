@@ -40,11 +40,16 @@ fn free_port() -> u16 {
 impl Brokers {
     /// Starts one broker or three.
     pub fn start(count: u16) -> Self {
-        let dir = tempfile::tempdir().expect("a folder for the brokers");
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let brokers = Self { count, port: free_port(), dir, _turn: turn };
+        let brokers = Self::planned(count);
         brokers.start_again();
         brokers
+    }
+
+    /// Where they will be once [`Brokers::start_again`] starts them.
+    pub fn planned(count: u16) -> Self {
+        let dir = tempfile::tempdir().expect("a folder for the brokers");
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        Self { count, port: free_port(), dir, _turn: turn }
     }
 
     /// Starts those that do not run, on the data that they have.

@@ -1,7 +1,7 @@
 //! Load from outside, with a ledger of what was sent and what was acknowledged.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -79,7 +79,22 @@ pub struct Load {
     pub acknowledged: Mutex<HashSet<Key>>,
     /// Records acknowledged with each fate, the same one as often as it was answered.
     pub fates: Mutex<BTreeMap<String, u64>>,
+    /// The same of requests that were refused, with a fate for each record.
+    pub refused: Mutex<BTreeMap<String, u64>>,
+    /// Records in all requests that were answered with fates, taken or refused.
+    pub told: AtomicU64,
+    /// Requests that nobody answered, or without fates.
+    pub untold: AtomicU64,
     stop: AtomicBool,
+}
+
+/// Adds the fates of an answer.
+fn book(fates: &str, into: &Mutex<BTreeMap<String, u64>>) {
+    let mut booked = into.lock().unwrap();
+    for fate in fates.split(", ") {
+        let (fate, records) = fate.rsplit_once('=').expect("a count of each fate");
+        *booked.entry(fate.to_owned()).or_default() += records.parse::<u64>().expect("a count");
+    }
 }
 
 impl Load {
@@ -108,11 +123,7 @@ impl Load {
 
     /// Books an answer; whether all that could be taken was.
     fn answered(&self, keys: &[Key], fates: &str) -> bool {
-        let mut booked = self.fates.lock().unwrap();
-        for fate in fates.split(", ") {
-            let (fate, records) = fate.rsplit_once('=').expect("a count of each fate");
-            *booked.entry(fate.to_owned()).or_default() += records.parse::<u64>().expect("a count");
-        }
+        book(fates, &self.fates);
         let whole = fates.split(", ").any(|fate| fate == format!("accepted={}", keys.len()));
         if whole {
             self.acknowledged.lock().unwrap().extend(keys.iter().cloned());
@@ -173,17 +184,32 @@ impl Sender {
         loop {
             let request = self.client.post(&self.url).header("content-type", "application/cmcd");
             let answer = request.body(body.clone()).send().await;
-            if let Some(answer) = answer.ok().filter(|answer| answer.status() == 204) {
-                let fates = answer.headers().get("tallylight-fates").expect("fates of a 204");
-                let whole = self.load.answered(keys, fates.to_str().expect("text"));
-                // Now and then the answer is lost on its way, and the player repeats. What was
-                // shed is sent again, too, until it is in.
-                if whole && self.rng.random_range(0..10) > 0 {
-                    return;
-                }
+            // Now and then the answer is lost on its way, and the player repeats. What was
+            // shed is sent again, too, until it is in.
+            let whole = self.took(answer.ok(), keys, lines.len() as u64);
+            if whole && self.rng.random_range(0..10) > 0 {
+                return;
             }
             let pause = self.rng.random_range(20..200);
             tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+    }
+
+    /// Books an answer, if there is one; whether all that could be taken was.
+    fn took(&self, answer: Option<reqwest::Response>, keys: &[Key], records: u64) -> bool {
+        let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
+        let fates = answer.as_ref().and_then(|answer| answer.headers().get("tallylight-fates"));
+        let fates = fates.map(|fates| fates.to_str().expect("text"));
+        let counted = if fates.is_some() { &self.load.told } else { &self.load.untold };
+        let counts = if fates.is_some() { records } else { 1 };
+        counted.fetch_add(counts, Ordering::SeqCst);
+        match (status, fates) {
+            (204, fates) => self.load.answered(keys, fates.expect("fates of a 204")),
+            (_, Some(fates)) => {
+                book(fates, &self.load.refused);
+                false
+            }
+            (_, None) => false,
         }
     }
 }

@@ -107,6 +107,13 @@ impl World {
 
     /// Starts the command that this makes for the first of its ports.
     pub async fn start_on(command: impl FnOnce(u16) -> Command) -> Self {
+        let world = Self::begin(command);
+        world.ready("the dashboard", 30).await;
+        world
+    }
+
+    /// The same, and waits for nothing.
+    pub fn begin(command: impl FnOnce(u16) -> Command) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let base = free_base();
         let mut command = command(base);
@@ -118,9 +125,11 @@ impl World {
             .stdin(Stdio::null())
             .spawn()
             .expect("start tallylight up");
-        let world = Self { base, data, started, up, turn: Some(turn) };
-        world.wait_for("the dashboard", 30, async || world.get("/readyz").await.is_ok()).await;
-        world
+        Self { base, data, started, up, turn: Some(turn) }
+    }
+
+    async fn ready(&self, what: &str, seconds: u64) {
+        self.wait_for(what, seconds, async || self.get("/readyz").await.is_ok()).await;
     }
 
     /// The dashboard's address.
@@ -225,7 +234,7 @@ impl World {
     /// Starts `up` once more on the same ports and data, and waits for the dashboard.
     pub async fn start_again(&mut self, mut command: Command) {
         self.up = command.stdin(Stdio::null()).spawn().expect("start tallylight up");
-        self.wait_for("the dashboard", 60, async || self.get("/readyz").await.is_ok()).await;
+        self.ready("the dashboard", 60).await;
     }
 
     /// Ctrl-C, and a wait for the drain.

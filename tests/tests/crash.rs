@@ -4,6 +4,7 @@
 
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
@@ -74,6 +75,40 @@ async fn at_a_steady_rate_every_record_has_one_end() {
     let (stored, door) = (audit::stored(&events), audit::door(&events));
     audit::balance(&format!("{size:?} in {took:?}"), &load, (&stored, &door), counted);
     assert_eq!(door["accepted"], stored.len() as u64, "each one stored has its fate");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_load_that_is_shed_every_record_has_one_end() {
+    let soak = std::env::var_os("TALLYLIGHT_SOAK").is_some();
+    let (per_s, seconds, queue) = if soak { (20_000, 60, 2_000) } else { (4_000, 8, 800) };
+    let mut command = Command::new(binary());
+    command.args(["up", "--no-demo"]);
+    command.env("TALLYLIGHT_COLLECTOR__QUEUE_RECORDS", queue.to_string());
+    command.env("TALLYLIGHT_COLLECTOR__REQUEST_RECORDS", "300");
+    checkpoint_every(&mut command, 1);
+    let mut world = World::start_with(command).await;
+    let load = Arc::new(Load::default());
+    let url = format!("{}/v1/cmcd?k=demo", world.collector());
+    let pace = Pace::Steady { per_s, seconds };
+    let (began, senders) = (Instant::now(), load.start(&url, Steady::SENDERS, pace));
+    load.end(senders).await;
+    let what = format!("{per_s}/s for {seconds} s in {:?}, a queue of {queue}", began.elapsed());
+    world.stop();
+    let counted = finished(&world).await;
+    let events = read_all(&world, record::EVENTS);
+    let (stored, door) = (audit::stored(&events), audit::door(&events));
+    audit::balance(&what, &load, (&stored, &door), counted);
+    // Nothing was killed, so it is not "at least" here: each record that was sent, as often as it
+    // was, came to the end that its sender was told.
+    assert_eq!(load.untold.load(Ordering::SeqCst), 0, "requests without an answer");
+    let mut told = load.fates.lock().unwrap().clone();
+    for (fate, records) in load.refused.lock().unwrap().iter() {
+        *told.entry(fate.clone()).or_default() += records;
+    }
+    assert_eq!(told, door, "as it was told, so it is in the log");
+    assert_eq!(told.values().sum::<u64>(), load.told.load(Ordering::SeqCst), "each has one");
+    assert_eq!(door["accepted"], stored.len() as u64, "accepted is stored");
+    assert!(door["shed;overload"] > 0 && door["rejected;no_sid"] > 0, "{door:?}");
 }
 
 /// A platform that takes a snapshot each second, so that there is one to go on from.

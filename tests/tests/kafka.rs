@@ -114,6 +114,59 @@ async fn every_service_runs_alone_on_it() {
     assert_eq!(counted, acknowledged.len() as i64, "the windows sum to what was acknowledged");
 }
 
+/// What a service answers; `None` while it does not.
+async fn status(url: &str) -> Option<(u16, String)> {
+    let answer = reqwest::get(url).await.ok()?;
+    Some((answer.status().as_u16(), answer.text().await.ok()?))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_that_were_first_say_what_is_missing_and_begin_by_themselves() {
+    let brokers = Brokers::planned(1);
+    let mut command = brokers.up();
+    checkpoint_every(&mut command, 5);
+    let mut world = World::begin(|_| command);
+    let urls = [1, 2, 0].map(|offset| world.url(offset));
+    for (service, url) in SERVICES.into_iter().zip(&urls) {
+        let alive = format!("{url}/healthz");
+        world.wait_for(service, 20, async || status(&alive).await.is_some()).await;
+        assert_eq!(status(&alive).await.unwrap().0, 200, "{service}");
+        let (code, said) = status(&format!("{url}/readyz")).await.unwrap();
+        assert_eq!(code, 503, "{service}");
+        assert!(said.contains("No Kafka broker answers"), "{service}: {said}");
+    }
+    let door = format!("{}/v1/cmcd?k=demo", world.collector());
+    let post = reqwest::Client::new().post(&door).header("origin", "https://a.example").body("x");
+    let answer = post.send().await.unwrap();
+    assert_eq!(answer.status(), 503, "nothing is taken");
+    for header in ["retry-after", "access-control-allow-origin"] {
+        assert!(answer.headers().contains_key(header), "{header}: {answer:?}");
+    }
+    let processes = SERVICES.map(|service| world.children(service));
+
+    let load = Arc::new(Load::default());
+    let senders = load.start(&door, 8, Pace::Players);
+    // Long enough that the services have asked in vain, and ask again.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    assert!(load.acknowledged.lock().unwrap().is_empty(), "acknowledged by nobody");
+    tokio::task::block_in_place(|| brokers.start_again());
+    let came = Instant::now();
+    for (service, url) in SERVICES.into_iter().zip(&urls) {
+        let ready = format!("{url}/readyz");
+        let is_ready = async || status(&ready).await.is_some_and(|(code, _)| code == 200);
+        world.wait_for(service, 60, is_ready).await;
+    }
+    println!("figure: all services ready {:?} after their broker", came.elapsed());
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    load.end(senders).await;
+    assert_eq!(SERVICES.map(|service| world.children(service)), processes, "nobody began anew");
+    let acknowledged = load.acknowledged.lock().unwrap().len();
+    world.wait_for("history", 40, async || history(&world).await == acknowledged).await;
+    world.stop();
+    let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
+    audit::balance("a broker that came later", &load, (&stored, &door), counted);
+}
+
 /// Events by session, as the processor tells the dashboard of another process.
 async fn counts(world: &World) -> Vec<(String, u64)> {
     let Ok(text) = world.get("/v1/sessions?limit=1000").await else { return Vec::new() };

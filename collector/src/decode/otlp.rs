@@ -1,9 +1,11 @@
 //! OpenTelemetry's signals (OTLP/HTTP). Each data point of a metric is a row of `infra_metrics`;
-//! each log record and each span that tells of a request for media is a delivery event (ADR 26).
+//! so is each log record and each span, but for those that tell of a request for media: they are
+//! delivery events (ADR 26).
 
 mod json;
 mod media;
 mod metrics;
+mod other;
 mod points;
 mod requests;
 mod resource;

@@ -86,7 +86,19 @@ pub(super) fn refused(no_room: NoRoom, tally: &Tally, lot: u16) -> Problem {
             (problem::of(problem::SLOW_DOWN, detail), standing)
         }
     };
-    let problem = problem.retry_after(standing.retry_after(lot)).with(FATES, &tally.header());
+    later(problem, standing, lot).with(FATES, &tally.header())
+}
+
+/// What a request is told whose body is not read, as its tenant is refused whatever it holds.
+pub(super) fn refused_unread(standing: Standing, lot: u16) -> Problem {
+    let detail = "This tenant sends far more than its share or quota; the body was not read. Send \
+                  less, and this again after Retry-After.";
+    later(problem::of(problem::SLOW_DOWN, detail), standing, lot)
+}
+
+/// With the time until it may come again, and what is asked for until then.
+fn later(problem: Problem, standing: Standing, lot: u16) -> Problem {
+    let problem = problem.retry_after(standing.retry_after(lot));
     match standing.pace() {
         Some(pace) => problem.with(PACE, &words(pace)),
         None => problem,

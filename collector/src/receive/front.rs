@@ -17,7 +17,8 @@ use super::{Collector, ROUTES};
 use crate::fates::Source;
 use crate::problem::Problem;
 
-pub(super) fn cors() -> CorsLayer {
+/// Lets pages of other sites send, and read of the answer what is meant for them.
+pub fn cors() -> CorsLayer {
     let mut headers = vec![CONTENT_TYPE, CONTENT_ENCODING, AUTHORIZATION];
     headers.extend(HEADERS.map(HeaderName::from_static));
     // `sendBeacon` always asks with credentials, and `*` is no answer to that. There are none that

@@ -69,6 +69,7 @@ async fn post<E: Export>(
     let (sender, shape) = (Sender::default(), Shape::default());
     let way = Way { caller: &caller, source, trusted, sender: &sender, shape };
     let encoding = admit::encoding(headers)?;
+    collector.refuse_unread(&caller, headers, &body)?;
     let received = collector.admission.receive(headers, body).await?;
     let turn = collector.admission.heavy_turn().await;
     let waiting = take::<E>(collector, way, (wire, encoding), &received)?;

@@ -6,9 +6,9 @@ use axum::response::Response;
 use tallylight_schemas::fates::Reason;
 
 use super::Collector;
-use super::answer::{Waiting, refused};
+use super::answer::{Waiting, refused, refused_unread};
 use super::way::{Form, Way};
-use crate::admit::{self, Received};
+use crate::admit::{self, Caller, Received};
 use crate::append::{NoRoom, Reservation};
 use crate::decode::{self, Context, Rows, arrow, inflate::inflate, json, lot};
 use crate::fates::{Source, Tally};
@@ -31,11 +31,33 @@ impl Collector {
         body: Body,
     ) -> Result<Response, Problem> {
         let encoding = admit::encoding(headers)?;
+        self.refuse_unread(way.caller, headers, &body)?;
         let received = self.admission.receive(headers, body).await?;
         let turn = self.admission.turn(encoding, received.body.len()).await;
         let waiting = self.take(way, encoding, received)?;
         drop(turn);
         waiting.answer().await
+    }
+
+    /// Refuses before the body is read, where its tenant is refused whatever is in it and it is not
+    /// small: to receive and inflate it would be the larger part of the work. How many records it
+    /// has nobody knows then, so none has a fate, and the request itself is counted (ADR 21).
+    pub(super) fn refuse_unread(
+        &self,
+        caller: &Caller,
+        headers: &HeaderMap,
+        body: &Body,
+    ) -> Result<(), Problem> {
+        if admit::is_small(headers, body) {
+            return Ok(());
+        }
+        let now_us = self.clock.now_us();
+        let standing = self.queue.standing(caller, now_us);
+        if !standing.refuses(true) {
+            return Ok(());
+        }
+        self.metrics.count_unread(standing.cause.as_str());
+        Err(refused_unread(standing, lot(&caller.tenant, &now_us.to_string())))
     }
 
     /// From bytes to rows that wait for a commit. Nothing here waits, so there are never

@@ -1,5 +1,8 @@
 //! What attackers do, each for as long as it is polled.
 
+#[path = "attack_tls.rs"]
+mod tls;
+
 use std::io::Read;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -10,7 +13,7 @@ use flate2::Compression;
 use flate2::read::GzEncoder;
 use futures::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::sleep;
 
 /// The list of reliability 3.1, as far as it is about this door.
@@ -38,9 +41,24 @@ pub enum Attack {
     LargeHeads,
     /// Chunks with extensions longer than the data.
     ChunkExtensions,
+    /// TLS handshakes that come a byte at a time.
+    SlowHello,
+    /// Nothing more after the client's part of a handshake, from more than there are places.
+    OnlyHello,
+    /// The same, and that nothing will come is said: the connection is closed in one direction.
+    HalfClosed,
+    /// Noise instead of a handshake.
+    Noise,
+    /// A handshake message that says that it is 16 MiB, and comes.
+    EndlessHello,
+    /// Whole handshakes, one after the other, without a request.
+    Handshakes,
+    /// A handshake, and then new keys without end; TLS 1.3 has this for a renegotiation.
+    NewKeys,
 }
 
-pub const ALL: [Attack; 11] = [
+/// Attacks on a door without TLS.
+pub const PLAIN: [Attack; 11] = [
     Attack::Silent,
     Attack::SlowHeads,
     Attack::SlowBodies,
@@ -52,6 +70,18 @@ pub const ALL: [Attack; 11] = [
     Attack::BrotliBombs,
     Attack::LargeHeads,
     Attack::ChunkExtensions,
+];
+
+/// Attacks on the TLS of a door.
+pub const TLS: [Attack; 8] = [
+    Attack::Silent,
+    Attack::SlowHello,
+    Attack::OnlyHello,
+    Attack::HalfClosed,
+    Attack::Noise,
+    Attack::EndlessHello,
+    Attack::Handshakes,
+    Attack::NewKeys,
 ];
 
 /// Tells an attacker's process what to do.
@@ -80,12 +110,11 @@ fn whole(mut reader: impl Read) -> Vec<u8> {
 pub struct Attacker(Child);
 
 pub fn start(attack: Attack, addr: SocketAddr) -> Attacker {
-    let number = ALL.iter().position(|one| *one == attack).unwrap();
     let child = Command::new("nice")
         .args(["-n", "19"])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "the_attacker", "--ignored", "--nocapture"])
-        .env(WHAT, format!("{number} {addr}"))
+        .env(WHAT, format!("{attack:?} {addr}"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn();
@@ -109,15 +138,17 @@ impl Drop for Attacker {
 /// What an attacker's process does; to be called by an ignored test named `the_attacker`.
 pub async fn be_the_attacker() {
     let Ok(what) = std::env::var(WHAT) else { return };
-    let (number, addr) = what.split_once(' ').unwrap();
-    run(ALL[number.parse::<usize>().unwrap()], addr.parse().unwrap()).await;
+    let (name, addr) = what.split_once(' ').unwrap();
+    let attack = PLAIN.into_iter().chain(TLS).find(|one| format!("{one:?}") == name);
+    run(attack.unwrap(), addr.parse().unwrap()).await;
 }
 
 /// Attacks until it is dropped.
 async fn run(attack: Attack, addr: SocketAddr) {
     let crowd = match attack {
-        Attack::Silent => 400,
-        Attack::SlowHeads | Attack::SlowBodies => 200,
+        Attack::Silent | Attack::OnlyHello | Attack::HalfClosed => 400,
+        Attack::SlowHeads | Attack::SlowBodies | Attack::SlowHello => 200,
+        Attack::Handshakes => 32,
         _ => 4,
     };
     join_all((0..crowd).map(|_| one(attack, addr))).await;
@@ -125,12 +156,24 @@ async fn run(attack: Attack, addr: SocketAddr) {
 
 async fn one(attack: Attack, addr: SocketAddr) {
     loop {
-        if let Ok(mut stream) = TcpStream::connect(addr).await {
+        if let Ok(mut stream) = connect(addr).await {
             let _ = once(attack, &mut stream).await;
         }
         // Cut, and back again a moment later.
-        sleep(Duration::from_millis(if attack == Attack::Silent { 3_000 } else { 200 })).await;
+        let pause = match attack {
+            Attack::Silent | Attack::OnlyHello | Attack::HalfClosed => 3_000,
+            Attack::Handshakes => 0,
+            _ => 200,
+        };
+        sleep(Duration::from_millis(pause)).await;
     }
+}
+
+/// From an address that is not the good clients'.
+async fn connect(addr: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(([127, 0, 0, 2], 0).into())?;
+    socket.connect(addr).await
 }
 
 async fn once(attack: Attack, stream: &mut TcpStream) -> std::io::Result<()> {
@@ -180,6 +223,13 @@ async fn once(attack: Attack, stream: &mut TcpStream) -> std::io::Result<()> {
                 stream.write_all(format!("1;{}\r\na\r\n", "x".repeat(1_000)).as_bytes()).await?;
             }
         }
+        Attack::SlowHello => tls::slow(stream).await?,
+        Attack::OnlyHello => tls::only_hello(stream, false).await?,
+        Attack::HalfClosed => tls::only_hello(stream, true).await?,
+        Attack::Noise => tls::noise(stream).await?,
+        Attack::EndlessHello => tls::endless(stream).await?,
+        Attack::Handshakes => tls::handshake(stream).await?,
+        Attack::NewKeys => tls::new_keys(stream).await?,
     }
     Ok(())
 }

@@ -64,9 +64,19 @@ fn gather(from: impl Read + Send + 'static) -> JoinHandle<String> {
 impl Collector {
     /// Starts one that may have `files` open, with its log in `folder`.
     pub fn start(settings: &Settings, folder: &Path, files: u32) -> Self {
+        Self::start_by(&format!("ulimit -n {files}; exec"), settings, folder)
+    }
+
+    /// The same with one core, which is the first, and a thread for it.
+    pub fn start_on_one_core(settings: &Settings, folder: &Path) -> Self {
+        let by = "ulimit -n 16384; export TOKIO_WORKER_THREADS=1; exec taskset -c 0";
+        Self::start_by(by, settings, folder)
+    }
+
+    fn start_by(shell: &str, settings: &Settings, folder: &Path) -> Self {
         let settings = Settings { listen: ([127, 0, 0, 1], 0).into(), ..settings.clone() };
         let mut child = Command::new("sh")
-            .args(["-c", &format!("ulimit -n {files}; exec \"$0\" \"$@\"")])
+            .args(["-c", &format!("{shell} \"$0\" \"$@\"")])
             .arg(std::env::current_exe().unwrap())
             .args(["--exact", "the_collector", "--ignored", "--nocapture"])
             .env(SETTINGS, serde_json::to_string(&settings).unwrap())
@@ -93,6 +103,11 @@ impl Collector {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+    }
+
+    /// How many files it has open, connections among them.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
     }
 
     /// Lets it drain and end; what it printed comes back.

@@ -100,10 +100,19 @@ impl TestLog {
 
     /// Fates stored, summed.
     pub async fn fates(&self) -> BTreeMap<(Fate, Reason), u64> {
+        self.sums(|row| (row.fate, row.reason)).await
+    }
+
+    /// The same by the source under which they are booked.
+    pub async fn booked(&self) -> BTreeMap<(String, Fate), u64> {
+        self.sums(|row| (row.source.clone(), row.fate)).await
+    }
+
+    async fn sums<K: Ord>(&self, key: impl Fn(&FateCount) -> K) -> BTreeMap<K, u64> {
         let mut sums = BTreeMap::new();
         for part in parts(&self.entries().await, Kind::DoorFates) {
             for row in decode_all::<FateCount>(&part.payload).unwrap() {
-                *sums.entry((row.fate, row.reason)).or_default() += row.events;
+                *sums.entry(key(&row)).or_default() += row.events;
             }
         }
         sums

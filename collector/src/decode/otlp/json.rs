@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::Export;
 
 /// Members that are not kept.
-const UNKEPT: [&str; 18] = [
+const UNKEPT: [&str; 17] = [
     "bucketCounts",
     "explicitBounds",
     "exemplars",
@@ -25,11 +25,13 @@ const UNKEPT: [&str; 18] = [
     "traceState",
     "events",
     "links",
-    "status",
     "body",
-    "severityNumber",
     "flags",
+    // Of a status.
+    "message",
 ];
+/// Members that are numbers of a list: where they are none they say nothing, and cost no record.
+const ENUMS: [&str; 2] = ["severityNumber", "code"];
 /// Members that are numbers for the generated types.
 const NUMBERS: [&str; 3] = ["asInt", "count", "zeroCount"];
 /// Members that are strings for them, but not within [`NUMERIC`].
@@ -57,7 +59,14 @@ pub(super) fn request<E: Export>(body: &[u8]) -> Result<E, String> {
 
 /// serde_json has bounded the depth.
 fn regular(members: &mut Map<String, Value>, numeric: bool, (of, records): (&str, &mut usize)) {
-    members.retain(|name, value| !UNKEPT.contains(&name.as_str()) && !value.is_null());
+    members.retain(|name, value| {
+        let is_number = || value.as_i64().is_some_and(|number| i32::try_from(number).is_ok());
+        let says_nothing = match name.as_str() {
+            "status" => !value.is_object(),
+            name => ENUMS.contains(&name) && !is_number() || UNKEPT.contains(&name),
+        };
+        !says_nothing && !value.is_null()
+    });
     // Of all messages only data points have a time, and log records, which pass over the rest.
     if members.contains_key("timeUnixNano") {
         point(members);

@@ -1,6 +1,7 @@
 //! Metrics: each data point a row.
 
-use tallylight_schemas::fates::Fate;
+use tallylight_schemas::fates::{Fate, Reason};
+use tallylight_schemas::infra::InfraMetric;
 
 use super::points::{count, point};
 use super::resource::Origin;
@@ -27,23 +28,15 @@ impl Export for ExportMetricsServiceRequest {
 
     fn read(&self, _number: u64, context: Context<'_>, rows: &mut Rows) -> Tally {
         let mut reading = Reading::new(context, Source::OtlpMetrics, rows);
-        let standing = context.standing;
         for of_resource in &self.resource_metrics {
             let origin = Origin::of(of_resource.resource.as_ref());
-            let kept = standing.keeps_all()
-                || standing.keeps(Priority::Heartbeat, lot(context.tenant, origin.service()));
+            let kept = keeps(&origin, context);
             for of_scope in &of_resource.scope_metrics {
                 for metric in &of_scope.metrics {
                     let here = (&origin, of_scope.scope.as_ref(), metric);
                     for at in 0..metric.data.as_ref().map_or(0, count) {
                         reading.next(|context, rows, tally| {
-                            if kept {
-                                rows.infra.push(point(here, at, context)?);
-                                tally.accept(0, 0);
-                            } else {
-                                tally.add(Fate::Shed, standing.cause, 1);
-                            }
-                            Ok(())
+                            keep(kept, || point(here, at, context), context, rows, tally)
                         });
                     }
                 }
@@ -51,4 +44,27 @@ impl Export for ExportMetricsServiceRequest {
         }
         reading.tally
     }
+}
+
+/// Whether points of a service are taken: under pressure they count as its heartbeats.
+pub(super) fn keeps(origin: &Origin<'_>, context: Context<'_>) -> bool {
+    let Context { tenant, standing, .. } = context;
+    standing.keeps_all() || standing.keeps(Priority::Heartbeat, lot(tenant, origin.service()))
+}
+
+/// Gives a point its fate: a row, or shed; `Err` is why it is rejected.
+pub(super) fn keep(
+    kept: bool,
+    point: impl FnOnce() -> Result<InfraMetric, Reason>,
+    context: Context<'_>,
+    rows: &mut Rows,
+    tally: &mut Tally,
+) -> Result<(), Reason> {
+    if kept {
+        rows.infra.push(point()?);
+        tally.accept_point();
+    } else {
+        tally.add(Fate::Shed, context.standing.cause, 1);
+    }
+    Ok(())
 }

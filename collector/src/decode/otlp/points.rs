@@ -15,16 +15,16 @@ use crate::decode::Context;
 const NAME_BYTES: usize = 255;
 
 /// What the kinds of data points have in common.
-struct Measured<'a> {
-    kind: InfraKind,
-    delta: Option<bool>,
-    started_ns: u64,
-    time_ns: u64,
-    value: Option<f64>,
-    count: Option<u64>,
-    min: Option<f64>,
-    max: Option<f64>,
-    attributes: &'a [KeyValue],
+pub(super) struct Measured<'a> {
+    pub(super) kind: InfraKind,
+    pub(super) delta: Option<bool>,
+    pub(super) started_ns: u64,
+    pub(super) time_ns: u64,
+    pub(super) value: Option<f64>,
+    pub(super) count: Option<u64>,
+    pub(super) min: Option<f64>,
+    pub(super) max: Option<f64>,
+    pub(super) attributes: &'a [KeyValue],
 }
 
 /// How many data points there are.
@@ -46,11 +46,21 @@ pub(super) fn point(
 ) -> Result<InfraMetric, Reason> {
     let data = metric.data.as_ref();
     let measured = data.and_then(|data| measured(data, at)).ok_or(Reason::BadShape)?;
-    let Context { tenant, received_at, trusted, .. } = context;
     if metric.name.is_empty() {
         return Err(Reason::BadShape);
     }
+    row((origin, scope, &metric.name, &metric.unit), &measured, context)
+}
+
+/// What was measured, of a metric by its name and unit, as a row.
+pub(super) fn row(
+    (origin, scope, name, unit): (&Origin<'_>, Option<&InstrumentationScope>, &str, &str),
+    measured: &Measured<'_>,
+    context: Context<'_>,
+) -> Result<InfraMetric, Reason> {
+    let Context { tenant, received_at, trusted, .. } = context;
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
     let row = InfraMetric {
         tenant: tenant.to_owned(),
         received_at,
@@ -59,14 +69,14 @@ pub(super) fn point(
         service: origin.service().to_owned(),
         instance: origin.instance().map(str::to_owned),
         scope: scope.and_then(|scope| some(&scope.name)),
-        name: metric.name.clone(),
+        name: name.to_owned(),
         kind: measured.kind,
         delta: measured.delta,
-        value: measured.value.filter(|value| value.is_finite()),
+        value: finite(measured.value),
         count: measured.count.and_then(|count| i64::try_from(count).ok()),
-        min: measured.min.filter(|value| value.is_finite()),
-        max: measured.max.filter(|value| value.is_finite()),
-        unit: some(&metric.unit),
+        min: finite(measured.min),
+        max: finite(measured.max),
+        unit: some(unit),
         attributes: attributes(origin.rest().chain(measured.attributes))?,
         trusted,
     };

@@ -1,10 +1,13 @@
 //! Log records and spans: one that tells of a request for media, as its server saw it, is a
-//! delivery event. What they must say, and what else is read, stands in docs/collector.md.
+//! delivery event, any other a [point of a metric](other). What they must say, and what else is
+//! read, stands in docs/collector.md.
 
 use std::borrow::Cow;
 
-use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use tallylight_schemas::cmcd::{HEADERS, header_value, query_value};
 use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
@@ -14,6 +17,7 @@ use super::media::Object;
 use super::resource::Origin;
 use super::value::{first, micros, number, said};
 use super::{Export, ExportLogsServiceRequest, ExportTraceServiceRequest, Reading, Signal};
+use super::{metrics, other};
 use crate::decode::told::Asked;
 use crate::decode::{Context, Rows, delivery};
 use crate::fates::{Source, Tally};
@@ -34,15 +38,15 @@ impl Export for ExportLogsServiceRequest {
 
     fn read(&self, number: u64, context: Context<'_>, rows: &mut Rows) -> Tally {
         let all = self.resource_logs.iter().map(|of_resource| {
-            let records = of_resource.scope_logs.iter().flat_map(|of| &of.log_records);
-            let told = records.map(|record| Told {
+            let scopes = of_resource.scope_logs.iter();
+            let records = scopes.flat_map(|of| of.log_records.iter().map(move |one| (of, one)));
+            let told = records.map(|(of, record)| Told {
                 attributes: &record.attributes,
                 of_server: true,
-                time_ns: match record.time_unix_nano {
-                    0 => record.observed_time_unix_nano,
-                    at => at,
-                },
+                time_ns: other::time_ns(record),
                 took_us: took(&record.attributes),
+                scope: of.scope.as_ref(),
+                whole: Whole::Log(record),
             });
             (of_resource.resource.as_ref(), told)
         });
@@ -66,8 +70,9 @@ impl Export for ExportTraceServiceRequest {
 
     fn read(&self, number: u64, context: Context<'_>, rows: &mut Rows) -> Tally {
         let all = self.resource_spans.iter().map(|of_resource| {
-            let spans = of_resource.scope_spans.iter().flat_map(|of| &of.spans);
-            let told = spans.map(|span| Told {
+            let scopes = of_resource.scope_spans.iter();
+            let spans = scopes.flat_map(|of| of.spans.iter().map(move |one| (of, one)));
+            let told = spans.map(|(of, span)| Told {
                 attributes: &span.attributes,
                 // Who fetches tells of the same request in a span of its own.
                 of_server: span.kind == SpanKind::Server as i32,
@@ -76,6 +81,8 @@ impl Export for ExportTraceServiceRequest {
                     .end_time_unix_nano
                     .checked_sub(span.start_time_unix_nano)
                     .map(|ns| ns / 1_000),
+                scope: of.scope.as_ref(),
+                whole: Whole::Span(span),
             });
             (of_resource.resource.as_ref(), told)
         });
@@ -89,6 +96,14 @@ struct Told<'a> {
     of_server: bool,
     time_ns: u64,
     took_us: Option<u64>,
+    scope: Option<&'a InstrumentationScope>,
+    whole: Whole<'a>,
+}
+
+/// All of it.
+enum Whole<'a> {
+    Log(&'a LogRecord),
+    Span(&'a Span),
 }
 
 fn read<'a>(
@@ -101,20 +116,30 @@ fn read<'a>(
     let mut seq = 0..;
     for (resource, records) in all {
         let origin = Origin::of(resource);
+        let kept = metrics::keeps(&origin, context);
         for (told, seq) in records.zip(&mut seq) {
-            reading.next(|context, rows, tally| {
-                let (event, cmcd) = event(&origin, &told, (number, seq))?;
-                let text = cmcd.as_deref();
-                let told = text.map(|text| Asked { text, source: Source::Otlp });
-                delivery::keep(event, told, context, rows, tally)
+            let by = (&origin, told.scope);
+            let point = || match told.whole {
+                Whole::Log(record) => other::of_log(by, record, context),
+                Whole::Span(span) => other::of_span(by, span, context),
+            };
+            reading.next(|context, rows, tally| match event(&origin, &told, (number, seq)) {
+                Err(Reason::NotMedia) => metrics::keep(kept, point, context, rows, tally),
+                Err(reason) => Err(reason),
+                Ok((event, cmcd)) => {
+                    let text = cmcd.as_deref();
+                    let asked = text.map(|text| Asked { text, source: Source::Otlp });
+                    delivery::keep(event, asked, context, rows, tally)
+                }
             });
         }
     }
     reading.tally
 }
 
-/// The request as an event, and its CMCD. Who sends it again sends the same bytes, so the number made of them
-/// and the record's place tell it from every other.
+/// The request as an event, and its CMCD; [`Reason::NotMedia`]: it tells of none. Who sends it
+/// again sends the same bytes, so the number made of them and the record's place tell it from
+/// every other.
 fn event(
     origin: &Origin<'_>,
     told: &Told<'_>,

@@ -1,0 +1,97 @@
+//! A log record or a span that tells of no request for media, as a point of a metric: under the
+//! names that OpenTelemetry's own collector gives them when it makes metrics of the two (its span
+//! metrics and count connectors).
+
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use tallylight_schemas::fates::Reason;
+use tallylight_schemas::infra::{InfraKind, InfraMetric};
+
+use super::points::{Measured, row};
+use super::resource::Origin;
+use crate::decode::Context;
+
+/// How long a span took: one value, measured once.
+const DURATION: (&str, &str) = ("traces.span.metrics.duration", "ms");
+/// A log record: one more.
+const COUNT: (&str, &str) = ("log.record.count", "{record}");
+/// The numbers of a severity, four to each word.
+const SEVERITIES: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
+
+/// Who tells it.
+type By<'a> = (&'a Origin<'a>, Option<&'a InstrumentationScope>);
+
+/// The time that a log record is of.
+pub(super) fn time_ns(record: &LogRecord) -> u64 {
+    match record.time_unix_nano {
+        0 => record.observed_time_unix_nano,
+        at => at,
+    }
+}
+
+/// A span: how long it took, by its name, kind and status. Events and links are not kept.
+pub(super) fn of_span(
+    (origin, scope): By<'_>,
+    span: &Span,
+    context: Context<'_>,
+) -> Result<InfraMetric, Reason> {
+    let (began, ended) = (span.start_time_unix_nano, span.end_time_unix_nano);
+    let took = ended.checked_sub(began).filter(|_| began > 0).ok_or(Reason::NoTs)?;
+    let ms = Some(took as f64 / 1e6);
+    let status = span.status.as_ref().map_or(StatusCode::Unset, |status| status.code());
+    let mut attributes = vec![
+        named("span.name", &span.name),
+        named("span.kind", SpanKind::as_str_name(&span.kind())),
+        named("status.code", StatusCode::as_str_name(&status)),
+    ];
+    attributes.extend_from_slice(&span.attributes);
+    let measured = Measured {
+        kind: InfraKind::Histogram,
+        delta: Some(true),
+        started_ns: began,
+        time_ns: ended,
+        value: ms,
+        count: Some(1),
+        min: ms,
+        max: ms,
+        attributes: &attributes,
+    };
+    row((origin, scope, DURATION.0, DURATION.1), &measured, context)
+}
+
+/// A log record: that there was one, by its severity and event. Its text is not kept: it is for
+/// people, may name any of them, and no metric is made of it.
+pub(super) fn of_log(
+    (origin, scope): By<'_>,
+    record: &LogRecord,
+    context: Context<'_>,
+) -> Result<InfraMetric, Reason> {
+    let word = usize::try_from(record.severity_number - 1).ok();
+    let word = word.and_then(|number| SEVERITIES.get(number / 4)).copied();
+    let mut attributes = vec![named("severity", word.unwrap_or(&record.severity_text))];
+    if !record.event_name.is_empty() {
+        attributes.push(named("event.name", &record.event_name));
+    }
+    attributes.extend_from_slice(&record.attributes);
+    let measured = Measured {
+        kind: InfraKind::Counter,
+        delta: Some(true),
+        started_ns: 0,
+        time_ns: time_ns(record),
+        value: Some(1.0),
+        count: None,
+        min: None,
+        max: None,
+        attributes: &attributes,
+    };
+    row((origin, scope, COUNT.0, COUNT.1), &measured, context)
+}
+
+fn named(key: &str, value: &str) -> KeyValue {
+    let value = Some(AnyValue { value: Some(Value::StringValue(value.to_owned())) });
+    KeyValue { key: key.to_owned(), value }
+}

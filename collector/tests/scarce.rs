@@ -1,0 +1,174 @@
+//! Overload of the door's own processor (issue 5, must-hold 5, where the scarce thing is no log): the
+//! collector has one core, and bodies are large and compressed.
+//!
+//! Goodput is measured and not judged: it falls (ADR 21 says how far and why). What is judged is that
+//! nobody is left without an answer, that memory is bounded, and that the door is as quick as before
+//! once the flood is over.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(missing_docs)]
+
+#[path = "support/child.rs"]
+#[allow(dead_code, unreachable_pub, clippy::print_stdout)]
+mod child;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::time::Duration;
+
+use child::Collector;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures::future::join_all;
+use tallylight_collector::Settings;
+use tallylight_schemas::clock::{Clock, WallClock};
+use tokio::time::{Instant, sleep_until};
+
+/// Records of a POST; one in twenty is a start, an error or an end.
+const BATCH: u64 = 2_000;
+/// Most that the collector may hold.
+const MEMORY: u64 = 512 << 20;
+/// A client gives up then.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[test]
+#[ignore = "the other tests start it as a process"]
+fn the_collector() {
+    child::be_the_collector();
+}
+
+fn lasting() -> Duration {
+    Duration::from_secs(if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 20 } else { 1 })
+}
+
+/// As a door has it, but that the few sessions of the test are as many as it takes.
+fn settings() -> Settings {
+    Settings { session_records_per_s: 0, ..Settings::default() }
+}
+
+fn body() -> Vec<u8> {
+    let ts = WallClock.now_us() / 1_000;
+    let record = |n: u64| match n % 20 {
+        0 => {
+            let what = ["e=ps,sta=s", "e=e,ec=(\"x\"),sta=p", "e=ps,sta=e"][(n / 20 % 3) as usize];
+            format!("{what},sid=\"s{n}\",sn=1,ts={ts},v=2\n")
+        }
+        n => format!("bl=(1200;v 900;a),br=(3000;v),e=t,sid=\"s{n}\",sn={n},sta=p,ts={ts},v=2\n"),
+    };
+    let text: String = (0..BATCH).map(record).collect();
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(text.as_bytes()).unwrap();
+    packed.finish().unwrap()
+}
+
+/// What came of some POSTs.
+#[derive(Debug, Default)]
+struct Came {
+    posts: u64,
+    accepted: u64,
+    statuses: BTreeMap<u16, u64>,
+    /// Until each was answered, the quickest first.
+    told: Vec<Duration>,
+    took: Duration,
+}
+
+impl Came {
+    fn goodput(&self) -> f64 {
+        self.accepted as f64 / self.took.as_secs_f64()
+    }
+
+    fn taken(&self) -> u64 {
+        self.statuses.get(&204).copied().unwrap_or_default()
+    }
+}
+
+struct Clients {
+    client: reqwest::Client,
+    url: String,
+    body: Vec<u8>,
+}
+
+impl Clients {
+    /// A POST: its status (0: no answer in time), and how many records were accepted.
+    async fn post(&self) -> (u16, u64, Duration) {
+        let sent = Instant::now();
+        let request = self.client.post(&self.url).header("content-encoding", "gzip");
+        let answer = request.body(self.body.clone()).send().await;
+        let Ok(answer) = answer else { return (0, 0, sent.elapsed()) };
+        let fates = answer.headers().get("tallylight-fates").map(|fates| fates.to_str().unwrap());
+        let accepted = fates.unwrap_or_default().split(", ").find_map(|fate| {
+            fate.strip_prefix("accepted=").map(|records| records.parse::<u64>().unwrap())
+        });
+        (answer.status().as_u16(), accepted.unwrap_or_default(), sent.elapsed())
+    }
+
+    fn sum(&self, answers: Vec<(u16, u64, Duration)>, began: Instant) -> Came {
+        let mut came = Came { posts: answers.len() as u64, ..Came::default() };
+        came.took = began.elapsed();
+        for (status, accepted, told) in answers {
+            *came.statuses.entry(status).or_default() += 1;
+            came.accepted += accepted;
+            came.told.push(told);
+        }
+        came.told.sort_unstable();
+        came
+    }
+
+    /// As many as the door takes: each of a few clients posts again once it is answered.
+    async fn as_many_as_can(&self, lasting: Duration) -> Came {
+        let began = Instant::now();
+        let one = async |_| {
+            let mut answers = Vec::new();
+            while began.elapsed() < lasting {
+                answers.push(self.post().await);
+            }
+            answers
+        };
+        let answers = join_all((0..16).map(one)).await.concat();
+        self.sum(answers, began)
+    }
+
+    /// So many a second, whatever comes of them.
+    async fn at(&self, posts_per_s: f64, lasting: Duration) -> Came {
+        let began = Instant::now();
+        let posts = (posts_per_s * lasting.as_secs_f64()) as u32;
+        let one = async |number: u32| {
+            sleep_until(began + Duration::from_secs_f64(f64::from(number) / posts_per_s)).await;
+            self.post().await
+        };
+        let answers = join_all((0..posts).map(one)).await;
+        self.sum(answers, began)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_finds_no_processor_is_told_and_the_door_recovers() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start_on_one_core(&settings(), folder.path());
+    let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
+    let url = format!("http://{}/v1/cmcd?k=demo", collector.addr);
+    let clients = Clients { client, url, body: body() };
+    clients.as_many_as_can(lasting() / 2).await;
+    let capacity = clients.as_many_as_can(lasting()).await;
+    let posts_per_s = capacity.posts as f64 / capacity.took.as_secs_f64();
+    println!("figure: capacity: {:.0} records/s, {posts_per_s:.0} POSTs/s", capacity.goodput());
+    for times in [1, 2, 5, 10] {
+        let came = clients.at(posts_per_s * f64::from(times), lasting()).await;
+        println!(
+            "figure: {times} x: {:.0} records/s, {} of {} POSTs taken, answered {:?}, half of them \
+             within {:?}, the last after {:?}, memory {} MiB",
+            came.goodput(),
+            came.taken(),
+            came.posts,
+            came.statuses,
+            came.told[came.told.len() / 2],
+            came.told[came.told.len() - 1],
+            collector.peak_bytes() >> 20,
+        );
+        assert!(came.statuses.keys().all(|status| [204, 429, 503].contains(status)), "{came:?}");
+    }
+    let after = clients.as_many_as_can(lasting()).await;
+    println!("figure: after the flood: {:.0} records/s", after.goodput());
+    assert!(after.goodput() > capacity.goodput() / 3.0, "it did not recover");
+    assert!(collector.peak_bytes() < MEMORY, "{} MiB", collector.peak_bytes() >> 20);
+    collector.stop();
+}
