@@ -60,7 +60,9 @@ fn a_player_that_tells_its_cdn_alone_has_a_session_at_the_times_of_its_requests(
 
 #[test]
 fn what_an_edge_and_a_log_tell_of_is_one_request() {
-    let both = [older("edge"), older("otlp")].concat();
+    // A log has another moment for it.
+    let logged = older("otlp").into_iter().map(|one| Beacon { ts: one.ts + 7, ..one });
+    let both = [older("edge"), logged.collect()].concat();
     let log = |beacon: &Beacon| if beacon.told == Some("edge") { 500 } else { 40_000 };
     let world = fed(both.iter().map(|one| at(one.ts + log(one), one.clone())).collect());
     let once = fed(older("edge").into_iter().map(|one| at(one.ts + 500, one)).collect());
