@@ -95,15 +95,22 @@ async fn drafts_that_send_json_are_read_and_told_apart() {
     assert_eq!(sns, ["1", "2", "3", "4", "5"]);
 }
 
-/// What Shaka sent up to 5.1 with its defaults: an event as a GET with a query.
+/// What Shaka sent up to 5.1 with its defaults: an event as a GET with a query, and its builds put
+/// tokens in quotes.
 #[tokio::test]
 async fn an_event_in_a_query_is_an_event() {
-    let world = World::start().await;
-    let ts = NOW / 1_000;
-    let query = format!("e%3Dps%2Csid%3D%22a%22%2Csn%3D1%2Csta%3Dp%2Cts%3D{ts}%2Cv%3D2");
-    let request = Request::get(format!("/v1/cmcd?k=demo&CMCD={query}"));
-    let answer = world.send(request.body(Body::empty()).unwrap()).await;
-    assert_eq!(answer.fates()["accepted"], 1);
-    let rows = stored(&world).await;
-    assert_eq!((cell(&rows[0], "mode", 0), cell(&rows[0], "sta", 0)), ("event".into(), "p".into()));
+    for (quote, noted) in [("", false), ("%22", true)] {
+        let world = World::start().await;
+        let token = |word: &str| format!("{quote}{word}{quote}");
+        let (e, sta, ts) = (token("ps"), token("p"), NOW / 1_000);
+        let query = format!("e%3D{e}%2Csid%3D%22a%22%2Csn%3D1%2Csta%3D{sta}%2Cts%3D{ts}%2Cv%3D2");
+        let request = Request::get(format!("/v1/cmcd?k=demo&CMCD={query}"));
+        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.fates()["accepted"], 1);
+        assert_eq!(answer.header("tallylight-dropped-values"), "");
+        let rows = stored(&world).await;
+        let told = ["mode", "e", "sta"].map(|column| cell(&rows[0], column, 0));
+        assert_eq!(told, ["event", "ps", "p"]);
+        assert_eq!(cell(&rows[0], "broken", 0).contains("text_for_token"), noted);
+    }
 }

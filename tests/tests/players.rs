@@ -12,6 +12,15 @@ const SECONDS: f64 = 30.0;
 /// Steering is asked every 5 s; what was asked for before goes on until it is there.
 const OBEY_MS: i64 = 15_000;
 
+/// Players as their makers ship them, and events that each is certain to send. The builds of Shaka
+/// 5.2 never tell the state, so they have no `ps`; those before 5.2 send a GET for each event.
+const SHIPPED: [(&str, &[&str]); 4] = [
+    ("hls", &["ps", "pr", "rr", "t"]),
+    ("dash", &["ps", "rr", "t"]),
+    ("shaka", &["bc", "rr", "t"]),
+    ("shaka-5-1", &["ps", "rr", "t"]),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_player_plays_is_known_and_obeys() {
     let world = World::start(&["--source", "loop", "--viewers", "20"]).await;
@@ -58,6 +67,39 @@ async fn the_lines_of_the_connect_page_work_where_they_are_pasted() {
     }
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
     assert_eq!(seen["problems"].as_array().map(Vec::len), Some(0), "{}", seen["problems"]);
+}
+
+/// Every event of the standard is asked of each, and no line of ours stands in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn players_as_they_are_shipped_are_taken_with_every_event_they_know() {
+    let world = World::start(&["--source", "loop", "--viewers", "2"]).await;
+    world.wait_for_picture().await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let mut wrong = Vec::new();
+    for (player, knows) in SHIPPED {
+        let (sid, collector) = (format!("as-shipped-{player}"), world.collector());
+        let args = [&world.dashboard() as &str, &collector, "12", &sid, player];
+        let seen = browser::run("unmodified.mjs", &args, Duration::from_secs(90)).await;
+        let mut check = Check { player, wrong: &mut wrong };
+        let answers = seen["answers"].as_array().unwrap();
+        check.that(answers.len() > 10, format!("{} answers", answers.len()));
+        for answer in answers {
+            let taken = answer["status"] == 204 && answer["fates"] == "accepted=1";
+            check.that(taken, format!("an answer is {answer}"));
+        }
+        let sql = format!("SELECT DISTINCT e FROM player_events WHERE sid = '{sid}' ORDER BY e");
+        let mut command = world.command();
+        command.args(["sql", "--format", "json", &sql]);
+        let output = tokio::process::Command::from(command).output().await.unwrap();
+        let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let kept: Vec<_> = rows.as_array().unwrap().iter().map(|row| row["e"].as_str()).collect();
+        println!("{player}: {} answers, events {kept:?}", answers.len());
+        check.that(!kept.contains(&None), format!("each is an event report: {kept:?}"));
+        for event in knows {
+            check.that(kept.contains(&Some(event)), format!("{event} is among {kept:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
 fn summary(seen: &Value) -> String {

@@ -1,11 +1,11 @@
 //! From what was written to what the key holds. Players send scalars where the standard has
-//! lists, decimals where it has whole numbers, and numbers as error codes; all of that is
-//! taken as meant. Anything else of a wrong type loses the value.
+//! lists, decimals where it has whole numbers, tokens in quotes, and numbers as error codes; all of
+//! that is taken as meant. Anything else of a wrong type loses the value.
 
 use std::borrow::Cow;
 
 use super::key::{Key, Kind};
-use super::lex::Bare;
+use super::lex::{Bare, is_token};
 use super::limits::{MAX_ITEMS, int_fits, text_fits};
 use super::rule::{Broken, Rule};
 use super::value::{Record, Value};
@@ -22,6 +22,7 @@ pub(super) fn faults(key: Key, bare: &Bare<'_>) -> Broken {
         (Kind::Strs, Bare::Int(_) | Bare::Dec(_) | Bare::Token(_)) if key == Key::Ec => {
             Broken::one(Rule::NumberForText)
         }
+        (Kind::Token, Bare::Text(_)) => Broken::one(Rule::TextForToken),
         (_, Bare::Text(text)) if !text.is_ascii() => Broken::one(Rule::NotAscii),
         _ => Broken::NONE,
     }
@@ -34,6 +35,9 @@ fn scalar<'a>(key: Key, bare: Bare<'a>) -> Option<Value<'a>> {
         (Kind::Dec, bare) => dec(&bare).map(Value::Dec),
         (Kind::Bool, Bare::Bool(value)) => Some(Value::Bool(value)),
         (Kind::Token, Bare::Token(text)) if text_fits(key, &text) => Some(Value::Text(text)),
+        (Kind::Token, Bare::Text(text)) if is_token(&text) && text_fits(key, &text) => {
+            Some(Value::Text(text))
+        }
         (Kind::Str, bare) => text(key, bare).map(Value::Text),
         _ => None,
     }

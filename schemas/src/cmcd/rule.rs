@@ -126,6 +126,9 @@ rules! {
     NumberForText "number_for_text" "4.3" Low "An error code that is no string"
         costs "Nothing: it is kept as text."
         fix "Send error codes in quotes: `ec=(\"25\")`.";
+    TextForToken "text_for_token" "4.3" Low "A token in quotes"
+        costs "Nothing: it is read as the token. Another collector may lose it, and with `e` the event."
+        fix "Write tokens without quotes: `e=ps`. Shaka does so from 5.2 on.";
     NotRounded "not_rounded" "4.3" Low "`mtp`, `rtp` or `dl` not rounded to the nearest 100"
         costs "No figure. Exact values help to recognise a viewer, so the standard forbids them."
         fix "Round to the nearest 100 before sending.";

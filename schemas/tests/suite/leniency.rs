@@ -108,6 +108,8 @@ fn what_players_send_is_read_as_meant_and_noted() {
         ),
         ("decimal in a list", "bl=(3993.83)", "bl", json!([3994]), Some("decimal_for_integer")),
         ("numeric ec", "e=e,ec=(25)", "ec", json!(["25"]), Some("number_for_text")),
+        ("a token in quotes", "sta=\"r\"", "sta", json!("r"), Some("text_for_token")),
+        ("text for a token", "sta=\"a b\",bs", "bs", json!(true), Some("value_lost")),
         ("ec without an error", "ec=(\"a\")", "ec", json!(["a"]), None),
         ("error without ec", "e=e", "e", json!("e"), Some("error_code_missing")),
         ("change of state without sta", "e=ps", "e", json!("ps"), Some("state_missing")),
