@@ -44,15 +44,13 @@ async fn points(world: &World) -> Vec<InfraMetric> {
 }
 
 /// What is kept of a span that is no request for media, or not its server's.
-fn duration(name: &str, kind: &str, path: &str) -> InfraMetric {
+fn duration(name: &str, kind: &str) -> InfraMetric {
     let attributes = [
         ("span.name", name),
         ("span.kind", kind),
         ("status.code", "STATUS_CODE_OK"),
         ("http.request.method", "GET"),
-        ("url.path", path),
         ("http.response.status_code", "200"),
-        ("http.response.body.size", "70000"),
     ];
     InfraMetric {
         tenant: "demo".into(),
@@ -137,8 +135,8 @@ async fn spans_of_servers_are_stored_and_what_is_rejected_is_told() {
         // OTLP has nothing to tell a point by, so each is there once more.
         let points = points(&world).await;
         assert_eq!(points.len(), 4);
-        assert_eq!(points[0], duration("GET", "SPAN_KIND_SERVER", "/index.html"));
-        assert_eq!(points[1], duration("GET", "SPAN_KIND_CLIENT", "/live/demo/v-360/7.m4s"));
+        assert_eq!(points[0], duration("GET", "SPAN_KIND_SERVER"));
+        assert_eq!(points[1], duration("GET", "SPAN_KIND_CLIENT"));
         let booked = world.log.booked().await;
         let accepted = |source: &str| booked[&(source.to_owned(), Fate::Accepted)];
         assert_eq!((accepted("events"), accepted("otlp_metrics")), (2, 4), "as the processor does");

@@ -21,6 +21,7 @@ use hyper_util::service::TowerToHyperService;
 
 use crate::life::Life;
 use crate::problem::Problem;
+use crate::strangers::Strangers;
 
 /// Headers of a request. HTTP/1 is held to it by hyper, HTTP/2 here.
 const HEADERS: usize = 100;
@@ -36,6 +37,7 @@ pub(crate) struct Asked {
     pub(crate) inner: TowerToHyperService<Router>,
     pub(crate) peer: SocketAddr,
     pub(crate) life: Arc<Life>,
+    pub(crate) strangers: Arc<Strangers>,
 }
 
 impl Service<Request<Incoming>> for Asked {
@@ -45,7 +47,11 @@ impl Service<Request<Incoming>> for Asked {
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let receiving = !request.body().is_end_stream();
-        let number = self.life.begin(Instant::now(), receiving);
+        let now = Instant::now();
+        if !self.life.has_asked() {
+            self.strangers.learn(self.peer.ip(), true, now);
+        }
+        let number = self.life.begin(now, receiving);
         let mut asking = Asking { life: self.life.clone(), number, answered: false };
         if let Some(problem) = head_problem(&request) {
             asking.answered = true;

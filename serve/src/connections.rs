@@ -138,9 +138,9 @@ impl Connections {
         let stream = Placed::new(stream, place, self.open.clone(), life.clone());
         let entered = self.roll.enter(number, life.clone());
         let inner = TowerToHyperService::new(self.router.clone());
-        let asked = Asked { inner, peer, life: life.clone() };
-        let (http, draining) = (self.http.clone(), self.draining.clone());
         let strangers = self.strangers.clone();
+        let asked = Asked { inner, peer, life: life.clone(), strangers: strangers.clone() };
+        let (http, draining) = (self.http.clone(), self.draining.clone());
         let acceptor = self.tls.as_ref().map(|tls| tls.acceptor());
         let serving = async move {
             let _entered = entered;
@@ -154,7 +154,9 @@ impl Connections {
                 Some(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                 None => {}
             }
-            strangers.ended(peer.ip(), life.has_asked(), Instant::now());
+            if !life.has_asked() {
+                strangers.learn(peer.ip(), false, Instant::now());
+            }
         };
         let cut = self.cut.clone();
         self.tasks.spawn(async move { cut.run_until_cancelled(serving).await });

@@ -1,10 +1,11 @@
 //! Who connects again and again and never asks: a handshake costs the server more than the client,
 //! so those of such addresses take turns, and the others do not wait for them.
 //!
-//! Nobody is turned away. Many clients may share an address, behind a NAT or a balancer of load, and
-//! each connection that asked makes up for one that did not.
+//! Many clients may share an address, behind a NAT or a balancer of load: each connection that asks
+//! makes up for one that did not. Of those that have to wait for their turn some end before it comes.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,6 +18,8 @@ use tokio::time::{sleep, timeout};
 const BURST: f64 = 64.0;
 /// And so many a second are forgotten.
 const FORGOTTEN_PER_S: f64 = 10.0;
+/// Handshakes of strangers at a time.
+const TURNS: usize = 4;
 /// Addresses that are remembered; with more at a time, new ones are not.
 const REMEMBERED: usize = 4_096;
 /// A turn takes at least so long, so that what strangers cost has an end …
@@ -28,7 +31,8 @@ const LONGEST_TURN: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Strangers {
     known: Mutex<HashMap<IpAddr, Debt>>,
-    turn: Semaphore,
+    /// Addresses share them by their hash, so that one does not keep all others waiting.
+    turns: [Semaphore; TURNS],
 }
 
 /// Connections without a request, less those with one and what is forgotten.
@@ -47,7 +51,7 @@ impl Debt {
 
 impl Default for Strangers {
     fn default() -> Self {
-        Self { known: Mutex::default(), turn: Semaphore::new(1) }
+        Self { known: Mutex::default(), turns: std::array::from_fn(|_| Semaphore::new(1)) }
     }
 }
 
@@ -59,14 +63,20 @@ fn client(peer: IpAddr) -> IpAddr {
     }
 }
 
+fn lane(peer: IpAddr) -> usize {
+    let mut hasher = DefaultHasher::new();
+    client(peer).hash(&mut hasher);
+    hasher.finish() as usize % TURNS
+}
+
 impl Strangers {
     /// Every critical section leaves the map whole, so a poisoned lock is still good.
     fn known(&self) -> MutexGuard<'_, HashMap<IpAddr, Debt>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection of this address ended, and had asked something or not.
-    pub(crate) fn ended(&self, peer: IpAddr, asked: bool, now: Instant) {
+    /// A connection of this address asked for the first time, or ended and never had.
+    pub(crate) fn learn(&self, peer: IpAddr, asked: bool, now: Instant) {
         let (peer, mut known) = (client(peer), self.known());
         if known.len() >= REMEMBERED {
             known.retain(|_, debt| debt.at(now) > 0.0);
@@ -98,7 +108,7 @@ impl Strangers {
             return Some(handshake.await);
         }
         // The semaphore is never closed.
-        let _turn = self.turn.acquire().await.ok()?;
+        let _turn = self.turns[lane(peer)].acquire().await.ok()?;
         let greeted = timeout(LONGEST_TURN, handshake).await.ok();
         sleep(TURN).await;
         greeted
@@ -118,14 +128,14 @@ mod tests {
         let (strangers, start) = (Strangers::default(), Instant::now());
         let [bad, good] = [1, 2].map(|n| IpAddr::from([10, 0, 0, n]));
         for _ in 0..65 {
-            strangers.ended(bad, false, start);
-            strangers.ended(good, false, start);
-            strangers.ended(good, true, start);
+            strangers.learn(bad, false, start);
+            strangers.learn(good, false, start);
+            strangers.learn(good, true, start);
         }
         assert!(strangers.is_stranger(bad, start) && !strangers.is_stranger(good, start));
         assert!(!strangers.is_stranger(bad, at(start, 200)), "ten a second are forgotten");
         for _ in 0..10_000 {
-            strangers.ended(bad, false, start);
+            strangers.learn(bad, false, start);
         }
         assert!(!strangers.is_stranger(bad, at(start, 6_500)), "and none is held for ever");
     }
@@ -135,17 +145,17 @@ mod tests {
         let (strangers, now) = (Strangers::default(), Instant::now());
         let peer = |text: &str| text.parse::<IpAddr>().expect("an address");
         for _ in 0..65 {
-            strangers.ended(peer("2001:db8::1"), false, now);
-            strangers.ended(peer("::ffff:10.0.0.9"), false, now);
+            strangers.learn(peer("2001:db8::1"), false, now);
+            strangers.learn(peer("::ffff:10.0.0.9"), false, now);
         }
         assert!(strangers.is_stranger(peer("2001:db8::2"), now), "the same /64");
         assert!(!strangers.is_stranger(peer("2001:db8:0:1::1"), now));
         assert!(strangers.is_stranger(peer("10.0.0.9"), now), "the same address, mapped");
         for n in 0..10_000_u32 {
-            strangers.ended(IpAddr::from(n.to_be_bytes()), false, now);
+            strangers.learn(IpAddr::from(n.to_be_bytes()), false, now);
         }
         assert_eq!(strangers.known().len(), REMEMBERED);
-        strangers.ended(peer("192.0.2.1"), false, at(now, 60_000));
+        strangers.learn(peer("192.0.2.1"), false, at(now, 60_000));
         assert_eq!(strangers.known().len(), 1, "what is forgotten makes room");
     }
 }

@@ -8,7 +8,7 @@ use arrow::array::{
     UInt32Array,
 };
 use arrow::compute::kernels::nullif::nullif;
-use arrow::compute::{is_not_null, take_record_batch};
+use arrow::compute::{and, is_not_null, take_record_batch};
 use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
 use tallylight_schemas::fates::Fate;
@@ -118,11 +118,12 @@ impl EventEnds {
         let taken = taken.project(&kept)?;
         let mut fields: Vec<Arc<Field>> = taken.schema().fields().iter().cloned().collect();
         let mut arrays = taken.columns().to_vec();
-        if let (Ok(digest), Some(sn)) =
-            (taken.schema().index_of("digest"), taken.column_by_name("sn"))
-        {
-            // A number tells a record as well, and does not fill files with noise.
-            arrays[digest] = nullif(&arrays[digest], &is_not_null(sn)?)?;
+        let [sn, ts] = ["sn", "ts"].map(|name| taken.column_by_name(name));
+        if let (Ok(digest), Some(sn), Some(ts)) = (taken.schema().index_of("digest"), sn, ts) {
+            // Number and time tell a record as well, and do not fill files with noise. Requests have
+            // no time of their own.
+            let told = and(&is_not_null(sn)?, &is_not_null(ts)?)?;
+            arrays[digest] = nullif(&arrays[digest], &told)?;
         }
         for (name, array) in columns {
             fields.push(Arc::new(Field::new(name, array.data_type().clone(), true)));

@@ -88,7 +88,7 @@ fn secret_end(text: &str) -> Option<usize> {
 
 /// A text without addresses: whose they are nobody may know, and versions that look like one are
 /// no loss.
-fn without_addresses(text: &str) -> String {
+pub(crate) fn without_addresses(text: &str) -> String {
     let is_of_address = |c: char| c.is_ascii_hexdigit() || c == '.' || c == ':';
     let (mut out, mut escapes) = (String::with_capacity(text.len()), false);
     for piece in text.split_inclusive(|c| !is_of_address(c)) {

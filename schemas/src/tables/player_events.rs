@@ -85,7 +85,7 @@ const AFTER: &[Column] = &[
         "digest",
         Kind::Int,
         "door",
-        "Hash of the record as it was sent, where it has no `sn`, or of one that was told of.",
+        "Hash of the record as it was sent, where `sn` and `ts` do not tell it from others.",
     ),
     ours(HOUR, Kind::Text, "processor", "Hour of log time in which it was read; the folder."),
 ];

@@ -109,7 +109,8 @@ impl History {
         }
         if let Some(Copied(batch)) = taken.provisional {
             // A million sessions take seconds.
-            let batch = tokio::task::spawn_blocking(batch).await.unwrap_or_default();
+            let batch = tokio::task::spawn_blocking(batch).await;
+            let batch = batch.map_err(|error| HistoryError::Unavailable(error.to_string()))?;
             if let Some(provisional) = batch.filter(|rows| rows.num_rows() > 0) {
                 hot.push(conform(&provisional, table)?);
             }

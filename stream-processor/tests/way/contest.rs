@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use tallylight_schemas::rows::{Cuboid, Measures};
+use tallylight_schemas::rows::{Cell, Cuboid, Measures, PlaybackRow};
 use tallylight_schemas::sketch::Sketch;
 use tallylight_stream_processor::Limits;
 
@@ -154,4 +154,50 @@ fn who_comes_after_a_flood_has_a_cell_within_two_contests() {
     let named = |pane| CONTENTS[..11].iter().filter(|c| viewers(c, pane) == Some(1)).count();
     assert_eq!((named(5_000), named(30_000)), (4, 3));
     assert_eq!((viewers("__other__", 5_000), viewers("__other__", 30_000)), (Some(10), Some(8)));
+}
+
+#[test]
+fn who_won_a_cell_and_is_not_heard_at_once_keeps_it() {
+    let mut world = World::with(Limits { cells: 4, ..Limits::default() });
+    for second in 0..70_i64 {
+        let ts = second * 1_000;
+        let new: &'static str = Box::leak(format!("new-{second}").into_boxed_str());
+        let mut items = vec![report(&format!("flood-{second}"), new, 0, ts)];
+        // Twenty fans report together, every ten seconds.
+        if second % 10 == 3 {
+            let sn = second as u64 / 10;
+            items.extend((0..20).map(|n| report(&format!("fan-{n}"), "l", sn, ts)));
+        }
+        world.entry(ts + 10, &items);
+    }
+    world.tick_to(700_000);
+    let viewers = |pane: i64| {
+        let row = world.book.playback.iter().find(|((cuboid, cell, at), _)| {
+            (*cuboid, *at) == (Cuboid::Content, pane) && cell.content.as_deref() == Some("l")
+        });
+        row.map(|(_, row)| row.measures.viewers)
+    };
+    for second in 34..62 {
+        assert_eq!(viewers(second * 1_000), Some(20), "second {second}");
+    }
+}
+
+#[test]
+fn a_client_cannot_be_the_rest_itself() {
+    let mut world = World::with(Limits { cells: 2, ..Limits::default() });
+    world.entry(10, &[report("odd", "__other__", 0, 0)]);
+    for (at, content) in CONTENTS[..6].iter().enumerate() {
+        world.entry(20, &[report(&format!("flood-{at}"), content, 0, 0)]);
+    }
+    for second in 1..60_i64 {
+        let ts = second * 1_000;
+        let fans = (0..3).map(|n| report(&format!("fan-{n}"), "l", second as u64, ts));
+        world.entry(ts + 10, &fans.collect::<Vec<_>>());
+    }
+    world.tick_to(700_000);
+    let named = |((cuboid, cell, pane), row): (&(Cuboid, Cell, i64), &PlaybackRow)| {
+        let is_it = (*cuboid, *pane) == (Cuboid::Content, 50_000);
+        (is_it && cell.content.as_deref() == Some("l")).then_some(row.measures.viewers)
+    };
+    assert_eq!(world.book.playback.iter().find_map(named), Some(3));
 }

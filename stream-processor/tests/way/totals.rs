@@ -68,7 +68,9 @@ proptest! {
         swap in any::<prop::sample::Index>(),
     ) {
         let truth = truth(&rounds, 0, running);
-        let kept = truth.records.iter().zip(lost.iter().cycle()).filter(|(_, lost)| !**lost);
+        // Its first one comes: of what is before the first one heard nothing is known.
+        let kept = truth.records.iter().zip(lost.iter().cycle());
+        let kept = kept.filter(|(record, lost)| record.sn == 0 || !**lost);
         let mut kept: Vec<Beacon> = kept.map(|(record, _)| record.clone()).collect();
         // Up to the last that says what is known by then.
         let said = |record: &Beacon| record.sta == Some("p");
@@ -126,6 +128,22 @@ proptest! {
         prop_assert_eq!(row.rebuffer_count, rounds.len() as i64);
         prop_assert_eq!(row.rebuffering_ms, rounds.iter().map(|round| round.1).sum::<i64>());
     }
+}
+
+#[test]
+fn what_was_counted_before_the_first_record_that_came_is_no_repair_and_no_count_is_believed_beyond_the_session()
+ {
+    let of = |sn: u64, ts, sta, bsa, bsda| {
+        let plain = story(&[(ts, sta)])[0].clone();
+        Beacon { sn, bsa: Some(bsa), bsda: Some(bsda), ..plain }
+    };
+    let mut world = World::default();
+    world.beacons(&[of(57, 0, "s", 4, 9_000), of(58, 1_000, "p", 4, 9_000)]);
+    world.beacons(&[of(61, 6_000, "p", 5, 9_400)]);
+    let row = world.session();
+    assert_eq!((row.rebuffer_count, row.rebuffering_ms), (1, 400));
+    world.beacons(&[of(64, 8_000, "p", i64::from(i32::MAX), i64::from(i32::MAX))]);
+    assert_eq!(world.session().rebuffering_ms, 8_000);
 }
 
 #[test]

@@ -13,12 +13,37 @@ use tallylight_schemas::infra::{InfraKind, InfraMetric};
 
 use super::points::{Measured, row};
 use super::resource::Origin;
+use super::value::text;
+use crate::beacons::shown;
 use crate::decode::Context;
 
 /// How long a span took: one value, measured once.
 const DURATION: (&str, &str) = ("traces.span.metrics.duration", "ms");
 /// A log record: one more.
 const COUNT: (&str, &str) = ("log.record.count", "{record}");
+/// Attributes that are kept: what OpenTelemetry's conventions have of few values and about the service
+/// alone. Exporters of lines of text make attributes of whatever a line has, under any name, addresses
+/// and people among it.
+const KEPT: [&str; 18] = [
+    "db.operation.name",
+    "db.system",
+    "db.system.name",
+    "error.type",
+    "exception.type",
+    "http.method",
+    "http.request.method",
+    "http.response.status_code",
+    "http.route",
+    "http.status_code",
+    "messaging.operation.type",
+    "messaging.system",
+    "network.protocol.name",
+    "network.protocol.version",
+    "rpc.method",
+    "rpc.service",
+    "rpc.system",
+    "url.scheme",
+];
 /// The numbers of a severity, four to each word.
 const SEVERITIES: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 
@@ -48,7 +73,7 @@ pub(super) fn of_span(
         named("span.kind", SpanKind::as_str_name(&span.kind())),
         named("status.code", StatusCode::as_str_name(&status)),
     ];
-    attributes.extend_from_slice(&span.attributes);
+    attributes.extend(kept(&span.attributes));
     let measured = Measured {
         kind: InfraKind::Histogram,
         delta: Some(true),
@@ -70,13 +95,16 @@ pub(super) fn of_log(
     record: &LogRecord,
     context: Context<'_>,
 ) -> Result<InfraMetric, Reason> {
-    let word = usize::try_from(record.severity_number - 1).ok();
-    let word = word.and_then(|number| SEVERITIES.get(number / 4)).copied();
+    let number = record.severity_number.checked_sub(1);
+    let word = number
+        .and_then(|number| usize::try_from(number).ok())
+        .and_then(|number| SEVERITIES.get(number / 4))
+        .copied();
     let mut attributes = vec![named("severity", word.unwrap_or(&record.severity_text))];
     if !record.event_name.is_empty() {
         attributes.push(named("event.name", &record.event_name));
     }
-    attributes.extend_from_slice(&record.attributes);
+    attributes.extend(kept(&record.attributes));
     let measured = Measured {
         kind: InfraKind::Counter,
         delta: Some(true),
@@ -91,7 +119,14 @@ pub(super) fn of_log(
     row((origin, scope, COUNT.0, COUNT.1), &measured, context)
 }
 
+fn kept(all: &[KeyValue]) -> impl Iterator<Item = KeyValue> {
+    let told = all.iter().filter(|pair| KEPT.contains(&pair.key.as_str()));
+    told.filter_map(|pair| Some(named(&pair.key, &text(pair.value.as_ref()?))))
+}
+
+/// An attribute, without the addresses and the query that a name made of a request can have.
 fn named(key: &str, value: &str) -> KeyValue {
-    let value = Some(AnyValue { value: Some(Value::StringValue(value.to_owned())) });
-    KeyValue { key: key.to_owned(), value }
+    let value = value.split('?').next().unwrap_or_default();
+    let value = Value::StringValue(shown::without_addresses(value));
+    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }) }
 }

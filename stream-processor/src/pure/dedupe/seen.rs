@@ -36,7 +36,8 @@ impl Identity {
     /// those of requests begin anew with whatever the player plays next under its sid.
     pub fn of(input: &PlayerInput<'_>) -> Self {
         let what = match (input.sn, input.ts) {
-            (Some(_), None) if input.request => input.digest,
+            // Files from before that was kept have a digest of 0 there.
+            (Some(_), None) if input.request && input.digest != 0 => input.digest,
             (Some(sn), _) => sn,
             (None, Some(_)) => input.digest,
             (None, None) if input.is_told() => input.digest,

@@ -114,7 +114,7 @@ impl Timeline {
             let requests = self.recent.iter().any(|mark| mark.fact.origin == Origin::Request);
             let facts = if requests { self.take_back(0, to) } else { Vec::new() };
             self.events_rule = true;
-            facts.into_iter().for_each(|fact| self.push(fact, to));
+            self.push_again(facts, to);
         }
         if let Some(silence) = self.broken_silence(&fact) {
             self.redo(silence, to, |facts| {
@@ -192,7 +192,9 @@ impl Timeline {
             && (first_at < to.horizon || self.recent.len() >= to.capacity)
             && let Some(mark) = self.recent.pop_front()
         {
-            if let Some(identity) = mark.fact.identity().filter(|one| !one.is_of_its_time()) {
+            // Where it is folded for want of room, a repetition is not late yet.
+            let may_come = |one: &Identity| !one.is_of_its_time() || first_at >= to.horizon;
+            if let Some(identity) = mark.fact.identity().filter(may_come) {
                 self.seen.remember(&identity, to.unnumbered);
             }
             self.fold_one(&mark.fact, to.over);
@@ -249,7 +251,13 @@ impl Timeline {
     fn redo(&mut self, from: usize, to: &mut Panes<'_>, edit: impl FnOnce(&mut Vec<Fact>)) {
         let mut facts = self.take_back(from, to);
         edit(&mut facts);
+        self.push_again(facts, to);
+    }
+
+    fn push_again(&mut self, facts: Vec<Fact>, to: &mut Panes<'_>) {
+        to.windows.set_heard_before(true);
         facts.into_iter().for_each(|fact| self.push(fact, to));
+        to.windows.set_heard_before(false);
     }
 
     /// Takes the facts from place `from` on out of the panes.

@@ -53,18 +53,24 @@ struct Known {
     stalls: bool,
 }
 
+/// Whether a count began anew: two requests that overtook each other make it fall a little.
+fn began_anew(told: i32, before: i32) -> bool {
+    told == 0 && before > 0 || told < before / 2
+}
+
 impl Count {
     /// Takes what the player tells, while its records told of `seen`.
     fn take(&mut self, told: i32, seen: i64, known: Known) {
-        if told < self.told {
-            // It began anew: what it had counted is behind it.
+        if began_anew(told, self.told) {
+            // What it had counted is behind it.
             self.ahead -= i64::from(self.told);
         }
         self.told = told;
         let unseen = i64::from(told) - self.ahead - seen - self.repaired;
         let is_whole = match self.lost {
             Some(lost) => lost == known.lost,
-            None => known.lost == 0 && !known.headless,
+            // What its sid played before may be in the first count that is told.
+            None => known.lost == 0 || known.headless,
         };
         match (is_whole, known.stalls) {
             (true, true) => return,
@@ -100,7 +106,7 @@ impl Machine {
             totals.stalled_ms.take(fact.stalled_ms, seen, known);
         }
         if fact.dropped >= 0 {
-            if fact.dropped < self.dropped {
+            if began_anew(fact.dropped, self.dropped) {
                 totals.dropped += i64::from(self.dropped);
             }
             self.dropped = fact.dropped;
@@ -110,13 +116,16 @@ impl Machine {
         }
     }
 
-    /// What only the player's counts tell of; they take away no more than was seen.
+    /// What only the player's counts tell of: no more is taken away than was seen, and no more added
+    /// than there is room for in the session, a millisecond for each.
     pub(super) fn repaired(&self) -> Repaired {
         let Some(totals) = &self.story.totals else { return Repaired::default() };
-        let stalled = self.spent(Watching::Rebuffering);
+        let (stalled, seen) = (self.spent(Watching::Rebuffering), self.story.rebuffer_count);
+        let began = self.story.started_at.get().or(self.story.since.get());
+        let room = began.map_or(i64::MAX, |began| (self.last_seen() - began).max(0));
         Repaired {
-            stalls: totals.stalls.repaired.max(-self.story.rebuffer_count),
-            stalled_ms: totals.stalled_ms.repaired.max(-stalled),
+            stalls: totals.stalls.repaired.clamp(-seen, room),
+            stalled_ms: totals.stalled_ms.repaired.clamp(-stalled, room),
         }
     }
 

@@ -59,6 +59,8 @@ pub(super) struct Place {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Tenant {
     pub(super) index: [FxHashMap<Cell, u32>; CUBOIDS],
+    /// The cells of whatever has none of its own, by cuboid.
+    pub(super) others: [Option<u32>; CUBOIDS],
     /// What found no room, by cuboid.
     pub(super) rivals: [Rivals; CUBOIDS],
 }
@@ -77,6 +79,9 @@ pub struct Windows {
     /// First pane that is not final, by cuboid.
     pub(super) first_open: [i64; CUBOIDS],
     pub(super) max_cells: usize,
+    /// What comes was heard before.
+    #[serde(skip)]
+    heard_before: bool,
 }
 
 fn full_cell(dimensions: &Dimensions, words: &Words) -> Cell {
@@ -95,7 +100,7 @@ fn full_cell(dimensions: &Dimensions, words: &Words) -> Cell {
 }
 
 /// The cell of a cuboid for whatever has none of its own.
-pub(super) fn other_cell(cuboid: Cuboid) -> Cell {
+fn other_cell(cuboid: Cuboid) -> Cell {
     let other = || Some(OTHER.to_owned());
     let all = Cell {
         content: other(),
@@ -141,7 +146,7 @@ impl Windows {
         if self.held_by(tenant, cuboid) < self.max_cells {
             return self.settle(tenant, cuboid, cell);
         }
-        if let Some(of) = self.tenants.get_mut(tenant) {
+        if let Some(of) = self.tenants.get_mut(tenant).filter(|_| !self.heard_before) {
             of.rivals[cuboid as usize].hear(&cell);
         }
         self.other(tenant, cuboid)
@@ -151,26 +156,19 @@ impl Windows {
     fn held_by(&self, tenant: &Arc<str>, cuboid: Cuboid) -> usize {
         let Some(of) = self.tenants.get(tenant) else { return 0 };
         let index = &of.index[cuboid as usize];
-        let gone = if index.len() < self.max_cells {
-            0
-        } else {
-            let other = index.get(&other_cell(cuboid));
-            other.map_or(0, |other| self.places[*other as usize].guests as usize)
-        };
-        index.len() - gone
+        let other = of.others[cuboid as usize];
+        index.len() - other.map_or(0, |other| self.places[other as usize].guests as usize)
     }
 
-    /// The place of whatever has none of its own. Whoever is there is looked up anew each time:
-    /// there may be one by then.
-    pub(super) fn other(&mut self, tenant: &Arc<str>, cuboid: Cuboid) -> u32 {
-        let cell = other_cell(cuboid);
-        let of = self.tenants.entry(Arc::clone(tenant)).or_default();
-        if let Some(place) = of.index[cuboid as usize].get(&cell) {
-            return *place;
-        }
-        let place = self.settle(tenant, cuboid, cell);
-        self.hot[place as usize].send_away();
-        place
+    /// The place of whatever has none of its own.
+    fn other(&mut self, tenant: &Arc<str>, cuboid: Cuboid) -> u32 {
+        let known = self.tenants.get(tenant).and_then(|of| of.others[cuboid as usize]);
+        known.unwrap_or_else(|| self.settle(tenant, cuboid, other_cell(cuboid)))
+    }
+
+    /// Whether what comes from now on was heard before, and is only put in its order.
+    pub(in crate::pure) fn set_heard_before(&mut self, heard_before: bool) {
+        self.heard_before = heard_before;
     }
 
     /// Gives a cell a place of its own.
@@ -182,10 +180,15 @@ impl Windows {
         });
         let of = self.tenants.entry(Arc::clone(tenant)).or_default();
         of.index[cuboid as usize].insert(cell.clone(), place);
-        let panes = Some(CellPanes::new(Arc::clone(tenant), cuboid, cell));
         let (since, came) = (self.turn, self.contests);
-        self.places[place as usize] = Place { since, came, panes, gone: None, guests: 0 };
         self.hot[place as usize] = Hot::of(since);
+        if cell == other_cell(cuboid) {
+            // Whoever is there is looked up anew each time: there may be a cell by then.
+            of.others[cuboid as usize] = Some(place);
+            self.hot[place as usize].send_away();
+        }
+        let panes = Some(CellPanes::new(Arc::clone(tenant), cuboid, cell));
+        self.places[place as usize] = Place { since, came, panes, gone: None, guests: 0 };
         place
     }
 
@@ -250,7 +253,7 @@ impl Windows {
         if *counts == Counts::default() {
             return;
         }
-        let sums = counts.sums(sign);
+        let sums = counts.sums(sign, self.heard_before);
         let (mut width, mut pane) = (0, 0);
         for (which, cuboid) in Cuboid::ALL.into_iter().enumerate() {
             // A division for each width, and not for each cuboid.
@@ -277,9 +280,7 @@ impl Windows {
         if to.is_none() && self.hot[at].count(pane, cells.turn, sums) {
             return;
         }
-        if sums.has_event() {
-            self.hot[at].hear();
-        }
+        self.hot[at].hear(sums);
         if let Some(Place { panes: Some(panes), .. }) = self.places.get_mut(at) {
             panes.count(pane, sums);
         }

@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::rows::{Cell, Cuboid};
 
-use super::cells::{Windows, other_cell};
+use super::cells::Windows;
 use super::pane::Gauge;
 
 /// Values without a cell of which it is counted how often they are heard.
@@ -78,9 +78,7 @@ impl Windows {
     fn contest_for(&mut self, tenant: &Arc<str>, cuboid: Cuboid, log_ms: i64) {
         let Some(of) = self.tenants.get_mut(tenant) else { return };
         let rivals = of.rivals[cuboid as usize].take();
-        let Some(other) = of.index[cuboid as usize].get(&other_cell(cuboid)).copied() else {
-            return;
-        };
+        let Some(other) = of.others[cuboid as usize] else { return };
         let places = of.index[cuboid as usize].values().copied();
         let mut held: Vec<(u32, u32)> = places
             .filter(|place| *place != other)

@@ -20,9 +20,11 @@ impl Windows {
         let before = self.free.len();
         for at in 0..self.places.len() {
             self.pour(at);
-            let Place { panes: Some(panes), gone, guests, .. } = &mut self.places[at] else {
+            let Place { panes: Some(panes), gone, guests, came, .. } = &mut self.places[at] else {
                 continue;
             };
+            // Who won a contest is heard of by the next one, or goes.
+            let is_new = came.saturating_add(1) >= self.contests;
             let which = panes.name.cuboid as usize;
             panes.emit(&due[which], &mut values);
             let Name { tenant, cuboid, cell } = &*panes.name;
@@ -44,7 +46,7 @@ impl Windows {
             }
             let nobody =
                 *guests == 0 && gone.as_ref().is_none_or(|gone| gone.moved == Gauge::default());
-            if panes.finalise(self.first_open[which]) && nobody {
+            if panes.finalise(self.first_open[which]) && nobody && !is_new {
                 self.drop_cell(at);
             }
         }
@@ -68,6 +70,9 @@ impl Windows {
         }
         if let Some(of) = self.tenants.get_mut(tenant) {
             of.index[*cuboid as usize].remove(cell);
+            if of.others[*cuboid as usize] == u32::try_from(at).ok() {
+                of.others[*cuboid as usize] = None;
+            }
             if of.index.iter().all(FxHashMap::is_empty) {
                 self.tenants.remove(tenant);
             }

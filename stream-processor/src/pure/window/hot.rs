@@ -61,7 +61,7 @@ impl Hot {
         }
         self.pane = pane;
         self.events += 1;
-        self.heard = self.heard.saturating_add(1);
+        self.hear(sums);
         if let Some(bin) = latency {
             self.bins[usize::from(self.filled)] = bin;
             self.filled += 1;
@@ -69,9 +69,9 @@ impl Hot {
         true
     }
 
-    /// Notes that the panes counted one.
-    pub(super) fn hear(&mut self) {
-        self.heard = self.heard.saturating_add(1);
+    /// Notes what is heard for the first time.
+    pub(super) fn hear(&mut self, sums: &Sums) {
+        self.heard = self.heard.saturating_add(u32::from(sums.is_heard()));
     }
 
     /// What was heard counts half from now on: a cell is judged by more than the last ten seconds.

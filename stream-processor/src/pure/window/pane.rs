@@ -89,6 +89,7 @@ pub(super) struct Sums {
     events_only: bool,
     startup: Option<Bin>,
     latency: Option<Bin>,
+    is_heard: bool,
 }
 
 impl Sums {
@@ -104,15 +105,15 @@ impl Sums {
         }
     }
 
-    /// Whether a record is among them.
-    pub(super) fn has_event(&self) -> bool {
-        self.measures.events > 0
+    /// Whether a record is among them that was not heard before.
+    pub(super) fn is_heard(&self) -> bool {
+        self.is_heard
     }
 }
 
 impl Counts {
-    /// To be added (`sign` 1) or taken back (−1).
-    pub(super) fn sums(&self, sign: i64) -> Sums {
+    /// To be added (`sign` 1) or taken back (−1); what was heard before is only put in its order.
+    pub(super) fn sums(&self, sign: i64, heard_before: bool) -> Sums {
         let one = |happened: bool| i64::from(happened) * sign;
         let bin = |ms: Option<i32>| ms.map(|ms| Bin::of(i64::from(ms), sign));
         let measures = Measures {
@@ -129,7 +130,9 @@ impl Counts {
             ..Measures::default()
         };
         let events_only = Measures { events: 0, ..measures } == Measures::default();
-        Sums { measures, events_only, startup: bin(self.startup_ms), latency: bin(self.latency_ms) }
+        let is_heard = self.event && sign > 0 && !heard_before;
+        let (startup, latency) = (bin(self.startup_ms), bin(self.latency_ms));
+        Sums { measures, events_only, startup, latency, is_heard }
     }
 }
 

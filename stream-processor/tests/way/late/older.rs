@@ -18,7 +18,10 @@ pub(super) fn requests(
         let mut at = rng.random_range(0..2 * HOUR_MS);
         for _ in 0..rng.random_range(3..12) {
             let said = ["su", "bs,su", "bl=2000", "bl=4000", "pr=0"][rng.random_range(0..5)];
-            let line = format!("br=300,cid=\"demo\",ot=v,sid=\"older-{session}\",{said}");
+            // Some number their requests, as players of version 2 do.
+            let number =
+                if session % 2 == 0 { format!(",sn={}", out.len()) } else { String::new() };
+            let line = format!("br=300,cid=\"demo\",ot=v,sid=\"older-{session}\",{said}{number}");
             out.push(Fact::Told(line, at, at + 100 + late(rng)));
             at += rng.random_range(300..20_000);
         }
