@@ -131,7 +131,8 @@ async fn spans_of_servers_are_stored_and_what_is_rejected_is_told() {
         world.post("/v1/traces", wire, body).await;
         assert_eq!(stored(&world).await, [wanted.clone(), wanted]);
         let fates = world.log.fates().await;
-        assert_eq!(fates[&(Fate::Accepted, Reason::None)], 6);
+        // The event, its CMCD and two points, twice.
+        assert_eq!(fates[&(Fate::Accepted, Reason::None)], 8);
         // OTLP has nothing to tell a point by, so each is there once more.
         let points = points(&world).await;
         assert_eq!(points.len(), 4);

@@ -28,15 +28,14 @@ pub struct Identity {
 impl Identity {
     /// The identity of a record.
     ///
-    /// A query without `sn` and `ts` is told from its repetition by the time of arrival:
-    /// two requests in the same state are alike to the byte, and nothing retries a query.
+    /// A query without `sn` and `ts` is told from its repetition by the time of arrival: two requests
+    /// in the same state are alike to the byte, and nothing retries a query.
     ///
-    /// A request may be told of by more than one who served it. Then its text is the same, and where
-    /// that is not enough the door has put into the digest what it was for. It has no number here:
-    /// those of requests begin anew with whatever the player plays next under its sid.
+    /// A request may be told of by more than one who served it. Its text is the same then; where that
+    /// is not enough the digest has what it was for. Its number begins anew with what plays next.
     pub fn of(input: &PlayerInput<'_>) -> Self {
         let what = match (input.sn, input.ts) {
-            // Files from before that was kept have a digest of 0 there.
+            // It is 0 in older files.
             (Some(_), None) if input.request && input.digest != 0 => input.digest,
             (Some(sn), _) => sn,
             (None, Some(_)) => input.digest,

@@ -117,10 +117,8 @@ impl Timeline {
             self.push_again(facts, to);
         }
         if let Some(silence) = self.broken_silence(&fact) {
-            self.redo(silence, to, |facts| {
-                facts.remove(0);
-                facts.push(fact);
-            });
+            self.take_back(silence, to);
+            self.push(fact, to);
             return;
         }
         let order = fact.order();
@@ -128,7 +126,9 @@ impl Timeline {
         let behind = self.recent.last_at().is_some_and(|last| last >= fact.at);
         if behind && self.recent.last().is_some_and(|last| last.order() > order) {
             let at = self.recent.iter().take_while(|mark| mark.fact.order() <= order).count();
-            self.redo(at, to, |facts| facts.insert(0, fact));
+            let later = self.take_back(at, to);
+            self.push(fact, to);
+            self.push_again(later, to);
         } else {
             self.push(fact, to);
         }
@@ -254,6 +254,7 @@ impl Timeline {
         self.push_again(facts, to);
     }
 
+    /// Puts in again what was heard before.
     fn push_again(&mut self, facts: Vec<Fact>, to: &mut Panes<'_>) {
         to.windows.set_heard_before(true);
         facts.into_iter().for_each(|fact| self.push(fact, to));
@@ -286,7 +287,10 @@ impl Timeline {
         let same = before.as_ref().filter(|b| !outcome.moved && to.windows.are_alive(&b.cells));
         let cells = match same {
             Some(before) => before.cells,
-            None => to.windows.cells(&self.tenant, self.head.dimensions(), to.words),
+            None => {
+                let is_record = outcome.counts.event;
+                to.windows.cells(&self.tenant, self.head.dimensions(), to.words, is_record)
+            }
         };
         let stand = Stand { cells, presence: outcome.presence };
         to.windows.shift(fact.at, &before.unwrap_or_default(), &stand, 1);

@@ -8,6 +8,9 @@ use tallylight_schemas::rows::{Cell, Cuboid};
 
 use super::hot::Hot;
 use super::pane::{Delta, Gauge, Sums, Value};
+use crate::pure::limits::OTHER;
+use crate::pure::session::dimensions::Dimensions;
+use crate::pure::session::words::Words;
 use crate::pure::watermark::Due;
 
 /// Which cell.
@@ -16,6 +19,40 @@ pub(super) struct Name {
     pub(super) tenant: Arc<str>,
     pub(super) cuboid: Cuboid,
     pub(super) cell: Cell,
+}
+
+/// The cell of all dimensions.
+pub(super) fn full_cell(dimensions: &Dimensions, words: &Words) -> Cell {
+    let text = |word| words.owned(word);
+    Cell {
+        content: text(dimensions.content),
+        edge: text(dimensions.edge),
+        pipeline: text(dimensions.pipeline),
+        rendition: (dimensions.kbps > 0).then(|| format!("{} kbps", dimensions.kbps)),
+        country: text(dimensions.country),
+        device: text(dimensions.device),
+        player: text(dimensions.player),
+        os: text(dimensions.os),
+        asn: dimensions.asn,
+    }
+}
+
+/// The cell of a cuboid for whatever has none of its own.
+pub(super) fn other_cell(cuboid: Cuboid) -> Cell {
+    let other = || Some(OTHER.to_owned());
+    let all = Cell {
+        content: other(),
+        edge: other(),
+        pipeline: other(),
+        rendition: other(),
+        country: other(),
+        device: other(),
+        player: other(),
+        os: other(),
+        // A number cannot say it; the edge beside it does.
+        asn: None,
+    };
+    cuboid.project(&all)
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

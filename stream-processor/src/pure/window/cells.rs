@@ -6,11 +6,10 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::rows::{Cell, Cuboid};
 
-use super::cell::CellPanes;
+use super::cell::{CellPanes, full_cell, other_cell};
 use super::contest::{Gone, Rivals};
 use super::hot::Hot;
 use super::pane::{Counts, Gauge, Presence, Sums};
-use crate::pure::limits::OTHER;
 use crate::pure::session::dimensions::Dimensions;
 use crate::pure::session::words::Words;
 
@@ -84,39 +83,6 @@ pub struct Windows {
     heard_before: bool,
 }
 
-fn full_cell(dimensions: &Dimensions, words: &Words) -> Cell {
-    let text = |word| words.owned(word);
-    Cell {
-        content: text(dimensions.content),
-        edge: text(dimensions.edge),
-        pipeline: text(dimensions.pipeline),
-        rendition: (dimensions.kbps > 0).then(|| format!("{} kbps", dimensions.kbps)),
-        country: text(dimensions.country),
-        device: text(dimensions.device),
-        player: text(dimensions.player),
-        os: text(dimensions.os),
-        asn: dimensions.asn,
-    }
-}
-
-/// The cell of a cuboid for whatever has none of its own.
-fn other_cell(cuboid: Cuboid) -> Cell {
-    let other = || Some(OTHER.to_owned());
-    let all = Cell {
-        content: other(),
-        edge: other(),
-        pipeline: other(),
-        rendition: other(),
-        country: other(),
-        device: other(),
-        player: other(),
-        os: other(),
-        // A number cannot say it; the edge beside it does.
-        asn: None,
-    };
-    cuboid.project(&all)
-}
-
 impl Windows {
     /// No panes; at most `max_cells` cells per tenant and cuboid, and one for the rest.
     pub fn new(max_cells: usize) -> Self {
@@ -127,17 +93,25 @@ impl Windows {
         self.max_cells = max_cells;
     }
 
-    /// The cells that `dimensions` fall into, made where there are none yet.
-    pub fn cells(&mut self, tenant: &Arc<str>, dimensions: &Dimensions, words: &Words) -> Cells {
+    /// The cells that `dimensions` fall into, made where there are none yet; of a record (`is_record`)
+    /// it is noted what finds none.
+    pub fn cells(
+        &mut self,
+        tenant: &Arc<str>,
+        dimensions: &Dimensions,
+        words: &Words,
+        is_record: bool,
+    ) -> Cells {
+        let is_heard = is_record && !self.heard_before;
         let cell = full_cell(dimensions, words);
         let mut places = [0; CUBOIDS];
         for (which, cuboid) in Cuboid::ALL.into_iter().enumerate() {
-            places[which] = self.place(tenant, cuboid, cuboid.project(&cell));
+            places[which] = self.place(tenant, cuboid, cuboid.project(&cell), is_heard);
         }
         Cells { places, turn: self.turn }
     }
 
-    fn place(&mut self, tenant: &Arc<str>, cuboid: Cuboid, cell: Cell) -> u32 {
+    fn place(&mut self, tenant: &Arc<str>, cuboid: Cuboid, cell: Cell, is_heard: bool) -> u32 {
         let of = self.tenants.entry(Arc::clone(tenant)).or_default();
         if let Some(place) = of.index[cuboid as usize].get(&cell) {
             let gone = self.places[*place as usize].gone.as_ref();
@@ -146,7 +120,7 @@ impl Windows {
         if self.held_by(tenant, cuboid) < self.max_cells {
             return self.settle(tenant, cuboid, cell);
         }
-        if let Some(of) = self.tenants.get_mut(tenant).filter(|_| !self.heard_before) {
+        if let Some(of) = self.tenants.get_mut(tenant).filter(|_| is_heard) {
             of.rivals[cuboid as usize].hear(&cell);
         }
         self.other(tenant, cuboid)

@@ -16,7 +16,7 @@ use super::cells::Windows;
 use super::pane::Gauge;
 
 /// Values without a cell of which it is counted how often they are heard.
-const RIVALS: usize = 512;
+const RIVALS: usize = 2_048;
 /// A rival must be heard more than twice as often, and this much oftener.
 const CLEARLY: u32 = 8;
 /// The part of the cells that can lose their place in one contest, and of those that are gone
