@@ -2,7 +2,8 @@
 //! it had sent the request here, too. So a player that tells nobody but a CDN has a session.
 //!
 //! The request itself is a delivery event with a fate; its CMCD is booked beside it, under a source
-//! of its own. What cannot be read of it is lost without a word: it was never sent to us.
+//! of its own. What cannot be read of it is lost without a word: it was never sent to us. Nor is it
+//! shown to who sets a player up: what is wrong with it is nothing that the player sends here.
 
 use tallylight_schemas::cmcd::{Key, Mode, Record, parse_into};
 use tallylight_schemas::delivery::DeliveryEvent;
@@ -43,7 +44,7 @@ impl<'a> Asked<'a> {
         rows: &mut Rows,
         tally: &mut Tally,
     ) {
-        let Context { tenant, received_at, standing, ring, .. } = context;
+        let Context { tenant, received_at, standing, .. } = context;
         if record.sid().is_empty() {
             return;
         }
@@ -58,9 +59,6 @@ impl<'a> Asked<'a> {
         // Whoever tells of it is not the viewer, and tells later. A clock that is ahead is held to
         // the arrival.
         let (about, served_at) = (About::default(), of.ts.min(received_at));
-        if let Some(ring) = ring {
-            ring.record(self.text.as_bytes(), Ok(&record), (mode, source, tenant, received_at));
-        }
         let door = Door { tenant, mode, source, received_at: served_at, about };
         if rows.push_player(&door, &record, session) {
             tally.beside(self.source, Fate::Accepted, Reason::None);
