@@ -48,10 +48,10 @@ impl Service<Request<Incoming>> for Asked {
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let receiving = !request.body().is_end_stream();
         let now = Instant::now();
-        if !self.life.has_asked() {
+        let number = self.life.begin(now, receiving);
+        if number == 1 {
             self.strangers.learn(self.peer.ip(), true, now);
         }
-        let number = self.life.begin(now, receiving);
         let mut asking = Asking { life: self.life.clone(), number, answered: false };
         if let Some(problem) = head_problem(&request) {
             asking.answered = true;

@@ -95,7 +95,7 @@ impl Life {
         self.told.store(true, Ordering::Relaxed);
     }
 
-    /// A whole head came. The number names the request from here on.
+    /// A whole head came. The number names the request from here on; the first is 1.
     pub(crate) fn begin(&self, now: Instant, receiving: bool) -> u64 {
         let mut state = self.state();
         state.asked += 1;

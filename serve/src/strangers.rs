@@ -78,7 +78,8 @@ impl Strangers {
     /// A connection of this address asked for the first time, or ended and never had.
     pub(crate) fn learn(&self, peer: IpAddr, asked: bool, now: Instant) {
         let (peer, mut known) = (client(peer), self.known());
-        if known.len() >= REMEMBERED {
+        // Who asks is nearly always unknown, and must not wait for others to be looked through.
+        if !asked && known.len() >= REMEMBERED {
             known.retain(|_, debt| debt.at(now) > 0.0);
         }
         let level = match known.get(&peer) {
