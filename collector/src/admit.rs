@@ -1,35 +1,29 @@
 //! Who may send, what, and how much of it: everything decided before a record is read.
 
 mod body;
+mod lines;
+mod turns;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
-    TRANSFER_ENCODING,
-};
+use axum::http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, Uri};
 use bytes::Bytes;
-use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use percent_encoding::percent_decode;
 use rustc_hash::FxHashMap;
 use tallylight_schemas::cmcd::{HEADERS, header_value};
 use tallylight_serve::guard::is_key;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::decode::inflate::{Encoding, InflateError, Limits};
 use crate::problem::{self, Problem, echo};
 use crate::settings::Settings;
-use body::put_together;
-
-/// Compressed bodies above this many bytes are inflated in turn, all but one core of them at a time.
-/// Brotli has turns of its own, of any size: its decoder fills a whole window before it says a word,
-/// so what a few bytes cost is known only when it is over, and others need not wait behind it.
-const HEAVY_BYTES: usize = 8 << 10;
+pub use lines::Lines;
+pub use turns::Behind;
 
 /// Bodies up to this many bytes are always read, so that each record of theirs has a fate.
 const SMALL_BYTES: u64 = 16 << 10;
@@ -40,8 +34,8 @@ pub struct Admission {
     callers: FxHashMap<String, Caller>,
     service_key: Option<String>,
     receiving: Arc<Semaphore>,
-    inflating: Semaphore,
-    inflating_brotli: Semaphore,
+    /// The lines of large bodies.
+    pub lines: Lines,
     receive: Duration,
     body_bytes: usize,
     inflate: Limits,
@@ -75,8 +69,7 @@ impl Admission {
             callers: callers.map(|(n, (key, tenant))| (key.clone(), caller(n, tenant))).collect(),
             service_key: settings.service_key.clone(),
             receiving: Arc::new(Semaphore::new(receiving)),
-            inflating: Semaphore::new(cores.saturating_sub(1).max(1)),
-            inflating_brotli: Semaphore::new(cores.saturating_sub(1).max(1)),
+            lines: Lines::new(cores),
             receive: Duration::from_millis(settings.receive_ms),
             body_bytes: settings.body_bytes,
             inflate: Limits { bytes: settings.inflated_bytes, ratio: settings.inflate_ratio },
@@ -109,88 +102,9 @@ impl Admission {
         })
     }
 
-    /// A turn to inflate a body, if it needs one; to be held while it is taken.
-    pub async fn turn(&self, encoding: Encoding, bytes: usize) -> Option<SemaphorePermit<'_>> {
-        match encoding {
-            // The semaphore is never closed.
-            Encoding::Brotli => self.inflating_brotli.acquire().await.ok(),
-            Encoding::Identity => None,
-            _ if bytes > HEAVY_BYTES => self.heavy_turn().await,
-            _ => None,
-        }
-    }
-
-    /// A turn to take a body that is much larger in memory than as sent.
-    pub async fn heavy_turn(&self) -> Option<SemaphorePermit<'_>> {
-        // The semaphore is never closed.
-        self.inflating.acquire().await.ok()
-    }
-
     /// How far a body may inflate.
     pub fn inflate_limits(&self) -> Limits {
         self.inflate
-    }
-
-    /// Receives a body within the limits of size, time and common memory.
-    pub async fn receive(&self, headers: &HeaderMap, body: Body) -> Result<Received, Problem> {
-        let announced = header(headers, &CONTENT_LENGTH);
-        if announced.is_none() && !headers.contains_key(TRANSFER_ENCODING) && body.is_end_stream() {
-            let detail = "Send the records in the body, with Content-Length or chunked.";
-            return Err(problem::of(problem::NO_LENGTH, detail));
-        }
-        if announced.and_then(|n| n.parse::<u64>().ok()) > Some(self.body_bytes as u64) {
-            return Err(self.too_large());
-        }
-        tokio::time::timeout(self.receive, self.read(body)).await.unwrap_or_else(|_| {
-            let detail = format!(
-                "The body was not complete after {} ms; send smaller batches.",
-                self.receive.as_millis()
-            );
-            Err(problem::of(problem::TOO_SLOW, detail))
-        })
-    }
-
-    async fn read(&self, mut body: Body) -> Result<Received, Problem> {
-        let mut whole = Bytes::new();
-        let mut held: Option<OwnedSemaphorePermit> = None;
-        // To ask once more after the announced end would be another turn of the task.
-        while !body.is_end_stream()
-            && let Some(frame) = body.frame().await
-        {
-            let frame = frame.map_err(|error| {
-                let detail = format!("The body broke off after {} bytes: {error}.", whole.len());
-                problem::of(problem::UNREADABLE, detail)
-            })?;
-            let Ok(data) = frame.into_data() else { continue };
-            if whole.len().saturating_add(data.len()) > self.body_bytes {
-                return Err(self.too_large());
-            }
-            let permit = self.claim(data.len())?;
-            match &mut held {
-                Some(held) => held.merge(permit),
-                None => held = Some(permit),
-            }
-            whole = put_together(whole, data);
-        }
-        Ok(Received { body: whole, _bytes: held })
-    }
-
-    /// Memory is claimed as bytes come, so a client that announces much and sends nothing
-    /// keeps nobody else out.
-    fn claim(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
-        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.receiving.clone().try_acquire_many_owned(permits).map_err(|_| {
-            let detail = "Too many bodies are being received at this moment; send it again later.";
-            problem::of(problem::OVERLOAD, detail).retry_after(1)
-        })
-    }
-
-    fn too_large(&self) -> Problem {
-        let detail = format!(
-            "A body may have {} bytes as sent; split the batch or compress it.",
-            self.body_bytes
-        );
-        problem::of(problem::TOO_LARGE, detail)
     }
 }
 

@@ -9,6 +9,7 @@ use axum::Router;
 use tallylight_eventlog::Shards;
 use tallylight_schemas::clock::Clock;
 use tallylight_serve::{BindError, Limits, Server, TaskEnded, TlsError};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -124,8 +125,19 @@ impl Service {
         tracing::info!(%addr, "collector listens");
         // Committing goes on while requests drain: they wait for it.
         let stop_commits = CancellationToken::new();
+        // Also where this future is dropped before its end: a thread cannot be.
+        let _stopped = stop_commits.clone().drop_guard();
         let mut commits = JoinSet::new();
-        commits.spawn(committer.run(stop_commits.clone()));
+        match Handle::current().runtime_flavor() {
+            // A runtime of one thread has nobody to run beside.
+            RuntimeFlavor::CurrentThread => commits.spawn(committer.run(stop_commits.clone())),
+            // A thread of its own: a task would wait its turn behind the requests of a door that has
+            // more of them than it can read, and they wait for its commit.
+            _ => {
+                let (runtime, stop) = (Handle::current(), stop_commits.clone());
+                commits.spawn_blocking(move || runtime.block_on(committer.run(stop)))
+            }
+        };
         server.run(router, &mut commits, stop).await?;
         stop_commits.cancel();
         while let Some(ended) = commits.join_next().await {

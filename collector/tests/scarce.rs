@@ -1,9 +1,9 @@
 //! Overload of the door's own processor (issue 5, must-hold 5, where the scarce thing is no log): the
 //! collector has one core, and bodies are large and compressed.
 //!
-//! Goodput is measured and not judged: it falls (ADR 21 says how far and why). What is judged is that
-//! nobody is left without an answer, that memory is bounded, and that the door is as quick as before
-//! once the flood is over.
+//! Judged are goodput, that nobody is left without an answer, that memory is bounded, and that the
+//! door is as quick as before once the flood is over. Which records are in a body that it has no time
+//! to look into, the door cannot know: it is refused with all of them, and its sender has them still.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(missing_docs)]
 
@@ -45,16 +45,19 @@ fn settings() -> Settings {
     Settings { session_records_per_s: 0, ..Settings::default() }
 }
 
-fn body() -> Vec<u8> {
+fn body(packed: bool) -> Vec<u8> {
     let ts = WallClock.now_us() / 1_000;
     let record = |n: u64| match n % 20 {
         0 => {
             let what = ["e=ps,sta=s", "e=e,ec=(\"x\"),sta=p", "e=ps,sta=e"][(n / 20 % 3) as usize];
             format!("{what},sid=\"s{n}\",sn=1,ts={ts},v=2\n")
         }
-        n => format!("bl=(1200;v 900;a),br=(3000;v),e=t,sid=\"s{n}\",sn={n},sta=p,ts={ts},v=2\n"),
+        _ => format!("bl=(1200;v 900;a),br=(3000;v),e=t,sid=\"s{n}\",sn={n},sta=p,ts={ts},v=2\n"),
     };
     let text: String = (0..BATCH).map(record).collect();
+    if !packed {
+        return text.into_bytes();
+    }
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());
     packed.write_all(text.as_bytes()).unwrap();
     packed.finish().unwrap()
@@ -84,6 +87,7 @@ impl Came {
 struct Clients {
     client: reqwest::Client,
     url: String,
+    packed: bool,
     body: Vec<u8>,
 }
 
@@ -91,7 +95,8 @@ impl Clients {
     /// A POST: its status (0: no answer in time), and how many records were accepted.
     async fn post(&self) -> (u16, u64, Duration) {
         let sent = Instant::now();
-        let request = self.client.post(&self.url).header("content-encoding", "gzip");
+        let encoding = if self.packed { "gzip" } else { "identity" };
+        let request = self.client.post(&self.url).header("content-encoding", encoding);
         let answer = request.body(self.body.clone()).send().await;
         let Ok(answer) = answer else { return (0, 0, sent.elapsed()) };
         let fates = answer.headers().get("tallylight-fates").map(|fates| fates.to_str().unwrap());
@@ -146,11 +151,23 @@ async fn who_finds_no_processor_is_told_and_the_door_recovers() {
     let collector = Collector::start_on_one_core(&settings(), folder.path());
     let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
     let url = format!("http://{}/v1/cmcd?k=demo", collector.addr);
-    let clients = Clients { client, url, body: body() };
+    for packed in [true, false] {
+        let (client, url, body) = (client.clone(), url.clone(), body(packed));
+        flood(&Clients { client, url, packed, body }, &collector).await;
+    }
+    assert!(collector.peak_bytes() < MEMORY, "{} MiB", collector.peak_bytes() >> 20);
+    collector.stop();
+}
+
+async fn flood(clients: &Clients, collector: &Collector) {
     clients.as_many_as_can(lasting() / 2).await;
     let capacity = clients.as_many_as_can(lasting()).await;
     let posts_per_s = capacity.posts as f64 / capacity.took.as_secs_f64();
-    println!("figure: capacity: {:.0} records/s, {posts_per_s:.0} POSTs/s", capacity.goodput());
+    println!(
+        "figure: {} bytes a POST, capacity: {:.0} records/s, {posts_per_s:.0} POSTs/s",
+        clients.body.len(),
+        capacity.goodput()
+    );
     for times in [1, 2, 5, 10] {
         let came = clients.at(posts_per_s * f64::from(times), lasting()).await;
         println!(
@@ -164,11 +181,13 @@ async fn who_finds_no_processor_is_told_and_the_door_recovers() {
             came.told[came.told.len() - 1],
             collector.peak_bytes() >> 20,
         );
-        assert!(came.statuses.keys().all(|status| [204, 429, 503].contains(status)), "{came:?}");
+        let statuses = &came.statuses;
+        assert!(statuses.keys().all(|status| [204, 429, 503].contains(status)), "{statuses:?}");
+        // The machine has other work, and at ten times plain bodies are 500 MB/s that go by.
+        let least = capacity.goodput() / if clients.packed { 2.0 } else { 8.0 };
+        assert!(came.goodput() > least, "{times} x: {:.0}/s", came.goodput());
     }
     let after = clients.as_many_as_can(lasting()).await;
     println!("figure: after the flood: {:.0} records/s", after.goodput());
     assert!(after.goodput() > capacity.goodput() / 3.0, "it did not recover");
-    assert!(collector.peak_bytes() < MEMORY, "{} MiB", collector.peak_bytes() >> 20);
-    collector.stop();
 }

@@ -3,12 +3,13 @@
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use tallylight_schemas::fates::Reason;
 use tokio::sync::oneshot;
 
 use crate::append::{AppendFailure, NoRoom, Outcome};
 use crate::fates::Tally;
 use crate::problem::{self, Problem};
-use crate::pure::ladder::{Pace, Standing};
+use crate::pure::ladder::{FULL, Pace, Standing};
 
 /// What became of each record: `accepted=3, rejected;no_sid=1`.
 pub const FATES: HeaderName = HeaderName::from_static("tallylight-fates");
@@ -94,6 +95,14 @@ pub(super) fn refused_unread(standing: Standing, lot: u16) -> Problem {
     let detail = "This tenant sends far more than its share or quota; the body was not read. Send \
                   less, and this again after Retry-After.";
     later(problem::of(problem::SLOW_DOWN, detail), standing, lot)
+}
+
+/// What a request is told whose body was not looked into, as more wait than the door can read.
+pub(super) fn refused_behind(lot: u16) -> Problem {
+    let detail = "More large bodies wait to be read than this door can read in time; this one was \
+                  not looked into. Send it again later.";
+    let standing = Standing { pressure: FULL, cause: Reason::Overload };
+    later(problem::of(problem::OVERLOAD, detail), standing, lot)
 }
 
 /// With the time until it may come again, and what is asked for until then.

@@ -18,7 +18,7 @@ use tallylight_schemas::ident;
 use super::Collector;
 use super::answer::{FATES, Waiting};
 use super::way::{Shape, Way};
-use crate::admit::{self, Received};
+use crate::admit::{self, Behind, Received};
 use crate::decode::inflate::{Encoding, Limits, inflate};
 use crate::decode::otlp::{self, Export, REQUEST_BYTES, Wire};
 use crate::enrich::Sender;
@@ -69,9 +69,9 @@ async fn post<E: Export>(
     let (sender, shape) = (Sender::default(), Shape::default());
     let way = Way { caller: &caller, source, trusted, sender: &sender, shape };
     let encoding = admit::encoding(headers)?;
-    collector.refuse_unread(&caller, headers, &body)?;
-    let received = collector.admission.receive(headers, body).await?;
-    let turn = collector.admission.heavy_turn().await;
+    let received = collector.receive((&caller, encoding), headers, body).await?;
+    let turn = collector.admission.lines.heavy(&caller).await;
+    let turn = turn.map_err(|Behind| collector.refuse_behind(&caller))?;
     let waiting = take::<E>(collector, way, (wire, encoding), &received)?;
     drop(turn);
     match waiting {

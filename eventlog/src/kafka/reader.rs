@@ -43,6 +43,9 @@ pub(super) fn asking(settings: &KafkaSettings) -> Result<Client, LogError> {
     create(&consuming(settings, SHORT_WAIT))
 }
 
+/// Reads from `offset` on. Before the next `assign` or `unassign` something must have come, or been
+/// waited for: librdkafka 2.12 aborts the process (`rktp_started`) when it is told to stop a partition
+/// that it is stopping.
 fn assign(client: &Client, topic: &Topic, offset: u64) -> Result<(), KafkaError> {
     let (name, partition) = topic.place();
     let mut list = TopicPartitionList::new();
@@ -173,7 +176,9 @@ impl Past {
                     let (low, high) = ends(client, settings, topic.place())?;
                     topic.learned((low, high));
                     collect.pass(low.min(to));
-                    assign(client, topic, low).map_err(|error| failed(&error))?;
+                    if collect.next() < to {
+                        assign(client, topic, low).map_err(|error| failed(&error))?;
+                    }
                 }
                 Some(Err(error)) => tracing::debug!(%error, topic = topic.name, "reading"),
             }
