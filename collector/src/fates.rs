@@ -107,6 +107,12 @@ impl Tally {
         taken.map(|(_, _, events)| events).sum()
     }
 
+    /// Rows that wait for the log: records taken, and those that they told of.
+    pub fn stored(&self) -> u64 {
+        let told = self.beside.iter().filter(|(_, fate, ..)| *fate == Fate::Accepted);
+        self.accepted() + told.map(|(.., events)| events).sum::<u64>()
+    }
+
     /// Records that were read to their end, taken or not.
     pub fn read(&self) -> u64 {
         let read = self.counts.iter().filter(|(fate, ..)| *fate != Fate::Shed);

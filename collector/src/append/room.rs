@@ -26,14 +26,15 @@ pub enum NoRoom {
 }
 
 impl Reservation {
-    /// Gives back the room of records that are not stored, and charges all that were read:
-    /// what is rejected takes no less of a core.
+    /// Holds room for what is stored, which is less where records are refused and more where they
+    /// tell of others, and charges all that were read: what is rejected takes no less of a core.
     pub(super) fn keep(&mut self, tally: &Tally) {
-        let kept = usize::try_from(tally.accepted()).unwrap_or(usize::MAX).min(self.records);
-        let bytes = self.bytes / self.records.max(1) * kept;
+        let kept = usize::try_from(tally.stored()).unwrap_or(usize::MAX);
+        let bytes = (self.bytes / self.records.max(1)).saturating_mul(kept);
         let mut state = self.queue.state();
         state.shares.charge(&self.caller, tally.read());
-        state.shares.give(&self.caller.tenant, self.records - kept, self.bytes - bytes);
+        state.shares.give(&self.caller.tenant, self.records, self.bytes);
+        state.shares.hold(&self.caller.tenant, kept, bytes);
         (self.records, self.bytes) = (kept, bytes);
     }
 }
@@ -43,5 +44,33 @@ impl Drop for Reservation {
         let mut state = self.queue.state();
         state.shares.give(&self.caller.tenant, self.records, self.bytes);
         self.queue.metrics.queue_records.set(state.shares.records());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tallylight_schemas::fates::{Fate, Reason};
+
+    use super::*;
+    use crate::fates::Source;
+    use crate::metrics::Metrics;
+    use crate::settings::Settings;
+
+    #[test]
+    fn what_is_stored_has_room_be_it_less_or_more_than_came() {
+        let queue = Arc::new(Queue::new(&Settings::default(), Arc::new(Metrics::default())));
+        let caller = Caller { tenant: "demo".into(), key: 0 };
+        let held = || queue.state().shares.records();
+        let (mut room, _) = queue.reserve(&caller, (10, 1_000), 0).expect("room");
+        assert_eq!(held(), 10);
+        let mut tally = Tally::all(Fate::Accepted, Reason::None, 3);
+        room.keep(&tally);
+        assert_eq!((held(), room.bytes), (3, 300));
+        tally.beside(Source::Edge, Fate::Accepted, Reason::None);
+        tally.beside(Source::Edge, Fate::Shed, Reason::Overload);
+        room.keep(&tally);
+        assert_eq!((held(), room.bytes), (4, 400));
+        drop(room);
+        assert_eq!(held(), 0);
     }
 }

@@ -79,14 +79,20 @@ impl Shares {
         if sum_records > self.max_records || sum_bytes > self.max_bytes {
             return false;
         }
-        (self.records, self.bytes) = (sum_records, sum_bytes);
+        self.hold(tenant, records, bytes);
+        true
+    }
+
+    /// Books what is there, whether there is room or not.
+    pub(super) fn hold(&mut self, tenant: &Arc<str>, records: usize, bytes: usize) {
+        self.records = self.records.saturating_add(records);
+        self.bytes = self.bytes.saturating_add(bytes);
         if let Some(tenant) = self.tenants.get_mut(tenant) {
             let newly = tenant.records == 0 && records > 0;
             self.active = self.active.saturating_add(if newly { tenant.weight } else { 0 });
             tenant.records = tenant.records.saturating_add(records);
             tenant.bytes = tenant.bytes.saturating_add(bytes);
         }
-        true
     }
 
     /// Gives room back.
