@@ -222,12 +222,13 @@ impl Owners<'_> {
 /// One log in these brokers: filled, read as `owned` has it, and compared.
 async fn in_kafka(
     brokers: &Brokers,
+    what: &str,
     (entries, want): (Vec<Vec<Entry>>, Straight),
     owned: impl AsyncFnOnce(&Owners<'_>),
 ) {
     let shards = u16::try_from(entries.len()).unwrap();
     let settings = KafkaSettings {
-        prefix: format!("every-{shards}"),
+        prefix: format!("{what}-{shards}"),
         shards,
         ..KafkaSettings::new(brokers.addresses(), topics())
     };
@@ -251,14 +252,23 @@ async fn in_kafka(
 }
 
 #[test]
-fn in_kafka_shards_may_be_shared_out_anew() {
+fn in_kafka_it_may_die_at_every_action_and_shards_may_be_shared_out_anew() {
     let brokers = Brokers::start(1);
-    alone(in_kafka(&brokers, input(LARGE, 1), async |owners| {
+    alone(in_kafka(&brokers, "lives", input(SMALL, 1), async |owners| {
+        let anew = std::env::var_os("TALLYLIGHT_SOAK").is_some();
+        let kept = owners.shard(&owners.open().await, 0).await;
+        let open = async || match anew {
+            true => owners.shard(&owners.open().await, 0).await,
+            false => Arc::clone(&kept),
+        };
+        lives("Kafka", open, owners.dir, owners.clock).await;
+    }));
+    alone(in_kafka(&brokers, "owners", input(LARGE, 1), async |owners| {
         owners.own(&[&[0]], 0..2, true).await;
         owners.own(&[&[0]], 2..4, false).await;
         owners.own(&[&[0]], 4..6, false).await;
     }));
-    alone(in_kafka(&brokers, input(LARGE, 4), async |owners| {
+    alone(in_kafka(&brokers, "owners", input(LARGE, 4), async |owners| {
         owners.own(&[&[0, 1, 2, 3]], 0..1, true).await;
         owners.own(&[&[0, 2], &[1, 3]], 1..2, false).await;
         owners.own(&[&[0], &[1], &[2, 3]], 2..4, true).await;
