@@ -22,7 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::decode::inflate::{Encoding, InflateError, Limits};
 use crate::problem::{self, Problem, echo};
 use crate::settings::Settings;
-pub use lines::Lines;
+pub use lines::{Kind, Lines, Reading};
 pub use turns::Behind;
 
 /// Bodies up to this many bytes are always read, so that each record of theirs has a fate.
@@ -69,7 +69,7 @@ impl Admission {
             callers: callers.map(|(n, (key, tenant))| (key.clone(), caller(n, tenant))).collect(),
             service_key: settings.service_key.clone(),
             receiving: Arc::new(Semaphore::new(receiving)),
-            lines: Lines::new(cores),
+            lines: Lines::new(settings, cores),
             receive: Duration::from_millis(settings.receive_ms),
             body_bytes: settings.body_bytes,
             inflate: Limits { bytes: settings.inflated_bytes, ratio: settings.inflate_ratio },

@@ -1,5 +1,5 @@
 //! Group commit. Requests decode into a shared set of builders, hand it back and wait; one
-//! task turns what has gathered into one log entry and answers everybody in it.
+//! committer turns what has gathered into one log entry and answers everybody in it.
 //!
 //! A set is out of the queue while a request decodes into it, so decoding holds no lock, and
 //! there are as many sets as requests that decode at the same moment: few. A set whose time

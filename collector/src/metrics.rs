@@ -104,7 +104,8 @@ impl Default for Metrics {
 impl Metrics {
     fn register_rest(&mut self) {
         let registry = self.registry.sub_registry_with_prefix("collector");
-        let help = "Requests refused before their body was read, whose records nobody counted";
+        let help =
+            "Requests refused whose body nobody looked into, so whose records nobody counted";
         registry.register("unread", help, self.unread.clone());
         let help = "Rejected records by whether they are dead letters";
         registry.register("dead_letters", help, self.letters.clone());
@@ -142,7 +143,8 @@ impl Metrics {
         self.refusals.get_or_create(&RefusalLabels { route, problem }).inc();
     }
 
-    /// Counts a request whose body was not read; `cause` is what its tenant is above.
+    /// Counts a request whose body nobody looked into; `cause` is what its tenant is above, or that the
+    /// door is behind.
     pub fn count_unread(&self, cause: &'static str) {
         self.unread.get_or_create(&UnreadLabels { cause }).inc();
     }

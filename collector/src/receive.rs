@@ -6,6 +6,7 @@ mod beacons;
 mod front;
 mod otlp;
 mod take;
+mod unread;
 mod way;
 
 use std::borrow::Cow;

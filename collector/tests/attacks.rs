@@ -58,7 +58,9 @@ fn settings() -> Settings {
     // Fewer places and shorter times than a real door has, so that seconds are enough.
     // And what a POST takes is the door's time, not that of waiting for others to fill a commit.
     let brief = Settings { head_ms: 2_000, receive_ms: 2_000, flush_ms: 2, ..Settings::default() };
-    Settings { connections: 256, ..brief }
+    // Everybody else's tenant is the attackers'.
+    let write_keys = ["demo", "good"].map(|key| (key.to_owned(), key.to_owned())).into();
+    Settings { connections: 256, write_keys, ..brief }
 }
 
 async fn withstands(collector: &Collector, door: &Door, attack: Attack) {

@@ -1,7 +1,7 @@
 //! Overload of the door's own processor (issue 5, must-hold 5, where the scarce thing is no log): the
 //! collector has one core, and bodies are large and compressed.
 //!
-//! Judged are goodput, that nobody is left without an answer, that memory is bounded, and that the
+//! Judged are goodput, that small bodies and another tenant's get in, that nobody is left without an answer, that memory is bounded, and that the
 //! door is as quick as before once the flood is over. Which records are in a body that it has no time
 //! to look into, the door cannot know: it is refused with all of them, and its sender has them still.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
@@ -19,6 +19,7 @@ use child::Collector;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures::future::join_all;
+use futures::join;
 use tallylight_collector::Settings;
 use tallylight_schemas::clock::{Clock, WallClock};
 use tokio::time::{Instant, sleep_until};
@@ -42,7 +43,8 @@ fn lasting() -> Duration {
 
 /// As a door has it, but that the few sessions of the test are as many as it takes.
 fn settings() -> Settings {
-    Settings { session_records_per_s: 0, ..Settings::default() }
+    let write_keys = ["demo", "other"].map(|key| (key.to_owned(), key.to_owned())).into();
+    Settings { session_records_per_s: 0, write_keys, ..Settings::default() }
 }
 
 fn body(packed: bool) -> Vec<u8> {
@@ -94,16 +96,34 @@ struct Clients {
 impl Clients {
     /// A POST: its status (0: no answer in time), and how many records were accepted.
     async fn post(&self) -> (u16, u64, Duration) {
+        self.post_as("demo", if self.packed { "gzip" } else { "identity" }, self.body.clone()).await
+    }
+
+    async fn post_as(&self, key: &str, encoding: &str, body: Vec<u8>) -> (u16, u64, Duration) {
         let sent = Instant::now();
-        let encoding = if self.packed { "gzip" } else { "identity" };
-        let request = self.client.post(&self.url).header("content-encoding", encoding);
-        let answer = request.body(self.body.clone()).send().await;
+        let request = self.client.post(format!("{}{key}", self.url));
+        let answer = request.header("content-encoding", encoding).body(body).send().await;
         let Ok(answer) = answer else { return (0, 0, sent.elapsed()) };
         let fates = answer.headers().get("tallylight-fates").map(|fates| fates.to_str().unwrap());
         let accepted = fates.unwrap_or_default().split(", ").find_map(|fate| {
             fate.strip_prefix("accepted=").map(|records| records.parse::<u64>().unwrap())
         });
         (answer.status().as_u16(), accepted.unwrap_or_default(), sent.elapsed())
+    }
+
+    /// One POST after another, ten a second at most.
+    async fn calmly(
+        &self,
+        lasting: Duration,
+        post: impl AsyncFn() -> (u16, u64, Duration),
+    ) -> Came {
+        let (began, mut answers) = (Instant::now(), Vec::new());
+        while began.elapsed() < lasting {
+            let next = Instant::now() + Duration::from_millis(100);
+            answers.push(post().await);
+            sleep_until(next).await;
+        }
+        self.sum(answers, began)
     }
 
     fn sum(&self, answers: Vec<(u16, u64, Duration)>, began: Instant) -> Came {
@@ -150,7 +170,7 @@ async fn who_finds_no_processor_is_told_and_the_door_recovers() {
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start_on_one_core(&settings(), folder.path());
     let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
-    let url = format!("http://{}/v1/cmcd?k=demo", collector.addr);
+    let url = format!("http://{}/v1/cmcd?k=", collector.addr);
     for packed in [true, false] {
         let (client, url, body) = (client.clone(), url.clone(), body(packed));
         flood(&Clients { client, url, packed, body }, &collector).await;
@@ -169,7 +189,14 @@ async fn flood(clients: &Clients, collector: &Collector) {
         capacity.goodput()
     );
     for times in [1, 2, 5, 10] {
-        let came = clients.at(posts_per_s * f64::from(times), lasting()).await;
+        let start = format!("e=ps,sta=s,sid=\"one\",sn=1,ts={},v=2", WallClock.now_us() / 1_000);
+        let small = async || clients.post_as("demo", "identity", start.clone().into_bytes()).await;
+        let other = async || clients.post_as("other", "gzip", body(true)).await;
+        let (came, small, other) = join!(
+            clients.at(posts_per_s * f64::from(times), lasting()),
+            clients.calmly(lasting(), small),
+            clients.calmly(lasting(), other),
+        );
         println!(
             "figure: {times} x: {:.0} records/s, {} of {} POSTs taken, answered {:?}, half of them \
              within {:?}, the last after {:?}, memory {} MiB",
@@ -181,6 +208,16 @@ async fn flood(clients: &Clients, collector: &Collector) {
             came.told[came.told.len() - 1],
             collector.peak_bytes() >> 20,
         );
+        println!(
+            "figure: {times} x: small bodies {:?} within {:?}, another tenant's large ones {:?} \
+             within {:?}",
+            small.statuses,
+            small.told.last(),
+            other.statuses,
+            other.told.last()
+        );
+        assert_eq!(small.taken(), small.posts, "{:?}", small.statuses);
+        assert!(other.taken() * 2 >= other.posts, "{:?}", other.statuses);
         let statuses = &came.statuses;
         assert!(statuses.keys().all(|status| [204, 429, 503].contains(status)), "{statuses:?}");
         // The machine has other work, and at ten times plain bodies are 500 MB/s that go by.

@@ -36,10 +36,12 @@ impl Admission {
         })
     }
 
-    /// Lets a body go by that is refused, as long as it comes quickly: whoever still sends when a
-    /// connection ends may never see the answer. Who asked first whether to send is told not to.
+    /// Lets a body go by that is refused, if it is one that could be kept and as long as it comes
+    /// quickly: whoever still sends when a connection ends may never see the answer. Who asked first
+    /// whether to send is told not to.
     pub async fn let_go_by(&self, headers: &HeaderMap, mut body: Body) {
-        if headers.contains_key(EXPECT) {
+        let announced = body.size_hint().upper();
+        if headers.contains_key(EXPECT) || announced > Some(self.body_bytes as u64) {
             return;
         }
         let mut left = self.body_bytes;

@@ -9,20 +9,30 @@ use tokio::sync::SemaphorePermit;
 use super::turns::{Behind, Turns};
 use super::{Caller, SMALL_BYTES};
 use crate::decode::inflate::Encoding;
+use crate::settings::Settings;
 
-/// Compressed bodies above this many bytes are inflated in turn, all but one core of them at a time:
-/// records that resemble one another grow a hundredfold.
-/// Brotli has turns of its own, of any size: its decoder fills a whole window before it says a word,
-/// so what a few bytes cost is known only when it is over, and others need not wait behind it.
-const HEAVY_BYTES: u64 = 1 << 10;
+/// Compressed bodies up to this many bytes are light: records that resemble one another grow a
+/// hundredfold.
+const LIGHT_BYTES: u64 = 1 << 10;
 
 /// Bodies above this many bytes are not kept while the line that they would join is slow.
 const LONG_BYTES: u64 = 64 << 10;
 
-/// Nobody is let into a line of large bodies who would wait longer.
+/// A line is slow in which who comes would wait longer.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Where large bodies wait, by what they cost.
+/// How a body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// From its beginning to its end, a record at a time.
+    Records,
+    /// Whole, into something much larger in memory: always by turns.
+    Whole,
+}
+
+/// Where large bodies wait, by what they cost. One line is for all but Brotli, whose decoder fills a
+/// whole window before it says a word: what a few bytes cost is known only when it is over, and
+/// others need not wait behind it.
 #[derive(Debug)]
 pub struct Lines {
     plain: Turns,
@@ -30,51 +40,66 @@ pub struct Lines {
     brotli: Turns,
 }
 
+/// A body as far as it is known before it is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// How it will be read.
+    pub reading: Reading,
+    /// How it is encoded.
+    pub encoding: Encoding,
+}
+
+impl Kind {
+    /// Whether it costs no more than a request does: then it may have to wait, and is not refused.
+    fn is_light(self, bytes: u64) -> bool {
+        bytes <= if self.encoding == Encoding::Identity { SMALL_BYTES } else { LIGHT_BYTES }
+    }
+
+    fn needs_turn(self, bytes: u64) -> bool {
+        let by_turns = self.reading == Reading::Whole || self.encoding == Encoding::Brotli;
+        by_turns || !self.is_light(bytes)
+    }
+}
+
 impl Lines {
-    pub(super) fn new(cores: usize) -> Self {
+    /// Plain bodies are taken by as many at a time as there are cores, others by one fewer. What
+    /// waits in all lines has three quarters of the memory for bodies: small ones find some.
+    pub(super) fn new(settings: &Settings, cores: usize) -> Self {
+        let turns = |at_once| Turns::new(at_once, PATIENCE, settings.receiving_bytes / 4);
         let all_but_one = cores.saturating_sub(1).max(1);
-        Self {
-            plain: Turns::new(cores, PATIENCE),
-            compressed: Turns::new(all_but_one, PATIENCE),
-            brotli: Turns::new(all_but_one, PATIENCE),
-        }
+        Self { plain: turns(cores), compressed: turns(all_but_one), brotli: turns(all_but_one) }
     }
 
     /// A turn to inflate and decode a body, if it needs one; to be held while it is taken.
     pub async fn turn(
         &self,
         caller: &Caller,
-        encoding: Encoding,
+        kind: Kind,
         bytes: usize,
     ) -> Result<Option<SemaphorePermit<'_>>, Behind> {
-        match self.of(encoding, bytes as u64) {
-            Some(turns) => turns.take(&caller.tenant).await.map(Some),
-            None => Ok(None),
+        if !kind.needs_turn(bytes as u64) {
+            return Ok(None);
         }
+        let may_be_refused = !kind.is_light(bytes as u64);
+        self.of(kind).take(&caller.tenant, bytes, may_be_refused).await.map(Some)
     }
 
     /// Whether it is worth while to keep a body of which this is announced: there will be a turn for
-    /// it, or it is so short that this may be asked once it is there.
-    pub fn has_room(&self, caller: &Caller, encoding: Encoding, body: &Body) -> Result<(), Behind> {
-        let bytes = body.size_hint().upper().unwrap_or(u64::MAX);
-        match self.of(encoding, bytes) {
-            Some(turns) if bytes > LONG_BYTES => turns.has_room(&caller.tenant),
+    /// it, or it is so short, or of a length so unknown, that this is asked once it is there.
+    pub fn has_room(&self, caller: &Caller, kind: Kind, body: &Body) -> Result<(), Behind> {
+        match body.size_hint().upper() {
+            Some(bytes) if bytes > LONG_BYTES => {
+                self.of(kind).has_room(&caller.tenant, usize::try_from(bytes).unwrap_or(usize::MAX))
+            }
             _ => Ok(()),
         }
     }
 
-    /// A turn to take a body that is much larger in memory than as sent.
-    pub async fn heavy(&self, caller: &Caller) -> Result<SemaphorePermit<'_>, Behind> {
-        self.compressed.take(&caller.tenant).await
-    }
-
-    fn of(&self, encoding: Encoding, bytes: u64) -> Option<&Turns> {
-        match encoding {
-            Encoding::Brotli => Some(&self.brotli),
-            Encoding::Identity => (bytes > SMALL_BYTES).then_some(&self.plain),
-            Encoding::Gzip | Encoding::Deflate | Encoding::Zstd => {
-                (bytes > HEAVY_BYTES).then_some(&self.compressed)
-            }
+    fn of(&self, kind: Kind) -> &Turns {
+        match (kind.reading, kind.encoding) {
+            (_, Encoding::Brotli) => &self.brotli,
+            (Reading::Records, Encoding::Identity) => &self.plain,
+            _ => &self.compressed,
         }
     }
 }

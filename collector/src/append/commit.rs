@@ -1,4 +1,4 @@
-//! The one task that writes to the log.
+//! The one that writes to the log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use tallylight_eventlog::{LogError, Part, Shards};
 use tallylight_schemas::record::{EVENTS, Kind};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{AppendFailure, Outcome, Queue, Set, entries};
@@ -18,6 +18,8 @@ use crate::metrics::{Letter, Metrics};
 
 /// How often a log that failed is tried again while nothing else is to be written.
 const PROBE: Duration = Duration::from_secs(1);
+/// How long the last commits of a collector that ends may take: longer than a log tries.
+const LAST: Duration = Duration::from_secs(30);
 
 /// Commits what the queue gathers. When it is dropped, because it ended or panicked, nobody
 /// commits any more: then nobody may wait either, and the collector is not ready.
@@ -54,8 +56,12 @@ impl Committer {
                 self.probe().await;
             }
         }
-        // After a failure the waiters that are left learn it as the queue is closed.
-        while let Some(Ok(_)) = self.commit().await {}
+        // After a failure the waiters that are left learn it as the queue is closed. A log that never
+        // answers keeps nobody.
+        let rest = async { while let Some(Ok(_)) = self.commit().await {} };
+        if timeout(LAST, rest).await.is_err() {
+            tracing::error!("the log did not take the last commits; none was acknowledged");
+        }
     }
 
     /// Returns when a commit is due, or a probe of a log that failed.

@@ -18,7 +18,7 @@ use tallylight_schemas::ident;
 use super::Collector;
 use super::answer::{FATES, Waiting};
 use super::way::{Shape, Way};
-use crate::admit::{self, Behind, Received};
+use crate::admit::{self, Kind, Reading, Received};
 use crate::decode::inflate::{Encoding, Limits, inflate};
 use crate::decode::otlp::{self, Export, REQUEST_BYTES, Wire};
 use crate::enrich::Sender;
@@ -69,10 +69,9 @@ async fn post<E: Export>(
     let (sender, shape) = (Sender::default(), Shape::default());
     let way = Way { caller: &caller, source, trusted, sender: &sender, shape };
     let encoding = admit::encoding(headers)?;
-    let received = collector.receive((&caller, encoding), headers, body).await?;
-    let turn = collector.admission.lines.heavy(&caller).await;
-    let turn = turn.map_err(|Behind| collector.refuse_behind(&caller))?;
-    let waiting = take::<E>(collector, way, (wire, encoding), &received)?;
+    let kind = Kind { reading: Reading::Whole, encoding };
+    let (received, turn) = collector.receive((&caller, kind), headers, body).await?;
+    let waiting = take::<E>(collector, way, (wire, encoding), received)?;
     drop(turn);
     match waiting {
         Some(waiting) => waiting.stored().await,
@@ -85,7 +84,7 @@ fn take<E: Export>(
     collector: &Collector,
     way: Way<'_>,
     (wire, encoding): (Wire, Encoding),
-    received: &Received,
+    received: Received,
 ) -> Result<Option<Waiting>, Problem> {
     let limits = collector.admission.inflate_limits();
     let limits = Limits { bytes: limits.bytes.min(REQUEST_BYTES), ..limits };

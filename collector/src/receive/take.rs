@@ -6,18 +6,15 @@ use axum::response::Response;
 use tallylight_schemas::fates::Reason;
 
 use super::Collector;
-use super::answer::{Waiting, refused, refused_behind, refused_unread};
+use super::answer::{Waiting, refused};
 use super::way::{Form, Way};
-use crate::admit::{self, Behind, Caller, Received};
+use crate::admit::{self, Kind, Reading, Received};
 use crate::append::{NoRoom, Reservation};
 use crate::decode::inflate::{Encoding, inflate};
 use crate::decode::{self, Context, Rows, arrow, json, lot};
 use crate::fates::{Source, Tally};
 use crate::problem::{self, Problem, echo};
 use crate::pure::ladder::Standing;
-
-/// Why a body was not looked into whose tenant is not above anything.
-const BEHIND: &str = "behind";
 
 /// Room for a request's records, and how its tenant stands.
 pub(super) struct Room {
@@ -35,56 +32,11 @@ impl Collector {
         body: Body,
     ) -> Result<Response, Problem> {
         let encoding = admit::encoding(headers)?;
-        let received = self.receive((way.caller, encoding), headers, body).await?;
-        let turn = self.admission.lines.turn(way.caller, encoding, received.body.len()).await;
-        let turn = turn.map_err(|Behind| self.refuse_behind(way.caller))?;
+        let kind = Kind { reading: Reading::Records, encoding };
+        let (received, turn) = self.receive((way.caller, kind), headers, body).await?;
         let waiting = self.take(way, encoding, received)?;
         drop(turn);
         waiting.answer().await
-    }
-
-    /// The body, unless its request is refused whatever is in it.
-    pub(super) async fn receive(
-        &self,
-        (caller, encoding): (&Caller, Encoding),
-        headers: &HeaderMap,
-        body: Body,
-    ) -> Result<Received, Problem> {
-        if let Err(problem) = self.refuse_unread((caller, encoding), headers, &body) {
-            self.admission.let_go_by(headers, body).await;
-            return Err(problem);
-        }
-        self.admission.receive(headers, body).await
-    }
-
-    /// Refuses before the body is read, where its tenant is refused whatever is in it, or nobody would
-    /// look into it in time, and it is not small: to keep and inflate it would be the larger part of
-    /// the work. How many records it has nobody knows then, so none has a fate, and the request itself
-    /// is counted (ADR 21).
-    fn refuse_unread(
-        &self,
-        (caller, encoding): (&Caller, Encoding),
-        headers: &HeaderMap,
-        body: &Body,
-    ) -> Result<(), Problem> {
-        if admit::is_small(headers, body) {
-            return Ok(());
-        }
-        let turn = self.admission.lines.has_room(caller, encoding, body);
-        turn.map_err(|Behind| self.refuse_behind(caller))?;
-        let now_us = self.clock.now_us();
-        let standing = self.queue.standing(caller, now_us);
-        if !standing.refuses(true) {
-            return Ok(());
-        }
-        self.metrics.count_unread(standing.cause.as_str());
-        Err(refused_unread(standing, lot(&caller.tenant, &now_us.to_string())))
-    }
-
-    /// Refuses a body that was received and not looked into, as the line behind large ones is slow.
-    pub(super) fn refuse_behind(&self, caller: &Caller) -> Problem {
-        self.metrics.count_unread(BEHIND);
-        refused_behind(lot(&caller.tenant, &self.clock.now_us().to_string()))
     }
 
     /// From bytes to rows that wait for a commit. Nothing here waits, so there are never

@@ -25,7 +25,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 const CLIENTS: usize = 16;
 /// Between two POSTs of one of them.
 const PAUSE: Duration = Duration::from_millis(10);
-/// Records of a compressed POST: more than 8 KiB as sent, so that it waits for its turn.
+/// Records of a compressed POST: some kilobytes as sent, so that it waits for its turn.
 const BATCH: usize = 200;
 
 /// A certificate for `localhost` and its key.
@@ -114,7 +114,7 @@ fn request(number: usize, sn: usize) -> Vec<u8> {
         }
         _ => ("", line(sn).into_bytes()),
     };
-    let (length, head) = (body.len(), "POST /v1/cmcd?k=demo HTTP/1.1\r\nhost: x\r\n");
+    let (length, head) = (body.len(), "POST /v1/cmcd?k=good HTTP/1.1\r\nhost: x\r\n");
     let head = format!("{head}{encoding}content-length: {length}\r\n\r\n");
     [head.into_bytes(), body].concat()
 }

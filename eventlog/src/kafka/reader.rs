@@ -23,7 +23,7 @@ const LONG_WAIT: Duration = Duration::from_millis(500);
 const SHORT_WAIT: Duration = Duration::from_millis(10);
 /// How often a follower looks whether it should end.
 pub(super) const LOOK: Duration = Duration::from_millis(200);
-/// Looks of a read of the past that brought nothing before it is given up.
+/// Looks of a read of the past that brought nothing, or nothing that is there, before it is given up.
 const MAX_IDLE: usize = 25;
 
 /// The oldest and the next offset of a partition, from its leader. Blocks.
@@ -87,12 +87,13 @@ pub(super) fn follow(topic: &Topic, settings: &KafkaSettings, stop: &AtomicBool)
                 at = offset + 1;
             }
             Some(Err(error)) if out_of_range(&error) => {
-                // The caps were faster than this reader: what it missed counts as lost.
+                // The caps were faster than this reader: what it missed counts as lost. Where no
+                // broker says how far they are, it is asked for again.
+                placed = false;
                 if let Ok((low, high)) = ends(&client, settings, topic.place()) {
                     topic.learned((low, high));
                     at = at.clamp(low, high);
                     topic.jumped(at);
-                    placed = false;
                 }
             }
             Some(Err(error)) => tracing::debug!(%error, topic = topic.name, "following"),
@@ -149,14 +150,12 @@ impl Past {
         }
         let mut idle = 0;
         while collect.next() < to {
+            if idle > MAX_IDLE {
+                let what = format!("no broker sends {} of {}", collect.next(), topic.name);
+                return Err(LogError::Unavailable(what));
+            }
             match client.poll(LOOK) {
-                None => {
-                    idle += 1;
-                    if idle > MAX_IDLE {
-                        let what = format!("no broker sends {} of {}", collect.next(), topic.name);
-                        return Err(LogError::Unavailable(what));
-                    }
-                }
+                None => idle += 1,
                 Some(Ok(message)) => {
                     let (offset, _, entry) = taken(&message);
                     self.position = Some(offset + 1);
@@ -173,11 +172,12 @@ impl Past {
                     }
                 }
                 Some(Err(error)) if out_of_range(&error) => {
+                    idle += 1;
                     let (low, high) = ends(client, settings, topic.place())?;
                     topic.learned((low, high));
                     collect.pass(low.min(to));
                     if collect.next() < to {
-                        assign(client, topic, low).map_err(|error| failed(&error))?;
+                        assign(client, topic, collect.next()).map_err(|error| failed(&error))?;
                     }
                 }
                 Some(Err(error)) => tracing::debug!(%error, topic = topic.name, "reading"),
