@@ -7,6 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::record::{EVENTS, Kind};
+use tallylight_schemas::rows::Cuboid;
 use tallylight_schemas::session::{SessionRow, SpanRow};
 use tallylight_stream_processor::Limits;
 use tallylight_stream_processor::archive::{State, Written};
@@ -162,6 +163,40 @@ proptest! {
             prop_assert_eq!(of("playing"), session.playing_ms, "{:?}", session);
             prop_assert_eq!(of("rebuffering"), session.rebuffering_ms, "{:?}", session);
             prop_assert_eq!(of("seeking"), session.seeking_ms, "{:?}", session);
+        }
+    }
+
+    /// What series on demand live on: spans, with those that are open as long as the pane, come to
+    /// what the windows say, also in the newest pane and of whoever has said nothing since.
+    #[test]
+    fn spans_cut_into_panes_are_the_panes((_, arrivals) in delayed(), phase in 0_usize..5) {
+        let mut state = World::default().state;
+        let mut said: Vec<SpanRow> = Vec::new();
+        for (at, (log, item)) in entries(&arrivals).into_iter().enumerate() {
+            let rows = entry(&mut state, at as u64, log, item.as_ref());
+            said.extend(rows.spans);
+            let emitted = rows.playback.iter().filter(|row| row.cuboid == Cuboid::Content);
+            let emitted: Vec<_> = emitted.filter(|_| at % 5 == phase).collect();
+            if emitted.is_empty() {
+                continue;
+            }
+            let open: Vec<SpanRow> = state.sessions().provisional_spans().collect();
+            for row in emitted {
+                let (start, end) = (row.pane, row.pane + 1_000_000);
+                let to = |span: &SpanRow| if span.open == Some(true) { i64::MAX } else { span.to };
+                let ours = said.iter().chain(&open).filter(|span| {
+                    span.state != "paused" && span.cid == row.cell.content && span.from < end
+                });
+                let viewers = ours.clone().filter(|span| to(span) >= end).count();
+                prop_assert_eq!(row.measures.viewers, viewers as i64, "{:?} at {}", row, log);
+                let ms = |state: &str| -> i64 {
+                    let of = ours.clone().filter(|span| span.state == state);
+                    of.map(|span| (to(span).min(end) - span.from.max(start)).max(0) / 1_000).sum()
+                };
+                prop_assert_eq!(row.measures.playing_ms, ms("playing"), "{:?} at {}", row, log);
+                prop_assert_eq!(row.measures.rebuffering_ms, ms("rebuffering"), "{:?}", row);
+                prop_assert_eq!(row.measures.starting_ms, ms("starting"), "{:?}", row);
+            }
         }
     }
 }
