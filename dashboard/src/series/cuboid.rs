@@ -15,6 +15,8 @@ pub(super) type Names = Vec<Option<String>>;
 
 /// What was read a moment ago is read for all who ask now.
 const FRESH: Duration = Duration::from_millis(900);
+/// And for so many times as long as the reading took: the processor stands still for a part of it.
+const REST: u32 = 20;
 
 /// How far the partitions are, Unix µs.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +49,7 @@ pub(super) struct Piece {
 #[derive(Debug)]
 pub(super) struct Cuboid {
     read_at: Option<Instant>,
+    took: Duration,
     /// Panes that a series has.
     count: i64,
     /// Number of the first pane.
@@ -64,6 +67,7 @@ impl Cuboid {
     pub(super) fn new(count: u32) -> Self {
         Self {
             read_at: None,
+            took: Duration::ZERO,
             count: i64::from(count),
             first: i64::MIN,
             settled: i64::MIN,
@@ -75,7 +79,12 @@ impl Cuboid {
 
     /// Whether it was read a moment ago.
     pub(super) fn is_fresh(&self) -> bool {
-        self.read_at.is_some_and(|at| at.elapsed() < FRESH)
+        self.read_at.is_some_and(|at| at.elapsed() < FRESH + REST * self.took)
+    }
+
+    /// How long the newest reading took.
+    pub(super) fn has_taken(&mut self, took: Duration) {
+        self.took = took;
     }
 
     /// Whether it was never read.

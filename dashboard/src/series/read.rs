@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io::Cursor;
 use std::sync::Arc;
+use std::time::Instant;
 
 use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use datafusion::arrow::compute::cast;
@@ -48,6 +49,9 @@ pub(super) async fn bring_up_to(
 ) -> Result<(), Failed> {
     let width_us = i64::from(key.width_s) * 1_000_000;
     let range = cuboid.range(reach.log_time.div_euclid(width_us));
+    // One at a time: each holds up the processor, and analysts want places too.
+    let _turn = app.series.turn().await;
+    let began = Instant::now();
     let answer = app.sql.run(&sql(key, range), Format::Arrow).await?;
     if answer.truncated {
         return Err(too_many("too many to be answered"));
@@ -59,6 +63,7 @@ pub(super) async fn bring_up_to(
     }
     let settled = reach.settled.map(|at| at.div_euclid(width_us));
     cuboid.take(range, &pieces, settled);
+    cuboid.has_taken(began.elapsed());
     Ok(())
 }
 

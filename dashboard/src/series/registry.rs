@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 
 use super::asked::Key;
 use super::cuboid::Cuboid;
@@ -53,11 +53,19 @@ struct Inner {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct Registry(Mutex<Inner>);
+pub(crate) struct Registry {
+    inner: Mutex<Inner>,
+    turn: AsyncMutex<()>,
+}
 
 impl Registry {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nobody else reads, and keeps others waiting.
+    pub(super) async fn turn(&self) -> AsyncMutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// The cuboid of a question; a new one is checked, and takes a place.

@@ -117,7 +117,7 @@ async fn settled_panes_are_kept_and_only_the_others_are_read_again() {
     spans.add(&[span("e", "tv", "playing", (-400, 20), false)]);
     spans.world.append(&[], &both(NOW_S + 10)).await;
     spans.world.settled().await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     let second = spans.get(&SECONDS).await;
     assert_eq!(second["from"], (NOW_S - 590) * 1_000);
     assert_eq!(last(&second, &tv, 4), [3.0, 2.0, 2.0, 2.0]);
@@ -194,4 +194,26 @@ async fn what_is_missing_is_said() {
     let apart = world_over(settings(), None).await;
     let answer = apart.get("/v1/series").await;
     assert_eq!(answer.status(), 503, "no partition has reported");
+}
+
+/// The figures of ADR 29.
+#[tokio::test]
+#[ignore = "measures"]
+#[allow(clippy::print_stdout, reason = "the figures of a run")]
+async fn what_a_reading_costs() {
+    let mut spans = spans().await;
+    let devices = ["tv", "web", "phone", "console", "tablet"];
+    let of = |n: i64| {
+        let from = -1_800 + n % 1_700;
+        span(&format!("s{n}"), devices[n as usize % 5], "playing", (from, -(n % 30)), n % 2 == 0)
+    };
+    for part in 0..10 {
+        spans.add(&(part * 20_000..(part + 1) * 20_000).map(of).collect::<Vec<_>>());
+    }
+    for (what, minutes) in [("first", "30"), ("first of another", "31"), ("later", "30")] {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        let started = std::time::Instant::now();
+        spans.get(&[("by", "device,player,os"), ("minutes", minutes)]).await;
+        println!("{what} of 200,000 spans: {:?}", started.elapsed());
+    }
 }

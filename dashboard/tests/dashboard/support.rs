@@ -56,20 +56,12 @@ pub(crate) async fn world_over(settings: Settings, history: Option<History>) -> 
     let topics = [EVENTS, ROWS].map(|name| TopicSettings::new(name, 1 << 30));
     let log = MemoryLog::new(topics.into(), Arc::clone(&clock) as Arc<dyn Clock>);
     let log: Arc<dyn EventLog> = Arc::new(log);
-    let world = started(settings, log, clock, history).await;
+    let world = on(settings, log, clock, history).await;
     world.ready().await;
     world
 }
 
 pub(crate) async fn on(
-    settings: Settings,
-    log: Arc<dyn EventLog>,
-    clock: Arc<ManualClock>,
-) -> World {
-    started(settings, log, clock, None).await
-}
-
-async fn started(
     settings: Settings,
     log: Arc<dyn EventLog>,
     clock: Arc<ManualClock>,

@@ -18,7 +18,7 @@ use tallylight_stream_processor::read::Partitions;
 use crate::history::Life;
 use crate::log::{Way, part};
 use crate::order::delayed;
-use crate::world::{Item, T0, World};
+use crate::world::{Beacon, Item, T0, World};
 
 pub fn through_bytes<T: serde::Serialize + serde::de::DeserializeOwned>(state: &T) -> T {
     let bytes = postcard::to_extend(state, Vec::new()).unwrap();
@@ -46,6 +46,37 @@ pub fn entries(arrivals: &[(i64, Item)]) -> Vec<(i64, Option<Item>)> {
     out.extend((0..(last + 900_000) / 1_000).map(|second| (second * 1_000, None)));
     out.sort_by_key(|(log, _)| *log);
     out
+}
+
+/// What a look at `session_spans` holds the processor up for: the figure of ADR 29.
+#[test]
+#[ignore = "measures"]
+#[allow(clippy::print_stdout, reason = "the figure of a run")]
+fn how_long_open_spans_take_to_copy() {
+    const SESSIONS: u64 = 50_000;
+    let mut state = World::default().state;
+    for (offset, second) in (0..120).step_by(10).enumerate() {
+        state.begin(offset as u64, (T0 + second * 1_000) * 1_000);
+        for sid in 0..SESSIONS {
+            let sta = Some(if second == 0 { "s" } else { "p" });
+            let beacon = Beacon {
+                sid: format!("session-{sid}"),
+                ts: second * 1_000,
+                sn: offset as u64,
+                e: if second < 20 { "ps" } else { "t" },
+                sta,
+                device: Some("tv"),
+                cid: Some("demo"),
+                ..Beacon::default()
+            };
+            state.players(&[beacon.input()]);
+        }
+        state.finish(offset as u64 + 1);
+    }
+    let started = std::time::Instant::now();
+    let spans: Vec<SpanRow> = state.sessions().provisional_spans().collect();
+    let took = started.elapsed();
+    println!("{} spans of {SESSIONS} sessions in {took:?}", spans.len());
 }
 
 #[tokio::test]
