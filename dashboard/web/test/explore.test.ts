@@ -205,4 +205,12 @@ describe("a series by any dimensions", () => {
     expect(shape.lines.map(({ name }) => name)).toEqual(["tv · 600 kbps", "unknown · unknown", "3 others together"]);
     expect(scalesOf(shape)).toHaveLength(1);
   });
+
+  it("begins with what is known", () => {
+    const total = [...new Array<null>(100).fill(null), ...new Array<number>(20).fill(7)];
+    const of = (known: (number | null)[]) => linesOf({ by: ["device"], metric: "viewers", unit: "", width_s: 10, from: 60_000, total: known, cells: [{ is: { device: "tv" }, values: known }], __other__: null, partial: [] });
+    expect([of(total).x[0], of(total).lines[0]?.y]).toEqual([1060, new Array(20).fill(7)]);
+    expect(of(total.slice(0, 102)).x).toHaveLength(12);
+    expect(of(total.slice(100)).x).toHaveLength(20);
+  });
 });

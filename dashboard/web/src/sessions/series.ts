@@ -50,13 +50,18 @@ export function spansWhere(terms: readonly Term[]): { where: string; left: strin
   return { where: parts.join(" AND "), left };
 }
 
+/** A chart begins with what is known, and grows; it has so many panes at least. */
+const FEWEST_PANES = 12;
+
 /** The lines that a chart draws, in the order of the answer: most viewers first. */
 export function linesOf(series: Series): LineChart {
-  const x = series.total.map((_, at) => (series.from + at * series.width_s * 1000) / 1000);
+  const known = series.total.findIndex((one) => one !== null);
+  const start = Math.max(0, Math.min(known, series.total.length - FEWEST_PANES));
+  const x = series.total.slice(start).map((_, at) => series.from / 1000 + (start + at) * series.width_s);
   const value = (name: string, of: string | null | undefined): string => (of === null || of === undefined ? "unknown" : name === "bitrate_kbps" ? `${of} kbps` : of);
-  const lines = series.cells.map(({ is, values }) => ({ name: series.by.map((name) => value(name, is[name])).join(" · "), y: [...values] }));
+  const lines = series.cells.map(({ is, values }) => ({ name: series.by.map((name) => value(name, is[name])).join(" · "), y: values.slice(start) }));
   const other = series.__other__;
-  if (other) lines.push({ name: `${other.cells} ${other.cells === 1 ? "other" : "others"} together`, y: [...other.values] });
+  if (other) lines.push({ name: `${other.cells} ${other.cells === 1 ? "other" : "others"} together`, y: other.values.slice(start) });
   return { kind: "lines", what: "", x, lines, left: 0, unit: series.unit };
 }
 
