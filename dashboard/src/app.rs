@@ -9,6 +9,7 @@ use axum::routing::{get, post};
 use prometheus_client::registry::Registry;
 use tallylight_eventlog::Shards;
 use tallylight_serve::guard::{Guard, guard};
+use tallylight_store::archive::History;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,8 +19,8 @@ use crate::health::Metrics;
 use crate::proxy::{HttpClient, Target};
 use crate::sql::{Engine, EngineError, Platform, serve};
 use crate::{
-    Error, FactsSource, Parts, Sessions, Settings, feed, health, pages, proxy, rules, sessions,
-    tail,
+    Error, FactsSource, Parts, Sessions, Settings, feed, health, pages, proxy, rules, series,
+    sessions, tail,
 };
 
 const GREETINGS: usize = 8;
@@ -38,6 +39,9 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) http: HttpClient,
     pub(crate) sql: Engine,
+    pub(crate) history: Option<History>,
+    /// Breakdowns over time that somebody asks for.
+    pub(crate) series: series::Registry,
     /// One place per feed client.
     pub(crate) feed_clients: Arc<Semaphore>,
     /// One place per tail.
@@ -52,6 +56,7 @@ impl App {
     pub(crate) fn new(settings: Settings, parts: Parts) -> Result<Self, Error> {
         let metrics = Arc::new(Metrics::new());
         let sessions = Some(Arc::clone(&parts.sessions));
+        let history = parts.history.clone();
         let tables =
             Platform::new(&settings.tenant, &settings.live_events, parts.history, sessions)
                 .map_err(EngineError::from)?;
@@ -74,6 +79,8 @@ impl App {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             sql,
+            history,
+            series: series::Registry::default(),
             settings,
         })
     }
@@ -93,6 +100,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     let mut guarded = Router::new()
         .route("/v1/feed", get(feed::feed))
         .route("/v1/metrics", get(feed::definitions))
+        .route("/v1/series", get(series::series))
         .route("/v1/sessions", get(sessions::list))
         .route("/v1/sql", post(serve::query).layer(DefaultBodyLimit::max(MAX_STATEMENT)))
         .route("/v1/sql/tables", get(serve::tables))

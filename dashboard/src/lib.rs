@@ -4,7 +4,8 @@
 //! - `feed` follows topic `rows` and tells every client what changed (docs/feed.md).
 //! - [`Sessions`] asks the processor about single viewers; `proxy` passes media, manifests and
 //!   beacons on, so that one port is enough for a browser.
-//! - [`sql`] answers questions in SQL (docs/sql.md); `tail` shows records as they come in.
+//! - [`sql`] answers questions in SQL (docs/sql.md); `tail` shows records as they come in,
+//!   `series` how they add up over time by any dimensions.
 
 mod app;
 mod feed;
@@ -14,6 +15,7 @@ mod problem;
 mod proxy;
 mod reading;
 mod rules;
+mod series;
 mod sessions;
 mod settings;
 pub mod sql;

@@ -11,6 +11,8 @@ mod guard;
 mod http;
 #[path = "dashboard/proxy.rs"]
 mod proxy;
+#[path = "dashboard/series.rs"]
+mod series;
 #[path = "dashboard/sql.rs"]
 mod sql;
 #[path = "dashboard/support.rs"]

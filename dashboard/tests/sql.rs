@@ -13,6 +13,8 @@ mod kept;
 mod limits;
 #[path = "sql/list.rs"]
 mod list;
+#[path = "sql/panes.rs"]
+mod panes;
 #[path = "sql/segments.rs"]
 mod segments;
 #[path = "sql/world.rs"]

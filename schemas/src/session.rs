@@ -174,4 +174,7 @@ pub struct SpanRow {
     /// Autonomous system of the viewer's network.
     #[serde(default)]
     pub asn: Option<u32>,
+    /// It goes on; `to` is the newest record, and may be its beginning.
+    #[serde(default)]
+    pub open: Option<bool>,
 }

@@ -86,6 +86,26 @@ await page.waitForSelector('.room');
 await visit('/sessions?find=contry:DE');
 const unknownWord = await page.locator('.finder .unknown').innerText();
 
+// Viewers over time by two dimensions: nothing is asked for until they are chosen.
+const asked = [];
+page.on('request', (request) => request.url().includes('/v1/series') && asked.push(request.url()));
+await visit('/sessions');
+const before = asked.length;
+for (const name of ['device', 'edge']) await page.locator(`.over [data-over=${name}]`).click();
+await page.locator('.over .legend span', { hasText: ' · e1' }).first().waitFor({ timeout: 15_000 });
+await page.waitForFunction(() => !document.querySelector('.over .body[data-old]'), null, { timeout: 15_000 });
+const over = await page.evaluate(() => {
+  const swatch = document.querySelector('.over .swatch');
+  const [r, g, b] = getComputedStyle(swatch).borderTopColor.match(/\d+/g).map(Number);
+  const canvas = document.querySelector('.over canvas');
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  let drawn = 0;
+  for (let at = 0; at < data.length; at += 4) if (data[at + 3] > 200 && Math.abs(data[at] - r) + Math.abs(data[at + 1] - g) + Math.abs(data[at + 2] - b) < 24) drawn += 1;
+  return { drawn, lines: [...document.querySelectorAll('.over .legend span')].map((one) => one.textContent), note: document.querySelector('.over .note').textContent, query: location.search };
+});
+over.before = before;
+for (const size of SIZES) await look('/sessions?over=device,edge', 'sessions-over', size, 'calm');
+
 // The incident, as an operator of the demo makes it: one click, and one to end it.
 const pressed = async (on) => {
   await page.setViewportSize({ width: 1440, height: 900 });
@@ -117,4 +137,4 @@ await page.locator('.incident .standing', { hasText: 'Ada owns it' }).first().wa
 const who = await page.locator('.topbar .who').innerText();
 await pressed(false);
 await close();
-report({ nowhere, unknownWord, log, who, pages: pages.map(([, name]) => name), bytes, findings, namedAfterMs, sentence, problems });
+report({ nowhere, unknownWord, over, log, who, pages: pages.map(([, name]) => name), bytes, findings, namedAfterMs, sentence, problems });

@@ -162,6 +162,17 @@ impl World {
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
     }
 
+    /// The rows that SQL answers.
+    pub async fn sql(&self, sql: &str) -> Vec<Value> {
+        let body = serde_json::json!({ "sql": sql }).to_string();
+        let post = reqwest::Client::new().post(format!("{}/v1/sql", self.dashboard()));
+        let answer =
+            post.header("content-type", "application/json").body(body).send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert_eq!(status, 200, "{sql}: {text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
     /// Waits until `ready` or fails the test.
     pub async fn wait_for(&self, what: &str, seconds: u64, ready: impl AsyncFn() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(seconds);

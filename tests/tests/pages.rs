@@ -42,6 +42,19 @@ async fn pages_are_calm_readable_and_name_an_incident_that_a_click_made() {
     assert_eq!(seen["problems"].as_array().unwrap().len(), 0, "console: {}", seen["problems"]);
     assert!(seen["sentence"].as_str().unwrap().contains("e1"), "{}", seen["sentence"]);
     check_words(&seen);
+    check_series(&seen["over"]);
+}
+
+/// A line is drawn for viewers by two dimensions, with the age of its end, once it is asked for.
+fn check_series(over: &Value) {
+    assert_eq!(over["before"], 0, "nothing was chosen: {over}");
+    assert!(over["drawn"].as_i64() >= Some(10), "pixels of the first line: {over}");
+    let lines: Vec<&str> =
+        over["lines"].as_array().unwrap().iter().flat_map(Value::as_str).collect();
+    assert!(lines.iter().any(|line| line.ends_with(" · e2")), "{over}");
+    let note = over["note"].as_str().unwrap();
+    assert!(note.starts_with("10 s panes to ") && note.ends_with(" UTC"), "{over}");
+    assert!(over["query"].as_str().unwrap().contains("over=device%2Cedge"), "{over}");
 }
 
 /// What is written where somebody went wrong, and beside an incident.

@@ -5,7 +5,9 @@
 //! bounded. What is not listed here does not exist.
 
 mod cost;
+mod cuts;
 mod operators;
+mod panes;
 mod sketch;
 
 use std::sync::Arc;
@@ -130,6 +132,7 @@ pub(super) fn aggregates() -> Vec<Arc<AggregateUDF>> {
     let all = SessionStateDefaults::default_aggregate_functions().into_iter();
     let mut out: Vec<_> = all.filter(|known| AGGREGATES.contains(&known.name())).collect();
     out.push(Arc::new(AggregateUDF::new_from_impl(sketch::Merge::new())));
+    out.push(Arc::new(AggregateUDF::new_from_impl(panes::SpanPanes::new())));
     out
 }
 

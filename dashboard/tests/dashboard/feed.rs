@@ -183,7 +183,7 @@ async fn what_the_log_already_holds_is_there_at_the_start() {
         append(first.log.as_ref(), &[row(0, pane, "demo", n + 1, 1)], &both(pane + 1)).await;
     }
     let log = first.log.clone();
-    let again = on(settings(), log, first.clock.clone()).await;
+    let again = on(settings(), log, first.clock.clone(), None).await;
     let mut feed = again.feed("").await;
     assert_eq!(viewers(&feed.next_of("rows").await).len(), 50);
 }

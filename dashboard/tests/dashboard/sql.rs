@@ -102,7 +102,7 @@ async fn the_questions_of_the_documentation_have_answers() {
     let text = include_str!("../../../docs/sql.md");
     let questions: Vec<&str> =
         text.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(questions.len(), 14);
+    assert_eq!(questions.len(), 15);
     for sql in questions {
         let answer = post(&world, sql, &[]).await;
         let (status, text) = (answer.status(), answer.text().await.unwrap());

@@ -18,6 +18,7 @@ use tallylight_schemas::session::{Outcome, SessionRow};
 use tallylight_schemas::sketch::Sketch;
 use tallylight_schemas::tables::open_sessions;
 use tallylight_schemas::{ipc, metrics};
+use tallylight_store::archive::History;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
@@ -47,11 +48,15 @@ pub(crate) fn settings() -> Settings {
 }
 
 pub(crate) async fn world(settings: Settings) -> World {
+    world_over(settings, None).await
+}
+
+pub(crate) async fn world_over(settings: Settings, history: Option<History>) -> World {
     let clock = Arc::new(ManualClock::at_us(NOW_S * 1_000_000));
     let topics = [EVENTS, ROWS].map(|name| TopicSettings::new(name, 1 << 30));
     let log = MemoryLog::new(topics.into(), Arc::clone(&clock) as Arc<dyn Clock>);
     let log: Arc<dyn EventLog> = Arc::new(log);
-    let world = on(settings, log, clock).await;
+    let world = on(settings, log, clock, history).await;
     world.ready().await;
     world
 }
@@ -60,12 +65,13 @@ pub(crate) async fn on(
     settings: Settings,
     log: Arc<dyn EventLog>,
     clock: Arc<ManualClock>,
+    history: Option<History>,
 ) -> World {
     let parts = Parts {
         log: Arc::clone(&log).into(),
         sessions: Arc::new(TwoSessions),
         clock: Arc::clone(&clock) as Arc<dyn Clock>,
-        history: None,
+        history,
         facts: None,
         neighbours: Registry::default(),
     };

@@ -106,6 +106,32 @@ export const RULES = [
   { slug: "number_for_text", section: "4.3", harm: "low", title: "An error code that is no string", costs: "Nothing: it is kept as text.", fix: 'Send error codes in quotes: `ec=("25")`.' },
 ];
 
+/** A series by any dimensions, as the mock's viewers would have made it. */
+export function series(url) {
+  const now = Date.now();
+  const by = (url.searchParams.get("by") ?? "").split(",").filter(Boolean);
+  const minutes = Number(url.searchParams.get("minutes") ?? 30);
+  const width_s = [10, 60, 300, 600].find((width) => (minutes * 60) / width <= 200);
+  const count = (minutes * 60) / width_s;
+  const from = (Math.floor(now / 1000 / width_s) - count) * width_s * 1000;
+  const cells = new Map();
+  for (const one of sessions(new URL("http://mock/?limit=300"))) {
+    const is = Object.fromEntries(by.map((name) => [name, name === "bitrate_kbps" ? String(one.avg_bitrate_kbps) : (one[name] ?? null)]));
+    const key = JSON.stringify(is);
+    if (!cells.has(key)) cells.set(key, { is, mine: [] });
+    cells.get(key).mine.push(one);
+  }
+  const ratio = url.searchParams.get("metric") === "rebuffer_ratio_pct";
+  const at = (n) => from + (n + 1) * width_s * 1000;
+  const there = (mine, n) => mine.filter((one) => one.started_at / 1000 < at(n) && (one.ended_at ?? Infinity) / 1000 >= at(n)).length;
+  const known = at(0) > world.start ? 0 : Math.ceil((world.start - from) / width_s / 1000);
+  const values = (mine, seed) => Array.from({ length: count }, (_, n) => (n < known ? null : ratio ? 0.6 * noise(seed + n) + (at(n) > world.since && seed % 2 ? 6 : 0) : there(mine, n)));
+  const all = [...cells.values()].sort((a, b) => b.mine.length - a.mine.length);
+  const most = Number(url.searchParams.get("cells") ?? 10);
+  const rest = all.slice(most).flatMap(({ mine }) => mine);
+  return { by, metric: ratio ? "rebuffer_ratio_pct" : "viewers", unit: ratio ? "%" : "", width_s, from, settled_up_to: now - 125_000, total: values(all.flatMap(({ mine }) => mine), 5), cells: all.slice(0, most).map(({ is, mine }, n) => ({ is, values: values(mine, 100 * n + 3) })), __other__: rest.length > 0 ? { cells: all.length - most, values: values(rest, 77) } : null, partial: world.scenario === "partition" ? ["1 of 4 partitions have not reported for 5 s; what their viewers did since is missing or out of date"] : [] };
+}
+
 /** A few queries are understood, as far as the pages ask them; the rest gets a plain table. */
 export function sql(text) {
   const now = Date.now();

@@ -110,6 +110,7 @@ const POSTS = [
 const GETS = {
   "/live/demo/segments.json": (url) => segments(Math.min(300, Number(url.searchParams.get("last") ?? 30))),
   "/v1/sessions": explore.sessions,
+  "/v1/series": explore.series,
   "/v1/beacons": explore.beacons,
   "/v1/sql/tables": () => explore.TABLES,
   "/v1/cmcd/rules": () => explore.RULES,

@@ -53,6 +53,8 @@ for (const size of SIZES) {
     await shot(`sql-${scenario}`, "/sql", size, { ...set, act: async (page) => { await page.click("#run"); await page.waitForTimeout(1200); } });
     await shot(`connect-${scenario}`, "/connect", size, { ...set, act: async (page) => { await connect(page); } });
   }
+  await shot("sessions-over", "/sessions?over=device,edge", size);
+  await shot("sessions-over-ratio", "/sessions?over=edge&show=rebuffer_ratio_pct&minutes=180&find=content:demo%20rebuffered", size, { scenario: "partition" });
   await shot("sql-wrong", `/sql#q=${encodeURIComponent("SELECT sid, rebuffer_count\nFORM sessions")}`, size);
   await shot("sql-bars", `/sql#q=${encodeURIComponent("SELECT device, edge, count(*) AS sessions FROM live_sessions GROUP BY device, edge")}`, size, { act: async (page) => { await page.click('[data-tab="chart"]'); await page.waitForTimeout(400); } });
   await shot("connect-empty", "/connect?player=exo", size);

@@ -5,6 +5,7 @@ import { extent, fromDelivery, fromRecords, fromSpans, listValue, type Past } fr
 import { alike, condition, fits, parseFind, unknownWords } from "../src/sessions/find";
 import { moves } from "../src/sessions/lanes";
 import { sessionRow, toMs } from "../src/sessions/row";
+import { linesOf, spansWhere } from "../src/sessions/series";
 import { literal, placeIn, queryPatiently } from "../src/sql/api";
 import { EXAMPLES, expression, metricQuery } from "../src/sql/library";
 import { chartOf, fieldsOf, opensAsChart, scalesOf, shownAs } from "../src/sql/shape";
@@ -186,5 +187,30 @@ describe("the first example", () => {
     const plain = EXAMPLES[0]?.sql ?? "";
     for (const part of ["starting_ms + playing_ms + rebuffering_ms + seeking_ms", "avg(viewers)"]) expect(plain).toContain(part);
     expect(metricQuery({ ...VIEWERS, window_s: 10 })).toContain("avg(viewers)");
+  });
+});
+
+describe("a series by any dimensions", () => {
+  it("is of those that the search fits, as far as a stretch can be asked", () => {
+    const { where, left } = spansWhere(parseFind("a1' content:demo country:unknown rebuffered state:r contry:DE"));
+    expect(where).toBe("starts_with(sid, 'a1''') AND lower(CAST(cid AS VARCHAR)) = 'demo' AND country IS NULL");
+    expect(left).toEqual(["rebuffered", "state:r", "contry:DE"]);
+    expect(spansWhere([])).toEqual({ where: "", left: [] });
+  });
+
+  it("has a line for each cell and one for all others, on one scale", () => {
+    const cells = [{ is: { device: "tv", bitrate_kbps: "600" }, values: [null, 1000] }, { is: { device: null, bitrate_kbps: null }, values: [null, 1] }];
+    const shape = linesOf({ by: ["device", "bitrate_kbps"], metric: "viewers", unit: "", width_s: 10, from: 60_000, total: [null, 1008], cells, __other__: { cells: 3, values: [null, 7] }, partial: [] });
+    expect(shape.x).toEqual([60, 70]);
+    expect(shape.lines.map(({ name }) => name)).toEqual(["tv · 600 kbps", "unknown · unknown", "3 others together"]);
+    expect(scalesOf(shape)).toHaveLength(1);
+  });
+
+  it("begins with what is known", () => {
+    const total = [...new Array<null>(100).fill(null), ...new Array<number>(20).fill(7)];
+    const of = (known: (number | null)[]) => linesOf({ by: ["device"], metric: "viewers", unit: "", width_s: 10, from: 60_000, total: known, cells: [{ is: { device: "tv" }, values: known }], __other__: null, partial: [] });
+    expect([of(total).x[0], of(total).lines[0]?.y]).toEqual([1060, new Array(20).fill(7)]);
+    expect(of(total.slice(0, 102)).x).toHaveLength(12);
+    expect(of(total.slice(100)).x).toHaveLength(20);
   });
 });

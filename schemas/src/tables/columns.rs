@@ -112,7 +112,7 @@ const SESSION_SPANS: &[Column] = columns! {
     "epoch" Small by "processor": "Which playback of the sid.";
     "state" Text by "processor": "`starting`, `playing`, `rebuffering`, `seeking` or `paused`.";
     "from" Time by "player": "Its beginning, by the player's clock, corrected.";
-    "to" Time by "player": "Its end; of a stretch that goes on, the newest record.";
+    "to" Time by "player": "Its end; while it is `open`, the newest record.";
     "cid" Text by "player": "Content id.";
     "edge" Text by "edge": "Edge of the newest request.";
     "pipeline" Text by "edge": "Pipeline of the newest request.";
@@ -123,6 +123,7 @@ const SESSION_SPANS: &[Column] = columns! {
     "player" Text by "player": "Player and its version.";
     "asn" Int by "door": "Autonomous system of the viewer's network.";
     "final" Bool by "processor": "Nothing can change it any more.";
+    "open" Bool by "processor": "It goes on: the viewer is still there, though nothing was said since `to`. NULL before it was told.";
 };
 
 const PLAYBACK: &[Column] = columns! {

@@ -79,6 +79,11 @@ impl History {
         *lock(&self.shared.live) = Some(ask);
     }
 
+    /// Whether a processor answers here, so that views contain what its state holds.
+    pub fn is_served(&self) -> bool {
+        lock(&self.shared.live).is_some()
+    }
+
     /// The table as it is now. Files are those of the newest commit, memory begins where they
     /// end, and rows of the state are those of the same moment. Two calls are two moments.
     pub async fn view(&self, table: Table) -> Result<View, HistoryError> {

@@ -57,7 +57,7 @@ fn key(table: Table) -> &'static [&'static str] {
 
 /// Whether a column says something about the row and not about its writing.
 fn is_value(table: Table, name: &str) -> bool {
-    !key(table).contains(&name) && ![HOUR, "final", "metrics_version"].contains(&name)
+    !key(table).contains(&name) && ![HOUR, "final", "open", "metrics_version"].contains(&name)
 }
 
 type Rows = BTreeMap<Vec<u8>, (Vec<Vec<u8>>, usize)>;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::record::{EVENTS, Kind};
+use tallylight_schemas::rows::Cuboid;
 use tallylight_schemas::session::{SessionRow, SpanRow};
 use tallylight_stream_processor::Limits;
 use tallylight_stream_processor::archive::{State, Written};
@@ -17,7 +18,7 @@ use tallylight_stream_processor::read::Partitions;
 use crate::history::Life;
 use crate::log::{Way, part};
 use crate::order::delayed;
-use crate::world::{Item, T0, World};
+use crate::world::{Beacon, Item, T0, World};
 
 pub fn through_bytes<T: serde::Serialize + serde::de::DeserializeOwned>(state: &T) -> T {
     let bytes = postcard::to_extend(state, Vec::new()).unwrap();
@@ -45,6 +46,37 @@ pub fn entries(arrivals: &[(i64, Item)]) -> Vec<(i64, Option<Item>)> {
     out.extend((0..(last + 900_000) / 1_000).map(|second| (second * 1_000, None)));
     out.sort_by_key(|(log, _)| *log);
     out
+}
+
+/// What a look at `session_spans` holds the processor up for: the figure of ADR 29.
+#[test]
+#[ignore = "measures"]
+#[allow(clippy::print_stdout, reason = "the figure of a run")]
+fn how_long_open_spans_take_to_copy() {
+    const SESSIONS: u64 = 50_000;
+    let mut state = World::default().state;
+    for (offset, second) in (0..120).step_by(10).enumerate() {
+        state.begin(offset as u64, (T0 + second * 1_000) * 1_000);
+        for sid in 0..SESSIONS {
+            let sta = Some(if second == 0 { "s" } else { "p" });
+            let beacon = Beacon {
+                sid: format!("session-{sid}"),
+                ts: second * 1_000,
+                sn: offset as u64,
+                e: if second < 20 { "ps" } else { "t" },
+                sta,
+                device: Some("tv"),
+                cid: Some("demo"),
+                ..Beacon::default()
+            };
+            state.players(&[beacon.input()]);
+        }
+        state.finish(offset as u64 + 1);
+    }
+    let started = std::time::Instant::now();
+    let spans: Vec<SpanRow> = state.sessions().provisional_spans().collect();
+    let took = started.elapsed();
+    println!("{} spans of {SESSIONS} sessions in {took:?}", spans.len());
 }
 
 #[tokio::test]
@@ -162,6 +194,40 @@ proptest! {
             prop_assert_eq!(of("playing"), session.playing_ms, "{:?}", session);
             prop_assert_eq!(of("rebuffering"), session.rebuffering_ms, "{:?}", session);
             prop_assert_eq!(of("seeking"), session.seeking_ms, "{:?}", session);
+        }
+    }
+
+    /// What series on demand live on: spans, with those that are open as long as the pane, come to
+    /// what the windows say, also in the newest pane and of whoever has said nothing since.
+    #[test]
+    fn spans_cut_into_panes_are_the_panes((_, arrivals) in delayed(), phase in 0_usize..5) {
+        let mut state = World::default().state;
+        let mut said: Vec<SpanRow> = Vec::new();
+        for (at, (log, item)) in entries(&arrivals).into_iter().enumerate() {
+            let rows = entry(&mut state, at as u64, log, item.as_ref());
+            said.extend(rows.spans);
+            let emitted = rows.playback.iter().filter(|row| row.cuboid == Cuboid::Content);
+            let emitted: Vec<_> = emitted.filter(|_| at % 5 == phase).collect();
+            if emitted.is_empty() {
+                continue;
+            }
+            let open: Vec<SpanRow> = state.sessions().provisional_spans().collect();
+            for row in emitted {
+                let (start, end) = (row.pane, row.pane + 1_000_000);
+                let to = |span: &SpanRow| if span.open == Some(true) { i64::MAX } else { span.to };
+                let ours = said.iter().chain(&open).filter(|span| {
+                    span.state != "paused" && span.cid == row.cell.content && span.from < end
+                });
+                let viewers = ours.clone().filter(|span| to(span) >= end).count();
+                prop_assert_eq!(row.measures.viewers, viewers as i64, "{:?} at {}", row, log);
+                let ms = |state: &str| -> i64 {
+                    let of = ours.clone().filter(|span| span.state == state);
+                    of.map(|span| (to(span).min(end) - span.from.max(start)).max(0) / 1_000).sum()
+                };
+                prop_assert_eq!(row.measures.playing_ms, ms("playing"), "{:?} at {}", row, log);
+                prop_assert_eq!(row.measures.rebuffering_ms, ms("rebuffering"), "{:?}", row);
+                prop_assert_eq!(row.measures.starting_ms, ms("starting"), "{:?}", row);
+            }
         }
     }
 }

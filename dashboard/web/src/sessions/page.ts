@@ -9,6 +9,7 @@ import { query, setQuery } from "../ui/query";
 import { Detail } from "./detail";
 import { FLAGS, NAMES, condition, fits, parseFind, unknownWords, type Term } from "./find";
 import { DRAWN, SessionList } from "./list";
+import { OverTime } from "./over";
 import { liveSessions, sessionRow, type SessionRow } from "./row";
 
 const LIVE_MS = 2_000;
@@ -24,6 +25,7 @@ export class SessionsPage implements Page {
   private readonly source = h("div", { class: "tabs", role: "group", "aria-label": "Where to look" });
   private readonly words = h("datalist", { id: "find-words" });
   private readonly unknown = h("p", { class: "unknown", role: "status", "data-level": "1", hidden: true });
+  private readonly over = new OverTime();
   readonly root: HTMLElement;
   private live: SessionRow[] = [];
   private past: SessionRow[] | null = null;
@@ -59,7 +61,7 @@ export class SessionsPage implements Page {
       this.source.append(tab);
     }
     const finder = h("section", { class: "panel finder", role: "search" }, this.input, this.words, this.flags, this.source, this.unknown);
-    this.root = h("div", { class: "page sessions" }, finder, h("div", { class: "both" }, this.list.root));
+    this.root = h("div", { class: "page sessions" }, finder, this.over.root, h("div", { class: "both" }, this.list.root));
     document.addEventListener("keydown", this.key);
     this.timer = setInterval(() => !this.history && void this.ask(), LIVE_MS);
     void this.ask();
@@ -146,6 +148,7 @@ export class SessionsPage implements Page {
     this.list.draw(found, search, old && this.past !== null ? "searching …" : this.note(found.length), old ? "" : this.nothing(terms), sid);
     setAttr(this.list.root, "data-old", old);
     this.drawUnknown(terms);
+    this.over.draw(terms);
     this.follow(sid);
     this.detail?.draw(this.live);
   }
@@ -190,6 +193,7 @@ export class SessionsPage implements Page {
     clearInterval(this.timer);
     clearTimeout(this.rest);
     document.removeEventListener("keydown", this.key);
+    this.over.close();
     this.detail?.close();
   }
 }

@@ -39,11 +39,12 @@ export class ResultChart {
     shape.lines.forEach(({ name }, at) => legend.append(h("span", {}, swatch(at), name)));
     if (shape.left > 0) legend.append(h("span", { class: "at" }, `${shape.left} smaller ones are not drawn`));
     const at = h("span", { class: "at" });
+    const unit = shape.unit ? `\u00a0${shape.unit}` : "";
     legend.append(at);
     this.root.replaceChildren(legend);
     const point = (index: number | null | undefined): void => {
       const time = index === null || index === undefined ? undefined : shape.x[index];
-      at.textContent = time === undefined ? "" : `${clock(time * 1000)} UTC · ${shape.lines.map((line) => `${line.name} ${valueText(line.y[index ?? 0])}`).join(" · ")}`;
+      at.textContent = time === undefined ? "" : `${clock(time * 1000)} UTC · ${shape.lines.map((line) => `${line.name} ${valueText(line.y[index ?? 0])}${unit}`).join(" · ")}`;
     };
     const groups = scalesOf(shape);
     for (const lines of groups) {
@@ -74,13 +75,19 @@ function optionsOf(shape: LineChart, places: readonly number[], point: (index: n
     padding: [12, 32, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 5 }, ...(synced ? { sync: { key: "sql" } } : {}) },
+    ...(shape.unit === undefined ? {} : { scales: { y: { range: (_plot: uPlot, _low: number, high: number): [number, number] => [0, fromZero(high, shape.unit)] } } }),
     axes: [
       { ...axis, grid: { show: false }, size: 26, space: 90, values: (_plot, ticks) => ticks.map((one) => timeTick(one, span)) },
-      { ...axis, size: 66, values: (_plot, ticks) => ticks.map((one) => NUMBER.format(one)) },
+      { ...axis, size: 66, values: (_plot, ticks) => ticks.map((one) => (shape.unit === "" && !Number.isInteger(one) ? "" : `${NUMBER.format(one)}${shape.unit ? ` ${shape.unit}` : ""}`)) },
     ],
     series: [{}, ...places.map((line) => ({ stroke: colours.series[line] ?? colours.text2, width: 1.5, spanGaps: false, points: { show: shape.x.length < 40, size: 4 }, dash: [...(DASHES[line] ?? [])] }))],
     hooks: { setCursor: [(plot) => point(plot.cursor.idx)] },
   };
+}
+
+/** Room above the highest value; whole numbers of few need room for whole steps. */
+function fromZero(high: number | null, unit: string | undefined): number {
+  return Math.max((high ?? 0) * 1.12, unit === "" ? 4.5 : 1);
 }
 
 const valueText = (value: number | null | undefined): string => (value === null || value === undefined ? "–" : NUMBER.format(value));

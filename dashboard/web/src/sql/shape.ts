@@ -54,6 +54,8 @@ export interface LineChart {
   x: number[];
   lines: { name: string; y: (number | null)[] }[];
   left: number;
+  /** Of all lines, which then share one scale from 0 on. */
+  unit?: string;
 }
 
 export interface BarChart {
@@ -67,6 +69,7 @@ export type ChartShape = LineChart | BarChart | { kind: "none"; why: string };
 
 /** Lines that can share a scale: those whose largest values are within a factor of 12. */
 export function scalesOf(shape: LineChart): LineChart["lines"][] {
+  if (shape.unit !== undefined) return [shape.lines];
   const top = (line: LineChart["lines"][number]): number => line.y.reduce<number>((most, value) => Math.max(most, Math.abs(value ?? 0)), 0);
   const groups: { most: number; lines: LineChart["lines"] }[] = [];
   for (const line of shape.lines) {

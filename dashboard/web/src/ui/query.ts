@@ -1,7 +1,7 @@
 // A page's own parameters of the URL, beside the selection that all pages share.
 
 /** What belongs to one page and goes when it is left. */
-export const PAGE_PARAMETERS: readonly string[] = ["player", "autoplay", "sid", "epoch", "find", "in"];
+export const PAGE_PARAMETERS: readonly string[] = ["player", "autoplay", "sid", "epoch", "find", "in", "over", "show", "minutes"];
 
 export function query(name: string): string | null {
   return new URL(location.href).searchParams.get(name);

@@ -9,13 +9,14 @@ use super::machine::{Doing, Machine};
 use super::report::Playback;
 use super::words::Words;
 
-/// A stretch that is over. Times are Unix ms.
+/// A stretch that is over, or as it is now while it is open. Times are Unix ms.
 #[derive(Debug, Clone)]
 pub struct Stretch {
     doing: Doing,
     from: i64,
     to: i64,
     dimensions: Dimensions,
+    open: bool,
 }
 
 impl Stretch {
@@ -39,6 +40,7 @@ impl Stretch {
             player: text(here.player),
             asn: here.asn,
             device: text(here.device),
+            open: Some(self.open),
         }
     }
 }
@@ -69,13 +71,20 @@ impl Going {
         self.doing = doing;
     }
 
+    /// It as it is now, having been heard of last at `at`: a viewer who has not said anything since
+    /// it began is in it, too.
+    pub(super) fn as_now(&self, at: i64, dimensions: Dimensions) -> Option<Stretch> {
+        let (doing, from) = (self.doing?, self.since);
+        Some(Stretch { doing, from, to: at.max(from), dimensions, open: true })
+    }
+
     /// Ends it at `at`.
     pub(super) fn end(&mut self, at: i64, dimensions: Dimensions, over: &mut Vec<Stretch>) {
         let from = self.since;
         if let Some(doing) = self.doing.take()
             && at > from
         {
-            over.push(Stretch { doing, from, to: at, dimensions });
+            over.push(Stretch { doing, from, to: at, dimensions, open: false });
         }
     }
 }

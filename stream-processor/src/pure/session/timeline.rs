@@ -237,7 +237,7 @@ impl Timeline {
             machine.apply(&fact, self.events_rule);
             going.follow(&machine, fact.at, before, &mut over);
         }
-        going.end(machine.last_seen(), *machine.dimensions(), &mut over);
+        over.extend(going.as_now(machine.last_seen(), *machine.dimensions()));
         over
     }
 

@@ -1,0 +1,139 @@
+//! Reading panes out of `session_spans`.
+
+use std::collections::HashSet;
+use std::io::Cursor;
+use std::sync::Arc;
+use std::time::Instant;
+
+use datafusion::arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::ipc::reader::StreamReader;
+use tallylight_schemas::tables::Table;
+use tallylight_store::archive::{hour_name, hour_of};
+
+use super::asked::Key;
+use super::cuboid::{Cuboid, MEASURES, Names, Piece, Range, Reach};
+use super::registry::Failed;
+use crate::App;
+use crate::sql::Format;
+
+const SPANS: &str = "session_spans";
+/// Cells that one reading may come to.
+const MOST_READ: usize = 5_000;
+/// What of a span a condition cannot name: it changes while the span goes on.
+const CHANGING: [&str; 6] = ["tenant", "from", "to", "final", "open", "hour"];
+
+/// Refuses a condition that is none. What passes is one on the columns of a span, in brackets of
+/// its own, so it can stand in a query.
+pub(super) async fn check(app: &App, key: &Key) -> Result<(), Failed> {
+    if key.condition.is_empty() {
+        return Ok(());
+    }
+    let schema = Table::SessionSpans.schema();
+    let fields = schema.fields().iter().enumerate();
+    let kept = fields.filter(|(_, field)| !CHANGING.contains(&field.name().as_str()));
+    let kept: Vec<usize> = kept.map(|(at, _)| at).collect();
+    let schema = schema.project(&kept).map_err(unreadable)?;
+    app.sql.condition(SPANS, Arc::new(schema), &key.condition).await?;
+    Ok(())
+}
+
+/// Reads the panes of a cuboid up to the newest that is over; those that are settled are kept.
+pub(super) async fn bring_up_to(
+    app: &App,
+    key: &Key,
+    cuboid: &mut Cuboid,
+    reach: Reach,
+) -> Result<(), Failed> {
+    let width_us = i64::from(key.width_s) * 1_000_000;
+    let range = cuboid.range(reach.log_time.div_euclid(width_us));
+    // One at a time: each holds up the processor, and analysts want places too.
+    let _turn = app.series.turn().await;
+    let began = Instant::now();
+    let answer = app.sql.run(&sql(key, range), Format::Arrow).await?;
+    if answer.truncated {
+        return Err(too_many("too many to be answered"));
+    }
+    let pieces = pieces(&answer.body, key.by.len(), width_us).map_err(unreadable)?;
+    let cells: HashSet<&Names> = pieces.iter().map(|piece| &piece.names).collect();
+    if cells.len() > MOST_READ {
+        return Err(too_many(&cells.len().to_string()));
+    }
+    let settled = reach.settled.map(|at| at.div_euclid(width_us));
+    cuboid.take(range, &pieces, settled);
+    cuboid.has_taken(began.elapsed());
+    Ok(())
+}
+
+fn too_many(cells: &str) -> Failed {
+    Failed::Invalid(format!(
+        "the breakdown has {cells} cells; at most {MOST_READ} are read. Name fewer dimensions in \
+         by, fewer minutes, or a where"
+    ))
+}
+
+fn unreadable(error: ArrowError) -> Failed {
+    Failed::Unavailable(format!("the answer of SQL cannot be read: {error}; try again"))
+}
+
+/// The query of docs/sql.md: a row for each cell and state, with the panes of the range in a list.
+fn sql(key: &Key, range: Range) -> String {
+    let width_us = i64::from(key.width_s) * 1_000_000;
+    let moment = |pane: i64| {
+        format!("arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))')", pane * width_us)
+    };
+    let (start, end) = (moment(range.from), moment(range.end));
+    // A span is written after its end. A minute for clocks that are ahead.
+    let hour = hour_name(hour_of(range.from * width_us - 60_000_000));
+    let columns: String = key.by.iter().map(|name| format!("{name}, ")).collect();
+    let texts: String = key.by.iter().map(|name| format!("CAST({name} AS VARCHAR), ")).collect();
+    let condition = match key.condition.as_str() {
+        "" => "true",
+        text => text,
+    };
+    let width_s = key.width_s;
+    format!(
+        "WITH picked AS (SELECT * FROM {SPANS} WHERE (\n{condition}\n)),\n\
+         cut AS (SELECT {columns}state, greatest(\"from\", {start}) AS a,\n\
+             least(CASE WHEN open THEN {end} ELSE \"to\" END, {end}) AS b\n\
+             FROM picked WHERE state <> 'paused' AND \"from\" < {end}\n\
+             AND (open OR \"to\" > {start}) AND (hour IS NULL OR hour >= '{hour}'))\n\
+         SELECT {texts}state, span_panes(a, b, INTERVAL '{width_s} seconds') AS panes\n\
+         FROM cut GROUP BY {columns}state"
+    )
+}
+
+/// Which of the measures is the time in a state.
+fn measure_of(state: &str) -> Option<usize> {
+    MEASURES.iter().position(|measure| measure.strip_suffix("_ms") == Some(state))
+}
+
+fn pieces(body: &[u8], by: usize, width_us: i64) -> Result<Vec<Piece>, ArrowError> {
+    let mut pieces = Vec::new();
+    for batch in StreamReader::try_new(Cursor::new(body), None)? {
+        let batch = batch?;
+        let texts: Vec<StringArray> =
+            (0..=by).map(|at| text(&batch, at)).collect::<Result<_, _>>()?;
+        let Some(lists) = batch.column(by + 1).as_list_opt::<i32>() else { continue };
+        for row in 0..batch.num_rows() {
+            let name = |at: usize| (!texts[at].is_null(row)).then(|| texts[at].value(row));
+            let names = (0..by).map(|at| name(at).map(str::to_owned)).collect();
+            let list = lists.value(row);
+            let Some(panes) = list.as_struct_opt() else { continue };
+            let starts = panes.column(0).as_primitive::<TimestampMicrosecondType>().values();
+            let viewers = panes.column(1).as_primitive::<Int64Type>().values();
+            let ms = panes.column(2).as_primitive::<Int64Type>().values();
+            let panes = starts.iter().zip(viewers).zip(ms);
+            let panes = panes.map(|((at, viewers), ms)| (at.div_euclid(width_us), *viewers, *ms));
+            let state = name(by).and_then(measure_of);
+            pieces.push(Piece { names, state, panes: panes.collect() });
+        }
+    }
+    Ok(pieces)
+}
+
+fn text(batch: &RecordBatch, at: usize) -> Result<StringArray, ArrowError> {
+    Ok(cast(batch.column(at), &DataType::Utf8)?.as_string::<i32>().clone())
+}

@@ -1,0 +1,136 @@
+//! Cuboids on demand beside what else is known of the same viewers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::world::World;
+
+/// A cell and the start of a pane, Unix ms.
+type Place = (String, i64);
+/// What is there; nothing is 0.
+type Values = BTreeMap<Place, i64>;
+
+/// Asks for the same series until it is dropped, as a chart does.
+#[derive(Debug)]
+pub struct Onlooker {
+    _asking: AbortOnDropHandle<()>,
+}
+
+/// The series that is asked for all along.
+const ALONG: &str = "by=device&cells=200&width_s=10&minutes=30";
+/// The same, of which nothing is kept before it is asked for at last.
+const LATE: &str = "by=device&cells=200&width_s=10&minutes=31";
+
+impl Onlooker {
+    /// Begins to ask.
+    pub fn begin(world: &World) -> Self {
+        let url: Arc<str> = format!("{}/v1/series?{ALONG}", world.dashboard()).into();
+        let asking = tokio::spawn(async move {
+            loop {
+                // While a query has all places it is refused, and asked again.
+                let _ = reqwest::get(&*url).await;
+                tokio::time::sleep(Duration::from_secs(4)).await;
+            }
+        });
+        Self { _asking: AbortOnDropHandle::new(asking) }
+    }
+}
+
+async fn series(world: &World, query: &str) -> Value {
+    let url = format!("{}/v1/series?{query}", world.dashboard());
+    let answer = reqwest::get(url).await.unwrap();
+    let status = answer.status();
+    let answer: Value = answer.json().await.unwrap();
+    assert_eq!(status, 200, "{query}: {answer}");
+    assert_eq!(answer["partial"], serde_json::json!([]), "{query}");
+    answer
+}
+
+/// Values of panes within `[from, to)`, ms, by the text of their cell.
+fn values(answer: &Value, (from, to): (i64, i64)) -> Values {
+    let (first, width) = (answer["from"].as_i64().unwrap(), answer["width_s"].as_i64().unwrap());
+    let mut out = Values::new();
+    for cell in answer["cells"].as_array().unwrap() {
+        let is = answer["by"].as_array().unwrap().iter();
+        let is: Vec<String> =
+            is.map(|name| cell["is"][name.as_str().unwrap()].to_string()).collect();
+        for (at, value) in (0..).zip(cell["values"].as_array().unwrap()) {
+            let pane = first + at * width * 1_000;
+            let value = value.as_f64().unwrap_or(0.0) as i64;
+            if value != 0 && (from..to).contains(&pane) {
+                out.insert((is.join(" "), pane), value);
+            }
+        }
+    }
+    out
+}
+
+/// Values of a query that answers `cell`, `ms` and `n`.
+async fn told(world: &World, sql: &str, (from, to): (i64, i64)) -> Values {
+    let rows = world.sql(sql).await;
+    let place =
+        |row: &Value| (row["cell"].as_str().unwrap().to_owned(), row["ms"].as_i64().unwrap());
+    let all = rows.iter().map(|row| (place(row), row["n"].as_i64().unwrap_or(0)));
+    all.filter(|((_, pane), n)| *n != 0 && (from..to).contains(pane)).collect()
+}
+
+/// The newest pane has those who watch, also who has said nothing for a while: as many as the
+/// standing cuboid has at its end.
+pub async fn newest_pane_is_not_short_of_viewers(world: &World, least: i64) {
+    let agree = async || {
+        let answer = series(world, "width_s=1&minutes=2").await;
+        let total = answer["total"].as_array().unwrap();
+        let newest = total.last().and_then(Value::as_f64).unwrap_or(0.0) as i64;
+        let pane = answer["from"].as_i64().unwrap() + 1_000 * (total.len() as i64 - 1);
+        let sql = format!(
+            "SELECT SUM(viewers) AS n FROM playback WHERE cuboid = 'content' \
+             AND to_unixtime(pane) = {}",
+            pane / 1_000
+        );
+        let standing = world.sql(&sql).await[0]["n"].as_i64().unwrap_or(0);
+        newest >= least && newest == standing
+    };
+    world.wait_for("the newest pane to have every viewer", 40, agree).await;
+}
+
+/// Final panes of both cuboids are the same to the viewer and the millisecond, whether the one on
+/// demand was asked for all along or only now; and so is a breakdown that no standing one has.
+pub async fn final_panes_agree(world: &World, until_ms: i64) {
+    let settled = async || {
+        let answer = series(world, ALONG).await;
+        answer["settled_up_to"].as_i64().unwrap() >= until_ms
+    };
+    world.wait_for("the panes to be final", 200, settled).await;
+    let along = series(world, ALONG).await;
+    let range = (along["from"].as_i64().unwrap(), until_ms);
+    for measure in ["viewers", "starting_ms", "playing_ms", "rebuffering_ms"] {
+        let sql = format!(
+            "SELECT coalesce('\"' || device || '\"', 'null') AS cell, \
+             to_unixtime(pane) * 1000 AS ms, SUM({measure}) AS n \
+             FROM playback WHERE cuboid = 'audience' AND final GROUP BY 1, 2"
+        );
+        let standing = told(world, &sql, range).await;
+        assert!(standing.len() > 4, "{measure}: {standing:?}");
+        for query in [ALONG, LATE] {
+            let answer = series(world, &format!("{query}&metric={measure}")).await;
+            assert_eq!(values(&answer, range), standing, "{measure} by {query}");
+        }
+    }
+    let answer = series(world, "by=device,edge,os&cells=200&width_s=10").await;
+    let pane = range.1 - 20_000;
+    let end = pane / 1_000 + 10;
+    let text = |name: &str| format!("coalesce('\"' || {name} || '\"', 'null')");
+    let cell = ["device", "edge", "os"].map(text).join(" || ' ' || ");
+    let sql = format!(
+        "SELECT {cell} AS cell, {pane} AS ms, COUNT(*) AS n FROM session_spans \
+         WHERE state <> 'paused' AND \"from\" < to_timestamp({end}) \
+         AND \"to\" >= to_timestamp({end}) GROUP BY 1"
+    );
+    let spans = told(world, &sql, (pane, pane + 1)).await;
+    assert!(spans.len() > 2, "{spans:?}");
+    assert_eq!(values(&answer, (pane, pane + 1)), spans);
+}
