@@ -54,22 +54,24 @@ fn refused(failed: Failed) -> Response {
 
 async fn look_up(app: &Arc<App>, asked: Asked) -> Result<Answer, Failed> {
     let question = Question::read(asked).map_err(Failed::Invalid)?;
-    let (reach, partial) = reach(app)?;
     let shared = app.series.get(app, &question.key).await?;
     let mut cuboid = shared.lock().await;
     if !cuboid.is_fresh() {
-        let read = read::bring_up_to(app, &question.key, &mut cuboid, reach).await;
+        let read = read::bring_up_to(app, &question.key, &mut cuboid).await;
         if read.is_err() && cuboid.is_empty() {
             // Nothing is kept of it, so it takes no place.
-            app.series.forget(&question.key);
+            app.series.forget(&question.key, &shared);
         }
         read?;
     }
+    // What was missing when it was read is so until it is read again.
+    let mut partial = cuboid.partial.clone();
+    partial.extend(reach(app)?.partial.into_iter().filter(|now| !cuboid.partial.contains(now)));
     Ok(Answer::new(&question, &cuboid, partial))
 }
 
 /// How far the partitions are, and what is missing of a sum over them.
-fn reach(app: &App) -> Result<(Reach, Vec<String>), Failed> {
+fn reach(app: &App) -> Result<Reach, Failed> {
     let now_ms = app.hub.now_ms();
     let (log_time, settled, silent, all) = app.hub.with_store(|store| {
         let progress = store.progress();
@@ -92,14 +94,5 @@ fn reach(app: &App) -> Result<(Reach, Vec<String>), Failed> {
              is missing or out of date"
         ));
     }
-    let alone = app.history.as_ref().is_some_and(|history| !history.is_served());
-    if alone {
-        partial.push(
-            "this dashboard runs apart from the processor: of session_spans it sees what is in \
-             files, so viewers whose stretch goes on are missing"
-                .into(),
-        );
-    }
-    let settled = if alone { None } else { settled };
-    Ok((Reach { log_time, settled }, partial))
+    Ok(Reach { log_time, settled, partial })
 }

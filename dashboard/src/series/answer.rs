@@ -52,8 +52,7 @@ impl Answer {
         rest.iter().for_each(|(_, sums)| add_all(&mut other, sums));
         let mut total = other.clone();
         named.iter().for_each(|(_, sums)| add_all(&mut total, sums));
-        // Before the first that is known of anybody there is no data, which is not 0.
-        let known = total.iter().position(|sum| *sum != Sums::default()).unwrap_or(total.len());
+        let known = cuboid.known_from(&total);
         let width_s = question.key.width_s;
         let values = |sums: &[Sums]| {
             let of =

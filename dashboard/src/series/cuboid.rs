@@ -15,16 +15,20 @@ pub(super) type Names = Vec<Option<String>>;
 
 /// What was read a moment ago is read for all who ask now.
 const FRESH: Duration = Duration::from_millis(900);
-/// And for so many times as long as the reading took: the processor stands still for a part of it.
+/// And for so many times as long as the reading took, the processor standing still for a part of it, …
 const REST: u32 = 20;
+/// … but no longer than this: most of a first reading is files.
+const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// How far the partitions are, Unix µs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Reach {
     /// Log time.
     pub(super) log_time: i64,
     /// Nothing before this can change; `None` where that is not known.
     pub(super) settled: Option<i64>,
+    /// What is missing of a sum over them.
+    pub(super) partial: Vec<String>,
 }
 
 /// The panes from the first to before the end, by number, and from where on they are read.
@@ -60,6 +64,10 @@ pub(super) struct Cuboid {
     other: Vec<Sums>,
     /// Cells that had no place when it was read; the most there were.
     pub(super) folded: usize,
+    /// Somebody was known before the first pane.
+    known_before: bool,
+    /// What was missing when it was read.
+    pub(super) partial: Vec<String>,
 }
 
 impl Cuboid {
@@ -74,12 +82,15 @@ impl Cuboid {
             cells: HashMap::new(),
             other: Vec::new(),
             folded: 0,
+            known_before: false,
+            partial: Vec::new(),
         }
     }
 
     /// Whether it was read a moment ago.
     pub(super) fn is_fresh(&self) -> bool {
-        self.read_at.is_some_and(|at| at.elapsed() < FRESH + REST * self.took)
+        let rest = FRESH + LONGEST_REST.min(REST * self.took);
+        self.read_at.is_some_and(|at| at.elapsed() < rest)
     }
 
     /// How long the newest reading took.
@@ -125,7 +136,10 @@ impl Cuboid {
             }
         }
         self.settled = settled.unwrap_or(i64::MIN).min(range.end).max(range.from);
-        self.cells.retain(|_, sums| sums.iter().any(|sum| *sum != Sums::default()));
+        self.cells.retain(|_, sums| !is_nobody(sums));
+        if is_nobody(&self.other) {
+            self.folded = 0;
+        }
         self.read_at = Some(Instant::now());
     }
 
@@ -135,7 +149,9 @@ impl Cuboid {
         let kept = usize::try_from(range.from - range.first).unwrap_or(0);
         let count = usize::try_from(self.count).unwrap_or(0);
         for sums in self.cells.values_mut().chain([&mut self.other]) {
-            sums.drain(..gone.min(sums.len()));
+            let gone = sums.drain(..gone.min(sums.len()));
+            self.known_before |= !is_nobody(gone.as_slice());
+            drop(gone);
             sums.truncate(kept);
             sums.resize(count, Sums::default());
         }
@@ -166,10 +182,20 @@ impl Cuboid {
         all
     }
 
+    /// The first pane in which it is known who was there: before it there is no data, which is not 0.
+    pub(super) fn known_from(&self, total: &[Sums]) -> usize {
+        let first = || total.iter().position(|sum| *sum != Sums::default());
+        if self.known_before { 0 } else { first().unwrap_or(total.len()) }
+    }
+
     /// What cells without a place come to.
     pub(super) fn other(&self) -> &[Sums] {
         &self.other
     }
+}
+
+fn is_nobody(sums: &[Sums]) -> bool {
+    sums.iter().all(|sum| *sum == Sums::default())
 }
 
 fn viewers(sums: &[Sums]) -> i64 {

@@ -15,6 +15,7 @@ use tallylight_store::archive::{hour_name, hour_of};
 
 use super::asked::Key;
 use super::cuboid::{Cuboid, MEASURES, Names, Piece, Range, Reach};
+use super::reach;
 use super::registry::Failed;
 use crate::App;
 use crate::sql::Format;
@@ -41,36 +42,45 @@ pub(super) async fn check(app: &App, key: &Key) -> Result<(), Failed> {
 }
 
 /// Reads the panes of a cuboid up to the newest that is over; those that are settled are kept.
-pub(super) async fn bring_up_to(
-    app: &App,
-    key: &Key,
-    cuboid: &mut Cuboid,
-    reach: Reach,
-) -> Result<(), Failed> {
+pub(super) async fn bring_up_to(app: &App, key: &Key, cuboid: &mut Cuboid) -> Result<(), Failed> {
+    let Some(history) = &app.history else {
+        return Err(Failed::Unavailable("this dashboard has no history to read it from".into()));
+    };
     let width_us = i64::from(key.width_s) * 1_000_000;
-    let range = cuboid.range(reach.log_time.div_euclid(width_us));
     // One at a time: each holds up the processor, and analysts want places too.
     let _turn = app.series.turn().await;
     let began = Instant::now();
+    let Reach { log_time, settled, mut partial } = reach(app)?;
+    let range = cuboid.range(log_time.div_euclid(width_us));
     let answer = app.sql.run(&sql(key, range), Format::Arrow).await?;
     if answer.truncated {
-        return Err(too_many("too many to be answered"));
+        return Err(too_many("more than can be answered at once for so many panes"));
     }
     let pieces = pieces(&answer.body, key.by.len(), width_us).map_err(unreadable)?;
     let cells: HashSet<&Names> = pieces.iter().map(|piece| &piece.names).collect();
     if cells.len() > MOST_READ {
         return Err(too_many(&cells.len().to_string()));
     }
-    let settled = reach.settled.map(|at| at.div_euclid(width_us));
+    let by_state = history.final_up_to(Table::SessionSpans);
+    if by_state.is_none() {
+        partial.push(
+            "the processor's state was not to be had (it is another process, ended, or just begins): \
+             viewers whose stretch goes on are missing"
+                .into(),
+        );
+    }
+    // A processor that begins anew is behind what was final once.
+    let settled = settled.min(by_state).map(|at| at.div_euclid(width_us));
     cuboid.take(range, &pieces, settled);
+    cuboid.partial = partial;
     cuboid.has_taken(began.elapsed());
     Ok(())
 }
 
 fn too_many(cells: &str) -> Failed {
     Failed::Invalid(format!(
-        "the breakdown has {cells} cells; at most {MOST_READ} are read. Name fewer dimensions in \
-         by, fewer minutes, or a where"
+        "the cells of the breakdown are {cells}; at most {MOST_READ} are read, and fewer of long \
+         series. Name fewer dimensions in by, fewer minutes, a larger width_s, or a where"
     ))
 }
 

@@ -17,6 +17,10 @@ const MOST: usize = 8;
 /// A cuboid that nobody asks for is dropped after this time.
 const KEPT: Duration = Duration::from_secs(60);
 
+/// Where all places are taken, one that nobody asked for during this time is given up. A page asks
+/// every 10 s.
+const LEFT: Duration = Duration::from_secs(20);
+
 /// Why there is no series.
 #[derive(Debug)]
 pub(super) enum Failed {
@@ -90,6 +94,9 @@ impl Registry {
         let mut inner = self.lock();
         sweep(&mut inner, now);
         if inner.held.len() >= MOST && !inner.held.contains_key(key) {
+            give_up_one(&mut inner, now);
+        }
+        if inner.held.len() >= MOST && !inner.held.contains_key(key) {
             return Err(Failed::Full(format!(
                 "{MOST} series are followed, the limit; close a chart that shows one, and ask \
                  again in a minute"
@@ -102,9 +109,12 @@ impl Registry {
         Ok(Arc::clone(&held.cuboid))
     }
 
-    /// Drops a cuboid.
-    pub(super) fn forget(&self, key: &Key) {
-        self.lock().held.remove(key);
+    /// Drops this cuboid, if it is still the one of this question.
+    pub(super) fn forget(&self, key: &Key, cuboid: &Shared) {
+        let mut inner = self.lock();
+        if inner.held.get(key).is_some_and(|held| Arc::ptr_eq(&held.cuboid, cuboid)) {
+            inner.held.remove(key);
+        }
     }
 
     /// Drops what nobody asks for, for as long as there is anything.
@@ -134,6 +144,16 @@ fn sweep(inner: &mut Inner, now: Instant) {
     inner.held.retain(|_, held| now.saturating_duration_since(held.asked) < KEPT);
 }
 
+/// Drops the one that was asked for longest ago, if that was longer ago than a page asks again: of
+/// somebody who looks through many, only the last is looked at.
+fn give_up_one(inner: &mut Inner, now: Instant) {
+    let oldest = inner.held.iter().min_by_key(|(_, held)| held.asked);
+    let left = oldest.filter(|(_, held)| now.saturating_duration_since(held.asked) > LEFT);
+    if let Some(key) = left.map(|(key, _)| key.clone()) {
+        inner.held.remove(&key);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,13 +168,17 @@ mod tests {
         for minutes in 1..=8 {
             registry.register(&key(minutes), start).unwrap();
         }
-        let full = registry.register(&key(9), start + KEPT / 2).unwrap_err();
+        let full = registry.register(&key(9), start + LEFT).unwrap_err();
         assert!(matches!(full, Failed::Full(detail) if detail.contains("8 series")));
         // Who asks for the same shares it, and keeps it.
         let again = registry.known(&key(3), start + KEPT / 2).unwrap();
         assert!(Arc::ptr_eq(&again, &registry.register(&key(3), start + KEPT / 2).unwrap()));
-        registry.register(&key(9), start + KEPT).unwrap();
+        // Somebody looked through many, and left: a place is given up before a minute is over.
+        registry.known(&key(1), start + LEFT / 2).unwrap();
+        registry.register(&key(10), start + LEFT + Duration::from_secs(1)).unwrap();
+        assert!(registry.known(&key(1), start + LEFT).is_some(), "not that which was asked for");
+        registry.register(&key(9), start + KEPT + LEFT).unwrap();
         let left: Vec<u32> = registry.lock().held.keys().map(|key| key.minutes).collect();
-        assert!(left.len() == 2 && left.contains(&3) && left.contains(&9), "{left:?}");
+        assert!(left.len() == 3 && [3, 9, 10].iter().all(|of| left.contains(of)), "{left:?}");
     }
 }

@@ -7,7 +7,7 @@ use tallylight_schemas::ident::Shard;
 use tallylight_schemas::ipc;
 use tallylight_schemas::session::SpanRow;
 use tallylight_schemas::tables::{Table, conform};
-use tallylight_store::archive::{History, Parts};
+use tallylight_store::archive::{Copied, History, Parts};
 
 use crate::support::{NOW_S, World, both, progress, settings, world_over};
 
@@ -18,7 +18,7 @@ struct Spans {
     offset: u64,
 }
 
-/// A dashboard whose processor answers that all rows are in memory.
+/// A dashboard whose processor answers that all rows are in memory, and final as far as is known.
 async fn spans() -> Spans {
     let dir = tempfile::tempdir().unwrap();
     let parts = Parts {
@@ -33,7 +33,7 @@ async fn spans() -> Spans {
     history.serve(ask);
     tokio::spawn(async move {
         while let Some(ask) = asked.recv().await {
-            tallylight_store::archive::Ask::answer(ask, None);
+            ask.answer(Some(Copied::new((NOW_S - 100) * 1_000_000, || None)));
         }
     });
     let world = world_over(settings(), Some(history.clone())).await;

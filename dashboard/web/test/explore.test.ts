@@ -193,7 +193,7 @@ describe("the first example", () => {
 describe("a series by any dimensions", () => {
   it("is of those that the search fits, as far as a stretch can be asked", () => {
     const { where, left } = spansWhere(parseFind("a1' content:demo country:unknown rebuffered state:r contry:DE"));
-    expect(where).toBe("starts_with(sid, 'a1''') AND lower(CAST(cid AS VARCHAR)) = 'demo' AND country IS NULL");
+    expect(where).toBe("starts_with(lower(sid), 'a1''') AND lower(CAST(cid AS VARCHAR)) = 'demo' AND country IS NULL");
     expect(left).toEqual(["rebuffered", "state:r", "contry:DE"]);
     expect(spansWhere([])).toEqual({ where: "", left: [] });
   });

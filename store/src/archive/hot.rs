@@ -30,11 +30,13 @@ pub(super) struct Place {
     pub(super) folder: Folder,
     /// In order of offset.
     pub(super) hot: VecDeque<Hot>,
+    /// Up to where the newest view of it is final, by the state that it has.
+    pub(super) final_up_to: Option<i64>,
 }
 
 impl Place {
     pub(super) fn new(folder: Folder) -> Self {
-        Self { folder, hot: VecDeque::new() }
+        Self { folder, hot: VecDeque::new(), final_up_to: None }
     }
 }
 

@@ -28,12 +28,19 @@ pub struct View {
 
 /// Rows of the state, copied, that become a batch where they are asked for: whoever holds the state
 /// has records to take in.
-pub struct Copied(Box<dyn FnOnce() -> Option<RecordBatch> + Send>);
+pub struct Copied {
+    final_up_to: i64,
+    batch: Box<dyn FnOnce() -> Option<RecordBatch> + Send>,
+}
 
 impl Copied {
-    /// Rows that `batch` makes a batch of.
-    pub fn new(batch: impl FnOnce() -> Option<RecordBatch> + Send + 'static) -> Self {
-        Self(Box::new(batch))
+    /// Rows that `batch` makes a batch of, of a state in which everything before `final_up_to`, Unix
+    /// µs, is final.
+    pub fn new(
+        final_up_to: i64,
+        batch: impl FnOnce() -> Option<RecordBatch> + Send + 'static,
+    ) -> Self {
+        Self { final_up_to, batch: Box::new(batch) }
     }
 }
 
@@ -79,9 +86,11 @@ impl History {
         *lock(&self.shared.live) = Some(ask);
     }
 
-    /// Whether a processor answers here, so that views contain what its state holds.
-    pub fn is_served(&self) -> bool {
-        lock(&self.shared.live).is_some()
+    /// Up to where the newest view of the table is final, by the processor's state that it has, Unix
+    /// µs; `None` where it has none: the processor is another process, has ended, or is still behind
+    /// the files.
+    pub fn final_up_to(&self, table: Table) -> Option<i64> {
+        lock(&self.shared.places)[table as usize].final_up_to
     }
 
     /// The table as it is now. Files are those of the newest commit, memory begins where they
@@ -112,7 +121,7 @@ impl History {
         for one in taken.hot.iter().filter(|one| one.offset >= files_to) {
             hot.push(one.wide(table, &self.shared.log_id)?);
         }
-        if let Some(Copied(batch)) = taken.provisional {
+        if let Some(Copied { batch, .. }) = taken.provisional {
             // A million sessions take seconds.
             let batch = tokio::task::spawn_blocking(batch).await;
             let batch = batch.map_err(|error| HistoryError::Unavailable(error.to_string()))?;
@@ -124,8 +133,9 @@ impl History {
     }
 
     fn take(&self, table: Table, provisional: Option<Copied>) -> Taken {
-        let places = lock(&self.shared.places);
-        let place = &places[table as usize];
+        let mut places = lock(&self.shared.places);
+        let place = &mut places[table as usize];
+        place.final_up_to = provisional.as_ref().map(|copied| copied.final_up_to);
         let (folder, hot) = (place.folder.clone(), place.hot.iter().cloned().collect());
         Taken { folder, hot, provisional }
     }

@@ -82,20 +82,21 @@ pub(super) fn provisional(
     settle: &Settle,
 ) -> Option<Copied> {
     let states = || partitions.states().iter();
+    let final_up_to = settle.final_up_to();
     match table {
         Table::Sessions => {
             let sessions = states().flat_map(|state| state.sessions().provisional()).collect();
             let over = Over { sessions, ..Over::default() };
-            Some(Copied::new(move || batch_of(table, of_over(&over, false))))
+            Some(Copied::new(final_up_to, move || batch_of(table, of_over(&over, false))))
         }
         Table::SessionSpans => {
             let spans = states().flat_map(|state| state.sessions().provisional_spans()).collect();
             let over = Over { spans, ..Over::default() };
-            Some(Copied::new(move || batch_of(table, of_over(&over, false))))
+            Some(Copied::new(final_up_to, move || batch_of(table, of_over(&over, false))))
         }
         Table::Playback | Table::Delivery | Table::Incidents | Table::Actions => {
             let settled = settle.current();
-            Some(Copied::new(move || batch_of(table, of_settled(settled))))
+            Some(Copied::new(final_up_to, move || batch_of(table, of_settled(settled))))
         }
         // What is not written when it comes is in minutes and hours that are not over.
         _ => None,

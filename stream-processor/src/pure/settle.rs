@@ -99,8 +99,13 @@ impl Settle {
         self.final_up_to.insert(row.partition, row.final_up_to);
     }
 
+    /// Nothing before this changes any more, Unix µs.
+    pub(crate) fn final_up_to(&self) -> i64 {
+        self.final_up_to.values().min().copied().unwrap_or(i64::MIN)
+    }
+
     fn settle(&mut self) -> Settled {
-        let final_up_to = self.final_up_to.values().min().copied().unwrap_or(i64::MIN);
+        let final_up_to = self.final_up_to();
         let open = self.playback.split_off(&(final_up_to + 1));
         let playback = std::mem::replace(&mut self.playback, open);
         let open = self.delivery.split_off(&(final_up_to + 1));

@@ -42,7 +42,7 @@ export function spansWhere(terms: readonly Term[]): { where: string; left: strin
   const left: string[] = [];
   for (const { name, value } of terms) {
     const column = COLUMNS[name];
-    if (name === "sid" && !value.includes(":")) parts.push(`starts_with(sid, ${literal(value)})`);
+    if (name === "sid" && !value.includes(":")) parts.push(`starts_with(lower(sid), ${literal(value.toLowerCase())})`);
     else if (column && value.toLowerCase() === "unknown") parts.push(`${column} IS NULL`);
     else if (column) parts.push(`lower(CAST(${column} AS VARCHAR)) = ${literal(value.toLowerCase())}`);
     else left.push(name === "is" || name === "sid" ? value : `${name}:${value}`);
