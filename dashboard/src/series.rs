@@ -20,10 +20,8 @@ use self::asked::{Asked, Question};
 use self::cuboid::Reach;
 use self::registry::Failed;
 pub(crate) use self::registry::Registry;
+use crate::feed::status;
 use crate::{App, problem};
-
-/// A partition that said nothing for this long is missing, ms.
-const SILENT_MS: i64 = 5_000;
 
 pub(crate) async fn series(
     State(app): State<Arc<App>>,
@@ -75,8 +73,7 @@ fn reach(app: &App) -> Result<Reach, Failed> {
     let now_ms = app.hub.now_ms();
     let (log_time, settled, silent, all) = app.hub.with_store(|store| {
         let progress = store.progress();
-        let late = |log_time: i64| now_ms - log_time.div_euclid(1_000) > SILENT_MS;
-        let reporting = progress.rows().filter(|row| !late(row.log_time)).count();
+        let reporting = status::reporting(progress, now_ms);
         let all = usize::from(progress.partitions());
         (progress.log_time(), progress.final_up_to(), all.saturating_sub(reporting), all)
     });

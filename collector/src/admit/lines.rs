@@ -30,9 +30,9 @@ pub enum Reading {
     Whole,
 }
 
-/// Where large bodies wait, by what they cost. One line is for all but Brotli, whose decoder fills a
-/// whole window before it says a word: what a few bytes cost is known only when it is over, and
-/// others need not wait behind it.
+/// Where large bodies wait, by what they cost. Brotli has a line of its own: its decoder fills a whole
+/// window before it says a word, so what a few bytes cost is known only when it is over, and others
+/// need not wait behind it.
 #[derive(Debug)]
 pub struct Lines {
     plain: Turns,

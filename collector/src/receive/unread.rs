@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::http::HeaderMap;
-use tallylight_schemas::fates::Reason;
 use tokio::sync::SemaphorePermit;
 
 use super::Collector;
@@ -23,8 +22,7 @@ enum Unread {
 impl Unread {
     fn cause(&self) -> &'static str {
         match self {
-            Unread::Pressed(Standing { cause: Reason::Quota, .. }) => "quota",
-            Unread::Pressed(_) => "overload",
+            Unread::Pressed(standing) => standing.cause.as_str(),
             Unread::Behind => "behind",
         }
     }

@@ -80,12 +80,18 @@ pub(crate) async fn beat(app: Arc<App>) {
     }
 }
 
+/// How many partitions report at `now`, Unix ms.
+pub(crate) fn reporting(progress: &Progress, now: i64) -> usize {
+    let is_late = |row: &ProgressRow| now - row.log_time.div_euclid(1_000) > SILENT_MS;
+    progress.rows().filter(|row| !is_late(row)).count()
+}
+
 /// What the progress of the partitions says.
 fn status(progress: &Progress, now: i64) -> Status {
     let ms = |us: i64| us.div_euclid(1_000);
     let sum = |of: fn(&ProgressRow) -> u64| progress.rows().map(of).fold(0, u64::saturating_add);
     let log_time = progress.least(|row| row.log_time).map(ms);
-    let reporting = progress.rows().filter(|row| now - ms(row.log_time) <= SILENT_MS).count();
+    let reporting = reporting(progress, now);
     Status {
         at: now,
         partitions: progress.partitions(),
