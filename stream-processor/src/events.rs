@@ -13,6 +13,7 @@ use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
 use tallylight_schemas::fates::Fate;
 
+use crate::pure::input::PlayerInput;
 use crate::pure::partition::Ends;
 use crate::pure::session::dimensions::Dimensions;
 use crate::pure::session::store::Here;
@@ -26,32 +27,34 @@ pub struct EventEnds {
     fates: Vec<Fate>,
     log_us: i64,
     /// Only of players' records.
-    sessions: Option<Here0>,
+    players: Option<Players>,
 }
 
+/// What a record says, be it as a claim or by the door; and which session it is of, and by what that
+/// was served then.
 #[derive(Debug)]
-struct Here0 {
+struct Players {
     source: StringBuilder,
+    country: StringBuilder,
+    device: StringBuilder,
     epoch: Int32Builder,
     edge: StringBuilder,
     pipeline: StringBuilder,
-    country: StringBuilder,
-    device: StringBuilder,
 }
 
 impl EventEnds {
     /// For `rows` players' records, read at log time `log_us`.
     pub fn of_players(rows: usize, log_us: i64) -> Self {
         let text = || StringBuilder::with_capacity(rows, rows * 4);
-        let sessions = Here0 {
+        let players = Players {
             source: text(),
+            country: text(),
+            device: text(),
             epoch: Int32Builder::with_capacity(rows),
             edge: text(),
             pipeline: text(),
-            country: text(),
-            device: text(),
         };
-        Self { sessions: Some(sessions), ..Self::of_deliveries(rows, log_us) }
+        Self { players: Some(players), ..Self::of_deliveries(rows, log_us) }
     }
 
     /// For `rows` reports of media services, read at log time `log_us`.
@@ -61,7 +64,7 @@ impl EventEnds {
             partitions: Vec::with_capacity(rows),
             fates: Vec::with_capacity(rows),
             log_us,
-            sessions: None,
+            players: None,
         }
     }
 
@@ -73,10 +76,13 @@ impl EventEnds {
         }
     }
 
-    /// Where the next record of a player came in.
-    pub fn came(&mut self, source: &str) {
-        if let Some(to) = &mut self.sessions {
-            to.source.append_value(source);
+    /// The next record of a player, as it came in. Not what its session knows besides: the record
+    /// need not be the newest, and an audit takes its columns for what it said.
+    pub fn came(&mut self, input: &PlayerInput<'_>) {
+        if let Some(to) = &mut self.players {
+            to.source.append_value(input.source.unwrap_or_default());
+            to.country.append_option(input.country);
+            to.device.append_option(input.device);
         }
     }
 
@@ -103,15 +109,15 @@ impl EventEnds {
             ),
             ("logged_at", Arc::new(Int64Array::from(vec![self.log_us; fed]))),
         ];
-        if let Some(mut here) = self.sessions {
-            columns.push(("source", Arc::new(here.source.finish())));
-            columns.push(("epoch", Arc::new(here.epoch.finish())));
-            columns.push(("edge", Arc::new(here.edge.finish())));
-            columns.push(("pipeline", Arc::new(here.pipeline.finish())));
-            columns.push(("country", Arc::new(here.country.finish())));
-            columns.push(("device", Arc::new(here.device.finish())));
+        if let Some(mut players) = self.players {
+            columns.push(("source", Arc::new(players.source.finish())));
+            columns.push(("country", Arc::new(players.country.finish())));
+            columns.push(("device", Arc::new(players.device.finish())));
+            columns.push(("epoch", Arc::new(players.epoch.finish())));
+            columns.push(("edge", Arc::new(players.edge.finish())));
+            columns.push(("pipeline", Arc::new(players.pipeline.finish())));
         }
-        // What the session knows counts before what the door put down.
+        // What a record claims counts before what the door put down.
         let kept: Vec<usize> = (0..taken.num_columns())
             .filter(|at| columns.iter().all(|(name, _)| taken.schema().field(*at).name() != name))
             .collect();
@@ -136,14 +142,12 @@ impl EventEnds {
 impl Ends for EventEnds {
     fn end(&mut self, fate: Fate, here: Option<Here<'_>>) {
         self.fates.push(fate);
-        let Some(to) = &mut self.sessions else { return };
+        let Some(to) = &mut self.players else { return };
         to.epoch.append_option(here.and_then(|here| i32::try_from(here.epoch).ok()));
         let word = |of: fn(&Dimensions) -> Option<Word>| {
             here.and_then(|here| here.words.maybe(of(here.dimensions)))
         };
         to.edge.append_option(word(|at| at.edge));
         to.pipeline.append_option(word(|at| at.pipeline));
-        to.country.append_option(word(|at| at.country));
-        to.device.append_option(word(|at| at.device));
     }
 }

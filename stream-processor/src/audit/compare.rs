@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -26,7 +27,7 @@ pub struct Report {
     pub drift: u64,
     /// Rows that would be other had nothing come late, and are not repaired yet.
     pub late: u64,
-    /// The first rows that drift, by their keys.
+    /// The first rows that drift, by their keys, and what differs.
     pub drifting: Vec<String>,
     /// The first rows that are late.
     pub lagging: Vec<String>,
@@ -64,6 +65,7 @@ type Rows = BTreeMap<Vec<u8>, (Vec<Vec<u8>>, usize)>;
 
 /// Encodes rows so that equal ones are equal bytes.
 struct Coder {
+    schema: SchemaRef,
     keys: (Vec<usize>, RowConverter),
     values: (Vec<usize>, RowConverter),
 }
@@ -79,7 +81,7 @@ impl Coder {
         };
         let keys = part(&|name| key(table).contains(&name))?;
         let values = part(&|name| is_value(table, name))?;
-        Ok(Self { keys, values })
+        Ok(Self { schema, keys, values })
     }
 
     /// The rows by key, each with its values in an order of their own and one place.
@@ -101,15 +103,41 @@ impl Coder {
 
     /// A row by its key, to be read by a person.
     fn name(&self, batch: &RecordBatch, row: usize) -> Result<String, ArrowError> {
-        let options = FormatOptions::default().with_null("NULL");
-        let mut out = Vec::new();
-        for at in &self.keys.0 {
-            let (schema, column) = (batch.schema(), batch.column(*at));
-            let value = ArrayFormatter::try_new(column.as_ref(), &options)?;
-            out.push(format!("{}={}", schema.field(*at).name(), value.value(row)));
-        }
-        Ok(out.join(" "))
+        let schema = batch.schema();
+        let named = self
+            .keys
+            .0
+            .iter()
+            .map(|at| Ok(format!("{}={}", schema.field(*at).name(), shown(batch, *at, row)?)));
+        Ok(named.collect::<Result<Vec<_>, ArrowError>>()?.join(" "))
     }
+
+    /// What a row is, and should be: the columns that differ, or that one of the two is not there.
+    fn difference(&self, is: Side<'_>, should: Side<'_>) -> Result<String, ArrowError> {
+        let (Some((is, row)), Some((should, other))) = (is, should) else {
+            let there = |side: Side<'_>| if side.is_some() { "there" } else { "not there" };
+            return Ok(format!("is {}, should be {}", there(is), there(should)));
+        };
+        let mut out = Vec::new();
+        for at in &self.values.0 {
+            let (is, should) = (shown(is, *at, row)?, shown(should, *at, other)?);
+            if is != should {
+                let schema = self.schema.field(*at);
+                out.push(format!("{} is {is}, should be {should}", schema.name()));
+            }
+        }
+        Ok(out.join("; "))
+    }
+}
+
+/// A row of a batch, if there is one.
+type Side<'a> = Option<(&'a RecordBatch, usize)>;
+
+/// A value, to be read by a person.
+fn shown(batch: &RecordBatch, column: usize, row: usize) -> Result<String, ArrowError> {
+    let options = FormatOptions::default().with_null("NULL");
+    let column = batch.column(column);
+    Ok(ArrayFormatter::try_new(column.as_ref(), &options)?.value(row).to_string())
 }
 
 /// Holds the rows of a table against what they should be: as `counted` from what is repaired
@@ -131,21 +159,23 @@ pub(super) fn compare(
     for key in keys {
         let values = |rows: &Rows| rows.get(key).map(|(values, _)| values.clone());
         report.rows += u64::from(is.contains_key(key) || should.contains_key(key));
-        let name = || {
-            let from = [(&is, &kept), (&should, counted), (&would, truth)];
-            let found = from.into_iter().find_map(|(rows, batch)| Some((rows.get(key)?.1, batch)));
-            found.map_or(Ok(String::new()), |(row, batch)| coder.name(batch, row))
+        let side = |rows: &Rows, batch| rows.get(key).map(|(_, row)| (batch, *row));
+        let sides = [side(&is, &kept), side(&should, counted), side(&would, truth)];
+        let example = |is: Side<'_>, should: Side<'_>| {
+            let found = sides.into_iter().flatten().next();
+            let name = found.map_or(Ok(String::new()), |(batch, row)| coder.name(batch, row))?;
+            Ok::<_, ArrowError>(format!("{name}: {}", coder.difference(is, should)?))
         };
         if values(&is) != values(&should) {
             report.drift += 1;
             if report.drifting.len() < EXAMPLES {
-                report.drifting.push(name()?);
+                report.drifting.push(example(sides[0], sides[1])?);
             }
         }
         if values(&should) != values(&would) {
             report.late += 1;
             if report.lagging.len() < EXAMPLES {
-                report.lagging.push(name()?);
+                report.lagging.push(example(sides[1], sides[2])?);
             }
         }
     }

@@ -172,7 +172,8 @@ impl<'a> Own<'a> {
         let soonest = timed.map(|(_, input)| input.delay()).min().unwrap_or(0);
         let mut all: Vec<(i64, u64, What<'_>)> = Vec::new();
         for (place, mut input) in inputs() {
-            if place.fate == Fate::Duplicate && input.sn.is_none() {
+            // Where its session was forgotten, that it came before was only taken for granted.
+            if place.fate == Fate::Duplicate && place.found && input.sn.is_none() {
                 continue;
             }
             if let Some(ts) = input.ts {
