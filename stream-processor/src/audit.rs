@@ -3,6 +3,7 @@
 //! puts facts that came late where they belong; [`Keeper`] does both while the processor runs.
 
 mod compare;
+mod contested;
 mod deliveries;
 mod expect;
 mod facts;
@@ -14,6 +15,7 @@ mod own;
 mod repair;
 mod replay;
 mod truth;
+mod unknown;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -32,10 +34,12 @@ pub use repair::{Repaired, repair};
 
 use crate::pure::limits::Limits;
 use crate::pure::watermark::HORIZON_MS;
+use contested::Sides;
 use facts::{between, files_since, moment};
 use lateness::Lateness;
 use replay::Replay;
 use truth::{LONGEST_RUN_US, quiet_us};
+use unknown::Unknown;
 
 /// The tables that are checked.
 pub const CHECKED: [Table; 8] = [
@@ -65,8 +69,8 @@ pub struct Audit {
     read_to: i64,
     /// The hour that facts begin in: what began before it is not known.
     first_hour: i64,
-    /// Sessions that began before, and when the last of them ended, Unix µs.
-    unknown: (BTreeSet<(String, String)>, i64),
+    /// Sessions that began before.
+    unknown: Unknown,
     /// Times of rest for each time of work.
     rest: u32,
 }
@@ -87,33 +91,16 @@ impl Audit {
         let Some(first) = first else { return Ok(None) };
         let first_hour = hour_of(first);
         let shards = history.shards().await?;
-        let mut audit = Self {
+        Ok(Some(Self {
             history: history.clone(),
             limits: limits.clone(),
             replay: Replay::new(shards, partitions, limits),
             shards,
             read_to: first,
             first_hour,
-            unknown: (BTreeSet::new(), i64::MIN),
+            unknown: Unknown::find(history, first_hour, quiet_us(limits)).await?,
             rest,
-        };
-        audit.find_unknown().await?;
-        Ok(Some(audit))
-    }
-
-    async fn find_unknown(&mut self) -> Result<(), HistoryError> {
-        let start = moment(self.first_hour * HOUR_US);
-        let sql = format!("SELECT tenant, sid, ended_at FROM rows WHERE started_at < {start}");
-        for batch in self.history.select(Table::Sessions, &sql).await? {
-            let (tenants, sids) =
-                (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
-            let ends = batch.column(2).as_primitive::<TimestampMicrosecondType>();
-            for row in 0..batch.num_rows() {
-                self.unknown.0.insert((tenants.value(row).into(), sids.value(row).into()));
-                self.unknown.1 = self.unknown.1.max(ends.value(row) + 10_000_000);
-            }
-        }
-        Ok(())
+        }))
     }
 
     /// The hours of event time that facts are of, oldest first, up to a moment of log time (Unix µs).
@@ -142,7 +129,7 @@ impl Audit {
         // A session that ends then may have been repaired for what came late while it went on.
         let read_from = from.saturating_sub(quiet_us(&self.limits) + LONGEST_RUN_US);
         let sids = truth::suspects(&self.history, read_from, known).await?;
-        let sids = sids.difference(&self.unknown.0).cloned().collect();
+        let sids = self.unknown.without(&sids);
         Lateness::of(&self.history, &self.limits, &sids, (read_from, from)).await
     }
 
@@ -168,7 +155,11 @@ impl Audit {
             let end = (settled - open).div_euclid(10_000_000) * 10_000_000;
             let mut range = hour * HOUR_US..end.min((hour + 1) * HOUR_US);
             if table.kin() == Table::Playback {
-                range.start = range.start.max(self.unknown.1);
+                range.start = self.unknown.panes_from(range.start);
+            }
+            // Tables expire at ages of their own: what the caps removed is not missed.
+            if let Some(expired) = self.history.expired(table).await? {
+                range.start = range.start.max(expired * HOUR_US);
             }
             if let Some((_, width_s)) = table.rolled() {
                 // Wide panes are in it as a whole, too.
@@ -178,9 +169,10 @@ impl Audit {
             }
             let kept = self.kept(table, &range).await?;
             let ends = &self.replay.ends;
-            let counted = self.known(expect::rows(table, ends, repaired, &range)?)?;
-            let truth = self.known(expect::rows(table, ends, lateness.all(), &range)?)?;
-            reports.push(compare::compare(table, hour_name(hour), &counted, &truth, &kept)?);
+            let should = |with| self.unknown.leave_out(expect::rows(table, ends, with, &range)?);
+            let sides = Sides::new(table, &kept, should(repaired)?, should(lateness.all())?)?;
+            let sides = sides.by_pane_where_contested(table)?;
+            reports.push(compare::compare(table, hour_name(hour), &sides)?);
         }
         let end = (hour + 1) * HOUR_US;
         let ends = &mut self.replay.ends;
@@ -254,22 +246,7 @@ impl Audit {
         if self.shards > 1 {
             kept = expect::summed(table, kept)?;
         }
-        kept.into_iter().map(|rows| self.known(rows)).collect()
-    }
-
-    /// Without the sessions that began before the facts do.
-    fn known(&self, rows: RecordBatch) -> Result<RecordBatch, HistoryError> {
-        let (Some(tenants), Some(sids)) =
-            (rows.column_by_name("tenant"), rows.column_by_name("sid"))
-        else {
-            return Ok(rows);
-        };
-        let (tenants, sids) = (tenants.as_string::<i32>(), sids.as_string::<i32>());
-        let known = |row: usize| {
-            !self.unknown.0.contains(&(tenants.value(row).to_owned(), sids.value(row).to_owned()))
-        };
-        let mask: BooleanArray = (0..rows.num_rows()).map(|row| Some(known(row))).collect();
-        Ok(arrow::compute::filter_record_batch(&rows, &mask)?)
+        kept.into_iter().map(|rows| self.unknown.leave_out(rows)).collect()
     }
 }
 

@@ -83,12 +83,6 @@ impl History {
         self.put_back(folder);
         Ok(written)
     }
-
-    /// The oldest hour of which a table still has rows, as folders are named.
-    pub async fn oldest_hour(&self, table: Table) -> Result<Option<String>, HistoryError> {
-        let folder = self.folder(table).newest().await?;
-        Ok(files(&folder)?.into_keys().next())
-    }
 }
 
 /// The transaction that says how far a table is repaired: one for all shards of the log, whichever

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use deltalake::kernel::{Action, Remove};
+use deltalake::kernel::{Action, Remove, Transaction};
 use deltalake::protocol::DeltaOperation;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tallylight_schemas::tables::{HOUR, Table};
@@ -32,6 +32,9 @@ pub struct Tended {
     /// Files deleted that no table names.
     pub deleted: u64,
 }
+
+/// The transaction that says of which hours on the caps have left a table what it had.
+const EXPIRED: &str = "tallylight/expired";
 
 /// A file that a table names.
 #[derive(Debug, Clone)]
@@ -105,6 +108,13 @@ impl History {
         done.map(|()| tended)
     }
 
+    /// The hour of log time, by its number, before which the caps removed what a table had; `None`
+    /// when they removed nothing.
+    pub async fn expired(&self, table: Table) -> Result<Option<i64>, HistoryError> {
+        let expired = self.folder(table).newest().await?.stored(EXPIRED).await?;
+        Ok(expired.and_then(|hour| i64::try_from(hour).ok()))
+    }
+
     async fn tend_to(&self, hour: i64, tended: &mut Tended) -> Result<(), HistoryError> {
         {
             let _alone = self.shared.writer.lock().await;
@@ -175,7 +185,9 @@ impl History {
         let actions = files.iter().map(|file| file.remove(now_ms, true)).collect();
         let predicate = Some(format!("{HOUR} = '{hour}'"));
         let mut folder = self.folder(all.table).newest().await?;
-        folder.commit(actions, DeltaOperation::Delete { predicate }, None).await?;
+        let expired = Transaction::new(EXPIRED, number_of(hour) + 1);
+        let operation = DeltaOperation::Delete { predicate };
+        folder.commit_as(actions, operation, Some(expired)).await?;
         self.put_back(folder);
         tracing::info!(hour, table = all.table.name(), "the caps removed an hour of history");
         Ok(())

@@ -167,6 +167,8 @@ async fn hours_beyond_the_age_go_from_every_table_and_their_files_after_the_grac
     assert_eq!(total(&history, Table::Playback).await, 6);
     assert_eq!(parquet_files(&kit.dir().join("player_events")), 5, "readers may have them open");
     assert_eq!(history.status().expired_rows, 10);
+    assert_eq!(history.expired(Table::Playback).await.unwrap(), Some(102));
+    assert_eq!(history.expired(Table::Delivery).await.unwrap(), None, "it had nothing");
 }
 
 #[tokio::test]

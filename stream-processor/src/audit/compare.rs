@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde::{Deserialize, Serialize};
-use tallylight_schemas::tables::{HOUR, Table, conform};
+use tallylight_schemas::tables::{HOUR, Table};
+
+use super::contested::Sides;
 
 /// Keys named as examples, of each kind.
 const EXAMPLES: usize = 5;
@@ -140,42 +141,35 @@ fn shown(batch: &RecordBatch, column: usize, row: usize) -> Result<String, Arrow
     Ok(ArrayFormatter::try_new(column.as_ref(), &options)?.value(row).to_string())
 }
 
-/// Holds the rows of a table against what they should be: as `counted` from what is repaired
-/// already, and in `truth`.
-pub(super) fn compare(
-    table: Table,
-    hour: String,
-    counted: &RecordBatch,
-    truth: &RecordBatch,
-    kept: &[RecordBatch],
-) -> Result<Report, ArrowError> {
+/// Holds the rows of a table against what they should be: as counted from what is repaired already,
+/// and in truth.
+pub(super) fn compare(table: Table, hour: String, sides: &Sides) -> Result<Report, ArrowError> {
     let coder = Coder::new(table)?;
-    let kept: Vec<RecordBatch> =
-        kept.iter().map(|batch| conform(batch, table)).collect::<Result<_, _>>()?;
-    let kept = concat_batches(&table.schema(), &kept)?;
-    let (is, should, would) = (coder.rows(&kept)?, coder.rows(counted)?, coder.rows(truth)?);
+    let Sides { kept, counted, truth } = sides;
+    let (is, should, would) = (coder.rows(kept)?, coder.rows(counted)?, coder.rows(truth)?);
     let mut report = Report { table: table.name().to_owned(), hour, ..Report::default() };
     let keys: BTreeSet<&Vec<u8>> = is.keys().chain(should.keys()).chain(would.keys()).collect();
     for key in keys {
         let values = |rows: &Rows| rows.get(key).map(|(values, _)| values.clone());
         report.rows += u64::from(is.contains_key(key) || should.contains_key(key));
         let side = |rows: &Rows, batch| rows.get(key).map(|(_, row)| (batch, *row));
-        let sides = [side(&is, &kept), side(&should, counted), side(&would, truth)];
+        let [is_row, should_row, would_row] =
+            [side(&is, kept), side(&should, counted), side(&would, truth)];
         let example = |is: Side<'_>, should: Side<'_>| {
-            let found = sides.into_iter().flatten().next();
+            let found = is_row.or(should_row).or(would_row);
             let name = found.map_or(Ok(String::new()), |(batch, row)| coder.name(batch, row))?;
             Ok::<_, ArrowError>(format!("{name}: {}", coder.difference(is, should)?))
         };
         if values(&is) != values(&should) {
             report.drift += 1;
             if report.drifting.len() < EXAMPLES {
-                report.drifting.push(example(sides[0], sides[1])?);
+                report.drifting.push(example(is_row, should_row)?);
             }
         }
         if values(&should) != values(&would) {
             report.late += 1;
             if report.lagging.len() < EXAMPLES {
-                report.lagging.push(example(sides[1], sides[2])?);
+                report.lagging.push(example(should_row, would_row)?);
             }
         }
     }

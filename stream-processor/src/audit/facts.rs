@@ -29,8 +29,8 @@ pub(super) struct Place {
     pub(super) fate: Fate,
     /// A session was found for it.
     pub(super) found: bool,
-    /// It was the first playback of its sid.
-    pub(super) of_first: bool,
+    /// Of which playback of its sid it was.
+    pub(super) epoch: Option<u32>,
 }
 
 /// Facts in the order of the log.
@@ -149,7 +149,9 @@ fn places(batch: &RecordBatch) -> Result<Vec<Place>, HistoryError> {
             _ => Fate::Accepted,
         },
         found: epoch.is_none_or(|epoch| epoch.is_valid(row)),
-        of_first: numbers.is_some_and(|epoch| epoch.is_valid(row) && epoch.value(row) == 0),
+        epoch: numbers
+            .filter(|epoch| epoch.is_valid(row))
+            .and_then(|epoch| u32::try_from(epoch.value(row)).ok()),
     };
     Ok((0..batch.num_rows()).map(place).collect())
 }

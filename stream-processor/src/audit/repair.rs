@@ -110,19 +110,18 @@ impl Change {
     }
 
     fn of_delivery(&mut self, before: &Difference, now: &Difference) {
-        let known: BTreeMap<_, _> =
-            before.delivery.iter().map(|row| (pane_key(row), row)).collect();
-        for row in &now.delivery {
-            let mut row = row.clone();
-            if let Some(known) = known.get(&pane_key(&row)) {
-                row.merge(known, -1);
-            }
-            let row = self.table.rolled().map_or_else(|| row.clone(), |(_, s)| row.widened(s));
-            if !row.is_nothing() {
-                let sum = self.delivery.entry(pane_key(&row));
-                sum.and_modify(|sum| sum.merge(&row, 1)).or_insert(row);
+        for (rows, sign) in [(&before.delivery, -1), (&now.delivery, 1)] {
+            for row in rows {
+                let row = self.table.rolled().map_or_else(|| row.clone(), |(_, s)| row.widened(s));
+                let sum = self.delivery.entry(pane_key(&row)).or_insert_with(|| {
+                    let mut nothing = row.clone();
+                    nothing.merge(&row, -1);
+                    nothing
+                });
+                sum.merge(&row, sign);
             }
         }
+        self.delivery.retain(|_, row| !row.is_nothing());
         self.starts.extend(self.delivery.values().map(|row| row.pane));
     }
 

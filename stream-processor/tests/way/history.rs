@@ -2,6 +2,7 @@
 //! that read the whole log without a fault: no row lost, none twice, in any table.
 
 mod away;
+mod slow;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -70,10 +71,21 @@ impl Life {
     }
 
     pub async fn with(
+        log: (Arc<dyn EventLog>, &Arc<ManualClock>),
+        dir: &std::path::Path,
+        faults: Option<Arc<dyn Faults>>,
+        archive: archive::Settings,
+    ) -> Self {
+        let (tick_ms, retry_ms) = (10, 1);
+        let settings = Settings { tick_ms, retry_ms, archive, ..Settings::default() };
+        Self::of(log, dir, faults, settings).await
+    }
+
+    pub async fn of(
         (log, clock): (Arc<dyn EventLog>, &Arc<ManualClock>),
         dir: &std::path::Path,
         faults: Option<Arc<dyn Faults>>,
-        settings: archive::Settings,
+        settings: Settings,
     ) -> Self {
         let clock = Arc::clone(clock) as Arc<dyn Clock>;
         let parts = HistoryParts {
@@ -87,8 +99,6 @@ impl Life {
         let snapshots = dir.join("snapshots").join(log.shard().number().to_string());
         let snapshots = Snapshots::open(snapshots, log.id(), STATE_VERSION).unwrap();
         let archive = archive::Parts { history: history.clone(), snapshots };
-        let settings =
-            Settings { tick_ms: 10, retry_ms: 1, archive: settings, ..Settings::default() };
         let archive = Some(archive);
         let parts = Parts { log: Arc::clone(&log), clock, archive, metrics: Default::default() };
         let processor = build(settings, parts).await.unwrap();
@@ -251,45 +261,4 @@ async fn a_checkpoint_begins_while_there_is_memory_to_write_it_in() {
         life.caught_up().await;
     }
     life.stop().await;
-}
-
-/// Snapshots take long to be written.
-#[derive(Debug)]
-struct Slow;
-
-impl Faults for Slow {
-    #[allow(clippy::disallowed_methods, reason = "a disk that is slow holds up its thread")]
-    fn pass(&self, step: Step) -> Result<(), String> {
-        if step == Step::Snapshot {
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        Ok(())
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_fills_memory_while_a_snapshot_is_written_is_written_next() {
-    let mut way = Way::without_processor();
-    let dir = tempfile::tempdir().unwrap();
-    let settings = archive::Settings {
-        hot_bytes: 64 << 10,
-        checkpoint_rows: 1,
-        snapshot_s: 0,
-        ..Default::default()
-    };
-    let log = Arc::clone(&way.log) as Arc<dyn EventLog>;
-    let slow = Some(Arc::new(Slow) as Arc<dyn Faults>);
-    let life = Life::with((log, &way.clock), dir.path(), slow, settings).await;
-    let mut stats = life.handle.stats();
-    let stood_still = tokio::spawn(async move {
-        stats.wait_for(|stats| stats.archive.is_some_and(|archive| archive.standing)).await.is_ok()
-    });
-    for second in 0..60 {
-        way.second(second, 30).await;
-        way.clock.advance_us(1_000_000);
-    }
-    life.caught_up().await;
-    assert!(life.history.status().committed > 0);
-    life.stop().await;
-    assert!(!stood_still.await.unwrap(), "it could be written all the time");
 }

@@ -3,6 +3,8 @@
 //! engine that is not ours.
 
 mod broken;
+mod contested;
+mod expired;
 mod keeper;
 mod old;
 mod older;
@@ -129,14 +131,17 @@ impl Faults for Crashes {
     }
 }
 
-/// Has processors, one for each shard of a log, live through the facts until everything of them is
-/// in files.
+/// After so much log time everything is over and settled, the hour too, µs.
+const SETTLED_US: i64 = 7_200_000_000;
+
+/// Has processors, one for each shard of a log, live through the facts, and then for a while until
+/// everything of that is in files. Answers that moment of log time, Unix µs, too.
 async fn live(
     logs: &[Arc<dyn EventLog>],
     clock: &Arc<ManualClock>,
     dir: &Path,
     facts: &[Fact],
-    faults: Option<Arc<dyn Faults>>,
+    (faults, then_us): (Option<Arc<dyn Faults>>, i64),
 ) -> (Vec<Life>, i64) {
     let often =
         archive::Settings { checkpoint_s: 1, snapshot_s: 1, retry_s: 1, ..Default::default() };
@@ -161,19 +166,24 @@ async fn live(
         let shard = usize::from(part.ranges[0].partition) % logs.len();
         logs[shard].append(EVENTS, vec![part]).await.unwrap();
     }
-    // Until everything is settled, over, and in files, the hour too.
-    let (began, end) = (std::time::Instant::now(), clock.now_us() + 7_200_000_000);
+    let known = written(&lives, clock, then_us).await;
+    (lives, known)
+}
+
+/// Lets so much log time pass and waits until everything before that is in files.
+async fn written(lives: &[Life], clock: &ManualClock, then_us: i64) -> i64 {
+    let (began, end) = (std::time::Instant::now(), clock.now_us() + then_us);
     loop {
         assert!(began.elapsed() < Duration::from_secs(90), "{:?}", lives[0].history.status());
         clock.advance_us(if clock.now_us() < end { 60_000_000 } else { 1_000_000 });
         tokio::time::sleep(Duration::from_millis(20)).await;
         let mut known = i64::MAX;
-        for life in &lives {
+        for life in lives {
             life.caught_up().await;
             known = known.min(life.handle.stats().borrow().archive.unwrap().checkpoint_us);
         }
         if known >= end {
-            return (lives, known);
+            return known;
         }
     }
 }
@@ -182,7 +192,7 @@ async fn live(
 async fn live_alone(dir: &Path, facts: &[Fact], faults: Option<Arc<dyn Faults>>) -> (Life, i64) {
     let way = Way::without_processor();
     let logs = [Arc::clone(&way.log) as Arc<dyn EventLog>];
-    let (mut lives, known) = live(&logs, &way.clock, dir, facts, faults).await;
+    let (mut lives, known) = live(&logs, &way.clock, dir, facts, (faults, SETTLED_US)).await;
     (lives.remove(0), known)
 }
 

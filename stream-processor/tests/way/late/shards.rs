@@ -36,7 +36,7 @@ async fn late_facts_of_three_shards_are_repaired_once() {
     let topics = [EVENTS, ROWS].map(|name| TopicSettings::new(name, 1 << 30));
     let logs = MemoryLog::shards(SHARDS, &topics, &(Arc::clone(&clock) as _));
     let late = facts(seed(), 40, up_to_48_hours);
-    let (lives, known) = live(&logs, &clock, three.path(), &late, None).await;
+    let (lives, known) = live(&logs, &clock, three.path(), &late, (None, super::SETTLED_US)).await;
     let (drift, late) = read_only(&folder(&three)).await;
     assert_eq!(drift, 0);
     assert!(late > 0, "something came late");

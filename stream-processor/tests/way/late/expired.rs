@@ -1,0 +1,60 @@
+//! What the caps removed is not missed.
+
+use tallylight_schemas::ident::Shard;
+use tallylight_store::archive::{Parts, Settings, hour_of};
+
+use super::*;
+
+/// The history that a life left, whose caps are others now.
+async fn with_caps(dir: &tempfile::TempDir, life: Life, known: i64, caps: Settings) -> History {
+    let log_id = life.log.id().to_owned();
+    drop(life.stop().await);
+    let (shard, clock) = (Shard::WHOLE, Arc::new(ManualClock::at_us(known)));
+    let parts = Parts { dir: folder(dir), log_id, shard, clock, faults: None };
+    History::open(caps, parts).await.unwrap()
+}
+
+fn rows_of(found: &Findings, table: Table) -> u64 {
+    let of = found.reports.iter().filter(|report| report.table == table.name());
+    of.map(|report| report.rows).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn panes_that_expired_before_the_facts_they_follow_from_do_not_drift() {
+    let dir = tempfile::tempdir().unwrap();
+    let (life, known) = live_alone(dir.path(), &facts(8, 20, |_| 0), None).await;
+    // Of the three hours in which something happened, the first goes from the panes alone.
+    let caps = Settings { cap_hours_panes: 3, ..Settings::default() };
+    let history = with_caps(&dir, life, known, caps).await;
+    let whole = audit(&history, known).await;
+    let removed = history.tend(hour_of(known)).await.unwrap().removed_rows;
+    let found = audit(&history, known).await;
+    assert_eq!((found.drift, found.late), (0, 0), "{found:#?}");
+    assert!(removed > 0 && found.rows < whole.rows, "{removed} rows of {}", whole.rows);
+    assert!(rows_of(&found, Table::Playback) > 0, "{found:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_watches_since_before_the_facts_that_are_left_does_not_drift() {
+    let (dir, way) = (tempfile::tempdir().unwrap(), Way::without_processor());
+    let line = |minute: i64| {
+        let (at, sta) = (minute * 60_000, ["p", "s"][usize::from(minute == 0)]);
+        let ts = T0 + at;
+        // Only the first record says where.
+        let who = ["", ",com.tallylight-country=\"NO\""][usize::from(minute == 0)];
+        let line = format!("e=ps,sta={sta},sid=\"long\",cid=\"demo\",sn={minute},ts={ts},v=2{who}");
+        Fact::Line(line, at, at + 100)
+    };
+    let mut all: Vec<Fact> = facts(8, 30, |_| 0);
+    all.extend((0..150).map(line));
+    all.sort_by_key(Fact::came);
+    let logs = [Arc::clone(&way.log) as Arc<dyn EventLog>];
+    let (mut lives, known) = live(&logs, &way.clock, dir.path(), &all, (None, 0)).await;
+    // The first hour goes from all tables, and the viewer is there still.
+    let caps = Settings { cap_hours: 1, ..Settings::default() };
+    let history = with_caps(&dir, lives.remove(0), known, caps).await;
+    assert!(history.tend(hour_of(known)).await.unwrap().removed_rows > 0);
+    let found = audit(&history, known).await;
+    assert_eq!((found.drift, found.late), (0, 0), "{found:#?}");
+    assert!(rows_of(&found, Table::Delivery) > 0, "{found:#?}");
+}
