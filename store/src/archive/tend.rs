@@ -17,7 +17,7 @@ use tallylight_schemas::tables::{HOUR, Table};
 
 use super::file::{self, failed};
 use super::folder::Folder;
-use super::hot::hour_name;
+use super::hot::{hour_name, hour_number};
 use super::{History, HistoryError, lock};
 
 /// What one round of upkeep did.
@@ -195,9 +195,17 @@ impl History {
     }
 }
 
-pub(super) fn number_of(hour: &str) -> i64 {
-    let start = chrono::NaiveDateTime::parse_from_str(&format!("{hour}:00"), "%Y-%m-%dT%H:%M");
-    start.map_or(0, |start| start.and_utc().timestamp().div_euclid(3_600))
+/// The number of a folder's hour. Files of a folder without one cannot be written anew in their
+/// place, so they stay as they are.
+pub(super) fn number_of(hour: &str) -> Option<i64> {
+    let number = hour_number(hour);
+    if number.is_none() {
+        tracing::warn!(
+            hour,
+            "a folder of history is named after no hour; its files stay as they are"
+        );
+    }
+    number
 }
 
 /// The rows of files, each batch of them in the shape that `shaped` gives it.
