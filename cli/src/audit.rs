@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use tallylight_store::archive::{History, hour_of};
+use tallylight_store::archive::{History, hour_number};
 use tallylight_stream_processor::audit::{Audit, Findings, Report};
 
 use crate::settings::Settings;
@@ -30,9 +30,7 @@ enum Form {
 }
 
 fn hour(text: &str) -> Result<i64, String> {
-    let start = chrono::NaiveDateTime::parse_from_str(&format!("{text}:00"), "%Y-%m-%dT%H:%M");
-    let start = start.map_err(|_| format!("{text} is no hour; write it like 2026-11-25T20"))?;
-    Ok(hour_of(start.and_utc().timestamp_micros()))
+    hour_number(text).ok_or_else(|| format!("{text} is no hour; write it like 2026-11-25T20"))
 }
 
 /// Checks the files of history, also beside a running platform: what is in no file yet is not

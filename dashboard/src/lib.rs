@@ -10,6 +10,7 @@
 mod app;
 mod feed;
 mod health;
+mod memory;
 mod pages;
 mod problem;
 mod proxy;

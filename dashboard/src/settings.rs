@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tallylight_serve::exposed;
 use tallylight_store::live::Retention;
 
 use crate::sql::SqlSettings;
@@ -26,7 +27,8 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// Connections at a time, feed clients among them.
     pub connections: usize,
-    /// How long a connection may stay without a complete request head, s.
+    /// How long a connection may be idle between two requests, s. Its first request head must come
+    /// in the same time, and within 10 s.
     pub idle_s: u64,
     /// The services it passes requests on to.
     pub upstreams: Upstreams,
@@ -166,7 +168,7 @@ impl Settings {
             }
         };
         must(
-            self.listen.ip().is_loopback(),
+            exposed(self.listen, false).is_none(),
             format!(
                 "listen is {}; without sign-in the dashboard binds loopback only, so use \
                  127.0.0.1 and forward the port",
@@ -224,6 +226,8 @@ mod tests {
     #[test]
     fn the_defaults_are_valid_and_mistakes_are_told_together() {
         assert_eq!(Settings::default().validate(), Ok(()));
+        let listen = "[::ffff:127.0.0.1]:7700".parse().unwrap();
+        assert_eq!(Settings { listen, ..Settings::default() }.validate(), Ok(()));
         let mut settings = Settings {
             listen: SocketAddr::from(([0, 0, 0, 0], 7700)),
             allowed_origins: vec!["localhost".into()],

@@ -10,7 +10,6 @@ mod error;
 mod events;
 mod formulas;
 mod functions;
-mod growth;
 pub(crate) mod json;
 mod lines;
 mod live;

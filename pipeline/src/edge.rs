@@ -74,7 +74,7 @@ pub async fn build_with(
         &settings.write_key,
         settings.service_key.as_deref(),
     );
-    let reporter = Reporter::spawn(&door, delivery::Service::Edge, &source, &parts.clock);
+    let reporter = Reporter::spawn(&door, delivery::Service::Edge, &source, &parts.clock)?;
     let metrics = Metrics::new("edge", &reporter);
     let timeout = Duration::from_millis(settings.origin_timeout_ms.into());
     let upstream = Upstream::new(&settings.origin_url, settings.object_limit_bytes, timeout)?;

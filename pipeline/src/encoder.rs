@@ -98,6 +98,9 @@ pub enum EncoderError {
     /// Packaging failed.
     #[error(transparent)]
     Packager(#[from] PackagerError),
+    /// The HTTP client could not be made.
+    #[error("no HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
     /// A recording could not be written.
     #[error("the recording could not be written: {0}")]
     Write(#[from] std::io::Error),
@@ -128,14 +131,17 @@ fn packager(
     parts: &Parts,
     media: Vec<TrackMedia>,
 ) -> Result<(Packager, Arc<InputFacts>, Option<Reporter>), EncoderError> {
-    let publish =
-        parts.publish.clone().unwrap_or_else(|| Arc::new(HttpPublish::new(&settings.origin_url)));
+    let publish: Arc<dyn Publish> = match parts.publish.clone() {
+        Some(publish) => publish,
+        None => Arc::new(HttpPublish::new(&settings.origin_url)?),
+    };
     let source = format!("packager-{}", settings.pipeline);
-    let reporter = settings.collector_url.as_ref().map(|collector| {
+    let report = |collector: &String| {
         let key = settings.service_key.as_deref();
         let door = Door::new(Some(collector), &settings.write_key, key);
         Reporter::spawn(&door, Service::Packager, &source, &parts.clock)
-    });
+    };
+    let reporter = settings.collector_url.as_ref().map(report).transpose()?;
     let config = packager::Config {
         stream: settings.stream.clone(),
         pipeline: settings.pipeline.clone(),

@@ -71,7 +71,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         &settings.write_key,
         settings.service_key.as_deref(),
     );
-    let reporter = Reporter::spawn(&door, delivery::Service::Origin, "origin", &parts.clock);
+    let reporter = Reporter::spawn(&door, delivery::Service::Origin, "origin", &parts.clock)?;
     let disk = Disk::new(settings.media_dir.as_deref());
     let origin = Arc::new(Origin {
         metrics: Metrics::new("origin", &reporter),

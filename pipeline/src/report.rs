@@ -13,6 +13,7 @@ use serde::Serialize;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery::{Action, Service};
 
+use crate::serve::upstream::client;
 use queue::Queue;
 
 /// What happened, without what the [`Reporter`] itself knows (source, boot, seq, service).
@@ -137,13 +138,19 @@ impl Reporter {
     ///
     /// Must be called inside a tokio runtime. The task ends after [`Reporter::close`], or
     /// when the last handle is dropped.
-    pub fn spawn(door: &Door, service: Service, source: &str, clock: &Arc<dyn Clock>) -> Self {
+    pub fn spawn(
+        door: &Door,
+        service: Service,
+        source: &str,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, reqwest::Error> {
         let boot = u64::try_from(clock.now_us()).unwrap_or(0);
         let queue = Arc::new(Queue::new(service, source, boot, !door.url.is_empty()));
         if !door.url.is_empty() {
-            tokio::spawn(send::run(Arc::downgrade(&queue), door.clone()));
+            let client = client(Some(send::TIMEOUT))?;
+            tokio::spawn(send::run(Arc::downgrade(&queue), door.clone(), client));
         }
-        Self { queue }
+        Ok(Self { queue })
     }
 
     /// Queues one report; never waits.

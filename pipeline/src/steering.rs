@@ -26,6 +26,7 @@ use axum::http::Uri;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use reqwest::Client;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery;
 use tallylight_serve::guard::Guard;
@@ -37,7 +38,7 @@ use crate::serve::build::{BuildError, Parts, Service, bind};
 use crate::serve::cors;
 use crate::serve::metrics::Metrics;
 use crate::serve::problem;
-use crate::serve::upstream::Upstream;
+use crate::serve::upstream::{Upstream, client};
 use asked::Asked;
 use feed::Feed;
 use ladders::Ladders;
@@ -64,6 +65,8 @@ struct Steering {
     reporter: Reporter,
     metrics: Metrics,
     origin: Option<Upstream>,
+    /// Tells the origin of masks.
+    masks: Client,
     ladders: Ladders,
     token: Token,
     state: Mutex<state::State>,
@@ -94,7 +97,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         &settings.write_key,
         settings.service_key.as_deref(),
     );
-    let reporter = Reporter::spawn(&door, delivery::Service::Steering, "steering", &parts.clock);
+    let reporter = Reporter::spawn(&door, delivery::Service::Steering, "steering", &parts.clock)?;
     let upstream = |url: &String| Upstream::new(url, PAGE_LIMIT, PAGE_WITHIN);
     let origin = settings.origin_url.as_ref().map(upstream).transpose()?;
     let own_url =
@@ -107,6 +110,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         metrics: Metrics::new("steering", &reporter),
         ladders: Ladders::new(if origin.is_some() { &settings.streams } else { &[] }),
         origin,
+        masks: client(Some(engine::MASK_WITHIN))?,
         token: Token::new(settings.service_key.as_deref()),
         state: Mutex::new(state::State::new(policy(&settings), settings.mode)),
         // Without a feed there is nothing to take up, and nothing to decide by.
@@ -122,18 +126,21 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
     if steering.origin.is_some() {
         background.spawn(ladders::refresh(steering.clone()));
     }
-    background.spawn(records::post(steering.records.clone(), door));
+    let records = client(Some(records::WITHIN))?;
+    background.spawn(records::post(steering.records.clone(), door, records));
     if let Some(url) = steering.settings.feed_url.clone() {
         background.spawn(feed::follow(steering.feed.clone(), url));
         background.spawn(engine::run(steering.clone()));
+        let client = prober::client()?;
         for edge in &steering.settings.edges {
             let at = edge.probe_url.clone().map_or(At::Edge(edge.url.clone()), At::Object);
-            background.spawn(prober::probe(steering.clone(), edge.name.clone(), at));
+            let probes = prober::probe(steering.clone(), edge.name.clone(), at, client.clone());
+            background.spawn(probes);
         }
         if let Some(url) = steering.settings.origin_url.clone() {
             background.spawn(origin_page::watch(steering.clone()));
             let name = engine::ORIGIN.to_owned();
-            background.spawn(prober::probe(steering.clone(), name, At::Origin(url)));
+            background.spawn(prober::probe(steering.clone(), name, At::Origin(url), client));
         }
     }
     Ok(Service { server, router: router(steering), reporter, background })

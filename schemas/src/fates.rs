@@ -64,7 +64,8 @@ pub enum Reason {
     Quota,
     /// Only a service of ours may say this, and the request did not prove to be one.
     Untrusted,
-    /// A log record or a span that tells of no request for media.
+    /// A log record or a span that tells of no request for media. Not given any more (ADR 26);
+    /// logs of before have it.
     NotMedia,
 }
 

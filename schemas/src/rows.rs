@@ -7,7 +7,7 @@ mod measures;
 
 use serde::{Deserialize, Serialize};
 
-pub use cuboid::{Cell, Cuboid};
+pub use cuboid::{Cell, Cuboid, OTHER};
 pub use measures::Measures;
 
 use crate::fates::{Fate, Reason};

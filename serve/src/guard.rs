@@ -1,4 +1,4 @@
-//! Who may call (D16). A page on another site can make a browser send requests here, and can
+//! Who may call (ADR 16). A page on another site can make a browser send requests here, and can
 //! point its own name at 127.0.0.1; the first is refused by its Origin, the second by its Host.
 
 use std::sync::Arc;

@@ -32,7 +32,7 @@ use tokio::sync::mpsc;
 use folder::Folder;
 use hot::{Hot, Place};
 
-pub use hot::{hour_name, hour_of};
+pub use hot::{hour_name, hour_number, hour_of};
 pub use repair::Repair;
 pub use settings::Settings;
 pub use tend::Tended;

@@ -1,4 +1,5 @@
-//! Answers from the state in memory, given by the worker between entries.
+//! Answers from the state in memory, given by the worker between entries (over HTTP:
+//! `cli/src/alone/hot.rs`).
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::ipc::TenantDelivery;
-use tallylight_schemas::rows::{Cell, Cuboid, PlaybackRow};
+use tallylight_schemas::rows::{Cell, Cuboid, OTHER, PlaybackRow};
 use tallylight_stream_processor::Limits;
 use tallylight_stream_processor::pure::input::PlayerInput;
 use tallylight_stream_processor::pure::partition::{PartitionState, Rows};
@@ -37,7 +37,6 @@ const FLOOD_FIRST: Case = Case { large_from: 5, flood_from: 0, exact_from: 30 };
 const FLOOD: u64 = 2_000;
 /// Bound of what a partition with [`limits`] may take, KiB.
 const MOST_KIB: u64 = 512 << 10;
-const OTHER: &str = "__other__";
 
 fn limits() -> Limits {
     Limits {

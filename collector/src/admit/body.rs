@@ -36,9 +36,8 @@ impl Admission {
         })
     }
 
-    /// Lets a body go by that is refused, if it is one that could be kept and as long as it comes
-    /// quickly: whoever still sends when a connection ends may never see the answer. Who asked first
-    /// whether to send is told not to.
+    /// Reads and drops a refused body, if it is not too large and comes quickly: a client that still
+    /// sends when its connection closes may never see the answer. With `Expect`, nothing is read.
     pub async fn let_go_by(&self, headers: &HeaderMap, mut body: Body) {
         let announced = body.size_hint().upper();
         if headers.contains_key(EXPECT) || announced > Some(self.body_bytes as u64) {

@@ -84,8 +84,8 @@ impl Lines {
         self.of(kind).take(&caller.tenant, bytes, may_be_refused).await.map(Some)
     }
 
-    /// Whether it is worth while to keep a body of which this is announced: there will be a turn for
-    /// it, or it is so short, or of a length so unknown, that this is asked once it is there.
+    /// Whether to receive a body of this announced length: there will be a turn for it. Short bodies
+    /// and those of unknown length are received, and asked about afterwards.
     pub fn has_room(&self, caller: &Caller, kind: Kind, body: &Body) -> Result<(), Behind> {
         match body.size_hint().upper() {
             Some(bytes) if bytes > LONG_BYTES => {

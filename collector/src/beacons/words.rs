@@ -99,8 +99,7 @@ fn rejected(reason: Reason) -> &'static str {
         Reason::Overload => "The door was at its limit and shed it; send it again later.",
         Reason::Quota => "Its tenant or write key was above its quota; send less often.",
         Reason::None => "It was not taken.",
-        #[allow(unreachable_patterns, reason = "reasons are added by other rooms")]
-        _ => "It was not taken; docs/collector.md lists the reasons.",
+        Reason::NotMedia => "It told of no request for media.",
     }
 }
 

@@ -14,7 +14,7 @@ use crate::pure::priority::of_delivery;
 pub(crate) const NAME_BYTES: usize = 128;
 
 /// Gives an event its fate: a row, or shed under pressure; `Err` is why it is rejected. The CMCD of
-/// the request that it tells of says whose it was, and goes beside it.
+/// the request gives the event its session, and becomes a record beside it.
 pub(super) fn keep(
     mut event: DeliveryEvent,
     told: Option<Asked<'_>>,

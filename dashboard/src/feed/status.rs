@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::message;
 use crate::App;
+use crate::memory::resident_bytes;
 
 /// A partition that said nothing for this long is not reporting, ms.
 const SILENT_MS: i64 = 5_000;
@@ -144,14 +145,6 @@ fn log_status(log: &Shards) -> LogStatus {
         all.quarantined_entries += usage.quarantined_entries;
     }
     all
-}
-
-/// Memory of this process that is really there; Linux only, else unknown.
-fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1_024)
 }
 
 fn free_bytes(folder: &Path) -> Option<u64> {

@@ -12,7 +12,7 @@ use super::cuboid::{Cuboid, MEASURES, Sums, add};
 
 /// The answer. The i-th value of a series is that of the pane that begins at
 /// `from` + i × `width_s`; NULL is unknown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Answer {
     by: Vec<&'static str>,
     metric: &'static str,
@@ -107,5 +107,16 @@ fn value(value: Value, sum: &Sums, width_s: u32) -> Option<f64> {
             let none = Sketch::default();
             metrics::evaluate(metric, &sums, &none, &none, f64::from(width_s))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Answer;
+    use tallylight_schemas::rows::OTHER;
+
+    #[test]
+    fn the_rest_is_named_as_in_rows() {
+        assert!(serde_json::to_value(Answer::default()).unwrap().get(OTHER).is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! Metrics in SQL: each expression follows from the one definition of the metric (D5), so a
+//! Metrics in SQL: each expression follows from the one definition of the metric (ADR 5), so a
 //! query and a tile say the same.
 
 use std::sync::Arc;

@@ -23,10 +23,10 @@ use super::catalog::{self, TableInfo, Tables};
 use super::condition::{self, Condition};
 use super::encode::{Answer, Format};
 use super::error::{Kind, SqlError};
-use super::growth;
 use super::query;
 use super::settings::SqlSettings;
 use super::stop::Stop;
+use crate::memory::resident_bytes;
 
 /// How long the engine's own end of a query may take, once its time is over.
 const GRACE: Duration = Duration::from_millis(500);
@@ -176,14 +176,15 @@ impl Engine {
         }
     }
 
-    /// Waits for a query, and ends it at its deadline or when the process grows too much.
+    /// Waits for a query, and ends it at its deadline or when the process grows too much: the last
+    /// net under what no memory pool counts.
     async fn watch(
         &self,
         mut task: AbortOnDropHandle<Result<Answer, SqlError>>,
         deadline: Instant,
     ) -> Result<Answer, SqlError> {
         let settings = &self.shared.settings;
-        let before = growth::resident();
+        let before = resident_bytes().unwrap_or(0);
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let late = tokio::time::sleep_until((deadline + GRACE).into());
@@ -198,7 +199,7 @@ impl Engine {
                 }),
                 () = &mut late => return Err(query::too_late(settings.deadline_s)),
                 _ = looks.tick() => {
-                    let grown = growth::resident().saturating_sub(before);
+                    let grown = resident_bytes().unwrap_or(0).saturating_sub(before);
                     if grown > settings.growth_bytes {
                         return Err(SqlError::limit(format!(
                             "the process grew by {} MiB during the query, more than \

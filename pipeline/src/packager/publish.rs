@@ -5,6 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use crate::serve::upstream::client;
+
 /// One object to PUT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
@@ -39,9 +41,8 @@ pub struct HttpPublish {
 
 impl HttpPublish {
     /// Publishes to `base`, such as `http://127.0.0.1:7710`.
-    pub fn new(base: &str) -> Self {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap_or_default();
-        Self { base: base.trim_end_matches('/').to_owned(), client }
+    pub fn new(base: &str) -> Result<Self, reqwest::Error> {
+        Ok(Self { base: base.trim_end_matches('/').to_owned(), client: client(None)? })
     }
 }
 

@@ -18,7 +18,7 @@ const FILL: Duration = Duration::from_millis(250);
 const BACKOFF: Duration = Duration::from_millis(200);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 /// The collector answers after an fsync, so this is generous.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a sleeping task looks whether anybody still holds the reporter.
 const GONE_CHECK: Duration = Duration::from_secs(5);
 
@@ -67,8 +67,7 @@ impl Refusals {
 }
 
 /// Runs until the queue is closed and empty, or nobody holds it any more.
-pub(super) async fn run(queue: Weak<Queue>, door: Door) {
-    let client = Client::builder().timeout(TIMEOUT).no_proxy().build().unwrap_or_default();
+pub(super) async fn run(queue: Weak<Queue>, door: Door, client: Client) {
     let (mut backoff, mut said) = (BACKOFF, false);
     let mut refusals = String::new();
     loop {

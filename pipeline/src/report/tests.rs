@@ -32,7 +32,7 @@ async fn collector(failures: Vec<StatusCode>, fates: &'static str) -> (String, S
 fn reporter(url: &str) -> Reporter {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_us(7_000_000));
     let door = Door { url: url.to_owned(), service_key: Some("secret".into()) };
-    Reporter::spawn(&door, Service::Edge, "edge-e1", &clock)
+    Reporter::spawn(&door, Service::Edge, "edge-e1", &clock).unwrap()
 }
 
 #[tokio::test]

@@ -19,7 +19,8 @@ async fn a_background_task_that_panics_ends_the_service_with_an_error() {
     let service = Service {
         server: bind(([127, 0, 0, 1], 0).into(), 1).await.unwrap(),
         router: Router::new(),
-        reporter: Reporter::spawn(&Door::default(), delivery::Service::Origin, "test", &clock),
+        reporter: Reporter::spawn(&Door::default(), delivery::Service::Origin, "test", &clock)
+            .unwrap(),
         background,
     };
     let running = service.run(CancellationToken::new());

@@ -30,6 +30,16 @@ pub struct Fetched {
 /// How long connecting may take; the service is near.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
+/// A client for a service of ours, never through a proxy: the machine's may not know our
+/// services. Answers after `within` are failures; `None` where each request says its own time.
+pub(crate) fn client(within: Option<Duration>) -> Result<Client, reqwest::Error> {
+    let builder = Client::builder().no_proxy();
+    match within {
+        Some(within) => builder.timeout(within).build(),
+        None => builder.build(),
+    }
+}
+
 impl Upstream {
     /// The service at `base`; bodies beyond `limit` bytes and answers after `timeout` are
     /// failures.

@@ -15,6 +15,8 @@ use super::settings::EdgeSettings;
 const EVERY: Duration = Duration::from_millis(500);
 /// How long the start waits for what the log knows.
 const RESTORE: Duration = Duration::from_secs(10);
+/// The origin may take so long over a mask.
+pub(super) const MASK_WITHIN: Duration = Duration::from_secs(2);
 /// The target name of the prober's requests to the origin; no edge is called so.
 pub(super) const ORIGIN: &str = "(origin)";
 
@@ -84,13 +86,12 @@ impl Steering {
     }
 
     async fn mask(&self, pipeline: &str, on: bool) {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap_or_default();
         let Some(url) = &self.settings.origin_url else { return };
         let base = url.trim_end_matches('/');
         for stream in &self.settings.streams {
             let url = format!("{base}/live/{stream}/masks/{pipeline}");
-            let request = if on { client.put(&url) } else { client.delete(&url) };
-            let request = request.json(&serde_json::json!({})).timeout(Duration::from_secs(2));
+            let request = if on { self.masks.put(&url) } else { self.masks.delete(&url) };
+            let request = request.json(&serde_json::json!({}));
             let request = match &self.settings.service_key {
                 Some(key) => request.bearer_auth(key),
                 None => request,

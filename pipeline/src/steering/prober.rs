@@ -90,11 +90,14 @@ pub(super) enum At {
     Object(String),
 }
 
+/// What probes are sent with. A target that takes no connection soon is away, not slow.
+pub(super) fn client() -> Result<Client, reqwest::Error> {
+    let builder = Client::builder().connect_timeout(Duration::from_secs(1));
+    builder.timeout(WITHIN).no_proxy().build()
+}
+
 /// Probes one target until aborted.
-pub(super) async fn probe(app: Arc<Steering>, name: String, at: At) {
-    let built =
-        Client::builder().connect_timeout(Duration::from_secs(1)).timeout(WITHIN).no_proxy();
-    let Ok(client) = built.build() else { return };
+pub(super) async fn probe(app: Arc<Steering>, name: String, at: At, client: Client) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {

@@ -18,7 +18,7 @@ const BATCH: usize = 50;
 /// Ids that may wait; beyond it the first by name makes room.
 const CAPACITY: usize = 1_000;
 const PAUSE: Duration = Duration::from_millis(500);
-const WITHIN: Duration = Duration::from_secs(5);
+pub(super) const WITHIN: Duration = Duration::from_secs(5);
 
 /// The records that wait.
 #[derive(Debug, Default)]
@@ -73,8 +73,7 @@ impl Records {
 }
 
 /// Sends until aborted.
-pub(super) async fn post(records: Arc<Records>, door: Door) {
-    let client = Client::builder().timeout(WITHIN).no_proxy().build().unwrap_or_default();
+pub(super) async fn post(records: Arc<Records>, door: Door, client: Client) {
     loop {
         let batch = records.oldest();
         if batch.is_empty() || door.url.is_empty() {

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Stands for every value beyond a cap.
+pub const OTHER: &str = "__other__";
+
 /// The dimensions a cuboid can be broken down by. `None` is unknown, shown as `unknown`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cell {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayData, ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDateTime};
 use tallylight_schemas::tables::{HOUR, Table, conform};
 
 use super::folder::Folder;
@@ -22,6 +22,12 @@ pub fn hour_of(us: i64) -> i64 {
 pub fn hour_name(hour: i64) -> String {
     let start = DateTime::from_timestamp(hour * HOUR_S, 0);
     start.map(|start| start.format("%Y-%m-%dT%H").to_string()).unwrap_or_default()
+}
+
+/// The number of the hour that a folder is named after; `None` where the name is no hour's.
+pub fn hour_number(name: &str) -> Option<i64> {
+    let start = NaiveDateTime::parse_from_str(&format!("{name}:00"), "%Y-%m-%dT%H:%M").ok()?;
+    Some(start.and_utc().timestamp().div_euclid(HOUR_S))
 }
 
 /// A table: its files, and what follows them.
@@ -112,9 +118,19 @@ fn held_by(data: &ArrayData, pieces: &mut HashSet<usize>) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::held;
+    use super::{held, hour_name, hour_number};
     use arrow::array::{Array, Int64Array, RecordBatch};
     use std::sync::Arc;
+
+    #[test]
+    fn an_hour_is_read_as_it_is_named_and_nothing_else_is_an_hour() {
+        for hour in [0, 490_000, 498_788] {
+            assert_eq!(hour_number(&hour_name(hour)), Some(hour));
+        }
+        for name in ["", "2026-11-27", "2026-11-27T24", "2026-11-27T20:00", "yesterday"] {
+            assert_eq!(hour_number(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn what_columns_share_counts_once() {

@@ -22,7 +22,7 @@ impl History {
     ) -> Result<(), HistoryError> {
         let settings = &self.shared.settings;
         let folder = self.folder(table).newest().await?;
-        let Some((hour, chosen)) = to_join(files(&folder)?, settings, now) else { return Ok(()) };
+        let Some((number, chosen)) = to_join(files(&folder)?, settings, now) else { return Ok(()) };
         let dir = folder.dir.clone();
         let paths: Vec<String> = chosen.iter().map(|file| file.path.clone()).collect();
         let read = tokio::task::spawn_blocking(move || read_all(&dir, &paths, with_values));
@@ -31,7 +31,6 @@ impl History {
         self.shared.pass(Step::Join(table))?;
         let version = folder.delta.as_ref().and_then(|delta| delta.version()).unwrap_or(0);
         let name = format!("joined-{:020}", version + 1);
-        let number = number_of(&hour);
         let now_ms = self.shared.now_ms();
         let mut add = file::write(&folder.dir, table, number, name, batches, now_ms).await?;
         add.data_change = false;
@@ -60,16 +59,16 @@ fn to_join(
     hours: BTreeMap<String, Vec<Named>>,
     settings: &Settings,
     now: &str,
-) -> Option<(String, Vec<Named>)> {
+) -> Option<(i64, Vec<Named>)> {
     let small = |file: &Named| {
         file.bytes < settings.join_bytes / 2 && file.rows < settings.slice_rows.div_ceil(2)
     };
     let over = hours.into_iter().filter(|(hour, _)| hour.as_str() < now);
     let mut many = over.filter_map(|(hour, mut files)| {
         files.retain(small);
-        (files.len() > settings.small_files).then_some((hour, files))
+        if files.len() > settings.small_files { Some((number_of(&hour)?, files)) } else { None }
     });
-    let (hour, mut files) = many.next()?;
+    let (number, mut files) = many.next()?;
     let (mut bytes, mut rows) = (0, 0);
     let fit = files.iter().take_while(|file| {
         (bytes, rows) = (bytes + file.bytes, rows + file.rows);
@@ -77,7 +76,7 @@ fn to_join(
     });
     let fit = fit.count();
     files.truncate(fit);
-    Some((hour, files))
+    Some((number, files))
 }
 
 /// Without the columns that have no value: they are most of a table's, and memory like the others.

@@ -10,7 +10,7 @@ use tallylight_schemas::tables::{Table, conform};
 
 use super::commit::writing;
 use super::folder::{Folder, app};
-use super::tend::{Named, files, read_all};
+use super::tend::{Named, files, number_of, read_all};
 use super::{History, HistoryError, Step, file};
 
 /// How a table changes.
@@ -55,6 +55,7 @@ impl History {
         let mut actions = Vec::new();
         let now_ms = self.shared.now_ms();
         for (n, old) in concerned.iter().enumerate() {
+            let Some(hour) = number_of(&old.hour) else { continue };
             let (dir, path) = (folder.dir.clone(), vec![old.path.clone()]);
             let whole = move |batch: &RecordBatch| conform(batch, table);
             let read = tokio::task::spawn_blocking(move || read_all(&dir, &path, whole));
@@ -64,7 +65,6 @@ impl History {
             if edited.num_rows() > 0 {
                 let name = format!("repaired-{version:020}-{n}");
                 let rows = vec![conform(&edited, table)?];
-                let hour = super::tend::number_of(&old.hour);
                 let add = file::write(&folder.dir, table, hour, name, rows, now_ms).await?;
                 actions.push(Action::Add(add));
             }

@@ -17,7 +17,7 @@ use tallylight_schemas::tables::{HOUR, Table};
 
 use super::file::{self, failed};
 use super::folder::Folder;
-use super::hot::hour_name;
+use super::hot::{hour_name, hour_number};
 use super::{History, HistoryError, lock};
 
 /// What one round of upkeep did.
@@ -185,9 +185,9 @@ impl History {
         let actions = files.iter().map(|file| file.remove(now_ms, true)).collect();
         let predicate = Some(format!("{HOUR} = '{hour}'"));
         let mut folder = self.folder(all.table).newest().await?;
-        let expired = Transaction::new(EXPIRED, number_of(hour) + 1);
+        let expired = number_of(hour).map(|number| Transaction::new(EXPIRED, number + 1));
         let operation = DeltaOperation::Delete { predicate };
-        folder.commit_as(actions, operation, Some(expired)).await?;
+        folder.commit_as(actions, operation, expired).await?;
         self.put_back(folder);
         tracing::info!(hour, table = all.table.name(), "the caps removed an hour of history");
         Ok(())
@@ -207,9 +207,17 @@ impl History {
     }
 }
 
-pub(super) fn number_of(hour: &str) -> i64 {
-    let start = chrono::NaiveDateTime::parse_from_str(&format!("{hour}:00"), "%Y-%m-%dT%H:%M");
-    start.map_or(0, |start| start.and_utc().timestamp().div_euclid(3_600))
+/// The number of a folder's hour. Files of a folder without one cannot be written anew in their
+/// place, so they stay as they are.
+pub(super) fn number_of(hour: &str) -> Option<i64> {
+    let number = hour_number(hour);
+    if number.is_none() {
+        tracing::warn!(
+            hour,
+            "a folder of history is named after no hour; its files stay as they are"
+        );
+    }
+    number
 }
 
 /// The rows of files, each batch of them in the shape that `shaped` gives it.

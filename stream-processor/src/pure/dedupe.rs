@@ -1,4 +1,4 @@
-//! Who was here before (D6). [`Seen`] answers for the records of one session, [`Sequences`]
+//! Who was here before (ADR 6). [`Seen`] answers for the records of one session, [`Sequences`]
 //! for the delivery events of our own reporters, [`Tombstones`] for sessions long over.
 
 mod seen;

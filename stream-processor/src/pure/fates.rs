@@ -1,4 +1,4 @@
-//! The ledger of ends (D9): what became of every record, per second of log time, beside what
+//! The ledger of ends (ADR 9): what became of every record, per second of log time, beside what
 //! the door says it let in. The two are counted apart, so that they can disagree.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
-//! How much of everything one partition may hold (D9).
+//! How much of everything one partition may hold (ADR 9).
 
 use serde::{Deserialize, Serialize};
+pub use tallylight_schemas::rows::OTHER;
 
 /// The bounds of one partition's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,8 +11,8 @@ pub struct Limits {
     pub cells: usize,
     /// Keys of delivery rows per tenant and pane; the rest is counted under [`OTHER`].
     pub delivery_keys: usize,
-    /// Open sessions, to which those that ended count beyond `closed`; beyond it the one that was silent
-    /// longest is ended.
+    /// Open sessions; when there are more, the one that was silent longest is ended. Ended ones
+    /// beyond `closed` are kept only while there are no more than this of both together.
     pub sessions: usize,
     /// Ended sessions kept whole, for the API and for stragglers; more of them until the horizon, as
     /// long as there is room in `sessions`.
@@ -73,9 +74,6 @@ impl Limits {
         out
     }
 }
-
-/// Stands for every value beyond a cap.
-pub const OTHER: &str = "__other__";
 
 /// Longest dimension value, characters.
 pub const MAX_DIMENSION: usize = 64;

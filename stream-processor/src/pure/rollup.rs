@@ -128,7 +128,7 @@ impl<R: Roll> Wide<R> {
     }
 }
 
-/// Minutes and hours that are not over. See the module.
+/// Minutes and hours that are not over.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Rollup<R: Roll> {

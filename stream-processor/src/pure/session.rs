@@ -1,4 +1,4 @@
-//! Sessions (D6). A record becomes a [`Fact`]; facts in order of event time drive the
+//! Sessions (ADR 6). A record becomes a [`Fact`]; facts in order of event time drive the
 //! [`machine::Machine`]; [`timeline::Timeline`] keeps the facts that may still be reordered
 //! together with what each of them put into the panes, so that it can be taken back;
 //! [`epoch::Epoch`] is one playback of a sid; [`store::Sessions`] holds them all, with what every

@@ -37,7 +37,7 @@ pub struct Settled {
     pub actions: Vec<ActionRow>,
 }
 
-/// See the module.
+/// Holds the newest of each row until it can change no more; then its sum goes to history.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Settle {
     /// By end of pane.

@@ -1,4 +1,4 @@
-//! Log time (D4): the running maximum of append times. Lateness, finality, timeouts and
+//! Log time (ADR 4): the running maximum of append times. Lateness, finality, timeouts and
 //! emission read nothing else, so they fall on the same entry in every replay.
 
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use crate::player::{Player, Record};
 use crate::reporter::Reporter;
 
-/// See the module. Senders are numbered: players first, then reporters.
+/// Everyone who sends something in a run. Senders are numbered: players first, then reporters.
 #[derive(Debug)]
 pub struct Cast {
     /// Viewers.

@@ -36,7 +36,7 @@ pub enum Verdict {
     CrashAfter,
 }
 
-/// See the module.
+/// Decides by lot what fails, and when.
 #[derive(Debug)]
 pub struct Chaos(Mutex<State>);
 

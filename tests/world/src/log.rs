@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::chaos::{Chaos, Verdict, Who};
 
-/// See the module.
+/// A log of which calls fail as the seed has it.
 #[derive(Debug)]
 pub struct SimLog {
     inner: Arc<dyn EventLog>,

@@ -124,9 +124,9 @@ fn read<'a>(
                 Whole::Span(span) => other::of_span(by, span, context),
             };
             reading.next(|context, rows, tally| match event(&origin, &told, (number, seq)) {
-                Err(Reason::NotMedia) => metrics::keep(kept, point, context, rows, tally),
                 Err(reason) => Err(reason),
-                Ok((event, cmcd)) => {
+                Ok(None) => metrics::keep(kept, point, context, rows, tally),
+                Ok(Some((event, cmcd))) => {
                     let text = cmcd.as_deref();
                     let asked = text.map(|text| Asked { text, source: Source::Otlp });
                     delivery::keep(event, asked, context, rows, tally)
@@ -137,25 +137,25 @@ fn read<'a>(
     reading.tally
 }
 
-/// The request as an event, and its CMCD; [`Reason::NotMedia`]: it tells of none. Who sends it
-/// again sends the same bytes, so the number made of them and the record's place tell it from
-/// every other.
+/// The request as an event, and its CMCD; `None`: it tells of no request for media. Who sends
+/// it again sends the same bytes, so the number made of them and the record's place tell it
+/// from every other.
 fn event(
     origin: &Origin<'_>,
     told: &Told<'_>,
     (boot, seq): (u64, u64),
-) -> Result<(DeliveryEvent, Option<String>), Reason> {
+) -> Result<Option<(DeliveryEvent, Option<String>)>, Reason> {
     let all = told.attributes;
     let text = |names: &[&str]| said(all, names).and_then(first);
     let whole = |names: &[&str]| said(all, names).and_then(number).filter(|n| *n >= 0.0);
     let action = match text(&["http.request.method", "http.method"]) {
         Some("GET") if told.of_server => Action::Get,
         Some("PUT") if told.of_server => Action::Put,
-        _ => return Err(Reason::NotMedia),
+        _ => return Ok(None),
     };
     let target = text(&["url.path", "http.target", "url.full", "http.url"]);
-    let (path, query) = split(target.ok_or(Reason::NotMedia)?);
-    let object = Object::of(path).ok_or(Reason::NotMedia)?;
+    let Some((path, query)) = target.map(split) else { return Ok(None) };
+    let Some(object) = Object::of(path) else { return Ok(None) };
     let stream = text(&["tallylight.stream"]).unwrap_or(object.stream);
     let size: [&str; 2] = match action {
         Action::Put => ["http.request.body.size", "http.request_content_length"],
@@ -200,7 +200,7 @@ fn event(
         late_us: None,
         defect: None,
     };
-    Ok((event, cmcd(all, query.or(text(&["url.query"])))))
+    Ok(Some((event, cmcd(all, query.or(text(&["url.query"]))))))
 }
 
 /// Path and query of a target or an address.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use tallylight_schemas::control::{ActionRow, IncidentRow, view};
+use tallylight_schemas::sketch::{Bin, Sketch};
 
 use super::message::{Cell, Delivery, Hello, Incoming, Playback, Rows, Status};
 use crate::steering::pure::inputs::{self, Device, Second};
@@ -15,8 +16,6 @@ const SECONDS: usize = 60;
 const DEVICES_MS: i64 = 30_000;
 /// A key beyond this number in one pane is passed over: no pane of ours has so many.
 const KEYS: usize = 10_000;
-/// γ of the feed's sketches.
-const GAMMA: f64 = 1.01 / 0.99;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Served {
@@ -209,12 +208,12 @@ impl Window {
 
 fn second(pane: i64, rows: &Pane, edge: &str) -> Second {
     let mut second = Second { at: pane.div_euclid(1_000), ..Second::default() };
-    let mut bins: BTreeMap<i32, i64> = BTreeMap::new();
+    let mut ttfb = Sketch::default();
     for (_, answers) in rows.answers.iter().filter(|(key, _)| key.edge == edge) {
         second.requests += answers.requests;
         second.errors += answers.errors;
         for (bin, number) in &answers.ttfb {
-            *bins.entry(*bin).or_default() += number;
+            ttfb.add_bin(Bin { i: *bin, n: *number });
         }
     }
     for (_, value) in rows.edges.iter().filter(|(cell, _)| cell.edge.as_deref() == Some(edge)) {
@@ -222,25 +221,8 @@ fn second(pane: i64, rows: &Pane, edge: &str) -> Second {
         second.rebuffering_ms += value.rebuffering_ms;
         second.watched_ms += value.watched_ms;
     }
-    second.p90_ms = quantile(&bins, 0.9);
+    second.p90_ms = ttfb.quantile(0.9);
     second
-}
-
-/// The quantile of a merged sketch.
-fn quantile(bins: &BTreeMap<i32, i64>, q: f64) -> Option<f64> {
-    let count: i64 = bins.values().sum();
-    if count <= 0 {
-        return None;
-    }
-    let rank = (q * (count - 1) as f64).round() as i64;
-    let mut seen = 0;
-    for (bin, number) in bins {
-        seen += number;
-        if seen > rank {
-            return Some(if *bin < 0 { 0.0 } else { 2.0 * GAMMA.powi(*bin) / (GAMMA + 1.0) });
-        }
-    }
-    None
 }
 
 #[cfg(test)]

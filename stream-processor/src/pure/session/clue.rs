@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::fact::Token;
 use crate::pure::input::PlayerInput;
 
-/// See the module.
+/// What one request says of its player's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Clue {
     /// It stands still.

@@ -31,7 +31,7 @@ pub(super) enum Queue {
     Closed(i64),
 }
 
-/// See the module.
+/// One playback of a session id.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Epoch {
     pub(super) sid: Sid,

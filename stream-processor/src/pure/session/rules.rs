@@ -1,4 +1,4 @@
-//! What a player's states mean (reference `player-telemetry.md` 1.6 and 2.6):
+//! What a player's states mean (ADR 6, docs/cmcd.md):
 //!
 //! - `d` is no attempt. The attempt is the first `s`; without one, the first record after
 //!   which the player started (a pause or a preload in between begins it anew).

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// See the module.
+/// A session id, in few bytes where it is a UUID.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sid {
     /// In small letters, with its four hyphens.

@@ -10,10 +10,10 @@ use super::pack::{Pen, Reader};
 use super::said::Said;
 use crate::pure::window::Cells;
 
-/// What is said and where facts stand is looked for among so many of the newest; said once more it
-/// is written once more.
+/// Before something is stored, the newest so many entries are searched for an equal one; an older
+/// equal is stored again.
 const LOOKED_AT: usize = 16;
-/// What facts no longer say is thrown out when there is more than this and thrice the facts.
+/// Unused entries are removed once there are more entries than this plus three per fact.
 const FEW: usize = 4;
 
 /// What a clue is written as begins after the ten states.

@@ -36,7 +36,7 @@ pub struct Panes<'a> {
     pub over: &'a mut Vec<Stretch>,
 }
 
-/// See the module.
+/// The facts of an epoch in order of time, and the state that follows from them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Timeline {
     /// Whose cells they count in.

@@ -19,9 +19,9 @@ use super::pane::Gauge;
 const RIVALS: usize = 2_048;
 /// A rival must be heard more than twice as often, and this much oftener.
 const CLEARLY: u32 = 8;
-/// The part of the cells that can lose their place in one contest, and of those that are gone
-/// and still have panes.
+/// At most one in so many cells changes hands in a contest.
 const AT_ONCE: usize = 8;
+/// Displaced cells that still have panes: at most one in so many.
 const GONE: usize = 2;
 
 /// Values without a cell and how often at least they were heard: what Misra and Gries count,

@@ -19,7 +19,7 @@ use crate::table;
 /// The newest version of a row, by what names it.
 type Newest = BTreeMap<String, (u64, String)>;
 
-/// See the module.
+/// What follows from a log that is read once, without a fault.
 #[derive(Debug, Default)]
 pub struct Straight {
     newest: Newest,
