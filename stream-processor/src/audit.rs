@@ -155,7 +155,7 @@ impl Audit {
             let end = (settled - open).div_euclid(10_000_000) * 10_000_000;
             let mut range = hour * HOUR_US..end.min((hour + 1) * HOUR_US);
             if table.kin() == Table::Playback {
-                range.start = self.unknown.panes_from(range.start);
+                range.start = self.unknown.panes_from(range.start).min(range.end);
             }
             // Tables expire at ages of their own: what the caps removed is not missed.
             if let Some(expired) = self.history.expired(table).await? {

@@ -91,9 +91,10 @@ impl Kept {
         self.hours.values().flatten().map(|file| file.bytes).sum()
     }
 
-    /// Its oldest hour, if that is before `end`.
+    /// Its oldest hour, if that is before `end`. What is named after no hour is of no age.
     fn oldest(&self, end: &str) -> Option<String> {
-        self.hours.keys().next().filter(|oldest| oldest.as_str() < end).cloned()
+        let oldest = self.hours.keys().find(|name| hour_number(name).is_some());
+        oldest.filter(|oldest| oldest.as_str() < end).cloned()
     }
 }
 

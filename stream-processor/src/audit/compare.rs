@@ -51,7 +51,9 @@ fn key(table: Table) -> &'static [&'static str] {
             "os",
             "asn",
         ],
-        Table::Delivery => &["tenant", "pane", "service", "edge", "pipeline", "track", "action"],
+        Table::Delivery => {
+            &["tenant", "pane", "service", "edge", "pipeline", "stream", "track", "k", "action"]
+        }
         Table::Sessions => &["tenant", "sid", "epoch"],
         _ => &["tenant", "sid", "epoch", "state", "from", "to"],
     }
@@ -126,6 +128,9 @@ impl Coder {
                 let schema = self.schema.field(*at);
                 out.push(format!("{} is {is}, should be {should}", schema.name()));
             }
+        }
+        if out.is_empty() {
+            return Ok("is there more or less often than it should be".to_owned());
         }
         Ok(out.join("; "))
     }

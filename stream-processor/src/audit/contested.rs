@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{AsArray, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
-use tallylight_schemas::rows::{Cell, Cuboid, PlaybackRow};
+use tallylight_schemas::rows::{Cuboid, PlaybackRow};
 use tallylight_schemas::tables::{Table, conform};
 use tallylight_store::archive::HistoryError;
 
 use super::{expect, kept};
 use crate::pure::limits::OTHER;
+use crate::pure::window::other_cell;
 
 /// A pane by tenant, cuboid and start.
 type Pane = (String, Cuboid, i64);
@@ -43,7 +44,7 @@ impl Sides {
         }
         let [kept, counted, truth] = [&kept, &counted, &truth].map(kept::playback);
         let all = [kept?, counted?, truth?];
-        let rest = all.iter().flatten().filter(|row| is_rest(&row.cell));
+        let rest = all.iter().flatten().filter(|row| is_rest(row));
         let panes: BTreeSet<Pane> = rest.map(pane).collect();
         let [kept, counted, truth] = all.map(|rows| expect::batch(table, &folded(rows, &panes)));
         Ok(Self { kept: kept?, counted: counted?, truth: truth? })
@@ -63,8 +64,8 @@ fn has_rest(rows: &RecordBatch) -> bool {
     })
 }
 
-fn is_rest(cell: &Cell) -> bool {
-    [&cell.content, &cell.edge, &cell.player].into_iter().any(|text| text.as_deref() == Some(OTHER))
+fn is_rest(row: &PlaybackRow) -> bool {
+    row.cell == other_cell(row.cuboid)
 }
 
 /// The rows of these panes as one each.
@@ -73,7 +74,7 @@ fn folded(rows: Vec<PlaybackRow>, panes: &BTreeSet<Pane>) -> Vec<PlaybackRow> {
         rows.into_iter().partition(|row| panes.contains(&pane(row)));
     let mut sums: BTreeMap<Pane, PlaybackRow> = BTreeMap::new();
     for mut row in contested {
-        row.cell = Cell { content: Some(OTHER.to_owned()), ..Cell::default() };
+        row.cell = other_cell(row.cuboid);
         let sum = sums.entry(pane(&row));
         sum.and_modify(|sum| sum.merge(&row, 1)).or_insert(row);
     }

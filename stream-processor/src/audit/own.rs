@@ -1,6 +1,6 @@
 //! One session as it was counted, and as it would have been, had none of its facts come late.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tallylight_schemas::fates::Fate;
 use tallylight_schemas::ipc::TenantDelivery;
@@ -117,9 +117,6 @@ impl<'a> Own<'a> {
     fn difference(&self, at: i64, limits: &Limits, to: &mut Difference) {
         let Some(end) = self.end(at, quiet_us(limits)) else { return };
         let counted = self.as_logged(end, limits);
-        if !self.are_those(&counted, end) {
-            return;
-        }
         let mut truth = self.as_if_timely(end, limits);
         for (key, row) in &mut truth.sessions {
             // How many came late is a fact, too.
@@ -132,16 +129,6 @@ impl<'a> Own<'a> {
         }
         to.sessions.extend(truth.sessions);
         to.spans.extend(truth.spans);
-    }
-
-    /// Whether these are the playbacks that the facts were taken for. Where there was no room to keep
-    /// a session that had ended, it was forgotten sooner than one alone is, and who came back began
-    /// another: what was counted then is not known, and stays.
-    fn are_those(&self, counted: &Ends, end: i64) -> bool {
-        let places = self.players.iter().map(|row| self.facts.player_places[*row]);
-        let taken = places.filter(|place| place.logged_us <= end).filter_map(|place| place.epoch);
-        let taken: BTreeSet<u32> = taken.collect();
-        taken.into_iter().eq(counted.sessions.keys().map(|(_, _, epoch)| *epoch))
     }
 
     /// What was counted.

@@ -8,10 +8,10 @@ use arrow::datatypes::TimestampMicrosecondType;
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{History, HistoryError};
 
-use super::HOUR_US;
 use super::facts::moment;
+use super::{HOUR_US, time};
 
-/// A pane that one of them can be in ends this long after its last record at the latest, µs.
+/// A pane that one of them can be in ends this long after the last that is heard of it, µs.
 const PANE_US: i64 = 10_000_000;
 
 /// See the module.
@@ -30,33 +30,64 @@ impl Unknown {
         first_hour: i64,
         quiet_us: i64,
     ) -> Result<Self, HistoryError> {
-        let (start, mut found) = (first_hour * HOUR_US, Self::default());
-        let began = moment(start);
+        let mut found = Self::default();
+        let began = moment(first_hour * HOUR_US);
         let sql = format!("SELECT tenant, sid, ended_at FROM rows WHERE started_at < {began}");
-        found.add(&history.select(Table::Sessions, &sql).await?);
+        found.add(&history.select(Table::Sessions, &sql).await?, i64::MAX);
         let expired = history.expired(Table::PlayerEvents).await?;
-        if expired.is_some_and(|hour| hour >= first_hour) {
-            // Facts were cut off: of whoever is heard then, some may be from before, also of one who
-            // is there still or never started, of whom `sessions` says nothing.
-            let heard = format!("logged_at < {}", moment(start + quiet_us));
-            let sql = format!(
-                "SELECT tenant, sid, max(logged_at) FROM rows WHERE sid IN \
-                 (SELECT sid FROM rows WHERE {heard}) GROUP BY tenant, sid"
-            );
-            found.add(&history.select(Table::PlayerEvents, &sql).await?);
+        if let Some(hour) = expired.filter(|hour| *hour >= first_hour) {
+            found.find_cut_off(history, hour * HOUR_US, quiet_us).await?;
         }
         Ok(found)
     }
 
-    /// Adds sessions with the last time that is known of each.
-    fn add(&mut self, answer: &[RecordBatch]) {
+    /// Facts before `start` (Unix µs) were removed: whoever is heard soon after may be from before,
+    /// also one who is there still or never started, of whom `sessions` says nothing.
+    async fn find_cut_off(
+        &mut self,
+        history: &History,
+        start: i64,
+        quiet_us: i64,
+    ) -> Result<(), HistoryError> {
+        let soon = moment(start + quiet_us);
+        let of = "PARTITION BY tenant, sid ORDER BY logged_at";
+        let quiet_s = quiet_us / 1_000_000;
+        // Until the first silence: who comes back after it is known.
+        let sql = format!(
+            "SELECT tenant, sid, max(logged_at) FROM ( \
+               SELECT *, sum(CASE WHEN gap THEN 1 ELSE 0 END) OVER ({of}) AS run FROM ( \
+                 SELECT tenant, sid, logged_at, logged_at - lag(logged_at) OVER ({of}) \
+                   > INTERVAL '{quiet_s} seconds' AS gap \
+                 FROM rows WHERE sid IN (SELECT sid FROM rows WHERE logged_at < {soon}))) \
+             WHERE run = 0 GROUP BY tenant, sid HAVING min(logged_at) < {soon}"
+        );
+        let newest = "SELECT max(logged_at) FROM rows";
+        for table in [Table::PlayerEvents, Table::DeliveryEvents] {
+            let newest = time(history, table, newest).await?.unwrap_or(i64::MAX);
+            self.add(&history.select(table, &sql).await?, newest.saturating_sub(quiet_us));
+        }
+        // Whose first playback is not among the facts has another number in a replay.
+        let sql = "SELECT tenant, sid FROM rows GROUP BY tenant, sid HAVING min(epoch) > 0";
+        for batch in history.select(Table::PlayerEvents, sql).await? {
+            let (tenants, sids) =
+                (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
+            let all = (0..batch.num_rows()).map(|row| (tenants.value(row), sids.value(row)));
+            self.sids.extend(all.map(|(tenant, sid)| (tenant.to_owned(), sid.to_owned())));
+        }
+        Ok(())
+    }
+
+    /// Adds sessions with the last time that is known of each; after `open` they may go on.
+    fn add(&mut self, answer: &[RecordBatch], open: i64) {
         for batch in answer {
             let (tenants, sids) =
                 (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
             let ends = batch.column(2).as_primitive::<TimestampMicrosecondType>();
             for row in 0..batch.num_rows() {
                 self.sids.insert((tenants.value(row).into(), sids.value(row).into()));
-                self.gone_at = self.gone_at.max(Some(ends.value(row) + PANE_US));
+                let end = ends.value(row);
+                let gone_at = if end >= open { i64::MAX } else { end.saturating_add(PANE_US) };
+                self.gone_at = self.gone_at.max(Some(gone_at));
             }
         }
     }

@@ -15,5 +15,6 @@ mod emit;
 mod hot;
 mod pane;
 
+pub(crate) use cell::other_cell;
 pub use cells::{Cells, Stand, Windows};
 pub use pane::{Counts, Presence, Watching};

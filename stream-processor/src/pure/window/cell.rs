@@ -38,7 +38,7 @@ pub(super) fn full_cell(dimensions: &Dimensions, words: &Words) -> Cell {
 }
 
 /// The cell of a cuboid for whatever has none of its own.
-pub(super) fn other_cell(cuboid: Cuboid) -> Cell {
+pub(crate) fn other_cell(cuboid: Cuboid) -> Cell {
     let other = || Some(OTHER.to_owned());
     let all = Cell {
         content: other(),

@@ -34,8 +34,9 @@ async fn panes_that_expired_before_the_facts_they_follow_from_do_not_drift() {
     assert!(rows_of(&found, Table::Playback) > 0, "{found:#?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_watches_since_before_the_facts_that_are_left_does_not_drift() {
+/// An audit of what is left when the first hour went from all tables, of a viewer who came in it and
+/// left after so many minutes, beside others.
+async fn without_first_hour(minutes: i64) -> Findings {
     let (dir, way) = (tempfile::tempdir().unwrap(), Way::without_processor());
     let line = |minute: i64| {
         let (at, sta) = (minute * 60_000, ["p", "s"][usize::from(minute == 0)]);
@@ -46,15 +47,25 @@ async fn who_watches_since_before_the_facts_that_are_left_does_not_drift() {
         Fact::Line(line, at, at + 100)
     };
     let mut all: Vec<Fact> = facts(8, 30, |_| 0);
-    all.extend((0..150).map(line));
+    all.extend((0..minutes).map(line));
     all.sort_by_key(Fact::came);
     let logs = [Arc::clone(&way.log) as Arc<dyn EventLog>];
-    let (mut lives, known) = live(&logs, &way.clock, dir.path(), &all, (None, 0)).await;
-    // The first hour goes from all tables, and the viewer is there still.
+    let then_us = (150 * 60_000 - all.last().unwrap().came()).max(0) * 1_000;
+    let (mut lives, known) = live(&logs, &way.clock, dir.path(), &all, (None, then_us)).await;
     let caps = Settings { cap_hours: 1, ..Settings::default() };
     let history = with_caps(&dir, lives.remove(0), known, caps).await;
     assert!(history.tend(hour_of(known)).await.unwrap().removed_rows > 0);
-    let found = audit(&history, known).await;
-    assert_eq!((found.drift, found.late), (0, 0), "{found:#?}");
-    assert!(rows_of(&found, Table::Delivery) > 0, "{found:#?}");
+    audit(&history, known).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_watches_since_before_the_facts_that_are_left_does_not_drift() {
+    let still_there = without_first_hour(150).await;
+    let left = without_first_hour(90).await;
+    for found in [&still_there, &left] {
+        assert_eq!((found.drift, found.late), (0, 0), "{found:#?}");
+        assert!(rows_of(found, Table::Delivery) > 0, "{found:#?}");
+        assert!(rows_of(found, Table::Sessions) > 0, "{found:#?}");
+    }
+    assert!(rows_of(&left, Table::Playback) > 0, "panes after he left: {left:#?}");
 }
