@@ -112,7 +112,7 @@ impl Life {
         let head = self.log.usage("events").unwrap().next;
         let mut stats = self.handle.stats();
         let seen = stats.wait_for(|stats| stats.position >= head);
-        tokio::time::timeout(Duration::from_secs(90), seen).await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(30), seen).await.unwrap().unwrap();
     }
 
     /// Whether nothing waits: looked at twice, since a reader that goes back holds nothing either.
