@@ -1,6 +1,7 @@
 //! `/healthz`, `/readyz` and `/metrics`.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -11,8 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tallylight_serve::openmetrics;
 
-use crate::App;
 use crate::problem;
+use crate::{App, feed};
 
 /// Label of proxied requests.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -39,7 +40,8 @@ pub(crate) struct Metrics {
     pub(crate) unreadable_entries: Counter,
     pub(crate) rows: Gauge,
     pub(crate) capped_rows: Gauge,
-    pub(crate) freshness_ms: Gauge,
+    /// Not a number while nothing is known: no data is never zero.
+    pub(crate) freshness_ms: Gauge<f64, AtomicU64>,
     pub(crate) queries: Counter,
     pub(crate) refused_queries: Counter,
     pub(crate) tails: Gauge,
@@ -102,5 +104,10 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
 }
 
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    // Taken now: figures that come each second, looked at each second, would have the age that these
+    // two beats happen to have between them.
+    let now = app.hub.now_ms();
+    let freshness = app.hub.with_store(|store| feed::status::freshness_ms(store.progress(), now));
+    app.metrics.freshness_ms.set(freshness.map_or(f64::NAN, |ms| ms as f64));
     openmetrics([&app.neighbours, &app.metrics.registry])
 }

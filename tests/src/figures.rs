@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::world::World;
 
 /// Figures of this age are as fresh as they are when nothing is wrong, ms.
-const FRESH_MS: u64 = 2_000;
+const FRESH_MS: f64 = 2_000.0;
 
 /// How old figures may be while another processor comes in place of one that was killed, ms.
 pub const GAP_MS: u64 = 15_000;
@@ -18,11 +18,14 @@ impl World {
             let text = self.get("/metrics").await.unwrap_or_else(|error| panic!("{error}"));
             let name = "tallylight_dashboard_freshness_ms ";
             let value = text.lines().find_map(|line| line.strip_prefix(name));
-            let age: u64 = value.and_then(|age| age.parse().ok()).expect("the age of the figures");
-            most = most.max(age);
+            let age = value.and_then(|age| age.parse::<f64>().ok()).expect("the age of the figures");
             assert!(began.elapsed() < Duration::from_secs(60), "figures of {age} ms ago");
-            if began.elapsed() > during && age < FRESH_MS {
-                return most;
+            // Not a number until figures came.
+            if age.is_finite() {
+                most = most.max(age as u64);
+                if began.elapsed() > during && age < FRESH_MS {
+                    return most;
+                }
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

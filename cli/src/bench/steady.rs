@@ -48,6 +48,8 @@ pub(crate) struct Kept {
     sent_per_s: f64,
     /// Records that were shed meanwhile.
     shed: u64,
+    /// Records in requests that were refused whole.
+    refused: u64,
     /// How long.
     seconds: f64,
     /// Age of the figures, ms: median, 99th percentile, most.
@@ -74,8 +76,7 @@ pub(crate) async fn run(args: &SteadyArgs) -> anyhow::Result<Kept> {
     let sending = crowd::send(whole.collector(), capacity * args.load, lasting, most.next);
     let (sent, seen) = {
         let sending = tokio::spawn(sending);
-        let seen = watch(&whole, lasting).await?;
-        (sending.await??, seen)
+        tokio::try_join!(async { sending.await? }, watch(&whole, lasting))?
     };
     Ok(Kept::new(capacity, &sent, seen))
 }
@@ -122,6 +123,7 @@ impl Kept {
             capacity_per_s: capacity,
             sent_per_s: sent.records as f64 / sent.took.as_secs_f64(),
             shed: sent.shed,
+            refused: sent.refused,
             seconds: sent.took.as_secs_f64(),
             freshness_ms: spread(seen.ages),
             question_ms: spread(answered.into_iter().flatten().collect()),
@@ -137,7 +139,7 @@ pub(crate) fn print(kept: &Kept) {
     let [question, question_p99, question_most] = kept.question_ms;
     let [half, end] = kept.memory_mib;
     println!(
-        "steady: {:.0} of {:.0} records/s for {:.0} s, {} shed; figures {median} ms old, p99 {p99} \
+        "steady: {:.0} of {:.0} records/s for {:.0} s, {} shed, {} refused; figures {median} ms old, p99 {p99} \
          (aim: {FRESH_MS}), most {most}; SQL about open sessions {question} ms (aim: {ANSWERED_MS}), \
          p99 {question_p99}, most {question_most}, {} without an answer; {half} MiB after half of \
          the time, {end} at the end",
@@ -145,6 +147,7 @@ pub(crate) fn print(kept: &Kept) {
         kept.capacity_per_s,
         kept.seconds,
         kept.shed,
+        kept.refused,
         kept.unanswered.len()
     );
     if let Some(first) = kept.unanswered.first() {
@@ -158,13 +161,13 @@ mod tests {
 
     #[test]
     fn percentiles_are_of_the_sorted_ages() {
-        let sent = Sent { records: 700, shed: 3, next: 700, took: Duration::from_secs(7) };
+        let sent = Sent { records: 700, shed: 3, refused: 2, next: 700, took: Duration::from_secs(7) };
         let (ages, questions) =
             ((1..=200).rev().collect(), vec![Ok(7), Err("busy".to_owned()), Ok(30), Ok(9)]);
         let kept = Kept::new(200.0, &sent, Seen { ages, questions, memory: [5 << 20, 6 << 20] });
         assert_eq!(kept.unanswered, ["busy"]);
         assert_eq!((kept.freshness_ms, kept.question_ms), ([101, 199, 200], [9, 30, 30]));
-        assert_eq!((kept.memory_mib, kept.shed), ([5, 6], 3));
+        assert_eq!((kept.memory_mib, kept.shed, kept.refused), ([5, 6], 3, 2));
         assert!((kept.sent_per_s - 100.0).abs() < 1e-9);
     }
 }

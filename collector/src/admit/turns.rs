@@ -13,6 +13,9 @@ use tokio::time::Instant;
 
 /// What one is taken to last before one has: a body of some hundred records.
 const USUAL: Duration = Duration::from_millis(1);
+/// The pace is that of the last so many. A machine that stands still for a moment is not slow yet:
+/// the moment is divided among as many.
+const AVERAGED: u32 = 64;
 /// In a slow line tenants that have little of it get in until it is so many times as slow, …
 const FULL: u32 = 2;
 /// … and who waited so many times as long, as those before it took longer than any so far, is refused.
@@ -35,7 +38,7 @@ struct Line {
     waiting: FxHashMap<Arc<str>, u32>,
     all: u32,
     bytes: usize,
-    /// How long who came to its turn had waited for each that was before it; the newest count most.
+    /// How long one took of those that waited, by the last [`AVERAGED`] or so.
     each: Duration,
 }
 
@@ -68,7 +71,7 @@ impl Turns {
                 let permit = self.permits.acquire().await.map_err(|_| Behind)?;
                 let waited = place.since.elapsed();
                 let mut line = self.line();
-                line.moved(waited / place.before);
+                line.moved(waited, place.before);
                 let too_late = waited > line.patience * TOO_LATE;
                 drop(line);
                 if may_be_refused && too_late {
@@ -135,9 +138,10 @@ impl Line {
         }
     }
 
-    /// One took so long: a machine that stood still for a moment is not slow yet.
-    fn moved(&mut self, each: Duration) {
-        self.each = (self.each * 7 + each.min(self.patience)) / 8;
+    /// Who comes to its turn waited so long for so many.
+    fn moved(&mut self, waited: Duration, before: u32) {
+        let waited = waited.min(self.patience.saturating_mul(before));
+        self.each = (self.each * AVERAGED + waited) / AVERAGED.saturating_add(before);
     }
 }
 

@@ -74,9 +74,6 @@ pub(crate) async fn beat(app: Arc<App>) {
         app.metrics.rows.set(i64::try_from(rows).unwrap_or(i64::MAX));
         app.metrics.capped_rows.set(i64::try_from(capped).unwrap_or(i64::MAX));
         complete(&mut status, &app, reached);
-        if let Some(freshness) = status.freshness_ms {
-            app.metrics.freshness_ms.set(freshness);
-        }
         app.hub.publish_status(message::text(&status));
     }
 }
@@ -85,6 +82,12 @@ pub(crate) async fn beat(app: Arc<App>) {
 pub(crate) fn reporting(progress: &Progress, now: i64) -> usize {
     let is_late = |row: &ProgressRow| now - row.log_time.div_euclid(1_000) > SILENT_MS;
     progress.rows().filter(|row| !is_late(row)).count()
+}
+
+/// How long ago the log time of the slowest partition was at `now`, ms; `None` while one never
+/// reported.
+pub(crate) fn freshness_ms(progress: &Progress, now: i64) -> Option<i64> {
+    progress.least(|row| row.log_time).map(|at| (now - at.div_euclid(1_000)).max(0))
 }
 
 /// What the progress of the partitions says.
@@ -99,7 +102,7 @@ fn status(progress: &Progress, now: i64) -> Status {
         reporting: u16::try_from(reporting).unwrap_or(u16::MAX),
         log_time,
         final_up_to: progress.final_up_to().map(ms),
-        freshness_ms: log_time.map(|at| (now - at).max(0)),
+        freshness_ms: freshness_ms(progress, now),
         sessions: sum(|row| row.sessions),
         lost_events: sum(|row| row.lost_events),
         lost_entries: sum(|row| row.lost_entries),

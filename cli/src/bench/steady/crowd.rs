@@ -1,10 +1,10 @@
 //! Viewers who report now, at a rate, from one thread with a runtime of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::bail;
 use tallylight_schemas::clock::{Clock, WallClock};
 use tokio::time::{Instant, sleep_until};
 
@@ -18,12 +18,14 @@ const SESSIONS: usize = 800_000;
 const PER_POST: usize = 100;
 
 /// What was sent.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Sent {
     /// Records that were answered.
     pub(super) records: u64,
     /// Records of them that were not accepted.
     pub(super) shed: u64,
+    /// Records of requests that were refused whole: a player would send them again.
+    pub(super) refused: u64,
     /// The number of the first record that was not sent.
     pub(super) next: usize,
     /// How long it took.
@@ -43,42 +45,54 @@ pub(super) async fn send(
 
 async fn all(url: &str, per_s: f64, lasting: Duration, first: usize) -> anyhow::Result<Sent> {
     let client = reqwest::Client::new();
-    let (posts, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
+    let posts = Arc::new(AtomicUsize::new(0));
     let began = Instant::now();
     let mut senders = tokio::task::JoinSet::new();
     for _ in 0..CLIENTS {
-        let (client, url) = (client.clone(), url.to_owned());
-        let (posts, accepted) = (Arc::clone(&posts), Arc::clone(&accepted));
+        let (client, url, posts) = (client.clone(), url.to_owned(), Arc::clone(&posts));
         senders.spawn(async move {
-            let mut answered = 0;
+            let mut own = Sent::default();
             loop {
                 let post = posts.fetch_add(1, Ordering::Relaxed);
                 let due = began + Duration::from_secs_f64((post * PER_POST) as f64 / per_s);
                 if due.max(Instant::now()) > began + lasting {
-                    return Ok(answered);
+                    return Ok::<_, anyhow::Error>(own);
                 }
                 sleep_until(due).await;
                 let from = first + post * PER_POST;
                 let body = sample::body_now(from, PER_POST, SESSIONS, WallClock.now_ms());
                 let request = client.post(&url).header("content-type", "application/cmcd");
-                let answer = request.body(body).send().await?;
-                ensure!(answer.status() == 204, "{url} answered {}", answer.status());
-                let fates = answer.headers().get("tallylight-fates");
-                accepted.fetch_add(
-                    fates.and_then(|text| taken(text.to_str().ok()?)).unwrap_or(0),
-                    Ordering::Relaxed,
-                );
-                answered += PER_POST as u64;
+                own.note(&request.body(body).send().await?)?;
             }
         });
     }
-    let mut records = 0;
+    let mut sent = Sent::default();
     while let Some(sender) = senders.join_next().await {
-        records += sender??;
+        let own = sender??;
+        sent.records += own.records;
+        sent.shed += own.shed;
+        sent.refused += own.refused;
     }
-    let shed = records - accepted.load(Ordering::Relaxed);
-    let next = first + posts.load(Ordering::Relaxed) * PER_POST;
-    Ok(Sent { records, shed, next, took: began.elapsed() })
+    sent.next = first + posts.load(Ordering::Relaxed) * PER_POST;
+    sent.took = began.elapsed();
+    Ok(sent)
+}
+
+impl Sent {
+    /// Counts what came of one request.
+    fn note(&mut self, answer: &reqwest::Response) -> anyhow::Result<()> {
+        match answer.status().as_u16() {
+            204 => {
+                let fates = answer.headers().get("tallylight-fates");
+                let accepted = fates.and_then(|text| taken(text.to_str().ok()?)).unwrap_or(0);
+                self.records += PER_POST as u64;
+                self.shed += (PER_POST as u64).saturating_sub(accepted);
+            }
+            429 | 503 => self.refused += PER_POST as u64,
+            other => bail!("the collector answered {other}"),
+        }
+        Ok(())
+    }
 }
 
 /// How many were accepted, by the fates of an answer.
