@@ -5,6 +5,7 @@ mod hot;
 mod open;
 mod owners;
 mod pipelines;
+mod unwritten;
 mod waiting;
 
 use std::sync::Arc;
@@ -101,18 +102,19 @@ pub(crate) async fn processor(settings: Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The pages alone; there may be any number. History is read from the files of the data folder,
-/// sessions are asked of the processors.
+/// The pages alone; there may be any number. History is read from the files of the data folder;
+/// what is in none yet, and sessions, are asked of the processors.
 pub(crate) async fn dashboard(settings: Settings) -> anyhow::Result<()> {
     not_on_disk(&settings, "dashboard")?;
     let server = tallylight_dashboard::listen(&settings.dashboard).await?;
     let Begun { stop, clock, kafka } = begin(&settings, &server, waiting::router()).await?;
     let history = History::open_read_only(&settings.data_dir.join("history")).await?;
     let log = kafka.all().await?;
+    let owners = Arc::new(Owners::new(kafka)?);
     let parts = tallylight_dashboard::Parts {
         log: log.clone(),
-        sessions: Arc::new(Owners::new(kafka)?),
-        history: Some(history),
+        sessions: Arc::clone(&owners) as _,
+        history: Some(history.beside(owners)),
         clock,
         facts: None,
         neighbours: Registry::default(),

@@ -58,15 +58,41 @@ pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>, IpcError> {
 /// Batches of one schema, any number, as an Arrow IPC stream like [`encode`]'s.
 pub fn encode_stream(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<u8>, IpcError> {
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    let compression = (rows > SMALL).then_some(CompressionType::LZ4_FRAME);
-    let options = IpcWriteOptions::default().try_with_compression(compression)?;
-    let mut writer =
-        StreamWriter::try_new_with_options(Vec::with_capacity(4_096), schema, options)?;
+    let mut writer = writer(schema, rows > SMALL)?;
     for batch in batches {
         writer.write(batch)?;
     }
     writer.finish()?;
     Ok(writer.into_inner()?)
+}
+
+/// The same piece by piece, at most one batch in each: many are sent without a second copy of all.
+/// It ends with the first error.
+pub fn pieces(
+    schema: &Schema,
+    batches: Vec<RecordBatch>,
+) -> Result<impl Iterator<Item = Result<Vec<u8>, IpcError>> + use<>, IpcError> {
+    let (mut writer, mut batches, mut ended) = (writer(schema, true)?, batches.into_iter(), false);
+    Ok(std::iter::from_fn(move || {
+        if ended {
+            return None;
+        }
+        let put = match batches.next() {
+            Some(batch) => writer.write(&batch),
+            None => {
+                ended = true;
+                writer.finish()
+            }
+        };
+        ended |= put.is_err();
+        Some(put.map(|()| std::mem::take(writer.get_mut())).map_err(IpcError::from))
+    }))
+}
+
+fn writer(schema: &Schema, compressed: bool) -> Result<StreamWriter<Vec<u8>>, IpcError> {
+    let compression = compressed.then_some(CompressionType::LZ4_FRAME);
+    let options = IpcWriteOptions::default().try_with_compression(compression)?;
+    Ok(StreamWriter::try_new_with_options(Vec::with_capacity(4_096), schema, options)?)
 }
 
 /// The first batch of an Arrow IPC stream.

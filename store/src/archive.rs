@@ -6,6 +6,7 @@
 //! transaction of the log (ADR 8); whatever is below a table's transaction is in its files,
 //! so a batch that comes again after a crash is dropped.
 
+mod apart;
 mod commit;
 mod file;
 mod folder;
@@ -32,6 +33,7 @@ use tokio::sync::mpsc;
 use folder::Folder;
 use hot::{Hot, Place};
 
+pub use apart::{Unwritten, Writers};
 pub use hot::{hour_name, hour_number, hour_of};
 pub use repair::Repair;
 pub use settings::Settings;
@@ -142,6 +144,8 @@ struct Shared {
     writer: tokio::sync::Mutex<()>,
     /// Whom to ask for what is still in the processor's state.
     live: Mutex<Option<mpsc::Sender<Ask>>>,
+    /// Whom to ask for what is in no file yet, where other processes write.
+    writers: Option<Arc<dyn Writers>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -189,6 +193,7 @@ impl History {
             status: Mutex::new(status),
             writer: tokio::sync::Mutex::default(),
             live: Mutex::default(),
+            writers: None,
         };
         Self { shared: Arc::new(shared) }
     }

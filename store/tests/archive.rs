@@ -1,6 +1,8 @@
 //! History: what is written is there once, whatever fails in between.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
+#[path = "archive/apart.rs"]
+mod apart;
 #[path = "archive/kit.rs"]
 mod kit;
 #[path = "archive/shards.rs"]

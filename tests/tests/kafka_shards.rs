@@ -130,6 +130,7 @@ async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twic
     };
     world.wait_for("the sessions of all shards", 20, live).await;
     history(&world, &acknowledged).await;
+    spans(&world, sids.len()).await;
     drop((second, third));
     world.stop();
     let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
@@ -137,7 +138,8 @@ async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twic
     heir::no_drift("1, 3, 2 processors", &world);
 }
 
-/// Waits until history has what was acknowledged, each record once.
+/// Waits until history has what was acknowledged, each record once. The dashboard is another process
+/// than the processors: what they have not written yet it asks of them.
 async fn history(world: &World, acknowledged: &HashSet<Key>) {
     let sql = "SELECT count(*) AS n, count(DISTINCT sid || '/' || sn) AS d FROM player_events \
                WHERE cid = 'crash' AND fate = 'accepted'";
@@ -147,10 +149,22 @@ async fn history(world: &World, acknowledged: &HashSet<Key>) {
         let (records, distinct) = (row["n"].as_u64().unwrap_or(0), row["d"].as_u64().unwrap_or(0));
         assert_eq!(records, distinct, "a record is in history twice");
         if records == acknowledged.len() as u64 {
+            println!("figure: history was whole after {} ms", began.elapsed().as_millis());
             return;
         }
         let late = began.elapsed() > Duration::from_secs(40);
         assert!(!late, "{records} of {} records are in history", acknowledged.len());
         sleep(Duration::from_millis(500)).await;
     }
+}
+
+/// Waits until each viewer has a stretch, those who still watch one that goes on: what no file has.
+async fn spans(world: &World, viewers: usize) {
+    let sql = "SELECT count(DISTINCT sid) AS n, count(*) FILTER (WHERE open) AS open \
+               FROM session_spans WHERE cid = 'crash'";
+    let all = async || {
+        let row = ask(world, sql).await;
+        row["n"] == viewers && row["open"].as_u64().unwrap_or(0) > 0
+    };
+    world.wait_for("the stretches of all shards", 20, all).await;
 }

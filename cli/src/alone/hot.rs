@@ -15,7 +15,6 @@ use axum::{Json, Router};
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use tallylight_dashboard::MAX_SESSIONS;
-use tallylight_schemas::ident::Shard;
 use tallylight_schemas::session::SessionRow;
 use tallylight_serve::guard::{Guard, guard};
 use tallylight_serve::problem::Problem;
@@ -24,8 +23,8 @@ use tallylight_stream_processor::{Metrics, ProcessorHandle, SessionQuery};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::open;
-use super::pipelines::Owned;
+use super::pipelines::{Own, Owned};
+use super::{open, unwritten};
 
 const LIMITS: Limits = Limits {
     connections: 256,
@@ -70,7 +69,7 @@ pub(super) async fn bind(listen: SocketAddr) -> anyhow::Result<Server> {
         .context("processor: stop what uses the address, or set `processor_listen`")
 }
 
-/// Answers until `stop`: shards, sessions, health, metrics.
+/// Answers until `stop`: shards, sessions, rows that are in no file yet, health, metrics.
 pub(super) async fn serve(
     server: Server,
     owned: Owned,
@@ -83,6 +82,7 @@ pub(super) async fn serve(
         .route("/v1/shards", get(shards))
         .route("/v1/sessions", get(sessions))
         .route(open::PATH, get(open::open))
+        .route(unwritten::PATH, get(unwritten::unwritten))
         .route("/metrics", get(self::metrics))
         .layer(from_fn_with_state(Arc::new(Guard::new(&[], &[])), guard))
         .route("/healthz", get(async || "ok"))
@@ -92,15 +92,17 @@ pub(super) async fn serve(
 }
 
 impl Hot {
-    /// How to ask about a shard, if it is owned here.
-    pub(super) fn handle(&self, shard: u16) -> Option<ProcessorHandle> {
-        let mut owned = self.owned.all().into_iter();
-        owned.find(|(of, _)| of.number() == shard).map(|(_, handle)| handle)
+    /// How to ask about a shard, or the answer where it is not owned here.
+    pub(super) fn own(&self, shard: u16) -> Result<Own, Problem> {
+        self.owned.of(shard).ok_or_else(|| {
+            let detail = format!("shard {shard} is not read here; ask for shards again");
+            Problem::new(StatusCode::NOT_FOUND, "not-here", "Not here", detail)
+        })
     }
 
     /// What is owned, without sessions, and how to ask each for them.
     fn shards(&self) -> Vec<(OfShard, ProcessorHandle)> {
-        let of = |(shard, handle): (Shard, ProcessorHandle)| {
+        let of = |Own { shard, handle, .. }: Own| {
             let stats = *handle.stats().borrow();
             let (position, reach) = (stats.position, stats.reach());
             let of = OfShard { shard: shard.number(), position, reach, sessions: Vec::new() };
@@ -119,10 +121,6 @@ async fn sessions(
     State(hot): State<Arc<Hot>>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Response {
-    let wrong = |detail: String| {
-        Problem::new(StatusCode::BAD_REQUEST, "invalid", "The request cannot be met", detail)
-            .into_response()
-    };
     match asked {
         Ok(Query(asked)) if asked.limit <= MAX_SESSIONS => {
             let query = SessionQuery { tenant: asked.tenant, sid: asked.sid, limit: asked.limit };
@@ -132,14 +130,26 @@ async fn sessions(
             }
             Json(all).into_response()
         }
-        Ok(_) => wrong(format!("limit is above {MAX_SESSIONS}")),
-        Err(error) => wrong(format!("send tenant and limit, and sid if wanted: {error}")),
+        Ok(_) => wrong(format!("limit is above {MAX_SESSIONS}")).into_response(),
+        Err(error) => {
+            wrong(format!("send tenant and limit, and sid if wanted: {error}")).into_response()
+        }
     }
+}
+
+/// A question that cannot be answered as it was asked.
+pub(super) fn wrong(detail: String) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid", "The request cannot be met", detail)
+}
+
+/// A question that may be answered in a moment.
+pub(super) fn unavailable(detail: String) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "No answer now", detail)
 }
 
 /// Ready once what was in the log at the start is read.
 async fn readyz(State(hot): State<Arc<Hot>>) -> Response {
-    if hot.owned.all().iter().all(|(_, handle)| !handle.stats().borrow().replaying) {
+    if hot.owned.all().iter().all(|own| !own.handle.stats().borrow().replaying) {
         return "ok".into_response();
     }
     let detail = "the processor still reads what was in the log; try again";

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::ipc::{self, IpcError};
-use tallylight_serve::problem::Problem;
 use tallylight_stream_processor::{OpenPage, OpenQuery, Place};
 
-use super::hot::Hot;
+use super::hot::{self, Hot};
 use crate::live;
 
 /// Where the page is.
@@ -33,23 +32,16 @@ pub(super) struct Wanted {
 
 /// Answers a page.
 pub(super) async fn open(
-    State(hot): State<Arc<Hot>>,
+    State(here): State<Arc<Hot>>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Response {
-    let problem = |status, kind, title, detail: String| {
-        Problem::new(status, kind, title, detail).into_response()
-    };
-    let Query(wanted) = match wanted {
-        Ok(wanted) => wanted,
-        Err(error) => {
-            let detail = format!("send shard, tenant, columns, partition and slot: {error}");
-            let title = "The request cannot be met";
-            return problem(StatusCode::BAD_REQUEST, "invalid", title, detail);
-        }
-    };
-    let Some(handle) = hot.handle(wanted.shard) else {
-        let detail = format!("shard {} is not read here; ask for shards again", wanted.shard);
-        return problem(StatusCode::NOT_FOUND, "not-here", "Not here", detail);
+    let wanted = wanted.map(|Query(wanted)| wanted).map_err(|error| {
+        hot::wrong(format!("send shard, tenant, columns, partition and slot: {error}"))
+    });
+    let asked = wanted.and_then(|wanted| Ok((here.own(wanted.shard)?.handle, wanted)));
+    let (handle, wanted) = match asked {
+        Ok(asked) => asked,
+        Err(problem) => return problem.into_response(),
     };
     let query = OpenQuery {
         tenant: wanted.tenant,
@@ -59,7 +51,7 @@ pub(super) async fn open(
     let page = live::of_own(handle, query).await;
     match page.and_then(|page| answer(page).map_err(|error| error.to_string())) {
         Ok(answer) => answer,
-        Err(why) => problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "No page", why),
+        Err(why) => hot::unavailable(why).into_response(),
     }
 }
 

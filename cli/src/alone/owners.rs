@@ -10,11 +10,14 @@ use serde::Serialize;
 use tallylight_dashboard::OpenSessions;
 use tallylight_eventlog::kafka::Kafka;
 use tallylight_schemas::session::SessionRow;
+use tallylight_schemas::tables::Table;
+use tallylight_store::archive::{Unwritten, Writers};
 use tallylight_stream_processor::audit::Reach;
 use tallylight_stream_processor::{Place, newest};
 
 use super::hot::{Asked, OfShard};
 use super::open::{self, Wanted};
+use super::unwritten;
 use crate::live;
 
 /// How long an answer may take.
@@ -100,6 +103,18 @@ impl tallylight_dashboard::Sessions for Owners {
             })
         });
         Ok(shards.collect())
+    }
+}
+
+#[async_trait]
+impl Writers for Owners {
+    async fn unwritten(&self, table: Table) -> Result<Vec<Unwritten>, String> {
+        let shards = self.ask("/v1/shards", &()).await?;
+        let answers = shards.iter().map(async |(of, owner)| {
+            let wanted = unwritten::Wanted { shard: of.shard, table: table.name().to_owned() };
+            unwritten::ask(&self.client, owner, &wanted).await
+        });
+        join_all(answers).await.into_iter().collect()
     }
 }
 

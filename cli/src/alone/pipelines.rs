@@ -9,7 +9,7 @@ use tallylight_eventlog::kafka::{Change, Kafka};
 use tallylight_eventlog::{EventLog, LogError};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::ident::Shard;
-use tallylight_store::archive::HistoryError;
+use tallylight_store::archive::{History, HistoryError};
 use tallylight_stream_processor::{Metrics, ProcessorError, ProcessorHandle};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -21,18 +21,31 @@ use crate::settings::Settings;
 /// Wait before a shard is tried again that could not be opened.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// A processor that runs, and the history that it writes.
+#[derive(Debug, Clone)]
+pub(super) struct Own {
+    pub(super) shard: Shard,
+    pub(super) handle: ProcessorHandle,
+    pub(super) history: History,
+}
+
 /// How to ask the processors of this process.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Owned(Arc<Mutex<BTreeMap<Shard, ProcessorHandle>>>);
+pub(super) struct Owned(Arc<Mutex<BTreeMap<Shard, Own>>>);
 
 impl Owned {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Shard, ProcessorHandle>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Shard, Own>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Those that run now.
-    pub(super) fn all(&self) -> Vec<(Shard, ProcessorHandle)> {
-        self.lock().iter().map(|(shard, handle)| (*shard, handle.clone())).collect()
+    pub(super) fn all(&self) -> Vec<Own> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// That of a shard, if it runs here.
+    pub(super) fn of(&self, shard: u16) -> Option<Own> {
+        self.lock().values().find(|own| own.shard.number() == shard).cloned()
     }
 }
 
@@ -163,7 +176,8 @@ async fn work(parts: Arc<Parts>, shard: Shard, stop: CancellationToken) -> anyho
         }
     };
     let _shown = Shown(&parts, shard);
-    parts.owned.lock().insert(shard, processor.handle());
+    let own = Own { shard, handle: processor.handle(), history: history.clone() };
+    parts.owned.lock().insert(shard, own);
     // One keeps the books for all: the owner of the first shard.
     let _keeping = match shard.number() {
         0 => Some(processor::keep(&parts.settings, history, Arc::clone(&parts.owners) as _)?),

@@ -64,7 +64,7 @@ pub(super) async fn bring_up_to(app: &App, key: &Key, cuboid: &mut Cuboid) -> Re
     let by_state = history.final_up_to(Table::SessionSpans);
     if by_state.is_none() {
         partial.push(
-            "the processor's state was not to be had (it is another process, ended, or just begins): \
+            "the processor's state was not to be had (it does not answer, has ended, or just begins): \
              viewers whose stretch goes on are missing"
                 .into(),
         );

@@ -29,7 +29,7 @@ pub struct View {
 /// Rows of the state, copied, that become a batch where they are asked for: whoever holds the state
 /// has records to take in.
 pub struct Copied {
-    final_up_to: i64,
+    pub(super) final_up_to: i64,
     batch: Box<dyn FnOnce() -> Option<RecordBatch> + Send>,
 }
 
@@ -50,11 +50,12 @@ impl fmt::Debug for Copied {
     }
 }
 
+/// What a view is made of, of one moment.
 #[derive(Debug)]
-struct Taken {
-    folder: Folder,
-    hot: Vec<Hot>,
-    provisional: Option<Copied>,
+pub(super) struct Taken {
+    pub(super) folder: Folder,
+    pub(super) hot: Vec<Hot>,
+    pub(super) provisional: Option<Copied>,
 }
 
 /// A question to the processor: the rows of a table that are still in its state.
@@ -87,8 +88,8 @@ impl History {
     }
 
     /// Up to where the newest view of the table is final, by the processor's state that it has, Unix
-    /// µs; `None` where it has none: the processor is another process, has ended, or is still behind
-    /// the files.
+    /// µs; `None` where it has none: a processor does not answer, has ended, or is still behind the
+    /// files.
     pub fn final_up_to(&self, table: Table) -> Option<i64> {
         lock(&self.shared.places)[table as usize].final_up_to
     }
@@ -96,24 +97,10 @@ impl History {
     /// The table as it is now. Files are those of the newest commit, memory begins where they
     /// end, and rows of the state are those of the same moment. Two calls are two moments.
     pub async fn view(&self, table: Table) -> Result<View, HistoryError> {
-        let live = lock(&self.shared.live).clone();
-        let taken = match live {
-            None => self.take(table, None),
-            Some(live) => {
-                let (answer, answered) = oneshot::channel();
-                let ask = Ask { table, history: self.clone(), answer };
-                let asked = async {
-                    // Dropped before the wait: a question that nobody takes has no answer.
-                    live.send(ask).await.ok()?;
-                    answered.await.ok()
-                };
-                tokio::time::timeout(PATIENCE, asked)
-                    .await
-                    .map_err(|_| HistoryError::Unavailable("the processor is busy".to_owned()))?
-                    // It has ended: then memory and files are all there is.
-                    .unwrap_or_else(|| self.take(table, None))
-            }
-        };
+        if let Some(writers) = &self.shared.writers {
+            return self.view_beside(writers.as_ref(), table).await;
+        }
+        let taken = self.taken(table).await?;
         let folder = taken.folder.newest().await?;
         // What was committed since memory was looked at is in these files.
         let files_to = folder.stored_transaction().await?;
@@ -121,18 +108,42 @@ impl History {
         for one in taken.hot.iter().filter(|one| one.offset >= files_to) {
             hot.push(one.wide(table, &self.shared.log_id)?);
         }
-        if let Some(Copied { batch, .. }) = taken.provisional {
-            // A million sessions take seconds.
-            let batch = tokio::task::spawn_blocking(batch).await;
-            let batch = batch.map_err(|error| HistoryError::Unavailable(error.to_string()))?;
-            if let Some(provisional) = batch.filter(|rows| rows.num_rows() > 0) {
-                hot.push(conform(&provisional, table)?);
-            }
-        }
+        hot.extend(self.batch_of(table, taken.provisional).await?);
         Ok(View { delta: folder.provider().await?, hot })
     }
 
-    fn take(&self, table: Table, provisional: Option<Copied>) -> Taken {
+    /// What is in memory and in the processor's state, at one moment.
+    pub(super) async fn taken(&self, table: Table) -> Result<Taken, HistoryError> {
+        let Some(live) = lock(&self.shared.live).clone() else { return Ok(self.take(table, None)) };
+        let (answer, answered) = oneshot::channel();
+        let ask = Ask { table, history: self.clone(), answer };
+        let asked = async {
+            // Dropped before the wait: a question that nobody takes has no answer.
+            live.send(ask).await.ok()?;
+            answered.await.ok()
+        };
+        let taken = tokio::time::timeout(PATIENCE, asked).await;
+        let taken =
+            taken.map_err(|_| HistoryError::Unavailable("the processor is busy".to_owned()))?;
+        // It has ended: then memory and files are all there is.
+        Ok(taken.unwrap_or_else(|| self.take(table, None)))
+    }
+
+    /// The rows of the state as the table has them; none where there are none.
+    pub(super) async fn batch_of(
+        &self,
+        table: Table,
+        provisional: Option<Copied>,
+    ) -> Result<Option<RecordBatch>, HistoryError> {
+        let Some(Copied { batch, .. }) = provisional else { return Ok(None) };
+        // A million sessions take seconds.
+        let batch = tokio::task::spawn_blocking(batch).await;
+        let batch = batch.map_err(|error| HistoryError::Unavailable(error.to_string()))?;
+        let Some(rows) = batch.filter(|rows| rows.num_rows() > 0) else { return Ok(None) };
+        Ok(Some(conform(&rows, table)?))
+    }
+
+    pub(super) fn take(&self, table: Table, provisional: Option<Copied>) -> Taken {
         let mut places = lock(&self.shared.places);
         let place = &mut places[table as usize];
         place.final_up_to = provisional.as_ref().map(|copied| copied.final_up_to);

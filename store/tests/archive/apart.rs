@@ -1,0 +1,85 @@
+//! A history that is read beside writers in other processes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use tallylight_schemas::ident::Shard;
+use tallylight_schemas::tables::Table;
+use tallylight_store::archive::{History, Unwritten, Writers};
+
+use super::kit::{History0, events, total};
+
+const TABLE: Table = Table::PlayerEvents;
+
+/// Two writers, one of which commits what it has after it was asked, so many times.
+#[derive(Debug)]
+struct Two {
+    of: [History; 2],
+    commits: AtomicU64,
+    silent: bool,
+}
+
+#[async_trait]
+impl Writers for Two {
+    async fn unwritten(&self, table: Table) -> Result<Vec<Unwritten>, String> {
+        if self.silent {
+            return Err("nobody answers for shard 1".to_owned());
+        }
+        let [first, second] = &self.of;
+        let told = [first.unwritten(table).await, second.unwritten(table).await];
+        let left = self.commits.load(Ordering::SeqCst);
+        if left > 0 {
+            self.commits.store(left - 1, Ordering::SeqCst);
+            let to = second.transaction(TABLE) + 1;
+            second.commit(to).await.unwrap();
+            second.add(TABLE, to, 7, events(1));
+        }
+        told.into_iter().map(|one| one.map_err(|error| error.to_string())).collect()
+    }
+}
+
+/// Three rows in files, and four in memory of two writers; and who reads beside them.
+async fn seven(kit: &History0, commits: u64, silent: bool) -> (History, Arc<Two>) {
+    let open = |number| kit.open_shard(Shard::new(number, 2).unwrap());
+    let of = [open(0).await.unwrap(), open(1).await.unwrap()];
+    of[0].add(TABLE, 0, 7, events(3));
+    of[0].commit(1).await.unwrap();
+    of[0].add(TABLE, 1, 7, events(2));
+    of[1].add(TABLE, 0, 7, events(2));
+    let two = Arc::new(Two { of, commits: AtomicU64::new(commits), silent });
+    let reader = History::open_read_only(&kit.dir()).await.unwrap();
+    (reader.beside(Arc::clone(&two) as _), two)
+}
+
+#[tokio::test]
+async fn what_no_file_has_is_asked_of_the_writers() {
+    let kit = History0::new();
+    let (reader, two) = seven(&kit, 0, false).await;
+    assert_eq!(total(&reader, TABLE).await, 7);
+    for rows in reader.view(TABLE).await.unwrap().hot {
+        assert_eq!(rows.schema(), TABLE.schema());
+    }
+    two.of[1].commit(1).await.unwrap();
+    assert_eq!(total(&reader, TABLE).await, 7);
+    assert_eq!(total(&reader, Table::Playback).await, 0);
+}
+
+#[tokio::test]
+async fn a_commit_between_answer_and_files_shows_no_row_twice_and_leaves_none_out() {
+    let kit = History0::new();
+    let (reader, two) = seven(&kit, 3, false).await;
+    assert_eq!(total(&reader, TABLE).await, 7 + 3);
+    assert_eq!(two.commits.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn files_alone_are_shown_where_a_writer_is_silent_or_never_at_rest() {
+    let kit = History0::new();
+    let (reader, _) = seven(&kit, 0, true).await;
+    assert_eq!(total(&reader, TABLE).await, 3);
+    let kit = History0::new();
+    let (reader, _) = seven(&kit, u64::MAX, false).await;
+    assert!(reader.view(TABLE).await.unwrap().hot.is_empty());
+    assert_eq!(reader.final_up_to(TABLE), None);
+}
