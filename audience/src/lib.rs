@@ -32,7 +32,7 @@ use ledger::Ledger;
 use plan::{Plan, SessionPlan};
 use viewer::Viewer;
 
-/// Whom to simulate, and against what.
+/// Simulated viewers (docs/audience.md).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
@@ -40,23 +40,23 @@ pub struct Settings {
     pub viewers: u32,
     /// Stream name.
     pub stream: String,
-    /// Where manifests are served.
+    /// The steering service, which serves manifests.
     pub steering_url: String,
-    /// Where beacons go.
+    /// The collector, where beacons go.
     pub collector_url: String,
-    /// Write key at the collector.
+    /// Their write key at the collector.
     pub key: String,
     /// Chooses the viewers' plans; the same seed gives the same plans.
     pub seed: u64,
-    /// Seconds over which the first viewers arrive.
+    /// Time over which the first viewers arrive.
     pub arrive_s: u32,
-    /// Seconds to run; 0 runs until stopped.
+    /// How long a script of them runs; 0 has none and goes on until stopped.
     pub duration_s: u32,
-    /// Scripted start failures and exits before start each (only with a duration).
+    /// So many start failures and as many exits before start in the script.
     pub bad_starts: u32,
-    /// Scripted stalls per viewer (only with a duration).
+    /// Stalls of each viewer in the script.
     pub stalls_per_viewer: u32,
-    /// Where to write the ledger; none keeps no ledger.
+    /// Where to write what really happened to each; none writes nothing.
     pub ledger: Option<PathBuf>,
     /// Writes every media request into the ledger too.
     pub ledger_requests: bool,

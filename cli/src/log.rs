@@ -27,31 +27,40 @@ pub(crate) enum LogKind {
     Kafka,
 }
 
-/// Settings of the log.
+/// The log, between the collector and who reads it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LogSettings {
-    /// `disk` or `kafka`.
+    /// Where it is. `--log` sets it, and `brokers`.
     pub(crate) kind: LogKind,
-    /// Bytes of events kept; beyond it the oldest segment is dropped and counted.
+    /// Events kept; beyond it the oldest segment is dropped and counted. In Kafka each shard has an
+    /// equal part, and a quarter of that is dropped at a time.
     pub(crate) events_cap_bytes: u64,
-    /// Bytes of rows kept.
+    /// Rows kept, likewise.
     pub(crate) rows_cap_bytes: u64,
-    /// Bytes of a segment file on disk.
+    /// How long events and rows are kept at most; none: until the bytes run out. What a processor
+    /// that stood still for longer has not read is lost, and counted. In Kafka of topics when they
+    /// are made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cap_hours: Option<u32>,
+    /// Size of a segment file on disk; a quarter of the topic's cap if that is less.
     pub(crate) segment_bytes: u64,
     /// Some brokers of the Kafka cluster, `HOST:PORT,HOST:PORT`.
     pub(crate) brokers: String,
-    /// What the topics in Kafka begin with.
+    /// What the topics in Kafka begin with: `<prefix>-events`, `<prefix>-rows`, `<prefix>-id`.
     pub(crate) prefix: String,
-    /// Copies of a topic in Kafka when it is made; absent: as the brokers say.
+    /// Copies of a topic in Kafka when it is made; none: as the brokers say. Topics that are there
+    /// are not changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) replicas: Option<u16>,
-    /// Copies that must have an entry before it is acknowledged; absent: as the brokers say.
+    /// Copies that must have an entry before it is acknowledged, of a topic in Kafka when it is
+    /// made; none: as the brokers say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) min_in_sync: Option<u16>,
-    /// Shards of the log in Kafka when it is made: so many processors can share the work.
+    /// Shards of the log in Kafka when it is made, for good: so many processors can share the work.
+    /// At most `partitions`.
     pub(crate) shards: u16,
-    /// How long an append to Kafka tries before it fails, seconds.
+    /// How long an append to Kafka tries before it fails; longer than an election takes.
     pub(crate) append_within_s: u64,
 }
 
@@ -62,6 +71,7 @@ impl Default for LogSettings {
             kind: LogKind::Disk,
             events_cap_bytes: 2 << 30,
             rows_cap_bytes: 256 << 20,
+            cap_hours: None,
             segment_bytes: 32 << 20,
             brokers: kafka.brokers,
             prefix: kafka.prefix,
@@ -88,10 +98,10 @@ impl LogSettings {
     }
 
     fn topics(&self) -> Vec<TopicSettings> {
-        vec![
-            TopicSettings::new(record::EVENTS, self.events_cap_bytes),
-            TopicSettings::new(record::ROWS, self.rows_cap_bytes),
-        ]
+        let cap_age = self.cap_hours.map(|hours| Duration::from_secs(u64::from(hours) * 3_600));
+        let caps = [(record::EVENTS, self.events_cap_bytes), (record::ROWS, self.rows_cap_bytes)];
+        let topic = |(name, bytes)| TopicSettings { cap_age, ..TopicSettings::new(name, bytes) };
+        caps.map(topic).into()
     }
 
     fn kafka(&self) -> KafkaSettings {
@@ -108,11 +118,16 @@ impl LogSettings {
 
     /// All mistakes together.
     pub(crate) fn validate(&self) -> Result<(), Vec<String>> {
-        match self.kind {
+        let mut mistakes = match self.kind {
             // The disk log says so itself when it is opened.
-            LogKind::Disk => Ok(()),
-            LogKind::Kafka => self.kafka().validate(),
+            LogKind::Disk => Vec::new(),
+            LogKind::Kafka => self.kafka().validate().err().unwrap_or_default(),
+        };
+        if self.cap_hours == Some(0) {
+            mistakes
+                .push("cap_hours must be 1 or more; left out, only bytes are capped".to_owned());
         }
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
 }
 
@@ -153,5 +168,22 @@ pub(crate) async fn kafka(
         if stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
             bail!("stopped while waiting for Kafka at {}", settings.brokers);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_cap_every_topic() {
+        let ages = |cap_hours| {
+            let settings = LogSettings { cap_hours, ..LogSettings::default() };
+            let topics = settings.topics().into_iter().map(|topic| topic.cap_age);
+            (settings.validate().is_ok(), topics.collect::<Vec<_>>())
+        };
+        assert_eq!(ages(None), (true, vec![None; 2]));
+        assert_eq!(ages(Some(48)), (true, vec![Some(Duration::from_secs(172_800)); 2]));
+        assert!(!ages(Some(0)).0);
     }
 }

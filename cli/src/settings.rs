@@ -4,6 +4,8 @@
 
 mod demo;
 mod mistake;
+#[cfg(test)]
+mod page;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,7 +25,7 @@ const PORTS: u16 = 7_700;
 /// Flags that every subcommand takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Global {
-    /// A TOML file of settings; `tallylight config` shows the keys.
+    /// A TOML file of settings; `tallylight config` shows the keys (docs/settings.md).
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Moves every port: dashboard BASE, collector +1, a processor of its own +2, origin +10,
@@ -78,21 +80,23 @@ pub(crate) struct Listener {
     pub(crate) at: SocketAddr,
 }
 
-/// Settings of every service.
+/// What all services share.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Settings {
-    /// The folder of everything kept.
+    /// The folder of everything kept; deleting it is a clean start.
     pub(crate) data_dir: PathBuf,
     /// The pipelines that `up` runs an encoder for. They share `encoder`'s settings, which
     /// define the source, and nothing else.
     pub(crate) pipelines: Vec<String>,
-    /// What our services prove to each other by; `up` makes one up for its children.
+    /// What our services prove to each other by, 16 to 256 bytes that nobody can guess, for each
+    /// that has no `service_key` of its own; `up` makes one up for its children.
     pub(crate) service_key: Option<String>,
     /// Where `up` itself listens, on this machine only: the fault switches.
     pub(crate) control: SocketAddr,
     pub(crate) log: LogSettings,
-    /// Where a processor that runs alone listens; dashboards learn it from Kafka.
+    /// Where a processor that runs alone answers dashboards (which learn it from Kafka), `/metrics`,
+    /// `/healthz` and `/readyz`.
     pub(crate) processor_listen: SocketAddr,
     pub(crate) history: tallylight_store::archive::Settings,
     pub(crate) collector: tallylight_collector::Settings,
@@ -100,7 +104,8 @@ pub(crate) struct Settings {
     pub(crate) dashboard: tallylight_dashboard::Settings,
     pub(crate) encoder: tallylight_pipeline::encoder::Settings,
     pub(crate) origin: tallylight_pipeline::origin::Settings,
-    /// By name. `up` runs each as a process of its own.
+    /// The edges that `up` runs, each as a process of its own; what steering may count on is their
+    /// `capacity_kbps` here.
     pub(crate) edges: BTreeMap<String, tallylight_pipeline::edge::Settings>,
     pub(crate) steering: tallylight_pipeline::steering::Settings,
     pub(crate) audience: tallylight_audience::Settings,

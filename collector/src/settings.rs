@@ -9,7 +9,7 @@ use tallylight_serve::{TlsFiles, exposed};
 
 use crate::enrich;
 
-/// How the collector is set up.
+/// What the collector takes, and how much of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
@@ -17,16 +17,17 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Speaks TLS with this certificate, and nothing else.
     pub tls: Option<TlsFiles>,
-    /// Allows listening beyond this machine: anyone who reaches it may then send records, as
-    /// any tenant whose write key is known.
+    /// Must be true where `listen` is beyond this machine: anyone who reaches it may then send
+    /// records, as any tenant whose write key is known.
     pub trusted_network: bool,
-    /// Write key → tenant. The key is public: it routes and does not prove.
+    /// Write keys, and the tenant of each. A key is public: it routes and does not prove.
     pub write_keys: BTreeMap<String, String>,
-    /// Tenant → its quota and weight; who is not named has no quota and weight 1.
+    /// Quotas and weights of tenants; who is not named has no quota and weight 1.
     pub tenants: BTreeMap<String, Tenant>,
-    /// Write key → records a second; who is not named has no quota of its own.
+    /// Records accepted a second of one write key, over time; who is not named has no quota of its
+    /// own.
     pub key_records_per_s: BTreeMap<String, u32>,
-    /// Records of one session accepted a second, over time; 0 is no quota.
+    /// Records accepted a second of one session, over time, with a burst of 5 s; 0 is no quota.
     pub session_records_per_s: u32,
     /// Rejected records kept as dead letters, of a tenant and reason in a day; 0 keeps none.
     pub dead_letters_per_day: u32,
@@ -34,41 +35,43 @@ pub struct Settings {
     /// key is public, so this is for a network that is trusted.
     pub beacons_to_all: bool,
     /// What our own services prove themselves by. With it, delivery events and control records
-    /// need `Authorization: Bearer` with this key, beside the write key in `?k=`.
+    /// need `Authorization: Bearer` with this key, beside the write key in `?k=`. 16 to 256 bytes.
     pub service_key: Option<String>,
     /// How senders are looked up.
     pub enrich: enrich::Settings,
-    /// Partitions of the events topic; the processor must say the same.
+    /// Partitions of the events topic; `processor.partitions` must be the same, on every machine.
     pub partitions: u16,
-    /// A commit starts at this many rows …
+    /// A commit starts when so many rows wait, or after `flush_ms`.
     pub flush_rows: usize,
-    /// … or this long after the first row came, ms.
+    /// A commit starts so long after the first row came, or at `flush_rows`.
     pub flush_ms: u64,
-    /// Records received but not yet in the log; above it requests are shed.
+    /// Records received but not yet in the log; above it requests get 503.
     pub queue_records: usize,
-    /// Body bytes received but not yet in the log; above it requests are shed.
+    /// Bytes of bodies received but not yet in the log; above it requests get 503.
     pub queue_bytes: usize,
-    /// Longest body as sent, bytes.
+    /// Longest body as it is sent.
     pub body_bytes: usize,
-    /// Longest body once inflated, bytes.
+    /// Longest body once it is inflated.
     pub inflated_bytes: usize,
-    /// Most that a compressed body may grow, as a factor.
+    /// How many times its size a compressed body may inflate to; 64 KiB is always allowed.
     pub inflate_ratio: usize,
     /// Records counted in one request; those beyond are rejected.
     pub request_records: usize,
     /// Bytes of bodies being received at one time, over all connections.
     pub receiving_bytes: usize,
-    /// How long a client may take to send a body, ms.
+    /// How long a client may take to send a body.
     pub receive_ms: u64,
-    /// Connections at one time.
+    /// Connections at one time. For a further one, one that never asked is closed, else the one
+    /// idle for longest, else a slow body.
     pub connections: usize,
-    /// How long a new connection may take until its first request head is whole, ms.
+    /// How long a new connection may take until its first request head is whole, TLS handshake
+    /// included.
     pub head_ms: u64,
-    /// How long a connection may stay without another request, ms.
+    /// How long a connection may stay without another request after an answer.
     pub idle_ms: u64,
-    /// How long a request may take in all, ms.
+    /// How long a request and its answer may take in all.
     pub request_ms: u64,
-    /// How long a drain waits for requests under way, ms.
+    /// How long requests under way are waited for at the end.
     pub drain_ms: u64,
 }
 
@@ -76,7 +79,8 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tenant {
-    /// Records accepted a second, over time; none is no quota.
+    /// Records accepted or rejected a second, over time, with a burst of 5 s: what went beyond is
+    /// paid later. None is no quota.
     pub records_per_s: Option<u32>,
     /// Its share of the queue beside others: weight 2 may hold twice as much as weight 1.
     pub weight: u32,

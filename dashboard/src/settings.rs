@@ -12,7 +12,7 @@ use tallylight_store::live::Retention;
 use crate::sql::SqlSettings;
 pub use upstreams::Upstreams;
 
-/// Settings of the dashboard.
+/// What the dashboard shows, and to whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
@@ -20,15 +20,16 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Whose rows and sessions are shown.
     pub tenant: String,
-    /// Hosts by which a browser may reach it besides localhost, without a port.
+    /// Hosts by which a browser may reach it besides localhost, without a port: those of a proxy or
+    /// of a forwarded port.
     pub allowed_hosts: Vec<String>,
     /// Origins that may call the API besides the dashboard's own, such as
     /// `http://localhost:5173`.
     pub allowed_origins: Vec<String>,
     /// Connections at a time, feed clients among them.
     pub connections: usize,
-    /// How long a connection may be idle between two requests, s. Its first request head must come
-    /// in the same time, and within 10 s.
+    /// How long a connection may be idle between two requests. Its first request head must come in
+    /// the same time, and within 10 s.
     pub idle_s: u64,
     /// The services it passes requests on to.
     pub upstreams: Upstreams,
@@ -36,13 +37,14 @@ pub struct Settings {
     pub feed: FeedSettings,
     /// How many rows are kept, and how long.
     pub live: Retention,
-    /// Folder whose disk the status message reports; none leaves it out.
+    /// Folder whose free disk the status of the feed reports. `tallylight` takes `data_dir` for it,
+    /// whatever is said here.
     pub data: Option<PathBuf>,
     /// SQL.
     pub sql: SqlSettings,
-    /// Tails open at a time; further ones are refused with 503.
+    /// Tails (`GET /v1/tail`, `tallylight tail`) open at a time; further ones are refused with 503.
     pub tails: usize,
-    /// The events of table `live_events`.
+    /// The events of table `live_events` in SQL.
     pub live_events: Vec<LiveEvent>,
 }
 
@@ -97,23 +99,23 @@ pub struct Expected {
     pub viewers: i64,
 }
 
-/// Bounds of the feed.
+/// Bounds of the feed (docs/feed.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FeedSettings {
     /// Clients at once; further ones are refused with 503.
     pub max_clients: usize,
-    /// Messages a client may be behind before it is closed.
+    /// Messages a client may be behind before its connection is closed.
     pub queue_messages: usize,
     /// Deltas kept for clients that come back.
     pub ring_messages: usize,
     /// Bytes of deltas kept for clients that come back.
     pub ring_bytes: usize,
-    /// Least time between two deltas, ms.
+    /// Least time between two deltas, which are what changed.
     pub delta_ms: u64,
-    /// Time between pings of a client, s.
+    /// Time between two pings of a client.
     pub ping_s: u64,
-    /// A message that the client has not taken after this time ends the connection, s.
+    /// A message that the client has not taken after this time ends the connection.
     pub send_timeout_s: u64,
 }
 

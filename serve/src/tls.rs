@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What tells one state of the two files from another.
 type Stamp = [Option<(SystemTime, u64, u64)>; 2];
 
-/// Where the certificate is.
+/// Where the certificate is; files that change are read again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsFiles {

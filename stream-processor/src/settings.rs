@@ -6,19 +6,19 @@ use tallylight_schemas::ident::MAX_PARTITIONS;
 use crate::pure::limits::Limits;
 use crate::{archive, audit};
 
-/// Settings of the processor.
+/// How the processor reads the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Partitions of the events topic; the collector must say the same.
+    /// Partitions of the events topic; `collector.partitions` must be the same, on every machine.
     pub partitions: u16,
-    /// A tick is appended when nothing was for this long, ms.
+    /// When nothing was appended to the log for so long, a tick is, so that log time goes on.
     pub tick_ms: u64,
-    /// About how much is read at once, bytes.
+    /// About how much of the log is read at once.
     pub read_bytes: usize,
-    /// Wait before the log is asked again after it was unavailable, ms.
+    /// Wait before the log is asked again after it was unavailable.
     pub retry_ms: u64,
-    /// Session queries that may wait for an answer.
+    /// Questions about single viewers and open sessions that may wait for an answer.
     pub queries: usize,
     /// History and snapshots.
     pub archive: archive::Settings,

@@ -17,7 +17,8 @@ pub struct Settings {
     /// Networks of our own proxies: their `Forwarded` or `X-Forwarded-For` is believed, and
     /// nobody else's.
     pub trusted_proxies: Vec<IpNetwork>,
-    /// User agents remembered, so that none is taken apart for each request.
+    /// Sets of headers remembered with what they tell, so that none is taken apart for each
+    /// request.
     pub agents_cached: usize,
 }
 

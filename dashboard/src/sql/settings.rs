@@ -2,27 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Bounds of SQL. An analyst must not be able to slow the door, so everything has one.
+/// Bounds of SQL (docs/sql.md). An analyst must not be able to slow the collector, so everything
+/// has one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SqlSettings {
-    /// Threads of low priority that queries share.
+    /// Threads of the lowest priority that queries share, apart from everything else.
     pub threads: usize,
     /// Queries at a time; further ones are refused with 503.
     pub concurrent: usize,
-    /// How long a query may take, s.
+    /// How long a query may take; it ends also in the middle of a join.
     pub deadline_s: u64,
-    /// Memory that the operators of all queries share, bytes.
+    /// Memory that the operators of all queries share; beyond it they use the disk.
     pub memory_bytes: usize,
-    /// How much the whole process may grow during a query before the query is ended, bytes.
+    /// How much the whole process may grow during a query before the query is ended.
     pub growth_bytes: u64,
-    /// Disk for intermediate results that do not fit into memory, bytes.
+    /// Disk for intermediate results that do not fit into memory, under `<data>/spill/<port>`,
+    /// which is emptied at the start.
     pub spill_bytes: u64,
     /// Rows of an answer; more are cut off, and the answer says so.
     pub rows: usize,
     /// Bytes of an answer as sent; more are cut off, and the answer says so.
     pub bytes: usize,
-    /// Length of a statement, bytes.
+    /// Length of a statement.
     pub statement_bytes: usize,
 }
 

@@ -8,36 +8,38 @@ use tallylight_serve::exposed;
 use crate::ladder::is_name;
 use crate::serve::build::{HTTP, is_http, mistake, verdict};
 
-/// Settings of an edge.
+/// An edge, by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Allows listening beyond this machine: anyone who reaches it may then ask it for media.
+    /// Must be true where `listen` is beyond this machine: anyone who reaches it may then ask it
+    /// for media.
     pub trusted_network: bool,
-    /// Its name, in headers and rows.
+    /// Its name, in headers and rows. `tallylight` takes the name of the section for it.
     pub name: String,
-    /// The origin behind it.
+    /// The origin behind it, such as `http://127.0.0.1:7710`.
     pub origin_url: String,
-    /// What it may reserve for its sessions, kbit/s. The default is enough for about 250
-    /// viewers of the demo's best rung.
+    /// What it may reserve for its sessions; more of them are refused. The default is enough for
+    /// about 250 viewers of the demo's best rung.
     pub capacity_kbps: u64,
-    /// The cache's size.
+    /// The size of its cache, in memory.
     pub cache_bytes: u64,
-    /// Largest object it passes on.
+    /// Largest object that it passes on.
     pub object_limit_bytes: usize,
-    /// Longest wait for the origin, milliseconds; longer than the origin holds a request.
+    /// Longest wait for the origin; longer than `hold_limit_ms` of the origin, which holds a
+    /// request.
     pub origin_timeout_ms: u32,
     /// Connections at a time.
     pub max_connections: usize,
     /// Requests that may wait for the origin at a time.
     pub max_waiting: usize,
-    /// The collector that is told about every GET; absent tells nobody.
+    /// The collector that is told about every GET; none tells nobody.
     pub collector_url: Option<String>,
     /// The write key for the collector.
     pub write_key: String,
-    /// What proves to the collector that this is a service of ours.
+    /// What proves to the collector that this is a service of ours; none is the common one.
     pub service_key: Option<String>,
 }
 

@@ -39,9 +39,9 @@ pub struct Rung {
     pub width: u32,
     /// Pixels down.
     pub height: u32,
-    /// Bitrate, kbit/s.
+    /// Bitrate.
     pub kbps: u32,
-    /// How it is coded.
+    /// How it is coded; `avc` if left out.
     #[serde(default)]
     pub codec: Codec,
 }
@@ -52,9 +52,9 @@ pub struct Rung {
 pub struct Audio {
     /// Track name.
     pub name: String,
-    /// Samples per second.
+    /// Samples per second, 8,000 to 48,000.
     pub rate: u32,
-    /// Bitrate, kbit/s.
+    /// Bitrate.
     pub kbps: u32,
 }
 
@@ -64,33 +64,35 @@ impl Default for Audio {
     }
 }
 
-/// What an encoder is told.
+/// What the encoders make. Those of all pipelines share it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Stream name.
     pub stream: String,
-    /// Pipeline name: `A`, later also `B`.
+    /// Name of the pipeline of an encoder that is run alone without `--pipeline`; `up` runs one for
+    /// each of `pipelines`.
     pub pipeline: String,
-    /// Where the programme comes from.
+    /// Where the programme comes from. The default of a build without GStreamer is `loop`.
     pub source: Source,
     /// The origin, such as `http://127.0.0.1:7710`.
     pub origin_url: String,
-    /// The collector that is told about every PUT; absent tells nobody.
+    /// The collector that is told about every PUT; none tells nobody.
     pub collector_url: Option<String>,
     /// The write key for the collector.
     pub write_key: String,
-    /// What proves to the collector that this is a service of ours.
+    /// What proves to the collector that this is a service of ours; none is the common one.
     pub service_key: Option<String>,
     /// Segment schedule.
     pub grid: Grid,
-    /// Video frames per second, a whole number.
+    /// Video frames per second: a whole number of them in a segment.
     pub fps: u32,
     /// Video renditions, the largest first: the picture is drawn at its size.
     pub rungs: Vec<Rung>,
     /// Sound.
     pub audio: Audio,
-    /// x264's `speed-preset`.
+    /// x264's `speed-preset`, which trades quality for CPU: `ultrafast`, `superfast`, `veryfast`,
+    /// `faster` or `fast`.
     pub preset: String,
 }
 

@@ -9,41 +9,44 @@ use tallylight_serve::exposed;
 use super::facts::is_pipeline;
 use crate::serve::build::{HTTP, is_http, mistake, verdict};
 
-/// Settings of the origin.
+/// The origin, which chooses whose copy of a segment is served (docs/media.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Allows listening beyond this machine: anyone who reaches it may then PUT.
+    /// Must be true where `listen` is beyond this machine: anyone who reaches it may then PUT.
     pub trusted_network: bool,
-    /// Where media is kept, a directory per stream; absent keeps it in memory only.
+    /// Where media is kept, a folder for each stream. `tallylight` takes `media` in `data_dir` for
+    /// it, whatever is said here.
     pub media_dir: Option<PathBuf>,
-    /// How long after its end a segment stays available, seconds.
+    /// How long after its end a segment stays available.
     pub window_s: u32,
-    /// Publish margin, milliseconds: stored later than its end plus this is late.
+    /// Publish margin: a segment that is stored later than its end plus this is late.
     pub margin_ms: u32,
-    /// Longest time a request is held, milliseconds. Players give up at 5 s.
+    /// Longest time that a request is held until its segment is there. Players give up at 5 s.
     pub hold_limit_ms: u32,
     /// Largest body of a PUT.
     pub body_limit_bytes: usize,
-    /// Segments kept in memory, all streams together.
+    /// Memory for segments, all streams together.
     pub store_limit_bytes: u64,
     /// The pipelines that are expected, in the order of preference: a segment waits a little for
-    /// the first, and the segments page lists what each sent.
+    /// the first, and `segments.json` lists what each sent. `tallylight` takes the `pipelines`
+    /// outside of sections for it, whatever is said here.
     pub pipelines: Vec<String>,
     /// Streams at a time.
     pub max_streams: usize,
     /// Connections at a time.
     pub max_connections: usize,
-    /// Requests held at a time.
+    /// Requests held at a time; further ones get 503.
     pub max_waiting: usize,
-    /// The collector that is told about every PUT, GET and choice; absent tells nobody.
+    /// The collector that is told about every PUT, GET and choice; none tells nobody.
     pub collector_url: Option<String>,
     /// The write key for the collector.
     pub write_key: String,
-    /// What proves to the collector that this is a service of ours, and to this one that a
-    /// service of ours changes masks; absent: anyone on this machine may change them.
+    /// What proves to the collector that this is a service of ours, and to this one that a service
+    /// of ours changes masks; none is the common one, and without that anyone on this machine may
+    /// change them.
     pub service_key: Option<String>,
 }
 

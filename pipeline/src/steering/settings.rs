@@ -24,7 +24,8 @@ pub struct EdgeSettings {
     /// The same edge behind the dashboard's own address, such as `/e1`; empty when it is not.
     #[serde(default)]
     pub path: String,
-    /// What it can carry, kbps; new sessions are shared out in this proportion.
+    /// What it can carry; new sessions are shared out in this proportion. For one of `edges` its
+    /// own setting counts.
     pub capacity_kbps: u64,
     /// For a CDN that is none of our edges: an object that the prober asks for each second.
     /// It has no `/load`; what it carries is reckoned from the sessions sent there.
@@ -44,51 +45,53 @@ pub enum Mode {
     Act,
 }
 
-/// Settings of the steering service.
+/// Where players are sent, and what is done when a part falls ill (docs/steering.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Allows listening beyond this machine: anyone who reaches it may then ask it for manifests.
+    /// Must be true where `listen` is beyond this machine: anyone who reaches it may then ask it
+    /// for manifests.
     pub trusted_network: bool,
-    /// Its address as players reach it; absent: where it listens.
+    /// Its URL as players reach it; none: where it listens.
     pub public_url: Option<String>,
     /// Sites besides its own that may change something, such as `http://localhost:5173`.
     pub allowed_origins: Vec<String>,
-    /// Where ladders come from; absent: it steers between others' CDNs and serves no manifests.
+    /// Where ladders come from; none: it steers between others' CDNs and serves no manifests.
     pub origin_url: Option<String>,
     /// The edges that it sends players to.
     pub edges: Vec<EdgeSettings>,
-    /// Seconds after which players ask again where to go.
+    /// How long after an answer players ask again where to go; take a longer time for very many.
     pub ttl_s: u32,
-    /// What it does with what it decides, until somebody changes it.
+    /// What it does with what it decides, until somebody changes it; the change is kept in the log.
     pub mode: Mode,
-    /// Time in which an operator can hold an action before it is taken, milliseconds.
+    /// Time in which an operator can hold an action before it is taken, in mode `act`.
     pub hold_ms: u32,
-    /// Per cent of an edge's capacity that steering never fills.
+    /// Share of an edge's capacity that steering never fills.
     pub keep_free_pct: u32,
-    /// What a session is reckoned to take where an edge does not say, kbps.
+    /// What a session is reckoned to take where an edge or CDN does not say.
     pub session_kbps: u32,
-    /// The dashboard whose feed it decides by; absent: it steers by shares alone.
+    /// The dashboard whose feed it decides by; none: it steers by shares alone.
     pub feed_url: Option<String>,
     /// Whose streams they are, in records.
     pub tenant: String,
     /// Streams whose sessions it opens, and with an origin whose manifests it serves.
     pub streams: Vec<String>,
-    /// Segments a manifest reaches back; less than the origin's window.
+    /// Segments that a manifest reaches back; less than `window_s` of the origin.
     pub window_segments: u32,
-    /// Publish margin, milliseconds; the same as the origin's.
+    /// Publish margin, the same as the origin's.
     pub margin_ms: u32,
     /// Connections at a time.
     pub max_connections: usize,
-    /// The collector that is told about every GET; absent tells nobody.
+    /// The collector that is told about every GET; none tells nobody.
     pub collector_url: Option<String>,
     /// The write key for the collector.
     pub write_key: String,
-    /// What proves to the collector and the origin that this is a service of ours.
+    /// What proves to the collector and the origin that this is a service of ours; none is the
+    /// common one.
     pub service_key: Option<String>,
-    /// Where players send their beacons; absent: to the collector, with the write key.
+    /// Where players send their beacons; none: to the collector, with the write key.
     pub beacon_url: Option<String>,
 }
 

@@ -3,27 +3,29 @@
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::tables::Table;
 
-/// Settings of history.
+/// How long history is kept, and how its files are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Bytes of files kept over all tables; beyond it the oldest hours are removed.
+    /// Bytes of files kept over all tables; beyond it the oldest hours are removed, minutes and
+    /// hours last.
     pub cap_bytes: u64,
     /// Hours kept of everything but minutes and hours; older ones are removed.
     pub cap_hours: u64,
-    /// Hours kept of panes of seconds (`playback`, `delivery`), at most `cap_hours`.
+    /// Hours kept of panes of 1 s and 10 s (`playback`, `delivery`), at most `cap_hours`.
     pub cap_hours_panes: u64,
     /// Hours kept of minutes (`playback_1m`, `delivery_1m`).
     pub cap_hours_1m: u64,
     /// Hours kept of hours (`playback_1h`, `delivery_1h`).
     pub cap_hours_1h: u64,
-    /// About how many rows of a table are written at a time.
+    /// About how many rows of a table are written at a time; memory is free after each.
     pub slice_rows: u64,
-    /// Files of an hour that is over are joined when there are more than this.
+    /// When an hour that is over has more small files than this, they are joined. Small are those
+    /// below half of `join_bytes` and of `slice_rows`.
     pub small_files: usize,
-    /// Bytes of small files that are joined at a time.
+    /// Bytes of small files that are joined to one.
     pub join_bytes: u64,
-    /// How long files that a table no longer names are kept for those who still read them, s.
+    /// How long files that a table no longer names are kept for those who still read them.
     pub grace_s: u64,
 }
 

@@ -3,17 +3,17 @@
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::rows::Cuboid;
 
-/// Bounds of the live store.
+/// What the dashboard keeps in memory of the newest rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
-    /// Seconds of 1 s panes by content.
+    /// How far back 1 s panes by content are kept.
     pub content_s: u32,
-    /// Seconds of 1 s panes by edge and pipeline, and of delivery rows.
+    /// How far back 1 s panes by edge and pipeline, and delivery rows, are kept.
     pub delivery_s: u32,
-    /// Seconds of 10 s panes.
+    /// How far back 10 s panes (by rendition, audience, network and client) are kept.
     pub wide_s: u32,
-    /// Seconds of fates.
+    /// How far back the fates of records are kept.
     pub fates_s: u32,
     /// Rows kept per breakdown, before summing; beyond it the oldest panes are dropped.
     pub max_rows: usize,

@@ -2,30 +2,31 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Settings of the processor's archive.
+/// When the processor writes history and snapshots (docs/history.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Between two checkpoints, s.
+    /// Between two checkpoints, which write what came to an end into history.
     pub checkpoint_s: u64,
-    /// Between two snapshots of the state, s: the checkpoints between are of the tables alone.
+    /// Between two snapshots of the state: the checkpoints between are of the tables alone.
     pub snapshot_s: u64,
-    /// Partitions are written down one after the other until they have so many open sessions
-    /// together; then events have their turn before the next ones.
+    /// For a snapshot partitions are written down one after the other until they have so many open
+    /// sessions together; then events have their turn for a second before the next ones.
     pub snapshot_sessions: usize,
     /// A checkpoint is made earlier when so many rows wait, or half of `hot_bytes` is taken.
     pub checkpoint_rows: u64,
-    /// Memory that rows may take while they wait, bytes; beyond it the archive stands still.
+    /// Memory that rows may take while they wait; beyond it the archive stands still, and later
+    /// goes on from the log.
     pub hot_bytes: u64,
-    /// How long the processor waits for a checkpoint that makes no room when that memory is full, ms.
+    /// How long the processor waits for a checkpoint that makes no room when that memory is full.
     pub stall_ms: u64,
-    /// Wait after a checkpoint failed, s; 0 tries again with the next rows.
+    /// Wait after a checkpoint failed; 0 tries again with the next rows.
     pub retry_s: u64,
-    /// Between two rounds of upkeep of the files, s.
+    /// Between two rounds of joining, removing and deleting files.
     pub tend_s: u64,
-    /// Time to write the rest when the processor ends, s.
+    /// Time to write the rest when the processor ends.
     pub finish_s: u64,
-    /// Views that may wait for an answer.
+    /// Queries that may wait for a look at the rows that history does not have yet.
     pub views: usize,
     /// The tenant that sees the parts of the log that cannot be read: whose records are in them
     /// nobody can tell, and nothing of those is kept.

@@ -15,17 +15,17 @@ use super::{Audit, HOUR_US, Repaired, repair};
 use crate::pure::limits::Limits;
 use crate::serve::ProcessorStats;
 
-/// Settings of audit and repair.
+/// Checks and repairs of history (docs/audit.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Hours of history that are over are checked.
+    /// Whether hours of history that are over are checked.
     pub enabled: bool,
-    /// Between two looks whether there is something to do, s.
+    /// Between two looks whether there is something to do.
     pub look_s: u64,
-    /// Between two repairs, s; 0 never repairs.
+    /// Between two repairs of what came late; 0 never repairs.
     pub repair_s: u64,
-    /// Times of rest for each time of work.
+    /// How many times as long as it worked a check rests: with 9 it takes a tenth of a core.
     pub rest: u32,
 }
 

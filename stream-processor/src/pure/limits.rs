@@ -3,28 +3,29 @@
 use serde::{Deserialize, Serialize};
 pub use tallylight_schemas::rows::OTHER;
 
-/// The bounds of one partition's state.
+/// How much one partition of the processor holds in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Cells per tenant and cuboid; the rest is counted under [`OTHER`].
+    /// Cells (combinations of dimensions) kept apart per tenant and breakdown; the rest is counted
+    /// as one cell, `__other__`.
     pub cells: usize,
-    /// Keys of delivery rows per tenant and pane; the rest is counted under [`OTHER`].
+    /// Keys of delivery rows kept apart per tenant and pane; the rest is `__other__`.
     pub delivery_keys: usize,
     /// Open sessions; when there are more, the one that was silent longest is ended. Ended ones
     /// beyond `closed` are kept only while there are no more than this of both together.
     pub sessions: usize,
-    /// Ended sessions kept whole, for the API and for stragglers; more of them until the horizon, as
-    /// long as there is room in `sessions`.
+    /// Ended sessions kept whole, for the API and for stragglers; more of them until the horizon,
+    /// as long as there is room in `sessions`.
     pub closed: usize,
-    /// How long ended sessions are kept whole, ms of log time.
+    /// How long ended sessions are kept whole, in log time.
     pub closed_ms: i64,
-    /// Ended sessions remembered by hash, so that a retry is found out.
+    /// Ended sessions remembered by hash after that, so that a record sent again is a duplicate.
     pub tombstones: usize,
-    /// Records of a session that can still be reordered.
+    /// Records of a session that can still be put into order when they come out of it.
     pub recent: usize,
-    /// Records without a sequence number remembered per session, beyond those that can still be
-    /// reordered.
+    /// Records without a sequence number remembered per session, beyond `recent`, so that one sent
+    /// again is known.
     pub seen: usize,
     /// Sessions known to edges but not yet by a record of their own.
     pub pending: usize,

@@ -1,0 +1,142 @@
+//! The page `docs/settings.md`: every setting as the sources define it, with what it is when
+//! nobody says otherwise.
+
+mod flags;
+mod source;
+mod words;
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::{PORTS, Settings};
+use source::{Kind, Section, Setting};
+
+const HEAD: &str = r#"# Settings
+
+Generated from the doc comments and defaults of the sources; `UPDATE_GOLDENS=1 cargo test -p tallylight-cli settings`
+writes it anew.
+
+Defaults give way to the file, the file to the environment, the environment to flags.
+
+- The **file** is TOML, named by `--config FILE`. The headings below are its sections: `flush_ms` of `[collector]`.
+- In the **environment** it is `TALLYLIGHT_` and the path in capitals, with `__` between its parts:
+  `TALLYLIGHT_COLLECTOR__FLUSH_MS=50`, `TALLYLIGHT_DATA_DIR=/var/lib/tallylight`. Lists are written as in TOML.
+- **Flags** are few: [below](#flags).
+
+`tallylight config` prints what would be used, as a file that `--config` reads. An unknown or impossible setting ends
+every command at its start, and nothing that is changed later counts before the next one.
+
+A list takes the place of the default list. What has names of your own (`NAME` below, and all that is *by name*) is added
+to what is there by default. *None* is a setting that is left out; what is there by default can be replaced, but not be
+taken away (`--no-demo` leaves out what is the demo's). *Required* and *optional* are about sections that are only there
+when you write them. Paths, addresses (`127.0.0.1:7701`) and networks (`10.0.0.0/8`) are strings. Ports are those without
+`--ports`.
+
+`TALLYLIGHT_LOG` is no setting but what the program says of itself on stderr: `info`, or
+`warn,tallylight_collector=debug`.
+"#;
+
+fn page() -> String {
+    let mut out = HEAD.to_owned();
+    flags::write(&mut out);
+    let Kind::Table(root) = source::root() else { panic!("settings are a struct") };
+    let defaults = serde_json::to_value(Settings::on_ports(PORTS)).unwrap();
+    section(&mut out, "", "Outside of sections", &root, Some(&defaults));
+    linked(&out)
+}
+
+/// The pages that doc comments name, as links from beside them.
+fn linked(text: &str) -> String {
+    let (first, others) = text.split_once("docs/").unwrap();
+    let links = others.split("docs/").map(|part| {
+        let (page, rest) = part.split_once(".md").unwrap();
+        format!("[{page}.md]({page}.md){rest}")
+    });
+    first.to_owned() + &links.collect::<String>()
+}
+
+/// A section and those in it. Without `values` it is one that is only there when it is written.
+fn section(out: &mut String, path: &str, title: &str, section: &Section, values: Option<&Value>) {
+    let _ = write!(out, "\n## {title}\n\n{}\n\n", section.about);
+    out.push_str("| setting | type | default | unit | meaning |\n|---|---|---|---|---|\n");
+    let value =
+        |setting: &Setting| values.map(|all| all.get(&setting.name).unwrap_or(&Value::Null));
+    for setting in &section.settings {
+        // A section that is there says what it is itself.
+        if !matches!(setting.kind, Kind::Table(_)) || !value(setting).is_some_and(Value::is_object)
+        {
+            row(out, path, setting, value(setting));
+        }
+    }
+    for setting in &section.settings {
+        nested(out, path, setting, value(setting));
+    }
+}
+
+fn nested(out: &mut String, path: &str, setting: &Setting, value: Option<&Value>) {
+    let path = join(path, &setting.name);
+    match &setting.kind {
+        Kind::Table(inner) => {
+            let value = value.filter(|value| value.is_object());
+            section(out, &path, &format!("`[{path}]`"), inner, value);
+        }
+        Kind::List(of) => {
+            if let Kind::Table(inner) = of.as_ref() {
+                section(out, &path, &format!("`[[{path}]]`"), inner, None);
+            }
+        }
+        Kind::Named(of) => {
+            if let Kind::Table(inner) = of.as_ref() {
+                let path = join(&path, "NAME");
+                section(out, &path, &format!("`[{path}]`"), inner, new_one(&path).as_ref());
+            }
+        }
+        Kind::Plain(_) | Kind::Choice(_) => {}
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+/// What a section has that is added under a name of one's own.
+fn new_one(path: &str) -> Option<Value> {
+    match path {
+        "edges.NAME" => Some(json!(tallylight_pipeline::edge::Settings::default())),
+        "collector.tenants.NAME" => Some(json!(tallylight_collector::settings::Tenant::default())),
+        _ => None,
+    }
+}
+
+fn row(out: &mut String, path: &str, setting: &Setting, value: Option<&Value>) {
+    let Setting { name, about, kind, optional } = setting;
+    assert!(!about.is_empty(), "{} has no doc comment", join(path, name));
+    let unit = if words::is_number(kind) { words::unit(name) } else { "" };
+    let default = match value {
+        Some(value) => words::default_of(kind, unit, value),
+        None if *optional => "optional".to_owned(),
+        None => "required".to_owned(),
+    };
+    let mut meaning = about.clone();
+    if let Kind::Choice(choice) = kind {
+        for (word, about) in choice {
+            let _ = write!(meaning, " `{word}`: {about}");
+        }
+    }
+    let _ =
+        writeln!(out, "| `{name}` | {} | {default} | {unit} | {meaning} |", words::type_of(kind));
+}
+
+#[test]
+fn the_page_is_what_the_sources_say() {
+    let (path, page) = (concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/settings.md"), page());
+    if std::env::var_os("UPDATE_GOLDENS").is_some() {
+        std::fs::write(path, &page).unwrap();
+    }
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    for (line, (kept, wanted)) in (1..).zip(kept.lines().zip(page.lines())) {
+        assert_eq!(kept, wanted, "line {line} of docs/settings.md");
+    }
+    assert_eq!(kept, page, "docs/settings.md");
+}
