@@ -42,9 +42,9 @@ impl Source {
 /// The fates of one request's records, and what was lost inside accepted ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    counts: Vec<(Fate, Reason, u64)>,
+    counts: Vec<((Fate, Reason), u64)>,
     /// The same of what records of the request told of besides themselves, by its source.
-    beside: Vec<(Source, Fate, Reason, u64)>,
+    beside: Vec<((Source, Fate, Reason), u64)>,
     /// Values that were unusable, in records that were accepted without them.
     pub dropped_values: u64,
     /// Keys that were unusable, likewise.
@@ -62,25 +62,16 @@ impl Tally {
         tally
     }
 
-    /// Counts `events` records; there are only as many entries as fates and reasons.
+    /// Counts `events` records.
     pub fn add(&mut self, fate: Fate, reason: Reason, events: u64) {
-        if events == 0 {
-            return;
-        }
-        match self.counts.iter_mut().find(|(f, r, _)| (*f, *r) == (fate, reason)) {
-            Some((_, _, sum)) => *sum += events,
-            None => self.counts.push((fate, reason, events)),
+        if events > 0 {
+            count(&mut self.counts, (fate, reason), events);
         }
     }
 
     /// Counts what a record told of besides itself. It was not sent, so no answer names it.
     pub fn beside(&mut self, source: Source, fate: Fate, reason: Reason) {
-        let same =
-            |of: &&mut (Source, Fate, Reason, u64)| (of.0, of.1, of.2) == (source, fate, reason);
-        match self.beside.iter_mut().find(same) {
-            Some((.., sum)) => *sum += 1,
-            None => self.beside.push((source, fate, reason, 1)),
-        }
+        count(&mut self.beside, (source, fate, reason), 1);
     }
 
     /// One record taken.
@@ -103,36 +94,31 @@ impl Tally {
 
     /// Records taken.
     pub fn accepted(&self) -> u64 {
-        let taken = self.counts.iter().filter(|(fate, ..)| *fate == Fate::Accepted);
-        taken.map(|(_, _, events)| events).sum()
+        let taken = self.counts.iter().filter(|((fate, _), _)| *fate == Fate::Accepted);
+        taken.map(|(_, events)| events).sum()
     }
 
     /// Rows that wait for the log: records taken, and those that they told of.
     pub fn stored(&self) -> u64 {
-        let told = self.beside.iter().filter(|(_, fate, ..)| *fate == Fate::Accepted);
-        self.accepted() + told.map(|(.., events)| events).sum::<u64>()
+        let told = self.beside.iter().filter(|((_, fate, _), _)| *fate == Fate::Accepted);
+        self.accepted() + told.map(|(_, events)| events).sum::<u64>()
     }
 
     /// Records that were read to their end, taken or not.
     pub fn read(&self) -> u64 {
-        let read = self.counts.iter().filter(|(fate, ..)| *fate != Fate::Shed);
-        read.map(|(_, _, events)| events).sum()
-    }
-
-    /// What was counted so far.
-    pub fn counts(&self) -> &[(Fate, Reason, u64)] {
-        &self.counts
+        let read = self.counts.iter().filter(|((fate, _), _)| *fate != Fate::Shed);
+        read.map(|(_, events)| events).sum()
     }
 
     /// Records counted.
     pub fn records(&self) -> u64 {
-        self.counts.iter().map(|(_, _, events)| events).sum()
+        self.counts.iter().map(|(_, events)| events).sum()
     }
 
     /// The value of the header `Tallylight-Fates`: `accepted=3, rejected;no_sid=1`.
     pub fn header(&self) -> String {
         let mut text = String::new();
-        for (fate, reason, events) in &self.counts {
+        for ((fate, reason), events) in &self.counts {
             let comma = if text.is_empty() { "" } else { ", " };
             let (semicolon, word) = match reason {
                 Reason::None => ("", ""),
@@ -142,6 +128,14 @@ impl Tally {
             let _ = write!(text, "{comma}{}{semicolon}{word}={events}", fate.as_str());
         }
         text
+    }
+}
+
+/// Adds to the count of `key`; there are only as many as there are sources, fates and reasons.
+fn count<K: PartialEq>(counts: &mut Vec<(K, u64)>, key: K, events: u64) {
+    match counts.iter_mut().find(|(of, _)| *of == key) {
+        Some((_, sum)) => *sum += events,
+        None => counts.push((key, events)),
     }
 }
 
@@ -158,12 +152,12 @@ impl Ledger {
                 *self.0.entry((tenant.clone(), source, fate, reason)).or_default() += events;
             }
         };
-        for (fate, reason, events) in tally.counts() {
+        for ((fate, reason), events) in &tally.counts {
             let points = if *fate == Fate::Accepted { tally.points } else { 0 };
             book(source, *fate, *reason, events - points);
             book(Source::OtlpMetrics, *fate, *reason, points);
         }
-        for (of, fate, reason, events) in &tally.beside {
+        for ((of, fate, reason), events) in &tally.beside {
             book(*of, *fate, *reason, *events);
         }
     }

@@ -106,6 +106,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/v1/sql/tables", get(serve::tables))
         .route("/v1/tail", get(tail::tail))
         .route("/v1/cmcd/rules", get(rules::list))
+        .route("/v1/reasons", get(rules::reasons))
         .route("/v1/cmcd", proxy::route(collector.clone()))
         .route("/v1/events", proxy::route(collector.clone()))
         .route("/v1/beacons", proxy::route(collector))

@@ -1,9 +1,10 @@
 //! `GET /v1/cmcd/rules`: the rules of CMCD that the column `broken` of `player_events` names, with
-//! what breaking them costs and what to do.
+//! what breaking them costs and what to do. `GET /v1/reasons`: why the door rejects or sheds a record.
 
 use axum::Json;
 use serde::Serialize;
 use tallylight_schemas::cmcd::Rule;
+use tallylight_schemas::fates::{Fate, Reason};
 
 #[derive(Serialize)]
 pub(crate) struct About {
@@ -26,4 +27,23 @@ pub(crate) async fn list() -> Json<Vec<About>> {
         fix: rule.fix(),
     };
     Json(Rule::ALL.iter().map(about).collect())
+}
+
+#[derive(Serialize)]
+pub(crate) struct Explained {
+    reason: Reason,
+    fate: Fate,
+    happened: &'static str,
+    advice: &'static str,
+}
+
+/// Every reason.
+pub(crate) async fn reasons() -> Json<Vec<Explained>> {
+    let explained = |reason: &Reason| Explained {
+        reason: *reason,
+        fate: reason.fate(),
+        happened: reason.happened(),
+        advice: reason.advice(),
+    };
+    Json(Reason::ALL.iter().map(explained).collect())
 }

@@ -1,6 +1,8 @@
 //! The one end of every record received (ADR 9): accepted, duplicate, late, rejected with a
 //! reason, or shed with a reason.
 
+use std::fmt::Write;
+
 use serde::{Deserialize, Serialize};
 
 /// What became of a record.
@@ -32,64 +34,86 @@ impl Fate {
     }
 }
 
-/// Why a record was rejected or shed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// Nothing to explain: accepted, duplicate or late.
-    None,
-    /// Not valid UTF-8.
-    NotUtf8,
-    /// Longer than a record may be.
-    TooLong,
-    /// No key of it could be read.
-    NotARecord,
-    /// `v` is above what we understand.
-    UnknownVersion,
-    /// No `sid`, so it belongs to no session.
-    NoSid,
-    /// An event report without `e`.
-    NoEvent,
-    /// An event report without `ts`.
-    NoTs,
-    /// `ts` is no plausible Unix time in milliseconds.
-    BadTs,
-    /// A JSON event of unknown type or shape.
-    BadShape,
-    /// More records in one request than the limit.
-    TooMany,
-    /// The collector is at its limit.
-    Overload,
-    /// The tenant or its write key is above its quota.
-    Quota,
-    /// Only a service of ours may say this, and the request did not prove to be one.
-    Untrusted,
-    /// A log record or a span that tells of no request for media. Not given any more (ADR 26);
-    /// logs of before have it.
-    NotMedia,
+macro_rules! reasons {
+    ($($variant:ident $name:literal $fate:ident $happened:literal do $advice:literal;)*) => {
+        /// Why a record was rejected or shed. The order is that of stored counts.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Reason {
+            $(#[doc = concat!("The record ", $happened, ".")] #[serde(rename = $name)] $variant,)*
+        }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &'static [Reason] = &[$(Reason::$variant),*];
+
+            /// The word used in rows, headers and metric labels.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Reason::$variant => $name,)* }
+            }
+
+            /// The fate at the door that it explains.
+            pub fn fate(self) -> Fate {
+                match self { $(Reason::$variant => Fate::$fate,)* }
+            }
+
+            /// What happened, as it goes on after "The record …".
+            pub fn happened(self) -> &'static str {
+                match self { $(Reason::$variant => $happened,)* }
+            }
+
+            /// What its sender should do.
+            pub fn advice(self) -> &'static str {
+                match self { $(Reason::$variant => $advice,)* }
+            }
+        }
+    };
 }
 
-impl Reason {
-    /// The word used in rows, headers and metric labels.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Reason::None => "none",
-            Reason::NotUtf8 => "not_utf8",
-            Reason::TooLong => "too_long",
-            Reason::NotARecord => "not_a_record",
-            Reason::UnknownVersion => "unknown_version",
-            Reason::NoSid => "no_sid",
-            Reason::NoEvent => "no_event",
-            Reason::NoTs => "no_ts",
-            Reason::BadTs => "bad_ts",
-            Reason::BadShape => "bad_shape",
-            Reason::TooMany => "too_many",
-            Reason::Overload => "overload",
-            Reason::Quota => "quota",
-            Reason::Untrusted => "untrusted",
-            Reason::NotMedia => "not_media",
-        }
+reasons! {
+    None "none" Accepted "is stored, without the values and keys of it that could not be read"
+        do "Nothing; `Tallylight-Dropped-Values` counts the values left out.";
+    NotUtf8 "not_utf8" Rejected "is not valid UTF-8"
+        do "Send CMCD as text, one record a line.";
+    TooLong "too_long" Rejected "is longer than 8 KiB, or 16 KiB as JSON, or has a name above 128 bytes (delivery)"
+        do "Leave out long keys such as `url` or `nor`.";
+    NotARecord "not_a_record" Rejected "has no CMCD key that could be read"
+        do "Send records like `e=ps,sid=\"…\",sn=0,sta=s,ts=1795000000000,v=2`; JSON goes to /v1/events.";
+    UnknownVersion "unknown_version" Rejected "has a `v` above 2, which nobody understands yet"
+        do "Send `v=2`.";
+    NoSid "no_sid" Rejected "has no usable `sid`, so it belongs to no session and is in no figure"
+        do "Add `sid` to the keys that the player may send: a string in quotes, at most 64 characters, the same for the whole playback session.";
+    NoEvent "no_event" Rejected "has no `e`, so it reports no event"
+        do "Configure event mode (`eventTargets`), not request mode, for this address.";
+    NoTs "no_ts" Rejected "has no `ts`, the time of the event"
+        do "Add `ts` to the keys that are sent: Unix milliseconds.";
+    BadTs "bad_ts" Rejected "has a `ts` that is no plausible time"
+        do "Send Unix milliseconds (13 digits), not seconds.";
+    BadShape "bad_shape" Rejected "is no event that is known here: JSON that does not parse, nests too deeply or has another type; a data point without a name; a request for media told of without its status, size, duration or server"
+        do "Send a JSON object with `\"type\": \"player\"` and the names of CMCD keys.";
+    TooMany "too_many" Rejected "comes after the 10,000th of its request"
+        do "Send fewer records in one request.";
+    Overload "overload" Shed "came while its tenant held more of the queue than its share, or the queue was full"
+        do "Send less; what was refused may be sent again after `Retry-After`.";
+    Quota "quota" Shed "came while its tenant, write key or session was above its quota"
+        do "Send less often; what was refused may be sent again after `Retry-After`.";
+    Untrusted "untrusted" Rejected "is a delivery event or a control record, and the request did not prove to come from a service"
+        do "Players send `\"type\": \"player\"`; services send the service key.";
+    NotMedia "not_media" Rejected "tells of no request for media"
+        do "Nothing: this reason is not given any more (ADR 26), only old logs have it.";
+}
+
+const HEAD: &str = "| Fate at the door | Reason | The record | What to do |\n|---|---|---|---|\n";
+
+/// The reasons as the table in `docs/collector.md`.
+pub fn markdown() -> String {
+    let mut out = HEAD.to_owned();
+    for reason in Reason::ALL {
+        let (fate, name) = (reason.fate().as_str(), reason.as_str());
+        let (happened, advice) = (reason.happened(), reason.advice());
+        // Writing into a string cannot fail.
+        let _ = writeln!(out, "| `{fate}` | `{name}` | {happened} | {advice} |");
     }
+    out
 }
 
 /// A number of records of one tenant and source that came to the same end.

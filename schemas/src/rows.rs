@@ -4,11 +4,13 @@
 
 mod cuboid;
 mod measures;
+mod topic;
 
 use serde::{Deserialize, Serialize};
 
 pub use cuboid::{Cell, Cuboid, OTHER};
 pub use measures::Measures;
+pub use topic::{DecodeError, RowsPart, TopicRows};
 
 use crate::fates::{Fate, Reason};
 use crate::sketch::Sketch;

@@ -2,6 +2,7 @@
 //! and by which right (the query). Both are cut before anything is stored.
 
 use std::borrow::Cow;
+use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use base64::Engine as _;
@@ -9,6 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use memchr::{memchr2, memchr2_iter, memchr3_iter, memrchr2_iter};
 
 use crate::cmcd::{Key, cmsd};
+use crate::dead::GAP;
 
 /// Where a query or fragment begins, plain or percent-encoded.
 const ENDS: [&str; 5] = ["?", "#", "%3F", "%3f", "%23"];
@@ -160,6 +162,37 @@ pub fn other(text: &str) -> Cow<'_, str> {
         true => url(text),
         false => Cow::Borrowed(text),
     }
+}
+
+/// A text without addresses: whose they are nobody may know, and versions that look like one are
+/// no loss.
+pub fn without_addresses(text: &str) -> String {
+    let is_of_address = |c: char| c.is_ascii_hexdigit() || c == '.' || c == ':';
+    let (mut out, mut escapes) = (String::with_capacity(text.len()), false);
+    for piece in text.split_inclusive(|c| !is_of_address(c)) {
+        let run = piece.trim_end_matches(|c| !is_of_address(c));
+        // Two digits behind `%` are a character.
+        let (escaped, address) =
+            run.split_at_checked(if escapes { 2 } else { 0 }).unwrap_or((run, ""));
+        out.push_str(escaped);
+        match is_address(address) {
+            true => out.push(GAP),
+            false => out.push_str(address),
+        }
+        out.push_str(&piece[run.len()..]);
+        escapes = piece.ends_with('%');
+    }
+    out
+}
+
+fn is_address(run: &str) -> bool {
+    let mut dotted = run.split(|c: char| c != '.' && !c.is_ascii_digit());
+    let is_v4 = |numbers: &str| {
+        let numbers: Vec<bool> = numbers.split('.').map(|n| n.parse::<u8>().is_ok()).collect();
+        numbers.windows(4).any(|four| four.iter().all(|is_number| *is_number))
+    };
+    let v6 = || [run, run.trim_matches(':')].iter().any(|run| run.parse::<Ipv6Addr>().is_ok());
+    dotted.any(is_v4) || v6()
 }
 
 #[cfg(test)]

@@ -9,18 +9,16 @@ mod keys;
 mod panes;
 mod progress;
 mod retention;
-mod rows;
 
 use std::collections::BTreeSet;
 
 use tallylight_schemas::control::{ActionRow, IncidentRow};
-use tallylight_schemas::rows::{Cuboid, DeliveryRow, FatesRow, PlaybackRow};
+use tallylight_schemas::rows::{Cuboid, DeliveryRow, FatesRow, PlaybackRow, TopicRows};
 
 pub use keys::{DeliverySum, FatesKey, PlaybackKey, PlaybackSum};
 pub use panes::{Changed, Keyed, Summed};
 pub use progress::Progress;
 pub use retention::Retention;
-pub use rows::{DecodeError, Rows};
 
 use control::Records;
 use panes::Panes;
@@ -107,7 +105,7 @@ impl LiveStore {
     }
 
     /// Takes in the rows of one log entry and adds to `changes` which sums they changed.
-    pub fn apply(&mut self, rows: Rows, changes: &mut Changes) {
+    pub fn apply(&mut self, rows: TopicRows, changes: &mut Changes) {
         let before = self.progress.complete_up_to();
         for row in rows.progress {
             self.progress.apply(row);

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
-use tallylight_store::live::{Changes, LiveStore, Retention, Rows};
+use tallylight_schemas::rows::TopicRows;
+use tallylight_store::live::{Changes, LiveStore, Retention};
 
 fn action(id: usize, at: i64, updated_at: i64) -> ActionRow {
     ActionRow {
@@ -35,7 +36,7 @@ fn of_a_control_record_the_newest_stays_and_of_many_the_latest() {
     let mut store = LiveStore::new(Retention::default());
     let mut apply = |actions: Vec<ActionRow>| {
         let mut changes = Changes::default();
-        store.apply(Rows { actions, ..Rows::default() }, &mut changes);
+        store.apply(TopicRows { actions, ..TopicRows::default() }, &mut changes);
         let told: Vec<String> = store.read(&changes).actions.into_iter().map(|a| a.by).collect();
         (told, store.since(i64::MAX).actions.len())
     };

@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use tallylight_schemas::fates::{Fate, Reason};
 use tallylight_schemas::metrics;
 use tallylight_schemas::rows::{
-    Cell, Cuboid, DeliveryRow, FatesRow, Measures, PlaybackRow, ProgressRow,
+    Cell, Cuboid, DeliveryRow, FatesRow, Measures, PlaybackRow, ProgressRow, TopicRows,
 };
 use tallylight_schemas::sketch::Sketch;
-use tallylight_store::live::{Changes, LiveStore, Retention, Rows, Tables};
+use tallylight_store::live::{Changes, LiveStore, Retention, Tables};
 
 const SECOND: i64 = 1_000_000;
 
@@ -108,12 +108,12 @@ fn progress(partition: u16, partitions: u16, log_time: i64) -> ProgressRow {
     }
 }
 
-fn rows(ids: &[Id]) -> Rows {
-    Rows {
+fn rows(ids: &[Id]) -> TopicRows {
+    TopicRows {
         playback: ids.iter().copied().map(playback).collect(),
         delivery: ids.iter().copied().map(delivery).collect(),
         fates: ids.iter().copied().map(|id| fates((id.0, id.1, 0, id.3))).collect(),
-        ..Rows::default()
+        ..TopicRows::default()
     }
 }
 
@@ -222,9 +222,9 @@ fn a_pane_is_partial_until_every_partition_has_passed_its_end() {
     let mut changes = Changes::default();
     store.apply(rows(&[(0, 100, 0, 1)]), &mut changes);
     assert!(store.read(&changes).playback[0].partial, "nobody said how far they are");
-    let reached = |partition, s| Rows {
+    let reached = |partition, s| TopicRows {
         progress: vec![progress(partition, 2, s * SECOND)],
-        ..Rows::default()
+        ..TopicRows::default()
     };
     store.apply(reached(0, 101), &mut changes);
     assert!(store.read(&changes).playback[0].partial, "partition 1 is missing");
@@ -246,7 +246,8 @@ fn a_pane_is_partial_until_every_partition_has_passed_its_end() {
 fn rows_age_by_log_time_and_do_not_come_back() {
     let mut store = store(1_000);
     let mut changes = Changes::default();
-    let at = |s: i64| Rows { progress: vec![progress(0, 1, s * SECOND)], ..Rows::default() };
+    let at =
+        |s: i64| TopicRows { progress: vec![progress(0, 1, s * SECOND)], ..TopicRows::default() };
     store.apply(rows(&[(0, 100, 0, 1), (0, 900, 0, 1)]), &mut changes);
     store.apply(at(1_000), &mut changes);
     let kept = |store: &LiveStore| {

@@ -170,7 +170,7 @@ impl Archive {
         let (history, hour) = (self.parts.history.clone(), hour_of(self.log_us));
         let batches = rows::of_events(players, deliveries, infra, &dead)
             .chain(rows::of_rows(&mut rows))
-            .chain(rows::of_settled(self.settle.take(rows)));
+            .chain(rows::of_settled(self.settle.take(rows.topic)));
         for (table, batch) in batches {
             match batch {
                 Ok(batch) if !stands => {

@@ -4,49 +4,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tallylight_eventlog::{EventLog, LogError, Part};
-use tallylight_schemas::ipc::{self, IpcError, Stored};
+use tallylight_schemas::ipc::{self, IpcError};
 use tallylight_schemas::record::{Kind, ROWS};
-use tallylight_schemas::rows::ProgressRow;
+use tallylight_schemas::rows::{ProgressRow, RowsPart, TopicRows};
 use tokio_util::sync::CancellationToken;
-
-use crate::pure::partition::Rows;
 
 /// Entries of the rows topic that are looked at, newest first, for the last progress.
 const LOOK_BACK: u64 = 256;
-/// Rows of one kind in one entry: a few MB, far below what an entry may take.
-const ROWS_PER_ENTRY: usize = 20_000;
 
-fn part<T: Stored>(kind: Kind, rows: &[T]) -> Result<Option<Part>, IpcError> {
-    if rows.is_empty() {
-        return Ok(None);
-    }
-    let payload = Bytes::from(ipc::encode_all(rows)?);
-    Ok(Some(Part { kind: kind.code(), ranges: Vec::new(), payload }))
-}
-
-/// The rows as parts of entries, nearly always of one: they are read back together or not at
-/// all. Where one entry would be too large, progress is in the last, so that a crash in
-/// between has them all emitted again.
-pub fn entries(rows: &Rows) -> Result<Vec<Vec<Part>>, IpcError> {
-    let chunks = rows.playback.len().max(rows.delivery.len()).div_ceil(ROWS_PER_ENTRY).max(1);
-    let mut entries = Vec::with_capacity(chunks);
-    for chunk in 0..chunks {
-        let last = chunk + 1 == chunks;
-        let parts = [
-            part(Kind::Playback, slice(&rows.playback, chunk))?,
-            part(Kind::DeliveryRows, slice(&rows.delivery, chunk))?,
-            part(Kind::FatesRows, if last { &rows.fates } else { &[] })?,
-            part(Kind::Actions, if last { &rows.actions } else { &[] })?,
-            part(Kind::Incidents, if last { &rows.incidents } else { &[] })?,
-            part(Kind::Progress, if last { &rows.progress } else { &[] })?,
-        ];
-        entries.push(parts.into_iter().flatten().collect());
-    }
-    Ok(entries)
-}
-
-fn slice<T>(rows: &[T], chunk: usize) -> &[T] {
-    rows.chunks(ROWS_PER_ENTRY).nth(chunk).unwrap_or(&[])
+/// The rows as parts of entries, nearly always of one.
+pub fn entries(rows: &TopicRows) -> Result<Vec<Vec<Part>>, IpcError> {
+    let part = |(kind, payload): RowsPart| Part {
+        kind: kind.code(),
+        ranges: Vec::new(),
+        payload: Bytes::from(payload),
+    };
+    let entries = rows.encode()?.into_iter();
+    Ok(entries.map(|parts| parts.into_iter().map(part).collect()).collect())
 }
 
 /// A tick: log time passes although nothing was received.

@@ -151,13 +151,13 @@ impl Partitions {
             Some(Kind::Actions) => {
                 let actions: Vec<ActionRow> = ipc::decode_all(&part.payload)?;
                 self.passed("events", actions.iter().map(|row| row.tenant.as_str()));
-                to.rows.actions.extend(actions);
+                to.rows.topic.actions.extend(actions);
                 Ok(())
             }
             Some(Kind::Incidents) => {
                 let incidents: Vec<IncidentRow> = ipc::decode_all(&part.payload)?;
                 self.passed("events", incidents.iter().map(|row| row.tenant.as_str()));
-                to.rows.incidents.extend(incidents);
+                to.rows.topic.incidents.extend(incidents);
                 Ok(())
             }
             Some(Kind::InfraMetrics) => {

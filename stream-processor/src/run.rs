@@ -9,12 +9,13 @@ use tallylight_eventlog::{Batch, Entry, EventLog, LogError};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::ipc::IpcError;
 use tallylight_schemas::record::EVENTS;
+use tallylight_schemas::rows::TopicRows;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::{self, Archive, Next};
 use crate::emit;
-use crate::pure::partition::{Rows, Tally};
+use crate::pure::partition::Tally;
 use crate::read::Partitions;
 use crate::serve::{Asked, Metrics, ProcessorHandle, ProcessorStats};
 use crate::settings::Settings;
@@ -190,10 +191,10 @@ impl Processor {
         self.entries_read += 1;
         let tally = tally(&self.partitions);
         let before = std::mem::replace(&mut self.tally, tally);
-        let emitted = !outcome.rows.progress.is_empty();
+        let emitted = !outcome.rows.topic.progress.is_empty();
         if entry.offset >= self.covered {
             self.parts.metrics.count(&before, &tally);
-            self.emit(&outcome.rows, cancel).await?;
+            self.emit(&outcome.rows.topic, cancel).await?;
         }
         if let Some(archive) = &mut self.archive {
             archive.take(entry, outcome);
@@ -201,7 +202,11 @@ impl Processor {
         Ok(emitted)
     }
 
-    async fn emit(&self, rows: &Rows, cancel: &CancellationToken) -> Result<(), ProcessorError> {
+    async fn emit(
+        &self,
+        rows: &TopicRows,
+        cancel: &CancellationToken,
+    ) -> Result<(), ProcessorError> {
         if !rows.is_empty() {
             let retry = Duration::from_millis(self.settings.retry_ms);
             for parts in emit::entries(rows)? {

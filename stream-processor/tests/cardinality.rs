@@ -138,7 +138,7 @@ fn word(cuboid: Cuboid, cell: &Cell) -> String {
 }
 
 impl Reader {
-    fn take(&mut self, rows: Rows) {
+    fn take(&mut self, Rows { topic: rows, .. }: Rows) {
         for PlaybackRow { pane, cuboid, cell, measures, .. } in rows.playback {
             self.open.entry(pane).or_default().insert((cuboid, cell), measures.events);
         }

@@ -48,7 +48,7 @@ pub(crate) fn process(trace: Trace, shard: Shard, entries: &[Entry]) -> anyhow::
     let mut partitions = Partitions::of(shard, sample::PARTITIONS, &limits);
     for entry in entries {
         let outcome = partitions.entry(entry);
-        black_box(emit::entries(&outcome.rows)?);
+        black_box(emit::entries(&outcome.rows.topic)?);
         black_box(outcome.players);
     }
     let sessions: usize = partitions.states().iter().map(|state| state.open_sessions()).sum();

@@ -1,7 +1,6 @@
 //! Records as they may be shown: without what may be secret in them.
 
 use std::borrow::Cow;
-use std::net::Ipv6Addr;
 
 use tallylight_schemas::dead::{GAP, KEPT_BYTES, cut};
 use tallylight_schemas::scrub;
@@ -77,44 +76,13 @@ fn clean(text: &str) -> String {
         out.truncate(end);
         out.push(GAP);
     }
-    without_addresses(&out)
+    scrub::without_addresses(&out)
 }
 
 /// Where the first name of a secret in a text ends.
 fn secret_end(text: &str) -> Option<usize> {
     let lower = text.to_ascii_lowercase();
     SECRETS.iter().filter_map(|name| Some(lower.find(name)? + name.len())).min()
-}
-
-/// A text without addresses: whose they are nobody may know, and versions that look like one are
-/// no loss.
-pub(crate) fn without_addresses(text: &str) -> String {
-    let is_of_address = |c: char| c.is_ascii_hexdigit() || c == '.' || c == ':';
-    let (mut out, mut escapes) = (String::with_capacity(text.len()), false);
-    for piece in text.split_inclusive(|c| !is_of_address(c)) {
-        let run = piece.trim_end_matches(|c| !is_of_address(c));
-        // Two digits behind `%` are a character.
-        let (escaped, address) =
-            run.split_at_checked(if escapes { 2 } else { 0 }).unwrap_or((run, ""));
-        out.push_str(escaped);
-        match is_address(address) {
-            true => out.push(GAP),
-            false => out.push_str(address),
-        }
-        out.push_str(&piece[run.len()..]);
-        escapes = piece.ends_with('%');
-    }
-    out
-}
-
-fn is_address(run: &str) -> bool {
-    let mut dotted = run.split(|c: char| c != '.' && !c.is_ascii_digit());
-    let is_v4 = |numbers: &str| {
-        let numbers: Vec<bool> = numbers.split('.').map(|n| n.parse::<u8>().is_ok()).collect();
-        numbers.windows(4).any(|four| four.iter().all(|is_number| *is_number))
-    };
-    let v6 = || [run, run.trim_matches(':')].iter().any(|run| run.parse::<Ipv6Addr>().is_ok());
-    dotted.any(is_v4) || v6()
 }
 
 /// Whether a string holds a copied header, by what stands before it: the key and `=`, or, in JSON,

@@ -42,7 +42,7 @@ pub(super) fn wrong(
 ) -> Vec<String> {
     let mut wrong = Vec::new();
     match read {
-        Err(reason) => wrong.push(rejected(reason).to_owned()),
+        Err(reason) => wrong.push(format!("It {}. {}", reason.happened(), reason.advice())),
         Ok(record) => {
             let json = serde_json::from_slice::<Map<String, Json>>(text).ok();
             match &json {
@@ -62,45 +62,6 @@ pub(super) fn wrong(
     }
     wrong.truncate(MOST);
     wrong
-}
-
-fn rejected(reason: Reason) -> &'static str {
-    match reason {
-        Reason::NotUtf8 => "It is not UTF-8 text; send CMCD as text, one record a line.",
-        Reason::TooLong => {
-            "It is longer than 8 KiB, or 16 KiB as JSON; leave out long keys such as `url` or `nor`."
-        }
-        Reason::NotARecord => {
-            "No CMCD key could be read from it. A record looks like \
-             `e=ps,sid=\"…\",sn=0,sta=s,ts=1795000000000,v=2`; if this is JSON, send it to /v1/events."
-        }
-        Reason::UnknownVersion => "Its `v` is above 2, which nobody understands yet; send `v=2`.",
-        Reason::NoSid => {
-            "It has no usable `sid`: a string in quotes, at most 64 characters, the same for the \
-             whole playback session. Add `sid` to the keys that the player may send."
-        }
-        Reason::NoEvent => {
-            "It has no `e`, so it reports no event. Configure event mode (`eventTargets`), not \
-             request mode, for this address."
-        }
-        Reason::NoTs => "It has no `ts`: the time of the event in Unix milliseconds.",
-        Reason::BadTs => {
-            "Its `ts` is no plausible time: Unix milliseconds (13 digits) are wanted, not seconds."
-        }
-        Reason::BadShape => {
-            "It is no event that is known here: a JSON object with `\"type\": \"player\"` and CMCD \
-             key names is."
-        }
-        Reason::Untrusted => {
-            "Only the platform's own services may send this type of event: this address was not \
-             trusted with it. Players send `\"type\": \"player\"`."
-        }
-        Reason::TooMany => "The request held more records than one request may; send fewer.",
-        Reason::Overload => "The door was at its limit and shed it; send it again later.",
-        Reason::Quota => "Its tenant or write key was above its quota; send less often.",
-        Reason::None => "It was not taken.",
-        Reason::NotMedia => "It told of no request for media.",
-    }
 }
 
 /// Keys that were sent and are not in the record.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tallylight_eventlog::{Entry, EventLog, LogError};
 use tallylight_schemas::record::ROWS;
-use tallylight_store::live::Rows;
+use tallylight_schemas::rows::TopicRows;
 use tokio::time::sleep;
 
 use crate::{App, reading};
@@ -78,7 +78,7 @@ async fn advance(
 
 fn take(app: &App, entry: &Entry) {
     let parts = entry.parts.iter().map(|part| (part.kind, part.payload.as_ref()));
-    match Rows::decode(parts) {
+    match TopicRows::decode(parts) {
         Ok(mut rows) => {
             rows.retain_tenant(&app.settings.tenant);
             app.hub.apply(rows);

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
 use tallylight_schemas::clock::Clock;
-use tallylight_store::live::{Changes, LiveStore, Rows, Tables};
+use tallylight_schemas::rows::TopicRows;
+use tallylight_store::live::{Changes, LiveStore, Tables};
 use tokio::sync::{Notify, broadcast, watch};
 
 use super::Wanted;
@@ -118,7 +119,7 @@ impl Hub {
     }
 
     /// Takes in the rows of one log entry.
-    pub(super) fn apply(&self, rows: Rows) {
+    pub(super) fn apply(&self, rows: TopicRows) {
         let mut inner = self.lock();
         let Inner { store, pending, .. } = &mut *inner;
         store.apply(rows, pending);

@@ -62,6 +62,10 @@ async fn definitions_and_health() {
     let definitions: Value = world.get("/v1/metrics").await.json().await.unwrap();
     assert_eq!(definitions["minimum_sample"], 20);
     assert_eq!(definitions["metrics"][0]["formula"]["kind"], "gauge");
+    let reasons: Vec<Value> = world.get("/v1/reasons").await.json().await.unwrap();
+    let untrusted = reasons.iter().find(|one| one["reason"] == "untrusted").unwrap();
+    assert_eq!(untrusted["fate"], "rejected");
+    assert!(untrusted["advice"].as_str().unwrap().contains("service key"), "{untrusted}");
     assert_eq!(world.get("/healthz").await.text().await.unwrap(), "ok");
     assert_eq!(world.get("/readyz").await.status(), 200);
     assert_eq!(world.metric("tallylight_dashboard_clients").await, 0.0);

@@ -53,7 +53,7 @@ export function receive(text, source = "cmcd") {
   for (const line of text.split("\n").filter(Boolean)) {
     const sid = /(?:^|,)sid="([^"]+)"/.exec(line)?.[1] ?? null;
     const sta = /(?:^|,)e=ps(?:,|$)/.test(line) && !/(?:^|,)sta=/.test(line);
-    const wrong = sid === null ? ["It has no usable `sid`: a string in quotes, at most 64 characters, the same for the whole playback session. Add `sid` to the keys that the player may send."] : [];
+    const wrong = sid === null ? [`It ${REASONS[0].happened}. ${REASONS[0].advice}`] : [];
     if (sta) wrong.push("`e=ps` without `sta` tells of no state: add `sta` to the keys that are sent.");
     if (!/(?:^|,)cid=/.test(line)) wrong.push('No `cid`: this viewer counts under content "unknown".');
     received.push({ n: ++number, at: Date.now(), source, sid, text: line, fate: sid === null ? "rejected" : "accepted", reason: sid === null ? "no_sid" : "none", wrong });
@@ -105,6 +105,9 @@ export const RULES = [
   { slug: "decimal_for_integer", section: "4.3", harm: "low", title: "A decimal where the standard has a whole number", costs: "Nothing: it is rounded.", fix: "Round before sending." },
   { slug: "number_for_text", section: "4.3", harm: "low", title: "An error code that is no string", costs: "Nothing: it is kept as text.", fix: 'Send error codes in quotes: `ec=("25")`.' },
 ];
+
+/** One of the reasons, as `GET /v1/reasons` has them. */
+export const REASONS = [{ reason: "no_sid", fate: "rejected", happened: "has no usable `sid`, so it belongs to no session and is in no figure", advice: "Add `sid` to the keys that the player may send: a string in quotes, at most 64 characters, the same for the whole playback session." }];
 
 /** A series by any dimensions, as the mock's viewers would have made it. */
 export function series(url) {

@@ -114,6 +114,7 @@ const GETS = {
   "/v1/beacons": explore.beacons,
   "/v1/sql/tables": () => explore.TABLES,
   "/v1/cmcd/rules": () => explore.RULES,
+  "/v1/reasons": () => explore.REASONS,
   "/v1/metrics": () => ({ metrics: METRICS }),
   "/v1/steering": () => control.steering(),
   "/v1/faults": () => control.faults(),

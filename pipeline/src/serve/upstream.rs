@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use bytes::{Bytes, BytesMut};
-use reqwest::Client;
+use reqwest::{Client, ClientBuilder};
 
 use super::problem::Problem;
 
@@ -30,13 +30,17 @@ pub struct Fetched {
 /// How long connecting may take; the service is near.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
-/// A client for a service of ours, never through a proxy: the machine's may not know our
-/// services. Answers after `within` are failures; `None` where each request says its own time.
+/// Begins a client for a service of ours, never through a proxy: the machine's may not know our
+/// services.
+pub(crate) fn builder() -> ClientBuilder {
+    Client::builder().no_proxy()
+}
+
+/// Such a client. Answers after `within` are failures; `None` where each request says its own time.
 pub(crate) fn client(within: Option<Duration>) -> Result<Client, reqwest::Error> {
-    let builder = Client::builder().no_proxy();
     match within {
-        Some(within) => builder.timeout(within).build(),
-        None => builder.build(),
+        Some(within) => builder().timeout(within).build(),
+        None => builder().build(),
     }
 }
 
@@ -44,11 +48,7 @@ impl Upstream {
     /// The service at `base`; bodies beyond `limit` bytes and answers after `timeout` are
     /// failures.
     pub fn new(base: &str, limit: usize, timeout: Duration) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .timeout(timeout)
-            .connect_timeout(CONNECT_WITHIN)
-            .no_proxy()
-            .build()?;
+        let client = builder().timeout(timeout).connect_timeout(CONNECT_WITHIN).build()?;
         Ok(Self { client, base: base.trim_end_matches('/').to_owned(), limit })
     }
 

@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::Steering;
 use super::pure::inputs::{Found, Load, Probe};
 use crate::manifest::newest_due;
+use crate::serve::upstream::builder;
 use crate::serve::viewer::PROBE;
 
 /// How often.
@@ -92,8 +93,7 @@ pub(super) enum At {
 
 /// What probes are sent with. A target that takes no connection soon is away, not slow.
 pub(super) fn client() -> Result<Client, reqwest::Error> {
-    let builder = Client::builder().connect_timeout(Duration::from_secs(1));
-    builder.timeout(WITHIN).no_proxy().build()
+    builder().connect_timeout(Duration::from_secs(1)).timeout(WITHIN).build()
 }
 
 /// Probes one target until aborted.

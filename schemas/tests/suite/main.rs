@@ -13,3 +13,4 @@ mod schemas;
 mod steered;
 mod stored;
 mod tables;
+mod topic;

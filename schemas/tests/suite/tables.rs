@@ -4,14 +4,24 @@ use std::collections::HashSet;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
-use tallylight_schemas::ipc;
 use tallylight_schemas::tables::{Table, conform, markdown};
+use tallylight_schemas::{fates, ipc};
 
 use crate::{golden, samples};
 
 #[test]
 fn the_page_is_the_definition() {
     golden::check("../../../docs/tables.md", &markdown());
+}
+
+/// It stands in a page that is written by hand otherwise.
+#[test]
+fn the_table_of_reasons_is_the_definition() {
+    const PAGE: &str = "../../../docs/collector.md";
+    let (page, table) = (std::fs::read_to_string(golden::path(PAGE)).unwrap(), fates::markdown());
+    let (before, rest) = page.split_once(table.lines().next().unwrap()).unwrap();
+    let (_, after) = rest.split_once("\n\n").unwrap();
+    golden::check(PAGE, &format!("{before}{table}\n{after}"));
 }
 
 #[test]

@@ -52,12 +52,8 @@ fn of_over(over: &Over, settled: bool) -> impl Iterator<Item = Batch> + use<> {
 
 /// What is written as it comes. It is taken out of the rows.
 pub(super) fn of_rows(rows: &mut Rows) -> impl Iterator<Item = Batch> + use<> {
-    let fates = batch(Table::Fates1s, &std::mem::take(&mut rows.fates));
-    let over = Over {
-        sessions: std::mem::take(&mut rows.sessions),
-        spans: std::mem::take(&mut rows.spans),
-    };
-    fates.into_iter().chain(of_over(&over, true))
+    let fates = batch(Table::Fates1s, &std::mem::take(&mut rows.topic.fates));
+    fates.into_iter().chain(of_over(&std::mem::take(&mut rows.over), true))
 }
 
 /// What is settled, or (for views) not yet.

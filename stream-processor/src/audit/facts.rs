@@ -54,6 +54,13 @@ pub(super) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// Tenant and sid of each row of an answer, whose first columns they are.
+pub(super) fn sids(answer: &RecordBatch) -> impl Iterator<Item = (String, String)> {
+    let (tenants, sids) =
+        (answer.column(0).as_string::<i32>(), answer.column(1).as_string::<i32>());
+    (0..answer.num_rows()).map(|row| (tenants.value(row).to_owned(), sids.value(row).to_owned()))
+}
+
 /// A moment (Unix µs) as a literal of SQL.
 pub(super) fn moment(us: i64) -> String {
     format!("arrow_cast({us}, 'Timestamp(Microsecond, Some(\"UTC\"))')")

@@ -143,15 +143,15 @@ impl OneShard {
 
     fn end(&mut self, ends: &mut Ends) {
         self.next += 1;
-        let mut rows = self.partitions.finish(self.next);
+        let rows = self.partitions.finish(self.next);
         let key = |tenant: &str, sid: &str, epoch| (tenant.to_owned(), sid.to_owned(), epoch);
-        for row in std::mem::take(&mut rows.sessions) {
+        for row in rows.over.sessions {
             ends.sessions.insert(key(&row.tenant, &row.sid, row.epoch), row);
         }
-        for row in std::mem::take(&mut rows.spans) {
+        for row in rows.over.spans {
             ends.spans.entry(key(&row.tenant, &row.sid, row.epoch)).or_default().push(row);
         }
-        let settled = self.settle.take(rows);
+        let settled = self.settle.take(rows.topic);
         ends.playback.extend(settled.playback);
         ends.delivery.extend(settled.delivery);
     }

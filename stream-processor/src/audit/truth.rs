@@ -84,7 +84,6 @@ pub(super) async fn suspects(
     from_us: i64,
     to_us: i64,
 ) -> Result<BTreeSet<(String, String)>, HistoryError> {
-    use arrow::array::AsArray;
     use tallylight_schemas::tables::Table::{DeliveryEvents, PlayerEvents};
     let range = format!("{} AND sid IS NOT NULL", facts::between(&(from_us..to_us)));
     // A request that was told of has the time at which it was served.
@@ -98,12 +97,7 @@ pub(super) async fn suspects(
     for (table, condition) in [(PlayerEvents, players), (DeliveryEvents, late)] {
         let sql = format!("SELECT DISTINCT tenant, sid FROM rows WHERE {range} AND {condition}");
         for batch in history.select(table, &sql).await? {
-            let (tenants, sids) =
-                (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
-            found.extend(
-                (0..batch.num_rows())
-                    .map(|row| (tenants.value(row).to_owned(), sids.value(row).to_owned())),
-            );
+            found.extend(facts::sids(&batch));
         }
     }
     Ok(found)

@@ -8,7 +8,7 @@ use arrow::datatypes::TimestampMicrosecondType;
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{History, HistoryError};
 
-use super::facts::moment;
+use super::facts::{moment, sids};
 use super::{HOUR_US, time};
 
 /// A pane that one of them can be in ends this long after the last that is heard of it, µs.
@@ -69,10 +69,7 @@ impl Unknown {
         // Whose first playback is not among the facts has another number in a replay.
         let sql = "SELECT tenant, sid FROM rows GROUP BY tenant, sid HAVING min(epoch) > 0";
         for batch in history.select(Table::PlayerEvents, sql).await? {
-            let (tenants, sids) =
-                (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
-            let all = (0..batch.num_rows()).map(|row| (tenants.value(row), sids.value(row)));
-            self.sids.extend(all.map(|(tenant, sid)| (tenant.to_owned(), sid.to_owned())));
+            self.sids.extend(sids(&batch));
         }
         Ok(())
     }
@@ -80,12 +77,8 @@ impl Unknown {
     /// Adds sessions with the last time that is known of each; after `open` they may go on.
     fn add(&mut self, answer: &[RecordBatch], open: i64) {
         for batch in answer {
-            let (tenants, sids) =
-                (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
-            let ends = batch.column(2).as_primitive::<TimestampMicrosecondType>();
-            for row in 0..batch.num_rows() {
-                self.sids.insert((tenants.value(row).into(), sids.value(row).into()));
-                let end = ends.value(row);
+            self.sids.extend(sids(batch));
+            for &end in batch.column(2).as_primitive::<TimestampMicrosecondType>().values() {
                 let gone_at = if end >= open { i64::MAX } else { end.saturating_add(PANE_US) };
                 self.gone_at = self.gone_at.max(Some(gone_at));
             }

@@ -1,50 +1,26 @@
 //! What comes out of a partition: rows, counts, and the end of each record.
 
 use serde::{Deserialize, Serialize};
-use tallylight_schemas::control::{ActionRow, IncidentRow};
 use tallylight_schemas::fates::Fate;
-use tallylight_schemas::rows::{DeliveryRow, FatesRow, PlaybackRow, ProgressRow};
-use tallylight_schemas::session::{SessionRow, SpanRow};
+use tallylight_schemas::rows::TopicRows;
 
-use super::session::store::Here;
+use super::session::store::{Here, Over};
 
-/// Rows of one emission.
+/// What comes out with an entry.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rows {
-    /// Playback.
-    pub playback: Vec<PlaybackRow>,
-    /// Delivery.
-    pub delivery: Vec<DeliveryRow>,
-    /// Ends of records.
-    pub fates: Vec<FatesRow>,
-    /// How far the partitions are.
-    pub progress: Vec<ProgressRow>,
-    /// Actions, passed on as they came.
-    pub actions: Vec<ActionRow>,
-    /// Incidents, likewise.
-    pub incidents: Vec<IncidentRow>,
-    /// Sessions that nothing can change any more; for history only.
-    pub sessions: Vec<SessionRow>,
-    /// Their stretches, likewise.
-    pub spans: Vec<SpanRow>,
+    /// For the rows topic.
+    pub topic: TopicRows,
+    /// For history only.
+    pub over: Over,
 }
 
 impl Rows {
-    /// Adds the rows of another emission.
+    /// Adds the rows of another partition.
     pub fn extend(&mut self, other: Rows) {
-        self.playback.extend(other.playback);
-        self.delivery.extend(other.delivery);
-        self.fates.extend(other.fates);
-        self.progress.extend(other.progress);
-        self.actions.extend(other.actions);
-        self.incidents.extend(other.incidents);
-        self.sessions.extend(other.sessions);
-        self.spans.extend(other.spans);
-    }
-
-    /// Whether nothing was due for the rows topic.
-    pub fn is_empty(&self) -> bool {
-        self.progress.is_empty() && self.actions.is_empty() && self.incidents.is_empty()
+        self.topic.extend(other.topic);
+        self.over.sessions.extend(other.over.sessions);
+        self.over.spans.extend(other.over.spans);
     }
 }
 

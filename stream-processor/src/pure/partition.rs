@@ -10,7 +10,7 @@ use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::fates::{Fate, FateCount};
 use tallylight_schemas::ident;
 use tallylight_schemas::ipc::TenantDelivery;
-use tallylight_schemas::rows::ProgressRow;
+use tallylight_schemas::rows::{ProgressRow, TopicRows};
 use tallylight_schemas::session::SessionRow;
 
 use super::dedupe::{Sequences, mix};
@@ -20,7 +20,7 @@ use super::input::PlayerInput;
 use super::limits::Limits;
 pub use super::outputs::{Ends, Rows, Tally};
 use super::session::Sessions;
-use super::session::store::{Now, Over};
+use super::session::store::Now;
 use super::session::warm::{Likely, TOGETHER};
 use super::watermark::{HORIZON_MS, SKEW_IGNORED_MS, Watermark};
 use super::window::Windows;
@@ -64,7 +64,7 @@ pub struct PartitionState {
     lost_entries: u64,
     /// Empty between two entries.
     #[serde(skip)]
-    early: Rows,
+    early: TopicRows,
 }
 
 impl PartitionState {
@@ -81,7 +81,7 @@ impl PartitionState {
             fates: Fates::default(),
             tally: Tally::default(),
             lost_entries: 0,
-            early: Rows::default(),
+            early: TopicRows::default(),
             limits,
         }
     }
@@ -194,14 +194,11 @@ impl PartitionState {
 
     /// Ends the entry; `next` is the offset after it. Rows come once per second of log time.
     pub fn finish(&mut self, next: u64) -> Rows {
-        let mut rows = std::mem::take(&mut self.early);
+        let mut topic = std::mem::take(&mut self.early);
         if self.mark.emission_is_due() {
-            rows.extend(self.emit(next));
+            topic.extend(self.emit(next));
         }
-        let Over { sessions, spans } = self.sessions.take_over();
-        rows.sessions.extend(sessions);
-        rows.spans.extend(spans);
-        rows
+        Rows { topic, over: self.sessions.take_over() }
     }
 
     /// A whole entry of players' records: [`Self::begin`], [`Self::players`] and
@@ -212,13 +209,13 @@ impl PartitionState {
         self.finish(offset + 1)
     }
 
-    fn emit(&mut self, version: u64) -> Rows {
-        let rows = Rows {
+    fn emit(&mut self, version: u64) -> TopicRows {
+        let rows = TopicRows {
             playback: self.windows.emit(&self.mark, self.partition, version),
             delivery: self.delivery.emit(&self.mark, self.partition, version),
             fates: self.fates.emit(self.mark.log_ms(), self.partition, version),
             progress: vec![self.progress(version)],
-            ..Rows::default()
+            ..TopicRows::default()
         };
         self.mark.emitted();
         rows

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::control::{ActionRow, ActionState, IncidentRow, IncidentState};
-use tallylight_schemas::rows::{Cell, Cuboid, DeliveryKey, DeliveryRow, PlaybackRow, ProgressRow};
+use tallylight_schemas::rows::{
+    Cell, Cuboid, DeliveryKey, DeliveryRow, PlaybackRow, ProgressRow, TopicRows,
+};
 
-use super::partition::Rows;
 use super::rollup::Rollup;
 
 /// Control records that are over are handed out when nothing was heard of them for so long, µs.
@@ -65,7 +66,7 @@ fn keep<K: Ord, T>(kept: &mut BTreeMap<K, T>, key: K, row: T, written: impl Fn(&
 
 impl Settle {
     /// Takes in an emission, and hands out what it settles.
-    pub fn take(&mut self, rows: Rows) -> Settled {
+    pub fn take(&mut self, rows: TopicRows) -> Settled {
         for row in rows.playback {
             let cell = row.cell.clone();
             let key = (row.tenant.clone(), row.cuboid, row.pane, cell, row.partition);

@@ -63,7 +63,7 @@ fn an_action_is_passed_on_with_the_entry_it_came_in_and_has_an_end() {
         (Kind::Actions, ipc::encode_all(&[action()]).unwrap()),
         (Kind::DoorFates, ipc::encode_all(&[door]).unwrap()),
     ];
-    let rows = partitions.entry(&entry(1, 10, parts)).rows;
+    let rows = partitions.entry(&entry(1, 10, parts)).rows.topic;
     assert_eq!(rows.actions, [action()]);
     assert!(!rows.is_empty(), "although no pane is due");
     let written = entries(&rows).unwrap();
@@ -72,7 +72,8 @@ fn an_action_is_passed_on_with_the_entry_it_came_in_and_has_an_end() {
 
     let (mut ends, mut let_in) = (0, 0);
     for second in 1..5 {
-        let rows = partitions.entry(&entry(1 + second, second as i64 * 1_000, Vec::new())).rows;
+        let outcome = partitions.entry(&entry(1 + second, second as i64 * 1_000, Vec::new()));
+        let rows = outcome.rows.topic;
         assert!(rows.actions.is_empty(), "once");
         ends += rows.fates.iter().map(|row| row.events).sum::<u64>();
         let_in += rows.fates.iter().map(|row| row.door.unwrap()).sum::<u64>();

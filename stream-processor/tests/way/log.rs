@@ -12,9 +12,8 @@ use tallylight_schemas::fates::{Fate, FateCount, Reason};
 use tallylight_schemas::infra::{Attribute, InfraKind, InfraMetric, OTLP_METRICS};
 use tallylight_schemas::player::{About, Door, PlayerBatchBuilder};
 use tallylight_schemas::record::{EVENTS, Kind, ROWS};
-use tallylight_schemas::rows::{Cuboid, ProgressRow};
+use tallylight_schemas::rows::{Cuboid, TopicRows};
 use tallylight_schemas::{ident, ipc};
-use tallylight_stream_processor::pure::partition::Rows;
 use tallylight_stream_processor::read::Partitions;
 use tallylight_stream_processor::{Limits, Parts, ProcessorHandle, SessionQuery, Settings, build};
 use tokio::task::JoinHandle;
@@ -199,17 +198,10 @@ impl Way {
             if batch.entries.is_empty() {
                 return (book, emissions);
             }
-            for part in batch.entries.iter().flat_map(|entry| &entry.parts) {
-                let mut rows = Rows::default();
-                match Kind::from_code(part.kind).unwrap() {
-                    Kind::Playback => rows.playback = ipc::decode_all(&part.payload).unwrap(),
-                    Kind::DeliveryRows => rows.delivery = ipc::decode_all(&part.payload).unwrap(),
-                    Kind::FatesRows => rows.fates = ipc::decode_all(&part.payload).unwrap(),
-                    _ => {
-                        let progress: Vec<ProgressRow> = ipc::decode_all(&part.payload).unwrap();
-                        emissions += progress.len() as u64 / 4;
-                    }
-                }
+            for entry in &batch.entries {
+                let parts = entry.parts.iter().map(|part| (part.kind, &part.payload[..]));
+                let rows = TopicRows::decode(parts).unwrap();
+                emissions += rows.progress.len() as u64 / 4;
                 take(&mut book, rows);
             }
             from = batch.next;
@@ -222,7 +214,7 @@ impl Way {
 }
 
 /// Content cells are one per partition: the key gets the partition by way of the edge.
-fn take(book: &mut Book, mut rows: Rows) {
+fn take(book: &mut Book, mut rows: TopicRows) {
     for row in &mut rows.playback {
         row.cell.country = Some(row.partition.to_string());
     }
@@ -266,7 +258,7 @@ async fn batches_become_rows_through_faults_and_restarts() {
     let mut once = Book::default();
     let mut partitions = Partitions::new(4, &Limits::default());
     for entry in way.events().await {
-        take(&mut once, partitions.entry(&entry).rows);
+        take(&mut once, partitions.entry(&entry).rows.topic);
     }
     assert_eq!(book.values(), once.values());
     assert_eq!((&book.fates, &book.delivery), (&once.fates, &once.delivery));

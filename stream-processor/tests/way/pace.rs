@@ -36,7 +36,7 @@ fn pace() {
             let at = (T0 + second * 1_000 + 1_000 + i as i64 * 50) * 1_000;
             let rows = world.state.feed(world.next, at, chunk);
             world.next += 1;
-            world.book.take(rows);
+            world.book.take(rows.topic);
         }
         spent += begun.elapsed();
         events += inputs.len() as u64;

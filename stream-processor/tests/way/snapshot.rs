@@ -153,14 +153,14 @@ proptest! {
         let limits = World::default().state;
         let (mut straight, mut settle) = (limits, Settle::default());
         for (offset, (log, item)) in (0..).zip(&entries[..cut]) {
-            settle.take(entry(&mut straight, offset, *log, item.as_ref()));
+            settle.take(entry(&mut straight, offset, *log, item.as_ref()).topic);
         }
         let (mut other, mut other_settle) = (through_bytes(&straight), through_bytes(&settle));
         for (offset, (log, item)) in (cut as u64..).zip(&entries[cut..]) {
             let one = entry(&mut straight, offset, *log, item.as_ref());
             let two = entry(&mut other, offset, *log, item.as_ref());
             prop_assert_eq!(&one, &two);
-            prop_assert_eq!(settle.take(one), other_settle.take(two));
+            prop_assert_eq!(settle.take(one.topic), other_settle.take(two.topic));
         }
         prop_assert_eq!(straight.session_rows("demo", None, 99), other.session_rows("demo", None, 99));
         prop_assert_eq!(straight.size(), other.size());
@@ -174,8 +174,8 @@ proptest! {
         let (mut sessions, mut spans): (Vec<SessionRow>, Vec<SpanRow>) = (Vec::new(), Vec::new());
         for (offset, (log, item)) in (0..).zip(entries(&arrivals)) {
             let rows = entry(&mut state, offset, log, item.as_ref());
-            sessions.extend(rows.sessions);
-            spans.extend(rows.spans);
+            sessions.extend(rows.over.sessions);
+            spans.extend(rows.over.spans);
         }
         prop_assert_eq!(state.session_rows("demo", None, 99), vec![]);
         let mut spent: HashMap<(&str, u32, &str), i64> = HashMap::new();
@@ -205,8 +205,8 @@ proptest! {
         let mut said: Vec<SpanRow> = Vec::new();
         for (at, (log, item)) in entries(&arrivals).into_iter().enumerate() {
             let rows = entry(&mut state, at as u64, log, item.as_ref());
-            said.extend(rows.spans);
-            let emitted = rows.playback.iter().filter(|row| row.cuboid == Cuboid::Content);
+            said.extend(rows.over.spans);
+            let emitted = rows.topic.playback.iter().filter(|row| row.cuboid == Cuboid::Content);
             let emitted: Vec<_> = emitted.filter(|_| at % 5 == phase).collect();
             if emitted.is_empty() {
                 continue;

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
 use tallylight_schemas::ipc::TenantDelivery;
-use tallylight_schemas::rows::{Cell, Cuboid, DeliveryRow, FatesRow, Measures, PlaybackRow};
+use tallylight_schemas::rows::{
+    Cell, Cuboid, DeliveryRow, FatesRow, Measures, PlaybackRow, TopicRows,
+};
 use tallylight_schemas::session::SessionRow;
 use tallylight_schemas::sketch::Sketch;
 use tallylight_stream_processor::Limits;
 use tallylight_stream_processor::pure::input::PlayerInput;
-use tallylight_stream_processor::pure::partition::{PartitionState, Rows};
+use tallylight_stream_processor::pure::partition::PartitionState;
 use tallylight_stream_processor::pure::settle::{Settle, Settled};
 
 /// A Unix time at a whole minute, ms.
@@ -140,7 +142,7 @@ pub type Key = (Cuboid, Cell, i64);
 pub type Value = (Measures, Sketch, Sketch);
 
 impl Book {
-    pub fn take(&mut self, rows: Rows) {
+    pub fn take(&mut self, rows: TopicRows) {
         for row in rows.playback {
             let key = (row.cuboid, row.cell.clone(), row.pane / 1_000 - T0);
             let old = self.playback.insert(key, row.clone());
@@ -219,7 +221,7 @@ impl World {
             }
         }
         self.next += 1;
-        let rows = self.state.finish(self.next);
+        let rows = self.state.finish(self.next).topic;
         if self.next > self.covered && !rows.is_empty() {
             self.covered = self.next;
             self.settled.push(self.settle.take(rows.clone()));

@@ -4,8 +4,8 @@
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tallylight_schemas::record::{EVENTS, ROWS};
-use tallylight_schemas::rows::Cuboid;
-use tallylight_store::live::{Changes, LiveStore, Retention, Rows};
+use tallylight_schemas::rows::{Cuboid, TopicRows};
+use tallylight_store::live::{Changes, LiveStore, Retention};
 
 use crate::cast::Cast;
 use crate::check::{self, Outcome};
@@ -57,7 +57,7 @@ async fn shown(world: &World<'_>) -> (Vec<String>, [i64; 4]) {
     let (mut live, mut counts) = (LiveStore::new(wide), [0; 4]);
     for entry in world.log.read(ROWS, 0, usize::MAX).await.unwrap().entries {
         let parts = entry.parts.iter().map(|part| (part.kind, &part.payload[..]));
-        live.apply(Rows::decode(parts).unwrap(), &mut Changes::default());
+        live.apply(TopicRows::decode(parts).unwrap(), &mut Changes::default());
     }
     let reached = live.progress().complete_up_to().unwrap_or(i64::MIN);
     let panes = live.since(i64::MIN).playback;

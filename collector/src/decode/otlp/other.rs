@@ -10,11 +10,11 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use tallylight_schemas::fates::Reason;
 use tallylight_schemas::infra::{InfraKind, InfraMetric};
+use tallylight_schemas::scrub;
 
 use super::points::{Measured, row};
 use super::resource::Origin;
 use super::value::text;
-use crate::beacons::shown;
 use crate::decode::Context;
 
 /// How long a span took: one value, measured once.
@@ -127,6 +127,6 @@ fn kept(all: &[KeyValue]) -> impl Iterator<Item = KeyValue> {
 /// An attribute, without the addresses and the query that a name made of a request can have.
 fn named(key: &str, value: &str) -> KeyValue {
     let value = value.split('?').next().unwrap_or_default();
-    let value = Value::StringValue(shown::without_addresses(value));
+    let value = Value::StringValue(scrub::without_addresses(value));
     KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }) }
 }

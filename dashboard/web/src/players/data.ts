@@ -33,10 +33,19 @@ export interface Player {
   breaches: Breach[];
 }
 
+/** Why the door refuses a record. */
+export interface Reason {
+  reason: string;
+  happened: string;
+  advice: string;
+}
+
 export interface Refusal {
   reason: string;
   source: string;
   records: number;
+  /** What happened and what to do; empty for a reason of a newer collector. */
+  words: string;
 }
 
 export interface Report {
@@ -123,8 +132,18 @@ export function assemble(players: readonly Row[], breaches: readonly Row[], harm
   });
 }
 
+async function list<T>(path: string, signal: AbortSignal): Promise<T[]> {
+  return (await (await fetch(path, { signal })).json()) as T[];
+}
+
+function refusal(row: Row, reasons: readonly Reason[]): Refusal {
+  const known = reasons.find(({ reason }) => reason === row["reason"]);
+  return { reason: text(row["reason"]), source: text(row["source"]), records: number(row["records"]), words: known ? `It ${known.happened}. ${known.advice}` : "" };
+}
+
 export async function report(signal: AbortSignal): Promise<Report> {
-  const known = (await (await fetch("/v1/cmcd/rules", { signal })).json()) as Rule[];
+  const known = await list<Rule>("/v1/cmcd/rules", signal);
+  const reasons = await list<Reason>("/v1/reasons", signal);
   // One after the other: the server answers few at once, and people's questions come first.
   const players = await query(QUERIES.players, signal);
   const breaches = await query(QUERIES.breaches, signal);
@@ -133,7 +152,7 @@ export async function report(signal: AbortSignal): Promise<Report> {
   return {
     at: Date.now(),
     players: assemble(players.rows, breaches.rows, harmed?.rows ?? [], known),
-    refused: refused.rows.map((row) => ({ reason: text(row["reason"]), source: text(row["source"]), records: number(row["records"]) })),
+    refused: refused.rows.map((row) => refusal(row, reasons)),
     cut: players.rows.length === PLAYERS || breaches.rows.length === BREACHES,
   };
 }

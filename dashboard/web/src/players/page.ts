@@ -11,20 +11,6 @@ const HEADS = ["player", "CMCD", "sessions", "records", "harmful", "harmless", "
 
 const ABOUT: Readonly<Record<string, string>> = { harmful: "Share of records that break a rule which spoils a figure", harmless: "Share of records that break none but harmless rules: every figure is right" };
 
-/** Why the door refuses a record, in words that say what to do. */
-const REFUSALS: Readonly<Record<string, string>> = {
-  not_utf8: "No UTF-8. Send text, one record a line.",
-  too_long: "Longer than 8 KiB, or 16 KiB as JSON. Leave out long keys such as url or nor.",
-  not_a_record: "No CMCD key could be read. JSON events go to /v1/events.",
-  unknown_version: "v is above 2, which nobody understands yet.",
-  no_sid: "No session id. Add sid to the keys that are sent; its viewers are in no figure.",
-  no_event: "No e. Configure event mode (eventTargets) for this address, not request mode.",
-  no_ts: "No ts. Add it to the keys that are sent.",
-  bad_ts: "ts is no Unix time in ms.",
-  bad_shape: "No JSON object with CMCD keys.",
-  too_many: "More records in one request than the limit; send fewer.",
-};
-
 export class PlayersPage implements Page {
   private readonly stop = new AbortController();
   private readonly timer = setInterval(() => void this.load(), EVERY_MS);
@@ -85,7 +71,7 @@ export class PlayersPage implements Page {
     const chosen = players.find(({ key }) => key === this.choice(players));
     this.drawBreaches(chosen);
     const refused = report?.refused ?? [];
-    keyed(this.refusals, refused, ({ reason, source }) => `${reason} ${source}`, ({ reason, source }) => h("tr", {}, h("th", { scope: "row" }, reason.replaceAll("_", " ")), h("td", { class: "word" }, source), h("td", { class: "number" }), h("td", { class: "word long" }, REFUSALS[reason] ?? "")), (tr, { records }) => setText(find(tr, ".number"), count(records)));
+    keyed(this.refusals, refused, ({ reason, source }) => `${reason} ${source}`, ({ reason, source, words }) => h("tr", {}, h("th", { scope: "row" }, reason.replaceAll("_", " ")), h("td", { class: "word" }, source), h("td", { class: "number" }), h("td", { class: "word long" }, ...coded(words))), (tr, { records }) => setText(find(tr, ".number"), count(records)));
     setText(this.refused, report && refused.length === 0 ? "None." : "");
   }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use tallylight_eventlog::{Entry, EventLog};
 use tallylight_schemas::ipc::{self, Stored};
-use tallylight_schemas::record::{Kind, ROWS};
-use tallylight_schemas::rows::{DeliveryRow, FatesRow, PlaybackRow};
+use tallylight_schemas::record::ROWS;
+use tallylight_schemas::rows::{DeliveryRow, FatesRow, PlaybackRow, TopicRows};
 use tallylight_schemas::session::{SessionRow, SpanRow};
 use tallylight_schemas::tables::{Table, conform};
 use tallylight_stream_processor::Limits;
+use tallylight_stream_processor::pure::partition::Rows;
 use tallylight_stream_processor::pure::settle::{Settle, Settled};
 use tallylight_stream_processor::read::{Outcome, Partitions};
 
@@ -54,6 +55,12 @@ fn keep_fates(to: &mut Newest, row: &FatesRow) {
     keep(to, key, row.version, FatesRow { version: 0, ..row.clone() });
 }
 
+fn keep_all(to: &mut Newest, rows: &TopicRows) {
+    rows.playback.iter().for_each(|row| keep_playback(to, row));
+    rows.delivery.iter().for_each(|row| keep_delivery(to, row));
+    rows.fates.iter().for_each(|row| keep_fates(to, row));
+}
+
 /// Everything in the rows topic.
 async fn topic(log: &dyn EventLog) -> Vec<Entry> {
     let (mut entries, mut from) = (Vec::new(), 0);
@@ -95,15 +102,14 @@ impl Straight {
             parts: Vec::new(),
         });
         for entry in events.iter().cloned().chain(after) {
-            let Outcome { mut rows, players, deliveries, .. } = partitions.entry(&entry);
+            let Outcome { rows, players, deliveries, .. } = partitions.entry(&entry);
+            let Rows { topic: mut rows, over } = rows;
             all.players.extend(players);
             all.deliveries.extend(deliveries);
-            rows.playback.iter().for_each(|row| keep_playback(&mut all.newest, row));
-            rows.delivery.iter().for_each(|row| keep_delivery(&mut all.newest, row));
-            rows.fates.iter().for_each(|row| keep_fates(&mut all.newest, row));
+            keep_all(&mut all.newest, &rows);
             all.fates.append(&mut rows.fates);
-            all.sessions.append(&mut rows.sessions);
-            all.spans.append(&mut rows.spans);
+            all.sessions.extend(over.sessions);
+            all.spans.extend(over.spans);
             let settled = settle.take(rows);
             all.settled.playback.extend(settled.playback);
             all.settled.delivery.extend(settled.delivery);
@@ -146,23 +152,9 @@ impl Straight {
     pub async fn against_topics(&self, shards: &[Arc<dyn EventLog>]) -> Option<String> {
         let mut newest = Newest::new();
         for log in shards {
-            for part in topic(log.as_ref()).await.iter().flat_map(|entry| &entry.parts) {
-                let (to, bytes) = (&mut newest, &part.payload);
-                match Kind::from_code(part.kind).unwrap() {
-                    Kind::Playback => {
-                        let rows: Vec<PlaybackRow> = ipc::decode_all(bytes).unwrap();
-                        rows.iter().for_each(|row| keep_playback(to, row));
-                    }
-                    Kind::DeliveryRows => {
-                        let rows: Vec<DeliveryRow> = ipc::decode_all(bytes).unwrap();
-                        rows.iter().for_each(|row| keep_delivery(to, row));
-                    }
-                    Kind::FatesRows => {
-                        let rows: Vec<FatesRow> = ipc::decode_all(bytes).unwrap();
-                        rows.iter().for_each(|row| keep_fates(to, row));
-                    }
-                    _ => {}
-                }
+            for entry in topic(log.as_ref()).await {
+                let parts = entry.parts.iter().map(|part| (part.kind, &part.payload[..]));
+                keep_all(&mut newest, &TopicRows::decode(parts).unwrap());
             }
         }
         let whole = shards.len() == 1;
