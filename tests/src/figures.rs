@@ -18,7 +18,8 @@ impl World {
             let text = self.get("/metrics").await.unwrap_or_else(|error| panic!("{error}"));
             let name = "tallylight_dashboard_freshness_ms ";
             let value = text.lines().find_map(|line| line.strip_prefix(name));
-            let age = value.and_then(|age| age.parse::<f64>().ok()).expect("the age of the figures");
+            let age =
+                value.and_then(|age| age.parse::<f64>().ok()).expect("the age of the figures");
             assert!(began.elapsed() < Duration::from_secs(60), "figures of {age} ms ago");
             // Not a number until figures came.
             if age.is_finite() {

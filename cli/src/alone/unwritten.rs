@@ -104,8 +104,10 @@ mod tests {
     async fn rows_arrive_as_they_were_sent_and_so_does_what_they_follow() {
         let batch = |n: i64| {
             let (sid, ts) = (StringArray::from(vec!["a", "b"]), Int64Array::from(vec![n, n + 1]));
-            let batch =
-                RecordBatch::try_from_iter([("sid", Arc::new(sid) as _), ("ts", Arc::new(ts) as _)]);
+            let batch = RecordBatch::try_from_iter([
+                ("sid", Arc::new(sid) as _),
+                ("ts", Arc::new(ts) as _),
+            ]);
             conform(&batch.expect("a batch"), Table::PlayerEvents).expect("its table's")
         };
         let (app, final_up_to) = ("a log/events/3".to_owned(), Some(17));

@@ -161,7 +161,8 @@ mod tests {
 
     #[test]
     fn percentiles_are_of_the_sorted_ages() {
-        let sent = Sent { records: 700, shed: 3, refused: 2, next: 700, took: Duration::from_secs(7) };
+        let sent =
+            Sent { records: 700, shed: 3, refused: 2, next: 700, took: Duration::from_secs(7) };
         let (ages, questions) =
             ((1..=200).rev().collect(), vec![Ok(7), Err("busy".to_owned()), Ok(30), Ok(9)]);
         let kept = Kept::new(200.0, &sent, Seen { ages, questions, memory: [5 << 20, 6 << 20] });

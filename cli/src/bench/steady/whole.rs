@@ -44,7 +44,8 @@ impl Whole {
         let text = self.client.get(url).send().await?.text().await?;
         let name = "tallylight_dashboard_freshness_ms ";
         let value = text.lines().find_map(|line| line.strip_prefix(name));
-        let age: f64 = value.context("the dashboard does not say how old its figures are")?.parse()?;
+        let age: f64 =
+            value.context("the dashboard does not say how old its figures are")?.parse()?;
         ensure!(age.is_finite(), "the dashboard has no figures");
         Ok(age as u64)
     }

@@ -1,0 +1,35 @@
+//! How the processor is doing, for whoever watches it.
+
+use tallylight_schemas::record::EVENTS;
+
+use super::Processor;
+use crate::serve::ProcessorStats;
+
+impl Processor {
+    /// Shows it, after each turn of the loop.
+    pub(super) fn show(&self) {
+        let states = self.partitions.states();
+        let log_time_us = self.partitions.log_us();
+        let sessions: usize = states.iter().map(|state| state.open_sessions()).sum();
+        let behind = self.parts.clock.now_us() - log_time_us;
+        // Read by itself: a borrow that lasts until the log is asked below would stop an append.
+        let head = *self.head.borrow();
+        let stats = ProcessorStats {
+            position: self.position,
+            lag_entries: head.saturating_sub(self.position),
+            log_time_us,
+            behind_us: if log_time_us == 0 { 0 } else { behind.max(0) },
+            sessions: u64::try_from(sessions).unwrap_or(u64::MAX),
+            entries_read: self.entries_read,
+            lost_entries: self.lost_entries,
+            bad_parts: self.partitions.bad_parts(),
+            replaying: self.position < self.start_head,
+            archive: self.archive.as_ref().map(|archive| {
+                let usage = self.parts.log.usage(EVENTS);
+                archive.stats(usage.map_or(0, |usage| usage.earliest))
+            }),
+        };
+        self.parts.metrics.show(self.parts.log.shard(), &stats);
+        self.stats.send_replace(stats);
+    }
+}
