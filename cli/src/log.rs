@@ -38,9 +38,8 @@ pub(crate) struct LogSettings {
     pub(crate) events_cap_bytes: u64,
     /// Rows kept, likewise.
     pub(crate) rows_cap_bytes: u64,
-    /// How long events and rows are kept at most; none: until the bytes run out. What a processor
-    /// that stood still for longer has not read is lost, and counted. In Kafka of topics when they
-    /// are made.
+    /// How long events are kept at most; none: until the bytes run out. What a processor that stood
+    /// still for longer has not read is lost, and counted. In Kafka of the topic when it is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cap_hours: Option<u32>,
     /// Size of a segment file on disk; a quarter of the topic's cap if that is less.
@@ -99,9 +98,10 @@ impl LogSettings {
 
     fn topics(&self) -> Vec<TopicSettings> {
         let cap_age = self.cap_hours.map(|hours| Duration::from_secs(u64::from(hours) * 3_600));
-        let caps = [(record::EVENTS, self.events_cap_bytes), (record::ROWS, self.rows_cap_bytes)];
-        let topic = |(name, bytes)| TopicSettings { cap_age, ..TopicSettings::new(name, bytes) };
-        caps.map(topic).into()
+        let events = TopicSettings::new(record::EVENTS, self.events_cap_bytes);
+        // Rows say how far they follow the events: a start without any takes no snapshot.
+        let rows = TopicSettings::new(record::ROWS, self.rows_cap_bytes);
+        vec![TopicSettings { cap_age, ..events }, rows]
     }
 
     fn kafka(&self) -> KafkaSettings {
@@ -176,14 +176,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hours_cap_every_topic() {
+    fn hours_cap_events_and_no_rows() {
         let ages = |cap_hours| {
             let settings = LogSettings { cap_hours, ..LogSettings::default() };
             let topics = settings.topics().into_iter().map(|topic| topic.cap_age);
             (settings.validate().is_ok(), topics.collect::<Vec<_>>())
         };
         assert_eq!(ages(None), (true, vec![None; 2]));
-        assert_eq!(ages(Some(48)), (true, vec![Some(Duration::from_secs(172_800)); 2]));
+        assert_eq!(ages(Some(48)), (true, vec![Some(Duration::from_secs(172_800)), None]));
         assert!(!ages(Some(0)).0);
     }
 }

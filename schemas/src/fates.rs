@@ -90,12 +90,12 @@ reasons! {
         do "Send Unix milliseconds (13 digits), not seconds.";
     BadShape "bad_shape" Rejected "is no event that is known here: JSON that does not parse, nests too deeply or has another type; a data point without a name; a request for media told of without its status, size, duration or server"
         do "Send a JSON object with `\"type\": \"player\"` and the names of CMCD keys.";
-    TooMany "too_many" Rejected "comes after the 10,000th of its request"
+    TooMany "too_many" Rejected "is beyond those that one request may hold (`request_records`, 10,000)"
         do "Send fewer records in one request.";
     Overload "overload" Shed "came while its tenant held more of the queue than its share, or the queue was full"
-        do "Send less; what was refused may be sent again after `Retry-After`.";
+        do "Send less; a request that was refused whole may be sent again after `Retry-After`.";
     Quota "quota" Shed "came while its tenant, write key or session was above its quota"
-        do "Send less often; what was refused may be sent again after `Retry-After`.";
+        do "Send less often; a request that was refused whole may be sent again after `Retry-After`.";
     Untrusted "untrusted" Rejected "is a delivery event or a control record, and the request did not prove to come from a service"
         do "Players send `\"type\": \"player\"`; services send the service key.";
     NotMedia "not_media" Rejected "tells of no request for media"

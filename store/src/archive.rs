@@ -167,7 +167,8 @@ impl History {
     }
 
     /// Opens the tables that there are, for reading beside or without a running processor. Each
-    /// view is of the newest files; what no file has yet is not seen.
+    /// view is of the newest files; what no file has yet is seen by who asks its writers
+    /// ([`History::beside`]).
     pub async fn open_read_only(dir: &Path) -> Result<Self, HistoryError> {
         let mut places = Vec::new();
         for table in Table::ALL {

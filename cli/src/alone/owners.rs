@@ -110,10 +110,9 @@ impl tallylight_dashboard::Sessions for Owners {
 impl Writers for Owners {
     async fn unwritten(&self, table: Table) -> Result<Vec<Unwritten>, String> {
         let shards = self.ask("/v1/shards", &()).await?;
-        let answers = shards.iter().map(async |(of, owner)| {
-            let wanted = unwritten::Wanted { shard: of.shard, table: table.name().to_owned() };
-            unwritten::ask(&self.client, owner, &wanted).await
-        });
+        let answers = shards
+            .iter()
+            .map(async |(of, owner)| unwritten::ask(&self.client, owner, (of.shard, table)).await);
         join_all(answers).await.into_iter().collect()
     }
 }

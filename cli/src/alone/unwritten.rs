@@ -2,6 +2,7 @@
 //! and a header that says which files they follow.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
@@ -11,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use futures::stream;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::ipc;
-use tallylight_schemas::tables::Table;
+use tallylight_schemas::tables::{Table, conform};
 use tallylight_serve::problem::Problem;
 use tallylight_store::archive::Unwritten;
 
@@ -19,14 +20,16 @@ use super::hot::{self, Hot};
 
 /// Where the rows are.
 pub(super) const PATH: &str = "/v1/unwritten";
+/// How long an answer may take: there may be hundreds of MB to hand on.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What is said of them, as JSON.
 const ABOUT: HeaderName = HeaderName::from_static("tallylight-unwritten");
 
 /// A question about a table of a shard.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Wanted {
-    pub(super) shard: u16,
-    pub(super) table: String,
+    shard: u16,
+    table: String,
 }
 
 /// Which files the rows follow, and how final they are.
@@ -76,18 +79,26 @@ fn answer(table: Table, found: Unwritten) -> Result<Response, String> {
 pub(super) async fn ask(
     client: &reqwest::Client,
     owner: &str,
-    wanted: &Wanted,
+    (shard, table): (u16, Table),
 ) -> Result<Unwritten, String> {
-    let wrong = |why: String| format!("shard {} at {owner}: {why}", wanted.shard);
+    let wanted = Wanted { shard, table: table.name().to_owned() };
+    let wrong = |why: String| format!("shard {shard} at {owner}: {why}");
     let silent = |error: reqwest::Error| wrong(error.to_string());
-    let answer = client.get(format!("{owner}{PATH}")).query(wanted).send().await;
-    let answer = answer.and_then(reqwest::Response::error_for_status).map_err(silent)?;
+    let request = client.get(format!("{owner}{PATH}")).query(&wanted).timeout(PATIENCE);
+    let answer = request.send().await.map_err(silent)?;
+    if !answer.status().is_success() {
+        let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
+        return Err(wrong(format!("{status}: {text}")));
+    }
     let about = answer.headers().get(ABOUT).and_then(|about| about.to_str().ok());
     let about = about.and_then(|about| serde_json::from_str::<About>(about).ok());
     let About { app, files_to, final_up_to } =
         about.ok_or_else(|| wrong(format!("its header {ABOUT} does not say which files")))?;
     let bytes = answer.bytes().await.map_err(silent)?;
     let rows = ipc::decode_stream(&bytes).map_err(|error| wrong(error.to_string()))?;
+    // A processor of another version may have other columns.
+    let rows = rows.iter().map(|rows| conform(rows, table)).collect::<Result<_, _>>();
+    let rows = rows.map_err(|error| wrong(error.to_string()))?;
     Ok(Unwritten { app, files_to, final_up_to, rows })
 }
 
@@ -96,7 +107,6 @@ mod tests {
     use arrow::array::{Int64Array, RecordBatch, StringArray};
     use axum::Router;
     use axum::routing::get;
-    use tallylight_schemas::tables::conform;
 
     use super::*;
 
@@ -121,8 +131,8 @@ mod tests {
             let owner = format!("http://{}", listener.local_addr().expect("its address"));
             tokio::spawn(axum::serve(listener, Router::new().route(PATH, served)).into_future());
             let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-            let wanted = Wanted { shard: 3, table: "player_events".to_owned() };
-            assert_eq!(ask(&client, &owner, &wanted).await.expect("an answer"), sent);
+            let there = ask(&client, &owner, (3, Table::PlayerEvents)).await;
+            assert_eq!(there.expect("an answer"), sent);
         }
     }
 }

@@ -13,9 +13,9 @@ use tokio::time::Instant;
 
 /// What one is taken to last before one has: a body of some hundred records.
 const USUAL: Duration = Duration::from_millis(1);
-/// The pace is that of the last so many. A machine that stands still for a moment is not slow yet:
-/// the moment is divided among as many.
-const AVERAGED: u32 = 64;
+/// The pace is that of the last so many moves: a machine that stands still for a moment is not slow
+/// yet.
+const AVERAGED: u32 = 32;
 /// In a slow line tenants that have little of it get in until it is so many times as slow, …
 const FULL: u32 = 2;
 /// … and who waited so many times as long, as those before it took longer than any so far, is refused.
@@ -38,8 +38,10 @@ struct Line {
     waiting: FxHashMap<Arc<str>, u32>,
     all: u32,
     bytes: usize,
-    /// How long one took of those that waited, by the last [`AVERAGED`] or so.
+    /// Between two that came to their turns while others waited, by the last [`AVERAGED`] or so.
     each: Duration,
+    /// When one did last.
+    moved_at: Instant,
 }
 
 /// The line is too slow for one more of this tenant.
@@ -49,7 +51,8 @@ pub struct Behind;
 impl Turns {
     pub(super) fn new(at_once: usize, patience: Duration, most_bytes: usize) -> Self {
         let (waiting, each) = (FxHashMap::default(), USUAL);
-        let line = Line { patience, most_bytes, waiting, all: 0, bytes: 0, each };
+        let moved_at = Instant::now();
+        let line = Line { patience, most_bytes, waiting, all: 0, bytes: 0, each, moved_at };
         Self { permits: Semaphore::new(at_once), line: Mutex::new(line) }
     }
 
@@ -69,10 +72,9 @@ impl Turns {
                 let place = self.join(tenant, bytes);
                 // The semaphore is never closed.
                 let permit = self.permits.acquire().await.map_err(|_| Behind)?;
-                let waited = place.since.elapsed();
                 let mut line = self.line();
-                line.moved(waited, place.before);
-                let too_late = waited > line.patience * TOO_LATE;
+                line.moves(place.since, Instant::now());
+                let too_late = place.since.elapsed() > line.patience * TOO_LATE;
                 drop(line);
                 if may_be_refused && too_late {
                     return Err(Behind);
@@ -95,8 +97,8 @@ impl Turns {
     }
 
     fn join(&self, tenant: &Arc<str>, bytes: usize) -> Place<'_> {
-        let before = self.line().enter(tenant, bytes);
-        Place { turns: self, tenant: tenant.clone(), bytes, before, since: Instant::now() }
+        self.line().enter(tenant, bytes);
+        Place { turns: self, tenant: tenant.clone(), bytes, since: Instant::now() }
     }
 }
 
@@ -115,12 +117,10 @@ impl Line {
         self.all == 0 || !(slow || (full && own > 0))
     }
 
-    /// How many are before it then, that which has the turn among them.
-    fn enter(&mut self, tenant: &Arc<str>, bytes: usize) -> u32 {
+    fn enter(&mut self, tenant: &Arc<str>, bytes: usize) {
         *self.waiting.entry(tenant.clone()).or_default() += 1;
         self.all += 1;
         self.bytes += bytes;
-        self.all
     }
 
     fn leave(&mut self, tenant: &Arc<str>, bytes: usize) {
@@ -138,10 +138,15 @@ impl Line {
         }
     }
 
-    /// Who comes to its turn waited so long for so many.
-    fn moved(&mut self, waited: Duration, before: u32) {
-        let waited = waited.min(self.patience.saturating_mul(before));
-        self.each = (self.each * AVERAGED + waited) / AVERAGED.saturating_add(before);
+    /// One that joined at `since` comes to its turn. A moment in which nothing moved counts once,
+    /// however many waited for its end.
+    fn moves(&mut self, since: Instant, now: Instant) {
+        self.moved(now.saturating_duration_since(self.moved_at.max(since)));
+        self.moved_at = now;
+    }
+
+    fn moved(&mut self, took: Duration) {
+        self.each = (self.each * (AVERAGED - 1) + took.min(self.patience)) / AVERAGED;
     }
 }
 
@@ -150,7 +155,6 @@ struct Place<'a> {
     turns: &'a Turns,
     tenant: Arc<str>,
     bytes: usize,
-    before: u32,
     since: Instant,
 }
 

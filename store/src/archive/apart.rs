@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
 use async_trait::async_trait;
 use tallylight_schemas::tables::Table;
 use tokio::time::sleep;
@@ -40,7 +41,7 @@ pub trait Writers: Debug + Send + Sync {
 }
 
 impl History {
-    /// Asks these for what is in no file yet.
+    /// Asks these for what is in no file yet. Said once, before there are clones.
     #[must_use]
     pub fn beside(mut self, writers: Arc<dyn Writers>) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
@@ -52,13 +53,18 @@ impl History {
     /// What no file of this shard has of a table, for who reads the files in another process.
     pub async fn unwritten(&self, table: Table) -> Result<Unwritten, HistoryError> {
         let Taken { folder, hot, provisional } = self.taken(table).await?;
+        let files_to = folder.transaction;
         let final_up_to = provisional.as_ref().map(|copied| copied.final_up_to);
-        let mut rows = Vec::with_capacity(hot.len() + 1);
-        for one in &hot {
-            rows.push(one.wide(table, &self.shared.log_id)?);
-        }
+        let log_id = self.shared.log_id.clone();
+        // Whoever found out that another wrote has rows in memory still that are in files.
+        let wide = move || -> Result<Vec<RecordBatch>, ArrowError> {
+            let hot = hot.iter().filter(|one| one.offset >= files_to);
+            hot.map(|one| one.wide(table, &log_id)).collect()
+        };
+        let wide = tokio::task::spawn_blocking(wide).await;
+        let mut rows = wide.map_err(|error| HistoryError::Unavailable(error.to_string()))??;
         rows.extend(self.batch_of(table, provisional).await?);
-        Ok(Unwritten { app: folder.app, files_to: folder.transaction, final_up_to, rows })
+        Ok(Unwritten { app: folder.app, files_to, final_up_to, rows })
     }
 
     /// A view whose rows in memory are those of other processes; of files alone while one of them
@@ -68,7 +74,8 @@ impl History {
         writers: &dyn Writers,
         table: Table,
     ) -> Result<View, HistoryError> {
-        let mut why = "commits came too fast".to_owned();
+        let folder = || lock(&self.shared.places)[table as usize].folder.clone();
+        let mut why = String::new();
         for _ in 0..TRIES {
             let told = match writers.unwritten(table).await {
                 Ok(told) => told,
@@ -77,30 +84,48 @@ impl History {
                     break;
                 }
             };
-            let folder = self.take(table, None).folder.newest().await?;
-            if folder.follows(&told).await? {
-                let final_up_to = told.iter().map(|one| one.final_up_to).min().flatten();
-                lock(&self.shared.places)[table as usize].final_up_to = final_up_to;
-                let hot = told.into_iter().flat_map(|one| one.rows);
-                let hot = hot.filter(|rows| rows.num_rows() > 0).collect();
-                return Ok(View { delta: folder.provider().await?, hot });
+            let folder = folder().newest().await?;
+            if let Some(other) = folder.differs_from(&told).await? {
+                why = other;
+                sleep(AGAIN).await;
+                continue;
             }
-            sleep(AGAIN).await;
+            let final_up_to = told.iter().map(|one| one.final_up_to).min().flatten();
+            lock(&self.shared.places)[table as usize].final_up_to = final_up_to;
+            let hot = told.into_iter().flat_map(|one| one.rows);
+            let hot = hot.filter(|rows| rows.num_rows() > 0).collect();
+            return Ok(View { delta: folder.provider().await?, hot });
         }
         tracing::warn!(table = table.name(), why, "a view of files alone");
-        let folder = self.take(table, None).folder.newest().await?;
+        self.note_files_alone(table);
+        let folder = folder().newest().await?;
         Ok(View { delta: folder.provider().await?, hot: Vec::new() })
+    }
+
+    fn note_files_alone(&self, table: Table) {
+        let mut places = lock(&self.shared.places);
+        let place = &mut places[table as usize];
+        place.final_up_to = None;
+        place.of_files += 1;
+    }
+
+    /// How many views of the table were of files alone, since writers did not answer. Who finds more
+    /// after a query than before cannot tell whether its own view was one of them.
+    pub fn views_of_files(&self, table: Table) -> u64 {
+        lock(&self.shared.places)[table as usize].of_files
     }
 }
 
 impl Folder {
-    /// Whether its files end where all of these begin.
-    async fn follows(&self, told: &[Unwritten]) -> Result<bool, HistoryError> {
-        for one in told {
-            if self.stored(&one.app).await?.unwrap_or(0) != one.files_to {
-                return Ok(false);
+    /// What is wrong if its files do not end where all of these begin.
+    async fn differs_from(&self, told: &[Unwritten]) -> Result<Option<String>, HistoryError> {
+        for Unwritten { app, files_to, .. } in told {
+            let stored = self.stored(app).await?.unwrap_or(0);
+            if stored != *files_to {
+                let why = format!("files are at {stored} of {app}, its writer at {files_to}");
+                return Ok(Some(why));
             }
         }
-        Ok(true)
+        Ok(None)
     }
 }

@@ -81,5 +81,21 @@ async fn files_alone_are_shown_where_a_writer_is_silent_or_never_at_rest() {
     let kit = History0::new();
     let (reader, _) = seven(&kit, u64::MAX, false).await;
     assert!(reader.view(TABLE).await.unwrap().hot.is_empty());
-    assert_eq!(reader.final_up_to(TABLE), None);
+    assert_eq!((reader.final_up_to(TABLE), reader.views_of_files(TABLE)), (None, 1));
+}
+
+#[tokio::test]
+async fn what_another_wrote_is_not_told_again_by_who_was_overtaken() {
+    let kit = History0::new();
+    let open = || kit.open_shard(Shard::new(1, 2).unwrap());
+    let (owner, zombie) = (open().await.unwrap(), open().await.unwrap());
+    for history in [&owner, &zombie] {
+        history.add(TABLE, 0, 7, events(3));
+        history.add(TABLE, 4, 7, events(1));
+    }
+    zombie.commit(2).await.unwrap();
+    owner.commit(2).await.unwrap_err();
+    let told = owner.unwritten(TABLE).await.unwrap();
+    assert_eq!(told.files_to, 2);
+    assert_eq!(told.rows.iter().map(|rows| rows.num_rows()).sum::<usize>(), 1);
 }

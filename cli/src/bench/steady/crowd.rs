@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use tallylight_schemas::clock::{Clock, WallClock};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::bench::{load, sample};
 
@@ -16,11 +16,13 @@ const CLIENTS: usize = 64;
 const SESSIONS: usize = 800_000;
 /// Records of a request.
 const PER_POST: usize = 100;
+/// How long who was refused waits.
+const REFUSED: Duration = Duration::from_secs(1);
 
 /// What was sent.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
-    /// Records that were answered.
+    /// Records of requests that were answered with 204.
     pub(super) records: u64,
     /// Records of them that were not accepted.
     pub(super) shed: u64,
@@ -62,7 +64,9 @@ async fn all(url: &str, per_s: f64, lasting: Duration, first: usize) -> anyhow::
                 let from = first + post * PER_POST;
                 let body = sample::body_now(from, PER_POST, SESSIONS, WallClock.now_ms());
                 let request = client.post(&url).header("content-type", "application/cmcd");
-                own.note(&request.body(body).send().await?)?;
+                if !own.note(&request.body(body).send().await?)? {
+                    sleep(REFUSED).await;
+                }
             }
         });
     }
@@ -79,8 +83,8 @@ async fn all(url: &str, per_s: f64, lasting: Duration, first: usize) -> anyhow::
 }
 
 impl Sent {
-    /// Counts what came of one request.
-    fn note(&mut self, answer: &reqwest::Response) -> anyhow::Result<()> {
+    /// Counts what came of one request; whether it was taken.
+    fn note(&mut self, answer: &reqwest::Response) -> anyhow::Result<bool> {
         match answer.status().as_u16() {
             204 => {
                 let fates = answer.headers().get("tallylight-fates");
@@ -91,7 +95,7 @@ impl Sent {
             429 | 503 => self.refused += PER_POST as u64,
             other => bail!("the collector answered {other}"),
         }
-        Ok(())
+        Ok(answer.status().is_success())
     }
 }
 

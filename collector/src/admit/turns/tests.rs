@@ -44,15 +44,15 @@ fn how_fast_it_moves_is_learnt_slowly_and_forgotten_when_nobody_waits() {
     let (turns, a, _) = line();
     let mut line = turns.line();
     line.enter(&a, 1);
-    line.moved(Duration::from_hours(1), 1);
+    line.moved(Duration::from_hours(1));
     assert!(line.has_room(&a, 1), "one that stood still: {:?}", line.each);
     for _ in 0..40 {
-        line.moved(Duration::from_hours(1), 4);
+        line.moved(Duration::from_hours(1));
     }
     line.enter(&a, 1);
     assert!(!line.has_room(&a, 1), "{:?}", line.each);
     for _ in 0..40 {
-        line.moved(Duration::from_millis(40), 40);
+        line.moved(Duration::from_millis(1));
     }
     assert!(line.has_room(&a, 1), "{:?}", line.each);
     line.each = PATIENCE;
@@ -66,10 +66,14 @@ fn a_moment_in_which_nothing_moved_refuses_nobody_in_a_line_of_sixty() {
     let (turns, a, _) = line();
     let mut line = turns.line();
     assert_eq!(let_in(&mut line, &a, 60), 60);
-    for before in 1..=3 {
-        line.moved(Duration::from_millis(100 + u64::from(before)), before);
+    // All joined before it stood still, and then come to their turns at the old pace.
+    let since = line.moved_at;
+    for n in 0..60 {
+        line.moves(since, since + Duration::from_millis(200 + n));
+        assert!(line.has_room(&a, 1), "after {n}: {:?}", line.each);
+        line.leave(&a, 1);
+        line.enter(&a, 1);
     }
-    assert!(line.has_room(&a, 1), "{:?}", line.each);
 }
 
 #[test]
