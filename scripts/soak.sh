@@ -82,8 +82,8 @@ step kills-disk "100 kills of the data process" rust --test crash nothing_acknow
 step kills-tree "100 kills of everything" rust --test history
 step kills-kafka "50 kills: collector, leading broker, processor, dashboard" rust --test kafka nothing_acknowledged
 step shards "1, 3, 2 processors" rust --test kafka_shards
-step viewers "one seed of 2,000 viewers" cargo run --locked --workspace --bin tallylight-sim -- --viewers 2000
-step seeds "$seeds seeds of 10 viewers" cargo run --locked --workspace --bin tallylight-sim -- --seeds "$seeds"
+step viewers "one seed of 2,000 viewers" "$target_dir/debug/tallylight-sim" --viewers 2000
+step seeds "$seeds seeds of 10 viewers" "$target_dir/debug/tallylight-sim" --seeds "$seeds"
 step steady "$steady_s s at 70 % of capacity" steady "$steady_s"
 step bench "steps, W1, door, sessions" bench decode append window scaling archive w1 door path sessions
 step fuzz "$fuzz_s s of each target" fuzz "$fuzz_s"

@@ -9,6 +9,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::Value;
 use tallylight_collector::Settings;
+use tallylight_serve::Peer;
 use world::{Answer, NOW, World, post};
 
 async fn look(world: &World, query: &str, headers: &[(&str, &str)]) -> Answer {
@@ -71,6 +72,18 @@ async fn other_sites_and_other_machines_see_nothing() {
     }
     for host in ["localhost", "[::1]:7701"] {
         assert_eq!(look(&world, "", &[("host", host)]).await.status, StatusCode::OK, "{host}");
+    }
+    // Whoever asks may call it what he likes.
+    for (peer, status) in [
+        ("192.0.2.7:1", StatusCode::FORBIDDEN),
+        ("127.0.0.1:1", StatusCode::OK),
+        ("[::ffff:127.0.0.1]:1", StatusCode::OK),
+    ] {
+        let mut request = Request::get("/v1/beacons?k=demo").header("host", "localhost");
+        let peer: std::net::SocketAddr = peer.parse().unwrap();
+        request.extensions_mut().unwrap().insert(Peer(peer));
+        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, status, "{peer}");
     }
     let settings = Settings { beacons_to_all: true, ..Settings::default() };
     let open = World::with(settings).await;

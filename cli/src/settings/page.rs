@@ -22,7 +22,8 @@ Defaults give way to the file, the file to the environment, the environment to f
 - The **file** is TOML, named by `--config FILE`. The headings below are its sections: `flush_ms` of `[collector]`.
 - In the **environment** it is `TALLYLIGHT_` and the path in capitals, with `__` between its parts:
   `TALLYLIGHT_COLLECTOR__FLUSH_MS=50`, `TALLYLIGHT_DATA_DIR=/var/lib/tallylight`. Lists are written as in TOML.
-- **Flags** are few: [below](#flags).
+- **Flags** are few: [below](#flags). What the tools (`sql`, `tail`, `audit`, `log cat`, `drill`, `bench`) take is said by
+  their `--help`.
 
 `tallylight config` prints what would be used, as a file that `--config` reads. An unknown or impossible setting ends
 every command at its start, and nothing that is changed later counts before the next one.

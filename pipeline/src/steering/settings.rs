@@ -52,7 +52,8 @@ pub struct Settings {
     /// Where it listens.
     pub listen: SocketAddr,
     /// Must be true where `listen` is beyond this machine: anyone who reaches it may then ask it
-    /// for manifests.
+    /// for manifests, and change its mode and actions. Let only `/v1/play/`, `/steering/` and
+    /// `/live/` through to others.
     pub trusted_network: bool,
     /// Its URL as players reach it; none: where it listens.
     pub public_url: Option<String>,

@@ -52,8 +52,8 @@ pub(super) const FORMULAS: Formulas = Formulas {
         }
     },
     missing: &[
-        "droppedFramesRate: CMCD counts dropped frames since the session began (`dfa`); they are in \
-         `player_events`, not in sessions.",
+        "droppedFramesRate: dropped frames are in `sessions` (`dropped_frames`, the player's own count \
+         `dfa`); the view has no figure of them yet.",
         "Mean height and audio format: CMCD carries neither.",
         "Joins that were broken off by a seek or a pause are valid here, and not there.",
     ],

@@ -94,7 +94,7 @@ async fn what_another_wrote_is_not_told_again_by_who_was_overtaken() {
         history.add(TABLE, 4, 7, events(1));
     }
     zombie.commit(2).await.unwrap();
-    owner.commit(2).await.unwrap_err();
+    owner.commit(3).await.unwrap_err();
     let told = owner.unwritten(TABLE).await.unwrap();
     assert_eq!(told.files_to, 2);
     assert_eq!(told.rows.iter().map(|rows| rows.num_rows()).sum::<usize>(), 1);

@@ -46,8 +46,7 @@ impl Run {
     /// What is wrong, how it came to that, and how to see it again.
     pub fn report(&self, viewers: usize) -> String {
         format!(
-            "{}\nseed {} fails:\n{}\nagain: cargo run --locked --workspace --bin tallylight-sim -- --seed {} --viewers \
-             {viewers}{}",
+            "{}\nseed {} fails:\n{}\nagain: tallylight-sim --seed {} --viewers {viewers}{} (docs/testing.md)",
             self.trace.text(),
             self.seed,
             self.problems.join("\n"),
