@@ -39,6 +39,17 @@ pub async fn go_on_disk(data: &Path) {
     log.close().await;
 }
 
+/// Waits until each of so many shards has a snapshot: what a dashboard shows may be in the memory of a
+/// processor alone that has not written its state down yet.
+pub async fn snapshots(world: &World, shards: u16) {
+    let has = |shard: u16| {
+        let folder = world.data.path().join(format!("snapshots/{shard}"));
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        files.into_iter().any(|file| file.path().extension().is_some_and(|is| is == "snap"))
+    };
+    world.wait_for("a snapshot of each shard", 40, async || (0..shards).all(has)).await;
+}
+
 /// Goes on from `data` with every shard of a log, opened with this clock, until nothing changes any
 /// more and all of it is in the files.
 pub async fn go_on(shards: &[Arc<dyn EventLog>], clock: &Arc<ManualClock>, data: &Path) {

@@ -23,6 +23,8 @@ use tallylight_tests::{audit, heir};
 /// Kafka drops whole segments, of 1 MiB at least, and looks each second (scripts/kafka).
 const CAPS: Caps = Caps { bytes: 8 << 20, within: Duration::from_secs(30) };
 
+/// Shards, as the settings have it.
+const SHARDS: u16 = 4;
 /// The services that are one process on the disk log.
 const SERVICES: [&str; 3] = ["collector", "processor", "dashboard"];
 
@@ -108,6 +110,7 @@ async fn every_service_runs_alone_on_it() {
     assert_eq!(live, sids.len(), "the sessions of the state are a table here too");
     world.wait_for("history", 40, async || history(&world).await == acknowledged.len()).await;
     println!("{} records of {} sessions", acknowledged.len(), sids.len());
+    heir::snapshots(&world, SHARDS).await;
     world.stop();
     let (stored, _, counted) = audit::of_kafka(&brokers, world.data.path()).await;
     assert_eq!(stored.iter().collect::<HashSet<_>>().len(), acknowledged.len());
@@ -162,6 +165,7 @@ async fn services_that_were_first_say_what_is_missing_and_begin_by_themselves() 
     assert_eq!(SERVICES.map(|service| world.children(service)), processes, "nobody began anew");
     let acknowledged = load.acknowledged.lock().unwrap().len();
     world.wait_for("history", 40, async || history(&world).await == acknowledged).await;
+    heir::snapshots(&world, SHARDS).await;
     world.stop();
     let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
     audit::balance("a broker that came later", &load, (&stored, &door), counted);
@@ -249,6 +253,7 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
     load.end(senders).await;
     let acknowledged = load.acknowledged.lock().unwrap().len();
     world.wait_for("history", 60, async || history(&world).await == acknowledged).await;
+    heir::snapshots(&world, SHARDS).await;
     world.stop();
     let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
     audit::balance(&format!("{kills} kills"), &load, (&stored, &door), counted);

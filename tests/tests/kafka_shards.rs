@@ -131,6 +131,7 @@ async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twic
     world.wait_for("the sessions of all shards", 20, live).await;
     history(&world, &acknowledged).await;
     spans(&world, sids.len()).await;
+    heir::snapshots(&world, SHARDS as u16).await;
     drop((second, third));
     world.stop();
     let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
