@@ -1,4 +1,4 @@
-//! The result as a table of Markdown, to be pasted into docs/faults.md.
+//! The result as a table of Markdown, to be pasted into docs/performance-log.md.
 
 use super::{Run, Switch};
 
