@@ -1,4 +1,4 @@
-//! What a player's states mean (ADR 6, docs/cmcd.md):
+//! What a player's states mean (ADR 6, docs/sessions.md):
 //!
 //! - `d` is no attempt. The attempt is the first `s`; without one, the first record after
 //!   which the player started (a pause or a preload in between begins it anew).
