@@ -12,6 +12,7 @@ mod live;
 mod log;
 mod log_cat;
 mod media;
+mod memory;
 mod processor;
 mod settings;
 mod shutdown;
@@ -77,10 +78,19 @@ enum Command {
     Bench(bench::BenchArgs),
 }
 
+impl Command {
+    fn takes_records_in(&self) -> bool {
+        matches!(self, Self::Data | Self::Collector | Self::Processor)
+    }
+}
+
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     shutdown::die_with_parent(cli.global.supervisor_pid)?;
     start_tracing();
+    if cli.command.takes_records_in() {
+        memory::keep()?;
+    }
     let settings = Settings::load(&cli.global)?;
     let faults = faults::Switches::of(&cli.global);
     match cli.command {

@@ -13,6 +13,7 @@ mod child;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::process::Command;
 use std::time::Duration;
 
 use child::Collector;
@@ -169,6 +170,7 @@ impl Clients {
 async fn who_finds_no_processor_is_told_and_the_door_recovers() {
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start_on_one_core(&settings(), folder.path());
+    keep_off_its_core();
     let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
     let url = format!("http://{}/v1/cmcd?k=", collector.addr);
     for packed in [true, false] {
@@ -177,6 +179,16 @@ async fn who_finds_no_processor_is_told_and_the_door_recovers() {
     }
     assert!(collector.peak_bytes() < MEMORY, "{} MiB", collector.peak_bytes() >> 20);
     collector.stop();
+}
+
+/// Who sends leaves the first core to the collector, as another machine would.
+fn keep_off_its_core() {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cores > 1 {
+        let (others, pid) = (format!("1-{}", cores - 1), std::process::id().to_string());
+        let kept_off = Command::new("taskset").args(["-apc", &others, &pid]).output().unwrap();
+        assert!(kept_off.status.success(), "{kept_off:?}");
+    }
 }
 
 async fn flood(clients: &Clients, collector: &Collector) {
@@ -192,15 +204,19 @@ async fn flood(clients: &Clients, collector: &Collector) {
         let start = format!("e=ps,sta=s,sid=\"one\",sn=1,ts={},v=2", WallClock.now_us() / 1_000);
         let small = async || clients.post_as("demo", "identity", start.clone().into_bytes()).await;
         let other = async || clients.post_as("other", "gzip", body(true)).await;
+        let (used, began) = (collector.cpu(), Instant::now());
         let (came, small, other) = join!(
             clients.at(posts_per_s * f64::from(times), lasting()),
             clients.calmly(lasting(), small),
             clients.calmly(lasting(), other),
         );
+        let took = began.elapsed();
         println!(
-            "figure: {times} x: {:.0} records/s, {} of {} POSTs taken, answered {:?}, half of them \
-             within {:?}, the last after {:?}, memory {} MiB",
+            "figure: {times} x: {:.0} records/s ({:.0} % of the peak), {:.0} % of a core, {} of {} POSTs \
+             taken, answered {:?}, half of them within {:?}, the last after {:?}, memory {} MiB",
             came.goodput(),
+            100.0 * came.goodput() / capacity.goodput(),
+            100.0 * (collector.cpu() - used).as_secs_f64() / took.as_secs_f64(),
             came.taken(),
             came.posts,
             came.statuses,

@@ -1,5 +1,7 @@
 //! Arrow batches as bytes (IPC stream, LZ4) and structs as batches.
 
+pub mod frames;
+
 use std::io::Cursor;
 use std::sync::OnceLock;
 
@@ -32,6 +34,9 @@ pub enum IpcError {
     /// An IPC stream without a batch.
     #[error("arrow stream holds no batch")]
     Empty,
+    /// Bytes that are no IPC stream, or a part of one.
+    #[error("arrow stream: {0}")]
+    Torn(&'static str),
 }
 
 impl IpcError {
@@ -42,6 +47,7 @@ impl IpcError {
             IpcError::Shape(_) => "it does not hold what its kind says",
             IpcError::Column { .. } => "a column has another type than it ever had",
             IpcError::Empty => "it holds no batch",
+            IpcError::Torn(_) => "it is no Arrow stream, or a part of one",
         }
     }
 }
@@ -97,14 +103,20 @@ fn writer(schema: &Schema, compressed: bool) -> Result<StreamWriter<Vec<u8>>, Ip
 
 /// The first batch of an Arrow IPC stream.
 pub fn decode(bytes: &[u8]) -> Result<RecordBatch, IpcError> {
-    let mut reader = StreamReader::try_new(Cursor::new(bytes), None)?;
-    Ok(reader.next().ok_or(IpcError::Empty)??)
+    Ok(reader(bytes)?.next().ok_or(IpcError::Empty)??)
 }
 
 /// All batches of an Arrow IPC stream.
 pub fn decode_stream(bytes: &[u8]) -> Result<Vec<RecordBatch>, IpcError> {
-    let batches = StreamReader::try_new(Cursor::new(bytes), None)?;
-    Ok(batches.collect::<Result<_, _>>()?)
+    Ok(reader(bytes)?.collect::<Result<_, _>>()?)
+}
+
+fn reader(bytes: &[u8]) -> Result<StreamReader<Cursor<&[u8]>>, IpcError> {
+    let mut unseen = bytes;
+    while let Some((_, behind)) = frames::next(unseen).map_err(IpcError::Torn)? {
+        unseen = behind;
+    }
+    Ok(StreamReader::try_new(Cursor::new(bytes), None)?)
 }
 
 /// A struct that is stored as the row of a batch. Fields are only ever added (ADR 17), as an

@@ -1,7 +1,7 @@
 //! The second outputs (ADR 8): what became of every record goes to history, and the state into
 //! snapshots. First the tables, then a snapshot that is not ahead of them, unless there was one a
-//! moment ago: a large state holds up events while it is written down. After a crash the newest
-//! snapshot is read, the log from there on, and what a table has already is dropped.
+//! moment ago. After a crash the newest snapshot is read, the log from there on, and what a table
+//! has already is dropped.
 //!
 //! Writing happens in a task of its own. While history cannot be written, rows wait in memory,
 //! up to a limit; beyond it the archive stands still at an offset, and once it can be written
@@ -27,7 +27,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use settings::Settings;
-pub use state::{STATE_VERSION, State, Written};
+pub use state::{Rest, STATE_VERSION, State, Written};
 
 use crate::pure::settle::Settle;
 use crate::read::{Outcome, Partitions};
@@ -240,7 +240,7 @@ impl Archive {
     }
 
     /// Writes what is left, when the processor ends in order. The snapshot before it stays the
-    /// newest; it may be a few seconds behind the tables.
+    /// newest; it is behind the tables.
     pub(crate) async fn finish(mut self, position: u64) {
         let patience = Duration::from_secs(self.settings.finish_s);
         let last = async {

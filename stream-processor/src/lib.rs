@@ -2,7 +2,7 @@
 //! log, [`pure`] turns them into sessions and panes, [`emit`] appends the rows that are due,
 //! [`serve`] and [`open`] answer from the state in memory, [`archive`] hands history what became
 //! of every record and keeps snapshots, [`audit`] checks and repairs it. [`run`] is the loop that
-//! joins them.
+//! joins them, [`metrics`] what Prometheus sees of it.
 //!
 //! Rows are a function of the log (ADR 3): what this crate holds can be lost at any moment
 //! and is rebuilt by reading again.
@@ -11,6 +11,7 @@ pub mod archive;
 pub mod audit;
 pub mod emit;
 pub mod events;
+pub mod metrics;
 pub mod open;
 pub mod pure;
 pub mod read;
@@ -18,8 +19,9 @@ pub mod run;
 pub mod serve;
 pub mod settings;
 
+pub use metrics::Metrics;
 pub use open::{OpenPage, OpenQuery, Place};
 pub use pure::limits::Limits;
 pub use run::{Parts, Processor, ProcessorError, build};
-pub use serve::{Metrics, ProcessorHandle, ProcessorStats, SessionQuery, newest};
+pub use serve::{ProcessorHandle, ProcessorStats, SessionQuery, newest};
 pub use settings::Settings;

@@ -261,6 +261,10 @@ impl Partitions {
         self.states.iter_mut().for_each(|state| state.set_limits(limits.clone()));
     }
 
+    pub(crate) fn states_mut(&mut self) -> &mut [PartitionState] {
+        &mut self.states
+    }
+
     /// The states.
     pub fn states(&self) -> &[PartitionState] {
         &self.states

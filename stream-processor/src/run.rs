@@ -4,7 +4,7 @@ mod second;
 mod show;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tallylight_eventlog::{Batch, Entry, EventLog, LogError};
 use tallylight_schemas::clock::Clock;
@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::archive::{self, Archive, Next};
 use crate::emit;
+use crate::metrics::{Doing, Metrics};
 use crate::pure::partition::Tally;
 use crate::read::Partitions;
-use crate::serve::{Asked, Metrics, ProcessorHandle, ProcessorStats};
+use crate::serve::{Asked, ProcessorHandle, ProcessorStats};
 use crate::settings::Settings;
 use second::{asked, tally};
 
@@ -137,7 +138,9 @@ impl Processor {
     pub async fn run(mut self, cancel: CancellationToken) -> Result<(), ProcessorError> {
         let retry = Duration::from_millis(self.settings.retry_ms);
         while !cancel.is_cancelled() {
+            let began = Instant::now();
             let read = self.parts.log.read(EVENTS, self.position, self.settings.read_bytes).await;
+            self.parts.metrics.spent(Doing::Reading, began);
             let batch = match read {
                 Ok(batch) => batch,
                 Err(LogError::Unavailable(why)) => {
@@ -188,17 +191,23 @@ impl Processor {
         entry: &Entry,
         cancel: &CancellationToken,
     ) -> Result<bool, ProcessorError> {
+        let began = Instant::now();
         let outcome = self.partitions.entry(entry);
+        self.parts.metrics.spent(Doing::Events, began);
         self.entries_read += 1;
         let tally = tally(&self.partitions);
         let before = std::mem::replace(&mut self.tally, tally);
         let emitted = !outcome.rows.topic.progress.is_empty();
         if entry.offset >= self.covered {
             self.parts.metrics.count(&before, &tally);
+            let began = Instant::now();
             self.emit(&outcome.rows.topic, cancel).await?;
+            self.parts.metrics.spent(Doing::Rows, began);
         }
         if let Some(archive) = &mut self.archive {
+            let began = Instant::now();
             archive.take(entry, outcome);
+            self.parts.metrics.spent(Doing::History, began);
         }
         Ok(emitted)
     }
@@ -231,11 +240,17 @@ impl Processor {
                         return Err(LogError::Closed("the log is gone".to_owned()).into());
                     }
                 }
-                Some(asked) = self.queries.recv() => asked.answer(&self.partitions),
+                Some(asked) = self.queries.recv() => {
+                    let began = Instant::now();
+                    asked.answer(&self.partitions);
+                    self.parts.metrics.spent(Doing::Questions, began);
+                }
                 Some(ask) = asked(&mut self.archive) => {
+                    let began = Instant::now();
                     if let Some(archive) = &self.archive {
                         archive.answer(ask, &self.partitions, self.position);
                     }
+                    self.parts.metrics.spent(Doing::Questions, began);
                 }
                 () = tokio::time::sleep_until(deadline) => {
                     return self.tick().await;
@@ -266,6 +281,7 @@ impl Processor {
     }
 
     fn answer(&mut self) {
+        let began = Instant::now();
         while let Ok(asked) = self.queries.try_recv() {
             asked.answer(&self.partitions);
         }
@@ -274,5 +290,6 @@ impl Processor {
                 archive.answer(ask, &self.partitions, self.position);
             }
         }
+        self.parts.metrics.spent(Doing::Questions, began);
     }
 }

@@ -52,6 +52,7 @@ fn settings(rows: u64, snapshot_sessions: usize) -> archive::Settings {
         checkpoint_s: 3_600,
         snapshot_s: 0,
         snapshot_sessions,
+        snapshot_pause: 0,
         checkpoint_rows: rows,
         retry_s: 0,
         ..Default::default()
@@ -196,7 +197,7 @@ impl Owners<'_> {
     /// they have read so many more: there they die, or end in order.
     async fn own(&self, shares: &[&[u16]], sixths: std::ops::Range<u64>, dies: bool) {
         // States are taken as those of a large audience: partitions at different moments.
-        let settings = settings(600 / u64::from(self.settings.shards), 1);
+        let settings = settings(600 / u64::from(self.settings.shards), 100);
         let living = Arc::default();
         let work = shares.iter().map(async |share| {
             let kafka = self.open().await;

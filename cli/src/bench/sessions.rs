@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 use tallylight_stream_processor::Limits;
-use tallylight_stream_processor::archive::{State, Written};
+use tallylight_stream_processor::archive::{Rest, State, Written};
 use tallylight_stream_processor::pure::settle::Settle;
 use tallylight_stream_processor::read::Partitions;
 
@@ -74,15 +74,14 @@ pub(crate) fn measure(sessions: usize) -> anyhow::Result<Held> {
     ensure!(open(&state) == sessions, "{} of {sessions} sessions are open", open(&state));
 
     let (mut written, mut again) = (Written::default(), None);
-    let mut write = || {
-        written.begin();
-        written.next(&state, 0, usize::MAX)?;
-        Ok(written.end(&state, &Settle::default(), &[])?)
-    };
     // The first one finds no memory of one before.
-    write()?;
-    let snapshot_s = cpu::spent(write)?;
-    let bytes = written.pieces().concat();
+    let rest = write(&mut written, &mut state)?;
+    let bytes = written.pieces(&rest)?.concat();
+    let snapshot_s = cpu::spent(|| {
+        let rest = write(&mut written, &mut state)?;
+        written.pieces(&rest)?;
+        Ok(())
+    })?;
     let question_s = question::ask(state, sessions)?;
     let restore_s = cpu::spent(|| {
         again = Some(State::read(&bytes).map_err(|why| anyhow!(why))?);
@@ -99,6 +98,12 @@ pub(crate) fn measure(sessions: usize) -> anyhow::Result<Held> {
         question_s,
         records_per_cpu_second: records as f64 / spent,
     })
+}
+
+fn write(written: &mut Written, state: &mut Partitions) -> anyhow::Result<Rest> {
+    written.begin();
+    written.go_on(state, 0, usize::MAX)?;
+    Ok(written.end(state, &Settle::default(), &[])?)
 }
 
 /// The figures as a table, and what they come to for a very large audience.

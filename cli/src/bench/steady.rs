@@ -4,6 +4,7 @@
 mod crowd;
 mod whole;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
@@ -61,6 +62,8 @@ pub(crate) struct Kept {
     unanswered: Vec<String>,
     /// Resident memory of the data process, MiB: when half of the time had passed, at the end.
     memory_mib: [u64; 2],
+    /// The part of the time that the processor spent on each of what it does, %.
+    spent_percent: BTreeMap<String, f64>,
 }
 
 pub(crate) async fn run(args: &SteadyArgs) -> anyhow::Result<Kept> {
@@ -89,11 +92,14 @@ struct Seen {
     questions: Vec<Result<u64, String>>,
     /// Bytes after half of the time and at the end.
     memory: [u64; 2],
+    /// Seconds that the processor spent.
+    spent: BTreeMap<String, f64>,
 }
 
 async fn watch(whole: &Whole, lasting: Duration) -> anyhow::Result<Seen> {
     let (began, mut half) = (Instant::now(), None);
     let (mut ages, mut questions) = (Vec::new(), Vec::new());
+    let before = whole.spent().await?;
     while began.elapsed() < lasting {
         ages.push(whole.age_ms().await?);
         if ages.len() % QUESTION_EVERY == 0 {
@@ -105,7 +111,9 @@ async fn watch(whole: &Whole, lasting: Duration) -> anyhow::Result<Seen> {
         tokio::time::sleep(EVERY).await;
     }
     let end = whole.resident()?;
-    Ok(Seen { ages, questions, memory: [half.unwrap_or(end), end] })
+    let mut spent = whole.spent().await?;
+    spent.iter_mut().for_each(|(doing, s)| *s -= before.get(doing).copied().unwrap_or(0.0));
+    Ok(Seen { ages, questions, memory: [half.unwrap_or(end), end], spent })
 }
 
 /// Median, 99th percentile and most.
@@ -119,6 +127,7 @@ impl Kept {
     fn new(capacity: f64, sent: &Sent, seen: Seen) -> Self {
         let (answered, unanswered): (Vec<_>, Vec<_>) =
             seen.questions.into_iter().partition(Result::is_ok);
+        let percent = |s: f64| 100.0 * s / sent.took.as_secs_f64();
         Self {
             capacity_per_s: capacity,
             sent_per_s: sent.records as f64 / sent.took.as_secs_f64(),
@@ -129,6 +138,7 @@ impl Kept {
             question_ms: spread(answered.into_iter().flatten().collect()),
             unanswered: unanswered.into_iter().filter_map(Result::err).collect(),
             memory_mib: seen.memory.map(|bytes| bytes >> 20),
+            spent_percent: seen.spent.into_iter().map(|(doing, s)| (doing, percent(s))).collect(),
         }
     }
 }
@@ -150,6 +160,9 @@ pub(crate) fn print(kept: &Kept) {
         kept.refused,
         kept.unanswered.len()
     );
+    let spent: Vec<String> =
+        kept.spent_percent.iter().map(|(doing, part)| format!("{doing} {part:.1} %")).collect();
+    println!("steady: the processor's time: {}", spent.join(", "));
     if let Some(first) = kept.unanswered.first() {
         println!("steady: SQL said {first}");
     }
@@ -165,10 +178,12 @@ mod tests {
             Sent { records: 700, shed: 3, refused: 2, next: 700, took: Duration::from_secs(7) };
         let (ages, questions) =
             ((1..=200).rev().collect(), vec![Ok(7), Err("busy".to_owned()), Ok(30), Ok(9)]);
-        let kept = Kept::new(200.0, &sent, Seen { ages, questions, memory: [5 << 20, 6 << 20] });
+        let (memory, spent) = ([5 << 20, 6 << 20], [("events".to_owned(), 3.5)].into());
+        let kept = Kept::new(200.0, &sent, Seen { ages, questions, memory, spent });
         assert_eq!(kept.unanswered, ["busy"]);
         assert_eq!((kept.freshness_ms, kept.question_ms), ([101, 199, 200], [9, 30, 30]));
         assert_eq!((kept.memory_mib, kept.shed, kept.refused), ([5, 6], 3, 2));
         assert!((kept.sent_per_s - 100.0).abs() < 1e-9);
+        assert!((kept.spent_percent["events"] - 50.0).abs() < 1e-9);
     }
 }

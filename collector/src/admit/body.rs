@@ -14,7 +14,7 @@ use super::{Admission, Received, header};
 use crate::problem::{self, Problem};
 
 /// How long a body that is refused is let go by.
-const GO_BY_WITHIN: Duration = Duration::from_secs(1);
+const GO_BY_WITHIN: Duration = Duration::from_secs(5);
 
 impl Admission {
     /// Receives a body within the limits of size, time and common memory.

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tallylight_collector::{Parts, Settings, build};
 use tallylight_eventlog::TopicSettings;
@@ -71,6 +72,16 @@ impl Collector {
     pub fn start_on_one_core(settings: &Settings, folder: &Path) -> Self {
         let by = "ulimit -n 16384; export TOKIO_WORKER_THREADS=1; exec taskset -c 0";
         Self::start_by(by, settings, folder)
+    }
+
+    /// Time of a core that it used so far.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // After the name, which may hold spaces: its state, and ten more before the two times.
+        let (_, numbers) = stat.rsplit_once(") ").unwrap();
+        let ticks = numbers.split(' ').skip(11).take(2).map(|n| n.parse::<u64>().unwrap());
+        // A tick is a hundredth of a second on every Linux.
+        Duration::from_millis(10 * ticks.sum::<u64>())
     }
 
     fn start_by(shell: &str, settings: &Settings, folder: &Path) -> Self {

@@ -50,18 +50,23 @@ pub(super) struct Standing {
 }
 
 impl Archive {
-    /// Looks after checkpoints, after an entry; `position` is the offset behind it. States are
-    /// only taken when rows have just been `emitted`: then rows, tables and snapshot agree.
+    /// Looks after checkpoints, after an entry; `position` is the offset behind it. Whatever is
+    /// written begins, and a state ends, only when rows have just been `emitted`: then rows, tables
+    /// and snapshot agree.
     pub(crate) async fn turn(
         &mut self,
         position: u64,
         emitted: bool,
-        partitions: &Partitions,
+        partitions: &mut Partitions,
     ) -> Next {
         if self.has_ended() && self.reap().await == Next::Rewind {
             return Next::Rewind;
         }
-        if !emitted || position < self.known {
+        if position < self.known {
+            return Next::Read;
+        }
+        if !emitted {
+            self.go_on_taking(position, emitted, partitions);
             return Next::Read;
         }
         let (status, now) = (self.parts.history.status(), Instant::now());
@@ -77,7 +82,7 @@ impl Archive {
             self.taken = None;
             self.taking.begin();
         }
-        self.go_on_taking(position, partitions);
+        self.go_on_taking(position, emitted, partitions);
         let whole = self.running.is_none() && self.taken.is_some() && !self.failed;
         if wanted || whole {
             self.start(position, now);
@@ -129,16 +134,9 @@ impl Archive {
         }
     }
 
-    /// Writes some more of the state down, if that was begun.
-    fn go_on_taking(&mut self, position: u64, partitions: &Partitions) {
-        if self.taking.has_begun() {
-            self.taken = self.take_on(position, partitions, self.settings.snapshot_sessions);
-        }
-    }
-
-    fn stand_still(&mut self, position: u64, partitions: &Partitions) {
+    fn stand_still(&mut self, position: u64, partitions: &mut Partitions) {
         self.taking.begin();
-        if let Some(at) = self.take_on(position, partitions, usize::MAX) {
+        if let Some(at) = self.take_on((position, true), partitions, usize::MAX) {
             tracing::error!(
                 position,
                 "history cannot be written and memory is full: it stands still"
@@ -223,11 +221,10 @@ async fn write(
     let unavailable = |error: String| HistoryError::Unavailable(error);
     if let Some(taken) = taken {
         history.pass(Step::Snapshot)?;
-        let write = move || snapshots.write(taken.position, &taken.state.pieces());
-        tokio::task::spawn_blocking(write)
+        tokio::task::spawn_blocking(move || taken.store(&snapshots))
             .await
             .map_err(|error| unavailable(error.to_string()))?
-            .map_err(|error| unavailable(error.to_string()))?;
+            .map_err(unavailable)?;
     }
     Ok(())
 }

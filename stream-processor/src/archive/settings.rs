@@ -10,9 +10,10 @@ pub struct Settings {
     pub checkpoint_s: u64,
     /// Between two snapshots of the state: the checkpoints between are of the tables alone.
     pub snapshot_s: u64,
-    /// For a snapshot partitions are written down one after the other until they have so many open
-    /// sessions together; then events have their turn for a second before the next ones.
+    /// For a snapshot so many sessions are written down at a time, between two entries of the log.
     pub snapshot_sessions: usize,
+    /// Then events have so many times as long for themselves as that took.
+    pub snapshot_pause: u32,
     /// A checkpoint is made earlier when so many rows wait, or half of `hot_bytes` is taken.
     pub checkpoint_rows: u64,
     /// Memory that rows may take while they wait; beyond it the archive stands still, and later
@@ -38,7 +39,8 @@ impl Default for Settings {
         Self {
             checkpoint_s: 30,
             snapshot_s: 30,
-            snapshot_sessions: 50_000,
+            snapshot_sessions: 5_000,
+            snapshot_pause: 4,
             checkpoint_rows: 500_000,
             hot_bytes: 512 << 20,
             stall_ms: 10_000,
@@ -58,6 +60,7 @@ impl Settings {
             ("checkpoint_s", self.checkpoint_s, 1..=3_600),
             ("snapshot_s", self.snapshot_s, 0..=3_600),
             ("snapshot_sessions", self.snapshot_sessions as u64, 1..=100_000_000),
+            ("snapshot_pause", self.snapshot_pause.into(), 0..=1_000),
             ("checkpoint_rows", self.checkpoint_rows, 1..=100_000_000),
             ("hot_bytes", self.hot_bytes, 1 << 10..=64 << 30),
             ("stall_ms", self.stall_ms, 0..=60_000),

@@ -1,9 +1,11 @@
-//! The state as bytes, and back: a piece for each partition, and a head. Events wait while a piece
-//! is written down, so the pieces of a large audience are of different moments, with some events
-//! between them: what a partition misses until the head is in the log, and is read again by it
-//! alone. The bytes go where those of the snapshot before were: new memory takes as long as the
-//! writing.
+//! The state as bytes, and back. Each partition is copied as it is at one moment while events go on
+//! (`pure/partition/copy.rs`), one partition after the other. So the copies are of different moments:
+//! what a partition misses until the last of them is in the log, and is read again by it alone.
+//! Sessions become bytes as they are copied, where those of the snapshot before were: new memory takes
+//! as long as the writing. All else is cloned, and becomes bytes when the snapshot goes to disk, beside
+//! the events.
 
+use std::borrow::Cow;
 use std::num::NonZero;
 use std::thread;
 
@@ -15,7 +17,7 @@ use crate::read::Partitions;
 
 /// Version of the state in snapshots. Any change of a type in it is a new version: older
 /// snapshots are passed over then, and the log is read from its start.
-pub const STATE_VERSION: u32 = 13;
+pub const STATE_VERSION: u32 = 14;
 
 /// What a snapshot holds.
 #[derive(Debug)]
@@ -33,7 +35,6 @@ struct HeadRef<'a> {
     settle: &'a Settle,
     tables: &'a [u64],
     bad_parts: u64,
-    pieces: Vec<Piece>,
 }
 
 #[derive(Deserialize)]
@@ -41,7 +42,6 @@ struct Head {
     settle: Settle,
     tables: Vec<u64>,
     bad_parts: u64,
-    pieces: Vec<Piece>,
 }
 
 /// What is said of a partition's piece.
@@ -52,70 +52,97 @@ struct Piece {
     length: usize,
 }
 
-/// A state that is written down.
+/// What a partition holds besides its sessions counts as so many of them: mostly panes.
+const BESIDES: usize = 5_000;
+
+/// The sessions of a state that is written down.
 #[derive(Debug, Default)]
 pub struct Written {
+    /// Of each partition, and memory of those before.
+    sessions: Vec<Vec<u8>>,
+    /// How many partitions are whole.
+    whole: usize,
+    /// Those that are begun: where they were, and what is not of one session.
+    begun: Vec<(u64, PartitionState)>,
+}
+
+/// The rest of it.
+#[derive(Debug)]
+pub struct Rest {
     head: Vec<u8>,
-    /// One for each partition, and memory of those before.
-    pieces: Vec<Vec<u8>>,
-    /// Where the partitions were whose pieces are written.
-    positions: Vec<u64>,
+    partitions: Vec<(u64, PartitionState)>,
 }
 
 impl Written {
     /// Begins anew, over what was written before.
     pub fn begin(&mut self) {
-        self.positions.clear();
+        self.whole = 0;
+        self.begun.clear();
     }
 
-    /// Writes the next partitions down as they are at `position`: until they have so many open
-    /// sessions together, at least one. Answers whether all are written.
-    pub fn next(
+    /// Writes so many more sessions down; partitions are at `position`, between two entries. Answers
+    /// whether all are written.
+    pub fn go_on(
         &mut self,
-        partitions: &Partitions,
+        partitions: &mut Partitions,
         position: u64,
-        sessions: usize,
+        mut sessions: usize,
     ) -> postcard::Result<bool> {
-        let states = partitions.states();
-        self.pieces.resize_with(states.len(), Vec::new);
-        let mut written = 0;
-        while let Some(state) = states.get(self.positions.len())
-            && written < sessions
+        let states = partitions.states_mut();
+        self.sessions.resize_with(states.len(), Vec::new);
+        while let (Some(state), Some(bytes)) =
+            (states.get_mut(self.whole), self.sessions.get_mut(self.whole))
         {
-            over(&mut self.pieces[self.positions.len()], state)?;
-            self.positions.push(position);
-            written += state.open_sessions();
+            if self.whole == self.begun.len() {
+                if sessions == 0 {
+                    return Ok(false);
+                }
+                self.begun.push((position, state.begin_copy(std::mem::take(bytes))));
+                sessions = sessions.saturating_sub(BESIDES);
+            }
+            let Some(copy) = state.go_on_copying(&mut sessions) else { return Ok(false) };
+            *bytes = trimmed(copy?);
+            self.whole += 1;
         }
-        Ok(self.positions.len() == states.len())
+        Ok(true)
     }
 
-    /// Writes down what is not of one partition, after all of them. The state is that of this moment.
+    /// Takes what is not of one partition, after all of them, as it is at this moment.
     pub fn end(
         &mut self,
         partitions: &Partitions,
         settle: &Settle,
         tables: &[u64],
-    ) -> postcard::Result<()> {
-        let pieces = self.positions.iter().zip(&self.pieces);
-        let pieces =
-            pieces.map(|(position, piece)| Piece { position: *position, length: piece.len() });
-        let pieces = pieces.collect();
-        let head = HeadRef { settle, tables, bad_parts: partitions.bad_parts(), pieces };
-        over(&mut self.head, &head)
+    ) -> postcard::Result<Rest> {
+        let head = HeadRef { settle, tables, bad_parts: partitions.bad_parts() };
+        let head = postcard::to_extend(&head, Vec::new())?;
+        Ok(Rest { head, partitions: std::mem::take(&mut self.begun) })
     }
 
     /// What a snapshot is made of, one after the other.
-    pub fn pieces(&self) -> Vec<&[u8]> {
-        [&self.head].into_iter().chain(&self.pieces).map(Vec::as_slice).collect()
+    pub fn pieces<'a>(&'a self, rest: &'a Rest) -> postcard::Result<Vec<Cow<'a, [u8]>>> {
+        let (mut told, mut pieces) = (Vec::new(), Vec::new());
+        for ((position, state), sessions) in rest.partitions.iter().zip(&self.sessions) {
+            let state = postcard::to_extend(state, Vec::new())?;
+            told.push(Piece { position: *position, length: state.len() + sessions.len() });
+            pieces.extend([Cow::Owned(state), Cow::Borrowed(sessions.as_slice())]);
+        }
+        let told = postcard::to_extend(&told, Vec::new())?;
+        Ok([Cow::Owned(told), Cow::Borrowed(rest.head.as_slice())]
+            .into_iter()
+            .chain(pieces)
+            .collect())
     }
 }
 
 impl State {
     /// Reads a state that was written down.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
-        let (head, rest) = postcard::take_from_bytes::<Head>(bytes).map_err(|e| e.to_string())?;
-        let Head { settle, tables, bad_parts, pieces: told } = head;
-        let (mut pieces, mut rest) = (Vec::new(), rest);
+        let why = |error: postcard::Error| error.to_string();
+        let (told, rest) = postcard::take_from_bytes::<Vec<Piece>>(bytes).map_err(why)?;
+        let (head, mut rest) = postcard::take_from_bytes::<Head>(rest).map_err(why)?;
+        let Head { settle, tables, bad_parts } = head;
+        let mut pieces = Vec::new();
         for Piece { length, .. } in &told {
             let (piece, more) = rest.split_at_checked(*length).ok_or("a partition is cut off")?;
             pieces.push(piece);
@@ -129,7 +156,7 @@ impl State {
             let work = shares.map(|pieces| scope.spawn(|| states_of(pieces)));
             joined(work.collect())
         });
-        let states = states.map_err(|error| error.to_string())?.into_iter().flatten();
+        let states = states.map_err(why)?.into_iter().flatten();
         let positions = told.iter().map(|piece| piece.position);
         let states = states.zip(positions).collect();
         Ok(Self { partitions: Partitions::from_parts(states, bad_parts), settle, tables })
@@ -152,15 +179,13 @@ fn joined<T>(
 }
 
 fn states_of(pieces: &[&[u8]]) -> postcard::Result<Vec<PartitionState>> {
-    pieces.iter().map(|piece| postcard::from_bytes(piece)).collect()
+    pieces.iter().map(|piece| PartitionState::read(piece)).collect()
 }
 
-/// Writes over what is in `bytes`, and gives memory back that is far too much.
-fn over(bytes: &mut Vec<u8>, what: &impl Serialize) -> postcard::Result<()> {
-    bytes.clear();
-    *bytes = postcard::to_extend(what, std::mem::take(bytes))?;
+/// Gives memory back that is far too much.
+fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
     if bytes.capacity() / 4 > bytes.len() {
         bytes.shrink_to_fit();
     }
-    Ok(())
+    bytes
 }

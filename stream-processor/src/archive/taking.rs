@@ -1,79 +1,109 @@
-//! The state is written down while events wait, some partitions at a time: a large one over a few
-//! seconds, with events in between.
+//! The state is written down some sessions at a time: a large one over some seconds, with events in
+//! between.
 
 use std::sync::Arc;
 
 use tallylight_schemas::tables::Table;
+use tallylight_store::snapshot::Snapshots;
+use tokio::time::Instant;
 
 use super::Archive;
-use super::state::Written;
+use super::state::{Rest, Written};
 use crate::read::Partitions;
 
 /// How far writing a state down is.
 #[derive(Debug, Default)]
 pub(super) struct Taking {
-    /// The state as it was written down last; its memory is used again.
-    written: Arc<Written>,
-    begun: bool,
+    /// What is written of it.
+    begun: Option<Written>,
+    /// The sessions as they were written down last; the memory is used again.
+    last: Arc<Written>,
+    /// When to go on.
+    due: Option<Instant>,
 }
 
 /// A state that was written down, as of this offset of the events topic.
 #[derive(Debug, Clone)]
 pub(super) struct Taken {
     pub(super) position: u64,
-    pub(super) state: Arc<Written>,
+    written: Arc<Written>,
+    rest: Arc<Rest>,
+}
+
+impl Taken {
+    /// Writes it to disk.
+    pub(super) fn store(&self, snapshots: &Snapshots) -> Result<(), String> {
+        let pieces = self.written.pieces(&self.rest).map_err(|error| error.to_string())?;
+        let pieces: Vec<&[u8]> = pieces.iter().map(AsRef::as_ref).collect();
+        snapshots.write(self.position, &pieces).map_err(|error| error.to_string())
+    }
 }
 
 impl Taking {
-    /// Whether some partitions are written and others are not.
+    /// Whether there is more to be written.
     pub(super) fn has_begun(&self) -> bool {
-        self.begun
+        self.begun.is_some()
     }
 
     /// Begins anew. What was begun is forgotten.
     pub(super) fn begin(&mut self) {
-        if Arc::get_mut(&mut self.written).is_none() {
-            // The one before is still on its way to the disk.
-            self.written = Arc::default();
-        }
-        if let Some(written) = Arc::get_mut(&mut self.written) {
-            written.begin();
-            self.begun = true;
-        }
+        // One that is still on its way to the disk keeps its memory.
+        let mut written = Arc::try_unwrap(std::mem::take(&mut self.last)).unwrap_or_default();
+        written.begin();
+        self.begun = Some(written);
     }
 
     /// Forgets what was begun.
     pub(super) fn give_up(&mut self) {
-        self.begun = false;
+        self.begun = None;
     }
 }
 
 impl Archive {
-    /// Writes the next partitions down, with so many open sessions or one partition more. Gives the
-    /// state once all are written.
-    pub(super) fn take_on(
+    /// Writes some more of the state down, if that was begun and events had their turn. Rows have just
+    /// been `emitted` or not.
+    pub(super) fn go_on_taking(
         &mut self,
         position: u64,
-        partitions: &Partitions,
+        emitted: bool,
+        partitions: &mut Partitions,
+    ) {
+        let began = Instant::now();
+        // Only then can it come to its end.
+        let is_due = emitted || self.taking.due.is_none_or(|due| due <= began);
+        if self.taking.has_begun() && is_due {
+            let sessions = self.settings.snapshot_sessions;
+            self.taken = self.take_on((position, emitted), partitions, sessions);
+            let pause = began.elapsed() * self.settings.snapshot_pause;
+            self.taking.due = Some(Instant::now() + pause);
+        }
+    }
+
+    /// Writes so many more sessions down. Gives the state once all are written and rows have just been
+    /// `emitted`.
+    pub(super) fn take_on(
+        &mut self,
+        (position, emitted): (u64, bool),
+        partitions: &mut Partitions,
         sessions: usize,
     ) -> Option<Taken> {
-        let tables = Table::ALL.map(|table| self.parts.history.transaction(table));
-        // Nobody else has it while it is begun.
-        let written = Arc::get_mut(&mut self.taking.written)?;
-        let done = written.next(partitions, position, sessions).and_then(|all| {
-            if all {
-                written.end(partitions, &self.settle, &tables)?;
-            }
-            Ok(all)
+        let mut written = self.taking.begun.take()?;
+        let done = written.go_on(partitions, position, sessions).and_then(|all| {
+            let tables = || Table::ALL.map(|table| self.parts.history.transaction(table));
+            let ends = all && emitted;
+            ends.then(|| written.end(partitions, &self.settle, &tables())).transpose()
         });
         match done {
-            Ok(false) => None,
-            Ok(true) => {
-                self.taking.begun = false;
-                Some(Taken { position, state: Arc::clone(&self.taking.written) })
+            Ok(None) => {
+                self.taking.begun = Some(written);
+                None
+            }
+            Ok(Some(rest)) => {
+                let written = Arc::new(written);
+                self.taking.last = Arc::clone(&written);
+                Some(Taken { position, written, rest: Arc::new(rest) })
             }
             Err(error) => {
-                self.taking.begun = false;
                 tracing::error!(%error, "the state cannot be written down");
                 None
             }

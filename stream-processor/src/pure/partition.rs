@@ -4,6 +4,8 @@
 //! [`PartitionState::finish`], which hands out the rows that became due. Nothing else moves
 //! time.
 
+mod copy;
+
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::cmcd::Mode;
 use tallylight_schemas::delivery::DeliveryEvent;
@@ -48,7 +50,8 @@ pub struct Size {
     pub delivery_keys: usize,
 }
 
-/// See the module.
+/// See the module. What serde writes lacks the sessions: [`PartitionState::begin_copy`] makes a copy
+/// of them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PartitionState {
     partition: u16,

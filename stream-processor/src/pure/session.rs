@@ -7,6 +7,7 @@
 mod ask;
 mod clue;
 pub mod columns;
+mod copy;
 pub mod dimensions;
 pub mod epoch;
 pub mod fact;

@@ -1,10 +1,13 @@
 //! The second outputs' part in the loop.
 
+use std::time::Instant;
+
 use tallylight_schemas::record::EVENTS;
 use tallylight_store::archive::Ask;
 
 use super::{Processor, ProcessorError};
 use crate::archive::{Archive, Next};
+use crate::metrics::Doing;
 use crate::pure::partition::Tally;
 use crate::read::Partitions;
 use crate::settings::Settings;
@@ -22,7 +25,8 @@ impl Processor {
     /// that were appended are held back then, as after a restart.
     pub(super) async fn turn(&mut self, emitted: bool) -> Result<Next, ProcessorError> {
         let Some(archive) = &mut self.archive else { return Ok(Next::Read) };
-        let next = archive.turn(self.position, emitted, &self.partitions).await;
+        let began = Instant::now();
+        let next = archive.turn(self.position, emitted, &mut self.partitions).await;
         if next == Next::Rewind {
             let Settings { partitions, limits, .. } = &self.settings;
             self.covered = self.covered.max(self.position);
@@ -37,6 +41,7 @@ impl Processor {
             };
             self.tally = tally(&self.partitions);
         }
+        self.parts.metrics.spent(Doing::History, began);
         Ok(next)
     }
 }

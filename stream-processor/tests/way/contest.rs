@@ -7,6 +7,7 @@ use tallylight_schemas::rows::{Cell, Cuboid, Measures, PlaybackRow};
 use tallylight_schemas::sketch::Sketch;
 use tallylight_stream_processor::Limits;
 
+use crate::snapshot::read_back;
 use crate::world::{Beacon, Item, T0, World};
 
 const CONTENTS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
@@ -93,19 +94,28 @@ proptest! {
     }
 
     #[test]
-    fn contests_go_on_after_a_snapshot(viewers in viewers(), half in 0_usize..1_000) {
+    fn contests_go_on_after_a_snapshot_and_while_it_is_written(
+        viewers in viewers(),
+        half in 0_usize..1_000,
+    ) {
         let reports = reports(&viewers);
+        let half = half % reports.len();
         let straight = world(2, &reports);
         let mut world = World::with(Limits { cells: 2, ..Limits::default() });
-        for (at, beacon) in reports.iter().enumerate() {
-            if at == half % reports.len() {
-                let bytes = postcard::to_extend(&world.state, Vec::new()).unwrap();
-                world.state = postcard::from_bytes(&bytes).unwrap();
-            }
+        reports[..half].iter().for_each(|beacon| take(&mut world, beacon));
+        let mut again = world.clone();
+        let (rest, mut sessions) = (world.state.begin_copy(Vec::new()), None);
+        for beacon in &reports[half..] {
             take(&mut world, beacon);
+            sessions = sessions.or_else(|| world.state.go_on_copying(&mut 1));
         }
+        let sessions = sessions.or_else(|| world.state.go_on_copying(&mut { usize::MAX }));
+        again.state = read_back(&rest, sessions.unwrap().unwrap());
+        reports[half..].iter().for_each(|beacon| take(&mut again, beacon));
         world.tick_to(700_000);
-        prop_assert_eq!(world.book, straight.book);
+        again.tick_to(700_000);
+        prop_assert_eq!(world.book, straight.book.clone());
+        prop_assert_eq!(again.book, straight.book);
     }
 }
 

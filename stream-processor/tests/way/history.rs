@@ -60,8 +60,9 @@ impl Life {
         let often = archive::Settings {
             checkpoint_rows: 1,
             snapshot_s: if snapshots { 0 } else { 3_600 },
-            // As that of a large audience is: its partitions at different moments.
-            snapshot_sessions: 1,
+            // As that of a large audience is: over many entries, its partitions at different moments.
+            snapshot_sessions: 10,
+            snapshot_pause: 0,
             retry_s: 1,
             ..Default::default()
         };

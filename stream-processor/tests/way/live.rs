@@ -15,7 +15,7 @@ use tallylight_stream_processor::pure::partition::PartitionState;
 use tallylight_stream_processor::{Limits, OpenPage, OpenQuery, Place};
 
 use crate::order::delayed;
-use crate::snapshot::{entries, entry, through_bytes};
+use crate::snapshot::{copied, entries, entry};
 use crate::world::{T0, World};
 
 const PARTITIONS: u16 = 4;
@@ -95,13 +95,13 @@ proptest! {
             if offset % 7 == 0 {
                 let mut open = state.session_rows("demo", None, usize::MAX);
                 open.retain(|row| row.outcome == Outcome::Playing);
-                let states = [state, through_bytes(&World::default().state)];
+                let states = [state, copied(&World::default().state)];
                 for more in [&[][..], &["sid", "playing_ms", "last_seen"]] {
                     let columns = [&KEPT[..], more].concat();
                     let names: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
                     let told = rows(&[open_sessions(&open, &names).unwrap()]);
                     prop_assert_eq!(&rows(&all(&states, &columns)), &told);
-                    prop_assert_eq!(rows(&all(&[through_bytes(&states[0])], &columns)), told);
+                    prop_assert_eq!(rows(&all(&[copied(&states[0])], &columns)), told);
                 }
                 let other = OpenQuery { tenant: "other".to_owned(), ..asked(&KEPT, Place::default()) };
                 prop_assert_eq!(other.ask(&states).unwrap().batches[0].num_rows(), 0);

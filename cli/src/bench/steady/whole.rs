@@ -1,5 +1,6 @@
 //! `tallylight up --no-demo` as a process of its own, watched from outside.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -38,10 +39,24 @@ impl Whole {
         format!("http://127.0.0.1:{}/v1/cmcd?k=demo", self.base + 1)
     }
 
+    async fn metrics(&self) -> anyhow::Result<String> {
+        let url = format!("http://127.0.0.1:{}/metrics", self.base);
+        Ok(self.client.get(url).send().await?.text().await?)
+    }
+
+    /// Seconds that the processor spent on each of what it does, since it started.
+    pub(super) async fn spent(&self) -> anyhow::Result<BTreeMap<String, f64>> {
+        let of = |line: &str| {
+            let line = line.strip_prefix("tallylight_processor_spent_seconds_total{doing=\"")?;
+            let (doing, seconds) = line.split_once("\"} ")?;
+            Some((doing.to_owned(), seconds.parse().ok()?))
+        };
+        Ok(self.metrics().await?.lines().filter_map(of).collect())
+    }
+
     /// How old the figures of the dashboard are by its own account, ms.
     pub(super) async fn age_ms(&self) -> anyhow::Result<u64> {
-        let url = format!("http://127.0.0.1:{}/metrics", self.base);
-        let text = self.client.get(url).send().await?.text().await?;
+        let text = self.metrics().await?;
         let name = "tallylight_dashboard_freshness_ms ";
         let value = text.lines().find_map(|line| line.strip_prefix(name));
         let age: f64 =

@@ -1,13 +1,10 @@
 //! Whether the bytes of a stream bear out what its messages state.
 
-use arrow::ipc::{
-    Field, FieldNode, Message, MessageHeader, Precision, RecordBatch, Schema, Type, root_as_message,
-};
+use arrow::ipc::{Field, FieldNode, MessageHeader, Precision, RecordBatch, Schema, Type};
+use tallylight_schemas::ipc::frames;
 
 use super::Refused;
 
-/// What stands before the length of each message.
-const CONTINUATION: [u8; 4] = [0xff; 4];
 /// Most columns, those inside lists and structs counted.
 const MAX_FIELDS: usize = 256;
 /// A list of structs of plain values, and no deeper.
@@ -15,6 +12,7 @@ const MAX_DEPTH: usize = 3;
 
 /// Checks every message of a stream.
 pub(super) fn check(body: &[u8]) -> Result<(), Refused> {
+    let next = |bytes| frames::next(bytes).map_err(refused);
     let (head, mut rest) = next(body)?.ok_or_else(|| refused("it is empty"))?;
     let schema = head.message.header_as_schema();
     let schema = schema.ok_or_else(|| refused("it does not begin with a schema"))?;
@@ -35,33 +33,6 @@ pub(super) fn check(body: &[u8]) -> Result<(), Refused> {
 }
 
 const NO_DICTIONARY: &str = "dictionary-encoded columns are not taken; send plain strings";
-
-struct Frame<'a> {
-    message: Message<'a>,
-    body: &'a [u8],
-}
-
-/// The next message and what follows it; `None` at the end.
-fn next(bytes: &[u8]) -> Result<Option<(Frame<'_>, &[u8])>, Refused> {
-    if bytes.is_empty() {
-        return Ok(None);
-    }
-    let torn = || refused("it breaks off inside a message");
-    let bytes = bytes.strip_prefix(&CONTINUATION).ok_or_else(|| {
-        refused("a message does not begin with FF FF FF FF; send the stream format, not a file")
-    })?;
-    let (length, bytes) = bytes.split_first_chunk::<4>().ok_or_else(torn)?;
-    let length = usize::try_from(i32::from_le_bytes(*length)).map_err(|_| torn())?;
-    if length == 0 {
-        let more = "something follows the end of the stream";
-        return if bytes.is_empty() { Ok(None) } else { Err(refused(more)) };
-    }
-    let (meta, bytes) = bytes.split_at_checked(length).ok_or_else(torn)?;
-    let message = root_as_message(meta).map_err(|_| refused("a message cannot be read"))?;
-    let length = usize::try_from(message.bodyLength()).map_err(|_| torn())?;
-    let (body, rest) = bytes.split_at_checked(length).ok_or_else(torn)?;
-    Ok(Some((Frame { message, body }, rest)))
-}
 
 /// The buffers of each column, in the order in which a batch lists them.
 struct Layout(Vec<Buffers>);

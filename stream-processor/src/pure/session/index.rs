@@ -49,11 +49,6 @@ impl Index {
             entry.remove();
         }
     }
-
-    /// The places of all.
-    pub(super) fn all(&self) -> impl Iterator<Item = u32> {
-        self.0.iter().map(|(_, slot)| *slot)
-    }
 }
 
 impl Epoch {

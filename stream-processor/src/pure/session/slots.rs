@@ -3,47 +3,18 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize, Serializer};
-
 use super::columns::{Columns, Shown};
+use super::copy::Copy;
 use super::epoch::Epoch;
 use super::index::{Half, Index};
 
 /// See the module.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(from = "Written<Vec<Option<Box<Epoch>>>>")]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Slots {
     places: Vec<Option<Box<Epoch>>>,
     index: Index,
     columns: Columns,
-}
-
-/// What a snapshot has of them; the rest follows.
-#[derive(Serialize, Deserialize)]
-struct Written<P> {
-    places: P,
-    newest: Vec<u32>,
-}
-
-impl Serialize for Slots {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        Written { places: &self.places, newest: self.index.all().collect() }.serialize(to)
-    }
-}
-
-impl From<Written<Vec<Option<Box<Epoch>>>>> for Slots {
-    fn from(Written { mut places, newest }: Written<Vec<Option<Box<Epoch>>>>) -> Self {
-        let mut slots = Self::default();
-        for epoch in places.iter_mut().flatten() {
-            epoch.share(slots.columns.tenant(epoch.tenant()));
-        }
-        slots.places = places;
-        for at in 0..slots.places.len() {
-            slots.show(u32::try_from(at).unwrap_or(u32::MAX));
-        }
-        newest.into_iter().for_each(|slot| slots.name(slot));
-        slots
-    }
+    copy: Option<Copy>,
 }
 
 impl Slots {
@@ -53,7 +24,26 @@ impl Slots {
 
     /// To change an epoch; [`Self::show`] comes after a change of what is shown of it.
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Epoch> {
+        self.keep(slot);
         self.places.get_mut(slot as usize)?.as_deref_mut()
+    }
+
+    /// A copy that is under way takes what is in a place, which is about to change.
+    fn keep(&mut self, slot: u32) {
+        if let Some(copy) = &mut self.copy {
+            copy.keep(slot, self.places.get(slot as usize).and_then(Option::as_deref));
+        }
+    }
+
+    /// Begins a copy of all as they are now, over what is in `bytes`.
+    pub(super) fn begin_copy(&mut self, bytes: Vec<u8>) {
+        self.copy = Some(Copy::begin(self.places.len(), bytes));
+    }
+
+    /// See [`Copy::go_on`]; what was written once that was all.
+    pub(super) fn go_on_copying(&mut self, left: &mut usize) -> Option<postcard::Result<Vec<u8>>> {
+        let whole = self.copy.as_mut()?.go_on(&self.places, left);
+        self.copy.take_if(|_| whole).map(Copy::end)
     }
 
     /// A new place, empty.
@@ -63,6 +53,7 @@ impl Slots {
     }
 
     pub(super) fn put(&mut self, slot: u32, epoch: Epoch) {
+        self.keep(slot);
         if let Some(place) = self.places.get_mut(slot as usize) {
             *place = Some(Box::new(epoch));
             self.show(slot);
@@ -70,9 +61,35 @@ impl Slots {
     }
 
     pub(super) fn take(&mut self, slot: u32) -> Option<Box<Epoch>> {
+        self.keep(slot);
         let epoch = self.places.get_mut(slot as usize)?.take();
         self.show(slot);
         epoch
+    }
+
+    /// So many places, empty.
+    pub(super) fn empty(places: usize) -> Self {
+        let mut slots = Self::default();
+        slots.places.resize_with(places, || None);
+        // The columns are as long as that then.
+        if let Some(last) = places.checked_sub(1) {
+            slots.show(u32::try_from(last).unwrap_or(u32::MAX));
+        }
+        slots
+    }
+
+    /// Puts an epoch of a copy back where it was.
+    pub(super) fn put_back(&mut self, slot: u32, mut epoch: Epoch) -> postcard::Result<()> {
+        if self.places.get(slot as usize).is_none_or(Option::is_some) {
+            return Err(postcard::Error::SerdeDeCustom);
+        }
+        epoch.share(self.columns.tenant(epoch.tenant()));
+        let is_newest = !epoch.superseded;
+        self.put(slot, epoch);
+        if is_newest {
+            self.name(slot);
+        }
+        Ok(())
     }
 
     /// Where the newest epoch of a sid very likely is.

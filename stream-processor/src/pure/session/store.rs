@@ -20,21 +20,25 @@ use crate::pure::watermark::{HORIZON_MS, TIMEOUT_MS};
 use crate::pure::window::Windows;
 
 /// The sessions of a partition. Those that ended are kept whole for a while, so that what
-/// comes late finds them, and then as tombstones.
+/// comes late finds them, and then as tombstones. What serde writes lacks the sessions themselves and
+/// what follows from them: they are in a [copy](super::copy).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Sessions {
+    #[serde(skip)]
     pub(super) slots: Slots,
-    free: Vec<u32>,
-    open: BTreeSet<(i64, u32)>,
-    closed: BTreeSet<(i64, u32)>,
+    pub(super) free: Vec<u32>,
+    #[serde(skip)]
+    pub(super) open: BTreeSet<(i64, u32)>,
+    #[serde(skip)]
+    pub(super) closed: BTreeSet<(i64, u32)>,
     pub(super) stones: Tombstones,
     pub(super) pending: Pending,
     pub(super) limits: Limits,
-    lost: i64,
+    pub(super) lost: i64,
     pub(super) words: Words,
     /// Not handed out yet; empty between two entries.
     #[serde(skip)]
-    over: Over,
+    pub(super) over: Over,
 }
 
 /// What of sessions can no longer change.

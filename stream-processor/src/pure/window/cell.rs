@@ -57,9 +57,16 @@ pub(crate) fn other_cell(cuboid: Cuboid) -> Cell {
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Slot {
-    delta: Option<Box<Delta>>,
+    /// A copy of the state has it in common with this until it changes.
+    delta: Option<Arc<Delta>>,
     /// Fingerprint of the value emitted last; 0 when none was.
     emitted: u64,
+}
+
+impl Slot {
+    fn delta(&mut self) -> &mut Delta {
+        Arc::make_mut(self.delta.get_or_insert_default())
+    }
 }
 
 /// The panes that are not final, and the sum of what came before them.
@@ -110,14 +117,14 @@ impl CellPanes {
         let pane = start.div_euclid(self.width_ms);
         let left = (pane + 1) * self.width_ms - start;
         if let Some(slot) = self.slot(pane) {
-            slot.delta.get_or_insert_default().step(weight, left);
+            slot.delta().step(weight, left);
         }
     }
 
     /// Counts in a pane that is not final.
     pub(super) fn count(&mut self, pane: i64, sums: &Sums) {
         if let Some(slot) = self.slot(pane) {
-            slot.delta.get_or_insert_default().count(sums);
+            slot.delta().count(sums);
         }
     }
 
@@ -126,13 +133,13 @@ impl CellPanes {
         if let Some(pane) = hot.waiting()
             && let Some(slot) = self.slot(pane)
         {
-            hot.pour(slot.delta.get_or_insert_default());
+            hot.pour(slot.delta());
         }
     }
 
     /// Takes out what holds from the start of `pane` on: who was there then, and the changes since.
     /// From there on nobody is here and nothing happened.
-    pub(super) fn hand_over(&mut self, pane: i64) -> (Gauge, Vec<(i64, Box<Delta>)>) {
+    pub(super) fn hand_over(&mut self, pane: i64) -> (Gauge, Vec<(i64, Arc<Delta>)>) {
         let (mut gauge, mut changes) = (self.base, Vec::new());
         for (number, slot) in (self.first..).zip(self.slots.iter_mut()) {
             if number >= pane {
@@ -148,13 +155,13 @@ impl CellPanes {
     }
 
     /// Adds what another cell handed over at `pane`.
-    pub(super) fn take_over(&mut self, pane: i64, gauge: &Gauge, changes: &[(i64, Box<Delta>)]) {
+    pub(super) fn take_over(&mut self, pane: i64, gauge: &Gauge, changes: &[(i64, Arc<Delta>)]) {
         if *gauge != Gauge::default() {
             self.step(pane * self.width_ms, gauge, pane);
         }
         for (pane, delta) in changes {
             if let Some(slot) = self.slot(*pane) {
-                slot.delta.get_or_insert_default().merge(delta);
+                slot.delta().merge(delta);
             }
         }
     }

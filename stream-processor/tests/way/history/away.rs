@@ -33,7 +33,8 @@ async fn start(way: &Way, dir: &std::path::Path, away: Option<&Arc<Away>>) -> Li
     let often = archive::Settings {
         checkpoint_rows: 1,
         snapshot_s: 0,
-        snapshot_sessions: 1,
+        snapshot_sessions: 10,
+        snapshot_pause: 0,
         retry_s: 0,
         ..Default::default()
     };

@@ -32,7 +32,13 @@ impl World<'_> {
             checkpoint_s: 3_600,
             snapshot_s: if self.careful || self.rng.random_bool(0.7) { 0 } else { 3_600 },
             // Losses are judged as long as a snapshot has all that was read before them, whole.
-            snapshot_sessions: if !self.careful && self.rng.random_bool(0.5) { 1 } else { 50_000 },
+            snapshot_sessions: if !self.careful && self.rng.random_bool(0.5) {
+                5
+            } else {
+                1_000_000
+            },
+            // No clock but that of the world decides what happens when.
+            snapshot_pause: 0,
             checkpoint_rows: if self.careful { 1 } else { rows },
             retry_s: 0,
             ..Default::default()

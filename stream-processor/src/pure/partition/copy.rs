@@ -1,0 +1,39 @@
+//! A copy of a partition as it is at one moment, made while events go on: what is not of one session at
+//! once, the sessions a few at a time.
+
+use super::PartitionState;
+
+impl PartitionState {
+    /// What is not of one session, as it is now, which is between two entries; and begins a copy of the
+    /// sessions, over what is in `bytes`. One that was begun before is given up.
+    pub fn begin_copy(&mut self, bytes: Vec<u8>) -> Self {
+        Self {
+            partition: self.partition,
+            partitions: self.partitions,
+            limits: self.limits.clone(),
+            mark: self.mark.clone(),
+            sessions: self.sessions.begin_copy(bytes),
+            sequences: self.sequences.clone(),
+            windows: self.windows.clone(),
+            delivery: self.delivery.clone(),
+            fates: self.fates.clone(),
+            tally: self.tally,
+            lost_entries: self.lost_entries,
+            early: self.early.clone(),
+        }
+    }
+
+    /// Writes sessions as they were at that moment, `left` at most, from which they are taken off.
+    /// Gives the copy once it has all of them; nothing if none was begun.
+    pub fn go_on_copying(&mut self, left: &mut usize) -> Option<postcard::Result<Vec<u8>>> {
+        self.sessions.go_on_copying(left)
+    }
+
+    /// The state of which these are what is not of one session, as serde wrote it, and then the
+    /// sessions.
+    pub fn read(bytes: &[u8]) -> postcard::Result<Self> {
+        let (mut state, sessions) = postcard::take_from_bytes::<Self>(bytes)?;
+        state.sessions.put_back(sessions)?;
+        Ok(state)
+    }
+}

@@ -1,0 +1,117 @@
+//! Sessions as they are at one moment, written down a few at a time while they go on: who is about to
+//! change is written first. To write all of a large audience down at once would hold events up for
+//! seconds.
+
+use std::collections::BTreeSet;
+
+use super::epoch::{Epoch, Queue};
+use super::slots::Slots;
+use super::store::{Over, Sessions};
+
+/// A copy that is under way.
+#[derive(Debug, Clone)]
+pub(super) struct Copy {
+    /// Places before this one are done.
+    next: u32,
+    /// Which are done, of those that there were at that moment: written, or found empty.
+    done: Vec<bool>,
+    bytes: postcard::Result<Vec<u8>>,
+}
+
+impl Copy {
+    /// A copy of what is in so many places now, over what is in `bytes`.
+    pub(super) fn begin(places: usize, mut bytes: Vec<u8>) -> Self {
+        bytes.clear();
+        let bytes = postcard::to_extend(&places, bytes);
+        Self { next: 0, done: vec![false; places], bytes }
+    }
+
+    /// Takes what is in a place that is about to change; whether that was still to be written.
+    pub(super) fn keep(&mut self, slot: u32, epoch: Option<&Epoch>) -> bool {
+        let Some(done) = self.done.get_mut(slot as usize).filter(|done| !**done) else {
+            return false;
+        };
+        *done = true;
+        let (Some(epoch), Ok(bytes)) = (epoch, &mut self.bytes) else { return false };
+        self.bytes = postcard::to_extend(&(slot, epoch), std::mem::take(bytes));
+        true
+    }
+
+    /// Takes what is in the next places, `left` sessions at most; whether that was all.
+    pub(super) fn go_on(&mut self, places: &[Option<Box<Epoch>>], left: &mut usize) -> bool {
+        while (self.next as usize) < self.done.len() {
+            if *left == 0 {
+                return false;
+            }
+            let epoch = places.get(self.next as usize).and_then(Option::as_deref);
+            *left -= usize::from(self.keep(self.next, epoch));
+            self.next += 1;
+        }
+        true
+    }
+
+    /// What was written.
+    pub(super) fn end(self) -> postcard::Result<Vec<u8>> {
+        self.bytes
+    }
+}
+
+impl Sessions {
+    /// What is not of one session, as it is now; and begins a copy of the sessions, over what is in
+    /// `bytes`.
+    pub(in crate::pure) fn begin_copy(&mut self, bytes: Vec<u8>) -> Self {
+        self.slots.begin_copy(bytes);
+        // The queues follow from the sessions, and nothing waits between two entries.
+        let Self {
+            slots: _,
+            open: _,
+            closed: _,
+            over: _,
+            free,
+            stones,
+            pending,
+            limits,
+            lost,
+            words,
+        } = &*self;
+        Self {
+            slots: Slots::default(),
+            free: free.clone(),
+            open: BTreeSet::default(),
+            closed: BTreeSet::default(),
+            stones: stones.clone(),
+            pending: pending.clone(),
+            limits: limits.clone(),
+            lost: *lost,
+            words: words.clone(),
+            over: Over::default(),
+        }
+    }
+
+    /// Writes sessions of that moment, `left` at most; gives the copy once it has all.
+    pub(in crate::pure) fn go_on_copying(
+        &mut self,
+        left: &mut usize,
+    ) -> Option<postcard::Result<Vec<u8>>> {
+        self.slots.go_on_copying(left)
+    }
+
+    /// Puts the sessions of a copy back.
+    pub(in crate::pure) fn put_back(&mut self, copy: &[u8]) -> postcard::Result<()> {
+        let (places, mut unread) = postcard::take_from_bytes(copy)?;
+        self.slots = Slots::empty(places);
+        let (mut open, mut closed) = (Vec::new(), Vec::new());
+        while !unread.is_empty() {
+            let ((slot, epoch), more) = postcard::take_from_bytes::<(u32, Epoch)>(unread)?;
+            match epoch.queue {
+                Queue::Open(at) => open.push((at, slot)),
+                Queue::Closed(at) => closed.push((at, slot)),
+            }
+            self.slots.put_back(slot, epoch)?;
+            unread = more;
+        }
+        // From a list each is built at once.
+        (self.open, self.closed) = (open.into_iter().collect(), closed.into_iter().collect());
+        Ok(())
+    }
+}
