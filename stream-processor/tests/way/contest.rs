@@ -114,7 +114,7 @@ proptest! {
         reports[half..].iter().for_each(|beacon| take(&mut again, beacon));
         world.tick_to(700_000);
         again.tick_to(700_000);
-        prop_assert_eq!(world.book, straight.book.clone());
+        prop_assert_eq!(&world.book, &straight.book);
         prop_assert_eq!(again.book, straight.book);
     }
 }

@@ -11,7 +11,7 @@ impl PartitionState {
             partition: self.partition,
             partitions: self.partitions,
             limits: self.limits.clone(),
-            mark: self.mark.clone(),
+            mark: self.mark,
             sessions: self.sessions.begin_copy(bytes),
             sequences: self.sequences.clone(),
             windows: self.windows.clone(),
