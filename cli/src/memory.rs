@@ -1,6 +1,6 @@
 //! Memory that was freed stays with the process for a while. A checkpoint frees some hundred MiB every
 //! few seconds, which the next one needs again: where they go back to the system in between, whoever
-//! allocates next may be held up for most of a second (docs/performance.md).
+//! allocates next may be held up for most of a second (docs/performance-log.md).
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;

@@ -89,7 +89,7 @@ async fn asked_with_nothing_behind(world: &World, path: &str, headers: &str) -> 
     let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    // A body that is refused is let go by for a second, but where its sender asked first.
+    // A body that is refused is let go by until it is silent for a second, but where its sender asked.
     let within = Duration::from_millis(if headers.contains("expect: ") { 900 } else { 3_000 });
     // The problem follows the head, in the same piece or not.
     while !answer.windows(4).any(|four| four == b"\r\n\r\n") {

@@ -13,8 +13,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{Admission, Received, header};
 use crate::problem::{self, Problem};
 
-/// How long a body that is refused is let go by.
+/// How long a body that is refused is let go by, …
 const GO_BY_WITHIN: Duration = Duration::from_secs(5);
+/// … and how long of that without a word.
+const SILENT_WITHIN: Duration = Duration::from_secs(1);
 
 impl Admission {
     /// Receives a body within the limits of size, time and common memory.
@@ -46,7 +48,7 @@ impl Admission {
         let mut left = self.body_bytes;
         let all = async {
             while !body.is_end_stream()
-                && let Some(Ok(frame)) = body.frame().await
+                && let Ok(Some(Ok(frame))) = tokio::time::timeout(SILENT_WITHIN, body.frame()).await
                 && let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len))
             {
                 left = rest;

@@ -76,10 +76,10 @@ impl Archive {
         // After a failure the wait holds, however many rows there are.
         let wanted = self.running.is_none() && (now >= self.due || (many && !self.failed));
         // One that takes longer than they are apart is finished all the same.
-        let idle = self.standing.is_none() && !self.taking.has_begun();
+        let taking = self.taking.has_begun() || self.taken.is_some();
+        let idle = self.standing.is_none() && !taking;
         if wanted && idle && now >= self.snapshot_due {
             self.snapshot_due = now + Duration::from_secs(self.settings.snapshot_s);
-            self.taken = None;
             self.taking.begin();
         }
         self.go_on_taking(position, emitted, partitions);

@@ -12,7 +12,7 @@ pub struct Settings {
     pub snapshot_s: u64,
     /// For a snapshot so many sessions are written down at a time, between two entries of the log.
     pub snapshot_sessions: usize,
-    /// Then events have so many times as long for themselves as that took.
+    /// After such a step events have the thread to themselves for so many times as long as it took.
     pub snapshot_pause: u32,
     /// A checkpoint is made earlier when so many rows wait, or half of `hot_bytes` is taken.
     pub checkpoint_rows: u64,

@@ -68,14 +68,18 @@ impl Archive {
         emitted: bool,
         partitions: &mut Partitions,
     ) {
+        if !self.taking.has_begun() {
+            return;
+        }
         let began = Instant::now();
-        // Only then can it come to its end.
-        let is_due = emitted || self.taking.due.is_none_or(|due| due <= began);
-        if self.taking.has_begun() && is_due {
+        if self.taking.due.is_none_or(|due| due <= began) {
             let sessions = self.settings.snapshot_sessions;
             self.taken = self.take_on((position, emitted), partitions, sessions);
             let pause = began.elapsed() * self.settings.snapshot_pause;
             self.taking.due = Some(Instant::now() + pause);
+        } else if emitted {
+            // Nothing is written; but if all is, it comes to its end.
+            self.taken = self.take_on((position, emitted), partitions, 0);
         }
     }
 

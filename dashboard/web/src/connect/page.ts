@@ -8,7 +8,7 @@ import { SAMPLES, type Sample, type Where } from "./lines";
 
 /**
  * A page of another site may talk to the collector and to the manifests, not to the dashboard.
- * Their ports follow the dashboard's (docs/collector.md); behind a proxy without a port, one
+ * Their ports follow the dashboard's (docs/connect.md); behind a proxy without a port, one
  * address has to do for all.
  */
 function where(sid: string, media: boolean): Where {

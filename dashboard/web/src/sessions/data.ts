@@ -97,7 +97,7 @@ export function fromRecords(rows: readonly Row[], past: Past): void {
     const state = row["sta"];
     if (row["e"] === "e" || state === "f") {
       const what = errorText(row["ec"]);
-      // Some players repeat the newest code on every later report (docs/cmcd.md).
+      // Some players repeat the newest code on every later report (docs/players.md).
       if (what !== lastError || state === "f") past.errors.push({ at, what });
       lastError = what;
     }

@@ -73,7 +73,7 @@ impl Slot {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct CellPanes {
     /// Apart, so that what changes with every record is close together.
-    pub(super) name: Box<Name>,
+    pub(super) name: Arc<Name>,
     width_ms: i64,
     /// Number of the pane in the first slot.
     first: i64,
@@ -86,7 +86,7 @@ impl CellPanes {
     pub(super) fn new(tenant: Arc<str>, cuboid: Cuboid, cell: Cell) -> Self {
         let width_ms = cuboid.width_us() / 1_000;
         let (slots, base) = (VecDeque::new(), Gauge::default());
-        let name = Box::new(Name { tenant, cuboid, cell });
+        let name = Arc::new(Name { tenant, cuboid, cell });
         Self { name, width_ms, first: 0, slots, base }
     }
 
