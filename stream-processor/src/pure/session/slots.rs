@@ -82,7 +82,7 @@ impl Slots {
 
     /// Whether there the newest epoch of a sid is.
     pub(super) fn is_newest(&self, slot: u32, tenant: &str, sid: &str) -> bool {
-        self.get(slot).is_some_and(|epoch| !epoch.superseded && epoch.is_of(tenant, sid))
+        self.get(slot).is_some_and(|epoch| !epoch.kin().superseded && epoch.is_of(tenant, sid))
     }
 
     /// The newest epoch of a sid.

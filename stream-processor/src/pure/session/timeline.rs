@@ -79,7 +79,7 @@ impl Timeline {
 
     /// Whether the record came before.
     pub(super) fn knows(&self, identity: &Identity) -> bool {
-        if self.seen.is_ahead(identity) {
+        if self.seen.is_ahead(identity, self.head.highest_sn()) {
             return false;
         }
         let is_it = |mark: Mark| mark.fact.id == identity.id && mark.fact.mode().is_some();
@@ -216,7 +216,7 @@ impl Timeline {
 
     /// Every word in it.
     pub(super) fn words(&self) -> impl Iterator<Item = Word> {
-        let said = self.recent.all_said().iter().flat_map(|said| said.words());
+        let said = self.recent.all_said().flat_map(|said| said.words());
         self.head.words().chain(self.base.words()).chain(said)
     }
 
