@@ -23,6 +23,7 @@ mod said;
 mod seldom;
 mod sid;
 mod slots;
+mod states;
 pub mod store;
 mod story;
 mod stretch;

@@ -53,11 +53,11 @@ impl From<MaybeMs> for Option<i64> {
 /// A number from 0 that may be missing. What is below 0 is taken for missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct MaybeCount(i32);
+pub(crate) struct MaybeCount(i32);
 
 impl MaybeCount {
     /// As an option.
-    pub fn get(self) -> Option<i32> {
+    pub(crate) fn get(self) -> Option<i32> {
         (self.0 >= 0).then_some(self.0)
     }
 }

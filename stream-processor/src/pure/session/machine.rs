@@ -59,7 +59,9 @@ pub struct Machine {
     pub(super) kbps_ms: i64,
     /// The largest sequence number, once there is a smallest.
     pub(super) sn: u64,
-    /// Shared with the other state of the session; see [`Story`].
+    /// Shared with the other state of the session; see [`Story`]. Written down in
+    /// [`super::states`].
+    #[serde(skip, default = "no_story")]
     pub(super) story: Arc<Story>,
     pub(super) events: u32,
     pub(super) latency_ms: MaybeCount,
@@ -76,6 +78,10 @@ pub struct Machine {
 /// What nobody has a story of yet has in common.
 static NO_STORY: LazyLock<Arc<Story>> = LazyLock::new(Arc::default);
 
+fn no_story() -> Arc<Story> {
+    Arc::clone(&NO_STORY)
+}
+
 impl Default for Machine {
     fn default() -> Self {
         Self {
@@ -83,7 +89,7 @@ impl Default for Machine {
             playing_ms: 0,
             kbps_ms: 0,
             sn: 0,
-            story: Arc::clone(&NO_STORY),
+            story: no_story(),
             events: 0,
             latency_ms: MaybeCount::default(),
             dropped: MaybeCount::default(),

@@ -90,8 +90,7 @@ pub(super) fn write_said(pen: &mut Pen, said: &Said) {
 /// Reads what [`write_said`] wrote.
 pub(super) fn read_said(from: &mut Reader<'_>) -> Said {
     let bits = from.number();
-    let mut number = |at: usize| ((bits >> at) & 1 == 1).then(|| from.short());
-    Said::of_numbers(std::array::from_fn(&mut number))
+    Said::of_numbers(std::array::from_fn(|at| ((bits >> at) & 1 == 1).then(|| from.short())))
 }
 
 /// Writes where a session stands.
