@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 /// No answer within this is an error, held requests included.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// A steering answer that takes longer is none.
 const STEERING_PATIENCE: Duration = Duration::from_secs(10);
 /// The largest body a player takes.
@@ -62,7 +62,7 @@ pub async fn post(client: &reqwest::Client, url: Url, body: String) -> Result<St
 
 async fn text_of(request: reqwest::RequestBuilder) -> Result<String, FetchError> {
     let broken = |error: reqwest::Error| FetchError::Broken(error.to_string());
-    let answer = request.timeout(PATIENCE).send().await.map_err(broken)?;
+    let answer = request.timeout(TIMEOUT).send().await.map_err(broken)?;
     if answer.status() != 200 {
         return Err(FetchError::Status(answer.status().as_u16()));
     }
@@ -93,7 +93,7 @@ pub async fn media(
     let started = Instant::now();
     let broken = |error: reqwest::Error| FetchError::Broken(error.to_string());
     let late = |_| FetchError::Broken("no answer in time".to_owned());
-    let answer = timeout(PATIENCE, client.get(url).send()).await.map_err(late)?.map_err(broken)?;
+    let answer = timeout(TIMEOUT, client.get(url).send()).await.map_err(late)?.map_err(broken)?;
     if answer.status() != 200 {
         return Err(FetchError::Status(answer.status().as_u16()));
     }
@@ -103,7 +103,7 @@ pub async fn media(
     let edge = header("tallylight-edge").map(str::to_owned);
     let mut bytes = 0;
     let mut body = answer.bytes_stream();
-    while let Some(chunk) = timeout(PATIENCE, body.next()).await.map_err(late)? {
+    while let Some(chunk) = timeout(TIMEOUT, body.next()).await.map_err(late)? {
         let chunk = chunk.map_err(broken)?.len() as u64;
         bytes += chunk;
         if bytes > MAX_BODY {

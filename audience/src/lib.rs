@@ -86,20 +86,24 @@ impl Settings {
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let mut mistakes = Vec::new();
         if self.viewers > 20_000 {
-            mistakes.push(format!("audience.viewers: {} is above 20000", self.viewers));
+            mistakes.push(format!("viewers is {}; it must be 0 to 20000", self.viewers));
         }
         for (name, url) in
             [("steering_url", &self.steering_url), ("collector_url", &self.collector_url)]
         {
             if let Err(error) = url::Url::parse(url) {
-                mistakes.push(format!("audience.{name}: {url:?} is no URL: {error}"));
+                mistakes.push(format!("{name} is {url:?}, which is no URL: {error}"));
             }
         }
         if self.duration_s > 0 && self.duration_s < 30 {
-            mistakes.push("audience.duration_s: 0, or 30 and more".to_owned());
+            mistakes
+                .push(format!("duration_s is {}; it must be 0, or 30 and more", self.duration_s));
         }
         if self.bad_starts * 2 > self.viewers && self.duration_s > 0 {
-            mistakes.push("audience.bad_starts: at most half the viewers".to_owned());
+            mistakes.push(format!(
+                "bad_starts is {}; it must be half the viewers at most",
+                self.bad_starts
+            ));
         }
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }

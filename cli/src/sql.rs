@@ -63,7 +63,11 @@ pub(crate) async fn run(settings: Settings, args: SqlArgs) -> anyhow::Result<()>
     if statement == "-" {
         statement.clear();
         let stdin = std::io::stdin().lock();
-        stdin.take(LONGEST).read_to_string(&mut statement).context("stdin is no text")?;
+        stdin.take(LONGEST + 1).read_to_string(&mut statement).context("stdin is no text")?;
+        anyhow::ensure!(
+            statement.len() as u64 <= LONGEST,
+            "the statement has more than {LONGEST} bytes; ask with a shorter one"
+        );
     }
     let format = args.format.format();
     let outcome = match ask(&settings, &statement, format).await? {

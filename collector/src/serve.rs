@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use tallylight_eventlog::Shards;
 use tallylight_schemas::clock::Clock;
+use tallylight_schemas::ident::each_shard_has_one;
 use tallylight_serve::{BindError, Limits, Server, TaskEnded, TlsError};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinSet;
@@ -78,12 +79,8 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
 
 /// Wires the parts together behind a server that listens as these settings say.
 pub fn build_on(server: Server, settings: Settings, parts: Parts) -> Result<Service, BuildError> {
-    if parts.log.count() > settings.partitions {
-        let (shards, partitions) = (parts.log.count(), settings.partitions);
-        return Err(BuildError::Settings(vec![format!(
-            "partitions is {partitions} and the log has {shards} shards; each must have one"
-        )]));
-    }
+    each_shard_has_one(settings.partitions, parts.log.count())
+        .map_err(|why| BuildError::Settings(vec![why]))?;
     let metrics = Arc::new(Metrics::default());
     let server = server.counting(metrics.connections.clone());
     let queue = Arc::new(Queue::new(&settings, metrics.clone()));

@@ -1,5 +1,5 @@
-//! The attack list (issue 5, must-hold 3): while others do their worst, a good client's p99
-//! stays under twice the calm figure, and memory is bounded.
+//! The attack list (docs/testing.md, "What must hold"): while others do their worst, a good
+//! client's p99 stays under twice the calm figure, and memory is bounded.
 //!
 //! Calm and attack are measured in turns, in one run, against a collector in a process of its
 //! own. A machine that stumbles is given three tries; an attack that works beats all three.
@@ -48,8 +48,8 @@ fn lasting() -> Duration {
     Duration::from_secs(if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 30 } else { 1 })
 }
 
-/// A second is not long enough to tell a machine's own stumbles from what an attack does: so much is
-/// forgiven, and nothing in long runs.
+/// A second is not long enough to tell a machine's own stumbles from what an attack does: so much
+/// is forgiven, and nothing in long runs.
 fn forgiven() -> Duration {
     if lasting() > Duration::from_secs(1) { Duration::ZERO } else { Duration::from_millis(20) }
 }

@@ -1,5 +1,6 @@
-//! Bad input (issue 3, must-hold 7): an unusable request is a 4xx that explains itself, an
-//! unusable record is counted, an unusable value is lost alone, and nothing else suffers.
+//! Bad input (docs/testing.md, "What must hold"): an unusable request is a 4xx that explains
+//! itself, an unusable record is counted, an unusable value is lost alone, and nothing else
+//! suffers.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,5 @@
-//! Overload (issue 5, must-hold 5): what is taken stays the same however much comes, what
-//! matters most is taken, and one tenant's flood costs another nothing.
+//! Overload (docs/testing.md, "What must hold"): what is taken stays the same however much
+//! comes, what matters most is taken, and one tenant's flood costs another nothing.
 //!
 //! The log is slow on purpose, so that the test is about the door's policy and not about this
 //! machine: it takes [`CAPACITY`] records a second.

@@ -1,5 +1,6 @@
-//! What nobody may find (issue 5, must-hold 7): who asked and by which right. Sentinels are
-//! sent in every place that could carry them, and looked for in every place that is written.
+//! What nobody may find (docs/testing.md, "What must hold"): who asked and by which right.
+//! Sentinels are sent in every place that could carry them, and looked for in every place that is
+//! written.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/mmdb.rs"]
@@ -186,7 +187,8 @@ fn in_base64() -> [String; 3] {
     })
 }
 
-/// A metric, a request beside a line that tells of none, and a span that does not either, as OpenTelemetry tells of them, by names of its conventions.
+/// A metric, a request beside a line that tells of none, and a span that does not either, as
+/// OpenTelemetry tells of them, by names of its conventions.
 fn otlp(now: i64, secret: &str) -> [serde_json::Value; 3] {
     let pair = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
     let private = [

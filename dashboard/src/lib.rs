@@ -161,7 +161,8 @@ impl Dashboard {
         app.stop.cancel();
         app.tasks.close();
         if tokio::time::timeout(DRAIN, app.tasks.wait()).await.is_err() {
-            tracing::warn!("feeds were still open 5 s after the stop; they are cut off");
+            let waited_s = DRAIN.as_secs();
+            tracing::warn!(waited_s, "feeds were still open after the stop; they are cut off");
         }
         tasks.shutdown().await;
         Ok(outcome?)

@@ -31,7 +31,7 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The origin holds a request for at most 4 s; an answer that has not begun after this is none.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Where requests go.
 #[derive(Debug, Clone)]
@@ -106,7 +106,7 @@ async fn pass(
     }
     parts.extensions.clear();
     let answer = app.http.request(Request::from_parts(parts, body));
-    let (outcome, response) = match tokio::time::timeout(PATIENCE, answer).await {
+    let (outcome, response) = match tokio::time::timeout(TIMEOUT, answer).await {
         Ok(Ok(answer)) => {
             let (mut parts, body) = answer.into_parts();
             drop_hop_by_hop(&mut parts.headers);
@@ -153,7 +153,7 @@ fn timed_out(target: &Target) -> Response {
         "the {} at {} took the request but had not answered after {} s; see its log",
         target.name,
         target.base,
-        PATIENCE.as_secs()
+        TIMEOUT.as_secs()
     );
     Problem::new(StatusCode::GATEWAY_TIMEOUT, "upstream", "A service behind this one hangs", detail)
         .into_response()

@@ -21,7 +21,7 @@ use crate::problem;
 pub const MAX_SESSIONS: usize = 1_000;
 
 /// How long the processor may take to answer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Open sessions of one shard in the columns that were asked for, in any type that casts to
 /// theirs. An error ends it.
@@ -66,12 +66,13 @@ pub(crate) async fn list(
         return invalid("sid is longer than 256 bytes".into());
     }
     let answer = app.sessions.sessions(&app.settings.tenant, asked.sid.as_deref(), limit);
-    match tokio::time::timeout(PATIENCE, answer).await {
+    match tokio::time::timeout(TIMEOUT, answer).await {
         Ok(Ok(rows)) => ([("cache-control", "no-store")], Json(rows)).into_response(),
         Ok(Err(why)) => unavailable(format!("the processor does not answer: {why}; try again")),
-        Err(_) => {
-            unavailable("the processor took over 3 s; it may be catching up: try again".into())
-        }
+        Err(_) => unavailable(format!(
+            "the processor took over {} s; it may be catching up: try again",
+            TIMEOUT.as_secs()
+        )),
     }
 }
 

@@ -221,10 +221,10 @@ fn watch_ends(
             }
         }
         // Nothing is assigned, so this only passes the time, and takes what the library reports.
-        let steps = ENDS_EVERY.as_millis() / reader::LOOK.as_millis();
+        let steps = ENDS_EVERY.as_millis() / reader::POLL_INTERVAL.as_millis();
         for _ in 0..steps {
             if !stop.load(Ordering::Relaxed) {
-                let _ = client.poll(reader::LOOK);
+                let _ = client.poll(reader::POLL_INTERVAL);
             }
         }
     }

@@ -131,9 +131,10 @@ pub enum LogError {
 /// A durable log of named topics.
 ///
 /// Duty of every implementation: when `append` returns `Ok`, the entry survives `kill -9`
-/// and a power cut, and every reader will see it, once, at the offset returned. When it
-/// returns an error the entry may or may not be there, but never in part. After a failed
-/// sync nothing is acknowledged any more until the log is opened anew.
+/// and a power cut, and every reader will see it, once, at the offset returned. After
+/// [`LogError::Unavailable`] and [`LogError::Invalid`] nothing is stored; after any other error
+/// the entry may or may not be there, but never in part. After a failed sync nothing is
+/// acknowledged any more until the log is opened anew.
 #[async_trait]
 pub trait EventLog: Send + Sync + std::fmt::Debug {
     /// The name of this log, given when it was made: what is derived from it says by this whose

@@ -21,7 +21,7 @@ const MAX_FAULTS: usize = 1_024;
 pub enum Fault {
     /// It fails and nothing is stored.
     FailBefore,
-    /// It is stored, but the answer says that it failed.
+    /// It is stored, but the answer is lost.
     FailAfter,
     /// It takes this long.
     Delay(Duration),
@@ -172,7 +172,7 @@ impl EventLog for MemoryLog {
             offset
         };
         if fault == Some(Fault::FailAfter) {
-            return Err(LogError::Closed("as the test asked for, after storing".into()));
+            return Err(LogError::Unsure("as the test asked for, after storing".into()));
         }
         Ok(offset)
     }

@@ -1,5 +1,5 @@
-//! The encoder and its packager as a whole, publishing into memory. Must-hold 4 of issue 3 on
-//! a short run; the long run lives with the whole-way tests.
+//! The encoder and its packager as a whole, publishing into memory: a short run. The long run
+//! lives with the whole-way tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::collections::BTreeMap;

@@ -42,6 +42,18 @@ pub enum Action {
     Load,
 }
 
+impl Action {
+    /// The word used in rows and dimensions.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Action::Put => "put",
+            Action::Get => "get",
+            Action::Choice => "choice",
+            Action::Load => "load",
+        }
+    }
+}
+
 /// One delivery event. `(source, boot, seq)` identifies it, so a retried report counts once.
 /// Fields it does not know are passed over, since a newer version may have stored more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -44,6 +44,17 @@ pub fn of_hash(hash: u64, partitions: u16) -> u16 {
     u16::try_from(hash % partitions).unwrap_or(0)
 }
 
+/// Whether a log of so many shards holds so many partitions; an error says what to do.
+pub fn each_shard_has_one(partitions: u16, shards: u16) -> Result<(), String> {
+    if shards <= partitions {
+        return Ok(());
+    }
+    Err(format!(
+        "partitions is {partitions} and the log has {shards} shards, each of which must have one: \
+         raise collector.partitions and processor.partitions, or use a log with fewer shards"
+    ))
+}
+
 /// A part of the log with an order of its own, in which whole partitions are (ADR 25).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Shard {

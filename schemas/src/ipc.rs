@@ -1,8 +1,10 @@
 //! Arrow batches as bytes (IPC stream, LZ4) and structs as batches.
 
+mod buffers;
 pub mod frames;
 
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use arrow::array::RecordBatch;
@@ -103,20 +105,30 @@ fn writer(schema: &Schema, compressed: bool) -> Result<StreamWriter<Vec<u8>>, Ip
 
 /// The first batch of an Arrow IPC stream.
 pub fn decode(bytes: &[u8]) -> Result<RecordBatch, IpcError> {
-    Ok(reader(bytes)?.next().ok_or(IpcError::Empty)??)
+    read(bytes, |mut reader| Ok(reader.next().ok_or(IpcError::Empty)??))
 }
 
 /// All batches of an Arrow IPC stream.
 pub fn decode_stream(bytes: &[u8]) -> Result<Vec<RecordBatch>, IpcError> {
-    Ok(reader(bytes)?.collect::<Result<_, _>>()?)
+    read(bytes, |reader| Ok(reader.collect::<Result<_, _>>()?))
 }
 
-fn reader(bytes: &[u8]) -> Result<StreamReader<Cursor<&[u8]>>, IpcError> {
+/// Reads what was stored, which may be damaged or a lie. What would take memory is looked at before;
+/// of the rest Arrow's reader takes some for granted and panics (types that it has no name for,
+/// columns that are shorter than they state).
+fn read<T>(
+    bytes: &[u8],
+    take: impl FnOnce(StreamReader<Cursor<&[u8]>>) -> Result<T, IpcError>,
+) -> Result<T, IpcError> {
     let mut unseen = bytes;
-    while let Some((_, behind)) = frames::next(unseen).map_err(IpcError::Torn)? {
+    while let Some((frame, behind)) = frames::next(unseen).map_err(IpcError::Torn)? {
+        buffers::check(&frame).map_err(IpcError::Torn)?;
         unseen = behind;
     }
-    Ok(StreamReader::try_new(Cursor::new(bytes), None)?)
+    let take = || take(StreamReader::try_new(Cursor::new(bytes), None)?);
+    // Nothing of it outlives the panic.
+    catch_unwind(AssertUnwindSafe(take))
+        .unwrap_or(Err(IpcError::Torn("what it states of itself cannot be")))
 }
 
 /// A struct that is stored as the row of a batch. Fields are only ever added (ADR 17), as an

@@ -123,7 +123,7 @@ pub struct DeliveryRow {
     /// Segment number; absent in rows of a minute and of an hour, and where there is none.
     #[serde(default)]
     pub k: Option<u64>,
-    /// `put`, `get` or `choice`.
+    /// `put`, `get`, `choice` or `load`.
     pub action: String,
     /// Requests, or choices.
     pub requests: i64,

@@ -9,7 +9,7 @@ use crate::Limits;
 use crate::life::Life;
 
 /// Looks at all connections are at most this far apart.
-const LOOK: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Who is connected. Upgraded connections are not on it: they belong to whoever upgraded them.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ impl Roll {
     /// Ends connections as their time is up, for as long as it is polled.
     pub(crate) async fn watch(&self, limits: &Limits) -> Infallible {
         let shortest = limits.head_within.min(limits.idle_within).min(limits.request_within);
-        let every = (shortest / 4).clamp(Duration::from_millis(5), LOOK);
+        let every = (shortest / 4).clamp(Duration::from_millis(5), POLL_INTERVAL);
         loop {
             tokio::time::sleep(every).await;
             self.end_overdue(Instant::now(), limits);

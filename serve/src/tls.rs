@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
 /// How often the files are looked at.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What tells one state of the two files from another.
 type Stamp = [Option<(SystemTime, u64, u64)>; 2];
@@ -129,7 +129,7 @@ impl Tls {
     pub(crate) async fn keep_fresh(&self) -> Infallible {
         let (mut seen, mut said) = (self.first, String::new());
         loop {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
             // Two small local files: looking costs microseconds, reading is rare.
             let stamp = self.files.stamp();
             if seen != stamp || !said.is_empty() {

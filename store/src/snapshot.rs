@@ -4,7 +4,7 @@
 //! the log they are of and the position in it.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// How many are kept.
@@ -61,11 +61,10 @@ impl Snapshots {
         let failed = |error| SnapshotError::Disk { dir: dir.clone(), error };
         fs::create_dir_all(&dir).map_err(failed)?;
         for path in list(&dir).map_err(failed)? {
-            let Ok(bytes) = fs::read(&path) else { continue };
-            if let Ok(found) = Header::decode(&bytes)
-                && found.log_id != id_bytes(log_id)
-            {
-                return Err(SnapshotError::Foreign(dir));
+            match is_foreign(&path, log_id) {
+                Ok(true) => return Err(SnapshotError::Foreign(dir)),
+                Ok(false) => {}
+                Err(why) => tracing::warn!(path = %path.display(), why, "snapshot passed over"),
             }
         }
         sweep(&dir).map_err(failed)?;
@@ -122,14 +121,23 @@ impl Snapshots {
     }
 
     fn read(&self, path: &Path) -> Result<Snapshot, String> {
-        let bytes = fs::read(path).map_err(|error| error.to_string())?;
-        let header = Header::decode(&bytes)?;
+        let mut bytes = fs::read(path).map_err(|error| error.to_string())?;
+        let header = Header::whole(&bytes)?;
         if header.version != self.version {
             return Err(format!("state of version {}, not {}", header.version, self.version));
         }
-        let position = header.position;
-        Ok(Snapshot { position, state: bytes.get(HEADER..).unwrap_or_default().to_vec() })
+        bytes.drain(..HEADER);
+        Ok(Snapshot { position: header.position, state: bytes })
     }
+}
+
+/// Whether a snapshot is of another log. Only then is all of it read: a damaged one says nothing.
+fn is_foreign(path: &Path, log_id: &str) -> Result<bool, String> {
+    if Header::peek(path)?.log_id == id_bytes(log_id) {
+        return Ok(false);
+    }
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
+    Header::whole(&bytes).map(|_| true)
 }
 
 fn put(path: &Path, header: &[u8], state: &[&[u8]]) -> io::Result<()> {
@@ -193,9 +201,29 @@ impl Header {
         out
     }
 
+    /// The header of a file, whatever follows it.
+    fn peek(path: &Path) -> Result<Self, String> {
+        let mut header = [0; HEADER];
+        let read = File::open(path).and_then(|mut file| file.read_exact(&mut header));
+        read.map_err(|error| error.to_string())?;
+        Self::decode(&header).map(|(found, _)| found)
+    }
+
     /// The header of a whole snapshot whose checksum holds.
-    fn decode(bytes: &[u8]) -> Result<Self, String> {
-        let (header, state) = bytes.split_at_checked(HEADER).ok_or("it is cut off")?;
+    fn whole(bytes: &[u8]) -> Result<Self, String> {
+        let (header, state) = bytes.split_first_chunk::<HEADER>().ok_or("it is cut off")?;
+        let (found, checksum) = Self::decode(header)?;
+        if crc32c::crc32c_append(crc32c::crc32c(&header[..60]), state) != checksum {
+            return Err("its checksum does not hold".to_owned());
+        }
+        if found.length != state.len() as u64 {
+            return Err("it is cut off".to_owned());
+        }
+        Ok(found)
+    }
+
+    /// What a header says, and the checksum of it and of the state.
+    fn decode(header: &[u8; HEADER]) -> Result<(Self, u32), String> {
         let number = |from: usize| {
             let mut out = [0; 8];
             out.copy_from_slice(&header[from..from + 8]);
@@ -209,15 +237,9 @@ impl Header {
         if header[..6] != *MAGIC || header[6..8] != FORMAT.to_le_bytes() {
             return Err("it is no snapshot of this format".to_owned());
         }
-        if crc32c::crc32c_append(crc32c::crc32c(&header[..60]), state) != short(60) {
-            return Err("its checksum does not hold".to_owned());
-        }
         let mut log_id = [0; 32];
         log_id.copy_from_slice(&header[20..52]);
         let (version, position, length) = (short(8), number(12), number(52));
-        if length != state.len() as u64 {
-            return Err("it is cut off".to_owned());
-        }
-        Ok(Self { version, position, log_id, length })
+        Ok((Self { version, position, log_id, length }, short(60)))
     }
 }

@@ -54,6 +54,8 @@ pub const CHECKED: [Table; 8] = [
 ];
 
 const HOUR_US: i64 = 3_600_000_000;
+/// Width of the widest pane that is not rolled up of others, µs.
+const WIDEST_PANE_US: i64 = 10_000_000;
 /// Facts that are read at once, about.
 const AT_ONCE: i64 = 200_000;
 
@@ -147,26 +149,7 @@ impl Audit {
         self.replay.pass(settled);
         let mut reports = Vec::new();
         for (table, repaired) in CHECKED.into_iter().zip(lateness.repaired()) {
-            let open = match table.kin() {
-                Table::Playback | Table::Delivery => HORIZON_MS * 1_000,
-                _ => quiet_us(&self.limits),
-            };
-            // A pane is in it as a whole.
-            let end = (settled - open).div_euclid(10_000_000) * 10_000_000;
-            let mut range = hour * HOUR_US..end.min((hour + 1) * HOUR_US);
-            if table.kin() == Table::Playback {
-                range.start = self.unknown.panes_from(range.start).min(range.end);
-            }
-            // Tables expire at ages of their own: what the caps removed is not missed.
-            if let Some(expired) = self.history.expired(table).await? {
-                range.start = range.start.max(expired * HOUR_US);
-            }
-            if let Some((_, width_s)) = table.rolled() {
-                // Wide panes are in it as a whole, too.
-                let width = i64::from(width_s) * 1_000_000;
-                range.start = (range.start + width - 1).div_euclid(width) * width;
-                range.end = range.end.div_euclid(width) * width;
-            }
+            let range = self.range(table, hour, settled).await?;
             let kept = self.kept(table, &range).await?;
             let ends = &self.replay.ends;
             let should = |with| self.unknown.leave_out(expect::rows(table, ends, with, &range)?);
@@ -174,16 +157,37 @@ impl Audit {
             let sides = sides.by_pane_where_contested(table)?;
             reports.push(compare::compare(table, hour_name(hour), &sides)?);
         }
-        let end = (hour + 1) * HOUR_US;
-        let ends = &mut self.replay.ends;
-        ends.playback.retain(|row| row.pane >= end);
-        ends.delivery.retain(|row| row.pane >= end);
-        ends.sessions.retain(|_, row| row.ended_at.is_none_or(|at| at >= end));
-        ends.spans.retain(|_, spans| {
-            spans.retain(|span| span.to >= end);
-            !spans.is_empty()
-        });
+        self.replay.ends.forget_before((hour + 1) * HOUR_US);
         Ok(reports)
+    }
+
+    /// The part of an hour in which nothing of a table can change any more, as facts before `settled`
+    /// are all known: whole panes of it.
+    async fn range(
+        &self,
+        table: Table,
+        hour: i64,
+        settled: i64,
+    ) -> Result<Range<i64>, HistoryError> {
+        let open = match table.kin() {
+            Table::Playback | Table::Delivery => HORIZON_MS * 1_000,
+            _ => quiet_us(&self.limits),
+        };
+        let end = (settled - open).div_euclid(WIDEST_PANE_US) * WIDEST_PANE_US;
+        let mut range = hour * HOUR_US..end.min((hour + 1) * HOUR_US);
+        if table.kin() == Table::Playback {
+            range.start = self.unknown.panes_from(range.start).min(range.end);
+        }
+        // Tables expire at ages of their own: what the caps removed is not missed.
+        if let Some(expired) = self.history.expired(table).await? {
+            range.start = range.start.max(expired * HOUR_US);
+        }
+        if let Some((_, width_s)) = table.rolled() {
+            let width = i64::from(width_s) * 1_000_000;
+            range.start = (range.start + width - 1).div_euclid(width) * width;
+            range.end = range.end.div_euclid(width) * width;
+        }
+        Ok(range)
     }
 
     /// Lets the replay read the facts before `to`, part by part.

@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use tallylight_schemas::fates::Fate;
 use tallylight_schemas::ident::Shard;
 
+use crate::archive::ArchiveStats;
 use crate::pure::partition::Tally;
 use crate::serve::ProcessorStats;
 
@@ -25,14 +26,14 @@ struct ShardLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DoingLabel {
+struct StageLabel {
     doing: &'static str,
 }
 
 /// What keeps a processor from the next entry. To wait for one is none of these, neither is what else
 /// its thread does meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Doing {
+pub(crate) enum Stage {
     /// Reading the log.
     Reading,
     /// Working out what follows from an entry.
@@ -45,14 +46,14 @@ pub(crate) enum Doing {
     Questions,
 }
 
-impl Doing {
+impl Stage {
     fn as_str(self) -> &'static str {
         match self {
-            Doing::Reading => "reading",
-            Doing::Events => "events",
-            Doing::Rows => "rows",
-            Doing::History => "history",
-            Doing::Questions => "questions",
+            Stage::Reading => "reading",
+            Stage::Events => "events",
+            Stage::Rows => "rows",
+            Stage::History => "history",
+            Stage::Questions => "questions",
         }
     }
 }
@@ -65,45 +66,28 @@ pub struct Metrics {
     events: Family<FateLabel, Counter>,
     lag: ByShard,
     sessions: ByShard,
-    spent: Family<DoingLabel, Counter<f64, AtomicU64>>,
-    history: HistoryMetrics,
+    spent: Family<StageLabel, Counter<f64, AtomicU64>>,
+    /// One for each of [`OF_HISTORY`].
+    history: [ByShard; OF_HISTORY.len()],
 }
 
-#[derive(Debug, Clone, Default)]
-struct HistoryMetrics {
-    committed: ByShard,
-    hot_rows: ByShard,
-    bytes: ByShard,
-    failures: ByShard,
-    waiting: ByShard,
-    lost: ByShard,
-    exposed: ByShard,
-    expired: ByShard,
-}
+/// What is said of history: the name, what it means, and where the figure stands.
+type Said = (&'static str, &'static str, fn(&ArchiveStats) -> u64);
 
-impl HistoryMetrics {
-    /// Each with its name and what it says.
-    fn all(&self) -> [(&'static str, &'static str, &ByShard); 8] {
-        [
-            (
-                "committed_offset",
-                "Offset of the log up to which history is written",
-                &self.committed,
-            ),
-            ("hot_rows", "Rows that wait in memory to be written", &self.hot_rows),
-            ("bytes", "Bytes of the files of history", &self.bytes),
-            ("failures", "Writes of history or snapshots that failed", &self.failures),
-            (
-                "waiting_entries",
-                "Entries that only the log has, while history stands",
-                &self.waiting,
-            ),
-            ("lost_entries", "Entries that the log gave up before history had them", &self.lost),
-            ("exposed_entries", "Entries that neither log nor history has on disk", &self.exposed),
-            ("expired_rows", "Rows that the caps of history removed", &self.expired),
-        ]
-    }
-}
+const OF_HISTORY: [Said; 8] = [
+    ("committed_offset", "Offset of the log up to which history is written", |of| of.committed),
+    ("hot_rows", "Rows that wait in memory to be written", |of| of.hot_rows),
+    ("bytes", "Bytes of the files of history", |of| of.bytes),
+    ("failures", "Writes of history or snapshots that failed", |of| of.failures),
+    ("waiting_entries", "Entries that only the log has, while history stands", |of| {
+        of.waiting_entries
+    }),
+    ("lost_entries", "Entries that the log gave up before history had them", |of| of.lost_entries),
+    ("exposed_entries", "Entries that neither log nor history has on disk", |of| {
+        of.exposed_entries
+    }),
+    ("expired_rows", "Rows that the caps of history removed", |of| of.expired_rows),
+];
 
 impl Metrics {
     pub(crate) fn count(&self, before: &Tally, after: &Tally) {
@@ -117,9 +101,17 @@ impl Metrics {
     }
 
     /// Counts what has passed since `began` as spent on this.
-    pub(crate) fn spent(&self, doing: Doing, began: Instant) {
-        let label = DoingLabel { doing: doing.as_str() };
+    pub(crate) fn spent(&self, stage: Stage, began: Instant) {
+        let label = StageLabel { doing: stage.as_str() };
         self.spent.get_or_create(&label).inc_by(began.elapsed().as_secs_f64());
+    }
+
+    /// Does something, and counts the time that it took.
+    pub(crate) fn timed<T>(&self, stage: Stage, work: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let done = work();
+        self.spent(stage, began);
+        done
     }
 
     pub(crate) fn show(&self, shard: Shard, stats: &ProcessorStats) {
@@ -130,25 +122,14 @@ impl Metrics {
         set(&self.lag, stats.lag_entries);
         set(&self.sessions, stats.sessions);
         let Some(archive) = &stats.archive else { return };
-        let values = [
-            archive.committed,
-            archive.hot_rows,
-            archive.bytes,
-            archive.failures,
-            archive.waiting_entries,
-            archive.lost_entries,
-            archive.exposed_entries,
-            archive.expired_rows,
-        ];
-        for ((_, _, gauge), value) in self.history.all().into_iter().zip(values) {
-            set(gauge, value);
+        for ((_, _, of), gauge) in OF_HISTORY.iter().zip(&self.history) {
+            set(gauge, of(archive));
         }
     }
 
     /// A shard is not read here any more.
     pub fn forget(&self, shard: Shard) {
-        let history = self.history.all().map(|(_, _, gauge)| gauge);
-        for gauge in [&self.lag, &self.sessions].into_iter().chain(history) {
+        for gauge in [&self.lag, &self.sessions].into_iter().chain(&self.history) {
             gauge.remove(&ShardLabel { shard: shard.number() });
         }
     }
@@ -171,8 +152,8 @@ impl Metrics {
             "What the processors of this process spent time on, by the clock, other than waiting for entries",
             self.spent.clone(),
         );
-        for (name, help, gauge) in self.history.all() {
-            registry.register(format!("tallylight_history_{name}"), help, gauge.clone());
+        for ((name, help, _), gauge) in OF_HISTORY.iter().zip(&self.history) {
+            registry.register(format!("tallylight_history_{name}"), *help, gauge.clone());
         }
     }
 }

@@ -16,5 +16,6 @@ pub mod partition;
 pub mod rollup;
 pub mod session;
 pub mod settle;
+mod tight;
 pub mod watermark;
 pub mod window;

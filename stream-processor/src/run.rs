@@ -8,20 +8,22 @@ use std::time::{Duration, Instant};
 
 use tallylight_eventlog::{Batch, Entry, EventLog, LogError};
 use tallylight_schemas::clock::Clock;
+use tallylight_schemas::ident::each_shard_has_one;
 use tallylight_schemas::ipc::IpcError;
 use tallylight_schemas::record::EVENTS;
 use tallylight_schemas::rows::TopicRows;
+use tallylight_store::archive::Ask;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::{self, Archive, Next};
 use crate::emit;
-use crate::metrics::{Doing, Metrics};
+use crate::metrics::{Metrics, Stage};
 use crate::pure::partition::Tally;
 use crate::read::Partitions;
 use crate::serve::{Asked, ProcessorHandle, ProcessorStats};
 use crate::settings::Settings;
-use second::{asked, tally};
+use second::{asked, start_from, tally};
 
 /// What the processor is put together from.
 #[derive(Debug, Clone)]
@@ -74,17 +76,12 @@ pub struct Processor {
 /// Puts a processor together: finds out how far rows are and where the events begin.
 pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, ProcessorError> {
     settings.validate().map_err(ProcessorError::Settings)?;
-    if parts.log.shard().of() > settings.partitions {
-        let (shards, partitions) = (parts.log.shard().of(), settings.partitions);
-        return Err(ProcessorError::Settings(vec![format!(
-            "partitions is {partitions} and the log has {shards} shards; each must have one"
-        )]));
-    }
+    each_shard_has_one(settings.partitions, parts.log.shard().of())
+        .map_err(|why| ProcessorError::Settings(vec![why]))?;
     let head = parts.log.head(EVENTS)?;
     if let Some(archive) = &parts.archive {
         archive.refuse_emptied(*head.borrow())?;
     }
-    let mut position = parts.log.usage(EVENTS)?.earliest;
     let mut covered = emit::covered(parts.log.as_ref()).await?;
     if covered > *head.borrow() {
         // Rows of another log, or events that were lost: what follows must not be held back.
@@ -93,14 +90,8 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
     }
     let archive = parts.archive.clone();
     let mut archive = archive.map(|parts| Archive::new(settings.archive.clone(), parts));
-    let shard = parts.log.shard();
-    let mut partitions = Partitions::of(shard, settings.partitions, &settings.limits);
-    let restored = archive.as_mut().and_then(|archive| {
-        archive.restore((shard, settings.partitions), &settings.limits, covered)
-    });
-    if let Some(restored) = restored {
-        (position, partitions) = (restored.position, restored.partitions);
-    }
+    let (position, partitions) =
+        start_from(archive.as_mut(), parts.log.as_ref(), &settings, covered)?;
     let (ask, queries) = mpsc::channel(settings.queries);
     let start_head = *head.borrow();
     let (stats, watched) = watch::channel(ProcessorStats {
@@ -140,7 +131,7 @@ impl Processor {
         while !cancel.is_cancelled() {
             let began = Instant::now();
             let read = self.parts.log.read(EVENTS, self.position, self.settings.read_bytes).await;
-            self.parts.metrics.spent(Doing::Reading, began);
+            self.parts.metrics.spent(Stage::Reading, began);
             let batch = match read {
                 Ok(batch) => batch,
                 Err(LogError::Unavailable(why)) => {
@@ -191,9 +182,8 @@ impl Processor {
         entry: &Entry,
         cancel: &CancellationToken,
     ) -> Result<bool, ProcessorError> {
-        let began = Instant::now();
-        let outcome = self.partitions.entry(entry);
-        self.parts.metrics.spent(Doing::Events, began);
+        let Self { partitions, parts, .. } = self;
+        let outcome = parts.metrics.timed(Stage::Events, || partitions.entry(entry));
         self.entries_read += 1;
         let tally = tally(&self.partitions);
         let before = std::mem::replace(&mut self.tally, tally);
@@ -202,12 +192,10 @@ impl Processor {
             self.parts.metrics.count(&before, &tally);
             let began = Instant::now();
             self.emit(&outcome.rows.topic, cancel).await?;
-            self.parts.metrics.spent(Doing::Rows, began);
+            self.parts.metrics.spent(Stage::Rows, began);
         }
         if let Some(archive) = &mut self.archive {
-            let began = Instant::now();
-            archive.take(entry, outcome);
-            self.parts.metrics.spent(Doing::History, began);
+            self.parts.metrics.timed(Stage::History, || archive.take(entry, outcome));
         }
         Ok(emitted)
     }
@@ -240,18 +228,8 @@ impl Processor {
                         return Err(LogError::Closed("the log is gone".to_owned()).into());
                     }
                 }
-                Some(asked) = self.queries.recv() => {
-                    let began = Instant::now();
-                    asked.answer(&self.partitions);
-                    self.parts.metrics.spent(Doing::Questions, began);
-                }
-                Some(ask) = asked(&mut self.archive) => {
-                    let began = Instant::now();
-                    if let Some(archive) = &self.archive {
-                        archive.answer(ask, &self.partitions, self.position);
-                    }
-                    self.parts.metrics.spent(Doing::Questions, began);
-                }
+                Some(asked) = self.queries.recv() => self.answer_one(asked),
+                Some(ask) = asked(&mut self.archive) => self.answer_of_history(ask),
                 () = tokio::time::sleep_until(deadline) => {
                     return self.tick().await;
                 }
@@ -280,16 +258,24 @@ impl Processor {
         self.answer();
     }
 
+    /// Answers whoever has asked.
     fn answer(&mut self) {
-        let began = Instant::now();
         while let Ok(asked) = self.queries.try_recv() {
-            asked.answer(&self.partitions);
+            self.answer_one(asked);
         }
-        if let Some(archive) = &mut self.archive {
-            while let Some(ask) = archive.ask() {
-                archive.answer(ask, &self.partitions, self.position);
-            }
+        while let Some(ask) = self.archive.as_mut().and_then(Archive::ask) {
+            self.answer_of_history(ask);
         }
-        self.parts.metrics.spent(Doing::Questions, began);
+    }
+
+    fn answer_one(&self, asked: Asked) {
+        let Self { partitions, parts, .. } = self;
+        parts.metrics.timed(Stage::Questions, || asked.answer(partitions));
+    }
+
+    fn answer_of_history(&self, ask: Ask) {
+        let Self { partitions, parts, position, .. } = self;
+        let Some(archive) = &self.archive else { return };
+        parts.metrics.timed(Stage::Questions, || archive.answer(ask, partitions, *position));
     }
 }

@@ -1,5 +1,7 @@
 //! What can be set.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::ident::MAX_PARTITIONS;
 
@@ -49,23 +51,25 @@ impl Settings {
         let mut mistakes = self.limits.mistakes();
         mistakes.extend(self.archive.mistakes());
         mistakes.extend(self.audit.mistakes());
-        if !(1..=MAX_PARTITIONS).contains(&self.partitions) {
-            mistakes.push(format!("partitions must be 1 to {MAX_PARTITIONS}"));
-        }
-        if !(10..=10_000).contains(&self.tick_ms) {
-            mistakes.push("tick_ms must be 10 to 10000".to_owned());
-        }
-        if !(1 << 10..=1 << 30).contains(&self.read_bytes) {
-            mistakes.push("read_bytes must be 1 KiB to 1 GiB".to_owned());
-        }
-        if !(1..=10_000).contains(&self.retry_ms) {
-            mistakes.push("retry_ms must be 1 to 10000".to_owned());
-        }
-        if !(1..=65_536).contains(&self.queries) {
-            mistakes.push("queries must be 1 to 65536".to_owned());
-        }
+        mistakes.extend(outside(&[
+            ("partitions", self.partitions.into(), 1..=MAX_PARTITIONS.into()),
+            ("tick_ms", self.tick_ms, 10..=10_000),
+            ("read_bytes", self.read_bytes as u64, 1 << 10..=1 << 30),
+            ("retry_ms", self.retry_ms, 1..=10_000),
+            ("queries", self.queries as u64, 1..=65_536),
+        ]));
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
+}
+
+/// A mistake for each number that is not in its range.
+pub(crate) fn outside(
+    numbers: &[(&str, u64, RangeInclusive<u64>)],
+) -> impl Iterator<Item = String> {
+    let outside = numbers.iter().filter(|(_, value, range)| !range.contains(value));
+    outside.map(|(name, value, range)| {
+        format!("{name} is {value}; it must be {} to {}", range.start(), range.end())
+    })
 }
 
 #[cfg(test)]

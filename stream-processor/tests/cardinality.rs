@@ -1,6 +1,7 @@
-//! Distinct values without end on each of twelve dimensions (issue 5, must-hold 6): memory stays
-//! under its bound, what has no cell is counted under `__other__`, and the largest are exact: from
-//! the beginning where they were there before the flood, else once cells were contested.
+//! Distinct values without end on each of twelve dimensions (docs/testing.md, "What must hold"):
+//! memory stays under its bound, what has no cell is counted under `__other__`, and the largest are
+//! exact: from the beginning where they were there before the flood, else once cells were
+//! contested.
 //!
 //! 100,000 values of each; `TALLYLIGHT_SOAK` makes it ten million. A binary of its own, since it
 //! measures the memory of its process.

@@ -1,6 +1,8 @@
-//! Helpers of the whole-way tests: an [`audit`] of what a log holds, an [`heir`] of what processes
-//! left, a [`world`] of real processes and the [`cuboids`] that are asked of it, a real [`browser`], real brokers of [`kafka`], [`load`] with a
-//! ledger of its own.
+//! Helpers of the whole-way tests: a [`world`] of real processes, [`control`] of its fault switches
+//! and steering, a [`crowd`] beside it and [`onlookers`] who watch all the time, the [`cuboids`]
+//! that are asked of it and how old its [`figures`] are; [`load`] with a ledger of its own, an
+//! [`audit`] of what a log holds, an [`heir`] of what processes left; a real [`browser`] and real
+//! brokers of [`kafka`].
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,5 @@
-//! Must-hold 2: what steering does to viewers, judged by the segment requests that sixty of
-//! them really sent, and never by what steering says that it did.
+//! What steering does to viewers (docs/testing.md, "What must hold"), judged by the segment requests
+//! that sixty of them really sent, and never by what steering says that it did.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::time::Duration;

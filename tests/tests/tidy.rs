@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 const MAX_LINES: usize = 300;
 /// And on average a file should stay near this.
 const MEAN_LINES: usize = 150;
+/// Lines of prose in documents end here.
+const MAX_COLUMNS: usize = 120;
 
 /// Crate → crates it must never name (ARCHITECTURE.md, "Rooms").
 const BORDERS: &[(&str, &[&str])] = &[
@@ -80,6 +82,18 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn rust_files() -> Vec<PathBuf> {
     let mut found = files(&root());
     found.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    found
+}
+
+/// The documents at the root, and those of these folders.
+fn documents(folders: &[&str]) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> =
+        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"].map(|name| root().join(name)).into();
+    for folder in folders {
+        let Ok(entries) = fs::read_dir(root().join(folder)) else { continue };
+        let paths = entries.map(|entry| entry.unwrap().path());
+        found.extend(paths.filter(|path| path.extension().is_some_and(|e| e == "md")));
+    }
     found
 }
 
@@ -185,13 +199,8 @@ fn sources_of_the_pages_stay_small() {
 
 #[test]
 fn links_between_documents_resolve() {
-    let mut files = vec![root().join("README.md"), root().join("ARCHITECTURE.md")];
-    for folder in ["docs", "docs/adr"] {
-        let entries = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
-        files.extend(entries.filter(|path| path.extension().is_some_and(|e| e == "md")));
-    }
     let mut problems = Vec::new();
-    for file in files {
+    for file in documents(&["docs", "docs/adr", "docs/soak"]) {
         let text = fs::read_to_string(&file).unwrap();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let target = link.split('#').next().unwrap();
@@ -207,22 +216,68 @@ fn links_between_documents_resolve() {
 }
 
 #[test]
-fn every_dependency_has_its_reason() {
-    let text = fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    let section = text.split("[workspace.dependencies]").nth(1).unwrap();
-    let section = section.split("\n[").next().unwrap();
-    let mut reason = false;
+fn prose_is_at_most_120_columns() {
     let mut problems = Vec::new();
-    for line in section.lines() {
-        if line.starts_with('#') {
-            reason = true;
-        } else if line.is_empty() {
-            reason = false;
-        } else if line.contains('=') && !line.contains("path =") && !reason && !line.contains('#') {
-            problems.push(format!("no line says why: {line}"));
+    for file in documents(&["docs", "docs/adr"]) {
+        let name = relative(&file);
+        // These two are written by tests.
+        if name == "docs/tables.md" || name == "docs/settings.md" {
+            continue;
+        }
+        for line in too_wide(&fs::read_to_string(&file).unwrap()) {
+            problems.push(format!("{name}:{line}: above {MAX_COLUMNS} columns"));
         }
     }
     check(problems);
+    // That it can fail.
+    let (wide, link) = ("wide ".repeat(30), "x".repeat(MAX_COLUMNS));
+    let text = format!("{wide}\n```\n{wide}\n```\n| {wide}|\nat https://{link}\n{wide}\n");
+    assert_eq!(too_wide(&text), [1, 7]);
+}
+
+/// Numbers of the lines of prose that are too wide. Tables and code may be, and so may a line of
+/// which one word is, such as an address.
+fn too_wide(text: &str) -> Vec<usize> {
+    let fits = |words: &str| words.chars().count() <= MAX_COLUMNS;
+    let (mut code, mut found) = (false, Vec::new());
+    for (number, line) in text.lines().enumerate() {
+        let fence = line.trim_start().starts_with("```");
+        code ^= fence;
+        let prose = !code && !fence && !line.trim_start().starts_with('|');
+        if prose && !fits(line) && line.split_whitespace().all(fits) {
+            found.push(number + 1);
+        }
+    }
+    found
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let text = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let section = text.split("[workspace.dependencies]").nth(1).unwrap();
+    check(without_reason(section.split("\n[").next().unwrap()));
+    // That it can fail.
+    let bare = without_reason("# Of one.\none = \"1\"\none-more = \"1\"\nother = \"1\"\n");
+    assert_eq!(bare, ["no line says why: other = \"1\""]);
+}
+
+/// Dependencies with no comment above them, nor above one beside them that is named alike.
+fn without_reason(section: &str) -> Vec<String> {
+    let first_word = |line: &str| line.split([' ', '-', '_']).next().unwrap_or_default().to_owned();
+    let (mut commented, mut reasoned) = (false, String::new());
+    let mut bare = Vec::new();
+    for line in section.lines().filter(|line| !line.contains("path =")) {
+        if line.contains('=') && !line.starts_with('#') {
+            let name = first_word(line);
+            if commented {
+                reasoned = name;
+            } else if name != reasoned {
+                bare.push(format!("no line says why: {line}"));
+            }
+        }
+        commented = line.starts_with('#');
+    }
+    bare
 }
 
 #[test]

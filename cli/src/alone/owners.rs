@@ -21,7 +21,7 @@ use super::unwritten;
 use crate::live;
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// All processors of a log.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct Owners {
 
 impl Owners {
     pub(super) fn new(kafka: Arc<Kafka>) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
         Ok(Self { kafka, client })
     }
 

@@ -21,7 +21,7 @@ use super::hot::{self, Hot};
 /// Where the rows are.
 pub(super) const PATH: &str = "/v1/unwritten";
 /// How long an answer may take: there may be hundreds of MB to hand on.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// What is said of them, as JSON.
 const ABOUT: HeaderName = HeaderName::from_static("tallylight-unwritten");
 
@@ -84,7 +84,7 @@ pub(super) async fn ask(
     let wanted = Wanted { shard, table: table.name().to_owned() };
     let wrong = |why: String| format!("shard {shard} at {owner}: {why}");
     let silent = |error: reqwest::Error| wrong(error.to_string());
-    let request = client.get(format!("{owner}{PATH}")).query(&wanted).timeout(PATIENCE);
+    let request = client.get(format!("{owner}{PATH}")).query(&wanted).timeout(TIMEOUT);
     let answer = request.send().await.map_err(silent)?;
     if !answer.status().is_success() {
         let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());

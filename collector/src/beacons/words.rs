@@ -2,7 +2,7 @@
 //! too: the door salvages what it can (docs/cmcd.md), and a player team wants to know.
 
 use serde_json::{Map, Value as Json};
-use tallylight_schemas::cmcd::{Key, Kind, Mode, Record, Value};
+use tallylight_schemas::cmcd::{Key, Kind, Mode, Record, Value, is_event, is_state};
 use tallylight_schemas::fates::Reason;
 use tallylight_serve::problem::Problem;
 
@@ -12,13 +12,6 @@ use super::shown::shown;
 const MOST: usize = 6;
 /// A player's clock may be off by so much before it is worth a word, ms.
 const SKEW_MS: i64 = 5_000;
-/// Event tokens of CTA-5004-B.
-const EVENTS: [&str; 19] = [
-    "abe", "abs", "ae", "as", "b", "bc", "c", "ce", "e", "h", "m", "pc", "pe", "pr", "ps", "rr",
-    "sk", "t", "um",
-];
-/// State tokens of CTA-5004-B.
-const STATES: [&str; 10] = ["s", "p", "k", "r", "a", "w", "e", "f", "q", "d"];
 
 /// Why a whole request was refused. A key that is not known is not repeated here: it may be
 /// somebody else's, mistyped.
@@ -155,14 +148,14 @@ fn members(text: &str) -> impl Iterator<Item = &str> {
 fn event(record: &Record<'_>, is_json: bool, now_ms: i64, wrong: &mut Vec<String>) {
     let mut say = |text: String| wrong.push(text);
     let token = record.text(Key::E).unwrap_or_default();
-    if !EVENTS.contains(&token) {
+    if !is_event(token) {
         say(format!("`e={token}` is no event of CMCD v2; it counts as a sign of life only."));
     }
     let state = record.text(Key::Sta);
     if token == "ps" && state.is_none() {
         say("`e=ps` without `sta` tells of no state: add `sta` to the keys that are sent.".into());
     }
-    if let Some(state) = state.filter(|state| !STATES.contains(state)) {
+    if let Some(state) = state.filter(|state| !is_state(state)) {
         say(format!("`sta={state}` is no state of CMCD v2 and changes nothing."));
     }
     if token == "e" && matches!(record.get(Key::Ec), Value::Absent) {

@@ -31,7 +31,7 @@ use crate::memory::resident_bytes;
 /// How long the engine's own end of a query may take, once its time is over.
 const GRACE: Duration = Duration::from_millis(500);
 /// How often the growth of the process is looked at.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const STACK: usize = 8 << 20;
 const BLOCKING: usize = 4;
 
@@ -185,7 +185,7 @@ impl Engine {
     ) -> Result<Answer, SqlError> {
         let settings = &self.shared.settings;
         let before = resident_bytes().unwrap_or(0);
-        let mut looks = tokio::time::interval(LOOK);
+        let mut looks = tokio::time::interval(POLL_INTERVAL);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let late = tokio::time::sleep_until((deadline + GRACE).into());
         tokio::pin!(late);

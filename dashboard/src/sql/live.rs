@@ -19,7 +19,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use tallylight_schemas::tables::Table;
 
 use super::error::{Kind, SqlError, inside};
-use crate::sessions::{OpenSessions, PATIENCE, Sessions};
+use crate::sessions::{OpenSessions, Sessions, TIMEOUT};
 
 /// The table of one tenant.
 pub(super) struct LiveSessions {
@@ -44,9 +44,9 @@ fn unavailable(why: &str) -> DataFusionError {
     inside(SqlError::new(Kind::Unavailable, detail))
 }
 
-/// What is asked for, within [`PATIENCE`].
+/// What is asked for, within [`TIMEOUT`].
 async fn within<T>(asked: impl Future<Output = T>) -> Result<T> {
-    let answer = tokio::time::timeout(PATIENCE, asked).await;
+    let answer = tokio::time::timeout(TIMEOUT, asked).await;
     answer.map_err(|_| unavailable("the processor is busy"))
 }
 

@@ -125,7 +125,7 @@ impl Drop for Group {
 fn take_part(member: &BaseConsumer<Member>, stop: &AtomicBool) {
     let poll = || {
         // Partitions are paused, so nothing comes but errors, and those pass.
-        if let Some(Err(error)) = member.poll(reader::LOOK) {
+        if let Some(Err(error)) = member.poll(reader::POLL_INTERVAL) {
             tracing::debug!(%error, "the group of owners");
         }
     };

@@ -202,9 +202,9 @@ fn first_record(
     list.add_partition_offset(topic, PARTITION, Offset::Beginning).map_err(failed)?;
     client.assign(&list).map_err(failed)?;
     // Errors on the way pass: a broker that is away may not be the one that has it.
-    let looks = MADE_WITHIN.as_millis() / reader::LOOK.as_millis();
+    let looks = MADE_WITHIN.as_millis() / reader::POLL_INTERVAL.as_millis();
     let message = (0..looks)
-        .find_map(|_| client.poll(reader::LOOK)?.ok())
+        .find_map(|_| client.poll(reader::POLL_INTERVAL)?.ok())
         .ok_or_else(|| LogError::Unavailable(format!("no broker sends {topic}")))?;
     let id = message.payload_view::<str>().and_then(Result::ok).unwrap_or_default();
     let valid = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());

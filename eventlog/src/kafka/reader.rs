@@ -22,7 +22,7 @@ const LONG_WAIT: Duration = Duration::from_millis(500);
 /// The same for reads of the past, where a request under way delays the next jump.
 const SHORT_WAIT: Duration = Duration::from_millis(10);
 /// How often a follower looks whether it should end.
-pub(super) const LOOK: Duration = Duration::from_millis(200);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Looks of a read of the past that brought nothing, or nothing that is there, before it is given up.
 const MAX_IDLE: usize = 25;
 
@@ -79,7 +79,7 @@ pub(super) fn follow(topic: &Topic, settings: &KafkaSettings, stop: &AtomicBool)
         if !placed {
             placed = assign(&client, topic, at).is_ok();
         }
-        match client.poll(LOOK) {
+        match client.poll(POLL_INTERVAL) {
             None => {}
             Some(Ok(message)) => {
                 let (offset, bytes, entry) = taken(&message);
@@ -154,7 +154,7 @@ impl Past {
                 let what = format!("no broker sends {} of {}", collect.next(), topic.name);
                 return Err(LogError::Unavailable(what));
             }
-            match client.poll(LOOK) {
+            match client.poll(POLL_INTERVAL) {
                 None => idle += 1,
                 Some(Ok(message)) => {
                     let (offset, _, entry) = taken(&message);

@@ -75,7 +75,12 @@ const STREAMS: [&str; 3] = ["v", "l", "ll"];
 
 /// Whether `token` is an event of CTA-5004-B.
 pub fn is_event(token: &str) -> bool {
-    EVENTS.iter().any(|(event, _)| *event == token)
+    companion(token).is_some()
+}
+
+/// The key that must come with an event, if one must; `None` for what is no event.
+fn companion(token: &str) -> Option<Option<Key>> {
+    EVENTS.iter().find(|(event, _)| *event == token).map(|(_, companion)| *companion)
 }
 
 /// Whether `token` is a state of CTA-5004-B.
@@ -124,14 +129,13 @@ fn versions(record: &mut Record<'_>, keys: Keys, mode: Mode) {
 
 fn event(record: &mut Record<'_>, keys: Keys) {
     let token = record.text(E).unwrap_or_default();
-    let known = EVENTS.iter().find(|(event, _)| *event == token);
-    let rule = match known {
+    let rule = match companion(token) {
         None => Some(Rule::UnknownEvent),
-        Some((_, Some(key))) if keys.has(*key) => None,
-        Some((_, Some(Sta))) => Some(Rule::StateMissing),
-        Some((_, Some(Ec))) => Some(Rule::ErrorCodeMissing),
-        Some((_, Some(_))) => Some(Rule::CompanionMissing),
-        Some((_, None)) => None,
+        Some(Some(key)) if keys.has(key) => None,
+        Some(Some(Sta)) => Some(Rule::StateMissing),
+        Some(Some(Ec)) => Some(Rule::ErrorCodeMissing),
+        Some(Some(_)) => Some(Rule::CompanionMissing),
+        Some(None) => None,
     };
     if let Some(rule) = rule {
         record.note_value(rule, E);

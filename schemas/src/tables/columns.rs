@@ -157,7 +157,7 @@ const DELIVERY: &[Column] = columns! {
     "edge" Text by "service": "The edge's name, when an edge reported.";
     "pipeline" Text by "service": "Whose copy.";
     "track" Text by "service": "Track name.";
-    "action" Text by "service": "`put`, `get` or `choice`.";
+    "action" Text by "service": "`put`, `get`, `choice` or `load`.";
     "requests" Int by "processor": "Requests, or choices.";
     "bytes" Int "bytes" by "processor": "Body bytes.";
     "errors" Int by "processor": "Answers of 400 and above.";

@@ -2,6 +2,7 @@
 //! bytes held against goldens, and properties of the parser.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod damaged;
 mod golden;
 mod infra;
 mod leniency;

@@ -38,6 +38,7 @@ pub(super) fn by_hour(hot: &[Hot]) -> BTreeMap<i64, Vec<&Hot>> {
     hours
 }
 
+/// Of writing: what cannot be read is damaged.
 impl From<ParquetError> for HistoryError {
     fn from(error: ParquetError) -> Self {
         Self::Unavailable(error.to_string())

@@ -60,7 +60,7 @@ impl Settings {
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let mut mistakes = Vec::new();
         if self.cap_bytes < 1 << 20 {
-            mistakes.push("cap_bytes must be 1 MiB or more".to_owned());
+            mistakes.push(format!("cap_bytes is {}; it must be 1 MiB or more", self.cap_bytes));
         }
         for (name, hours) in [
             ("cap_hours", self.cap_hours),
@@ -69,17 +69,18 @@ impl Settings {
             ("cap_hours_1h", self.cap_hours_1h),
         ] {
             if hours == 0 {
-                mistakes.push(format!("{name} must be 1 or more"));
+                mistakes.push(format!("{name} is 0; it must be 1 or more"));
             }
         }
         if self.slice_rows == 0 {
-            mistakes.push("slice_rows must be 1 or more".to_owned());
+            mistakes.push("slice_rows is 0; it must be 1 or more".to_owned());
         }
         if self.small_files == 0 {
-            mistakes.push("small_files must be 1 or more".to_owned());
+            mistakes.push("small_files is 0; it must be 1 or more".to_owned());
         }
         if !(1 << 10..=1 << 30).contains(&self.join_bytes) {
-            mistakes.push("join_bytes must be 1 KiB to 1 GiB".to_owned());
+            let bytes = self.join_bytes;
+            mistakes.push(format!("join_bytes is {bytes}; it must be 1 KiB to 1 GiB"));
         }
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }

@@ -233,12 +233,17 @@ pub(super) fn read_all(
         let file = File::open(&path).map_err(|error| failed(&path, &error))?;
         let reader = ParquetRecordBatchReaderBuilder::try_new(file)
             .and_then(ParquetRecordBatchReaderBuilder::build)
-            .map_err(|error| failed(&path, &error))?;
+            .map_err(|error| damaged(&path, &error))?;
         for batch in reader {
-            batches.push(shaped(&batch?)?);
+            let batch = batch.map_err(|error| damaged(&path, &error))?;
+            batches.push(shaped(&batch)?);
         }
     }
     Ok(batches)
+}
+
+fn damaged(path: &Path, error: &impl std::fmt::Display) -> HistoryError {
+    HistoryError::Data(format!("{}: {error}; put a good copy of it there", path.display()))
 }
 
 fn sweep(dir: &Path, named: &HashSet<String>, grace: Duration) -> Result<u64, HistoryError> {

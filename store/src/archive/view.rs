@@ -14,7 +14,7 @@ use super::hot::Hot;
 use super::{History, HistoryError, lock};
 
 /// How long the processor may take to say what it holds.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A table at one moment: `delta` and `hot` together have each record once.
 #[derive(Debug, Clone)]
@@ -122,7 +122,7 @@ impl History {
             live.send(ask).await.ok()?;
             answered.await.ok()
         };
-        let taken = tokio::time::timeout(PATIENCE, asked).await;
+        let taken = tokio::time::timeout(TIMEOUT, asked).await;
         let taken =
             taken.map_err(|_| HistoryError::Unavailable("the processor is busy".to_owned()))?;
         // It has ended: then memory and files are all there is.

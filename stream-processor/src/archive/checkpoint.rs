@@ -13,7 +13,7 @@ use super::{Archive, Next};
 use crate::read::Partitions;
 
 /// How often is looked whether there is room in memory again.
-const LOOK: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A checkpoint that is being written.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl Archive {
             && least >= self.settings.hot_bytes
             && since.elapsed() < patience
         {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
             if taken() < least {
                 (least, since) = (taken(), Instant::now());
             }
@@ -136,7 +136,7 @@ impl Archive {
 
     fn stand_still(&mut self, position: u64, partitions: &mut Partitions) {
         self.taking.begin();
-        if let Some(at) = self.take_on((position, true), partitions, usize::MAX) {
+        if let Some(at) = self.take_on(position, true, partitions, usize::MAX) {
             tracing::error!(
                 position,
                 "history cannot be written and memory is full: it stands still"

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::settings::outside;
+
 /// When the processor writes history and snapshots (docs/history.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -56,23 +58,19 @@ impl Default for Settings {
 impl Settings {
     /// Every mistake, in words.
     pub fn mistakes(&self) -> Vec<String> {
-        let ranges = [
-            ("checkpoint_s", self.checkpoint_s, 1..=3_600),
-            ("snapshot_s", self.snapshot_s, 0..=3_600),
-            ("snapshot_sessions", self.snapshot_sessions as u64, 1..=100_000_000),
-            ("snapshot_pause", self.snapshot_pause.into(), 0..=1_000),
-            ("checkpoint_rows", self.checkpoint_rows, 1..=100_000_000),
-            ("hot_bytes", self.hot_bytes, 1 << 10..=64 << 30),
-            ("stall_ms", self.stall_ms, 0..=60_000),
-            ("retry_s", self.retry_s, 0..=3_600),
-            ("tend_s", self.tend_s, 1..=86_400),
-            ("finish_s", self.finish_s, 0..=600),
-            ("views", self.views as u64, 1..=65_536),
-        ];
-        let outside = ranges.into_iter().filter(|(_, value, range)| !range.contains(value));
-        let text = |(name, _, range): (&str, u64, std::ops::RangeInclusive<u64>)| {
-            format!("archive.{name} must be {} to {}", range.start(), range.end())
-        };
-        outside.map(text).collect()
+        outside(&[
+            ("archive.checkpoint_s", self.checkpoint_s, 1..=3_600),
+            ("archive.snapshot_s", self.snapshot_s, 0..=3_600),
+            ("archive.snapshot_sessions", self.snapshot_sessions as u64, 1..=100_000_000),
+            ("archive.snapshot_pause", self.snapshot_pause.into(), 0..=1_000),
+            ("archive.checkpoint_rows", self.checkpoint_rows, 1..=100_000_000),
+            ("archive.hot_bytes", self.hot_bytes, 1 << 10..=64 << 30),
+            ("archive.stall_ms", self.stall_ms, 0..=60_000),
+            ("archive.retry_s", self.retry_s, 0..=3_600),
+            ("archive.tend_s", self.tend_s, 1..=86_400),
+            ("archive.finish_s", self.finish_s, 0..=600),
+            ("archive.views", self.views as u64, 1..=65_536),
+        ])
+        .collect()
     }
 }

@@ -74,12 +74,12 @@ impl Archive {
         let began = Instant::now();
         if self.taking.due.is_none_or(|due| due <= began) {
             let sessions = self.settings.snapshot_sessions;
-            self.taken = self.take_on((position, emitted), partitions, sessions);
+            self.taken = self.take_on(position, emitted, partitions, sessions);
             let pause = began.elapsed() * self.settings.snapshot_pause;
             self.taking.due = Some(Instant::now() + pause);
         } else if emitted {
             // Nothing is written; but if all is, it comes to its end.
-            self.taken = self.take_on((position, emitted), partitions, 0);
+            self.taken = self.take_on(position, emitted, partitions, 0);
         }
     }
 
@@ -87,7 +87,8 @@ impl Archive {
     /// `emitted`.
     pub(super) fn take_on(
         &mut self,
-        (position, emitted): (u64, bool),
+        position: u64,
+        emitted: bool,
         partitions: &mut Partitions,
         sessions: usize,
     ) -> Option<Taken> {

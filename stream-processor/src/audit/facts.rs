@@ -145,22 +145,20 @@ fn places(batch: &RecordBatch) -> Result<Vec<Place>, HistoryError> {
     let fates = text(batch, "fate")?;
     let epoch = batch.column_by_name("epoch");
     let numbers = epoch.and_then(|epoch| epoch.as_primitive_opt::<Int32Type>());
-    let place = |row: usize| Place {
-        offset: offset.value(row).cast_unsigned(),
-        partition: u16::try_from(partition.value(row)).unwrap_or(0),
-        row: row_of.value(row),
-        logged_us: logged.value(row),
-        fate: match fates.value(row) {
-            "duplicate" => Fate::Duplicate,
-            "late" => Fate::Late,
-            _ => Fate::Accepted,
-        },
-        found: epoch.is_none_or(|epoch| epoch.is_valid(row)),
-        epoch: numbers
-            .filter(|epoch| epoch.is_valid(row))
-            .and_then(|epoch| u32::try_from(epoch.value(row)).ok()),
+    let place = |row: usize| -> Result<Place, HistoryError> {
+        Ok(Place {
+            offset: offset.value(row).cast_unsigned(),
+            partition: u16::try_from(partition.value(row)).unwrap_or(0),
+            row: row_of.value(row),
+            logged_us: logged.value(row),
+            fate: named(fates.value(row))?,
+            found: epoch.is_none_or(|epoch| epoch.is_valid(row)),
+            epoch: numbers
+                .filter(|epoch| epoch.is_valid(row))
+                .and_then(|epoch| u32::try_from(epoch.value(row)).ok()),
+        })
     };
-    Ok((0..batch.num_rows()).map(place).collect())
+    (0..batch.num_rows()).map(place).collect()
 }
 
 /// The columns of players' records with the types that they have in the log.

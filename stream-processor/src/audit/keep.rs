@@ -14,6 +14,7 @@ use super::lateness::Moments;
 use super::{Audit, HOUR_US, Repaired, repair};
 use crate::pure::limits::Limits;
 use crate::serve::ProcessorStats;
+use crate::settings::outside;
 
 /// Checks and repairs of history (docs/audit.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,17 +39,12 @@ impl Default for Settings {
 impl Settings {
     /// Every mistake, in words.
     pub fn mistakes(&self) -> Vec<String> {
-        let mut out = Vec::new();
-        if !(1..=86_400).contains(&self.look_s) {
-            out.push("audit.look_s must be 1 to 86400".to_owned());
-        }
-        if self.repair_s > 604_800 {
-            out.push("audit.repair_s must be at most 604800".to_owned());
-        }
-        if self.rest > 1_000 {
-            out.push("audit.rest must be at most 1000".to_owned());
-        }
-        out
+        outside(&[
+            ("audit.look_s", self.look_s, 1..=86_400),
+            ("audit.repair_s", self.repair_s, 0..=604_800),
+            ("audit.rest", self.rest.into(), 0..=1_000),
+        ])
+        .collect()
     }
 }
 

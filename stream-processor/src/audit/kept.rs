@@ -19,8 +19,9 @@ impl Columns<'_> {
     }
 
     fn text(&self, name: &str, row: usize) -> Result<Option<String>, HistoryError> {
-        let texts: Option<&StringArray> = self.array(name)?.as_string_opt();
-        Ok(texts.filter(|t| t.is_valid(row)).map(|t| t.value(row).to_owned()))
+        let array = self.array(name)?;
+        let texts: &StringArray = array.as_string_opt().ok_or_else(|| odd(name, array))?;
+        Ok(texts.is_valid(row).then(|| texts.value(row).to_owned()))
     }
 
     fn maybe(&self, name: &str, row: usize) -> Result<Option<i64>, HistoryError> {
@@ -34,7 +35,8 @@ impl Columns<'_> {
         if let Some(times) = array.as_primitive_opt::<TimestampMicrosecondType>() {
             return Ok(Some(times.value(row)));
         }
-        Ok(array.as_primitive_opt::<Int64Type>().map(|numbers| numbers.value(row)))
+        let numbers = array.as_primitive_opt::<Int64Type>().ok_or_else(|| odd(name, array))?;
+        Ok(Some(numbers.value(row)))
     }
 
     fn int(&self, name: &str, row: usize) -> Result<i64, HistoryError> {
@@ -64,6 +66,11 @@ impl Columns<'_> {
         });
         pair.ok_or_else(|| HistoryError::Data(format!("column {name} of a file is no sketch")))
     }
+}
+
+/// A column of another type than it ever had.
+fn odd(name: &str, array: &dyn Array) -> HistoryError {
+    HistoryError::Data(format!("column {name} of a file is of type {}", array.data_type()))
 }
 
 /// What a word in a column stands for.

@@ -25,6 +25,19 @@ pub(super) struct Ends {
     pub(super) spans: BTreeMap<SessionKey, Vec<SpanRow>>,
 }
 
+impl Ends {
+    /// What began, or ended, before then is not asked for any more (Unix µs).
+    pub(super) fn forget_before(&mut self, then: i64) {
+        self.playback.retain(|row| row.pane >= then);
+        self.delivery.retain(|row| row.pane >= then);
+        self.sessions.retain(|_, row| row.ended_at.is_none_or(|at| at >= then));
+        self.spans.retain(|_, spans| {
+            spans.retain(|span| span.to >= then);
+            !spans.is_empty()
+        });
+    }
+}
+
 /// See the module. One shard of the log after the other, as each has an order of its own.
 #[derive(Debug)]
 pub(super) struct Replay {

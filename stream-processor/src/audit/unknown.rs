@@ -9,10 +9,7 @@ use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{History, HistoryError};
 
 use super::facts::{moment, sids};
-use super::{HOUR_US, time};
-
-/// A pane that one of them can be in ends this long after the last that is heard of it, µs.
-const PANE_US: i64 = 10_000_000;
+use super::{HOUR_US, WIDEST_PANE_US, time};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -79,7 +76,9 @@ impl Unknown {
         for batch in answer {
             self.sids.extend(sids(batch));
             for &end in batch.column(2).as_primitive::<TimestampMicrosecondType>().values() {
-                let gone_at = if end >= open { i64::MAX } else { end.saturating_add(PANE_US) };
+                // The last pane that one of them can be in ends so much later.
+                let after = end.saturating_add(WIDEST_PANE_US);
+                let gone_at = if end >= open { i64::MAX } else { after };
                 self.gone_at = self.gone_at.max(Some(gone_at));
             }
         }

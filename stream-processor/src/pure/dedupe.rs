@@ -1,11 +1,13 @@
 //! Who was here before (ADR 6). [`Seen`] answers for the records of one session, [`Sequences`]
 //! for the delivery events of our own reporters, [`Tombstones`] for sessions long over.
 
+mod numbers;
 mod seen;
 mod sequences;
 mod tombstones;
 
-pub use seen::{Identity, Numbers, Seen};
+pub use numbers::Numbers;
+pub use seen::{Identity, Seen};
 pub use sequences::Sequences;
 pub use tombstones::{Past, Tombstone, Tombstones};
 

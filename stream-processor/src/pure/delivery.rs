@@ -170,15 +170,6 @@ impl DeliveryPanes {
     }
 }
 
-fn word(action: Action) -> &'static str {
-    match action {
-        Action::Put => "put",
-        Action::Get => "get",
-        Action::Choice => "choice",
-        Action::Load => "load",
-    }
-}
-
 fn row(tenant: &str, key: &Key, sums: &Sums) -> DeliveryRow {
     DeliveryRow {
         tenant: tenant.to_owned(),
@@ -191,7 +182,7 @@ fn row(tenant: &str, key: &Key, sums: &Sums) -> DeliveryRow {
         stream: key.stream.to_string(),
         track: key.track.to_string(),
         k: key.k,
-        action: word(key.action).to_owned(),
+        action: key.action.as_str().to_owned(),
         requests: sums.requests,
         bytes: sums.bytes,
         errors: sums.errors,

@@ -3,6 +3,18 @@
 //! together with what each of them put into the panes, so that it can be taken back;
 //! [`epoch::Epoch`] is one playback of a sid; [`store::Sessions`] holds them all, with what every
 //! open one is asked about in [`columns`].
+//!
+//! The files, by what they are for:
+//! - A record comes: `open` finds its epoch, or it waits in `pending`; `fact` is what it tells,
+//!   `said` its words, `clue` what a player tells that names no state.
+//! - An epoch: `epoch`, its `sid` and its `kin`; the `timeline`, whose facts are in `tail` as `pack`
+//!   writes numbers.
+//! - Where it stands: `states` at the horizon and now, each a `machine` that goes by `rules`; what
+//!   they have in common is their `story`, with `seldom` (what hardly any has), `records` (counted,
+//!   and missing) and `totals` (the player's own counts).
+//! - All of them: `store`, their places in `slots`, found by `index`, `words` that they share, `warm`
+//!   to have the next ones in the cache.
+//! - Asked: `ask`, `columns` by `dimensions`, `report` (a row), `stretch` (spans). Written down: `copy`.
 
 mod ask;
 mod clue;
@@ -12,20 +24,23 @@ pub mod dimensions;
 pub mod epoch;
 pub mod fact;
 mod index;
+mod kin;
 pub mod machine;
 mod open;
 mod pack;
 mod pending;
+mod records;
 pub mod report;
 mod rules;
 mod said;
+mod seldom;
 mod sid;
 mod slots;
+mod states;
 pub mod store;
 mod story;
 mod stretch;
 mod tail;
-mod tight;
 pub mod timeline;
 mod totals;
 pub(in crate::pure) mod warm;

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
+use tallylight_eventlog::{EventLog, LogError};
 use tallylight_schemas::record::EVENTS;
 use tallylight_store::archive::Ask;
 
 use super::{Processor, ProcessorError};
 use crate::archive::{Archive, Next};
-use crate::metrics::Doing;
+use crate::metrics::Stage;
 use crate::pure::partition::Tally;
 use crate::read::Partitions;
 use crate::settings::Settings;
@@ -28,21 +29,31 @@ impl Processor {
         let began = Instant::now();
         let next = archive.turn(self.position, emitted, &mut self.partitions).await;
         if next == Next::Rewind {
-            let Settings { partitions, limits, .. } = &self.settings;
             self.covered = self.covered.max(self.position);
-            let shard = self.parts.log.shard();
-            let restored = archive.restore((shard, *partitions), limits, self.covered);
-            (self.position, self.partitions) = match restored {
-                Some(restored) => (restored.position, restored.partitions),
-                None => {
-                    let earliest = self.parts.log.usage(EVENTS)?.earliest;
-                    (earliest, Partitions::of(shard, *partitions, limits))
-                }
-            };
+            let log = self.parts.log.as_ref();
+            (self.position, self.partitions) =
+                start_from(Some(archive), log, &self.settings, self.covered)?;
             self.tally = tally(&self.partitions);
         }
-        self.parts.metrics.spent(Doing::History, began);
+        self.parts.metrics.spent(Stage::History, began);
         Ok(next)
+    }
+}
+
+/// Where to read from, and the state as of there: a snapshot's, or nothing and all that the log has.
+pub(super) fn start_from(
+    archive: Option<&mut Archive>,
+    log: &dyn EventLog,
+    settings: &Settings,
+    covered: u64,
+) -> Result<(u64, Partitions), LogError> {
+    let Settings { partitions, limits, .. } = settings;
+    let shard = log.shard();
+    let restored =
+        archive.and_then(|archive| archive.restore((shard, *partitions), limits, covered));
+    match restored {
+        Some(restored) => Ok((restored.position, restored.partitions)),
+        None => Ok((log.usage(EVENTS)?.earliest, Partitions::of(shard, *partitions, limits))),
     }
 }
 

@@ -1,7 +1,8 @@
-//! The whole platform in one process, run by a seed: scripted [`player`]s and the edges that
-//! serve them ([`reporter`]) send what happens through a bad [`network`] to real doors, whose log a real processor reads and archives,
-//! while the [`chaos`] of the seed lets writes fail and processes die. In the end the [`check`]s
-//! hold history against the players' own truth and against a run in which nothing went wrong.
+//! The whole platform in one process, run by a seed: scripted [`player`]s and the edges that serve
+//! them ([`reporter`]) send what happens through a bad [`network`] to real doors, whose log a real
+//! processor reads and archives, while the [`chaos`] of the seed lets writes fail and processes
+//! die. In the end the [`check`]s hold history against the players' own truth and against a run in
+//! which nothing went wrong.
 //!
 //! A seed is a run, to the byte: the [`world`] moves one step at a time, and each step is over
 //! before the next begins. What is outside: the real time that files and threads take, and with

@@ -1,6 +1,6 @@
 //! Log records and spans: one that tells of a request for media, as its server saw it, is a
 //! delivery event, any other a [point of a metric](other). What they must say, and what else is
-//! read, stands in docs/collector.md.
+//! read, stands in docs/opentelemetry.md.
 
 use std::borrow::Cow;
 

@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 use tallylight_schemas::ident;
 
 use super::mix;
+use super::numbers::Numbers;
 use crate::pure::input::PlayerInput;
-
-/// Ranges kept before the two lowest are joined.
-const MAX_RANGES: usize = 64;
+use crate::pure::tight::MaybeMs;
 
 /// What makes a record itself and no other, within an epoch of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,25 +68,28 @@ pub struct Seen {
 struct Rest {
     /// Queries.
     queries: Numbered,
+    /// The highest number of all queries that came.
+    highest: Option<u64>,
     /// Those without `sn`, the oldest first.
     unnumbered: VecDeque<u64>,
 }
 
-/// Numbered records of a mode.
+/// Numbered records of a mode that are remembered.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Numbered {
-    /// Of all that came.
-    highest: Option<u64>,
-    /// Of those that are remembered.
     numbers: Numbers,
     /// Their newest `ts`: a number that comes again with a later one is another record.
-    newest_ts: Option<i64>,
+    newest_ts: MaybeMs,
 }
 
 impl Seen {
-    /// Whether the record's number is above all that came before.
-    pub fn is_ahead(&self, identity: &Identity) -> bool {
-        let highest = self.numbered(identity.mode).and_then(|numbered| numbered.highest);
+    /// Whether the record's number is above all that came before. `highest` is that of the event
+    /// reports whose facts are kept.
+    pub fn is_ahead(&self, identity: &Identity, highest: Option<u64>) -> bool {
+        let highest = match (identity.mode, &self.rest) {
+            (0, _) => highest.max(self.events.numbers.last()),
+            (_, rest) => rest.as_ref().and_then(|rest| rest.highest),
+        };
         identity.sn.is_some_and(|sn| highest.is_none_or(|highest| sn > highest))
     }
 
@@ -101,8 +103,8 @@ impl Seen {
 
     /// Notes the number of a record that came.
     pub fn came(&mut self, identity: &Identity) {
-        if identity.sn.is_some() {
-            let highest = &mut self.numbered_mut(identity.mode).highest;
+        if identity.mode != 0 && identity.sn.is_some() {
+            let highest = &mut self.rest.get_or_insert_default().highest;
             *highest = (*highest).max(identity.sn);
         }
     }
@@ -113,7 +115,8 @@ impl Seen {
             return self.rest.as_ref().is_some_and(|rest| rest.unnumbered.contains(&identity.id));
         };
         self.numbered(identity.mode).is_some_and(|older| {
-            older.numbers.contains(sn) && (identity.ts.is_none() || identity.ts <= older.newest_ts)
+            older.numbers.contains(sn)
+                && (identity.ts.is_none() || identity.ts <= older.newest_ts.get())
         })
     }
 
@@ -123,7 +126,7 @@ impl Seen {
             Some(sn) => {
                 let older = self.numbered_mut(identity.mode);
                 older.numbers.insert(sn);
-                older.newest_ts = older.newest_ts.max(identity.ts);
+                older.newest_ts = older.newest_ts.get().max(identity.ts).into();
             }
             None => {
                 let unnumbered = &mut self.rest.get_or_insert_default().unnumbered;
@@ -141,98 +144,9 @@ impl Seen {
     }
 }
 
-/// Numbers as ascending ranges, both ends included; beyond [`MAX_RANGES`] the lowest are joined.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Numbers(Ranges);
-
-/// Nearly every session has one range, and there are many sessions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum Ranges {
-    One([(u64, u64); 1]),
-    Others(Vec<(u64, u64)>),
-}
-
-impl Default for Ranges {
-    fn default() -> Self {
-        Self::Others(Vec::new())
-    }
-}
-
-impl Ranges {
-    fn ranges(&self) -> &[(u64, u64)] {
-        match self {
-            Self::One(one) => one,
-            Self::Others(all) => all,
-        }
-    }
-
-    fn edit<T>(&mut self, edit: impl FnOnce(&mut Vec<(u64, u64)>) -> T) -> T {
-        let mut all = match std::mem::take(self) {
-            Self::One(one) => one.to_vec(),
-            Self::Others(all) => all,
-        };
-        let out = edit(&mut all);
-        *self = match *all.as_slice() {
-            [one] => Self::One([one]),
-            _ => Self::Others(all),
-        };
-        out
-    }
-}
-
-impl Numbers {
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.ranges().is_empty()
-    }
-
-    /// Whether a number is among them.
-    pub fn contains(&self, n: u64) -> bool {
-        let ranges = self.0.ranges();
-        let at = ranges.partition_point(|(_, last)| *last < n);
-        ranges.get(at).is_some_and(|(first, _)| *first <= n)
-    }
-
-    /// Adds a number; answers whether it is new.
-    pub fn insert(&mut self, n: u64) -> bool {
-        if let Ranges::One([(_, last)]) = &mut self.0
-            && last.checked_add(1) == Some(n)
-        {
-            *last = n;
-            return true;
-        }
-        if self.contains(n) {
-            return false;
-        }
-        self.0.edit(|ranges| join(ranges, n));
-        true
-    }
-}
-
-/// Adds a number that is in no range.
-fn join(ranges: &mut Vec<(u64, u64)>, n: u64) {
-    let at = ranges.partition_point(|(_, last)| *last < n);
-    let joins_before = at > 0 && ranges[at - 1].1.saturating_add(1) == n;
-    let joins_after = ranges.get(at).is_some_and(|(first, _)| n.saturating_add(1) == *first);
-    match (joins_before, joins_after) {
-        (true, true) => {
-            ranges[at - 1].1 = ranges[at].1;
-            ranges.remove(at);
-        }
-        (true, false) => ranges[at - 1].1 = n,
-        (false, true) => ranges[at].0 = n,
-        (false, false) => ranges.insert(at, (n, n)),
-    }
-    if ranges.len() > MAX_RANGES {
-        ranges[1].0 = ranges[0].0;
-        ranges.remove(0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn record(sn: u64) -> Identity {
         Identity { id: mix(sn, 0), sn: Some(sn), mode: 0, ts: Some(10 * sn.cast_signed()) }
@@ -242,14 +156,13 @@ mod tests {
     fn a_duplicate_is_found_however_long_ago_it_came() {
         let mut seen = Seen::default();
         for sn in (0..5_000).filter(|sn| sn % 700 != 3) {
-            assert!(seen.is_ahead(&record(sn)) && !seen.contains(&record(sn)));
-            seen.came(&record(sn));
+            assert!(seen.is_ahead(&record(sn), None) && !seen.contains(&record(sn)));
             seen.remember(&record(sn), 16);
         }
         for sn in 0..5_000 {
             assert_eq!(seen.contains(&record(sn)), sn % 700 != 3, "sn {sn}");
         }
-        assert!(seen.events.numbers.0.ranges().len() <= 9);
+        assert!(seen.events.numbers.ranges().len() <= 9);
     }
 
     #[test]
@@ -261,12 +174,23 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_ahead_of_all_that_came_in_its_mode() {
+        let mut seen = Seen::default();
+        let query = |sn| Identity { mode: 1, ..record(sn) };
+        seen.came(&query(7));
+        seen.remember(&record(4), 16);
+        assert!(seen.is_ahead(&query(8), Some(20)) && !seen.is_ahead(&query(7), None));
+        assert!(seen.is_ahead(&record(5), Some(3)) && !seen.is_ahead(&record(5), Some(6)));
+        assert!(!seen.is_ahead(&record(4), None));
+    }
+
+    #[test]
     fn those_without_a_number_are_bounded() {
         let mut seen = Seen::default();
         let query = |id| Identity { id, sn: None, mode: 1, ts: None };
         (0..100).for_each(|id| seen.remember(&query(id), 16));
         assert!(seen.contains(&query(99)) && seen.contains(&query(84)));
-        assert!(!seen.contains(&query(83)) && !seen.is_ahead(&query(200)));
+        assert!(!seen.contains(&query(83)) && !seen.is_ahead(&query(200), None));
     }
 
     #[test]
@@ -282,19 +206,6 @@ mod tests {
             PlayerInput { sn: None, digest: 1, ..base.clone() },
         ] {
             assert_ne!(id(&base), id(&other), "{other:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn ranges_are_a_set(numbers in prop::collection::vec(0_u64..100, 0..120)) {
-            let mut ranges = Numbers::default();
-            for n in &numbers {
-                ranges.insert(*n);
-            }
-            for n in 0..100 {
-                prop_assert_eq!(ranges.contains(n), numbers.contains(&n));
-            }
         }
     }
 }

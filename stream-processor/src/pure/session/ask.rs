@@ -18,7 +18,8 @@ impl Sessions {
         let mut found: Vec<((bool, i64), &Epoch)> =
             self.slots.all().filter(matches).map(|epoch| (place(epoch), epoch)).collect();
         let order = |(a_place, a): &((bool, i64), &Epoch), (b_place, b): &((bool, i64), &Epoch)| {
-            let rest = || (a.sid.text(), a.number).cmp(&(b.sid.text(), b.number));
+            let name = |epoch: &Epoch| (epoch.sid.text(), epoch.kin().number);
+            let rest = || name(a).cmp(&name(b));
             a_place.cmp(b_place).then_with(rest)
         };
         // Of a million, those that are wanted are picked first, and only they are put in order.

@@ -7,14 +7,15 @@ use tallylight_schemas::fates::Fate;
 use tallylight_schemas::session::SessionRow;
 
 use super::fact::Fact;
+use super::kin::Kin;
 use super::report::Playback;
 use super::said::Said;
 use super::sid::Sid;
-use super::tight::MaybeMs;
 use super::timeline::{Panes, Timeline};
 use super::words::{Word, Words};
-use crate::pure::dedupe::{Identity, Past, Tombstone};
+use crate::pure::dedupe::{Identity, Past};
 use crate::pure::input::PlayerInput;
+use crate::pure::tight::MaybeMs;
 use crate::pure::watermark::{HORIZON_MS, SKEW_IGNORED_MS};
 
 /// Who plays so long after the end plays something else, ms. Whatever could still say something of
@@ -35,15 +36,9 @@ pub(super) enum Queue {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Epoch {
     pub(super) sid: Sid,
-    pub(super) number: u32,
     /// `ts` of the record that opened it.
     pub(super) opened_ts: i64,
-    /// Place of the epoch before it, while that is kept.
-    pub(super) previous: Option<u32>,
-    /// The epochs before it that are forgotten.
-    pub(super) before: Option<Box<Tombstone>>,
-    /// A later epoch of the sid has begun.
-    pub(super) superseded: bool,
+    pub(super) kin: Option<Box<Kin>>,
     pub(super) queue: Queue,
     /// Log time of the newest record, ms.
     pub(super) heard_at: i64,
@@ -51,8 +46,6 @@ pub struct Epoch {
     newest_ts: MaybeMs,
     /// Smallest arrival − ts, ms.
     least_delay: i64,
-    skew_ms: i64,
-    late: u64,
 }
 
 /// Facts of a playback that came before its beginning did, with the clock that placed them.
@@ -60,25 +53,20 @@ pub struct Epoch {
 pub(super) struct Overtakers {
     facts: Vec<Fact>,
     least_delay: i64,
-    skew_ms: i64,
 }
 
 impl Epoch {
     pub(super) fn new(tenant: Arc<str>, sid: Sid, number: u32, opened_ts: i64, log: i64) -> Self {
+        let kin = Kin { number, ..Kin::default() };
         Self {
             sid,
-            number,
             opened_ts,
-            previous: None,
-            before: None,
-            superseded: false,
+            kin: (number > 0).then(|| Box::new(kin)),
             queue: Queue::Closed(log),
             heard_at: log,
             timeline: Timeline::of(tenant),
             newest_ts: MaybeMs::default(),
             least_delay: i64::MAX,
-            skew_ms: 0,
-            late: 0,
         }
     }
 
@@ -101,7 +89,7 @@ impl Epoch {
         let Some(ended) = self.timeline.now().ended_ts() else { return false };
         matches!(input.sta, Some("s" | "p"))
             && input.ts.is_some_and(|ts| {
-                ts >= ended.saturating_add(AGAIN_MS) && ts.saturating_add(self.skew_ms) >= horizon
+                ts >= ended.saturating_add(AGAIN_MS) && ts.saturating_add(self.skew_ms()) >= horizon
             })
             && !self.timeline.knows(&Identity::of(input))
     }
@@ -115,7 +103,7 @@ impl Epoch {
     /// which came by a faster way. Only facts that can still move can be told apart.
     fn was_overtaken(&self, input: &PlayerInput<'_>) -> bool {
         input.ts.is_some_and(|ts| {
-            ts > self.opened_ts && ts.saturating_add(self.skew_ms) > self.timeline.base().at()
+            ts > self.opened_ts && ts.saturating_add(self.skew_ms()) > self.timeline.base().at()
         }) && self.timeline.numbers().contains(0)
             && !self.timeline.knows(&Identity::of(input))
     }
@@ -142,11 +130,11 @@ impl Epoch {
             }
             self.newest_ts = self.newest_ts.get().max(input.ts).into();
         }
-        let skew = if input.ts.is_some() { self.skew_ms } else { 0 };
+        let skew = if input.ts.is_some() { self.skew_ms() } else { 0 };
         let at = input.time().saturating_add(skew).min(log + SKEW_IGNORED_MS);
         if at < to.horizon {
             self.timeline.seen.remember(&identity, to.unnumbered);
-            self.late += 1;
+            self.kin_mut().late += 1;
             return Fate::Late;
         }
         self.heard_at = log;
@@ -166,16 +154,16 @@ impl Epoch {
     /// Its sid plays something else since `begin` (by the player's clock); hands over what came
     /// of that already.
     pub(super) fn supersede(&mut self, begin: i64, to: &mut Panes<'_>) -> Overtakers {
-        let at = begin.saturating_add(self.skew_ms);
+        let at = begin.saturating_add(self.skew_ms());
         let facts = if self.timeline.recent().last_at() >= Some(at) {
             self.timeline.part(begin, at, to)
         } else {
             Vec::new()
         };
         self.newest_ts = self.newest_ts.get().map(|newest| newest.min(begin - 1)).into();
-        self.superseded = true;
+        self.kin_mut().superseded = true;
         self.stay_superseded(to);
-        Overtakers { facts, least_delay: self.least_delay, skew_ms: self.skew_ms }
+        Overtakers { facts, least_delay: self.least_delay }
     }
 
     /// Takes over what came before its beginning. The clock is the one that placed it, but for a
@@ -186,11 +174,11 @@ impl Epoch {
         }
         let has_clock = self.least_delay < i64::MAX;
         if !has_clock {
-            (self.least_delay, self.skew_ms) = (from.least_delay, from.skew_ms);
+            self.least_delay = from.least_delay;
         }
         for mut fact in from.facts {
             if let Some(ts) = fact.ts.get().filter(|_| has_clock) {
-                fact.at = ts.saturating_add(self.skew_ms);
+                fact.at = ts.saturating_add(self.skew_ms());
             }
             if let Some(identity) = fact.identity() {
                 self.timeline.seen.came(&identity);
@@ -201,27 +189,31 @@ impl Epoch {
     }
 
     fn stay_superseded(&mut self, to: &mut Panes<'_>) {
-        if self.superseded {
+        if self.kin().superseded {
             self.timeline.fall_silent(to);
         }
     }
 
     /// The player's clock is off by the smallest delay ever seen; up to 2 s are taken for
     /// the network's.
-    fn lower_skew(&mut self, delay: i64, to: &mut Panes<'_>) {
-        self.least_delay = self.least_delay.min(delay);
+    fn skew_ms(&self) -> i64 {
         let known =
             self.least_delay < i64::MAX && self.least_delay.saturating_abs() >= SKEW_IGNORED_MS;
-        let skew = if known { self.least_delay } else { 0 };
-        if skew != self.skew_ms {
-            self.skew_ms = skew;
+        if known { self.least_delay } else { 0 }
+    }
+
+    fn lower_skew(&mut self, delay: i64, to: &mut Panes<'_>) {
+        let before = self.skew_ms();
+        self.least_delay = self.least_delay.min(delay);
+        let skew = self.skew_ms();
+        if skew != before {
             self.timeline.correct(skew, to);
         }
     }
 
     /// When it began, Unix ms.
     pub(super) fn opened_at(&self) -> i64 {
-        self.opened_ts.saturating_add(self.skew_ms)
+        self.opened_ts.saturating_add(self.skew_ms())
     }
 
     /// Whether a record is of a time before it, by the clock of whoever stamped it.
@@ -236,21 +228,21 @@ impl Epoch {
 
     /// Which playback it is.
     pub(super) fn playback(&self) -> Playback<'_> {
-        Playback { tenant: self.tenant(), sid: &self.sid, epoch: self.number }
+        Playback { tenant: self.tenant(), sid: &self.sid, epoch: self.kin().number }
     }
 
     /// The row of the session so far.
     pub(super) fn row(&self, words: &Words) -> SessionRow {
-        self.timeline.now().row(self.playback(), self.late, words)
+        self.timeline.now().row(self.playback(), self.kin().late, words)
     }
 
     /// What to remember when the rest is forgotten.
     pub(super) fn past(&self) -> Past {
         Past {
-            epoch: self.number,
+            epoch: self.kin().number,
             opened_ts: self.opened_ts,
             newest_ts: self.newest_ts.get().unwrap_or(self.opened_ts),
-            skew_ms: self.skew_ms,
+            skew_ms: self.skew_ms(),
             numbers: self.timeline.numbers(),
         }
     }
@@ -263,5 +255,25 @@ impl Epoch {
     /// Every word in it, some more than once.
     pub(super) fn words(&self) -> impl Iterator<Item = Word> {
         self.timeline.words()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::machine::Machine;
+    use super::super::seldom::Seldom;
+    use super::super::story::Story;
+    use super::*;
+
+    /// There are millions of each (docs/performance.md). What hardly any session needs belongs into
+    /// what hardly any session has.
+    #[test]
+    fn a_session_takes_no_more_room_than_it_did() {
+        assert!(size_of::<Machine>() <= 56, "{}", size_of::<Machine>());
+        assert!(size_of::<Epoch>() <= 320, "{}", size_of::<Epoch>());
+        // With the two counts of an `Arc` 160.
+        assert!(size_of::<Story>() <= 144, "{}", size_of::<Story>());
+        assert!(size_of::<Seldom>() <= 160, "{}", size_of::<Seldom>());
+        assert!(size_of::<Kin>() <= 64, "{}", size_of::<Kin>());
     }
 }

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::clue::Clue;
 use super::said::Said;
-use super::tight::MaybeMs;
 use crate::pure::dedupe::Identity;
 use crate::pure::input::PlayerInput;
+use crate::pure::tight::MaybeMs;
 
 /// A player state, CMCD `sta`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::dimensions::Dimensions;
 use super::fact::{Fact, Origin, Token};
+use super::seldom::Seldom;
 use super::story::Story;
 use super::words::Word;
+use crate::pure::tight::{MaybeCount, MaybeMs};
 use crate::pure::window::{Counts, Presence, Watching};
 
 /// Rebuffers kept for the session's row.
@@ -53,46 +55,48 @@ impl Doing {
 pub struct Machine {
     /// Sums are complete up to here.
     pub(super) at: i64,
-    pub(super) last_seen: i64,
     pub(super) playing_ms: i64,
     pub(super) kbps_ms: i64,
-    pub(super) kbps_known_ms: i64,
-    pub(super) events: u64,
     /// The largest sequence number, once there is a smallest.
     pub(super) sn: u64,
-    pub(super) latency_ms: Option<i32>,
-    /// Frames dropped since the player's count last began, by that; −1 is unknown.
-    pub(super) dropped: i32,
+    /// Shared with the other state of the session; see [`Story`]. Written down in
+    /// [`super::states`].
+    #[serde(skip, default = "no_story")]
+    pub(super) story: Arc<Story>,
+    pub(super) events: u32,
+    pub(super) latency_ms: MaybeCount,
+    /// Frames dropped since the player's count last began, by that.
+    pub(super) dropped: MaybeCount,
     pub(super) state: Option<Watching>,
     pub(super) token: Option<Token>,
     /// Silent for too long; stands still until the next fact.
     pub(super) silent: bool,
     /// The player is hidden.
     pub(super) hidden: bool,
-    /// Shared with the other state of the session; see [`Story`].
-    pub(super) story: Arc<Story>,
 }
 
 /// What nobody has a story of yet has in common.
 static NO_STORY: LazyLock<Arc<Story>> = LazyLock::new(Arc::default);
 
+fn no_story() -> Arc<Story> {
+    Arc::clone(&NO_STORY)
+}
+
 impl Default for Machine {
     fn default() -> Self {
         Self {
             at: 0,
-            last_seen: 0,
             playing_ms: 0,
             kbps_ms: 0,
-            kbps_known_ms: 0,
-            events: 0,
             sn: 0,
-            latency_ms: None,
-            dropped: -1,
+            story: no_story(),
+            events: 0,
+            latency_ms: MaybeCount::default(),
+            dropped: MaybeCount::default(),
             state: None,
             token: None,
             silent: false,
             hidden: false,
-            story: Arc::clone(&NO_STORY),
         }
     }
 }
@@ -102,12 +106,18 @@ impl Machine {
     /// its queries only show that it is alive and what it watches.
     pub fn apply(&mut self, fact: &Fact, events_rule: bool) -> Outcome {
         let mut counts = Counts::default();
+        let last_seen = self.last_seen();
         self.run_to(fact.at);
         if fact.origin == Origin::Silence {
+            if last_seen < self.at {
+                self.tell().seldom_mut().last_seen = last_seen.into();
+            }
             self.fall_silent(fact.at, &mut counts);
             return Outcome { presence: self.presence(), moved: false, counts };
         }
-        self.last_seen = self.last_seen.max(fact.at);
+        if self.seldom().last_seen.is_some() {
+            self.tell().seldom_mut().last_seen = MaybeMs::default();
+        }
         if self.silent {
             self.resume(fact.at);
         }
@@ -138,19 +148,23 @@ impl Machine {
         self.at = self.at.max(at);
         let presence = self.presence();
         let Some(state) = presence.state.filter(|_| passed > 0) else { return };
-        if state == Watching::Playing {
-            self.playing_ms += passed;
-        } else {
-            self.tell().spent[state as usize] += passed;
+        match state {
+            Watching::Playing if presence.kbps > 0 => {
+                self.playing_ms += passed;
+                self.kbps_ms += i64::from(presence.kbps) * passed;
+            }
+            Watching::Playing => {
+                self.playing_ms += passed;
+                self.tell().unrated_ms += passed;
+            }
+            Watching::Starting => self.tell().starting_ms += passed,
+            Watching::Rebuffering => self.tell().seldom_mut().rebuffering_ms += passed,
+            Watching::Seeking => self.tell().seldom_mut().seeking_ms += passed,
         }
         if self.hidden {
-            let story = self.tell();
-            story.spent_hidden.0 += passed;
-            story.spent_hidden.1 += passed * i64::from(state == Watching::Rebuffering);
-        }
-        if presence.kbps > 0 {
-            self.kbps_ms += i64::from(presence.kbps) * passed;
-            self.kbps_known_ms += passed;
+            let seldom = self.tell().seldom_mut();
+            seldom.hidden_ms += passed;
+            seldom.hidden_rebuffering_ms += passed * i64::from(state == Watching::Rebuffering);
         }
     }
 
@@ -166,12 +180,24 @@ impl Machine {
         }
     }
 
+    /// What hardly any session has.
+    pub(super) fn seldom(&self) -> &Seldom {
+        self.story.seldom()
+    }
+
     /// Time spent in a state, ms.
     pub(super) fn spent(&self, state: Watching) -> i64 {
         match state {
             Watching::Playing => self.playing_ms,
-            state => self.story.spent[state as usize],
+            Watching::Starting => self.story.starting_ms,
+            Watching::Rebuffering => self.seldom().rebuffering_ms,
+            Watching::Seeking => self.seldom().seeking_ms,
         }
+    }
+
+    /// Time playing of which the bitrate is known, ms.
+    pub(super) fn kbps_known_ms(&self) -> i64 {
+        self.playing_ms - self.story.unrated_ms
     }
 
     /// Time of the newest fact taken in, Unix ms.
@@ -211,12 +237,12 @@ impl Machine {
 
     /// When a terminal token came, by the player's clock.
     pub(super) fn ended_ts(&self) -> Option<i64> {
-        self.story.ended_ts.get()
+        self.seldom().ended_ts.get()
     }
 
     /// Every word it holds.
     pub(super) fn words(&self) -> impl Iterator<Item = Word> {
-        self.story.dimensions.words().chain(self.story.error)
+        self.dimensions().words().chain(self.seldom().error)
     }
 
     /// The dimensions now.
@@ -231,19 +257,14 @@ impl Machine {
 
     /// Newest fact, Unix ms.
     pub fn last_seen(&self) -> i64 {
-        self.last_seen
-    }
-
-    /// Records missing by sequence number.
-    pub fn lost(&self) -> i64 {
-        self.story.lost
+        self.seldom().last_seen.get().unwrap_or(self.at)
     }
 
     fn take_words(&mut self, fact: &Fact) -> bool {
         let Some(said) = &fact.said else { return false };
         // Players name the error after the state, so a code is taken from an ended session too.
-        if said.error.is_some() && said.error != self.story.error {
-            self.tell().error = said.error;
+        if said.error.is_some() && said.error != self.seldom().error {
+            self.tell().seldom_mut().error = said.error;
         }
         if self.is_ended() {
             return false;
@@ -254,44 +275,5 @@ impl Machine {
         }
         self.tell().dimensions = moved;
         true
-    }
-
-    fn count_record(&mut self, fact: &Fact, counts: &mut Counts) {
-        self.events += 1;
-        counts.event = true;
-        if fact.msd_ms >= 0 && self.story.msd_ms.is_none() {
-            self.tell().msd_ms = Some(fact.msd_ms);
-        }
-        if let (Some(sn), Origin::Event) = (fact.sn, fact.origin) {
-            let lost = self.count_sn(sn);
-            if lost != 0 {
-                self.tell().lost += lost;
-            }
-            counts.lost = i32::try_from(lost).unwrap_or(0);
-        }
-    }
-
-    /// Missing records that this number shows; −1 when it fills a gap. Without one it is a number
-    /// that comes again, and nothing that was lost elsewhere has come.
-    fn count_sn(&mut self, sn: u64) -> i64 {
-        let gap = |low: u64, high: u64| i64::try_from(high - low - 1).unwrap_or(0).min(1 << 30);
-        let (least, high) = (self.story.least_sn, self.sn);
-        let low = least.unwrap_or(sn);
-        if least.is_none_or(|least| sn < least) {
-            self.tell().least_sn = Some(sn);
-        }
-        self.sn = if least.is_some() { high.max(sn) } else { sn };
-        if least.is_none() {
-            return 0;
-        }
-        if sn > high {
-            gap(high, sn)
-        } else if sn < low {
-            gap(sn, low)
-        } else if sn > low && sn < high && self.story.lost > 0 {
-            -1
-        } else {
-            0
-        }
     }
 }

@@ -53,10 +53,10 @@ impl Sessions {
     /// The fate of a record of a playback that is forgotten, while its sid plays something else.
     fn over_before(&mut self, slot: u32, input: &PlayerInput<'_>) -> Option<Fate> {
         let current = self.slots.get_mut(slot)?;
-        if input.sn.is_none() || current.previous.is_some() || !current.begins_after(input) {
+        if input.sn.is_none() || current.kin().previous.is_some() || !current.begins_after(input) {
             return None;
         }
-        let before = current.before.as_mut()?;
+        let before = current.kin.as_mut()?.before.as_mut()?;
         before.covers(input.time(), input.sn, i64::MIN).then(|| over(before, input))
     }
 
@@ -64,10 +64,10 @@ impl Sessions {
         let Some(current) = self.epoch(slot) else { return slot };
         let horizon = now.log - HORIZON_MS;
         if current.is_followed_by(input, horizon) {
-            let number = current.number.saturating_add(1);
+            let number = current.kin().number.saturating_add(1);
             let overtakers = self.with(slot, now, |epoch, panes| {
                 // Only one step back is looked for; a longer chain would outlive its links.
-                epoch.previous = None;
+                epoch.kin_mut().previous = None;
                 epoch.supersede(input.time(), panes)
             });
             let next = self.open(input, number, Some(slot), now);
@@ -75,7 +75,7 @@ impl Sessions {
             self.with(next, now, |epoch, panes| epoch.inherit(overtakers, panes));
             return next;
         }
-        let Some(previous) = current.previous.filter(|_| current.begins_after(input)) else {
+        let Some(previous) = current.kin().previous.filter(|_| current.begins_after(input)) else {
             return slot;
         };
         let follows = |before: &Epoch| before.is_followed_by(input, horizon);
@@ -115,7 +115,7 @@ impl Sessions {
         let number = before.as_ref().map_or(0, |before| before.epoch().saturating_add(1));
         let slot = self.open(input, number, None, now);
         if let (Some(before), Some(epoch)) = (before, self.slots.get_mut(slot)) {
-            epoch.before = Some(Box::new(before));
+            epoch.kin_mut().before = Some(before);
         }
         Ok(slot)
     }
@@ -129,7 +129,9 @@ impl Sessions {
     ) -> u32 {
         let tenant = self.slots.tenant(input.tenant);
         let mut epoch = Epoch::new(tenant, Sid::of(input.sid), number, input.time(), now.log);
-        epoch.previous = previous;
+        if previous.is_some() {
+            epoch.kin_mut().previous = previous;
+        }
         let slot = self.add(epoch);
         let horizon = now.log - HORIZON_MS;
         let log = now.log;
@@ -162,7 +164,7 @@ impl Sessions {
             self.pending.push(ident::hash(tenant, sid), fact, self.limits.pending);
             return;
         };
-        let slot = match self.epoch(slot).map(|epoch| (epoch.previous, epoch.opened_at())) {
+        let slot = match self.epoch(slot).map(|epoch| (epoch.kin().previous, epoch.opened_at())) {
             Some((Some(previous), opened)) if at < opened => previous,
             _ => slot,
         };

@@ -81,6 +81,11 @@ impl<'a> Reader<'a> {
         number
     }
 
+    /// A number that was one of four bytes.
+    pub(super) fn short(&mut self) -> u32 {
+        u32::try_from(self.number()).unwrap_or(0)
+    }
+
     pub(super) fn ms(&mut self, near: i64) -> i64 {
         let number = self.number();
         let apart = (number >> 1).cast_signed() ^ -(number & 1).cast_signed();

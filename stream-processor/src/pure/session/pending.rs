@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::fact::Fact;
+use super::said::Said;
 use super::words::Word;
 
 /// Facts kept per sid.
@@ -49,8 +50,8 @@ impl Pending {
 
     /// Every word in them.
     pub(super) fn words(&self) -> impl Iterator<Item = Word> {
-        let said = self.facts.values().flatten().filter_map(|fact| fact.said.as_ref());
-        said.flat_map(|said| said.words())
+        let said = self.facts.values().flatten().filter_map(|fact| fact.said);
+        said.flat_map(Said::words)
     }
 
     pub(super) fn len(&self) -> usize {

@@ -5,7 +5,6 @@ use tallylight_schemas::session::{Outcome, SessionRow};
 use super::fact::Token;
 use super::machine::Machine;
 use super::sid::Sid;
-use super::tight::MaybeMs;
 use super::words::Words;
 use crate::pure::window::Watching;
 
@@ -27,9 +26,7 @@ impl Machine {
             (true, Some(Token::Fatal)) => Outcome::Failed,
             (true, _) => Outcome::Played,
             (false, Some(Token::Fatal)) => Outcome::StartFailed,
-            (false, _) if self.story.errored && self.story.started_at.is_some() => {
-                Outcome::StartFailed
-            }
+            (false, _) if self.story.errored && self.story.attempted => Outcome::StartFailed,
             (false, _) => Outcome::ExitBeforeStart,
         }
     }
@@ -37,16 +34,17 @@ impl Machine {
     /// How long the viewer waited for a first frame, as long as that is or was awaited.
     fn waited_ms(&self) -> Option<i64> {
         if self.story.first_frame_at.is_some() {
-            return self.story.startup_ms.get();
+            return self.story.startup_ms();
         }
-        Some(self.story.ended_at.get().unwrap_or(self.at) - self.story.started_at.get()?)
+        Some(self.seldom().ended_at.get().unwrap_or(self.at) - self.story.started_at()?)
     }
 
     fn rebuffer_rows(&self) -> Vec<(i64, i64)> {
+        let seldom = self.seldom();
         let open = (self.presence().state == Some(Watching::Rebuffering))
-            .then(|| (self.story.rebuffer_since, self.at - self.story.rebuffer_since));
-        let all = self.story.rebuffers.iter().copied().chain(open);
-        let skip = (self.story.rebuffers.len() + usize::from(open.is_some()))
+            .then(|| (seldom.rebuffer_since, self.at - seldom.rebuffer_since));
+        let all = seldom.rebuffers.iter().copied().chain(open);
+        let skip = (seldom.rebuffers.len() + usize::from(open.is_some()))
             .saturating_sub(super::machine::REBUFFERS_KEPT);
         all.skip(skip).map(|(start, ms)| (start * 1_000, ms)).collect()
     }
@@ -54,9 +52,10 @@ impl Machine {
     /// The row of the session so far. Times in a state run up to the newest fact.
     pub fn row(&self, of: Playback<'_>, late_events: u64, words: &Words) -> SessionRow {
         let text = |word| words.owned(word);
-        let micros = |ms: MaybeMs| ms.get().map(|ms| ms * 1_000);
+        let micros = |ms: Option<i64>| ms.map(|ms| ms * 1_000);
         let spent = |state: Watching| self.spent(state);
-        let here = self.dimensions();
+        let (here, seldom) = (self.dimensions(), self.seldom());
+        let rated_ms = self.kbps_known_ms();
         let latency = self.story.latency_ms.ends();
         let repaired = self.repaired();
         let rebuffering_ms = spent(Watching::Rebuffering) + repaired.stalled_ms;
@@ -72,34 +71,34 @@ impl Machine {
             asn: here.asn,
             edge: text(here.edge),
             pipeline: text(here.pipeline),
-            started_at: micros(self.story.started_at),
-            first_frame_at: micros(self.story.first_frame_at),
-            ended_at: micros(self.story.ended_at),
+            started_at: micros(self.story.started_at()),
+            first_frame_at: micros(self.story.first_frame_at.get()),
+            ended_at: micros(seldom.ended_at.get()),
             outcome: self.outcome(),
-            startup_ms: self.story.startup_ms.get(),
+            startup_ms: self.story.startup_ms(),
             waited_ms: self.waited_ms(),
-            msd_ms: self.story.msd_ms.map(i64::from),
+            msd_ms: self.story.msd_ms.get().map(i64::from),
             starting_ms: spent(Watching::Starting),
             // What was taken for playing, as far as it was seen at all.
             playing_ms: (spent(Watching::Playing) - repaired.stalled_ms).max(0),
             rebuffering_ms,
-            rebuffer_count: self.story.rebuffer_count + repaired.stalls,
+            rebuffer_count: seldom.rebuffer_count + repaired.stalls,
             rebuffers: self.rebuffer_rows(),
             seeking_ms: spent(Watching::Seeking),
-            seek_count: self.story.seek_count,
-            background_ms: self.story.spent_hidden.0,
-            background_rebuffering_ms: self.story.spent_hidden.1,
-            avg_bitrate_kbps: (self.kbps_known_ms > 0).then(|| self.kbps_ms / self.kbps_known_ms),
-            bitrate_ms: self.kbps_known_ms,
+            seek_count: seldom.seek_count,
+            background_ms: seldom.hidden_ms,
+            background_rebuffering_ms: seldom.hidden_rebuffering_ms,
+            avg_bitrate_kbps: (rated_ms > 0).then(|| self.kbps_ms / rated_ms),
+            bitrate_ms: rated_ms,
             bitrate_kbps_ms: self.kbps_ms,
             switches: i64::from(self.story.switches_up) + i64::from(self.story.switches_down),
-            live_latency_ms: self.latency_ms.map(i64::from),
-            error_code: text(self.story.error),
+            live_latency_ms: self.latency_ms.get().map(i64::from),
+            error_code: text(seldom.error),
             state: self.token.map(|token| token.as_str().to_owned()),
-            events: self.events,
-            lost_events: u64::try_from(self.story.lost).unwrap_or(0),
+            events: self.events.into(),
+            lost_events: u64::try_from(seldom.lost).unwrap_or(0),
             late_events,
-            last_seen: self.last_seen * 1_000,
+            last_seen: self.last_seen() * 1_000,
             derived: self.story.derived,
             switches_up: self.story.switches_up.into(),
             switches_down: self.story.switches_down.into(),

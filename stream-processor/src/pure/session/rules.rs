@@ -16,7 +16,7 @@ use tallylight_schemas::metrics;
 
 use super::fact::{Fact, Token};
 use super::machine::{Machine, REBUFFERS_KEPT};
-use super::tight::MaybeMs;
+use crate::pure::tight::MaybeMs;
 use crate::pure::window::{Counts, Watching};
 
 /// An exit counts when the viewer had waited this long, ms.
@@ -61,7 +61,7 @@ impl Machine {
             self.token = Some(token);
             self.take_token(token, fact.at, counts);
             if self.is_ended() {
-                self.tell().ended_ts = fact.ts;
+                self.tell().seldom_mut().ended_ts = fact.ts;
             }
         }
         self.take_totals(fact);
@@ -72,7 +72,7 @@ impl Machine {
     }
 
     fn take_latency(&mut self, latency: i32, counts: &mut Counts) {
-        self.latency_ms = Some(latency);
+        self.latency_ms = latency.into();
         if self.presence().state != Some(Watching::Playing) {
             return;
         }
@@ -127,7 +127,7 @@ impl Machine {
         let started = self.story.first_frame_at.is_some();
         match token {
             Token::Preloading | Token::Paused => {
-                if self.story.started_at.is_none() && self.story.since.is_some() {
+                if !self.story.attempted && self.story.since.is_some() {
                     self.tell().since = MaybeMs::default();
                 }
                 self.enter(None, at, counts);
@@ -166,8 +166,9 @@ impl Machine {
 
     /// The attempt began at `start`; it is counted where it was learnt.
     fn begin(&mut self, start: i64, counts: &mut Counts) {
-        if self.story.started_at.is_none() {
-            self.tell().started_at = start.into();
+        if !self.story.attempted {
+            let story = self.tell();
+            (story.attempted, story.since) = (true, start.into());
             counts.attempt = true;
         }
     }
@@ -181,13 +182,11 @@ impl Machine {
         let story = self.tell();
         story.first_frame_at = at.into();
         // A session first heard of when it played already: its startup is unknown, not 0.
-        let was_seen = match story.derived {
+        story.startup_seen = match story.derived {
             true => state == Some(Watching::Starting),
             false => !counts.attempt || story.since.get() < Some(at),
         };
-        let startup = story.started_at.get().map(|start| at - start).filter(|_| was_seen);
-        story.startup_ms = startup.into();
-        counts.startup_ms = startup.and_then(|ms| i32::try_from(ms).ok());
+        counts.startup_ms = story.startup_ms().and_then(|ms| i32::try_from(ms).ok());
     }
 
     fn enter(&mut self, state: Option<Watching>, at: i64, counts: &mut Counts) {
@@ -198,30 +197,30 @@ impl Machine {
             self.close_rebuffer(at);
         }
         if state == Some(Watching::Rebuffering) {
-            let story = self.tell();
-            story.rebuffer_since = at;
-            story.rebuffer_count += 1;
+            let seldom = self.tell().seldom_mut();
+            seldom.rebuffer_since = at;
+            seldom.rebuffer_count += 1;
             counts.rebuffer = true;
             counts.adaptation_failure = self.failed_to_adapt(at);
         }
         if state == Some(Watching::Seeking) {
-            self.tell().seek_count += 1;
+            self.tell().seldom_mut().seek_count += 1;
         }
         self.state = state;
     }
 
     fn close_rebuffer(&mut self, at: i64) {
-        let story = self.tell();
-        if story.rebuffers.len() >= REBUFFERS_KEPT {
-            story.rebuffers.remove(0);
+        let seldom = self.tell().seldom_mut();
+        if seldom.rebuffers.len() >= REBUFFERS_KEPT {
+            seldom.rebuffers.remove(0);
         }
-        story.rebuffers.push((story.rebuffer_since, at - story.rebuffer_since));
+        seldom.rebuffers.push((seldom.rebuffer_since, at - seldom.rebuffer_since));
     }
 
     /// An attempt without a first frame and without a fatal error is over.
     fn give_up(&mut self, at: i64, counts: &mut Counts) {
         let story = &self.story;
-        let Some(start) = story.started_at.get().filter(|_| story.first_frame_at.is_none()) else {
+        let Some(start) = story.started_at().filter(|_| story.first_frame_at.is_none()) else {
             return;
         };
         counts.start_failure = story.errored;
@@ -229,11 +228,11 @@ impl Machine {
     }
 
     fn end(&mut self, token: Token, at: i64, counts: &mut Counts) {
-        counts.end = self.story.started_at.is_some();
+        counts.end = self.story.attempted;
         self.enter(None, at, counts);
         let story = self.tell();
         story.terminal = Some(token);
-        story.ended_at = at.into();
+        story.seldom_mut().ended_at = at.into();
     }
 
     /// Ends the session where it was last heard of. The state stays: if a record comes after
@@ -243,18 +242,18 @@ impl Machine {
             return;
         }
         self.give_up(at, counts);
-        counts.end = self.story.started_at.is_some();
+        counts.end = self.story.attempted;
         if self.state == Some(Watching::Rebuffering) {
             self.close_rebuffer(at);
         }
         self.silent = true;
-        self.tell().ended_at = at.into();
+        self.tell().seldom_mut().ended_at = at.into();
     }
 
     pub(super) fn resume(&mut self, at: i64) {
         self.silent = false;
-        let story = self.tell();
-        story.ended_at = MaybeMs::default();
-        story.rebuffer_since = at;
+        let seldom = self.tell().seldom_mut();
+        seldom.ended_at = MaybeMs::default();
+        seldom.rebuffer_since = at;
     }
 }

@@ -45,10 +45,14 @@ impl Said {
     }
 
     /// The words of a player's record. To compare them with what was said before, the newest
-    /// last, costs less than to find the number of each.
-    pub fn by_player(input: &PlayerInput<'_>, before: &[Said], words: &mut Words) -> Option<Said> {
-        if let Some(same) = before.iter().rev().find(|said| said.matches(input, words)) {
-            return Some(*same);
+    /// first, costs less than to find the number of each.
+    pub fn by_player(
+        input: &PlayerInput<'_>,
+        mut before: impl Iterator<Item = Said>,
+        words: &mut Words,
+    ) -> Option<Said> {
+        if let Some(same) = before.find(|said| said.matches(input, words)) {
+            return Some(same);
         }
         let mut word = |text: Option<&str>| text.and_then(clip).map(|text| words.share(text));
         let said = Said {
@@ -75,7 +79,7 @@ impl Said {
     }
 
     /// Every word in it.
-    pub(super) fn words(&self) -> impl Iterator<Item = Word> {
+    pub(super) fn words(self) -> impl Iterator<Item = Word> {
         [
             self.content,
             self.country,
@@ -88,5 +92,38 @@ impl Said {
         ]
         .into_iter()
         .flatten()
+    }
+
+    /// Its words and the network by their numbers, those that edges and errors say last.
+    pub(super) fn numbers(&self) -> [Option<u32>; 9] {
+        let of = |word: Option<Word>| word.map(Word::place);
+        [
+            of(self.content),
+            of(self.country),
+            of(self.device),
+            of(self.os),
+            of(self.player),
+            self.asn,
+            of(self.edge),
+            of(self.pipeline),
+            of(self.error),
+        ]
+    }
+
+    /// What has these numbers.
+    pub(super) fn of_numbers(numbers: [Option<u32>; 9]) -> Self {
+        let [content, country, device, os, player, asn, edge, pipeline, error] = numbers;
+        let word = |place: Option<u32>| place.map(Word::at);
+        Self {
+            content: word(content),
+            country: word(country),
+            device: word(device),
+            os: word(os),
+            player: word(player),
+            asn,
+            edge: word(edge),
+            pipeline: word(pipeline),
+            error: word(error),
+        }
     }
 }

@@ -84,7 +84,7 @@ impl Slots {
             return Err(postcard::Error::SerdeDeCustom);
         }
         epoch.share(self.columns.tenant(epoch.tenant()));
-        let is_newest = !epoch.superseded;
+        let is_newest = !epoch.kin().superseded;
         self.put(slot, epoch);
         if is_newest {
             self.name(slot);
@@ -99,7 +99,7 @@ impl Slots {
 
     /// Whether there the newest epoch of a sid is.
     pub(super) fn is_newest(&self, slot: u32, tenant: &str, sid: &str) -> bool {
-        self.get(slot).is_some_and(|epoch| !epoch.superseded && epoch.is_of(tenant, sid))
+        self.get(slot).is_some_and(|epoch| !epoch.kin().superseded && epoch.is_of(tenant, sid))
     }
 
     /// The newest epoch of a sid.

@@ -217,7 +217,7 @@ impl Sessions {
         let Some(epoch) = self.epoch(slot) else { return };
         let (tenant, sid) = (Arc::clone(epoch.tenant()), epoch.sid.text());
         let is_newest = self.find(&tenant, &sid) == Some(slot);
-        if let Some(previous) = epoch.previous.filter(|_| is_newest) {
+        if let Some(previous) = epoch.kin().previous.filter(|_| is_newest) {
             self.forget(previous);
         }
         let Some(mut epoch) = self.slots.take(slot) else { return };
@@ -232,14 +232,15 @@ impl Sessions {
         if !is_newest {
             let newest = self.find(&tenant, &sid);
             if let Some(successor) = newest.and_then(|at| self.slots.get_mut(at)) {
-                successor.previous = successor.previous.filter(|previous| *previous != slot);
-                successor.before.get_or_insert_default().bury(past);
+                let kin = successor.kin_mut();
+                kin.previous = kin.previous.filter(|previous| *previous != slot);
+                kin.before.get_or_insert_default().bury(past);
             }
             return;
         }
         self.slots.unname(slot, &epoch);
         let hash = ident::hash(&tenant, &sid);
-        let mut before = *epoch.before.unwrap_or_default();
+        let mut before = epoch.kin.and_then(|kin| kin.before).unwrap_or_default();
         before.bury(past);
         self.stones.insert(hash, before, self.limits.tombstones);
     }
@@ -274,7 +275,7 @@ impl Sessions {
     pub fn here(&self, slot: u32) -> Option<Here<'_>> {
         let epoch = self.epoch(slot)?;
         let dimensions = epoch.timeline.now().dimensions();
-        Some(Here { epoch: epoch.number, dimensions, words: &self.words })
+        Some(Here { epoch: epoch.kin().number, dimensions, words: &self.words })
     }
 
     /// Open sessions.

@@ -5,9 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::dimensions::Dimensions;
 use super::fact::Token;
-use super::tight::MaybeMs;
-use super::totals::Totals;
-use super::words::Word;
+use super::seldom::{NOTHING, Seldom};
+use crate::pure::tight::{MaybeCount, MaybeMs};
 
 /// Whether the player keeps a rung that its line does not carry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,39 +44,54 @@ impl Between {
 pub(super) struct Story {
     /// A state was derived from a request.
     pub(super) derived: bool,
-    /// A terminal token (`e`, `f`, `q`) came.
-    pub(super) terminal: Option<Token>,
-    /// First record that would be the attempt if no `s` comes.
-    pub(super) since: MaybeMs,
-    pub(super) started_at: MaybeMs,
-    pub(super) first_frame_at: MaybeMs,
-    pub(super) ended_at: MaybeMs,
-    /// When the terminal token came, as the player stated it.
-    pub(super) ended_ts: MaybeMs,
-    pub(super) startup_ms: MaybeMs,
-    pub(super) msd_ms: Option<i32>,
     /// An error was reported before the first frame.
     pub(super) errored: bool,
-    /// Time per state but playing, ms.
-    pub(super) spent: [i64; 4],
-    /// Time in which the player was hidden, ms, and of that the part rebuffering.
-    pub(super) spent_hidden: (i64, i64),
-    pub(super) rebuffer_count: i64,
-    pub(super) seek_count: i64,
-    pub(super) rebuffers: Vec<(i64, i64)>,
-    pub(super) rebuffer_since: i64,
+    /// A terminal token (`e`, `f`, `q`) came.
+    pub(super) terminal: Option<Token>,
+    /// The attempt began.
+    pub(super) attempted: bool,
+    /// When it did; before, the first record that would be the attempt if no `s` comes.
+    pub(super) since: MaybeMs,
+    pub(super) first_frame_at: MaybeMs,
+    /// How long the first frame took from the attempt is known.
+    pub(super) startup_seen: bool,
+    pub(super) msd_ms: MaybeCount,
+    /// Time starting, ms.
+    pub(super) starting_ms: i64,
+    /// Time playing of which the bitrate is unknown, ms.
+    pub(super) unrated_ms: i64,
     pub(super) switches_up: u32,
     pub(super) switches_down: u32,
     /// Live latencies told while playing, ms.
     pub(super) latency_ms: Between,
     /// Bitrate that is shown where the player says so, kbps; 0 is unknown.
     pub(super) shown_kbps: i32,
-    /// What the player counts itself; few do.
-    pub(super) totals: Option<Box<Totals>>,
     pub(super) adaptation: Adaptation,
-    pub(super) error: Option<Word>,
     pub(super) dimensions: Dimensions,
-    pub(super) lost: i64,
     /// The smallest sequence number.
     pub(super) least_sn: Option<u64>,
+    pub(super) seldom: Option<Box<Seldom>>,
+}
+
+impl Story {
+    /// What hardly any session has.
+    pub(super) fn seldom(&self) -> &Seldom {
+        self.seldom.as_deref().unwrap_or(&NOTHING)
+    }
+
+    /// The same, to be changed: it has some from then on.
+    pub(super) fn seldom_mut(&mut self) -> &mut Seldom {
+        self.seldom.get_or_insert_default()
+    }
+
+    /// When the attempt began.
+    pub(super) fn started_at(&self) -> Option<i64> {
+        self.since.get().filter(|_| self.attempted)
+    }
+
+    /// How long the first frame took from then.
+    pub(super) fn startup_ms(&self) -> Option<i64> {
+        let first_frame_at = self.first_frame_at.get().filter(|_| self.startup_seen)?;
+        Some(first_frame_at - self.started_at()?)
+    }
 }

@@ -1,11 +1,14 @@
 //! The facts of a session that can still be reordered, packed: millions of sessions have some each,
 //! and nearly always only the first and the last are looked at. A fact takes some 25 bytes here and
-//! 120 where it is worked with.
+//! 120 where it is worked with. What they say and where they stand is mostly the same for all, so it
+//! is written before them, each once. All of it is one piece of memory.
 
-use serde::{Deserialize, Serialize};
+mod write;
 
-use super::clue::Clue;
-use super::fact::{Fact, Origin, Token};
+use serde::{Deserialize, Serialize, Serializer};
+
+use self::write::{read, read_cells, read_said, write, write_cells, write_said};
+use super::fact::Fact;
 use super::pack::{Pen, Reader};
 use super::said::Said;
 use crate::pure::window::Cells;
@@ -15,21 +18,8 @@ use crate::pure::window::Cells;
 const LOOKED_AT: usize = 16;
 /// Unused entries are removed once there are more entries than this plus three per fact.
 const FEW: usize = 4;
-
-/// What a clue is written as begins after the ten states.
-const CLUES: u8 = 10;
-
-/// Bits that say which members of a fact are there. Those that few players send need a byte more.
-mod has {
-    pub(super) const TS: u64 = 1;
-    /// The time as stated is not the time as corrected.
-    pub(super) const OTHER_TS: u64 = 2;
-    pub(super) const SN: u64 = 4;
-    /// The first of nine numbers that may be missing.
-    pub(super) const NUMBERS: u64 = 8;
-    /// Not a number, but said as seldom.
-    pub(super) const TOLD: u64 = NUMBERS << 9;
-}
+/// The piece grows by multiples of this: allocators have no blocks of other sizes.
+const STEP: usize = 32;
 
 /// A fact, and the cells in which it counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,25 +28,35 @@ pub(super) struct Mark {
     pub(super) cells: Cells,
 }
 
+/// What an entry before the facts is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[repr(u8)]
+enum Kind {
+    Said,
+    Cells,
+}
+
 /// See the module.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Tail {
-    /// One fact after the other. What is before `first` is taken out already.
+    /// Entries, each with its length and kind behind it, and then one fact after the other. A fact
+    /// has the places of its entries: where they begin, from 1; 0 is none.
+    #[serde(serialize_with = "in_one_piece")]
     bytes: Vec<u8>,
-    first: u32,
-    /// Where the last fact begins.
-    last: u32,
-    count: u32,
     /// What times are written against.
     anchor: i64,
-    /// What facts say; a fact has its place here.
-    said: Vec<Said>,
-    /// Where they stand, likewise.
-    cells: Vec<Cells>,
-    /// Place of the cells of the fact that was taken out last, from 1; 0 is none.
+    /// Where the facts begin.
+    facts: u32,
+    /// Where the last fact begins, from there.
+    last: u32,
+    count: u32,
+    /// Place of the cells of the fact that was taken out last.
     left: u32,
-    /// The same of the last fact that is here, or of that.
-    here: u32,
+}
+
+/// As serde would write them one by one, which takes a good part of copying a session.
+fn in_one_piece<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_bytes(bytes)
 }
 
 impl Tail {
@@ -70,51 +70,51 @@ impl Tail {
 
     /// Time of the first fact.
     pub(super) fn first_at(&self) -> Option<i64> {
-        (!self.is_empty()).then(|| self.reader(self.first).ms(self.anchor))
+        self.at(0)
     }
 
     /// Time of the last fact.
     pub(super) fn last_at(&self) -> Option<i64> {
-        (!self.is_empty()).then(|| self.reader(self.last).ms(self.anchor))
+        self.at(self.last)
     }
 
     /// The last fact.
     pub(super) fn last(&self) -> Option<Fact> {
-        (!self.is_empty()).then(|| self.read(&mut self.reader(self.last)).0.fact)
+        (!self.is_empty()).then(|| self.read(&mut self.fact(self.last)).0.fact)
     }
 
     /// Where the session stands after the last fact, those taken out among them.
     pub(super) fn here(&self) -> Option<Cells> {
-        self.cells_at(self.here)
+        let place = if self.is_empty() { self.left } else { self.fact(self.last).short() };
+        self.cells_at(place)
     }
 
     /// The facts in their order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Mark> {
-        let mut reader = self.reader(self.first);
+        let mut reader = self.fact(0);
         (0..self.count).map(move |_| self.read(&mut reader).0)
     }
 
-    /// What was said lately, the newest last.
-    pub(super) fn said(&self) -> &[Said] {
-        &self.said[self.said.len().saturating_sub(LOOKED_AT)..]
+    /// What was said lately, the newest first.
+    pub(super) fn said(&self) -> impl Iterator<Item = Said> {
+        self.all_said().take(LOOKED_AT)
     }
 
     /// All that holds words.
-    pub(super) fn all_said(&self) -> &[Said] {
-        &self.said
+    pub(super) fn all_said(&self) -> impl Iterator<Item = Said> {
+        let said = self.entries().filter(|(_, entry)| entry.last().is_some_and(is_said));
+        said.map(|(_, entry)| read_said(&mut Reader::new(entry)))
     }
 
     /// Reads a bit of everything that pushing a fact will read (see [`super::warm`]).
     pub(super) fn touch(&self) -> u64 {
         let byte = |at: u32| self.bytes.get(at as usize).map_or(0, |byte| u64::from(*byte));
-        let said = self.said.last().is_some_and(|said| said.error.is_some());
-        let cells = self.cells_at(self.here).is_some_and(|cells| cells == Cells::default());
-        byte(self.first) + byte(self.last) + u64::from(said) + u64::from(cells)
+        byte(0) + byte(self.facts) + byte(self.facts + self.last)
     }
 
     /// Appends a fact.
     pub(super) fn push(&mut self, mark: &Mark) {
-        if self.said.len() + self.cells.len() > FEW + 3 * self.len() {
+        if self.entries().nth(FEW + 3 * self.len()).is_some() {
             self.tidy();
         }
         self.append(mark);
@@ -122,24 +122,17 @@ impl Tail {
 
     fn append(&mut self, mark: &Mark) {
         if self.is_empty() {
-            self.bytes.clear();
-            (self.first, self.anchor) = (0, mark.fact.at);
+            self.anchor = mark.fact.at;
         }
-        let said = mark.fact.said.as_ref().map_or(0, |said| place(&mut self.said, said));
-        self.here = place(&mut self.cells, &mark.cells);
+        let cells = self.place(Kind::Cells, |pen| write_cells(pen, &mark.cells));
+        let said = mark.fact.said.as_ref();
+        let said = said.map_or(0, |said| self.place(Kind::Said, |pen| write_said(pen, said)));
         let mut pen = Pen::default();
-        write(&mut pen, &mark.fact, self.anchor);
+        pen.number(u64::from(cells));
         pen.number(u64::from(said));
-        pen.number(u64::from(self.here));
-        let bytes = pen.written();
-        if self.bytes.len() + bytes.len() > self.bytes.capacity() {
-            self.bytes.drain(..(self.first as usize).min(self.bytes.len()));
-            self.first = 0;
-            // By little: there are as many as there are viewers.
-            self.bytes.reserve_exact(bytes.len().max(self.bytes.len() / 4));
-        }
-        self.last = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
-        self.bytes.extend_from_slice(bytes);
+        write(&mut pen, &mark.fact, self.anchor);
+        self.last = short(self.bytes.len()) - self.facts;
+        self.insert(self.bytes.len(), pen.written());
         self.count += 1;
     }
 
@@ -148,9 +141,12 @@ impl Tail {
         if self.is_empty() {
             return None;
         }
-        let mut reader = self.reader(self.first);
+        let mut reader = self.fact(0);
+        let all = reader.left();
         let (mark, left) = self.read(&mut reader);
-        self.first = u32::try_from(self.bytes.len() - reader.left()).unwrap_or(u32::MAX);
+        let (from, taken) = (self.facts as usize, all - reader.left());
+        self.bytes.drain(from..from + taken);
+        self.last = self.last.saturating_sub(short(taken));
         self.count -= 1;
         self.left = left;
         Some(mark)
@@ -160,7 +156,8 @@ impl Tail {
     pub(super) fn split_off(&mut self, from: usize) -> Vec<Mark> {
         let all: Vec<Mark> = self.iter().collect();
         let (kept, rest) = all.split_at(from.min(all.len()));
-        (self.count, self.here) = (0, self.left);
+        self.bytes.truncate(self.facts as usize);
+        self.count = 0;
         kept.iter().for_each(|mark| self.append(mark));
         rest.to_vec()
     }
@@ -169,97 +166,87 @@ impl Tail {
     fn tidy(&mut self) {
         let all: Vec<Mark> = self.iter().collect();
         let left = self.cells_at(self.left);
-        self.said.clear();
-        self.cells.clear();
-        self.left = left.map_or(0, |cells| place(&mut self.cells, &cells));
-        (self.count, self.here) = (0, self.left);
+        self.bytes.clear();
+        (self.facts, self.count) = (0, 0);
+        let place = |left: Cells| self.place(Kind::Cells, |pen| write_cells(pen, &left));
+        self.left = left.map_or(0, place);
         all.iter().for_each(|mark| self.append(mark));
     }
 
-    fn cells_at(&self, place: u32) -> Option<Cells> {
-        self.cells.get((place as usize).checked_sub(1)?).copied()
+    /// The entries with their places, the newest first.
+    fn entries(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        let mut rest = self.bytes.get(..self.facts as usize).unwrap_or_default();
+        std::iter::from_fn(move || {
+            let (tag, before) = rest.split_last()?;
+            let from = before.len().checked_sub(usize::from(tag >> 1))?;
+            let entry = &rest[from..];
+            rest = &rest[..from];
+            Some((short(from) + 1, entry))
+        })
     }
 
-    fn reader(&self, from: u32) -> Reader<'_> {
-        Reader::new(self.bytes.get(from as usize..).unwrap_or_default())
+    /// The place of what `write` writes among the entries; it is put there when it is not.
+    fn place(&mut self, kind: Kind, write: impl FnOnce(&mut Pen)) -> u32 {
+        let mut pen = Pen::default();
+        write(&mut pen);
+        pen.byte((pen.written().len().to_le_bytes()[0] << 1) | kind as u8);
+        let entry = pen.written();
+        let known = self.entries().take(LOOKED_AT).find(|(_, known)| *known == entry);
+        if let Some((place, _)) = known {
+            return place;
+        }
+        let at = self.facts;
+        self.insert(at as usize, entry);
+        self.facts += short(entry.len());
+        at + 1
+    }
+
+    /// Puts bytes in at `at`.
+    fn insert(&mut self, at: usize, bytes: &[u8]) {
+        let (len, needed) = (self.bytes.len(), self.bytes.len() + bytes.len());
+        if needed > self.bytes.capacity() {
+            // By little: there are as many as there are viewers.
+            let room = needed.max(len + len / 4).next_multiple_of(STEP);
+            self.bytes.reserve_exact(room - len);
+        }
+        self.bytes.extend_from_slice(bytes);
+        self.bytes[at..].rotate_right(bytes.len());
+    }
+
+    fn cells_at(&self, place: u32) -> Option<Cells> {
+        Some(read_cells(&mut self.reader((place as usize).checked_sub(1)?)))
+    }
+
+    fn at(&self, fact: u32) -> Option<i64> {
+        let mut reader = self.fact(fact);
+        let _places = (reader.number(), reader.number());
+        (!self.is_empty()).then(|| reader.ms(self.anchor))
+    }
+
+    /// Reads from a fact on.
+    fn fact(&self, from: u32) -> Reader<'_> {
+        self.reader(self.facts as usize + from as usize)
+    }
+
+    fn reader(&self, from: usize) -> Reader<'_> {
+        Reader::new(self.bytes.get(from..).unwrap_or_default())
     }
 
     /// A fact, and the place of its cells.
     fn read(&self, from: &mut Reader<'_>) -> (Mark, u32) {
+        let (place, said) = (from.short(), from.short() as usize);
         let mut fact = read(from, self.anchor);
-        let said = usize::try_from(from.number()).unwrap_or(0);
-        fact.said = said.checked_sub(1).and_then(|at| self.said.get(at).copied());
-        let place = u32::try_from(from.number()).unwrap_or(0);
+        fact.said = said.checked_sub(1).map(|said| read_said(&mut self.reader(said)));
         (Mark { fact, cells: self.cells_at(place).unwrap_or_default() }, place)
     }
 }
 
-/// The place of `item` among `all`, from 1; it is put there when it is not.
-fn place<T: Copy + PartialEq>(all: &mut Vec<T>, item: &T) -> u32 {
-    let newest = all.iter().enumerate().rev().take(LOOKED_AT);
-    let known = newest.filter(|(_, known)| *known == item).map(|(at, _)| at).next();
-    let at = known.unwrap_or_else(|| {
-        // Most sessions say one thing.
-        all.reserve_exact(1);
-        all.push(*item);
-        all.len() - 1
-    });
-    u32::try_from(at + 1).unwrap_or(0)
+fn is_said(tag: &u8) -> bool {
+    tag & 1 == Kind::Said as u8
 }
 
-fn write(pen: &mut Pen, fact: &Fact, anchor: i64) {
-    pen.ms(fact.at, anchor);
-    let token = fact.token.map_or(0, |token| token as u8 + 1);
-    // Only where no state is named.
-    let token = fact.clue.map_or(token, |clue| clue as u8 + 1 + CLUES);
-    let flags = (u8::from(fact.error) << 6) | (u8::from(fact.hidden) << 7);
-    pen.byte(fact.origin as u8 | (token << 2) | flags);
-    let (ts, numbers) = (fact.ts.get(), fact.numbers());
-    let mut there = u64::from(ts.is_some()) * has::TS;
-    there |= u64::from(ts.is_some_and(|ts| ts != fact.at)) * has::OTHER_TS;
-    there |= u64::from(fact.sn.is_some()) * has::SN;
-    there |= u64::from(fact.told) * has::TOLD;
-    for (n, (number, missing)) in numbers.into_iter().enumerate() {
-        there |= u64::from(number != missing) * (has::NUMBERS << n);
-    }
-    pen.number(there);
-    if let Some(ts) = ts.filter(|ts| *ts != fact.at) {
-        pen.ms(ts, fact.at);
-    }
-    fact.sn.into_iter().for_each(|sn| pen.number(sn));
-    for (number, _) in numbers.into_iter().filter(|(number, missing)| number != missing) {
-        pen.number(u64::from(number.cast_unsigned()));
-    }
-    if fact.origin != Origin::Silence {
-        pen.eight(fact.id);
-    }
-}
-
-fn read(from: &mut Reader<'_>, anchor: i64) -> Fact {
-    let at = from.ms(anchor);
-    let what = from.byte();
-    let mut fact = Fact::bare(at, Origin::ALL[usize::from(what & 3)]);
-    let token = usize::from((what >> 2) & 15);
-    fact.token = Token::at(token);
-    fact.clue = token.checked_sub(usize::from(CLUES)).and_then(Clue::at);
-    (fact.error, fact.hidden) = (what & 64 != 0, what & 128 != 0);
-    let there = from.number();
-    fact.told = there & has::TOLD != 0;
-    if there & has::OTHER_TS != 0 {
-        fact.ts = from.ms(at).into();
-    } else if there & has::TS != 0 {
-        fact.ts = at.into();
-    }
-    fact.sn = (there & has::SN != 0).then(|| from.number());
-    for (n, number) in fact.numbers_mut().into_iter().enumerate() {
-        if there & (has::NUMBERS << n) != 0 {
-            *number = u32::try_from(from.number()).unwrap_or(0).cast_signed();
-        }
-    }
-    if fact.origin != Origin::Silence {
-        fact.id = from.eight();
-    }
-    fact
+fn short(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fact::{Fact, Origin};
 use super::machine::Machine;
+use super::states::States;
 use super::stretch::{Going, Stretch};
 use super::tail::{Mark, Tail};
 use super::words::{Word, Words};
@@ -41,9 +42,8 @@ pub struct Panes<'a> {
 pub struct Timeline {
     /// Whose cells they count in.
     tenant: Arc<str>,
-    base: Machine,
+    states: States,
     recent: Tail,
-    head: Machine,
     events_rule: bool,
     /// Records of which no fact is kept any more.
     pub(super) seen: Seen,
@@ -64,12 +64,12 @@ impl Timeline {
 
     /// The session as of its newest fact.
     pub fn now(&self) -> &Machine {
-        &self.head
+        &self.states.head
     }
 
     /// The session as of the horizon.
     pub(super) fn base(&self) -> &Machine {
-        &self.base
+        &self.states.base
     }
 
     /// The facts that can still be reordered.
@@ -79,7 +79,7 @@ impl Timeline {
 
     /// Whether the record came before.
     pub(super) fn knows(&self, identity: &Identity) -> bool {
-        if self.seen.is_ahead(identity) {
+        if self.seen.is_ahead(identity, self.now().highest_sn()) {
             return false;
         }
         let is_it = |mark: Mark| mark.fact.id == identity.id && mark.fact.mode().is_some();
@@ -109,7 +109,7 @@ impl Timeline {
     /// Puts a fact in its place.
     pub fn insert(&mut self, mut fact: Fact, to: &mut Panes<'_>) {
         self.fold(to);
-        fact.at = fact.at.max(to.horizon).max(self.base.at());
+        fact.at = fact.at.max(to.horizon).max(self.base().at());
         if fact.origin == Origin::Event && !self.events_rule {
             let requests = self.recent.iter().any(|mark| mark.fact.origin == Origin::Request);
             let facts = if requests { self.take_back(0, to) } else { Vec::new() };
@@ -136,8 +136,8 @@ impl Timeline {
 
     /// Notes that log time has given the session up: it leaves where it was last seen.
     pub fn fall_silent(&mut self, to: &mut Panes<'_>) {
-        if self.head.is_open() {
-            self.insert(Fact::silence(self.head.last_seen()), to);
+        if self.now().is_open() {
+            self.insert(Fact::silence(self.now().last_seen()), to);
         }
     }
 
@@ -160,8 +160,8 @@ impl Timeline {
         if self.recent.is_empty() {
             return;
         }
-        let earliest = to.horizon.max(self.base.at());
-        let was_open = self.head.is_open() || self.head.is_ended();
+        let earliest = to.horizon.max(self.base().at());
+        let was_open = self.now().is_open() || self.now().is_ended();
         self.redo(0, to, |facts| {
             facts.retain(|fact| fact.origin != Origin::Silence);
             for fact in facts.iter_mut() {
@@ -179,11 +179,11 @@ impl Timeline {
     /// The place of the silence that `fact` disproves: it is from a time at which the
     /// session was given up, yet not so much later that it was gone in between.
     fn broken_silence(&self, fact: &Fact) -> Option<usize> {
-        if self.head.is_open() || self.head.is_ended() {
+        if self.now().is_open() || self.now().is_ended() {
             return None;
         }
         let silence = self.recent.last().filter(|last| last.origin == Origin::Silence)?;
-        let later = fact.at > silence.at && fact.at - self.head.last_seen() <= TIMEOUT_MS;
+        let later = fact.at > silence.at && fact.at - self.now().last_seen() <= TIMEOUT_MS;
         later.then(|| self.recent.len() - 1)
     }
 
@@ -202,22 +202,21 @@ impl Timeline {
     }
 
     fn fold_one(&mut self, fact: &Fact, over: &mut Vec<Stretch>) {
-        let before = *self.base.dimensions();
-        self.base.apply(fact, self.events_rule);
-        self.base.share(&self.head);
-        self.going.follow(&self.base, fact.at, before, over);
+        let before = *self.base().dimensions();
+        self.states.base.apply(fact, self.events_rule);
+        self.states.base.share(&self.states.head);
+        self.going.follow(&self.states.base, fact.at, before, over);
     }
 
     /// Shares again what came out of a snapshot in full.
     pub(super) fn share(&mut self, tenant: Arc<str>) {
         self.tenant = tenant;
-        self.base.share(&self.head);
     }
 
     /// Every word in it.
     pub(super) fn words(&self) -> impl Iterator<Item = Word> {
-        let said = self.recent.all_said().iter().flat_map(|said| said.words());
-        self.head.words().chain(self.base.words()).chain(said)
+        let said = self.recent.all_said().flat_map(|said| said.words());
+        self.now().words().chain(self.base().words()).chain(said)
     }
 
     /// The epoch is forgotten: nothing can move any more.
@@ -225,13 +224,13 @@ impl Timeline {
         while let Some(mark) = self.recent.pop_front() {
             self.fold_one(&mark.fact, over);
         }
-        self.going.end(self.base.last_seen(), *self.base.dimensions(), over);
+        self.going.end(self.base().last_seen(), *self.base().dimensions(), over);
     }
 
     /// The stretches that can still change, as they are now.
     pub(super) fn open_stretches(&self) -> Vec<Stretch> {
         let (mut over, mut going) = (Vec::new(), self.going.clone());
-        let mut machine = self.base.clone();
+        let mut machine = self.states.base.clone();
         for Mark { fact, .. } in self.recent.iter() {
             let before = *machine.dimensions();
             machine.apply(&fact, self.events_rule);
@@ -242,7 +241,7 @@ impl Timeline {
     }
 
     fn stand(&self) -> Option<Stand> {
-        let presence = self.head.presence();
+        let presence = self.now().presence();
         self.recent.here().map(|cells| Stand { cells, presence })
     }
 
@@ -264,11 +263,11 @@ impl Timeline {
     /// Takes the facts from place `from` on out of the panes.
     fn take_back(&mut self, from: usize, to: &mut Panes<'_>) -> Vec<Fact> {
         let tail = self.recent.split_off(from);
-        self.head = self.base.clone();
+        self.states.head = self.states.base.clone();
         for mark in self.recent.iter() {
-            self.head.apply(&mark.fact, self.events_rule);
+            self.states.head.apply(&mark.fact, self.events_rule);
         }
-        let (mut gone, mut before) = (self.head.clone(), self.stand().unwrap_or_default());
+        let (mut gone, mut before) = (self.states.head.clone(), self.stand().unwrap_or_default());
         let mut facts = Vec::with_capacity(tail.len());
         for Mark { fact, cells } in tail {
             let outcome = gone.apply(&fact, self.events_rule);
@@ -283,13 +282,13 @@ impl Timeline {
 
     fn push(&mut self, fact: Fact, to: &mut Panes<'_>) {
         let before = self.stand();
-        let outcome = self.head.apply(&fact, self.events_rule);
+        let outcome = self.states.head.apply(&fact, self.events_rule);
         let same = before.as_ref().filter(|b| !outcome.moved && to.windows.are_alive(&b.cells));
         let cells = match same {
             Some(before) => before.cells,
             None => {
                 let is_record = outcome.counts.event;
-                to.windows.cells(&self.tenant, self.head.dimensions(), to.words, is_record)
+                to.windows.cells(&self.tenant, self.states.head.dimensions(), to.words, is_record)
             }
         };
         let stand = Stand { cells, presence: outcome.presence };

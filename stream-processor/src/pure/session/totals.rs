@@ -91,37 +91,36 @@ impl Machine {
         if fact.stalls < 0 && fact.stalled_ms < 0 && fact.dropped < 0 {
             return;
         }
-        let before = self.story.totals.as_deref().copied().unwrap_or_default();
+        let before = self.seldom().totals.as_deref().copied().unwrap_or_default();
         let mut totals = before;
         let known = Known {
-            lost: self.story.lost,
+            lost: self.lost(),
             headless: self.story.least_sn.is_some_and(|least| least > 0),
             stalls: matches!(self.token, Some(Token::Rebuffering | Token::Waiting)),
         };
         if fact.stalls >= 0 {
-            totals.stalls.take(fact.stalls, self.story.rebuffer_count, known);
+            totals.stalls.take(fact.stalls, self.seldom().rebuffer_count, known);
         }
         if fact.stalled_ms >= 0 {
             let seen = self.spent(Watching::Rebuffering);
             totals.stalled_ms.take(fact.stalled_ms, seen, known);
         }
         if fact.dropped >= 0 {
-            if began_anew(fact.dropped, self.dropped) {
-                totals.dropped += i64::from(self.dropped);
-            }
-            self.dropped = fact.dropped;
+            let behind = self.dropped.get().filter(|before| began_anew(fact.dropped, *before));
+            totals.dropped += behind.map_or(0, i64::from);
+            self.dropped = fact.dropped.into();
         }
         if totals != before {
-            self.tell().totals = Some(Box::new(totals));
+            self.tell().seldom_mut().totals = Some(Box::new(totals));
         }
     }
 
     /// What only the player's counts tell of: no more is taken away than was seen, and no more added
     /// than there is room for in the session, a millisecond for each.
     pub(super) fn repaired(&self) -> Repaired {
-        let Some(totals) = &self.story.totals else { return Repaired::default() };
-        let (stalled, seen) = (self.spent(Watching::Rebuffering), self.story.rebuffer_count);
-        let began = self.story.started_at.get().or(self.story.since.get());
+        let Some(totals) = &self.seldom().totals else { return Repaired::default() };
+        let (stalled, seen) = (self.spent(Watching::Rebuffering), self.seldom().rebuffer_count);
+        let began = self.story.since.get();
         let room = began.map_or(i64::MAX, |began| (self.last_seen() - began).max(0));
         Repaired {
             stalls: totals.stalls.repaired.clamp(-seen, room),
@@ -131,7 +130,7 @@ impl Machine {
 
     /// Frames dropped, if the player counts them.
     pub(super) fn dropped_frames(&self) -> Option<i64> {
-        let before = self.story.totals.as_ref().map_or(0, |totals| totals.dropped);
-        (self.dropped >= 0).then(|| before + i64::from(self.dropped))
+        let before = self.seldom().totals.as_ref().map_or(0, |totals| totals.dropped);
+        self.dropped.get().map(|dropped| before + i64::from(dropped))
     }
 }

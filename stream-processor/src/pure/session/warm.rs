@@ -36,7 +36,8 @@ impl Sessions {
 impl Epoch {
     /// Reads a bit of everything that lies together.
     fn touch(&self) -> i64 {
-        let sums = [self.opened_ts, self.heard_at, i64::from(self.number), self.timeline.touch()];
+        let kin = i64::from(self.kin.is_some());
+        let sums = [self.opened_ts, self.heard_at, kin, self.timeline.touch()];
         sums.into_iter().fold(0, i64::wrapping_add)
     }
 }

@@ -18,8 +18,13 @@ const SESSIONS_A_WORD: usize = 8;
 pub struct Word(NonZeroU32);
 
 impl Word {
-    fn at(place: usize) -> Self {
-        Self(NonZeroU32::MIN.saturating_add(u32::try_from(place).unwrap_or(u32::MAX)))
+    /// The word in a place of [`Words::texts`].
+    pub(super) fn at(place: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(place))
+    }
+
+    fn at_index(place: usize) -> Self {
+        Self::at(u32::try_from(place).unwrap_or(u32::MAX))
     }
 
     /// Its place among [`Words::texts`].
@@ -56,7 +61,8 @@ impl Serialize for Words {
 impl From<Written> for Words {
     fn from(Written { texts, in_use }: Written) -> Self {
         let there = texts.iter().enumerate();
-        let known = there.filter_map(|(at, text)| Some((Arc::clone(text.as_ref()?), Word::at(at))));
+        let known =
+            there.filter_map(|(at, text)| Some((Arc::clone(text.as_ref()?), Word::at_index(at))));
         let (known, free) = (known.collect(), holes(&texts));
         Self { texts, known, free, in_use }
     }
@@ -64,7 +70,7 @@ impl From<Written> for Words {
 
 fn holes(texts: &[Option<Arc<str>>]) -> Vec<Word> {
     let free = texts.iter().enumerate().rev().filter(|(_, text)| text.is_none());
-    free.map(|(at, _)| Word::at(at)).collect()
+    free.map(|(at, _)| Word::at_index(at)).collect()
 }
 
 impl Words {
@@ -81,7 +87,7 @@ impl Words {
             }
             None => {
                 self.texts.push(Some(Arc::clone(&text)));
-                Word::at(self.texts.len() - 1)
+                Word::at_index(self.texts.len() - 1)
             }
         };
         self.known.insert(text, word);

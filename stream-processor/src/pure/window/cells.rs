@@ -24,6 +24,20 @@ pub struct Cells {
     turn: u32,
 }
 
+impl Cells {
+    /// As numbers, to be written.
+    pub(crate) fn numbers(&self) -> [u32; CUBOIDS + 1] {
+        let mut numbers = [self.turn; CUBOIDS + 1];
+        numbers[..CUBOIDS].copy_from_slice(&self.places);
+        numbers
+    }
+
+    /// The cells that have these numbers.
+    pub(crate) fn of_numbers([places @ .., turn]: [u32; CUBOIDS + 1]) -> Self {
+        Self { places, turn }
+    }
+}
+
 #[cfg(test)]
 impl Cells {
     /// Cells that are told from others by a number.

@@ -1,4 +1,4 @@
-//! What issue 4 asks of steering (must hold 2), each as one story.
+//! What is asked of steering (docs/testing.md, "What must hold"), each as one story.
 
 use tallylight_schemas::control::{ActionKind, ActionState, Culprit};
 

@@ -1,5 +1,7 @@
 use proptest::prelude::*;
 
+use super::super::clue::Clue;
+use super::super::fact::{Origin, Token};
 use super::super::words::Words;
 use super::*;
 
@@ -53,7 +55,7 @@ proptest! {
                     model.push_back(mark);
                     tail.push(&mark);
                     let most = FEW + 3 * model.len() + 2;
-                    prop_assert!(tail.said.len() + tail.cells.len() <= most);
+                    prop_assert!(tail.entries().count() <= most);
                 }
             }
             prop_assert_eq!(tail.len(), model.len());

@@ -49,3 +49,27 @@ impl From<MaybeMs> for Option<i64> {
         ms.get()
     }
 }
+
+/// A number from 0 that may be missing. What is below 0 is taken for missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct MaybeCount(i32);
+
+impl MaybeCount {
+    /// As an option.
+    pub(crate) fn get(self) -> Option<i32> {
+        (self.0 >= 0).then_some(self.0)
+    }
+}
+
+impl Default for MaybeCount {
+    fn default() -> Self {
+        Self(-1)
+    }
+}
+
+impl From<i32> for MaybeCount {
+    fn from(number: i32) -> Self {
+        Self(number)
+    }
+}
