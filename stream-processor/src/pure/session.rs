@@ -9,9 +9,9 @@
 //!   `said` its words, `clue` what a player tells that names no state.
 //! - An epoch: `epoch`, its `sid` and its `kin`; the `timeline`, whose facts are in `tail` as `pack`
 //!   writes numbers.
-//! - Where it stands: `states` at the horizon and now, each a `machine` that goes by `rules`; what
-//!   they have in common is their `story`, with `seldom` (what hardly any has), `records` (counted,
-//!   and missing) and `totals` (the player's own counts).
+//! - Where it stands: `states` at the horizon and now, each a `machine` that goes by `rules` and
+//!   counts `records`; what they have in common is their `story`, with `seldom` (what hardly any has)
+//!   and `totals` (the player's own counts).
 //! - All of them: `store`, their places in `slots`, found by `index`, `words` that they share, `warm`
 //!   to have the next ones in the cache.
 //! - Asked: `ask`, `columns` by `dimensions`, `report` (a row), `stretch` (spans). Written down: `copy`.

@@ -70,6 +70,6 @@ impl Default for MaybeCount {
 
 impl From<i32> for MaybeCount {
     fn from(number: i32) -> Self {
-        Self(number)
+        Self(number.max(-1))
     }
 }

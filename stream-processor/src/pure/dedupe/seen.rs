@@ -84,7 +84,7 @@ struct Numbered {
 
 impl Seen {
     /// Whether the record's number is above all that came before. `highest` is that of the event
-    /// reports whose facts are kept.
+    /// reports that were taken in.
     pub fn is_ahead(&self, identity: &Identity, highest: Option<u64>) -> bool {
         let highest = match (identity.mode, &self.rest) {
             (0, _) => highest.max(self.events.numbers.last()),
@@ -101,7 +101,7 @@ impl Seen {
         if mode == 0 { &mut self.events } else { &mut self.rest.get_or_insert_default().queries }
     }
 
-    /// Notes the number of a record that came.
+    /// Notes the number of a query that came; the session's state has that of event reports.
     pub fn came(&mut self, identity: &Identity) {
         if identity.mode != 0 && identity.sn.is_some() {
             let highest = &mut self.rest.get_or_insert_default().highest;

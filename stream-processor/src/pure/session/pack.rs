@@ -18,6 +18,7 @@ impl Default for Pen {
 
 impl Pen {
     pub(super) fn byte(&mut self, byte: u8) {
+        debug_assert!(self.len < ROOM, "more is written at once than there is room for");
         if let Some(place) = self.bytes.get_mut(self.len) {
             *place = byte;
             self.len += 1;

@@ -1,5 +1,6 @@
-//! What of a session seldom changes: with one record in hundreds. Its state at the horizon and its
-//! state now have it in common until a record changes it, and again once that is folded.
+//! What of a session seldom changes: with one record in hundreds (with each, where no bitrate is
+//! said). Its state at the horizon and its state now have it in common until a record changes it, and
+//! again once that is folded.
 
 use serde::{Deserialize, Serialize};
 

@@ -54,7 +54,7 @@ pub(super) struct Tail {
     left: u32,
 }
 
-/// As serde would write them one by one, which takes a good part of copying a session.
+/// Postcard writes bytes and a list of `u8` alike; one by one takes a good part of copying a session.
 fn in_one_piece<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
     to.serialize_bytes(bytes)
 }
@@ -154,12 +154,25 @@ impl Tail {
 
     /// Takes out the facts from place `from` on.
     pub(super) fn split_off(&mut self, from: usize) -> Vec<Mark> {
-        let all: Vec<Mark> = self.iter().collect();
-        let (kept, rest) = all.split_at(from.min(all.len()));
-        self.bytes.truncate(self.facts as usize);
-        self.count = 0;
-        kept.iter().for_each(|mark| self.append(mark));
-        rest.to_vec()
+        let from = from.min(self.len());
+        let mut reader = self.fact(0);
+        let all = reader.left();
+        let (mut kept, mut last) = (0, 0);
+        for _ in 0..from {
+            last = kept;
+            self.read(&mut reader);
+            kept = all - reader.left();
+        }
+        let rest = (from..self.len()).map(|_| self.read(&mut reader).0).collect();
+        self.bytes.truncate(self.facts as usize + kept);
+        (self.last, self.count) = (short(last), short(from));
+        rest
+    }
+
+    /// Whether it can be read: one out of a snapshot may be anything.
+    pub(super) fn is_sound(&self) -> bool {
+        let bytes = self.bytes.len() as u64;
+        u64::from(self.facts) + u64::from(self.last) <= bytes && u64::from(self.count) <= bytes
     }
 
     /// Throws out what no fact says any more.
@@ -191,7 +204,7 @@ impl Tail {
         write(&mut pen);
         pen.byte((pen.written().len().to_le_bytes()[0] << 1) | kind as u8);
         let entry = pen.written();
-        let known = self.entries().take(LOOKED_AT).find(|(_, known)| *known == entry);
+        let known = self.entries().take(2 * LOOKED_AT).find(|(_, known)| *known == entry);
         if let Some((place, _)) = known {
             return place;
         }

@@ -77,6 +77,11 @@ impl Timeline {
         &self.recent
     }
 
+    /// Whether it can be read: one out of a snapshot may be anything.
+    pub(super) fn is_sound(&self) -> bool {
+        self.recent.is_sound()
+    }
+
     /// Whether the record came before.
     pub(super) fn knows(&self, identity: &Identity) -> bool {
         if self.seen.is_ahead(identity, self.now().highest_sn()) {
@@ -208,7 +213,7 @@ impl Timeline {
         self.going.follow(&self.states.base, fact.at, before, over);
     }
 
-    /// Shares again what came out of a snapshot in full.
+    /// Shares the name of its tenant again, which came out of a snapshot in full.
     pub(super) fn share(&mut self, tenant: Arc<str>) {
         self.tenant = tenant;
     }

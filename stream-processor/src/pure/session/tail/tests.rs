@@ -58,6 +58,7 @@ proptest! {
                     prop_assert!(tail.entries().count() <= most);
                 }
             }
+            prop_assert!(tail.is_sound());
             prop_assert_eq!(tail.len(), model.len());
             prop_assert_eq!(tail.iter().collect::<Vec<_>>(), Vec::from(model.clone()));
             prop_assert_eq!(tail.first_at(), model.front().map(|mark| mark.fact.at));
@@ -81,4 +82,17 @@ fn a_fact_as_players_send_it_takes_some_25_bytes() {
         }
     }
     assert!(tail.bytes.capacity() <= 5 * 40, "{} bytes", tail.bytes.capacity());
+}
+
+#[test]
+fn what_points_outside_of_its_bytes_is_not_sound() {
+    let tail = Tail { bytes: vec![0; 20], facts: 12, last: 8, count: 2, ..Tail::default() };
+    assert!(tail.is_sound());
+    for wrong in [
+        Tail { facts: 13, ..tail.clone() },
+        Tail { last: u32::MAX, ..tail.clone() },
+        Tail { count: 21, ..tail.clone() },
+    ] {
+        assert!(!wrong.is_sound(), "{wrong:?}");
+    }
 }
