@@ -91,7 +91,7 @@ fn what_points_outside_of_its_bytes_is_not_sound() {
     for wrong in [
         Tail { facts: 13, ..tail.clone() },
         Tail { last: u32::MAX, ..tail.clone() },
-        Tail { count: 21, ..tail.clone() },
+        Tail { count: 21, ..tail },
     ] {
         assert!(!wrong.is_sound(), "{wrong:?}");
     }
