@@ -81,7 +81,7 @@ impl Slots {
     /// Puts an epoch of a copy back where it was.
     pub(super) fn put_back(&mut self, slot: u32, mut epoch: Epoch) -> postcard::Result<()> {
         let is_taken = self.places.get(slot as usize).is_none_or(Option::is_some);
-        if is_taken || !epoch.timeline.is_sound() {
+        if is_taken || !epoch.timeline.recent().is_sound() {
             return Err(postcard::Error::SerdeDeCustom);
         }
         epoch.share(self.columns.tenant(epoch.tenant()));

@@ -77,11 +77,6 @@ impl Timeline {
         &self.recent
     }
 
-    /// Whether it can be read: one out of a snapshot may be anything.
-    pub(super) fn is_sound(&self) -> bool {
-        self.recent.is_sound()
-    }
-
     /// Whether the record came before.
     pub(super) fn knows(&self, identity: &Identity) -> bool {
         if self.seen.is_ahead(identity, self.now().highest_sn()) {
