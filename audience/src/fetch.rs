@@ -10,7 +10,7 @@ use url::Url;
 /// No answer within this is an error, held requests included.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// A steering answer that takes longer is none.
-const STEERING_PATIENCE: Duration = Duration::from_secs(10);
+const STEERING_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest body a player takes.
 const MAX_BODY: u64 = 8 << 20;
 
@@ -72,7 +72,7 @@ async fn text_of(request: reqwest::RequestBuilder) -> Result<String, FetchError>
 /// Status, `Retry-After` in seconds and body of what a steering server says; status 0 when it
 /// says nothing.
 pub async fn steering(client: &reqwest::Client, url: Url) -> (u16, Option<u64>, String) {
-    let Ok(answer) = client.get(url).timeout(STEERING_PATIENCE).send().await else {
+    let Ok(answer) = client.get(url).timeout(STEERING_TIMEOUT).send().await else {
         return (0, None, String::new());
     };
     let wait = answer.headers().get("retry-after");

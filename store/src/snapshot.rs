@@ -61,10 +61,8 @@ impl Snapshots {
         let failed = |error| SnapshotError::Disk { dir: dir.clone(), error };
         fs::create_dir_all(&dir).map_err(failed)?;
         for path in list(&dir).map_err(failed)? {
-            match is_foreign(&path, log_id) {
-                Ok(true) => return Err(SnapshotError::Foreign(dir)),
-                Ok(false) => {}
-                Err(why) => tracing::warn!(path = %path.display(), why, "snapshot passed over"),
+            if is_foreign(&path, log_id) {
+                return Err(SnapshotError::Foreign(dir));
             }
         }
         sweep(&dir).map_err(failed)?;
@@ -131,13 +129,11 @@ impl Snapshots {
     }
 }
 
-/// Whether a snapshot is of another log. Only then is all of it read: a damaged one says nothing.
-fn is_foreign(path: &Path, log_id: &str) -> Result<bool, String> {
-    if Header::peek(path)?.log_id == id_bytes(log_id) {
-        return Ok(false);
-    }
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    Header::whole(&bytes).map(|_| true)
+/// Whether a snapshot is of another log. Only where its header says so is all of it read: a damaged
+/// one may say anything.
+fn is_foreign(path: &Path, log_id: &str) -> bool {
+    let says_so = Header::peek(path).is_ok_and(|found| found.log_id != id_bytes(log_id));
+    says_so && fs::read(path).is_ok_and(|bytes| Header::whole(&bytes).is_ok())
 }
 
 fn put(path: &Path, header: &[u8], state: &[&[u8]]) -> io::Result<()> {

@@ -10,7 +10,7 @@ use tallylight_pipeline::origin::{SegmentRow, SegmentsPage};
 use crate::settings::{Listener, Settings};
 
 /// After this long in vain, says what it waits for.
-const TIMEOUT: Duration = Duration::from_secs(20);
+const SAYS_AFTER: Duration = Duration::from_secs(20);
 
 /// How long the next stage waits for the one before it.
 const STAGE: Duration = Duration::from_secs(5);
@@ -71,7 +71,7 @@ async fn patiently(done: impl AsyncFn() -> bool, what: impl Fn() -> String) {
     let started = Instant::now();
     let mut said = false;
     while !done().await {
-        if !said && started.elapsed() > TIMEOUT {
+        if !said && started.elapsed() > SAYS_AFTER {
             super::say(&what());
             said = true;
         }

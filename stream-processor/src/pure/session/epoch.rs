@@ -248,8 +248,8 @@ impl Epoch {
     }
 
     /// Shares the name of its tenant again, which came out of a snapshot in full.
-    pub(super) fn share(&mut self, tenant: Arc<str>) {
-        self.timeline.share(tenant);
+    pub(super) fn share_tenant(&mut self, tenant: Arc<str>) {
+        self.timeline.share_tenant(tenant);
     }
 
     /// Every word in it, some more than once.

@@ -84,7 +84,7 @@ impl Slots {
         if is_taken || !epoch.timeline.recent().is_sound() {
             return Err(postcard::Error::SerdeDeCustom);
         }
-        epoch.share(self.columns.tenant(epoch.tenant()));
+        epoch.share_tenant(self.columns.tenant(epoch.tenant()));
         let is_newest = !epoch.kin().superseded;
         self.put(slot, epoch);
         if is_newest {

@@ -209,7 +209,7 @@ impl Timeline {
     }
 
     /// Shares the name of its tenant again, which came out of a snapshot in full.
-    pub(super) fn share(&mut self, tenant: Arc<str>) {
+    pub(super) fn share_tenant(&mut self, tenant: Arc<str>) {
         self.tenant = tenant;
     }
 
