@@ -2,15 +2,15 @@
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use tallylight_dashboard::OpenSessions;
-use tallylight_stream_processor::{OpenPage, OpenQuery, Place, ProcessorHandle};
+use tallylight_stream_processor::{OpenPage, OpenPlace, OpenQuery, ProcessorHandle};
 
 /// The pages that `ask` answers, each from where the one before ended. It is asked when its
 /// answer is wanted, so that nobody waits for a query that reads slowly.
-pub(crate) fn pages<F>(ask: impl Fn(Place) -> F + Send + 'static) -> OpenSessions
+pub(crate) fn pages<F>(ask: impl Fn(OpenPlace) -> F + Send + 'static) -> OpenSessions
 where
     F: Future<Output = Result<OpenPage, String>> + Send + 'static,
 {
-    let first = (ask, Some(Place::default()));
+    let first = (ask, Some(OpenPlace::default()));
     let pages = stream::try_unfold(first, async |(ask, from)| {
         let Some(from) = from else { return Ok(None) };
         let OpenPage { batches, next } = ask(from).await?;

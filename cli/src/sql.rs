@@ -59,16 +59,8 @@ struct Got {
 }
 
 pub(crate) async fn run(settings: Settings, args: SqlArgs) -> anyhow::Result<()> {
-    let mut statement = args.statement;
-    if statement == "-" {
-        statement.clear();
-        let stdin = std::io::stdin().lock();
-        stdin.take(LONGEST + 1).read_to_string(&mut statement).context("stdin is no text")?;
-        anyhow::ensure!(
-            statement.len() as u64 <= LONGEST,
-            "the statement has more than {LONGEST} bytes; ask with a shorter one"
-        );
-    }
+    let statement =
+        if args.statement == "-" { sent_in(std::io::stdin().lock())? } else { args.statement };
     let format = args.format.format();
     let outcome = match ask(&settings, &statement, format).await? {
         Some(outcome) => outcome,
@@ -88,6 +80,18 @@ pub(crate) async fn run(settings: Settings, args: SqlArgs) -> anyhow::Result<()>
             std::process::exit(i32::from(code))
         }
     }
+}
+
+/// The statement on stdin. Its length is looked at first: one that is too long is cut off, perhaps
+/// inside a character.
+fn sent_in(stdin: impl Read) -> anyhow::Result<String> {
+    let mut statement = Vec::new();
+    stdin.take(LONGEST + 1).read_to_end(&mut statement).context("stdin cannot be read")?;
+    anyhow::ensure!(
+        statement.len() as u64 <= LONGEST,
+        "the statement has more than {LONGEST} bytes; ask with a shorter one"
+    );
+    String::from_utf8(statement).context("stdin is no text")
 }
 
 /// Writes the answer; a reader that has had enough (`| head`) is fine.
@@ -164,4 +168,21 @@ async fn offline(settings: &Settings, sql: &str, format: Format) -> anyhow::Resu
         }
         Err(error) => Err((code(error.status()), error.to_string())),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_that_is_cut_off_inside_a_character_is_too_long_and_not_no_text() {
+        let told = |stdin: &[u8]| sent_in(stdin).map_err(|error| error.to_string());
+        assert_eq!(told("SELECT 'é'".as_bytes()), Ok("SELECT 'é'".to_owned()));
+        assert_eq!(told(b"SELECT '\xff'"), Err("stdin is no text".to_owned()));
+        // One byte more than the limit is read: half of the last character.
+        let long = "é".repeat((1 << 19) + 1);
+        assert!(told(long.as_bytes()).is_err_and(|why| why.contains("more than 1048576 bytes")));
+        let longest = "é".repeat(1 << 19);
+        assert_eq!(told(longest.as_bytes()), Ok(longest));
+    }
 }

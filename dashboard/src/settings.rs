@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tallylight_schemas::settings::outside;
 use tallylight_serve::exposed;
 use tallylight_store::live::Retention;
 
@@ -184,10 +185,6 @@ impl Settings {
                 self.connections, self.feed.max_clients
             ),
         );
-        must(
-            (1..=3_600).contains(&self.idle_s),
-            format!("idle_s is {}; it must be 1 to 3600", self.idle_s),
-        );
         must(!self.tenant.is_empty(), "tenant is empty; name one, such as demo".into());
         for origin in &self.allowed_origins {
             let known = tallylight_serve::guard::Origin::parse(origin).is_some();
@@ -198,26 +195,24 @@ impl Settings {
             must(known, format!("live_events has start {start:?}; write 2026-11-25T20:00:00Z"));
         }
         self.upstreams.check(&mut must);
-        self.feed.check(&mut must);
+        wrong.extend(outside(&[("idle_s", self.idle_s, 1..=3_600)]));
+        wrong.extend(self.feed.mistakes());
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 }
 
 impl FeedSettings {
-    fn check(&self, must: &mut impl FnMut(bool, String)) {
-        let mut within = |name: &str, value: u64, least: u64, most: u64| {
-            must(
-                (least..=most).contains(&value),
-                format!("feed.{name} is {value}; it must be {least} to {most}"),
-            );
-        };
-        within("max_clients", self.max_clients as u64, 1, 100_000);
-        within("queue_messages", self.queue_messages as u64, 2, 10_000);
-        within("ring_messages", self.ring_messages as u64, 1, 100_000);
-        within("ring_bytes", self.ring_bytes as u64, 1 << 10, 1 << 32);
-        within("delta_ms", self.delta_ms, 10, 10_000);
-        within("ping_s", self.ping_s, 1, 300);
-        within("send_timeout_s", self.send_timeout_s, 1, 300);
+    fn mistakes(&self) -> Vec<String> {
+        outside(&[
+            ("feed.max_clients", self.max_clients as u64, 1..=100_000),
+            ("feed.queue_messages", self.queue_messages as u64, 2..=10_000),
+            ("feed.ring_messages", self.ring_messages as u64, 1..=100_000),
+            ("feed.ring_bytes", self.ring_bytes as u64, 1 << 10..=1 << 32),
+            ("feed.delta_ms", self.delta_ms, 10..=10_000),
+            ("feed.ping_s", self.ping_s, 1..=300),
+            ("feed.send_timeout_s", self.send_timeout_s, 1..=300),
+        ])
+        .collect()
     }
 }
 

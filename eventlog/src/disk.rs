@@ -72,17 +72,17 @@ impl DiskSettings {
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let mut wrong = Vec::new();
         if self.segment_bytes < 1 << 10 {
-            wrong.push(format!("log: segments of {} bytes, below 1024", self.segment_bytes));
+            wrong.push(format!("segments of {} bytes, below 1024", self.segment_bytes));
         }
         for (at, topic) in self.topics.iter().enumerate() {
             if !valid_name(&topic.name) {
-                wrong.push(format!("log: topic name {:?} is not [a-z0-9_-]{{1,64}}", topic.name));
+                wrong.push(format!("topic name {:?} is not [a-z0-9_-]{{1,64}}", topic.name));
             }
             if self.topics[..at].iter().any(|other| other.name == topic.name) {
-                wrong.push(format!("log: topic {:?} is there twice", topic.name));
+                wrong.push(format!("topic {:?} is there twice", topic.name));
             }
             if topic.cap_bytes == 0 {
-                wrong.push(format!("log: topic {:?} has a cap of no bytes", topic.name));
+                wrong.push(format!("topic {:?} has a cap of no bytes", topic.name));
             }
         }
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }

@@ -78,28 +78,28 @@ impl KafkaSettings {
         let address =
             |one: &str| one.rsplit_once(':').is_some_and(|(_, p)| p.parse::<u16>().is_ok());
         if !self.brokers.split(',').all(address) {
-            wrong.push(format!("log: brokers {:?} are not HOST:PORT,HOST:PORT", self.brokers));
+            wrong.push(format!("brokers {:?} are not HOST:PORT,HOST:PORT", self.brokers));
         }
         for name in self.topics.iter().map(|topic| &topic.name).chain([&self.prefix]) {
             if !valid_name(name) {
-                wrong.push(format!("log: name {name:?} is not [a-z0-9_-]{{1,64}}"));
+                wrong.push(format!("name {name:?} is not [a-z0-9_-]{{1,64}}"));
             }
         }
         if !(1..=MAX_PARTITIONS).contains(&self.shards) {
-            wrong.push(format!("log: shards is {}; it must be 1 to {MAX_PARTITIONS}", self.shards));
+            wrong.push(format!("shards is {}; it must be 1 to {MAX_PARTITIONS}", self.shards));
         }
         let least = MIN_CAP_BYTES * u64::from(self.shards);
         for topic in self.topics.iter().filter(|topic| topic.cap_bytes < least) {
             wrong.push(format!(
-                "log: topic {:?} caps below 4 MiB a shard, which Kafka cannot",
+                "topic {:?} caps below 4 MiB a shard, which Kafka cannot",
                 topic.name
             ));
         }
         if self.min_in_sync > self.replicas && self.replicas.is_some() {
-            wrong.push("log: min_in_sync is above replicas: nothing could be appended".to_owned());
+            wrong.push("min_in_sync is above replicas: nothing could be appended".to_owned());
         }
         if self.append_within < Duration::from_secs(1) {
-            wrong.push("log: append_within is below 1 s, less than an election takes".to_owned());
+            wrong.push("append_within is below 1 s, less than an election takes".to_owned());
         }
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }

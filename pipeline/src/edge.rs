@@ -20,6 +20,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use prometheus_client::metrics::counter::Counter;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery;
 use tallylight_serve::{Peer, openmetrics};
@@ -48,6 +49,8 @@ struct Edge {
     clock: Arc<dyn Clock>,
     reporter: Reporter,
     metrics: Metrics,
+    /// What the delivery events call a hit.
+    hits: Counter,
     cache: Cache,
     room: Room,
     faults: Arc<Faults>,
@@ -75,7 +78,7 @@ pub async fn build_with(
         settings.service_key.as_deref(),
     );
     let reporter = Reporter::spawn(&door, delivery::Service::Edge, &source, &parts.clock)?;
-    let metrics = Metrics::new("edge", &reporter);
+    let mut metrics = Metrics::new("edge", &reporter);
     let timeout = Duration::from_millis(settings.origin_timeout_ms.into());
     let upstream = Upstream::new(&settings.origin_url, settings.object_limit_bytes, timeout)?;
     let edge = Arc::new(Edge {
@@ -85,6 +88,10 @@ pub async fn build_with(
         name: settings.name,
         clock: parts.clock,
         reporter: reporter.clone(),
+        hits: metrics.counter(
+            "cache_hits",
+            "Answers from the cache, or from a fetch that another request had begun",
+        ),
         metrics,
         waiting: Arc::new(Semaphore::new(settings.max_waiting)),
         max_waiting: settings.max_waiting,
@@ -196,7 +203,7 @@ async fn media(
     let report = answer::report(&edge.name, &asked, outcome, how);
     edge.metrics.bytes_sent.inc_by(report.bytes);
     edge.metrics.held_us.inc_by(report.held_us);
-    edge.metrics.hits.inc_by(u64::from(cache == Cached::Hit));
+    edge.hits.inc_by(u64::from(report.hit == Some(true)));
     if !is_probe {
         edge.reporter.send(report);
     }

@@ -27,6 +27,7 @@ use axum::http::Uri;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, put};
+use prometheus_client::metrics::counter::Counter;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery;
 use tallylight_serve::openmetrics;
@@ -56,6 +57,10 @@ struct Origin {
     clock: Arc<dyn Clock>,
     reporter: Reporter,
     metrics: Metrics,
+    /// Body bytes received.
+    bytes_received: Counter,
+    /// Slates served in place of a segment.
+    slates: Counter,
     streams: Mutex<BTreeMap<String, Arc<Stream>>>,
     waiting: Semaphore,
     uploads: Semaphore,
@@ -73,8 +78,11 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
     );
     let reporter = Reporter::spawn(&door, delivery::Service::Origin, "origin", &parts.clock)?;
     let disk = Disk::new(settings.media_dir.as_deref());
+    let mut metrics = Metrics::new("origin", &reporter);
     let origin = Arc::new(Origin {
-        metrics: Metrics::new("origin", &reporter),
+        bytes_received: metrics.counter("received_bytes", "Body bytes received"),
+        slates: metrics.counter("slates", "Slates served in place of a segment"),
+        metrics,
         streams: Mutex::default(),
         waiting: Semaphore::new(settings.max_waiting),
         uploads: Semaphore::new(UPLOADS),

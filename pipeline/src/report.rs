@@ -37,7 +37,7 @@ pub struct Report {
     pub ttfb_us: u64,
     /// The part of `ttfb_us` that waited for the schedule, µs.
     pub held_us: u64,
-    /// Served from cache.
+    /// Served from cache, or by joining a fetch under way.
     pub hit: Option<bool>,
     /// The edge's name.
     pub edge: Option<String>,

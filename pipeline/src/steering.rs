@@ -26,6 +26,7 @@ use axum::http::Uri;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use prometheus_client::metrics::counter::Counter;
 use reqwest::Client;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery;
@@ -64,6 +65,8 @@ struct Steering {
     clock: Arc<dyn Clock>,
     reporter: Reporter,
     metrics: Metrics,
+    /// Steering requests of sessions that this service did not give.
+    unproven: Counter,
     origin: Option<Upstream>,
     /// Tells the origin of masks.
     masks: Client,
@@ -102,12 +105,14 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
     let origin = settings.origin_url.as_ref().map(upstream).transpose()?;
     let own_url =
         settings.public_url.clone().unwrap_or_else(|| format!("http://{}", server.addr()));
+    let mut metrics = Metrics::new("steering", &reporter);
     let steering = Arc::new(Steering {
         copies: Copies::new(parts.clock.now_us()),
         own_url: own_url.trim_end_matches('/').to_owned(),
         clock: parts.clock,
         reporter: reporter.clone(),
-        metrics: Metrics::new("steering", &reporter),
+        unproven: metrics.counter("unproven", "Steering requests of sessions not given here"),
+        metrics,
         ladders: Ladders::new(if origin.is_some() { &settings.streams } else { &[] }),
         origin,
         masks: client(Some(engine::MASK_WITHIN))?,

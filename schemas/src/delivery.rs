@@ -88,7 +88,7 @@ pub struct DeliveryEvent {
     /// The part of `ttfb_us` that was waiting for the schedule, µs.
     #[serde(default)]
     pub held_us: u64,
-    /// Served from cache; absent where there is no cache.
+    /// Served from cache, or by joining a fetch under way; absent where there is no cache.
     #[serde(default)]
     pub hit: Option<bool>,
     /// The edge's name, when an edge speaks.

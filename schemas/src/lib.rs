@@ -9,7 +9,8 @@
 //! - [`rows`], [`sketch`] and [`metrics`] are what windows produce and what numbers mean;
 //! - [`grid`] is the segment schedule, [`clock`] the only source of time, [`ident`] the
 //!   hash that places a session in a partition, [`record`] the kinds of part in a log entry;
-//! - [`tables`] are the tables of history, column by column, [`formulas`] views over sessions.
+//! - [`tables`] are the tables of history, column by column, [`formulas`] views over sessions;
+//! - [`settings`] says what is wrong with a number that was set.
 
 pub mod clock;
 pub mod cmcd;
@@ -29,5 +30,6 @@ pub mod rows;
 pub mod scrub;
 pub mod segments;
 pub mod session;
+pub mod settings;
 pub mod sketch;
 pub mod tables;

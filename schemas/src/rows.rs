@@ -140,7 +140,7 @@ pub struct DeliveryRow {
     /// Answers of 500 and above, which are among `errors`.
     #[serde(default)]
     pub server_errors: i64,
-    /// Served from cache.
+    /// Served from cache, or by joining a fetch under way.
     pub hits: i64,
     /// Held for the schedule, ms.
     pub held_ms: i64,

@@ -15,6 +15,7 @@ mod hot;
 mod join;
 mod reach;
 mod repair;
+mod rows;
 mod select;
 mod settings;
 mod slices;

@@ -20,7 +20,7 @@ pub mod serve;
 pub mod settings;
 
 pub use metrics::Metrics;
-pub use open::{OpenPage, OpenQuery, Place};
+pub use open::{OpenPage, OpenPlace, OpenQuery};
 pub use pure::limits::Limits;
 pub use run::{Parts, Processor, ProcessorError, build};
 pub use serve::{ProcessorHandle, ProcessorStats, SessionQuery, newest};

@@ -29,12 +29,12 @@ pub struct OpenQuery {
     /// Columns of table `sessions`, at least one.
     pub columns: Vec<String>,
     /// Where the page before said to go on.
-    pub from: Place,
+    pub from: OpenPlace,
 }
 
 /// A place among the sessions of a processor, to go on from. The default is the beginning.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct OpenPlace {
     /// Which of its partitions.
     pub partition: usize,
     /// Where in it.
@@ -47,14 +47,14 @@ pub struct OpenPage {
     /// The columns that were asked for, words as dictionaries where they are kept so.
     pub batches: Vec<RecordBatch>,
     /// Where to go on; `None` when these were the last.
-    pub next: Option<Place>,
+    pub next: Option<OpenPlace>,
 }
 
 /// What is copied out of the state.
 #[derive(Debug)]
 pub(crate) enum Copied {
     Columns(Vec<OpenColumns>),
-    Rows(Vec<SessionRow>, Option<Place>),
+    Rows(Vec<SessionRow>, Option<OpenPlace>),
 }
 
 /// A column for which no session is read.
@@ -105,12 +105,12 @@ impl OpenQuery {
                 states.iter().map(|state| state.sessions().open_columns(&self.tenant, &kept));
             return Copied::Columns(columns.collect());
         }
-        let Place { partition, slot } = self.from;
+        let OpenPlace { partition, slot } = self.from;
         let Some(state) = states.get(partition) else { return Copied::Rows(Vec::new(), None) };
         let (rows, next) = state.sessions().open_rows(&self.tenant, slot, PAGE);
-        let after =
-            (partition + 1 < states.len()).then_some(Place { partition: partition + 1, slot: 0 });
-        Copied::Rows(rows, next.map(|slot| Place { partition, slot }).or(after))
+        let after = (partition + 1 < states.len())
+            .then_some(OpenPlace { partition: partition + 1, slot: 0 });
+        Copied::Rows(rows, next.map(|slot| OpenPlace { partition, slot }).or(after))
     }
 
     /// Makes Arrow of it.

@@ -1,9 +1,8 @@
 //! What can be set.
 
-use std::ops::RangeInclusive;
-
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::ident::MAX_PARTITIONS;
+use tallylight_schemas::settings::outside;
 
 use crate::pure::limits::Limits;
 use crate::{archive, audit};
@@ -62,16 +61,6 @@ impl Settings {
     }
 }
 
-/// A mistake for each number that is not in its range.
-pub(crate) fn outside(
-    numbers: &[(&str, u64, RangeInclusive<u64>)],
-) -> impl Iterator<Item = String> {
-    let outside = numbers.iter().filter(|(_, value, range)| !range.contains(value));
-    outside.map(|(name, value, range)| {
-        format!("{name} is {value}; it must be {} to {}", range.start(), range.end())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +71,17 @@ mod tests {
         let mut wrong = Settings { partitions: 0, tick_ms: 0, ..Settings::default() };
         wrong.limits.cells = 0;
         assert_eq!(wrong.validate().map_err(|m| m.len()), Err(3));
+    }
+
+    #[test]
+    fn no_more_recent_records_are_kept_than_can_be_looked_through() {
+        let mut settings = Settings::default();
+        for (recent, right) in [(0, false), (1, true), (4_096, true), (4_097, false)] {
+            settings.limits.recent = recent;
+            let told = settings.validate().err().unwrap_or_default();
+            let wanted = format!("limits.recent is {recent}; it must be 1 to 4096");
+            assert_eq!(told, if right { vec![] } else { vec![wanted] });
+        }
     }
 
     #[test]

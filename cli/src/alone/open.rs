@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::ipc::{self, IpcError};
-use tallylight_stream_processor::{OpenPage, OpenQuery, Place};
+use tallylight_stream_processor::{OpenPage, OpenPlace, OpenQuery};
 
 use super::hot::{self, Hot};
 use crate::live;
@@ -46,7 +46,7 @@ pub(super) async fn open(
     let query = OpenQuery {
         tenant: wanted.tenant,
         columns: wanted.columns.split(',').map(str::to_owned).collect(),
-        from: Place { partition: wanted.partition, slot: wanted.slot },
+        from: OpenPlace { partition: wanted.partition, slot: wanted.slot },
     };
     let page = live::of_own(handle, query).await;
     match page.and_then(|page| answer(page).map_err(|error| error.to_string())) {
@@ -61,7 +61,7 @@ fn answer(page: OpenPage) -> Result<Response, IpcError> {
         None => Vec::new(),
     };
     let mut answer = ([(header::CONTENT_TYPE, ipc::STREAM_MEDIA_TYPE)], bytes).into_response();
-    let next = page.next.and_then(|Place { partition, slot }| {
+    let next = page.next.and_then(|OpenPlace { partition, slot }| {
         header::HeaderValue::from_str(&format!("{partition}.{slot}")).ok()
     });
     if let Some(next) = next {
@@ -96,9 +96,9 @@ pub(super) async fn ask(
     Ok(OpenPage { batches, next })
 }
 
-fn place(text: &str) -> Option<Place> {
+fn place(text: &str) -> Option<OpenPlace> {
     let (partition, slot) = text.split_once('.')?;
-    Some(Place { partition: partition.parse().ok()?, slot: slot.parse().ok()? })
+    Some(OpenPlace { partition: partition.parse().ok()?, slot: slot.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -129,7 +129,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_arrives_as_it_was_sent() {
-        let next = Some(Place { partition: 3, slot: 4_096 });
+        let next = Some(OpenPlace { partition: 3, slot: 4_096 });
         let page = move || OpenPage { batches: batches(), next };
         let served = Router::new()
             .route(PATH, get(move || async move { answer(page()).unwrap_or_default() }));

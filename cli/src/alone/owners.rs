@@ -13,7 +13,7 @@ use tallylight_schemas::session::SessionRow;
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{Unwritten, Writers};
 use tallylight_stream_processor::audit::Reach;
-use tallylight_stream_processor::{Place, newest};
+use tallylight_stream_processor::{OpenPlace, newest};
 
 use super::hot::{Asked, OfShard};
 use super::open::{self, Wanted};
@@ -96,7 +96,7 @@ impl tallylight_dashboard::Sessions for Owners {
         let shards = self.ask("/v1/shards", &()).await?.into_iter().map(|(of, owner)| {
             let client = self.client.clone();
             let (shard, tenant, columns) = (of.shard, tenant.to_owned(), columns.join(","));
-            live::pages(move |Place { partition, slot }| {
+            live::pages(move |OpenPlace { partition, slot }| {
                 let (tenant, columns) = (tenant.clone(), columns.clone());
                 let wanted = Wanted { shard, tenant, columns, partition, slot };
                 open::ask(client.clone(), owner.clone(), wanted)

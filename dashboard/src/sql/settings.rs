@@ -1,6 +1,7 @@
 //! Bounds of a query.
 
 use serde::{Deserialize, Serialize};
+use tallylight_schemas::settings::outside;
 
 /// Bounds of SQL (docs/sql.md). An analyst must not be able to slow the collector, so everything
 /// has one.
@@ -47,23 +48,19 @@ impl Default for SqlSettings {
 impl SqlSettings {
     /// Every mistake, in words.
     pub fn validate(&self) -> Result<(), Vec<String>> {
-        let mut wrong = Vec::new();
-        let mut within = |name: &str, value: u64, least: u64, most: u64| {
-            if !(least..=most).contains(&value) {
-                wrong.push(format!("sql.{name} is {value}; it must be {least} to {most}"));
-            }
-        };
-        let number = |value: usize| value as u64;
-        within("threads", number(self.threads), 1, 64);
-        within("concurrent", number(self.concurrent), 1, 64);
-        // A request of any kind is cut off after 300 s.
-        within("deadline_s", self.deadline_s, 1, 270);
-        within("memory_bytes", number(self.memory_bytes), 16 << 20, 1 << 40);
-        within("growth_bytes", self.growth_bytes, 64 << 20, 1 << 40);
-        within("spill_bytes", self.spill_bytes, 1 << 20, 1 << 44);
-        within("rows", number(self.rows), 1, 10_000_000);
-        within("bytes", number(self.bytes), 1 << 10, 1 << 32);
-        within("statement_bytes", number(self.statement_bytes), 64, 1 << 20);
+        let wrong: Vec<String> = outside(&[
+            ("sql.threads", self.threads as u64, 1..=64),
+            ("sql.concurrent", self.concurrent as u64, 1..=64),
+            // A request of any kind is cut off after 300 s.
+            ("sql.deadline_s", self.deadline_s, 1..=270),
+            ("sql.memory_bytes", self.memory_bytes as u64, 16 << 20..=1 << 40),
+            ("sql.growth_bytes", self.growth_bytes, 64 << 20..=1 << 40),
+            ("sql.spill_bytes", self.spill_bytes, 1 << 20..=1 << 44),
+            ("sql.rows", self.rows as u64, 1..=10_000_000),
+            ("sql.bytes", self.bytes as u64, 1 << 10..=1 << 32),
+            ("sql.statement_bytes", self.statement_bytes as u64, 64..=1 << 20),
+        ])
+        .collect();
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 }

@@ -139,6 +139,7 @@ async fn a_hundred_viewers_are_one_request_to_the_origin() {
 
     let events = pair.reported(100).await;
     assert!(events.iter().all(|event| event["hit"] == true), "the origin was asked for none");
+    assert_eq!(pair.metric("cache_hits_total").await, 100, "as the events count");
     let last = events.iter().find(|event| event["sid"].is_null()).unwrap();
     assert_eq!(
         (&last["pipeline"], &last["edge"], &last["k"]),

@@ -141,7 +141,7 @@ async fn segment(
         problem::unavailable("The stored slate is damaged; the encoder's next start replaces it", 1)
     })?;
     if fixed.is_slate() {
-        origin.metrics.slates.inc();
+        origin.slates.inc();
     }
     let audio = rung.is_some_and(|rung| !rung.is_video());
     Ok(Answer { body, audio, fixed: Some((fixed.pipeline, fixed.published_us)), cmsd })

@@ -67,7 +67,7 @@ async fn read(origin: &Origin, body: axum::body::Body) -> Result<Bytes, Problem>
         .await
         .map_err(|_| problem::unavailable("The origin is stopping", 1))?;
     let bytes = body::read(body, origin.settings.body_limit_bytes, READ_WITHIN).await?;
-    origin.metrics.bytes_received.inc_by(bytes.len() as u64);
+    origin.bytes_received.inc_by(bytes.len() as u64);
     Ok(bytes)
 }
 

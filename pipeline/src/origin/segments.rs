@@ -124,6 +124,9 @@ pub enum CopyState {
     Missing,
     /// It may still come.
     Pending,
+    /// What a later origin says: one row that is not understood must not cost the whole page.
+    #[serde(other)]
+    Other,
 }
 
 /// Answers the last segments up to the newest that is closed.

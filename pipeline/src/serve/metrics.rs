@@ -1,4 +1,5 @@
-//! Prometheus figures that origin, edge and steering have in common.
+//! Prometheus figures that origin, edge and steering have in common. What only one of them
+//! counts it registers itself, so that no service exports another's as always zero.
 
 use std::fmt;
 
@@ -23,20 +24,12 @@ pub struct Metrics {
     requests: Family<Labels, Counter>,
     /// Body bytes sent.
     pub bytes_sent: Counter,
-    /// Body bytes received.
-    pub bytes_received: Counter,
     /// Microseconds for which requests were held for the schedule.
     pub held_us: Counter,
-    /// Answers from the cache.
-    pub hits: Counter,
     /// Requests made to the service behind this one.
     pub upstream: Counter,
-    /// Slates served in place of a segment.
-    pub slates: Counter,
     /// Requests turned away because too many were waiting.
     pub turned_away: Counter,
-    /// Steering requests of sessions that this service did not give.
-    pub unproven: Counter,
 }
 
 /// The words of the methods we count; anything else is `other`.
@@ -46,34 +39,20 @@ impl Metrics {
     /// Fresh counters, and those of `reporter`.
     pub fn new(service: &str, reporter: &Reporter) -> Self {
         let mut registry = Registry::with_prefix(format!("tallylight_{service}"));
-        let mut counter = |name: &str, help: &str| {
-            let counter = Counter::default();
-            registry.register(name, help, counter.clone());
-            counter
-        };
+        let mut counter = |name: &str, help: &str| register(&mut registry, name, help);
         let bytes_sent = counter("sent_bytes", "Body bytes sent");
-        let bytes_received = counter("received_bytes", "Body bytes received");
         let held_us = counter("held_microseconds", "Time requests waited for the schedule");
-        let hits = counter("cache_hits", "Answers from the cache");
         let upstream = counter("upstream_requests", "Requests made to the service behind");
-        let slates = counter("slates", "Slates served in place of a segment");
         let turned_away = counter("turned_away", "Requests refused because too many were waiting");
-        let unproven = counter("unproven", "Steering requests of sessions not given here");
         let requests = Family::<Labels, Counter>::default();
         registry.register("requests", "HTTP requests by method and status", requests.clone());
         registry.register_collector(Box::new(Events(reporter.clone())));
-        Self {
-            registry,
-            requests,
-            bytes_sent,
-            bytes_received,
-            held_us,
-            hits,
-            upstream,
-            slates,
-            turned_away,
-            unproven,
-        }
+        Self { registry, requests, bytes_sent, held_us, upstream, turned_away }
+    }
+
+    /// A counter of this service alone, exported with the others.
+    pub fn counter(&mut self, name: &str, help: &str) -> Counter {
+        register(&mut self.registry, name, help)
     }
 
     /// Counts one answered request.
@@ -86,6 +65,13 @@ impl Metrics {
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
+}
+
+/// A fresh counter in `registry`.
+fn register(registry: &mut Registry, name: &str, help: &str) -> Counter {
+    let counter = Counter::default();
+    registry.register(name, help, counter.clone());
+    counter
 }
 
 /// The reporter's own counts, read when scraped.

@@ -69,7 +69,7 @@ impl Steering {
             if given {
                 self.asked.answer(&sid, used, &first.edge, self.clock.now_ms());
             } else {
-                self.metrics.unproven.inc();
+                self.unproven.inc();
             }
             order(&state.routes, &first)
         };

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use serde::Deserialize;
 use tallylight_schemas::grid::Grid;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Steering;
 use super::pure::inputs::{Copy, Pipeline};
+use crate::origin::pure::schedule;
+use crate::origin::{CopyState, SegmentsPage};
 
 /// Segments that are looked at.
 const LAST: u64 = 12;
@@ -60,30 +61,6 @@ impl Away {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Page {
-    grid: Option<Grid>,
-    masked: Vec<String>,
-    segments: Vec<Segment>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Segment {
-    k: u64,
-    state: String,
-    pipeline: Option<String>,
-    copies: Vec<CopyState>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct CopyState {
-    pipeline: String,
-    state: String,
-}
-
 impl Copies {
     pub(super) fn new(started_us: i64) -> Self {
         Self {
@@ -99,7 +76,7 @@ impl Copies {
         self.pipelines.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn put(&self, page: Option<Page>, now_us: i64) {
+    fn put(&self, page: Option<SegmentsPage>, now_us: i64) {
         let away = {
             let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
             away.step(page.is_some(), now_us);
@@ -113,42 +90,49 @@ impl Copies {
     }
 }
 
+/// Whether a copy came whole. Late is good enough: it is shown where no other was in time.
+fn is_good(state: CopyState) -> bool {
+    match state {
+        CopyState::OnTime | CopyState::Late => true,
+        CopyState::Defective | CopyState::Frozen | CopyState::Missing => false,
+        CopyState::Pending | CopyState::Other => false,
+    }
+}
+
 /// How the copies of each pipeline came, over all tracks. A pipeline's are expected from its first
 /// good one on. One that is known from before our start may have been stopped and started as we
 /// were, so that of the time between nothing is missing; and nothing is of the time in which the
 /// origin was away.
 fn read(
-    page: &Page,
+    page: &SegmentsPage,
     started_us: i64,
     away: Away,
     expected: &mut BTreeMap<String, u64>,
 ) -> BTreeMap<String, Pipeline> {
-    let Some(grid) = page.grid else { return BTreeMap::new() };
+    let grid = page.grid;
     let (ours, by_then) = (grid.k_at(started_us), grid.k_at(started_us + STARTUP_US));
     let mut found: BTreeMap<String, BTreeMap<u64, Copy>> = BTreeMap::new();
-    let good = |state: &str| matches!(state, "on_time" | "late");
     for segment in &page.segments {
         let from = if segment.k >= ours { segment.k } else { by_then };
-        for copy in segment.copies.iter().filter(|copy| good(&copy.state)) {
+        for copy in segment.copies.iter().filter(|copy| is_good(copy.state)) {
             let known = expected.entry(copy.pipeline.clone()).or_insert(from);
             *known = (*known).min(from);
         }
     }
     for segment in &page.segments {
-        for copy in segment.copies.iter().filter(|copy| copy.state != "pending") {
+        for copy in segment.copies.iter().filter(|copy| copy.state != CopyState::Pending) {
             let early = expected.get(&copy.pipeline).is_none_or(|from| segment.k < *from);
-            if early || (copy.state == "missing" && away.covers(grid, segment.k)) {
+            if early || (copy.state == CopyState::Missing && away.covers(grid, segment.k)) {
                 continue;
             }
             let served = segment.pipeline.as_deref() == Some(&copy.pipeline);
-            let bad = !good(&copy.state);
             let of = found.entry(copy.pipeline.clone()).or_default();
             let entry =
                 of.entry(segment.k).or_insert_with(|| Copy { k: segment.k, ..Copy::default() });
             entry.served |= served;
-            entry.slate |= segment.state == "slate";
-            if bad && entry.bad.is_none() {
-                entry.bad = Some(copy.state.clone());
+            entry.slate |= segment.state == schedule::State::Slate;
+            if !is_good(copy.state) {
+                entry.bad.get_or_insert(copy.state);
             }
         }
     }
@@ -171,7 +155,7 @@ pub(super) async fn watch(app: Arc<Steering>) {
         let path = format!("/live/{stream}/segments.json?last={LAST}");
         let page = match origin.get(&path).await {
             Ok(fetched) if fetched.status == StatusCode::OK => {
-                serde_json::from_slice::<Page>(&fetched.body).ok()
+                serde_json::from_slice::<SegmentsPage>(&fetched.body).ok()
             }
             _ => None,
         };
@@ -183,23 +167,31 @@ pub(super) async fn watch(app: Arc<Steering>) {
 mod tests {
     use super::*;
 
-    fn page(segments: &[serde_json::Value]) -> Page {
-        let page = serde_json::json!({"grid": Grid::DEMO, "masked": ["B"], "segments": segments});
+    fn page(segments: &[serde_json::Value]) -> SegmentsPage {
+        let page = serde_json::json!({"stream": "demo", "now": 0, "grid": Grid::DEMO, "margin": 0,
+            "tracks": ["v", "audio"], "masked": ["B"], "segments": segments});
         serde_json::from_value(page).unwrap()
     }
 
     fn segment(k: u64, track: &str, a: &str, b: &str) -> serde_json::Value {
-        serde_json::json!({"track": track, "k": k, "state": "on_time", "pipeline": "A", "copies": [
-            {"pipeline": "A", "state": a}, {"pipeline": "B", "state": b}]})
+        serde_json::json!({"track": track, "k": k, "state": "on_time", "pipeline": "A", "due": 0,
+            "bytes": 1, "copies": [
+                {"pipeline": "A", "state": a, "bytes": 1, "frames": 1},
+                {"pipeline": "B", "state": b, "bytes": 1, "frames": 1}]})
     }
 
-    fn copies(of: &Pipeline) -> Vec<(u64, String)> {
-        let copies = of.copies.iter();
-        copies.map(|copy| (copy.k, copy.bad.clone().unwrap_or_default())).collect()
+    type Said = (u64, Option<CopyState>);
+
+    fn copies(of: &Pipeline) -> Vec<Said> {
+        of.copies.iter().map(|copy| (copy.k, copy.bad)).collect()
     }
 
-    fn says(k: u64, word: &str) -> (u64, String) {
-        (k, word.to_owned())
+    fn good(k: u64) -> Said {
+        (k, None)
+    }
+
+    fn bad(k: u64, how: CopyState) -> Said {
+        (k, Some(how))
     }
 
     #[test]
@@ -207,13 +199,14 @@ mod tests {
         let page = page(&[
             segment(7, "v", "on_time", "missing"),
             segment(8, "v", "on_time", "on_time"),
-            segment(9, "v", "on_time", "on_time"),
+            segment(9, "v", "late", "on_time"),
             segment(9, "audio", "on_time", "frozen"),
             segment(10, "v", "pending", "missing"),
         ]);
         let read = read(&page, 0, Away::default(), &mut BTreeMap::new());
-        assert_eq!(copies(&read["A"]), [says(7, ""), says(8, ""), says(9, "")]);
-        assert_eq!(copies(&read["B"]), [says(8, ""), says(9, "frozen"), says(10, "missing")]);
+        assert_eq!(copies(&read["A"]), [good(7), good(8), good(9)]);
+        let (frozen, missing) = (bad(9, CopyState::Frozen), bad(10, CopyState::Missing));
+        assert_eq!(copies(&read["B"]), [good(8), frozen, missing]);
         assert!(read["B"].masked && !read["A"].masked && read["A"].copies[0].served);
     }
 
@@ -227,10 +220,11 @@ mod tests {
         assert!(read(&page(&segments), started, Away::default(), &mut expected).is_empty());
         segments.push(segment(12, "v", "on_time", "missing"));
         let found = read(&page(&segments), started, Away::default(), &mut expected);
-        assert_eq!((copies(&found["A"]), found.get("B")), (vec![says(12, "")], None));
+        assert_eq!((copies(&found["A"]), found.get("B")), (vec![good(12)], None));
         segments.extend((13..18).map(|k| segment(k, "v", "on_time", "missing")));
         let found = read(&page(&segments), started, Away::default(), &mut expected);
-        assert_eq!((found["A"].copies.len(), copies(&found["B"])), (6, vec![says(17, "missing")]));
+        let missing = vec![bad(17, CopyState::Missing)];
+        assert_eq!((found["A"].copies.len(), copies(&found["B"])), (6, missing));
     }
 
     #[test]
@@ -244,8 +238,9 @@ mod tests {
         segments.extend((8..16).map(|k| segment(k, "v", "missing", "missing")));
         segments.push(segment(16, "v", "on_time", "missing"));
         let found = read(&page(&segments), 0, away, &mut BTreeMap::new());
-        assert!(copies(&found["A"]).iter().all(|(_, bad)| bad.is_empty()), "{found:?}");
-        assert_eq!(copies(&found["B"]).last(), Some(&says(16, "missing")), "B did not come back");
+        assert!(copies(&found["A"]).iter().all(|(_, bad)| bad.is_none()), "{found:?}");
+        let missing = bad(16, CopyState::Missing);
+        assert_eq!(copies(&found["B"]).last(), Some(&missing), "B did not come back");
         // Away again a moment later: it is still the same outage.
         away.step(false, at(16));
         away.step(true, at(17));
@@ -259,5 +254,15 @@ mod tests {
         slate["pipeline"] = "slate".into();
         let found = read(&page(&[slate]), 0, Away::default(), &mut BTreeMap::new());
         assert!(found["A"].copies[0].slate && !found["A"].copies[0].served);
+    }
+
+    #[test]
+    fn what_a_later_origin_says_is_bad_and_costs_no_other_row() {
+        let mut segments = [7, 8].map(|k| segment(k, "v", "on_time", "on_time"));
+        segments[1]["state"] = "delayed".into();
+        segments[1]["copies"][1]["state"] = "scrambled".into();
+        let found = read(&page(&segments), 0, Away::default(), &mut BTreeMap::new());
+        assert_eq!(copies(&found["A"]), [good(7), good(8)]);
+        assert_eq!(copies(&found["B"]), [good(7), bad(8, CopyState::Other)]);
     }
 }

@@ -1,7 +1,7 @@
 //! What a batch states of its buffers, as far as it can be so: Arrow's reader panics at one that is
 //! not in the body, and takes as much memory as a compressed one states.
 
-use arrow::ipc::{FieldNode, MessageHeader, RecordBatch};
+use arrow::ipc::{Buffer, FieldNode, MessageHeader, RecordBatch};
 
 use super::frames::Frame;
 
@@ -20,7 +20,7 @@ pub(super) fn check(frame: &Frame<'_>) -> Result<(), &'static str> {
         _ => return Ok(()),
     };
     let batch = batch.ok_or("a batch has no header")?;
-    are_within(&batch, frame.body).ok_or("a batch has a buffer that is not in its body")?;
+    check_buffers(&batch, frame.body)?;
     let mut nodes = batch.nodes().into_iter().flatten();
     let sane = batch.length() >= 0 && nodes.all(is_sane);
     if sane { Ok(()) } else { Err("a batch has a column of no possible length") }
@@ -30,27 +30,70 @@ fn is_sane(node: &FieldNode) -> bool {
     (0..=node.length()).contains(&node.null_count())
 }
 
-/// They lie one behind the other, so that no byte is unpacked twice.
-fn are_within(batch: &RecordBatch<'_>, body: &[u8]) -> Option<()> {
+/// Whether buffers are in the body, one behind the other, so that no byte is unpacked twice.
+fn check_buffers(batch: &RecordBatch<'_>, body: &[u8]) -> Result<(), &'static str> {
     let mut rest_from = 0;
     for buffer in batch.buffers().into_iter().flatten() {
-        let start = usize::try_from(buffer.offset()).ok()?;
-        let end = start.checked_add(usize::try_from(buffer.length()).ok()?)?;
-        let bytes = body.get(start..end)?;
+        let (start, bytes) =
+            placed(buffer, body).ok_or("a batch has a buffer that is not in its body")?;
         if bytes.is_empty() {
             continue;
         }
         if start < rest_from {
-            return None;
+            return Err("a batch has buffers that do not lie one behind the other");
         }
-        rest_from = end;
+        rest_from = start + bytes.len();
         if batch.compression().is_some() {
-            let (stated, packed) = bytes.split_first_chunk::<8>()?;
-            let stated = i64::from_le_bytes(*stated);
-            // -1: this one is not compressed.
-            let most = i64::try_from(packed.len().checked_mul(FROM_A_BYTE)?).ok()?;
-            (-1..=most).contains(&stated).then_some(())?;
+            check_unpacked(bytes)?;
         }
     }
-    Some(())
+    Ok(())
+}
+
+/// Where a buffer begins in the body, and its bytes.
+fn placed<'a>(buffer: &Buffer, body: &'a [u8]) -> Option<(usize, &'a [u8])> {
+    let start = usize::try_from(buffer.offset()).ok()?;
+    let end = start.checked_add(usize::try_from(buffer.length()).ok()?)?;
+    Some((start, body.get(start..end)?))
+}
+
+/// Whether a compressed buffer can become as long as it states.
+fn check_unpacked(bytes: &[u8]) -> Result<(), &'static str> {
+    let (stated, packed) = bytes
+        .split_first_chunk::<8>()
+        .ok_or("a batch has a compressed buffer that does not state how many bytes it becomes")?;
+    let most = i64::try_from(packed.len().saturating_mul(FROM_A_BYTE)).unwrap_or(i64::MAX);
+    // -1: this one is not compressed.
+    if (-1..=most).contains(&i64::from_le_bytes(*stated)) {
+        return Ok(());
+    }
+    Err("a batch has a compressed buffer whose bytes cannot become as many as it states")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Int64Array, RecordBatch};
+
+    use crate::ipc::{IpcError, decode, encode, frames};
+
+    #[test]
+    fn a_length_that_bytes_cannot_become_is_told_as_what_it_is() {
+        let column = Arc::new(Int64Array::from_iter_values(0..100)) as _;
+        let batch = RecordBatch::try_from_iter([("a", column)]).unwrap();
+        let bytes = encode(&batch).unwrap();
+        let (_schema, rest) = frames::next(&bytes).unwrap().unwrap();
+        let (frame, behind) = frames::next(rest).unwrap().unwrap();
+        let buffers = frame.message.header_as_record_batch().unwrap().buffers().unwrap();
+        let values = buffers.get(buffers.len() - 1);
+        let body = bytes.len() - behind.len() - frame.body.len();
+        let at = body + usize::try_from(values.offset()).unwrap();
+        for stated in [-2, i64::MAX] {
+            let mut lie = bytes.clone();
+            lie[at..at + 8].copy_from_slice(&stated.to_le_bytes());
+            let Err(IpcError::Torn(why)) = decode(&lie) else { panic!("{stated} is believed") };
+            assert!(why.contains("whose bytes cannot become as many"), "{why}");
+        }
+    }
 }

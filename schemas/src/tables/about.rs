@@ -41,8 +41,8 @@ pub(super) fn about(table: Table) -> &'static str {
         Table::InfraMetrics => {
             "One row per data point of OpenTelemetry's metrics (OTLP). A report that is sent again \
              is here again: OTLP has nothing to tell it by. A span or a log record that tells of no \
-             request for media is a point, too (docs/collector.md). The buckets of histograms and the quantiles of summaries \
-             are not kept."
+             request for media is a point, too (docs/opentelemetry.md). The buckets of histograms \
+             and the quantiles of summaries are not kept."
         }
         Table::Playback1m => {
             "Final rows of `playback` merged per minute, once it is over and final. `viewers` is the \

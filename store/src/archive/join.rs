@@ -8,7 +8,8 @@ use deltalake::kernel::Action;
 use deltalake::protocol::DeltaOperation;
 use tallylight_schemas::tables::Table;
 
-use super::tend::{Named, Tended, files, number_of, read_all};
+use super::rows::read_all;
+use super::tend::{Named, Tended, files, number_of};
 use super::{History, HistoryError, Settings, Step, file};
 
 impl History {

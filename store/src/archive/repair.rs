@@ -10,7 +10,8 @@ use tallylight_schemas::tables::{Table, conform};
 
 use super::commit::writing;
 use super::folder::{Folder, app};
-use super::tend::{Named, files, number_of, read_all};
+use super::rows::read_all;
+use super::tend::{Named, files, number_of};
 use super::{History, HistoryError, Step, file};
 
 /// How a table changes.

@@ -4,15 +4,12 @@
 //! them up.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
 use deltalake::kernel::{Action, Remove, Transaction};
 use deltalake::protocol::DeltaOperation;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tallylight_schemas::tables::{HOUR, Table};
 
 use super::file::{self, failed};
@@ -219,31 +216,6 @@ pub(super) fn number_of(hour: &str) -> Option<i64> {
         );
     }
     number
-}
-
-/// The rows of files, each batch of them in the shape that `shaped` gives it.
-pub(super) fn read_all(
-    dir: &Path,
-    paths: &[String],
-    shaped: impl Fn(&RecordBatch) -> Result<RecordBatch, ArrowError>,
-) -> Result<Vec<RecordBatch>, HistoryError> {
-    let mut batches = Vec::new();
-    for path in paths {
-        let path = dir.join(path);
-        let file = File::open(&path).map_err(|error| failed(&path, &error))?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-            .and_then(ParquetRecordBatchReaderBuilder::build)
-            .map_err(|error| damaged(&path, &error))?;
-        for batch in reader {
-            let batch = batch.map_err(|error| damaged(&path, &error))?;
-            batches.push(shaped(&batch)?);
-        }
-    }
-    Ok(batches)
-}
-
-fn damaged(path: &Path, error: &impl std::fmt::Display) -> HistoryError {
-    HistoryError::Data(format!("{}: {error}; put a good copy of it there", path.display()))
 }
 
 fn sweep(dir: &Path, named: &HashSet<String>, grace: Duration) -> Result<u64, HistoryError> {

@@ -1,8 +1,7 @@
 //! What can be set.
 
 use serde::{Deserialize, Serialize};
-
-use crate::settings::outside;
+use tallylight_schemas::settings::outside;
 
 /// When the processor writes history and snapshots (docs/history.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

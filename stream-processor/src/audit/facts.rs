@@ -1,6 +1,5 @@
 //! The facts as history has them: what the log held, with the place and the moment of each.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray};
@@ -15,7 +14,7 @@ use tallylight_schemas::tables::{HOUR, Table};
 use tallylight_store::archive::{History, HistoryError, hour_name, hour_of};
 
 use super::HOUR_US;
-use super::kept::named;
+use super::kept::{Columns, named};
 
 /// Where a fact stands in the log, and what became of it.
 #[derive(Debug, Clone, Copy)]
@@ -191,69 +190,45 @@ fn as_logged(batch: &RecordBatch) -> Result<RecordBatch, HistoryError> {
 
 /// The reports of a batch.
 fn reported(batch: &RecordBatch) -> Result<Vec<TenantDelivery>, HistoryError> {
-    let mut numbers = HashMap::new();
-    for name in [
-        "received_at",
-        "boot",
-        "seq",
-        "ts",
-        "k",
-        "status",
-        "bytes",
-        "ttfb_us",
-        "held_us",
-        "reserved_kbps",
-        "capacity_kbps",
-        "sessions",
-        "late_us",
-    ] {
-        numbers.insert(name, number(batch, name)?);
-    }
-    let mut texts = HashMap::new();
-    for name in [
-        "tenant", "source", "service", "action", "stream", "track", "edge", "pipeline", "sid",
-        "cid", "defect",
-    ] {
-        texts.insert(name, text(batch, name)?);
-    }
-    let hits = batch.column_by_name("hit").and_then(|array| array.as_boolean_opt().cloned());
+    let from = Columns(batch);
+    let hits = batch.column_by_name("hit").and_then(|array| array.as_boolean_opt());
     let row = |row: usize| -> Result<TenantDelivery, HistoryError> {
-        let number = |name: &str| {
-            let array = numbers.get(name)?;
-            array.is_valid(row).then(|| array.value(row))
+        let unsigned = |name: &str| -> Result<Option<u64>, HistoryError> {
+            Ok(from.maybe(name, row)?.map(i64::cast_unsigned))
         };
-        let unsigned = |name: &str| number(name).map(i64::cast_unsigned);
-        let text = |name: &str| {
-            let array = texts.get(name)?;
-            array.is_valid(row).then(|| array.value(row).to_owned())
+        let word = |name: &str| -> Result<String, HistoryError> {
+            Ok(from.text(name, row)?.unwrap_or_default())
         };
         let event = DeliveryEvent {
-            source: text("source").unwrap_or_default(),
-            boot: unsigned("boot").unwrap_or(0),
-            seq: unsigned("seq").unwrap_or(0),
-            ts: number("ts").unwrap_or(0),
-            service: named(&text("service").unwrap_or_default())?,
-            action: named(&text("action").unwrap_or_default())?,
-            stream: text("stream").unwrap_or_default(),
-            track: text("track").unwrap_or_default(),
-            k: unsigned("k"),
-            status: number("status").and_then(|n| u16::try_from(n).ok()).unwrap_or(0),
-            bytes: unsigned("bytes").unwrap_or(0),
-            ttfb_us: unsigned("ttfb_us").unwrap_or(0),
-            held_us: unsigned("held_us").unwrap_or(0),
-            hit: hits.as_ref().filter(|hits| hits.is_valid(row)).map(|hits| hits.value(row)),
-            edge: text("edge"),
-            pipeline: text("pipeline"),
-            sid: text("sid"),
-            cid: text("cid"),
-            reserved_kbps: unsigned("reserved_kbps"),
-            capacity_kbps: unsigned("capacity_kbps"),
-            sessions: unsigned("sessions"),
-            late_us: number("late_us"),
-            defect: text("defect"),
+            source: word("source")?,
+            boot: unsigned("boot")?.unwrap_or(0),
+            seq: unsigned("seq")?.unwrap_or(0),
+            ts: from.int("ts", row)?,
+            service: named(&word("service")?)?,
+            action: named(&word("action")?)?,
+            stream: word("stream")?,
+            track: word("track")?,
+            k: unsigned("k")?,
+            status: u16::try_from(from.int("status", row)?).unwrap_or(0),
+            bytes: unsigned("bytes")?.unwrap_or(0),
+            ttfb_us: unsigned("ttfb_us")?.unwrap_or(0),
+            held_us: unsigned("held_us")?.unwrap_or(0),
+            hit: hits.filter(|hits| hits.is_valid(row)).map(|hits| hits.value(row)),
+            edge: from.text("edge", row)?,
+            pipeline: from.text("pipeline", row)?,
+            sid: from.text("sid", row)?,
+            cid: from.text("cid", row)?,
+            reserved_kbps: unsigned("reserved_kbps")?,
+            capacity_kbps: unsigned("capacity_kbps")?,
+            sessions: unsigned("sessions")?,
+            late_us: from.maybe("late_us", row)?,
+            defect: from.text("defect", row)?,
         };
-        let received_at = number("received_at").unwrap_or(0);
-        Ok(TenantDelivery { tenant: text("tenant").unwrap_or_default(), received_at, event })
+        Ok(TenantDelivery {
+            tenant: word("tenant")?,
+            received_at: from.int("received_at", row)?,
+            event,
+        })
     };
     (0..batch.num_rows()).map(row).collect()
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use tallylight_schemas::settings::outside;
 use tallylight_store::archive::{History, HistoryError, hour_name};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,6 @@ use super::lateness::Moments;
 use super::{Audit, HOUR_US, Repaired, repair};
 use crate::pure::limits::Limits;
 use crate::serve::ProcessorStats;
-use crate::settings::outside;
 
 /// Checks and repairs of history (docs/audit.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! Rows of windows as files have them, as structs again.
+//! What is in the columns of files, and rows of windows in them as structs again.
 
 use arrow::array::{
     Array, AsArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
@@ -10,7 +10,7 @@ use tallylight_schemas::sketch::{Bin, Sketch};
 use tallylight_store::archive::HistoryError;
 
 /// The columns of a batch, by name and row.
-struct Columns<'a>(&'a RecordBatch);
+pub(super) struct Columns<'a>(pub(super) &'a RecordBatch);
 
 impl Columns<'_> {
     fn array(&self, name: &str) -> Result<&dyn Array, HistoryError> {
@@ -18,13 +18,13 @@ impl Columns<'_> {
         array.ok_or_else(|| HistoryError::Data(format!("a file of history has no column {name}")))
     }
 
-    fn text(&self, name: &str, row: usize) -> Result<Option<String>, HistoryError> {
+    pub(super) fn text(&self, name: &str, row: usize) -> Result<Option<String>, HistoryError> {
         let array = self.array(name)?;
         let texts: &StringArray = array.as_string_opt().ok_or_else(|| odd(name, array))?;
         Ok(texts.is_valid(row).then(|| texts.value(row).to_owned()))
     }
 
-    fn maybe(&self, name: &str, row: usize) -> Result<Option<i64>, HistoryError> {
+    pub(super) fn maybe(&self, name: &str, row: usize) -> Result<Option<i64>, HistoryError> {
         let array = self.array(name)?;
         if array.is_null(row) {
             return Ok(None);
@@ -39,7 +39,7 @@ impl Columns<'_> {
         Ok(Some(numbers.value(row)))
     }
 
-    fn int(&self, name: &str, row: usize) -> Result<i64, HistoryError> {
+    pub(super) fn int(&self, name: &str, row: usize) -> Result<i64, HistoryError> {
         Ok(self.maybe(name, row)?.unwrap_or(0))
     }
 

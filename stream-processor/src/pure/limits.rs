@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 pub use tallylight_schemas::rows::OTHER;
+use tallylight_schemas::settings::outside;
 
 /// How much one partition of the processor holds in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +23,8 @@ pub struct Limits {
     pub closed_ms: i64,
     /// Ended sessions remembered by hash after that, so that a record sent again is a duplicate.
     pub tombstones: usize,
-    /// Records of a session that can still be put into order when they come out of it.
+    /// Records of a session that can still be put into order when they come out of it, at most
+    /// 4096: for one that comes out of order, or perhaps again, all of them are looked through.
     pub recent: usize,
     /// Records without a sequence number remembered per session, beyond `recent`, so that one sent
     /// again is known.
@@ -59,7 +61,6 @@ impl Limits {
             ("sessions", self.sessions),
             ("closed", self.closed),
             ("tombstones", self.tombstones),
-            ("recent", self.recent),
             ("seen", self.seen),
             ("pending", self.pending),
             ("reporters", self.reporters),
@@ -69,6 +70,7 @@ impl Limits {
             .filter(|(_, value)| *value == 0)
             .map(|(name, _)| format!("limits.{name} must be above 0"))
             .collect();
+        out.extend(outside(&[("limits.recent", self.recent as u64, 1..=4_096)]));
         if self.closed_ms < 0 {
             out.push("limits.closed_ms must not be negative".to_owned());
         }

@@ -12,7 +12,7 @@ use tallylight_schemas::session::{Outcome, SessionRow};
 use tallylight_schemas::tables::open_sessions;
 use tallylight_stream_processor::pure::input::PlayerInput;
 use tallylight_stream_processor::pure::partition::PartitionState;
-use tallylight_stream_processor::{Limits, OpenPage, OpenQuery, Place};
+use tallylight_stream_processor::{Limits, OpenPage, OpenPlace, OpenQuery};
 
 use crate::order::delayed;
 use crate::snapshot::{copied, entries, entry};
@@ -51,14 +51,14 @@ fn feed(state: &mut PartitionState, n: u64, sids: std::ops::Range<usize>, sta: &
     let _ = state.finish(n + 1);
 }
 
-fn asked(columns: &[&str], from: Place) -> OpenQuery {
+fn asked(columns: &[&str], from: OpenPlace) -> OpenQuery {
     let columns = columns.iter().map(|name| (*name).to_owned()).collect();
     OpenQuery { tenant: "demo".to_owned(), columns, from }
 }
 
 /// All pages of the answer.
 fn all(states: &[PartitionState], columns: &[&str]) -> Vec<RecordBatch> {
-    let (mut batches, mut next) = (Vec::new(), Some(Place::default()));
+    let (mut batches, mut next) = (Vec::new(), Some(OpenPlace::default()));
     while let Some(from) = next {
         let page: OpenPage = asked(columns, from).ask(states).unwrap();
         batches.extend(page.batches);
@@ -103,7 +103,8 @@ proptest! {
                     prop_assert_eq!(&rows(&all(&states, &columns)), &told);
                     prop_assert_eq!(rows(&all(&[copied(&states[0])], &columns)), told);
                 }
-                let other = OpenQuery { tenant: "other".to_owned(), ..asked(&KEPT, Place::default()) };
+                let tenant = "other".to_owned();
+                let other = OpenQuery { tenant, ..asked(&KEPT, OpenPlace::default()) };
                 prop_assert_eq!(other.ask(&states).unwrap().batches[0].num_rows(), 0);
                 state = states.into_iter().next().unwrap();
             }
@@ -131,8 +132,10 @@ fn pages_have_each_session_once() {
             .map(|row| row[..2].to_vec())
             .collect::<Vec<_>>()
     );
-    assert!(asked(&["sidd"], Place::default()).ask(&states).is_err());
-    assert!(asked(&["sid"], Place { partition: 9, slot: 9 }).ask(&states).unwrap().next.is_none());
+    assert!(asked(&["sidd"], OpenPlace::default()).ask(&states).is_err());
+    assert!(
+        asked(&["sid"], OpenPlace { partition: 9, slot: 9 }).ask(&states).unwrap().next.is_none()
+    );
 }
 
 #[test]
@@ -140,7 +143,8 @@ fn a_column_has_its_own_words_and_none_of_others() {
     let mut state = PartitionState::new(0, 1, Limits::default());
     feed(&mut state, 1, 0..500, "p");
     for (tenant, words) in [("demo", 50), ("other", 0)] {
-        let query = OpenQuery { tenant: tenant.to_owned(), ..asked(&["cid"], Place::default()) };
+        let query =
+            OpenQuery { tenant: tenant.to_owned(), ..asked(&["cid"], OpenPlace::default()) };
         let page = query.ask(std::slice::from_ref(&state)).unwrap();
         let contents = page.batches[0].column(0).as_any_dictionary();
         assert_eq!(contents.values().len(), words, "{tenant}");
@@ -173,7 +177,7 @@ fn a_million_live_sessions_by_two_dimensions() {
             feed(state, 1_000 + round, p * each..p * each + TOGETHER, "r");
         }
         let began = Instant::now();
-        let page = asked(&["country", "device"], Place::default()).ask(&states).unwrap();
+        let page = asked(&["country", "device"], OpenPlace::default()).ask(&states).unwrap();
         assert_eq!(page.batches.iter().map(RecordBatch::num_rows).sum::<usize>(), SESSIONS);
         columns.push(began.elapsed());
         let began = Instant::now();

@@ -46,6 +46,9 @@ pub enum State {
     Slate,
     /// Not there yet.
     Pending,
+    /// What a later origin says: one row that is not understood must not cost the whole page.
+    #[serde(other)]
+    Other,
 }
 
 impl Schedule {

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::origin::CopyState;
+
 /// Everything known at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inputs {
@@ -134,8 +136,8 @@ pub struct Pipeline {
 pub struct Copy {
     /// Segment number.
     pub k: u64,
-    /// What is wrong with it: `missing`, `frozen`, `defective`, `late`.
-    pub bad: Option<String>,
+    /// What is wrong with it, if anything is; one that is only late, or may still come, is not bad.
+    pub bad: Option<CopyState>,
     /// Whether viewers got it, in any track.
     pub served: bool,
     /// Whether viewers got nobody's copy, in any track.

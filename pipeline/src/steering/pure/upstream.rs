@@ -8,6 +8,7 @@ use super::incidents::Finding;
 use super::inputs::{Feed, Inputs, Pipeline};
 use super::state::State;
 use super::words::{Evidence, seconds};
+use crate::origin::CopyState;
 
 /// A first byte from the origin within this is well, ms.
 pub const ORIGIN_MS: i64 = 700;
@@ -70,24 +71,17 @@ fn origin_is_bad(inputs: &Inputs) -> bool {
 pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, bool)> {
     let newest: Vec<_> = pipeline.copies.iter().rev().take(15).collect();
     let bad = |n: usize| newest.iter().take(n).filter(|copy| copy.bad.is_some()).count();
-    let last = newest.iter().find(|copy| copy.bad.is_some())?;
-    let word = last.bad.clone().unwrap_or_default();
+    let (last, how) = newest.iter().find_map(|copy| Some((copy.k, copy.bad?)))?;
     let lasting = bad(3) >= 2;
     // It is well again with its newest segments; those before it stay in the evidence.
     if bad(3) == 0 {
         return None;
     }
-    let cause = match (word.as_str(), lasting) {
-        ("missing", true) => format!("Encoder {name} sends nothing"),
-        ("missing", false) => format!("Encoder {name} missed segment {}", last.k),
-        ("frozen", _) => format!("Encoder {name}'s picture is frozen"),
-        ("late", _) => format!("Encoder {name} is late"),
-        (other, _) => format!("Encoder {name} sends {other} segments"),
-    };
+    let (word, cause) = cause_of(name, last, how, lasting)?;
     let mut evidence = Evidence::default();
     let all_of = format!("Of its last {} segments", newest.len());
     evidence.add(all_of, format!("{} {word}", bad(15))).bad(true);
-    evidence.add("Newest bad segment", format!("K {}", last.k));
+    evidence.add("Newest bad segment", format!("K {last}"));
     let of_last = newest.iter().take(3);
     let last_bad = || of_last.clone().filter(|copy| copy.bad.is_some());
     let got = last_bad().filter(|copy| copy.served).count();
@@ -116,10 +110,23 @@ pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, 
         evidence,
         symptom_at: None,
     };
-    // A late or missing copy cannot be served; only what looks valid needs a mask.
-    let mask =
-        lasting && served && !pipeline.masked && matches!(word.as_str(), "frozen" | "defective");
-    Some((finding, mask))
+    // A missing copy cannot be served; only what looks valid needs a mask.
+    let looks_valid = matches!(how, CopyState::Frozen | CopyState::Defective);
+    Some((finding, lasting && served && looks_valid && !pipeline.masked))
+}
+
+/// The word for what is wrong with segment `k`, and what that says of its encoder. `None` when
+/// nothing is.
+fn cause_of(name: &str, k: u64, how: CopyState, lasting: bool) -> Option<(&'static str, String)> {
+    let sends = |word: &'static str| (word, format!("Encoder {name} sends {word} segments"));
+    Some(match how {
+        CopyState::Missing if lasting => ("missing", format!("Encoder {name} sends nothing")),
+        CopyState::Missing => ("missing", format!("Encoder {name} missed segment {k}")),
+        CopyState::Frozen => ("frozen", format!("Encoder {name}'s picture is frozen")),
+        CopyState::Defective => sends("defective"),
+        CopyState::Other => sends("unknown"),
+        CopyState::OnTime | CopyState::Late | CopyState::Pending => return None,
+    })
 }
 
 /// A device whose players fail where others do not.

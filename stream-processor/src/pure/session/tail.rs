@@ -3,19 +3,17 @@
 //! 120 where it is worked with. What they say and where they stand is mostly the same for all, so it
 //! is written before them, each once. All of it is one piece of memory.
 
+mod entries;
 mod write;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use self::write::{read, read_cells, read_said, write, write_cells, write_said};
+use self::entries::Kind;
+use self::write::{read, read_said, write, write_cells, write_said};
 use super::fact::Fact;
 use super::pack::{Pen, Reader};
-use super::said::Said;
 use crate::pure::window::Cells;
 
-/// Before something is stored, the newest so many entries are searched for an equal one; an older
-/// equal is stored again.
-const LOOKED_AT: usize = 16;
 /// Unused entries are removed once there are more entries than this plus three per fact.
 const FEW: usize = 4;
 /// The piece grows by multiples of this: allocators have no blocks of other sizes.
@@ -26,14 +24,6 @@ const STEP: usize = 32;
 pub(super) struct Mark {
     pub(super) fact: Fact,
     pub(super) cells: Cells,
-}
-
-/// What an entry before the facts is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[repr(u8)]
-enum Kind {
-    Said,
-    Cells,
 }
 
 /// See the module.
@@ -93,17 +83,6 @@ impl Tail {
     pub(super) fn iter(&self) -> impl Iterator<Item = Mark> {
         let mut reader = self.fact(0);
         (0..self.count).map(move |_| self.read(&mut reader).0)
-    }
-
-    /// What was said lately, the newest first.
-    pub(super) fn said(&self) -> impl Iterator<Item = Said> {
-        self.all_said().take(LOOKED_AT)
-    }
-
-    /// All that holds words.
-    pub(super) fn all_said(&self) -> impl Iterator<Item = Said> {
-        let said = self.entries().filter(|(_, entry)| entry.last().is_some_and(is_said));
-        said.map(|(_, entry)| read_said(&mut Reader::new(entry)))
     }
 
     /// Reads a bit of everything that pushing a fact will read (see [`super::warm`]).
@@ -186,34 +165,6 @@ impl Tail {
         all.iter().for_each(|mark| self.append(mark));
     }
 
-    /// The entries with their places, the newest first.
-    fn entries(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        let mut rest = self.bytes.get(..self.facts as usize).unwrap_or_default();
-        std::iter::from_fn(move || {
-            let (tag, before) = rest.split_last()?;
-            let from = before.len().checked_sub(usize::from(tag >> 1))?;
-            let entry = &rest[from..];
-            rest = &rest[..from];
-            Some((short(from) + 1, entry))
-        })
-    }
-
-    /// The place of what `write` writes among the entries; it is put there when it is not.
-    fn place(&mut self, kind: Kind, write: impl FnOnce(&mut Pen)) -> u32 {
-        let mut pen = Pen::default();
-        write(&mut pen);
-        pen.byte((pen.written().len().to_le_bytes()[0] << 1) | kind as u8);
-        let entry = pen.written();
-        let known = self.entries().take(2 * LOOKED_AT).find(|(_, known)| *known == entry);
-        if let Some((place, _)) = known {
-            return place;
-        }
-        let at = self.facts;
-        self.insert(at as usize, entry);
-        self.facts += short(entry.len());
-        at + 1
-    }
-
     /// Puts bytes in at `at`.
     fn insert(&mut self, at: usize, bytes: &[u8]) {
         let (len, needed) = (self.bytes.len(), self.bytes.len() + bytes.len());
@@ -224,10 +175,6 @@ impl Tail {
         }
         self.bytes.extend_from_slice(bytes);
         self.bytes[at..].rotate_right(bytes.len());
-    }
-
-    fn cells_at(&self, place: u32) -> Option<Cells> {
-        Some(read_cells(&mut self.reader((place as usize).checked_sub(1)?)))
     }
 
     fn at(&self, fact: u32) -> Option<i64> {
@@ -252,10 +199,6 @@ impl Tail {
         fact.said = said.checked_sub(1).map(|said| read_said(&mut self.reader(said)));
         (Mark { fact, cells: self.cells_at(place).unwrap_or_default() }, place)
     }
-}
-
-fn is_said(tag: &u8) -> bool {
-    tag & 1 == Kind::Said as u8
 }
 
 fn short(number: usize) -> u32 {

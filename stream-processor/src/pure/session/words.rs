@@ -1,9 +1,9 @@
 //! Words that sessions share: a million viewers have a few hundred countries, devices, players.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 /// New words below which nothing is looked through.
@@ -39,7 +39,9 @@ impl Word {
 #[serde(from = "Written")]
 pub struct Words {
     texts: Vec<Option<Arc<str>>>,
-    known: FxHashMap<Arc<str>, Word>,
+    /// With the standard hash, which is keyed: players choose the words, and could choose such as fall
+    /// into one place.
+    known: HashMap<Arc<str>, Word>,
     /// Numbers without a word, the smallest last.
     free: Vec<Word>,
     in_use: usize,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tallylight_schemas::control::{ActionRow, ActionState, IncidentRow, IncidentState};
 
+use crate::origin::CopyState;
 use crate::steering::pure::answer::answer;
 use crate::steering::pure::decide::decide;
 use crate::steering::pure::inputs::{
@@ -250,9 +251,9 @@ impl Fleet {
 }
 
 /// The last twelve segments of a pipeline, some of them bad.
-pub(super) fn copies(bad: &[(u64, &str)], served: bool) -> Pipeline {
+pub(super) fn copies(bad: &[(u64, CopyState)], served: bool) -> Pipeline {
     let copy = |k| {
-        let bad = bad.iter().find(|(of, _)| *of == k).map(|(_, word)| (*word).to_owned());
+        let bad = bad.iter().find(|(of, _)| *of == k).map(|(_, how)| *how);
         Copy { k, bad, served, slate: false }
     };
     Pipeline { masked: false, copies: (0..12).map(copy).collect() }

@@ -1,6 +1,7 @@
 //! What was asked of the origin is asked until its page shows it.
 
 use super::fleet::{Fleet, copies};
+use crate::origin::CopyState::Frozen;
 use crate::steering::pure::state::{Effect, State};
 
 /// How often each was asked since `from`: to mask, and to unmask.
@@ -15,7 +16,7 @@ fn asked(fleet: &Fleet, from: usize) -> (usize, usize) {
 /// An encoder that is masked since a moment ago; the origin's page does not show it.
 fn masked() -> Fleet {
     let mut fleet = Fleet::new(20, 250, 250);
-    fleet.pipelines.insert("A".into(), copies(&[(10, "frozen"), (11, "frozen")], true));
+    fleet.pipelines.insert("A".into(), copies(&[(10, Frozen), (11, Frozen)], true));
     fleet.pipelines.insert("B".into(), copies(&[], true));
     fleet.until(10, |fleet| asked(fleet, 0).0 == 1);
     fleet

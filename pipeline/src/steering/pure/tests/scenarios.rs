@@ -3,6 +3,7 @@
 use tallylight_schemas::control::{ActionKind, ActionState, Culprit};
 
 use super::fleet::{EACH, Fleet, copies};
+use crate::origin::CopyState::{Frozen, Missing};
 use crate::steering::pure::command;
 use crate::steering::pure::manual::{Manual, manual, preview};
 use crate::steering::pure::state::Effect;
@@ -155,12 +156,12 @@ fn without_whole_rows_it_holds_and_says_so() {
 #[test]
 fn encoders_are_named_and_masked_only_when_viewers_got_what_is_wrong() {
     let mut fleet = Fleet::new(20, 250, 250);
-    fleet.pipelines.insert("A".into(), copies(&[(10, "missing"), (11, "missing")], false));
+    fleet.pipelines.insert("A".into(), copies(&[(10, Missing), (11, Missing)], false));
     fleet.pipelines.insert("B".into(), copies(&[], true));
     fleet.run(5);
     assert_eq!(fleet.open()[0].cause, "Encoder A sends nothing");
     assert!(fleet.state.actions.is_empty(), "the origin avoids it already");
-    fleet.pipelines.insert("A".into(), copies(&[(10, "frozen"), (11, "frozen")], true));
+    fleet.pipelines.insert("A".into(), copies(&[(10, Frozen), (11, Frozen)], true));
     fleet.run(5);
     let mask = |on| {
         let wanted = Effect::Mask { pipeline: "A".into(), on };
@@ -170,7 +171,7 @@ fn encoders_are_named_and_masked_only_when_viewers_got_what_is_wrong() {
     fleet.pipelines.insert("A".into(), copies(&[], false));
     fleet.until(40, mask(false));
     let mut fleet = Fleet::new(20, 250, 250);
-    fleet.pipelines.insert("A".into(), copies(&[(9, "missing")], false));
+    fleet.pipelines.insert("A".into(), copies(&[(9, Missing)], false));
     fleet.pipelines.insert("B".into(), copies(&[], true));
     fleet.run(3);
     assert_eq!(fleet.open()[0].cause, "Encoder A missed segment 9");
@@ -180,13 +181,13 @@ fn encoders_are_named_and_masked_only_when_viewers_got_what_is_wrong() {
 fn what_is_said_of_an_encoder_has_its_numbers_and_is_true() {
     let mut fleet = Fleet::new(20, 250, 250);
     fleet.pipelines.insert("B".into(), copies(&[], true));
-    fleet.pipelines.insert("A".into(), copies(&[(10, "frozen"), (11, "frozen")], true));
+    fleet.pipelines.insert("A".into(), copies(&[(10, Frozen), (11, Frozen)], true));
     fleet.run(1);
     assert!(fleet.open()[0].evidence.contains("2 of its last 3"), "{:?}", fleet.open());
     // Nobody's copy was served: that is no incident without viewers.
     let mut fleet = Fleet::new(20, 250, 250);
     for name in ["A", "B"] {
-        let mut pipeline = copies(&[(10, "missing"), (11, "missing")], false);
+        let mut pipeline = copies(&[(10, Missing), (11, Missing)], false);
         pipeline.copies.iter_mut().for_each(|copy| copy.slate = copy.bad.is_some());
         fleet.pipelines.insert(name.into(), pipeline);
     }
@@ -194,7 +195,7 @@ fn what_is_said_of_an_encoder_has_its_numbers_and_is_true() {
     assert!(fleet.open().iter().all(|row| row.cohort == "everybody: no copy was served"));
     // It is over 30 s after the newest segments are well, not when the last bad one is forgotten.
     for name in ["A", "B"] {
-        fleet.pipelines.insert(name.into(), copies(&[(5, "missing"), (6, "missing")], false));
+        fleet.pipelines.insert(name.into(), copies(&[(5, Missing), (6, Missing)], false));
     }
     fleet.run(31);
     assert!(fleet.open().is_empty(), "{:?}", fleet.open());

@@ -5,6 +5,7 @@ use serde_json::Value;
 use tallylight_schemas::control::{ActionState, IncidentRow};
 
 use super::fleet::{Fleet, copies};
+use crate::origin::CopyState::Missing;
 use crate::steering::pure::share::Pathway;
 use crate::steering::settings::Mode;
 
@@ -72,11 +73,11 @@ fn the_reason_that_holds_is_named_and_no_other() {
 fn an_encoder_whose_segments_nobody_got_needs_nothing() {
     let mut fleet = Fleet::new(20, 250, 250);
     fleet.pipelines.insert("B".into(), copies(&[], true));
-    fleet.pipelines.insert("A".into(), copies(&[(10, "missing"), (11, "missing")], false));
+    fleet.pipelines.insert("A".into(), copies(&[(10, Missing), (11, Missing)], false));
     fleet.run(1);
     let said = fleet.open()[0].no_action.clone().unwrap();
     assert!(said.contains("there is no spare"), "{said}");
-    fleet.pipelines.insert("B".into(), copies(&[(11, "missing")], false));
+    fleet.pipelines.insert("B".into(), copies(&[(11, Missing)], false));
     fleet.run(1);
     let said = fleet.state.open("encoder-A").and_then(|row| row.no_action.clone()).unwrap();
     assert!(said.contains("what is good of either"), "{said}");

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::super::clue::Clue;
 use super::super::fact::{Origin, Token};
+use super::super::said::Said;
 use super::super::words::Words;
 use super::*;
 
