@@ -8,6 +8,7 @@
 //! again the processor goes back to the snapshot of that offset and reads from there.
 
 mod checkpoint;
+mod looks;
 mod restore;
 mod rows;
 mod settings;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use tallylight_eventlog::{Entry, EventLog, LogError};
 use tallylight_schemas::dead::DeadLetter;
 use tallylight_schemas::ident::Shard;
+use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{Ask, History, HistoryError, hour_of};
 use tallylight_store::snapshot::{SnapshotError, Snapshots};
 use tokio::sync::mpsc;
@@ -30,8 +32,9 @@ pub use settings::Settings;
 pub use state::{Rest, STATE_VERSION, State, Written};
 
 use crate::pure::settle::Settle;
-use crate::read::{Outcome, Partitions};
+use crate::read::Outcome;
 use checkpoint::{Running, Standing};
+use looks::Looks;
 use taking::{Taken, Taking};
 
 /// What the archive is put together from.
@@ -113,6 +116,7 @@ pub(crate) struct Archive {
     parts: Parts,
     settle: Settle,
     views: mpsc::Receiver<Ask>,
+    looks: Looks,
     /// When the next checkpoint is due.
     due: Instant,
     /// When the next one is to have a snapshot.
@@ -146,6 +150,7 @@ impl Archive {
             parts,
             settle: Settle::default(),
             views,
+            looks: Looks::default(),
             tending: None,
             running: None,
             standing: None,
@@ -209,19 +214,29 @@ impl Archive {
         self.views.recv().await
     }
 
-    /// Who asked for a view meanwhile.
+    /// Who asked for a view meanwhile; nobody more while as many wait as may.
     pub(crate) fn ask(&mut self) -> Option<Ask> {
-        self.views.try_recv().ok()
+        let room = self.looks.waiting() < self.settings.views;
+        room.then(|| self.views.try_recv().ok()).flatten()
     }
 
-    /// Answers with what the state, which is at `position`, holds of the table. While it is
-    /// read anew, the files are ahead of it: what it holds is there already, and further on.
-    pub(crate) fn answer(&self, ask: Ask, partitions: &Partitions, position: u64) {
-        if position < self.parts.history.transaction(ask.table()) {
-            return ask.answer(None);
+    /// Answers with what the state, which is at `position`, holds of the table; what is of sessions
+    /// [later](Self::go_on_looking).
+    pub(crate) fn answer(&mut self, ask: Ask, position: u64) {
+        let table = ask.table();
+        if matches!(table, Table::Sessions | Table::SessionSpans) {
+            self.looks.wait(ask);
+        } else if self.is_behind(table, position) {
+            ask.answer(None);
+        } else {
+            ask.answer(rows::not_settled(table, &self.settle));
         }
-        let rows = rows::provisional(ask.table(), partitions, &self.settle);
-        ask.answer(rows);
+    }
+
+    /// Whether the files are ahead of the state at `position`, which is read anew: what it holds is
+    /// there already, and further on.
+    fn is_behind(&self, table: Table, position: u64) -> bool {
+        position < self.parts.history.transaction(table)
     }
 
     /// How it is doing, with the log beginning at `earliest`.

@@ -222,6 +222,7 @@ impl Processor {
         let deadline = tokio::time::Instant::now() + tick;
         while *self.head.borrow_and_update() <= self.position {
             tokio::select! {
+                biased;
                 () = cancel.cancelled() => return Ok(()),
                 changed = self.head.changed() => {
                     if changed.is_err() {
@@ -233,6 +234,8 @@ impl Processor {
                 () = tokio::time::sleep_until(deadline) => {
                     return self.tick().await;
                 }
+                // There is time: the next step of a copy, after others in this thread had theirs.
+                () = tokio::task::yield_now(), if self.is_looking() => self.go_on_looking(false),
             }
         }
         Ok(())
@@ -266,6 +269,7 @@ impl Processor {
         while let Some(ask) = self.archive.as_mut().and_then(Archive::ask) {
             self.answer_of_history(ask);
         }
+        self.go_on_looking(true);
     }
 
     fn answer_one(&self, asked: Asked) {
@@ -273,9 +277,9 @@ impl Processor {
         parts.metrics.timed(Stage::Questions, || asked.answer(partitions));
     }
 
-    fn answer_of_history(&self, ask: Ask) {
-        let Self { partitions, parts, position, .. } = self;
-        let Some(archive) = &self.archive else { return };
-        parts.metrics.timed(Stage::Questions, || archive.answer(ask, partitions, *position));
+    fn answer_of_history(&mut self, ask: Ask) {
+        let Self { archive, parts, position, .. } = self;
+        let Some(archive) = archive else { return };
+        parts.metrics.timed(Stage::Questions, || archive.answer(ask, *position));
     }
 }

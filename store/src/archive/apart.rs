@@ -16,9 +16,9 @@ use super::view::{Taken, View};
 use super::{History, HistoryError, lock};
 
 /// Files and answers are of two moments. When a commit falls in between, both are asked for again.
-const TRIES: usize = 10;
+pub(super) const TRIES: usize = 10;
 /// A commit that its writer does not know of yet is known to it soon.
-const AGAIN: Duration = Duration::from_millis(20);
+pub(super) const AGAIN: Duration = Duration::from_millis(20);
 
 /// What no file has of a table, by one shard's writer.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,7 +63,7 @@ impl History {
         };
         let wide = tokio::task::spawn_blocking(wide).await;
         let mut rows = wide.map_err(|error| HistoryError::Unavailable(error.to_string()))??;
-        rows.extend(self.batch_of(table, provisional).await?);
+        rows.extend(self.batches_of(table, provisional).await?);
         Ok(Unwritten { app: folder.app, files_to, final_up_to, rows })
     }
 

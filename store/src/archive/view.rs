@@ -8,13 +8,16 @@ use arrow::array::RecordBatch;
 use deltalake::datafusion::catalog::TableProvider;
 use tallylight_schemas::tables::{Table, conform};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
 
+use super::apart::{AGAIN, TRIES};
 use super::folder::Folder;
 use super::hot::Hot;
 use super::{History, HistoryError, lock};
 
-/// How long the processor may take to say what it holds.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the processor may take to say what it holds: of a large audience it copies some sessions at
+/// a time, and one who asks while it does waits for the next copy.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A table at one moment: `delta` and `hot` together have each record once.
 #[derive(Debug, Clone)]
@@ -26,21 +29,21 @@ pub struct View {
     pub hot: Vec<RecordBatch>,
 }
 
-/// Rows of the state, copied, that become a batch where they are asked for: whoever holds the state
+/// Rows of the state, copied, that become batches where they are asked for: whoever holds the state
 /// has records to take in.
 pub struct Copied {
     pub(super) final_up_to: i64,
-    batch: Box<dyn FnOnce() -> Option<RecordBatch> + Send>,
+    batches: Box<dyn FnOnce() -> Vec<RecordBatch> + Send + Sync>,
 }
 
 impl Copied {
-    /// Rows that `batch` makes a batch of, of a state in which everything before `final_up_to`, Unix
+    /// Rows that `batches` makes batches of, of a state in which everything before `final_up_to`, Unix
     /// µs, is final.
     pub fn new(
         final_up_to: i64,
-        batch: impl FnOnce() -> Option<RecordBatch> + Send + 'static,
+        batches: impl FnOnce() -> Vec<RecordBatch> + Send + Sync + 'static,
     ) -> Self {
-        Self { final_up_to, batch: Box::new(batch) }
+        Self { final_up_to, batches: Box::new(batches) }
     }
 }
 
@@ -63,6 +66,7 @@ pub(super) struct Taken {
 pub struct Ask {
     table: Table,
     history: History,
+    taken: Option<Taken>,
     answer: oneshot::Sender<Taken>,
 }
 
@@ -72,10 +76,19 @@ impl Ask {
         self.table
     }
 
-    /// Answers with rows of the state, if it has any. Whoever holds the state calls this between
-    /// two entries, so that what it answers and what is in memory and files fit together.
-    pub fn answer(self, provisional: Option<Copied>) {
-        let taken = self.history.take(self.table, provisional);
+    /// Takes what is in memory and files at this moment, of which the answer's rows are to be. Whoever
+    /// holds the state calls this between two entries.
+    pub fn take(&mut self) {
+        self.taken = Some(self.history.take(self.table));
+    }
+
+    /// Answers with rows of the state, if it has any: as it was when [`Self::take`] was called, or is
+    /// now, between two entries. So they, memory and files fit together.
+    pub fn answer(mut self, provisional: Option<Copied>) {
+        let mut taken = self.taken.take().unwrap_or_else(|| self.history.take(self.table));
+        let final_up_to = provisional.as_ref().map(|copied| copied.final_up_to);
+        lock(&self.history.shared.places)[self.table as usize].final_up_to = final_up_to;
+        taken.provisional = provisional;
         // Who asked may be gone; that is fine.
         let _ = self.answer.send(taken);
     }
@@ -100,23 +113,43 @@ impl History {
         if let Some(writers) = &self.shared.writers {
             return self.view_beside(writers.as_ref(), table).await;
         }
-        let taken = self.taken(table).await?;
-        let folder = taken.folder.newest().await?;
-        // What was committed since memory was looked at is in these files.
-        let files_to = folder.stored_transaction().await?;
+        let (taken, folder, files_to) = self.fitting(table).await?;
         let mut hot = Vec::with_capacity(taken.hot.len() + 1);
         for one in taken.hot.iter().filter(|one| one.offset >= files_to) {
             hot.push(one.wide(table, &self.shared.log_id)?);
         }
-        hot.extend(self.batch_of(table, taken.provisional).await?);
+        hot.extend(self.batches_of(table, taken.provisional).await?);
         Ok(View { delta: folder.provider().await?, hot })
+    }
+
+    /// What is in memory and in the state, and the newest files with where they end. What was
+    /// committed after that moment is in these files and in memory, which can be told by offset; but
+    /// rows of the state cannot, and are asked for again.
+    async fn fitting(&self, table: Table) -> Result<(Taken, Folder, u64), HistoryError> {
+        let mut tries = 0;
+        loop {
+            let taken = self.taken(table).await?;
+            let folder = taken.folder.clone().newest().await?;
+            let files_to = folder.stored_transaction().await?;
+            tries += 1;
+            let fits = files_to == taken.folder.transaction || taken.provisional.is_none();
+            if fits || tries == TRIES {
+                return Ok((taken, folder, files_to));
+            }
+            sleep(AGAIN).await;
+        }
     }
 
     /// What is in memory and in the processor's state, at one moment.
     pub(super) async fn taken(&self, table: Table) -> Result<Taken, HistoryError> {
-        let Some(live) = lock(&self.shared.live).clone() else { return Ok(self.take(table, None)) };
+        let alone = || {
+            let taken = self.take(table);
+            lock(&self.shared.places)[table as usize].final_up_to = None;
+            taken
+        };
+        let Some(live) = lock(&self.shared.live).clone() else { return Ok(alone()) };
         let (answer, answered) = oneshot::channel();
-        let ask = Ask { table, history: self.clone(), answer };
+        let ask = Ask { table, history: self.clone(), taken: None, answer };
         let asked = async {
             // Dropped before the wait: a question that nobody takes has no answer.
             live.send(ask).await.ok()?;
@@ -126,28 +159,26 @@ impl History {
         let taken =
             taken.map_err(|_| HistoryError::Unavailable("the processor is busy".to_owned()))?;
         // It has ended: then memory and files are all there is.
-        Ok(taken.unwrap_or_else(|| self.take(table, None)))
+        Ok(taken.unwrap_or_else(alone))
     }
 
     /// The rows of the state as the table has them; none where there are none.
-    pub(super) async fn batch_of(
+    pub(super) async fn batches_of(
         &self,
         table: Table,
         provisional: Option<Copied>,
-    ) -> Result<Option<RecordBatch>, HistoryError> {
-        let Some(Copied { batch, .. }) = provisional else { return Ok(None) };
+    ) -> Result<Vec<RecordBatch>, HistoryError> {
+        let Some(Copied { batches, .. }) = provisional else { return Ok(Vec::new()) };
         // A million sessions take seconds.
-        let batch = tokio::task::spawn_blocking(batch).await;
-        let batch = batch.map_err(|error| HistoryError::Unavailable(error.to_string()))?;
-        let Some(rows) = batch.filter(|rows| rows.num_rows() > 0) else { return Ok(None) };
-        Ok(Some(conform(&rows, table)?))
+        let batches = tokio::task::spawn_blocking(batches).await;
+        let batches = batches.map_err(|error| HistoryError::Unavailable(error.to_string()))?;
+        let some = batches.iter().filter(|rows| rows.num_rows() > 0);
+        Ok(some.map(|rows| conform(rows, table)).collect::<Result<_, _>>()?)
     }
 
-    pub(super) fn take(&self, table: Table, provisional: Option<Copied>) -> Taken {
-        let mut places = lock(&self.shared.places);
-        let place = &mut places[table as usize];
-        place.final_up_to = provisional.as_ref().map(|copied| copied.final_up_to);
+    fn take(&self, table: Table) -> Taken {
+        let place = &lock(&self.shared.places)[table as usize];
         let (folder, hot) = (place.folder.clone(), place.hot.iter().cloned().collect());
-        Taken { folder, hot, provisional }
+        Taken { folder, hot, provisional: None }
     }
 }

@@ -29,6 +29,7 @@ impl Archive {
         self.settle = Settle::default();
         (self.running, self.standing, self.taken) = (None, None, None);
         self.taking.give_up();
+        self.looks.begin_again();
         (self.known, self.stats.waiting_entries) = (0, 0);
         for snapshot in self.parts.snapshots.newest() {
             let position = snapshot.position;

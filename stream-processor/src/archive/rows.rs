@@ -10,9 +10,12 @@ use tallylight_schemas::tables::Table;
 use tallylight_store::archive::Copied;
 
 use crate::pure::partition::Rows;
+use crate::pure::session::moment::Moment;
 use crate::pure::session::store::Over;
 use crate::pure::settle::{Settle, Settled};
-use crate::read::Partitions;
+
+/// Sessions of which one batch is made.
+const AT_A_TIME: usize = 16_384;
 
 type Batch = (Table, Result<RecordBatch, IpcError>);
 
@@ -70,32 +73,53 @@ pub(super) fn of_settled(rows: Settled) -> impl Iterator<Item = Batch> {
     playback.into_iter().chain(delivery).chain(incidents).chain(actions).chain(wide)
 }
 
-/// What the state holds of a table and may still change: copied here, a batch once that is asked
-/// for.
-pub(super) fn provisional(
-    table: Table,
-    partitions: &Partitions,
-    settle: &Settle,
-) -> Option<Copied> {
-    let states = || partitions.states().iter();
-    let final_up_to = settle.final_up_to();
+/// What is not settled yet of a table: copied here, a batch once that is asked for.
+pub(super) fn not_settled(table: Table, settle: &Settle) -> Option<Copied> {
     match table {
-        Table::Sessions => {
-            let sessions = states().flat_map(|state| state.sessions().provisional()).collect();
-            let over = Over { sessions, ..Over::default() };
-            Some(Copied::new(final_up_to, move || batch_of(table, of_over(&over, false))))
-        }
-        Table::SessionSpans => {
-            let spans = states().flat_map(|state| state.sessions().provisional_spans()).collect();
-            let over = Over { spans, ..Over::default() };
-            Some(Copied::new(final_up_to, move || batch_of(table, of_over(&over, false))))
-        }
         Table::Playback | Table::Delivery | Table::Incidents | Table::Actions => {
             let settled = settle.current();
-            Some(Copied::new(final_up_to, move || batch_of(table, of_settled(settled))))
+            let batch = move || batch_of(table, of_settled(settled)).into_iter().collect();
+            Some(Copied::new(settle.final_up_to(), batch))
         }
         // What is not written when it comes is in minutes and hours that are not over.
         _ => None,
+    }
+}
+
+/// What is in these sessions, which can still change, of a table that follows from them: in many batches,
+/// since rows take several times the memory.
+pub(super) fn of_moments(table: Table, moments: &[Moment]) -> Vec<RecordBatch> {
+    let mut batches = Vec::new();
+    for moment in moments {
+        if let Err(error) = of_moment(table, moment, &mut batches) {
+            tracing::error!(table = table.name(), %error, "no rows of the state for a view");
+            return Vec::new();
+        }
+    }
+    batches
+}
+
+fn of_moment(
+    table: Table,
+    moment: &Moment,
+    batches: &mut Vec<RecordBatch>,
+) -> postcard::Result<()> {
+    let (mut sessions, mut spans) = (moment.sessions(), moment.spans());
+    loop {
+        let (of, over) = match table {
+            Table::SessionSpans => {
+                let some: Vec<_> = spans.by_ref().take(AT_A_TIME).collect::<Result<_, _>>()?;
+                (some.len(), Over { spans: some.concat(), ..Over::default() })
+            }
+            _ => {
+                let some: Vec<_> = sessions.by_ref().take(AT_A_TIME).collect::<Result<_, _>>()?;
+                (some.len(), Over { sessions: some, ..Over::default() })
+            }
+        };
+        if of == 0 {
+            return Ok(());
+        }
+        batches.extend(batch_of(table, of_over(&over, false)));
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Settings {
     pub finish_s: u64,
     /// Queries that may wait for a look at the rows that history does not have yet.
     pub views: usize,
+    /// For a view of sessions so many are copied at a time, between two entries of the log.
+    pub view_sessions: usize,
     /// The tenant that sees the parts of the log that cannot be read: whose records are in them
     /// nobody can tell, and nothing of those is kept.
     pub dead_letters_to: String,
@@ -49,6 +51,7 @@ impl Default for Settings {
             tend_s: 300,
             finish_s: 10,
             views: 64,
+            view_sessions: 20_000,
             dead_letters_to: "demo".to_owned(),
         }
     }
@@ -69,6 +72,7 @@ impl Settings {
             ("archive.tend_s", self.tend_s, 1..=86_400),
             ("archive.finish_s", self.finish_s, 0..=600),
             ("archive.views", self.views as u64, 1..=65_536),
+            ("archive.view_sessions", self.view_sessions as u64, 1..=100_000_000),
         ])
         .collect()
     }

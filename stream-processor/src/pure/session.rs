@@ -14,7 +14,8 @@
 //!   and `totals` (the player's own counts).
 //! - All of them: `store`, their places in `slots`, found by `index`, `words` that they share, `warm`
 //!   to have the next ones in the cache.
-//! - Asked: `ask`, `columns` by `dimensions`, `report` (a row), `stretch` (spans). Written down: `copy`.
+//! - Asked: `ask`, `columns` by `dimensions`, `report` (a row), `stretch` (spans), all of one `moment`.
+//!   Written down: `copy`.
 
 mod ask;
 mod clue;
@@ -26,6 +27,7 @@ pub mod fact;
 mod index;
 mod kin;
 pub mod machine;
+pub mod moment;
 mod open;
 mod pack;
 mod pending;

@@ -38,6 +38,20 @@ impl Processor {
         self.parts.metrics.spent(Stage::History, began);
         Ok(next)
     }
+
+    pub(super) fn is_looking(&self) -> bool {
+        self.archive.as_ref().is_some_and(Archive::is_looking)
+    }
+
+    /// Copies some more sessions for who looks at them, though events may wait.
+    pub(super) fn go_on_looking(&mut self, events_wait: bool) {
+        let Self { archive, parts, partitions, position, .. } = self;
+        if let Some(archive) = archive.as_mut().filter(|archive| archive.is_looking()) {
+            parts.metrics.timed(Stage::Questions, || {
+                archive.go_on_looking(partitions, *position, events_wait)
+            });
+        }
+    }
 }
 
 /// Where to read from, and the state as of there: a snapshot's, or nothing and all that the log has.

@@ -11,6 +11,7 @@ mod history;
 mod late;
 mod live;
 mod log;
+mod looks;
 mod oracle;
 mod order;
 mod pace;

@@ -12,11 +12,13 @@ use tallylight_schemas::session::{SessionRow, SpanRow};
 use tallylight_stream_processor::Limits;
 use tallylight_stream_processor::archive::{State, Written};
 use tallylight_stream_processor::pure::partition::{PartitionState, Rows};
+use tallylight_stream_processor::pure::session::moment::Moment;
 use tallylight_stream_processor::pure::settle::Settle;
 use tallylight_stream_processor::read::Partitions;
 
 use crate::history::Life;
 use crate::log::{Way, part};
+use crate::looks::{moment, spans};
 use crate::order::delayed;
 use crate::world::{Beacon, Item, T0, World};
 
@@ -69,7 +71,8 @@ pub fn entries(arrivals: &[(i64, Item)]) -> Vec<(i64, Option<Item>)> {
     out
 }
 
-/// What a look at `session_spans` holds the processor up for: the figure of ADR 29.
+/// What a look at `session_spans` holds the processor up for, a step of a copy and all of them, and how
+/// long rows are made of it elsewhere.
 #[test]
 #[ignore = "measures"]
 #[allow(clippy::print_stdout, reason = "the figure of a run")]
@@ -95,9 +98,16 @@ fn how_long_open_spans_take_to_copy() {
         state.finish(offset as u64 + 1);
     }
     let started = std::time::Instant::now();
-    let spans: Vec<SpanRow> = state.sessions().provisional_spans().collect();
+    let (words, mut steps, mut copy) = (state.begin_moment(), 0, None);
+    while copy.is_none() {
+        copy = state.go_on_with_moment(&mut { 20_000 });
+        steps += 1;
+    }
     let took = started.elapsed();
-    println!("{} spans of {SESSIONS} sessions in {took:?}", spans.len());
+    println!("{SESSIONS} sessions copied in {took:?}, {steps} steps");
+    let started = std::time::Instant::now();
+    let spans = spans(&Moment::new(words, copy.unwrap().unwrap()));
+    println!("{} spans of them in {:?}", spans.len(), started.elapsed());
 }
 
 #[tokio::test]
@@ -247,7 +257,7 @@ proptest! {
             if emitted.is_empty() {
                 continue;
             }
-            let open: Vec<SpanRow> = state.sessions().provisional_spans().collect();
+            let open = spans(&moment(&mut state));
             for row in emitted {
                 let (start, end) = (row.pane, row.pane + 1_000_000);
                 let to = |span: &SpanRow| if span.open == Some(true) { i64::MAX } else { span.to };

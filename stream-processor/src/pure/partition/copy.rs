@@ -2,6 +2,7 @@
 //! once, the sessions a few at a time.
 
 use super::PartitionState;
+use crate::pure::session::words::Words;
 
 impl PartitionState {
     /// What is not of one session, as it is now, which is between two entries; and begins a copy of the
@@ -27,6 +28,18 @@ impl PartitionState {
     /// Gives the copy once it has all of them; nothing if none was begun.
     pub fn go_on_copying(&mut self, left: &mut usize) -> Option<postcard::Result<Vec<u8>>> {
         self.sessions.go_on_copying(left)
+    }
+
+    /// Begins a copy of the sessions as they are now, which is between two entries, for a
+    /// [`Moment`](crate::pure::session::moment::Moment); gives the words that it is made with. One that
+    /// was begun before is given up.
+    pub fn begin_moment(&mut self) -> Words {
+        self.sessions.begin_moment()
+    }
+
+    /// Goes on with it as [`Self::go_on_copying`] does with the other.
+    pub fn go_on_with_moment(&mut self, left: &mut usize) -> Option<postcard::Result<Vec<u8>>> {
+        self.sessions.go_on_with_moment(left)
     }
 
     /// The state of which these are what is not of one session, as serde wrote it, and then the

@@ -1,12 +1,19 @@
 //! Sessions as they are at one moment, written down a few at a time while they go on: who is about to
 //! change is written first. To write all of a large audience down at once would hold events up for
-//! seconds.
+//! seconds. A snapshot is made of such a copy, or rows for who asks ([`Moment`](super::moment)).
 
 use std::collections::BTreeSet;
 
 use super::epoch::{Epoch, Queue};
 use super::slots::Slots;
 use super::store::{Over, Sessions};
+
+/// Who a copy is made for. Each may have one under way.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Whose {
+    Snapshot,
+    Moment,
+}
 
 /// A copy that is under way.
 #[derive(Debug, Clone)]
@@ -56,11 +63,28 @@ impl Copy {
     }
 }
 
+/// How many places a copy is of, and the sessions in it with theirs, up to the first that cannot be
+/// read.
+pub(super) fn read(
+    copy: &[u8],
+) -> postcard::Result<(usize, impl Iterator<Item = postcard::Result<(u32, Epoch)>>)> {
+    let (places, mut unread) = postcard::take_from_bytes(copy)?;
+    let sessions = std::iter::from_fn(move || {
+        let bytes = std::mem::take(&mut unread);
+        let read = (!bytes.is_empty()).then(|| postcard::take_from_bytes(bytes))?;
+        Some(read.map(|(session, more)| {
+            unread = more;
+            session
+        }))
+    });
+    Ok((places, sessions))
+}
+
 impl Sessions {
     /// What is not of one session, as it is now; and begins a copy of the sessions, over what is in
     /// `bytes`.
     pub(in crate::pure) fn begin_copy(&mut self, bytes: Vec<u8>) -> Self {
-        self.slots.begin_copy(bytes);
+        self.slots.begin_copy(Whose::Snapshot, bytes);
         // The queues follow from the sessions, and nothing waits between two entries.
         let Self {
             slots: _,
@@ -93,22 +117,21 @@ impl Sessions {
         &mut self,
         left: &mut usize,
     ) -> Option<postcard::Result<Vec<u8>>> {
-        self.slots.go_on_copying(left)
+        self.slots.go_on_copying(Whose::Snapshot, left)
     }
 
     /// Puts the sessions of a copy back.
     pub(in crate::pure) fn put_back(&mut self, copy: &[u8]) -> postcard::Result<()> {
-        let (places, mut unread) = postcard::take_from_bytes(copy)?;
+        let (places, sessions) = read(copy)?;
         self.slots = Slots::empty(places);
         let (mut open, mut closed) = (Vec::new(), Vec::new());
-        while !unread.is_empty() {
-            let ((slot, epoch), more) = postcard::take_from_bytes::<(u32, Epoch)>(unread)?;
+        for session in sessions {
+            let (slot, epoch) = session?;
             match epoch.queue {
                 Queue::Open(at) => open.push((at, slot)),
                 Queue::Closed(at) => closed.push((at, slot)),
             }
             self.slots.put_back(slot, epoch)?;
-            unread = more;
         }
         // From a list each is built at once.
         (self.open, self.closed) = (open.into_iter().collect(), closed.into_iter().collect());

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::columns::{Columns, Shown};
-use super::copy::Copy;
+use super::copy::{Copy, Whose};
 use super::epoch::Epoch;
 use super::index::{Half, Index};
 
@@ -14,7 +14,7 @@ pub(super) struct Slots {
     places: Vec<Option<Box<Epoch>>>,
     index: Index,
     columns: Columns,
-    copy: Option<Copy>,
+    copies: [Option<Copy>; 2],
 }
 
 impl Slots {
@@ -28,22 +28,27 @@ impl Slots {
         self.places.get_mut(slot as usize)?.as_deref_mut()
     }
 
-    /// A copy that is under way takes what is in a place, which is about to change.
+    /// Copies that are under way take what is in a place, which is about to change.
     fn keep(&mut self, slot: u32) {
-        if let Some(copy) = &mut self.copy {
+        for copy in self.copies.iter_mut().flatten() {
             copy.keep(slot, self.places.get(slot as usize).and_then(Option::as_deref));
         }
     }
 
     /// Begins a copy of all as they are now, over what is in `bytes`.
-    pub(super) fn begin_copy(&mut self, bytes: Vec<u8>) {
-        self.copy = Some(Copy::begin(self.places.len(), bytes));
+    pub(super) fn begin_copy(&mut self, whose: Whose, bytes: Vec<u8>) {
+        self.copies[whose as usize] = Some(Copy::begin(self.places.len(), bytes));
     }
 
     /// See [`Copy::go_on`]; what was written once that was all.
-    pub(super) fn go_on_copying(&mut self, left: &mut usize) -> Option<postcard::Result<Vec<u8>>> {
-        let whole = self.copy.as_mut()?.go_on(&self.places, left);
-        self.copy.take_if(|_| whole).map(Copy::end)
+    pub(super) fn go_on_copying(
+        &mut self,
+        whose: Whose,
+        left: &mut usize,
+    ) -> Option<postcard::Result<Vec<u8>>> {
+        let copy = &mut self.copies[whose as usize];
+        let whole = copy.as_mut()?.go_on(&self.places, left);
+        copy.take_if(|_| whole).map(Copy::end)
     }
 
     /// A new place, empty.

@@ -258,19 +258,6 @@ impl Sessions {
         std::mem::take(&mut self.over)
     }
 
-    /// The sessions that can still change, as they are now.
-    pub fn provisional(&self) -> impl Iterator<Item = SessionRow> {
-        self.slots.all().map(|epoch| epoch.row(&self.words))
-    }
-
-    /// The stretches of theirs that can.
-    pub fn provisional_spans(&self) -> impl Iterator<Item = SpanRow> {
-        self.slots.all().flat_map(|epoch| {
-            let open = epoch.timeline.open_stretches().into_iter();
-            open.map(|one| one.row(epoch.playback(), &self.words))
-        })
-    }
-
     /// The session in a place that [`Self::record`] named.
     pub fn here(&self, slot: u32) -> Option<Here<'_>> {
         let epoch = self.epoch(slot)?;

@@ -1,0 +1,62 @@
+//! The rows of sessions that can still change, as of one moment. They are made of a
+//! [copy](super::copy) and elsewhere: whoever holds the state has records to take in.
+
+use tallylight_schemas::session::{SessionRow, SpanRow};
+
+use super::copy::{self, Whose};
+use super::epoch::Epoch;
+use super::store::Sessions;
+use super::words::Words;
+
+/// The sessions of a partition as they were at one moment.
+#[derive(Debug)]
+pub struct Moment {
+    words: Words,
+    copy: Vec<u8>,
+}
+
+impl Moment {
+    /// Of what [`Sessions::begin_moment`] gave, and the copy that it began.
+    pub fn new(words: Words, copy: Vec<u8>) -> Self {
+        Self { words, copy }
+    }
+
+    /// A row for each session.
+    pub fn sessions(&self) -> impl Iterator<Item = postcard::Result<SessionRow>> {
+        self.epochs().map(|epoch| Ok(epoch?.row(&self.words)))
+    }
+
+    /// The rows of each session's stretches that can still change.
+    pub fn spans(&self) -> impl Iterator<Item = postcard::Result<Vec<SpanRow>>> {
+        self.epochs().map(|epoch| {
+            let epoch = epoch?;
+            let open = epoch.timeline.open_stretches().into_iter();
+            Ok(open.map(|one| one.row(epoch.playback(), &self.words)).collect())
+        })
+    }
+
+    fn epochs(&self) -> impl Iterator<Item = postcard::Result<Epoch>> {
+        let (sessions, damage) = match copy::read(&self.copy) {
+            Ok((_, sessions)) => (Some(sessions), None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        let epochs = sessions.into_iter().flatten().map(|session| Ok(session?.1));
+        damage.into_iter().chain(epochs)
+    }
+}
+
+impl Sessions {
+    /// Begins a copy of the sessions for a [`Moment`], and gives the words as they are now.
+    pub(in crate::pure) fn begin_moment(&mut self) -> Words {
+        self.slots.begin_copy(Whose::Moment, Vec::new());
+        self.words.clone()
+    }
+
+    /// Writes sessions of that moment, `left` at most; gives the copy once it has all.
+    pub(in crate::pure) fn go_on_with_moment(
+        &mut self,
+        left: &mut usize,
+    ) -> Option<postcard::Result<Vec<u8>>> {
+        self.slots.go_on_copying(Whose::Moment, left)
+    }
+}
