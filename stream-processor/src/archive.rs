@@ -214,10 +214,14 @@ impl Archive {
         self.views.recv().await
     }
 
+    /// Whether one more may wait.
+    pub(crate) fn has_room(&self) -> bool {
+        self.looks.waiting() < self.settings.views
+    }
+
     /// Who asked for a view meanwhile; nobody more while as many wait as may.
     pub(crate) fn ask(&mut self) -> Option<Ask> {
-        let room = self.looks.waiting() < self.settings.views;
-        room.then(|| self.views.try_recv().ok()).flatten()
+        self.has_room().then(|| self.views.try_recv().ok()).flatten()
     }
 
     /// Answers with what the state, which is at `position`, holds of the table; what is of sessions

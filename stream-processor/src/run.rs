@@ -229,11 +229,11 @@ impl Processor {
                         return Err(LogError::Closed("the log is gone".to_owned()).into());
                     }
                 }
-                Some(asked) = self.queries.recv() => self.answer_one(asked),
-                Some(ask) = asked(&mut self.archive) => self.answer_of_history(ask),
                 () = tokio::time::sleep_until(deadline) => {
                     return self.tick().await;
                 }
+                Some(asked) = self.queries.recv() => self.answer_one(asked),
+                Some(ask) = asked(&mut self.archive) => self.answer_of_history(ask),
                 // There is time: the next step of a copy, after others in this thread had theirs.
                 () = tokio::task::yield_now(), if self.is_looking() => self.go_on_looking(false),
             }

@@ -47,7 +47,7 @@ pub(super) async fn bring_up_to(app: &App, key: &Key, cuboid: &mut Cuboid) -> Re
         return Err(Failed::Unavailable("this dashboard has no history to read it from".into()));
     };
     let width_us = i64::from(key.width_s) * 1_000_000;
-    // One at a time: each holds up the processor, and analysts want places too.
+    // One at a time: each takes some of the processor's time, and analysts want places too.
     let _turn = app.series.turn().await;
     let began = Instant::now();
     let Reach { log_time, settled, mut partial } = reach(app)?;

@@ -15,9 +15,10 @@ use super::folder::Folder;
 use super::hot::Hot;
 use super::{History, HistoryError, lock};
 
-/// How long the processor may take to say what it holds: of a large audience it copies some sessions at
-/// a time, and one who asks while it does waits for the next copy.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the processor may take to say what it holds: of a large audience it copies some sessions
+/// at a time, and one who asks while it does waits for the next copy. It is below the deadline of a
+/// query (`sql.deadline_s`, 30 s); who asks from another process gives up before.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A table at one moment: `delta` and `hot` together have each record once.
 #[derive(Debug, Clone)]
@@ -76,14 +77,19 @@ impl Ask {
         self.table
     }
 
-    /// Takes what is in memory and files at this moment, of which the answer's rows are to be. Whoever
-    /// holds the state calls this between two entries.
+    /// Takes what is in memory and files at this moment, of which the answer's rows are to be.
+    /// Whoever holds the state calls this between two entries.
     pub fn take(&mut self) {
         self.taken = Some(self.history.take(self.table));
     }
 
-    /// Answers with rows of the state, if it has any: as it was when [`Self::take`] was called, or is
-    /// now, between two entries. So they, memory and files fit together.
+    /// Whether who asked waits no more.
+    pub fn is_gone(&self) -> bool {
+        self.answer.is_closed()
+    }
+
+    /// Answers with rows of the state, if it has any: as it was when [`Self::take`] was called, or
+    /// is now, between two entries. So they, memory and files fit together.
     pub fn answer(mut self, provisional: Option<Copied>) {
         let mut taken = self.taken.take().unwrap_or_else(|| self.history.take(self.table));
         let final_up_to = provisional.as_ref().map(|copied| copied.final_up_to);
@@ -134,6 +140,9 @@ impl History {
             tries += 1;
             let fits = files_to == taken.folder.transaction || taken.provisional.is_none();
             if fits || tries == TRIES {
+                if !fits {
+                    tracing::warn!(table = table.name(), "a view of files and rows of two moments");
+                }
                 return Ok((taken, folder, files_to));
             }
             sleep(AGAIN).await;

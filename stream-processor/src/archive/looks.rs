@@ -1,7 +1,7 @@
-//! Views of tables that follow from sessions. All sessions of a moment are copied some at a time, as for
-//! a snapshot (`taking`): a large audience would hold events up for seconds. Rows are made of the copy by
-//! who asked. Whoever asks while a copy is under way gets one of the next moment, with all others who
-//! wait.
+//! Views of tables that follow from sessions. All sessions of a moment are copied some at a time, as
+//! for a snapshot (`taking`): a large audience would hold events up for seconds. Rows are made of the
+//! copy by who asked. Whoever asks while a copy is under way gets one of the next moment, with all
+//! others who wait.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use crate::pure::session::moment::Moment;
 use crate::pure::session::words::Words;
 use crate::read::Partitions;
 
-/// After a step events that wait have the thread to themselves for so many times as long as it took.
+/// After a step events that wait have the thread to themselves for so many times as long as it
+/// took.
 const PAUSE: u32 = 4;
 
 /// Who looks at sessions.
@@ -85,8 +86,8 @@ impl Look {
 }
 
 impl Archive {
-    /// Copies some more sessions of the state, which is at `position`, for who looks at them; if events
-    /// wait, once they had their turn.
+    /// Copies some more sessions of the state, which is at `position`, for who looks at them; if
+    /// events wait, once they had their turn.
     pub(crate) fn go_on_looking(
         &mut self,
         partitions: &mut Partitions,
@@ -106,8 +107,9 @@ impl Archive {
     fn begin_to_look(&mut self, partitions: &mut Partitions, position: u64) {
         if self.looks.under_way.is_none() {
             let waiting = std::mem::take(&mut self.looks.waiting).into_iter();
+            let still = waiting.filter(|ask| !ask.is_gone());
             let (behind, asked): (Vec<Ask>, Vec<Ask>) =
-                waiting.partition(|ask| self.is_behind(ask.table(), position));
+                still.partition(|ask| self.is_behind(ask.table(), position));
             behind.into_iter().for_each(|ask| ask.answer(None));
             if !asked.is_empty() {
                 let final_up_to = self.settle.final_up_to();

@@ -86,8 +86,8 @@ pub(super) fn not_settled(table: Table, settle: &Settle) -> Option<Copied> {
     }
 }
 
-/// What is in these sessions, which can still change, of a table that follows from them: in many batches,
-/// since rows take several times the memory.
+/// What is in these sessions, which can still change, of a table that follows from them: in many
+/// batches, since rows take several times the memory.
 pub(super) fn of_moments(table: Table, moments: &[Moment]) -> Vec<RecordBatch> {
     let mut batches = Vec::new();
     for moment in moments {

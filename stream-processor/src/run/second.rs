@@ -43,7 +43,7 @@ impl Processor {
         self.archive.as_ref().is_some_and(Archive::is_looking)
     }
 
-    /// Copies some more sessions for who looks at them, though events may wait.
+    /// Copies some more sessions for who looks at them; if events wait, once they had their turn.
     pub(super) fn go_on_looking(&mut self, events_wait: bool) {
         let Self { archive, parts, partitions, position, .. } = self;
         if let Some(archive) = archive.as_mut().filter(|archive| archive.is_looking()) {
@@ -71,11 +71,11 @@ pub(super) fn start_from(
     }
 }
 
-/// Who asks history; nobody does without one.
+/// Who asks history; nobody does without one, or while as many wait as may.
 pub(super) async fn asked(archive: &mut Option<Archive>) -> Option<Ask> {
     match archive {
-        Some(archive) => archive.asked().await,
-        None => std::future::pending().await,
+        Some(archive) if archive.has_room() => archive.asked().await,
+        _ => std::future::pending().await,
     }
 }
 

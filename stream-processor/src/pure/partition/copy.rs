@@ -31,8 +31,8 @@ impl PartitionState {
     }
 
     /// Begins a copy of the sessions as they are now, which is between two entries, for a
-    /// [`Moment`](crate::pure::session::moment::Moment); gives the words that it is made with. One that
-    /// was begun before is given up.
+    /// [`Moment`](crate::pure::session::moment::Moment); gives the words that it is made with. One
+    /// that was begun before is given up.
     pub fn begin_moment(&mut self) -> Words {
         self.sessions.begin_moment()
     }

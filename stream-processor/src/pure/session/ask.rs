@@ -1,7 +1,5 @@
 //! Questions about sessions as they are now.
 
-use std::iter::successors;
-
 use tallylight_schemas::session::SessionRow;
 
 use super::columns::{Dimension, OpenColumns};
@@ -11,16 +9,14 @@ use super::store::Sessions;
 impl Sessions {
     /// Sessions of a tenant (and a sid), open ones first, then by newest record.
     pub fn rows(&self, tenant: &str, sid: Option<&str>, limit: usize) -> Vec<SessionRow> {
-        let epochs: Vec<&Epoch> = match sid {
-            Some(sid) => self.playbacks(tenant, sid).collect(),
-            None => self.slots.all().filter(|epoch| &**epoch.tenant() == tenant).collect(),
-        };
+        let matches =
+            |epoch: &&Epoch| &**epoch.tenant() == tenant && sid.is_none_or(|sid| epoch.sid.is(sid));
         let place = |epoch: &Epoch| {
             let now = epoch.timeline.now();
             (!now.is_open(), -now.last_seen())
         };
         let mut found: Vec<((bool, i64), &Epoch)> =
-            epochs.into_iter().map(|epoch| (place(epoch), epoch)).collect();
+            self.slots.all().filter(matches).map(|epoch| (place(epoch), epoch)).collect();
         let order = |(a_place, a): &((bool, i64), &Epoch), (b_place, b): &((bool, i64), &Epoch)| {
             let name = |epoch: &Epoch| (epoch.sid.text(), epoch.kin().number);
             let rest = || name(a).cmp(&name(b));
@@ -33,12 +29,6 @@ impl Sessions {
         }
         found.sort_unstable_by(order);
         found.into_iter().map(|(_, epoch)| epoch.row(&self.words)).collect()
-    }
-
-    /// The playbacks of a sid, the newest first.
-    fn playbacks(&self, tenant: &str, sid: &str) -> impl Iterator<Item = &Epoch> {
-        let newest = self.find(tenant, sid).and_then(|slot| self.epoch(slot));
-        successors(newest, |epoch| self.epoch(epoch.kin().previous?))
     }
 
     /// Columns of a tenant's open sessions.

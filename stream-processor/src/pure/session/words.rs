@@ -39,8 +39,8 @@ impl Word {
 #[serde(from = "Written")]
 pub struct Words {
     texts: Vec<Option<Arc<str>>>,
-    /// With the standard hash, which is keyed: players choose the words, and could choose such as fall
-    /// into one place.
+    /// With the standard hash, which is keyed: players choose the words, and could choose such as
+    /// fall into one place.
     known: HashMap<Arc<str>, Word>,
     /// Numbers without a word, the smallest last.
     free: Vec<Word>,
