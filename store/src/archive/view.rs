@@ -34,7 +34,7 @@ pub struct View {
 /// has records to take in.
 pub struct Copied {
     pub(super) final_up_to: i64,
-    batches: Box<dyn FnOnce() -> Vec<RecordBatch> + Send + Sync>,
+    batches: Box<dyn FnOnce() -> Vec<RecordBatch> + Send>,
 }
 
 impl Copied {
@@ -42,7 +42,7 @@ impl Copied {
     /// µs, is final.
     pub fn new(
         final_up_to: i64,
-        batches: impl FnOnce() -> Vec<RecordBatch> + Send + Sync + 'static,
+        batches: impl FnOnce() -> Vec<RecordBatch> + Send + 'static,
     ) -> Self {
         Self { final_up_to, batches: Box::new(batches) }
     }
@@ -53,6 +53,9 @@ impl fmt::Debug for Copied {
         f.debug_struct("Copied").finish_non_exhaustive()
     }
 }
+
+/// What files and memory have at one moment.
+type Kept = (Folder, Vec<Hot>);
 
 /// What a view is made of, of one moment.
 #[derive(Debug)]
@@ -67,7 +70,7 @@ pub(super) struct Taken {
 pub struct Ask {
     table: Table,
     history: History,
-    taken: Option<Taken>,
+    kept: Option<Kept>,
     answer: oneshot::Sender<Taken>,
 }
 
@@ -80,7 +83,7 @@ impl Ask {
     /// Takes what is in memory and files at this moment, of which the answer's rows are to be.
     /// Whoever holds the state calls this between two entries.
     pub fn take(&mut self) {
-        self.taken = Some(self.history.take(self.table));
+        self.kept = Some(self.history.kept(self.table));
     }
 
     /// Whether who asked waits no more.
@@ -90,13 +93,11 @@ impl Ask {
 
     /// Answers with rows of the state, if it has any: as it was when [`Self::take`] was called, or
     /// is now, between two entries. So they, memory and files fit together.
-    pub fn answer(mut self, provisional: Option<Copied>) {
-        let mut taken = self.taken.take().unwrap_or_else(|| self.history.take(self.table));
-        let final_up_to = provisional.as_ref().map(|copied| copied.final_up_to);
-        lock(&self.history.shared.places)[self.table as usize].final_up_to = final_up_to;
-        taken.provisional = provisional;
+    pub fn answer(self, provisional: Option<Copied>) {
+        let Self { table, history, kept, answer } = self;
+        let kept = kept.unwrap_or_else(|| history.kept(table));
         // Who asked may be gone; that is fine.
-        let _ = self.answer.send(taken);
+        let _ = answer.send(history.taken_of(table, kept, provisional));
     }
 }
 
@@ -151,14 +152,10 @@ impl History {
 
     /// What is in memory and in the processor's state, at one moment.
     pub(super) async fn taken(&self, table: Table) -> Result<Taken, HistoryError> {
-        let alone = || {
-            let taken = self.take(table);
-            lock(&self.shared.places)[table as usize].final_up_to = None;
-            taken
-        };
+        let alone = || self.taken_of(table, self.kept(table), None);
         let Some(live) = lock(&self.shared.live).clone() else { return Ok(alone()) };
         let (answer, answered) = oneshot::channel();
-        let ask = Ask { table, history: self.clone(), taken: None, answer };
+        let ask = Ask { table, history: self.clone(), kept: None, answer };
         let asked = async {
             // Dropped before the wait: a question that nobody takes has no answer.
             live.send(ask).await.ok()?;
@@ -185,9 +182,15 @@ impl History {
         Ok(some.map(|rows| conform(rows, table)).collect::<Result<_, _>>()?)
     }
 
-    fn take(&self, table: Table) -> Taken {
+    fn kept(&self, table: Table) -> Kept {
         let place = &lock(&self.shared.places)[table as usize];
-        let (folder, hot) = (place.folder.clone(), place.hot.iter().cloned().collect());
-        Taken { folder, hot, provisional: None }
+        (place.folder.clone(), place.hot.iter().cloned().collect())
+    }
+
+    /// Both together, and up to where they are final by the state.
+    fn taken_of(&self, table: Table, (folder, hot): Kept, provisional: Option<Copied>) -> Taken {
+        let final_up_to = provisional.as_ref().map(|copied| copied.final_up_to);
+        lock(&self.shared.places)[table as usize].final_up_to = final_up_to;
+        Taken { folder, hot, provisional }
     }
 }

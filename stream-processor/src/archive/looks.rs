@@ -105,16 +105,17 @@ impl Archive {
 
     /// Begins a copy for all who wait, unless there is one.
     fn begin_to_look(&mut self, partitions: &mut Partitions, position: u64) {
-        if self.looks.under_way.is_none() {
-            let waiting = std::mem::take(&mut self.looks.waiting).into_iter();
-            let still = waiting.filter(|ask| !ask.is_gone());
-            let (behind, asked): (Vec<Ask>, Vec<Ask>) =
-                still.partition(|ask| self.is_behind(ask.table(), position));
-            behind.into_iter().for_each(|ask| ask.answer(None));
-            if !asked.is_empty() {
-                let final_up_to = self.settle.final_up_to();
-                self.looks.under_way = Some(Look::begin(asked, partitions, final_up_to));
-            }
+        if self.looks.under_way.is_some() {
+            return;
+        }
+        let waiting = std::mem::take(&mut self.looks.waiting).into_iter();
+        let still = waiting.filter(|ask| !ask.is_gone());
+        let (behind, asked): (Vec<Ask>, Vec<Ask>) =
+            still.partition(|ask| self.is_behind(ask.table(), position));
+        behind.into_iter().for_each(|ask| ask.answer(None));
+        if !asked.is_empty() {
+            let final_up_to = self.settle.final_up_to();
+            self.looks.under_way = Some(Look::begin(asked, partitions, final_up_to));
         }
     }
 

@@ -91,7 +91,17 @@ pub(super) fn not_settled(table: Table, settle: &Settle) -> Option<Copied> {
 pub(super) fn of_moments(table: Table, moments: &[Moment]) -> Vec<RecordBatch> {
     let mut batches = Vec::new();
     for moment in moments {
-        if let Err(error) = of_moment(table, moment, &mut batches) {
+        let done = match table {
+            Table::SessionSpans => moment.spans().and_then(|spans| {
+                let over = |some: Vec<_>| Over { spans: some.concat(), ..Over::default() };
+                some_at_a_time(spans, |some| batches.extend(provisional(table, over(some))))
+            }),
+            _ => moment.sessions().and_then(|sessions| {
+                let over = |sessions| Over { sessions, ..Over::default() };
+                some_at_a_time(sessions, |some| batches.extend(provisional(table, over(some))))
+            }),
+        };
+        if let Err(error) = done {
             tracing::error!(table = table.name(), %error, "no rows of the state for a view");
             return Vec::new();
         }
@@ -99,27 +109,20 @@ pub(super) fn of_moments(table: Table, moments: &[Moment]) -> Vec<RecordBatch> {
     batches
 }
 
-fn of_moment(
-    table: Table,
-    moment: &Moment,
-    batches: &mut Vec<RecordBatch>,
+fn provisional(table: Table, over: Over) -> Option<RecordBatch> {
+    batch_of(table, of_over(&over, false))
+}
+
+fn some_at_a_time<T>(
+    mut all: impl Iterator<Item = postcard::Result<T>>,
+    mut take: impl FnMut(Vec<T>),
 ) -> postcard::Result<()> {
-    let (mut sessions, mut spans) = (moment.sessions(), moment.spans());
     loop {
-        let (of, over) = match table {
-            Table::SessionSpans => {
-                let some: Vec<_> = spans.by_ref().take(AT_A_TIME).collect::<Result<_, _>>()?;
-                (some.len(), Over { spans: some.concat(), ..Over::default() })
-            }
-            _ => {
-                let some: Vec<_> = sessions.by_ref().take(AT_A_TIME).collect::<Result<_, _>>()?;
-                (some.len(), Over { sessions: some, ..Over::default() })
-            }
-        };
-        if of == 0 {
+        let some: Vec<T> = all.by_ref().take(AT_A_TIME).collect::<Result<_, _>>()?;
+        if some.is_empty() {
             return Ok(());
         }
-        batches.extend(batch_of(table, of_over(&over, false)));
+        take(some);
     }
 }
 

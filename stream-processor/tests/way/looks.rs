@@ -17,11 +17,20 @@ use crate::history::{Life, rows_without};
 use crate::log::Way;
 use crate::order::delayed;
 use crate::snapshot::{entries, entry};
-use crate::world::World;
+use crate::world::{Item, World};
 
 /// The rows of all stretches.
 pub fn spans(moment: &Moment) -> Vec<SpanRow> {
-    moment.spans().flat_map(Result::unwrap).collect()
+    moment.spans().unwrap().flat_map(Result::unwrap).collect()
+}
+
+/// The state after these entries.
+fn after(entries: &[(i64, Option<Item>)]) -> PartitionState {
+    let mut state = World::default().state;
+    for (offset, (log, item)) in (0..).zip(entries) {
+        entry(&mut state, offset, *log, item.as_ref());
+    }
+    state
 }
 
 /// The sessions of a state, copied at once.
@@ -103,11 +112,9 @@ proptest! {
     ) {
         let entries = entries(&arrivals);
         let cut = (entries.len() as f64 * cut * 0.3) as usize;
-        let mut state = World::default().state;
-        for (offset, (log, item)) in (0..).zip(&entries[..cut]) {
-            entry(&mut state, offset, *log, item.as_ref());
-        }
-        let (mut then, spans_then) = (state.session_rows("demo", None, 999), spans(&moment(&mut state)));
+        let mut state = after(&entries[..cut]);
+        let mut then = state.session_rows("demo", None, 999);
+        let spans_then = spans(&moment(&mut state));
         let words = state.begin_moment();
         let mut copy = None;
         for (offset, (log, item)) in (cut as u64..).zip(&entries[cut..]) {
@@ -117,7 +124,7 @@ proptest! {
         let copy = copy.or_else(|| state.go_on_with_moment(&mut { usize::MAX }));
         let moment = Moment::new(words, copy.unwrap().unwrap());
         let key = |sid: &String, epoch: u32| (sid.clone(), epoch);
-        let mut now: Vec<_> = moment.sessions().map(Result::unwrap).collect();
+        let mut now: Vec<_> = moment.sessions().unwrap().map(Result::unwrap).collect();
         now.sort_by_key(|row| key(&row.sid, row.epoch));
         then.sort_by_key(|row| key(&row.sid, row.epoch));
         prop_assert_eq!(now, then);
@@ -131,16 +138,14 @@ proptest! {
     fn a_viewer_is_found_by_sid_in_every_playback((_, arrivals) in delayed(), cut in 0.0_f64..1.0) {
         let entries = entries(&arrivals);
         let cut = (entries.len() as f64 * cut) as usize;
-        let mut state = World::default().state;
-        for (offset, (log, item)) in (0..).zip(&entries[..cut]) {
-            entry(&mut state, offset, *log, item.as_ref());
-        }
+        let state = after(&entries[..cut]);
         let all = state.session_rows("demo", None, 999);
         for row in &all {
             let found = state.session_rows("demo", Some(&row.sid), 999);
             let same: Vec<_> = all.iter().filter(|other| other.sid == row.sid).cloned().collect();
             prop_assert_eq!(found, same);
         }
-        prop_assert_eq!(state.session_rows("other", all.first().map(|row| row.sid.as_str()), 9), vec![]);
+        let first = all.first().map(|row| row.sid.as_str());
+        prop_assert_eq!(state.session_rows("other", first, 9), vec![]);
     }
 }

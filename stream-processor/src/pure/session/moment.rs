@@ -22,26 +22,22 @@ impl Moment {
     }
 
     /// A row for each session.
-    pub fn sessions(&self) -> impl Iterator<Item = postcard::Result<SessionRow>> {
-        self.epochs().map(|epoch| Ok(epoch?.row(&self.words)))
+    pub fn sessions(&self) -> postcard::Result<impl Iterator<Item = postcard::Result<SessionRow>>> {
+        Ok(self.epochs()?.map(|epoch| Ok(epoch?.row(&self.words))))
     }
 
     /// The rows of each session's stretches that can still change.
-    pub fn spans(&self) -> impl Iterator<Item = postcard::Result<Vec<SpanRow>>> {
-        self.epochs().map(|epoch| {
+    pub fn spans(&self) -> postcard::Result<impl Iterator<Item = postcard::Result<Vec<SpanRow>>>> {
+        Ok(self.epochs()?.map(|epoch| {
             let epoch = epoch?;
             let open = epoch.timeline.open_stretches().into_iter();
             Ok(open.map(|one| one.row(epoch.playback(), &self.words)).collect())
-        })
+        }))
     }
 
-    fn epochs(&self) -> impl Iterator<Item = postcard::Result<Epoch>> {
-        let (sessions, damage) = match copy::read(&self.copy) {
-            Ok((_, sessions)) => (Some(sessions), None),
-            Err(error) => (None, Some(Err(error))),
-        };
-        let epochs = sessions.into_iter().flatten().map(|session| Ok(session?.1));
-        damage.into_iter().chain(epochs)
+    fn epochs(&self) -> postcard::Result<impl Iterator<Item = postcard::Result<Epoch>>> {
+        let (_, sessions) = copy::read(&self.copy)?;
+        Ok(sessions.map(|session| Ok(session?.1)))
     }
 }
 
