@@ -35,7 +35,7 @@ impl tallylight_dashboard::Sessions for HotSessions {
         limit: usize,
     ) -> Result<Vec<SessionRow>, String> {
         let query = SessionQuery { tenant: tenant.to_owned(), sid: sid.map(str::to_owned), limit };
-        Ok(self.0.sessions(query).await)
+        self.0.sessions(query).await.ok_or_else(|| "the processor has ended".to_owned())
     }
 
     async fn open(&self, tenant: &str, columns: &[String]) -> Result<Vec<OpenSessions>, String> {

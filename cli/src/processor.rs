@@ -1,14 +1,17 @@
 //! The stream processor with history and snapshots, as whatever process has one builds it.
 
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, LazyLock, Once};
 use std::time::Duration;
 
+use anyhow::anyhow;
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::Clock;
 use tallylight_store::archive::History;
 use tallylight_stream_processor::audit::{AuditStats, Keeper, Reach};
 use tallylight_stream_processor::{Metrics, Parts, Processor, archive, build};
-use thread_priority::{ThreadPriority, set_current_thread_priority};
+use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -49,17 +52,7 @@ pub(crate) fn keep(
     let keeper = Keeper::new(&settings.processor, history, reach);
     let stats = keeper.stats();
     let stop = CancellationToken::new();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .max_blocking_threads(1)
-        .thread_name("audit")
-        .on_thread_start(|| {
-            if set_current_thread_priority(ThreadPriority::Min).is_err() {
-                tracing::warn!("the threads of the audit keep the priority of the others");
-            }
-        })
-        .enable_all()
-        .build()?;
+    let runtime = threads("audit", ThreadPriority::Min).max_blocking_threads(1).build()?;
     let keeping = keeper.run(stop.clone());
     let work = async move {
         keeping.await;
@@ -69,6 +62,32 @@ pub(crate) fn keep(
     };
     std::thread::Builder::new().name("audit".to_owned()).spawn(move || runtime.block_on(work))?;
     Ok((stats, stop.drop_guard()))
+}
+
+/// Threads of a process that write history. While both door and processor want a core these have a
+/// quarter of one (nice 5): a checkpoint may come some seconds later, and figures may not. Never less,
+/// or memory would fill with rows that wait.
+static WRITERS: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
+    let nice_5 = ThreadPriorityValue::try_from(34).map_err(io::Error::other)?;
+    threads("history", ThreadPriority::Crossplatform(nice_5)).build()
+});
+
+/// Who writes history; for as long as the process lives.
+pub(crate) fn writers() -> anyhow::Result<Handle> {
+    let writers = WRITERS.as_ref();
+    Ok(writers.map_err(|error| anyhow!("the threads of history: {error}"))?.handle().clone())
+}
+
+/// A runtime of one thread, and others that block, with a priority of their own.
+fn threads(name: &'static str, priority: ThreadPriority) -> tokio::runtime::Builder {
+    let (mut builder, told) = (tokio::runtime::Builder::new_multi_thread(), Once::new());
+    builder.worker_threads(1).thread_name(name).enable_all().on_thread_start(move || {
+        // Where the system does not let us, all is done all the same.
+        if set_current_thread_priority(priority).is_err() {
+            told.call_once(|| tracing::warn!(name, "threads keep the priority of the others"));
+        }
+    });
+    builder
 }
 
 /// History and snapshots of this log.
@@ -85,5 +104,6 @@ async fn open_archive(
         faults: None,
     };
     let history = History::open(settings.history.clone(), parts).await?;
-    Ok(archive::Parts::open(&settings.data_dir, log, history)?)
+    let parts = archive::Parts::open(&settings.data_dir, log, history)?;
+    Ok(archive::Parts { writers: Some(writers()?), ..parts })
 }

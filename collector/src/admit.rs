@@ -137,7 +137,9 @@ pub fn is_small(headers: &HeaderMap, body: &Body) -> bool {
 pub fn inflate_problem(error: &InflateError) -> Problem {
     match error {
         InflateError::TooLarge { limit } => {
-            let detail = format!("The body inflates to more than {limit} bytes; split the batch.");
+            let detail = format!(
+                "The body has more than {limit} bytes, inflated if it is compressed; split the batch."
+            );
             problem::of(problem::TOO_LARGE, detail)
         }
         InflateError::Broken(why) => {

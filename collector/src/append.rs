@@ -50,6 +50,8 @@ pub struct Set {
     waiters: Vec<(oneshot::Sender<Outcome>, Reservation)>,
     due: Option<Instant>,
     bytes: usize,
+    /// Of these, those of texts of points.
+    point_bytes: usize,
 }
 
 impl Set {
@@ -57,7 +59,7 @@ impl Set {
         let mut rows = Rows::new(partitions);
         rows.expect(expected);
         let (ledger, waiters) = (Ledger::default(), Vec::new());
-        Self { rows, ledger, waiters, due: None, bytes: 0 }
+        Self { rows, ledger, waiters, due: None, bytes: 0, point_bytes: 0 }
     }
 }
 
@@ -185,7 +187,8 @@ impl Queue {
         tally: &Tally,
         mut reservation: Reservation,
     ) -> oneshot::Receiver<Outcome> {
-        reservation.keep(tally);
+        let before = std::mem::replace(&mut set.point_bytes, set.rows.point_bytes());
+        reservation.keep(tally, set.point_bytes.saturating_sub(before));
         let (sender, receiver) = oneshot::channel();
         set.ledger.add(&reservation.caller.tenant, source, tally);
         set.bytes = set.bytes.saturating_add(reservation.bytes);

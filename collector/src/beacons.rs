@@ -122,8 +122,13 @@ impl Ring {
         });
     }
 
-    /// A request that was refused before its records were looked at.
-    pub fn refused(&self, source: &'static str, problem: &Problem, now_us: i64) {
+    /// A request that was refused before its records were looked at; whose, if its key says so.
+    pub fn refused(
+        &self,
+        source: &'static str,
+        problem: &Problem,
+        (tenant, now_us): (Option<String>, i64),
+    ) {
         self.keep(Beacon {
             n: 0,
             at: now_us / 1_000,
@@ -133,7 +138,7 @@ impl Ring {
             fate: "refused",
             reason: format!("{}", problem.status().as_u16()),
             wrong: vec![words::refusal(problem)],
-            tenant: None,
+            tenant,
         });
     }
 

@@ -110,7 +110,7 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(front::cors())
         // Behind the layer that lets other sites in: this one is not for them.
-        .route("/v1/beacons", get(beacons::list))
+        .route("/v1/beacons", get(beacons::list).fallback(wrong_method))
         .layer(from_fn_with_state(collector.clone(), front::count))
         .with_state(collector)
 }
@@ -210,6 +210,7 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
     let allow = match uri.path() {
         "/v1/cmcd" => "GET, POST, OPTIONS",
         "/v1/events" | "/v1/metrics" | "/v1/logs" | "/v1/traces" => "POST, OPTIONS",
+        "/v1/beacons" => "GET, HEAD",
         _ => "GET, HEAD, OPTIONS",
     };
     let detail = format!("{} does not take {}; use {allow}.", uri.path(), echo(method.as_str()));

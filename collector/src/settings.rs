@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
+use tallylight_eventlog::MAX_ENTRY_BYTES;
 use tallylight_schemas::ident::MAX_PARTITIONS;
 use tallylight_serve::{TlsFiles, exposed};
 
@@ -51,7 +52,7 @@ pub struct Settings {
     pub queue_bytes: usize,
     /// Longest body as it is sent.
     pub body_bytes: usize,
-    /// Longest body once it is inflated.
+    /// Longest body once it is inflated, at most 8 MiB.
     pub inflated_bytes: usize,
     /// How many times its size a compressed body may inflate to; 64 KiB is always allowed.
     pub inflate_ratio: usize,
@@ -130,6 +131,8 @@ impl Default for Settings {
 const NAME_BYTES: usize = 64;
 /// Largest weight of a tenant.
 const MAX_WEIGHT: u32 = 100;
+/// Largest `inflated_bytes`: a commit holds as much, beside what rows repeat and letters.
+const MAX_INFLATED: usize = MAX_ENTRY_BYTES / 2;
 
 impl Settings {
     /// Checks everything and reports all mistakes together.
@@ -177,6 +180,10 @@ impl Settings {
         check(
             self.body_bytes <= self.inflated_bytes,
             "inflated_bytes: may not be below body_bytes".to_owned(),
+        );
+        check(
+            self.inflated_bytes <= MAX_INFLATED,
+            format!("inflated_bytes: at most {MAX_INFLATED}, so that an entry holds a commit"),
         );
         check(
             self.inflated_bytes <= self.queue_bytes,

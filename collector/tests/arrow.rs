@@ -19,7 +19,7 @@ use proptest::prelude::*;
 use tallylight_collector::decode::arrow::{self as door, batches, events};
 use tallylight_collector::decode::{Context, Rows};
 use tallylight_collector::talkers::Talkers;
-use tallylight_schemas::ipc::{STREAM_MEDIA_TYPE, TenantDelivery, decode, decode_all};
+use tallylight_schemas::ipc::{STREAM_MEDIA_TYPE, TenantDelivery, decode, decode_all, frames};
 use tallylight_schemas::player::PlayerRows;
 use tallylight_schemas::record::Kind;
 use world::{NOW, World, parts};
@@ -190,6 +190,31 @@ fn lengths_that_are_not_borne_out_are_not_believed() {
             }
         }
     }
+}
+
+/// Where the buffers of its batch are, as a stream says it.
+fn buffers(stream: &[u8]) -> Vec<[u8; 16]> {
+    let (_schema, rest) = frames::next(stream).unwrap().unwrap();
+    let (frame, _) = frames::next(rest).unwrap().unwrap();
+    let batch = frame.message.header_as_record_batch().unwrap();
+    let said = |offset: i64, length: i64| {
+        [offset.to_le_bytes(), length.to_le_bytes()].concat().try_into().unwrap()
+    };
+    batch.buffers().unwrap().iter().map(|buffer| said(buffer.offset(), buffer.length())).collect()
+}
+
+#[test]
+fn columns_that_share_a_buffer_are_refused() {
+    let numbers = |from| Arc::new(Int64Array::from_iter_values(from..from + 9)) as ArrayRef;
+    let kinds = texts(&[Some("player"); 9]);
+    let mut shared =
+        stream(&[batch(vec![("type", kinds), ("bl", numbers(1)), ("mtp", numbers(2))])]);
+    assert_eq!(events(&batches(&shared).unwrap()), 9);
+    let all = buffers(&shared);
+    let (first, second) = (all[all.len() - 3], all[all.len() - 1]);
+    let at = shared.windows(16).position(|bytes| bytes == second).unwrap();
+    shared[at..at + 16].copy_from_slice(&first);
+    assert!(batches(&shared).is_err());
 }
 
 proptest! {

@@ -64,6 +64,9 @@ async fn other_sites_and_other_machines_see_nothing() {
         &[("host", "127.0.0.1:7701"), ("origin", "http://evil.example")] as &[_],
         &[("host", "evil.example:7701")],
         &[("host", "127.0.0.1.evil.example")],
+        // A proxy on this machine that says for whom it asks.
+        &[("host", "127.0.0.1:7701"), ("x-forwarded-for", "192.0.2.7")],
+        &[("host", "127.0.0.1:7701"), ("forwarded", "for=192.0.2.7")],
         &[],
     ] {
         let answer = look(&world, "", headers).await;

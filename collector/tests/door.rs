@@ -93,10 +93,17 @@ async fn delivery_and_player_events_come_back_as_sent() {
         (0..40).map(|n| delivery(n, (n % 2 == 0).then_some("viewer"))).collect();
     events.push(json!({"type": "player", "sid": "p", "e": "ps", "sta": "s", "ts": NOW / 1000}));
     events.push(json!({"type": "delivery", "source": "edge"}));
+    // A player's times are in ms, and these are not.
+    let mut in_ms = delivery(99, None);
+    in_ms["ts"] = (NOW / 1_000).into();
+    events.push(in_ms);
     events.push(json!(["no", "object"]));
     let body = serde_json::to_vec(&events).unwrap();
     let answer = world.post("/v1/events", "application/json", body).await;
-    assert_eq!(answer.header("tallylight-fates"), "accepted=41, rejected;bad_shape=2");
+    assert_eq!(
+        answer.header("tallylight-fates"),
+        "accepted=41, rejected;bad_shape=2, rejected;bad_ts=1"
+    );
     let entries = world.log.entries().await;
     let part = &parts(&entries, Kind::Delivery)[0];
     let stored: Vec<TenantDelivery> = decode_all(&part.payload).unwrap();

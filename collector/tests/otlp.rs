@@ -28,7 +28,9 @@ use proptest::prelude::*;
 use prost::Message as _;
 use spoilt::{hits, read_all, spoil};
 use tallylight_collector::Settings;
-use tallylight_collector::decode::otlp::Wire;
+use tallylight_collector::decode::otlp::{Export as _, REQUEST_BYTES, ROWS_BYTES, Wire};
+use tallylight_collector::decode::{Context, Rows};
+use tallylight_collector::talkers::Talkers;
 use tallylight_schemas::infra::{InfraKind, InfraMetric};
 use tallylight_schemas::ipc::decode_all;
 use tallylight_schemas::record::Kind;
@@ -137,6 +139,48 @@ async fn protobuf_is_stored_and_what_is_rejected_is_told() {
     assert_eq!(partial.rejected_data_points, 1);
     assert!(partial.error_message.contains("no_ts=1"), "{partial:?}");
     check(&stored(&world.log).await);
+}
+
+/// As many points as a request of the size may have, of a resource that says this.
+fn crowd(attributes: Vec<KeyValue>, points: usize) -> ExportMetricsServiceRequest {
+    let point = NumberDataPoint { time_unix_nano: NS, ..Default::default() };
+    let data = Data::Gauge(Gauge { data_points: vec![point; points] });
+    let mut request = sample();
+    let [of] = request.resource_metrics.as_mut_slice() else { panic!("one") };
+    of.resource = Some(Resource { attributes, ..Default::default() });
+    of.scope_metrics[0].metrics = vec![metric("memory", data)];
+    request
+}
+
+#[test]
+fn what_a_resource_says_is_read_once_and_repeated_within_limits() {
+    let talkers = Talkers::new(0);
+    let context = Context::calm("demo", NOW, &talkers);
+    let read = |attributes, points| {
+        let mut rows = Rows::new(4);
+        let request = crowd(attributes, points);
+        assert!(request.encoded_len() <= REQUEST_BYTES, "{}", request.encoded_len());
+        let tally = request.read(1, context, &mut rows);
+        assert_eq!(tally.records(), points as u64);
+        (tally.accepted(), rows)
+    };
+    // Half a million colons in one attribute, or in a name: each was looked through for each point,
+    // which took minutes.
+    let endless = ":".repeat(500_000);
+    let began = std::time::Instant::now();
+    for key in ["x", "service.name", "service.instance.id"] {
+        assert_eq!(read(vec![text(key, &endless)], 9_000).0, 0, "{key}");
+    }
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    // Each point repeats 8 KB: 72 MB of 100 KB.
+    let many: Vec<_> = (0..100).map(|n| text(&format!("key-{n}"), &"x".repeat(70))).collect();
+    let (accepted, rows) = read(many, 9_000);
+    assert!(rows.point_bytes() <= ROWS_BYTES, "{}", rows.point_bytes());
+    assert!((1_000..2_000).contains(&accepted), "{accepted}");
+    // What exporters send has room.
+    let usual: Vec<_> =
+        (0..25).map(|n| text(&format!("resource.{n}"), "some usual value")).collect();
+    assert_eq!(read(usual, 5_000).0, 5_000);
 }
 
 #[tokio::test]

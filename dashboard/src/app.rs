@@ -96,6 +96,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     // the services behind would take it for another site's.
     let control = Target { vouched: true, ..steering.clone() };
     let collector = Target::new("collector", &upstreams.collector);
+    let beacons = Target { vouched: true, ..collector.clone() };
     let collector = Target { told_who: true, ..collector };
     let mut guarded = Router::new()
         .route("/v1/feed", get(feed::feed))
@@ -108,8 +109,8 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/v1/cmcd/rules", get(rules::list))
         .route("/v1/reasons", get(rules::reasons))
         .route("/v1/cmcd", proxy::route(collector.clone()))
-        .route("/v1/events", proxy::route(collector.clone()))
-        .route("/v1/beacons", proxy::route(collector))
+        .route("/v1/events", proxy::route(collector))
+        .route("/v1/beacons", proxy::route(beacons))
         .route("/live/{*rest}", proxy::route(steering.clone()))
         .route("/v1/play/{*rest}", proxy::route(steering.clone()))
         .route("/steering/{*rest}", proxy::route(steering))

@@ -45,7 +45,8 @@ pub(crate) struct Target {
     /// Whether manifests should point back here.
     pub(crate) root_relative: bool,
     /// Whether this dashboard answers for who calls: a change must be JSON, which a page of
-    /// another site cannot send without being asked about, and the Origin stays here.
+    /// another site cannot send without being asked about, and the Origin stays here, as does whom
+    /// proxies saw.
     pub(crate) vouched: bool,
     /// Whether it is told from which address the request came.
     pub(crate) told_who: bool,
@@ -87,7 +88,9 @@ async fn pass(
             let detail = format!("{} takes application/json", asked.path());
             return problem::invalid(detail).into_response();
         }
-        parts.headers.remove(header::ORIGIN);
+        for name in [header::ORIGIN, header::FORWARDED, FORWARDED_FOR] {
+            parts.headers.remove(name);
+        }
     }
     parts.uri = uri;
     parts.version = Version::HTTP_11;

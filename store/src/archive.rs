@@ -143,6 +143,8 @@ struct Shared {
     status: Mutex<Status>,
     /// One writer at a time.
     writer: tokio::sync::Mutex<()>,
+    /// One who joins, removes or repairs what is written: taken before `writer`.
+    upkeep: tokio::sync::Mutex<()>,
     /// Whom to ask for what is still in the processor's state.
     live: Mutex<Option<mpsc::Sender<Ask>>>,
     /// Whom to ask for what is in no file yet, where other processes write.
@@ -194,6 +196,7 @@ impl History {
             places: Mutex::new(places),
             status: Mutex::new(status),
             writer: tokio::sync::Mutex::default(),
+            upkeep: tokio::sync::Mutex::default(),
             live: Mutex::default(),
             writers: None,
         };

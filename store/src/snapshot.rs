@@ -70,7 +70,8 @@ impl Snapshots {
     }
 
     /// Stores a state, which is these pieces one after the other. It is there whole, or not at all;
-    /// older ones than the newest [`KEPT`] go. Blocks on the disk.
+    /// older ones than the newest [`KEPT`] go, and of those beyond it, which who reads the log anew
+    /// could not use, as many stay. Blocks on the disk.
     pub fn write(&self, position: u64, state: &[&[u8]]) -> Result<(), SnapshotError> {
         self.store(position, state)
             .map_err(|error| SnapshotError::Disk { dir: self.dir.clone(), error })
@@ -92,8 +93,9 @@ impl Snapshots {
             return Err(error);
         }
         File::open(&self.dir)?.sync_all()?;
-        let all = list(&self.dir)?;
-        for old in all.iter().rev().skip(KEPT) {
+        let (beyond, upto): (Vec<_>, Vec<_>) =
+            list(&self.dir)?.into_iter().rev().partition(|other| *other > path);
+        for old in beyond.iter().skip(KEPT).chain(upto.iter().skip(KEPT)) {
             match fs::remove_file(old) {
                 // Another owner, who has not noticed yet that he is none, was faster.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}

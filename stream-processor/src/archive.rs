@@ -24,7 +24,9 @@ use tallylight_schemas::ident::Shard;
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{Ask, History, HistoryError, hour_of};
 use tallylight_store::snapshot::{SnapshotError, Snapshots};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -44,6 +46,8 @@ pub struct Parts {
     pub history: History,
     /// Where states go.
     pub snapshots: Snapshots,
+    /// Whose threads write; none: those of who runs the processor.
+    pub writers: Option<Handle>,
 }
 
 impl Parts {
@@ -55,7 +59,7 @@ impl Parts {
             dir.push(log.shard().number().to_string());
         }
         let snapshots = Snapshots::open(dir, log.id(), STATE_VERSION)?;
-        Ok(Self { history, snapshots })
+        Ok(Self { history, snapshots, writers: None })
     }
 
     /// Refuses a log, with its end, that was emptied and kept its name: its records would be
@@ -234,6 +238,17 @@ impl Archive {
             ask.answer(None);
         } else {
             ask.answer(rows::not_settled(table, &self.settle));
+        }
+    }
+
+    /// Begins work on what is written.
+    fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        match &self.parts.writers {
+            Some(writers) => writers.spawn(work),
+            None => tokio::spawn(work),
         }
     }
 

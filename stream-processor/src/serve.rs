@@ -99,13 +99,11 @@ pub struct ProcessorHandle {
 }
 
 impl ProcessorHandle {
-    /// Sessions, open ones first, then by newest record. None when the processor has ended.
-    pub async fn sessions(&self, query: SessionQuery) -> Vec<SessionRow> {
+    /// Sessions, open ones first, then by newest record; `None` when the processor has ended.
+    pub async fn sessions(&self, query: SessionQuery) -> Option<Vec<SessionRow>> {
         let (answer, answered) = oneshot::channel();
-        if self.queries.send(Asked::Sessions(query, answer)).await.is_err() {
-            return Vec::new();
-        }
-        answered.await.unwrap_or_default()
+        self.queries.send(Asked::Sessions(query, answer)).await.ok()?;
+        answered.await.ok()
     }
 
     /// Some of the open sessions, from a place on. None when the processor has ended.

@@ -20,8 +20,9 @@ use super::hot::{self, Hot};
 
 /// Where the rows are.
 pub(super) const PATH: &str = "/v1/unwritten";
-/// How long an answer may take: there may be hundreds of MB to hand on.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an answer may take: what a view may (20 s), since sessions of a large audience are copied
+/// first, and hundreds of MB to hand on. A query has 30 s (`sql.deadline_s`).
+pub(super) const TIMEOUT: Duration = Duration::from_secs(25);
 /// What is said of them, as JSON.
 const ABOUT: HeaderName = HeaderName::from_static("tallylight-unwritten");
 

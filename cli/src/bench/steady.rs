@@ -23,9 +23,13 @@ pub(crate) struct SteadyArgs {
     /// The part of what it can take that `steady` is given.
     #[arg(long, default_value_t = 0.7)]
     load: f64,
-    /// Seconds for which all is sent that is taken, to find out how much that is.
-    #[arg(long, default_value_t = 15)]
+    /// Seconds for which all is sent that is taken, to find out how much that is: a minute has two
+    /// checkpoints and two snapshots in it, without which it would be more.
+    #[arg(long, default_value_t = 60)]
     ramp: u64,
+    /// Records a second that `steady` is given whatever it can take, to compare two builds.
+    #[arg(long)]
+    per_s: Option<f64>,
 }
 
 /// Figures are fresh when they are this old, ms; their 99th percentile is to be below it.
@@ -43,7 +47,7 @@ const ANSWERED_MS: u64 = 100;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Kept {
     /// Records a second that it can take: sent as fast as they were taken, until figures were
-    /// fresh again.
+    /// fresh again. With `--per-s` what it was given.
     capacity_per_s: f64,
     /// Records a second that were sent.
     sent_per_s: f64,
@@ -67,16 +71,18 @@ pub(crate) struct Kept {
 }
 
 pub(crate) async fn run(args: &SteadyArgs) -> anyhow::Result<Kept> {
-    ensure!(args.load > 0.0 && args.seconds > 0 && args.ramp > 0, "load and times are above 0");
+    let above = args.load > 0.0 && args.per_s.is_none_or(|per_s| per_s > 0.0);
+    ensure!(above && args.seconds > 0 && args.ramp > 0, "load, rate and times are above 0");
     let whole = Whole::start().await?;
     let began = Instant::now();
     let ramp = Duration::from_secs(args.ramp);
-    let most = crowd::send(whole.collector(), f64::INFINITY, ramp, 0).await?;
+    let most = crowd::send(whole.collector(), args.per_s.unwrap_or(f64::INFINITY), ramp, 0).await?;
     whole.until_fresh(FRESH_MS, CAUGHT_UP).await?;
     let capacity = most.records as f64 / began.elapsed().as_secs_f64();
 
     let lasting = Duration::from_secs(args.seconds);
-    let sending = crowd::send(whole.collector(), capacity * args.load, lasting, most.next);
+    let per_s = args.per_s.unwrap_or(capacity * args.load);
+    let sending = crowd::send(whole.collector(), per_s, lasting, most.next);
     let (sent, seen) = {
         let sending = tokio::spawn(sending);
         tokio::try_join!(async { sending.await? }, watch(&whole, lasting))?

@@ -27,14 +27,17 @@ pub enum NoRoom {
 
 impl Reservation {
     /// Holds room for what is stored, which is less where records are refused and more where they
-    /// tell of others, and charges all that were read: what is rejected takes no less of a core.
-    pub(super) fn keep(&mut self, tally: &Tally) {
+    /// tell of others or rows repeat what the body says once (`repeated` bytes), and charges all that
+    /// were read: what is rejected takes no less of a core.
+    pub(super) fn keep(&mut self, tally: &Tally, repeated: usize) {
         let kept = usize::try_from(tally.stored()).unwrap_or(usize::MAX);
         let bytes = (self.bytes / self.records.max(1)).saturating_mul(kept);
+        let bytes = bytes.saturating_add(repeated);
         let mut state = self.queue.state();
         state.shares.charge(&self.caller, tally.read());
         state.shares.give(&self.caller.tenant, self.records, self.bytes);
         state.shares.hold(&self.caller.tenant, kept, bytes);
+        self.queue.metrics.queue_records.set(state.shares.records());
         (self.records, self.bytes) = (kept, bytes);
     }
 }
@@ -64,12 +67,12 @@ mod tests {
         let (mut room, _) = queue.reserve(&caller, (10, 1_000), 0).expect("room");
         assert_eq!(held(), 10);
         let mut tally = Tally::all(Fate::Accepted, Reason::None, 3);
-        room.keep(&tally);
+        room.keep(&tally, 0);
         assert_eq!((held(), room.bytes), (3, 300));
         tally.beside(Source::Edge, Fate::Accepted, Reason::None);
         tally.beside(Source::Edge, Fate::Shed, Reason::Overload);
-        room.keep(&tally);
-        assert_eq!((held(), room.bytes), (4, 400));
+        room.keep(&tally, 70);
+        assert_eq!((held(), room.bytes), (4, 470));
         drop(room);
         assert_eq!(held(), 0);
     }

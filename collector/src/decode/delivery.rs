@@ -1,5 +1,7 @@
 //! Where delivery events end, whichever way they came.
 
+use std::ops::Range;
+
 use tallylight_schemas::cmcd::Key;
 use tallylight_schemas::delivery::{Action, DeliveryEvent};
 use tallylight_schemas::fates::{Fate, Reason};
@@ -53,8 +55,15 @@ fn clean(event: &mut DeliveryEvent) {
     names.into_iter().chain(optional.into_iter().flatten()).for_each(scrub::name);
 }
 
+/// Times that an event can be of, Unix µs: from 2001 to 2100. In ms, as players tell it, today is in
+/// 1970.
+const TIMES: Range<i64> = 1_000_000_000_000_000..4_102_444_800_000_000;
+
 /// Names end up in rows and dimensions, so they are short, and a source is never empty.
 fn check(event: &DeliveryEvent) -> Result<(), Reason> {
+    if !TIMES.contains(&event.ts) {
+        return Err(Reason::BadTs);
+    }
     let optional = [&event.edge, &event.pipeline, &event.sid, &event.cid, &event.defect];
     let names = [&event.source, &event.stream, &event.track];
     let mut all = names.into_iter().chain(optional.into_iter().flatten());

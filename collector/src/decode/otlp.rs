@@ -24,6 +24,9 @@ use crate::fates::{Source, Tally};
 /// Most bytes of a request once inflated. A message of two bytes takes a hundred in memory, so
 /// this is below what other bodies may have.
 pub const REQUEST_BYTES: usize = 1 << 20;
+/// Most bytes of memory that names and attributes of a request's rows take: those of a resource are in
+/// each of its rows, so a small body could become a hundred times as much.
+pub const ROWS_BYTES: usize = 16 << 20;
 
 /// What a request is written in; its answer is too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,31 +95,36 @@ pub fn request<E: Export>(body: &[u8], wire: Wire) -> Result<E, String> {
 struct Reading<'a, 'r> {
     context: Context<'a>,
     source: Source,
+    to: To<'r>,
+    left: usize,
+}
+
+/// Where records go.
+struct To<'r> {
     rows: &'r mut Rows,
     tally: Tally,
-    left: usize,
+    /// What is left of [`ROWS_BYTES`].
+    room: usize,
 }
 
 impl<'a, 'r> Reading<'a, 'r> {
     fn new(context: Context<'a>, source: Source, rows: &'r mut Rows) -> Self {
-        Self { context, source, rows, tally: Tally::default(), left: context.max_records }
+        let to = To { rows, tally: Tally::default(), room: ROWS_BYTES };
+        Self { context, source, to, left: context.max_records }
     }
 
     /// The next record: `read` gives it its fate, or says why it is rejected.
-    fn next(
-        &mut self,
-        read: impl FnOnce(Context<'a>, &mut Rows, &mut Tally) -> Result<(), Reason>,
-    ) {
+    fn next(&mut self, read: impl FnOnce(Context<'a>, &mut To<'r>) -> Result<(), Reason>) {
         let room = self.left > 0;
         self.left = self.left.saturating_sub(1);
         let end = match room {
-            true => read(self.context, self.rows, &mut self.tally),
+            true => read(self.context, &mut self.to),
             false => Err(Reason::TooMany),
         };
         if let Err(reason) = end {
             // What exporters tell holds addresses of viewers: nothing of it is kept.
-            self.context.bury((self.source, reason), &[], self.rows);
-            self.tally.reject(reason);
+            self.context.bury((self.source, reason), &[], self.to.rows);
+            self.to.tally.reject(reason);
         }
     }
 }

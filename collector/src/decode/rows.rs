@@ -27,6 +27,7 @@ pub struct Rows {
     pub infra: Vec<InfraMetric>,
     /// Records that were rejected: no rows, and no reason to commit.
     pub letters: Vec<DeadLetter>,
+    point_bytes: usize,
 }
 
 impl std::fmt::Debug for Rows {
@@ -59,6 +60,7 @@ impl Rows {
             incidents: Vec::new(),
             infra: Vec::new(),
             letters: Vec::new(),
+            point_bytes: 0,
         }
     }
 
@@ -92,6 +94,17 @@ impl Rows {
         let key = event.sid.as_deref().unwrap_or(&event.source);
         let at = partition(tenant, key, self.partitions());
         self.delivery.push((at, TenantDelivery { tenant: tenant.to_owned(), received_at, event }));
+    }
+
+    /// Adds a number about a machine or a service, whose texts take so many bytes.
+    pub fn push_point(&mut self, point: InfraMetric, bytes: usize) {
+        self.point_bytes = self.point_bytes.saturating_add(bytes);
+        self.infra.push(point);
+    }
+
+    /// How many bytes the texts of all points took.
+    pub fn point_bytes(&self) -> usize {
+        self.point_bytes
     }
 
     /// Rows held.

@@ -1,6 +1,7 @@
 //! A quota: so many records a second, with a burst, and a debt for what cannot be refused.
 
 use super::ladder::REFUSE_ALL;
+use super::sessions::STEP_US;
 
 /// Seconds of quota that may come at once.
 pub(super) const BURST_S: i64 = 5;
@@ -33,10 +34,14 @@ impl Bucket {
         -DEBT * self.burst()
     }
 
-    /// The pressure at `now_us`. A clock that goes back fills nothing.
+    /// The pressure at `now_us`. A clock that goes back fills nothing, nor does who read it a moment
+    /// before another and comes behind him.
     pub fn pressure(&mut self, now_us: i64) -> u32 {
-        let passed = now_us.saturating_sub(self.at_us).max(0);
-        self.at_us = now_us;
+        let passed = now_us.saturating_sub(self.at_us);
+        if !(-STEP_US..=0).contains(&passed) {
+            self.at_us = now_us;
+        }
+        let passed = passed.max(0);
         self.level = self.level.saturating_add(self.rate.saturating_mul(passed)).min(self.burst());
         if self.level < self.deepest().saturating_add(RECORD) {
             return REFUSE_ALL;

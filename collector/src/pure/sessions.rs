@@ -16,7 +16,7 @@ const SECOND_NS: i64 = 1_000_000_000;
 const THOUSANDTH_NS: i64 = BURST_S * SECOND_NS / 1_000;
 /// Requests overlap, so a moment may be told after a later one. One that is so much earlier is the
 /// clock's doing, µs.
-const STEP_US: i64 = 1_000_000;
+pub(super) const STEP_US: i64 = 1_000_000;
 
 /// A session and when its quota is whole again, ns: all that a token bucket has to keep. In a
 /// place that nobody had yet it always was.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, HOST, ORIGIN};
+use axum::http::header::{CACHE_CONTROL, FORWARDED, HOST, ORIGIN};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -57,12 +57,16 @@ fn number(uri: &Uri, name: &str) -> Result<Option<u64>, Problem> {
     text(uri, name).map(|given| given.parse().map_err(wrong)).transpose()
 }
 
-/// A browser sends `Origin` from other sites, and the name it was pointed at as `Host`.
+/// A browser sends `Origin` from other sites, and the name it was pointed at as `Host`; a proxy may
+/// say for whom it asks, whose address then is not the peer's.
 fn from_this_machine(headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    !headers.contains_key(ORIGIN) && ["localhost", "127.0.0.1", "[::1]"].contains(&name)
+    let handed_on = headers.contains_key(FORWARDED) || headers.contains_key("x-forwarded-for");
+    !handed_on
+        && !headers.contains_key(ORIGIN)
+        && ["localhost", "127.0.0.1", "[::1]"].contains(&name)
 }

@@ -46,16 +46,17 @@ pub(super) async fn count(
         ("/v1/metrics", _) => Some(Source::OtlpMetrics),
         _ => None,
     };
+    let open = source.is_some() && collector.beacons.open(collector.clock.now_us());
+    let caller =
+        open.then(|| collector.admission.caller(request.headers(), request.uri()).ok()).flatten();
     let answer = next.run(request).await;
     let problem = answer.extensions().get::<Problem>();
     if let Some(problem) = problem {
         collector.metrics.count_refusal(route, problem.slug());
     }
-    if let (Some(source), Some(problem)) = (source, problem) {
-        let now = collector.clock.now_us();
-        if collector.beacons.open(now) {
-            collector.beacons.refused(source.as_str(), problem, now);
-        }
+    if let (true, Some(source), Some(problem)) = (open, source, problem) {
+        let tenant = caller.map(|caller| caller.tenant.to_string());
+        collector.beacons.refused(source.as_str(), problem, (tenant, collector.clock.now_us()));
     }
     collector.metrics.count_request(route, answer.status().as_u16());
     answer

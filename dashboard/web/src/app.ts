@@ -6,8 +6,6 @@ import type { SelectionStore } from "./selection";
 import type { SegmentsPoll } from "./stream/segments";
 import type { TallyState } from "./stream/tally";
 
-/** The demo has one stream; the name will come with the URL when there are more. */
-export const STREAM = "demo";
 /** Public write key of the demo's beacons. */
 export const WRITE_KEY = "demo";
 

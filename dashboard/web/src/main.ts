@@ -2,7 +2,6 @@
 
 import "./style/index.css";
 import type { App, Page } from "./app";
-import { STREAM } from "./app";
 import { ConnectPage } from "./connect/page";
 import { Steering } from "./control/steering";
 import { FeedClient } from "./feed/client";
@@ -31,10 +30,11 @@ import { WatchPage } from "./watch/page";
 const draw = (): void => drawAll();
 const request = scheduler(draw);
 const feed = new FeedState();
+const steering = new Steering(feed.records, request);
 const app: App = {
   feed,
-  segments: new SegmentsPoll(STREAM, request),
-  steering: new Steering(feed.records, request),
+  segments: new SegmentsPoll(() => steering.stream(), request),
+  steering,
   selection: new SelectionStore(request),
   tally: { tally: "blind", word: "BLIND", cause: "connecting to the feed" },
 };

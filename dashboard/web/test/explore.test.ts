@@ -4,7 +4,8 @@ import { describe, expect, it, vi } from "vitest";
 import { extent, fromDelivery, fromRecords, fromSpans, listValue, type Past } from "../src/sessions/data";
 import { alike, condition, fits, parseFind, unknownWords } from "../src/sessions/find";
 import { moves } from "../src/sessions/lanes";
-import { sessionRow, toMs } from "../src/sessions/row";
+import { gapOf } from "../src/sessions/records";
+import { liveFor, sessionRow, toMs } from "../src/sessions/row";
 import { linesOf, spansWhere } from "../src/sessions/series";
 import { literal, placeIn, queryPatiently } from "../src/sql/api";
 import { EXAMPLES, expression, metricQuery } from "../src/sql/library";
@@ -79,6 +80,32 @@ describe("a search line", () => {
   it("finds viewers like one", () => {
     expect(fits(row, parseFind(alike(row)))).toBe(true);
     expect(fits(sessionRow({ sid: "x", device: "phone", edge: "e1" }), parseFind(alike(row)))).toBe(false);
+  });
+});
+
+describe("live sessions", () => {
+  const answers = (newest: number) => vi.fn(async (url: string) => new Response(JSON.stringify(url.includes("sid=old") ? [{ sid: "old" }] : Array.from({ length: newest }, (_, n) => ({ sid: `s${n}` })))));
+  const of = async (newest: number, text: string) => {
+    const fetched = answers(newest);
+    vi.stubGlobal("fetch", fetched);
+    const { rows, more } = await liveFor(parseFind(text));
+    vi.unstubAllGlobals();
+    return [rows.length, more, fetched.mock.calls.length];
+  };
+  it("are told to be more than one answer holds, and an id is asked for apart", async () => {
+    expect(await of(999, "old")).toEqual([999, false, 1]);
+    expect(await of(1_000, "device:tv old")).toEqual([1_001, true, 2]);
+    expect(await of(1_000, "s7")).toEqual([1_000, true, 1]);
+    expect(await of(1_000, "device:tv")).toEqual([1_000, true, 1]);
+  });
+});
+
+describe("a tail", () => {
+  it("says what is missing in it, and nothing where nothing is", () => {
+    expect(gapOf({ next: 7 })).toBe("");
+    expect(gapOf({ next: 7, skipped_entries: 12_000 })).toContain("12,000 entries of the log were passed over");
+    expect(gapOf({ next: 7, lost_entries: 3 })).toContain("3 entries of the log are gone");
+    expect(gapOf({ next: 7, error: "bad part" })).toBe("A part of the log could not be read: bad part");
   });
 });
 

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { kText } from "../src/pipeline/figures";
+import type { App } from "../src/app";
+import type { EdgeStatus } from "../src/control/types";
+import { FeedState } from "../src/feed/state";
+import { Delivery, edgeBox, encoderBox, kText } from "../src/pipeline/figures";
 import { onTime, servedShare, spareOf, stateOf } from "../src/pipeline/judge";
 import { parseStrip, type Strip } from "../src/stream/strip";
 
@@ -28,6 +31,37 @@ describe("a pipeline", () => {
     expect(servedShare(one, "B")).toBe(0.75);
     expect(servedShare(strip(), "A")).toBe(0);
     expect(spareOf(strip(), "A")).toBeNull();
+  });
+});
+
+describe("a part that says nothing", () => {
+  const NOW = 60_000;
+  /** What the pages know when edge e1 and encoder A last reported at `last`. */
+  function app(last: number, edge: Partial<EdgeStatus>, failedSince: number | null = null): App {
+    const feed = new FeedState(() => NOW);
+    feed.statusAt = NOW;
+    feed.apply({ type: "rows", seq: 1, at: NOW, delivery: [{ pane: last, service: "edge", edge: "e1", action: "load" }, { pane: last, service: "packager", pipeline: "A", action: "put" }] });
+    const known = { prober: { ok: true, ttfb_ms: 20, at: NOW }, sessions: 40, capacity_kbps: null, reserved_kbps: null, ...edge };
+    return { feed, steering: { edge: () => known, pipeline: () => null }, segments: { strip: strip(["on_time", "on_time"]), failedSince } } as unknown as App;
+  }
+  const edge = (...given: Parameters<typeof app>) => {
+    const one = app(...given);
+    const { level, word, blind, rows } = edgeBox(one, new Delivery(one), "e1");
+    return [level, word, blind, rows[0]?.value];
+  };
+  it("is idle only where it is known that it has no sessions", () => {
+    expect(edge(58_000, {})).toEqual([0, "", false, "–"]);
+    expect(edge(40_000, {})).toEqual([2, "no report for 19 s", true, "–"]);
+    expect(edge(40_000, { sessions: null })[1]).toBe("no report for 19 s");
+    expect(edge(40_000, { sessions: 0 })).toEqual([0, "idle", false, "0 /s"]);
+    expect(edge(40_000, { sessions: 0, prober: null })).toEqual([3, "no report for 19 s", true, "–"]);
+  });
+  it("keeps no figure of the schedule that does not answer", () => {
+    const onTimeOf = (failedSince: number | null) => {
+      const one = app(58_000, {}, failedSince);
+      return encoderBox(one, new Delivery(one), "A").rows.find(({ name }) => name === "on time")?.value;
+    };
+    expect([onTimeOf(null), onTimeOf(50_000)]).toEqual(["1 of 1", "–"]);
   });
 });
 

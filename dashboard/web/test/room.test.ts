@@ -7,6 +7,7 @@ import { originAsked } from "../src/feed/delivery";
 import type { Value } from "../src/metrics/reading";
 import { layLabels, shades } from "../src/room/annotate";
 import { calmWords } from "../src/room/calm";
+import { shownOf, type Entry } from "../src/room/log";
 import { fit } from "../src/ui/fit";
 import { REBUFFER, STARTUP, VIEWERS } from "./metrics";
 
@@ -62,6 +63,15 @@ describe("a room without incidents", () => {
     expect(calmWords(bad, [], null, 90_000)).toContain("Rebuffer ratio 1.20 % departs from normal, and no part is found at fault");
     expect(calmWords(bad, [], last, 90_000)).toContain('departs from normal, as their window still holds "Edge e1 answers slowly", over 10 s ago');
     expect(calmWords(bad, [], last, 990_000)).toContain("no part is found at fault");
+  });
+});
+
+describe("the log", () => {
+  const entry = (n: number, undo: string | null = null): Entry => ({ id: `a${n}`, at: n, level: 0, text: "", more: "", undo });
+  it("keeps what can be undone above the newest, however old it is", () => {
+    const newest = Array.from({ length: 60 }, (_, n) => entry(1000 - n));
+    expect(shownOf([...newest, entry(9), entry(8, "8"), entry(7)]).map(({ at }) => at)).toEqual([8, ...newest.map(({ at }) => at)]);
+    expect(shownOf([entry(2), entry(1, "1")]).map(({ at }) => at)).toEqual([2, 1]);
   });
 });
 

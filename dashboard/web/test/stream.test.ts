@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { backoff } from "../src/feed/client";
+import { FeedState } from "../src/feed/state";
+import type { FateRow } from "../src/feed/types";
 import { change, shown, span, text, tick } from "../src/metrics/format";
 import { newestOf, smallest } from "../src/room/picture";
 import { parse, urlOf } from "../src/selection";
-import { parseStrip } from "../src/stream/segments";
-import { onSlate, tallyOf, type Evidence } from "../src/stream/tally";
+import { parseStrip, type SegmentsPoll } from "../src/stream/segments";
+import { evidence, onSlate, tallyOf, type Evidence } from "../src/stream/tally";
 
-const calm: Evidence = { everConnected: true, connected: true, silenceMs: 200, replaying: false, partitions: 4, reporting: 4, viewers: 200, edgeRequests: 200, beacons: 50, slate: false, scheduleSilentMs: null, media: true };
+const calm: Evidence = { everConnected: true, connected: true, silenceMs: 200, replaying: false, partitions: 4, reporting: 4, viewers: 200, edgeRequests: 200, beacons: 50, refused: 0, slate: false, scheduleSilentMs: null, media: true };
 
 describe("tally", () => {
   it("has four words, and blindness comes before all", () => {
@@ -20,8 +22,23 @@ describe("tally", () => {
     expect(tallyOf({ ...calm, reporting: 0, replaying: true })).toMatchObject({ word: "BLIND", cause: "catching up after a restart" });
     expect(tallyOf({ ...calm, reporting: 3 }).word).toBe("BLIND");
     expect(tallyOf({ ...calm, viewers: 0, beacons: 0 }).cause).toBe("players fetch, but no beacons arrive");
+    expect(tallyOf({ ...calm, viewers: 0, beacons: 0, refused: 9 })).toMatchObject({ word: "BLIND", cause: "players fetch, but their beacons are not taken" });
     expect(tallyOf({ ...calm, scheduleSilentMs: 7_000 }).word).toBe("OFF AIR");
     expect(tallyOf({ ...calm, slate: null }).word).toBe("BLIND");
+  });
+});
+
+describe("the evidence of players", () => {
+  it("is what was taken of their records, not what was turned away", () => {
+    const state = new FeedState(() => 90_000);
+    const fate = (source: string, word: string, events: number): FateRow => ({ pane: 89_000, tenant: "demo", source, fate: word, reason: "none", events });
+    const fates = [fate("cmcd", "rejected", 40), fate("cmcd", "shed", 2), fate("events", "accepted", 500), fate("otlp_metrics", "accepted", 60), fate("events", "rejected", 7)];
+    const delivery = [{ pane: 89_000, service: "edge", edge: "e1", action: "get" }];
+    state.apply({ type: "rows", seq: 1, at: 90_000, fates, delivery });
+    const read = () => evidence(state, { strip: null, failedSince: null } as SegmentsPoll, 0, true);
+    expect(read()).toMatchObject({ beacons: 0, refused: 42 });
+    state.apply({ type: "rows", seq: 2, at: 90_000, fates: [fate("cmcd", "accepted", 5), fate("cmcd", "duplicate", 2), fate("edge", "late", 1)] });
+    expect(read()).toMatchObject({ beacons: 8, refused: 42 });
   });
 });
 

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
+import type { Incident } from "../src/control/types";
 import { PlaybackStore } from "../src/feed/playback";
 import { FeedState } from "../src/feed/state";
 import type { Hello, PlaybackRow, Status } from "../src/feed/types";
 import { Reading } from "../src/metrics/reading";
-import { View } from "../src/metrics/view";
+import { View, seenOf } from "../src/metrics/view";
 import { linesFor } from "../src/room/plotdata";
 import { REBUFFER, VIEWERS } from "./metrics";
 
@@ -88,6 +89,10 @@ describe("series", () => {
     expect(view?.series(VIEWERS, 0, 29_000, 10).y).toContain(null);
     expect(view?.series(VIEWERS, 0, 29_000, 10).y).not.toContain(0);
   });
+  it("keeps of a count what was seen before we went blind", () => {
+    expect(seenOf({ x: [1, 2, 3, 4, 5], y: [3, 0, 4, null, 0] }).y).toEqual([3, 0, 4, null, null]);
+    expect(seenOf({ x: [1, 2], y: [0, 0] }).y).toEqual([null, null]);
+  });
   it("slides to the same value that a tile sums afresh", () => {
     const rows = Array.from({ length: 90 }, (_, n) => row(n * 1000, { playing_ms: 1000 + n, rebuffering_ms: (n * 37) % 90, viewers: 1 }));
     const view = View.of(store(...rows), null, null);
@@ -140,6 +145,15 @@ describe("reading", () => {
     gap.apply(hello);
     expect(gap.coveredFrom).toBeNull();
     expect(new Reading(gap, null).viewers()).toBeNull();
+  });
+  it("forgets the incidents of a server whose data began anew, not over a gap", () => {
+    const { state } = feed();
+    const incidents = [{ id: "i1", state: "open", updated_at: 1 } as Incident];
+    state.apply({ type: "rows", seq: 1, at: 0, incidents });
+    state.apply(hello);
+    expect(state.records.open()).toHaveLength(1);
+    state.apply({ ...hello, session: "b" });
+    expect(state.records.open()).toEqual([]);
   });
   it("counts updates that went missing, not the snapshot's number", () => {
     const { state } = feed();

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { levelOfIncident } from "../src/control/records";
 import type { Action, Incident } from "../src/control/types";
-import { causeWords, inForce, seenFirst, standing, stateWords, whyNothing } from "../src/control/words";
+import { causeWords, inForce, isHeld, seenFirst, standing, stateWords, whyNothing } from "../src/control/words";
 import { lookOf, same } from "../src/room/look";
 import { meter, soundOf } from "../src/room/sound";
-import { byEdge, soundPlaylist } from "../src/room/picture";
+import { atEdge, byEdge, soundPlaylist } from "../src/room/picture";
 
 const incident = { opened_at: 66_000, symptom_at: 63_900, well_since: null, closes_at: null, severity: "broken", no_action: null, no_action_until: null, cause: "", culprit: "edge", name: "e1", owner: null } as unknown as Incident;
 const offer = { state: "offered", acts_at: 70_000, by: "steering", outcome: null } as unknown as Action;
@@ -42,7 +42,11 @@ describe("an action", () => {
     // Records of earlier versions do not say when they were taken.
     expect(inForce({ ...offer, state: "taken", at: 66_000, taken_at: null }, 0)).toBe("in force since 00:01:06, by steering");
     expect(inForce({ ...offer, state: "undone" }, 0)).toBe("undone, no longer in force");
-    expect(inForce({ ...offer, state: "dismissed" }, 0)).toBe("held, no longer in force");
+    expect(inForce({ ...offer, state: "dismissed" }, 0)).toBe("held, not in force");
+  });
+  it("that somebody held may be done after all, not what steering took back", () => {
+    const held = { ...offer, state: "dismissed", by: "mia" } as Action;
+    expect([isHeld(held), isHeld({ ...held, by: "steering" }), isHeld(offer)]).toEqual([true, false, false]);
   });
 });
 
@@ -59,8 +63,11 @@ describe("a picture", () => {
     expect(same(lookOf(pixels(90)), lookOf(pixels(90, 140)))).toBe(false);
   });
   it("is fetched by way of the edge that is asked for", () => {
-    expect(byEdge("http://a/e1/live/demo/v-180/8.m4s?sid=x", "e2")).toBe("http://a/e2/live/demo/v-180/8.m4s?sid=x");
-    expect(byEdge("http://a/live/demo/v-180/init.mp4", "e2")).toBe("http://a/e2/live/demo/v-180/init.mp4");
+    const playlist = atEdge("http://a/live/demo/v-180/index.m3u8?x=1", "cdn");
+    expect(playlist).toBe("http://a/live/demo/v-180/index.m3u8?x=1&pathway=cdn");
+    expect(byEdge("http://a/live/demo/v-180/init.mp4", "cdn", playlist)).toBe("http://a/cdn/live/demo/v-180/init.mp4");
+    // What steering names is taken as it is, behind the dashboard or at the edge's own address.
+    for (const own of ["http://a/third/live/demo/v-180/8.m4s", "https://cdn.example/live/demo/v-180/8.m4s"]) expect(byEdge(own, "cdn", playlist)).toBe(own);
   });
 });
 

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tallylight_schemas::control::{ActionKind, view};
+use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, view};
 use tallylight_serve::guard::check_change;
 
 use super::Steering;
@@ -197,7 +197,12 @@ impl Steering {
 fn newest_actions(state: &State) -> Vec<Value> {
     let mut rows: Vec<_> = state.actions.values().collect();
     rows.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
-    rows.into_iter().take(SHOWN).map(view::action).collect()
+    // Whatever is in force can be undone, however old it is.
+    let in_force = |row: &ActionRow| {
+        row.state == ActionState::Taken && row.undo.is_some() && row.kind != ActionKind::SetMode
+    };
+    let shown = rows.into_iter().enumerate().filter(|(at, row)| *at < SHOWN || in_force(row));
+    shown.map(|(_, row)| view::action(row)).collect()
 }
 
 fn newest_incidents(state: &State) -> Vec<Value> {

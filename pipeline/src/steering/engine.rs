@@ -13,8 +13,9 @@ use super::settings::EdgeSettings;
 
 /// Between two decisions.
 const EVERY: Duration = Duration::from_millis(500);
-/// How long the start waits for what the log knows.
-const RESTORE: Duration = Duration::from_secs(10);
+/// How long the start waits for what the log knows, where no dashboard tells it, and where one begins
+/// to: that may still be reading rows for half a minute.
+const RESTORE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(60)];
 /// The origin may take so long over a mask.
 pub(super) const MASK_WITHIN: Duration = Duration::from_secs(2);
 /// The target name of the prober's requests to the origin; no edge is called so.
@@ -114,7 +115,14 @@ pub(super) async fn run(app: Arc<Steering>) {
     let started = Instant::now();
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while !app.feed.window().is_whole() && started.elapsed() < RESTORE {
+    loop {
+        let (whole, told) = {
+            let window = app.feed.window();
+            (window.is_whole(), window.trust(app.clock.now_ms()).connected)
+        };
+        if whole || started.elapsed() >= RESTORE[usize::from(told)] {
+            break;
+        }
         ticks.tick().await;
     }
     restore(&app);
@@ -138,10 +146,10 @@ pub(super) async fn run(app: Arc<Steering>) {
     }
 }
 
-fn restore(app: &Steering) {
+fn restore(app: &Arc<Steering>) {
     let (incidents, actions) = app.feed.window().records();
-    let mut state = app.state();
-    state.restore(incidents, actions, app.clock.now_ms());
-    drop(state);
+    let mut effects = Vec::new();
+    app.state().restore(incidents, actions, app.clock.now_ms(), &mut effects);
+    app.carry_out(effects);
     app.ready.store(true, std::sync::atomic::Ordering::Relaxed);
 }

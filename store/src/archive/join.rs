@@ -44,7 +44,7 @@ impl History {
         let _alone = self.shared.writer.lock().await;
         let mut folder = self.folder(table).newest().await?;
         if !folder.has_all(&actions)? {
-            // A repair wrote some of them anew meanwhile. Nobody names the joined one: it is swept.
+            // Another process wrote some of them anew meanwhile. Nobody names the joined one: it is swept.
             return Ok(());
         }
         folder.commit(actions, operation, None).await?;

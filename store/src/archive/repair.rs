@@ -44,9 +44,11 @@ impl History {
         to: u64,
         repair: &mut dyn Repair,
     ) -> Result<usize, HistoryError> {
-        let _alone = self.shared.writer.lock().await;
+        // Nobody else looks after the files meanwhile; what comes is written all the same, by threads
+        // that have less time to lose than who repairs.
+        let _upkeep = self.shared.upkeep.lock().await;
         let repairs = repairs(&self.shared.log_id);
-        let mut folder = self.folder(table).newest().await?;
+        let folder = self.folder(table).newest().await?;
         if folder.stored(&repairs).await?.is_some_and(|repaired| repaired >= to) {
             return Ok(0);
         }
@@ -80,6 +82,15 @@ impl History {
         }
         let written = actions.len();
         self.shared.pass(Step::Repair(table))?;
+        let _alone = self.shared.writer.lock().await;
+        let mut folder = self.folder(table).newest().await?;
+        if folder.stored(&repairs).await?.is_some_and(|repaired| repaired >= to) {
+            return Ok(0);
+        }
+        if !folder.has_all(&actions)? {
+            let dir = folder.dir.display();
+            return Err(HistoryError::Moved(format!("{dir} was changed during a repair")));
+        }
         folder.note_repair(actions, &repairs, to).await?;
         self.put_back(folder);
         Ok(written)

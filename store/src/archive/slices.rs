@@ -12,10 +12,7 @@ impl History {
         let _alone = self.shared.writer.lock().await;
         for table in Table::ALL {
             while let Some((hot, upto)) = self.next_slice(table, to) {
-                if let Err(error) = self.commit_slice(table, &hot, upto).await {
-                    lock(&self.shared.status).failures += 1;
-                    return Err(error);
-                }
+                self.commit_slice(table, &hot, upto).await?;
             }
         }
         let mut status = lock(&self.shared.status);

@@ -114,6 +114,7 @@ impl History {
     }
 
     async fn tend_to(&self, hour: i64, tended: &mut Tended) -> Result<(), HistoryError> {
+        let _upkeep = self.shared.upkeep.lock().await;
         {
             let _alone = self.shared.writer.lock().await;
             self.expire(hour, tended).await?;

@@ -17,7 +17,7 @@ use super::{History, HistoryError, lock};
 
 /// How long the processor may take to say what it holds: of a large audience it copies some sessions
 /// at a time, and one who asks while it does waits for the next copy. It is below the deadline of a
-/// query (`sql.deadline_s`, 30 s); who asks from another process gives up before.
+/// query (`sql.deadline_s`, 30 s), and of who asks from another process.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A table at one moment: `delta` and `hot` together have each record once.
@@ -34,15 +34,15 @@ pub struct View {
 /// has records to take in.
 pub struct Copied {
     pub(super) final_up_to: i64,
-    batches: Box<dyn FnOnce() -> Vec<RecordBatch> + Send>,
+    batches: Box<dyn FnOnce() -> Result<Vec<RecordBatch>, String> + Send>,
 }
 
 impl Copied {
-    /// Rows that `batches` makes batches of, of a state in which everything before `final_up_to`, Unix
-    /// µs, is final.
+    /// Rows that `batches` makes batches of, all or none, of a state in which everything before
+    /// `final_up_to`, Unix µs, is final.
     pub fn new(
         final_up_to: i64,
-        batches: impl FnOnce() -> Vec<RecordBatch> + Send + 'static,
+        batches: impl FnOnce() -> Result<Vec<RecordBatch>, String> + Send + 'static,
     ) -> Self {
         Self { final_up_to, batches: Box::new(batches) }
     }
@@ -178,6 +178,10 @@ impl History {
         // A million sessions take seconds.
         let batches = tokio::task::spawn_blocking(batches).await;
         let batches = batches.map_err(|error| HistoryError::Unavailable(error.to_string()))?;
+        let batches = batches.map_err(|why| {
+            let name = table.name();
+            HistoryError::Unavailable(format!("no rows of {name} of the processor's state: {why}"))
+        })?;
         let some = batches.iter().filter(|rows| rows.num_rows() > 0);
         Ok(some.map(|rows| conform(rows, table)).collect::<Result<_, _>>()?)
     }

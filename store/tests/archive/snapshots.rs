@@ -20,6 +20,24 @@ fn the_newest_are_kept_and_come_newest_first() {
 }
 
 #[test]
+fn who_reads_the_log_anew_keeps_what_it_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    // Of another version: nobody can use them, and they are further on.
+    let before = Snapshots::open(dir.path().join("snapshots"), "log", 2).unwrap();
+    (900..904).for_each(|position| before.write(position, &[b"state"]).unwrap());
+    let snapshots = open(&dir);
+    for position in 1..=10 {
+        snapshots.write(position, &[b"state"]).unwrap();
+        assert_eq!(snapshots.newest().next().map(|s| s.position), Some(position));
+        assert_eq!(snapshots.newest().count(), KEPT.min(position as usize));
+    }
+    snapshots.write(1_000, &[b"state"]).unwrap();
+    assert_eq!(snapshots.newest().count(), 1, "those of another version are as new as any");
+    (1_001..1_004).for_each(|position| snapshots.write(position, &[b"state"]).unwrap());
+    assert_eq!(std::fs::read_dir(dir.path().join("snapshots")).unwrap().count(), KEPT);
+}
+
+#[test]
 fn a_damaged_one_is_passed_over_for_the_one_before() {
     let dir = tempfile::tempdir().unwrap();
     let snapshots = open(&dir);

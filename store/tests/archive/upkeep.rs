@@ -1,12 +1,14 @@
 //! Upkeep: small files are joined, old hours go, and no row is lost or doubled by either.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{Faults, Step};
+use tallylight_store::archive::{Faults, History, HistoryError, Repair, Step};
 
 use crate::kit::{History0, events, panes, total};
 
@@ -111,16 +113,17 @@ async fn files_are_joined_into_no_more_rows_than_a_checkpoint_writes_at_once() {
     assert_eq!(total(&history, Table::PlayerEvents).await, 26);
 }
 
-/// Waits before files that were joined are written, until it is let go on.
+/// Waits at a step until it is let go on.
 #[derive(Debug)]
 struct Waiting {
+    at: Step,
     there: SyncSender<()>,
     go_on: Mutex<Receiver<()>>,
 }
 
 impl Faults for Waiting {
     fn pass(&self, step: Step) -> Result<(), String> {
-        if step == Step::Join(Table::PlayerEvents) {
+        if step == self.at {
             self.there.send(()).unwrap();
             self.go_on.lock().unwrap().recv().unwrap();
         }
@@ -128,27 +131,64 @@ impl Faults for Waiting {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn commits_go_on_while_small_files_are_joined() {
+/// Repairs whatever there is, which is as it should be.
+struct AsItIs;
+
+impl Repair for AsItIs {
+    fn concerns(&self, _range: Option<(i64, i64)>) -> bool {
+        true
+    }
+
+    fn edit(&mut self, rows: &RecordBatch) -> Result<Option<RecordBatch>, HistoryError> {
+        Ok(Some(rows.clone()))
+    }
+
+    fn rest(&mut self) -> Result<BTreeMap<i64, RecordBatch>, HistoryError> {
+        Ok(BTreeMap::new())
+    }
+}
+
+async fn commit(history: &History, offset: u64) -> Result<(), HistoryError> {
+    history.add(Table::PlayerEvents, offset, 100, events(3));
+    let committed = tokio::time::timeout(Duration::from_secs(20), history.commit(offset + 1));
+    committed.await.expect("the commit waited")
+}
+
+/// Commits eight entries, begins `upkeep`, and commits one more while that waits at a step.
+async fn commit_beside<T: Send + 'static, U: Future<Output = T> + Send + 'static>(
+    at: Step,
+    upkeep: impl FnOnce(History) -> U,
+) -> T {
     let kit = History0::new();
     let ((there, is_there), (go, go_on)) = (sync_channel(1), sync_channel(1));
-    let waiting = Waiting { there, go_on: Mutex::new(go_on) };
+    let waiting = Waiting { at, there, go_on: Mutex::new(go_on) };
     let history = kit.open_with("log", Some(Arc::new(waiting))).await.unwrap();
-    let commit = async |offset: u64| {
-        history.add(Table::PlayerEvents, offset, 100, events(3));
-        tokio::time::timeout(Duration::from_secs(20), history.commit(offset + 1)).await
-    };
     for offset in 0..8 {
-        commit(offset).await.unwrap().unwrap();
+        commit(&history, offset).await.unwrap();
     }
-    let joining = history.clone();
-    let joining = tokio::spawn(async move { joining.tend(101).await });
+    let upkeep = tokio::spawn(upkeep(history.clone()));
     tokio::task::spawn_blocking(move || is_there.recv()).await.unwrap().unwrap();
-    let meanwhile = commit(8).await;
+    let meanwhile = commit(&history, 8).await;
     go.send(()).unwrap();
-    meanwhile.expect("the commit waited").unwrap();
-    assert_eq!(joining.await.unwrap().unwrap().joined, 8);
+    meanwhile.unwrap();
+    let done = upkeep.await.unwrap();
     assert_eq!(total(&history, Table::PlayerEvents).await, 27);
+    done
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_go_on_while_small_files_are_joined() {
+    let tend = async |history: History| history.tend(101).await;
+    let tended = commit_beside(Step::Join(Table::PlayerEvents), tend).await;
+    assert_eq!(tended.unwrap().joined, 8);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_go_on_while_files_are_repaired() {
+    let table = Table::PlayerEvents;
+    let repair = async move |history: History| history.repair(table, 70, &mut AsItIs).await;
+    let written = commit_beside(Step::Repair(table), repair).await;
+    assert_eq!(written.unwrap(), 16, "eight files, and eight in their place");
 }
 
 #[tokio::test]

@@ -155,7 +155,7 @@ impl Archive {
         };
         let (history, snapshots) = (self.parts.history.clone(), self.parts.snapshots.clone());
         let snapshot = state.as_ref().map(|taken| taken.position);
-        let task = tokio::spawn(write(history, snapshots, (position, log_us), state));
+        let task = self.spawn(write(history, snapshots, (position, log_us), state));
         self.running = Some(Running { position, log_us, snapshot, task });
         self.tend(now);
     }
@@ -169,7 +169,7 @@ impl Archive {
         }
         self.tend_due = now + Duration::from_secs(self.settings.tend_s);
         let (history, hour) = (self.parts.history.clone(), hour_of(self.log_us));
-        self.tending = Some(AbortOnDropHandle::new(tokio::spawn(async move {
+        self.tending = Some(AbortOnDropHandle::new(self.spawn(async move {
             match history.tend(hour).await {
                 Ok(tended) => tracing::info!(?tended, "files of history looked after"),
                 Err(error) => tracing::error!(%error, "files of history cannot be looked after"),

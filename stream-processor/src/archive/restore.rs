@@ -30,7 +30,8 @@ impl Archive {
         (self.running, self.standing, self.taken) = (None, None, None);
         self.taking.give_up();
         self.looks.begin_again();
-        (self.known, self.stats.waiting_entries) = (0, 0);
+        // Tables reach as far as what is read, which begins anew.
+        (self.known, self.log_us, self.stats.waiting_entries) = (0, 0, 0);
         for snapshot in self.parts.snapshots.newest() {
             let position = snapshot.position;
             match State::read(&snapshot.state) {
@@ -41,6 +42,7 @@ impl Archive {
                         let State { mut partitions, settle, .. } = state;
                         partitions.set_limits(limits);
                         (self.settle, self.known) = (settle, position);
+                        self.log_us = partitions.log_us();
                         self.stats.snapshot = position;
                         tracing::info!(position, "going on from a snapshot");
                         return Some(Restored { position: partitions.position(), partitions });

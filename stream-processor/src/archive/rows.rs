@@ -77,8 +77,8 @@ pub(super) fn of_settled(rows: Settled) -> impl Iterator<Item = Batch> {
 pub(super) fn not_settled(table: Table, settle: &Settle) -> Option<Copied> {
     match table {
         Table::Playback | Table::Delivery | Table::Incidents | Table::Actions => {
-            let settled = settle.current();
-            let batch = move || batch_of(table, of_settled(settled)).into_iter().collect();
+            let settled = settle.current(table);
+            let batch = move || Ok(batch_of(table, of_settled(settled))?.into_iter().collect());
             Some(Copied::new(settle.final_up_to(), batch))
         }
         // What is not written when it comes is in minutes and hours that are not over.
@@ -88,48 +88,45 @@ pub(super) fn not_settled(table: Table, settle: &Settle) -> Option<Copied> {
 
 /// What is in these sessions, which can still change, of a table that follows from them: in many
 /// batches, since rows take several times the memory.
-pub(super) fn of_moments(table: Table, moments: &[Moment]) -> Vec<RecordBatch> {
+pub(super) fn of_moments(table: Table, moments: &[Moment]) -> Result<Vec<RecordBatch>, String> {
     let mut batches = Vec::new();
+    let mut add = |over: Over| -> Result<(), String> {
+        batches.extend(batch_of(table, of_over(&over, false))?);
+        Ok(())
+    };
     for moment in moments {
-        let done = match table {
-            Table::SessionSpans => moment.spans().and_then(|spans| {
-                let over = |some: Vec<_>| Over { spans: some.concat(), ..Over::default() };
-                some_at_a_time(spans, |some| batches.extend(provisional(table, over(some))))
-            }),
-            _ => moment.sessions().and_then(|sessions| {
-                let over = |sessions| Over { sessions, ..Over::default() };
-                some_at_a_time(sessions, |some| batches.extend(provisional(table, over(some))))
-            }),
-        };
-        if let Err(error) = done {
-            tracing::error!(table = table.name(), %error, "no rows of the state for a view");
-            return Vec::new();
+        match table {
+            Table::SessionSpans => some_at_a_time(moment.spans(), |some| {
+                add(Over { spans: some.concat(), ..Over::default() })
+            })?,
+            _ => some_at_a_time(moment.sessions(), |sessions| {
+                add(Over { sessions, ..Over::default() })
+            })?,
         }
     }
-    batches
-}
-
-fn provisional(table: Table, over: Over) -> Option<RecordBatch> {
-    batch_of(table, of_over(&over, false))
+    Ok(batches)
 }
 
 fn some_at_a_time<T>(
-    mut all: impl Iterator<Item = postcard::Result<T>>,
-    mut take: impl FnMut(Vec<T>),
-) -> postcard::Result<()> {
+    all: postcard::Result<impl Iterator<Item = postcard::Result<T>>>,
+    mut take: impl FnMut(Vec<T>) -> Result<(), String>,
+) -> Result<(), String> {
+    let mut all = all.map_err(|error| error.to_string())?;
     loop {
-        let some: Vec<T> = all.by_ref().take(AT_A_TIME).collect::<Result<_, _>>()?;
+        let some: postcard::Result<Vec<T>> = all.by_ref().take(AT_A_TIME).collect();
+        let some = some.map_err(|error| error.to_string())?;
         if some.is_empty() {
             return Ok(());
         }
-        take(some);
+        take(some)?;
     }
 }
 
-fn batch_of(table: Table, mut all: impl Iterator<Item = Batch>) -> Option<RecordBatch> {
-    let (_, batch) = all.find(|(of, _)| *of == table)?;
-    if let Err(error) = &batch {
-        tracing::error!(table = table.name(), %error, "no rows of the state for a view");
-    }
-    batch.ok()
+/// The batch of that table, if there is one.
+fn batch_of(
+    table: Table,
+    mut all: impl Iterator<Item = Batch>,
+) -> Result<Option<RecordBatch>, String> {
+    let batch = all.find_map(|(of, batch)| (of == table).then_some(batch));
+    batch.transpose().map_err(|error| error.to_string())
 }

@@ -90,7 +90,8 @@ impl Sums {
             _ => {}
         }
         self.hits += i64::from(event.hit == Some(true));
-        self.held_us = self.held_us.saturating_add(signed(event.held_us));
+        // Whole milliseconds, as in a row: what partitions cut off alone would not add up.
+        self.held_us = self.held_us.saturating_add(signed(event.held_us) / 1_000 * 1_000);
         if event.action == Action::Get {
             let net = event.ttfb_us.saturating_sub(event.held_us);
             self.ttfb.add(signed(net) / 1_000, 1);

@@ -9,6 +9,7 @@ use tallylight_schemas::control::{ActionRow, ActionState, IncidentRow, IncidentS
 use tallylight_schemas::rows::{
     Cell, Cuboid, DeliveryKey, DeliveryRow, PlaybackRow, ProgressRow, TopicRows,
 };
+use tallylight_schemas::tables::Table;
 
 use super::rollup::Rollup;
 
@@ -130,20 +131,23 @@ impl Settle {
         }
     }
 
-    /// What is not settled yet, as it is now.
-    pub fn current(&self) -> Settled {
-        Settled {
-            playback: self
-                .playback
-                .values()
-                .flat_map(|pane| sum_playback(pane.values(), false))
-                .collect(),
-            delivery: self.delivery.values().flat_map(|pane| sum_delivery(pane, false)).collect(),
-            playback_wide: Default::default(),
-            delivery_wide: Default::default(),
-            incidents: self.incidents.values().cloned().collect(),
-            actions: self.actions.values().cloned().collect(),
+    /// What is not settled yet of a table, as it is now; of another nothing.
+    pub fn current(&self, table: Table) -> Settled {
+        let mut settled = Settled::default();
+        match table {
+            Table::Playback => {
+                let panes = self.playback.values();
+                settled.playback.extend(panes.flat_map(|pane| sum_playback(pane.values(), false)));
+            }
+            Table::Delivery => {
+                let panes = self.delivery.values();
+                settled.delivery.extend(panes.flat_map(|pane| sum_delivery(pane, false)));
+            }
+            Table::Incidents => settled.incidents.extend(self.incidents.values().cloned()),
+            Table::Actions => settled.actions.extend(self.actions.values().cloned()),
+            _ => {}
         }
+        settled
     }
 }
 

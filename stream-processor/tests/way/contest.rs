@@ -18,8 +18,10 @@ type Viewer = (usize, usize, i64, Vec<(i64, usize, i64)>);
 
 fn viewers() -> impl Strategy<Value = Vec<Viewer>> {
     let report = (0_i64..600, 0_usize..4, prop_oneof![9 => 0_i64..300, 1 => 300_i64..40_000]);
-    let viewer = (0_usize..12, 0_usize..12, 0_i64..60_000, prop::collection::vec(report, 1..120));
-    prop::collection::vec(viewer, 4..24)
+    // Some come when others have been gone for so long that their cells are free.
+    let began = prop_oneof![0_i64..60_000, 0_i64..60_000, 110_000_i64..200_000];
+    let viewer = (0_usize..12, 0_usize..12, began, prop::collection::vec(report, 1..120));
+    prop::collection::vec(viewer, 4..40)
 }
 
 fn reports(viewers: &[Viewer]) -> Vec<Beacon> {
@@ -61,7 +63,7 @@ fn world(cells: usize, reports: &[Beacon]) -> World {
         let size = world.state.size();
         assert!(size.cells <= Cuboid::ALL.len() * (cells + cells.max(2) / 2 + 1), "{size:?}");
     }
-    world.tick_to(700_000);
+    world.tick_to(900_000);
     world
 }
 
@@ -112,8 +114,8 @@ proptest! {
         let sessions = sessions.or_else(|| world.state.go_on_copying(&mut { usize::MAX }));
         again.state = read_back(&rest, sessions.unwrap().unwrap());
         reports[half..].iter().for_each(|beacon| take(&mut again, beacon));
-        world.tick_to(700_000);
-        again.tick_to(700_000);
+        world.tick_to(900_000);
+        again.tick_to(900_000);
         prop_assert_eq!(&world.book, &straight.book);
         prop_assert_eq!(again.book, straight.book);
     }
@@ -147,7 +149,7 @@ fn who_comes_after_a_flood_has_a_cell_within_two_contests() {
         let more = more.map(|(at, content)| report(&format!("flood-{at}"), content, 1, ts));
         world.entry(ts + 10, &fans.chain(more).collect::<Vec<_>>());
     }
-    world.tick_to(700_000);
+    world.tick_to(900_000);
     let viewers = |content: &str, pane: i64| {
         let row = world.book.playback.iter().find(|((cuboid, cell, at), _)| {
             (*cuboid, *at) == (Cuboid::Content, pane) && cell.content.as_deref() == Some(content)
@@ -180,7 +182,7 @@ fn who_won_a_cell_and_is_not_heard_at_once_keeps_it() {
         }
         world.entry(ts + 10, &items);
     }
-    world.tick_to(700_000);
+    world.tick_to(900_000);
     let viewers = |pane: i64| {
         let row = world.book.playback.iter().find(|((cuboid, cell, at), _)| {
             (*cuboid, *at) == (Cuboid::Content, pane) && cell.content.as_deref() == Some("l")
@@ -204,7 +206,7 @@ fn a_client_cannot_be_the_rest_itself() {
         let fans = (0..3).map(|n| report(&format!("fan-{n}"), "l", second as u64, ts));
         world.entry(ts + 10, &fans.collect::<Vec<_>>());
     }
-    world.tick_to(700_000);
+    world.tick_to(900_000);
     let named = |((cuboid, cell, pane), row): (&(Cuboid, Cell, i64), &PlaybackRow)| {
         let is_it = (*cuboid, *pane) == (Cuboid::Content, 50_000);
         (is_it && cell.content.as_deref() == Some("l")).then_some(row.measures.viewers)

@@ -2,6 +2,7 @@
 //! that read the whole log without a fault: no row lost, none twice, in any table.
 
 mod away;
+mod fill;
 mod slow;
 
 use std::sync::Arc;
@@ -99,7 +100,7 @@ impl Life {
         let history = History::open(Default::default(), parts).await.unwrap();
         let snapshots = dir.join("snapshots").join(log.shard().number().to_string());
         let snapshots = Snapshots::open(snapshots, log.id(), STATE_VERSION).unwrap();
-        let archive = archive::Parts { history: history.clone(), snapshots };
+        let archive = archive::Parts { history: history.clone(), snapshots, writers: None };
         let archive = Some(archive);
         let parts = Parts { log: Arc::clone(&log), clock, archive, metrics: Default::default() };
         let processor = build(settings, parts).await.unwrap();

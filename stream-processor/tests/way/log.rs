@@ -242,7 +242,7 @@ async fn batches_become_rows_through_faults_and_restarts() {
     let stats = *way.handle.as_ref().unwrap().stats().borrow();
     assert_eq!(stats.sessions, 30);
     let query = SessionQuery { tenant: "demo".into(), sid: Some("viewer-1".into()), limit: 10 };
-    let sessions = way.handle.as_ref().unwrap().sessions(query).await;
+    let sessions = way.handle.as_ref().unwrap().sessions(query).await.unwrap();
     assert_eq!(
         (sessions.len(), sessions[0].events, sessions[0].edge.as_deref()),
         (1, 24, Some("e1"))

@@ -72,6 +72,7 @@ async fn processor(
     };
     let history = History::open(HistorySettings::default(), parts).await?;
     let archive = archive::Parts::open(dir, log.as_ref(), history)?;
+    let archive = archive::Parts { writers: Some(crate::processor::writers()?), ..archive };
     let parts = tallylight_stream_processor::Parts {
         log: Arc::clone(log),
         clock: Arc::clone(clock),

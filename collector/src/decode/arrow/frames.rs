@@ -72,7 +72,7 @@ impl Layout {
             (Type::Utf8, _) => (3, 4, Some(0)),
             (Type::LargeUtf8, _) => (3, 8, Some(0)),
             (Type::List, _) => (2, 4, Some(1)),
-            (Type::Struct_, _) => (1, 1, None),
+            (Type::Struct_, _) if children > 0 => (1, 1, None),
             (other, _) => {
                 let other = other.variant_name().unwrap_or("unknown");
                 let taken = "integers, floats, booleans, strings, and lists of them";
@@ -96,10 +96,18 @@ impl Layout {
         }
         let wrong = || refused("a batch does not fit its schema or its own length");
         let nodes = batch.nodes().ok_or_else(wrong)?;
+        // One behind the other: columns that share a buffer could be as many as there may be, and each
+        // is copied where it has to be widened.
+        let mut rest_from = 0;
         let mut buffers = batch.buffers().ok_or_else(wrong)?.iter().map(|buffer| {
             let start = usize::try_from(buffer.offset()).ok()?;
             let length = usize::try_from(buffer.length()).ok()?;
-            (start.checked_add(length)? <= body).then_some(length)
+            let end = start.checked_add(length)?;
+            if length > 0 {
+                (start >= rest_from).then_some(())?;
+                rest_from = end;
+            }
+            (end <= body).then_some(length)
         });
         if nodes.len() != self.0.len() {
             return Err(wrong());

@@ -201,8 +201,8 @@ impl Cells {
         let Some(pairs) = items.as_struct_opt() else {
             return Ok(Self::List { items: Box::new(Self::new(items)?), pairs: None, lists });
         };
-        let none: ArrayRef = std::sync::Arc::new(Int64Array::new_null(items.len()));
-        let values = pairs.column_by_name("v").unwrap_or(&none);
+        let values = pairs.column_by_name("v");
+        let values = values.ok_or_else(|| ArrowError::SchemaError("pairs without `v`".into()))?;
         let ots = pairs.column_by_name("ot").map(text).transpose()?;
         let pairs = Some((items.clone(), ots));
         Ok(Self::List { items: Box::new(Self::new(values)?), pairs, lists })

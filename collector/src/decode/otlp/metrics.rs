@@ -5,7 +5,8 @@ use tallylight_schemas::infra::InfraMetric;
 
 use super::points::{count, point};
 use super::resource::Origin;
-use super::{Export, ExportMetricsServiceRequest, Reading, Signal};
+use super::value::held;
+use super::{Export, ExportMetricsServiceRequest, Reading, Signal, To};
 use crate::decode::{Context, Rows, lot};
 use crate::fates::{Source, Tally};
 use crate::pure::priority::Priority;
@@ -30,24 +31,25 @@ impl Export for ExportMetricsServiceRequest {
         let mut reading = Reading::new(context, Source::OtlpMetrics, rows);
         for of_resource in &self.resource_metrics {
             let origin = Origin::of(of_resource.resource.as_ref());
-            let kept = keeps(&origin, context);
+            let kept = origin.as_ref().is_ok_and(|origin| keeps(origin, context));
             for of_scope in &of_resource.scope_metrics {
                 for metric in &of_scope.metrics {
-                    let here = (&origin, of_scope.scope.as_ref(), metric);
                     for at in 0..metric.data.as_ref().map_or(0, count) {
-                        reading.next(|context, rows, tally| {
-                            keep(kept, || point(here, at, context), context, rows, tally)
+                        reading.next(|context, to| {
+                            let origin = origin.as_ref().map_err(|reason| *reason)?;
+                            let here = (origin, of_scope.scope.as_ref(), metric);
+                            keep(kept, || point(here, at, context), context, to)
                         });
                     }
                 }
             }
         }
-        reading.tally
+        reading.to.tally
     }
 }
 
 /// Whether points of a service are taken: under pressure they count as its heartbeats.
-pub(super) fn keeps(origin: &Origin<'_>, context: Context<'_>) -> bool {
+pub(super) fn keeps(origin: &Origin, context: Context<'_>) -> bool {
     let Context { tenant, standing, .. } = context;
     standing.keeps_all() || standing.keeps(Priority::Heartbeat, lot(tenant, origin.service()))
 }
@@ -57,14 +59,16 @@ pub(super) fn keep(
     kept: bool,
     point: impl FnOnce() -> Result<InfraMetric, Reason>,
     context: Context<'_>,
-    rows: &mut Rows,
-    tally: &mut Tally,
+    to: &mut To<'_>,
 ) -> Result<(), Reason> {
     if kept {
-        rows.infra.push(point()?);
-        tally.accept_point();
+        let point = point()?;
+        let bytes = held(&point);
+        to.room = to.room.checked_sub(bytes).ok_or(Reason::TooLong)?;
+        to.rows.push_point(point, bytes);
+        to.tally.accept_point();
     } else {
-        tally.add(Fate::Shed, context.standing.cause, 1);
+        to.tally.add(Fate::Shed, context.standing.cause, 1);
     }
     Ok(())
 }

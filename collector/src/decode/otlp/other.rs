@@ -48,7 +48,7 @@ const KEPT: [&str; 18] = [
 const SEVERITIES: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 
 /// Who tells it.
-type By<'a> = (&'a Origin<'a>, Option<&'a InstrumentationScope>);
+type By<'a> = (&'a Origin, Option<&'a InstrumentationScope>);
 
 /// The time that a log record is of.
 pub(super) fn time_ns(record: &LogRecord) -> u64 {

@@ -8,11 +8,11 @@ use tallylight_schemas::fates::Reason;
 use tallylight_schemas::infra::{InfraKind, InfraMetric};
 
 use super::resource::Origin;
-use super::value::{attributes, micros};
+use super::value::{micros, with_attributes};
 use crate::decode::Context;
 
 /// Longest name of a metric, as OpenTelemetry limits it, and of everything else with a name.
-const NAME_BYTES: usize = 255;
+pub(super) const NAME_BYTES: usize = 255;
 
 /// What the kinds of data points have in common.
 pub(super) struct Measured<'a> {
@@ -40,7 +40,7 @@ pub(super) fn count(data: &Data) -> usize {
 
 /// The row of point `at` of a metric.
 pub(super) fn point(
-    (origin, scope, metric): (&Origin<'_>, Option<&InstrumentationScope>, &Metric),
+    (origin, scope, metric): (&Origin, Option<&InstrumentationScope>, &Metric),
     at: usize,
     context: Context<'_>,
 ) -> Result<InfraMetric, Reason> {
@@ -54,21 +54,25 @@ pub(super) fn point(
 
 /// What was measured, of a metric by its name and unit, as a row.
 pub(super) fn row(
-    (origin, scope, name, unit): (&Origin<'_>, Option<&InstrumentationScope>, &str, &str),
+    (origin, scope, name, unit): (&Origin, Option<&InstrumentationScope>, &str, &str),
     measured: &Measured<'_>,
     context: Context<'_>,
 ) -> Result<InfraMetric, Reason> {
     let Context { tenant, received_at, trusted, .. } = context;
+    let scope = scope.map_or("", |scope| &scope.name);
+    if [name, scope, unit].iter().any(|name| name.len() > NAME_BYTES) {
+        return Err(Reason::TooLong);
+    }
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
-    let row = InfraMetric {
+    Ok(InfraMetric {
         tenant: tenant.to_owned(),
         received_at,
         time: micros(measured.time_ns)?,
         started_at: (measured.started_ns > 0).then(|| micros(measured.started_ns)).transpose()?,
         service: origin.service().to_owned(),
         instance: origin.instance().map(str::to_owned),
-        scope: scope.and_then(|scope| some(&scope.name)),
+        scope: some(scope),
         name: name.to_owned(),
         kind: measured.kind,
         delta: measured.delta,
@@ -77,12 +81,9 @@ pub(super) fn row(
         min: finite(measured.min),
         max: finite(measured.max),
         unit: some(unit),
-        attributes: attributes(origin.rest().chain(measured.attributes))?,
+        attributes: with_attributes(origin.rest()?, measured.attributes.iter())?,
         trusted,
-    };
-    let names = [Some(&row.service), row.instance.as_ref(), row.scope.as_ref(), row.unit.as_ref()];
-    let long = names.into_iter().flatten().chain([&row.name]).any(|name| name.len() > NAME_BYTES);
-    if long { Err(Reason::TooLong) } else { Ok(row) }
+    })
 }
 
 /// The messages of points that tell how values were spread have nothing in common but the names

@@ -116,32 +116,32 @@ fn read<'a>(
     let mut seq = 0..;
     for (resource, records) in all {
         let origin = Origin::of(resource);
-        let kept = metrics::keeps(&origin, context);
+        let kept = origin.as_ref().is_ok_and(|origin| metrics::keeps(origin, context));
         for (told, seq) in records.zip(&mut seq) {
-            let by = (&origin, told.scope);
-            let point = || match told.whole {
-                Whole::Log(record) => other::of_log(by, record, context),
-                Whole::Span(span) => other::of_span(by, span, context),
-            };
-            reading.next(|context, rows, tally| match event(&origin, &told, (number, seq)) {
-                Err(reason) => Err(reason),
-                Ok(None) => metrics::keep(kept, point, context, rows, tally),
-                Ok(Some((event, cmcd))) => {
-                    let text = cmcd.as_deref();
-                    let asked = text.map(|text| Asked { text, source: Source::Otlp });
-                    delivery::keep(event, asked, context, rows, tally)
-                }
+            reading.next(|context, to| {
+                let origin = origin.as_ref().map_err(|reason| *reason)?;
+                let by = (origin, told.scope);
+                let point = || match told.whole {
+                    Whole::Log(record) => other::of_log(by, record, context),
+                    Whole::Span(span) => other::of_span(by, span, context),
+                };
+                let Some((event, cmcd)) = event(origin, &told, (number, seq))? else {
+                    return metrics::keep(kept, point, context, to);
+                };
+                let text = cmcd.as_deref();
+                let asked = text.map(|text| Asked { text, source: Source::Otlp });
+                delivery::keep(event, asked, context, to.rows, &mut to.tally)
             });
         }
     }
-    reading.tally
+    reading.to.tally
 }
 
 /// The request as an event, and its CMCD; `None`: it tells of no request for media. Who sends
 /// it again sends the same bytes, so the number made of them and the record's place tell it
 /// from every other.
 fn event(
-    origin: &Origin<'_>,
+    origin: &Origin,
     told: &Told<'_>,
     (boot, seq): (u64, u64),
 ) -> Result<Option<(DeliveryEvent, Option<String>)>, Reason> {

@@ -1,24 +1,28 @@
 //! Who speaks, by the attributes of a resource.
 
-use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::resource::v1::Resource;
+use tallylight_schemas::fates::Reason;
+use tallylight_schemas::infra::Attribute;
 
-use super::value::text;
+use super::points::NAME_BYTES;
+use super::value::{attributes, text};
 
 /// The attribute that says which service speaks.
 const SERVICE: &str = "service.name";
 /// Those that say which instance of it, the better first.
 const INSTANCE: [&str; 2] = ["service.instance.id", "host.name"];
 
-/// A service, its instance, and what else is known of it.
-pub(super) struct Origin<'a> {
+/// A service, its instance, and what else is known of it: worked out once, however many records a
+/// resource has, since what it says may be long.
+pub(super) struct Origin {
     service: String,
     instance: Option<String>,
-    rest: Vec<&'a KeyValue>,
+    rest: Result<Vec<Attribute>, Reason>,
 }
 
-impl<'a> Origin<'a> {
-    pub(super) fn of(resource: Option<&'a Resource>) -> Self {
+impl Origin {
+    /// Why its records are rejected, all of them: a name is too long.
+    pub(super) fn of(resource: Option<&Resource>) -> Result<Self, Reason> {
         let all = resource.map_or(&[][..], |resource| resource.attributes.as_slice());
         let find = |key: &str| {
             let pair = all.iter().find(|pair| pair.key == key)?;
@@ -26,11 +30,13 @@ impl<'a> Origin<'a> {
         };
         let named = INSTANCE.into_iter().find_map(|key| Some((key, find(key)?)));
         let told = |key: &str| key == SERVICE || named.as_ref().is_some_and(|(by, _)| *by == key);
-        Self {
-            service: find(SERVICE).unwrap_or_default(),
-            rest: all.iter().filter(|pair| !told(&pair.key)).collect(),
-            instance: named.map(|(_, name)| name),
+        let rest = attributes(all.iter().filter(|pair| !told(&pair.key)));
+        let (service, instance) = (find(SERVICE).unwrap_or_default(), named.map(|(_, name)| name));
+        let longest = service.len().max(instance.as_ref().map_or(0, String::len));
+        if longest > NAME_BYTES {
+            return Err(Reason::TooLong);
         }
+        Ok(Self { service, instance, rest })
     }
 
     /// Empty where it has no name.
@@ -42,8 +48,8 @@ impl<'a> Origin<'a> {
         self.instance.as_deref()
     }
 
-    /// The attributes that name neither.
-    pub(super) fn rest(&self) -> impl Iterator<Item = &'a KeyValue> + '_ {
-        self.rest.iter().copied()
+    /// The attributes that name neither, if a record may have as many.
+    pub(super) fn rest(&self) -> Result<&[Attribute], Reason> {
+        self.rest.as_deref().map_err(|reason| *reason)
     }
 }

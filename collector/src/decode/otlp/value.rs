@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use serde_json::{Map, Value};
 use tallylight_schemas::fates::Reason;
-use tallylight_schemas::infra::Attribute;
+use tallylight_schemas::infra::{Attribute, InfraMetric};
 use tallylight_schemas::scrub;
 
 /// Most attributes of a data point, those of its resource counted.
@@ -22,9 +22,17 @@ const FIRST_NS: u64 = 1_000_000_000_000_000_000;
 pub(super) fn attributes<'a>(
     all: impl Iterator<Item = &'a KeyValue>,
 ) -> Result<Vec<Attribute>, Reason> {
-    let mut bytes = 0;
-    let mut kept = Vec::new();
-    for pair in all.filter(|pair| !is_private(&pair.key)) {
+    with_attributes(&[], all)
+}
+
+/// Those of a resource, and then a record's own.
+pub(super) fn with_attributes<'a>(
+    rest: &[Attribute],
+    own: impl Iterator<Item = &'a KeyValue>,
+) -> Result<Vec<Attribute>, Reason> {
+    let mut bytes: usize = rest.iter().map(|one| one.k.len() + one.v.len()).sum();
+    let mut kept = rest.to_vec();
+    for pair in own.filter(|pair| !is_private(&pair.key)) {
         let value = pair.value.as_ref();
         let v = value.map(|value| named_text(&pair.key, value)).unwrap_or_default();
         bytes += pair.key.len() + v.len();
@@ -34,6 +42,15 @@ pub(super) fn attributes<'a>(
         kept.push(Attribute { k: pair.key.clone(), v });
     }
     Ok(kept)
+}
+
+/// How much memory the texts of a point take.
+pub(super) fn held(point: &InfraMetric) -> usize {
+    let InfraMetric { service, instance, scope, name, unit, attributes, .. } = point;
+    let names = [Some(service), instance.as_ref(), scope.as_ref(), Some(name), unit.as_ref()];
+    let names: usize = names.into_iter().flatten().map(String::len).sum();
+    let of = |one: &Attribute| size_of::<Attribute>() + one.k.len() + one.v.len();
+    names + attributes.iter().map(of).sum::<usize>()
 }
 
 /// Whether an attribute, by the name that OpenTelemetry's conventions give it, is about who asked

@@ -84,12 +84,15 @@ export class ByHand {
   }
 
   private async take(): Promise<void> {
+    const { wish } = this;
     setAttr(this.go, "disabled", true);
     try {
       await this.app.steering.manual(this.wished, false);
       this.dialog.close();
     } catch (error) {
       this.dialog.complain(`Not done: ${reason(error)}`);
+      // The same may be tried again; another wish waits for its own preview.
+      if (wish === this.wish) setAttr(this.go, "disabled", null);
     }
   }
 }

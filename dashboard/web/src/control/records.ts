@@ -12,6 +12,11 @@ export class Records {
   private readonly incidents = new Map<string, Incident>();
   private readonly actions = new Map<string, Action>();
 
+  clear(): void {
+    this.incidents.clear();
+    this.actions.clear();
+  }
+
   putIncidents(rows: readonly Incident[] | undefined): void {
     for (const row of rows ?? []) if (newer(this.incidents.get(row.id), row)) this.incidents.set(row.id, { ...INCIDENT, ...row });
   }

@@ -7,6 +7,8 @@ import type { Records } from "./records";
 import type { Action, Mode, SteeringStatus } from "./types";
 
 const EVERY_MS = 1_000;
+/** The stream of the demo, until steering has named its own. */
+const STREAM = "demo";
 /** A second or two without an answer is a hiccup. */
 const LOST_MS = 4_000;
 
@@ -38,6 +40,11 @@ export class Steering {
   media(): boolean | null {
     if (this.status) return this.status.streams.length > 0;
     return this.failedSince === null ? null : true;
+  }
+
+  /** The stream that the pages show: the first whose media is ours. */
+  stream(): string {
+    return this.status?.streams[0] ?? STREAM;
   }
 
   /** Whether what we show of it is old. */

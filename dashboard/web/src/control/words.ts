@@ -59,10 +59,16 @@ export function causeWords(incident: Incident): string {
   return incident.name === null ? kind : `${kind} ${incident.name}`;
 }
 
+/** Whether somebody held it; what steering took back itself is over. */
+export function isHeld(action: Action): boolean {
+  return action.state === "dismissed" && action.by !== "steering";
+}
+
 /** Whether an action waits, is in force or is over: it stands beside its buttons. */
 export function inForce(action: Action, now: number): string {
   if (action.state === "taken") return `in force since ${clock(action.taken_at ?? action.at)}, by ${action.by}`;
-  if (action.state !== "offered") return `${action.state === "dismissed" ? "held" : action.state}, no longer in force`;
+  if (action.state === "dismissed") return "held, not in force";
+  if (action.state !== "offered") return `${action.state}, no longer in force`;
   return action.acts_at === null ? "waits for your click" : `acts by itself in ${seconds(action.acts_at - now)}`;
 }
 

@@ -12,7 +12,7 @@ export class FeedState {
   readonly playback = new PlaybackStore();
   readonly delivery = new DeliveryStore();
   readonly fates = new FateStore();
-  /** Incidents and actions; they outlive a server's session, so a reset keeps them. */
+  /** Incidents and actions. Another server tells all it has: its data may have begun anew. */
   readonly records = new Records();
   metrics: readonly Metric[] = [];
   minimumSample = 20;
@@ -64,6 +64,8 @@ export class FeedState {
   }
 
   private reset(session: string): void {
+    // Before the first session they can only be steering's own answer, which is of now.
+    if (this.session !== null && this.session !== session) this.records.clear();
     this.session = session;
     this.seq = 0;
     this.missedDeltas = 0;

@@ -55,6 +55,11 @@ export function evaluate(metric: Metric, sums: Sums, seconds: number): number | 
   }
 }
 
+/** Whether it counts: then nothing is zero, unless nobody looked. */
+export function isCount(metric: Metric): boolean {
+  return metric.formula.kind === "gauge" || metric.formula.kind === "rate";
+}
+
 /** The measures and sketches a metric reads, each once: a numerator may be in the denominator. */
 export function needs(metric: Metric): readonly string[] {
   const formula = metric.formula;
@@ -78,8 +83,7 @@ export function isTimeRatio(metric: Metric): boolean {
  * themselves, so they always say enough.
  */
 export function isSmall(metric: Metric, sums: Sums, viewers: number, minimum: number): boolean {
-  const kind = metric.formula.kind;
-  if (kind === "gauge" || kind === "rate") return false;
+  if (isCount(metric)) return false;
   return (isTimeRatio(metric) ? viewers : denominator(metric, sums)) < minimum;
 }
 

@@ -3,7 +3,7 @@
 import type { CuboidRows, PlaybackStore } from "../feed/playback";
 import { cellValue } from "../feed/playback";
 import type { Metric, PlaybackRow } from "../feed/types";
-import { Sums, evaluate, needs } from "./evaluate";
+import { Sums, evaluate, isCount, needs } from "./evaluate";
 
 /** Points of a chart: time in ms, value or null for no data. */
 export interface Series {
@@ -137,9 +137,8 @@ export class View {
 
   /** What a pane without rows, or without rows of this group, is worth. */
   absent(metric: Metric, pane: number, group: string | null = null): number | null {
-    const counts = metric.formula.kind === "gauge" || metric.formula.kind === "rate";
     const known = this.covered !== null && pane >= this.covered[0] && pane + this.widthMs <= this.covered[1];
-    return counts && (known || (group !== null && this.whole(pane))) ? 0 : null;
+    return isCount(metric) && (known || (group !== null && this.whole(pane))) ? 0 : null;
   }
 
   /** Whether a pane has rows and all partitions in them: who is not among them was not there. */
@@ -185,6 +184,13 @@ export class View {
     forgetBlinks(out, absent, BLINK_MS + 2 * (step - 1) * width);
     return out;
   }
+}
+
+/** What is left of a count for whoever is blind: the zeros that it ends with are no figure. */
+export function seenOf(series: Series): Series {
+  let end = series.y.length;
+  while (end > 0 && !series.y[end - 1]) end -= 1;
+  return { x: series.x, y: series.y.map((value, at) => (at < end ? value : null)) };
 }
 
 /** Each viewer is of an unknown edge for the second until its first request: that is no news. */

@@ -130,9 +130,11 @@ export function encoderBox(app: App, delivery: Delivery, pipeline: string): Box 
   const put = delivery.of("packager", pipeline, "put");
   const state: PipelineState = strip ? stateOf(strip, pipeline) : { level: 0, word: "" };
   const health = app.steering.pipeline(pipeline);
-  const spare = strip && app.segments.failedSince === null && !silent(age, SILENT_MS.packager) ? spareOf(strip, pipeline) : null;
-  const kept = strip ? onTime(strip, pipeline) : null;
   const gone = silent(age, SILENT_MS.packager);
+  // What the schedule said before it fell silent is not how things are.
+  const heard = app.segments.failedSince === null && !gone ? strip : null;
+  const spare = heard ? spareOf(heard, pipeline) : null;
+  const kept = heard ? onTime(heard, pipeline) : null;
   const masked = health?.masked ?? strip?.masked.includes(pipeline) ?? false;
   const level = gone && age !== null ? 3 : state.level;
   const word = gone ? quiet(age) : state.word || (masked ? "ignored by the origin" : "");
@@ -213,8 +215,10 @@ export function edgeBox(app: App, delivery: Delivery, name: string): Box {
   const age = delivery.age("edge", name);
   const get = delivery.of("edge", name, "get");
   const known = app.steering.edge(name);
-  // An edge that nobody asks has nothing to report; the prober knows whether it lives.
-  const idle = silent(age, SILENT_MS.edge) && known?.prober?.ok === true;
+  // An edge of ours reports its load each second, asked or not. One that says nothing is idle only
+  // where the prober has it from the edge itself that it has no sessions.
+  const answers = known?.prober?.ok === true;
+  const idle = silent(age, SILENT_MS.edge) && answers && known?.sessions === 0;
   const gone = silent(age, SILENT_MS.edge) && !idle;
   const ttfb = get?.ttfb.quantile(0.95) ?? null;
   const slow = ttfb !== null && ttfb > SLOW_MS;
@@ -222,7 +226,7 @@ export function edgeBox(app: App, delivery: Delivery, name: string): Box {
   const load = known?.capacity_kbps && known.reserved_kbps !== null ? known.reserved_kbps / known.capacity_kbps : null;
   const refuses = errors !== null && errors > 0.01;
   const sick = known?.health === "bad";
-  const level: Level = gone && age !== null ? 3 : slow || refuses || sick ? 2 : load !== null && load > FULL ? 1 : 0;
+  const level: Level = gone && age !== null ? (answers ? 2 : 3) : slow || refuses || sick ? 2 : load !== null && load > FULL ? 1 : 0;
   const word = gone ? quiet(age) : idle ? "idle" : slow ? "slow" : refuses ? "errors" : sick ? (known?.why ?? "bad") : level === 1 ? "full" : "";
   return unlessDeaf(app, {
     id: `edge-${name}`, title: `Edge ${name}`, level, word, age, blind: gone,

@@ -4,11 +4,11 @@ import uPlot from "uplot";
 import type { App } from "../app";
 import { annotations, type Annotation } from "../control/annotations";
 import type { Metric } from "../feed/types";
-import { isSmall, levelOf } from "../metrics/evaluate";
+import { isCount, isSmall, levelOf } from "../metrics/evaluate";
 import { clock, clockMinutes, tick } from "../metrics/format";
 import { rank } from "../metrics/impact";
 import { newestPane } from "../metrics/reading";
-import { View, type Series } from "../metrics/view";
+import { View, seenOf, type Series } from "../metrics/view";
 import { dimensionWord } from "../selection";
 import { find, h, setAttr, setText } from "../ui/dom";
 import { DASHES, palette } from "../ui/palette";
@@ -59,10 +59,15 @@ export class Chart {
     const from = Math.max(range[0], Math.min(view?.oldest() ?? range[0], range[1] - LEAST_SPAN_MS));
     this.range = [from / 1000, range[1] / 1000];
     setText(find(this.root, ".note"), `by ${dimensionWord(by)} · ${formulaWords(metric)} · last ${Math.min(span, Math.round((range[1] - from) / 60_000))} min · UTC`);
-    const series = view ? this.read(metric, view, [from, range[1]]) : [];
+    const read = view ? this.read(metric, view, [from, range[1]]) : [];
+    const series = this.blindTo(metric) ? read.map(seenOf) : read;
     this.notes = annotations(this.app.feed.records, from, range[1]);
     this.marks = view ? marksOf(view, [from, range[1]]) : this.marks;
     this.show(series);
+  }
+
+  private blindTo(metric: Metric): boolean {
+    return this.app.tally.tally === "blind" && isCount(metric);
   }
 
   private read(metric: Metric, view: View, [from, to]: readonly [number, number]): Series[] {
@@ -86,6 +91,7 @@ export class Chart {
       const small = isSmall(metric, sums, viewers.get(group)?.get("viewers") ?? 0, this.app.feed.minimumSample);
       return { name: group, value, level: small ? 0 : levelOf(metric, value, sums) };
     });
+    if (this.blindTo(metric)) this.lines = this.lines.map((line) => ({ ...line, value: line.value || null }));
     this.legend.draw(metric, this.lines, names.size - groups.length);
     if (groups.length === 0) {
       this.lines = [{ name: "all", value: view.absent(metric, pane), level: 0 }];

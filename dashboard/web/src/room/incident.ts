@@ -6,7 +6,7 @@ import { reason } from "../control/api";
 import { drawOffer, offerBox } from "../control/offer";
 import { levelOfIncident } from "../control/records";
 import type { Action, Incident } from "../control/types";
-import { causeWords, inForce, seenFirst, standing, takeWord, whyNothing } from "../control/words";
+import { causeWords, inForce, isHeld, seenFirst, standing, takeWord, whyNothing } from "../control/words";
 import { clock, count } from "../metrics/format";
 import { Reading } from "../metrics/reading";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
@@ -89,8 +89,8 @@ export class IncidentCard {
 
   private drawOffers(incident: Incident, now: number): void {
     const answers = this.app.feed.records.answers(this.id);
-    // Here stands what is in force or waits; else the last that was done, with how it went.
-    const live = answers.filter((one) => one.state === "offered" || one.state === "taken");
+    // Here stands what is in force, waits or was held; else the last that was done, with how it went.
+    const live = answers.filter((one) => one.state === "offered" || one.state === "taken" || isHeld(one));
     const items: (Action | null)[] = live.length > 0 ? live : [answers[0] ?? null];
     keyed(this.offers, items, (one) => one?.id ?? "none", (one) => (one ? this.makeOffer(one.id) : h("p", { class: "nothing" })), (element, one) => {
       if (one) this.updateOffer(element, one, now);
@@ -113,8 +113,8 @@ export class IncidentCard {
     drawOffer(find(element, ".offer"), this.app, action);
     const offered = action.state === "offered";
     const show = (what: string, on: boolean): void => setAttr(find(element, `[data-do=${what}]`), "hidden", !on);
-    setText(find(element, "[data-do=take]"), takeWord(action));
-    show("take", offered);
+    setText(find(element, "[data-do=take]"), isHeld(action) ? "Do it after all" : takeWord(action));
+    show("take", offered || isHeld(action));
     show("dismiss", offered);
     show("undo", action.state === "taken" && action.undo !== null);
     setText(find(element, ".self"), inForce(action, now));

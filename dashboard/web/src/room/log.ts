@@ -14,7 +14,7 @@ import type { Changes } from "./changes";
 
 const SHOWN = 60;
 
-interface Entry {
+export interface Entry {
   id: string;
   at: number;
   level: Level;
@@ -47,9 +47,8 @@ export class Log {
     // Taking back an older change of mode than the last would be a change of its own.
     const mode = actions.find((one) => one.kind === "set_mode");
     const entries = [...actions.map((one) => ofAction(one, now, one.kind !== "set_mode" || one === mode)), ...records.allIncidents().flatMap(ofIncident), ...this.changes.list.map(({ id, at, level, text }) => ({ id: `c${id}`, at, level, text, more: "", undo: null }))]
-      .sort((a, b) => b.at - a.at || a.id.localeCompare(b.id))
-      .slice(0, SHOWN);
-    keyed(this.list, entries, (one) => one.id, (one) => this.make(one), (item, one) => {
+      .sort((a, b) => b.at - a.at || a.id.localeCompare(b.id));
+    keyed(this.list, shownOf(entries), (one) => one.id, (one) => this.make(one), (item, one) => {
       setAttr(item, "data-level", one.level ? String(one.level) : null);
       setText(find(item, "time"), clock(one.at));
       setText(find(item, ".shape"), LEVEL_SHAPES[one.level]);
@@ -75,6 +74,11 @@ export class Log {
       setText(this.problem, `Not undone: ${reason(error)}`);
     }
   }
+}
+
+/** The newest, and above them what is older and can still be undone: nobody is to look for it. */
+export function shownOf(entries: readonly Entry[]): Entry[] {
+  return [...entries.slice(SHOWN).filter((one) => one.undo !== null), ...entries.slice(0, SHOWN)];
 }
 
 function ofAction(action: Action, now: number, undoable: boolean): Entry {

@@ -50,10 +50,17 @@ export function newestOf(playlist: string, base: string): { init: string; media:
   return init && media ? { init: new URL(init, base).href, media: new URL(media, base).href } : null;
 }
 
-/** The same object by way of one edge, whichever edge the playlist points to. */
-export function byEdge(url: string, edge: string): string {
+/** The playlist whose segments are at this edge: steering knows its address, the page does not. */
+export function atEdge(playlist: string, edge: string): string {
+  const way = new URL(playlist);
+  way.searchParams.set("pathway", edge);
+  return way.href;
+}
+
+/** Where the playlist names no edge, by the edge's name behind the dashboard. */
+export function byEdge(url: string, edge: string, page: string): string {
   const way = new URL(url);
-  way.pathname = way.pathname.replace(/^(\/e[^/]*)?\/live\//, `/${edge}/live/`);
+  if (way.origin === new URL(page).origin) way.pathname = way.pathname.replace(/^\/live\//, `/${edge}/live/`);
   return way.href;
 }
 
@@ -67,6 +74,8 @@ export class Picture {
   look: Look | null = null;
   /** How loud its sound is; null while that is not known. */
   sound: Sound | null = null;
+  /** Whether there should be a sound, and none came. */
+  soundLost = false;
   /** Since when the picture is the same, Unix ms; null while it moves. */
   stillSince: number | null = null;
   /** Whether the newest attempt to fetch it failed. */
@@ -99,12 +108,12 @@ export class Picture {
         this.soundSource = soundPlaylist(text, master);
       }
       if (!this.source) return;
-      const newest = newestOf(await fetchText(this.source.playlist), this.source.playlist);
+      const newest = await this.newest(this.source.playlist);
       if (!newest || newest.media === this.media) return;
-      const [init, media] = await Promise.all([this.bytes(byEdge(newest.init, this.edge)), this.bytes(byEdge(newest.media, this.edge))]);
+      const [init, media] = await Promise.all([this.bytes(newest.init), this.bytes(newest.media)]);
       await this.show(this.source.codecs, init, media);
       this.media = newest.media;
-      this.sound = await this.hear();
+      await this.hear();
       this.shown(this);
       this.failed = false;
     } catch {
@@ -116,11 +125,29 @@ export class Picture {
     }
   }
 
-  private async hear(): Promise<Sound | null> {
-    if (this.soundSource === null) return null;
-    const newest = newestOf(await fetchText(this.soundSource), this.soundSource);
-    if (!newest) return null;
-    const [init, media] = await Promise.all([this.bytes(byEdge(newest.init, this.edge)), this.bytes(byEdge(newest.media, this.edge))]);
+  /** What a playlist ends with, by way of this edge. */
+  private async newest(playlist: string): Promise<{ init: string; media: string } | null> {
+    const own = atEdge(playlist, this.edge);
+    const newest = newestOf(await fetchText(own), own);
+    return newest && { init: byEdge(newest.init, this.edge, own), media: byEdge(newest.media, this.edge, own) };
+  }
+
+  /** A sound may be lost while the picture is well: it is then said, and no old level stays. */
+  private async hear(): Promise<void> {
+    try {
+      this.sound = this.soundSource === null ? null : await this.level(this.soundSource);
+      this.soundLost = false;
+    } catch {
+      this.sound = null;
+      this.soundLost = true;
+      this.source = null;
+    }
+  }
+
+  private async level(playlist: string): Promise<Sound | null> {
+    const newest = await this.newest(playlist);
+    if (!newest) throw new Error(`${playlist} names no segment`);
+    const [init, media] = await Promise.all([this.bytes(newest.init), this.bytes(newest.media)]);
     return listen(init, media);
   }
 
@@ -143,6 +170,8 @@ export class Picture {
   private async bytes(url: string): Promise<ArrayBuffer> {
     const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
+    const by = answer.headers.get("tallylight-edge");
+    if (by !== null && by !== this.edge) throw new Error(`${url} is edge ${by}'s`);
     this.pipeline = answer.headers.get("tallylight-pipeline") ?? this.pipeline;
     return answer.arrayBuffer();
   }

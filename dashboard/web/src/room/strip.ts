@@ -1,7 +1,7 @@
 // The confidence strip: a picture per edge as served, per encoder the last that was served
 // of it, and the schedule. Black, still and absent pictures are marked.
 
-import { STREAM, type App } from "../app";
+import type { App } from "../app";
 import { NONE, span } from "../metrics/format";
 import { Delivery, edgeBox, encoderBox, type Box } from "../pipeline/figures";
 import { edgeShares } from "../pipeline/audience";
@@ -44,7 +44,7 @@ export class StripRow {
   ) {
     const { pipelines, edges } = parts;
     this.schedule = new MiniSchedule(app);
-    this.pictures = edges.map((edge) => ({ edge, picture: new Picture(`/live/${STREAM}/master.m3u8`, edge, (picture) => this.keep(picture)) }));
+    this.pictures = edges.map((edge) => ({ edge, picture: new Picture(`/live/${app.steering.stream()}/master.m3u8`, edge, (picture) => this.keep(picture)) }));
     for (const pipeline of pipelines) this.served.set(pipeline, { canvas: h("canvas", { class: "picture", width: "320", height: "180", "aria-label": `Newest served picture of encoder ${pipeline}`, role: "img" }), at: null });
     this.root = h(
       "section",
@@ -69,8 +69,10 @@ export class StripRow {
     });
   }
 
+  /** One that answers the prober may be looked at, whatever became of its reports. */
   private silent(edge: string): boolean {
-    const { feed } = this.app;
+    const { feed, steering } = this.app;
+    if (steering.edge(edge)?.prober?.ok) return false;
     return feed.connected() && edgeBox(this.app, new Delivery(this.app), edge).blind && feed.delivery.newest > 0;
   }
 
@@ -148,10 +150,11 @@ function marks(picture: Picture): string {
   const age = picture.shownAt === null ? null : Date.now() - picture.shownAt;
   if (age === null) return picture.failed ? "no picture" : LOADING;
   if (age > OLD_PICTURE_MS) return `picture ${span(age)} old`;
-  if (picture.look?.black) return picture.sound?.silent ? "black, silent" : "black";
+  const unheard = picture.soundLost ? "no sound" : picture.sound?.silent ? "silent" : "";
+  if (picture.look?.black) return unheard === "" ? "black" : `black, ${unheard}`;
   const still = picture.stillSince === null ? 0 : Date.now() - picture.stillSince;
   if (still > STILL_MS) return `frozen for ${span(still)}`;
-  return picture.sound?.silent ? "silent" : "";
+  return unheard;
 }
 
 function card(id: string, title: string, picture: HTMLElement | null): HTMLElement {

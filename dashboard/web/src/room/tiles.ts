@@ -3,9 +3,10 @@
 import type { App } from "../app";
 import { annotations } from "../control/annotations";
 import type { Metric } from "../feed/types";
-import { denominator, isTimeRatio } from "../metrics/evaluate";
+import { denominator, isCount, isTimeRatio } from "../metrics/evaluate";
 import { change, count, shown, span, text } from "../metrics/format";
 import type { Reading, Value } from "../metrics/reading";
+import { seenOf } from "../metrics/view";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES, LEVEL_WORDS, levelColour, palette } from "../ui/palette";
 import { Spark } from "../ui/spark";
@@ -73,9 +74,7 @@ export class Tiles {
   private update(tile: Element, read: Value, reading: Reading, from: number, to: number): void {
     const { metric } = read;
     const small = read.small && metric.unit === "%" ? sample(read) : null;
-    // Whoever is blind sees zero viewers; that is not a figure.
-    const counts = metric.formula.kind === "gauge" || metric.formula.kind === "rate";
-    const unseen = counts && read.value === 0 && this.app.tally.tally === "blind";
+    const unseen = this.unseen(read);
     const figure = small ? { value: small, unit: "" } : shown(metric, unseen ? null : read.value);
     const main = find(tile, ".main");
     setText(find(main, ".value"), figure.value);
@@ -93,11 +92,16 @@ export class Tiles {
     if (!behind.querySelector(".inner")) setText(behind, small ? "" : this.behind(read, reading));
     const { view, pane } = reading;
     const series = view && pane !== null ? view.series(metric, from, pane, SPARK_POINTS) : { x: [], y: [] };
-    this.sparks.get(metric.name)?.draw(series, from, to, read.level ? levelColour(read.level) : palette().levels[0], this.ticks);
+    this.sparks.get(metric.name)?.draw(unseen ? seenOf(series) : series, from, to, read.level ? levelColour(read.level) : palette().levels[0], this.ticks);
+  }
+
+  /** Whoever is blind sees zero viewers; that is not a figure. */
+  private unseen({ metric, value }: Value): boolean {
+    return this.app.tally.tally === "blind" && isCount(metric) && value === 0;
   }
 
   private updateInner(inner: HTMLElement, read: Value): void {
-    const figure = shown(read.metric, read.value);
+    const figure = shown(read.metric, this.unseen(read) ? null : read.value);
     setText(find(inner, ".value"), figure.value);
     setText(find(inner, ".unit"), figure.unit.startsWith("/") ? figure.unit : ` ${figure.unit}`);
     setText(find(inner, ".shape"), LEVEL_SHAPES[read.level]);

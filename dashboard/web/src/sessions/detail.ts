@@ -15,7 +15,7 @@ export class Detail {
   private readonly timeline = new Timeline();
   private readonly records: LiveRecords;
   private readonly facts = h("dl", { class: "sfacts" });
-  private readonly like = h("section", { class: "panel like" }, h("header", {}, h("h2", {}, "Viewers like this one"), h("span", { class: "note" })), h("table", {}, h("thead", {}, h("tr", {}, h("td", {}), h("th", { scope: "col" }, "this one"), h("th", { scope: "col" }, "like it, live"), h("th", { scope: "col" }, "all, live"))), h("tbody", {})), h("button", { type: "button", class: "more" }, "List them"));
+  private readonly like = h("section", { class: "panel like" }, h("header", {}, h("h2", {}, "Viewers like this one"), h("span", { class: "note" })), h("table", {}, h("thead", {}, h("tr", {}, h("td", {}), h("th", { scope: "col" }, "this one"), h("th", { scope: "col", class: "likeit" }), h("th", { scope: "col", class: "all" }))), h("tbody", {})), h("button", { type: "button", class: "more" }, "List them"));
   private readonly missing = h("p", { class: "empty" });
   readonly root: HTMLElement;
   private past: Past | null = null;
@@ -50,7 +50,8 @@ export class Detail {
     }
   }
 
-  draw(live: readonly SessionRow[]): void {
+  /** `more`: there are more sessions than these. */
+  draw(live: readonly SessionRow[], more: boolean): void {
     const over = this.past?.row?.ended_at ?? null;
     const due = this.past === null ? this.readAt === 0 : over === null && performance.now() - this.readAt > AGAIN_MS;
     if (due && !this.reading && !document.hidden) void this.read();
@@ -68,6 +69,9 @@ export class Detail {
       setText(find(element, "dd"), value);
       setAttr(element, "data-level", level ?? null);
     });
+    const of = more ? "newest 1,000" : "live";
+    setText(find(this.like, ".likeit"), `like it, ${of}`);
+    setText(find(this.like, ".all"), `all, ${of}`);
     if (row) this.drawLike(row, live);
   }
 

@@ -10,13 +10,11 @@ import { Detail } from "./detail";
 import { FLAGS, NAMES, condition, fits, parseFind, unknownWords, type Term } from "./find";
 import { DRAWN, SessionList } from "./list";
 import { OverTime } from "./over";
-import { liveSessions, sessionRow, type SessionRow } from "./row";
+import { MOST, NEWEST, liveFor, sessionRow, type SessionRow } from "./row";
 
 const LIVE_MS = 2_000;
 /** History is asked when typing rests for so long. */
 const REST_MS = 400;
-/** The live API's own limit. */
-const MOST = 1_000;
 
 export class SessionsPage implements Page {
   private readonly list: SessionList;
@@ -28,6 +26,8 @@ export class SessionsPage implements Page {
   private readonly over = new OverTime();
   readonly root: HTMLElement;
   private live: SessionRow[] = [];
+  /** Whether more are open than were told. */
+  private more = false;
   private past: SessionRow[] | null = null;
   private failed = "";
   private history = query("in") === "history";
@@ -111,7 +111,8 @@ export class SessionsPage implements Page {
         this.asked += 1;
         this.answered = text;
       } else {
-        this.live = await liveSessions({ limit: String(MOST) });
+        const { rows, more } = await liveFor(parseFind(text));
+        [this.live, this.more] = [rows, more];
         this.offer();
       }
       this.failed = "";
@@ -150,14 +151,15 @@ export class SessionsPage implements Page {
     this.drawUnknown(terms);
     this.over.draw(terms);
     this.follow(sid);
-    this.detail?.draw(this.live);
+    this.detail?.draw(this.live, this.more);
   }
 
   private note(found: number): string {
     if (this.failed) return `◆ ${this.failed}`;
     const drawn = found > DRAWN ? `, ${DRAWN} drawn` : "";
-    if (this.history) return this.past === null ? "reading history" : `${count(found)} that ended or are stored${drawn}`;
-    return `${count(found)} of ${count(this.live.length)} open or just ended${drawn} · each 2 s`;
+    if (this.history && this.past === null) return "reading history";
+    if (this.history) return found < MOST ? `${count(found)} that ended or are stored${drawn}` : `${NEWEST}${drawn}`;
+    return this.more ? `${count(found)} fit${drawn} · looked through ${NEWEST} · each 2 s` : `${count(found)} of ${count(this.live.length)} open or just ended${drawn} · each 2 s`;
   }
 
   /** Words that no search can mean, by name: nobody fits them, which says nothing of viewers. */
@@ -170,6 +172,7 @@ export class SessionsPage implements Page {
   private nothing(terms: readonly Term[]): string {
     if (this.failed || (this.history && this.past === null)) return "";
     if (unknownWords(terms).length > 0) return "Nobody is looked for: the search has a word that means nothing.";
+    if (terms.length > 0 && this.more && !this.history) return "None of the newest 1,000 fits, and there are more. Write a whole session id, or ask the table live_sessions on the SQL page.";
     if (terms.length > 0) return "Nobody fits. Take a word out of the search, or look in the other tab.";
     return this.history ? "Nothing in history yet: sessions are stored when they end." : "Nobody is watching. Open Watch to be the first, or Connect to bring your own player.";
   }

@@ -1,6 +1,6 @@
 // The records of one session as they come in: a tail of the log, open only while it is looked at.
 
-import { clock } from "../metrics/format";
+import { clock, count } from "../metrics/format";
 import { literal } from "../sql/api";
 import { h, setText } from "../ui/dom";
 import { toMs } from "./row";
@@ -40,9 +40,12 @@ export class LiveRecords {
     while (!going.signal.aborted) {
       try {
         for await (const line of lines(this.sid, next, going.signal)) {
-          const word = line["tail"] as { next?: number | string } | undefined;
-          if (word) next = word.next ?? next;
-          else this.show(line);
+          const word = line["tail"] as TailWord | undefined;
+          if (!word) this.show(line);
+          else {
+            next = word.next ?? next;
+            this.tell(gapOf(word));
+          }
         }
       } catch (error) {
         if (going.signal.aborted) return;
@@ -58,9 +61,33 @@ export class LiveRecords {
     const text = said.map(([name, value]) => `${name} ${brief(value)}`).join(" · ");
     const at = toMs(line["received_at"]);
     const event = String(line["e"] ?? (line["mode"] === "request" ? "request" : ""));
-    this.rows.prepend(h("tr", {}, h("td", { class: "mono" }, at === null ? "" : clock(at)), h("td", { class: "mono" }, event), h("td", {}, text)));
+    this.put(h("tr", {}, h("td", { class: "mono" }, at === null ? "" : clock(at)), h("td", { class: "mono" }, event), h("td", {}, text)));
+  }
+
+  /** A gap stands where it is, among the records. */
+  private tell(gap: string): void {
+    if (gap !== "") this.put(h("tr", { "data-level": "1" }, h("td", {}), h("td", {}), h("td", {}, `◆ ${gap}`)));
+  }
+
+  private put(row: HTMLElement): void {
+    this.rows.prepend(row);
     while (this.rows.children.length > KEPT) this.rows.lastElementChild?.remove();
   }
+}
+
+/** What a tail says of itself (docs/feed.md). */
+export interface TailWord {
+  next?: number | string;
+  skipped_entries?: number;
+  lost_entries?: number;
+  error?: string;
+}
+
+/** What is missing in a tail, in words; empty where nothing is. */
+export function gapOf({ skipped_entries: skipped, lost_entries: lost, error }: TailWord): string {
+  if (skipped) return `${count(skipped)} entries of the log were passed over: this page was too far behind. Its records in them are not shown.`;
+  if (lost) return `${count(lost)} entries of the log are gone. Its records in them are not shown.`;
+  return error ? `A part of the log could not be read: ${error}` : "";
 }
 
 /** Lists of `{v, ot}` as `3200 v, 128 a`; everything else as it is. */

@@ -1,5 +1,7 @@
 // A session as `GET /v1/sessions` and the table `sessions` tell it.
 
+import type { Term } from "./find";
+
 /** Times are Unix ms here; the API's are µs. */
 export interface SessionRow {
   sid: string;
@@ -115,6 +117,21 @@ export const OUTCOMES: Readonly<Record<string, string>> = {
   start_failed: "failed to start",
   failed: "failed while playing",
 };
+
+/** Most that one answer tells, of either source. */
+export const MOST = 1_000;
+/** What is said of an answer that long. */
+export const NEWEST = "the newest 1,000, there are more";
+
+/** Open and just ended sessions. Where there are more than one answer tells, whoever is named by a
+ *  whole id is asked for apart: it may be older. */
+export async function liveFor(terms: readonly Term[]): Promise<{ rows: SessionRow[]; more: boolean }> {
+  const rows = await liveSessions({ limit: String(MOST) });
+  const more = rows.length >= MOST;
+  const sid = terms.find(({ name }) => name === "sid")?.value;
+  if (!more || sid === undefined || rows.some((row) => row.sid === sid)) return { rows, more };
+  return { rows: [...rows, ...(await liveSessions({ sid }))], more };
+}
 
 /** Sessions from the processor's own state: open ones, and those that ended a while ago. */
 export async function liveSessions(parameters: Readonly<Record<string, string>>): Promise<SessionRow[]> {

@@ -1,6 +1,6 @@
 // The top bar answers "is it all right, and can I believe what I see?" on every page.
 
-import { STREAM, type App } from "../app";
+import type { App } from "../app";
 import { NONE, clock, count, span } from "../metrics/format";
 import { Alarm } from "./alarm";
 import { ModeSwitch } from "./mode";
@@ -27,7 +27,7 @@ export class TopBar {
       "header",
       { class: "topbar" },
       h("div", { class: "tally", "data-role": "tally", role: "status" }, lamp, h("strong", { class: "word" }), h("span", { class: "cause" })),
-      h("span", { class: "stream" }, `${STREAM[0]?.toUpperCase()}${STREAM.slice(1)} stream`),
+      h("span", { class: "stream" }),
       this.contentSelect(),
       this.alarm.root,
       h("span", { class: "spacer" }),
@@ -48,6 +48,8 @@ export class TopBar {
 
   draw(): void {
     const { feed, tally, steering } = this.app;
+    const stream = steering.stream();
+    setText(find(this.root, ".stream"), `${stream[0]?.toUpperCase()}${stream.slice(1)} stream`);
     setAttr(find(this.root, ".stream"), "hidden", steering.media() === false);
     const status = feed.status;
     const lamp = find(this.root, "[data-role=tally]");

@@ -19,7 +19,7 @@ export class SegmentsPoll {
   private timer: ReturnType<typeof setInterval> | null = null;
 
   constructor(
-    private readonly stream: string,
+    private readonly stream: () => string,
     private readonly changed: () => void,
   ) {}
 
@@ -33,7 +33,7 @@ export class SegmentsPoll {
     const gap = Date.now() - this.answeredAt;
     const last = gap < (FRESH / 2) * (this.strip?.lengthMs ?? 0) ? FRESH : KEPT;
     try {
-      const answer = await fetch(`/live/${this.stream}/segments.json?last=${last}`, { cache: "no-store", signal: AbortSignal.timeout(3_000) });
+      const answer = await fetch(`/live/${this.stream()}/segments.json?last=${last}`, { cache: "no-store", signal: AbortSignal.timeout(3_000) });
       if (!answer.ok) throw new Error(`segments.json answered ${answer.status}`);
       this.take(await answer.json());
       this.failedSince = null;

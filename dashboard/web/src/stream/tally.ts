@@ -24,9 +24,11 @@ export interface Evidence {
   reporting: number;
   /** Viewers now; null is unknown. */
   viewers: number | null;
-  /** Edge requests and accepted beacons per second lately. */
+  /** Edge requests per second lately. */
   edgeRequests: number;
+  /** Players' records of the last half minute that were taken, and those that were not. */
   beacons: number;
+  refused: number;
   /** Null before the first answer. */
   slate: boolean | null;
   scheduleSilentMs: number | null;
@@ -36,6 +38,10 @@ export interface Evidence {
 
 /** Our own pictures make half a request a second per open page; this many means players. */
 const PLAYERS_FETCH = 5;
+/** What became of a record that was read; any other was rejected or shed, and tells of nobody. */
+const TAKEN: readonly string[] = ["accepted", "duplicate", "late"];
+/** Sources of records that are not players'. */
+const SERVICES: readonly string[] = ["events", "otlp_metrics"];
 /** The schedule is polled each 2 s; three misses in a row are no hiccup. */
 const SCHEDULE_LOST_MS = 6_000;
 
@@ -46,7 +52,7 @@ export function tallyOf(e: Evidence): TallyState {
   if (!e.connected) return blind(`feed silent for ${Math.round(e.silenceMs / 1000)} s`);
   if (e.replaying) return blind("catching up after a restart");
   if (e.reporting < e.partitions) return blind(`${e.partitions - e.reporting} of ${e.partitions} partitions do not report`);
-  if (e.beacons === 0 && e.edgeRequests >= PLAYERS_FETCH) return blind("players fetch, but no beacons arrive");
+  if (e.beacons === 0 && e.edgeRequests >= PLAYERS_FETCH) return blind(e.refused > 0 ? "players fetch, but their beacons are not taken" : "players fetch, but no beacons arrive");
   if (e.media === false) {
     return e.viewers ? { tally: "on-air", word: "ON AIR", cause: "" } : { tally: "no-viewers", word: "NO VIEWERS", cause: "no player reports" };
   }
@@ -81,7 +87,12 @@ export function evidence(state: FeedState, segments: SegmentsPoll, viewers: numb
   }
   // Beacons are batched by players for up to half a minute.
   let beacons = 0;
-  for (const row of state.fates.between(to - 3 * span, Infinity)) beacons += row.source === "events" ? 0 : row.events;
+  let refused = 0;
+  for (const row of state.fates.between(to - 3 * span, Infinity)) {
+    if (SERVICES.includes(row.source)) continue;
+    if (TAKEN.includes(row.fate)) beacons += row.events;
+    else refused += row.events;
+  }
   // Players may also report where our own services do; panes know the one from the other.
   for (const [pane, rows] of state.playback.cuboid("content")?.panes ?? []) {
     if (pane >= to - 3 * span) for (const row of rows.values()) beacons += row.m?.["events"] ?? 0;
@@ -97,6 +108,7 @@ export function evidence(state: FeedState, segments: SegmentsPoll, viewers: numb
     viewers,
     edgeRequests: edgeRequests / (span / 1000),
     beacons,
+    refused,
     slate: onSlate(segments.strip),
     scheduleSilentMs: segments.failedSince === null ? null : Date.now() - segments.failedSince,
     media,

@@ -1,7 +1,7 @@
 // Watch: the stream in the player that the URL names, the segments as kept, and what the
 // platform knows of this very session a second later.
 
-import { STREAM, type App, type Page } from "../app";
+import type { App, Page } from "../app";
 import { Timeline } from "../sessions/timeline";
 import { SegmentGrid, segmentLegend } from "../stream/grid";
 import { find, h, setAttr, setText } from "../ui/dom";
@@ -46,8 +46,9 @@ export class WatchPage implements Page {
 
   private begin(name: PlayerName): Stage {
     const query = new URL(location.href).searchParams;
-    const claims = { content: query.get("content") ?? STREAM, device: query.get("device"), country: query.get("country") };
-    const stage = new Stage(name, claims, () => this.draw());
+    const stream = this.app.steering.stream();
+    const claims = { content: query.get("content") ?? stream, device: query.get("device"), country: query.get("country") };
+    const stage = new Stage(name, stream, claims, () => this.draw());
     stage.video.muted = this.muted;
     this.screen.replaceChildren(stage.video, h("p", { class: "hint" }, "Press Play. Nothing is fetched before."));
     return stage;

@@ -1,7 +1,7 @@
 // One playback: a session of the platform, one player on one video, and this page's own
 // measure of both. A switch of players ends it and begins another.
 
-import { STREAM, WRITE_KEY } from "../app";
+import { WRITE_KEY } from "../app";
 import type { Past, Point } from "../sessions/data";
 import { h } from "../ui/dom";
 import { Beacons, quoted } from "./beacons";
@@ -44,6 +44,7 @@ export class Stage {
 
   constructor(
     readonly name: PlayerName,
+    private readonly stream: string,
     private readonly claims: Claims,
     private readonly changed: () => void,
   ) {
@@ -55,7 +56,7 @@ export class Stage {
 
   private async open(): Promise<Player | null> {
     try {
-      const session = await beginSession(STREAM, this.name, WRITE_KEY);
+      const session = await beginSession(this.stream, this.name, WRITE_KEY);
       this.session = session;
       this.measure.probe.sid = session.sid;
       const { content, device, country } = this.claims;

@@ -1,5 +1,6 @@
 //! What an operator does: takes, undoes, dismisses, changes the mode, owns an incident.
 
+use serde_json::json;
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, IncidentState};
 
 use super::act;
@@ -40,12 +41,20 @@ pub fn set_mode(state: &mut State, mode: Mode, by: &str, now_ms: i64, out: &mut 
     row.evidence = evidence.text();
     state.mode = mode;
     state.put_action(row, now_ms, out);
-    // What waits to act by itself does so in no other mode than `act`.
-    if mode != Mode::Act {
-        for mut row in state.actions_in(&[ActionState::Offered]) {
-            if row.acts_at.take().is_some() {
-                state.put_action(row, now_ms, out);
+    // What is offered acts by itself in mode `act` alone, and nothing is offered in `observe`.
+    for mut row in state.actions_in(&[ActionState::Offered]) {
+        let before = row.acts_at;
+        match mode {
+            Mode::Act => row.acts_at = before.or(Some((now_ms + state.policy.hold_ms) * 1_000)),
+            Mode::Advise => row.acts_at = None,
+            Mode::Observe => {
+                row.acts_at = None;
+                row.state = ActionState::Dismissed;
+                row.outcome = Some("Steering was set to observe".to_owned());
             }
+        }
+        if mode == Mode::Observe || row.acts_at != before {
+            state.put_action(row, now_ms, out);
         }
     }
 }
@@ -64,6 +73,11 @@ pub fn on_action(
     let row = row.ok_or_else(|| Refused::Unknown(format!("there is no action {id:?}")))?;
     match (what, row.state) {
         ("take", ActionState::Offered) => take(state, inputs, row, by, now_ms, out)?,
+        // Who held it may think otherwise, as long as it is about something.
+        ("take", ActionState::Dismissed) if act::is_turned_down(&row) && is_open(state, &row) => {
+            let row = ActionRow { outcome: None, ..row };
+            take(state, inputs, row, by, now_ms, out)?;
+        }
         ("dismiss", ActionState::Offered) => {
             let mut row = row;
             row.state = ActionState::Dismissed;
@@ -76,12 +90,19 @@ pub fn on_action(
         ("take" | "dismiss" | "undo", now) => {
             let now = format!("{now:?}").to_lowercase();
             return Err(Refused::Conflict(format!(
-                "the action is {now}: what is offered can be taken or dismissed, what is taken undone"
+                "the action is {now}: what is offered can be taken or dismissed, what is taken undone, \
+                 and what somebody dismissed taken while its incident is open"
             )));
         }
         _ => return Err(Refused::Invalid("do: take, undo or dismiss".into())),
     }
     state.actions.get(id).cloned().ok_or_else(|| Refused::Unknown("it is gone".into()))
+}
+
+/// Whether the incident that an action is about is open still.
+fn is_open(state: &State, row: &ActionRow) -> bool {
+    let incident = row.incident.as_ref().and_then(|id| state.incidents.get(id));
+    incident.is_some_and(|incident| incident.state != IncidentState::Closed)
 }
 
 pub(super) fn take(
@@ -97,10 +118,12 @@ pub(super) fn take(
             act::take_move(state, inputs, row, by, now_ms, out).map_err(Refused::Conflict)
         }
         ActionKind::ReturnEdge => {
-            returning::take_return(state, inputs, row, by, now_ms, out);
-            Ok(())
+            let moves = returning::mine(state, &row.target);
+            returning::take_return(state, inputs, (row, moves), by, now_ms, out)
+                .map_err(Refused::Conflict)
         }
         ActionKind::MaskPipeline | ActionKind::UnmaskPipeline => {
+            masks::check(inputs, &row).map_err(Refused::Conflict)?;
             take_mask(state, row, by, now_ms, out);
             Ok(())
         }
@@ -177,6 +200,10 @@ pub fn on_incident(
 ) -> Result<(), Refused> {
     let row = state.incidents.get(id).cloned();
     let mut row = row.ok_or_else(|| Refused::Unknown(format!("there is no incident {id:?}")))?;
+    if text.is_some_and(|text| json!(text).to_string().len() > incidents::NOTE_BYTES) {
+        let most = incidents::NOTE_BYTES;
+        return Err(Refused::Invalid(format!("note: at most {most} bytes; write several")));
+    }
     if let Some(text) = text {
         incidents::note(&mut row, by, text, now_ms);
     }
@@ -191,6 +218,9 @@ pub fn on_incident(
         }
         "note" if text.is_none() => return Err(Refused::Invalid("note: what it says".into())),
         "note" => state.put_incident(row, now_ms, out),
+        "close" if row.state == IncidentState::Closed => {
+            return Err(Refused::Conflict("the incident is closed".into()));
+        }
         "close" => incidents::close(state, row, now_ms, out),
         _ => return Err(Refused::Invalid("do: acknowledge, note or close".into())),
     }

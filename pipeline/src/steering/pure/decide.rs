@@ -179,7 +179,10 @@ fn encoders(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effec
             Some((finding, mask)) => {
                 let evidence = finding.evidence.text();
                 let incident = incidents::found(state, finding, now_ms, out);
-                let answered = state.actions_about(&incident).next().is_some();
+                // What steering took off the table itself is no answer.
+                let is_answer =
+                    |row: &ActionRow| row.state != ActionState::Dismissed || row.by != STEERING;
+                let answered = state.actions_about(&incident).any(is_answer);
                 if mask && state.mode != Mode::Observe && !answered {
                     let mut row =
                         act::blank(state, ActionKind::MaskPipeline, name, STEERING, now_ms);
@@ -255,7 +258,9 @@ fn due_offers(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: 
             }
             ActionKind::ReturnEdge => {
                 if returning::due_returns(state, inputs, now_ms).contains(&row.target) {
-                    returning::take_return(state, inputs, row, STEERING, now_ms, out);
+                    let moves = returning::mine(state, &row.target);
+                    let _ =
+                        returning::take_return(state, inputs, (row, moves), STEERING, now_ms, out);
                 }
             }
             ActionKind::MaskPipeline | ActionKind::UnmaskPipeline => {
@@ -268,19 +273,22 @@ fn due_offers(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: 
 
 fn returns(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect>) {
     for home in returning::due_returns(state, inputs, now_ms) {
-        let offered = state.actions_in(&[ActionState::Offered]);
-        let is_offered =
-            offered.iter().any(|row| row.kind == ActionKind::ReturnEdge && row.target == home);
-        match state.mode {
-            Mode::Act => {
-                let row = returning::returning(state, &home, STEERING, now_ms);
-                returning::take_return(state, inputs, row, STEERING, now_ms, out);
-            }
-            Mode::Advise if !is_offered => {
-                let row = returning::returning(state, &home, STEERING, now_ms);
-                state.put_action(row, now_ms, out);
-            }
-            Mode::Advise | Mode::Observe => {}
+        let moves = returning::mine(state, &home);
+        // It is offered and waits, or somebody said no.
+        let is_asked = moves.iter().filter_map(|row| row.incident.as_deref()).any(|incident| {
+            state.actions_about(incident).any(|row| {
+                let waits = row.state == ActionState::Offered || act::is_turned_down(row);
+                row.kind == ActionKind::ReturnEdge && waits
+            })
+        });
+        if state.mode == Mode::Observe || is_asked {
+            continue;
+        }
+        let row = returning::returning(state, &home, STEERING, now_ms);
+        if state.mode == Mode::Act {
+            let _ = returning::take_return(state, inputs, (row, moves), STEERING, now_ms, out);
+        } else {
+            state.put_action(row, now_ms, out);
         }
     }
 }

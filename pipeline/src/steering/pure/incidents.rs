@@ -11,6 +11,13 @@ use super::words::Evidence;
 /// in the feed.
 pub(super) const AGAIN_MS: i64 = 300_000;
 
+/// Most bytes of a note's text, as JSON.
+pub(super) const NOTE_BYTES: usize = 6_000;
+/// Most notes of a record, and most bytes of all of them as JSON: a record with more than 8 KiB is
+/// refused at the door.
+const NOTES: usize = 20;
+const NOTES_BYTES: usize = 8_000;
+
 /// Something that is wrong now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
@@ -131,8 +138,11 @@ pub fn note(row: &mut IncidentRow, by: &str, text: &str, now_ms: i64) {
     let old = row.notes.as_deref().and_then(|text| serde_json::from_str(text).ok());
     let mut notes: Vec<serde_json::Value> = old.unwrap_or_default();
     notes.push(serde_json::json!({"at": now_ms * 1_000, "by": by, "text": text}));
-    // The record has a limit; the oldest notes are in earlier records of the log.
-    while notes.len() > 20 {
+    // The oldest notes are in earlier records of the log.
+    let bytes = |notes: &[serde_json::Value]| -> usize {
+        notes.iter().map(|note| note.to_string().len() + 1).sum()
+    };
+    while notes.len() > NOTES || (notes.len() > 1 && bytes(&notes) > NOTES_BYTES) {
         notes.remove(0);
     }
     row.notes = Some(serde_json::Value::Array(notes).to_string());

@@ -6,6 +6,7 @@ use super::act;
 use super::command::{Refused, take};
 use super::health::Health;
 use super::inputs::Inputs;
+use super::masks;
 use super::plan::{self, plan};
 use super::returning;
 use super::share::WHOLE;
@@ -66,7 +67,7 @@ pub fn preview(
         }
         ActionKind::ReturnEdge => {
             row = returning::returning(&mut state, &wish.target, &wish.by, now_ms);
-            if row.viewers == 0 && returning::mine(&state, &wish.target).is_empty() {
+            if row.viewers == 0 && returning::all(&state, &wish.target).is_empty() {
                 return Err(Refused::Conflict(format!(
                     "nobody was moved away from {:?}",
                     wish.target
@@ -75,13 +76,10 @@ pub fn preview(
         }
         ActionKind::MaskPipeline | ActionKind::UnmaskPipeline => {
             let on = wish.kind == ActionKind::MaskPipeline;
-            let others = inputs.pipelines.iter().any(|(name, p)| *name != wish.target && !p.masked);
             if !inputs.pipelines.contains_key(&wish.target) {
                 return Err(Refused::Unknown(format!("there is no pipeline {:?}", wish.target)));
             }
-            if on && !others {
-                return Err(Refused::Conflict("it is the only pipeline that is not masked".into()));
-            }
+            masks::check(inputs, &row).map_err(Refused::Conflict)?;
             let word = if on { "Ignore" } else { "Use" };
             row.title = format!("{word} pipeline {} at the origin", wish.target);
             row.forecast = "From the next segment on".into();
@@ -126,7 +124,13 @@ pub fn manual(
     let id = row.id.clone();
     state.count += 1;
     let (sent, moved) = (std::mem::take(&mut state.sent), std::mem::take(&mut state.moved));
-    let taken = take(state, inputs, row, &wish.by, now_ms, out);
+    let taken = if row.kind == ActionKind::ReturnEdge {
+        let moves = returning::all(state, &row.target);
+        returning::take_return(state, inputs, (row, moves), &wish.by, now_ms, out)
+            .map_err(Refused::Conflict)
+    } else {
+        take(state, inputs, row, &wish.by, now_ms, out)
+    };
     for (edge, at) in sent {
         state.sent.entry(edge).or_insert(at);
     }

@@ -24,6 +24,15 @@ pub fn ask(state: &mut State, pipeline: &str, on: bool, now_ms: i64, out: &mut V
     out.push(Effect::Mask { pipeline: pipeline.to_owned(), on });
 }
 
+/// Whether a mask may be taken: one pipeline is always used. An error says why not.
+pub(super) fn check(inputs: &Inputs, row: &ActionRow) -> Result<(), String> {
+    let others = inputs.pipelines.iter().any(|(name, of)| *name != row.target && !of.masked);
+    if row.kind == ActionKind::MaskPipeline && !others {
+        return Err("it is the only pipeline that is not masked".to_owned());
+    }
+    Ok(())
+}
+
 /// Asks again where the origin's page, that of the first stream, shows otherwise. A mask that is seen
 /// to be off is nobody's business any more: an operator may set one at the origin.
 pub(super) fn insist(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect>) {

@@ -3,7 +3,7 @@
 
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
-use super::act::{blank, pathway, sessions_at};
+use super::act::{STEERING, blank, pathway, sessions_at};
 use super::health::{Health, rebuffering};
 use super::inputs::{Inputs, Moves};
 use super::plan::{at_most_top, capacity};
@@ -49,9 +49,13 @@ fn has_room(state: &State, inputs: &Inputs, home: &str) -> bool {
 
 /// Moves of a home's viewers in force that steering itself made.
 pub fn mine(state: &State, home: &str) -> Vec<ActionRow> {
-    let of =
-        |row: &ActionRow| row.target == home && row.incident.is_some() && pathway(row).is_some();
-    state.actions_in(&[ActionState::Taken]).into_iter().filter(of).collect()
+    let mut moves = all(state, home);
+    moves.retain(|row| row.incident.is_some());
+    moves
+}
+
+fn whose(state: &State, home: &str, by: &str) -> Vec<ActionRow> {
+    if by == STEERING { mine(state, home) } else { all(state, home) }
 }
 
 fn places_of(state: &State, row: &ActionRow) -> Vec<(u32, u32)> {
@@ -59,9 +63,16 @@ fn places_of(state: &State, row: &ActionRow) -> Vec<(u32, u32)> {
     slices.map(|slice| (slice.from, slice.to)).collect()
 }
 
-/// An offer to bring a home's viewers back.
+/// Moves of a home's viewers in force, whoever made them.
+pub fn all(state: &State, home: &str) -> Vec<ActionRow> {
+    let of = |row: &ActionRow| row.target == home && pathway(row).is_some();
+    state.actions_in(&[ActionState::Taken]).into_iter().filter(of).collect()
+}
+
+/// An offer to bring a home's viewers back: those that steering moved, and by hand also those that
+/// were moved by hand.
 pub fn returning(state: &mut State, home: &str, by: &str, now_ms: i64) -> ActionRow {
-    let moves = mine(state, home);
+    let moves = whose(state, home, by);
     let mut row = blank(state, ActionKind::ReturnEdge, home, by, now_ms);
     row.viewers = moves.iter().map(|row| row.viewers).sum();
     row.share = moves.iter().map(|row| row.share).sum::<f64>().min(1.0);
@@ -77,22 +88,32 @@ pub fn returning(state: &mut State, home: &str, by: &str, now_ms: i64) -> Action
     row
 }
 
-/// Brings a home's viewers back.
+/// Brings back a home's viewers whom these moves sent away.
 pub fn take_return(
     state: &mut State,
     inputs: &Inputs,
-    mut row: ActionRow,
+    (mut row, moves): (ActionRow, Vec<ActionRow>),
     by: &str,
     now_ms: i64,
     out: &mut Vec<Effect>,
-) {
+) -> Result<(), String> {
     let home = row.target.clone();
-    for mut moved in mine(state, &home) {
+    if moves.is_empty() {
+        return Err(format!("nobody is away from {home:?} any more"));
+    }
+    for mut other in state.actions_in(&[ActionState::Offered]) {
+        if other.kind == ActionKind::ReturnEdge && other.target == home && other.id != row.id {
+            (other.state, other.acts_at) = (ActionState::Dismissed, None);
+            other.outcome = Some(format!("Brought back by {by} otherwise"));
+            state.put_action(other, now_ms, out);
+        }
+    }
+    for mut moved in moves {
         let places = state.routes.remove(&home, &moved.id);
         state.note_moved(&home, &places, now_ms);
         moved.state = ActionState::Ended;
         // After a restart in between, nobody counted the arrivals.
-        moved.outcome.get_or_insert_with(|| format!("In force until {home} was well again"));
+        moved.outcome.get_or_insert_with(|| format!("In force until {by} brought them back"));
         state.watches.remove(&moved.id);
         state.put_action(moved, now_ms, out);
     }
@@ -113,6 +134,7 @@ pub fn take_return(
     row.acts_at = None;
     row.by = by.to_owned();
     state.put_action(row, now_ms, out);
+    Ok(())
 }
 
 /// Writes outcomes that are known by now.

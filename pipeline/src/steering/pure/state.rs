@@ -135,19 +135,36 @@ impl State {
     }
 
     /// Takes up what an earlier run of this service left in the log: its mode, what is in
-    /// force, what is open.
-    pub fn restore(&mut self, incidents: Vec<IncidentRow>, actions: Vec<ActionRow>, now_ms: i64) {
-        let modes = actions.iter().filter(|row| row.kind == ActionKind::SetMode);
+    /// force, what is open. What this run knows better stays as it is.
+    pub fn restore(
+        &mut self,
+        incidents: Vec<IncidentRow>,
+        actions: Vec<ActionRow>,
+        now_ms: i64,
+        out: &mut Vec<Effect>,
+    ) {
+        let modes = actions.iter().chain(self.actions.values());
+        let modes = modes.filter(|row| row.kind == ActionKind::SetMode);
         if let Some(newest) = modes.max_by_key(|row| row.at) {
             self.mode = mode_of(&newest.target).unwrap_or(self.mode);
         }
         let mut rows = actions;
         rows.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-        for row in rows {
-            if row.state == ActionState::Taken
-                && let Some(pathway) = super::act::pathway(&row)
-                && self.edges.contains_key(&row.target)
-            {
+        for mut row in rows {
+            if self.actions.get(&row.id).is_some_and(|own| own.updated_at >= row.updated_at) {
+                continue;
+            }
+            self.routes.remove(&row.target, &row.id);
+            let pathway = super::act::pathway(&row);
+            let pathway = pathway.filter(|_| row.state == ActionState::Taken);
+            let known = |edge: &String| self.edges.contains_key(edge);
+            if pathway.is_some() && !(known(&row.target) && row.to.as_ref().is_none_or(known)) {
+                row.state = ActionState::Ended;
+                row.outcome = Some("Over: one of its edges is in the settings no more".to_owned());
+                self.put_action(row, now_ms, out);
+                continue;
+            }
+            if let Some(pathway) = pathway {
                 let length = (row.share * f64::from(WHOLE)).round() as u32;
                 let places = self.routes.free(&row.target, length);
                 self.routes.put(&row.target, &places, &pathway, &row.id);
@@ -159,7 +176,9 @@ impl State {
             self.actions.insert(row.id.clone(), row);
         }
         for row in incidents {
-            self.incidents.insert(row.id.clone(), row);
+            if self.incidents.get(&row.id).is_none_or(|own| own.updated_at < row.updated_at) {
+                self.incidents.insert(row.id.clone(), row);
+            }
         }
     }
 

@@ -4,5 +4,6 @@ mod closed;
 mod fleet;
 mod guards;
 mod masks;
+mod operator;
 mod scenarios;
 mod told;

@@ -77,7 +77,9 @@ impl Windows {
 
     fn contest_for(&mut self, tenant: &Arc<str>, cuboid: Cuboid, log_ms: i64) {
         let Some(of) = self.tenants.get_mut(tenant) else { return };
-        let rivals = of.rivals[cuboid as usize].take();
+        let mut rivals = of.rivals[cuboid as usize].take();
+        // A place may have become free for one of them meanwhile.
+        rivals.retain(|(_, cell)| !of.index[cuboid as usize].contains_key(cell));
         let Some(other) = of.others[cuboid as usize] else { return };
         let places = of.index[cuboid as usize].values().copied();
         let mut held: Vec<(u32, u32)> = places

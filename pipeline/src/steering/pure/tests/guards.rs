@@ -173,15 +173,21 @@ fn an_edge_without_viewers_has_a_health_too_and_new_sessions_avoid_it() {
     assert!((fleet.state.routes.share("e2") - 1.0).abs() < 1e-9);
 }
 
-#[test]
-fn a_restart_takes_up_what_is_in_force() {
+/// A fleet with a move in force, and the state of a run of steering that knows nothing of it yet.
+fn restarted() -> (Fleet, State) {
     let mut fleet = Fleet::new(60, 100, 100);
     fleet.ill("e1").slow_ms = 1_500;
     fleet.run(15);
-    let mut again = State::new(fleet.state.policy.clone(), fleet.state.mode);
+    let again = State::new(fleet.state.policy.clone(), fleet.state.mode);
+    (fleet, again)
+}
+
+#[test]
+fn a_restart_takes_up_what_is_in_force() {
+    let (mut fleet, mut again) = restarted();
     let incidents = fleet.state.incidents.values().cloned().collect();
     let actions = fleet.state.actions.values().cloned().collect();
-    again.restore(incidents, actions, fleet.now);
+    again.restore(incidents, actions, fleet.now, &mut Vec::new());
     for viewer in &fleet.viewers {
         assert_eq!(again.routes.pathway(&viewer.sid), fleet.state.routes.pathway(&viewer.sid));
     }
@@ -213,4 +219,27 @@ fn what_is_in_force_is_said_again_so_that_a_later_restart_finds_it() {
         let times = again.iter().filter(|again| **again == kind).count();
         assert!((1..=2).contains(&times), "{kind:?} in {again:?}");
     }
+}
+
+#[test]
+fn a_restart_that_hears_of_it_twice_moves_nobody_twice() {
+    let (fleet, mut again) = restarted();
+    let actions: Vec<_> = fleet.state.actions.values().cloned().collect();
+    again.restore(Vec::new(), actions.clone(), fleet.now, &mut Vec::new());
+    let once = again.routes.clone();
+    again.restore(Vec::new(), actions.clone(), fleet.now, &mut Vec::new());
+    assert_eq!(again.routes, once);
+    // An edge that is in the settings no more takes nobody.
+    let mut policy = fleet.state.policy.clone();
+    policy.capacities.retain(|(name, _)| name != "e2");
+    let mut without = State::new(policy, fleet.state.mode);
+    let out = &mut Vec::new();
+    without.restore(Vec::new(), actions, fleet.now, out);
+    let told = out.iter().any(|effect| match effect {
+        Effect::Action(row) => row.state == ActionState::Ended,
+        _ => false,
+    });
+    assert!(told, "the log has it, too");
+    assert_eq!(without.routes.moved().count(), 0);
+    assert!(without.actions_in(&[ActionState::Taken]).is_empty());
 }

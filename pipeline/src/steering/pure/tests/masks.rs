@@ -61,7 +61,7 @@ fn after_a_restart_the_origin_is_asked_for_what_is_in_force() {
     let mut fleet = masked();
     let mut again = State::new(fleet.state.policy.clone(), fleet.state.mode);
     let actions = fleet.state.actions.values().cloned().collect();
-    again.restore(Vec::new(), actions, fleet.now);
+    again.restore(Vec::new(), actions, fleet.now, &mut Vec::new());
     (fleet.state, fleet.effects) = (again, Vec::new());
     fleet.run(2);
     assert_eq!(asked(&fleet, 0), (1, 0));

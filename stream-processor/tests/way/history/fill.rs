@@ -1,0 +1,69 @@
+//! History that could not be written for a while is filled from the log, and never says that it reaches
+//! further than it does.
+
+use std::sync::atomic::AtomicI64;
+
+use tallylight_schemas::record::EVENTS;
+
+use super::*;
+
+/// Lets so many writes of players' events pass, and no more.
+#[derive(Debug)]
+struct Few(AtomicI64);
+
+impl Faults for Few {
+    fn pass(&self, step: Step) -> Result<(), String> {
+        let is_one = step == Step::Write(Table::PlayerEvents);
+        let fails = is_one && self.0.fetch_sub(1, Ordering::SeqCst) <= 0;
+        if fails { Err("as the test wants it".to_owned()) } else { Ok(()) }
+    }
+}
+
+/// Lets log time pass until it is so: what is written begins with an emission.
+async fn until(way: &Way, life: &Life, so: impl Fn(&archive::ArchiveStats) -> bool) {
+    for _ in 0..3_000 {
+        let archive = life.handle.stats().borrow().archive;
+        if archive.is_some_and(|archive| so(&archive)) {
+            return;
+        }
+        way.clock.advance_us(100_000);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it is never so: {:?}", *life.handle.stats().borrow());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_filled_is_said_to_reach_no_further_than_it_does() {
+    let mut way = Way::without_processor();
+    let dir = tempfile::tempdir().unwrap();
+    let few = Arc::new(Few(AtomicI64::new(i64::MAX)));
+    let settings = archive::Settings {
+        hot_bytes: 64 << 10,
+        checkpoint_rows: 1,
+        snapshot_s: 0,
+        retry_s: 0,
+        ..Default::default()
+    };
+    let log = Arc::clone(&way.log) as Arc<dyn EventLog>;
+    let faults = Some(Arc::clone(&few) as Arc<dyn Faults>);
+    let life = Life::with((log, &way.clock), dir.path(), faults, settings).await;
+    for second in 0..120 {
+        if second == 20 {
+            until(&way, &life, |archive| archive.snapshot > 0).await;
+            few.0.store(0, Ordering::SeqCst);
+        }
+        way.second(second, 30).await;
+        way.clock.advance_us(1_000_000);
+        life.caught_up().await;
+    }
+    until(&way, &life, |archive| archive.standing).await;
+    // Where it stood is written, then the first that was read anew.
+    few.0.store(2, Ordering::SeqCst);
+    until(&way, &life, |_| few.0.load(Ordering::SeqCst) < 0).await;
+    let committed = life.history.status().committed;
+    let log = way.log.read(EVENTS, committed, usize::MAX).await.unwrap();
+    let next = log.entries.first().expect("not all is filled");
+    let reach = life.history.reach().await.unwrap().unwrap();
+    assert!(reach <= next.appended_at_us, "{reach} is said, {} is missing", next.appended_at_us);
+    life.stop().await;
+}
