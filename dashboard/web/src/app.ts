@@ -16,6 +16,8 @@ export interface App {
   selection: SelectionStore;
   /** Decided once per drawing, before the page draws. */
   tally: TallyState;
+  /** While we are blind: since when zeros may be no figure, Unix ms. */
+  blindFrom: number;
 }
 
 /** A page: made when it is opened, drawn when something changed, closed when left. */

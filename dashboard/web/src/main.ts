@@ -27,6 +27,9 @@ import { scheduler } from "./ui/frame";
 import { NothingPage } from "./watch/nothing";
 import { WatchPage } from "./watch/page";
 
+/** Beacons are missed only half a minute after the last one, ms. */
+const UNNOTICED_MS = 30_000;
+
 const draw = (): void => drawAll();
 const request = scheduler(draw);
 const feed = new FeedState();
@@ -37,6 +40,7 @@ const app: App = {
   steering,
   selection: new SelectionStore(request),
   tally: { tally: "blind", word: "BLIND", cause: "connecting to the feed" },
+  blindFrom: -Infinity,
 };
 
 applyTheme();
@@ -87,7 +91,9 @@ function drawAll(): void {
   }
   if (app.steering.media()) app.segments.start(2_000);
   // The lamp speaks of the whole stream, whatever content is selected.
+  const { tally: before } = app.tally;
   app.tally = tallyOf(evidence(feed, app.segments, new Reading(feed, null).viewers(), app.steering.media()));
+  if (before !== "blind" && app.tally.tally === "blind") app.blindFrom = feed.now() - UNNOTICED_MS;
   setAttr(document.body, "data-blind", app.tally.tally === "blind");
   setAttr(document.body, "data-feed", feed.connected() ? "up" : "down");
   const open = feed.records.open().length;

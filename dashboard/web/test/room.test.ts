@@ -70,8 +70,10 @@ describe("the log", () => {
   const entry = (n: number, undo: string | null = null): Entry => ({ id: `a${n}`, at: n, level: 0, text: "", more: "", undo });
   it("keeps what can be undone above the newest, however old it is", () => {
     const newest = Array.from({ length: 60 }, (_, n) => entry(1000 - n));
-    expect(shownOf([...newest, entry(9), entry(8, "8"), entry(7)]).map(({ at }) => at)).toEqual([8, ...newest.map(({ at }) => at)]);
-    expect(shownOf([entry(2), entry(1, "1")]).map(({ at }) => at)).toEqual([2, 1]);
+    const shown = shownOf([...newest, entry(9), entry(8, "8"), { ...entry(7, "7"), isMode: true }], 3_600_008);
+    expect(shown.map(({ at }) => at)).toEqual([8, ...newest.map(({ at }) => at)]);
+    expect(shown[0]?.more).toContain("still in force after 60 min");
+    expect(shownOf([entry(2), entry(1, "1")], 3).map(({ at }) => at)).toEqual([2, 1]);
   });
 });
 

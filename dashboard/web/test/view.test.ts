@@ -90,8 +90,9 @@ describe("series", () => {
     expect(view?.series(VIEWERS, 0, 29_000, 10).y).not.toContain(0);
   });
   it("keeps of a count what was seen before we went blind", () => {
-    expect(seenOf({ x: [1, 2, 3, 4, 5], y: [3, 0, 4, null, 0] }).y).toEqual([3, 0, 4, null, null]);
-    expect(seenOf({ x: [1, 2], y: [0, 0] }).y).toEqual([null, null]);
+    expect(seenOf({ x: [1, 2, 3, 4, 5], y: [3, 0, 4, null, 0] }, 0).y).toEqual([3, 0, 4, null, null]);
+    expect(seenOf({ x: [1, 2], y: [0, 0] }, -Infinity).y).toEqual([null, null]);
+    expect(seenOf({ x: [1, 2, 3], y: [4, 0, 0] }, 3).y).toEqual([4, 0, null]);
   });
   it("slides to the same value that a tile sums afresh", () => {
     const rows = Array.from({ length: 90 }, (_, n) => row(n * 1000, { playing_ms: 1000 + n, rebuffering_ms: (n * 37) % 90, viewers: 1 }));
@@ -152,8 +153,12 @@ describe("reading", () => {
     state.apply({ type: "rows", seq: 1, at: 0, incidents });
     state.apply(hello);
     expect(state.records.open()).toHaveLength(1);
+    // They stay until the other has told all that it has, and what it has stays.
     state.apply({ ...hello, session: "b" });
-    expect(state.records.open()).toEqual([]);
+    state.apply({ type: "rows", seq: 0, at: 0, snapshot: true, incidents: [{ ...incidents[0], id: "i2" } as Incident] });
+    expect(state.records.open().map(({ id }) => id)).toEqual(["i1", "i2"]);
+    state.apply({ type: "rows", seq: 1, at: 0, snapshot: true });
+    expect(state.records.open().map(({ id }) => id)).toEqual(["i2"]);
   });
   it("counts updates that went missing, not the snapshot's number", () => {
     const { state } = feed();

@@ -42,7 +42,8 @@ describe("an action", () => {
     // Records of earlier versions do not say when they were taken.
     expect(inForce({ ...offer, state: "taken", at: 66_000, taken_at: null }, 0)).toBe("in force since 00:01:06, by steering");
     expect(inForce({ ...offer, state: "undone" }, 0)).toBe("undone, no longer in force");
-    expect(inForce({ ...offer, state: "dismissed" }, 0)).toBe("held, not in force");
+    expect(inForce({ ...offer, state: "dismissed" }, 0)).toBe("withdrawn, not in force");
+    expect(inForce({ ...offer, state: "dismissed", by: "mia" }, 0)).toBe("held, not in force");
   });
   it("that somebody held may be done after all, not what steering took back", () => {
     const held = { ...offer, state: "dismissed", by: "mia" } as Action;

@@ -251,11 +251,14 @@ fn page(app: &Steering, state: &State, inputs: &Inputs, now: i64) -> Value {
             json!({"name": name, "health": health, "why": why, "masked": pipeline.masked})
         })
         .collect();
+    // In the order of the settings: the first is the one that is probed and shown.
+    let served = |stream: &&String| app.ladders.get(stream).is_some();
+    let streams: Vec<&String> = app.settings.streams.iter().filter(served).collect();
     json!({
         "mode": mode_word(state.mode),
         "ttl_s": app.settings.ttl_s,
         "now": now,
-        "streams": app.ladders.streams(),
+        "streams": streams,
         "edges": edges,
         "pipelines": pipelines,
         "feed": {

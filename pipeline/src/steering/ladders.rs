@@ -33,11 +33,6 @@ impl Ladders {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).values().any(Option::is_some)
     }
 
-    /// The streams that are served here.
-    pub(super) fn streams(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
-    }
-
     fn all(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).values().all(Option::is_some)
     }

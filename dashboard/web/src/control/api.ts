@@ -31,8 +31,13 @@ async function detail(answer: Response, type: string, otherwise: string): Promis
   return typeof text === "string" && text !== "" ? text : otherwise;
 }
 
+/** Whether nobody answered in time: what was told may be done all the same. */
+export function isUnanswered(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "TimeoutError";
+}
+
 /** What went wrong, for people. */
 export function reason(error: unknown): string {
-  if (error instanceof DOMException && error.name === "TimeoutError") return `no answer within ${PATIENCE_MS / 1000} s`;
+  if (isUnanswered(error)) return `no answer within ${PATIENCE_MS / 1000} s`;
   return error instanceof Error ? error.message : String(error);
 }

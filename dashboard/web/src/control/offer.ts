@@ -2,8 +2,10 @@
 // at its destination, what it should give, how it is undone.
 
 import type { App } from "../app";
+import { clock } from "../metrics/format";
 import { find, h, keyed, setAttr, setText, unbroken } from "../ui/dom";
 import type { Action } from "./types";
+import { isHeld } from "./words";
 
 export function offerBox(): HTMLElement {
   const bar = h("div", { class: "capbar", "aria-hidden": "true" }, h("i", { class: "used" }), h("i", { class: "added" }), h("i", { class: "mark" }));
@@ -24,7 +26,9 @@ function rows(action: Action): (readonly [string, string])[] {
     out.push(["Load after", `${Math.round(100 * action.load_after)} %, ${free >= 0 ? `${free} % kept free` : `${-free} % too much`}`]);
   }
   if (action.outcome !== null) out.push(["Then", action.outcome]);
-  else if (action.forecast !== "") out.push(["Should give", action.forecast]);
+  // What was held may be done after all; steering plans it anew then.
+  if (action.forecast !== "" && isHeld(action)) out.push(["Should give", `${action.forecast}, as offered at ${clock(action.at)}`]);
+  else if (action.forecast !== "" && action.outcome === null) out.push(["Should give", action.forecast]);
   out.push(["Undone by", action.undo ?? "cannot be undone"]);
   return out;
 }

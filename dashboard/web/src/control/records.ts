@@ -12,17 +12,35 @@ export class Records {
   private readonly incidents = new Map<string, Incident>();
   private readonly actions = new Map<string, Action>();
 
-  clear(): void {
-    this.incidents.clear();
-    this.actions.clear();
+  /** What was told since another server began to tell what it has; null while none does. */
+  private told: Set<string> | null = null;
+
+  /** Another server tells all that it has from now on. */
+  begin(): void {
+    this.told = new Set();
+  }
+
+  /** It has told all: what it did not name is not there any more. Until then everything stays, and
+   *  with it whatever somebody writes below it. */
+  end(): void {
+    const { told } = this;
+    if (told === null) return;
+    for (const kept of [this.incidents, this.actions]) for (const id of [...kept.keys()]) if (!told.has(id)) kept.delete(id);
+    this.told = null;
   }
 
   putIncidents(rows: readonly Incident[] | undefined): void {
-    for (const row of rows ?? []) if (newer(this.incidents.get(row.id), row)) this.incidents.set(row.id, { ...INCIDENT, ...row });
+    for (const row of rows ?? []) {
+      this.told?.add(row.id);
+      if (newer(this.incidents.get(row.id), row)) this.incidents.set(row.id, { ...INCIDENT, ...row });
+    }
   }
 
   putActions(rows: readonly Action[] | undefined): void {
-    for (const row of rows ?? []) if (newer(this.actions.get(row.id), row)) this.actions.set(row.id, { ...ACTION, ...row });
+    for (const row of rows ?? []) {
+      this.told?.add(row.id);
+      if (newer(this.actions.get(row.id), row)) this.actions.set(row.id, { ...ACTION, ...row });
+    }
   }
 
   /** Incidents that are not over, the worst first, then those that reach viewers, then the oldest. */

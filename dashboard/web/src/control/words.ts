@@ -67,7 +67,7 @@ export function isHeld(action: Action): boolean {
 /** Whether an action waits, is in force or is over: it stands beside its buttons. */
 export function inForce(action: Action, now: number): string {
   if (action.state === "taken") return `in force since ${clock(action.taken_at ?? action.at)}, by ${action.by}`;
-  if (action.state === "dismissed") return "held, not in force";
+  if (action.state === "dismissed") return isHeld(action) ? "held, not in force" : "withdrawn, not in force";
   if (action.state !== "offered") return `${action.state}, no longer in force`;
   return action.acts_at === null ? "waits for your click" : `acts by itself in ${seconds(action.acts_at - now)}`;
 }

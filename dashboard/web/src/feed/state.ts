@@ -51,6 +51,8 @@ export class FeedState {
       for (const row of message.fates ?? []) this.fates.put(row);
       this.records.putIncidents(message.incidents);
       this.records.putActions(message.actions);
+      // A snapshot in parts has a sequence number in its last one.
+      if (message.snapshot && message.seq > 0) this.records.end();
       return;
     }
     this.status = message;
@@ -65,7 +67,7 @@ export class FeedState {
 
   private reset(session: string): void {
     // Before the first session they can only be steering's own answer, which is of now.
-    if (this.session !== null && this.session !== session) this.records.clear();
+    if (this.session !== null && this.session !== session) this.records.begin();
     this.session = session;
     this.seq = 0;
     this.missedDeltas = 0;

@@ -186,10 +186,10 @@ export class View {
   }
 }
 
-/** What is left of a count for whoever is blind: the zeros that it ends with are no figure. */
-export function seenOf(series: Series): Series {
+/** What is left of a count for whoever is blind: zeros that it ends with are no figure since `from`, ms. */
+export function seenOf(series: Series, from: number): Series {
   let end = series.y.length;
-  while (end > 0 && !series.y[end - 1]) end -= 1;
+  while (end > 0 && !series.y[end - 1] && (series.x[end - 1] ?? 0) >= from) end -= 1;
   return { x: series.x, y: series.y.map((value, at) => (at < end ? value : null)) };
 }
 

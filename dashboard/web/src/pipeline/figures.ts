@@ -144,7 +144,7 @@ export function encoderBox(app: App, delivery: Delivery, pipeline: string): Box 
       { name: "arrives", value: spare === null ? NONE : `close + ${(spare / 1000).toFixed(2)} s` },
       { name: "on time", value: kept === null || kept.of === 0 ? NONE : `${kept.kept} of ${kept.of}`, level: kept !== null && kept.kept < kept.of && state.level > 0 ? state.level : 0 },
       { name: "sends", value: put ? bitRate(put.bytes, RATE_MS / 1000) : NONE },
-      ...equalRows(strip, pipeline),
+      ...equalRows(heard, pipeline),
     ],
   }, "encoder", pipeline);
 }

@@ -60,7 +60,7 @@ export class Chart {
     this.range = [from / 1000, range[1] / 1000];
     setText(find(this.root, ".note"), `by ${dimensionWord(by)} · ${formulaWords(metric)} · last ${Math.min(span, Math.round((range[1] - from) / 60_000))} min · UTC`);
     const read = view ? this.read(metric, view, [from, range[1]]) : [];
-    const series = this.blindTo(metric) ? read.map(seenOf) : read;
+    const series = this.blindTo(metric) ? read.map((one) => seenOf(one, this.app.blindFrom)) : read;
     this.notes = annotations(this.app.feed.records, from, range[1]);
     this.marks = view ? marksOf(view, [from, range[1]]) : this.marks;
     this.show(series);

@@ -23,6 +23,8 @@ export interface Entry {
   more: string;
   /** The action that a click here takes back. */
   undo: string | null;
+  /** That steering was set to another mode. */
+  isMode?: boolean;
 }
 
 export class Log {
@@ -48,7 +50,7 @@ export class Log {
     const mode = actions.find((one) => one.kind === "set_mode");
     const entries = [...actions.map((one) => ofAction(one, now, one.kind !== "set_mode" || one === mode)), ...records.allIncidents().flatMap(ofIncident), ...this.changes.list.map(({ id, at, level, text }) => ({ id: `c${id}`, at, level, text, more: "", undo: null }))]
       .sort((a, b) => b.at - a.at || a.id.localeCompare(b.id));
-    keyed(this.list, shownOf(entries), (one) => one.id, (one) => this.make(one), (item, one) => {
+    keyed(this.list, shownOf(entries, now), (one) => one.id, (one) => this.make(one), (item, one) => {
       setAttr(item, "data-level", one.level ? String(one.level) : null);
       setText(find(item, "time"), clock(one.at));
       setText(find(item, ".shape"), LEVEL_SHAPES[one.level]);
@@ -76,14 +78,16 @@ export class Log {
   }
 }
 
-/** The newest, and above them what is older and can still be undone: nobody is to look for it. */
-export function shownOf(entries: readonly Entry[]): Entry[] {
-  return [...entries.slice(SHOWN).filter((one) => one.undo !== null), ...entries.slice(0, SHOWN)];
+/** The newest, and above them what is older and still in force: nobody is to look for it. The mode is
+ *  in the top bar. */
+export function shownOf(entries: readonly Entry[], now: number): Entry[] {
+  const older = entries.slice(SHOWN).filter((one) => one.undo !== null && !one.isMode);
+  return [...older.map((one) => ({ ...one, more: `${one.more}, still in force after ${span(now - one.at)}` })), ...entries.slice(0, SHOWN)];
 }
 
 function ofAction(action: Action, now: number, undoable: boolean): Entry {
   const undo = undoable && action.state === "taken" && action.undo !== null ? action.id : null;
-  return { id: `a${action.id}`, at: action.taken_at ?? action.at, level: 0, text: action.title, more: stateWords(action, now), undo };
+  return { id: `a${action.id}`, at: action.taken_at ?? action.at, level: 0, text: action.title, more: stateWords(action, now), undo, isMode: action.kind === "set_mode" };
 }
 
 function ofIncident(incident: Incident): Entry[] {

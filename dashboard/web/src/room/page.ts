@@ -75,7 +75,7 @@ export class RoomPage implements Page {
     if (!steering.media() || (segments.strip === null && segments.failedSince === null)) return;
     const delivery = new Delivery(this.app);
     const parts = { pipelines: delivery.pipelines(), edges: delivery.edges() };
-    const names = [...parts.pipelines, "|", ...parts.edges].join(" ");
+    const names = [steering.stream(), ...parts.pipelines, "|", ...parts.edges].join(" ");
     if (this.strip === null || names !== this.parts) {
       this.parts = names;
       this.strip?.close();

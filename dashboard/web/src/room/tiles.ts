@@ -92,7 +92,7 @@ export class Tiles {
     if (!behind.querySelector(".inner")) setText(behind, small ? "" : this.behind(read, reading));
     const { view, pane } = reading;
     const series = view && pane !== null ? view.series(metric, from, pane, SPARK_POINTS) : { x: [], y: [] };
-    this.sparks.get(metric.name)?.draw(unseen ? seenOf(series) : series, from, to, read.level ? levelColour(read.level) : palette().levels[0], this.ticks);
+    this.sparks.get(metric.name)?.draw(unseen ? seenOf(series, this.app.blindFrom) : series, from, to, read.level ? levelColour(read.level) : palette().levels[0], this.ticks);
   }
 
   /** Whoever is blind sees zero viewers; that is not a figure. */

@@ -172,6 +172,7 @@ export class SessionsPage implements Page {
   private nothing(terms: readonly Term[]): string {
     if (this.failed || (this.history && this.past === null)) return "";
     if (unknownWords(terms).length > 0) return "Nobody is looked for: the search has a word that means nothing.";
+    if (this.more && !this.history && terms.some((one) => one.name === "sid")) return "No session that is open or just ended has this id. If it is whole, look in History.";
     if (terms.length > 0 && this.more && !this.history) return "None of the newest 1,000 fits, and there are more. Write a whole session id, or ask the table live_sessions on the SQL page.";
     if (terms.length > 0) return "Nobody fits. Take a word out of the search, or look in the other tab.";
     return this.history ? "Nothing in history yet: sessions are stored when they end." : "Nobody is watching. Open Watch to be the first, or Connect to bring your own player.";

@@ -43,8 +43,11 @@ export class LiveRecords {
           const word = line["tail"] as TailWord | undefined;
           if (!word) this.show(line);
           else {
+            // What could not be read is tried again from there: nothing is missing yet.
+            const stays = word.error !== undefined && (word.next ?? next) === next;
             next = word.next ?? next;
-            this.tell(gapOf(word));
+            if (stays) setText(this.note, `the log cannot be read now: ${word.error}`);
+            else this.tell(gapOf(word));
           }
         }
       } catch (error) {
