@@ -13,9 +13,10 @@ use super::settings::EdgeSettings;
 
 /// Between two decisions.
 const EVERY: Duration = Duration::from_millis(500);
-/// How long the start waits for what the log knows, where no dashboard tells it, and where one begins
-/// to: that may still be reading rows for half a minute.
-const RESTORE: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(60)];
+/// How long the start waits for what the log knows.
+const RESTORE: Duration = Duration::from_secs(10);
+/// The same where a dashboard begins to tell it, which may be reading rows for half a minute.
+const RESTORE_TOLD: Duration = Duration::from_secs(60);
 /// The origin may take so long over a mask.
 pub(super) const MASK_WITHIN: Duration = Duration::from_secs(2);
 /// The target name of the prober's requests to the origin; no edge is called so.
@@ -120,7 +121,7 @@ pub(super) async fn run(app: Arc<Steering>) {
             let window = app.feed.window();
             (window.is_whole(), window.trust(app.clock.now_ms()).connected)
         };
-        if whole || started.elapsed() >= RESTORE[usize::from(told)] {
+        if whole || started.elapsed() >= if told { RESTORE_TOLD } else { RESTORE } {
             break;
         }
         ticks.tick().await;

@@ -30,17 +30,16 @@ export class Records {
   }
 
   putIncidents(rows: readonly Incident[] | undefined): void {
-    for (const row of rows ?? []) {
-      this.told?.add(row.id);
-      if (newer(this.incidents.get(row.id), row)) this.incidents.set(row.id, { ...INCIDENT, ...row });
-    }
+    for (const row of rows ?? []) this.put(this.incidents, { ...INCIDENT, ...row });
   }
 
   putActions(rows: readonly Action[] | undefined): void {
-    for (const row of rows ?? []) {
-      this.told?.add(row.id);
-      if (newer(this.actions.get(row.id), row)) this.actions.set(row.id, { ...ACTION, ...row });
-    }
+    for (const row of rows ?? []) this.put(this.actions, { ...ACTION, ...row });
+  }
+
+  private put<R extends { id: string; updated_at: number }>(kept: Map<string, R>, row: R): void {
+    this.told?.add(row.id);
+    if (newer(kept.get(row.id), row)) kept.set(row.id, row);
   }
 
   /** Incidents that are not over, the worst first, then those that reach viewers, then the oldest. */

@@ -106,7 +106,12 @@ pub fn describe(state: &State, inputs: &Inputs, row: &mut ActionRow, part: &Part
 
 /// Whether somebody said no to it, before or after it was done.
 pub fn is_turned_down(row: &ActionRow) -> bool {
-    row.state == ActionState::Undone || (row.state == ActionState::Dismissed && row.by != STEERING)
+    row.state == ActionState::Undone || (row.state == ActionState::Dismissed && !is_withdrawn(row))
+}
+
+/// Whether steering took it off the table itself: that is no answer.
+pub fn is_withdrawn(row: &ActionRow) -> bool {
+    row.state == ActionState::Dismissed && row.by == STEERING
 }
 
 /// Offers what can be done for a bad edge, unless it is offered, or somebody said no.

@@ -179,10 +179,7 @@ fn encoders(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effec
             Some((finding, mask)) => {
                 let evidence = finding.evidence.text();
                 let incident = incidents::found(state, finding, now_ms, out);
-                // What steering took off the table itself is no answer.
-                let is_answer =
-                    |row: &ActionRow| row.state != ActionState::Dismissed || row.by != STEERING;
-                let answered = state.actions_about(&incident).any(is_answer);
+                let answered = state.actions_about(&incident).any(|row| !act::is_withdrawn(row));
                 if mask && state.mode != Mode::Observe && !answered {
                     let mut row =
                         act::blank(state, ActionKind::MaskPipeline, name, STEERING, now_ms);
@@ -284,7 +281,7 @@ fn returns(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect
         if state.mode == Mode::Observe || is_asked {
             continue;
         }
-        let row = returning::returning(state, &home, STEERING, now_ms);
+        let row = returning::returning(state, &home, &moves, STEERING, now_ms);
         if state.mode == Mode::Act {
             let _ = returning::take_return(state, inputs, (row, moves), STEERING, now_ms, out);
         } else {

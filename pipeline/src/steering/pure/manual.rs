@@ -66,8 +66,9 @@ pub fn preview(
             row.undo = Some("One click".into());
         }
         ActionKind::ReturnEdge => {
-            row = returning::returning(&mut state, &wish.target, &wish.by, now_ms);
-            if row.viewers == 0 && returning::all(&state, &wish.target).is_empty() {
+            let moves = returning::all(&state, &wish.target);
+            row = returning::returning(&mut state, &wish.target, &moves, &wish.by, now_ms);
+            if moves.is_empty() {
                 return Err(Refused::Conflict(format!(
                     "nobody was moved away from {:?}",
                     wish.target

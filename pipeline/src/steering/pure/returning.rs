@@ -3,7 +3,7 @@
 
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
-use super::act::{STEERING, blank, pathway, sessions_at};
+use super::act::{blank, pathway, sessions_at};
 use super::health::{Health, rebuffering};
 use super::inputs::{Inputs, Moves};
 use super::plan::{at_most_top, capacity};
@@ -54,10 +54,6 @@ pub fn mine(state: &State, home: &str) -> Vec<ActionRow> {
     moves
 }
 
-fn whose(state: &State, home: &str, by: &str) -> Vec<ActionRow> {
-    if by == STEERING { mine(state, home) } else { all(state, home) }
-}
-
 fn places_of(state: &State, row: &ActionRow) -> Vec<(u32, u32)> {
     let slices = state.routes.slices(&row.target).iter().filter(|slice| slice.action == row.id);
     slices.map(|slice| (slice.from, slice.to)).collect()
@@ -69,10 +65,14 @@ pub fn all(state: &State, home: &str) -> Vec<ActionRow> {
     state.actions_in(&[ActionState::Taken]).into_iter().filter(of).collect()
 }
 
-/// An offer to bring a home's viewers back: those that steering moved, and by hand also those that
-/// were moved by hand.
-pub fn returning(state: &mut State, home: &str, by: &str, now_ms: i64) -> ActionRow {
-    let moves = whose(state, home, by);
+/// An offer to bring back a home's viewers whom these moves sent away.
+pub fn returning(
+    state: &mut State,
+    home: &str,
+    moves: &[ActionRow],
+    by: &str,
+    now_ms: i64,
+) -> ActionRow {
     let mut row = blank(state, ActionKind::ReturnEdge, home, by, now_ms);
     row.viewers = moves.iter().map(|row| row.viewers).sum();
     row.share = moves.iter().map(|row| row.share).sum::<f64>().min(1.0);
