@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Removes build products, of a shared target folder too, and the demo's data.
+# Removes build products, of a shared target folder too, and the demo's data. A broker that still runs
+# in it is stopped first.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
+scripts/kafka stop
 rm -rf data dist dashboard/web/dist dashboard/web/node_modules
 cargo clean

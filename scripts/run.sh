@@ -22,8 +22,20 @@ cargo build --locked -p tallylight-cli
 if [ "$purpose" = run ]; then
     exec "$target_dir/debug/tallylight" up "$@"
 fi
+# However this ends, the broker is stopped, and after `up`, which drains into it. So `up` has a session
+# of its own: a Ctrl-C reaches this script alone, which passes it on.
+up='' told=''
+pass_on() { told=1; [ -z "$up" ] || kill -TERM "$up" 2> /dev/null || true; }
+trap pass_on INT TERM HUP
+trap "trap '' INT TERM HUP; scripts/kafka stop" EXIT
 scripts/kafka start
-trap 'scripts/kafka stop' EXIT
-# Ctrl-C is for `up`, which drains into the log; the broker is stopped after it.
-trap : INT
-"$target_dir/debug/tallylight" up --log kafka://127.0.0.1:9092 "$@"
+[ -z "$told" ] || exit 130
+setsid "$target_dir/debug/tallylight" up --log kafka://127.0.0.1:9092 "$@" &
+up=$!
+[ -z "$told" ] || pass_on
+# A signal ends the waiting, not `up`; a second one makes that end at once.
+while
+    status=0; wait "$up" || status=$?
+    kill -0 "$up" 2> /dev/null
+do :; done
+exit "$status"

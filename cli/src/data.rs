@@ -116,7 +116,8 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     ended
 }
 
-/// Opens and runs what reads the log, until the door is closed and everything is read.
+/// Opens and runs what reads the log, until the door is closed. What is not read by then is read at the
+/// next start.
 async fn behind_the_door(
     settings: Settings,
     log: &Arc<dyn EventLog>,

@@ -3,17 +3,23 @@
 
 mod look;
 mod table;
+#[cfg(test)]
+mod tests;
+mod watch;
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::settings::Settings;
-use look::{Look, Looker};
+use crate::shutdown;
+use look::Looker;
+use watch::Watch;
 
 /// Which switches, and how often.
 #[derive(Debug, Args)]
@@ -36,6 +42,8 @@ pub(crate) struct DrillArgs {
 const EVERY: Duration = Duration::from_millis(250);
 /// Viewers are well again when they have been for so long.
 const STEADY: Duration = Duration::from_secs(4);
+/// How often a switch is tried that does not go off at once.
+const OFF_TRIES: u32 = 5;
 
 /// A switch as `up` lists it.
 #[derive(Debug, Clone, Deserialize)]
@@ -60,6 +68,7 @@ struct Run {
 }
 
 pub(crate) async fn run(settings: Settings, args: DrillArgs) -> anyhow::Result<()> {
+    let stop = shutdown::on_signal()?;
     let looker = Looker::new(settings.dashboard_url())?;
     let all: Vec<Switch> = looker.get("/v1/faults").await.context(
         "the fault switches do not answer: start `tallylight up --viewers 60 --source loop` first, \
@@ -81,9 +90,12 @@ pub(crate) async fn run(settings: Settings, args: DrillArgs) -> anyhow::Result<(
         for n in 1..=args.runs {
             let what = format!("{}/{}, run {n} of {}", switch.target, switch.fault, args.runs);
             progress(&format!("{what}: waits until all is calm, {} s at the most", args.calm_s));
-            calm(&looker, args.calm_s).await?;
+            tokio::select! {
+                () = calm(&looker, args.calm_s) => {}
+                () = stop.cancelled() => bail!("broken off; no fault is on"),
+            }
             progress(&format!("{what}: on, for {} s at the most", args.on_s));
-            let run = once(&looker, &switch, Duration::from_secs(args.on_s)).await?;
+            let run = once(&looker, &switch, Duration::from_secs(args.on_s), &stop).await?;
             tracing::info!(target = switch.target, fault = switch.fault, ?run, "one run");
             runs.push(run);
         }
@@ -101,41 +113,49 @@ fn progress(text: &str) {
 }
 
 /// Waits until nothing is wrong; after `seconds` goes on regardless.
-async fn calm(looker: &Looker, seconds: u64) -> anyhow::Result<()> {
+async fn calm(looker: &Looker, seconds: u64) {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     let mut since = Instant::now();
     while Instant::now() < deadline && since.elapsed() < STEADY {
-        let look = looker.look().await?;
-        if !look.is_calm() {
+        if !looker.look().await.is_ok_and(|look| look.is_calm()) {
             since = Instant::now();
         }
         sleep(EVERY).await;
     }
-    Ok(())
 }
 
 /// One click, and what follows until the fault is named and viewers are well, or for `on` and
-/// as long again after the fault is off.
-async fn once(looker: &Looker, switch: &Switch, on: Duration) -> anyhow::Result<Run> {
-    let mut run = Run::default();
+/// as long again after the fault is off. However it ends, the fault is off then.
+async fn once(
+    looker: &Looker,
+    switch: &Switch,
+    on: Duration,
+    stop: &CancellationToken,
+) -> anyhow::Result<Run> {
     let before = looker.look().await?;
-    let clicked = Instant::now();
-    turn(looker, switch, true).await?;
-    let mut watch = Watch { clicked, ill_at: None, well_since: None };
-    while clicked.elapsed() < on && !watch.is_over(&run) {
-        watch.see(&looker.look().await?, &before, switch, &mut run);
-        sleep(EVERY).await;
-    }
+    let mut watch = Watch::begin(looker, switch, before);
+    let name = format!("{}/{}", switch.target, switch.fault);
+    let broken_off = || anyhow!("broken off; {name} is off again");
+    let followed = match turn(looker, switch, true).await {
+        Ok(()) => tokio::select! {
+            () = watch.follow(on) => Ok(()),
+            () = stop.cancelled() => Err(broken_off()),
+        },
+        // It may be on, although the answer did not come.
+        Err(error) => Err(error),
+    };
     let was_well = watch.well_since.is_some();
-    let off = Instant::now();
-    turn(looker, switch, false).await?;
-    while !was_well && off.elapsed() < on && !watch.is_over(&run) {
-        run.after_off = true;
-        watch.see(&looker.look().await?, &before, switch, &mut run);
-        sleep(EVERY).await;
+    turn_off(looker, switch).await.with_context(|| {
+        format!("{name} may be on still: switch it off on the Pipeline page, or stop `up`")
+    })?;
+    followed?;
+    if !was_well {
+        tokio::select! {
+            () = watch.follow(on) => {}
+            () = stop.cancelled() => return Err(broken_off()),
+        }
     }
-    run.well_s = watch.well_since.map(|at| (at - clicked).as_secs_f64());
-    Ok(run)
+    Ok(watch.end(was_well))
 }
 
 async fn turn(looker: &Looker, switch: &Switch, on: bool) -> anyhow::Result<()> {
@@ -143,38 +163,13 @@ async fn turn(looker: &Looker, switch: &Switch, on: bool) -> anyhow::Result<()> 
     looker.post("/v1/faults", &body).await
 }
 
-/// Follows one run.
-struct Watch {
-    clicked: Instant,
-    ill_at: Option<Instant>,
-    well_since: Option<Instant>,
-}
-
-/// A fault that hits nobody within this long does not.
-const HITS_WITHIN: Duration = Duration::from_secs(20);
-
-impl Watch {
-    fn see(&mut self, look: &Look, before: &Look, switch: &Switch, run: &mut Run) {
-        if let Some(incident) = look.named(&switch.target, &before.open) {
-            run.named_s.get_or_insert(self.clicked.elapsed().as_secs_f64());
-            // Its words get better while more is seen; the part that it names stays.
-            run.cause = Some(incident.cause.clone());
+/// Tries again: a house with a fault in it may be slow to answer.
+async fn turn_off(looker: &Looker, switch: &Switch) -> anyhow::Result<()> {
+    for _ in 1..OFF_TRIES {
+        if turn(looker, switch, false).await.is_ok() {
+            return Ok(());
         }
-        run.hit = run.hit.max(look.hit(&switch.target));
-        if look.is_hit(&switch.target) {
-            self.ill_at.get_or_insert_with(Instant::now);
-            self.well_since = None;
-        } else if self.ill_at.is_some() {
-            self.well_since.get_or_insert_with(Instant::now);
-        }
+        sleep(EVERY).await;
     }
-
-    /// Named, and viewers well: for a while after they were hit, or not hit at all.
-    fn is_over(&self, run: &Run) -> bool {
-        let well = match self.ill_at {
-            Some(_) => self.well_since.is_some_and(|since| since.elapsed() >= STEADY),
-            None => self.clicked.elapsed() >= HITS_WITHIN,
-        };
-        run.named_s.is_some() && well
-    }
+    turn(looker, switch, false).await
 }

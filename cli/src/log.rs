@@ -154,13 +154,14 @@ pub(crate) async fn kafka(
     clock: &Arc<dyn Clock>,
     stop: &CancellationToken,
 ) -> anyhow::Result<Arc<Kafka>> {
-    let mut said = false;
+    let mut said = String::new();
     loop {
         match Kafka::open(settings.kafka(), Arc::clone(clock)).await {
             Ok(log) => return Ok(log),
             Err(LogError::Unavailable(why)) => {
-                if !std::mem::replace(&mut said, true) {
+                if said != why {
                     tracing::warn!(why, "waiting for Kafka; trying again each second");
+                    said = why;
                 }
             }
             Err(error) => return Err(error).context("the log in Kafka cannot be opened"),

@@ -51,10 +51,13 @@ pub(crate) async fn run(settings: Settings, command: LogCommand) -> anyhow::Resu
 fn cat(settings: &Settings, args: &CatArgs) -> anyhow::Result<()> {
     let log = ReadOnly::open(settings.data_dir.join("log"), &args.topic)?;
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let mut position = args.from.unwrap_or(0);
+    let mut position = match args.from {
+        Some(from) => from,
+        None => log.earliest()?,
+    };
     loop {
         let batch = log.read(position, CHUNK)?;
-        if batch.lost > 0 && position != 0 {
+        if batch.lost > 0 {
             writeln!(out, "{}", json!({ "lost": batch.lost, "before": batch.next }))?;
         }
         if batch.entries.is_empty() && batch.next == position {

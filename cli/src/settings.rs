@@ -3,6 +3,7 @@
 //! and all mistakes are reported together.
 
 mod demo;
+mod file;
 mod mistake;
 #[cfg(test)]
 mod page;
@@ -14,10 +15,11 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::Args;
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Env, Serialized};
 use serde::{Deserialize, Serialize};
 
 use crate::log::{LogKind, LogSettings};
+use file::File;
 
 /// The default of `--ports`.
 const PORTS: u16 = 7_700;
@@ -53,6 +55,12 @@ pub(crate) struct Global {
 }
 
 impl Global {
+    /// The same for processes that read the file again.
+    pub(crate) fn to_hand_on(&self) -> anyhow::Result<Self> {
+        let config = self.config.as_deref().map(file::to_read_again).transpose()?;
+        Ok(Self { config, ..self.clone() })
+    }
+
     /// The same flags for a child.
     pub(crate) fn as_args(&self) -> Vec<String> {
         let mut args = Vec::new();
@@ -137,10 +145,7 @@ impl Settings {
         }
         let mut figment = Figment::from(Serialized::defaults(defaults));
         if let Some(file) = &global.config {
-            if !file.exists() {
-                bail!("--config {}: no such file", file.display());
-            }
-            figment = figment.merge(Toml::file(file));
+            figment = figment.merge(File::read(file)?);
         }
         // TALLYLIGHT_LOG is the filter of the program's own log, not a setting.
         figment = figment.merge(Env::prefixed("TALLYLIGHT_").ignore(&["log", "soak"]).split("__"));

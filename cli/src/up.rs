@@ -50,6 +50,7 @@ pub(crate) fn run(global: &Global, settings: &Settings, args: &UpArgs) -> anyhow
 }
 
 async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> anyhow::Result<()> {
+    let global = &global.to_hand_on()?;
     let stop = shutdown::on_signal()?;
     ports::refuse_taken(settings)?;
     let _owner = claim(&settings.data_dir)?;

@@ -19,14 +19,11 @@ use crate::health::Metrics;
 use crate::proxy::{HttpClient, Target};
 use crate::sql::{Engine, EngineError, Platform, serve};
 use crate::{
-    Error, FactsSource, Parts, Sessions, Settings, feed, health, pages, proxy, rules, series,
-    sessions, tail,
+    Error, FactsSource, Parts, Sessions, Settings, feed, health, pages, problem, proxy, rules,
+    series, sessions, tail,
 };
 
 const GREETINGS: usize = 8;
-
-/// A statement of the longest length there may be, with every byte of it escaped.
-const MAX_STATEMENT: usize = 6 << 20;
 
 /// What every request can reach.
 pub(crate) struct App {
@@ -103,7 +100,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/v1/metrics", get(feed::definitions))
         .route("/v1/series", get(series::series))
         .route("/v1/sessions", get(sessions::list))
-        .route("/v1/sql", post(serve::query).layer(DefaultBodyLimit::max(MAX_STATEMENT)))
+        .route("/v1/sql", post(serve::query).layer(DefaultBodyLimit::max(serve::MOST)))
         .route("/v1/sql/tables", get(serve::tables))
         .route("/v1/tail", get(tail::tail))
         .route("/v1/cmcd/rules", get(rules::list))
@@ -130,11 +127,13 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         let target = Target { strip, ..Target::new(&format!("edge {name}"), base) };
         guarded = guarded.route(&format!("/{name}/{{*rest}}"), proxy::route(target));
     }
+    let guarded = guarded.method_not_allowed_fallback(problem::wrong_method);
     let lists = Arc::new(Guard::new(&settings.allowed_hosts, &settings.allowed_origins));
     // Probes come by any name and learn nothing but a word.
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
+        .method_not_allowed_fallback(problem::wrong_method)
         .merge(guarded.layer(from_fn_with_state(lists, guard)))
         .with_state(Arc::clone(app))
 }

@@ -123,17 +123,14 @@ async fn pass(
     response
 }
 
-/// Adds whom this proxy saw to what those in front of it have said, in their words (RFC 7239, or
-/// the header that was there before). What a client made up stands before, and is not believed.
+/// Adds whom this proxy saw to what those in front of it have said, in the header that the collector
+/// reads. What a client made up stands before, and is not believed.
 fn tell_who(headers: &mut HeaderMap, peer: IpAddr) {
-    let (name, seen) = if headers.contains_key(header::FORWARDED) {
-        let node = match peer {
-            IpAddr::V4(_) => format!("for={peer}"),
-            IpAddr::V6(_) => format!("for=\"[{peer}]\""),
-        };
-        (header::FORWARDED, node)
-    } else {
-        (FORWARDED_FOR, peer.to_string())
+    let usual = headers.contains_key(FORWARDED_FOR) || !headers.contains_key(header::FORWARDED);
+    let (name, seen) = match peer {
+        _ if usual => (FORWARDED_FOR, peer.to_string()),
+        IpAddr::V4(_) => (header::FORWARDED, format!("for={peer}")),
+        IpAddr::V6(_) => (header::FORWARDED, format!("for=\"[{peer}]\"")),
     };
     if let Ok(seen) = HeaderValue::from_str(&seen) {
         headers.append(name, seen);

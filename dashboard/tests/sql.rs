@@ -3,6 +3,8 @@
 
 #[path = "sql/answers.rs"]
 mod answers;
+#[path = "sql/deep.rs"]
+mod deep;
 #[path = "sql/formulas.rs"]
 mod formulas;
 #[path = "sql/hostile.rs"]

@@ -54,6 +54,8 @@ struct Edge {
     cache: Cache,
     room: Room,
     faults: Arc<Faults>,
+    /// What the prober proves itself by.
+    service_key: Option<String>,
     waiting: Arc<Semaphore>,
     max_waiting: usize,
 }
@@ -85,6 +87,7 @@ pub async fn build_with(
         cache: Cache::new(settings.cache_bytes, upstream, metrics.upstream.clone()),
         room: Room::new(settings.capacity_kbps, Arc::clone(&faults)),
         faults,
+        service_key: settings.service_key,
         name: settings.name,
         clock: parts.clock,
         reporter: reporter.clone(),
@@ -169,7 +172,7 @@ async fn media(
     };
     let asked = Asked {
         path,
-        viewer: Viewer::of(&uri, &headers),
+        viewer: Viewer::or_probe(&uri, &headers, edge.service_key.as_deref()),
         arrival,
         head_only: method == Method::HEAD,
         // Players keep the last one they heard, so an uncapped answer has to lift it: what the

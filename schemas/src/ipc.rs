@@ -1,6 +1,6 @@
 //! Arrow batches as bytes (IPC stream, LZ4) and structs as batches.
 
-mod buffers;
+pub mod buffers;
 pub mod frames;
 
 use std::io::Cursor;

@@ -121,14 +121,19 @@ pub fn check_change(headers: &HeaderMap, key: Option<&str>) -> Result<(), Proble
         let (title, detail) = ("A change is JSON", "Send it with Content-Type: application/json");
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", title, detail));
     }
-    let given =
-        only(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-    if key.is_some_and(|key| !given.is_some_and(|given| is_key(given, key))) {
+    if !is_service(headers, key) {
         let detail = "Send Authorization: Bearer with the service key of this start";
         let title = "Only our own services may do this";
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "untrusted", title, detail));
     }
     Ok(())
+}
+
+/// Whether a request proves to be of a service of ours; where no key is set, each is taken for one.
+pub fn is_service(headers: &HeaderMap, key: Option<&str>) -> bool {
+    let given = only(headers, header::AUTHORIZATION);
+    let given = given.and_then(|value| value.strip_prefix("Bearer "));
+    key.is_none_or(|key| given.is_some_and(|given| is_key(given, key)))
 }
 
 /// Compares a key without telling by its time how much of a guess was right.

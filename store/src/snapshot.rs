@@ -150,7 +150,11 @@ fn sweep(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         if path.extension().is_some_and(|is| is == ASIDE) {
-            fs::remove_file(path)?;
+            match fs::remove_file(path) {
+                // An owner before this one was still at it, and is done now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
     }
     Ok(())

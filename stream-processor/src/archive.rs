@@ -9,27 +9,25 @@
 
 mod checkpoint;
 mod looks;
+mod parts;
 mod restore;
 mod rows;
 mod settings;
 mod state;
 mod taking;
 
-use std::path::Path;
 use std::time::Duration;
 
-use tallylight_eventlog::{Entry, EventLog, LogError};
+use tallylight_eventlog::Entry;
 use tallylight_schemas::dead::DeadLetter;
-use tallylight_schemas::ident::Shard;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{Ask, History, HistoryError, hour_of};
-use tallylight_store::snapshot::{SnapshotError, Snapshots};
-use tokio::runtime::Handle;
+use tallylight_store::archive::{Ask, HistoryError, hour_of};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+pub use parts::Parts;
 pub use settings::Settings;
 pub use state::{Rest, STATE_VERSION, State, Written};
 
@@ -38,43 +36,6 @@ use crate::read::Outcome;
 use checkpoint::{Running, Standing};
 use looks::Looks;
 use taking::{Taken, Taking};
-
-/// What the archive is put together from.
-#[derive(Debug, Clone)]
-pub struct Parts {
-    /// Where rows go.
-    pub history: History,
-    /// Where states go.
-    pub snapshots: Snapshots,
-    /// Whose threads write; none: those of who runs the processor.
-    pub writers: Option<Handle>,
-}
-
-impl Parts {
-    /// History and the snapshots that belong to a log, or to one shard of it, which has its own
-    /// and writes its rows to the tables of all. `data` is the folder of everything kept.
-    pub fn open(data: &Path, log: &dyn EventLog, history: History) -> Result<Self, SnapshotError> {
-        let mut dir = data.join("snapshots");
-        if log.shard() != Shard::WHOLE {
-            dir.push(log.shard().number().to_string());
-        }
-        let snapshots = Snapshots::open(dir, log.id(), STATE_VERSION)?;
-        Ok(Self { history, snapshots, writers: None })
-    }
-
-    /// Refuses a log, with its end, that was emptied and kept its name: its records would be
-    /// taken for those that history has already.
-    pub(crate) fn refuse_emptied(&self, end: u64) -> Result<(), LogError> {
-        let kept = self.history.status().committed;
-        if kept <= end {
-            return Ok(());
-        }
-        Err(LogError::Invalid(format!(
-            "history has the entries below {kept} and the log ends at {end}: it was emptied; move \
-             `history` and `snapshots` of the data folder away, or use another log"
-        )))
-    }
-}
 
 /// How the archive is doing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -210,6 +171,15 @@ impl Archive {
         if lost > 0 {
             self.stats.lost_entries += lost;
             tracing::error!(from, lost, "the log gave up entries that history does not have");
+        }
+    }
+
+    /// Notes what history lacks of the log before `earliest`, where nothing is left to go on from.
+    pub(crate) fn lose_before(&mut self, earliest: u64) {
+        let committed = self.parts.history.status().committed;
+        // A new history beside an old log lacks nothing that it ever was to have.
+        if committed > 0 {
+            self.lose(committed, earliest.saturating_sub(committed));
         }
     }
 

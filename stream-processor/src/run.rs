@@ -71,6 +71,7 @@ pub struct Processor {
     queries: mpsc::Receiver<Asked>,
     stats: watch::Sender<ProcessorStats>,
     handle: ProcessorHandle,
+    said_ahead: bool,
 }
 
 /// Puts a processor together: finds out how far rows are and where the events begin.
@@ -116,6 +117,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
         queries,
         stats,
         handle,
+        said_ahead: false,
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,11 +15,16 @@ type Place = (String, i64);
 /// What is there; nothing is 0.
 type Values = BTreeMap<Place, i64>;
 
-/// Asks for the same series until it is dropped, as a chart does.
+/// Asks for the same series until it is dropped, as a chart does. It must have been answered now and
+/// then: who is always refused is beside nothing.
 #[derive(Debug)]
 pub struct Onlooker {
+    answers: Arc<AtomicUsize>,
     _asking: AbortOnDropHandle<()>,
 }
+
+/// Answers that an onlooker gets at least: of half a minute, one in two.
+const ANSWERS: usize = 4;
 
 /// The series that is asked for all along.
 const ALONG: &str = "by=device&cells=200&width_s=10&minutes=30";
@@ -29,14 +35,27 @@ impl Onlooker {
     /// Begins to ask.
     pub fn begin(world: &World) -> Self {
         let url: Arc<str> = format!("{}/v1/series?{ALONG}", world.dashboard()).into();
+        let answers = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&answers);
         let asking = tokio::spawn(async move {
             loop {
                 // While a query has all places it is refused, and asked again.
-                let _ = reqwest::get(&*url).await;
+                if reqwest::get(&*url).await.is_ok_and(|answer| answer.status() == 200) {
+                    count.fetch_add(1, Ordering::SeqCst);
+                }
                 tokio::time::sleep(Duration::from_secs(4)).await;
             }
         });
-        Self { _asking: AbortOnDropHandle::new(asking) }
+        Self { answers, _asking: AbortOnDropHandle::new(asking) }
+    }
+}
+
+impl Drop for Onlooker {
+    fn drop(&mut self) {
+        let answers = self.answers.load(Ordering::SeqCst);
+        // A test that fails already has said why.
+        let fails = std::thread::panicking();
+        assert!(fails || answers >= ANSWERS, "a chart was answered only {answers} times");
     }
 }
 
@@ -138,4 +157,21 @@ pub async fn final_panes_agree(world: &World, until_ms: i64) {
     let spans = told(world, &sql, (pane, pane + 1)).await;
     assert!(spans.len() > 2, "{spans:?}");
     assert_eq!(values(&answer, (pane, pane + 1)), spans);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(times: usize) -> Onlooker {
+        let asking = AbortOnDropHandle::new(tokio::spawn(std::future::pending()));
+        Onlooker { answers: Arc::new(AtomicUsize::new(times)), _asking: asking }
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "answered only 3 times")]
+    async fn an_onlooker_who_is_hardly_answered_fails_the_test() {
+        drop(answered(ANSWERS));
+        drop(answered(ANSWERS - 1));
+    }
 }

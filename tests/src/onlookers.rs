@@ -14,6 +14,9 @@ use crate::world::World;
 
 /// Spread over all partitions.
 const VIEWERS: i64 = 40;
+/// Seconds that must have been whole once something was missing. Whoever looks does so for half a
+/// minute, in which processors come and go three times.
+const WHOLE: usize = 10;
 /// What they watch.
 const CONTENT: &str = "all-the-time";
 
@@ -30,8 +33,8 @@ pub struct Onlookers {
 struct Seen {
     /// The least number of viewers of each pane that all partitions were counted in, Unix ms.
     whole: BTreeMap<i64, i64>,
-    /// Viewers by rows that said of themselves that a partition was missing.
-    partial: Vec<i64>,
+    /// Panes, Unix ms, and viewers by rows that said of themselves that a partition was missing.
+    partial: Vec<(i64, i64)>,
 }
 
 impl Onlookers {
@@ -60,35 +63,44 @@ impl Onlookers {
 
     /// Goes, and holds that a pane was either said to be partial or had all of them in it: who
     /// cannot be counted for a while is never shown as gone.
-    #[allow(clippy::print_stdout, reason = "the figures of a run")]
     pub async fn end(self, what: &str) {
         self.stop.store(true, Ordering::SeqCst);
         let (all_since, seen) = (self.reporting.await.unwrap(), self.looking.await.unwrap());
-        let from_here = seen.whole.range(all_since + 2_000..);
-        let fewer: Vec<_> = from_here.clone().filter(|(_, n)| **n != VIEWERS).take(5).collect();
-        println!(
-            "figure: {what}: {} whole seconds with {VIEWERS} viewers, {} partial rows with {:?}",
-            from_here.count(),
-            seen.partial.len(),
-            seen.partial.iter().min()
-        );
-        assert!(fewer.is_empty(), "{what}: viewers by pane that is not partial: {fewer:?}");
-        assert!(!seen.partial.is_empty(), "{what}: nothing was ever missing");
+        seen.judge(what, all_since);
     }
 }
 
 impl Seen {
+    #[allow(clippy::print_stdout, reason = "the figures of a run")]
+    fn judge(&self, what: &str, all_since: i64) {
+        let from = all_since.saturating_add(2_000);
+        let fewest = self.partial.iter().map(|(_, viewers)| viewers).min();
+        let missing = self.partial.iter().map(|(pane, _)| *pane).filter(|pane| *pane >= from);
+        let whole = |from: i64| self.whole.range(from..);
+        println!(
+            "figure: {what}: {} whole seconds with {VIEWERS} viewers, {} partial rows with {fewest:?}",
+            whole(from).count(),
+            self.partial.len(),
+        );
+        let fewer: Vec<_> = whole(from).filter(|(_, n)| **n != VIEWERS).take(5).collect();
+        assert!(fewer.is_empty(), "{what}: viewers by pane that is not partial: {fewer:?}");
+        let missing = missing.min().unwrap_or_else(|| panic!("{what}: nothing was ever missing"));
+        let judged = whole(missing).count();
+        assert!(judged >= WHOLE, "{what}: only {judged} seconds were whole after one was not");
+    }
+
     fn take(&mut self, message: &Value) {
         for row in message["playback"].as_array().into_iter().flatten() {
             if row["cuboid"] != "content" || row["cell"]["content"] != CONTENT {
                 continue;
             }
             let viewers = row["m"]["viewers"].as_i64().unwrap_or(0);
+            let pane = row["pane"].as_i64().unwrap_or(0);
             if row["partial"] == true {
-                self.partial.push(viewers);
+                self.partial.push((pane, viewers));
                 continue;
             }
-            let least = self.whole.entry(row["pane"].as_i64().unwrap_or(0)).or_insert(viewers);
+            let least = self.whole.entry(pane).or_insert(viewers);
             *least = viewers.min(*least);
         }
     }
@@ -112,4 +124,41 @@ async fn report(url: String, stop: Arc<AtomicBool>) -> i64 {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     all_since
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seconds that were partial first and whole later, with so many viewers.
+    fn seen(seconds: i64, viewers: i64) -> Seen {
+        let panes = (0..seconds).map(|second| 10_000 + second * 1_000);
+        Seen {
+            whole: panes.clone().map(|pane| (pane, viewers)).collect(),
+            partial: panes.map(|pane| (pane, 7)).collect(),
+        }
+    }
+
+    #[test]
+    fn half_a_minute_of_whole_seconds_passes() {
+        seen(30, VIEWERS).judge("test", 5_000);
+    }
+
+    #[test]
+    #[should_panic(expected = "viewers by pane that is not partial")]
+    fn who_is_shown_as_gone_fails() {
+        seen(30, VIEWERS - 1).judge("test", 5_000);
+    }
+
+    #[test]
+    #[should_panic(expected = "only 9 seconds were whole")]
+    fn too_little_to_judge_fails() {
+        seen(9, VIEWERS).judge("test", 5_000);
+    }
+
+    #[test]
+    #[should_panic(expected = "nothing was ever missing")]
+    fn nobody_who_ever_reported_fails() {
+        seen(30, VIEWERS).judge("test", i64::MAX);
+    }
 }

@@ -2,6 +2,9 @@
 //! through `kill -9` of every service and of the broker that leads.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+#[path = "kafka/away.rs"]
+mod away;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 use serde_json::Value;
+use tallylight_eventlog::EventLog;
 use tallylight_eventlog::conformance::{self, Caps};
 use tallylight_eventlog::kafka::{Kafka, KafkaSettings};
-use tallylight_eventlog::{EventLog, LogError};
-use tallylight_schemas::clock::{Clock, WallClock};
+use tallylight_schemas::clock::Clock;
 use tallylight_schemas::record;
 use tallylight_tests::figures::GAP_MS;
 use tallylight_tests::kafka::Brokers;
@@ -28,11 +31,6 @@ const SHARDS: u16 = 4;
 /// The services that are one process on the disk log.
 const SERVICES: [&str; 3] = ["collector", "processor", "dashboard"];
 
-/// The first shard of the log as the services see it, by this clock.
-async fn open(brokers: &Brokers, clock: Arc<dyn Clock>) -> Result<Arc<dyn EventLog>, LogError> {
-    Ok(Arc::clone(brokers.open(clock).await?.of(0)))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_what_every_log_keeps() {
     let brokers = Brokers::start(1);
@@ -46,7 +44,8 @@ async fn it_keeps_what_every_log_keeps() {
         shards.remove(1)
     })
     .await;
-    a_broker_that_is_away_costs_errors_and_nothing_else(&brokers).await;
+    away::a_broker_that_is_away_costs_errors_and_nothing_else(&brokers).await;
+    away::a_log_that_has_become_shorter_says_so(&brokers).await;
 }
 
 /// The shards of a new log for the suite.
@@ -63,28 +62,6 @@ async fn suite(brokers: &Brokers, shards: u16, clock: Arc<dyn Clock>) -> Vec<Arc
     let another = Kafka::open(another, clock).await.unwrap();
     assert_eq!(another.shards(), shards, "what the log was made with counts");
     log.all().await.unwrap().iter().map(Arc::clone).collect()
-}
-
-/// While no broker runs, appends fail and reads wait; after it is back both go on.
-async fn a_broker_that_is_away_costs_errors_and_nothing_else(brokers: &Brokers) {
-    let clock: Arc<dyn Clock> = Arc::new(WallClock);
-    let log = open(brokers, Arc::clone(&clock)).await.unwrap();
-    assert_eq!(log.append(record::EVENTS, vec![]).await.unwrap(), 0);
-    assert_eq!(log.read(record::EVENTS, 0, 1).await.unwrap().entries.len(), 1);
-    let id = log.id().to_owned();
-    brokers.stop();
-    let failed = log.append(record::EVENTS, vec![]).await;
-    assert!(matches!(failed, Err(LogError::Unsure(_))), "{failed:?}");
-    let refused = open(brokers, Arc::clone(&clock)).await.map(drop);
-    assert!(matches!(refused, Err(LogError::Unavailable(_))), "{refused:?}");
-    assert_eq!(log.read(record::EVENTS, 0, 1).await.unwrap().entries.len(), 1, "it was kept");
-    brokers.start_again();
-    let again = log.append(record::EVENTS, vec![]).await.unwrap();
-    let read = log.read(record::EVENTS, 0, 1 << 20).await.unwrap();
-    assert_eq!((read.next, read.lost), (again + 1, 0));
-    let another = open(brokers, clock).await.unwrap();
-    assert_eq!(another.id(), id, "the log has the name that it was made with");
-    assert_eq!(another.read(record::EVENTS, 0, 1 << 20).await.unwrap(), read);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,7 +113,7 @@ async fn services_that_were_first_say_what_is_missing_and_begin_by_themselves() 
         assert_eq!(status(&alive).await.unwrap().0, 200, "{service}");
         let (code, said) = status(&format!("{url}/readyz")).await.unwrap();
         assert_eq!(code, 503, "{service}");
-        assert!(said.contains("No Kafka broker answers"), "{service}: {said}");
+        assert!(said.contains("cannot be opened yet"), "{service}: {said}");
     }
     let door = format!("{}/v1/cmcd?k=demo", world.collector());
     let post = reqwest::Client::new().post(&door).header("origin", "https://a.example").body("x");

@@ -5,6 +5,9 @@ use url::Url;
 
 use super::{ManifestError, attribute};
 
+/// Durations have six decimals.
+const MICROS: f64 = 1_000_000.0;
+
 /// A media playlist's end, and how to count on from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Media {
@@ -12,7 +15,7 @@ pub struct Media {
     pub init: Url,
     /// Number of the newest segment listed.
     pub newest: u64,
-    /// The schedule that the numbers follow, from the target duration.
+    /// The schedule that the numbers follow, from the duration of the newest.
     pub grid: Grid,
     newest_url: Url,
 }
@@ -26,12 +29,12 @@ impl Media {
             .find_map(|line| attribute(line.strip_prefix("#EXT-X-MAP:")?, "URI"))
             .and_then(|uri| base.join(uri).ok())
             .ok_or_else(|| error("no init segment"))?;
-        let seconds = text
-            .lines()
-            .find_map(|line| line.strip_prefix("#EXT-X-TARGETDURATION:")?.trim().parse().ok());
+        // The target duration is a whole number, and segments of 1.92 s are not of two.
+        let seconds = text.lines().rev().find_map(|line| line.strip_prefix("#EXTINF:"));
         let grid = seconds
-            .and_then(|seconds| Grid::new(seconds, 1).ok())
-            .ok_or_else(|| error("no target duration"))?;
+            .and_then(|seconds| seconds.split(',').next()?.trim().parse::<f64>().ok())
+            .and_then(|seconds| Grid::new((seconds * MICROS).round() as u32, MICROS as u32).ok())
+            .ok_or_else(|| error("no duration of a segment"))?;
         let newest = text.lines().rfind(|line| !line.is_empty() && !line.starts_with('#'));
         let newest_url =
             newest.and_then(|uri| base.join(uri).ok()).ok_or_else(|| error("no segment listed"))?;
@@ -59,11 +62,12 @@ mod tests {
     #[test]
     fn counts_on_from_the_newest_segment() {
         let base = Url::parse("http://h/live/demo/v-360/index.m3u8").unwrap();
-        let media = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"http://e/live/demo/v-360/init-1.mp4\"\n#EXTINF:2,\n\
-            http://e/live/demo/v-360/41.m4s\n#EXTINF:2,\nhttp://e/live/demo/v-360/42.m4s\n";
+        let media = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"http://e/live/demo/v-360/init-1.mp4\"\n#EXTINF:1.920000,\n\
+            http://e/live/demo/v-360/41.m4s\n#EXTINF:1.920000,\nhttp://e/live/demo/v-360/42.m4s\n";
         let media = Media::parse(media, &base).unwrap();
         assert_eq!((media.newest, media.init.path()), (42, "/live/demo/v-360/init-1.mp4"));
         assert_eq!(media.segment(43).as_str(), "http://e/live/demo/v-360/43.m4s");
+        assert_eq!(media.grid.start_us(43), 82_560_000);
         assert!(Media::parse("#EXTM3U\n", &base).is_err());
     }
 }

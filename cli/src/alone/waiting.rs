@@ -15,8 +15,9 @@ pub(super) fn router() -> Router {
 }
 
 async fn missing() -> Response {
-    let detail = "No Kafka broker answers yet, and nothing is taken before one does. The service \
-                  asks again each second and begins by itself; its own log names the brokers.";
+    let detail = "The log in Kafka cannot be opened yet, and nothing is taken before it is. The \
+                  service tries again each second and begins by itself; its own log says what is \
+                  missing.";
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "log-unavailable",

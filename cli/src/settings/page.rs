@@ -20,8 +20,10 @@ writes it anew.
 Defaults give way to the file, the file to the environment, the environment to flags.
 
 - The **file** is TOML, named by `--config FILE`. The headings below are its sections: `flush_ms` of `[collector]`.
+  A pipe (`--config <(…)`) will do, except for `up`, whose services read the file again.
 - In the **environment** it is `TALLYLIGHT_` and the path in capitals, with `__` between its parts:
-  `TALLYLIGHT_COLLECTOR__FLUSH_MS=50`, `TALLYLIGHT_DATA_DIR=/var/lib/tallylight`. Lists are written as in TOML.
+  `TALLYLIGHT_COLLECTOR__FLUSH_MS=50`, `TALLYLIGHT_DATA_DIR=/var/lib/tallylight`. Lists are written as in TOML, and so
+  are strings that look like something else: `TALLYLIGHT_SERVICE_KEY='"1234567890123456"'`.
 - **Flags** are few: [below](#flags). What the tools (`sql`, `tail`, `audit`, `log cat`, `drill`, `bench`) take is said by
   their `--help`.
 

@@ -78,7 +78,7 @@ pub(super) async fn supervise(
 fn spawn(child: &Child, binary: &PathBuf) -> std::io::Result<tokio::process::Child> {
     Command::new(binary)
         // Not an argument: those are for everybody on the machine to see.
-        .env("TALLYLIGHT_SERVICE_KEY", &child.service_key)
+        .env("TALLYLIGHT_SERVICE_KEY", quoted(&child.service_key))
         .arg("--supervisor-pid")
         .arg(std::process::id().to_string())
         .args(["--child", &child.name])
@@ -90,6 +90,11 @@ fn spawn(child: &Child, binary: &PathBuf) -> std::io::Result<tokio::process::Chi
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
+}
+
+/// A text that stays one: of the environment, digits are read as a number.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Waits for the child's end, passes its orders on meanwhile, and says how the end came.
@@ -164,5 +169,20 @@ async fn forward(name: String, stderr: ChildStderr) {
     let mut lines = BufReader::new(stderr).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {
         eprintln!("{name:<9} | {}", String::from_utf8_lossy(&line));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use figment::value::Value;
+
+    use super::quoted;
+
+    #[test]
+    fn a_key_is_a_text_whatever_it_looks_like() {
+        for key in ["1234567890123456", "true", "0.1234567890123456", "[a, b]", r#"{"a\"=1}'\n"#] {
+            let read: Value = quoted(key).parse().expect("infallible");
+            assert_eq!(read.as_str(), Some(key));
+        }
     }
 }

@@ -25,17 +25,18 @@ pub(super) fn client(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNetwork]) -
     client
 }
 
-/// Whom the proxies saw, the nearest last. `Forwarded` counts where there is any.
+/// Whom the proxies saw, the nearest last. Most proxies write `X-Forwarded-For` and pass on whatever
+/// `Forwarded` a client has made up, so that counts only where there is nothing else.
 fn forwarded(headers: &HeaderMap) -> Vec<&str> {
     let listed = |name: &str| {
         let lines = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
         lines.flat_map(|line| line.split(',')).map(str::trim).collect::<Vec<_>>()
     };
-    let standard = listed(FORWARDED.as_str());
-    if standard.is_empty() {
-        return listed("x-forwarded-for");
+    let usual = listed("x-forwarded-for");
+    if usual.is_empty() {
+        return listed(FORWARDED.as_str()).into_iter().map(seen_for).collect();
     }
-    standard.into_iter().map(seen_for).collect()
+    usual
 }
 
 /// The node in `for=` of one element of `Forwarded` (RFC 7239).
@@ -77,6 +78,9 @@ mod tests {
             let found = client(&told(name, value), peer.parse().unwrap(), &ours);
             assert_eq!(found, expected.parse::<IpAddr>().unwrap(), "{peer} {value}");
         }
+        let mut both = told("forwarded", "for=8.8.8.8");
+        both.extend(told("x-forwarded-for", "198.51.100.1"));
+        assert_eq!(client(&both, "10.0.0.1".parse().unwrap(), &ours).to_string(), "198.51.100.1");
         let endless = told("x-forwarded-for", &"10.0.0.1,".repeat(500));
         assert_eq!(client(&endless, "10.0.0.1".parse().unwrap(), &ours).to_string(), "10.0.0.1");
     }

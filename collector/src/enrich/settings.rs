@@ -14,8 +14,8 @@ pub struct Settings {
     pub country_file: Option<PathBuf>,
     /// An MMDB file that knows the autonomous systems of addresses.
     pub asn_file: Option<PathBuf>,
-    /// Networks of our own proxies: their `Forwarded` or `X-Forwarded-For` is believed, and
-    /// nobody else's.
+    /// Networks of our own proxies: their `X-Forwarded-For` (`Forwarded` where there is none) is
+    /// believed, and nobody else's.
     pub trusted_proxies: Vec<IpNetwork>,
     /// Sets of headers remembered with what they tell, so that none is taken apart for each
     /// request.

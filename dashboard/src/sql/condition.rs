@@ -9,7 +9,9 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::datasource::MemTable;
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::optimizer::simplify_expressions::{ExprSimplifier, SimplifyContext};
 use datafusion::physical_expr::PhysicalExpr;
 
 use super::catalog;
@@ -19,6 +21,9 @@ use super::query::session;
 use super::rules;
 use super::statement::{self, CATALOG};
 use super::stop::Stop;
+
+/// Functions that tell the time.
+const CLOCKS: [&str; 3] = ["now", "current_date", "current_time"];
 
 /// Which rows are wanted.
 #[derive(Debug, Clone)]
@@ -66,10 +71,45 @@ pub(super) async fn compile(
         state.statement_to_plan(reading.statement).await.map_err(|error| in_text(error.into()))?;
     rules::check(&plan)?;
     let predicate = of_plan(&plan).ok_or_else(not_a_condition)?;
+    if let Some(clock) = clock_in(&predicate) {
+        return Err(SqlError::invalid(format!(
+            "{clock} would stand still at the moment of asking, as a condition is read once; write \
+             the time itself, such as TIMESTAMP '2026-11-26T04:50:00Z'"
+        )));
+    }
     let columns = DFSchema::try_from_qualified_schema(table, &schema)?;
-    let predicate =
-        state.create_physical_expr(predicate, &columns).map_err(|error| in_text(error.into()))?;
-    Ok(Condition { predicate })
+    let predicate = physical(&state, predicate, columns).map_err(in_text)?;
+    let condition = Condition { predicate };
+    // What cannot be held against any row is said now, and not again at each entry.
+    condition.keep(&RecordBatch::new_empty(schema)).map_err(in_text)?;
+    Ok(condition)
+}
+
+/// Some functions (`coalesce`, `arrow_cast`, …) are there only until a plan is simplified, which
+/// turns them into others.
+fn physical(
+    state: &SessionState,
+    predicate: Expr,
+    columns: DFSchema,
+) -> Result<Arc<dyn PhysicalExpr>, SqlError> {
+    let columns = Arc::new(columns);
+    let context = SimplifyContext::builder()
+        .with_schema(Arc::clone(&columns))
+        .with_config_options(Arc::clone(state.config_options()))
+        .build();
+    let simplifier = ExprSimplifier::new(context);
+    let predicate = simplifier.coerce(predicate, &columns)?;
+    Ok(state.create_physical_expr(simplifier.simplify(predicate)?, &columns)?)
+}
+
+/// The first function in a condition that tells the time.
+fn clock_in(predicate: &Expr) -> Option<&'static str> {
+    let calls = |clock: &&str| {
+        let found = predicate
+            .exists(|part| Ok(matches!(part, Expr::ScalarFunction(call) if call.name() == *clock)));
+        found.unwrap_or_default()
+    };
+    CLOCKS.into_iter().find(calls)
 }
 
 /// The condition, if the plan is nothing but one on a table: text that closes the bracket and

@@ -96,7 +96,14 @@ impl Encoder {
         max_bytes: usize,
     ) -> Result<Self, SqlError> {
         let form = match format {
-            Format::Json => Form::Text { out: vec![b'['], json: true },
+            Format::Json => {
+                if let Some(name) = json::twice(schema.fields()) {
+                    return Err(SqlError::invalid(format!(
+                        "two columns are called `{name}`: give one another name with AS"
+                    )));
+                }
+                Form::Text { out: vec![b'['], json: true }
+            }
             Format::Csv => {
                 let mut out = Vec::new();
                 let names = schema.fields().iter().map(|field| field.name().as_bytes());
@@ -155,10 +162,9 @@ impl Encoder {
             }
             Form::Table(lines) => {
                 for row in 0..batch.num_rows() {
-                    if lines.bytes() > max {
+                    if !lines.push(batch, row, max).map_err(unwritable)? {
                         return Ok(row);
                     }
-                    lines.push(batch, row).map_err(unwritable)?;
                 }
             }
             Form::Arrow(writer) => {

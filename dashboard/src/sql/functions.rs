@@ -8,9 +8,11 @@ mod cost;
 mod cuts;
 mod operators;
 mod panes;
+mod sized;
 mod sketch;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::Result;
@@ -35,7 +37,7 @@ const PLAIN: &[&str] = &[
     "current_date", "current_time", "date_bin", "date_part", "date_trunc", "from_unixtime", "make_date",
     "make_time", "now", "to_date", "to_local_time", "to_time", "to_timestamp", "to_timestamp_seconds",
     "to_timestamp_millis", "to_timestamp_micros", "to_timestamp_nanos", "to_unixtime",
-    "coalesce", "greatest", "least", "nullif", "nvl", "nvl2", "arrow_cast", "arrow_typeof", "get_field",
+    "coalesce", "greatest", "least", "nullif", "nvl", "nvl2", "arrow_typeof", "get_field",
     "array_any_value", "array_compact", "array_dims", "array_distinct", "array_element", "array_has",
     "array_length", "array_max", "array_min", "array_ndims", "array_pop_back", "array_pop_front",
     "array_position", "array_positions", "array_remove", "array_remove_all", "array_remove_n",
@@ -112,6 +114,18 @@ const AGGREGATES: &[&str] = &[
     "regr_syy", "stddev", "stddev_pop", "string_agg", "sum", "var", "var_pop",
 ];
 
+/// Functions that come to be there twice where they are planned: those that become a CASE of their
+/// arguments, and those called by a second name, whose column is called by both.
+pub(super) fn doubles(name: &str) -> bool {
+    static SECOND_NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        let scalars = scalars().into_iter().flat_map(|function| function.aliases().to_vec());
+        let aggregates = aggregates().into_iter().flat_map(|function| function.aliases().to_vec());
+        let windows = windows().into_iter().flat_map(|function| function.aliases().to_vec());
+        scalars.chain(aggregates).chain(windows).collect()
+    });
+    ["coalesce", "nvl", "nvl2"].contains(&name) || SECOND_NAMES.contains(name)
+}
+
 /// Every scalar function.
 pub(super) fn scalars() -> Vec<Arc<ScalarUDF>> {
     let mut out: Vec<Arc<ScalarUDF>> = Vec::new();
@@ -119,6 +133,8 @@ pub(super) fn scalars() -> Vec<Arc<ScalarUDF>> {
         let name = function.name();
         if PLAIN.contains(&name) {
             out.push(function);
+        } else if name == sized::CAST {
+            out.push(Arc::new(ScalarUDF::new_from_impl(sized::Cast(function))));
         } else if let Some((_, cost)) = BOUNDED.iter().find(|(bounded, _)| *bounded == name) {
             out.push(Arc::new(ScalarUDF::new_from_impl(Bounded { inner: function, cost: *cost })));
         }
@@ -130,7 +146,13 @@ pub(super) fn scalars() -> Vec<Arc<ScalarUDF>> {
 /// Every aggregate.
 pub(super) fn aggregates() -> Vec<Arc<AggregateUDF>> {
     let all = SessionStateDefaults::default_aggregate_functions().into_iter();
-    let mut out: Vec<_> = all.filter(|known| AGGREGATES.contains(&known.name())).collect();
+    let known = all.filter(|known| AGGREGATES.contains(&known.name()));
+    let mut out: Vec<_> = known
+        .map(|function| match function.name() {
+            sized::PERCENTILE => Arc::new(AggregateUDF::new_from_impl(sized::Percentile(function))),
+            _ => function,
+        })
+        .collect();
     out.push(Arc::new(AggregateUDF::new_from_impl(sketch::Merge::new())));
     out.push(Arc::new(AggregateUDF::new_from_impl(panes::SpanPanes::new())));
     out

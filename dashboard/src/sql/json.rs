@@ -1,12 +1,13 @@
 //! A value of a table as JSON. What JSON cannot hold exactly is text: whole numbers beyond
 //! 2^53, decimals, times (ISO 8601, UTC, microseconds), NaN and infinities.
 
+use std::collections::HashSet;
 use std::io::Write;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{
-    DataType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    DataType, FieldRef, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -23,6 +24,18 @@ pub(super) fn options() -> FormatOptions<'static> {
         .with_timestamp_format(Some(TIME))
         .with_timestamp_tz_format(Some(TIME))
         .with_datetime_format(Some(TIME))
+}
+
+/// A name that two columns have, or two members of a structure in one. Readers of JSON keep one of
+/// them.
+pub(super) fn twice(fields: &[FieldRef]) -> Option<&str> {
+    let mut names = HashSet::new();
+    fields.iter().find_map(|field| match field.data_type() {
+        _ if !names.insert(field.name()) => Some(field.name().as_str()),
+        DataType::Struct(members) => twice(members),
+        DataType::List(item) | DataType::LargeList(item) => twice(std::slice::from_ref(item)),
+        _ => None,
+    })
 }
 
 /// The names of a batch's columns, as they stand before their values.

@@ -15,7 +15,8 @@ pub(super) struct Lines {
     cells: Vec<Vec<String>>,
     widths: Vec<usize>,
     numbers: Vec<bool>,
-    bytes: usize,
+    /// Bytes that cells are longer than their letters are many.
+    beyond: usize,
     /// Whether a cell is longer than what is shown of it.
     shortened: bool,
 }
@@ -25,28 +26,38 @@ impl Lines {
         let head: Vec<String> = schema.fields().iter().map(|field| cut(field.name())).collect();
         let numbers = schema.fields().iter().map(|field| field.data_type().is_numeric()).collect();
         let widths = head.iter().map(|cell| cell.chars().count()).collect();
-        Self { cells: vec![head], widths, numbers, bytes: 0, shortened: false }
+        Self { cells: vec![head], widths, numbers, beyond: 0, shortened: false }
     }
 
-    /// About how long it is.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    pub(super) fn push(&mut self, batch: &RecordBatch, row: usize) -> Result<(), ArrowError> {
+    /// Takes in a row, unless the table would be longer than `max` bytes with it: a wide cell makes
+    /// every line wide.
+    pub(super) fn push(
+        &mut self,
+        batch: &RecordBatch,
+        row: usize,
+        max: usize,
+    ) -> Result<bool, ArrowError> {
         let mut line = Vec::with_capacity(batch.num_columns());
-        for (column, width) in batch.columns().iter().zip(&mut self.widths) {
+        let (mut widths, mut beyond) = (self.widths.clone(), self.beyond);
+        let mut shortened = self.shortened;
+        for (column, width) in batch.columns().iter().zip(&mut widths) {
             let (cell, is_text) = json::cell(column.as_ref(), row)?;
             let unknown = cell.is_empty() && !is_text;
             let whole = String::from_utf8_lossy(&cell);
             let text = if unknown { "NULL".into() } else { cut(&whole) };
-            self.shortened |= whole.chars().count() > WIDE;
-            *width = (*width).max(text.chars().count());
-            self.bytes += text.len() + 2;
+            let letters = text.chars().count();
+            shortened |= whole.chars().count() > WIDE;
+            *width = (*width).max(letters);
+            beyond += text.len() - letters;
             line.push(text);
         }
+        let wide: usize = widths.iter().map(|width| width + 2).sum();
+        if (self.cells.len() + 1).saturating_mul(wide).saturating_add(beyond) > max {
+            return Ok(false);
+        }
         self.cells.push(line);
-        Ok(())
+        (self.widths, self.beyond, self.shortened) = (widths, beyond, shortened);
+        Ok(true)
     }
 
     pub(super) fn write(self, truncated: bool) -> Vec<u8> {

@@ -133,6 +133,9 @@ pub(super) fn session(shared: &Shared, stop: Stop) -> SessionState {
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, SCHEMA);
     config.options_mut().sql_parser.collect_spans = true;
+    // It makes room for as many groups as a LIMIT allows, before there is one: a LIMIT of 10^14 ends
+    // the process.
+    config.options_mut().optimizer.enable_topk_aggregation = false;
     let table_functions = SessionStateDefaults::default_table_functions()
         .into_iter()
         .filter(|function| TABLE_FUNCTIONS.contains(&function.name()))

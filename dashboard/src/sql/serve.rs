@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ use super::catalog::{ABOUT, TableInfo, UNIT, type_name};
 use super::encode::Format;
 use crate::App;
 use crate::problem;
+
+/// Bytes of a request: a statement of the longest length there may be, with every byte escaped.
+pub(crate) const MOST: usize = 6 << 20;
 
 /// Says that rows were left out, and how many are there: `rows=100000`.
 pub const TRUNCATED: HeaderName = HeaderName::from_static("tallylight-truncated");
@@ -46,13 +50,17 @@ struct ListedColumn<'a> {
 pub(crate) async fn query(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let text =
         |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
     if let Err(problem) = check_change(&headers, None) {
         return problem.into_response();
     }
+    let body = match body {
+        Ok(body) => body,
+        Err(rejection) => return problem::unread(&rejection, MOST).into_response(),
+    };
     let asked: Asked = match serde_json::from_slice(&body) {
         Ok(asked) => asked,
         Err(error) => {

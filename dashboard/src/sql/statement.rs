@@ -3,15 +3,21 @@
 //! sizes that would keep the planner busy for longer than a query may last.
 
 mod bounds;
+mod depth;
+mod sizes;
+mod words;
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 
+use datafusion::common::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{self, ObjectName, Visit};
-use datafusion::sql::sqlparser::tokenizer::Location;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion::sql::sqlparser::tokenizer::{Location, Tokenizer};
 
 use self::bounds::Bounds;
+use self::depth::Depth;
 use super::error::SqlError;
 use super::names::nearest;
 
@@ -41,7 +47,11 @@ pub(super) fn read(sql: &str, longest: usize, known: &[&str]) -> Result<Reading,
             sql.len()
         )));
     }
-    let parser = DFParserBuilder::new(sql).with_recursion_limit(DEPTH).build();
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location();
+    let tokens = tokens.map_err(|error| DataFusionError::from(ParserError::from(error)))?;
+    words::check(&tokens)?;
+    let verb = words::verb(&tokens);
+    let parser = DFParserBuilder::new(tokens).with_recursion_limit(DEPTH).build();
     let mut statements = parser.and_then(|mut parser| parser.parse_statements())?;
     let statement = match (statements.pop_front(), statements.len()) {
         (None, _) => return Err(SqlError::invalid("there is no statement; write SELECT …")),
@@ -52,12 +62,12 @@ pub(super) fn read(sql: &str, longest: usize, known: &[&str]) -> Result<Reading,
         }
     };
     let mut bounds = Bounds::new(known);
-    check(&statement, &mut bounds)?;
+    check(&statement, &verb, &mut bounds)?;
     Ok(Reading { statement, tables: bounds.into_tables() })
 }
 
-/// Refuses every statement but those that read.
-fn check(statement: &Statement, bounds: &mut Bounds<'_>) -> Result<(), SqlError> {
+/// Refuses every statement but those that read; others are called by their `verb`.
+fn check(statement: &Statement, verb: &str, bounds: &mut Bounds<'_>) -> Result<(), SqlError> {
     match statement {
         Statement::Explain(explain) => match &*explain.statement {
             Statement::Statement(inner) if matches!(**inner, ast::Statement::Query(_)) => {
@@ -86,22 +96,19 @@ fn check(statement: &Statement, bounds: &mut Bounds<'_>) -> Result<(), SqlError>
                     None => Err(SqlError::invalid("write SHOW COLUMNS FROM a table")),
                 }
             }
-            other => Err(refused(&other.to_string())),
+            _ => Err(refused(verb)),
         },
-        other => Err(refused(&other.to_string())),
+        _ => Err(refused(verb)),
     }
 }
 
 fn visit(query: &ast::Statement, bounds: &mut Bounds<'_>) -> Result<(), SqlError> {
-    match query.visit(bounds) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(error) => Err(error),
-    }
+    let counted = query.visit(&mut Depth::default());
+    let walked = if counted.is_break() { counted } else { query.visit(bounds) };
+    walked.break_value().map_or(Ok(()), Err)
 }
 
-fn refused(statement: &str) -> SqlError {
-    let verb: String =
-        statement.split_whitespace().next().unwrap_or_default().chars().take(20).collect();
+fn refused(verb: &str) -> SqlError {
     SqlError::not_allowed(format!(
         "{verb} is not allowed: SELECT, WITH, EXPLAIN, DESCRIBE, SHOW TABLES and SHOW COLUMNS are"
     ))

@@ -38,6 +38,23 @@ async fn what_is_not_there_is_not_the_app() {
 }
 
 #[tokio::test]
+async fn a_method_that_is_not_taken_is_a_problem() {
+    let world = world(settings()).await;
+    let client = reqwest::Client::new();
+    for path in ["/v1/metrics", "/v1/sessions", "/v1/tail", "/v1/series", "/metrics", "/healthz"] {
+        let answer = client.delete(world.url(path)).send().await.unwrap();
+        assert_eq!(answer.status(), 405, "{path}");
+        assert_eq!(answer.headers()["allow"], "GET,HEAD", "{path}");
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(problem["type"], "urn:tallylight:problem:method-not-allowed", "{path}");
+        assert!(problem["detail"].as_str().unwrap().contains("does not take DELETE"), "{problem}");
+    }
+    // It is no way around the guard.
+    let far = client.delete(world.url("/v1/metrics")).header("host", "evil.example");
+    assert_eq!(far.send().await.unwrap().status(), 403);
+}
+
+#[tokio::test]
 async fn sessions_by_sid_and_limit() {
     let world = world(settings()).await;
     let rows: Vec<Value> = world.get("/v1/sessions").await.json().await.unwrap();

@@ -178,11 +178,16 @@ async fn what_cannot_be_answered_says_what_can() {
         (("where", "true) OR (tenant = 'other'"), 400, ""),
         (("where", "true)) SELECT 1 --"), 400, ""),
         (("where", "sid IN (SELECT sid FROM sessions)"), 400, ""),
+        (("where", "now() > '2026-11-26'"), 400, "now would stand still"),
+        (("where", "NULL::BIGINT[100000][2147483647] IS NULL"), 422, "takes no length"),
+        (("where", "arrow_cast(NULL, 'FixedSizeList(9, Int8)') IS NULL"), 422, "FixedSizeList"),
     ] {
         let (got, problem) = spans.ask(&[query]).await;
         assert_eq!(got, status, "{query:?}: {problem}");
         assert!(problem["detail"].as_str().unwrap().contains(says), "{query:?}: {problem}");
     }
+    let deep = format!("arrow_cast(1, '{}Int8{}') IS NULL", "List(".repeat(900), ")".repeat(900));
+    assert_eq!(spans.ask(&[("where", &deep)]).await.0, 422);
     // None of them took a place; eight do.
     for minutes in 1..=8 {
         spans.get(&[("minutes", &minutes.to_string())]).await;

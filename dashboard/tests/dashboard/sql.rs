@@ -53,6 +53,8 @@ async fn errors_say_what_where_and_what_to_do() {
         ("SELECT nam FROM metrics", 400, "sql", "line 1, column 8: there is no column"),
         ("DROP TABLE metrics", 403, "sql-not-allowed", "DROP is not allowed"),
         ("SELECT repeat('x', 1000000)", 422, "sql-limit", "are allowed"),
+        ("SELECT NULL::BIGINT[100000][2147483647]", 422, "sql-limit", "write [] instead of [2147"),
+        ("SELECT a.sid, b.sid FROM live_sessions a, live_sessions b", 400, "sql", "called `sid`"),
     ] {
         let answer = post(&world, sql, &[]).await;
         assert_eq!(answer.status(), status, "{sql}");
@@ -75,7 +77,17 @@ async fn only_json_from_here_is_taken() {
     assert_eq!(bad.send().await.unwrap().status(), 400);
     let far = post(&world, "SELECT 1", &[("origin", "http://evil.example")]).await;
     assert_eq!(far.status(), 403);
-    assert_eq!(client.get(&to).send().await.unwrap().status(), 405);
+    let large = format!("{{\"sql\": \"{}\"}}", " ".repeat(6 << 20));
+    let large = client.post(&to).header("content-type", "application/json").body(large);
+    for (answer, status, slug) in [
+        (large.send().await.unwrap(), 413, "body-too-large"),
+        (client.get(&to).send().await.unwrap(), 405, "method-not-allowed"),
+    ] {
+        assert_eq!(answer.status(), status);
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        let problem: Value = answer.json().await.unwrap();
+        assert_eq!(problem["type"], format!("urn:tallylight:problem:{slug}"), "{problem}");
+    }
 }
 
 #[tokio::test]

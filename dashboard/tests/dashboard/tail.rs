@@ -85,6 +85,25 @@ async fn a_condition_picks_records_as_they_come() {
 }
 
 #[tokio::test]
+async fn functions_that_a_plan_turns_into_others_pick_records_too() {
+    let world = world(settings()).await;
+    for condition in [
+        "coalesce(cid, 'one') = 'two'",
+        "nvl(cid, 'one') = 'two'",
+        "nvl2(cid, cid, 'one') = 'two'",
+        "arrow_cast(sn, 'Utf8') IS NULL AND arrow_cast(cid, 'LargeUtf8') = 'two'",
+        "ts = TIMESTAMP '2023-11-14T22:13:20.002Z'",
+        "regexp_like(cid, '^tw')",
+    ] {
+        let asked = [("where", condition), ("columns", "sid,cid")];
+        let mut lines = Lines::open(&world, &asked).await;
+        lines.next().await;
+        append(&world, "demo", &RECORDS).await;
+        assert_eq!(lines.next().await, json!({"sid": "b", "cid": "two"}), "{condition}");
+    }
+}
+
+#[tokio::test]
 async fn a_tail_goes_on_where_another_ended() {
     let world = world(settings()).await;
     append(&world, "demo", &RECORDS[..1]).await;
@@ -111,6 +130,15 @@ async fn errors_say_what_can_be_asked() {
         ([("where", "sid IN (SELECT sid FROM sessions)")], 400, "there is no table sessions"),
         ([("where", "true); DROP TABLE player_events; SELECT (1")], 403, "send one"),
         ([("wher", "true")], 400, "the query cannot be read"),
+        ([("where", "ts > now() - INTERVAL '1 hour'")], 400, "now would stand still"),
+        ([("where", "ts::date = current_date")], 400, "current_date would stand still"),
+        ([("where", "ts < CURRENT_TIMESTAMP")], 400, "now would stand still"),
+        ([("where", "ts::time < current_time")], 400, "current_time would stand still"),
+        ([("where", "NULL")], 400, "one condition"),
+        ([("where", "1 / 0 = 1")], 400, "zero"),
+        ([("where", "regexp_like(sid, cid)")], 422, "must be a literal"),
+        ([("where", "NULL::BIGINT[100000][2147483647] IS NULL")], 422, "takes no length"),
+        ([("where", "arrow_cast(NULL, 'FixedSizeList(9, Int8)') IS NULL")], 422, "FixedSizeList"),
     ] {
         let answer = ask(&world, &query).await;
         assert_eq!(answer.status(), status, "{query:?}");

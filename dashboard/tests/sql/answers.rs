@@ -130,6 +130,36 @@ async fn arrow_and_parquet_read_back() {
 }
 
 #[tokio::test]
+async fn two_columns_of_one_name_are_both_there_or_refused() {
+    let engine = engine(settings());
+    let sql = "SELECT a.number, b.number FROM odd a, odd b WHERE a.number = -1 AND b.number > 0";
+    let refused = rows(&engine, sql).await.unwrap_err();
+    assert_eq!(refused.kind, Kind::Invalid);
+    assert!(refused.detail.contains("two columns are called `number`"), "{refused}");
+    assert_eq!(rows(&engine, &sql.replacen(',', " AS first,", 1)).await.unwrap().len(), 1);
+    let (less, more) = (-1, 9_007_199_254_740_993);
+    for format in [Format::Csv, Format::Table] {
+        let body = engine.run(sql, format).await.unwrap().body;
+        let text = String::from_utf8(body).unwrap();
+        assert_eq!(text.matches("number").count(), 2, "{text}");
+        assert!([less, more].iter().all(|number| text.contains(&number.to_string())), "{text}");
+    }
+    let body = engine.run(sql, Format::Arrow).await.unwrap().body;
+    let arrow = StreamReader::try_new(Cursor::new(body), None).unwrap().next().unwrap().unwrap();
+    let body = engine.run(sql, Format::Parquet).await.unwrap().body;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(axum::body::Bytes::from(body)).unwrap();
+    let parquet = reader.build().unwrap().next().unwrap().unwrap();
+    for batch in [arrow, parquet] {
+        let value = |at: usize| batch.column(at).as_primitive::<Int64Type>().value(0);
+        assert_eq!((value(0), value(1)), (less, more));
+    }
+    for nested in ["{a: 1, a: 2}", "[{a: 1, a: 2}]", "{b: {a: 1, a: 2}}"] {
+        let error = rows(&engine, &format!("SELECT {nested} AS x")).await.unwrap_err();
+        assert_eq!(error.kind, Kind::Invalid, "{nested}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn sketches_merge_and_tell_quantiles() {
     let engine = engine(settings());
     let q =

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tallylight_dashboard::sql::{Kind, SqlSettings};
 
+use crate::deep::{deep, doubling};
 use crate::list::{HOSTILE, generated};
 use crate::world::{engine, rows, settings, value};
 
@@ -29,6 +30,8 @@ async fn a_hundred_hostile_statements() {
     let mut all: Vec<(End, String)> =
         HOSTILE.iter().map(|(end, sql)| (*end, (*sql).to_owned())).collect();
     all.extend(generated());
+    all.extend(deep());
+    all.extend(doubling());
     assert!(all.len() >= 100, "{} statements", all.len());
     let mut problems = Vec::new();
     for (end, sql) in &all {

@@ -25,6 +25,8 @@ const SESSION: Duration = Duration::from_secs(6);
 const HEARTBEAT: Duration = Duration::from_millis(1_500);
 /// How long leaving may wait for the brokers.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
+/// How often an error of the group is said while it lasts.
+const SAID_AGAIN: Duration = Duration::from_secs(60);
 /// Changes that may wait to be taken.
 const WAITING: usize = 16;
 
@@ -123,10 +125,15 @@ impl Drop for Group {
 
 /// Lets the library do its part until `stop`, then leaves.
 fn take_part(member: &BaseConsumer<Member>, stop: &AtomicBool) {
-    let poll = || {
-        // Partitions are paused, so nothing comes but errors, and those pass.
-        if let Some(Err(error)) = member.poll(reader::POLL_INTERVAL) {
-            tracing::debug!(%error, "the group of owners");
+    let mut said: Option<Instant> = None;
+    let mut poll = || {
+        // Partitions are paused, so nothing comes but errors. Most pass; one that comes again and again
+        // keeps this process out, and is said again and again.
+        if let Some(Err(error)) = member.poll(reader::POLL_INTERVAL)
+            && said.is_none_or(|at| at.elapsed() >= SAID_AGAIN)
+        {
+            said = Some(Instant::now());
+            tracing::warn!(%error, "the group of owners");
         }
     };
     while !stop.load(Ordering::Relaxed) {

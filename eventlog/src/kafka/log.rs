@@ -111,6 +111,7 @@ impl EventLog for KafkaLog {
     async fn read(&self, topic: &str, from: u64, max_bytes: usize) -> Result<Batch, LogError> {
         let opened = self.followed(topic)?;
         let topic = &opened.topic;
+        topic.check_whole()?;
         self.check_end(topic, from).await?;
         let head = *topic.head.borrow();
         if from == head {

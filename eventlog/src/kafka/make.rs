@@ -206,6 +206,8 @@ fn first_record(
     let message = (0..looks)
         .find_map(|_| client.poll(reader::POLL_INTERVAL)?.ok())
         .ok_or_else(|| LogError::Unavailable(format!("no broker sends {topic}")))?;
+    // There is no other, and it would be asked for as long as this client lives.
+    client.unassign().map_err(failed)?;
     let id = message.payload_view::<str>().and_then(Result::ok).unwrap_or_default();
     let valid = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     if valid {

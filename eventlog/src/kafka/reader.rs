@@ -91,6 +91,9 @@ pub(super) fn follow(topic: &Topic, settings: &KafkaSettings, stop: &AtomicBool)
                 // broker says how far they are, it is asked for again.
                 placed = false;
                 if let Ok((low, high)) = ends(&client, settings, topic.place()) {
+                    if high < at {
+                        return topic.cut(at, high);
+                    }
                     topic.learned((low, high));
                     at = at.clamp(low, high);
                     topic.jumped(at);

@@ -38,6 +38,8 @@ struct State {
     seen_bytes: u64,
     /// Records that are none of ours.
     foreign: u64,
+    /// It ends before what was read of it: how far that was, and the end.
+    cut: Option<(u64, u64)>,
 }
 
 /// Where a read goes.
@@ -141,6 +143,25 @@ impl Topic {
         state.run_start = offset;
         drop(state);
         self.followed.send_replace(offset);
+    }
+
+    /// The topic ends before `at`, up to where it was read: its tail was lost, or it was made anew. What
+    /// is written now has offsets that were read already, so no reader goes on as if nothing were. Who
+    /// only writes does not know of it.
+    pub(super) fn cut(&self, at: u64, end: u64) {
+        self.state().cut = Some((at, end));
+        tracing::error!(topic = self.name, at, end, "the topic has become shorter");
+        // As if there were more: whoever waits for that reads, and is told.
+        self.head.send_modify(|head| *head += 1);
+    }
+
+    /// An error once the topic has become shorter.
+    pub(super) fn check_whole(&self) -> Result<(), LogError> {
+        let Some((at, end)) = self.state().cut else { return Ok(()) };
+        Err(LogError::Data(format!(
+            "topic {} was read up to {at} and ends at {end}: its tail was lost, or it was made anew",
+            self.name
+        )))
     }
 
     /// Reads from what is kept here, or says what to ask the brokers for.

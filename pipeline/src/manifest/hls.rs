@@ -109,7 +109,7 @@ pub fn media(ladder: &Ladder, track: &Track, view: &View, now_us: i64) -> String
     let longest = (first..end).map(seconds).fold(ladder.grid.seconds(), f64::max);
     let base = format!("{}/live/{}/{}", view.base(), ladder.stream, track.name);
     let mut out = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n");
-    line(&mut out, &format!("#EXT-X-TARGETDURATION:{}", longest.round()));
+    line(&mut out, &format!("#EXT-X-TARGETDURATION:{}", longest.round().max(1.0)));
     line(&mut out, &format!("#EXT-X-MEDIA-SEQUENCE:{first}"));
     line(&mut out, "#EXT-X-INDEPENDENT-SEGMENTS");
     line(&mut out, &format!("#EXT-X-MAP:URI=\"{base}/{}\"", track.init));

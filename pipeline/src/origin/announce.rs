@@ -54,10 +54,13 @@ pub(super) async fn store_init(
         }
         None => {}
     }
+    if !track.put_init(file, body.clone()) {
+        return Err(too_many());
+    }
     if let Err(error) = track.disk.write(file, &body).await {
         tracing::error!(file, %error, "an init segment is in memory only: its write failed");
     }
-    if track.put_init(file, body) { Ok(stored(true)) } else { Err(too_many()) }
+    Ok(stored(true))
 }
 
 pub(super) async fn store_slate(
@@ -86,10 +89,13 @@ pub(super) async fn store_slate(
     if track.slate(number).is_some_and(|there| there.hash == slate.hash) {
         return Ok(stored(false));
     }
+    if !track.put_slate(number, slate.clone()) {
+        return Err(too_many());
+    }
     if let Err(error) = track.disk.write_slate(number, &slate).await {
         tracing::error!(number, %error, "a slate is in memory only: its write failed");
     }
-    if track.put_slate(number, slate) { Ok(stored(true)) } else { Err(too_many()) }
+    Ok(stored(true))
 }
 
 pub(super) async fn store_ladder(

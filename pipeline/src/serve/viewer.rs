@@ -2,8 +2,9 @@
 
 use axum::http::{HeaderMap, Uri};
 use tallylight_schemas::cmcd::{HEADERS, header_value, named, query_value};
+use tallylight_serve::guard::is_service;
 
-/// The header by which steering's prober says what it is.
+/// The header by which steering's prober says what it is; the service key proves it.
 pub const PROBE: &str = "tallylight-probe";
 /// Longest header or query that is looked at.
 const MAX: usize = 4_096;
@@ -24,12 +25,14 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// Reads the `CMCD-*` headers, or else the `CMCD` query argument.
-    pub fn of(uri: &Uri, headers: &HeaderMap) -> Self {
-        Self { probe: headers.contains_key(PROBE), ..Self::player(uri, headers) }
+    /// Reads the `CMCD-*` headers, or else the `CMCD` query argument, and whether it is the prober.
+    pub fn or_probe(uri: &Uri, headers: &HeaderMap, service_key: Option<&str>) -> Self {
+        let probe = headers.contains_key(PROBE) && is_service(headers, service_key);
+        Self { probe, ..Self::of(uri, headers) }
     }
 
-    fn player(uri: &Uri, headers: &HeaderMap) -> Self {
+    /// Reads the `CMCD-*` headers, or else the `CMCD` query argument.
+    pub fn of(uri: &Uri, headers: &HeaderMap) -> Self {
         let values = HEADERS.iter().filter_map(|name| headers.get(*name)?.to_str().ok());
         if let Some(text) = header_value(values) {
             return if text.len() <= MAX { Self::read(text) } else { Self::default() };
@@ -80,10 +83,15 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_says_so() {
+    fn a_probe_says_so_and_proves_it() {
         let mut headers = HeaderMap::new();
         headers.insert(PROBE, "1".parse().unwrap());
-        assert!(Viewer::of(&Uri::from_static("/a"), &headers).probe);
+        let is_probe = |headers: &HeaderMap, key| {
+            Viewer::or_probe(&Uri::from_static("/a"), headers, key).probe
+        };
+        assert!(is_probe(&headers, None) && !is_probe(&headers, Some("key")));
+        headers.insert("authorization", "Bearer key".parse().unwrap());
+        assert!(is_probe(&headers, Some("key")) && !is_probe(&headers, Some("other")));
     }
 
     #[test]

@@ -198,9 +198,7 @@ fn newest_actions(state: &State) -> Vec<Value> {
     let mut rows: Vec<_> = state.actions.values().collect();
     rows.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
     // Whatever is in force can be undone, however old it is.
-    let in_force = |row: &ActionRow| {
-        row.state == ActionState::Taken && row.undo.is_some() && row.kind != ActionKind::SetMode
-    };
+    let in_force = |row: &ActionRow| row.state == ActionState::Taken && row.undo.is_some();
     let shown = rows.into_iter().enumerate().filter(|(at, row)| *at < SHOWN || in_force(row));
     shown.map(|(_, row)| view::action(row)).collect()
 }

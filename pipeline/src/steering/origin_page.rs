@@ -129,10 +129,10 @@ fn read(
             let of = found.entry(copy.pipeline.clone()).or_default();
             let entry =
                 of.entry(segment.k).or_insert_with(|| Copy { k: segment.k, ..Copy::default() });
-            entry.served |= served;
             entry.slate |= segment.state == schedule::State::Slate;
             if !is_good(copy.state) {
                 entry.bad.get_or_insert(copy.state);
+                entry.bad_served |= served;
             }
         }
     }
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(copies(&read["A"]), [good(7), good(8), good(9)]);
         let (frozen, missing) = (bad(9, CopyState::Frozen), bad(10, CopyState::Missing));
         assert_eq!(copies(&read["B"]), [good(8), frozen, missing]);
-        assert!(read["B"].masked && !read["A"].masked && read["A"].copies[0].served);
+        assert!(read["B"].masked && !read["A"].masked);
     }
 
     #[test]
@@ -253,7 +253,25 @@ mod tests {
         slate["state"] = "slate".into();
         slate["pipeline"] = "slate".into();
         let found = read(&page(&[slate]), 0, Away::default(), &mut BTreeMap::new());
-        assert!(found["A"].copies[0].slate && !found["A"].copies[0].served);
+        assert!(found["A"].copies[0].slate && !found["A"].copies[0].bad_served);
+    }
+
+    #[test]
+    fn a_bad_copy_is_served_where_viewers_got_the_track_that_is_bad() {
+        let picture = |served: &str| {
+            let mut picture = segment(7, "v", "frozen", "on_time");
+            picture["pipeline"] = served.into();
+            [picture, segment(7, "audio", "on_time", "on_time")]
+        };
+        for (served, expected) in [("A", true), ("B", false)] {
+            let found = read(&page(&picture(served)), 0, Away::default(), &mut BTreeMap::new());
+            let copy = &found["A"].copies[0];
+            assert_eq!(
+                (copy.bad, copy.bad_served),
+                (Some(CopyState::Frozen), expected),
+                "{served}"
+            );
+        }
     }
 
     #[test]

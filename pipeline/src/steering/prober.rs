@@ -100,6 +100,7 @@ pub(super) fn client() -> Result<Client, reqwest::Error> {
 pub(super) async fn probe(app: Arc<Steering>, name: String, at: At, client: Client) {
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let ours = !matches!(at, At::Object(_));
     loop {
         ticks.tick().await;
         let (url, page) = match &at {
@@ -116,7 +117,9 @@ pub(super) async fn probe(app: Arc<Steering>, name: String, at: At, client: Clie
         tokio::spawn(async move {
             let at = app.clock.now_ms();
             app.prober.begin(&name, at);
-            let segment = first_byte(&client, &url);
+            // Who is none of ours does not get the key.
+            let key = app.settings.service_key.as_deref().filter(|_| ours);
+            let segment = first_byte(&client, &url, key);
             let carried = carried(&client, page.as_deref());
             let (found, load) = tokio::join!(segment, carried);
             app.prober.end(&name, at, found);
@@ -130,9 +133,14 @@ pub(super) async fn probe(app: Arc<Steering>, name: String, at: At, client: Clie
     }
 }
 
-async fn first_byte(client: &Client, url: &str) -> Found {
+async fn first_byte(client: &Client, url: &str, key: Option<&str>) -> Found {
     let started = tokio::time::Instant::now();
-    match client.get(url).header(PROBE, "1").send().await {
+    let request = client.get(url).header(PROBE, "1");
+    let request = match key {
+        Some(key) => request.bearer_auth(key),
+        None => request,
+    };
+    match request.send().await {
         Ok(answer) if answer.status().is_success() => {
             let took = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
             let held = answer.headers().get("cmsd-static").and_then(|value| value.to_str().ok());

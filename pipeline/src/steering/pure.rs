@@ -14,6 +14,7 @@ pub mod masks;
 pub mod no_action;
 pub mod places;
 pub mod plan;
+mod restore;
 pub mod returning;
 pub mod share;
 pub mod state;

@@ -20,7 +20,11 @@ pub(super) fn check(frame: &Frame<'_>) -> Result<(), &'static str> {
         _ => return Ok(()),
     };
     let batch = batch.ok_or("a batch has no header")?;
-    check_buffers(&batch, frame.body)?;
+    let buffers = places(&batch, frame.body)?;
+    if batch.compression().is_some() {
+        let mut filled = buffers.into_iter().filter(|bytes| !bytes.is_empty());
+        filled.try_for_each(check_unpacked)?;
+    }
     let mut nodes = batch.nodes().into_iter().flatten();
     let sane = batch.length() >= 0 && nodes.all(is_sane);
     if sane { Ok(()) } else { Err("a batch has a column of no possible length") }
@@ -30,28 +34,27 @@ fn is_sane(node: &FieldNode) -> bool {
     (0..=node.length()).contains(&node.null_count())
 }
 
-/// Whether buffers are in the body, one behind the other, so that no byte is unpacked twice.
-fn check_buffers(batch: &RecordBatch<'_>, body: &[u8]) -> Result<(), &'static str> {
+/// The bytes of each buffer that a batch lists, in its order: in the body, one behind the other, so
+/// that no byte is read twice. An error says what is wrong, in words.
+pub fn places<'a>(batch: &RecordBatch<'_>, body: &'a [u8]) -> Result<Vec<&'a [u8]>, &'static str> {
     let mut rest_from = 0;
-    for buffer in batch.buffers().into_iter().flatten() {
+    let buffers = batch.buffers().into_iter().flatten();
+    let placed = buffers.map(|buffer| {
         let (start, bytes) =
-            placed(buffer, body).ok_or("a batch has a buffer that is not in its body")?;
-        if bytes.is_empty() {
-            continue;
+            place(buffer, body).ok_or("a batch has a buffer that is not in its body")?;
+        if !bytes.is_empty() {
+            if start < rest_from {
+                return Err("a batch has buffers that do not lie one behind the other");
+            }
+            rest_from = start + bytes.len();
         }
-        if start < rest_from {
-            return Err("a batch has buffers that do not lie one behind the other");
-        }
-        rest_from = start + bytes.len();
-        if batch.compression().is_some() {
-            check_unpacked(bytes)?;
-        }
-    }
-    Ok(())
+        Ok(bytes)
+    });
+    placed.collect()
 }
 
 /// Where a buffer begins in the body, and its bytes.
-fn placed<'a>(buffer: &Buffer, body: &'a [u8]) -> Option<(usize, &'a [u8])> {
+fn place<'a>(buffer: &Buffer, body: &'a [u8]) -> Option<(usize, &'a [u8])> {
     let start = usize::try_from(buffer.offset()).ok()?;
     let end = start.checked_add(usize::try_from(buffer.length()).ok()?)?;
     Some((start, body.get(start..end)?))

@@ -74,7 +74,6 @@ impl History {
         writers: &dyn Writers,
         table: Table,
     ) -> Result<View, HistoryError> {
-        let folder = || lock(&self.shared.places)[table as usize].folder.clone();
         let mut why = String::new();
         for _ in 0..TRIES {
             let told = match writers.unwritten(table).await {
@@ -84,7 +83,9 @@ impl History {
                     break;
                 }
             };
-            let folder = folder().newest().await?;
+            let folder = self.folder(table).newest().await?;
+            // The next view begins where this one is, not at the start of this process.
+            self.put_back(folder.clone());
             if let Some(other) = folder.differs_from(&told).await? {
                 why = other;
                 sleep(AGAIN).await;
@@ -98,7 +99,7 @@ impl History {
         }
         tracing::warn!(table = table.name(), why, "a view of files alone");
         self.note_files_alone(table);
-        let folder = folder().newest().await?;
+        let folder = self.folder(table).newest().await?;
         Ok(View { delta: folder.provider().await?, hot: Vec::new() })
     }
 

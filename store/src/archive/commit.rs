@@ -105,7 +105,9 @@ impl Folder {
             let (again, as_what) = (actions.clone(), operation.clone());
             match self.commit_once(again, as_what, transaction.clone()).await {
                 Ok(version) => return file::sync_commit(&self.dir, version).await,
-                Err(error) if !is_overtaken(&error) => return Err(error.into()),
+                Err(error) if !is_overtaken(&error) => {
+                    return self.in_spite_of(error, before, transaction.as_ref()).await;
+                }
                 Err(_) => {}
             }
             if let Some(delta) = self.delta.as_mut() {
@@ -121,6 +123,31 @@ impl Folder {
             }
         }
         Err(HistoryError::Unavailable(format!("{} is never at rest", self.dir.display())))
+    }
+
+    /// What follows a commit, such as a checkpoint of the table's log, may fail although the commit is
+    /// there: its transaction tells.
+    async fn in_spite_of(
+        &mut self,
+        error: DeltaTableError,
+        before: Option<u64>,
+        transaction: Option<&Transaction>,
+    ) -> Result<(), HistoryError> {
+        let (Some(delta), Some(wanted)) = (self.delta.as_mut(), transaction) else {
+            return Err(error.into());
+        };
+        let known = delta.version().unwrap_or(0);
+        delta.update_state().await?;
+        let newest = delta.version().unwrap_or(known);
+        let stored = self.stored(&wanted.app_id).await?;
+        if stored == before || stored != u64::try_from(wanted.version).ok() {
+            return Err(error.into());
+        }
+        tracing::warn!(%error, table = self.table.name(), "a commit got through, not all behind it");
+        for version in known + 1..=newest {
+            file::sync_commit(&self.dir, version).await?;
+        }
+        Ok(())
     }
 
     /// Whether the files that are to be taken away are there still.
@@ -150,7 +177,8 @@ impl Folder {
         let mut properties = CommitProperties::default()
             .with_max_retries(0)
             .with_create_checkpoint(true)
-            .with_cleanup_expired_logs(Some(true));
+            // Upkeep does: what one shard's writer has deleted fails the commit of another.
+            .with_cleanup_expired_logs(Some(false));
         if let Some(transaction) = transaction {
             properties = properties.with_application_transaction(transaction);
         }

@@ -25,7 +25,8 @@ pub struct Settings {
     pub small_files: usize,
     /// Bytes of small files that are joined to one.
     pub join_bytes: u64,
-    /// How long files that a table no longer names are kept for those who still read them.
+    /// How long files that a table no longer names are kept for those who still read them; at least
+    /// 60, as one that was written a moment ago may not be named yet.
     pub grace_s: u64,
 }
 
@@ -77,6 +78,9 @@ impl Settings {
         }
         if self.small_files == 0 {
             mistakes.push("small_files is 0; it must be 1 or more".to_owned());
+        }
+        if self.grace_s < 60 {
+            mistakes.push(format!("grace_s is {}; it must be 60 or more", self.grace_s));
         }
         if !(1 << 10..=1 << 30).contains(&self.join_bytes) {
             let bytes = self.join_bytes;

@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use deltalake::checkpoints;
 use deltalake::kernel::{Action, Remove, Transaction};
 use deltalake::protocol::DeltaOperation;
 use tallylight_schemas::tables::{HOUR, Table};
@@ -121,8 +122,13 @@ impl History {
         }
         for table in Table::ALL {
             self.join(table, &hour_name(hour), tended).await?;
-            let _alone = self.shared.writer.lock().await;
-            self.sweep(table, tended).await?;
+            {
+                let _alone = self.shared.writer.lock().await;
+                self.sweep(table, tended).await?;
+            }
+            if let Err(error) = self.forget_commits(table).await {
+                tracing::warn!(%error, table = table.name(), "old commits stay for now");
+            }
         }
         Ok(())
     }
@@ -189,6 +195,14 @@ impl History {
         folder.commit_as(actions, operation, expired).await?;
         self.put_back(folder);
         tracing::info!(hour, table = all.table.name(), "the caps removed an hour of history");
+        Ok(())
+    }
+
+    /// Deletes commits of the table's log that a checkpoint of it stands for, once they are of age.
+    async fn forget_commits(&self, table: Table) -> Result<(), HistoryError> {
+        if let Some(delta) = self.folder(table).newest().await?.delta {
+            checkpoints::cleanup_metadata(&delta, None).await?;
+        }
         Ok(())
     }
 

@@ -73,12 +73,12 @@ pub(super) fn of_settled(rows: Settled) -> impl Iterator<Item = Batch> {
     playback.into_iter().chain(delivery).chain(incidents).chain(actions).chain(wide)
 }
 
-/// What is not settled yet of a table: copied here, a batch once that is asked for.
+/// What is not settled yet of a table: held as it is now, a batch once that is asked for.
 pub(super) fn not_settled(table: Table, settle: &Settle) -> Option<Copied> {
     match table {
         Table::Playback | Table::Delivery | Table::Incidents | Table::Actions => {
-            let settled = settle.current(table);
-            let batch = move || Ok(batch_of(table, of_settled(settled))?.into_iter().collect());
+            let open = settle.open(table);
+            let batch = move || Ok(batch_of(table, of_settled(open.rows()))?.into_iter().collect());
             Some(Copied::new(settle.final_up_to(), batch))
         }
         // What is not written when it comes is in minutes and hours that are not over.

@@ -1,6 +1,6 @@
 //! One session as it was counted, and as it would have been, had none of its facts come late.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use tallylight_schemas::fates::Fate;
 use tallylight_schemas::ipc::TenantDelivery;
@@ -8,7 +8,7 @@ use tallylight_schemas::ipc::TenantDelivery;
 use super::deliveries::time_of_report;
 use super::facts::{Facts, Place};
 use super::replay::{Ends, Replay};
-use super::truth::{Asked, Difference, TIMELY_MS, quiet_us, times};
+use super::truth::{Asked, Difference, TIMELY_MS, quiet_us};
 use crate::pure::input::PlayerInput;
 use crate::pure::limits::Limits;
 
@@ -16,6 +16,14 @@ use crate::pure::limits::Limits;
 enum What<'a> {
     Player(Box<PlayerInput<'a>>),
     Report(&'a TenantDelivery),
+}
+
+/// Whether a session was counted otherwise than it would have been. What edges say is compared
+/// elsewhere, by itself.
+fn differ(counted: &Ends, truth: &Ends) -> bool {
+    counted.playback != truth.playback
+        || counted.sessions != truth.sessions
+        || counted.spans != truth.spans
 }
 
 /// The facts of one sid.
@@ -26,18 +34,20 @@ pub(super) struct Own<'a> {
 }
 
 impl<'a> Own<'a> {
-    pub(super) fn of(facts: &'a Facts, tenant: &str, sid: &str) -> Self {
-        let player = |row: &usize| {
-            let event = facts.players.get(*row);
-            event.tenant == tenant && event.sid == sid
-        };
-        let report = |row: &usize| {
-            let event = &facts.deliveries[*row].1;
-            event.tenant == tenant && event.event.sid.as_deref() == Some(sid)
-        };
-        let players = (0..facts.player_places.len()).filter(player).collect();
-        let deliveries = (0..facts.deliveries.len()).filter(report).collect();
-        Self { facts, players, deliveries }
+    /// The facts of each sid that has some, by tenant and sid.
+    pub(super) fn each(facts: &'a Facts) -> HashMap<(&'a str, &'a str), Self> {
+        let mut each = HashMap::new();
+        let none = || Self { facts, players: Vec::new(), deliveries: Vec::new() };
+        for row in 0..facts.player_places.len() {
+            let event = facts.players.get(row);
+            let own: &mut Self = each.entry((event.tenant, event.sid)).or_insert_with(none);
+            own.players.push(row);
+        }
+        for (row, (_, report)) in facts.deliveries.iter().enumerate() {
+            let Some(sid) = report.event.sid.as_deref() else { continue };
+            each.entry((&report.tenant, sid)).or_insert_with(none).deliveries.push(row);
+        }
+        each
     }
 
     fn input(&self, row: usize) -> PlayerInput<'a> {
@@ -106,29 +116,30 @@ impl<'a> Own<'a> {
         if from > 0 && !self.is_whole(from, quiet) {
             return false;
         }
-        if !same {
-            for (at, difference) in asked.at.iter().zip(to) {
-                self.difference(*at, limits, difference);
+        if same {
+            return true;
+        }
+        let both: Vec<_> = asked.at.iter().map(|at| self.both(*at, limits)).collect();
+        // Few of those of whom a fact came late are otherwise for it: after a minute in which the door
+        // was away all who watched are looked at.
+        if both.iter().flatten().any(|(counted, truth)| differ(counted, truth)) {
+            for (both, difference) in both.into_iter().zip(to) {
+                both.into_iter().for_each(|(counted, truth)| difference.put(counted, truth));
             }
         }
         true
     }
 
-    fn difference(&self, at: i64, limits: &Limits, to: &mut Difference) {
-        let Some(end) = self.end(at, quiet_us(limits)) else { return };
+    /// What was counted at a moment, and what would have been.
+    fn both(&self, at: i64, limits: &Limits) -> Option<(Ends, Ends)> {
+        let end = self.end(at, quiet_us(limits))?;
         let counted = self.as_logged(end, limits);
         let mut truth = self.as_if_timely(end, limits);
         for (key, row) in &mut truth.sessions {
             // How many came late is a fact, too.
             row.late_events = counted.sessions.get(key).map_or(0, |row| row.late_events);
         }
-        to.panes(counted.playback, -1);
-        to.panes(truth.playback, 1);
-        for (key, row) in &counted.sessions {
-            to.gone.insert(key.clone(), times(row));
-        }
-        to.sessions.extend(truth.sessions);
-        to.spans.extend(truth.spans);
+        Some((counted, truth))
     }
 
     /// What was counted.

@@ -12,7 +12,7 @@ use super::HOUR_US;
 use super::deliveries;
 use super::facts::{self, quote};
 use super::own::Own;
-use super::replay::SessionKey;
+use super::replay::{Ends, SessionKey};
 use crate::pure::limits::Limits;
 use crate::pure::rollup::Roll;
 use crate::pure::watermark::{HORIZON_MS, TIMEOUT_MS};
@@ -50,11 +50,31 @@ pub(super) struct Difference {
 }
 
 impl Difference {
+    /// Puts what would have been counted of a sid in the place of what was.
+    pub(super) fn put(&mut self, counted: Ends, truth: Ends) {
+        self.panes(counted.playback, -1);
+        self.panes(truth.playback, 1);
+        for (key, row) in &counted.sessions {
+            let spans = counted.spans.get(key).map_or(&[][..], Vec::as_slice);
+            self.gone.insert(key.clone(), times(row, spans));
+        }
+        self.sessions.extend(truth.sessions);
+        self.spans.extend(truth.spans);
+    }
+
     /// Adds (`sign` 1) or takes away panes.
-    pub(super) fn panes(&mut self, rows: Vec<PlaybackRow>, sign: i64) {
+    fn panes(&mut self, rows: Vec<PlaybackRow>, sign: i64) {
         for row in rows {
             add(self.playback.entry(pane_key(&row)), &row, sign);
         }
+    }
+
+    /// The playbacks that it puts into the place of others, with the times that their rows may have.
+    pub(super) fn times(&self) -> impl Iterator<Item = (SessionKey, (i64, i64))> + '_ {
+        self.sessions.iter().map(|(key, row)| {
+            let spans = self.spans.get(key).map_or(&[][..], Vec::as_slice);
+            (key.clone(), times(row, spans))
+        })
     }
 }
 
@@ -134,9 +154,10 @@ pub(super) async fn differences(
             let read_since = facts::between(&(from..i64::MAX));
             let condition = format!("{read_since} AND sid IN ({})", names.join(", "));
             let read = facts::read(history, &condition).await?;
+            let each = Own::each(&read);
             for sid in some {
-                let own = Own::of(&read, &sid.0, &sid.1);
-                if !own.add(asked, from, limits, &mut all) {
+                let own = each.get(&(sid.0.as_str(), sid.1.as_str()));
+                if own.is_none_or(|own| !own.add(asked, from, limits, &mut all)) {
                     waiting.push(*sid);
                 }
             }
@@ -151,9 +172,11 @@ pub(super) async fn differences(
     Ok(all)
 }
 
-/// The times that rows of a session may have in the columns that files are sorted by.
-pub(super) fn times(row: &SessionRow) -> (i64, i64) {
+/// The times that rows of a session and its stretches may have in the columns that files are sorted by.
+fn times(row: &SessionRow, spans: &[SpanRow]) -> (i64, i64) {
     // A session that never started has no such time, and its stretches any.
     let Some(started) = row.started_at else { return (i64::MIN, i64::MAX) };
-    (started.min(row.last_seen) - TIMELY_MS * 1_000, row.last_seen.max(started))
+    // One that was paused first has stretches from before it started.
+    let first = spans.iter().map(|span| span.from).fold(started.min(row.last_seen), i64::min);
+    (first - TIMELY_MS * 1_000, row.last_seen.max(started))
 }

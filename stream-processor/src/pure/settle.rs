@@ -3,6 +3,7 @@
 //! is also what live queries see of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::control::{ActionRow, ActionState, IncidentRow, IncidentState};
@@ -21,6 +22,9 @@ const CONTROL: usize = 500;
 type PlaybackKey = (String, Cuboid, i64, Cell, u16);
 /// A delivery row's pane, key and partition.
 type PlacedKey = (i64, DeliveryKey, u16);
+
+/// Rows of panes that end together. A view shares them until one of them changes.
+type Pane<K, R> = Arc<BTreeMap<K, R>>;
 
 /// What a settled pane, incident or action becomes.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,8 +47,8 @@ pub struct Settled {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Settle {
     /// By end of pane.
-    playback: BTreeMap<i64, BTreeMap<PlaybackKey, PlaybackRow>>,
-    delivery: BTreeMap<i64, BTreeMap<PlacedKey, DeliveryRow>>,
+    playback: BTreeMap<i64, Pane<PlaybackKey, PlaybackRow>>,
+    delivery: BTreeMap<i64, Pane<PlacedKey, DeliveryRow>>,
     playback_wide: Rollup<PlaybackRow>,
     delivery_wide: Rollup<DeliveryRow>,
     /// How far each partition is final.
@@ -71,11 +75,13 @@ impl Settle {
         for row in rows.playback {
             let cell = row.cell.clone();
             let key = (row.tenant.clone(), row.cuboid, row.pane, cell, row.partition);
-            self.playback.entry(end(row.pane, row.width_s)).or_default().insert(key, row);
+            let pane = self.playback.entry(end(row.pane, row.width_s)).or_default();
+            Arc::make_mut(pane).insert(key, row);
         }
         for row in rows.delivery {
             let key = (row.pane, row.key(), row.partition);
-            self.delivery.entry(end(row.pane, row.width_s)).or_default().insert(key, row);
+            let pane = self.delivery.entry(end(row.pane, row.width_s)).or_default();
+            Arc::make_mut(pane).insert(key, row);
         }
         for row in rows.incidents {
             let key = (row.tenant.clone(), row.id.clone());
@@ -132,22 +138,41 @@ impl Settle {
     }
 
     /// What is not settled yet of a table, as it is now; of another nothing.
-    pub fn current(&self, table: Table) -> Settled {
-        let mut settled = Settled::default();
+    pub fn open(&self, table: Table) -> Open {
+        let mut open = Open::default();
         match table {
-            Table::Playback => {
-                let panes = self.playback.values();
-                settled.playback.extend(panes.flat_map(|pane| sum_playback(pane.values(), false)));
-            }
-            Table::Delivery => {
-                let panes = self.delivery.values();
-                settled.delivery.extend(panes.flat_map(|pane| sum_delivery(pane, false)));
-            }
-            Table::Incidents => settled.incidents.extend(self.incidents.values().cloned()),
-            Table::Actions => settled.actions.extend(self.actions.values().cloned()),
+            Table::Playback => open.playback = self.playback.values().cloned().collect(),
+            Table::Delivery => open.delivery = self.delivery.values().cloned().collect(),
+            Table::Incidents => open.incidents = self.incidents.values().cloned().collect(),
+            Table::Actions => open.actions = self.actions.values().cloned().collect(),
             _ => {}
         }
-        settled
+        open
+    }
+}
+
+/// What can still change, as of one moment. It costs little to hold; its rows are made where they
+/// are asked for.
+#[derive(Debug, Default)]
+pub struct Open {
+    playback: Vec<Pane<PlaybackKey, PlaybackRow>>,
+    delivery: Vec<Pane<PlacedKey, DeliveryRow>>,
+    incidents: Vec<IncidentRow>,
+    actions: Vec<ActionRow>,
+}
+
+impl Open {
+    /// Its rows.
+    pub fn rows(self) -> Settled {
+        let playback = self.playback.iter().flat_map(|pane| sum_playback(pane.values(), false));
+        let delivery = self.delivery.iter().flat_map(|pane| sum_delivery(pane, false));
+        Settled {
+            playback: playback.collect(),
+            delivery: delivery.collect(),
+            incidents: self.incidents,
+            actions: self.actions,
+            ..Settled::default()
+        }
     }
 }
 

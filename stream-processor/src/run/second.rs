@@ -63,12 +63,15 @@ pub(super) fn start_from(
 ) -> Result<(u64, Partitions), LogError> {
     let Settings { partitions, limits, .. } = settings;
     let shard = log.shard();
-    let restored =
-        archive.and_then(|archive| archive.restore((shard, *partitions), limits, covered));
-    match restored {
-        Some(restored) => Ok((restored.position, restored.partitions)),
-        None => Ok((log.usage(EVENTS)?.earliest, Partitions::of(shard, *partitions, limits))),
+    let earliest = || Ok::<_, LogError>(log.usage(EVENTS)?.earliest);
+    let fresh = Partitions::of(shard, *partitions, limits);
+    let Some(archive) = archive else { return Ok((earliest()?, fresh)) };
+    if let Some(restored) = archive.restore((shard, *partitions), limits, covered) {
+        return Ok((restored.position, restored.partitions));
     }
+    let from = earliest()?;
+    archive.lose_before(from);
+    Ok((from, fresh))
 }
 
 /// Who asks history; nobody does without one, or while as many wait as may.

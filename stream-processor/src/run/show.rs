@@ -5,13 +5,28 @@ use tallylight_schemas::record::EVENTS;
 use super::Processor;
 use crate::serve::ProcessorStats;
 
+/// Clocks that differ by less agree, µs.
+const AHEAD_US: i64 = 2_000_000;
+
 impl Processor {
+    /// Says once when log time is ahead of this machine's: who else is on time is late by it then.
+    fn compare_clocks(&mut self, behind_us: i64) {
+        if behind_us < -AHEAD_US && !std::mem::replace(&mut self.said_ahead, true) {
+            tracing::error!(
+                ahead_ms = -behind_us / 1_000,
+                "log time is ahead of this clock: one collector's clock is fast, or this one's is slow; \
+                 records of collectors that are on time come late by it (docs/kafka.md, Clocks)"
+            );
+        }
+    }
+
     /// Shows it, after each turn of the loop.
-    pub(super) fn show(&self) {
+    pub(super) fn show(&mut self) {
+        let behind = self.parts.clock.now_us() - self.partitions.log_us();
+        self.compare_clocks(behind);
         let states = self.partitions.states();
         let log_time_us = self.partitions.log_us();
         let sessions: usize = states.iter().map(|state| state.open_sessions()).sum();
-        let behind = self.parts.clock.now_us() - log_time_us;
         // Read by itself: a borrow that lasts until the log is asked below would stop an append.
         let head = *self.head.borrow();
         let stats = ProcessorStats {

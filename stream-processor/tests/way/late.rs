@@ -8,6 +8,7 @@ mod expired;
 mod keeper;
 mod old;
 mod older;
+mod paused;
 mod shards;
 
 use std::collections::BTreeMap;

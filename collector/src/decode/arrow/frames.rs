@@ -1,7 +1,7 @@
 //! Whether the bytes of a stream bear out what its messages state.
 
 use arrow::ipc::{Field, FieldNode, MessageHeader, Precision, RecordBatch, Schema, Type};
-use tallylight_schemas::ipc::frames;
+use tallylight_schemas::ipc::{buffers, frames};
 
 use super::Refused;
 
@@ -23,7 +23,7 @@ pub(super) fn check(body: &[u8]) -> Result<(), Refused> {
             MessageHeader::RecordBatch => {
                 let batch = frame.message.header_as_record_batch();
                 let batch = batch.ok_or_else(|| refused("a batch has no header"))?;
-                layout.fits(&batch, frame.body.len())?;
+                layout.fits(&batch, frame.body)?;
             }
             MessageHeader::DictionaryBatch => return Err(refused(NO_DICTIONARY)),
             _ => return Err(refused("a message is neither a batch nor a dictionary")),
@@ -88,7 +88,7 @@ impl Layout {
         field.children().into_iter().flatten().try_for_each(|child| self.add(&child, depth + 1))
     }
 
-    fn fits(&self, batch: &RecordBatch<'_>, body: usize) -> Result<(), Refused> {
+    fn fits(&self, batch: &RecordBatch<'_>, body: &[u8]) -> Result<(), Refused> {
         if batch.compression().is_some() {
             let detail = "its buffers are compressed one by one; compress the body instead \
                           (Content-Encoding)";
@@ -96,33 +96,24 @@ impl Layout {
         }
         let wrong = || refused("a batch does not fit its schema or its own length");
         let nodes = batch.nodes().ok_or_else(wrong)?;
-        // One behind the other: columns that share a buffer could be as many as there may be, and each
-        // is copied where it has to be widened.
-        let mut rest_from = 0;
-        let mut buffers = batch.buffers().ok_or_else(wrong)?.iter().map(|buffer| {
-            let start = usize::try_from(buffer.offset()).ok()?;
-            let length = usize::try_from(buffer.length()).ok()?;
-            let end = start.checked_add(length)?;
-            if length > 0 {
-                (start >= rest_from).then_some(())?;
-                rest_from = end;
-            }
-            (end <= body).then_some(length)
-        });
-        if nodes.len() != self.0.len() {
+        // Columns that shared a buffer could be as many as there may be, and each is copied where it
+        // has to be widened.
+        let buffers = buffers::places(batch, body).map_err(refused)?;
+        let wanted = self.0.iter().map(|column| column.count).sum::<usize>();
+        if nodes.len() != self.0.len() || buffers.len() != wanted {
             return Err(wrong());
         }
+        let mut rest = buffers.as_slice();
         for (node, column) in nodes.iter().zip(&self.0) {
-            let validity = buffers.next().flatten().ok_or_else(wrong)?;
-            let others = buffers.by_ref().take(column.count - 1).collect::<Option<Vec<_>>>();
-            let others = others.filter(|others| others.len() == column.count - 1);
-            let others = others.ok_or_else(wrong)?;
-            let whole = others.first().is_none_or(|items| items % column.item_bytes == 0);
-            if !whole || !is_borne_out(node, validity, body) {
+            let (own, behind) = rest.split_at(column.count);
+            rest = behind;
+            let bytes = |at| own.get(at).map_or(0, |buffer: &&[u8]| buffer.len());
+            let (validity, items) = (bytes(0), bytes(1));
+            if items % column.item_bytes != 0 || !is_borne_out(node, validity, body.len()) {
                 return Err(wrong());
             }
         }
-        if buffers.next().is_some() { Err(wrong()) } else { Ok(()) }
+        Ok(())
     }
 }
 

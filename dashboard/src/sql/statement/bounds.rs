@@ -1,4 +1,4 @@
-//! A walk through a query that counts, resolves tables and refuses.
+//! A walk through a query that resolves tables, counts them and refuses.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
@@ -8,13 +8,9 @@ use datafusion::sql::sqlparser::ast::{
     Value, Visitor,
 };
 
-use super::{TABLE_FUNCTIONS, resolve};
+use super::{TABLE_FUNCTIONS, resolve, sizes};
 use crate::sql::error::SqlError;
 
-/// Expressions in a statement.
-const EXPRESSIONS: usize = 4_000;
-/// Expressions within each other: planning takes the square of it.
-const DEEP: usize = 200;
 /// Tables that a statement reads, each part of WITH counted wherever it is used.
 const TABLES: usize = 64;
 /// Length of a pattern.
@@ -64,8 +60,6 @@ pub(super) struct Bounds<'a> {
     known: &'a [&'a str],
     tables: BTreeSet<String>,
     frames: Vec<Frame>,
-    expressions: usize,
-    depth: usize,
     /// The next relation is the name of a function.
     function: bool,
 }
@@ -75,7 +69,7 @@ type Flow = ControlFlow<SqlError>;
 impl<'a> Bounds<'a> {
     pub(super) fn new(known: &'a [&'a str]) -> Self {
         let tables = BTreeSet::new();
-        Self { known, tables, frames: Vec::new(), expressions: 0, depth: 0, function: false }
+        Self { known, tables, frames: Vec::new(), function: false }
     }
 
     pub(super) fn into_tables(self) -> BTreeSet<String> {
@@ -122,6 +116,10 @@ fn refuse(what: &str, at: &impl Spanned) -> Flow {
     Flow::Break(SqlError::not_allowed(what).at(at.span().start))
 }
 
+fn flow(result: Result<(), SqlError>) -> Flow {
+    result.map_or_else(Flow::Break, Flow::Continue)
+}
+
 impl Visitor for Bounds<'_> {
     type Break = SqlError;
 
@@ -166,7 +164,7 @@ impl Visitor for Bounds<'_> {
         if select.into.is_some() {
             return refuse("SELECT INTO is not allowed: a query cannot change anything", select);
         }
-        Flow::Continue(())
+        flow(sizes::check_groupings(&select.group_by))
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> Flow {
@@ -195,26 +193,13 @@ impl Visitor for Bounds<'_> {
         if let Some(weight) = self.defined(name) {
             return self.add(weight);
         }
-        match self.table(name) {
-            Ok(()) => self.add(1),
-            Err(error) => Flow::Break(error),
-        }
+        flow(self.table(name))?;
+        self.add(1)
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> Flow {
-        self.expressions += 1;
-        self.depth += 1;
-        if self.depth > DEEP {
-            return Flow::Break(SqlError::limit(format!(
-                "more than {DEEP} expressions are within each other (a + b + … counts each); use \
-                 IN for a long OR, or WITH"
-            )));
-        }
-        if self.expressions > EXPRESSIONS {
-            return Flow::Break(SqlError::limit(format!(
-                "the statement has more than {EXPRESSIONS} expressions; make it shorter"
-            )));
-        }
+        let named = sizes::named_type(expr).map_or(Ok(()), sizes::check_type);
+        flow(named.map_err(|error| error.at(expr.span().start)))?;
         match expr {
             Expr::Like { pattern, .. } | Expr::ILike { pattern, .. } => {
                 let literal = match &**pattern {
@@ -250,10 +235,5 @@ impl Visitor for Bounds<'_> {
             }
             _ => Flow::Continue(()),
         }
-    }
-
-    fn post_visit_expr(&mut self, _: &Expr) -> Flow {
-        self.depth = self.depth.saturating_sub(1);
-        Flow::Continue(())
     }
 }

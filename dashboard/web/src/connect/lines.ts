@@ -9,6 +9,8 @@ export interface Where {
   /** Where sessions are opened that are to be steered. */
   sessions: string;
   sid: string;
+  /** What is played. */
+  cid: string;
 }
 
 export interface Sample {
@@ -30,12 +32,12 @@ export const SAMPLES: readonly Sample[] = [
     title: "hls.js 1.7",
     about: "CMCD v2 event mode is built in from 1.7.0. It sends no live latency; the reporter callback adds it under a key of its own.",
     proven: true,
-    code: ({ beacon, hls, sid }) => `let reporter;
+    code: ({ beacon, hls, sid, cid }) => `let reporter;
 const hls = new Hls({
   cmcd: {
     version: 2,
     sessionId: '${sid}',          // leave it out in production: a new one for each playback
-    contentId: 'demo',
+    contentId: '${cid}',
     eventTargets: [{
       url: '${beacon}',
       events: ${EVENTS},
@@ -57,12 +59,12 @@ hls.attachMedia(document.querySelector('video'));`,
     title: "dash.js 5.2",
     about: "CMCD v2 event mode is built in from 5.2.0, live latency included. An error code is repeated on every later report; it counts once.",
     proven: true,
-    code: ({ beacon, dash, sid }) => `const player = dashjs.MediaPlayer().create();
+    code: ({ beacon, dash, sid, cid }) => `const player = dashjs.MediaPlayer().create();
 player.updateSettings({ streaming: { cmcd: {
   enabled: true,
   version: 2,
   sid: '${sid}',                  // null in production: a new one for each playback
-  cid: 'demo',
+  cid: '${cid}',
   applyParametersFromMpd: false,
   eventTargets: [{
     enabled: true,
@@ -83,7 +85,7 @@ player.initialize(document.querySelector('video'), '${dash}', true);`,
     title: "Shaka 5.2",
     about: "Event mode is built in from 5.2 and marked experimental. The release builds of 5.2.12 leave `sta` out of every report (the build renames it), so the last lines send the states; without them a session has no start-up and no rebuffering.",
     proven: true,
-    code: ({ beacon, dash, sid }) => `const video = document.querySelector('video');
+    code: ({ beacon, dash, sid, cid }) => `const video = document.querySelector('video');
 const player = new shaka.Player();
 await player.attach(video);
 
@@ -98,7 +100,7 @@ function state(to) {
   sta = to;
   fetch('${beacon}', {
     method: 'POST', keepalive: true, headers: { 'Content-Type': 'application/cmcd' },
-    body: 'cid="demo",e=ps,sid="${sid}",sn=' + sn++ + ',sta=' + to + ',ts=' + Date.now() + ',v=2',
+    body: 'cid="${cid}",e=ps,sid="${sid}",sn=' + sn++ + ',sta=' + to + ',ts=' + Date.now() + ',v=2',
   });
 }
 state('s');
@@ -112,7 +114,7 @@ player.configure({ cmcd: {
   version: 2,
   useHeaders: false,
   sessionId: '${sid}',            // '' in production: a new one for each playback
-  contentId: 'demo',
+  contentId: '${cid}',
   eventTargets: [{
     mode: 'event',
     enabled: true,
@@ -131,10 +133,10 @@ await player.load('${dash}');`,
     title: "ExoPlayer (Media3)",
     about: "Media3 has CMCD v1 on requests only, so a listener reports the states. Written against Media3 1.11 and not run by our tests.",
     proven: false,
-    code: ({ beacon, hls, sid }) => `class TallylightListener(
+    code: ({ beacon, hls, sid, cid }) => `class TallylightListener(
     private val player: ExoPlayer,
     private val sid: String = "${sid}",        // UUID.randomUUID().toString() in production
-    private val cid: String = "demo",
+    private val cid: String = "${cid}",
 ) : Player.Listener {
     private val sender = Executors.newSingleThreadScheduledExecutor()
     private val main = Handler(player.applicationLooper)
@@ -189,10 +191,10 @@ player.setMediaItem(MediaItem.fromUri("${hls}"))`,
     title: "AVPlayer",
     about: "AVPlayer sends CMCD v1 as request headers only, so an observer reports the states. Written against iOS 18 and not run by our tests.",
     proven: false,
-    code: ({ beacon, hls, sid }) => `final class TallylightObserver {
+    code: ({ beacon, hls, sid, cid }) => `final class TallylightObserver {
     private let player: AVPlayer
     private let sid = "${sid}"                 // UUID().uuidString in production
-    private let cid = "demo"
+    private let cid = "${cid}"
     private var sn = 0, sta = "s", shown = false
     private var watch: [NSKeyValueObservation] = []
     private var timer: Timer?
@@ -250,13 +252,13 @@ player.play()`,
     title: "curl",
     about: "One viewer by hand: starting, then playing a second later.",
     proven: true,
-    code: ({ beacon, sid }) => `send() {
+    code: ({ beacon, sid, cid }) => `send() {
   curl -sS -i '${beacon}' -H 'Content-Type: application/cmcd' --data-binary "$1"
 }
 now() { echo $(($(date +%s%N) / 1000000)); }
 
-send "cid=\\"demo\\",e=ps,sid=\\"${sid}\\",sn=0,sta=s,ts=$(now),v=2"
+send "cid=\\"${cid}\\",e=ps,sid=\\"${sid}\\",sn=0,sta=s,ts=$(now),v=2"
 sleep 1
-send "br=(600;v),cid=\\"demo\\",e=ps,sid=\\"${sid}\\",sn=1,sta=p,ts=$(now),v=2"`,
+send "br=(600;v),cid=\\"${cid}\\",e=ps,sid=\\"${sid}\\",sn=1,sta=p,ts=$(now),v=2"`,
   },
 ];

@@ -21,6 +21,7 @@ function where(sid: string, media: boolean, stream: string): Where {
     dash: media ? `${at(20)}/live/${stream}/manifest.mpd` : "https://cdn.example/your-event/manifest.mpd",
     sessions: `${at(20)}/v1/play/${stream}`,
     sid,
+    cid: stream,
   };
 }
 

@@ -46,9 +46,7 @@ export class Log {
     const { records } = this.app.feed;
     const now = this.app.feed.now();
     const actions = records.allActions();
-    // Taking back an older change of mode than the last would be a change of its own.
-    const mode = actions.find((one) => one.kind === "set_mode");
-    const entries = [...actions.map((one) => ofAction(one, now, one.kind !== "set_mode" || one === mode)), ...records.allIncidents().flatMap(ofIncident), ...this.changes.list.map(({ id, at, level, text }) => ({ id: `c${id}`, at, level, text, more: "", undo: null }))]
+    const entries = [...actions.map((one) => ofAction(one, now)), ...records.allIncidents().flatMap(ofIncident), ...this.changes.list.map(({ id, at, level, text }) => ({ id: `c${id}`, at, level, text, more: "", undo: null }))]
       .sort((a, b) => b.at - a.at || a.id.localeCompare(b.id));
     keyed(this.list, shownOf(entries, now), (one) => one.id, (one) => this.make(one), (item, one) => {
       setAttr(item, "data-level", one.level ? String(one.level) : null);
@@ -85,8 +83,8 @@ export function shownOf(entries: readonly Entry[], now: number): Entry[] {
   return [...older.map((one) => ({ ...one, more: `${one.more}, still in force after ${span(now - one.at)}` })), ...entries.slice(0, SHOWN)];
 }
 
-function ofAction(action: Action, now: number, undoable: boolean): Entry {
-  const undo = undoable && action.state === "taken" && action.undo !== null ? action.id : null;
+function ofAction(action: Action, now: number): Entry {
+  const undo = action.state === "taken" && action.undo !== null ? action.id : null;
   return { id: `a${action.id}`, at: action.taken_at ?? action.at, level: 0, text: action.title, more: stateWords(action, now), undo, isMode: action.kind === "set_mode" };
 }
 

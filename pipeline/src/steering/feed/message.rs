@@ -65,10 +65,12 @@ pub(super) struct Delivery {
     pub(super) service: String,
     pub(super) edge: Option<String>,
     pub(super) pipeline: Option<String>,
+    pub(super) stream: String,
     pub(super) track: String,
+    pub(super) k: Option<u64>,
     pub(super) action: String,
     pub(super) requests: i64,
-    pub(super) errors: i64,
+    pub(super) server_errors: i64,
     pub(super) ttfb: Vec<(i32, i64)>,
 }
 

@@ -17,17 +17,20 @@ const DEVICES_MS: i64 = 30_000;
 /// A key beyond this number in one pane is passed over: no pane of ours has so many.
 const KEYS: usize = 10_000;
 
+/// What tells a row about an edge's answers from the others of its pane.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Served {
     edge: String,
     pipeline: Option<String>,
+    stream: String,
     track: String,
+    k: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
 struct Answers {
     requests: i64,
-    errors: i64,
+    server_errors: i64,
     ttfb: Vec<(i32, i64)>,
 }
 
@@ -149,8 +152,9 @@ impl Window {
         else {
             return;
         };
-        let key = Served { edge, pipeline: row.pipeline, track: row.track };
-        let value = Answers { requests: row.requests, errors: row.errors, ttfb: row.ttfb };
+        let Delivery { pipeline, stream, track, k, requests, server_errors, ttfb, .. } = row;
+        let key = Served { edge, pipeline, stream, track, k };
+        let value = Answers { requests, server_errors, ttfb };
         let into = &mut self.panes.entry(row.pane).or_default().answers;
         if into.len() < KEYS || into.contains_key(&key) {
             into.insert(key, value);
@@ -211,7 +215,7 @@ fn second(pane: i64, rows: &Pane, edge: &str) -> Second {
     let mut ttfb = Sketch::default();
     for (_, answers) in rows.answers.iter().filter(|(key, _)| key.edge == edge) {
         second.requests += answers.requests;
-        second.errors += answers.errors;
+        second.errors += answers.server_errors;
         for (bin, number) in &answers.ttfb {
             ttfb.add_bin(Bin { i: *bin, n: *number });
         }

@@ -5,7 +5,7 @@ use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 use super::health::rebuffering;
 use super::inputs::Inputs;
 use super::no_action;
-use super::plan::{Part, by_hand, plan};
+use super::plan::{Part, by_hand, plan, targets};
 use super::share::{Pathway, WHOLE};
 use super::state::{BACK_MS, Effect, State, Watch};
 use super::words::{Evidence, percent, seconds, viewers};
@@ -130,17 +130,13 @@ pub fn offer(
     }
     let dead = state.edges.get(edge).is_some_and(|edge| edge.dead);
     let hold = if dead { DEAD_HOLD_MS.min(state.policy.hold_ms) } else { state.policy.hold_ms };
-    for part in plan(state, inputs, edge, WHOLE, now_ms) {
+    for part in plan(state, inputs, edge, (WHOLE, None), now_ms) {
         let kind = if part.to.is_some() { ActionKind::ShiftEdge } else { ActionKind::CapLadder };
         let mut row = blank(state, kind, edge, STEERING, now_ms);
         row.incident = Some(incident.to_owned());
         describe(state, inputs, &mut row, &part);
         if part.to.is_none()
-            && state.actions.values().any(|row| {
-                row.kind == ActionKind::CapLadder
-                    && row.target == edge
-                    && row.state == ActionState::Taken
-            })
+            && (is_capped(state, edge) || may_have_room(state, inputs, edge, now_ms))
         {
             continue;
         }
@@ -148,6 +144,20 @@ pub fn offer(
         row.acts_at = (state.mode == Mode::Act).then_some((now_ms + hold) * 1_000);
         state.put_action(row, now_ms, out);
     }
+}
+
+/// Whether viewers of an edge are kept on its low rungs already.
+fn is_capped(state: &State, edge: &str) -> bool {
+    state.actions.values().any(|row| {
+        row.kind == ActionKind::CapLadder && row.target == edge && row.state == ActionState::Taken
+    })
+}
+
+/// Whether an edge that its viewers could go to was sent others a moment ago: it may have room for
+/// them once those show, and whoever is capped is not moved.
+fn may_have_room(state: &State, inputs: &Inputs, edge: &str, now_ms: i64) -> bool {
+    let since = state.edges.get(edge).and_then(|edge| edge.symptom_at).unwrap_or(i64::MIN);
+    targets(state, inputs, edge, since).iter().any(|to| state.settles(to, now_ms))
 }
 
 /// Puts an offered move into force, by what is known now. Nothing that does not fit any more is
@@ -162,11 +172,12 @@ pub fn take_move(
 ) -> Result<(), String> {
     let edge = row.target.clone();
     let most = (row.share * f64::from(WHOLE)).round() as u32;
-    let whole = plan(state, inputs, &edge, most.max(1), now_ms);
     let part = match row.kind {
         ActionKind::CapLadder if row.incident.is_none() => by_hand(state, inputs, &edge, most),
         ActionKind::CapLadder => cap_part(state, inputs, &edge, most, now_ms),
-        _ => whole.into_iter().find(|part| part.to.is_some() && part.to == row.to),
+        _ => plan(state, inputs, &edge, (most.max(1), row.to.as_deref()), now_ms)
+            .into_iter()
+            .find(|part| part.to.is_some() && part.to == row.to),
     };
     let Some(part) = part else {
         let (why, _) = no_action::edge(state, inputs, &edge, now_ms);
@@ -215,7 +226,7 @@ pub fn cap_part(
     most: u32,
     now_ms: i64,
 ) -> Option<Part> {
-    let parts = plan(state, inputs, edge, WHOLE, now_ms);
+    let parts = plan(state, inputs, edge, (WHOLE, None), now_ms);
     let mut part = parts.into_iter().find(|part| part.to.is_none())?;
     let all = super::places::length(&part.places);
     if all > most && most > 0 {

@@ -40,6 +40,12 @@ pub fn set_mode(state: &mut State, mode: Mode, by: &str, now_ms: i64, out: &mut 
     evidence.add("Set by", by);
     row.evidence = evidence.text();
     state.mode = mode;
+    let taken = state.actions_in(&[ActionState::Taken]).into_iter();
+    for mut earlier in taken.filter(|row| row.kind == ActionKind::SetMode) {
+        earlier.state = ActionState::Ended;
+        earlier.outcome = Some(format!("Set to {} by {by}", mode_word(mode)));
+        state.put_action(earlier, now_ms, out);
+    }
     state.put_action(row, now_ms, out);
     // What is offered acts by itself in mode `act` alone, and nothing is offered in `observe`.
     for mut row in state.actions_in(&[ActionState::Offered]) {
@@ -123,7 +129,7 @@ pub(super) fn take(
                 .map_err(Refused::Conflict)
         }
         ActionKind::MaskPipeline | ActionKind::UnmaskPipeline => {
-            masks::check(inputs, &row).map_err(Refused::Conflict)?;
+            masks::check(state, inputs, &row).map_err(Refused::Conflict)?;
             take_mask(state, row, by, now_ms, out);
             Ok(())
         }
@@ -145,11 +151,10 @@ pub fn take_mask(
     row.acts_at = None;
     row.by = by.to_owned();
     if !on {
-        for mut mask in state.actions_in(&[ActionState::Taken]) {
-            if mask.kind == ActionKind::MaskPipeline && mask.target == row.target {
-                mask.state = ActionState::Ended;
-                state.put_action(mask, now_ms, out);
-            }
+        let masks: Vec<ActionRow> = masks::in_force(state, &row.target).cloned().collect();
+        for mut mask in masks {
+            mask.state = ActionState::Ended;
+            state.put_action(mask, now_ms, out);
         }
     }
     state.put_action(row, now_ms, out);

@@ -72,13 +72,9 @@ pub fn decide(mut state: State, inputs: &Inputs, now_ms: i64) -> (State, Vec<Eff
 /// is young in the feed.
 fn say_again(state: &mut State, now_ms: i64, out: &mut Vec<Effect>) {
     use ActionKind::{CapLadder, MaskPipeline, SetMode, ShiftEdge};
-    let modes = state.actions.values().filter(|row| row.kind == SetMode);
-    let mode = modes.max_by_key(|row| row.at).map(|row| row.id.clone());
-    let in_force = |row: &&ActionRow| match row.kind {
-        SetMode => mode.as_ref() == Some(&row.id),
-        ShiftEdge | CapLadder | MaskPipeline => row.state == ActionState::Taken,
-        _ => false,
-    };
+    let lasts =
+        |row: &&ActionRow| matches!(row.kind, SetMode | ShiftEdge | CapLadder | MaskPipeline);
+    let in_force = |row: &&ActionRow| lasts(row) && row.state == ActionState::Taken;
     let old = |row: &&ActionRow| now_ms * 1_000 - row.updated_at >= AGAIN_MS * 1_000;
     let rows = state.actions.values().filter(in_force).filter(old);
     for row in rows.cloned().collect::<Vec<_>>() {
@@ -180,7 +176,8 @@ fn encoders(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effec
                 let evidence = finding.evidence.text();
                 let incident = incidents::found(state, finding, now_ms, out);
                 let answered = state.actions_about(&incident).any(|row| !act::is_withdrawn(row));
-                if mask && state.mode != Mode::Observe && !answered {
+                let may = state.mode != Mode::Observe && masks::is_spare(state, inputs, name);
+                if mask && may && !answered {
                     let mut row =
                         act::blank(state, ActionKind::MaskPipeline, name, STEERING, now_ms);
                     row.incident = Some(incident);
@@ -196,20 +193,9 @@ fn encoders(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effec
             }
             None => {
                 let open = state.open(&key).is_some();
-                let masked = state.actions_in(&[ActionState::Taken]).into_iter().find(|row| {
-                    row.kind == ActionKind::MaskPipeline
-                        && row.target == *name
-                        && row.by == STEERING
-                });
                 incidents::well(state, &key, BACK_MS, now_ms, out);
-                if open
-                    && state.open(&key).is_none()
-                    && let Some(mut row) = masked
-                {
-                    row.state = ActionState::Ended;
-                    row.outcome = Some("The pipeline is well again and used again".into());
-                    state.put_action(row, now_ms, out);
-                    masks::ask(state, name, false, now_ms, out);
+                if open && state.open(&key).is_none() {
+                    masks::use_again(state, name, now_ms, out);
                 }
             }
         }
@@ -261,7 +247,10 @@ fn due_offers(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: 
                 }
             }
             ActionKind::MaskPipeline | ActionKind::UnmaskPipeline => {
-                super::command::take_mask(state, row, STEERING, now_ms, out);
+                match masks::check(state, inputs, &row) {
+                    Ok(()) => super::command::take_mask(state, row, STEERING, now_ms, out),
+                    Err(why) => dismiss(state, row, &why, now_ms, out),
+                }
             }
             ActionKind::SetMode => {}
         }

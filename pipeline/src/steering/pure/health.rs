@@ -12,6 +12,9 @@ const NEVER_SLOW_MS: f64 = 500.0;
 const TIMES_BASELINE: f64 = 8.0;
 /// The past is never taken to be quicker, ms.
 const LEAST_BASELINE_MS: f64 = 10.0;
+/// A first byte after this is always slow, ms: less than the prober waits for it, or a probe that
+/// got none would say nothing.
+const ALWAYS_SLOW_MS: f64 = 4_000.0;
 /// A second with fewer requests says nothing.
 const LEAST_REQUESTS: i64 = 4;
 /// Share of errors from which a second is bad.
@@ -95,7 +98,7 @@ impl EdgeState {
     /// Above this a first byte is slow, ms.
     pub fn limit_ms(&self) -> i64 {
         let own = self.baseline_ms.max(LEAST_BASELINE_MS) * TIMES_BASELINE;
-        own.max(NEVER_SLOW_MS) as i64
+        own.clamp(NEVER_SLOW_MS, ALWAYS_SLOW_MS) as i64
     }
 
     /// Takes in what is known now.

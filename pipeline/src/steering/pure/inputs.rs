@@ -92,7 +92,7 @@ pub struct Second {
     pub at: i64,
     /// Requests answered.
     pub requests: i64,
-    /// Answers of 400 and above.
+    /// Answers of 500 and above: what a client asks for in error says nothing of the edge.
     pub errors: i64,
     /// Nine of ten first bytes came within, ms, less the time held.
     pub p90_ms: Option<f64>,
@@ -138,8 +138,8 @@ pub struct Copy {
     pub k: u64,
     /// What is wrong with it, if anything is; one that is only late, or may still come, is not bad.
     pub bad: Option<CopyState>,
-    /// Whether viewers got it, in any track.
-    pub served: bool,
+    /// Whether viewers got what is bad of it, in any track.
+    pub bad_served: bool,
     /// Whether viewers got nobody's copy, in any track.
     pub slate: bool,
 }

@@ -50,14 +50,11 @@ pub fn preview(
             state.sent.clear();
             state.moved.clear();
             let cap = wish.kind == ActionKind::CapLadder;
-            let all = plan(&state, inputs, &wish.target, most, now_ms);
-            let fits = |to: &Option<String>| {
-                to.is_some() != cap && (wish.to.is_none() || *to == wish.to || cap)
-            };
             let part = if cap {
                 plan::by_hand(&state, inputs, &wish.target, most)
             } else {
-                all.into_iter().find(|part| fits(&part.to))
+                let all = plan(&state, inputs, &wish.target, (most, wish.to.as_deref()), now_ms);
+                all.into_iter().find(|part| part.to.is_some())
             };
             let Some(part) = part else {
                 return Err(Refused::Conflict(no_part(&state, wish)));
@@ -80,7 +77,7 @@ pub fn preview(
             if !inputs.pipelines.contains_key(&wish.target) {
                 return Err(Refused::Unknown(format!("there is no pipeline {:?}", wish.target)));
             }
-            masks::check(inputs, &row).map_err(Refused::Conflict)?;
+            masks::check(&state, inputs, &row).map_err(Refused::Conflict)?;
             let word = if on { "Ignore" } else { "Use" };
             row.title = format!("{word} pipeline {} at the origin", wish.target);
             row.forecast = "From the next segment on".into();
@@ -98,7 +95,7 @@ pub fn preview(
 
 /// Why nobody can be moved or capped as is wished.
 fn no_part(state: &State, wish: &Manual) -> String {
-    if wish.kind == ActionKind::CapLadder {
+    if wish.kind == ActionKind::CapLadder || state.routes.free(&wish.target, WHOLE).is_empty() {
         return format!("all viewers of edge {} are moved or capped already", wish.target);
     }
     let Some(to) = &wish.to else {

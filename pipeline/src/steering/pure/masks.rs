@@ -3,7 +3,7 @@
 
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Pipeline};
 use super::state::{Effect, State};
 
 /// After so long the origin's page shows what was asked of it, or it never heard, ms.
@@ -24,13 +24,82 @@ pub fn ask(state: &mut State, pipeline: &str, on: bool, now_ms: i64, out: &mut V
     out.push(Effect::Mask { pipeline: pipeline.to_owned(), on });
 }
 
-/// Whether a mask may be taken: one pipeline is always used. An error says why not.
-pub(super) fn check(inputs: &Inputs, row: &ActionRow) -> Result<(), String> {
-    let others = inputs.pipelines.iter().any(|(name, of)| *name != row.target && !of.masked);
-    if row.kind == ActionKind::MaskPipeline && !others {
+/// The pipelines beside this one that are used: neither masked nor asked to be.
+fn others<'a>(
+    state: &'a State,
+    inputs: &'a Inputs,
+    pipeline: &'a str,
+) -> impl Iterator<Item = &'a Pipeline> {
+    let used = |name: &str, of: &Pipeline| {
+        !of.masked && state.masks.get(name).is_none_or(|asked| !asked.on)
+    };
+    let all = inputs.pipelines.iter();
+    all.filter(move |(name, of)| *name != pipeline && used(name, of)).map(|(_, of)| of)
+}
+
+/// Whether a mask may be taken: one pipeline is always used, and what was offered is for a better
+/// picture. An error says why not.
+pub(super) fn check(state: &State, inputs: &Inputs, row: &ActionRow) -> Result<(), String> {
+    if row.kind != ActionKind::MaskPipeline {
+        return Ok(());
+    }
+    if in_force(state, &row.target).next().is_some() {
+        return Err("it is masked already".to_owned());
+    }
+    if others(state, inputs, &row.target).next().is_none() {
         return Err("it is the only pipeline that is not masked".to_owned());
     }
+    if row.incident.is_some() && !is_spare(state, inputs, &row.target) {
+        return Err("no other pipeline has good segments any more".to_owned());
+    }
     Ok(())
+}
+
+/// Whether viewers would get whole segments without this pipeline: what is frozen or cut is better
+/// than none.
+pub(super) fn is_spare(state: &State, inputs: &Inputs, pipeline: &str) -> bool {
+    others(state, inputs, pipeline).any(is_well)
+}
+
+/// Whether the newest segments of a pipeline are good, but one perhaps.
+fn is_well(of: &Pipeline) -> bool {
+    let bad = of.copies.iter().rev().take(3).filter(|copy| copy.bad.is_some()).count();
+    !of.copies.is_empty() && bad < 2
+}
+
+/// The masks of a pipeline that are in force.
+pub(super) fn in_force<'a>(
+    state: &'a State,
+    pipeline: &'a str,
+) -> impl Iterator<Item = &'a ActionRow> {
+    state.actions.values().filter(move |row| {
+        row.kind == ActionKind::MaskPipeline
+            && row.target == pipeline
+            && row.state == ActionState::Taken
+    })
+}
+
+/// Ends what was offered and done about a pipeline's incident, which is over: an operator's own mask
+/// stays.
+pub(super) fn use_again(state: &mut State, pipeline: &str, now_ms: i64, out: &mut Vec<Effect>) {
+    let about = |row: &ActionRow| {
+        row.kind == ActionKind::MaskPipeline && row.target == pipeline && row.incident.is_some()
+    };
+    for mut row in state.actions_in(&[ActionState::Offered, ActionState::Taken]) {
+        if !about(&row) {
+            continue;
+        }
+        if row.state == ActionState::Taken {
+            row.state = ActionState::Ended;
+            row.outcome = Some("The pipeline is well again and used again".into());
+            ask(state, pipeline, false, now_ms, out);
+        } else {
+            row.state = ActionState::Dismissed;
+            row.acts_at = None;
+            row.outcome = Some("The pipeline is well again".into());
+        }
+        state.put_action(row, now_ms, out);
+    }
 }
 
 /// Asks again where the origin's page, that of the first stream, shows otherwise. A mask that is seen

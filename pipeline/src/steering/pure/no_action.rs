@@ -7,6 +7,7 @@ use super::act::is_turned_down;
 use super::decide::sees;
 use super::health::Health;
 use super::inputs::Inputs;
+use super::masks;
 use super::plan::{movable, targets};
 use super::share::WHOLE;
 use super::state::{Effect, ONCE_MS, SETTLE_MS, State};
@@ -55,7 +56,7 @@ fn why(state: &State, inputs: &Inputs, row: &IncidentRow, hold: bool, now_ms: i6
         _ if state.mode == Mode::Observe => {
             always("Steering only observes, so it offers nothing. You can act by hand.")
         }
-        Culprit::Encoder => (encoder(inputs, name).to_owned(), None),
+        Culprit::Encoder => (encoder(state, inputs, name).to_owned(), None),
         Culprit::Edge => turned_down(state, row).unwrap_or_else(|| {
             if !sees(inputs) {
                 return always("Rows are missing or old, so steering moves nobody.");
@@ -69,7 +70,7 @@ fn why(state: &State, inputs: &Inputs, row: &IncidentRow, hold: bool, now_ms: i6
 }
 
 /// What keeps an encoder's bad segments from needing a mask.
-fn encoder(inputs: &Inputs, name: &str) -> &'static str {
+fn encoder(state: &State, inputs: &Inputs, name: &str) -> &'static str {
     let Some(pipeline) = inputs.pipelines.get(name) else {
         return "The origin does not answer, so nothing can be masked.";
     };
@@ -80,7 +81,9 @@ fn encoder(inputs: &Inputs, name: &str) -> &'static str {
     };
     if pipeline.masked {
         "The origin ignores it already."
-    } else if bad().any(|copy| copy.served) {
+    } else if bad().any(|copy| copy.bad_served) && !masks::is_spare(state, inputs, name) {
+        "No other encoder has good segments, and a bad picture is better than none."
+    } else if bad().any(|copy| copy.bad_served) {
         "One bad segment is no pattern: it is masked after two of three."
     } else if bad().any(|copy| copy.slate) {
         "No encoder has good segments, so there is none to switch to."
@@ -127,10 +130,10 @@ pub(super) fn edge(state: &State, inputs: &Inputs, name: &str, now_ms: i64) -> R
             if words.is_empty() { "there is no other edge".into() } else { words.join("; ") };
         return (format!("Nobody can be moved: {text}."), None);
     };
-    if let Some(at) = state.sent.get(first).filter(|at| now_ms - **at < SETTLE_MS) {
+    if let Some(to) = fit.iter().find(|to| state.settles(to, now_ms)) {
         let text =
-            format!("Edge {first} was sent viewers a moment ago; what they take up shows first.");
-        return (text, Some(at + SETTLE_MS));
+            format!("Edge {to} was sent viewers a moment ago; what they take up shows first.");
+        return (text, state.sent.get(to).map(|at| at + SETTLE_MS));
     }
     let text = match inputs.edges.get(first).and_then(|edge| edge.load) {
         None => format!("Edge {first} does not say what it carries, so nobody is sent there."),

@@ -56,7 +56,8 @@ impl Home {
     }
 }
 
-fn inside<'a>(places: &'a [(u32, u32)], known: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
+/// Those of `known` that are within these places.
+pub fn inside<'a>(places: &'a [(u32, u32)], known: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
     let within = |place: &u32| places.iter().any(|(from, to)| (from..to).contains(&place));
     known.iter().copied().filter(within)
 }

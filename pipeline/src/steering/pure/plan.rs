@@ -5,7 +5,7 @@ use super::health::Before;
 use super::inputs::{Edge, Inputs};
 use super::places::{Home, length, take};
 use super::share::{Slice, WHOLE};
-use super::state::{SETTLE_MS, State};
+use super::state::State;
 
 /// A part of an edge's viewers, and where it goes.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,11 +30,18 @@ impl Part {
 }
 
 /// What could be done for the viewers of an edge: targets with room in the order of their room,
-/// then the cap. `most` bounds how much of the home is moved, on the scale of [`WHOLE`].
+/// then the cap. `most` bounds how much of the home is moved, on the scale of [`WHOLE`]; `to` is the
+/// only target, where there is one.
 ///
 /// Where nobody can stay, on a closed edge, everybody goes: who fits nowhere to the edge with most
 /// room, as their players would by themselves.
-pub fn plan(state: &State, inputs: &Inputs, edge: &str, most: u32, now_ms: i64) -> Vec<Part> {
+pub fn plan(
+    state: &State,
+    inputs: &Inputs,
+    edge: &str,
+    (most, to): (u32, Option<&str>),
+    now_ms: i64,
+) -> Vec<Part> {
     let Some(from) = state.edges.get(edge) else { return Vec::new() };
     let closed = from.closed_since.is_some();
     let mut places =
@@ -59,6 +66,7 @@ pub fn plan(state: &State, inputs: &Inputs, edge: &str, most: u32, now_ms: i64) 
     }
     let answers = |name: &&String| inputs.edges.get(*name).is_some_and(|at| at.load.is_some());
     let most_room = targets.last().filter(answers).cloned();
+    targets.retain(|target| to.is_none_or(|to| target == to));
     for target in targets {
         let each = each_kbps(
             from.before,
@@ -130,7 +138,7 @@ pub fn room(
     each: f64,
     now_ms: i64,
 ) -> Room {
-    if state.sent.get(target).is_some_and(|at| now_ms - at < SETTLE_MS) {
+    if state.settles(target, now_ms) {
         return Room::default();
     }
     let Some(load) = inputs.edges.get(target).and_then(|edge| edge.load) else {

@@ -6,6 +6,7 @@ use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 use super::act::{blank, pathway, sessions_at};
 use super::health::{Health, rebuffering};
 use super::inputs::{Inputs, Moves};
+use super::places::inside;
 use super::plan::{at_most_top, capacity};
 use super::state::{BACK_MS, Effect, State, Watch};
 use super::words::{Evidence, percent, seconds, viewers};
@@ -37,8 +38,13 @@ pub fn due_returns(state: &State, inputs: &Inputs, now_ms: i64) -> Vec<String> {
 fn has_room(state: &State, inputs: &Inputs, home: &str) -> bool {
     let load = |edge: &str| inputs.edges.get(edge).and_then(|edge| edge.load);
     let Some(here) = load(home) else { return false };
-    let moves = mine(state, home).into_iter().filter(|row| row.to.is_some());
-    let viewers: i64 = moves.map(|row| row.viewers).sum();
+    let moves: Vec<ActionRow> =
+        mine(state, home).into_iter().filter(|row| row.to.is_some()).collect();
+    // Others may have come since they were moved.
+    let places: Vec<(u32, u32)> = moves.iter().flat_map(|row| places_of(state, row)).collect();
+    let now = inside(&places, inputs.places.get(home).map_or(&[][..], Vec::as_slice)).count();
+    let then: i64 = moves.iter().map(|row| row.viewers).sum();
+    let viewers = then.max(i64::try_from(now).unwrap_or(i64::MAX));
     let before = state.edges.get(home).map_or(0.0, |edge| edge.before.kbps_each());
     let each = state.routes.edges().filter_map(load).filter(|load| load.sessions > 0);
     let each =

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, IncidentRow, IncidentState};
+use tallylight_schemas::control::{ActionRow, ActionState, IncidentRow, IncidentState};
 
 use super::health::EdgeState;
 use super::masks::Asked;
-use super::share::{Routes, WHOLE};
+use super::share::Routes;
 use crate::steering::settings::Mode;
 
 /// Bounds and times, from the settings.
@@ -105,8 +105,6 @@ pub struct State {
     pub masks: BTreeMap<String, Asked>,
     /// Outcomes that are awaited, by action.
     pub watches: BTreeMap<String, Watch>,
-    /// Since when every edge has been bad, Unix ms.
-    pub common_since: Option<i64>,
     /// Since when the rows cannot be trusted, Unix ms.
     pub blind_since: Option<i64>,
     /// Actions so far, for their ids.
@@ -127,58 +125,9 @@ impl State {
             sent: BTreeMap::new(),
             masks: BTreeMap::new(),
             watches: BTreeMap::new(),
-            common_since: None,
             blind_since: None,
             count: 0,
             policy,
-        }
-    }
-
-    /// Takes up what an earlier run of this service left in the log: its mode, what is in
-    /// force, what is open. What this run knows better stays as it is.
-    pub fn restore(
-        &mut self,
-        incidents: Vec<IncidentRow>,
-        actions: Vec<ActionRow>,
-        now_ms: i64,
-        out: &mut Vec<Effect>,
-    ) {
-        let modes = actions.iter().chain(self.actions.values());
-        let modes = modes.filter(|row| row.kind == ActionKind::SetMode);
-        if let Some(newest) = modes.max_by_key(|row| row.at) {
-            self.mode = mode_of(&newest.target).unwrap_or(self.mode);
-        }
-        let mut rows = actions;
-        rows.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-        for mut row in rows {
-            if self.actions.get(&row.id).is_some_and(|own| own.updated_at >= row.updated_at) {
-                continue;
-            }
-            self.routes.remove(&row.target, &row.id);
-            let pathway = super::act::pathway(&row);
-            let pathway = pathway.filter(|_| row.state == ActionState::Taken);
-            let known = |edge: &String| self.edges.contains_key(edge);
-            if pathway.is_some() && !(known(&row.target) && row.to.as_ref().is_none_or(known)) {
-                row.state = ActionState::Ended;
-                row.outcome = Some("Over: one of its edges is in the settings no more".to_owned());
-                self.put_action(row, now_ms, out);
-                continue;
-            }
-            if let Some(pathway) = pathway {
-                let length = (row.share * f64::from(WHOLE)).round() as u32;
-                let places = self.routes.free(&row.target, length);
-                self.routes.put(&row.target, &places, &pathway, &row.id);
-                // Who was moved shortly before is not moved again at once.
-                let taken = row.taken_at.unwrap_or(row.at);
-                self.note_moved(&row.target, &places, (taken / 1_000).min(now_ms));
-            }
-            super::masks::restore(self, &row);
-            self.actions.insert(row.id.clone(), row);
-        }
-        for row in incidents {
-            if self.incidents.get(&row.id).is_none_or(|own| own.updated_at < row.updated_at) {
-                self.incidents.insert(row.id.clone(), row);
-            }
         }
     }
 
@@ -263,6 +212,11 @@ impl State {
                 && places.iter().any(|(from, to)| moved.from < *to && *from < moved.to)
         };
         !self.moved.get(home).is_some_and(|moved| moved.iter().any(recent))
+    }
+
+    /// Whether an edge was sent viewers so short a time ago that its load does not show them all.
+    pub fn settles(&self, edge: &str, now_ms: i64) -> bool {
+        self.sent.get(edge).is_some_and(|at| now_ms - at < SETTLE_MS)
     }
 
     /// The nominal capacity of an edge, kbps.

@@ -84,7 +84,7 @@ pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, 
     evidence.add("Newest bad segment", format!("K {last}"));
     let of_last = newest.iter().take(3);
     let last_bad = || of_last.clone().filter(|copy| copy.bad.is_some());
-    let got = last_bad().filter(|copy| copy.served).count();
+    let got = last_bad().filter(|copy| copy.bad_served).count();
     let served = got > 0;
     let slate = last_bad().any(|copy| copy.slate);
     let words = format!("{got} of its last {}", of_last.len());

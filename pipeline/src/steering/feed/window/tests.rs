@@ -12,8 +12,8 @@ fn rows(seq: u64, requests: i64, snapshot: bool) -> serde_json::Value {
             "cell": {"content": "demo", "edge": "e1", "pipeline": "A"},
             "m": {"viewers": 7, "playing_ms": 900, "rebuffering_ms": 100}}],
         "delivery": [{"pane": 5_000, "service": "edge", "edge": "e1", "pipeline": "A",
-            "track": "v-360", "action": "get", "requests": requests, "errors": 1,
-            "ttfb": [[-1, 1], [365, 9]], "later": true}]})
+            "stream": "demo", "track": "v-360", "k": 7, "action": "get", "requests": requests,
+            "errors": 2, "server_errors": 1, "ttfb": [[-1, 1], [365, 9]], "later": true}]})
 }
 
 #[test]
@@ -48,6 +48,27 @@ fn rows_are_absolute_and_whole_seconds_are_handed_on() {
     assert!(!window.trust(7_000).complete, "a partition is missing");
     window.disconnected();
     assert!(!window.trust(7_000).connected);
+}
+
+#[test]
+fn an_edges_answers_of_a_second_are_those_of_all_segments_and_streams() {
+    let mut window = Window::default();
+    let row = |stream: &str, k: serde_json::Value, requests: i64| {
+        json!({"pane": 5_000, "service": "edge", "edge": "e1", "pipeline": "A", "stream": stream,
+            "track": "v-360", "k": k, "action": "get", "requests": requests, "server_errors": 1})
+    };
+    let delivery =
+        [row("demo", 7.into(), 20), row("demo", 8.into(), 30), row("other", 8.into(), 40)];
+    let all = json!({"type": "rows", "seq": 1, "delivery": delivery});
+    take(&mut window, all);
+    let refused = row("demo", serde_json::Value::Null, 3);
+    take(&mut window, json!({"type": "rows", "seq": 2, "delivery": [refused]}));
+    take(
+        &mut window,
+        json!({"type": "status", "partitions": 1, "reporting": 1, "log_time": 6_100}),
+    );
+    let second = window.seconds("e1")[0];
+    assert_eq!((second.requests, second.errors), (93, 4));
 }
 
 #[test]

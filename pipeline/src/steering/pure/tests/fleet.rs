@@ -254,7 +254,7 @@ impl Fleet {
 pub(super) fn copies(bad: &[(u64, CopyState)], served: bool) -> Pipeline {
     let copy = |k| {
         let bad = bad.iter().find(|(of, _)| *of == k).map(|(_, how)| *how);
-        Copy { k, bad, served, slate: false }
+        Copy { k, bad, bad_served: served && bad.is_some(), slate: false }
     };
     Pipeline { masked: false, copies: (0..12).map(copy).collect() }
 }

@@ -7,8 +7,9 @@ use super::fleet::{EACH, Fleet};
 use crate::steering::pure::command;
 use crate::steering::pure::decide::decide;
 use crate::steering::pure::health::Health;
-use crate::steering::pure::inputs::Device;
-use crate::steering::pure::share::Pathway;
+use crate::steering::pure::inputs::{Device, Load};
+use crate::steering::pure::plan::plan;
+use crate::steering::pure::share::{Pathway, WHOLE};
 use crate::steering::pure::state::{Effect, State};
 use crate::steering::settings::Mode;
 
@@ -197,6 +198,56 @@ fn a_restart_takes_up_what_is_in_force() {
     assert!(back >= 30_000, "{back} ms");
     fleet.run(45);
     assert!(fleet.open().is_empty());
+}
+
+#[test]
+fn a_restart_sends_them_where_they_were_also_whom_no_edge_had_room_for() {
+    let mut fleet = Fleet::new(60, 100, 45);
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.run(15);
+    let mut kinds: Vec<ActionKind> =
+        fleet.actions(ActionState::Taken).iter().map(|row| row.kind).collect();
+    kinds.sort();
+    assert_eq!(kinds, [ActionKind::ShiftEdge, ActionKind::CapLadder]);
+    let mut again = State::new(fleet.state.policy.clone(), fleet.state.mode);
+    let actions = fleet.state.actions.values().cloned().collect();
+    again.restore(Vec::new(), actions, fleet.now, &mut Vec::new());
+    for viewer in &fleet.viewers {
+        assert_eq!(again.routes.pathway(&viewer.sid), fleet.state.routes.pathway(&viewer.sid));
+    }
+}
+
+#[test]
+fn nobody_is_capped_while_an_edge_that_may_have_room_settles() {
+    let mut fleet = Fleet::new(60, 100, 100);
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.state.sent.insert("e2".into(), fleet.now);
+    fleet.run(15);
+    assert!(fleet.actions(ActionState::Taken).is_empty());
+    fleet.run(12);
+    let taken = fleet.actions(ActionState::Taken);
+    assert_eq!(taken.iter().map(|row| row.kind).collect::<Vec<_>>(), [ActionKind::ShiftEdge]);
+}
+
+#[test]
+fn viewers_go_to_the_edge_that_is_meant_whoever_has_more_room() {
+    let fleet = Fleet::new(60, 100, 100);
+    let mut inputs = fleet.inputs();
+    let mut state = fleet.state.clone();
+    let third = (state.edges["e2"].clone(), inputs.edges["e2"].clone());
+    state.policy.capacities.push(("e3".into(), 90 * EACH));
+    state.edges.insert("e3".into(), third.0);
+    inputs.edges.insert("e3".into(), third.1);
+    for to in ["e2", "e3"] {
+        let parts = plan(&state, &inputs, "e1", (WHOLE, Some(to)), fleet.now);
+        assert_eq!(parts[0].to.as_deref(), Some(to));
+    }
+    // Of a closed edge only who fits, but for the one with most room.
+    state.edges.get_mut("e1").unwrap().closed_since = Some(fleet.now);
+    state.policy.capacities[2].1 = 5 * EACH;
+    inputs.edges.get_mut("e3").unwrap().load = Some(Load::default());
+    let parts = plan(&state, &inputs, "e1", (WHOLE, Some("e3")), fleet.now);
+    assert!((1..=5).contains(&parts[0].viewers), "{parts:?}");
 }
 
 #[test]

@@ -1,8 +1,13 @@
 //! What was asked of the origin is asked until its page shows it.
 
+use tallylight_schemas::control::{ActionKind, ActionState};
+
 use super::fleet::{Fleet, copies};
 use crate::origin::CopyState::Frozen;
+use crate::steering::pure::command::{self, Refused};
+use crate::steering::pure::manual::{Manual, manual};
 use crate::steering::pure::state::{Effect, State};
+use crate::steering::settings::Mode;
 
 /// How often each was asked since `from`: to mask, and to unmask.
 fn asked(fleet: &Fleet, from: usize) -> (usize, usize) {
@@ -65,4 +70,65 @@ fn after_a_restart_the_origin_is_asked_for_what_is_in_force() {
     (fleet.state, fleet.effects) = (again, Vec::new());
     fleet.run(2);
     assert_eq!(asked(&fleet, 0), (1, 0));
+}
+
+#[test]
+fn a_frozen_picture_is_not_masked_where_no_other_is_left() {
+    let mut fleet = masked();
+    shows(&mut fleet, true);
+    let frozen = copies(&[(10, Frozen), (11, Frozen)], true);
+    fleet.pipelines.insert("B".into(), frozen);
+    fleet.run(20);
+    assert_eq!(asked(&fleet, 0), (1, 0), "a frozen picture is better than a slate");
+    let why = fleet.state.open("encoder-B").and_then(|row| row.no_action.clone()).unwrap();
+    assert!(why.contains("better than none"), "{why}");
+    fleet.pipelines.insert("A".into(), copies(&[], false));
+    fleet.until(45, |fleet| asked(fleet, 0).0 == 2);
+}
+
+#[test]
+fn a_mask_by_a_click_is_taken_off_as_its_offer_said() {
+    let mut fleet = Fleet::new(20, 250, 250);
+    let mut out = Vec::new();
+    command::set_mode(&mut fleet.state, Mode::Advise, "me", fleet.now, &mut out);
+    fleet.pipelines.insert("A".into(), copies(&[(10, Frozen), (11, Frozen)], true));
+    fleet.pipelines.insert("B".into(), copies(&[], true));
+    fleet.run(5);
+    let id = fleet.actions(ActionState::Offered)[0].id.clone();
+    let (inputs, now) = (fleet.inputs(), fleet.now);
+    command::on_action(&mut fleet.state, &inputs, &id, "take", "me", now, &mut out).unwrap();
+    // Nobody masks it a second time: the first mask's end would not be the other's.
+    let kind = ActionKind::MaskPipeline;
+    let wish = Manual { kind, target: "A".into(), to: None, share: 1.0, by: "me".into() };
+    let again = manual(&mut fleet.state, &inputs, &wish, now, &mut out);
+    assert_eq!(again, Err(Refused::Conflict("it is masked already".into())));
+    fleet.pipelines.insert("A".into(), copies(&[], false));
+    shows(&mut fleet, true);
+    fleet.until(40, |fleet| asked(fleet, 0).1 == 1);
+    assert_eq!(fleet.state.actions[&id].state, ActionState::Ended);
+}
+
+#[test]
+fn a_mask_that_nobody_took_is_offered_no_longer_than_its_incident_lasts() {
+    let mut fleet = Fleet::new(20, 250, 250);
+    command::set_mode(&mut fleet.state, Mode::Advise, "me", fleet.now, &mut Vec::new());
+    fleet.pipelines.insert("A".into(), copies(&[(10, Frozen), (11, Frozen)], true));
+    fleet.pipelines.insert("B".into(), copies(&[], true));
+    fleet.run(5);
+    assert_eq!(fleet.actions(ActionState::Offered).len(), 1);
+    fleet.pipelines.insert("A".into(), copies(&[], true));
+    fleet.run(35);
+    assert!(fleet.actions(ActionState::Offered).is_empty());
+}
+
+#[test]
+fn what_waits_is_not_masked_once_no_other_is_sound() {
+    let mut fleet = Fleet::new(20, 250, 250);
+    let frozen = || copies(&[(10, Frozen), (11, Frozen)], true);
+    fleet.pipelines.insert("A".into(), frozen());
+    fleet.pipelines.insert("B".into(), copies(&[], true));
+    fleet.until(5, |fleet| !fleet.actions(ActionState::Offered).is_empty());
+    fleet.pipelines.insert("B".into(), frozen());
+    fleet.run(20);
+    assert_eq!(asked(&fleet, 0), (0, 0));
 }

@@ -28,6 +28,21 @@ fn offered(mode: Mode) -> (Fleet, String) {
 }
 
 #[test]
+fn one_mode_is_in_force_and_its_undo_brings_the_one_before_back() {
+    let mut fleet = Fleet::new(60, 250, 250);
+    set(&mut fleet, Mode::Observe);
+    set(&mut fleet, Mode::Act);
+    let taken = fleet.actions(ActionState::Taken);
+    assert_eq!(taken.iter().map(|row| row.target.as_str()).collect::<Vec<_>>(), ["act"]);
+    assert_eq!(fleet.actions(ActionState::Ended).len(), 1);
+    let id = taken[0].id.clone();
+    tell(&mut fleet, &id, "undo").unwrap();
+    let taken = fleet.actions(ActionState::Taken);
+    assert_eq!(taken.iter().map(|row| row.target.as_str()).collect::<Vec<_>>(), ["observe"]);
+    assert_eq!(fleet.state.mode, Mode::Observe);
+}
+
+#[test]
 fn what_is_offered_is_done_once_steering_may_act() {
     let (mut fleet, _) = offered(Mode::Advise);
     let before = fleet.at("e1");

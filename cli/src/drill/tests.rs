@@ -1,0 +1,75 @@
+//! A house that goes blind when a fault is on.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so and stops")]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::look::Looker;
+use super::{Switch, once};
+
+/// The clicks, in order.
+type Clicks = Arc<Mutex<Vec<bool>>>;
+
+async fn steering(State(clicks): State<Clicks>) -> Result<Json<Value>, StatusCode> {
+    match clicks.lock().unwrap().last() {
+        Some(true) => Err(StatusCode::INTERNAL_SERVER_ERROR),
+        _ => Ok(Json(json!({"edges": [], "incidents": [], "actions": []}))),
+    }
+}
+
+async fn click(State(clicks): State<Clicks>, Json(turn): Json<Value>) {
+    clicks.lock().unwrap().push(turn["on"] == true);
+}
+
+async fn house() -> (Clicks, Looker) {
+    let clicks = Clicks::default();
+    let router = Router::new()
+        .route("/v1/steering", get(steering))
+        .route("/v1/sessions", get(async || Json(json!([]))))
+        .route("/v1/faults", post(click))
+        .with_state(Arc::clone(&clicks));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let looker = Looker::new(format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (clicks, looker)
+}
+
+fn switch() -> Switch {
+    Switch { target: "origin".into(), fault: "kill".into() }
+}
+
+#[tokio::test]
+async fn a_look_that_fails_has_seen_nothing_and_the_run_goes_on() {
+    let (clicks, looker) = house().await;
+    let stop = CancellationToken::new();
+    let run = once(&looker, &switch(), Duration::from_millis(600), &stop).await.unwrap();
+    assert_eq!((run.named_s, run.well_s, run.hit), (None, None, 0.0));
+    assert!(!run.after_off, "nobody was hit, so nobody was well only after it");
+    assert_eq!(*clicks.lock().unwrap(), [true, false]);
+}
+
+#[tokio::test]
+async fn a_run_that_is_broken_off_leaves_nothing_broken() {
+    let (clicks, looker) = house().await;
+    let stop = CancellationToken::new();
+    let signal = async {
+        while clicks.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        stop.cancel();
+    };
+    let switch = switch();
+    let run = once(&looker, &switch, Duration::from_secs(60), &stop);
+    let (run, ()) = tokio::join!(run, signal);
+    let told = run.unwrap_err().to_string();
+    assert!(told.contains("origin/kill is off again"), "{told}");
+    assert_eq!(*clicks.lock().unwrap(), [true, false]);
+}

@@ -1,0 +1,99 @@
+//! The file of `--config`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use figment::providers::{Format, Toml};
+use figment::value::{Dict, Map};
+use figment::{Error, Metadata, Profile, Provider};
+
+/// A file as it was read: figment passes over what is no regular file, such as a pipe.
+pub(super) struct File<'a> {
+    path: &'a Path,
+    text: String,
+}
+
+impl<'a> File<'a> {
+    pub(super) fn read(path: &'a Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!("--config {}: it cannot be read; name a file of TOML", path.display())
+        })?;
+        Ok(Self { path, text })
+    }
+}
+
+impl Provider for File<'_> {
+    fn metadata(&self) -> Metadata {
+        Metadata::from("TOML file", self.path)
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, Error> {
+        Toml::string(&self.text).data()
+    }
+}
+
+/// Its own name, for processes that read it once more, each with a standard input of its own.
+pub(super) fn to_read_again(path: &Path) -> anyhow::Result<PathBuf> {
+    let own = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    ensure!(
+        own.is_file(),
+        "--config {}: each service that `up` starts reads it again, and a pipe is read only once; \
+         write it into a file",
+        path.display()
+    );
+    Ok(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::fd::AsRawFd;
+    use std::path::PathBuf;
+
+    use clap::Parser;
+
+    use super::to_read_again;
+    use crate::settings::{Global, Settings};
+
+    #[derive(Debug, Parser)]
+    struct Flags {
+        #[command(flatten)]
+        global: Global,
+    }
+
+    fn load(config: &str) -> Result<Settings, String> {
+        let flags = Flags::parse_from(["tallylight", "--config", config]);
+        Settings::load(&flags.global).map_err(|error| format!("{error:#}"))
+    }
+
+    /// A pipe with this text in it, as a shell makes one of `<(…)`, and its name.
+    fn pipe(text: &str) -> (std::io::PipeReader, String) {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+        let name = format!("/dev/fd/{}", reader.as_raw_fd());
+        (reader, name)
+    }
+
+    #[test]
+    fn a_pipe_is_read_and_what_cannot_be_read_is_told() {
+        let (_open, name) = pipe("pipelines = [\"A\"]");
+        assert_eq!(load(&name).unwrap().pipelines, ["A"]);
+        let (_open, name) = pipe("pipelins = []");
+        let told = load(&name).unwrap_err();
+        assert!(told.contains("did you mean pipelines?") && told.contains(&name), "{told}");
+        let folder = std::env::temp_dir().display().to_string();
+        for (config, why) in [(folder.as_str(), "directory"), ("/nowhere.toml", "No such file")] {
+            let told = load(config).unwrap_err();
+            assert!(told.contains(config) && told.contains(why), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_children_read_again_has_a_name_of_its_own() {
+        let file = PathBuf::from("Cargo.toml");
+        assert_eq!(to_read_again(&file).unwrap(), file.canonicalize().unwrap());
+        let (_open, name) = pipe("");
+        let told = to_read_again(name.as_ref()).unwrap_err().to_string();
+        assert!(told.contains(&name) && told.contains("write it into a file"), "{told}");
+    }
+}

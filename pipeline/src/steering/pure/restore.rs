@@ -1,0 +1,79 @@
+//! What an earlier run of this service left in the log.
+
+use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, IncidentRow};
+
+use super::share::WHOLE;
+use super::state::{Effect, State, mode_of};
+use super::{act, masks};
+
+impl State {
+    /// Takes up what an earlier run of this service left in the log: its mode, what is in
+    /// force, what is open. What this run knows better stays as it is.
+    pub fn restore(
+        &mut self,
+        incidents: Vec<IncidentRow>,
+        actions: Vec<ActionRow>,
+        now_ms: i64,
+        out: &mut Vec<Effect>,
+    ) {
+        let modes = actions.iter().chain(self.actions.values());
+        let modes = modes.filter(|row| row.kind == ActionKind::SetMode);
+        let mode = modes.max_by_key(|row| row.at).cloned();
+        if let Some(newest) = &mode {
+            self.mode = mode_of(&newest.target).unwrap_or(self.mode);
+        }
+        let mut rows = actions;
+        rows.sort_by_cached_key(taken_in_order);
+        for mut row in rows {
+            if self.actions.get(&row.id).is_some_and(|own| own.updated_at >= row.updated_at) {
+                continue;
+            }
+            self.routes.remove(&row.target, &row.id);
+            if let Some(why) = self.is_over(&row, mode.as_ref()) {
+                row.state = ActionState::Ended;
+                row.outcome = Some(why.to_owned());
+                self.put_action(row, now_ms, out);
+                continue;
+            }
+            let pathway = act::pathway(&row);
+            if let Some(pathway) = pathway.filter(|_| row.state == ActionState::Taken) {
+                let length = (row.share * f64::from(WHOLE)).round() as u32;
+                let places = self.routes.free(&row.target, length);
+                self.routes.put(&row.target, &places, &pathway, &row.id);
+                // Who was moved shortly before is not moved again at once.
+                let taken = row.taken_at.unwrap_or(row.at);
+                self.note_moved(&row.target, &places, (taken / 1_000).min(now_ms));
+            }
+            masks::restore(self, &row);
+            self.actions.insert(row.id.clone(), row);
+        }
+        for row in incidents {
+            if self.incidents.get(&row.id).is_none_or(|own| own.updated_at < row.updated_at) {
+                self.incidents.insert(row.id.clone(), row);
+            }
+        }
+    }
+
+    /// Why an action that the log has in force is so no more; `mode`: the newest change of mode.
+    fn is_over(&self, row: &ActionRow, mode: Option<&ActionRow>) -> Option<&'static str> {
+        let known = |edge: &String| self.edges.contains_key(edge);
+        let moves = act::pathway(row).is_some();
+        let set_since =
+            row.kind == ActionKind::SetMode && mode.is_some_and(|mode| mode.id != row.id);
+        if row.state != ActionState::Taken {
+            None
+        } else if set_since {
+            Some("Over: the mode was set anew")
+        } else if moves && !(known(&row.target) && row.to.as_ref().is_none_or(known)) {
+            Some("Over: one of its edges is in the settings no more")
+        } else {
+            None
+        }
+    }
+}
+
+/// By when actions were taken. Of those of one moment, whoever could be moved was moved before the rest
+/// was capped, in the order of their names.
+fn taken_in_order(row: &ActionRow) -> (i64, bool, String) {
+    (row.taken_at.unwrap_or(row.at), row.kind == ActionKind::CapLadder, row.id.clone())
+}
