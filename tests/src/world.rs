@@ -210,15 +210,12 @@ impl World {
 
     /// `kill -9` of the child of this name, such as `encoder-a`. It is gone then: one that was killed
     /// while it waits for a slow disk looks alive for as long.
-    pub fn kill_child(&self, name: &str) {
+    pub async fn kill_child(&self, name: &str) {
         let pids = self.children(name);
         assert_eq!(pids.len(), 1, "one {name} process");
         kill(Pid::from_raw(pids[0]), Signal::SIGKILL).expect("kill -9");
-        let killed = Instant::now();
-        while self.children(name).contains(&pids[0]) {
-            assert!(killed.elapsed() < Duration::from_secs(20), "{name} outlives kill -9");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let gone = async || !self.children(name).contains(&pids[0]);
+        self.wait_for("the end of who was killed", 20, gone).await;
     }
 
     /// A command of the binary with this world's ports and data.

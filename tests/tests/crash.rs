@@ -37,7 +37,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
         let pause = rand::rng().random_range(800..4_000);
         tokio::time::sleep(Duration::from_millis(pause)).await;
         world.wait_for("the data process", 20, async || world.children("data").len() == 1).await;
-        world.kill_child("data");
+        world.kill_child("data").await;
     }
     world.wait_for("the dashboard again", 40, async || world.get("/readyz").await.is_ok()).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -65,7 +65,7 @@ async fn at_a_steady_rate_every_record_has_one_end() {
     for _ in 0..size.kills {
         tokio::time::sleep(size.pause()).await;
         world.wait_for("the data process", 20, async || world.children("data").len() == 1).await;
-        world.kill_child("data");
+        world.kill_child("data").await;
     }
     load.end(senders).await;
     let took = began.elapsed();

@@ -190,7 +190,7 @@ fn kill_leader(brokers: &Brokers) {
 /// Kills a service once it runs.
 async fn kill_service(service: &str, world: &World) {
     world.wait_for(service, 20, async || world.children(service).len() == 1).await;
-    world.kill_child(service);
+    world.kill_child(service).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
