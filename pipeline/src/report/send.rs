@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Door;
 use super::queue::{Queue, Told};
+use crate::serve::upstream::signed;
 
 /// Events in one POST.
 const BATCH: usize = 500;
@@ -122,11 +123,8 @@ async fn post(client: &Client, door: &Door, batch: &[Told]) -> Answer {
 
 /// Posts events of any type.
 pub(crate) async fn send(client: &Client, door: &Door, body: &impl Serialize) -> Answer {
-    let mut request = client.post(&door.url).json(body);
-    if let Some(key) = &door.service_key {
-        request = request.bearer_auth(key);
-    }
-    match request.send().await {
+    let request = client.post(&door.url).json(body);
+    match signed(request, door.service_key.as_deref()).send().await {
         Ok(answer) if answer.status().is_success() => {
             let fates =
                 answer.headers().get("tallylight-fates").and_then(|text| text.to_str().ok());

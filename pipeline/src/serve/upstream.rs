@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode};
 use bytes::{Bytes, BytesMut};
-use reqwest::{Client, ClientBuilder};
+use reqwest::{Client, ClientBuilder, RequestBuilder};
 
 use super::problem::Problem;
 
@@ -41,6 +41,14 @@ pub(crate) fn client(within: Option<Duration>) -> Result<Client, reqwest::Error>
     match within {
         Some(within) => builder().timeout(within).build(),
         None => builder().build(),
+    }
+}
+
+/// A request that proves to be one of ours, where there is a key to do so by.
+pub(crate) fn signed(request: RequestBuilder, service_key: Option<&str>) -> RequestBuilder {
+    match service_key {
+        Some(key) => request.bearer_auth(key),
+        None => request,
     }
 }
 

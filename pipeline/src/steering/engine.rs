@@ -10,6 +10,7 @@ use super::pure::decide::decide;
 use super::pure::inputs::{Edge, Inputs, Load};
 use super::pure::state::Effect;
 use super::settings::EdgeSettings;
+use crate::serve::upstream::signed;
 
 /// Between two decisions.
 const EVERY: Duration = Duration::from_millis(500);
@@ -94,11 +95,7 @@ impl Steering {
             let url = format!("{base}/live/{stream}/masks/{pipeline}");
             let request = if on { self.masks.put(&url) } else { self.masks.delete(&url) };
             let request = request.json(&serde_json::json!({}));
-            let request = match &self.settings.service_key {
-                Some(key) => request.bearer_auth(key),
-                None => request,
-            };
-            match request.send().await {
+            match signed(request, self.settings.service_key.as_deref()).send().await {
                 Ok(answer) if answer.status().is_success() => {}
                 Ok(answer) => {
                     tracing::warn!(status = %answer.status(), pipeline, "the origin refused a mask")

@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::Steering;
 use super::pure::inputs::{Found, Load, Probe};
 use crate::manifest::newest_due;
-use crate::serve::upstream::builder;
+use crate::serve::upstream::{builder, signed};
 use crate::serve::viewer::PROBE;
 
 /// How often.
@@ -135,12 +135,7 @@ pub(super) async fn probe(app: Arc<Steering>, name: String, at: At, client: Clie
 
 async fn first_byte(client: &Client, url: &str, key: Option<&str>) -> Found {
     let started = tokio::time::Instant::now();
-    let request = client.get(url).header(PROBE, "1");
-    let request = match key {
-        Some(key) => request.bearer_auth(key),
-        None => request,
-    };
-    match request.send().await {
+    match signed(client.get(url).header(PROBE, "1"), key).send().await {
         Ok(answer) if answer.status().is_success() => {
             let took = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
             let held = answer.headers().get("cmsd-static").and_then(|value| value.to_str().ok());

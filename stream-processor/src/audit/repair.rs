@@ -16,7 +16,9 @@ use super::expect::batch;
 use super::kept;
 use super::lateness::Moments;
 use super::replay::SessionKey;
-use super::truth::{self, Asked, Difference, LONGEST_RUN_US, PaneKey, add, pane_key, quiet_us};
+use super::truth::{
+    self, Asked, Difference, LONGEST_RUN_US, PaneKey, add, pane_key, quiet_us, times,
+};
 use super::{CHECKED, deliveries, final_rows};
 use crate::pure::limits::Limits;
 use crate::pure::rollup::Roll;
@@ -125,7 +127,7 @@ impl Change {
 
     fn of_sessions(&mut self, before: &Difference, now: &Difference) -> Result<(), HistoryError> {
         self.gone = now.gone.clone();
-        self.gone.extend(before.times());
+        self.gone.extend(times(&before.sessions, &before.spans));
         let hour = |us: i64| hour_of(us + HORIZON_MS * 1_000);
         if self.table == Table::Sessions {
             let rows: Vec<_> = now.sessions.values().cloned().collect();

@@ -54,10 +54,7 @@ impl Difference {
     pub(super) fn put(&mut self, counted: Ends, truth: Ends) {
         self.panes(counted.playback, -1);
         self.panes(truth.playback, 1);
-        for (key, row) in &counted.sessions {
-            let spans = counted.spans.get(key).map_or(&[][..], Vec::as_slice);
-            self.gone.insert(key.clone(), times(row, spans));
-        }
+        self.gone.extend(times(&counted.sessions, &counted.spans));
         self.sessions.extend(truth.sessions);
         self.spans.extend(truth.spans);
     }
@@ -67,14 +64,6 @@ impl Difference {
         for row in rows {
             add(self.playback.entry(pane_key(&row)), &row, sign);
         }
-    }
-
-    /// The playbacks that it puts into the place of others, with the times that their rows may have.
-    pub(super) fn times(&self) -> impl Iterator<Item = (SessionKey, (i64, i64))> + '_ {
-        self.sessions.iter().map(|(key, row)| {
-            let spans = self.spans.get(key).map_or(&[][..], Vec::as_slice);
-            (key.clone(), times(row, spans))
-        })
     }
 }
 
@@ -172,11 +161,18 @@ pub(super) async fn differences(
     Ok(all)
 }
 
-/// The times that rows of a session and its stretches may have in the columns that files are sorted by.
-fn times(row: &SessionRow, spans: &[SpanRow]) -> (i64, i64) {
-    // A session that never started has no such time, and its stretches any.
-    let Some(started) = row.started_at else { return (i64::MIN, i64::MAX) };
-    // One that was paused first has stretches from before it started.
-    let first = spans.iter().map(|span| span.from).fold(started.min(row.last_seen), i64::min);
-    (first - TIMELY_MS * 1_000, row.last_seen.max(started))
+/// The times that rows of each session and of its stretches may have in the columns that files are
+/// sorted by.
+pub(super) fn times<'a>(
+    sessions: &'a BTreeMap<SessionKey, SessionRow>,
+    spans: &'a BTreeMap<SessionKey, Vec<SpanRow>>,
+) -> impl Iterator<Item = (SessionKey, (i64, i64))> + 'a {
+    sessions.iter().map(|(key, row)| {
+        // A session that never started has no such time, and its stretches any.
+        let Some(started) = row.started_at else { return (key.clone(), (i64::MIN, i64::MAX)) };
+        // One that was paused first has stretches from before it started.
+        let spans = spans.get(key).into_iter().flatten().map(|span| span.from);
+        let first = spans.fold(started.min(row.last_seen), i64::min);
+        (key.clone(), (first - TIMELY_MS * 1_000, row.last_seen.max(started)))
+    })
 }

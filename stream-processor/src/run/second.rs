@@ -56,22 +56,24 @@ impl Processor {
 
 /// Where to read from, and the state as of there: a snapshot's, or nothing and all that the log has.
 pub(super) fn start_from(
-    archive: Option<&mut Archive>,
+    mut archive: Option<&mut Archive>,
     log: &dyn EventLog,
     settings: &Settings,
     covered: u64,
 ) -> Result<(u64, Partitions), LogError> {
     let Settings { partitions, limits, .. } = settings;
     let shard = log.shard();
-    let earliest = || Ok::<_, LogError>(log.usage(EVENTS)?.earliest);
-    let fresh = Partitions::of(shard, *partitions, limits);
-    let Some(archive) = archive else { return Ok((earliest()?, fresh)) };
-    if let Some(restored) = archive.restore((shard, *partitions), limits, covered) {
+    let restored = archive
+        .as_deref_mut()
+        .and_then(|archive| archive.restore((shard, *partitions), limits, covered));
+    if let Some(restored) = restored {
         return Ok((restored.position, restored.partitions));
     }
-    let from = earliest()?;
-    archive.lose_before(from);
-    Ok((from, fresh))
+    let from = log.usage(EVENTS)?.earliest;
+    if let Some(archive) = archive {
+        archive.lose_before(from);
+    }
+    Ok((from, Partitions::of(shard, *partitions, limits)))
 }
 
 /// Who asks history; nobody does without one, or while as many wait as may.

@@ -22,10 +22,10 @@ impl Processor {
 
     /// Shows it, after each turn of the loop.
     pub(super) fn show(&mut self) {
-        let behind = self.parts.clock.now_us() - self.partitions.log_us();
+        let log_time_us = self.partitions.log_us();
+        let behind = self.parts.clock.now_us() - log_time_us;
         self.compare_clocks(behind);
         let states = self.partitions.states();
-        let log_time_us = self.partitions.log_us();
         let sessions: usize = states.iter().map(|state| state.open_sessions()).sum();
         // Read by itself: a borrow that lasts until the log is asked below would stop an append.
         let head = *self.head.borrow();

@@ -114,6 +114,21 @@ pub fn is_withdrawn(row: &ActionRow) -> bool {
     row.state == ActionState::Dismissed && row.by == STEERING
 }
 
+/// Takes an offer off the table.
+pub fn dismiss(state: &mut State, row: ActionRow, why: &str, now_ms: i64, out: &mut Vec<Effect>) {
+    let row = ActionRow { state: ActionState::Dismissed, acts_at: None, ..row };
+    over(state, row, why, now_ms, out);
+}
+
+/// Ends what was in force.
+pub fn end(state: &mut State, row: ActionRow, why: &str, now_ms: i64, out: &mut Vec<Effect>) {
+    over(state, ActionRow { state: ActionState::Ended, ..row }, why, now_ms, out);
+}
+
+fn over(state: &mut State, row: ActionRow, why: &str, now_ms: i64, out: &mut Vec<Effect>) {
+    state.put_action(ActionRow { outcome: Some(why.to_owned()), ..row }, now_ms, out);
+}
+
 /// Offers what can be done for a bad edge, unless it is offered, or somebody said no.
 pub fn offer(
     state: &mut State,
@@ -181,10 +196,7 @@ pub fn take_move(
     };
     let Some(part) = part else {
         let (why, _) = no_action::edge(state, inputs, &edge, now_ms);
-        row.state = ActionState::Dismissed;
-        row.outcome = Some(why.clone());
-        row.acts_at = None;
-        state.put_action(row, now_ms, out);
+        dismiss(state, row, &why, now_ms, out);
         return Err(why);
     };
     describe(state, inputs, &mut row, &part);

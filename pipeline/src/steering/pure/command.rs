@@ -41,25 +41,20 @@ pub fn set_mode(state: &mut State, mode: Mode, by: &str, now_ms: i64, out: &mut 
     row.evidence = evidence.text();
     state.mode = mode;
     let taken = state.actions_in(&[ActionState::Taken]).into_iter();
-    for mut earlier in taken.filter(|row| row.kind == ActionKind::SetMode) {
-        earlier.state = ActionState::Ended;
-        earlier.outcome = Some(format!("Set to {} by {by}", mode_word(mode)));
-        state.put_action(earlier, now_ms, out);
+    for earlier in taken.filter(|row| row.kind == ActionKind::SetMode) {
+        act::end(state, earlier, &format!("Set to {} by {by}", mode_word(mode)), now_ms, out);
     }
     state.put_action(row, now_ms, out);
     // What is offered acts by itself in mode `act` alone, and nothing is offered in `observe`.
     for mut row in state.actions_in(&[ActionState::Offered]) {
         let before = row.acts_at;
-        match mode {
-            Mode::Act => row.acts_at = before.or(Some((now_ms + state.policy.hold_ms) * 1_000)),
-            Mode::Advise => row.acts_at = None,
-            Mode::Observe => {
-                row.acts_at = None;
-                row.state = ActionState::Dismissed;
-                row.outcome = Some("Steering was set to observe".to_owned());
-            }
-        }
-        if mode == Mode::Observe || row.acts_at != before {
+        row.acts_at = match mode {
+            Mode::Act => before.or(Some((now_ms + state.policy.hold_ms) * 1_000)),
+            Mode::Advise | Mode::Observe => None,
+        };
+        if mode == Mode::Observe {
+            act::dismiss(state, row, "Steering was set to observe", now_ms, out);
+        } else if row.acts_at != before {
             state.put_action(row, now_ms, out);
         }
     }

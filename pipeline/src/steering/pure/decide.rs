@@ -8,7 +8,7 @@
 
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, Culprit};
 
-use super::act::{self, STEERING};
+use super::act::{self, STEERING, dismiss};
 use super::answer;
 use super::health::Health;
 use super::incidents::{self, AGAIN_MS, Finding};
@@ -109,13 +109,6 @@ fn drop_offers(state: &mut State, why: &str, now_ms: i64, out: &mut Vec<Effect>)
             dismiss(state, row, why, now_ms, out);
         }
     }
-}
-
-fn dismiss(state: &mut State, mut row: ActionRow, why: &str, now_ms: i64, out: &mut Vec<Effect>) {
-    row.state = ActionState::Dismissed;
-    row.acts_at = None;
-    row.outcome = Some(why.to_owned());
-    state.put_action(row, now_ms, out);
 }
 
 fn edges(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: &mut Vec<Effect>) {

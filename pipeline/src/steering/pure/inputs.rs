@@ -131,6 +131,13 @@ pub struct Pipeline {
     pub copies: Vec<Copy>,
 }
 
+impl Pipeline {
+    /// How many of its newest segments are bad, of the last so many.
+    pub fn bad_of_last(&self, segments: usize) -> usize {
+        self.copies.iter().rev().take(segments).filter(|copy| copy.bad.is_some()).count()
+    }
+}
+
 /// One segment of a pipeline, over all tracks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Copy {

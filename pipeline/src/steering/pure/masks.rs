@@ -3,6 +3,7 @@
 
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
+use super::act;
 use super::inputs::{Inputs, Pipeline};
 use super::state::{Effect, State};
 
@@ -63,8 +64,7 @@ pub(super) fn is_spare(state: &State, inputs: &Inputs, pipeline: &str) -> bool {
 
 /// Whether the newest segments of a pipeline are good, but one perhaps.
 fn is_well(of: &Pipeline) -> bool {
-    let bad = of.copies.iter().rev().take(3).filter(|copy| copy.bad.is_some()).count();
-    !of.copies.is_empty() && bad < 2
+    !of.copies.is_empty() && of.bad_of_last(3) < 2
 }
 
 /// The masks of a pipeline that are in force.
@@ -85,20 +85,14 @@ pub(super) fn use_again(state: &mut State, pipeline: &str, now_ms: i64, out: &mu
     let about = |row: &ActionRow| {
         row.kind == ActionKind::MaskPipeline && row.target == pipeline && row.incident.is_some()
     };
-    for mut row in state.actions_in(&[ActionState::Offered, ActionState::Taken]) {
-        if !about(&row) {
-            continue;
-        }
+    let all = state.actions_in(&[ActionState::Offered, ActionState::Taken]).into_iter();
+    for row in all.filter(about) {
         if row.state == ActionState::Taken {
-            row.state = ActionState::Ended;
-            row.outcome = Some("The pipeline is well again and used again".into());
             ask(state, pipeline, false, now_ms, out);
+            act::end(state, row, "The pipeline is well again and used again", now_ms, out);
         } else {
-            row.state = ActionState::Dismissed;
-            row.acts_at = None;
-            row.outcome = Some("The pipeline is well again".into());
+            act::dismiss(state, row, "The pipeline is well again", now_ms, out);
         }
-        state.put_action(row, now_ms, out);
     }
 }
 

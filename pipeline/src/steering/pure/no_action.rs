@@ -76,9 +76,7 @@ fn encoder(state: &State, inputs: &Inputs, name: &str) -> &'static str {
     };
     let bad = || pipeline.copies.iter().rev().take(3).filter(|copy| copy.bad.is_some());
     let others = || inputs.pipelines.iter().filter(|(other, _)| *other != name);
-    let is_well = |of: &super::inputs::Pipeline| {
-        !of.copies.is_empty() && of.copies.iter().rev().take(3).all(|copy| copy.bad.is_none())
-    };
+    let is_well = |of: &super::inputs::Pipeline| !of.copies.is_empty() && of.bad_of_last(3) == 0;
     if pipeline.masked {
         "The origin ignores it already."
     } else if bad().any(|copy| copy.bad_served) && !masks::is_spare(state, inputs, name) {

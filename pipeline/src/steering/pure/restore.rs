@@ -24,15 +24,13 @@ impl State {
         }
         let mut rows = actions;
         rows.sort_by_cached_key(taken_in_order);
-        for mut row in rows {
+        for row in rows {
             if self.actions.get(&row.id).is_some_and(|own| own.updated_at >= row.updated_at) {
                 continue;
             }
             self.routes.remove(&row.target, &row.id);
             if let Some(why) = self.is_over(&row, mode.as_ref()) {
-                row.state = ActionState::Ended;
-                row.outcome = Some(why.to_owned());
-                self.put_action(row, now_ms, out);
+                act::end(self, row, why, now_ms, out);
                 continue;
             }
             let pathway = act::pathway(&row);

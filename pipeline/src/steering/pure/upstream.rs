@@ -70,7 +70,7 @@ fn origin_is_bad(inputs: &Inputs) -> bool {
 /// What is wrong with a pipeline, by the origin's page; and whether viewers got any of it.
 pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, bool)> {
     let newest: Vec<_> = pipeline.copies.iter().rev().take(15).collect();
-    let bad = |n: usize| newest.iter().take(n).filter(|copy| copy.bad.is_some()).count();
+    let bad = |n: usize| pipeline.bad_of_last(n);
     let (last, how) = newest.iter().find_map(|copy| Some((copy.k, copy.bad?)))?;
     let lasting = bad(3) >= 2;
     // It is well again with its newest segments; those before it stay in the evidence.
