@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From a clone to a live picture: doctor, pages, build, `tallylight up`.
-# With LOG=kafka a real Kafka broker runs beside it, and is stopped with it.
+# With LOG=kafka a real Kafka broker runs beside it, at KAFKA_PORT, and is stopped with it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
@@ -28,9 +28,9 @@ up='' told=''
 pass_on() { told=1; [ -z "$up" ] || kill -TERM "$up" 2> /dev/null || true; }
 trap pass_on INT TERM HUP
 trap "trap '' INT TERM HUP; scripts/kafka stop" EXIT
-scripts/kafka start
+scripts/kafka start ${KAFKA_PORT:+--port "$KAFKA_PORT"}
 [ -z "$told" ] || exit 130
-setsid "$target_dir/debug/tallylight" up --log kafka://127.0.0.1:9092 "$@" &
+setsid "$target_dir/debug/tallylight" up --log "kafka://$(scripts/kafka addresses)" "$@" &
 up=$!
 [ -z "$told" ] || pass_on
 # A signal ends the waiting, not `up`; a second one makes that end at once.

@@ -2,7 +2,6 @@
 
 use std::io::{BufWriter, Write};
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tallylight_eventlog::disk::ReadOnly;
@@ -84,12 +83,10 @@ fn is_tick(entry: &Entry) -> bool {
 
 /// Prints one entry; `false` when nobody reads any more (`| head`).
 fn print(out: &mut impl Write, entry: &Entry) -> anyhow::Result<bool> {
-    let parts = entry.parts.iter().map(part).collect::<anyhow::Result<Vec<_>>>();
-    let parts = parts.with_context(|| format!("entry {}", entry.offset))?;
     let line = json!({
         "offset": entry.offset,
         "appended_at_us": entry.appended_at_us,
-        "parts": parts,
+        "parts": entry.parts.iter().map(part).collect::<Vec<_>>(),
     });
     match writeln!(out, "{line}") {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
@@ -97,18 +94,70 @@ fn print(out: &mut impl Write, entry: &Entry) -> anyhow::Result<bool> {
     }
 }
 
-fn part(part: &Part) -> anyhow::Result<Value> {
-    let partitions: Vec<Value> = part
-        .ranges
-        .iter()
-        .map(|r| json!({ "partition": r.partition, "first_row": r.first_row, "rows": r.rows }))
-        .collect();
+/// A part as JSON. One that cannot be read says why, and those after it are printed all the same.
+fn part(part: &Part) -> Value {
     let Some(kind) = Kind::from_code(part.kind) else {
-        return Ok(json!({ "kind": part.kind, "bytes": part.payload.len() }));
+        return json!({ "kind": part.kind, "bytes": part.payload.len() });
     };
     if kind == Kind::Tick {
-        return Ok(json!({ "kind": kind }));
+        return json!({ "kind": kind });
     }
-    let rows: Vec<Value> = serde_arrow::from_record_batch(&ipc::decode(&part.payload)?)?;
-    Ok(json!({ "kind": kind, "partitions": partitions, "rows": rows }))
+    match rows(part) {
+        Ok(rows) => json!({ "kind": kind, "partitions": partitions(part), "rows": rows }),
+        Err(why) => json!({
+            "kind": kind,
+            "partitions": partitions(part),
+            "bytes": part.payload.len(),
+            "unreadable": why.to_string(),
+        }),
+    }
+}
+
+fn rows(part: &Part) -> anyhow::Result<Vec<Value>> {
+    Ok(serde_arrow::from_record_batch(&ipc::decode(&part.payload)?)?)
+}
+
+fn partitions(part: &Part) -> Vec<Value> {
+    part.ranges
+        .iter()
+        .map(|r| json!({ "partition": r.partition, "first_row": r.first_row, "rows": r.rows }))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tallylight_eventlog::PartitionRange;
+    use tallylight_schemas::fates::{Fate, FateCount, Reason};
+
+    use super::*;
+
+    #[test]
+    fn a_part_that_cannot_be_read_says_so_and_those_after_it_are_printed() {
+        let part = |kind: u16, payload: Vec<u8>| {
+            let range = PartitionRange { partition: 2, first_row: 0, rows: 1 };
+            Part { kind, ranges: vec![range], payload: payload.into() }
+        };
+        let count = FateCount {
+            tenant: "demo".into(),
+            source: "cmcd".into(),
+            fate: Fate::Accepted,
+            reason: Reason::None,
+            events: 7,
+        };
+        let parts = vec![
+            part(Kind::Player.code(), b"no batch".to_vec()),
+            part(9_999, b"of a later version".to_vec()),
+            part(Kind::DoorFates.code(), ipc::encode_all(&[count]).expect("a batch")),
+        ];
+        let mut out = Vec::new();
+        let entry = Entry { offset: 5, appended_at_us: 1, parts };
+        assert!(print(&mut out, &entry).expect("printed"));
+        let line: Value = serde_json::from_slice(&out).expect("a line of JSON");
+        let [bad, later, fates] = [0, 1, 2].map(|at| &line["parts"][at]);
+        assert_eq!((&bad["kind"], &bad["bytes"]), (&json!("player"), &json!(8)));
+        assert_eq!(bad["partitions"][0]["partition"], 2);
+        assert!(bad["unreadable"].as_str().is_some_and(|why| !why.is_empty()), "{bad}");
+        assert_eq!(later, &json!({ "kind": 9_999, "bytes": 18 }));
+        assert_eq!(fates["rows"][0]["events"], 7);
+    }
 }

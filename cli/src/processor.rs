@@ -1,20 +1,21 @@
 //! The stream processor with history and snapshots, as whatever process has one builds it.
 
 use std::io;
-use std::sync::{Arc, LazyLock, Once};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use anyhow::anyhow;
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::Clock;
+use tallylight_serve::{Priority, threads};
 use tallylight_store::archive::History;
 use tallylight_stream_processor::audit::{AuditStats, Keeper, Reach};
 use tallylight_stream_processor::{Metrics, Parts, Processor, archive, build};
-use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::log::LogKind;
 use crate::settings::Settings;
 
 /// A processor that does not run yet.
@@ -52,7 +53,8 @@ pub(crate) fn keep(
     let keeper = Keeper::new(&settings.processor, history, reach);
     let stats = keeper.stats();
     let stop = CancellationToken::new();
-    let runtime = threads("audit", ThreadPriority::Min).max_blocking_threads(1).build()?;
+    let mut threads = threads("audit", Priority::Lowest);
+    let runtime = threads.worker_threads(1).max_blocking_threads(1).build()?;
     let keeping = keeper.run(stop.clone());
     let work = async move {
         keeping.await;
@@ -60,34 +62,22 @@ pub(crate) fn keep(
         // goes from under it. Nobody waits for this thread.
         tokio::time::sleep(LAST_READ).await;
     };
-    std::thread::Builder::new().name("audit".to_owned()).spawn(move || runtime.block_on(work))?;
+    // Spawned, or it would work on the thread that waits, which has the priority of all others.
+    let work = move || runtime.block_on(runtime.spawn(work));
+    std::thread::Builder::new().name("audit".to_owned()).spawn(work)?;
     Ok((stats, stop.drop_guard()))
 }
 
 /// Threads of a process that write history. While both door and processor want a core these have a
 /// quarter of one (nice 5): a checkpoint may come some seconds later, and figures may not. Never less,
 /// or memory would fill with rows that wait.
-static WRITERS: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
-    let nice_5 = ThreadPriorityValue::try_from(34).map_err(io::Error::other)?;
-    threads("history", ThreadPriority::Crossplatform(nice_5)).build()
-});
+static WRITERS: LazyLock<io::Result<Runtime>> =
+    LazyLock::new(|| threads("history", Priority::Low).worker_threads(1).build());
 
 /// Who writes history; for as long as the process lives.
 pub(crate) fn writers() -> anyhow::Result<Handle> {
     let writers = WRITERS.as_ref();
     Ok(writers.map_err(|error| anyhow!("the threads of history: {error}"))?.handle().clone())
-}
-
-/// A runtime of one thread, and others that block, with a priority of their own.
-fn threads(name: &'static str, priority: ThreadPriority) -> tokio::runtime::Builder {
-    let (mut builder, told) = (tokio::runtime::Builder::new_multi_thread(), Once::new());
-    builder.worker_threads(1).thread_name(name).enable_all().on_thread_start(move || {
-        // Where the system does not let us, all is done all the same.
-        if set_current_thread_priority(priority).is_err() {
-            told.call_once(|| tracing::warn!(name, "threads keep the priority of the others"));
-        }
-    });
-    builder
 }
 
 /// History and snapshots of this log.
@@ -103,7 +93,10 @@ async fn open_archive(
         clock: Arc::clone(clock),
         faults: None,
     };
-    let history = History::open(settings.history.clone(), parts).await?;
+    let mut history = History::open(settings.history.clone(), parts).await?;
+    if settings.log.kind == LogKind::Kafka {
+        history = history.of_changing_owners();
+    }
     let parts = archive::Parts::open(&settings.data_dir, log, history)?;
     Ok(archive::Parts { writers: Some(writers()?), ..parts })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use tallylight_dashboard::sql::{Engine, Format, Platform, TRUNCATED};
+use tallylight_dashboard::sql::{Engine, FILES_ALONE, Format, Platform, TRUNCATED};
 use tallylight_store::archive::History;
 
 use crate::settings::Settings;
@@ -56,6 +56,8 @@ struct Got {
     body: Vec<u8>,
     /// Rows, when there were more.
     truncated: Option<String>,
+    /// Tables of which what is in no file yet is missing.
+    files_alone: Option<String>,
 }
 
 pub(crate) async fn run(settings: Settings, args: SqlArgs) -> anyhow::Result<()> {
@@ -72,6 +74,12 @@ pub(crate) async fn run(settings: Settings, args: SqlArgs) -> anyhow::Result<()>
             write(&got.body)?;
             if let Some(rows) = got.truncated {
                 writeln!(stderr, "cut off at the limit ({rows}): add a LIMIT, or ask for less")?;
+            }
+            if let Some(tables) = got.files_alone {
+                writeln!(
+                    stderr,
+                    "without what is in no file of history yet ({tables}): a processor does not answer"
+                )?;
             }
             Ok(())
         }
@@ -119,11 +127,11 @@ async fn ask(settings: &Settings, sql: &str, format: Format) -> anyhow::Result<O
         Err(error) => bail!("the dashboard at {dashboard} does not answer: {error}"),
     };
     let status = answer.status().as_u16();
-    let truncated = answer.headers().get(&TRUNCATED).and_then(|rows| rows.to_str().ok());
-    let truncated = truncated.map(str::to_owned);
+    let said = |header| answer.headers().get(header)?.to_str().ok().map(str::to_owned);
+    let (truncated, files_alone) = (said(&TRUNCATED), said(&FILES_ALONE));
     let body = answer.bytes().await.context("the dashboard broke off its answer")?.to_vec();
     if status == 200 {
-        return Ok(Some(Ok(Got { body, truncated })));
+        return Ok(Some(Ok(Got { body, truncated, files_alone })));
     }
     Ok(Some(Err((code(status), why(&body)))))
 }
@@ -164,7 +172,7 @@ async fn offline(settings: &Settings, sql: &str, format: Format) -> anyhow::Resu
     Ok(match engine.run(sql, format).await {
         Ok(answer) => {
             let truncated = answer.truncated.then(|| format!("rows={}", answer.rows));
-            Ok(Got { body: answer.body, truncated })
+            Ok(Got { body: answer.body, truncated, files_alone: None })
         }
         Err(error) => Err((code(error.status()), error.to_string())),
     })

@@ -23,8 +23,6 @@ use crate::{
     series, sessions, tail,
 };
 
-const GREETINGS: usize = 8;
-
 /// What every request can reach.
 pub(crate) struct App {
     pub(crate) settings: Settings,
@@ -43,8 +41,6 @@ pub(crate) struct App {
     pub(crate) feed_clients: Arc<Semaphore>,
     /// One place per tail.
     pub(crate) tails: Arc<Semaphore>,
-    /// Clients that are sent a snapshot at once: each is a copy of the store's sums.
-    pub(crate) greetings: Semaphore,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
 }
@@ -66,7 +62,6 @@ impl App {
             hub: Hub::new(&settings, parts.clock, Arc::clone(&metrics)),
             feed_clients: Arc::new(Semaphore::new(settings.feed.max_clients)),
             tails: Arc::new(Semaphore::new(settings.tails)),
-            greetings: Semaphore::new(GREETINGS),
             log: parts.log,
             sessions: parts.sessions,
             facts: parts.facts,

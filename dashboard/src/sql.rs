@@ -23,13 +23,13 @@ mod statement;
 mod stop;
 mod tables;
 
-pub use catalog::{ABOUT, TableInfo, Tables, UNIT, View};
+pub use catalog::{ABOUT, Opened, TableInfo, Tables, UNIT, View};
 pub use condition::Condition;
 pub use encode::{Answer, Format};
 pub use engine::{Engine, EngineError};
 pub use error::{Kind, SqlError};
 pub use names::nearest;
-pub use serve::TRUNCATED;
+pub use serve::{FILES_ALONE, TRUNCATED};
 pub use settings::SqlSettings;
 pub use tables::Platform;
 

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::ident::{MAX_PARTITIONS, Shard};
+use tallylight_schemas::settings::outside;
 
 pub use self::group::{Change, Group};
 pub use self::log::KafkaLog;
@@ -85,9 +86,8 @@ impl KafkaSettings {
                 wrong.push(format!("name {name:?} is not [a-z0-9_-]{{1,64}}"));
             }
         }
-        if !(1..=MAX_PARTITIONS).contains(&self.shards) {
-            wrong.push(format!("shards is {}; it must be 1 to {MAX_PARTITIONS}", self.shards));
-        }
+        let most = u64::from(MAX_PARTITIONS);
+        wrong.extend(outside(&[("shards", u64::from(self.shards), 1..=most)]));
         let least = MIN_CAP_BYTES * u64::from(self.shards);
         for topic in self.topics.iter().filter(|topic| topic.cap_bytes < least) {
             wrong.push(format!(

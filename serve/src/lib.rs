@@ -12,6 +12,7 @@
 //!   would change something without being JSON or without the service key.
 //! - [`exposed`] is the rule of ADR 16: without sign-in, loopback only, unless the operator says
 //!   that the network is trusted.
+//! - [`threads()`] are those on which a service does what must take no time from who waits.
 //!
 //! This crate knows none of the others, so that any of them may use it.
 
@@ -26,11 +27,13 @@ pub mod problem;
 mod roll;
 mod server;
 mod strangers;
+mod threads;
 mod tls;
 mod trust;
 
 pub use asking::Peer;
 pub use openmetrics::openmetrics;
 pub use server::{BindError, Limits, Server, TaskEnded};
+pub use threads::{Priority, threads};
 pub use tls::{TlsError, TlsFiles};
 pub use trust::exposed;

@@ -89,6 +89,25 @@ pub struct LiveStore {
     progress: Progress,
 }
 
+/// Where in the order of breakdowns and panes a part of all sums begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    since_us: i64,
+    /// Those of playback, then delivery, then [`FATES`].
+    breakdown: usize,
+    pane: i64,
+}
+
+/// The last of the breakdowns.
+const FATES: usize = Cuboid::ALL.len() + 1;
+
+impl Cursor {
+    /// The beginning of all panes that start at `since_us` or later.
+    pub fn since(since_us: i64) -> Self {
+        Self { since_us, breakdown: 0, pane: since_us }
+    }
+}
+
 impl LiveStore {
     /// An empty store.
     pub fn new(retention: Retention) -> Self {
@@ -162,16 +181,31 @@ impl LiveStore {
 
     /// Every sum of the panes that start at `since_us` or later, and every control record held.
     pub fn since(&self, since_us: i64) -> Tables {
-        let (complete, is_final) = (self.progress.complete_up_to(), self.progress.final_up_to());
+        self.part(Cursor::since(since_us), usize::MAX).0
+    }
+
+    /// What follows `from` in all that [`LiveStore::since`] gives: whole panes, until they are `most`
+    /// rows. And where the rest begins, if there is any.
+    pub fn part(&self, from: Cursor, most: usize) -> (Tables, Option<Cursor>) {
+        let upto = (self.progress.complete_up_to(), self.progress.final_up_to());
+        let mut left = most;
         let mut tables = Tables::default();
-        for panes in &self.playback {
-            panes.read_since(since_us, complete, is_final, &mut tables.playback);
+        for breakdown in from.breakdown..=FATES {
+            let pane = if breakdown == from.breakdown { from.pane } else { from.since_us };
+            let rest = match self.playback.get(breakdown) {
+                Some(panes) => panes.read_from(pane, &mut left, upto, &mut tables.playback),
+                None if breakdown == FATES => {
+                    self.fates.read_from(pane, &mut left, upto, &mut tables.fates)
+                }
+                None => self.delivery.read_from(pane, &mut left, upto, &mut tables.delivery),
+            };
+            if let Some(pane) = rest {
+                return (tables, Some(Cursor { breakdown, pane, ..from }));
+            }
         }
-        self.delivery.read_since(since_us, complete, is_final, &mut tables.delivery);
-        self.fates.read_since(since_us, complete, is_final, &mut tables.fates);
         tables.actions = self.actions.all();
         tables.incidents = self.incidents.all();
-        tables
+        (tables, None)
     }
 
     /// How far the partitions are.

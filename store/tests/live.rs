@@ -11,7 +11,7 @@ use tallylight_schemas::rows::{
     Cell, Cuboid, DeliveryRow, FatesRow, Measures, PlaybackRow, ProgressRow, TopicRows,
 };
 use tallylight_schemas::sketch::Sketch;
-use tallylight_store::live::{Changes, LiveStore, Retention, Tables};
+use tallylight_store::live::{Changes, Cursor, LiveStore, Retention, Tables};
 
 const SECOND: i64 = 1_000_000;
 
@@ -197,6 +197,26 @@ proptest! {
             seen.extend(flat(&store.read(&changes)));
             prop_assert_eq!(&seen, &flat(&store.since(i64::MIN)));
         }
+    }
+
+    #[test]
+    fn parts_are_all_there_is_and_nothing_twice(ids in ids(), since in 0_i64..4, most in 1_usize..9) {
+        let mut store = store(10_000);
+        store.apply(rows(&ids), &mut Changes::default());
+        let whole = store.since(since * SECOND);
+        let (mut parts, mut rest) = (Tables::default(), Some(Cursor::since(since * SECOND)));
+        while let Some(from) = rest {
+            let (part, next) = store.part(from, most);
+            let rows = part.playback.len() + part.delivery.len() + part.fates.len();
+            prop_assert!(next.is_none() || rows >= most, "{} rows and more to come", rows);
+            parts.playback.extend(part.playback);
+            parts.delivery.extend(part.delivery);
+            parts.fates.extend(part.fates);
+            rest = next;
+        }
+        let count = |all: &Tables| (all.playback.len(), all.delivery.len(), all.fates.len());
+        prop_assert_eq!(count(&parts), count(&whole));
+        prop_assert_eq!(flat(&parts), flat(&whole));
     }
 
     #[test]

@@ -129,7 +129,17 @@ async fn services_that_were_first_say_what_is_missing_and_begin_by_themselves() 
     // Long enough that the services have asked in vain, and ask again.
     tokio::time::sleep(Duration::from_secs(7)).await;
     assert!(load.acknowledged.lock().unwrap().is_empty(), "acknowledged by nobody");
+    // A folder that the processor cannot make: it has its shards and can read none.
+    let history_dir = world.data.path().join("history");
+    std::fs::write(&history_dir, b"").unwrap();
     tokio::task::block_in_place(|| brokers.start_again());
+    let unready = format!("{}/readyz", urls[1]);
+    let told = async || {
+        let said = status(&unready).await;
+        said.is_some_and(|(code, said)| code == 503 && said.contains("shard 0 among them"))
+    };
+    world.wait_for("a processor that says so", 60, told).await;
+    std::fs::remove_file(&history_dir).unwrap();
     let came = Instant::now();
     for (service, url) in SERVICES.into_iter().zip(&urls) {
         let ready = format!("{url}/readyz");

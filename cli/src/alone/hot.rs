@@ -150,12 +150,21 @@ pub(super) fn unavailable(detail: String) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "No answer now", detail)
 }
 
-/// Ready once what was in the log at the start is read.
+/// Ready once the shards that this process was given are open, and what was in them is read.
 async fn readyz(State(hot): State<Arc<Hot>>) -> Response {
-    if hot.owned.all().iter().all(|own| !own.handle.stats().borrow().replaying) {
+    let opening = hot.owned.opening();
+    // Why is not said: anybody may ask. The processor's own log says it.
+    let detail = if let Some(shard) = opening.first() {
+        format!(
+            "{} of the shards that this processor was given cannot be read yet, shard {shard} among \
+             them; it tries again each second, and its own log says why",
+            opening.len()
+        )
+    } else if hot.owned.all().iter().any(|own| own.handle.stats().borrow().replaying) {
+        "the processor still reads what was in the log; try again".to_owned()
+    } else {
         return "ok".into_response();
-    }
-    let detail = "the processor still reads what was in the log; try again";
+    };
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "starting", "Not ready yet", detail)
         .retry_after(1)
         .into_response()
@@ -163,4 +172,32 @@ async fn readyz(State(hot): State<Arc<Hot>>) -> Response {
 
 async fn metrics(State(hot): State<Arc<Hot>>) -> Response {
     openmetrics([&hot.registry])
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use tallylight_schemas::ident::Shard;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_shard_that_was_given_and_is_not_open_is_said_and_not_ready() {
+        let owned = Owned::default();
+        let hot = Arc::new(Hot { owned: owned.clone(), registry: Registry::default() });
+        let asked = async || {
+            let answer = readyz(State(Arc::clone(&hot))).await;
+            let status = answer.status().as_u16();
+            let body = to_bytes(answer.into_body(), 1 << 10).await.expect("a body");
+            (status, String::from_utf8_lossy(&body).into_owned())
+        };
+        assert_eq!(asked().await.0, 200, "a processor in reserve");
+        let shard = Shard::new(2, 4).expect("a shard");
+        owned.given(shard);
+        let (status, why) = asked().await;
+        assert_eq!(status, 503);
+        assert!(why.contains("shard 2"), "{why}");
+        owned.gone(shard);
+        assert_eq!(asked().await.0, 200, "another has it");
+    }
 }

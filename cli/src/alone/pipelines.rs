@@ -1,7 +1,7 @@
 //! A processor for each shard that this process owns, each by itself: its own place in its shard,
 //! its own state, snapshots and rows (ADR 25).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,21 +31,52 @@ pub(super) struct Own {
 
 /// How to ask the processors of this process.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Owned(Arc<Mutex<BTreeMap<Shard, Own>>>);
+pub(super) struct Owned(Arc<Mutex<Given>>);
+
+/// What this process was given.
+#[derive(Debug, Default)]
+struct Given {
+    /// Shards that are not open yet.
+    opening: BTreeSet<Shard>,
+    running: BTreeMap<Shard, Own>,
+}
 
 impl Owned {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Shard, Own>> {
+    fn lock(&self) -> MutexGuard<'_, Given> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Those that run now.
     pub(super) fn all(&self) -> Vec<Own> {
-        self.lock().values().cloned().collect()
+        self.lock().running.values().cloned().collect()
     }
 
     /// That of a shard, if it runs here.
     pub(super) fn of(&self, shard: u16) -> Option<Own> {
-        self.lock().values().find(|own| own.shard.number() == shard).cloned()
+        self.lock().running.values().find(|own| own.shard.number() == shard).cloned()
+    }
+
+    /// Numbers of the shards that were given to this process and are not open yet.
+    pub(super) fn opening(&self) -> Vec<u16> {
+        self.lock().opening.iter().map(|shard| shard.number()).collect()
+    }
+
+    /// Notes that a shard was given.
+    pub(super) fn given(&self, shard: Shard) {
+        self.lock().opening.insert(shard);
+    }
+
+    fn open(&self, own: Own) {
+        let mut given = self.lock();
+        given.opening.remove(&own.shard);
+        given.running.insert(own.shard, own);
+    }
+
+    /// Forgets a shard.
+    pub(super) fn gone(&self, shard: Shard) {
+        let mut given = self.lock();
+        given.opening.remove(&shard);
+        given.running.remove(&shard);
     }
 }
 
@@ -115,7 +146,7 @@ impl Pipelines {
 
     fn start(&mut self, shard: Shard) {
         let stop = CancellationToken::new();
-        let work = tokio::spawn(work(Arc::clone(&self.parts), shard, stop.clone()));
+        let work = tokio::spawn(work(Shown::given(&self.parts, shard), stop.clone()));
         self.running.insert(shard, Pipeline { stop, work });
     }
 
@@ -151,20 +182,28 @@ async fn finish(pipelines: Vec<Pipeline>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is shown of a shard while it is owned; not any more when this is dropped.
-struct Shown<'a>(&'a Parts, Shard);
+/// What is shown of a shard from when it is given; not any more when this is dropped.
+struct Shown(Arc<Parts>, Shard);
 
-impl Drop for Shown<'_> {
+impl Shown {
+    fn given(parts: &Arc<Parts>, shard: Shard) -> Self {
+        parts.owned.given(shard);
+        Self(Arc::clone(parts), shard)
+    }
+}
+
+impl Drop for Shown {
     fn drop(&mut self) {
-        self.0.owned.lock().remove(&self.1);
+        self.0.owned.gone(self.1);
         self.0.metrics.forget(self.1);
     }
 }
 
 /// Opens a shard and processes it until `stop`.
-async fn work(parts: Arc<Parts>, shard: Shard, stop: CancellationToken) -> anyhow::Result<()> {
+async fn work(shown: Shown, stop: CancellationToken) -> anyhow::Result<()> {
+    let (parts, shard) = (&shown.0, shown.1);
     let Owning { processor, history } = loop {
-        match open(&parts, shard).await {
+        match open(parts, shard).await {
             Ok(owning) => break owning,
             Err(error) if passes(&error) => {
                 tracing::warn!(?shard, %error, "the shard cannot be opened now");
@@ -175,9 +214,7 @@ async fn work(parts: Arc<Parts>, shard: Shard, stop: CancellationToken) -> anyho
             return Ok(());
         }
     };
-    let _shown = Shown(&parts, shard);
-    let own = Own { shard, handle: processor.handle(), history: history.clone() };
-    parts.owned.lock().insert(shard, own);
+    parts.owned.open(Own { shard, handle: processor.handle(), history: history.clone() });
     // One keeps the books for all: the owner of the first shard.
     let _keeping = match shard.number() {
         0 => Some(processor::keep(&parts.settings, history, Arc::clone(&parts.owners) as _)?),

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code};
+use tallylight_store::live::Cursor;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 use super::Wanted;
-use super::hub::{First, Joined, MAX_ROWS, Outgoing};
-use super::message::{self, Hello, Place};
+use super::hub::{First, Joined, Outgoing};
+use super::message::{self, Hello};
 use crate::App;
 
-/// A client on a line so slow that its snapshot takes longer is dropped: it keeps memory.
+/// A client on a line so slow that its snapshot takes longer is dropped: it would never be up to date.
 const LONGEST_GREETING: Duration = Duration::from_secs(120);
 
 /// Why a client's connection ends.
@@ -90,7 +91,6 @@ impl Client<'_> {
     /// to follow.
     async fn greet(&mut self, wanted: &Wanted) -> Option<(u64, Receiver<Outgoing>)> {
         let hub = &self.app.hub;
-        let _place = self.app.greetings.acquire().await.ok()?;
         let Joined { first, seq, status, next } = hub.join(wanted);
         let resumed = matches!(first, First::Missed(_));
         let at = hub.now_ms();
@@ -105,16 +105,22 @@ impl Client<'_> {
                     self.send(Message::Text(text)).await?;
                 }
             }
-            First::Snapshot(tables) => {
-                let pieces = message::pieces(&tables, MAX_ROWS);
-                let last = pieces.len() - 1;
-                for (n, piece) in pieces.iter().enumerate() {
-                    let place = Place::Snapshot { more: n < last };
-                    self.send(Message::Text(piece.message(seq, at, place))).await?;
-                }
-            }
+            First::Snapshot(from) => self.snapshot(from, seq).await?,
         }
         Some((seq, next))
+    }
+
+    /// Reads the snapshot while it is sent: a client that takes it slowly keeps a part of it at most.
+    async fn snapshot(&mut self, from: Cursor, seq: u64) -> Option<()> {
+        let mut rest = Some(from);
+        while let Some(from) = rest {
+            let (tables, next) = self.app.hub.part(from);
+            for text in message::snapshot(&tables, (seq, self.app.hub.now_ms()), next.is_some()) {
+                self.send(Message::Text(text)).await?;
+            }
+            rest = next;
+        }
+        Some(())
     }
 
     /// `None` when the client is gone, or has not taken the message in time.

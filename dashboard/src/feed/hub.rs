@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::extract::ws::Utf8Bytes;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::rows::TopicRows;
-use tallylight_store::live::{Changes, LiveStore, Tables};
+use tallylight_store::live::{Changes, Cursor, LiveStore, Tables};
 use tokio::sync::{Notify, broadcast, watch};
 
 use super::Wanted;
@@ -32,8 +32,8 @@ pub(super) enum Outgoing {
 pub(super) enum First {
     /// It has everything before these deltas.
     Missed(Vec<Utf8Bytes>),
-    /// Everything there is.
-    Snapshot(Tables),
+    /// Everything there is, to be read with [`Hub::part`] from here on.
+    Snapshot(Cursor),
 }
 
 /// A client's place in the feed.
@@ -172,6 +172,12 @@ impl Hub {
         read(&self.lock().store)
     }
 
+    /// About a message of a snapshot, as it is now, and where the rest begins. What changes between
+    /// two parts comes as a delta, too.
+    pub(super) fn part(&self, from: Cursor) -> (Tables, Option<Cursor>) {
+        self.lock().store.part(from, MAX_ROWS)
+    }
+
     /// A place in the feed, with what came before it.
     pub(super) fn join(&self, wanted: &Wanted) -> Joined {
         let known = wanted.session.as_ref().is_none_or(|session| *session == self.session);
@@ -181,7 +187,7 @@ impl Hub {
         let inner = self.lock();
         let first = match resume.and_then(|seq| inner.ring.after(seq)) {
             Some(missed) => First::Missed(missed),
-            None => First::Snapshot(inner.store.since(since_us)),
+            None => First::Snapshot(Cursor::since(since_us)),
         };
         Joined {
             first,

@@ -8,6 +8,7 @@ use tallylight_schemas::metrics::{self, Metric};
 use tallylight_schemas::rows::{Cuboid, DeliveryRow, FatesRow, PlaybackRow};
 use tallylight_store::live::{Summed, Tables};
 
+use super::hub::MAX_ROWS;
 use super::json::{DeliveryJson, FatesJson, PlaybackJson};
 use crate::sql::metric_sql;
 
@@ -158,6 +159,14 @@ pub(super) fn pieces(tables: &Tables, max: usize) -> Vec<Piece<'_>> {
             return pieces;
         }
     }
+}
+
+/// A part of a snapshot as messages; whether more parts follow.
+pub(super) fn snapshot(tables: &Tables, (seq, at): (u64, i64), more: bool) -> Vec<Utf8Bytes> {
+    let pieces = pieces(tables, MAX_ROWS);
+    let follow = (1..=pieces.len()).map(|n| more || n < pieces.len());
+    let messages = pieces.iter().zip(follow);
+    messages.map(|(piece, more)| piece.message(seq, at, Place::Snapshot { more })).collect()
 }
 
 fn take<'a, T>(from: &mut &'a [T], left: &mut usize) -> &'a [T] {

@@ -52,7 +52,6 @@ pub(super) async fn bring_up_to(app: &App, key: &Key, cuboid: &mut Cuboid) -> Re
     let began = Instant::now();
     let Reach { log_time, settled, mut partial } = reach(app)?;
     let range = cuboid.range(log_time.div_euclid(width_us));
-    let of_files = history.views_of_files(Table::SessionSpans);
     let answer = app.sql.run(&sql(key, range), Format::Arrow).await?;
     if answer.truncated {
         return Err(too_many("more than can be answered at once for so many panes"));
@@ -62,7 +61,7 @@ pub(super) async fn bring_up_to(app: &App, key: &Key, cuboid: &mut Cuboid) -> Re
     if cells.len() > MOST_READ {
         return Err(too_many(&cells.len().to_string()));
     }
-    let whole = history.views_of_files(Table::SessionSpans) == of_files;
+    let whole = !answer.files_alone.contains(&SPANS);
     let by_state = history.final_up_to(Table::SessionSpans).filter(|_| whole);
     if by_state.is_none() {
         partial.push(

@@ -46,25 +46,40 @@ pub struct View {
     pub sql: String,
 }
 
+/// A table at one moment.
+#[derive(Debug)]
+pub struct Opened {
+    /// What it is the union of, each row in one of them. They have its columns, in any order, and
+    /// may have the rows of other tenants.
+    pub parts: Vec<Arc<dyn TableProvider>>,
+    /// Whether what is in no file yet is missing.
+    pub files_alone: bool,
+}
+
+impl Opened {
+    /// A table of which nothing is missing.
+    pub fn whole(parts: Vec<Arc<dyn TableProvider>>) -> Self {
+        Self { parts, files_alone: false }
+    }
+}
+
 /// Where the rows come from.
 #[async_trait]
 pub trait Tables: Send + Sync + std::fmt::Debug {
     /// Every table there is.
     fn list(&self) -> &[TableInfo];
 
-    /// The parts that a table is the union of now, each row in one of them. They have its
-    /// columns, in any order, and may have the rows of other tenants. The error says why the
-    /// table cannot be read.
-    async fn open(&self, name: &str) -> std::result::Result<Vec<Arc<dyn TableProvider>>, String>;
+    /// The table as it is now. The error says why it cannot be read.
+    async fn open(&self, name: &str) -> std::result::Result<Opened, String>;
 }
 
-/// A table as one tenant sees it.
+/// A table as one tenant sees it, and whether what is in no file yet is missing.
 pub(super) async fn view(
     tables: &dyn Tables,
     info: &TableInfo,
     tenant: &str,
-) -> std::result::Result<Arc<dyn TableProvider>, SqlError> {
-    let mut parts = tables.open(info.name).await.map_err(|why| {
+) -> std::result::Result<(Arc<dyn TableProvider>, bool), SqlError> {
+    let Opened { mut parts, files_alone } = tables.open(info.name).await.map_err(|why| {
         SqlError::new(
             Kind::Unavailable,
             format!("table {} cannot be read: {why}; try again", info.name),
@@ -73,7 +88,7 @@ pub(super) async fn view(
     if parts.is_empty() {
         parts.push(Arc::new(MemTable::try_new(Arc::clone(&info.schema), vec![Vec::new()])?));
     }
-    Ok(Arc::new(ViewTable::new(plan(info, parts, tenant)?, None)))
+    Ok((Arc::new(ViewTable::new(plan(info, parts, tenant)?, None)), files_alone))
 }
 
 fn plan(info: &TableInfo, parts: Vec<Arc<dyn TableProvider>>, tenant: &str) -> Result<LogicalPlan> {

@@ -66,6 +66,8 @@ pub struct Answer {
     pub rows: usize,
     /// There were more.
     pub truncated: bool,
+    /// Tables that were read without what is in no file yet: a processor did not answer.
+    pub files_alone: Vec<&'static str>,
 }
 
 /// Writes batches up to a number of rows and bytes.
@@ -195,7 +197,7 @@ impl Encoder {
             Form::Arrow(writer) => writer.into_inner().map_err(unwritable)?,
             Form::Parquet(writer) => writer.into_inner().map_err(unwritable)?,
         };
-        Ok(Answer { body, rows: self.rows, truncated })
+        Ok(Answer { body, rows: self.rows, truncated, files_alone: Vec::new() })
     }
 }
 

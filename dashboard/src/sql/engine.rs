@@ -14,7 +14,7 @@ use datafusion::execution::object_store::{
     DefaultObjectStoreRegistry, ObjectStoreRegistry, ObjectStoreUrl,
 };
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use thread_priority::{ThreadPriority, set_current_thread_priority};
+use tallylight_serve::{Priority, threads};
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
@@ -89,18 +89,10 @@ impl Engine {
             }
             std::fs::create_dir_all(folder).map_err(io(format!("making {}", folder.display())))?;
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread()
+        let runtime = threads("sql", Priority::Lowest)
             .worker_threads(settings.threads)
             .max_blocking_threads(BLOCKING)
             .thread_stack_size(STACK)
-            .thread_name("sql")
-            .on_thread_start(|| {
-                // Where the system does not let us, queries still have limits.
-                if set_current_thread_priority(ThreadPriority::Min).is_err() {
-                    tracing::warn!("the threads of SQL keep the priority of the others");
-                }
-            })
-            .enable_all()
             .build()
             .map_err(io("starting its threads".into()))?;
         let shared = Shared {

@@ -100,6 +100,19 @@ impl SqlError {
     }
 }
 
+/// What DataFusion calls a fault of its own, and is one of the statement: types or values that do not
+/// go together, at which it looks too late.
+const OF_THE_STATEMENT: [&str; 8] = [
+    "failed to match any signature",
+    "in BETWEEN expression",
+    "Cannot run range queries on datatype",
+    "Nth value indices are 1 based",
+    "Uncomparable values",
+    "accumulator not implemented for type",
+    "Unsupported data type",
+    "Unexpected data type",
+];
+
 /// Line and column, where they are known.
 fn place(line: u64, column: u64) -> Option<(u64, u64)> {
     (line > 0).then_some((line, column))
@@ -136,7 +149,7 @@ fn translate(error: &DataFusionError) -> SqlError {
             Some(ours) => ours.clone(),
             None => match inner.downcast_ref::<DataFusionError>() {
                 Some(nested) => translate(nested),
-                None => SqlError::new(Kind::Unavailable, plain(&inner.to_string())),
+                None => external(&inner.to_string()),
             },
         },
         E::ArrowError(inner, _) => match &**inner {
@@ -157,9 +170,23 @@ fn translate(error: &DataFusionError) -> SqlError {
         E::NotImplemented(what) => {
             SqlError::invalid(format!("{}; write it in another way", plain(what)))
         }
+        E::Internal(what) if OF_THE_STATEMENT.iter().any(|part| what.contains(part)) => {
+            let what = plain(what);
+            let after = what.strip_prefix("Assertion failed: ").and_then(|it| it.split_once(": "));
+            SqlError::invalid(after.map_or(what.as_str(), |(_, after)| after))
+        }
         E::IoError(inner) => SqlError::new(Kind::Unavailable, inner.to_string()),
         other => SqlError::new(Kind::Internal, plain(&other.to_string())),
     }
+}
+
+/// An error of what DataFusion calls: what tables are read by, and regular expressions.
+fn external(text: &str) -> SqlError {
+    let kind = match text.starts_with("regex parse error") || text.contains("Compiled regex") {
+        true => Kind::Invalid,
+        false => Kind::Unavailable,
+    };
+    SqlError::new(kind, plain(text))
 }
 
 /// An error that lost its kind on its way through Arrow.

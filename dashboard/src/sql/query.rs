@@ -51,7 +51,7 @@ async fn work(shared: &Shared, sql: &str, format: Format, stop: Stop) -> Result<
     let reading = statement::read(sql, shared.settings.statement_bytes, &known)?;
     let state = session(shared, stop.clone());
     let read = tables.iter().filter(|info| reading.tables.contains(info.name));
-    see(shared, &state, &read.collect::<Vec<_>>()).await?;
+    let files_alone = see(shared, &state, &read.collect::<Vec<_>>()).await?;
 
     let plan = state.statement_to_plan(reading.statement).await?;
     // The statement was looked at; this looks at what it became.
@@ -77,11 +77,16 @@ async fn work(shared: &Shared, sql: &str, format: Format, stop: Stop) -> Result<
         // Writing takes time too, and the query must be seen to be ended.
         tokio::task::yield_now().await;
     }
-    encoder.finish(truncated)
+    Ok(Answer { files_alone, ..encoder.finish(truncated)? })
 }
 
-/// Lets a statement see the tables that it reads.
-async fn see(shared: &Shared, state: &SessionState, read: &[&TableInfo]) -> Result<(), SqlError> {
+/// Lets a statement see the tables that it reads, and says of which what is in no file yet is
+/// missing.
+async fn see(
+    shared: &Shared,
+    state: &SessionState,
+    read: &[&TableInfo],
+) -> Result<Vec<&'static str>, SqlError> {
     let (views, kept): (Vec<&TableInfo>, Vec<&TableInfo>) =
         read.iter().partition(|info| info.view.is_some());
     let over = |name: &str| {
@@ -89,8 +94,10 @@ async fn see(shared: &Shared, state: &SessionState, read: &[&TableInfo]) -> Resu
             || views.iter().filter_map(|info| info.view.as_ref()).any(|view| view.over == name)
     };
     let mut seen: Vec<(String, Arc<dyn TableProvider>)> = Vec::new();
+    let mut files_alone = Vec::new();
     for info in shared.tables.list().iter().filter(|info| over(info.name)) {
-        let view = catalog::view(shared.tables.as_ref(), info, &shared.tenant).await?;
+        let (view, alone) = catalog::view(shared.tables.as_ref(), info, &shared.tenant).await?;
+        files_alone.extend(alone.then_some(info.name));
         seen.push((info.name.to_owned(), view));
     }
     let register = |seen| {
@@ -100,14 +107,15 @@ async fn see(shared: &Shared, state: &SessionState, read: &[&TableInfo]) -> Resu
     };
     register(seen.clone())?;
     if views.is_empty() {
-        return Ok(());
+        return Ok(files_alone);
     }
     for info in views {
         let Some(view) = &info.view else { continue };
         let plan = state.create_logical_plan(&view.sql).await?;
         seen.push((info.name.to_owned(), Arc::new(ViewTable::new(plan, None))));
     }
-    register(seen)
+    register(seen)?;
+    Ok(files_alone)
 }
 
 /// Lets operators that make many batches out of one yield after some of them. DataFusion counts

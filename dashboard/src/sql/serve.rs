@@ -22,6 +22,9 @@ pub(crate) const MOST: usize = 6 << 20;
 /// Says that rows were left out, and how many are there: `rows=100000`.
 pub const TRUNCATED: HeaderName = HeaderName::from_static("tallylight-truncated");
 
+/// Says of which tables what is in no file yet is missing: `tables=sessions,player_events`.
+pub const FILES_ALONE: HeaderName = HeaderName::from_static("tallylight-files-alone");
+
 /// What is asked.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,10 +82,13 @@ pub(crate) async fn query(
     app.metrics.queries.inc();
     let fixed = [(header::CONTENT_TYPE, format.media_type()), (header::CACHE_CONTROL, "no-store")];
     let mut response = (fixed, answer.body).into_response();
-    if answer.truncated
-        && let Ok(rows) = HeaderValue::try_from(format!("rows={}", answer.rows))
-    {
-        response.headers_mut().insert(TRUNCATED, rows);
+    let cut = answer.truncated.then(|| (TRUNCATED, format!("rows={}", answer.rows)));
+    let tables = answer.files_alone.join(",");
+    let alone = (!tables.is_empty()).then(|| (FILES_ALONE, format!("tables={tables}")));
+    for (name, value) in [cut, alone].into_iter().flatten() {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(name, value);
+        }
     }
     response
 }

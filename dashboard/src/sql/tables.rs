@@ -12,7 +12,7 @@ use datafusion::catalog::{MemTable, TableProvider};
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::History;
 
-use super::catalog::{ABOUT, TableInfo, Tables, UNIT};
+use super::catalog::{ABOUT, Opened, TableInfo, Tables, UNIT};
 use super::live::LiveSessions;
 use super::{definitions, events, formulas};
 use crate::Sessions;
@@ -92,14 +92,14 @@ impl Platform {
     }
 
     /// A table of history: what is in files, what is not yet, and what can still change.
-    async fn kept(&self, table: Table) -> Result<Vec<Arc<dyn TableProvider>>, String> {
-        let Some(history) = &self.history else { return Ok(Vec::new()) };
+    async fn kept(&self, table: Table) -> Result<Opened, String> {
+        let Some(history) = &self.history else { return Ok(Opened::whole(Vec::new())) };
         let view = history.view(table).await.map_err(|error| error.to_string())?;
         let mut parts: Vec<Arc<dyn TableProvider>> = view.delta.into_iter().collect();
         if !view.hot.is_empty() {
             parts.push(memory(&table.schema(), view.hot)?);
         }
-        Ok(parts)
+        Ok(Opened { parts, files_alone: view.files_alone })
     }
 }
 
@@ -109,7 +109,7 @@ impl Tables for Platform {
         &self.list
     }
 
-    async fn open(&self, name: &str) -> Result<Vec<Arc<dyn TableProvider>>, String> {
+    async fn open(&self, name: &str) -> Result<Opened, String> {
         if let Some(table) = Table::from_name(name) {
             return self.kept(table).await;
         }
@@ -117,13 +117,13 @@ impl Tables for Platform {
             return Err("it is not there".into());
         };
         if let Some(rows) = self.fixed.get(name) {
-            return Ok(vec![memory(&info.schema, rows.clone())?]);
+            return Ok(Opened::whole(vec![memory(&info.schema, rows.clone())?]));
         }
         let live = self.sessions.iter().map(|sessions| {
             let (tenant, sessions) = (self.tenant.clone(), Arc::clone(sessions));
             Arc::new(LiveSessions::new(tenant, sessions)) as Arc<dyn TableProvider>
         });
-        Ok(live.collect())
+        Ok(Opened::whole(live.collect()))
     }
 }
 

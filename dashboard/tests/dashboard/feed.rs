@@ -158,6 +158,38 @@ async fn a_client_that_does_not_read_is_closed_and_holds_nobody_up() {
 }
 
 #[tokio::test]
+async fn clients_that_take_their_snapshot_slowly_keep_nobody_from_a_first_picture() {
+    let world = world(settings()).await;
+    let long = "x".repeat(4_000);
+    // More than the kernel holds for a connection.
+    for pane in 0..40 {
+        let rows: Vec<_> =
+            (0..90).map(|n| row(0, NOW_S - pane, &format!("{long}{n}"), 1, 1)).collect();
+        world.append(&rows, &both(NOW_S)).await;
+    }
+    world.settled().await;
+    let mut slow = Vec::new();
+    for _ in 0..12 {
+        slow.push(world.feed("").await);
+    }
+    let mut quick = world.feed("").await;
+    let whole = async {
+        let mut rows = 0;
+        loop {
+            let message = quick.next_of("rows").await;
+            rows += viewers(&message).len();
+            if message["more"] != true {
+                return rows;
+            }
+        }
+    };
+    // Who takes nothing is dropped after ten seconds.
+    let rows = tokio::time::timeout(Duration::from_secs(8), whole).await;
+    assert_eq!(rows.expect("a snapshot although others are slow"), 40 * 90);
+    assert_eq!(world.metric("tallylight_dashboard_slow_clients_total").await, 0.0);
+}
+
+#[tokio::test]
 async fn clients_beyond_the_limit_are_refused_until_one_leaves() {
     let mut settings = settings();
     settings.feed.max_clients = 1;

@@ -1,11 +1,15 @@
 //! SQL over HTTP: forms, guards, errors, and a caller that goes away.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 use tallylight_dashboard::Settings;
+use tallylight_schemas::tables::Table;
+use tallylight_store::archive::{History, Unwritten, Writers};
 
-use crate::support::{BUSY, World, settings, world};
+use crate::support::{BUSY, World, settings, world, world_over};
 
 const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 1000000000) a, \
                        generate_series(1, 1000000000) b";
@@ -44,6 +48,39 @@ async fn each_form_has_its_type() {
     }
     let many = post(&world, "SELECT * FROM generate_series(1, 200000)", &[]).await;
     assert_eq!(many.headers()["tallylight-truncated"], "rows=100000");
+}
+
+/// Processors in other processes, of which one knows of sessions and none of anything else.
+#[derive(Debug)]
+struct Away;
+
+#[async_trait]
+impl Writers for Away {
+    async fn unwritten(&self, table: Table) -> Result<Vec<Unwritten>, String> {
+        match table {
+            Table::Sessions => Ok(Vec::new()),
+            _ => Err("nobody answers for shard 1".to_owned()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_from_files_alone_says_of_which_tables() {
+    let dir = tempfile::tempdir().unwrap();
+    let history = History::open_read_only(dir.path()).await.unwrap().beside(Arc::new(Away));
+    let world = world_over(settings(), Some(history)).await;
+    for (sql, tables) in [
+        ("SELECT count(*) FROM sessions, metrics", None),
+        ("SELECT 1", None),
+        ("SELECT count(*) FROM session_spans JOIN sessions USING (sid)", Some("session_spans")),
+        ("SELECT * FROM segments", Some("delivery_events")),
+    ] {
+        let answer = post(&world, sql, &[]).await;
+        assert_eq!(answer.status(), 200, "{sql}");
+        let told = answer.headers().get("tallylight-files-alone");
+        let told = told.map(|told| told.to_str().unwrap().to_owned());
+        assert_eq!(told, tables.map(|tables| format!("tables={tables}")), "{sql}");
+    }
 }
 
 #[tokio::test]

@@ -104,3 +104,28 @@ fn settings_out_of_bounds_are_told_together() {
     let wrong = SqlSettings { threads: 0, deadline_s: 0, rows: 0, ..SqlSettings::default() };
     assert_eq!(wrong.validate().unwrap_err().len(), 3);
 }
+
+#[tokio::test]
+async fn types_and_values_that_do_not_go_together_are_the_statements_fault() {
+    let engine = engine(settings());
+    for (sql, says) in [
+        ("SELECT now() BETWEEN 1 AND 2", "in BETWEEN expression"),
+        ("SELECT count(*) FROM playback WHERE 0 !~ 'a'", "failed to match any signature"),
+        ("SELECT max(startup_sketch) FROM playback", "Uncomparable values"),
+        ("SELECT nth_value(viewers, 0) FROM playback", "Nth value indices are 1 based"),
+        (
+            "SELECT sum(viewers) OVER (ORDER BY INTERVAL '1 day' RANGE BETWEEN 'a' PRECEDING AND \
+             CURRENT ROW) FROM playback",
+            "range queries",
+        ),
+        ("SELECT regexp_replace(edge, '(', 'a') FROM playback", "regex parse error"),
+        ("SELECT lpad('a', -1, 'b')", "no length below 0"),
+        ("SELECT 1 / 0", "Divide by zero"),
+        ("SELECT 'a'::int", "cast string 'a'"),
+    ] {
+        let error = rows(&engine, sql).await.unwrap_err();
+        assert_eq!(error.kind, Kind::Invalid, "{sql}: {error}");
+        assert!(error.detail.contains(says), "{sql}: {error}");
+        assert!(!error.detail.contains("Assertion failed"), "{sql}: {error}");
+    }
+}

@@ -10,7 +10,9 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use datafusion::catalog::{MemTable, TableProvider};
 use serde_json::Value;
-use tallylight_dashboard::sql::{Engine, Format, SqlError, SqlSettings, TableInfo, Tables, views};
+use tallylight_dashboard::sql::{
+    Engine, Format, Opened, SqlError, SqlSettings, TableInfo, Tables, views,
+};
 use tallylight_schemas::rows::Measures;
 
 /// 2023-11-14T22:13:20Z, Unix µs.
@@ -27,7 +29,7 @@ impl Tables for Memory {
         &self.0
     }
 
-    async fn open(&self, name: &str) -> Result<Vec<Arc<dyn TableProvider>>, String> {
+    async fn open(&self, name: &str) -> Result<Opened, String> {
         let at = self.0.iter().position(|info| info.name == name).unwrap();
         if name == "broken" {
             return Err("its disk is away".into());
@@ -39,7 +41,7 @@ impl Tables for Memory {
             let table = MemTable::try_new(part.schema(), vec![vec![part]]).unwrap();
             Arc::new(table) as Arc<dyn TableProvider>
         });
-        Ok(parts.into())
+        Ok(Opened::whole(parts.into()))
     }
 }
 

@@ -7,7 +7,7 @@ import { moves } from "../src/sessions/lanes";
 import { gapOf } from "../src/sessions/records";
 import { liveFor, sessionRow, toMs } from "../src/sessions/row";
 import { linesOf, spansWhere } from "../src/sessions/series";
-import { literal, placeIn, queryPatiently } from "../src/sql/api";
+import { literal, placeIn, query, queryPatiently, staleness } from "../src/sql/api";
 import { EXAMPLES, expression, metricQuery } from "../src/sql/library";
 import { chartOf, fieldsOf, opensAsChart, scalesOf, shownAs } from "../src/sql/shape";
 import { Beacons, quoted } from "../src/watch/beacons";
@@ -206,6 +206,14 @@ describe("an answer that opens", () => {
     expect(fetched).toHaveBeenCalledTimes(6);
     vi.unstubAllGlobals();
     vi.useRealTimers();
+  });
+  it("says of which tables an answer has the files alone", async () => {
+    const headers = { "Tallylight-Files-Alone": "tables=sessions,player_events" };
+    vi.stubGlobal("fetch", vi.fn(async () => new Response("[]")).mockImplementationOnce(async () => new Response("[]", { headers })));
+    const [stale, whole] = [await query("SELECT 1"), await query("SELECT 1")];
+    expect(staleness(stale.filesAlone)).toMatch(/^sessions, player_events: without/);
+    expect(staleness(whole.filesAlone)).toBeNull();
+    vi.unstubAllGlobals();
   });
 });
 

@@ -35,13 +35,17 @@ pub(super) async fn store_init(
     track: &str,
     file: &str,
     body: Bytes,
+    now_us: i64,
 ) -> Result<StatusCode, Problem> {
     mp4::init_facts(&body)
         .map_err(|error| problem::invalid(format!("{file} is no init segment: {error}")))?;
     let track = stream.track_or_new(track).ok_or_else(too_many)?;
     let _writer = track.writer.lock().await;
     match track.init(file) {
-        Some(there) if there == body => return Ok(stored(false)),
+        Some(there) if there == body => {
+            track.put_init(file, body, now_us);
+            return Ok(stored(false));
+        }
         Some(_) => {
             let detail =
                 format!("{file} is stored with other bytes; a changed init has another name");
@@ -54,7 +58,7 @@ pub(super) async fn store_init(
         }
         None => {}
     }
-    if !track.put_init(file, body.clone()) {
+    if !track.put_init(file, body.clone(), now_us) {
         return Err(too_many());
     }
     if let Err(error) = track.disk.write(file, &body).await {

@@ -103,6 +103,12 @@ impl Disk {
         }
     }
 
+    pub(super) async fn remove_init(&self, file: &str) {
+        let Some(dir) = &self.dir else { return };
+        // One that is there still is found again at the next start, and goes a window later.
+        let _ = tokio::fs::remove_file(dir.join(file)).await;
+    }
+
     /// Names of the directories inside this one that could be streams or tracks.
     pub(super) fn children(&self) -> io::Result<Vec<String>> {
         let Some(dir) = &self.dir else { return Ok(Vec::new()) };

@@ -80,7 +80,8 @@ async fn store(
     match &path.object {
         Object::Segment(k) => store_segment(origin, path, *k, head, body).await,
         Object::Init(file) => {
-            store_init(stream_of(origin, path)?.as_ref(), &path.track, file, body).await
+            let now = origin.clock.now_us();
+            store_init(stream_of(origin, path)?.as_ref(), &path.track, file, body, now).await
         }
         Object::Slate(number) => {
             store_slate(stream_of(origin, path)?.as_ref(), &path.track, *number, head, body).await

@@ -75,7 +75,7 @@ impl Stream {
             let disk = stream.disk.child(&track);
             // Without a ladder there is no schedule, so no K means anything.
             let found = disk.load(|k| schedule.is_none_or(|s| s.is_gone(k, now_us)))?;
-            stream.lock().tracks.insert(track, Arc::new(Track::new(disk, found)));
+            stream.lock().tracks.insert(track, Arc::new(Track::new(disk, found, now_us)));
         }
         stream.lock().ladder = ladder.map(Arc::new);
         Ok(stream)
@@ -118,7 +118,7 @@ impl Stream {
         if !state.tracks.contains_key(name) && state.tracks.len() >= MAX_TRACKS {
             return None;
         }
-        let new = || Arc::new(Track::new(self.disk.child(name), Found::default()));
+        let new = || Arc::new(Track::new(self.disk.child(name), Found::default(), 0));
         Some(state.tracks.entry(name.to_owned()).or_insert_with(new).clone())
     }
 

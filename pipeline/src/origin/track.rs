@@ -45,6 +45,14 @@ pub(super) struct Slate {
     pub bytes: Bytes,
 }
 
+/// An init segment as the encoder made it.
+#[derive(Debug)]
+struct Init {
+    bytes: Bytes,
+    /// When it was stored, or last named by the ladder, Unix µs.
+    needed_us: i64,
+}
+
 /// One track.
 #[derive(Debug)]
 pub(super) struct Track {
@@ -56,7 +64,7 @@ pub(super) struct Track {
 
 #[derive(Debug, Default)]
 struct State {
-    inits: BTreeMap<String, Bytes>,
+    inits: BTreeMap<String, Init>,
     slates: BTreeMap<u32, Slate>,
     fixed: BTreeMap<u64, Fixed>,
     copies: Copies,
@@ -65,7 +73,8 @@ struct State {
 }
 
 impl Track {
-    pub(super) fn new(disk: Disk, found: Found) -> Self {
+    /// A track with what was found of it on disk at `now_us`.
+    pub(super) fn new(disk: Disk, found: Found, now_us: i64) -> Self {
         let slates = found.slates.into_iter().collect();
         let mut copies = Copies::default();
         for (k, (fixed, arrived)) in &found.fixed {
@@ -73,7 +82,9 @@ impl Track {
             copies.restore(*k, arrived.clone());
         }
         let fixed = found.fixed.into_iter().map(|(k, (fixed, _))| (k, fixed)).collect();
-        let state = State { inits: found.inits, slates, fixed, copies, waiting: BTreeMap::new() };
+        let init = |(file, bytes)| (file, Init { bytes, needed_us: now_us });
+        let inits = found.inits.into_iter().map(init).collect();
+        let state = State { inits, slates, fixed, copies, waiting: BTreeMap::new() };
         Self { state: Mutex::new(state), writer: tokio::sync::Mutex::default(), disk }
     }
 
@@ -144,17 +155,39 @@ impl Track {
 
     /// The init segment of that file name.
     pub(super) fn init(&self, file: &str) -> Option<Bytes> {
-        self.lock().inits.get(file).cloned()
+        self.lock().inits.get(file).map(|init| init.bytes.clone())
     }
 
-    /// Stores an init segment. `false` when there are too many.
-    pub(super) fn put_init(&self, file: &str, bytes: Bytes) -> bool {
+    /// Stores an init segment, or notes that it is needed still. `false` when there are too many.
+    pub(super) fn put_init(&self, file: &str, bytes: Bytes, now_us: i64) -> bool {
         let mut state = self.lock();
-        let fits = state.inits.len() < MAX_EXTRAS;
+        let fits = state.inits.len() < MAX_EXTRAS || state.inits.contains_key(file);
         if fits {
-            state.inits.insert(file.to_owned(), bytes);
+            state.inits.insert(file.to_owned(), Init { bytes, needed_us: now_us });
         }
         fits
+    }
+
+    /// Forgets the init segments that no segment in the window needs: the ladder does not name them,
+    /// and `is_gone` says that what was needed then has left the window. Returns their file names.
+    pub(super) fn prune_inits(
+        &self,
+        is_named: impl Fn(&str) -> bool,
+        is_gone: impl Fn(i64) -> bool,
+        now_us: i64,
+    ) -> Vec<String> {
+        let mut gone = Vec::new();
+        self.lock().inits.retain(|file, init| {
+            if is_named(file) {
+                init.needed_us = now_us;
+            }
+            let stays = !is_gone(init.needed_us);
+            if !stays {
+                gone.push(file.clone());
+            }
+            stays
+        });
+        gone
     }
 
     /// Whether any K of this track is a pipeline's copy.

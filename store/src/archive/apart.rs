@@ -50,6 +50,14 @@ impl History {
         self
     }
 
+    /// For a log whose shards change owners, also where there is only one: an owner who stood still
+    /// sees what the next one wrote, and takes none of its files for one that nobody needs.
+    #[must_use]
+    pub fn of_changing_owners(self) -> Self {
+        lock(&self.shared.places).iter_mut().for_each(|place| place.folder.alone = false);
+        self
+    }
+
     /// What no file of this shard has of a table, for who reads the files in another process.
     pub async fn unwritten(&self, table: Table) -> Result<Unwritten, HistoryError> {
         let Taken { folder, hot, provisional } = self.taken(table).await?;
@@ -95,25 +103,12 @@ impl History {
             lock(&self.shared.places)[table as usize].final_up_to = final_up_to;
             let hot = told.into_iter().flat_map(|one| one.rows);
             let hot = hot.filter(|rows| rows.num_rows() > 0).collect();
-            return Ok(View { delta: folder.provider().await?, hot });
+            return Ok(View { delta: folder.provider().await?, hot, files_alone: false });
         }
         tracing::warn!(table = table.name(), why, "a view of files alone");
-        self.note_files_alone(table);
+        lock(&self.shared.places)[table as usize].final_up_to = None;
         let folder = self.folder(table).newest().await?;
-        Ok(View { delta: folder.provider().await?, hot: Vec::new() })
-    }
-
-    fn note_files_alone(&self, table: Table) {
-        let mut places = lock(&self.shared.places);
-        let place = &mut places[table as usize];
-        place.final_up_to = None;
-        place.of_files += 1;
-    }
-
-    /// How many views of the table were of files alone, since writers did not answer. Who finds more
-    /// after a query than before cannot tell whether its own view was one of them.
-    pub fn views_of_files(&self, table: Table) -> u64 {
-        lock(&self.shared.places)[table as usize].of_files
+        Ok(View { delta: folder.provider().await?, hot: Vec::new(), files_alone: true })
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Folder {
     /// Everything below this offset is in its files.
     pub(super) transaction: u64,
     /// This process is the only one that writes, so that it knows the newest version.
-    alone: bool,
+    pub(super) alone: bool,
 }
 
 /// The transaction that says how many shards the log has; a table of before has one.

@@ -38,13 +38,11 @@ pub(super) struct Place {
     pub(super) hot: VecDeque<Hot>,
     /// Up to where the newest view of it is final, by the state that it has.
     pub(super) final_up_to: Option<i64>,
-    /// Views that were of files alone although there are writers elsewhere.
-    pub(super) of_files: u64,
 }
 
 impl Place {
     pub(super) fn new(folder: Folder) -> Self {
-        Self { folder, hot: VecDeque::new(), final_up_to: None, of_files: 0 }
+        Self { folder, hot: VecDeque::new(), final_up_to: None }
     }
 }
 

@@ -28,6 +28,8 @@ pub struct View {
     pub delta: Option<Arc<dyn TableProvider>>,
     /// The rows that are in no file yet, and those that can still change (`final` is false).
     pub hot: Vec<RecordBatch>,
+    /// Whether what is in no file yet is missing, since a writer in another process did not answer.
+    pub files_alone: bool,
 }
 
 /// Rows of the state, copied, that become batches where they are asked for: whoever holds the state
@@ -126,7 +128,7 @@ impl History {
             hot.push(one.wide(table, &self.shared.log_id)?);
         }
         hot.extend(self.batches_of(table, taken.provisional).await?);
-        Ok(View { delta: folder.provider().await?, hot })
+        Ok(View { delta: folder.provider().await?, hot, files_alone: false })
     }
 
     /// What is in memory and in the state, and the newest files with where they end. What was

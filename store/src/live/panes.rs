@@ -158,20 +158,26 @@ impl<R: Keyed> Panes<R> {
         into[first..].sort_by(|a, b| (a.pane, &a.key).cmp(&(b.pane, &b.key)));
     }
 
-    pub(super) fn read_since(
+    /// Reads whole panes from `from` on, until `left` rows are read; the pane to go on from if there
+    /// are more.
+    pub(super) fn read_from(
         &self,
-        since_us: i64,
-        complete_up_to: Option<i64>,
-        final_up_to: Option<i64>,
+        from: i64,
+        left: &mut usize,
+        (complete_up_to, final_up_to): (Option<i64>, Option<i64>),
         into: &mut Vec<Summed<R>>,
-    ) {
-        for (pane, cells) in self.panes.range(since_us..) {
-            into.extend(
-                cells
-                    .iter()
-                    .map(|(key, held)| self.sum(*pane, key, held, complete_up_to, final_up_to)),
-            );
+    ) -> Option<i64> {
+        for (pane, cells) in self.panes.range(from..) {
+            if *left == 0 {
+                return Some(*pane);
+            }
+            let of = |(key, held): (&Arc<R::Key>, &Vec<_>)| {
+                self.sum(*pane, key, held, complete_up_to, final_up_to)
+            };
+            into.extend(cells.iter().map(of));
+            *left = left.saturating_sub(cells.len());
         }
+        None
     }
 
     fn sum(

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::rows::Cuboid;
+use tallylight_schemas::settings::outside;
 
 /// What the dashboard keeps in memory of the newest rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,20 +29,15 @@ impl Default for Retention {
 impl Retention {
     /// Every mistake in these settings, together.
     pub fn validate(&self) -> Result<(), Vec<String>> {
-        let mut wrong = Vec::new();
-        for (name, seconds) in [
-            ("content_s", self.content_s),
-            ("delivery_s", self.delivery_s),
-            ("wide_s", self.wide_s),
-            ("fates_s", self.fates_s),
-        ] {
-            if !(60..=86_400).contains(&seconds) {
-                wrong.push(format!("live.{name} is {seconds}; it must be 60 to 86400 seconds"));
-            }
-        }
-        if !(1_000..=10_000_000).contains(&self.max_rows) {
-            wrong.push(format!("live.max_rows is {}; it must be 1000 to 10000000", self.max_rows));
-        }
+        let age = 60..=86_400;
+        let wrong: Vec<String> = outside(&[
+            ("live.content_s", u64::from(self.content_s), age.clone()),
+            ("live.delivery_s", u64::from(self.delivery_s), age.clone()),
+            ("live.wide_s", u64::from(self.wide_s), age.clone()),
+            ("live.fates_s", u64::from(self.fates_s), age),
+            ("live.max_rows", self.max_rows as u64, 1_000..=10_000_000),
+        ])
+        .collect();
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
@@ -69,4 +65,22 @@ impl Retention {
 
 fn us(seconds: u32) -> i64 {
     i64::from(seconds) * 1_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Retention;
+
+    #[test]
+    fn every_number_beside_its_range_is_told() {
+        assert_eq!(Retention::default().validate(), Ok(()));
+        let wrong =
+            Retention { content_s: 59, fates_s: 86_401, max_rows: 999, ..Default::default() };
+        let told = [
+            "live.content_s is 59; it must be 60 to 86400",
+            "live.fates_s is 86401; it must be 60 to 86400",
+            "live.max_rows is 999; it must be 1000 to 10000000",
+        ];
+        assert_eq!(wrong.validate(), Err(told.map(str::to_owned).into()));
+    }
 }

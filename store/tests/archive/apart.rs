@@ -57,9 +57,8 @@ async fn what_no_file_has_is_asked_of_the_writers() {
     let kit = History0::new();
     let (reader, two) = seven(&kit, 0, false).await;
     assert_eq!(total(&reader, TABLE).await, 7);
-    for rows in reader.view(TABLE).await.unwrap().hot {
-        assert_eq!(rows.schema(), TABLE.schema());
-    }
+    let view = reader.view(TABLE).await.unwrap();
+    assert!(!view.files_alone && view.hot.iter().all(|rows| rows.schema() == TABLE.schema()));
     two.of[1].commit(1).await.unwrap();
     assert_eq!(total(&reader, TABLE).await, 7);
     assert_eq!(total(&reader, Table::Playback).await, 0);
@@ -78,10 +77,12 @@ async fn files_alone_are_shown_where_a_writer_is_silent_or_never_at_rest() {
     let kit = History0::new();
     let (reader, _) = seven(&kit, 0, true).await;
     assert_eq!(total(&reader, TABLE).await, 3);
+    assert!(reader.view(TABLE).await.unwrap().files_alone);
     let kit = History0::new();
     let (reader, _) = seven(&kit, u64::MAX, false).await;
-    assert!(reader.view(TABLE).await.unwrap().hot.is_empty());
-    assert_eq!((reader.final_up_to(TABLE), reader.views_of_files(TABLE)), (None, 1));
+    let view = reader.view(TABLE).await.unwrap();
+    assert!(view.hot.is_empty() && view.files_alone);
+    assert_eq!(reader.final_up_to(TABLE), None);
 }
 
 #[tokio::test]

@@ -75,6 +75,20 @@ async fn the_first_looks_after_the_files_of_all() {
     assert_eq!(total(&first, Table::PlayerEvents).await, 5);
 }
 
+#[tokio::test]
+async fn who_owned_the_one_shard_before_removes_no_file_of_who_owns_it_now() {
+    let mut kit = History0::new();
+    kit.settings.grace_s = 0;
+    let open = async || kit.open().await.unwrap().of_changing_owners();
+    let (before, now) = (open().await, open().await);
+    now.add(Table::PlayerEvents, 0, 7, events(3));
+    now.commit(1).await.unwrap();
+    assert_eq!(before.tend(9).await.unwrap().deleted, 0);
+    let read = History::open_read_only(&kit.dir()).await.unwrap();
+    assert_eq!(total(&read, Table::PlayerEvents).await, 3);
+    assert_eq!(total(&before, Table::PlayerEvents).await, 3);
+}
+
 /// Changes nothing, and says up to when it looked.
 struct Looked;
 

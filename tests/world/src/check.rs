@@ -19,6 +19,7 @@ use tallylight_stream_processor::audit::{Audit, repair};
 use crate::cast::Cast;
 use crate::table;
 pub use straight::Straight;
+pub(crate) use straight::told;
 
 /// Partitions of every run.
 const PARTITIONS: u16 = 4;

@@ -4,11 +4,11 @@
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tallylight_schemas::record::{EVENTS, ROWS};
-use tallylight_schemas::rows::{Cuboid, TopicRows};
+use tallylight_schemas::rows::Cuboid;
 use tallylight_store::live::{Changes, LiveStore, Retention};
 
 use crate::cast::Cast;
-use crate::check::{self, Outcome};
+use crate::check::{self, Outcome, told};
 use crate::network;
 use crate::world::{DOORS, Run, World, alone};
 
@@ -56,8 +56,7 @@ async fn shown(world: &World<'_>) -> (Vec<String>, [i64; 4]) {
     let wide = Retention { content_s: 86_400, ..Retention::default() };
     let (mut live, mut counts) = (LiveStore::new(wide), [0; 4]);
     for entry in world.log.read(ROWS, 0, usize::MAX).await.unwrap().entries {
-        let parts = entry.parts.iter().map(|part| (part.kind, &part.payload[..]));
-        live.apply(TopicRows::decode(parts).unwrap(), &mut Changes::default());
+        live.apply(told(&entry), &mut Changes::default());
     }
     let reached = live.progress().complete_up_to().unwrap_or(i64::MIN);
     let panes = live.since(i64::MIN).playback;

@@ -1,7 +1,7 @@
 // One session's past: its records, its state spans and its requests, each as the tables have
 // them. Until a table answers, the processor's own summary of the session has to do.
 
-import { SqlError, literal, queryPatiently as query, type Row } from "../sql/api";
+import { SqlError, literal, queryPatiently as query, staleness, type Row } from "../sql/api";
 import { sessionRow, toMs, liveSessions, type SessionRow } from "./row";
 
 export interface Span {
@@ -154,8 +154,10 @@ export async function pastOf(sid: string, now: number): Promise<Past> {
   const where = `WHERE sid = ${literal(sid)}`;
   const table = async (name: string, order: string): Promise<readonly Row[]> => {
     try {
-      const { rows, truncated } = await query(`SELECT * FROM ${name} ${where} ORDER BY ${order} DESC LIMIT ${MOST}`);
+      const { rows, truncated, filesAlone } = await query(`SELECT * FROM ${name} ${where} ORDER BY ${order} DESC LIMIT ${MOST}`);
       if (truncated !== null || rows.length === MOST) past.missing.push(`only the newest ${rows.length} rows of ${name} are drawn`);
+      const stale = staleness(filesAlone);
+      if (stale !== null) past.missing.push(stale);
       return rows;
     } catch (error) {
       const why = error instanceof SqlError && error.status === 404 ? "SQL is not served here" : error instanceof Error ? error.message : String(error);

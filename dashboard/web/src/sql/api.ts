@@ -22,6 +22,8 @@ export interface Answer {
   took: number;
   /** Rows that the answer was cut to; null when it is whole. */
   truncated: number | null;
+  /** Tables of which what is in no file of history yet is missing. */
+  filesAlone: readonly string[];
 }
 
 /** Why a query has no answer, and where in its text that is. */
@@ -84,7 +86,17 @@ export async function query(sql: string, signal: AbortSignal | null = null): Pro
   const answer = await ask(sql, "application/json", signal);
   const rows = (await answer.json()) as Row[];
   const cut = /rows=(\d+)/.exec(answer.headers.get("Tallylight-Truncated") ?? "");
-  return { rows, took: performance.now() - from, truncated: cut ? Number(cut[1]) : null };
+  return { rows, took: performance.now() - from, truncated: cut ? Number(cut[1]) : null, filesAlone: filesAlone(answer) };
+}
+
+function filesAlone(answer: Response): string[] {
+  const tables = /tables=([\w,]+)/.exec(answer.headers.get("Tallylight-Files-Alone") ?? "")?.[1];
+  return tables?.split(",") ?? [];
+}
+
+/** What is missing of an answer from files alone; null where nothing is. */
+export function staleness(tables: readonly string[]): string | null {
+  return tables.length === 0 ? null : `${tables.join(", ")}: without what is in no file yet, a processor does not answer`;
 }
 
 /** Times that a page asks again by itself. */
@@ -106,9 +118,9 @@ export async function queryPatiently(sql: string, signal: AbortSignal | null = n
 }
 
 /** The answer as a file, made by the server: nothing is lost on the way through this page. */
-export async function download(sql: string, type: string): Promise<{ file: Blob; truncated: boolean }> {
+export async function download(sql: string, type: string): Promise<{ file: Blob; truncated: boolean; filesAlone: readonly string[] }> {
   const answer = await ask(sql, type, null);
-  return { file: await answer.blob(), truncated: answer.headers.has("Tallylight-Truncated") };
+  return { file: await answer.blob(), truncated: answer.headers.has("Tallylight-Truncated"), filesAlone: filesAlone(answer) };
 }
 
 export async function tables(): Promise<Table[]> {

@@ -2,7 +2,7 @@
 
 import { bytes, count, span } from "../metrics/format";
 import { find, h, setAttr, setText } from "../ui/dom";
-import { FORMATS, download, type Answer, type SqlError } from "./api";
+import { FORMATS, download, staleness, type Answer, type SqlError } from "./api";
 import { ResultChart } from "./chart";
 import { chartOf, fieldsOf, opensAsChart, type Field } from "./shape";
 import { resultTable } from "./table";
@@ -63,8 +63,9 @@ export class Result {
     setAttr(this.root, "data-failed", null);
     const rows = `${count(answer.rows.length)} ${answer.rows.length === 1 ? "row" : "rows"}`;
     const took = answer.took < 1_000 ? `${Math.round(answer.took)} ms` : span(answer.took);
-    if (answer.truncated === null) this.say(`${rows} · ${took}`);
-    else this.say(`◆ cut to ${count(answer.truncated)} rows, there are more · ${took}`, "1");
+    const missing = [answer.truncated === null ? null : `cut to ${count(answer.truncated)} rows, there are more`, staleness(answer.filesAlone)].filter((one) => one !== null);
+    if (missing.length === 0) this.say(`${rows} · ${took}`);
+    else this.say(`◆ ${missing.join(" · ")} · ${took}`, "1");
     this.controls(answer.rows.length > 0);
     const shape = chartOf(answer.rows, this.fields);
     // A result over time is looked at as a line, unless somebody prefers the table.
@@ -108,11 +109,12 @@ export class Result {
   private async file(button: HTMLButtonElement, type: string, suffix: string): Promise<void> {
     button.disabled = true;
     try {
-      const { file, truncated } = await download(this.sql, type);
+      const { file, truncated, filesAlone } = await download(this.sql, type);
       const link = h("a", { href: URL.createObjectURL(file), download: `tallylight-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.${suffix}` });
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-      this.say(`${truncated ? "◆ cut at the limit · " : ""}${bytes(file.size)} as ${suffix}`, truncated ? "1" : null);
+      const missing = [truncated ? "cut at the limit" : null, staleness(filesAlone)].filter((one) => one !== null);
+      this.say(`${missing.map((one) => `◆ ${one} · `).join("")}${bytes(file.size)} as ${suffix}`, missing.length > 0 ? "1" : null);
     } catch (error) {
       this.say(error instanceof Error ? error.message : String(error), "3");
     } finally {

@@ -1,4 +1,5 @@
 use super::support::{K, World, header};
+use crate::mp4::sample;
 
 #[tokio::test]
 async fn a_restart_serves_the_same_segments_with_the_same_choice() {
@@ -28,7 +29,7 @@ async fn a_restart_serves_the_same_segments_with_the_same_choice() {
     let world = World::start(data.path(), 6_000).await;
     assert_eq!(world.get("/live/demo/ladder.json").await.status(), 200);
     // The encoder is back with a slate that looks different: it is for later segments.
-    let other = crate::mp4::sample::segment(&crate::mp4::sample::Shape {
+    let other = sample::segment(&sample::Shape {
         tfdt: 5,
         frames: 50,
         step: 100,
@@ -100,4 +101,38 @@ async fn what_left_the_window_leaves_the_disk() {
         header(&world.get("/live/demo/v-360/897500070.m4s").await, "tallylight-pipeline"),
         "slate"
     );
+}
+
+#[tokio::test]
+async fn init_segments_that_nothing_needs_any_more_make_room_for_others() {
+    let data = tempfile::tempdir().unwrap();
+    let world = World::start(data.path(), 0).await;
+    world.announce().await;
+    let path = |n: u32| format!("/live/demo/v-360/init-{n:04}.mp4");
+    let file = |n: u32| data.path().join(format!("demo/v-360/init-{n:04}.mp4"));
+    for n in 1..16 {
+        assert_eq!(world.put(&path(n), sample::init(0)).await, 201, "{n}");
+    }
+    assert_eq!(world.put(&path(16), sample::init(0)).await, 507);
+    world.clock.advance_us(100_000_000);
+    assert_eq!(world.put(&path(2), sample::init(0)).await, 204);
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    assert_eq!(world.status(&path(1)).await, 200, "segments of its time are in the window");
+    world.clock.advance_us(30_000_000);
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    assert_eq!((world.status(&path(1)).await, file(1).exists()), (404, false));
+    assert_eq!(world.status(&path(2)).await, 200, "it came again");
+    assert_eq!(world.put(&path(16), sample::init(0)).await, 201);
+    let named = (world.status(&path(360)).await, file(360).exists());
+    assert_eq!(named, (200, true), "the ladder names it");
+    world.stop().await;
+
+    // What a restart finds may be needed for as long as if it had come then.
+    let world = World::start(data.path(), 131_000).await;
+    assert_eq!(world.status(&path(16)).await, 200);
+    assert_eq!(world.get("/live/demo/ladder.json").await.status(), 200);
+    world.clock.advance_us(130_000_000);
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    assert_eq!((world.status(&path(16)).await, file(16).exists()), (404, false));
+    assert_eq!(world.get("/live/demo/ladder.json").await.status(), 200);
 }

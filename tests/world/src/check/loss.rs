@@ -51,7 +51,8 @@ fn names(entry: &Entry) -> Vec<(String, u64, i64)> {
                     rows.into_iter().map(|row| (row.event.source, row.event.seq, row.event.ts)),
                 );
             }
-            _ => {}
+            Some(_) => {}
+            None => panic!("entry {} of events has a part of kind {}", entry.offset, part.kind),
         }
     }
     names
