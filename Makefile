@@ -2,8 +2,8 @@
 .PHONY: help run test web fmt lint bench bench-peers soak fuzz dist doctor clean
 
 ## run: check, install what is missing, build, start everything, print one address; LOG=kafka
-##      runs every service alone on a Kafka broker of its own, at KAFKA_PORT (9092); ARGS="--ports 8800"
-##      and the like are handed to `tallylight up`
+##      runs every service alone on a Kafka broker of its own, at KAFKA_PORT (where it was, at first 9092);
+##      ARGS="--ports 8800" and the like are handed to `tallylight up`
 run:
 	@LOG=$(LOG) KAFKA_PORT=$(KAFKA_PORT) scripts/run.sh $(ARGS)
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # From a clone to a live picture: doctor, pages, build, `tallylight up`.
-# With LOG=kafka a real Kafka broker runs beside it, at KAFKA_PORT, and is stopped with it.
+# With LOG=kafka a real Kafka broker runs beside it, at KAFKA_PORT, and is stopped with it. One that ran
+# before is another's, and stays.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
@@ -24,13 +25,15 @@ if [ "$purpose" = run ]; then
 fi
 # However this ends, the broker is stopped, and after `up`, which drains into it. So `up` has a session
 # of its own: a Ctrl-C reaches this script alone, which passes it on.
-up='' told=''
+up='' told='' ours=1
+! scripts/kafka status > /dev/null 2>&1 || ours=''
 pass_on() { told=1; [ -z "$up" ] || kill -TERM "$up" 2> /dev/null || true; }
 trap pass_on INT TERM HUP
-trap "trap '' INT TERM HUP; scripts/kafka stop" EXIT
+trap "trap '' INT TERM HUP; [ -z '$ours' ] || scripts/kafka stop" EXIT
 scripts/kafka start ${KAFKA_PORT:+--port "$KAFKA_PORT"}
 [ -z "$told" ] || exit 130
-setsid "$target_dir/debug/tallylight" up --log "kafka://$(scripts/kafka addresses)" "$@" &
+brokers=$(scripts/kafka addresses)
+setsid "$target_dir/debug/tallylight" up --log "kafka://$brokers" "$@" &
 up=$!
 [ -z "$told" ] || pass_on
 # A signal ends the waiting, not `up`; a second one makes that end at once.

@@ -43,6 +43,10 @@ pub(crate) async fn open(
 /// How long the audit's last read of history may take.
 const LAST_READ: Duration = Duration::from_secs(10);
 
+/// Threads of the audit that may wait for the disk. While Delta reads a table's log, one waits for
+/// others: with one alone it would wait for ever.
+const READERS: usize = 8;
+
 /// Lets audit and repair work on threads of their own, at the lowest priority: they have time.
 /// They end with what this answers beside how the books stand.
 pub(crate) fn keep(
@@ -53,8 +57,7 @@ pub(crate) fn keep(
     let keeper = Keeper::new(&settings.processor, history, reach);
     let stats = keeper.stats();
     let stop = CancellationToken::new();
-    let mut threads = threads("audit", Priority::Lowest);
-    let runtime = threads.worker_threads(1).max_blocking_threads(1).build()?;
+    let runtime = keepers()?;
     let keeping = keeper.run(stop.clone());
     let work = async move {
         keeping.await;
@@ -66,6 +69,11 @@ pub(crate) fn keep(
     let work = move || runtime.block_on(runtime.spawn(work));
     std::thread::Builder::new().name("audit".to_owned()).spawn(work)?;
     Ok((stats, stop.drop_guard()))
+}
+
+/// Who keeps the books: one at a time works, however many wait for the disk.
+fn keepers() -> io::Result<Runtime> {
+    threads("audit", Priority::Lowest).worker_threads(1).max_blocking_threads(READERS).build()
 }
 
 /// Threads of a process that write history. While both door and processor want a core these have a
@@ -99,4 +107,46 @@ async fn open_archive(
     }
     let parts = archive::Parts::open(&settings.data_dir, log, history)?;
     Ok(archive::Parts { writers: Some(writers()?), ..parts })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use tallylight_schemas::clock::WallClock;
+    use tallylight_schemas::dead::DeadLetter;
+    use tallylight_schemas::ident::Shard;
+    use tallylight_schemas::ipc;
+    use tallylight_schemas::tables::Table;
+    use tallylight_store::archive::{Parts as HistoryParts, Settings as HistorySettings};
+
+    use super::*;
+
+    #[test]
+    fn who_keeps_the_books_reads_tables_to_which_others_write() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let parts = HistoryParts {
+            dir: folder.path().to_owned(),
+            log_id: "test".to_owned(),
+            shard: Shard::WHOLE,
+            clock: Arc::new(WallClock),
+            faults: None,
+        };
+        let keepers = keepers().expect("threads");
+        let (told, done) = mpsc::sync_channel(1);
+        keepers.spawn(async move {
+            let history = History::open(HistorySettings::default(), parts).await?;
+            let history = history.of_changing_owners();
+            let letter = DeadLetter { tenant: "demo".to_owned(), ..DeadLetter::default() };
+            history.add(Table::DeadLetters, 0, 0, ipc::to_batch(&[letter])?);
+            history.commit(1).await?;
+            let view = history.view(Table::DeadLetters).await?;
+            told.send(view.delta.is_some() && view.hot.is_empty())?;
+            anyhow::Ok(())
+        });
+        // Of this thread: if those of the keepers wait for one another, their clocks do too.
+        let read = done.recv_timeout(Duration::from_secs(30));
+        keepers.shutdown_background();
+        assert_eq!(read, Ok(true));
+    }
 }

@@ -156,8 +156,8 @@ async fn readyz(State(hot): State<Arc<Hot>>) -> Response {
     // Why is not said: anybody may ask. The processor's own log says it.
     let detail = if let Some(shard) = opening.first() {
         format!(
-            "{} of the shards that this processor was given cannot be read yet, shard {shard} among \
-             them; it tries again each second, and its own log says why",
+            "{} of the shards that this processor was given are not open yet, shard {shard} among them; \
+             it opens them, and where one cannot be opened its own log says why",
             opening.len()
         )
     } else if hot.owned.all().iter().any(|own| own.handle.stats().borrow().replaying) {

@@ -110,7 +110,8 @@ impl Client<'_> {
         Some((seq, next))
     }
 
-    /// Reads the snapshot while it is sent: a client that takes it slowly keeps a part of it at most.
+    /// Reads the snapshot while it is sent: a client that takes it slowly keeps a part of it, which is
+    /// about a message or one pane, whichever is more.
     async fn snapshot(&mut self, from: Cursor, seq: u64) -> Option<()> {
         let mut rest = Some(from);
         while let Some(from) = rest {

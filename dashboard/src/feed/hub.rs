@@ -172,8 +172,8 @@ impl Hub {
         read(&self.lock().store)
     }
 
-    /// About a message of a snapshot, as it is now, and where the rest begins. What changes between
-    /// two parts comes as a delta, too.
+    /// Panes of a snapshot, as they are now, until they are about a message; and where the rest begins.
+    /// What changes between two parts comes as a delta, too.
     pub(super) fn part(&self, from: Cursor) -> (Tables, Option<Cursor>) {
         self.lock().store.part(from, MAX_ROWS)
     }

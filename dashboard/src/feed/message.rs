@@ -161,12 +161,17 @@ pub(super) fn pieces(tables: &Tables, max: usize) -> Vec<Piece<'_>> {
     }
 }
 
-/// A part of a snapshot as messages; whether more parts follow.
-pub(super) fn snapshot(tables: &Tables, (seq, at): (u64, i64), more: bool) -> Vec<Utf8Bytes> {
+/// A part of a snapshot as messages, each made when it is sent; whether more parts follow.
+pub(super) fn snapshot(
+    tables: &Tables,
+    (seq, at): (u64, i64),
+    more: bool,
+) -> impl Iterator<Item = Utf8Bytes> {
     let pieces = pieces(tables, MAX_ROWS);
-    let follow = (1..=pieces.len()).map(|n| more || n < pieces.len());
-    let messages = pieces.iter().zip(follow);
-    messages.map(|(piece, more)| piece.message(seq, at, Place::Snapshot { more })).collect()
+    let last = pieces.len() - 1;
+    let messages = pieces.into_iter().enumerate();
+    messages
+        .map(move |(n, piece)| piece.message(seq, at, Place::Snapshot { more: more || n < last }))
 }
 
 fn take<'a, T>(from: &mut &'a [T], left: &mut usize) -> &'a [T] {

@@ -172,6 +172,8 @@ fn translate(error: &DataFusionError) -> SqlError {
         }
         E::Internal(what) if OF_THE_STATEMENT.iter().any(|part| what.contains(part)) => {
             let what = plain(what);
+            // Should it be DataFusion's own fault after all, there is a trace of it.
+            tracing::warn!(what, "taken for a fault of the statement");
             let after = what.strip_prefix("Assertion failed: ").and_then(|it| it.split_once(": "));
             SqlError::invalid(after.map_or(what.as_str(), |(_, after)| after))
         }
@@ -182,9 +184,12 @@ fn translate(error: &DataFusionError) -> SqlError {
 
 /// An error of what DataFusion calls: what tables are read by, and regular expressions.
 fn external(text: &str) -> SqlError {
-    let kind = match text.starts_with("regex parse error") || text.contains("Compiled regex") {
-        true => Kind::Invalid,
-        false => Kind::Unavailable,
+    let kind = if text.starts_with("regex parse error") {
+        Kind::Invalid
+    } else if text.starts_with("Compiled regex exceeds") {
+        Kind::Limit
+    } else {
+        Kind::Unavailable
     };
     SqlError::new(kind, plain(text))
 }

@@ -50,15 +50,17 @@ async fn sweep(origin: &Origin, stream: &Arc<Stream>) {
             }
         }
     }
-    let is_named = |file: &str| ladder.tracks.iter().any(|rung| rung.init == file);
-    // The newest segment of that moment is the last that an init segment of then belongs to.
-    let is_gone = |then: i64| schedule.is_gone(schedule.grid.k_at(then), now);
+    // An init segment of some moment belongs to no segment after the one that begins next: until the
+    // sweep that came then, a ladder may have named it still.
+    let is_gone = |then: i64| schedule.is_gone(schedule.grid.k_at(then) + 1, now);
     for track in stream.tracks() {
         for k in track.prune(schedule.oldest(now)) {
             track.disk.remove(k).await;
         }
         // Nobody stores one of that name between its going here and on disk.
         let _writer = track.writer.lock().await;
+        let Some(ladder) = stream.ladder() else { return };
+        let is_named = |file: &str| ladder.tracks.iter().any(|rung| rung.init == file);
         for file in track.prune_inits(is_named, is_gone, now) {
             track.disk.remove_init(&file).await;
         }

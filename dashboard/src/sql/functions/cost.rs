@@ -60,9 +60,10 @@ impl Cost {
             }
             Cost::Padded => {
                 let (Some(size), Some(to)) = (sizes.first(), args.get(1)) else { return Ok(()) };
-                // DataFusion would make room for as much as the number is without its sign.
+                // Of a column of lengths DataFusion takes one below 0 for a huge one.
                 if smallest(to)? < 0 {
-                    let detail = format!("{name}: a text has no length below 0");
+                    let detail =
+                        format!("{name}: a text has no length below 0; write greatest(n, 0)");
                     return Err(inside(SqlError::invalid(detail)));
                 }
                 let most = largest(to)?.max(0).unsigned_abs().saturating_mul(4);

@@ -1,6 +1,6 @@
 // Which rule of CMCD which player breaks how often, from the column `broken` of player_events.
 
-import { literal, queryPatiently as query, type Row } from "../sql/api";
+import { literal, queryPatiently as query, staleness, type Row } from "../sql/api";
 
 export interface Rule {
   slug: string;
@@ -54,6 +54,8 @@ export interface Report {
   refused: Refusal[];
   /** More players or breaches than are listed. */
   cut: boolean;
+  /** What the records lack, in words. */
+  stale: string | null;
 }
 
 const PLAYERS = 200;
@@ -154,5 +156,6 @@ export async function report(signal: AbortSignal): Promise<Report> {
     players: assemble(players.rows, breaches.rows, harmed?.rows ?? [], known),
     refused: refused.rows.map((row) => refusal(row, reasons)),
     cut: players.rows.length === PLAYERS || breaches.rows.length === BREACHES,
+    stale: staleness([...new Set([players, breaches, refused].flatMap(({ filesAlone }) => filesAlone))]),
   };
 }

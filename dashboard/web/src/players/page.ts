@@ -64,7 +64,7 @@ export class PlayersPage implements Page {
 
   draw(): void {
     const { report } = this;
-    setText(this.note, report ? `last hour · as of ${clock(report.at)}${report.cut ? " · the most frequent only" : ""}` : "");
+    setText(this.note, report ? `last hour · as of ${clock(report.at)}${report.cut ? " · the most frequent only" : ""}${report.stale === null ? "" : ` · ◆ ${report.stale}`}` : "");
     const players = report?.players ?? [];
     setText(this.empty, this.failed ? `Not known: ${this.failed}` : report === null ? "Asking …" : players.length === 0 ? "No player has sent CMCD in the last hour." : "");
     keyed(this.rows, players, (player) => player.key, (player) => this.row(player), (tr, player) => fill(tr, player, this.choice(players)));

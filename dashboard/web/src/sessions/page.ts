@@ -3,7 +3,7 @@
 
 import type { App, Page } from "../app";
 import { count } from "../metrics/format";
-import { SqlError, query as runSql } from "../sql/api";
+import { SqlError, query as runSql, staleness } from "../sql/api";
 import { find, h, setAttr, setText } from "../ui/dom";
 import { query, setQuery } from "../ui/query";
 import { Detail } from "./detail";
@@ -29,6 +29,8 @@ export class SessionsPage implements Page {
   /** Whether more are open than were told. */
   private more = false;
   private past: SessionRow[] | null = null;
+  /** What history lacks, in words. */
+  private stale: string | null = null;
   private failed = "";
   private history = query("in") === "history";
   private asking = false;
@@ -105,9 +107,9 @@ export class SessionsPage implements Page {
     clearTimeout(this.rest);
     try {
       if (where) {
-        const past = await fromHistory(text);
+        const { rows, stale } = await fromHistory(text);
         if (!this.history) return;
-        this.past = past;
+        [this.past, this.stale] = [rows, stale];
         this.asked += 1;
         this.answered = text;
       } else {
@@ -158,7 +160,8 @@ export class SessionsPage implements Page {
     if (this.failed) return `◆ ${this.failed}`;
     const drawn = found > DRAWN ? `, ${DRAWN} drawn` : "";
     if (this.history && this.past === null) return "reading history";
-    if (this.history) return found < MOST ? `${count(found)} that ended or are stored${drawn}` : `${NEWEST}${drawn}`;
+    const stale = this.stale === null ? "" : ` · ◆ ${this.stale}`;
+    if (this.history) return (found < MOST ? `${count(found)} that ended or are stored${drawn}` : `${NEWEST}${drawn}`) + stale;
     return this.more ? `${count(found)} fit${drawn} · looked through ${NEWEST} · each 2 s` : `${count(found)} of ${count(this.live.length)} open or just ended${drawn} · each 2 s`;
   }
 
@@ -202,8 +205,8 @@ export class SessionsPage implements Page {
   }
 }
 
-async function fromHistory(text: string): Promise<SessionRow[]> {
+async function fromHistory(text: string): Promise<{ rows: SessionRow[]; stale: string | null }> {
   const where = condition(parseFind(text));
-  const { rows } = await runSql(`SELECT * FROM sessions WHERE ${where} ORDER BY started_at DESC LIMIT ${MOST}`);
-  return rows.map(sessionRow);
+  const { rows, filesAlone } = await runSql(`SELECT * FROM sessions WHERE ${where} ORDER BY started_at DESC LIMIT ${MOST}`);
+  return { rows: rows.map(sessionRow), stale: staleness(filesAlone) };
 }
