@@ -176,18 +176,14 @@ impl Track {
         is_gone: impl Fn(i64) -> bool,
         now_us: i64,
     ) -> Vec<String> {
-        let mut gone = Vec::new();
-        self.lock().inits.retain(|file, init| {
+        let mut state = self.lock();
+        let gone = state.inits.extract_if(.., |file, init| {
             if is_named(file) {
                 init.needed_us = now_us;
             }
-            let stays = !is_gone(init.needed_us);
-            if !stays {
-                gone.push(file.clone());
-            }
-            stays
+            is_gone(init.needed_us)
         });
-        gone
+        gone.map(|(file, _)| file).collect()
     }
 
     /// Whether any K of this track is a pipeline's copy.

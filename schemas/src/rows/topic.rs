@@ -27,6 +27,9 @@ macro_rules! topic {
         pub struct TopicRows { $($(#[doc = $doc])* pub $name: Vec<$row>,)* }
 
         impl TopicRows {
+            /// What there are rows of; [`TopicRows::decode`] passes over all else.
+            pub const KINDS: &[Kind] = &[$(Kind::$kind),*];
+
             /// Adds the rows of another emission.
             pub fn extend(&mut self, other: Self) { $(self.$name.extend(other.$name);)* }
 

@@ -63,9 +63,8 @@ fn keep_all(to: &mut Newest, rows: &TopicRows) {
 
 /// The rows of an entry. Who reads rows passes over kinds that are not known; a check must not.
 pub(crate) fn told(entry: &Entry) -> TopicRows {
-    use Kind::{Actions, DeliveryRows, FatesRows, Incidents, Playback, Progress};
-    let kinds = [Playback, DeliveryRows, FatesRows, Actions, Incidents, Progress].map(Kind::code);
-    let unknown = entry.parts.iter().find(|part| !kinds.contains(&part.kind));
+    let known = |kind| Kind::from_code(kind).is_some_and(|kind| TopicRows::KINDS.contains(&kind));
+    let unknown = entry.parts.iter().find(|part| !known(part.kind));
     assert!(unknown.is_none(), "rows in {unknown:?}");
     let parts = entry.parts.iter().map(|part| (part.kind, &part.payload[..]));
     TopicRows::decode(parts).unwrap()
