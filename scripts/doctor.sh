@@ -66,13 +66,18 @@ if [ "$purpose" != run ] && command -v java >/dev/null; then
     [ "${major:-0}" -ge 17 ] || lacks "Java ${major:-of unknown version} is too old; Kafka needs 17"
 fi
 
+if [ "$broken" = yes ]; then exit 1; fi
+if ! command -v dpkg-query >/dev/null; then
+    say "whether these are here is known only on Debian 12 and Ubuntu; install the same by your own means:"
+    say "${packages[*]}"
+    exit 0
+fi
 missing=()
 for package in "${packages[@]}"; do
     state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$state" = installed ] || missing+=("$package")
 done
 
-if [ "$broken" = yes ]; then exit 1; fi
 if [ "${#missing[@]}" -eq 0 ]; then
     [ "$purpose" = kafka ] && purpose="run LOG=kafka"
     [ "$install" = yes ] || say "everything that \`make $purpose\` needs is here"
@@ -83,10 +88,6 @@ say "missing packages: ${missing[*]}"
 line="apt-get install -y --no-install-recommends ${missing[*]}"
 if [ "$install" = no ]; then
     say "install them with: sudo $line"
-    exit 1
-fi
-if ! command -v apt-get >/dev/null; then
-    say "this script installs by apt (Debian 12, Ubuntu); here, install the same by your own means"
     exit 1
 fi
 

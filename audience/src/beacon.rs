@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::Response;
 use reqwest::header::RETRY_AFTER;
+use tallylight_schemas::headers;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -142,5 +143,5 @@ fn number(answer: &Response, name: &str) -> Option<u64> {
 
 /// It holds until the next answer: without the header all is wanted.
 fn pace(answer: &Response) -> Pace {
-    header(answer, "tallylight-pace").map(Pace::read).unwrap_or_default()
+    header(answer, headers::PACE).map(Pace::read).unwrap_or_default()
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use tallylight_schemas::headers;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
@@ -99,8 +100,8 @@ pub async fn media(
     }
     let ttfb = started.elapsed();
     let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
-    let slate = header("tallylight-pipeline") == Some("slate");
-    let edge = header("tallylight-edge").map(str::to_owned);
+    let slate = header(headers::PIPELINE) == Some("slate");
+    let edge = header(headers::EDGE).map(str::to_owned);
     let mut bytes = 0;
     let mut body = answer.bytes_stream();
     while let Some(chunk) = timeout(TIMEOUT, body.next()).await.map_err(late)? {

@@ -20,7 +20,11 @@ mod sql;
 mod tail;
 mod up;
 
+use std::env::VarError;
+
+use anyhow::anyhow;
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 use settings::{Global, Settings};
 
@@ -87,14 +91,14 @@ impl Command {
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     shutdown::die_with_parent(cli.global.supervisor_pid)?;
-    start_tracing();
+    start_tracing()?;
     if cli.command.takes_records_in() {
         memory::keep()?;
     }
     let settings = Settings::load(&cli.global)?;
     let faults = faults::Switches::of(&cli.global);
     match cli.command {
-        Command::Up(args) => up::run(&cli.global, &settings, &args),
+        Command::Up(args) => up::run(&cli.global, settings, &args),
         Command::Data => block_on(data::run(settings)),
         Command::Collector => block_on(alone::collector(settings)),
         Command::Processor => block_on(alone::processor(settings)),
@@ -118,16 +122,45 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
-/// Logs go to stderr, `TALLYLIGHT_LOG` sets the filter; stdout is for answers. Delta warns of each
-/// commit that another overtook, which is everyday where several write and is tried again. The
-/// verifier of certificates calls each attempt to connect an error; whoever tries says it once.
-fn start_tracing() {
-    let usual = "warn,deltalake_core::kernel::transaction=off,rustls_platform_verifier=off";
-    let filter = tracing_subscriber::EnvFilter::try_from_env("TALLYLIGHT_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(usual));
+/// Logs go to stderr, `TALLYLIGHT_LOG` sets the filter; stdout is for answers.
+fn start_tracing() -> anyhow::Result<()> {
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(std::env::var("TALLYLIGHT_LOG"))?)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .init();
+    Ok(())
+}
+
+/// What was asked for, or the usual. Delta warns of each commit that another overtook, which is
+/// everyday where several write and is tried again. The verifier of certificates calls each
+/// attempt to connect an error; whoever tries says it once.
+fn filter(asked: Result<String, VarError>) -> anyhow::Result<EnvFilter> {
+    let usual = "warn,deltalake_core::kernel::transaction=off,rustls_platform_verifier=off";
+    let filter = match asked {
+        Err(VarError::NotPresent) => EnvFilter::try_new(usual)?,
+        asked => {
+            let asked = asked.map_err(|error| anyhow!("{MISTYPED}: {error}"))?;
+            EnvFilter::try_new(asked).map_err(|error| anyhow!("{MISTYPED}: {error}"))?
+        }
+    };
+    Ok(filter)
+}
+
+/// What is wrong when the filter cannot be read.
+const MISTYPED: &str = "TALLYLIGHT_LOG is no filter such as info or warn,tallylight_store=debug";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_told_and_not_passed_over() {
+        assert!(filter(Err(VarError::NotPresent)).is_ok());
+        assert!(filter(Ok("info,tallylight_store=debug".to_owned())).is_ok());
+        let refused = filter(Ok("info,tallylight_store=loud".to_owned())).unwrap_err();
+        for word in ["TALLYLIGHT_LOG", "expected one of \"off\""] {
+            assert!(refused.to_string().contains(word), "{refused}");
+        }
+    }
 }

@@ -196,7 +196,8 @@ impl Settings {
         }
     }
 
-    fn check(&self) -> anyhow::Result<()> {
+    /// All mistakes, together.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
         let guarded = |at: SocketAddr| match tallylight_serve::exposed(at, false) {
             None => Ok(()),
             Some(_) => Err(vec![format!("{at} has no sign-in: listen on 127.0.0.1")]),

@@ -3,17 +3,23 @@
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow};
 use clap::Args;
+use reqwest::{Client, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::settings::Settings;
 use crate::sql::why;
 
 /// Between one answer and the next.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long a dashboard that gave an answer may be away before the next one.
+const AWAY: Duration = Duration::from_secs(60);
+const CONNECT: Duration = Duration::from_secs(5);
+/// Three beats of the dashboard, which sends at least an empty line every 15 s.
+const SILENCE: Duration = Duration::from_secs(45);
 
 /// Which records.
 #[derive(Debug, Args)]
@@ -49,25 +55,65 @@ struct Said {
 }
 
 pub(crate) async fn run(settings: Settings, args: TailArgs) -> anyhow::Result<()> {
-    let mut tail = Tail { args, next: None, shown: 0 };
-    // An answer has an end, at once where the log cannot be read; the next one goes on there.
-    while tail.one(&settings).await? {
-        sleep(PAUSE).await;
-    }
-    Ok(())
+    let dashboard = settings.dashboard_url();
+    let client = client(SILENCE)?;
+    let out = Box::new(std::io::stdout());
+    Tail { dashboard, client, args, next: None, shown: 0, out }.follow().await
+}
+
+/// Each answer has a connection of its own: one that was kept is no use when its dashboard went.
+fn client(silence: Duration) -> reqwest::Result<Client> {
+    let builder = Client::builder().no_proxy().pool_max_idle_per_host(0);
+    builder.connect_timeout(CONNECT).read_timeout(silence).build()
+}
+
+/// Why there is no answer.
+enum Without {
+    /// The dashboard is not there now.
+    Away(anyhow::Error),
+    /// It would say the same again.
+    ForGood(anyhow::Error),
 }
 
 struct Tail {
+    dashboard: String,
+    client: Client,
     args: TailArgs,
     next: Option<String>,
     shown: u64,
+    out: Box<dyn Write>,
 }
 
 impl Tail {
-    /// One answer, to its end; false when enough was shown.
-    async fn one(&mut self, settings: &Settings) -> anyhow::Result<bool> {
-        let dashboard = settings.dashboard_url();
-        let client = reqwest::Client::builder().no_proxy().build()?;
+    /// An answer has an end, at once where the log cannot be read; the next one goes on there,
+    /// also when the dashboard was started again meanwhile.
+    async fn follow(&mut self) -> anyhow::Result<()> {
+        let mut away_since = None;
+        loop {
+            match self.ask().await {
+                Ok(answer) => {
+                    away_since = None;
+                    if !self.show(answer).await? {
+                        return Ok(());
+                    }
+                }
+                Err(Without::Away(why)) if self.next.is_some() => {
+                    let since = *away_since.get_or_insert_with(|| {
+                        let _ = writeln!(std::io::stderr(), "{why:#}; asks again for a minute");
+                        Instant::now()
+                    });
+                    if since.elapsed() > AWAY {
+                        return Err(why);
+                    }
+                }
+                Err(Without::Away(why) | Without::ForGood(why)) => return Err(why),
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn ask(&self) -> Result<Response, Without> {
+        let dashboard = &self.dashboard;
         let query = [
             ("table", Some(self.args.table.as_str())),
             ("where", self.args.condition.as_deref()),
@@ -75,13 +121,29 @@ impl Tail {
             ("from", self.next.as_deref()),
         ];
         let query: Vec<_> = query.into_iter().filter(|(_, value)| value.is_some()).collect();
-        let answer = client.get(format!("{dashboard}/v1/tail")).query(&query).send().await;
-        let mut answer = answer.with_context(|| {
-            format!("no dashboard answers at {dashboard}: start it with `tallylight up`, or say where it is with --ports")
+        let answer = self.client.get(format!("{dashboard}/v1/tail")).query(&query).send().await;
+        let answer = answer.map_err(|error| match error.is_connect() {
+            true => Without::Away(anyhow!(
+                "no dashboard answers at {dashboard}: start it with `tallylight up`, or say where \
+                 it is with --ports"
+            )),
+            false => {
+                let why = format!("the dashboard at {dashboard} gives no answer");
+                Without::ForGood(anyhow::Error::new(error).context(why))
+            }
         })?;
-        if !answer.status().is_success() {
-            bail!("{}", why(&answer.bytes().await.unwrap_or_default()));
+        match answer.status() {
+            status if status.is_success() => Ok(answer),
+            status => {
+                let why = anyhow!("{}", why(&answer.bytes().await.unwrap_or_default()));
+                let is_away = status == StatusCode::SERVICE_UNAVAILABLE;
+                Err(if is_away { Without::Away(why) } else { Without::ForGood(why) })
+            }
         }
+    }
+
+    /// An answer, to its end; false when enough was shown.
+    async fn show(&mut self, mut answer: Response) -> anyhow::Result<bool> {
         let mut rest = Vec::new();
         while let Some(chunk) = answer.chunk().await.context("the dashboard broke off")? {
             rest.extend_from_slice(&chunk);
@@ -103,8 +165,7 @@ impl Tail {
         if line.starts_with(b"{\"tail\":") {
             return self.word(line);
         }
-        let mut stdout = std::io::stdout().lock();
-        match stdout.write_all(line).and_then(|()| stdout.flush()) {
+        match self.out.write_all(line).and_then(|()| self.out.flush()) {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(false),
             other => other?,
         }
@@ -129,3 +190,6 @@ impl Tail {
         Ok(self.args.rows != Some(0))
     }
 }
+
+#[cfg(test)]
+mod tests;

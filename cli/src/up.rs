@@ -44,10 +44,24 @@ pub(crate) struct UpArgs {
 
 /// Runs until Ctrl-C, on one thread: a parent-death signal follows the thread that spawned,
 /// and the main thread is the one that certainly lives as long as the process.
-pub(crate) fn run(global: &Global, settings: &Settings, args: &UpArgs) -> anyhow::Result<()> {
+pub(crate) fn run(global: &Global, settings: Settings, args: &UpArgs) -> anyhow::Result<()> {
+    let settings = with_flags(settings, args)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(supervise_all(global, settings, args))
+    runtime.block_on(supervise_all(global, &settings, args))
 }
+
+/// The settings with what the flags say, checked once more: the audience would refuse its share of
+/// a mistake at each of its starts, for ever.
+fn with_flags(mut settings: Settings, args: &UpArgs) -> anyhow::Result<Settings> {
+    let audience = &mut settings.audience;
+    audience.viewers = args.viewers.unwrap_or(audience.viewers);
+    audience.ledger = args.ledger.clone().or(audience.ledger.take());
+    settings.check()?;
+    Ok(settings)
+}
+
+/// The children that run, by the order of their start.
+type Stages = Vec<Vec<(CancellationToken, JoinHandle<()>)>>;
 
 async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> anyhow::Result<()> {
     let global = &global.to_hand_on()?;
@@ -57,12 +71,40 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
     if settings.has_media() {
         ladder::clear_other(settings, args)?;
     }
-    let binary = std::env::current_exe().context("cannot find the path of this binary")?;
-    let mut stages: Vec<Vec<(CancellationToken, JoinHandle<()>)>> = Vec::new();
     let planned = stages_of(global, settings, args);
     let names: Vec<String> = planned.iter().flatten().map(|child| child.name.clone()).collect();
     let faults = Arc::new(Faults::new(Arc::new(WallClock), &names));
     let control = tokio::spawn(control::run(settings.control, faults.clone(), stop.clone()));
+    let mut stages = Stages::new();
+    // The control stops all when it ends before its time.
+    let started = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        result = start(settings, planned, &faults, &mut stages) => result,
+    };
+    if started.is_ok() {
+        stop.cancelled().await;
+    }
+    say("draining");
+    stop.cancel();
+    for stage in stages.into_iter().rev() {
+        stage.iter().for_each(|(token, _)| token.cancel());
+        for (_, task) in stage {
+            task.await?;
+        }
+    }
+    say("stopped; the data is kept");
+    started?;
+    control.await?.context("the fault switches of `up` stopped, and all else with them")
+}
+
+/// Starts one stage after the other, and says when there is something to look at.
+async fn start(
+    settings: &Settings,
+    planned: Vec<Vec<Child>>,
+    faults: &Faults,
+    stages: &mut Stages,
+) -> anyhow::Result<()> {
+    let binary = std::env::current_exe().context("cannot find the path of this binary")?;
     for stage in planned {
         let of_stage = |child: &str| stage.iter().any(|one| one.name == child);
         let mut listeners = settings.listeners();
@@ -74,28 +116,9 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
             (token, task)
         });
         stages.push(running.collect());
-        tokio::select! {
-            () = stop.cancelled() => break,
-            result = ready::listening(&listeners) => result?,
-        }
+        ready::listening(&listeners).await?;
     }
-    tokio::select! {
-        () = stop.cancelled() => {}
-        result = ready::announce(settings) => {
-            result?;
-            stop.cancelled().await;
-        }
-    }
-    say("draining");
-    control.await??;
-    for stage in stages.into_iter().rev() {
-        stage.iter().for_each(|(token, _)| token.cancel());
-        for (_, task) in stage {
-            task.await?;
-        }
-    }
-    say("stopped; the data is kept");
-    Ok(())
+    ready::announce(settings).await
 }
 
 /// The data folder, for as long as this runs: two of us would serve one another's media.
@@ -141,10 +164,9 @@ fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Chi
         .map(|name| child(&format!("edge-{name}"), &["edge", "--name", name.as_str()]));
     let media = encoders.chain(edges).chain([plain("steering")]).collect();
     let mut stages = vec![data, vec![plain("origin")], media];
-    let viewers = args.viewers.unwrap_or(settings.audience.viewers);
-    if viewers > 0 {
-        let viewers = viewers.to_string();
-        let ledger = args.ledger.as_ref().map(|ledger| ledger.display().to_string());
+    if settings.audience.viewers > 0 {
+        let viewers = settings.audience.viewers.to_string();
+        let ledger = settings.audience.ledger.as_ref().map(|ledger| ledger.display().to_string());
         let mut command = vec!["audience", "--viewers", viewers.as_str()];
         command.extend(ledger.iter().flat_map(|ledger| ["--ledger", ledger.as_str()]));
         stages.push(vec![child("audience", &command)]);
@@ -161,7 +183,22 @@ fn say(text: &str) {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so and stops")]
 
-    use super::claim;
+    use super::{UpArgs, claim, with_flags};
+    use crate::settings::Settings;
+
+    fn viewers(viewers: u32) -> UpArgs {
+        UpArgs { viewers: Some(viewers), source: None, ladder: None, ledger: None }
+    }
+
+    #[test]
+    fn flags_are_checked_like_the_settings_that_they_stand_for() {
+        let ledger = Some("seen.jsonl".into());
+        let args = UpArgs { ledger: ledger.clone(), ..viewers(20_000) };
+        let settings = with_flags(Settings::default(), &args).unwrap();
+        assert_eq!((settings.audience.viewers, &settings.audience.ledger), (20_000, &ledger));
+        let refused = with_flags(settings, &viewers(20_001)).unwrap_err().to_string();
+        assert!(refused.contains("audience: viewers is 20001; it must be 0 to 20000"), "{refused}");
+    }
 
     #[test]
     fn a_second_one_on_the_same_data_is_told_what_to_do() {

@@ -13,6 +13,7 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, Version, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
+use tallylight_schemas::headers;
 use tallylight_serve::Peer;
 use tallylight_serve::guard::is_json;
 
@@ -23,7 +24,7 @@ use crate::health::Proxied;
 use crate::problem::{self, Problem};
 
 /// Asks the manifest service for URLs that start at this dashboard's root.
-const ROOT_RELATIVE: HeaderName = HeaderName::from_static("tallylight-root-relative");
+const ROOT_RELATIVE: HeaderName = HeaderName::from_static(headers::ROOT_RELATIVE);
 /// And tells it where the browser found that root, for manifests that need whole URLs.
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 

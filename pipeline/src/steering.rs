@@ -106,12 +106,14 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
     let own_url =
         settings.public_url.clone().unwrap_or_else(|| format!("http://{}", server.addr()));
     let mut metrics = Metrics::new("steering", &reporter);
+    let lost = metrics.counter("records_lost", "Incidents and actions given up unwritten");
     let steering = Arc::new(Steering {
         copies: Copies::new(parts.clock.now_us()),
         own_url: own_url.trim_end_matches('/').to_owned(),
         clock: parts.clock,
         reporter: reporter.clone(),
         unproven: metrics.counter("unproven", "Steering requests of sessions not given here"),
+        records: Arc::new(Records::new(lost)),
         metrics,
         ladders: Ladders::new(if origin.is_some() { &settings.streams } else { &[] }),
         origin,
@@ -123,7 +125,6 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         feed: Arc::default(),
         prober: Prober::default(),
         asked: Asked::default(),
-        records: Arc::default(),
         guard: guard(&settings),
         settings,
     });

@@ -10,7 +10,8 @@
 //! - [`grid`] is the segment schedule, [`clock`] the only source of time, [`ident`] the
 //!   hash that places a session in a partition, [`record`] the kinds of part in a log entry;
 //! - [`tables`] are the tables of history, column by column, [`formulas`] views over sessions;
-//! - [`settings`] says what is wrong with a number that was set.
+//! - [`settings`] says what is wrong with a number that was set, [`headers`] names those of ours
+//!   that several rooms know.
 
 pub mod clock;
 pub mod cmcd;
@@ -20,6 +21,7 @@ pub mod delivery;
 pub mod fates;
 pub mod formulas;
 pub mod grid;
+pub mod headers;
 pub mod ident;
 pub mod infra;
 pub mod ipc;

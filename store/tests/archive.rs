@@ -14,10 +14,12 @@ mod snapshots;
 #[path = "archive/upkeep.rs"]
 mod upkeep;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use kit::{Failing, History0, events, total};
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{History, HistoryError, Step};
+use tokio::sync::mpsc;
 
 #[tokio::test]
 async fn hot_and_written_rows_are_one_table() {
@@ -37,6 +39,20 @@ async fn hot_and_written_rows_are_one_table() {
     let read = tallylight_store::archive::History::open_read_only(&kit.dir()).await.unwrap();
     assert_eq!(total(&read, Table::PlayerEvents).await, 5);
     assert_eq!(total(&read, Table::Playback).await, 0);
+}
+
+#[tokio::test]
+async fn what_is_settled_is_told_without_asking_the_state() {
+    let kit = History0::new();
+    let history = kit.open().await.unwrap();
+    let (ask, mut asked) = mpsc::channel(1);
+    history.serve(ask);
+    history.add(Table::PlayerEvents, 0, 7, events(3));
+    history.commit(1).await.unwrap();
+    history.add(Table::PlayerEvents, 1, 7, events(2));
+    let rows = history.select(Table::PlayerEvents, "SELECT 1 FROM rows").await.unwrap();
+    assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), 5);
+    assert!(asked.try_recv().is_err(), "events would wait for a copy of the state");
 }
 
 #[tokio::test]

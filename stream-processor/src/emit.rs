@@ -1,13 +1,10 @@
 //! Rows into the rows topic, and how far they got before a restart.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use tallylight_eventlog::{EventLog, LogError, Part};
 use tallylight_schemas::ipc::{self, IpcError};
 use tallylight_schemas::record::{Kind, ROWS};
 use tallylight_schemas::rows::{ProgressRow, RowsPart, TopicRows};
-use tokio_util::sync::CancellationToken;
 
 /// Entries of the rows topic that are looked at, newest first, for the last progress.
 const LOOK_BACK: u64 = 256;
@@ -28,26 +25,44 @@ pub fn tick() -> Part {
     Part { kind: Kind::Tick.code(), ranges: Vec::new(), payload: Bytes::new() }
 }
 
-/// Appends rows. They say the same each time, so after an error, when they may or may not be
-/// there, they are simply appended again. Answers `false` when cancelled first.
-pub async fn append(
+/// Reasons that are told of one wait; where each has words of its own, more would say no more.
+const REASONS: usize = 8;
+
+/// Why rows wait, as far as it was told: a log that is away is asked ten times a second.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Told(Vec<String>);
+
+impl Told {
+    fn is_news(&mut self, why: &str) -> bool {
+        let is_news = self.0.len() < REASONS && !self.0.iter().any(|told| told == why);
+        if is_news {
+            self.0.push(why.to_owned());
+        }
+        is_news
+    }
+}
+
+/// Appends rows; `false` when the log does not take them now. They say the same each time, so after
+/// an error, when they may or may not be there, they are simply appended again.
+pub(crate) async fn append(
     log: &dyn EventLog,
     parts: &[Part],
-    retry: Duration,
-    cancel: &CancellationToken,
+    told: &mut Told,
 ) -> Result<bool, LogError> {
-    loop {
-        match log.append(ROWS, parts.to_vec()).await {
-            Ok(_) => return Ok(true),
-            Err(LogError::Unavailable(why) | LogError::Unsure(why)) => {
+    match log.append(ROWS, parts.to_vec()).await {
+        Ok(_) => {
+            if *told != Told::default() {
+                tracing::warn!("the log takes rows again");
+            }
+            Ok(true)
+        }
+        Err(LogError::Unavailable(why) | LogError::Unsure(why)) => {
+            if told.is_news(&why) {
                 tracing::warn!(why, "rows wait for the log");
             }
-            Err(error) => return Err(error),
+            Ok(false)
         }
-        tokio::select! {
-            () = cancel.cancelled() => return Ok(false),
-            () = tokio::time::sleep(retry) => {}
-        }
+        Err(error) => Err(error),
     }
 }
 
@@ -66,4 +81,18 @@ pub async fn covered(log: &dyn EventLog) -> Result<u64, LogError> {
         }
     }
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_to_wait_is_told_once() {
+        let mut told = Told::default();
+        let news = ["full", "full", "gone", "full", "gone"].map(|why| told.is_news(why));
+        assert_eq!(news, [true, false, true, false, false]);
+        let others = (0..100).filter(|n| told.is_news(&n.to_string())).count();
+        assert_eq!(others, REASONS - 2);
+    }
 }

@@ -1,5 +1,6 @@
 //! The loop: read, step, emit, answer; and a tick when nothing else is appended.
 
+mod rows;
 mod second;
 mod show;
 
@@ -11,7 +12,6 @@ use tallylight_schemas::clock::Clock;
 use tallylight_schemas::ident::each_shard_has_one;
 use tallylight_schemas::ipc::IpcError;
 use tallylight_schemas::record::EVENTS;
-use tallylight_schemas::rows::TopicRows;
 use tallylight_store::archive::Ask;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -200,22 +200,6 @@ impl Processor {
             self.parts.metrics.timed(Stage::History, || archive.take(entry, outcome));
         }
         Ok(emitted)
-    }
-
-    async fn emit(
-        &self,
-        rows: &TopicRows,
-        cancel: &CancellationToken,
-    ) -> Result<(), ProcessorError> {
-        if !rows.is_empty() {
-            let retry = Duration::from_millis(self.settings.retry_ms);
-            for parts in emit::entries(rows)? {
-                if !emit::append(self.parts.log.as_ref(), &parts, retry, cancel).await? {
-                    break;
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Nothing to read: waits for an entry, a question or the time to tick.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use tallylight_schemas::clock::{Clock, WallClock};
+use tallylight_schemas::headers;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -198,7 +199,7 @@ impl Sender {
     /// Books an answer, if there is one; whether all that could be taken was.
     fn took(&self, answer: Option<reqwest::Response>, keys: &[Key], records: u64) -> bool {
         let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
-        let fates = answer.as_ref().and_then(|answer| answer.headers().get("tallylight-fates"));
+        let fates = answer.as_ref().and_then(|answer| answer.headers().get(headers::FATES));
         let fates = fates.map(|fates| fates.to_str().expect("text"));
         let counted = if fates.is_some() { &self.load.told } else { &self.load.untold };
         let counts = if fates.is_some() { records } else { 1 };

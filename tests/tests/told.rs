@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use reqwest::Client;
-use serde_json::{Value, json};
+use serde_json::json;
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::grid::Grid;
 use tallylight_tests::world::World;
@@ -49,13 +49,6 @@ async fn log(world: &World, client: &Client, sid: &str, said: &str, k: u64) {
     assert_eq!(answer.text().await.unwrap(), "{}");
 }
 
-async fn sql(world: &World, sql: &str) -> Vec<Value> {
-    let url = format!("{}/v1/sql", world.dashboard());
-    let answer = Client::new().post(url).json(&json!({ "sql": sql })).send().await.unwrap();
-    assert_eq!(answer.status(), 200, "{sql}");
-    answer.json().await.unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn who_tells_an_edge_or_a_cdn_alone_has_a_session_that_says_so() {
     let config = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
@@ -82,15 +75,15 @@ async fn who_tells_an_edge_or_a_cdn_alone_has_a_session_that_says_so() {
         assert!(near("startup_ms", 2_000) && near("rebuffering_ms", 1_000), "{row}");
         for table in ["sessions", "live_sessions"] {
             let found = format!("SELECT derived FROM {table} WHERE sid = '{sid}'");
-            assert_eq!(sql(&world, &found).await, [json!({"derived": true})], "{table}");
+            assert_eq!(world.sql(&found).await, [json!({"derived": true})], "{table}");
         }
     }
     // Every record has its fate, by who told of it.
     let by_source = "SELECT source, sum(events) AS n FROM fates_1s WHERE fate = 'accepted' AND \
                      source IN ('edge', 'otlp') GROUP BY 1 ORDER BY 1";
     let wanted = [json!({"source": "edge", "n": 6}), json!({"source": "otlp", "n": 6})];
-    world.wait_for("the fates", 10, async || sql(&world, by_source).await == wanted).await;
+    world.wait_for("the fates", 10, async || world.sql(by_source).await == wanted).await;
     let seen = "SELECT max(viewers) AS v, max(derived_viewers) AS d FROM playback \
                 WHERE cuboid = 'content' AND content = 'older'";
-    assert_eq!(sql(&world, seen).await, [json!({"v": 2, "d": 2})]);
+    assert_eq!(world.sql(seen).await, [json!({"v": 2, "d": 2})]);
 }

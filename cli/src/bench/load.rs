@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{anyhow, ensure};
 use bytes::Bytes;
+use tallylight_schemas::headers;
 use tokio::sync::oneshot;
 
 use super::cpu;
@@ -73,7 +74,7 @@ async fn all(to: &To, bodies: &Arc<Vec<Bytes>>) -> anyhow::Result<()> {
                 let request = if to.says_who { says_who(request, number) } else { request };
                 let answer = request.body(body.clone()).send().await?;
                 ensure!(answer.status() == 204, "{} answered {}", to.url, answer.status());
-                let fates = answer.headers().get("tallylight-fates");
+                let fates = answer.headers().get(headers::FATES);
                 let whole = fates.is_none_or(|fates| fates.as_bytes().starts_with(b"accepted="));
                 ensure!(whole, "{} did not accept all: {fates:?}", to.url);
             }

@@ -2,6 +2,7 @@
 //! its memory stays, and how long SQL takes meanwhile. What sends has its share of the same machine.
 
 mod crowd;
+mod late;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crowd::Sent;
+use late::{Late, Look};
 use whole::Whole;
 
 /// For how long, and how hard.
@@ -38,8 +40,8 @@ const FRESH_MS: u64 = 1_500;
 const CAUGHT_UP: Duration = Duration::from_secs(300);
 /// How often is looked.
 const EVERY: Duration = Duration::from_millis(100);
-/// SQL is asked each time when so often was looked.
-const QUESTION_EVERY: usize = 20;
+/// How long after an answer SQL is asked again.
+const QUESTION_EVERY: Duration = Duration::from_secs(2);
 /// SQL about all open sessions is to be answered within this, ms.
 const ANSWERED_MS: u64 = 100;
 
@@ -68,6 +70,8 @@ pub(crate) struct Kept {
     memory_mib: [u64; 2],
     /// The part of the time that the processor spent on each of what it does, %.
     spent_percent: BTreeMap<String, f64>,
+    /// When figures were late, the worst of it.
+    late: Vec<Late>,
 }
 
 pub(crate) async fn run(args: &SteadyArgs) -> anyhow::Result<Kept> {
@@ -92,34 +96,43 @@ pub(crate) async fn run(args: &SteadyArgs) -> anyhow::Result<Kept> {
 
 /// What was seen while it was sent.
 struct Seen {
-    /// Ages of the figures, ms.
-    ages: Vec<u64>,
+    /// Looks at the figures, from the first moment to the last.
+    looks: Vec<Look>,
     /// Times of SQL, ms, or why there was no answer.
     questions: Vec<Result<u64, String>>,
     /// Bytes after half of the time and at the end.
     memory: [u64; 2],
-    /// Seconds that the processor spent.
-    spent: BTreeMap<String, f64>,
 }
 
+/// Looks and asks beside each other: while an answer is late, so may figures be.
 async fn watch(whole: &Whole, lasting: Duration) -> anyhow::Result<Seen> {
-    let (began, mut half) = (Instant::now(), None);
-    let (mut ages, mut questions) = (Vec::new(), Vec::new());
-    let before = whole.spent().await?;
+    let (looked, questions) = tokio::try_join!(look(whole, lasting), ask(whole, lasting))?;
+    let (looks, half) = looked;
+    Ok(Seen { looks, questions, memory: [half, whole.resident()?] })
+}
+
+/// Looks, and the memory after half of the time.
+async fn look(whole: &Whole, lasting: Duration) -> anyhow::Result<(Vec<Look>, u64)> {
+    let (began, mut looks, mut half) = (Instant::now(), Vec::new(), None);
     while began.elapsed() < lasting {
-        ages.push(whole.age_ms().await?);
-        if ages.len() % QUESTION_EVERY == 0 {
-            questions.push(whole.question_ms().await?);
-        }
+        looks.push(whole.look(began.elapsed()).await?);
         if half.is_none() && began.elapsed() > lasting / 2 {
             half = Some(whole.resident()?);
         }
         tokio::time::sleep(EVERY).await;
     }
-    let end = whole.resident()?;
-    let mut spent = whole.spent().await?;
-    spent.iter_mut().for_each(|(doing, s)| *s -= before.get(doing).copied().unwrap_or(0.0));
-    Ok(Seen { ages, questions, memory: [half.unwrap_or(end), end], spent })
+    looks.push(whole.look(began.elapsed()).await?);
+    Ok((looks, half.map_or_else(|| whole.resident(), Ok)?))
+}
+
+/// Times of SQL, ms, or why there was no answer.
+async fn ask(whole: &Whole, lasting: Duration) -> anyhow::Result<Vec<Result<u64, String>>> {
+    let (began, mut questions) = (Instant::now(), Vec::new());
+    while began.elapsed() < lasting {
+        tokio::time::sleep(QUESTION_EVERY).await;
+        questions.push(whole.question_ms().await?);
+    }
+    Ok(questions)
 }
 
 /// Median, 99th percentile and most.
@@ -133,18 +146,21 @@ impl Kept {
     fn new(capacity: f64, sent: &Sent, seen: Seen) -> Self {
         let (answered, unanswered): (Vec<_>, Vec<_>) =
             seen.questions.into_iter().partition(Result::is_ok);
-        let percent = |s: f64| 100.0 * s / sent.took.as_secs_f64();
+        let ends = seen.looks.first().zip(seen.looks.last());
         Self {
             capacity_per_s: capacity,
             sent_per_s: sent.records as f64 / sent.took.as_secs_f64(),
             shed: sent.shed,
             refused: sent.refused,
             seconds: sent.took.as_secs_f64(),
-            freshness_ms: spread(seen.ages),
+            freshness_ms: spread(seen.looks.iter().map(|look| look.age_ms).collect()),
             question_ms: spread(answered.into_iter().flatten().collect()),
             unanswered: unanswered.into_iter().filter_map(Result::err).collect(),
             memory_mib: seen.memory.map(|bytes| bytes >> 20),
-            spent_percent: seen.spent.into_iter().map(|(doing, s)| (doing, percent(s))).collect(),
+            spent_percent: ends
+                .map(|(first, last)| late::spent_percent(first, last))
+                .unwrap_or_default(),
+            late: late::worst(&seen.looks),
         }
     }
 }
@@ -166,12 +182,24 @@ pub(crate) fn print(kept: &Kept) {
         kept.refused,
         kept.unanswered.len()
     );
-    let spent: Vec<String> =
-        kept.spent_percent.iter().map(|(doing, part)| format!("{doing} {part:.1} %")).collect();
-    println!("steady: the processor's time: {}", spent.join(", "));
+    println!("steady: the processor's time: {}", parts(&kept.spent_percent));
+    for late in &kept.late {
+        println!(
+            "steady: late for {:.1} s at {:.0} s, most {} ms: {}",
+            late.seconds,
+            late.at_s,
+            late.most_ms,
+            parts(&late.spent_percent)
+        );
+    }
     if let Some(first) = kept.unanswered.first() {
         println!("steady: SQL said {first}");
     }
+}
+
+fn parts(spent: &BTreeMap<String, f64>) -> String {
+    let spent: Vec<_> = spent.iter().map(|(doing, part)| format!("{doing} {part:.1} %")).collect();
+    spent.join(", ")
 }
 
 #[cfg(test)]
@@ -182,10 +210,14 @@ mod tests {
     fn percentiles_are_of_the_sorted_ages() {
         let sent =
             Sent { records: 700, shed: 3, refused: 2, next: 700, took: Duration::from_secs(7) };
-        let (ages, questions) =
-            ((1..=200).rev().collect(), vec![Ok(7), Err("busy".to_owned()), Ok(30), Ok(9)]);
-        let (memory, spent) = ([5 << 20, 6 << 20], [("events".to_owned(), 3.5)].into());
-        let kept = Kept::new(200.0, &sent, Seen { ages, questions, memory, spent });
+        let questions = vec![Ok(7), Err("busy".to_owned()), Ok(30), Ok(9)];
+        let look = |n: u64| Look {
+            at: Duration::from_secs(200 - n),
+            age_ms: n,
+            spent: [("events".to_owned(), (200 - n) as f64 / 2.0)].into(),
+        };
+        let looks = (1..=200).rev().map(look).collect();
+        let kept = Kept::new(200.0, &sent, Seen { looks, questions, memory: [5 << 20, 6 << 20] });
         assert_eq!(kept.unanswered, ["busy"]);
         assert_eq!((kept.freshness_ms, kept.question_ms), ([101, 199, 200], [9, 30, 30]));
         assert_eq!((kept.memory_mib, kept.shed, kept.refused), ([5, 6], 3, 2));

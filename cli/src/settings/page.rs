@@ -14,8 +14,8 @@ use source::{Kind, Section, Setting};
 
 const HEAD: &str = r#"# Settings
 
-Generated from the doc comments and defaults of the sources; `UPDATE_GOLDENS=1 cargo test -p tallylight-cli settings`
-writes it anew.
+Generated from the doc comments and defaults of the sources.
+`UPDATE_GOLDENS=1 cargo test --locked --workspace --bin tallylight -- settings` writes it anew.
 
 Defaults give way to the file, the file to the environment, the environment to flags.
 

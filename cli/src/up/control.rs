@@ -30,12 +30,14 @@ const LIMITS: Limits = Limits {
 /// Largest request.
 const MAX_BODY: usize = 4_096;
 
-/// Serves the switches until `stop`.
+/// Serves the switches until `stop`. However it ends, `stop` is told: without its switches nobody
+/// could end the faults that are on.
 pub(super) async fn run(
     listen: SocketAddr,
     faults: Arc<Faults>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
+    let _told = stop.clone().drop_guard();
     let server = Server::bind(listen, LIMITS).await?;
     let router = Router::new()
         .route("/v1/faults", get(list).post(turn))
@@ -76,4 +78,19 @@ fn word(on: bool) -> &'static str {
 
 fn answer(list: Vec<super::faults::Listed>) -> Response {
     ([(CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(list)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tallylight_schemas::clock::WallClock;
+
+    #[tokio::test]
+    async fn what_cannot_serve_the_switches_stops_all() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let stop = CancellationToken::new();
+        let faults = Arc::new(Faults::new(Arc::new(WallClock), &[]));
+        let ended = run(taken.local_addr().unwrap(), faults, stop.clone()).await;
+        assert!(ended.is_err() && stop.is_cancelled());
+    }
 }

@@ -3,19 +3,38 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tallylight_pipeline::edge;
 use tallylight_schemas::clock::Clock;
 use tokio::sync::watch;
 
 use crate::faults::Switch;
 
+/// How much a fault does.
+#[derive(Debug)]
+struct Amount {
+    /// When nobody says how much.
+    usual: u64,
+    /// The edge does no more.
+    most: u64,
+    said: fn(u64) -> String,
+}
+
 /// How much slower an edge gets, ms.
-const SLOW_MS: u64 = 1_500;
+const SLOW: Amount = Amount {
+    usual: 1_500,
+    most: edge::Faults::SLOWEST_MS,
+    said: |ms| format!("slow {} s", Duration::from_millis(ms).as_secs_f64()),
+};
+
 /// How much of an edge's capacity others take, per cent.
-const OVERLOAD_PERCENT: u64 = 95;
-/// The most a value may be.
-const MAX_VALUE: u64 = 60_000;
+const OVERLOAD: Amount = Amount {
+    usual: 95,
+    most: edge::Faults::ALL_PERCENT,
+    said: |percent| format!("overload {percent} %"),
+};
 
 /// A switch as `GET /v1/faults` lists it.
 #[derive(Debug, Clone, Serialize)]
@@ -24,13 +43,34 @@ pub(super) struct Listed {
     pub(super) target: String,
     /// What breaks.
     pub(super) fault: &'static str,
-    /// For a button.
-    pub(super) title: &'static str,
+    /// For a button; it says how much.
+    pub(super) title: String,
     pub(super) on: bool,
     /// Since when, Unix ms.
     pub(super) since: Option<i64>,
-    /// How much.
+    /// How much it does while it is on, or would do.
     pub(super) value: Option<u64>,
+}
+
+impl Listed {
+    /// What the request says of how much; what it does not say is as usual.
+    fn value_of(&self, turn: &Turn) -> Result<Option<u64>, String> {
+        match (amount(self.fault), turn.value) {
+            (None, Some(_)) => Err(format!("the fault {:?} takes no value", turn.fault)),
+            (Some(amount), Some(value)) if value > amount.most => {
+                Err(format!("value {value}: {} at most", amount.most))
+            }
+            (Some(amount), value) => Ok(value.filter(|_| turn.on).or(Some(amount.usual))),
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn set(&mut self, value: Option<u64>) {
+        self.value = value;
+        if let (Some(amount), Some(value)) = (amount(self.fault), value) {
+            self.title = (amount.said)(value);
+        }
+    }
 }
 
 /// What `POST /v1/faults` asks for.
@@ -79,22 +119,22 @@ pub(super) struct Faults {
     orders: BTreeMap<String, watch::Sender<Orders>>,
 }
 
-/// The switches that a child of this name has: fault, title, value.
-fn of(child: &str) -> &'static [(&'static str, &'static str, Option<u64>)] {
+/// The switches that a child of this name has: fault and title.
+fn of(child: &str) -> &'static [(&'static str, &'static str)] {
     match child.split_once('-').map_or(child, |(kind, _)| kind) {
-        "encoder" => &[
-            ("kill", "kill", None),
-            ("freeze", "freeze picture", None),
-            ("drop", "drop a segment", None),
-        ],
-        "origin" => &[("kill", "kill", None)],
-        "edge" => &[
-            ("kill", "kill", None),
-            ("slow", "slow 1.5 s", Some(SLOW_MS)),
-            ("overload", "overload", Some(OVERLOAD_PERCENT)),
-        ],
-        "audience" => &[("stuck_tv", "one TV model cannot switch", None)],
+        "encoder" => &[("kill", "kill"), ("freeze", "freeze picture"), ("drop", "drop a segment")],
+        "origin" => &[("kill", "kill")],
+        "edge" => &[("kill", "kill"), ("slow", "slow"), ("overload", "overload")],
+        "audience" => &[("stuck_tv", "one TV model cannot switch")],
         _ => &[],
+    }
+}
+
+fn amount(fault: &str) -> Option<&'static Amount> {
+    match fault {
+        "slow" => Some(&SLOW),
+        "overload" => Some(&OVERLOAD),
+        _ => None,
     }
 }
 
@@ -107,13 +147,12 @@ impl Faults {
     /// The switches of these children.
     pub(super) fn new(clock: Arc<dyn Clock>, children: &[String]) -> Self {
         let all = children.iter().flat_map(|child| {
-            of(child).iter().map(|(fault, title, value)| Listed {
-                target: child.clone(),
-                fault,
-                title,
-                on: false,
-                since: None,
-                value: *value,
+            of(child).iter().map(|(fault, title)| {
+                let (target, title) = (child.clone(), (*title).to_owned());
+                let mut listed =
+                    Listed { target, fault, title, on: false, since: None, value: None };
+                listed.set(amount(fault).map(|amount| amount.usual));
+                listed
             })
         });
         let orders = children.iter().map(|child| (child.clone(), watch::Sender::default()));
@@ -139,14 +178,7 @@ impl Faults {
         let Some(switch) = found else {
             return Err(format!("{} has no fault {:?}; GET lists all", turn.target, turn.fault));
         };
-        match (switch.value, turn.value) {
-            (None, Some(_)) => return Err(format!("the fault {:?} takes no value", turn.fault)),
-            (Some(_), Some(value)) if value > MAX_VALUE => {
-                return Err(format!("value {value}: {MAX_VALUE} at most"));
-            }
-            (Some(_), Some(value)) => switch.value = Some(value),
-            (_, None) => {}
-        }
+        switch.set(switch.value_of(turn)?);
         let moment = switch.fault == MOMENTARY;
         switch.on = turn.on && !moment;
         switch.since = switch.on.then(|| switch.since.unwrap_or(self.clock.now_us() / 1_000));
@@ -206,8 +238,33 @@ mod tests {
             turn("edge-e1", "freeze", true, None),
             turn("edge-e1", "kill", true, Some(1)),
             turn("edge-e1", "slow", true, Some(60_001)),
+            turn("edge-e1", "overload", true, Some(101)),
         ] {
             assert!(faults.turn(&wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn how_much_is_said_and_is_as_usual_the_next_time() {
+        let faults = Faults::new(Arc::new(ManualClock::at_us(0)), &["edge-e1".to_owned()]);
+        let edge = faults.orders("edge-e1");
+        let said = |list: Vec<Listed>, fault: &str| {
+            let one = list.into_iter().find(|one| one.fault == fault).unwrap();
+            (one.title, one.value)
+        };
+        assert_eq!(said(faults.list(), "slow"), ("slow 1.5 s".to_owned(), Some(1_500)));
+        for (fault, value, on, usually, usual) in [
+            ("slow", 900, "slow 0.9 s", "slow 1.5 s", 1_500),
+            ("slow", 60_000, "slow 60 s", "slow 1.5 s", 1_500),
+            ("overload", 100, "overload 100 %", "overload 95 %", 95),
+        ] {
+            let turn = |on, value| faults.turn(&turn("edge-e1", fault, on, value)).unwrap();
+            assert_eq!(said(turn(true, Some(value)), fault), (on.to_owned(), Some(value)));
+            // Off it may be told with what it was on with, as a page may.
+            assert_eq!(said(turn(false, Some(value)), fault), (usually.to_owned(), Some(usual)));
+            assert_eq!(said(turn(true, None), fault), (usually.to_owned(), Some(usual)));
+            assert_eq!(edge.borrow().on[fault], Some(usual));
+            turn(false, None);
         }
     }
 }

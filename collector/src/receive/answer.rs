@@ -4,6 +4,7 @@ use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tallylight_schemas::fates::Reason;
+use tallylight_schemas::headers;
 use tokio::sync::oneshot;
 
 use crate::append::{AppendFailure, NoRoom, Outcome};
@@ -12,11 +13,11 @@ use crate::problem::{self, Problem};
 use crate::pure::ladder::{FULL, Pace, Standing};
 
 /// What became of each record: `accepted=3, rejected;no_sid=1`.
-pub const FATES: HeaderName = HeaderName::from_static("tallylight-fates");
+pub const FATES: HeaderName = HeaderName::from_static(headers::FATES);
 /// How many values were lost from records that were accepted without them.
 pub const DROPPED_VALUES: HeaderName = HeaderName::from_static("tallylight-dropped-values");
 /// What clients are asked to do until the next answer: `interval=2, sample=0.5`.
-pub const PACE: HeaderName = HeaderName::from_static("tallylight-pace");
+pub const PACE: HeaderName = HeaderName::from_static(headers::PACE);
 
 /// A request whose rows wait for the next commit.
 #[derive(Debug)]

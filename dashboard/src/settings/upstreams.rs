@@ -13,7 +13,7 @@ pub struct Upstreams {
     /// Manifests and steering: `/live/*`, `/steering/*`, `/v1/play/*`, `/v1/steering`,
     /// `/v1/actions`, `/v1/incidents`.
     pub steering: String,
-    /// The collector: `/v1/cmcd`, `/v1/events`.
+    /// The collector: `/v1/cmcd`, `/v1/events`, `/v1/beacons`.
     pub collector: String,
     /// Edges by name: `/<name>/*`.
     pub edges: BTreeMap<String, String>,
@@ -47,9 +47,13 @@ impl Upstreams {
             must(is_base(url), what);
         });
         for name in self.edges.keys() {
-            let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
+            let small = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+            let plain = !name.is_empty() && name.chars().all(small);
             let free = !["v1", "live", "steering", "assets", "metrics"].contains(&name.as_str());
-            must(plain && free, format!("upstreams.edges has {name:?}; use letters and digits"));
+            must(
+                plain && free,
+                format!("upstreams.edges has {name:?}; use small letters and digits"),
+            );
         }
     }
 

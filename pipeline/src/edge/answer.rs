@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use tallylight_schemas::delivery::Action;
+use tallylight_schemas::headers;
 
 use super::cache::Stored;
 use crate::origin::{IMMUTABLE, PIPELINE, PUBLISHED_AT};
@@ -13,7 +14,7 @@ use crate::serve::path::MediaPath;
 use crate::serve::problem::Problem;
 use crate::serve::viewer::Viewer;
 
-pub(super) const EDGE: HeaderName = HeaderName::from_static("tallylight-edge");
+pub(super) const EDGE: HeaderName = HeaderName::from_static(headers::EDGE);
 pub(super) const CACHE: HeaderName = HeaderName::from_static("tallylight-cache");
 const TIMING: HeaderName = HeaderName::from_static("timing-allow-origin");
 

@@ -12,14 +12,19 @@ pub struct Faults {
 }
 
 impl Faults {
+    /// The most that [`Faults::slow`] does, ms.
+    pub const SLOWEST_MS: u64 = 60_000;
+    /// The most that [`Faults::overload`] does.
+    pub const ALL_PERCENT: u64 = 100;
+
     /// Each answer's first byte comes so many milliseconds later; 0 ends it.
     pub fn slow(&self, ms: u64) {
-        self.slow_ms.store(ms.min(60_000), Ordering::Relaxed);
+        self.slow_ms.store(ms.min(Self::SLOWEST_MS), Ordering::Relaxed);
     }
 
     /// Other customers take so many hundredths of the nominal capacity; 0 ends it.
     pub fn overload(&self, percent: u64) {
-        self.background_percent.store(percent.min(100), Ordering::Relaxed);
+        self.background_percent.store(percent.min(Self::ALL_PERCENT), Ordering::Relaxed);
     }
 
     pub(super) fn delay(&self) -> Option<Duration> {

@@ -35,10 +35,10 @@ fn steered() -> View {
     }
 }
 
-/// Compares with `tests/goldens/<name>`; `TALLYLIGHT_BLESS=1` writes it.
+/// Compares with `tests/goldens/<name>`; `UPDATE_GOLDENS=1` writes it.
 fn golden(name: &str, text: &str) {
     let path = format!("{}/tests/goldens/{name}", env!("CARGO_MANIFEST_DIR"));
-    if std::env::var_os("TALLYLIGHT_BLESS").is_some() {
+    if std::env::var_os("UPDATE_GOLDENS").is_some() {
         std::fs::write(&path, text).unwrap();
     }
     assert_eq!(text, std::fs::read_to_string(&path).unwrap(), "{name}");

@@ -1,6 +1,7 @@
 //! What a PUT says about its segment, and whether it is so.
 
 use axum::http::{HeaderMap, StatusCode};
+use tallylight_schemas::headers::PIPELINE;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::copies::{Copy, Defect};
@@ -41,7 +42,7 @@ impl Claimed {
     /// Reads the headers; 400 names all that are missing or unreadable.
     pub(super) fn read(headers: &HeaderMap) -> Result<Self, Problem> {
         let mut wrong = Vec::new();
-        let pipeline = text(headers, "tallylight-pipeline").filter(|name| is_pipeline(name));
+        let pipeline = text(headers, PIPELINE).filter(|name| is_pipeline(name));
         if pipeline.is_none() {
             wrong.push("Tallylight-Pipeline");
         }

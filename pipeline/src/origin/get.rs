@@ -9,6 +9,7 @@ use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use tallylight_schemas::delivery::Action;
+use tallylight_schemas::headers;
 
 use super::place::Place;
 use super::pure::schedule::Verdict;
@@ -22,7 +23,7 @@ use crate::serve::path::{MediaPath, Object};
 use crate::serve::problem::{self, Problem};
 
 /// Whose copy an answer is.
-pub(crate) const PIPELINE: HeaderName = HeaderName::from_static("tallylight-pipeline");
+pub(crate) const PIPELINE: HeaderName = HeaderName::from_static(headers::PIPELINE);
 /// When it became available, Unix µs.
 pub(crate) const PUBLISHED_AT: HeaderName = HeaderName::from_static("tallylight-published-at");
 /// What never changes may be kept; a minute is longer than any player needs it.

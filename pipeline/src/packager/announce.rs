@@ -2,6 +2,7 @@
 //! these are at the origin no programme is published.
 
 use bytes::Bytes;
+use tallylight_schemas::headers::PIPELINE;
 use tokio_util::sync::CancellationToken;
 
 use super::plan::hash;
@@ -88,7 +89,7 @@ pub(crate) fn media_type(track: &Track) -> &'static str {
 
 /// Headers of every object: whose it is and its hash.
 pub(crate) fn common(shared: &Shared, body: &[u8]) -> Vec<(&'static str, String)> {
-    vec![("tallylight-pipeline", shared.config.pipeline.clone()), ("tallylight-hash", hash(body))]
+    vec![(PIPELINE, shared.config.pipeline.clone()), ("tallylight-hash", hash(body))]
 }
 
 /// Headers with what was measured in a segment.

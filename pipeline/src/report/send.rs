@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use reqwest::{Client, StatusCode};
 use serde::Serialize;
+use tallylight_schemas::headers;
 
 use super::Door;
 use super::queue::{Queue, Told};
@@ -126,8 +127,7 @@ pub(crate) async fn send(client: &Client, door: &Door, body: &impl Serialize) ->
     let request = client.post(&door.url).json(body);
     match signed(request, door.service_key.as_deref()).send().await {
         Ok(answer) if answer.status().is_success() => {
-            let fates =
-                answer.headers().get("tallylight-fates").and_then(|text| text.to_str().ok());
+            let fates = answer.headers().get(headers::FATES).and_then(|text| text.to_str().ok());
             Answer::Taken(Refusals::read(fates.unwrap_or_default()))
         }
         Ok(answer) if is_final(answer.status()) => Answer::Refused(answer.status()),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::http::{HeaderName, Method};
+use tallylight_schemas::headers;
 use tower_http::cors::{Any, CorsLayer};
 
 /// Answers preflights (players that send CMCD as headers cause them) and lets scripts read
@@ -17,8 +18,8 @@ pub fn layer() -> CorsLayer {
         "cmsd-static",
         "cmsd-dynamic",
         "tallylight-cache",
-        "tallylight-edge",
-        "tallylight-pipeline",
+        headers::EDGE,
+        headers::PIPELINE,
         "tallylight-published-at",
     ];
     CorsLayer::new()

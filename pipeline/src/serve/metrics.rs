@@ -33,7 +33,7 @@ pub struct Metrics {
 }
 
 /// The words of the methods we count; anything else is `other`.
-const METHODS: [&str; 4] = ["GET", "HEAD", "PUT", "OPTIONS"];
+const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
 
 impl Metrics {
     /// Fresh counters, and those of `reporter`.

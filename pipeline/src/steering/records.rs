@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use reqwest::Client;
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -15,20 +16,27 @@ use crate::report::send::{Answer, send};
 
 /// Records in one POST.
 const BATCH: usize = 50;
-/// Ids that may wait; beyond it the first by name makes room.
+/// Ids that may wait; beyond it the record that waits longest makes room.
 const CAPACITY: usize = 1_000;
 const PAUSE: Duration = Duration::from_millis(500);
 pub(super) const WITHIN: Duration = Duration::from_secs(5);
 
 /// The records that wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Records {
     waiting: Mutex<BTreeMap<String, (u64, Value)>>,
     arrived: Notify,
     count: std::sync::atomic::AtomicU64,
+    /// Records that made room before the collector had them.
+    lost: Counter,
 }
 
 impl Records {
+    pub(super) fn new(lost: Counter) -> Self {
+        let (waiting, arrived) = (Mutex::default(), Notify::new());
+        Self { waiting, arrived, count: 0.into(), lost }
+    }
+
     /// Queues what a decision wrote; never waits.
     pub(super) fn push(&self, effect: &Effect) {
         let (id, kind, value) = match effect {
@@ -44,7 +52,12 @@ impl Records {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.insert(id.clone(), (number, value));
         if waiting.len() > CAPACITY {
-            waiting.pop_first();
+            let oldest = waiting.iter().min_by_key(|(_, (number, _))| *number);
+            let oldest = oldest.map(|(id, _)| id.clone());
+            oldest.and_then(|id| waiting.remove(&id));
+            if self.lost.inc() == 0 {
+                tracing::warn!("the collector takes no control records; the oldest are given up");
+            }
         }
         drop(waiting);
         self.arrived.notify_one();
@@ -95,5 +108,34 @@ pub(super) async fn post(records: Arc<Records>, door: Door, client: Client) {
             }
             Answer::Later(_) => tokio::time::sleep(PAUSE).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn incident(id: &str) -> Effect {
+        let row = json!({"tenant": "demo", "id": id, "opened_at": 1, "cause": "Edge e1 is slow",
+            "culprit": "edge", "cohort": "viewers", "viewers": 1, "severity": "watch",
+            "evidence": "[]", "state": "open", "updated_at": 1});
+        Effect::Incident(serde_json::from_value(row).unwrap())
+    }
+
+    #[test]
+    fn who_waits_longest_makes_room_and_is_counted() {
+        let records = Records::new(Counter::default());
+        // Names go down while time goes on; the record of the second is written anew at the end.
+        let of = |n: usize| format!("{:04}", 2 * CAPACITY - n);
+        let write = |n| records.push(&incident(&of(n)));
+        (0..CAPACITY).for_each(write);
+        write(1);
+        assert_eq!(records.lost.get(), 0);
+        (CAPACITY..CAPACITY + 2).for_each(write);
+        let waiting = records.waiting.lock().unwrap();
+        assert_eq!((records.lost.get(), waiting.len()), (2, CAPACITY));
+        let is_there = [0, 1, 2, 3, CAPACITY, CAPACITY + 1].map(|n| waiting.contains_key(&of(n)));
+        assert_eq!(is_there, [false, true, false, true, true, true]);
     }
 }

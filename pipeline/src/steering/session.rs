@@ -1,6 +1,7 @@
 //! A session as manifests and steering answers know it: its sid, and the addresses made for it.
 
 use axum::http::{HeaderMap, Uri};
+use tallylight_schemas::headers::ROOT_RELATIVE;
 use uuid::Uuid;
 
 use super::Steering;
@@ -9,8 +10,6 @@ use super::settings::EdgeSettings;
 use crate::manifest::{self, View};
 use crate::serve::viewer::Viewer;
 
-/// Sent by the dashboard's proxy: the browser reaches everything through one port.
-const ROOT_RELATIVE: &str = "tallylight-root-relative";
 /// Where the browser found the dashboard, as its proxy or one before it says.
 const FORWARDED_HOST: &str = "x-forwarded-host";
 /// Whether it came there by TLS.

@@ -8,7 +8,8 @@ use crate::segments;
 
 const HEAD: &str = "# Tables
 
-Generated from `schemas::tables`; `UPDATE_GOLDENS=1 cargo test -p tallylight-schemas` writes it anew.
+Generated from `schemas::tables`.
+`UPDATE_GOLDENS=1 cargo test --locked --workspace --test suite -- tables` writes it anew.
 
 What history holds, and how it is read: [history.md](history.md). A NULL is unknown and never 0.
 Times are UTC with microseconds. Columns are only ever added.

@@ -1,4 +1,5 @@
-//! Goldens: `UPDATE_GOLDENS=1 cargo test -p tallylight-schemas` rewrites those that differ.
+//! Goldens: `UPDATE_GOLDENS=1 cargo test --locked --workspace --test suite` rewrites those
+//! that differ.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! Questions of the platform itself to a table: files and memory together, in SQL, within a
-//! bound of memory.
+//! Questions of the platform itself to what is settled of a table: files and memory together, in
+//! SQL, within a bound of memory.
 
 use std::sync::Arc;
 
@@ -19,15 +19,15 @@ fn failed(error: impl std::fmt::Display) -> HistoryError {
 }
 
 impl History {
-    /// Answers a SELECT over one table, which is named `rows` in it. One thread works on it: who
-    /// asks here has time.
+    /// Answers a SELECT over one table, which is named `rows` in it, without rows that can still
+    /// change. One thread works on it: who asks here has time.
     pub async fn select(&self, table: Table, sql: &str) -> Result<Vec<RecordBatch>, HistoryError> {
         let env = RuntimeEnvBuilder::new().with_memory_limit(MEMORY, 1.0);
         let mut config = SessionConfig::new().with_target_partitions(1);
         config.options_mut().execution.parquet.schema_force_view_types = false;
         let env = Arc::new(env.build().map_err(failed)?);
         let context = SessionContext::new_with_config_rt(config, env);
-        let view = self.view(table).await?;
+        let view = self.settled(table).await?;
         let mut parts: Vec<DataFrame> = Vec::new();
         if let Some(delta) = view.delta {
             parts.push(context.read_table(delta).map_err(failed)?);

@@ -131,6 +131,17 @@ impl History {
         Ok(View { delta: folder.provider().await?, hot, files_alone: false })
     }
 
+    /// What of the table can change no more: its files, and the rows that wait in memory here. The
+    /// state is not asked, nor are writers in other processes: for a copy of all sessions events wait.
+    pub(super) async fn settled(&self, table: Table) -> Result<View, HistoryError> {
+        let (folder, hot) = self.kept(table);
+        let folder = folder.newest().await?;
+        let files_to = folder.stored_transaction().await?;
+        let hot = hot.iter().filter(|one| one.offset >= files_to);
+        let hot = hot.map(|one| one.wide(table, &self.shared.log_id)).collect::<Result<_, _>>()?;
+        Ok(View { delta: folder.provider().await?, hot, files_alone: false })
+    }
+
     /// What is in memory and in the state, and the newest files with where they end. What was
     /// committed after that moment is in these files and in memory, which can be told by offset; but
     /// rows of the state cannot, and are asked for again.

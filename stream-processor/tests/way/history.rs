@@ -20,7 +20,8 @@ use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{Faults, History, Parts as HistoryParts, Step};
 use tallylight_store::snapshot::Snapshots;
 use tallylight_stream_processor::archive::{self, STATE_VERSION};
-use tallylight_stream_processor::{Parts, ProcessorHandle, Settings, build};
+use tallylight_stream_processor::{Parts, ProcessorHandle, ProcessorStats, Settings, build};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -141,6 +142,24 @@ impl Life {
         self.running.await.unwrap();
         self.history
     }
+}
+
+/// Goes on, a step of the test's at a time, until what the archive says is so: files are slower than
+/// log time is here.
+async fn until(
+    stats: watch::Receiver<ProcessorStats>,
+    so: impl Fn(&archive::ArchiveStats) -> bool,
+    mut step: impl AsyncFnMut(),
+) {
+    for _ in 0..3_000 {
+        let archive = stats.borrow().archive;
+        if archive.is_some_and(|archive| so(&archive)) {
+            return;
+        }
+        step().await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it is never so: {:?}", *stats.borrow());
 }
 
 /// All rows of a table as sorted text.

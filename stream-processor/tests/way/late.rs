@@ -202,9 +202,9 @@ async fn audit(history: &History, known: i64) -> Findings {
     Audit::all(history, 4, &Limits::default(), all).await.unwrap().unwrap()
 }
 
-/// Another one with `TALLYLIGHT_SEED`, to look for what this one does not show.
+/// Another one with `LATE_SEED`, to look for what this one does not show.
 fn seed() -> u64 {
-    std::env::var("TALLYLIGHT_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(5)
+    std::env::var("LATE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(5)
 }
 
 fn folder(dir: &tempfile::TempDir) -> PathBuf {

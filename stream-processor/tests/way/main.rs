@@ -15,6 +15,7 @@ mod looks;
 mod oracle;
 mod order;
 mod pace;
+mod refused;
 mod replay;
 mod requests;
 mod rollup;

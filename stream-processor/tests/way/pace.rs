@@ -1,5 +1,5 @@
-//! How fast a partition is: `cargo test --release -- --ignored --nocapture pace`. The figure
-//! of record is `tallylight bench window`.
+//! How fast a partition is: `cargo test --release --locked --workspace --test way -- --ignored
+//! --nocapture pace`. The figure of record is `tallylight bench window`.
 
 use std::time::Instant;
 

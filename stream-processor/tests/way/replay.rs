@@ -1,7 +1,7 @@
 //! How long a restart takes: a log of realistic entries, read from its beginning.
 //!
-//! `REPLAY_MB=200 cargo test --release -p tallylight-stream-processor --test way -- --ignored
-//! --nocapture replay_speed`
+//! `REPLAY_MB=200 cargo test --release --locked --workspace --test way -- --ignored --nocapture
+//! replay_speed`
 //!
 //! `REPLAY_VIEWERS` (1,000) watch at a time; each sends a record and fetches video and audio
 //! every 2 s.

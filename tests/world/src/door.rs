@@ -7,6 +7,7 @@ use axum::http::Request;
 use tallylight_collector::{Parts, Settings, build};
 use tallylight_eventlog::Shards;
 use tallylight_schemas::clock::Clock;
+use tallylight_schemas::headers;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -48,7 +49,7 @@ impl Door {
         let answer = self.router.clone().oneshot(request).await.unwrap();
         match answer.status().as_u16() {
             204 => {
-                let fates = answer.headers()["tallylight-fates"].to_str().unwrap();
+                let fates = answer.headers()[headers::FATES].to_str().unwrap();
                 Some(fates.strip_prefix("accepted=").unwrap().parse().unwrap())
             }
             503 => None,

@@ -1,10 +1,10 @@
-//! Fifty seeds in short (`TALLYLIGHT_SEEDS` for any number), and one of them twice.
+//! Fifty seeds in short (`WORLD_SEEDS` for any number), and one of them twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use tallylight_sim::{VIEWERS, run, run_with_loss};
 
 fn seeds_asked() -> u64 {
-    std::env::var("TALLYLIGHT_SEEDS").map_or(50, |seeds| seeds.parse().unwrap())
+    std::env::var("WORLD_SEEDS").map_or(50, |seeds| seeds.parse().unwrap())
 }
 
 /// Seeds of this part of two, which run beside each other.

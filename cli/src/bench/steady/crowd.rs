@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use tallylight_schemas::clock::{Clock, WallClock};
+use tallylight_schemas::headers;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::bench::{load, sample};
@@ -87,7 +88,7 @@ impl Sent {
     fn note(&mut self, answer: &reqwest::Response) -> anyhow::Result<bool> {
         match answer.status().as_u16() {
             204 => {
-                let fates = answer.headers().get("tallylight-fates");
+                let fates = answer.headers().get(headers::FATES);
                 let accepted = fates.and_then(|text| taken(text.to_str().ok()?)).unwrap_or(0);
                 self.records += PER_POST as u64;
                 self.shed += (PER_POST as u64).saturating_sub(accepted);

@@ -1,6 +1,5 @@
 //! `tallylight up --no-demo` as a process of its own, watched from outside.
 
-use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use anyhow::{Context, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::late::Look;
 use crate::bench::{Folder, resident};
 
 const QUESTION: &str = "SELECT country, device, count(*) AS n FROM live_sessions GROUP BY 1, 2";
@@ -44,25 +44,21 @@ impl Whole {
         Ok(self.client.get(url).send().await?.text().await?)
     }
 
-    /// Seconds that the processor spent on each of what it does, since it started.
-    pub(super) async fn spent(&self) -> anyhow::Result<BTreeMap<String, f64>> {
+    /// How old the figures of the dashboard are by its own account, and what the processor spent
+    /// its time on; `at` is when that is asked.
+    pub(super) async fn look(&self, at: Duration) -> anyhow::Result<Look> {
+        let text = self.metrics().await?;
         let of = |line: &str| {
             let line = line.strip_prefix("tallylight_processor_spent_seconds_total{doing=\"")?;
             let (doing, seconds) = line.split_once("\"} ")?;
             Some((doing.to_owned(), seconds.parse().ok()?))
         };
-        Ok(self.metrics().await?.lines().filter_map(of).collect())
-    }
-
-    /// How old the figures of the dashboard are by its own account, ms.
-    pub(super) async fn age_ms(&self) -> anyhow::Result<u64> {
-        let text = self.metrics().await?;
         let name = "tallylight_dashboard_freshness_ms ";
         let value = text.lines().find_map(|line| line.strip_prefix(name));
         let age: f64 =
             value.context("the dashboard does not say how old its figures are")?.parse()?;
         ensure!(age.is_finite(), "the dashboard has no figures");
-        Ok(age as u64)
+        Ok(Look { at, age_ms: age as u64, spent: text.lines().filter_map(of).collect() })
     }
 
     /// How long SQL takes to count the open sessions by two dimensions, ms; the reason when it gives
@@ -83,10 +79,10 @@ impl Whole {
     pub(super) async fn until_fresh(&self, age_ms: u64, within: Duration) -> anyhow::Result<()> {
         let began = Instant::now();
         loop {
-            match self.age_ms().await {
-                Ok(age) if age <= age_ms => return Ok(()),
+            match self.look(began.elapsed()).await {
+                Ok(look) if look.age_ms <= age_ms => return Ok(()),
                 _ if began.elapsed() < within => {}
-                Ok(age) => bail!("after {within:?} figures are {age} ms old"),
+                Ok(look) => bail!("after {within:?} figures are {} ms old", look.age_ms),
                 Err(error) => return Err(error.context(format!("nothing within {within:?}"))),
             }
             tokio::time::sleep(super::EVERY).await;

@@ -51,11 +51,11 @@ export class Faults {
   }
 
   private make(one: Fault): HTMLElement {
-    const button = h("button", { type: "button", "data-fault": one.fault }, h("span", { class: "title" }, one.title), h("span", { class: "since" }));
+    const button = h("button", { type: "button", "data-fault": one.fault }, h("span", { class: "title" }), h("span", { class: "since" }));
     button.addEventListener("click", () => {
       const current = this.list.find((each) => each.target === one.target && each.fault === one.fault);
       this.pressed.set(`${one.target}/${one.fault}`, Date.now());
-      void this.run(() => tell("/v1/faults", { target: one.target, fault: one.fault, on: !current?.on, ...(one.value === null ? {} : { value: one.value }) }));
+      void this.run(() => tell("/v1/faults", { target: one.target, fault: one.fault, on: !current?.on }));
     });
     return button;
   }
@@ -64,6 +64,7 @@ export class Faults {
     const pressed = Date.now() - (this.pressed.get(`${one.target}/${one.fault}`) ?? -Infinity) < PRESSED_MS;
     setAttr(button, "aria-pressed", String(one.on));
     setAttr(button, "data-level", one.on ? "2" : null);
+    setText(find(button, ".title"), one.title);
     setText(find(button, ".since"), one.on ? (one.since === null ? "on" : `on for ${span(Math.max(0, now - one.since)).replace(/\.\d/, "")}`) : pressed ? "done" : "");
   }
 

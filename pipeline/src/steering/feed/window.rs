@@ -52,8 +52,20 @@ struct Pane {
 /// Records of each kind that are held: more than steering itself keeps.
 const RECORDS: usize = 1_000;
 
-/// Forgets what was written longest ago; what is in force is written again and again.
-fn bound<R>(held: &mut HashMap<String, R>, written: impl Fn(&R) -> i64) {
+/// Takes records in, of which an older one replaces no newer one: a record is sent until the
+/// collector has it, so one may come again late. Then forgets what was written longest ago; what is
+/// in force is written again and again.
+fn put<R>(
+    held: &mut HashMap<String, R>,
+    rows: impl Iterator<Item = R>,
+    id: impl Fn(&R) -> &String,
+    written: impl Fn(&R) -> i64,
+) {
+    for row in rows {
+        if held.get(id(&row)).is_none_or(|held| written(held) <= written(&row)) {
+            held.insert(id(&row).clone(), row);
+        }
+    }
     while held.len() > RECORDS {
         let oldest = held.iter().min_by_key(|(_, row)| written(row)).map(|(id, _)| id.clone());
         oldest.and_then(|id| held.remove(&id));
@@ -113,14 +125,10 @@ impl Window {
         }
         rows.playback.into_iter().for_each(|row| self.playback(row));
         rows.delivery.into_iter().for_each(|row| self.delivery(row));
-        for row in rows.actions.iter().filter_map(view::read_action) {
-            self.actions.insert(row.id.clone(), row);
-        }
-        bound(&mut self.actions, |row| row.updated_at);
-        for row in rows.incidents.iter().filter_map(view::read_incident) {
-            self.incidents.insert(row.id.clone(), row);
-        }
-        bound(&mut self.incidents, |row| row.updated_at);
+        let actions = rows.actions.iter().filter_map(view::read_action);
+        put(&mut self.actions, actions, |row| &row.id, |row| row.updated_at);
+        let incidents = rows.incidents.iter().filter_map(view::read_incident);
+        put(&mut self.incidents, incidents, |row| &row.id, |row| row.updated_at);
         self.whole |= rows.snapshot && !rows.more;
         if let Some((newest, _)) = self.panes.last_key_value() {
             self.panes = self.panes.split_off(&(newest - KEEP_MS));

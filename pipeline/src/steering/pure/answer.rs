@@ -3,12 +3,12 @@
 //!
 //! An edge that takes no connections is closed: it is answered to nobody, in every mode and
 //! whoever was moved when, as long as another edge is open. Players would leave it by themselves,
-//! only later. It opens again as a move ends: after 30 s of health, a minute after it was closed
-//! at the earliest.
+//! only later. It opens again as a move ends: after 30 s of health, a minute after its viewers left at
+//! the earliest.
 
 use super::health::{EdgeState, Health};
 use super::share::Pathway;
-use super::state::{BACK_MS, ONCE_MS, State};
+use super::state::{BACK_MS, State};
 
 /// Where a session is to go first; `used` is where it is, when that is an edge of ours.
 pub fn answer(state: &State, sid: &str, used: Option<&Pathway>) -> Pathway {
@@ -28,8 +28,9 @@ pub fn answer(state: &State, sid: &str, used: Option<&Pathway>) -> Pathway {
 
 /// Closes and opens edges by what is known of them now.
 pub fn close(state: &mut State, now_ms: i64) {
+    let once_ms = state.policy.once_ms();
     for edge in state.edges.values_mut() {
-        step(edge, now_ms);
+        step(edge, once_ms, now_ms);
     }
     // One that answers again but a moment ago is better than an ill one or none.
     let open = |edge: &&EdgeState| edge.closed_since.is_none();
@@ -57,13 +58,13 @@ pub fn close(state: &mut State, now_ms: i64) {
     state.routes.close(&closed, &good);
 }
 
-fn step(edge: &mut EdgeState, now_ms: i64) {
+fn step(edge: &mut EdgeState, once_ms: i64, now_ms: i64) {
     if edge.dead {
         edge.closed_since.get_or_insert(now_ms);
         return;
     }
     let lasted = |since: Option<i64>, ms| since.is_some_and(|since| now_ms - since >= ms);
-    if lasted(edge.good_since, BACK_MS) && lasted(edge.closed_since, ONCE_MS) {
+    if lasted(edge.good_since, BACK_MS) && lasted(edge.closed_since, once_ms) {
         edge.closed_since = None;
     }
 }

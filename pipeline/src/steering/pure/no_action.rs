@@ -10,7 +10,7 @@ use super::inputs::Inputs;
 use super::masks;
 use super::plan::{movable, targets};
 use super::share::WHOLE;
-use super::state::{Effect, ONCE_MS, SETTLE_MS, State};
+use super::state::{Effect, SETTLE_MS, State};
 use crate::steering::settings::Mode;
 
 /// A reason, without figures that move all the time, and until when it holds where it ends by
@@ -107,7 +107,8 @@ pub(super) fn edge(state: &State, inputs: &Inputs, name: &str, now_ms: i64) -> R
     }
     if movable(state, name, now_ms).is_empty() {
         let moved = state.moved.get(name).into_iter().flatten();
-        let until = moved.map(|moved| moved.at + ONCE_MS).filter(|until| *until > now_ms).min();
+        let until = moved.map(|moved| moved.at + state.policy.once_ms());
+        let until = until.filter(|until| *until > now_ms).min();
         let text = "Its viewers were moved within the last minute, and steering moves nobody twice in one.";
         return (text.to_owned(), until);
     }

@@ -193,12 +193,12 @@ pub fn targets(state: &State, inputs: &Inputs, edge: &str, since: i64) -> Vec<St
     all
 }
 
-/// The places of a home that are at home and were not moved in the last minute: steering does not
-/// move viewers to and fro by its own judgement.
+/// The places of a home that are at home and whose viewers' minute is over: steering does not move them
+/// to and fro by its own judgement.
 pub fn movable(state: &State, home: &str, now_ms: i64) -> Vec<(u32, u32)> {
     let mut places = state.routes.free(home, WHOLE);
     let recent = state.moved.get(home).into_iter().flatten();
-    for moved in recent.filter(|moved| now_ms - moved.at < super::state::ONCE_MS) {
+    for moved in recent.filter(|moved| now_ms - moved.at < state.policy.once_ms()) {
         let without = |(from, to): (u32, u32)| {
             let before = (from, to.min(moved.from).max(from));
             let after = (from.max(moved.to).min(to), to);

@@ -26,8 +26,8 @@ pub struct Policy {
 
 /// Health that long before viewers are brought back, ms.
 pub const BACK_MS: i64 = 30_000;
-/// A viewer is moved by steering at most once in this time, ms.
-pub const ONCE_MS: i64 = 60_000;
+/// A viewer is moved by steering at most once in this time, ms, from when it followed.
+const ONCE_MS: i64 = 60_000;
 /// What was sent to an edge shows in its load only after this time, ms.
 pub const SETTLE_MS: i64 = 20_000;
 /// Records kept here; the rest is in the log.
@@ -82,6 +82,14 @@ pub enum Effect {
     },
 }
 
+impl Policy {
+    /// Who was moved may be moved again after so long, ms. Players follow when they ask next: counted
+    /// from the decision, a late one would be moved twice within its own minute.
+    pub fn once_ms(&self) -> i64 {
+        ONCE_MS + i64::from(self.ttl_s) * 1_000
+    }
+}
+
 /// Everything that is remembered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
@@ -97,7 +105,7 @@ pub struct State {
     pub incidents: BTreeMap<String, IncidentRow>,
     /// The newest record of each.
     pub actions: BTreeMap<String, ActionRow>,
-    /// Who was moved in the last minute, by home.
+    /// Who was moved so short a time ago that nobody moves them again, by home.
     pub moved: BTreeMap<String, Vec<Moved>>,
     /// When an edge was last sent somebody, Unix ms.
     pub sent: BTreeMap<String, i64>,
@@ -188,8 +196,9 @@ impl State {
 
     /// Remembers who was moved, and forgets who was long ago.
     pub fn note_moved(&mut self, home: &str, places: &[(u32, u32)], now_ms: i64) {
+        let once_ms = self.policy.once_ms();
         let moved = self.moved.entry(home.to_owned()).or_default();
-        moved.retain(|moved| now_ms - moved.at < ONCE_MS);
+        moved.retain(|moved| now_ms - moved.at < once_ms);
         moved.extend(places.iter().map(|(from, to)| Moved { from: *from, to: *to, at: now_ms }));
     }
 
@@ -205,10 +214,10 @@ impl State {
         })
     }
 
-    /// Whether none of these was moved in the last minute.
+    /// Whether none of these was moved within [`Policy::once_ms`].
     pub fn may_move(&self, home: &str, places: &[(u32, u32)], now_ms: i64) -> bool {
         let recent = |moved: &Moved| {
-            now_ms - moved.at < ONCE_MS
+            now_ms - moved.at < self.policy.once_ms()
                 && places.iter().any(|(from, to)| moved.from < *to && *from < moved.to)
         };
         !self.moved.get(home).is_some_and(|moved| moved.iter().any(recent))

@@ -81,19 +81,17 @@ impl Lives {
         self.life.handle.stats().borrow().archive.unwrap()
     }
 
-    /// Goes on until that is so, by few seconds of log time: files are slower than they are here.
+    /// Goes on until that is so, by few seconds of log time.
     async fn until(&mut self, so: impl Fn(&archive::ArchiveStats) -> bool) {
-        for _ in 0..15 {
-            self.go_on(1).await;
-            for _ in 0..100 {
-                if so(&self.archive()) {
-                    return;
-                }
-                self.pass(1).await;
-                tokio::time::sleep(Duration::from_millis(5)).await;
+        let (stats, mut steps) = (self.life.handle.stats(), 0);
+        let step = async || {
+            match steps % 100 {
+                0 => self.go_on(1).await,
+                _ => self.pass(1).await,
             }
-        }
-        panic!("it is never so: {:?}", self.archive());
+            steps += 1;
+        };
+        until(stats, so, step).await;
     }
 
     /// A crash, and another life. Answers where it went on from.

@@ -19,19 +19,6 @@ impl Faults for Few {
     }
 }
 
-/// Lets log time pass until it is so: what is written begins with an emission.
-async fn until(way: &Way, life: &Life, so: impl Fn(&archive::ArchiveStats) -> bool) {
-    for _ in 0..3_000 {
-        let archive = life.handle.stats().borrow().archive;
-        if archive.is_some_and(|archive| so(&archive)) {
-            return;
-        }
-        way.clock.advance_us(100_000);
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it is never so: {:?}", *life.handle.stats().borrow());
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_filled_is_said_to_reach_no_further_than_it_does() {
     let mut way = Way::without_processor();
@@ -47,19 +34,22 @@ async fn what_is_filled_is_said_to_reach_no_further_than_it_does() {
     let log = Arc::clone(&way.log) as Arc<dyn EventLog>;
     let faults = Some(Arc::clone(&few) as Arc<dyn Faults>);
     let life = Life::with((log, &way.clock), dir.path(), faults, settings).await;
+    // What is written begins with an emission.
+    let clock = Arc::clone(&way.clock);
+    let pass = async || clock.advance_us(100_000);
     for second in 0..120 {
         if second == 20 {
-            until(&way, &life, |archive| archive.snapshot > 0).await;
+            until(life.handle.stats(), |archive| archive.snapshot > 0, &pass).await;
             few.0.store(0, Ordering::SeqCst);
         }
         way.second(second, 30).await;
         way.clock.advance_us(1_000_000);
         life.caught_up().await;
     }
-    until(&way, &life, |archive| archive.standing).await;
+    until(life.handle.stats(), |archive| archive.standing, &pass).await;
     // Where it stood is written, then the first that was read anew.
     few.0.store(2, Ordering::SeqCst);
-    until(&way, &life, |_| few.0.load(Ordering::SeqCst) < 0).await;
+    until(life.handle.stats(), |_| few.0.load(Ordering::SeqCst) < 0, &pass).await;
     let committed = life.history.status().committed;
     let log = way.log.read(EVENTS, committed, usize::MAX).await.unwrap();
     let next = log.entries.first().expect("not all is filled");

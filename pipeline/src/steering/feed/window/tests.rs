@@ -1,4 +1,5 @@
 use serde_json::json;
+use tallylight_schemas::control::{ActionState, IncidentState};
 
 use super::*;
 
@@ -85,4 +86,23 @@ fn failures_by_device_are_of_the_last_half_minute() {
         );
     }
     assert_eq!(window.devices()["tv-x900"], Device { viewers: 8, adaptation_failures: 7 });
+}
+
+#[test]
+fn an_older_record_that_comes_again_replaces_no_newer_one() {
+    let mut window = Window::default();
+    for (at, state) in [(3, "open"), (5, "acknowledged"), (3, "open"), (5, "closed"), (4, "open")] {
+        let incident = json!({"tenant": "demo", "id": "i", "opened_at": 1, "cause": "Edge e1 is slow",
+            "culprit": "edge", "cohort": "viewers", "viewers": 1, "severity": "watch",
+            "evidence": [], "state": state, "updated_at": at});
+        let action = json!({"tenant": "demo", "id": "a", "at": 1, "kind": "shift_edge",
+            "target": "e1", "share": 0.5, "viewers": 1, "title": "Move", "evidence": [],
+            "forecast": "", "state": if at == 5 { "taken" } else { "offered" }, "by": "steering",
+            "updated_at": at});
+        let rows = json!({"type": "rows", "seq": 1, "incidents": [incident], "actions": [action]});
+        take(&mut window, rows);
+    }
+    let (incidents, actions) = window.records();
+    let states = (incidents[0].state, actions[0].state);
+    assert_eq!(states, (IncidentState::Closed, ActionState::Taken), "of one moment the last");
 }

@@ -25,7 +25,7 @@ pub(super) struct Viewer {
     pub(super) at: String,
     phase: i64,
     assigned: Pathway,
-    /// When steering sent it elsewhere than before, ms.
+    /// When steering sent it elsewhere than before, ms. Its player follows within the 5 s of a TTL.
     pub(super) moves: Vec<i64>,
 }
 

@@ -46,7 +46,7 @@ proptest! {
         let mut fleet = Fleet::new(60, capacity, capacity);
         tell(&mut fleet, &story);
         for viewer in &fleet.viewers {
-            prop_assert!(viewer.moves.windows(2).all(|pair| pair[1] - pair[0] >= 60_000), "{viewer:?}");
+            prop_assert!(viewer.moves.windows(2).all(|pair| pair[1] - pair[0] >= 65_000), "{viewer:?}");
         }
         for (at, effect) in &fleet.effects {
             let Some(row) = taken(effect).filter(|row| row.kind == ActionKind::ShiftEdge) else { continue };
