@@ -22,9 +22,10 @@ mod up;
 
 use std::env::VarError;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use settings::{Global, Settings};
 
@@ -137,14 +138,20 @@ fn start_tracing() -> anyhow::Result<()> {
 /// attempt to connect an error; whoever tries says it once.
 fn filter(asked: Result<String, VarError>) -> anyhow::Result<EnvFilter> {
     let usual = "warn,deltalake_core::kernel::transaction=off,rustls_platform_verifier=off";
-    let filter = match asked {
-        Err(VarError::NotPresent) => EnvFilter::try_new(usual)?,
-        asked => {
-            let asked = asked.map_err(|error| anyhow!("{MISTYPED}: {error}"))?;
-            EnvFilter::try_new(asked).map_err(|error| anyhow!("{MISTYPED}: {error}"))?
-        }
-    };
-    Ok(filter)
+    if asked == Err(VarError::NotPresent) {
+        return Ok(EnvFilter::try_new(usual)?);
+    }
+    let asked = asked.map_err(|error| anyhow!("{MISTYPED}: {error}"))?;
+    if let Some(word) = asked.split(',').map(str::trim).find(|word| is_mistyped_level(word)) {
+        bail!("{MISTYPED}: {word} is no level; of a crate of that name all is {word}=trace");
+    }
+    EnvFilter::try_new(&asked).map_err(|error| anyhow!("{MISTYPED}: {error}"))
+}
+
+/// A word that is no level would be taken for a crate, and ours would fall silent.
+fn is_mistyped_level(word: &str) -> bool {
+    let alone = !word.is_empty() && !word.contains(['=', '[']);
+    alone && word.parse::<LevelFilter>().is_err() && !word.starts_with("tallylight")
 }
 
 /// What is wrong when the filter cannot be read.
@@ -158,9 +165,14 @@ mod tests {
     fn a_filter_that_cannot_be_read_is_told_and_not_passed_over() {
         assert!(filter(Err(VarError::NotPresent)).is_ok());
         assert!(filter(Ok("info,tallylight_store=debug".to_owned())).is_ok());
-        let refused = filter(Ok("info,tallylight_store=loud".to_owned())).unwrap_err();
-        for word in ["TALLYLIGHT_LOG", "expected one of \"off\""] {
-            assert!(refused.to_string().contains(word), "{refused}");
+        assert!(filter(Ok("warn,tallylight_store".to_owned())).is_ok());
+        for (asked, why) in [
+            ("info,tallylight_store=loud", "expected one of \"off\""),
+            ("inof", "inof is no level"),
+            ("warn, dbug", "dbug is no level"),
+        ] {
+            let refused = filter(Ok(asked.to_owned())).unwrap_err().to_string();
+            assert!(refused.contains("TALLYLIGHT_LOG") && refused.contains(why), "{refused}");
         }
     }
 }

@@ -106,7 +106,8 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
     let own_url =
         settings.public_url.clone().unwrap_or_else(|| format!("http://{}", server.addr()));
     let mut metrics = Metrics::new("steering", &reporter);
-    let lost = metrics.counter("records_lost", "Incidents and actions given up unwritten");
+    let lost =
+        metrics.counter("records_lost", "Incidents and actions that made room for newer ones");
     let steering = Arc::new(Steering {
         copies: Copies::new(parts.clock.now_us()),
         own_url: own_url.trim_end_matches('/').to_owned(),

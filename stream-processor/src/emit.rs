@@ -51,7 +51,7 @@ pub(crate) async fn append(
 ) -> Result<bool, LogError> {
     match log.append(ROWS, parts.to_vec()).await {
         Ok(_) => {
-            if *told != Told::default() {
+            if std::mem::take(told) != Told::default() {
                 tracing::warn!("the log takes rows again");
             }
             Ok(true)

@@ -107,12 +107,12 @@ struct Seen {
 /// Looks and asks beside each other: while an answer is late, so may figures be.
 async fn watch(whole: &Whole, lasting: Duration) -> anyhow::Result<Seen> {
     let (looked, questions) = tokio::try_join!(look(whole, lasting), ask(whole, lasting))?;
-    let (looks, half) = looked;
-    Ok(Seen { looks, questions, memory: [half, whole.resident()?] })
+    let (looks, memory) = looked;
+    Ok(Seen { looks, questions, memory })
 }
 
-/// Looks, and the memory after half of the time.
-async fn look(whole: &Whole, lasting: Duration) -> anyhow::Result<(Vec<Look>, u64)> {
+/// Looks, and the memory after half of the time and at the end.
+async fn look(whole: &Whole, lasting: Duration) -> anyhow::Result<(Vec<Look>, [u64; 2])> {
     let (began, mut looks, mut half) = (Instant::now(), Vec::new(), None);
     while began.elapsed() < lasting {
         looks.push(whole.look(began.elapsed()).await?);
@@ -122,17 +122,20 @@ async fn look(whole: &Whole, lasting: Duration) -> anyhow::Result<(Vec<Look>, u6
         tokio::time::sleep(EVERY).await;
     }
     looks.push(whole.look(began.elapsed()).await?);
-    Ok((looks, half.map_or_else(|| whole.resident(), Ok)?))
+    let end = whole.resident()?;
+    Ok((looks, [half.unwrap_or(end), end]))
 }
 
 /// Times of SQL, ms, or why there was no answer.
 async fn ask(whole: &Whole, lasting: Duration) -> anyhow::Result<Vec<Result<u64, String>>> {
     let (began, mut questions) = (Instant::now(), Vec::new());
-    while began.elapsed() < lasting {
+    loop {
         tokio::time::sleep(QUESTION_EVERY).await;
+        if began.elapsed() >= lasting {
+            return Ok(questions);
+        }
         questions.push(whole.question_ms().await?);
     }
-    Ok(questions)
 }
 
 /// Median, 99th percentile and most.

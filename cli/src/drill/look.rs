@@ -15,6 +15,9 @@ const STALLED: f64 = 0.05;
 /// So many viewers on an edge that is bad.
 const ON_BAD_EDGE: f64 = 0.05;
 
+/// Who was moved so short a time ago may not be moved again, ms: a minute and a TTL, and some.
+const MOVED_LATELY_MS: i64 = 66_000;
+
 /// The child whose fault breaks one TV model.
 const AUDIENCE: &str = "audience";
 
@@ -68,8 +71,8 @@ pub(super) struct Look {
     /// Share of viewers on an edge that is bad.
     on_bad_edge: f64,
     edges_good: bool,
-    /// Viewers that were moved less than a minute ago may not be moved again (ADR 19): what is
-    /// measured then is the drill's own last run.
+    /// Viewers that were moved less than a minute and a TTL ago may not be moved again (ADR 19): what
+    /// is measured then is the drill's own last run.
     moved_lately: bool,
 }
 
@@ -164,7 +167,7 @@ impl Looker {
             let edges = steering.edges.iter().filter(|edge| all || edge.health == "bad");
             edges.filter_map(|edge| edge.viewers).sum()
         };
-        let minute_ago = WallClock.now_ms() - 60_000;
+        let lately = WallClock.now_ms() - MOVED_LATELY_MS;
         let open = steering.incidents.iter().filter(|row| row.state != "closed");
         Ok(Look {
             open: open.map(|row| row.id.clone()).collect(),
@@ -172,7 +175,7 @@ impl Looker {
             stalled_tv: share(&tvs),
             on_bad_edge: of_all(on(false), on(true)),
             edges_good: steering.edges.iter().all(|edge| edge.health == "good"),
-            moved_lately: steering.actions.iter().any(|action| action.updated_at > minute_ago),
+            moved_lately: steering.actions.iter().any(|action| action.updated_at > lately),
             incidents: steering.incidents,
         })
     }

@@ -60,6 +60,7 @@ impl Listed {
             (Some(amount), Some(value)) if value > amount.most => {
                 Err(format!("value {value}: {} at most", amount.most))
             }
+            (Some(_), Some(0)) if turn.on => Err("value 0 is off".to_owned()),
             (Some(amount), value) => Ok(value.filter(|_| turn.on).or(Some(amount.usual))),
             (None, None) => Ok(None),
         }
@@ -238,6 +239,7 @@ mod tests {
             turn("edge-e1", "freeze", true, None),
             turn("edge-e1", "kill", true, Some(1)),
             turn("edge-e1", "slow", true, Some(60_001)),
+            turn("edge-e1", "slow", true, Some(0)),
             turn("edge-e1", "overload", true, Some(101)),
         ] {
             assert!(faults.turn(&wrong).is_err(), "{wrong:?}");

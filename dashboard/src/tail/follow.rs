@@ -4,11 +4,12 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use futures::FutureExt;
 use futures::future::select_all;
 use tallylight_eventlog::{Entry, EventLog, LogError};
 use tallylight_schemas::record::EVENTS;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use super::lines::Lines;
 use super::places::Places;
@@ -76,7 +77,7 @@ impl Follow {
         loop {
             for (shard, log) in app.log.iter().enumerate() {
                 let durable = *heads[shard].borrow_and_update();
-                self.advance(app, (shard, log.as_ref()), durable, lines).await?;
+                self.advance(app, (shard, log.as_ref()), durable, lines, &mut beats).await?;
             }
             let any = select_all(heads.iter_mut().map(|head| Box::pin(head.changed())));
             tokio::select! {
@@ -98,6 +99,7 @@ impl Follow {
         (shard, log): (usize, &dyn EventLog),
         durable: u64,
         lines: &mut Lines,
+        beats: &mut Interval,
     ) -> Result<(), End> {
         loop {
             let next = *self.next.of(shard);
@@ -119,6 +121,9 @@ impl Follow {
                 let mut after = self.next.clone();
                 *after.of(shard) = entry.offset + 1;
                 self.entry(app, entry, &after, lines);
+                if beats.tick().now_or_never().is_some() {
+                    lines.beat();
+                }
                 self.send(lines).await?;
                 self.next = after;
                 // Another tail, or a query, may want this thread.

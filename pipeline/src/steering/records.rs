@@ -2,6 +2,7 @@
 //! collector has it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,15 +27,17 @@ pub(super) const WITHIN: Duration = Duration::from_secs(5);
 pub(super) struct Records {
     waiting: Mutex<BTreeMap<String, (u64, Value)>>,
     arrived: Notify,
-    count: std::sync::atomic::AtomicU64,
-    /// Records that made room before the collector had them.
+    count: AtomicU64,
+    /// Records that made room before the collector is known to have them.
     lost: Counter,
+    /// Whether that was told, since it took any.
+    warned: AtomicBool,
 }
 
 impl Records {
     pub(super) fn new(lost: Counter) -> Self {
         let (waiting, arrived) = (Mutex::default(), Notify::new());
-        Self { waiting, arrived, count: 0.into(), lost }
+        Self { waiting, arrived, count: 0.into(), lost, warned: false.into() }
     }
 
     /// Queues what a decision wrote; never waits.
@@ -48,14 +51,15 @@ impl Records {
         if let Some(object) = value.as_object_mut() {
             object.insert("type".into(), kind.into());
         }
-        let number = self.count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.insert(id.clone(), (number, value));
         if waiting.len() > CAPACITY {
             let oldest = waiting.iter().min_by_key(|(_, (number, _))| *number);
             let oldest = oldest.map(|(id, _)| id.clone());
             oldest.and_then(|id| waiting.remove(&id));
-            if self.lost.inc() == 0 {
+            self.lost.inc();
+            if !self.warned.swap(true, Ordering::Relaxed) {
                 tracing::warn!("the collector takes no control records; the oldest are given up");
             }
         }
@@ -101,6 +105,7 @@ pub(super) async fn post(records: Arc<Records>, door: Door, client: Client) {
                     tracing::warn!(?refusals, "the collector did not store control records");
                 }
                 records.settle(&batch);
+                records.warned.store(false, Ordering::Relaxed);
             }
             Answer::Refused(status) => {
                 tracing::warn!(%status, "the collector refused control records for good");

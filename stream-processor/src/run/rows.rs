@@ -1,9 +1,11 @@
 //! Rows on their way to the log.
 
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tallylight_schemas::rows::TopicRows;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{Processor, ProcessorError};
@@ -18,10 +20,12 @@ impl Processor {
         if rows.is_empty() {
             return Ok(());
         }
+        let (log, mut told) = (Arc::clone(&self.parts.log), emit::Told::default());
+        let retry = Duration::from_millis(self.settings.retry_ms);
         for parts in emit::entries(rows)? {
-            let mut told = emit::Told::default();
-            while !emit::append(self.parts.log.as_ref(), &parts, &mut told).await? {
-                if !self.wait_for_log(cancel).await {
+            while !self.meanwhile(emit::append(log.as_ref(), &parts, &mut told)).await? {
+                let paused = cancel.run_until_cancelled(sleep(retry));
+                if self.meanwhile(paused).await.is_none() {
                     return Ok(());
                 }
             }
@@ -29,14 +33,14 @@ impl Processor {
         Ok(())
     }
 
-    /// Waits until rows may be appended again; `false` when cancelled first. Open sessions can be
-    /// asked for meanwhile. Rows of history cannot: theirs is a moment between two entries.
-    async fn wait_for_log(&mut self, cancel: &CancellationToken) -> bool {
-        let again = Instant::now() + Duration::from_millis(self.settings.retry_ms);
+    /// Waits for the log. Open sessions can be asked for meanwhile. Rows of history cannot: theirs
+    /// is a moment between two entries.
+    async fn meanwhile<T>(&mut self, log: impl Future<Output = T>) -> T {
+        let mut log = pin!(log);
         loop {
             tokio::select! {
-                () = cancel.cancelled() => return false,
-                () = sleep_until(again) => return true,
+                biased;
+                done = &mut log => return done,
                 Some(asked) = self.queries.recv() => self.answer_one(asked),
             }
         }

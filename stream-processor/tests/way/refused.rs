@@ -17,7 +17,8 @@ use crate::log::Way;
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// Takes no rows while `refuses`; counts how often it did not.
+/// Takes no rows while `refuses`, and says so at first at once, then only when it is over. Counts how
+/// often it was asked.
 #[derive(Debug)]
 struct Refusing {
     log: Arc<MemoryLog>,
@@ -34,6 +35,9 @@ impl EventLog for Refusing {
     async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError> {
         if topic == ROWS && *self.refuses.borrow() {
             self.refused.send_modify(|refused| *refused += 1);
+            if *self.refused.borrow() > 1 {
+                self.refuses.subscribe().wait_for(|refuses| !refuses).await.unwrap();
+            }
             return Err(LogError::Unavailable("as the test wants it".to_owned()));
         }
         self.log.append(topic, parts).await
@@ -70,13 +74,14 @@ async fn open_sessions_are_told_while_rows_wait_and_then_the_rows_come() {
     let settings = Settings { tick_ms: 10, retry_ms: 200, ..Settings::default() };
     let processor = build(settings, parts).await.unwrap();
     let (handle, cancel) = (processor.handle(), CancellationToken::new());
-    let running = tokio::spawn(processor.run(cancel.clone()));
+    // All are there before it begins, or its first rows, for which it waits, might be of nobody.
     for second in 0..2 {
         way.second(second, 3).await;
         way.clock.advance_us(2_000_000);
     }
+    let running = tokio::spawn(processor.run(cancel.clone()));
     let mut refused = log.refused.subscribe();
-    timeout(SOON, refused.wait_for(|refused| *refused > 0)).await.unwrap().unwrap();
+    timeout(SOON, refused.wait_for(|refused| *refused > 1)).await.unwrap().unwrap();
 
     let query = SessionQuery { tenant: "demo".to_owned(), sid: None, limit: 10 };
     let told = timeout(SOON, handle.sessions(query)).await.expect("an answer while rows wait");

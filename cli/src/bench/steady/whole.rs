@@ -110,10 +110,12 @@ impl Drop for Whole {
     }
 }
 
+/// The ports from the base on that `up` listens at.
+const PORTS: [u16; 4] = [0, 1, 20, 30];
+
 /// A base below the ports of clients with some above it that nobody uses.
 fn free_base() -> anyhow::Result<u16> {
-    let free = |base: &u16| {
-        [0, 1, 2].iter().all(|more| TcpListener::bind(("127.0.0.1", base + more)).is_ok())
-    };
+    let free =
+        |base: &u16| PORTS.iter().all(|more| TcpListener::bind(("127.0.0.1", base + more)).is_ok());
     (12_000..32_000).step_by(50).find(free).context("no free ports between 12000 and 32000")
 }

@@ -109,7 +109,8 @@ pub(super) fn edge(state: &State, inputs: &Inputs, name: &str, now_ms: i64) -> R
         let moved = state.moved.get(name).into_iter().flatten();
         let until = moved.map(|moved| moved.at + state.policy.once_ms());
         let until = until.filter(|until| *until > now_ms).min();
-        let text = "Its viewers were moved within the last minute, and steering moves nobody twice in one.";
+        let text =
+            "Its viewers were moved a moment ago, and steering moves nobody twice in a minute.";
         return (text.to_owned(), until);
     }
     let since = state.edges.get(name).and_then(|edge| edge.symptom_at).unwrap_or(i64::MIN);

@@ -45,7 +45,7 @@ fn the_reason_that_holds_is_named_and_no_other() {
     let at = moved.now;
     moved.state.note_moved("e1", &places, at);
     let moved = slow(moved);
-    says(&moved, "moved within the last minute");
+    says(&moved, "moved a moment ago");
     assert_eq!(edge_e1(&moved).no_action_until, Some((at + 65_000) * 1_000));
 
     let mut elsewhere = Fleet::new(60, 250, 250);
