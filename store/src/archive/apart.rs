@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
 use async_trait::async_trait;
 use tallylight_schemas::tables::Table;
 use tokio::time::sleep;
 
 use super::folder::Folder;
+use super::hot::unwritten;
 use super::view::{Taken, View};
 use super::{History, HistoryError, lock};
 
@@ -64,11 +64,7 @@ impl History {
         let files_to = folder.transaction;
         let final_up_to = provisional.as_ref().map(|copied| copied.final_up_to);
         let log_id = self.shared.log_id.clone();
-        // Whoever found out that another wrote has rows in memory still that are in files.
-        let wide = move || -> Result<Vec<RecordBatch>, ArrowError> {
-            let hot = hot.iter().filter(|one| one.offset >= files_to);
-            hot.map(|one| one.wide(table, &log_id)).collect()
-        };
+        let wide = move || unwritten(&hot, files_to, table, &log_id);
         let wide = tokio::task::spawn_blocking(wide).await;
         let mut rows = wide.map_err(|error| HistoryError::Unavailable(error.to_string()))??;
         rows.extend(self.batches_of(table, provisional).await?);

@@ -102,6 +102,18 @@ impl Hot {
     }
 }
 
+/// Those rows that are in no file, as the table has them, where files end at the offset `files_to`:
+/// whoever found out that another wrote has rows in memory still that are in files.
+pub(super) fn unwritten(
+    hot: &[Hot],
+    files_to: u64,
+    table: Table,
+    log_id: &str,
+) -> Result<Vec<RecordBatch>, ArrowError> {
+    let rest = hot.iter().filter(|one| one.offset >= files_to);
+    rest.map(|one| one.wide(table, log_id)).collect()
+}
+
 /// The memory that a batch holds, bytes. Columns read from one message can be parts of it: each
 /// piece of memory counts once, however many columns are in it.
 fn held(batch: &RecordBatch) -> usize {

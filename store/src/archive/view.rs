@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::apart::{AGAIN, TRIES};
 use super::folder::Folder;
-use super::hot::Hot;
+use super::hot::{Hot, unwritten};
 use super::{History, HistoryError, lock};
 
 /// How long the processor may take to say what it holds: of a large audience it copies some sessions
@@ -123,10 +123,7 @@ impl History {
             return self.view_beside(writers.as_ref(), table).await;
         }
         let (taken, folder, files_to) = self.fitting(table).await?;
-        let mut hot = Vec::with_capacity(taken.hot.len() + 1);
-        for one in taken.hot.iter().filter(|one| one.offset >= files_to) {
-            hot.push(one.wide(table, &self.shared.log_id)?);
-        }
+        let mut hot = unwritten(&taken.hot, files_to, table, &self.shared.log_id)?;
         hot.extend(self.batches_of(table, taken.provisional).await?);
         Ok(View { delta: folder.provider().await?, hot, files_alone: false })
     }
@@ -137,8 +134,7 @@ impl History {
         let (folder, hot) = self.kept(table);
         let folder = folder.newest().await?;
         let files_to = folder.stored_transaction().await?;
-        let hot = hot.iter().filter(|one| one.offset >= files_to);
-        let hot = hot.map(|one| one.wide(table, &self.shared.log_id)).collect::<Result<_, _>>()?;
+        let hot = unwritten(&hot, files_to, table, &self.shared.log_id)?;
         Ok(View { delta: folder.provider().await?, hot, files_alone: false })
     }
 

@@ -11,7 +11,7 @@ use super::FRESH_MS;
 const WORST: usize = 5;
 
 /// What a look at the metrics showed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Look {
     /// When, since the first.
     pub(super) at: Duration,

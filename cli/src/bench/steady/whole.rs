@@ -110,7 +110,7 @@ impl Drop for Whole {
     }
 }
 
-/// The ports from the base on that `up` listens at.
+/// The ports from the base on that `up --no-demo` listens at.
 const PORTS: [u16; 4] = [0, 1, 20, 30];
 
 /// A base below the ports of clients with some above it that nobody uses.
