@@ -169,11 +169,11 @@ export function steering() {
     const fault = ailment(name, now);
     const share = shareOf(name, now);
     const ttfb = fault === "kill" ? null : fault === "slow" ? 1580 : 4;
-    return { name, health: fault ? "bad" : "good", why: fault ? WORDS[fault][0] : "prober and rows agree", share, viewers: Math.round(world.viewers * share), capacity_kbps: CAPACITY, reserved_kbps: Math.round(fault === "overload" ? CAPACITY * 0.99 : world.viewers * share * RUNG), ttfb_ms: ttfb, prober: { ok: fault !== "kill", ttfb_ms: ttfb, at: now - 600 } };
+    return { name, health: fault ? "bad" : "good", why: fault ? WORDS[fault][0] : "prober and rows agree", share, viewers: Math.round(world.viewers * share), capacity_kbps: CAPACITY, reserved_kbps: Math.round(fault === "overload" ? CAPACITY * 0.99 : world.viewers * share * RUNG), ttfb_ms: ttfb, prober: { ok: fault !== "kill", ttfb_ms: ttfb, at: now - 600, error: null } };
   });
   const pipelines = ["A", "B"].map((name) => {
     const bad = ["kill", "freeze"].find((fault) => on(`encoder-${name.toLowerCase()}`, fault, now));
     return { name, health: bad ? "bad" : "good", why: bad === "kill" ? "no segments" : bad ? "frozen picture" : "all copies valid", masked: world.masks.some((mask) => mask.pipeline === name && now < mask.to) };
   });
-  return { mode: world.mode, ttl_s: 5, now, streams: ["demo"], edges, pipelines, feed: { connected: true, age_ms: 240 }, ...records() };
+  return { mode: world.mode, ttl_s: 5, now, streams: ["demo"], sessions_of: ["demo"], public_url: null, edges, pipelines, feed: { connected: true, age_ms: 240 }, ...records() };
 }

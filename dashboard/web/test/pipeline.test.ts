@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { App } from "../src/app";
 import type { EdgeStatus } from "../src/control/types";
 import { FeedState } from "../src/feed/state";
-import { Delivery, edgeBox, encoderBox, kText } from "../src/pipeline/figures";
+import { Delivery, edgeBox, encoderBox, kText, proberRow } from "../src/pipeline/figures";
 import { onTime, servedShare, spareOf, stateOf } from "../src/pipeline/judge";
 import { parseStrip, type Strip } from "../src/stream/strip";
 
@@ -62,6 +62,21 @@ describe("a part that says nothing", () => {
       return encoderBox(one, new Delivery(one), "A").rows.find(({ name }) => name === "on time")?.value;
     };
     expect([onTimeOf(null), onTimeOf(50_000)]).toEqual(["1 of 1", "–"]);
+  });
+});
+
+describe("the prober", () => {
+  it("tells an error that was answered from no answer, both as bad", () => {
+    const row = (prober: Partial<NonNullable<EdgeStatus["prober"]>>) => {
+      const { value, level } = proberRow({ ok: false, ttfb_ms: null, at: 1, ...prober });
+      return [value, level];
+    };
+    expect(row({ error: 502 })).toEqual(["error 502", 3]);
+    expect(row({ error: null })).toEqual(["no answer", 3]);
+    // Of an older steering service.
+    expect(row({})).toEqual(["no answer", 3]);
+    expect(row({ ttfb_ms: 1_500, error: null })).toEqual(["1.50 s", 2]);
+    expect(row({ ok: true, ttfb_ms: 20, error: null })).toEqual(["20 ms", undefined]);
   });
 });
 

@@ -1,29 +1,11 @@
 // Connect: from a player of one's own to its first session on the screen.
 
-import { WRITE_KEY, type App, type Page } from "../app";
+import type { App, Page } from "../app";
 import { find, h, setAttr, setText } from "../ui/dom";
 import { query, setQuery } from "../ui/query";
 import { BeaconBox } from "./box";
-import { SAMPLES, type Sample, type Where } from "./lines";
-
-/**
- * A page of another site may talk to the collector and to the manifests, not to the dashboard.
- * Their ports follow the dashboard's (docs/connect.md); behind a proxy without a port, one
- * address has to do for all.
- */
-function where(sid: string, media: boolean, stream: string): Where {
-  const port = Number(location.port);
-  const at = (offset: number): string => (port > 0 ? `${location.protocol}//${location.hostname}:${port + offset}` : location.origin);
-  return {
-    beacon: `${at(1)}/v1/cmcd?k=${WRITE_KEY}`,
-    key: WRITE_KEY,
-    hls: media ? `${at(20)}/live/${stream}/master.m3u8` : "https://cdn.example/your-event/master.m3u8",
-    dash: media ? `${at(20)}/live/${stream}/manifest.mpd` : "https://cdn.example/your-event/manifest.mpd",
-    sessions: `${at(20)}/v1/play/${stream}`,
-    sid,
-    cid: stream,
-  };
-}
+import { SAMPLES, type Sample } from "./lines";
+import { where } from "./where";
 
 export class ConnectPage implements Page {
   /** So that a newcomer's own beacons stand apart from everybody else's. */
@@ -65,11 +47,10 @@ export class ConnectPage implements Page {
     const sample = SAMPLES.find(({ name }) => name === query("player")) ?? (SAMPLES[0] as Sample);
     // Where the media is others', their addresses are not known here.
     const media = this.app.steering.media() !== false;
-    const stream = this.app.steering.stream();
-    const drawn = `${sample.name} ${media} ${stream}`;
+    const at = where({ sid: this.sid, media, stream: media ? this.app.steering.stream() : this.app.steering.sessionsOf(), steering: this.app.steering.status?.public_url ?? null }, location);
+    const drawn = JSON.stringify([sample.name, media, at]);
     if (drawn !== this.drawn) {
       this.drawn = drawn;
-      const at = where(this.sid, media, stream);
       const { beacon, key, hls, dash, sessions } = at;
       const ends = media ? [["HLS", hls], ["DASH", dash]] : [["sessions to steer: POST", sessions]];
       const facts = [["beacons to", beacon], ["write key", key], ...ends, ["session of these lines", this.sid]];

@@ -47,6 +47,11 @@ export class Steering {
     return this.status?.streams[0] ?? STREAM;
   }
 
+  /** The stream that sessions are opened of where the media is others'. */
+  sessionsOf(): string {
+    return this.status?.sessions_of?.[0] ?? this.stream();
+  }
+
   /** Whether what we show of it is old. */
   lost(): boolean {
     return this.failedSince !== null && Date.now() - this.failedSince > LOST_MS;

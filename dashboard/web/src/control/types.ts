@@ -82,7 +82,8 @@ export interface EdgeStatus {
   reserved_kbps: number | null;
   sessions: number | null;
   ttfb_ms: number | null;
-  prober: { ok: boolean; ttfb_ms: number | null; at: number | null } | null;
+  /** `error` is the HTTP status of an answer that was none. */
+  prober: { ok: boolean; ttfb_ms: number | null; at: number | null; error?: number | null } | null;
 }
 
 export interface PipelineStatus {
@@ -99,6 +100,10 @@ export interface SteeringStatus {
   now: number;
   /** Streams whose media is ours. */
   streams: readonly string[];
+  /** Streams that sessions can be opened of, in the order of the settings. */
+  sessions_of?: readonly string[];
+  /** Where players reach steering, if that was set. */
+  public_url?: string | null;
   edges: readonly EdgeStatus[];
   pipelines: readonly PipelineStatus[];
   feed: { connected: boolean; age_ms: number | null };

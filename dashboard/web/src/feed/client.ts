@@ -43,14 +43,21 @@ export class FeedClient {
     const socket = new WebSocket(url);
     this.socket = socket;
     this.openedAt = Date.now();
-    socket.onmessage = (event: MessageEvent<unknown>) => this.receive(event.data);
+    // One that was left may still speak, and says nothing that counts.
+    socket.onmessage = (event: MessageEvent<unknown>) => {
+      if (this.socket === socket) this.receive(event.data);
+    };
     socket.onclose = () => {
       if (this.socket !== socket) return;
-      this.socket = null;
-      setTimeout(() => this.connect(), backoff(this.attempt, Math.random()));
-      this.attempt += 1;
+      this.again();
       this.changed();
     };
+  }
+
+  private again(): void {
+    this.socket = null;
+    setTimeout(() => this.connect(), backoff(this.attempt, Math.random()));
+    this.attempt += 1;
   }
 
   private receive(data: unknown): void {
@@ -62,10 +69,15 @@ export class FeedClient {
     this.changed();
   }
 
-  /** A connection can be open and dead; a server that says nothing is left. */
+  /** A connection can be open and dead; a server that says nothing is left. Nobody waits for it to
+   *  close: on a dead line the browser does so for up to a minute. */
   private watchdog(): void {
     const quiet = Math.min(this.state.silence(), Date.now() - this.openedAt);
-    if (this.socket && quiet > 3 * BLIND_AFTER_MS) this.socket.close();
+    if (this.socket && quiet > 3 * BLIND_AFTER_MS) {
+      const left = this.socket;
+      this.again();
+      left.close();
+    }
     this.changed();
   }
 }

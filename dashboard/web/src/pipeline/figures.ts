@@ -182,6 +182,7 @@ export function originBox(app: App, delivery: Delivery): Box {
 export function proberRow(prober: EdgeStatus["prober"]): Row {
   if (!prober || prober.at === null) return { name: "prober", value: NONE };
   if (prober.ok) return { name: "prober", value: seconds(prober.ttfb_ms) };
+  if (typeof prober.error === "number") return { name: "prober", value: `error ${prober.error}`, level: 3 };
   return { name: "prober", value: prober.ttfb_ms === null ? "no answer" : seconds(prober.ttfb_ms), level: prober.ttfb_ms === null ? 3 : 2 };
 }
 

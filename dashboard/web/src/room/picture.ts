@@ -68,7 +68,7 @@ export class Picture {
   readonly video = document.createElement("video");
   /** Unix ms of the newest frame shown; null before the first. */
   shownAt: number | null = null;
-  /** Whose copy it is, by its own headers. */
+  /** Whose copy the picture is, by its segment's own headers. */
   pipeline: string | null = null;
   /** What can be seen of it; null before the first. */
   look: Look | null = null;
@@ -110,9 +110,11 @@ export class Picture {
       if (!this.source) return;
       const newest = await this.newest(this.source.playlist);
       if (!newest || newest.media === this.media) return;
-      const [init, media] = await Promise.all([this.bytes(newest.init), this.bytes(newest.media)]);
-      await this.show(this.source.codecs, init, media);
+      const [init, media] = await Promise.all([this.ask(newest.init), this.ask(newest.media)]);
+      await this.show(this.source.codecs, await init.arrayBuffer(), await media.arrayBuffer());
       this.media = newest.media;
+      // The sound, and what came before, may be another pipeline's.
+      this.pipeline = media.headers.get("tallylight-pipeline");
       await this.hear();
       this.shown(this);
       this.failed = false;
@@ -147,8 +149,8 @@ export class Picture {
   private async level(playlist: string): Promise<Sound | null> {
     const newest = await this.newest(playlist);
     if (!newest) throw new Error(`${playlist} names no segment`);
-    const [init, media] = await Promise.all([this.bytes(newest.init), this.bytes(newest.media)]);
-    return listen(init, media);
+    const [init, media] = await Promise.all([this.ask(newest.init), this.ask(newest.media)]);
+    return listen(await init.arrayBuffer(), await media.arrayBuffer());
   }
 
   private async seek(to: number): Promise<void> {
@@ -167,13 +169,12 @@ export class Picture {
     this.shownAt = now;
   }
 
-  private async bytes(url: string): Promise<ArrayBuffer> {
+  private async ask(url: string): Promise<Response> {
     const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (!answer.ok) throw new Error(`${url} answered ${answer.status}`);
     const by = answer.headers.get("tallylight-edge");
     if (by !== null && by !== this.edge) throw new Error(`${url} is edge ${by}'s`);
-    this.pipeline = answer.headers.get("tallylight-pipeline") ?? this.pipeline;
-    return answer.arrayBuffer();
+    return answer;
   }
 
   private async show(codecs: string, init: ArrayBuffer, media: ArrayBuffer): Promise<void> {

@@ -8,6 +8,8 @@ import { toMs } from "./row";
 const KEPT = 40;
 /** Between one answer and the next, which goes on where it ended. */
 const AGAIN_MS = 2_000;
+/** A tail has a line each 15 s at least (docs/feed.md); without one for so long the line is dead. */
+export const DEAD_MS = 45_000;
 
 type Line = Record<string, unknown>;
 
@@ -36,15 +38,21 @@ export class LiveRecords {
     const going = new AbortController();
     this.going = going;
     let next: number | string | null = null;
+    // Where an answer breaks off, what came since `next` comes again.
+    const since = new Set<string>();
     setText(this.note, "waiting for its next record");
     while (!going.signal.aborted) {
       try {
         for await (const line of lines(this.sid, next, going.signal)) {
           const word = line["tail"] as TailWord | undefined;
-          if (!word) this.show(line);
-          else {
+          if (!word) {
+            const text = JSON.stringify(line);
+            if (!since.has(text)) this.show(line);
+            since.add(text);
+          } else {
             // What could not be read is tried again from there: nothing is missing yet.
             const stays = word.error !== undefined && (word.next ?? next) === next;
+            if ((word.next ?? next) !== next) since.clear();
             next = word.next ?? next;
             if (stays) setText(this.note, `the log cannot be read now: ${word.error}`);
             else this.tell(gapOf(word));
@@ -100,21 +108,30 @@ export function brief(value: unknown): string {
 }
 
 /** The lines of one answer; it ends after some minutes, and the next goes on at `from`. */
-async function* lines(sid: string, from: number | string | null, signal: AbortSignal): AsyncGenerator<Line> {
+export async function* lines(sid: string, from: number | string | null, signal: AbortSignal): AsyncGenerator<Line> {
   const asked = new URLSearchParams({ where: `sid = ${literal(sid)}` });
   if (from !== null) asked.set("from", String(from));
-  const answer = await fetch(`/v1/tail?${asked}`, { signal });
-  if (!answer.ok || !answer.body) {
-    const problem = (await answer.json().catch(() => ({}))) as { detail?: string };
-    throw new Error(problem.detail ?? `the dashboard answers ${answer.status}`);
-  }
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const parts = (rest + value).split("\n");
-    rest = parts.pop() ?? "";
-    for (const part of parts) if (part) yield JSON.parse(part) as Line;
+  const dead = new AbortController();
+  const wait = (): ReturnType<typeof setTimeout> => setTimeout(() => dead.abort(new Error(`nothing came for ${DEAD_MS / 1000} s`)), DEAD_MS);
+  let timer = wait();
+  try {
+    const answer = await fetch(`/v1/tail?${asked}`, { signal: AbortSignal.any([signal, dead.signal]) });
+    if (!answer.ok || !answer.body) {
+      const problem = (await answer.json().catch(() => ({}))) as { detail?: string };
+      throw new Error(problem.detail ?? `the dashboard answers ${answer.status}`);
+    }
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      clearTimeout(timer);
+      timer = wait();
+      const parts = (rest + value).split("\n");
+      rest = parts.pop() ?? "";
+      for (const part of parts) if (part) yield JSON.parse(part) as Line;
+    }
+  } finally {
+    clearTimeout(timer);
   }
 }

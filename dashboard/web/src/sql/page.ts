@@ -66,6 +66,9 @@ export class SqlPage implements Page {
   private open(sql: string): void {
     this.text = sql;
     if (this.editor) this.editor.text = sql;
+    // What runs is another query's, and its end is no longer waited for.
+    this.stop?.abort();
+    this.stop = null;
     void this.run();
   }
 
@@ -75,6 +78,7 @@ export class SqlPage implements Page {
     this.open(sql);
   }
 
+  /** Runs what is written, or stops what runs. */
   private async run(): Promise<void> {
     if (this.stop) {
       this.stop.abort();
@@ -91,15 +95,17 @@ export class SqlPage implements Page {
     this.draw();
     try {
       const answer = await query(sql, stop.signal);
-      if (!this.closed) this.result.done(sql, answer);
+      if (this.stop === stop && !this.closed) this.result.done(sql, answer);
     } catch (error) {
       const why = error instanceof SqlError ? error : new SqlError(String(error), null, 0);
-      if (this.closed) return;
+      if (this.stop !== stop || this.closed) return;
       this.result.failed(why);
       this.mark(shifted(why.at, this.text));
     } finally {
-      this.stop = null;
-      if (!this.closed) this.draw();
+      if (this.stop === stop) {
+        this.stop = null;
+        if (!this.closed) this.draw();
+      }
     }
   }
 

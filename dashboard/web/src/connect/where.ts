@@ -1,0 +1,33 @@
+// Where a player of one's own finds this platform.
+
+import { WRITE_KEY } from "../app";
+import type { Where } from "./lines";
+
+export interface Known {
+  sid: string;
+  /** Whether the media is ours. */
+  media: boolean;
+  stream: string;
+  /** Where players reach steering, as its settings say; null where they do not. */
+  steering: string | null;
+}
+
+/**
+ * A page of another site may talk to the collector and to the manifests, not to the dashboard.
+ * Their ports follow the dashboard's (docs/connect.md); behind a proxy without a port, one
+ * address has to do for all.
+ */
+export function where({ sid, media, stream, steering }: Known, page: Pick<Location, "protocol" | "hostname" | "port" | "origin">): Where {
+  const port = Number(page.port);
+  const at = (offset: number): string => (port > 0 ? `${page.protocol}//${page.hostname}:${port + offset}` : page.origin);
+  const manifests = steering?.replace(/\/+$/, "") ?? at(20);
+  return {
+    beacon: `${at(1)}/v1/cmcd?k=${WRITE_KEY}`,
+    key: WRITE_KEY,
+    hls: media ? `${manifests}/live/${stream}/master.m3u8` : "https://cdn.example/your-event/master.m3u8",
+    dash: media ? `${manifests}/live/${stream}/manifest.mpd` : "https://cdn.example/your-event/manifest.mpd",
+    sessions: `${manifests}/v1/play/${stream}`,
+    sid,
+    cid: stream,
+  };
+}
