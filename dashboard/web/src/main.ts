@@ -14,6 +14,7 @@ import { PlayersPage } from "./players/page";
 import { RoomPage } from "./room/page";
 import { SelectionStore } from "./selection";
 import { SessionsPage } from "./sessions/page";
+import { Herald } from "./shell/herald";
 import { bindKeys, helpCard } from "./shell/keys";
 import { LostPage } from "./shell/lost";
 import { Rail } from "./shell/rail";
@@ -46,10 +47,11 @@ const app: App = {
 applyTheme();
 const topbar = new TopBar(app);
 const rail = new Rail(app);
+const herald = new Herald(app);
 const help = helpCard();
 // It scrolls where a screen is small, so the keyboard has to get into it.
 const main = h("main", { tabindex: "0" });
-find(document, "#app").append(topbar.root, rail.root, main, help);
+find(document, "#app").append(topbar.root, rail.root, main, herald.root, help);
 bindKeys(app, help, () => {
   toggleTheme();
   request();
@@ -100,6 +102,7 @@ function drawAll(): void {
   document.title = `${open > 0 ? `(${open}) ` : ""}${app.tally.word} · Tallylight`;
   topbar.draw();
   rail.draw();
+  herald.draw();
   page?.draw();
 }
 

@@ -31,13 +31,23 @@ async function detail(answer: Response, type: string, otherwise: string): Promis
   return typeof text === "string" && text !== "" ? text : otherwise;
 }
 
-/** Whether nobody answered in time: what was told may be done all the same. */
+const isLate = (error: unknown): boolean => error instanceof DOMException && error.name === "TimeoutError";
+
+/** Whether nobody answered, in time or at all (a `TypeError` is what fetch calls a line that broke):
+ *  what was told may be done all the same. */
 export function isUnanswered(error: unknown): boolean {
-  return error instanceof DOMException && error.name === "TimeoutError";
+  return isLate(error) || error instanceof TypeError;
+}
+
+/** What to say when something that was told went wrong: `done` is the word for it. Without an
+ *  answer nobody knows whether it was. */
+export function failure(error: unknown, done = "done"): string {
+  if (isUnanswered(error)) return `No answer: look in the log whether it was ${done} before you do it again.`;
+  return `Not ${done}: ${reason(error)}`;
 }
 
 /** What went wrong, for people. */
 export function reason(error: unknown): string {
-  if (isUnanswered(error)) return `no answer within ${PATIENCE_MS / 1000} s`;
+  if (isLate(error)) return `no answer within ${PATIENCE_MS / 1000} s`;
   return error instanceof Error ? error.message : String(error);
 }

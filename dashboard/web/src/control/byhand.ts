@@ -3,7 +3,7 @@
 import type { App } from "../app";
 import { Dialog } from "../ui/dialog";
 import { find, h, setAttr, setText } from "../ui/dom";
-import { isUnanswered, reason } from "./api";
+import { failure, isUnanswered, reason } from "./api";
 import { drawOffer, offerBox } from "./offer";
 import type { Action, ActionKind } from "./types";
 
@@ -90,10 +90,9 @@ export class ByHand {
       await this.app.steering.manual(this.wished, false);
       this.dialog.close();
     } catch (error) {
-      if (isUnanswered(error)) return this.dialog.complain("No answer: look in the log whether it was done before you do it again.");
-      this.dialog.complain(`Not done: ${reason(error)}`);
-      // The same may be tried again; another wish waits for its own preview.
-      if (wish === this.wish) setAttr(this.go, "disabled", null);
+      this.dialog.complain(failure(error));
+      // What was refused may be tried again; another wish waits for its own preview.
+      if (wish === this.wish && !isUnanswered(error)) setAttr(this.go, "disabled", null);
     }
   }
 }

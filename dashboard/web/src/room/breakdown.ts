@@ -10,7 +10,9 @@ import { View } from "../metrics/view";
 import { DIMENSIONS, DIMENSION_SOURCES, dimensionWord } from "../selection";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES, LEVEL_WORDS } from "../ui/palette";
+import { choose, rove } from "../ui/rove";
 
+const PANEL = "breakdown";
 const ROWS = 9;
 const FIVE_MINUTES = 300_000;
 /** Rows that the table is high enough for; it never gets lower while one dimension is shown. */
@@ -24,29 +26,33 @@ interface Row extends Impact {
 
 export class Breakdown {
   readonly root: HTMLElement;
-  private readonly tabs = h("div", { class: "tabs", role: "tablist" });
+  private readonly tabs = h("div", { class: "tabs", role: "tablist", "aria-label": "Dimension" });
   private readonly body = h("tbody", {});
+  private readonly panel = h("div", { class: "scroll", role: "tabpanel", id: PANEL, tabindex: "0" });
   private shownBy = "";
   private high = FEWEST_ROWS;
 
   constructor(private readonly app: App) {
     for (const dimension of DIMENSIONS) {
-      const tab = h("button", { type: "button", role: "tab", "data-by": dimension, title: DIMENSION_SOURCES[dimension] ?? null }, dimensionWord(dimension));
+      const tab = h("button", { type: "button", role: "tab", id: `tab-${dimension}`, "aria-controls": PANEL, "data-by": dimension, title: DIMENSION_SOURCES[dimension] ?? null }, dimensionWord(dimension));
       tab.addEventListener("click", () => app.selection.go({ by: dimension }));
       this.tabs.append(tab);
     }
+    rove(this.tabs, "tabs");
     const head = h("tr", {}, ...["value", "share", "viewers", "now", "5 min ago"].map((name) => h("th", { scope: "col", "data-col": name }, name)));
+    this.panel.append(h("table", {}, h("thead", {}, head), this.body), h("p", { class: "empty", hidden: true }));
     this.root = h(
       "section",
       { class: "panel breakdown" },
       h("header", {}, h("h2", {}), h("span", { class: "note" }), this.tabs),
-      h("div", { class: "scroll", tabindex: "0" }, h("table", {}, h("thead", {}, head), this.body), h("p", { class: "empty", hidden: true })),
+      this.panel,
     );
   }
 
   draw(metric: Metric): void {
     const { by, content } = this.app.selection.current;
-    for (const tab of this.tabs.children) setAttr(tab, "aria-selected", String(tab.getAttribute("data-by") === by));
+    choose(this.tabs, "tabs", (tab) => tab.getAttribute("data-by") === by);
+    setAttr(this.panel, "aria-labelledby", `tab-${by}`);
     setText(find(this.root, "h2"), `${metric.title} by ${dimensionWord(by)}`);
     setText(find(this.root, "[data-col=value]"), dimensionWord(by));
     // Of viewers themselves the column "now" says the same.

@@ -2,7 +2,7 @@
 // evidence, by what cause; then what would be done about it, and the buttons.
 
 import type { App } from "../app";
-import { reason } from "../control/api";
+import { failure } from "../control/api";
 import { drawOffer, offerBox } from "../control/offer";
 import { levelOfIncident } from "../control/records";
 import type { Action, Incident } from "../control/types";
@@ -34,25 +34,33 @@ export class IncidentCard {
     const form = h("form", { class: "addnote" }, this.note, this.own, this.close);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      const text = this.note.value.trim();
-      if (text === "") return;
-      this.note.value = "";
-      void this.run(() => app.steering.incident(id, "note", text));
+      void this.send();
     });
     this.root = h("article", { class: "incident" }, title, h("div", { class: "body" }, this.facts, this.offers, this.notes, form, this.problem));
   }
 
   /** Does what a button asks; what goes wrong is said here. */
-  private async run(what: () => Promise<void>): Promise<void> {
+  private async run(what: () => Promise<void>): Promise<boolean> {
     setAttr(this.root, "data-busy", true);
     try {
       await what();
       setText(this.problem, "");
+      return true;
     } catch (error) {
-      setText(this.problem, `Not done: ${reason(error)}`);
+      setText(this.problem, failure(error));
+      return false;
     } finally {
       setAttr(this.root, "data-busy", null);
     }
+  }
+
+  /** Sends the note. What was written stays until it is known that it was taken. */
+  private async send(): Promise<void> {
+    const written = this.note.value;
+    const text = written.trim();
+    if (text === "" || this.root.hasAttribute("data-busy")) return;
+    const taken = await this.run(() => this.app.steering.incident(this.id, "note", text));
+    if (taken && this.note.value === written) this.note.value = "";
   }
 
   draw(incident: Incident, shown: boolean): void {

@@ -1,6 +1,7 @@
 // The open incidents, or why there is none. Calm is said only where it is known.
 
 import type { App } from "../app";
+import { levelOfIncident } from "../control/records";
 import type { Level } from "../metrics/evaluate";
 import { span } from "../metrics/format";
 import type { Value } from "../metrics/reading";
@@ -43,7 +44,7 @@ export class Incidents {
     const shown = open.some((one) => one.id === this.shown) ? this.shown : (open[0]?.id ?? null);
     keyed(this.list, open, (one) => one.id, (one) => this.make(one.id), (_, one) => this.cards.get(one.id)?.draw(one, one.id === shown));
     for (const id of [...this.cards.keys()]) if (!open.some((one) => one.id === id)) this.cards.delete(id);
-    setAttr(this.root, "data-level", open[0] ? { watch: "1", degraded: "2", broken: "3" }[open[0].severity] : bad ? String(bad) : null);
+    setAttr(this.root, "data-level", open[0] ? String(levelOfIncident(open[0])) : bad ? String(bad) : null);
   }
 
   private make(id: string): HTMLElement {

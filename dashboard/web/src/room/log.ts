@@ -2,7 +2,7 @@
 // change. What is in force can be undone here.
 
 import type { App } from "../app";
-import { reason } from "../control/api";
+import { failure } from "../control/api";
 import type { Action, Incident } from "../control/types";
 import { levelOfIncident } from "../control/records";
 import { stateWords } from "../control/words";
@@ -71,7 +71,7 @@ export class Log {
       await this.app.steering.act(id, "undo");
       setText(this.problem, "");
     } catch (error) {
-      setText(this.problem, `Not undone: ${reason(error)}`);
+      setText(this.problem, failure(error, "undone"));
     }
   }
 }

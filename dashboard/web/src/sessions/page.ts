@@ -5,6 +5,7 @@ import type { App, Page } from "../app";
 import { count } from "../metrics/format";
 import { SqlError, query as runSql, staleness } from "../sql/api";
 import { find, h, setAttr, setText } from "../ui/dom";
+import { dialogIsOpen, intoField } from "../ui/press";
 import { query, setQuery } from "../ui/query";
 import { Detail } from "./detail";
 import { FLAGS, NAMES, condition, fits, parseFind, unknownWords, type Term } from "./find";
@@ -70,7 +71,7 @@ export class SessionsPage implements Page {
   }
 
   private readonly key = (event: KeyboardEvent): void => {
-    if (event.key === "Escape" && this.detail) this.open(null);
+    if (event.key === "Escape" && this.detail && !intoField(event) && !dialogIsOpen()) this.open(null);
   };
 
   private open(sid: string | null): void {

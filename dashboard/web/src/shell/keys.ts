@@ -3,7 +3,9 @@
 import type { App } from "../app";
 import { PAGES } from "../pages";
 import { DEFAULT_BY, DEFAULT_METRIC, DIMENSIONS } from "../selection";
-import { h } from "../ui/dom";
+import { find, h, setAttr, setText } from "../ui/dom";
+import { dialogIsOpen, intoField } from "../ui/press";
+import { isLetter, lettersOn, setLetters } from "./letters";
 
 const LIST: readonly (readonly [string, string])[] = [
   ["1 – 9", "select a tile"],
@@ -19,11 +21,30 @@ const LIST: readonly (readonly [string, string])[] = [
   ["?", "this list"],
 ];
 
+/** What is no letter and stays when letters are switched off. */
+const STAYS: readonly string[] = ["← →", "Esc", "?"];
+
+/** The card that lists the keys, with the switch for those of one letter. */
 export function helpCard(): HTMLDialogElement {
   const list = h("dl", {});
-  for (const [key, what] of LIST) list.append(h("dt", {}, h("kbd", {}, key)), h("dd", {}, what));
-  const dialog = h("dialog", { class: "help", "aria-label": "Keys" }, h("h2", {}, "Keys"), list);
+  for (const [key, what] of LIST) {
+    list.append(h("dt", {}, h("kbd", {}, key)), h("dd", { "data-letter": !STAYS.includes(key) }, what));
+  }
+  const letters = h("button", { type: "button", class: "letters", role: "switch" }, "Keys of one letter: ", h("b", {}));
+  const dialog = h("dialog", { class: "help", "aria-label": "Keys" }, h("h2", {}, "Keys"), list, letters);
+  const draw = (): void => {
+    setAttr(letters, "aria-checked", String(lettersOn()));
+    setText(find(letters, "b"), lettersOn() ? "on" : "off");
+    setAttr(dialog, "data-letters", lettersOn() ? "on" : "off");
+  };
+  letters.addEventListener("click", (event) => {
+    // A click elsewhere on the card closes it.
+    event.stopPropagation();
+    setLetters(!lettersOn());
+    draw();
+  });
   dialog.addEventListener("click", () => dialog.close());
+  draw();
   return dialog;
 }
 
@@ -31,9 +52,9 @@ export function helpCard(): HTMLDialogElement {
 export function bindKeys(app: App, help: HTMLDialogElement, toggleTheme: () => void): void {
   document.addEventListener("keydown", (event) => {
     if (event.metaKey || event.ctrlKey || event.altKey) return;
-    if (event.target instanceof Element && event.target.closest("select, input, textarea, [contenteditable]")) return;
-    // An open dialog closes itself on Esc; that press resets nothing.
-    if (document.querySelector("dialog[open]")) {
+    // What has the focus may have taken it: arrows choose among tabs.
+    if (event.defaultPrevented || intoField(event)) return;
+    if (dialogIsOpen()) {
       if (event.key === "?") help.close();
       return;
     }
@@ -56,6 +77,7 @@ function search(app: App): boolean {
 }
 
 function act(app: App, help: HTMLDialogElement, key: string, toggleTheme: () => void): boolean {
+  if (isLetter(key) && !lettersOn()) return false;
   const { selection } = app;
   const { current } = selection;
   const step = (list: readonly string[], from: string, by: number): string =>

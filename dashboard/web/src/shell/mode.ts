@@ -2,12 +2,13 @@
 // first what the change would mean right now.
 
 import type { App } from "../app";
-import { reason } from "../control/api";
+import { failure } from "../control/api";
 import type { Mode } from "../control/types";
 import { MODES, MODE_WORDS } from "../control/words";
 import { NONE } from "../metrics/format";
 import { Dialog } from "../ui/dialog";
 import { find, h, setAttr, setText } from "../ui/dom";
+import { choose, rove } from "../ui/rove";
 
 export class ModeSwitch {
   readonly root = h("button", { type: "button", class: "mode", "aria-haspopup": "dialog" }, h("span", { class: "label" }, "steering "), h("b", {}));
@@ -24,6 +25,7 @@ export class ModeSwitch {
       choice.addEventListener("click", () => this.want(mode));
       this.choices.append(choice);
     }
+    rove(this.choices, "radios");
     const cancel = h("button", { type: "button" }, "Cancel");
     this.dialog = new Dialog("Mode of steering", "modes", this.choices, this.means, this.now, h("div", { class: "buttons" }, this.go, cancel));
     cancel.addEventListener("click", () => this.dialog.close());
@@ -45,11 +47,8 @@ export class ModeSwitch {
 
   private drawDialog(): void {
     const mode = this.app.steering.status?.mode ?? null;
-    for (const choice of this.choices.children) {
-      const name = choice.getAttribute("data-mode");
-      setAttr(choice, "aria-checked", String(name === this.wanted));
-      setAttr(choice, "data-current", name === mode);
-    }
+    choose(this.choices, "radios", (choice) => choice.getAttribute("data-mode") === this.wanted);
+    for (const choice of this.choices.children) setAttr(choice, "data-current", choice.getAttribute("data-mode") === mode);
     const same = mode === this.wanted;
     setText(this.means, MODE_WORDS[this.wanted].means);
     setText(this.now, this.consequence());
@@ -75,7 +74,7 @@ export class ModeSwitch {
       await this.app.steering.setMode(this.wanted);
       this.dialog.close();
     } catch (error) {
-      this.dialog.complain(`Not set: ${reason(error)}`);
+      this.dialog.complain(failure(error, "set"));
       setAttr(this.go, "disabled", null);
     }
   }

@@ -1,0 +1,20 @@
+// Says a new incident to whoever does not look: a region of the page that is not seen and that a
+// screen reader speaks by itself, whichever page is open.
+
+import type { App } from "../app";
+import { h } from "../ui/dom";
+
+export class Herald {
+  readonly root = h("p", { class: "unseen", role: "alert" });
+  private told: string | null = null;
+
+  constructor(private readonly app: App) {}
+
+  draw(): void {
+    const worst = this.app.feed.records.open()[0];
+    if ((worst?.id ?? null) === this.told) return;
+    this.told = worst?.id ?? null;
+    // Written anew even where the words are the same: it is another incident.
+    this.root.replaceChildren(worst?.cause ?? "");
+  }
+}
