@@ -78,6 +78,18 @@ for package in "${packages[@]}"; do
     [ "$state" = installed ] || missing+=("$package")
 done
 
+# Only once it is there does it say which one it is.
+check_gstreamer() {
+    command -v pkg-config >/dev/null || return 0
+    version=$(pkg-config --modversion gstreamer-1.0 2>/dev/null) || return 0
+    if version_below "$version" 1.22; then
+        say "GStreamer $version is too old, 1.22 is needed (Debian 12, Ubuntu 24.04); docs/building.md"
+        say "says how to build without encoders"
+        exit 1
+    fi
+}
+check_gstreamer
+
 if [ "${#missing[@]}" -eq 0 ]; then
     [ "$purpose" = kafka ] && purpose="run LOG=kafka"
     [ "$install" = yes ] || say "everything that \`make $purpose\` needs is here"
@@ -117,3 +129,4 @@ esac
 # shellcheck disable=SC2086  # the line is ours and wants splitting
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $line -qq >/dev/null
 say "installed"
+check_gstreamer

@@ -153,11 +153,12 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
     Ok(Service { server, router: router(steering), reporter, background })
 }
 
-/// A change may come from this machine, or under the name that players know.
+/// Operators call from this machine, under the name that players know, or one that is allowed.
 fn guard(settings: &Settings) -> Guard {
     let public = settings.public_url.as_deref().and_then(|url| url.parse::<url::Url>().ok());
     let host = public.and_then(|url| url.host_str().map(str::to_owned));
-    Guard::new(&host.into_iter().collect::<Vec<_>>(), &settings.allowed_origins)
+    let hosts: Vec<String> = host.into_iter().chain(settings.allowed_hosts.clone()).collect();
+    Guard::new(&hosts, &settings.allowed_origins)
 }
 
 fn policy(settings: &Settings) -> Policy {

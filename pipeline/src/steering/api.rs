@@ -1,5 +1,5 @@
 //! The operators' API: what steering knows and did, and what to do about it (docs/steering.md).
-//! A change must be JSON and must not come from a page of another site (ADR 16).
+//! Pages of other sites may not read it; a change must be JSON besides (ADR 16).
 
 use std::sync::Arc;
 
@@ -62,11 +62,16 @@ fn whole() -> f64 {
     1.0
 }
 
-pub(super) async fn show(Extract(app): App) -> Response {
+pub(super) async fn show(Extract(app): App, headers: HeaderMap) -> Result<Response, Problem> {
+    app.guard.check(&headers)?;
+    Ok(shown(&app))
+}
+
+fn shown(app: &Steering) -> Response {
     let now = app.clock.now_ms();
     let inputs = app.inputs(now);
     let state = app.state();
-    let page = page(&app, &state, &inputs, now);
+    let page = page(app, &state, &inputs, now);
     drop(state);
     ([(CACHE_CONTROL, "no-store")], Json(page)).into_response()
 }
@@ -83,21 +88,19 @@ pub(super) async fn set_mode(
         command::set_mode(state, mode, &by, now, out);
         Ok(())
     })?;
-    Ok(show(Extract(app)).await)
+    Ok(shown(&app))
 }
 
-pub(super) async fn actions(Extract(app): App) -> Response {
-    let state = app.state();
-    let rows = newest_actions(&state);
-    drop(state);
-    ([(CACHE_CONTROL, "no-store")], Json(rows)).into_response()
+pub(super) async fn actions(Extract(app): App, headers: HeaderMap) -> Result<Response, Problem> {
+    app.guard.check(&headers)?;
+    let rows = newest_actions(&app.state());
+    Ok(([(CACHE_CONTROL, "no-store")], Json(rows)).into_response())
 }
 
-pub(super) async fn incidents(Extract(app): App) -> Response {
-    let state = app.state();
-    let rows = newest_incidents(&state);
-    drop(state);
-    ([(CACHE_CONTROL, "no-store")], Json(rows)).into_response()
+pub(super) async fn incidents(Extract(app): App, headers: HeaderMap) -> Result<Response, Problem> {
+    app.guard.check(&headers)?;
+    let rows = newest_incidents(&app.state());
+    Ok(([(CACHE_CONTROL, "no-store")], Json(rows)).into_response())
 }
 
 pub(super) async fn manual(
@@ -219,6 +222,10 @@ fn page(app: &Steering, state: &State, inputs: &Inputs, now: i64) -> Value {
             Found::Byte(ms) | Found::Waiting(ms) => Some(ms),
             Found::Error(_) | Found::Nothing => None,
         };
+        let error = |found| match found {
+            Found::Error(status) => Some(status),
+            Found::Byte(_) | Found::Waiting(_) | Found::Nothing => None,
+        };
         json!({
             "name": edge.name,
             "health": known.health.as_str(),
@@ -232,6 +239,7 @@ fn page(app: &Steering, state: &State, inputs: &Inputs, now: i64) -> Value {
             "prober": {
                 "ok": probe.is_some_and(|probe| probe.is_good(limit)),
                 "ttfb_ms": probe.and_then(|probe| ms(probe.result)),
+                "error": probe.and_then(|probe| error(probe.result)),
                 "at": probe.map(|probe| probe.at),
             },
         })
@@ -257,6 +265,9 @@ fn page(app: &Steering, state: &State, inputs: &Inputs, now: i64) -> Value {
         "ttl_s": app.settings.ttl_s,
         "now": now,
         "streams": streams,
+        // Sessions are opened of these too whose manifests are somebody else's.
+        "sessions_of": app.settings.streams,
+        "public_url": app.settings.public_url,
         "edges": edges,
         "pipelines": pipelines,
         "feed": {

@@ -10,6 +10,7 @@ use super::pure::decide::decide;
 use super::pure::inputs::{Edge, Inputs, Load};
 use super::pure::state::Effect;
 use super::settings::EdgeSettings;
+use crate::manifest::low_kbps;
 use crate::serve::upstream::signed;
 
 /// Between two decisions.
@@ -51,6 +52,7 @@ impl Steering {
             pipelines: self.copies.pipelines(),
             devices: window.devices(),
             top_kbps: self.top_kbps(),
+            low: self.has_low(),
             places,
             moves: self.asked.moves(now_ms),
         }
@@ -67,6 +69,16 @@ impl Steering {
             tracks.map(|track| track.bandwidth).max().unwrap_or(0)
         };
         (most(true) + most(false)).div_ceil(1_000)
+    }
+
+    /// Whether manifests name low pathways: others', by the settings, or ours.
+    fn has_low(&self) -> bool {
+        let mut streams = self.settings.streams.iter();
+        let ours = streams.any(|stream| {
+            let ladder = self.ladders.get(stream).flatten();
+            ladder.is_some_and(|ladder| low_kbps(&ladder).is_some())
+        });
+        ours || self.settings.low_pathways
     }
 
     /// Writes down what was decided, and does what is to be done elsewhere.

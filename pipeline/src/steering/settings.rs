@@ -57,7 +57,11 @@ pub struct Settings {
     pub trusted_network: bool,
     /// Its URL as players reach it; none: where it listens.
     pub public_url: Option<String>,
-    /// Sites besides its own that may change something, such as `http://localhost:5173`.
+    /// Names besides `localhost` and that of `public_url` under which operators and the dashboard
+    /// call it, without a port.
+    pub allowed_hosts: Vec<String>,
+    /// Sites besides its own whose pages may read and change what it does, such as
+    /// `http://localhost:5173`.
     pub allowed_origins: Vec<String>,
     /// Where ladders come from; none: it steers between others' CDNs and serves no manifests.
     pub origin_url: Option<String>,
@@ -71,6 +75,9 @@ pub struct Settings {
     pub hold_ms: u32,
     /// Share of an edge's capacity that steering never fills.
     pub keep_free_pct: u32,
+    /// Whether manifests that are not ours name a low pathway beside each of the edges, `<edge>-low`:
+    /// who fits nowhere else is kept on it. Ours have one where there are rungs enough.
+    pub low_pathways: bool,
     /// What a session is reckoned to take where an edge or CDN does not say.
     pub session_kbps: u32,
     /// The dashboard whose feed it decides by; none: it steers by shares alone.
@@ -109,6 +116,7 @@ impl Default for Settings {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7720)),
             trusted_network: false,
             public_url: None,
+            allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             origin_url: Some("http://127.0.0.1:7710".into()),
             edges: vec![edge],
@@ -116,6 +124,7 @@ impl Default for Settings {
             mode: Mode::Act,
             hold_ms: 2_000,
             keep_free_pct: 5,
+            low_pathways: false,
             session_kbps: 5_000,
             feed_url: None,
             tenant: "demo".into(),
@@ -175,6 +184,8 @@ impl Settings {
             wrong(!edge.path.is_empty() && !edge.path.starts_with('/'), "path: begins with /");
             let probe = edge.probe_url.as_deref().is_none_or(is_http);
             wrong(!probe, &format!("probe_url: {HTTP}"));
+            let unseen = self.origin_url.is_none() && edge.probe_url.is_none();
+            wrong(unseen, "probe_url: an object to ask for, since there is no origin with streams");
             wrong(edge.capacity_kbps == 0, "capacity_kbps: above 0");
         }
     }

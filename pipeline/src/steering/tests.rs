@@ -156,6 +156,16 @@ async fn a_change_is_json_by_somebody_and_of_no_other_site() {
     let change = r#"{"mode": "advise", "by": "me"}"#;
     assert_eq!(post("application/json", Some("http://evil.example"), change).await, 403);
     assert_eq!(post("text/plain", None, change).await, 415);
+    for page in ["steering", "actions", "incidents"] {
+        let url = format!("http://{addr}/v1/{page}");
+        let read = async |name: &str, value: &str| {
+            let request = origin.client.get(&url).header(name, value);
+            request.send().await.unwrap().status().as_u16()
+        };
+        assert_eq!(read("origin", "http://evil.example").await, 403, "{page}");
+        assert_eq!(read("host", "evil.example").await, 403, "{page}: a name of somebody else's");
+        assert_eq!(read("origin", &format!("http://{addr}")).await, 200, "{page}");
+    }
     assert_eq!(post("application/json", None, r#"{"mode": "x", "by": "me"}"#).await, 422);
     assert_eq!(post("application/json", None, r#"{"mode": "act", "by": "steering"}"#).await, 422);
     assert_eq!(post("application/json", Some(&format!("http://{addr}")), change).await, 200);

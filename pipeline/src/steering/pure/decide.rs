@@ -185,9 +185,9 @@ fn encoders(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effec
                 }
             }
             None => {
-                let open = state.open(&key).is_some();
                 incidents::well(state, &key, BACK_MS, now_ms, out);
-                if open && state.open(&key).is_none() {
+                // However it was closed: an operator's click is one way.
+                if state.open(&key).is_none() {
                     masks::use_again(state, name, now_ms, out);
                 }
             }
@@ -263,7 +263,8 @@ fn returns(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect
         if state.mode == Mode::Observe || is_asked {
             continue;
         }
-        let row = returning::returning(state, &home, &moves, STEERING, now_ms);
+        let of = (home.as_str(), moves.as_slice());
+        let row = returning::returning(state, inputs, of, STEERING, now_ms);
         if state.mode == Mode::Act {
             let _ = returning::take_return(state, inputs, (row, moves), STEERING, now_ms, out);
         } else {

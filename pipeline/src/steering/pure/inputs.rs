@@ -20,6 +20,8 @@ pub struct Inputs {
     pub devices: BTreeMap<String, Device>,
     /// What a viewer at the top rung takes, kbps; nobody takes more. 0 is unknown.
     pub top_kbps: u64,
+    /// Whether manifests name low pathways to keep viewers on.
+    pub low: bool,
     /// The places of the sessions that asked lately, by home, ascending.
     pub places: BTreeMap<String, Vec<u32>>,
     /// Who changed the edge in the last two minutes, oldest first.

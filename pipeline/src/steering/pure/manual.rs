@@ -57,20 +57,22 @@ pub fn preview(
                 all.into_iter().find(|part| part.to.is_some())
             };
             let Some(part) = part else {
-                return Err(Refused::Conflict(no_part(&state, wish)));
+                return Err(Refused::Conflict(no_part(&state, inputs, wish)));
             };
             act::describe(&state, inputs, &mut row, &part);
             row.undo = Some("One click".into());
         }
         ActionKind::ReturnEdge => {
             let moves = returning::all(&state, &wish.target);
-            row = returning::returning(&mut state, &wish.target, &moves, &wish.by, now_ms);
             if moves.is_empty() {
                 return Err(Refused::Conflict(format!(
                     "nobody was moved away from {:?}",
                     wish.target
                 )));
             }
+            returning::fits(&state, inputs, &wish.target, &moves).map_err(Refused::Conflict)?;
+            let home = (wish.target.as_str(), moves.as_slice());
+            row = returning::returning(&mut state, inputs, home, &wish.by, now_ms);
         }
         ActionKind::MaskPipeline | ActionKind::UnmaskPipeline => {
             let on = wish.kind == ActionKind::MaskPipeline;
@@ -94,7 +96,10 @@ pub fn preview(
 }
 
 /// Why nobody can be moved or capped as is wished.
-fn no_part(state: &State, wish: &Manual) -> String {
+fn no_part(state: &State, inputs: &Inputs, wish: &Manual) -> String {
+    if wish.kind == ActionKind::CapLadder && !inputs.low {
+        return "no manifest names a low pathway to keep viewers on (`low_pathways`)".into();
+    }
     if wish.kind == ActionKind::CapLadder || state.routes.free(&wish.target, WHOLE).is_empty() {
         return format!("all viewers of edge {} are moved or capped already", wish.target);
     }

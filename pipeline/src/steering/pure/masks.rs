@@ -79,7 +79,7 @@ pub(super) fn in_force<'a>(
     })
 }
 
-/// Ends what was offered and done about a pipeline's incident, which is over: an operator's own mask
+/// Ends what was offered and done about a pipeline's incidents, which are over: an operator's own mask
 /// stays.
 pub(super) fn use_again(state: &mut State, pipeline: &str, now_ms: i64, out: &mut Vec<Effect>) {
     let about = |row: &ActionRow| {

@@ -100,7 +100,7 @@ pub fn plan(
         }
     }
     let rest = take(&mut places, left);
-    if !rest.is_empty() && !closed && here > 0 {
+    if !rest.is_empty() && !closed && here > 0 && inputs.low {
         let viewers = home.count(&rest);
         parts.push(Part { to: None, places: rest, viewers, of: here, load_after: None });
     }
@@ -108,8 +108,11 @@ pub fn plan(
 }
 
 /// Viewers of an edge that are kept on its low rungs because somebody wishes so: that needs no
-/// room anywhere.
+/// room anywhere, but low rungs.
 pub fn by_hand(state: &State, inputs: &Inputs, edge: &str, most: u32) -> Option<Part> {
+    if !inputs.low {
+        return None;
+    }
     let mut free = state.routes.free(edge, WHOLE);
     let of = at_home(state, inputs.edges.get(edge), edge);
     let known = inputs.places.get(edge).map_or(&[][..], Vec::as_slice);

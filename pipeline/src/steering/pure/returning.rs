@@ -7,7 +7,7 @@ use super::act::{blank, pathway, sessions_at};
 use super::health::{Health, rebuffering};
 use super::inputs::{Inputs, Moves};
 use super::places::inside;
-use super::plan::{at_most_top, capacity};
+use super::plan::{at_most_top, load_after};
 use super::state::{BACK_MS, Effect, State, Watch};
 use super::words::{Evidence, percent, seconds, viewers};
 
@@ -29,28 +29,47 @@ pub fn due_returns(state: &State, inputs: &Inputs, now_ms: i64) -> Vec<String> {
             mine(state, home).iter().flat_map(|row| places_of(state, row)).collect();
         well && !places.is_empty()
             && state.may_move(home, &places, now_ms)
-            && has_room(state, inputs, home)
+            && has_room(state, inputs, home, &mine(state, home))
     };
     state.routes.moved().filter(due).map(str::to_owned).collect()
 }
 
-/// Whether a home's viewers fit its nominal capacity, where they were before.
-fn has_room(state: &State, inputs: &Inputs, home: &str) -> bool {
+/// Whether a home can take back whom these moves sent away, as somebody wishes; an error says why not.
+pub fn fits(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> Result<(), String> {
+    let Some(edge) = state.edges.get(home) else {
+        return Err(format!("there is no edge {home:?}"));
+    };
+    if edge.health != Health::Good || edge.symptom_at.is_some() {
+        return Err(format!("edge {home} is not well: {}", edge.why));
+    }
+    if !has_room(state, inputs, home, moves) {
+        return Err(format!(
+            "there is no room at edge {home} for them within its nominal capacity"
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the viewers whom these moves sent away fit the nominal capacity of their home.
+fn has_room(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> bool {
+    let added = kbps_of(state, inputs, home, moves);
+    load_after(state, inputs, home, added).is_some_and(|load| load <= 1.0)
+}
+
+/// What those viewers will take up there, kbps: whom a cap kept there has it already.
+fn kbps_of(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> f64 {
     let load = |edge: &str| inputs.edges.get(edge).and_then(|edge| edge.load);
-    let Some(here) = load(home) else { return false };
-    let moves: Vec<ActionRow> =
-        mine(state, home).into_iter().filter(|row| row.to.is_some()).collect();
+    let away = || moves.iter().filter(|row| row.to.is_some());
     // Others may have come since they were moved.
-    let places: Vec<(u32, u32)> = moves.iter().flat_map(|row| places_of(state, row)).collect();
+    let places: Vec<(u32, u32)> = away().flat_map(|row| places_of(state, row)).collect();
     let now = inside(&places, inputs.places.get(home).map_or(&[][..], Vec::as_slice)).count();
-    let then: i64 = moves.iter().map(|row| row.viewers).sum();
+    let then: i64 = away().map(|row| row.viewers).sum();
     let viewers = then.max(i64::try_from(now).unwrap_or(i64::MAX));
     let before = state.edges.get(home).map_or(0.0, |edge| edge.before.kbps_each());
     let each = state.routes.edges().filter_map(load).filter(|load| load.sessions > 0);
     let each =
         each.map(|load| load.reserved_kbps as f64 / load.sessions as f64).fold(before, f64::max);
-    let each = at_most_top(inputs, each);
-    here.reserved_kbps as f64 + viewers as f64 * each <= capacity(state, inputs, home)
+    viewers as f64 * at_most_top(inputs, each)
 }
 
 /// Moves of a home's viewers in force that steering itself made.
@@ -74,8 +93,8 @@ pub fn all(state: &State, home: &str) -> Vec<ActionRow> {
 /// An offer to bring back a home's viewers whom these moves sent away.
 pub fn returning(
     state: &mut State,
-    home: &str,
-    moves: &[ActionRow],
+    inputs: &Inputs,
+    (home, moves): (&str, &[ActionRow]),
     by: &str,
     now_ms: i64,
 ) -> ActionRow {
@@ -83,6 +102,7 @@ pub fn returning(
     row.viewers = moves.iter().map(|row| row.viewers).sum();
     row.share = moves.iter().map(|row| row.share).sum::<f64>().min(1.0);
     row.incident = moves.iter().find_map(|row| row.incident.clone());
+    row.load_after = load_after(state, inputs, home, kbps_of(state, inputs, home, moves));
     row.title = format!("Bring {} back to {home}", viewers(row.viewers));
     row.forecast = format!("Shares as before within {} s", state.policy.ttl_s + 10);
     let mut evidence = Evidence::default();

@@ -1,6 +1,6 @@
 //! Players, two edges, rows and a prober, in steps of half a second.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tallylight_schemas::control::{ActionRow, ActionState, IncidentRow, IncidentState};
 
@@ -45,6 +45,8 @@ pub(super) struct Fleet {
     pub(super) ill: BTreeMap<String, Ill>,
     pub(super) origin_slow: i64,
     pub(super) feed: Feed,
+    /// Whether manifests name low pathways.
+    pub(super) low: bool,
     pub(super) pipelines: BTreeMap<String, Pipeline>,
     probes: BTreeMap<String, Vec<(i64, i64, bool)>>,
     seconds: BTreeMap<String, Vec<(i64, Second)>>,
@@ -52,6 +54,8 @@ pub(super) struct Fleet {
     /// What players say of changes, if they do.
     moves: Vec<Moves>,
     pub(super) effects: Vec<(i64, Effect)>,
+    /// Which edges were closed, and when.
+    pub(super) closed: BTreeSet<(i64, String)>,
     /// Everything that was decided by, to decide it again.
     pub(super) script: Vec<(i64, Inputs)>,
 }
@@ -81,12 +85,14 @@ impl Fleet {
             ill: ["e1", "e2"].map(|name| (name.to_owned(), Ill::default())).into(),
             origin_slow: 0,
             feed: healthy,
+            low: true,
             pipelines: BTreeMap::new(),
             probes: BTreeMap::new(),
             seconds: BTreeMap::new(),
             capacities: capacities.into_iter().collect(),
             moves: Vec::new(),
             effects: Vec::new(),
+            closed: BTreeSet::new(),
             script: Vec::new(),
             state,
         };
@@ -130,6 +136,8 @@ impl Fleet {
         let (state, effects) = decide(self.state.clone(), &inputs, self.now);
         self.script.push((self.now, inputs));
         self.state = state;
+        let closed = self.state.routes.edges().filter(|edge| self.state.routes.is_closed(edge));
+        self.closed.extend(closed.map(|edge| (self.now, edge.to_owned())));
         self.effects.extend(effects.into_iter().map(|effect| (self.now, effect)));
     }
 
@@ -235,6 +243,7 @@ impl Fleet {
             pipelines: self.pipelines.clone(),
             devices: BTreeMap::new(),
             top_kbps: EACH,
+            low: self.low,
             places,
             moves: self.moves.clone(),
         }

@@ -62,6 +62,23 @@ fn a_mask_that_the_origin_keeps_is_taken_off_again() {
 }
 
 #[test]
+fn a_mask_ends_with_its_incident_when_somebody_closes_that() {
+    let mut fleet = masked();
+    shows(&mut fleet, true);
+    fleet.pipelines.insert("A".into(), copies(&[], false));
+    shows(&mut fleet, true);
+    fleet.run(5);
+    let id = fleet.open()[0].id.clone();
+    let (state, out) = (&mut fleet.state, &mut Vec::new());
+    command::on_incident(state, &id, "close", "operator", None, fleet.now, out).unwrap();
+    let from = fleet.effects.len();
+    fleet.run(2);
+    assert_eq!(asked(&fleet, from), (0, 1), "its picture is sound");
+    let masks = fleet.state.actions.values().filter(|row| row.kind == ActionKind::MaskPipeline);
+    assert!(masks.clone().count() == 1 && masks.clone().all(|row| row.state == ActionState::Ended));
+}
+
+#[test]
 fn after_a_restart_the_origin_is_asked_for_what_is_in_force() {
     let mut fleet = masked();
     let mut again = State::new(fleet.state.policy.clone(), fleet.state.mode);

@@ -2,10 +2,10 @@
 
 use tallylight_schemas::control::{ActionKind, ActionState, IncidentState};
 
-use super::fleet::{Fleet, copies};
+use super::fleet::{EACH, Fleet, copies};
 use crate::origin::CopyState::Frozen;
 use crate::steering::pure::command::{self, Refused};
-use crate::steering::pure::manual::{Manual, manual};
+use crate::steering::pure::manual::{Manual, manual, preview};
 use crate::steering::settings::Mode;
 
 fn set(fleet: &mut Fleet, mode: Mode) {
@@ -102,6 +102,35 @@ fn who_was_moved_by_hand_is_brought_back_by_hand() {
     by_hand(&mut fleet, ActionKind::ReturnEdge, 1.0);
     fleet.run(15);
     assert_eq!(fleet.at("e1"), before);
+}
+
+#[test]
+fn nobody_is_brought_back_by_hand_to_an_edge_that_is_full_or_ill() {
+    let mut fleet = Fleet::new(60, 60, 250);
+    by_hand(&mut fleet, ActionKind::ShiftEdge, 1.0);
+    fleet.run(15);
+    let back = |fleet: &mut Fleet| {
+        let (kind, target, by) = (ActionKind::ReturnEdge, "e1".into(), "operator".into());
+        let wish = Manual { kind, target, to: None, share: 1.0, by };
+        let (inputs, now) = (fleet.inputs(), fleet.now);
+        let shown = preview(&fleet.state, &inputs, &wish, now);
+        let done = manual(&mut fleet.state, &inputs, &wish, now, &mut Vec::new());
+        assert_eq!(shown.is_ok(), done.is_ok(), "as it is shown, so it is done");
+        (format!("{shown:?}"), done)
+    };
+    fleet.ill("e1").others_kbps = 50 * EACH;
+    fleet.run(2);
+    let (said, done) = back(&mut fleet);
+    assert!(done.is_err() && said.contains("no room at edge e1"), "{said}");
+    (fleet.ill("e1").others_kbps, fleet.ill("e1").slow_ms) = (0, 1_500);
+    fleet.run(8);
+    let (said, done) = back(&mut fleet);
+    assert!(done.is_err() && said.contains("edge e1 is not well"), "{said}");
+    assert_eq!(fleet.at("e1"), 0);
+    fleet.ill("e1").slow_ms = 0;
+    fleet.run(60);
+    let row = back(&mut fleet).1.unwrap();
+    assert!(row.load_after.is_some_and(|load| load > 0.1 && load <= 1.0), "{row:?}");
 }
 
 /// An edge that was ill, and whose viewers were moved in part by hand and the rest by steering.

@@ -5,6 +5,7 @@ use tallylight_schemas::control::{ActionKind, ActionState, Culprit};
 use super::fleet::{EACH, Fleet, copies};
 use crate::origin::CopyState::{Frozen, Missing};
 use crate::steering::pure::command;
+use crate::steering::pure::inputs::Inputs;
 use crate::steering::pure::manual::{Manual, manual, preview};
 use crate::steering::pure::state::Effect;
 use crate::steering::settings::Mode;
@@ -105,6 +106,19 @@ fn no_more_are_moved_than_the_target_has_room_for_and_the_rest_is_capped() {
     let cap = taken.iter().find(|row| row.kind == ActionKind::CapLadder).unwrap();
     // An edge counts sessions and steering places; the two may differ by one.
     assert!((cap.viewers - (e1 - went) as i64).abs() <= 1, "{cap:?}");
+}
+
+#[test]
+fn who_fits_nowhere_stays_free_to_move_where_no_manifest_has_low_rungs() {
+    let mut fleet = Fleet::new(90, 250, 250);
+    fleet.low = false;
+    // Others leave no room at all, and then enough for all.
+    fleet.ill("e2").others_kbps = 250 * EACH;
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.run(40);
+    assert!(fleet.actions(ActionState::Taken).is_empty(), "{:#?}", fleet.state.actions);
+    fleet.ill("e2").others_kbps = 0;
+    fleet.until(20, |fleet| fleet.at("e1") == 0);
 }
 
 #[test]
@@ -236,4 +250,7 @@ fn a_cap_by_hand_needs_no_room_and_a_move_says_what_stands_against_it() {
     let refused = preview(&fleet.state, &inputs, &wish(ActionKind::ShiftEdge, Some("e2")), now);
     let said = format!("{refused:?}");
     assert!(said.contains("edge e2 is not well: prober had"), "{said}");
+    let inputs = Inputs { low: false, ..inputs };
+    let said = format!("{:?}", preview(&fleet.state, &inputs, &cap, now));
+    assert!(said.contains("no manifest names a low pathway"), "{said}");
 }
