@@ -15,7 +15,7 @@ use bytes::Bytes;
 use hyper::body::Body as _;
 use percent_encoding::percent_decode;
 use rustc_hash::FxHashMap;
-use tallylight_schemas::cmcd::{HEADERS, header_value};
+use tallylight_schemas::cmcd::HEADERS;
 use tallylight_serve::guard::is_key;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -150,11 +150,13 @@ pub fn inflate_problem(error: &InflateError) -> Problem {
     }
 }
 
-/// The record in the four headers of request mode; `None` where none says anything.
+/// The record in the four headers of request mode, as the bytes that came: what is no text is a
+/// record that ends as such. `None` where none says anything.
 pub fn cmcd_headers(headers: &HeaderMap) -> Option<Vec<u8>> {
     let values = HEADERS.iter().flat_map(|name| headers.get_all(*name));
-    header_value(values.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok()))
-        .map(String::into_bytes)
+    let values = values.map(|value| value.as_bytes().trim_ascii());
+    let said: Vec<&[u8]> = values.filter(|value| !value.is_empty()).collect();
+    (!said.is_empty()).then(|| said.join(&b','))
 }
 
 /// The media type without parameters, lower case; empty when the request has none.
@@ -193,12 +195,26 @@ pub fn query_values<'a>(uri: &'a Uri, name: &'a str) -> impl Iterator<Item = Cow
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
 
     #[test]
     fn query_values_are_decoded_to_bytes() {
         let uri: Uri = "/v1/cmcd?k=demo&CMCD=sid%3D%22a+b%22&CMCD=%FF".parse().unwrap();
         let got: Vec<_> = query_values(&uri, "CMCD").collect();
         assert_eq!(got, [b"sid=\"a b\"".to_vec(), vec![0xff]]);
+    }
+
+    #[test]
+    fn headers_of_request_mode_are_one_record_whatever_they_hold() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(cmcd_headers(&headers), None);
+        headers.insert("cmcd-request", " ".parse().unwrap());
+        assert_eq!(cmcd_headers(&headers), None);
+        headers.insert("cmcd-session", "sid=\"a\" ".parse().unwrap());
+        headers.insert("cmcd-object", "br=1".parse().unwrap());
+        assert_eq!(cmcd_headers(&headers).unwrap(), b"br=1,sid=\"a\"");
+        headers.insert("cmcd-object", HeaderValue::from_bytes(b"br=\xff").unwrap());
+        assert_eq!(cmcd_headers(&headers).unwrap(), b"br=\xff,sid=\"a\"");
     }
 
     #[test]

@@ -81,10 +81,14 @@ pub fn lot_of(hash: u64) -> u16 {
     (hash >> 48) as u16
 }
 
+/// A body without the byte-order mark that some Windows tools start a file with.
+pub(crate) fn unmarked(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
+}
+
 /// The lines of a body that are records: LF-separated, blank ones are none.
 pub fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
-    // Some Windows tools start a file with a byte-order mark.
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let body = unmarked(body);
     let mut from = 0;
     let line = move |end: usize| &body[std::mem::replace(&mut from, end + 1)..end];
     let ends = memchr_iter(b'\n', body).chain([body.len()]);

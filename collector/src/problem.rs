@@ -1,6 +1,7 @@
 //! What a caller is told when a request is refused: the kinds of problem this room has.
 
 use axum::http::StatusCode;
+use axum::http::header::WWW_AUTHENTICATE;
 pub use tallylight_serve::problem::Problem;
 
 /// What one kind of refusal always says: status, name, title.
@@ -57,5 +58,27 @@ pub fn echo(text: &str) -> String {
 /// A refusal of one kind; `detail` says what was wrong, where, and what to do about it.
 pub fn of(kind: Kind, detail: impl Into<String>) -> Problem {
     let (status, slug, title) = kind;
-    Problem::new(status, slug, title, detail)
+    let problem = Problem::new(status, slug, title, detail);
+    if status == StatusCode::UNAUTHORIZED {
+        // RFC 9110, 15.5.2: it must say how.
+        return problem.with(WWW_AUTHENTICATE, "Bearer");
+    }
+    problem
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse;
+
+    use super::*;
+
+    #[test]
+    fn who_is_not_known_is_told_how_to_say_it() {
+        for kind in [NO_KEY, UNKNOWN_KEY] {
+            let answer = of(kind, "give a key").into_response();
+            assert_eq!(answer.headers()[WWW_AUTHENTICATE], "Bearer");
+        }
+        let other = of(NOT_HERE, "not from here").into_response();
+        assert!(!other.headers().contains_key(WWW_AUTHENTICATE));
+    }
 }

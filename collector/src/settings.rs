@@ -177,35 +177,46 @@ impl Settings {
             (1..=MAX_PARTITIONS).contains(&self.partitions),
             format!("partitions: {} is not in 1..={MAX_PARTITIONS}", self.partitions),
         );
-        check(
-            self.body_bytes <= self.inflated_bytes,
-            "inflated_bytes: may not be below body_bytes".to_owned(),
-        );
-        check(
-            self.inflated_bytes <= MAX_INFLATED,
-            format!("inflated_bytes: at most {MAX_INFLATED}, so that an entry holds a commit"),
-        );
-        check(
-            self.inflated_bytes <= self.queue_bytes,
-            "queue_bytes: may not be below inflated_bytes, or no full body would pass".to_owned(),
-        );
-        check(
-            self.request_records <= self.queue_records,
-            "queue_records: may not be below request_records".to_owned(),
-        );
-        check(
-            self.body_bytes <= self.receiving_bytes,
-            "receiving_bytes: may not be below body_bytes".to_owned(),
-        );
-        check(
-            u32::try_from(self.queue_records).is_ok(),
-            "queue_records: must fit 32 bits".to_owned(),
-        );
+        for (good, mistake) in self.limits() {
+            check(good, mistake.to_owned());
+        }
         for (name, value) in self.counts() {
             check(value > 0, format!("{name}: must be above 0"));
         }
         mistakes.extend(self.enrich.mistakes());
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
+    }
+
+    /// Whether limits agree with each other, and what is wrong where two do not.
+    fn limits(&self) -> [(bool, &'static str); 8] {
+        [
+            (self.body_bytes <= self.inflated_bytes, "inflated_bytes: may not be below body_bytes"),
+            (
+                self.inflated_bytes <= MAX_INFLATED,
+                "inflated_bytes: at most 8 MiB, so that an entry holds a commit",
+            ),
+            (
+                self.inflated_bytes <= self.queue_bytes,
+                "queue_bytes: may not be below inflated_bytes, or no full body would pass",
+            ),
+            (
+                self.request_records <= self.queue_records,
+                "queue_records: may not be below request_records",
+            ),
+            (
+                self.body_bytes <= self.receiving_bytes,
+                "receiving_bytes: may not be below body_bytes",
+            ),
+            (u32::try_from(self.queue_records).is_ok(), "queue_records: must fit 32 bits"),
+            (
+                self.flush_ms < self.request_ms,
+                "request_ms: must be above flush_ms, or no request would live to see its commit",
+            ),
+            (
+                self.receive_ms <= self.request_ms,
+                "request_ms: may not be below receive_ms, since to receive a body is a part of it",
+            ),
+        ]
     }
 
     fn counts(&self) -> [(&'static str, u64); 11] {
@@ -246,6 +257,17 @@ mod tests {
         };
         let mistakes = settings.validate().unwrap_err();
         assert_eq!(mistakes.len(), 5, "{mistakes:?}");
+    }
+
+    #[test]
+    fn times_that_contradict_each_other_are_refused() {
+        let of = |flush_ms, receive_ms, request_ms| {
+            let settings = Settings { flush_ms, receive_ms, request_ms, ..Settings::default() };
+            settings.validate().err().unwrap_or_default().join("; ")
+        };
+        assert_eq!(of(100, 5_000, 5_000), "");
+        assert!(of(5_000, 100, 5_000).starts_with("request_ms: must be above flush_ms"));
+        assert!(of(100, 5_001, 5_000).starts_with("request_ms: may not be below receive_ms"));
     }
 
     #[test]

@@ -156,6 +156,8 @@ async fn a_failed_append_acknowledges_nothing() {
         assert_eq!(answer.header("content-type"), "application/problem+json");
         assert_eq!(answer.header("tallylight-fates"), "");
         assert_eq!(answer.headers.contains_key("retry-after"), status == 503);
+        let wait = answer.header("retry-after").parse::<u32>().ok();
+        assert!(wait.is_none_or(|wait| (2..30).contains(&wait)), "{wait:?}");
         assert!(world.log.entries().await.is_empty());
         let ready = reqwest::get(format!("{}/readyz", world.url)).await.unwrap();
         assert_eq!(ready.status(), 503);

@@ -184,6 +184,31 @@ async fn lines_of_access_logs_are_stored_in_the_older_names_too() {
 }
 
 #[tokio::test]
+async fn a_size_or_a_duration_that_cannot_be_costs_the_request() {
+    let world = World::start().await;
+    let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let line = |size: &str, seconds: &str| {
+        json!({"timeUnixNano": format!("{NOW}000"), "attributes": [
+            text("http.request.method", "GET"),
+            text("url.path", "/live/demo/v-360/7.m4s"),
+            text("http.response.status_code", "200"),
+            text("http.response.body.size", size),
+            text("http.server.request.duration", seconds),
+        ]})
+    };
+    let absurd = [("-1", "0.25"), ("1e300", "0.25"), ("2e15", "0.25"), ("1", "1e9"), ("1", "-1")];
+    let mut lines = vec![line("70000", "0.25")];
+    lines.extend(absurd.map(|(size, seconds)| line(size, seconds)));
+    let resource = json!({"attributes": [text("service.name", "nginx")]});
+    let logs = json!({"resourceLogs": [
+        {"resource": resource, "scopeLogs": [{"logRecords": lines}]}]});
+    let answer = world.post("/v1/logs", "application/json", logs.to_string()).await;
+    assert_eq!(answer.header("tallylight-fates"), "accepted=1, rejected;bad_shape=5");
+    let events = stored(&world).await;
+    assert_eq!((events.len(), events[0].bytes), (1, 70_000));
+}
+
+#[tokio::test]
 async fn only_who_proves_to_be_ours_may_tell_of_requests() {
     let key = "a key that nobody guesses";
     let settings = Settings { service_key: Some(key.into()), ..Settings::default() };

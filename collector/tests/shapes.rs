@@ -8,7 +8,7 @@ mod world;
 use arrow::array::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{HeaderValue, Request};
 use tallylight_schemas::ipc::decode;
 use tallylight_schemas::record::Kind;
 use world::{NOW, World, parts, post};
@@ -58,6 +58,16 @@ async fn the_four_headers_are_one_record_and_count_before_a_query() {
             assert_eq!(cell(row, name, 0), value, "{name}");
         }
     }
+}
+
+#[tokio::test]
+async fn headers_that_are_no_text_are_told_and_not_passed_over() {
+    let world = World::start().await;
+    let value = HeaderValue::from_bytes(b"sid=\"\xff\"").unwrap();
+    let request = Request::get("/v1/cmcd?k=demo").header("CMCD-Session", value);
+    let answer = world.send(request.body(Body::empty()).unwrap()).await;
+    let told = (answer.status.as_u16(), answer.header("tallylight-fates"));
+    assert_eq!(told, (204, "rejected;not_utf8=1"));
 }
 
 #[tokio::test]

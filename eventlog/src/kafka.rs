@@ -32,8 +32,9 @@ use crate::{EventLog, LogError, Shards, TopicSettings};
 
 /// How often the ends of the topics are asked for.
 const ENDS_EVERY: Duration = Duration::from_secs(1);
-/// Kafka drops whole segments of 1 MiB at least, so that less cannot be held to.
-const MIN_CAP_BYTES: u64 = 4 << 20;
+/// Least of a topic's cap for each shard: Kafka drops whole segments, one of them takes the largest
+/// entry, and as much must be left beside the newest.
+const MIN_CAP_BYTES: u64 = 32 << 20;
 
 /// Where the brokers are, and how topics are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,8 +92,10 @@ impl KafkaSettings {
         let least = MIN_CAP_BYTES * u64::from(self.shards);
         for topic in self.topics.iter().filter(|topic| topic.cap_bytes < least) {
             wrong.push(format!(
-                "topic {:?} caps below 4 MiB a shard, which Kafka cannot",
-                topic.name
+                "topic {:?} is capped at {} bytes for {} shards: Kafka needs 32 MiB for each, since \
+                 it drops whole segments and one must hold the largest entry; raise the topic's cap \
+                 to {least} or take fewer shards",
+                topic.name, topic.cap_bytes, self.shards
             ));
         }
         if self.min_in_sync > self.replicas && self.replicas.is_some() {
@@ -214,12 +217,10 @@ fn watch_ends(
             watched.retain(|topic| topic.strong_count() > 0);
             watched.clone()
         };
-        for topic in topics.iter().filter_map(Weak::upgrade) {
-            match reader::ends(client, settings, topic.place()) {
-                Ok(ends) => topic.learned(ends),
-                Err(error) => tracing::debug!(%error, "the topics' ends"),
-            }
-        }
+        ask_each(&topics, stop, |topic| match reader::ends(client, settings, topic.place()) {
+            Ok(ends) => topic.learned(ends),
+            Err(error) => tracing::debug!(%error, "the topics' ends"),
+        });
         // Nothing is assigned, so this only passes the time, and takes what the library reports.
         let steps = ENDS_EVERY.as_millis() / reader::POLL_INTERVAL.as_millis();
         for _ in 0..steps {
@@ -227,5 +228,49 @@ fn watch_ends(
                 let _ = client.poll(reader::POLL_INTERVAL);
             }
         }
+    }
+}
+
+/// Asks for each topic that is still followed. While no broker answers each of them takes seconds,
+/// so `stop` is looked at before each.
+fn ask_each(topics: &[Weak<Topic>], stop: &AtomicBool, mut ask: impl FnMut(&Topic)) {
+    for topic in topics.iter().filter_map(Weak::upgrade) {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        ask(&topic);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cap_that_cannot_hold_the_largest_entry_in_each_shard_is_refused() {
+        let of = |cap_bytes, shards| {
+            let topics = vec![TopicSettings::new("rows", cap_bytes)];
+            KafkaSettings { shards, ..KafkaSettings::new("127.0.0.1:9092", topics) }.validate()
+        };
+        assert_eq!(of(256 << 20, 8), Ok(()), "the default of rows");
+        let wrong = of(256 << 20, 9).unwrap_err().join("; ");
+        assert!(wrong.contains("\"rows\"") && wrong.contains("fewer shards"), "{wrong}");
+        assert!(of(16 << 20, 1).is_err());
+    }
+
+    #[test]
+    fn nobody_is_asked_for_once_it_is_to_stop() {
+        let topic = |partition| {
+            let settings = TopicSettings::new("events", MIN_CAP_BYTES);
+            Arc::new(Topic::new(settings, ("t-events".to_owned(), partition), (0, 0)))
+        };
+        let topics = [0, 1, 2].map(topic);
+        let watched: Vec<Weak<Topic>> = topics.iter().map(Arc::downgrade).collect();
+        let (stop, mut asked) = (AtomicBool::new(false), 0);
+        ask_each(&watched, &stop, |_| {
+            asked += 1;
+            stop.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(asked, 1);
     }
 }

@@ -74,8 +74,8 @@ reasons! {
         do "Nothing; `Tallylight-Dropped-Values` counts the values left out.";
     NotUtf8 "not_utf8" Rejected "is not valid UTF-8"
         do "Send CMCD as text, one record a line.";
-    TooLong "too_long" Rejected "is longer than 8 KiB, or 16 KiB as JSON, or has a name above 128 bytes (delivery)"
-        do "Leave out long keys such as `url` or `nor`.";
+    TooLong "too_long" Rejected "is longer than 8 KiB, or 16 KiB as JSON; has a name above 128 bytes (delivery event, control record); or, of OpenTelemetry, a name above 255 bytes, more than 128 attributes, or more than 8 KiB of them"
+        do "Leave out long keys such as `url` or `nor`, and of OpenTelemetry attributes that nobody asks for; shorten names.";
     NotARecord "not_a_record" Rejected "has no CMCD key that could be read"
         do "Send records like `e=ps,sid=\"…\",sn=0,sta=s,ts=1795000000000,v=2`; JSON goes to /v1/events.";
     UnknownVersion "unknown_version" Rejected "has a `v` above 2, which nobody understands yet"
@@ -84,12 +84,12 @@ reasons! {
         do "Add `sid` to the keys that the player may send: a string in quotes, at most 64 characters, the same for the whole playback session.";
     NoEvent "no_event" Rejected "has no `e`, so it reports no event"
         do "Configure event mode (`eventTargets`), not request mode, for this address.";
-    NoTs "no_ts" Rejected "has no `ts`, the time of the event"
-        do "Add `ts` to the keys that are sent: Unix milliseconds.";
-    BadTs "bad_ts" Rejected "has a `ts` that is no plausible time"
-        do "Send Unix milliseconds (13 digits), not seconds.";
-    BadShape "bad_shape" Rejected "is no event that is known here: JSON that does not parse, nests too deeply or has another type; a data point without a name; a request for media told of without its status, size, duration or server"
-        do "Send a JSON object with `\"type\": \"player\"` and the names of CMCD keys.";
+    NoTs "no_ts" Rejected "has no time: no `ts`, or, of OpenTelemetry, no `timeUnixNano` or what stands for it"
+        do "Add `ts` to the keys that the player sends, in Unix milliseconds; OpenTelemetry's times are Unix nanoseconds.";
+    BadTs "bad_ts" Rejected "has a time that cannot be meant, such as one before 2000"
+        do "Send no seconds: `ts` of a player is Unix milliseconds (13 digits), `ts` of a delivery event Unix microseconds (16), a time of OpenTelemetry Unix nanoseconds (19).";
+    BadShape "bad_shape" Rejected "is no event that is known here: JSON that does not parse, nests too deeply or has another type; a delivery event that lacks a member or has a number that cannot be; a data point without a name; a request for media told of without its status, size, duration or server, or with one that cannot be"
+        do "Send a JSON object with `\"type\": \"player\"` and the names of CMCD keys; what a delivery event takes is in /v1/events/schema.json, what OpenTelemetry must tell in docs/opentelemetry.md.";
     TooMany "too_many" Rejected "is beyond those that one request may hold (`request_records`, 10,000)"
         do "Send fewer records in one request.";
     Overload "overload" Shed "came while its tenant held more of the queue than its share, or the queue was full"

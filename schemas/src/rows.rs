@@ -73,8 +73,8 @@ impl PlaybackRow {
 /// The pane of `to_s` seconds that one of `from_s` is in, and whether both end together.
 fn widen(pane: i64, from_s: u32, to_s: u32) -> (i64, bool) {
     let (from, to) = (i64::from(from_s) * 1_000_000, i64::from(to_s) * 1_000_000);
-    let wide = pane.div_euclid(to) * to;
-    (wide, pane + from == wide + to)
+    let wide = pane.div_euclid(to).saturating_mul(to);
+    (wide, pane.saturating_add(from) == wide.saturating_add(to))
 }
 
 /// What tells delivery rows of one pane from each other.
@@ -170,16 +170,22 @@ impl DeliveryRow {
         }
     }
 
-    /// Merges another row of the same pane and key, or (`sign` −1) takes it out again.
+    /// Merges another row of the same pane and key, or (`sign` −1) takes it out again. Sums end
+    /// where 64 bits do: older logs may hold numbers that no door takes any more.
     pub fn merge(&mut self, other: &Self, sign: i64) {
-        self.requests += sign * other.requests;
-        self.bytes += sign * other.bytes;
-        self.errors += sign * other.errors;
-        self.ok += sign * other.ok;
-        self.redirects += sign * other.redirects;
-        self.server_errors += sign * other.server_errors;
-        self.hits += sign * other.hits;
-        self.held_ms += sign * other.held_ms;
+        let numbers = [
+            (&mut self.requests, other.requests),
+            (&mut self.bytes, other.bytes),
+            (&mut self.errors, other.errors),
+            (&mut self.ok, other.ok),
+            (&mut self.redirects, other.redirects),
+            (&mut self.server_errors, other.server_errors),
+            (&mut self.hits, other.hits),
+            (&mut self.held_ms, other.held_ms),
+        ];
+        for (sum, more) in numbers {
+            *sum = sum.saturating_add(sign.saturating_mul(more));
+        }
         self.ttfb_sketch.merge(&other.ttfb_sketch, sign);
         self.held_sketch.merge(&other.held_sketch, sign);
     }

@@ -43,7 +43,7 @@ impl Sketch {
     /// Adds every value of `other`, `sign` being 1 or −1.
     pub fn merge(&mut self, other: &Sketch, sign: i64) {
         for bin in &other.0 {
-            self.add_bin(Bin { i: bin.i, n: bin.n * sign });
+            self.add_bin(Bin { i: bin.i, n: bin.n.saturating_mul(sign) });
         }
     }
 
@@ -54,7 +54,7 @@ impl Sketch {
         }
         match self.0.binary_search_by_key(&bin.i, |b| b.i) {
             Ok(at) => {
-                self.0[at].n += bin.n;
+                self.0[at].n = self.0[at].n.saturating_add(bin.n);
                 if self.0[at].n == 0 {
                     self.0.remove(at);
                 }
@@ -65,7 +65,7 @@ impl Sketch {
 
     /// Number of values.
     pub fn count(&self) -> i64 {
-        self.0.iter().map(|bin| bin.n).sum()
+        self.0.iter().fold(0, |sum: i64, bin| sum.saturating_add(bin.n))
     }
 
     /// Whether nothing was added.
@@ -82,7 +82,7 @@ impl Sketch {
         let rank = (q.clamp(0.0, 1.0) * (count - 1) as f64).round() as i64;
         let mut seen = 0;
         for bin in &self.0 {
-            seen += bin.n;
+            seen = bin.n.saturating_add(seen);
             if seen > rank {
                 return Some(value(bin.i));
             }

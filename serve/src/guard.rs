@@ -124,7 +124,9 @@ pub fn check_change(headers: &HeaderMap, key: Option<&str>) -> Result<(), Proble
     if !is_service(headers, key) {
         let detail = "Send Authorization: Bearer with the service key of this start";
         let title = "Only our own services may do this";
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "untrusted", title, detail));
+        let problem = Problem::new(StatusCode::UNAUTHORIZED, "untrusted", title, detail);
+        // RFC 9110, 15.5.2: it must say how.
+        return Err(problem.with(header::WWW_AUTHENTICATE, "Bearer"));
     }
     Ok(())
 }
@@ -231,6 +233,8 @@ mod tests {
         assert_eq!(status(&with(json, Some("ab")), Some("abc")), Err(401));
         assert_eq!(status(&with("text/plain", Some("abc")), Some("abc")), Err(415));
         assert_eq!(status(&HeaderMap::new(), None), Err(415));
+        let refused = check_change(&with(json, None), Some("abc")).unwrap_err().into_response();
+        assert_eq!(refused.headers()[header::WWW_AUTHENTICATE], "Bearer");
     }
 
     #[test]

@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow, ensure};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::ipc::writer::StreamWriter;
 use bytes::Bytes;
+use tallylight_collector::decode::rows::{Rows, player_batch};
 use tallylight_eventlog::{Entry, Part, PartitionRange};
 use tallylight_schemas::cmcd::{self, Mode, Record};
 use tallylight_schemas::ident::{self, Shard};
 use tallylight_schemas::ipc;
-use tallylight_schemas::player::{About, Door, PlayerBatchBuilder};
+use tallylight_schemas::player::{About, Door};
 use tallylight_schemas::record::Kind;
 
 /// How many watch, and how often they report.
@@ -191,18 +192,16 @@ fn stream(records: std::ops::Range<usize>, began_ms: i64) -> anyhow::Result<Byte
 
 /// Lines as the columns that the door makes of them, sorted by partition.
 pub(crate) fn batch(lines: &[String]) -> anyhow::Result<(RecordBatch, Vec<PartitionRange>)> {
-    let mut builder = PlayerBatchBuilder::new();
+    let mut all = [Rows::new(PARTITIONS)];
+    let [rows] = &mut all;
     let mut record = Record::default();
     for line in lines {
         cmcd::parse_into(line, Mode::Event, &mut record).map_err(|r| anyhow!("{}", r.as_str()))?;
         let sent_ms = record.int(cmcd::Key::Ts).unwrap_or_default();
-        builder.push(&door((sent_ms + 50) * 1_000), &record);
+        let door = door((sent_ms + 50) * 1_000);
+        let session = ident::hash(door.tenant, record.sid());
+        ensure!(rows.push_player(&door, &record, session), "a record without a session: {line}");
     }
-    let (batch, ranges) = builder.finish_sorted(PARTITIONS)?;
-    let range = |of: &tallylight_schemas::player::PartitionRows| PartitionRange {
-        partition: of.partition,
-        first_row: of.first,
-        rows: of.rows,
-    };
-    Ok((batch, ranges.iter().map(range).collect()))
+    let sorted = player_batch(&mut all, 1)?.context("no line to make columns of")?;
+    Ok((sorted.rows, sorted.ranges))
 }

@@ -89,7 +89,7 @@ impl Admission {
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.receiving.clone().try_acquire_many_owned(permits).map_err(|_| {
             let detail = "Too many bodies are being received at this moment; send it again later.";
-            problem::of(problem::OVERLOAD, detail).retry_after(1)
+            problem::of(problem::OVERLOAD, detail)
         })
     }
 

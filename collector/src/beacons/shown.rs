@@ -45,8 +45,9 @@ pub(crate) fn kept(text: &[u8]) -> String {
 
 /// A text up to what is called a secret: nobody who cannot read the record knows how long that is.
 fn clean(text: &str) -> String {
+    let plain = unescaped(text);
     let (mut out, mut before, mut in_list) = (String::new(), ["", ""], false);
-    for (number, piece) in scrub::strings(text).enumerate() {
+    for (number, piece) in scrub::strings(&plain).enumerate() {
         if number > 0 {
             out.push('"');
         }
@@ -77,6 +78,53 @@ fn clean(text: &str) -> String {
         out.push(GAP);
     }
     scrub::without_addresses(&out)
+}
+
+/// A text with the characters that JSON may write as `\uXXXX` as they are: a query begins with `?`
+/// however that is written.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains("\\u") {
+        return Cow::Borrowed(text);
+    }
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        // These two would begin a string, or another escape.
+        let ends = |c: char| matches!(c, '"' | '\\');
+        if let Some((c, behind)) = character(escape).filter(|(c, _)| !ends(*c)) {
+            out.push(c);
+            rest = behind;
+        } else {
+            // What else is escaped is one character, which begins no escape itself.
+            let mut chars = escape.chars();
+            out.extend(chars.by_ref().take(2));
+            rest = chars.as_str();
+        }
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// The character that a text begins with as `\uXXXX`, or as two of them, and what is behind.
+fn character(text: &str) -> Option<(char, &str)> {
+    let (first, behind) = unit(text)?;
+    if let Some((second, after)) = unit(behind)
+        && let Some(Ok(c)) = char::decode_utf16([first, second]).next()
+        && c.len_utf16() == 2
+    {
+        return Some((c, after));
+    }
+    Some((char::from_u32(first.into()).unwrap_or(char::REPLACEMENT_CHARACTER), behind))
+}
+
+/// One `\uXXXX`, and what is behind.
+fn unit(text: &str) -> Option<(u16, &str)> {
+    let (digits, behind) = text.strip_prefix("\\u")?.split_at_checked(4)?;
+    // What reads numbers takes a sign, too.
+    let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let unit = u16::from_str_radix(digits, 16).ok().filter(|_| is_hex)?;
+    Some((unit, behind))
 }
 
 /// Where the first name of a secret in a text ends.
@@ -175,6 +223,23 @@ mod tests {
             // The query before it goes, so that the end is within what is kept.
             let before = format!("u=\"https://h/?{}\"", "x".repeat(READ_BYTES - 39));
             assert!(!kept(format!("{before} ,{url}").as_bytes()).contains("sen"), "{quote}");
+        }
+    }
+
+    #[test]
+    fn an_escaped_character_hides_nothing() {
+        for (sent, left) in [
+            (r#"{"url":"https://h/x\u003ft=sentinel"}"#, r#"{"url":"https://h/x…"}"#),
+            (r#"{"url":"https:\/\/h\/x\u003Ft=sentinel"}"#, r#"{"url":"https://h/x…"}"#),
+            (r#"{"\u0074oken":"sentinel"}"#, r#"{"token…"#),
+            (
+                r#"{"cid":"\u4e2d \ud83d\ude00 \ud83d"}"#,
+                "{\"cid\":\"\u{4e2d} \u{1f600} \u{fffd}\"}",
+            ),
+            (r#"{"cid":"a\u0022b\\u003f\u00"}"#, r#"{"cid":"a\u0022b\\u003f\u00"}"#),
+        ] {
+            assert_eq!(shown(sent.as_bytes()), left);
+            assert_eq!(kept(sent.as_bytes()), left);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Where delivery events end, whichever way they came.
 
-use std::ops::Range;
+use std::ops::RangeInclusive;
 
 use tallylight_schemas::cmcd::Key;
 use tallylight_schemas::delivery::{Action, DeliveryEvent};
@@ -57,7 +57,43 @@ fn clean(event: &mut DeliveryEvent) {
 
 /// Times that an event can be of, Unix µs: from 2001 to 2100. In ms, as players tell it, today is in
 /// 1970.
-const TIMES: Range<i64> = 1_000_000_000_000_000..4_102_444_800_000_000;
+const TIMES: RangeInclusive<i64> = 1_000_000_000_000_000..=4_102_444_799_999_999;
+/// What HTTP can answer.
+const STATUSES: RangeInclusive<i64> = 100..=999;
+/// Bytes, rates and counts: up to 1 PiB, so that sums of them stay within 64 bits.
+const AMOUNTS: RangeInclusive<i64> = 0..=1 << 50;
+/// A day, µs.
+const DAY_US: i64 = 86_400_000_000;
+/// How long something took, µs.
+const DURATIONS: RangeInclusive<i64> = 0..=DAY_US;
+/// How long after its time something came, µs; negative before it.
+const LATENESS: RangeInclusive<i64> = -DAY_US..=DAY_US;
+
+/// What a number in an event may be, by the name of its member; of any other its type says so.
+pub(crate) fn bounds(member: &str) -> Option<RangeInclusive<i64>> {
+    match member {
+        "ts" => Some(TIMES),
+        "status" => Some(STATUSES),
+        "bytes" | "reserved_kbps" | "capacity_kbps" | "sessions" => Some(AMOUNTS),
+        "ttfb_us" | "held_us" => Some(DURATIONS),
+        "late_us" => Some(LATENESS),
+        _ => None,
+    }
+}
+
+/// Whether its numbers can be: they are added up in rows, and one that is absurd would spoil a sum.
+fn is_within_bounds(event: &DeliveryEvent) -> bool {
+    let within = |bounds: RangeInclusive<i64>, number: u64| {
+        i64::try_from(number).is_ok_and(|number| bounds.contains(&number))
+    };
+    let load = [event.reserved_kbps, event.capacity_kbps, event.sessions];
+    within(STATUSES, event.status.into())
+        && within(AMOUNTS, event.bytes)
+        && load.into_iter().flatten().all(|number| within(AMOUNTS, number))
+        && within(DURATIONS, event.ttfb_us)
+        && within(DURATIONS, event.held_us)
+        && event.late_us.is_none_or(|late| LATENESS.contains(&late))
+}
 
 /// Names end up in rows and dimensions, so they are short, and a source is never empty.
 fn check(event: &DeliveryEvent) -> Result<(), Reason> {
@@ -67,8 +103,53 @@ fn check(event: &DeliveryEvent) -> Result<(), Reason> {
     let optional = [&event.edge, &event.pipeline, &event.sid, &event.cid, &event.defect];
     let names = [&event.source, &event.stream, &event.track];
     let mut all = names.into_iter().chain(optional.into_iter().flatten());
-    if event.source.is_empty() {
+    if event.source.is_empty() || !is_within_bounds(event) {
         return Err(Reason::BadShape);
     }
     if all.any(|name| name.len() > NAME_BYTES) { Err(Reason::TooLong) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const MEMBERS: [&str; 9] = [
+        "ts",
+        "status",
+        "bytes",
+        "reserved_kbps",
+        "capacity_kbps",
+        "sessions",
+        "ttfb_us",
+        "held_us",
+        "late_us",
+    ];
+
+    fn checked(member: &str, number: serde_json::Value) -> Result<(), Reason> {
+        let mut event = json!({
+            "source": "edge-e1", "boot": 1, "seq": 0, "ts": 1_795_000_000_000_000_i64,
+            "service": "edge", "action": "get", "stream": "demo", "status": 200, "bytes": 1,
+        });
+        event[member] = number;
+        check(&serde_json::from_value(event).unwrap())
+    }
+
+    #[test]
+    fn a_number_beyond_its_bounds_costs_the_event() {
+        for member in MEMBERS {
+            let refused = if member == "ts" { Reason::BadTs } else { Reason::BadShape };
+            let bounds = bounds(member).unwrap();
+            assert_eq!(checked(member, (*bounds.start()).into()), Ok(()), "{member}");
+            assert_eq!(checked(member, (*bounds.end()).into()), Ok(()), "{member}");
+            assert_eq!(checked(member, (bounds.end() + 1).into()), Err(refused), "{member}");
+            if ["ts", "status", "late_us"].contains(&member) {
+                assert_eq!(checked(member, (bounds.start() - 1).into()), Err(refused), "{member}");
+            }
+        }
+        for member in ["bytes", "ttfb_us", "held_us", "sessions"] {
+            assert_eq!(checked(member, u64::MAX.into()), Err(Reason::BadShape), "{member}");
+        }
+        assert_eq!(checked("boot", u64::MAX.into()), Ok(()), "a name, and no amount");
+    }
 }

@@ -13,7 +13,7 @@ use tallylight_schemas::cmcd::{MAX_EVENT_BYTES, Mode, Record};
 use tallylight_schemas::fates::{Fate, Reason};
 
 use super::told::Asked;
-use super::{Context, Rows, cmcd, control, delivery, lines};
+use super::{Context, Rows, cmcd, control, delivery, lines, unmarked};
 use crate::fates::{Source, Tally};
 
 /// The member of a delivery event that is no column: the CMCD of the request, as it was sent.
@@ -35,6 +35,7 @@ pub fn layout(body: &[u8], says_lines: bool) -> Result<Layout, String> {
     if says_lines {
         return Ok(Layout::Lines);
     }
+    let body = unmarked(body);
     let whole = serde_json::from_slice::<IgnoredAny>(body);
     match (body.trim_ascii().first(), whole) {
         (Some(b'['), Ok(_)) => Ok(Layout::Array),
@@ -46,6 +47,7 @@ pub fn layout(body: &[u8], says_lines: bool) -> Result<Layout, String> {
 
 /// The events of a body, as text not yet parsed.
 pub fn events(body: &[u8], layout: Layout) -> Box<dyn Iterator<Item = &[u8]> + Send + '_> {
+    let body = unmarked(body);
     match layout {
         Layout::Array => Box::new(elements(body)),
         Layout::Single => Box::new(std::iter::once(body.trim_ascii())),
@@ -176,12 +178,28 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_hides_no_event() {
+        for (text, found, count) in [
+            ("[{},{}]", Layout::Array, 2),
+            ("{\n\"a\":1}\n", Layout::Single, 1),
+            ("{}\n{}\n", Layout::Lines, 2),
+        ] {
+            let body = format!("\u{feff}{text}");
+            assert_eq!(layout(body.as_bytes(), false), Ok(found), "{text}");
+            let all: Vec<_> = events(body.as_bytes(), found).collect();
+            assert_eq!(all.len(), count, "{text}");
+            assert!(all.iter().all(|event| event.starts_with(b"{")), "{all:?}");
+        }
+    }
+
+    #[test]
     fn layouts() {
         assert_eq!(layout(b"[{},{}]", false), Ok(Layout::Array));
         assert_eq!(layout(b"{\n\"a\":1}\n", false), Ok(Layout::Single));
         assert_eq!(layout(b"{}\n{}\n", false), Ok(Layout::Lines));
         assert_eq!(layout(b"[1]", true), Ok(Layout::Lines));
         assert!(layout(b"[{},", false).is_err());
+        assert!(layout(b"\xef\xbb\xbf[{},", false).is_err());
         let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
         assert_eq!(layout(&deep, false), Ok(Layout::Array));
     }

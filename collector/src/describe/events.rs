@@ -7,7 +7,7 @@ use tallylight_schemas::ipc::{TenantDelivery, fields};
 use tallylight_schemas::tables::Table;
 
 use super::SCHEMA_PATH;
-use crate::decode::delivery::NAME_BYTES;
+use crate::decode::delivery::{NAME_BYTES, bounds};
 use crate::decode::json::CMCD;
 use crate::decode::told::CMCD_BYTES;
 
@@ -95,11 +95,13 @@ fn members() -> Vec<FieldRef> {
 }
 
 fn of_member(member: &FieldRef) -> Value {
-    let mut schema = match member.data_type() {
-        DataType::Boolean => json!({"type": "boolean"}),
-        DataType::UInt16 => json!({"type": "integer", "minimum": 0, "maximum": u16::MAX}),
-        DataType::UInt64 => json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}),
-        found if found.is_integer() => json!({"type": "integer"}),
+    let mut schema = match (member.data_type(), bounds(member.name())) {
+        (DataType::Boolean, _) => json!({"type": "boolean"}),
+        (_, Some(bounds)) => {
+            json!({"type": "integer", "minimum": bounds.start(), "maximum": bounds.end()})
+        }
+        (DataType::UInt64, None) => json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}),
+        (found, None) if found.is_integer() => json!({"type": "integer"}),
         _ => json!({"type": "string", "maxLength": NAME_BYTES}),
     };
     if member.is_nullable() {
@@ -155,6 +157,21 @@ mod tests {
                 serde_json::from_value::<DeliveryEvent>(null.into()).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn the_numbers_of_a_delivery_event_say_how_large_they_may_be() {
+        let schema = delivery();
+        let members = &schema["properties"];
+        let range = |name: &str| {
+            let member = &members[name];
+            (member["minimum"].as_i64().unwrap(), member["maximum"].as_i64().unwrap())
+        };
+        assert_eq!(range("bytes"), (0, 1 << 50));
+        assert_eq!(range("status"), (100, 999));
+        assert_eq!(range("ttfb_us"), (0, 86_400_000_000));
+        assert_eq!(range("late_us"), (-86_400_000_000, 86_400_000_000));
+        assert_eq!(members["seq"]["maximum"], u64::MAX);
     }
 
     #[test]

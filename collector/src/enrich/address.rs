@@ -2,12 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use axum::http::HeaderMap;
 use axum::http::header::FORWARDED;
+use axum::http::{HeaderMap, HeaderValue};
 use ipnetwork::IpNetwork;
 
 /// Proxies in a row that are followed.
 const HOPS: usize = 16;
+/// What most proxies write.
+const USUAL: &str = "x-forwarded-for";
 
 /// The address of the client. Every proxy appends whom it saw, so the list is read from its
 /// end, and only as long as those who wrote it are trusted: what stands before is anybody's.
@@ -26,17 +28,20 @@ pub(super) fn client(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNetwork]) -
 }
 
 /// Whom the proxies saw, the nearest last. Most proxies write `X-Forwarded-For` and pass on whatever
-/// `Forwarded` a client has made up, so that counts only where there is nothing else.
+/// `Forwarded` a client has made up, so that counts only where there is nothing else, readable or
+/// not.
 fn forwarded(headers: &HeaderMap) -> Vec<&str> {
     let listed = |name: &str| {
-        let lines = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-        lines.flat_map(|line| line.split(',')).map(str::trim).collect::<Vec<_>>()
+        let lines = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+        let elements = lines.flat_map(|line| line.split(|byte| *byte == b','));
+        // One that is no text is nobody's address, and keeps its place between its neighbours.
+        let texts = elements.map(|element| std::str::from_utf8(element).unwrap_or_default());
+        texts.map(str::trim).collect::<Vec<_>>()
     };
-    let usual = listed("x-forwarded-for");
-    if usual.is_empty() {
-        return listed(FORWARDED.as_str()).into_iter().map(seen_for).collect();
+    if headers.contains_key(USUAL) {
+        return listed(USUAL);
     }
-    usual
+    listed(FORWARDED.as_str()).into_iter().map(seen_for).collect()
 }
 
 /// The node in `for=` of one element of `Forwarded` (RFC 7239).
@@ -81,6 +86,13 @@ mod tests {
         let mut both = told("forwarded", "for=8.8.8.8");
         both.extend(told("x-forwarded-for", "198.51.100.1"));
         assert_eq!(client(&both, "10.0.0.1".parse().unwrap(), &ours).to_string(), "198.51.100.1");
+        let unreadable = |bytes: &[u8]| {
+            let mut headers = told("forwarded", "for=8.8.8.8");
+            headers.insert(USUAL, HeaderValue::from_bytes(bytes).unwrap());
+            client(&headers, "10.0.0.1".parse().unwrap(), &ours).to_string()
+        };
+        assert_eq!(unreadable(b"\xff"), "10.0.0.1", "what a client made up is not asked then");
+        assert_eq!(unreadable(b"\xff, 198.51.100.1"), "198.51.100.1");
         let endless = told("x-forwarded-for", &"10.0.0.1,".repeat(500));
         assert_eq!(client(&endless, "10.0.0.1".parse().unwrap(), &ours).to_string(), "10.0.0.1");
     }

@@ -1,5 +1,7 @@
 //! The answer, once it is known what the log made of the records.
 
+use std::sync::Arc;
+
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -8,6 +10,7 @@ use tallylight_schemas::headers;
 use tokio::sync::oneshot;
 
 use crate::append::{AppendFailure, NoRoom, Outcome};
+use crate::decode::lot;
 use crate::fates::Tally;
 use crate::problem::{self, Problem};
 use crate::pure::ladder::{FULL, Pace, Standing};
@@ -25,6 +28,8 @@ pub(super) struct Waiting {
     pub(super) tally: Tally,
     pub(super) outcome: oneshot::Receiver<Outcome>,
     pub(super) pace: Option<Pace>,
+    /// Whose it is, and when it came.
+    pub(super) came: (Arc<str>, i64),
 }
 
 impl Waiting {
@@ -36,6 +41,7 @@ impl Waiting {
 
     /// Waits for the commit: the fates, once the log has them.
     pub(super) async fn stored(self) -> Result<Tally, Problem> {
+        let (tenant, received_at) = &self.came;
         match self.outcome.await {
             Ok(Ok(_offset)) => Ok(self.tally),
             Ok(Err(AppendFailure::Internal(_))) => {
@@ -47,7 +53,8 @@ impl Waiting {
             Ok(Err(AppendFailure::Unavailable(_))) | Err(_) => {
                 let detail = "The log did not take the records; none was acknowledged. \
                               Send the same batch again later.";
-                Err(problem::of(problem::LOG_DOWN, detail).retry_after(2))
+                let problem = problem::of(problem::LOG_DOWN, detail);
+                Err(later(problem, Standing::CALM, spread(tenant, *received_at)))
             }
         }
     }
@@ -106,11 +113,62 @@ pub(super) fn refused_behind(lot: u16) -> Problem {
     later(problem::of(problem::OVERLOAD, detail), standing, lot)
 }
 
+/// A lot that spreads the retries: of a request by its tenant and when it came, so that it differs
+/// from request to request.
+pub(super) fn spread(tenant: &str, at_us: i64) -> u16 {
+    lot(tenant, &at_us.to_string())
+}
+
+/// What a request is told whose body came while others took all the memory there is for bodies:
+/// when to come again, as that is known to nobody further in.
+pub(super) fn no_room_for_body(problem: Problem, lot: u16) -> Problem {
+    if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
+        return later(problem, Standing::CALM, lot);
+    }
+    problem
+}
+
 /// With the time until it may come again, and what is asked for until then.
 fn later(problem: Problem, standing: Standing, lot: u16) -> Problem {
     let problem = problem.retry_after(standing.retry_after(lot));
     match standing.pace() {
         Some(pace) => problem.with(PACE, &words(pace)),
         None => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use axum::http::header::RETRY_AFTER;
+
+    use super::*;
+
+    fn wait(problem: Problem) -> u32 {
+        let answer = problem.into_response();
+        answer.headers()[RETRY_AFTER].to_str().unwrap().parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_meets_a_log_that_fails_comes_again_at_a_time_of_its_own() {
+        let mut waits = BTreeSet::new();
+        for received_at in 0..50 {
+            let (sender, outcome) = oneshot::channel();
+            drop(sender);
+            let came = ("demo".into(), received_at);
+            let waiting = Waiting { tally: Tally::default(), outcome, pace: None, came };
+            waits.insert(wait(waiting.answer().await.unwrap_err()));
+        }
+        assert!(waits.len() > 4 && waits.iter().all(|wait| (2..30).contains(wait)), "{waits:?}");
+    }
+
+    #[test]
+    fn bodies_without_room_do_not_all_come_again_at_once() {
+        let of = |at| no_room_for_body(problem::of(problem::OVERLOAD, "full"), spread("demo", at));
+        let waits: BTreeSet<u32> = (0..50).map(|at| wait(of(at))).collect();
+        assert!(waits.len() > 4 && waits.iter().all(|wait| (2..30).contains(wait)), "{waits:?}");
+        let other = no_room_for_body(problem::of(problem::TOO_LARGE, "large"), 7).into_response();
+        assert!(!other.headers().contains_key(RETRY_AFTER), "to send it again is of no use");
     }
 }

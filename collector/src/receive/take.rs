@@ -6,12 +6,12 @@ use axum::response::Response;
 use tallylight_schemas::fates::Reason;
 
 use super::Collector;
-use super::answer::{Waiting, refused};
+use super::answer::{Waiting, refused, spread};
 use super::way::{Form, Way};
 use crate::admit::{self, Kind, Reading, Received};
 use crate::append::{NoRoom, Reservation};
 use crate::decode::inflate::{Encoding, inflate};
-use crate::decode::{self, Context, Rows, arrow, json, lot};
+use crate::decode::{self, Context, Rows, arrow, json};
 use crate::fates::{Source, Tally};
 use crate::problem::{self, Problem, echo};
 use crate::pure::ladder::Standing;
@@ -105,9 +105,7 @@ impl Collector {
             NoRoom::Pressed(standing) => standing.cause,
         };
         let tally = self.queue.shed((&way.caller.tenant, way.source), records as u64, cause);
-        // Anything that differs from request to request spreads the retries.
-        let lot = lot(&way.caller.tenant, &now_us.to_string());
-        refused(no_room, &tally, lot)
+        refused(no_room, &tally, spread(&way.caller.tenant, now_us))
     }
 
     pub(super) fn hand_over(
@@ -137,6 +135,7 @@ impl Collector {
         self.metrics.dropped_values.inc_by(tally.dropped_values);
         self.metrics.dropped_keys.inc_by(tally.dropped_keys);
         let outcome = self.queue.hand_over(set, way.source, &tally, room);
-        Ok(Waiting { tally, outcome, pace: standing.pace() })
+        let came = (way.caller.tenant.clone(), received_at);
+        Ok(Waiting { tally, outcome, pace: standing.pace(), came })
     }
 }

@@ -5,9 +5,8 @@ use axum::http::HeaderMap;
 use tokio::sync::SemaphorePermit;
 
 use super::Collector;
-use super::answer::{refused_behind, refused_unread};
+use super::answer::{no_room_for_body, refused_behind, refused_unread, spread};
 use crate::admit::{self, Behind, Caller, Kind, Received};
-use crate::decode::lot;
 use crate::problem::Problem;
 use crate::pure::ladder::Standing;
 
@@ -47,7 +46,9 @@ impl Collector {
             self.admission.let_go_by(headers, body).await;
             return Err(self.refuse_unread(caller, &why));
         }
-        let received = self.admission.receive(headers, body).await?;
+        let received = self.admission.receive(headers, body).await;
+        let received =
+            received.map_err(|problem| no_room_for_body(problem, self.spread(caller)))?;
         let turn = lines.turn(caller, kind, received.body.len()).await;
         let turn = turn.map_err(|Behind| self.refuse_unread(caller, &Unread::Behind))?;
         // It may have waited.
@@ -62,9 +63,13 @@ impl Collector {
         standing.refuses(true).then_some(Unread::Pressed(standing))
     }
 
+    fn spread(&self, caller: &Caller) -> u16 {
+        spread(&caller.tenant, self.clock.now_us())
+    }
+
     fn refuse_unread(&self, caller: &Caller, why: &Unread) -> Problem {
         self.metrics.count_unread(why.cause());
-        let lot = lot(&caller.tenant, &self.clock.now_us().to_string());
+        let lot = self.spread(caller);
         match why {
             Unread::Pressed(standing) => refused_unread(*standing, lot),
             Unread::Behind => refused_behind(lot),

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tallylight_schemas::clock::ManualClock;
 
@@ -90,6 +91,28 @@ async fn a_nearly_full_disk_refuses_and_recovers() {
     );
     faults.used.store(0, Ordering::SeqCst);
     assert_eq!(log.append("events", parts(10)).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_nearly_full_disk_still_drops_what_is_too_old() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Faults::default());
+    let files: Arc<dyn Files> = Arc::new(FaultyFiles(faults.clone()));
+    let manual = Arc::new(ManualClock::at_us(0));
+    let clock: Arc<dyn Clock> = manual.clone();
+    let cap_age = Some(Duration::from_secs(60));
+    let topics = vec![TopicSettings { cap_age, ..TopicSettings::new("events", 1 << 20) }];
+    let settings = DiskSettings { segment_bytes: 1 << 10, ..DiskSettings::new(dir.path(), topics) };
+    let log = DiskLog::open_with(settings, &clock, &files).unwrap();
+    // A segment each.
+    for offset in 0..4 {
+        assert_eq!(log.append("events", parts(700)).await.unwrap(), offset);
+    }
+    faults.used.store((1 << 30) - (32 << 20), Ordering::SeqCst);
+    manual.advance_us(120_000_000);
+    let refused = log.append("events", parts(10)).await;
+    assert!(matches!(&refused, Err(LogError::Unavailable(_))), "{refused:?}");
+    assert_eq!(log.usage("events").unwrap().earliest, 3, "the active segment alone is left");
 }
 
 #[tokio::test]

@@ -113,6 +113,9 @@ impl Writer {
         if let Some(why) = stopped {
             return refuse(group, LogError::Closed(why));
         }
+        // What is too old goes first: on a disk that is nearly full it may be what takes the room,
+        // and nothing is stored after which it would go. It costs a look at a list in memory.
+        self.topic.enforce_caps(self.clock.now_us());
         if let Err(error) = self.check_room(bytes) {
             return refuse(group, error);
         }

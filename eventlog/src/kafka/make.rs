@@ -24,9 +24,10 @@ const RETRY: Duration = Duration::from_millis(100);
 const ID: &str = "id";
 /// The one partition of that topic.
 const PARTITION: i32 = 0;
-/// Segments of a topic's cap: this many, within what Kafka allows and a disk likes.
+/// Segments of a topic's cap: this many, within what an entry needs and a disk likes.
 const SEGMENTS: u64 = 4;
-const MIN_SEGMENT: u64 = 1 << 20;
+/// Kafka refuses a record that is larger than a segment.
+const MIN_SEGMENT: u64 = MAX_RECORD_BYTES as u64;
 const MAX_SEGMENT: u64 = 256 << 20;
 
 /// A log that is there.
@@ -214,5 +215,27 @@ fn first_record(
         Ok(id.to_owned())
     } else {
         Err(LogError::Data(format!("{topic} holds no id of a log")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kafka::MIN_CAP_BYTES;
+
+    #[test]
+    fn a_segment_takes_the_largest_record_and_stays_within_the_cap() {
+        for (cap_bytes, shards) in
+            [(MIN_CAP_BYTES, 1), (4 * MIN_CAP_BYTES, 4), (256 << 20, 4), (2 << 30, 8), (1 << 40, 1)]
+        {
+            let all = configuration(&TopicSettings::new("rows", cap_bytes), shards);
+            let number = |name: &str| {
+                let (_, value) = all.iter().find(|(key, _)| *key == name).unwrap();
+                value.parse::<u64>().unwrap()
+            };
+            let (segment, kept) = (number("segment.bytes"), number("retention.bytes"));
+            assert!(segment >= number("max.message.bytes"), "{cap_bytes} {shards}: {segment}");
+            assert!(kept > 0 && kept + segment <= cap_bytes / u64::from(shards), "{cap_bytes}");
+        }
     }
 }

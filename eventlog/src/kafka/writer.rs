@@ -8,7 +8,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use tallylight_schemas::clock::Clock;
 use tokio::sync::Semaphore;
 
-use super::client::{Context, create, producing};
+use super::client::{Context, MAX_RECORD_BYTES, create, producing};
 use super::topic::Topic;
 use super::{KafkaSettings, record};
 use crate::common::lock;
@@ -84,14 +84,16 @@ impl Writer {
 
     /// What an append that was sent comes to when no good answer came.
     fn failed(&self, client: &Client, error: &KafkaError) -> LogError {
-        use RDKafkaErrorCode::{
-            Fatal, MessageSizeTooLarge, MessageTimedOut, TopicAuthorizationFailed,
-        };
+        use RDKafkaErrorCode::{Fatal, MessageTimedOut, TopicAuthorizationFailed};
         let why = format!("Kafka {}: {error}", self.settings.brokers);
-        match error.rdkafka_error_code() {
-            Some(MessageSizeTooLarge) => LogError::Invalid(format!(
-                "{why}; the topic's max.message.bytes was lowered, raise it"
-            )),
+        let code = error.rdkafka_error_code();
+        if let Some(setting) = code.and_then(too_small) {
+            return LogError::Invalid(format!(
+                "{why}; {setting} of its topics is below what an entry may take, set it to \
+                 {MAX_RECORD_BYTES} or more"
+            ));
+        }
+        match code {
             Some(TopicAuthorizationFailed) => LogError::Unavailable(why),
             Some(Fatal) => match self.renew(client, why) {
                 LogError::Unavailable(why) => LogError::Unsure(why),
@@ -128,6 +130,40 @@ impl Writer {
         let flushed = tokio::task::spawn_blocking(move || client.flush(within)).await;
         if !matches!(flushed, Ok(Ok(()))) {
             tracing::error!("the log was closed while appends were under way");
+        }
+    }
+}
+
+/// The setting of a topic that a broker refuses an entry by, as it is too large.
+fn too_small(code: RDKafkaErrorCode) -> Option<&'static str> {
+    match code {
+        RDKafkaErrorCode::MessageSizeTooLarge => Some("max.message.bytes"),
+        RDKafkaErrorCode::MessageBatchTooLarge => Some("segment.bytes"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tallylight_schemas::clock::ManualClock;
+
+    use crate::TopicSettings;
+
+    #[test]
+    fn an_entry_that_is_too_large_for_the_topic_can_never_be_stored() {
+        let topics = vec![TopicSettings::new("rows", 1 << 30)];
+        let settings = Arc::new(KafkaSettings::new("127.0.0.1:1", topics));
+        let writer = Writer::new(settings, Arc::new(ManualClock::at_us(0))).unwrap();
+        let client = lock(&writer.client).clone();
+        for (code, setting) in [
+            (RDKafkaErrorCode::MessageSizeTooLarge, "max.message.bytes"),
+            (RDKafkaErrorCode::MessageBatchTooLarge, "segment.bytes"),
+        ] {
+            match writer.failed(&client, &KafkaError::MessageProduction(code)) {
+                LogError::Invalid(why) => assert!(why.contains(setting), "{why}"),
+                other => panic!("{other:?}"),
+            }
         }
     }
 }

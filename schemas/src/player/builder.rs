@@ -3,19 +3,16 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int64Builder, RecordBatch, RecordBatchOptions, StringArray,
-    StringBuilder, UInt32Array, UInt64Array,
+    Array, ArrayRef, Int64Builder, RecordBatch, RecordBatchOptions, StringBuilder, UInt32Array,
+    UInt64Array,
 };
-use arrow::compute::take_record_batch;
 use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
 
-use super::PartitionRows;
 use super::column::{Column, Runs, append_texts, fill, ints, texts};
 use super::door::{AboutColumns, Door};
 use super::pairs::{HopsColumn, PairsColumn};
 use crate::cmcd::{Key, Record, cmsd};
-use crate::ident::{self, MAX_PARTITIONS};
 use crate::scrub;
 
 /// Rows that room is made for at once: what a commit gathers.
@@ -159,20 +156,6 @@ impl PlayerBatchBuilder {
         std::mem::take(self).into_batch()
     }
 
-    /// The batch sorted by partition, with the rows of each partition that has any; within a
-    /// partition rows stay in the order of arrival. The builder is empty afterwards.
-    pub fn finish_sorted(
-        &mut self,
-        partitions: u16,
-    ) -> Result<(RecordBatch, Vec<PartitionRows>), ArrowError> {
-        let batch = self.finish()?;
-        let (order, ranges) = by_partition(&batch, partitions);
-        if ranges.len() < 2 {
-            return Ok((batch, ranges));
-        }
-        Ok((take_record_batch(&batch, &UInt32Array::from(order))?, ranges))
-    }
-
     fn into_batch(mut self) -> Result<RecordBatch, ArrowError> {
         let mut named: Vec<(&str, ArrayRef)> = vec![
             ("tenant", self.tenant.finish()?),
@@ -210,32 +193,4 @@ impl PlayerBatchBuilder {
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         RecordBatch::try_new_with_options(Arc::new(schema), arrays, &options)
     }
-}
-
-fn text(column: Option<&StringArray>, row: usize) -> &str {
-    column.filter(|column| column.is_valid(row)).map_or("", |column| column.value(row))
-}
-
-/// A stable counting sort of rows by partition.
-fn by_partition(batch: &RecordBatch, partitions: u16) -> (Vec<u32>, Vec<PartitionRows>) {
-    let partitions = partitions.clamp(1, MAX_PARTITIONS);
-    let texts = |name| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
-    let (tenants, sids) = (texts("tenant"), texts(Key::Sid.name()));
-    let mut rows = vec![Vec::new(); usize::from(partitions)];
-    for row in 0..batch.num_rows() {
-        let at = ident::partition(text(tenants, row), text(sids, row), partitions);
-        rows[usize::from(at)].push(u32::try_from(row).unwrap_or(u32::MAX));
-    }
-    let mut ranges = Vec::with_capacity(rows.len());
-    let mut order = Vec::with_capacity(batch.num_rows());
-    for (partition, rows) in (0_u16..).zip(&rows) {
-        if !rows.is_empty() {
-            // Rows are numbered in u32, so their counts fit as well.
-            let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-            let (first, rows) = (count(order.len()), count(rows.len()));
-            ranges.push(PartitionRows { partition, first, rows });
-        }
-        order.extend_from_slice(rows);
-    }
-    (order, ranges)
 }

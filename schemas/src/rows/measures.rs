@@ -15,8 +15,10 @@ macro_rules! measures {
             /// What each of them means, in the same order.
             pub const ABOUT: &'static [&'static str] = &[$(concat!($($doc),*).trim_ascii()),*];
 
-            /// Adds `sign` times every measure of `other`.
-            pub fn add(&mut self, other: &Self, sign: i64) { $(self.$name += sign * other.$name;)* }
+            /// Adds `sign` times every measure of `other`; a sum ends where 64 bits do.
+            pub fn add(&mut self, other: &Self, sign: i64) {
+                $(self.$name = self.$name.saturating_add(sign.saturating_mul(other.$name));)*
+            }
 
             /// Sets the measure of that name, if there is one.
             pub fn set(&mut self, name: &str, value: i64) {

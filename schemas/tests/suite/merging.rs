@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use tallylight_schemas::rows::{DeliveryRow, Measures, PlaybackRow};
-use tallylight_schemas::sketch::Sketch;
+use tallylight_schemas::sketch::{Bin, Sketch};
 
 use crate::samples;
 
@@ -52,6 +52,30 @@ fn check<T: Clone + PartialEq + std::fmt::Debug>(
     merge(&mut back, b, -1);
     prop_assert_eq!(&back, a);
     Ok(())
+}
+
+/// A log of an older release may hold numbers that no door takes any more.
+#[test]
+fn sums_end_where_64_bits_do() {
+    let row = samples::delivery_rows().remove(0);
+    let full = DeliveryRow { bytes: i64::MAX, held_ms: i64::MAX, requests: i64::MIN, ..row };
+    let (mut twice, mut without) = (full.clone(), full.clone());
+    twice.merge(&full, 1);
+    assert_eq!((twice.bytes, twice.held_ms, twice.requests), (i64::MAX, i64::MAX, i64::MIN));
+    without.merge(&full, -1);
+    assert_eq!((without.bytes, without.held_ms), (0, 0));
+
+    let mut sums = Measures::default();
+    sums.set("playing_ms", i64::MAX);
+    let more = sums;
+    sums.add(&more, 1);
+    assert_eq!(sums.get("playing_ms"), Some(i64::MAX));
+
+    let bins = [3, 4].map(|i| Bin { i, n: i64::MAX });
+    let mut sketch: Sketch = bins.into_iter().collect();
+    sketch.merge(&sketch.clone(), 1);
+    assert_eq!(sketch.count(), i64::MAX);
+    assert!(sketch.quantile(0.99).is_some());
 }
 
 proptest! {

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use arrow::array::UInt32Array;
+use arrow::compute::take_record_batch;
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 use tallylight_schemas::cmcd::json::{self, to_json};
@@ -177,39 +179,35 @@ proptest! {
     #[test]
     fn columns_give_back_what_was_said(all in prop::collection::vec(said(), 1..20), partitions in 1_u16..6) {
         let texts: Vec<String> = all.iter().map(text_of).collect();
-        let (mut builder, mut arrived) = (PlayerBatchBuilder::new(), PlayerBatchBuilder::new());
+        let (mut arrived, mut owners) = (PlayerBatchBuilder::new(), Vec::new());
         let mut apart: Vec<_> = (0..partitions).map(|_| PlayerBatchBuilder::new()).collect();
         for (at, text) in (0_i64..).zip(&texts) {
             let record = parse(text, Mode::Event).unwrap();
             let door = Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: at, about: About::default() };
-            builder.push(&door, &record);
             arrived.push(&door, &record);
             let own = ident::partition("demo", record.sid(), partitions);
             apart[usize::from(own)].push(&door, &record);
+            owners.push(own);
         }
-        let (batch, ranges) = builder.finish_sorted(partitions).unwrap();
-        prop_assert!(builder.is_empty());
-        prop_assert_eq!(batch.num_rows(), all.len());
-        let rows = PlayerRows::new(&batch).unwrap();
-        let mut next = 0;
-        for range in &ranges {
-            prop_assert_eq!(range.first, next);
-            next += range.rows;
-            let mut newest = -1;
-            for row in range.first..next {
-                let event = rows.get(row as usize);
-                prop_assert_eq!(ident::partition(event.tenant, event.sid, partitions), range.partition);
-                prop_assert!(event.received_at > newest);
-                newest = event.received_at;
-                check_row(&event, &all[newest as usize]);
-            }
-        }
-        prop_assert_eq!(next as usize, all.len());
-        // Builders that were apart give, put together, what sorting gives.
         let mut joined = PlayerBatchBuilder::new();
         apart.into_iter().for_each(|own| joined.append(own).unwrap());
-        prop_assert_eq!(joined.finish().unwrap(), batch);
+        let batch = joined.finish().unwrap();
+        prop_assert!(joined.is_empty());
+        prop_assert_eq!(batch.num_rows(), all.len());
+        let rows = PlayerRows::new(&batch).unwrap();
+        // By partition, and within each in the order of arrival.
+        let mut order: Vec<u32> = (0..).take(all.len()).collect();
+        order.sort_by_key(|row| owners[*row as usize]);
+        for (at, row) in order.iter().enumerate() {
+            let (event, row) = (rows.get(at), *row as usize);
+            prop_assert_eq!(ident::partition(event.tenant, event.sid, partitions), owners[row]);
+            prop_assert_eq!(event.received_at, row as i64);
+            check_row(&event, &all[row]);
+        }
         let arrived = arrived.finish().unwrap();
+        // Builders that were apart give, put together, what sorting gives.
+        let sorted = take_record_batch(&arrived, &UInt32Array::from(order)).unwrap();
+        prop_assert_eq!(&sorted, &batch);
         let rows = PlayerRows::new(&arrived).unwrap();
         for (row, said) in all.iter().enumerate() {
             check_row(&rows.get(row), said);
