@@ -36,7 +36,7 @@ use hot::{Hot, Place};
 
 pub use apart::{Unwritten, Writers};
 pub use hot::{hour_name, hour_number, hour_of};
-pub use repair::Repair;
+pub use repair::{Mended, Repair};
 pub use settings::Settings;
 pub use tend::Tended;
 pub use view::{Ask, Copied, View};
@@ -164,7 +164,7 @@ impl History {
             let folder = Folder::open(&parts.dir, table, (&parts.log_id, parts.shard)).await?;
             places.push(Place::new(folder));
         }
-        let committed = places.iter().map(|place| place.folder.transaction).max().unwrap_or(0);
+        let committed = reach::whole_to(&places, (&parts.log_id, parts.shard)).await?;
         let log = (parts.log_id, parts.shard);
         Ok(Self::of(settings, log, places, committed).with(parts.clock, parts.faults))
     }

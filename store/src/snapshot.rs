@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many are kept.
 pub const KEPT: usize = 3;
@@ -85,7 +86,7 @@ impl Snapshots {
             length: state.iter().map(|piece| piece.len() as u64).sum(),
         };
         let path = self.dir.join(format!("{position:020}{SUFFIX}"));
-        let aside = path.with_extension(ASIDE);
+        let aside = aside(&path);
         let put = put(&aside, &header.encode(state), state);
         if let Err(error) = put.and_then(|()| fs::rename(&aside, &path)) {
             // On a full disk the next try would find even less room.
@@ -136,6 +137,14 @@ impl Snapshots {
 fn is_foreign(path: &Path, log_id: &str) -> bool {
     let says_so = Header::peek(path).is_ok_and(|found| found.log_id != id_bytes(log_id));
     says_so && fs::read(path).is_ok_and(|bytes| Header::whole(&bytes).is_ok())
+}
+
+/// Where it is written first: a place of its own. An owner who does not know yet that he is none may
+/// be at the same position, and a file that both write would get its name before it is whole.
+fn aside(path: &Path) -> PathBuf {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let (own, number) = (std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed));
+    path.with_extension(format!("{own}-{number}.{ASIDE}"))
 }
 
 fn put(path: &Path, header: &[u8], state: &[&[u8]]) -> io::Result<()> {

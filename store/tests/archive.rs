@@ -11,6 +11,8 @@ mod shards;
 mod slices;
 #[path = "archive/snapshots.rs"]
 mod snapshots;
+#[path = "archive/spoilt.rs"]
+mod spoilt;
 #[path = "archive/upkeep.rs"]
 mod upkeep;
 

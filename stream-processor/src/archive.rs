@@ -256,7 +256,7 @@ impl Archive {
             }
             if self.standing.is_none() {
                 self.parts.history.commit(position).await?;
-                self.parts.history.note_reach(self.log_us).await?;
+                self.parts.history.note_reach(self.log_us, position).await?;
             }
             Ok::<_, HistoryError>(())
         };

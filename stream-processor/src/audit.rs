@@ -2,8 +2,11 @@
 //! history once more and holds what comes out against the rows of windows and sessions; [`repair`]
 //! puts facts that came late where they belong; [`Keeper`] does both while the processor runs.
 
+mod bound;
+mod check;
 mod compare;
 mod contested;
+mod counted;
 mod deliveries;
 mod expect;
 mod facts;
@@ -12,20 +15,20 @@ mod keep;
 mod kept;
 mod lateness;
 mod own;
+mod parts;
+mod reading;
 mod repair;
 mod replay;
 mod truth;
 mod unknown;
 
 use std::collections::BTreeSet;
-use std::ops::Range;
-use std::time::Duration;
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use tallylight_schemas::ipc::Stored;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{History, HistoryError, hour_name, hour_of};
+use tallylight_store::archive::{History, HistoryError, hour_of};
 
 pub use compare::Report;
 pub use findings::Findings;
@@ -33,10 +36,8 @@ pub use keep::{AuditStats, Keeper, Reach, Settings};
 pub use repair::{Repaired, repair};
 
 use crate::pure::limits::Limits;
-use crate::pure::watermark::HORIZON_MS;
-use contested::Sides;
-use facts::{between, files_since, moment};
 use lateness::Lateness;
+use reading::Reading;
 use replay::Replay;
 use truth::{LONGEST_RUN_US, quiet_us};
 use unknown::Unknown;
@@ -58,23 +59,23 @@ const HOUR_US: i64 = 3_600_000_000;
 const WIDEST_PANE_US: i64 = 10_000_000;
 /// Facts that are read at once, about.
 const AT_ONCE: i64 = 200_000;
+/// Rows of a table that are compared at once, about.
+const ROWS_AT_ONCE: i64 = 100_000;
 
 /// An audit under way: hours come one after another, in order.
 #[derive(Debug)]
 pub struct Audit {
     history: History,
     limits: Limits,
-    replay: Replay,
+    reading: Reading,
     /// Shards of the log: each writes its own rows of a pane.
     shards: u16,
-    /// Facts before it were read, Unix µs of log time.
-    read_to: i64,
+    /// Rows of a table that are held at once, about.
+    rows_at_once: i64,
     /// The hour that facts begin in: what began before it is not known.
     first_hour: i64,
     /// Sessions that began before.
     unknown: Unknown,
-    /// Times of rest for each time of work.
-    rest: u32,
 }
 
 impl Audit {
@@ -96,12 +97,11 @@ impl Audit {
         Ok(Some(Self {
             history: history.clone(),
             limits: limits.clone(),
-            replay: Replay::new(shards, partitions, limits),
+            reading: Reading::new(history, Replay::new(shards, partitions, limits), first, rest),
             shards,
-            read_to: first,
+            rows_at_once: ROWS_AT_ONCE,
             first_hour,
             unknown: Unknown::find(history, first_hour, quiet_us(limits)).await?,
-            rest,
         }))
     }
 
@@ -133,124 +133,6 @@ impl Audit {
         let sids = truth::suspects(&self.history, read_from, known).await?;
         let sids = self.unknown.without(&sids);
         Lateness::of(&self.history, &self.limits, &sids, (read_from, from)).await
-    }
-
-    /// Checks one hour of event time, after those before it. Of an hour that is not over, or not
-    /// settled at `known` (log time of which everything is in history, Unix µs), it checks the
-    /// part that is: panes until their horizon, sessions and stretches until nothing can follow.
-    async fn check(
-        &mut self,
-        hour: i64,
-        known: i64,
-        lateness: &Lateness,
-    ) -> Result<Vec<Report>, HistoryError> {
-        let settled = self.settled_at(hour).min(known);
-        self.read(settled).await?;
-        self.replay.pass(settled);
-        let mut reports = Vec::new();
-        for (table, repaired) in CHECKED.into_iter().zip(lateness.repaired()) {
-            let range = self.range(table, hour, settled).await?;
-            let kept = self.kept(table, &range).await?;
-            let ends = &self.replay.ends;
-            let should = |with| self.unknown.leave_out(expect::rows(table, ends, with, &range)?);
-            let sides = Sides::new(table, &kept, should(repaired)?, should(lateness.all())?)?;
-            let sides = sides.by_pane_where_contested(table)?;
-            reports.push(compare::compare(table, hour_name(hour), &sides)?);
-        }
-        self.replay.ends.forget_before((hour + 1) * HOUR_US);
-        Ok(reports)
-    }
-
-    /// The part of an hour in which nothing of a table can change any more, as facts before `settled`
-    /// are all known: whole panes of it.
-    async fn range(
-        &self,
-        table: Table,
-        hour: i64,
-        settled: i64,
-    ) -> Result<Range<i64>, HistoryError> {
-        let open = match table.kin() {
-            Table::Playback | Table::Delivery => HORIZON_MS * 1_000,
-            _ => quiet_us(&self.limits),
-        };
-        let end = (settled - open).div_euclid(WIDEST_PANE_US) * WIDEST_PANE_US;
-        let mut range = hour * HOUR_US..end.min((hour + 1) * HOUR_US);
-        if table.kin() == Table::Playback {
-            range.start = self.unknown.panes_from(range.start).min(range.end);
-        }
-        // Tables expire at ages of their own: what the caps removed is not missed.
-        if let Some(expired) = self.history.expired(table).await? {
-            range.start = range.start.max(expired * HOUR_US);
-        }
-        if let Some((_, width_s)) = table.rolled() {
-            let width = i64::from(width_s) * 1_000_000;
-            range.start = (range.start + width - 1).div_euclid(width) * width;
-            range.end = range.end.div_euclid(width) * width;
-        }
-        Ok(range)
-    }
-
-    /// Lets the replay read the facts before `to`, part by part.
-    async fn read(&mut self, to: i64) -> Result<(), HistoryError> {
-        if self.read_to >= to {
-            return Ok(());
-        }
-        let parts = self.count(&(self.read_to..to)).await? / AT_ONCE + 1;
-        let step = (to - self.read_to) / parts + 1;
-        while self.read_to < to {
-            let began = tokio::time::Instant::now();
-            let until = to.min(self.read_to + step);
-            let facts = facts::read(&self.history, &between(&(self.read_to..until))).await?;
-            self.replay.take(&facts);
-            self.read_to = until;
-            self.pause(began.elapsed()).await;
-        }
-        Ok(())
-    }
-
-    async fn pause(&self, worked: Duration) {
-        if self.rest > 0 {
-            tokio::time::sleep(worked * self.rest).await;
-        }
-    }
-
-    async fn count(&self, range: &Range<i64>) -> Result<i64, HistoryError> {
-        let mut sum = 0;
-        for table in [Table::PlayerEvents, Table::DeliveryEvents] {
-            let sql = format!("SELECT count(*) FROM rows WHERE {}", between(range));
-            for batch in self.history.select(table, &sql).await? {
-                let counts = batch.column(0).as_primitive::<Int64Type>();
-                sum += counts.iter().flatten().sum::<i64>();
-            }
-        }
-        Ok(sum)
-    }
-
-    /// The rows that history has.
-    async fn kept(
-        &self,
-        table: Table,
-        range: &Range<i64>,
-    ) -> Result<Vec<RecordBatch>, HistoryError> {
-        let column = match table.kin() {
-            Table::Playback | Table::Delivery => "pane",
-            Table::Sessions => "ended_at",
-            _ => "\"to\"",
-        };
-        let (from, to) = (moment(range.start), moment(range.end));
-        // Rows are not written before their time.
-        let files = files_since(range.start);
-        let sql = format!(
-            "SELECT * FROM rows WHERE final AND {files} AND {column} >= {from} AND {column} < {to}"
-        );
-        let mut kept = self.history.select(table, &sql).await?;
-        if table.rolled().is_some() {
-            return Ok(vec![expect::joined(table, &kept)?]);
-        }
-        if self.shards > 1 {
-            kept = expect::summed(table, kept)?;
-        }
-        kept.into_iter().map(|rows| self.unknown.leave_out(rows)).collect()
     }
 }
 

@@ -1,13 +1,15 @@
 //! Rows into the rows topic, and how far they got before a restart.
 
+use std::ops::Range;
+
 use bytes::Bytes;
-use tallylight_eventlog::{EventLog, LogError, Part};
+use tallylight_eventlog::{Entry, EventLog, LogError, Part};
 use tallylight_schemas::ipc::{self, IpcError};
 use tallylight_schemas::record::{Kind, ROWS};
 use tallylight_schemas::rows::{ProgressRow, RowsPart, TopicRows};
 
-/// Entries of the rows topic that are looked at, newest first, for the last progress.
-const LOOK_BACK: u64 = 256;
+/// About how much of the rows topic is read at once for the newest progress.
+const LOOK_BYTES: usize = 1 << 20;
 
 /// The rows as parts of entries, nearly always of one.
 pub fn entries(rows: &TopicRows) -> Result<Vec<Vec<Part>>, IpcError> {
@@ -66,21 +68,42 @@ pub(crate) async fn append(
     }
 }
 
-/// Everything before this offset of the events topic is in the rows topic already.
+/// Everything before this offset of the events topic is in the rows topic already. Any number of
+/// entries without progress may be the newest: it is looked for in ever longer steps back.
 pub async fn covered(log: &dyn EventLog) -> Result<u64, LogError> {
     let usage = log.usage(ROWS)?;
-    let oldest = usage.earliest.max(usage.next.saturating_sub(LOOK_BACK));
-    for at in (oldest..usage.next).rev() {
-        let batch = log.read(ROWS, at, 1).await?;
-        let parts = batch.entries.iter().take(1).flat_map(|entry| &entry.parts);
-        for part in parts.filter(|part| part.kind == Kind::Progress.code()) {
-            let Ok(rows) = ipc::decode_all::<ProgressRow>(&part.payload) else { continue };
-            if let Some(offset) = rows.iter().map(|row| row.offset).min() {
-                return Ok(offset);
-            }
+    let (mut end, mut step) = (usage.next, 1_u64);
+    while end > usage.earliest {
+        let start = end.saturating_sub(step).max(usage.earliest);
+        if let Some(offset) = newest_progress(log, start..end).await? {
+            return Ok(offset);
         }
+        (end, step) = (start, step.saturating_mul(2));
     }
     Ok(0)
+}
+
+/// The newest progress in these entries of the rows topic.
+async fn newest_progress(log: &dyn EventLog, at: Range<u64>) -> Result<Option<u64>, LogError> {
+    let Range { mut start, end } = at;
+    let mut newest = None;
+    while start < end {
+        let batch = log.read(ROWS, start, LOOK_BYTES).await?;
+        if batch.next <= start {
+            break;
+        }
+        let entries = batch.entries.iter().filter(|entry| entry.offset < end);
+        newest = entries.filter_map(progress).next_back().or(newest);
+        start = batch.next;
+    }
+    Ok(newest)
+}
+
+/// How far the rows of an entry say that they are.
+fn progress(entry: &Entry) -> Option<u64> {
+    let parts = entry.parts.iter().filter(|part| part.kind == Kind::Progress.code());
+    let mut rows = parts.filter_map(|part| ipc::decode_all::<ProgressRow>(&part.payload).ok());
+    rows.find_map(|rows| rows.iter().map(|row| row.offset).min())
 }
 
 #[cfg(test)]

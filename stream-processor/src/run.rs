@@ -3,6 +3,8 @@
 mod rows;
 mod second;
 mod show;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -66,6 +68,8 @@ pub struct Processor {
     start_head: u64,
     entries_read: u64,
     lost_entries: u64,
+    /// Entries that are missing below this offset were told of.
+    lost_up_to: u64,
     tally: Tally,
     archive: Option<Archive>,
     queries: mpsc::Receiver<Asked>,
@@ -113,6 +117,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
         start_head,
         entries_read: 0,
         lost_entries: 0,
+        lost_up_to: 0,
         archive,
         queries,
         stats,
@@ -161,11 +166,11 @@ impl Processor {
         batch: Batch,
         cancel: &CancellationToken,
     ) -> Result<(), ProcessorError> {
-        self.lose(batch.lost);
         for entry in &batch.entries {
             if cancel.is_cancelled() {
                 return Ok(());
             }
+            self.go_to(entry.offset);
             let emitted = self.step(entry, cancel).await?;
             self.position = entry.offset + 1;
             if self.turn(emitted).await? == Next::Rewind {
@@ -175,7 +180,7 @@ impl Processor {
             // A step may take milliseconds; let others in this thread have theirs.
             tokio::task::yield_now().await;
         }
-        self.position = self.position.max(batch.next);
+        self.go_to(batch.next);
         Ok(())
     }
 
@@ -192,9 +197,7 @@ impl Processor {
         let emitted = !outcome.rows.topic.progress.is_empty();
         if entry.offset >= self.covered {
             self.parts.metrics.count(&before, &tally);
-            let began = Instant::now();
             self.emit(&outcome.rows.topic, cancel).await?;
-            self.parts.metrics.spent(Stage::Rows, began);
         }
         if let Some(archive) = &mut self.archive {
             self.parts.metrics.timed(Stage::History, || archive.take(entry, outcome));
@@ -247,12 +250,16 @@ impl Processor {
         self.answer();
     }
 
-    /// Answers whoever has asked.
+    /// Answers whoever has asked by now. Who asks meanwhile waits for the next entry: events must
+    /// not wait until nobody has a question.
     fn answer(&mut self) {
-        while let Ok(asked) = self.queries.try_recv() {
+        for _ in 0..self.queries.len() {
+            let Ok(asked) = self.queries.try_recv() else { break };
             self.answer_one(asked);
         }
-        while let Some(ask) = self.archive.as_mut().and_then(Archive::ask) {
+        // More of these cannot wait at once.
+        for _ in 0..self.settings.archive.views {
+            let Some(ask) = self.archive.as_mut().and_then(Archive::ask) else { break };
             self.answer_of_history(ask);
         }
         self.go_on_looking(true);
@@ -260,12 +267,14 @@ impl Processor {
 
     fn answer_one(&self, asked: Asked) {
         let Self { partitions, parts, .. } = self;
-        parts.metrics.timed(Stage::Questions, || asked.answer(partitions));
+        if !asked.is_gone() {
+            parts.metrics.timed(Stage::Questions, || asked.answer(partitions));
+        }
     }
 
     fn answer_of_history(&mut self, ask: Ask) {
         let Self { archive, parts, position, .. } = self;
-        let Some(archive) = archive else { return };
+        let Some(archive) = archive.as_mut().filter(|_| !ask.is_gone()) else { return };
         parts.metrics.timed(Stage::Questions, || archive.answer(ask, *position));
     }
 }

@@ -1,6 +1,7 @@
 //! Answers from the state in memory, given by the worker between entries (over HTTP:
 //! `cli/src/alone/hot.rs`).
 
+use tallylight_schemas::ident;
 use tallylight_schemas::ipc::IpcError;
 use tallylight_schemas::session::{Outcome, SessionRow};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -66,15 +67,29 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
+    /// Whether who asked waits no more.
+    pub(crate) fn is_gone(&self) -> bool {
+        match self {
+            Asked::Sessions(_, answer) => answer.is_closed(),
+            Asked::Open(_, answer) => answer.is_closed(),
+        }
+    }
+
     /// Answers from the states as they are now. Who asked may be gone; that is fine.
     pub(crate) fn answer(self, partitions: &Partitions) {
         match self {
             Asked::Sessions(SessionQuery { tenant, sid, limit }, answer) => {
                 let rows =
                     |state: &PartitionState| state.session_rows(&tenant, sid.as_deref(), limit);
-                let mut rows = partitions.states().iter().flat_map(rows).collect();
-                newest(&mut rows, limit);
-                let _ = answer.send(rows);
+                let all = partitions.states();
+                let own = states_with(all, &tenant, sid.as_deref());
+                let mut found: Vec<SessionRow> = own.iter().flat_map(rows).collect();
+                // A log that was written with other partitions may have it elsewhere.
+                if found.is_empty() && own.len() < all.len() {
+                    found = all.iter().flat_map(rows).collect();
+                }
+                newest(&mut found, limit);
+                let _ = answer.send(found);
             }
             Asked::Open(query, answer) => {
                 let copied = query.copy(partitions.states());
@@ -82,6 +97,21 @@ impl Asked {
             }
         }
     }
+}
+
+/// Those of the states that may have a session: of one sid only its own, if it is among them.
+fn states_with<'a>(
+    states: &'a [PartitionState],
+    tenant: &str,
+    sid: Option<&str>,
+) -> &'a [PartitionState] {
+    let own = |sid| {
+        let (_, partitions) = states.first()?.place();
+        let own = ident::partition(tenant, sid, partitions);
+        let at = states.binary_search_by_key(&own, |state| state.place().0).ok()?;
+        states.get(at..=at)
+    };
+    sid.and_then(own).unwrap_or(states)
 }
 
 /// Leaves `limit` sessions: open ones first, then by newest record.
@@ -117,5 +147,53 @@ impl ProcessorHandle {
     /// How the processor is doing, seen to change.
     pub fn stats(&self) -> watch::Receiver<ProcessorStats> {
         self.stats.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pure::input::PlayerInput;
+    use crate::pure::limits::Limits;
+
+    /// Something of the sid in each partition, as it never is, shows which of them were asked.
+    #[test]
+    fn a_question_for_one_sid_is_asked_of_its_partition_only() {
+        let mut all = Partitions::new(4, &Limits::default());
+        let one = PlayerInput {
+            tenant: "demo",
+            sid: "one",
+            received_ms: 1_000,
+            ts: Some(1_000),
+            sn: Some(0),
+            sta: Some("s"),
+            ..PlayerInput::default()
+        };
+        for partition in 0..4 {
+            all.feed(partition, 0, 1_000_000, std::slice::from_ref(&one));
+        }
+        let asked = |states: &Partitions, sid: Option<&str>| {
+            let query =
+                SessionQuery { tenant: "demo".into(), sid: sid.map(str::to_owned), limit: 9 };
+            let (answer, mut answered) = oneshot::channel();
+            Asked::Sessions(query, answer).answer(states);
+            answered.try_recv().unwrap().len()
+        };
+        assert_eq!((asked(&all, Some("one")), asked(&all, None)), (1, 4));
+        // A shard without that partition knows nothing better than to ask all.
+        let own = ident::partition("demo", "one", 4);
+        let others = all.states().iter().filter(|state| state.place().0 != own);
+        let others = others.map(|state| (state.clone(), 0)).collect();
+        assert_eq!(asked(&Partitions::from_parts(others, 0), Some("one")), 3);
+    }
+
+    #[test]
+    fn who_waits_no_more_is_known_by_that() {
+        let query = SessionQuery { tenant: "demo".into(), sid: None, limit: 1 };
+        let (answer, answered) = oneshot::channel();
+        let asked = Asked::Sessions(query, answer);
+        assert!(!asked.is_gone());
+        drop(answered);
+        assert!(asked.is_gone());
     }
 }

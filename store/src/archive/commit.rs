@@ -84,29 +84,30 @@ impl Folder {
     ) -> Result<(), HistoryError> {
         let to = to.and_then(|to| i64::try_from(to).ok());
         let transaction = to.map(|to| Transaction::new(&self.app, to));
-        self.commit_as(actions, operation, transaction).await
+        self.commit_as(actions, operation, transaction.into_iter().collect()).await
     }
 
     /// Commits against the version that was loaded. Where others, who write what follows from
     /// other shards, were faster, it is tried against their version, if nothing that this commit
-    /// stands on was changed by them: its transaction, and the files that it takes away.
+    /// stands on was changed by them: its first transaction, and the files that it takes away.
     pub(super) async fn commit_as(
         &mut self,
         actions: Vec<Action>,
         operation: DeltaOperation,
-        transaction: Option<Transaction>,
+        transactions: Vec<Transaction>,
     ) -> Result<(), HistoryError> {
-        let app = transaction.as_ref().map(|transaction| transaction.app_id.clone());
+        let app = transactions.first().map(|transaction| transaction.app_id.clone());
         let before = match &app {
             Some(app) => self.stored(app).await?,
             None => None,
         };
         for _ in 0..TRIES {
             let (again, as_what) = (actions.clone(), operation.clone());
-            match self.commit_once(again, as_what, transaction.clone()).await {
+            match self.commit_once(again, as_what, transactions.clone()).await {
                 Ok(version) => return file::sync_commit(&self.dir, version).await,
                 Err(error) if !is_overtaken(&error) => {
-                    return self.in_spite_of(error, before, transaction.as_ref()).await;
+                    let first = (before, transactions.first());
+                    return self.in_spite_of(error, &actions, first).await;
                 }
                 Err(_) => {}
             }
@@ -126,21 +127,25 @@ impl Folder {
     }
 
     /// What follows a commit, such as a checkpoint of the table's log, may fail although the commit is
-    /// there: its transaction tells.
+    /// there: its transaction tells, and without one the files that are named now or no more.
     async fn in_spite_of(
         &mut self,
         error: DeltaTableError,
-        before: Option<u64>,
-        transaction: Option<&Transaction>,
+        actions: &[Action],
+        (before, transaction): (Option<u64>, Option<&Transaction>),
     ) -> Result<(), HistoryError> {
-        let (Some(delta), Some(wanted)) = (self.delta.as_mut(), transaction) else {
-            return Err(error.into());
-        };
+        let Some(delta) = self.delta.as_mut() else { return Err(error.into()) };
         let known = delta.version().unwrap_or(0);
         delta.update_state().await?;
         let newest = delta.version().unwrap_or(known);
-        let stored = self.stored(&wanted.app_id).await?;
-        if stored == before || stored != u64::try_from(wanted.version).ok() {
+        let through = match transaction {
+            Some(wanted) => {
+                let stored = self.stored(&wanted.app_id).await?;
+                stored != before && stored == u64::try_from(wanted.version).ok()
+            }
+            None => self.names_as_told(actions)?,
+        };
+        if !through {
             return Err(error.into());
         }
         tracing::warn!(%error, table = self.table.name(), "a commit got through, not all behind it");
@@ -160,16 +165,29 @@ impl Folder {
         if gone.is_empty() {
             return Ok(true);
         }
-        let there: HashSet<String> =
-            files(self)?.into_values().flatten().map(|file| file.path).collect();
+        let there = self.named()?;
         Ok(gone.iter().all(|path| there.contains(path)))
+    }
+
+    /// Whether the files that are to be there are, and those that are to be gone are not.
+    fn names_as_told(&self, actions: &[Action]) -> Result<bool, HistoryError> {
+        let there = self.named()?;
+        Ok(actions.iter().all(|action| match action {
+            Action::Add(add) => there.contains(&add.path),
+            Action::Remove(remove) => !there.contains(&remove.path),
+            _ => true,
+        }))
+    }
+
+    fn named(&self) -> Result<HashSet<String>, HistoryError> {
+        Ok(files(self)?.into_values().flatten().map(|file| file.path).collect())
     }
 
     async fn commit_once(
         &mut self,
         actions: Vec<Action>,
         operation: DeltaOperation,
-        transaction: Option<Transaction>,
+        transactions: Vec<Transaction>,
     ) -> Result<u64, DeltaTableError> {
         let Some(delta) = self.delta.as_mut() else {
             return Err(DeltaTableError::NotInitialized);
@@ -179,7 +197,7 @@ impl Folder {
             .with_create_checkpoint(true)
             // Upkeep does: what one shard's writer has deleted fails the commit of another.
             .with_cleanup_expired_logs(Some(false));
-        if let Some(transaction) = transaction {
+        for transaction in transactions {
             properties = properties.with_application_transaction(transaction);
         }
         let log_store = delta.log_store();

@@ -47,8 +47,12 @@ impl History {
             // Another process wrote some of them anew meanwhile. Nobody names the joined one: it is swept.
             return Ok(());
         }
-        folder.commit(actions, operation, None).await?;
+        let told = folder.commit(actions, operation, None).await;
+        let told = told.and_then(|()| self.shared.pass(Step::Committed(table)));
+        // Also after an error: it may have got through, and what of it is known here must not be lost,
+        // or the next round would join files that are gone.
         self.put_back(folder);
+        told?;
         tended.joined += chosen.len() as u64;
         Ok(())
     }

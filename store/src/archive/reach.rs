@@ -4,10 +4,12 @@
 use arrow::array::AsArray;
 use deltalake::kernel::Transaction;
 use deltalake::protocol::SaveMode;
+use tallylight_schemas::ident::Shard;
 use tallylight_schemas::tables::Table;
 
 use super::commit::writing;
 use super::folder::app;
+use super::hot::Place;
 use super::{History, HistoryError};
 
 /// The table that says it: nearly each checkpoint has rows for it anyway.
@@ -17,22 +19,47 @@ fn reach(log_id: &str, shard: u16) -> String {
     format!("{}/reach", app(log_id, shard))
 }
 
+/// The transaction that says below which offset everything is in every table. That of a table alone
+/// may be further, after a crash between two of them, or less, where a table has had no rows.
+fn whole(log_id: &str, shard: u16) -> String {
+    format!("{}/whole", app(log_id, shard))
+}
+
+/// Below which offset of the log's shard everything is in the tables, as far as they say it: folders
+/// of a release before do not, and are taken to be as far as the furthest.
+pub(super) async fn whole_to(
+    places: &[Place],
+    (log_id, shard): (&str, Shard),
+) -> Result<u64, HistoryError> {
+    let furthest = places.iter().map(|place| place.folder.transaction).max().unwrap_or(0);
+    let Some(says) = places.get(SAYS as usize) else { return Ok(furthest) };
+    let said = says.folder.stored(&whole(log_id, shard.number())).await?;
+    Ok(said.unwrap_or(furthest))
+}
+
 impl History {
-    /// Says that everything of our shard that was read before this log time (Unix µs) is in the
-    /// files of every table.
-    pub async fn note_reach(&self, log_us: i64) -> Result<(), HistoryError> {
+    /// Says that everything of our shard that was read before this log time (Unix µs), and what is
+    /// below the offset `to`, is in the files of every table.
+    pub async fn note_reach(&self, log_us: i64, to: u64) -> Result<(), HistoryError> {
         let _alone = self.shared.writer.lock().await;
         let mut folder = self.folder(SAYS).newest().await?;
         let name = reach(&self.shared.log_id, self.shared.shard.number());
-        let said = folder.stored(&name).await?;
-        if said.and_then(|said| i64::try_from(said).ok()).is_some_and(|said| said >= log_us) {
-            // After a restart the log is read once more from a snapshot that is behind the tables.
+        let whole = whole(&self.shared.log_id, self.shared.shard.number());
+        let mut notes = Vec::new();
+        // After a restart the log is read once more from a snapshot that is behind the tables, and after
+        // its clock was set back log time stands still: neither says less than was said.
+        for (name, wanted) in [(name, log_us), (whole, i64::try_from(to).unwrap_or(i64::MAX))] {
+            let said = folder.stored(&name).await?.and_then(|said| i64::try_from(said).ok());
+            if said.is_none_or(|said| said < wanted) {
+                notes.push(Transaction::new(name, wanted));
+            }
+        }
+        if notes.is_empty() {
             return Ok(());
         }
-        let note = Transaction::new(name, log_us);
-        folder.commit_as(Vec::new(), writing(SaveMode::Append), Some(note)).await?;
+        let told = folder.commit_as(Vec::new(), writing(SaveMode::Append), notes).await;
         self.put_back(folder);
-        Ok(())
+        told
     }
 
     /// Log time (Unix µs) before which everything that was read, of every shard of the log, is in

@@ -10,6 +10,7 @@ use tallylight_schemas::tables::{Table, conform};
 
 use super::commit::writing;
 use super::folder::{Folder, app};
+use super::hot::hour_of;
 use super::rows::read_all;
 use super::tend::{Named, files, number_of};
 use super::{History, HistoryError, Step, file};
@@ -29,6 +30,15 @@ pub trait Repair: Send {
     fn rest(&mut self) -> Result<BTreeMap<i64, RecordBatch>, HistoryError>;
 }
 
+/// What a repair of a table did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mended {
+    /// Files that were written anew, and those whose place they took.
+    pub files: usize,
+    /// Rows of hours that the caps have removed, or are about to: they were not written.
+    pub left_out: usize,
+}
+
 impl History {
     /// The moment of log time, Unix s, up to which what came late is in the rows of a table.
     pub async fn repaired(&self, table: Table) -> Result<u64, HistoryError> {
@@ -36,21 +46,21 @@ impl History {
         Ok(self.folder(table).newest().await?.stored(&repairs).await?.unwrap_or(0))
     }
 
-    /// Repairs a table up to `to`. Answers the files that were written anew. What was repaired
-    /// up to there already stays as it is.
+    /// Repairs a table up to `to`, Unix s of log time. What was repaired up to there already stays as
+    /// it is.
     pub async fn repair(
         &self,
         table: Table,
         to: u64,
         repair: &mut dyn Repair,
-    ) -> Result<usize, HistoryError> {
+    ) -> Result<Mended, HistoryError> {
         // Nobody else looks after the files meanwhile; what comes is written all the same, by threads
         // that have less time to lose than who repairs.
         let _upkeep = self.shared.upkeep.lock().await;
         let repairs = repairs(&self.shared.log_id);
         let folder = self.folder(table).newest().await?;
         if folder.stored(&repairs).await?.is_some_and(|repaired| repaired >= to) {
-            return Ok(0);
+            return Ok(Mended::default());
         }
         let concerned = files(&folder)?.into_values().flatten();
         let concerned: Vec<Named> = concerned.filter(|file| repair.concerns(file.range)).collect();
@@ -73,27 +83,42 @@ impl History {
             }
             actions.push(old.remove(now_ms, true));
         }
+        let oldest = self.oldest_kept(&folder, to).await?;
+        let mut left_out = 0;
         for (hour, rows) in repair.rest()? {
+            if hour < oldest {
+                left_out += rows.num_rows();
+                continue;
+            }
             let name = format!("repaired-{version:020}-more");
             let rows = vec![conform(&rows, table)?];
             actions.push(Action::Add(
                 file::write(&folder.dir, table, hour, name, rows, now_ms).await?,
             ));
         }
-        let written = actions.len();
+        let files = actions.len();
         self.shared.pass(Step::Repair(table))?;
         let _alone = self.shared.writer.lock().await;
         let mut folder = self.folder(table).newest().await?;
         if folder.stored(&repairs).await?.is_some_and(|repaired| repaired >= to) {
-            return Ok(0);
+            return Ok(Mended::default());
         }
         if !folder.has_all(&actions)? {
             let dir = folder.dir.display();
             return Err(HistoryError::Moved(format!("{dir} was changed during a repair")));
         }
-        folder.note_repair(actions, &repairs, to).await?;
+        let told = folder.note_repair(actions, &repairs, to).await;
         self.put_back(folder);
-        Ok(written)
+        told.map(|()| Mended { files, left_out })
+    }
+
+    /// The first hour of which rows may come to a table at `now`, Unix s: of those before it the caps
+    /// removed what there was, or will.
+    async fn oldest_kept(&self, folder: &Folder, now: u64) -> Result<i64, HistoryError> {
+        let now = hour_of(i64::try_from(now).unwrap_or(i64::MAX).saturating_mul(1_000_000));
+        let cap = self.shared.settings.cap_hours_of(folder.table);
+        let by_age = now.saturating_sub(i64::try_from(cap).unwrap_or(i64::MAX));
+        Ok(folder.expired().await?.map_or(by_age, |expired| expired.max(by_age)))
     }
 }
 
@@ -113,6 +138,6 @@ impl Folder {
         let operation = writing(SaveMode::Overwrite);
         let version = i64::try_from(to).unwrap_or(i64::MAX);
         let transaction = Transaction::new(repairs, version);
-        self.commit_as(actions, operation, Some(transaction)).await
+        self.commit_as(actions, operation, vec![transaction]).await
     }
 }

@@ -110,8 +110,7 @@ impl History {
     /// The hour of log time, by its number, before which the caps removed what a table had; `None`
     /// when they removed nothing.
     pub async fn expired(&self, table: Table) -> Result<Option<i64>, HistoryError> {
-        let expired = self.folder(table).newest().await?.stored(EXPIRED).await?;
-        Ok(expired.and_then(|hour| i64::try_from(hour).ok()))
+        self.folder(table).newest().await?.expired().await
     }
 
     async fn tend_to(&self, hour: i64, tended: &mut Tended) -> Result<(), HistoryError> {
@@ -190,10 +189,14 @@ impl History {
         let actions = files.iter().map(|file| file.remove(now_ms, true)).collect();
         let predicate = Some(format!("{HOUR} = '{hour}'"));
         let mut folder = self.folder(all.table).newest().await?;
-        let expired = number_of(hour).map(|number| Transaction::new(EXPIRED, number + 1));
+        let said = folder.expired().await?;
+        // It never goes back: an hour before it is one that somebody's clock named.
+        let expired = number_of(hour).map(|number| number + 1).filter(|to| said < Some(*to));
+        let expired = expired.map(|to| Transaction::new(EXPIRED, to)).into_iter().collect();
         let operation = DeltaOperation::Delete { predicate };
-        folder.commit_as(actions, operation, expired).await?;
+        let told = folder.commit_as(actions, operation, expired).await;
         self.put_back(folder);
+        told?;
         tracing::info!(hour, table = all.table.name(), "the caps removed an hour of history");
         Ok(())
     }
@@ -217,6 +220,13 @@ impl History {
         tended.deleted +=
             swept.await.map_err(|error| HistoryError::Unavailable(error.to_string()))??;
         Ok(())
+    }
+}
+
+impl Folder {
+    /// See [`History::expired`].
+    pub(super) async fn expired(&self) -> Result<Option<i64>, HistoryError> {
+        Ok(self.stored(EXPIRED).await?.and_then(|hour| i64::try_from(hour).ok()))
     }
 }
 

@@ -108,7 +108,7 @@ impl Keyed for DeliveryRow {
 
     fn add(sum: &mut DeliverySum, value: &DeliverySum) {
         sum.requests += value.requests;
-        sum.bytes += value.bytes;
+        sum.bytes = sum.bytes.saturating_add(value.bytes);
         sum.errors += value.errors;
         sum.ok += value.ok;
         sum.redirects += value.redirects;

@@ -130,13 +130,13 @@ async fn history_reaches_as_far_as_the_shard_that_is_behind() {
     histories[0].commit(1).await.unwrap();
     for (history, log_us) in histories.iter().zip([900, 300, 600]) {
         assert_eq!(reader.reach().await.unwrap(), None, "not all have said it");
-        history.note_reach(log_us).await.unwrap();
+        history.note_reach(log_us, 1).await.unwrap();
     }
     assert_eq!(reader.reach().await.unwrap(), Some(300));
     // After a restart a shard reads again what its tables have.
     let again = kit.open_shard(shard(1)).await.unwrap();
-    again.note_reach(200).await.unwrap();
+    again.note_reach(200, 1).await.unwrap();
     assert_eq!(reader.reach().await.unwrap(), Some(300));
-    again.note_reach(700).await.unwrap();
+    again.note_reach(700, 2).await.unwrap();
     assert_eq!(reader.reach().await.unwrap(), Some(600));
 }

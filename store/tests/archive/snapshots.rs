@@ -90,5 +90,22 @@ fn a_write_that_fails_leaves_nothing_aside() {
     let place = dir.path().join("snapshots/00000000000000000005.snap");
     std::fs::create_dir(&place).unwrap();
     assert!(snapshots.write(5, &[b"state"]).is_err());
-    assert!(!place.with_extension("new").exists());
+    let there = std::fs::read_dir(dir.path().join("snapshots")).unwrap();
+    assert_eq!(there.count(), 1, "the folder in its place");
+}
+
+#[test]
+fn two_owners_at_the_same_position_leave_a_whole_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (open(&dir), open(&dir));
+    let states = [vec![1; 300_000], vec![2; 200_000]];
+    one.write(7, &[&states[0]]).unwrap();
+    std::thread::scope(|both| {
+        for (owner, state) in [&one, &other].into_iter().zip(&states) {
+            both.spawn(move || (0..50).for_each(|_| owner.write(7, &[state]).unwrap()));
+        }
+        for _ in 0..500 {
+            assert!(one.newest().next().is_some_and(|found| states.contains(&found.state)));
+        }
+    });
 }

@@ -50,9 +50,10 @@ pub(super) struct Standing {
 }
 
 impl Archive {
-    /// Looks after checkpoints, after an entry; `position` is the offset behind it. Whatever is
-    /// written begins, and a state ends, only when rows have just been `emitted`: then rows, tables
-    /// and snapshot agree.
+    /// Looks after checkpoints, after an entry; `position` is the offset behind it. A state ends only
+    /// when rows have just been `emitted`: then rows, tables and snapshot agree. Tables are written
+    /// then, too; but while log time stands still nothing is emitted, perhaps for hours after a clock
+    /// was ahead, and rows come all the same. So what is much, or overdue, does not wait for that.
     pub(crate) async fn turn(
         &mut self,
         position: u64,
@@ -65,20 +66,19 @@ impl Archive {
         if position < self.known {
             return Next::Read;
         }
-        if !emitted {
+        let (many, now) = (self.has_many(), Instant::now());
+        let overdue = now >= self.due + Duration::from_secs(self.settings.checkpoint_s);
+        if !(emitted || many || overdue) {
             self.go_on_taking(position, emitted, partitions);
             return Next::Read;
         }
-        let (status, now) = (self.parts.history.status(), Instant::now());
-        // Half of the memory is left for what comes while the checkpoint is written.
-        let many = status.hot_rows >= self.settings.checkpoint_rows
-            || status.hot_bytes >= self.settings.hot_bytes / 2;
         // After a failure the wait holds, however many rows there are.
         let wanted = self.running.is_none() && (now >= self.due || (many && !self.failed));
         // One that takes longer than they are apart is finished all the same.
         let taking = self.taking.has_begun() || self.taken.is_some();
         let idle = self.standing.is_none() && !taking;
-        if wanted && idle && now >= self.snapshot_due {
+        // A state begins where one can end: then all of a small one is as of one moment.
+        if wanted && idle && emitted && now >= self.snapshot_due {
             self.snapshot_due = now + Duration::from_secs(self.settings.snapshot_s);
             self.taking.begin();
         }
@@ -87,6 +87,12 @@ impl Archive {
         if wanted || whole {
             self.start(position, now);
         }
+        self.keep_bound(position, partitions).await
+    }
+
+    /// While memory is full, waits for room in it as long as some is made; then the archive stands
+    /// still here.
+    async fn keep_bound(&mut self, position: u64, partitions: &mut Partitions) -> Next {
         while self.is_full() {
             if self.running.is_none() && !self.failed {
                 // The one before is written, and this came while its snapshot was.
@@ -104,6 +110,14 @@ impl Archive {
             self.stand_still(position, partitions);
         }
         Next::Read
+    }
+
+    /// Whether as much waits as a checkpoint is made for before its time.
+    fn has_many(&self) -> bool {
+        let status = self.parts.history.status();
+        // Half of the memory is left for what comes while the checkpoint is written.
+        status.hot_rows >= self.settings.checkpoint_rows
+            || status.hot_bytes >= self.settings.hot_bytes / 2
     }
 
     /// Whether there is a checkpoint whose outcome is to be taken.
@@ -134,6 +148,8 @@ impl Archive {
         }
     }
 
+    /// Also between two emissions: a snapshot of then is one to go back to in this life, as rows up
+    /// to here are appended. After a restart before the next emission an older one is taken.
     fn stand_still(&mut self, position: u64, partitions: &mut Partitions) {
         self.taking.begin();
         if let Some(at) = self.take_on(position, true, partitions, usize::MAX) {
@@ -217,7 +233,7 @@ async fn write(
     taken: Option<Taken>,
 ) -> Result<(), HistoryError> {
     history.commit(position).await?;
-    history.note_reach(log_us).await?;
+    history.note_reach(log_us, position).await?;
     let unavailable = |error: String| HistoryError::Unavailable(error);
     if let Some(taken) = taken {
         history.pass(Step::Snapshot)?;

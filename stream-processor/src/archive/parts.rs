@@ -4,6 +4,7 @@ use std::path::Path;
 
 use tallylight_eventlog::{EventLog, LogError};
 use tallylight_schemas::ident::Shard;
+use tallylight_schemas::tables::Table;
 use tallylight_store::archive::History;
 use tallylight_store::snapshot::{SnapshotError, Snapshots};
 use tokio::runtime::Handle;
@@ -36,7 +37,9 @@ impl Parts {
     /// Refuses a log, with its end, that was emptied and kept its name: its records would be
     /// taken for those that history has already.
     pub(crate) fn refuse_emptied(&self, end: u64) -> Result<(), LogError> {
-        let kept = self.history.status().committed;
+        // By the table that is furthest: after a crash between two of them not all are.
+        let kept = Table::ALL.map(|table| self.history.transaction(table));
+        let kept = kept.into_iter().max().unwrap_or(0);
         if kept <= end {
             return Ok(());
         }

@@ -147,12 +147,11 @@ fn shown(batch: &RecordBatch, column: usize, row: usize) -> Result<String, Arrow
 }
 
 /// Holds the rows of a table against what they should be: as counted from what is repaired already,
-/// and in truth.
-pub(super) fn compare(table: Table, hour: String, sides: &Sides) -> Result<Report, ArrowError> {
+/// and in truth. What is found comes to what was found before.
+pub(super) fn compare(table: Table, sides: &Sides, report: &mut Report) -> Result<(), ArrowError> {
     let coder = Coder::new(table)?;
     let Sides { kept, counted, truth } = sides;
     let (is, should, would) = (coder.rows(kept)?, coder.rows(counted)?, coder.rows(truth)?);
-    let mut report = Report { table: table.name().to_owned(), hour, ..Report::default() };
     let keys: BTreeSet<&Vec<u8>> = is.keys().chain(should.keys()).chain(would.keys()).collect();
     for key in keys {
         let values = |rows: &Rows| rows.get(key).map(|(values, _)| values.clone());
@@ -178,5 +177,5 @@ pub(super) fn compare(table: Table, hour: String, sides: &Sides) -> Result<Repor
             }
         }
     }
-    Ok(report)
+    Ok(())
 }

@@ -7,6 +7,7 @@ use tallylight_schemas::rows::DeliveryRow;
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{History, HistoryError};
 
+use super::bound::LATEST_US;
 use super::facts::{self, Place, between};
 use super::replay::Replay;
 use super::truth::quiet_us;
@@ -19,6 +20,11 @@ pub(super) fn time_of_report(event: &TenantDelivery) -> i64 {
     event.event.ts.min(event.received_at + SKEW_IGNORED_MS * 1_000)
 }
 
+/// Whether a report came so late that nothing is made of it.
+fn is_of_no_use((place, event): &(Place, TenantDelivery)) -> bool {
+    place.logged_us.saturating_sub(time_of_report(event)) > LATEST_US
+}
+
 /// The start of the hour of event time (Unix µs) from which panes change by what came late and was
 /// read in a range of log time; `None` when nothing did.
 pub(super) async fn oldest(
@@ -28,7 +34,8 @@ pub(super) async fn oldest(
     let late = format!("FROM rows WHERE fate = 'late' AND {}", between(read));
     let mut oldest = None;
     for column in ["ts", "received_at"] {
-        let sql = format!("SELECT min({column}) {late}");
+        let delay = format!("arrow_cast(logged_at, 'Int64') - arrow_cast({column}, 'Int64')");
+        let sql = format!("SELECT min({column}) {late} AND {delay} <= {LATEST_US}");
         let found = time(history, Table::DeliveryEvents, &sql).await?;
         oldest = [oldest, found].into_iter().flatten().min();
     }
@@ -48,6 +55,7 @@ pub(super) async fn late(
     }
     let condition = format!("fate = 'late' AND {}", between(&(from..i64::MAX)));
     let mut reports = facts::reports(history, &condition).await?;
+    reports.retain(|report| !is_of_no_use(report));
     // Of panes before it not all reports were read.
     reports.retain(|(_, event)| time_of_report(event) >= from);
     reports.sort_by_key(|(_, event)| time_of_report(event));

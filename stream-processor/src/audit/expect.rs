@@ -25,7 +25,7 @@ pub(super) fn batch<T: Stored>(table: Table, rows: &[T]) -> Result<RecordBatch, 
     Ok(conform(&batch, table)?)
 }
 
-/// The rows of a table about a range of event time (Unix µs).
+/// The rows of a table about a range of event time (Unix µs), unless it is of wider panes.
 pub(super) fn rows(
     table: Table,
     ends: &Ends,
@@ -35,12 +35,6 @@ pub(super) fn rows(
     match table {
         Table::Playback => batch(table, &playback(ends, difference, range)),
         Table::Delivery => batch(table, &delivery(ends, difference, range)),
-        Table::Playback1m | Table::Playback1h => {
-            batch(table, &widened(table, &playback(ends, difference, range)))
-        }
-        Table::Delivery1m | Table::Delivery1h => {
-            batch(table, &widened(table, &delivery(ends, difference, range)))
-        }
         Table::Sessions => batch(table, &sessions(ends, difference, range)),
         _ => batch(table, &spans(ends, difference, range)),
     }
@@ -54,6 +48,43 @@ fn playback(ends: &Ends, difference: &Difference, range: &Range<i64>) -> Vec<Pla
         }
     }
     sums.into_values().filter(|row| !row.is_nothing()).collect()
+}
+
+/// Rows of a table of wider panes, which come together of pieces of time.
+pub(super) enum Sums {
+    Playback(Wide<PlaybackRow>),
+    Delivery(Wide<DeliveryRow>),
+}
+
+impl Sums {
+    /// Two of a table, which have no rows yet; `None` where its panes are not rolled up.
+    pub(super) fn both(table: Table) -> Option<[Self; 2]> {
+        let (_, width_s) = table.rolled()?;
+        Some(match table.kin() {
+            Table::Playback => [(); 2].map(|()| Self::Playback(Wide::new(width_s))),
+            _ => [(); 2].map(|()| Self::Delivery(Wide::new(width_s))),
+        })
+    }
+
+    /// Adds what should be in a range of event time (Unix µs).
+    pub(super) fn add(&mut self, ends: &Ends, difference: &Difference, range: &Range<i64>) {
+        match self {
+            Self::Playback(sums) => {
+                playback(ends, difference, range).iter().for_each(|row| sums.add(row));
+            }
+            Self::Delivery(sums) => {
+                delivery(ends, difference, range).iter().for_each(|row| sums.add(row));
+            }
+        }
+    }
+
+    /// Takes out the rows of panes that end at or before `end`, Unix µs.
+    pub(super) fn take(&mut self, table: Table, end: i64) -> Result<RecordBatch, HistoryError> {
+        match self {
+            Self::Playback(sums) => batch(table, &sums.take(end)),
+            Self::Delivery(sums) => batch(table, &sums.take(end)),
+        }
+    }
 }
 
 /// Rows merged into the panes of a table of wider ones.

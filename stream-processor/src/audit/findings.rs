@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use tallylight_store::archive::{History, HistoryError};
 
-use super::{Audit, Report};
+use super::{Audit, ROWS_AT_ONCE, Report};
 use crate::pure::limits::Limits;
 
 /// What an audit of many hours found.
@@ -30,11 +30,23 @@ impl Audit {
         history: &History,
         partitions: u16,
         limits: &Limits,
+        asked: (Range<i64>, i64),
+    ) -> Result<Option<Findings>, HistoryError> {
+        Self::all_by(history, partitions, limits, asked, ROWS_AT_ONCE).await
+    }
+
+    /// The same, with about so many rows of a table in memory at once.
+    pub async fn all_by(
+        history: &History,
+        partitions: u16,
+        limits: &Limits,
         (wanted, until): (Range<i64>, i64),
+        rows_at_once: i64,
     ) -> Result<Option<Findings>, HistoryError> {
         let Some(mut audit) = Self::begin(history, partitions, limits, 0).await? else {
             return Ok(None);
         };
+        audit.rows_at_once = rows_at_once.max(1);
         let lateness = audit.lateness(i64::MIN, i64::MAX).await?;
         let mut found = Findings { until, ..Findings::default() };
         for hour in audit.hours(until).await? {

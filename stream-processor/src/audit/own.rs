@@ -1,10 +1,11 @@
 //! One session as it was counted, and as it would have been, had none of its facts come late.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use tallylight_schemas::fates::Fate;
 use tallylight_schemas::ipc::TenantDelivery;
 
+use super::bound::{Came, usable_to};
 use super::deliveries::time_of_report;
 use super::facts::{Facts, Place};
 use super::replay::{Ends, Replay};
@@ -26,18 +27,35 @@ fn differ(counted: &Ends, truth: &Ends) -> bool {
         || counted.spans != truth.spans
 }
 
+/// A sid at a moment.
+#[derive(Default)]
+struct Both {
+    counted: Ends,
+    truth: Ends,
+    /// It is not known what was counted of all of it.
+    unknown: bool,
+}
+
 /// The facts of one sid.
 pub(super) struct Own<'a> {
-    facts: &'a Facts,
-    players: Vec<usize>,
-    deliveries: Vec<usize>,
+    pub(super) facts: &'a Facts,
+    pub(super) players: Vec<usize>,
+    pub(super) deliveries: Vec<usize>,
+    /// Of facts that were read from here on (log time, Unix µs) nothing is made.
+    usable_to: i64,
 }
 
 impl<'a> Own<'a> {
-    /// The facts of each sid that has some, by tenant and sid.
-    pub(super) fn each(facts: &'a Facts) -> HashMap<(&'a str, &'a str), Self> {
+    /// The facts of each sid that has some, by tenant and sid, of which those from `until` on (log
+    /// time, Unix µs) were not read. Who is silent for `quiet` µs is over.
+    pub(super) fn each(
+        facts: &'a Facts,
+        quiet: i64,
+        until: i64,
+    ) -> HashMap<(&'a str, &'a str), Self> {
         let mut each = HashMap::new();
-        let none = || Self { facts, players: Vec::new(), deliveries: Vec::new() };
+        let none =
+            || Self { facts, players: Vec::new(), deliveries: Vec::new(), usable_to: i64::MAX };
         for row in 0..facts.player_places.len() {
             let event = facts.players.get(row);
             let own: &mut Self = each.entry((event.tenant, event.sid)).or_insert_with(none);
@@ -47,10 +65,30 @@ impl<'a> Own<'a> {
             let Some(sid) = report.event.sid.as_deref() else { continue };
             each.entry((&report.tenant, sid)).or_insert_with(none).deliveries.push(row);
         }
+        for own in each.values_mut() {
+            own.usable_to = usable_to(own.came(), quiet, until);
+        }
         each
     }
 
-    fn input(&self, row: usize) -> PlayerInput<'a> {
+    fn came(&self) -> impl Iterator<Item = Came> {
+        let players = self.players.iter().map(|row| {
+            let input = self.input(*row);
+            let delay = input.ts.map(|_| input.delay().saturating_mul(1_000));
+            Came::Player(self.place(*row).logged_us, delay)
+        });
+        players.chain(self.deliveries.iter().map(|row| {
+            let (place, event) = &self.facts.deliveries[*row];
+            let delay = place.logged_us.saturating_sub(time_of_report(event));
+            Came::Report(place.logged_us, delay)
+        }))
+    }
+
+    pub(super) fn place(&self, row: usize) -> Place {
+        self.facts.player_places[row]
+    }
+
+    pub(super) fn input(&self, row: usize) -> PlayerInput<'a> {
         self.facts.players.get(row).into()
     }
 
@@ -58,14 +96,16 @@ impl<'a> Own<'a> {
     /// playback of the sid is among them, and whatever was before them was over and forgotten when
     /// they came, and by their own time, too.
     fn is_whole(&self, from: i64, quiet: i64) -> bool {
-        let place = |row: &usize| self.facts.player_places[*row];
-        let timed = self.players.iter().map(|row| self.input(*row));
+        let place = |row: &usize| self.place(*row);
+        let is_usable = |row: &&usize| place(row).logged_us < self.usable_to;
+        let timed = self.players.iter().filter(is_usable).map(|row| self.input(*row));
         let timed = timed.filter(|input| input.ts.is_some());
         let soonest = timed.map(|input| input.delay()).min().unwrap_or(0);
         let players = self.players.iter().map(|row| {
             let input = self.input(*row);
             let at = input.received_ms.min(input.time().saturating_add(soonest));
-            place(row).logged_us.min(at.saturating_mul(1_000))
+            let at = if is_usable(&row) { at.saturating_mul(1_000) } else { i64::MAX };
+            place(row).logged_us.min(at)
         });
         // What edges say is of no session unless its player's facts are near.
         let reports = self.deliveries.iter().map(|row| self.facts.deliveries[*row].0.logged_us);
@@ -74,11 +114,11 @@ impl<'a> Own<'a> {
             && times.all(|at| at >= from.saturating_add(quiet))
     }
 
-    /// Log time up to which facts count at `at`: the end of the newest run of facts that is over
-    /// and in which one came after its time.
-    fn end(&self, at: i64, quiet: i64) -> Option<i64> {
+    /// Log times up to which facts count at `at`: the ends of the runs of facts that are over and in
+    /// which one came after its time, the newest last.
+    fn ends(&self, at: i64, quiet: i64) -> Vec<i64> {
         let player = |row: &usize| {
-            let (place, input) = (self.facts.player_places[*row], self.input(*row));
+            let (place, input) = (self.place(*row), self.input(*row));
             let slow = place.logged_us - input.time() * 1_000 > TIMELY_MS * 1_000;
             let unfound = place.fate == Fate::Duplicate && !place.found;
             (place.logged_us, place.fate == Fate::Late || slow || unfound)
@@ -94,7 +134,12 @@ impl<'a> Own<'a> {
         let runs = all.chunk_by(|a, b| b.0 - a.0 <= quiet);
         let last = |run: &[(i64, bool)]| run.last().map_or(i64::MIN, |fact| fact.0);
         let over = runs.filter(|run| last(run).saturating_add(quiet) <= at);
-        over.filter(|run| run.iter().any(|(_, late)| *late)).map(last).next_back()
+        let over = over.filter(|run| last(run) < self.usable_to);
+        over.filter(|run| run.iter().any(|(_, late)| *late)).map(last).collect()
+    }
+
+    fn end(&self, at: i64, quiet: i64) -> Option<i64> {
+        self.ends(at, quiet).pop()
     }
 
     /// Adds what is asked for, of facts that were read from `from` on, to the difference as of each
@@ -109,12 +154,13 @@ impl<'a> Own<'a> {
         let quiet = quiet_us(limits);
         let known = asked.since.map(|since| self.end(since, quiet));
         let same = known.is_some_and(|end| asked.at.iter().all(|at| self.end(*at, quiet) == end));
-        if same && known.flatten().is_some() {
-            // Of older facts it would be the same.
-            return true;
-        }
-        if from > 0 && !self.is_whole(from, quiet) {
+        // Of older facts it would be the same.
+        let settled = same && known.flatten().is_some();
+        if !settled && from > 0 && !self.is_whole(from, quiet) {
             return false;
+        }
+        for (at, difference) in asked.at.iter().zip(&mut *to) {
+            difference.left_out += u64::from(self.usable_to <= *at);
         }
         if same {
             return true;
@@ -122,61 +168,39 @@ impl<'a> Own<'a> {
         let both: Vec<_> = asked.at.iter().map(|at| self.both(*at, limits)).collect();
         // Few of those of whom a fact came late are otherwise for it: after a minute in which the door
         // was away all who watched are looked at.
-        if both.iter().flatten().any(|(counted, truth)| differ(counted, truth)) {
-            for (both, difference) in both.into_iter().zip(to) {
-                both.into_iter().for_each(|(counted, truth)| difference.put(counted, truth));
+        let differs = both.iter().flatten().any(|both| differ(&both.counted, &both.truth));
+        for (both, difference) in both.into_iter().zip(to) {
+            let Some(both) = both else { continue };
+            difference.left_out += u64::from(both.unknown && self.usable_to == i64::MAX);
+            if differs {
+                difference.put(both.counted, both.truth);
             }
         }
         true
     }
 
-    /// What was counted at a moment, and what would have been.
-    fn both(&self, at: i64, limits: &Limits) -> Option<(Ends, Ends)> {
-        let end = self.end(at, quiet_us(limits))?;
-        let counted = self.as_logged(end, limits);
-        let mut truth = self.as_if_timely(end, limits);
+    /// What was counted at a moment, and what would have been. Where it is not known what was counted
+    /// up to the end of a run, as of the one before: what was repaired once stays so.
+    fn both(&self, at: i64, limits: &Limits) -> Option<Both> {
+        let ends = self.ends(at, quiet_us(limits));
+        let newest = ends.last().copied();
+        let known = |end: &i64| self.counted(*end, limits).map(|counted| (*end, counted));
+        let Some((end, (counted, limits))) = ends.iter().rev().find_map(known) else {
+            let unknown = newest.is_some();
+            return unknown.then(|| Both { unknown, ..Both::default() });
+        };
+        let mut truth = self.as_if_timely(end, &limits);
         for (key, row) in &mut truth.sessions {
             // How many came late is a fact, too.
             row.late_events = counted.sessions.get(key).map_or(0, |row| row.late_events);
         }
-        Some((counted, truth))
-    }
-
-    /// What was counted.
-    fn as_logged(&self, end: i64, limits: &Limits) -> Ends {
-        let mut replay = Replay::new(1, 1, limits);
-        let place = |row: usize| self.facts.player_places[row];
-        let mut entries: BTreeMap<u64, (i64, Vec<usize>, Vec<usize>)> = BTreeMap::new();
-        let mut entry = |place: Place, player: Option<usize>, report: Option<usize>| {
-            if place.logged_us <= end {
-                let entry = entries.entry(place.offset).or_default();
-                entry.0 = place.logged_us;
-                entry.1.extend(player);
-                entry.2.extend(report);
-            }
-        };
-        self.players.iter().for_each(|row| entry(place(*row), Some(*row), None));
-        self.deliveries
-            .iter()
-            .for_each(|row| entry(self.facts.deliveries[*row].0, None, Some(*row)));
-        for (logged, players, reports) in entries.into_values() {
-            // Records that came in one piece then do so now: their delays are taken together.
-            let next = |a: &usize, b: &usize| place(*a).row + 1 == place(*b).row;
-            let runs = players.chunk_by(next);
-            let inputs: Vec<Vec<_>> =
-                runs.map(|run| run.iter().map(|row| self.input(*row)).collect()).collect();
-            let reports = reports.into_iter().map(|row| &self.facts.deliveries[row].1);
-            replay.entry(logged, &inputs, reports);
-        }
-        replay.pass(end + 2 * quiet_us(limits));
-        replay.ends
+        Some(Both { counted, truth, unknown: newest != Some(end) })
     }
 
     /// What would have been counted, had every fact come as soon after its time as the soonest.
     fn as_if_timely(&self, end: i64, limits: &Limits) -> Ends {
-        let place = |row: usize| self.facts.player_places[row];
         let inputs = || {
-            let all = self.players.iter().map(|row| (place(*row), self.input(*row)));
+            let all = self.players.iter().map(|row| (self.place(*row), self.input(*row)));
             all.filter(|(place, _)| place.logged_us <= end)
         };
         let timed = inputs().filter(|(_, input)| input.ts.is_some());

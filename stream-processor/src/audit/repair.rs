@@ -33,6 +33,11 @@ pub struct Repaired {
     pub panes: u64,
     /// Files written.
     pub files: u64,
+    /// Sids of which something came late that nothing is made of: so late that it may be a clock's
+    /// mistake, too many facts, or what was counted of them is not known.
+    pub left_out: u64,
+    /// Rows of hours that the caps have removed, or are about to: they are not written.
+    pub rows_left_out: u64,
 }
 
 /// Repairs everything that was read before `now_us` (log time, of which everything is in files).
@@ -65,7 +70,13 @@ pub async fn repair(
         if table == Table::Sessions {
             done.sessions = now.sessions.len() as u64;
         }
-        done.files += history.repair(table, now_s, &mut change).await? as u64;
+        let mended = history.repair(table, now_s, &mut change).await?;
+        done.files += mended.files as u64;
+        done.rows_left_out += mended.left_out as u64;
+    }
+    done.left_out = now.left_out;
+    if done.left_out > 0 || done.rows_left_out > 0 {
+        tracing::warn!(?done, "a repair left out what is not to be believed, or not kept");
     }
     Ok(done)
 }

@@ -8,6 +8,7 @@ use tallylight_schemas::rows::{DeliveryRow, PlaybackRow};
 use tallylight_schemas::session::{SessionRow, SpanRow};
 
 use super::facts::Facts;
+use crate::pure;
 use crate::pure::input::PlayerInput;
 use crate::pure::limits::Limits;
 use crate::pure::settle::Settle;
@@ -26,10 +27,14 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    /// What began, or ended, before then is not asked for any more (Unix µs).
-    pub(super) fn forget_before(&mut self, then: i64) {
+    /// Panes that began before then are not asked for any more (Unix µs).
+    pub(super) fn forget_panes_before(&mut self, then: i64) {
         self.playback.retain(|row| row.pane >= then);
         self.delivery.retain(|row| row.pane >= then);
+    }
+
+    /// Sessions and stretches that ended before then are not asked for any more (Unix µs).
+    pub(super) fn forget_sessions_before(&mut self, then: i64) {
         self.sessions.retain(|_, row| row.ended_at.is_none_or(|at| at >= then));
         self.spans.retain(|_, spans| {
             spans.retain(|span| span.to >= then);
@@ -39,13 +44,13 @@ impl Ends {
 }
 
 /// See the module. One shard of the log after the other, as each has an order of its own.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Replay {
     shards: Vec<OneShard>,
     pub(super) ends: Ends,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct OneShard {
     shard: Shard,
     partitions: Partitions,
@@ -78,9 +83,20 @@ impl Replay {
         pieces: &[Vec<PlayerInput<'_>>],
         reports: impl IntoIterator<Item = &'a TenantDelivery>,
     ) {
+        self.entry_to(log_us, pieces, reports, &mut ());
+    }
+
+    /// The same, and says of each player's record what became of it.
+    pub(super) fn entry_to<'a>(
+        &mut self,
+        log_us: i64,
+        pieces: &[Vec<PlayerInput<'_>>],
+        reports: impl IntoIterator<Item = &'a TenantDelivery>,
+        to: &mut impl pure::partition::Ends,
+    ) {
         let Some(shard) = self.shards.first_mut() else { return };
         shard.partitions.begin(shard.next, log_us);
-        pieces.iter().for_each(|inputs| shard.players(0, inputs));
+        pieces.iter().for_each(|inputs| shard.players(0, inputs, to));
         reports.into_iter().for_each(|event| shard.delivery(0, event));
         shard.end(&mut self.ends);
     }
@@ -129,7 +145,7 @@ impl OneShard {
                 let run = players[player..].iter().take_while(same);
                 let inputs: Vec<PlayerInput<'_>> =
                     run.map(|row| facts.players.get(*row).into()).collect();
-                self.players(place.partition, &inputs);
+                self.players(place.partition, &inputs, &mut ());
                 player += inputs.len();
             }
             while let Some((place, event)) =
@@ -142,9 +158,14 @@ impl OneShard {
         }
     }
 
-    fn players(&mut self, partition: u16, inputs: &[PlayerInput<'_>]) {
+    fn players(
+        &mut self,
+        partition: u16,
+        inputs: &[PlayerInput<'_>],
+        to: &mut impl pure::partition::Ends,
+    ) {
         if let Some(state) = self.partitions.state(partition) {
-            state.players(inputs);
+            state.players_to(inputs, to);
         }
     }
 

@@ -10,8 +10,9 @@ use tallylight_store::archive::{History, HistoryError};
 
 use super::HOUR_US;
 use super::deliveries;
-use super::facts::{self, quote};
+use super::facts;
 use super::own::Own;
+use super::parts::parts;
 use super::replay::{Ends, SessionKey};
 use crate::pure::limits::Limits;
 use crate::pure::rollup::Roll;
@@ -27,9 +28,6 @@ pub(super) const LONGEST_RUN_US: i64 = 24 * HOUR_US;
 /// So much further back is looked for the facts of a sid that has played before, or of which one came
 /// days late, before all of history is, µs.
 const FURTHER_US: i64 = 7 * 24 * HOUR_US;
-/// Sids that are looked at together.
-const TOGETHER: usize = 200;
-
 /// What tells a row of windows from others.
 pub(super) type PaneKey<R> = (i64, <R as Roll>::Key);
 
@@ -47,6 +45,9 @@ pub(super) struct Difference {
     pub(super) gone: BTreeMap<SessionKey, (i64, i64)>,
     pub(super) sessions: BTreeMap<SessionKey, SessionRow>,
     pub(super) spans: BTreeMap<SessionKey, Vec<SpanRow>>,
+    /// Sids of which something came late that is not in it, or not all: see [`super::bound`] and
+    /// [`Own::add`].
+    pub(super) left_out: u64,
 }
 
 impl Difference {
@@ -138,13 +139,10 @@ pub(super) async fn differences(
     let mut sids: Vec<_> = asked.sids.iter().collect();
     for from in [asked.from, asked.from.saturating_sub(FURTHER_US), i64::MIN] {
         let mut waiting = Vec::new();
-        for some in sids.chunks(TOGETHER) {
-            let names: Vec<String> = some.iter().map(|(_, sid)| quote(sid)).collect();
-            let read_since = facts::between(&(from..i64::MAX));
-            let condition = format!("{read_since} AND sid IN ({})", names.join(", "));
-            let read = facts::read(history, &condition).await?;
-            let each = Own::each(&read);
-            for sid in some {
+        for part in parts(history, &sids, from).await? {
+            let read = part.read(history).await?;
+            let each = Own::each(&read, quiet_us(limits), part.until);
+            for sid in &part.sids {
                 let own = each.get(&(sid.0.as_str(), sid.1.as_str()));
                 if own.is_none_or(|own| !own.add(asked, from, limits, &mut all)) {
                     waiting.push(*sid);

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tallylight_schemas::rows::TopicRows;
 use tokio::time::sleep;
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Processor, ProcessorError};
 use crate::emit;
+use crate::metrics::Stage;
 
 impl Processor {
     pub(super) async fn emit(
@@ -22,7 +23,8 @@ impl Processor {
         }
         let (log, mut told) = (Arc::clone(&self.parts.log), emit::Told::default());
         let retry = Duration::from_millis(self.settings.retry_ms);
-        for parts in emit::entries(rows)? {
+        let entries = self.parts.metrics.timed(Stage::Rows, || emit::entries(rows));
+        for parts in entries? {
             while !self.meanwhile(emit::append(log.as_ref(), &parts, &mut told)).await? {
                 let paused = cancel.run_until_cancelled(sleep(retry));
                 if self.meanwhile(paused).await.is_none() {
@@ -36,13 +38,20 @@ impl Processor {
     /// Waits for the log. Open sessions can be asked for meanwhile. Rows of history cannot: theirs
     /// is a moment between two entries.
     async fn meanwhile<T>(&mut self, log: impl Future<Output = T>) -> T {
-        let mut log = pin!(log);
+        let (mut log, mut began) = (pin!(log), Instant::now());
         loop {
-            tokio::select! {
+            let came = tokio::select! {
                 biased;
-                done = &mut log => return done,
-                Some(asked) = self.queries.recv() => self.answer_one(asked),
+                done = &mut log => Ok(done),
+                Some(asked) = self.queries.recv() => Err(asked),
+            };
+            self.parts.metrics.spent(Stage::Rows, began);
+            match came {
+                Ok(done) => return done,
+                Err(asked) => self.answer_one(asked),
             }
+            // What the answer took is counted as that.
+            began = Instant::now();
         }
     }
 }

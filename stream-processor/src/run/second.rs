@@ -14,11 +14,21 @@ use crate::read::Partitions;
 use crate::settings::Settings;
 
 impl Processor {
-    pub(super) fn lose(&mut self, entries: u64) {
-        self.partitions.lose(entries);
-        self.lost_entries += entries;
-        if let Some(archive) = &mut self.archive {
-            archive.lose(self.position, entries);
+    /// Goes on at `next`. What is between is gone from the log, and is noted here, where it was: a
+    /// snapshot of before must not have it, as whoever starts from that finds the gap again.
+    pub(super) fn go_to(&mut self, next: u64) {
+        let from = self.position;
+        self.position = from.max(next);
+        self.partitions.lose(self.position - from);
+        // A step back comes by the same gap again.
+        let from = from.max(self.lost_up_to);
+        let news = self.position.saturating_sub(from);
+        if news > 0 {
+            self.lost_up_to = self.position;
+            self.lost_entries += news;
+            if let Some(archive) = &mut self.archive {
+                archive.lose(from, news);
+            }
         }
     }
 

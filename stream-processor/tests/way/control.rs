@@ -1,15 +1,17 @@
 //! Control records pass through at once, as they came, and are counted.
 
 use bytes::Bytes;
-use tallylight_eventlog::{Entry, Part};
+use tallylight_eventlog::{Entry, EventLog, Part};
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
 use tallylight_schemas::ipc;
-use tallylight_schemas::record::Kind;
+use tallylight_schemas::record::{Kind, ROWS};
+use tallylight_schemas::rows::{ProgressRow, TopicRows};
 use tallylight_stream_processor::Limits;
-use tallylight_stream_processor::emit::entries;
+use tallylight_stream_processor::emit::{covered, entries};
 use tallylight_stream_processor::read::Partitions;
 
+use crate::log::Way;
 use crate::world::T0;
 
 fn action() -> ActionRow {
@@ -79,4 +81,34 @@ fn an_action_is_passed_on_with_the_entry_it_came_in_and_has_an_end() {
         let_in += rows.fates.iter().map(|row| row.door.unwrap()).sum::<u64>();
     }
     assert_eq!((ends, let_in), (1, 1));
+}
+
+#[tokio::test]
+async fn a_start_finds_the_newest_progress_behind_any_number_of_actions() {
+    let log = Way::without_processor().log;
+    let append = async |rows: TopicRows| {
+        for parts in entries(&rows).unwrap() {
+            log.append(ROWS, parts).await.unwrap();
+        }
+    };
+    assert_eq!(covered(log.as_ref()).await.unwrap(), 0);
+    let progress = |(partition, offset)| ProgressRow {
+        partition,
+        partitions: 4,
+        offset,
+        log_time: T0 * 1_000,
+        final_up_to: 0,
+        sessions: 0,
+        lost_events: 0,
+        lost_entries: 0,
+    };
+    for far in [[(0, 40), (1, 40)], [(0, 80), (1, 78)]] {
+        let progress = far.map(progress).to_vec();
+        append(TopicRows { progress, ..TopicRows::default() }).await;
+    }
+    assert_eq!(covered(log.as_ref()).await.unwrap(), 78);
+    for _ in 0..1_000 {
+        append(TopicRows { actions: vec![action()], ..TopicRows::default() }).await;
+    }
+    assert_eq!(covered(log.as_ref()).await.unwrap(), 78);
 }

@@ -4,6 +4,7 @@
 mod away;
 mod fill;
 mod slow;
+mod still;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -3,12 +3,15 @@
 //! engine that is not ours.
 
 mod broken;
+mod clocks;
 mod contested;
+mod early;
 mod expired;
 mod keeper;
 mod old;
 mod older;
 mod paused;
+mod pieces;
 mod shards;
 
 use std::collections::BTreeMap;

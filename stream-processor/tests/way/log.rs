@@ -10,7 +10,7 @@ use tallylight_schemas::clock::{Clock, ManualClock};
 use tallylight_schemas::cmcd::{self, Mode};
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
 use tallylight_schemas::infra::{Attribute, InfraKind, InfraMetric, OTLP_METRICS};
-use tallylight_schemas::player::{About, Door, PlayerBatchBuilder};
+use tallylight_schemas::player::{About, Door};
 use tallylight_schemas::record::{EVENTS, Kind, ROWS};
 use tallylight_schemas::rows::{Cuboid, TopicRows};
 use tallylight_schemas::{ident, ipc};
@@ -19,6 +19,7 @@ use tallylight_stream_processor::{Limits, Parts, ProcessorHandle, SessionQuery, 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::players::Players;
 use crate::world::{Book, T0, served};
 
 /// A data point about a machine.
@@ -58,24 +59,14 @@ pub fn part(kind: Kind, ranges: Vec<PartitionRange>, payload: Vec<u8>) -> Part {
 }
 
 pub fn players(lines: &[String], received_at: i64) -> Part {
-    let mut builder = PlayerBatchBuilder::new();
+    let mut all = Players::new(4);
     for line in lines {
         let record = cmcd::parse(line, Mode::Event).unwrap();
         let (mode, source, about) = (Mode::Event, "events", About::default());
         let door = Door { tenant: "demo", mode, source, received_at, about };
-        builder.push(&door, &record);
+        all.push(&door, &record);
     }
-    placed(&mut builder)
-}
-
-pub fn placed(builder: &mut PlayerBatchBuilder) -> Part {
-    let (batch, ranges) = builder.finish_sorted(4).unwrap();
-    let range = |r: tallylight_schemas::player::PartitionRows| PartitionRange {
-        partition: r.partition,
-        first_row: r.first,
-        rows: r.rows,
-    };
-    part(Kind::Player, ranges.into_iter().map(range).collect(), ipc::encode(&batch).unwrap())
+    all.part()
 }
 
 /// Records that the door let in with a part that cannot be read.

@@ -14,12 +14,13 @@ use tallylight_eventlog::{EventLog, Part, PartitionRange, TopicSettings};
 use tallylight_schemas::clock::{Clock, ManualClock};
 use tallylight_schemas::cmcd::{self, Mode};
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
-use tallylight_schemas::player::{About, Door, PlayerBatchBuilder};
+use tallylight_schemas::player::{About, Door};
 use tallylight_schemas::record::{EVENTS, Kind, ROWS};
 use tallylight_schemas::{ident, ipc};
 use tallylight_stream_processor::{Parts, Settings, build};
 use tokio_util::sync::CancellationToken;
 
+use crate::players::Players;
 use crate::world::{T0, served};
 
 const PARTITIONS: u16 = 4;
@@ -61,12 +62,12 @@ fn entry(viewers: u64, at: u64, seq: &mut u64) -> Vec<Part> {
     let received_at = (T0 as u64 + at) as i64 * 1_000;
     let turn = |place: &u64| place * 2_000 / viewers / FLUSH_MS == at % 2_000 / FLUSH_MS;
     let places: Vec<u64> = (0..viewers).filter(turn).collect();
-    let mut builder = PlayerBatchBuilder::new();
+    let mut players = Players::new(PARTITIONS);
     let mut reported = Vec::new();
     for place in &places {
         let text = line(*place, at);
         let record = cmcd::parse(&text, Mode::Event).unwrap();
-        builder.push(
+        players.push(
             &Door {
                 tenant: "demo",
                 mode: Mode::Event,
@@ -97,12 +98,6 @@ fn entry(viewers: u64, at: u64, seq: &mut u64) -> Vec<Part> {
     });
     let ranges: Vec<_> = ranges.collect();
     let reported: Vec<_> = reported.into_iter().map(|(_, event)| event).collect();
-    let (batch, players) = builder.finish_sorted(PARTITIONS).unwrap();
-    let players = players.into_iter().map(|range| PartitionRange {
-        partition: range.partition,
-        first_row: range.first,
-        rows: range.rows,
-    });
     let door = |source: &str, events: usize| FateCount {
         tenant: "demo".into(),
         source: source.into(),
@@ -112,7 +107,7 @@ fn entry(viewers: u64, at: u64, seq: &mut u64) -> Vec<Part> {
     };
     let doors = [door("cmcd", places.len()), door("events", reported.len())];
     vec![
-        part(Kind::Player, players.collect(), ipc::encode(&batch).unwrap()),
+        players.part(),
         part(Kind::Delivery, ranges, ipc::encode_all(&reported).unwrap()),
         part(Kind::DoorFates, Vec::new(), ipc::encode_all(&doors).unwrap()),
     ]

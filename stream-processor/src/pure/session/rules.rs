@@ -3,7 +3,9 @@
 //! - `d` is no attempt. The attempt is the first `s`; without one, the first record after
 //!   which the player started (a pause or a preload in between begins it anew).
 //! - A player that never names a state is known by the clues of its requests ([`super::clue`]).
-//! - Before the first frame `w`, `r` and `k` are all part of the startup.
+//! - Before the first frame `w`, `r` and `k` are all part of the startup. But where the first
+//!   records are missing and no `s` came, how long it took is unknown; and who is first heard of in
+//!   `r` has played before (`w` may be said before the first frame, and `k` is a seek).
 //! - After it `r` and `w` are a rebuffer, unless a seek is going on: then they belong to it.
 //! - A rebuffer is an adaptation failure when the player has stayed for some seconds
 //!   ([`metrics::ADAPTS_WITHIN_MS`]) on a rung above its own measured throughput, though it
@@ -124,7 +126,6 @@ impl Machine {
     }
 
     fn take_token(&mut self, token: Token, at: i64, counts: &mut Counts) {
-        let started = self.story.first_frame_at.is_some();
         match token {
             Token::Preloading | Token::Paused => {
                 if !self.story.attempted && self.story.since.is_some() {
@@ -133,16 +134,21 @@ impl Machine {
                 self.enter(None, at, counts);
             }
             Token::Starting => {
-                self.begin(at, counts);
+                self.begin(at, true, counts);
                 self.enter(Some(Watching::Starting), at, counts);
             }
             Token::Playing => {
-                self.begin(self.story.since.get().unwrap_or(at), counts);
+                self.begin_untold(at, counts);
                 self.show_first_frame(at, counts);
                 self.enter(Some(Watching::Playing), at, counts);
             }
             Token::Seeking | Token::Rebuffering | Token::Waiting => {
-                self.begin(self.story.since.get().unwrap_or(at), counts);
+                self.begin_untold(at, counts);
+                let is_first = counts.attempt && !self.story.startup_seen;
+                if token == Token::Rebuffering && is_first {
+                    self.show_first_frame(at, counts);
+                }
+                let started = self.story.first_frame_at.is_some();
                 let seeks = token == Token::Seeking || self.state == Some(Watching::Seeking);
                 let state = match (started, seeks) {
                     (false, _) => Watching::Starting,
@@ -152,9 +158,10 @@ impl Machine {
                 self.enter(Some(state), at, counts);
             }
             Token::Fatal => {
-                self.begin(self.story.since.get().unwrap_or(at), counts);
+                self.begin_untold(at, counts);
+                let started = self.story.first_frame_at.is_some();
                 counts.failure = started;
-                counts.start_failure = !started;
+                counts.start_failure = !started && !self.seldom().given_up;
                 self.end(token, at, counts);
             }
             Token::Ended | Token::Quit => {
@@ -164,13 +171,22 @@ impl Machine {
         }
     }
 
-    /// The attempt began at `start`; it is counted where it was learnt.
-    fn begin(&mut self, start: i64, counts: &mut Counts) {
+    /// The attempt began at `start`, or before it where that is not sure; it is counted where it
+    /// was learnt.
+    fn begin(&mut self, start: i64, is_sure: bool, counts: &mut Counts) {
         if !self.story.attempted {
             let story = self.tell();
             (story.attempted, story.since) = (true, start.into());
+            story.startup_seen = is_sure;
             counts.attempt = true;
         }
+    }
+
+    /// The attempt began, though nobody said `s`: with the first record after which the player
+    /// could start, if none is missing before that.
+    fn begin_untold(&mut self, at: i64, counts: &mut Counts) {
+        let is_sure = !self.is_headless();
+        self.begin(self.story.since.get().unwrap_or(at), is_sure, counts);
     }
 
     fn show_first_frame(&mut self, at: i64, counts: &mut Counts) {
@@ -184,7 +200,7 @@ impl Machine {
         // A session first heard of when it played already: its startup is unknown, not 0.
         story.startup_seen = match story.derived {
             true => state == Some(Watching::Starting),
-            false => !counts.attempt || story.since.get() < Some(at),
+            false => story.startup_seen && (!counts.attempt || story.since.get() < Some(at)),
         };
         counts.startup_ms = story.startup_ms().and_then(|ms| i32::try_from(ms).ok());
     }
@@ -217,14 +233,17 @@ impl Machine {
         seldom.rebuffers.push((seldom.rebuffer_since, at - seldom.rebuffer_since));
     }
 
-    /// An attempt without a first frame and without a fatal error is over.
+    /// An attempt without a first frame and without a fatal error is over. It is counted once,
+    /// though who fell silent may be heard again, and fall silent again.
     fn give_up(&mut self, at: i64, counts: &mut Counts) {
         let story = &self.story;
-        let Some(start) = story.started_at().filter(|_| story.first_frame_at.is_none()) else {
-            return;
-        };
+        let counts_still = story.first_frame_at.is_none() && !story.seldom().given_up;
+        let Some(start) = story.started_at().filter(|_| counts_still) else { return };
         counts.start_failure = story.errored;
         counts.exit = !story.errored && at - start >= WAITED_MS;
+        if counts.start_failure || counts.exit {
+            self.tell().seldom_mut().given_up = true;
+        }
     }
 
     fn end(&mut self, token: Token, at: i64, counts: &mut Counts) {

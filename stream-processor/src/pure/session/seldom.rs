@@ -34,6 +34,10 @@ pub(super) struct Seldom {
     pub(super) error: Option<Word>,
     /// Records missing by sequence number.
     pub(super) lost: i64,
+    /// The numbers went on far below those before.
+    pub(super) renumbered: bool,
+    /// The attempt was counted as one that never started: its player may still start.
+    pub(super) given_up: bool,
 }
 
 /// What all others have in common.

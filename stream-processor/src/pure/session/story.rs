@@ -54,7 +54,7 @@ pub(super) struct Story {
     /// When it did; before, the first record that would be the attempt if no `s` comes.
     pub(super) since: MaybeMs,
     pub(super) first_frame_at: MaybeMs,
-    /// How long the first frame took from the attempt is known.
+    /// When the attempt began is known, so how long the first frame took from there will be, too.
     pub(super) startup_seen: bool,
     pub(super) msd_ms: MaybeCount,
     /// Time starting, ms.

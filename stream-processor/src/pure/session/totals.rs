@@ -95,7 +95,7 @@ impl Machine {
         let mut totals = before;
         let known = Known {
             lost: self.lost(),
-            headless: self.story.least_sn.is_some_and(|least| least > 0),
+            headless: self.is_headless(),
             stalls: matches!(self.token, Some(Token::Rebuffering | Token::Waiting)),
         };
         if fact.stalls >= 0 {

@@ -2,10 +2,10 @@
 
 use tallylight_eventlog::Part;
 use tallylight_schemas::cmcd::{self, Mode};
-use tallylight_schemas::player::{About, Door, PlayerBatchBuilder, TOLD};
+use tallylight_schemas::player::{About, Door, TOLD};
 
 use super::*;
-use crate::log::placed;
+use crate::players::Players;
 
 /// Requests of older players, any of which is told of late: what tells of their time is not theirs.
 pub(super) fn requests(
@@ -31,11 +31,11 @@ pub(super) fn requests(
 
 /// A request that an edge tells of, served at `served_at`.
 pub(super) fn told(line: &str, served_at: i64) -> Part {
-    let mut builder = PlayerBatchBuilder::new();
+    let mut all = Players::new(4);
     let mut record = cmcd::parse(line, Mode::Request).unwrap();
     record.set_apart(served_at.unsigned_abs());
     let (mode, about) = (Mode::Request, About::default());
     let door = Door { tenant: "demo", mode, source: TOLD[0], received_at: served_at, about };
-    builder.push(&door, &record);
-    placed(&mut builder)
+    all.push(&door, &record);
+    all.part()
 }

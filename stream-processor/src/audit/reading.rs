@@ -1,0 +1,86 @@
+//! A replay on its way through the facts of history, which are read some at a time.
+
+use std::ops::Range;
+
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use tallylight_schemas::tables::Table;
+use tallylight_store::archive::{History, HistoryError};
+use tokio::time::{Instant, sleep};
+
+use super::AT_ONCE;
+use super::facts::{self, between};
+use super::replay::{Ends, Replay};
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(super) struct Reading {
+    history: History,
+    replay: Replay,
+    /// Facts before it were read, Unix µs of log time.
+    to: i64,
+    /// Times of rest for each time of work.
+    rest: u32,
+}
+
+impl Reading {
+    pub(super) fn new(history: &History, replay: Replay, from: i64, rest: u32) -> Self {
+        Self { history: history.clone(), replay, to: from, rest }
+    }
+
+    /// What came out, and was not forgotten.
+    pub(super) fn ends(&self) -> &Ends {
+        &self.replay.ends
+    }
+
+    /// Lets the replay read the facts before `to` (log time, Unix µs), and time pass to there. Of what
+    /// comes out, panes and sessions before those moments of event time are not asked for.
+    pub(super) async fn go_on(
+        &mut self,
+        to: i64,
+        (panes, sessions): (i64, i64),
+    ) -> Result<(), HistoryError> {
+        let parts = if self.to < to { self.count(&(self.to..to)).await? / AT_ONCE + 1 } else { 1 };
+        let step = to.saturating_sub(self.to) / parts + 1;
+        while self.to < to {
+            let began = Instant::now();
+            let until = to.min(self.to + step);
+            let facts = facts::read(&self.history, &between(&(self.to..until))).await?;
+            self.replay.take(&facts);
+            self.to = until;
+            self.forget(panes, sessions);
+            if self.rest > 0 {
+                sleep(began.elapsed() * self.rest).await;
+            }
+        }
+        self.replay.pass(to);
+        self.forget(panes, sessions);
+        Ok(())
+    }
+
+    pub(super) fn forget(&mut self, panes: i64, sessions: i64) {
+        self.replay.ends.forget_panes_before(panes);
+        self.replay.ends.forget_sessions_before(sessions);
+    }
+
+    /// Facts that were read in a range of log time.
+    pub(super) async fn count(&self, range: &Range<i64>) -> Result<i64, HistoryError> {
+        let mut sum = 0;
+        for table in [Table::PlayerEvents, Table::DeliveryEvents] {
+            sum += count(&self.history, table, &between(range)).await?;
+        }
+        Ok(sum)
+    }
+}
+
+/// How many rows of a table fulfil a condition.
+pub(super) async fn count(
+    history: &History,
+    table: Table,
+    condition: &str,
+) -> Result<i64, HistoryError> {
+    let sql = format!("SELECT count(*) FROM rows WHERE {condition}");
+    let counts = history.select(table, &sql).await?;
+    let counts = counts.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>());
+    Ok(counts.flatten().sum())
+}

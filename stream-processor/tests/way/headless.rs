@@ -1,0 +1,111 @@
+//! What is missing of a session, and what is told of it then: its first records, some in the
+//! middle, or what came after a silence.
+
+use tallylight_schemas::rows::{Cuboid, Measures};
+use tallylight_schemas::session::{Outcome, SessionRow};
+
+use crate::world::{Beacon, T0, World, story};
+
+fn sums(world: &mut World) -> Measures {
+    world.tick_to(600_000);
+    world.book.sum(Cuboid::Content)
+}
+
+/// A session of which the records before number `first` are lost.
+fn from(first: u64, states: &[(i64, &'static str)]) -> (SessionRow, Measures) {
+    let mut world = World::default();
+    let numbered = |beacon: Beacon| Beacon { sn: beacon.sn + first, ..beacon };
+    world.beacons(&story(states).into_iter().map(numbered).collect::<Vec<_>>());
+    // Whoever said no end is silent for too long.
+    world.tick_to(states.last().unwrap().0 + 80_000);
+    (world.session(), sums(&mut world))
+}
+
+#[test]
+fn where_the_first_records_are_lost_no_startup_is_made_up() {
+    for first in ["", "w", "k", "a", "r"] {
+        let (row, sums) = from(2, &[(0, first), (8_000, "p"), (9_000, "q")]);
+        assert_eq!((row.startup_ms, row.waited_ms), (None, None), "{first}");
+        assert_eq!((row.outcome, sums.attempts, sums.starts), (Outcome::Played, 1, 1), "{first}");
+    }
+    // An `s` says when it began, whatever is lost before it.
+    let (row, _) = from(2, &[(0, ""), (1_000, "s"), (1_700, "p"), (9_000, "q")]);
+    assert_eq!(row.startup_ms, Some(700));
+    // So does the first record, and nobody can say of players that count nothing.
+    let (row, _) = from(0, &[(0, "r"), (8_000, "p"), (9_000, "q")]);
+    assert_eq!((row.startup_ms, row.rebuffer_count), (Some(8_000), 0));
+    let unnumbered = |beacon: Beacon| Beacon { unnumbered: true, ..beacon };
+    let mut world = World::default();
+    let of_old = story(&[(0, "w"), (600, "p"), (9_000, "q")]);
+    world.beacons(&of_old.into_iter().map(unnumbered).collect::<Vec<_>>());
+    assert_eq!(world.session().startup_ms, Some(600));
+}
+
+#[test]
+fn who_is_first_heard_of_while_it_rebuffers_has_played_before() {
+    let (row, sums) = from(2, &[(0, "r"), (8_000, "p"), (9_000, "q")]);
+    assert_eq!((row.rebuffer_count, row.rebuffering_ms, row.starting_ms), (1, 8_000, 0));
+    assert_eq!((row.first_frame_at, row.playing_ms), (Some(T0 * 1_000), 1_000));
+    assert_eq!((sums.rebuffer_count, sums.exits_before_start), (1, 0));
+    // What belongs to a seek or may be a startup stays that.
+    for story in [&[(0, "k"), (500, "r"), (8_000, "p")][..], &[(0, "w"), (500, "r"), (8_000, "p")]]
+    {
+        assert_eq!(from(2, story).0.rebuffer_count, 0, "{story:?}");
+    }
+    // The first ones come after all.
+    let mut all = story(&[(0, "s"), (500, "w"), (1_000, "r"), (8_000, "p"), (9_000, "")]);
+    let mut world = World::default();
+    all[0].delay = 9_500;
+    all[1].delay = 9_500;
+    world.beacons(&all[2..]);
+    assert_eq!(world.session().rebuffer_count, 1);
+    world.beacons(&all[..2]);
+    let row = world.session();
+    assert_eq!((row.startup_ms, row.rebuffer_count), (Some(8_000), 0));
+}
+
+#[test]
+fn an_attempt_is_an_exit_once_however_often_it_falls_silent() {
+    let silences = [(0, "s"), (5_000, ""), (120_000, "s"), (125_000, ""), (240_000, "w")];
+    let (row, sums) = from(0, &silences);
+    assert_eq!(row.outcome, Outcome::ExitBeforeStart);
+    assert_eq!((sums.attempts, sums.exits_before_start, sums.start_failures), (1, 1, 0));
+    let (row, sums) = from(0, &[(0, "s"), (5_000, "!"), (120_000, "s"), (125_000, "f")]);
+    assert_eq!(row.outcome, Outcome::StartFailed);
+    assert_eq!((sums.attempts, sums.exits_before_start, sums.start_failures), (1, 0, 1));
+    // The end that a silence was is not taken back, but not counted again either.
+    let (_, sums) = from(0, &[(0, "s"), (5_000, ""), (120_000, "f")]);
+    assert_eq!((sums.attempts, sums.exits_before_start, sums.start_failures), (1, 1, 0));
+    let (row, sums) = from(0, &[(0, "s"), (5_000, ""), (120_000, "p"), (125_000, "q")]);
+    assert_eq!(row.outcome, Outcome::Played);
+    assert_eq!((sums.attempts, sums.exits_before_start, sums.starts), (1, 1, 1));
+}
+
+#[test]
+fn a_number_far_from_the_others_is_a_new_start_and_no_billion_records() {
+    let plain = story(&[(0, "s")])[0].clone();
+    let numbered = |sns: &[u64]| {
+        let mut world = World::default();
+        let record = |(n, sn): (i64, &u64)| Beacon { sn: *sn, ts: n * 1_000, ..plain.clone() };
+        world.beacons(&(0..).zip(sns).map(record).collect::<Vec<_>>());
+        let lost = world.session().lost_events;
+        (lost, sums(&mut world).lost_events)
+    };
+    assert_eq!(numbered(&[0, 999_999_999_999_999]), (0, 0));
+    assert_eq!(numbered(&[0, 10_001]), (10_000, 10_000));
+    assert_eq!(numbered(&[0, 10_002]), (0, 0));
+    // What is missing from there on is counted, and what was missing before stays so.
+    assert_eq!(numbered(&[0, 3, 999_999_999_999_999, 4, 5, 8]), (4, 4));
+    assert_eq!(numbered(&[999_999_999_999_999, 1, 2]), (0, 0));
+}
+
+#[test]
+fn a_record_that_comes_twice_is_known_although_the_numbers_went_on_elsewhere() {
+    let all = story(&[(0, "s"), (500, "p"), (1_000, ""), (2_000, "")]);
+    let far = Beacon { sn: 5_000_000, ..all[2].clone() };
+    let all = [all[0].clone(), all[1].clone(), far.clone(), Beacon { sn: 2, ..all[3].clone() }];
+    let mut world = World::default();
+    world.beacons(&all);
+    world.beacons(&[Beacon { delay: 3_000, ..far }]);
+    assert_eq!((world.session().events, world.state.tally().duplicate), (4, 1));
+}

@@ -1,0 +1,39 @@
+//! Player records as the door stores them: apart by partition, then put together.
+
+use tallylight_eventlog::{Part, PartitionRange};
+use tallylight_schemas::cmcd::Record;
+use tallylight_schemas::player::{Door, PlayerBatchBuilder};
+use tallylight_schemas::record::Kind;
+use tallylight_schemas::{ident, ipc};
+
+use crate::log::part;
+
+/// Records of one entry.
+pub struct Players(Vec<PlayerBatchBuilder>);
+
+impl Players {
+    pub fn new(partitions: u16) -> Self {
+        Self((0..partitions).map(|_| PlayerBatchBuilder::new()).collect())
+    }
+
+    pub fn push(&mut self, door: &Door<'_>, record: &Record<'_>) {
+        let partitions = u16::try_from(self.0.len()).unwrap();
+        let own = ident::partition(door.tenant, record.sid(), partitions);
+        self.0[usize::from(own)].push(door, record);
+    }
+
+    /// All of them, with the rows of each partition that has any.
+    pub fn part(self) -> Part {
+        let (mut all, mut ranges) = (PlayerBatchBuilder::new(), Vec::new());
+        for (partition, own) in (0..).zip(self.0) {
+            if own.is_empty() {
+                continue;
+            }
+            let count = |rows: usize| u32::try_from(rows).unwrap();
+            let (first_row, rows) = (count(all.len()), count(own.len()));
+            ranges.push(PartitionRange { partition, first_row, rows });
+            all.append(own).unwrap();
+        }
+        part(Kind::Player, ranges, ipc::encode(&all.finish().unwrap()).unwrap())
+    }
+}
