@@ -20,9 +20,39 @@ pub(crate) use line::{Found, Line, print};
 
 /// Events a POST.
 const PER_POST: [usize; 5] = [1, 5, 20, 100, 1_000];
-/// Requests of one measurement, and the most events in all of them.
-const REQUESTS: usize = 4_000;
+/// The most events in all requests of a measurement.
 const EVENTS: usize = 400_000;
+/// The most events that wait at a time: half of what the queue has room for.
+const WAITING: usize = 1 << 18;
+
+/// What is sent in one measurement.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    /// Events of a request.
+    per_post: usize,
+    /// Requests under way at a time.
+    at_a_time: usize,
+}
+
+impl Sent {
+    fn new(per_post: usize, at_a_time: usize) -> Self {
+        Self { per_post, at_a_time: at_a_time.clamp(1, WAITING / per_post) }
+    }
+
+    /// 4,000 of 64 at a time, so that opening connections is no more than a 60th of it.
+    fn requests(self) -> usize {
+        (self.at_a_time * 125 / 2).max(4_000).min(EVENTS / self.per_post)
+    }
+
+    fn cmcd(self) -> Arc<Vec<Bytes>> {
+        let Self { per_post, .. } = self;
+        Arc::new(sample::bodies(self.requests() * per_post, per_post, sample::BEGAN_MS))
+    }
+
+    fn arrow(self) -> anyhow::Result<Arc<Vec<Bytes>>> {
+        Ok(Arc::new(sample::arrow(self.requests(), self.per_post, sample::BEGAN_MS)?))
+    }
+}
 
 /// What `door` needs for its variants; those that lack something are not measured, and named.
 #[derive(Debug, Args)]
@@ -39,6 +69,10 @@ pub(crate) struct DoorArgs {
     /// Countries of addresses (MMDB), to measure how `door` looks up senders.
     #[arg(long, value_name = "FILE")]
     country_file: Option<PathBuf>,
+    /// Requests of `door` under way at a time. Each waits for a commit, so with few of them and few
+    /// events a POST the door rests most of the time, and finds its caches cold.
+    #[arg(long, value_name = "N", default_value_t = load::AT_A_TIME)]
+    at_a_time: usize,
 }
 
 /// Every variant at every number of events a POST.
@@ -46,11 +80,11 @@ pub(crate) fn run(args: &DoorArgs) -> anyhow::Result<Found> {
     let floor = 1.0 / decode::floor()?;
     let (cases, lacking) = Case::all(args);
     let mut lines = Vec::new();
-    for per_post in PER_POST {
-        let bare = on_a_runtime(async { spent(bare().await?, &cmcd(per_post)).await })?;
+    for sent in PER_POST.map(|per_post| Sent::new(per_post, args.at_a_time)) {
+        let bare = on_a_runtime(async { spent(bare().await?, sent, &sent.cmcd()).await })?;
         for case in &cases {
-            let cost = cost(case, per_post)?;
-            lines.push(Line::new(case, per_post, (cost, bare), floor));
+            let cost = cost(case, sent)?;
+            lines.push(Line::new(case, sent.per_post, (cost, bare), floor));
         }
     }
     Ok(Found { lines, lacking })
@@ -58,9 +92,10 @@ pub(crate) fn run(args: &DoorArgs) -> anyhow::Result<Found> {
 
 /// The plain door as a step, beside axum that reads the body into columns.
 pub(crate) fn one(per_post: usize) -> anyhow::Result<Measured> {
-    let step = cost(&Case::plain(), per_post)?;
+    let sent = Sent::new(per_post, load::AT_A_TIME);
+    let step = cost(&Case::plain(), sent)?;
     let floor = on_a_runtime(async {
-        spent(To::cmcd(light::door::serve().await?), &cmcd(per_post)).await
+        spent(To::cmcd(light::door::serve().await?), sent, &sent.cmcd()).await
     })?;
     let what = "axum reads the body into columns as decode's floor does, and answers 204";
     let rate = |seconds: f64| per_post as f64 / seconds;
@@ -71,20 +106,12 @@ fn on_a_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Res
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
-fn requests(per_post: usize) -> usize {
-    REQUESTS.min(EVENTS / per_post)
-}
-
-fn cmcd(per_post: usize) -> Arc<Vec<Bytes>> {
-    Arc::new(sample::bodies(requests(per_post) * per_post, per_post, sample::BEGAN_MS))
-}
-
 async fn bare() -> anyhow::Result<To> {
     Ok(To::cmcd(light::door::bare().await?))
 }
 
 /// CPU-seconds of a request.
-fn cost(case: &Case, per_post: usize) -> anyhow::Result<f64> {
+fn cost(case: &Case, sent: Sent) -> anyhow::Result<f64> {
     on_a_runtime(async {
         let folder = Folder::new("door");
         let parts = Parts { clock: Arc::new(WallClock), log: case.log(&folder.0).await? };
@@ -93,11 +120,8 @@ fn cost(case: &Case, per_post: usize) -> anyhow::Result<f64> {
         let to = case.to(collector.addr())?;
         let stop = CancellationToken::new();
         let serving = tokio::spawn(collector.run(stop.clone()));
-        let bodies = match case.arrow {
-            true => Arc::new(sample::arrow(requests(per_post), per_post, sample::BEGAN_MS)?),
-            false => cmcd(per_post),
-        };
-        let spent = spent(to, &bodies).await?;
+        let bodies = if case.arrow { sent.arrow()? } else { sent.cmcd() };
+        let spent = spent(to, sent, &bodies).await?;
         stop.cancel();
         serving.await??;
         log.of(0).close().await;
@@ -106,9 +130,9 @@ fn cost(case: &Case, per_post: usize) -> anyhow::Result<f64> {
 }
 
 /// CPU-seconds of a request of all that is not the sender.
-async fn spent(to: To, bodies: &Arc<Vec<Bytes>>) -> anyhow::Result<f64> {
+async fn spent(to: To, sent: Sent, bodies: &Arc<Vec<Bytes>>) -> anyhow::Result<f64> {
     let began = cpu::of_process()?;
-    let sender = load::post(to, Arc::clone(bodies)).await?;
+    let sender = load::post(to, Arc::clone(bodies), sent.at_a_time).await?;
     let spent = cpu::of_process()? - began - sender;
     Ok(spent / bodies.len() as f64)
 }

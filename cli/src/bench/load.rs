@@ -29,13 +29,14 @@ impl To {
     }
 }
 
-/// Requests under way at a time: enough that group commits fill.
-const CLIENTS: usize = 64;
+/// Requests under way at a time, unless it is said: enough that group commits fill.
+pub(crate) const AT_A_TIME: usize = 64;
 
-/// Posts every body once, each answered with 204, and gives the CPU-seconds that sending took.
-pub(crate) async fn post(to: To, bodies: Arc<Vec<Bytes>>) -> anyhow::Result<f64> {
+/// Posts every body once, so many at a time, each answered with 204, and gives the CPU-seconds
+/// that sending took.
+pub(crate) async fn post(to: To, bodies: Arc<Vec<Bytes>>, at_a_time: usize) -> anyhow::Result<f64> {
     apart(move || async move {
-        all(&to, &bodies).await?;
+        all(&to, &bodies, at_a_time).await?;
         cpu::of_thread()
     })
     .await
@@ -54,7 +55,7 @@ pub(crate) async fn apart<T: Send + 'static, F: Future<Output = anyhow::Result<T
     sent.await.map_err(|_| anyhow!("the thread that sends has ended"))?
 }
 
-async fn all(to: &To, bodies: &Arc<Vec<Bytes>>) -> anyhow::Result<()> {
+async fn all(to: &To, bodies: &Arc<Vec<Bytes>>, at_a_time: usize) -> anyhow::Result<()> {
     let client = reqwest::Client::builder();
     let client = match &to.certificate {
         Some(pem) => client.tls_certs_only([reqwest::Certificate::from_pem(pem)?]).http1_only(),
@@ -63,7 +64,7 @@ async fn all(to: &To, bodies: &Arc<Vec<Bytes>>) -> anyhow::Result<()> {
     .build()?;
     let next = Arc::new(AtomicUsize::new(0));
     let mut senders = tokio::task::JoinSet::new();
-    for _ in 0..CLIENTS {
+    for _ in 0..at_a_time {
         let (client, to) = (client.clone(), to.clone());
         let (bodies, next) = (Arc::clone(bodies), Arc::clone(&next));
         senders.spawn(async move {

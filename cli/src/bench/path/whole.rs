@@ -46,7 +46,7 @@ async fn run(dir: &Path, records: usize) -> anyhow::Result<f64> {
     let began = cpu::of_process()?;
     let collecting = tokio::spawn(collector.run(door.clone()));
     let processing = tokio::spawn(processor.run(work.clone()));
-    let sending = load::post(To::cmcd(url), bodies).await?;
+    let sending = load::post(To::cmcd(url), bodies, load::AT_A_TIME).await?;
     door.cancel();
     collecting.await??;
     let end = *head.borrow_and_update();
