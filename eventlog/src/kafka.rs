@@ -32,9 +32,6 @@ use crate::{EventLog, LogError, Shards, TopicSettings};
 
 /// How often the ends of the topics are asked for.
 const ENDS_EVERY: Duration = Duration::from_secs(1);
-/// Least of a topic's cap for each shard: Kafka drops whole segments, one of them takes the largest
-/// entry, and as much must be left beside the newest.
-const MIN_CAP_BYTES: u64 = 32 << 20;
 
 /// Where the brokers are, and how topics are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,15 +86,6 @@ impl KafkaSettings {
         }
         let most = u64::from(MAX_PARTITIONS);
         wrong.extend(outside(&[("shards", u64::from(self.shards), 1..=most)]));
-        let least = MIN_CAP_BYTES * u64::from(self.shards);
-        for topic in self.topics.iter().filter(|topic| topic.cap_bytes < least) {
-            wrong.push(format!(
-                "topic {:?} is capped at {} bytes for {} shards: Kafka needs 32 MiB for each, since \
-                 it drops whole segments and one must hold the largest entry; raise the topic's cap \
-                 to {least} or take fewer shards",
-                topic.name, topic.cap_bytes, self.shards
-            ));
-        }
         if self.min_in_sync > self.replicas && self.replicas.is_some() {
             wrong.push("min_in_sync is above replicas: nothing could be appended".to_owned());
         }
@@ -247,21 +235,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cap_that_cannot_hold_the_largest_entry_in_each_shard_is_refused() {
-        let of = |cap_bytes, shards| {
-            let topics = vec![TopicSettings::new("rows", cap_bytes)];
-            KafkaSettings { shards, ..KafkaSettings::new("127.0.0.1:9092", topics) }.validate()
-        };
-        assert_eq!(of(256 << 20, 8), Ok(()), "the default of rows");
-        let wrong = of(256 << 20, 9).unwrap_err().join("; ");
-        assert!(wrong.contains("\"rows\"") && wrong.contains("fewer shards"), "{wrong}");
-        assert!(of(16 << 20, 1).is_err());
-    }
-
-    #[test]
     fn nobody_is_asked_for_once_it_is_to_stop() {
         let topic = |partition| {
-            let settings = TopicSettings::new("events", MIN_CAP_BYTES);
+            let settings = TopicSettings::new("events", 1 << 30);
             Arc::new(Topic::new(settings, ("t-events".to_owned(), partition), (0, 0)))
         };
         let topics = [0, 1, 2].map(topic);

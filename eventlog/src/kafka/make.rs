@@ -75,7 +75,8 @@ pub(super) async fn log(settings: &Arc<KafkaSettings>) -> Result<Made, LogError>
 }
 
 /// How a topic is configured. Caps hold for each partition. Kafka drops the oldest segment once
-/// what follows it reaches `retention.bytes`, so a segment less than the cap stays within it.
+/// what follows it reaches `retention.bytes`, so a segment less than the cap stays within it. A cap
+/// of less than two segments cannot be held to: then those two are kept.
 fn configuration(topic: &TopicSettings, shards: u16) -> Vec<(&'static str, String)> {
     let cap_bytes = topic.cap_bytes / u64::from(shards);
     let segment = (cap_bytes / SEGMENTS).clamp(MIN_SEGMENT, MAX_SEGMENT);
@@ -83,7 +84,7 @@ fn configuration(topic: &TopicSettings, shards: u16) -> Vec<(&'static str, Strin
     vec![
         ("cleanup.policy", "delete".to_owned()),
         ("segment.bytes", segment.to_string()),
-        ("retention.bytes", cap_bytes.saturating_sub(segment).to_string()),
+        ("retention.bytes", cap_bytes.saturating_sub(segment).max(MIN_SEGMENT).to_string()),
         ("retention.ms", age),
         ("max.message.bytes", MAX_RECORD_BYTES.to_string()),
         ("unclean.leader.election.enable", "false".to_owned()),
@@ -221,12 +222,12 @@ fn first_record(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::MIN_CAP_BYTES;
 
     #[test]
     fn a_segment_takes_the_largest_record_and_stays_within_the_cap() {
+        let two = 2 * MIN_SEGMENT;
         for (cap_bytes, shards) in
-            [(MIN_CAP_BYTES, 1), (4 * MIN_CAP_BYTES, 4), (256 << 20, 4), (2 << 30, 8), (1 << 40, 1)]
+            [(two, 1), (4 * two, 4), (256 << 20, 4), (256 << 20, 64), (2 << 30, 8), (1 << 40, 1)]
         {
             let all = configuration(&TopicSettings::new("rows", cap_bytes), shards);
             let number = |name: &str| {
@@ -235,7 +236,8 @@ mod tests {
             };
             let (segment, kept) = (number("segment.bytes"), number("retention.bytes"));
             assert!(segment >= number("max.message.bytes"), "{cap_bytes} {shards}: {segment}");
-            assert!(kept > 0 && kept + segment <= cap_bytes / u64::from(shards), "{cap_bytes}");
+            let most = (cap_bytes / u64::from(shards)).max(two);
+            assert!(kept >= segment && kept + segment <= most, "{cap_bytes} {shards}");
         }
     }
 }

@@ -20,6 +20,9 @@ use crate::serve::body;
 use crate::serve::path::{MediaPath, Object};
 use crate::serve::problem::{self, Problem};
 
+/// µs of a day.
+const DAY_US: u64 = 86_400_000_000;
+
 /// A body must be whole within this time.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
@@ -204,7 +207,10 @@ fn report(
     let mut report = Report::new(now, Action::Put, &stream.name, &path.track);
     report.k = path.k();
     let placed = stream.ladder().zip(report.k);
-    report.late_us = placed.map(|(ladder, k)| whole - stream.schedule(&ladder).due_us(k));
+    // Of an encoder whose clock is off by days the time says nothing, and no collector takes it.
+    report.late_us = placed
+        .map(|(ladder, k)| whole - stream.schedule(&ladder).due_us(k))
+        .filter(|late| late.unsigned_abs() <= DAY_US);
     report.status = status.as_u16();
     report.bytes = size;
     report.ttfb_us = u64::try_from(now - arrival).unwrap_or(0);

@@ -26,15 +26,19 @@ fn whole(log_id: &str, shard: u16) -> String {
 }
 
 /// Below which offset of the log's shard everything is in the tables, as far as they say it: folders
-/// of a release before do not, and are taken to be as far as the furthest.
+/// of a release before say only their log time, and are taken to be as far as the furthest. Where
+/// nothing is said no checkpoint has ended.
 pub(super) async fn whole_to(
     places: &[Place],
     (log_id, shard): (&str, Shard),
 ) -> Result<u64, HistoryError> {
     let furthest = places.iter().map(|place| place.folder.transaction).max().unwrap_or(0);
     let Some(says) = places.get(SAYS as usize) else { return Ok(furthest) };
-    let said = says.folder.stored(&whole(log_id, shard.number())).await?;
-    Ok(said.unwrap_or(furthest))
+    if let Some(said) = says.folder.stored(&whole(log_id, shard.number())).await? {
+        return Ok(said);
+    }
+    let ended = says.folder.stored(&reach(log_id, shard.number())).await?.is_some();
+    Ok(if ended { furthest } else { 0 })
 }
 
 impl History {

@@ -53,7 +53,7 @@ impl Archive {
     /// Looks after checkpoints, after an entry; `position` is the offset behind it. A state ends only
     /// when rows have just been `emitted`: then rows, tables and snapshot agree. Tables are written
     /// then, too; but while log time stands still nothing is emitted, perhaps for hours after a clock
-    /// was ahead, and rows come all the same. So what is much, or overdue, does not wait for that.
+    /// was ahead, and rows come all the same. So what is far too much, or overdue, does not wait.
     pub(crate) async fn turn(
         &mut self,
         position: u64,
@@ -66,14 +66,15 @@ impl Archive {
         if position < self.known {
             return Next::Read;
         }
-        let (many, now) = (self.has_many(), Instant::now());
+        let now = Instant::now();
         let overdue = now >= self.due + Duration::from_secs(self.settings.checkpoint_s);
-        if !(emitted || many || overdue) {
+        if !(emitted || self.has_times(2) || overdue) {
             self.go_on_taking(position, emitted, partitions);
             return Next::Read;
         }
         // After a failure the wait holds, however many rows there are.
-        let wanted = self.running.is_none() && (now >= self.due || (many && !self.failed));
+        let many = self.has_times(1) && !self.failed;
+        let wanted = self.running.is_none() && (now >= self.due || many);
         // One that takes longer than they are apart is finished all the same.
         let taking = self.taking.has_begun() || self.taken.is_some();
         let idle = self.standing.is_none() && !taking;
@@ -112,12 +113,13 @@ impl Archive {
         Next::Read
     }
 
-    /// Whether as much waits as a checkpoint is made for before its time.
-    fn has_many(&self) -> bool {
+    /// Whether so many times as much waits as a checkpoint is made for before its time. Emissions
+    /// come each second of log time: by twice as much none has come for long.
+    fn has_times(&self, times: u64) -> bool {
         let status = self.parts.history.status();
         // Half of the memory is left for what comes while the checkpoint is written.
-        status.hot_rows >= self.settings.checkpoint_rows
-            || status.hot_bytes >= self.settings.hot_bytes / 2
+        status.hot_rows >= self.settings.checkpoint_rows.saturating_mul(times)
+            || status.hot_bytes / times >= self.settings.hot_bytes / 2
     }
 
     /// Whether there is a checkpoint whose outcome is to be taken.

@@ -6,6 +6,7 @@ use std::ops::Range;
 use arrow::array::RecordBatch;
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{HistoryError, hour_name};
+use tokio::time::Instant;
 
 use super::contested::Sides;
 use super::expect::{self, Sums};
@@ -85,7 +86,9 @@ impl Audit {
             let final_at = (piece.end + HORIZON_MS * 1_000).min(settled);
             self.reading.go_on(final_at, (piece.start, start)).await?;
             for one in all.iter_mut().filter(|one| !one.is_of_sessions()) {
+                let began = Instant::now();
                 self.check_piece(one, piece, self.reading.ends()).await?;
+                self.reading.rest(began).await;
             }
         }
         // Sessions are settled a quarter of an hour later. Who reads so far ahead has the panes of
@@ -94,7 +97,9 @@ impl Audit {
         ahead.go_on(settled, (i64::MAX, start)).await?;
         for piece in &pieces {
             for one in all.iter_mut().filter(|one| one.is_of_sessions()) {
+                let began = Instant::now();
                 self.check_piece(one, piece, ahead.ends()).await?;
+                self.reading.rest(began).await;
             }
         }
         self.reading.forget(end, end);

@@ -13,6 +13,10 @@ use super::truth::{Asked, Difference, TIMELY_MS, quiet_us};
 use crate::pure::input::PlayerInput;
 use crate::pure::limits::Limits;
 
+/// Ends of runs, the newest first, up to which is tried whether it is known what was counted: each
+/// is a replay or two of all facts before it.
+const TRIES: usize = 8;
+
 /// One fact, whoever states it.
 enum What<'a> {
     Player(Box<PlayerInput<'a>>),
@@ -159,11 +163,11 @@ impl<'a> Own<'a> {
         if !settled && from > 0 && !self.is_whole(from, quiet) {
             return false;
         }
-        for (at, difference) in asked.at.iter().zip(&mut *to) {
-            difference.left_out += u64::from(self.usable_to <= *at);
-        }
         if same {
             return true;
+        }
+        for (at, difference) in asked.at.iter().zip(&mut *to) {
+            difference.left_out += u64::from(self.usable_to <= *at);
         }
         let both: Vec<_> = asked.at.iter().map(|at| self.both(*at, limits)).collect();
         // Few of those of whom a fact came late are otherwise for it: after a minute in which the door
@@ -185,7 +189,7 @@ impl<'a> Own<'a> {
         let ends = self.ends(at, quiet_us(limits));
         let newest = ends.last().copied();
         let known = |end: &i64| self.counted(*end, limits).map(|counted| (*end, counted));
-        let Some((end, (counted, limits))) = ends.iter().rev().find_map(known) else {
+        let Some((end, (counted, limits))) = ends.iter().rev().take(TRIES).find_map(known) else {
             let unknown = newest.is_some();
             return unknown.then(|| Both { unknown, ..Both::default() });
         };

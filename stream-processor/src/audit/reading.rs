@@ -49,15 +49,21 @@ impl Reading {
             self.replay.take(&facts);
             self.to = until;
             self.forget(panes, sessions);
-            if self.rest > 0 {
-                sleep(began.elapsed() * self.rest).await;
-            }
+            self.rest(began).await;
         }
         self.replay.pass(to);
         self.forget(panes, sessions);
         Ok(())
     }
 
+    /// Rests after work that began then.
+    pub(super) async fn rest(&self, began: Instant) {
+        if self.rest > 0 {
+            sleep(began.elapsed() * self.rest).await;
+        }
+    }
+
+    /// Lets go of panes and sessions before these moments of event time.
     pub(super) fn forget(&mut self, panes: i64, sessions: i64) {
         self.replay.ends.forget_panes_before(panes);
         self.replay.ends.forget_sessions_before(sessions);
