@@ -82,6 +82,8 @@ pub(crate) struct Archive {
     settle: Settle,
     views: mpsc::Receiver<Ask>,
     looks: Looks,
+    /// When rows were last emitted.
+    emitted_at: Instant,
     /// When the next checkpoint is due.
     due: Instant,
     /// When the next one is to have a snapshot.
@@ -108,6 +110,7 @@ impl Archive {
         parts.history.serve(ask);
         let now = Instant::now();
         Self {
+            emitted_at: now,
             due: now + Duration::from_secs(settings.checkpoint_s),
             snapshot_due: now + Duration::from_secs(settings.snapshot_s),
             tend_due: now + Duration::from_secs(settings.tend_s),

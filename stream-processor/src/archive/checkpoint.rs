@@ -12,6 +12,9 @@ use super::taking::Taken;
 use super::{Archive, Next};
 use crate::read::Partitions;
 
+/// Log time stands still when nothing was emitted for so long: else something is each second of it.
+const STANDS: Duration = Duration::from_secs(10);
+
 /// How often is looked whether there is room in memory again.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -53,7 +56,7 @@ impl Archive {
     /// Looks after checkpoints, after an entry; `position` is the offset behind it. A state ends only
     /// when rows have just been `emitted`: then rows, tables and snapshot agree. Tables are written
     /// then, too; but while log time stands still nothing is emitted, perhaps for hours after a clock
-    /// was ahead, and rows come all the same. So what is far too much, or overdue, does not wait.
+    /// was ahead, and rows come all the same: then, or when memory is full, nothing waits for that.
     pub(crate) async fn turn(
         &mut self,
         position: u64,
@@ -67,13 +70,16 @@ impl Archive {
             return Next::Read;
         }
         let now = Instant::now();
-        let overdue = now >= self.due + Duration::from_secs(self.settings.checkpoint_s);
-        if !(emitted || self.has_times(2) || overdue) {
+        if emitted {
+            self.emitted_at = now;
+        }
+        let stands = now >= self.emitted_at + STANDS;
+        if !(emitted || stands || self.is_full()) {
             self.go_on_taking(position, emitted, partitions);
             return Next::Read;
         }
         // After a failure the wait holds, however many rows there are.
-        let many = self.has_times(1) && !self.failed;
+        let many = self.has_many() && !self.failed;
         let wanted = self.running.is_none() && (now >= self.due || many);
         // One that takes longer than they are apart is finished all the same.
         let taking = self.taking.has_begun() || self.taken.is_some();
@@ -113,13 +119,12 @@ impl Archive {
         Next::Read
     }
 
-    /// Whether so many times as much waits as a checkpoint is made for before its time. Emissions
-    /// come each second of log time: by twice as much none has come for long.
-    fn has_times(&self, times: u64) -> bool {
+    /// Whether as much waits as a checkpoint is made for before its time.
+    fn has_many(&self) -> bool {
         let status = self.parts.history.status();
         // Half of the memory is left for what comes while the checkpoint is written.
-        status.hot_rows >= self.settings.checkpoint_rows.saturating_mul(times)
-            || status.hot_bytes / times >= self.settings.hot_bytes / 2
+        status.hot_rows >= self.settings.checkpoint_rows
+            || status.hot_bytes >= self.settings.hot_bytes / 2
     }
 
     /// Whether there is a checkpoint whose outcome is to be taken.

@@ -163,11 +163,13 @@ impl<'a> Own<'a> {
         if !settled && from > 0 && !self.is_whole(from, quiet) {
             return false;
         }
+        // Told by the repair that is the first to leave it out.
+        let is_news = asked.since.is_none_or(|since| since < self.usable_to);
+        for (at, difference) in asked.at.iter().zip(&mut *to) {
+            difference.left_out += u64::from(is_news && self.usable_to <= *at);
+        }
         if same {
             return true;
-        }
-        for (at, difference) in asked.at.iter().zip(&mut *to) {
-            difference.left_out += u64::from(self.usable_to <= *at);
         }
         let both: Vec<_> = asked.at.iter().map(|at| self.both(*at, limits)).collect();
         // Few of those of whom a fact came late are otherwise for it: after a minute in which the door
