@@ -32,6 +32,8 @@ use crate::{EventLog, LogError, Shards, TopicSettings};
 
 /// How often the ends of the topics are asked for.
 const ENDS_EVERY: Duration = Duration::from_secs(1);
+/// Kafka drops whole segments of 1 MiB at least, so that less cannot be held to.
+const MIN_CAP_BYTES: u64 = 4 << 20;
 
 /// Where the brokers are, and how topics are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +88,13 @@ impl KafkaSettings {
         }
         let most = u64::from(MAX_PARTITIONS);
         wrong.extend(outside(&[("shards", u64::from(self.shards), 1..=most)]));
+        let least = MIN_CAP_BYTES * u64::from(self.shards);
+        for topic in self.topics.iter().filter(|topic| topic.cap_bytes < least) {
+            wrong.push(format!(
+                "topic {:?} caps below 4 MiB a shard, which Kafka cannot",
+                topic.name
+            ));
+        }
         if self.min_in_sync > self.replicas && self.replicas.is_some() {
             wrong.push("min_in_sync is above replicas: nothing could be appended".to_owned());
         }

@@ -23,8 +23,8 @@ use tallylight_tests::load::{Key, Load, Pace, Steady};
 use tallylight_tests::world::{World, checkpoint_every};
 use tallylight_tests::{audit, heir};
 
-/// Kafka drops whole segments, of 16 MiB at least, and looks each second (scripts/kafka).
-const CAPS: Caps = Caps { bytes: 64 << 20, within: Duration::from_secs(30) };
+/// Kafka drops whole segments, of 1 MiB at least, and looks each second (scripts/kafka).
+const CAPS: Caps = Caps { bytes: 8 << 20, within: Duration::from_secs(30) };
 
 /// Shards, as the settings have it.
 const SHARDS: u16 = 4;

