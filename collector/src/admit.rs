@@ -15,7 +15,7 @@ use bytes::Bytes;
 use hyper::body::Body as _;
 use percent_encoding::percent_decode;
 use rustc_hash::FxHashMap;
-use tallylight_schemas::cmcd::HEADERS;
+use tallylight_schemas::cmcd::{HEADERS, header_bytes};
 use tallylight_serve::guard::is_key;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -154,9 +154,7 @@ pub fn inflate_problem(error: &InflateError) -> Problem {
 /// record that ends as such. `None` where none says anything.
 pub fn cmcd_headers(headers: &HeaderMap) -> Option<Vec<u8>> {
     let values = HEADERS.iter().flat_map(|name| headers.get_all(*name));
-    let values = values.map(|value| value.as_bytes().trim_ascii());
-    let said: Vec<&[u8]> = values.filter(|value| !value.is_empty()).collect();
-    (!said.is_empty()).then(|| said.join(&b','))
+    header_bytes(values.map(|value| value.as_bytes()))
 }
 
 /// The media type without parameters, lower case; empty when the request has none.

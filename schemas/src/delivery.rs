@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Furthest that a copy can be from its due time, µs, before or after it: a day. Of an encoder whose
+/// clock is further off the time says nothing.
+pub const MOST_LATE_US: i64 = 86_400_000_000;
+
 /// Which service speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -177,8 +177,21 @@ impl World {
 
     /// Waits until `ready` or fails the test.
     pub async fn wait_for(&self, what: &str, seconds: u64, ready: impl AsyncFn() -> bool) {
+        self.wait_some(what, seconds, async || ready().await.then_some(())).await;
+    }
+
+    /// Waits until `found` finds something or fails the test.
+    pub async fn wait_some<T>(
+        &self,
+        what: &str,
+        seconds: u64,
+        found: impl AsyncFn() -> Option<T>,
+    ) -> T {
         let deadline = Instant::now() + Duration::from_secs(seconds);
-        while !ready().await {
+        loop {
+            if let Some(found) = found().await {
+                return found;
+            }
             assert!(Instant::now() < deadline, "{what} did not come within {seconds} s");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -45,8 +45,8 @@ impl Sent {
     }
 
     fn cmcd(self) -> Arc<Vec<Bytes>> {
-        let Self { per_post, .. } = self;
-        Arc::new(sample::bodies(self.requests() * per_post, per_post, sample::BEGAN_MS))
+        let events = self.requests() * self.per_post;
+        Arc::new(sample::bodies(events, self.per_post, sample::BEGAN_MS))
     }
 
     fn arrow(self) -> anyhow::Result<Arc<Vec<Bytes>>> {

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use tallylight_schemas::cmcd::Key;
-use tallylight_schemas::delivery::{Action, DeliveryEvent};
+use tallylight_schemas::delivery::{Action, DeliveryEvent, MOST_LATE_US};
 use tallylight_schemas::fates::{Fate, Reason};
 use tallylight_schemas::scrub;
 
@@ -62,12 +62,10 @@ const TIMES: RangeInclusive<i64> = 1_000_000_000_000_000..=4_102_444_799_999_999
 const STATUSES: RangeInclusive<i64> = 100..=999;
 /// Bytes, rates and counts: up to 1 PiB, so that sums of them stay within 64 bits.
 const AMOUNTS: RangeInclusive<i64> = 0..=1 << 50;
-/// A day, µs.
-const DAY_US: i64 = 86_400_000_000;
-/// How long something took, µs.
-const DURATIONS: RangeInclusive<i64> = 0..=DAY_US;
+/// How long something took, µs: up to a day.
+const DURATIONS: RangeInclusive<i64> = 0..=86_400_000_000;
 /// How long after its time something came, µs; negative before it.
-const LATENESS: RangeInclusive<i64> = -DAY_US..=DAY_US;
+const LATENESS: RangeInclusive<i64> = -MOST_LATE_US..=MOST_LATE_US;
 
 /// What a number in an event may be, by the name of its member; of any other its type says so.
 pub(crate) fn bounds(member: &str) -> Option<RangeInclusive<i64>> {

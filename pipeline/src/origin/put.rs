@@ -8,7 +8,7 @@ use axum::http::request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use std::time::Duration;
-use tallylight_schemas::delivery::Action;
+use tallylight_schemas::delivery::{Action, MOST_LATE_US};
 
 use super::announce::{store_init, store_ladder, store_slate, stream_of};
 use super::copies::{Copy, Defect};
@@ -19,9 +19,6 @@ use crate::report::Report;
 use crate::serve::body;
 use crate::serve::path::{MediaPath, Object};
 use crate::serve::problem::{self, Problem};
-
-/// µs of a day.
-const DAY_US: u64 = 86_400_000_000;
 
 /// A body must be whole within this time.
 const READ_WITHIN: Duration = Duration::from_secs(10);
@@ -207,10 +204,10 @@ fn report(
     let mut report = Report::new(now, Action::Put, &stream.name, &path.track);
     report.k = path.k();
     let placed = stream.ladder().zip(report.k);
-    // Of an encoder whose clock is off by days the time says nothing, and no collector takes it.
+    // What is further off no collector takes.
     report.late_us = placed
         .map(|(ladder, k)| whole - stream.schedule(&ladder).due_us(k))
-        .filter(|late| late.unsigned_abs() <= DAY_US);
+        .filter(|late| (-MOST_LATE_US..=MOST_LATE_US).contains(late));
     report.status = status.as_u16();
     report.bytes = size;
     report.ttfb_us = u64::try_from(now - arrival).unwrap_or(0);

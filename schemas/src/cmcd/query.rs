@@ -24,9 +24,15 @@ pub const HEADERS: [&str; 4] = ["cmcd-request", "cmcd-object", "cmcd-status", "c
 /// The record in the values of [`HEADERS`], as one text. Headers are not URL-encoded; where
 /// there is any, the query argument is not looked at. `None` when all are blank.
 pub fn header_value<'a>(values: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let values = values.into_iter().map(str::trim).filter(|value| !value.is_empty());
-    let joined = values.collect::<Vec<_>>().join(",");
-    (!joined.is_empty()).then_some(joined)
+    let joined = header_bytes(values.into_iter().map(|value| value.trim().as_bytes()))?;
+    String::from_utf8(joined).ok()
+}
+
+/// The same, as the bytes that came: a header need be no text.
+pub fn header_bytes<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Option<Vec<u8>> {
+    let values = values.into_iter().map(<[u8]>::trim_ascii);
+    let said: Vec<&[u8]> = values.filter(|value| !value.is_empty()).collect();
+    (!said.is_empty()).then(|| said.join(&b','))
 }
 
 /// Session and content id that a request-mode record names; `None` of what it does not.

@@ -114,7 +114,7 @@ impl Keyed for DeliveryRow {
         sum.redirects += value.redirects;
         sum.server_errors += value.server_errors;
         sum.hits += value.hits;
-        sum.held_ms += value.held_ms;
+        sum.held_ms = sum.held_ms.saturating_add(value.held_ms);
         sum.ttfb.merge(&value.ttfb, 1);
         sum.held.merge(&value.held, 1);
     }

@@ -16,6 +16,9 @@ use tallylight_store::archive::{History, HistoryError, hour_name, hour_of};
 use super::HOUR_US;
 use super::kept::{Columns, named};
 
+/// The tables of facts.
+pub(super) const TABLES: [Table; 2] = [Table::PlayerEvents, Table::DeliveryEvents];
+
 /// Where a fact stands in the log, and what became of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {

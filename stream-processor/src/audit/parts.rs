@@ -5,18 +5,15 @@ use std::collections::HashMap;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{History, HistoryError};
 
-use super::facts::{self, Facts, between, quote};
+use super::facts::{self, Facts, TABLES, between, quote};
 use super::{AT_ONCE, time};
 
 /// Sids that are looked at together.
 const TOGETHER: usize = 200;
 /// Facts of one sid that are read at most, of each table.
 const MOST: i64 = 500_000;
-
-const TABLES: [Table; 2] = [Table::PlayerEvents, Table::DeliveryEvents];
 
 /// A sid of a tenant.
 type Sid = (String, String);

@@ -9,7 +9,7 @@ use tallylight_store::archive::{History, HistoryError};
 use tokio::time::{Instant, sleep};
 
 use super::AT_ONCE;
-use super::facts::{self, between};
+use super::facts::{self, TABLES, between};
 use super::replay::{Ends, Replay};
 
 /// See the module.
@@ -72,7 +72,7 @@ impl Reading {
     /// Facts that were read in a range of log time.
     pub(super) async fn count(&self, range: &Range<i64>) -> Result<i64, HistoryError> {
         let mut sum = 0;
-        for table in [Table::PlayerEvents, Table::DeliveryEvents] {
+        for table in TABLES {
             sum += count(&self.history, table, &between(range)).await?;
         }
         Ok(sum)

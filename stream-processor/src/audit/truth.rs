@@ -28,6 +28,7 @@ pub(super) const LONGEST_RUN_US: i64 = 24 * HOUR_US;
 /// So much further back is looked for the facts of a sid that has played before, or of which one came
 /// days late, before all of history is, µs.
 const FURTHER_US: i64 = 7 * 24 * HOUR_US;
+
 /// What tells a row of windows from others.
 pub(super) type PaneKey<R> = (i64, <R as Roll>::Key);
 

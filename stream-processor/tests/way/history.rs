@@ -7,7 +7,7 @@ mod slow;
 mod still;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -27,6 +27,18 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::log::Way;
+
+/// Lets so many writes of players' events pass, and no more.
+#[derive(Debug)]
+struct Few(AtomicI64);
+
+impl Faults for Few {
+    fn pass(&self, step: Step) -> Result<(), String> {
+        let is_one = step == Step::Write(Table::PlayerEvents);
+        let fails = is_one && self.0.fetch_sub(1, Ordering::SeqCst) <= 0;
+        if fails { Err("as the test wants it".to_owned()) } else { Ok(()) }
+    }
+}
 
 /// Fails now and then, while it is on.
 #[derive(Debug)]

@@ -30,14 +30,11 @@ impl World {
     /// itself anew, and has no name meanwhile. It is gone then: one that was killed while it waits
     /// for a slow disk looks alive for as long.
     pub async fn kill_child(&self, name: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        let pid = loop {
-            match self.children(name)[..] {
-                [pid] => break pid,
-                ref pids => assert!(Instant::now() < deadline, "one {name} process: {pids:?}"),
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        let one = async || match self.children(name)[..] {
+            [pid] => Some(pid),
+            _ => None,
         };
+        let pid = self.wait_some(&format!("one {name} process"), 20, one).await;
         kill(Pid::from_raw(pid), Signal::SIGKILL).expect("kill -9");
         let gone = async || !self.children(name).contains(&pid);
         self.wait_for("the end of who was killed", 20, gone).await;

@@ -120,7 +120,6 @@ pub(super) fn take(
         }
         ActionKind::ReturnEdge => {
             let moves = returning::mine(state, &row.target);
-            returning::fits(state, inputs, &row.target, &moves).map_err(Refused::Conflict)?;
             returning::take_return(state, inputs, (row, moves), by, now_ms, out)
                 .map_err(Refused::Conflict)
         }

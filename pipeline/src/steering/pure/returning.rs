@@ -20,21 +20,18 @@ const NOTICED_MS: i64 = 3_000;
 /// for them: an edge that others fill is quick again once its viewers have left.
 pub fn due_returns(state: &State, inputs: &Inputs, now_ms: i64) -> Vec<String> {
     let due = |home: &&str| {
-        let well = state.edges.get(*home).is_some_and(|edge| {
-            edge.health == Health::Good
-                && edge.symptom_at.is_none()
-                && edge.good_since.is_some_and(|since| now_ms - since >= BACK_MS)
-        });
-        let places: Vec<(u32, u32)> =
-            mine(state, home).iter().flat_map(|row| places_of(state, row)).collect();
-        well && !places.is_empty()
+        let since = state.edges.get(*home).and_then(|edge| edge.good_since);
+        let moves = mine(state, home);
+        let places: Vec<(u32, u32)> = moves.iter().flat_map(|row| places_of(state, row)).collect();
+        since.is_some_and(|since| now_ms - since >= BACK_MS)
+            && !places.is_empty()
             && state.may_move(home, &places, now_ms)
-            && has_room(state, inputs, home, &mine(state, home))
+            && fits(state, inputs, home, &moves).is_ok()
     };
     state.routes.moved().filter(due).map(str::to_owned).collect()
 }
 
-/// Whether a home can take back whom these moves sent away, as somebody wishes; an error says why not.
+/// Whether a home can take back whom these moves sent away; an error says why not.
 pub fn fits(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> Result<(), String> {
     let Some(edge) = state.edges.get(home) else {
         return Err(format!("there is no edge {home:?}"));
@@ -114,7 +111,7 @@ pub fn returning(
     row
 }
 
-/// Brings back a home's viewers whom these moves sent away.
+/// Brings back a home's viewers whom these moves sent away, if it can take them, whoever wishes it.
 pub fn take_return(
     state: &mut State,
     inputs: &Inputs,
@@ -127,6 +124,7 @@ pub fn take_return(
     if moves.is_empty() {
         return Err(format!("nobody is away from {home:?} any more"));
     }
+    fits(state, inputs, &home, &moves)?;
     for mut other in state.actions_in(&[ActionState::Offered]) {
         if other.kind == ActionKind::ReturnEdge && other.target == home && other.id != row.id {
             (other.state, other.acts_at) = (ActionState::Dismissed, None);

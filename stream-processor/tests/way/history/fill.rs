@@ -1,23 +1,9 @@
 //! History that could not be written for a while is filled from the log, and never says that it reaches
 //! further than it does.
 
-use std::sync::atomic::AtomicI64;
-
 use tallylight_schemas::record::EVENTS;
 
 use super::*;
-
-/// Lets so many writes of players' events pass, and no more.
-#[derive(Debug)]
-struct Few(AtomicI64);
-
-impl Faults for Few {
-    fn pass(&self, step: Step) -> Result<(), String> {
-        let is_one = step == Step::Write(Table::PlayerEvents);
-        let fails = is_one && self.0.fetch_sub(1, Ordering::SeqCst) <= 0;
-        if fails { Err("as the test wants it".to_owned()) } else { Ok(()) }
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_filled_is_said_to_reach_no_further_than_it_does() {

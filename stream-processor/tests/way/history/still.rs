@@ -1,25 +1,11 @@
 //! Log time stands still, since a clock was ahead of it for a moment: rows come all the same.
 
-use std::sync::atomic::AtomicI64;
-
 use tallylight_schemas::record::EVENTS;
 
 use super::*;
 
 /// What rows may take.
 const HOT: u64 = 256 << 10;
-
-/// Lets so many writes of players' events pass, and no more.
-#[derive(Debug)]
-struct Few(AtomicI64);
-
-impl Faults for Few {
-    fn pass(&self, step: Step) -> Result<(), String> {
-        let is_one = step == Step::Write(Table::PlayerEvents);
-        let fails = is_one && self.0.fetch_sub(1, Ordering::SeqCst) <= 0;
-        if fails { Err("as the test wants it".to_owned()) } else { Ok(()) }
-    }
-}
 
 async fn start(way: &Way, dir: &std::path::Path, few: &Arc<Few>) -> Life {
     let settings = archive::Settings {
