@@ -18,6 +18,10 @@ for argument in "$@"; do
     esac
 done
 
+say() { printf 'doctor: %s\n' "$*"; }
+broken=no
+lacks() { say "$*"; broken=yes; }
+
 packages=(
     build-essential pkg-config curl                   # linking, finding GStreamer
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
@@ -34,15 +38,18 @@ if [ "$purpose" = test ]; then
     packages+=(ffmpeg)
     # For DuckDB, which reads history in a test; Debian keeps pip's part of Python apart.
     python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
-    # Any Chromium will do; Debian's package is asked for only where there is none.
+    # Any Chromium will do; Debian's package is asked for only where there is none. Ubuntu's apt
+    # has none: there it is a snap.
     browsers="chromium chromium-browser google-chrome"
     # shellcheck disable=SC2086  # three names
-    command -v $browsers >/dev/null || packages+=(chromium)
+    if ! command -v $browsers >/dev/null; then
+        if grep -qsx 'ID=ubuntu' /etc/os-release; then
+            lacks "a Chromium is missing, and Ubuntu's apt has none: sudo snap install chromium"
+        else
+            packages+=(chromium)
+        fi
+    fi
 fi
-
-say() { printf 'doctor: %s\n' "$*"; }
-broken=no
-lacks() { say "$*"; broken=yes; }
 
 # version_below HAVE WANT, both MAJOR.MINOR
 version_below() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n1)" != "$2" ]; }
@@ -118,14 +125,6 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 say "installing (a minute or two)"
 "${as_root[@]}" apt-get update -qq
-case " ${missing[*]} " in
-    *" chromium "*)
-        # Ubuntu ships Chromium as a snap only.
-        if [ -z "$(apt-cache madison chromium)" ]; then
-            say "there is no chromium package here; install a Chromium (Ubuntu: snap install chromium)"
-            exit 1
-        fi ;;
-esac
 # shellcheck disable=SC2086  # the line is ours and wants splitting
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $line -qq >/dev/null
 say "installed"

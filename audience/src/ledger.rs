@@ -2,7 +2,7 @@
 //! the player itself and never by way of a beacon.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -143,7 +143,7 @@ pub struct Entry {
     pub requests: Vec<Request>,
 }
 
-/// Reads a ledger's sessions; a last line that a killed audience left unfinished is passed over.
+/// Reads a ledger's sessions; a line that a killed audience left unfinished is passed over.
 pub fn read(text: &str) -> Vec<Entry> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
@@ -158,7 +158,11 @@ impl Ledger {
     pub fn open(path: Option<&Path>) -> std::io::Result<Self> {
         Ok(Self(match path {
             Some(path) => {
-                let file = File::options().create(true).append(true).open(path)?;
+                let mut file = File::options().create(true).append(true).open(path)?;
+                // Half a line of a killed audience would take the first session of this one along.
+                if file.metadata()?.len() > 0 && last_byte(path)? != b'\n' {
+                    file.write_all(b"\n")?;
+                }
                 Some(Mutex::new(BufWriter::new(file)))
             }
             None => None,
@@ -172,5 +176,42 @@ impl Ledger {
         serde_json::to_writer(&mut *file, entry)?;
         file.write_all(b"\n")?;
         file.flush()
+    }
+}
+
+fn last_byte(path: &Path) -> std::io::Result<u8> {
+    let mut last = [0];
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(sid: &str) -> Entry {
+        let text = format!(
+            r#"{{"sid":"{sid}","device":"tv","country":"US","started_at_ms":0,"startup_ms":null,
+            "stalls":[],"playing_ms":0,"bytes":0,"segments":0,"slates":0,"request_errors":0,
+            "ended_at_ms":0,"ended":"played","beacons":2,"beacons_lost":0}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn half_a_line_takes_no_session_with_it() {
+        let path = std::env::temp_dir().join(format!("tallylight-{}.jsonl", uuid::Uuid::new_v4()));
+        let add = |sid| Ledger::open(Some(&path)).unwrap().write(&entry(sid)).unwrap();
+        add("a");
+        add("b");
+        let whole = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(whole.lines().count(), 2, "no line is left empty");
+        std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
+        add("c");
+        let read = read(&std::fs::read_to_string(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(read, [entry("a"), entry("c")]);
     }
 }

@@ -14,15 +14,14 @@ pub mod manifest;
 pub mod plan;
 pub mod play;
 pub mod pure;
+mod settings;
 pub mod viewer;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use serde::{Deserialize, Serialize};
 use tallylight_schemas::clock::Clock;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -30,84 +29,8 @@ use tokio_util::sync::CancellationToken;
 
 use ledger::Ledger;
 use plan::{Plan, SessionPlan};
+pub use settings::Settings;
 use viewer::Viewer;
-
-/// Simulated viewers (docs/audience.md).
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// Viewers at a time.
-    pub viewers: u32,
-    /// Stream name.
-    pub stream: String,
-    /// The steering service, which serves manifests.
-    pub steering_url: String,
-    /// The collector, where beacons go.
-    pub collector_url: String,
-    /// Their write key at the collector.
-    pub key: String,
-    /// Chooses the viewers' plans; the same seed gives the same plans.
-    pub seed: u64,
-    /// Time over which the first viewers arrive.
-    pub arrive_s: u32,
-    /// How long a script of them runs; 0 has none and goes on until stopped.
-    pub duration_s: u32,
-    /// So many start failures and as many exits before start in the script.
-    pub bad_starts: u32,
-    /// Stalls of each viewer in the script.
-    pub stalls_per_viewer: u32,
-    /// Where to write what really happened to each; none writes nothing.
-    pub ledger: Option<PathBuf>,
-    /// Writes every media request into the ledger too.
-    pub ledger_requests: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            viewers: 200,
-            stream: "demo".to_owned(),
-            steering_url: "http://127.0.0.1:7720".to_owned(),
-            collector_url: "http://127.0.0.1:7701".to_owned(),
-            key: "demo".to_owned(),
-            seed: 1,
-            arrive_s: 8,
-            duration_s: 0,
-            bad_starts: 0,
-            stalls_per_viewer: 2,
-            ledger: None,
-            ledger_requests: false,
-        }
-    }
-}
-
-impl Settings {
-    /// Every mistake in the settings, together.
-    pub fn validate(&self) -> Result<(), Vec<String>> {
-        let mut mistakes = Vec::new();
-        if self.viewers > 20_000 {
-            mistakes.push(format!("viewers is {}; it must be 0 to 20000", self.viewers));
-        }
-        for (name, url) in
-            [("steering_url", &self.steering_url), ("collector_url", &self.collector_url)]
-        {
-            if let Err(error) = url::Url::parse(url) {
-                mistakes.push(format!("{name} is {url:?}, which is no URL: {error}"));
-            }
-        }
-        if self.duration_s > 0 && self.duration_s < 30 {
-            mistakes
-                .push(format!("duration_s is {}; it must be 0, or 30 and more", self.duration_s));
-        }
-        if self.bad_starts * 2 > self.viewers && self.duration_s > 0 {
-            mistakes.push(format!(
-                "bad_starts is {}; it must be half the viewers at most",
-                self.bad_starts
-            ));
-        }
-        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
-    }
-}
 
 /// What went wrong with the audience itself (a viewer's own trouble is in the ledger).
 #[derive(Debug, thiserror::Error)]

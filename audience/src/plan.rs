@@ -128,12 +128,12 @@ impl Plan {
     pub fn scripted(settings: &Settings) -> Self {
         let mut rng = StdRng::seed_from_u64(settings.seed);
         let arrive = Duration::from_secs(u64::from(settings.arrive_s));
-        let stay_ms = u64::from(settings.duration_s.saturating_sub(settings.arrive_s + 12)) * 1_000;
+        let stay_ms = u64::from(settings.stay_s()) * 1_000;
         let viewers = (0..settings.viewers).map(|number| {
             let mut sessions = Vec::new();
             if number < settings.bad_starts {
                 sessions.push(SessionPlan::made(&mut rng, arrive, vec![], End::StartFails));
-            } else if number < 2 * settings.bad_starts {
+            } else if number < settings.bad_starts.saturating_mul(2) {
                 let give_up = End::GivesUp(between(&mut rng, 1_500, 5_000));
                 sessions.push(SessionPlan::made(&mut rng, arrive, vec![], give_up));
             }

@@ -12,15 +12,10 @@ struct Session {
     hls: String,
 }
 
-/// The address of the session's master playlist.
-pub async fn master(
-    client: &reqwest::Client,
-    server: &str,
-    stream: &str,
-    sid: &str,
-) -> Result<Url, FetchError> {
+/// The address of the master playlist of the session that is opened at `address`.
+pub async fn master(client: &reqwest::Client, address: &str, sid: &str) -> Result<Url, FetchError> {
     let broken = |error: &dyn std::fmt::Display| FetchError::Broken(error.to_string());
-    let url = Url::parse(&format!("{server}/v1/play/{stream}")).map_err(|error| broken(&error))?;
+    let url = Url::parse(address).map_err(|error| broken(&error))?;
     let wish = serde_json::json!({ "sid": sid, "player": "tallylight-audience" });
     let text = fetch::post(client, url.clone(), wish.to_string()).await?;
     let session: Session = serde_json::from_str(&text).map_err(|error| broken(&error))?;

@@ -7,6 +7,7 @@ mod file;
 mod mistake;
 #[cfg(test)]
 mod page;
+mod together;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -212,7 +213,6 @@ impl Settings {
             ("dashboard".to_owned(), self.dashboard.validate()),
             ("steering".to_owned(), self.steering.validate()),
             ("audience".to_owned(), self.audience.validate()),
-            ("partitions".to_owned(), self.one_number_of_partitions()),
         ];
         if self.has_media() {
             all.push(("origin".to_owned(), self.origin.validate()));
@@ -227,29 +227,16 @@ impl Settings {
         for (name, edge) in &self.edges {
             all.push((format!("edges.{name}"), edge.validate()));
         }
-        let mistakes: Vec<String> = all
-            .into_iter()
-            .flat_map(|(name, result)| {
-                let mistakes = result.err().unwrap_or_default();
-                mistakes.into_iter().map(move |mistake| format!("  {name}: {mistake}"))
-            })
-            .collect();
+        let told = all.into_iter().flat_map(|(name, result)| {
+            let mistakes = result.err().unwrap_or_default();
+            mistakes.into_iter().map(move |mistake| format!("  {name}: {mistake}"))
+        });
+        let contradictions = self.contradictions().into_iter().map(|told| format!("  {told}"));
+        let mistakes: Vec<String> = told.chain(contradictions).collect();
         if mistakes.is_empty() {
             return Ok(());
         }
         bail!("the settings have mistakes:\n{}", mistakes.join("\n"))
-    }
-
-    /// A record is placed by the door and looked for by the processor.
-    fn one_number_of_partitions(&self) -> Result<(), Vec<String>> {
-        let (door, processor) = (self.collector.partitions, self.processor.partitions);
-        if door == processor {
-            return Ok(());
-        }
-        Err(vec![format!(
-            "collector.partitions is {door} and processor.partitions is {processor}; they must be \
-             the same, on every machine"
-        )])
     }
 
     /// Prints what would be used, as TOML that `--config` reads.

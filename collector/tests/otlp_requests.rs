@@ -210,7 +210,7 @@ async fn a_size_or_a_duration_that_cannot_be_costs_the_request() {
 
 #[tokio::test]
 async fn only_who_proves_to_be_ours_may_tell_of_requests() {
-    let key = "a key that nobody guesses";
+    let key = "a-key-that-nobody-guesses";
     let settings = Settings { service_key: Some(key.into()), ..Settings::default() };
     let world = World::with(settings).await;
     let answer = world.post("/v1/traces", "application/json", spans().to_string()).await;

@@ -26,7 +26,7 @@ fn action(id: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn only_who_proves_to_be_ours_may_report_delivery_and_control_records() {
-    let key = "a key that nobody guesses";
+    let key = "a-key-that-nobody-guesses";
     let settings = Settings { service_key: Some(key.into()), ..Settings::default() };
     let world = World::with(settings).await;
     let player = json!({"type": "player", "e": "ps", "sid": "a", "ts": NOW / 1_000, "sta": "p"});

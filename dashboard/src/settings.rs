@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::settings::outside;
 use tallylight_serve::exposed;
+use tallylight_serve::guard::no_origins;
 use tallylight_store::live::Retention;
 
 use crate::sql::SqlSettings;
@@ -186,15 +187,12 @@ impl Settings {
             ),
         );
         must(!self.tenant.is_empty(), "tenant is empty; name one, such as demo".into());
-        for origin in &self.allowed_origins {
-            let known = tallylight_serve::guard::Origin::parse(origin).is_some();
-            must(known, format!("allowed_origins has {origin:?}; write scheme://host[:port]"));
-        }
         for start in self.live_events.iter().filter_map(|event| event.start.as_ref()) {
             let known = crate::sql::is_time(start);
             must(known, format!("live_events has start {start:?}; write 2026-11-25T20:00:00Z"));
         }
         self.upstreams.check(&mut must);
+        wrong.extend(no_origins(&self.allowed_origins));
         wrong.extend(outside(&[("idle_s", self.idle_s, 1..=3_600)]));
         wrong.extend(self.feed.mistakes());
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }

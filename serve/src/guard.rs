@@ -33,6 +33,12 @@ impl Origin {
     }
 }
 
+/// What is wrong with a list of `allowed_origins`: what is no origin would let nobody in.
+pub fn no_origins(origins: &[String]) -> Vec<String> {
+    let wrong = origins.iter().filter(|text| Origin::parse(text).is_none());
+    wrong.map(|text| format!("allowed_origins has {text:?}; write scheme://host[:port]")).collect()
+}
+
 /// `host[:port]` as (lower-case host, port); IPv6 stays in its brackets.
 fn split_host(text: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = match text.rsplit_once(':') {

@@ -3,3 +3,4 @@
 pub mod archive;
 pub mod live;
 pub mod snapshot;
+mod synced;

@@ -8,6 +8,8 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::synced::Synced;
+
 /// How many are kept.
 pub const KEPT: usize = 3;
 
@@ -148,10 +150,10 @@ fn aside(path: &Path) -> PathBuf {
 }
 
 fn put(path: &Path, header: &[u8], state: &[&[u8]]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = Synced::create(path)?;
     file.write_all(header)?;
     state.iter().try_for_each(|piece| file.write_all(piece))?;
-    file.sync_all()
+    file.finish().map(drop)
 }
 
 /// Removes what a process that died was writing.

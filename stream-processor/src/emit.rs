@@ -83,7 +83,7 @@ pub async fn covered(log: &dyn EventLog) -> Result<u64, LogError> {
     Ok(0)
 }
 
-/// The newest progress in these entries of the rows topic.
+/// The furthest progress in these entries of the rows topic.
 async fn newest_progress(log: &dyn EventLog, at: Range<u64>) -> Result<Option<u64>, LogError> {
     let Range { mut start, end } = at;
     let mut newest = None;
@@ -93,7 +93,8 @@ async fn newest_progress(log: &dyn EventLog, at: Range<u64>) -> Result<Option<u6
             break;
         }
         let entries = batch.entries.iter().filter(|entry| entry.offset < end);
-        newest = entries.filter_map(progress).next_back().or(newest);
+        // Behind the rows of an owner there may be some of one who had not noticed that it was none.
+        newest = entries.filter_map(progress).max().max(newest);
         start = batch.next;
     }
     Ok(newest)

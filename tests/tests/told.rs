@@ -13,7 +13,7 @@ use tallylight_tests::world::World;
 const SAID: [&str; 6] = ["su", "su", "bl=2000", "bl=4000", "bs,su", "bl=1900"];
 
 /// By which a CDN's exporter proves to be ours.
-const KEY: &str = "a key that nobody guesses";
+const KEY: &str = "a-key-that-nobody-guesses";
 
 fn cmcd(sid: &str, said: &str) -> String {
     format!("br=700,cid=\"older\",ot=v,sid=\"{sid}\",{said}")

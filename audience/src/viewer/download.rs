@@ -97,8 +97,8 @@ pub(super) async fn open(
     stream: &str,
     sid: &str,
 ) -> Result<(Master, Stream), Trouble> {
-    let server = &viewer.settings.steering_url;
-    let base = crate::play::master(&viewer.client, server, stream, sid).await?;
+    let address = viewer.settings.play_url(stream);
+    let base = crate::play::master(&viewer.client, &address, sid).await?;
     let master = Master::parse(&fetch::text(&viewer.client, base.clone()).await?, &base)?;
     let wanted = master.steering.as_ref().and_then(|steering| steering.first.as_deref());
     let known = wanted.filter(|id| master.pathway(id).is_some());
@@ -135,16 +135,27 @@ pub(super) fn newest(grid: Grid, now_us: i64) -> u64 {
     grid.k_at(now_us - ASK_AFTER_US).saturating_sub(1)
 }
 
+/// An object to ask for.
+struct Object {
+    url: Url,
+    /// CMCD `ot`.
+    kind: &'static str,
+    /// Segment and its kbps; `None` for an init segment.
+    segment: Option<(u64, i64)>,
+}
+
 /// What a request says about itself (CMCD v1, as CDNs get it).
-fn decorate(mut url: Url, sid: &str, cid: &str, kbps: i64, object: &str) -> Url {
-    let record = Record::default()
-        .token("br", kbps)
+fn decorate(object: Object, sid: &str, cid: &str, grid: Grid) -> Url {
+    let mut record = Record::default()
         .text("cid", cid)
-        .token("d", 2_000)
-        .token("ot", object)
+        .token("ot", object.kind)
         .token("sf", "h")
         .text("sid", sid)
         .token("st", "l");
+    if let Some((_, kbps)) = object.segment {
+        record = record.token("br", kbps).token("d", (grid.duration_us() + 500) / 1_000);
+    }
+    let mut url = object.url;
     url.query_pairs_mut().append_pair("CMCD", &record.line());
     url
 }
@@ -153,19 +164,15 @@ fn decorate(mut url: Url, sid: &str, cid: &str, kbps: i64, object: &str) -> Url 
 struct Asking<'a> {
     viewer: &'a Viewer,
     pathway: &'a str,
+    grid: Grid,
     sid: &'a str,
     line: watch::Receiver<u32>,
 }
 
 impl Asking<'_> {
-    async fn get(
-        &self,
-        url: Url,
-        k: Option<u64>,
-        kbps: i64,
-        object: &str,
-    ) -> (Result<Fetched, FetchError>, Request) {
-        let url = decorate(url, self.sid, &self.viewer.settings.stream, kbps, object);
+    async fn get(&self, object: Object) -> (Result<Fetched, FetchError>, Request) {
+        let k = object.segment.map(|(k, _)| k);
+        let url = decorate(object, self.sid, &self.viewer.settings.stream, self.grid);
         let at = self.viewer.clock.now_us();
         let host = format!("{}:{}", url.host_str().unwrap_or_default(), url.port().unwrap_or(80));
         let track = url.path_segments().and_then(|mut path| path.nth_back(1)).unwrap_or_default();
@@ -195,8 +202,8 @@ pub(super) async fn segment(
     if ask_us > now {
         sleep(until(Some(ask_us), now)).await;
     }
-    let (pathway, sid) = (stream.pathway.as_str(), wanted.sid.as_str());
-    let asking = Asking { viewer, pathway, sid, line: line.clone() };
+    let (pathway, grid) = (stream.pathway.as_str(), stream.grid);
+    let asking = Asking { viewer, pathway, grid, sid: &wanted.sid, line: line.clone() };
     let mut brought = Brought {
         requests: Vec::new(),
         pair: Err(FetchError::Broken("no such rung".to_owned()).into()),
@@ -205,7 +212,8 @@ pub(super) async fn segment(
     let Some(rung) = stream.rungs.get(wanted.rung) else { return brought };
     let inits = [Some(&rung.media), stream.audio.as_ref()].into_iter().flatten();
     for media in inits.filter(|_| wanted.inits) {
-        let (got, request) = asking.get(media.init.clone(), None, 0, "i").await;
+        let init = Object { url: media.init.clone(), kind: "i", segment: None };
+        let (got, request) = asking.get(init).await;
         brought.requests.push(request);
         match got {
             Ok(fetched) => brought.init_bytes += fetched.bytes,
@@ -216,10 +224,15 @@ pub(super) async fn segment(
         }
     }
     let k = wanted.k;
-    let video = asking.get(rung.media.segment(k), Some(k), rung.kbps, "v");
+    let object = |media: &Media, kind, kbps| Object {
+        url: media.segment(k),
+        kind,
+        segment: Some((k, kbps)),
+    };
+    let video = asking.get(object(&rung.media, "v", rung.kbps));
     let audio = async {
         let audio = stream.audio.as_ref()?;
-        Some(asking.get(audio.segment(k), Some(k), 64, "a").await)
+        Some(asking.get(object(audio, "a", 64)).await)
     };
     // Both are waited for, so that every request made is written down.
     let ((video, asked), audio) = join(video, audio).await;
@@ -231,4 +244,22 @@ pub(super) async fn segment(
         (Err(error), _) | (_, Err(error)) => Err(error.into()),
     };
     brought
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_say_how_long_the_segment_is_and_nothing_of_the_kind_for_an_init() {
+        let said = |kind, segment| {
+            let url = Url::parse("http://e/v-360/7.m4s").unwrap();
+            let grid = Grid::new(1_920_000, 1_000_000).unwrap();
+            let url = decorate(Object { url, kind, segment }, "s", "demo", grid);
+            url.query_pairs().map(|(_, value)| value.into_owned()).collect::<String>()
+        };
+        let segment = r#"br=700,cid="demo",d=1920,ot=v,sf=h,sid="s",st=l"#;
+        assert_eq!(said("v", Some((7, 700))), segment);
+        assert_eq!(said("i", None), r#"cid="demo",ot=i,sf=h,sid="s",st=l"#);
+    }
 }

@@ -66,8 +66,7 @@ pub(super) struct Session<'a> {
 impl<'a> Session<'a> {
     pub(super) fn new(viewer: &'a Viewer, plan: SessionPlan) -> Self {
         let settings = &viewer.settings;
-        let url = format!("{}/v1/cmcd?k={}", settings.collector_url, settings.key);
-        let reporter = Reporter::spawn(viewer.client.clone(), url);
+        let reporter = Reporter::spawn(viewer.client.clone(), settings.beacons_url());
         let now = viewer.clock.now_us();
         let mut report = Report::press_play(reporter, &settings.stream, &plan, now);
         report.keep_requests(settings.ledger_requests);
@@ -131,12 +130,13 @@ impl<'a> Session<'a> {
 
     /// Stalls that time alone brought, and the regular report. Answers when the buffer ends.
     fn let_time_pass(&mut self, now: i64) -> Option<i64> {
-        let playback = self.playback.as_mut()?;
-        if let Some(change) = playback.advance(now) {
+        if let Some(playback) = self.playback.as_mut()
+            && let Some(change) = playback.advance(now)
+        {
             self.report.change(change, playback);
         }
-        self.report.interval(now, playback);
-        playback.empty_at_us()
+        self.report.interval(now, self.playback.as_ref());
+        self.playback.as_ref().and_then(Playback::empty_at_us)
     }
 
     /// What a finished piece of work means, and the next piece.

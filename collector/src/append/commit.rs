@@ -104,7 +104,11 @@ impl Committer {
         ledger.merge(shed.clone());
         let outcome = match entries(all, &ledger, self.log.count()) {
             Ok(entries) => self.append(entries).await,
-            Err(error) => Err(AppendFailure::Internal(error.to_string())),
+            Err(error) => {
+                self.metrics.append_errors.inc();
+                tracing::error!(%error, "a commit cannot be encoded");
+                Err(AppendFailure::Internal(error.to_string()))
+            }
         };
         match &outcome {
             Ok(_) => {
@@ -151,17 +155,19 @@ impl Committer {
         let was_healthy = self.healthy.swap(outcome.is_ok(), Ordering::Relaxed);
         outcome.map_err(|error| {
             self.metrics.append_errors.inc();
-            if was_healthy {
-                tracing::error!(%error, "the log refuses appends");
-            }
-            match error {
+            let failure = match error {
                 LogError::Unavailable(_) | LogError::Unsure(_) | LogError::Closed(_) => {
                     AppendFailure::Unavailable(error.to_string())
                 }
                 LogError::Invalid(_) | LogError::Data(_) => {
                     AppendFailure::Internal(error.to_string())
                 }
+            };
+            // An outage is said once. Whose commit can never succeed is told that this log says why.
+            if was_healthy || matches!(failure, AppendFailure::Internal(_)) {
+                tracing::error!(%error, "the log refuses appends");
             }
+            failure
         })
     }
 }

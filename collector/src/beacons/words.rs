@@ -10,6 +10,9 @@ use super::shown::shown;
 
 /// Remarks on one record.
 const MOST: usize = 6;
+/// What a custom key wants.
+const CUSTOM: &str =
+    "a string, token or number of at most 64 characters, in at most 32 such keys, is";
 /// A player's clock may be off by so much before it is worth a word, ms.
 const SKEW_MS: i64 = 5_000;
 
@@ -59,17 +62,19 @@ pub(super) fn wrong(
 
 /// Keys that were sent and are not in the record.
 fn lost(text: &str, record: &Record<'_>, wrong: &mut Vec<String>) {
-    let (mut values, mut unknown) = (Vec::new(), Vec::new());
+    let mut unknown = Vec::new();
     for member in members(text) {
-        let name = member.split('=').next().unwrap_or_default().trim();
+        let name = member.split(['=', ';']).next().unwrap_or_default().trim();
         match Key::from_name(name) {
-            Some(key) if *record.get(key) == Value::Absent => values.push((key, member)),
+            Some(key) if *record.get(key) == Value::Absent => {
+                wrong.push(lost_value(member, wants(key.kind())));
+            }
+            None if name.contains('-') && !has_custom(record, name) => {
+                wrong.push(lost_value(member, CUSTOM));
+            }
             None if !name.is_empty() && !name.contains('-') => unknown.push(name),
             _ => {}
         }
-    }
-    for (key, member) in values {
-        wrong.push(lost_value(member, wants(key.kind())));
     }
     no_keys(unknown, wrong);
 }
@@ -84,10 +89,17 @@ fn lost_json(members: &Map<String, Json>, record: &Record<'_>, wrong: &mut Vec<S
                 wrong.push(lost_value(&format!("\"{name}\":{value}"), wants_json(key.kind())));
             }
             None if !name.contains('-') => unknown.push(name.as_str()),
+            None if !has_custom(record, name) => {
+                wrong.push(lost_value(&format!("\"{name}\":{value}"), CUSTOM));
+            }
             _ => {}
         }
     }
     no_keys(unknown, wrong);
+}
+
+fn has_custom(record: &Record<'_>, name: &str) -> bool {
+    record.custom().iter().any(|(kept, _)| kept == name)
 }
 
 fn lost_value(member: &str, wants: &str) -> String {
@@ -131,10 +143,12 @@ fn wants_json(kind: Kind) -> &'static str {
 
 /// The members of a record's text: commas outside quotes and parentheses part them.
 fn members(text: &str) -> impl Iterator<Item = &str> {
-    let (mut in_string, mut depth) = (false, 0_u32);
+    let (mut in_string, mut escaped, mut depth) = (false, false, 0_u32);
     text.split(move |c| {
+        let is_quote = c == '"' && !escaped;
+        escaped = in_string && c == '\\' && !escaped;
         match c {
-            '"' => in_string = !in_string,
+            '"' if is_quote => in_string = !in_string,
             '(' if !in_string => depth += 1,
             ')' if !in_string => depth = depth.saturating_sub(1),
             _ => {}

@@ -29,11 +29,9 @@ pub(super) fn keep(
         return Err(Reason::Untrusted);
     }
     let told = told.and_then(|told| Some((told, told.record()?)));
-    if let Some((_, record)) = &told {
-        let text = |key| record.text(key).filter(|text| !text.is_empty()).map(str::to_owned);
-        event.sid = event.sid.or_else(|| text(Key::Sid));
-        event.cid = event.cid.or_else(|| text(Key::Cid));
-    }
+    let text = |key| told.as_ref()?.1.text(key).filter(|text| !text.is_empty()).map(str::to_owned);
+    event.sid = event.sid.filter(|sid| !sid.is_empty()).or_else(|| text(Key::Sid));
+    event.cid = event.cid.filter(|cid| !cid.is_empty()).or_else(|| text(Key::Cid));
     clean(&mut event);
     check(&event)?;
     if standing.keeps_all() || standing.keeps(of_delivery(&event), lot(tenant, &event.source)) {
@@ -110,6 +108,9 @@ fn check(event: &DeliveryEvent) -> Result<(), Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::rows::deliveries;
+    use crate::fates::Source;
+    use crate::talkers::Talkers;
     use serde_json::json;
 
     const MEMBERS: [&str; 9] = [
@@ -124,13 +125,29 @@ mod tests {
         "late_us",
     ];
 
-    fn checked(member: &str, number: serde_json::Value) -> Result<(), Reason> {
+    fn event(member: &str, value: serde_json::Value) -> DeliveryEvent {
         let mut event = json!({
             "source": "edge-e1", "boot": 1, "seq": 0, "ts": 1_795_000_000_000_000_i64,
             "service": "edge", "action": "get", "stream": "demo", "status": 200, "bytes": 1,
         });
-        event[member] = number;
-        check(&serde_json::from_value(event).unwrap())
+        event[member] = value;
+        serde_json::from_value(event).unwrap()
+    }
+
+    fn checked(member: &str, number: serde_json::Value) -> Result<(), Reason> {
+        check(&event(member, number))
+    }
+
+    #[test]
+    fn an_empty_session_is_none() {
+        let talkers = Talkers::new(0);
+        let context = Context { trusted: true, ..Context::calm("demo", 1, &talkers) };
+        let asked = Asked { text: "cid=\"show\",sid=\"s-1\"", source: Source::Edge };
+        for (told, sid) in [(Some(asked), Some("s-1")), (None, None)] {
+            let (mut rows, mut tally) = (Rows::new(4), Tally::default());
+            keep(event("sid", "".into()), told, context, &mut rows, &mut tally).unwrap();
+            assert_eq!(deliveries(&mut [rows], 1).rows[0].event.sid.as_deref(), sid);
+        }
     }
 
     #[test]

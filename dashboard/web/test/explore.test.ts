@@ -7,7 +7,7 @@ import { moves } from "../src/sessions/lanes";
 import { gapOf } from "../src/sessions/records";
 import { liveFor, sessionRow, toMs } from "../src/sessions/row";
 import { linesOf, spansWhere } from "../src/sessions/series";
-import { literal, placeIn, query, queryPatiently, staleness } from "../src/sql/api";
+import { download, literal, placeIn, query, queryPatiently, staleness } from "../src/sql/api";
 import { EXAMPLES, expression, metricQuery } from "../src/sql/library";
 import { chartOf, fieldsOf, opensAsChart, scalesOf, shownAs } from "../src/sql/shape";
 import { Beacons, quoted } from "../src/watch/beacons";
@@ -72,9 +72,14 @@ describe("a search line", () => {
   });
 
   it("is a condition that no word can break out of", () => {
-    expect(condition(parseFind("device:tv rebuffered x'y"))).toBe("lower(CAST(device AS VARCHAR)) = 'tv' AND rebuffer_count > 0 AND starts_with(sid, 'x''y')");
+    expect(condition(parseFind("device:tv rebuffered x'y"))).toBe("lower(CAST(device AS VARCHAR)) = 'tv' AND rebuffer_count > 0 AND starts_with(lower(sid), 'x''y')");
     expect(condition([])).toBe("true");
     expect(literal("a';--")).toBe("'a'';--'");
+  });
+
+  it("finds an id however it is written, in history as among who is there", () => {
+    const upper = parseFind("AB");
+    expect([fits(row, upper), condition(upper), spansWhere(upper).where]).toEqual([true, ...new Array(2).fill("starts_with(lower(sid), 'ab')")]);
   });
 
   it("finds viewers like one", () => {
@@ -213,6 +218,21 @@ describe("an answer that opens", () => {
     const [stale, whole] = [await query("SELECT 1"), await query("SELECT 1")];
     expect(staleness(stale.filesAlone)).toMatch(/^sessions, player_events: without/);
     expect(staleness(whole.filesAlone)).toBeNull();
+    vi.unstubAllGlobals();
+  });
+});
+
+describe("patience with a query", () => {
+  it("is as long as the server lets one run, with files too", async () => {
+    const waits = vi.spyOn(AbortSignal, "timeout");
+    vi.stubGlobal("fetch", async () => new Response("[]"));
+    await query("SELECT 1");
+    await download("SELECT 1", "text/csv");
+    expect(waits.mock.calls).toEqual([[300_000], [300_000]]);
+    waits.mockImplementation(() => AbortSignal.abort());
+    vi.stubGlobal("fetch", async (_: string, { signal }: { signal: AbortSignal }) => signal.throwIfAborted());
+    await expect(query("SELECT 1")).rejects.toThrow("No answer within 300 s.");
+    waits.mockRestore();
     vi.unstubAllGlobals();
   });
 });

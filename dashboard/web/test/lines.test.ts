@@ -52,6 +52,24 @@ describe("the feed's socket", () => {
     vi.advanceTimersByTime(300);
     expect(Socket.made).toHaveLength(3);
   });
+  it("is heard while its snapshot still comes, and left when that stops", () => {
+    Socket.made.length = 0;
+    vi.stubGlobal("WebSocket", Socket);
+    new FeedClient(new FeedState(), () => undefined).start();
+    const [first] = Socket.made;
+    const say = (message: object): unknown => first?.onmessage({ data: JSON.stringify(message) });
+    say({ type: "hello", session: "s", resumed: false, now: Date.now(), metrics: [], minimum_sample: 20, cuboids: [] });
+    first?.onmessage(status());
+    for (let part = 0; part < 6; part += 1) {
+      vi.advanceTimersByTime(5_000);
+      say({ type: "rows", snapshot: true, more: true, seq: 0, at: Date.now() });
+    }
+    expect([Socket.made.length, first?.close.mock.calls.length]).toEqual([1, 0]);
+    vi.advanceTimersByTime(3 * BLIND_AFTER_MS);
+    expect(first?.close.mock.calls.length).toBe(0);
+    vi.advanceTimersByTime(1_300);
+    expect([Socket.made.length, first?.close.mock.calls.length]).toEqual([2, 1]);
+  });
 });
 
 describe("a tail", () => {

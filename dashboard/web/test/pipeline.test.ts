@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { App } from "../src/app";
 import type { EdgeStatus } from "../src/control/types";
 import { FeedState } from "../src/feed/state";
+import { departingParts } from "../src/pipeline/departing";
 import { Delivery, edgeBox, encoderBox, kText, proberRow } from "../src/pipeline/figures";
 import { onTime, servedShare, spareOf, stateOf } from "../src/pipeline/judge";
 import { parseStrip, type Strip } from "../src/stream/strip";
@@ -77,6 +78,16 @@ describe("the prober", () => {
     expect(row({})).toEqual(["no answer", 3]);
     expect(row({ ttfb_ms: 1_500, error: null })).toEqual(["1.50 s", 2]);
     expect(row({ ok: true, ttfb_ms: 20, error: null })).toEqual(["20 ms", undefined]);
+  });
+});
+
+describe("a CDN that is not ours", () => {
+  it("was looked at so long ago by the server's clock, whatever this page's says", () => {
+    const at = Date.now() + 3_600_000;
+    const status = { edges: [{ name: "cdn-a", health: "bad", why: "slow", share: 1, sessions: 3, capacity_kbps: null, reserved_kbps: null, prober: { ok: true, ttfb_ms: 20, at } }] };
+    const feed = new FeedState(() => at + 4_000);
+    const [box] = departingParts({ feed, steering: { media: () => false, status } } as unknown as App);
+    expect([box?.word, box?.age]).toEqual(["slow", 4_000]);
   });
 });
 

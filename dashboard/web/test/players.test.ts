@@ -1,5 +1,8 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import type { App } from "../src/app";
 import { type Rule, assemble } from "../src/players/data";
+import { PlayersPage } from "../src/players/page";
+import { newPage } from "./dom";
 
 const rule = (slug: string, harm: Rule["harm"]): Rule => ({ slug, harm, section: "4.3", title: slug, costs: "", fix: "" });
 const RULES = [rule("lost", "high"), rule("odd", "low")];
@@ -18,4 +21,18 @@ test("what spoils a figure comes first, however rare", () => {
 test("versions of CMCD are told apart, and a rule that is not known is shown by its name", () => {
   const one = assemble([player("p", 3), { ...player("p", 2), cmcd: 1 }], [breach("p", "newer", 3)], [], RULES);
   expect(one.map(({ cmcd, breaches }) => [cmcd, breaches[0]?.rule.title])).toEqual([[2, "newer"], [1, undefined]]);
+});
+
+test("a report that takes long is waited for, not asked for again beside it", async () => {
+  vi.useFakeTimers();
+  newPage();
+  const fetched = vi.fn(() => new Promise<Response>(() => undefined)).mockImplementationOnce(() => Promise.reject(new Error("away")));
+  vi.stubGlobal("fetch", fetched);
+  const page = new PlayersPage({} as App);
+  await vi.advanceTimersByTimeAsync(200_000);
+  page.close();
+  // The one that failed, and the one that nobody answers.
+  expect(fetched).toHaveBeenCalledTimes(2);
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
 });

@@ -23,7 +23,7 @@ describe("tally", () => {
     expect(tallyOf({ ...calm, reporting: 3 }).word).toBe("BLIND");
     expect(tallyOf({ ...calm, viewers: 0, beacons: 0 }).cause).toBe("players fetch, but no beacons arrive");
     expect(tallyOf({ ...calm, viewers: 0, beacons: 0, refused: 9 })).toMatchObject({ word: "BLIND", cause: "players fetch, but their beacons are not taken" });
-    expect(tallyOf({ ...calm, scheduleSilentMs: 7_000 }).word).toBe("OFF AIR");
+    expect(tallyOf({ ...calm, scheduleSilentMs: 7_000 })).toMatchObject({ word: "OFF AIR", cause: "the origin's schedule does not answer" });
     expect(tallyOf({ ...calm, slate: null }).word).toBe("BLIND");
   });
 });

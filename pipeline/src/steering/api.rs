@@ -25,8 +25,11 @@ use crate::serve::problem::{self, Problem};
 
 /// Actions and incidents shown.
 const SHOWN: usize = 100;
-/// Longest name or note.
+/// Longest note, in characters.
 const TEXT: usize = 2_000;
+/// Longest name of who acts, in characters and in bytes: the door refuses a record with more.
+const NAME: usize = 64;
+const NAME_BYTES: usize = 128;
 
 type App = Extract<Arc<Steering>>;
 
@@ -158,8 +161,13 @@ pub(super) async fn on_incident(
 
 fn name(by: String) -> Result<String, Problem> {
     let by = by.trim().to_owned();
-    if by.is_empty() || by.len() > 64 || by == super::pure::act::STEERING {
-        return Err(problem::invalid("by: who does it, 1 to 64 bytes, and not steering itself"));
+    let long = by.chars().count() > NAME || by.len() > NAME_BYTES;
+    if by.is_empty() || long || by == super::pure::act::STEERING {
+        let detail = format!(
+            "by: who does it, 1 to {NAME} characters of {NAME_BYTES} bytes together, and not \
+             steering itself"
+        );
+        return Err(problem::invalid(detail));
     }
     Ok(by)
 }

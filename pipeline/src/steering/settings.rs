@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use tallylight_serve::exposed;
+use tallylight_serve::guard::no_origins;
 
 use crate::ladder::is_name;
 use crate::serve::build::{HTTP, is_http, mistake, verdict};
@@ -86,7 +87,8 @@ pub struct Settings {
     pub tenant: String,
     /// Streams whose sessions it opens, and with an origin whose manifests it serves.
     pub streams: Vec<String>,
-    /// Segments that a manifest reaches back; less than `window_s` of the origin.
+    /// Segments that a manifest reaches back: with one more and the margin not longer than
+    /// `window_s` of the origin.
     pub window_segments: u32,
     /// Publish margin, the same as the origin's.
     pub margin_ms: u32,
@@ -150,10 +152,12 @@ impl Settings {
             ("origin_url", &self.origin_url),
             ("collector_url", &self.collector_url),
             ("feed_url", &self.feed_url),
+            ("beacon_url", &self.beacon_url),
         ] {
             let wrong = url.as_deref().is_some_and(|url| !is_http(url));
             mistake(&mut found, wrong, format!("{name}: {HTTP}"));
         }
+        found.extend(no_origins(&self.allowed_origins));
         self.validate_edges(&mut found);
         let streams =
             (1..=64).contains(&self.streams.len()) && self.streams.iter().all(|name| is_name(name));
@@ -164,6 +168,8 @@ impl Settings {
         mistake(&mut found, !(1..=3_600).contains(&self.ttl_s), "ttl_s: 1 to 3600");
         mistake(&mut found, self.hold_ms > 60_000, "hold_ms: 60000 at most");
         mistake(&mut found, self.keep_free_pct > 90, "keep_free_pct: 0 to 90");
+        // Of nothing a session each, any number of them would fit.
+        mistake(&mut found, self.session_kbps == 0, "session_kbps: above 0");
         verdict(found)
     }
 
@@ -188,5 +194,28 @@ impl Settings {
             wrong(unseen, "probe_url: an object to ask for, since there is no origin with streams");
             wrong(edge.capacity_kbps == 0, "capacity_kbps: above 0");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid_and_mistakes_are_told_together() {
+        assert_eq!(Settings::default().validate(), Ok(()));
+        let settings = Settings {
+            session_kbps: 0,
+            beacon_url: Some("/v1/cmcd?k=demo".into()),
+            allowed_origins: vec!["https://ok.example".into(), "localhost:5173".into()],
+            ..Settings::default()
+        };
+        let told = settings.validate().unwrap_err();
+        let wanted = [
+            "beacon_url: an http:// or https:// address",
+            "allowed_origins has \"localhost:5173\"; write scheme://host[:port]",
+            "session_kbps: above 0",
+        ];
+        assert_eq!(told, wanted);
     }
 }

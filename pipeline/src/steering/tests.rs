@@ -167,7 +167,17 @@ async fn a_change_is_json_by_somebody_and_of_no_other_site() {
         assert_eq!(read("origin", &format!("http://{addr}")).await, 200, "{page}");
     }
     assert_eq!(post("application/json", None, r#"{"mode": "x", "by": "me"}"#).await, 422);
-    assert_eq!(post("application/json", None, r#"{"mode": "act", "by": "steering"}"#).await, 422);
+    let by = |name: &str| format!(r#"{{"mode": "act", "by": "{name}"}}"#);
+    // Names are counted in characters, as the pages count them.
+    for (name, status) in [
+        ("steering".to_owned(), 422),
+        ("Ж".repeat(40), 200),
+        ("x".repeat(64), 200),
+        ("x".repeat(65), 422),
+        ("字".repeat(43), 422),
+    ] {
+        assert_eq!(post("application/json", None, &by(&name)).await, status, "{name}");
+    }
     assert_eq!(post("application/json", Some(&format!("http://{addr}")), change).await, 200);
     let page = origin.client.get(&url).send().await.unwrap();
     let page: serde_json::Value = page.json().await.unwrap();

@@ -104,9 +104,8 @@ fn member<'a>(cursor: &mut Cursor<'a>, name: Cow<'a, str>, record: &mut Record<'
                 Some(text) => Some(Cow::Borrowed(text)),
                 None => cursor.scalar()?.and_then(plain),
             };
-            match value {
-                Some(value) => record.set_custom(name, value),
-                None => record.drop_value(),
+            if !record.set_custom(name.clone(), value) {
+                record.note_name(Rule::ValueLost, &name);
             }
         }
         None => {

@@ -44,7 +44,7 @@ const VERSION_1: Keys =
     Keys::of(&[Br, Bl, Bs, Cid, D, Dl, Mtp, Nor, Nrr, Ot, Pr, Rtp, Sf, Sid, St, Su, Tb, V]);
 const OF_RESPONSES: Keys = Keys::of(&[Cmsdd, Cmsds, Rc, Smrt, Ttfb, Ttfbb, Ttlb, Url]);
 const OF_EVENTS: Keys = Keys::of(&[E, Ts, H, Cen, Cmsdd, Cmsds, Rc, Smrt, Ttfb, Ttfbb, Ttlb, Url]);
-const ROUNDED: Keys = Keys::of(&[Dl, Mtp, Rtp]);
+const ROUNDED: Keys = Keys::of(&[Bl, Dl, Mtp, Rtp]);
 const STAND_INS: [(Key, Key); 3] = [(Ab, Br), (Lab, Lb), (Tab, Tb)];
 
 /// Event tokens, each with the key that must come with it.
@@ -167,9 +167,10 @@ fn token_is(record: &Record<'_>, key: Key, token: &str) -> bool {
     record.text(key) == Some(token)
 }
 
-/// The first key that must be rounded to hundreds and is not.
+/// The first key that must be rounded to hundreds and is not. Of `bl` version 2 only asks for it.
 fn exact(record: &Record<'_>) -> Option<Key> {
-    [Dl, Mtp, Rtp].into_iter().find(|key| match record.get(*key) {
+    let must = |key: &Key| *key != Bl || record.version() == 1;
+    [Dl, Mtp, Rtp, Bl].into_iter().filter(must).find(|key| match record.get(*key) {
         Value::Int(value) => value % 100 != 0,
         Value::Ints(list) => record.ints(*list).iter().any(|(value, _)| value % 100 != 0),
         _ => false,

@@ -111,12 +111,11 @@ fn member<'a>(cursor: &mut Cursor<'a>, record: &mut Record<'a>) -> Option<()> {
                 Some(text) => (Some(Cow::Borrowed(text)), Some(())),
                 None => split(custom_value(cursor)),
             };
-            match value {
-                Some(value) => record.set_custom(Cow::Borrowed(name), value),
-                None => record.drop_value(),
+            if !record.set_custom(Cow::Borrowed(name), value) {
+                broken = Broken::one(Rule::ValueLost);
             }
             if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-                broken = Broken::one(Rule::CapitalKey);
+                broken = broken.and(Broken::one(Rule::CapitalKey));
             }
             read
         }

@@ -129,7 +129,7 @@ rules! {
     TextForToken "text_for_token" "4.3" Low "A token in quotes"
         costs "Nothing: it is read as the token. Another collector may lose it, and with `e` the event."
         fix "Write tokens without quotes: `e=ps`. Shaka does so from 5.2 on.";
-    NotRounded "not_rounded" "4.3" Low "`mtp`, `rtp` or `dl` not rounded to the nearest 100"
+    NotRounded "not_rounded" "4.3" Low "`mtp`, `rtp`, `dl`, or `bl` of version 1, not rounded to the nearest 100"
         costs "No figure. Exact values help to recognise a viewer, so the standard forbids them."
         fix "Round to the nearest 100 before sending.";
     UnknownToken "unknown_token" "4.3" Low "An object type, format or stream type that the standard does not have"

@@ -256,11 +256,13 @@ impl<'a> Record<'a> {
         Value::Texts(Span { from: texts, to: self.texts.len() })
     }
 
-    /// Sets a custom key, within the limits on them.
-    pub(super) fn set_custom(&mut self, key: Cow<'a, str>, value: Cow<'a, str>) {
-        if !fits(&value, MAX_CUSTOM_CHARS) {
-            return self.drop_value();
-        }
+    /// Sets a custom key, or counts its value as lost: one that cannot be text, or is too long.
+    /// Answers whether its value can be kept; there are only so many keys.
+    pub(super) fn set_custom(&mut self, key: Cow<'a, str>, value: Option<Cow<'a, str>>) -> bool {
+        let Some(value) = value.filter(|value| fits(value, MAX_CUSTOM_CHARS)) else {
+            self.drop_value();
+            return false;
+        };
         if let Some(entry) = self.custom.iter_mut().find(|(k, _)| *k == key) {
             entry.1 = value;
         } else if self.custom.len() < MAX_CUSTOM {
@@ -268,6 +270,7 @@ impl<'a> Record<'a> {
         } else {
             self.drop_key();
         }
+        true
     }
 
     pub(super) fn drop_value(&mut self) {

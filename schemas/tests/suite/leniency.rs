@@ -165,11 +165,22 @@ fn what_players_send_is_read_as_meant_and_noted() {
 }
 
 #[test]
+fn a_value_of_a_key_of_ones_own_that_is_lost_is_noted() {
+    for value in ["(1 2)".to_owned(), format!("\"{}\"", "x".repeat(65))] {
+        let (record, broken) = read(&format!("{EVENT},com.x-y={value},bs"), Mode::Event);
+        assert_eq!((&record["bs"], broken), (&json!(true), vec!["value_lost"]));
+    }
+}
+
+#[test]
 fn versions_and_modes_that_do_not_fit_are_noted() {
     let (_, broken) = read("e=t,sid=\"s\",ts=1795000000000", Mode::Event);
     assert_eq!(broken, ["version_missing"]);
     let (_, broken) = read("ltc=3000,sid=\"s\"", Mode::Request);
     assert_eq!(broken, ["new_key_in_version_1"]);
+    let exact = |version: i64| read(&format!("bl=1234,sid=\"s\",v={version}"), Mode::Request).1;
+    assert_eq!(exact(1), ["not_rounded"]);
+    assert_eq!(exact(2), ["scalar_for_list"], "it should be rounded and need not");
     let (_, broken) = read("br=(300),sid=\"s\",ts=1795000000000,v=2", Mode::Request);
     assert_eq!(broken, ["event_key_in_request"]);
 }

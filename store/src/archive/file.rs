@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, new_null_array};
@@ -25,6 +25,7 @@ use tallylight_schemas::tables::{Column, HOUR, Kind, Table};
 use super::HistoryError;
 use super::gather::Gathered;
 use super::hot::{Hot, hour_name};
+use crate::synced::Synced;
 
 /// Rows of a row group.
 const ROW_GROUP: usize = 128 << 10;
@@ -134,22 +135,25 @@ fn of_column(
 
 fn store(
     folder: &Path,
-    path: &PathBuf,
+    path: &Path,
     table: Table,
     rows: &Gathered,
 ) -> Result<(u64, Value), HistoryError> {
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
-    let file = File::create(path).map_err(|error| failed(path, &error))?;
+    let file = Synced::create(path).map_err(|error| failed(path, &error))?;
     let (file, stats) = columns(file, table, rows).map_err(|error| match error {
         HistoryError::Unavailable(why) => failed(path, &why),
         other => other,
     })?;
-    let synced = file.sync_all().and_then(|()| sync_dir(folder)).and_then(|()| file.metadata());
+    let synced = file.finish().and_then(|file| {
+        sync_dir(folder)?;
+        file.metadata()
+    });
     Ok((synced.map_err(|error| failed(path, &error))?.len(), stats))
 }
 
 /// Writes the table's columns one by one, without that which the folder is named after.
-fn columns(file: File, table: Table, rows: &Gathered) -> Result<(File, Value), HistoryError> {
+fn columns(file: Synced, table: Table, rows: &Gathered) -> Result<(Synced, Value), HistoryError> {
     let columns: Vec<&Column> = table.columns().iter().filter(|of| of.name != HOUR).collect();
     let fields: Vec<Field> =
         columns.iter().map(|of| Field::new(of.name, of.kind.arrow(), true)).collect();

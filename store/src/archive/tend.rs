@@ -15,7 +15,7 @@ use tallylight_schemas::tables::{HOUR, Table};
 
 use super::file::{self, failed};
 use super::folder::Folder;
-use super::hot::{hour_name, hour_number};
+use super::hot::{hour_name, hour_number, hour_of};
 use super::{History, HistoryError, lock};
 
 /// What one round of upkeep did.
@@ -146,12 +146,16 @@ impl History {
     async fn expire(&self, hour: i64, tended: &mut Tended) -> Result<(), HistoryError> {
         let settings = &self.shared.settings;
         let now = hour_name(hour);
+        // A clock that is far ahead for one commit takes log time along for good, and what is removed
+        // is gone for good: an age is by the own clock where that says less.
+        let aged = self.shared.clock.as_ref().map(|clock| hour_of(clock.now_us()));
+        let aged = aged.map_or(hour, |own| own.min(hour));
         let mut tables = Vec::new();
         for table in Table::ALL {
             let folder = self.folder(table).newest().await?;
             let mut all = Kept { hours: files(&folder)?, table };
             let kept = i64::try_from(settings.cap_hours_of(table)).unwrap_or(i64::MAX);
-            let oldest_kept = hour_name(hour.saturating_sub(kept).max(0)).min(now.clone());
+            let oldest_kept = hour_name(aged.saturating_sub(kept).max(0)).min(now.clone());
             while let Some(old) = all.oldest(&oldest_kept) {
                 self.remove(&mut all, &old, tended).await?;
             }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::RecordBatch;
 use tallylight_schemas::tables::{Table, conform};
-use tallylight_store::archive::{Faults, HistoryError, Repair, Step};
+use tallylight_store::archive::{Faults, HistoryError, Repair, Step, hour_of};
 
 use crate::kit::{Failing, History0, T0, events, panes, total};
 
@@ -37,6 +37,20 @@ async fn files_that_were_joined_although_it_did_not_look_so_are_not_joined_again
         assert_eq!(history.tend(101).await.unwrap().joined, 0);
     }
     assert_eq!(total(&history, Table::PlayerEvents).await, 24);
+}
+
+#[tokio::test]
+async fn no_hour_is_too_old_by_log_time_alone() {
+    let mut kit = History0::new();
+    kit.settings.cap_hours = 2;
+    let history = kit.open().await.unwrap();
+    let own = hour_of(T0);
+    history.add(Table::PlayerEvents, 0, own - 3, events(3));
+    history.add(Table::PlayerEvents, 1, own, events(3));
+    history.commit(2).await.unwrap();
+    // A collector's clock was a month ahead.
+    assert_eq!(history.tend(own + 720).await.unwrap().removed_rows, 3);
+    assert_eq!(total(&history, Table::PlayerEvents).await, 3);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::read::Partitions;
 
 /// Version of the state in snapshots. Any change of a type in it is a new version: older
 /// snapshots are passed over then, and the log is read from its start.
-pub const STATE_VERSION: u32 = 16;
+pub const STATE_VERSION: u32 = 17;
 
 /// What a snapshot holds.
 #[derive(Debug)]

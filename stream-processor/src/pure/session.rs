@@ -8,7 +8,7 @@
 //! - A record comes: `open` finds its epoch, or it waits in `pending`; `fact` is what it tells,
 //!   `said` its words, `clue` what a player tells that names no state.
 //! - An epoch: `epoch`, its `sid` and its `kin`; the `timeline`, whose facts are in `tail` as `pack`
-//!   writes numbers.
+//!   writes numbers, with `silences` between them.
 //! - Where it stands: `states` at the horizon and now, each a `machine` that goes by `rules` and
 //!   counts `records`; what they have in common is their `story`, with `seldom` (what hardly any has)
 //!   and `totals` (the player's own counts).
@@ -37,6 +37,7 @@ mod rules;
 mod said;
 mod seldom;
 mod sid;
+mod silences;
 mod slots;
 mod states;
 pub mod store;

@@ -179,9 +179,9 @@ impl Report {
         }
     }
 
-    /// The regular report, when it is due.
-    pub(super) fn interval(&mut self, now_us: i64, playback: &Playback) {
-        self.shown = Some(playback.clone());
+    /// The regular report, when it is due: also of a player that has no manifest yet.
+    pub(super) fn interval(&mut self, now_us: i64, playback: Option<&Playback>) {
+        self.shown = playback.cloned();
         if now_us >= self.next_interval_us {
             let pace = self.reporter.pace();
             self.next_interval_us = now_us + INTERVAL_US * i64::from(pace.interval);
@@ -264,3 +264,6 @@ fn token(state: State) -> &'static str {
         State::Rebuffering => "r",
     }
 }
+
+#[cfg(test)]
+mod tests;

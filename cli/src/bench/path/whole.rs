@@ -11,6 +11,7 @@ use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record::{EVENTS, ROWS};
 use tallylight_store::archive::{History, Settings as HistorySettings};
 use tallylight_stream_processor::{Processor, Settings, archive};
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::PER_POST;
@@ -19,10 +20,9 @@ use crate::bench::load::{self, To};
 use crate::bench::{Folder, cpu, sample};
 
 /// The CPU-seconds that `records` take from the socket to Parquet, without those of sending.
-pub(crate) fn spent(records: usize) -> anyhow::Result<f64> {
+pub(crate) fn spent(on: &Runtime, records: usize) -> anyhow::Result<f64> {
     let folder = Folder::new("path");
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let spent = runtime.block_on(run(&folder.0, records))?;
+    let spent = on.block_on(run(&folder.0, records))?;
     let counted = accepted(&folder.0.join("history/player_events"))?;
     ensure!(counted == records, "{records} records were sent, {counted} are in history");
     Ok(spent)

@@ -28,7 +28,7 @@ const ELSEWHERE: [(&str, &str); 19] = [
     ("tallylight_pipeline::origin::Settings", "pipeline/src/origin/settings.rs"),
     ("tallylight_pipeline::edge::Settings", "pipeline/src/edge/settings.rs"),
     ("tallylight_pipeline::steering::Settings", "pipeline/src/steering/settings.rs"),
-    ("tallylight_audience::Settings", "audience/src/lib.rs"),
+    ("tallylight_audience::Settings", "audience/src/settings.rs"),
 ];
 
 /// Settings that stand together.

@@ -18,6 +18,12 @@ fn a_good_record_has_nothing_wrong() {
 }
 
 #[test]
+fn a_quote_within_a_text_does_not_end_it() {
+    let good = r#"cid="a\",b=\"c\\",com.x-y="\\",e=ps,sid="a",sn=0,sta=p,ts=1795000000500,v=2"#;
+    assert_eq!(of(good), Vec::<String>::new());
+}
+
+#[test]
 fn each_mistake_is_named() {
     let base = "cid=\"demo\",sid=\"a\",sn=0,v=2";
     for (text, says) in [
@@ -29,6 +35,8 @@ fn each_mistake_is_named() {
         (format!("{base},e=t,ts=1795000000"), "13 digits"),
         (format!("{base},e=t,ts={NOW},df=3"), "`df` is no key"),
         (format!("{base},e=t,ts={NOW},bl=\"x\""), "numbers in parentheses are wanted"),
+        (format!("{base},e=t,ts={NOW},com.x-y=(1 2)"), "`com.x-y=(1 2)` was lost"),
+        (format!("{base},e=t,ts={NOW},com.x-y=\"{}\"", "x".repeat(65)), "at most 64 characters"),
         (format!("e=t,sid=\"a\",ts={NOW}"), "No `v=2`"),
         (format!("e=t,ts={NOW}"), "no usable `sid`"),
         ("{\"e\":\"t\"}".to_owned(), "/v1/events"),
@@ -53,6 +61,7 @@ fn a_json_event_is_judged_as_json() {
     for (from, to, says) in [
         (r#""br":[600]"#, r#""br":"x""#, r#"`"br":"x"` was lost: a number"#),
         (r#""cid""#, r#""contentId""#, "`contentId` is no key"),
+        (r#""com.x-y":"1""#, r#""com.x-y":[1]"#, r#"`"com.x-y":[1]` was lost"#),
         (r#""sta":"p","#, "", "`e=ps` without `sta`"),
     ] {
         let wrong = of_json(&good.replace(from, to));

@@ -1,15 +1,16 @@
 //! OTLP's JSON in the form that the generated types read.
 //!
-//! The rules of protobuf's JSON let a 64-bit number be a string or a number, and let a member be
-//! left out. The generated types want a string here and a number there, and all members of some
-//! messages. What this collector does not keep is left out before they look at it.
+//! The rules of protobuf's JSON let a number be a string, and let a member be left out. The
+//! generated types want a string here and a number there, all members of some messages, and a value
+//! in each attribute. What this collector does not keep is left out before they look at it.
 
 use serde_json::{Map, Value, json};
 
 use super::Export;
+use super::points::NO_VALUE;
 
 /// Members that are not kept.
-const UNKEPT: [&str; 17] = [
+const UNKEPT: [&str; 16] = [
     "bucketCounts",
     "explicitBounds",
     "exemplars",
@@ -26,19 +27,34 @@ const UNKEPT: [&str; 17] = [
     "events",
     "links",
     "body",
-    "flags",
     // Of a status.
     "message",
 ];
-/// Members that are numbers of a list: where they are none they say nothing, and cost no record.
-const ENUMS: [&str; 2] = ["severityNumber", "code"];
-/// Members that are numbers for the generated types.
+/// Members that are small numbers: where they are none they say nothing, and cost no record.
+const SMALL: [&str; 3] = ["severityNumber", "code", "flags"];
+/// Members that are whole numbers for the generated types.
 const NUMBERS: [&str; 3] = ["asInt", "count", "zeroCount"];
+/// Members that are decimals for them.
+const DECIMALS: [&str; 6] = ["asDouble", "doubleValue", "max", "min", "sum", "zeroThreshold"];
 /// Members that are strings for them, but not within [`NUMERIC`].
 const TIMES: [&str; 4] =
     ["startTimeUnixNano", "endTimeUnixNano", "timeUnixNano", "observedTimeUnixNano"];
 /// Members whose data points have numbers as times.
 const NUMERIC: [&str; 2] = ["exponentialHistogram", "summary"];
+
+/// What a value can be.
+const KINDS: [&str; 7] = [
+    "stringValue",
+    "boolValue",
+    "intValue",
+    "doubleValue",
+    "arrayValue",
+    "kvlistValue",
+    "bytesValue",
+];
+/// Most empty items of arrays in a request. Each takes two hundred times its bytes in memory; the
+/// generated types refuse what is beyond.
+const MOST_EMPTY: usize = 16 << 10;
 
 pub(super) fn request<E: Export>(body: &[u8]) -> Result<E, String> {
     let mut value: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
@@ -46,65 +62,125 @@ pub(super) fn request<E: Export>(body: &[u8]) -> Result<E, String> {
         return Err("it is not an object".to_owned());
     };
     members.entry(E::SIGNAL.member).or_insert_with(|| json!([]));
-    let mut records = 0;
-    regular(members, false, (E::SIGNAL.records, &mut records));
+    let mut walk = Walk { of: E::SIGNAL.records, records: 0, room: MOST_EMPTY };
+    walk.regular(members, "");
     let request: E = serde_json::from_value(value).map_err(|error| error.to_string())?;
     // A metric whose points do not fit its type would be passed over without a word.
-    if request.records() == records {
+    if request.records() == walk.records {
         Ok(request)
     } else {
         Err(format!("some `{}` do not fit what they are in", E::SIGNAL.records))
     }
 }
 
-/// serde_json has bounded the depth.
-fn regular(members: &mut Map<String, Value>, numeric: bool, (of, records): (&str, &mut usize)) {
-    members.retain(|name, value| {
-        let is_number = || value.as_i64().is_some_and(|number| i32::try_from(number).is_ok());
-        let says_nothing = match name.as_str() {
-            "status" => !value.is_object(),
-            name => ENUMS.contains(&name) && !is_number() || UNKEPT.contains(&name),
-        };
-        !says_nothing && !value.is_null()
-    });
-    // Of all messages only data points have a time, and log records, which pass over the rest.
-    if members.contains_key("timeUnixNano") {
-        point(members);
-    }
-    for (name, value) in members.iter_mut() {
-        let name = name.as_str();
-        let time = TIMES.contains(&name);
-        match value {
-            Value::String(text) if NUMBERS.contains(&name) || time && numeric => {
-                let number = text.parse::<i64>().map(Value::from);
-                if let Ok(number) = number.or_else(|_| text.parse::<u64>().map(Value::from)) {
-                    *value = number;
+/// What is known on the way through a request.
+struct Walk {
+    /// The lists that hold the records, and how many they had so far.
+    of: &'static str,
+    records: usize,
+    /// How many of [`MOST_EMPTY`] are left.
+    room: usize,
+}
+
+impl Walk {
+    /// `within` is which of [`NUMERIC`] the members are in. serde_json has bounded the depth.
+    fn regular(&mut self, members: &mut Map<String, Value>, within: &str) {
+        let numeric = !within.is_empty();
+        members.retain(|name, value| !value.is_null() && !says_nothing(name, value));
+        for (name, value) in members.iter_mut() {
+            let name = name.as_str();
+            let time = TIMES.contains(&name);
+            match value {
+                Value::String(text) if NUMBERS.contains(&name) || time && numeric => {
+                    let number = text.parse::<i64>().map(Value::from);
+                    if let Ok(number) = number.or_else(|_| text.parse::<u64>().map(Value::from)) {
+                        *value = number;
+                    }
                 }
+                // One that is not finite becomes null.
+                Value::String(text) if DECIMALS.contains(&name) => {
+                    if let Ok(number) = text.parse::<f64>() {
+                        *value = number.into();
+                    }
+                }
+                Value::Number(number) if time && !numeric => {
+                    *value = Value::String(number.to_string());
+                }
+                Value::Object(members) => {
+                    let within = if NUMERIC.contains(&name) { name } else { within };
+                    self.regular(members, within);
+                    if matches!(name, "arrayValue" | "kvlistValue") {
+                        let items = members.entry("values").or_insert_with(|| json!([]));
+                        self.fill(items.as_array_mut().filter(|_| name == "arrayValue"));
+                    }
+                }
+                Value::Array(items) => {
+                    self.records += if name == self.of { items.len() } else { 0 };
+                    for members in items.iter_mut().filter_map(Value::as_object_mut) {
+                        self.regular(members, within);
+                        if name == "dataPoints" {
+                            point(members, within);
+                        }
+                    }
+                }
+                _ => {}
             }
-            Value::Number(number) if time && !numeric => {
-                *value = Value::String(number.to_string());
-            }
-            Value::Object(members) => {
-                regular(members, numeric || NUMERIC.contains(&name), (of, records));
-            }
-            Value::Array(items) => {
-                *records += if name == of { items.len() } else { 0 };
-                let objects = items.iter_mut().filter_map(Value::as_object_mut);
-                objects.for_each(|members| regular(members, numeric, (of, records)));
-            }
-            _ => {}
+        }
+        if members.get("value").is_some_and(is_empty) {
+            members.remove("value");
+        }
+    }
+
+    /// Empty items of an array, which the generated types do not know, become no bytes: both read
+    /// as NULL.
+    fn fill(&mut self, items: Option<&mut Vec<Value>>) {
+        let empty = items.into_iter().flatten().filter(|item| is_empty(item));
+        for item in empty.take(self.room) {
+            *item = json!({"bytesValue": ""});
+            self.room -= 1;
         }
     }
 }
 
+/// Whether a member is not kept, or is not what it must be to mean anything.
+fn says_nothing(name: &str, value: &Value) -> bool {
+    let is_small = || value.as_u64().is_some_and(|number| i32::try_from(number).is_ok());
+    match name {
+        "status" => !value.is_object(),
+        name => SMALL.contains(&name) && !is_small() || UNKEPT.contains(&name),
+    }
+}
+
+/// Whether an attribute's value is none: without any kind, or a number that is not finite.
+fn is_empty(value: &Value) -> bool {
+    let told =
+        |(kind, value): (&String, &Value)| KINDS.contains(&kind.as_str()) && !value.is_null();
+    value.is_null() || value.as_object().is_some_and(|kinds| !kinds.iter().any(told))
+}
+
 /// The members that exponential histograms and summaries may not lack; others pass them over.
-fn point(members: &mut Map<String, Value>) {
+fn point(members: &mut Map<String, Value>, within: &str) {
+    // A sum that is not finite is none, and one that a summary does not tell is 0, as in protobuf.
+    if within == "summary" && members.get("sum").is_some_and(Value::is_null) {
+        members.insert("flags".to_owned(), json!(NO_VALUE));
+    }
+    members.retain(|_, value| !value.is_null());
+    if within == "summary" {
+        members.entry("sum").or_insert_with(|| json!(0.0));
+    }
     for name in ["count", "zeroCount", "scale", "flags"] {
         members.entry(name).or_insert_with(|| json!(0));
     }
-    members.entry("startTimeUnixNano").or_insert_with(|| json!("0"));
+    for name in ["timeUnixNano", "startTimeUnixNano"] {
+        members
+            .entry(name)
+            .or_insert_with(|| if within.is_empty() { "0".into() } else { 0.into() });
+    }
     members.entry("zeroThreshold").or_insert_with(|| json!(0.0));
     for name in ["attributes", "exemplars", "quantileValues"] {
         members.entry(name).or_insert_with(|| json!([]));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,7 +121,7 @@ pub(super) fn of_log(
 
 fn kept(all: &[KeyValue]) -> impl Iterator<Item = KeyValue> {
     let told = all.iter().filter(|pair| KEPT.contains(&pair.key.as_str()));
-    told.filter_map(|pair| Some(named(&pair.key, &text(pair.value.as_ref()?))))
+    told.map(|pair| named(&pair.key, &pair.value.as_ref().map(text).unwrap_or_default()))
 }
 
 /// An attribute, without the addresses and the query that a name made of a request can have.

@@ -3,7 +3,9 @@
 use opentelemetry_proto::tonic::common::v1::{InstrumentationScope, KeyValue};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
-use opentelemetry_proto::tonic::metrics::v1::{AggregationTemporality, Metric, NumberDataPoint};
+use opentelemetry_proto::tonic::metrics::v1::{
+    AggregationTemporality, DataPointFlags, Metric, NumberDataPoint,
+};
 use tallylight_schemas::fates::Reason;
 use tallylight_schemas::infra::{InfraKind, InfraMetric};
 
@@ -13,6 +15,8 @@ use crate::decode::Context;
 
 /// Longest name of a metric, as OpenTelemetry limits it, and of everything else with a name.
 pub(super) const NAME_BYTES: usize = 255;
+/// The flag of a point that says it has no value.
+pub(super) const NO_VALUE: u32 = DataPointFlags::NoRecordedValueMask as u32;
 
 /// What the kinds of data points have in common.
 pub(super) struct Measured<'a> {
@@ -122,7 +126,8 @@ fn measured(data: &Data, at: usize) -> Option<Measured<'_>> {
         }
         Data::Summary(of) => {
             let point = of.data_points.get(at)?;
-            spread!(point, InfraKind::Summary, None, sum Some(point.sum), min None, max None)
+            let sum = (point.flags & NO_VALUE == 0).then_some(point.sum);
+            spread!(point, InfraKind::Summary, None, sum sum, min None, max None)
         }
     })
 }

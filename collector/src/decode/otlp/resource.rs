@@ -26,7 +26,7 @@ impl Origin {
         let all = resource.map_or(&[][..], |resource| resource.attributes.as_slice());
         let find = |key: &str| {
             let pair = all.iter().find(|pair| pair.key == key)?;
-            pair.value.as_ref().map(text)
+            pair.value.as_ref().map(text).filter(|text| !text.is_empty())
         };
         let named = INSTANCE.into_iter().find_map(|key| Some((key, find(key)?)));
         let told = |key: &str| key == SERVICE || named.as_ref().is_some_and(|(by, _)| *by == key);

@@ -101,6 +101,8 @@ pub(super) fn text(value: &AnyValue) -> String {
 fn json(value: &AnyValue) -> Value {
     match &value.value {
         None => Value::Null,
+        // As which JSON has an empty item of an array here.
+        Some(Any::BytesValue(bytes)) if bytes.is_empty() => Value::Null,
         Some(Any::StringValue(text)) => text.as_str().into(),
         Some(Any::BoolValue(truth)) => (*truth).into(),
         Some(Any::IntValue(number)) => (*number).into(),
@@ -128,7 +130,7 @@ pub(super) fn micros(ns: u64) -> Result<i64, Reason> {
 /// The value of the first of `names` that there is.
 pub(super) fn said<'a>(all: &'a [KeyValue], names: &[&str]) -> Option<&'a Any> {
     let find = |name: &&str| all.iter().find(|pair| pair.key == **name)?.value.as_ref();
-    names.iter().find_map(find)?.value.as_ref()
+    names.iter().find_map(|name| find(name)?.value.as_ref())
 }
 
 /// A text, or the first of a list, as which headers are sent.

@@ -19,7 +19,8 @@ export function backoff(attempt: number, random: number): number {
 export class FeedClient {
   private socket: WebSocket | null = null;
   private attempt = 0;
-  private openedAt = 0;
+  /** When anything came on this line, or it was opened. */
+  private heardAt = 0;
 
   constructor(
     private readonly state: FeedState,
@@ -42,7 +43,7 @@ export class FeedClient {
     }
     const socket = new WebSocket(url);
     this.socket = socket;
-    this.openedAt = Date.now();
+    this.heardAt = Date.now();
     // One that was left may still speak, and says nothing that counts.
     socket.onmessage = (event: MessageEvent<unknown>) => {
       if (this.socket === socket) this.receive(event.data);
@@ -61,6 +62,7 @@ export class FeedClient {
   }
 
   private receive(data: unknown): void {
+    this.heardAt = Date.now();
     if (typeof data !== "string") return;
     const message = JSON.parse(data) as Message;
     this.state.apply(message);
@@ -69,11 +71,11 @@ export class FeedClient {
     this.changed();
   }
 
-  /** A connection can be open and dead; a server that says nothing is left. Nobody waits for it to
-   *  close: on a dead line the browser does so for up to a minute. */
+  /** A connection can be open and dead; a server that says nothing is left. One that still sends a long
+   *  snapshot says no status meanwhile, and is heard all the same. Nobody waits for it to close: on a
+   *  dead line the browser does so for up to a minute. */
   private watchdog(): void {
-    const quiet = Math.min(this.state.silence(), Date.now() - this.openedAt);
-    if (this.socket && quiet > 3 * BLIND_AFTER_MS) {
+    if (this.socket && Date.now() - this.heardAt > 3 * BLIND_AFTER_MS) {
       const left = this.socket;
       this.again();
       left.close();

@@ -6,7 +6,8 @@ import type { Level } from "../metrics/evaluate";
 import { NONE, count } from "../metrics/format";
 import { FULL, type Box, proberRow } from "./figures";
 
-export function pathwayBox(edge: EdgeStatus): Box {
+/** What a CDN's box says at `now`, by the server's clock: the prober's times are not by this page's. */
+export function pathwayBox(edge: EdgeStatus, now: number): Box {
   const load = edge.capacity_kbps && edge.reserved_kbps !== null ? edge.reserved_kbps / edge.capacity_kbps : null;
   const full = load !== null && load > FULL;
   const sick = edge.health === "bad";
@@ -14,7 +15,7 @@ export function pathwayBox(edge: EdgeStatus): Box {
   const seen = edge.prober?.at ?? null;
   return {
     id: `edge-${edge.name}`, title: edge.name, level, word: sick ? edge.why : full ? "full" : "",
-    age: seen === null ? null : Math.max(0, Date.now() - seen), blind: edge.health === "unknown",
+    age: seen === null ? null : Math.max(0, now - seen), blind: edge.health === "unknown",
     rows: [
       { name: "share of sessions", value: edge.share === null ? NONE : `${Math.round(100 * edge.share)} %` },
       { name: "sessions sent here", value: edge.sessions === null ? NONE : count(edge.sessions) },

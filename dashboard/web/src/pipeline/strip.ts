@@ -65,7 +65,7 @@ export class SegmentStrip {
     const strip = this.app.segments.strip;
     const empty = find(this.root, ".empty");
     setAttr(empty, "hidden", strip !== null);
-    setText(empty, this.app.segments.failedSince === null ? "Asking for the schedule." : "The schedule does not answer: is the origin running?");
+    setText(empty, this.app.segments.failedSince === null ? "Asking for the schedule." : "The origin's schedule does not answer: are the origin and steering running?");
     setAttr(this.root, "data-stale", this.app.segments.failedSince !== null);
     if (!strip) return;
     const first = this.first(strip);

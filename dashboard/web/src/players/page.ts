@@ -16,6 +16,8 @@ export class PlayersPage implements Page {
   private readonly timer = setInterval(() => void this.load(), EVERY_MS);
   private report: Report | null = null;
   private failed = "";
+  /** A report may take longer than the time to the next one. */
+  private loading = false;
   private chosen: string | null = null;
   private readonly rows = h("tbody", {});
   private readonly list = h("ul", { class: "breaches" });
@@ -52,12 +54,16 @@ export class PlayersPage implements Page {
   }
 
   private async load(): Promise<void> {
+    if (this.loading) return;
+    this.loading = true;
     try {
       this.report = await report(this.stop.signal);
       this.failed = "";
     } catch (error) {
       if (this.stop.signal.aborted) return;
       this.failed = error instanceof Error ? error.message : String(error);
+    } finally {
+      this.loading = false;
     }
     this.draw();
   }

@@ -98,7 +98,7 @@ export function fits(row: SessionRow, terms: readonly Term[]): boolean {
 export function condition(terms: readonly Term[]): string {
   const parts = terms.map(({ name, value }) => {
     if (name === "is") return FLAGS[value]?.sql ?? "true";
-    if (name === "sid") return `starts_with(sid, ${literal(value)})`;
+    if (name === "sid") return `starts_with(lower(sid), ${literal(value.toLowerCase())})`;
     const field = NAMES[name];
     if (!field || name === "state") return "true";
     return value.toLowerCase() === "unknown" ? `${field} IS NULL` : `lower(CAST(${field} AS VARCHAR)) = ${literal(value.toLowerCase())}`;

@@ -2,6 +2,7 @@
 // a dimension is chosen, and nothing while nobody looks.
 
 import { clock, span } from "../metrics/format";
+import { PATIENCE_MS } from "../sql/api";
 import { ResultChart } from "../sql/chart";
 import { h, setAttr, setText } from "../ui/dom";
 import { query, setQuery } from "../ui/query";
@@ -11,8 +12,6 @@ import { OVER, ask, linesOf, spansWhere, type Series } from "./series";
 const EACH_MS = 10_000;
 /** Typing rests for so long before its series is asked for. */
 const REST_MS = 600;
-/** A series that is read for the first time is a scan of history. */
-const PATIENCE_MS = 60_000;
 const MOST_DIMENSIONS = 4;
 const METRICS: Readonly<Record<string, string>> = { viewers: "Viewers", rebuffer_ratio_pct: "Rebuffer ratio" };
 const SPANS: readonly (readonly [number, string])[] = [[30, "30 min"], [180, "3 h"], [1440, "24 h"]];

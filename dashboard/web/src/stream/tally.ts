@@ -57,7 +57,7 @@ export function tallyOf(e: Evidence): TallyState {
     return e.viewers ? { tally: "on-air", word: "ON AIR", cause: "" } : { tally: "no-viewers", word: "NO VIEWERS", cause: "no player reports" };
   }
   if (e.scheduleSilentMs !== null && e.scheduleSilentMs > SCHEDULE_LOST_MS) {
-    return { tally: "off-air", word: "OFF AIR", cause: "the stream's manifests do not answer" };
+    return { tally: "off-air", word: "OFF AIR", cause: "the origin's schedule does not answer" };
   }
   if (e.slate === null) return blind("waiting for the schedule");
   if (e.slate) return { tally: "off-air", word: "OFF AIR", cause: "slate instead of the programme" };

@@ -99,7 +99,7 @@ export class WatchPage implements Page {
     this.grid.draw(this.app.segments.strip, 30);
     const empty = find(this.root, ".segpanel .empty");
     setAttr(empty, "hidden", this.app.segments.strip !== null);
-    setText(empty, this.app.segments.failedSince === null ? "Asking for the schedule." : "The schedule does not answer; is the steering service running?");
+    setText(empty, this.app.segments.failedSince === null ? "Asking for the schedule." : "The origin's schedule does not answer: are the origin and steering running?");
     const playing = probe.playClickedAt !== null;
     setAttr(this.record.root, "hidden", !playing);
     if (playing && performance.now() - this.recordedAt > 900) {

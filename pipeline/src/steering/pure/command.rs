@@ -75,7 +75,7 @@ pub fn on_action(
     match (what, row.state) {
         ("take", ActionState::Offered) => take(state, inputs, row, by, now_ms, out)?,
         // Who held it may think otherwise, as long as it is about something.
-        ("take", ActionState::Dismissed) if act::is_turned_down(&row) && is_open(state, &row) => {
+        ("take", ActionState::Dismissed) if act::is_turned_down(&row) && state.is_open(&row) => {
             let row = ActionRow { outcome: None, ..row };
             take(state, inputs, row, by, now_ms, out)?;
         }
@@ -98,12 +98,6 @@ pub fn on_action(
         _ => return Err(Refused::Invalid("do: take, undo or dismiss".into())),
     }
     state.actions.get(id).cloned().ok_or_else(|| Refused::Unknown("it is gone".into()))
-}
-
-/// Whether the incident that an action is about is open still.
-fn is_open(state: &State, row: &ActionRow) -> bool {
-    let incident = row.incident.as_ref().and_then(|id| state.incidents.get(id));
-    incident.is_some_and(|incident| incident.state != IncidentState::Closed)
 }
 
 pub(super) fn take(

@@ -6,7 +6,9 @@
 //! offers whose time has come; who can go home; what became of earlier actions; why nothing is
 //! offered where nothing is.
 
-use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, Culprit};
+use tallylight_schemas::control::{
+    ActionKind, ActionRow, ActionState, Culprit, IncidentRow, IncidentState,
+};
 
 use super::act::{self, STEERING, dismiss};
 use super::answer;
@@ -68,17 +70,23 @@ pub fn decide(mut state: State, inputs: &Inputs, now_ms: i64) -> (State, Vec<Eff
     (state, out)
 }
 
-/// What is in force is written again after a while, as open incidents are: a restart only finds what
-/// is young in the feed.
+/// What is in force, what somebody said no to and what is open is written again after a while: a
+/// restart only finds what is young in the feed.
 fn say_again(state: &mut State, now_ms: i64, out: &mut Vec<Effect>) {
     use ActionKind::{CapLadder, MaskPipeline, SetMode, ShiftEdge};
+    let old = |updated_at: i64| now_ms * 1_000 - updated_at >= AGAIN_MS * 1_000;
     let lasts =
-        |row: &&ActionRow| matches!(row.kind, SetMode | ShiftEdge | CapLadder | MaskPipeline);
-    let in_force = |row: &&ActionRow| lasts(row) && row.state == ActionState::Taken;
-    let old = |row: &&ActionRow| now_ms * 1_000 - row.updated_at >= AGAIN_MS * 1_000;
-    let rows = state.actions.values().filter(in_force).filter(old);
-    for row in rows.cloned().collect::<Vec<_>>() {
+        |row: &ActionRow| matches!(row.kind, SetMode | ShiftEdge | CapLadder | MaskPipeline);
+    let in_force = |row: &ActionRow| lasts(row) && row.state == ActionState::Taken;
+    let counts = |row: &&ActionRow| old(row.updated_at) && (in_force(row) || state.is_no(row));
+    let open = |row: &&IncidentRow| old(row.updated_at) && row.state != IncidentState::Closed;
+    let actions: Vec<_> = state.actions.values().filter(counts).cloned().collect();
+    let incidents: Vec<_> = state.incidents.values().filter(open).cloned().collect();
+    for row in actions {
         state.put_action(row, now_ms, out);
+    }
+    for row in incidents {
+        state.put_incident(row, now_ms, out);
     }
 }
 

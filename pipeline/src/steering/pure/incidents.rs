@@ -7,9 +7,15 @@ use super::act::STEERING;
 use super::state::{Effect, State};
 use super::words::Evidence;
 
-/// A record that stays open is written again after this time, ms, so that it does not grow old
-/// in the feed.
+/// A record that stays open or in force is written again after this time, ms, so that it does not
+/// grow old in the feed.
 pub(super) const AGAIN_MS: i64 = 300_000;
+
+/// A finding that is milder than its incident gives it a name only after this time, ms: what gets
+/// well is less ill for a moment.
+const MILDER_MS: i64 = 10_000;
+/// Figures move all the time; a record follows after this time, ms.
+const FOLLOWS_MS: i64 = 5_000;
 
 /// Most bytes of a note's text, as JSON.
 pub(super) const NOTE_BYTES: usize = 6_000;
@@ -70,30 +76,49 @@ pub fn found(state: &mut State, finding: Finding, now_ms: i64, out: &mut Vec<Eff
         state.put_incident(row, now_ms, out);
         return id;
     };
-    let worse = finding.severity > row.severity;
-    let old = now_ms * 1_000 - row.updated_at >= AGAIN_MS * 1_000;
-    // Figures move all the time; the record follows once in a while, and at once when it is
-    // worse than was said.
-    let moved =
-        now_ms * 1_000 - row.updated_at >= 5_000_000 && row.evidence != finding.evidence.text();
     let id = row.id.clone();
     let again = row.well_since.take().is_some();
     row.closes_at = None;
-    if worse || old || moved || again {
-        if worse && finding.cause != row.cause {
+    let worse = finding.severity > row.severity;
+    let milder = finding.severity < row.severity;
+    if !milder || again {
+        state.milder.remove(&id);
+    }
+    let named = !milder || is_milder_for_long(state, &id, now_ms);
+    let renamed = named && finding.cause != row.cause;
+    let moved = renamed || row.evidence != finding.evidence.text();
+    let due = now_ms * 1_000 - row.updated_at >= FOLLOWS_MS * 1_000;
+    // At once when it is worse than was said.
+    if worse || again || (moved && due) {
+        if renamed && finding.severity != row.severity {
             // "Seen first" is of the name before: the notes tell until when it had that.
-            let before = format!("Until now: {}", row.cause);
-            note(&mut row, STEERING, &before, now_ms);
+            note_name(&mut row, now_ms);
         }
-        if worse || finding.severity == row.severity {
+        if named {
             row.cause = finding.cause;
         }
+        // What was worst stays said.
         row.severity = row.severity.max(finding.severity);
         row.viewers = row.viewers.max(finding.viewers);
         row.evidence = finding.evidence.text();
         state.put_incident(row, now_ms, out);
     }
     id
+}
+
+/// Whether an incident's part has been less ill than the incident says for a while.
+fn is_milder_for_long(state: &mut State, id: &str, now_ms: i64) -> bool {
+    let since = *state.milder.entry(id.to_owned()).or_insert(now_ms);
+    now_ms - since >= MILDER_MS
+}
+
+/// Notes what an incident was called until now; once, however often it changes to and fro.
+fn note_name(row: &mut IncidentRow, now_ms: i64) {
+    let before = format!("Until now: {}", row.cause);
+    let text = serde_json::Value::from(before.as_str()).to_string();
+    if !row.notes.as_ref().is_some_and(|notes| notes.contains(&text)) {
+        note(row, STEERING, &before, now_ms);
+    }
 }
 
 /// Notes that what an incident is about is well now; closes it after `after_ms` of that.
@@ -128,6 +153,7 @@ pub fn held(
 
 /// Closes an incident.
 pub fn close(state: &mut State, mut row: IncidentRow, now_ms: i64, out: &mut Vec<Effect>) {
+    state.milder.remove(&row.id);
     row.state = IncidentState::Closed;
     row.closed_at = Some(now_ms * 1_000);
     state.put_incident(row, now_ms, out);

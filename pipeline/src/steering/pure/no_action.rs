@@ -95,7 +95,8 @@ fn encoder(state: &State, inputs: &Inputs, name: &str) -> &'static str {
 /// Somebody said no: that is not asked twice.
 fn turned_down(state: &State, row: &IncidentRow) -> Option<Reason> {
     let no = state.actions_about(&row.id).filter(|action| is_turned_down(action));
-    let newest = no.max_by_key(|action| action.updated_at)?;
+    // Its record is written again and again, so when that was says nothing.
+    let newest = no.max_by_key(|action| action.at)?;
     let said = newest.outcome.as_deref().unwrap_or("Turned down");
     Some((format!("{said}: steering offers no more about this incident."), None))
 }

@@ -1,17 +1,19 @@
 //! What an earlier run of this service left in the log.
 
-use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, IncidentRow};
+use tallylight_schemas::control::{
+    ActionKind, ActionRow, ActionState, Culprit, IncidentRow, IncidentState,
+};
 
 use super::share::WHOLE;
 use super::state::{Effect, State, mode_of};
-use super::{act, masks};
+use super::{act, incidents, masks};
 
 impl State {
     /// Takes up what an earlier run of this service left in the log: its mode, what is in
     /// force, what is open. What this run knows better stays as it is.
     pub fn restore(
         &mut self,
-        incidents: Vec<IncidentRow>,
+        found: Vec<IncidentRow>,
         actions: Vec<ActionRow>,
         now_ms: i64,
         out: &mut Vec<Effect>,
@@ -21,6 +23,17 @@ impl State {
         let mode = modes.max_by_key(|row| row.at).cloned();
         if let Some(newest) = &mode {
             self.mode = mode_of(&newest.target).unwrap_or(self.mode);
+        }
+        // First: what was said no to is kept for an incident that is open.
+        for row in found {
+            if self.incidents.get(&row.id).is_some_and(|own| own.updated_at >= row.updated_at) {
+                continue;
+            }
+            if self.is_lost(&row) {
+                incidents::close(self, row, now_ms, out);
+            } else {
+                self.incidents.insert(row.id.clone(), row);
+            }
         }
         let mut rows = actions;
         rows.sort_by_cached_key(taken_in_order);
@@ -45,11 +58,13 @@ impl State {
             masks::restore(self, &row);
             self.actions.insert(row.id.clone(), row);
         }
-        for row in incidents {
-            if self.incidents.get(&row.id).is_none_or(|own| own.updated_at < row.updated_at) {
-                self.incidents.insert(row.id.clone(), row);
-            }
-        }
+    }
+
+    /// Whether an open incident is about an edge that is in the settings no more: nobody would ever
+    /// find that well.
+    fn is_lost(&self, row: &IncidentRow) -> bool {
+        let known = row.name.as_ref().is_none_or(|edge| self.edges.contains_key(edge));
+        row.culprit == Culprit::Edge && row.state != IncidentState::Closed && !known
     }
 
     /// Why an action that the log has in force is so no more; `mode`: the newest change of mode.

@@ -56,11 +56,11 @@ fn has_room(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> 
 /// What those viewers will take up there, kbps: whom a cap kept there has it already.
 fn kbps_of(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> f64 {
     let load = |edge: &str| inputs.edges.get(edge).and_then(|edge| edge.load);
-    let away = || moves.iter().filter(|row| row.to.is_some());
+    let away = || moves.iter().filter(|row| is_away(row));
     // Others may have come since they were moved.
     let places: Vec<(u32, u32)> = away().flat_map(|row| places_of(state, row)).collect();
     let now = inside(&places, inputs.places.get(home).map_or(&[][..], Vec::as_slice)).count();
-    let then: i64 = away().map(|row| row.viewers).sum();
+    let (then, _) = viewers_of(moves);
     let viewers = then.max(i64::try_from(now).unwrap_or(i64::MAX));
     let before = state.edges.get(home).map_or(0.0, |edge| edge.before.kbps_each());
     let each = state.routes.edges().filter_map(load).filter(|load| load.sessions > 0);
@@ -87,6 +87,17 @@ pub fn all(state: &State, home: &str) -> Vec<ActionRow> {
     state.actions_in(&[ActionState::Taken]).into_iter().filter(of).collect()
 }
 
+fn is_away(row: &ActionRow) -> bool {
+    row.to.is_some()
+}
+
+/// Viewers whom these moves sent away, and whom they capped: those have nowhere to come back from.
+fn viewers_of(moves: &[ActionRow]) -> (i64, i64) {
+    let (away, capped): (Vec<_>, Vec<_>) = moves.iter().partition(|row| is_away(row));
+    let sum = |rows: Vec<&ActionRow>| rows.iter().map(|row| row.viewers).sum();
+    (sum(away), sum(capped))
+}
+
 /// An offer to bring back a home's viewers whom these moves sent away.
 pub fn returning(
     state: &mut State,
@@ -96,12 +107,19 @@ pub fn returning(
     now_ms: i64,
 ) -> ActionRow {
     let mut row = blank(state, ActionKind::ReturnEdge, home, by, now_ms);
-    row.viewers = moves.iter().map(|row| row.viewers).sum();
+    let (moved, capped) = viewers_of(moves);
+    row.viewers = moved;
     row.share = moves.iter().map(|row| row.share).sum::<f64>().min(1.0);
     row.incident = moves.iter().find_map(|row| row.incident.clone());
     row.load_after = load_after(state, inputs, home, kbps_of(state, inputs, home, moves));
-    row.title = format!("Bring {} back to {home}", viewers(row.viewers));
-    row.forecast = format!("Shares as before within {} s", state.policy.ttl_s + 10);
+    row.title = match (moves.iter().any(is_away), capped) {
+        (true, 0) => format!("Bring {} back to {home}", viewers(moved)),
+        (true, _) => {
+            format!("Bring {} back to {home}; {capped} capped get all rungs again", viewers(moved))
+        }
+        (false, _) => format!("Give {} of {home} all rungs again", viewers(capped)),
+    };
+    row.forecast = format!("Shares and rungs as before within {} s", state.policy.ttl_s + 10);
     let mut evidence = Evidence::default();
     let since = state.edges.get(home).and_then(|edge| edge.good_since).unwrap_or(now_ms);
     evidence.add(format!("{home} is well since"), seconds((now_ms - since) as f64));
@@ -132,6 +150,7 @@ pub fn take_return(
             state.put_action(other, now_ms, out);
         }
     }
+    let (away, (expected, _)) = (moves.iter().any(is_away), viewers_of(&moves));
     for mut moved in moves {
         let places = state.routes.remove(&home, &moved.id);
         state.note_moved(&home, &places, now_ms);
@@ -141,20 +160,24 @@ pub fn take_return(
         state.watches.remove(&moved.id);
         state.put_action(moved, now_ms, out);
     }
-    let at = inputs.edges.get(&home);
-    let watch = Watch {
-        edge: home.clone(),
-        to: home.clone(),
-        at: now_ms,
-        since: now_ms,
-        sessions: sessions_at(inputs, &home),
-        expected: row.viewers,
-        rebuffering: at.map_or(0.0, rebuffering),
-        back: true,
-    };
+    if away {
+        let watch = Watch {
+            edge: home.clone(),
+            to: home.clone(),
+            at: now_ms,
+            since: now_ms,
+            sessions: sessions_at(inputs, &home),
+            expected,
+            rebuffering: inputs.edges.get(&home).map_or(0.0, rebuffering),
+            back: true,
+        };
+        state.watches.insert(row.id.clone(), watch);
+        row.state = ActionState::Taken;
+    } else {
+        row.state = ActionState::Ended;
+        row.outcome = Some("All rungs are offered to them again".to_owned());
+    }
     state.sent.insert(home, now_ms);
-    state.watches.insert(row.id.clone(), watch);
-    row.state = ActionState::Taken;
     row.acts_at = None;
     row.by = by.to_owned();
     state.put_action(row, now_ms, out);

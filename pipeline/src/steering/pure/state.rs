@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use tallylight_schemas::control::{ActionRow, ActionState, IncidentRow, IncidentState};
+use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, IncidentRow, IncidentState};
 
+use super::act::is_turned_down;
 use super::health::EdgeState;
 use super::masks::Asked;
 use super::share::Routes;
@@ -113,6 +114,8 @@ pub struct State {
     pub masks: BTreeMap<String, Asked>,
     /// Outcomes that are awaited, by action.
     pub watches: BTreeMap<String, Watch>,
+    /// Since when the part of an open incident is less ill than the incident says, Unix ms.
+    pub milder: BTreeMap<String, i64>,
     /// Since when the rows cannot be trusted, Unix ms.
     pub blind_since: Option<i64>,
     /// Actions so far, for their ids.
@@ -133,6 +136,7 @@ impl State {
             sent: BTreeMap::new(),
             masks: BTreeMap::new(),
             watches: BTreeMap::new(),
+            milder: BTreeMap::new(),
             blind_since: None,
             count: 0,
             policy,
@@ -148,8 +152,9 @@ impl State {
         out.push(Effect::Action(row.clone()));
         self.actions.insert(row.id.clone(), row);
         while self.actions.len() > KEPT {
-            let over =
-                |row: &&ActionRow| !matches!(row.state, ActionState::Taken | ActionState::Offered);
+            let over = |row: &&ActionRow| {
+                !matches!(row.state, ActionState::Taken | ActionState::Offered) && !self.is_no(row)
+            };
             let oldest = self.actions.values().filter(over).min_by_key(|row| row.at);
             let Some(id) = oldest.map(|row| row.id.clone()) else { return };
             self.actions.remove(&id);
@@ -175,13 +180,26 @@ impl State {
         }
     }
 
-    /// The open incident whose id begins so.
+    /// The open incident of this key: its id is that and a time.
     pub fn open(&self, key: &str) -> Option<&IncidentRow> {
         let of = |row: &&IncidentRow| {
             row.state != IncidentState::Closed
-                && row.id.strip_prefix(key).is_some_and(|rest| rest.starts_with('-'))
+                && row.id.rsplit_once('-').is_some_and(|(of, _)| of == key)
         };
         self.incidents.values().find(of)
+    }
+
+    /// Whether the incident that an action is about is open still.
+    pub fn is_open(&self, row: &ActionRow) -> bool {
+        let incident = row.incident.as_ref().and_then(|id| self.incidents.get(id));
+        incident.is_some_and(|incident| incident.state != IncidentState::Closed)
+    }
+
+    /// Whether an action is a no that still holds: its incident is open, and somebody turned it
+    /// down or used the masked pipeline again.
+    pub fn is_no(&self, row: &ActionRow) -> bool {
+        let unmasked = row.kind == ActionKind::MaskPipeline && row.state == ActionState::Ended;
+        (is_turned_down(row) || unmasked) && self.is_open(row)
     }
 
     /// Actions in one of these states.
@@ -204,14 +222,9 @@ impl State {
 
     /// Whether an operator brought an edge's viewers back although it is still ill.
     pub fn is_insisted(&self, edge: &str) -> bool {
-        let open = |id: &String| {
-            self.incidents.get(id).is_some_and(|row| row.state != IncidentState::Closed)
-        };
-        self.actions.values().any(|row| {
-            row.target == edge
-                && row.state == ActionState::Undone
-                && row.incident.as_ref().is_some_and(open)
-        })
+        self.actions
+            .values()
+            .any(|row| row.target == edge && row.state == ActionState::Undone && self.is_open(row))
     }
 
     /// Whether none of these was moved within [`Policy::once_ms`].

@@ -5,5 +5,6 @@ mod fleet;
 mod guards;
 mod masks;
 mod operator;
+mod remembered;
 mod scenarios;
 mod told;

@@ -8,7 +8,9 @@ use serde_json::{Value as Json, json};
 
 use super::{parse, parse_event, to_json};
 use crate::cmcd::limits::{fits, int_fits, text_fits};
-use crate::cmcd::{Key, Kind, MAX_CUSTOM, MAX_CUSTOM_CHARS, MAX_ITEMS, Mode, Record, is_custom};
+use crate::cmcd::{
+    Key, Kind, MAX_CUSTOM, MAX_CUSTOM_CHARS, MAX_ITEMS, Mode, Record, Rule, is_custom,
+};
 use crate::fates::Reason;
 
 /// The members of an object in the order in which they were sent.
@@ -271,4 +273,15 @@ fn a_repeated_record_is_one_of_the_same_bytes() {
     let text = r#"{"sid":"a","e":"ps","ts":1795000000000}"#;
     assert_eq!(digest(text), digest(&[text].concat()));
     assert_ne!(digest(text), digest(&text.replace(':', ": ")));
+}
+
+#[test]
+fn a_custom_value_that_is_lost_is_noted() {
+    for value in [json!([1]), json!("x".repeat(65))] {
+        let event =
+            json!({"sid": "s", "e": "t", "ts": 1_795_000_000_000_i64, "v": 2, "x-y": value});
+        let text = event.to_string();
+        let record = parse(&text, Mode::Event).unwrap();
+        assert_eq!(record.examples(), [(Rule::ValueLost, "x-y".into())], "{text}");
+    }
 }

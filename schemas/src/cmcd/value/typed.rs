@@ -85,7 +85,9 @@ impl<'a> Record<'a> {
 
     /// A member that is a custom key.
     pub fn put_custom(&mut self, name: &'a str, value: &'a str) {
-        self.set_custom(name.into(), value.into());
+        if !self.set_custom(name.into(), Some(value.into())) {
+            self.note_name(Rule::ValueLost, name);
+        }
     }
 
     /// A member that is no key.

@@ -226,6 +226,11 @@ impl Epoch {
         self.timeline.tenant()
     }
 
+    /// `ts` of the newest record.
+    pub(super) fn newest_ts(&self) -> Option<i64> {
+        self.newest_ts.get()
+    }
+
     /// Which playback it is.
     pub(super) fn playback(&self) -> Playback<'_> {
         Playback { tenant: self.tenant(), sid: &self.sid, epoch: self.kin().number }

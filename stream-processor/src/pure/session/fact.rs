@@ -109,6 +109,9 @@ pub struct Fact {
     pub hidden: bool,
     /// It is a request that somebody told of who served it.
     pub told: bool,
+    /// It tells of a response (`rr`): its time is that of the request, and what else it says of the
+    /// player was so when the response had come.
+    pub response: bool,
     /// Bitrate, kbps; 0 is unknown.
     pub kbps: i32,
     /// Measured throughput, kbps; −1 is unknown (a line that carries nothing measures 0).
@@ -157,6 +160,7 @@ impl Fact {
             error: input.e == Some("e"),
             hidden: input.bg == Some(true),
             told: input.is_told(),
+            response: !input.request && input.e == Some("rr"),
             // What a request is for is the rung that is played only where it is video.
             kbps: small(input.br_kbps).filter(|_| is_rung).unwrap_or(0),
             throughput_kbps: small(input.mtp_kbps).unwrap_or(-1),
@@ -237,6 +241,7 @@ impl Fact {
             error: false,
             hidden: false,
             told: false,
+            response: false,
             kbps: 0,
             throughput_kbps: -1,
             lowest_kbps: 0,

@@ -133,6 +133,11 @@ impl Machine {
                 self.count_record(fact, &mut counts);
                 moved
             }
+            // At its time the player may have been in quite another state.
+            _ if fact.response => {
+                self.count_record(fact, &mut counts);
+                moved
+            }
             _ => {
                 self.count_record(fact, &mut counts);
                 let token = self.token_of(fact);

@@ -87,7 +87,8 @@ impl Machine {
             seeking_ms: spent(Watching::Seeking),
             seek_count: seldom.seek_count,
             background_ms: seldom.hidden_ms,
-            background_rebuffering_ms: seldom.hidden_rebuffering_ms,
+            // What the player says of its stalls itself may make them shorter than they were seen.
+            background_rebuffering_ms: seldom.hidden_rebuffering_ms.min(rebuffering_ms),
             avg_bitrate_kbps: (rated_ms > 0).then(|| self.kbps_ms / rated_ms),
             bitrate_ms: rated_ms,
             bitrate_kbps_ms: self.kbps_ms,

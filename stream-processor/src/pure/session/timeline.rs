@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fact::{Fact, Origin};
 use super::machine::Machine;
+use super::silences;
 use super::states::States;
 use super::stretch::{Going, Stretch};
 use super::tail::{Mark, Tail};
@@ -110,7 +111,7 @@ impl Timeline {
     pub fn insert(&mut self, mut fact: Fact, to: &mut Panes<'_>) {
         self.fold(to);
         fact.at = fact.at.max(to.horizon).max(self.base().at());
-        if fact.origin == Origin::Event && !self.events_rule {
+        if fact.origin == Origin::Event && !fact.response && !self.events_rule {
             let requests = self.recent.iter().any(|mark| mark.fact.origin == Origin::Request);
             let facts = if requests { self.take_back(0, to) } else { Vec::new() };
             self.events_rule = true;
@@ -126,9 +127,7 @@ impl Timeline {
         let behind = self.recent.last_at().is_some_and(|last| last >= fact.at);
         if behind && self.recent.last().is_some_and(|last| last.order() > order) {
             let at = self.recent.iter().take_while(|mark| mark.fact.order() <= order).count();
-            let later = self.take_back(at, to);
-            self.push(fact, to);
-            self.push_again(later, to);
+            self.insert_at(at, fact, to);
         } else {
             self.push(fact, to);
         }
@@ -141,14 +140,15 @@ impl Timeline {
         }
     }
 
-    /// Parts with the facts from `begin` on, which is `at` by our clock: that of edges. The silence
-    /// goes, too: what is left may have ended earlier.
+    /// Parts with the facts from `begin` on, which is `at` by our clock: that of edges. A silence at
+    /// the end goes, too: what is left may have ended earlier.
     pub(super) fn part(&mut self, begin: i64, at: i64, to: &mut Panes<'_>) -> Vec<Fact> {
         let mut parted = Vec::new();
         self.redo(0, to, |facts| {
-            facts.retain(|fact| fact.origin != Origin::Silence);
             let is_after = |fact: &Fact| fact.ts.get().map_or(fact.at >= at, |ts| ts >= begin);
             parted = facts.extract_if(.., |fact| is_after(fact)).collect();
+            parted.retain(|fact| fact.origin != Origin::Silence);
+            silences::retime(facts, |fact| fact.at);
         });
         parted
     }
@@ -163,13 +163,10 @@ impl Timeline {
         let earliest = to.horizon.max(self.base().at());
         let was_open = self.now().is_open() || self.now().is_ended();
         self.redo(0, to, |facts| {
-            facts.retain(|fact| fact.origin != Origin::Silence);
-            for fact in facts.iter_mut() {
-                if let Some(ts) = fact.ts.get() {
-                    fact.at = ts.saturating_add(skew_ms).max(earliest);
-                }
-            }
-            facts.sort_by_key(Fact::order);
+            silences::retime(facts, |fact| {
+                let own = fact.ts.get().map(|ts| ts.saturating_add(skew_ms).max(earliest));
+                own.unwrap_or(fact.at)
+            });
         });
         if !was_open {
             self.fall_silent(to);
@@ -254,14 +251,14 @@ impl Timeline {
     }
 
     /// Puts in again what was heard before.
-    fn push_again(&mut self, facts: Vec<Fact>, to: &mut Panes<'_>) {
+    pub(super) fn push_again(&mut self, facts: Vec<Fact>, to: &mut Panes<'_>) {
         to.windows.set_heard_before(true);
         facts.into_iter().for_each(|fact| self.push(fact, to));
         to.windows.set_heard_before(false);
     }
 
     /// Takes the facts from place `from` on out of the panes.
-    fn take_back(&mut self, from: usize, to: &mut Panes<'_>) -> Vec<Fact> {
+    pub(super) fn take_back(&mut self, from: usize, to: &mut Panes<'_>) -> Vec<Fact> {
         let tail = self.recent.split_off(from);
         self.states.head = self.states.base.clone();
         for mark in self.recent.iter() {
@@ -280,7 +277,7 @@ impl Timeline {
         facts
     }
 
-    fn push(&mut self, fact: Fact, to: &mut Panes<'_>) {
+    pub(super) fn push(&mut self, fact: Fact, to: &mut Panes<'_>) {
         let before = self.stand();
         let outcome = self.states.head.apply(&fact, self.events_rule);
         let same = before.as_ref().filter(|b| !outcome.moved && to.windows.are_alive(&b.cells));

@@ -7,9 +7,11 @@ use std::hint::black_box;
 
 use super::epoch::Epoch;
 use super::index::Half;
+use super::machine::Machine;
 use super::store::Sessions;
 use super::timeline::Timeline;
 use crate::pure::input::PlayerInput;
+use crate::pure::window::Watching;
 
 /// Records that are looked up together: what is read of their sessions must stay in a near cache.
 pub(in crate::pure) const TOGETHER: usize = 32;
@@ -29,6 +31,7 @@ impl Sessions {
         // Nobody wants these sums, but without them nothing would be read.
         black_box(epochs().map(Epoch::touch).fold(0, i64::wrapping_add));
         black_box(epochs().map(|epoch| epoch.timeline.touch_beyond()).fold(0, u64::wrapping_add));
+        black_box(epochs().map(|epoch| epoch.timeline.touch_seldom()).fold(0, i64::wrapping_add));
         likely
     }
 }
@@ -37,7 +40,8 @@ impl Epoch {
     /// Reads a bit of everything that lies together.
     fn touch(&self) -> i64 {
         let kin = i64::from(self.kin.is_some());
-        let sums = [self.opened_ts, self.heard_at, kin, self.timeline.touch()];
+        let newest = self.newest_ts().unwrap_or_default();
+        let sums = [self.opened_ts, self.heard_at, newest, kin, self.timeline.touch()];
         sums.into_iter().fold(0, i64::wrapping_add)
     }
 }
@@ -49,10 +53,17 @@ impl Timeline {
         [seen, base, head, i64::from(self.is_empty())].into_iter().fold(0, i64::wrapping_add)
     }
 
-    /// Reads a bit of what is elsewhere.
+    /// Reads a bit of what is elsewhere. Where a session's two states tell the same, there is one story.
     fn touch_beyond(&self) -> u64 {
-        let story =
-            u64::from(self.now().is_ended()) ^ u64::from(self.now().dimensions().asn.is_some());
-        story.wrapping_add(self.recent().touch())
+        let story = |machine: &Machine| {
+            u64::from(machine.is_ended()) ^ u64::from(machine.dimensions().asn.is_some())
+        };
+        story(self.now()) ^ story(self.base()) ^ self.recent().touch()
+    }
+
+    /// Reads a bit of what a story leads to. After ten minutes nearly every viewer has rebuffered once.
+    fn touch_seldom(&self) -> i64 {
+        let seldom = |machine: &Machine| machine.last_seen() ^ machine.spent(Watching::Rebuffering);
+        seldom(self.now()) ^ seldom(self.base())
     }
 }

@@ -60,10 +60,10 @@ impl World<'_> {
         };
         let mut bytes = fs::read(&newest).unwrap();
         let middle = bytes.len() / 2;
-        if self.rng.random_bool(0.5) {
-            bytes.truncate(middle);
-        } else {
-            bytes[middle] ^= 1;
+        match bytes.get_mut(middle) {
+            Some(byte) if self.rng.random_bool(0.5) => *byte ^= 1,
+            // One that is beyond what is read stays the newest, and is cut in two again and again.
+            _ => bytes.truncate(middle),
         }
         fs::write(&newest, bytes).unwrap();
         self.chaos.note("the newest snapshot is damaged");

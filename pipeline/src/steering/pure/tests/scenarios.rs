@@ -254,3 +254,39 @@ fn a_cap_by_hand_needs_no_room_and_a_move_says_what_stands_against_it() {
     let said = format!("{:?}", preview(&fleet.state, &inputs, &cap, now));
     assert!(said.contains("no manifest names a low pathway"), "{said}");
 }
+
+#[test]
+fn whom_a_cap_kept_does_not_come_back_and_its_end_is_said_apart() {
+    // Some fit elsewhere and the rest is capped; then nobody fits.
+    for others in [0, 45] {
+        let mut fleet = Fleet::new(60, 100, 45);
+        fleet.ill("e2").others_kbps = others * EACH;
+        fleet.ill("e1").slow_ms = 1_500;
+        fleet.run(40);
+        let count = |kind| {
+            let taken = fleet.actions(ActionState::Taken).into_iter();
+            taken.filter(|row| row.kind == kind).map(|row| row.viewers).sum::<i64>()
+        };
+        let (moved, capped) = (count(ActionKind::ShiftEdge), count(ActionKind::CapLadder));
+        assert!(capped > 5 && (moved > 5) == (others == 0), "{moved} {capped}");
+        fleet.ill("e1").slow_ms = 0;
+        fleet.ill("e2").others_kbps = 0;
+        fleet.until(80, |fleet| fleet.state.routes.moved().count() == 0);
+        fleet.run(35);
+        let mut rows = fleet.state.actions.values();
+        let back = rows.find(|row| row.kind == ActionKind::ReturnEdge).unwrap();
+        let (title, outcome) = match others {
+            0 => (
+                format!("Bring {moved} viewers back to e1; {capped} capped get all rungs again"),
+                format!(" of {moved} viewers came back in "),
+            ),
+            _ => (
+                format!("Give {capped} viewers of e1 all rungs again"),
+                "All rungs are offered to them again".to_owned(),
+            ),
+        };
+        assert_eq!((back.viewers, &back.title), (moved, &title));
+        assert!(back.outcome.clone().unwrap_or_default().contains(&outcome), "{back:?}");
+        assert_eq!(back.state, ActionState::Ended);
+    }
+}

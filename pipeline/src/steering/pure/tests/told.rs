@@ -2,7 +2,7 @@
 //! well, what breaks its limit.
 
 use serde_json::Value;
-use tallylight_schemas::control::{ActionState, IncidentRow};
+use tallylight_schemas::control::{ActionState, IncidentRow, Severity};
 
 use super::fleet::{Fleet, copies};
 use crate::origin::CopyState::Missing;
@@ -118,4 +118,44 @@ fn what_breaks_its_limit_is_marked_and_an_action_says_when_it_was_taken() {
     assert!(!bad("Requests that failed") && !bad("Edge e2"));
     let taken = &fleet.actions(ActionState::Taken)[0];
     assert_eq!(taken.taken_at.unwrap() - taken.at, 2_000_000, "held for two seconds");
+}
+
+/// An edge that has taken no connections for so long.
+fn dead_for(seconds: i64) -> Fleet {
+    let mut fleet = Fleet::new(60, 250, 250);
+    fleet.ill("e1").dead = true;
+    fleet.run(seconds);
+    assert_eq!(edge_e1(&fleet).cause, "Edge e1 does not answer");
+    fleet
+}
+
+#[test]
+fn an_edge_that_answers_again_but_slowly_is_called_so() {
+    let mut fleet = dead_for(10);
+    (fleet.ill("e1").dead, fleet.ill("e1").slow_ms) = (false, 1_500);
+    fleet.until(20, |fleet| edge_e1(fleet).cause == "Edge e1 answers slowly");
+    fleet.run(10);
+    let row = edge_e1(&fleet);
+    assert_eq!(row.severity, Severity::Broken, "what was worst stays said");
+    let notes = |fleet: &Fleet| {
+        let notes = edge_e1(fleet).notes.unwrap_or_default();
+        notes.matches("Until now: Edge e1 does not answer").count()
+    };
+    assert_eq!(notes(&fleet), 1);
+    // It dies again: it is called so soon, and who reads on is told once of each name.
+    for dead in [true, false] {
+        fleet.ill("e1").dead = dead;
+        let named = if dead { "does not answer" } else { "answers slowly" };
+        fleet.until(20, |fleet| edge_e1(fleet).cause.ends_with(named));
+    }
+    assert_eq!(notes(&fleet), 1);
+}
+
+#[test]
+fn an_edge_that_gets_well_keeps_the_name_of_what_it_had() {
+    let mut fleet = dead_for(15);
+    fleet.ill("e1").dead = false;
+    fleet.until(120, |fleet| fleet.open().is_empty());
+    let row = fleet.state.incidents.values().find(|row| row.name.as_deref() == Some("e1")).unwrap();
+    assert_eq!((row.cause.as_str(), &row.notes), ("Edge e1 does not answer", &None));
 }

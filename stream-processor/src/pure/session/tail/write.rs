@@ -19,6 +19,7 @@ mod has {
     pub(super) const NUMBERS: u64 = 8;
     /// Not a number, but said as seldom.
     pub(super) const TOLD: u64 = NUMBERS << 9;
+    pub(super) const RESPONSE: u64 = TOLD << 1;
 }
 
 /// Writes a fact but for its words; its time against `anchor`.
@@ -34,6 +35,7 @@ pub(super) fn write(pen: &mut Pen, fact: &Fact, anchor: i64) {
     there |= u64::from(ts.is_some_and(|ts| ts != fact.at)) * has::OTHER_TS;
     there |= u64::from(fact.sn.is_some()) * has::SN;
     there |= u64::from(fact.told) * has::TOLD;
+    there |= u64::from(fact.response) * has::RESPONSE;
     for (n, (number, missing)) in numbers.into_iter().enumerate() {
         there |= u64::from(number != missing) * (has::NUMBERS << n);
     }
@@ -61,6 +63,7 @@ pub(super) fn read(from: &mut Reader<'_>, anchor: i64) -> Fact {
     (fact.error, fact.hidden) = (what & 64 != 0, what & 128 != 0);
     let there = from.number();
     fact.told = there & has::TOLD != 0;
+    fact.response = there & has::RESPONSE != 0;
     if there & has::OTHER_TS != 0 {
         fact.ts = from.ms(at).into();
     } else if there & has::TS != 0 {
