@@ -98,8 +98,9 @@ pub(crate) struct Settings {
     /// The pipelines that `up` runs an encoder for. They share `encoder`'s settings, which
     /// define the source, and nothing else.
     pub(crate) pipelines: Vec<String>,
-    /// What our services prove to each other by, 16 to 256 bytes that nobody can guess, for each
-    /// that has no `service_key` of its own; `up` makes one up for its children.
+    /// What our services prove to each other by, 16 to 256 characters of ASCII without spaces that
+    /// nobody can guess, for each that has no `service_key` of its own; `up` makes one up for its
+    /// children.
     pub(crate) service_key: Option<String>,
     /// Where `up` itself listens, on this machine only: the fault switches.
     pub(crate) control: SocketAddr,

@@ -7,12 +7,28 @@ use serde::{Deserialize, Serialize};
 ///
 /// Segment `k` covers `[k·d, k·d + d)` of Unix time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Told")]
 pub struct Grid {
     /// Numerator.
     num: u32,
     /// Denominator.
     den: u32,
+}
+
+/// A grid as somebody wrote it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    num: u32,
+    den: u32,
+}
+
+impl TryFrom<Told> for Grid {
+    type Error = GridError;
+
+    fn try_from(Told { num, den }: Told) -> Result<Self, GridError> {
+        Self::new(num, den)
+    }
 }
 
 /// Why a grid cannot be.
@@ -131,7 +147,11 @@ mod tests {
     #[test]
     fn refuses_what_is_no_duration() {
         for (num, den) in [(0, 1), (1, 0), (61, 1)] {
-            assert_eq!(Grid::new(num, den), Err(GridError { num, den }));
+            let why = GridError { num, den };
+            assert_eq!(Grid::new(num, den), Err(why));
+            let read =
+                serde_json::from_value::<Grid>(serde_json::json!({ "num": num, "den": den }));
+            assert_eq!(read.unwrap_err().to_string(), why.to_string());
         }
     }
 

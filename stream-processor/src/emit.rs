@@ -68,11 +68,14 @@ pub(crate) async fn append(
     }
 }
 
+/// Entries that are looked through at once, first: an owner may have stopped among those of another.
+const FEW: u64 = 64;
+
 /// Everything before this offset of the events topic is in the rows topic already. Any number of
 /// entries without progress may be the newest: it is looked for in ever longer steps back.
 pub async fn covered(log: &dyn EventLog) -> Result<u64, LogError> {
     let usage = log.usage(ROWS)?;
-    let (mut end, mut step) = (usage.next, 1_u64);
+    let (mut end, mut step) = (usage.next, FEW);
     while end > usage.earliest {
         let start = end.saturating_sub(step).max(usage.earliest);
         if let Some(offset) = newest_progress(log, start..end).await? {

@@ -102,7 +102,8 @@ async fn a_start_finds_the_newest_progress_behind_any_number_of_actions() {
         lost_events: 0,
         lost_entries: 0,
     };
-    for far in [[(0, 40), (1, 40)], [(0, 80), (1, 78)]] {
+    // The last are of an owner who does not know that he is none.
+    for far in [[(0, 40), (1, 40)], [(0, 80), (1, 78)], [(0, 40), (1, 40)]] {
         let progress = far.map(progress).to_vec();
         append(TopicRows { progress, ..TopicRows::default() }).await;
     }

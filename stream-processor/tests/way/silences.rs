@@ -49,11 +49,17 @@ fn after_silence(heard: &[(i64, i64)]) -> (i64, i64) {
 }
 
 #[test]
-fn what_comes_late_into_a_silence_ends_it_or_leaves_it() {
+fn what_comes_late_into_a_silence_moves_it_ends_it_or_leaves_it() {
     // The last end is that of the session.
     assert_eq!(after_silence(&[(90_000, 0)]), (9_500, 2));
     // It is near enough to both neighbours.
     assert_eq!(after_silence(&[(90_000, 0), (80_000, 10_500)]), (89_500, 1));
-    // To one alone.
+    // To one alone: it was heard only just before, or a bit longer.
     assert_eq!(after_silence(&[(90_000, 0), (89_000, 1_500)]), (10_500, 2));
+    assert_eq!(after_silence(&[(90_000, 0), (11_000, 79_500)]), (10_500, 2));
+    // To none: that is two silences, also where the first one is final.
+    assert_eq!(after_silence(&[(170_000, 0), (88_000, 83_000)]), (9_500, 3));
+    assert_eq!(after_silence(&[(200_000, 0), (100_000, 101_000)]), (9_500, 3));
+    // It was given up again meanwhile.
+    assert_eq!(after_silence(&[(95_000, 0), (90_000, 81_000)]), (14_500, 2));
 }

@@ -81,15 +81,14 @@ pub fn found(state: &mut State, finding: Finding, now_ms: i64, out: &mut Vec<Eff
     row.closes_at = None;
     let worse = finding.severity > row.severity;
     let milder = finding.severity < row.severity;
-    if !milder || again {
-        state.milder.remove(&id);
-    }
+    // It was called something milder since.
+    let back = (!milder || again) && state.milder.remove(&id).is_some();
     let named = !milder || is_milder_for_long(state, &id, now_ms);
     let renamed = named && finding.cause != row.cause;
     let moved = renamed || row.evidence != finding.evidence.text();
     let due = now_ms * 1_000 - row.updated_at >= FOLLOWS_MS * 1_000;
     // At once when it is worse than was said.
-    if worse || again || (moved && due) {
+    if worse || again || (back && renamed) || (moved && due) {
         if renamed && finding.severity != row.severity {
             // "Seen first" is of the name before: the notes tell until when it had that.
             note_name(&mut row, now_ms);

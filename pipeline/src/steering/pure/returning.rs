@@ -150,7 +150,8 @@ pub fn take_return(
             state.put_action(other, now_ms, out);
         }
     }
-    let (away, (expected, _)) = (moves.iter().any(is_away), viewers_of(&moves));
+    let away = moves.iter().any(is_away);
+    let (expected, _) = viewers_of(&moves);
     for mut moved in moves {
         let places = state.routes.remove(&home, &moved.id);
         state.note_moved(&home, &places, now_ms);

@@ -77,7 +77,7 @@ pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, 
     if bad(3) == 0 {
         return None;
     }
-    let (word, cause) = cause_of(name, last, how, lasting)?;
+    let (word, cause) = cause_of(name, how, lasting)?;
     let mut evidence = Evidence::default();
     let all_of = format!("Of its last {} segments", newest.len());
     evidence.add(all_of, format!("{} {word}", bad(15))).bad(true);
@@ -115,13 +115,13 @@ pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, 
     Some((finding, lasting && served && looks_valid && !pipeline.masked))
 }
 
-/// The word for what is wrong with segment `k`, and what that says of its encoder. `None` when
+/// The word for what is wrong with a segment, and what that says of its encoder. `None` when
 /// nothing is.
-fn cause_of(name: &str, k: u64, how: CopyState, lasting: bool) -> Option<(&'static str, String)> {
+fn cause_of(name: &str, how: CopyState, lasting: bool) -> Option<(&'static str, String)> {
     let sends = |word: &'static str| (word, format!("Encoder {name} sends {word} segments"));
     Some(match how {
         CopyState::Missing if lasting => ("missing", format!("Encoder {name} sends nothing")),
-        CopyState::Missing => ("missing", format!("Encoder {name} missed segment {k}")),
+        CopyState::Missing => ("missing", format!("Encoder {name} missed a segment")),
         CopyState::Frozen => ("frozen", format!("Encoder {name}'s picture is frozen")),
         CopyState::Defective => sends("defective"),
         CopyState::Other => sends("unknown"),

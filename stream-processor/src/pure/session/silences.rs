@@ -9,24 +9,26 @@ use crate::pure::watermark::TIMEOUT_MS;
 
 impl Timeline {
     /// Puts a fact in at place `at`, before others. A silence between its neighbours is one before it,
-    /// one behind it, both, or none then.
+    /// one behind it, both, or none then; one that is final stays before it.
     pub(super) fn insert_at(&mut self, at: usize, fact: Fact, to: &mut Panes<'_>) {
         let before = at.checked_sub(1).and_then(|at| self.recent().iter().nth(at));
         let silence = before.map(|mark| mark.fact).filter(|one| one.origin == Origin::Silence);
-        let Some(silence) = silence else {
-            let later = self.take_back(at, to);
-            self.push(fact, to);
-            self.push_again(later, to);
-            return;
-        };
-        let mut later = self.take_back(at - 1, to);
-        later.splice(..1, [silence, fact, Fact::silence(fact.at)]);
-        keep(&mut later);
+        let is_final = at == 0 && self.base().silent;
+        let mut later = self.take_back(at - usize::from(silence.is_some()), to);
+        later.drain(..usize::from(silence.is_some()));
+        if silence.is_some() || is_final {
+            later.insert(0, Fact::silence(fact.at));
+            keep(&mut later);
+        }
+        let mut new: Vec<Fact> = silence.into_iter().chain([fact]).collect();
+        keep(&mut new);
+        new.into_iter().for_each(|one| self.push(one, to));
         self.push_again(later, to);
     }
 }
 
-/// Moves the facts in order with `place`, and silences with what they follow; those stay that hold.
+/// Moves the facts in order with `place`, and silences with what they follow; those stay that hold,
+/// but for one at the end.
 pub(super) fn retime(facts: &mut Vec<Fact>, place: impl Fn(&Fact) -> i64) {
     let mut heard = None;
     for fact in facts.iter_mut() {
@@ -38,6 +40,7 @@ pub(super) fn retime(facts: &mut Vec<Fact>, place: impl Fn(&Fact) -> i64) {
     }
     facts.sort_by_key(Fact::order);
     keep(facts);
+    facts.pop_if(|last| last.origin == Origin::Silence);
 }
 
 /// Leaves out the silences that do not hold.
@@ -45,7 +48,7 @@ fn keep(facts: &mut Vec<Fact>) {
     let mut next: Option<i64> = None;
     let mut kept: Vec<Fact> = Vec::with_capacity(facts.len());
     for fact in facts.drain(..).rev() {
-        let holds = next.is_some_and(|next| next - fact.at > TIMEOUT_MS);
+        let holds = next.is_none_or(|next| next - fact.at > TIMEOUT_MS);
         if fact.origin != Origin::Silence || holds {
             next = Some(fact.at);
             kept.push(fact);

@@ -188,7 +188,7 @@ fn encoders_are_named_and_masked_only_when_viewers_got_what_is_wrong() {
     fleet.pipelines.insert("A".into(), copies(&[(9, Missing)], false));
     fleet.pipelines.insert("B".into(), copies(&[], true));
     fleet.run(3);
-    assert_eq!(fleet.open()[0].cause, "Encoder A missed segment 9");
+    assert_eq!(fleet.open()[0].cause, "Encoder A missed a segment");
 }
 
 #[test]
