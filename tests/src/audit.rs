@@ -149,6 +149,9 @@ pub fn balance(
     assert!(lost.is_empty(), "acknowledged and not stored: {lost:?}");
     let invented: Vec<_> = distinct.iter().filter(|key| !sent.contains(**key)).collect();
     assert!(invented.is_empty(), "stored and never sent: {invented:?}");
-    // Where nobody listened for two minutes, what was held meanwhile is late, and in no window.
+    // With a hundred kills nobody may listen for two minutes: what was held meanwhile is late, and in
+    // no window. In a short run nothing is.
+    let soak = std::env::var_os("TALLYLIGHT_SOAK").is_some();
+    assert!(soak || in_time == distinct.len(), "stored and late");
     assert_eq!(counted, in_time as i64, "the windows sum to the distinct that came in time");
 }
