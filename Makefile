@@ -1,9 +1,9 @@
-# The front doors. Each target is one script; CI calls `make test` and nothing cleverer.
+# Entry points. Each target is one script; CI calls `make test` and nothing else.
 .PHONY: help run test web fmt lint bench bench-peers soak fuzz dist doctor clean
 
 ## run: check, install what is missing, build, start everything, print one address; LOG=kafka
-##      runs every service alone on a Kafka broker of its own, at KAFKA_PORT (where it was, at first 9092);
-##      ARGS="--ports 8800" and the like are handed to `tallylight up`
+##      runs each service in its own process on a local Kafka broker, at KAFKA_PORT (the last one used, at
+##      first 9092); ARGS="--ports 8800" and the like are passed to `tallylight up`
 run:
 	@LOG=$(LOG) KAFKA_PORT=$(KAFKA_PORT) scripts/run.sh $(ARGS)
 
@@ -11,7 +11,7 @@ run:
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
 
-## test: format, lints, unit and property tests, whole-way tests, a real browser
+## test: format, lints, unit and property tests, end-to-end tests, a real browser
 test:
 	@scripts/test.sh
 
@@ -31,16 +31,16 @@ lint:
 bench:
 	@scripts/bench.sh
 
-## bench-peers: the workload W1 through DuckDB, chDB, Flink and ours, as ratios in one run
+## bench-peers: the workload W1 on DuckDB, chDB, Flink and Tallylight, as ratios in one run
 bench-peers:
 	@scripts/bench-peers.sh
 
-## soak: the sizes that are too big for `make test`, into a dated table in docs/soak; STEPS="ledger-disk
-##       seeds" runs some of them, SEEDS, FUZZ_S and STEADY_S make it shorter
+## soak: test sizes that are too big for `make test`, into a dated table in docs/soak; STEPS="ledger-disk
+##       seeds" runs some of them, SEEDS, FUZZ_S and STEADY_S shorten them
 soak:
 	@scripts/soak.sh $(STEPS)
 
-## fuzz: a minute of libFuzzer on each parser and inflater of the door; needs a nightly Rust
+## fuzz: a minute of libFuzzer on each parser and inflater of the collector; needs a nightly Rust
 fuzz:
 	@scripts/fuzz.sh
 
@@ -48,7 +48,7 @@ fuzz:
 dist:
 	@scripts/dist.sh
 
-## doctor: say what is missing, install nothing
+## doctor: report what is missing, install nothing
 doctor:
 	@scripts/doctor.sh
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# W1 through DuckDB, chDB, Flink and ours in one run, release build:
+# Workload W1 on DuckDB, chDB, Flink and Tallylight in one run, release build:
 # scripts/bench-peers.sh [EVENTS]
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Speed as ratios within one run, release build: scripts/bench.sh [NAME...]
-# UNDER_TEST names a binary that is built already. With KAFKA=HOST:PORT,... (scripts/kafka start)
-# also the door with the log in Kafka.
+# UNDER_TEST names a binary that is already built. KAFKA=HOST:PORT,... (scripts/kafka start)
+# also measures the collector with the log in Kafka.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh

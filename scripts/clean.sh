@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Removes build products, of a shared target folder too, and the demo's data. A broker that still runs
-# in it is stopped first.
+# Removes build products, also those in a shared target folder, and the demo's data. A broker that
+# still runs there is stopped first.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs CMCD's reference implementation (@svta/cml-cmcd, two versions) for the tests that
-# hold us against it; only when a lock file changed.
+# compare us with it; only when a lock file changed.
 set -euo pipefail
 cd "$(dirname "$0")/../tests/cml"
 for version in 2.4 2.7; do

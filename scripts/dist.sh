@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A tarball with the release binary, the documents and the licence: dist/tallylight-VERSION-ARCH.tar.gz.
-# It is built without GStreamer, so that it runs where there is none: `tallylight up` then plays
-# the recording inside the binary (`--source loop`). For a live encoder build on the machine itself.
+# It is built without GStreamer, so that it runs on machines without it: `tallylight up` then plays
+# the recording inside the binary (`--source loop`). For a live encoder, build on the machine itself.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
@@ -13,7 +13,7 @@ name="tallylight-$("$binary" --version | cut -d' ' -f2)-$(uname -m)-linux"
 staging=$(mktemp -d)
 trap 'rm -rf "$staging"' EXIT
 mkdir "$staging/$name"
-# Lines of source for debuggers are three quarters of the binary; the names of functions stay.
+# Line tables for debuggers are three quarters of the binary; function names stay.
 strip --strip-debug -o "$staging/$name/tallylight" "$binary"
 cp README.md ARCHITECTURE.md CHANGELOG.md LICENSE "$staging/$name"
 cp -r docs "$staging/$name/docs"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Says what this machine lacks.
+# Reports what this machine lacks.
 #   scripts/doctor.sh [run|kafka|test]             check only; exit 1 when something is missing
-#   scripts/doctor.sh [run|kafka|test] --install   install it: by apt as root, else by sudo after
-#                                                  asking, else print the line to run. Asks
-#                                                  nothing when CI is set.
-# `run` needs the least; `kafka` is `run` with Java and Maven for real brokers; `test` also judges
-# with ffmpeg and a browser.
+#   scripts/doctor.sh [run|kafka|test] --install   install it: with apt as root, else with sudo
+#                                                  after asking, else print the command to run.
+#                                                  Asks nothing when CI is set.
+# `run` needs the least; `kafka` is `run` with Java and Maven for real brokers; `test` also needs
+# ffmpeg and a browser.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ for argument in "$@"; do
     case "$argument" in
         run | kafka | test) purpose=$argument ;;
         --install) install=yes ;;
-        *) echo "doctor: what is $argument? run, kafka, test or --install" >&2; exit 2 ;;
+        *) echo "doctor: unknown argument $argument; use run, kafka, test or --install" >&2; exit 2 ;;
     esac
 done
 
@@ -30,15 +30,15 @@ packages=(
     gstreamer1.0-libav                                # avenc_aac
 )
 if [ "$purpose" != run ]; then
-    # Any Java from 17 on will do; Debian's is asked for only where there is none.
+    # Any Java from 17 on is enough; Debian's is required only where there is none.
     command -v java >/dev/null || packages+=(default-jre-headless)
     command -v mvn >/dev/null || packages+=(maven)
 fi
 if [ "$purpose" = test ]; then
     packages+=(ffmpeg)
-    # For DuckDB, which reads history in a test; Debian keeps pip's part of Python apart.
+    # For DuckDB, which reads history in a test; Debian packages pip and venv separately.
     python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
-    # Any Chromium will do; Debian's package is asked for only where there is none. Ubuntu's apt
+    # Any Chromium is enough; Debian's package is required only where there is none. Ubuntu's apt
     # has none: there it is a snap.
     browsers="chromium chromium-browser google-chrome"
     # shellcheck disable=SC2086  # three names
@@ -75,7 +75,7 @@ fi
 
 if [ "$broken" = yes ]; then exit 1; fi
 if ! command -v dpkg-query >/dev/null; then
-    say "whether these are here is known only on Debian 12 and Ubuntu; install the same by your own means:"
+    say "packages can be checked only on Debian 12 and Ubuntu; install their equivalents yourself:"
     say "${packages[*]}"
     exit 0
 fi
@@ -85,7 +85,7 @@ for package in "${packages[@]}"; do
     [ "$state" = installed ] || missing+=("$package")
 done
 
-# Only once it is there does it say which one it is.
+# The version is known only once GStreamer is installed.
 check_gstreamer() {
     command -v pkg-config >/dev/null || return 0
     version=$(pkg-config --modversion gstreamer-1.0 2>/dev/null) || return 0
@@ -99,7 +99,7 @@ check_gstreamer
 
 if [ "${#missing[@]}" -eq 0 ]; then
     [ "$purpose" = kafka ] && purpose="run LOG=kafka"
-    [ "$install" = yes ] || say "everything that \`make $purpose\` needs is here"
+    [ "$install" = yes ] || say "everything that \`make $purpose\` needs is installed"
     exit 0
 fi
 
@@ -116,7 +116,7 @@ if [ "$(id -u)" -ne 0 ]; then
         as_root=(sudo -n)
     elif command -v sudo >/dev/null && [ -t 0 ]; then
         read -rp "Install them now with sudo? [Y/n] " answer
-        case "$answer" in n* | N*) say "then run: sudo $line"; exit 1 ;; esac
+        case "$answer" in n* | N*) say "run this yourself: sudo $line"; exit 1 ;; esac
         as_root=(sudo)
     else
         say "run as root: $line"
@@ -125,7 +125,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 say "installing (a minute or two)"
 "${as_root[@]}" apt-get update -qq
-# shellcheck disable=SC2086  # the line is ours and wants splitting
+# shellcheck disable=SC2086  # the line is ours and must be split
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $line -qq >/dev/null
 say "installed"
 check_gstreamer

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Fetches the countries of addresses (an MMDB file from npm) into the cache, only when the lock
-# file changed, and prints where it is. Without it countries stay unknown, so a machine without
-# a network is told at once and goes on.
+# file changed, and prints its path. Without it countries stay unknown, so without a network the
+# script says so at once and goes on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/tallylight/enrich"
 file="$cache/node_modules/@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb"
-# By content: a fresh clone is newer than any cache.
+# Compared by content, since a fresh clone is newer than any cache.
 if [ ! -e "$file" ] || ! cmp -s scripts/enrich/package-lock.json "$cache/.installed"; then
     mkdir -p "$cache"
     cp scripts/enrich/package.json scripts/enrich/package-lock.json "$cache/"

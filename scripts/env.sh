@@ -1,5 +1,5 @@
 # Sourced by the other scripts: where build products go.
-# A target folder outside the clone is used when one is there (or named by CARGO_TARGET_DIR),
+# A target folder outside the clone is used if it exists (or CARGO_TARGET_DIR names one),
 # so that a fresh clone does not compile the dependencies again.
 shared_target="${XDG_CACHE_HOME:-$HOME/.cache}/tallylight/target"
 if [ -z "${CARGO_TARGET_DIR-}" ] && [ -d "$shared_target" ]; then

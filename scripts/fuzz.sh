@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Feeds every parser and inflater of the door with what libFuzzer makes up, memory held to 512 MiB.
+# Fuzzes every parser and inflater of the collector with libFuzzer, memory limited to 512 MiB.
 #   scripts/fuzz.sh [SECONDS] [TARGET...]     60 seconds for each target unless said otherwise
-# What breaks one is kept under fuzz/artifacts, with the line that repeats it. Needs a nightly
-# Rust (rustup toolchain install nightly); cargo-fuzz is installed when missing.
+# An input that breaks one is kept under fuzz/artifacts, with the command that repeats it. Needs a
+# nightly Rust (rustup toolchain install nightly); cargo-fuzz is installed when missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
@@ -14,7 +14,7 @@ if [ "${#targets[@]}" -eq 0 ]; then mapfile -t targets < <(cargo +nightly fuzz l
 for target in "${targets[@]}"; do
     echo "fuzz target $target"
     mkdir -p "fuzz/corpus/$target"
-    # Seeds are only read: they have words that a random walk would take long to find.
+    # Seeds are only read: they contain words that random inputs would take long to find.
     seeds="fuzz/seeds/$target"
     if [ "$target" = arrow_stream ]; then seeds=schemas/tests/goldens/stored; fi
     cargo +nightly fuzz run --target-dir "$target_dir/fuzz" "$target" \

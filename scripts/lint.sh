@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Format and lints, as CI sees them.
+# Format and lints, as in CI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The sizes that `make test` has no time for, step by step, into a dated table that is committed:
-#   scripts/soak.sh [STEP...]      all steps unless named; `make soak STEPS="ledger-disk shards"`
-# SEEDS (2000), FUZZ_S (300, for each target) and STEADY_S (600) make a run shorter, and the table
-# says so. Tests are of the dev profile; the processes that they start, and the benches, are the
-# release build, or UNDER_TEST. What tests need is installed by `make test`.
+# The test sizes that `make test` has no time for, step by step, into a dated table that is committed:
+#   scripts/soak.sh [STEP...]      all steps by default; `make soak STEPS="ledger-disk shards"`
+# SEEDS (2000), FUZZ_S (300, for each target) and STEADY_S (600) can shorten a run, and the table
+# says so. Tests use the dev profile; the processes that they start, and the benches, are the
+# release build, or UNDER_TEST. `make test` installs what the tests need.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
@@ -40,25 +40,25 @@ fi
 failed=0
 step() {
     local name=$1 size=$2 log="$target_dir/soak/$1.log" began outcome=passed figures
-    # A bench says its aims beside its figures; a missed one is no failure.
+    # A bench prints its aims beside its figures; a missed aim is not a failure.
     case "$name" in steady | bench) outcome=measured ;; esac
     shift 2
     if [ -n "$wanted" ] && [[ " $wanted " != *" $name "* ]]; then return; fi
     echo "== $name: $size"
     began=$(date +%s)
     "$@" > "$log" 2>&1 || { outcome="**failed**"; failed=1; }
-    # The first one of a test stands behind its name.
+    # The first figure of a test is on the line with its name.
     figures=$(sed -n 's/^\(test .*\.\.\. \)\{0,1\}figure: //p' "$log" | tail -12 | sed 's/|/\\|/g; s/$/<br>/' | tr -d '\n')
     echo "| $name | $size | $commit | $outcome | $(($(date +%s) - began)) | ${figures%<br>} |" >> "$table"
-    echo "   $outcome; all it said is in $log"
+    echo "   $outcome; its output is in $log"
 }
-# A test of the workspace: another choice of rooms would compile DataFusion anew.
+# Tests the workspace: another choice of crates would compile DataFusion again.
 rust() { cargo test --locked --workspace "$@" -- --nocapture --test-threads 1; }
 steady() { scripts/bench.sh steady --seconds "$1" | sed 's/^/figure: /'; }
 # Too wide for a cell.
 bench() {
     local all="${table%.md}-bench.txt"
-    # The caller asks how it ended, so `set -e` does not hold here.
+    # The caller checks the exit code, so `set -e` does not apply here.
     scripts/bench.sh "$@" > "$all" && echo "figure: [all](${all##*/})"
 }
 fuzz() {
@@ -87,5 +87,5 @@ step seeds "$seeds seeds of 10 viewers" "$target_dir/debug/tallylight-sim" --see
 step steady "$steady_s s at 70 % of capacity" steady "$steady_s"
 step bench "steps, W1, door, sessions" bench decode append window scaling archive w1 door path sessions
 step fuzz "$fuzz_s s of each target" fuzz "$fuzz_s"
-echo "$table has what came of it"
+echo "$table has the results"
 exit "$failed"

@@ -10,7 +10,7 @@ step() { printf '\n== %s (%s s)\n' "$1" "$(($(date +%s) - started))"; }
 step "doctor"; scripts/doctor.sh test --install
 scripts/venv.sh > /dev/null
 scripts/cml.sh > /dev/null
-# `make run` needs it, and its test has no time to fetch.
+# `make run` needs this file, and its test has no time to fetch it.
 scripts/enrich.sh > /dev/null
 step "pages: build, types, unit tests"
 scripts/web.sh
@@ -18,25 +18,25 @@ scripts/web.sh
 step "format and lints"; scripts/lint.sh
 step "build"
 cargo build --quiet --locked --workspace --all-targets
-# What `make run` builds: the test of `make run` begins on a built tree.
+# What `make run` builds: its test starts from a built tree.
 cargo build --quiet --locked -p tallylight-cli
 
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 status=0
-# Always the whole workspace: another choice of rooms compiles DataFusion anew.
+# Always the whole workspace: another choice of crates compiles DataFusion again.
 tests() { cargo test --locked --workspace --no-fail-fast "$@" 2>&1; }
 failed_lanes=()
 
-step "tests of each room"
-tests --exclude tallylight-tests | tee "$log/rooms" || failed_lanes+=(rooms)
+step "tests of each crate"
+tests --exclude tallylight-tests | tee "$log/crates" || failed_lanes+=(crates)
 
-# What a newcomer's start takes is measured with nothing beside it.
+# The time of a first start is measured with nothing running beside it.
 step "make run, alone"
 tests --test=first_light | tee "$log/first_light" || failed_lanes+=(first_light)
 
-# The whole ways wait more than they work. So those with pictures run beside all others.
-step "whole ways"
+# The end-to-end tests wait more than they work. So those with pictures run beside all others.
+step "end-to-end tests"
 pictures=(mixed_pipelines pages player players slate two_pipelines)
 others=()
 for file in tests/tests/*.rs; do
@@ -46,13 +46,13 @@ done
 tests "${others[@]/#/--test=}" > "$log/others" &
 beside=$!
 tests "${pictures[@]/#/--test=}" | tee "$log/pictures" || failed_lanes+=(pictures)
-step "whole ways without pictures, which ran beside"
+step "end-to-end tests without pictures, which ran beside"
 wait "$beside" || failed_lanes+=(others)
 cat "$log/others"
 
-# Some judge how soon something is seen, and share two cores with the other lane and the machine
-# with strangers. Who failed of them has one more run, alone; who fails then has failed. Whoever
-# judges what is counted or kept has no second run: a record that is lost once is lost.
+# Some tests judge how soon something is seen, and share two cores with the other lane and the
+# machine with other workloads. One of these that fails has one more run, alone; if it fails again, it
+# has failed. Tests of what is counted or kept have no second run: a record that is lost once is lost.
 timed=(encoder first_light pages player players slate steering two_pipelines mixed_pipelines)
 forgiven=""
 again() {
@@ -61,7 +61,7 @@ again() {
 }
 for lane in "${failed_lanes[@]}"; do
     mapfile -t failing < <(sed -n 's/^.*to rerun pass `\(.*\)`$/\1/p' "$log/$lane")
-    # Cargo's last word: without it the lane did not come to its end.
+    # Cargo's last line: without it the lane did not finish.
     grep -qE '^error: [0-9]+ targets? failed:' "$log/$lane" || status=1
     for target in "${failing[@]}"; do
         name=${target##* }
@@ -69,7 +69,7 @@ for lane in "${failed_lanes[@]}"; do
     done
 done
 
-# Of who ran twice and passed, the second run counts.
+# For tests that passed in a second run, that run counts.
 sum() {
     awk -v column="$1" -v twice="$forgiven " '
         /^ +Running / { name = $2; gsub(/.*\/|\.rs$/, "", name) }

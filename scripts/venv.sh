@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a virtual environment outside the clone, and prints its python: the tests' one, or
+# Makes a virtual environment outside the clone, and prints its python: that of the tests, or
 # scripts/venv.sh LOCK-FILE NAME.
 set -euo pipefail
 cd "$(dirname "$0")/.."

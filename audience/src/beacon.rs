@@ -1,5 +1,5 @@
-//! CMCD v2 event mode: records in batches, retried as they are until acknowledged, no faster than
-//! the collector asks.
+//! CMCD v2 event mode: sends records in batches and retries each batch unchanged until the
+//! collector acknowledges it, waiting as long as the collector asks.
 
 use std::sync::Once;
 use std::time::Duration;
@@ -13,19 +13,19 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::pure::pace::Pace;
 
-/// Records sent together at most.
+/// The most records in a batch.
 const BATCH: usize = 8;
-/// The oldest record of a batch waits this long at most.
+/// The longest that the oldest record of a batch waits.
 const LINGER: Duration = Duration::from_millis(700);
-/// Records that may wait while the collector is away.
+/// Records that may wait while the collector is unreachable.
 const QUEUE: usize = 1_024;
-/// A retry waits this long at most, whatever is asked.
+/// The longest wait before a retry, whatever `Retry-After` asks.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The wait after a failure doubles up to this.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
-/// Whether it was said that the collector is away.
+/// Whether the log already says that the collector is unreachable.
 static AWAY: Once = Once::new();
-/// After its session a reporter goes on trying this long.
+/// A reporter keeps retrying this long after its session has ended.
 const LAST_EFFORT: Duration = Duration::from_secs(60);
 
 /// Sends one session's records, in order.
@@ -41,38 +41,38 @@ impl Reporter {
     /// A reporter to `url` (the collector's `/v1/cmcd` with its key).
     pub fn spawn(client: reqwest::Client, url: String) -> Self {
         let (lines, queue) = mpsc::channel(QUEUE);
-        let (asked, pace) = watch::channel(Pace::default());
-        let task = tokio::spawn(send_all(Way { client, url, asked }, queue));
+        let (asked_pace, pace) = watch::channel(Pace::default());
+        let task = tokio::spawn(send_all(Endpoint { client, url, asked_pace }, queue));
         Self { lines: Some(lines), task, pace, overflow: 0 }
     }
 
-    /// Queues a record; beyond the queue it is lost and counted.
+    /// Queues a record; when the queue is full, the record is lost and counted.
     pub fn send(&mut self, line: String) {
         if self.lines.as_ref().is_none_or(|lines| lines.try_send(line).is_err()) {
             self.overflow += 1;
         }
     }
 
-    /// What the collector's newest answer asks for.
+    /// The pace that the collector's newest answer asks for.
     pub fn pace(&self) -> Pace {
         *self.pace.borrow()
     }
 
-    /// Delivers what is left and says how many records were never acknowledged.
+    /// Delivers the remaining records and returns how many were never acknowledged.
     pub async fn finish(mut self) -> u64 {
         self.lines = None;
         self.overflow + self.task.await.unwrap_or(u64::MAX)
     }
 }
 
-/// The way to the collector, and what it asked for.
-struct Way {
+/// The collector's endpoint, and the pace it asked for.
+struct Endpoint {
     client: reqwest::Client,
     url: String,
-    asked: watch::Sender<Pace>,
+    asked_pace: watch::Sender<Pace>,
 }
 
-async fn send_all(way: Way, mut queue: mpsc::Receiver<String>) -> u64 {
+async fn send_all(endpoint: Endpoint, mut queue: mpsc::Receiver<String>) -> u64 {
     let mut lost = 0;
     while let Some(first) = queue.recv().await {
         let mut batch = vec![first];
@@ -84,33 +84,33 @@ async fn send_all(way: Way, mut queue: mpsc::Receiver<String>) -> u64 {
             }
         }
         let count = batch.len() as u64;
-        if !deliver(&way, batch.join("\n"), &queue).await {
+        if !deliver(&endpoint, batch.join("\n"), &queue).await {
             lost += count;
         }
     }
     lost
 }
 
-/// One batch until it is acknowledged. A retry repeats the same bytes, so the processor sees
-/// a duplicate, never a second event.
-async fn deliver(way: &Way, body: String, queue: &mpsc::Receiver<String>) -> bool {
+/// Sends one batch until it is acknowledged. A retry repeats the same bytes, so the processor
+/// sees a duplicate, never a second event.
+async fn deliver(endpoint: &Endpoint, body: String, queue: &mpsc::Receiver<String>) -> bool {
     let mut pause = Duration::from_millis(300);
     let mut ended_at = None;
     loop {
-        let answer = way
+        let answer = endpoint
             .client
-            .post(&way.url)
+            .post(&endpoint.url)
             .header("content-type", "application/cmcd")
             .timeout(Duration::from_secs(10))
             .body(body.clone())
             .send()
             .await;
         let wait = answer.as_ref().ok().and_then(|answer| {
-            way.asked.send_replace(pace(answer));
+            endpoint.asked_pace.send_replace(pace(answer));
             number(answer, RETRY_AFTER.as_str())
         });
         match answer.map(|answer| answer.status().as_u16()) {
-            // The viewers of a process have one collector: for all of them it is said once.
+            // All viewers of a process share one collector, so this is logged once.
             Err(error) if pause == LONGEST_BACKOFF => AWAY.call_once(|| {
                 let error = error.without_url();
                 tracing::warn!(?error, "the collector cannot be reached; beacons wait");
@@ -141,7 +141,7 @@ fn number(answer: &Response, name: &str) -> Option<u64> {
     header(answer, name)?.parse().ok()
 }
 
-/// It holds until the next answer: without the header all is wanted.
+/// Applies until the next answer; without the header, every report is wanted.
 fn pace(answer: &Response) -> Pace {
     header(answer, headers::PACE).map(Pace::read).unwrap_or_default()
 }

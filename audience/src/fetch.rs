@@ -1,4 +1,4 @@
-//! HTTP as a player does it, over a line of limited width.
+//! HTTP as a player uses it, over a line of limited bandwidth.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
-/// No answer within this is an error, held requests included.
+/// A request without an answer for this long is an error, even if the server is holding it.
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// A steering answer that takes longer is none.
+/// A steering answer that takes longer counts as none.
 const STEERING_TIMEOUT: Duration = Duration::from_secs(10);
-/// The largest body a player takes.
+/// The largest body a player accepts.
 const MAX_BODY: u64 = 8 << 20;
 
 /// The client that all viewers of this process share.
@@ -25,18 +25,18 @@ pub fn client() -> Result<reqwest::Client, reqwest::Error> {
         .build()
 }
 
-/// What a request came to.
+/// A complete answer to a media request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
     /// Body bytes.
     pub bytes: u64,
-    /// Request sent to body whole.
+    /// From sending the request to the complete body.
     pub took: Duration,
-    /// The part of it before the first byte.
+    /// The part of `took` before the first byte.
     pub ttfb: Duration,
-    /// The edge that answered, by its own word.
+    /// The edge that answered, as its header names it.
     pub edge: Option<String>,
-    /// The origin's slate stood in for the programme.
+    /// The origin served its slate instead of the programme.
     pub slate: bool,
 }
 
@@ -46,17 +46,17 @@ pub enum FetchError {
     /// An answer, but not 200.
     #[error("status {0}")]
     Status(u16),
-    /// No whole answer.
+    /// The answer is missing or incomplete.
     #[error("{0}")]
     Broken(String),
 }
 
-/// A text, such as a playlist, at full speed.
+/// Fetches a text, such as a playlist, at full speed.
 pub async fn text(client: &reqwest::Client, url: Url) -> Result<String, FetchError> {
     text_of(client.get(url)).await
 }
 
-/// The answer to a POST of JSON, at full speed.
+/// Posts JSON and returns the answer, at full speed.
 pub async fn post(client: &reqwest::Client, url: Url, body: String) -> Result<String, FetchError> {
     text_of(client.post(url).header("content-type", "application/json").body(body)).await
 }
@@ -70,8 +70,7 @@ async fn text_of(request: reqwest::RequestBuilder) -> Result<String, FetchError>
     answer.text().await.map_err(broken)
 }
 
-/// Status, `Retry-After` in seconds and body of what a steering server says; status 0 when it
-/// says nothing.
+/// Status, `Retry-After` in seconds and body of a steering server's answer; status 0 without one.
 pub async fn steering(client: &reqwest::Client, url: Url) -> (u16, Option<u64>, String) {
     let Ok(answer) = client.get(url).timeout(STEERING_TIMEOUT).send().await else {
         return (0, None, String::new());
@@ -85,7 +84,7 @@ pub async fn steering(client: &reqwest::Client, url: Url) -> (u16, Option<u64>, 
     }
 }
 
-/// A media object, read no faster than the line carries; `kbps` may change meanwhile.
+/// Fetches a media object no faster than the line carries; `kbps` may change meanwhile.
 pub async fn media(
     client: &reqwest::Client,
     url: Url,
@@ -115,13 +114,13 @@ pub async fn media(
     Ok(Fetched { bytes, took: started.elapsed(), ttfb, edge, slate })
 }
 
-/// Waits as long as the line takes for `bytes`, at whatever width it has meanwhile.
+/// Waits as long as the line needs for `bytes`, following changes of its bandwidth.
 async fn carry(bytes: u64, kbps: &mut watch::Receiver<u32>) {
     let mut bits_left = bytes as f64 * 8.0;
     while bits_left > 0.0 {
-        let width = f64::from(*kbps.borrow_and_update()).max(1.0);
+        let line_kbps = f64::from(*kbps.borrow_and_update()).max(1.0);
         let began = Instant::now();
-        let whole = Duration::from_secs_f64(bits_left / (width * 1_000.0));
+        let whole = Duration::from_secs_f64(bits_left / (line_kbps * 1_000.0));
         // The runtime's timer ticks in milliseconds; less is not worth a sleep.
         if whole < Duration::from_millis(1) {
             return;
@@ -132,7 +131,7 @@ async fn carry(bytes: u64, kbps: &mut watch::Receiver<u32>) {
                 if changed.is_err() {
                     return;
                 }
-                bits_left -= began.elapsed().as_secs_f64() * width * 1_000.0;
+                bits_left -= began.elapsed().as_secs_f64() * line_kbps * 1_000.0;
             }
         }
     }

@@ -1,5 +1,5 @@
-//! The ground truth: what really happened in each session, one JSON line each, written by
-//! the player itself and never by way of a beacon.
+//! The ground truth: what really happened in each session, one JSON line per session, written
+//! by the player itself and never derived from beacons.
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
@@ -22,7 +22,7 @@ pub enum Ended {
     Failed,
 }
 
-/// A still picture.
+/// A stall: the picture was frozen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stall {
     /// When it began, Unix ms.
@@ -35,22 +35,22 @@ pub struct Stall {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
-    /// It began there.
+    /// The session began there.
     Start,
-    /// Steering said so.
+    /// Steering asked for it.
     Steering,
-    /// The pathway before it failed.
+    /// The previous pathway failed.
     Failover,
 }
 
-/// A change of pathway; from then on segments are asked for there.
+/// A change of pathway: from then on, segments are requested from the new one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {
     /// When, Unix ms.
     pub at_ms: i64,
-    /// To which pathway.
+    /// The new pathway.
     pub to: String,
-    /// Why.
+    /// The reason.
     pub why: Why,
 }
 
@@ -59,27 +59,27 @@ pub struct Move {
 pub struct Rung {
     /// When, Unix ms.
     pub at_ms: i64,
-    /// To which bitrate.
+    /// The new bitrate.
     pub kbps: i64,
 }
 
-/// A request for media, written as an array: there are many.
+/// A media request, written as an array because there are many.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "RequestRow", into = "RequestRow")]
 pub struct Request {
     /// When it was sent, Unix ms.
     pub at_ms: i64,
-    /// By which pathway.
+    /// The pathway used.
     pub pathway: String,
     /// Host and port it was sent to.
     pub host: String,
     /// The edge that answered, if one did.
     pub edge: Option<String>,
-    /// Which track.
+    /// The track.
     pub track: String,
-    /// Segment; `None` for an init segment.
+    /// The segment number; `None` for an init segment.
     pub k: Option<u64>,
-    /// Status; 0 when there was no whole answer.
+    /// HTTP status; 0 without a complete answer.
     pub status: u16,
     /// How long it took, ms.
     pub took_ms: u64,
@@ -138,12 +138,12 @@ pub struct Entry {
     /// Rungs, in order of time.
     #[serde(default)]
     pub rungs: Vec<Rung>,
-    /// Every media request, when that was asked for (setting `ledger_requests`).
+    /// Every media request, if the setting `ledger_requests` is on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<Request>,
 }
 
-/// Reads a ledger's sessions; a line that a killed audience left unfinished is passed over.
+/// Reads a ledger's sessions; skips a line that a killed audience left unfinished.
 pub fn read(text: &str) -> Vec<Entry> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
@@ -153,13 +153,13 @@ pub fn read(text: &str) -> Vec<Entry> {
 pub struct Ledger(Option<Mutex<BufWriter<File>>>);
 
 impl Ledger {
-    /// Opens the file at `path` and writes on at its end: a restarted audience keeps the truth
-    /// that the one before it wrote.
+    /// Opens the file at `path` for appending: a restarted audience keeps the entries that its
+    /// predecessor wrote.
     pub fn open(path: Option<&Path>) -> std::io::Result<Self> {
         Ok(Self(match path {
             Some(path) => {
                 let mut file = File::options().create(true).append(true).open(path)?;
-                // Half a line of a killed audience would take the first session of this one along.
+                // A killed audience's unfinished line would corrupt the first session of this one.
                 if file.metadata()?.len() > 0 && last_byte(path)? != b'\n' {
                     file.write_all(b"\n")?;
                 }
@@ -169,7 +169,7 @@ impl Ledger {
         }))
     }
 
-    /// Writes a session down, flushed, so that a killed audience loses none that ended.
+    /// Writes and flushes a session, so that a killed audience loses no session that ended.
     pub fn write(&self, entry: &Entry) -> std::io::Result<()> {
         let Some(file) = &self.0 else { return Ok(()) };
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_line_takes_no_session_with_it() {
+    fn an_unfinished_line_corrupts_no_other_session() {
         let path = std::env::temp_dir().join(format!("tallylight-{}.jsonl", uuid::Uuid::new_v4()));
         let add = |sid| Ledger::open(Some(&path)).unwrap().write(&entry(sid)).unwrap();
         add("a");

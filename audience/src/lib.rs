@@ -1,10 +1,10 @@
 //! The audience: simulated viewers that really fetch the stream, and the ledger of what
 //! really happened to each of them.
 //!
-//! In the way of a session: [`plan`] says what a viewer means to do, [`play`] opens the session,
-//! [`viewer`] does it over HTTP against a [`pure::playback`] buffer by the pathway that
-//! [`pure::pathways`] and [`pure::steering`] lead to, [`beacon`] tells the collector as any CMCD v2
-//! player would, [`ledger`] writes down the truth.
+//! In the order of a session: [`plan`] scripts the viewer, [`play`] opens the session, [`viewer`]
+//! runs it over HTTP against a [`pure::playback`] buffer, on the pathway that
+//! [`pure::pathways`] and [`pure::steering`] select, [`beacon`] reports to the collector as any
+//! CMCD v2 player would, and [`ledger`] records the truth.
 
 pub mod beacon;
 pub mod cmcd_text;
@@ -32,10 +32,10 @@ use plan::{Plan, SessionPlan};
 pub use settings::Settings;
 use viewer::Viewer;
 
-/// What went wrong with the audience itself (a viewer's own trouble is in the ledger).
+/// A failure of the audience itself (a viewer's own errors are in the ledger).
 #[derive(Debug, thiserror::Error)]
 pub enum AudienceError {
-    /// The HTTP client could not be made.
+    /// The HTTP client could not be built.
     #[error("HTTP client: {0}")]
     Client(#[from] reqwest::Error),
     /// The ledger cannot be written.
@@ -82,7 +82,7 @@ async fn follow(viewer: Arc<Viewer>, sessions: Vec<SessionPlan>, stop: Cancellat
     }
 }
 
-/// One seat of the demo's audience: sessions after sessions, no two alike.
+/// One seat of the demo's audience: an endless series of random sessions.
 async fn wander(viewer: Arc<Viewer>, number: u32, stop: CancellationToken) {
     let mut rng = StdRng::seed_from_u64(viewer.settings.seed ^ (u64::from(number) << 20));
     let mut first = true;

@@ -1,5 +1,5 @@
-//! As much of HLS as a viewer needs: the pathways with their rungs and sound, where steering
-//! answers, and where the live edge is.
+//! The part of HLS that a viewer needs: the pathways with their rungs and audio, the steering
+//! server, and the live edge.
 
 mod master;
 mod media;

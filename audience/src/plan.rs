@@ -1,5 +1,5 @@
-//! What viewers mean to do. A plan never says what a viewer will see: a stall is planned as
-//! a throttled download, and what follows from it is the player's business.
+//! The viewers' scripts. A plan never says what a viewer will see: a stall is planned as a
+//! throttled download, and its effect follows from the player.
 
 use std::time::Duration;
 
@@ -11,21 +11,21 @@ use crate::Settings;
 /// How a session is meant to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// Asks for a stream that does not exist.
+    /// Requests a stream that does not exist.
     StartFails,
     /// Has a line too slow to start on, and gives up after this long.
     GivesUp(Duration),
     /// Leaves this long after pressing Play.
     Leaves(Duration),
-    /// From then on asks for segments that are gone.
+    /// This long after pressing Play, begins to request segments that are gone.
     Fails(Duration),
 }
 
-/// A line that goes slow at some time after the first frame, until the player has stalled
-/// for some time.
+/// A slow spell of the line: begins some time after the first frame and ends once the player
+/// has stalled for some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Throttle {
-    /// After the first frame.
+    /// When it begins, after the first frame.
     pub after: Duration,
     /// How long the stall lasts before the line recovers.
     pub stall: Duration,
@@ -42,7 +42,7 @@ pub struct SessionPlan {
     pub country: &'static str,
     /// What the line carries, kbps.
     pub line_kbps: u32,
-    /// Tallest picture the device wants.
+    /// The tallest picture that the device takes.
     pub max_height: u32,
     /// Slow spells, in order.
     pub throttles: Vec<Throttle>,
@@ -50,7 +50,7 @@ pub struct SessionPlan {
     pub end: End,
 }
 
-/// Everybody's script.
+/// The scripts of all viewers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// Each viewer's sessions, in order.
@@ -61,7 +61,7 @@ pub struct Plan {
 pub const STUCK_DEVICE: &str = "tv-x900";
 
 const DEVICES: &[(&str, u32, u32)] = &[
-    // Device, tallest picture, share in hundredths.
+    // Device, tallest picture, share in percent.
     ("tv", 360, 28),
     (STUCK_DEVICE, 360, 7),
     ("phone", 270, 35),
@@ -87,7 +87,7 @@ fn between(rng: &mut StdRng, from_ms: u64, to_ms: u64) -> Duration {
 }
 
 impl SessionPlan {
-    /// A session as an evening would bring it: mostly good, now and then not.
+    /// A random session of an ordinary evening: mostly good, sometimes bad.
     pub fn any(rng: &mut StdRng, longest_wait: Duration) -> Self {
         let end = match rng.random_range(0..1_000) {
             0..=5 => End::StartFails,
@@ -107,7 +107,7 @@ impl SessionPlan {
 
     fn made(rng: &mut StdRng, longest_wait: Duration, throttles: Vec<Throttle>, end: End) -> Self {
         let device = pick(rng, DEVICES.iter().map(|d| ((d.0, d.1), d.2)), ("tv", 360));
-        // That model hangs on good lines: only its fault makes it stall.
+        // That model only has good lines, so that only its fault makes it stall.
         let slowest = if device.0 == STUCK_DEVICE { 4_000 } else { 900 };
         Self {
             wait: between(rng, 0, longest_wait.as_millis().try_into().unwrap_or(u64::MAX)),
@@ -122,9 +122,9 @@ impl SessionPlan {
 }
 
 impl Plan {
-    /// The script of a test: `viewers` for `duration_s`, `stalls_per_viewer` slow spells
-    /// each; the first `bad_starts` fail to start once, the next `bad_starts` give up once,
-    /// and then press Play again.
+    /// The script of a test: `viewers` for `duration_s`, with `stalls_per_viewer` slow spells
+    /// each. The first `bad_starts` viewers fail to start once and the next `bad_starts` give up
+    /// once; all of these then press Play again.
     pub fn scripted(settings: &Settings) -> Self {
         let mut rng = StdRng::seed_from_u64(settings.seed);
         let arrive = Duration::from_secs(u64::from(settings.arrive_s));

@@ -1,4 +1,4 @@
-//! What can be set about the audience, and what of it can work.
+//! The audience's settings and their validation.
 
 use std::path::PathBuf;
 
@@ -7,16 +7,16 @@ use url::{Url, form_urlencoded};
 
 /// The shortest script, seconds.
 const SHORTEST_S: u32 = 30;
-/// What a script has beside arriving and staying, seconds: bad starts, and the last beacons.
+/// Time that a script needs beside arriving and staying, seconds: bad starts and last beacons.
 const ASIDE_S: u32 = 12;
-/// What a stall takes, seconds: the buffer has to run empty before it.
+/// Time that a stall takes, seconds: the buffer must run empty first.
 const STALL_S: u32 = 5;
 
 /// Simulated viewers (docs/audience.md).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Viewers at a time.
+    /// Viewers at the same time.
     pub viewers: u32,
     /// Stream name.
     pub stream: String,
@@ -24,21 +24,21 @@ pub struct Settings {
     pub steering_url: String,
     /// The collector, where beacons go.
     pub collector_url: String,
-    /// Their write key at the collector.
+    /// The beacons' write key at the collector.
     pub key: String,
     /// Chooses the viewers' plans; the same seed gives the same plans.
     pub seed: u64,
     /// Time over which the first viewers arrive.
     pub arrive_s: u32,
-    /// How long a script of them runs; 0 has none and goes on until stopped.
+    /// How long a script runs; 0 has no script and runs until stopped.
     pub duration_s: u32,
-    /// So many start failures and as many exits before start in the script.
+    /// Start failures in the script, and as many exits before start.
     pub bad_starts: u32,
-    /// Stalls of each viewer in the script.
+    /// Stalls per viewer in the script.
     pub stalls_per_viewer: u32,
-    /// Where to write what really happened to each; none writes nothing.
+    /// The file for the ledger of what really happened to each viewer; none writes nothing.
     pub ledger: Option<PathBuf>,
-    /// Writes every media request into the ledger too.
+    /// Also writes every media request into the ledger.
     pub ledger_requests: bool,
 }
 
@@ -143,10 +143,10 @@ fn is_base(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// What is said of a script with `mend`.
-    fn said(mend: impl Fn(&mut Settings)) -> Vec<String> {
+    /// The mistakes of a script changed by `edit`.
+    fn mistakes_of(edit: impl Fn(&mut Settings)) -> Vec<String> {
         let mut settings = Settings { duration_s: 30, ..Settings::default() };
-        mend(&mut settings);
+        edit(&mut settings);
         settings.validate().err().unwrap_or_default()
     }
 
@@ -154,7 +154,7 @@ mod tests {
     fn addresses_have_a_scheme_and_may_end_in_a_slash() {
         for wrong in ["localhost:7720", "127.0.0.1:7720", "ftp://h", "http://h?a=b", "http://h#a"] {
             let [mistake]: [String; 1] =
-                said(|s| s.steering_url = wrong.to_owned()).try_into().unwrap();
+                mistakes_of(|s| s.steering_url = wrong.to_owned()).try_into().unwrap();
             let start = format!("steering_url is {wrong:?}; it must be an http:// or https:// ");
             assert!(mistake.starts_with(&start), "{mistake}");
         }
@@ -171,19 +171,25 @@ mod tests {
 
     #[test]
     fn a_script_leaves_time_to_watch_and_to_stall() {
-        assert!(said(|_| ()).is_empty(), "two stalls in the shortest script");
-        assert!(said(|s| (s.arrive_s, s.stalls_per_viewer) = (17, 0)).is_empty());
-        assert!(said(|s| (s.duration_s, s.arrive_s) = (0, u32::MAX)).is_empty(), "no script");
+        assert!(mistakes_of(|_| ()).is_empty(), "two stalls in the shortest script");
+        assert!(mistakes_of(|s| (s.arrive_s, s.stalls_per_viewer) = (17, 0)).is_empty());
+        assert!(
+            mistakes_of(|s| (s.duration_s, s.arrive_s) = (0, u32::MAX)).is_empty(),
+            "no script"
+        );
         for arrive_s in [18, u32::MAX] {
             let mistake = "it must be 17 at most, or nobody stays in a duration_s of 30";
             let mistake = format!("arrive_s is {arrive_s}; {mistake}");
-            assert_eq!(said(|s| s.arrive_s = arrive_s), [mistake]);
+            assert_eq!(mistakes_of(|s| s.arrive_s = arrive_s), [mistake]);
         }
         let mistake = "stalls_per_viewer is 3; it must be 2 at most: each takes 5 s of the 10 s \
                        that a viewer stays (duration_s - arrive_s - 12)";
-        assert_eq!(said(|s| s.stalls_per_viewer = 3), [mistake]);
+        assert_eq!(mistakes_of(|s| s.stalls_per_viewer = 3), [mistake]);
         let mistake = "bad_starts is 2147483648; it must be half the viewers at most";
-        assert_eq!(said(|s| s.bad_starts = 1 << 31), [mistake]);
-        assert_eq!(said(|s| s.duration_s = 29), ["duration_s is 29; it must be 0, or 30 and more"]);
+        assert_eq!(mistakes_of(|s| s.bad_starts = 1 << 31), [mistake]);
+        assert_eq!(
+            mistakes_of(|s| s.duration_s = 29),
+            ["duration_s is 29; it must be 0, or 30 and more"]
+        );
     }
 }

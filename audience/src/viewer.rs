@@ -1,5 +1,5 @@
-//! One viewer: presses Play, fetches, watches, stalls, leaves. What it sees is what its
-//! buffer does; the plan only moves its line and its mind.
+//! One viewer: presses Play, fetches, watches, stalls, leaves. Its buffer decides what it sees;
+//! the plan only sets its bandwidth and when it leaves.
 
 mod download;
 mod script;
@@ -26,14 +26,14 @@ pub struct Viewer {
     pub ledger: Arc<Ledger>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Against what.
+    /// The audience's settings.
     pub settings: Settings,
     /// The fault `stuck_tv`: players of one TV model cannot switch bitrate.
     pub stuck: watch::Receiver<bool>,
 }
 
 impl Viewer {
-    /// One session from Play to its end, beacons delivered and ledger written.
+    /// Runs one session from Play to its end, with its beacons delivered and its ledger written.
     pub async fn watch(&self, plan: SessionPlan, stop: &CancellationToken) {
         tokio::select! {
             () = sleep(plan.wait) => {}
@@ -41,12 +41,12 @@ impl Viewer {
         }
         let entry = session::Session::new(self, plan).run(stop).await;
         if let Err(error) = self.ledger.write(&entry) {
-            tracing::error!(%error, "the ledger cannot be written; its truth has a hole");
+            tracing::error!(%error, "the ledger cannot be written; it lacks this session");
         }
     }
 }
 
-/// A sleep until `at_us`, for a clock that says `now_us`; long where there is no such time.
+/// The time from `now_us` until `at_us`; long if there is no such time.
 fn until(at_us: Option<i64>, now_us: i64) -> Duration {
     const LONG: Duration = Duration::from_secs(3_600);
     at_us.map_or(LONG, |at| Duration::from_micros(u64::try_from(at - now_us).unwrap_or(0)))

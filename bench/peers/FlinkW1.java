@@ -7,8 +7,8 @@ import org.apache.flink.table.api.TableEnvironment;
 import org.apache.flink.types.Row;
 
 /**
- * W1 in Flink SQL, streaming: windows by event time with a watermark a second behind. State on the
- * heap, objects reused, no checkpoints: ours makes none in W1 either.
+ * W1 in Flink SQL, streaming: windows by event time with a watermark a second behind. State is on the
+ * heap, objects are reused, and there are no checkpoints: ours makes none in W1 either.
  */
 public final class FlinkW1 {
     private static final String SOURCE =

@@ -1,7 +1,7 @@
-"""W1 in another engine's words: `engines.py NAME FILE OUT` writes the windows of FILE as CSV.
+"""W1 in other engines: `engines.py NAME FILE OUT` writes the windows of FILE as CSV.
 
-Each is a process of its own, so that its CPU time can be told from that of the others. Each
-writes the same columns; bench/peers/run.py holds the rows against ours.
+Each runs in its own process, so that its CPU time is measured separately. Each writes the same
+columns; bench/peers/run.py compares the rows with ours.
 """
 
 import sys

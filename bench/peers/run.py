@@ -1,8 +1,8 @@
 """W1 through other engines and through ours in one run: `run.py TALLYLIGHT [EVENTS]`.
 
-An engine reads the file that `tallylight bench w1` wrote, in a process of its own, and its
-windows must equal ours to the row. CPU-seconds (user and system, all threads) are what the
-threefold file cost more than the single one, so starting and warming up are not in them.
+An engine reads the file that `tallylight bench w1` wrote, in its own process, and its windows must
+equal ours to the row. CPU-seconds (user and system, all threads) are the extra cost of the threefold
+file over the single one, so they do not include starting and warming up.
 """
 
 import importlib.metadata
@@ -19,7 +19,7 @@ JAVA += ["--add-opens=java.base/java.lang=ALL-UNNAMED"]
 
 
 def cpu(command):
-    """The CPU-seconds of a command and all that it started."""
+    """The CPU-seconds of a command and its descendants."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
@@ -38,12 +38,12 @@ def flink(folder):
 
 
 def rows(path):
-    """The lines of a result in an order of their own."""
+    """The lines of a result, sorted."""
     return sorted(path.read_text(encoding="utf-8").splitlines())
 
 
 def measure(command, folder, events):
-    """Million events per CPU-second, after the windows were held against ours."""
+    """Million events per CPU-second, after the windows were compared with ours."""
     spent = []
     for count in (events, 3 * events):
         out = folder / "out.csv"

@@ -12,7 +12,7 @@ use crate::faults::Switches;
 use crate::settings::Settings;
 use crate::shutdown;
 
-/// What the settings say otherwise.
+/// Flags that override the settings.
 #[derive(Debug, Args)]
 pub(crate) struct AudienceArgs {
     /// Viewers at a time.

@@ -1,4 +1,4 @@
-//! `tallylight audit`: the books of the data folder, checked by the code that wrote them.
+//! `tallylight audit`: checks the history of the data folder with the code that wrote it.
 
 use std::io::Write;
 
@@ -12,13 +12,13 @@ use crate::settings::Settings;
 /// What to check.
 #[derive(Debug, Args)]
 pub(crate) struct AuditArgs {
-    /// The first hour of event time, such as 2026-11-25T20; without it the oldest.
+    /// The first hour of event time, such as 2026-11-25T20. Default: the oldest.
     #[arg(long, value_name = "HOUR", value_parser = hour)]
     from: Option<i64>,
-    /// The hour after the last one; without it everything.
+    /// The hour after the last one. Default: everything.
     #[arg(long, value_name = "HOUR", value_parser = hour)]
     to: Option<i64>,
-    /// The form of the answer.
+    /// The format of the answer.
     #[arg(long, value_enum, default_value_t = Form::Table)]
     format: Form,
 }
@@ -30,11 +30,11 @@ enum Form {
 }
 
 fn hour(text: &str) -> Result<i64, String> {
-    hour_number(text).ok_or_else(|| format!("{text} is no hour; write it like 2026-11-25T20"))
+    hour_number(text).ok_or_else(|| format!("{text} is not an hour; write it like 2026-11-25T20"))
 }
 
-/// Checks the files of history, also beside a running platform: what is in no file yet is not
-/// looked at. Exits with 1 when rows drift, and when there was no row to look at.
+/// Checks the files of history, also while the platform runs: rows that are not in a file yet are
+/// not checked. Exits with 1 if rows drift, or if there was no row to check.
 pub(crate) async fn run(settings: Settings, args: AuditArgs) -> anyhow::Result<()> {
     let folder = settings.data_dir.join("history");
     if !folder.is_dir() {
@@ -54,8 +54,8 @@ pub(crate) async fn run(settings: Settings, args: AuditArgs) -> anyhow::Result<(
     }
     if found.rows == 0 {
         bail!(
-            "nothing was compared: history reaches to {until}, and of the hours asked for no row \
-             was final by then (a pane is two minutes after its end)"
+            "nothing was compared: history reaches to {until}, and no row of the requested hours \
+             was final by then (a pane is final two minutes after its end)"
         );
     }
     Ok(())
@@ -66,10 +66,10 @@ async fn check(
     history: &History,
     args: &AuditArgs,
 ) -> anyhow::Result<Findings> {
-    // First how far they are whole: what is read of them later is there then.
+    // The reach comes first, so that everything up to it is in the files that are read afterwards.
     let until = history.reach().await?.context(
-        "history does not say yet how far it reaches: it does after the first checkpoint, half a \
-         minute after a start",
+        "history does not record yet how far it reaches: it does after the first checkpoint, half \
+         a minute after a start",
     )?;
     let processor = &settings.processor;
     let wanted = args.from.unwrap_or(i64::MIN)..args.to.unwrap_or(i64::MAX);

@@ -1,12 +1,12 @@
-//! `tallylight bench`: each step beside its speed of light, in one run on one machine, so that
-//! the ratio means something although the figures are this machine's.
+//! `tallylight bench`: measures each step and its floor in one run on one machine, so that their
+//! ratio is meaningful although the figures depend on the machine.
 
 mod append;
 mod archive;
 mod cpu;
 mod decode;
 mod door;
-mod light;
+mod floor;
 mod load;
 mod paper;
 mod path;
@@ -41,7 +41,7 @@ pub(crate) struct BenchArgs {
     /// Events of `w1`'s small file; the large one has three times as many.
     #[arg(long, default_value_t = 1_000_000)]
     events: usize,
-    /// Folder in which `w1` leaves its files and results, for others to be held against.
+    /// Folder in which `w1` leaves its files and results, for comparison with other engines.
     #[arg(long)]
     into: Option<PathBuf>,
     #[command(flatten)]
@@ -62,16 +62,16 @@ enum Format {
     Json,
 }
 
-/// A step beside its floor.
+/// A step and its floor.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Measured {
     /// The step, with its variant.
     pub(crate) name: String,
-    /// Events per second of CPU time: user and system, all threads but the one that sends.
+    /// Events per second of CPU time: user and system, all threads except the sender's.
     pub(crate) events_per_cpu_second: f64,
     /// The same for the floor.
     pub(crate) floor_events_per_cpu_second: f64,
-    /// Step ÷ floor: 1 is as fast as can be.
+    /// Step ÷ floor: 1 is as fast as possible.
     pub(crate) ratio: f64,
     /// What the floor does: the least work that gives the step's result.
     pub(crate) floor: String,
@@ -92,28 +92,28 @@ impl Measured {
 /// What a run found.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
-    /// Steps beside their floors.
+    /// Steps and their floors.
     steps: Vec<Measured>,
-    /// The door in its variants.
+    /// The collector in its variants.
     door: door::Found,
     /// Memory of sessions.
     sessions: Vec<sessions::Held>,
     /// What a second core adds.
     scaling: Option<scaling::Scaling>,
-    /// How it stands at a steady rate.
+    /// Figures at a steady rate.
     steady: Option<steady::Kept>,
-    /// What the steps come to at the largest rate that is known of.
+    /// What the steps add up to at the largest rate known.
     paper: Vec<paper::Line>,
 }
 
-/// Runs the steps asked for.
+/// Runs the requested steps.
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     if let Some(unknown) = args.names.iter().find(|name| !ALL.contains(&name.as_str())) {
         bail!("there is no bench {unknown:?}; there are {}", ALL.join(", "));
     }
-    let asked = |name: &str| args.names.is_empty() || args.names.iter().any(|n| n == name);
+    let requested = |name: &str| args.names.is_empty() || args.names.iter().any(|n| n == name);
     let mut report = Report::default();
-    for name in ALL.into_iter().filter(|name| asked(name)) {
+    for name in ALL.into_iter().filter(|name| requested(name)) {
         report.steps.extend(match name {
             "decode" => decode::run()?,
             "append" => append::run()?,
@@ -181,8 +181,8 @@ pub(crate) fn resident(process: &str) -> anyhow::Result<u64> {
     Ok(kib.context("no VmRSS in kB in its status")?.parse::<u64>()? * 1_024)
 }
 
-/// A folder under the system's temporary one, removed when it is dropped. It has to be on the
-/// kind of disk that data would be on: syncing to memory costs nothing.
+/// A folder under the system's temporary one, removed when dropped. It must be on the kind of disk
+/// that data would be on: syncing to memory costs nothing.
 #[derive(Debug)]
 pub(crate) struct Folder(pub(crate) PathBuf);
 
@@ -196,7 +196,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let removed = std::fs::remove_dir_all(&self.0);
-        // A log in Kafka leaves it unmade.
+        // With the log in Kafka the folder is never created.
         if let Some(error) = removed.err().filter(|error| error.kind() != ErrorKind::NotFound) {
             tracing::warn!(folder = %self.0.display(), %error, "a folder of the bench is left");
         }

@@ -1,4 +1,4 @@
-//! `tallylight data`: the log and those who share it (ADR 13).
+//! `tallylight data`: the log and the services that share it (ADR 13).
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::log::LogKind;
-use crate::processor::Owning;
+use crate::processor::OpenedProcessor;
 use crate::settings::Settings;
 use crate::{live, log, processor, shutdown};
 
-/// Answers the dashboard's questions about single viewers from the processor's hot state.
+/// Answers the dashboard's queries about single viewers from the processor's state in memory.
 struct HotSessions(ProcessorHandle);
 
 #[async_trait]
@@ -42,13 +42,13 @@ impl tallylight_dashboard::Sessions for HotSessions {
         let (handle, tenant, columns) = (self.0.clone(), tenant.to_owned(), columns.to_vec());
         Ok(vec![live::pages(move |from| {
             let query = OpenQuery { tenant: tenant.clone(), columns: columns.clone(), from };
-            live::of_own(handle.clone(), query)
+            live::local_page(handle.clone(), query)
         })])
     }
 }
 
-/// What the dashboard cannot see: how the processor is doing. The lag is taken from the log's
-/// end as it is now, so that it grows also while the processor is stuck.
+/// The state of the processor, which the dashboard cannot see itself. The lag is measured against
+/// the log's current end, so that it also grows while the processor is stuck.
 fn facts(
     stats: watch::Receiver<ProcessorStats>,
     head: watch::Receiver<u64>,
@@ -92,33 +92,33 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let log = log::disk(&settings, Arc::clone(&clock)).await?;
 
-    // The door opens first: what is kept may take a while to be looked through, and players wait.
+    // The collector opens first: reading what is stored may take a while, and players wait.
     let parts =
         tallylight_collector::Parts { log: Arc::clone(&log).into(), clock: Arc::clone(&clock) };
     let collector = tallylight_collector::build(settings.collector.clone(), parts).await?;
-    let (door, closed) = (CancellationToken::new(), CancellationToken::new());
-    let mut collecting = tokio::spawn(collector.run(door.clone()));
-    let mut behind = pin!(behind_the_door(settings, &log, clock, &closed));
-    // Each stage drains before the next stops: the door, the processor, the pages.
+    let (drain, closed) = (CancellationToken::new(), CancellationToken::new());
+    let mut collecting = tokio::spawn(collector.run(drain.clone()));
+    let mut reading = pin!(run_readers(settings, &log, clock, &closed));
+    // Each stage drains before the next one stops: collector, processor, dashboard.
     let ended = tokio::select! {
         () = stop.cancelled() => None,
         ended = &mut collecting => { ended??; bail!("the collector ended by itself") }
-        ended = &mut behind => Some(ended),
+        ended = &mut reading => Some(ended),
     };
-    door.cancel();
+    drain.cancel();
     collecting.await??;
     closed.cancel();
     let ended = match ended {
         Some(ended) => ended,
-        None => behind.await,
+        None => reading.await,
     };
     log.close().await;
     ended
 }
 
-/// Opens and runs what reads the log, until the door is closed. What is not read by then is read at the
-/// next start.
-async fn behind_the_door(
+/// Opens and runs the readers of the log, processor and dashboard, until the collector is closed.
+/// What they have not read by then is read at the next start.
+async fn run_readers(
     settings: Settings,
     log: &Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
@@ -128,11 +128,11 @@ async fn behind_the_door(
         let metrics = Metrics::default();
         let mut neighbours = Registry::default();
         metrics.register(&mut neighbours);
-        let Owning { processor, history } =
+        let OpenedProcessor { processor, history } =
             processor::open(&settings, log, &clock, metrics).await?;
         let handle = processor.handle();
-        let (audit, keeping) =
-            processor::keep(&settings, history.clone(), Arc::new(handle.stats()))?;
+        let (audit, auditing) =
+            processor::audit(&settings, history.clone(), Arc::new(handle.stats()))?;
         let facts = facts(handle.stats(), log.head(record::EVENTS)?, audit);
         let parts = tallylight_dashboard::Parts {
             log: Arc::clone(log).into(),
@@ -143,10 +143,10 @@ async fn behind_the_door(
             neighbours,
         };
         let dashboard = tallylight_dashboard::build(settings.dashboard.clone(), parts).await?;
-        anyhow::Ok((processor, dashboard, keeping))
+        anyhow::Ok((processor, dashboard, auditing))
     };
     let Some(opened) = closed.run_until_cancelled(opening).await else { return Ok(()) };
-    let (processor, dashboard, _keeping) = opened?;
+    let (processor, dashboard, _auditing) = opened?;
     let (work, pages) = (CancellationToken::new(), CancellationToken::new());
     let mut processing = tokio::spawn(processor.run(work.clone()));
     let mut showing = tokio::spawn(dashboard.run(pages.clone()));

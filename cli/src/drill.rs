@@ -1,5 +1,5 @@
-//! `tallylight drill`: turns every fault switch of a running `up` and measures, from outside
-//! and over HTTP alone, how long it takes until the fault is named and until viewers are well.
+//! `tallylight drill`: turns every fault switch of a running `up` and measures, from outside and
+//! over HTTP only, how long it takes until the fault is named and until viewers have recovered.
 
 mod look;
 mod table;
@@ -21,7 +21,7 @@ use crate::shutdown;
 use look::Looker;
 use watch::Watch;
 
-/// Which switches, and how often.
+/// Which switches to turn, and how often.
 #[derive(Debug, Args)]
 pub(crate) struct DrillArgs {
     /// How often each switch is turned.
@@ -30,19 +30,19 @@ pub(crate) struct DrillArgs {
     /// Only switches whose `target/fault` contains this, such as edge-e1/slow.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Seconds that a fault is left on at the most.
+    /// The most seconds that a fault stays on.
     #[arg(long, default_value_t = 40)]
     on_s: u64,
-    /// Seconds that the house gets to become calm between two runs.
+    /// The most seconds to wait between two runs until the platform is calm.
     #[arg(long, default_value_t = 150)]
     calm_s: u64,
 }
 
-/// How often it looks.
+/// Interval between two looks.
 const EVERY: Duration = Duration::from_millis(250);
-/// Viewers are well again when they have been for so long.
+/// Viewers have recovered once they have been healthy for this long.
 const STEADY: Duration = Duration::from_secs(4);
-/// How often a switch is tried that does not go off at once.
+/// Attempts to switch a fault off.
 const OFF_TRIES: u32 = 5;
 
 /// A switch as `up` lists it.
@@ -52,18 +52,18 @@ struct Switch {
     fault: String,
 }
 
-/// What came of one run. Times are seconds after the click.
+/// The result of one run. Times are seconds after the click.
 #[derive(Debug, Clone, Default)]
 struct Run {
-    /// An incident named it.
+    /// When an incident named the fault.
     named_s: Option<f64>,
-    /// What the incident said last.
+    /// The last cause that the incident gave.
     cause: Option<String>,
-    /// Largest share of viewers that were hit, 0 to 1.
+    /// Largest share of viewers affected, 0 to 1.
     hit: f64,
-    /// Viewers were well again, for good.
-    well_s: Option<f64>,
-    /// That was only after the fault was switched off.
+    /// When viewers had recovered for good.
+    recovered_s: Option<f64>,
+    /// They recovered only after the fault was switched off.
     after_off: bool,
 }
 
@@ -89,30 +89,30 @@ pub(crate) async fn run(settings: Settings, args: DrillArgs) -> anyhow::Result<(
         let mut runs = Vec::new();
         for n in 1..=args.runs {
             let what = format!("{}/{}, run {n} of {}", switch.target, switch.fault, args.runs);
-            progress(&format!("{what}: waits until all is calm, {} s at the most", args.calm_s));
+            progress(&format!("{what}: waiting for calm, at most {} s", args.calm_s));
             tokio::select! {
                 () = calm(&looker, args.calm_s) => {}
-                () = stop.cancelled() => bail!("broken off; no fault is on"),
+                () = stop.cancelled() => bail!("stopped; no fault is on"),
             }
-            progress(&format!("{what}: on, for {} s at the most", args.on_s));
+            progress(&format!("{what}: on, for at most {} s", args.on_s));
             let run = once(&looker, &switch, Duration::from_secs(args.on_s), &stop).await?;
             tracing::info!(target = switch.target, fault = switch.fault, ?run, "one run");
             runs.push(run);
         }
         results.push((switch, runs));
-        // After each switch, so that a drill that is broken off has told what it knows.
+        // After each switch, so that a drill that is stopped has printed its results so far.
         table::print(&results[results.len() - 1..], results.len() == 1);
     }
     Ok(())
 }
 
-/// Where it is; the table alone goes to standard output.
+/// Prints the progress to stderr; only the table goes to stdout.
 #[allow(clippy::print_stderr, reason = "a drill takes minutes, and somebody waits for it")]
 fn progress(text: &str) {
     eprintln!("drill: {text}");
 }
 
-/// Waits until nothing is wrong; after `seconds` goes on regardless.
+/// Waits until nothing is wrong, for `seconds` at most.
 async fn calm(looker: &Looker, seconds: u64) {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     let mut since = Instant::now();
@@ -124,8 +124,8 @@ async fn calm(looker: &Looker, seconds: u64) {
     }
 }
 
-/// One click, and what follows until the fault is named and viewers are well, or for `on` and
-/// as long again after the fault is off. However it ends, the fault is off then.
+/// Switches the fault on and watches until it is named and viewers have recovered, or for `on`, and
+/// for as long again after switching it off. The fault is off at the end, however this ends.
 async fn once(
     looker: &Looker,
     switch: &Switch,
@@ -135,27 +135,27 @@ async fn once(
     let before = looker.look().await?;
     let mut watch = Watch::begin(looker, switch, before);
     let name = format!("{}/{}", switch.target, switch.fault);
-    let broken_off = || anyhow!("broken off; {name} is off again");
+    let stopped = || anyhow!("stopped; {name} is off again");
     let followed = match turn(looker, switch, true).await {
         Ok(()) => tokio::select! {
             () = watch.follow(on) => Ok(()),
-            () = stop.cancelled() => Err(broken_off()),
+            () = stop.cancelled() => Err(stopped()),
         },
-        // It may be on, although the answer did not come.
+        // The fault may be on although no answer came.
         Err(error) => Err(error),
     };
-    let was_well = watch.well_since.is_some();
+    let was_healthy = watch.healthy_since.is_some();
     turn_off(looker, switch).await.with_context(|| {
-        format!("{name} may be on still: switch it off on the Pipeline page, or stop `up`")
+        format!("{name} may still be on: switch it off on the Pipeline page, or stop `up`")
     })?;
     followed?;
-    if !was_well {
+    if !was_healthy {
         tokio::select! {
             () = watch.follow(on) => {}
-            () = stop.cancelled() => return Err(broken_off()),
+            () = stop.cancelled() => return Err(stopped()),
         }
     }
-    Ok(watch.end(was_well))
+    Ok(watch.end(was_healthy))
 }
 
 async fn turn(looker: &Looker, switch: &Switch, on: bool) -> anyhow::Result<()> {
@@ -163,7 +163,7 @@ async fn turn(looker: &Looker, switch: &Switch, on: bool) -> anyhow::Result<()> 
     looker.post("/v1/faults", &body).await
 }
 
-/// Tries again: a house with a fault in it may be slow to answer.
+/// Retries: a platform with a fault may be slow to answer.
 async fn turn_off(looker: &Looker, switch: &Switch) -> anyhow::Result<()> {
     for _ in 1..OFF_TRIES {
         if turn(looker, switch, false).await.is_ok() {

@@ -1,4 +1,4 @@
-//! Fault switches as a child of `up` meets them: lines of JSON on its stdin.
+//! Fault switches as a child of `up` receives them: lines of JSON on its stdin.
 
 use std::io::BufRead;
 
@@ -13,12 +13,12 @@ pub(crate) struct Switch {
     pub(crate) fault: String,
     /// Whether it is broken from now on. A momentary fault is only ever turned on.
     pub(crate) on: bool,
-    /// How much, where that can be said: milliseconds of `slow`.
+    /// How much, for faults that have an amount: milliseconds of `slow`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) value: Option<u64>,
 }
 
-/// Where a process hears of its switches: under `up` from stdin, alone from nowhere.
+/// Where a process gets its switches from: stdin under `up`, nowhere when it runs alone.
 #[derive(Debug)]
 pub(crate) struct Switches {
     from_stdin: bool,
@@ -29,8 +29,8 @@ impl Switches {
         Self { from_stdin: global.child.is_some() }
     }
 
-    /// Calls `turned` for each line, from a thread of its own, as long as the process lives. A
-    /// thread and not a task: a task that reads stdin would keep the process from ending.
+    /// Calls `turned` for each line, on its own thread, for as long as the process lives. It is a
+    /// thread because a task that reads stdin would keep the process from ending.
     pub(crate) fn follow(self, turned: impl Fn(Switch) + Send + 'static) {
         if !self.from_stdin {
             return;

@@ -1,11 +1,11 @@
-//! Open sessions of a processor, page after page, for the dashboard's table `live_sessions`.
+//! The open sessions of a processor, page by page, for the dashboard's table `live_sessions`.
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use tallylight_dashboard::OpenSessions;
 use tallylight_stream_processor::{OpenPage, OpenPlace, OpenQuery, ProcessorHandle};
 
-/// The pages that `ask` answers, each from where the one before ended. It is asked when its
-/// answer is wanted, so that nobody waits for a query that reads slowly.
+/// The pages that `ask` returns, each from where the one before ended. A page is requested only
+/// when it is read, so that a query that reads slowly holds up nothing else.
 pub(crate) fn pages<F>(ask: impl Fn(OpenPlace) -> F + Send + 'static) -> OpenSessions
 where
     F: Future<Output = Result<OpenPage, String>> + Send + 'static,
@@ -19,8 +19,11 @@ where
     pages.try_flatten().boxed()
 }
 
-/// A page of a processor of this process.
-pub(crate) async fn of_own(handle: ProcessorHandle, query: OpenQuery) -> Result<OpenPage, String> {
+/// A page from a processor of this process.
+pub(crate) async fn local_page(
+    handle: ProcessorHandle,
+    query: OpenQuery,
+) -> Result<OpenPage, String> {
     match handle.open_sessions(query).await {
         Some(page) => page.map_err(|error| error.to_string()),
         None => Err("the processor has ended".to_owned()),

@@ -1,4 +1,4 @@
-//! Which log there is, and opening it.
+//! The settings of the log, and opening it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::settings::Settings;
 
-/// How long to wait before asking again for brokers that do not answer.
+/// Delay before another attempt to reach the brokers.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Where the log is.
@@ -27,7 +27,7 @@ pub(crate) enum LogKind {
     Kafka,
 }
 
-/// The log, between the collector and who reads it.
+/// The log between the collector and its readers.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LogSettings {
@@ -38,28 +38,28 @@ pub(crate) struct LogSettings {
     pub(crate) events_cap_bytes: u64,
     /// Rows kept, likewise.
     pub(crate) rows_cap_bytes: u64,
-    /// How long events are kept at most; none: until the bytes run out. What a processor that stood
-    /// still for longer has not read is lost, and counted. In Kafka of the topic when it is made.
+    /// How long events are kept at most; none: until the bytes run out. Events that a processor has
+    /// not read by then are lost, and counted. In Kafka it is set when the topic is created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cap_hours: Option<u32>,
     /// Size of a segment file on disk; a quarter of the topic's cap if that is less.
     pub(crate) segment_bytes: u64,
     /// Some brokers of the Kafka cluster, `HOST:PORT,HOST:PORT`.
     pub(crate) brokers: String,
-    /// What the topics in Kafka begin with: `<prefix>-events`, `<prefix>-rows`, `<prefix>-id`.
+    /// Prefix of the topics in Kafka: `<prefix>-events`, `<prefix>-rows`, `<prefix>-id`.
     pub(crate) prefix: String,
-    /// Copies of a topic in Kafka when it is made; none: as the brokers say. Topics that are there
+    /// Replicas of a topic in Kafka when it is created; none: the brokers' default. Existing topics
     /// are not changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) replicas: Option<u16>,
-    /// Copies that must have an entry before it is acknowledged, of a topic in Kafka when it is
-    /// made; none: as the brokers say.
+    /// Replicas that must have an entry before it is acknowledged, set when a topic in Kafka is
+    /// created; none: the brokers' default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) min_in_sync: Option<u16>,
-    /// Shards of the log in Kafka when it is made, for good: so many processors can share the work.
-    /// At most `partitions`.
+    /// Shards of the log in Kafka, fixed when it is created: this many processors can share the
+    /// work. At most `partitions`.
     pub(crate) shards: u16,
-    /// How long an append to Kafka tries before it fails; longer than an election takes.
+    /// How long an append to Kafka is retried before it fails; longer than an election takes.
     pub(crate) append_within_s: u64,
 }
 
@@ -83,7 +83,7 @@ impl Default for LogSettings {
 }
 
 impl LogSettings {
-    /// Takes what `--log` says: `disk`, or `kafka://HOST:PORT,HOST:PORT`.
+    /// Applies `--log`: `disk`, or `kafka://HOST:PORT,HOST:PORT`.
     pub(crate) fn apply(&mut self, flag: &str) -> anyhow::Result<()> {
         if flag == "disk" {
             self.kind = LogKind::Disk;
@@ -99,7 +99,7 @@ impl LogSettings {
     fn topics(&self) -> Vec<TopicSettings> {
         let cap_age = self.cap_hours.map(|hours| Duration::from_secs(u64::from(hours) * 3_600));
         let events = TopicSettings::new(record::EVENTS, self.events_cap_bytes);
-        // Rows say how far they follow the events: a start without any takes no snapshot.
+        // Rows record how far they cover the events: without any rows a start uses no snapshot.
         let rows = TopicSettings::new(record::ROWS, self.rows_cap_bytes);
         vec![TopicSettings { cap_age, ..events }, rows]
     }
@@ -119,7 +119,7 @@ impl LogSettings {
     /// All mistakes together.
     pub(crate) fn validate(&self) -> Result<(), Vec<String>> {
         let mut mistakes = match self.kind {
-            // The disk log says so itself when it is opened.
+            // The disk log validates its settings itself when it is opened.
             LogKind::Disk => Vec::new(),
             LogKind::Kafka => self.kafka().validate().err().unwrap_or_default(),
         };
@@ -148,7 +148,7 @@ pub(crate) async fn disk(
     Ok(Arc::new(log))
 }
 
-/// Opens the log in Kafka. Brokers that do not answer are waited for until `stop`.
+/// Opens the log in Kafka. Waits for brokers that do not answer, until `stop`.
 pub(crate) async fn kafka(
     settings: &LogSettings,
     clock: &Arc<dyn Clock>,

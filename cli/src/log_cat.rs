@@ -1,4 +1,4 @@
-//! `tallylight log cat`: the log as JSON lines, also while another process writes it.
+//! `tallylight log cat`: prints the log as JSON lines, also while another process writes it.
 
 use std::io::{BufWriter, Write};
 
@@ -18,11 +18,11 @@ const CHUNK: usize = 4 << 20;
 /// What to do with the log.
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
-    /// Prints entries, one JSON object a line.
+    /// Prints entries, one JSON object per line.
     Cat(CatArgs),
 }
 
-/// Which entries.
+/// Which entries to print.
 #[derive(Debug, Args)]
 pub(crate) struct CatArgs {
     /// `events` (what was received) or `rows` (what was computed).
@@ -34,7 +34,7 @@ pub(crate) struct CatArgs {
     /// Offset to stop before; the end by default.
     #[arg(long)]
     to: Option<u64>,
-    /// Leaves out the ticks that only say that time passed.
+    /// Leaves out ticks, which only record that time has passed.
     #[arg(long)]
     no_ticks: bool,
 }
@@ -81,7 +81,7 @@ fn is_tick(entry: &Entry) -> bool {
     entry.parts.iter().all(|part| part.kind == Kind::Tick.code())
 }
 
-/// Prints one entry; `false` when nobody reads any more (`| head`).
+/// Prints one entry; `false` if the reader has closed the pipe (`| head`).
 fn print(out: &mut impl Write, entry: &Entry) -> anyhow::Result<bool> {
     let line = json!({
         "offset": entry.offset,
@@ -94,7 +94,8 @@ fn print(out: &mut impl Write, entry: &Entry) -> anyhow::Result<bool> {
     }
 }
 
-/// A part as JSON. One that cannot be read says why, and those after it are printed all the same.
+/// A part as JSON. A part that cannot be read becomes its error, and those after it are still
+/// printed.
 fn part(part: &Part) -> Value {
     let Some(kind) = Kind::from_code(part.kind) else {
         return json!({ "kind": part.kind, "bytes": part.payload.len() });

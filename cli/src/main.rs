@@ -1,7 +1,6 @@
 //! `tallylight`, the one binary. `tallylight up` runs everything; each service also runs
 //! alone by its subcommand.
 
-mod alone;
 mod audience;
 mod audit;
 mod bench;
@@ -17,6 +16,7 @@ mod processor;
 mod settings;
 mod shutdown;
 mod sql;
+mod standalone;
 mod tail;
 mod up;
 
@@ -29,7 +29,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use settings::{Global, Settings};
 
-/// Records are taken in by one thread and given up by another, which glibc's allocator is slow at.
+/// One thread allocates a record and another frees it, which is slow with glibc's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -84,7 +84,7 @@ enum Command {
 }
 
 impl Command {
-    fn takes_records_in(&self) -> bool {
+    fn handles_records(&self) -> bool {
         matches!(self, Self::Data | Self::Collector | Self::Processor)
     }
 }
@@ -93,7 +93,7 @@ fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     shutdown::die_with_parent(cli.global.supervisor_pid)?;
     start_tracing()?;
-    if cli.command.takes_records_in() {
+    if cli.command.handles_records() {
         memory::keep()?;
     }
     let settings = Settings::load(&cli.global)?;
@@ -101,9 +101,9 @@ fn main() -> anyhow::Result<()> {
     match cli.command {
         Command::Up(args) => up::run(&cli.global, settings, &args),
         Command::Data => block_on(data::run(settings)),
-        Command::Collector => block_on(alone::collector(settings)),
-        Command::Processor => block_on(alone::processor(settings)),
-        Command::Dashboard => block_on(alone::dashboard(settings)),
+        Command::Collector => block_on(standalone::collector(settings)),
+        Command::Processor => block_on(standalone::processor(settings)),
+        Command::Dashboard => block_on(standalone::dashboard(settings)),
         Command::Encoder(args) => block_on(media::encoder(settings, args, faults)),
         Command::Origin => block_on(media::origin(settings)),
         Command::Edge(args) => block_on(media::edge(settings, args, faults)),
@@ -123,7 +123,7 @@ fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
-/// Logs go to stderr, `TALLYLIGHT_LOG` sets the filter; stdout is for answers.
+/// Logs go to stderr, and `TALLYLIGHT_LOG` sets the filter; stdout is for answers.
 fn start_tracing() -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter(std::env::var("TALLYLIGHT_LOG"))?)
@@ -133,9 +133,9 @@ fn start_tracing() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was asked for, or the usual. Delta warns of each commit that another overtook, which is
-/// everyday where several write and is tried again. The verifier of certificates calls each
-/// attempt to connect an error; whoever tries says it once.
+/// The requested filter, or the default. Delta warns of each commit that lost a race to another,
+/// which is normal with several writers and is retried. The verifier of certificates logs each
+/// failed attempt to connect as an error; the caller already reports it once.
 fn filter(asked: Result<String, VarError>) -> anyhow::Result<EnvFilter> {
     let usual = "warn,deltalake_core::kernel::transaction=off,rustls_platform_verifier=off";
     if asked == Err(VarError::NotPresent) {
@@ -143,19 +143,21 @@ fn filter(asked: Result<String, VarError>) -> anyhow::Result<EnvFilter> {
     }
     let asked = asked.map_err(|error| anyhow!("{MISTYPED}: {error}"))?;
     if let Some(word) = asked.split(',').map(str::trim).find(|word| is_mistyped_level(word)) {
-        bail!("{MISTYPED}: {word} is no level; of a crate of that name all is {word}=trace");
+        bail!(
+            "{MISTYPED}: {word} is not a level; for everything from a crate of that name write {word}=trace"
+        );
     }
     EnvFilter::try_new(&asked).map_err(|error| anyhow!("{MISTYPED}: {error}"))
 }
 
-/// A word that is no level would be taken for a crate, and ours would fall silent.
+/// A word that is not a level would be taken for a crate, and our own crates would log nothing.
 fn is_mistyped_level(word: &str) -> bool {
-    let alone = !word.is_empty() && !word.contains(['=', '[']);
-    alone && word.parse::<LevelFilter>().is_err() && !word.starts_with("tallylight")
+    let is_bare = !word.is_empty() && !word.contains(['=', '[']);
+    is_bare && word.parse::<LevelFilter>().is_err() && !word.starts_with("tallylight")
 }
 
-/// What is wrong when the filter cannot be read.
-const MISTYPED: &str = "TALLYLIGHT_LOG is no filter such as info or warn,tallylight_store=debug";
+/// The error when the filter cannot be parsed.
+const MISTYPED: &str = "TALLYLIGHT_LOG is not a filter such as info or warn,tallylight_store=debug";
 
 #[cfg(test)]
 mod tests {
@@ -168,8 +170,8 @@ mod tests {
         assert!(filter(Ok("warn,tallylight_store".to_owned())).is_ok());
         for (asked, why) in [
             ("info,tallylight_store=loud", "expected one of \"off\""),
-            ("inof", "inof is no level"),
-            ("warn, dbug", "dbug is no level"),
+            ("inof", "inof is not a level"),
+            ("warn, dbug", "dbug is not a level"),
         ] {
             let refused = filter(Ok(asked.to_owned())).unwrap_err().to_string();
             assert!(refused.contains("TALLYLIGHT_LOG") && refused.contains(why), "{refused}");

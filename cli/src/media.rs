@@ -1,4 +1,4 @@
-//! The services of the media way, each a process of its own.
+//! The services of the media path, each in its own process.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ impl Ladder {
     }
 }
 
-/// What an encoder may be told besides its settings.
+/// Flags of an encoder besides its settings.
 #[derive(Debug, Args)]
 pub(crate) struct EncoderArgs {
     /// The pipeline it is: `A`, `B`. Default: the settings' own.
@@ -76,7 +76,7 @@ pub(crate) struct EncoderArgs {
     record: Option<PathBuf>,
 }
 
-/// What an edge may be told besides its settings.
+/// Flags of an edge besides its settings.
 #[derive(Debug, Args)]
 pub(crate) struct EdgeArgs {
     /// Which of the settings' edges it is.
@@ -113,7 +113,7 @@ pub(crate) async fn encoder(
     let (broken, clock, grid) = (parts.faults.clone(), clock(), encoder.grid);
     faults.follow(move |one| match one.fault.as_str() {
         "freeze" => broken.freeze(one.on),
-        // The one that is under way now: every track still has it before it.
+        // The segment in progress now: no track has finished it yet.
         "drop" if one.on => broken.drop_segment(grid.k_at(clock.now_us())),
         _ => {}
     });

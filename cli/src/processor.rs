@@ -1,4 +1,4 @@
-//! The stream processor with history and snapshots, as whatever process has one builds it.
+//! Builds the stream processor with history and snapshots, for every process that has one.
 
 use std::io;
 use std::sync::{Arc, LazyLock};
@@ -18,38 +18,38 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::log::LogKind;
 use crate::settings::Settings;
 
-/// A processor that does not run yet.
-pub(crate) struct Owning {
+/// A processor that is open and does not run yet.
+pub(crate) struct OpenedProcessor {
     pub(crate) processor: Processor,
-    /// What it writes, to be read beside it.
+    /// The history that it writes, for readers in the same process.
     pub(crate) history: History,
 }
 
-/// Builds the processor of a log, or of one shard of it.
+/// Builds the processor of a log, or of one of its shards.
 pub(crate) async fn open(
     settings: &Settings,
     log: &Arc<dyn EventLog>,
     clock: &Arc<dyn Clock>,
     metrics: Metrics,
-) -> anyhow::Result<Owning> {
+) -> anyhow::Result<OpenedProcessor> {
     let archive = open_archive(settings, log.as_ref(), clock).await?;
     let history = archive.history.clone();
     let (log, clock) = (Arc::clone(log), Arc::clone(clock));
     let parts = Parts { log, clock, archive: Some(archive), metrics };
     let processor = build(settings.processor.clone(), parts).await?;
-    Ok(Owning { processor, history })
+    Ok(OpenedProcessor { processor, history })
 }
 
 /// How long the audit's last read of history may take.
 const LAST_READ: Duration = Duration::from_secs(10);
 
-/// Threads of the audit that may wait for the disk. While Delta reads a table's log, one waits for
-/// others: with one alone it would wait for ever.
+/// Threads of the audit that may block on the disk. While Delta reads a table's log, one of its
+/// threads waits for others: a single thread would wait for ever.
 const READERS: usize = 8;
 
-/// Lets audit and repair work on threads of their own, at the lowest priority: they have time.
-/// They end with what this answers beside how the books stand.
-pub(crate) fn keep(
+/// Runs audit and repair on their own threads at the lowest priority, since they are not urgent.
+/// Returns their figures, and a guard that ends them when it is dropped.
+pub(crate) fn audit(
     settings: &Settings,
     history: History,
     reach: Arc<dyn Reach>,
@@ -57,32 +57,32 @@ pub(crate) fn keep(
     let keeper = Keeper::new(&settings.processor, history, reach);
     let stats = keeper.stats();
     let stop = CancellationToken::new();
-    let runtime = keepers()?;
-    let keeping = keeper.run(stop.clone());
+    let runtime = audit_threads()?;
+    let auditing = keeper.run(stop.clone());
     let work = async move {
-        keeping.await;
-        // A read of Delta's that is under way is not asked to stop, and panics when the runtime
-        // goes from under it. Nobody waits for this thread.
+        auditing.await;
+        // A running read of Delta cannot be stopped, and panics when its runtime is dropped.
+        // Nothing waits for this thread.
         tokio::time::sleep(LAST_READ).await;
     };
-    // Spawned, or it would work on the thread that waits, which has the priority of all others.
+    // Spawned, since the thread that blocks here has normal priority.
     let work = move || runtime.block_on(runtime.spawn(work));
     std::thread::Builder::new().name("audit".to_owned()).spawn(work)?;
     Ok((stats, stop.drop_guard()))
 }
 
-/// Who keeps the books: one at a time works, however many wait for the disk.
-fn keepers() -> io::Result<Runtime> {
+/// The threads of the audit: one works at a time, however many block on the disk.
+fn audit_threads() -> io::Result<Runtime> {
     threads("audit", Priority::Lowest).worker_threads(1).max_blocking_threads(READERS).build()
 }
 
-/// Threads of a process that write history. While both door and processor want a core these have a
-/// quarter of one (nice 5): a checkpoint may come some seconds later, and figures may not. Never less,
-/// or memory would fill with rows that wait.
+/// Threads of a process that write history. While collector and processor each need a core, these
+/// get a quarter of one (nice 5): a checkpoint may be some seconds late, figures may not. With
+/// less, memory would fill with waiting rows.
 static WRITERS: LazyLock<io::Result<Runtime>> =
     LazyLock::new(|| threads("history", Priority::Low).worker_threads(1).build());
 
-/// Who writes history; for as long as the process lives.
+/// The runtime that writes history, for as long as the process lives.
 pub(crate) fn writers() -> anyhow::Result<Handle> {
     let writers = WRITERS.as_ref();
     Ok(writers.map_err(|error| anyhow!("the threads of history: {error}"))?.handle().clone())
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_keeps_the_books_reads_tables_to_which_others_write() {
+    fn the_audit_reads_tables_that_others_write() {
         let folder = tempfile::tempdir().expect("a folder");
         let parts = HistoryParts {
             dir: folder.path().to_owned(),
@@ -132,21 +132,21 @@ mod tests {
             clock: Arc::new(WallClock),
             faults: None,
         };
-        let keepers = keepers().expect("threads");
-        let (told, done) = mpsc::sync_channel(1);
-        keepers.spawn(async move {
+        let threads = audit_threads().expect("threads");
+        let (report, done) = mpsc::sync_channel(1);
+        threads.spawn(async move {
             let history = History::open(HistorySettings::default(), parts).await?;
             let history = history.of_changing_owners();
             let letter = DeadLetter { tenant: "demo".to_owned(), ..DeadLetter::default() };
             history.add(Table::DeadLetters, 0, 0, ipc::to_batch(&[letter])?);
             history.commit(1).await?;
             let view = history.view(Table::DeadLetters).await?;
-            told.send(view.delta.is_some() && view.hot.is_empty())?;
+            report.send(view.delta.is_some() && view.hot.is_empty())?;
             anyhow::Ok(())
         });
-        // Of this thread: if those of the keepers wait for one another, their clocks do too.
+        // Timed on this thread: if the audit's threads wait for one another, so do their timers.
         let read = done.recv_timeout(Duration::from_secs(30));
-        keepers.shutdown_background();
+        threads.shutdown_background();
         assert_eq!(read, Ok(true));
     }
 }

@@ -1,4 +1,4 @@
-//! How a process of ours ends: on a signal, draining; or with its parent, at once.
+//! How our processes end: on a signal they drain; with their parent they die at once.
 
 use anyhow::{Context, bail};
 use nix::sys::prctl;
@@ -19,7 +19,7 @@ pub(crate) fn die_with_parent(supervisor_pid: Option<i32>) -> anyhow::Result<()>
 }
 
 /// A token that is cancelled by SIGTERM, SIGINT or SIGHUP (the terminal went away). A second
-/// signal ends the process at once, for those who cannot wait for the drain.
+/// signal ends the process at once, without waiting for the drain.
 pub(crate) fn on_signal() -> anyhow::Result<CancellationToken> {
     let token = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate())?;

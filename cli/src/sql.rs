@@ -1,4 +1,4 @@
-//! `tallylight sql`: one statement, answered by the dashboard when it runs, else from the files
+//! `tallylight sql`: one statement, answered by the dashboard if it runs, otherwise from the files
 //! of history.
 
 use std::io::{Read, Write};
@@ -13,17 +13,17 @@ use tallylight_store::archive::History;
 
 use crate::settings::Settings;
 
-/// A statement has at most this length on its way here; the engine has a limit of its own.
+/// Longest statement read from stdin, bytes; the engine has its own limit.
 const LONGEST: u64 = 1 << 20;
-/// Beyond the deadline of a query, for the way there and back.
+/// Allowance beyond a query's deadline for request and answer.
 const AROUND: Duration = Duration::from_secs(30);
 
-/// What to ask.
+/// What to run.
 #[derive(Debug, Args)]
 pub(crate) struct SqlArgs {
     /// The statement, such as "SELECT * FROM sessions LIMIT 10"; `-` reads it from stdin.
     statement: String,
-    /// The form of the answer.
+    /// The format of the answer.
     #[arg(long, value_enum, default_value_t = Form::Table)]
     format: Form,
 }
@@ -49,20 +49,20 @@ impl Form {
     }
 }
 
-/// An answer, or why there is none and with which code to exit.
-type Outcome = Result<Got, (u8, String)>;
+/// An answer, or the exit code and the reason why there is none.
+type Outcome = Result<SqlAnswer, (u8, String)>;
 
-struct Got {
+struct SqlAnswer {
     body: Vec<u8>,
-    /// Rows, when there were more.
+    /// The number of rows, if there were more.
     truncated: Option<String>,
-    /// Tables of which what is in no file yet is missing.
+    /// Tables for which rows that are not in a file yet are missing.
     files_alone: Option<String>,
 }
 
 pub(crate) async fn run(settings: Settings, args: SqlArgs) -> anyhow::Result<()> {
     let statement =
-        if args.statement == "-" { sent_in(std::io::stdin().lock())? } else { args.statement };
+        if args.statement == "-" { from_stdin(std::io::stdin().lock())? } else { args.statement };
     let format = args.format.format();
     let outcome = match ask(&settings, &statement, format).await? {
         Some(outcome) => outcome,
@@ -78,7 +78,7 @@ pub(crate) async fn run(settings: Settings, args: SqlArgs) -> anyhow::Result<()>
             if let Some(tables) = got.files_alone {
                 writeln!(
                     stderr,
-                    "without what is in no file of history yet ({tables}): a processor does not answer"
+                    "without rows that are not in a file of history yet ({tables}): a processor does not answer"
                 )?;
             }
             Ok(())
@@ -90,19 +90,19 @@ pub(crate) async fn run(settings: Settings, args: SqlArgs) -> anyhow::Result<()>
     }
 }
 
-/// The statement on stdin. Its length is looked at first: one that is too long is cut off, perhaps
-/// inside a character.
-fn sent_in(stdin: impl Read) -> anyhow::Result<String> {
+/// The statement on stdin. Its length is checked before its encoding: a statement that is too long
+/// is cut off, perhaps inside a character.
+fn from_stdin(stdin: impl Read) -> anyhow::Result<String> {
     let mut statement = Vec::new();
     stdin.take(LONGEST + 1).read_to_end(&mut statement).context("stdin cannot be read")?;
     anyhow::ensure!(
         statement.len() as u64 <= LONGEST,
         "the statement has more than {LONGEST} bytes; ask with a shorter one"
     );
-    String::from_utf8(statement).context("stdin is no text")
+    String::from_utf8(statement).context("stdin is not text")
 }
 
-/// Writes the answer; a reader that has had enough (`| head`) is fine.
+/// Writes the answer; a closed pipe (`| head`) is not an error.
 fn write(body: &[u8]) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(body).and_then(|()| stdout.flush()) {
@@ -111,7 +111,7 @@ fn write(body: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// Asks the dashboard; none when it does not run.
+/// Queries the dashboard; `None` if it does not run.
 async fn ask(settings: &Settings, sql: &str, format: Format) -> anyhow::Result<Option<Outcome>> {
     let dashboard = settings.dashboard_url();
     let patience = Duration::from_secs(settings.dashboard.sql.deadline_s) + AROUND;
@@ -131,19 +131,19 @@ async fn ask(settings: &Settings, sql: &str, format: Format) -> anyhow::Result<O
     let (truncated, files_alone) = (said(&TRUNCATED), said(&FILES_ALONE));
     let body = answer.bytes().await.context("the dashboard broke off its answer")?.to_vec();
     if status == 200 {
-        return Ok(Some(Ok(Got { body, truncated, files_alone })));
+        return Ok(Some(Ok(SqlAnswer { body, truncated, files_alone })));
     }
     Ok(Some(Err((code(status), why(&body)))))
 }
 
-/// What an answer of the dashboard says is wrong.
+/// The error in an answer of the dashboard.
 pub(crate) fn why(problem: &[u8]) -> String {
     let problem: Value = serde_json::from_slice(problem).unwrap_or_default();
     problem["detail"].as_str().unwrap_or("the dashboard answers with an error").to_owned()
 }
 
-/// The exit code that says what the caller can do: 2 change the statement, 3 ask for less,
-/// 4 try again, 1 anything else.
+/// The exit code tells the caller what to do: 2 change the statement, 3 ask for less, 4 try again,
+/// 1 anything else.
 fn code(status: u16) -> u8 {
     match status {
         400 | 403 => 2,
@@ -153,7 +153,7 @@ fn code(status: u16) -> u8 {
     }
 }
 
-/// Answers from the files of history alone, without changing anything.
+/// Answers from the files of history only, without changing anything.
 async fn offline(settings: &Settings, sql: &str, format: Format) -> anyhow::Result<Outcome> {
     let (folder, dashboard) = (settings.data_dir.join("history"), &settings.dashboard);
     let nobody = format!("no dashboard listens at {}", settings.dashboard_url());
@@ -172,7 +172,7 @@ async fn offline(settings: &Settings, sql: &str, format: Format) -> anyhow::Resu
     Ok(match engine.run(sql, format).await {
         Ok(answer) => {
             let truncated = answer.truncated.then(|| format!("rows={}", answer.rows));
-            Ok(Got { body: answer.body, truncated, files_alone: None })
+            Ok(SqlAnswer { body: answer.body, truncated, files_alone: None })
         }
         Err(error) => Err((code(error.status()), error.to_string())),
     })
@@ -184,13 +184,13 @@ mod tests {
 
     #[test]
     fn a_statement_that_is_cut_off_inside_a_character_is_too_long_and_not_no_text() {
-        let told = |stdin: &[u8]| sent_in(stdin).map_err(|error| error.to_string());
-        assert_eq!(told("SELECT 'é'".as_bytes()), Ok("SELECT 'é'".to_owned()));
-        assert_eq!(told(b"SELECT '\xff'"), Err("stdin is no text".to_owned()));
+        let read = |stdin: &[u8]| from_stdin(stdin).map_err(|error| error.to_string());
+        assert_eq!(read("SELECT 'é'".as_bytes()), Ok("SELECT 'é'".to_owned()));
+        assert_eq!(read(b"SELECT '\xff'"), Err("stdin is not text".to_owned()));
         // One byte more than the limit is read: half of the last character.
         let long = "é".repeat((1 << 19) + 1);
-        assert!(told(long.as_bytes()).is_err_and(|why| why.contains("more than 1048576 bytes")));
+        assert!(read(long.as_bytes()).is_err_and(|why| why.contains("more than 1048576 bytes")));
         let longest = "é".repeat(1 << 19);
-        assert_eq!(told(longest.as_bytes()), Ok(longest));
+        assert_eq!(read(longest.as_bytes()), Ok(longest));
     }
 }

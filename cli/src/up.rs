@@ -1,5 +1,6 @@
-//! `tallylight up`: supervises (ADR 13). It owns no service; each is a child process of this
-//! same binary, restarted with backoff, and drained from the source of the way to its end.
+//! `tallylight up`: the supervisor (ADR 13). It runs no service itself; each is a child process of
+//! this same binary, restarted with backoff. They drain from the source of the data path to its
+//! end.
 
 mod child;
 mod control;
@@ -42,16 +43,16 @@ pub(crate) struct UpArgs {
     ledger: Option<PathBuf>,
 }
 
-/// Runs until Ctrl-C, on one thread: a parent-death signal follows the thread that spawned,
-/// and the main thread is the one that certainly lives as long as the process.
+/// Runs until Ctrl-C, on one thread: a parent-death signal is bound to the thread that spawned the
+/// child, and only the main thread certainly lives as long as the process.
 pub(crate) fn run(global: &Global, settings: Settings, args: &UpArgs) -> anyhow::Result<()> {
     let settings = with_flags(settings, args)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(supervise_all(global, &settings, args))
 }
 
-/// The settings with what the flags say, checked once more: the audience would refuse its share of
-/// a mistake at each of its starts, for ever.
+/// The settings with the flags applied, validated again: otherwise the audience would reject a
+/// mistake in its flags at every start, for ever.
 fn with_flags(mut settings: Settings, args: &UpArgs) -> anyhow::Result<Settings> {
     let audience = &mut settings.audience;
     audience.viewers = args.viewers.unwrap_or(audience.viewers);
@@ -60,7 +61,7 @@ fn with_flags(mut settings: Settings, args: &UpArgs) -> anyhow::Result<Settings>
     Ok(settings)
 }
 
-/// The children that run, by the order of their start.
+/// The running children, in the order of their start.
 type Stages = Vec<Vec<(CancellationToken, JoinHandle<()>)>>;
 
 async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> anyhow::Result<()> {
@@ -76,7 +77,7 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
     let faults = Arc::new(Faults::new(Arc::new(WallClock), &names));
     let control = tokio::spawn(control::run(settings.control, faults.clone(), stop.clone()));
     let mut stages = Stages::new();
-    // The control stops all when it ends before its time.
+    // The control listener stops everything if it ends early.
     let started = tokio::select! {
         () = stop.cancelled() => Ok(()),
         result = start(settings, planned, &faults, &mut stages) => result,
@@ -97,7 +98,7 @@ async fn supervise_all(global: &Global, settings: &Settings, args: &UpArgs) -> a
     control.await?.context("the fault switches of `up` stopped, and all else with them")
 }
 
-/// Starts one stage after the other, and says when there is something to look at.
+/// Starts one stage after the other, and announces when there is something to look at.
 async fn start(
     settings: &Settings,
     planned: Vec<Vec<Child>>,
@@ -121,7 +122,7 @@ async fn start(
     ready::announce(settings).await
 }
 
-/// The data folder, for as long as this runs: two of us would serve one another's media.
+/// Claims the data folder for as long as this runs: two instances would serve each other's media.
 fn claim(data: &Path) -> anyhow::Result<Owner> {
     let why = match Owner::claim(data) {
         Ok(owner) => return Ok(owner),
@@ -134,7 +135,8 @@ fn claim(data: &Path) -> anyhow::Result<Owner> {
     Err(why.context(format!("cannot use the data folder {}", data.display())))
 }
 
-/// In the order of starting; draining goes backwards, so that reporters stop before the door.
+/// The stages in the order of starting. Draining goes backwards, so that reporters stop before the
+/// collector.
 fn stages_of(global: &Global, settings: &Settings, args: &UpArgs) -> Vec<Vec<Child>> {
     let random = || format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
     let service_key = settings.service_key.clone().unwrap_or_else(random);

@@ -1,7 +1,8 @@
-//! Who may send, what, and how much of it: everything decided before a record is read.
+//! Who may send, what, and how much: everything that is decided before a record is read.
 
 mod body;
 mod lines;
+mod memory;
 mod turns;
 
 use std::borrow::Cow;
@@ -13,62 +14,60 @@ use axum::http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTE
 use axum::http::{HeaderMap, HeaderName, Uri};
 use bytes::Bytes;
 use hyper::body::Body as _;
-use percent_encoding::percent_decode;
 use rustc_hash::FxHashMap;
-use tallylight_schemas::cmcd::{HEADERS, header_bytes};
+use tallylight_schemas::cmcd::{self, HEADERS, header_bytes};
 use tallylight_serve::guard::is_key;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::decode::inflate::{Encoding, InflateError, Limits};
 use crate::problem::{self, Problem, echo};
 use crate::settings::Settings;
 pub use lines::{Kind, Lines, Reading};
+use memory::{Claim, Memory};
 pub use turns::Behind;
 
-/// Bodies up to this many bytes are always read, so that each record of theirs has a fate.
+/// Plain bodies up to this many bytes are always read, so that each of their records gets a fate.
 const SMALL_BYTES: u64 = 16 << 10;
 
-/// The gatekeeper: keys, and the memory that bodies under way may take together.
+/// Admission control: write keys, and the memory for bodies that are being received.
 #[derive(Debug)]
 pub struct Admission {
     callers: FxHashMap<String, Caller>,
     service_key: Option<String>,
-    receiving: Arc<Semaphore>,
-    /// The lines of large bodies.
+    receiving: Arc<Memory>,
+    /// The queues in which large bodies wait.
     pub lines: Lines,
     receive: Duration,
     body_bytes: usize,
     inflate: Limits,
 }
 
-/// Whose request it is.
+/// The caller of a request, identified by its write key.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// Whose records.
+    /// The tenant that owns the records.
     pub tenant: Arc<str>,
-    /// Which write key, by its place among all.
+    /// The index of the write key among all keys.
     pub key: usize,
 }
 
-/// A body that was received whole, as sent. It gives its bytes back when dropped.
+/// A body received completely, as sent. Its memory is released when it is dropped.
 #[derive(Debug)]
 pub struct Received {
     /// The bytes.
     pub body: Bytes,
-    _bytes: Option<OwnedSemaphorePermit>,
+    _bytes: Claim,
 }
 
 impl Admission {
-    /// Gatekeeping as the settings say.
+    /// Admission control as configured.
     pub fn new(settings: &Settings) -> Self {
         let callers = settings.write_keys.iter().enumerate();
         let caller = |key, tenant: &String| Caller { tenant: tenant.as_str().into(), key };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let receiving = settings.receiving_bytes.min(Semaphore::MAX_PERMITS);
         Self {
             callers: callers.map(|(n, (key, tenant))| (key.clone(), caller(n, tenant))).collect(),
             service_key: settings.service_key.clone(),
-            receiving: Arc::new(Semaphore::new(receiving)),
+            receiving: Arc::new(Memory::new(settings.receiving_bytes)),
             lines: Lines::new(settings, cores),
             receive: Duration::from_millis(settings.receive_ms),
             body_bytes: settings.body_bytes,
@@ -76,13 +75,13 @@ impl Admission {
         }
     }
 
-    /// Whether the request proved to come from a service of ours, or nobody needs to.
+    /// Whether the request carries the service key, or none is configured.
     pub fn is_trusted(&self, headers: &HeaderMap) -> bool {
         let Some(key) = &self.service_key else { return true };
         bearer(headers).is_some_and(|given| is_key(given, key))
     }
 
-    /// Who is behind the write key, from `Authorization: Bearer` or `?k=`.
+    /// The owner of the write key in `Authorization: Bearer` or `?k=`.
     pub fn caller(&self, headers: &HeaderMap, uri: &Uri) -> Result<Caller, Problem> {
         let proof = self.service_key.is_some() && self.is_trusted(headers);
         let key = match bearer(headers).filter(|_| !proof) {
@@ -126,8 +125,8 @@ pub fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
     }
 }
 
-/// Whether a body is short, plain and says so: then its records are counted sooner than anything
-/// else could be done about it.
+/// Whether a body is small, not compressed and has a known length. Counting its records costs less
+/// than any check before that.
 pub fn is_small(headers: &HeaderMap, body: &Body) -> bool {
     let plain = !headers.contains_key(CONTENT_ENCODING);
     plain && body.size_hint().upper().is_some_and(|bytes| bytes <= SMALL_BYTES)
@@ -150,8 +149,8 @@ pub fn inflate_problem(error: &InflateError) -> Problem {
     }
 }
 
-/// The record in the four headers of request mode, as the bytes that came: what is no text is a
-/// record that ends as such. `None` where none says anything.
+/// The record in the four headers of request mode, as raw bytes, so that one that is not UTF-8 is
+/// still counted as a record. `None` when all headers are blank.
 pub fn cmcd_headers(headers: &HeaderMap) -> Option<Vec<u8>> {
     let values = HEADERS.iter().flat_map(|name| headers.get_all(*name));
     header_bytes(values.map(|value| value.as_bytes()))
@@ -160,7 +159,7 @@ pub fn cmcd_headers(headers: &HeaderMap) -> Option<Vec<u8>> {
 /// The media type without parameters, lower case; empty when the request has none.
 pub fn media_type(headers: &HeaderMap) -> Cow<'_, str> {
     let value = header(headers, &CONTENT_TYPE).unwrap_or(
-        // A header that is no text is a type we do not know, not a missing one.
+        // A header that is not text is an unknown type, not a missing one.
         if headers.contains_key(CONTENT_TYPE) { "?" } else { "" },
     );
     let value = value.split(';').next().unwrap_or_default().trim();
@@ -179,15 +178,9 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
-/// The values of a query parameter, decoded to bytes, as text may be anything.
-pub fn query_values<'a>(uri: &'a Uri, name: &'a str) -> impl Iterator<Item = Cow<'a, [u8]>> + 'a {
-    uri.query().unwrap_or_default().split('&').filter_map(move |pair| {
-        let (key, value) = pair.split_once('=')?;
-        (key == name).then(|| match value.contains('+') {
-            true => percent_decode(value.replace('+', " ").as_bytes()).collect::<Vec<u8>>().into(),
-            false => percent_decode(value.as_bytes()).into(),
-        })
-    })
+/// The decoded values of a query parameter, as bytes, since they may not be UTF-8.
+pub fn query_values<'a>(uri: &'a Uri, name: &'a str) -> impl Iterator<Item = Cow<'a, [u8]>> {
+    cmcd::query_values(uri.query().unwrap_or_default(), name)
 }
 
 #[cfg(test)]

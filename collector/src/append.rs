@@ -1,9 +1,9 @@
-//! Group commit. Requests decode into a shared set of builders, hand it back and wait; one
-//! committer turns what has gathered into one log entry and answers everybody in it.
+//! Group commit. Requests decode into a shared set of builders, return it and wait; one committer
+//! turns the gathered rows into one log entry and answers every request in it.
 //!
-//! A set is out of the queue while a request decodes into it, so decoding holds no lock, and
-//! there are as many sets as requests that decode at the same moment: few. A set whose time
-//! has come is not lent again, so no request waits more than one turn.
+//! A set is out of the queue while a request decodes into it, so decoding holds no lock, and there
+//! are only as many sets as requests that decode at the same moment. A set whose commit is due is
+//! not lent again, so a request waits for at most one more commit.
 
 mod commit;
 mod entry;
@@ -34,7 +34,7 @@ use shares::Shares;
 pub enum AppendFailure {
     /// The log did not take it; the same request may succeed later.
     Unavailable(String),
-    /// It can never succeed, or stored bytes are wrong.
+    /// It can never succeed, or stored bytes are corrupt.
     Internal(String),
 }
 
@@ -44,13 +44,13 @@ pub type Outcome = Result<u64, AppendFailure>;
 /// Rows of requests that will be committed together.
 #[derive(Debug)]
 pub struct Set {
-    /// Decode into these.
+    /// Requests decode into these.
     pub rows: Rows,
     ledger: Ledger,
     waiters: Vec<(oneshot::Sender<Outcome>, Reservation)>,
     due: Option<Instant>,
     bytes: usize,
-    /// Of these, those of texts of points.
+    /// The part of the bytes taken by texts of metric points.
     point_bytes: usize,
 }
 
@@ -63,7 +63,7 @@ impl Set {
     }
 }
 
-/// What has gathered since the last commit.
+/// The rows gathered since the last commit.
 #[derive(Debug)]
 pub struct Queue {
     state: Mutex<State>,
@@ -78,18 +78,18 @@ pub struct Queue {
 #[derive(Debug)]
 struct State {
     sets: Vec<Set>,
-    /// Rows of the newest commit: as many are expected of the next, and room is made for them.
+    /// Rows of the newest commit: capacity for as many is reserved for the next.
     usual: usize,
     shed: Ledger,
     shed_due: Option<Instant>,
-    /// When the committer looks again by itself, as far as it knew; `None` when it has to be woken.
+    /// When the committer next checks by itself; `None` when it has to be woken.
     looks: Option<Instant>,
     closed: bool,
     shares: Shares,
 }
 
 impl Queue {
-    /// An empty queue as the settings say.
+    /// An empty queue as configured.
     pub fn new(settings: &Settings, metrics: Arc<Metrics>) -> Self {
         let state = State {
             sets: Vec::new(),
@@ -111,17 +111,17 @@ impl Queue {
         }
     }
 
-    /// Every critical section leaves the state whole, so a poisoned lock is still good.
+    /// Every critical section leaves the state consistent, so a poisoned lock is still usable.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How the caller's tenant stands at `now_us`, whatever it brings.
+    /// The standing of the caller's tenant at `now_us`, regardless of the request.
     pub fn standing(&self, caller: &Caller, now_us: i64) -> Standing {
         self.state().shares.standing(caller, now_us)
     }
 
-    /// Takes room for a request that came at `now_us`, and says how its tenant stands.
+    /// Reserves room for a request that arrived at `now_us`, and returns its tenant's standing.
     pub fn reserve(
         self: &Arc<Self>,
         caller: &Caller,
@@ -140,8 +140,8 @@ impl Queue {
         Ok((Reservation { queue: self.clone(), caller: caller.clone(), records, bytes }, standing))
     }
 
-    /// Lends a set to decode the body behind `room` into. A set never holds more than one
-    /// full body's bytes, so that one commit fits one log entry with room to spare.
+    /// Lends a set for decoding the body that `room` was reserved for. A set never holds more bytes
+    /// than one full body, so that one commit fits one log entry with room to spare.
     pub fn lend(&self, room: &Reservation) -> Set {
         let now = Instant::now();
         let fits = |set: &Set| {
@@ -156,19 +156,20 @@ impl Queue {
         }
     }
 
-    /// Takes back a set that nothing came into.
+    /// Takes back a set to which nothing was added.
     pub fn give_back(&self, set: Set) {
         let mut state = self.state();
         if state.closed || set.waiters.is_empty() {
-            // What waits in it learns by the set's end; its reservations want the lock for that.
+            // Dropping the set notifies its waiters; its reservations take the lock when they are
+            // dropped.
             return drop(state);
         }
         state.sets.push(set);
         self.wake_for(state);
     }
 
-    /// Wakes the committer, unless it looks soon enough by itself: a task that is woken for each
-    /// request costs more than reading one.
+    /// Wakes the committer, unless it checks soon enough by itself: waking a task for each request
+    /// costs more than decoding one.
     fn wake_for(&self, state: MutexGuard<'_, State>) {
         let due = self.due_of(&state);
         let sleeps = due.is_some_and(|due| state.looks.is_none_or(|looks| due < looks));
@@ -178,8 +179,8 @@ impl Queue {
         }
     }
 
-    /// Hands a set back with one more request in it. The receiver learns what came of it; it
-    /// errs when the commit was lost together with its task.
+    /// Returns a set with one more request in it. The receiver gets the outcome of the commit, or
+    /// an error when the commit was lost together with its task.
     pub fn hand_over(
         &self,
         mut set: Set,
@@ -196,7 +197,7 @@ impl Queue {
         set.due.get_or_insert_with(|| Instant::now() + self.flush);
         let mut state = self.state();
         if state.closed {
-            // The set's reservations take the lock as they are dropped.
+            // The set's reservations take the lock when they are dropped.
             drop(state);
             return receiver;
         }
@@ -205,7 +206,7 @@ impl Queue {
         receiver
     }
 
-    /// Nobody commits any more: whoever waits learns it, and whoever comes later at once.
+    /// No more commits: waiting requests are told so, and later ones at once.
     fn close(&self) {
         let mut state = self.state();
         state.closed = true;
@@ -214,7 +215,7 @@ impl Queue {
         drop(waiting);
     }
 
-    /// Counts the records of a request that is refused.
+    /// Counts the records of a refused request.
     pub fn shed(
         &self,
         (tenant, source): (&Arc<str>, Source),
@@ -229,8 +230,8 @@ impl Queue {
         tally
     }
 
-    /// When the next commit should start; `None` while there is nothing to commit. The committer
-    /// looks again then.
+    /// When the next commit is due, which is also when the committer checks again; `None` while
+    /// there is nothing to commit.
     fn due(&self) -> Option<Instant> {
         let mut state = self.state();
         state.looks = self.due_of(&state);
@@ -244,7 +245,7 @@ impl Queue {
         state.sets.iter().filter_map(|set| set.due).chain(state.shed_due).min()
     }
 
-    /// Takes what has gathered, oldest first, up to the bytes of one commit.
+    /// Takes the gathered sets, oldest first, up to the bytes of one commit.
     fn take(&self) -> (Vec<Set>, Ledger) {
         let mut state = self.state();
         let mut bytes = 0_usize;
@@ -259,7 +260,7 @@ impl Queue {
         (sets, std::mem::take(&mut state.shed))
     }
 
-    /// Puts shed counts back that a commit could not store.
+    /// Restores shed counts that a commit could not store.
     fn shed_again(&self, shed: Ledger) {
         if shed.is_empty() {
             return;

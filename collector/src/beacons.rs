@@ -1,8 +1,8 @@
-//! The newest records as they were received, for whoever sets up a player: what came, what
-//! became of it at the door, and what is wrong with it in words.
+//! The newest records as they were received, for setting up a player: what came, what became of it
+//! here, and what is wrong with it in words.
 //!
-//! Nothing is kept while nobody looks: a request for the list opens the ring for a while, and
-//! outside it a record costs one atomic load. The ring is bounded, holds no peer's address,
+//! Nothing is kept while no client reads: a request for the list opens the ring for a while, and
+//! while it is closed a record costs one atomic load. The ring is bounded, holds no peer's address,
 //! and texts are cut and scrubbed before they go in.
 
 pub(crate) mod shown;
@@ -19,54 +19,54 @@ use tallylight_serve::problem::Problem;
 
 /// Beacons held, of all tenants together.
 pub const KEPT: usize = 512;
-/// How long the ring stays open after somebody looked, µs.
+/// How long the ring stays open after a request for the list, µs.
 const OPEN_US: i64 = 30_000_000;
 
 /// One record as it was received, or one request that was refused whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Beacon {
-    /// Counts what was kept; a gap was pushed out before it was read.
+    /// Counts the beacons kept; those of a gap were pushed out before they were read.
     pub n: u64,
     /// Arrival, Unix ms.
     pub at: i64,
     /// Where it came in: `cmcd`, `cmcd_query`, `events`.
     pub source: &'static str,
-    /// Whose session, as far as it could be read.
+    /// The session id, if one could be read.
     pub sid: Option<String>,
     /// The record, cut and scrubbed; empty when the request was refused before it was read.
     pub text: String,
-    /// `accepted` or `rejected`; `refused` when no record of the request was looked at.
+    /// `accepted` or `rejected`; `refused` when no record of the request was read.
     pub fate: &'static str,
     /// Why, as in the header `Tallylight-Fates`; `none` when accepted.
     pub reason: String,
     /// What is wrong with it and what to do about it; empty when nothing is.
     pub wrong: Vec<String>,
-    /// Whose; nobody's when the request was refused for its key.
+    /// The tenant; `None` when the request was refused for its key.
     #[serde(skip)]
     tenant: Option<String>,
 }
 
-/// What somebody wants to see.
+/// Which beacons are requested.
 #[derive(Debug, Default)]
 pub struct Wanted<'a> {
-    /// Whose records.
+    /// The tenant.
     pub tenant: &'a str,
     /// Only sessions whose id begins so, and what belongs to no session.
     pub sid: Option<&'a str>,
-    /// Only what was kept after this number.
+    /// Only beacons after this number.
     pub after: u64,
-    /// At most so many, the newest.
+    /// At most so many of the newest.
     pub last: usize,
 }
 
-/// What there is to see.
+/// The beacons found.
 #[derive(Debug, Serialize)]
 pub struct Seen {
     /// Now, Unix ms.
     pub now: i64,
-    /// The number of the newest record kept; ask `after` it next.
+    /// The number of the newest beacon kept; request what is `after` it next.
     pub newest: u64,
-    /// Since when the ring is open, Unix ms: what came before was not kept.
+    /// When the ring was opened, Unix ms: earlier records were not kept.
     pub open_since: i64,
     /// Oldest first.
     pub beacons: Vec<Beacon>,
@@ -87,17 +87,17 @@ struct Kept {
 }
 
 impl Ring {
-    /// Every critical section leaves the ring whole, so a poisoned lock is still good.
+    /// Every critical section leaves the ring consistent, so a poisoned lock can still be used.
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether somebody looks at this moment (Unix µs).
+    /// Whether records are kept at this moment (Unix µs).
     pub fn open(&self, now_us: i64) -> bool {
         now_us < self.open_until.load(Ordering::Relaxed)
     }
 
-    /// A record that was decoded, or could not be.
+    /// Keeps a record that was decoded, or could not be.
     pub fn record(
         &self,
         text: &[u8],
@@ -117,12 +117,12 @@ impl Ring {
             text: shown::shown(text),
             fate: fate.as_str(),
             reason: reason.as_str().to_owned(),
-            wrong: words::wrong(text, read, mode, now_us / 1_000),
+            wrong: words::wrong(read, (mode, source), now_us / 1_000),
             tenant: Some(tenant.to_owned()),
         });
     }
 
-    /// A request that was refused before its records were looked at; whose, if its key says so.
+    /// Keeps a request that was refused before its records were read, with its tenant if known.
     pub fn refused(
         &self,
         source: &'static str,
@@ -152,13 +152,13 @@ impl Ring {
         kept.beacons.push_back(beacon);
     }
 
-    /// Opens the ring, or keeps it open, and tells what it holds.
+    /// Opens the ring, or keeps it open, and returns what is requested.
     pub fn look(&self, wanted: &Wanted<'_>, now_us: i64) -> Seen {
         let was_open = self.open(now_us);
         self.open_until.store(now_us.saturating_add(OPEN_US), Ordering::Relaxed);
         let mut kept = self.kept();
         if !was_open {
-            // What was left from an earlier look is nobody's business any more.
+            // What is left from an earlier time is not for this reader.
             kept.beacons.clear();
             kept.open_since = now_us / 1_000;
         }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_while_nobody_looks() {
+    fn nothing_is_kept_while_no_client_reads() {
         let ring = Ring::default();
         assert!(!ring.open(NOW));
         assert!(ring.look(&all("demo"), NOW).beacons.is_empty());
@@ -203,13 +203,13 @@ mod tests {
         assert!(!ring.open(NOW + OPEN_US));
         put(&ring, "demo", "e=t,sid=\"a\",sn=0,ts=1795000000000,v=2");
         assert_eq!(ring.look(&all("demo"), NOW + 1).beacons.len(), 1);
-        // A look after the ring was closed finds an empty one, and numbers go on.
+        // After the ring was closed it is empty, and numbers continue.
         let later = ring.look(&all("demo"), NOW + 9 * OPEN_US);
         assert_eq!((later.beacons.len(), later.newest), (0, 1));
     }
 
     #[test]
-    fn the_newest_of_one_tenant_and_session_and_what_belongs_to_none() {
+    fn the_newest_of_one_tenant_and_session_and_those_without_a_session() {
         let ring = Ring::default();
         ring.look(&all("demo"), NOW);
         put(&ring, "demo", "e=t,sid=\"my-1\",sn=0,ts=1795000000000,v=2");

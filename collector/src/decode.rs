@@ -1,7 +1,7 @@
-//! Body → builders. Nothing here knows HTTP: benches and tests call it as the door does.
+//! Body → builders. Nothing here knows HTTP: benches and tests call it as the collector does.
 //!
-//! A record that cannot be used costs itself and nothing else; every record ends in the
-//! [`Tally`](crate::fates::Tally) that comes back.
+//! A record that cannot be used costs itself and nothing else; every record is counted in the
+//! returned [`Tally`](crate::fates::Tally).
 
 pub mod arrow;
 pub mod cmcd;
@@ -11,8 +11,8 @@ pub mod inflate;
 pub mod json;
 pub mod otlp;
 pub mod player;
+pub(crate) mod reported;
 pub mod rows;
-pub(crate) mod told;
 
 pub use rows::Rows;
 
@@ -22,26 +22,26 @@ use tallylight_schemas::ident;
 use tallylight_schemas::player::About;
 
 use crate::beacons::Ring;
-use crate::letters::Letters;
+use crate::dead_letters::DeadLetters;
 use crate::pure::ladder::Standing;
 use crate::talkers::Talkers;
 
 /// What is known about a request's records before any is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// Whose records.
+    /// The tenant that owns the records.
     pub tenant: &'a str,
-    /// When they came, Unix µs.
+    /// Time of arrival, Unix µs.
     pub received_at: i64,
     /// Records beyond this many are rejected.
     pub max_records: usize,
     /// Where rejected records are kept.
-    pub letters: Option<&'a Letters>,
-    /// Where records are shown, while somebody looks.
+    pub letters: Option<&'a DeadLetters>,
+    /// Where records are shown, while somebody is looking at them.
     pub ring: Option<&'a Ring>,
-    /// Whether a service of ours speaks; delivery events and control records need it.
+    /// Whether the request carries the service key; delivery events and control records need it.
     pub trusted: bool,
-    /// How the tenant stands: what matters less may be shed.
+    /// The tenant's standing: under pressure, less important records are shed.
     pub standing: Standing,
     /// The quotas of single sessions.
     pub talkers: &'a Talkers,
@@ -52,8 +52,8 @@ pub struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// Of a request at a door that is under no pressure, from somebody of whom nothing is known,
-    /// while nobody looks: what parsers are tested and measured with.
+    /// The context of a request without pressure, from an unknown sender, while nobody looks at
+    /// records: for tests and benchmarks of parsers.
     pub fn calm(tenant: &'a str, received_at: i64, talkers: &'a Talkers) -> Self {
         Self {
             tenant,
@@ -70,7 +70,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// What a session drew when sessions are thinned: always the same.
+/// The hash bucket of a session, by which sessions are thinned: always the same.
 pub fn lot(tenant: &str, name: &str) -> u16 {
     lot_of(ident::hash(tenant, name))
 }
@@ -86,7 +86,7 @@ pub(crate) fn unmarked(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
-/// The lines of a body that are records: LF-separated, blank ones are none.
+/// The lines of a body that are records: separated by LF; blank lines are not records.
 pub fn lines(body: &[u8]) -> impl Iterator<Item = &[u8]> {
     let body = unmarked(body);
     let mut from = 0;

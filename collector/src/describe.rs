@@ -1,6 +1,6 @@
-//! The collector in words that programs read: the JSON Schema of its events and its OpenAPI
-//! document. Both are made from the tables that the code itself works by, and the rest is held
-//! against the types by tests, so neither can say what is not so.
+//! Descriptions of the collector for programs: the JSON Schema of its events and its OpenAPI
+//! document. Both are made from the tables that the code itself uses, and the rest is checked
+//! against the types by tests, so that neither can become untrue.
 
 mod events;
 mod openapi;

@@ -1,6 +1,6 @@
-//! Who sends, as far as a request tells: player, browser, system and device from its headers,
-//! country and network from its address. The address itself goes no further than this room
-//! (ADR 22): what is stored are the words found for it.
+//! The sender, as far as a request reveals it: player, browser, system and device from its headers,
+//! country and network from its address. The address itself does not leave this module (ADR 22):
+//! only the words found for it are stored.
 
 mod address;
 mod agent;
@@ -22,7 +22,7 @@ use cache::Cache;
 use places::{Place, Places};
 pub use settings::Settings;
 
-/// What the door finds out about senders.
+/// Looks up the senders of requests.
 #[derive(Debug)]
 pub struct Enricher {
     agents: Cache<Agent>,
@@ -30,7 +30,7 @@ pub struct Enricher {
     trusted_proxies: Vec<IpNetwork>,
 }
 
-/// What was found out about the sender of one request.
+/// What is known of the sender of one request.
 #[derive(Debug, Clone, Default)]
 pub struct Sender {
     agent: Arc<Agent>,
@@ -38,8 +38,8 @@ pub struct Sender {
 }
 
 impl Enricher {
-    /// Reads the files that the settings name. One that cannot be used is said once, and what
-    /// it would tell stays unknown.
+    /// Opens the files that the settings name. A file that cannot be used is reported once, and its
+    /// words stay unknown.
     pub fn new(settings: &Settings) -> Self {
         Self {
             agents: Cache::new(settings.agents_cached),
@@ -48,16 +48,13 @@ impl Enricher {
         }
     }
 
-    /// Who sends a request that came from `peer`.
+    /// The sender of a request that came from `peer`.
     pub fn sender(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Sender {
         let key = hints::fingerprint(headers);
         let agent = self.agents.get_or_insert_with(key, || agent::of(headers));
-        let place = match peer {
-            Some(peer) if self.places.is_any() => {
-                self.places.of(client(headers, peer, &self.trusted_proxies))
-            }
-            _ => Place::default(),
-        };
+        let peer = peer.filter(|_| self.places.is_any());
+        let client = peer.and_then(|peer| client(headers, peer, &self.trusted_proxies));
+        let place = client.map(|client| self.places.of(client)).unwrap_or_default();
         Sender { agent, place }
     }
 }

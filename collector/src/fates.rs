@@ -8,7 +8,7 @@ use tallylight_schemas::fates::{Fate, FateCount, Reason};
 use tallylight_schemas::infra::OTLP_METRICS;
 use tallylight_schemas::player::TOLD;
 
-/// Where records came in.
+/// How records were received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     /// `POST /v1/cmcd`.
@@ -19,14 +19,14 @@ pub enum Source {
     Events,
     /// `POST /v1/metrics`.
     OtlpMetrics,
-    /// The CMCD of a request that an edge told of in its delivery event.
+    /// The CMCD of a request, reported by an edge in its delivery event.
     Edge,
-    /// The CMCD of one that a log record or a span told of.
+    /// The CMCD of a request, reported by a log record or a span.
     Otlp,
 }
 
 impl Source {
-    /// The word used in rows and metric labels.
+    /// Its name in rows and metric labels.
     pub fn as_str(self) -> &'static str {
         match self {
             Source::Cmcd => "cmcd",
@@ -39,23 +39,23 @@ impl Source {
     }
 }
 
-/// The fates of one request's records, and what was lost inside accepted ones.
+/// The fates of one request's records, and what was dropped from accepted ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     counts: Vec<((Fate, Reason), u64)>,
-    /// The same of what records of the request told of besides themselves, by its source.
+    /// The same for further records that the request's records reported, by their source.
     beside: Vec<((Source, Fate, Reason), u64)>,
-    /// Values that were unusable, in records that were accepted without them.
+    /// Unusable values of records that were accepted without them.
     pub dropped_values: u64,
-    /// Keys that were unusable, likewise.
+    /// Unusable keys, likewise.
     pub dropped_keys: u64,
-    /// How many of the accepted are points of metrics, whichever way they came: the processor books
-    /// their end under that source.
+    /// How many of the accepted records are metric points, on whichever route they came: the
+    /// processor books their fate under that source.
     points: u64,
 }
 
 impl Tally {
-    /// A request whose records all came to the same end.
+    /// A request whose records all have the same fate.
     pub fn all(fate: Fate, reason: Reason, events: u64) -> Self {
         let mut tally = Self::default();
         tally.add(fate, reason, events);
@@ -69,48 +69,48 @@ impl Tally {
         }
     }
 
-    /// Counts what a record told of besides itself. It was not sent, so no answer names it.
+    /// Counts a record that another one reported. It was not sent itself, so no answer names it.
     pub fn beside(&mut self, source: Source, fate: Fate, reason: Reason) {
         count(&mut self.beside, (source, fate, reason), 1);
     }
 
-    /// One record taken.
+    /// Counts an accepted record.
     pub fn accept(&mut self, dropped_values: u32, dropped_keys: u32) {
         self.add(Fate::Accepted, Reason::None, 1);
         self.dropped_values += u64::from(dropped_values);
         self.dropped_keys += u64::from(dropped_keys);
     }
 
-    /// One record taken as a point of a metric.
+    /// Counts a record accepted as a metric point.
     pub fn accept_point(&mut self) {
         self.accept(0, 0);
         self.points += 1;
     }
 
-    /// One record refused.
+    /// Counts a rejected record.
     pub fn reject(&mut self, reason: Reason) {
         self.add(Fate::Rejected, reason, 1);
     }
 
-    /// Records taken.
+    /// Accepted records.
     pub fn accepted(&self) -> u64 {
         let taken = self.counts.iter().filter(|((fate, _), _)| *fate == Fate::Accepted);
         taken.map(|(_, events)| events).sum()
     }
 
-    /// Rows that wait for the log: records taken, and those that they told of.
+    /// Rows that wait for the log: accepted records, and those that they reported.
     pub fn stored(&self) -> u64 {
         let told = self.beside.iter().filter(|((_, fate, _), _)| *fate == Fate::Accepted);
         self.accepted() + told.map(|(_, events)| events).sum::<u64>()
     }
 
-    /// Records that were read to their end, taken or not.
+    /// Records that were decoded, accepted or not.
     pub fn read(&self) -> u64 {
         let read = self.counts.iter().filter(|((fate, _), _)| *fate != Fate::Shed);
         read.map(|(_, events)| events).sum()
     }
 
-    /// Records counted.
+    /// All records.
     pub fn records(&self) -> u64 {
         self.counts.iter().map(|(_, events)| events).sum()
     }
@@ -131,7 +131,7 @@ impl Tally {
     }
 }
 
-/// Adds to the count of `key`; there are only as many as there are sources, fates and reasons.
+/// Adds to the count of `key`; there are only as many as sources, fates and reasons.
 fn count<K: PartialEq>(counts: &mut Vec<(K, u64)>, key: K, events: u64) {
     match counts.iter_mut().find(|(of, _)| *of == key) {
         Some((_, sum)) => *sum += events,

@@ -1,4 +1,5 @@
-//! What Prometheus sees of the door. The ledger in the log is the truth, this is a view of it.
+//! The collector's metrics for Prometheus. The ledger in the log is authoritative; this is a view
+//! of it.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -33,14 +34,14 @@ struct UnreadLabels {
     cause: &'static str,
 }
 
-/// What became of a rejected record beyond its fate.
+/// What became of a rejected record as a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Letter {
     /// It is in the log.
     Kept,
-    /// Its tenant and reason had their share of the day.
+    /// The daily quota of its tenant and reason was used up.
     OverQuota,
-    /// The door was under pressure, its commit had enough of them, or the log refused it.
+    /// The collector was under pressure, its commit had enough of them, or the log refused it.
     Dropped,
 }
 
@@ -58,9 +59,9 @@ pub struct Metrics {
     refusals: Family<RefusalLabels, Counter>,
     unread: Family<UnreadLabels, Counter>,
     letters: Family<LetterLabels, Counter>,
-    /// Values lost from accepted records.
+    /// Values dropped from accepted records.
     pub dropped_values: Counter,
-    /// Keys lost from accepted records.
+    /// Keys dropped from accepted records.
     pub dropped_keys: Counter,
     /// Seconds from the start of an append until it was durable.
     pub append_seconds: Histogram,
@@ -137,19 +138,19 @@ impl Metrics {
         self.requests.get_or_create(&RequestLabels { route, status }).inc();
     }
 
-    /// Counts a request that was refused whole; `problem` is the slug of what it was told.
+    /// Counts a request that was refused as a whole; `problem` is the slug of its answer.
     pub fn count_refusal(&self, route: &'static str, problem: &str) {
         let problem = problem.to_owned();
         self.refusals.get_or_create(&RefusalLabels { route, problem }).inc();
     }
 
-    /// Counts a request whose body nobody looked into; `cause` is what its tenant is above, or that the
-    /// door is behind.
+    /// Counts a request whose body was not decoded; `cause` is the limit that its tenant exceeds,
+    /// or that the collector is behind.
     pub fn count_unread(&self, cause: &'static str) {
         self.unread.get_or_create(&UnreadLabels { cause }).inc();
     }
 
-    /// Counts rejected records, or records that were to be dead letters.
+    /// Counts rejected records by whether they became dead letters.
     pub fn count_letters(&self, end: Letter, letters: u64) {
         let end = match end {
             Letter::Kept => "kept",

@@ -1,57 +1,60 @@
-//! What a caller is told when a request is refused: the kinds of problem this room has.
+//! The answers to refused requests: the kinds of problem that the collector reports.
 
 use axum::http::StatusCode;
 use axum::http::header::WWW_AUTHENTICATE;
+use tallylight_schemas::scrub;
 pub use tallylight_serve::problem::Problem;
 
-/// What one kind of refusal always says: status, name, title.
+/// The fixed parts of one kind of refusal: status, name, title.
 pub type Kind = (StatusCode, &'static str, &'static str);
 
 /// No write key.
 pub const NO_KEY: Kind = (StatusCode::UNAUTHORIZED, "no-write-key", "No write key");
-/// A write key that nobody has.
+/// An unknown write key.
 pub const UNKNOWN_KEY: Kind = (StatusCode::UNAUTHORIZED, "unknown-write-key", "Unknown write key");
-/// Asked from elsewhere.
+/// A request from another machine or site.
 pub const NOT_HERE: Kind = (StatusCode::FORBIDDEN, "not-from-here", "Not from here");
 /// A query that cannot be read.
 pub const BAD_QUERY: Kind = (StatusCode::BAD_REQUEST, "bad-query", "Unreadable query");
 /// No such path.
 pub const NOT_FOUND: Kind = (StatusCode::NOT_FOUND, "not-found", "No such path");
-/// The path is there, the method is not.
+/// The path exists, but not for this method.
 pub const BAD_METHOD: Kind =
     (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed");
-/// The body did not come in time.
+/// The body was not complete in time.
 pub const TOO_SLOW: Kind = (StatusCode::REQUEST_TIMEOUT, "too-slow", "The body took too long");
 /// A POST that announces no body.
 pub const NO_LENGTH: Kind = (StatusCode::LENGTH_REQUIRED, "length-required", "Length required");
 /// A body above the limits.
 pub const TOO_LARGE: Kind =
     (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large");
-/// A media type that the path does not take.
+/// A media type that the path does not accept.
 pub const BAD_TYPE: Kind =
     (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-type", "Unsupported content type");
-/// A content encoding that is not understood.
+/// An unsupported content encoding.
 pub const BAD_ENCODING: Kind =
     (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-encoding", "Unsupported content encoding");
-/// A body that cannot be read as what it claims to be.
+/// A body that does not parse as its declared type.
 pub const UNREADABLE: Kind = (StatusCode::BAD_REQUEST, "unreadable-body", "Unreadable body");
-/// Nothing in it.
+/// A body without records.
 pub const EMPTY: Kind = (StatusCode::BAD_REQUEST, "no-records", "No records");
-/// The door is at its limit.
+/// The collector is at a limit.
 pub const OVERLOAD: Kind = (StatusCode::SERVICE_UNAVAILABLE, "overload", "At the limit");
 /// The caller's tenant is at its limit.
 pub const SLOW_DOWN: Kind = (StatusCode::TOO_MANY_REQUESTS, "slow-down", "Slow down");
-/// The log did not take it.
+/// The log is unavailable.
 pub const LOG_DOWN: Kind =
     (StatusCode::SERVICE_UNAVAILABLE, "log-unavailable", "The log is unavailable");
-/// Our fault.
+/// An internal error.
 pub const INTERNAL: Kind = (StatusCode::INTERNAL_SERVER_ERROR, "internal", "The collector failed");
 
-/// Longest piece of a caller's own text that is repeated to it.
+/// Longest excerpt of a caller's own text in an answer, characters.
 const ECHO_CHARS: usize = 64;
 
-/// A caller's text, cut and made printable, to be repeated in a detail.
+/// A caller's text, shortened, made printable and without what its URLs may reveal, to be quoted in
+/// a detail: those are shown on the *Connect* page, too.
 pub fn echo(text: &str) -> String {
+    let text = scrub::other(text);
     text.chars().take(ECHO_CHARS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
@@ -60,7 +63,7 @@ pub fn of(kind: Kind, detail: impl Into<String>) -> Problem {
     let (status, slug, title) = kind;
     let problem = Problem::new(status, slug, title, detail);
     if status == StatusCode::UNAUTHORIZED {
-        // RFC 9110, 15.5.2: it must say how.
+        // RFC 9110, 15.5.2: the answer must name the authentication scheme.
         return problem.with(WWW_AUTHENTICATE, "Bearer");
     }
     problem

@@ -1,5 +1,5 @@
-//! What the door decides without I/O, clock or chance: how hard a tenant presses, and which
-//! records a pressed door still takes (ADR 21).
+//! What the collector decides without I/O, clock or randomness: how far a tenant is above its
+//! limits, and which records a collector under pressure still accepts (ADR 21).
 
 pub mod bucket;
 pub mod ladder;

@@ -1,13 +1,13 @@
-//! The routes. Each request is admitted, read, decoded and handed over here, and answered
-//! once the log has it.
+//! The routes. Each request is admitted, read, decoded and queued here, and answered once the log
+//! has it.
 
 mod answer;
 mod beacons;
 mod front;
 mod otlp;
+mod submission;
 mod take;
 mod unread;
-mod way;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -28,6 +28,7 @@ use tallylight_serve::{Peer, openmetrics};
 use crate::admit::{self, Admission};
 use crate::append::Queue;
 use crate::beacons::Ring;
+use crate::dead_letters::DeadLetters;
 use crate::decode::otlp::{
     ExportLogsServiceRequest, ExportMetricsServiceRequest, ExportTraceServiceRequest,
 };
@@ -35,39 +36,39 @@ use crate::decode::{self, Context, Rows};
 use crate::describe::{self, OPENAPI_PATH, SCHEMA_PATH};
 use crate::enrich::{Enricher, Sender};
 use crate::fates::Source;
-use crate::letters::Letters;
 use crate::metrics::Metrics;
 use crate::problem::{self, Problem, echo};
 use crate::talkers::Talkers;
-use way::{Shape, Way};
+use submission::{Shape, Submission};
 
 pub use answer::{DROPPED_VALUES, FATES, PACE};
 pub use front::cors;
+pub(crate) use submission::JSON_LINES;
 
-/// Everything a request meets.
+/// The state shared by all requests.
 #[derive(Debug)]
 pub struct Collector {
-    /// Who may send how much.
+    /// Admission control.
     pub admission: Admission,
-    /// Who sends.
+    /// Looks up who sends.
     pub enricher: Enricher,
-    /// Which session talks too much.
+    /// The quotas of single sessions.
     pub talkers: Talkers,
-    /// Which rejected records are kept.
-    pub letters: Letters,
-    /// Where decoded rows wait.
+    /// Keeps rejected records.
+    pub letters: DeadLetters,
+    /// Where decoded rows wait for their commit.
     pub queue: Arc<Queue>,
-    /// What Prometheus sees.
+    /// Counters for Prometheus.
     pub metrics: Arc<Metrics>,
-    /// The time of arrival.
+    /// The clock that records are received by.
     pub clock: Arc<dyn Clock>,
-    /// Whether the newest append worked.
+    /// Whether the newest append succeeded.
     pub healthy: Arc<AtomicBool>,
-    /// Records counted in one request.
+    /// Most records of one request.
     pub max_records: usize,
-    /// The newest records, while somebody looks.
+    /// The newest records, kept while somebody is looking at them.
     pub beacons: Ring,
-    /// Whether anybody may look, not this machine alone.
+    /// Whether they are shown to other machines as well.
     pub beacons_to_all: bool,
 }
 
@@ -78,7 +79,7 @@ impl Collector {
     }
 }
 
-/// Every path there is; requests are counted by them.
+/// Every path, as a label for counted requests.
 const ROUTES: [&str; 11] = [
     "/v1/cmcd",
     "/v1/events",
@@ -109,7 +110,7 @@ pub fn router(collector: Arc<Collector>) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(front::cors())
-        // Behind the layer that lets other sites in: this one is not for them.
+        // Added after the CORS layer, so that other sites cannot read it.
         .route("/v1/beacons", get(beacons::list).fallback(wrong_method))
         .layer(from_fn_with_state(collector.clone(), front::count))
         .with_state(collector)
@@ -131,8 +132,14 @@ async fn post_cmcd(
         return Err(problem::of(problem::BAD_TYPE, detail));
     };
     let sender = collector.sender(&asked);
-    let way = Way { caller: &caller, source: Source::Cmcd, trusted: false, sender: &sender, shape };
-    collector.post(way, &asked.headers, body).await
+    let submission = Submission {
+        caller: &caller,
+        source: Source::Cmcd,
+        trusted: false,
+        sender: &sender,
+        shape,
+    };
+    collector.post(submission, &asked.headers, body).await
 }
 
 async fn post_events(
@@ -153,8 +160,9 @@ async fn post_events(
     };
     let trusted = collector.admission.is_trusted(&asked.headers);
     let sender = collector.sender(&asked);
-    let way = Way { caller: &caller, source: Source::Events, trusted, sender: &sender, shape };
-    collector.post(way, &asked.headers, body).await
+    let submission =
+        Submission { caller: &caller, source: Source::Events, trusted, sender: &sender, shape };
+    collector.post(submission, &asked.headers, body).await
 }
 
 async fn get_cmcd(
@@ -163,7 +171,7 @@ async fn get_cmcd(
 ) -> Result<Response, Problem> {
     let (asked, _) = request.into_parts();
     let caller = collector.admission.caller(&asked.headers, &asked.uri)?;
-    // Where there is a header, the query is not looked at: the two are never merged.
+    // If a header is present, the query is ignored: the two are never merged.
     let values: Vec<Vec<u8>> = match admit::cmcd_headers(&asked.headers) {
         Some(record) => vec![record],
         None => admit::query_values(&asked.uri, "CMCD")
@@ -178,11 +186,11 @@ async fn get_cmcd(
     }
     let source = Source::CmcdQuery;
     let (sender, shape) = (collector.sender(&asked), Shape::default());
-    let way = Way { caller: &caller, source, trusted: false, sender: &sender, shape };
+    let submission = Submission { caller: &caller, source, trusted: false, sender: &sender, shape };
     let bytes = values.iter().map(Vec::len).sum();
-    let room = collector.reserve(way, values.len(), bytes)?;
+    let room = collector.reserve(submission, values.len(), bytes)?;
     let read = |context: Context<'_>, rows: &mut Rows| decode::cmcd::query(&values, context, rows);
-    collector.hand_over(way, room, read)?.answer().await
+    collector.hand_over(submission, room, read)?.answer().await
 }
 
 async fn readyz(State(collector): State<Arc<Collector>>) -> Response {

@@ -1,4 +1,4 @@
-//! Build, serve, drain.
+//! Builds, serves and drains a collector.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,17 +17,17 @@ use tokio_util::sync::CancellationToken;
 use crate::admit::Admission;
 use crate::append::{Committer, Queue};
 use crate::beacons::Ring;
+use crate::dead_letters::DeadLetters;
 use crate::enrich::Enricher;
-use crate::letters::Letters;
 use crate::metrics::Metrics;
 use crate::receive::{Collector, router};
 use crate::settings::Settings;
 use crate::talkers::Talkers;
 
-/// What a collector works with.
+/// What a collector is built from.
 #[derive(Debug, Clone)]
 pub struct Parts {
-    /// The time of arrival.
+    /// The clock that records are received by.
     pub clock: Arc<dyn Clock>,
     /// Where records go.
     pub log: Shards,
@@ -47,7 +47,7 @@ pub enum BuildError {
     Tls(#[from] TlsError),
 }
 
-/// A collector that listens and does not serve yet.
+/// A collector that listens but does not serve yet.
 #[derive(Debug)]
 pub struct Service {
     server: Server,
@@ -55,7 +55,7 @@ pub struct Service {
     committer: Committer,
 }
 
-/// Checks the settings and listens. Whoever connects waits until the service runs.
+/// Checks the settings and listens. Connections wait until the service runs.
 pub async fn listen(settings: &Settings) -> Result<Server, BuildError> {
     settings.validate().map_err(BuildError::Settings)?;
     let limits = Limits {
@@ -72,12 +72,12 @@ pub async fn listen(settings: &Settings) -> Result<Server, BuildError> {
     })
 }
 
-/// [Listens](listen) and wires the parts together.
+/// [Listens](listen) and assembles the collector.
 pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildError> {
     build_on(listen(&settings).await?, settings, parts)
 }
 
-/// Wires the parts together behind a server that listens as these settings say.
+/// Assembles the collector behind a server that listens as these settings say.
 pub fn build_on(server: Server, settings: Settings, parts: Parts) -> Result<Service, BuildError> {
     each_shard_has_one(settings.partitions, parts.log.count())
         .map_err(|why| BuildError::Settings(vec![why]))?;
@@ -90,7 +90,7 @@ pub fn build_on(server: Server, settings: Settings, parts: Parts) -> Result<Serv
         admission: Admission::new(&settings),
         enricher: Enricher::new(&settings.enrich),
         talkers: Talkers::new(settings.session_records_per_s),
-        letters: Letters::new(settings.dead_letters_per_day, metrics.clone()),
+        letters: DeadLetters::new(settings.dead_letters_per_day, metrics.clone()),
         queue,
         metrics,
         clock: parts.clock,
@@ -113,23 +113,23 @@ impl Service {
         self.router.clone()
     }
 
-    /// Serves until `stop`; then accepts nothing more, answers what is under way and commits
-    /// what has gathered. An error says that committing ended by itself: requests that waited
-    /// were told so, and the collector is of no use any more.
+    /// Serves until `stop`; then accepts nothing more, answers the requests under way and commits
+    /// what was gathered. An error means that the committer ended by itself: waiting requests were
+    /// answered with an error, and the collector is no longer usable.
     pub async fn run(self, stop: CancellationToken) -> Result<(), TaskEnded> {
         let Self { server, router, committer } = self;
         let addr = server.addr();
         tracing::info!(%addr, "collector listens");
-        // Committing goes on while requests drain: they wait for it.
+        // Commits continue while requests drain, since they wait for them.
         let stop_commits = CancellationToken::new();
-        // Also where this future is dropped before its end: a thread cannot be.
+        // Also when this future is dropped early: a thread cannot be dropped.
         let _stopped = stop_commits.clone().drop_guard();
         let mut commits = JoinSet::new();
         match Handle::current().runtime_flavor() {
-            // A runtime of one thread has nobody to run beside.
+            // A single-threaded runtime has no thread to spare.
             RuntimeFlavor::CurrentThread => commits.spawn(committer.run(stop_commits.clone())),
-            // A thread of its own: a task would wait its turn behind the requests of a door that has
-            // more of them than it can read, and they wait for its commit.
+            // A thread of its own: a task would wait behind the requests of an overloaded
+            // collector, which wait for its commit.
             _ => {
                 let (runtime, stop) = (Handle::current(), stop_commits.clone());
                 commits.spawn_blocking(move || runtime.block_on(committer.run(stop)))

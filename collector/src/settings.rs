@@ -1,4 +1,4 @@
-//! Every limit of the door, with its default.
+//! Every limit of the collector, with its default.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -132,7 +132,7 @@ impl Default for Settings {
 const NAME_BYTES: usize = 64;
 /// Largest weight of a tenant.
 const MAX_WEIGHT: u32 = 100;
-/// Largest `inflated_bytes`: a commit holds as much, beside what rows repeat and letters.
+/// Largest `inflated_bytes`: a commit holds as much, plus repeated row values and dead letters.
 const MAX_INFLATED: usize = MAX_ENTRY_BYTES / 2;
 
 impl Settings {
@@ -187,10 +187,10 @@ impl Settings {
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     }
 
-    /// Whether keys and limits agree with each other, and what is wrong where two do not.
+    /// Whether keys and limits are consistent, with the mistake where they are not.
     fn limits(&self) -> [(bool, &'static str); 9] {
         let key = self.service_key.as_ref();
-        // What is no such character cannot be in a header, or not at its end.
+        // Other characters cannot be in a header, or not at its end.
         let can_be_sent = |key: &String| {
             (16..=256).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
         };
@@ -213,8 +213,8 @@ impl Settings {
                 "queue_records: may not be below request_records",
             ),
             (
-                self.body_bytes <= self.receiving_bytes,
-                "receiving_bytes: may not be below body_bytes",
+                self.body_bytes <= self.receiving_bytes / 4,
+                "receiving_bytes: may not be below four times body_bytes, so that a full body passes",
             ),
             (u32::try_from(self.queue_records).is_ok(), "queue_records: must fit 32 bits"),
             (

@@ -38,7 +38,7 @@ fn files(dir: &TempDir, country: Vec<u8>) -> enrich::Settings {
     enrich::Settings {
         country_file: write("country", country),
         asn_file: write("asn", asn),
-        trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+        trusted_proxies: ["10.0.0.0/8", "203.0.113.200/32"].map(|net| net.parse().unwrap()).into(),
         ..enrich::Settings::default()
     }
 }
@@ -64,6 +64,8 @@ async fn headers_and_address_tell_what_the_record_does_not() {
     let safari = [("user-agent", SAFARI)];
     let proxied = [("user-agent", SAFARI), ("x-forwarded-for", "8.8.8.8, 203.0.113.9")];
     let proxy = Ipv4Addr::new(10, 1, 2, 3);
+    // Its own address is in the files, too.
+    let hidden = Ipv4Addr::new(203, 0, 113, 200);
     for request in [
         from(VIEWER, &safari, plain),
         from(VIEWER, &safari, claims),
@@ -71,6 +73,8 @@ async fn headers_and_address_tell_what_the_record_does_not() {
         // Nobody's proxy: what it says of others is not believed.
         from(Ipv4Addr::new(192, 0, 2, 1), &proxied, plain),
         from(Ipv4Addr::LOCALHOST, &[], plain),
+        // A proxy of ours that does not name the client.
+        from(hidden, &[("forwarded", "for=_hidden")], plain),
     ] {
         world.send(request).await.check();
     }
@@ -94,6 +98,7 @@ async fn headers_and_address_tell_what_the_record_does_not() {
             ("hls.js 1.6, Safari 17, Tizen 9, tv, DE".to_owned(), Some(64_500)),
             (format!("{safari}, NZ"), Some(64_500)),
             (format!("{safari}, -"), None),
+            ("-, -, -, -, -".to_owned(), None),
             ("-, -, -, -, -".to_owned(), None),
         ]
     );

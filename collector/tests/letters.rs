@@ -12,7 +12,7 @@ use arrow::ipc::writer::StreamWriter;
 use axum::body::Body;
 use axum::http::Request;
 use tallylight_collector::Settings;
-use tallylight_collector::letters::PER_FLUSH;
+use tallylight_collector::dead_letters::PER_FLUSH;
 use tallylight_collector::settings::Tenant;
 use tallylight_schemas::dead::{DeadLetter, KEPT_BYTES};
 use tallylight_schemas::fates::{Fate, Reason};

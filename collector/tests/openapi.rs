@@ -40,6 +40,58 @@ async fn every_path_of_the_document_is_there_and_takes_what_it_says() {
     }
 }
 
+#[tokio::test]
+async fn every_media_type_that_is_taken_is_documented() {
+    let world = World::start().await;
+    let document = get(&world, "/v1/openapi.json").await;
+    let lines = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
+    let cmcd = ["application/cmcd", "text/cmcd", "text/plain", "application/json"];
+    let events = ["application/json", "text/plain", "application/vnd.apache.arrow.stream"];
+    for (path, media_types) in [
+        ("/v1/cmcd", [cmcd.as_slice(), &lines].concat()),
+        ("/v1/events", [events.as_slice(), &lines].concat()),
+    ] {
+        let content = &document["paths"][path]["post"]["requestBody"]["content"];
+        let mut documented: Vec<&str> =
+            content.as_object().unwrap().keys().map(String::as_str).collect();
+        documented.sort_unstable();
+        for media_type in &documented {
+            let answer = world.post(path, media_type, "{}").await;
+            assert_ne!(answer.status, 415, "{path} {media_type}: {answer:?}");
+        }
+        let mut media_types = media_types;
+        media_types.sort_unstable();
+        assert_eq!(documented, media_types, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn one_event_is_taken_as_it_is_documented() {
+    let world = World::start().await;
+    let document = get(&world, "/v1/openapi.json").await;
+    let content = &document["paths"]["/v1/events"]["post"]["requestBody"]["content"];
+    let schemas = content["application/json"]["schema"]["oneOf"].as_array().unwrap();
+    let one = &schemas[0];
+    assert_eq!(one["$ref"], "#/components/schemas/Event");
+    assert_eq!((&schemas[1]["type"], &schemas[1]["items"]), (&Value::from("array"), one));
+    let event = r#"{"type":"player","sid":"a","e":"t","ts":1795000000000}"#;
+    let answer = world.post("/v1/events", "application/json", event).await;
+    assert_eq!((answer.status.as_u16(), answer.header("tallylight-fates")), (204, "accepted=1"));
+}
+
+#[tokio::test]
+async fn an_address_or_headers_that_are_too_long_are_documented_everywhere() {
+    let world = World::start().await;
+    let document = get(&world, "/v1/openapi.json").await;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            for status in ["414", "431"] {
+                assert!(operation["responses"][status].is_object(), "{method} {path} {status}");
+            }
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn schemathesis_finds_no_answer_that_is_not_documented() {
     let world = World::start().await;

@@ -1,19 +1,27 @@
-//! Quotas over HTTP: whose is spent is asked to wait, and nobody else; garbage spends, too.
+//! Quotas over HTTP: whose is spent is asked to wait, and nobody else; garbage spends, too. Nor does a
+//! tenant whose bodies stall keep others from the memory for bodies.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/world.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod world;
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::once;
 use tallylight_collector::Settings;
 use tallylight_collector::settings::Tenant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
+use tower::ServiceExt;
 use world::{Answer, NOW, World};
 
 /// Records of one POST: four of them are more than a quota of 50/s and its burst and debt.
@@ -131,4 +139,51 @@ async fn a_large_body_of_a_spent_quota_is_hardly_waited_for() {
     assert!(metrics.contains(&counted), "{metrics}");
     let other = world.send(all("other").unwrap()).await;
     assert_eq!(other.fates()["accepted"], 9_000, "and nobody else");
+}
+
+/// A body of which this much comes, and a word once it was received; then nothing more.
+fn stalling(piece: Bytes) -> (Body, oneshot::Receiver<()>) {
+    let (received, told) = oneshot::channel();
+    // Who asks for the next piece has taken the first.
+    let rest = async move {
+        let _ = received.send(());
+        pending::<Result<Bytes, Infallible>>().await
+    };
+    (Body::from_stream(once(async move { Ok(piece) }).chain(once(rest))), told)
+}
+
+/// Records of 1 MiB, less than one record short of it.
+fn full_body() -> String {
+    let mut body = String::new();
+    for n in 0.. {
+        let line = format!("cid=\"{n:0>128}\",{}\n", start(n));
+        if body.len() + line.len() > 1 << 20 {
+            break;
+        }
+        body.push_str(&line);
+    }
+    body
+}
+
+#[tokio::test]
+async fn bodies_that_stall_take_no_memory_from_others_nor_from_small_ones() {
+    let world = World::with(settings()).await;
+    let piece = Bytes::from(vec![b'a'; (1 << 20) - 1]);
+    let mut stalled = Vec::new();
+    // Together all of `receiving_bytes`.
+    for _ in 0..64 {
+        let (body, received) = stalling(piece.clone());
+        let request = Request::post("/v1/cmcd?k=web").header("content-length", 1 << 20);
+        let mut answer = Box::pin(world.router.clone().oneshot(request.body(body).unwrap()));
+        tokio::select! {
+            Ok(()) = received => stalled.push(answer),
+            refused = &mut answer => assert_eq!(refused.unwrap().status(), 503),
+        }
+    }
+    assert!(stalled.len() > 16, "who is alone gets more than a quarter: {}", stalled.len());
+    for (key, body) in [("other", start(1)), ("other", full_body()), ("web", start(1))] {
+        let request = Request::post(format!("/v1/cmcd?k={key}"));
+        let answer = world.send(request.body(Body::from(body)).unwrap()).await;
+        assert_eq!(answer.status, 204, "{key}: {answer:?}");
+    }
 }

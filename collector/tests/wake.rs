@@ -17,7 +17,7 @@ use tallylight_eventlog::{EventLog, TopicSettings};
 use tallylight_schemas::clock::ManualClock;
 use tallylight_schemas::cmcd::{Mode, parse};
 use tallylight_schemas::fates::{Fate, Reason};
-use tallylight_schemas::player::{About, Door};
+use tallylight_schemas::player::{About, Envelope};
 use tallylight_schemas::record::EVENTS;
 use tokio::sync::oneshot::Receiver;
 use tokio::time::{sleep, timeout};
@@ -65,7 +65,7 @@ impl Way {
         let record =
             parse("e=ps,sta=p,sid=\"one\",cid=\"demo\",sn=1,ts=1795000000000,v=2", Mode::Event);
         let record = record.unwrap();
-        let door = Door {
+        let envelope = Envelope {
             tenant: "demo",
             mode: Mode::Event,
             source: "events",
@@ -73,7 +73,7 @@ impl Way {
             about: About::default(),
         };
         for _ in 0..records {
-            assert!(set.rows.push_player(&door, &record, 7));
+            assert!(set.rows.push_player(&envelope, &record, 7));
         }
         (set, room)
     }

@@ -1,4 +1,4 @@
-//! What every request can reach, and which address leads where.
+//! The state shared by all requests, and the routes.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::{
     series, sessions, tail,
 };
 
-/// What every request can reach.
+/// The state shared by all requests.
 pub(crate) struct App {
     pub(crate) settings: Settings,
     pub(crate) log: Shards,
@@ -35,11 +35,11 @@ pub(crate) struct App {
     pub(crate) http: HttpClient,
     pub(crate) sql: Engine,
     pub(crate) history: Option<History>,
-    /// Breakdowns over time that somebody asks for.
+    /// Breakdowns over time that are currently requested.
     pub(crate) series: series::Registry,
-    /// One place per feed client.
+    /// One permit per feed client.
     pub(crate) feed_clients: Arc<Semaphore>,
-    /// One place per tail.
+    /// One permit per tail.
     pub(crate) tails: Arc<Semaphore>,
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -53,7 +53,7 @@ impl App {
         let tables =
             Platform::new(&settings.tenant, &settings.live_events, parts.history, sessions)
                 .map_err(EngineError::from)?;
-        // Dashboards may share the data folder, and each empties its own at the start.
+        // Dashboards may share the data folder; each empties its own spill folder at start.
         let port = settings.listen.port().to_string();
         let spill = settings.data.as_ref().map(|data| data.join("spill").join(port));
         let (bounds, tenant) = (settings.sql.clone(), &settings.tenant);
@@ -78,18 +78,18 @@ impl App {
     }
 }
 
-/// Every address of the dashboard.
+/// Every route of the dashboard.
 pub(crate) fn router(app: &Arc<App>) -> Router {
     let settings = &app.settings;
     let upstreams = &settings.upstreams;
     let steering = Target::new("steering service", &upstreams.steering);
     let steering = Target { root_relative: true, ..steering };
-    // The guard below has looked at the Origin already, and knows the names of this dashboard;
-    // the services behind would take it for another site's.
+    // The guard below has already checked the Origin, and knows the names of this dashboard; the
+    // services behind it would take it for another site's.
     let control = Target { vouched: true, ..steering.clone() };
     let collector = Target::new("collector", &upstreams.collector);
     let beacons = Target { vouched: true, ..collector.clone() };
-    let collector = Target { told_who: true, ..collector };
+    let collector = Target { forward_peer: true, ..collector };
     let mut guarded = Router::new()
         .route("/v1/feed", get(feed::feed))
         .route("/v1/metrics", get(feed::definitions))
@@ -124,7 +124,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     }
     let guarded = guarded.method_not_allowed_fallback(problem::wrong_method);
     let lists = Arc::new(Guard::new(&settings.allowed_hosts, &settings.allowed_origins));
-    // Probes come by any name and learn nothing but a word.
+    // Probes may use any host name; they learn only whether the dashboard is up.
     Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

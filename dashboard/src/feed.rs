@@ -1,5 +1,4 @@
-//! The feed: topic `rows` → live store → deltas → WebSocket clients. docs/feed.md is its
-//! contract.
+//! The feed: topic `rows` → live store → deltas → WebSocket clients (docs/feed.md).
 
 mod client;
 pub(crate) mod follow;
@@ -24,13 +23,13 @@ use crate::problem;
 
 pub use status::Facts;
 
-/// What a client may send: nothing worth reading, so little is taken.
+/// Clients send nothing that is read, so their messages are limited to a small size.
 const MAX_CLIENT_MESSAGE: usize = 4 << 10;
 
-/// The query of a feed request; other keys are passed over.
+/// The query of a feed request; other keys are ignored.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub(crate) struct Wanted {
-    /// Seconds of the past in a snapshot.
+pub(crate) struct FeedQuery {
+    /// How many seconds back a snapshot reaches.
     since_s: Option<u32>,
     /// The last `seq` the client has.
     resume: Option<u64>,
@@ -41,11 +40,11 @@ pub(crate) struct Wanted {
 /// `GET /v1/feed`.
 pub(crate) async fn feed(
     State(app): State<Arc<App>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    query: Result<Query<FeedQuery>, QueryRejection>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    let wanted = match wanted {
-        Ok(Query(wanted)) => wanted,
+    let query = match query {
+        Ok(Query(query)) => query,
         Err(error) => return invalid(format!("the query cannot be read: {error}")),
     };
     let upgrade = match upgrade {
@@ -65,7 +64,7 @@ pub(crate) async fn feed(
     upgrade.on_upgrade(move |socket| {
         tracker.track_future(async move {
             app.metrics.clients.inc();
-            client::serve(socket, &app, &wanted).await;
+            client::serve(socket, &app, &query).await;
             app.metrics.clients.dec();
             drop(permit);
         })

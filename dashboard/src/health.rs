@@ -18,13 +18,13 @@ use crate::{App, feed};
 /// Label of proxied requests.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct Proxied {
-    /// Which service.
+    /// The service's name.
     pub(crate) upstream: String,
     /// `answered`, `failed` or `timeout`.
     pub(crate) outcome: &'static str,
 }
 
-/// Numbers about the dashboard itself.
+/// Metrics of the dashboard itself.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -40,7 +40,7 @@ pub(crate) struct Metrics {
     pub(crate) unreadable_entries: Counter,
     pub(crate) rows: Gauge,
     pub(crate) capped_rows: Gauge,
-    /// Not a number while nothing is known: no data is never zero.
+    /// NaN while nothing is known: missing data is never zero.
     pub(crate) freshness_ms: Gauge<f64, AtomicU64>,
     pub(crate) queries: Counter,
     pub(crate) refused_queries: Counter,
@@ -104,8 +104,8 @@ pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
 }
 
 pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
-    // Taken now: figures that come each second, looked at each second, would have the age that these
-    // two beats happen to have between them.
+    // Computed now: a value updated each second and scraped each second would include the
+    // arbitrary offset between the two.
     let now = app.hub.now_ms();
     let freshness = app.hub.with_store(|store| feed::status::freshness_ms(store.progress(), now));
     app.metrics.freshness_ms.set(freshness.map_or(f64::NAN, |ms| ms as f64));

@@ -1,11 +1,11 @@
 //! What people see: API, WebSocket feed, pages.
 //!
 //! - [`Settings`] and [`build`] make a [`Dashboard`]; [`Dashboard::run`] serves until cancelled.
-//! - `feed` follows topic `rows` and tells every client what changed (docs/feed.md).
-//! - [`Sessions`] asks the processor about single viewers; `proxy` passes media, manifests and
-//!   beacons on, so that one port is enough for a browser.
-//! - [`sql`] answers questions in SQL (docs/sql.md); `tail` shows records as they come in,
-//!   `series` how they add up over time by any dimensions.
+//! - `feed` follows topic `rows` and sends changes to every client (docs/feed.md).
+//! - [`Sessions`] asks the processor about single viewers; `proxy` forwards media, manifests and
+//!   beacons, so that one port is enough for a browser.
+//! - [`sql`] answers SQL queries (docs/sql.md); `tail` shows records as they arrive, `series`
+//!   aggregates them over time by any dimensions.
 
 mod app;
 mod feed;
@@ -42,22 +42,22 @@ pub use settings::{Expected, FeedSettings, LiveEvent, Phase, Settings, Upstreams
 
 pub(crate) use app::App;
 
-/// Asked once a second for what the dashboard cannot see by itself. It must not block.
+/// Called once a second for facts that the dashboard cannot observe itself. It must not block.
 pub type FactsSource = Arc<dyn Fn() -> Facts + Send + Sync>;
 
 /// What the dashboard is made of.
 pub struct Parts {
-    /// Where topic `rows` is read.
+    /// The log from which topic `rows` is read.
     pub log: Shards,
-    /// Where sessions are asked for.
+    /// The source of sessions.
     pub sessions: Arc<dyn Sessions>,
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// The tables of history; without one they are empty.
+    /// The history tables; they are empty without it.
     pub history: Option<History>,
-    /// What the process knows besides; optional.
+    /// Further facts from the hosting process.
     pub facts: Option<FactsSource>,
-    /// Metrics of who shares this process and has no port of its own: the processor.
+    /// Metrics of the processor when it shares this process and has no port of its own.
     pub neighbours: Registry,
 }
 
@@ -67,25 +67,25 @@ impl fmt::Debug for Parts {
     }
 }
 
-/// Why the dashboard does not run.
+/// Why the dashboard cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Settings to be corrected, all of them.
+    /// All invalid settings.
     #[error("dashboard settings: {}", .0.join("; "))]
     Settings(Vec<String>),
-    /// The address is taken or not allowed.
+    /// The address is in use or not allowed.
     #[error("dashboard {0}; stop what uses it or set `listen`")]
     Bind(#[from] BindError),
-    /// SQL cannot be set up.
+    /// The SQL engine cannot be set up.
     #[error("dashboard {0}")]
     Sql(#[from] sql::EngineError),
-    /// A service behind it has TLS, and nobody is trusted.
+    /// An upstream uses TLS, and no certificate is trusted.
     #[error(
-        "dashboard: upstreams are to be reached by TLS, and no certificate is trusted here ({0}); \
-         install ca-certificates, or name a file of certificates in SSL_CERT_FILE"
+        "dashboard: upstreams use TLS, and no certificate is trusted here ({0}); install \
+         ca-certificates, or name a file of certificates in SSL_CERT_FILE"
     )]
     Trust(std::io::Error),
-    /// A task of the dashboard ended although nobody asked it to; a bug.
+    /// A task of the dashboard ended without being stopped; a bug.
     #[error("dashboard: {0}")]
     Internal(#[from] TaskEnded),
 }
@@ -102,7 +102,7 @@ impl fmt::Debug for Dashboard {
     }
 }
 
-/// Checks the settings and listens. Whoever connects waits until the dashboard runs.
+/// Checks the settings and listens. Clients that connect wait until the dashboard runs.
 pub async fn listen(settings: &Settings) -> Result<Server, Error> {
     settings.validate().map_err(Error::Settings)?;
     let limits = Limits {
@@ -120,7 +120,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Dashboard, Error>
     build_on(listen(&settings).await?, settings, parts)
 }
 
-/// Wires the parts together behind a server that listens as these settings say.
+/// Wires the parts together behind a server that already listens with these settings.
 pub fn build_on(server: Server, settings: Settings, parts: Parts) -> Result<Dashboard, Error> {
     let app = Arc::new(App::new(settings, parts)?);
     Ok(Dashboard { server: server.counting(app.metrics.connections.clone()), app })
@@ -128,7 +128,7 @@ pub fn build_on(server: Server, settings: Settings, parts: Parts) -> Result<Dash
 
 /// Longest request; a query ends at its own deadline long before.
 const REQUEST: Duration = Duration::from_secs(300);
-/// Time that requests under way have to end in, once the dashboard is told to stop.
+/// How long requests in progress may take to finish once the dashboard stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
 impl Dashboard {
@@ -145,10 +145,10 @@ impl Dashboard {
         tasks.spawn(feed::follow::publish(Arc::clone(&app)));
         tasks.spawn(feed::status::beat(Arc::clone(&app)));
 
-        // The feeds are told at once; they end while requests drain.
-        let told = stop.clone();
+        // The feeds are stopped at once; they end while requests drain.
+        let stopping = stop.clone();
         let feeds = async {
-            told.cancelled().await;
+            stopping.cancelled().await;
             app.stop.cancel();
         };
         let outcome = {

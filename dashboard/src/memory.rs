@@ -1,6 +1,6 @@
-//! How large this process is.
+//! Memory use of this process.
 
-/// Memory of this process that is really there, bytes; Linux only, else unknown.
+/// Resident memory of this process, bytes; known on Linux only.
 pub(crate) fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

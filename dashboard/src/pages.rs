@@ -1,4 +1,4 @@
-//! The pages inside the binary: one app, whose paths all answer with its `index.html`.
+//! The pages embedded in the binary: one app, whose paths all answer with its `index.html`.
 
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -10,8 +10,8 @@ use crate::problem::{self, Problem};
 #[folder = "web/dist/"]
 struct Dist;
 
-/// Scripts come from here alone. hls.js plays from blob URLs and runs a worker from one;
-/// players fetch media from the edges and the page talks to the collector, both on loopback.
+/// Scripts are loaded from this origin only. hls.js plays from blob URLs and runs a worker from
+/// one; players fetch media from the edges and the page talks to the collector, both on loopback.
 const POLICY: &str = "default-src 'self'; script-src 'self'; \
     style-src 'self' 'unsafe-inline'; img-src 'self' data: blob: http://127.0.0.1:*; \
     media-src 'self' blob: http://127.0.0.1:*; worker-src 'self' blob:; \
@@ -33,7 +33,7 @@ pub(crate) async fn page(method: Method, uri: Uri) -> Response {
     let name = path.trim_start_matches('/');
     match Dist::get(name) {
         Some(file) => answer(name, file),
-        // A path without a suffix is a place within the app; a file that is not there is not.
+        // A path without a suffix is a route of the app; any other path names a missing file.
         None if !name.rsplit('/').next().is_some_and(|last| last.contains('.')) => {
             match Dist::get("index.html") {
                 Some(file) => answer("index.html", file),

@@ -1,4 +1,4 @@
-//! The problems that several answers of this room have.
+//! Problems that several endpoints share.
 
 use axum::extract::rejection::BytesRejection;
 use axum::http::{Method, StatusCode, Uri};
@@ -11,17 +11,17 @@ pub(crate) fn not_found(path: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not-found", "Nothing is there", detail)
 }
 
-/// 400: a request that can never be met.
+/// 400: a request that can never succeed.
 pub(crate) fn invalid(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, "invalid", "The request cannot be met", detail)
 }
 
-/// 503: the same request may be met in a second.
+/// 503: the same request may succeed in a second.
 pub(crate) fn unavailable(slug: &str, title: &str, detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, slug, title, detail).retry_after(1)
 }
 
-/// 405: the address is there, the method is not. Which are is in the header `Allow`.
+/// 405: the address exists, but not with this method. Header `Allow` lists those it takes.
 pub(crate) async fn wrong_method(method: Method, uri: Uri) -> Problem {
     let detail = format!(
         "{} does not take {method}; the header Allow says what it takes, docs/feed.md what for",

@@ -1,5 +1,5 @@
-//! One port for a browser: media, manifests and beacons are passed on to the services that
-//! answer them, bodies streaming both ways, paths and queries byte for byte.
+//! One port for a browser: requests for media, manifests and beacons are forwarded to the services
+//! that answer them. Bodies stream both ways; paths and queries stay byte for byte.
 
 mod client;
 
@@ -25,40 +25,41 @@ use crate::problem::{self, Problem};
 
 /// Asks the manifest service for URLs that start at this dashboard's root.
 const ROOT_RELATIVE: HeaderName = HeaderName::from_static(headers::ROOT_RELATIVE);
-/// And tells it where the browser found that root, for manifests that need whole URLs.
+/// The host under which the browser reached that root, for manifests that need absolute URLs.
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Whom proxies saw, where they do not say it in the standard's words.
+/// The client addresses that proxies saw, in the older header beside the standard `Forwarded`.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The origin holds a request for at most 4 s; an answer that has not begun after this is none.
+/// The origin holds a request for at most 4 s; a response that has not begun after this time has
+/// failed.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Where requests go.
+/// A service that requests are forwarded to.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    /// The service's name, for people.
+    /// The service's name, for messages.
     pub(crate) name: String,
     /// `http://host:port` or `https://host:port`.
     pub(crate) base: String,
-    /// Taken off the front of the path.
+    /// Prefix removed from the path.
     pub(crate) strip: String,
     /// Whether manifests should point back here.
     pub(crate) root_relative: bool,
-    /// Whether this dashboard answers for who calls: a change must be JSON, which a page of
-    /// another site cannot send without being asked about, and the Origin stays here, as does whom
-    /// proxies saw.
+    /// Whether this dashboard vouches for the caller: a change must be JSON, which a page of
+    /// another site cannot send without a preflight, and the Origin and the client addresses that
+    /// proxies saw are not forwarded.
     pub(crate) vouched: bool,
-    /// Whether it is told from which address the request came.
-    pub(crate) told_who: bool,
+    /// Whether the address from which the request came is forwarded.
+    pub(crate) forward_peer: bool,
 }
 
 impl Target {
     pub(crate) fn new(name: &str, base: &str) -> Self {
         let base = base.trim_end_matches('/').to_owned();
         let strip = String::new();
-        let (root_relative, vouched, told_who) = (false, false, false);
-        Self { name: name.into(), base, strip, root_relative, vouched, told_who }
+        let (root_relative, vouched, forward_peer) = (false, false, false);
+        Self { name: name.into(), base, strip, root_relative, vouched, forward_peer }
     }
 
     fn uri(&self, asked: &Uri) -> Option<Uri> {
@@ -68,7 +69,7 @@ impl Target {
     }
 }
 
-/// A route that passes every method on.
+/// A route that forwards every method.
 pub(crate) fn route(target: Target) -> MethodRouter<Arc<App>> {
     let target = Arc::new(target);
     any(move |state, uri, request| pass(state, uri, Arc::clone(&target), request))
@@ -100,13 +101,13 @@ async fn pass(
     parts.headers.remove(ROOT_RELATIVE);
     if target.root_relative {
         parts.headers.insert(ROOT_RELATIVE, HeaderValue::from_static("1"));
-        // A proxy in front of this one has said it better.
+        // A proxy in front of this one knows the browser's host better.
         if let Some(host) = host.filter(|_| !parts.headers.contains_key(FORWARDED_HOST)) {
             parts.headers.insert(FORWARDED_HOST, host);
         }
     }
-    if let (true, Some(Peer(peer))) = (target.told_who, parts.extensions.get()) {
-        tell_who(&mut parts.headers, peer.ip());
+    if let (true, Some(Peer(peer))) = (target.forward_peer, parts.extensions.get()) {
+        append_peer(&mut parts.headers, peer.ip());
     }
     parts.extensions.clear();
     let answer = app.http.request(Request::from_parts(parts, body));
@@ -124,9 +125,9 @@ async fn pass(
     response
 }
 
-/// Adds whom this proxy saw to what those in front of it have said, in the header that the collector
-/// reads. What a client made up stands before, and is not believed.
-fn tell_who(headers: &mut HeaderMap, peer: IpAddr) {
+/// Appends the peer's address to those added by proxies in front of this one, in the header that
+/// the collector reads. Addresses that a client made up come first, and are not believed.
+fn append_peer(headers: &mut HeaderMap, peer: IpAddr) {
     let usual = headers.contains_key(FORWARDED_FOR) || !headers.contains_key(header::FORWARDED);
     let (name, seen) = match peer {
         _ if usual => (FORWARDED_FOR, peer.to_string()),
@@ -142,7 +143,7 @@ fn failed(target: &Target, error: &hyper_util::client::legacy::Error) -> Respons
     let cause = std::error::Error::source(error).map_or_else(String::new, |e| format!(": {e}"));
     let detail = format!(
         "the {} at {} did not answer ({error}{cause}). See that it runs (`tallylight up` starts \
-         and restarts it) and that its address is right in the dashboard's upstreams",
+         and restarts it) and that its address in the dashboard's upstreams is right",
         target.name, target.base
     );
     Problem::new(StatusCode::BAD_GATEWAY, "upstream", "A service behind this one failed", detail)

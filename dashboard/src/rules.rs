@@ -1,5 +1,6 @@
 //! `GET /v1/cmcd/rules`: the rules of CMCD that the column `broken` of `player_events` names, with
-//! what breaking them costs and what to do. `GET /v1/reasons`: why the door rejects or sheds a record.
+//! what breaking them costs and how to fix it. `GET /v1/reasons`: why the collector rejects or
+//! sheds a record.
 
 use axum::Json;
 use serde::Serialize;
@@ -7,7 +8,7 @@ use tallylight_schemas::cmcd::Rule;
 use tallylight_schemas::fates::{Fate, Reason};
 
 #[derive(Serialize)]
-pub(crate) struct About {
+pub(crate) struct RuleInfo {
     slug: &'static str,
     section: &'static str,
     harm: &'static str,
@@ -17,8 +18,8 @@ pub(crate) struct About {
 }
 
 /// Every rule, the most harmful first.
-pub(crate) async fn list() -> Json<Vec<About>> {
-    let about = |rule: &Rule| About {
+pub(crate) async fn list() -> Json<Vec<RuleInfo>> {
+    let about = |rule: &Rule| RuleInfo {
         slug: rule.slug(),
         section: rule.section(),
         harm: rule.harm().as_str(),
@@ -30,7 +31,7 @@ pub(crate) async fn list() -> Json<Vec<About>> {
 }
 
 #[derive(Serialize)]
-pub(crate) struct Explained {
+pub(crate) struct ReasonInfo {
     reason: Reason,
     fate: Fate,
     happened: &'static str,
@@ -38,8 +39,8 @@ pub(crate) struct Explained {
 }
 
 /// Every reason.
-pub(crate) async fn reasons() -> Json<Vec<Explained>> {
-    let explained = |reason: &Reason| Explained {
+pub(crate) async fn reasons() -> Json<Vec<ReasonInfo>> {
+    let explained = |reason: &Reason| ReasonInfo {
         reason: *reason,
         fate: reason.fate(),
         happened: reason.happened(),

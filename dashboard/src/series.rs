@@ -1,10 +1,10 @@
-//! `GET /v1/series`: a metric over time by any dimensions (docs/feed.md). Each breakdown that is
-//! asked for is an on-demand cuboid: read from `session_spans` when it is first asked for, kept
-//! while somebody asks, and dropped a minute later (ADR 29). Nothing is done while nobody asks.
+//! `GET /v1/series`: a metric over time by any dimensions (docs/feed.md). Each requested breakdown
+//! is an on-demand cuboid: read from `session_spans` on the first request, and dropped a minute
+//! after the last (ADR 29). Without requests no work is done.
 
 mod answer;
-mod asked;
 mod cuboid;
+mod question;
 mod read;
 mod registry;
 
@@ -16,8 +16,8 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 
 use self::answer::Answer;
-use self::asked::{Asked, Question};
 use self::cuboid::Reach;
+use self::question::{Question, SeriesQuery};
 use self::registry::Failed;
 pub(crate) use self::registry::Registry;
 use crate::feed::status;
@@ -25,10 +25,10 @@ use crate::{App, problem};
 
 pub(crate) async fn series(
     State(app): State<Arc<App>>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<SeriesQuery>, QueryRejection>,
 ) -> Response {
-    let answer = match asked {
-        Ok(Query(asked)) => look_up(&app, asked).await,
+    let answer = match query {
+        Ok(Query(query)) => look_up(&app, query).await,
         Err(error) => Err(Failed::Invalid(format!("the query cannot be read: {error}"))),
     };
     match answer {
@@ -42,33 +42,34 @@ fn refused(failed: Failed) -> Response {
         Failed::Invalid(detail) => problem::invalid(detail).into_response(),
         Failed::Sql(error) => error.problem().into_response(),
         Failed::Full(detail) => {
-            problem::unavailable("full", "All places for series are taken", detail).into_response()
+            problem::unavailable("full", "Too many series are open", detail).into_response()
         }
         Failed::Unavailable(detail) => {
-            problem::unavailable("unavailable", "There is no series now", detail).into_response()
+            problem::unavailable("unavailable", "Series are not available now", detail)
+                .into_response()
         }
     }
 }
 
-async fn look_up(app: &Arc<App>, asked: Asked) -> Result<Answer, Failed> {
-    let question = Question::read(asked).map_err(Failed::Invalid)?;
+async fn look_up(app: &Arc<App>, query: SeriesQuery) -> Result<Answer, Failed> {
+    let question = Question::read(query).map_err(Failed::Invalid)?;
     let shared = app.series.get(app, &question.key).await?;
     let mut cuboid = shared.lock().await;
     if !cuboid.is_fresh() {
         let read = read::bring_up_to(app, &question.key, &mut cuboid).await;
         if read.is_err() && cuboid.is_empty() {
-            // Nothing is kept of it, so it takes no place.
+            // It holds no data, so it does not count against the limit.
             app.series.forget(&question.key, &shared);
         }
         read?;
     }
-    // What was missing when it was read is so until it is read again.
+    // What was missing at the last reading stays missing until the next.
     let mut partial = cuboid.partial.clone();
     partial.extend(reach(app)?.partial.into_iter().filter(|now| !cuboid.partial.contains(now)));
     Ok(Answer::new(&question, &cuboid, partial))
 }
 
-/// How far the partitions are, and what is missing of a sum over them.
+/// How far the partitions are, and what is missing in a sum over them.
 fn reach(app: &App) -> Result<Reach, Failed> {
     let now_ms = app.hub.now_ms();
     let (log_time, settled, silent, all) = app.hub.with_store(|store| {
@@ -79,16 +80,14 @@ fn reach(app: &App) -> Result<Reach, Failed> {
     });
     let Some(log_time) = log_time else {
         return Err(Failed::Unavailable(
-            "no partition has reported yet, so nothing can be said of any time; try again in a \
-             second"
-                .into(),
+            "no partition has reported yet, so no time is covered; try again in a second".into(),
         ));
     };
     let mut partial = Vec::new();
     if silent > 0 {
         partial.push(format!(
-            "{silent} of {all} partitions have not reported for 5 s; what their viewers did since \
-             is missing or out of date"
+            "{silent} of {all} partitions have not reported for 5 s; what their viewers have done \
+             since is missing or out of date"
         ));
     }
     Ok(Reach { log_time, settled, partial })

@@ -1,5 +1,5 @@
-//! `GET /v1/sessions`: what the processor holds about single viewers. And how SQL asks it for all
-//! open sessions.
+//! `GET /v1/sessions`: what the processor holds about single viewers, and how SQL reads all open
+//! sessions from it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,11 +23,11 @@ pub const MAX_SESSIONS: usize = 1_000;
 /// How long the processor may take to answer.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Open sessions of one shard in the columns that were asked for, in any type that casts to
-/// theirs. An error ends it.
+/// Open sessions of one shard in the requested columns, in any types that cast to theirs. An error
+/// ends the stream.
 pub type OpenSessions = BoxStream<'static, Result<RecordBatch, String>>;
 
-/// Where sessions are asked for: the processor, seen from here.
+/// The source of sessions: the processor, seen from here.
 #[async_trait]
 pub trait Sessions: Send + Sync {
     /// Open and recently closed sessions of `tenant`, newest first, at most `limit`; only
@@ -40,32 +40,32 @@ pub trait Sessions: Send + Sync {
     ) -> Result<Vec<SessionRow>, String>;
 
     /// All open sessions of `tenant` in these columns of table `sessions` (at least one), by
-    /// shard. Each is told once at most; one that begins or ends meanwhile may be missing.
+    /// shard. Each is returned once at most; one that begins or ends meanwhile may be missing.
     async fn open(&self, tenant: &str, columns: &[String]) -> Result<Vec<OpenSessions>, String>;
 }
 
 #[derive(Debug, Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct SessionsQuery {
     sid: Option<String>,
     limit: Option<usize>,
 }
 
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<SessionsQuery>, QueryRejection>,
 ) -> Response {
-    let Query(asked) = match asked {
-        Ok(asked) => asked,
+    let Query(query) = match query {
+        Ok(query) => query,
         Err(error) => return invalid(format!("the query cannot be read: {error}")),
     };
-    let limit = asked.limit.unwrap_or(100);
+    let limit = query.limit.unwrap_or(100);
     if !(1..=MAX_SESSIONS).contains(&limit) {
         return invalid(format!("limit is {limit}; it must be 1 to {MAX_SESSIONS}"));
     }
-    if asked.sid.as_ref().is_some_and(|sid| sid.len() > 256) {
+    if query.sid.as_ref().is_some_and(|sid| sid.len() > 256) {
         return invalid("sid is longer than 256 bytes".into());
     }
-    let answer = app.sessions.sessions(&app.settings.tenant, asked.sid.as_deref(), limit);
+    let answer = app.sessions.sessions(&app.settings.tenant, query.sid.as_deref(), limit);
     match tokio::time::timeout(TIMEOUT, answer).await {
         Ok(Ok(rows)) => ([("cache-control", "no-store")], Json(rows)).into_response(),
         Ok(Err(why)) => unavailable(format!("the processor does not answer: {why}; try again")),

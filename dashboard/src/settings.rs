@@ -1,4 +1,4 @@
-//! What can be set, and what makes sense.
+//! The settings of the dashboard, and their validation.
 
 mod upstreams;
 
@@ -14,33 +14,33 @@ use tallylight_store::live::Retention;
 use crate::sql::SqlSettings;
 pub use upstreams::Upstreams;
 
-/// What the dashboard shows, and to whom.
+/// What the dashboard shows, and who may reach it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Where it listens. Loopback only, as long as there is no sign-in.
+    /// The address it listens on. Loopback only, because there is no sign-in.
     pub listen: SocketAddr,
-    /// Whose rows and sessions are shown.
+    /// The tenant whose rows and sessions are shown.
     pub tenant: String,
-    /// Hosts by which a browser may reach it besides localhost, without a port: those of a proxy or
-    /// of a forwarded port.
+    /// Host names besides localhost under which browsers may reach it, without a port: those of a
+    /// proxy or of a forwarded port.
     pub allowed_hosts: Vec<String>,
     /// Origins that may call the API besides the dashboard's own, such as
     /// `http://localhost:5173`.
     pub allowed_origins: Vec<String>,
-    /// Connections at a time, feed clients among them.
+    /// Connections at a time, including feed clients.
     pub connections: usize,
     /// How long a connection may be idle between two requests. Its first request head must come in
     /// the same time, and within 10 s.
     pub idle_s: u64,
-    /// The services it passes requests on to.
+    /// The services it forwards requests to.
     pub upstreams: Upstreams,
     /// The feed.
     pub feed: FeedSettings,
-    /// How many rows are kept, and how long.
+    /// How many rows are kept, and for how long.
     pub live: Retention,
-    /// Folder whose free disk the status of the feed reports. `tallylight` takes `data_dir` for it,
-    /// whatever is said here.
+    /// Folder whose free disk space the feed's status reports. `tallylight` always uses `data_dir`
+    /// for it, whatever is set here.
     pub data: Option<PathBuf>,
     /// SQL.
     pub sql: SqlSettings,
@@ -56,19 +56,19 @@ pub struct Settings {
 pub struct LiveEvent {
     /// Stream name.
     pub name: String,
-    /// Where it is in its life.
+    /// Where it is in its life cycle.
     pub phase: Phase,
     /// When it begins, such as `2026-11-25T20:00:00Z`.
     #[serde(default)]
     pub start: Option<String>,
-    /// How much it matters, such as `A`.
+    /// Its importance, such as `A`.
     pub tier: String,
     /// Viewers expected over time.
     #[serde(default)]
     pub expected: Vec<Expected>,
 }
 
-/// Where an event is in its life.
+/// Where an event is in its life cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -91,7 +91,7 @@ impl Phase {
     }
 }
 
-/// A point of the curve of viewers expected.
+/// A point on the curve of expected viewers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
@@ -105,19 +105,19 @@ pub struct Expected {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FeedSettings {
-    /// Clients at once; further ones are refused with 503.
+    /// Clients at a time; further ones are refused with 503.
     pub max_clients: usize,
-    /// Messages a client may be behind before its connection is closed.
+    /// Messages by which a client may be behind before its connection is closed.
     pub queue_messages: usize,
-    /// Deltas kept for clients that come back.
+    /// Deltas kept for clients that reconnect.
     pub ring_messages: usize,
-    /// Bytes of deltas kept for clients that come back.
+    /// Bytes of deltas kept for clients that reconnect.
     pub ring_bytes: usize,
-    /// Least time between two deltas, which are what changed.
+    /// Least time between two deltas. A delta contains what changed.
     pub delta_ms: u64,
     /// Time between two pings of a client.
     pub ping_s: u64,
-    /// A message that the client has not taken after this time ends the connection.
+    /// A message that the client has not received after this time ends the connection.
     pub send_timeout_s: u64,
 }
 
@@ -162,7 +162,7 @@ impl Default for FeedSettings {
 }
 
 impl Settings {
-    /// Every mistake in these settings, together.
+    /// Reports all mistakes in these settings together.
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let mut wrong = self.live.validate().err().unwrap_or_default();
         wrong.extend(self.sql.validate().err().unwrap_or_default());
@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_valid_and_mistakes_are_told_together() {
+    fn the_defaults_are_valid_and_mistakes_are_reported_together() {
         assert_eq!(Settings::default().validate(), Ok(()));
         let listen = "[::ffff:127.0.0.1]:7700".parse().unwrap();
         assert_eq!(Settings { listen, ..Settings::default() }.validate(), Ok(()));

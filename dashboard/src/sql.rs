@@ -1,5 +1,5 @@
-//! SQL over what is live and what is kept (docs/sql.md): a DataFusion engine with its own
-//! threads, memory, disk and deadline, which only reads, and only one tenant's rows.
+//! SQL over live and stored data (docs/sql.md): a DataFusion engine with its own threads, memory,
+//! disk and deadline. It is read-only, and limited to one tenant's rows.
 
 mod catalog;
 mod condition;
@@ -36,7 +36,7 @@ pub use tables::Platform;
 pub use definitions::sql as metric_sql;
 pub(crate) use events::is_time;
 
-/// The tables that follow from others.
+/// The tables that are views of others.
 pub fn views() -> impl Iterator<Item = TableInfo> {
     formulas::views().chain([segments::view()])
 }

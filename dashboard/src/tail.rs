@@ -1,9 +1,9 @@
-//! `GET /v1/tail`: records as they come in, those for which a condition holds (docs/feed.md).
-//! Each tail reads the log itself, from its end on, so nothing is done while nobody asks.
+//! `GET /v1/tail`: records as they arrive, filtered by a condition (docs/feed.md). Each tail reads
+//! the log itself, from its end on, so no work is done without tails.
 
 mod follow;
 mod lines;
-mod places;
+mod offsets;
 mod table;
 
 use std::convert::Infallible;
@@ -19,71 +19,69 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use self::follow::Follow;
-use self::places::Places;
+use self::offsets::Offsets;
 use self::table::{PICKS, Picked};
 use crate::health::Metrics;
 use crate::{App, problem};
 
-/// Answers that a client may be behind before its tail waits for it.
+/// Chunks by which a client may be behind before its tail waits for it.
 const QUEUE: usize = 8;
 
 /// The query of a tail.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Asked {
+pub(crate) struct TailQuery {
     /// `player_events`, the default, or `delivery_events`.
     table: Option<String>,
-    /// What must hold for a record, as after WHERE.
+    /// A condition on records, as after WHERE.
     r#where: Option<String>,
-    /// The columns wanted, with commas between; all that are known by default.
+    /// The columns to show, separated by commas; all known ones by default.
     columns: Option<String>,
-    /// Where to go on, out of the last line of an earlier tail.
+    /// Where to continue: the `next` of an earlier tail.
     from: Option<String>,
 }
 
 pub(crate) async fn tail(
     State(app): State<Arc<App>>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<TailQuery>, QueryRejection>,
 ) -> Response {
-    match begin(app, asked).await {
+    match begin(app, query).await {
         Ok(response) | Err(response) => response,
     }
 }
 
 async fn begin(
     app: Arc<App>,
-    asked: Result<Query<Asked>, QueryRejection>,
+    query: Result<Query<TailQuery>, QueryRejection>,
 ) -> Result<Response, Response> {
-    let Query(asked) =
-        asked.map_err(|error| invalid(format!("the query cannot be read: {error}")))?;
-    let Ok(place) = Arc::clone(&app.tails).try_acquire_owned() else {
+    let Query(query) =
+        query.map_err(|error| invalid(format!("the query cannot be read: {error}")))?;
+    let Ok(permit) = Arc::clone(&app.tails).try_acquire_owned() else {
         let detail = format!(
             "{} tails are open, the limit (dashboard.tails); try again when one has ended",
             app.settings.tails
         );
-        return Err(
-            problem::unavailable("full", "All places for tails are taken", detail).into_response()
-        );
+        return Err(problem::unavailable("full", "Too many tails are open", detail).into_response());
     };
-    let name = asked.table.as_deref().unwrap_or(PICKS[0].name());
-    let picked = Picked::new(name, asked.columns.as_deref()).map_err(invalid)?;
-    let condition = match asked.r#where.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+    let name = query.table.as_deref().unwrap_or(PICKS[0].name());
+    let picked = Picked::new(name, query.columns.as_deref()).map_err(invalid)?;
+    let condition = match query.r#where.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         None => None,
         Some(text) => {
             let compiled = app.sql.condition(name, picked.schema(), text).await;
             Some(compiled.map_err(|error| error.problem().into_response())?)
         }
     };
-    let from = asked.from.as_deref().map(|from| Places::read(from, app.log.count()));
+    let from = query.from.as_deref().map(|from| Offsets::read(from, app.log.count()));
     let from = from.transpose().map_err(invalid)?;
-    let next = Places::start(&app.log, from).map_err(|error| {
+    let next = Offsets::start(&app.log, from).map_err(|error| {
         problem::unavailable("unavailable", "The log cannot be read now", error.to_string())
             .into_response()
     })?;
     let (to, lines) = mpsc::channel::<Bytes>(QUEUE);
     let follow = Follow { picked, condition, next, to };
     let engine = Arc::clone(&app);
-    let open = Open::new(Arc::clone(&app.metrics), place);
+    let open = OpenTail::new(Arc::clone(&app.metrics), permit);
     let work = engine.sql.spawn(async move {
         let _open = open;
         follow.run(&app).await;
@@ -99,20 +97,20 @@ async fn begin(
     Ok((head, Body::from_stream(body)).into_response())
 }
 
-/// A tail that is open. However it ends, it is counted no more and its place is free.
-struct Open {
+/// An open tail. However it ends, it is no longer counted and its permit is released.
+struct OpenTail {
     metrics: Arc<Metrics>,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Open {
-    fn new(metrics: Arc<Metrics>, place: OwnedSemaphorePermit) -> Self {
+impl OpenTail {
+    fn new(metrics: Arc<Metrics>, permit: OwnedSemaphorePermit) -> Self {
         metrics.tails.inc();
-        Self { metrics, _place: place }
+        Self { metrics, _permit: permit }
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenTail {
     fn drop(&mut self) {
         self.metrics.tails.dec();
     }

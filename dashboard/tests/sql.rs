@@ -1,4 +1,4 @@
-//! SQL: what it answers, what it refuses, and that it is well afterwards.
+//! SQL: what it answers, what it refuses, and that it stays healthy afterwards.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "sql/answers.rs"]

@@ -1,7 +1,7 @@
 import { defineConfig } from "vite";
 
-// The development server hands everything that is not a page to a running dashboard, or
-// to dev/mock.mjs, which listens on the same port.
+// The development server forwards everything that is not a page to a running dashboard, or to
+// dev/mock.mjs, which listens on the same port.
 const backend = "http://127.0.0.1:7700";
 
 export default defineConfig({

@@ -1,6 +1,6 @@
-//! The one suite that every log must pass. `make` opens a new, empty log of [`topics`] that
-//! reads the clock it is given; a check that fails panics. What a log may cap at, and when it
-//! does, is said by [`Caps`].
+//! The suite that every log must pass. `make` opens a new, empty log of [`topics`] that reads the
+//! given clock; a failed check panics. [`Caps`] says what the log's cap is and how soon it is
+//! enforced.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a suite of assertions")]
 
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use crate::{EventLog, LogError, MAX_ENTRY_BYTES, Part, PartitionRange, TopicSett
 const TOPIC: &str = "events";
 const OTHER: &str = "rows";
 const CAPPED: &str = "capped";
-/// How a log drops what its caps do not allow.
+/// How a log enforces its caps.
 #[derive(Debug, Clone, Copy)]
 pub struct Caps {
     /// The cap of one topic of the suite.
     pub bytes: u64,
-    /// How long after an append the oldest may still be there; zero: not a moment.
+    /// How long after an append entries beyond the cap may remain; zero: none remain.
     pub within: Duration,
 }
 
-/// Caps that are kept to by each append, as by a log that drops for itself.
+/// Caps enforced by each append, for a log that drops entries itself.
 pub const STRICT: Caps = Caps { bytes: 16 << 10, within: Duration::ZERO };
 
 /// The topics that the suite uses.
@@ -45,7 +45,7 @@ pub async fn run(caps: Caps, make: impl AsyncFn(Arc<dyn Clock>) -> Arc<dyn Event
     reads_are_limited(&*make(clock.clone()).await).await;
     append_times_never_fall(&*make(clock.clone()).await, &clock).await;
     the_cap_drops_the_oldest_and_counts(&*make(clock.clone()).await, caps).await;
-    what_can_never_be_met_is_refused(&*make(clock.clone()).await).await;
+    impossible_requests_are_refused(&*make(clock.clone()).await).await;
     a_closed_log_refuses_appends(&*make(clock).await).await;
 }
 
@@ -155,7 +155,7 @@ async fn append_times_never_fall(log: &dyn EventLog, clock: &ManualClock) {
 }
 
 async fn the_cap_drops_the_oldest_and_counts(log: &dyn EventLog, caps: Caps) {
-    // Sixteen of these are the cap, give or take what a log puts around them.
+    // Sixteen of these are about the cap, apart from the log's overhead.
     let text = "x".repeat(usize::try_from(caps.bytes).unwrap() / 16 - 24);
     for _ in 0..64 {
         log.append(CAPPED, vec![part(&text)]).await.unwrap();
@@ -177,7 +177,7 @@ async fn the_cap_drops_the_oldest_and_counts(log: &dyn EventLog, caps: Caps) {
     assert!(batch.entries.iter().map(|entry| entry.offset).eq(usage.earliest..64));
 }
 
-async fn what_can_never_be_met_is_refused(log: &dyn EventLog) {
+async fn impossible_requests_are_refused(log: &dyn EventLog) {
     let huge = Part { kind: 1, ranges: vec![], payload: vec![0; MAX_ENTRY_BYTES].into() };
     let results = [
         log.append(TOPIC, vec![huge]).await.map(|_| ()),

@@ -1,6 +1,6 @@
-//! The log on local disk: a folder per topic, append-only segment files, one owner.
+//! The log on local disk: a folder per topic, append-only segment files, one owning process.
 //!
-//! Layout of the bytes: `docs/log-format.md`. Reasons: `docs/adr/0015-disk-log.md`.
+//! Byte layout: `docs/log-format.md`. Rationale: `docs/adr/0015-disk-log.md`.
 
 #[cfg(test)]
 mod each_call_tests;
@@ -44,18 +44,18 @@ use crate::{Batch, EventLog, LogError, Part, TopicSettings, Usage};
 
 /// Size of a segment unless set otherwise.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
-/// Appends of one topic that may wait.
+/// Appends that may be queued per topic.
 const QUEUED: usize = 256;
-/// Bytes of one topic that may wait, in units of [`ROOM_UNIT`].
+/// Bytes that may be queued per topic, in units of [`ROOM_UNIT`].
 const QUEUED_ROOM: usize = 64 << 10;
 const ROOM_UNIT: usize = 1 << 10;
 
 /// How a disk log is laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskSettings {
-    /// Folder of the log, made if missing.
+    /// Folder of the log, created if missing.
     pub dir: PathBuf,
-    /// Size at which a new segment is begun. A topic uses a quarter of its cap if that is less,
+    /// Size at which a new segment is started. A topic uses a quarter of its cap if that is less,
     /// since whole segments are dropped.
     pub segment_bytes: u64,
     /// The topics.
@@ -63,12 +63,12 @@ pub struct DiskSettings {
 }
 
 impl DiskSettings {
-    /// Settings with segments of the usual size.
+    /// Settings with the default segment size.
     pub fn new(dir: impl Into<PathBuf>, topics: Vec<TopicSettings>) -> Self {
         Self { dir: dir.into(), segment_bytes: SEGMENT_BYTES, topics }
     }
 
-    /// All mistakes together.
+    /// Reports all mistakes at once.
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let mut wrong = Vec::new();
         if self.segment_bytes < 1 << 10 {
@@ -79,10 +79,10 @@ impl DiskSettings {
                 wrong.push(format!("topic name {:?} is not [a-z0-9_-]{{1,64}}", topic.name));
             }
             if self.topics[..at].iter().any(|other| other.name == topic.name) {
-                wrong.push(format!("topic {:?} is there twice", topic.name));
+                wrong.push(format!("topic {:?} is listed twice", topic.name));
             }
             if topic.cap_bytes == 0 {
-                wrong.push(format!("topic {:?} has a cap of no bytes", topic.name));
+                wrong.push(format!("topic {:?} has a cap of 0 bytes", topic.name));
             }
         }
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
@@ -105,8 +105,8 @@ struct Opened {
 }
 
 impl DiskLog {
-    /// Opens the log, alone: repairs what a crash left behind and starts a writer per topic.
-    /// Blocks on the disk; reads one segment per topic.
+    /// Opens the log as its only owner: repairs what a crash left behind and starts a writer per
+    /// topic. Blocks on the disk; reads one segment per topic.
     pub fn open(settings: DiskSettings, clock: Arc<dyn Clock>) -> Result<Self, LogError> {
         Self::open_with(settings, &clock, &(Arc::new(RealFiles) as Arc<dyn Files>))
     }
@@ -130,7 +130,7 @@ impl DiskLog {
         Ok(log)
     }
 
-    /// What opening `topic` had to repair.
+    /// What was repaired when `topic` was opened.
     pub fn recovery(&self, topic: &str) -> Result<Recovery, LogError> {
         Ok(self.opened(topic)?.recovery)
     }
@@ -139,7 +139,7 @@ impl DiskLog {
         self.topics.get(topic).ok_or_else(|| unknown(topic))
     }
 
-    /// Lets the writers finish, then lets go of the folder. Blocks.
+    /// Waits for the writers to finish, then releases the folder. Blocks.
     fn finish(threads: Vec<JoinHandle<()>>, owner: Option<Owner>) {
         for thread in threads {
             if thread.join().is_err() {
@@ -165,7 +165,7 @@ impl Opened {
     ) -> Result<Self, LogError> {
         let recovery = opened.recovery;
         let writer = Writer::new(opened, segment_bytes, files.clone(), clock.clone())
-            .ok_or_else(|| LogError::Data("a topic without segments".into()))?;
+            .ok_or_else(|| LogError::Data("a topic has no segments".into()))?;
         let topic = writer.topic();
         let (sender, queue) = mpsc::channel(QUEUED);
         let thread = std::thread::Builder::new()
@@ -215,7 +215,7 @@ impl EventLog for DiskLog {
         }
         tokio::task::spawn_blocking(move || topic.read(from, max_bytes))
             .await
-            .map_err(|error| LogError::Unavailable(format!("the read was given up: {error}")))?
+            .map_err(|error| LogError::Unavailable(format!("the read was aborted: {error}")))?
     }
 
     fn head(&self, topic: &str) -> Result<watch::Receiver<u64>, LogError> {
@@ -230,7 +230,7 @@ impl EventLog for DiskLog {
         let (threads, owner) = self.take_all();
         let finished = tokio::task::spawn_blocking(|| Self::finish(threads, owner));
         if let Err(error) = finished.await {
-            tracing::error!(%error, "the log was not closed in order");
+            tracing::error!(%error, "the log was not closed cleanly");
         }
     }
 }
@@ -253,7 +253,7 @@ fn claim(dir: &Path) -> Result<Owner, LogError> {
     let owner = Owner::claim(dir).map_err(|unclaimed| match unclaimed {
         Unclaimed::Io(error) => failed(error),
         in_use @ Unclaimed::InUse { .. } => {
-            LogError::Unavailable(format!("{in_use}; a log has one owner: stop that one first"))
+            LogError::Unavailable(format!("{in_use}; a log has one owner: stop that process first"))
         }
     })?;
     RealFiles.sync_dir(dir).map_err(failed)?;

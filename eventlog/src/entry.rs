@@ -1,7 +1,7 @@
 //! The bytes of one entry's parts, the same on disk and in Kafka.
 //!
-//! A table of all parts comes first and the payloads follow, so that an append writes the
-//! payloads from where they are, without a copy.
+//! The table of all parts comes first and the payloads follow, so that an append writes the
+//! payloads without copying them.
 
 use bytes::{Buf, Bytes};
 
@@ -14,7 +14,7 @@ const RANGE_BYTES: usize = 2 + 4 + 4;
 /// The smallest body: an entry without parts.
 pub(crate) const MIN_BODY: usize = 2;
 
-/// Bytes that `parts` take up as a body, or why they cannot be stored.
+/// The length of `parts` as a body, or why they cannot be stored.
 pub(crate) fn checked_len(parts: &[Part]) -> Result<usize, LogError> {
     if parts.len() > usize::from(u16::MAX) {
         return Err(LogError::Invalid(format!("an entry of {} parts", parts.len())));
@@ -32,8 +32,8 @@ pub(crate) fn checked_len(parts: &[Part]) -> Result<usize, LogError> {
     Ok(len)
 }
 
-/// Appends the table of `parts` to `out`; the payloads must follow in the same order.
-/// The lengths fit because [`checked_len`] was asked first.
+/// Appends the table of `parts` to `out`; the payloads must follow in the same order. The lengths
+/// fit because [`checked_len`] was called first.
 pub(crate) fn encode_table(parts: &[Part], out: &mut Vec<u8>) {
     out.extend_from_slice(&u16::try_from(parts.len()).unwrap_or(u16::MAX).to_le_bytes());
     for part in parts {
@@ -49,8 +49,8 @@ pub(crate) fn encode_table(parts: &[Part], out: &mut Vec<u8>) {
     }
 }
 
-/// Reads a body back. Payloads share the memory of `body`. `None` if it is not one, to the
-/// byte; nothing is allocated that the body could not hold.
+/// Decodes a body. Payloads share the memory of `body`. `None` unless every byte is valid; nothing
+/// larger than the body is allocated.
 pub(crate) fn decode(mut body: Bytes) -> Option<Vec<Part>> {
     let count = usize::from(body.try_get_u16_le().ok()?);
     if count * PART_BYTES > body.len() {
@@ -123,7 +123,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Some(parts) = decode(bytes.clone().into()) {
                 prop_assert_eq!(encode(&parts), bytes);
             }

@@ -1,7 +1,7 @@
-//! The log in Kafka: what many processes share (ADR 10). How to run it: `docs/kafka.md`.
+//! The log in Kafka, shared by many processes (ADR 10). How to run it: `docs/kafka.md`.
 //!
-//! A shard is a partition there, of each topic, so offsets are Kafka's, and a shard has one order
-//! (ADR 25). Every replica in sync has an entry before it is acknowledged.
+//! A shard is one Kafka partition of each topic, so offsets are Kafka's, and a shard has one order
+//! (ADR 25). An entry is acknowledged once every in-sync replica has it.
 
 mod client;
 mod group;
@@ -30,32 +30,34 @@ use self::writer::Writer;
 use crate::common::{lock, valid_name};
 use crate::{EventLog, LogError, Shards, TopicSettings};
 
-/// How often the ends of the topics are asked for.
+/// How often the ends of the topics are requested.
 const ENDS_EVERY: Duration = Duration::from_secs(1);
-/// Kafka drops whole segments of 1 MiB at least, so that less cannot be held to.
+/// The smallest cap per shard: Kafka drops whole segments of at least 1 MiB, so it cannot keep a
+/// smaller one.
 const MIN_CAP_BYTES: u64 = 4 << 20;
 
-/// Where the brokers are, and how topics are made.
+/// Where the brokers are, and how topics are created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KafkaSettings {
-    /// Some of the brokers, `HOST:PORT` with commas between.
+    /// Some of the brokers, `HOST:PORT`, separated by commas.
     pub brokers: String,
-    /// What the topics' names begin with, so that logs share a cluster.
+    /// Prefix of the topics' names, so that several logs can share a cluster.
     pub prefix: String,
-    /// Copies of each topic when it is made; `None`: as the brokers say.
+    /// Replicas of each topic when it is created; `None`: the brokers' default.
     pub replicas: Option<u16>,
-    /// Copies that must have an entry before it is acknowledged; `None`: as the brokers say.
+    /// Replicas that must have an entry before it is acknowledged; `None`: the brokers' default.
     pub min_in_sync: Option<u16>,
-    /// Shards of the log when its topics are made: so many processors can share the work.
+    /// Shards of the log when its topics are created: at most this many processors can share the
+    /// work.
     pub shards: u16,
-    /// How long an append tries before it fails.
+    /// How long an append is retried before it fails.
     pub append_within: Duration,
     /// The topics.
     pub topics: Vec<TopicSettings>,
 }
 
 impl KafkaSettings {
-    /// Settings with topics as the brokers make them, and appends that outlast a failover.
+    /// Settings with the brokers' defaults for topics, and appends that outlast a failover.
     pub fn new(brokers: impl Into<String>, topics: Vec<TopicSettings>) -> Self {
         Self {
             brokers: brokers.into(),
@@ -68,12 +70,12 @@ impl KafkaSettings {
         }
     }
 
-    /// What Kafka calls a topic of ours.
+    /// The Kafka name of one of our topics.
     fn name(&self, topic: &str) -> String {
         format!("{}-{topic}", self.prefix)
     }
 
-    /// All mistakes together.
+    /// Reports all mistakes at once.
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let mut wrong = Vec::new();
         let address =
@@ -91,7 +93,7 @@ impl KafkaSettings {
         let least = MIN_CAP_BYTES * u64::from(self.shards);
         for topic in self.topics.iter().filter(|topic| topic.cap_bytes < least) {
             wrong.push(format!(
-                "topic {:?} caps below 4 MiB a shard, which Kafka cannot",
+                "topic {:?} has a cap below 4 MiB per shard, which Kafka cannot keep",
                 topic.name
             ));
         }
@@ -105,22 +107,22 @@ impl KafkaSettings {
     }
 }
 
-/// A log in Kafka, as this process uses it: what its shards share. Others may use it too.
+/// A log in Kafka as this process uses it: what its shards have in common. Other processes may use
+/// the log too.
 pub struct Kafka {
     id: String,
     settings: Arc<KafkaSettings>,
     shards: u16,
     writer: Writer,
-    /// Asks brokers and reads nothing.
-    asking: Arc<reader::Client>,
+    /// Requests metadata from brokers; reads no entries.
+    metadata_client: Arc<reader::Client>,
     watched: Arc<Mutex<Vec<Weak<Topic>>>>,
     stop: Arc<AtomicBool>,
     watcher: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Kafka {
-    /// Opens the log; topics that are missing are made. [`LogError::Unavailable`] while no
-    /// broker answers.
+    /// Opens the log, creating missing topics. [`LogError::Unavailable`] while no broker answers.
     pub async fn open(
         settings: KafkaSettings,
         clock: Arc<dyn Clock>,
@@ -131,25 +133,25 @@ impl Kafka {
         let writer = Writer::new(Arc::clone(&settings), clock)?;
         let (watched, stop) = (Arc::default(), Arc::new(AtomicBool::new(false)));
         let watcher = spawn("kafka-ends", {
-            let (asking, watched, settings, stop) = (
-                Arc::clone(&made.asking),
+            let (client, watched, settings, stop) = (
+                Arc::clone(&made.metadata_client),
                 Arc::clone(&watched),
                 Arc::clone(&settings),
                 Arc::clone(&stop),
             );
-            move || watch_ends(&asking, &watched, &settings, &stop)
+            move || watch_ends(&client, &watched, &settings, &stop)
         })?;
-        let make::Made { id, shards, asking } = made;
+        let make::Made { id, shards, metadata_client } = made;
         let watcher = Mutex::new(Some(watcher));
-        Ok(Arc::new(Self { id, settings, shards, writer, asking, watched, stop, watcher }))
+        Ok(Arc::new(Self { id, settings, shards, writer, metadata_client, watched, stop, watcher }))
     }
 
-    /// How many shards it has: the partitions of its topics in Kafka.
+    /// The number of shards: the partitions of its topics in Kafka.
     pub fn shards(&self) -> u16 {
         self.shards
     }
 
-    /// One shard. What it follows it follows until it is dropped.
+    /// One shard. A topic that it follows is followed until the shard is dropped.
     pub async fn shard(self: &Arc<Self>, shard: Shard) -> Result<KafkaLog, LogError> {
         KafkaLog::open(Arc::clone(self), shard).await
     }
@@ -192,16 +194,17 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
         .map_err(|error| LogError::Unavailable(format!("cannot start a reader of Kafka: {error}")))
 }
 
-/// Does what blocks where blocking is allowed.
+/// Runs blocking work on a blocking thread.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LogError> + Send + 'static,
 ) -> Result<T, LogError> {
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|error| LogError::Unavailable(format!("the read was given up: {error}")))?
+        .map_err(|error| LogError::Unavailable(format!("the read was aborted: {error}")))?
 }
 
-/// Learns the ends of the topics, also of those that nobody follows here, until `stop`.
+/// Keeps the ends of the topics up to date until `stop`, even for topics that this process does not
+/// follow.
 fn watch_ends(
     client: &reader::Client,
     watched: &Mutex<Vec<Weak<Topic>>>,
@@ -214,11 +217,11 @@ fn watch_ends(
             watched.retain(|topic| topic.strong_count() > 0);
             watched.clone()
         };
-        ask_each(&topics, stop, |topic| match reader::ends(client, settings, topic.place()) {
+        ask_each(&topics, stop, |topic| match reader::ends(client, settings, topic.location()) {
             Ok(ends) => topic.learned(ends),
             Err(error) => tracing::debug!(%error, "the topics' ends"),
         });
-        // Nothing is assigned, so this only passes the time, and takes what the library reports.
+        // Nothing is assigned, so this only waits and serves the library's callbacks.
         let steps = ENDS_EVERY.as_millis() / reader::POLL_INTERVAL.as_millis();
         for _ in 0..steps {
             if !stop.load(Ordering::Relaxed) {
@@ -228,8 +231,8 @@ fn watch_ends(
     }
 }
 
-/// Asks for each topic that is still followed. While no broker answers each of them takes seconds,
-/// so `stop` is looked at before each.
+/// Calls `ask` for each topic that is still in use. While no broker answers, each call takes
+/// seconds, so `stop` is checked before each.
 fn ask_each(topics: &[Weak<Topic>], stop: &AtomicBool, mut ask: impl FnMut(&Topic)) {
     for topic in topics.iter().filter_map(Weak::upgrade) {
         if stop.load(Ordering::Relaxed) {
@@ -244,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_is_asked_for_once_it_is_to_stop() {
+    fn no_topic_is_asked_for_after_stop() {
         let topic = |partition| {
             let settings = TopicSettings::new("events", 1 << 30);
             Arc::new(Topic::new(settings, ("t-events".to_owned(), partition), (0, 0)))

@@ -1,9 +1,9 @@
 //! The log: named topics of entries, appended durably and read in order.
 //!
-//! [`EventLog`] is the border. [`disk`] is the embedded default, [`kafka`] the log that many
-//! processes share, [`memory`] a twin with faults on request, and [`conformance`] the one suite
-//! that all of them must pass. A log with several orders is [`Shards`], each an [`EventLog`].
-//! [`owner`] is the lock of a folder.
+//! [`EventLog`] is the interface. [`disk`] is the embedded default, [`kafka`] the log that many
+//! processes share, [`memory`] an in-memory log that injects faults for tests, and [`conformance`]
+//! the suite that all of them must pass. A log with several orders is [`Shards`], each an
+//! [`EventLog`]. [`owner`] locks a folder.
 
 mod common;
 pub mod conformance;
@@ -23,17 +23,17 @@ use tokio::sync::watch;
 
 pub use shards::Shards;
 
-/// One entry may take this many bytes, its tables included.
+/// The largest entry, in bytes, including its tables.
 pub const MAX_ENTRY_BYTES: usize = 16 << 20;
 
-/// A topic and what it may keep.
+/// A topic and its caps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicSettings {
     /// Its name: 1 to 64 of `a-z`, `0-9`, `-` and `_`.
     pub name: String,
     /// Bytes at which the oldest entries are dropped.
     pub cap_bytes: u64,
-    /// Age at which the oldest entries are dropped; `None` keeps them until the bytes run out.
+    /// Age at which the oldest entries are dropped; `None`: only the byte cap applies.
     pub cap_age: Option<Duration>,
 }
 
@@ -47,7 +47,7 @@ impl TopicSettings {
 /// Rows of one partition within a part's payload, which is sorted by partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionRange {
-    /// Which partition.
+    /// The partition.
     pub partition: u16,
     /// Index of its first row.
     pub first_row: u32,
@@ -58,7 +58,7 @@ pub struct PartitionRange {
 /// One payload of an entry, opaque to the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// What the payload is; numbers belong to `schemas::record::Kind`.
+    /// Kind of the payload; `schemas::record::Kind` defines the numbers.
     pub kind: u16,
     /// Which rows belong to which partition.
     pub ranges: Vec<PartitionRange>,
@@ -81,20 +81,20 @@ pub struct Entry {
 /// A run of entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// The entries, in order. Empty when nothing is there yet, or all of it is lost
-    /// (then `next` is past the position asked for).
+    /// The entries, in order. Empty if there are none yet, or all of them are lost (then `next` is
+    /// past the requested position).
     pub entries: Vec<Entry>,
-    /// Where to read on.
+    /// Where to continue reading.
     pub next: u64,
-    /// Entries between the position asked for and `next` that are gone: dropped by the cap
-    /// or quarantined as damaged.
+    /// Entries between the requested position and `next` that are lost: dropped by the cap or
+    /// quarantined as damaged.
     pub lost: u64,
 }
 
-/// What a topic takes up, and what it gave up.
+/// The size of a topic, and what it has lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Bytes on disk (or in memory; of Kafka, what its entries come to by their mean size).
+    /// Bytes on disk or in memory; for Kafka, an estimate by the mean size of its entries.
     pub bytes: u64,
     /// Bytes at which the oldest segment is dropped.
     pub cap_bytes: u64,
@@ -102,22 +102,22 @@ pub struct Usage {
     pub earliest: u64,
     /// Next offset to be written.
     pub next: u64,
-    /// Entries dropped by the caps since the log was made.
+    /// Entries dropped by the caps since the log was created.
     pub dropped_entries: u64,
-    /// Entries found damaged and set aside. Damage in old segments is found when they are read.
+    /// Entries found damaged and quarantined. Damage in old segments is found when they are read.
     pub quarantined_entries: u64,
 }
 
-/// What went wrong, by what the caller must do (ADR 12).
+/// What went wrong, classified by what the caller must do (ADR 12).
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LogError {
     /// Nothing was stored; try again later.
     #[error("the log is unavailable: {0}")]
     Unavailable(String),
-    /// Stored or not, nobody knows: the answer was lost. What is appended again may be there twice.
+    /// The answer was lost, so the entry may be stored. Appending it again may store it twice.
     #[error("the log did not say whether it stored this: {0}")]
     Unsure(String),
-    /// The request can never be met.
+    /// The request can never succeed.
     #[error("the log refuses this: {0}")]
     Invalid(String),
     /// Stored bytes are wrong.
@@ -130,18 +130,18 @@ pub enum LogError {
 
 /// A durable log of named topics.
 ///
-/// Duty of every implementation: when `append` returns `Ok`, the entry survives `kill -9`
-/// and a power cut, and every reader will see it, once, at the offset returned. After
-/// [`LogError::Unavailable`] and [`LogError::Invalid`] nothing is stored; after any other error
-/// the entry may or may not be there, but never in part. After a failed sync nothing is
-/// acknowledged any more until the log is opened anew.
+/// Contract of every implementation: when `append` returns `Ok`, the entry survives `kill -9` and a
+/// power cut, and every reader will see it, once, at the returned offset. After
+/// [`LogError::Unavailable`] and [`LogError::Invalid`] nothing is stored; after any other error the
+/// entry may be stored, but never in part. After a failed sync nothing more is acknowledged until
+/// the log is opened again.
 #[async_trait]
 pub trait EventLog: Send + Sync + std::fmt::Debug {
-    /// The name of this log, given when it was made: what is derived from it says by this whose
-    /// it is.
+    /// The id of this log, given when it was created. Data derived from the log is labelled with
+    /// it.
     fn id(&self) -> &str;
 
-    /// Which part of the log this is; all of it where the log has one order.
+    /// The shard that this is; the whole log if it has one order.
     fn shard(&self) -> Shard {
         Shard::WHOLE
     }
@@ -150,18 +150,18 @@ pub trait EventLog: Send + Sync + std::fmt::Debug {
     async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError>;
 
     /// Reads durable entries from `from` on, about `max_bytes` at most (one entry at least).
-    /// Returns at once; an empty batch means that `from` is the end. A position below the
-    /// earliest moves up to it and counts the difference as `lost`; one past the end is
-    /// [`LogError::Invalid`], since whoever asks has seen entries that this log never had.
+    /// Returns at once; an empty batch means that `from` is the end. A position below the earliest
+    /// moves up to it and counts the difference as `lost`; one past the end is
+    /// [`LogError::Invalid`], since the caller has seen entries that this log never had.
     async fn read(&self, topic: &str, from: u64, max_bytes: usize) -> Result<Batch, LogError>;
 
-    /// The next offset to be written, seen to rise as entries become durable.
+    /// The next offset to be written; it rises as entries become durable.
     fn head(&self, topic: &str) -> Result<watch::Receiver<u64>, LogError>;
 
-    /// What the topic takes up.
+    /// The size of the topic.
     fn usage(&self, topic: &str) -> Result<Usage, LogError>;
 
-    /// Stores what is queued, syncs and stops; later appends answer [`LogError::Closed`].
-    /// Reading goes on.
+    /// Stores what is queued, syncs and stops. Later appends return [`LogError::Closed`]; reads
+    /// still work.
     async fn close(&self);
 }

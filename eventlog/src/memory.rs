@@ -1,4 +1,4 @@
-//! The log in memory: the disk log's twin for tests, with faults on request.
+//! An in-memory log for tests that behaves like the disk log and injects faults.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use crate::common::{fresh, lock, unknown};
 use crate::entry::checked_len;
 use crate::{Batch, Entry, EventLog, LogError, Part, TopicSettings, Usage};
 
-/// Faults that may wait.
+/// The most faults that may be queued.
 const MAX_FAULTS: usize = 1_024;
 
 /// What happens to one append.
@@ -23,13 +23,13 @@ pub enum Fault {
     FailBefore,
     /// It is stored, but the answer is lost.
     FailAfter,
-    /// It takes this long.
+    /// It is delayed by this long.
     Delay(Duration),
-    /// It fails, and so does everything after it: as after a failed sync.
+    /// It fails, and so does every later append, as after a failed sync.
     Stop,
 }
 
-/// A log in memory. Lives as long as the process; durable against nothing.
+/// A log in memory. It is not durable: it lives as long as the process.
 #[derive(Debug)]
 pub struct MemoryLog {
     id: String,
@@ -49,7 +49,7 @@ struct Topic {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Entries with the bytes that they take up.
+    /// Entries with their sizes in bytes.
     entries: VecDeque<(Entry, u64)>,
     bytes: u64,
     next: u64,
@@ -71,7 +71,7 @@ impl State {
         offset
     }
 
-    /// Drops what the caps do not allow, but never the newest entry.
+    /// Drops entries beyond the caps, but never the newest entry.
     fn enforce_caps(&mut self, settings: &TopicSettings, now_us: i64) {
         let age = settings.cap_age.map(|age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX));
         while self.entries.len() > 1
@@ -119,8 +119,8 @@ impl MemoryLog {
         }
     }
 
-    /// Lets `fault` happen to the next append that no earlier fault waits for. At most 1,024
-    /// wait; more are ignored.
+    /// Queues `fault` for the next append that has no fault yet. At most 1,024 are queued; more are
+    /// ignored.
     pub fn inject(&self, fault: Fault) {
         let mut faults = lock(&self.faults);
         if faults.len() < MAX_FAULTS {

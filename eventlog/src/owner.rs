@@ -1,12 +1,12 @@
-//! One owner per folder: of a log, and of everything that `tallylight up` keeps.
+//! One owner per folder: for a log, and for everything that `tallylight up` stores.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-/// Holds the folder until dropped. The system lets go of it when the process dies, so a lock
-/// file that is merely there means nothing.
+/// Holds the folder until dropped. The system releases the lock when the process dies, so the mere
+/// presence of a lock file means nothing.
 #[derive(Debug)]
 pub struct Owner {
     file: File,
@@ -15,11 +15,11 @@ pub struct Owner {
 /// Why a folder could not be claimed.
 #[derive(Debug)]
 pub enum Unclaimed {
-    /// Another process has it.
+    /// Another process holds it.
     InUse {
         /// The folder.
         dir: PathBuf,
-        /// The other process, by its number.
+        /// Process id of the holder.
         by: String,
     },
     /// The folder or the lock file in it cannot be used.
@@ -39,14 +39,14 @@ impl std::error::Error for Unclaimed {}
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        // Closing is not enough: a child that this process is just starting may hold a copy of
-        // the descriptor for a moment, and with it the lock.
+        // Closing is not enough: a child process being started may briefly hold a copy of the
+        // descriptor, and with it the lock.
         let _ = self.file.unlock();
     }
 }
 
 impl Owner {
-    /// Claims `dir`, made if missing, or says who has it.
+    /// Claims `dir`, creating it if missing; the error names the process that holds it.
     pub fn claim(dir: &Path) -> Result<Self, Unclaimed> {
         std::fs::create_dir_all(dir).map_err(Unclaimed::Io)?;
         let mut file = OpenOptions::new()
@@ -65,7 +65,7 @@ impl Owner {
             }
             Err(TryLockError::Error(error)) => return Err(Unclaimed::Io(error)),
         }
-        // Only for the message above; failing to write it harms nothing.
+        // Only for the message above, so a failure to write it does no harm.
         let _ = file.set_len(0).and_then(|()| file.rewind());
         let _ = writeln!(file, "{}", std::process::id());
         Ok(Self { file })

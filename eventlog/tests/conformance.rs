@@ -1,4 +1,4 @@
-//! The logs of this process, one suite. Kafka passes it in `tests/tests/kafka.rs`.
+//! Runs the suite on the in-process logs. Kafka passes it in `tests/tests/kafka.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,5 @@
-//! `User-Agent` and client hints, a header a line: whatever they are, the words found are short.
+//! `User-Agent` and client hints, one header per line: whatever they are, the words found are
+//! short.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -31,7 +32,7 @@ fuzz_target!(|input: &[u8]| {
     for word in [about.player, about.browser, about.os, about.device] {
         assert!(word.chars().count() <= MOST, "{word}");
     }
-    // What is remembered is what was found.
+    // The cached result equals the first one.
     let again = ENRICHER.sender(&headers, None);
     assert_eq!(format!("{:?}", again.about()), format!("{about:?}"));
 });

@@ -1,4 +1,4 @@
-//! What a CDN says of itself, as a player hands it on in `cmsds` and `cmsdd`.
+//! A CDN's data about itself, as a player forwards it in `cmsds` and `cmsdd`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -6,12 +6,12 @@ use tallylight_collector::decode::otlp::{
     self, Export, ExportLogsServiceRequest, ExportMetricsServiceRequest, ExportTraceServiceRequest,
     Wire,
 };
-use tallylight_fuzz::door;
+use tallylight_fuzz::collect;
 
 fn read<E: Export>(body: &[u8]) {
     for wire in [Wire::Protobuf, Wire::Json] {
         let Ok(request) = otlp::request::<E>(body, wire) else { continue };
-        let tally = door(|context, rows| request.read(1, context, rows));
+        let tally = collect(|context, rows| request.read(1, context, rows));
         assert_eq!(tally.records(), request.records() as u64);
     }
 }

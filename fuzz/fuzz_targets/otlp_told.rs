@@ -1,5 +1,5 @@
-//! A log record and a span with attributes of the names that are looked at, and any values. The
-//! first line is times, kind and severity; each other one an attribute: a letter for its name, and
+//! A log record and a span with attributes of the names that are read, and any values. The first
+//! line has times, kind and severity; each other line is an attribute: a letter for its name, and
 //! its value.
 #![no_main]
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tallylight_collector::decode::otlp::{
     self, Export, ExportLogsServiceRequest, ExportTraceServiceRequest, Wire,
 };
-use tallylight_fuzz::door;
+use tallylight_fuzz::collect;
 
 const NAMES: [&str; 24] = [
     "http.request.method",
@@ -51,11 +51,11 @@ fn attribute(line: &str) -> Option<Value> {
 }
 
 fn read<E: Export>(request: &Value) {
-    // Numbers that do not fit are no request at all.
+    // Numbers out of range make the request invalid.
     let Ok(request) = otlp::request::<E>(request.to_string().as_bytes(), Wire::Json) else {
         return;
     };
-    let tally = door(|context, rows| request.read(1, context, rows));
+    let tally = collect(|context, rows| request.read(1, context, rows));
     assert_eq!((tally.records(), request.records()), (1, 1));
 }
 

@@ -1,4 +1,4 @@
-//! What the fuzz targets share: a door without a network.
+//! What the fuzz targets share: the collector without a network.
 
 use tallylight_collector::decode::rows::{deliveries, player_batch};
 use tallylight_collector::decode::{Context, Rows};
@@ -6,12 +6,12 @@ use tallylight_collector::fates::Tally;
 use tallylight_collector::talkers::Talkers;
 use tallylight_schemas::ipc::encode_all;
 
-/// A record that every door takes.
+/// A record that the collector accepts.
 pub const GOOD: &str = "cid=\"c\",e=ps,sid=\"good\",sn=0,sta=s,ts=1790000000000,v=2";
 
-/// Reads as a request of a trusted service is read. Whatever came in has a fate afterwards, and
-/// what is kept can be written.
-pub fn door(read: impl FnOnce(Context<'_>, &mut Rows) -> Tally) -> Tally {
+/// Decodes as the collector decodes a request of a trusted service. Every record must get a fate,
+/// and what is kept must be writable.
+pub fn collect(read: impl FnOnce(Context<'_>, &mut Rows) -> Tally) -> Tally {
     let (talkers, mut rows) = (Talkers::new(0), Rows::new(4));
     let calm = Context::calm("demo", 1_790_000_000_000_000, &talkers);
     let context = Context { max_records: 1_000, trusted: true, ..calm };

@@ -1,5 +1,5 @@
-//! An edge: a cache in front of the origin that says in each answer who served it, whose copy
-//! it is and how long the request was held, and reports each to the collector.
+//! An edge: a cache in front of the origin. Each answer names the edge, the copy's pipeline and
+//! how long the request was held, and is reported to the collector.
 
 mod answer;
 mod cache;
@@ -27,7 +27,7 @@ use tallylight_serve::{Peer, openmetrics};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::report::{Door, Reporter};
+use crate::report::{CollectorEndpoint, Reporter};
 use crate::serve::build::{BuildError, Parts, Service, bind};
 use crate::serve::cors;
 use crate::serve::metrics::Metrics;
@@ -35,9 +35,9 @@ use crate::serve::path::MediaPath;
 use crate::serve::problem::{self, Problem};
 use crate::serve::upstream::Upstream;
 use crate::serve::viewer::Viewer;
-use answer::{Asked, Cached, How};
+use answer::{Cached, How, MediaRequest};
 use cache::{Cache, Stored};
-use load::Room;
+use load::Admission;
 
 pub use faults::Faults;
 pub use settings::Settings;
@@ -49,12 +49,12 @@ struct Edge {
     clock: Arc<dyn Clock>,
     reporter: Reporter,
     metrics: Metrics,
-    /// What the delivery events call a hit.
+    /// The answers that delivery events call hits.
     hits: Counter,
     cache: Cache,
-    room: Room,
+    admission: Admission,
     faults: Arc<Faults>,
-    /// What the prober proves itself by.
+    /// The key by which the prober proves itself.
     service_key: Option<String>,
     waiting: Arc<Semaphore>,
     max_waiting: usize,
@@ -65,7 +65,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
     build_with(settings, parts, Arc::default()).await
 }
 
-/// Binds an edge with switches that break it.
+/// Binds an edge with fault switches.
 pub async fn build_with(
     settings: Settings,
     parts: Parts,
@@ -74,18 +74,18 @@ pub async fn build_with(
     settings.validate().map_err(BuildError::Settings)?;
     let server = bind(settings.listen, settings.max_connections).await?;
     let source = format!("edge-{}", settings.name);
-    let door = Door::new(
+    let endpoint = CollectorEndpoint::new(
         settings.collector_url.as_deref(),
         &settings.write_key,
         settings.service_key.as_deref(),
     );
-    let reporter = Reporter::spawn(&door, delivery::Service::Edge, &source, &parts.clock)?;
+    let reporter = Reporter::spawn(&endpoint, delivery::Service::Edge, &source, &parts.clock)?;
     let mut metrics = Metrics::new("edge", &reporter);
     let timeout = Duration::from_millis(settings.origin_timeout_ms.into());
     let upstream = Upstream::new(&settings.origin_url, settings.object_limit_bytes, timeout)?;
     let edge = Arc::new(Edge {
         cache: Cache::new(settings.cache_bytes, upstream, metrics.upstream.clone()),
-        room: Room::new(settings.capacity_kbps, Arc::clone(&faults)),
+        admission: Admission::new(settings.capacity_kbps, Arc::clone(&faults)),
         faults,
         service_key: settings.service_key,
         name: settings.name,
@@ -118,7 +118,8 @@ fn router(edge: Arc<Edge>) -> Router {
             get(async |State(edge): State<Arc<Edge>>| openmetrics([edge.metrics.registry()])),
         )
         .fallback(async |State(edge): State<Arc<Edge>>, uri: Uri| {
-            let problem = problem::not_found(format!("{} is no address of an edge", uri.path()));
+            let problem =
+                problem::not_found(format!("{} is not an address of an edge", uri.path()));
             answer::sign(&edge.name, problem.into_response())
         })
         .layer(cors::layer())
@@ -134,7 +135,7 @@ async fn count(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
 }
 
 async fn load(State(edge): State<Arc<Edge>>) -> Response {
-    let load = edge.room.load(edge.clock.now_us());
+    let load = edge.admission.load(edge.clock.now_us());
     let (name, fresh) = (&edge.name, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))]);
     let body = serde_json::json!({
         "name": name,
@@ -145,7 +146,7 @@ async fn load(State(edge): State<Arc<Edge>>) -> Response {
     (fresh, Json(body)).into_response()
 }
 
-/// The object that a path names, and what the session is to stay below, kbit/s:
+/// The object that a path names, and the bitrate that the session must stay below, kbit/s:
 /// `/mb/<kbps>/live/…` is the same object as `/live/…`.
 fn named(path: &str) -> Option<(Option<u64>, MediaPath)> {
     let (cap, path) = match path.strip_prefix("/mb/") {
@@ -167,43 +168,43 @@ async fn media(
 ) -> Response {
     let arrival = edge.clock.now_us();
     let Some((cap, path)) = named(uri.path()) else {
-        let problem = problem::not_found(format!("{} is no media address", uri.path()));
+        let problem = problem::not_found(format!("{} is not a media address", uri.path()));
         return answer::sign(&edge.name, problem.into_response());
     };
-    let asked = Asked {
+    let request = MediaRequest {
         path,
         viewer: Viewer::or_probe(&uri, &headers, edge.service_key.as_deref()),
         arrival,
         head_only: method == Method::HEAD,
-        // Players keep the last one they heard, so an uncapped answer has to lift it: what the
-        // whole edge has is a limit that is true of everybody.
-        mb_kbps: cap.unwrap_or(edge.room.capacity_kbps),
+        // Players keep the last cap that they received, so an uncapped answer must lift it: the
+        // edge's whole capacity is a limit that applies to every player.
+        mb_kbps: cap.unwrap_or(edge.admission.capacity_kbps),
     };
     let peer = peer.map(|Extension(Peer(address))| address);
-    // A probe asks how the edge is; it is no viewer and reserves nothing.
-    let admitted = match asked.viewer.probe {
+    // A probe checks the edge's health; it is not a viewer and reserves nothing.
+    let admitted = match request.viewer.probe {
         true => Ok(()),
-        false => edge.room.admit(&asked, &load::session(&asked, peer, &headers)),
+        false => edge.admission.admit(&request, &load::session(&request, peer, &headers)),
     };
-    let hit = edge.cache.hit(&asked.path).await.filter(|_| admitted.is_ok());
+    let hit = edge.cache.hit(&request.path).await.filter(|_| admitted.is_ok());
     let (found, cache) = match (admitted, hit) {
         (Err(full), _) => {
             edge.metrics.turned_away.inc();
             (Err(Arc::new(full)), Cached::Miss)
         }
         (Ok(()), Some(stored)) => (Ok(stored), Cached::Hit),
-        (Ok(()), None) => edge.fetch(&asked).await,
+        (Ok(()), None) => edge.fetch(&request).await,
     };
     if let Ok(stored) = &found {
-        edge.room.learn(&asked, stored);
+        edge.admission.learn(&request, stored);
     }
     if let Some(delay) = edge.faults.delay() {
         tokio::time::sleep(delay).await;
     }
     let how = How { cache, waited: (edge.clock.now_us() - arrival).max(0) };
     let outcome = found.as_ref().map(Arc::as_ref).map_err(Arc::as_ref);
-    let is_probe = asked.viewer.probe;
-    let report = answer::report(&edge.name, &asked, outcome, how);
+    let is_probe = request.viewer.probe;
+    let report = answer::report(&edge.name, &request, outcome, how);
     edge.metrics.bytes_sent.inc_by(report.bytes);
     edge.metrics.held_us.inc_by(report.held_us);
     edge.hits.inc_by(u64::from(report.hit == Some(true)));
@@ -211,22 +212,25 @@ async fn media(
         edge.reporter.send(report);
     }
     match found {
-        Ok(stored) => answer::respond(&edge.name, &stored, &asked, how),
+        Ok(stored) => answer::respond(&edge.name, &stored, &request, how),
         Err(problem) => answer::sign(&edge.name, problem.as_ref().clone().into_response()),
     }
 }
 
 impl Edge {
-    /// Fetches in a task of its own, so that a player that goes away while it is first in
-    /// line does not take the fetch of all the others with it.
-    async fn fetch(self: &Arc<Self>, asked: &Asked) -> (Result<Arc<Stored>, Arc<Problem>>, Cached) {
+    /// Fetches in its own task, so that the fetch that others have joined goes on when the player
+    /// whose request began it disconnects.
+    async fn fetch(
+        self: &Arc<Self>,
+        request: &MediaRequest,
+    ) -> (Result<Arc<Stored>, Arc<Problem>>, Cached) {
         let Ok(permit) = self.waiting.clone().try_acquire_owned() else {
             self.metrics.turned_away.inc();
             let detail =
                 format!("{} requests are waiting for the origin here: ask again", self.max_waiting);
             return (Err(Arc::new(problem::unavailable(detail, 1))), Cached::Miss);
         };
-        let (cache, path, clock) = (self.cache.clone(), asked.path.clone(), self.clock.clone());
+        let (cache, path, clock) = (self.cache.clone(), request.path.clone(), self.clock.clone());
         let fetch = tokio::spawn(async move {
             let fetched = cache.fetch(path, clock.as_ref()).await;
             drop(permit);

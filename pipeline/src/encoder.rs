@@ -1,8 +1,8 @@
 //! The encoder: a source of CMAF fragments on the schedule, with the packager in its process.
 //!
 //! Source `gst` draws and encodes a live programme with GStreamer (feature `media`). Source
-//! `loop` plays a short recording of the same, moved to now, and needs no GStreamer. Both are
-//! epoch-locked: what segment K holds follows from K, so a restarted or a second encoder
+//! `loop` plays a short recording of it, shifted to the current time, and needs no GStreamer.
+//! Both are epoch-locked: what segment K holds follows from K, so a restarted or a second encoder
 //! continues where another stopped (ADR 20).
 
 mod faults;
@@ -34,7 +34,7 @@ use crate::mp4::Mp4Error;
 use crate::packager::{
     self, HttpPublish, InputFacts, Packager, PackagerError, Publish, TrackMedia,
 };
-use crate::report::{Door, Reporter};
+use crate::report::{CollectorEndpoint, Reporter};
 
 pub use faults::Faults;
 pub use pure::strip::read_strip;
@@ -42,17 +42,17 @@ pub use pure::strip::read_strip;
 pub use record::record;
 pub use settings::{Audio, Codec, Rung, Settings, Source};
 
-/// How long the last reports may take to go out at the end.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long sending the last reports may take at the end.
+const LAST_REPORTS: Duration = Duration::from_secs(2);
 
-/// What the encoder works with.
+/// The encoder's dependencies.
 #[derive(Debug, Clone)]
 pub struct Parts {
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Where objects go; `None`: the origin of the settings, over HTTP.
+    /// Where objects are published; `None`: to the origin of the settings, over HTTP.
     pub publish: Option<Arc<dyn Publish>>,
-    /// What is broken on purpose.
+    /// The fault switches.
     pub faults: Arc<Faults>,
 }
 
@@ -66,13 +66,13 @@ impl Parts {
 /// Why the encoder ended. The supervisor starts it again, unless the settings are wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum EncoderError {
-    /// The settings cannot be.
+    /// The settings are invalid.
     #[error("the encoder's settings are wrong: {}", .0.join("; "))]
     Settings(Vec<String>),
     /// This build has no GStreamer.
     #[error("this build has no GStreamer: build with `--features media`, or use `--source loop`")]
     NoMedia,
-    /// The wall clock was set. Frames are numbered by it, so a new start is the clean way on.
+    /// The wall clock was set. Frames are numbered by it, so only a restart continues cleanly.
     #[error("the wall clock jumped by {by_ms} ms; restart to continue on the new time")]
     ClockJumped {
         /// By how much, ms.
@@ -90,15 +90,15 @@ pub enum EncoderError {
     /// A recorded or rendered segment is not what it should be.
     #[error("{what}: {source}")]
     Segment {
-        /// Which.
+        /// The segment.
         what: String,
-        /// Why.
+        /// The cause.
         source: Mp4Error,
     },
     /// Packaging failed.
     #[error(transparent)]
     Packager(#[from] PackagerError),
-    /// The HTTP client could not be made.
+    /// The HTTP client could not be built.
     #[error("no HTTP client: {0}")]
     Client(#[from] reqwest::Error),
     /// A recording could not be written.
@@ -106,14 +106,14 @@ pub enum EncoderError {
     Write(#[from] std::io::Error),
 }
 
-/// Runs an encoder and its packager until cancelled or until it must be started anew.
+/// Runs an encoder and its packager until cancelled or until it must be restarted.
 pub async fn run(
     settings: Settings,
     parts: Parts,
     cancel: CancellationToken,
 ) -> Result<(), EncoderError> {
     settings.validate().map_err(EncoderError::Settings)?;
-    // Children end with us, so one task's end never leaves another running.
+    // All tasks are cancelled when this function ends, so none is left running.
     let cancel = cancel.child_token();
     let _ends = cancel.clone().drop_guard();
     match settings.source {
@@ -125,7 +125,7 @@ pub async fn run(
     }
 }
 
-/// A packager for `media`, with its reports going where the settings say.
+/// A packager for `media`, which reports to the collector of the settings.
 fn packager(
     settings: &Settings,
     parts: &Parts,
@@ -138,8 +138,8 @@ fn packager(
     let source = format!("packager-{}", settings.pipeline);
     let report = |collector: &String| {
         let key = settings.service_key.as_deref();
-        let door = Door::new(Some(collector), &settings.write_key, key);
-        Reporter::spawn(&door, Service::Packager, &source, &parts.clock)
+        let endpoint = CollectorEndpoint::new(Some(collector), &settings.write_key, key);
+        Reporter::spawn(&endpoint, Service::Packager, &source, &parts.clock)
     };
     let reporter = settings.collector_url.as_ref().map(report).transpose()?;
     let config = packager::Config {
@@ -159,11 +159,11 @@ fn packager(
     Ok((Packager::new(config, parts, media)?, inputs, reporter))
 }
 
-/// Tells how it went and lets the last reports go out.
-async fn farewell(packager: &Packager, reporter: Option<Reporter>) {
+/// Logs the packager's counts and sends the last reports.
+async fn finish(packager: &Packager, reporter: Option<Reporter>) {
     let counts = packager.counts();
     tracing::info!(?counts, "the packager ends");
     if let Some(reporter) = reporter {
-        reporter.close(FAREWELL).await;
+        reporter.close(LAST_REPORTS).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The ladder: what a stream consists of. The encoder writes it, the origin keeps it, the
+//! The ladder: the tracks of a stream. The encoder writes it, the origin stores it, and the
 //! manifests are computed from it and the clock alone.
 
 use serde::{Deserialize, Serialize};
@@ -6,15 +6,15 @@ use tallylight_schemas::grid::Grid;
 
 /// Audio samples in an AAC frame.
 pub const AAC_FRAME: u32 = 1_024;
-/// More tracks than this no ladder needs.
+/// The most tracks in a ladder.
 pub const MAX_TRACKS: usize = 32;
 /// Longest name of a stream or track.
 pub const MAX_NAME: usize = 64;
 
 /// A stream's tracks and their common schedule.
 ///
-/// No player reloads the DASH manifest, so a ladder with other init segments is another
-/// stream: it needs another stream name.
+/// Players do not reload the DASH manifest, so a ladder with other init segments needs another
+/// stream name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ladder {
     /// Stream name, such as `demo`.
@@ -40,12 +40,12 @@ pub struct Track {
     pub timescale: u32,
     /// File name of the init segment, `init-<hash>.mp4`.
     pub init: String,
-    /// What only video or only audio has (flat in JSON, told apart by `kind`).
+    /// The fields of video or audio only (flat in JSON, distinguished by `kind`).
     #[serde(flatten)]
     pub media: Media,
 }
 
-/// What only video or only audio has.
+/// The fields of video or audio only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Media {
@@ -56,7 +56,7 @@ pub enum Media {
         /// Pixels down.
         height: u32,
     },
-    /// AAC sound.
+    /// AAC audio.
     Audio {
         /// Samples per second.
         rate: u32,
@@ -73,7 +73,7 @@ impl Track {
 }
 
 impl Ladder {
-    /// The track of that name.
+    /// The track with that name.
     pub fn track(&self, name: &str) -> Option<&Track> {
         self.tracks.iter().find(|track| track.name == name)
     }
@@ -105,13 +105,13 @@ impl Ladder {
         self.tfdt(track, k.checked_add(1)?)?.checked_sub(self.tfdt(track, k)?)
     }
 
-    /// The slate number that stands in for segment `k`: 0 for video, the frame count for audio.
+    /// The number of the slate that replaces segment `k`: 0 for video, the frame count for audio.
     pub fn slate_number(&self, track: &Track, k: u64) -> Option<u32> {
         if track.is_video() { Some(0) } else { self.frames(track, k) }
     }
 
-    /// Whether a player of `before` can go on with this one: every track it may know is still
-    /// there and equal in all but its bit rate. Tracks that were added do not trouble it.
+    /// Whether a player of `before` can continue with this ladder: every track that it may know
+    /// still exists and differs at most in its bit rate. Added tracks do not matter.
     pub fn carries_on(&self, before: &Ladder) -> bool {
         let level = |track: &Track| Track { bandwidth: 0, ..track.clone() };
         let kept = |track: &Track| self.track(&track.name).map(level) == Some(level(track));
@@ -119,11 +119,11 @@ impl Ladder {
             && before.tracks.iter().all(kept)
     }
 
-    /// All mistakes in this ladder together.
+    /// Reports all mistakes in this ladder together.
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let mut mistakes = Vec::new();
         if !is_name(&self.stream) {
-            mistakes.push(format!("stream {:?} is no name (a-z, 0-9, -, _)", self.stream));
+            mistakes.push(format!("stream {:?} is not a name (a-z, 0-9, -, _)", self.stream));
         }
         let (num, den) = self.grid.ratio();
         if let Err(error) = Grid::new(num, den) {
@@ -166,7 +166,7 @@ impl Ladder {
         }
         match track.media {
             Media::Video { width, height } if width == 0 || height == 0 => {
-                wrong("a picture has a size")
+                wrong("width and height must be above 0")
             }
             Media::Video { .. }
                 if track.timescale == 0 || self.grid.media_time(1, track.timescale).is_none() =>
@@ -176,7 +176,7 @@ impl Ladder {
             Media::Audio { rate, .. } if rate == 0 || track.timescale != rate => {
                 wrong("audio's timescale must be its sampling rate");
             }
-            Media::Audio { channels: 0, .. } => wrong("sound has channels"),
+            Media::Audio { channels: 0, .. } => wrong("channels must be above 0"),
             _ => {}
         }
     }

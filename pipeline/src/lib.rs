@@ -1,4 +1,4 @@
-//! The media way: encoder, packager, origin, edge, manifests, steering.
+//! The media data path: encoder, packager, origin, edge, manifests, steering.
 
 pub mod edge;
 pub mod encoder;

@@ -1,5 +1,5 @@
-//! Manifests: pure functions of the ladder, the schedule and the time. No list of what is
-//! stored is needed, because inside the window everything is.
+//! Manifests: pure functions of the ladder, the schedule and the time. They need no list of
+//! stored segments, because every segment in the window exists.
 
 pub mod dash;
 pub mod hls;
@@ -8,50 +8,50 @@ use chrono::{DateTime, SecondsFormat};
 
 use crate::ladder::{Ladder, Track};
 
-/// Where a manifest says things are, and how far back it reaches.
+/// The addresses in a manifest, and how far back it reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
-    /// The pathways, the one to begin with first; a media playlist has its segments from it.
+    /// The pathways; the player begins with the first, whose addresses media playlists use.
     pub pathways: Vec<Pathway>,
-    /// Where players ask for their pathway; none in a manifest without a session.
+    /// The session's content steering; none in a manifest without a session.
     pub steering: Option<Steering>,
-    /// Where players read the time: an address that answers in ISO 8601.
+    /// The address where players read the time, in ISO 8601.
     pub time_url: String,
-    /// Segments offered for going back in time.
+    /// Segments offered for seeking back.
     pub window: u32,
     /// Publish margin, µs: a segment is listed when it is due.
     pub margin_us: i64,
 }
 
-/// A way to the media: an edge, with all of the rungs or only the low ones.
+/// A pathway to the media: an edge, with all rungs or only the low ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pathway {
     /// Its name in steering answers.
     pub id: String,
-    /// What segment addresses begin with, such as `http://127.0.0.1:7711`.
+    /// The base of segment addresses, such as `http://127.0.0.1:7711`.
     pub base: String,
-    /// It offers the low rungs only.
+    /// Whether it offers only the low rungs.
     pub low: bool,
 }
 
 /// Content steering of one session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Steering {
-    /// Where its player asks.
+    /// The steering server's address for this session.
     pub url: String,
     /// The session, as the addresses of media playlists carry it: `sid=…`.
     pub session: String,
 }
 
 impl View {
-    /// What segment addresses of a media playlist begin with.
+    /// The base of segment addresses in a media playlist.
     fn base(&self) -> &str {
         self.pathways.first().map_or("", |pathway| pathway.base.as_str())
     }
 }
 
-/// The rungs of a low pathway: the lower half of the video tracks. None when there is only one,
-/// for then there is nothing lower.
+/// The rungs of a low pathway: the lower half of the video tracks, so none when there is only
+/// one.
 pub fn low_rungs(ladder: &Ladder) -> Vec<&Track> {
     let mut video: Vec<&Track> = ladder.tracks.iter().filter(|track| track.is_video()).collect();
     video.sort_by_key(|track| track.bandwidth);
@@ -59,7 +59,7 @@ pub fn low_rungs(ladder: &Ladder) -> Vec<&Track> {
     video
 }
 
-/// What a viewer of a low pathway takes at most, kbit/s: its best rung with the sound.
+/// The most that a viewer of a low pathway takes, kbit/s: its best rung with the audio.
 pub fn low_kbps(ladder: &Ladder) -> Option<u64> {
     let best = low_rungs(ladder).last()?.bandwidth;
     let sound = ladder.tracks.iter().filter(|track| !track.is_video());

@@ -1,8 +1,8 @@
-//! Fragmented MP4, as much of it as a live track needs: read the facts of a segment from its
-//! bytes, move a segment to another time, and read and normalise an init segment.
+//! The part of fragmented MP4 that a live track needs: reads the facts of a segment from its
+//! bytes, moves a segment to another time, and reads and normalises an init segment.
 //!
-//! Segments are untrusted until measured here: whatever the bytes, these functions answer
-//! with a value or an [`Mp4Error`], never with a panic.
+//! Segments are untrusted until measured here: for any bytes, these functions return a value
+//! or an [`Mp4Error`] and never panic.
 
 mod boxes;
 mod init;
@@ -13,19 +13,19 @@ pub use init::{InitFacts, init_facts, normalise_init};
 pub use rewrite::{Rewrite, retime, rewrite};
 pub use segment::{SegmentFacts, facts, first_sample};
 
-/// Why bytes are not the MP4 we take.
+/// Why bytes are not valid or supported MP4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Mp4Error {
     /// A box or field runs past the end of the bytes or of its parent.
     #[error("the box or field at byte {0} runs past its end")]
     Truncated(usize),
-    /// A box that must be there is not.
+    /// A required box is missing.
     #[error("there is no `{0}` box")]
     Missing(&'static str),
-    /// Something is there that we do not take.
+    /// Something is invalid or not supported.
     #[error("at byte {at}: {what}")]
     Malformed {
-        /// Where.
+        /// Its position in the bytes.
         at: usize,
         /// What is wrong.
         what: &'static str,

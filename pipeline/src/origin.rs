@@ -1,7 +1,8 @@
-//! The origin: takes segments from packagers, and answers for every K of the schedule.
+//! The origin: accepts segments from packagers, and answers for every K of the schedule.
 //!
-//! What a K is follows from the schedule and what came in time ([`pure`]); the rest of this
-//! room stores, waits, and speaks HTTP. Addresses, headers and errors are in `docs/media.md`.
+//! What is served for K follows from the schedule and the copies that arrived in time ([`pure`]);
+//! the rest of this module stores, waits and speaks HTTP. Addresses, headers and errors are in
+//! `docs/media.md`.
 
 mod announce;
 mod copies;
@@ -9,11 +10,11 @@ mod disk;
 mod facts;
 mod get;
 mod masks;
-mod place;
 pub mod pure;
 mod put;
 mod segments;
 mod settings;
+mod slot;
 mod stream;
 mod sweep;
 mod track;
@@ -34,7 +35,7 @@ use tallylight_serve::openmetrics;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::report::{Door, Reporter};
+use crate::report::{CollectorEndpoint, Reporter};
 use crate::serve::build::{BuildError, Parts, Service, bind};
 use crate::serve::metrics::Metrics;
 use crate::serve::path::MediaPath;
@@ -47,7 +48,7 @@ pub use segments::{CopyRow, CopyState, Inputs, SegmentRow, SegmentsPage};
 pub use settings::Settings;
 pub use track::SLATE;
 
-/// PUTs read at a time; each may hold a body in memory.
+/// PUTs read concurrently; each may hold a body in memory.
 const UPLOADS: usize = 16;
 
 /// All of the origin's state.
@@ -67,16 +68,16 @@ struct Origin {
     disk: Disk,
 }
 
-/// Binds the origin and reads back what it stored before.
+/// Binds the origin and reads back what it has stored.
 pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildError> {
     settings.validate().map_err(BuildError::Settings)?;
     let server = bind(settings.listen, settings.max_connections).await?;
-    let door = Door::new(
+    let endpoint = CollectorEndpoint::new(
         settings.collector_url.as_deref(),
         &settings.write_key,
         settings.service_key.as_deref(),
     );
-    let reporter = Reporter::spawn(&door, delivery::Service::Origin, "origin", &parts.clock)?;
+    let reporter = Reporter::spawn(&endpoint, delivery::Service::Origin, "origin", &parts.clock)?;
     let disk = Disk::new(settings.media_dir.as_deref());
     let mut metrics = Metrics::new("origin", &reporter);
     let origin = Arc::new(Origin {
@@ -112,7 +113,7 @@ fn router(origin: Arc<Origin>) -> Router {
             get(async |State(origin): State<Arc<Origin>>| openmetrics([origin.metrics.registry()])),
         )
         .fallback(async |uri: Uri| {
-            problem::not_found(format!("{} is no address of the origin", uri.path()))
+            problem::not_found(format!("{} is not an address of the origin", uri.path()))
         })
         .layer(middleware::from_fn_with_state(origin.clone(), count))
         .with_state(origin)
@@ -157,7 +158,7 @@ impl Origin {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
-    /// The stream of that name, made if there is room for another.
+    /// The stream with that name, created if there is room for another.
     fn stream_or_new(&self, name: &str) -> Option<Arc<Stream>> {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         if !streams.contains_key(name) && streams.len() >= self.settings.max_streams {
@@ -174,10 +175,10 @@ impl Origin {
     }
 }
 
-/// What a request's path names. The raw path counts, so that one object has one address.
+/// The object that a request's raw path names, so that each object has one address.
 fn media_path(uri: &Uri) -> Result<MediaPath, Problem> {
     let path = uri.path().strip_prefix("/live/").and_then(MediaPath::parse);
-    path.ok_or_else(|| problem::not_found(format!("{} is no media address", uri.path())))
+    path.ok_or_else(|| problem::not_found(format!("{} is not a media address", uri.path())))
 }
 
 #[cfg(test)]

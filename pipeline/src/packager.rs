@@ -1,9 +1,9 @@
-//! The packager: takes init segments and fragments from a source (live encoder or loop), lets
-//! through only what the schedule allows, and PUTs it to the origin with measured facts.
+//! The packager: takes init segments and fragments from a source (live encoder or loop), passes
+//! on only those that fit the schedule, and PUTs them to the origin with measured facts.
 //!
-//! A wrong fragment is not published but counted and reported: the origin then shows slate for
-//! that segment, which is better than a segment that breaks a player. Nothing here waits for
-//! the origin longer than a segment is of use, and nothing queues without a limit.
+//! A wrong fragment is not published but counted and reported: the origin then serves another
+//! pipeline's copy or the slate, which is better than a segment that breaks a player. Nothing
+//! here waits for the origin longer than a segment is useful, and every queue is bounded.
 
 mod announce;
 mod check;
@@ -32,11 +32,11 @@ pub use plan::{Plan, TrackMedia};
 pub use publish::{HttpPublish, Object, Publish, Unreachable};
 pub use track::{Piece, TrackInput};
 
-/// Pieces waiting per track. Each is of use for two segment durations at most, so a longer
-/// queue would only hold what is too late; when it is full the newest piece is dropped.
+/// Pieces waiting per track. Each is useful for at most two segment durations, so a longer queue
+/// would only hold late pieces; when it is full, the newest piece is dropped.
 pub(crate) const QUEUE: usize = 4;
 
-/// What the packager publishes as.
+/// The stream and pipeline that the packager publishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Stream name.
@@ -49,25 +49,25 @@ pub struct Config {
     pub fps: u32,
 }
 
-/// What the packager works with.
+/// The packager's dependencies.
 #[derive(Debug, Clone)]
 pub struct Parts {
-    /// The time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Where objects go.
+    /// Where objects are published.
     pub publish: Arc<dyn Publish>,
-    /// Who is told about each PUT; `None` tells nobody.
+    /// Where each PUT is reported; `None` reports nothing.
     pub reporter: Option<Reporter>,
-    /// What the encoder says it was fed.
+    /// The encoder's facts about its input.
     pub inputs: Arc<InputFacts>,
-    /// What is broken on purpose.
+    /// The fault switches.
     pub faults: Arc<Faults>,
 }
 
 /// Why the packager gives up.
 #[derive(Debug, thiserror::Error)]
 pub enum PackagerError {
-    /// The ladder that follows from the init segments cannot be.
+    /// The ladder that follows from the init segments is invalid.
     #[error("the ladder is wrong: {}", .0.join("; "))]
     Ladder(Vec<String>),
     /// An init segment or slate cannot be read.
@@ -80,7 +80,7 @@ pub enum PackagerError {
         /// Why.
         source: Mp4Error,
     },
-    /// A slate is not what the schedule needs.
+    /// A slate does not fit the schedule.
     #[error("track {track}: slate: {why}")]
     Slate {
         /// Track name.
@@ -89,7 +89,7 @@ pub enum PackagerError {
         why: String,
     },
     /// The programme's init segment is not the one that was announced with the slate, so a
-    /// player could not go from one to the other.
+    /// player could not switch between them.
     #[error(
         "track {track}: the programme's init segment differs from the announced one; nothing was published"
     )]
@@ -110,16 +110,16 @@ pub enum PackagerError {
     Task(#[from] tokio::task::JoinError),
 }
 
-/// How packaging went so far. Every piece taken ends in exactly one of the segment counts.
+/// The counts so far. Every segment taken is counted in exactly one of the segment counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Segments the origin took.
+    /// Segments that the origin accepted.
     pub published: u64,
     /// Segments that failed a check.
     pub wrong: u64,
-    /// Segments not taken by the origin before their slate time.
+    /// Segments that the origin did not accept before their slate time.
     pub late: u64,
-    /// Segments the origin refused.
+    /// Segments that the origin refused.
     pub refused: u64,
     /// Pieces dropped because a track's queue was full.
     pub dropped: u64,
@@ -135,8 +135,8 @@ pub(crate) struct Counters {
     pub(crate) refused: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) retries: AtomicU64,
-    /// The origin did not answer last time, and that was said.
-    pub(crate) away: AtomicBool,
+    /// The origin did not answer last time, and that was logged.
+    pub(crate) unreachable: AtomicBool,
 }
 
 /// Shared by the tasks of one packager.
@@ -190,7 +190,7 @@ impl Packager {
         (inputs, Running { tasks })
     }
 
-    /// How it went so far.
+    /// The counts so far.
     pub fn counts(&self) -> Counts {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let counters = &self.shared.counters;
@@ -212,8 +212,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Until all tasks have ended; the first error ends the wait (and, with this value's drop,
-    /// the other tasks).
+    /// Waits until all tasks have ended; the first error ends the wait (and, with this value's
+    /// drop, the other tasks).
     pub async fn wait(&mut self) -> Result<(), PackagerError> {
         while let Some(ended) = self.tasks.join_next().await {
             ended??;

@@ -1,7 +1,7 @@
-//! Tells the collector what a media service did: bounded, batched, retried.
+//! Reports to the collector what a media service did: bounded, batched, retried.
 //!
-//! A report that finds the buffer full is dropped and counted, and its sequence number is
-//! spent, so the reader sees the gap. Media never waits for telemetry.
+//! A report that finds the buffer full is dropped and counted. Its sequence number is used up,
+//! so the reader sees the gap. Media never waits for telemetry.
 
 mod queue;
 pub(crate) mod send;
@@ -37,21 +37,21 @@ pub struct Report {
     pub ttfb_us: u64,
     /// The part of `ttfb_us` that waited for the schedule, µs.
     pub held_us: u64,
-    /// Served from cache, or by joining a fetch under way.
+    /// Whether it was served from the cache, or by joining a fetch in progress.
     pub hit: Option<bool>,
     /// The edge's name.
     pub edge: Option<String>,
-    /// Whose copy.
+    /// The pipeline whose copy it is.
     pub pipeline: Option<String>,
     /// The player's session.
     pub sid: Option<String>,
     /// The content id the request carried.
     pub cid: Option<String>,
-    /// All of its CMCD.
+    /// The request's complete CMCD.
     pub cmcd: Option<String>,
     /// How long after the segment's due time, µs.
     pub late_us: Option<i64>,
-    /// What is wrong with a copy, one word.
+    /// The copy's defect, in one word.
     pub defect: Option<String>,
     /// An edge's load.
     pub load: Option<Load>,
@@ -94,18 +94,18 @@ impl Report {
     }
 }
 
-/// The collector's door for events, and what proves that a service of ours comes to it.
+/// The collector's endpoint for events, and the key that proves that a sender is one of ours.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Door {
-    /// Its address with the write key, such as `http://127.0.0.1:7701/v1/events?k=demo`; empty
-    /// when nobody is to be told.
+pub struct CollectorEndpoint {
+    /// Its URL with the write key, such as `http://127.0.0.1:7701/v1/events?k=demo`; empty to
+    /// report nothing.
     pub url: String,
     /// Sent as `Authorization: Bearer`.
     pub service_key: Option<String>,
 }
 
-impl Door {
-    /// The door of the collector at `collector`, if there is one.
+impl CollectorEndpoint {
+    /// The endpoint of the collector at `collector`, if there is one.
     pub fn new(collector: Option<&str>, write_key: &str, service_key: Option<&str>) -> Self {
         let key: String = url::form_urlencoded::byte_serialize(write_key.as_bytes()).collect();
         let url = |base: &str| format!("{}/v1/events?k={key}", base.trim_end_matches('/'));
@@ -116,7 +116,7 @@ impl Door {
     }
 }
 
-/// How reporting went so far.
+/// The counts of reporting so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Events the collector accepted.
@@ -134,21 +134,21 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// Starts reporting to a door; one without an address reports nowhere (tests).
+    /// Starts reporting to `endpoint`; without a URL nothing is reported (tests).
     ///
     /// Must be called inside a tokio runtime. The task ends after [`Reporter::close`], or
     /// when the last handle is dropped.
     pub fn spawn(
-        door: &Door,
+        endpoint: &CollectorEndpoint,
         service: Service,
         source: &str,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, reqwest::Error> {
         let boot = u64::try_from(clock.now_us()).unwrap_or(0);
-        let queue = Arc::new(Queue::new(service, source, boot, !door.url.is_empty()));
-        if !door.url.is_empty() {
+        let queue = Arc::new(Queue::new(service, source, boot, !endpoint.url.is_empty()));
+        if !endpoint.url.is_empty() {
             let client = client(Some(send::TIMEOUT))?;
-            tokio::spawn(send::run(Arc::downgrade(&queue), door.clone(), client));
+            tokio::spawn(send::run(Arc::downgrade(&queue), endpoint.clone(), client));
         }
         Ok(Self { queue })
     }
@@ -158,12 +158,12 @@ impl Reporter {
         self.queue.push(report);
     }
 
-    /// How it went so far.
+    /// The counts so far.
     pub fn counts(&self) -> Counts {
         self.queue.counts()
     }
 
-    /// Sends what waits, for at most `within`, then stops. Later reports are counted as lost.
+    /// Sends waiting reports for at most `within`, then stops. Later reports are counted as lost.
     pub async fn close(&self, within: Duration) {
         self.queue.close();
         let _ = tokio::time::timeout(within, self.queue.drained()).await;

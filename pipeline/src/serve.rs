@@ -1,4 +1,4 @@
-//! What the HTTP services of this room share: building, running, problems, paths, CMSD.
+//! Shared by the HTTP services of this crate: building, running, problems, paths, CMSD.
 
 pub mod body;
 pub mod build;

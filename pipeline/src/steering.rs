@@ -34,7 +34,7 @@ use tallylight_serve::guard::Guard;
 use tallylight_serve::openmetrics;
 use tokio::task::JoinSet;
 
-use crate::report::{Door, Reporter};
+use crate::report::{CollectorEndpoint, Reporter};
 use crate::serve::build::{BuildError, Parts, Service, bind};
 use crate::serve::cors;
 use crate::serve::metrics::Metrics;
@@ -95,12 +95,13 @@ impl Steering {
 pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildError> {
     settings.validate().map_err(BuildError::Settings)?;
     let server = bind(settings.listen, settings.max_connections).await?;
-    let door = Door::new(
+    let collector = CollectorEndpoint::new(
         settings.collector_url.as_deref(),
         &settings.write_key,
         settings.service_key.as_deref(),
     );
-    let reporter = Reporter::spawn(&door, delivery::Service::Steering, "steering", &parts.clock)?;
+    let reporter =
+        Reporter::spawn(&collector, delivery::Service::Steering, "steering", &parts.clock)?;
     let upstream = |url: &String| Upstream::new(url, PAGE_LIMIT, PAGE_WITHIN);
     let origin = settings.origin_url.as_ref().map(upstream).transpose()?;
     let own_url =
@@ -134,7 +135,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         background.spawn(ladders::refresh(steering.clone()));
     }
     let records = client(Some(records::WITHIN))?;
-    background.spawn(records::post(steering.records.clone(), door, records));
+    background.spawn(records::post(steering.records.clone(), collector, records));
     if let Some(url) = steering.settings.feed_url.clone() {
         background.spawn(feed::follow(steering.feed.clone(), url));
         background.spawn(engine::run(steering.clone()));

@@ -1,5 +1,5 @@
-//! The encoder and its packager as a whole, publishing into memory: a short run. The long run
-//! lives with the whole-way tests.
+//! The encoder and its packager together, publishing into memory: a short run. The long run is
+//! one of the end-to-end tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ impl Publish for Memory {
 }
 
 impl Memory {
-    /// Segments of the track that has the fewest of so many, 0 before all have one.
+    /// The fewest segments of any of `tracks` tracks; 0 until each has one.
     fn fewest(&self, tracks: usize) -> usize {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for (_, object) in self.0.lock().unwrap().iter() {
@@ -45,7 +45,7 @@ impl Memory {
 struct Published {
     ladder: Ladder,
     objects: BTreeMap<String, (i64, Object)>,
-    /// Cores in use meanwhile.
+    /// Cores in use during the run.
     load: f64,
 }
 
@@ -65,7 +65,7 @@ impl Published {
     }
 }
 
-/// Live encoders run one after another: each is held to real time, and one's CPU is measured.
+/// Live encoders run one at a time: each must keep real time, and the CPU use of one is measured.
 static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 async fn turn(source: Source) -> Option<tokio::sync::MutexGuard<'static, ()>> {
@@ -79,14 +79,14 @@ fn cpu_seconds() -> f64 {
     ticks.map(|ticks| ticks.parse::<f64>().unwrap() / 100.0).sum()
 }
 
-/// Preparing and publishing take no longer, on the slowest machine that can be used at all.
+/// The longest that preparing and publishing take on the slowest usable machine.
 const LONGEST: Duration = Duration::from_secs(90);
 
 async fn run(source: Source, segments: usize) -> Published {
     run_with(Settings { source, ..Settings::default() }, segments).await
 }
 
-/// Runs until each track has so many segments.
+/// Runs until each track has `segments` segments.
 async fn run_with(settings: Settings, segments: usize) -> Published {
     let _turn = turn(settings.source).await;
     let before = cpu_seconds();
@@ -114,7 +114,7 @@ async fn run_with(settings: Settings, segments: usize) -> Published {
     Published { ladder, objects, load }
 }
 
-/// Every segment passes the packager's check, none is missing, and all are there when due.
+/// Every segment passes the packager's check, none is missing, and each arrives before it is due.
 fn assert_on_schedule(published: &Published, at_least: usize) {
     assert_eq!(published.ladder.tracks.len(), 4);
     for track in &published.ladder.tracks {
@@ -161,7 +161,7 @@ async fn the_loop_source_is_on_schedule() {
     assert_slates(&published);
 }
 
-/// The machine's clock, set by hand while it runs.
+/// The machine's clock, which a test sets while it runs.
 #[derive(Debug)]
 struct SetClock(ManualClock);
 
@@ -227,13 +227,13 @@ async fn assert_the_origin_takes_it(source: Source) {
         assert!(!encoding.is_finished(), "no ladder was published");
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
-    // It begins with a whole segment.
+    // The encoder begins with a whole segment.
     tokio::time::sleep(Duration::from_secs(4)).await;
     let k = Grid::DEMO.k_at(WallClock.now_us());
     for track in &ladder.tracks {
         let file = format!("{url}/live/demo/{}/{}", track.name, track.init);
         assert_eq!(reqwest::get(file).await.unwrap().status(), 200);
-        // Held by the origin until the encoder has it.
+        // Held by the origin until the encoder has sent it.
         let answer = reqwest::get(format!("{url}/live/demo/{}/{k}.m4s", track.name)).await.unwrap();
         assert_eq!(
             (answer.status().as_u16(), &answer.headers()["tallylight-pipeline"]),

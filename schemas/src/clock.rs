@@ -1,9 +1,9 @@
-//! Time as an argument. Services take an `Arc<dyn Clock>`; tests hand in a [`ManualClock`].
+//! Time as a dependency. Services take an `Arc<dyn Clock>`; tests pass a [`ManualClock`].
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Where a service reads the time. Unix microseconds throughout.
+/// A source of time. Unix microseconds throughout.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// Now, in Unix microseconds.
     fn now_us(&self) -> i64;
@@ -26,17 +26,17 @@ impl Clock for WallClock {
     }
 }
 
-/// A clock that moves only when told to.
+/// A clock that moves only when it is advanced.
 #[derive(Debug, Default)]
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// A clock that stands at `now_us`.
+    /// A clock set to `now_us`.
     pub fn at_us(now_us: i64) -> Self {
         Self(AtomicI64::new(now_us))
     }
 
-    /// Moves the clock forward (or back, to play a clock that was stepped).
+    /// Moves the clock forward, or back to simulate a clock step.
     pub fn advance_us(&self, by_us: i64) {
         self.0.fetch_add(by_us, Ordering::SeqCst);
     }

@@ -1,7 +1,7 @@
 //! CMCD (CTA-5004-B): event-mode records and v1/v2 request-mode queries.
 //!
-//! The standard asks receivers to salvage: an unknown key is ignored, a value of the wrong
-//! type loses only that value. [`parse`] therefore recovers at the next comma instead of
+//! The standard asks receivers to salvage: an unknown key is ignored, and a value of the wrong
+//! type costs only that value. [`parse`] therefore recovers at the next comma instead of
 //! refusing the record, and counts what it lost. What is accepted and what is lost is
 //! described in `docs/cmcd.md`.
 
@@ -20,16 +20,15 @@ mod rule;
 mod scan;
 mod value;
 
-pub use judge::{is_event, is_state};
 pub use key::{Key, Kind, Unit};
 pub use lex::is_custom;
 pub use limits::{MAX_CUSTOM, MAX_CUSTOM_CHARS, MAX_EVENT_BYTES, MAX_ITEMS, MAX_RECORD_BYTES};
 pub use parse::{parse, parse_either, parse_into};
-pub use query::{HEADERS, header_bytes, header_value, named, query_value};
+pub use query::{HEADERS, header_bytes, header_value, named, query_value, query_values};
 pub use rule::{Broken, Harm, Rule};
 pub use value::{Item, Record, Span, Typed, Value};
 
-/// How a record reached us, which decides what it must carry.
+/// How a record was sent, which decides what it must contain.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
 )]
@@ -50,7 +49,7 @@ impl Mode {
         }
     }
 
-    /// Where records of this mode come in unless something else is said.
+    /// The source of records of this mode, unless another is stated.
     pub fn source(self) -> &'static str {
         match self {
             Mode::Event => "cmcd",

@@ -1,32 +1,32 @@
-//! What was found to be wrong and what was done about it: incidents and actions. They are
-//! records of the log like any other, so that a chart, a query and a post-mortem speak of the
-//! same ones. A record is absolute: the newest of an id replaces the ones before it.
+//! Incidents and the actions taken against them. They are records of the log like any other, so
+//! that charts, queries and post-mortems refer to the same ones. A record is absolute: the newest
+//! record of an id replaces earlier ones.
 
 pub mod view;
 
 use serde::{Deserialize, Serialize};
 
-/// Which part is at fault.
+/// The kind of part at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Culprit {
     /// An edge.
     Edge,
-    /// The origin, or what all edges have in common.
+    /// The origin, or something that all edges share.
     Origin,
-    /// An encoder with its packager.
+    /// An encoder and its packager.
     Encoder,
-    /// A group of players that share a device.
+    /// Players on one kind of device.
     Device,
-    /// The telemetry itself: we are blind.
+    /// The telemetry itself: there is no view of playback.
     Telemetry,
 }
 
-/// How bad it is; the pages' three steps away from normal.
+/// How severe an incident is; the pages show these three levels above normal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Worth a look.
+    /// Worth watching.
     Watch,
     /// Viewers notice.
     Degraded,
@@ -34,13 +34,13 @@ pub enum Severity {
     Broken,
 }
 
-/// Where an incident is in its life.
+/// State of an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IncidentState {
-    /// Seen, nobody has taken it.
+    /// Detected, without an owner.
     Open,
-    /// Somebody owns it.
+    /// An operator owns it.
     Acknowledged,
     /// Over.
     Closed,
@@ -49,50 +49,50 @@ pub enum IncidentState {
 /// An incident: the row of table `incidents`. Times are Unix µs, `None` is unknown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IncidentRow {
-    /// Whose stream.
+    /// Tenant whose stream it is.
     pub tenant: String,
-    /// Names it, such as `edge-e1-1764103200`.
+    /// Identifies it, such as `edge-e1-1764103200`.
     pub id: String,
-    /// When it was recognised.
+    /// When it was detected.
     pub opened_at: i64,
-    /// When its first symptom was, by event time.
+    /// Event time of its first symptom.
     #[serde(default)]
     pub symptom_at: Option<i64>,
-    /// Since when it has been well, while it is open still.
+    /// Since when its part has been healthy, while it is still open.
     #[serde(default)]
     pub well_since: Option<i64>,
-    /// When it will be over if that lasts; absent while its viewers are still elsewhere.
+    /// When it closes if the part stays healthy; absent while its viewers are still elsewhere.
     #[serde(default)]
     pub closes_at: Option<i64>,
-    /// When it was over.
+    /// When it closed.
     #[serde(default)]
     pub closed_at: Option<i64>,
     /// What is wrong, one sentence: `Edge e1 answers slowly`.
     pub cause: String,
-    /// Which kind of part.
+    /// Kind of part at fault.
     pub culprit: Culprit,
-    /// Which one of that kind, such as `e1`, `A` or `tv-x900`; absent when all.
+    /// Name of that part, such as `e1`, `A` or `tv-x900`; absent if it is all of that kind.
     #[serde(default)]
     pub name: Option<String>,
-    /// Whom it hits: `viewers of edge e1`.
+    /// The affected viewers: `viewers of edge e1`.
     pub cohort: String,
-    /// Viewers hit when this record was written.
+    /// Number of affected viewers when this record was written.
     pub viewers: i64,
-    /// How bad.
+    /// How severe it is.
     pub severity: Severity,
-    /// What speaks for it: a JSON array of `{"what", "value", "was"?, "bad"?}`, all strings but
-    /// `bad`, which is true where the value breaks its limit.
+    /// Evidence for it: a JSON array of `{"what", "value", "was"?, "bad"?}`, all strings except
+    /// `bad`, which is true where the value exceeds its limit.
     pub evidence: String,
-    /// Why steering offers nothing to do about it; absent while something is offered or in force.
+    /// Why steering offers no action; absent while an action is offered or in force.
     #[serde(default)]
     pub no_action: Option<String>,
-    /// Until when that reason holds, where it ends by itself.
+    /// When that reason expires, if it does so by itself.
     #[serde(default)]
     pub no_action_until: Option<i64>,
-    /// Who takes care of it.
+    /// The operator who owns it.
     #[serde(default)]
     pub owner: Option<String>,
-    /// Where it is in its life.
+    /// Its state.
     pub state: IncidentState,
     /// Notes: a JSON array of `{"at" (Unix µs), "by", "text"}`.
     #[serde(default)]
@@ -105,86 +105,86 @@ pub struct IncidentRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionKind {
-    /// Moves a share of an edge's viewers to another.
+    /// Moves a share of an edge's viewers to another edge.
     ShiftEdge,
     /// Brings an edge's viewers back.
     ReturnEdge,
-    /// Keeps a share of an edge's viewers on the low rungs.
+    /// Limits a share of an edge's viewers to the low rungs.
     CapLadder,
-    /// Has the origin ignore a pipeline.
+    /// Makes the origin ignore a pipeline.
     MaskPipeline,
-    /// Takes a mask away.
+    /// Removes a mask.
     UnmaskPipeline,
     /// Changes the mode of steering.
     SetMode,
 }
 
-/// Where an action is in its life.
+/// State of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionState {
-    /// Offered: nothing happens before a click (or `acts_at`).
+    /// Offered: takes effect on a click (or at `acts_at`).
     Offered,
     /// In force.
     Taken,
-    /// Taken back.
+    /// Undone.
     Undone,
-    /// Turned down, or the reason went away before it was taken.
+    /// Declined, or its reason went away before it was taken.
     Dismissed,
-    /// Over: what it was for has ended.
+    /// Over: its reason has ended.
     Ended,
 }
 
 /// An action: the row of table `actions`. Times are Unix µs, `None` is unknown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ActionRow {
-    /// Whose stream.
+    /// Tenant whose stream it is.
     pub tenant: String,
-    /// Names it.
+    /// Identifies it.
     pub id: String,
-    /// The incident it answers.
+    /// The incident it responds to.
     #[serde(default)]
     pub incident: Option<String>,
     /// When it was decided: offered, or taken at once.
     pub at: i64,
-    /// Since when it is, or was, in force; absent when it never was.
+    /// When it came into force; absent if it never did.
     #[serde(default)]
     pub taken_at: Option<i64>,
     /// What it does.
     pub kind: ActionKind,
     /// The part it acts on, such as `e1` or `A`.
     pub target: String,
-    /// Where viewers go, such as `e2`.
+    /// Destination of the viewers, such as `e2`.
     #[serde(default)]
     pub to: Option<String>,
-    /// Share of the target's viewers that it concerns, 0 to 1.
+    /// Share of the target's viewers that it affects, 0 to 1.
     pub share: f64,
-    /// Viewers that it concerns.
+    /// Number of viewers that it affects.
     pub viewers: i64,
-    /// Share of the destination's nominal capacity in use after it, 0 to 1.
+    /// Share of the destination's nominal capacity in use afterwards, 0 to 1.
     #[serde(default)]
     pub load_after: Option<f64>,
-    /// What is done, one sentence: `Move 40 of 61 viewers from e1 to e2`.
+    /// The action in one sentence: `Move 40 of 61 viewers from e1 to e2`.
     pub title: String,
     /// Why: a JSON array as in [`IncidentRow::evidence`].
     pub evidence: String,
-    /// What it should give, one sentence.
+    /// The expected result, one sentence.
     pub forecast: String,
     /// How it is undone, one sentence; absent when it cannot be.
     #[serde(default)]
     pub undo: Option<String>,
-    /// The action that this one takes back.
+    /// The action that this one undoes.
     #[serde(default)]
     pub undo_of: Option<String>,
-    /// Where it is in its life.
+    /// Its state.
     pub state: ActionState,
-    /// When an offer is taken by itself; absent when only a click takes it.
+    /// When an offer is taken automatically; absent if it needs a click.
     #[serde(default)]
     pub acts_at: Option<i64>,
-    /// What then happened, one sentence.
+    /// The result, one sentence.
     #[serde(default)]
     pub outcome: Option<String>,
-    /// Who: `steering`, or the operator's name.
+    /// Who acted: `steering`, or the operator's name.
     pub by: String,
     /// When this record was written.
     pub updated_at: i64,

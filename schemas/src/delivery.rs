@@ -1,12 +1,12 @@
-//! What our own media services report: one event for each PUT, GET and choice.
+//! Reports of our own media services: one event for each PUT, GET and choice.
 
 use serde::{Deserialize, Serialize};
 
-/// Furthest that a copy can be from its due time, µs, before or after it: a day. Of an encoder whose
-/// clock is further off the time says nothing.
+/// The largest distance of a copy from its due time, in either direction, µs: one day. A larger
+/// one means that the encoder's clock is wrong, so it says nothing.
 pub const MOST_LATE_US: i64 = 86_400_000_000;
 
-/// Which service speaks.
+/// The kind of service that reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Service {
@@ -40,7 +40,7 @@ pub enum Action {
     Put,
     /// An object was served, or refused.
     Get,
-    /// The origin fixed which pipeline's copy, or the slate, is segment K.
+    /// The origin fixed which pipeline's copy, or the slate, is served as segment K.
     Choice,
     /// How much of its capacity an edge has reserved.
     Load,
@@ -59,12 +59,12 @@ impl Action {
 }
 
 /// One delivery event. `(source, boot, seq)` identifies it, so a retried report counts once.
-/// Fields it does not know are passed over, since a newer version may have stored more.
+/// Unknown fields are ignored, since a newer version may have stored more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeliveryEvent {
     /// The reporting process, such as `edge-e1`.
     pub source: String,
-    /// Unix µs at which that process started; a new value opens a new sequence.
+    /// Unix µs at which that process started; a new value starts a new sequence.
     pub boot: u64,
     /// 0, 1, 2, … within a boot.
     pub seq: u64,
@@ -89,38 +89,38 @@ pub struct DeliveryEvent {
     /// Request received to first body byte ready, µs.
     #[serde(default)]
     pub ttfb_us: u64,
-    /// The part of `ttfb_us` that was waiting for the schedule, µs.
+    /// The part of `ttfb_us` spent waiting for the schedule, µs.
     #[serde(default)]
     pub held_us: u64,
-    /// Served from cache, or by joining a fetch under way; absent where there is no cache.
+    /// Served from cache, or by joining a fetch in progress; absent where there is no cache.
     #[serde(default)]
     pub hit: Option<bool>,
-    /// The edge's name, when an edge speaks.
+    /// The edge's name, if an edge reports.
     #[serde(default)]
     pub edge: Option<String>,
-    /// Whose copy: `A`, `slate`; absent when unknown.
+    /// The pipeline that produced the copy: `A`, `slate`; absent when unknown.
     #[serde(default)]
     pub pipeline: Option<String>,
     /// The player's session, when the request carried CMCD with one.
     #[serde(default)]
     pub sid: Option<String>,
-    /// The content id the request carried.
+    /// The content id that the request carried.
     #[serde(default)]
     pub cid: Option<String>,
-    /// What an edge has reserved for its sessions, kbit/s; only with [`Action::Load`].
+    /// Capacity that an edge has reserved for its sessions, kbit/s; only with [`Action::Load`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reserved_kbps: Option<u64>,
-    /// What an edge may reserve, kbit/s; only with [`Action::Load`].
+    /// Capacity that an edge may reserve, kbit/s; only with [`Action::Load`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_kbps: Option<u64>,
-    /// Sessions an edge has seen in the last seconds; only with [`Action::Load`].
+    /// Sessions that an edge has seen in the last seconds; only with [`Action::Load`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<u64>,
-    /// How long after the segment's due time the origin had a copy, or chose one, µs; negative
-    /// before it.
+    /// How long after the segment's due time the origin received or chose a copy, µs; negative
+    /// if before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_us: Option<i64>,
-    /// What the packager knows to be wrong with the copy that it puts, one word, such as `frozen`.
+    /// A defect of the copy that the packager knows of, one word, such as `frozen`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub defect: Option<String>,
 }

@@ -1,10 +1,9 @@
-//! Published formulas of quality of experience over the one table `sessions`: CTA-2066, and those
-//! that Mux, Conviva and Media3 publish, as far as what players say allows. They differ in what
-//! they count and in what they divide by, so each figure names its denominator, and each set is a
-//! view of its own in SQL.
+//! Published quality-of-experience formulas over table `sessions`: CTA-2066, and those of Mux,
+//! Conviva and Media3, as far as players' reports allow. They differ in what they count and in what
+//! they divide by, so each figure names its denominator, and each set is its own SQL view.
 //!
-//! A row of a view is about the playbacks of one content that began in one hour and are over:
-//! first what was added up, then the ratios of it. So rows can be put together by adding.
+//! A row of a view covers the ended playbacks of one content that began in one hour: first the
+//! sums, then the ratios of these sums. So rows can be merged by adding their sums.
 
 mod conviva;
 mod cta2066;
@@ -15,26 +14,26 @@ use std::fmt::Write;
 
 use crate::tables::Kind;
 
-/// Playbacks that count: an attempt that is over, in a row that says how long it waited. What is
-/// derived from requests has no exact times, so it has no part in them.
+/// Selects the playbacks that count: ended attempts in rows that have `starting_ms`. Sessions
+/// derived from requests have no exact times, so they are excluded.
 pub const COUNTED: &str = "outcome <> 'playing' AND started_at IS NOT NULL \
                            AND starting_ms IS NOT NULL AND derived IS NOT TRUE";
 
-/// How a figure follows from sessions.
+/// How a figure is computed from sessions.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Part {
-    /// Added up: an aggregate over rows of `sessions`.
+    /// A sum: an additive aggregate over rows of `sessions`.
     Sum(&'static str),
     /// Two sums of the same set, times `scale`.
     Ratio {
-        /// The sum above the line.
+        /// The numerator.
         num: &'static str,
-        /// The sum below it.
+        /// The denominator.
         den: &'static str,
-        /// Such as 100 for per cent.
+        /// For example 100 for per cent.
         scale: f64,
     },
-    /// An aggregate over rows of `sessions` that does not add, and the sum that counts its values.
+    /// A non-additive aggregate over rows of `sessions`, and the sum that counts its values.
     Of {
         /// The aggregate.
         sql: &'static str,
@@ -52,7 +51,7 @@ pub struct Figure {
     pub unit: Option<&'static str>,
     /// How it is computed.
     pub part: Part,
-    /// What it means.
+    /// Its description.
     pub about: &'static str,
 }
 
@@ -61,11 +60,11 @@ pub struct Figure {
 pub struct Formulas {
     /// Name of the view.
     pub view: &'static str,
-    /// Whose formulas they are, and how they count.
+    /// Their publisher, and what they count.
     pub about: &'static str,
-    /// The figures: sums first, then what follows from them.
+    /// The figures: first the sums, then the ratios of them.
     pub figures: &'static [Figure],
-    /// What the publisher has and players do not tell, and why.
+    /// Differences from the publisher's figures, and figures that cannot be computed.
     pub missing: &'static [&'static str],
 }
 
@@ -102,9 +101,9 @@ const fn ratio(scale: f64, num: &'static str, den: &'static str) -> Part {
     Part::Ratio { num, den, scale }
 }
 
-/// The columns that say what a row is about: name, type, SQL over `sessions` and meaning.
+/// The columns that identify a row: name, type, SQL over `sessions` and meaning.
 pub const KEYS: [(&str, Kind, &str, &str); 3] = [
-    ("tenant", Kind::Text, "tenant", "Whose viewers."),
+    ("tenant", Kind::Text, "tenant", "Tenant whose viewers they are."),
     (
         "started_hour",
         Kind::Time,
@@ -152,7 +151,7 @@ impl Formulas {
 }
 
 impl Figure {
-    /// Its type: what is counted is whole.
+    /// Its type: counts are integers.
     pub fn kind(&self) -> Kind {
         match self.part {
             Part::Sum(_) if !self.name.ends_with("_points") => Kind::Int,
@@ -160,7 +159,7 @@ impl Figure {
         }
     }
 
-    /// What it is a share or a mean of, where it is one.
+    /// The sum that it is a share or a mean of, if it is one.
     pub fn denominator(&self) -> Option<&'static str> {
         match self.part {
             Part::Sum(_) => None,
@@ -168,14 +167,14 @@ impl Figure {
         }
     }
 
-    /// What it means, with how it is computed.
+    /// Its description, with its formula.
     pub fn described(&self) -> String {
         let about = self.about;
         match self.part {
             Part::Sum(_) => about.to_owned(),
             Part::Ratio { num, den, scale: 1.0 } => format!("{about} `{num}` / `{den}`."),
             Part::Ratio { num, den, scale } => format!("{about} {scale} × `{num}` / `{den}`."),
-            Part::Of { den, .. } => format!("{about} Of `{den}`; it does not add."),
+            Part::Of { den, .. } => format!("{about} Over `{den}`; not additive."),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The segment schedule (ADR 7): a segment's number, start, end and due time are computed
-//! from the Unix epoch by everyone alike, never asked for.
+//! from the Unix epoch by every service alike and never requested.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Segment `k` covers `[k·d, k·d + d)` of Unix time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Told")]
+#[serde(try_from = "RawGrid")]
 pub struct Grid {
     /// Numerator.
     num: u32,
@@ -15,23 +15,23 @@ pub struct Grid {
     den: u32,
 }
 
-/// A grid as somebody wrote it.
+/// A grid as written in settings, not yet checked.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Told {
+struct RawGrid {
     num: u32,
     den: u32,
 }
 
-impl TryFrom<Told> for Grid {
+impl TryFrom<RawGrid> for Grid {
     type Error = GridError;
 
-    fn try_from(Told { num, den }: Told) -> Result<Self, GridError> {
+    fn try_from(RawGrid { num, den }: RawGrid) -> Result<Self, GridError> {
         Self::new(num, den)
     }
 }
 
-/// Why a grid cannot be.
+/// An impossible grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a segment lasts num/den seconds with both above 0 and 60 s at most; got {num}/{den}")]
 pub struct GridError {
@@ -76,19 +76,19 @@ impl Grid {
         self.closed_us(k).saturating_add(margin_us)
     }
 
-    /// When the slate takes the place of a segment `k` that has not come: closed + d.
+    /// When the slate replaces a segment `k` that has not arrived: closed + d.
     pub fn slate_us(self, k: u64) -> i64 {
         self.start_us(k.saturating_add(2))
     }
 
-    /// Start of segment `k` in units of `timescale`, or `None` when it is no whole number.
+    /// Start of segment `k` in units of `timescale`, or `None` if it is not a whole number.
     pub fn media_time(self, k: u64, timescale: u32) -> Option<u64> {
         let units = u128::from(k) * u128::from(self.num) * u128::from(timescale);
         let den = u128::from(self.den);
         (units % den == 0).then(|| u64::try_from(units / den).ok())?
     }
 
-    /// Frames in a segment at `fps`, or `None` when it is no whole number.
+    /// Frames in a segment at `fps`, or `None` if it is not a whole number.
     pub fn frames(self, fps: u32) -> Option<u32> {
         let units = u64::from(self.num) * u64::from(fps);
         let den = u64::from(self.den);
@@ -108,7 +108,7 @@ impl Grid {
         i64::from(self.num) * 1_000_000 / i64::from(self.den)
     }
 
-    /// Segment duration in seconds, for texts such as `EXTINF` that want a decimal.
+    /// Segment duration in seconds, for uses such as `EXTINF` that need a decimal.
     pub fn seconds(self) -> f64 {
         f64::from(self.num) / f64::from(self.den)
     }
@@ -145,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_duration() {
+    fn refuses_impossible_durations() {
         for (num, den) in [(0, 1), (1, 0), (61, 1)] {
-            let why = GridError { num, den };
-            assert_eq!(Grid::new(num, den), Err(why));
+            let error = GridError { num, den };
+            assert_eq!(Grid::new(num, den), Err(error));
             let read =
                 serde_json::from_value::<Grid>(serde_json::json!({ "num": num, "den": den }));
-            assert_eq!(read.unwrap_err().to_string(), why.to_string());
+            assert_eq!(read.unwrap_err().to_string(), error.to_string());
         }
     }
 

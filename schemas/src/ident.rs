@@ -1,15 +1,15 @@
-//! Which partition a record belongs to, and which shard of the log a partition is in.
+//! Assigns records to partitions, and partitions to shards of the log.
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// At most this many partitions per topic.
 pub const MAX_PARTITIONS: u16 = 64;
-/// What is hashed in one piece, bytes: nearly all there is. The hasher that takes pieces has
-/// half a kilobyte of state to set up first.
+/// Inputs up to this many bytes, which is nearly all of them, are hashed in one piece: the
+/// streaming hasher has half a kilobyte of state to set up first.
 const ONE_PIECE: usize = 128;
 
-/// A stable 64-bit hash of a tenant and a key (a sid, or a source). It decides partitions on
-/// disk, so it may never change.
+/// A stable 64-bit hash of a tenant and a key (a sid, or a source). It determines partitions on
+/// disk, so it must never change.
 pub fn hash(tenant: &str, key: &str) -> u64 {
     let mut piece = [0; ONE_PIECE];
     if let Some(piece) = piece.get_mut(..tenant.len() + 1 + key.len()) {
@@ -20,7 +20,7 @@ pub fn hash(tenant: &str, key: &str) -> u64 {
     in_pieces(tenant, key)
 }
 
-/// A stable 64-bit hash of a request as it was sent. Logs on disk hold it.
+/// A stable 64-bit hash of a request as it was sent. It is stored in logs on disk.
 pub fn digest(request: &[u8]) -> u64 {
     xxh3_64(request)
 }
@@ -44,7 +44,7 @@ pub fn of_hash(hash: u64, partitions: u16) -> u16 {
     u16::try_from(hash % partitions).unwrap_or(0)
 }
 
-/// Whether a log of so many shards holds so many partitions; an error says what to do.
+/// Checks that every shard gets at least one partition; the error says what to do.
 pub fn each_shard_has_one(partitions: u16, shards: u16) -> Result<(), String> {
     if shards <= partitions {
         return Ok(());
@@ -55,7 +55,7 @@ pub fn each_shard_has_one(partitions: u16, shards: u16) -> Result<(), String> {
     ))
 }
 
-/// A part of the log with an order of its own, in which whole partitions are (ADR 25).
+/// A part of the log with its own order, made of whole partitions (ADR 25).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Shard {
     number: u16,
@@ -63,10 +63,10 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// The one shard of a log that has one order.
+    /// The only shard of a log that has one order.
     pub const WHOLE: Self = Self { number: 0, of: 1 };
 
-    /// Shard `number` of `of`, counted from 0; `None` when there is no such shard.
+    /// Shard `number` of `of`, counted from 0; `None` if it does not exist.
     pub fn new(number: u16, of: u16) -> Option<Self> {
         (number < of && of <= MAX_PARTITIONS).then_some(Self { number, of })
     }
@@ -108,13 +108,13 @@ mod tests {
 
     #[test]
     fn the_hash_is_frozen() {
-        assert_eq!(partition("demo", "a", 4), partition("demo", "a", 4));
         assert_ne!(hash("demo", "a"), hash("dem", "oa"));
         assert_eq!(hash("demo", "session-1"), FROZEN);
+        assert_eq!(partition("demo", "session-1", 4), 2);
     }
 
     #[test]
-    fn one_piece_or_several_are_the_same_hash() {
+    fn one_piece_and_several_hash_alike() {
         for (tenant, key) in [(0, 0), (4, 36), (100, 26), (100, 27), (100, 28), (300, 0), (0, 300)]
         {
             let (tenant, key) = ("t".repeat(tenant), "k".repeat(key));

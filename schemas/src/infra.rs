@@ -1,25 +1,25 @@
-//! Numbers about machines and services: the data points of OpenTelemetry's metrics, one row each.
+//! Infrastructure metrics: data points of OpenTelemetry metrics, one row each.
 
 use serde::{Deserialize, Serialize};
 
-/// Where data points come in, as fates name it: `POST /v1/metrics`.
+/// The source of data points in the fates: `POST /v1/metrics`.
 pub const OTLP_METRICS: &str = "otlp_metrics";
 
-/// What a data point is of.
+/// The kind of a data point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InfraKind {
-    /// A value as it was at that time.
+    /// A value at that time.
     Gauge,
-    /// A sum that goes up and down.
+    /// A sum that can rise and fall.
     Sum,
-    /// A sum that only grows.
+    /// A sum that only rises.
     Counter,
-    /// How values were spread.
+    /// A distribution of values.
     Histogram,
     /// The same in exponential buckets.
     ExponentialHistogram,
-    /// Quantiles that the reporter worked out.
+    /// Quantiles computed by the reporter.
     Summary,
 }
 
@@ -28,20 +28,20 @@ pub enum InfraKind {
 pub struct Attribute {
     /// The key.
     pub k: String,
-    /// The value; one that is not text is written as JSON.
+    /// The value; values other than text are written as JSON.
     pub v: String,
 }
 
 /// A data point: the row of table `infra_metrics`. Times are Unix µs, `None` is unknown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InfraMetric {
-    /// Whose infrastructure.
+    /// Tenant whose infrastructure it is.
     pub tenant: String,
-    /// When the collector had it.
+    /// When the collector received it.
     pub received_at: i64,
     /// When it was measured, by the reporter's clock.
     pub time: i64,
-    /// Since when a sum or a histogram counts.
+    /// Start of the interval that a sum or histogram covers.
     pub started_at: Option<i64>,
     /// `service.name` of the resource; empty where it has none.
     pub service: String,
@@ -49,24 +49,24 @@ pub struct InfraMetric {
     pub instance: Option<String>,
     /// The instrumentation scope.
     pub scope: Option<String>,
-    /// The metric.
+    /// Name of the metric.
     pub name: String,
-    /// What it is of.
+    /// Kind of data point.
     pub kind: InfraKind,
-    /// Whether sums count since the point before, and not since `started_at`.
+    /// Whether a sum counts from the previous point rather than from `started_at`.
     pub delta: Option<bool>,
-    /// The value; of histograms and summaries the sum of what was measured.
+    /// The value; for histograms and summaries, the sum of the measured values.
     pub value: Option<f64>,
-    /// Of histograms and summaries, how many values were measured.
+    /// Number of measured values, for histograms and summaries.
     pub count: Option<i64>,
-    /// The smallest of them.
+    /// Smallest measured value.
     pub min: Option<f64>,
-    /// The largest of them.
+    /// Largest measured value.
     pub max: Option<f64>,
-    /// The unit, as UCUM writes it.
+    /// The unit, in UCUM notation.
     pub unit: Option<String>,
-    /// Attributes of the point, and of the resource beyond those above.
+    /// Attributes of the point, and those of the resource not listed above.
     pub attributes: Vec<Attribute>,
-    /// Whether the request proved to come from a service that knows the service key.
+    /// Whether the request carried the service key; true where none is set.
     pub trusted: bool,
 }

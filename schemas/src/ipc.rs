@@ -1,4 +1,4 @@
-//! Arrow batches as bytes (IPC stream, LZ4) and structs as batches.
+//! Arrow batches to and from bytes (IPC stream, LZ4), and structs to and from batches.
 
 pub mod buffers;
 pub mod frames;
@@ -16,19 +16,19 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_arrow::schema::{SchemaLike, TracingOptions};
 
-/// Stored bytes that are not what they should be.
+/// Stored bytes that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum IpcError {
     /// Arrow could not read or write the batch.
     #[error("arrow batch: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
-    /// The batch does not hold the structs asked for.
+    /// The batch does not hold the requested structs.
     #[error("arrow batch does not fit its type: {0}")]
     Shape(#[from] serde_arrow::Error),
-    /// A column of another type than it ever had.
+    /// A column has a type that no version wrote.
     #[error("column {name} of an arrow batch cannot be {found}")]
     Column {
-        /// Which column.
+        /// The column.
         name: String,
         /// The type it has.
         found: arrow::datatypes::DataType,
@@ -36,34 +36,34 @@ pub enum IpcError {
     /// An IPC stream without a batch.
     #[error("arrow stream holds no batch")]
     Empty,
-    /// Bytes that are no IPC stream, or a part of one.
+    /// The bytes are not an IPC stream, or only part of one.
     #[error("arrow stream: {0}")]
     Torn(&'static str),
 }
 
 impl IpcError {
-    /// What is wrong, without a word of what was read: that may be private.
+    /// What is wrong, without any of the content, which may be private.
     pub fn plain(&self) -> &'static str {
         match self {
             IpcError::Arrow(_) => "Arrow cannot read it",
-            IpcError::Shape(_) => "it does not hold what its kind says",
-            IpcError::Column { .. } => "a column has another type than it ever had",
+            IpcError::Shape(_) => "it does not hold rows of its kind",
+            IpcError::Column { .. } => "a column has a type that no version wrote",
             IpcError::Empty => "it holds no batch",
-            IpcError::Torn(_) => "it is no Arrow stream, or a part of one",
+            IpcError::Torn(_) => "it is not an Arrow stream, or only part of one",
         }
     }
 }
 
-/// Rows up to which nothing is compressed: LZ4 sets up a table for each buffer, which costs more
-/// than writing so few rows, and makes an entry of sixteen of them only a sixth smaller.
+/// Batches of up to this many rows are not compressed: LZ4 sets up a table for each buffer, which
+/// costs more than writing the rows, and sixteen rows would become only a sixth smaller.
 const SMALL: usize = 16;
 
-/// A batch as an Arrow IPC stream, buffers compressed with LZ4 unless there are few rows.
+/// A batch as an Arrow IPC stream; buffers are compressed with LZ4 unless it has few rows.
 pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>, IpcError> {
     encode_stream(&batch.schema(), std::slice::from_ref(batch))
 }
 
-/// Batches of one schema, any number, as an Arrow IPC stream like [`encode`]'s.
+/// Any number of batches of one schema as an Arrow IPC stream like [`encode`]'s.
 pub fn encode_stream(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<u8>, IpcError> {
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let mut writer = writer(schema, rows > SMALL)?;
@@ -74,8 +74,8 @@ pub fn encode_stream(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<u8>
     Ok(writer.into_inner()?)
 }
 
-/// The same piece by piece, at most one batch in each: many are sent without a second copy of all.
-/// It ends with the first error.
+/// The same in pieces of at most one batch, so that many batches are sent without a second copy of
+/// all of them. Ends after the first error.
 pub fn pieces(
     schema: &Schema,
     batches: Vec<RecordBatch>,
@@ -113,9 +113,9 @@ pub fn decode_stream(bytes: &[u8]) -> Result<Vec<RecordBatch>, IpcError> {
     read(bytes, |reader| Ok(reader.collect::<Result<_, _>>()?))
 }
 
-/// Reads what was stored, which may be damaged or a lie. What would take memory is looked at before;
-/// of the rest Arrow's reader takes some for granted and panics (types that it has no name for,
-/// columns that are shorter than they state).
+/// Reads stored bytes, which may be damaged or forged. Lengths that would cost memory are checked
+/// first. Arrow's reader does not check the rest and panics on some of it (unknown types, columns
+/// shorter than they state), which is caught here.
 fn read<T>(
     bytes: &[u8],
     take: impl FnOnce(StreamReader<Cursor<&[u8]>>) -> Result<T, IpcError>,
@@ -126,17 +126,16 @@ fn read<T>(
         unseen = behind;
     }
     let take = || take(StreamReader::try_new(Cursor::new(bytes), None)?);
-    // Nothing of it outlives the panic.
+    // Nothing that the closure touches is used after a panic.
     catch_unwind(AssertUnwindSafe(take))
-        .unwrap_or(Err(IpcError::Torn("what it states of itself cannot be")))
+        .unwrap_or(Err(IpcError::Torn("its metadata is impossible")))
 }
 
 /// A struct that is stored as the row of a batch. Fields are only ever added (ADR 17), as an
-/// `Option` or with `#[serde(default)]`, so that older batches still read; unknown ones are
-/// passed over, so that newer batches do too.
+/// `Option` or with `#[serde(default)]`, so that older batches can still be read; unknown fields
+/// are ignored, so that newer batches can too.
 pub trait Stored: Serialize + DeserializeOwned {
-    /// Where its Arrow fields are kept once they are known: working them out takes longer than
-    /// most batches do.
+    /// Caches its Arrow fields, since deriving them takes longer than writing most batches.
     fn known() -> &'static OnceLock<Vec<FieldRef>>;
 }
 
@@ -166,14 +165,14 @@ stored!(
     TenantDelivery
 );
 
-/// A delivery event with the tenant that its write key belongs to, as it is stored.
+/// A delivery event as stored, with the tenant of its write key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TenantDelivery {
-    /// Whose stream.
+    /// Tenant whose stream it is.
     pub tenant: String,
-    /// When the collector had it, Unix µs.
+    /// When the collector received it, Unix µs.
     pub received_at: i64,
-    /// What was reported.
+    /// The reported event.
     pub event: crate::delivery::DeliveryEvent,
 }
 

@@ -1,17 +1,16 @@
-//! The words of Tallylight: what an event, a row, a metric and a segment are called and what
-//! they mean. No I/O lives here; every other room speaks in these nouns.
+//! The vocabulary of Tallylight: the names and meanings of events, rows, metrics and segments,
+//! shared by every other crate. It does no I/O.
 //!
-//! - [`cmcd`] reads what players say, [`player`] holds it in columns, [`delivery`] what our
-//!   own services report;
-//! - [`fates`] names the one end that every received record comes to, [`dead`] is what is kept of
-//!   those that could not be used;
-//! - [`control`] is what was found to be wrong and what was done about it;
-//! - [`rows`], [`sketch`] and [`metrics`] are what windows produce and what numbers mean;
-//! - [`grid`] is the segment schedule, [`clock`] the only source of time, [`ident`] the
-//!   hash that places a session in a partition, [`record`] the kinds of part in a log entry;
-//! - [`tables`] are the tables of history, column by column, [`formulas`] views over sessions;
-//! - [`settings`] says what is wrong with a number that was set, [`headers`] names those of ours
-//!   that several rooms know.
+//! - [`cmcd`] parses players' reports, [`player`] holds them in columns, [`delivery`] defines the
+//!   reports of our own services;
+//! - [`fates`] names the outcome of every received record, [`dead`] holds what is kept of records
+//!   that could not be used;
+//! - [`control`] defines incidents and actions;
+//! - [`rows`], [`sketch`] and [`metrics`] define what the windows produce and how figures follow;
+//! - [`grid`] is the segment schedule, [`clock`] the only source of time, [`ident`] the hash that
+//!   assigns a session to a partition, [`record`] the kinds of part in a log entry;
+//! - [`tables`] defines the tables of history, column by column, [`formulas`] views over sessions;
+//! - [`settings`] reports settings that are out of range, [`headers`] names our HTTP headers.
 
 pub mod clock;
 pub mod cmcd;

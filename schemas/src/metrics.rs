@@ -1,5 +1,5 @@
-//! One definition per metric (ADR 5): name, unit, formula, denominator and source. Live
-//! rows, pages and docs all evaluate these; nobody writes a formula twice.
+//! One definition per metric (ADR 5): name, unit, formula, denominator and source. Live rows,
+//! pages and docs all use these, so no formula is written twice.
 
 use serde::Serialize;
 
@@ -9,15 +9,15 @@ use crate::sketch::Sketch;
 /// Version of this list; rows carry it.
 pub const VERSION: u32 = 3;
 
-/// Below this many units of the denominator a ratio is shown as a count instead.
+/// If the denominator is smaller than this, a ratio is shown as a count instead.
 pub const MINIMUM_SAMPLE: i64 = 20;
 
-/// A player that adapts has left a rung that its line does not carry within this many ms: two
-/// segments of the demo's schedule. A rebuffer that begins later, on a rung it kept although a
+/// A player that adapts leaves a rung above its throughput within this many ms: two segments of
+/// the demo's schedule. A rebuffer that begins later, on a rung that the player kept although a
 /// lower one existed, is an adaptation failure.
 pub const ADAPTS_WITHIN_MS: i64 = 4_000;
 
-/// How a metric's value follows from summed rows.
+/// How a metric's value is computed from summed rows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Formula {
@@ -26,7 +26,7 @@ pub enum Formula {
         /// The measure.
         of: &'static str,
     },
-    /// The sum of a measure per second of pane.
+    /// The sum of a measure, per second of the pane.
     Rate {
         /// The measure.
         of: &'static str,
@@ -37,7 +37,7 @@ pub enum Formula {
         num: &'static str,
         /// The denominator's measures, added.
         den: &'static [&'static str],
-        /// Such as 100 for per cent.
+        /// For example 100 for per cent.
         scale: f64,
     },
     /// A quantile of a merged sketch.
@@ -49,7 +49,7 @@ pub enum Formula {
     },
 }
 
-/// Which way is bad.
+/// The direction that is worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bad {
@@ -57,30 +57,30 @@ pub enum Bad {
     High,
     /// Less is worse.
     Low,
-    /// Neither by itself.
+    /// Neither.
     Neither,
 }
 
 /// A metric.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Metric {
-    /// Stable name, as in URLs and SQL.
+    /// Stable name, used in URLs and SQL.
     pub name: &'static str,
-    /// What a tile calls it.
+    /// Title of its tile.
     pub title: &'static str,
     /// Unit shown after the value.
     pub unit: &'static str,
     /// How it is computed.
     pub formula: Formula,
-    /// What it is a share of, in words.
+    /// The denominator, as text.
     pub denominator: &'static str,
-    /// Where the definition comes from.
+    /// Origin of the definition.
     pub source: &'static str,
-    /// Which way is bad.
+    /// The direction that is worse.
     pub bad: Bad,
-    /// Values from which it is watch, degraded, broken; none where no limit is meant.
+    /// Values from which it is watch, degraded, broken; `None` if it has no limits.
     pub limits: Option<[f64; 3]>,
-    /// Seconds over which the tile's value is taken.
+    /// Seconds that the tile's value covers.
     pub window_s: u32,
 }
 
@@ -104,13 +104,13 @@ macro_rules! metric {
 
 use Formula::{Gauge, Quantile, Rate, Ratio};
 
-/// Every metric, in the order pages show them.
+/// Every metric, in the order in which pages show them.
 #[rustfmt::skip]
 pub const ALL: &[Metric] = &[
     metric!("viewers", "Concurrent viewers", "", Gauge { of: "viewers" },
         per "none", from "CMCD sta in s, p, r, k", Low, None, 1 s),
     metric!("derived_pct", "Known from requests only", "%", Ratio { num: "derived_viewers", den: &["viewers"], scale: 100.0 },
-        per "viewers", from "CMCD v1: no state named; their part of all figures is coarse", Neither, None, 1 s),
+        per "viewers", from "CMCD v1: no state reported; their share of all figures is coarse", Neither, None, 1 s),
     metric!("starts", "Starts", "/s", Rate { of: "starts" },
         per "second", from "first p after s", Low, None, 10 s),
     metric!("startup_p50_ms", "Startup p50", "ms", Quantile { of: "startup_sketch", q: 0.5 },

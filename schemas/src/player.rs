@@ -1,14 +1,14 @@
-//! Player events in columns: what the collector appends and everything after it reads.
+//! Player events in columns, as the collector appends them and all later stages read them.
 
 mod builder;
 mod column;
-mod door;
+mod envelope;
 mod event;
 mod lookup;
 mod pairs;
 mod rows;
 
 pub use builder::PlayerBatchBuilder;
-pub use door::{About, Door, TOLD};
+pub use envelope::{About, Envelope, TOLD};
 pub use event::PlayerEvent;
 pub use rows::PlayerRows;

@@ -1,6 +1,6 @@
 //! The kinds of part that a log entry is made of, and the names of the topics.
 
-/// Topic of everything received: players, delivery events, fates at the door, ticks.
+/// Topic of everything received: player and delivery events, the collector's fates, ticks.
 pub const EVENTS: &str = "events";
 /// Topic of everything computed: rows and progress.
 pub const ROWS: &str = "rows";
@@ -14,9 +14,9 @@ pub enum Kind {
     Player = 1,
     /// Arrow batch of [`crate::delivery::DeliveryEvent`], with its tenant.
     Delivery = 2,
-    /// Arrow batch of [`crate::fates::FateCount`] decided at the door.
+    /// Arrow batch of [`crate::fates::FateCount`] decided by the collector.
     DoorFates = 3,
-    /// No payload: log time passes although nothing was received.
+    /// No payload: advances log time while nothing is received.
     Tick = 4,
     /// Arrow batch of [`crate::control::ActionRow`], in both topics.
     Actions = 5,
@@ -24,7 +24,7 @@ pub enum Kind {
     Incidents = 6,
     /// Arrow batch of [`crate::infra::InfraMetric`].
     InfraMetrics = 7,
-    /// Arrow batch of [`crate::dead::DeadLetter`], from the door.
+    /// Arrow batch of [`crate::dead::DeadLetter`], from the collector.
     DeadLetters = 8,
     /// Arrow batch of [`crate::rows::PlaybackRow`].
     Playback = 16,
@@ -42,7 +42,7 @@ impl Kind {
         self as u16
     }
 
-    /// The kind behind a stored number; `None` for one that a later version wrote.
+    /// The kind of a stored number; `None` for one written by a later version.
     pub fn from_code(code: u16) -> Option<Self> {
         use Kind::{
             Actions, DeadLetters, Delivery, DeliveryRows, DoorFates, FatesRows, Incidents,

@@ -1,6 +1,6 @@
-//! What the windows produce. A row holds the absolute value so far of one pane and cell in
-//! one partition; its `version` is the log position it covers. Readers keep the highest
-//! version per key and sum over partitions, so replay overwrites and never adds (ADR 3).
+//! Output of the windows. A row holds the absolute value so far of one pane and cell in one
+//! partition; its `version` is the log position that it covers. Readers keep the highest version
+//! per key and sum over partitions, so a replay overwrites and never adds (ADR 3).
 
 mod cuboid;
 mod measures;
@@ -8,7 +8,7 @@ mod topic;
 
 use serde::{Deserialize, Serialize};
 
-pub use cuboid::{Cell, Cuboid, OTHER};
+pub use cuboid::{Cell, Cuboid, Dimension, OTHER};
 pub use measures::Measures;
 pub use topic::{DecodeError, RowsPart, TopicRows};
 
@@ -18,7 +18,7 @@ use crate::sketch::Sketch;
 /// Playback in one pane and cell of one partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlaybackRow {
-    /// Whose viewers.
+    /// Tenant whose viewers they are.
     pub tenant: String,
     /// Partition of the events log.
     pub partition: u16,
@@ -26,9 +26,9 @@ pub struct PlaybackRow {
     pub pane: i64,
     /// Width of the pane, seconds.
     pub width_s: u32,
-    /// Which breakdown.
+    /// The breakdown.
     pub cuboid: Cuboid,
-    /// Which cell of it.
+    /// The cell of that breakdown.
     pub cell: Cell,
     /// The sums.
     pub measures: Measures,
@@ -36,24 +36,24 @@ pub struct PlaybackRow {
     pub startup_sketch: Sketch,
     /// Live latencies reported in the pane, ms.
     pub latency_sketch: Sketch,
-    /// No later event can change it.
+    /// No later event can change the row.
     pub r#final: bool,
-    /// Log position it covers: every event before it is counted.
+    /// Log position that the row covers: every event before it is counted.
     pub version: u64,
     /// Version of the metric definitions ([`crate::metrics::VERSION`]).
     pub metrics_version: u32,
 }
 
 impl PlaybackRow {
-    /// Merges another row of the same pane and cell, or (`sign` −1) takes it out again.
+    /// Merges another row of the same pane and cell, or (`sign` −1) subtracts it again.
     pub fn merge(&mut self, other: &Self, sign: i64) {
         self.measures.add(&other.measures, sign);
         self.startup_sketch.merge(&other.startup_sketch, sign);
         self.latency_sketch.merge(&other.latency_sketch, sign);
     }
 
-    /// The row as its part of the pane of `width_s` that it is in. `viewers` and the derived
-    /// of them are numbers at the pane's end, so they are those of the last row only.
+    /// The row as its contribution to the enclosing pane of `width_s`. `viewers` and
+    /// `derived_viewers` are counts at the pane's end, so only the last row contributes them.
     pub fn widened(&self, width_s: u32) -> Self {
         let (pane, is_last) = widen(self.pane, self.width_s, width_s);
         let mut row = Self { pane, width_s, ..self.clone() };
@@ -62,7 +62,7 @@ impl PlaybackRow {
         row
     }
 
-    /// Whether it says nothing.
+    /// Whether all its values are zero.
     pub fn is_nothing(&self) -> bool {
         self.measures == Measures::default()
             && self.startup_sketch.is_empty()
@@ -70,23 +70,23 @@ impl PlaybackRow {
     }
 }
 
-/// The pane of `to_s` seconds that one of `from_s` is in, and whether both end together.
+/// The pane of `to_s` seconds that encloses one of `from_s`, and whether both end together.
 fn widen(pane: i64, from_s: u32, to_s: u32) -> (i64, bool) {
     let (from, to) = (i64::from(from_s) * 1_000_000, i64::from(to_s) * 1_000_000);
     let wide = pane.div_euclid(to).saturating_mul(to);
     (wide, pane.saturating_add(from) == wide.saturating_add(to))
 }
 
-/// What tells delivery rows of one pane from each other.
+/// Identifies a delivery row within its pane.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DeliveryKey {
-    /// Whose stream.
+    /// Tenant whose stream it is.
     pub tenant: String,
-    /// Which kind of service reported.
+    /// Kind of service that reported.
     pub service: String,
-    /// Edge name, when an edge reported.
+    /// Edge name, if an edge reported.
     pub edge: Option<String>,
-    /// Whose copy.
+    /// Pipeline that produced the copy.
     pub pipeline: Option<String>,
     /// Stream name.
     pub stream: String,
@@ -101,7 +101,7 @@ pub struct DeliveryKey {
 /// Delivery in one pane and cell of one partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeliveryRow {
-    /// Whose stream.
+    /// Tenant whose stream it is.
     pub tenant: String,
     /// Partition of the events log.
     pub partition: u16,
@@ -111,16 +111,16 @@ pub struct DeliveryRow {
     pub width_s: u32,
     /// `edge`, `origin`, `packager` or `steering`.
     pub service: String,
-    /// Edge name, when an edge reported.
+    /// Edge name, if an edge reported.
     pub edge: Option<String>,
-    /// Whose copy.
+    /// Pipeline that produced the copy.
     pub pipeline: Option<String>,
     /// Stream name.
     #[serde(default)]
     pub stream: String,
     /// Track name.
     pub track: String,
-    /// Segment number; absent in rows of a minute and of an hour, and where there is none.
+    /// Segment number; absent in minute and hour rows, and where there is none.
     #[serde(default)]
     pub k: Option<u64>,
     /// `put`, `get`, `choice` or `load`.
@@ -129,34 +129,34 @@ pub struct DeliveryRow {
     pub requests: i64,
     /// Body bytes.
     pub bytes: i64,
-    /// Answers of 400 and above.
+    /// Responses of 400 and above.
     pub errors: i64,
-    /// Answers of 200 to 299.
+    /// Responses of 200 to 299.
     #[serde(default)]
     pub ok: i64,
-    /// Answers of 300 to 399.
+    /// Responses of 300 to 399.
     #[serde(default)]
     pub redirects: i64,
-    /// Answers of 500 and above, which are among `errors`.
+    /// Responses of 500 and above, included in `errors`.
     #[serde(default)]
     pub server_errors: i64,
-    /// Served from cache, or by joining a fetch under way.
+    /// Served from cache, or by joining a fetch in progress.
     pub hits: i64,
-    /// Held for the schedule, ms.
+    /// Time held for the schedule, ms, summed.
     pub held_ms: i64,
-    /// Time to first byte net of hold, ms.
+    /// Time to first byte excluding the hold, ms.
     pub ttfb_sketch: Sketch,
-    /// Time held for the schedule, ms.
+    /// Time held for the schedule, ms, of the requests that were held.
     #[serde(default)]
     pub held_sketch: Sketch,
-    /// No later event can change it.
+    /// No later event can change the row.
     pub r#final: bool,
-    /// Log position it covers.
+    /// Log position that the row covers.
     pub version: u64,
 }
 
 impl DeliveryRow {
-    /// What tells it from others of its pane.
+    /// Its key within the pane.
     pub fn key(&self) -> DeliveryKey {
         DeliveryKey {
             tenant: self.tenant.clone(),
@@ -170,8 +170,8 @@ impl DeliveryRow {
         }
     }
 
-    /// Merges another row of the same pane and key, or (`sign` −1) takes it out again. Sums end
-    /// where 64 bits do: older logs may hold numbers that no door takes any more.
+    /// Merges another row of the same pane and key, or (`sign` −1) subtracts it again. Sums
+    /// saturate: older logs may hold numbers that the collector no longer accepts.
     pub fn merge(&mut self, other: &Self, sign: i64) {
         let numbers = [
             (&mut self.requests, other.requests),
@@ -190,47 +190,47 @@ impl DeliveryRow {
         self.held_sketch.merge(&other.held_sketch, sign);
     }
 
-    /// The row as its part of the pane of `width_s` that it is in. Segments are told apart in panes
-    /// of their own length only: in an hour there are thousands.
+    /// The row as its contribution to the enclosing pane of `width_s`. Wider panes do not
+    /// distinguish segments: an hour has thousands.
     pub fn widened(&self, width_s: u32) -> Self {
         Self { pane: widen(self.pane, self.width_s, width_s).0, width_s, k: None, ..self.clone() }
     }
 }
 
-/// Records of one second of log time by what became of them.
+/// Records of one second of log time by fate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FatesRow {
     /// Start of the second of log time, Unix µs.
     pub pane: i64,
     /// Partition of the events log.
     pub partition: u16,
-    /// Whose records.
+    /// Tenant whose records they are.
     pub tenant: String,
-    /// Where they came in.
+    /// The source that received them.
     pub source: String,
-    /// What became of them.
+    /// Their fate.
     pub fate: Fate,
-    /// Why.
+    /// Why, if they were rejected or shed.
     pub reason: Reason,
     /// How many.
     pub events: u64,
-    /// Log position it covers.
+    /// Log position that the row covers.
     pub version: u64,
-    /// How many the door counted with this fate. Over all fates of a tenant, source and second
-    /// it adds up to what was received, `events` to what came to an end: a difference is a
-    /// record that nobody can account for. Absent in rows from before it was counted.
+    /// How many records the collector counted with this fate. Over all fates of a tenant, source
+    /// and second this adds up to the records received, and `events` to the records with a final
+    /// fate: a difference means unaccounted records. Absent in rows older than this count.
     #[serde(default)]
     pub door: Option<u64>,
 }
 
-/// How far a partition is. A sum without all partitions is partial.
+/// Progress of a partition. A sum that lacks a partition is partial.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgressRow {
     /// Partition of the events log.
     pub partition: u16,
-    /// Partitions there are.
+    /// Number of partitions.
     pub partitions: u16,
-    /// Next log offset to read: everything before it is in the rows.
+    /// Next log offset to read: everything before it is included in the rows.
     pub offset: u64,
     /// Log time, Unix µs.
     pub log_time: i64,
@@ -238,7 +238,7 @@ pub struct ProgressRow {
     pub final_up_to: i64,
     /// Sessions held in memory.
     pub sessions: u64,
-    /// Records missing by sequence number so far.
+    /// Records missing so far, by sequence number.
     pub lost_events: u64,
     /// Log entries that were damaged or dropped before they could be read.
     pub lost_entries: u64,

@@ -12,25 +12,31 @@ use memchr::{memchr2, memchr2_iter, memchr3_iter, memrchr2_iter};
 use crate::cmcd::{Key, cmsd};
 use crate::dead::GAP;
 
-/// Where a query or fragment begins, plain or percent-encoded.
-const ENDS: [&str; 5] = ["?", "#", "%3F", "%3f", "%23"];
-/// What stands, twice, before an authority, and once behind it; and what ends the credentials within
-/// it. Some encoders leave some of them as they are.
-const SLASH: [&str; 2] = ["/", "%2F"];
-const AT: [&str; 2] = ["@", "%40"];
-/// What stands before those slashes in a whole URL.
-const COLON: [&str; 2] = [":", "%3A"];
+/// Where a query or fragment begins, plain or percent-encoded once or twice: version 1 encodes
+/// `nor` before the query around it is encoded.
+const ENDS: [&str; 8] = ["?", "#", "%3F", "%3f", "%23", "%253F", "%253f", "%2523"];
+/// What comes, twice, before an authority, and once behind it; and what ends the credentials
+/// within it. Some encoders leave some of them as they are.
+const SLASH: [&str; 3] = ["/", "%2F", "%252F"];
+const AT: [&str; 3] = ["@", "%40", "%2540"];
+/// What comes before those slashes in a whole URL.
+const COLON: [&str; 3] = [":", "%3A", "%253A"];
 /// So long a word outside of quotes may be Base64 that cannot be read.
 const LONG: usize = 16;
 
 /// A URL, or a reference relative to one, without credentials, query and fragment.
 pub fn url(text: &str) -> Cow<'_, str> {
-    let end = ENDS.iter().filter_map(|mark| text.find(mark)).min();
-    let cut = end.and_then(|end| text.get(..end)).unwrap_or(text);
+    let cut = end(text).and_then(|end| text.get(..end)).unwrap_or(text);
     match without_credentials(cut) {
         Some(clean) => Cow::Owned(clean),
         None => Cow::Borrowed(cut),
     }
+}
+
+/// Where the query or fragment of a URL begins.
+fn end(text: &str) -> Option<usize> {
+    let all = text.as_bytes();
+    memchr3_iter(b'?', b'#', b'%', all).find(|at| starts(all, *at, &ENDS).is_some())
 }
 
 /// `text` without the credentials of its URLs; `None` when it has none. Looks at each byte a few times
@@ -244,6 +250,11 @@ mod tests {
             ("//u@cdn.example/a@b", "//cdn.example/a@b"),
             ("../v/2.m4s?token=x", "../v/2.m4s"),
             ("https%3A%2F%2Fu%3Ap%40cdn.example%2f1%3ft%3dx", "https%3A%2F%2Fcdn.example%2f1"),
+            ("..%252F2.m4s%253Ft%253Dx", "..%252F2.m4s"),
+            ("2.m4s%253ft", "2.m4s"),
+            ("2.m4s%2523x", "2.m4s"),
+            ("100%25.m4s", "100%25.m4s"),
+            ("https%253A%252F%252Fu%253Ap%2540h%252f1%253Ft", "https%253A%252F%252Fh%252f1"),
             ("https://cdn.example/a@b/1.m4s", "https://cdn.example/a@b/1.m4s"),
             ("seg-1.m4s", "seg-1.m4s"),
             ("", ""),
@@ -254,6 +265,7 @@ mod tests {
             ("who? me", "who? me"),
             ("see http://a:b@c/?d", "see http://c/"),
             ("https%3A//u%3Ap%40h/x%3Ft%3D1", "https%3A//h/x"),
+            ("https%253A%252F%252Fu%253Ap%2540h%252Fx%253Ft", "https%253A%252F%252Fh%252Fx"),
             ("https://a/b -> https://u:p@c/d", "https://a/b -> https://c/d"),
             ("https:%2F//u:p%40h/x", "https:%2F//h/x"),
             ("https:////u:p@@h//v@w/x", "https:////h//w/x"),

@@ -1,15 +1,15 @@
-//! The schedule as it was kept: what each segment became, from the reports of the origin. A view
-//! over `delivery_events`, since a few reports for a segment need no windows.
+//! How well the schedule was kept: the outcome of each segment, from the origin's reports. A view
+//! over `delivery_events`, since a segment has only a few reports.
 
 use crate::tables::Kind;
 
 /// Name of the view.
 pub const VIEW: &str = "segments";
 
-/// What a row is about.
+/// Description of the view.
 pub const ABOUT: &str = "Segments as the origin fixed them: on time, late or missing, and from \
-    whose copy. `state <> 'on_time' OR late_copies > 0 OR defective > 0` finds where something was \
-    wrong; a pipeline that sent nothing shows in `copies`.";
+    which pipeline. `state <> 'on_time' OR late_copies > 0 OR defective > 0` finds the faulty ones; \
+    a pipeline that sent nothing shows in `copies`.";
 
 /// A column of the view.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +20,7 @@ pub struct Column {
     pub kind: Kind,
     /// Its unit, where it has one.
     pub unit: &'static str,
-    /// As an expression over the reports about one segment.
+    /// Its expression over the reports about one segment.
     pub sql: &'static str,
     /// What it means.
     pub about: &'static str,
@@ -36,12 +36,12 @@ const fn column(
     Column { name, kind, unit, sql, about }
 }
 
-/// What a row is told apart by.
+/// The columns that identify a row.
 const KEYS: &str = "tenant, stream, track, k";
 
 /// Its columns.
 pub const COLUMNS: [Column; 11] = [
-    column("tenant", Kind::Text, "", "tenant", "Whose stream."),
+    column("tenant", Kind::Text, "", "tenant", "Tenant whose stream it is."),
     column("stream", Kind::Text, "", "stream", "Stream name."),
     column("track", Kind::Text, "", "track", "Track name."),
     column("k", Kind::Int, "", "k", "Segment number."),
@@ -52,8 +52,7 @@ pub const COLUMNS: [Column; 11] = [
         "CASE WHEN max(pipeline) FILTER (WHERE action = 'choice') IS NULL THEN NULL \
          WHEN max(pipeline) FILTER (WHERE action = 'choice') = 'slate' THEN 'missing' \
          WHEN max(late_us) FILTER (WHERE action = 'choice') > 0 THEN 'late' ELSE 'on_time' END",
-        "`on_time`, `late`, or `missing`: then the slate was served. NULL while the choice is not \
-         known.",
+        "`on_time`, `late` or `missing` (the slate was served). NULL while the choice is not known.",
     ),
     column(
         "served_from",
@@ -67,28 +66,28 @@ pub const COLUMNS: [Column; 11] = [
         Kind::Time,
         "",
         "max(ts) FILTER (WHERE action = 'choice')",
-        "When the origin fixed it.",
+        "When the origin fixed the segment's copy.",
     ),
     column(
         "late_ms",
         Kind::Int,
         "ms",
         "max(late_us) FILTER (WHERE action = 'choice') / 1000",
-        "How long after its due time it was fixed; negative before it.",
+        "How long after its due time it was fixed; negative if before.",
     ),
     column(
         "copies",
         Kind::Int,
         "",
         "count(DISTINCT coalesce(pipeline, '?')) FILTER (WHERE action = 'put' AND status < 300 AND defect IS NULL)",
-        "Pipelines that sent a sound copy.",
+        "Number of pipelines that sent a usable copy.",
     ),
     column(
         "late_copies",
         Kind::Int,
         "",
         "count(DISTINCT coalesce(pipeline, '?')) FILTER (WHERE action = 'put' AND late_us > 0)",
-        "Pipelines whose copy came after its due time.",
+        "Number of pipelines whose copy arrived after its due time.",
     ),
     column(
         "defective",
@@ -97,7 +96,7 @@ pub const COLUMNS: [Column; 11] = [
         "count(DISTINCT coalesce(pipeline, '?')) FILTER \
          (WHERE action = 'put' AND (defect IS NOT NULL OR status BETWEEN 400 AND 408 \
          OR status BETWEEN 410 AND 499))",
-        "Pipelines whose copy had something wrong, or was none.",
+        "Number of pipelines whose copy was defective or refused.",
     ),
 ];
 

@@ -3,16 +3,16 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How a session came out, so far.
+/// Outcome of a session so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Still going on (also while it has not started yet).
+    /// Still open (even before its first frame).
     #[default]
     Playing,
     /// Ended after a first frame, without a fatal error.
     Played,
-    /// Given up before a first frame.
+    /// Abandoned before a first frame.
     ExitBeforeStart,
     /// A fatal error before the first frame.
     StartFailed,
@@ -23,7 +23,7 @@ pub enum Outcome {
 /// A session. Times are Unix µs, `None` is unknown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SessionRow {
-    /// Whose viewer.
+    /// Tenant whose viewer it is.
     pub tenant: String,
     /// The player's session id.
     pub sid: String,
@@ -48,30 +48,30 @@ pub struct SessionRow {
     pub edge: Option<String>,
     /// Pipeline of the newest request.
     pub pipeline: Option<String>,
-    /// First `s`, or the first record that is no preload.
+    /// First `s`, or the first record that is not a preload.
     pub started_at: Option<i64>,
     /// First `p`.
     pub first_frame_at: Option<i64>,
-    /// When it ended (or was last seen, when it fell silent).
+    /// When it ended, or was last seen if it fell silent.
     pub ended_at: Option<i64>,
-    /// How it came out.
+    /// Its outcome.
     pub outcome: Outcome,
     /// `first_frame_at − started_at`, ms.
     pub startup_ms: Option<i64>,
-    /// How long the viewer waited for the first frame, or until it was given up, ms; unknown
+    /// How long the viewer waited for the first frame, or until the attempt ended, ms; unknown
     /// where the startup is.
     #[serde(default)]
     pub waited_ms: Option<i64>,
-    /// The player's own `msd`, ms, as a cross-check.
+    /// The player's own `msd`, ms, for cross-checking.
     pub msd_ms: Option<i64>,
     /// Time starting, ms.
     #[serde(default)]
     pub starting_ms: i64,
     /// Time playing, ms.
     pub playing_ms: i64,
-    /// Time rebuffering, ms, with what lost records had of it.
+    /// Time rebuffering, ms, including `repaired_rebuffering_ms`.
     pub rebuffering_ms: i64,
-    /// Rebuffers after the first frame and outside seeks, with those of lost records.
+    /// Rebuffers after the first frame and outside seeks, including `repaired_rebuffers`.
     pub rebuffer_count: i64,
     /// Start (Unix µs) and length (ms) of the newest rebuffers, at most 32.
     pub rebuffers: Vec<(i64, i64)>,
@@ -80,10 +80,10 @@ pub struct SessionRow {
     /// Seeks after the first frame.
     #[serde(default)]
     pub seek_count: i64,
-    /// The part of all these times in which the player was hidden, ms.
+    /// The part of these times in which the player was hidden, ms.
     #[serde(default)]
     pub background_ms: i64,
-    /// The part of `rebuffering_ms` in which it was hidden, ms.
+    /// The part of `rebuffering_ms` in which the player was hidden, ms.
     #[serde(default)]
     pub background_rebuffering_ms: i64,
     /// Bitrate averaged over playing time, kbps.
@@ -100,52 +100,52 @@ pub struct SessionRow {
     pub live_latency_ms: Option<i64>,
     /// Newest error code.
     pub error_code: Option<String>,
-    /// State now, a CMCD `sta` token.
+    /// Current state, a CMCD `sta` token.
     pub state: Option<String>,
-    /// Records accepted; what was told of requests only where the player sends no event reports.
+    /// Records accepted; reported requests count only if the player sends no event reports.
     pub events: u64,
     /// Records missing by sequence number.
     pub lost_events: u64,
-    /// Records that came after their pane was final.
+    /// Records that arrived after their pane was final.
     pub late_events: u64,
     /// Newest record, Unix µs.
     pub last_seen: i64,
-    /// The player never named a state: what it did is derived from its requests.
+    /// The player never reported a state: its playback is derived from its requests.
     #[serde(default)]
     pub derived: bool,
-    /// The part of `switches` that went to a higher bitrate.
+    /// The part of `switches` to a higher bitrate.
     #[serde(default)]
     pub switches_up: i64,
-    /// The part of `switches` that went to a lower one.
+    /// The part of `switches` to a lower bitrate.
     #[serde(default)]
     pub switches_down: i64,
-    /// Least live latency told while playing, ms.
+    /// Lowest live latency reported while playing, ms.
     #[serde(default)]
     pub least_latency_ms: Option<i64>,
-    /// Greatest live latency told while playing, ms.
+    /// Highest live latency reported while playing, ms.
     #[serde(default)]
     pub greatest_latency_ms: Option<i64>,
     /// Frames dropped, by the player's own count.
     #[serde(default)]
     pub dropped_frames: Option<i64>,
-    /// The part of `rebuffer_count` that only the player's own count tells of, since records were
-    /// lost; below 0 where it tells of fewer than were seen.
+    /// The part of `rebuffer_count` known only from the player's own count, because records were
+    /// lost; negative where that count is lower than what was seen.
     #[serde(default)]
     pub repaired_rebuffers: i64,
-    /// The same of `rebuffering_ms`, ms. It is taken out of `playing_ms`.
+    /// The same for `rebuffering_ms`, ms. It is subtracted from `playing_ms`.
     #[serde(default)]
     pub repaired_rebuffering_ms: i64,
 }
 
-/// A stretch of a session in one state and one set of dimensions: the row of table
+/// A span of a session in one state and one set of dimensions: the row of table
 /// `session_spans`. Times are Unix µs, `None` is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpanRow {
-    /// Whose viewer.
+    /// Tenant whose viewer it is.
     pub tenant: String,
     /// The player's session id.
     pub sid: String,
-    /// Which playback of the sid.
+    /// Number of the playback within the sid, from 0.
     pub epoch: u32,
     /// `starting`, `playing`, `rebuffering`, `seeking` or `paused`.
     pub state: String,
@@ -174,7 +174,7 @@ pub struct SpanRow {
     /// Autonomous system of the viewer's network.
     #[serde(default)]
     pub asn: Option<u32>,
-    /// It goes on; `to` is the newest record, and may be its beginning.
+    /// The span has not ended; `to` is the newest record, which may be its beginning.
     #[serde(default)]
     pub open: Option<bool>,
 }

@@ -1,8 +1,8 @@
-//! What is said of a number that was set to what it cannot be.
+//! Reports settings that are out of range.
 
 use std::ops::RangeInclusive;
 
-/// A mistake, in words, for each number that is not in its range.
+/// A message for each number that is out of its range.
 pub fn outside(numbers: &[(&str, u64, RangeInclusive<u64>)]) -> impl Iterator<Item = String> {
     let outside = numbers.iter().filter(|(_, value, range)| !range.contains(value));
     outside.map(|(name, value, range)| {
@@ -15,7 +15,7 @@ mod tests {
     use super::outside;
 
     #[test]
-    fn a_number_beside_its_range_is_told_with_it() {
+    fn a_number_out_of_range_is_reported_with_the_range() {
         let mistakes: Vec<String> =
             outside(&[("a", 0, 1..=9), ("b", 9, 1..=9), ("c", 10, 1..=9)]).collect();
         assert_eq!(mistakes, ["a is 0; it must be 1 to 9", "c is 10; it must be 1 to 9"]);

@@ -1,8 +1,8 @@
 //! A mergeable quantile sketch over whole milliseconds: DDSketch with 1 % relative error,
 //! stored as sparse bins so that a plain sum in any engine merges it.
 //!
-//! Counts are signed: the windower takes a value back out when an event that came out of
-//! order changes what it thought.
+//! Counts are signed: the windower removes a value when an event that arrived out of order
+//! changes an earlier result.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +22,8 @@ pub struct Bin {
 }
 
 impl Bin {
-    /// `n` times the value. This takes a logarithm: what goes into several sketches is made
-    /// into a bin once.
+    /// `n` times the value. This computes a logarithm, so make the bin once for a value that goes
+    /// into several sketches.
     pub fn of(value: i64, n: i64) -> Self {
         Self { i: index(value), n }
     }
@@ -97,7 +97,7 @@ impl Sketch {
 }
 
 impl FromIterator<Bin> for Sketch {
-    /// Bins in any order, as a table holds them; those of the same index add.
+    /// Bins in any order, as stored in a table; bins of the same index are added.
     fn from_iter<T: IntoIterator<Item = Bin>>(bins: T) -> Self {
         let mut sketch = Self::default();
         bins.into_iter().for_each(|bin| sketch.add_bin(bin));
@@ -132,7 +132,7 @@ mod tests {
         }
 
         #[test]
-        fn taking_back_leaves_nothing(values in prop::collection::vec(0_i64..10_000_000, 0..50)) {
+        fn removing_every_value_leaves_nothing(values in prop::collection::vec(0_i64..10_000_000, 0..50)) {
             let (mut whole, mut part) = (Sketch::default(), Sketch::default());
             for v in &values {
                 whole.add(*v, 1);

@@ -1,8 +1,8 @@
-//! The tables of history: one definition of each, for the archive that writes them, for SQL
-//! that reads them and for `docs/tables.md`, which is generated from it.
+//! The tables of history. Each is defined once, for the archive that writes it, for SQL that reads
+//! it and for `docs/tables.md`, which is generated.
 //!
-//! A column that nothing fills yet is there and NULL. NULL is unknown and never 0. Columns are
-//! only ever added (ADR 17).
+//! A column without a value is present and NULL. NULL means unknown, never 0. Columns are only ever
+//! added (ADR 17).
 
 mod about;
 mod columns;
@@ -30,19 +30,19 @@ pub enum Table {
     DeliveryEvents,
     /// One row per playback.
     Sessions,
-    /// One row per stretch of a playback in one state and one set of dimensions.
+    /// One row per span of a playback in one state and one set of dimensions.
     SessionSpans,
-    /// Sums of players per pane and cell.
+    /// Sums over players per pane and cell.
     Playback,
-    /// Sums of media services per second and key.
+    /// Sums over media services' reports per second and key.
     Delivery,
-    /// The ledger: what became of every record, per second.
+    /// The ledger: the fate of every record, per second.
     Fates1s,
-    /// What was found to be wrong.
+    /// Incidents.
     Incidents,
-    /// What was done about it.
+    /// Actions against them.
     Actions,
-    /// Numbers about machines and services.
+    /// Metrics of machines and services.
     InfraMetrics,
     /// `playback` per minute.
     Playback1m,
@@ -52,7 +52,7 @@ pub enum Table {
     Delivery1m,
     /// `delivery` per hour.
     Delivery1h,
-    /// What could not be used.
+    /// Records and parts of the log that could not be used.
     DeadLetters,
 }
 
@@ -61,30 +61,30 @@ pub enum Table {
 pub enum Kind {
     /// Text.
     Text,
-    /// A whole number of 64 bits.
+    /// A 64-bit integer.
     Int,
-    /// A whole number of 32 bits.
+    /// A 32-bit integer.
     Small,
-    /// A decimal.
+    /// A 64-bit float.
     Dec,
     /// True or false.
     Bool,
-    /// A moment, UTC, microseconds.
+    /// A time, UTC, microseconds.
     Time,
-    /// The same, kept as milliseconds in the log.
+    /// The same, stored as milliseconds in the log.
     MsTime,
     /// A list of texts.
     Texts,
-    /// A list of whole numbers, each with the object type it is about.
+    /// A list of integers, each with its object type.
     Ints,
     /// Custom keys with their values.
     Pairs,
-    /// The servers on the way of a response.
+    /// The servers that a response passed through.
     Hops,
     /// A quantile sketch: bins with counts.
     Sketch,
-    /// Moments with a length in ms each.
-    Stretches,
+    /// Times, each with a duration in ms.
+    Intervals,
 }
 
 impl Kind {
@@ -106,11 +106,11 @@ impl Kind {
                 structs(first.into_iter().chain(["etp", "mb", "rd", "rtt"].map(number)))
             }
             Kind::Sketch => pairs([("bin", DataType::Int32), ("count", DataType::Int64)]),
-            Kind::Stretches => pairs([("at", time()), ("ms", DataType::Int64)]),
+            Kind::Intervals => pairs([("at", time()), ("ms", DataType::Int64)]),
         }
     }
 
-    /// The type as SQL users know it.
+    /// The type as SQL names it.
     pub fn sql(self) -> &'static str {
         match self {
             Kind::Text => "text",
@@ -126,7 +126,7 @@ impl Kind {
                 "list<struct<n text, du boolean, etp bigint, mb bigint, rd bigint, rtt bigint>>"
             }
             Kind::Sketch => "list<struct<bin int, count bigint>>",
-            Kind::Stretches => "list<struct<at timestamp, ms bigint>>",
+            Kind::Intervals => "list<struct<at timestamp, ms bigint>>",
         }
     }
 }
@@ -158,13 +158,14 @@ pub struct Column {
     pub kind: Kind,
     /// Its unit, where it has one.
     pub unit: Option<&'static str>,
-    /// Who states it: `player`, `door`, `processor`, `edge`, `steering`.
+    /// The component that states it: `player`, `collector`, `processor`, `edge`, `service`,
+    /// `steering`.
     pub source: &'static str,
     /// What it means.
     pub about: &'static str,
 }
 
-/// The column that folders are named after: the hour of log time in which a row was written.
+/// The column that names the folders: the hour of log time in which a row was written.
 pub const HOUR: &str = "hour";
 
 static COLUMNS: LazyLock<Vec<Vec<Column>>> =
@@ -192,7 +193,7 @@ impl Table {
         Table::DeadLetters,
     ];
 
-    /// Its name in SQL and of its folder.
+    /// Its name in SQL, and the name of its folder.
     pub fn name(self) -> &'static str {
         match self {
             Table::PlayerEvents => "player_events",
@@ -218,7 +219,7 @@ impl Table {
         Self::ALL.into_iter().find(|table| table.name() == name)
     }
 
-    /// What a row is.
+    /// Its description: what a row represents.
     pub fn about(self) -> &'static str {
         about::about(self)
     }
@@ -256,7 +257,7 @@ impl Table {
         }
     }
 
-    /// What a table of wider panes is rolled up from, and their width, seconds.
+    /// For a table of wider panes: the table that it is rolled up from, and the width, seconds.
     pub fn rolled(self) -> Option<(Table, u32)> {
         match self {
             Table::Playback1m => Some((Table::Playback, 60)),
@@ -267,7 +268,7 @@ impl Table {
         }
     }
 
-    /// The table whose columns it has: its own, or of what it is rolled up from.
+    /// The table that defines its columns: itself, or the one that it is rolled up from.
     pub fn kin(self) -> Table {
         self.rolled().map_or(self, |(from, _)| from)
     }

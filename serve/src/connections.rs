@@ -1,4 +1,4 @@
-//! Accepting connections, serving them, and ending them.
+//! Accepts, serves and ends connections.
 
 use std::convert::Infallible;
 use std::io;
@@ -20,23 +20,23 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::Limits;
-use crate::asking::Asked;
 use crate::life::Life;
-use crate::place::Placed;
-use crate::roll::Roll;
+use crate::registry::Registry;
+use crate::request::ConnectionService;
 use crate::strangers::Strangers;
+use crate::stream::CountedStream;
 use crate::tls::Tls;
 
-/// Accepting pauses for so long when the machine refuses a connection (out of files, say), and
-/// twice as long each time it refuses again and nobody can be spared.
+/// Accepting pauses for this long when the system refuses a connection (out of file handles, for
+/// example), and twice as long each time it refuses again and no connection can be ended.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// So many idle connections give their files at a time then.
+/// This many connections are ended at a time to free file handles.
 const ROOM: usize = 8;
-/// How often room is looked for while a client waits for a place.
-const WAIT_FOR_PLACE: Duration = Duration::from_millis(50);
-/// A connection that was told to end gets so long to say goodbye.
-const GOODBYE: Duration = Duration::from_millis(250);
+/// How often to try to make room while a client waits.
+const RETRY_ROOM: Duration = Duration::from_millis(50);
+/// How long a connection may take to close cleanly.
+const CLOSE_WITHIN: Duration = Duration::from_millis(250);
 
 /// All connections of one server.
 pub(crate) struct Connections {
@@ -45,9 +45,9 @@ pub(crate) struct Connections {
     strangers: Arc<Strangers>,
     router: Router,
     limits: Limits,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     open: Gauge,
-    roll: Arc<Roll>,
+    registry: Arc<Registry>,
     tasks: TaskTracker,
     draining: CancellationToken,
     /// Cancelled when this is dropped: no connection outlives its server.
@@ -64,9 +64,9 @@ impl Connections {
             strangers: Arc::default(),
             router,
             limits,
-            places: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
+            permits: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
             open,
-            roll: Arc::default(),
+            registry: Arc::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             _cut: cut.clone().drop_guard(),
@@ -84,7 +84,7 @@ impl Connections {
         };
         tokio::select! {
             never = self.accept_all(listener) => never,
-            never = self.roll.watch(&self.limits) => never,
+            never = self.registry.watch(&self.limits) => never,
             never = fresh => never,
         }
     }
@@ -95,9 +95,9 @@ impl Connections {
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    let place = self.place().await;
+                    let permit = self.permit().await;
                     number += 1;
-                    self.spawn(number, stream, peer, place);
+                    self.spawn(number, stream, peer, permit);
                     pause = ACCEPT_PAUSE;
                 }
                 Err(error) => pause = self.refused(&error, pause).await,
@@ -105,52 +105,59 @@ impl Connections {
         }
     }
 
-    /// The machine has no room for one more. Whoever is idle gives theirs, and a pause keeps
-    /// the loop from turning for nothing.
+    /// The system cannot take another connection. Idle ones are ended, and a pause keeps the loop
+    /// from spinning.
     async fn refused(&self, error: &io::Error, pause: Duration) -> Duration {
         if pause == ACCEPT_PAUSE {
             tracing::warn!(%error, "a connection was refused; idle ones are closed");
         }
-        let room = (0..ROOM).filter(|_| self.roll.make_room(Instant::now())).count();
+        let room = (0..ROOM).filter(|_| self.registry.make_room(Instant::now())).count();
         let pause = if room > 0 { ACCEPT_PAUSE } else { pause };
         tokio::time::sleep(pause).await;
         (pause * 2).min(LONGEST_PAUSE)
     }
 
-    /// A place for the client that was accepted; the others wait in the system's backlog.
-    async fn place(&self) -> OwnedSemaphorePermit {
+    /// A permit for the accepted client; further clients wait in the system's backlog.
+    async fn permit(&self) -> OwnedSemaphorePermit {
         loop {
-            if let Ok(place) = self.places.clone().try_acquire_owned() {
-                return place;
+            if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+                return permit;
             }
-            self.roll.make_room(Instant::now());
-            let place = self.places.clone().acquire_owned();
-            if let Ok(Ok(place)) = timeout(WAIT_FOR_PLACE, place).await {
-                return place;
+            self.registry.make_room(Instant::now());
+            let permit = self.permits.clone().acquire_owned();
+            if let Ok(Ok(permit)) = timeout(RETRY_ROOM, permit).await {
+                return permit;
             }
         }
     }
 
-    fn spawn(&self, number: u64, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
-        // Head and body are two small writes: waiting to fill a packet only delays them.
+    fn spawn(
+        &self,
+        number: u64,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: OwnedSemaphorePermit,
+    ) {
+        // Head and body are two small writes, which Nagle's algorithm would only delay.
         let _ = stream.set_nodelay(true);
         let life = Arc::new(Life::new(Instant::now()));
-        let stream = Placed::new(stream, place, self.open.clone(), life.clone());
-        let entered = self.roll.enter(number, life.clone());
+        let stream = CountedStream::new(stream, permit, self.open.clone(), life.clone());
+        let registered = self.registry.add(number, life.clone());
         let inner = TowerToHyperService::new(self.router.clone());
         let strangers = self.strangers.clone();
-        let asked = Asked { inner, peer, life: life.clone(), strangers: strangers.clone() };
+        let service =
+            ConnectionService { inner, peer, life: life.clone(), strangers: strangers.clone() };
         let (http, draining) = (self.http.clone(), self.draining.clone());
         let acceptor = self.tls.as_ref().map(|tls| tls.acceptor());
         let serving = async move {
-            let _entered = entered;
+            let _registered = registered;
             let Some(acceptor) = acceptor else {
-                return serve(&http, stream, asked, &life, &draining).await;
+                return serve(&http, stream, service, &life, &draining).await;
             };
-            let greeted = strangers.greet(peer.ip(), Box::pin(acceptor.accept(stream)));
-            let greeted = draining.run_until_cancelled(greeted);
-            match life.end.run_until_cancelled(greeted).await.flatten().flatten() {
-                Some(Ok(stream)) => serve(&http, stream, asked, &life, &draining).await,
+            let handshake = strangers.handshake(peer.ip(), Box::pin(acceptor.accept(stream)));
+            let handshake = draining.run_until_cancelled(handshake);
+            match life.end.run_until_cancelled(handshake).await.flatten().flatten() {
+                Some(Ok(stream)) => serve(&http, stream, service, &life, &draining).await,
                 Some(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                 None => {}
             }
@@ -162,13 +169,13 @@ impl Connections {
         self.tasks.spawn(async move { cut.run_until_cancelled(serving).await });
     }
 
-    /// Lets open requests end; cuts off what is left after `within`.
+    /// Lets requests in progress end; cuts off the rest after `within`.
     pub(crate) async fn drain(self, within: Duration) {
         self.draining.cancel();
         self.tasks.close();
         if timeout(within, self.tasks.wait()).await.is_err() {
             let open = self.tasks.len();
-            tracing::warn!(open, "requests were still under way when the drain ended");
+            tracing::warn!(open, "requests were still in progress when the drain ended");
         }
     }
 }
@@ -177,11 +184,11 @@ impl Connections {
 async fn serve(
     http: &Builder<TokioExecutor>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    asked: Asked,
+    service: ConnectionService,
     life: &Life,
     draining: &CancellationToken,
 ) {
-    let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), asked);
+    let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -193,13 +200,13 @@ async fn serve(
             }
         }
         () = life.end.cancelled() => {
-            life.say_goodbye();
+            life.begin_closing();
             connection.as_mut().graceful_shutdown();
-            let _ = timeout(GOODBYE, connection).await;
+            let _ = timeout(CLOSE_WITHIN, connection).await;
             return;
         }
     };
-    // Clients break off all the time; what they had sent has been answered or not.
+    // Clients disconnect all the time, so this is not an error of the server.
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended");
     }

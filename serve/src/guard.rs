@@ -1,5 +1,6 @@
-//! Who may call (ADR 16). A page on another site can make a browser send requests here, and can
-//! point its own name at 127.0.0.1; the first is refused by its Origin, the second by its Host.
+//! Which callers are allowed (ADR 16). A page of another site can make a browser send requests
+//! here, and can point its own host name at 127.0.0.1. The first is refused by its Origin, the
+//! second by its Host.
 
 use std::sync::Arc;
 
@@ -10,17 +11,17 @@ use axum::response::{IntoResponse, Response};
 
 use crate::problem::Problem;
 
-/// An origin taken apart.
+/// A parsed origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     host: String,
-    /// Explicit, or the scheme's own.
+    /// Explicit, or the scheme's default.
     port: u16,
     default_port: u16,
 }
 
 impl Origin {
-    /// Reads `http://host[:port]` or `https://…`; nothing else is an origin of ours.
+    /// Parses `http://host[:port]` or `https://…`; other schemes are not supported.
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://")?;
         let default_port = match scheme {
@@ -33,7 +34,7 @@ impl Origin {
     }
 }
 
-/// What is wrong with a list of `allowed_origins`: what is no origin would let nobody in.
+/// Mistakes in a list of `allowed_origins`: an entry that is not an origin would allow nothing.
 pub fn no_origins(origins: &[String]) -> Vec<String> {
     let wrong = origins.iter().filter(|text| Origin::parse(text).is_none());
     wrong.map(|text| format!("allowed_origins has {text:?}; write scheme://host[:port]")).collect()
@@ -53,7 +54,7 @@ fn split_host(text: &str) -> Option<(String, Option<u16>)> {
     Some((host.to_ascii_lowercase(), port))
 }
 
-/// The lists of who may call.
+/// The allowed hosts and origins.
 #[derive(Debug)]
 pub struct Guard {
     hosts: Vec<String>,
@@ -61,8 +62,8 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Besides this machine's own names and the pages of the address asked, `hosts` (names
-    /// without a port) and `origins` may call.
+    /// Allows `hosts` (names without a port) and `origins`, in addition to this machine's own names
+    /// and pages of the requested address.
     pub fn new(hosts: &[String], origins: &[String]) -> Self {
         let own = ["localhost", "127.0.0.1", "[::1]"].map(String::from);
         let allowed = hosts.iter().map(|host| host.to_ascii_lowercase());
@@ -72,7 +73,7 @@ impl Guard {
         }
     }
 
-    /// 403 for a request that a page of another site made, or that asks for another name.
+    /// 403 for a request from a page of another site, or for another host name.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let Some((host, port)) = only(headers, header::HOST).and_then(split_host) else {
             return Err(refused("the request has no usable Host header".into()));
@@ -102,7 +103,7 @@ impl Guard {
     }
 }
 
-/// The header's value, if it is there exactly once and readable.
+/// The header's value, if it is present exactly once and readable.
 fn only(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?;
@@ -113,15 +114,15 @@ fn refused(detail: String) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "refused", "This caller is not allowed", detail)
 }
 
-/// Whether the body is said to be JSON.
+/// Whether the content type is JSON.
 pub fn is_json(headers: &HeaderMap) -> bool {
     let media_type = only(headers, header::CONTENT_TYPE).and_then(|value| value.split(';').next());
     media_type.is_some_and(|name| name.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// The problem with a request that would change something, apart from who called: it must be
-/// JSON, since a browser asks before it sends that across sites, and carry the service key
-/// (`Authorization: Bearer`) where there is one.
+/// Checks a request that would change something, apart from its origin: it must be JSON, since
+/// browsers send that across sites only after a preflight, and carry the service key
+/// (`Authorization: Bearer`) if one is set.
 pub fn check_change(headers: &HeaderMap, key: Option<&str>) -> Result<(), Problem> {
     if !is_json(headers) {
         let (title, detail) = ("A change is JSON", "Send it with Content-Type: application/json");
@@ -131,20 +132,20 @@ pub fn check_change(headers: &HeaderMap, key: Option<&str>) -> Result<(), Proble
         let detail = "Send Authorization: Bearer with the service key of this start";
         let title = "Only our own services may do this";
         let problem = Problem::new(StatusCode::UNAUTHORIZED, "untrusted", title, detail);
-        // RFC 9110, 15.5.2: it must say how.
+        // RFC 9110, 15.5.2 requires this header.
         return Err(problem.with(header::WWW_AUTHENTICATE, "Bearer"));
     }
     Ok(())
 }
 
-/// Whether a request proves to be of a service of ours; where no key is set, each is taken for one.
+/// Whether a request carries the service key; always true if no key is set.
 pub fn is_service(headers: &HeaderMap, key: Option<&str>) -> bool {
     let given = only(headers, header::AUTHORIZATION);
     let given = given.and_then(|value| value.strip_prefix("Bearer "));
     key.is_none_or(|key| given.is_some_and(|given| is_key(given, key)))
 }
 
-/// Compares a key without telling by its time how much of a guess was right.
+/// Compares keys in constant time, so that timing reveals nothing about a guess.
 pub fn is_key(given: &str, key: &str) -> bool {
     let differ = |(a, b): (u8, u8)| a ^ b;
     given.len() == key.len()
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn two_hosts_are_no_host() {
+    fn two_hosts_are_refused() {
         let mut headers = HeaderMap::new();
         headers.append(header::HOST, "localhost".parse().unwrap());
         headers.append(header::HOST, "evil.example".parse().unwrap());

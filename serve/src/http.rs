@@ -1,27 +1,27 @@
-//! How HTTP/1.1 and HTTP/2 are spoken: which of the two, the client's first bytes say.
+//! Configuration of HTTP/1.1 and HTTP/2. The client's first bytes select the protocol.
 
 use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 
-/// Bytes of a request's head, and of whatever waits in a connection to be written.
+/// The most bytes of a request's head, and of a connection's write buffer.
 const HEAD_BYTES: usize = 64 << 10;
-/// Requests under way on one HTTP/2 connection.
+/// Concurrent requests on one HTTP/2 connection.
 const STREAMS: u32 = 128;
-/// Streams that were reset by the client before they were looked at, and by us for a mistake
-/// of the client's: more end the connection.
+/// Limits of streams that the client reset before they were accepted, and that the server reset
+/// because of the client's errors. Beyond them the connection is ended.
 const PENDING_RESETS: usize = 20;
 const OWN_RESETS: usize = 64;
-/// Bytes that a client may send ahead of being read, by stream and by connection.
+/// Flow control windows per stream and per connection, in bytes.
 const STREAM_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 512 << 10;
-/// A client that has gone away without a word is noticed after these two together.
+/// A client that has disappeared silently is detected after the sum of these two.
 const PING_EVERY: Duration = Duration::from_secs(20);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 
-/// Serves connections of both kinds. Times are not its business: the connection's life has them,
-/// as hyper's own begin with HTTP and would leave silent and half-greeted connections out.
+/// Serves connections of both protocols. It has no timeouts: `Life` has them, since hyper's start
+/// with HTTP and would not cover silent connections and incomplete handshakes.
 pub(crate) fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder

@@ -1,4 +1,4 @@
-//! What one connection is doing, and when its time is up.
+//! The state of one connection, and its deadlines.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,38 +8,39 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
 
-/// A connection that is asked for its place is at least so old: a client needs a moment
-/// between connecting and asking, and between one request and the next.
+/// How long a connection without a request in progress is safe from being ended to make room: a
+/// client needs a moment between connecting and its request, and between requests.
 const GRACE: Duration = Duration::from_millis(500);
-/// A body that is not complete after this long may lose its place to a client that waits.
+/// A request whose body is incomplete after this long may be ended to make room for another client.
 const SLOW_BODY: Duration = Duration::from_secs(2);
-/// A client that gives up so many requests, and more than half of what it asked, only makes work.
+/// A client that abandons this many requests, and more than half of all its requests, is ended.
 const GIVEN_UP: u64 = 100;
-/// Bytes that are no request (pings, settings, half a head), before the first and between
-/// later ones; some of an answered body may still be on its way then.
-const CHATTER: [u64; 2] = [96 << 10, 512 << 10];
+/// The most bytes outside requests (pings, settings, half a head), before the first request and
+/// between later ones, where part of an answered request's body may still arrive.
+const OUTSIDE_REQUESTS: [u64; 2] = [96 << 10, 512 << 10];
 
-/// And while it is told that it is ended.
-const GOODBYE: u64 = 64 << 10;
+/// The most further bytes while the connection is being closed.
+const CLOSING_BYTES: u64 = 64 << 10;
 
-/// Why a connection is ended before its client ends it. The later, the worse.
+/// Why the server ends a connection. Later variants are ended less readily to make room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
-    /// No whole request head came in time.
+    /// No complete request head arrived in time.
     Silent,
-    /// Nothing was asked for long.
+    /// No request for too long.
     Idle,
-    /// A request, its body or its answer takes too long.
+    /// A request's body or answer takes too long.
     Slow,
 }
 
-/// One connection, from the moment it was accepted.
+/// One connection, from the time it was accepted.
 #[derive(Debug)]
 pub(crate) struct Life {
     state: Mutex<State>,
-    /// Bytes that came since a request began or ended.
+    /// Bytes received since a request last began or ended.
     heard: AtomicU64,
-    told: AtomicBool,
+    /// Whether the server has begun to close the connection.
+    closing: AtomicBool,
     /// Cancelled when the connection has to end.
     pub(crate) end: CancellationToken,
 }
@@ -64,38 +65,38 @@ impl Life {
     pub(crate) fn new(now: Instant) -> Self {
         let state = State { quiet_since: now, under_way: Vec::new(), asked: 0, given_up: 0 };
         let heard = AtomicU64::new(0);
-        let (state, told) = (Mutex::new(state), AtomicBool::new(false));
-        Self { state, heard, told, end: CancellationToken::new() }
+        let (state, closing) = (Mutex::new(state), AtomicBool::new(false));
+        Self { state, heard, closing, end: CancellationToken::new() }
     }
 
-    /// Every critical section leaves the state whole, so a poisoned lock is still good.
+    /// Every critical section leaves the state consistent, so a poisoned lock can still be used.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes came; a client that talks without ever asking is ended. `false`: it is told so, and
-    /// goes on talking.
+    /// Counts received bytes; ends a client that sends too many outside requests. `false`: it keeps
+    /// sending although its connection is being closed.
     pub(crate) fn heard(&self, bytes: u64) -> bool {
         let heard = self.heard.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        if heard <= CHATTER[0] {
+        if heard <= OUTSIDE_REQUESTS[0] {
             return true;
         }
         let state = self.state();
-        let most = CHATTER[usize::from(state.asked > 0)];
+        let most = OUTSIDE_REQUESTS[usize::from(state.asked > 0)];
         if !state.under_way.is_empty() || heard <= most {
             return true;
         }
         self.end.cancel();
-        heard <= most + GOODBYE || !self.told.load(Ordering::Relaxed)
+        heard <= most + CLOSING_BYTES || !self.closing.load(Ordering::Relaxed)
     }
 
-    /// The client is being told that its connection ends. An upgraded one never is: it belongs to
-    /// whoever upgraded it.
-    pub(crate) fn say_goodbye(&self) {
-        self.told.store(true, Ordering::Relaxed);
+    /// The server begins to close the connection. This never happens to an upgraded one, which
+    /// belongs to the handler that upgraded it.
+    pub(crate) fn begin_closing(&self) {
+        self.closing.store(true, Ordering::Relaxed);
     }
 
-    /// A whole head came. The number names the request from here on; the first is 1.
+    /// A complete head arrived. The returned number identifies the request; the first is 1.
     pub(crate) fn begin(&self, now: Instant, receiving: bool) -> u64 {
         let mut state = self.state();
         state.asked += 1;
@@ -105,19 +106,19 @@ impl Life {
         number
     }
 
-    /// Whether anything was ever asked.
+    /// Whether the client ever sent a request.
     pub(crate) fn has_asked(&self) -> bool {
         self.state().asked > 0
     }
 
-    /// The body of a request is complete, or nobody reads it any more.
+    /// The body of a request is complete, or is no longer read.
     pub(crate) fn received(&self, number: u64) {
         if let Some(request) = self.state().under_way.iter_mut().find(|r| r.number == number) {
             request.receiving = false;
         }
     }
 
-    /// The answer is whole, or the client gave up before there was one.
+    /// The answer is complete, or the client abandoned the request.
     pub(crate) fn finish(&self, number: u64, now: Instant, given_up: bool) {
         let mut state = self.state();
         state.under_way.retain(|request| request.number != number);
@@ -129,7 +130,7 @@ impl Life {
         }
     }
 
-    /// Why the connection has to end now, if it has to.
+    /// Why the connection must end now, if it must.
     pub(crate) fn overdue(&self, now: Instant, limits: &Limits) -> Option<Verdict> {
         let state = self.state();
         let oldest = state.under_way.iter().map(|request| request.began).min();
@@ -141,8 +142,8 @@ impl Life {
         (now.saturating_duration_since(since) >= within).then_some(verdict)
     }
 
-    /// How well the connection can be spared for one that waits: what it would be ended for,
-    /// and since when. The smallest goes first; `None` cannot be spared.
+    /// How expendable the connection is for a waiting client: the reason to end it, and since when
+    /// it holds. The smallest is ended first; `None` must not be ended.
     pub(crate) fn spare(&self, now: Instant) -> Option<(Verdict, Instant)> {
         let state = self.state();
         let (verdict, since, grace) =
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_idleness_and_slowness_have_times_of_their_own() {
+    fn silence_idleness_and_slowness_have_separate_deadlines() {
         let start = Instant::now();
         let life = Life::new(start);
         assert_eq!(life.overdue(after(start, 9), &LIMITS), None);
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_silent_go_first_and_who_waits_for_an_answer_never() {
+    fn silent_connections_go_first_and_those_awaiting_an_answer_never() {
         let start = Instant::now();
         let [silent, idle, sending, waiting] = [0; 4].map(|_| Life::new(start));
         idle.finish(idle.begin(start, false), start, false);
@@ -208,20 +209,20 @@ mod tests {
     }
 
     #[test]
-    fn who_only_talks_is_ended_and_who_sends_a_body_is_not() {
+    fn bytes_outside_requests_are_limited_and_bodies_are_not() {
         let (now, life) = (Instant::now(), Life::new(Instant::now()));
         let number = life.begin(now, true);
         life.heard(1 << 30);
         life.finish(number, now, false);
-        assert!(life.heard(CHATTER[1]) && !life.end.is_cancelled());
+        assert!(life.heard(OUTSIDE_REQUESTS[1]) && !life.end.is_cancelled());
         assert!(life.heard(1) && life.end.is_cancelled());
-        assert!(life.heard(GOODBYE - 1));
-        life.say_goodbye();
-        assert!(!life.heard(1), "it is not listened to any more");
+        assert!(life.heard(CLOSING_BYTES - 1));
+        life.begin_closing();
+        assert!(!life.heard(1), "it is no longer read");
     }
 
     #[test]
-    fn who_only_gives_up_is_ended() {
+    fn a_client_that_abandons_most_requests_is_ended() {
         let (now, life) = (Instant::now(), Life::new(Instant::now()));
         for _ in 0..GIVEN_UP {
             life.finish(life.begin(now, false), now, false);
@@ -229,7 +230,7 @@ mod tests {
         for _ in 0..GIVEN_UP {
             life.finish(life.begin(now, false), now, true);
         }
-        assert!(!life.end.is_cancelled(), "half of them were meant");
+        assert!(!life.end.is_cancelled(), "only half of them were abandoned");
         life.finish(life.begin(now, false), now, true);
         assert!(life.end.is_cancelled());
     }

@@ -7,7 +7,7 @@ use prometheus_client::registry::Registry;
 
 use crate::problem::Problem;
 
-/// The exposition text of registries, one after the other, as an answer.
+/// An answer with the exposition text of the registries, one after the other.
 pub fn openmetrics<'a>(registries: impl IntoIterator<Item = &'a Registry>) -> Response {
     let mut text = String::new();
     let mut each = registries.into_iter().map(|registry| encode_registry(&mut text, registry));

@@ -1,16 +1,16 @@
-//! Errors as callers see them: RFC 9457 problem details.
+//! Errors as callers receive them: RFC 9457 problem details.
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// What the name of every problem type begins with.
+/// Prefix of every problem type.
 const TYPES: &str = "urn:tallylight:problem:";
 
-/// An answer that is an error: `application/problem+json`, never cached.
+/// An error answer: `application/problem+json`, never cached.
 ///
-/// It reads back what another of our services answered, without that answer's headers.
+/// It also deserializes an error of another of our services, without its headers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     #[serde(rename = "type")]
@@ -24,9 +24,9 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of the type `urn:tallylight:problem:<slug>`. The slug is stable, so that
-    /// programs may test it; `title` is the same for every problem of the type; `detail` says
-    /// what is wrong, where, and what to do about it.
+    /// A problem of the type `urn:tallylight:problem:<slug>`. The slug is stable, so that programs
+    /// can check it; `title` is the same for every problem of the type; `detail` says what is
+    /// wrong, where, and what to do about it.
     pub fn new(
         status: StatusCode,
         slug: &str,
@@ -42,8 +42,8 @@ impl Problem {
         }
     }
 
-    /// With one more response header, instead of an earlier one of that name; a value that
-    /// cannot be sent is left out.
+    /// Adds a response header, replacing an earlier one of that name; a header with an invalid
+    /// value is left out.
     pub fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.retain(|(earlier, _)| *earlier != name);
@@ -52,7 +52,7 @@ impl Problem {
         self
     }
 
-    /// With `Retry-After`: the same request may succeed after so many seconds.
+    /// Adds `Retry-After`: the same request may succeed after this many seconds.
     pub fn retry_after(self, seconds: u32) -> Self {
         self.with(RETRY_AFTER, &seconds.to_string())
     }
@@ -67,7 +67,7 @@ impl Problem {
         self.status
     }
 
-    /// What all problems of the type are called.
+    /// The title of all problems of the type.
     pub fn title(&self) -> &str {
         &self.title
     }
@@ -93,7 +93,7 @@ impl IntoResponse for Problem {
         let fixed = [(CONTENT_TYPE, "application/problem+json"), (CACHE_CONTROL, "no-store")];
         let mut answer = (self.status, fixed, body).into_response();
         answer.headers_mut().extend(self.headers.iter().cloned());
-        // For layers that tell or count why.
+        // For layers that log or count the reason.
         answer.extensions_mut().insert(self);
         answer
     }
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn says_nothing_it_was_not_told() {
+    async fn invalid_headers_are_left_out() {
         let answer = problem().with(ALLOW, "a\nb").into_response();
         assert!(!answer.headers().contains_key("retry-after"));
         assert!(!answer.headers().contains_key("allow"));

@@ -1,4 +1,4 @@
-//! A listener and its life: bind, serve, drain.
+//! A server: bind, serve, drain.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,18 +17,18 @@ use crate::tls::{Tls, TlsError, TlsFiles};
 /// What a server allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at a time, upgraded ones (WebSockets) among them. When all places are taken,
-    /// a further client gets that of one who never asked, of who is idle for longest, or of who
-    /// sends a body slowly; while all others wait for answers it waits too.
+    /// Concurrent connections, including upgraded ones (WebSockets). At the limit, a further client
+    /// replaces one that never sent a request, the one idle for longest, or one that sends a body
+    /// slowly; while all others await answers, it waits.
     pub connections: usize,
-    /// A new connection without a whole request head for this long is closed; a TLS handshake
-    /// is part of it.
+    /// A new connection without a complete request head after this long is closed; this includes
+    /// the TLS handshake.
     pub head_within: Duration,
-    /// A connection without a whole head for this long after its last answer is closed.
+    /// A connection without a complete head for this long after its last answer is closed.
     pub idle_within: Duration,
-    /// A request whose answer did not end this long after its head is cut off.
+    /// A request whose answer has not ended this long after its head is cut off.
     pub request_within: Duration,
-    /// Requests under way may go on for this long after a drain began; then they are cut off.
+    /// Requests in progress may continue for this long after a drain begins; then they are cut off.
     pub drain_within: Duration,
 }
 
@@ -38,12 +38,12 @@ pub struct Limits {
 pub struct BindError {
     /// The address.
     pub addr: SocketAddr,
-    /// What the system said.
+    /// The system's error.
     pub source: io::Error,
 }
 
-/// A background task of the service ended although nobody asked it to, so the service is no
-/// longer whole: end the process and start it again.
+/// A background task of the service ended unexpectedly, so the service is no longer complete: end
+/// the process and restart it.
 #[derive(Debug, thiserror::Error)]
 #[error("a background task ended by itself: {0}")]
 pub struct TaskEnded(String);
@@ -54,7 +54,7 @@ impl From<JoinError> for TaskEnded {
     }
 }
 
-/// A bound listener that does not serve yet.
+/// A bound listener that is not serving yet.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -78,18 +78,18 @@ impl Server {
         Self { open: gauge, ..self }
     }
 
-    /// Speaks TLS alone, with a certificate that is read again when its files change.
+    /// Accepts only TLS, with a certificate that is reloaded when its files change.
     pub fn with_tls(self, files: TlsFiles) -> Result<Self, TlsError> {
         Ok(Self { tls: Some(Arc::new(Tls::new(files)?)), ..self })
     }
 
-    /// Where it listens: the real port when `listen` named port 0.
+    /// The address it listens on, with the actual port if `listen` had port 0.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Serves `router` until `done` is, and goes on listening: whoever connects from then on waits
-    /// for [`Server::run`]. For a service that cannot begin yet, and says so.
+    /// Serves `router` until `done` completes, and keeps listening: clients that connect afterwards
+    /// wait for [`Server::run`]. For a service that is still starting and answers so.
     pub async fn serve_while<T>(&self, router: Router, done: impl Future<Output = T>) -> T {
         let Self { listener, limits, open, tls, .. } = self;
         let connections = Connections::new(router, *limits, open.clone(), tls.clone());
@@ -101,12 +101,12 @@ impl Server {
         result
     }
 
-    /// Serves `router` until `stop`, then drains: accepts nothing more, closes idle connections
-    /// and lets requests under way end, within [`Limits::drain_within`].
+    /// Serves `router` until `stop`, then drains: stops accepting, closes idle connections and lets
+    /// requests in progress end, within [`Limits::drain_within`].
     ///
-    /// Drains also when one of `tasks`, the service's background work, ends or panics, and then
-    /// returns the error. Tasks that go on are left to the caller, who may need them longer.
-    /// Upgraded connections belong to whoever upgraded them and are not part of the drain.
+    /// Also drains when one of `tasks`, the service's background work, ends or panics, and then
+    /// returns the error. The other tasks are left to the caller, which may need them longer.
+    /// Upgraded connections belong to the handler that upgraded them and are not drained.
     pub async fn run(
         self,
         router: Router,
@@ -116,7 +116,7 @@ impl Server {
         let Self { listener, addr, limits, open, tls } = self;
         let connections = Connections::new(router, limits, open, tls);
         let outcome = tokio::select! {
-            // Tasks may be told to end by the same token: that is no mistake of theirs.
+            // The same token may end the tasks, which is not an error: check it first.
             biased;
             () = stop.cancelled() => Ok(()),
             ended = first_end(tasks) => Err(ended),
@@ -131,7 +131,7 @@ impl Server {
     }
 }
 
-/// Waits until one of `tasks` ends: for ever when there are none.
+/// Waits until one of `tasks` ends; forever if there are none.
 async fn first_end(tasks: &mut JoinSet<()>) -> TaskEnded {
     match tasks.join_next().await {
         Some(Ok(())) => TaskEnded("it returned".into()),

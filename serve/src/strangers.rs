@@ -1,8 +1,9 @@
-//! Who connects again and again and never asks: a handshake costs the server more than the client,
-//! so those of such addresses take turns, and the others do not wait for them.
+//! Throttles addresses ("strangers") that connect again and again without sending a request. A TLS
+//! handshake costs the server more than the client, so handshakes of such addresses take turns, and
+//! other clients do not wait for them.
 //!
-//! Many clients may share an address, behind a NAT or a balancer of load: each connection that asks
-//! makes up for one that did not. Of those that have to wait for their turn some end before it comes.
+//! Many clients may share an address, behind a NAT or a load balancer, so each connection with a
+//! request offsets one without. Some connections that wait for a turn end before it comes.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,29 +14,29 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-/// So many connections without a request may come at once: probes, and sockets that browsers open
-/// ahead.
+/// Tolerated connections without a request at once: probes, and sockets that browsers open in
+/// advance.
 const BURST: f64 = 64.0;
-/// And so many a second are forgotten.
-const FORGOTTEN_PER_S: f64 = 10.0;
-/// Handshakes of strangers at a time.
+/// Connections without a request that are forgiven per second.
+const FORGIVEN_PER_S: f64 = 10.0;
+/// Concurrent handshakes of strangers.
 const TURNS: usize = 4;
-/// Addresses that are remembered; with more at a time, new ones are not.
+/// The most addresses to remember; beyond this, new ones are not recorded.
 const REMEMBERED: usize = 4_096;
-/// A turn takes at least so long, so that what strangers cost has an end …
+/// The minimum duration of a turn, which bounds the cost of strangers …
 const TURN: Duration = Duration::from_millis(20);
-/// … and at most so long, so that who says nothing does not keep it.
+/// … and the maximum, so that a silent client does not keep it.
 const LONGEST_TURN: Duration = Duration::from_millis(500);
 
-/// What is remembered of addresses.
+/// What is remembered about addresses.
 #[derive(Debug)]
 pub(crate) struct Strangers {
     known: Mutex<HashMap<IpAddr, Debt>>,
-    /// Addresses share them by their hash, so that one does not keep all others waiting.
+    /// Addresses are assigned by hash, so that one address does not delay all others.
     turns: [Semaphore; TURNS],
 }
 
-/// Connections without a request, less those with one and what is forgotten.
+/// Connections without a request, minus those with one and those forgiven over time.
 #[derive(Debug, Clone, Copy)]
 struct Debt {
     level: f64,
@@ -44,8 +45,8 @@ struct Debt {
 
 impl Debt {
     fn at(self, now: Instant) -> f64 {
-        let forgotten = now.saturating_duration_since(self.at).as_secs_f64() * FORGOTTEN_PER_S;
-        (self.level - forgotten).max(0.0)
+        let forgiven = now.saturating_duration_since(self.at).as_secs_f64() * FORGIVEN_PER_S;
+        (self.level - forgiven).max(0.0)
     }
 }
 
@@ -55,7 +56,7 @@ impl Default for Strangers {
     }
 }
 
-/// A client has the whole /64 of an IPv6 address to itself.
+/// The address of a client: for IPv6 the /64 prefix, since a client has all of it.
 fn client(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(six) => Ipv6Addr::from_bits(six.to_bits() >> 64 << 64).into(),
@@ -70,15 +71,15 @@ fn lane(peer: IpAddr) -> usize {
 }
 
 impl Strangers {
-    /// Every critical section leaves the map whole, so a poisoned lock is still good.
+    /// Every critical section leaves the map consistent, so a poisoned lock can still be used.
     fn known(&self) -> MutexGuard<'_, HashMap<IpAddr, Debt>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection of this address asked for the first time, or ended and never had.
+    /// Records that a connection of this address sent its first request, or ended without one.
     pub(crate) fn learn(&self, peer: IpAddr, asked: bool, now: Instant) {
         let (peer, mut known) = (client(peer), self.known());
-        // Who asks is nearly always unknown, and must not wait for others to be looked through.
+        // A client with requests is nearly always unknown here, and must not wait for the purge.
         if !asked && known.len() >= REMEMBERED {
             known.retain(|_, debt| debt.at(now) > 0.0);
         }
@@ -99,8 +100,8 @@ impl Strangers {
         self.known().get(&client(peer)).is_some_and(|debt| debt.at(now) > BURST)
     }
 
-    /// Does a handshake, in turn where the address is a stranger's; `None`: it took too long there.
-    pub(crate) async fn greet<T>(
+    /// Runs a handshake, in turn if the address is a stranger; `None` if its turn took too long.
+    pub(crate) async fn handshake<T>(
         &self,
         peer: IpAddr,
         handshake: impl Future<Output = T>,
@@ -110,9 +111,9 @@ impl Strangers {
         }
         // The semaphore is never closed.
         let _turn = self.turns[lane(peer)].acquire().await.ok()?;
-        let greeted = timeout(LONGEST_TURN, handshake).await.ok();
+        let done = timeout(LONGEST_TURN, handshake).await.ok();
         sleep(TURN).await;
-        greeted
+        done
     }
 }
 
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn who_never_asks_is_a_stranger_for_a_while_and_nobody_else() {
+    fn only_addresses_without_requests_are_strangers_and_only_for_a_while() {
         let (strangers, start) = (Strangers::default(), Instant::now());
         let [bad, good] = [1, 2].map(|n| IpAddr::from([10, 0, 0, n]));
         for _ in 0..65 {
@@ -134,15 +135,15 @@ mod tests {
             strangers.learn(good, true, start);
         }
         assert!(strangers.is_stranger(bad, start) && !strangers.is_stranger(good, start));
-        assert!(!strangers.is_stranger(bad, at(start, 200)), "ten a second are forgotten");
+        assert!(!strangers.is_stranger(bad, at(start, 200)), "ten a second are forgiven");
         for _ in 0..10_000 {
             strangers.learn(bad, false, start);
         }
-        assert!(!strangers.is_stranger(bad, at(start, 6_500)), "and none is held for ever");
+        assert!(!strangers.is_stranger(bad, at(start, 6_500)), "and the debt is bounded");
     }
 
     #[test]
-    fn addresses_are_those_of_clients_and_not_without_end() {
+    fn addresses_identify_clients_and_are_limited_in_number() {
         let (strangers, now) = (Strangers::default(), Instant::now());
         let peer = |text: &str| text.parse::<IpAddr>().expect("an address");
         for _ in 0..65 {
@@ -157,6 +158,6 @@ mod tests {
         }
         assert_eq!(strangers.known().len(), REMEMBERED);
         strangers.learn(peer("192.0.2.1"), false, at(now, 60_000));
-        assert_eq!(strangers.known().len(), 1, "what is forgotten makes room");
+        assert_eq!(strangers.known().len(), 1, "what is forgiven makes room");
     }
 }

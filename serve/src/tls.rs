@@ -1,4 +1,4 @@
-//! TLS: the certificate from two files, read again whenever one of them changes.
+//! TLS: the certificate and key from two files, reloaded whenever one of them changes.
 
 use std::convert::Infallible;
 use std::io;
@@ -14,17 +14,17 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
-/// How often the files are looked at.
+/// How often the files are checked.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What tells one state of the two files from another.
+/// Identifies a version of the two files.
 type Stamp = [Option<(SystemTime, u64, u64)>; 2];
 
-/// Where the certificate is; files that change are read again.
+/// Files of the certificate and its key; they are reloaded when they change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsFiles {
-    /// The certificate and what it was signed with, PEM, the server's own first.
+    /// The certificate chain, PEM, the server's own certificate first.
     pub cert: PathBuf,
     /// Its private key, PEM (PKCS #8, PKCS #1 or SEC 1).
     pub key: PathBuf,
@@ -36,20 +36,20 @@ pub enum TlsError {
     /// A file cannot be read.
     #[error("tls: cannot read {path}: {source}")]
     Read {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// A file does not hold what it should.
+    /// A file does not contain what it should.
     #[error("tls: {path} holds no {what} in PEM form")]
     Pem {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// What was looked for.
+        /// What was expected.
         what: &'static str,
     },
-    /// The two do not make a server.
+    /// The two files do not belong together.
     #[error("tls: {cert} and {key} cannot be used together: {source}")]
     Pair {
         /// The certificate's file.
@@ -101,7 +101,7 @@ impl TlsFiles {
 /// The certificate in use.
 pub(crate) struct Tls {
     files: TlsFiles,
-    /// The files as they were when they were read first.
+    /// The version of the files that was read first.
     first: Stamp,
     acceptor: RwLock<TlsAcceptor>,
 }
@@ -119,28 +119,29 @@ impl Tls {
         Ok(Self { files, first, acceptor })
     }
 
-    /// For the next handshake.
+    /// The acceptor for the next handshake.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         self.acceptor.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes a changed certificate into use for as long as it is polled. Until both files fit
-    /// together again the one in use stays.
+    /// Loads changed certificates, for as long as it is polled. The current one stays in use until
+    /// both files match again.
     pub(crate) async fn keep_fresh(&self) -> Infallible {
-        let (mut seen, mut said) = (self.first, String::new());
+        let (mut seen, mut logged) = (self.first, String::new());
         loop {
             tokio::time::sleep(POLL_INTERVAL).await;
-            // Two small local files: looking costs microseconds, reading is rare.
+            // Two small local files: a check costs microseconds, and reads are rare.
             let stamp = self.files.stamp();
-            if seen != stamp || !said.is_empty() {
-                said = self.take(said);
+            if seen != stamp || !logged.is_empty() {
+                logged = self.reload(logged);
             }
             seen = stamp;
         }
     }
 
-    /// Reads the files anew; what is wrong with them, if anything, is said once.
-    fn take(&self, said: String) -> String {
+    /// Reads the files again. An error is logged once: `logged` is the last one, and the error, if
+    /// any, is returned.
+    fn reload(&self, logged: String) -> String {
         match self.files.load() {
             Ok(acceptor) => {
                 *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
@@ -149,7 +150,7 @@ impl Tls {
             }
             Err(error) => {
                 let text = error.to_string();
-                if text != said {
+                if text != logged {
                     tracing::error!(%error, "the earlier certificate stays in use");
                 }
                 text

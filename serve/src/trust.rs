@@ -1,9 +1,9 @@
-//! Who may be listened to.
+//! Which addresses a service may listen on.
 
 use std::net::SocketAddr;
 
-/// What is wrong with listening on `listen`, for a service that asks nobody to sign in. `None`
-/// when only this machine reaches it, or when the settings say `trusted_network = true`.
+/// What is wrong with listening on `listen`, for a service without sign-in. `None` if only this
+/// machine can reach it, or if `trusted_network = true`.
 pub fn exposed(listen: SocketAddr, trusted_network: bool) -> Option<String> {
     let remote = !listen.ip().to_canonical().is_loopback() && !trusted_network;
     remote.then(|| {

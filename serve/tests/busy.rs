@@ -1,4 +1,4 @@
-//! A server that is full, or asked by clients who mean no good: places go to who uses them.
+//! A server at its connection limit, or with abusive clients: connections in use are kept.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/world.rs"]
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use world::{LIMITS, SOON, World, closed, read_to, world};
 
-/// The answer to a request sent as it is, as far as its status.
+/// The start of the answer to a raw request, up to its status.
 async fn status(world: &World, request: &str) -> String {
     let mut stream = TcpStream::connect(world.addr).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -23,7 +23,7 @@ async fn status(world: &World, request: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_silent_and_the_slow_give_their_places_and_who_waits_for_an_answer_keeps_it() {
+async fn silent_and_slow_connections_make_room_and_those_awaiting_an_answer_stay() {
     let world = world(Limits { connections: 3, ..LIMITS }).await;
     let mut waiting = world.ask("/stuck").await;
     let mut silent = TcpStream::connect(world.addr).await.unwrap();
@@ -34,7 +34,7 @@ async fn the_silent_and_the_slow_give_their_places_and_who_waits_for_an_answer_k
     read_to(&mut first, b"whole").await;
     closed(&mut silent).await;
     assert!(timeout(Duration::from_millis(10), slow.read_u8()).await.is_err(), "not its turn yet");
-    // Now both may be asked for their place; the idle one is the better to spare.
+    // Now both may be ended to make room; the idle one goes first.
     sleep(Duration::from_millis(1_200)).await;
     let mut second = world.ask("/stuck").await;
     closed(&mut first).await;
@@ -69,7 +69,7 @@ async fn a_request_that_takes_too_long_is_cut() {
 }
 
 #[tokio::test]
-async fn heads_that_are_too_large_are_told_so() {
+async fn heads_that_are_too_large_are_refused() {
     let world = world(LIMITS).await;
     let long = "a".repeat(40_000);
     let many: String = (0..101).map(|n| format!("x-{n}: 1\r\n")).collect();
@@ -84,8 +84,8 @@ async fn heads_that_are_too_large_are_told_so() {
     }
 }
 
-/// HTTP/2 by hand: the greeting, and a GET of `/slow` on a stream.
-const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+/// HTTP/2 by hand: the connection preface, and a GET of `/slow` on a stream.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 fn get(stream: u32) -> Vec<u8> {
     // HEADERS, ended: GET, http, the authority x, and the path as a literal.
@@ -104,22 +104,22 @@ fn reset(stream: u32) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn http_2_is_spoken_to_who_greets_so() {
+async fn the_preface_selects_http_2() {
     let world = world(LIMITS).await;
     let mut stream = TcpStream::connect(world.addr).await.unwrap();
-    stream.write_all(&[GREETING, &get(1), &get(3)].concat()).await.unwrap();
+    stream.write_all(&[PREFACE, &get(1), &get(3)].concat()).await.unwrap();
     read_to(&mut stream, b"whole").await;
     read_to(&mut stream, b"whole").await;
 }
 
 #[tokio::test]
-async fn who_asks_and_resets_is_cut() {
+async fn a_client_that_resets_its_requests_is_cut() {
     let world = world(LIMITS).await;
     for pause in [false, true] {
         let mut stream = TcpStream::connect(world.addr).await.unwrap();
-        stream.write_all(GREETING).await.unwrap();
+        stream.write_all(PREFACE).await.unwrap();
         let (mut reads, mut writes) = stream.split();
-        // In one burst streams are reset before anybody looks; one at a time, after.
+        // In one burst, streams are reset before they are accepted; with pauses, afterwards.
         let flood = async {
             for number in (1..4_000).step_by(2) {
                 writes.write_all(&get(number)).await?;
@@ -135,7 +135,7 @@ async fn who_asks_and_resets_is_cut() {
         };
         let both = async {
             tokio::select! {
-                sent = flood => sent.expect_err("a flood that nobody stopped"),
+                sent = flood => sent.expect_err("a flood that was not stopped"),
                 () = end => std::io::Error::other("cut"),
             }
         };

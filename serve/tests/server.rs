@@ -1,4 +1,4 @@
-//! Connections as clients see them: capped, timed, drained, upgraded.
+//! Connections as clients see them: limits, timeouts, drains, upgrades.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/world.rs"]
@@ -63,11 +63,11 @@ async fn connections_beyond_the_limit_wait_and_a_web_socket_is_one() {
 }
 
 #[tokio::test]
-async fn a_web_socket_may_say_as_much_as_it_likes() {
+async fn a_web_socket_may_send_any_amount() {
     let world = world(LIMITS).await;
     let mut socket = world.ask("/echo").await;
     read_to(&mut socket, b"\r\n\r\n").await;
-    // More than a client that never asks may say, in frames of pong with nothing in them.
+    // More than a client without a request may send, as empty pong frames.
     let pongs = [0x8a, 0x80, 0, 0, 0, 0].repeat(1_000);
     for _ in 0..150 {
         socket.write_all(&pongs).await.unwrap();

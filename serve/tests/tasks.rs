@@ -1,4 +1,4 @@
-//! A server stands and falls with its service's tasks, and says where it cannot listen.
+//! A server ends when a task of its service ends, and reports an address in use.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::time::Duration;

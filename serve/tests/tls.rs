@@ -1,4 +1,4 @@
-//! TLS: both protocols, a certificate that is renewed under way, and mistakes said at the start.
+//! TLS: both protocols, a certificate renewed while the server runs, and errors at startup.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/world.rs"]
@@ -25,7 +25,7 @@ fn made(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/certs").join(name)
 }
 
-/// A folder with the certificate and the key of these names in use.
+/// Copies the certificate and the key of these names into a folder.
 fn put(folder: &Path, cert: &str, key: &str) -> TlsFiles {
     let files = TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
     std::fs::copy(made(cert), &files.cert).unwrap();
@@ -33,7 +33,7 @@ fn put(folder: &Path, cert: &str, key: &str) -> TlsFiles {
     files
 }
 
-/// Connects, trusting the certificate `name` alone.
+/// Connects, trusting only the certificate `name`.
 async fn connect(
     world: &World,
     name: &str,
@@ -58,7 +58,7 @@ async fn answers(stream: &mut TlsStream<TcpStream>) -> String {
 }
 
 #[tokio::test]
-async fn both_protocols_and_a_certificate_renewed_under_way() {
+async fn both_protocols_and_a_certificate_renewed_at_run_time() {
     let folder = tempfile::tempdir().unwrap();
     let world = start(LIMITS, Some(put(folder.path(), "one.pem", "one.key"))).await;
     let mut early = connect(&world, "one.pem", b"http/1.1").await.unwrap();
@@ -87,7 +87,7 @@ async fn both_protocols_and_a_certificate_renewed_under_way() {
 }
 
 #[tokio::test]
-async fn half_a_handshake_is_not_waited_for() {
+async fn an_incomplete_handshake_times_out() {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { head_within: Duration::from_millis(200), ..LIMITS };
     let world = start(limits, Some(put(folder.path(), "one.pem", "one.key"))).await;
@@ -99,7 +99,7 @@ async fn half_a_handshake_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn mistakes_are_said_at_the_start() {
+async fn mistakes_are_reported_at_startup() {
     let folder = tempfile::tempdir().unwrap();
     let server = async || Server::bind(([127, 0, 0, 1], 0).into(), LIMITS).await.unwrap();
     let pair = put(folder.path(), "one.pem", "two.key");

@@ -1,11 +1,11 @@
-//! The second outputs (ADR 8): what became of every record goes to history, and the state into
-//! snapshots. First the tables, then a snapshot that is not ahead of them, unless there was one a
-//! moment ago. After a crash the newest snapshot is read, the log from there on, and what a table
-//! has already is dropped.
+//! The archive (ADR 8) writes the fate of every record to history, and the state into snapshots:
+//! first the tables, then a snapshot that is not ahead of them, unless there is a recent one. After
+//! a crash the newest snapshot is read, then the log from there on, and rows that a table has
+//! already are dropped.
 //!
-//! Writing happens in a task of its own. While history cannot be written, rows wait in memory,
-//! up to a limit; beyond it the archive stands still at an offset, and once it can be written
-//! again the processor goes back to the snapshot of that offset and reads from there.
+//! A task of its own writes. While history cannot be written, rows wait in memory up to a limit;
+//! beyond that the archive is stalled at an offset. Once history can be written again, the
+//! processor goes back to the snapshot of that offset and reads from there.
 
 mod checkpoint;
 mod looks;
@@ -37,7 +37,7 @@ use checkpoint::{Running, Standing};
 use looks::Looks;
 use taking::{Taken, Taking};
 
-/// How the archive is doing.
+/// The archive's state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ArchiveStats {
     /// Everything before this offset of the events topic is in the tables.
@@ -50,17 +50,17 @@ pub struct ArchiveStats {
     pub bytes: u64,
     /// Commits and snapshots that failed since the start.
     pub failures: u64,
-    /// The archive stands still, since history cannot be written.
+    /// The archive is stalled, since history cannot be written.
     pub standing: bool,
-    /// Entries read that only the log has: they come once history can be written again.
+    /// Entries read that only the log has: they are archived once history can be written again.
     pub waiting_entries: u64,
-    /// Entries that the log gave up before they were in history.
+    /// Entries that the log removed before they were in history.
     pub lost_entries: u64,
-    /// Entries that the log gave up while they are in no table yet, only in memory.
+    /// Entries that the log removed while they are only in memory, not in a table yet.
     pub exposed_entries: u64,
     /// Rows that the caps removed since the start.
     pub expired_rows: u64,
-    /// Log time of the newest checkpoint written since the start, Unix µs: what was read before
+    /// Log time of the newest checkpoint written since the start, Unix µs: everything read before
     /// it is in the tables.
     pub checkpoint_us: i64,
 }
@@ -68,7 +68,7 @@ pub struct ArchiveStats {
 /// What the processor must do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Go on.
+    /// Continue.
     Read,
     /// Go back to the newest snapshot.
     Rewind,
@@ -86,7 +86,7 @@ pub(crate) struct Archive {
     emitted_at: Instant,
     /// When the next checkpoint is due.
     due: Instant,
-    /// When the next one is to have a snapshot.
+    /// When a checkpoint is to have a snapshot again.
     snapshot_due: Instant,
     tend_due: Instant,
     tending: Option<AbortOnDropHandle<()>>,
@@ -98,8 +98,8 @@ pub(crate) struct Archive {
     taking: Taking,
     /// A state that waits for the next checkpoint.
     taken: Option<Taken>,
-    /// What follows from the entries below this offset is in the state already, although some
-    /// partitions read them still.
+    /// The results of entries below this offset are in the state already, although some partitions
+    /// still read them.
     known: u64,
     stats: ArchiveStats,
 }
@@ -131,7 +131,7 @@ impl Archive {
         }
     }
 
-    /// Takes what followed from an entry.
+    /// Takes the results of an entry.
     pub(crate) fn take(&mut self, entry: &Entry, outcome: Outcome) {
         self.log_us = self.log_us.max(entry.appended_at_us);
         if entry.offset < self.known {
@@ -159,7 +159,7 @@ impl Archive {
         self.stats.waiting_entries += u64::from(stands);
     }
 
-    /// Says whose a letter is and where it lies, as far as the entry did not.
+    /// Adds to a dead letter its tenant and shard, as far as the entry did not name them.
     fn address(&self, letter: &mut DeadLetter) {
         if letter.tenant.is_empty() {
             letter.tenant.clone_from(&self.settings.dead_letters_to);
@@ -167,7 +167,7 @@ impl Archive {
         letter.shard = Some(i32::from(self.parts.history.shard().number()));
     }
 
-    /// Notes entries that the log does not have any more, from `from` on.
+    /// Counts entries, from `from` on, that the log does not have any more.
     pub(crate) fn lose(&mut self, from: u64, entries: u64) {
         let archived = self.parts.history.status().committed;
         let lost = entries.saturating_sub(archived.saturating_sub(from));
@@ -177,31 +177,32 @@ impl Archive {
         }
     }
 
-    /// Notes what history lacks of the log before `earliest`, where nothing is left to go on from.
+    /// Counts the entries before `earliest` that history lacks, when the log is read from its
+    /// start.
     pub(crate) fn lose_before(&mut self, earliest: u64) {
         let committed = self.parts.history.status().committed;
-        // A new history beside an old log lacks nothing that it ever was to have.
+        // A new history beside an old log lacks nothing that it should have.
         if committed > 0 {
             self.lose(committed, earliest.saturating_sub(committed));
         }
     }
 
-    /// Who asked for a view, waited for.
+    /// Waits for the next request for a view.
     pub(crate) async fn asked(&mut self) -> Option<Ask> {
         self.views.recv().await
     }
 
-    /// Whether one more may wait.
+    /// Whether one more request may wait.
     pub(crate) fn has_room(&self) -> bool {
         self.looks.waiting() < self.settings.views
     }
 
-    /// Who asked for a view meanwhile; nobody more while as many wait as may.
+    /// The next request for a view, if there is one and another may wait.
     pub(crate) fn ask(&mut self) -> Option<Ask> {
         self.has_room().then(|| self.views.try_recv().ok()).flatten()
     }
 
-    /// Answers with what the state, which is at `position`, holds of the table; what is of sessions
+    /// Answers with the table's rows in the state, which is at `position`; with those of sessions
     /// [later](Self::go_on_looking).
     pub(crate) fn answer(&mut self, ask: Ask, position: u64) {
         let table = ask.table();
@@ -214,7 +215,7 @@ impl Archive {
         }
     }
 
-    /// Begins work on what is written.
+    /// Begins a task that writes.
     fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
@@ -225,13 +226,13 @@ impl Archive {
         }
     }
 
-    /// Whether the files are ahead of the state at `position`, which is read anew: what it holds is
-    /// there already, and further on.
+    /// Whether the files are ahead of the state at `position`, which is being rebuilt: its rows are
+    /// in the files already, and newer ones.
     fn is_behind(&self, table: Table, position: u64) -> bool {
         position < self.parts.history.transaction(table)
     }
 
-    /// How it is doing, with the log beginning at `earliest`.
+    /// Its state, with the log beginning at `earliest`.
     pub(crate) fn stats(&self, earliest: u64) -> ArchiveStats {
         let status = self.parts.history.status();
         ArchiveStats {
@@ -246,15 +247,15 @@ impl Archive {
         }
     }
 
-    /// Writes what is left, when the processor ends in order. The snapshot before it stays the
-    /// newest; it is behind the tables.
+    /// Writes the rest when the processor ends normally. The newest snapshot stays behind the
+    /// tables.
     pub(crate) async fn finish(mut self, position: u64) {
         let patience = Duration::from_secs(self.settings.finish_s);
         let last = async {
             if let Some(running) = self.running.take()
                 && let (_, Err(moved @ HistoryError::Moved(_))) = running.done().await
             {
-                // Any other failure: the commit below may do better, or says why not.
+                // After any other failure the commit below may succeed, or it reports why not.
                 return Err(moved);
             }
             if self.standing.is_none() {

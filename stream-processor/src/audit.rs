@@ -1,25 +1,41 @@
-//! The books are checked, and kept right. [`Audit`] lets the same pure code go over the facts in
-//! history once more and holds what comes out against the rows of windows and sessions; [`repair`]
-//! puts facts that came late where they belong; [`Keeper`] does both while the processor runs.
+//! History is checked and repaired. [`Audit`] runs the same pure code over the facts in history
+//! again and compares the result with the rows of windows and sessions; [`repair`] puts facts that
+//! came late where they belong; [`Keeper`] does both while the processor runs.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `scheduler` | [`Keeper`]: when an hour is checked and when a repair is due |
+//! | `check`, `findings` | check an hour piece by piece; check many hours at once |
+//! | `expect`, `compare` | rows as they should be; the comparison with rows as they are |
+//! | `contested` | panes with a row for the rest, which are compared as one row |
+//! | `unknown` | sessions that began before the oldest facts, which are left out |
+//! | `facts`, `columns` | facts as history has them; columns of files as values |
+//! | `replay`, `reading` | the pure code over facts; a replay that advances through history |
+//! | `lateness`, `difference` | what came late, and what it would have changed, session by session |
+//! | `sid_batches` | sids whose facts fit into memory together |
+//! | `sid_facts`, `live_replay` | one sid as if nothing had come late, and as it was counted live |
+//! | `clock_trust` | facts whose times are not believed |
+//! | `deliveries` | reports of media services that came late |
+//! | `repair` | the rows that change in each table |
 
-mod bound;
 mod check;
+mod clock_trust;
+mod columns;
 mod compare;
 mod contested;
-mod counted;
 mod deliveries;
+mod difference;
 mod expect;
 mod facts;
 mod findings;
-mod keep;
-mod kept;
 mod lateness;
-mod own;
-mod parts;
+mod live_replay;
 mod reading;
 mod repair;
 mod replay;
-mod truth;
+mod scheduler;
+mod sid_batches;
+mod sid_facts;
 mod unknown;
 
 use std::collections::BTreeSet;
@@ -32,14 +48,14 @@ use tallylight_store::archive::{History, HistoryError, hour_of};
 
 pub use compare::Report;
 pub use findings::Findings;
-pub use keep::{AuditStats, Keeper, Reach, Settings};
 pub use repair::{Repaired, repair};
+pub use scheduler::{AuditStats, Keeper, Reach, Settings};
 
 use crate::pure::limits::Limits;
+use difference::{LONGEST_RUN_US, quiet_us};
 use lateness::Lateness;
 use reading::Reading;
 use replay::Replay;
-use truth::{LONGEST_RUN_US, quiet_us};
 use unknown::Unknown;
 
 /// The tables that are checked.
@@ -55,11 +71,11 @@ pub const CHECKED: [Table; 8] = [
 ];
 
 const HOUR_US: i64 = 3_600_000_000;
-/// Width of the widest pane that is not rolled up of others, µs.
+/// Width of the widest pane that is not rolled up from others, µs.
 const WIDEST_PANE_US: i64 = 10_000_000;
-/// Facts that are read at once, about.
+/// About how many facts are read at once.
 const AT_ONCE: i64 = 200_000;
-/// Rows of a table that are compared at once, about.
+/// About how many rows of a table are compared at once.
 const ROWS_AT_ONCE: i64 = 100_000;
 
 /// An audit under way: hours come one after another, in order.
@@ -70,16 +86,16 @@ pub struct Audit {
     reading: Reading,
     /// Shards of the log: each writes its own rows of a pane.
     shards: u16,
-    /// Rows of a table that are held at once, about.
+    /// About how many rows of a table are held at once.
     rows_at_once: i64,
-    /// The hour that facts begin in: what began before it is not known.
+    /// The hour of the first facts: what began before it is not known.
     first_hour: i64,
     /// Sessions that began before.
     unknown: Unknown,
 }
 
 impl Audit {
-    /// Begins at the oldest facts there are; `None` when there is none.
+    /// Begins at the oldest facts; `None` if there are none.
     async fn begin(
         history: &History,
         partitions: u16,
@@ -105,7 +121,7 @@ impl Audit {
         }))
     }
 
-    /// The hours of event time that facts are of, oldest first, up to a moment of log time (Unix µs).
+    /// The hours of event time with facts, oldest first, up to a moment of log time (Unix µs).
     async fn hours(&self, until: i64) -> Result<BTreeSet<i64>, HistoryError> {
         let mut hours = BTreeSet::new();
         let hour = format!("arrow_cast(coalesce(ts, received_at), 'Int64') / {HOUR_US}");
@@ -115,7 +131,7 @@ impl Audit {
                 hours.extend(batch.column(0).as_primitive::<Int64Type>().iter().flatten());
             }
         }
-        // A clock that is off names hours that the log has not seen.
+        // A wrong clock names hours before or after those of the log.
         hours.retain(|hour| (self.first_hour..=hour_of(until)).contains(hour));
         Ok(hours)
     }
@@ -125,18 +141,18 @@ impl Audit {
         (hour + 1) * HOUR_US + quiet_us(&self.limits)
     }
 
-    /// What came late and was read before `known` (log time, Unix µs), as far as it is about event
-    /// time from `from` (Unix µs) on.
+    /// What arrived late and was read before `known` (log time, Unix µs), as far as it concerns
+    /// event time from `from` (Unix µs) on.
     async fn lateness(&self, from: i64, known: i64) -> Result<Lateness, HistoryError> {
-        // A session that ends then may have been repaired for what came late while it went on.
+        // A session that ends then may have been repaired for a fact that was late long before.
         let read_from = from.saturating_sub(quiet_us(&self.limits) + LONGEST_RUN_US);
-        let sids = truth::suspects(&self.history, read_from, known).await?;
+        let sids = difference::suspects(&self.history, read_from, known).await?;
         let sids = self.unknown.without(&sids);
         Lateness::of(&self.history, &self.limits, &sids, (read_from, from)).await
     }
 }
 
-/// The one time that a statement answers, Unix µs.
+/// The single time that a query answers, Unix µs.
 async fn time(history: &History, table: Table, sql: &str) -> Result<Option<i64>, HistoryError> {
     let answer = history.select(table, sql).await?;
     let times = answer.iter().flat_map(|batch| {
@@ -145,7 +161,7 @@ async fn time(history: &History, table: Table, sql: &str) -> Result<Option<i64>,
     Ok(times.last())
 }
 
-/// Rows of sessions that can change no more, as their table has them.
+/// Final rows of sessions, as their table has them.
 fn final_rows<T: Stored>(table: Table, rows: &[T]) -> Result<RecordBatch, HistoryError> {
     let batch = expect::batch(table, rows)?;
     let schema = batch.schema();

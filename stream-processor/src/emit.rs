@@ -1,4 +1,4 @@
-//! Rows into the rows topic, and how far they got before a restart.
+//! Appends rows to the rows topic, and finds out how far they got before a restart.
 
 use std::ops::Range;
 
@@ -8,10 +8,10 @@ use tallylight_schemas::ipc::{self, IpcError};
 use tallylight_schemas::record::{Kind, ROWS};
 use tallylight_schemas::rows::{ProgressRow, RowsPart, TopicRows};
 
-/// About how much of the rows topic is read at once for the newest progress.
+/// About how many bytes of the rows topic are read at once to find the newest progress.
 const LOOK_BYTES: usize = 1 << 20;
 
-/// The rows as parts of entries, nearly always of one.
+/// The rows as parts of entries, nearly always of a single one.
 pub fn entries(rows: &TopicRows) -> Result<Vec<Vec<Part>>, IpcError> {
     let part = |(kind, payload): RowsPart| Part {
         kind: kind.code(),
@@ -22,21 +22,21 @@ pub fn entries(rows: &TopicRows) -> Result<Vec<Vec<Part>>, IpcError> {
     Ok(entries.map(|parts| parts.into_iter().map(part).collect()).collect())
 }
 
-/// A tick: log time passes although nothing was received.
+/// A tick: makes log time pass although nothing was received.
 pub fn tick() -> Part {
     Part { kind: Kind::Tick.code(), ranges: Vec::new(), payload: Bytes::new() }
 }
 
-/// Reasons that are told of one wait; where each has words of its own, more would say no more.
+/// Reasons logged for one wait, at most, as each may be worded differently.
 const REASONS: usize = 8;
 
-/// Why rows wait, as far as it was told: a log that is away is asked ten times a second.
+/// The reasons logged for a wait: an unavailable log is asked ten times a second.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Told(Vec<String>);
+pub(crate) struct LoggedReasons(Vec<String>);
 
-impl Told {
+impl LoggedReasons {
     fn is_news(&mut self, why: &str) -> bool {
-        let is_news = self.0.len() < REASONS && !self.0.iter().any(|told| told == why);
+        let is_news = self.0.len() < REASONS && !self.0.iter().any(|logged| logged == why);
         if is_news {
             self.0.push(why.to_owned());
         }
@@ -44,22 +44,22 @@ impl Told {
     }
 }
 
-/// Appends rows; `false` when the log does not take them now. They say the same each time, so after
-/// an error, when they may or may not be there, they are simply appended again.
+/// Appends rows; `false` when the log does not take them now. Appending them twice has the same
+/// effect, so after an error, when they may be there, they are simply appended again.
 pub(crate) async fn append(
     log: &dyn EventLog,
     parts: &[Part],
-    told: &mut Told,
+    logged: &mut LoggedReasons,
 ) -> Result<bool, LogError> {
     match log.append(ROWS, parts.to_vec()).await {
         Ok(_) => {
-            if std::mem::take(told) != Told::default() {
+            if std::mem::take(logged) != LoggedReasons::default() {
                 tracing::warn!("the log takes rows again");
             }
             Ok(true)
         }
         Err(LogError::Unavailable(why) | LogError::Unsure(why)) => {
-            if told.is_news(&why) {
+            if logged.is_news(&why) {
                 tracing::warn!(why, "rows wait for the log");
             }
             Ok(false)
@@ -68,11 +68,11 @@ pub(crate) async fn append(
     }
 }
 
-/// Entries that are looked through at once, first: an owner may have stopped among those of another.
+/// Entries that are searched first: an owner may have stopped among those of another.
 const FEW: u64 = 64;
 
-/// Everything before this offset of the events topic is in the rows topic already. Any number of
-/// entries without progress may be the newest: it is looked for in ever longer steps back.
+/// Everything before this offset of the events topic is in the rows topic already. The newest
+/// entries may be any number without progress, so it is searched for backwards in growing steps.
 pub async fn covered(log: &dyn EventLog) -> Result<u64, LogError> {
     let usage = log.usage(ROWS)?;
     let (mut end, mut step) = (usage.next, FEW);
@@ -96,14 +96,14 @@ async fn newest_progress(log: &dyn EventLog, at: Range<u64>) -> Result<Option<u6
             break;
         }
         let entries = batch.entries.iter().filter(|entry| entry.offset < end);
-        // Behind the rows of an owner there may be some of one who had not noticed that it was none.
+        // Behind the rows of an owner there may be some of a former one that had not noticed yet.
         newest = entries.filter_map(progress).max().max(newest);
         start = batch.next;
     }
     Ok(newest)
 }
 
-/// How far the rows of an entry say that they are.
+/// The progress in the rows of an entry.
 fn progress(entry: &Entry) -> Option<u64> {
     let parts = entry.parts.iter().filter(|part| part.kind == Kind::Progress.code());
     let mut rows = parts.filter_map(|part| ipc::decode_all::<ProgressRow>(&part.payload).ok());
@@ -116,10 +116,10 @@ mod tests {
 
     #[test]
     fn each_reason_to_wait_is_told_once() {
-        let mut told = Told::default();
-        let news = ["full", "full", "gone", "full", "gone"].map(|why| told.is_news(why));
+        let mut logged = LoggedReasons::default();
+        let news = ["full", "full", "gone", "full", "gone"].map(|why| logged.is_news(why));
         assert_eq!(news, [true, false, true, false, false]);
-        let others = (0..100).filter(|n| told.is_news(&n.to_string())).count();
+        let others = (0..100).filter(|n| logged.is_news(&n.to_string())).count();
         assert_eq!(others, REASONS - 2);
     }
 }

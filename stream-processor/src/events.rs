@@ -1,5 +1,5 @@
-//! What became of each record of an entry, as columns: the columns that were read, and the ends
-//! beside them. Nothing is made per record but the values of these.
+//! The records of an entry as columns for history: the columns that were read, with fates beside
+//! them. Nothing is allocated per record but the values of these.
 
 use std::sync::Arc;
 
@@ -19,19 +19,19 @@ use crate::pure::session::dimensions::Dimensions;
 use crate::pure::session::store::Here;
 use crate::pure::session::words::Word;
 
-/// The ends of the rows of a batch, in the order in which they were fed.
+/// The fates of the rows of a batch, in the order in which they were fed.
 #[derive(Debug)]
 pub struct EventEnds {
     rows: Vec<u32>,
     partitions: Vec<i32>,
     fates: Vec<Fate>,
     log_us: i64,
-    /// Only of players' records.
+    /// Only for players' records.
     players: Option<Players>,
 }
 
-/// What a record says, be it as a claim or by the door; and which session it is of, and by what that
-/// was served then.
+/// Further columns of players' records: values claimed by the player or added by the collector, the
+/// session, and from where that was served.
 #[derive(Debug)]
 struct Players {
     source: StringBuilder,
@@ -76,8 +76,8 @@ impl EventEnds {
         }
     }
 
-    /// The next record of a player, as it came in. Not what its session knows besides: the record
-    /// need not be the newest, and an audit takes its columns for what it said.
+    /// The next record of a player, as it came in, without what its session knows: the record need
+    /// not be the newest, and an audit takes these columns for the record's own.
     pub fn came(&mut self, input: &PlayerInput<'_>) {
         if let Some(to) = &mut self.players {
             to.source.append_value(input.source.unwrap_or_default());
@@ -91,7 +91,7 @@ impl EventEnds {
         self.fates.push(fate);
     }
 
-    /// The rows of `batch` that were fed, with their ends.
+    /// The rows of `batch` that were fed, with their fates.
     pub fn finish(self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         let fed = self.rows.len();
         let in_order = fed == batch.num_rows() && (0..).zip(&self.rows).all(|(n, row)| n == *row);
@@ -117,7 +117,7 @@ impl EventEnds {
             columns.push(("edge", Arc::new(players.edge.finish())));
             columns.push(("pipeline", Arc::new(players.pipeline.finish())));
         }
-        // What a record claims counts before what the door put down.
+        // A record's own claim has precedence over the collector's value.
         let kept: Vec<usize> = (0..taken.num_columns())
             .filter(|at| columns.iter().all(|(name, _)| taken.schema().field(*at).name() != name))
             .collect();
@@ -126,8 +126,8 @@ impl EventEnds {
         let mut arrays = taken.columns().to_vec();
         let [sn, ts] = ["sn", "ts"].map(|name| taken.column_by_name(name));
         if let (Ok(digest), Some(sn), Some(ts)) = (taken.schema().index_of("digest"), sn, ts) {
-            // Number and time tell a record as well, and do not fill files with noise. Requests have
-            // no time of their own.
+            // Number and time identify a record as well, and compress better. Requests have no time
+            // of their own.
             let told = and(&is_not_null(sn)?, &is_not_null(ts)?)?;
             arrays[digest] = nullif(&arrays[digest], &told)?;
         }

@@ -1,6 +1,6 @@
 //! From log to rows, in the order in which a record goes: [`read`] takes entries off the
 //! log, [`pure`] turns them into sessions and panes, [`emit`] appends the rows that are due,
-//! [`serve`] and [`open`] answer from the state in memory, [`archive`] hands history what became
+//! [`queries`] and [`open`] answer from the state in memory, [`archive`] hands history what became
 //! of every record and keeps snapshots, [`audit`] checks and repairs it. [`run`] is the loop that
 //! joins them, [`metrics`] what Prometheus sees of it.
 //!
@@ -14,14 +14,14 @@ pub mod events;
 pub mod metrics;
 pub mod open;
 pub mod pure;
+pub mod queries;
 pub mod read;
 pub mod run;
-pub mod serve;
 pub mod settings;
 
 pub use metrics::Metrics;
 pub use open::{OpenPage, OpenPlace, OpenQuery};
 pub use pure::limits::Limits;
+pub use queries::{ProcessorHandle, ProcessorStats, SessionQuery, newest};
 pub use run::{Parts, Processor, ProcessorError, build};
-pub use serve::{ProcessorHandle, ProcessorStats, SessionQuery, newest};
 pub use settings::Settings;

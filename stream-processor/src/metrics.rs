@@ -13,7 +13,7 @@ use tallylight_schemas::ident::Shard;
 
 use crate::archive::ArchiveStats;
 use crate::pure::partition::Tally;
-use crate::serve::ProcessorStats;
+use crate::queries::ProcessorStats;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FateLabel {
@@ -30,17 +30,16 @@ struct StageLabel {
     doing: &'static str,
 }
 
-/// What keeps a processor from the next entry. To wait for one is none of these, neither is what else
-/// its thread does meanwhile.
+/// What a processor spends time on before the next entry. Waiting for an entry is not included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Reading the log.
     Reading,
-    /// Working out what follows from an entry.
+    /// Processing an entry.
     Events,
     /// Appending rows, until the log has them.
     Rows,
-    /// Handing rows to history, writing the state down, waiting for room in memory.
+    /// Handing rows to history, serializing the state, waiting for room in memory.
     History,
     /// Answering questions about what is in memory.
     Questions,
@@ -71,7 +70,7 @@ pub struct Metrics {
     history: [ByShard; OF_HISTORY.len()],
 }
 
-/// What is said of history: the name, what it means, and where the figure stands.
+/// A metric of history: its name, its meaning, and where its value is.
 type Said = (&'static str, &'static str, fn(&ArchiveStats) -> u64);
 
 const OF_HISTORY: [Said; 8] = [
@@ -100,13 +99,13 @@ impl Metrics {
         }
     }
 
-    /// Counts what has passed since `began` as spent on this.
+    /// Counts the time since `began` as spent on this.
     pub(crate) fn spent(&self, stage: Stage, began: Instant) {
         let label = StageLabel { doing: stage.as_str() };
         self.spent.get_or_create(&label).inc_by(began.elapsed().as_secs_f64());
     }
 
-    /// Does something, and counts the time that it took.
+    /// Runs `work`, and counts the time that it took.
     pub(crate) fn timed<T>(&self, stage: Stage, work: impl FnOnce() -> T) -> T {
         let began = Instant::now();
         let done = work();
@@ -127,14 +126,14 @@ impl Metrics {
         }
     }
 
-    /// A shard is not read here any more.
+    /// Removes a shard that is no longer read here.
     pub fn forget(&self, shard: Shard) {
         for gauge in [&self.lag, &self.sessions].into_iter().chain(&self.history) {
             gauge.remove(&ShardLabel { shard: shard.number() });
         }
     }
 
-    /// Adds them to a registry: the processor's own fates, and by shard its lag and sessions.
+    /// Registers the metrics: the fates decided here, and by shard lag and sessions.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
             "tallylight_events",

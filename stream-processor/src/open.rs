@@ -1,6 +1,6 @@
 //! Open sessions as columns of table `sessions`, for questions about all of them. Columns that
-//! are kept beside the sessions are copied, all at one moment; for others sessions are read,
-//! some at a time, so that records are taken in meanwhile. Arrow is made of either by who asks.
+//! are kept beside the sessions are copied, all at one moment; for other columns sessions are
+//! read a page at a time, so that records are taken in between. The caller makes Arrow of both.
 
 use std::sync::Arc;
 
@@ -18,26 +18,26 @@ use crate::pure::partition::PartitionState;
 use crate::pure::session::Token;
 use crate::pure::session::columns::{Column, Dimension, OpenColumns};
 
-/// Sessions that are read before the next record is taken in.
+/// Sessions read before the next record is taken in.
 const PAGE: usize = 2_048;
 
 /// A question about open sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenQuery {
-    /// Whose.
+    /// The tenant.
     pub tenant: String,
     /// Columns of table `sessions`, at least one.
     pub columns: Vec<String>,
-    /// Where the page before said to go on.
+    /// Where the previous page said to continue.
     pub from: OpenPlace,
 }
 
-/// A place among the sessions of a processor, to go on from. The default is the beginning.
+/// A place among the sessions of a processor, to continue from. The default is the beginning.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenPlace {
-    /// Which of its partitions.
+    /// Index of the partition.
     pub partition: usize,
-    /// Where in it.
+    /// Place in it.
     pub slot: u32,
 }
 
@@ -46,7 +46,7 @@ pub struct OpenPlace {
 pub struct OpenPage {
     /// The columns that were asked for, words as dictionaries where they are kept so.
     pub batches: Vec<RecordBatch>,
-    /// Where to go on; `None` when these were the last.
+    /// Where to continue; `None` when these were the last.
     pub next: Option<OpenPlace>,
 }
 
@@ -57,7 +57,7 @@ pub(crate) enum Copied {
     Rows(Vec<SessionRow>, Option<OpenPlace>),
 }
 
-/// A column for which no session is read.
+/// A column that is answered without reading a session.
 enum Cheap {
     Kept(Dimension),
     Word(String),
@@ -83,17 +83,17 @@ fn cheap(column: &str, tenant: &str) -> Option<Cheap> {
 }
 
 impl OpenQuery {
-    /// How each column is had without reading sessions, if all of them are.
+    /// How each column is answered without reading sessions, if all of them can be.
     fn cheap(&self) -> Option<Vec<Cheap>> {
         self.columns.iter().map(|column| cheap(column, &self.tenant)).collect()
     }
 
-    /// A page out of these states, for tests and measurements.
+    /// A page from these states, for tests and measurements.
     pub fn ask(&self, states: &[PartitionState]) -> Result<OpenPage, IpcError> {
         self.page(self.copy(states))
     }
 
-    /// Copies what is asked for; the one part that events wait for.
+    /// Copies what is asked for: the only part during which events wait.
     pub(crate) fn copy(&self, states: &[PartitionState]) -> Copied {
         if let Some(cheap) = self.cheap() {
             let kept = cheap.iter().filter_map(|column| match column {
@@ -113,9 +113,9 @@ impl OpenQuery {
         Copied::Rows(rows, next.map(|slot| OpenPlace { partition, slot }).or(after))
     }
 
-    /// Makes Arrow of it.
+    /// Makes Arrow batches of the copy.
     pub(crate) fn page(&self, copied: Copied) -> Result<OpenPage, IpcError> {
-        // So that a wrong name is told also when nobody is there.
+        // So that a wrong name is reported even when there is no session.
         session_columns(&self.columns)?;
         let (parts, cheap) = match (copied, self.cheap()) {
             (Copied::Columns(parts), Some(cheap)) => (parts, cheap),
@@ -170,7 +170,7 @@ fn array(column: Column, words: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     }
 }
 
-/// With the words that are there in it, and none of another column or tenant.
+/// With only the words that occur in the column, and none of another column or tenant.
 fn dictionary(keys: UInt32Array, words: ArrayRef) -> Result<ArrayRef, ArrowError> {
     let all = DictionaryArray::<UInt32Type>::try_new(keys, words)?;
     Ok(Arc::new(garbage_collect_dictionary(&all)?))

@@ -1,10 +1,10 @@
-//! The part of the processor that is a function: log entries in, rows out. No clock, no I/O,
-//! no chance; time is what the log says. Files follow a record's way through them:
+//! The part of the processor that is a function: log entries in, rows out. No clock, no I/O, no
+//! randomness; time is what the log says. In the order in which a record passes through the files:
 //!
 //! [`input`] → [`watermark`] (log time, lateness, due panes) → [`dedupe`] → [`session`]
 //! (skew, epochs, state machine) → [`window`] and [`delivery`] (panes) → [`fates`], all held
-//! together by [`partition::PartitionState`]; [`settle`] sums what is final over partitions, and
-//! [`rollup`] merges that into minutes and hours.
+//! together by [`partition::PartitionState`]; [`settle`] sums final rows over partitions, and
+//! [`rollup`] merges them into minutes and hours.
 
 pub mod dedupe;
 pub mod delivery;

@@ -1,6 +1,6 @@
-//! Entries of the events log, taken apart and fed to the partitions they belong to. A part
-//! that cannot be read becomes a dead letter and is passed over; it must not stop the rest.
-//! What became of each record comes out beside the rows, for history.
+//! Decodes entries of the events log and feeds them to their partitions. A part that cannot be read
+//! becomes a dead letter and is skipped; it must not stop the rest. The fate of each record is
+//! answered beside the rows, for history.
 
 use arrow::array::RecordBatch;
 use tallylight_eventlog::{Entry, Part, PartitionRange};
@@ -18,31 +18,31 @@ use crate::pure::input::PlayerInput;
 use crate::pure::limits::Limits;
 use crate::pure::partition::{PartitionState, Rows};
 
-/// The partitions of one shard of the log, in order. Each is a state of its own and shares
-/// nothing with the others.
+/// The partitions of one shard of the log, in order. Each has a state of its own and shares nothing
+/// with the others.
 #[derive(Debug, Clone)]
 pub struct Partitions {
     states: Vec<PartitionState>,
-    /// What each has already: the entries below this offset. It only differs after a snapshot, and
-    /// the first has the least.
+    /// Each has the entries below this offset already. They only differ after a snapshot, and the
+    /// first is the least.
     has: Vec<u64>,
     /// How many, from the first on, take part in the entry that is read.
     part: usize,
     bad_parts: u64,
 }
 
-/// What follows from an entry.
+/// The results of an entry.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// Rows.
     pub rows: Rows,
-    /// Players' records with their ends.
+    /// Players' records with their fates.
     pub players: Vec<RecordBatch>,
-    /// Reports of media services with theirs.
+    /// Reports of media services with their fates.
     pub deliveries: Vec<RecordBatch>,
-    /// Numbers about machines, which are passed on.
+    /// Infrastructure metrics, which are passed on.
     pub infra: Vec<RecordBatch>,
-    /// What could not be used: at the door, or here.
+    /// Dead letters of the collector, or of here.
     pub dead: Vec<DeadLetter>,
 }
 
@@ -52,7 +52,7 @@ impl Partitions {
         Self::of(Shard::WHOLE, partitions, limits)
     }
 
-    /// Those of `partitions` that are in a shard, before its first entry.
+    /// The partitions, out of `partitions`, of a shard before its first entry.
     pub fn of(shard: Shard, partitions: u16, limits: &Limits) -> Self {
         let new = |p| (PartitionState::new(p, partitions, limits.clone()), 0);
         Self::from_parts(shard.partitions(partitions).map(new).collect(), 0)
@@ -65,12 +65,12 @@ impl Partitions {
         Self { part: states.len(), states, has, bad_parts }
     }
 
-    /// The entry to go on from: what some have already, they pass over.
+    /// The entry to continue from; partitions that have some already skip these.
     pub fn position(&self) -> u64 {
         self.has.first().copied().unwrap_or(0)
     }
 
-    /// Whether these are the states of a shard of so many partitions.
+    /// Whether these are the states of a shard of this many partitions.
     pub fn are_of(&self, shard: Shard, partitions: u16) -> bool {
         let own = self.states.iter().map(|state| state.place());
         own.eq(shard.partitions(partitions).map(|partition| (partition, partitions)))
@@ -98,7 +98,7 @@ impl Partitions {
         self.states.iter_mut().take(self.part)
     }
 
-    /// A whole entry of one partition's records, for benchmarks. The rows are handed out.
+    /// A whole entry of one partition's records, for benchmarks. Answers the rows.
     pub fn feed(
         &mut self,
         partition: u16,
@@ -110,7 +110,7 @@ impl Partitions {
             .map_or_else(Rows::default, |state| state.feed(offset, appended_at_us, inputs))
     }
 
-    /// Takes in one entry and hands out the rows that became due with it, and what became of its
+    /// Takes in one entry and answers the rows that became due with it, and the fates of its
     /// records.
     pub fn entry(&mut self, entry: &Entry) -> Outcome {
         self.begin(entry.offset, entry.appended_at_us);
@@ -118,7 +118,7 @@ impl Partitions {
         for (number, part) in (0..).zip(&entry.parts) {
             let before = outcome.dead.len();
             if let Err(error) = self.take(part, &mut outcome) {
-                // What some have already is counted already.
+                // Entries that some partitions have already are counted already.
                 self.bad_parts += u64::from(self.part == self.states.len());
                 tracing::warn!(offset = entry.offset, kind = part.kind, %error, "part passed over");
                 outcome.dead.push(unreadable(entry, part, &error));
@@ -220,7 +220,7 @@ impl Partitions {
         ends
     }
 
-    /// The ranges as stored; worked out row by row where a part has none.
+    /// The ranges as stored; computed row by row if a part has none.
     fn placed(
         &self,
         ranges: &[PartitionRange],
@@ -239,8 +239,8 @@ impl Partitions {
         (0..rows).map(place).collect()
     }
 
-    /// The state of a partition, unless it has the entry already; a log written with more
-    /// partitions than there are now folds onto these, so that no record is left out.
+    /// The state of a partition, unless it has the entry already. If the log was written with more
+    /// partitions than there are now, they are mapped to these, so that no record is left out.
     pub(crate) fn state(&mut self, partition: u16) -> Option<&mut PartitionState> {
         let found = self.states.binary_search_by_key(&partition, |state| state.place().0);
         let folded = usize::from(partition) % self.states.len().max(1);
@@ -248,15 +248,15 @@ impl Partitions {
         self.states.get_mut(at).filter(|_| at < self.part)
     }
 
-    /// Notes entries that were gone before they could be read. An entry is of all partitions of
-    /// its shard, so they are noted once: sums over partitions stay right.
+    /// Counts entries that the log removed before they could be read. An entry belongs to all
+    /// partitions of its shard, so they are counted once: sums over partitions stay right.
     pub fn lose(&mut self, entries: u64) {
         if let Some(first) = self.states.first_mut() {
             first.lose(entries);
         }
     }
 
-    /// Takes over limits that were set anew.
+    /// Sets other limits.
     pub fn set_limits(&mut self, limits: &Limits) {
         self.states.iter_mut().for_each(|state| state.set_limits(limits.clone()));
     }
@@ -276,7 +276,7 @@ impl Partitions {
     }
 }
 
-/// A part as a dead letter. Its bytes may hold anything, what is secret too: none of them is kept.
+/// A part as a dead letter. Its bytes may hold secrets, so none of them are kept.
 fn unreadable(entry: &Entry, part: &Part, error: &IpcError) -> DeadLetter {
     let partition = match (Kind::from_code(part.kind), part.ranges.as_slice()) {
         (Some(Kind::Player | Kind::Delivery), [only]) => Some(i32::from(only.partition)),

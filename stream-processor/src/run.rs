@@ -1,7 +1,7 @@
 //! The loop: read, step, emit, answer; and a tick when nothing else is appended.
 
+mod history;
 mod rows;
-mod second;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -22,21 +22,21 @@ use crate::archive::{self, Archive, Next};
 use crate::emit;
 use crate::metrics::{Metrics, Stage};
 use crate::pure::partition::Tally;
+use crate::queries::{ProcessorHandle, ProcessorStats, Question};
 use crate::read::Partitions;
-use crate::serve::{Asked, ProcessorHandle, ProcessorStats};
 use crate::settings::Settings;
-use second::{asked, start_from, tally};
+use history::{asked, start_from, tally};
 
 /// What the processor is put together from.
 #[derive(Debug, Clone)]
 pub struct Parts {
     /// The log it reads and writes.
     pub log: Arc<dyn EventLog>,
-    /// Only to say how far log time is behind; rows never depend on it.
+    /// Only for showing how far log time is behind; rows never depend on it.
     pub clock: Arc<dyn Clock>,
     /// History and snapshots; without them the log is all there is.
     pub archive: Option<archive::Parts>,
-    /// Where it shows how it is doing.
+    /// Where it shows its state.
     pub metrics: Metrics,
 }
 
@@ -49,7 +49,7 @@ pub enum ProcessorError {
     /// The log does not work.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// Rows could not be written down.
+    /// Rows could not be encoded.
     #[error(transparent)]
     Rows(#[from] IpcError),
 }
@@ -68,17 +68,17 @@ pub struct Processor {
     start_head: u64,
     entries_read: u64,
     lost_entries: u64,
-    /// Entries that are missing below this offset were told of.
+    /// Entries missing below this offset were reported.
     lost_up_to: u64,
     tally: Tally,
     archive: Option<Archive>,
-    queries: mpsc::Receiver<Asked>,
+    queries: mpsc::Receiver<Question>,
     stats: watch::Sender<ProcessorStats>,
     handle: ProcessorHandle,
     said_ahead: bool,
 }
 
-/// Puts a processor together: finds out how far rows are and where the events begin.
+/// Builds a processor: finds out up to where rows were written and where the events begin.
 pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, ProcessorError> {
     settings.validate().map_err(ProcessorError::Settings)?;
     each_shard_has_one(settings.partitions, parts.log.shard().of())
@@ -89,7 +89,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
     }
     let mut covered = emit::covered(parts.log.as_ref()).await?;
     if covered > *head.borrow() {
-        // Rows of another log, or events that were lost: what follows must not be held back.
+        // Rows of another log, or events were lost: the rows that follow must not be held back.
         tracing::warn!(covered, "rows are ahead of the events; emitting everything anew");
         covered = 0;
     }
@@ -127,7 +127,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
 }
 
 impl Processor {
-    /// A way to ask it.
+    /// A handle for asking it questions.
     pub fn handle(&self) -> ProcessorHandle {
         self.handle.clone()
     }
@@ -177,7 +177,7 @@ impl Processor {
                 return Ok(());
             }
             self.answer();
-            // A step may take milliseconds; let others in this thread have theirs.
+            // A step may take milliseconds; let other tasks of this thread run.
             tokio::task::yield_now().await;
         }
         self.go_to(batch.next);
@@ -205,7 +205,7 @@ impl Processor {
         Ok(emitted)
     }
 
-    /// Nothing to read: waits for an entry, a question or the time to tick.
+    /// Nothing to read: waits for an entry, a question or the time of the next tick.
     async fn wait(&mut self, cancel: &CancellationToken) -> Result<(), ProcessorError> {
         let tick = Duration::from_millis(self.settings.tick_ms);
         let deadline = tokio::time::Instant::now() + tick;
@@ -223,7 +223,7 @@ impl Processor {
                 }
                 Some(asked) = self.queries.recv() => self.answer_one(asked),
                 Some(ask) = asked(&mut self.archive) => self.answer_of_history(ask),
-                // There is time: the next step of a copy, after others in this thread had theirs.
+                // Idle: the next step of a copy, after other tasks of this thread have run.
                 () = tokio::task::yield_now(), if self.is_looking() => self.go_on_looking(false),
             }
         }
@@ -233,7 +233,7 @@ impl Processor {
     async fn tick(&mut self) -> Result<(), ProcessorError> {
         match self.parts.log.append(EVENTS, vec![emit::tick()]).await {
             Ok(_) => Ok(()),
-            // A tick that is there twice says the same as one.
+            // Two ticks have the same effect as one.
             Err(LogError::Unavailable(why) | LogError::Unsure(why)) => {
                 tracing::warn!(why, "no tick: the log is unavailable");
                 Ok(())
@@ -250,14 +250,14 @@ impl Processor {
         self.answer();
     }
 
-    /// Answers whoever has asked by now. Who asks meanwhile waits for the next entry: events must
-    /// not wait until nobody has a question.
+    /// Answers the questions asked by now. One that arrives meanwhile waits for the next entry, so
+    /// that a stream of questions cannot hold up events.
     fn answer(&mut self) {
         for _ in 0..self.queries.len() {
             let Ok(asked) = self.queries.try_recv() else { break };
             self.answer_one(asked);
         }
-        // More of these cannot wait at once.
+        // No more of these can wait at once.
         for _ in 0..self.settings.archive.views {
             let Some(ask) = self.archive.as_mut().and_then(Archive::ask) else { break };
             self.answer_of_history(ask);
@@ -265,7 +265,7 @@ impl Processor {
         self.go_on_looking(true);
     }
 
-    fn answer_one(&self, asked: Asked) {
+    fn answer_one(&self, asked: Question) {
         let Self { partitions, parts, .. } = self;
         if !asked.is_gone() {
             parts.metrics.timed(Stage::Questions, || asked.answer(partitions));

@@ -1,5 +1,5 @@
-// Opens the pages of a platform without media of its own (`up --no-demo`) and says what fails
-// and what they draw of parts that there are not.
+// Opens the pages of a platform without its own media (`up --no-demo`) and reports what fails, and what
+// they draw of parts that do not exist.
 // node bare.mjs <dashboard> <folder for the pictures>
 import { join } from 'node:path';
 import { open, report, sleep } from './chromium.mjs';

@@ -1,4 +1,4 @@
-// Chromium as the tests start it: headless, a profile of its own, nothing phoning home.
+// Chromium as the tests start it: headless, with its own profile, without calls to its vendor.
 import { createRequire } from 'node:module';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -36,7 +36,7 @@ export async function open(viewport = { width: 1440, height: 900 }) {
   return { page, problems, close: () => context.close() };
 }
 
-/** The measured result, as the script's last line. */
+/** Prints the result as the script's last line. */
 export function report(result) {
   process.stdout.write(`\n${JSON.stringify(result)}\n`);
 }

@@ -1,5 +1,5 @@
-// Takes the lines off the Connect page, pastes them into a page of another origin, and reads
-// from the box beside them what arrived. curl's lines go to a shell.
+// Copies the code from the Connect page, pastes it into a page of another origin, and reads from the box
+// beside it what arrived. The code for curl goes to a shell.
 // node connect.mjs <dashboard> <seconds>
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -32,7 +32,7 @@ for (const name of ['hls', 'dash', 'shaka', 'curl']) {
   await page.goto(`${dashboard}/connect?player=${name}`);
   const code = await page.textContent('.connect pre');
   const sid = /my-first-\w+/.exec(code)[0];
-  // The box has opened once it has asked twice.
+  // The box is open once it has made two requests.
   await sleep(2_500);
   let theirs = null;
   if (name === 'curl') await promisify(execFile)('bash', ['-c', code]);

@@ -1,5 +1,5 @@
-// Plays a folder's master.m3u8 in hls.js at sixteen times its speed and listens. It begins half
-// a second in, where there is sound as well as picture.
+// Plays a folder's master.m3u8 in hls.js at sixteen times its speed and collects events. It starts half a
+// second in, where there is sound as well as picture.
 // node mix.mjs <folder>
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';

@@ -1,6 +1,6 @@
-// Opens every page of the rail at two sizes, calm and in an incident that is made by a click
-// on a fault switch, and says what is wrong with them: errors of the console, what axe finds
-// serious, layout that shifts while seconds pass, pages wider than the screen.
+// Opens every page of the rail at two sizes, calm and in an incident made by a click on a fault switch,
+// and reports what is wrong with them: errors in the console, serious findings of axe, layout that
+// shifts while seconds pass, pages wider than the screen.
 // node pages.mjs <dashboard> <folder for the pictures>
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -77,7 +77,7 @@ const bytes = await weight();
 const pages = await page.$$eval('.rail a', (links) => links.map((link) => [link.getAttribute('href'), link.dataset.page]));
 for (const size of SIZES) for (const [path, name] of pages) await look(path, name, size, 'calm');
 
-// What leads nowhere says so, with a way back.
+// A page that does not exist says so, with links back.
 await page.setViewportSize({ width: 1440, height: 900 });
 await visit('/pipline');
 const nowhere = await page.locator('main').innerText();
@@ -86,7 +86,7 @@ await page.waitForSelector('.room');
 await visit('/sessions?find=contry:DE');
 const unknownWord = await page.locator('.finder .unknown').innerText();
 
-// Viewers over time by two dimensions: nothing is asked for until they are chosen.
+// Viewers over time by two dimensions: nothing is requested until they are chosen.
 const asked = [];
 page.on('request', (request) => request.url().includes('/v1/series') && asked.push(request.url()));
 await visit('/sessions');
@@ -122,11 +122,11 @@ const card = page.locator('.incident', { hasText: 'e1' });
 await card.first().waitFor({ timeout: 30_000 });
 const namedAfterMs = Date.now() - clickedAt;
 const sentence = await card.first().innerText();
-// The shift that is measured is time's, not that of the offer being taken.
+// Measures the shift while time passes, not that of the offer being taken.
 await page.waitForSelector('.offer[data-state=taken]', { timeout: 20_000 }).catch(() => undefined);
 for (const size of SIZES) for (const [path, name] of pages) await look(path, name, size, 'incident');
 
-// Who owns it is asked once, and the log stays in sight beside the incident.
+// The page asks for the owner's name once, and the log stays in sight beside the incident.
 await page.setViewportSize({ width: 1440, height: 900 });
 await visit('/');
 const log = await page.locator('.actions .log').evaluate((list) => ({ height: list.clientHeight, entries: list.children.length }));

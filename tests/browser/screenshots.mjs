@@ -1,5 +1,5 @@
 // Takes the pictures of the docs from a running demo: the Control room and the Pipeline page
-// while an edge is slow. It presses the demo's own switch, and lets go of it at the end.
+// while an edge is slow. It turns the demo's own switch on, and off again at the end.
 // node screenshots.mjs <dashboard> <folder>
 import { join } from 'node:path';
 import { open, sleep } from './chromium.mjs';

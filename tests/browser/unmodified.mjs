@@ -1,5 +1,5 @@
-// Plays with a library as its makers ship it: every event it knows, every key it has, no line of
-// ours in between. Tells what it sent, and what the door answered.
+// Plays with a library as its makers ship it: every event it knows, every key it has, without code of
+// ours in between. Reports what it sent, and what the collector answered.
 // node unmodified.mjs <dashboard> <collector> <seconds> <sid> <library>
 // library: hls, dash, shaka or shaka-5-1
 import { readFileSync } from 'node:fs';
@@ -12,9 +12,9 @@ const modules = fileURLToPath(new URL('../../dashboard/web/node_modules/', impor
 // A page of another site may fetch manifests from steering (docs/collector.md).
 const media = dashboard.replace(/:(\d+)$/, (_, port) => `:${Number(port) + 20}`);
 const beacon = `${collector}/v1/cmcd?k=demo`;
-/** All of CMCD v2's; what a library does not know it passes over. */
+/** All events of CMCD v2; a library ignores those it does not know. */
 const events = ['ps', 'pr', 'e', 't', 'c', 'b', 'm', 'um', 'pe', 'pc', 'rr', 'bc', 'as', 'ae', 'abs', 'abe', 'sk', 'h', 'ce'];
-/** dash.js and Shaka send no key that is not named. */
+/** dash.js and Shaka send only the keys that are listed. */
 const keys = ['sid', 'cid', 'v', 'e', 'ts', 'sn', 'sta', 'br', 'bl', 'bs', 'mtp', 'pr', 'ec', 'ltc', 'msd', 'ot', 'st', 'sf', 'su', 'd', 'tb', 'dl', 'rtp', 'nor', 'url', 'rc', 'ttfb', 'ttlb', 'bg'];
 const target = { url: beacon, events, interval: 3, batchSize: 1 };
 const shaka = `const player = new shaka.Player();
@@ -64,7 +64,7 @@ page.on('response', async (answer) => {
 });
 await page.goto(`http://127.0.0.1:${server.address().port}/`);
 await sleep(Number(seconds) * 500);
-// What a viewer does, so that there is something to tell.
+// A viewer's actions, so that there is something to report.
 await page.evaluate(async () => {
   const video = document.querySelector('video');
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));

@@ -1,4 +1,4 @@
-// Plays the Watch page by its own button and listens.
+// Plays the Watch page by its own button and collects what happens.
 // node watch.mjs <dashboard> <seconds> [options as JSON]
 // player: hls (default), dash or shaka · screenshot: a file · steer: then move this session's
 // edge to the other by an action, wait until its requests have followed, and undo it · cap: keep
@@ -14,13 +14,13 @@ const refused = [];
 page.on('response', (answer) => {
   if (answer.status() >= 400) refused.push(`${answer.status()} ${answer.url()}`);
 });
-/** What steering said to this player, so that a move that does not come shows whose doing it is. */
-const told = [];
+/** Steering's answers to this player, which show the cause if it does not move. */
+const answered = [];
 page.on('response', async (answer) => {
   if (!answer.url().includes('/steering/')) return;
   const at = Date.now();
   const said = await answer.json().catch(() => null);
-  told.push({ at, used: new URL(answer.url()).searchParams.get('_DASH_pathway') ?? new URL(answer.url()).searchParams.get('_HLS_pathway'), order: said?.['PATHWAY-PRIORITY'] ?? null });
+  answered.push({ at, used: new URL(answer.url()).searchParams.get('_DASH_pathway') ?? new URL(answer.url()).searchParams.get('_HLS_pathway'), order: said?.['PATHWAY-PRIORITY'] ?? null });
 });
 
 const probe = () => page.evaluate(() => window.tallylight);
@@ -33,7 +33,7 @@ async function post(path, body) {
   return answer.json();
 }
 
-/** Moves whoever is on this session's edge away; judged by what the player really asks for. */
+/** Moves all viewers of this session's edge away; judged by what the player really requests. */
 async function obeys() {
   const { requests } = await probe();
   const from = requests.at(-1).edge;
@@ -51,7 +51,7 @@ async function obeys() {
   await sleep(6_000);
   const stray = (await since()).filter((one) => one.edge === from && one.at - at > 15_000).length;
   await post(`/v1/actions/${action.id}`, { do: 'undo', by: 'tests' });
-  const answers = told.filter((one) => one.at > at).map((one) => ({ ...one, at: one.at - at }));
+  const answers = answered.filter((one) => one.at > at).map((one) => ({ ...one, at: one.at - at }));
   return { from, to, moved, stray, viewers: action.viewers, share: action.share, answers };
 }
 
@@ -73,7 +73,7 @@ async function settled(since, fits) {
   return null;
 }
 
-/** Nobody can be moved, so the edge's viewers are kept on its low rungs. */
+/** No viewer can be moved, so the edge's viewers are kept on its low rungs. */
 async function obeysCap() {
   const low = await lowRungs();
   const { edge, track } = (await probe()).requests.filter((one) => one.track.startsWith('v-')).at(-1);
@@ -118,7 +118,7 @@ const inside = await page.evaluate(() => {
   const panel = document.querySelector('[data-role="session-panel"]')?.textContent ?? '';
   return { ...own, requests: requests.length, dropped: quality.droppedVideoFrames, frames: quality.totalVideoFrames, panel };
 });
-// Read what is known of the session while it still plays, and once it was left.
+// Reads the session while it still plays, and again once it has been left.
 const during = await sessions(inside.sid);
 const capped = cap ? await obeysCap() : null;
 const steered = steer ? await obeys() : null;

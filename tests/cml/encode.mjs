@@ -1,6 +1,6 @@
 // Random CMCD records, encoded by the reference implementation: `node encode.mjs FOLDER COUNT`.
-// Each line of the output is one record as JSON: what was meant, what CML's validator says of
-// it, and the text in one of CML's forms. The same seed gives the same records on any machine.
+// Each line of the output is one record as JSON: its intended values, the verdict of CML's validator, and
+// the text in one of CML's forms. The same seed gives the same records on any machine.
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { join, resolve } from "node:path";

@@ -1,4 +1,4 @@
-"""Plain sums over the windows of a history by DuckDB, over the files that the Delta log names.
+"""Plain sums over the windows of a history by DuckDB, over the files that the Delta log lists.
 
 usage: plain_sums.py <history folder>  ->  one line of JSON
 """

@@ -1,4 +1,4 @@
-"""Plain sums over history by DuckDB: only the files that the Delta log names, nothing of ours.
+"""Plain sums over history by DuckDB: only the files that the Delta log lists, without our code.
 
 usage: sums.py <history folder>  ->  one line of JSON
 """

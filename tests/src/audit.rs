@@ -1,4 +1,4 @@
-//! What a log holds of a [`crate::load`], to be held against the load's own ledger.
+//! What a log holds of a [`crate::load`], for comparison with the load's own ledger.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -11,11 +11,11 @@ use tallylight_schemas::rows::{Cuboid, PlaybackRow};
 use tallylight_schemas::{ipc, player, record};
 use tallylight_stream_processor::pure::watermark::HORIZON_MS;
 
-use crate::heir;
 use crate::kafka::Brokers;
 use crate::load::{Key, Load};
+use crate::successor;
 
-/// Every entry of a topic, which must have no hole.
+/// Every entry of a topic, which must not have a gap.
 pub async fn entries(log: &dyn EventLog, topic: &str) -> Vec<Entry> {
     let (mut entries, mut position) = (Vec::new(), 0);
     loop {
@@ -32,13 +32,13 @@ pub async fn entries(log: &dyn EventLog, topic: &str) -> Vec<Entry> {
 /// A record of the load that is in the log.
 #[derive(Debug)]
 pub struct Stored {
-    /// Which.
+    /// Its key.
     pub key: Key,
-    /// Its second can still change when it came.
+    /// Whether its pane could still change when it arrived.
     in_time: bool,
 }
 
-/// Every record of the load in topic `events`, with repetitions.
+/// Every record of the load in topic `events`, including duplicates.
 pub fn stored(events: &[Entry]) -> Vec<Stored> {
     let (mut found, mut log_ms) = (Vec::new(), i64::MIN);
     let parts = events.iter().flat_map(|entry| entry.parts.iter().map(move |part| (entry, part)));
@@ -58,7 +58,7 @@ pub fn stored(events: &[Entry]) -> Vec<Stored> {
     found
 }
 
-/// The fates that the door stored of records that came as the load's do, in the words of its
+/// The fates that the collector stored for records of the load's source, in the words of its
 /// answers.
 pub fn door(events: &[Entry]) -> BTreeMap<String, u64> {
     let mut sums = BTreeMap::new();
@@ -76,13 +76,14 @@ pub fn door(events: &[Entry]) -> BTreeMap<String, u64> {
     sums
 }
 
-/// Every record in a log in Kafka, what the door says became of them, and the sum of its windows
-/// once all are final. What the platform left in `data` goes on to the end before.
+/// Every record in a log in Kafka, their fates as the collector stored them, and the sum of the
+/// windows. Before that, successors continue from what the platform left in `data` until all panes
+/// are final.
 pub async fn of_kafka(brokers: &Brokers, data: &Path) -> (Vec<Stored>, BTreeMap<String, u64>, i64) {
-    let clock = heir::clock();
+    let clock = successor::clock();
     let shards = brokers.open(Arc::clone(&clock) as Arc<dyn Clock>).await.expect("the log");
     let logs: Vec<_> = shards.iter().cloned().collect();
-    heir::go_on(&logs, &clock, data).await;
+    successor::go_on(&logs, &clock, data).await;
     let (mut records, mut fates, mut counts) = (Vec::new(), BTreeMap::new(), 0);
     for log in shards.iter() {
         let events = entries(log.as_ref(), record::EVENTS).await;
@@ -95,8 +96,8 @@ pub async fn of_kafka(brokers: &Brokers, data: &Path) -> (Vec<Stored>, BTreeMap<
     (records, fates, counts)
 }
 
-/// The events of the load by the windows: the newest version of every pane of `content` in topic
-/// `rows`, summed.
+/// The events of the load as the windows count them: the sum over the newest version of every pane
+/// of `content` in topic `rows`.
 pub fn counted(rows: &[Entry], content: &str) -> i64 {
     let mut panes: HashMap<(u16, i64), (u64, i64)> = HashMap::new();
     for part in rows.iter().flat_map(|entry| &entry.parts) {
@@ -115,9 +116,10 @@ pub fn counted(rows: &[Entry], content: &str) -> i64 {
     panes.values().map(|(_, events)| events).sum()
 }
 
-/// Holds what is stored and counted against the load's ledger: nothing acknowledged is lost,
-/// nothing is invented, and nothing counts twice although the load repeated itself. Whatever was
-/// answered, of rejected and shed records too, the door has stored at least as often.
+/// Compares what is stored and counted with the load's ledger: nothing acknowledged is lost,
+/// nothing is invented, and nothing counts twice although the load repeats itself. The collector
+/// has stored every fate at least as often as it was answered, also those of rejected and shed
+/// records.
 #[allow(clippy::print_stdout, reason = "the figures of a run")]
 pub fn balance(
     what: &str,
@@ -149,8 +151,8 @@ pub fn balance(
     assert!(lost.is_empty(), "acknowledged and not stored: {lost:?}");
     let invented: Vec<_> = distinct.iter().filter(|key| !sent.contains(**key)).collect();
     assert!(invented.is_empty(), "stored and never sent: {invented:?}");
-    // With a hundred kills nobody may listen for two minutes: what was held meanwhile is late, and in
-    // no window. In a short run nothing is.
+    // With a hundred kills the collector may be down for two minutes: records held meanwhile are
+    // late, and in no window. In a short run none are.
     let soak = std::env::var_os("TALLYLIGHT_SOAK").is_some();
     assert!(soak || in_time == distinct.len(), "stored and late");
     assert_eq!(counted, in_time as i64, "the windows sum to the distinct that came in time");

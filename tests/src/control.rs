@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 impl World {
-    /// A POST of JSON at the dashboard that must answer 200.
+    /// A POST of JSON to the dashboard that must succeed.
     pub async fn post(&self, path: &str, body: &Value) -> Value {
         let request = reqwest::Client::new()
             .post(format!("{}{path}", self.dashboard()))
@@ -31,7 +31,7 @@ impl World {
         self.post("/v1/faults", &body).await;
     }
 
-    /// What steering says of an edge.
+    /// What steering reports about an edge.
     pub async fn edge(&self, name: &str) -> Value {
         let page = self.json("/v1/steering").await;
         let edges = page["edges"].as_array().cloned().unwrap_or_default();
@@ -55,8 +55,8 @@ impl World {
         page["actions"].as_array().cloned().unwrap_or_default()
     }
 
-    /// Waits for an action that `fits`, decided after `since_ms`; how long it took from then,
-    /// and the action.
+    /// Waits for an action that `fits`, decided after `since_ms`. Returns how long it took from
+    /// then, and the action.
     pub async fn wait_for_action(
         &self,
         what: &str,
@@ -87,7 +87,7 @@ impl World {
         all.into_iter().filter(|row| row["state"] != "closed").collect()
     }
 
-    /// Waits until the edges are healthy and the rows are seen.
+    /// Waits until both edges are healthy and steering receives rows.
     pub async fn wait_for_calm(&self, seconds: u64) {
         self.wait_for("good health of both edges", seconds, async || {
             let Ok(text) = self.get("/v1/steering").await else { return false };

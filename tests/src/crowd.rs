@@ -1,5 +1,5 @@
-//! An audience beside a running world, and what its ledger says about who asked which edge.
-//! Nothing here knows what steering decided: requests that were really sent are counted.
+//! An audience beside a running world, and what its ledger says about which viewer asked which
+//! edge. Nothing here knows what steering decided: only requests that were really sent are counted.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use tallylight_audience::ledger::{self, Entry, Request, Why};
 
 use crate::world::World;
 
-/// Viewers that stay until they are told to leave.
+/// Viewers that stay until the crowd leaves.
 #[derive(Debug)]
 pub struct Crowd {
     process: Child,
@@ -20,7 +20,7 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// `viewers` who stay, arriving within the first seconds.
+    /// Starts `viewers` that arrive within the first seconds and stay.
     pub fn start(world: &World, viewers: usize, name: &str) -> Self {
         let file = world.data.path().join(format!("{name}.jsonl"));
         let process = world
@@ -34,8 +34,8 @@ impl Crowd {
         Self { process, file }
     }
 
-    /// Lets everybody leave and answers what happened to them.
-    pub async fn leave(mut self) -> Told {
+    /// Lets everybody leave and returns what happened to them.
+    pub async fn leave(mut self) -> CrowdLedger {
         self.signal(Signal::SIGTERM);
         for _ in 0..400 {
             if matches!(self.process.try_wait(), Ok(Some(_))) {
@@ -44,7 +44,7 @@ impl Crowd {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         let text = std::fs::read_to_string(&self.file).expect("the ledger");
-        Told { entries: ledger::read(&text) }
+        CrowdLedger { entries: ledger::read(&text) }
     }
 
     fn signal(&self, signal: Signal) {
@@ -67,29 +67,29 @@ pub fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).expect("a clock before the end of time")
 }
 
-/// What the ledger told.
+/// The ledger of a crowd.
 #[derive(Debug)]
-pub struct Told {
+pub struct CrowdLedger {
     /// Sessions.
     pub entries: Vec<Entry>,
 }
 
-/// The edge of a pathway: capped ones lead to the same edge.
+/// The edge of a pathway: a capped pathway leads to the same edge.
 fn edge_of(pathway: &str) -> &str {
     pathway.strip_suffix("-low").unwrap_or(pathway)
 }
 
-impl Told {
+impl CrowdLedger {
     fn segments(&self, from_ms: i64, to_ms: i64) -> impl Iterator<Item = (&Entry, &Request)> {
         self.entries.iter().flat_map(move |entry| {
-            let asked = entry.requests.iter();
-            asked
+            let requests = entry.requests.iter();
+            requests
                 .filter(move |r| r.k.is_some() && (from_ms..to_ms).contains(&r.at_ms))
                 .map(move |r| (entry, r))
         })
     }
 
-    /// Segment requests sent in a span of time, by the edge they were sent to.
+    /// Segment requests sent in a span, by edge.
     pub fn by_edge(&self, from_ms: i64, to_ms: i64) -> BTreeMap<String, usize> {
         let mut found = BTreeMap::new();
         for (_, request) in self.segments(from_ms, to_ms) {
@@ -106,7 +106,8 @@ impl Told {
         *by_edge.get(edge).unwrap_or(&0) as f64 / all as f64
     }
 
-    /// Sessions that asked `edge` for a segment in a span, and those of them by a capped pathway.
+    /// Sessions that requested a segment from `edge` in a span, and how many of them by a capped
+    /// pathway.
     pub fn viewers(&self, edge: &str, from_ms: i64, to_ms: i64) -> (usize, usize) {
         let mut sids = BTreeMap::new();
         for (entry, request) in self.segments(from_ms, to_ms) {
@@ -127,7 +128,7 @@ impl Told {
         gaps.min()
     }
 
-    /// Stalled ms of everybody in a span.
+    /// Stalled time of all viewers in a span, ms.
     pub fn stalled_ms(&self, from_ms: i64, to_ms: i64) -> i64 {
         let stalls = self.entries.iter().flat_map(|entry| &entry.stalls);
         stalls.map(|s| ((s.at_ms + s.ms).min(to_ms) - s.at_ms.max(from_ms)).max(0)).sum()

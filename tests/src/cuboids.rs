@@ -1,4 +1,4 @@
-//! Cuboids on demand beside what else is known of the same viewers.
+//! Cuboids on demand, compared with other sources about the same viewers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,35 +11,35 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::world::World;
 
 /// A cell and the start of a pane, Unix ms.
-type Place = (String, i64);
-/// What is there; nothing is 0.
-type Values = BTreeMap<Place, i64>;
+type CellPane = (String, i64);
+/// Values that are not 0.
+type Values = BTreeMap<CellPane, i64>;
 
-/// Asks for the same series until it is dropped, as a chart does. It must have been answered now and
-/// then: who is always refused is beside nothing.
+/// Requests the same series until it is dropped, as a chart does. It must be answered now and then:
+/// a chart that is always refused puts no load on the platform.
 #[derive(Debug)]
 pub struct Onlooker {
     answers: Arc<AtomicUsize>,
     _asking: AbortOnDropHandle<()>,
 }
 
-/// Answers that an onlooker gets at least: of half a minute, one in two.
+/// The least answers an onlooker must get: half of its requests in half a minute.
 const ANSWERS: usize = 4;
 
-/// The series that is asked for all along.
+/// The series that is requested throughout.
 const ALONG: &str = "by=device&cells=200&width_s=10&minutes=30";
-/// The same, of which nothing is kept before it is asked for at last.
+/// The same series under another key, of which nothing is cached until it is requested at the end.
 const LATE: &str = "by=device&cells=200&width_s=10&minutes=31";
 
 impl Onlooker {
-    /// Begins to ask.
+    /// Starts requesting.
     pub fn begin(world: &World) -> Self {
         let url: Arc<str> = format!("{}/v1/series?{ALONG}", world.dashboard()).into();
         let answers = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&answers);
         let asking = tokio::spawn(async move {
             loop {
-                // While a query has all places it is refused, and asked again.
+                // It is refused while queries occupy all slots, and tries again.
                 if reqwest::get(&*url).await.is_ok_and(|answer| answer.status() == 200) {
                     count.fetch_add(1, Ordering::SeqCst);
                 }
@@ -53,7 +53,7 @@ impl Onlooker {
 impl Drop for Onlooker {
     fn drop(&mut self) {
         let answers = self.answers.load(Ordering::SeqCst);
-        // A test that fails already has said why.
+        // A test that is already failing has given its reason.
         let fails = std::thread::panicking();
         assert!(fails || answers >= ANSWERS, "a chart was answered only {answers} times");
     }
@@ -88,8 +88,8 @@ fn values(answer: &Value, (from, to): (i64, i64)) -> Values {
     out
 }
 
-/// Values of a query that answers `cell`, `ms` and `n`.
-async fn told(world: &World, sql: &str, (from, to): (i64, i64)) -> Values {
+/// Values of a query that returns `cell`, `ms` and `n`.
+async fn sql_values(world: &World, sql: &str, (from, to): (i64, i64)) -> Values {
     let rows = world.sql(sql).await;
     let place =
         |row: &Value| (row["cell"].as_str().unwrap().to_owned(), row["ms"].as_i64().unwrap());
@@ -97,8 +97,8 @@ async fn told(world: &World, sql: &str, (from, to): (i64, i64)) -> Values {
     all.filter(|((_, pane), n)| *n != 0 && (from..to).contains(pane)).collect()
 }
 
-/// The newest pane has those who watch, also who has said nothing for a while: as many as the
-/// standing cuboid has at its end.
+/// The newest pane counts every viewer, also those that have not reported for a while: as many as
+/// the standing cuboid counts at its end.
 pub async fn newest_pane_is_not_short_of_viewers(world: &World, least: i64) {
     let agree = async || {
         let answer = series(world, "width_s=1&minutes=2").await;
@@ -116,9 +116,9 @@ pub async fn newest_pane_is_not_short_of_viewers(world: &World, least: i64) {
     world.wait_for("the newest pane to have every viewer", 40, agree).await;
 }
 
-/// Final panes of both cuboids are the same to the viewer and the millisecond, whether the one on
-/// demand was asked for all along or only now; and so is a breakdown that no standing one has, in
-/// the pane at whose end most watch.
+/// Final panes of both cuboids agree to the viewer and the millisecond, whether the one on demand
+/// was requested throughout or only now. A breakdown that no standing cuboid has agrees with the
+/// session spans, in the pane at whose end most viewers watch.
 pub async fn final_panes_agree(world: &World, until_ms: i64) {
     let settled = async || {
         let answer = series(world, ALONG).await;
@@ -134,7 +134,7 @@ pub async fn final_panes_agree(world: &World, until_ms: i64) {
              to_unixtime(pane) * 1000 AS ms, SUM({measure}) AS n \
              FROM playback WHERE cuboid = 'audience' AND final GROUP BY 1, 2"
         );
-        let standing = told(world, &sql, range).await;
+        let standing = sql_values(world, &sql, range).await;
         assert!(standing.len() > 4, "{measure}: {standing:?}");
         if measure == "viewers" {
             standing.iter().for_each(|((_, pane), n)| *watching.entry(*pane).or_default() += n);
@@ -154,7 +154,7 @@ pub async fn final_panes_agree(world: &World, until_ms: i64) {
          WHERE state <> 'paused' AND \"from\" < to_timestamp({end}) \
          AND \"to\" >= to_timestamp({end}) GROUP BY 1"
     );
-    let spans = told(world, &sql, (pane, pane + 1)).await;
+    let spans = sql_values(world, &sql, (pane, pane + 1)).await;
     assert!(spans.len() > 2, "{spans:?}");
     assert_eq!(values(&answer, (pane, pane + 1)), spans);
 }

@@ -1,17 +1,17 @@
-//! How old the figures are that a running world shows.
+//! The age of the figures that a running world shows.
 
 use std::time::{Duration, Instant};
 
 use crate::world::World;
 
-/// Figures of this age are as fresh as they are when nothing is wrong, ms.
+/// Figures up to this age are as fresh as without a fault, ms.
 const FRESH_MS: f64 = 2_000.0;
 
-/// How old figures may be while another processor comes in place of one that was killed, ms.
+/// How old figures may get while another processor replaces one that was killed, ms.
 pub const GAP_MS: u64 = 15_000;
 
 impl World {
-    /// The greatest age of the figures, ms, for so long and until they are fresh again.
+    /// The greatest age of the figures, ms, for this time and until they are fresh again.
     pub async fn oldest(&self, during: Duration) -> u64 {
         let (began, mut most) = (Instant::now(), 0);
         loop {
@@ -21,7 +21,7 @@ impl World {
             let age =
                 value.and_then(|age| age.parse::<f64>().ok()).expect("the age of the figures");
             assert!(began.elapsed() < Duration::from_secs(60), "figures of {age} ms ago");
-            // Not a number until figures came.
+            // NaN before the first figures.
             if age.is_finite() {
                 most = most.max(age as u64);
                 if began.elapsed() > during && age < FRESH_MS {

@@ -1,4 +1,4 @@
-//! Real Kafka brokers, started by the project's own `scripts/kafka` in a folder of their own.
+//! Real Kafka brokers, started by the project's own `scripts/kafka` in their own folder.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -24,10 +24,10 @@ pub struct Brokers {
     _turn: MutexGuard<'static, ()>,
 }
 
-/// Brokers are large: the tests of one binary have theirs one after the other.
+/// Brokers are large: the tests of one binary use theirs one after the other.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// A port with those of three brokers and their controllers above it that nobody uses.
+/// A free port, with the ports of three brokers and their controllers above it free too.
 fn free_port() -> u16 {
     let free = |port: &u16| {
         [0, 1, 2, 20, 21, 22].iter().all(|n| TcpListener::bind(("127.0.0.1", port + n)).is_ok())
@@ -45,14 +45,14 @@ impl Brokers {
         brokers
     }
 
-    /// Where they will be once [`Brokers::start_again`] starts them.
+    /// Reserves their addresses; [`Brokers::start_again`] starts them.
     pub fn planned(count: u16) -> Self {
         let dir = tempfile::tempdir().expect("a folder for the brokers");
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         Self { count, port: free_port(), dir, _turn: turn }
     }
 
-    /// Starts those that do not run, on the data that they have.
+    /// Starts those that do not run, on their existing data.
     pub fn start_again(&self) {
         let (count, port) = (self.count.to_string(), self.port.to_string());
         self.script(&["start", "--brokers", &count, "--port", &port]);
@@ -86,18 +86,18 @@ impl Brokers {
         command
     }
 
-    /// What `--log` takes.
+    /// The value for `--log`.
     pub fn log(&self) -> String {
         format!("kafka://{}", self.addresses())
     }
 
-    /// `HOST:PORT` of each, with commas between.
+    /// `HOST:PORT` of each, separated by commas.
     pub fn addresses(&self) -> String {
         let one = |n| format!("127.0.0.1:{}", self.port + n);
         (0..self.count).map(one).collect::<Vec<_>>().join(",")
     }
 
-    /// The log as the services see it, by this clock.
+    /// The log as the services see it, with this clock.
     pub async fn open(&self, clock: Arc<dyn Clock>) -> Result<Shards, LogError> {
         let topics = [record::EVENTS, record::ROWS].map(|name| TopicSettings::new(name, 1 << 30));
         let settings = KafkaSettings {
@@ -107,8 +107,8 @@ impl Brokers {
         Kafka::open(settings, clock).await?.all().await
     }
 
-    /// Takes the records of a topic's first shard away while no broker runs, as a power cut may take
-    /// what one broker alone had in memory.
+    /// Removes the records of a topic's first shard while no broker runs, as a power cut may lose
+    /// what one broker had only in memory.
     pub fn empty(&self, topic: &str) {
         let folder = self.dir.path().join(format!("node-1/data/{topic}-0"));
         let files =

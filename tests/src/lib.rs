@@ -1,8 +1,8 @@
-//! Helpers of the whole-way tests: a [`world`] of real processes, [`control`] of its fault switches
-//! and steering, a [`crowd`] beside it and [`onlookers`] who watch all the time, the [`cuboids`]
-//! that are asked of it and how old its [`figures`] are; [`load`] with a ledger of its own, an
-//! [`audit`] of what a log holds, an [`heir`] of what processes left; a real [`browser`] and real
-//! brokers of [`kafka`].
+//! Helpers of the end-to-end tests: a [`world`] of real processes, [`control`] of its fault
+//! switches and steering, a [`crowd`] beside it and [`onlookers`] that watch throughout, the
+//! [`cuboids`] requested from it and the age of its [`figures`]; [`load`] with its own ledger, an
+//! [`audit`] of the contents of a log, a [`successor`] that continues from what processes left; a
+//! real [`browser`] and real brokers of [`kafka`].
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,8 +16,8 @@ pub mod control;
 pub mod crowd;
 pub mod cuboids;
 pub mod figures;
-pub mod heir;
 pub mod kafka;
 pub mod load;
 pub mod onlookers;
+pub mod successor;
 pub mod world;

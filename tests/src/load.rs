@@ -15,9 +15,9 @@ use tokio::time::Instant;
 /// A record: its session and its number in it.
 pub type Key = (Arc<str>, u64);
 
-/// Records of a session before its sender begins another.
+/// Records of a session before its sender starts another.
 const OF_A_SESSION: u64 = 400;
-/// Records of a request at a steady rate; one more is none that could be taken.
+/// Valid records of a request at a steady rate; it has one more that must be rejected.
 const BATCH: u64 = 200;
 
 /// How senders send.
@@ -25,32 +25,32 @@ const BATCH: u64 = 200;
 pub enum Pace {
     /// A few records now and then, until [`Load::end`].
     Players,
-    /// So many records a second together, for so many seconds; what could not be sent in time is
+    /// A fixed rate of all senders together, for a fixed time; what could not be sent in time is
     /// made up for.
     Steady {
-        /// Records a second, of all senders.
+        /// Records per second, of all senders.
         per_s: u64,
         /// Seconds.
         seconds: u64,
     },
 }
 
-/// How much of a steady rate a test is asked for.
+/// The steady rate that a test uses.
 #[derive(Debug)]
 pub struct Steady {
-    /// Records a second.
+    /// Records per second.
     pub per_s: u64,
     /// Seconds.
     pub seconds: u64,
-    /// How often something is killed meanwhile.
+    /// Number of kills meanwhile.
     pub kills: u64,
 }
 
 impl Steady {
-    /// Senders that keep the rate together.
+    /// Senders that share the rate.
     pub const SENDERS: u64 = 16;
 
-    /// As `make soak` wants it, or `make test`.
+    /// The size for `make soak`, or for `make test`.
     pub fn asked() -> Self {
         if std::env::var_os("TALLYLIGHT_SOAK").is_some() {
             Self { per_s: 20_000, seconds: 60, kills: 10 }
@@ -64,42 +64,42 @@ impl Steady {
         Pace::Steady { per_s: self.per_s, seconds: self.seconds }
     }
 
-    /// Until the next kill: any moment of its part of the time.
+    /// Time until the next kill: a random moment of its part of the time.
     pub fn pause(&self) -> Duration {
         let part = self.seconds * 1_000 / self.kills;
         Duration::from_millis(rand::rng().random_range(part / 8..part))
     }
 }
 
-/// The outside ledger of the load.
+/// The load's own ledger.
 #[derive(Debug, Default)]
 pub struct Load {
     /// What was sent.
     pub sent: Mutex<HashSet<Key>>,
     /// What was acknowledged as accepted.
     pub acknowledged: Mutex<HashSet<Key>>,
-    /// Records acknowledged with each fate, the same one as often as it was answered.
+    /// Records acknowledged with each fate; a repeated record counts each time.
     pub fates: Mutex<BTreeMap<String, u64>>,
-    /// The same of requests that were refused, with a fate for each record.
+    /// Likewise for requests that were refused, with a fate for each record.
     pub refused: Mutex<BTreeMap<String, u64>>,
-    /// Records in all requests that were answered with fates, taken or refused.
-    pub told: AtomicU64,
-    /// Requests that nobody answered, or without fates.
-    pub untold: AtomicU64,
+    /// Records in all requests answered with fates, taken or refused.
+    pub with_fates: AtomicU64,
+    /// Requests without an answer, or answered without fates.
+    pub without_fates: AtomicU64,
     stop: AtomicBool,
 }
 
 /// Adds the fates of an answer.
-fn book(fates: &str, into: &Mutex<BTreeMap<String, u64>>) {
-    let mut booked = into.lock().unwrap();
+fn add_fates(fates: &str, into: &Mutex<BTreeMap<String, u64>>) {
+    let mut sums = into.lock().unwrap();
     for fate in fates.split(", ") {
         let (fate, records) = fate.rsplit_once('=').expect("a count of each fate");
-        *booked.entry(fate.to_owned()).or_default() += records.parse::<u64>().expect("a count");
+        *sums.entry(fate.to_owned()).or_default() += records.parse::<u64>().expect("a count");
     }
 }
 
 impl Load {
-    /// Starts so many senders to the collector at `url`.
+    /// Starts this many senders to the collector at `url`.
     pub fn start(self: &Arc<Self>, url: &str, senders: u64, pace: Pace) -> Vec<JoinHandle<()>> {
         let one = |number| {
             let sender = Sender {
@@ -113,8 +113,8 @@ impl Load {
         (0..senders).map(one).collect()
     }
 
-    /// Has the senders end once what they hold is acknowledged, and waits for them. Those of a
-    /// steady rate send first what they are to send.
+    /// Ends the senders once what they hold is acknowledged, and waits for them. Those of a steady
+    /// rate finish sending first.
     pub async fn end(&self, senders: Vec<JoinHandle<()>>) {
         self.stop.store(true, Ordering::SeqCst);
         for sender in senders {
@@ -122,9 +122,9 @@ impl Load {
         }
     }
 
-    /// Books an answer; whether all that could be taken was.
+    /// Records an answer with fates; returns whether all valid records were accepted.
     fn answered(&self, keys: &[Key], fates: &str) -> bool {
-        book(fates, &self.fates);
+        add_fates(fates, &self.fates);
         let whole = fates.split(", ").any(|fate| fate == format!("accepted={}", keys.len()));
         if whole {
             self.acknowledged.lock().unwrap().extend(keys.iter().cloned());
@@ -170,8 +170,8 @@ impl Sender {
         }
     }
 
-    /// A batch, repeated as it is until acknowledged, as players do; with a record that belongs
-    /// to no session, where `bad`.
+    /// Sends a batch, repeated unchanged until acknowledged, as players do. If `bad` it has one
+    /// more record, without a session.
     async fn send(&mut self, keys: &[Key], bad: bool) {
         let now = WallClock.now_ms();
         let line = |(sid, n): &Key| {
@@ -185,9 +185,9 @@ impl Sender {
         loop {
             let request = self.client.post(&self.url).header("content-type", "application/cmcd");
             let answer = request.body(body.clone()).send().await;
-            // Now and then the answer is lost on its way, and the player repeats. What was
-            // shed is sent again, too, until it is in.
-            let whole = self.took(answer.ok(), keys, lines.len() as u64);
+            // Now and then the answer is treated as lost, and the batch is repeated. Shed records
+            // are sent again, too, until they are accepted.
+            let whole = self.take(answer.ok(), keys, lines.len() as u64);
             if whole && self.rng.random_range(0..10) > 0 {
                 return;
             }
@@ -196,18 +196,19 @@ impl Sender {
         }
     }
 
-    /// Books an answer, if there is one; whether all that could be taken was.
-    fn took(&self, answer: Option<reqwest::Response>, keys: &[Key], records: u64) -> bool {
+    /// Records an answer, if there is one; returns whether all valid records were accepted.
+    fn take(&self, answer: Option<reqwest::Response>, keys: &[Key], records: u64) -> bool {
         let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
         let fates = answer.as_ref().and_then(|answer| answer.headers().get(headers::FATES));
         let fates = fates.map(|fates| fates.to_str().expect("text"));
-        let counted = if fates.is_some() { &self.load.told } else { &self.load.untold };
+        let counted =
+            if fates.is_some() { &self.load.with_fates } else { &self.load.without_fates };
         let counts = if fates.is_some() { records } else { 1 };
         counted.fetch_add(counts, Ordering::SeqCst);
         match (status, fates) {
             (204, fates) => self.load.answered(keys, fates.expect("fates of a 204")),
             (_, Some(fates)) => {
-                book(fates, &self.load.refused);
+                add_fates(fates, &self.load.refused);
                 false
             }
             (_, None) => false,

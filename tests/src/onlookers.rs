@@ -1,4 +1,4 @@
-//! Viewers who watch all the time, and what the feed says of how many they are.
+//! Viewers that watch throughout, and how many of them the feed reports.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use tokio::task::JoinHandle;
 
 use crate::world::World;
 
-/// Spread over all partitions.
+/// Enough to be in all partitions.
 const VIEWERS: i64 = 40;
-/// Seconds that must have been whole once something was missing. Whoever looks does so for half a
-/// minute, in which processors come and go three times.
+/// Seconds that must be whole after something was missing. A test watches for half a minute, in
+/// which processors come and go three times.
 const WHOLE: usize = 10;
 /// What they watch.
 const CONTENT: &str = "all-the-time";
 
-/// They report and are looked at until the [end](Self::end).
+/// Viewers that report, and a client of the feed that counts them, until the [end](Self::end).
 #[derive(Debug)]
 pub struct Onlookers {
     stop: Arc<AtomicBool>,
@@ -28,17 +28,17 @@ pub struct Onlookers {
     looking: JoinHandle<Seen>,
 }
 
-/// What the feed said.
+/// What the feed reported.
 #[derive(Debug, Default)]
 struct Seen {
-    /// The least number of viewers of each pane that all partitions were counted in, Unix ms.
+    /// The least number of viewers reported for each pane with all partitions, by Unix ms.
     whole: BTreeMap<i64, i64>,
-    /// Panes, Unix ms, and viewers by rows that said of themselves that a partition was missing.
+    /// Pane (Unix ms) and viewers of each row that was marked as partial.
     partial: Vec<(i64, i64)>,
 }
 
 impl Onlookers {
-    /// Comes in.
+    /// Starts them.
     pub async fn start(world: &World) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let feed = world.url(0).replace("http", "ws") + "/v1/feed?since_s=1";
@@ -61,8 +61,8 @@ impl Onlookers {
         Self { stop, reporting, looking }
     }
 
-    /// Goes, and holds that a pane was either said to be partial or had all of them in it: who
-    /// cannot be counted for a while is never shown as gone.
+    /// Ends them, and checks that each pane was either marked as partial or counted all of them:
+    /// viewers that cannot be counted for a while are never shown as gone.
     pub async fn end(self, what: &str) {
         self.stop.store(true, Ordering::SeqCst);
         let (all_since, seen) = (self.reporting.await.unwrap(), self.looking.await.unwrap());
@@ -106,7 +106,7 @@ impl Seen {
     }
 }
 
-/// Says each second that everybody plays, and answers since when all are there.
+/// Reports each second that every viewer plays, and returns since when all are known.
 async fn report(url: String, stop: Arc<AtomicBool>) -> i64 {
     let client = reqwest::Client::new();
     let (mut sn, mut all_since) = (0, i64::MAX);
@@ -116,7 +116,7 @@ async fn report(url: String, stop: Arc<AtomicBool>) -> i64 {
             |n| format!("cid=\"{CONTENT}\",e=t,sid=\"onlooker-{n}\",sn={sn},sta=p,ts={now},v=2");
         let body = (0..VIEWERS).map(line).collect::<Vec<_>>().join("\n");
         let post = client.post(&url).header("content-type", "application/cmcd").body(body);
-        // What is not taken is not repeated: they are heard of again in a second.
+        // A refused report is not repeated: the next one follows in a second.
         if post.send().await.is_ok_and(|answer| answer.status() == 204) {
             all_since = all_since.min(now);
         }
@@ -130,7 +130,7 @@ async fn report(url: String, stop: Arc<AtomicBool>) -> i64 {
 mod tests {
     use super::*;
 
-    /// Seconds that were partial first and whole later, with so many viewers.
+    /// Seconds that were partial first and whole later, with this many viewers.
     fn seen(seconds: i64, viewers: i64) -> Seen {
         let panes = (0..seconds).map(|second| 10_000 + second * 1_000);
         Seen {

@@ -1,4 +1,4 @@
-//! `tallylight up` as a user starts it, on ports of its own, with data of its own.
+//! `tallylight up` as a user starts it, on its own ports, with its own data.
 
 mod processes;
 
@@ -22,12 +22,12 @@ pub struct World {
     /// When `up` was started.
     pub started: Instant,
     up: Child,
-    /// Held by who wants the machine for itself.
+    /// Held by a test that needs the machine for itself.
     turn: Option<MutexGuard<'static, ()>>,
 }
 
-/// One world at a time in a process looks for free ports: two would find the same. It stays the
-/// only one, unless it was started [beside others](World::start_beside).
+/// Worlds of one process look for free ports one at a time, since two would find the same. A world
+/// stays the only one unless it was started [beside others](World::start_beside).
 static TURN: Mutex<()> = Mutex::new(());
 
 /// The binary that cargo built beside this test, or the one that `UNDER_TEST` names.
@@ -46,7 +46,7 @@ pub fn binary() -> PathBuf {
     binary
 }
 
-/// Has the processor write history and its state down every so many seconds, so that kills hit it.
+/// Makes the processor write history and snapshots this often, so that kills hit it while it does.
 pub fn checkpoint_every(command: &mut Command, seconds: u32) {
     for setting in ["CHECKPOINT_S", "SNAPSHOT_S"] {
         let name = format!("TALLYLIGHT_PROCESSOR__ARCHIVE__{setting}");
@@ -54,8 +54,8 @@ pub fn checkpoint_every(command: &mut Command, seconds: u32) {
     }
 }
 
-/// A base with the ports of `up` above it that nobody uses. All of them are below those that the
-/// system gives to clients (32768 on), or a connection could hold one when `up` starts again.
+/// A free base port, with the other ports of `up` free too. All are below the range for outgoing
+/// connections (from 32768), or a connection could hold one when `up` starts again.
 fn free_base() -> u16 {
     let start = std::process::id() % 390;
     (0..390)
@@ -76,8 +76,8 @@ impl World {
         Self::start_with(command).await
     }
 
-    /// The same for a test that leaves the machine mostly idle: it runs beside others of its kind,
-    /// of as many as the harness has threads.
+    /// Likewise for a test that leaves the machine mostly idle: it runs beside others of its kind,
+    /// as many as the harness has threads.
     pub async fn start_beside(args: &[&str]) -> Self {
         let mut world = Self::start(args).await;
         world.turn = None;
@@ -88,10 +88,10 @@ impl World {
     pub async fn start_by_script() -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/run.sh");
         let mut command = Command::new(script);
-        // The tree that is built is the one this test was built in.
+        // The built tree is the one this test was built in.
         let target = binary().parent().and_then(Path::parent).map(Path::to_path_buf);
-        // And the environment is a shell's, not a test's: `ring`'s build script, for one, runs again
-        // when cargo's variables change, and everything that stands on it is compiled anew.
+        // The environment must be a shell's, not a test's: `ring`'s build script, for one, runs
+        // again when cargo's variables change, and everything that depends on it is recompiled.
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if (text.starts_with("CARGO") && text != "CARGO_HOME") || text == "LD_LIBRARY_PATH" {
@@ -107,14 +107,14 @@ impl World {
         Self::start_on(|_| command).await
     }
 
-    /// Starts the command that this makes for the first of its ports.
+    /// Starts the command that `command` builds for the base port.
     pub async fn start_on(command: impl FnOnce(u16) -> Command) -> Self {
         let world = Self::begin(command);
         world.ready("the dashboard", 30).await;
         world
     }
 
-    /// The same, and waits for nothing.
+    /// Likewise, without waiting.
     pub fn begin(command: impl FnOnce(u16) -> Command) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let base = free_base();
@@ -149,7 +149,7 @@ impl World {
         format!("http://127.0.0.1:{}", self.base + offset)
     }
 
-    /// A GET at the dashboard that must answer 200.
+    /// The answer of the dashboard to a GET, an error unless it succeeds.
     pub async fn get(&self, path: &str) -> Result<String, String> {
         let answer = reqwest::get(format!("{}{path}", self.dashboard())).await;
         let answer = answer.map_err(|error| error.to_string())?;
@@ -158,13 +158,13 @@ impl World {
         if status.is_success() { Ok(text) } else { Err(format!("{path}: {status}: {text}")) }
     }
 
-    /// The same, as JSON.
+    /// The answer to a GET as JSON; it must succeed.
     pub async fn json(&self, path: &str) -> Value {
         let text = self.get(path).await.unwrap_or_else(|error| panic!("{error}"));
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
     }
 
-    /// The rows that SQL answers.
+    /// The rows that SQL returns.
     pub async fn sql(&self, sql: &str) -> Vec<Value> {
         let body = serde_json::json!({ "sql": sql }).to_string();
         let post = reqwest::Client::new().post(format!("{}/v1/sql", self.dashboard()));

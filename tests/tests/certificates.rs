@@ -1,5 +1,5 @@
-//! The collector with TLS, and everybody who reports to it: services, viewers, and the dashboard
-//! for the beacons of its pages, which says whose they are.
+//! The collector with TLS, and everything that reports to it: services, viewers, and the dashboard,
+//! which forwards the beacons of its pages with the viewer's address.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "../../collector/tests/support/mmdb.rs"]
@@ -17,7 +17,7 @@ use tallylight_tests::world::{World, binary};
 /// A viewer far away, and its country.
 const VIEWER: ([u8; 4], &str) = ([203, 0, 113, 9], "NZ");
 
-/// `up` whose collector has TLS on these ports.
+/// Settings of `up` on these ports, with TLS at the collector.
 fn config(base: u16, folder: &Path, certs: &Path) -> String {
     let country = mmdb::map(&[("country_code", mmdb::text(VIEWER.1))]);
     let network = [203, 0, 113, 0].into();
@@ -35,7 +35,7 @@ fn config(base: u16, folder: &Path, certs: &Path) -> String {
 }
 
 async fn start(folder: &Path, trusts: bool) -> World {
-    // They stand for an authority of one's own: no system trusts them.
+    // The certificates of a private authority: no system trusts them.
     let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../serve/tests/certs");
     World::start_on(|base| {
         let file = folder.join("tallylight.toml");
@@ -48,7 +48,7 @@ async fn start(folder: &Path, trusts: bool) -> World {
     .await
 }
 
-/// A beacon by the dashboard, behind a proxy that saw the viewer; its status.
+/// Sends a beacon through the dashboard, behind a proxy that saw the viewer; returns its status.
 async fn beacon(world: &World) -> u16 {
     let now = WallClock.now_ms();
     let body = format!("cid=\"demo\",e=ps,sid=\"far-away\",sn=0,sta=s,ts={now},v=2");

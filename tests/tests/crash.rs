@@ -14,7 +14,7 @@ use tallylight_eventlog::disk::ReadOnly;
 use tallylight_schemas::record;
 use tallylight_tests::load::{Load, Pace, Steady};
 use tallylight_tests::world::{World, binary, checkpoint_every};
-use tallylight_tests::{audit, heir};
+use tallylight_tests::{audit, successor};
 
 /// Load generators.
 const SENDERS: u64 = 12;
@@ -50,7 +50,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
     let events = read_all(&world, record::EVENTS);
     let (stored, door) = (audit::stored(&events), audit::door(&events));
     audit::balance(&format!("{kills} kills"), &load, (&stored, &door), counted);
-    heir::no_drift(&format!("{kills} kills"), &world);
+    successor::no_drift(&format!("{kills} kills"), &world);
     check_viewers(&file);
 }
 
@@ -96,20 +96,24 @@ async fn at_a_load_that_is_shed_every_record_has_one_end() {
     let events = read_all(&world, record::EVENTS);
     let (stored, door) = (audit::stored(&events), audit::door(&events));
     audit::balance(&what, &load, (&stored, &door), counted);
-    // Nothing was killed, so it is not "at least" here: each record that was sent, as often as it
-    // was, came to the end that its sender was told.
-    assert_eq!(load.untold.load(Ordering::SeqCst), 0, "requests without an answer");
-    let mut told = load.fates.lock().unwrap().clone();
+    // Nothing was killed, so the sums are exact: each record, as often as it was sent, has the fate
+    // that its sender was answered.
+    assert_eq!(load.without_fates.load(Ordering::SeqCst), 0, "requests without an answer");
+    let mut answered = load.fates.lock().unwrap().clone();
     for (fate, records) in load.refused.lock().unwrap().iter() {
-        *told.entry(fate.clone()).or_default() += records;
+        *answered.entry(fate.clone()).or_default() += records;
     }
-    assert_eq!(told, door, "as it was told, so it is in the log");
-    assert_eq!(told.values().sum::<u64>(), load.told.load(Ordering::SeqCst), "each has one");
+    assert_eq!(answered, door, "as it was told, so it is in the log");
+    assert_eq!(
+        answered.values().sum::<u64>(),
+        load.with_fates.load(Ordering::SeqCst),
+        "each has one"
+    );
     assert_eq!(door["accepted"], stored.len() as u64, "accepted is stored");
     assert!(door["shed;overload"] > 0 && door["rejected;no_sid"] > 0, "{door:?}");
 }
 
-/// A platform that takes a snapshot each second, so that there is one to go on from.
+/// A platform that takes a snapshot each second, so that there is one to continue from.
 async fn start(arguments: &[&str]) -> World {
     let mut command = Command::new(binary());
     command.arg("up").args(arguments);
@@ -117,7 +121,7 @@ async fn start(arguments: &[&str]) -> World {
     World::start_with(command).await
 }
 
-/// Every entry of a topic, as the disk has it.
+/// Every entry of a topic on disk.
 fn read_all(world: &World, topic: &str) -> Vec<LogEntry> {
     let log = ReadOnly::open(world.data.path().join("log"), topic).unwrap();
     let (mut entries, mut position) = (Vec::new(), 0);
@@ -132,10 +136,10 @@ fn read_all(world: &World, topic: &str) -> Vec<LogEntry> {
     }
 }
 
-/// Goes on from what the data process left until every pane is final, and counts the events of the
-/// load in them.
+/// Continues from what the data process left until every pane is final, and counts the events of
+/// the load in them.
 async fn finished(world: &World) -> i64 {
-    heir::go_on_disk(world.data.path()).await;
+    successor::go_on_disk(world.data.path()).await;
     audit::counted(&read_all(world, record::ROWS), "crash")
 }
 

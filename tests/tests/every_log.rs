@@ -1,5 +1,6 @@
-//! The same input straight, and by processors that die at every action, in every kind of log, and
-//! with its shards shared out another way each time: the same rows and sessions, to the byte.
+//! The same input read without a fault, and by processors that crash at every action, in every kind
+//! of log, with the shards distributed differently each time: the same rows and sessions, to the
+//! byte.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::path::Path;
@@ -15,9 +16,9 @@ use tallylight_schemas::clock::{Clock, ManualClock};
 use tallylight_schemas::ident::Shard;
 use tallylight_schemas::record::{EVENTS, ROWS};
 use tallylight_schemas::tables::Table;
-use tallylight_sim::check::{PLACES, Straight};
-use tallylight_sim::mortal::Mortal;
-use tallylight_sim::world::{alone, folder};
+use tallylight_sim::check::{Baseline, PLACES};
+use tallylight_sim::crash_points::CrashPoints;
+use tallylight_sim::world::{folder, on_own_runtime};
 use tallylight_sim::{prepared, table};
 use tallylight_store::archive::History;
 use tallylight_stream_processor::archive;
@@ -28,7 +29,7 @@ const SMALL: (u64, usize) = (206, 3);
 const LARGE: (u64, usize) = (6, 120);
 /// Partitions, as the settings have it.
 const PARTITIONS: u16 = 4;
-/// Tables whose rows add up: each shard has its own.
+/// Tables whose rows are summed: each shard has its own.
 const SUMS: [Table; 7] = [
     Table::Playback,
     Table::Playback1m,
@@ -38,7 +39,7 @@ const SUMS: [Table; 7] = [
     Table::Delivery1h,
     Table::Fates1s,
 ];
-/// Tables that have a row once.
+/// Tables in which each row exists once.
 const ONCE: [Table; 4] =
     [Table::Sessions, Table::SessionSpans, Table::PlayerEvents, Table::DeliveryEvents];
 
@@ -46,7 +47,7 @@ fn topics() -> Vec<TopicSettings> {
     [EVENTS, ROWS].map(|name| TopicSettings::new(name, 1 << 30)).to_vec()
 }
 
-/// Checkpoints by rows alone, so that they are at the same places in every run.
+/// Checkpoints by rows only, so that they are at the same positions in every run.
 fn settings(rows: u64, snapshot_sessions: usize) -> archive::Settings {
     archive::Settings {
         checkpoint_s: 3_600,
@@ -59,10 +60,10 @@ fn settings(rows: u64, snapshot_sessions: usize) -> archive::Settings {
     }
 }
 
-/// The input of a log with so many shards, and what must come of it.
-fn input((seed, viewers): (u64, usize), shards: u16) -> (Vec<Vec<Entry>>, Straight) {
+/// The input of a log with this many shards, and the expected rows.
+fn input((seed, viewers): (u64, usize), shards: u16) -> (Vec<Vec<Entry>>, Baseline) {
     let whole = prepared::entries(seed, viewers, 1);
-    let want = Straight::of(&whole[0], PARTITIONS);
+    let want = Baseline::of(&whole[0], PARTITIONS);
     for (of, words) in [
         (Table::Fates1s, &["accepted", "duplicate", "late"][..]),
         (Table::SessionSpans, &["starting", "playing", "rebuffering", "seeking", "paused"][..]),
@@ -75,7 +76,7 @@ fn input((seed, viewers): (u64, usize), shards: u16) -> (Vec<Vec<Entry>>, Straig
     (if shards == 1 { whole } else { prepared::entries(seed, viewers, shards) }, want)
 }
 
-/// Appends entries at the times that they have.
+/// Appends entries at their times.
 async fn fill(log: &dyn EventLog, clock: &ManualClock, entries: &[Entry]) {
     for entry in entries {
         clock.advance_us(entry.appended_at_us - clock.now_us());
@@ -85,8 +86,8 @@ async fn fill(log: &dyn EventLog, clock: &ManualClock, entries: &[Entry]) {
     assert!(read == entries, "the log has what is in every other one");
 }
 
-/// What rows topics and history have, against what follows from the log.
-async fn compare(what: &str, shards: &[Arc<dyn EventLog>], dir: &Path, want: &Straight) {
+/// Compares the rows topics and history with the baseline of the log.
+async fn compare(what: &str, shards: &[Arc<dyn EventLog>], dir: &Path, want: &Baseline) {
     assert_eq!(want.against_topics(shards).await, None, "{what}");
     let history = History::open_read_only(&dir.join("history")).await.unwrap();
     let places = [&PLACES[..], &["offset", "row"]].concat();
@@ -103,7 +104,7 @@ async fn compare(what: &str, shards: &[Arc<dyn EventLog>], dir: &Path, want: &St
     }
 }
 
-/// Lives of a processor that dies at every action, until one comes through; each on the log as
+/// Lives of a processor that crashes at every action, until one completes; each on the log as
 /// `open` gives it.
 async fn lives(
     what: &str,
@@ -112,16 +113,16 @@ async fn lives(
     clock: &Arc<dyn Clock>,
 ) {
     let (began, end) = (Instant::now(), *open().await.head(EVENTS).unwrap().borrow());
-    let (mortal, mut lives) = (Mortal::everywhere(), 1);
+    let (points, mut lives) = (CrashPoints::everywhere(), 1);
     let last = loop {
-        let lived = mortal.life(open().await, (dir, clock), &settings(1, 50_000), end).await;
+        let lived = points.life(open().await, (dir, clock), &settings(1, 50_000), end).await;
         if !lived.died {
             break lived;
         }
         lives += 1;
     };
     assert!(last.from > 0 && last.to == end, "it went on from a snapshot: {last:?}");
-    let died = mortal.died_at();
+    let died = points.died_at();
     assert_eq!(died.len() + 1, lives, "each death is another one");
     for action in ["reads", "has appended", "Commit(Sessions)", "Committed(Playback)", "Snapshot"] {
         assert!(died.iter().any(|died| died.starts_with(action)), "it did not die: {action}");
@@ -132,7 +133,7 @@ async fn lives(
 #[test]
 fn in_memory_it_may_die_at_every_action() {
     let (entries, want) = input(SMALL, 1);
-    alone(async {
+    on_own_runtime(async {
         let (dir, manual) = (folder(), Arc::new(ManualClock::default()));
         let clock = Arc::clone(&manual) as Arc<dyn Clock>;
         let log = Arc::new(MemoryLog::new(topics(), Arc::clone(&clock))) as Arc<dyn EventLog>;
@@ -145,7 +146,7 @@ fn in_memory_it_may_die_at_every_action() {
 #[test]
 fn on_disk_it_may_die_at_every_action() {
     let (entries, want) = input(SMALL, 1);
-    alone(async {
+    on_own_runtime(async {
         let (dir, manual) = (folder(), Arc::new(ManualClock::default()));
         let clock = Arc::clone(&manual) as Arc<dyn Clock>;
         let open = async || {
@@ -158,25 +159,25 @@ fn on_disk_it_may_die_at_every_action() {
     });
 }
 
-/// Sessions go to other partitions, and what belongs to none does: sums stay.
+/// Sessions move to other partitions, and so does what belongs to no session: sums stay the same.
 #[test]
 fn another_number_of_partitions_has_the_same_sums() {
     let (mut entries, want) = input(LARGE, 1);
-    // Where a session belongs is not in the log then, but worked out.
+    // Without ranges the partition of a session is computed and not read from the log.
     entries[0].iter_mut().flat_map(|entry| &mut entry.parts).for_each(|part| part.ranges.clear());
     for partitions in [1, 3, 7] {
-        let other = Straight::of(&entries[0], partitions);
+        let other = Baseline::of(&entries[0], partitions);
         for of in [Table::Sessions, Table::SessionSpans].into_iter().chain(SUMS) {
             let skip = [&PLACES[..], &["partition"]].concat();
-            let told = if SUMS.contains(&of) { table::sums } else { table::lines };
-            let (got, want) = (told(&other.rows(of), &skip), told(&want.rows(of), &skip));
+            let text = if SUMS.contains(&of) { table::sums } else { table::lines };
+            let (got, want) = (text(&other.rows(of), &skip), text(&want.rows(of), &skip));
             let difference = table::difference(&got, &want);
             assert_eq!(difference, None, "{partitions} partitions: {}", of.name());
         }
     }
 }
 
-/// Processors that own shards of a log in Kafka, each with a client of its own.
+/// Processors that own shards of a log in Kafka, each with its own client.
 struct Owners<'a> {
     settings: &'a KafkaSettings,
     dir: &'a Path,
@@ -193,10 +194,10 @@ impl Owners<'_> {
         Arc::new(kafka.shard(shard).await.unwrap())
     }
 
-    /// Processors with these shards at once, which have read so many sixths of each before, until
-    /// they have read so many more: there they die, or end in order.
+    /// Runs processors with these shards in parallel, from the first of `sixths` of each shard to
+    /// the last: there they crash, or end in order.
     async fn own(&self, shares: &[&[u16]], sixths: std::ops::Range<u64>, dies: bool) {
-        // States are taken as those of a large audience: partitions at different moments.
+        // Snapshots are taken as for a large audience: partitions at different moments.
         let settings = settings(600 / u64::from(self.settings.shards), 100);
         let living = Arc::default();
         let work = shares.iter().map(async |share| {
@@ -205,12 +206,12 @@ impl Owners<'_> {
                 let log = self.shard(&kafka, *number).await;
                 let end = *log.head(EVENTS).unwrap().borrow();
                 let until = end * sixths.end / 6;
-                let (mortal, until) = match dies {
-                    true => (Mortal::before(until, &living), u64::MAX),
-                    false => (Mortal::before(u64::MAX, &living), until),
+                let (points, until) = match dies {
+                    true => (CrashPoints::before(until, &living), u64::MAX),
+                    false => (CrashPoints::before(u64::MAX, &living), until),
                 };
-                let lived = mortal.life(log, (self.dir, self.clock), &settings, until).await;
-                // The first owners may not come to a snapshot.
+                let lived = points.life(log, (self.dir, self.clock), &settings, until).await;
+                // The first owners may not reach a snapshot.
                 let resumed = lived.from > 0 || sixths.start < 2;
                 assert!(resumed && lived.died == dies, "shard {number}, {sixths:?}: {lived:?}");
             }))
@@ -220,11 +221,11 @@ impl Owners<'_> {
     }
 }
 
-/// One log in these brokers: filled, read as `owned` has it, and compared.
+/// One log in these brokers: filled, read as `owned` does, and compared.
 async fn in_kafka(
     brokers: &Brokers,
     what: &str,
-    (entries, want): (Vec<Vec<Entry>>, Straight),
+    (entries, want): (Vec<Vec<Entry>>, Baseline),
     owned: impl AsyncFnOnce(&Owners<'_>),
 ) {
     let shards = u16::try_from(entries.len()).unwrap();
@@ -255,7 +256,7 @@ async fn in_kafka(
 #[test]
 fn in_kafka_it_may_die_at_every_action_and_shards_may_be_shared_out_anew() {
     let brokers = Brokers::start(1);
-    alone(in_kafka(&brokers, "lives", input(SMALL, 1), async |owners| {
+    on_own_runtime(in_kafka(&brokers, "lives", input(SMALL, 1), async |owners| {
         let anew = std::env::var_os("TALLYLIGHT_SOAK").is_some();
         let kept = owners.shard(&owners.open().await, 0).await;
         let open = async || match anew {
@@ -264,12 +265,12 @@ fn in_kafka_it_may_die_at_every_action_and_shards_may_be_shared_out_anew() {
         };
         lives("Kafka", open, owners.dir, owners.clock).await;
     }));
-    alone(in_kafka(&brokers, "owners", input(LARGE, 1), async |owners| {
+    on_own_runtime(in_kafka(&brokers, "owners", input(LARGE, 1), async |owners| {
         owners.own(&[&[0]], 0..2, true).await;
         owners.own(&[&[0]], 2..4, false).await;
         owners.own(&[&[0]], 4..6, false).await;
     }));
-    alone(in_kafka(&brokers, "owners", input(LARGE, 4), async |owners| {
+    on_own_runtime(in_kafka(&brokers, "owners", input(LARGE, 4), async |owners| {
         owners.own(&[&[0, 1, 2, 3]], 0..1, true).await;
         owners.own(&[&[0, 2], &[1, 3]], 1..2, false).await;
         owners.own(&[&[0], &[1], &[2, 3]], 2..4, true).await;

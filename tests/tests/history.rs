@@ -1,6 +1,6 @@
-//! `kill -9` of `up` and everything below it, ten times, under load from outside: each
-//! acknowledged record is once among the accepted of `player_events` and once in the windows, and
-//! an engine that is not ours adds up the same from the files alone.
+//! `kill -9` of `up` and everything below it, ten times, under load from outside: each acknowledged
+//! record is once among the accepted of `player_events` and once in the windows, and an independent
+//! engine computes the same sums from the files only.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::HashMap;
@@ -16,8 +16,8 @@ use rand::Rng;
 use serde_json::Value;
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::History;
-use tallylight_tests::heir;
 use tallylight_tests::load::{Key, Load, Pace};
+use tallylight_tests::successor;
 use tallylight_tests::world::{World, checkpoint_every};
 
 /// Load generators.
@@ -51,7 +51,7 @@ async fn nothing_acknowledged_is_missing_from_history_and_nothing_is_there_twice
     load.end(senders).await;
     world.stop();
     let data = world.data.path();
-    heir::go_on_disk(data).await;
+    successor::go_on_disk(data).await;
 
     let history = History::open_read_only(&data.join("history")).await.unwrap();
     let accepted = accepted(&history).await;
@@ -82,7 +82,7 @@ async fn nothing_acknowledged_is_missing_from_history_and_nothing_is_there_twice
     assert_eq!(theirs["distinct"], windows, "{theirs}");
     assert_eq!(theirs["windows"], windows, "{theirs}");
     assert_eq!(theirs["ends"], theirs["door"], "the ledger balances: {theirs}");
-    heir::no_drift(&format!("{kills} kills"), &world);
+    successor::no_drift(&format!("{kills} kills"), &world);
 }
 
 async fn table(history: &History, table: Table) -> DataFrame {
@@ -116,7 +116,7 @@ async fn accepted(history: &History) -> HashMap<Key, i64> {
     found
 }
 
-/// The same by DuckDB, over the files that the Delta log names.
+/// The same by DuckDB, over the files that the Delta log lists.
 fn sums_by_duckdb(history: &Path) -> Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = Command::new(root.join("../scripts/venv.sh")).stderr(Stdio::inherit()).output();

@@ -1,5 +1,5 @@
-//! The log in Kafka, on real brokers: the suite of every log, every service alone, and a ledger
-//! through `kill -9` of every service and of the broker that leads.
+//! The log in Kafka, on real brokers: the conformance suite, every service in its own process, and
+//! a ledger through `kill -9` of every service and of the leading broker.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 #[path = "kafka/away.rs"]
@@ -21,7 +21,7 @@ use tallylight_tests::figures::GAP_MS;
 use tallylight_tests::kafka::Brokers;
 use tallylight_tests::load::{Key, Load, Pace, Steady};
 use tallylight_tests::world::{World, checkpoint_every};
-use tallylight_tests::{audit, heir};
+use tallylight_tests::{audit, successor};
 
 /// Kafka drops whole segments, of 1 MiB at least, and looks each second (scripts/kafka).
 const CAPS: Caps = Caps { bytes: 8 << 20, within: Duration::from_secs(30) };
@@ -35,7 +35,7 @@ const SERVICES: [&str; 3] = ["collector", "processor", "dashboard"];
 async fn it_keeps_what_every_log_keeps() {
     let brokers = Brokers::start(1);
     conformance::run(CAPS, async |clock| suite(&brokers, 1, clock).await.remove(0)).await;
-    // A shard among others, in which something goes on.
+    // A shard among others that are also written.
     conformance::run(CAPS, async |clock| {
         let mut shards = suite(&brokers, 3, clock).await;
         for other in [0, 2] {
@@ -87,14 +87,14 @@ async fn every_service_runs_alone_on_it() {
     assert_eq!(live, sids.len(), "the sessions of the state are a table here too");
     world.wait_for("history", 40, async || history(&world).await == acknowledged.len()).await;
     println!("{} records of {} sessions", acknowledged.len(), sids.len());
-    heir::snapshots(&world, SHARDS).await;
+    successor::snapshots(&world, SHARDS).await;
     world.stop();
     let (stored, _, counted) = audit::of_kafka(&brokers, world.data.path()).await;
     assert_eq!(stored.iter().map(|one| &one.key).collect::<HashSet<_>>().len(), acknowledged.len());
     assert_eq!(counted, acknowledged.len() as i64, "the windows sum to what was acknowledged");
 }
 
-/// What a service answers; `None` while it does not.
+/// Status and text that a service answers; `None` while it does not answer.
 async fn status(url: &str) -> Option<(u16, String)> {
     let answer = reqwest::get(url).await.ok()?;
     Some((answer.status().as_u16(), answer.text().await.ok()?))
@@ -126,19 +126,19 @@ async fn services_that_were_first_say_what_is_missing_and_begin_by_themselves() 
 
     let load = Arc::new(Load::default());
     let senders = load.start(&door, 8, Pace::Players);
-    // Long enough that the services have asked in vain, and ask again.
+    // Long enough for the services to have failed to connect, and to retry.
     tokio::time::sleep(Duration::from_secs(7)).await;
     assert!(load.acknowledged.lock().unwrap().is_empty(), "acknowledged by nobody");
-    // A folder that the processor cannot make: it has its shards and can read none.
+    // A file in place of a folder: the processor is assigned its shards and can open none.
     let history_dir = world.data.path().join("history");
     std::fs::write(&history_dir, b"").unwrap();
     tokio::task::block_in_place(|| brokers.start_again());
     let unready = format!("{}/readyz", urls[1]);
-    let told = async || {
+    let unready_with_reason = async || {
         let said = status(&unready).await;
         said.is_some_and(|(code, said)| code == 503 && said.contains("shard 0 among them"))
     };
-    world.wait_for("a processor that says so", 60, told).await;
+    world.wait_for("a processor that says so", 60, unready_with_reason).await;
     std::fs::remove_file(&history_dir).unwrap();
     let came = Instant::now();
     for (service, url) in SERVICES.into_iter().zip(&urls) {
@@ -152,13 +152,13 @@ async fn services_that_were_first_say_what_is_missing_and_begin_by_themselves() 
     assert_eq!(SERVICES.map(|service| world.children(service)), processes, "nobody began anew");
     let acknowledged = load.acknowledged.lock().unwrap().len();
     world.wait_for("history", 40, async || history(&world).await == acknowledged).await;
-    heir::snapshots(&world, SHARDS).await;
+    successor::snapshots(&world, SHARDS).await;
     world.stop();
     let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
     audit::balance("a broker that came later", &load, (&stored, &door), counted);
 }
 
-/// Events by session, as the processor tells the dashboard of another process.
+/// Events by session, as the processor reports them to the dashboard in another process.
 async fn counts(world: &World) -> Vec<(String, u64)> {
     let Ok(text) = world.get("/v1/sessions?limit=1000").await else { return Vec::new() };
     let sessions: Vec<Value> = serde_json::from_str(&text).unwrap();
@@ -182,7 +182,7 @@ async fn history(world: &World) -> usize {
     count(world, "FROM player_events WHERE cid = 'crash' AND fate = 'accepted'").await
 }
 
-/// What the dashboard's SQL counts; 0 also when it answers with an error.
+/// The count by the dashboard's SQL; 0 also if it answers with an error.
 async fn count(world: &World, of: &str) -> usize {
     let mut command = world.command();
     command.args(["sql", "--format", "json"]).arg(format!("SELECT count(*) AS n {of}"));
@@ -191,7 +191,7 @@ async fn count(world: &World, of: &str) -> usize {
     rows[0]["n"].as_u64().unwrap_or_default() as usize
 }
 
-/// Kills the broker that leads.
+/// Kills the leading broker.
 fn kill_leader(brokers: &Brokers) {
     let leader = tokio::task::block_in_place(|| brokers.leader("tallylight-events"));
     brokers.kill(leader);
@@ -214,7 +214,7 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
             0 => world.kill_child("collector").await,
             1 => {
                 kill_leader(&brokers);
-                // The two that are left go on: the load is acknowledged before the third is back.
+                // The remaining two continue: the load is acknowledged before the third is back.
                 let before = load.acknowledged.lock().unwrap().len();
                 let goes_on = async || load.acknowledged.lock().unwrap().len() > before + 100;
                 world.wait_for("a new leader", 30, goes_on).await;
@@ -223,8 +223,8 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
             2 => {
                 let up = async || world.get("/readyz").await.is_ok();
                 world.wait_for("the dashboard", 30, up).await;
-                // What the broker's end costs is not the processor's: owners may lose their shards
-                // once more when it comes back.
+                // The effect of the broker's end is measured separately: owners may lose their
+                // shards once more when it comes back.
                 let before = world.oldest(Duration::from_secs(6)).await;
                 println!("figure: after kill -9 of a broker figures were {before} ms old at most");
                 world.kill_child("processor").await;
@@ -238,12 +238,12 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
     load.end(senders).await;
     let acknowledged = load.acknowledged.lock().unwrap().len();
     world.wait_for("history", 60, async || history(&world).await == acknowledged).await;
-    heir::snapshots(&world, SHARDS).await;
+    successor::snapshots(&world, SHARDS).await;
     world.stop();
     let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
     audit::balance(&format!("{kills} kills"), &load, (&stored, &door), counted);
-    heir::no_drift(&format!("{kills} kills"), &world);
-    // Last: a machine that is slow must not hide what became of the records.
+    successor::no_drift(&format!("{kills} kills"), &world);
+    // Checked last: a slow machine must not hide what became of the records.
     assert!(oldest <= GAP_MS, "{oldest} ms");
 }
 
@@ -271,6 +271,7 @@ async fn at_a_steady_rate_every_record_has_one_end() {
     let took = began.elapsed();
     world.stop();
     let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
-    // What a collector had in one shard and not in another when it died has no fate, and came again.
+    // Records that a collector had written to one shard and not to another when it died have no
+    // fate, and were sent again.
     audit::balance(&format!("{size:?} in {took:?}"), &load, (&stored, &door), counted);
 }

@@ -1,6 +1,6 @@
 //! Processors that share a log in Kafka, as real processes under load from outside: one becomes
-//! three, one of them is killed, another stands still until it was given up and wakes again. At
-//! the end windows and history are what was acknowledged, to the record.
+//! three, one of them is killed, another is frozen until Kafka gives it up, and wakes again. At the
+//! end windows and history are what was acknowledged, to the record.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::collections::HashSet;
@@ -16,10 +16,10 @@ use tallylight_tests::kafka::Brokers;
 use tallylight_tests::load::{Key, Load, Pace};
 use tallylight_tests::onlookers::Onlookers;
 use tallylight_tests::world::{World, checkpoint_every};
-use tallylight_tests::{audit, heir};
+use tallylight_tests::{audit, successor};
 use tokio::time::sleep;
 
-/// Kafka gives up an owner that said nothing for this long, and a little.
+/// The time after which Kafka gives up a silent owner, with a margin.
 const GIVEN_UP: Duration = Duration::from_secs(9);
 /// Shards, as the settings have it.
 const SHARDS: usize = 4;
@@ -52,7 +52,7 @@ impl Drop for Processor {
     }
 }
 
-/// The shards that a processor says it owns; none when it does not answer.
+/// The shards that a processor reports as its own; none if it does not answer.
 async fn owned(url: &str) -> Vec<u64> {
     let client = reqwest::Client::builder().timeout(Duration::from_secs(1)).build().unwrap();
     let Ok(answer) = client.get(format!("{url}/v1/shards")).send().await else { return vec![] };
@@ -60,7 +60,7 @@ async fn owned(url: &str) -> Vec<u64> {
     shards.iter().filter_map(|shard| shard["shard"].as_u64()).collect()
 }
 
-/// Waits until these processors own something each, and together each shard once.
+/// Waits until each of these processors owns a shard, and together they own each shard once.
 async fn shared(world: &World, what: &str, urls: &[&str]) {
     let began = Instant::now();
     world
@@ -79,7 +79,7 @@ async fn shared(world: &World, what: &str, urls: &[&str]) {
     println!("figure: {what}: shared after {} ms", began.elapsed().as_millis());
 }
 
-/// What the dashboard's SQL answers in its first row; nothing when it answers with an error.
+/// The first row of the dashboard's answer to SQL; null if it answers with an error.
 async fn ask(world: &World, sql: &str) -> Value {
     let mut command = world.command();
     command.args(["sql", "--format", "json"]).arg(sql);
@@ -112,7 +112,7 @@ async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twic
     assert!(stood <= GAP_MS, "{stood} ms");
     shared(&world, "two processors", &[&first, &third.url]).await;
 
-    // One that stands still is given up; when it wakes it does not know that yet.
+    // A frozen processor is given up; when it wakes it does not know that yet.
     third.signal(Signal::SIGSTOP);
     let stood = world.oldest(GIVEN_UP).await;
     println!("figure: while a processor stood still figures were {stood} ms old at most");
@@ -131,16 +131,16 @@ async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twic
     world.wait_for("the sessions of all shards", 20, live).await;
     history(&world, &acknowledged).await;
     spans(&world, sids.len()).await;
-    heir::snapshots(&world, SHARDS as u16).await;
+    successor::snapshots(&world, SHARDS as u16).await;
     drop((second, third));
     world.stop();
     let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
     audit::balance("1, 3, 2 processors", &load, (&stored, &door), counted);
-    heir::no_drift("1, 3, 2 processors", &world);
+    successor::no_drift("1, 3, 2 processors", &world);
 }
 
-/// Waits until history has what was acknowledged, each record once. The dashboard is another process
-/// than the processors: what they have not written yet it asks of them.
+/// Waits until history has what was acknowledged, each record once. The dashboard runs in another
+/// process than the processors, and requests from them what they have not written yet.
 async fn history(world: &World, acknowledged: &HashSet<Key>) {
     let sql = "SELECT count(*) AS n, count(DISTINCT sid || '/' || sn) AS d FROM player_events \
                WHERE cid = 'crash' AND fate = 'accepted'";
@@ -159,7 +159,8 @@ async fn history(world: &World, acknowledged: &HashSet<Key>) {
     }
 }
 
-/// Waits until each viewer has a stretch, those who still watch one that goes on: what no file has.
+/// Waits until each viewer has a span, and those still watching an open one, which is not in a file
+/// yet.
 async fn spans(world: &World, viewers: usize) {
     let sql = "SELECT count(DISTINCT sid) AS n, count(*) FILTER (WHERE open) AS open \
                FROM session_spans WHERE cid = 'crash'";
@@ -167,5 +168,5 @@ async fn spans(world: &World, viewers: usize) {
         let row = ask(world, sql).await;
         row["n"] == viewers && row["open"].as_u64().unwrap_or(0) > 0
     };
-    world.wait_for("the stretches of all shards", 20, all).await;
+    world.wait_for("the spans of all shards", 20, all).await;
 }

@@ -15,7 +15,7 @@ fn close(counted: i64, truth: i64) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_platform_counts_what_the_ledger_says() {
-    // The encoder is not what is tested, so its recording plays.
+    // The encoder is not under test, so its recording plays.
     let world = World::start(&["--viewers", "0", "--source", "loop"]).await;
     world.wait_for_picture().await;
     tokio::time::sleep(Duration::from_secs(6)).await;
@@ -26,7 +26,7 @@ async fn the_platform_counts_what_the_ledger_says() {
     let status = tokio::process::Command::from(audience).status().await.unwrap();
     assert!(status.success());
     let truth = read_ledger(&file);
-    // What the door acknowledged last still has to pass the processor.
+    // The processor has yet to process the records acknowledged last.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let counted: Vec<SessionRow> =
         serde_json::from_value(world.json("/v1/sessions?limit=1000").await).unwrap();

@@ -1,4 +1,4 @@
-//! The copies of A and B are interchangeable: two hundred segments taken from either by lot,
+//! The copies of A and B are interchangeable: two hundred segments taken from either at random,
 //! coded by two encoders with different pasts, are one programme to ffmpeg and to hls.js.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -119,8 +119,8 @@ async fn a_random_mix_of_both_pipelines_decodes_and_plays() {
     assert_eq!(ladder, b.ladder(), "the init segments are the same");
     check_inputs(&ladder, &common, &a, &b);
     let folder = tempfile::tempdir().unwrap();
-    let by_lot = mix(folder.path(), &ladder, &common, &a, &b);
-    println!("{MIXED} segments, {by_lot} of them B's");
+    let from_b = mix(folder.path(), &ladder, &common, &a, &b);
+    println!("{MIXED} segments, {from_b} of them B's");
     for track in &ladder.tracks {
         decode(&folder.path().join(format!("{}.mp4", track.name)));
     }
@@ -146,7 +146,7 @@ fn ladder_track(taken: &Taken) -> Track {
     }
 }
 
-/// The numbers that both have of every track, without a hole.
+/// The segment numbers that both have of every track, without a gap.
 fn both(a: &Taken, b: &Taken) -> Vec<u64> {
     let ladder = a.ladder();
     let mut all: Option<Vec<u64>> = None;
@@ -163,7 +163,7 @@ fn both(a: &Taken, b: &Taken) -> Vec<u64> {
     all
 }
 
-/// Before it is coded, what both were fed for a segment is the same.
+/// The uncoded input of both for a segment is the same.
 fn check_inputs(ladder: &Ladder, common: &[u64], a: &Taken, b: &Taken) {
     let hash = |taken: &Taken, track: &Track, k: u64| {
         let object = taken.object(track, &format!("{k}.m4s")).unwrap();
@@ -179,7 +179,8 @@ fn check_inputs(ladder: &Ladder, common: &[u64], a: &Taken, b: &Taken) {
     assert!(seen.len() > common.len(), "inputs differ from segment to segment: {}", seen.len());
 }
 
-/// Writes the mix: a file per track for ffmpeg, and an HLS presentation. How many are B's.
+/// Writes the mix: a file per track for ffmpeg, and an HLS presentation. Returns how many segments
+/// are B's.
 fn mix(folder: &Path, ladder: &Ladder, common: &[u64], a: &Taken, b: &Taken) -> usize {
     let mut rng = StdRng::seed_from_u64(4);
     let mut from_b = 0;
@@ -220,7 +221,7 @@ fn mix(folder: &Path, ladder: &Ladder, common: &[u64], a: &Taken, b: &Taken) -> 
     from_b
 }
 
-/// ffmpeg decodes all of it and has nothing to say.
+/// ffmpeg decodes all of it without a message.
 fn decode(file: &Path) {
     let output = Command::new("ffmpeg")
         .args(["-v", "warning", "-i"])

@@ -1,6 +1,6 @@
 //! Every page in a real browser against a real `up`, calm and in an incident made by a click:
-//! nothing in the console, nothing that axe calls serious, no layout that shifts by itself,
-//! no page wider than a phone. The pictures are left for people to look at.
+//! nothing in the console, nothing that axe calls serious, no layout that shifts by itself, no page
+//! wider than a phone. The pictures are left for people to look at.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 /// What the Control room may weigh, compressed, before its first figure.
 const HEAVIEST: u64 = 300 * 1024;
-/// Layout shift, by the browser's measure, that nobody sees.
+/// Layout shift, by the browser's measure, that is not visible.
 const SHIFT: f64 = 0.002;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,7 +45,7 @@ async fn pages_are_calm_readable_and_name_an_incident_that_a_click_made() {
     check_series(&seen["over"]);
 }
 
-/// A line is drawn for viewers by two dimensions, with the age of its end, once it is asked for.
+/// A line is drawn for viewers by two dimensions, with the age of its end, once they are chosen.
 fn check_series(over: &Value) {
     assert_eq!(over["before"], 0, "nothing was chosen: {over}");
     assert!(over["drawn"].as_i64() >= Some(10), "pixels of the first line: {over}");
@@ -57,7 +57,7 @@ fn check_series(over: &Value) {
     assert!(over["query"].as_str().unwrap().contains("over=device%2Cedge"), "{over}");
 }
 
-/// What is written where somebody went wrong, and beside an incident.
+/// The words of error pages, and those beside an incident.
 fn check_words(seen: &Value) {
     for (key, words) in [
         ("nowhere", "There is no such page"),
@@ -70,7 +70,7 @@ fn check_words(seen: &Value) {
     assert!(log["height"].as_i64() >= Some(120) && log["entries"].as_i64() >= Some(2), "{log}");
 }
 
-/// A CDN as the prober sees it: it answers whatever is asked.
+/// A CDN as the prober sees it: it answers every request.
 async fn cdn() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -51,7 +51,7 @@ fn check_player(seen: &Value) {
         "startup {startup} ms, by the page's own clock {own} ms"
     );
     assert_eq!(sessions[0]["rebuffer_count"], 0, "{}", sessions[0]);
-    // Which of the two it is depends on its sid, and on who was first.
+    // Which of the two it is depends on its sid, and on which copy arrived first.
     let one_of = |what: &str, known: [&str; 2]| {
         let is = sessions[0][what].as_str().unwrap_or_default();
         assert!(known.contains(&is), "its {what} is {is:?}");

@@ -9,11 +9,11 @@ use tallylight_tests::browser;
 use tallylight_tests::world::World;
 
 const SECONDS: f64 = 30.0;
-/// Steering is asked every 5 s; what was asked for before goes on until it is there.
+/// Players ask steering every 5 s; requests already sent still complete.
 const OBEY_MS: i64 = 15_000;
 
 /// Players as their makers ship them, and events that each is certain to send. The builds of Shaka
-/// 5.2 never tell the state, so they have no `ps`; those before 5.2 send a GET for each event.
+/// 5.2 never report the state, so they have no `ps`; those before 5.2 send a GET for each event.
 const SHIPPED: [(&str, &[&str]); 4] = [
     ("hls", &["ps", "pr", "rr", "t"]),
     ("dash", &["ps", "rr", "t"]),
@@ -69,7 +69,7 @@ async fn the_lines_of_the_connect_page_work_where_they_are_pasted() {
     assert_eq!(seen["problems"].as_array().map(Vec::len), Some(0), "{}", seen["problems"]);
 }
 
-/// Every event of the standard is asked of each, and no line of ours stands in between.
+/// Each is configured to send every event of the standard, without code of ours in between.
 #[tokio::test(flavor = "multi_thread")]
 async fn players_as_they_are_shipped_are_taken_with_every_event_they_know() {
     let world = World::start(&["--source", "loop", "--viewers", "2"]).await;

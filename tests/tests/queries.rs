@@ -1,4 +1,4 @@
-//! SQL over the whole way: sums that agree, and a door that does not feel a bad query.
+//! SQL end to end: sums that agree, and a collector that is not slowed by a bad query.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::time::{Duration, Instant};
@@ -44,7 +44,8 @@ async fn sums(world: &World) -> [i64; 3] {
     ]
 }
 
-/// 99th percentile of the door's answers to small beacons, ms, over about so many seconds.
+/// 99th percentile of the collector's response times to small beacons, ms, over about this many
+/// seconds.
 async fn door_p99(world: &World, seconds: u64) -> f64 {
     let client = reqwest::Client::new();
     let url = format!("{}/v1/cmcd?k=demo", world.collector());
@@ -61,7 +62,7 @@ async fn door_p99(world: &World, seconds: u64) -> f64 {
     took[(took.len() * 99 / 100).min(took.len() - 1)]
 }
 
-/// `tallylight tail` ends by itself when it has shown as many records as were asked for.
+/// `tallylight tail` ends by itself when it has shown the requested number of records.
 async fn a_tail_shows_what_comes_in(world: &World) {
     let mut tail = tokio::process::Command::from(world.command());
     tail.args([
@@ -81,7 +82,7 @@ async fn a_tail_shows_what_comes_in(world: &World) {
     assert!(lines.iter().all(|line| line["sta"] == "p" && line["sid"].is_string()), "{lines:?}");
 }
 
-/// Bad queries that take every place end by themselves, and the door answers as before.
+/// Bad queries that occupy every slot end by themselves, and the collector answers as before.
 async fn door_does_not_feel_cross_joins(world: &World) {
     let calm = door_p99(world, 8).await;
     let everything = async {
@@ -127,12 +128,12 @@ async fn sums_agree_and_the_door_does_not_feel_a_cross_join() {
     let sid = "SELECT count(*) AS n FROM sessions WHERE outcome IN ('played', 'playing')";
     assert!(number(&world, sid).await >= 30);
 
-    // It would take one of the three places now and then.
+    // It would occupy one of the three slots now and then.
     drop(onlooker);
     door_does_not_feel_cross_joins(&world).await;
 
     let onlooker = Onlooker::begin(&world);
-    // A while later some of it is in files: what was written and what was not are one.
+    // A while later some rows are in files: written and unwritten rows add up.
     let before = sums(&world).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
     let after = sums(&world).await;
@@ -174,7 +175,7 @@ async fn formulas(world: &World) {
     assert_eq!(of("COUNT(*)", listed).await, 4);
 }
 
-/// A number about a machine, from OTLP's door to SQL.
+/// A metric of a machine, from OTLP to SQL.
 async fn infra(world: &World) {
     let now = WallClock.now_us().to_string() + "000";
     let point = json!({"timeUnixNano": now, "asDouble": 0.25,
@@ -195,7 +196,7 @@ async fn infra(world: &World) {
         .await;
 }
 
-/// A record that cannot be used, from the door to SQL.
+/// A record that cannot be used, from the collector to SQL.
 async fn dead_letters(world: &World) {
     let url = format!("{}/v1/cmcd?k=demo", world.collector());
     let record = "e=ps,sta=p,url=\"https://u:p@cdn.example/1.m4s?t=x\",v=2,ts=1";

@@ -1,4 +1,4 @@
-//! Both encoders are killed and stay away for twenty seconds: players meet slate, no error.
+//! Both encoders are killed and stay down for twenty seconds: players get slate and no error.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::time::Duration;
@@ -26,7 +26,7 @@ async fn players_meet_slate_and_return_to_the_programme() {
             world.fault(encoder, "kill", true).await;
         }
         tokio::time::sleep(Duration::from_secs(14)).await;
-        // In the middle of the slate, a player that joins asks for everything in the window.
+        // In the middle of the slate, a joining player requests everything in the window.
         check_window(&world).await;
         let late = browser::run("watch.mjs", &[&dashboard, "6"], Duration::from_secs(60)).await;
         check(&late, "the one that joined in the slate", 4.0);

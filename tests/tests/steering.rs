@@ -1,5 +1,5 @@
-//! What steering does to viewers (docs/testing.md, "What must hold"), judged by the segment requests
-//! that sixty of them really sent, and never by what steering says that it did.
+//! What steering does to viewers (docs/testing.md, "What must hold"), judged by the segment
+//! requests that sixty of them really sent, and never by what steering says that it did.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::time::Duration;
@@ -11,9 +11,9 @@ use tallylight_tests::world::World;
 const VIEWERS: usize = 60;
 /// Steering's TTL, ms.
 const TTL: i64 = 5_000;
-/// Moves are made with a segment, so a minute is known to a segment, ms.
+/// Viewers move at a segment, so a minute is measured to within a segment, ms.
 const SEGMENT: i64 = 2_000;
-/// The part of a capacity that steering never fills.
+/// The part of a capacity that steering keeps free.
 const KEPT_FREE: f64 = 0.05;
 
 async fn sleep_s(seconds: u64) {
@@ -36,7 +36,7 @@ async fn world(more: &[&str]) -> World {
     world
 }
 
-/// Sixty viewers on both edges, all known to everybody.
+/// Sixty viewers on both edges, known to steering and dashboard.
 async fn crowd(world: &World, name: &str) -> Crowd {
     let crowd = Crowd::start(world, VIEWERS, name);
     sleep_s(14).await;
@@ -59,7 +59,7 @@ async fn slow_edge_is_left_and_returned_to_and_a_dead_one_is_left() {
     let moved_by = decided + TTL + 10_000;
     until(moved_by + 6_000).await;
 
-    // (c) healed
+    // (c) recovered
     let healed = now_ms();
     world.fault("edge-e1", "slow", false).await;
     until(healed + 60_000 + TTL + 10_000 + 6_000).await;
@@ -80,15 +80,15 @@ async fn slow_edge_is_left_and_returned_to_and_a_dead_one_is_left() {
     );
     let early = told.share("e1", healed + 2_000, healed + 30_000);
     let back_by = healed + 60_000 + TTL + 10_000;
-    // Nobody moves in these spans, which cut through rounds of requests: so viewers are counted.
+    // These spans cut through rounds of requests, so viewers are counted; none move within them.
     let (were, _) = told.viewers("e1", slow - 8_000, slow);
     let (back, _) = told.viewers("e1", back_by, back_by + 6_000);
     println!("(c) share of e1 in the first 30 s: {early:.3}; 75 s after {back} of {were} are back");
     let fled = told.share("e2", killed + 10_000, killed + 16_000);
     let stalled = told.stalled_ms(killed, killed + 16_000);
     println!("(a) share of e2 after 10 s: {fled:.3}; stalled {stalled} ms of {VIEWERS} viewers");
-    // The kill came within a minute of the return. Nothing can be played from a dead edge, so who
-    // asks steering before its own player has noticed is sent away at once (ADR 19).
+    // The kill came within a minute of the return. Nothing can be played from a dead edge, so a
+    // player that asks steering before it has noticed the failure is sent away at once (ADR 19).
     let between = told.shortest_between_moves(killed);
     println!("shortest time between two steering moves of a viewer: {between:?} ms");
 
@@ -168,7 +168,7 @@ async fn no_more_are_moved_than_the_other_edge_can_carry() {
     world.mode("act").await;
     let crowd = crowd(&world, "room").await;
 
-    // Others take up so much of edge 2 that a third of edge 1's viewers fit, and no more.
+    // Other traffic fills edge 2 so far that only a third of edge 1's viewers fit.
     let kbps = |edge: &Value, what: &str| edge[what].as_f64().unwrap();
     let (e1, e2) = (world.edge("e1").await, world.edge("e2").await);
     let capacity = kbps(&e2, "capacity_kbps");

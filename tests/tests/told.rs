@@ -1,4 +1,4 @@
-//! Players that tell nobody but who serves them: an edge of ours, or a CDN whose logs come by OTLP.
+//! Players that report only to their server: one of our edges, or a CDN whose logs come by OTLP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::Duration;
@@ -9,10 +9,10 @@ use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::grid::Grid;
 use tallylight_tests::world::World;
 
-/// What an older player says on its requests, from the first on.
+/// The CMCD of an older player's requests, in order.
 const SAID: [&str; 6] = ["su", "su", "bl=2000", "bl=4000", "bs,su", "bl=1900"];
 
-/// By which a CDN's exporter proves to be ours.
+/// The key by which a CDN's exporter proves that it is trusted.
 const KEY: &str = "a-key-that-nobody-guesses";
 
 fn cmcd(sid: &str, said: &str) -> String {
@@ -26,7 +26,7 @@ async fn ask(world: &World, client: &Client, sid: &str, said: &str, k: u64) {
     assert!(answer.status().is_success(), "{answer:?}");
 }
 
-/// The same as a line of a CDN's log.
+/// The same request as a line of a CDN's log.
 async fn log(world: &World, client: &Client, sid: &str, said: &str, k: u64) {
     let text = |key: &str, text: &str| json!({"key": key, "value": {"stringValue": text}});
     let mut url =
@@ -78,7 +78,7 @@ async fn who_tells_an_edge_or_a_cdn_alone_has_a_session_that_says_so() {
             assert_eq!(world.sql(&found).await, [json!({"derived": true})], "{table}");
         }
     }
-    // Every record has its fate, by who told of it.
+    // Every record has its fate, by the source that reported it.
     let by_source = "SELECT source, sum(events) AS n FROM fates_1s WHERE fate = 'accepted' AND \
                      source IN ('edge', 'otlp') GROUP BY 1 ORDER BY 1";
     let wanted = [json!({"source": "edge", "n": 6}), json!({"source": "otlp", "n": 6})];

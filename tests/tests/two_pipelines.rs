@@ -65,8 +65,9 @@ fn k_now() -> u64 {
     Grid::DEMO.k_at(WallClock.now_us())
 }
 
-/// Breaks encoder A for so long; the segments, first and last, that have to be whole without it:
-/// two may pass until the fault is complete, and what was open when it was healed may be either.
+/// Breaks encoder A for this long. Returns the first and the last segment that must be whole
+/// without it: two may pass until the fault takes effect, and the segment open at its end may be
+/// from either.
 async fn broken(world: &World, fault: &str, seconds: u64) -> (u64, u64) {
     let from = k_now();
     world.fault("encoder-a", fault, true).await;
@@ -84,7 +85,7 @@ fn copy(row: &SegmentRow, pipeline: &str) -> CopyState {
     row.copies.iter().find(|copy| copy.pipeline == pipeline).unwrap().state
 }
 
-/// No number is missing, none is slate, and each says whose it is.
+/// No segment is missing, none is slate, and each names its pipeline.
 fn check_served(page: &SegmentsPage, first: u64) {
     let last = page.segments.last().unwrap().k - 1;
     let served: Vec<_> = rows(page, (first, last)).collect();
@@ -97,7 +98,7 @@ fn check_served(page: &SegmentsPage, first: u64) {
     println!("{whole} segments, {by_b} of them from B");
 }
 
-/// What A and B were fed is the same wherever A's picture moved.
+/// The inputs of A and B are the same wherever A's picture moved.
 fn check_inputs(page: &SegmentsPage) {
     let mut compared = 0;
     for row in &page.segments {

@@ -1,4 +1,4 @@
-//! The multivariant playlist, sorted by pathway.
+//! The multivariant playlist, grouped by pathway.
 
 use url::Url;
 
@@ -18,14 +18,14 @@ pub struct Rung {
     pub playlist: Url,
 }
 
-/// The same programme by one way.
+/// The programme on one pathway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pathway {
     /// `PATHWAY-ID`.
     pub id: String,
     /// Rungs, lowest first.
     pub rungs: Vec<Rung>,
-    /// The sound's media playlist.
+    /// The audio's media playlist.
     pub audio: Option<Url>,
 }
 
@@ -43,12 +43,11 @@ pub struct Steering {
 pub struct Master {
     /// Pathways, in order of their first variant; at least one.
     pub pathways: Vec<Pathway>,
-    /// Where steering answers, if anywhere.
+    /// The steering server, if there is one.
     pub steering: Option<Steering>,
 }
 
-/// A sound group's rendition, or a variant, as its tag states it.
-#[derive(Default)]
+/// The group and pathway that an audio rendition's tag names.
 struct Tag<'a> {
     group: Option<&'a str>,
     pathway: Option<&'a str>,
@@ -84,12 +83,13 @@ impl Master {
                 && !line.starts_with('#')
                 && let Some(list) = pending.take()
             {
-                let playlist = base.join(line).map_err(|_| error("a rung's URL is no URL"))?;
+                let playlist =
+                    base.join(line).map_err(|_| error("a variant's URL is not a URL"))?;
                 master.add(list, playlist, &sounds);
             }
         }
         if master.pathways.is_empty() {
-            return Err(error("no rung in it"));
+            return Err(error("no variant in it"));
         }
         for pathway in &mut master.pathways {
             pathway.rungs.sort_by_key(|rung| rung.bandwidth);
@@ -112,7 +112,7 @@ impl Master {
             known.rungs.push(rung);
             return;
         }
-        // A variant without a group takes any sound: our own playlists of old had just one.
+        // A variant without a group takes any audio: our earlier playlists had only one.
         let fits = |tag: &Tag<'_>| {
             (group.is_none() || tag.group == group)
                 && (tag.pathway.is_none() || tag.pathway == stated)
@@ -121,7 +121,7 @@ impl Master {
         self.pathways.push(Pathway { id: id.to_owned(), rungs: vec![rung], audio });
     }
 
-    /// The pathway of that id.
+    /// The pathway with that id.
     pub fn pathway(&self, id: &str) -> Option<&Pathway> {
         self.pathways.iter().find(|pathway| pathway.id == id)
     }

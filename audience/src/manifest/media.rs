@@ -8,14 +8,14 @@ use super::{ManifestError, attribute};
 /// Durations have six decimals.
 const MICROS: f64 = 1_000_000.0;
 
-/// A media playlist's end, and how to count on from it.
+/// The newest segment of a media playlist, and how to number those after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Media {
     /// Init segment.
     pub init: Url,
     /// Number of the newest segment listed.
     pub newest: u64,
-    /// The schedule that the numbers follow, from the duration of the newest.
+    /// The schedule that the numbers follow, from the newest segment's duration.
     pub grid: Grid,
     newest_url: Url,
 }
@@ -29,19 +29,19 @@ impl Media {
             .find_map(|line| attribute(line.strip_prefix("#EXT-X-MAP:")?, "URI"))
             .and_then(|uri| base.join(uri).ok())
             .ok_or_else(|| error("no init segment"))?;
-        // The target duration is a whole number, and segments of 1.92 s are not of two.
+        // The target duration is a whole number of seconds; segments may last 1.92 s.
         let seconds = text.lines().rev().find_map(|line| line.strip_prefix("#EXTINF:"));
         let grid = seconds
             .and_then(|seconds| seconds.split(',').next()?.trim().parse::<f64>().ok())
             .and_then(|seconds| Grid::new((seconds * MICROS).round() as u32, MICROS as u32).ok())
-            .ok_or_else(|| error("no duration of a segment"))?;
+            .ok_or_else(|| error("no segment duration"))?;
         let newest = text.lines().rfind(|line| !line.is_empty() && !line.starts_with('#'));
         let newest_url =
             newest.and_then(|uri| base.join(uri).ok()).ok_or_else(|| error("no segment listed"))?;
         let newest = newest_url
             .path_segments()
             .and_then(|mut path| path.next_back()?.strip_suffix(".m4s")?.parse().ok())
-            .ok_or_else(|| error("a segment's name is no number"))?;
+            .ok_or_else(|| error("a segment's name is not a number"))?;
         Ok(Self { init, newest, grid, newest_url })
     }
 

@@ -1,27 +1,27 @@
-//! What the collector asks of its clients while it is pressed (docs/collector.md): longer
-//! intervals, and regular reports of a share of the sessions only.
+//! What the collector asks of its clients under load (docs/collector.md): longer intervals,
+//! and regular reports from only a share of the sessions.
 
-/// Longer intervals than these are not worth following: the session would look dead.
+/// A larger factor is ignored: the session would look dead.
 const LONGEST: u32 = 6;
 
-/// What is asked until the next answer.
+/// The pace that applies until the collector's next answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pace {
-    /// The usual interval is to be taken so many times.
+    /// The factor by which the usual interval is multiplied.
     pub interval: u32,
     /// The share of sessions that make regular reports, 0 to 1.
     pub sample: f64,
 }
 
 impl Default for Pace {
-    /// All is wanted.
+    /// Every report is wanted.
     fn default() -> Self {
         Self { interval: 1, sample: 1.0 }
     }
 }
 
 impl Pace {
-    /// Reads `interval=3, sample=0.50`. Words that are not known, or make no sense, ask nothing.
+    /// Reads `interval=3, sample=0.50`. Unknown keys and nonsensical values are ignored.
     pub fn read(text: &str) -> Self {
         let mut pace = Self::default();
         for word in text.split(',') {
@@ -40,9 +40,9 @@ impl Pace {
         pace
     }
 
-    /// Whether a session that drew `lot`, 0 to 1, makes regular reports.
-    pub fn wants(self, lot: f64) -> bool {
-        lot < self.sample
+    /// Whether a session that drew `draw`, 0 to 1, makes regular reports.
+    pub fn wants(self, draw: f64) -> bool {
+        draw < self.sample
     }
 }
 
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_collectors_words_are_read_and_others_passed_over() {
+    fn known_keys_are_read_and_others_ignored() {
         assert_eq!(Pace::read("interval=3, sample=0.50"), Pace { interval: 3, sample: 0.5 });
         assert_eq!(Pace::read("sample=0.25,later=1"), Pace { interval: 1, sample: 0.25 });
         for nonsense in ["", "interval", "interval=0", "interval=900", "sample=-1", "sample=NaN"] {

@@ -1,55 +1,55 @@
-//! Which pathway a player uses: what steering prefers, without what has failed lately. The
-//! rules are hls.js's: a pathway that fails is penalised for five minutes, and steering does
-//! not lead back to it before that.
+//! Which pathway a player uses: steering's first choice that has not failed recently. The rules
+//! are those of hls.js: a pathway that fails is penalised for five minutes, and steering does not
+//! lead back to it before that.
 
 use std::collections::BTreeMap;
 
-/// How long a failing pathway is left alone.
+/// How long a failed pathway is avoided.
 const PENALTY_US: i64 = 300_000_000;
 
 /// The pathways of a session.
 #[derive(Debug, Clone)]
 pub struct Pathways {
-    /// In order of the manifest.
+    /// In the manifest's order.
     ids: Vec<String>,
     /// Steering's order; before its first answer, the manifest's.
     priority: Vec<String>,
-    /// When each penalised one failed.
+    /// When each penalised pathway failed.
     penalised: BTreeMap<String, i64>,
     current: String,
-    /// When the newest good segment came.
+    /// When the newest good segment arrived.
     good_us: i64,
 }
 
 impl Pathways {
-    /// The manifest's pathways; the session begins on `first` where that is one of them.
+    /// The manifest's pathways; the session begins on `first` if it is one of them.
     pub fn new(ids: Vec<String>, first: Option<&str>) -> Self {
         let current = first.filter(|first| ids.iter().any(|id| id == first));
         let current = current.or(ids.first().map(String::as_str)).unwrap_or_default().to_owned();
         Self { priority: ids.clone(), ids, penalised: BTreeMap::new(), current, good_us: i64::MIN }
     }
 
-    /// The pathway to ask.
+    /// The pathway to use.
     pub fn current(&self) -> &str {
         &self.current
     }
 
-    /// A segment came by the current pathway.
+    /// A segment arrived on the current pathway.
     pub fn works(&mut self, now_us: i64) {
         self.good_us = now_us;
     }
 
-    /// Takes steering's order; answers whether the pathway changed.
+    /// Takes steering's order; returns whether the pathway changed.
     pub fn steer(&mut self, priority: Vec<String>, now_us: i64) -> bool {
         self.priority = priority;
         self.penalised.retain(|_, since| now_us - *since < PENALTY_US);
         self.choose()
     }
 
-    /// A pathway failed; answers whether there is another to try. It is not the current one when
-    /// steering led away while the request was on its way: then nothing is said against the new
-    /// one. When all have failed lately, the one that failed first is tried again, but each only
-    /// once until a segment comes.
+    /// A pathway failed; returns whether there is another to try. If steering changed the pathway
+    /// while the request was in flight, the new pathway is not penalised. When all have failed
+    /// recently, the one that failed first is tried again, but each only once until a segment
+    /// arrives.
     pub fn fail(&mut self, failed: &str, now_us: i64) -> bool {
         self.penalised.retain(|_, since| now_us - *since < PENALTY_US);
         self.penalised.insert(failed.to_owned(), now_us);
@@ -63,7 +63,7 @@ impl Pathways {
         self.choose()
     }
 
-    /// A switch could not be made: the session stays where it was.
+    /// A switch could not be made: the session stays on `id`.
     pub fn stay(&mut self, id: &str) {
         self.current = id.to_owned();
     }
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn steering_leads_and_unknown_ids_are_passed_over() {
+    fn steering_leads_and_unknown_ids_are_ignored() {
         let mut pathways = Pathways::new(ids("e1 e2 e1-low"), Some("e2"));
         assert_eq!(pathways.current(), "e2");
         assert!(!pathways.steer(ids("cdn-x e2 e1"), 0));
@@ -116,18 +116,19 @@ mod tests {
     fn when_all_failed_each_is_tried_once_until_one_works() {
         let mut pathways = Pathways::new(ids("e1 e2"), None);
         assert!(pathways.fail("e1", S));
-        assert!(!pathways.fail("e2", 2 * S), "both failed and nothing came since");
+        assert!(!pathways.fail("e2", 2 * S), "both failed and nothing arrived since");
         pathways.works(60 * S);
         assert!(pathways.fail("e2", 70 * S));
         assert_eq!(pathways.current(), "e1");
         assert!(!pathways.fail("e1", 71 * S));
     }
+
     #[test]
-    fn what_fails_after_steering_led_away_says_nothing_against_the_new_pathway() {
+    fn a_failure_after_steering_moved_on_does_not_penalise_the_new_pathway() {
         let mut pathways = Pathways::new(ids("e1 e2"), None);
         pathways.works(5 * S);
         assert!(pathways.steer(ids("e2 e1"), 10 * S));
-        assert!(pathways.fail("e1", 10 * S), "the request that was on its way to e1");
+        assert!(pathways.fail("e1", 10 * S), "the request to e1 that was in flight");
         assert_eq!(pathways.current(), "e2");
         assert!(!pathways.steer(ids("e1 e2"), 11 * S), "e1 is penalised");
     }

@@ -1,5 +1,5 @@
-//! A playback buffer. It starts when it holds enough, stalls at the very instant when the
-//! playhead meets the end of the buffer, and resumes when a segment has come.
+//! A playback buffer. It starts when it holds enough, stalls at the exact instant when the
+//! playhead reaches the end of the buffer, and resumes when a segment has arrived.
 
 /// What the viewer sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,14 +8,14 @@ pub enum State {
     Starting,
     /// Moving pictures.
     Playing,
-    /// A still picture.
+    /// A frozen picture.
     Rebuffering,
 }
 
-/// A change of state, and when it was (Unix µs).
+/// A change of state, and its time (Unix µs).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
-    /// What it became.
+    /// The new state.
     pub to: State,
     /// When.
     pub at_us: i64,
@@ -60,8 +60,8 @@ impl Playback {
         }
     }
 
-    /// Gives up what was to come and goes on at media time `position_us`: a player that has
-    /// fallen far behind jumps to the live edge. Only a still picture can jump.
+    /// Drops the buffer and continues at media time `position_us`: a player that has fallen far
+    /// behind jumps to the live edge. Only a rebuffering player jumps.
     pub fn jump(&mut self, position_us: i64) {
         if self.state == State::Rebuffering {
             self.position_us = position_us;
@@ -74,12 +74,12 @@ impl Playback {
         self.buffered_us - self.position_us(now_us)
     }
 
-    /// When the playhead will meet the end of the buffer, if nothing comes.
+    /// When the playhead will reach the end of the buffer if no segment arrives.
     pub fn empty_at_us(&self) -> Option<i64> {
         (self.state == State::Playing).then(|| self.since_us + self.buffered_us - self.position_us)
     }
 
-    /// Lets time pass. A stall happened when the buffer ran out, not when it was noticed.
+    /// Lets time pass. A stall is dated to when the buffer ran out, not to when it was noticed.
     pub fn advance(&mut self, now_us: i64) -> Option<Change> {
         let empty_at = self.empty_at_us().filter(|at| *at <= now_us)?;
         self.position_us = self.buffered_us;
@@ -88,7 +88,7 @@ impl Playback {
         Some(Change { to: State::Rebuffering, at_us: empty_at })
     }
 
-    /// A segment that reaches to media time `end_us` is whole. Call `advance` first.
+    /// Adds a complete segment that ends at media time `end_us`. Call `advance` first.
     pub fn append(&mut self, end_us: i64, now_us: i64) -> Option<Change> {
         self.buffered_us = self.buffered_us.max(end_us);
         let enough = match self.state {
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(p.append(104 * S, 201 * S), Some(Change { to: State::Playing, at_us: 201 * S }));
         assert_eq!(p.advance(204 * S), None);
         assert_eq!(p.buffer_us(204 * S), S);
-        // Noticed late, dated right.
+        // Noticed late, but dated correctly.
         assert_eq!(p.advance(207 * S), Some(Change { to: State::Rebuffering, at_us: 205 * S }));
         assert_eq!(p.position_us(208 * S), 104 * S);
         assert_eq!(p.append(106 * S, 209 * S), Some(Change { to: State::Playing, at_us: 209 * S }));

@@ -1,15 +1,15 @@
-//! A content-steering client (HLS draft 8216bis, section 7): when to ask, what to ask, what an
-//! answer means.
+//! A content-steering client (HLS draft 8216bis, section 7): when to send a request, what it
+//! says, and what the answer means.
 
 use serde::Deserialize;
 use url::Url;
 
 /// Seconds until the next request when the answer names none.
 const DEFAULT_TTL_S: u64 = 300;
-/// A server may not ask to be asked more often than this, seconds.
+/// The shortest time between requests, seconds, whatever the server asks.
 const SHORTEST_S: u64 = 1;
 
-/// A steering manifest; keys that are not known are passed over.
+/// A steering manifest; unknown keys are ignored.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "SCREAMING-KEBAB-CASE")]
 struct Manifest {
@@ -20,7 +20,7 @@ struct Manifest {
     pathway_priority: Vec<String>,
 }
 
-/// What came back.
+/// A steering server's answer.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
     /// HTTP status; 0 when there was no answer.
@@ -36,12 +36,12 @@ pub struct Answer<'a> {
 pub struct Client {
     uri: Url,
     ttl_s: u64,
-    /// When to ask next; `None` while a request is on its way, and after the server's 410.
+    /// When to ask next; `None` while a request is in flight, and after the server's 410.
     due_us: Option<i64>,
 }
 
 impl Client {
-    /// A client that asks `uri` at once.
+    /// A client whose first request, to `uri`, is due at once.
     pub fn new(uri: Url, now_us: i64) -> Self {
         Self { uri, ttl_s: DEFAULT_TTL_S, due_us: Some(now_us) }
     }
@@ -51,7 +51,7 @@ impl Client {
         self.due_us
     }
 
-    /// The request to send now: the pathway in use and what it carries, bits a second.
+    /// The request to send now: it names the pathway in use and its throughput, bits a second.
     pub fn request(&mut self, pathway: &str, throughput: Option<u64>) -> Url {
         self.due_us = None;
         let mut url = self.uri.clone();
@@ -64,7 +64,7 @@ impl Client {
         url
     }
 
-    /// Takes an answer; a good one brings the order of pathways.
+    /// Takes an answer; a valid one yields the order of pathways.
     pub fn take(&mut self, answer: Answer<'_>, now_us: i64) -> Option<Vec<String>> {
         let wait_s = |seconds: u64| {
             let us = seconds.max(SHORTEST_S).saturating_mul(1_000_000);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn gone_ends_it_and_too_many_requests_waits_as_told() {
+    fn gone_ends_it_and_too_many_requests_waits_as_asked() {
         let mut client = client();
         let wait = Answer { status: 429, body: "", retry_after_s: Some(20) };
         assert_eq!((client.take(wait, 0), client.due_us()), (None, Some(20 * S)));

@@ -1,9 +1,9 @@
-//! What the line carries, estimated as hls.js does: two moving averages over seconds of
-//! download, of which the more careful one counts.
+//! The line's throughput, estimated as hls.js does: two moving averages over seconds of
+//! download, of which the lower one counts.
 
 const FAST_HALF_LIFE_S: f64 = 3.0;
 const SLOW_HALF_LIFE_S: f64 = 9.0;
-/// A shorter download says little; it weighs at least this much.
+/// A shorter download is too inexact and counts as this long, seconds.
 const LEAST_S: f64 = 0.05;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,7 +32,7 @@ pub struct Throughput {
 }
 
 impl Throughput {
-    /// `bytes` came in `seconds` after their first one.
+    /// `bytes` arrived within `seconds` of their first one.
     pub fn add(&mut self, bytes: u64, seconds: f64) {
         let seconds = seconds.max(LEAST_S);
         let kbps = bytes as f64 * 8.0 / seconds / 1_000.0;
@@ -55,7 +55,7 @@ mod tests {
         let mut line = Throughput::default();
         assert!(line.kbps() < 1.0);
         line.add(125_000, 0.1);
-        assert!((9_999.0..10_001.0).contains(&line.kbps()), "the first download counts whole");
+        assert!((9_999.0..10_001.0).contains(&line.kbps()), "the first download counts in full");
         for _ in 0..20 {
             line.add(125_000, 0.1);
         }

@@ -12,12 +12,12 @@ use crate::fetch::{self, FetchError, Fetched};
 use crate::ledger::Request;
 use crate::manifest::{ManifestError, Master, Media};
 
-/// A segment is asked for this long after it closed; one that comes later is held for us.
+/// A segment is requested this long after it closed; if it is late, the server holds the request.
 const ASK_AFTER_US: i64 = 1_000_000;
-/// How far behind the newest listed segment to begin: three segments in all.
+/// How many segments before the newest listed one to begin: three segments in all.
 pub(super) const START_BEHIND: u64 = 2;
 
-/// The stream by one pathway, as its playlists describe it.
+/// The stream on one pathway, as its playlists describe it.
 #[derive(Debug, Clone)]
 pub(super) struct Stream {
     pub(super) pathway: String,
@@ -25,11 +25,11 @@ pub(super) struct Stream {
     audio: Option<Media>,
     /// The segment to begin with.
     pub(super) first: u64,
-    /// What segment numbers mean.
+    /// The schedule that segment numbers follow.
     pub(super) grid: Grid,
 }
 
-/// A rung with its playlist read.
+/// A rung and its media playlist.
 #[derive(Debug, Clone)]
 pub(super) struct RungMedia {
     pub(super) kbps: i64,
@@ -58,13 +58,13 @@ impl Trouble {
         }
     }
 
-    /// The server is there and says that it cannot now.
+    /// The server answers that it cannot serve the request now.
     pub(super) fn is_busy(&self) -> bool {
         matches!(self, Trouble::Fetch(FetchError::Status(500..)))
     }
 }
 
-/// A segment's picture and sound, together.
+/// A segment's video and audio.
 #[derive(Debug, Clone)]
 pub(super) struct Pair {
     pub(super) k: u64,
@@ -72,9 +72,9 @@ pub(super) struct Pair {
     pub(super) audio: Option<Fetched>,
 }
 
-/// What became of a wish for a segment, and every request that was made for it.
+/// The outcome of fetching a segment, and every request made for it.
 #[derive(Debug)]
-pub(super) struct Brought {
+pub(super) struct SegmentOutcome {
     pub(super) requests: Vec<Request>,
     pub(super) pair: Result<Pair, Trouble>,
     /// Bytes of init segments.
@@ -87,11 +87,11 @@ pub(super) struct Wanted {
     pub(super) rung: usize,
     pub(super) k: u64,
     pub(super) sid: String,
-    /// Init segments are needed too: the rung or the pathway is a new one.
+    /// Init segments are needed too: the rung or the pathway is new.
     pub(super) inits: bool,
 }
 
-/// Master playlist, then those of the pathway to begin with.
+/// Fetches the master playlist, then the playlists of the first pathway.
 pub(super) async fn open(
     viewer: &Viewer,
     stream: &str,
@@ -108,7 +108,7 @@ pub(super) async fn open(
     Ok((master, stream))
 }
 
-/// Every rung's playlist of a pathway, and the sound's.
+/// Fetches the playlists of a pathway: every rung's and the audio's.
 pub(super) async fn enter(viewer: &Viewer, master: &Master, id: &str) -> Result<Stream, Trouble> {
     let nowhere = || FetchError::Broken(format!("no pathway {id:?}"));
     let pathway = master.pathway(id).ok_or_else(nowhere)?;
@@ -130,12 +130,12 @@ pub(super) async fn enter(viewer: &Viewer, master: &Master, id: &str) -> Result<
     Ok(Stream { pathway: id.to_owned(), rungs, audio, first, grid })
 }
 
-/// The newest segment that can be asked for at `now_us` without being held.
+/// The newest segment that can be requested at `now_us` without being held.
 pub(super) fn newest(grid: Grid, now_us: i64) -> u64 {
     grid.k_at(now_us - ASK_AFTER_US).saturating_sub(1)
 }
 
-/// An object to ask for.
+/// An object to request.
 struct Object {
     url: Url,
     /// CMCD `ot`.
@@ -144,7 +144,7 @@ struct Object {
     segment: Option<(u64, i64)>,
 }
 
-/// What a request says about itself (CMCD v1, as CDNs get it).
+/// Adds CMCD v1 data to a request's URL, as CDNs receive it.
 fn decorate(object: Object, sid: &str, cid: &str, grid: Grid) -> Url {
     let mut record = Record::default()
         .text("cid", cid)
@@ -160,8 +160,8 @@ fn decorate(object: Object, sid: &str, cid: &str, grid: Grid) -> Url {
     url
 }
 
-/// Requests by one pathway, written down as they come back.
-struct Asking<'a> {
+/// Sends requests on one pathway and records each as it completes.
+struct Requester<'a> {
     viewer: &'a Viewer,
     pathway: &'a str,
     grid: Grid,
@@ -169,7 +169,7 @@ struct Asking<'a> {
     line: watch::Receiver<u32>,
 }
 
-impl Asking<'_> {
+impl Requester<'_> {
     async fn get(&self, object: Object) -> (Result<Fetched, FetchError>, Request) {
         let k = object.segment.map(|(k, _)| k);
         let url = decorate(object, self.sid, &self.viewer.settings.stream, self.grid);
@@ -190,36 +190,36 @@ impl Asking<'_> {
     }
 }
 
-/// A segment of one rung with its sound, once it is time to ask.
+/// Fetches a segment of one rung with its audio, once it is due.
 pub(super) async fn segment(
     viewer: &Viewer,
     stream: &Stream,
     wanted: &Wanted,
     line: &watch::Receiver<u32>,
-) -> Brought {
+) -> SegmentOutcome {
     let now = viewer.clock.now_us();
     let ask_us = stream.grid.closed_us(wanted.k) + ASK_AFTER_US;
     if ask_us > now {
         sleep(until(Some(ask_us), now)).await;
     }
     let (pathway, grid) = (stream.pathway.as_str(), stream.grid);
-    let asking = Asking { viewer, pathway, grid, sid: &wanted.sid, line: line.clone() };
-    let mut brought = Brought {
+    let requester = Requester { viewer, pathway, grid, sid: &wanted.sid, line: line.clone() };
+    let mut outcome = SegmentOutcome {
         requests: Vec::new(),
         pair: Err(FetchError::Broken("no such rung".to_owned()).into()),
         init_bytes: 0,
     };
-    let Some(rung) = stream.rungs.get(wanted.rung) else { return brought };
+    let Some(rung) = stream.rungs.get(wanted.rung) else { return outcome };
     let inits = [Some(&rung.media), stream.audio.as_ref()].into_iter().flatten();
     for media in inits.filter(|_| wanted.inits) {
         let init = Object { url: media.init.clone(), kind: "i", segment: None };
-        let (got, request) = asking.get(init).await;
-        brought.requests.push(request);
+        let (got, request) = requester.get(init).await;
+        outcome.requests.push(request);
         match got {
-            Ok(fetched) => brought.init_bytes += fetched.bytes,
+            Ok(fetched) => outcome.init_bytes += fetched.bytes,
             Err(error) => {
-                brought.pair = Err(error.into());
-                return brought;
+                outcome.pair = Err(error.into());
+                return outcome;
             }
         }
     }
@@ -229,21 +229,21 @@ pub(super) async fn segment(
         kind,
         segment: Some((k, kbps)),
     };
-    let video = asking.get(object(&rung.media, "v", rung.kbps));
+    let video = requester.get(object(&rung.media, "v", rung.kbps));
     let audio = async {
         let audio = stream.audio.as_ref()?;
-        Some(asking.get(object(audio, "a", 64)).await)
+        Some(requester.get(object(audio, "a", 64)).await)
     };
-    // Both are waited for, so that every request made is written down.
-    let ((video, asked), audio) = join(video, audio).await;
-    brought.requests.push(asked);
-    let (audio, asked) = audio.unzip();
-    brought.requests.extend(asked);
-    brought.pair = match (video, audio.transpose()) {
+    // Both are awaited, so that every request is recorded.
+    let ((video, request), audio) = join(video, audio).await;
+    outcome.requests.push(request);
+    let (audio, request) = audio.unzip();
+    outcome.requests.extend(request);
+    outcome.pair = match (video, audio.transpose()) {
         (Ok(video), Ok(audio)) => Ok(Pair { k, video, audio }),
         (Err(error), _) | (_, Err(error)) => Err(error.into()),
     };
-    brought
+    outcome
 }
 
 #[cfg(test)]
@@ -251,15 +251,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_say_how_long_the_segment_is_and_nothing_of_the_kind_for_an_init() {
-        let said = |kind, segment| {
+    fn requests_state_a_segments_duration_and_bitrate_but_not_an_inits() {
+        let cmcd = |kind, segment| {
             let url = Url::parse("http://e/v-360/7.m4s").unwrap();
             let grid = Grid::new(1_920_000, 1_000_000).unwrap();
             let url = decorate(Object { url, kind, segment }, "s", "demo", grid);
             url.query_pairs().map(|(_, value)| value.into_owned()).collect::<String>()
         };
         let segment = r#"br=700,cid="demo",d=1920,ot=v,sf=h,sid="s",st=l"#;
-        assert_eq!(said("v", Some((7, 700))), segment);
-        assert_eq!(said("i", None), r#"cid="demo",ot=i,sf=h,sid="s",st=l"#);
+        assert_eq!(cmcd("v", Some((7, 700))), segment);
+        assert_eq!(cmcd("i", None), r#"cid="demo",ot=i,sf=h,sid="s",st=l"#);
     }
 }

@@ -1,12 +1,12 @@
-//! The plan at work: which width the line has now, and when the viewer has had enough.
+//! The plan at work: the line's bandwidth at each moment, and when the viewer leaves.
 
 use crate::plan::{End, SessionPlan};
 use crate::pure::playback::State;
 
-/// What carries nothing worth the name: a spell of it empties any buffer.
+/// A line this slow empties any buffer.
 const STARVED_KBPS: u32 = 2;
 
-/// Where in its plan a session is.
+/// A session's progress through its plan.
 #[derive(Debug)]
 pub(super) struct Script {
     plan: SessionPlan,
@@ -16,16 +16,16 @@ pub(super) struct Script {
     throttled: bool,
 }
 
-/// What the plan wants at some moment.
+/// What the plan asks for at some moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wish {
-    /// Width of the line, kbps.
+pub(super) struct Instruction {
+    /// Bandwidth of the line, kbps.
     pub(super) kbps: u32,
     /// Leave now.
     pub(super) leave: bool,
-    /// From now on ask for what is gone.
+    /// From now on, request segments that are gone.
     pub(super) break_requests: bool,
-    /// When to look again.
+    /// When to check again.
     pub(super) again_us: Option<i64>,
 }
 
@@ -47,14 +47,14 @@ impl Script {
     }
 
     /// What to do at `now_us`, the viewer having been in `state` since `since_us`.
-    /// `slow` is a line made slower from outside, kbps.
-    pub(super) fn wish(
+    /// `slow` limits the line from outside the plan, kbps.
+    pub(super) fn instruction(
         &mut self,
         now_us: i64,
         state: State,
         since_us: i64,
         slow: Option<u32>,
-    ) -> Wish {
+    ) -> Instruction {
         let ends_us = match self.plan.end {
             End::StartFails => None,
             End::GivesUp(after) | End::Leaves(after) | End::Fails(after) => {
@@ -64,7 +64,7 @@ impl Script {
         let over = ends_us.is_some_and(|at| at <= now_us);
         let gives_up = matches!(self.plan.end, End::GivesUp(_));
         let spell_us = self.spell(now_us, state, since_us);
-        Wish {
+        Instruction {
             kbps: match slow {
                 _ if gives_up || self.throttled => STARVED_KBPS,
                 Some(slow) => slow.min(self.plan.line_kbps),
@@ -76,7 +76,7 @@ impl Script {
         }
     }
 
-    /// Moves through the slow spells; answers when the next move may be due.
+    /// Moves through the slow spells; returns when the next move may be due.
     fn spell(&mut self, now_us: i64, state: State, since_us: i64) -> Option<i64> {
         let spell = *self.plan.throttles.get(self.next_throttle)?;
         if !self.throttled {

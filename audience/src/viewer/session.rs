@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::download::{self, Brought, Pair, Stream, Trouble, Wanted};
+use super::download::{self, Pair, SegmentOutcome, Stream, Trouble, Wanted};
 use super::script::Script;
 use super::{Viewer, until};
 use crate::beacon::Reporter;
@@ -24,26 +24,26 @@ mod route;
 mod rung;
 
 use report::Report;
-use route::{Asked, Route};
+use route::{Route, SteeringRequest};
 
 /// A first frame needs one whole segment.
 const START_WITH: u64 = 1;
 /// A failed request is tried again after this long, this many times.
 const RETRY: Duration = Duration::from_millis(400);
 const RETRIES: u32 = 40;
-/// A server that says it cannot is given this long.
+/// A busy server is asked again after this long.
 const BUSY: Duration = Duration::from_secs(1);
-/// Far enough back that every origin has forgotten it.
+/// Segments this far back are gone from every origin.
 const GONE: u64 = 100_000;
-/// This many segments behind the newest, a player that stalls jumps to the live edge.
+/// A player that stalls further behind the newest segment than this jumps to the live edge.
 const TOO_FAR_BEHIND: u64 = 10;
 type Work<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
 
-/// What a piece of work brought.
+/// The result of a piece of work.
 enum Done {
     Opened(Result<(Master, Stream), Trouble>),
     Entered(Result<Stream, Trouble>),
-    Segment(Brought),
+    Segment(SegmentOutcome),
 }
 
 /// A viewer's session.
@@ -57,7 +57,7 @@ pub(super) struct Session<'a> {
     rung: usize,
     next_k: u64,
     throughput: Throughput,
-    /// What the newest segment needed, kbps.
+    /// The bitrate of the newest segment, kbps.
     needed_kbps: f64,
     failures_in_row: u32,
     broken: bool,
@@ -87,31 +87,31 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Lives through the session and writes its truth.
+    /// Runs the session and returns its ledger entry.
     pub(super) async fn run(mut self, stop: &CancellationToken) -> Entry {
-        let ended = self.live(stop).await;
+        let ended = self.play(stop).await;
         let now = self.viewer.clock.now_us();
         self.report.end(ended, now).await
     }
 
-    async fn live(&mut self, stop: &CancellationToken) -> Ended {
+    async fn play(&mut self, stop: &CancellationToken) -> Ended {
         let mut work = self.open();
-        let mut steering: Option<Asked> = None;
+        let mut steering: Option<SteeringRequest> = None;
         loop {
             let now = self.viewer.clock.now_us();
             let empty_at = self.let_time_pass(now);
             let (state, since) = (self.report.state(), self.report.since_us());
-            let wish = self.script.wish(now, state, since, self.slow_line());
-            self.line.send_if_modified(|kbps| std::mem::replace(kbps, wish.kbps) != wish.kbps);
-            self.broken |= wish.break_requests;
-            if wish.leave || stop.is_cancelled() {
+            let plan = self.script.instruction(now, state, since, self.slow_line());
+            self.line.send_if_modified(|kbps| std::mem::replace(kbps, plan.kbps) != plan.kbps);
+            self.broken |= plan.break_requests;
+            if plan.leave || stop.is_cancelled() {
                 return self.leave();
             }
             if steering.is_none() {
                 steering = self.ask_steering(now);
             }
-            let asks = self.route.as_ref().and_then(Route::steering_due_us);
-            let wake = [empty_at, wish.again_us, self.report.interval_us(), asks];
+            let steering_due = self.route.as_ref().and_then(Route::steering_due_us);
+            let wake = [empty_at, plan.again_us, self.report.interval_us(), steering_due];
             let wake = wake.into_iter().flatten().min();
             tokio::select! {
                 done = &mut work => match self.take(done) {
@@ -128,7 +128,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Stalls that time alone brought, and the regular report. Answers when the buffer ends.
+    /// Records a stall that the passing of time caused and sends the regular report when it is due.
+    /// Returns when the buffer will run empty.
     fn let_time_pass(&mut self, now: i64) -> Option<i64> {
         if let Some(playback) = self.playback.as_mut()
             && let Some(change) = playback.advance(now)
@@ -139,7 +140,7 @@ impl<'a> Session<'a> {
         self.playback.as_ref().and_then(Playback::empty_at_us)
     }
 
-    /// What a finished piece of work means, and the next piece.
+    /// Takes a finished piece of work and starts the next.
     fn take(&mut self, done: Done) -> Result<Work<'a>, String> {
         match done {
             Done::Opened(Ok((master, stream))) => {
@@ -153,11 +154,11 @@ impl<'a> Session<'a> {
                 self.choose_rung();
                 Ok(self.next(Duration::ZERO))
             }
-            Done::Opened(Err(trouble)) => self.again(&trouble, Self::open),
+            Done::Opened(Err(trouble)) => self.retry(&trouble, Self::open),
             Done::Entered(stream) => Ok(self.entered(stream)),
-            Done::Segment(brought) => {
-                self.report.requested(brought.requests, brought.init_bytes);
-                match brought.pair {
+            Done::Segment(outcome) => {
+                self.report.requested(outcome.requests, outcome.init_bytes);
+                match outcome.pair {
                     Ok(pair) => {
                         self.failures_in_row = 0;
                         self.append(&pair);
@@ -169,7 +170,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn again(
+    fn retry(
         &mut self,
         trouble: &Trouble,
         next: impl FnOnce(&mut Self) -> Work<'a>,
@@ -195,7 +196,7 @@ impl<'a> Session<'a> {
         self.needed_kbps = pair.video.bytes as f64 * 8.0 / grid.seconds() / 1_000.0;
         self.report.segment(pair, self.throughput.kbps());
         self.next_k = pair.k + 1;
-        // The buffer may have run out while the segment was on its way.
+        // The buffer may have run out during the download.
         if let Some(change) = playback.advance(now) {
             self.report.change(change, playback);
         }
@@ -239,7 +240,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// A player that stalls far behind the live edge goes on near it, before what it wants is gone.
+    /// A player that stalls far behind the live edge jumps near it before its segments are gone.
     fn catch_up(&mut self) {
         let (Some(playback), Some(route)) = (self.playback.as_mut(), self.route.as_ref()) else {
             return;
@@ -262,10 +263,10 @@ impl<'a> Session<'a> {
     }
 }
 
-/// What steering says, if it was asked; else never.
-async fn answer_of(asked: &mut Option<Asked>) -> (u16, Option<u64>, String) {
-    match asked {
-        Some(asked) => asked.await,
+/// The answer to a pending steering request; without one, never resolves.
+async fn answer_of(request: &mut Option<SteeringRequest>) -> (u16, Option<u64>, String) {
+    match request {
+        Some(request) => request.await,
         None => std::future::pending().await,
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn one(rows: usize) -> anyhow::Result<Measured> {
     Ok(Measured::new(format!("append/{rows}-rows"), step, floor, what))
 }
 
-/// The batch with each column of few words as a dictionary.
+/// The batch with each column of few distinct words as a dictionary.
 fn with_dictionaries(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
     let words = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
     let (mut fields, mut columns) = (Vec::new(), Vec::new());

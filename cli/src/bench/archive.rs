@@ -1,4 +1,4 @@
-//! From decoded batches to sorted, compressed, synced files that a Delta table names.
+//! From decoded batches to sorted, compressed, synced files that a Delta table lists.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tallylight_store::archive::{History, Parts, Settings};
 use tallylight_stream_processor::Limits;
 use tallylight_stream_processor::read::Partitions;
 
-use super::{Folder, Measured, cpu, light, sample};
+use super::{Folder, Measured, cpu, floor, sample};
 
 /// Records of one commit.
 const RECORDS: usize = 100_000;
@@ -41,14 +41,14 @@ pub(crate) fn one() -> anyhow::Result<Measured> {
         Ok(runtime.block_on(history.commit(offset))?)
     })?;
     let floor = cpu::rate(RECORDS, || {
-        black_box(light::archive::write(&batches, Table::PlayerEvents.sorted_by())?);
+        black_box(floor::archive::write(&batches, Table::PlayerEvents.sorted_by())?);
         Ok(())
     })?;
     let what = "sort by two keys and write Parquet (zstd-1) of the columns in use, into memory";
     Ok(Measured::new("archive", step, floor, what))
 }
 
-/// Players' records with what became of them, as the processor hands them to history.
+/// Players' records with their fates, as the processor passes them to history.
 fn ended() -> anyhow::Result<Vec<RecordBatch>> {
     let mut partitions = Partitions::new(sample::PARTITIONS, &Limits::default());
     let entries = sample::FEW.entries(RECORDS)?;

@@ -1,4 +1,4 @@
-//! CPU time, which other work on the machine disturbs less than it does the wall's clock.
+//! CPU time, which other work on the machine disturbs less than wall-clock time.
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -17,8 +17,8 @@ fn of(clock: ClockId) -> anyhow::Result<f64> {
     Ok(time.tv_sec() as f64 + time.tv_nsec() as f64 / 1e9)
 }
 
-/// Events per CPU-second of `work`, which handles `events`: repeated for about a second of CPU
-/// time, after a warm-up.
+/// Events per CPU-second of `work`, which handles `events`. After a warm-up it is repeated for
+/// about a second of CPU time.
 pub(crate) fn rate(
     events: usize,
     mut work: impl FnMut() -> anyhow::Result<()>,
@@ -36,11 +36,11 @@ pub(crate) fn rate(
     }
 }
 
-/// Events per CPU-second of the part of the work that grows with the events: what `3 × events`
-/// cost more than `events` did. Starting and the first record of every session fall out.
-/// The warm-up is of the large size: memory that a running process has and uses again would
-/// otherwise be new to that one alone.
-/// `work` gets the number of events and answers with the CPU-seconds that they took.
+/// Events per CPU-second of the part of the work that grows with the events: the extra cost of `3 ×
+/// events` over `events`. The cost of starting and of the first record of every session cancels
+/// out. The warm-up has the large size; otherwise only the large run would pay for new memory,
+/// which a long-running process reuses. `work` gets the number of events and returns the
+/// CPU-seconds they took.
 pub(crate) fn slope(
     events: usize,
     mut work: impl FnMut(usize) -> anyhow::Result<f64>,
@@ -57,7 +57,7 @@ pub(crate) fn spent(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result
     spent_by(of_process, work)
 }
 
-/// The CPU-seconds of `work` that does everything in the calling thread, whatever others do.
+/// The CPU-seconds of `work` that runs entirely in the calling thread, whatever other threads do.
 pub(crate) fn spent_here(work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<f64> {
     spent_by(of_thread, work)
 }

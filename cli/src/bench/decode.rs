@@ -6,7 +6,7 @@ use anyhow::ensure;
 use tallylight_collector::decode::{Context, Rows, cmcd};
 use tallylight_collector::talkers::Talkers;
 
-use super::light::parse::Columns;
+use super::floor::parse::Columns;
 use super::{Measured, cpu, sample};
 
 pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
@@ -25,7 +25,7 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
     Ok(vec![Measured::new("decode", step, floor()?, what)])
 }
 
-/// Events per CPU-second of the least parser.
+/// Events per CPU-second of the floor's parser.
 pub(crate) fn floor() -> anyhow::Result<f64> {
     let body = sample::lines(sample::ROWS, sample::BEGAN_MS).join("\n");
     let mut columns = Columns::default();
@@ -38,8 +38,8 @@ pub(crate) fn floor() -> anyhow::Result<f64> {
     })
 }
 
-/// What the door knows of a request of one's own, with `talkers` that know no quota: what is
-/// measured comes at one moment, over and over, and no session could send that much.
+/// The collector's context for an ordinary request, with `talkers` without a quota: the same
+/// records arrive over and over at one moment, more than a real session could send.
 pub(crate) fn context(talkers: &Talkers) -> Context<'_> {
     Context::calm("demo", sample::BEGAN_MS * 1_000, talkers)
 }

@@ -1,5 +1,5 @@
-//! The whole door over HTTP up to the durable log, by events per POST: in each of its variants
-//! beside what axum takes for a request that it does nothing with, and what reading takes at least.
+//! The whole collector from HTTP to the durable log, by events per POST, in each of its variants.
+//! It is compared with the cost of a request that axum only answers plus the floor of decoding.
 
 mod case;
 mod line;
@@ -13,16 +13,16 @@ use tallylight_collector::Parts;
 use tallylight_schemas::clock::WallClock;
 use tokio_util::sync::CancellationToken;
 
-use super::load::To;
-use super::{Folder, Measured, cpu, decode, light, load, sample};
+use super::load::Target;
+use super::{Folder, Measured, cpu, decode, floor, load, sample};
 pub(crate) use case::Case;
 pub(crate) use line::{Found, Line, print};
 
-/// Events a POST.
+/// Events per POST.
 const PER_POST: [usize; 5] = [1, 5, 20, 100, 1_000];
 /// The most events in all requests of a measurement.
 const EVENTS: usize = 400_000;
-/// The most events that wait at a time: half of what the queue has room for.
+/// The most events that wait at a time: half of the queue's capacity.
 const WAITING: usize = 1 << 18;
 
 /// What is sent in one measurement.
@@ -30,7 +30,7 @@ const WAITING: usize = 1 << 18;
 struct Sent {
     /// Events of a request.
     per_post: usize,
-    /// Requests under way at a time.
+    /// Concurrent requests.
     at_a_time: usize,
 }
 
@@ -39,7 +39,7 @@ impl Sent {
         Self { per_post, at_a_time: at_a_time.clamp(1, WAITING / per_post) }
     }
 
-    /// 4,000 of 64 at a time, so that opening connections is no more than a 60th of it.
+    /// 4,000 at 64 at a time, so that opening connections is at most a 60th of the requests.
     fn requests(self) -> usize {
         (self.at_a_time * 125 / 2).max(4_000).min(EVENTS / self.per_post)
     }
@@ -54,7 +54,8 @@ impl Sent {
     }
 }
 
-/// What `door` needs for its variants; those that lack something are not measured, and named.
+/// What `door` needs for its variants. Variants for which something is missing are listed and not
+/// measured.
 #[derive(Debug, Args)]
 pub(crate) struct DoorArgs {
     /// A certificate for 127.0.0.1 (PEM), to measure `door` with TLS.
@@ -69,13 +70,13 @@ pub(crate) struct DoorArgs {
     /// Countries of addresses (MMDB), to measure how `door` looks up senders.
     #[arg(long, value_name = "FILE")]
     country_file: Option<PathBuf>,
-    /// Requests of `door` under way at a time. Each waits for a commit, so with few of them and few
-    /// events a POST the door rests most of the time, and finds its caches cold.
+    /// Concurrent requests of `door`. Each waits for a commit, so with few requests and few events
+    /// per POST the collector is idle most of the time, and its caches are cold.
     #[arg(long, value_name = "N", default_value_t = load::AT_A_TIME)]
     at_a_time: usize,
 }
 
-/// Every variant at every number of events a POST.
+/// Every variant at every number of events per POST.
 pub(crate) fn run(args: &DoorArgs) -> anyhow::Result<Found> {
     let floor = 1.0 / decode::floor()?;
     let (cases, lacking) = Case::all(args);
@@ -90,12 +91,12 @@ pub(crate) fn run(args: &DoorArgs) -> anyhow::Result<Found> {
     Ok(Found { lines, lacking })
 }
 
-/// The plain door as a step, beside axum that reads the body into columns.
+/// The plain collector as a step; its floor is axum reading the body into columns.
 pub(crate) fn one(per_post: usize) -> anyhow::Result<Measured> {
     let sent = Sent::new(per_post, load::AT_A_TIME);
     let step = cost(&Case::plain(), sent)?;
     let floor = on_a_runtime(async {
-        spent(To::cmcd(light::door::serve().await?), sent, &sent.cmcd()).await
+        spent(Target::cmcd(floor::door::serve().await?), sent, &sent.cmcd()).await
     })?;
     let what = "axum reads the body into columns as decode's floor does, and answers 204";
     let rate = |seconds: f64| per_post as f64 / seconds;
@@ -106,11 +107,11 @@ fn on_a_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Res
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
-async fn bare() -> anyhow::Result<To> {
-    Ok(To::cmcd(light::door::bare().await?))
+async fn bare() -> anyhow::Result<Target> {
+    Ok(Target::cmcd(floor::door::bare().await?))
 }
 
-/// CPU-seconds of a request.
+/// CPU-seconds per request.
 fn cost(case: &Case, sent: Sent) -> anyhow::Result<f64> {
     on_a_runtime(async {
         let folder = Folder::new("door");
@@ -129,8 +130,8 @@ fn cost(case: &Case, sent: Sent) -> anyhow::Result<f64> {
     })
 }
 
-/// CPU-seconds of a request of all that is not the sender.
-async fn spent(to: To, sent: Sent, bodies: &Arc<Vec<Bytes>>) -> anyhow::Result<f64> {
+/// CPU-seconds per request of everything but the sender.
+async fn spent(to: Target, sent: Sent, bodies: &Arc<Vec<Bytes>>) -> anyhow::Result<f64> {
     let began = cpu::of_process()?;
     let sender = load::post(to, Arc::clone(bodies), sent.at_a_time).await?;
     let spent = cpu::of_process()? - began - sender;

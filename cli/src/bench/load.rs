@@ -1,5 +1,5 @@
-//! What sends: one thread with a runtime of its own, whose CPU time is known by its own clock,
-//! so that it can be taken off what the process used.
+//! The sender: one thread with its own runtime. Its CPU time is measured separately, so that it can
+//! be subtracted from that of the process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,51 +11,55 @@ use tokio::sync::oneshot;
 
 use super::cpu;
 
-/// Where to send, and how.
+/// Where and how to send.
 #[derive(Debug, Clone)]
-pub(crate) struct To {
+pub(crate) struct Target {
     pub(crate) url: String,
     pub(crate) media_type: &'static str,
-    /// The one certificate that is trusted (PEM), where there is TLS.
+    /// The only trusted certificate (PEM), with TLS.
     pub(crate) certificate: Option<Vec<u8>>,
-    /// Whether each request says whose it is: a browser, and an address that a proxy saw.
-    pub(crate) says_who: bool,
+    /// Whether each request identifies its sender: a browser, and an address seen by a proxy.
+    pub(crate) identifies_sender: bool,
 }
 
-impl To {
-    /// Beacons of nobody in particular, without TLS.
+impl Target {
+    /// Beacons without an identified sender, without TLS.
     pub(crate) fn cmcd(url: String) -> Self {
-        Self { url, media_type: "application/cmcd", certificate: None, says_who: false }
+        Self { url, media_type: "application/cmcd", certificate: None, identifies_sender: false }
     }
 }
 
-/// Requests under way at a time, unless it is said: enough that group commits fill.
+/// Concurrent requests by default: enough to fill group commits.
 pub(crate) const AT_A_TIME: usize = 64;
 
-/// Posts every body once, so many at a time, each answered with 204, and gives the CPU-seconds
-/// that sending took.
-pub(crate) async fn post(to: To, bodies: Arc<Vec<Bytes>>, at_a_time: usize) -> anyhow::Result<f64> {
-    apart(move || async move {
+/// Posts every body once, `at_a_time` concurrently. Each must be answered with 204. Returns the
+/// CPU-seconds that sending took.
+pub(crate) async fn post(
+    to: Target,
+    bodies: Arc<Vec<Bytes>>,
+    at_a_time: usize,
+) -> anyhow::Result<f64> {
+    on_own_thread(move || async move {
         all(&to, &bodies, at_a_time).await?;
         cpu::of_thread()
     })
     .await
 }
 
-/// Runs `work` on a thread with a runtime of its own.
-pub(crate) async fn apart<T: Send + 'static, F: Future<Output = anyhow::Result<T>>>(
+/// Runs `work` on a thread with its own runtime.
+pub(crate) async fn on_own_thread<T: Send + 'static, F: Future<Output = anyhow::Result<T>>>(
     work: impl FnOnce() -> F + Send + 'static,
 ) -> anyhow::Result<T> {
     let (done, sent) = oneshot::channel();
     std::thread::Builder::new().name("load".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        // Nobody waits any more when the command was given up.
+        // The receiver is gone if the command was cancelled.
         let _ = done.send(runtime.map_err(Into::into).and_then(|on| on.block_on(work())));
     })?;
     sent.await.map_err(|_| anyhow!("the thread that sends has ended"))?
 }
 
-async fn all(to: &To, bodies: &Arc<Vec<Bytes>>, at_a_time: usize) -> anyhow::Result<()> {
+async fn all(to: &Target, bodies: &Arc<Vec<Bytes>>, at_a_time: usize) -> anyhow::Result<()> {
     let client = reqwest::Client::builder();
     let client = match &to.certificate {
         Some(pem) => client.tls_certs_only([reqwest::Certificate::from_pem(pem)?]).http1_only(),
@@ -72,7 +76,8 @@ async fn all(to: &To, bodies: &Arc<Vec<Bytes>>, at_a_time: usize) -> anyhow::Res
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(body) = bodies.get(number) else { return Ok(()) };
                 let request = client.post(&to.url).header("content-type", to.media_type);
-                let request = if to.says_who { says_who(request, number) } else { request };
+                let request =
+                    if to.identifies_sender { identify_sender(request, number) } else { request };
                 let answer = request.body(body.clone()).send().await?;
                 ensure!(answer.status() == 204, "{} answered {}", to.url, answer.status());
                 let fates = answer.headers().get(headers::FATES);
@@ -88,7 +93,7 @@ async fn all(to: &To, bodies: &Arc<Vec<Bytes>>, at_a_time: usize) -> anyhow::Res
 }
 
 /// One of a thousand browsers, at one of many addresses.
-fn says_who(request: reqwest::RequestBuilder, number: usize) -> reqwest::RequestBuilder {
+fn identify_sender(request: reqwest::RequestBuilder, number: usize) -> reqwest::RequestBuilder {
     let [_, _, a, b] = u32::try_from(number).unwrap_or_default().to_be_bytes();
     let agent = format!(
         "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) \

@@ -1,22 +1,22 @@
-//! The paper line: what the measured steps come to at the largest rate of events that anybody
-//! has told of. It is arithmetic, not a measurement.
+//! The paper line: the cores that the measured steps would need at the largest rate of events ever
+//! published. It is arithmetic, not a measurement.
 
 use serde::{Deserialize, Serialize};
 
 use super::Measured;
 use super::door;
 
-/// Netflix at its largest live events, by its own account: events a second.
+/// Netflix at its largest live events, by its own account: events per second.
 const RATE: f64 = 38e6;
-/// How busy the cores may be.
+/// The load that the cores may have.
 const LOAD: f64 = 0.6;
 
-/// Cores at one number of events a POST.
+/// Cores at one number of events per POST.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Line {
-    /// Which step's door.
+    /// The variant of the collector.
     door: String,
-    /// Cores of the door (HTTP, decoding, the durable log).
+    /// Cores of the collector (HTTP, decoding, the durable log).
     door_cores: f64,
     /// Cores of sessions, windows and history.
     processor_cores: f64,
@@ -37,7 +37,7 @@ pub(crate) fn lines(steps: &[Measured], doors: &[door::Line]) -> Vec<Line> {
     doors.iter().map(one).collect()
 }
 
-/// The lines in words.
+/// Prints the lines.
 #[allow(clippy::print_stdout, reason = "the answer of a command")]
 pub(crate) fn print(lines: &[Line]) {
     if !lines.is_empty() {

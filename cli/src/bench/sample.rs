@@ -1,5 +1,6 @@
-//! Beacons to measure with: event mode, as hls.js writes them, of many titles, countries and devices.
-//! Every session reports once in a round, so a trace of three times the rounds has the same sessions.
+//! Beacons to measure with: event mode, as hls.js writes them, with many titles, countries and
+//! devices. Every session reports once per round, so a trace with three times the rounds has the
+//! same sessions.
 
 use std::sync::Arc;
 
@@ -12,10 +13,10 @@ use tallylight_eventlog::{Entry, Part, PartitionRange};
 use tallylight_schemas::cmcd::{self, Mode, Record};
 use tallylight_schemas::ident::{self, Shard};
 use tallylight_schemas::ipc;
-use tallylight_schemas::player::{About, Door};
+use tallylight_schemas::player::{About, Envelope};
 use tallylight_schemas::record::Kind;
 
-/// How many watch, and how often they report.
+/// How many viewers watch, and how often they report.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Trace {
     /// Sessions.
@@ -24,15 +25,15 @@ pub(crate) struct Trace {
     round_ms: i64,
 }
 
-/// A trace of its few sessions is quickly made; each step but `window` has it.
+/// The small trace, which is quick to make; every step except `window` uses it.
 pub(crate) const FEW: Trace = Trace { sessions: SESSIONS, round_ms: 100 };
-/// An event that many watch.
+/// A large live event.
 pub(crate) const MANY: Trace = Trace { sessions: 1_000_000, round_ms: 10_000 };
 /// Sessions of the small trace.
 pub(crate) const SESSIONS: usize = 20_000;
 /// Rows of one entry of the log: what the collector gathers for a commit.
 pub(crate) const ROWS: usize = 2_000;
-/// Partitions of the events topic, as they are by default.
+/// Partitions of the events topic, the default number.
 pub(crate) const PARTITIONS: u16 = 4;
 /// When the first record of a trace happened, Unix ms.
 pub(crate) const BEGAN_MS: i64 = 1_795_000_000_000;
@@ -43,17 +44,19 @@ const COUNTRIES: [&str; 12] =
 const DEVICES: [&str; 8] =
     ["tv", "phone", "tablet", "browser", "console", "stick", "set-top box", "projector"];
 
-/// What the door says of every record here.
-pub(crate) fn door(received_at: i64) -> Door<'static> {
-    Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at, about: About::default() }
+/// What the collector adds to every record here.
+pub(crate) fn envelope(received_at: i64) -> Envelope<'static> {
+    let about = About::default();
+    Envelope { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at, about }
 }
 
-/// `count` records, one a line, in the order in which they would arrive.
+/// `count` records, one per line, in the order in which they would arrive.
 pub(crate) fn lines(count: usize, began_ms: i64) -> Vec<String> {
     (0..count).map(|n| line(&FEW.beacon(n % SESSIONS, n / SESSIONS, began_ms))).collect()
 }
 
-/// Records `from..from + count` of so many sessions as lines of a body, all of them happening now.
+/// Records `from..from + count` of this many sessions as the lines of a body, all with the time
+/// now.
 pub(crate) fn body_now(from: usize, count: usize, sessions: usize, now_ms: i64) -> Bytes {
     let line = |n: usize| {
         let beacon = FEW.beacon(n % sessions, n / sessions, now_ms);
@@ -81,13 +84,13 @@ struct Beacon {
 }
 
 impl Trace {
-    /// The sessions that are in a shard.
+    /// The sessions of a shard.
     pub(crate) fn sessions_of(self, shard: Shard) -> impl Iterator<Item = usize> {
         let is_in = move |n: &usize| shard.has(ident::partition("demo", &sid(*n), PARTITIONS));
         (0..self.sessions).filter(is_in)
     }
 
-    /// When a session reports in a round, ms after the beginning: one after the other.
+    /// When a session reports in a round, ms after the start: sessions report one after the other.
     fn after_ms(self, session: usize, round: usize) -> i64 {
         let (session, round) = (session as i64, round as i64);
         round * self.round_ms + session * self.round_ms / self.sessions as i64
@@ -119,7 +122,7 @@ impl Trace {
         self.entries_of(Shard::WHOLE, count)
     }
 
-    /// Those of `count` records that are in a shard, as its entries.
+    /// The part of `count` records that belongs to a shard, as its entries.
     pub(crate) fn entries_of(self, shard: Shard, count: usize) -> anyhow::Result<Vec<Entry>> {
         let sessions: Vec<usize> = self.sessions_of(shard).collect();
         let all = count / self.sessions * sessions.len();
@@ -151,7 +154,7 @@ fn line(beacon: &Beacon) -> String {
     )
 }
 
-/// The same records as so many bodies, each an Arrow stream of `per_post` events.
+/// The same records as this many bodies, each an Arrow stream of `per_post` events.
 pub(crate) fn arrow(bodies: usize, per_post: usize, began_ms: i64) -> anyhow::Result<Vec<Bytes>> {
     (0..bodies).map(|body| stream(body * per_post..(body + 1) * per_post, began_ms)).collect()
 }
@@ -190,7 +193,7 @@ fn stream(records: std::ops::Range<usize>, began_ms: i64) -> anyhow::Result<Byte
     Ok(writer.into_inner()?.into())
 }
 
-/// Lines as the columns that the door makes of them, sorted by partition.
+/// Lines as the columns that the collector makes of them, sorted by partition.
 pub(crate) fn batch(lines: &[String]) -> anyhow::Result<(RecordBatch, Vec<PartitionRange>)> {
     let mut all = [Rows::new(PARTITIONS)];
     let [rows] = &mut all;
@@ -198,9 +201,12 @@ pub(crate) fn batch(lines: &[String]) -> anyhow::Result<(RecordBatch, Vec<Partit
     for line in lines {
         cmcd::parse_into(line, Mode::Event, &mut record).map_err(|r| anyhow!("{}", r.as_str()))?;
         let sent_ms = record.int(cmcd::Key::Ts).unwrap_or_default();
-        let door = door((sent_ms + 50) * 1_000);
-        let session = ident::hash(door.tenant, record.sid());
-        ensure!(rows.push_player(&door, &record, session), "a record without a session: {line}");
+        let envelope = envelope((sent_ms + 50) * 1_000);
+        let session = ident::hash(envelope.tenant, record.sid());
+        ensure!(
+            rows.push_player(&envelope, &record, session),
+            "a record without a session: {line}"
+        );
     }
     let sorted = player_batch(&mut all, 1)?.context("no line to make columns of")?;
     Ok((sorted.rows, sorted.ranges))

@@ -1,6 +1,6 @@
-//! What a second core adds: the entries of a log with two shards, replayed by one processor and
-//! by two beside each other, as two processes share a log in Kafka (ADR 25). It is the one bench
-//! by the wall's clock, so it wants a machine that does nothing else.
+//! What a second core adds: the entries of a log with two shards, replayed by one processor and by
+//! two in parallel, as two processes share a log in Kafka (ADR 25). It is the only bench by
+//! wall-clock time, so it needs a machine that does nothing else.
 
 use std::time::{Duration, Instant};
 
@@ -13,17 +13,18 @@ use super::{sample, window};
 
 /// Records of both shards together: ten of each session.
 const RECORDS: usize = 10 * sample::SESSIONS;
-/// Both are taken so often in turns; the fastest counts, as others only ever slow it down.
+/// The two are measured this often in turns. The fastest time counts, since other work can only
+/// slow them down.
 const ROUNDS: usize = 5;
-/// How much faster two are to be than one.
+/// The aim: how much faster two are than one.
 const AIM: f64 = 1.8;
 
 /// The same records by one thread, and by two.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Scaling {
-    /// Events a second of one thread that replays both shards.
+    /// Events per second of one thread that replays both shards.
     one: f64,
-    /// Events a second of two threads with a shard each.
+    /// Events per second of two threads with a shard each.
     two: f64,
     /// Two ÷ one.
     times: f64,

@@ -1,6 +1,6 @@
-//! Memory of a live session, how long the state takes into a snapshot and back, and how long SQL
-//! takes to count all sessions by two dimensions. Each size is measured in a process of its own,
-//! since memory that was used once is not given back.
+//! Memory per live session, the time to write the state into a snapshot and to restore it, and the
+//! time SQL takes to count all sessions by two dimensions. Each size is measured in its own
+//! process, since used memory is not returned to the system.
 
 mod question;
 mod trace;
@@ -16,29 +16,29 @@ use tallylight_stream_processor::read::Partitions;
 
 use super::{cpu, resident, sample};
 
-/// The state of so many live sessions.
+/// The figures of a state with this many live sessions.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Held {
     /// Live sessions.
     sessions: usize,
-    /// Growth of the process's resident memory for each.
+    /// Growth of the process's resident memory per session.
     bytes_per_session: f64,
-    /// Bytes of a snapshot for each.
+    /// Bytes of a snapshot per session.
     snapshot_bytes_per_session: f64,
     /// CPU time to make the snapshot's bytes, without writing them.
     snapshot_s: f64,
-    /// CPU time to make the state of them again.
+    /// CPU time to restore the state from them.
     restore_s: f64,
-    /// Time until SQL has counted them by country and device, the median of some.
+    /// Time SQL takes to count them by country and device, the median of several runs.
     question_s: f64,
-    /// Records taken in per CPU-second, with the trace's making in it.
+    /// Records processed per CPU-second, including the generation of the trace.
     records_per_cpu_second: f64,
 }
 
-/// What a live audience of this size takes, by the figures of the largest that was measured.
+/// The live audience for which memory is projected, from the figures of the largest size measured.
 const PROJECTED: f64 = 65e6;
 
-/// Measures each size. `child` says that this is one of the processes for that.
+/// Measures each size. `child` means that this process was started to measure one size.
 pub(crate) fn run(sizes: &[usize], child: bool) -> anyhow::Result<Vec<Held>> {
     match sizes {
         [one] if child => Ok(vec![measure(*one)?]),
@@ -74,7 +74,7 @@ pub(crate) fn measure(sessions: usize) -> anyhow::Result<Held> {
     ensure!(open(&state) == sessions, "{} of {sessions} sessions are open", open(&state));
 
     let (mut written, mut again) = (Written::default(), None);
-    // The first one finds no memory of one before.
+    // The first snapshot has no memory to reuse.
     let rest = write(&mut written, &mut state)?;
     let bytes = written.pieces(&rest)?.concat();
     let snapshot_s = cpu::spent(|| {
@@ -106,7 +106,7 @@ fn write(written: &mut Written, state: &mut Partitions) -> anyhow::Result<Rest> 
     Ok(written.end(state, &Settle::default(), &[])?)
 }
 
-/// The figures as a table, and what they come to for a very large audience.
+/// Prints the figures as a table, and a projection for a very large audience.
 #[allow(clippy::print_stdout, reason = "the answer of a command")]
 pub(crate) fn print(all: &[Held]) {
     println!(

@@ -1,5 +1,5 @@
-//! A whole `up` without the demo at 70 % of what it can take: how old its figures are, and whether
-//! its memory stays, and how long SQL takes meanwhile. What sends has its share of the same machine.
+//! A whole `up` without the demo at 70 % of its capacity: how old its figures are, whether its
+//! memory grows, and how long SQL takes meanwhile. The sender runs on the same machine.
 
 mod crowd;
 mod late;
@@ -16,61 +16,61 @@ use crowd::Sent;
 use late::{Late, Look};
 use whole::Whole;
 
-/// For how long, and how hard.
+/// How long, and at which rate.
 #[derive(Debug, Args)]
 pub(crate) struct SteadyArgs {
-    /// Seconds for which `steady` keeps its rate; ten minutes are what is promised.
+    /// Seconds for which `steady` keeps its rate; the published figures are for ten minutes.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// The part of what it can take that `steady` is given.
+    /// The part of its capacity that `steady` sends.
     #[arg(long, default_value_t = 0.7)]
     load: f64,
-    /// Seconds for which all is sent that is taken, to find out how much that is: a minute has two
-    /// checkpoints and two snapshots in it, without which it would be more.
+    /// Seconds for which `steady` sends as fast as records are taken, to measure the capacity. A
+    /// minute contains two checkpoints and two snapshots, which lower it.
     #[arg(long, default_value_t = 60)]
     ramp: u64,
-    /// Records a second that `steady` is given whatever it can take, to compare two builds.
+    /// Records per second that `steady` sends whatever the capacity, to compare two builds.
     #[arg(long)]
     per_s: Option<f64>,
 }
 
-/// Figures are fresh when they are this old, ms; their 99th percentile is to be below it.
+/// Figures up to this age are fresh, ms; the aim for their 99th percentile.
 const FRESH_MS: u64 = 1_500;
-/// How long it may take until they are fresh again after more was sent than can be taken.
+/// How long figures may take to become fresh again after an overload.
 const CAUGHT_UP: Duration = Duration::from_secs(300);
-/// How often is looked.
+/// Interval between two looks at the figures.
 const EVERY: Duration = Duration::from_millis(100);
-/// How long after an answer SQL is asked again.
+/// Pause between an answer of SQL and the next query.
 const QUESTION_EVERY: Duration = Duration::from_secs(2);
-/// SQL about all open sessions is to be answered within this, ms.
+/// The aim for SQL over all open sessions, ms.
 const ANSWERED_MS: u64 = 100;
 
-/// What came of it.
+/// The result.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Kept {
-    /// Records a second that it can take: sent as fast as they were taken, until figures were
-    /// fresh again. With `--per-s` what it was given.
+    /// Capacity in records per second: sent as fast as they were taken, until figures were fresh
+    /// again. With `--per-s` the given rate.
     capacity_per_s: f64,
-    /// Records a second that were sent.
+    /// Records per second that were sent.
     sent_per_s: f64,
     /// Records that were shed meanwhile.
     shed: u64,
-    /// Records in requests that were refused whole.
+    /// Records in requests that were refused as a whole.
     refused: u64,
-    /// How long.
+    /// Duration.
     seconds: f64,
-    /// Age of the figures, ms: median, 99th percentile, most.
+    /// Age of the figures, ms: median, 99th percentile, maximum.
     freshness_ms: [u64; 3],
-    /// Time until SQL has counted the open sessions by two dimensions, ms: median, 99th percentile,
-    /// most.
+    /// Time SQL takes to count the open sessions by two dimensions, ms: median, 99th percentile,
+    /// maximum.
     question_ms: [u64; 3],
-    /// What SQL said instead of an answer, each time.
+    /// The errors that SQL gave instead of answers.
     unanswered: Vec<String>,
-    /// Resident memory of the data process, MiB: when half of the time had passed, at the end.
+    /// Resident memory of the data process, MiB: at half of the time and at the end.
     memory_mib: [u64; 2],
-    /// The part of the time that the processor spent on each of what it does, %.
+    /// The part of the time that the processor spent on each of its activities, %.
     spent_percent: BTreeMap<String, f64>,
-    /// When figures were late, the worst of it.
+    /// The worst times at which figures were late.
     late: Vec<Late>,
 }
 
@@ -94,24 +94,25 @@ pub(crate) async fn run(args: &SteadyArgs) -> anyhow::Result<Kept> {
     Ok(Kept::new(capacity, &sent, seen))
 }
 
-/// What was seen while it was sent.
+/// What was observed while records were sent.
 struct Seen {
     /// Looks at the figures, from the first moment to the last.
     looks: Vec<Look>,
-    /// Times of SQL, ms, or why there was no answer.
+    /// Response times of SQL, ms, or why there was no answer.
     questions: Vec<Result<u64, String>>,
-    /// Bytes after half of the time and at the end.
+    /// Bytes at half of the time and at the end.
     memory: [u64; 2],
 }
 
-/// Looks and asks beside each other: while an answer is late, so may figures be.
+/// Looks at the figures and runs SQL concurrently: while an answer is late, figures may be late
+/// too.
 async fn watch(whole: &Whole, lasting: Duration) -> anyhow::Result<Seen> {
     let (looked, questions) = tokio::try_join!(look(whole, lasting), ask(whole, lasting))?;
     let (looks, memory) = looked;
     Ok(Seen { looks, questions, memory })
 }
 
-/// Looks, and the memory after half of the time and at the end.
+/// The looks, and the memory at half of the time and at the end.
 async fn look(whole: &Whole, lasting: Duration) -> anyhow::Result<(Vec<Look>, [u64; 2])> {
     let (began, mut looks, mut half) = (Instant::now(), Vec::new(), None);
     while began.elapsed() < lasting {
@@ -126,7 +127,7 @@ async fn look(whole: &Whole, lasting: Duration) -> anyhow::Result<(Vec<Look>, [u
     Ok((looks, [half.unwrap_or(end), end]))
 }
 
-/// Times of SQL, ms, or why there was no answer.
+/// Response times of SQL, ms, or why there was no answer.
 async fn ask(whole: &Whole, lasting: Duration) -> anyhow::Result<Vec<Result<u64, String>>> {
     let (began, mut questions) = (Instant::now(), Vec::new());
     loop {
@@ -138,7 +139,7 @@ async fn ask(whole: &Whole, lasting: Duration) -> anyhow::Result<Vec<Result<u64,
     }
 }
 
-/// Median, 99th percentile and most.
+/// Median, 99th percentile and maximum.
 fn spread(mut times: Vec<u64>) -> [u64; 3] {
     times.sort_unstable();
     let at = |part: usize| times.get(times.len() * part / 100).or(times.last()).copied();

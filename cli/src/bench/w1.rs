@@ -1,10 +1,10 @@
-//! W1, the workload that other engines are held against: a file of JSON events into windows of
-//! a second of event time by title, CDN and country, with count, sum of bitrate, average of
-//! buffer and largest latency.
+//! W1, the workload for comparison with other engines: a file of JSON events into windows of a
+//! second of event time by title, CDN and country, with count, sum of bitrate, average of buffer
+//! and largest latency.
 //!
-//! Reading and columns are the door's own. The windows are written for this question, here:
-//! the processor's panes are of sessions and have no CDN that a player names. So `w1` is our
-//! decoder and columns with a hash window, and not the processor.
+//! Decoding and columns are the collector's own. The windows are written for this workload: the
+//! processor's panes are built from sessions and have no CDN named by a player. So `w1` measures
+//! our decoder and columns with a hash window, not the processor.
 
 mod events;
 mod windows;
@@ -15,19 +15,19 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use tallylight_collector::decode::json::Layout;
-use tallylight_collector::decode::{self as door, Rows, cmcd, json, rows};
+use tallylight_collector::decode::{self as collector, Rows, cmcd, json, rows};
 use tallylight_collector::talkers::Talkers;
 
-use super::light::parse::Columns;
+use super::floor::parse::Columns;
 use super::{Folder, Measured, cpu, decode};
 use events::Form;
 use windows::{Found, Windows};
 
-/// Bytes read at a time: some thousand rows in a batch, as the log's entries have.
+/// Bytes read at a time: a batch then has some thousand rows, like an entry of the log.
 const BLOCK: usize = 1 << 20;
 
-/// Measures over files of `events` and three times as many; they stay in `into`, if given, each
-/// beside its result.
+/// Measures over files of `events` and of three times as many. If `into` is given, they stay there,
+/// each with its result.
 pub(crate) fn run(events: usize, into: Option<&Path>) -> anyhow::Result<Vec<Measured>> {
     let ours_alone = into.is_none().then(|| Folder::new("w1"));
     let dir = into.or(ours_alone.as_ref().map(|folder| folder.0.as_path()));
@@ -57,7 +57,7 @@ pub(crate) fn run(events: usize, into: Option<&Path>) -> anyhow::Result<Vec<Meas
             Ok(spent)
         })
     };
-    let floor = rate(Form::Json, light)?;
+    let floor = rate(Form::Json, floor)?;
     let what = "a parser that knows the order of the keys, interned words, windows by hash";
     let steps = [("w1", Form::Json), ("w1/as-cmcd", Form::Cmcd)];
     steps
@@ -66,7 +66,7 @@ pub(crate) fn run(events: usize, into: Option<&Path>) -> anyhow::Result<Vec<Meas
         .collect()
 }
 
-/// Hands the lines of a file to `take`, a block of whole lines at a time.
+/// Passes the lines of a file to `take`, a block of whole lines at a time.
 fn blocks(path: &Path, mut take: impl FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut file = File::open(path)?;
     let (mut block, mut held) = (vec![0; BLOCK], 0);
@@ -87,15 +87,15 @@ fn blocks(path: &Path, mut take: impl FnMut(&[u8]) -> anyhow::Result<()>) -> any
     }
 }
 
-/// By the door's decoder, into the columns that the log gets.
+/// By the collector's decoder, into the columns of the log.
 fn ours(path: &Path, form: Form) -> anyhow::Result<Found> {
     let talkers = Talkers::new(0);
     let context = decode::context(&talkers);
     let mut windows = Windows::default();
     blocks(path, |lines| {
         let mut read = [Rows::new(1)];
-        // The door counts them, too, before it takes any.
-        read[0].expect(door::lines(lines).count());
+        // The collector, too, counts them before it takes any.
+        read[0].expect(collector::lines(lines).count());
         match form {
             Form::Json => json::body(lines, Layout::Lines, context, &mut read[0]),
             Form::Cmcd => cmcd::body(lines, context, &mut read[0]),
@@ -107,7 +107,7 @@ fn ours(path: &Path, form: Form) -> anyhow::Result<Found> {
 }
 
 /// By the floor's parser.
-fn light(path: &Path, _: Form) -> anyhow::Result<Found> {
+fn floor(path: &Path, _: Form) -> anyhow::Result<Found> {
     let mut columns = Columns::new(&events::SHAPE, b"}");
     let mut windows = Windows::default();
     blocks(path, |lines| {
@@ -124,7 +124,7 @@ fn light(path: &Path, _: Form) -> anyhow::Result<Found> {
 mod tests {
     #[test]
     fn all_ways_find_the_windows_of_the_naive_sum() {
-        // A wrong window fails the run; what it costs matters only in a release build.
+        // A wrong window fails the run; its cost matters only in a release build.
         super::run(20_000, None).expect("equal windows");
     }
 }

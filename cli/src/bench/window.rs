@@ -1,4 +1,4 @@
-//! From entries of the log to sessions, panes and the rows that are appended of them.
+//! From entries of the log to sessions, panes and the rows appended for them.
 
 use std::hint::black_box;
 
@@ -9,9 +9,10 @@ use tallylight_stream_processor::read::Partitions;
 use tallylight_stream_processor::{Limits, emit};
 
 use super::sample::Trace;
-use super::{Measured, cpu, light, sample};
+use super::{Measured, cpu, floor, sample};
 
-/// Rounds of the large trace, the small size: three times as many last longer than panes are open.
+/// Rounds of the large trace at the small size; three times as many last longer than panes stay
+/// open.
 const ROUNDS: usize = 5;
 /// Rounds of the small trace, in which no pane becomes final.
 const ROUNDS_OF_FEW: usize = 10;
@@ -20,7 +21,7 @@ pub(crate) fn run() -> anyhow::Result<Vec<Measured>> {
     Ok(vec![measure("window", sample::MANY, ROUNDS)?, few()?])
 }
 
-/// The step with the trace of the others.
+/// The step with the trace that the other steps use.
 pub(crate) fn few() -> anyhow::Result<Measured> {
     measure("window/20k-sessions", sample::FEW, ROUNDS_OF_FEW)
 }
@@ -31,10 +32,10 @@ fn measure(name: &str, trace: Trace, rounds: usize) -> anyhow::Result<Measured> 
     let step = cpu::slope(count, |records| {
         cpu::spent(|| process(trace, Shard::WHOLE, &entries[..records / sample::ROWS]))
     })?;
-    let rows = light::window::rows(&entries)?;
+    let rows = floor::window::rows(&entries)?;
     let floor = cpu::slope(count, |records| {
         cpu::spent(|| {
-            black_box(light::window::count(&rows[..records]));
+            black_box(floor::window::count(&rows[..records]));
             Ok(())
         })
     })?;
@@ -42,7 +43,7 @@ fn measure(name: &str, trace: Trace, rounds: usize) -> anyhow::Result<Measured> 
     Ok(Measured::new(name, step, floor, what))
 }
 
-/// Entries of a shard through states that were empty; every session of it must be open then.
+/// Processes entries of a shard from empty states; every session of it must be open at the end.
 pub(crate) fn process(trace: Trace, shard: Shard, entries: &[Entry]) -> anyhow::Result<()> {
     let limits = Limits { sessions: trace.sessions, ..Limits::default() };
     let mut partitions = Partitions::of(shard, sample::PARTITIONS, &limits);

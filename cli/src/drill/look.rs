@@ -1,4 +1,4 @@
-//! One look at a running house, over the HTTP that operators use.
+//! One look at a running platform, over the HTTP that operators use.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,18 +10,19 @@ use serde_json::Value;
 use tallylight_audience::plan::STUCK_DEVICE;
 use tallylight_schemas::clock::{Clock, WallClock};
 
-/// More stalled viewers than this share are a fault's doing: a few stall on any evening.
+/// A larger share of stalled viewers is the effect of a fault: a few always stall.
 const STALLED: f64 = 0.05;
-/// So many viewers on an edge that is bad.
+/// A larger share of viewers on a bad edge is the effect of a fault.
 const ON_BAD_EDGE: f64 = 0.05;
 
-/// Who was moved so short a time ago may not be moved again, ms: a minute and a TTL, and some.
+/// A viewer that was moved within this time may not be moved again, ms: a minute and a TTL, with a
+/// margin.
 const MOVED_LATELY_MS: i64 = 66_000;
 
 /// The child whose fault breaks one TV model.
 const AUDIENCE: &str = "audience";
 
-/// An incident, as far as a drill asks.
+/// The fields of an incident that a drill reads.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Incident {
     pub(super) id: String,
@@ -39,7 +40,7 @@ struct Edge {
 
 #[derive(Debug, Deserialize)]
 struct Action {
-    /// When it was last looked at, Unix ms: the outcome is written when it is over.
+    /// When its record was last written, Unix ms: the outcome is written when it ends.
     updated_at: i64,
 }
 
@@ -58,31 +59,31 @@ struct Session {
     first_frame_at: Option<i64>,
 }
 
-/// What there was to see.
+/// The state of the platform at one moment.
 #[derive(Debug, Clone)]
 pub(super) struct Look {
     incidents: Vec<Incident>,
     /// Ids of incidents that are not closed.
     pub(super) open: BTreeSet<String>,
-    /// Share of viewers whose picture stands still.
+    /// Share of viewers whose picture is stalled.
     stalled: f64,
     /// The same among viewers of the TV model that can be broken.
     stalled_tv: f64,
-    /// Share of viewers on an edge that is bad.
+    /// Share of viewers on a bad edge.
     on_bad_edge: f64,
     edges_good: bool,
-    /// Viewers that were moved less than a minute and a TTL ago may not be moved again (ADR 19): what
-    /// is measured then is the drill's own last run.
+    /// Some viewers may not be moved again yet (ADR 19), so that a run begun now would measure the
+    /// effect of the run before.
     moved_lately: bool,
 }
 
 impl Look {
-    /// Share of viewers that are not well: of all, or of the TV model where the fault is its own.
+    /// Share of affected viewers: of all, or of the TV model if the fault is its own.
     pub(super) fn hit(&self, target: &str) -> f64 {
         if target == AUDIENCE { self.stalled_tv } else { self.stalled.max(self.on_bad_edge) }
     }
 
-    /// More than a calm evening's share.
+    /// Whether the share is larger than without a fault.
     pub(super) fn is_hit(&self, target: &str) -> bool {
         match target {
             AUDIENCE => self.stalled_tv > 0.0,
@@ -94,7 +95,7 @@ impl Look {
         self.open.is_empty() && self.edges_good && !self.moved_lately && !self.is_hit("")
     }
 
-    /// An incident that names the child `target` and was not there `before`.
+    /// An incident that names the child `target` and was not open `before`.
     pub(super) fn named(&self, target: &str, before: &BTreeSet<String>) -> Option<&Incident> {
         let (culprit, name) = match target.split_once('-') {
             Some(("edge", name)) => ("edge", Some(name.to_owned())),
@@ -111,7 +112,7 @@ impl Look {
     }
 }
 
-/// Asks a dashboard.
+/// Queries a dashboard.
 #[derive(Debug)]
 pub(super) struct Looker {
     client: reqwest::Client,
@@ -132,7 +133,8 @@ impl Looker {
         if !status.is_success() {
             bail!("{path} answers {status}: {text}");
         }
-        serde_json::from_str(&text).with_context(|| format!("{path} answers something else"))
+        serde_json::from_str(&text)
+            .with_context(|| format!("{path} gives an answer that cannot be read"))
     }
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<()> {
@@ -152,28 +154,27 @@ impl Looker {
             .iter()
             .filter(|one| one.ended_at.is_none() && one.first_frame_at.is_some())
             .collect();
-        let still = |one: &&Session| matches!(one.state.as_deref(), Some("r" | "w"));
+        let is_stalled = |one: &&Session| matches!(one.state.as_deref(), Some("r" | "w"));
         let of_all = |part: i64, all: i64| if all > 0 { part as f64 / all as f64 } else { 0.0 };
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let share = |of: &[&Session]| {
-            of_all(count(of.iter().filter(|one| still(one)).count()), count(of.len()))
+            of_all(count(of.iter().filter(|one| is_stalled(one)).count()), count(of.len()))
         };
         let tvs: Vec<&Session> = watching
             .iter()
             .copied()
             .filter(|one| one.device.as_deref() == Some(STUCK_DEVICE))
             .collect();
-        let on = |all: bool| -> i64 {
-            let edges = steering.edges.iter().filter(|edge| all || edge.health == "bad");
-            edges.filter_map(|edge| edge.viewers).sum()
-        };
+        let on_edges: i64 = steering.edges.iter().filter_map(|edge| edge.viewers).sum();
+        let bad_edges = steering.edges.iter().filter(|edge| edge.health == "bad");
+        let on_bad_edges: i64 = bad_edges.filter_map(|edge| edge.viewers).sum();
         let lately = WallClock.now_ms() - MOVED_LATELY_MS;
         let open = steering.incidents.iter().filter(|row| row.state != "closed");
         Ok(Look {
             open: open.map(|row| row.id.clone()).collect(),
             stalled: share(&watching),
             stalled_tv: share(&tvs),
-            on_bad_edge: of_all(on(false), on(true)),
+            on_bad_edge: of_all(on_bad_edges, on_edges),
             edges_good: steering.edges.iter().all(|edge| edge.health == "good"),
             moved_lately: steering.actions.iter().any(|action| action.updated_at > lately),
             incidents: steering.incidents,

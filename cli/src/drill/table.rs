@@ -1,8 +1,8 @@
-//! The result as a table of Markdown, to be pasted into docs/performance-log.md.
+//! The result as a Markdown table, to be pasted into docs/performance-log.md.
 
 use super::{Run, Switch};
 
-/// Median and largest of what is known, and how many are.
+/// Median and maximum of the known values, and how many are missing.
 fn spread(of: impl Iterator<Item = Option<f64>>) -> String {
     let all: Vec<Option<f64>> = of.collect();
     let mut known: Vec<f64> = all.iter().flatten().copied().collect();
@@ -18,15 +18,15 @@ fn spread(of: impl Iterator<Item = Option<f64>>) -> String {
 fn line(switch: &Switch, runs: &[Run]) -> String {
     let hit = runs.iter().map(|run| run.hit).fold(0.0, f64::max);
     let cause = runs.iter().find_map(|run| run.cause.as_deref()).unwrap_or("not named");
-    let ill = || runs.iter().filter(|run| run.well_s.is_some() || run.hit > 0.05);
-    let well = match ill().count() {
+    let affected = || runs.iter().filter(|run| run.recovered_s.is_some() || run.hit > 0.05);
+    let recovered = match affected().count() {
         0 => "nobody was hit".to_owned(),
-        _ => spread(ill().map(|run| run.well_s)),
+        _ => spread(affected().map(|run| run.recovered_s)),
     };
     let off = runs.iter().filter(|run| run.after_off).count();
     let off = if off > 0 { format!(", {off} only after off") } else { String::new() };
     format!(
-        "| {}: {} | {} | {cause} | {} | {:.0} % | {well}{off} |",
+        "| {}: {} | {} | {cause} | {} | {:.0} % | {recovered}{off} |",
         switch.target,
         switch.fault,
         runs.len(),
@@ -35,12 +35,12 @@ fn line(switch: &Switch, runs: &[Run]) -> String {
     )
 }
 
-/// Prints these lines, and the head before the first.
+/// Prints these lines, with the header if `head`.
 #[allow(clippy::print_stdout, reason = "the answer to the command")]
 pub(super) fn print(results: &[(Switch, Vec<Run>)], head: bool) {
     if head {
         println!(
-            "| switch | runs | named as | click → named: median (most) | most viewers hit | click → well again: median (most) |"
+            "| switch | runs | named as | click → named: median (most) | most viewers hit | click → recovered: median (most) |"
         );
         println!("|---|---|---|---|---|---|");
     }
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn says_what_is_missing() {
         let switch = Switch { target: "edge-e1".into(), fault: "slow".into() };
-        let run = |named_s, well_s| Run { named_s, well_s, hit: 0.5, ..Run::default() };
+        let run = |named_s, recovered_s| Run { named_s, recovered_s, hit: 0.5, ..Run::default() };
         let text = line(
             &switch,
             &[run(Some(3.0), Some(9.0)), run(Some(4.0), Some(12.5)), run(None, None)],

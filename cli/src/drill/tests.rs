@@ -1,4 +1,4 @@
-//! A house that goes blind when a fault is on.
+//! A platform that stops answering while a fault is on.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so and stops")]
 
 use std::sync::{Arc, Mutex};
@@ -29,7 +29,7 @@ async fn click(State(clicks): State<Clicks>, Json(turn): Json<Value>) {
     clicks.lock().unwrap().push(turn["on"] == true);
 }
 
-async fn house() -> (Clicks, Looker) {
+async fn platform() -> (Clicks, Looker) {
     let clicks = Clicks::default();
     let router = Router::new()
         .route("/v1/steering", get(steering))
@@ -48,17 +48,17 @@ fn switch() -> Switch {
 
 #[tokio::test]
 async fn a_look_that_fails_has_seen_nothing_and_the_run_goes_on() {
-    let (clicks, looker) = house().await;
+    let (clicks, looker) = platform().await;
     let stop = CancellationToken::new();
     let run = once(&looker, &switch(), Duration::from_millis(600), &stop).await.unwrap();
-    assert_eq!((run.named_s, run.well_s, run.hit), (None, None, 0.0));
-    assert!(!run.after_off, "nobody was hit, so nobody was well only after it");
+    assert_eq!((run.named_s, run.recovered_s, run.hit), (None, None, 0.0));
+    assert!(!run.after_off, "nobody was hit, so nobody recovered only after it");
     assert_eq!(*clicks.lock().unwrap(), [true, false]);
 }
 
 #[tokio::test]
 async fn a_run_that_is_broken_off_leaves_nothing_broken() {
-    let (clicks, looker) = house().await;
+    let (clicks, looker) = platform().await;
     let stop = CancellationToken::new();
     let signal = async {
         while clicks.lock().unwrap().is_empty() {
@@ -69,7 +69,7 @@ async fn a_run_that_is_broken_off_leaves_nothing_broken() {
     let switch = switch();
     let run = once(&looker, &switch, Duration::from_secs(60), &stop);
     let (run, ()) = tokio::join!(run, signal);
-    let told = run.unwrap_err().to_string();
-    assert!(told.contains("origin/kill is off again"), "{told}");
+    let error = run.unwrap_err().to_string();
+    assert!(error.contains("origin/kill is off again"), "{error}");
     assert_eq!(*clicks.lock().unwrap(), [true, false]);
 }

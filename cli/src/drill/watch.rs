@@ -1,4 +1,4 @@
-//! What is seen while a fault is on, and after it.
+//! Watches the platform while a fault is on, and after it.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 use super::look::{Look, Looker};
 use super::{EVERY, Run, STEADY, Switch};
 
-/// A fault that hits nobody within this long does not.
+/// A fault that affects no viewer within this time affects none.
 const HITS_WITHIN: Duration = Duration::from_secs(20);
 
 /// Follows one run, from the click.
@@ -16,24 +16,24 @@ pub(super) struct Watch<'a> {
     switch: &'a Switch,
     before: Look,
     clicked: Instant,
-    ill_at: Option<Instant>,
-    pub(super) well_since: Option<Instant>,
+    hit_at: Option<Instant>,
+    pub(super) healthy_since: Option<Instant>,
     run: Run,
 }
 
 impl<'a> Watch<'a> {
     pub(super) fn begin(looker: &'a Looker, switch: &'a Switch, before: Look) -> Self {
         let (clicked, run) = (Instant::now(), Run::default());
-        Self { looker, switch, before, clicked, ill_at: None, well_since: None, run }
+        Self { looker, switch, before, clicked, hit_at: None, healthy_since: None, run }
     }
 
-    /// Looks until all is over, or for so long.
+    /// Looks until the run is over, or for `within`.
     pub(super) async fn follow(&mut self, within: Duration) {
         let began = Instant::now();
         while began.elapsed() < within && !self.is_over() {
             match self.looker.look().await {
                 Ok(look) => self.see(&look),
-                // What is broken may be what is asked: then there is nothing to see.
+                // The fault may be in what is queried: then there is nothing to see.
                 Err(error) => tracing::debug!(%error, "a look failed"),
             }
             sleep(EVERY).await;
@@ -44,30 +44,31 @@ impl<'a> Watch<'a> {
         let target = self.switch.target.as_str();
         if let Some(incident) = look.named(target, &self.before.open) {
             self.run.named_s.get_or_insert(self.clicked.elapsed().as_secs_f64());
-            // Its words get better while more is seen; the part that it names stays.
+            // The cause becomes more precise with time; the part that it names stays.
             self.run.cause = Some(incident.cause.clone());
         }
         self.run.hit = self.run.hit.max(look.hit(target));
         if look.is_hit(target) {
-            self.ill_at.get_or_insert_with(Instant::now);
-            self.well_since = None;
-        } else if self.ill_at.is_some() {
-            self.well_since.get_or_insert_with(Instant::now);
+            self.hit_at.get_or_insert_with(Instant::now);
+            self.healthy_since = None;
+        } else if self.hit_at.is_some() {
+            self.healthy_since.get_or_insert_with(Instant::now);
         }
     }
 
-    /// Named, and viewers well: for a while after they were hit, or not hit at all.
+    /// Whether the fault is named and viewers have recovered, or were not affected at all.
     fn is_over(&self) -> bool {
-        let well = match self.ill_at {
-            Some(_) => self.well_since.is_some_and(|since| since.elapsed() >= STEADY),
+        let recovered = match self.hit_at {
+            Some(_) => self.healthy_since.is_some_and(|since| since.elapsed() >= STEADY),
             None => self.clicked.elapsed() >= HITS_WITHIN,
         };
-        self.run.named_s.is_some() && well
+        self.run.named_s.is_some() && recovered
     }
 
-    /// What came of it; `was_well` when the fault was switched off.
-    pub(super) fn end(self, was_well: bool) -> Run {
-        let well_s = self.well_since.map(|at| (at - self.clicked).as_secs_f64());
-        Run { well_s, after_off: well_s.is_some() && !was_well, ..self.run }
+    /// The result; `was_healthy` says whether viewers had recovered when the fault was switched
+    /// off.
+    pub(super) fn end(self, was_healthy: bool) -> Run {
+        let recovered_s = self.healthy_since.map(|at| (at - self.clicked).as_secs_f64());
+        Run { recovered_s, after_off: recovered_s.is_some() && !was_healthy, ..self.run }
     }
 }

@@ -11,6 +11,7 @@ impl Settings {
         found.extend(self.same_pipelines());
         // Without media nobody runs what these are about.
         if self.has_media() {
+            found.extend(self.two_margins());
             found.extend(self.listed_too_long());
             found.extend(self.impatient_edges());
         }
@@ -40,6 +41,17 @@ impl Settings {
             ))
         };
         self.pipelines.iter().filter_map(&mut same).collect()
+    }
+
+    /// Manifests list a segment so long after its end, and the origin calls it late after that.
+    fn two_margins(&self) -> Option<String> {
+        let (manifests, origin) = (self.steering.margin_ms, self.origin.margin_ms);
+        (manifests != origin).then(|| {
+            format!(
+                "margin_ms: steering.margin_ms is {manifests} and origin.margin_ms is {origin}; \
+                 they must be the same"
+            )
+        })
     }
 
     /// A player has its list for a segment's length before it loads the next one; the oldest of it
@@ -83,19 +95,21 @@ mod tests {
         settings.collector.partitions = settings.processor.partitions + 1;
         settings.pipelines = ["A", "B", "a", "B"].map(str::to_owned).into();
         settings.steering.window_segments = 60;
+        settings.origin.margin_ms = 500;
         settings.edges.entry("e2".into()).and_modify(|edge| edge.origin_timeout_ms = 4_000);
         let told = settings.check().unwrap_err().to_string();
         for words in [
             "\n  partitions: collector.partitions is ",
             "\n  pipelines: \"A\" and \"a\" are one name",
             "\n  pipelines: \"B\" and \"B\" are one name",
+            "\n  margin_ms: steering.margin_ms is 1000 and origin.margin_ms is 500; they must be",
             "60 segments of 2 s are listed for longer than origin.window_s, 120, keeps them",
             "keep them for 123 s",
             "\n  edges.e2.origin_timeout_ms: 4000 is not above origin.hold_limit_ms, 4000",
         ] {
             assert!(told.contains(words), "{words:?} is not in {told}");
         }
-        assert_eq!(told.lines().count(), 6, "{told}");
+        assert_eq!(told.lines().count(), 7, "{told}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A dashboard that goes away, and one that says nothing more.
+//! A dashboard that goes away, and one that falls silent.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so and stops")]
 
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::*;
 
-/// What is shown, for the test to read.
+/// The output, for the test to read.
 #[derive(Clone, Default)]
 struct Shown(Arc<Mutex<Vec<u8>>>);
 
@@ -31,8 +31,8 @@ fn tail(at: SocketAddr, silence: Duration, shown: &Shown) -> Tail {
     Tail { dashboard, client, args, next: None, shown: 0, out: Box::new(shown.clone()) }
 }
 
-/// Gives one answer, whose end is that of the connection, and listens no more. Answers with the
-/// first line of the request.
+/// Gives one answer, which ends with the connection, and then stops listening. Returns the first
+/// line of the request.
 async fn one(listener: TcpListener, status: &str, body: &str) -> (String, TcpStream) {
     let (stream, _) = listener.accept().await.unwrap();
     let mut stream = BufReader::new(stream);
@@ -51,7 +51,7 @@ async fn a_dashboard_that_was_there_is_asked_again_until_it_is_back() {
     let at = listener.local_addr().unwrap();
     let shown = Shown::default();
     let mut tail = tail(at, SILENCE, &shown);
-    let house = async {
+    let dashboard = async {
         let first = "{\"sid\":\"a\"}\n{\"tail\":{\"end\":true,\"next\":7}}\n";
         let (asked, _) = one(listener, "200 OK", first).await;
         assert!(!asked.contains("from="), "{asked}");
@@ -62,7 +62,7 @@ async fn a_dashboard_that_was_there_is_asked_again_until_it_is_back() {
         let (asked, _) = one(listener, "200 OK", "{\"sid\":\"b\"}\n").await;
         assert!(asked.contains("from=7"), "{asked}");
     };
-    let (ended, ()) = tokio::join!(timeout(AWAY, tail.follow()), house);
+    let (ended, ()) = tokio::join!(timeout(AWAY, tail.follow()), dashboard);
     ended.unwrap().unwrap();
     assert_eq!(*shown.0.lock().unwrap(), b"{\"sid\":\"a\"}\n{\"sid\":\"b\"}\n");
 }

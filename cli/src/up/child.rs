@@ -16,7 +16,7 @@ use super::faults::Orders;
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
-/// After this long alive a child counts as healthy and its backoff starts anew.
+/// A child that lives this long counts as healthy, and its backoff is reset.
 const HEALTHY: Duration = Duration::from_secs(30);
 /// How long a child may drain before it is killed.
 const DRAIN: Duration = Duration::from_secs(15);
@@ -24,18 +24,18 @@ const DRAIN: Duration = Duration::from_secs(15);
 /// How long a child may take to read a line.
 const TELL: Duration = Duration::from_secs(1);
 
-/// What to run.
+/// A child to run.
 #[derive(Debug)]
 pub(super) struct Child {
     /// Its name, such as `encoder-a`.
     pub(super) name: String,
     /// Arguments of the binary.
     pub(super) args: Vec<String>,
-    /// What proves to its siblings that it is one of them.
+    /// The key by which its siblings recognise it.
     pub(super) service_key: String,
 }
 
-/// Keeps the child alive until `stop`, except while its orders hold it down.
+/// Keeps the child running until `stop`, except while its orders hold it down.
 pub(super) async fn supervise(
     child: Child,
     binary: PathBuf,
@@ -77,7 +77,7 @@ pub(super) async fn supervise(
 
 fn spawn(child: &Child, binary: &PathBuf) -> std::io::Result<tokio::process::Child> {
     Command::new(binary)
-        // Not an argument: those are for everybody on the machine to see.
+        // Not an argument: everybody on the machine can read arguments.
         .env("TALLYLIGHT_SERVICE_KEY", quoted(&child.service_key))
         .arg("--supervisor-pid")
         .arg(std::process::id().to_string())
@@ -86,18 +86,18 @@ fn spawn(child: &Child, binary: &PathBuf) -> std::io::Result<tokio::process::Chi
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        // Its own process group: Ctrl-C reaches `up` alone, which drains in order.
+        // Its own process group: Ctrl-C reaches only `up`, which drains in order.
         .process_group(0)
         .kill_on_drop(true)
         .spawn()
 }
 
-/// A text that stays one: of the environment, digits are read as a number.
+/// A text in quotes: an environment variable of digits would be parsed as a number.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Waits for the child's end, passes its orders on meanwhile, and says how the end came.
+/// Waits for the child's end, meanwhile passes its orders on, and returns how it ended.
 async fn watch(
     child: &Child,
     mut process: tokio::process::Child,
@@ -108,18 +108,19 @@ async fn watch(
         tokio::spawn(forward(child.name.clone(), stderr));
     }
     let stdin = process.stdin.take();
-    // Moments from before its start are over; what is on, it has yet to hear.
-    let told = Orders { moments: orders.borrow().moments.clone(), ..Orders::default() };
+    // Momentary faults from before its start are over; it has not been told yet which faults are
+    // on.
+    let sent = Orders { moments: orders.borrow().moments.clone(), ..Orders::default() };
     tokio::select! {
         status = process.wait() => return describe(status),
-        () = pass_on(stdin, told, orders) => {
+        () = pass_on(stdin, sent, orders) => {
             let _ = process.kill().await;
             return "killed by its fault switch".to_owned();
         }
         () = stop.cancelled() => {}
     }
     if let Some(pid) = process.id().and_then(|id| i32::try_from(id).ok()) {
-        // It may have ended just now; then there is nobody to tell.
+        // It may have just ended; then the signal fails.
         let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
     }
     match timeout(DRAIN, process.wait()).await {
@@ -132,10 +133,10 @@ async fn watch(
     }
 }
 
-/// Tells the child what is broken, as it changes; returns when it is to be held down.
+/// Sends the child its fault switches as they change; returns when it is to be held down.
 async fn pass_on(
     mut stdin: Option<ChildStdin>,
-    mut told: Orders,
+    mut sent: Orders,
     orders: &mut watch::Receiver<Orders>,
 ) {
     loop {
@@ -143,15 +144,16 @@ async fn pass_on(
         if wanted.held {
             return;
         }
-        for switch in wanted.since(&told) {
+        for switch in wanted.since(&sent) {
             let mut line = serde_json::to_vec(&switch).unwrap_or_default();
             line.push(b'\n');
             if let Some(stdin) = &mut stdin {
-                // A child that does not read has ended, or soon will; then it is told anew.
+                // A child that does not read has ended, or soon will; after its restart it is sent
+                // all.
                 let _ = timeout(TELL, stdin.write_all(&line)).await;
             }
         }
-        told = wanted;
+        sent = wanted;
         if orders.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -162,10 +164,10 @@ fn describe(status: std::io::Result<std::process::ExitStatus>) -> String {
     status.map_or_else(|error| error.to_string(), |status| status.to_string())
 }
 
-/// Passes a child's log on, each line with its name.
+/// Forwards a child's log, each line prefixed with its name.
 #[allow(clippy::print_stderr, reason = "the children's logs go where `up`'s own would")]
 async fn forward(name: String, stderr: ChildStderr) {
-    // Libraries write there too, not always in UTF-8.
+    // Libraries also write to it, not always in UTF-8.
     let mut lines = BufReader::new(stderr).split(b'\n');
     while let Ok(Some(line)) = lines.next_segment().await {
         eprintln!("{name:<9} | {}", String::from_utf8_lossy(&line));

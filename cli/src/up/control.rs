@@ -27,17 +27,17 @@ const LIMITS: Limits = Limits {
     request_within: Duration::from_secs(10),
     drain_within: Duration::from_secs(1),
 };
-/// Largest request.
+/// Largest request body, bytes.
 const MAX_BODY: usize = 4_096;
 
-/// Serves the switches until `stop`. However it ends, `stop` is told: without its switches nobody
-/// could end the faults that are on.
+/// Serves the switches until `stop`. However it ends, it cancels `stop`: without the switches the
+/// faults that are on could not be ended.
 pub(super) async fn run(
     listen: SocketAddr,
     faults: Arc<Faults>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let _told = stop.clone().drop_guard();
+    let _stops_all = stop.clone().drop_guard();
     let server = Server::bind(listen, LIMITS).await?;
     let router = Router::new()
         .route("/v1/faults", get(list).post(turn))

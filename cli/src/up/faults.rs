@@ -1,5 +1,5 @@
-//! The fault switches of a running demo: which there are, which are on, and who is to hear of
-//! it. They break real parts; nothing that detects or decides reads them.
+//! The fault switches of a running demo: which exist, which are on, and which child receives them.
+//! They break real parts; nothing that detects or decides reads them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,12 +12,12 @@ use tokio::sync::watch;
 
 use crate::faults::Switch;
 
-/// How much a fault does.
+/// The amount of a fault.
 #[derive(Debug)]
 struct Amount {
-    /// When nobody says how much.
+    /// The default.
     usual: u64,
-    /// The edge does no more.
+    /// The limit of the edge.
     most: u64,
     said: fn(u64) -> String,
 }
@@ -29,7 +29,7 @@ const SLOW: Amount = Amount {
     said: |ms| format!("slow {} s", Duration::from_millis(ms).as_secs_f64()),
 };
 
-/// How much of an edge's capacity others take, per cent.
+/// How much of an edge's capacity other traffic takes, per cent.
 const OVERLOAD: Amount = Amount {
     usual: 95,
     most: edge::Faults::ALL_PERCENT,
@@ -43,17 +43,17 @@ pub(super) struct Listed {
     pub(super) target: String,
     /// What breaks.
     pub(super) fault: &'static str,
-    /// For a button; it says how much.
+    /// For a button, with the amount.
     pub(super) title: String,
     pub(super) on: bool,
     /// Since when, Unix ms.
     pub(super) since: Option<i64>,
-    /// How much it does while it is on, or would do.
+    /// The amount while it is on, or that it would have.
     pub(super) value: Option<u64>,
 }
 
 impl Listed {
-    /// What the request says of how much; what it does not say is as usual.
+    /// The amount in the request, or the default.
     fn value_of(&self, turn: &Turn) -> Result<Option<u64>, String> {
         match (amount(self.fault), turn.value) {
             (None, Some(_)) => Err(format!("the fault {:?} takes no value", turn.fault)),
@@ -85,19 +85,19 @@ pub(super) struct Turn {
     pub(super) value: Option<u64>,
 }
 
-/// What a child is to be like; its supervisor makes it so, again after each restart.
+/// The state that a child is to be in; its supervisor establishes it, again after each restart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Orders {
-    /// It is kept from running.
+    /// The child is kept from running.
     pub(super) held: bool,
     /// Faults that are on, with their values.
     pub(super) on: BTreeMap<&'static str, Option<u64>>,
-    /// How often each momentary fault was asked for.
+    /// How often each momentary fault was requested.
     pub(super) moments: BTreeMap<&'static str, u64>,
 }
 
 impl Orders {
-    /// What a child that was told `before` has yet to hear.
+    /// The switches that a child which was sent `before` has not received yet.
     pub(super) fn since(&self, before: &Orders) -> Vec<Switch> {
         let line = |fault: &str, on, value| Switch { fault: fault.to_owned(), on, value };
         let ended = before.on.keys().filter(|fault| !self.on.contains_key(*fault));
@@ -160,7 +160,7 @@ impl Faults {
         Self { clock, switches: Mutex::new(all.collect()), orders: orders.collect() }
     }
 
-    /// What a child is to be like, now and whenever it changes.
+    /// The orders of a child, now and whenever they change.
     pub(super) fn orders(&self, child: &str) -> watch::Receiver<Orders> {
         self.orders
             .get(child)
@@ -262,7 +262,8 @@ mod tests {
         ] {
             let turn = |on, value| faults.turn(&turn("edge-e1", fault, on, value)).unwrap();
             assert_eq!(said(turn(true, Some(value)), fault), (on.to_owned(), Some(value)));
-            // Off it may be told with what it was on with, as a page may.
+            // A request that switches it off may carry the amount it was on with, as the page sends
+            // it.
             assert_eq!(said(turn(false, Some(value)), fault), (usually.to_owned(), Some(usual)));
             assert_eq!(said(turn(true, None), fault), (usually.to_owned(), Some(usual)));
             assert_eq!(edge.borrow().on[fault], Some(usual));

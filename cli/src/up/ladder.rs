@@ -1,4 +1,4 @@
-//! Which renditions the demo has, and what becomes of the media of another ladder.
+//! Chooses the renditions of the demo, and removes media of another ladder.
 
 use anyhow::Context;
 use serde::Deserialize;
@@ -8,10 +8,10 @@ use super::UpArgs;
 use crate::media::{Ladder, Source};
 use crate::settings::Settings;
 
-/// H.265 takes about as much as the rest of the ladder; smaller machines have better uses.
+/// Cores needed for H.265, which costs about as much as the rest of the ladder.
 const CORES: usize = 4;
 
-/// The ladder that was asked for, or that fits the machine.
+/// The requested ladder, or the one that fits the machine.
 pub(super) fn of(args: &UpArgs, settings: &Settings) -> Ladder {
     let recorded = match args.source {
         Some(source) => source == Source::Loop,
@@ -34,9 +34,9 @@ struct Named {
     name: String,
 }
 
-/// Removes what an earlier run left of the stream when it has a track that this run does not
-/// have: the origin would refuse the new ladder until the old media has left its window, since
-/// no player reloads its manifest. After a restart nobody plays it any more.
+/// Removes the media that an earlier run left if it has a track that this run does not have: the
+/// origin would refuse the new ladder until the old media has left its window, since no player
+/// reloads its manifest. After a restart nobody plays it any more.
 pub(super) fn clear_other(settings: &Settings, args: &UpArgs) -> anyhow::Result<()> {
     let Some(media) = &settings.origin.media_dir else { return Ok(()) };
     let folder = media.join(&settings.encoder.stream);

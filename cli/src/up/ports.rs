@@ -1,4 +1,4 @@
-//! Refuses to start into ports that somebody else holds.
+//! Refuses to start if another process holds one of the ports.
 
 use std::net::TcpListener;
 
@@ -6,7 +6,7 @@ use anyhow::bail;
 
 use crate::settings::{Listener, Settings};
 
-/// An error that names the first port that is taken, and what to do.
+/// Fails if a port is taken; the error names the first one, and what to do.
 pub(super) fn refuse_taken(settings: &Settings) -> anyhow::Result<()> {
     for Listener { what, at, .. } in settings.listeners() {
         if let Err(error) = TcpListener::bind(at) {

@@ -1,4 +1,4 @@
-//! Says when there is something to look at, and where.
+//! Announces when there is something to look at, and where.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use tallylight_pipeline::origin::{SegmentRow, SegmentsPage};
 
 use crate::settings::{Listener, Settings};
 
-/// After this long in vain, says what it waits for.
+/// After waiting this long, prints what is missing.
 const SAYS_AFTER: Duration = Duration::from_secs(20);
 
-/// How long the next stage waits for the one before it.
+/// How long a stage waits for the one before it.
 const STAGE: Duration = Duration::from_secs(5);
 
-/// Waits until these listeners take requests, so that the next stage meets no closed door at its
-/// start; after a while goes on regardless, since every client retries.
+/// Waits until these listeners take requests, so that the next stage does not start with refused
+/// connections. After [`STAGE`] it continues regardless, since every client retries.
 pub(super) async fn listening(listeners: &[Listener]) -> anyhow::Result<()> {
     let (client, deadline) = (client()?, Instant::now() + STAGE);
     for listener in listeners {
@@ -27,7 +27,8 @@ pub(super) async fn listening(listeners: &[Listener]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Steering takes connections before it has a ladder, and would send the first viewers away.
+/// Whether a listener takes requests. Steering accepts connections before it has a ladder, and
+/// would turn the first viewers away, so it must be ready.
 async fn is_open(client: &reqwest::Client, listener: &Listener) -> bool {
     if listener.child != "steering" {
         return TcpStream::connect(listener.at).await.is_ok();
@@ -40,7 +41,7 @@ fn client() -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()
 }
 
-/// Prints the address once the pages answer, and that there is a picture once there is one.
+/// Prints the address once the pages answer, and again once there is a picture.
 pub(super) async fn announce(settings: &Settings) -> anyhow::Result<()> {
     let address = settings.dashboard_url();
     let client = client()?;
@@ -66,7 +67,7 @@ pub(super) async fn announce(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until `done`, and after a while says once what is waited for.
+/// Waits until `done`; after a while prints once what is missing.
 async fn patiently(done: impl AsyncFn() -> bool, what: impl Fn() -> String) {
     let started = Instant::now();
     let mut said = false;
@@ -79,7 +80,7 @@ async fn patiently(done: impl AsyncFn() -> bool, what: impl Fn() -> String) {
     }
 }
 
-/// Whether one of the newest segments is an encoder's, and not the slate.
+/// Whether one of the newest segments comes from an encoder and is not slate.
 async fn has_picture(client: &reqwest::Client, page: &str) -> bool {
     let Ok(answer) = client.get(page).send().await else { return false };
     let page = answer.json::<SegmentsPage>().await;

@@ -1,4 +1,4 @@
-//! Receiving bodies, within the limits of size, time and common memory.
+//! Receiving bodies within the limits of size, time and shared memory.
 
 use std::time::Duration;
 
@@ -8,19 +8,24 @@ use axum::http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Admission, Received, header};
+use super::memory::Claim;
+use super::{Admission, Caller, Received, SMALL_BYTES, header};
 use crate::problem::{self, Problem};
 
-/// How long a body that is refused is let go by, …
-const GO_BY_WITHIN: Duration = Duration::from_secs(5);
-/// … and how long of that without a word.
+/// How long the rest of a refused body is read and discarded, …
+const DISCARD_WITHIN: Duration = Duration::from_secs(5);
+/// … and how long to wait for its next piece.
 const SILENT_WITHIN: Duration = Duration::from_secs(1);
 
 impl Admission {
-    /// Receives a body within the limits of size, time and common memory.
-    pub async fn receive(&self, headers: &HeaderMap, body: Body) -> Result<Received, Problem> {
+    /// Receives a caller's body within the limits of size, time and shared memory.
+    pub async fn receive(
+        &self,
+        caller: &Caller,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Received, Problem> {
         let announced = header(headers, &CONTENT_LENGTH);
         if announced.is_none() && !headers.contains_key(TRANSFER_ENCODING) && body.is_end_stream() {
             let detail = "Send the records in the body, with Content-Length or chunked.";
@@ -29,7 +34,9 @@ impl Admission {
         if announced.and_then(|n| n.parse::<u64>().ok()) > Some(self.body_bytes as u64) {
             return Err(self.too_large());
         }
-        tokio::time::timeout(self.receive, self.read(body)).await.unwrap_or_else(|_| {
+        let is_small = body.size_hint().upper().is_some_and(|bytes| bytes <= SMALL_BYTES);
+        let claim = self.receiving.claim(&caller.tenant, is_small);
+        tokio::time::timeout(self.receive, self.read(claim, body)).await.unwrap_or_else(|_| {
             let detail = format!(
                 "The body was not complete after {} ms; send smaller batches.",
                 self.receive.as_millis()
@@ -38,9 +45,10 @@ impl Admission {
         })
     }
 
-    /// Reads and drops a refused body, if it is not too large and comes quickly: a client that still
-    /// sends when its connection closes may never see the answer. With `Expect`, nothing is read.
-    pub async fn let_go_by(&self, headers: &HeaderMap, mut body: Body) {
+    /// Reads and discards a refused body, if it is not too large and arrives quickly: a client that
+    /// is still sending when its connection closes may never see the answer. With `Expect`, nothing
+    /// is read.
+    pub async fn discard(&self, headers: &HeaderMap, mut body: Body) {
         let announced = body.size_hint().upper();
         if headers.contains_key(EXPECT) || announced > Some(self.body_bytes as u64) {
             return;
@@ -54,14 +62,15 @@ impl Admission {
                 left = rest;
             }
         };
-        // Its end or not: the answer is the same.
-        let _ = tokio::time::timeout(GO_BY_WITHIN, all).await;
+        // The answer is the same whether the end was reached or not.
+        let _ = tokio::time::timeout(DISCARD_WITHIN, all).await;
     }
 
-    async fn read(&self, mut body: Body) -> Result<Received, Problem> {
+    /// Memory is claimed as bytes arrive, so a client that announces much and sends nothing keeps
+    /// nobody out.
+    async fn read(&self, mut claim: Claim, mut body: Body) -> Result<Received, Problem> {
         let mut whole = Bytes::new();
-        let mut held: Option<OwnedSemaphorePermit> = None;
-        // To ask once more after the announced end would be another turn of the task.
+        // Polling again after the announced end would cost another wake-up of the task.
         while !body.is_end_stream()
             && let Some(frame) = body.frame().await
         {
@@ -73,24 +82,14 @@ impl Admission {
             if whole.len().saturating_add(data.len()) > self.body_bytes {
                 return Err(self.too_large());
             }
-            let permit = self.claim(data.len())?;
-            match &mut held {
-                Some(held) => held.merge(permit),
-                None => held = Some(permit),
+            if !claim.grow(data.len()) {
+                let detail =
+                    "Too many bodies are being received at this moment; send it again later.";
+                return Err(problem::of(problem::OVERLOAD, detail));
             }
-            whole = put_together(whole, data);
+            whole = join(whole, data);
         }
-        Ok(Received { body: whole, _bytes: held })
-    }
-
-    /// Memory is claimed as bytes come, so a client that announces much and sends nothing
-    /// keeps nobody else out.
-    fn claim(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
-        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.receiving.clone().try_acquire_many_owned(permits).map_err(|_| {
-            let detail = "Too many bodies are being received at this moment; send it again later.";
-            problem::of(problem::OVERLOAD, detail)
-        })
+        Ok(Received { body: whole, _bytes: claim })
     }
 
     fn too_large(&self) -> Problem {
@@ -102,8 +101,8 @@ impl Admission {
     }
 }
 
-/// Pieces of a body as one. Most bodies come in one piece, which is not copied.
-fn put_together(whole: Bytes, more: Bytes) -> Bytes {
+/// Joins the pieces of a body. Most bodies come in one piece, which is not copied.
+fn join(whole: Bytes, more: Bytes) -> Bytes {
     if whole.is_empty() {
         return more;
     }
@@ -119,7 +118,7 @@ mod tests {
     #[test]
     fn pieces_come_together_in_order() {
         let pieces = ["", "a", "", "bc", "d"].map(|piece| Bytes::from_static(piece.as_bytes()));
-        let whole = pieces.into_iter().fold(Bytes::new(), put_together);
+        let whole = pieces.into_iter().fold(Bytes::new(), join);
         assert_eq!(whole, "abcd");
     }
 }

@@ -1,4 +1,4 @@
-//! The lines in which large bodies wait to be inflated and decoded.
+//! The queues (lines) in which large bodies wait to be inflated and decoded.
 
 use std::time::Duration;
 
@@ -11,28 +11,28 @@ use super::{Caller, SMALL_BYTES};
 use crate::decode::inflate::Encoding;
 use crate::settings::Settings;
 
-/// Compressed bodies up to this many bytes are light: records that resemble one another grow a
-/// hundredfold.
+/// Compressed bodies up to this many bytes are light. They can still inflate a hundredfold, since
+/// records resemble one another.
 const LIGHT_BYTES: u64 = 1 << 10;
 
-/// Bodies above this many bytes are not kept while the line that they would join is slow.
+/// Bodies above this many bytes are not received while their line is slow.
 const LONG_BYTES: u64 = 64 << 10;
 
-/// A line is slow in which who comes would wait longer.
+/// A line is slow when a new body would wait longer than this.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How a body is read.
+/// How a body is decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
-    /// From its beginning to its end, a record at a time.
+    /// Front to back, one record at a time.
     Records,
-    /// Whole, into something much larger in memory: always by turns.
+    /// As a whole, into something much larger in memory: always by turns.
     Whole,
 }
 
-/// Where large bodies wait, by what they cost. Brotli has a line of its own: its decoder fills a whole
-/// window before it says a word, so what a few bytes cost is known only when it is over, and others
-/// need not wait behind it.
+/// Where large bodies wait, by cost. Brotli has a line of its own: its decoder fills a whole window
+/// before it produces output, so the cost of a few bytes is known only afterwards, and other bodies
+/// should not wait behind it.
 #[derive(Debug)]
 pub struct Lines {
     plain: Turns,
@@ -40,17 +40,18 @@ pub struct Lines {
     brotli: Turns,
 }
 
-/// A body as far as it is known before it is read.
+/// What is known of a body before it is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Kind {
-    /// How it will be read.
+    /// How it will be decoded.
     pub reading: Reading,
     /// How it is encoded.
     pub encoding: Encoding,
 }
 
 impl Kind {
-    /// Whether it costs no more than a request does: then it may have to wait, and is not refused.
+    /// Whether it costs no more than the request itself: then it may have to wait, but is not
+    /// refused.
     fn is_light(self, bytes: u64) -> bool {
         bytes <= if self.encoding == Encoding::Identity { SMALL_BYTES } else { LIGHT_BYTES }
     }
@@ -62,15 +63,16 @@ impl Kind {
 }
 
 impl Lines {
-    /// Plain bodies are taken by as many at a time as there are cores, others by one fewer. What
-    /// waits in all lines has three quarters of the memory for bodies: small ones find some.
+    /// Plain bodies are decoded by as many at a time as there are cores, all others by one fewer.
+    /// All lines together hold at most three quarters of the memory for bodies, which leaves some
+    /// for small ones.
     pub(super) fn new(settings: &Settings, cores: usize) -> Self {
         let turns = |at_once| Turns::new(at_once, PATIENCE, settings.receiving_bytes / 4);
         let all_but_one = cores.saturating_sub(1).max(1);
         Self { plain: turns(cores), compressed: turns(all_but_one), brotli: turns(all_but_one) }
     }
 
-    /// A turn to inflate and decode a body, if it needs one; to be held while it is taken.
+    /// A turn to inflate and decode a body, if it needs one, to be held until that is done.
     pub async fn turn(
         &self,
         caller: &Caller,
@@ -84,8 +86,8 @@ impl Lines {
         self.of(kind).take(&caller.tenant, bytes, may_be_refused).await.map(Some)
     }
 
-    /// Whether to receive a body of this announced length: there will be a turn for it. Short bodies
-    /// and those of unknown length are received, and asked about afterwards.
+    /// Whether to receive a body of this announced length, as its line has room. Short bodies and
+    /// those of unknown length are received first and checked afterwards.
     pub fn has_room(&self, caller: &Caller, kind: Kind, body: &Body) -> Result<(), Behind> {
         match body.size_hint().upper() {
             Some(bytes) if bytes > LONG_BYTES => {

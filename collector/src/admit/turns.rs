@@ -1,7 +1,7 @@
-//! Turns of large bodies. To inflate and decode one takes milliseconds of a core, so few are taken at
-//! once. Behind them is a line; while it moves too slowly, who comes is refused before anything is
-//! done about its body: work on a body that is refused later is taken from one that could be kept
-//! (ADR 21).
+//! Turns for large bodies. Inflating and decoding one takes milliseconds of a core, so only a few
+//! are processed at once and the others wait in line. While the line moves too slowly, a new body
+//! is refused before any work is done on it: work on a body that is refused later is taken from one
+//! that could be kept (ADR 21).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,17 +11,19 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
-/// What one is taken to last before one has: a body of some hundred records.
+/// The assumed time for a body before any was measured: some hundred records.
 const USUAL: Duration = Duration::from_millis(1);
-/// The pace is that of the last so many moves: a machine that stands still for a moment is not slow
-/// yet.
+/// The pace is averaged over this many moves, so that a machine that stalls for a moment does not
+/// count as slow.
 const AVERAGED: u32 = 32;
-/// In a slow line tenants that have little of it get in until it is so many times as slow, …
+/// In a slow line, tenants with a small part of it are admitted until the wait is this many times
+/// as long, …
 const FULL: u32 = 2;
-/// … and who waited so many times as long, as those before it took longer than any so far, is refused.
+/// … and a body that waited this many times as long is refused, as the bodies before it took longer
+/// than any measured so far.
 const TOO_LATE: u32 = 4;
 
-/// So many bodies at a time, the others in line.
+/// A limited number of bodies at a time; the others wait in line.
 #[derive(Debug)]
 pub(super) struct Turns {
     permits: Semaphore,
@@ -30,21 +32,21 @@ pub(super) struct Turns {
 
 #[derive(Debug)]
 struct Line {
-    /// A line is slow in which who comes would wait longer.
+    /// The line is slow when a new body would wait longer than this.
     patience: Duration,
-    /// Bytes that may wait.
+    /// Most bytes that may wait.
     most_bytes: usize,
-    /// How many bodies of each tenant wait; as many tenants as the settings name.
+    /// Waiting bodies by tenant; there are as many tenants as the settings name.
     waiting: FxHashMap<Arc<str>, u32>,
     all: u32,
     bytes: usize,
-    /// Between two that came to their turns while others waited, by the last [`AVERAGED`] or so.
+    /// Average time between two bodies that got their turns while others waited.
     each: Duration,
-    /// When one did last.
+    /// When a body last got its turn.
     moved_at: Instant,
 }
 
-/// The line is too slow for one more of this tenant.
+/// The line is too slow for another body of this tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Behind;
 
@@ -56,7 +58,7 @@ impl Turns {
         Self { permits: Semaphore::new(at_once), line: Mutex::new(line) }
     }
 
-    /// A turn, after those who came before; to be held while the body is taken.
+    /// A turn, in order of arrival, to be held while the body is processed.
     pub(super) async fn take(
         &self,
         tenant: &Arc<str>,
@@ -82,12 +84,13 @@ impl Turns {
                 permit
             }
         };
-        // Who came meanwhile is let into the line first, or nobody sees on one core how long it is.
+        // Lets bodies that arrived meanwhile join the line first: on one core nobody would see its
+        // length otherwise.
         yield_now().await;
         Ok(permit)
     }
 
-    /// Whether one more of this tenant would be let into the line.
+    /// Whether another body of this tenant would be admitted to the line.
     pub(super) fn has_room(&self, tenant: &Arc<str>, bytes: usize) -> Result<(), Behind> {
         if self.line().has_room(tenant, bytes) { Ok(()) } else { Err(Behind) }
     }
@@ -103,8 +106,8 @@ impl Turns {
 }
 
 impl Line {
-    /// While the line is slow, a tenant has an equal part of it at most: who fills it does not keep
-    /// the others out. An empty one takes anybody.
+    /// While the line is slow, a tenant may hold at most an equal part of it, so that one that
+    /// fills it does not keep the others out. An empty line admits any body.
     fn has_room(&self, tenant: &Arc<str>, bytes: usize) -> bool {
         let own = self.waiting.get(tenant).copied().unwrap_or_default();
         let others = self.waiting.len() - usize::from(own > 0);
@@ -133,13 +136,13 @@ impl Line {
             }
         }
         if self.all == 0 {
-            // What was slow once says nothing of the next flood.
+            // An earlier slow spell says nothing about the next flood.
             self.each = self.each.min(USUAL);
         }
     }
 
-    /// One that joined at `since` comes to its turn. A moment in which nothing moved counts once,
-    /// however many waited for its end.
+    /// A body that joined at `since` gets its turn. A stall counts once, however many bodies waited
+    /// for it to end.
     fn moves(&mut self, since: Instant, now: Instant) {
         self.moved(now.saturating_duration_since(self.moved_at.max(since)));
         self.moved_at = now;
@@ -150,7 +153,7 @@ impl Line {
     }
 }
 
-/// A place in line, given up when dropped: also by a client that goes away.
+/// A place in line. It is given up on drop, also when the client goes away.
 struct Place<'a> {
     turns: &'a Turns,
     tenant: Arc<str>,

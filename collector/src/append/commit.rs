@@ -1,4 +1,4 @@
-//! The one that writes to the log.
+//! The committer: the only task that writes to the log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use super::{AppendFailure, Outcome, Queue, Set, entries};
 use crate::fates::Ledger;
 use crate::metrics::{Letter, Metrics};
 
-/// How often a log that failed is tried again while nothing else is to be written.
+/// How often a failed log is tried again while there is nothing else to write.
 const PROBE: Duration = Duration::from_secs(1);
-/// How long the last commits of a collector that ends may take: longer than a log tries.
+/// How long the last commits may take when the collector stops: longer than a log retries.
 const LAST: Duration = Duration::from_secs(30);
 
-/// Commits what the queue gathers. When it is dropped, because it ended or panicked, nobody
-/// commits any more: then nobody may wait either, and the collector is not ready.
+/// Commits what the queue gathers. When it is dropped, because it ended or panicked, there are no
+/// more commits, so no request may wait for one and the collector is not ready.
 #[derive(Debug)]
 pub struct Committer {
     queue: Arc<Queue>,
@@ -39,7 +39,7 @@ impl Drop for Committer {
 }
 
 impl Committer {
-    /// A committer that says in `healthy` whether its newest append worked.
+    /// A committer that reports in `healthy` whether its newest append succeeded.
     pub fn new(
         queue: Arc<Queue>,
         log: Shards,
@@ -49,29 +49,29 @@ impl Committer {
         Self { queue, log, metrics, healthy }
     }
 
-    /// Commits until `stop`, then what is left.
+    /// Commits until `stop`, then commits the rest.
     pub async fn run(self, stop: CancellationToken) {
         while stop.run_until_cancelled(self.wait()).await.is_some() {
             if self.commit().await.is_none() {
                 self.probe().await;
             }
         }
-        // After a failure the waiters that are left learn it as the queue is closed. A log that never
-        // answers keeps nobody.
+        // After a failure the remaining waiters are notified when the queue is closed. A log that
+        // never answers does not delay the stop for longer than `LAST`.
         let rest = async { while let Some(Ok(_)) = self.commit().await {} };
         if timeout(LAST, rest).await.is_err() {
             tracing::error!("the log did not take the last commits; none was acknowledged");
         }
     }
 
-    /// Returns when a commit is due, or a probe of a log that failed.
+    /// Returns when a commit is due, or a probe of a failed log.
     async fn wait(&self) {
         let probe = (!self.healthy.load(Ordering::Relaxed)).then(|| Instant::now() + PROBE);
         loop {
             let woken = self.queue.wake.notified();
             match self.queue.due() {
                 Some(due) if due <= Instant::now() => return,
-                // Woken early: enough rows may have come.
+                // Woken early: there may be enough rows now.
                 Some(due) => drop(timeout_at(due, woken).await),
                 None => match probe {
                     None => woken.await,
@@ -84,7 +84,7 @@ impl Committer {
         }
     }
 
-    /// One append to each shard that is touched; `None` when there was nothing to store.
+    /// One append to each affected shard; `None` when there was nothing to store.
     async fn commit(&self) -> Option<Outcome> {
         let (sets, shed) = self.queue.take();
         if sets.is_empty() && shed.is_empty() {
@@ -115,7 +115,7 @@ impl Committer {
                 self.metrics.count_fates(&ledger);
                 self.metrics.count_letters(Letter::Kept, letters);
             }
-            // Nothing was stored; or nobody knows, and counted twice is better than not at all.
+            // Nothing was stored, or that is unknown: counting twice is better than not at all.
             Err(_) => {
                 self.queue.shed_again(shed);
                 self.metrics.count_letters(Letter::Dropped, letters);
@@ -123,13 +123,13 @@ impl Committer {
         }
         for (waiter, reservation) in waiters {
             drop(reservation);
-            // A caller that has gone away does not mind.
+            // The caller may have gone away.
             let _ = waiter.send(outcome.clone());
         }
         Some(outcome)
     }
 
-    /// A tick says nothing but that appends work; readers know it as log time passing.
+    /// A tick only shows that appends work; for readers it advances log time.
     async fn probe(&self) {
         if self.healthy.load(Ordering::Relaxed) {
             return;
@@ -139,8 +139,8 @@ impl Committer {
         let _ = self.append(ticks.collect()).await;
     }
 
-    /// Appends to each shard at once. All of it is acknowledged, or none: what one shard has and
-    /// another has not comes again, and counts as a duplicate there.
+    /// Appends to all shards at once. The commit is acknowledged as a whole or not at all: a client
+    /// then sends it again, and shards that already have it count duplicates.
     async fn append(&self, entries: BTreeMap<u16, Vec<Part>>) -> Outcome {
         let started = Instant::now();
         let appends =
@@ -163,7 +163,8 @@ impl Committer {
                     AppendFailure::Internal(error.to_string())
                 }
             };
-            // An outage is said once. Whose commit can never succeed is told that this log says why.
+            // An outage is logged once. A commit that can never succeed is always logged, as its
+            // caller is referred to this log.
             if was_healthy || matches!(failure, AppendFailure::Internal(_)) {
                 tracing::error!(%error, "the log refuses appends");
             }

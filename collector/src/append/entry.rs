@@ -1,4 +1,4 @@
-//! A commit as the parts of log entries, one for each shard that it touches.
+//! A commit as parts of log entries, one entry for each shard that it affects.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::decode::Rows;
 use crate::decode::rows::{deliveries, player_batch};
 use crate::fates::Ledger;
 
-/// Rows that Arrow could not make bytes of.
+/// Rows that could not be encoded.
 #[derive(Debug, thiserror::Error)]
 pub enum EntryError {
     /// The builders or the sort failed.
@@ -22,10 +22,10 @@ pub enum EntryError {
     Encode(#[from] IpcError),
 }
 
-/// Everything in `all`, and the fates of all of it, as the parts of an entry for each shard (by
-/// number) of a log that has `shards`. Control records are the first shard's, so that the newest
-/// of an id is told in one order. Fates, dead letters and numbers about machines may be anywhere:
-/// they go with the first shard that is touched, so that a commit is one entry when it can be.
+/// All rows of `all` and all fates, as the parts of an entry for each shard (by number) of a log
+/// with `shards` shards. Control records go to the first shard, so that versions of one id stay in
+/// order. Fates, dead letters and metric points may go to any shard: they go with the first one
+/// affected, so that a commit is one entry where possible.
 pub fn entries(
     mut all: Vec<Rows>,
     ledger: &Ledger,
@@ -56,7 +56,7 @@ pub fn entries(
     let anywhere = [
         common(Kind::InfraMetrics, &infra, touched)?,
         common(Kind::DoorFates, &ledger.rows(), touched)?,
-        // No commit fails for those.
+        // A commit never fails because of dead letters.
         common(Kind::DeadLetters, &letters, touched).unwrap_or_default(),
     ];
     for part in anywhere.into_iter().flatten() {
@@ -65,17 +65,17 @@ pub fn entries(
     Ok(entries)
 }
 
-/// Rows that are in one shard.
-struct Own {
+/// The rows of one shard.
+struct ShardRows {
     shard: u16,
     first: usize,
     rows: usize,
-    /// As they are once the rows are by themselves.
+    /// Relative to the first row of the shard.
     ranges: Vec<PartitionRange>,
 }
 
-/// Ranges taken apart by shard; those of a shard follow one another.
-fn by_shard(ranges: &[PartitionRange], shards: u16) -> impl Iterator<Item = Own> {
+/// Splits ranges by shard; the ranges of a shard are adjacent.
+fn by_shard(ranges: &[PartitionRange], shards: u16) -> impl Iterator<Item = ShardRows> {
     let same =
         move |a: &PartitionRange, b: &PartitionRange| a.partition % shards == b.partition % shards;
     ranges.chunk_by(same).filter_map(move |own| {
@@ -84,7 +84,7 @@ fn by_shard(ranges: &[PartitionRange], shards: u16) -> impl Iterator<Item = Own>
             first_row: range.first_row - first.first_row,
             ..*range
         };
-        Some(Own {
+        Some(ShardRows {
             shard: first.partition % shards,
             first: first.first_row as usize,
             rows: own.iter().map(|range| range.rows as usize).sum(),
@@ -93,13 +93,13 @@ fn by_shard(ranges: &[PartitionRange], shards: u16) -> impl Iterator<Item = Own>
     })
 }
 
-/// Rows that belong to no session, put into this shard.
+/// A part of rows that belong to no session, put into this shard.
 fn common<T: Stored>(kind: Kind, rows: &[T], shard: u16) -> Result<Option<Part>, EntryError> {
     if rows.is_empty() {
         return Ok(None);
     }
     let number = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    // A shard has the partition of its own number.
+    // Each shard has the partition of the same number.
     let range = PartitionRange { partition: shard, first_row: 0, rows: number };
     Ok(Some(part(kind, vec![range], encode_all(rows)?)))
 }
@@ -116,17 +116,17 @@ mod tests {
     use tallylight_schemas::fates::{Fate, Reason};
     use tallylight_schemas::ident::{hash, partition};
     use tallylight_schemas::ipc::decode;
-    use tallylight_schemas::player::{About, Door, PlayerRows};
+    use tallylight_schemas::player::{About, Envelope, PlayerRows};
 
     fn rows(records: u64) -> Rows {
         let mut rows = Rows::new(8);
         let about = About::default();
-        let door =
-            Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: 1, about };
+        let envelope =
+            Envelope { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: 1, about };
         for n in 0..records {
             let text = format!("e=ps,sid=\"s{n}\",sn=0,ts=1795000000000");
             let record = parse(&text, Mode::Event).unwrap();
-            assert!(rows.push_player(&door, &record, hash("demo", record.sid())));
+            assert!(rows.push_player(&envelope, &record, hash("demo", record.sid())));
         }
         rows
     }

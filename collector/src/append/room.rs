@@ -7,7 +7,7 @@ use crate::admit::Caller;
 use crate::fates::Tally;
 use crate::pure::ladder::Standing;
 
-/// Room in the queue for one request; given back when it is dropped.
+/// Room in the queue for one request, given back on drop.
 #[derive(Debug)]
 pub struct Reservation {
     pub(super) queue: Arc<Queue>,
@@ -19,16 +19,16 @@ pub struct Reservation {
 /// Why a request found no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoRoom {
-    /// The queue is full, whoever filled it.
+    /// The queue is full, whichever tenant filled it.
     Full,
-    /// The tenant presses too hard.
+    /// The tenant is far above its share or quota.
     Pressed(Standing),
 }
 
 impl Reservation {
-    /// Holds room for what is stored, which is less where records are refused and more where they
-    /// tell of others or rows repeat what the body says once (`repeated` bytes), and charges all that
-    /// were read: what is rejected takes no less of a core.
+    /// Adjusts the room to what is stored: less where records are refused, more where they bring
+    /// further records or rows repeat what the body says once (`repeated` bytes). Charges all
+    /// records that were read, since a rejected one costs as much work.
     pub(super) fn keep(&mut self, tally: &Tally, repeated: usize) {
         let kept = usize::try_from(tally.stored()).unwrap_or(usize::MAX);
         let bytes = (self.bytes / self.records.max(1)).saturating_mul(kept);

@@ -1,4 +1,4 @@
-//! What each tenant holds of the queue, and what is left of its quota.
+//! What each tenant holds of the queue, and the rest of its quota.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::pure::ladder::Standing;
 use crate::pure::share::{Held, pressure};
 use crate::settings::Settings;
 
-/// Books by tenant and write key; as many as the settings name.
+/// Accounts by tenant and write key; there are as many as the settings name.
 #[derive(Debug)]
 pub(super) struct Shares {
     tenants: FxHashMap<Arc<str>, Tenant>,
     keys: Vec<Option<Bucket>>,
     records: usize,
     bytes: usize,
-    /// The weights of all tenants that hold something.
+    /// Sum of the weights of all tenants that hold something.
     active: u32,
     max_records: usize,
     max_bytes: usize,
@@ -34,7 +34,7 @@ struct Tenant {
 
 impl Shares {
     pub(super) fn new(settings: &Settings) -> Self {
-        // Full at first, whatever the time: a bucket never holds more.
+        // Full at first, whatever the time: a bucket never holds more than a burst.
         let bucket = |rate: &u32| Bucket::new(*rate, 0);
         let tenants = settings.write_keys.values().map(|name| {
             let set = settings.tenants.get(name).cloned().unwrap_or_default();
@@ -54,7 +54,7 @@ impl Shares {
         }
     }
 
-    /// How hard the caller presses at this moment, before what it brings.
+    /// The caller's standing at this moment, without the current request.
     pub(super) fn standing(&mut self, caller: &Caller, now_us: i64) -> Standing {
         let Some(tenant) = self.tenants.get_mut(&caller.tenant) else { return Standing::CALM };
         let newly = if tenant.records == 0 { tenant.weight } else { 0 };
@@ -72,7 +72,7 @@ impl Shares {
         queue.or(Standing { pressure: quota, cause: Reason::Quota })
     }
 
-    /// Books room; `false` when the queue has none.
+    /// Reserves room; `false` when the queue has none.
     pub(super) fn take(&mut self, tenant: &Arc<str>, records: usize, bytes: usize) -> bool {
         let sum_records = self.records.saturating_add(records);
         let sum_bytes = self.bytes.saturating_add(bytes);
@@ -83,7 +83,7 @@ impl Shares {
         true
     }
 
-    /// Books what is there, whether there is room or not.
+    /// Adds to what is held, whether there is room or not.
     pub(super) fn hold(&mut self, tenant: &Arc<str>, records: usize, bytes: usize) {
         self.records = self.records.saturating_add(records);
         self.bytes = self.bytes.saturating_add(bytes);
@@ -108,7 +108,7 @@ impl Shares {
         }
     }
 
-    /// Charges what was read to the quotas.
+    /// Charges the records that were read to the quotas.
     pub(super) fn charge(&mut self, caller: &Caller, records: u64) {
         let tenant = self.tenants.get_mut(&caller.tenant).and_then(|t| t.quota.as_mut());
         let key = self.keys.get_mut(caller.key).and_then(Option::as_mut);
@@ -117,7 +117,7 @@ impl Shares {
         }
     }
 
-    /// Records that hold room.
+    /// Records that hold room in the queue.
     pub(super) fn records(&self) -> i64 {
         i64::try_from(self.records).unwrap_or(i64::MAX)
     }

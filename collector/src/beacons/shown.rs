@@ -1,4 +1,4 @@
-//! Records as they may be shown: without what may be secret in them.
+//! Records as they may be shown: without anything that may be secret.
 
 use std::borrow::Cow;
 
@@ -8,17 +8,17 @@ use tallylight_schemas::scrub;
 /// Longest text that is shown, characters.
 const SHOWN_CHARS: usize = 1_024;
 
-/// Most that is read of a record that is kept, bytes.
+/// Most bytes that are read of a record that is kept.
 const READ_BYTES: usize = 2 * KEPT_BYTES;
-/// What is in the name of a value that is a secret.
+/// What the name of a secret value contains.
 const SECRETS: [&str; 8] =
     ["authorization", "cookie", "credential", "password", "secret", "token", "api-key", "api_key"];
 
-/// The record's text, printable, cut, and without the queries and credentials of URLs, as they hold
-/// tokens, what follows the name of a secret, and addresses.
+/// The record's text, printable, cut, and without the queries and credentials of URLs, without
+/// addresses, and without anything behind the name of a secret.
 pub(crate) fn shown(text: &[u8]) -> String {
     let mut out = clean(&String::from_utf8_lossy(text));
-    // After what is secret is gone: cut Base64 cannot be read.
+    // Cut after the secrets are gone, as Base64 that was cut cannot be read.
     if let Some((end, _)) = out.char_indices().nth(SHOWN_CHARS) {
         out.truncate(end);
         out.push(GAP);
@@ -31,7 +31,7 @@ pub(crate) fn kept(text: &[u8]) -> String {
     let Some(begin) = text.get(..READ_BYTES) else {
         return cut(clean(&String::from_utf8_lossy(text)));
     };
-    // To look through all of a long one would take long. A string or a word is read whole, or not at all.
+    // Only the beginning of a long record is read. A string or word is read whole, or not at all.
     let begin = String::from_utf8_lossy(begin);
     let in_string = scrub::strings(&begin).enumerate().last().filter(|(number, _)| number % 2 == 1);
     let end = match in_string {
@@ -43,7 +43,8 @@ pub(crate) fn kept(text: &[u8]) -> String {
     cut(out)
 }
 
-/// A text up to what is called a secret: nobody who cannot read the record knows how long that is.
+/// A text up to the first name of a secret: how long its value is cannot be known without reading
+/// the record.
 fn clean(text: &str) -> String {
     let plain = unescaped(text);
     let (mut out, mut before, mut in_list) = (String::new(), ["", ""], false);
@@ -51,10 +52,11 @@ fn clean(text: &str) -> String {
         if number > 0 {
             out.push('"');
         }
-        // Every second piece is a string; what stands between is a URL only where it says so,
-        // as `?` begins a boolean there.
+        // Every second piece is a string. What is between is taken for a URL only where it has a
+        // mark of one, as `?` begins a boolean there.
         let in_string = number % 2 == 1;
-        let is_url = ["://", "%3F", "%3f"].iter().any(|mark| piece.contains(mark));
+        let marks = ["://", "%3F", "%3f", "%253F", "%253f"];
+        let is_url = marks.iter().any(|mark| piece.contains(mark));
         let in_header = in_string && (in_list || is_header(before));
         let clean = match piece {
             _ if in_header => cleaned(piece, scrub::header),
@@ -62,7 +64,7 @@ fn clean(text: &str) -> String {
             _ if is_url => scrub::url(piece),
             _ => piece.into(),
         };
-        // Where a list is given for a header, all its strings are as it would be.
+        // In a list in place of a header, every string is one.
         in_list = match in_string {
             true => in_header && (in_list || before[1].trim_end().ends_with(['(', '['])),
             false => in_list && !piece.contains([')', ']']),
@@ -80,8 +82,7 @@ fn clean(text: &str) -> String {
     scrub::without_addresses(&out)
 }
 
-/// A text with the characters that JSON may write as `\uXXXX` as they are: a query begins with `?`
-/// however that is written.
+/// A text without the escapes `\uXXXX` of JSON: a query begins with `?` however that is written.
 fn unescaped(text: &str) -> Cow<'_, str> {
     if !text.contains("\\u") {
         return Cow::Borrowed(text);
@@ -96,7 +97,7 @@ fn unescaped(text: &str) -> Cow<'_, str> {
             out.push(c);
             rest = behind;
         } else {
-            // What else is escaped is one character, which begins no escape itself.
+            // Any other escape is of one character, which does not begin an escape itself.
             let mut chars = escape.chars();
             out.extend(chars.by_ref().take(2));
             rest = chars.as_str();
@@ -106,7 +107,7 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The character that a text begins with as `\uXXXX`, or as two of them, and what is behind.
+/// The character that a text begins with as one or two `\uXXXX`, and the rest.
 fn character(text: &str) -> Option<(char, &str)> {
     let (first, behind) = unit(text)?;
     if let Some((second, after)) = unit(behind)
@@ -118,10 +119,10 @@ fn character(text: &str) -> Option<(char, &str)> {
     Some((char::from_u32(first.into()).unwrap_or(char::REPLACEMENT_CHARACTER), behind))
 }
 
-/// One `\uXXXX`, and what is behind.
+/// One `\uXXXX`, and the rest.
 fn unit(text: &str) -> Option<(u16, &str)> {
     let (digits, behind) = text.strip_prefix("\\u")?.split_at_checked(4)?;
-    // What reads numbers takes a sign, too.
+    // `from_str_radix` accepts a sign, too.
     let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     let unit = u16::from_str_radix(digits, 16).ok().filter(|_| is_hex)?;
     Some((unit, behind))
@@ -133,8 +134,8 @@ fn secret_end(text: &str) -> Option<usize> {
     SECRETS.iter().filter_map(|name| Some(lower.find(name)? + name.len())).min()
 }
 
-/// Whether a string holds a copied header, by what stands before it: the key and `=`, or, in JSON,
-/// the key as a string of its own and `:`.
+/// Whether a string holds a copied header, by what is before it: the key and `=`, or, in JSON, the
+/// key as a string of its own and `:`.
 fn is_header([key, sign]: [&str; 2]) -> bool {
     let sign = sign.trim_end().trim_end_matches(['(', '[']).trim_end();
     ["cmsds", "cmsdd", "smrt"].iter().any(|name| {
@@ -143,8 +144,8 @@ fn is_header([key, sign]: [&str; 2]) -> bool {
     })
 }
 
-/// A string cleaned as what it stands for: JSON and structured fields write `\"` for `"`, and some
-/// encoders of JSON `\/` for `/`.
+/// A string, cleaned after its escapes are undone: JSON and structured fields write `\"` for `"`,
+/// and some encoders of JSON `\/` for `/`.
 fn cleaned(piece: &str, clean: fn(&str) -> Cow<'_, str>) -> Cow<'_, str> {
     if !piece.contains('\\') {
         return clean(piece);
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copied_header_is_shown_without_what_its_urls_tell() {
+    fn a_copied_header_is_shown_without_the_secrets_of_its_urls() {
         use base64::Engine as _;
         let encode = |text: &str| base64::prelude::BASE64_STANDARD.encode(text);
         let (sent, kept) = (encode("nor=\"2.m4s?t=x\""), encode("nor=\"2.m4s\""));
@@ -196,11 +197,12 @@ mod tests {
             shown(text.as_bytes()),
             "url=\"https://a.example/v.m4s…\",rc=200,x=\"\u{fffd}\""
         );
+        assert_eq!(shown(b"nor=\"2.m4s%253Fa\",nor=3.m4s%253Fa"), "nor=\"2.m4s…\",nor=3.m4s…");
         assert_eq!(shown("a".repeat(5_000).as_bytes()).chars().count(), SHOWN_CHARS + 1);
     }
 
     #[test]
-    fn what_is_called_a_secret_and_addresses_are_taken_out() {
+    fn named_secrets_and_addresses_are_removed() {
         for (sent, left) in [
             (r#"{"ip":"203.0.113.9","a":1}"#, r#"{"ip":"…","a":1}"#),
             (
@@ -245,7 +247,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_kept_is_never_longer_than_it_may_be(
+        fn a_kept_text_is_never_longer_than_allowed(
             begin in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64),
             end in ".{0,40}",
             times in 0..2_000_usize,

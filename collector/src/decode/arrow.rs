@@ -1,11 +1,10 @@
 //! Events as an Arrow IPC stream: a column for each key, a row for each event.
 //!
-//! The reader of arrow-rs trusts the lengths that a stream states: it allocates what is
-//! announced and slices where it is told. So [`frames`] walks the stream first and lets nothing
-//! pass that the bytes at hand do not bear out; [`columns`] then checks names and types. A
-//! stream that fails either is refused whole, as nothing says where its rows are. A row that is
-//! no event costs itself alone, as with JSON. [`players`] reads a player's event into a record;
-//! any other row goes the way of JSON.
+//! The reader of arrow-rs trusts the lengths that a stream declares: it allocates and slices
+//! accordingly. So [`frames`] first checks the stream against the bytes that are there, and
+//! [`columns`] then checks names and types. A stream that fails either is refused as a whole, as
+//! the positions of its rows are unknown. A row that is not a valid event costs only itself, as
+//! with JSON. [`players`] reads a player's event into a record; any other row is converted to JSON.
 
 mod columns;
 mod frames;
@@ -22,7 +21,7 @@ use super::{Context, Rows, cmcd, json};
 use crate::fates::{Source, Tally};
 use players::Players;
 
-/// Why a stream is refused, in words for whoever sent it.
+/// Why a stream is refused, in words for its sender.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(String);
@@ -44,7 +43,7 @@ pub fn events(batches: &[RecordBatch]) -> usize {
 /// Reads the rows of batches into `rows`.
 pub fn body(batches: &[RecordBatch], context: Context<'_>, rows: &mut Rows) -> Tally {
     let mut tally = Tally::default();
-    // Columns that cannot be read as a player's are left to the way that takes everything.
+    // Batches with columns that do not fit a player's event are converted to JSON.
     let players: Vec<Option<Players>> =
         batches.iter().map(|batch| Players::new(batch).ok()).collect();
     let all = batches.iter().zip(&players);
@@ -56,7 +55,7 @@ pub fn body(batches: &[RecordBatch], context: Context<'_>, rows: &mut Rows) -> T
             as_json(columns::event(batch, row), context, rows, &mut tally);
             continue;
         };
-        // Whoever looks sees the event as JSON, and so is it kept if it is rejected and may be.
+        // The event is shown, and kept as a dead letter, as JSON.
         let wanted = context.ring.is_some() || read.is_err() && context.has_room(rows);
         let shown = wanted.then(|| columns::event(batch, row).ok()).flatten().unwrap_or_default();
         let way = (Mode::Event, Source::Events, shown.as_bytes());

@@ -4,7 +4,7 @@ use memchr::memchr;
 use tallylight_schemas::cmcd::{Broken, Mode, Record, Rule, parse_either, parse_into};
 use tallylight_schemas::fates::{Fate, Reason};
 use tallylight_schemas::ident;
-use tallylight_schemas::player::Door;
+use tallylight_schemas::player::Envelope;
 
 use super::{Context, Rows, lines, lot_of};
 use crate::fates::{Source, Tally};
@@ -31,7 +31,7 @@ pub fn body(body: &[u8], context: Context<'_>, rows: &mut Rows) -> Tally {
     tally
 }
 
-/// What is wrong with the ends of lines: they end in LF alone, and a lone record has none.
+/// What is wrong with the line ends: they should be LF alone, and a single record should have none.
 fn wrong_ends(body: &[u8]) -> Option<&'static str> {
     let first = memchr(b'\n', body)?;
     if first > 0 && body[first - 1] == b'\r' {
@@ -61,7 +61,7 @@ pub fn query(values: &[Vec<u8>], context: Context<'_>, rows: &mut Rows) -> Tally
     tally
 }
 
-/// Why a record is shed, if it is: its tenant presses, or its session talks too much.
+/// Why a record is shed, if it is: pressure of its tenant, or the quota of its session.
 fn sheds(
     (record, session): (&Record<'_>, u64),
     mode: Mode,
@@ -76,7 +76,7 @@ fn sheds(
     (!takes).then_some(Reason::Quota)
 }
 
-/// The end of every player record: a row, or a reason.
+/// Gives a player record its fate: a row, or a reason.
 pub(super) fn keep(
     mut record: Result<&mut Record<'_>, Reason>,
     (mode, source, text): (Mode, Source, &[u8]),
@@ -85,7 +85,7 @@ pub(super) fn keep(
     tally: &mut Tally,
 ) {
     let Context { tenant, received_at, ring, about, .. } = context;
-    // Hashed once, for all who ask.
+    // Hashed once, for all uses.
     let session = record.as_ref().map_or(0, |record| ident::hash(tenant, record.sid()));
     if let Ok(record) = &record
         && let Some(cause) = sheds((record, session), mode, &context)
@@ -99,9 +99,9 @@ pub(super) fn keep(
     if let Some(ring) = ring {
         ring.record(text, record, (mode, source.as_str(), tenant, received_at));
     }
-    let door = Door { tenant, mode, source: source.as_str(), received_at, about };
+    let envelope = Envelope { tenant, mode, source: source.as_str(), received_at, about };
     match record {
-        Ok(record) if rows.push_player(&door, record, session) => {
+        Ok(record) if rows.push_player(&envelope, record, session) => {
             tally.accept(record.dropped_values(), record.dropped_keys());
         }
         other => {

@@ -6,10 +6,10 @@ use tallylight_schemas::fates::Reason;
 
 use super::delivery::NAME_BYTES;
 
-/// Longest list of evidence or notes, and longest sentence.
+/// Longest list of evidence or notes, and longest text, bytes.
 const TEXT_BYTES: usize = 8 << 10;
 
-/// An action; whose it is the write key says, not the record.
+/// Reads an action. Its tenant is that of the write key, whatever the record says.
 pub fn action(value: Value, tenant: &str) -> Result<ActionRow, Reason> {
     let row: ActionRow =
         serde_json::from_value(owned(value, tenant)).map_err(|_| Reason::BadShape)?;
@@ -21,7 +21,7 @@ pub fn action(value: Value, tenant: &str) -> Result<ActionRow, Reason> {
     if row.share.is_finite() { Ok(row) } else { Err(Reason::BadShape) }
 }
 
-/// An incident, likewise.
+/// Reads an incident, likewise.
 pub fn incident(value: Value, tenant: &str) -> Result<IncidentRow, Reason> {
     let row: IncidentRow =
         serde_json::from_value(owned(value, tenant)).map_err(|_| Reason::BadShape)?;
@@ -51,7 +51,7 @@ fn check<'a>(
     if long || wordy { Err(Reason::TooLong) } else { Ok(()) }
 }
 
-/// Lists are stored as text; whoever shows them must be able to read them.
+/// Lists are stored as text, which readers must be able to parse.
 fn lists(all: &[Option<&String>]) -> Result<(), Reason> {
     for text in all.iter().copied().flatten() {
         if text.len() > TEXT_BYTES {

@@ -1,4 +1,4 @@
-//! Where delivery events end, whichever way they came.
+//! Gives delivery events their fates, on whichever route they came.
 
 use std::ops::RangeInclusive;
 
@@ -7,19 +7,21 @@ use tallylight_schemas::delivery::{Action, DeliveryEvent, MOST_LATE_US};
 use tallylight_schemas::fates::{Fate, Reason};
 use tallylight_schemas::scrub;
 
-use super::told::Asked;
+use super::reported::ReportedCmcd;
 use super::{Context, Rows, lot};
 use crate::fates::Tally;
 use crate::pure::priority::of_delivery;
 
-/// Longest name in an event of our own services.
+/// Longest name in an event of our own services, bytes.
 pub(crate) const NAME_BYTES: usize = 128;
+/// Longest session or content id, in characters as CMCD counts: its own limit for a content id.
+const ID_CHARS: usize = 128;
 
 /// Gives an event its fate: a row, or shed under pressure; `Err` is why it is rejected. The CMCD of
-/// the request gives the event its session, and becomes a record beside it.
+/// the request supplies the session of the event, and becomes a record beside it.
 pub(super) fn keep(
     mut event: DeliveryEvent,
-    told: Option<Asked<'_>>,
+    told: Option<ReportedCmcd<'_>>,
     context: Context<'_>,
     rows: &mut Rows,
     tally: &mut Tally,
@@ -46,26 +48,26 @@ pub(super) fn keep(
     Ok(())
 }
 
-/// Names of others' servers and players may be URLs.
+/// Names from other vendors' servers and players may be URLs.
 fn clean(event: &mut DeliveryEvent) {
     let optional = [&mut event.edge, &mut event.pipeline, &mut event.cid, &mut event.defect];
     let names = [&mut event.source, &mut event.stream, &mut event.track];
     names.into_iter().chain(optional.into_iter().flatten()).for_each(scrub::name);
 }
 
-/// Times that an event can be of, Unix µs: from 2001 to 2100. In ms, as players tell it, today is in
-/// 1970.
+/// Plausible times of an event, Unix µs: from 2001 to 2100. A player's time in ms, read as µs,
+/// would be in 1970.
 const TIMES: RangeInclusive<i64> = 1_000_000_000_000_000..=4_102_444_799_999_999;
-/// What HTTP can answer.
+/// HTTP status codes.
 const STATUSES: RangeInclusive<i64> = 100..=999;
-/// Bytes, rates and counts: up to 1 PiB, so that sums of them stay within 64 bits.
+/// Bytes, rates and counts: up to 1 PiB, so that their sums fit 64 bits.
 const AMOUNTS: RangeInclusive<i64> = 0..=1 << 50;
-/// How long something took, µs: up to a day.
+/// Durations, µs: up to a day.
 const DURATIONS: RangeInclusive<i64> = 0..=86_400_000_000;
-/// How long after its time something came, µs; negative before it.
+/// Delay after the event's own time, µs; negative before it.
 const LATENESS: RangeInclusive<i64> = -MOST_LATE_US..=MOST_LATE_US;
 
-/// What a number in an event may be, by the name of its member; of any other its type says so.
+/// The bounds of a numeric member, by name; `None` where the type is the only bound.
 pub(crate) fn bounds(member: &str) -> Option<RangeInclusive<i64>> {
     match member {
         "ts" => Some(TIMES),
@@ -77,7 +79,8 @@ pub(crate) fn bounds(member: &str) -> Option<RangeInclusive<i64>> {
     }
 }
 
-/// Whether its numbers can be: they are added up in rows, and one that is absurd would spoil a sum.
+/// Whether its numbers are plausible: they are summed in rows, where an absurd one would spoil the
+/// sum.
 fn is_within_bounds(event: &DeliveryEvent) -> bool {
     let within = |bounds: RangeInclusive<i64>, number: u64| {
         i64::try_from(number).is_ok_and(|number| bounds.contains(&number))
@@ -91,18 +94,22 @@ fn is_within_bounds(event: &DeliveryEvent) -> bool {
         && event.late_us.is_none_or(|late| LATENESS.contains(&late))
 }
 
-/// Names end up in rows and dimensions, so they are short, and a source is never empty.
+/// Names become dimensions of rows, so they are short, and a source is never empty. Ids are the
+/// player's to choose, in any script: one that CMCD allows must not cost the event.
 fn check(event: &DeliveryEvent) -> Result<(), Reason> {
     if !TIMES.contains(&event.ts) {
         return Err(Reason::BadTs);
     }
-    let optional = [&event.edge, &event.pipeline, &event.sid, &event.cid, &event.defect];
+    let optional = [&event.edge, &event.pipeline, &event.defect];
     let names = [&event.source, &event.stream, &event.track];
-    let mut all = names.into_iter().chain(optional.into_iter().flatten());
+    let mut names = names.into_iter().chain(optional.into_iter().flatten());
+    let mut ids = [&event.sid, &event.cid].into_iter().flatten();
     if event.source.is_empty() || !is_within_bounds(event) {
         return Err(Reason::BadShape);
     }
-    if all.any(|name| name.len() > NAME_BYTES) { Err(Reason::TooLong) } else { Ok(()) }
+    let too_long =
+        names.any(|name| name.len() > NAME_BYTES) || ids.any(|id| id.chars().count() > ID_CHARS);
+    if too_long { Err(Reason::TooLong) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -142,11 +149,33 @@ mod tests {
     fn an_empty_session_is_none() {
         let talkers = Talkers::new(0);
         let context = Context { trusted: true, ..Context::calm("demo", 1, &talkers) };
-        let asked = Asked { text: "cid=\"show\",sid=\"s-1\"", source: Source::Edge };
+        let asked = ReportedCmcd { text: "cid=\"show\",sid=\"s-1\"", source: Source::Edge };
         for (told, sid) in [(Some(asked), Some("s-1")), (None, None)] {
             let (mut rows, mut tally) = (Rows::new(4), Tally::default());
             keep(event("sid", "".into()), told, context, &mut rows, &mut tally).unwrap();
             assert_eq!(deliveries(&mut [rows], 1).rows[0].event.sid.as_deref(), sid);
+        }
+    }
+
+    #[test]
+    fn what_cmcd_allows_as_an_id_costs_no_event_in_any_script() {
+        for member in ["sid", "cid"] {
+            assert_eq!(checked(member, "界".repeat(128).into()), Ok(()), "{member}");
+            let longer = "界".repeat(129);
+            assert_eq!(checked(member, longer.into()), Err(Reason::TooLong), "{member}");
+        }
+        assert_eq!(checked("edge", "é".repeat(65).into()), Err(Reason::TooLong), "a name");
+        let talkers = Talkers::new(0);
+        let context = Context { trusted: true, ..Context::calm("demo", 1, &talkers) };
+        let (sid, cid) = ("é".repeat(64), "界".repeat(128));
+        let text = &format!("cid=\"{cid}\",sid=\"{sid}\"");
+        for source in [Source::Edge, Source::Otlp] {
+            let (mut rows, mut tally) = (Rows::new(4), Tally::default());
+            let told = Some(ReportedCmcd { text, source });
+            keep(event("sid", "".into()), told, context, &mut rows, &mut tally).unwrap();
+            let kept = deliveries(&mut [rows], 1);
+            let event = &kept.rows[0].event;
+            assert_eq!((event.sid.as_ref(), event.cid.as_ref()), (Some(&sid), Some(&cid)));
         }
     }
 

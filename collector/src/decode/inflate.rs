@@ -1,4 +1,4 @@
-//! Content-Encoding, undone within limits: a bomb is stopped while it inflates, not after.
+//! Decompression within limits: a bomb is stopped while it inflates, not afterwards.
 
 use std::borrow::Cow;
 use std::io::{Error, ErrorKind, Read};
@@ -12,14 +12,14 @@ use zstd::stream::read::Decoder as ZstdDecoder;
 /// format ends at 16 MiB.
 const ZSTD_WINDOW_LOG: u32 = 23;
 
-/// What was done to a body.
+/// The content encoding of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// Nothing.
     Identity,
     /// gzip (RFC 1952).
     Gzip,
-    /// zlib (RFC 1950), or the bare deflate that some clients send under the same name.
+    /// zlib (RFC 1950), or the raw deflate that some clients send under the same name.
     Deflate,
     /// zstd (RFC 8878, 9659).
     Zstd,
@@ -28,10 +28,10 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Every encoding that is understood, as `Accept-Encoding` lists them.
+    /// Every supported encoding, as `Accept-Encoding` lists them.
     pub const ALL: &'static str = "gzip, deflate, zstd, br";
 
-    /// The value of `Content-Encoding`; `None` for what is not understood, also for a list.
+    /// Parses `Content-Encoding`; `None` for an unsupported value or a list.
     pub fn from_header(value: &str) -> Option<Self> {
         match value.trim().to_ascii_lowercase().as_str() {
             "" | "identity" => Some(Self::Identity),
@@ -44,30 +44,31 @@ impl Encoding {
     }
 }
 
-/// How far a body may grow.
+/// Limits on the inflated size.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Bytes in all.
+    /// Most bytes.
     pub bytes: usize,
-    /// Times its size as sent (never less than 64 KiB, as short text compresses well).
+    /// Most bytes as a multiple of the size as sent (never less than 64 KiB, as short text
+    /// compresses well).
     pub ratio: usize,
 }
 
 /// Why a body could not be inflated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InflateError {
-    /// It grows above the limit.
+    /// It inflates beyond the limit.
     #[error("it inflates to more than {limit} bytes")]
     TooLarge {
-        /// The limit that held.
+        /// The limit that applied.
         limit: usize,
     },
-    /// It is not what the header says.
+    /// It is not valid in the declared encoding.
     #[error("it does not inflate: {0}")]
     Broken(String),
 }
 
-/// Undoes the encoding.
+/// Inflates a body.
 pub fn inflate(
     body: &[u8],
     encoding: Encoding,
@@ -97,7 +98,7 @@ pub fn inflate(
     }
 }
 
-/// The crate's readers of deflate pass over what follows the stream.
+/// The deflate readers of the crate ignore what follows the stream.
 fn nothing_follows(rest: &[u8]) -> Result<(), InflateError> {
     match rest.len() {
         0 => Ok(()),
@@ -132,14 +133,14 @@ fn is_zlib(body: &[u8]) -> bool {
     matches!(body, [a, b, ..] if a & 0x0f == 8 && u16::from_be_bytes([*a, *b]) % 31 == 0)
 }
 
-/// Whether a Brotli stream begins by asking for a window of 8 or 16 MiB (RFC 7932, 9.1), which the
-/// decoder fills before it gives anything out. Libraries take 4 MiB unless told otherwise.
+/// Whether a Brotli stream begins by requesting a window of 8 or 16 MiB (RFC 7932, 9.1), which the
+/// decoder fills before it produces output. Libraries use 4 MiB unless configured otherwise.
 fn is_wide(body: &[u8]) -> bool {
     body.first().is_some_and(|first| matches!(first & 0x0f, 0b1101 | 0b1111))
 }
 
-/// The crate's own reader takes windows of up to 1 GiB (its "large window" extension) and passes
-/// over what follows the stream; this one does neither.
+/// The crate's own reader accepts windows of up to 1 GiB (its "large window" extension) and ignores
+/// what follows the stream; this one does neither.
 struct Brotli<'a> {
     rest: &'a [u8],
     state: Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>,

@@ -1,10 +1,10 @@
 //! JSON events: an array, one object, or one object a line.
 //!
-//! A body is checked as a whole without building anything (serde_json skips values with a
-//! stack on the heap, so depth costs no stack), then cut into its events, and each event of
-//! at most 16 KiB is read by itself: a player's straight into a record, any other by way of a
-//! tree. So a deep, long or odd event costs itself alone, and memory stays near the size of the
-//! body however it is nested.
+//! A body is validated as a whole without building anything (serde_json skips values with a stack
+//! on the heap, so depth costs no call stack), then split into its events. Each event of at most 16
+//! KiB is parsed by itself: a player's event straight into a record, any other into a tree. So a
+//! deep, long or malformed event costs only itself, and memory stays near the size of the body
+//! however deeply it is nested.
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -12,25 +12,25 @@ use tallylight_schemas::cmcd::json::{parse_either, parse_event};
 use tallylight_schemas::cmcd::{MAX_EVENT_BYTES, Mode, Record};
 use tallylight_schemas::fates::{Fate, Reason};
 
-use super::told::Asked;
+use super::reported::ReportedCmcd;
 use super::{Context, Rows, cmcd, control, delivery, lines, unmarked};
 use crate::fates::{Source, Tally};
 
-/// The member of a delivery event that is no column: the CMCD of the request, as it was sent.
+/// The member of a delivery event that is not a column: the CMCD of the request, as sent.
 pub(crate) const CMCD: &str = "cmcd";
 
-/// How a body holds its events.
+/// How the events are laid out in a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// `[{…}, {…}]`
     Array,
-    /// One object, over one line or many.
+    /// One object, on one line or many.
     Single,
     /// One object a line.
     Lines,
 }
 
-/// Finds the layout; `Err` is the parser's word on an array that does not parse.
+/// Detects the layout; `Err` is the parser's message on an array that does not parse.
 pub fn layout(body: &[u8], says_lines: bool) -> Result<Layout, String> {
     if says_lines {
         return Ok(Layout::Lines);
@@ -45,7 +45,7 @@ pub fn layout(body: &[u8], says_lines: bool) -> Result<Layout, String> {
     }
 }
 
-/// The events of a body, as text not yet parsed.
+/// The events of a body, as unparsed text.
 pub fn events(body: &[u8], layout: Layout) -> Box<dyn Iterator<Item = &[u8]> + Send + '_> {
     let body = unmarked(body);
     match layout {
@@ -67,8 +67,8 @@ pub fn body(body: &[u8], layout: Layout, context: Context<'_>, rows: &mut Rows) 
     tally
 }
 
-/// Reads CMCD records as JSON, which drafts of version 2 and version 1 had: objects without a
-/// type. One with `e` and `ts` is an event report, any other a request-mode record.
+/// Reads CMCD records as JSON, as drafts of version 2 and version 1 had them: objects without a
+/// `type`. One with `e` and `ts` is an event report, any other a request-mode record.
 pub fn records(body: &[u8], layout: Layout, context: Context<'_>, rows: &mut Rows) -> Tally {
     let mut tally = Tally::default();
     let mut events = events(body, layout);
@@ -92,8 +92,8 @@ fn utf8(text: &[u8]) -> Result<&str, Reason> {
     std::str::from_utf8(text).map_err(|_| Reason::NotUtf8)
 }
 
-/// The end of every event: a row, or a reason. `shown` is what whoever looks sees of it; `record`
-/// is memory to read into.
+/// Gives an event its fate: a row, or a reason. `shown` is what is shown of it; `record` is reused
+/// memory.
 pub(super) fn end<'a>(
     event: Result<&'a str, Reason>,
     record: &mut Record<'a>,
@@ -128,7 +128,7 @@ fn other(
         Some("delivery") => {
             let event = serde_json::from_value(value).map_err(|_| Reason::BadShape)?;
             let text = cmcd.as_ref().and_then(Value::as_str);
-            let told = text.map(|text| Asked { text, source: Source::Edge });
+            let told = text.map(|text| ReportedCmcd { text, source: Source::Edge });
             return delivery::keep(event, told, context, rows, tally);
         }
         Some("action") => rows.actions.push(control::action(value, tenant)?),
@@ -139,7 +139,7 @@ fn other(
     Ok(())
 }
 
-/// Cuts an array that is known to parse into its elements.
+/// Splits an array that is known to parse into its elements.
 fn elements(body: &[u8]) -> impl Iterator<Item = &[u8]> + Send {
     let body = body.trim_ascii();
     let inner = body.get(1..body.len().saturating_sub(1)).unwrap_or_default();

@@ -1,7 +1,8 @@
-//! OpenTelemetry's signals (OTLP/HTTP). Each data point of a metric is a row of `infra_metrics`;
-//! so is each log record and each span, but for those that tell of a request for media: they are
+//! OpenTelemetry's signals (OTLP/HTTP). Each data point of a metric is a row of `infra_metrics`; so
+//! is each log record and each span, except those that describe a request for media: these are
 //! delivery events (ADR 26).
 
+mod http;
 mod json;
 mod media;
 mod metrics;
@@ -21,24 +22,24 @@ use tallylight_schemas::fates::Reason;
 use super::{Context, Rows};
 use crate::fates::{Source, Tally};
 
-/// Most bytes of a request once inflated. A message of two bytes takes a hundred in memory, so
-/// this is below what other bodies may have.
+/// Most bytes of a request once inflated. A message of two bytes takes a hundred in memory, so this
+/// is less than other bodies may have.
 pub const REQUEST_BYTES: usize = 1 << 20;
-/// Most bytes of memory that names and attributes of a request's rows take: those of a resource are in
-/// each of its rows, so a small body could become a hundred times as much.
+/// Most bytes of memory that names and attributes of a request's rows take: each row repeats the
+/// attributes of its resource, so a small body could grow a hundredfold.
 pub const ROWS_BYTES: usize = 16 << 20;
 
-/// What a request is written in; its answer is too.
+/// The encoding of a request, and of its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wire {
     /// Binary protobuf.
     Protobuf,
-    /// The JSON of OTLP, which is protobuf's with a few rules of its own.
+    /// OTLP's JSON, which is protobuf's with a few rules of its own.
     Json,
 }
 
 impl Wire {
-    /// What a media type says; `None` for one that is not taken.
+    /// The encoding of a media type; `None` for one that is not accepted.
     pub fn of(media_type: &str) -> Option<Self> {
         match media_type {
             "application/x-protobuf" => Some(Wire::Protobuf),
@@ -56,34 +57,35 @@ impl Wire {
     }
 }
 
-/// The words of a signal.
+/// The names and the source of a signal.
 #[derive(Debug)]
 pub struct Signal {
-    /// The message of its requests, as errors name it.
+    /// The message type of its requests, as errors name it.
     pub message: &'static str,
     /// The member of a request's JSON that holds everything.
     pub member: &'static str,
     /// The lists in there that hold the records.
     pub records: &'static str,
-    /// What an answer's JSON calls those that were not taken.
+    /// The member of a JSON answer that counts the records that were not accepted.
     pub rejected: &'static str,
-    /// Under which source fates are booked.
+    /// The source that fates are booked under.
     pub source: Source,
 }
 
 /// The request that exports a signal.
 pub trait Export: Message + Default + DeserializeOwned + 'static {
-    /// Which one.
+    /// The signal.
     const SIGNAL: Signal;
 
-    /// How many records there are: data points, log records or spans.
+    /// The number of records: data points, log records or spans.
     fn records(&self) -> usize;
 
-    /// Reads them into `rows`. `number` is the request's own: the same when it is sent again.
+    /// Reads the records into `rows`. `number` identifies the request: it is the same when the
+    /// request is sent again.
     fn read(&self, number: u64, context: Context<'_>, rows: &mut Rows) -> Tally;
 }
 
-/// A request from its body; `Err` is the parser's word.
+/// Parses a request; `Err` is the parser's message.
 pub fn request<E: Export>(body: &[u8], wire: Wire) -> Result<E, String> {
     match wire {
         Wire::Protobuf => E::decode(body).map_err(|error| error.to_string()),
@@ -91,7 +93,7 @@ pub fn request<E: Export>(body: &[u8], wire: Wire) -> Result<E, String> {
     }
 }
 
-/// The records of a request on the way to their fates.
+/// Reads the records of a request one by one.
 struct Reading<'a, 'r> {
     context: Context<'a>,
     source: Source,
@@ -103,7 +105,7 @@ struct Reading<'a, 'r> {
 struct To<'r> {
     rows: &'r mut Rows,
     tally: Tally,
-    /// What is left of [`ROWS_BYTES`].
+    /// The rest of [`ROWS_BYTES`].
     room: usize,
 }
 
@@ -113,7 +115,7 @@ impl<'a, 'r> Reading<'a, 'r> {
         Self { context, source, to, left: context.max_records }
     }
 
-    /// The next record: `read` gives it its fate, or says why it is rejected.
+    /// The next record: `read` gives it its fate, or returns why it is rejected.
     fn next(&mut self, read: impl FnOnce(Context<'a>, &mut To<'r>) -> Result<(), Reason>) {
         let room = self.left > 0;
         self.left = self.left.saturating_sub(1);
@@ -122,7 +124,7 @@ impl<'a, 'r> Reading<'a, 'r> {
             false => Err(Reason::TooMany),
         };
         if let Err(reason) = end {
-            // What exporters tell holds addresses of viewers: nothing of it is kept.
+            // Exported records may hold addresses of viewers: nothing of a rejected one is kept.
             self.context.bury((self.source, reason), &[], self.to.rows);
             self.to.tally.reject(reason);
         }

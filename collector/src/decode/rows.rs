@@ -1,5 +1,5 @@
-//! Rows waiting for a commit: player records in Arrow builders, delivery events beside them,
-//! each with its partition.
+//! Rows that wait for a commit: player records in Arrow builders, delivery events beside them, each
+//! with its partition.
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
@@ -11,21 +11,21 @@ use tallylight_schemas::delivery::DeliveryEvent;
 use tallylight_schemas::ident::{of_hash, partition};
 use tallylight_schemas::infra::InfraMetric;
 use tallylight_schemas::ipc::TenantDelivery;
-use tallylight_schemas::player::{Door, PlayerBatchBuilder};
+use tallylight_schemas::player::{Envelope, PlayerBatchBuilder};
 
-/// Builders that decoded records go straight into.
+/// Builders that records are decoded into.
 pub struct Rows {
-    /// Players' records by partition: a commit puts those of a partition together, and to keep
-    /// them apart costs far less than to sort them.
+    /// Player records by partition: a commit stores them by partition, and keeping them apart costs
+    /// far less than sorting.
     players: Vec<PlayerBatchBuilder>,
     delivery: Vec<(u16, TenantDelivery)>,
     /// Actions of steering.
     pub actions: Vec<ActionRow>,
     /// Incidents.
     pub incidents: Vec<IncidentRow>,
-    /// Numbers about machines and services.
+    /// Metric points of machines and services.
     pub infra: Vec<InfraMetric>,
-    /// Records that were rejected: no rows, and no reason to commit.
+    /// Rejected records. They are not rows and do not trigger a commit.
     pub letters: Vec<DeadLetter>,
     point_bytes: usize,
 }
@@ -41,17 +41,17 @@ impl std::fmt::Debug for Rows {
     }
 }
 
-/// Rows sorted by shard and partition, and which are whose.
+/// Rows sorted by shard and partition, with the range of each partition.
 #[derive(Debug)]
 pub struct Sorted<T> {
     /// The rows.
     pub rows: T,
-    /// The rows of each partition that has any.
+    /// The range of each partition that has rows.
     pub ranges: Vec<PartitionRange>,
 }
 
 impl Rows {
-    /// No rows, to be spread over `partitions`.
+    /// No rows yet, for `partitions` partitions.
     pub fn new(partitions: u16) -> Self {
         Self {
             players: (0..partitions.max(1)).map(|_| PlayerBatchBuilder::new()).collect(),
@@ -64,10 +64,10 @@ impl Rows {
         }
     }
 
-    /// Makes room for so many player records more.
+    /// Reserves capacity for this many more player records.
     pub fn expect(&mut self, records: usize) {
         let each = records / self.players.len().max(1);
-        // Sessions are spread by their hash: an eighth more than its part is seldom exceeded.
+        // Sessions are spread by hash, so an eighth more than an equal part is seldom exceeded.
         self.players.iter_mut().for_each(|builder| builder.expect(each + each / 8));
     }
 
@@ -79,58 +79,65 @@ impl Rows {
         self.players.iter().map(PlayerBatchBuilder::len).sum()
     }
 
-    /// Adds a player record of a session, by its hash; `false` when it has no `sid`.
-    pub fn push_player(&mut self, door: &Door<'_>, record: &Record<'_>, session: u64) -> bool {
+    /// Adds a player record of a session, given by its hash; `false` when it has no `sid`.
+    pub fn push_player(
+        &mut self,
+        envelope: &Envelope<'_>,
+        record: &Record<'_>,
+        session: u64,
+    ) -> bool {
         if record.sid().is_empty() {
             return false;
         }
         let partition = of_hash(session, self.partitions());
         let builder = self.players.get_mut(usize::from(partition));
-        builder.map(|builder| builder.push(door, record)).is_some()
+        builder.map(|builder| builder.push(envelope, record)).is_some()
     }
 
-    /// Adds a delivery event: with its session when it names one, else with its source.
+    /// Adds a delivery event, to the partition of its session if it has one, else of its source.
     pub fn push_delivery(&mut self, tenant: &str, received_at: i64, event: DeliveryEvent) {
         let key = event.sid.as_deref().unwrap_or(&event.source);
         let at = partition(tenant, key, self.partitions());
         self.delivery.push((at, TenantDelivery { tenant: tenant.to_owned(), received_at, event }));
     }
 
-    /// Adds a number about a machine or a service, whose texts take so many bytes.
+    /// Adds a metric point whose texts take this many bytes.
     pub fn push_point(&mut self, point: InfraMetric, bytes: usize) {
         self.point_bytes = self.point_bytes.saturating_add(bytes);
         self.infra.push(point);
     }
 
-    /// How many bytes the texts of all points took.
+    /// Bytes taken by the texts of all points.
     pub fn point_bytes(&self) -> usize {
         self.point_bytes
     }
 
-    /// Rows held.
+    /// How many rows there are.
     pub fn len(&self) -> usize {
         let control = self.actions.len() + self.incidents.len();
         self.player_rows() + self.delivery.len() + control + self.infra.len()
     }
 
-    /// About how many bytes the letters are.
+    /// Approximate bytes of the dead letters.
     pub fn letter_bytes(&self) -> usize {
         let record = |letter: &DeadLetter| letter.record.as_ref().map_or(0, String::len);
         self.letters.iter().map(record).sum()
     }
 
-    /// Whether there is no row.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// The place of a partition among those of so many shards: a shard's are together.
+/// The sort key of a partition for a log of this many shards: the partitions of a shard are
+/// adjacent.
 fn place(partition: u16, shards: u16) -> (u16, u16) {
     (partition % shards, partition)
 }
 
-/// The player rows of `all` as one batch, for a log of so many shards; `None` when there is none.
+/// The player rows of `all` as one batch, for a log of this many shards; `None` when there are
+/// none.
 pub fn player_batch(
     all: &mut [Rows],
     shards: u16,
@@ -143,11 +150,11 @@ pub fn player_batch(
     let mut counts = Vec::with_capacity(partitions.len());
     for partition in partitions {
         let before = joined.len();
-        // One set after the other: that is the order of arrival.
+        // Set after set, which is the order of arrival.
         for rows in all.iter_mut() {
             let own = rows.players.get_mut(usize::from(partition)).map(std::mem::take);
             match own {
-                // There are no others to copy it together with.
+                // It has all the rows, so nothing is copied.
                 Some(only) if only.len() == sum => joined = only,
                 Some(own) => joined.append(own)?,
                 None => {}
@@ -161,7 +168,7 @@ pub fn player_batch(
     Ok(Some(Sorted { rows: joined.finish()?, ranges: ranges(counts.into_iter()) }))
 }
 
-/// The delivery events of `all`, for a log of so many shards; empty when there is none.
+/// The delivery events of `all`, for a log of this many shards; may be empty.
 pub fn deliveries(all: &mut [Rows], shards: u16) -> Sorted<Vec<TenantDelivery>> {
     let mut rows: Vec<(u16, TenantDelivery)> =
         all.iter_mut().flat_map(|rows| rows.delivery.drain(..)).collect();
@@ -171,11 +178,11 @@ pub fn deliveries(all: &mut [Rows], shards: u16) -> Sorted<Vec<TenantDelivery>> 
     Sorted { rows: rows.into_iter().map(|(_, event)| event).collect(), ranges }
 }
 
-/// Where the rows of each partition are that has any, from how many each has, in order.
+/// The range of each partition that has rows, from the number of rows of each, in order.
 fn ranges(counts: impl Iterator<Item = (u16, usize)>) -> Vec<PartitionRange> {
     let mut first_row = 0;
     let range = |(partition, rows)| {
-        // Rows are far fewer than u32 has numbers: a commit is bounded.
+        // A commit is bounded, so rows fit u32.
         let rows = u32::try_from(rows).unwrap_or(u32::MAX);
         let range = PartitionRange { partition, first_row, rows };
         first_row += rows;
@@ -195,14 +202,14 @@ mod tests {
     fn rows_of_two_sets_are_sorted_and_keep_their_order_of_arrival() {
         let mut all = [Rows::new(4), Rows::new(4)];
         let about = About::default();
-        let door =
-            Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: 1, about };
+        let envelope =
+            Envelope { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: 1, about };
         for n in 0..60 {
             let extra = if n % 2 == 0 { "bl=100," } else { "cid=\"c\"," };
             let text = format!("{extra}e=ps,sid=\"s{}\",sn={n},ts=1795000000000", n % 7);
             let record = parse(&text, Mode::Event).unwrap();
             let session = hash("demo", record.sid());
-            assert!(all[n / 30].push_player(&door, &record, session));
+            assert!(all[n / 30].push_player(&envelope, &record, session));
         }
         let sorted = player_batch(&mut all, 1).unwrap().unwrap();
         let rows = PlayerRows::new(&sorted.rows).unwrap();
@@ -228,7 +235,7 @@ mod tests {
             });
             serde_json::from_value::<DeliveryEvent>(event).unwrap()
         };
-        // Where they belong is said here, so that it is known what is wanted.
+        // The partitions are set here, so that the expected ranges are known.
         let got = |shards| {
             let mut rows = Rows::new(4);
             (0..5).for_each(|n| rows.push_delivery("demo", 1, event(n)));

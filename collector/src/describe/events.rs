@@ -1,4 +1,4 @@
-//! JSON Schema (2020-12) of an event: what to send, not all that is taken as meant.
+//! JSON Schema (2020-12) of an event: what to send, not every irregularity that is accepted.
 
 use arrow::datatypes::{DataType, FieldRef};
 use serde_json::{Map, Value, json};
@@ -9,13 +9,21 @@ use tallylight_schemas::tables::Table;
 use super::SCHEMA_PATH;
 use crate::decode::delivery::{NAME_BYTES, bounds};
 use crate::decode::json::CMCD;
-use crate::decode::told::CMCD_BYTES;
+use crate::decode::reported::CMCD_BYTES;
 
-/// What a player's event may not lack.
+/// Members that a player's event must have.
 const PLAYER_REQUIRED: [&str; 4] = ["type", "sid", "e", "ts"];
-/// What a delivery event may not lack; a test holds it against the struct.
+/// Members that a delivery event must have; a test checks them against the struct.
 const DELIVERY_REQUIRED: [&str; 10] =
     ["type", "source", "boot", "seq", "ts", "service", "action", "stream", "status", "bytes"];
+
+/// Names of custom keys.
+const CUSTOM: &str = "^[A-Za-z*][A-Za-z0-9_.*]*-[A-Za-z0-9_.*-]*$";
+/// Members of a delivery event that have one of a few words; a test checks them against the types.
+const WORDS: [(&str, [&str; 4]); 2] = [
+    ("service", ["packager", "origin", "edge", "steering"]),
+    ("action", ["put", "get", "choice", "load"]),
+];
 
 /// The schema of one event.
 pub fn schema() -> Value {
@@ -32,14 +40,16 @@ fn player() -> Value {
     let mut properties: Map<String, Value> =
         Key::ALL.iter().map(|key| (key.name().to_owned(), of_key(*key))).collect();
     properties.insert("type".to_owned(), json!({"const": "player"}));
-    let custom = format!("A custom key: a name with a hyphen, at most {MAX_CUSTOM_CHARS} bytes.");
+    let custom = format!(
+        "A custom key: letters, digits and `_-.*`, with a hyphen, at most {MAX_CUSTOM_CHARS} bytes."
+    );
     json!({
         "title": "A record of a player, with the keys of CMCD as members",
         "type": "object",
         "required": PLAYER_REQUIRED,
         "properties": properties,
         "patternProperties": {
-            "-": {"type": ["string", "number", "boolean", "null"], "description": custom},
+            CUSTOM: {"type": ["string", "number", "boolean", "null"], "description": custom},
         },
         "additionalProperties": false,
     })
@@ -95,13 +105,15 @@ fn members() -> Vec<FieldRef> {
 }
 
 fn of_member(member: &FieldRef) -> Value {
-    let mut schema = match (member.data_type(), bounds(member.name())) {
-        (DataType::Boolean, _) => json!({"type": "boolean"}),
-        (_, Some(bounds)) => {
+    let words = WORDS.iter().find(|(name, _)| *name == member.name()).map(|(_, words)| words);
+    let mut schema = match (member.data_type(), bounds(member.name()), words) {
+        (DataType::Boolean, ..) => json!({"type": "boolean"}),
+        (_, Some(bounds), _) => {
             json!({"type": "integer", "minimum": bounds.start(), "maximum": bounds.end()})
         }
-        (DataType::UInt64, None) => json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}),
-        (found, None) if found.is_integer() => json!({"type": "integer"}),
+        (DataType::UInt64, ..) => json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}),
+        (found, ..) if found.is_integer() => json!({"type": "integer"}),
+        (.., Some(words)) => json!({"type": "string", "enum": words}),
         _ => json!({"type": "string", "maxLength": NAME_BYTES}),
     };
     if member.is_nullable() {
@@ -118,14 +130,13 @@ fn of_member(member: &FieldRef) -> Value {
 mod tests {
     use super::*;
     use tallylight_schemas::cmcd::{Mode, json};
-    use tallylight_schemas::delivery::DeliveryEvent;
+    use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
 
     /// A value that the schema of a member allows.
     fn example(name: &str, schema: &Value) -> Value {
         let kind = schema["type"].as_str().or(schema["type"][0].as_str());
         match (name, kind) {
-            ("service", _) => "edge".into(),
-            ("action", _) => "get".into(),
+            _ if schema["enum"].is_array() => schema["enum"][0].clone(),
             (_, Some("boolean")) => true.into(),
             (_, Some("integer")) => schema["maximum"].as_u64().unwrap_or(7).into(),
             (_, Some("string")) => "a".into(),
@@ -160,6 +171,18 @@ mod tests {
     }
 
     #[test]
+    fn service_and_action_are_words_of_their_types() {
+        // The error for an unknown word names every known one.
+        fn known<T: serde::de::DeserializeOwned>() -> Vec<String> {
+            let error = serde_json::from_value::<T>("".into()).err().unwrap().to_string();
+            error.split('`').skip(3).step_by(2).map(str::to_owned).collect()
+        }
+        let members = &delivery()["properties"];
+        assert_eq!(members["service"]["enum"], json!(known::<Service>()));
+        assert_eq!(members["action"]["enum"], json!(known::<Action>()));
+    }
+
+    #[test]
     fn the_numbers_of_a_delivery_event_say_how_large_they_may_be() {
         let schema = delivery();
         let members = &schema["properties"];
@@ -175,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_players_event_may_not_lack_is_what_the_decoder_asks_for() {
+    fn the_members_that_a_players_event_must_have_are_those_that_the_decoder_requires() {
         let whole = json!({"type": "player", "sid": "a", "e": "t", "ts": 1_795_000_000_000_i64});
         assert!(json::parse(&whole.to_string(), Mode::Event).is_ok());
         for name in PLAYER_REQUIRED.into_iter().filter(|name| !["type", "sid"].contains(name)) {

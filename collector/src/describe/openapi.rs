@@ -6,6 +6,7 @@ use tallylight_schemas::ipc::STREAM_MEDIA_TYPE;
 
 use super::events::schema;
 use super::{OPENAPI_PATH, SCHEMA_PATH};
+use crate::receive::JSON_LINES;
 
 /// The document.
 pub fn openapi() -> Value {
@@ -14,7 +15,7 @@ pub fn openapi() -> Value {
         "info": {
             "title": "Tallylight collector",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Takes what players and services report, and answers once it is stored.",
+            "description": "Accepts what players and services report, and answers once it is stored.",
         },
         "paths": {
             "/v1/cmcd": {"post": post_cmcd(), "get": get_cmcd()},
@@ -53,16 +54,25 @@ fn encoding() -> Value {
 fn post_cmcd() -> Value {
     let lines = json!({"schema": {"type": "string"}});
     let of_drafts = json!({"schema": {"type": ["object", "array"], "items": {"type": "object"}}});
+    let content = json!({
+        "application/cmcd": lines, "text/cmcd": lines, "text/plain": lines,
+        "application/json": of_drafts,
+    });
     json!({
-        "summary": "CMCD version 2 event reports, one a line; as JSON, what drafts of it sent",
+        "summary": "CMCD version 2 event reports, one a line; JSON as in its drafts",
         "security": keys(),
         "parameters": [encoding()],
-        "requestBody": {"required": true, "content": {
-            "application/cmcd": lines, "text/cmcd": lines, "text/plain": lines,
-            "application/json": of_drafts, "application/x-ndjson": lines,
-        }},
+        "requestBody": {"required": true, "content": with_json_lines(content)},
         "responses": stored(&POST_REFUSALS),
     })
+}
+
+/// Adds one JSON object a line, under every name of that type.
+fn with_json_lines(mut content: Value) -> Value {
+    for media_type in JSON_LINES {
+        content[media_type] = json!({"schema": {"type": "string"}});
+    }
+    content
 }
 
 fn get_cmcd() -> Value {
@@ -71,7 +81,7 @@ fn get_cmcd() -> Value {
     let headers = HEADERS.map(|name| text(name, "header"));
     let parameters: Vec<Value> = [text("CMCD", "query")].into_iter().chain(headers).collect();
     json!({
-        "summary": "A record of request mode, or an event: in the query or, before it, in four headers",
+        "summary": "A request-mode record or an event report, in four headers or else in the query",
         "security": keys(),
         "parameters": parameters,
         "responses": stored(&[400, 401, 429, 500, 503]),
@@ -80,16 +90,17 @@ fn get_cmcd() -> Value {
 
 fn post_events() -> Value {
     let event = json!({"$ref": "#/components/schemas/Event"});
+    let array = json!({"type": "array", "items": event, "minItems": 1});
+    let content = json!({
+        "application/json": {"schema": {"oneOf": [event, array]}},
+        "text/plain": {"schema": {"type": "string"}},
+        STREAM_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}},
+    });
     json!({
         "summary": "Events of players and services",
         "security": keys(),
         "parameters": [encoding()],
-        "requestBody": {"required": true, "content": {
-            "application/json": {"schema": {"type": "array", "items": event, "minItems": 1}},
-            "application/x-ndjson": {"schema": {"type": "string"}},
-            "text/plain": {"schema": {"type": "string"}},
-            STREAM_MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}},
-        }},
+        "requestBody": {"required": true, "content": with_json_lines(content)},
         "responses": stored(&POST_REFUSALS),
     })
 }
@@ -101,13 +112,13 @@ fn export(signal: &str, word: &str) -> Value {
     let object = json!({"schema": {"type": "object"}});
     let mut responses = refusals(&POST_REFUSALS);
     for (_, refusal) in responses.as_object_mut().into_iter().flatten() {
-        // Exporters read a google.rpc.Status; who speaks another type is told as elsewhere.
+        // Exporters read a google.rpc.Status; other clients get problem+json as elsewhere.
         refusal["content"][json] = object.clone();
         refusal["content"][protobuf] = binary.clone();
     }
     responses["200"] = json!({
         "description": format!(
-            "Export{word}ServiceResponse: stored, but for what partial_success tells"
+            "Export{word}ServiceResponse: stored, except for what partial_success reports"
         ),
         "content": {json: object, protobuf: binary},
     });
@@ -141,10 +152,9 @@ fn get_beacons() -> Value {
 }
 
 fn plain(summary: &str, media_type: &str) -> Value {
-    json!({"get": {"summary": summary, "responses": {"200": {
-        "description": summary,
-        "content": {media_type: {}},
-    }}}})
+    let mut responses = refusals(&[]);
+    responses["200"] = json!({"description": summary, "content": {media_type: {}}});
+    json!({"get": {"summary": summary, "responses": responses}})
 }
 
 fn ready() -> Value {
@@ -170,8 +180,13 @@ fn stored(statuses: &[u16]) -> Value {
     responses
 }
 
+/// The statuses that any request may be refused with before its route is known.
+const HEAD_REFUSALS: [u16; 2] = [414, 431];
+
+/// Answers of these statuses, and of those of any request.
 fn refusals(statuses: &[u16]) -> Value {
-    statuses.iter().map(|status| (status.to_string(), refusal(*status))).collect()
+    let all = statuses.iter().chain(&HEAD_REFUSALS);
+    all.map(|status| (status.to_string(), refusal(*status))).collect()
 }
 
 fn refusal(status: u16) -> Value {
@@ -182,9 +197,11 @@ fn refusal(status: u16) -> Value {
         408 => "The body was not complete in time",
         411 => "A POST without a body",
         413 => "The body is too large, as sent or inflated",
-        415 => "A content type or encoding that is not taken",
+        414 => "Path and query are too long",
+        415 => "A content type or encoding that is not accepted",
         429 => "The tenant is far above its share or quota",
-        500 => "The log refused the commit for good",
+        431 => "Too many headers, or too long ones",
+        500 => "The log refused the commit permanently",
         _ => "At a limit, or the log is unavailable",
     };
     let problem = json!({"$ref": "#/components/schemas/Problem"});

@@ -1,4 +1,4 @@
-//! Whose address it is: the peer's, unless a proxy of ours stands between.
+//! The address of the client: the peer's, unless proxies of ours are between.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,14 +6,15 @@ use axum::http::header::FORWARDED;
 use axum::http::{HeaderMap, HeaderValue};
 use ipnetwork::IpNetwork;
 
-/// Proxies in a row that are followed.
+/// Most proxies in a row that are followed.
 const HOPS: usize = 16;
-/// What most proxies write.
+/// The header that most proxies write.
 const USUAL: &str = "x-forwarded-for";
 
-/// The address of the client. Every proxy appends whom it saw, so the list is read from its
-/// end, and only as long as those who wrote it are trusted: what stands before is anybody's.
-pub(super) fn client(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNetwork]) -> IpAddr {
+/// The address of the client. Every proxy appends the address that it saw, so the list is read
+/// from its end, and only as far as it was written by trusted proxies: anyone may have written the
+/// rest. `None` when it leads no further than to a proxy of ours, whose place is not the viewer's.
+pub(super) fn client(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNetwork]) -> Option<IpAddr> {
     let is_ours = |at: IpAddr| trusted.iter().any(|network| network.contains(at));
     let mut client = peer.to_canonical();
     let seen = forwarded(headers);
@@ -24,17 +25,17 @@ pub(super) fn client(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNetwork]) -
         let Some(before) = address(said) else { break };
         client = before;
     }
-    client
+    (!is_ours(client)).then_some(client)
 }
 
-/// Whom the proxies saw, the nearest last. Most proxies write `X-Forwarded-For` and pass on whatever
-/// `Forwarded` a client has made up, so that counts only where there is nothing else, readable or
-/// not.
+/// The addresses that the proxies saw, the nearest last. Most proxies write `X-Forwarded-For` and
+/// pass on any `Forwarded` that a client made up, so the latter counts only where the former is
+/// absent, readable or not.
 fn forwarded(headers: &HeaderMap) -> Vec<&str> {
     let listed = |name: &str| {
         let lines = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
         let elements = lines.flat_map(|line| line.split(|byte| *byte == b','));
-        // One that is no text is nobody's address, and keeps its place between its neighbours.
+        // An element that is not text is not an address, and keeps its place in the list.
         let texts = elements.map(|element| std::str::from_utf8(element).unwrap_or_default());
         texts.map(str::trim).collect::<Vec<_>>()
     };
@@ -69,31 +70,44 @@ mod tests {
     fn only_our_proxies_are_believed() {
         let ours = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
         for (peer, name, value, expected) in [
-            ("203.0.113.9", "x-forwarded-for", "198.51.100.1", "203.0.113.9"),
-            ("10.0.0.1", "x-forwarded-for", "198.51.100.1", "198.51.100.1"),
-            ("::ffff:10.0.0.1", "x-forwarded-for", "198.51.100.1:4711", "198.51.100.1"),
+            ("203.0.113.9", "x-forwarded-for", "198.51.100.1", Some("203.0.113.9")),
+            ("10.0.0.1", "x-forwarded-for", "198.51.100.1", Some("198.51.100.1")),
+            ("::ffff:10.0.0.1", "x-forwarded-for", "198.51.100.1:4711", Some("198.51.100.1")),
             // A client wrote the first one itself.
-            ("10.0.0.1", "x-forwarded-for", "8.8.8.8, 198.51.100.1, 10.0.0.2", "198.51.100.1"),
-            ("10.0.0.1", "x-forwarded-for", "garbage", "10.0.0.1"),
-            ("10.0.0.1", "x-forwarded-for", "", "10.0.0.1"),
-            ("fd00::1", "forwarded", "for=\"[2001:db8::7]:1\";proto=https", "2001:db8::7"),
-            ("10.0.0.1", "forwarded", "proto=http;For=198.51.100.1", "198.51.100.1"),
-            ("10.0.0.1", "forwarded", "for=_hidden", "10.0.0.1"),
+            (
+                "10.0.0.1",
+                "x-forwarded-for",
+                "8.8.8.8, 198.51.100.1, 10.0.0.2",
+                Some("198.51.100.1"),
+            ),
+            ("fd00::1", "forwarded", "for=\"[2001:db8::7]:1\";proto=https", Some("2001:db8::7")),
+            ("10.0.0.1", "forwarded", "proto=http;For=198.51.100.1", Some("198.51.100.1")),
+            // A proxy that does not name the client is not the client.
+            ("10.0.0.1", "x-forwarded-for", "garbage", None),
+            ("10.0.0.1", "x-forwarded-for", "unknown", None),
+            ("10.0.0.1", "x-forwarded-for", "", None),
+            ("10.0.0.1", "x-forwarded-for", "198.51.100.1, 10.0.0.3, unknown", None),
+            ("10.0.0.1", "x-other", "198.51.100.1", None),
+            ("10.0.0.1", "forwarded", "for=_hidden", None),
         ] {
             let found = client(&told(name, value), peer.parse().unwrap(), &ours);
-            assert_eq!(found, expected.parse::<IpAddr>().unwrap(), "{peer} {value}");
+            let expected = expected.map(|at: &str| at.parse::<IpAddr>().unwrap());
+            assert_eq!(found, expected, "{peer} {value}");
         }
+        let direct = client(&HeaderMap::new(), "10.0.0.1".parse().unwrap(), &[]);
+        assert_eq!(direct, "10.0.0.1".parse().ok(), "without trusted networks it is no proxy");
         let mut both = told("forwarded", "for=8.8.8.8");
         both.extend(told("x-forwarded-for", "198.51.100.1"));
-        assert_eq!(client(&both, "10.0.0.1".parse().unwrap(), &ours).to_string(), "198.51.100.1");
+        let proxy = "10.0.0.1".parse().unwrap();
+        assert_eq!(client(&both, proxy, &ours), "198.51.100.1".parse().ok());
         let unreadable = |bytes: &[u8]| {
             let mut headers = told("forwarded", "for=8.8.8.8");
             headers.insert(USUAL, HeaderValue::from_bytes(bytes).unwrap());
-            client(&headers, "10.0.0.1".parse().unwrap(), &ours).to_string()
+            client(&headers, proxy, &ours)
         };
-        assert_eq!(unreadable(b"\xff"), "10.0.0.1", "what a client made up is not asked then");
-        assert_eq!(unreadable(b"\xff, 198.51.100.1"), "198.51.100.1");
+        assert_eq!(unreadable(b"\xff"), None, "what a client made up is not read then");
+        assert_eq!(unreadable(b"\xff, 198.51.100.1"), "198.51.100.1".parse().ok());
         let endless = told("x-forwarded-for", &"10.0.0.1,".repeat(500));
-        assert_eq!(client(&endless, "10.0.0.1".parse().unwrap(), &ours).to_string(), "10.0.0.1");
+        assert_eq!(client(&endless, proxy, &ours), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What a request's headers say of player, browser, system and device.
+//! Player, browser, system and device, as a request's headers reveal them.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use crate::decode::player;
 /// Longest word that is stored.
 const MOST: usize = 64;
 
-/// What was found out; an empty word is unknown.
+/// The words found; an empty one is unknown.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Agent {
     pub(super) player: String,
@@ -22,14 +22,15 @@ pub(super) struct Agent {
 
 static PARSER: LazyLock<Parser> = LazyLock::new(Parser::new);
 
-/// Television sets and boxes by what their User-Agent has in it, with the system they run. The
-/// library knows browsers of computers and phones; the first that is found counts.
-const SETS: [(&str, &str); 12] = [
+/// Television sets and boxes: what their User-Agent contains, and the system they run. The library
+/// knows the browsers of computers and phones only. The first mark that is found counts.
+const SETS: [(&str, &str); 13] = [
     ("Tizen", "Tizen"),
     ("Web0S", "webOS"),
     ("webOS", "webOS"),
     ("Roku", "Roku OS"),
     ("AppleTV", "tvOS"),
+    ("Apple TV", "tvOS"),
     ("tvOS", "tvOS"),
     (" AFT", "Fire OS"),
     ("CrKey", "Cast"),
@@ -39,12 +40,12 @@ const SETS: [(&str, &str); 12] = [
     ("HbbTV", ""),
 ];
 
-/// What the headers say. Client hints count before the User-Agent, which browsers freeze.
+/// Reads the headers. Client hints take precedence over the User-Agent, which browsers freeze.
 pub(super) fn of(headers: &HeaderMap) -> Agent {
     let agent = hints::user_agent(headers);
     let known = PARSER.parse(agent).filter(|found| found.name != woothee::woothee::VALUE_UNKNOWN);
     let set = SETS.iter().find(|(mark, _)| agent.contains(mark));
-    // Every browser begins so; who does not is a program that the library takes for one.
+    // Every browser begins like this; the library takes some other programs for browsers.
     let page = ["Mozilla/", "Opera/"].iter().any(|start| agent.starts_with(start));
     let browser =
         hints::browser(headers).or_else(|| known.as_ref().filter(|_| page).and_then(browser));
@@ -75,13 +76,13 @@ fn browser(found: &WootheeResult<'_>) -> Option<String> {
     if found.category == "crawler" {
         return None;
     }
-    // Without a version it is what imitates a browser.
+    // Without a version it is a program that imitates a browser.
     let major = found.version.split('.').next()?;
     let is_number = !major.is_empty() && major.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| format!("{} {major}", found.name))
 }
 
-/// The system, with its version where a User-Agent still tells the truth about it.
+/// The system, with its version where a User-Agent still states the true one.
 fn os(agent: &str, found: Option<&WootheeResult<'_>>) -> Option<String> {
     let behind = |mark: &str| {
         let digits = agent.split_once(mark)?.1.trim_start_matches([' ', '/', '-']);
@@ -98,12 +99,12 @@ fn os(agent: &str, found: Option<&WootheeResult<'_>>) -> Option<String> {
         return named("iOS", behind(" OS "));
     }
     if agent.contains("Android") {
-        // What browsers say of every device since their User-Agent is frozen.
+        // Browsers send this for every device since their User-Agent was frozen.
         let frozen = agent.contains("Android 10; K)");
         return named("Android", behind("Android").filter(|_| !frozen));
     }
     match found?.os {
-        // Windows 11 and every macOS since 10.15 say this, too.
+        // Windows 11 and every macOS since 10.15 send this, too.
         "Windows 10" => named("Windows", None),
         "Mac OSX" => named("macOS", None),
         "UNKNOWN" => None,
@@ -120,7 +121,7 @@ fn device(agent: &str, found: Option<&WootheeResult<'_>>) -> Option<&'static str
     }
     match found?.category {
         "pc" => Some("desktop"),
-        // Browsers of tablets leave this word out.
+        // Browsers on tablets leave this word out.
         "smartphone" if agent.contains("Android") && !agent.contains("Mobile") => Some("tablet"),
         "smartphone" | "mobilephone" => Some("phone"),
         "appliance" => Some("console"),

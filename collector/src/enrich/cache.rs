@@ -1,11 +1,11 @@
-//! Bounded memory of what was worked out.
+//! A bounded cache of computed values.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-/// Two generations: what is asked for again moves to the young one, and when that is full the
-/// old one is forgotten. So it holds at most twice its size, and what is common stays.
+/// Two generations: a value that is requested again moves to the young one, and when that is full
+/// the old one is dropped. So the cache holds at most twice its size, and common values stay.
 #[derive(Debug)]
 pub(super) struct Cache<T> {
     size: usize,
@@ -24,7 +24,7 @@ impl<T> Cache<T> {
         Self { size, generations: Mutex::new(generations) }
     }
 
-    /// What is remembered under `key`, or else what `make` makes of it now.
+    /// The value cached under `key`, or else the one that `make` returns now.
     pub(super) fn get_or_insert_with(&self, key: u64, make: impl FnOnce() -> T) -> Arc<T> {
         let lock = || self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         let mut generations = lock();
@@ -34,7 +34,7 @@ impl<T> Cache<T> {
         let known = match generations.old.remove(&key) {
             Some(known) => known,
             None => {
-                // Others go on meanwhile; making it twice harms nothing.
+                // Other threads continue meanwhile; making a value twice is harmless.
                 drop(generations);
                 let made = Arc::new(make());
                 generations = lock();
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_common_stays_and_memory_is_bounded() {
+    fn common_values_stay_and_memory_is_bounded() {
         let cache = Cache::new(10);
         let mut made = 0;
         for n in 0..1_000 {

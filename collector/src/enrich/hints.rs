@@ -1,5 +1,5 @@
-//! The headers by which a browser says what it is: `User-Agent`, and the client hints that newer
-//! ones send because their User-Agent is frozen.
+//! The headers by which a browser identifies itself: `User-Agent`, and the client hints that newer
+//! browsers send because their User-Agent is frozen.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, HeaderName};
 
-/// A longer value is not looked at beyond this.
+/// Most bytes of a value that are read.
 const READ: usize = 512;
 
 const BRANDS: HeaderName = HeaderName::from_static("sec-ch-ua");
@@ -17,15 +17,15 @@ const MOBILE: HeaderName = HeaderName::from_static("sec-ch-ua-mobile");
 const FORM_FACTORS: HeaderName = HeaderName::from_static("sec-ch-ua-form-factors");
 const ALL: [HeaderName; 6] = [USER_AGENT, BRANDS, PLATFORM, PLATFORM_VERSION, MOBILE, FORM_FACTORS];
 
-/// Nobody outside can choose headers that share a fingerprint.
+/// Seeded at random, so that no sender can choose headers that share a fingerprint.
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// What all of them together say, as a number.
+/// A hash of all these headers.
 pub(super) fn fingerprint(headers: &HeaderMap) -> u64 {
     let mut hasher = HASHER.build_hasher();
     for name in &ALL {
         hasher.write(value(headers, name).as_bytes());
-        // No header has this byte in it, so two of them cannot pass for one.
+        // No header contains this byte, so no two values look like one.
         hasher.write_u8(0xff);
     }
     hasher.finish()
@@ -46,8 +46,8 @@ fn word<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     Some(value(headers, name).trim_matches(['"', ' '])).filter(|word| !word.is_empty())
 }
 
-/// The browser and its major version. Of the brands one names the engine, and one is made up
-/// so that nobody relies on the list.
+/// The browser and its major version. One of the brands names the engine, and one is made up so
+/// that no site relies on the list.
 pub(super) fn browser(headers: &HeaderMap) -> Option<String> {
     let mut brands = value(headers, &BRANDS).split(',').filter_map(|brand| {
         let (name, version) = brand.split_once(";v=")?;
@@ -63,7 +63,7 @@ pub(super) fn browser(headers: &HeaderMap) -> Option<String> {
     Some(format!("{name} {}", major(version)).trim_end().to_owned())
 }
 
-/// The operating system, with its version where it is told.
+/// The operating system, with its version where that is sent.
 pub(super) fn os(headers: &HeaderMap) -> Option<String> {
     let platform = word(headers, &PLATFORM)?;
     let version = word(headers, &PLATFORM_VERSION).map(major).unwrap_or_default();
@@ -74,7 +74,7 @@ pub(super) fn os(headers: &HeaderMap) -> Option<String> {
     };
     let version = match (name, version) {
         ("Linux", _) => "",
-        // Windows counts its own way: 1 to 10 is Windows 10, from 13 on it is 11.
+        // These are not the versions of Windows: 1 to 10 is Windows 10, from 13 on it is 11.
         ("Windows", version) => match version.parse::<u32>() {
             Ok(1..=12) => "10",
             Ok(13..) => "11",
@@ -90,7 +90,7 @@ pub(super) fn device(headers: &HeaderMap) -> Option<&'static str> {
     let factors = value(headers, &FORM_FACTORS);
     let said = [("Tablet", "tablet"), ("Mobile", "phone"), ("Desktop", "desktop"), ("TV", "tv")];
     let factor = said.iter().find(|(factor, _)| factors.contains(factor)).map(|(_, kind)| *kind);
-    // "?0" is said by desktops, tablets and television sets alike.
+    // Desktops, tablets and television sets all send "?0".
     factor.or_else(|| (value(headers, &MOBILE).trim() == "?1").then_some("phone"))
 }
 

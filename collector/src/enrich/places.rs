@@ -1,4 +1,4 @@
-//! What is known of an address: its country and its network, from MMDB files.
+//! The country and network of an address, from MMDB files.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -37,12 +37,12 @@ impl Places {
         }
     }
 
-    /// Whether there is anything to look up in.
+    /// Whether any file is open.
     pub(super) fn is_any(&self) -> bool {
         self.country.is_some() || self.asn.is_some()
     }
 
-    /// Where `address` is. It is cut before it is looked up: no answer rests on its last bits.
+    /// The place of `address`, which is truncated first: no result depends on its last bits.
     pub(super) fn of(&self, address: IpAddr) -> Place {
         let address = cut(address);
         Place { country: self.country_of(address), asn: self.asn_of(address) }
@@ -65,8 +65,8 @@ impl Places {
     }
 }
 
-/// What vendors name by different paths. A record without it, or with something else there, is
-/// an address of which nothing is known.
+/// The value at a path in the record of `address`. Vendors use different paths. `None` when the
+/// record has nothing there, or a value of another type.
 fn find<'a, T: Deserialize<'a>>(
     reader: &'a Reader<Vec<u8>>,
     address: IpAddr,
@@ -75,7 +75,7 @@ fn find<'a, T: Deserialize<'a>>(
     reader.lookup(address).ok()?.decode_path(path).ok()?
 }
 
-/// The address as far as it may be used: /24 of IPv4, /48 of IPv6.
+/// The part of an address that may be used: /24 of IPv4, /48 of IPv6.
 fn cut(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() & (u32::MAX << 8)).into()),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_missing_or_none_is_no_reason_to_stop() {
+    fn a_missing_or_invalid_file_is_not_fatal() {
         let dir = tempfile::tempdir().unwrap();
         let wrong = dir.path().join("wrong.mmdb");
         std::fs::write(&wrong, "no such format").unwrap();

@@ -1,4 +1,4 @@
-//! Where the door looks senders up.
+//! Settings of looking up senders.
 
 use std::path::PathBuf;
 
@@ -17,8 +17,7 @@ pub struct Settings {
     /// Networks of our own proxies: their `X-Forwarded-For` (`Forwarded` where there is none) is
     /// believed, and nobody else's.
     pub trusted_proxies: Vec<IpNetwork>,
-    /// Sets of headers remembered with what they tell, so that none is taken apart for each
-    /// request.
+    /// Sets of headers whose words are cached, so that they are not parsed for each request.
     pub agents_cached: usize,
 }
 
@@ -33,7 +32,7 @@ impl Default for Settings {
     }
 }
 
-/// Most that may be remembered.
+/// Most sets that may be cached.
 const MOST_CACHED: usize = 1 << 20;
 
 impl Settings {

@@ -1,17 +1,17 @@
-//! A quota: so many records a second, with a burst, and a debt for what cannot be refused.
+//! A quota of records a second, with a burst, and a debt for what cannot be refused.
 
 use super::ladder::REFUSE_ALL;
 use super::sessions::STEP_US;
 
-/// Seconds of quota that may come at once.
+/// Seconds of quota that may be used at once.
 pub(super) const BURST_S: i64 = 5;
-/// How many bursts of debt are taken before every request is refused.
+/// How many bursts of debt are allowed before every request is refused.
 const DEBT: i64 = 2;
-/// A record in the unit of the level, so that a level grows by `rate` each µs.
+/// A record in the unit of the level, so that the level rises by `rate` each µs.
 const RECORD: i64 = 1_000_000;
 
-/// A token bucket. Full is calm, empty is pressure 1,000, each burst of debt is 1,000 more, and
-/// where no record fits any more above the deepest debt all is refused.
+/// A token bucket. Full is no pressure, empty is 1,000, and each burst of debt adds 1,000. Once not
+/// even one more record fits within the deepest debt, everything is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {
     rate: i64,
@@ -34,8 +34,8 @@ impl Bucket {
         -DEBT * self.burst()
     }
 
-    /// The pressure at `now_us`. A clock that goes back fills nothing, nor does who read it a moment
-    /// before another and comes behind him.
+    /// The pressure at `now_us`. A clock that is set back adds nothing, nor does a request whose
+    /// time was read a moment before another's and that arrives after it.
     pub fn pressure(&mut self, now_us: i64) -> u32 {
         let passed = now_us.saturating_sub(self.at_us);
         if !(-STEP_US..=0).contains(&passed) {
@@ -50,8 +50,8 @@ impl Bucket {
         u32::try_from(missing * 1_000 / i128::from(self.burst())).unwrap_or(u32::MAX)
     }
 
-    /// Takes records that were accepted. All of them are paid for, those of a batch that went
-    /// beyond the deepest debt, too: what was forgiven would come again and again.
+    /// Charges accepted records. All are paid for, also those of a batch that went beyond the
+    /// deepest debt: a debt that was forgiven would be run up again and again.
     pub fn take(&mut self, records: u64) {
         let records = i64::try_from(records).unwrap_or(i64::MAX);
         self.level = self.level.saturating_sub(records.saturating_mul(RECORD));

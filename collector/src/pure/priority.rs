@@ -1,4 +1,4 @@
-//! Which records matter most. What is lost of a heartbeat the next one tells; a lost start,
+//! Which records matter most. What a lost heartbeat said, the next one says again; a lost start,
 //! end or error is lost for good.
 
 use tallylight_schemas::cmcd::{Key, Mode, Record};
@@ -9,27 +9,27 @@ use tallylight_schemas::delivery::{Action, DeliveryEvent};
 pub enum Priority {
     /// Errors, starts and ends: never shed.
     Vital,
-    /// Something changed.
+    /// A state change.
     State,
-    /// Everything is as it was, or one request among many.
+    /// No change, or one request among many.
     Heartbeat,
 }
 
-/// Of a player's record.
+/// The priority of a player's record.
 pub fn of_player(record: &Record<'_>, mode: Mode) -> Priority {
     if mode == Mode::Request {
         return Priority::Heartbeat;
     }
     match (record.text(Key::E), record.text(Key::Sta)) {
         (Some("e"), _) | (Some("ps"), Some("s" | "e" | "f" | "q")) => Priority::Vital,
-        // The first report of a session, and the one that tells how long its start took.
+        // The first report of a session, and the one that reports its startup time.
         _ if record.int(Key::Sn) == Some(0) || record.int(Key::Msd).is_some() => Priority::Vital,
         (Some("t" | "rr"), _) => Priority::Heartbeat,
         _ => Priority::State,
     }
 }
 
-/// Of what a media service reports.
+/// The priority of a delivery event.
 pub fn of_delivery(event: &DeliveryEvent) -> Priority {
     match event.action {
         _ if event.status >= 400 => Priority::Vital,

@@ -1,72 +1,74 @@
-//! The quota of single sessions. All records of a session go to one partition, in order, so one
-//! that never stops talking would take that partition from everybody else in it.
+//! The quota of single sessions. All records of a session go to one partition, in order, so a
+//! session that never stops sending would crowd out the others of its partition.
 //!
-//! Whoever talks is followed in a table of fixed size. A place is given to another only once its
-//! session is calm again; who finds none is not followed, and nobody pays for somebody else.
+//! Active sessions are tracked in a table of fixed size. A slot is reused only once the quota of
+//! its session is nearly whole again. A session that finds no slot is not tracked, so no session
+//! pays for another.
 
 use super::bucket::BURST_S;
 use super::ladder::Standing;
 use super::priority::Priority;
 use tallylight_schemas::fates::Reason;
 
-/// Places that a session may have: enough that two hot ones seldom meet.
+/// Slots that a session may use: enough that two busy sessions seldom collide.
 const CHOICES: usize = 4;
-/// Nanoseconds of a second, and of the thousandth of a burst that pressure is counted in.
+/// Nanoseconds of a second, and of a thousandth of a burst, the unit of pressure.
 const SECOND_NS: i64 = 1_000_000_000;
 const THOUSANDTH_NS: i64 = BURST_S * SECOND_NS / 1_000;
-/// Requests overlap, so a moment may be told after a later one. One that is so much earlier is the
-/// clock's doing, µs.
+/// Requests overlap, so times may be out of order. A time that is earlier by more than this, µs,
+/// means that the clock was set back.
 pub(super) const STEP_US: i64 = 1_000_000;
 
-/// A session and when its quota is whole again, ns: all that a token bucket has to keep. In a
-/// place that nobody had yet it always was.
+/// A session and the time at which its quota is whole again, ns: all that a token bucket has to
+/// keep. The quota of an unused slot is whole.
 #[derive(Debug, Clone, Copy, Default)]
-struct Place {
+struct Slot {
     session: u64,
     whole_at: i64,
 }
 
-/// The places that a session may have share a cache line, as each record waits for it.
+/// The slots of a session share a cache line, since every record waits for it.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(align(64))]
-struct Set([Place; CHOICES]);
+struct Set([Slot; CHOICES]);
 
-/// Sessions that were heard of lately.
+/// Recently active sessions.
 #[derive(Debug)]
 pub struct Sessions {
-    /// What a record costs, ns.
+    /// Cost of a record, ns.
     record_ns: i64,
     sets: Vec<Set>,
     newest_us: i64,
-    /// Time that passed, ns. A clock that goes back makes nobody's quota whole, and nobody wait.
+    /// Elapsed time, ns. A clock that is set back neither restores a quota nor makes a session
+    /// wait.
     now_ns: i64,
 }
 
 impl Sessions {
-    /// Follows up to `size` sessions, each of which may send `rate` records a second.
+    /// Tracks up to `size` sessions, each of which may send `rate` records a second.
     pub fn new(rate: u32, size: usize) -> Self {
         let sets = vec![Set::default(); size.div_ceil(CHOICES).max(1)];
         let record_ns = SECOND_NS / i64::from(rate.max(1));
         Self { record_ns, sets, newest_us: 0, now_ns: 0 }
     }
 
-    /// Whether a record of `session`, a hash, is taken at `now_us`; it is charged if so.
+    /// Whether a record of `session`, a hash, is accepted at `now_us`; if so it is charged.
     pub fn takes(&mut self, session: u64, priority: Priority, now_us: i64) -> bool {
         let (now, record_ns) = (self.pass(now_us), self.record_ns);
-        let Some(place) = self.place(session, now) else { return true };
-        let missing = place.whole_at.saturating_sub(now).max(0);
+        let Some(slot) = self.slot(session, now) else { return true };
+        let missing = slot.whole_at.saturating_sub(now).max(0);
         let pressure = u32::try_from(missing / THOUSANDTH_NS).unwrap_or(u32::MAX);
         let standing = Standing { pressure, cause: Reason::Quota };
-        // No request is refused for one session, so where others are, not even what is vital is
-        // taken.
+        // A request is never refused because of one session. So where the ladder would refuse the
+        // request, not even vital records of the session are accepted.
         let takes = !standing.refuses(false) && standing.keeps(priority, (session >> 48) as u16);
         if takes {
-            place.whole_at = place.whole_at.max(now).saturating_add(record_ns);
+            slot.whole_at = slot.whole_at.max(now).saturating_add(record_ns);
         }
         takes
     }
 
-    /// The time that passed until `now_us`, ns.
+    /// Elapsed time at `now_us`, ns.
     fn pass(&mut self, now_us: i64) -> i64 {
         let passed = now_us.saturating_sub(self.newest_us);
         if !(-STEP_US..=0).contains(&passed) {
@@ -76,14 +78,14 @@ impl Sessions {
         self.now_ns
     }
 
-    fn place(&mut self, session: u64, now: i64) -> Option<&mut Place> {
+    fn slot(&mut self, session: u64, now: i64) -> Option<&mut Slot> {
         let at = usize::try_from(session).unwrap_or_default() % self.sets.len();
         let Set(set) = self.sets.get_mut(at)?;
-        let own = |place: &Place| place.session == session;
-        let calm = |place: &Place| place.whole_at < now + THOUSANDTH_NS;
+        let own = |slot: &Slot| slot.session == session;
+        let calm = |slot: &Slot| slot.whole_at < now + THOUSANDTH_NS;
         let at = set.iter().position(own).or_else(|| {
             let at = set.iter().position(calm)?;
-            set[at] = Place { session, whole_at: now };
+            set[at] = Slot { session, whole_at: now };
             Some(at)
         })?;
         set.get_mut(at)
@@ -96,7 +98,7 @@ mod tests {
 
     const SECOND: i64 = 1_000_000;
 
-    /// How many of `records` are taken, sent evenly over a second.
+    /// How many of `records`, sent evenly over a second, are accepted.
     fn taken(sessions: &mut Sessions, session: u64, priority: Priority, at: (i64, i64)) -> i64 {
         let (second, records) = at;
         let now = |n| second * SECOND + n * SECOND / records;

@@ -1,4 +1,4 @@
-//! The answer, once it is known what the log made of the records.
+//! The answer to a request, once the outcome of its commit is known.
 
 use std::sync::Arc;
 
@@ -17,9 +17,9 @@ use crate::pure::ladder::{FULL, Pace, Standing};
 
 /// What became of each record: `accepted=3, rejected;no_sid=1`.
 pub const FATES: HeaderName = HeaderName::from_static(headers::FATES);
-/// How many values were lost from records that were accepted without them.
+/// How many values were dropped from accepted records.
 pub const DROPPED_VALUES: HeaderName = HeaderName::from_static("tallylight-dropped-values");
-/// What clients are asked to do until the next answer: `interval=2, sample=0.5`.
+/// What clients are asked for until the next answer: `interval=2, sample=0.5`.
 pub const PACE: HeaderName = HeaderName::from_static(headers::PACE);
 
 /// A request whose rows wait for the next commit.
@@ -28,7 +28,7 @@ pub(super) struct Waiting {
     pub(super) tally: Tally,
     pub(super) outcome: oneshot::Receiver<Outcome>,
     pub(super) pace: Option<Pace>,
-    /// Whose it is, and when it came.
+    /// Its tenant and time of arrival.
     pub(super) came: (Arc<str>, i64),
 }
 
@@ -39,7 +39,7 @@ impl Waiting {
         self.stored().await.map(|tally| stored(&tally, pace))
     }
 
-    /// Waits for the commit: the fates, once the log has them.
+    /// Waits for the commit and returns the fates, once the log has them.
     pub(super) async fn stored(self) -> Result<Tally, Problem> {
         let (tenant, received_at) = &self.came;
         match self.outcome.await {
@@ -49,7 +49,7 @@ impl Waiting {
                               The collector's own log says why.";
                 Err(problem::of(problem::INTERNAL, detail))
             }
-            // A dropped sender is a commit that was lost with its task.
+            // A dropped sender means that the commit was lost with its task.
             Ok(Err(AppendFailure::Unavailable(_))) | Err(_) => {
                 let detail = "The log did not take the records; none was acknowledged. \
                               Send the same batch again later.";
@@ -80,8 +80,8 @@ fn words(Pace { interval, sample }: Pace) -> String {
     format!("interval={interval}, sample={}.{:02}", sample / 100, sample % 100)
 }
 
-/// What a request is told that found no room: 429 when its own tenant presses, 503 when the
-/// queue is full. `lot` spreads the retries.
+/// The answer to a request that found no room: 429 when its own tenant is above its limits, 503
+/// when the queue is full. `lot` spreads the retries.
 pub(super) fn refused(no_room: NoRoom, tally: &Tally, lot: u16) -> Problem {
     let (problem, standing) = match no_room {
         NoRoom::Full => {
@@ -98,14 +98,16 @@ pub(super) fn refused(no_room: NoRoom, tally: &Tally, lot: u16) -> Problem {
     later(problem, standing, lot).with(FATES, &tally.header())
 }
 
-/// What a request is told whose body is not read, as its tenant is refused whatever it holds.
+/// The answer to a request whose body is not read, as its tenant is refused whatever the body
+/// holds.
 pub(super) fn refused_unread(standing: Standing, lot: u16) -> Problem {
     let detail = "This tenant sends far more than its share or quota; the body was not read. Send \
                   less, and this again after Retry-After.";
     later(problem::of(problem::SLOW_DOWN, detail), standing, lot)
 }
 
-/// What a request is told whose body was not looked into, as more wait than the door can read.
+/// The answer to a request whose body was not decoded, as the collector cannot keep up with large
+/// bodies.
 pub(super) fn refused_behind(lot: u16) -> Problem {
     let detail = "More large bodies wait to be read than this door can read in time; this one was \
                   not looked into. Send it again later.";
@@ -113,14 +115,14 @@ pub(super) fn refused_behind(lot: u16) -> Problem {
     later(problem::of(problem::OVERLOAD, detail), standing, lot)
 }
 
-/// A lot that spreads the retries: of a request by its tenant and when it came, so that it differs
-/// from request to request.
+/// A hash of tenant and time of arrival that spreads the retries: it differs from request to
+/// request.
 pub(super) fn spread(tenant: &str, at_us: i64) -> u16 {
     lot(tenant, &at_us.to_string())
 }
 
-/// What a request is told whose body came while others took all the memory there is for bodies:
-/// when to come again, as that is known to nobody further in.
+/// Adds a time to retry to the answer to a request for whose body there was no memory; admission
+/// does not know one.
 pub(super) fn no_room_for_body(problem: Problem, lot: u16) -> Problem {
     if problem.status() == StatusCode::SERVICE_UNAVAILABLE {
         return later(problem, Standing::CALM, lot);
@@ -128,7 +130,7 @@ pub(super) fn no_room_for_body(problem: Problem, lot: u16) -> Problem {
     problem
 }
 
-/// With the time until it may come again, and what is asked for until then.
+/// Adds when to retry, and what is asked for until then.
 fn later(problem: Problem, standing: Standing, lot: u16) -> Problem {
     let problem = problem.retry_after(standing.retry_after(lot));
     match standing.pace() {

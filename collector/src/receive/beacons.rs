@@ -1,7 +1,7 @@
-//! `GET /v1/beacons`: the newest records as they were received, for whoever sets up a player.
+//! `GET /v1/beacons`: the newest records as they were received, for setting up a player.
 //!
-//! The write key is public, so it opens nothing here: only this machine is answered, by its own
-//! names (the dashboard asks through one), and no page of another site (ADR 16).
+//! The write key is public, so it protects nothing here: only this machine is answered, under its
+//! own names (the dashboard connects through one), and no page of another site (ADR 16).
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::admit::query_values;
 use crate::beacons::{KEPT, Wanted};
 use crate::problem::{self, Problem};
 
-/// Given when the request names no number.
+/// How many are returned when the request names no number.
 const LAST: usize = 20;
 
 pub(super) async fn list(
@@ -57,8 +57,8 @@ fn number(uri: &Uri, name: &str) -> Result<Option<u64>, Problem> {
     text(uri, name).map(|given| given.parse().map_err(wrong)).transpose()
 }
 
-/// A browser sends `Origin` from other sites, and the name it was pointed at as `Host`; a proxy may
-/// say for whom it asks, whose address then is not the peer's.
+/// A browser sends `Origin` for other sites, and the name it was pointed at as `Host`. A proxy may
+/// name the client it forwards for; then the peer's address is not the client's.
 fn from_this_machine(headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let name = match host.rsplit_once(':') {

@@ -1,5 +1,5 @@
-//! What every request passes: pages of other sites are let in (CORS), and what came of the request
-//! is counted.
+//! What every request passes: other sites are allowed in (CORS), and the result of the request is
+//! counted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use super::{Collector, ROUTES};
 use crate::fates::Source;
 use crate::problem::Problem;
 
-/// Lets pages of other sites send, and read of the answer what is meant for them.
+/// Lets pages of other sites send, and read the headers of the answer that are meant for them.
 pub fn cors() -> CorsLayer {
     let mut headers = vec![CONTENT_TYPE, CONTENT_ENCODING, AUTHORIZATION];
     headers.extend(HEADERS.map(HeaderName::from_static));
-    // `sendBeacon` always asks with credentials, and `*` is no answer to that. There are none that
-    // this door would look at: a page proves itself by its write key.
+    // `sendBeacon` always sends with credentials, which rules out `*` here. The collector looks at
+    // no credentials: a page identifies itself by its write key.
     CorsLayer::new()
         .allow_origin(AllowOrigin::mirror_request())
         .allow_credentials(true)

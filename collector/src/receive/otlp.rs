@@ -17,7 +17,7 @@ use tallylight_schemas::ident;
 
 use super::Collector;
 use super::answer::{FATES, Waiting};
-use super::way::{Shape, Way};
+use super::submission::{Shape, Submission};
 use crate::admit::{self, Kind, Reading, Received};
 use crate::decode::inflate::{Encoding, Limits, inflate};
 use crate::decode::otlp::{self, Export, REQUEST_BYTES, Wire};
@@ -28,7 +28,7 @@ use crate::problem::{self, Problem, echo};
 /// The error that exporters read (`google.rpc.Status`).
 #[derive(Clone, PartialEq, Message)]
 struct Status {
-    /// A code of gRPC.
+    /// A gRPC status code.
     #[prost(int32, tag = "1")]
     code: i32,
     /// What to change.
@@ -67,11 +67,11 @@ async fn post<E: Export>(
     let trusted = collector.admission.is_trusted(headers);
     let source = E::SIGNAL.source;
     let (sender, shape) = (Sender::default(), Shape::default());
-    let way = Way { caller: &caller, source, trusted, sender: &sender, shape };
+    let submission = Submission { caller: &caller, source, trusted, sender: &sender, shape };
     let encoding = admit::encoding(headers)?;
     let kind = Kind { reading: Reading::Whole, encoding };
     let (received, turn) = collector.receive((&caller, kind), headers, body).await?;
-    let waiting = take::<E>(collector, way, (wire, encoding), received)?;
+    let waiting = take::<E>(collector, submission, (wire, encoding), received)?;
     drop(turn);
     match waiting {
         Some(waiting) => waiting.stored().await,
@@ -79,10 +79,10 @@ async fn post<E: Export>(
     }
 }
 
-/// Rows that wait for a commit; `None` when the request has no record, which is no mistake.
+/// Rows that wait for a commit; `None` when the request has no record, which is not an error.
 fn take<E: Export>(
     collector: &Collector,
-    way: Way<'_>,
+    submission: Submission<'_>,
     (wire, encoding): (Wire, Encoding),
     received: Received,
 ) -> Result<Option<Waiting>, Problem> {
@@ -104,12 +104,14 @@ fn take<E: Export>(
         return Ok(None);
     }
     let number = ident::digest(&body);
-    let room = collector.reserve(way, records, body.len())?;
-    collector.hand_over(way, room, |context, rows| request.read(number, context, rows)).map(Some)
+    let room = collector.reserve(submission, records, body.len())?;
+    collector
+        .hand_over(submission, room, |context, rows| request.read(number, context, rows))
+        .map(Some)
 }
 
-/// The three answers are called differently and are the same bytes; in JSON one member has
-/// another name.
+/// The answers of the three signals have the same bytes in protobuf; in JSON one member is named
+/// differently.
 fn success(tally: &Tally, rejected: &str, wire: Wire) -> Response {
     let lost = tally.records() - tally.accepted();
     let partial_success = (lost > 0).then(|| ExportMetricsPartialSuccess {
@@ -137,7 +139,7 @@ fn success(tally: &Tally, rejected: &str, wire: Wire) -> Response {
     response
 }
 
-/// The problem in the words of the protocol, with its status and headers as they were.
+/// The problem as the protocol words it, with its status and headers unchanged.
 fn refusal(problem: Problem, wire: Wire) -> Response {
     // Codes of gRPC: INVALID_ARGUMENT, UNAUTHENTICATED, UNAVAILABLE, INTERNAL.
     let code = match problem.status().as_u16() {

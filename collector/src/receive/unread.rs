@@ -1,4 +1,4 @@
-//! Receiving a body and its turn to be taken, or a refusal before anything is known of what is in it.
+//! Receives a body and waits for its turn, or refuses it before its content is known.
 
 use axum::body::Body;
 use axum::http::HeaderMap;
@@ -10,11 +10,11 @@ use crate::admit::{self, Behind, Caller, Kind, Received};
 use crate::problem::Problem;
 use crate::pure::ladder::Standing;
 
-/// Why nobody looks into a body.
+/// Why a body is not decoded.
 enum Unread {
-    /// Whatever is in it, its tenant is refused.
+    /// Its tenant is refused, whatever the body holds.
     Pressed(Standing),
-    /// More wait than the door can read in time.
+    /// More large bodies wait than the collector can decode in time.
     Behind,
 }
 
@@ -28,10 +28,10 @@ impl Unread {
 }
 
 impl Collector {
-    /// The body, and its turn to be taken if it needs one. A body that is not small is refused where
-    /// nobody would keep it: to keep and inflate it would be the larger part of the work. How many
-    /// records it has nobody knows then, so none has a fate, and the request itself is counted
-    /// (ADR 21).
+    /// The body, and its turn to be decoded if it needs one. A body that is not small is refused
+    /// early where it would be refused anyway: receiving and inflating it would be most of the
+    /// work. The number of its records is unknown then, so none has a fate, and the request itself
+    /// is counted (ADR 21).
     pub(super) async fn receive(
         &self,
         (caller, kind): (&Caller, Kind),
@@ -43,15 +43,15 @@ impl Collector {
         let pressed = || if small { None } else { self.pressed(caller) };
         let behind = || lines.has_room(caller, kind, &body).err().map(|Behind| Unread::Behind);
         if let Some(why) = pressed().or_else(behind) {
-            self.admission.let_go_by(headers, body).await;
+            self.admission.discard(headers, body).await;
             return Err(self.refuse_unread(caller, &why));
         }
-        let received = self.admission.receive(headers, body).await;
+        let received = self.admission.receive(caller, headers, body).await;
         let received =
             received.map_err(|problem| no_room_for_body(problem, self.spread(caller)))?;
         let turn = lines.turn(caller, kind, received.body.len()).await;
         let turn = turn.map_err(|Behind| self.refuse_unread(caller, &Unread::Behind))?;
-        // It may have waited.
+        // The standing may have changed while it waited.
         match pressed().filter(|_| turn.is_some()) {
             Some(why) => Err(self.refuse_unread(caller, &why)),
             None => Ok((received, turn)),

@@ -31,6 +31,16 @@ fn times_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn a_full_body_has_room_within_a_tenants_share_of_the_memory() {
+    let of = |receiving_bytes| {
+        let settings = Settings { receiving_bytes, body_bytes: 1 << 20, ..Settings::default() };
+        settings.validate().err().unwrap_or_default().join("; ")
+    };
+    assert_eq!(of(4 << 20), "");
+    assert!(of((4 << 20) - 1).starts_with("receiving_bytes: may not be below four times"));
+}
+
+#[test]
 fn a_service_key_can_be_sent_and_is_no_write_key() {
     let of = |key: &str| {
         let mut settings = Settings { service_key: Some(key.to_owned()), ..Settings::default() };

@@ -43,7 +43,7 @@ fn get(path: &str) -> Vec<(&'static str, Value)> {
 pub fn spans() -> Value {
     let mut segment = get("/live/demo/v-360/7.m4s");
     segment.push(("url.query", json!("x=1&CMCD=cid%3D%22show%22%2Csid%3D%22s-1%22")));
-    segment.push(("http.response.header.cache-status", json!(["e1; hit", "origin; fwd=miss"])));
+    segment.push(("http.response.header.cache-status", json!(["shield; fwd=miss", "e1; hit"])));
     let mut sizeless = get("/live/demo/v-360/8.m4s");
     sizeless.pop();
     let all = json!([

@@ -8,30 +8,30 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::Wanted;
+use super::FeedQuery;
 use super::hub::{First, Joined, Outgoing};
 use super::message::{self, Hello};
 use crate::App;
 
-/// A client on a line so slow that its snapshot takes longer is dropped: it would never be up to date.
+/// A client whose snapshot takes longer than this is dropped: it would never be up to date.
 const LONGEST_GREETING: Duration = Duration::from_secs(120);
 
 /// Why a client's connection ends.
 enum End {
-    /// The client went, or does not take what it is sent; nobody is there to be told.
+    /// The client disconnected, or does not receive what it is sent; no close frame is sent.
     Gone,
-    /// The client is told why.
-    Told(u16, &'static str),
+    /// The server closes the connection with a code and a reason.
+    Closed(u16, &'static str),
 }
 
-const SLOW: End = End::Told(close_code::AGAIN, "too slow: reconnect with resume=<last seq>");
-const CLOSING: End = End::Told(close_code::AWAY, "the dashboard is stopping: reconnect");
+const SLOW: End = End::Closed(close_code::AGAIN, "too slow: reconnect with resume=<last seq>");
+const CLOSING: End = End::Closed(close_code::AWAY, "the dashboard is stopping: reconnect");
 
-pub(super) async fn serve(mut socket: WebSocket, app: &App, wanted: &Wanted) {
+pub(super) async fn serve(mut socket: WebSocket, app: &App, query: &FeedQuery) {
     let patience = Duration::from_secs(app.settings.feed.send_timeout_s);
     let mut client = Client { socket: &mut socket, app, patience };
-    let end = client.run(wanted).await;
-    if let End::Told(code, reason) = end {
+    let end = client.run(query).await;
+    if let End::Closed(code, reason) = end {
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
         let _ = timeout(patience, socket.send(Message::Close(Some(frame)))).await;
     }
@@ -44,12 +44,12 @@ struct Client<'a> {
 }
 
 impl Client<'_> {
-    async fn run(&mut self, wanted: &Wanted) -> End {
+    async fn run(&mut self, query: &FeedQuery) -> End {
         tokio::select! {
             () = self.app.hub.wait_ready() => {}
             () = self.app.stop.cancelled() => return CLOSING,
         }
-        let greeted = timeout(LONGEST_GREETING, self.greet(wanted)).await;
+        let greeted = timeout(LONGEST_GREETING, self.greet(query)).await;
         let Ok(Some((seq, mut next))) = greeted else { return End::Gone };
         let every = Duration::from_secs(self.app.settings.feed.ping_s);
         let mut pings = interval_at(Instant::now() + every, every);
@@ -87,11 +87,11 @@ impl Client<'_> {
         }
     }
 
-    /// Hello, then what the client lacks: the number of the newest delta of it, and what is
-    /// to follow.
-    async fn greet(&mut self, wanted: &Wanted) -> Option<(u64, Receiver<Outgoing>)> {
+    /// Sends hello, then what the client lacks. Returns the number of the newest delta covered,
+    /// and the channel of those that follow.
+    async fn greet(&mut self, query: &FeedQuery) -> Option<(u64, Receiver<Outgoing>)> {
         let hub = &self.app.hub;
-        let Joined { first, seq, status, next } = hub.join(wanted);
+        let Joined { first, seq, status, next } = hub.join(query);
         let resumed = matches!(first, First::Missed(_));
         let at = hub.now_ms();
         self.send(Message::Text(message::text(&Hello::new(at, hub.session(), resumed)))).await?;
@@ -110,8 +110,8 @@ impl Client<'_> {
         Some((seq, next))
     }
 
-    /// Reads the snapshot while it is sent: a client that takes it slowly keeps a part of it, which is
-    /// about a message or one pane, whichever is more.
+    /// Reads the snapshot part by part while it is sent: a slow client holds only one part in
+    /// memory, which is about a message or one pane, whichever is larger.
     async fn snapshot(&mut self, from: Cursor, seq: u64) -> Option<()> {
         let mut rest = Some(from);
         while let Some(from) = rest {
@@ -124,7 +124,7 @@ impl Client<'_> {
         Some(())
     }
 
-    /// `None` when the client is gone, or has not taken the message in time.
+    /// `None` when the client is gone, or has not received the message in time.
     async fn send(&mut self, message: Message) -> Option<()> {
         match timeout(self.patience, self.socket.send(message)).await {
             Ok(sent) => sent.ok(),

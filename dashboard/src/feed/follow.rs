@@ -1,4 +1,4 @@
-//! Reads topic `rows` into the hub, and publishes what changed.
+//! Reads topic `rows` into the hub, and publishes changes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::{App, reading};
 
-/// Wait after an error of the log.
+/// Pause after an error of the log.
 const BACKOFF: Duration = Duration::from_secs(1);
 
 /// Follows all shards of the log for as long as the dashboard runs.
@@ -22,7 +22,7 @@ pub(crate) async fn follow(app: Arc<App>) {
     join_all(shards).await;
 }
 
-/// Follows one shard; `behind` counts those whose end was not reached yet.
+/// Follows one shard; `behind` counts the shards whose end was not reached yet.
 async fn follow_one(app: &App, log: &dyn EventLog, behind: &AtomicUsize) {
     let keep_s = i64::from(app.settings.live.longest_s()) + 60;
     let mut next = match start(log, keep_s * 1_000_000).await {
@@ -47,7 +47,7 @@ async fn follow_one(app: &App, log: &dyn EventLog, behind: &AtomicUsize) {
     }
 }
 
-/// Reads to the end of the log, again and again, and says so each time.
+/// Reads to the end of the log repeatedly, and calls `reached` each time.
 async fn advance(
     app: &App,
     log: &dyn EventLog,
@@ -111,7 +111,7 @@ async fn appended_at(log: &dyn EventLog, offset: u64) -> Result<Option<i64>, Log
     Ok(batch.entries.first().map(|entry| entry.appended_at_us))
 }
 
-/// Publishes changes as they come, with a pause after each so that they gather.
+/// Publishes changes as they arrive, with a pause after each so that they accumulate.
 pub(crate) async fn publish(app: Arc<App>) {
     let pause = Duration::from_millis(app.settings.feed.delta_ms);
     app.hub.wait_ready().await;

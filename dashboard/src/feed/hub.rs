@@ -1,4 +1,4 @@
-//! What all clients share: the live store, the ring of deltas and the channel they hear.
+//! What all clients share: the live store, the ring of deltas and the broadcast channel.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,19 +8,19 @@ use tallylight_schemas::rows::TopicRows;
 use tallylight_store::live::{Changes, Cursor, LiveStore, Tables};
 use tokio::sync::{Notify, broadcast, watch};
 
-use super::Wanted;
-use super::message::{self, Place};
+use super::FeedQuery;
+use super::message::{self, RowsKind};
 use super::ring::Ring;
 use crate::health::Metrics;
 use crate::settings::Settings;
 
-/// Rows in one message: about 200 kB, so that a slow line still sees something arrive.
+/// Rows in one message: about 200 kB, so that messages still arrive on a slow connection.
 pub(super) const MAX_ROWS: usize = 1_000;
 
 /// How far back a snapshot reaches when the client does not say.
 const DEFAULT_SINCE_S: u32 = 300;
 
-/// What every client is sent. The text is shared, never copied.
+/// A message to every client. The text is shared, never copied.
 #[derive(Debug, Clone)]
 pub(super) enum Outgoing {
     Delta { seq: u64, text: Utf8Bytes },
@@ -32,11 +32,11 @@ pub(super) enum Outgoing {
 pub(super) enum First {
     /// It has everything before these deltas.
     Missed(Vec<Utf8Bytes>),
-    /// Everything there is, to be read with [`Hub::part`] from here on.
+    /// It needs a snapshot, to be read with [`Hub::part`] from here on.
     Snapshot(Cursor),
 }
 
-/// A client's place in the feed.
+/// A client's position in the feed.
 #[derive(Debug)]
 pub(super) struct Joined {
     pub(super) first: First,
@@ -67,8 +67,8 @@ pub(crate) struct Hub {
 
 impl Hub {
     pub(crate) fn new(settings: &Settings, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
-        // Numbers start at the time of the boot, so that one from an earlier boot, however
-        // long that ran, is never mistaken for one of this.
+        // Numbers start at the time of the boot, so that one from an earlier boot, however long
+        // it ran, is never mistaken for one from this boot.
         let first = u64::try_from(clock.now_ms()).unwrap_or(0).saturating_mul(1_000);
         let feed = &settings.feed;
         let inner = Inner {
@@ -110,7 +110,7 @@ impl Hub {
         let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    /// Says that everything in the log has been read. What changed up to here is no news.
+    /// Marks everything in the log as read. Changes up to here are not published.
     pub(super) fn set_ready(&self) {
         if !self.is_ready() {
             self.lock().pending = Changes::default();
@@ -130,7 +130,7 @@ impl Hub {
         }
     }
 
-    /// Waits until something changed that was not published.
+    /// Waits for a change that was not published yet.
     pub(super) async fn wait_changed(&self) {
         self.changed.notified().await;
     }
@@ -147,15 +147,15 @@ impl Hub {
         }
         let at = self.now_ms();
         for piece in message::pieces(&tables, MAX_ROWS) {
-            // Written outside the lock: nobody else gives out numbers.
+            // Written outside the lock: only this function assigns numbers.
             let seq = self.lock().ring.last() + 1;
-            let text = piece.message(seq, at, Place::Delta);
+            let text = piece.message(seq, at, RowsKind::Delta);
             self.metrics.deltas.inc();
             self.metrics.delta_bytes.inc_by(text.len() as u64);
             let mut inner = self.lock();
             inner.ring.push(text.clone());
-            // Within the lock, so that a client that joins now hears it once; an error only
-            // says that there are no clients.
+            // Within the lock, so that a client that joins now gets it exactly once; an error
+            // only means that there are no clients.
             let _ = self.clients.send(Outgoing::Delta { seq, text });
         }
     }
@@ -172,17 +172,17 @@ impl Hub {
         read(&self.lock().store)
     }
 
-    /// Panes of a snapshot, as they are now, until they are about a message; and where the rest begins.
-    /// What changes between two parts comes as a delta, too.
+    /// Current panes of a snapshot, up to about one message, and where the rest begins. What
+    /// changes between two parts is also sent as a delta.
     pub(super) fn part(&self, from: Cursor) -> (Tables, Option<Cursor>) {
         self.lock().store.part(from, MAX_ROWS)
     }
 
-    /// A place in the feed, with what came before it.
-    pub(super) fn join(&self, wanted: &Wanted) -> Joined {
-        let known = wanted.session.as_ref().is_none_or(|session| *session == self.session);
-        let resume = wanted.resume.filter(|_| known);
-        let since_s = i64::from(wanted.since_s.unwrap_or(DEFAULT_SINCE_S));
+    /// Subscribes a client, with what it needs from before.
+    pub(super) fn join(&self, query: &FeedQuery) -> Joined {
+        let known = query.session.as_ref().is_none_or(|session| *session == self.session);
+        let resume = query.resume.filter(|_| known);
+        let since_s = i64::from(query.since_s.unwrap_or(DEFAULT_SINCE_S));
         let since_us = self.clock.now_us() - since_s * 1_000_000;
         let inner = self.lock();
         let first = match resume.and_then(|seq| inner.ring.after(seq)) {

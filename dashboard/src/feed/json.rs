@@ -110,7 +110,7 @@ impl<'a> From<&'a Summed<FatesRow>> for FatesJson<'a> {
     }
 }
 
-/// The dimensions that are known; the cuboid says which there are.
+/// The known values of dimensions; the cuboid says which dimensions there are.
 #[derive(Debug)]
 struct CellJson<'a>(&'a Cell);
 
@@ -133,7 +133,7 @@ impl Serialize for CellJson<'_> {
             }
         }
         if let Some(asn) = cell.asn {
-            // Every dimension is a word to whoever groups by it.
+            // Dimensions are always strings, so that clients group by all of them alike.
             map.serialize_entry("asn", &asn.to_string())?;
         }
         map.end()

@@ -5,17 +5,17 @@ use serde::Serialize;
 use serde_json::Value;
 use tallylight_schemas::control::{ActionRow, IncidentRow, view};
 use tallylight_schemas::metrics::{self, Metric};
-use tallylight_schemas::rows::{Cuboid, DeliveryRow, FatesRow, PlaybackRow};
+use tallylight_schemas::rows::{Cuboid, DeliveryRow, Dimension, FatesRow, PlaybackRow};
 use tallylight_store::live::{Summed, Tables};
 
 use super::hub::MAX_ROWS;
 use super::json::{DeliveryJson, FatesJson, PlaybackJson};
 use crate::sql::metric_sql;
 
-/// Version of the messages' form.
+/// Version of the message format.
 const VERSION: u32 = 1;
 
-/// A message as text; one that cannot be written is an empty object, never a lost connection.
+/// A message as text. One that cannot be serialized becomes an empty object: the connection stays.
 pub(super) fn text(message: &impl Serialize) -> Utf8Bytes {
     match serde_json::to_string(message) {
         Ok(text) => text.into(),
@@ -56,20 +56,12 @@ impl<'a> Hello<'a> {
 struct CuboidJson {
     name: Cuboid,
     width_s: u32,
-    dimensions: &'static [&'static str],
+    dimensions: &'static [Dimension],
 }
 
 impl From<Cuboid> for CuboidJson {
     fn from(name: Cuboid) -> Self {
-        let dimensions: &[&str] = match name {
-            Cuboid::Content => &["content"],
-            Cuboid::Delivery => &["content", "edge", "pipeline"],
-            Cuboid::Rendition => &["content", "rendition"],
-            Cuboid::Audience => &["content", "country", "device"],
-            Cuboid::Network => &["edge", "asn"],
-            Cuboid::Client => &["player", "os"],
-        };
-        Self { name, width_s: name.width_s(), dimensions }
+        Self { name, width_s: name.width_s(), dimensions: name.dimensions() }
     }
 }
 
@@ -96,10 +88,10 @@ pub(super) fn definitions() -> impl Serialize {
     }
 }
 
-/// What a `rows` message is a part of.
+/// What a `rows` message belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// A snapshot; `more` parts of it follow.
+pub(super) enum RowsKind {
+    /// A snapshot; `more`: further parts of it follow.
     Snapshot { more: bool },
     /// A change.
     Delta,
@@ -128,7 +120,7 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// A part of tables that is small enough for one message.
+/// A part of the tables that fits in one message.
 #[derive(Debug)]
 pub(super) struct Piece<'a> {
     playback: &'a [Summed<PlaybackRow>],
@@ -161,7 +153,7 @@ pub(super) fn pieces(tables: &Tables, max: usize) -> Vec<Piece<'_>> {
     }
 }
 
-/// A part of a snapshot as messages, each made when it is sent; whether more parts follow.
+/// A part of a snapshot as messages, each built when it is sent; `more`: further parts follow.
 pub(super) fn snapshot(
     tables: &Tables,
     (seq, at): (u64, i64),
@@ -170,8 +162,9 @@ pub(super) fn snapshot(
     let pieces = pieces(tables, MAX_ROWS);
     let last = pieces.len() - 1;
     let messages = pieces.into_iter().enumerate();
-    messages
-        .map(move |(n, piece)| piece.message(seq, at, Place::Snapshot { more: more || n < last }))
+    messages.map(move |(n, piece)| {
+        piece.message(seq, at, RowsKind::Snapshot { more: more || n < last })
+    })
 }
 
 fn take<'a, T>(from: &mut &'a [T], left: &mut usize) -> &'a [T] {
@@ -183,12 +176,12 @@ fn take<'a, T>(from: &mut &'a [T], left: &mut usize) -> &'a [T] {
 
 impl Piece<'_> {
     /// The piece as a message. A snapshot's `seq` counts only once the client has all of it.
-    pub(super) fn message(&self, seq: u64, at: i64, place: Place) -> Utf8Bytes {
-        let more = place == Place::Snapshot { more: true };
+    pub(super) fn message(&self, seq: u64, at: i64, kind: RowsKind) -> Utf8Bytes {
+        let more = kind == RowsKind::Snapshot { more: true };
         text(&RowsMessage {
             seq: if more { 0 } else { seq },
             at,
-            snapshot: place != Place::Delta,
+            snapshot: kind != RowsKind::Delta,
             more,
             playback: self.playback.iter().map(PlaybackJson::from).collect(),
             delivery: self.delivery.iter().map(DeliveryJson::from).collect(),

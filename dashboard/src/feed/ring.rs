@@ -36,7 +36,7 @@ impl Ring {
     }
 
     /// The deltas after number `seq`, or `None` when some of them are gone or `seq` was never
-    /// given.
+    /// assigned.
     pub(super) fn after(&self, seq: u64) -> Option<Vec<Utf8Bytes>> {
         let missing = usize::try_from(self.last.checked_sub(seq)?).ok()?;
         let first = self.held.len().checked_sub(missing)?;

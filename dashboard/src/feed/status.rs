@@ -1,4 +1,4 @@
-//! The status message: each second, how old and how whole the numbers are.
+//! The status message: each second, how old and how complete the numbers are.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,18 +16,18 @@ use super::message;
 use crate::App;
 use crate::memory::resident_bytes;
 
-/// A partition that said nothing for this long is not reporting, ms.
+/// A partition that sent nothing for this long counts as not reporting, ms.
 const SILENT_MS: i64 = 5_000;
 
-/// What the dashboard cannot see by itself; the process that hosts it says so each second.
+/// What the dashboard cannot observe itself; the hosting process supplies it each second.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
-    /// Log entries that the processor has not read. When absent it is taken from the log's
+    /// Log entries that the processor has not read. When absent, it is derived from the log's
     /// head and the partitions' progress.
     pub lag_entries: Option<u64>,
-    /// Free bytes on the data disk. When absent it is asked of the disk of `settings.data`.
+    /// Free bytes on the data disk. When absent, the disk of `settings.data` is queried.
     pub disk_free_bytes: Option<u64>,
-    /// Anything else worth a line on the Health page, by name.
+    /// Further values to show on the Health page, by name.
     pub marks: BTreeMap<String, i64>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn beat(app: Arc<App>) {
     loop {
         seconds.tick().await;
         let now = app.hub.now_ms();
-        // Only the rows' progress is read under the lock: the rest reads files and asks disks.
+        // Only the progress of the rows is read under the lock: the rest reads files and disks.
         let (rows, capped, reached, mut status) = app.hub.with_store(|store| {
             let progress = store.progress();
             let reached = reached(progress, app.log.count());
@@ -90,7 +90,7 @@ pub(crate) fn freshness_ms(progress: &Progress, now: i64) -> Option<i64> {
     progress.least(|row| row.log_time).map(|at| (now - at.div_euclid(1_000)).max(0))
 }
 
-/// What the progress of the partitions says.
+/// The status as far as the partitions' progress gives it.
 fn status(progress: &Progress, now: i64) -> Status {
     let ms = |us: i64| us.div_euclid(1_000);
     let sum = |of: fn(&ProgressRow) -> u64| progress.rows().map(of).fold(0, u64::saturating_add);
@@ -120,7 +120,8 @@ fn reached(progress: &Progress, shards: u16) -> Option<Vec<u64>> {
     (0..shards).map(of).collect()
 }
 
-/// Adds what the log, the machine and the process say; `reached` is how far every shard is read.
+/// Adds what comes from the log, the machine and the process; `reached` is how far every shard is
+/// read.
 fn complete(status: &mut Status, app: &App, reached: Option<Vec<u64>>) {
     let facts = app.facts.as_ref().map(|facts| facts()).unwrap_or_default();
     let free = || app.settings.data.as_deref().and_then(free_bytes);

@@ -1,4 +1,4 @@
-//! The proxy's client: unlike one that parses URLs it passes paths and queries on byte for byte.
+//! The proxy's client: unlike one that parses URLs, it forwards paths and queries byte for byte.
 
 use std::io;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector>, Body>;
 
-/// A client for services with TLS, if there is one among them, and without. Certificates are
-/// trusted as the system does, or those in the file that `SSL_CERT_FILE` names.
+/// A client for services without TLS and, where `tls` is set, with it. It trusts the certificates
+/// that the system trusts, or those in the file that `SSL_CERT_FILE` names.
 pub(crate) fn client(tls: bool) -> io::Result<HttpClient> {
     let mut connector = HttpConnector::new();
     connector.set_connect_timeout(Some(Duration::from_secs(2)));
     connector.set_nodelay(true);
-    // Whether it may be `https` is decided around it.
+    // The connector around this one decides whether `https` is allowed.
     connector.enforce_http(false);
     let (builder, provider) = (HttpsConnectorBuilder::new(), aws_lc_rs::default_provider());
     let builder = if tls {
@@ -29,8 +29,8 @@ pub(crate) fn client(tls: bool) -> io::Result<HttpClient> {
         let config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?;
-        let nobody = RootCertStore::empty();
-        builder.with_tls_config(config.with_root_certificates(nobody).with_no_client_auth())
+        let no_roots = RootCertStore::empty();
+        builder.with_tls_config(config.with_root_certificates(no_roots).with_no_client_auth())
     };
     let connector = builder.https_or_http().enable_http1().wrap_connector(connector);
     Ok(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(32).build(connector))

@@ -1,4 +1,4 @@
-//! What is said of a cuboid.
+//! The answer read from a cuboid.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use tallylight_schemas::metrics;
 use tallylight_schemas::rows::Measures;
 use tallylight_schemas::sketch::Sketch;
 
-use super::asked::{Question, Value};
 use super::cuboid::{Cuboid, MEASURES, Sums, add};
+use super::question::{Question, Value};
 
-/// The answer. The i-th value of a series is that of the pane that begins at
+/// The answer. The i-th value of a series belongs to the pane that begins at
 /// `from` + i × `width_s`; NULL is unknown.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Answer {
@@ -20,13 +20,13 @@ pub(super) struct Answer {
     width_s: u32,
     /// Unix ms.
     from: i64,
-    /// Panes before this can change no more, Unix ms.
+    /// Panes before this can no longer change, Unix ms.
     settled_up_to: i64,
     total: Vec<Option<f64>>,
     cells: Vec<Cell>,
     #[serde(rename = "__other__")]
     other: Option<Other>,
-    /// Why something is missing; empty where nothing is.
+    /// Why data is missing; empty where nothing is.
     partial: Vec<String>,
 }
 
@@ -36,7 +36,7 @@ struct Cell {
     values: Vec<Option<f64>>,
 }
 
-/// The cells that are not named, together.
+/// The sum of the cells that are not named.
 #[derive(Debug, Serialize)]
 struct Other {
     cells: usize,
@@ -44,7 +44,7 @@ struct Other {
 }
 
 impl Answer {
-    /// The cells with most viewers by name, all others summed up.
+    /// Names the cells with most viewers, and sums up all others.
     pub(super) fn new(question: &Question, cuboid: &Cuboid, partial: Vec<String>) -> Self {
         let ranked = cuboid.ranked();
         let (named, rest) = ranked.split_at(question.cells.min(ranked.len()));

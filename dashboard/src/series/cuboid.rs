@@ -1,11 +1,11 @@
-//! An on-demand cuboid: panes by cell. Those that are settled are kept; the others are read again.
+//! An on-demand cuboid: panes by cell. Settled panes are kept; the others are read again.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::asked::MOST_CELLS;
+use super::question::MOST_CELLS;
 
-/// What is kept of a pane, in the order of [`Sums`].
+/// The measures kept for each pane, in the order of [`Sums`].
 pub(super) const MEASURES: [&str; 5] =
     ["viewers", "starting_ms", "playing_ms", "rebuffering_ms", "seeking_ms"];
 /// The measures of one pane.
@@ -13,11 +13,12 @@ pub(super) type Sums = [i64; MEASURES.len()];
 /// A value of each dimension; `None` is unknown.
 pub(super) type Names = Vec<Option<String>>;
 
-/// What was read a moment ago is read for all who ask now.
+/// A reading answers all requests for at least this long.
 const FRESH: Duration = Duration::from_millis(900);
-/// And for so many times as long as the reading took, the processor standing still for a part of it, …
+/// It is reused for this many times its own duration, because the processor stalls for a part of
+/// each reading, …
 const REST: u32 = 20;
-/// … but no longer than this: most of a first reading is files.
+/// … but for no longer than this, because most of a first reading is spent on files.
 const LONGEST_REST: Duration = Duration::from_secs(30);
 
 /// How far the partitions are, Unix µs.
@@ -25,13 +26,13 @@ const LONGEST_REST: Duration = Duration::from_secs(30);
 pub(super) struct Reach {
     /// Log time.
     pub(super) log_time: i64,
-    /// Nothing before this can change; `None` where that is not known.
+    /// Nothing before this can change; `None` where it is not known.
     pub(super) settled: Option<i64>,
-    /// What is missing of a sum over them.
+    /// What is missing in a sum over them.
     pub(super) partial: Vec<String>,
 }
 
-/// The panes from the first to before the end, by number, and from where on they are read.
+/// The panes from `first` to before `end`, by number; those from `from` on are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Range {
     pub(super) first: i64,
@@ -43,9 +44,9 @@ pub(super) struct Range {
 #[derive(Debug)]
 pub(super) struct Piece {
     pub(super) names: Names,
-    /// Which of [`MEASURES`] its time is; `None` where it is no time of a viewer.
+    /// Index in [`MEASURES`] of its time; `None` where the state has no measure.
     pub(super) state: Option<usize>,
-    /// Number, viewers at the end, time in it, ms.
+    /// Pane number, viewers at its end, time in the state, ms.
     pub(super) panes: Vec<(i64, i64, i64)>,
 }
 
@@ -54,24 +55,24 @@ pub(super) struct Piece {
 pub(super) struct Cuboid {
     read_at: Option<Instant>,
     took: Duration,
-    /// Panes that a series has.
+    /// Number of panes of the series.
     count: i64,
     /// Number of the first pane.
     first: i64,
-    /// Panes before this one are as they stay.
+    /// Panes before this one no longer change.
     settled: i64,
     cells: HashMap<Names, Vec<Sums>>,
     other: Vec<Sums>,
-    /// Cells that had no place when it was read; the most there were.
+    /// Cells that exceeded the limit at a reading; the largest number there was.
     pub(super) folded: usize,
-    /// Somebody was known before the first pane.
+    /// Whether there was data before the first pane.
     known_before: bool,
-    /// What was missing when it was read.
+    /// What was missing at the last reading.
     pub(super) partial: Vec<String>,
 }
 
 impl Cuboid {
-    /// Nothing, to be read for `count` panes.
+    /// An empty cuboid of `count` panes.
     pub(super) fn new(count: u32) -> Self {
         Self {
             read_at: None,
@@ -87,13 +88,13 @@ impl Cuboid {
         }
     }
 
-    /// Whether it was read a moment ago.
+    /// Whether the last reading can still be reused.
     pub(super) fn is_fresh(&self) -> bool {
         let rest = FRESH + LONGEST_REST.min(REST * self.took);
         self.read_at.is_some_and(|at| at.elapsed() < rest)
     }
 
-    /// How long the newest reading took.
+    /// Notes how long the newest reading took.
     pub(super) fn has_taken(&mut self, took: Duration) {
         self.took = took;
     }
@@ -108,20 +109,21 @@ impl Cuboid {
         self.first
     }
 
-    /// Panes before this one can change no more.
+    /// Panes before this one can no longer change.
     pub(super) fn settled(&self) -> i64 {
         self.settled.max(self.first)
     }
 
-    /// The panes there are at `end`, and which of them are to be read.
+    /// The panes that end at `end`, and which of them must be read.
     pub(super) fn range(&self, end: i64) -> Range {
-        // Time of the log never goes back, but who tells it may begin anew.
+        // Log time never goes back, but the processor that reports it may restart from an earlier
+        // time.
         let end = end.max(self.first.saturating_add(self.count));
         let first = end - self.count;
         Range { first, from: self.settled.clamp(first, end), end }
     }
 
-    /// Takes in what was read of `range`, of which everything before `settled` stays as it is.
+    /// Takes in what was read of `range`; panes before `settled` no longer change.
     pub(super) fn take(&mut self, range: Range, pieces: &[Piece], settled: Option<i64>) {
         self.move_to(range);
         self.admit(pieces);
@@ -136,21 +138,21 @@ impl Cuboid {
             }
         }
         self.settled = settled.unwrap_or(i64::MIN).min(range.end).max(range.from);
-        self.cells.retain(|_, sums| !is_nobody(sums));
-        if is_nobody(&self.other) {
+        self.cells.retain(|_, sums| !all_zero(sums));
+        if all_zero(&self.other) {
             self.folded = 0;
         }
         self.read_at = Some(Instant::now());
     }
 
-    /// Keeps the settled panes of the range; the others are empty.
+    /// Moves to the range: keeps its settled panes and empties the others.
     fn move_to(&mut self, range: Range) {
         let gone = usize::try_from(range.first.saturating_sub(self.first)).unwrap_or(usize::MAX);
         let kept = usize::try_from(range.from - range.first).unwrap_or(0);
         let count = usize::try_from(self.count).unwrap_or(0);
         for sums in self.cells.values_mut().chain([&mut self.other]) {
             let gone = sums.drain(..gone.min(sums.len()));
-            self.known_before |= !is_nobody(gone.as_slice());
+            self.known_before |= !all_zero(gone.as_slice());
             drop(gone);
             sums.truncate(kept);
             sums.resize(count, Sums::default());
@@ -158,7 +160,7 @@ impl Cuboid {
         self.first = range.first;
     }
 
-    /// Gives cells that are new a place while there is room, those with most viewers first.
+    /// Adds new cells while there is room, those with most viewers first.
     fn admit(&mut self, pieces: &[Piece]) {
         let mut news: HashMap<&Names, i64> = HashMap::new();
         for piece in pieces.iter().filter(|piece| !self.cells.contains_key(&piece.names)) {
@@ -182,19 +184,19 @@ impl Cuboid {
         all
     }
 
-    /// The first pane in which it is known who was there: before it there is no data, which is not 0.
+    /// The first pane with data. Values before it are unknown, not 0.
     pub(super) fn known_from(&self, total: &[Sums]) -> usize {
         let first = || total.iter().position(|sum| *sum != Sums::default());
         if self.known_before { 0 } else { first().unwrap_or(total.len()) }
     }
 
-    /// What cells without a place come to.
+    /// The sum of the cells beyond the limit.
     pub(super) fn other(&self) -> &[Sums] {
         &self.other
     }
 }
 
-fn is_nobody(sums: &[Sums]) -> bool {
+fn all_zero(sums: &[Sums]) -> bool {
     sums.iter().all(|sum| *sum == Sums::default())
 }
 
@@ -202,7 +204,7 @@ fn viewers(sums: &[Sums]) -> i64 {
     sums.iter().map(|sum| sum[0]).sum()
 }
 
-/// Adds a pane to another.
+/// Adds one pane to another.
 pub(super) fn add(sum: &mut Sums, more: &Sums) {
     sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
 }
@@ -232,7 +234,7 @@ mod tests {
         cuboid.take(range, &[piece("tv", vec![(8, 5, 9), (10, 6, 9)])], Some(9));
         assert_eq!(seen(&cuboid, "tv"), [2, 5, 0, 6]);
         assert_eq!(cuboid.settled(), 9);
-        // A pause longer than the series: nothing of it is left.
+        // After a pause longer than the series, none of it is left.
         let range = cuboid.range(30);
         assert_eq!(range, Range { first: 26, from: 26, end: 30 });
         cuboid.take(range, &[piece("web", vec![(29, 1, 1)])], None);
@@ -249,7 +251,7 @@ mod tests {
         assert_eq!((cuboid.cells.len(), cuboid.folded), (MOST_CELLS, 100));
         assert_eq!(cuboid.ranked()[0].0, &vec![Some("n299".to_owned())]);
         assert_eq!(cuboid.other()[0][0], (1..=100).sum::<i64>());
-        // A cell without a name stays without one while there is no room.
+        // A cell beyond the limit stays unnamed while there is no room.
         cuboid.take(cuboid.range(2), &many(1).collect::<Vec<_>>(), Some(1));
         let all: i64 = cuboid.ranked().iter().map(|(_, sums)| sums[1][0]).sum();
         assert_eq!(all + cuboid.other()[1][0], (1..=300).sum::<i64>());

@@ -1,4 +1,4 @@
-//! Reading panes out of `session_spans`.
+//! Reading panes from `session_spans`.
 
 use std::collections::HashSet;
 use std::io::Cursor;
@@ -13,21 +13,21 @@ use datafusion::arrow::ipc::reader::StreamReader;
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{hour_name, hour_of};
 
-use super::asked::Key;
 use super::cuboid::{Cuboid, MEASURES, Names, Piece, Range, Reach};
+use super::question::Key;
 use super::reach;
 use super::registry::Failed;
 use crate::App;
 use crate::sql::Format;
 
 const SPANS: &str = "session_spans";
-/// Cells that one reading may come to.
+/// Most cells that one reading may return.
 const MOST_READ: usize = 5_000;
-/// What of a span a condition cannot name: it changes while the span goes on.
+/// Columns that a condition cannot name, because they change while a span continues.
 const CHANGING: [&str; 6] = ["tenant", "from", "to", "final", "open", "hour"];
 
-/// Refuses a condition that is none. What passes is one on the columns of a span, in brackets of
-/// its own, so it can stand in a query.
+/// Refuses text that is not a condition. Text that passes is a single condition on the columns of a
+/// span, complete within brackets, so it is safe to put into a query.
 pub(super) async fn check(app: &App, key: &Key) -> Result<(), Failed> {
     if key.condition.is_empty() {
         return Ok(());
@@ -41,20 +41,21 @@ pub(super) async fn check(app: &App, key: &Key) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Reads the panes of a cuboid up to the newest that is over; those that are settled are kept.
+/// Reads the panes of a cuboid up to the newest complete one; settled panes are kept.
 pub(super) async fn bring_up_to(app: &App, key: &Key, cuboid: &mut Cuboid) -> Result<(), Failed> {
     let Some(history) = &app.history else {
         return Err(Failed::Unavailable("this dashboard has no history to read it from".into()));
     };
     let width_us = i64::from(key.width_s) * 1_000_000;
-    // One at a time: each takes some of the processor's time, and analysts want places too.
+    // One at a time: each takes some of the processor's time, and analysts' queries need permits
+    // too.
     let _turn = app.series.turn().await;
     let began = Instant::now();
     let Reach { log_time, settled, mut partial } = reach(app)?;
     let range = cuboid.range(log_time.div_euclid(width_us));
     let answer = app.sql.run(&sql(key, range), Format::Arrow).await?;
     if answer.truncated {
-        return Err(too_many("more than can be answered at once for so many panes"));
+        return Err(too_many("more than can be returned at once for so many panes"));
     }
     let pieces = pieces(&answer.body, key.by.len(), width_us).map_err(unreadable)?;
     let cells: HashSet<&Names> = pieces.iter().map(|piece| &piece.names).collect();
@@ -65,12 +66,12 @@ pub(super) async fn bring_up_to(app: &App, key: &Key, cuboid: &mut Cuboid) -> Re
     let by_state = history.final_up_to(Table::SessionSpans).filter(|_| whole);
     if by_state.is_none() {
         partial.push(
-            "the processor's state was not to be had (it does not answer, has ended, or just begins): \
-             viewers whose stretch goes on are missing"
+            "the processor's state was not available (it does not answer, has ended, or is \
+             starting): viewers whose current span has not ended are missing"
                 .into(),
         );
     }
-    // A processor that begins anew is behind what was final once.
+    // A processor that restarts is behind what was final before.
     let settled = settled.min(by_state).map(|at| at.div_euclid(width_us));
     cuboid.take(range, &pieces, settled);
     cuboid.partial = partial;
@@ -81,7 +82,7 @@ pub(super) async fn bring_up_to(app: &App, key: &Key, cuboid: &mut Cuboid) -> Re
 fn too_many(cells: &str) -> Failed {
     Failed::Invalid(format!(
         "the cells of the breakdown are {cells}; at most {MOST_READ} are read, and fewer of long \
-         series. Name fewer dimensions in by, fewer minutes, a larger width_s, or a where"
+         series. Use fewer dimensions in by, fewer minutes, a larger width_s, or a where"
     ))
 }
 
@@ -96,7 +97,7 @@ fn sql(key: &Key, range: Range) -> String {
         format!("arrow_cast({}, 'Timestamp(Microsecond, Some(\"UTC\"))')", pane * width_us)
     };
     let (start, end) = (moment(range.from), moment(range.end));
-    // A span is written after its end. A minute for clocks that are ahead.
+    // A span is stored in the hour of its end or later; a minute is allowed for fast clocks.
     let hour = hour_name(hour_of(range.from * width_us - 60_000_000));
     let columns: String = key.by.iter().map(|name| format!("{name}, ")).collect();
     let texts: String = key.by.iter().map(|name| format!("CAST({name} AS VARCHAR), ")).collect();
@@ -116,7 +117,7 @@ fn sql(key: &Key, range: Range) -> String {
     )
 }
 
-/// Which of the measures is the time in a state.
+/// Index of the measure that holds the time in a state.
 fn measure_of(state: &str) -> Option<usize> {
     MEASURES.iter().position(|measure| measure.strip_suffix("_ms") == Some(state))
 }

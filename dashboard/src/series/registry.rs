@@ -1,4 +1,4 @@
-//! The cuboids that somebody asks for.
+//! The cuboids that are currently requested.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,31 +6,30 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 
-use super::asked::Key;
 use super::cuboid::Cuboid;
+use super::question::Key;
 use super::read;
 use crate::App;
 use crate::sql::SqlError;
 
-/// Cuboids at a time. With 200 cells of 720 panes each they take at most about 50 MB.
+/// Most cuboids at a time. With 200 cells of 720 panes each they take about 50 MB at most.
 const MOST: usize = 8;
-/// A cuboid that nobody asks for is dropped after this time.
-const KEPT: Duration = Duration::from_secs(60);
-
-/// Where all places are taken, one that nobody asked for during this time is given up. A page asks
-/// every 10 s.
-const LEFT: Duration = Duration::from_secs(20);
+/// A cuboid is dropped this long after the last request for it.
+const DROPPED_AFTER: Duration = Duration::from_secs(60);
+/// At the limit, a cuboid that was not requested for this long gives way to a new one. A page
+/// requests its series every 10 s.
+const EVICTED_AFTER: Duration = Duration::from_secs(20);
 
 /// Why there is no series.
 #[derive(Debug)]
 pub(super) enum Failed {
-    /// Another question has an answer.
+    /// The request is invalid; the text says what can be requested.
     Invalid(String),
-    /// What SQL says.
+    /// The SQL engine refused it, or failed.
     Sql(SqlError),
-    /// Too many are asked for.
+    /// Too many series are open.
     Full(String),
-    /// Try again.
+    /// It cannot be read now; try again.
     Unavailable(String),
 }
 
@@ -40,7 +39,7 @@ impl From<SqlError> for Failed {
     }
 }
 
-/// A cuboid that is being read or kept. Whoever asks for the same waits for one reading.
+/// A cuboid that is being read or kept. Requests with the same key wait for one reading.
 pub(super) type Shared = Arc<AsyncMutex<Cuboid>>;
 
 #[derive(Debug)]
@@ -67,12 +66,12 @@ impl Registry {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until nobody else reads, and keeps others waiting.
+    /// Waits until no other reading runs, and keeps others waiting.
     pub(super) async fn turn(&self) -> AsyncMutexGuard<'_, ()> {
         self.turn.lock().await
     }
 
-    /// The cuboid of a question; a new one is checked, and takes a place.
+    /// The cuboid for a key; a new one is checked and registered.
     pub(super) async fn get(&self, app: &Arc<App>, key: &Key) -> Result<Shared, Failed> {
         if let Some(known) = self.known(key, Instant::now()) {
             return Ok(known);
@@ -94,12 +93,12 @@ impl Registry {
         let mut inner = self.lock();
         sweep(&mut inner, now);
         if inner.held.len() >= MOST && !inner.held.contains_key(key) {
-            give_up_one(&mut inner, now);
+            evict_one(&mut inner, now);
         }
         if inner.held.len() >= MOST && !inner.held.contains_key(key) {
             return Err(Failed::Full(format!(
-                "{MOST} series are followed, the limit; close a chart that shows one, and ask \
-                 again in a minute"
+                "{MOST} series are open, the limit; close a chart that shows one, and try again in \
+                 a minute"
             )));
         }
         let none = || Cuboid::new(key.minutes * 60 / key.width_s);
@@ -109,7 +108,7 @@ impl Registry {
         Ok(Arc::clone(&held.cuboid))
     }
 
-    /// Drops this cuboid, if it is still the one of this question.
+    /// Drops this cuboid if it is still the one registered for the key.
     pub(super) fn forget(&self, key: &Key, cuboid: &Shared) {
         let mut inner = self.lock();
         if inner.held.get(key).is_some_and(|held| Arc::ptr_eq(&held.cuboid, cuboid)) {
@@ -117,7 +116,7 @@ impl Registry {
         }
     }
 
-    /// Drops what nobody asks for, for as long as there is anything.
+    /// Drops cuboids that are no longer requested, as long as there are any.
     fn sweep_while_any(&self, app: &Arc<App>) {
         if std::mem::replace(&mut self.lock().sweeping, true) {
             return;
@@ -128,7 +127,7 @@ impl Registry {
             let mut is_any = true;
             while is_any {
                 tokio::select! {
-                    () = tokio::time::sleep(KEPT / 4) => {}
+                    () = tokio::time::sleep(DROPPED_AFTER / 4) => {}
                     () = app.stop.cancelled() => return,
                 }
                 let mut inner = app.series.lock();
@@ -141,15 +140,15 @@ impl Registry {
 }
 
 fn sweep(inner: &mut Inner, now: Instant) {
-    inner.held.retain(|_, held| now.saturating_duration_since(held.asked) < KEPT);
+    inner.held.retain(|_, held| now.saturating_duration_since(held.asked) < DROPPED_AFTER);
 }
 
-/// Drops the one that was asked for longest ago, if that was longer ago than a page asks again: of
-/// somebody who looks through many, only the last is looked at.
-fn give_up_one(inner: &mut Inner, now: Instant) {
+/// Drops the least recently requested cuboid, if no page can still be showing it: an analyst who
+/// tries many breakdowns watches only the last.
+fn evict_one(inner: &mut Inner, now: Instant) {
     let oldest = inner.held.iter().min_by_key(|(_, held)| held.asked);
-    let left = oldest.filter(|(_, held)| now.saturating_duration_since(held.asked) > LEFT);
-    if let Some(key) = left.map(|(key, _)| key.clone()) {
+    let unused = |held: &Held| now.saturating_duration_since(held.asked) > EVICTED_AFTER;
+    if let Some(key) = oldest.filter(|(_, held)| unused(held)).map(|(key, _)| key.clone()) {
         inner.held.remove(&key);
     }
 }
@@ -163,21 +162,23 @@ mod tests {
     }
 
     #[test]
-    fn places_are_few_and_come_back_after_a_minute_without_an_ask() {
+    fn cuboids_are_few_and_are_dropped_a_minute_after_the_last_request() {
         let (registry, start) = (Registry::default(), Instant::now());
         for minutes in 1..=8 {
             registry.register(&key(minutes), start).unwrap();
         }
-        let full = registry.register(&key(9), start + LEFT).unwrap_err();
+        let full = registry.register(&key(9), start + EVICTED_AFTER).unwrap_err();
         assert!(matches!(full, Failed::Full(detail) if detail.contains("8 series")));
-        // Who asks for the same shares it, and keeps it.
-        let again = registry.known(&key(3), start + KEPT / 2).unwrap();
-        assert!(Arc::ptr_eq(&again, &registry.register(&key(3), start + KEPT / 2).unwrap()));
-        // Somebody looked through many, and left: a place is given up before a minute is over.
-        registry.known(&key(1), start + LEFT / 2).unwrap();
-        registry.register(&key(10), start + LEFT + Duration::from_secs(1)).unwrap();
-        assert!(registry.known(&key(1), start + LEFT).is_some(), "not that which was asked for");
-        registry.register(&key(9), start + KEPT + LEFT).unwrap();
+        // A request with the same key shares the cuboid, and keeps it.
+        let half = start + DROPPED_AFTER / 2;
+        let again = registry.known(&key(3), half).unwrap();
+        assert!(Arc::ptr_eq(&again, &registry.register(&key(3), half).unwrap()));
+        // Many were opened and left: one gives way before a minute is over.
+        registry.known(&key(1), start + EVICTED_AFTER / 2).unwrap();
+        registry.register(&key(10), start + EVICTED_AFTER + Duration::from_secs(1)).unwrap();
+        let recent = registry.known(&key(1), start + EVICTED_AFTER);
+        assert!(recent.is_some(), "not the one that was requested since");
+        registry.register(&key(9), start + DROPPED_AFTER + EVICTED_AFTER).unwrap();
         let left: Vec<u32> = registry.lock().held.keys().map(|key| key.minutes).collect();
         assert!(left.len() == 3 && [3, 9, 10].iter().all(|of| left.contains(of)), "{left:?}");
     }

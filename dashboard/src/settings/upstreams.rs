@@ -1,12 +1,12 @@
-//! The services that requests are passed on to.
+//! The services that requests are forwarded to.
 
 use std::collections::BTreeMap;
 
 use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 
-/// Base URLs of the services behind the proxies: `http://host:port` or `https://host:port`,
-/// nothing after it.
+/// Base URLs of the services behind the proxies: `http://host:port` or `https://host:port`, with
+/// nothing after the port.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Upstreams {
@@ -17,7 +17,7 @@ pub struct Upstreams {
     pub collector: String,
     /// Edges by name: `/<name>/*`.
     pub edges: BTreeMap<String, String>,
-    /// The fault switches of the demo, `/v1/faults`: `up`'s own control port. Absent elsewhere.
+    /// The fault switches of the demo, `/v1/faults`: the control port of `up`. Absent elsewhere.
     pub faults: Option<String>,
 }
 
@@ -33,7 +33,7 @@ impl Default for Upstreams {
 }
 
 impl Upstreams {
-    /// Whether any of them has TLS.
+    /// Whether any of them uses TLS.
     pub(crate) fn any_tls(&self) -> bool {
         let mut any = false;
         self.each(|_, url| any |= url.starts_with("https:"));

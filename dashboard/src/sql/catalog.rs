@@ -1,4 +1,4 @@
-//! What a statement can name: tables with a tenant's rows, and `information_schema` about them.
+//! What a statement can name: tables with a tenant's rows, and their `information_schema`.
 
 use std::sync::Arc;
 
@@ -26,21 +26,20 @@ pub const UNIT: &str = "unit";
 pub struct TableInfo {
     /// Its name in SQL.
     pub name: &'static str,
-    /// What a row of it is.
+    /// What one of its rows is.
     pub about: &'static str,
-    /// Its columns; a field's metadata say [`ABOUT`] and [`UNIT`].
+    /// Its columns; the metadata of a field hold [`ABOUT`] and [`UNIT`].
     pub schema: SchemaRef,
-    /// Whether a row replaces the older ones of its id: only the newest is seen, by
-    /// `updated_at`.
+    /// Whether a row replaces older rows with its id: only the newest by `updated_at` is visible.
     pub newest: bool,
-    /// What it is a view of; nothing is opened for it itself.
+    /// The view it is; a view itself is not opened.
     pub view: Option<View>,
 }
 
-/// A table that follows from another one.
+/// A table derived from another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
-    /// The table it is over.
+    /// The table it reads.
     pub over: &'static str,
     /// The SELECT that it stands for.
     pub sql: String,
@@ -49,31 +48,31 @@ pub struct View {
 /// A table at one moment.
 #[derive(Debug)]
 pub struct Opened {
-    /// What it is the union of, each row in one of them. They have its columns, in any order, and
-    /// may have the rows of other tenants.
+    /// Its parts, of which it is the union; each row is in one of them. They have its columns, in
+    /// any order, and may have rows of other tenants.
     pub parts: Vec<Arc<dyn TableProvider>>,
-    /// Whether what is in no file yet is missing.
+    /// Whether rows that are not in a file yet are missing.
     pub files_alone: bool,
 }
 
 impl Opened {
-    /// A table of which nothing is missing.
+    /// A complete table.
     pub fn whole(parts: Vec<Arc<dyn TableProvider>>) -> Self {
         Self { parts, files_alone: false }
     }
 }
 
-/// Where the rows come from.
+/// The source of the rows.
 #[async_trait]
 pub trait Tables: Send + Sync + std::fmt::Debug {
-    /// Every table there is.
+    /// All tables.
     fn list(&self) -> &[TableInfo];
 
     /// The table as it is now. The error says why it cannot be read.
     async fn open(&self, name: &str) -> std::result::Result<Opened, String>;
 }
 
-/// A table as one tenant sees it, and whether what is in no file yet is missing.
+/// A table as one tenant sees it, and whether rows that are not in a file yet are missing.
 pub(super) async fn view(
     tables: &dyn Tables,
     info: &TableInfo,
@@ -94,7 +93,7 @@ pub(super) async fn view(
 fn plan(info: &TableInfo, parts: Vec<Arc<dyn TableProvider>>, tenant: &str) -> Result<LogicalPlan> {
     let mut union: Option<LogicalPlanBuilder> = None;
     for part in parts {
-        let scan = one(info, part, tenant)?;
+        let scan = project_part(info, part, tenant)?;
         union = Some(match union {
             Some(before) => before.union(scan)?,
             None => LogicalPlanBuilder::from(scan),
@@ -120,9 +119,13 @@ fn named(name: &str) -> Expr {
     col(Column::from_name(name))
 }
 
-/// One part of a table with exactly the table's columns, and of the tenant's rows only: the
-/// filter is here, where no text of a query reaches.
-fn one(info: &TableInfo, part: Arc<dyn TableProvider>, tenant: &str) -> Result<LogicalPlan> {
+/// One part of a table with exactly the table's columns and only the tenant's rows. The filter is
+/// applied here, out of reach of the text of a query.
+fn project_part(
+    info: &TableInfo,
+    part: Arc<dyn TableProvider>,
+    tenant: &str,
+) -> Result<LogicalPlan> {
     let has = part.schema();
     let mut plan = LogicalPlanBuilder::scan(info.name, provider_as_source(part), None)?;
     if info.schema.field_with_name("tenant").is_ok() {
@@ -160,22 +163,25 @@ pub(super) fn catalog(
 /// `information_schema.tables` and `information_schema.columns`.
 pub(super) fn about(tables: &[TableInfo]) -> Result<Arc<dyn SchemaProvider>> {
     let schema = MemorySchemaProvider::new();
-    let text = |values: Vec<Option<&str>>| Arc::new(StringArray::from(values)) as ArrayRef;
-    let all = |value: &'static str, rows: usize| text(vec![Some(value); rows]);
+    register(&schema, "tables", about_tables(tables))?;
+    register(&schema, "columns", about_columns(tables))?;
+    Ok(Arc::new(schema))
+}
+
+/// The rows of `information_schema.tables`, one for each table.
+fn about_tables(tables: &[TableInfo]) -> Vec<(&'static str, ArrayRef)> {
     let rows = tables.len();
-    let names = tables.iter().map(|table| Some(table.name)).collect();
-    let abouts = tables.iter().map(|table| Some(table.about)).collect();
-    register(
-        &schema,
-        "tables",
-        vec![
-            ("table_catalog", all(CATALOG, rows)),
-            ("table_schema", all(SCHEMA, rows)),
-            ("table_name", text(names)),
-            ("table_type", all("VIEW", rows)),
-            ("about", text(abouts)),
-        ],
-    )?;
+    vec![
+        ("table_catalog", repeated(CATALOG, rows)),
+        ("table_schema", repeated(SCHEMA, rows)),
+        ("table_name", text(tables.iter().map(|table| Some(table.name)))),
+        ("table_type", repeated("VIEW", rows)),
+        ("about", text(tables.iter().map(|table| Some(table.about)))),
+    ]
+}
+
+/// The rows of `information_schema.columns`, one for each column of each table.
+fn about_columns(tables: &[TableInfo]) -> Vec<(&'static str, ArrayRef)> {
     let columns: Vec<(&TableInfo, usize, &Field)> = tables
         .iter()
         .flat_map(|table| {
@@ -184,48 +190,33 @@ pub(super) fn about(tables: &[TableInfo]) -> Result<Arc<dyn SchemaProvider>> {
         })
         .collect();
     let rows = columns.len();
-    let types: Vec<String> =
-        columns.iter().map(|(_, _, field)| type_name(field.data_type())).collect();
-    let meta = |key: &str| {
-        text(
-            columns
-                .iter()
-                .map(|(_, _, field)| field.metadata().get(key).map(String::as_str))
-                .collect(),
-        )
-    };
-    register(
-        &schema,
-        "columns",
-        vec![
-            ("table_catalog", all(CATALOG, rows)),
-            ("table_schema", all(SCHEMA, rows)),
-            ("table_name", text(columns.iter().map(|(table, _, _)| Some(table.name)).collect())),
-            (
-                "column_name",
-                text(columns.iter().map(|(_, _, field)| Some(field.name().as_str())).collect()),
-            ),
-            (
-                "ordinal_position",
-                Arc::new(UInt64Array::from_iter_values(
-                    columns.iter().map(|(_, at, _)| *at as u64 + 1),
-                )),
-            ),
-            (
-                "is_nullable",
-                text(
-                    columns
-                        .iter()
-                        .map(|(_, _, field)| Some(if field.is_nullable() { "YES" } else { "NO" }))
-                        .collect(),
-                ),
-            ),
-            ("data_type", text(types.iter().map(|name| Some(name.as_str())).collect())),
-            ("about", meta(ABOUT)),
-            ("unit", meta(UNIT)),
-        ],
-    )?;
-    Ok(Arc::new(schema))
+    let fields = || columns.iter().map(|(_, _, field)| *field);
+    let positions = columns.iter().map(|(_, at, _)| *at as u64 + 1);
+    let positions: ArrayRef = Arc::new(UInt64Array::from_iter_values(positions));
+    let nullable = |field: &Field| Some(if field.is_nullable() { "YES" } else { "NO" });
+    let types: Vec<String> = fields().map(|field| type_name(field.data_type())).collect();
+    let meta =
+        |key: &str| text(fields().map(|field| field.metadata().get(key).map(String::as_str)));
+    vec![
+        ("table_catalog", repeated(CATALOG, rows)),
+        ("table_schema", repeated(SCHEMA, rows)),
+        ("table_name", text(columns.iter().map(|(table, _, _)| Some(table.name)))),
+        ("column_name", text(fields().map(|field| Some(field.name().as_str())))),
+        ("ordinal_position", positions),
+        ("is_nullable", text(fields().map(nullable))),
+        ("data_type", text(types.iter().map(|name| Some(name.as_str())))),
+        ("about", meta(ABOUT)),
+        ("unit", meta(UNIT)),
+    ]
+}
+
+fn text<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+    Arc::new(values.collect::<StringArray>())
+}
+
+/// The same text in every row.
+fn repeated(value: &str, rows: usize) -> ArrayRef {
+    text(std::iter::repeat_n(Some(value), rows))
 }
 
 fn register(
@@ -244,7 +235,7 @@ fn register(
     Ok(())
 }
 
-/// A type as an analyst calls it.
+/// The name of a type as analysts know it.
 pub(super) fn type_name(kind: &DataType) -> String {
     match kind {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".into(),

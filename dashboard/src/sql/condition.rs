@@ -1,5 +1,5 @@
-//! A condition on the records of one table: the text after WHERE, compiled once and then held
-//! against batch after batch.
+//! A condition on the records of one table: the text after WHERE, compiled once and then applied to
+//! batch after batch.
 
 use std::sync::Arc;
 
@@ -22,17 +22,18 @@ use super::rules;
 use super::statement::{self, CATALOG};
 use super::stop::Stop;
 
-/// Functions that tell the time.
+/// Functions that return the current time.
 const CLOCKS: [&str; 3] = ["now", "current_date", "current_time"];
 
-/// Which rows are wanted.
+/// A compiled condition that selects rows.
 #[derive(Debug, Clone)]
 pub struct Condition {
     predicate: Arc<dyn PhysicalExpr>,
 }
 
 impl Condition {
-    /// The rows of `batch` for which it is true. The batch has the columns it was compiled for.
+    /// The rows of `batch` for which it is true. The batch must have the columns it was compiled
+    /// for.
     pub fn keep(&self, batch: &RecordBatch) -> Result<RecordBatch, SqlError> {
         let held = self.predicate.evaluate(batch)?.into_array(batch.num_rows())?;
         let Some(held) = held.as_boolean_opt() else { return Err(not_a_condition()) };
@@ -47,7 +48,7 @@ fn not_a_condition() -> SqlError {
     )
 }
 
-/// Compiles `text` for rows of `schema`, within the same bounds as any statement.
+/// Compiles `text` for rows of `schema`, within the bounds of any statement.
 pub(super) async fn compile(
     shared: &Shared,
     table: &str,
@@ -55,7 +56,7 @@ pub(super) async fn compile(
     text: &str,
     stop: Stop,
 ) -> Result<Condition, SqlError> {
-    // On a line of its own, so that a comment at its end ends there, and places in errors count.
+    // On a line of its own, so that a comment at its end ends there, and positions in errors fit.
     let sql = format!("SELECT * FROM {table} WHERE (\n{text}\n)");
     let in_text = |mut error: SqlError| {
         error.at = error.at.map(|(line, column)| (line.saturating_sub(1).max(1), column));
@@ -70,23 +71,23 @@ pub(super) async fn compile(
     let plan =
         state.statement_to_plan(reading.statement).await.map_err(|error| in_text(error.into()))?;
     rules::check(&plan)?;
-    let predicate = of_plan(&plan).ok_or_else(not_a_condition)?;
+    let predicate = predicate_of(&plan).ok_or_else(not_a_condition)?;
     if let Some(clock) = clock_in(&predicate) {
         return Err(SqlError::invalid(format!(
-            "{clock} would stand still at the moment of asking, as a condition is read once; write \
-             the time itself, such as TIMESTAMP '2026-11-26T04:50:00Z'"
+            "{clock} would be frozen at the time of the request, as a condition is compiled once; \
+             write the time itself, such as TIMESTAMP '2026-11-26T04:50:00Z'"
         )));
     }
     let columns = DFSchema::try_from_qualified_schema(table, &schema)?;
     let predicate = physical(&state, predicate, columns).map_err(in_text)?;
     let condition = Condition { predicate };
-    // What cannot be held against any row is said now, and not again at each entry.
+    // A condition that fails on every row is refused now, instead of at each entry.
     condition.keep(&RecordBatch::new_empty(schema)).map_err(in_text)?;
     Ok(condition)
 }
 
-/// Some functions (`coalesce`, `arrow_cast`, …) are there only until a plan is simplified, which
-/// turns them into others.
+/// The predicate, simplified and ready to run. Some functions (`coalesce`, `arrow_cast`, …) exist
+/// only until a plan is simplified, which turns them into others.
 fn physical(
     state: &SessionState,
     predicate: Expr,
@@ -102,7 +103,7 @@ fn physical(
     Ok(state.create_physical_expr(simplifier.simplify(predicate)?, &columns)?)
 }
 
-/// The first function in a condition that tells the time.
+/// The first function in a condition that returns the current time.
 fn clock_in(predicate: &Expr) -> Option<&'static str> {
     let calls = |clock: &&str| {
         let found = predicate
@@ -112,14 +113,14 @@ fn clock_in(predicate: &Expr) -> Option<&'static str> {
     CLOCKS.into_iter().find(calls)
 }
 
-/// The condition, if the plan is nothing but one on a table: text that closes the bracket and
-/// goes on with something else makes another plan.
-fn of_plan(plan: &LogicalPlan) -> Option<Expr> {
+/// The condition, if the plan consists only of a filter on a table. Text that closes the bracket
+/// and continues with something else results in another plan.
+fn predicate_of(plan: &LogicalPlan) -> Option<Expr> {
     let LogicalPlan::Projection(all) = plan else { return None };
     let LogicalPlan::Filter(filter) = all.input.as_ref() else { return None };
     let LogicalPlan::TableScan(_) = filter.input.as_ref() else { return None };
-    let asks = filter.predicate.exists(|part| {
+    let has_subquery = filter.predicate.exists(|part| {
         Ok(matches!(part, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_)))
     });
-    (!asks.ok()?).then(|| filter.predicate.clone())
+    (!has_subquery.ok()?).then(|| filter.predicate.clone())
 }

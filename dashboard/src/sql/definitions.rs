@@ -1,5 +1,5 @@
-//! Metrics in SQL: each expression follows from the one definition of the metric (ADR 5), so a
-//! query and a tile say the same.
+//! Metrics in SQL: each expression is derived from the single definition of the metric (ADR 5), so
+//! a query and a tile agree.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
 use tallylight_schemas::metrics::{ALL, Formula, Metric, VERSION};
 
-/// A metric over rows of `playback`. Any of its rows of one cuboid may be put together: sums
-/// add, and sketches merge.
+/// A metric over rows of `playback`. Any rows of one cuboid may be combined: sums add, and sketches
+/// merge.
 pub fn sql(metric: &Metric) -> String {
     match metric.formula {
         Formula::Gauge { of } => {

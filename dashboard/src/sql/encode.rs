@@ -1,4 +1,4 @@
-//! An answer in the form that was asked for, up to its limits.
+//! An answer in the requested format, up to its limits.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::error::{Kind, SqlError};
 use super::json;
 use super::lines::Lines;
 
-/// The form of an answer.
+/// The format of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
@@ -24,16 +24,16 @@ pub enum Format {
     Json,
     /// An Arrow IPC stream.
     Arrow,
-    /// Text with a head line (RFC 4180).
+    /// Text with a header line (RFC 4180).
     Csv,
     /// A Parquet file.
     Parquet,
-    /// A table to look at.
+    /// A plain-text table for reading.
     Table,
 }
 
 impl Format {
-    /// Every form.
+    /// Every format.
     pub const ALL: [Format; 5] =
         [Format::Json, Format::Arrow, Format::Csv, Format::Parquet, Format::Table];
 
@@ -48,7 +48,7 @@ impl Format {
         }
     }
 
-    /// The first form that an `Accept` header names; JSON without one.
+    /// The first format that an `Accept` header names; JSON if it names none.
     pub fn accepted(accept: &str) -> Self {
         let mut wanted = accept.split(',').map(|item| item.split(';').next().unwrap_or("").trim());
         wanted
@@ -57,16 +57,16 @@ impl Format {
     }
 }
 
-/// What a query came to.
+/// The result of a query.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The rows in the form asked for.
+    /// The rows in the requested format.
     pub body: Vec<u8>,
-    /// How many rows these are.
+    /// The number of rows in it.
     pub rows: usize,
-    /// There were more.
+    /// Whether there were more rows.
     pub truncated: bool,
-    /// Tables that were read without what is in no file yet: a processor did not answer.
+    /// Tables that were read without rows that are not in a file yet: a processor did not answer.
     pub files_alone: Vec<&'static str>,
 }
 
@@ -85,9 +85,9 @@ enum Form {
     Parquet(Box<ArrowWriter<Vec<u8>>>),
 }
 
-/// An answer that cannot be written in this form, such as one without columns in Parquet.
+/// An answer that cannot be written in this format, such as one without columns in Parquet.
 fn unwritable(error: impl std::fmt::Display) -> SqlError {
-    SqlError::new(Kind::Invalid, format!("the answer cannot be written in this form: {error}"))
+    SqlError::new(Kind::Invalid, format!("the answer cannot be written in this format: {error}"))
 }
 
 impl Encoder {
@@ -99,7 +99,7 @@ impl Encoder {
     ) -> Result<Self, SqlError> {
         let form = match format {
             Format::Json => {
-                if let Some(name) = json::twice(schema.fields()) {
+                if let Some(name) = json::duplicate_name(schema.fields()) {
                     return Err(SqlError::invalid(format!(
                         "two columns are called `{name}`: give one another name with AS"
                     )));
@@ -136,7 +136,7 @@ impl Encoder {
         Ok(written == batch.num_rows())
     }
 
-    /// Writes as many rows as fit, and says how many these were.
+    /// Writes as many rows as fit, and returns their number.
     fn write(&mut self, batch: &RecordBatch) -> Result<usize, SqlError> {
         let max = self.max_bytes;
         match &mut self.form {

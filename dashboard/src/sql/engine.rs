@@ -1,5 +1,5 @@
-//! The engine: DataFusion in a room of its own. Its threads have low priority, its memory,
-//! disk, time and answers have limits, and a query that is no longer waited for is ended.
+//! The engine: an isolated DataFusion. Its threads have low priority; its memory, disk, time and
+//! answers have limits; and a query that no caller waits for is ended.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -28,9 +28,9 @@ use super::settings::SqlSettings;
 use super::stop::Stop;
 use crate::memory::resident_bytes;
 
-/// How long the engine's own end of a query may take, once its time is over.
+/// How long after its deadline the engine may take to end a query itself.
 const GRACE: Duration = Duration::from_millis(500);
-/// How often the growth of the process is looked at.
+/// How often the growth of the process is checked.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const STACK: usize = 8 << 20;
 const BLOCKING: usize = 4;
@@ -38,10 +38,10 @@ const BLOCKING: usize = 4;
 /// Why the engine cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The folder for intermediate results, or the threads.
+    /// The folder for intermediate results, or the threads, cannot be set up.
     #[error("SQL: {what}: {source}")]
     Io {
-        /// What was tried.
+        /// What was attempted.
         what: String,
         /// Why it failed.
         source: std::io::Error,
@@ -49,7 +49,7 @@ pub enum EngineError {
     /// DataFusion refuses its settings; a bug.
     #[error("SQL: the engine cannot be set up: {0}")]
     Setup(#[from] datafusion::common::DataFusionError),
-    /// A table of ours does not fit its description; a bug.
+    /// One of our own tables does not match its description; a bug.
     #[error("SQL: a table cannot be made: {0}")]
     Table(#[from] datafusion::arrow::error::ArrowError),
 }
@@ -73,8 +73,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine over `tables` for one tenant. `spill` is its folder for intermediate
-    /// results, whose content is removed; without one it uses the system's for temporary files.
+    /// An engine over `tables` for one tenant. `spill` is its folder for intermediate results,
+    /// whose content is removed; without one, it uses the system's folder for temporary files.
     pub fn new(
         settings: SqlSettings,
         tenant: &str,
@@ -106,7 +106,7 @@ impl Engine {
         Ok(Self { shared: Arc::new(shared), places, runtime: Some(runtime) })
     }
 
-    /// Every table there is.
+    /// All tables.
     pub fn tables(&self) -> &[TableInfo] {
         self.shared.tables.list()
     }
@@ -130,7 +130,7 @@ impl Engine {
         let _gone = stop.on_drop();
         let work = query::run(Arc::clone(&self.shared), sql.to_owned(), format, stop);
         let task = self.spawn(async move {
-            // The place is free again when the work has ended, not when its caller gave up.
+            // The permit is released when the work has ended, not when its caller gave up.
             let _place = place;
             work.await
         })?;
@@ -169,7 +169,7 @@ impl Engine {
     }
 
     /// Waits for a query, and ends it at its deadline or when the process grows too much: the last
-    /// net under what no memory pool counts.
+    /// safeguard against memory that no pool counts.
     async fn watch(
         &self,
         mut task: AbortOnDropHandle<Result<Answer, SqlError>>,
@@ -185,8 +185,8 @@ impl Engine {
             tokio::select! {
                 ended = &mut task => return ended.unwrap_or_else(|error| {
                     tracing::error!(%error, "a query failed");
-                    let detail = "the query hit a fault of the engine; the log of the data process \
-                                  says more. Write it in another way";
+                    let detail = "the query hit a bug in the engine; the log of the data process \
+                                  has details. Try writing it differently";
                     Err(SqlError::new(Kind::Internal, detail))
                 }),
                 () = &mut late => return Err(query::too_late(settings.deadline_s)),
@@ -208,7 +208,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        // A runtime may not be waited for in another one.
+        // A runtime must not be waited for within another one.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -228,8 +228,8 @@ fn environment(
     let disk = DiskManagerBuilder::default()
         .with_mode(mode)
         .with_max_temp_directory_size(settings.spill_bytes);
-    // The default one knows the local file system; ours knows nothing but what the tables of
-    // history bring along.
+    // The default registry knows the local file system; ours knows only the stores that the tables
+    // of history register.
     let stores = DefaultObjectStoreRegistry::new();
     stores.deregister_store(ObjectStoreUrl::local_filesystem().as_ref())?;
     let env = RuntimeEnvBuilder::new()

@@ -1,4 +1,4 @@
-//! What can be wrong with a query, in words for the person who wrote it.
+//! Errors of a query, in words for the person who wrote it.
 
 use std::fmt;
 
@@ -18,11 +18,11 @@ pub enum Kind {
     NotAllowed,
     /// It ran into a limit: ask for less.
     Limit,
-    /// All places are taken: try again.
+    /// Too many queries are running: try again.
     Busy,
-    /// What it reads is not there now: try again.
+    /// Its data is not available now: try again.
     Unavailable,
-    /// A fault of ours.
+    /// A bug on our side.
     Internal,
 }
 
@@ -68,7 +68,7 @@ impl SqlError {
         self
     }
 
-    /// The status of HTTP that says what the caller can do about it.
+    /// The HTTP status that says what the caller can do about it.
     pub fn status(&self) -> u16 {
         self.problem().status().as_u16()
     }
@@ -83,7 +83,7 @@ impl SqlError {
                 (StatusCode::UNPROCESSABLE_ENTITY, "sql-limit", "The query ran into a limit")
             }
             Kind::Busy => {
-                (StatusCode::SERVICE_UNAVAILABLE, "sql-busy", "All places for queries are taken")
+                (StatusCode::SERVICE_UNAVAILABLE, "sql-busy", "Too many queries are running")
             }
             Kind::Unavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "sql-unavailable", "A table cannot be read now")
@@ -100,9 +100,9 @@ impl SqlError {
     }
 }
 
-/// What DataFusion calls a fault of its own, and is one of the statement: types or values that do not
-/// go together, at which it looks too late.
-const OF_THE_STATEMENT: [&str; 8] = [
+/// Texts of errors that DataFusion reports as internal although the statement is at fault: types or
+/// values that do not match, which it checks too late.
+const STATEMENT_FAULTS: [&str; 8] = [
     "failed to match any signature",
     "in BETWEEN expression",
     "Cannot run range queries on datatype",
@@ -118,7 +118,7 @@ fn place(line: u64, column: u64) -> Option<(u64, u64)> {
     (line > 0).then_some((line, column))
 }
 
-/// An error of ours on its way through DataFusion and back.
+/// Wraps one of our errors so that it passes through DataFusion.
 pub(super) fn inside(error: SqlError) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
@@ -168,11 +168,11 @@ fn translate(error: &DataFusionError) -> SqlError {
             SqlError::invalid(plain(what))
         }
         E::NotImplemented(what) => {
-            SqlError::invalid(format!("{}; write it in another way", plain(what)))
+            SqlError::invalid(format!("{}; write it differently", plain(what)))
         }
-        E::Internal(what) if OF_THE_STATEMENT.iter().any(|part| what.contains(part)) => {
+        E::Internal(what) if STATEMENT_FAULTS.iter().any(|part| what.contains(part)) => {
             let what = plain(what);
-            // Should it be DataFusion's own fault after all, there is a trace of it.
+            // Leaves a trace in case it is DataFusion's own fault after all.
             tracing::warn!(what, "taken for a fault of the statement");
             let after = what.strip_prefix("Assertion failed: ").and_then(|it| it.split_once(": "));
             SqlError::invalid(after.map_or(what.as_str(), |(_, after)| after))
@@ -182,7 +182,7 @@ fn translate(error: &DataFusionError) -> SqlError {
     }
 }
 
-/// An error of what DataFusion calls: what tables are read by, and regular expressions.
+/// An error from code that DataFusion calls: readers of tables, and regular expressions.
 fn external(text: &str) -> SqlError {
     let kind = if text.starts_with("regex parse error") {
         Kind::Invalid
@@ -215,7 +215,7 @@ fn exhausted(what: &str) -> String {
     )
 }
 
-/// `ParserError` says its place at its end: `… at Line: 1, Column: 8`.
+/// A `ParserError` ends with its position: `… at Line: 1, Column: 8`.
 fn syntax(text: &str) -> SqlError {
     let text = text.trim_start_matches("sql parser error: ");
     let mut error = SqlError::invalid(format!("the statement cannot be read: {text}"));
@@ -255,7 +255,7 @@ fn schema(error: &SchemaError) -> SqlError {
     error
 }
 
-/// Without the marks of where in DataFusion it came from.
+/// The text without DataFusion's notes about where in its code the error arose.
 fn plain(text: &str) -> String {
     let text = text.split("\n\nbacktrace:").next().unwrap_or(text);
     let text =

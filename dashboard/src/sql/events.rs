@@ -1,4 +1,4 @@
-//! Table `live_events`: what the settings say is planned or on air.
+//! Table `live_events`: the planned and current events from the settings.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ fn curve() -> Fields {
 pub(super) fn schema() -> SchemaRef {
     let points = Field::new("element", DataType::Struct(curve()), true);
     Arc::new(Schema::new(vec![
-        column("tenant", DataType::Utf8, "", "Whose event."),
+        column("tenant", DataType::Utf8, "", "The tenant of the event."),
         column("name", DataType::Utf8, "", "Stream name, as in `content`."),
         column("phase", DataType::Utf8, "", "`planned`, `live` or `over`."),
         column("start", time(), "", "When it begins."),
@@ -33,7 +33,7 @@ pub(super) fn schema() -> SchemaRef {
             "",
             "Viewers expected, by seconds after the start.",
         ),
-        column("tier", DataType::Utf8, "", "How much it matters."),
+        column("tier", DataType::Utf8, "", "Its importance."),
     ]))
 }
 
@@ -68,7 +68,7 @@ pub(super) fn rows(
     )
 }
 
-/// Whether a text is a moment that the table can hold.
+/// Whether a text is a time that the table can hold.
 pub(crate) fn is_time(text: &str) -> bool {
     use datafusion::arrow::array::Array;
     let array: ArrayRef = Arc::new(StringArray::from(vec![text]));

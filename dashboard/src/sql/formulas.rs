@@ -1,5 +1,5 @@
-//! The published formulas as views over `sessions`, and as a table of expressions: both follow
-//! from the one definition of each ([`tallylight_schemas::formulas`]).
+//! The published formulas as views over `sessions`, and as a table of expressions. Both are derived
+//! from the single definition of each ([`tallylight_schemas::formulas`]).
 
 use std::sync::Arc;
 

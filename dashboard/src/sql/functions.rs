@@ -1,8 +1,8 @@
 //! The functions a query may call: those of DataFusion that only compute, and ours.
 //!
-//! Functions are not counted by the memory pool and cannot be interrupted, so one that makes
-//! much of little (`repeat`, `concat`, `range`, …) is asked only after its cost has been
-//! bounded. What is not listed here does not exist.
+//! The memory pool does not count functions, and they cannot be interrupted. So a function that can
+//! make a large result from small arguments (`repeat`, `concat`, `range`, …) is called only after
+//! its cost has been bounded. Functions that are not listed here do not exist.
 
 mod cost;
 mod cuts;
@@ -25,7 +25,7 @@ use datafusion::logical_expr::{
 
 use self::cost::Cost;
 
-/// Functions whose results are about as large as what they are given.
+/// Functions whose results are about as large as their arguments.
 #[rustfmt::skip]
 const PLAIN: &[&str] = &[
     "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "cos", "cosh", "cot",
@@ -45,7 +45,7 @@ const PLAIN: &[&str] = &[
     "map_extract", "map_keys", "map_values",
 ];
 
-/// Functions that can make much of little, and what bounds them.
+/// Functions that can make large results from small arguments, and what bounds them.
 const BOUNDED: &[(&str, Cost)] = &[
     ("array_append", Cost::Sum(2)),
     ("array_concat", Cost::Sum(2)),
@@ -78,7 +78,7 @@ const BOUNDED: &[(&str, Cost)] = &[
     ("translate", Cost::Sum(4)),
 ];
 
-/// The names of the bounded ones, and of the operator that is one.
+/// The bounded functions and operators whose results can be larger than their arguments.
 pub(super) const AMPLIFIERS: &[&str] = &[
     "array_append",
     "array_concat",
@@ -114,16 +114,16 @@ const AGGREGATES: &[&str] = &[
     "regr_syy", "stddev", "stddev_pop", "string_agg", "sum", "var", "var_pop",
 ];
 
-/// Functions that come to be there twice where they are planned: those that become a CASE of their
-/// arguments, and those called by a second name, whose column is called by both.
+/// Whether planning duplicates a call: functions that become a CASE of their arguments, and those
+/// called by an alias, whose column has both names.
 pub(super) fn doubles(name: &str) -> bool {
-    static SECOND_NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    static ALIASES: LazyLock<HashSet<String>> = LazyLock::new(|| {
         let scalars = scalars().into_iter().flat_map(|function| function.aliases().to_vec());
         let aggregates = aggregates().into_iter().flat_map(|function| function.aliases().to_vec());
         let windows = windows().into_iter().flat_map(|function| function.aliases().to_vec());
         scalars.chain(aggregates).chain(windows).collect()
     });
-    ["coalesce", "nvl", "nvl2"].contains(&name) || SECOND_NAMES.contains(name)
+    ["coalesce", "nvl", "nvl2"].contains(&name) || ALIASES.contains(name)
 }
 
 /// Every scalar function.
@@ -163,7 +163,7 @@ pub(super) fn windows() -> Vec<Arc<WindowUDF>> {
     SessionStateDefaults::default_window_functions()
 }
 
-/// What operators and special forms become.
+/// The planners of operators and special forms.
 pub(super) fn planners() -> Vec<Arc<dyn ExprPlanner>> {
     let mut planners: Vec<Arc<dyn ExprPlanner>> =
         vec![Arc::new(operators::Operators::new(&scalars()))];
@@ -171,14 +171,14 @@ pub(super) fn planners() -> Vec<Arc<dyn ExprPlanner>> {
     planners
 }
 
-/// A function of DataFusion behind a bound.
+/// A DataFusion function whose cost is checked before each call.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Bounded {
     inner: Arc<ScalarUDF>,
     cost: Cost,
 }
 
-/// Not handed through is what would replace the function by another one: `simplify`.
+/// `simplify` is not forwarded, because it would replace the function with another one.
 impl ScalarUDFImpl for Bounded {
     fn name(&self) -> &str {
         self.inner.name()

@@ -1,4 +1,4 @@
-//! A value of a table as JSON. What JSON cannot hold exactly is text: whole numbers beyond
+//! A table value as JSON. Values that JSON cannot hold exactly are written as text: integers beyond
 //! 2^53, decimals, times (ISO 8601, UTC, microseconds), NaN and infinities.
 
 use std::collections::HashSet;
@@ -12,7 +12,7 @@ use datafusion::arrow::datatypes::{
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
-/// Whole numbers up to here are numbers in every JSON reader.
+/// The largest integer that every JSON reader holds exactly.
 const EXACT: i64 = (1 << 53) - 1;
 
 const TIME: &str = "%Y-%m-%dT%H:%M:%S%.6fZ";
@@ -26,19 +26,21 @@ pub(super) fn options() -> FormatOptions<'static> {
         .with_datetime_format(Some(TIME))
 }
 
-/// A name that two columns have, or two members of a structure in one. Readers of JSON keep one of
-/// them.
-pub(super) fn twice(fields: &[FieldRef]) -> Option<&str> {
+/// A name that two columns share, or two members of a structure in one. JSON readers keep only one
+/// of them.
+pub(super) fn duplicate_name(fields: &[FieldRef]) -> Option<&str> {
     let mut names = HashSet::new();
     fields.iter().find_map(|field| match field.data_type() {
         _ if !names.insert(field.name()) => Some(field.name().as_str()),
-        DataType::Struct(members) => twice(members),
-        DataType::List(item) | DataType::LargeList(item) => twice(std::slice::from_ref(item)),
+        DataType::Struct(members) => duplicate_name(members),
+        DataType::List(item) | DataType::LargeList(item) => {
+            duplicate_name(std::slice::from_ref(item))
+        }
         _ => None,
     })
 }
 
-/// The names of a batch's columns, as they stand before their values.
+/// The names of a batch's columns, as they are written before the values.
 pub(crate) fn keys(batch: &RecordBatch) -> Vec<Vec<u8>> {
     let schema = batch.schema();
     schema.fields().iter().map(|field| key(field.name())).collect()
@@ -65,7 +67,7 @@ pub(super) fn row(
     object(out, batch.columns().iter().zip(keys), row)
 }
 
-/// Writes a row as an object without what is NULL.
+/// Writes a row as an object without its NULLs.
 pub(crate) fn known(
     out: &mut Vec<u8>,
     batch: &RecordBatch,
@@ -119,7 +121,7 @@ pub(super) fn value(out: &mut Vec<u8>, array: &dyn Array, row: usize) -> Result<
         DataType::UInt64 => whole(out, i128::from(array.as_primitive::<UInt64Type>().value(row))),
         DataType::Float16 => float(out, array.as_primitive::<Float16Type>().value(row).to_f64()),
         DataType::Float32 => {
-            // Through its own shortest text, so that 0.1 does not become 0.10000000149.
+            // In its own shortest form, so that 0.1 does not become 0.10000000149.
             let number = array.as_primitive::<Float32Type>().value(row);
             if number.is_finite() {
                 let _ = write!(out, "{number}");
@@ -160,8 +162,8 @@ pub(super) fn value(out: &mut Vec<u8>, array: &dyn Array, row: usize) -> Result<
     Ok(())
 }
 
-/// A value as a cell's bytes, without the quotes of a text, and whether it is a text (an empty
-/// one is not an unknown one).
+/// A value as a cell's bytes, without the quotes of a text, and whether it is a text (an empty text
+/// is not NULL).
 pub(super) fn cell(column: &dyn Array, row: usize) -> Result<(Vec<u8>, bool), ArrowError> {
     if column.is_null(row) || column.data_type().is_null() {
         return Ok((Vec::new(), false));
@@ -202,7 +204,7 @@ fn whole(out: &mut Vec<u8>, number: i128) {
 
 fn float(out: &mut Vec<u8>, number: f64) {
     if number.is_finite() {
-        // serde_json writes the shortest text that reads back the same.
+        // serde_json writes the shortest text that parses to the same number.
         out.extend(serde_json::to_vec(&number).unwrap_or_default());
     } else if number.is_nan() {
         out.extend_from_slice(b"\"NaN\"");

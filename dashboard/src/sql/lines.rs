@@ -1,4 +1,4 @@
-//! An answer as a table to look at.
+//! An answer as a plain-text table.
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -6,8 +6,8 @@ use datafusion::arrow::error::ArrowError;
 
 use super::json;
 
-/// Letters of a cell that are shown.
-const WIDE: usize = 80;
+/// Most characters of a cell that are shown.
+const MAX_CHARS: usize = 80;
 
 /// Lines with cells of one width per column.
 #[derive(Debug)]
@@ -15,9 +15,9 @@ pub(super) struct Lines {
     cells: Vec<Vec<String>>,
     widths: Vec<usize>,
     numbers: Vec<bool>,
-    /// Bytes that cells are longer than their letters are many.
+    /// Bytes of all cells beyond one for each character.
     beyond: usize,
-    /// Whether a cell is longer than what is shown of it.
+    /// Whether a cell was shortened.
     shortened: bool,
 }
 
@@ -29,8 +29,8 @@ impl Lines {
         Self { cells: vec![head], widths, numbers, beyond: 0, shortened: false }
     }
 
-    /// Takes in a row, unless the table would be longer than `max` bytes with it: a wide cell makes
-    /// every line wide.
+    /// Adds a row, unless the table would exceed `max` bytes with it: a wide cell makes every line
+    /// wide.
     pub(super) fn push(
         &mut self,
         batch: &RecordBatch,
@@ -45,10 +45,10 @@ impl Lines {
             let unknown = cell.is_empty() && !is_text;
             let whole = String::from_utf8_lossy(&cell);
             let text = if unknown { "NULL".into() } else { cut(&whole) };
-            let letters = text.chars().count();
-            shortened |= whole.chars().count() > WIDE;
-            *width = (*width).max(letters);
-            beyond += text.len() - letters;
+            let chars = text.chars().count();
+            shortened |= whole.chars().count() > MAX_CHARS;
+            *width = (*width).max(chars);
+            beyond += text.len() - chars;
             line.push(text);
         }
         let wide: usize = widths.iter().map(|width| width + 2).sum();
@@ -87,7 +87,9 @@ impl Lines {
         let rows = self.cells.len() - 1;
         let more = if truncated { ", cut off at the limit" } else { "" };
         let whole = match self.shortened {
-            true => format!("; … stands for what is beyond {WIDE} letters, JSON and CSV have it"),
+            true => format!(
+                "; … marks a cell cut to {MAX_CHARS} characters, JSON and CSV have it whole"
+            ),
             false => String::new(),
         };
         out.push_str(&format!("({rows} row{}{more}{whole})\n", if rows == 1 { "" } else { "s" }));
@@ -95,11 +97,11 @@ impl Lines {
     }
 }
 
-/// One line, not too long: what a terminal takes as a command is not passed on.
+/// One line of limited length. Control characters, which a terminal could execute, are replaced.
 fn cut(text: &str) -> String {
     let plain = text.chars().map(|c| if c.is_control() { '·' } else { c });
-    if text.chars().count() <= WIDE {
+    if text.chars().count() <= MAX_CHARS {
         return plain.collect();
     }
-    plain.take(WIDE - 1).chain(['…']).collect()
+    plain.take(MAX_CHARS - 1).chain(['…']).collect()
 }

@@ -1,5 +1,5 @@
-//! `live_sessions`: open sessions out of the processors' memory, streamed while they are asked
-//! for. Only the columns that a query needs are asked for.
+//! `live_sessions`: open sessions from the processors' memory, streamed while a query reads them.
+//! Only the columns that the query needs are requested.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,9 +44,9 @@ fn unavailable(why: &str) -> DataFusionError {
     inside(SqlError::new(Kind::Unavailable, detail))
 }
 
-/// What is asked for, within [`TIMEOUT`].
-async fn within<T>(asked: impl Future<Output = T>) -> Result<T> {
-    let answer = tokio::time::timeout(TIMEOUT, asked).await;
+/// The answer to a request, within [`TIMEOUT`].
+async fn within<T>(request: impl Future<Output = T>) -> Result<T> {
+    let answer = tokio::time::timeout(TIMEOUT, request).await;
     answer.map_err(|_| unavailable("the processor is busy"))
 }
 
@@ -72,38 +72,40 @@ impl TableProvider for LiveSessions {
             Some(projection) => Arc::new(all.project(projection)?),
             None => Arc::clone(&all),
         };
-        // Where no column is wanted, one tells how many sessions there are.
-        let asked = match wanted.fields().is_empty() {
+        // When a query needs no column, one is requested to count the sessions.
+        let requested = match wanted.fields().is_empty() {
             true => Arc::new(all.project(&[all.index_of("tenant")?])?),
             false => Arc::clone(&wanted),
         };
-        let names: Vec<String> = asked.fields().iter().map(|field| field.name().clone()).collect();
+        let names = requested.fields().iter().map(|field| field.name().clone());
+        let names: Vec<String> = names.collect();
         let shards = within(self.sessions.open(&self.tenant, &names)).await?;
         let shards = shards.map_err(|why| unavailable(&why))?.into_iter().map(|sessions| {
-            let schema = Arc::clone(&asked);
-            Arc::new(OfShard { schema, sessions: Mutex::new(Some(sessions)) })
+            let schema = Arc::clone(&requested);
+            Arc::new(ShardSessions { schema, sessions: Mutex::new(Some(sessions)) })
                 as Arc<dyn PartitionStream>
         });
         let none = wanted.fields().is_empty().then(Vec::new);
         let streams = shards.collect();
-        let plan = StreamingTableExec::try_new(asked, streams, none.as_ref(), [], false, limit)?;
+        let none = none.as_ref();
+        let plan = StreamingTableExec::try_new(requested, streams, none, [], false, limit)?;
         Ok(Arc::new(plan))
     }
 }
 
 /// The open sessions of a shard, to be read once.
-struct OfShard {
+struct ShardSessions {
     schema: SchemaRef,
     sessions: Mutex<Option<OpenSessions>>,
 }
 
-impl fmt::Debug for OfShard {
+impl fmt::Debug for ShardSessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OfShard").field("schema", &self.schema).finish_non_exhaustive()
+        f.debug_struct("ShardSessions").field("schema", &self.schema).finish_non_exhaustive()
     }
 }
 
-impl PartitionStream for OfShard {
+impl PartitionStream for ShardSessions {
     fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -127,7 +129,7 @@ impl PartitionStream for OfShard {
     }
 }
 
-/// A page may have a million sessions; what comes after it works on few at a time.
+/// Cuts a page, which may have a million sessions, into batches of at most `rows`.
 fn batches(
     page: RecordBatch,
     schema: SchemaRef,

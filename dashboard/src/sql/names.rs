@@ -1,8 +1,8 @@
-//! Names that are near to one that is not there.
+//! Existing names similar to one that does not exist.
 
 use datafusion::common::utils::datafusion_strsim::levenshtein;
 
-/// At most three of `names` that `wanted` may have been meant to be, the nearest first.
+/// At most three of `names` that `wanted` may be a misspelling of, the nearest first.
 pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = wanted.to_lowercase();
     let allowed = 1 + wanted.chars().count() / 3;
@@ -16,7 +16,7 @@ pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Ve
     near.into_iter().take(3).map(|(_, name)| name).collect()
 }
 
-/// Letters to change; a part of a name counts as near, the more so the larger a part it is.
+/// The number of characters to change; 1 where `wanted`, of at least four bytes, is a part of it.
 fn distance(wanted: &str, name: &str) -> usize {
     let name = name.to_lowercase();
     if wanted.len() >= 4 && name.contains(wanted) {

@@ -21,8 +21,8 @@ use super::statement::{CATALOG, SCHEMA, TABLE_FUNCTIONS};
 use super::stop::Stop;
 use super::{catalog, functions, rules, statement};
 
-/// Rows that operators work on at a time. What a function makes is bounded per batch, and
-/// between batches a query can be ended, so this is less than DataFusion's own.
+/// Rows that operators process at a time. The results of a function are bounded per batch, and a
+/// query can be ended between batches, so this is less than DataFusion's default.
 const BATCH: usize = 2_048;
 
 pub(super) async fn run(
@@ -40,8 +40,8 @@ pub(super) async fn run(
 
 pub(super) fn too_late(deadline_s: u64) -> SqlError {
     SqlError::limit(format!(
-        "the query did not end within {deadline_s} s (dashboard.sql.deadline_s) and was stopped; \
-         narrow it by time or group before joining"
+        "the query did not finish within {deadline_s} s (dashboard.sql.deadline_s) and was \
+         stopped; narrow it by time or group before joining"
     ))
 }
 
@@ -51,10 +51,10 @@ async fn work(shared: &Shared, sql: &str, format: Format, stop: Stop) -> Result<
     let reading = statement::read(sql, shared.settings.statement_bytes, &known)?;
     let state = session(shared, stop.clone());
     let read = tables.iter().filter(|info| reading.tables.contains(info.name));
-    let files_alone = see(shared, &state, &read.collect::<Vec<_>>()).await?;
+    let files_alone = register_tables(shared, &state, &read.collect::<Vec<_>>()).await?;
 
     let plan = state.statement_to_plan(reading.statement).await?;
-    // The statement was looked at; this looks at what it became.
+    // The statement was checked as text; this checks the plan made from it.
     let reads =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     reads.verify_plan(&plan).map_err(|error| SqlError::new(Kind::NotAllowed, error.to_string()))?;
@@ -74,15 +74,15 @@ async fn work(shared: &Shared, sql: &str, format: Format, stop: Stop) -> Result<
             truncated = true;
             break;
         }
-        // Writing takes time too, and the query must be seen to be ended.
+        // Encoding takes time too, and the query must remain cancellable.
         tokio::task::yield_now().await;
     }
     Ok(Answer { files_alone, ..encoder.finish(truncated)? })
 }
 
-/// Lets a statement see the tables that it reads, and says of which what is in no file yet is
-/// missing.
-async fn see(
+/// Registers the tables that a statement reads. Returns those of which rows that are not in a file
+/// yet are missing.
+async fn register_tables(
     shared: &Shared,
     state: &SessionState,
     read: &[&TableInfo],
@@ -118,8 +118,8 @@ async fn see(
     Ok(files_alone)
 }
 
-/// Lets operators that make many batches out of one yield after some of them. DataFusion counts
-/// batches where they are read only, and a cross join may not read for hours.
+/// Makes operators that turn one batch into many yield after some of them. DataFusion counts only
+/// batches that are read, and a cross join may not read one for hours.
 fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, SqlError> {
     let many = |plan: Arc<dyn ExecutionPlan>| {
         if plan.name().contains("Join") || plan.name().contains("Unnest") {
@@ -131,8 +131,8 @@ fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>, SqlE
     Ok(plan.transform_up(many)?.data)
 }
 
-/// What a query can call and do. Nothing of the defaults that reads or writes anything by
-/// name is in it: no file formats, no table factories, no variables.
+/// The functions and rules available to a query. Of DataFusion's defaults it excludes all that read
+/// or write anything by name: file formats, table factories and variables.
 pub(super) fn session(shared: &Shared, stop: Stop) -> SessionState {
     let mut config = SessionConfig::new()
         .with_target_partitions(shared.settings.threads)
@@ -141,8 +141,8 @@ pub(super) fn session(shared: &Shared, stop: Stop) -> SessionState {
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, SCHEMA);
     config.options_mut().sql_parser.collect_spans = true;
-    // It makes room for as many groups as a LIMIT allows, before there is one: a LIMIT of 10^14 ends
-    // the process.
+    // This rule allocates for as many groups as a LIMIT allows before there are any: a LIMIT of
+    // 10^14 would end the process.
     config.options_mut().optimizer.enable_topk_aggregation = false;
     let table_functions = SessionStateDefaults::default_table_functions()
         .into_iter()
@@ -159,6 +159,6 @@ pub(super) fn session(shared: &Shared, stop: Stop) -> SessionState {
         .with_window_functions(functions::windows())
         .with_table_functions(table_functions)
         .build();
-    // A state taken from a context knows when the query began: now() needs it.
+    // A state taken from a context holds the start time of the query, which now() needs.
     SessionContext::new_with_state(state).state()
 }

@@ -1,6 +1,6 @@
-//! Bounds around the planner itself. Its rules copy expressions into one another, and what is
-//! written in a few lines of WITH can double at every step; so each rule is asked only while
-//! the expressions of a plan are few and the time is not over.
+//! Bounds on the planner itself. Its rules copy expressions into one another, and a few lines of
+//! WITH can double at every step. So each rule runs only while a plan has few expressions and the
+//! deadline has not passed.
 
 use std::sync::Arc;
 
@@ -14,16 +14,16 @@ use super::error::{SqlError, inside};
 use super::functions::AMPLIFIERS;
 use super::stop::Stop;
 
-/// Expressions of one node of a plan.
+/// Most expressions of one node of a plan.
 const PER_NODE: usize = 4_000;
-/// Nodes of a plan.
+/// Most nodes of a plan.
 const NODES: usize = 2_000;
-/// Bytes of the literals of a plan: each may be written out for every row of a batch.
+/// Most bytes of literals in a plan: each may be repeated for every row of a batch.
 const LITERALS: usize = 128 << 10;
-/// Calls in a plan that may make more of what they are given.
+/// Most calls in a plan whose results may be larger than their arguments.
 const CALLS: usize = 64;
 
-/// The default rules, each within bounds.
+/// DataFusion's default rules, each bounded.
 pub(super) fn rules(stop: Stop) -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let all = Optimizer::new().rules.into_iter();
     all.map(|rule| Arc::new(Bounded { rule, stop: stop.clone() }) as _).collect()
@@ -63,9 +63,7 @@ impl OptimizerRule for Bounded {
 }
 
 fn too_large() -> SqlError {
-    SqlError::limit(
-        "the statement grows too large when its parts are put together; make it simpler",
-    )
+    SqlError::limit("the statement becomes too large when its parts are combined; make it simpler")
 }
 
 fn count_up(expr: &Expr, mut count: usize) -> Result<usize> {
@@ -84,7 +82,7 @@ pub(super) fn check(plan: &LogicalPlan) -> Result<(), SqlError> {
         node.apply_expressions(|expr| {
             expr.apply(|part| {
                 match part {
-                    // A number counts as nothing, so that long lists of them pass.
+                    // Numbers do not count, so that long lists of them pass.
                     Expr::Literal(value, _) => literals += value.size().saturating_sub(64),
                     Expr::ScalarFunction(call) if AMPLIFIERS.contains(&call.name()) => calls += 1,
                     _ => {}

@@ -1,4 +1,4 @@
-//! The schedule as it was kept, as a view over `delivery_events`.
+//! How well the schedule was kept, as a view over `delivery_events`.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::tables::column;
 /// The view.
 pub(super) fn view() -> TableInfo {
     let columns =
-        COLUMNS.map(|told| column(told.name, told.kind.arrow(), told.unit, told.about)).to_vec();
+        COLUMNS.map(|one| column(one.name, one.kind.arrow(), one.unit, one.about)).to_vec();
     TableInfo {
         name: VIEW,
         about: ABOUT,

@@ -16,19 +16,20 @@ use super::encode::Format;
 use crate::App;
 use crate::problem;
 
-/// Bytes of a request: a statement of the longest length there may be, with every byte escaped.
+/// Most bytes of a request: the longest statement that can be configured, with every byte escaped.
 pub(crate) const MOST: usize = 6 << 20;
 
-/// Says that rows were left out, and how many are there: `rows=100000`.
+/// Header: rows were left out, and how many the answer has: `rows=100000`.
 pub const TRUNCATED: HeaderName = HeaderName::from_static("tallylight-truncated");
 
-/// Says of which tables what is in no file yet is missing: `tables=sessions,player_events`.
+/// Header: the tables of which rows that are not in a file yet are missing:
+/// `tables=sessions,player_events`.
 pub const FILES_ALONE: HeaderName = HeaderName::from_static("tallylight-files-alone");
 
-/// What is asked.
+/// The body of a query.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+struct SqlRequest {
     sql: String,
 }
 
@@ -49,7 +50,7 @@ struct ListedColumn<'a> {
     unit: Option<&'a str>,
 }
 
-/// `POST /v1/sql`. When the caller goes away, so does this future, and the query with it.
+/// `POST /v1/sql`. When the caller disconnects, this future is dropped, which ends the query.
 pub(crate) async fn query(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -64,15 +65,15 @@ pub(crate) async fn query(
         Ok(body) => body,
         Err(rejection) => return problem::unread(&rejection, MOST).into_response(),
     };
-    let asked: Asked = match serde_json::from_slice(&body) {
-        Ok(asked) => asked,
+    let request: SqlRequest = match serde_json::from_slice(&body) {
+        Ok(request) => request,
         Err(error) => {
             let detail = format!("the body is not {{\"sql\": \"SELECT …\"}}: {error}");
             return problem::invalid(detail).into_response();
         }
     };
     let format = Format::accepted(text(header::ACCEPT));
-    let answer = match app.sql.run(&asked.sql, format).await {
+    let answer = match app.sql.run(&request.sql, format).await {
         Ok(answer) => answer,
         Err(error) => {
             app.metrics.refused_queries.inc();

@@ -1,25 +1,25 @@
-//! Bounds of a query.
+//! The limits of queries.
 
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::settings::outside;
 
-/// Bounds of SQL (docs/sql.md). An analyst must not be able to slow the collector, so everything
-/// has one.
+/// Limits of SQL (docs/sql.md). An analyst must not be able to slow down the collector, so every
+/// resource is limited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SqlSettings {
-    /// Threads of the lowest priority that queries share, apart from everything else.
+    /// Threads of the lowest priority that are shared by queries only.
     pub threads: usize,
     /// Queries at a time; further ones are refused with 503.
     pub concurrent: usize,
-    /// How long a query may take; it ends also in the middle of a join.
+    /// How long a query may take; it is ended even in the middle of a join.
     pub deadline_s: u64,
     /// Memory that the operators of all queries share; beyond it they use the disk.
     pub memory_bytes: usize,
     /// How much the whole process may grow during a query before the query is ended.
     pub growth_bytes: u64,
-    /// Disk for intermediate results that do not fit into memory, under `<data>/spill/<port>`,
-    /// which is emptied at the start.
+    /// Disk space for intermediate results that do not fit into memory, in `<data>/spill/<port>`,
+    /// which is emptied at start.
     pub spill_bytes: u64,
     /// Rows of an answer; more are cut off, and the answer says so.
     pub rows: usize,
@@ -46,7 +46,7 @@ impl Default for SqlSettings {
 }
 
 impl SqlSettings {
-    /// Every mistake, in words.
+    /// Reports all mistakes.
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let wrong: Vec<String> = outside(&[
             ("sql.threads", self.threads as u64, 1..=64),

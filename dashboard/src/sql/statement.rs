@@ -1,6 +1,6 @@
-//! Reading a statement and refusing what is none of one query's business, before anything is
-//! planned: everything but one reading statement, functions that are tables of files, and
-//! sizes that would keep the planner busy for longer than a query may last.
+//! Parses a statement and refuses, before anything is planned: everything but a single read-only
+//! statement, table functions that read files, and sizes that would keep the planner busy for
+//! longer than a query may take.
 
 mod bounds;
 mod depth;
@@ -21,24 +21,24 @@ use self::depth::Depth;
 use super::error::SqlError;
 use super::names::nearest;
 
-/// Brackets, subqueries and operators within each other.
+/// Deepest nesting of brackets, subqueries and operators.
 const DEPTH: usize = 50;
 
-/// The only functions that may stand in FROM.
+/// The only functions that are allowed in FROM.
 pub(super) const TABLE_FUNCTIONS: [&str; 2] = ["generate_series", "range"];
 
-/// The catalog and the schema that every table is in.
+/// The catalog and the schema of every table.
 pub(super) const CATALOG: &str = "tallylight";
 pub(super) const SCHEMA: &str = "public";
 
-/// A statement that only reads, and the tables it reads.
+/// A read-only statement, and the tables it reads.
 #[derive(Debug)]
 pub(super) struct Reading {
     pub(super) statement: Statement,
     pub(super) tables: BTreeSet<String>,
 }
 
-/// Reads one statement; `known` are the tables there are.
+/// Parses one statement; `known` are the existing tables.
 pub(super) fn read(sql: &str, longest: usize, known: &[&str]) -> Result<Reading, SqlError> {
     if sql.len() > longest {
         return Err(SqlError::limit(format!(
@@ -66,7 +66,7 @@ pub(super) fn read(sql: &str, longest: usize, known: &[&str]) -> Result<Reading,
     Ok(Reading { statement, tables: bounds.into_tables() })
 }
 
-/// Refuses every statement but those that read; others are called by their `verb`.
+/// Refuses every statement that does more than read; the error names its `verb`.
 fn check(statement: &Statement, verb: &str, bounds: &mut Bounds<'_>) -> Result<(), SqlError> {
     match statement {
         Statement::Explain(explain) => match &*explain.statement {
@@ -86,7 +86,7 @@ fn check(statement: &Statement, verb: &str, bounds: &mut Bounds<'_>) -> Result<(
                     return Ok(());
                 }
                 Err(SqlError::not_allowed(
-                    "SHOW TABLES stands alone; to filter, SELECT FROM information_schema.tables",
+                    "SHOW TABLES has no options; to filter, SELECT FROM information_schema.tables",
                 ))
             }
             ast::Statement::ShowColumns { show_options, .. } => {
@@ -114,7 +114,7 @@ fn refused(verb: &str) -> SqlError {
     ))
 }
 
-/// The table a name means, if it is one of ours or of `information_schema`.
+/// The table that a name refers to, if it is one of ours or of `information_schema`.
 fn resolve(name: &ObjectName, known: &[&str]) -> Result<String, SqlError> {
     let place = name.0.first().and_then(|part| part.as_ident()).map(|ident| ident.span.start);
     let error = |detail: String| SqlError::invalid(detail).at(place.unwrap_or(Location::empty()));

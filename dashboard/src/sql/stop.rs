@@ -1,5 +1,5 @@
-//! Ending work that does not yield. DataFusion ends a query between two batches; planning, and
-//! a join whose condition is hardly ever true, can be long within one. Both ask here.
+//! Ends work that does not yield. DataFusion can end a query only between two batches; planning,
+//! and a join whose condition is hardly ever true, can take long without one. Both check here.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::error::{SqlError, inside};
 
-/// When a query must end: at its deadline, or when nobody waits for it any more.
+/// When a query must end: at its deadline, or when its caller no longer waits.
 #[derive(Debug, Clone)]
 pub(super) struct Stop {
     deadline: Instant,
     gone: CancellationToken,
-    told: Arc<AtomicBool>,
+    stopped: Arc<AtomicBool>,
 }
 
 impl Stop {
     pub(super) fn at(deadline: Instant) -> Self {
-        Self { deadline, gone: CancellationToken::new(), told: Arc::default() }
+        Self { deadline, gone: CancellationToken::new(), stopped: Arc::default() }
     }
 
     pub(super) fn deadline(&self) -> Instant {
@@ -38,14 +38,14 @@ impl Stop {
         self.gone.clone().drop_guard()
     }
 
-    /// An error when the query must end.
+    /// Fails when the query must end.
     pub(super) fn check(&self) -> Result<()> {
-        if !self.told.load(Ordering::Relaxed) {
+        if !self.stopped.load(Ordering::Relaxed) {
             let over = self.gone.is_cancelled() || Instant::now() > self.deadline;
             if !over {
                 return Ok(());
             }
-            self.told.store(true, Ordering::Relaxed);
+            self.stopped.store(true, Ordering::Relaxed);
         }
         Err(inside(SqlError::limit(
             "the query was stopped at its deadline (dashboard.sql.deadline_s); narrow it by time \
@@ -53,44 +53,44 @@ impl Stop {
         )))
     }
 
-    /// Lets the condition of every join ask whether to go on, each time it is evaluated.
+    /// Makes the condition of every join check, each time it is evaluated, whether to go on.
     pub(super) fn into_joins(self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        let asking = ScalarUDF::new_from_impl(Asking {
+        let check = ScalarUDF::new_from_impl(StopCheck {
             signature: Signature::any(1, Volatility::Volatile),
             stop: self,
         });
-        let with_asking = |mut plan: LogicalPlan| {
+        let with_check = |mut plan: LogicalPlan| {
             let LogicalPlan::Join(join) = &mut plan else { return Ok(Transformed::no(plan)) };
             let Some(filter) = join.filter.take() else { return Ok(Transformed::no(plan)) };
-            join.filter = Some(asking.call(vec![filter]));
+            join.filter = Some(check.call(vec![filter]));
             Ok(Transformed::yes(plan))
         };
-        Ok(plan.transform_up_with_subqueries(with_asking)?.data)
+        Ok(plan.transform_up_with_subqueries(with_check)?.data)
     }
 }
 
-/// Its argument, as long as the query may go on.
+/// A function that returns its argument as long as the query may go on.
 #[derive(Debug)]
-struct Asking {
+struct StopCheck {
     signature: Signature,
     stop: Stop,
 }
 
-impl PartialEq for Asking {
+impl PartialEq for StopCheck {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.stop.told, &other.stop.told)
+        Arc::ptr_eq(&self.stop.stopped, &other.stop.stopped)
     }
 }
 
-impl Eq for Asking {}
+impl Eq for StopCheck {}
 
-impl Hash for Asking {
+impl Hash for StopCheck {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.name().hash(state);
     }
 }
 
-impl ScalarUDFImpl for Asking {
+impl ScalarUDFImpl for StopCheck {
     fn name(&self) -> &str {
         "in_time"
     }

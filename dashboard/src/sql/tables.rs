@@ -1,5 +1,5 @@
-//! The tables of the platform: history with what is live, the sessions in memory, and the small
-//! ones of ours.
+//! The tables of the platform: history combined with live rows, the sessions in memory, and small
+//! tables of our own.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,21 +23,21 @@ const TEXT: DataType = DataType::Utf8;
 
 const LIVE_SESSIONS: &str = "live_sessions";
 
-/// A moment, UTC, microseconds.
+/// A time in UTC, in microseconds.
 pub(super) fn time() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
 /// A column with its description.
 pub(super) fn column(name: &str, kind: DataType, unit: &str, about: &str) -> Field {
-    let mut says = HashMap::from([(ABOUT.to_owned(), about.to_owned())]);
+    let mut metadata = HashMap::from([(ABOUT.to_owned(), about.to_owned())]);
     if !unit.is_empty() {
-        says.insert(UNIT.to_owned(), unit.to_owned());
+        metadata.insert(UNIT.to_owned(), unit.to_owned());
     }
-    Field::new(name, kind, true).with_metadata(says)
+    Field::new(name, kind, true).with_metadata(metadata)
 }
 
-/// What SQL can read.
+/// The tables that SQL can read.
 pub struct Platform {
     tenant: String,
     list: Vec<TableInfo>,
@@ -53,8 +53,8 @@ impl std::fmt::Debug for Platform {
 }
 
 impl Platform {
-    /// The tables, with the live events of the settings. Without a history its tables are
-    /// empty; without sessions `live_sessions` is.
+    /// The tables, with the live events of the settings. Without a history, its tables are empty;
+    /// without sessions, `live_sessions` is.
     pub fn new(
         tenant: &str,
         live_events: &[LiveEvent],
@@ -91,7 +91,7 @@ impl Platform {
         Ok(Self { tenant: tenant.to_owned(), list, fixed, history, sessions })
     }
 
-    /// A table of history: what is in files, what is not yet, and what can still change.
+    /// A table of history: rows in files, rows not in files yet, and rows that can still change.
     async fn kept(&self, table: Table) -> Result<Opened, String> {
         let Some(history) = &self.history else { return Ok(Opened::whole(Vec::new())) };
         let view = history.view(table).await.map_err(|error| error.to_string())?;
@@ -114,7 +114,7 @@ impl Tables for Platform {
             return self.kept(table).await;
         }
         let Some(info) = self.list.iter().find(|info| info.name == name) else {
-            return Err("it is not there".into());
+            return Err("it does not exist".into());
         };
         if let Some(rows) = self.fixed.get(name) {
             return Ok(Opened::whole(vec![memory(&info.schema, rows.clone())?]));
@@ -127,7 +127,7 @@ impl Tables for Platform {
     }
 }
 
-/// A table of history as SQL describes it.
+/// The description of a history table in SQL.
 fn kept(table: Table) -> TableInfo {
     let columns = table.columns().iter().map(|described| {
         let unit = described.unit.unwrap_or_default();
@@ -151,7 +151,7 @@ fn memory(schema: &SchemaRef, rows: Vec<RecordBatch>) -> Result<Arc<dyn TablePro
 fn metrics_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         column("name", TEXT, "", "Stable name."),
-        column("title", TEXT, "", "What a tile calls it."),
+        column("title", TEXT, "", "Title on a tile."),
         column("unit", TEXT, "", "Unit of the value."),
         column("sql", TEXT, "", "The metric over rows of `playback` of one cuboid."),
         column("denominator", TEXT, "", "What it is a share of."),

@@ -12,30 +12,30 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use super::lines::Lines;
-use super::places::Places;
+use super::offsets::Offsets;
 use super::table::Picked;
 use crate::sql::Condition;
 use crate::{App, reading};
 
-/// Entries that a tail may be behind before it goes on at the end of the log.
+/// Entries by which a tail may be behind before it skips to the end of the log.
 const BEHIND: u64 = 10_000;
-/// How long one answer lasts. The client asks again, from where it ended.
+/// Longest duration of one answer. The client asks again, from where it ended.
 const LONGEST: Duration = Duration::from_secs(240);
 /// Silence after which an empty line is sent.
 const BEAT: Duration = Duration::from_secs(15);
 
-/// What is followed, and for whom.
+/// What a tail follows, and where its lines go.
 #[derive(Debug)]
 pub(super) struct Follow {
     pub(super) picked: Picked,
     pub(super) condition: Option<Condition>,
-    pub(super) next: Places,
+    pub(super) next: Offsets,
     pub(super) to: mpsc::Sender<Bytes>,
 }
 
 /// Why a tail ends before its time.
 enum End {
-    /// The client is gone; nobody is there to be told.
+    /// The client disconnected; no last line is sent.
     Gone,
     /// The log cannot be read.
     Log(LogError),
@@ -48,10 +48,10 @@ impl From<LogError> for End {
 }
 
 impl Follow {
-    /// Sends until the client goes away, the dashboard stops or the time is over.
+    /// Sends until the client disconnects, the dashboard stops or [`LONGEST`] is over.
     pub(super) async fn run(mut self, app: &App) {
         let mut lines = Lines::default();
-        lines.word("from", &self.next, &self.next);
+        lines.notice("from", &self.next, &self.next);
         let Ok(()) = self.send(&mut lines).await else { return };
         let until = Instant::now() + LONGEST;
         let ended = tokio::select! {
@@ -59,12 +59,12 @@ impl Follow {
             () = sleep_until(until) => None,
             () = app.stop.cancelled() => None,
         };
-        // Whatever of a read was not sent yet is read again from `next`.
+        // Lines that were not sent yet are read again from `next`.
         lines.take();
         match ended {
             Some(End::Gone) => return,
             Some(End::Log(error)) => lines.error(&error, &self.next),
-            None => lines.word("end", true, &self.next),
+            None => lines.notice("end", true, &self.next),
         }
         let _ = self.send(&mut lines).await;
     }
@@ -92,7 +92,7 @@ impl Follow {
         }
     }
 
-    /// Reads a shard to `durable`, its end as it was seen.
+    /// Reads a shard up to `durable`, its last known end.
     async fn advance(
         &mut self,
         app: &App,
@@ -109,13 +109,13 @@ impl Follow {
             }
             if behind > BEHIND {
                 *self.next.of(shard) = durable;
-                lines.word("skipped_entries", behind, &self.next);
+                lines.notice("skipped_entries", behind, &self.next);
                 return self.send(lines).await;
             }
             let batch = reading::next(log, EVENTS, next).await?;
             if batch.lost > 0 {
                 *self.next.of(shard) += batch.lost;
-                lines.word("lost_entries", batch.lost, &self.next);
+                lines.notice("lost_entries", batch.lost, &self.next);
             }
             for entry in &batch.entries {
                 let mut after = self.next.clone();
@@ -126,14 +126,14 @@ impl Follow {
                 }
                 self.send(lines).await?;
                 self.next = after;
-                // Another tail, or a query, may want this thread.
+                // Another tail, or a query, may need this thread.
                 tokio::task::yield_now().await;
             }
             *self.next.of(shard) = batch.next;
         }
     }
 
-    fn entry(&self, app: &App, entry: &Entry, after: &Places, lines: &mut Lines) {
+    fn entry(&self, app: &App, entry: &Entry, after: &Offsets, lines: &mut Lines) {
         let ours = self.picked.kind().code();
         for part in entry.parts.iter().filter(|part| part.kind == ours) {
             let wrote = self.picked.rows(&part.payload, &app.settings.tenant);

@@ -1,4 +1,4 @@
-//! The lines of a tail: a JSON object each, a record or a word about the tail itself.
+//! The lines of a tail: each is a JSON object, either a record or a notice about the tail itself.
 
 use std::fmt::Display;
 
@@ -6,15 +6,15 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::error::ArrowError;
 use serde_json::{Map, Value};
 
-use super::places::Places;
+use super::offsets::Offsets;
 use crate::sql::json;
 
-/// Lines until they are sent.
+/// Lines not sent yet.
 #[derive(Debug, Default)]
 pub(super) struct Lines(Vec<u8>);
 
 impl Lines {
-    /// The rows of a batch, each without what is NULL.
+    /// Adds the rows of a batch, each without its NULLs.
     pub(super) fn rows(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         let keys = json::keys(batch);
         for row in 0..batch.num_rows() {
@@ -24,27 +24,27 @@ impl Lines {
         Ok(())
     }
 
-    /// A word about the tail: what happened, and where it is.
-    pub(super) fn word(&mut self, what: &str, value: impl Into<Value>, next: &Places) {
-        let mut said = Map::new();
-        said.insert(what.to_owned(), value.into());
-        said.insert("next".to_owned(), next.into());
-        let line = Value::Object(Map::from_iter([("tail".to_owned(), Value::Object(said))]));
+    /// Adds a notice about the tail: what happened, and where it is.
+    pub(super) fn notice(&mut self, what: &str, value: impl Into<Value>, next: &Offsets) {
+        let mut notice = Map::new();
+        notice.insert(what.to_owned(), value.into());
+        notice.insert("next".to_owned(), next.into());
+        let line = Value::Object(Map::from_iter([("tail".to_owned(), Value::Object(notice))]));
         self.0.extend(line.to_string().into_bytes());
         self.0.push(b'\n');
     }
 
-    /// What could not be read or shown; the tail goes on behind it.
-    pub(super) fn error(&mut self, error: &impl Display, next: &Places) {
-        self.word("error", error.to_string(), next);
+    /// Adds an error about what could not be read or shown; the tail continues after it.
+    pub(super) fn error(&mut self, error: &impl Display, next: &Offsets) {
+        self.notice("error", error.to_string(), next);
     }
 
-    /// An empty line, so that both ends see that the other is there.
+    /// Adds an empty line, so that each end sees that the other is alive.
     pub(super) fn beat(&mut self) {
         self.0.push(b'\n');
     }
 
-    /// The lines since the last call.
+    /// Takes the lines added since the last call.
     pub(super) fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.0)
     }

@@ -1,5 +1,5 @@
-//! The records of the log as rows of their table: its columns, as far as they are known when a
-//! record comes in. What the processor adds later is not among them.
+//! The records of the log as rows of their table, with the columns that are known when a record
+//! arrives. Columns that the processor adds later are not included.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use tallylight_schemas::ipc::{self, IpcError};
 use tallylight_schemas::record::Kind;
 use tallylight_schemas::tables::{Column, Table, conform};
 
-/// The tables whose records can be followed.
+/// The tables whose records a tail can follow.
 pub(super) const PICKS: [Table; 2] = [Table::PlayerEvents, Table::DeliveryEvents];
 
 /// A table, with the columns that a condition can name and those that are shown.
@@ -24,11 +24,11 @@ pub(super) struct Picked {
 }
 
 impl Picked {
-    /// The error says what can be asked for.
+    /// The error says what can be requested.
     pub(super) fn new(name: &str, columns: Option<&str>) -> Result<Self, String> {
         let table = PICKS.into_iter().find(|table| table.name() == name).ok_or_else(|| {
             let names = PICKS.map(Table::name).join(" and ");
-            format!("there is nothing to follow in {name}; records come into {names}")
+            format!("{name} cannot be followed; records come into {names}")
         })?;
         let all = table.columns().iter().enumerate();
         let known = all.filter(|(_, column)| comes_with_it(column));
@@ -51,7 +51,7 @@ impl Picked {
         Arc::clone(&self.schema)
     }
 
-    /// What its records are in the log.
+    /// The kind of its records in the log.
     pub(super) fn kind(&self) -> Kind {
         match self.table {
             Table::DeliveryEvents => Kind::Delivery,
@@ -70,7 +70,7 @@ impl Picked {
         Ok(filter_record_batch(&rows, &ours)?)
     }
 
-    /// The columns that are shown.
+    /// The rows with only the columns that are shown.
     pub(super) fn shown(&self, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         rows.project(&self.shown)
     }
@@ -81,8 +81,8 @@ fn unknown(wanted: &str, schema: &Schema) -> String {
     format!("no column {wanted} is known when a record comes in; there are {}", names.join(", "))
 }
 
-/// Whether a column is known from the record alone. Who served a player's requests is joined by
-/// the processor.
+/// Whether a column is known from the record alone. The edge that served a player's requests is
+/// joined later, by the processor.
 fn comes_with_it(column: &Column) -> bool {
     !matches!(column.source, "processor" | "edge")
 }

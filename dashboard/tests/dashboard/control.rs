@@ -48,18 +48,18 @@ async fn the_newest_record_is_in_the_snapshot_however_old_and_then_in_a_delta() 
     world.settled().await;
     let mut feed = world.feed("?since_s=1").await;
     let snapshot = feed.next_of("rows").await;
-    let told = &snapshot["incidents"][0];
+    let shown = &snapshot["incidents"][0];
     assert_eq!(
-        (&told["state"], &told["cause"]),
+        (&shown["state"], &shown["cause"]),
         (&json!("open"), &json!("Edge e1 answers slowly"))
     );
-    assert_eq!(told["opened_at"], (NOW_S - 9_000) * 1_000);
-    assert_eq!(told["evidence"][0]["was"], "40 ms");
+    assert_eq!(shown["opened_at"], (NOW_S - 9_000) * 1_000);
+    assert_eq!(shown["evidence"][0]["was"], "40 ms");
     append(&world, incident("demo", IncidentState::Acknowledged, NOW_S - 9_000)).await;
     append(&world, incident("demo", IncidentState::Closed, NOW_S)).await;
     let delta = feed.next_of("rows").await;
     let states: Vec<_> =
         delta["incidents"].as_array().unwrap().iter().map(|row| &row["state"]).collect();
-    assert_eq!(states, [&json!("closed")], "an older record is no news");
+    assert_eq!(states, [&json!("closed")], "an older record is not published");
     assert_eq!(delta["playback"], json!([]));
 }

@@ -52,7 +52,7 @@ async fn hello_then_a_snapshot_then_deltas() {
     world.append(&[row(1, NOW_S - 2, "demo", 3, 1)], &both(NOW_S)).await;
     world.append(&[row(1, NOW_S, "demo", 4, 3)], &[progress(0, NOW_S + 1)]).await;
     let delta = feed.next_of("rows").await;
-    assert_eq!(delta["seq"], seq + 2, "an old version is no news");
+    assert_eq!(delta["seq"], seq + 2, "an old version is not published");
     assert_eq!(viewers(&delta), [(NOW_S, 4)]);
     assert_eq!(delta["playback"][0]["partial"], true, "partition 1 has not passed it");
     world.append(&[], &[progress(1, NOW_S + 1)]).await;
@@ -61,7 +61,7 @@ async fn hello_then_a_snapshot_then_deltas() {
 }
 
 #[tokio::test]
-async fn a_client_that_comes_back_gets_what_it_missed_and_no_more() {
+async fn a_client_that_reconnects_gets_what_it_missed_and_no_more() {
     let world = world(settings()).await;
     world.append(&[row(0, NOW_S - 9, "demo", 1, 1)], &both(NOW_S)).await;
     world.settled().await;
@@ -98,7 +98,7 @@ async fn a_client_that_comes_back_gets_what_it_missed_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_large_snapshot_comes_in_parts_and_counts_when_whole() {
+async fn a_large_snapshot_comes_in_parts_and_counts_when_complete() {
     let world = world(settings()).await;
     let rows: Vec<_> = (0..2_500).map(|n| row(0, NOW_S - 1, &format!("show-{n}"), 1, 1)).collect();
     world.append(&rows, &both(NOW_S)).await;
@@ -113,7 +113,7 @@ async fn a_large_snapshot_comes_in_parts_and_counts_when_whole() {
 }
 
 #[tokio::test]
-async fn status_comes_each_second_and_tells_the_age() {
+async fn status_comes_each_second_and_reports_the_age() {
     let world = world(settings()).await;
     let mut feed = world.feed("").await;
     let blind = feed.next_of("status").await;
@@ -132,7 +132,7 @@ async fn status_comes_each_second_and_tells_the_age() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_closed_and_holds_nobody_up() {
+async fn a_client_that_does_not_read_is_closed_and_delays_no_other() {
     let mut settings = settings();
     settings.feed.queue_messages = 4;
     settings.feed.delta_ms = 10;
@@ -142,7 +142,7 @@ async fn a_client_that_does_not_read_is_closed_and_holds_nobody_up() {
     let mut quick = world.feed("").await;
     let long = "x".repeat(400);
     let mut version = 0;
-    // More than the kernel holds for a connection, plus the queue.
+    // More than the kernel buffers for a connection, plus the queue.
     for _ in 0..60 {
         version += 1;
         let rows: Vec<_> =
@@ -158,10 +158,10 @@ async fn a_client_that_does_not_read_is_closed_and_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn clients_that_take_their_snapshot_slowly_keep_nobody_from_a_first_picture() {
+async fn clients_that_receive_their_snapshot_slowly_do_not_delay_others() {
     let world = world(settings()).await;
     let long = "x".repeat(4_000);
-    // More than the kernel holds for a connection.
+    // More than the kernel buffers for a connection.
     for pane in 0..40 {
         let rows: Vec<_> =
             (0..90).map(|n| row(0, NOW_S - pane, &format!("{long}{n}"), 1, 1)).collect();
@@ -183,7 +183,7 @@ async fn clients_that_take_their_snapshot_slowly_keep_nobody_from_a_first_pictur
             }
         }
     };
-    // Who takes nothing is dropped after ten seconds.
+    // A client that receives nothing is dropped after ten seconds.
     let rows = tokio::time::timeout(Duration::from_secs(8), whole).await;
     assert_eq!(rows.expect("a snapshot although others are slow"), 40 * 90);
     assert_eq!(world.metric("tallylight_dashboard_slow_clients_total").await, 0.0);
@@ -208,7 +208,7 @@ async fn clients_beyond_the_limit_are_refused_until_one_leaves() {
 }
 
 #[tokio::test]
-async fn what_the_log_already_holds_is_there_at_the_start() {
+async fn what_the_log_already_holds_is_available_at_start() {
     let first = world(settings()).await;
     for n in 0..50_i64 {
         let pane = NOW_S - 50 + n;
@@ -221,7 +221,7 @@ async fn what_the_log_already_holds_is_there_at_the_start() {
 }
 
 #[tokio::test]
-async fn stopping_says_so_to_clients() {
+async fn clients_are_told_when_the_dashboard_stops() {
     let world = world(settings()).await;
     let mut feed = world.feed("").await;
     feed.next_of("rows").await;

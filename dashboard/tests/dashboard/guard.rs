@@ -1,4 +1,4 @@
-//! Callers from elsewhere are refused.
+//! Foreign origins and hosts are refused.
 
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Error;

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use crate::support::{settings, world};
 
 #[tokio::test]
-async fn every_place_of_the_app_is_its_index() {
+async fn every_route_of_the_app_is_its_index() {
     let world = world(settings()).await;
     for path in ["/", "/watch", "/health", "/sessions/abc", "/index.html"] {
         let page = world.get(path).await;
@@ -25,7 +25,7 @@ async fn every_place_of_the_app_is_its_index() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_not_the_app() {
+async fn a_missing_file_is_not_the_app() {
     let world = world(settings()).await;
     for path in ["/assets/gone-1234.js", "/favicon.nothing", "/v1/nothing", "/../Cargo.toml"] {
         let answer = world.get(path).await;
@@ -38,7 +38,7 @@ async fn what_is_not_there_is_not_the_app() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_taken_is_a_problem() {
+async fn a_method_that_is_not_allowed_is_a_problem() {
     let world = world(settings()).await;
     let client = reqwest::Client::new();
     for path in ["/v1/metrics", "/v1/sessions", "/v1/tail", "/v1/series", "/metrics", "/healthz"] {
@@ -49,7 +49,7 @@ async fn a_method_that_is_not_taken_is_a_problem() {
         assert_eq!(problem["type"], "urn:tallylight:problem:method-not-allowed", "{path}");
         assert!(problem["detail"].as_str().unwrap().contains("does not take DELETE"), "{problem}");
     }
-    // It is no way around the guard.
+    // This does not bypass the guard.
     let far = client.delete(world.url("/v1/metrics")).header("host", "evil.example");
     assert_eq!(far.send().await.unwrap().status(), 403);
 }

@@ -1,4 +1,4 @@
-//! Requests passed on to other services.
+//! Requests forwarded to other services.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use tokio::time::timeout;
 
 use crate::support::{World, settings, world};
 
-/// A service that answers with what it was asked.
+/// A service that echoes the request.
 async fn echo(request: Request) -> Response {
     let header = |name: &str| {
         let value = request.headers().get(name).map(|v| v.to_str().unwrap().to_owned());
         value.unwrap_or_else(|| "-".into())
     };
-    let told = format!(
+    let seen = format!(
         "{} {} root={} seen={} cmcd={} secret={} host={}",
         request.method(),
         request.uri(),
@@ -32,7 +32,7 @@ async fn echo(request: Request) -> Response {
         header("host"),
     );
     Response::builder()
-        .header("x-told", told)
+        .header("x-seen", seen)
         .header("cmsd-static", "at=1")
         .header("connection", "x-inner")
         .header("x-inner", "1")
@@ -56,14 +56,14 @@ async fn before(upstream: SocketAddr) -> World {
     world(settings).await
 }
 
-async fn told(world: &World, path: &str) -> String {
+async fn echoed(world: &World, path: &str) -> String {
     let client = reqwest::Client::new();
     let request = client.get(world.url(path)).header("cmcd-session", "sid=\"a\"");
     let request = request.header("connection", "x-secret").header("x-secret", "1");
     let answer = request.header("tallylight-root-relative", "1").send().await.unwrap();
     assert_eq!(answer.headers()["cmsd-static"], "at=1");
     assert!(!answer.headers().contains_key("x-inner"), "headers of the connection stay on it");
-    answer.headers()["x-told"].to_str().unwrap().to_owned()
+    answer.headers()["x-seen"].to_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -87,23 +87,24 @@ async fn each_path_goes_where_it_belongs_with_its_headers() {
         ("/v1/events?k=demo", "/v1/events?k=demo", "-"),
         ("/e1/live/demo/v-360/7.m4s?CMCD=x", "/live/demo/v-360/7.m4s?CMCD=x", "-"),
     ] {
-        // Who makes manifests is told where the browser found them.
+        // The service that makes manifests learns where the browser found them.
         let seen = if root == "1" { host.as_str() } else { "-" };
-        assert_eq!(told(&world, asked).await, format!("GET {sent} root={root} seen={seen} {rest}"));
+        let got = echoed(&world, asked).await;
+        assert_eq!(got, format!("GET {sent} root={root} seen={seen} {rest}"));
     }
 }
 
-/// Answers with what proxies have said of where the request came from.
+/// Echoes the headers in which proxies report where the request came from.
 async fn echo_forwarded(request: Request) -> String {
-    let said = |name| {
+    let values_of = |name| {
         let values = request.headers().get_all(name).iter();
         values.map(|value| value.to_str().unwrap()).collect::<Vec<_>>().join(", ")
     };
-    format!("{} | {}", said("x-forwarded-for"), said("forwarded"))
+    format!("{} | {}", values_of("x-forwarded-for"), values_of("forwarded"))
 }
 
 #[tokio::test]
-async fn the_collector_is_told_whose_beacon_it_is_and_nobody_else() {
+async fn the_collector_alone_learns_the_address_of_the_client() {
     let world = before(serve(Router::new().fallback(echo_forwarded)).await).await;
     let ask = async |path: &str, header: (&'static str, &str)| {
         let request = reqwest::Client::new().get(world.url(path)).header(header.0, header.1);
@@ -167,7 +168,7 @@ async fn bodies_stream_both_ways() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_away_is_named() {
+async fn an_unreachable_service_is_named() {
     let gone = {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         listener.local_addr().unwrap()

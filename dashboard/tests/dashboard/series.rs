@@ -1,4 +1,4 @@
-//! Series by any dimensions: read once, kept while somebody asks, and what is refused.
+//! Series by any dimensions: read once, kept while requested, and what is refused.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ struct Spans {
     offset: u64,
 }
 
-/// A dashboard whose processor answers that all rows are in memory, and final as far as is known.
+/// A dashboard whose processor answers with no rows of its own, final up to 100 s ago.
 async fn spans() -> Spans {
     let dir = tempfile::tempdir().unwrap();
     let parts = Parts {
@@ -29,11 +29,11 @@ async fn spans() -> Spans {
         faults: None,
     };
     let history = History::open(Default::default(), parts).await.unwrap();
-    let (ask, mut asked) = tokio::sync::mpsc::channel(4);
-    history.serve(ask);
+    let (requests, mut requested) = tokio::sync::mpsc::channel(4);
+    history.serve(requests);
     tokio::spawn(async move {
-        while let Some(ask) = asked.recv().await {
-            ask.answer(Some(Copied::new((NOW_S - 100) * 1_000_000, || Ok(Vec::new()))));
+        while let Some(request) = requested.recv().await {
+            request.answer(Some(Copied::new((NOW_S - 100) * 1_000_000, || Ok(Vec::new()))));
         }
     });
     let world = world_over(settings(), Some(history.clone())).await;
@@ -77,7 +77,7 @@ impl Spans {
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
-    /// What is answered once it was read again: the later, the longer it took to read the last time.
+    /// The answer once the cuboid was read again, which is later the longer its last reading took.
     async fn read_again(&self, query: &[(&str, &str)], from_ms: i64) -> Value {
         for _ in 0..80 {
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -110,7 +110,7 @@ const SECONDS: [(&str, &str); 3] = [("by", "device"), ("minutes", "10"), ("width
 async fn settled_panes_are_kept_and_only_the_others_are_read_again() {
     let mut spans = spans().await;
     let tv = json!({"device": "tv"});
-    // One watches on, one came before what is settled and left, one stalls.
+    // One keeps playing, one began in settled panes and left, one stalls, one is paused.
     spans.add(&[
         span("a", "tv", "playing", (-300, -15), true),
         span("b", "tv", "playing", (-200, -20), false),
@@ -120,25 +120,33 @@ async fn settled_panes_are_kept_and_only_the_others_are_read_again() {
     let first = spans.get(&SECONDS).await;
     assert_eq!(first["from"], (NOW_S - 600) * 1_000);
     assert_eq!(first["settled_up_to"], (NOW_S - 120) * 1_000);
-    assert_eq!(last(&first, &tv, 3), [2.0, 1.0, 1.0], "who leaves at the end was there until then");
+    assert_eq!(
+        last(&first, &tv, 3),
+        [2.0, 1.0, 1.0],
+        "a viewer that leaves at a boundary was there until then"
+    );
     assert_eq!(last(&first, &json!({"device": "web"}), 3), [1.0, 1.0, 0.0]);
-    assert_eq!(first["total"][0], Value::Null, "nothing was known yet, which is not nobody");
+    assert_eq!(first["total"][0], Value::Null, "nothing was known yet, which is not zero");
     assert_eq!((&first["partial"], &first["__other__"]), (&json!([]), &Value::Null));
 
-    // What comes now is seen where panes can change, and not where they are settled.
+    // New rows are visible where panes can change, but not where they are settled.
     spans.add(&[span("e", "tv", "playing", (-400, 20), false)]);
     spans.world.append(&[], &both(NOW_S + 10)).await;
     spans.world.settled().await;
     let second = spans.read_again(&SECONDS, (NOW_S - 590) * 1_000).await;
     assert_eq!(last(&second, &tv, 4), [3.0, 2.0, 2.0, 2.0]);
-    assert_eq!(last(&second, &tv, 14)[..2], [2.0, 3.0], "kept, and the first that was not");
-    // Asked for the first time, all of it is read.
+    assert_eq!(
+        last(&second, &tv, 14)[..2],
+        [2.0, 3.0],
+        "the last kept pane, and the first read again"
+    );
+    // A series requested for the first time is read as a whole.
     let late = [("by", "device"), ("minutes", "20"), ("width_s", "10")];
     assert_eq!(last(&spans.get(&late).await, &tv, 14)[..2], [3.0, 3.0]);
 }
 
 #[tokio::test]
-async fn cells_beyond_those_asked_for_are_summed_and_a_condition_picks_viewers() {
+async fn cells_beyond_those_requested_are_summed_and_a_condition_picks_viewers() {
     let mut spans = spans().await;
     let many = |n: i64| span(&format!("s{n}"), &format!("d{n}"), "playing", (-60, -n), n == 0);
     spans.add(&(0..30).map(many).collect::<Vec<_>>());
@@ -165,11 +173,11 @@ async fn cells_beyond_those_asked_for_are_summed_and_a_condition_picks_viewers()
 }
 
 #[tokio::test]
-async fn what_cannot_be_answered_says_what_can() {
+async fn errors_say_what_can_be_requested() {
     let spans = spans().await;
     for (query, status, says) in [
         (("by", "devise"), 400, "did you mean device?"),
-        (("metric", "starts"), 400, "session_spans tell viewers, rebuffer_ratio_pct"),
+        (("metric", "starts"), 400, "session_spans has viewers, rebuffer_ratio_pct"),
         (("minutes", "0"), 400, "1 to 1440"),
         (("width_s", "1"), 400, "1800 panes; 1 to 720"),
         (("bye", "device"), 400, "unknown field"),
@@ -178,7 +186,7 @@ async fn what_cannot_be_answered_says_what_can() {
         (("where", "true) OR (tenant = 'other'"), 400, ""),
         (("where", "true)) SELECT 1 --"), 400, ""),
         (("where", "sid IN (SELECT sid FROM sessions)"), 400, ""),
-        (("where", "now() > '2026-11-26'"), 400, "now would stand still"),
+        (("where", "now() > '2026-11-26'"), 400, "now would be frozen"),
         (("where", "NULL::BIGINT[100000][2147483647] IS NULL"), 422, "takes no length"),
         (("where", "arrow_cast(NULL, 'FixedSizeList(9, Int8)') IS NULL"), 422, "FixedSizeList"),
     ] {
@@ -188,7 +196,7 @@ async fn what_cannot_be_answered_says_what_can() {
     }
     let deep = format!("arrow_cast(1, '{}Int8{}') IS NULL", "List(".repeat(900), ")".repeat(900));
     assert_eq!(spans.ask(&[("where", &deep)]).await.0, 422);
-    // None of them took a place; eight do.
+    // None of them counts against the limit; eight series reach it.
     for minutes in 1..=8 {
         spans.get(&[("minutes", &minutes.to_string())]).await;
     }
@@ -198,7 +206,7 @@ async fn what_cannot_be_answered_says_what_can() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_said() {
+async fn missing_data_is_reported() {
     let spans = spans().await;
     spans.world.append(&[], &[progress(0, NOW_S + 60)]).await;
     spans.world.settled().await;
@@ -206,8 +214,8 @@ async fn what_is_missing_is_said() {
     let answer = spans.get(&[("by", "device")]).await;
     let why = answer["partial"][0].as_str().unwrap();
     assert!(why.starts_with("1 of 2 partitions have not reported for 5 s"), "{why}");
-    let apart = world_over(settings(), None).await;
-    let answer = apart.get("/v1/series").await;
+    let silent = world_over(settings(), None).await;
+    let answer = silent.get("/v1/series").await;
     assert_eq!(answer.status(), 503, "no partition has reported");
 }
 

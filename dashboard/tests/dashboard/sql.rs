@@ -1,4 +1,4 @@
-//! SQL over HTTP: forms, guards, errors, and a caller that goes away.
+//! SQL over HTTP: formats, guards, errors, and a caller that disconnects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ async fn post(world: &World, sql: &str, headers: &[(&str, &str)]) -> reqwest::Re
 }
 
 #[tokio::test]
-async fn each_form_has_its_type() {
+async fn each_format_has_its_media_type() {
     let world = world(settings()).await;
     for (accept, kind, start) in [
         ("*/*", "application/json", "[{"),
@@ -50,7 +50,7 @@ async fn each_form_has_its_type() {
     assert_eq!(many.headers()["tallylight-truncated"], "rows=100000");
 }
 
-/// Processors in other processes, of which one knows of sessions and none of anything else.
+/// Processors in other processes, which answer for table `sessions` only.
 #[derive(Debug)]
 struct Away;
 
@@ -59,13 +59,13 @@ impl Writers for Away {
     async fn unwritten(&self, table: Table) -> Result<Vec<Unwritten>, String> {
         match table {
             Table::Sessions => Ok(Vec::new()),
-            _ => Err("nobody answers for shard 1".to_owned()),
+            _ => Err("no processor answers for shard 1".to_owned()),
         }
     }
 }
 
 #[tokio::test]
-async fn an_answer_from_files_alone_says_of_which_tables() {
+async fn an_answer_from_files_alone_names_the_tables() {
     let dir = tempfile::tempdir().unwrap();
     let history = History::open_read_only(dir.path()).await.unwrap().beside(Arc::new(Away));
     let world = world_over(settings(), Some(history)).await;
@@ -77,9 +77,9 @@ async fn an_answer_from_files_alone_says_of_which_tables() {
     ] {
         let answer = post(&world, sql, &[]).await;
         assert_eq!(answer.status(), 200, "{sql}");
-        let told = answer.headers().get("tallylight-files-alone");
-        let told = told.map(|told| told.to_str().unwrap().to_owned());
-        assert_eq!(told, tables.map(|tables| format!("tables={tables}")), "{sql}");
+        let got = answer.headers().get("tallylight-files-alone");
+        let got = got.map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(got, tables.map(|tables| format!("tables={tables}")), "{sql}");
     }
 }
 
@@ -103,7 +103,7 @@ async fn errors_say_what_where_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn only_json_from_here_is_taken() {
+async fn only_json_from_this_origin_is_accepted() {
     let world = world(settings()).await;
     let client = reqwest::Client::new();
     let to = world.url("/v1/sql");
@@ -191,16 +191,16 @@ async fn sessions_in_memory_are_a_table() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_ends_its_query() {
+async fn a_caller_that_disconnects_ends_its_query() {
     let mut settings: Settings = settings();
     settings.sql.concurrent = 1;
     let world = world(settings).await;
     let running = tokio::time::timeout(Duration::from_millis(500), post(&world, ENDLESS, &[]));
-    assert!(running.await.is_err(), "it runs until its caller goes away");
+    assert!(running.await.is_err(), "it runs until its caller disconnects");
     let freed = async {
         while post(&world, "SELECT 1", &[]).await.status() == 503 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(3), freed).await.expect("its place is free again");
+    tokio::time::timeout(Duration::from_secs(3), freed).await.expect("its permit is released");
 }

@@ -122,7 +122,7 @@ impl World {
         panic!("{metric} stays below {value}");
     }
 
-    /// Waits until everything appended has been taken in and published.
+    /// Waits until everything appended has been applied and published.
     pub(crate) async fn settled(&self) {
         let appended = *self.log.head(ROWS).unwrap().borrow();
         self.reaches("tallylight_dashboard_entries_total", appended as f64).await;
@@ -169,7 +169,7 @@ impl Feed {
         }
     }
 
-    /// The next message of that type; status messages alone do not keep it waiting for ever.
+    /// The next message of that type; fails after 10 s even while others arrive.
     pub(crate) async fn next_of(&mut self, kind: &str) -> Value {
         let found = async {
             loop {
@@ -183,7 +183,7 @@ impl Feed {
         found.unwrap_or_else(|_| panic!("no {kind} message in 10 s"))
     }
 
-    /// Code, reason and the bytes that came before the connection was closed.
+    /// Close code, reason, and the bytes received before the connection was closed.
     pub(crate) async fn closed(&mut self) -> (u16, String, usize) {
         let mut bytes = 0;
         let end = async {
@@ -246,7 +246,7 @@ pub(crate) fn both(s: i64) -> [ProgressRow; 2] {
     [progress(0, s), progress(1, s)]
 }
 
-/// The column for which, asked for alone, the processor is too busy.
+/// A column that, when requested alone, the processor is too busy to answer.
 pub(crate) const BUSY: &str = "switches";
 
 struct TwoSessions;
@@ -271,7 +271,7 @@ impl Sessions for TwoSessions {
         if columns == ["tenant", BUSY] {
             return Err("its worker is replaying".into());
         }
-        // As two processors that have one each.
+        // As from two processors with one session each.
         let shards = ["a", "b"].map(|sid| {
             let batch = open_sessions(&[session(tenant, sid)], columns);
             stream::iter([batch.map_err(|error| error.to_string())]).boxed()

@@ -1,4 +1,4 @@
-//! The tail: records as they come in, by a condition, and nothing else.
+//! The tail: records as they arrive, filtered by a condition.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tallylight_eventlog::Part;
 use tallylight_schemas::cmcd::{self, Mode};
 use tallylight_schemas::ipc;
-use tallylight_schemas::player::{About, Door, PlayerBatchBuilder};
+use tallylight_schemas::player::{About, Envelope, PlayerBatchBuilder};
 use tallylight_schemas::record::{EVENTS, Kind};
 
 use crate::support::{NOW_S, World, settings, world};
@@ -16,14 +16,14 @@ async fn append(world: &World, tenant: &str, records: &[&str]) {
     let mut builder = PlayerBatchBuilder::new();
     for text in records {
         let record = cmcd::parse(text, Mode::Event).unwrap();
-        let door = Door {
+        let envelope = Envelope {
             tenant,
             mode: Mode::Event,
             source: "cmcd",
             received_at: NOW_S * 1_000_000,
             about: About::default(),
         };
-        builder.push(&door, &record);
+        builder.push(&envelope, &record);
     }
     let payload = ipc::encode(&builder.finish().unwrap()).unwrap().into();
     let part = Part { kind: Kind::Player.code(), ranges: Vec::new(), payload };
@@ -69,19 +69,19 @@ const RECORDS: [&str; 3] = [
 ];
 
 #[tokio::test]
-async fn a_condition_picks_records_as_they_come() {
+async fn a_condition_picks_records_as_they_arrive() {
     let world = world(settings()).await;
     append(&world, "demo", &RECORDS).await;
-    let asked = [("where", "sid = 'b' -- only b\n"), ("columns", "sid, e,cid,bl,os")];
-    let mut lines = Lines::open(&world, &asked).await;
-    assert_eq!(lines.next().await, json!({"tail": {"from": 1, "next": 1}}), "not what was before");
+    let query = [("where", "sid = 'b' -- only b\n"), ("columns", "sid, e,cid,bl,os")];
+    let mut lines = Lines::open(&world, &query).await;
+    assert_eq!(lines.next().await, json!({"tail": {"from": 1, "next": 1}}), "nothing from before");
     append(&world, "other", &RECORDS).await;
     append(&world, "demo", &RECORDS).await;
     let heartbeat = json!({"sid": "b", "e": "t", "cid": "one", "bl": [{"v": 4000, "ot": null}]});
     assert_eq!(lines.next().await, heartbeat);
     assert_eq!(lines.next().await, json!({"sid": "b", "e": "e", "cid": "two"}));
     append(&world, "demo", &RECORDS[2..]).await;
-    assert_eq!(lines.next().await["cid"], "two", "the other tenant's were never there");
+    assert_eq!(lines.next().await["cid"], "two", "the other tenant's records are not shown");
 }
 
 #[tokio::test]
@@ -95,8 +95,8 @@ async fn functions_that_a_plan_turns_into_others_pick_records_too() {
         "ts = TIMESTAMP '2023-11-14T22:13:20.002Z'",
         "regexp_like(cid, '^tw')",
     ] {
-        let asked = [("where", condition), ("columns", "sid,cid")];
-        let mut lines = Lines::open(&world, &asked).await;
+        let query = [("where", condition), ("columns", "sid,cid")];
+        let mut lines = Lines::open(&world, &query).await;
         lines.next().await;
         append(&world, "demo", &RECORDS).await;
         assert_eq!(lines.next().await, json!({"sid": "b", "cid": "two"}), "{condition}");
@@ -104,7 +104,7 @@ async fn functions_that_a_plan_turns_into_others_pick_records_too() {
 }
 
 #[tokio::test]
-async fn a_tail_goes_on_where_another_ended() {
+async fn a_tail_continues_where_another_ended() {
     let world = world(settings()).await;
     append(&world, "demo", &RECORDS[..1]).await;
     append(&world, "demo", &RECORDS[1..]).await;
@@ -117,7 +117,7 @@ async fn a_tail_goes_on_where_another_ended() {
 }
 
 #[tokio::test]
-async fn errors_say_what_can_be_asked() {
+async fn errors_say_what_can_be_requested() {
     let world = world(settings()).await;
     for (query, status, says) in [
         ([("table", "sessions")], 400, "records come into player_events and delivery_events"),
@@ -130,10 +130,10 @@ async fn errors_say_what_can_be_asked() {
         ([("where", "sid IN (SELECT sid FROM sessions)")], 400, "there is no table sessions"),
         ([("where", "true); DROP TABLE player_events; SELECT (1")], 403, "send one"),
         ([("wher", "true")], 400, "the query cannot be read"),
-        ([("where", "ts > now() - INTERVAL '1 hour'")], 400, "now would stand still"),
-        ([("where", "ts::date = current_date")], 400, "current_date would stand still"),
-        ([("where", "ts < CURRENT_TIMESTAMP")], 400, "now would stand still"),
-        ([("where", "ts::time < current_time")], 400, "current_time would stand still"),
+        ([("where", "ts > now() - INTERVAL '1 hour'")], 400, "now would be frozen"),
+        ([("where", "ts::date = current_date")], 400, "current_date would be frozen"),
+        ([("where", "ts < CURRENT_TIMESTAMP")], 400, "now would be frozen"),
+        ([("where", "ts::time < current_time")], 400, "current_time would be frozen"),
         ([("where", "NULL")], 400, "one condition"),
         ([("where", "1 / 0 = 1")], 400, "zero"),
         ([("where", "regexp_like(sid, cid)")], 422, "must be a literal"),
@@ -148,7 +148,7 @@ async fn errors_say_what_can_be_asked() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_frees_its_place() {
+async fn a_client_that_disconnects_releases_its_permit() {
     let mut settings = settings();
     settings.tails = 1;
     let world = world(settings).await;
@@ -163,11 +163,11 @@ async fn a_client_that_goes_away_frees_its_place() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), freed).await.expect("its place is free again");
+    tokio::time::timeout(Duration::from_secs(5), freed).await.expect("its permit is released");
     let counted = async {
         while world.metric("tallylight_dashboard_tails").await != 0.0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), counted).await.expect("nobody is counted");
+    tokio::time::timeout(Duration::from_secs(5), counted).await.expect("no tail is counted");
 }

@@ -1,4 +1,4 @@
-//! What queries answer, and in which forms.
+//! The answers to queries, in each format.
 
 use std::io::Cursor;
 
@@ -32,7 +32,7 @@ async fn a_tenant_sees_its_own_rows_only() {
 }
 
 #[tokio::test]
-async fn the_newest_writing_of_an_id_is_the_row() {
+async fn the_newest_row_of_an_id_is_the_visible_one() {
     let engine = engine(settings());
     let rows = rows(&engine, "SELECT id, state FROM actions ORDER BY id").await.unwrap();
     assert_eq!(
@@ -40,11 +40,11 @@ async fn the_newest_writing_of_an_id_is_the_row() {
         [json!({"id": "a", "state": "taken"}), json!({"id": "b", "state": "offered"})]
     );
     let old = "SELECT count(*) FROM actions WHERE id = 'a' AND state = 'offered'";
-    assert_eq!(value(&engine, old).await, json!(0), "a filter does not bring back an old one");
+    assert_eq!(value(&engine, old).await, json!(0), "a filter does not reveal an older row");
 }
 
 #[tokio::test]
-async fn json_keeps_numbers_times_and_unknowns() {
+async fn json_keeps_numbers_times_and_nulls() {
     let engine = engine(settings());
     let rows = rows(&engine, "SELECT * FROM odd ORDER BY at DESC NULLS LAST").await.unwrap();
     assert_eq!(
@@ -65,7 +65,7 @@ async fn json_keeps_numbers_times_and_unknowns() {
 }
 
 #[tokio::test]
-async fn csv_quotes_and_tells_empty_from_unknown() {
+async fn csv_quotes_and_distinguishes_empty_from_null() {
     let engine = engine(settings());
     let answer = engine
         .run("SELECT number, name, at FROM odd ORDER BY at DESC NULLS LAST", Format::Csv)
@@ -81,7 +81,7 @@ async fn csv_quotes_and_tells_empty_from_unknown() {
 }
 
 #[tokio::test]
-async fn a_table_to_look_at_has_columns_and_no_commands_to_the_terminal() {
+async fn a_text_table_has_columns_and_no_terminal_commands() {
     let engine = engine(settings());
     let sql = "SELECT number, name FROM odd ORDER BY at DESC NULLS LAST";
     let answer = engine.run(sql, Format::Table).await.unwrap();
@@ -96,7 +96,9 @@ async fn a_table_to_look_at_has_columns_and_no_commands_to_the_terminal() {
     let answer = engine.run("SELECT repeat('x', 81) AS x", Format::Table).await.unwrap();
     let text = String::from_utf8(answer.body).unwrap();
     assert!(
-        text.ends_with("(1 row; … stands for what is beyond 80 letters, JSON and CSV have it)\n"),
+        text.ends_with(
+            "(1 row; … marks a cell cut to 80 characters, JSON and CSV have it whole)\n"
+        ),
         "{text}"
     );
 }
@@ -122,7 +124,7 @@ async fn arrow_and_parquet_read_back() {
     let reader = ParquetRecordBatchReaderBuilder::try_new(axum::body::Bytes::from(body)).unwrap();
     let batches: Result<Vec<_>, _> = reader.build().unwrap().collect();
     check_odd(&batches.unwrap());
-    // Nothing is an answer too, in every form.
+    // An empty answer is valid in every format.
     for format in Format::ALL {
         let answer = engine.run("SELECT * FROM odd WHERE false", format).await.unwrap();
         assert_eq!(answer.rows, 0, "{format:?}");
@@ -130,7 +132,7 @@ async fn arrow_and_parquet_read_back() {
 }
 
 #[tokio::test]
-async fn two_columns_of_one_name_are_both_there_or_refused() {
+async fn two_columns_of_one_name_are_both_kept_or_refused() {
     let engine = engine(settings());
     let sql = "SELECT a.number, b.number FROM odd a, odd b WHERE a.number = -1 AND b.number > 0";
     let refused = rows(&engine, sql).await.unwrap_err();
@@ -160,7 +162,7 @@ async fn two_columns_of_one_name_are_both_there_or_refused() {
 }
 
 #[tokio::test]
-async fn sketches_merge_and_tell_quantiles() {
+async fn sketches_merge_and_give_quantiles() {
     let engine = engine(settings());
     let q =
         |q: f64| format!("SELECT sketch_quantile(sketch_merge(startup_sketch), {q}) FROM playback");
@@ -179,7 +181,7 @@ async fn sketches_merge_and_tell_quantiles() {
 }
 
 #[tokio::test]
-async fn each_metric_has_sql_that_runs_and_says_what_a_tile_says() {
+async fn each_metric_has_sql_that_runs_and_agrees_with_its_tile() {
     let engine = engine(settings());
     for metric in ALL {
         let sql = format!("SELECT {} FROM playback", tallylight_dashboard::sql::metric_sql(metric));
@@ -192,7 +194,7 @@ async fn each_metric_has_sql_that_runs_and_says_what_a_tile_says() {
 }
 
 #[tokio::test]
-async fn mistakes_are_named_with_their_place() {
+async fn mistakes_are_reported_with_their_position() {
     let engine = engine(settings());
     for (sql, at, hint) in [
         ("SELECT rebufering_ms FROM playback", Some((1, 8)), "did you mean rebuffering_ms"),

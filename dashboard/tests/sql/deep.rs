@@ -1,8 +1,8 @@
-//! Hostile statements that go down a level with each word, or double with each level.
+//! Hostile statements that nest one level deeper with each word, or double with each level.
 
 use crate::hostile::End::{self, Harmless, Limited, Refused, Wrong};
 
-/// Statements that go down a level with each word, and what stands for very many groupings.
+/// Statements that nest one level deeper with each word, or stand for very many groupings.
 pub(crate) fn deep() -> Vec<(End, String)> {
     let types =
         format!("SELECT arrow_cast(1, '{}Int8{}')", "List(".repeat(10_000), ")".repeat(10_000));
@@ -51,9 +51,9 @@ pub(crate) fn deep() -> Vec<(End, String)> {
     ]
 }
 
-/// What is tried again by the parser, or doubled by the planner, at each level.
+/// Statements on which the parser backtracks, or whose work the planner doubles, at each level.
 pub(crate) fn doubling() -> Vec<(End, String)> {
-    // What is tried again where it does not go on as it should.
+    // The parser backtracks where the expected syntax does not follow.
     let again =
         ["CAST(", "CEIL(", "POSITION(", "SUBSTRING(", "CURRENT_DATE(", "NOT (", "CASE WHEN "];
     let again = again.map(|word| (Limited, format!("SELECT {}1 1", word.repeat(45))));
@@ -61,7 +61,7 @@ pub(crate) fn doubling() -> Vec<(End, String)> {
     let cases =
         (0..200).map(|at| format!("CASE WHEN final THEN width_s ELSE 1 END + {at} AS c{at}"));
     let many_cases = cases.collect::<Vec<_>>().join(", ");
-    // What planning doubles at each level.
+    // Planning doubles these at each level.
     let nest = |times: usize, before: &str, after: &str| {
         format!("SELECT {}viewers{} FROM playback", before.repeat(times), after.repeat(times))
     };

@@ -1,4 +1,4 @@
-//! Published formulas, against values worked out by hand.
+//! Published formulas, against values computed by hand.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::world::{engine_with_views, rows};
 /// 2023-11-14T22:13:20Z, Unix µs.
 const START: i64 = 1_700_000_000_000_000;
 
-/// What a session is about: state times are starting, playing, rebuffering and seeking, ms.
+/// A session; `times` are those in states starting, playing, rebuffering and seeking, ms.
 fn session(outcome: &str, startup_ms: Option<i64>, times: [i64; 4]) -> SessionRow {
     let played = matches!(outcome, "played" | "failed" | "playing");
     let row = json!({
@@ -31,7 +31,7 @@ fn session(outcome: &str, startup_ms: Option<i64>, times: [i64; 4]) -> SessionRo
 }
 
 fn sessions() -> Vec<SessionRow> {
-    let well = SessionRow {
+    let smooth = SessionRow {
         bitrate_ms: 60_000,
         bitrate_kbps_ms: 600 * 60_000,
         ..session("played", Some(1_000), [1_000, 60_000, 0, 0])
@@ -45,14 +45,14 @@ fn sessions() -> Vec<SessionRow> {
         bitrate_kbps_ms: 1_000 * 80_000,
         ..session("played", Some(3_000), [3_000, 80_000, 4_000, 2_000])
     };
-    // First heard of when it played: its startup is unknown.
+    // First seen while playing: its startup is unknown.
     let failed = SessionRow { rebuffer_count: 1, ..session("failed", None, [0, 10_000, 1_000, 0]) };
     let preload =
         SessionRow { started_at: None, ..session("exit_before_start", None, [0, 0, 0, 0]) };
     let others =
         SessionRow { tenant: "other".into(), ..session("failed", None, [0, 9_000, 9_000, 0]) };
     vec![
-        well,
+        smooth,
         stalled,
         session("exit_before_start", None, [500, 0, 0, 0]),
         session("exit_before_start", None, [6_000, 0, 0, 0]),
@@ -64,7 +64,7 @@ fn sessions() -> Vec<SessionRow> {
     ]
 }
 
-/// As history wrote it before it knew `starting_ms`.
+/// The row as history wrote it before column `starting_ms` existed.
 fn old(row: &SessionRow) -> RecordBatch {
     let batch = conform(&ipc::to_batch(std::slice::from_ref(row)).unwrap(), Table::Sessions);
     let batch = batch.unwrap();
@@ -201,7 +201,7 @@ const MEDIA3: &[(&str, f64)] = &[
 ];
 
 #[tokio::test]
-async fn each_set_says_what_a_hand_works_out() {
+async fn each_set_matches_values_computed_by_hand() {
     assert_eq!(session("played", None, [0; 4]).outcome, Outcome::Played);
     let engine = engine();
     for (view, wanted) in [
@@ -237,9 +237,9 @@ async fn a_view_is_a_table_like_any_other() {
         let described = rows(&engine, &format!("DESCRIBE {}", set.view)).await.unwrap();
         let listed = engine.tables().iter().find(|info| info.name == set.view).unwrap();
         assert_eq!(described.len(), listed.schema.fields().len());
-        for (is, said) in described.iter().zip(listed.schema.fields()) {
-            assert_eq!(is["column_name"], json!(said.name()));
-            assert_eq!(is["data_type"], json!(said.data_type().to_string()), "{}", said.name());
+        for (row, field) in described.iter().zip(listed.schema.fields()) {
+            assert_eq!(row["column_name"], json!(field.name()));
+            assert_eq!(row["data_type"], json!(field.data_type().to_string()), "{}", field.name());
         }
     }
 }

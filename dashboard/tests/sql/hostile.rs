@@ -12,15 +12,15 @@ use crate::world::{engine, rows, settings, value};
 /// How a hostile statement may end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// It is not one that reads.
+    /// It does more than read.
     Refused,
-    /// It names what is not there, or is no SQL.
+    /// It names what does not exist, or is not SQL.
     Wrong,
     /// It runs into a limit.
     Limited,
-    /// It answers, and nothing is the worse for it.
+    /// It answers without doing harm.
     Harmless,
-    /// Either of the last two, by how fast the machine is.
+    /// Either of the last two, depending on the speed of the machine.
     Bounded,
 }
 
@@ -62,13 +62,13 @@ async fn a_hundred_hostile_statements() {
                 answer.map(|rows| rows.len())
             ));
         }
-        // The place may take a moment to come back when the work was in the middle of a step.
-        let well = async {
+        // The permit may be released a moment later, when the work was in the middle of a step.
+        let healthy = async {
             while rows(&engine, "SELECT sum(viewers) FROM playback").await.is_err() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        if tokio::time::timeout(Duration::from_secs(2), well).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(2), healthy).await.is_err() {
             problems.push(format!("{shown}: the engine did not answer afterwards"));
         }
     }

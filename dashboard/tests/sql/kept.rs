@@ -1,4 +1,4 @@
-//! A table of history by SQL: what is in memory and what is in files, of one tenant alone.
+//! A history table in SQL: rows in memory and in files, of one tenant only.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ fn letter(tenant: &str, reason: &str) -> DeadLetter {
 }
 
 #[tokio::test]
-async fn dead_letters_are_seen_by_their_tenant_in_memory_and_in_files() {
+async fn dead_letters_are_visible_to_their_tenant_in_memory_and_in_files() {
     let dir = tempfile::tempdir().unwrap();
     let parts = Parts {
         dir: dir.path().to_owned(),

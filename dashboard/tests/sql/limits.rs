@@ -1,4 +1,4 @@
-//! Limits: each is said, and holds.
+//! Limits: each is reported, and holds.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ const ENDLESS: &str =
     "SELECT count(*) FROM generate_series(1, 1000000000) a, generate_series(1, 1000000000) b";
 
 #[tokio::test]
-async fn more_rows_than_the_limit_are_cut_off_and_it_is_said() {
+async fn more_rows_than_the_limit_are_cut_off_and_reported() {
     let engine = engine(SqlSettings { rows: 100, ..settings() });
     for format in Format::ALL {
         let answer = engine.run("SELECT * FROM generate_series(1, 1000000)", format).await.unwrap();
@@ -29,7 +29,7 @@ async fn more_bytes_than_the_limit_are_cut_off_too() {
         let answer = answer.unwrap_or_else(|error| panic!("{format:?}: {error}"));
         assert!(answer.truncated && answer.body.len() <= 100_010, "{format:?}");
     }
-    // In a table one wide cell makes every line wide; besides lines, it has a rule and a last word.
+    // In a table, one wide cell makes every line wide; it also has a rule and a closing line.
     let padded = "SELECT repeat('ö', CASE value % 1000 WHEN 999 THEN 80 ELSE 0 END) AS x, value \
                   FROM generate_series(1, 100000)";
     let answer = engine.run(padded, Format::Table).await.unwrap();
@@ -38,7 +38,7 @@ async fn more_bytes_than_the_limit_are_cut_off_too() {
 }
 
 #[tokio::test]
-async fn a_cross_join_ends_at_the_deadline_and_the_engine_is_well() {
+async fn a_cross_join_ends_at_the_deadline_and_the_engine_stays_healthy() {
     let engine = engine(SqlSettings { deadline_s: 2, concurrent: 1, ..settings() });
     let series = |rows: u64| format!("generate_series(1, {rows})");
     let (few, many) = (series(300_000), series(1_000_000_000));
@@ -62,7 +62,7 @@ async fn a_cross_join_ends_at_the_deadline_and_the_engine_is_well() {
 }
 
 #[tokio::test]
-async fn places_are_few_and_come_back_when_a_caller_goes_away() {
+async fn permits_are_few_and_are_released_when_a_caller_disconnects() {
     let engine = engine(SqlSettings { concurrent: 2, deadline_s: 60, ..settings() });
     let running: Vec<_> = (0..2)
         .map(|_| {
@@ -99,14 +99,14 @@ async fn a_sort_larger_than_memory_and_disk_says_so() {
 }
 
 #[test]
-fn settings_out_of_bounds_are_told_together() {
+fn settings_out_of_bounds_are_reported_together() {
     assert_eq!(SqlSettings::default().validate(), Ok(()));
     let wrong = SqlSettings { threads: 0, deadline_s: 0, rows: 0, ..SqlSettings::default() };
     assert_eq!(wrong.validate().unwrap_err().len(), 3);
 }
 
 #[tokio::test]
-async fn types_and_values_that_do_not_go_together_are_the_statements_fault() {
+async fn types_and_values_that_do_not_match_are_the_statements_fault() {
     let engine = engine(settings());
     for (sql, says) in [
         ("SELECT now() BETWEEN 1 AND 2", "in BETWEEN expression"),

@@ -74,7 +74,7 @@ pub(crate) const HOSTILE: &[(End, &str)] = &[
     (Harmless, "SELECT * FROM playback WHERE tenant = 'other'"),
     (Harmless, "SELECT * FROM playback -- WHERE tenant = 'demo'"),
     (Wrong, "SELECT * FROM playback')/*"),
-    // Much out of little.
+    // Large results from small arguments.
     (Limited, "SELECT repeat('x', 1000000000)"),
     (Limited, "SELECT repeat(content, 1000000000) FROM playback"),
     (Limited, "SELECT repeat(repeat('x', 60000), 60000)"),
@@ -94,7 +94,7 @@ pub(crate) const HOSTILE: &[(End, &str)] = &[
     (Wrong, "SELECT array_transform([1], x -> x)"),
     (Limited, "SELECT concat(a, a, a, a) FROM (SELECT repeat('x', 60000) AS a)"),
     (Limited, "SELECT a || a FROM (SELECT repeat('x', 60000) AS a)"),
-    // As much as an argument, a type or a clause says, before there is a row.
+    // Allocations as large as an argument, a type or a clause says, before there is a row.
     (Limited, "SELECT approx_percentile_cont(value::double, 0.5, 100000000000000) FROM generate_series(1, 10)"),
     (Limited, "SELECT \"approx_percentile_cont\"(value::double, 0.5, 1001) FROM generate_series(1, 10)"),
     (Limited, "SELECT approx_percentile_cont(0.5, 100000000000000) WITHIN GROUP (ORDER BY value::double) FROM generate_series(1, 10)"),
@@ -150,7 +150,7 @@ pub(crate) const HOSTILE: &[(End, &str)] = &[
     (Bounded, "SELECT DISTINCT a.pane AS p, b.pane AS q, c.pane AS r FROM playback a, playback b, playback c"),
 ];
 
-/// Statements too long to be written down.
+/// Statements too long to write out.
 pub(crate) fn generated() -> Vec<(End, String)> {
     let brackets = format!("SELECT {}1{}", "(".repeat(5_000), ")".repeat(5_000));
     let nots = format!("SELECT {}true", "NOT ".repeat(5_000));

@@ -1,4 +1,4 @@
-//! What the view of the schedule makes of the origin's reports.
+//! How the schedule view evaluates the origin's reports.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::world::{engine_with_views, rows};
 /// 2023-11-14T22:13:20Z, Unix µs.
 const AT: i64 = 1_700_000_000_000_000;
 
-/// A report of the origin about segment `k`: what, of whose copy, with which status, how late.
+/// A report of the origin about segment `k`: the action, whose copy, the status, how late.
 fn report(k: u64, (action, pipeline): (&str, &str), status: u16, late_us: i64) -> Value {
     json!({
         "source": "origin", "boot": 1, "seq": k, "ts": AT + late_us, "service": "origin",
@@ -36,13 +36,13 @@ fn events() -> Vec<Value> {
         frozen(report(2, ("put", "A"), 202, -900_000)),
         report(2, ("put", "B"), 201, 400_000),
         report(2, ("choice", "B"), 200, 400_500),
-        // Nothing came but rubbish, and B after the slate.
+        // A is invalid, and B came after the slate.
         report(3, ("put", "A"), 422, -900_000),
         report(3, ("put", "B"), 409, 1_500_000),
         report(3, ("choice", "slate"), 200, 1_000_000),
         // The choice is not known yet.
         report(4, ("put", "A"), 201, -900_000),
-        // No segment: an init, and what an edge says.
+        // Not segments of the origin: an init segment, and an edge's report.
         json!({"source": "origin", "boot": 1, "seq": 9, "ts": AT, "service": "origin",
             "action": "put", "stream": "demo", "track": "v-360", "status": 201, "bytes": 1}),
         json!({"source": "edge-e1", "boot": 1, "seq": 9, "ts": AT, "service": "edge",
@@ -51,7 +51,7 @@ fn events() -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_segment_is_on_time_late_or_missing_and_says_from_whose_copy() {
+async fn a_segment_is_on_time_late_or_missing_and_names_the_copy_it_came_from() {
     let of = |event| TenantDelivery {
         tenant: "demo".into(),
         received_at: AT,
@@ -66,13 +66,13 @@ async fn a_segment_is_on_time_late_or_missing_and_says_from_whose_copy() {
     let engine = engine_with_views("delivery_events", batch);
     let sql = "SELECT k, state, served_from, late_ms, copies, late_copies, defective \
                FROM segments ORDER BY k";
-    let told = rows(&engine, sql).await.unwrap();
+    let got = rows(&engine, sql).await.unwrap();
     let row = |k: u64, (state, served_from): (Value, Value), late_ms: Value, counts: [i64; 3]| {
         json!({"k": k, "state": state, "served_from": served_from, "late_ms": late_ms,
             "copies": counts[0], "late_copies": counts[1], "defective": counts[2]})
     };
     assert_eq!(
-        told,
+        got,
         [
             row(1, (json!("on_time"), json!("A")), json!(-900), [2, 0, 0]),
             row(2, (json!("late"), json!("B")), json!(400), [1, 1, 1]),

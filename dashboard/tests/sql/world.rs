@@ -34,7 +34,7 @@ impl Tables for Memory {
         if name == "broken" {
             return Err("its disk is away".into());
         }
-        // Two halves, as history and what is live are.
+        // Two halves, as those of history and of live rows.
         let (batch, half) = (&self.1[at], self.1[at].num_rows() / 2);
         let rest = batch.num_rows() - half;
         let parts = [batch.slice(0, half), batch.slice(half, rest)].map(|part| {
@@ -111,7 +111,7 @@ fn playback() -> RecordBatch {
     batch(columns.into_iter().chain([("latency_sketch", sketch)]).chain(rest).collect())
 }
 
-/// Two writings of one action, and one of another.
+/// Two versions of one action, and one of another.
 fn actions() -> RecordBatch {
     let text = |values: [&str; 4]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
     batch(vec![
@@ -122,7 +122,7 @@ fn actions() -> RecordBatch {
     ])
 }
 
-/// Values that are awkward in one form or another.
+/// Values that are awkward in some format.
 fn odd() -> RecordBatch {
     let text = vec![Some("a,\"b\"\r\nc"), Some(""), None];
     batch(vec![

@@ -1,5 +1,5 @@
-// The mock's steering: it notices the world's faults after three seconds, offers an action
-// or takes it, and ends both when the fault is gone. Only the shapes are the platform's.
+// The mock's steering: it notices the world's faults after three seconds, offers an action or takes
+// it, and ends both when the fault is gone. Only the shapes match the platform.
 import { ailment, on, shareOf, world } from "./world.mjs";
 
 const SEEN_MS = 3_000;
@@ -40,7 +40,7 @@ const WORDS = {
 
 const evidence = (rows) => rows.map(([what, value, was]) => ({ what, value, ...(was ? { was } : {}) }));
 
-/** What the world's faults would be found to be: an incident and the action for it. */
+/** The findings for the world's faults: an incident and the action for it. */
 function findings(now) {
   const found = [];
   const both = ailment("e1", now - SEEN_MS) && ailment("e2", now - SEEN_MS);
@@ -79,7 +79,7 @@ function findings(now) {
 
 function open(one, now) {
   const { key, action, ...rest } = one;
-  // A scene may have begun a while ago; then so had its incident.
+  // A scene may have begun a while ago; then its incident did too.
   const symptom = Math.max(...world.faults.filter((fault) => fault.from <= now && now < fault.to).map((fault) => fault.from));
   now = Math.min(now, symptom + SEEN_MS);
   const id = `${key}-${Math.floor(now / 1000)}`;

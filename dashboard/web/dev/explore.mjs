@@ -1,5 +1,5 @@
-// The mock's viewers one by one: sessions, their records for SQL, and beacons as received.
-// Like everything in the mock, computed from the world and the time, so that pages agree.
+// The mock's viewers one by one: sessions, their records for SQL, and beacons as received. Like
+// everything in the mock, they are computed from the world and the time, so that pages agree.
 import { ailment, noise, shareOf, world } from "./world.mjs";
 
 const DEVICES = [["tv", "webos 24"], ["phone", "android 16"], ["desktop", "linux"], ["tv-x900", "x-os 3"]];
@@ -10,7 +10,7 @@ const RUNGS = [150, 300, 600];
 const pick = (list, seed) => list[Math.floor(noise(seed) * list.length)];
 const hex = (n) => Math.floor(noise(n) * 2 ** 32).toString(16).padStart(8, "0");
 
-/** Own beacons of the Watch page by sid, so that its panel has something true. */
+/** The Watch page's own beacons by sid, so that its panel shows something true. */
 export const own = new Map();
 const received = [];
 let number = 0;
@@ -48,7 +48,7 @@ function watching(sid, { since, events }, now) {
   return { ...viewer(7, now), sid, device: null, os: null, country: null, outcome: "playing", ended_at: null, state: "p", started_at: since * 1000, first_frame_at: (since + 612) * 1000, startup_ms: 612, playing_ms: now - since - 612, rebuffering_ms: 0, rebuffer_count: 0, rebuffers: [], avg_bitrate_kbps: 544, switches: 1, live_latency_ms: 6_120, error_code: null, events, lost_events: 0, last_seen: (now - 700) * 1000, edge: "e1" };
 }
 
-/** Keeps what came, as the collector's ring does. */
+/** Keeps what arrived, as the collector's ring does. */
 export function receive(text, source = "cmcd") {
   for (const line of text.split("\n").filter(Boolean)) {
     const sid = /(?:^|,)sid="([^"]+)"/.exec(line)?.[1] ?? null;
@@ -103,7 +103,7 @@ export const RULES = [
   { slug: "state_missing", section: "2.2", harm: "high", title: "A change of state (`e=ps`) without the state `sta`", costs: "Start-up time, rebuffering, watch time and viewers: the session's state stays what it was.", fix: "Add `sta` to the keys that the event target may send." },
   { slug: "scalar_for_list", section: "4.1", harm: "low", title: "A lone value where version 2 has a list", costs: "Nothing: it is read as a list of one.", fix: "Put the value in parentheses: `br=(3000;v)`." },
   { slug: "decimal_for_integer", section: "4.3", harm: "low", title: "A decimal where the standard has a whole number", costs: "Nothing: it is rounded.", fix: "Round before sending." },
-  { slug: "number_for_text", section: "4.3", harm: "low", title: "An error code that is no string", costs: "Nothing: it is kept as text.", fix: 'Send error codes in quotes: `ec=("25")`.' },
+  { slug: "number_for_text", section: "4.3", harm: "low", title: "An error code that is not a string", costs: "Nothing: it is kept as text.", fix: 'Send error codes in quotes: `ec=("25")`.' },
 ];
 
 /** One of the reasons, as `GET /v1/reasons` has them. */
@@ -135,7 +135,7 @@ export function series(url) {
   return { by, metric: ratio ? "rebuffer_ratio_pct" : "viewers", unit: ratio ? "%" : "", width_s, from, settled_up_to: now - 125_000, total: values(all.flatMap(({ mine }) => mine), 5), cells: all.slice(0, most).map(({ is, mine }, n) => ({ is, values: values(mine, 100 * n + 3) })), __other__: rest.length > 0 ? { cells: all.length - most, values: values(rest, 77) } : null, partial: world.scenario === "partition" ? ["1 of 4 partitions have not reported for 5 s; what their viewers did since is missing or out of date"] : [] };
 }
 
-/** A few queries are understood, as far as the pages ask them; the rest gets a plain table. */
+/** Understands the few queries that the pages send; all others get a plain table. */
 export function sql(text) {
   const now = Date.now();
   const sid = /sid = '([^']+)'/.exec(text)?.[1];

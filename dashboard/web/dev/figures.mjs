@@ -1,5 +1,5 @@
-// Invented figures for the mock: rows of panes as a platform with 200 viewers would send
-// them. Nothing of this is built into the product.
+// Invented figures for the mock: rows of panes as a platform with 200 viewers would send them. None
+// of this is built into the product.
 import { ailment, noise, on, shareOf } from "./world.mjs";
 
 const GAMMA = 1.01 / 0.99;
@@ -20,7 +20,7 @@ const RUNGS = [["600 kbps", 0.71], ["300 kbps", 0.2], ["150 kbps", 0.09]];
 const COUNTRIES = [["DE", 0.4], ["FR", 0.25], ["BR", 0.2], [null, 0.15]];
 const DEVICES = [["tv", 0.38], ["tv-x900", 0.07], ["phone", 0.35], ["desktop", 0.2]];
 
-/** Which pipeline is served at a time: the other one while this is dead or frozen. */
+/** The pipeline served at a time: the other one while this is dead or frozen. */
 const servedAt = (pane) => (["kill", "freeze"].some((fault) => on("encoder-a", fault, pane)) ? "B" : "A");
 
 function measures(world, pane, share, seconds, stalled, seed) {
@@ -52,7 +52,7 @@ function row(world, cuboid, pane, seconds, cell, share, stalled) {
   };
 }
 
-/** Every row of the second that starts at `pane` (ms), with the ten-second ones due then. */
+/** All rows of the second that starts at `pane` (ms), with the ten-second ones due then. */
 export function second(world, pane) {
   const playback = [];
   if (world.viewers > 0) {

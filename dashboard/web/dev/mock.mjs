@@ -27,7 +27,7 @@ let seq = 1000;
 
 const METRICS = definitions();
 
-/** Reads the definitions out of the Rust source, so that the mock never invents a formula. */
+/** Reads the definitions from the Rust source, so that the mock never invents a formula. */
 function definitions() {
   const source = readFileSync(fileURLToPath(new URL("../../../schemas/src/metrics.rs", import.meta.url)), "utf8");
   const watched = ["starting_ms", "playing_ms", "rebuffering_ms", "seeking_ms"];
@@ -106,7 +106,7 @@ const POSTS = [
   [/^\/v1\/incidents\/(.+)$/, (body, id) => control.setIncident(id, body)],
 ];
 
-/** Answers that are read. */
+/** Read-only answers. */
 const GETS = {
   "/live/demo/segments.json": (url) => segments(Math.min(300, Number(url.searchParams.get("last") ?? 30))),
   "/v1/sessions": explore.sessions,

@@ -1,4 +1,4 @@
-// The mock's segments: what became of each copy of each K, from the faults of the world.
+// The mock's segments: the outcome of each copy of each K, from the faults of the world.
 import { masked, on, world } from "./world.mjs";
 
 export const TRACKS = ["v-360", "v-270", "v-180", "audio"];
@@ -42,7 +42,7 @@ export function segments(last) {
   return { stream: "demo", now: now * 1000, grid: { num: 2, den: 1 }, margin: 1_000_000, tracks: TRACKS, masked: ["A", "B"].filter((one) => masked(one, now)), inputs: [{ pipeline: "B", like: "A", compared: 900, equal: 900 }], segments: list };
 }
 
-/** Which pipeline served the K that closed last. */
+/** The pipeline that served the K that closed last. */
 export function servedNow() {
   const now = Date.now();
   return segment("v-360", Math.floor(now / 2000) - 2, now).pipeline;

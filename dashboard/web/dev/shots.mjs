@@ -1,4 +1,4 @@
-// Takes pictures of the pages on the mock, in each state and size, for people to look at.
+// Takes screenshots of the pages on the mock, in each state and size, for people to review.
 // `node dev/shots.mjs http://127.0.0.1:7700 /tmp/shots`
 import { chromium } from "playwright-core";
 

@@ -1,5 +1,5 @@
-// Just enough of RFC 6455 for the mock to send text: no fragments, no extensions, and what
-// the client says is not read.
+// Just enough of RFC 6455 for the mock to send text: no fragments, no extensions, and what the
+// client sends is ignored.
 import { createHash } from "node:crypto";
 
 const MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

@@ -1,6 +1,6 @@
-// The mock's world: which faults are on since when, and how viewers are shared between the
-// edges. Everything else (rows, segments, incidents) is computed from this and a time, so
-// that history and now agree.
+// The mock's world: which faults are on since when, and how viewers are distributed over the edges.
+// Everything else (rows, segments, incidents) is computed from this and a time, so that past and
+// present agree.
 const floor = (ms, step) => Math.floor(ms / step) * step;
 
 export const world = {
@@ -15,13 +15,13 @@ export const world = {
   /** {pipeline, from, to}: when the origin ignored a pipeline. */
   masks: [],
   mode: "act",
-  /** An offer whose time does not run out, for pictures. */
+  /** An offer whose time does not run out, for screenshots. */
   held: false,
   incidents: new Map(),
   actions: new Map(),
 };
 
-/** Scenes: which faults are on, and how far the answer to them has come. */
+/** Scenes: which faults are on, and how far the response to them has come. */
 const SCENES = {
   incident: { faults: [["edge-e1", "slow", 1500]], held: true },
   moved: { faults: [["edge-e1", "slow", 1500]] },
@@ -51,7 +51,7 @@ export const on = (target, fault, at) => world.faults.some((one) => one.target =
 
 export const masked = (pipeline, at) => world.masks.some((one) => one.pipeline === pipeline && one.from <= at && at < one.to);
 
-/** Slow or dead at a time, by which fault; null when well. */
+/** Slow or dead at a time, by which fault; null when healthy. */
 export function ailment(edge, at) {
   for (const fault of ["kill", "slow", "overload"]) if (on(`edge-${edge}`, fault, at)) return fault;
   return null;
@@ -66,7 +66,7 @@ export function shareOf(edge, at) {
   return edge === "e1" ? e1 : 1 - e1;
 }
 
-/** The same time has the same noise however often it is asked. */
+/** The same time gives the same noise however often it is requested. */
 export const noise = (seed) => {
   const x = Math.sin(seed * 12.9898) * 43758.5453;
   return x - Math.floor(x);

@@ -1,4 +1,4 @@
-// What every page is given.
+// What every page receives.
 
 import type { Steering } from "./control/steering";
 import type { FeedState } from "./feed/state";
@@ -16,7 +16,7 @@ export interface App {
   selection: SelectionStore;
   /** Decided once per drawing, before the page draws. */
   tally: TallyState;
-  /** While we are blind: since when zeros may be no figure, Unix ms. */
+  /** While we are blind: the time since which zeros may be missing data, Unix ms. */
   blindFrom: number;
 }
 

@@ -1,4 +1,4 @@
-// Puts the shell together and draws the page that the URL names.
+// Builds the shell and draws the page that the URL names.
 
 import "./style/index.css";
 import type { App, Page } from "./app";
@@ -28,7 +28,7 @@ import { scheduler } from "./ui/frame";
 import { NothingPage } from "./watch/nothing";
 import { WatchPage } from "./watch/page";
 
-/** Beacons are missed only half a minute after the last one, ms. */
+/** Missing beacons are noticed only half a minute after the last one, ms. */
 const UNNOTICED_MS = 30_000;
 
 const draw = (): void => drawAll();
@@ -49,7 +49,7 @@ const topbar = new TopBar(app);
 const rail = new Rail(app);
 const herald = new Herald(app);
 const help = helpCard();
-// It scrolls where a screen is small, so the keyboard has to get into it.
+// It scrolls on small screens, so the keyboard must be able to focus it.
 const main = h("main", { tabindex: "0" });
 find(document, "#app").append(topbar.root, rail.root, main, herald.root, help);
 bindKeys(app, help, () => {
@@ -73,8 +73,10 @@ const OPEN: Readonly<Record<Place | "nothing", () => Page>> = {
   health: () => new HealthPage(app),
 };
 
-/** The page of the URL. The Watch page opens a session as it is made, so before it is known
- *  whether there is anything to watch there is none. */
+/**
+ * The page of the URL. The Watch page opens a session when it is made, so it is not made before it
+ * is known whether there is anything to watch.
+ */
 function wanted(): keyof typeof OPEN | null {
   const { page } = app.selection.current;
   const media = app.steering.media();
@@ -92,7 +94,7 @@ function drawAll(): void {
     setAttr(document.body, "data-page", app.selection.current.page);
   }
   if (app.steering.media()) app.segments.start(2_000);
-  // The lamp speaks of the whole stream, whatever content is selected.
+  // The lamp is about the whole stream, whatever content is selected.
   const { tally: before } = app.tally;
   app.tally = tallyOf(evidence(feed, app.segments, new Reading(feed, null).viewers(), app.steering.media()));
   if (before !== "blind" && app.tally.tally === "blind") app.blindFrom = feed.now() - UNNOTICED_MS;
@@ -108,6 +110,6 @@ function drawAll(): void {
 
 new FeedClient(feed, request).start();
 app.steering.start();
-// The clock and the ages move even when nothing else does.
+// The clock and the ages advance even when nothing else changes.
 setInterval(request, 1_000);
 request();

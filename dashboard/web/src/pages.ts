@@ -1,12 +1,12 @@
-// The pages that are built, in the order of the rail; no others are in the menu.
+// The existing pages, in the order of the rail.
 
 interface PageInfo {
   readonly page: string;
   readonly path: string;
   readonly title: string;
-  /** Under the icon in the rail. */
+  /** The label under the icon in the rail. */
   readonly short: string;
-  /** Opens it from anywhere. */
+  /** The key that opens it from anywhere. */
   readonly key: string;
 }
 
@@ -23,7 +23,7 @@ export const PAGES = [
 
 export type PageName = (typeof PAGES)[number]["page"];
 
-/** What a path leads to: a page, or nothing that anybody built. */
+/** The page of a path, if there is one. */
 export type Place = PageName | "lost";
 
 /** The page at a path. */

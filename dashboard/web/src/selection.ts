@@ -1,4 +1,4 @@
-// What is selected lives in the URL: a link shows a colleague the same, and Back works.
+// The selection is kept in the URL: a link shows a colleague the same, and Back works.
 
 import { pageAt, pathOf, type Place } from "./pages";
 import { PAGE_PARAMETERS } from "./ui/query";
@@ -7,9 +7,9 @@ export interface Selection {
   page: Place;
   metric: string;
   by: string;
-  /** Restricts the room to one content; null is all. */
+  /** Restricts the page to one content; null is all. */
   content: string | null;
-  /** Minutes of the chart. */
+  /** Time span of the chart, minutes. */
   span: 5 | 30;
 }
 
@@ -17,10 +17,10 @@ export const DEFAULT_METRIC = "viewers";
 export const DEFAULT_BY = "edge";
 export const DIMENSIONS: readonly string[] = ["content", "rendition", "edge", "pipeline", "device", "country", "player", "os", "asn"];
 
-/** What a dimension is called where its own name would not be understood. */
+/** The label of a dimension whose own name would not be understood. */
 export const DIMENSION_WORDS: Readonly<Record<string, string>> = { os: "OS", asn: "network" };
 
-/** Where a dimension's value comes from, of those that nobody measures. */
+/** Where a dimension's value comes from, for those that are not measured. */
 export const DIMENSION_SOURCES: Readonly<Record<string, string>> = {
   device: "as the player claims it, else by its User-Agent",
   country: "as the player claims it, else by its address",
@@ -43,11 +43,11 @@ export function parse(url: URL): Selection {
   };
 }
 
-/** The URL of a selection; what is default is left out, and other parameters stay. */
+/** The URL of a selection; defaults are left out, and other parameters stay. */
 export function urlOf(selection: Selection, current: URL): string {
   const url = new URL(current);
   if (pageAt(url.pathname) !== selection.page) for (const name of PAGE_PARAMETERS) url.searchParams.delete(name);
-  // A path that leads nowhere is shown as it was written.
+  // An unknown path is shown as it was written.
   if (selection.page !== "lost") url.pathname = pathOf(selection.page);
   const set = (name: string, value: string | null): void => {
     if (value === null) url.searchParams.delete(name);
@@ -60,7 +60,7 @@ export function urlOf(selection: Selection, current: URL): string {
   return url.pathname + url.search;
 }
 
-/** Holds the selection and tells of changes, ours and the browser's. */
+/** Holds the selection and reports changes, ours and the browser's. */
 export class SelectionStore {
   current: Selection = parse(new URL(location.href));
 

@@ -26,7 +26,7 @@ describe("the stream of sessions", () => {
   };
   it("is the first that is played, also where its media is others'", () => {
     expect(named({ sessions_of: ["my-show", "another"] })).toBe("my-show");
-    // Of an older steering service.
+    // The answer of an older steering service.
     expect(named({ streams: ["event"] })).toBe("event");
     expect(named({})).toBe("demo");
   });

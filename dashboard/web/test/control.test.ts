@@ -51,13 +51,13 @@ describe("copies", () => {
     expect(one && copyOf(one, "B")).toMatchObject({ state: "on_time", frames: 50, arrivedAt: 1_790_000_000_340 });
     expect(one && copyOf(one, "C")).toBeNull();
   });
-  it("of a time when nobody sent are not listed as missing", () => {
+  it("of a time when no pipeline sent are not listed as missing", () => {
     const at = (k: number, arrived: number | null): object => ({ track: "v", k, state: arrived === null ? "slate" : "on_time", pipeline: arrived === null ? "slate" : "A", copies: [{ pipeline: "A", state: arrived === null ? "missing" : "on_time", arrived_at: arrived }] });
     const strip = parseStrip({ segments: [at(1, null), at(2, 5_000_000), at(3, null)] });
     expect(strip.ks).toEqual([2, 3]);
     expect(strip.at("v", 1)).toBeUndefined();
     expect(strip.at("v", 3)).toMatchObject({ state: "slate" });
-    // Nothing came at all: that is an outage, and shown as one.
+    // Nothing arrived at all: that is an outage, and shown as one.
     expect(parseStrip({ segments: [at(1, null), at(2, null)] }).ks).toEqual([1, 2]);
   });
   it("are concluded from an older server's answer", () => {

@@ -1,5 +1,5 @@
-// As much of a document as the pages' own elements need in a test: a tree, attributes, simple
-// selectors, events that bubble, the focus. What is drawn is tested in a real browser.
+// As much of a document as the pages' elements need in a test: a tree, attributes, simple
+// selectors, events that bubble, the focus. Drawing is tested in a real browser.
 
 import { vi } from "vitest";
 
@@ -97,7 +97,7 @@ export class FakeElement extends Listening {
   querySelector(selector: string): FakeElement | null {
     return this.querySelectorAll(selector)[0] ?? null;
   }
-  /** Lets an event rise from here to the document, and says what became of it. */
+  /** Dispatches an event from here up to the document, and returns what became of it. */
   fire(type: string, key = ""): FakeEvent {
     const event: FakeEvent = { type, key, target: this, defaultPrevented: false, stopped: false, preventDefault: () => (event.defaultPrevented = true), stopPropagation: () => (event.stopped = true) };
     for (let at: FakeElement | null = this; at && !event.stopped; at = at.parentElement) at.hear(event);
@@ -131,7 +131,7 @@ class FakePage extends Listening {
 
 let page = new FakePage();
 
-/** Puts an empty document in place of the one that Node does not have. */
+/** Provides an empty document, which Node does not have. */
 export function newPage(address = "http://127.0.0.1:7700/"): FakePage {
   page = new FakePage();
   const kept = new Map<string, string>();
@@ -145,8 +145,8 @@ export function newPage(address = "http://127.0.0.1:7700/"): FakePage {
   return page;
 }
 
-/** Ours as a test sees it. */
+/** Our element as a test sees it. */
 export const fake = (element: unknown): FakeElement => element as FakeElement;
 
-/** Lets what was answered be worked off. */
+/** Lets pending answers be processed. */
 export const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));

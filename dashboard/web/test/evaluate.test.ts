@@ -3,6 +3,7 @@ import type { Metric } from "../src/feed/types";
 import { Sketch, binValue } from "../src/metrics/bins";
 import { Sums, evaluate, isSmall, levelOf, needs } from "../src/metrics/evaluate";
 import { culprit, rank } from "../src/metrics/impact";
+import { sample } from "../src/metrics/sample";
 import { FAILURES, REBUFFER, STARTS, STARTUP, VIEWERS } from "./metrics";
 
 /** The rule of schemas/src/sketch.rs, by which the platform makes bins. */
@@ -71,6 +72,16 @@ describe("evaluate", () => {
   });
 });
 
+describe("the replacement of a percentage of too few", () => {
+  it("gives each of its two figures the unit that it has", () => {
+    const sums = new Sums();
+    sums.add({ m: { rebuffering_ms: 4_000, playing_ms: 296_000, start_failures: 2, attempts: 9 } });
+    expect(sample(REBUFFER, sums)).toBe("4.0 s of 5 min");
+    expect(sample(FAILURES, sums)).toBe("2 of 9");
+    expect([sample(REBUFFER, null), sample(VIEWERS, sums)]).toEqual(["–", "–"]);
+  });
+});
+
 describe("alarms", () => {
   it("are not raised by one or two viewers' bad luck", () => {
     const sums = (failures: number): Sums => {
@@ -93,7 +104,7 @@ describe("impact", () => {
     expect(ranked.map((one) => [one.group, one.share, one.due])).toEqual([["e1", 0.9, 0.5], ["e2", 0.1, 0.5]]);
     expect(culprit(ranked)?.group).toBe("e1");
   });
-  it("points at nobody for a handful of losses, nor at the unknown", () => {
+  it("singles out no group for a handful of losses, nor the unknown one", () => {
     const groups = (lost: number, name = "e1"): Map<string, Sums> => new Map([[name, group({ attempts: 50, start_failures: lost })], ["e2", group({ attempts: 50 })]]);
     expect(culprit(rank(FAILURES, groups(4), 60))).toBeNull();
     expect(culprit(rank(FAILURES, groups(5), 60))?.group).toBe("e1");

@@ -1,4 +1,4 @@
-// What the pages make of queries, sessions and beacons.
+// How the pages read queries, sessions and beacons.
 
 import { describe, expect, it, vi } from "vitest";
 import { extent, fromDelivery, fromRecords, fromSpans, listValue, type Past } from "../src/sessions/data";
@@ -77,7 +77,7 @@ describe("a search line", () => {
     expect(literal("a';--")).toBe("'a'';--'");
   });
 
-  it("finds an id however it is written, in history as among who is there", () => {
+  it("finds an id however it is written, in history as among open sessions", () => {
     const upper = parseFind("AB");
     expect([fits(row, upper), condition(upper), spansWhere(upper).where]).toEqual([true, ...new Array(2).fill("starts_with(lower(sid), 'ab')")]);
   });
@@ -97,7 +97,7 @@ describe("live sessions", () => {
     vi.unstubAllGlobals();
     return [rows.length, more, fetched.mock.calls.length];
   };
-  it("are told to be more than one answer holds, and an id is asked for apart", async () => {
+  it("are reported as more than one answer holds, and an id is fetched separately", async () => {
     expect(await of(999, "old")).toEqual([999, false, 1]);
     expect(await of(1_000, "device:tv old")).toEqual([1_001, true, 2]);
     expect(await of(1_000, "s7")).toEqual([1_000, true, 1]);
@@ -108,7 +108,7 @@ describe("live sessions", () => {
 describe("a tail", () => {
   it("says what is missing in it, and nothing where nothing is", () => {
     expect(gapOf({ next: 7 })).toBe("");
-    expect(gapOf({ next: 7, skipped_entries: 12_000 })).toContain("12,000 entries of the log were passed over");
+    expect(gapOf({ next: 7, skipped_entries: 12_000 })).toContain("12,000 entries of the log were skipped");
     expect(gapOf({ next: 7, lost_entries: 3 })).toContain("3 entries of the log are gone");
     expect(gapOf({ next: 7, error: "bad part" })).toBe("A part of the log could not be read: bad part");
   });
@@ -134,7 +134,7 @@ describe("one session's past", () => {
     expect(one.latency).toEqual([{ at: 1_795_009_600_000, value: 6_100 }]);
   });
 
-  it("knows where its requests went, and that a single one is no move", () => {
+  it("knows where its requests went, and that a single one is not a move", () => {
     const one = past();
     const at = 1_795_000_000_000_000;
     fromDelivery(["e1", "e1", "e2", "e1", "e2", "e2", "e2"].map((edge, n) => ({ ts: at + n * 1e6, service: "edge", action: "get", edge, status: 200, ttfb_us: 900_000, held_us: 800_000 })), one);
@@ -184,7 +184,7 @@ describe("a result", () => {
 
 describe("a search", () => {
   it("names words that it does not have, and what may be meant", () => {
-    expect(unknownWords(parseFind("contry:DE device:tv rebuffered abc"))).toEqual(['"contry:" is no word of the search. Did you mean "country:DE"?']);
+    expect(unknownWords(parseFind("contry:DE device:tv rebuffered abc"))).toEqual(['"contry:" is not a search word. Did you mean "country:DE"?']);
     expect(unknownWords(parseFind("colour:red"))[0]).toContain("There are state, device");
     expect(unknownWords(parseFind("edge:e1 1532828b"))).toEqual([]);
   });
@@ -212,7 +212,7 @@ describe("an answer that opens", () => {
     vi.unstubAllGlobals();
     vi.useRealTimers();
   });
-  it("says of which tables an answer has the files alone", async () => {
+  it("names the tables that an answer has from files alone", async () => {
     const headers = { "Tallylight-Files-Alone": "tables=sessions,player_events" };
     vi.stubGlobal("fetch", vi.fn(async () => new Response("[]")).mockImplementationOnce(async () => new Response("[]", { headers })));
     const [stale, whole] = [await query("SELECT 1"), await query("SELECT 1")];

@@ -6,22 +6,22 @@ const FATES = ["accepted", "duplicate", "late", "rejected", "shed"];
 const row = (source: string, fate: string, events: number, door?: number): FateRow => ({ pane: 0, tenant: "demo", source, fate, reason: "none", events, ...(door === undefined ? {} : { door }) });
 
 describe("balance", () => {
-  it("adds the ends up to what the door counted", () => {
+  it("adds the fates up to what the collector counted", () => {
     const balance = balanceOf([row("cmcd", "accepted", 1_234, 1_240), row("cmcd", "duplicate", 6, 0), row("cmcd", "rejected", 2, 2)]);
     expect(balance).toMatchObject({ received: 1_242, missing: 0 });
     expect(balances(balance)).toBe(true);
     expect(inWords(balance, FATES)).toBe("1,242 received = 1,234 accepted + 6 duplicate + 0 late + 2 rejected + 0 shed");
   });
-  it("says plainly what has no end, and where it came in", () => {
+  it("names what has no fate, and its source", () => {
     const balance = balanceOf([row("cmcd", "accepted", 7, 12), row("events", "accepted", 3, 3)]);
     expect(balances(balance)).toBe(false);
-    expect(inWords(balance, FATES)).toBe("15 received = 10 accepted + 0 duplicate + 0 late + 0 rejected + 0 shed + 5 unaccounted for (cmcd: 5 without an end)");
+    expect(inWords(balance, FATES)).toBe("15 received = 10 accepted + 0 duplicate + 0 late + 0 rejected + 0 shed + 5 unaccounted for (cmcd: 5 without a fate)");
   });
   it("does not let one way in make up for another", () => {
     const balance = balanceOf([row("cmcd", "accepted", 7, 9), row("events", "accepted", 5, 3)]);
     expect(balance.missing).toBe(0);
     expect(balances(balance)).toBe(false);
-    expect(inWords(balance, FATES)).toContain("cmcd: 2 without an end, events: 2 never counted at the door");
+    expect(inWords(balance, FATES)).toContain("cmcd: 2 without a fate, events: 2 never counted by the collector");
   });
   it("takes the word of a server that knows the ends only", () => {
     expect(balances(balanceOf([row("cmcd", "accepted", 7), row("cmcd", "rejected", 1)]))).toBe(true);

@@ -1,4 +1,4 @@
-// Keys: which the page takes, and which it leaves to what has the focus.
+// Keys: those that the page uses, and those that it leaves to the focused element.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { App } from "../src/app";
@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllGlobals());
 
-/** The pages' keys, and what they chose. */
+/** The pages' keys, and what they selected. */
 async function bound() {
   const { bindKeys, helpCard } = await import("../src/shell/keys");
   const go = vi.fn();
@@ -62,16 +62,16 @@ describe("a group of which one is chosen", () => {
   });
 });
 
-describe("keys of one letter", () => {
+describe("single-letter keys", () => {
   it("can be switched off on the card, which ? still opens; arrows and Esc stay", async () => {
     const { go, theme, help } = await bound();
     const letters = help.querySelector(".letters");
-    expect([letters?.textContent, letters?.getAttribute("aria-checked")]).toEqual(["Keys of one letter: on", "true"]);
+    expect([letters?.textContent, letters?.getAttribute("aria-checked")]).toEqual(["Single-letter keys: on", "true"]);
     page.body.fire("keydown", "?");
     expect(help.open).toBe(true);
     letters?.click();
     // The switch does not close the card, as a click elsewhere on it does.
-    expect([help.open, letters?.textContent, localStorage.getItem("tallylight-letters")]).toEqual([true, "Keys of one letter: off", "off"]);
+    expect([help.open, letters?.textContent, localStorage.getItem("tallylight-letters")]).toEqual([true, "Single-letter keys: off", "off"]);
     help.click();
     expect(help.open).toBe(false);
     for (const key of ["t", "p", "s", "d", "1", "/"]) expect(page.body.fire("keydown", key).defaultPrevented).toBe(false);

@@ -1,4 +1,4 @@
-// Lines that are open and dead: the feed's socket, and the tail of a session.
+// Connections that are open and dead: the feed's socket, and the tail of a session.
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { FeedClient } from "../src/feed/client";
@@ -16,7 +16,7 @@ afterEach(() => {
 });
 
 describe("the feed's socket", () => {
-  /** One that is closed and does not say so, as on a dead line. */
+  /** A socket that is closed without reporting it, as on a dead connection. */
   class Socket {
     static readonly made: Socket[] = [];
     onmessage: (event: { data: string }) => void = () => undefined;
@@ -28,7 +28,7 @@ describe("the feed's socket", () => {
   }
   const status = (): { data: string } => ({ data: JSON.stringify({ type: "status", at: Date.now(), partitions: 1, reporting: 1, log_time: Date.now() }) });
 
-  it("is left when it says nothing, and another is opened at once", () => {
+  it("is abandoned when it sends nothing, and another is opened at once", () => {
     Socket.made.length = 0;
     vi.stubGlobal("WebSocket", Socket);
     const state = new FeedState();
@@ -39,7 +39,7 @@ describe("the feed's socket", () => {
     expect([Socket.made.length, first?.close.mock.calls.length]).toEqual([1, 0]);
     vi.advanceTimersByTime(1_300);
     expect([Socket.made.length, first?.close.mock.calls.length]).toEqual([2, 1]);
-    // Whatever the old one says or does now is of no account.
+    // Whatever the old one delivers or does now is ignored.
     const heard = state.statusAt;
     first?.onmessage(status());
     first?.onclose();
@@ -73,7 +73,7 @@ describe("the feed's socket", () => {
 });
 
 describe("a tail", () => {
-  it("is left when it says nothing, not while it beats", async () => {
+  it("is abandoned when it sends nothing, not while it sends beats", async () => {
     let body: ReadableStreamDefaultController<Uint8Array> | null = null;
     vi.stubGlobal("fetch", async (_: string, { signal }: { signal: AbortSignal }) => {
       const stream = new ReadableStream<Uint8Array>({ start: (controller) => void (body = controller) });
@@ -109,7 +109,7 @@ describe("a tail", () => {
     records.close();
     expect(asked).toEqual([null, "7", "9"]);
     const shown = root.querySelectorAll("tbody tr").map((row) => row.textContent);
-    // The third answer begins with a record that is another one there.
+    // The third answer begins with a record that differs there.
     expect(shown).toEqual(["tsn 2", "pssn 1", "tsn 2", "pssn 1"]);
   });
 });

@@ -1,4 +1,4 @@
-// The confidence picture, and whose copy it is said to be.
+// The confidence picture, and the pipeline it is attributed to.
 
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { Picture } from "../src/room/picture";
@@ -8,7 +8,7 @@ vi.mock("../src/room/sound", () => ({ listen: async () => ({ db: -20, silent: fa
 
 const later = (target: EventTarget, name: string): unknown => setTimeout(() => target.dispatchEvent(new Event(name)), 0);
 
-/** What of a video element a picture uses. */
+/** The parts of a video element that a picture uses. */
 class Video extends EventTarget {
   muted = false;
   src = "";
@@ -68,7 +68,7 @@ it("is filed under the pipeline of its own segment, not under the sound's", asyn
   await picture.refresh();
   serve(2, { "v-180": "A", audio: "B" });
   await picture.refresh();
-  // Of one that names none it is not known: the name before would be another segment's.
+  // A segment that names no pipeline has an unknown one: the earlier name was another segment's.
   serve(3, { audio: "A" });
   await picture.refresh();
   expect([filed, picture.failed, picture.sound?.db]).toEqual([["B", "A", null], false, -20]);

@@ -22,7 +22,7 @@ describe("a pipeline", () => {
     expect(stateOf(one, "B")).toEqual({ level: 1, word: "late" });
     expect(onTime(one, "A")).toEqual({ kept: 2, of: 3 });
   });
-  it("is well again when what departs is no longer among the newest", () => {
+  it("has recovered when what departs is no longer among the newest", () => {
     const well = ["on_time", "on_time"] as const;
     expect(stateOf(strip(["missing", "on_time", "B"], well, well, well), "A")).toEqual({ level: 0, word: "" });
   });
@@ -35,7 +35,7 @@ describe("a pipeline", () => {
   });
 });
 
-describe("a part that says nothing", () => {
+describe("a silent part", () => {
   const NOW = 60_000;
   /** What the pages know when edge e1 and encoder A last reported at `last`. */
   function app(last: number, edge: Partial<EdgeStatus>, failedSince: number | null = null): App {
@@ -67,14 +67,14 @@ describe("a part that says nothing", () => {
 });
 
 describe("the prober", () => {
-  it("tells an error that was answered from no answer, both as bad", () => {
+  it("distinguishes an error answer from no answer, both as bad", () => {
     const row = (prober: Partial<NonNullable<EdgeStatus["prober"]>>) => {
       const { value, level } = proberRow({ ok: false, ttfb_ms: null, at: 1, ...prober });
       return [value, level];
     };
     expect(row({ error: 502 })).toEqual(["error 502", 3]);
     expect(row({ error: null })).toEqual(["no answer", 3]);
-    // Of an older steering service.
+    // The answer of an older steering service.
     expect(row({})).toEqual(["no answer", 3]);
     expect(row({ ttfb_ms: 1_500, error: null })).toEqual(["1.50 s", 2]);
     expect(row({ ok: true, ttfb_ms: 20, error: null })).toEqual(["20 ms", undefined]);
@@ -82,7 +82,7 @@ describe("the prober", () => {
 });
 
 describe("a CDN that is not ours", () => {
-  it("was looked at so long ago by the server's clock, whatever this page's says", () => {
+  it("has its age by the server's clock, whatever this page's clock says", () => {
     const at = Date.now() + 3_600_000;
     const status = { edges: [{ name: "cdn-a", health: "bad", why: "slow", share: 1, sessions: 3, capacity_kbps: null, reserved_kbps: null, prober: { ok: true, ttfb_ms: 20, at } }] };
     const feed = new FeedState(() => at + 4_000);

@@ -31,7 +31,7 @@ test("a report that takes long is waited for, not asked for again beside it", as
   const page = new PlayersPage({} as App);
   await vi.advanceTimersByTimeAsync(200_000);
   page.close();
-  // The one that failed, and the one that nobody answers.
+  // The one that failed, and the one that stays unanswered.
   expect(fetched).toHaveBeenCalledTimes(2);
   vi.useRealTimers();
   vi.unstubAllGlobals();

@@ -1,4 +1,4 @@
-// What the Control room says in words, and where it writes them.
+// The sentences of the Control room, and where they are shown.
 
 import { describe, expect, it, vi } from "vitest";
 import type { Annotation } from "../src/control/annotations";
@@ -49,8 +49,7 @@ describe("labels above the chart", () => {
 
 describe("a room without incidents", () => {
   const read = (metric: Value["metric"], value: number, level: Value["level"] = 0): Value => ({ metric, value, level, before: null, sums: null, small: false });
-  const rebuffer = { ...REBUFFER, title: "Rebuffer ratio" };
-  const values = [read(VIEWERS, 100), read(rebuffer, 0.1), read(STARTUP, 200)];
+  const values = [read(VIEWERS, 100), read(REBUFFER, 0.1), read(STARTUP, 200)];
   const last = { closed_at: 80_000, cause: "Edge e1 answers slowly" } as Incident;
 
   it("is called calm only when no part departs from normal", () => {
@@ -59,7 +58,7 @@ describe("a room without incidents", () => {
     expect(calmWords(values, parts, null, 90_000)).toBe("Encoder A: missing, Edge e1's picture: black, silent. No incident is open for them. 2 of 2 metrics with limits are within them.");
   });
   it("names the metric that departs, and the incident that its window still holds", () => {
-    const bad = [read(VIEWERS, 100), read(rebuffer, 1.2, 2)];
+    const bad = [read(VIEWERS, 100), read(REBUFFER, 1.2, 2)];
     expect(calmWords(bad, [], null, 90_000)).toContain("Rebuffer ratio 1.20 % departs from normal, and no part is found at fault");
     expect(calmWords(bad, [], last, 90_000)).toContain('departs from normal, as their window still holds "Edge e1 answers slowly", over 10 s ago');
     expect(calmWords(bad, [], last, 990_000)).toContain("no part is found at fault");
@@ -83,8 +82,8 @@ describe("what the origin is asked", () => {
   });
 });
 
-describe("who acts", () => {
-  it("is asked once, and who closes the question does nothing", async () => {
+describe("the operator's name", () => {
+  it("is asked for once, and closing the dialog cancels the action", async () => {
     const kept = new Map<string, string>();
     vi.stubGlobal("localStorage", { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => kept.set(key, value) });
     const { acting, operator, setAsker, setOperator } = await import("../src/control/operator");

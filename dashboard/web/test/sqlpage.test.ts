@@ -1,4 +1,4 @@
-// The SQL page: what is opened while another query runs.
+// The SQL page: a link that is opened while another query runs.
 
 import { afterEach, expect, it, vi } from "vitest";
 import type { App } from "../src/app";
@@ -51,7 +51,7 @@ it("runs what is opened while another query runs, and stops only by the button",
   for (const next of ["SELECT 2", "SELECT 3"]) seen.open(next);
   await settle();
   expect(running.map((one) => [one.sql, one.aborted])).toEqual([["SELECT 1", true], ["SELECT 2", true], ["SELECT 3", false]]);
-  // Nobody stopped the last one, so nothing is said to be stopped.
+  // The last one was not stopped, so the page must not say so.
   expect([seen.failed, button?.textContent]).toEqual([[], "Stop"]);
   running[2]?.answer();
   await settle();

@@ -86,7 +86,7 @@ describe("words", () => {
 });
 
 describe("ways", () => {
-  it("does not take a path that nobody built for the Control room", () => {
+  it("does not take an unknown path for the Control room", () => {
     const url = new URL("http://x/pipline?metric=starts");
     expect(parse(url).page).toBe("lost");
     expect(urlOf(parse(url), url)).toBe("/pipline?metric=starts");

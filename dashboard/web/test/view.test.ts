@@ -68,7 +68,7 @@ describe("lines of the chart", () => {
 });
 
 describe("series", () => {
-  it("draws a pane without rows as no data, or as zero where nobody can have watched", () => {
+  it("draws a pane without rows as no data, or as zero where there can have been no viewers", () => {
     const view = View.of(store(row(1000, { viewers: 3 }), row(8000, { viewers: 4 })), null, null);
     const y = (): (number | null)[] | undefined => view?.series(VIEWERS, 1000, 8000, 100).y;
     expect(y()).toEqual([3, null, null, null, null, null, null, 4]);
@@ -122,38 +122,38 @@ describe("reading", () => {
     const reading = new Reading(feed(...late).state, null);
     expect([reading.pane, reading.partial]).toEqual([8000, true]);
   });
-  it("tells nobody watching from not knowing", () => {
+  it("distinguishes no viewers from not knowing", () => {
     const { state, clock } = feed(row(8000, { viewers: 5 }));
     clock.now = 20_000;
     state.apply(status({ at: 20_000, log_time: 19_900 }));
     expect(new Reading(state, null).viewers()).toBe(0);
     clock.now = 40_000;
     expect(state.connected()).toBe(false);
-    // Silent: the last thing known stays, it is not turned into zero.
+    // Silent: the last known value stays; it is not turned into zero.
     expect(new Reading(state, null).viewers()).toBe(5);
     const blind = feed();
     blind.state.apply(status({ reporting: 3 }));
     expect(new Reading(blind.state, null).viewers()).toBeNull();
   });
-  it("starts anew with another server session or a new snapshot, and only then", () => {
+  it("starts over with another server session or a new snapshot, and only then", () => {
     const { state } = feed(row(8000, { viewers: 5 }));
     state.apply({ ...hello, resumed: true });
     expect(new Reading(state, null).viewers()).toBe(5);
     state.apply({ ...hello, session: "b" });
     expect(new Reading(state, null).viewers()).toBeNull();
-    // After a long gap the same session begins anew, too: what lies between is not zero.
+    // After a long gap the same session starts over too: what lies between is not zero.
     const gap = feed(row(8000, { viewers: 5 })).state;
     gap.apply(hello);
     expect(gap.coveredFrom).toBeNull();
     expect(new Reading(gap, null).viewers()).toBeNull();
   });
-  it("forgets the incidents of a server whose data began anew, not over a gap", () => {
+  it("forgets the incidents of a server whose data was reset, not over a gap", () => {
     const { state } = feed();
     const incidents = [{ id: "i1", state: "open", updated_at: 1 } as Incident];
     state.apply({ type: "rows", seq: 1, at: 0, incidents });
     state.apply(hello);
     expect(state.records.open()).toHaveLength(1);
-    // They stay until the other has told all that it has, and what it has stays.
+    // They stay until the other has sent all that it has, and those that it has stay.
     state.apply({ ...hello, session: "b" });
     state.apply({ type: "rows", seq: 0, at: 0, snapshot: true, incidents: [{ ...incidents[0], id: "i2" } as Incident] });
     expect(state.records.open().map(({ id }) => id)).toEqual(["i1", "i2"]);

@@ -10,14 +10,14 @@ const incident = { opened_at: 66_000, symptom_at: 63_900, well_since: null, clos
 const offer = { state: "offered", acts_at: 70_000, by: "steering", outcome: null } as unknown as Action;
 
 describe("words of an incident", () => {
-  it("say since when, how soon it was seen, and who has it", () => {
+  it("say since when, how soon it was seen, and who owns it", () => {
     expect(seenFirst(incident)).toBe("00:01:06, 2.1 s after the first symptom");
     expect(seenFirst({ ...incident, symptom_at: null })).toBe("00:01:06");
-    expect(standing(incident, 84_400)).toBe("open for 18 s · nobody owns it");
+    expect(standing(incident, 84_400)).toBe("open for 18 s · no owner");
     expect(standing({ ...incident, owner: "mia" }, 69_400)).toBe("open for 3 s · mia owns it");
     const well = { ...incident, well_since: 74_000, closes_at: 104_000 };
-    expect(standing(well, 84_400)).toBe("well for 10 s, closes in 20 s · nobody owns it");
-    expect(standing({ ...well, closes_at: null }, 84_400)).toBe("well for 10 s, viewers still elsewhere · nobody owns it");
+    expect(standing(well, 84_400)).toBe("recovered 10 s ago, closes in 20 s · no owner");
+    expect(standing({ ...well, closes_at: null }, 84_400)).toBe("recovered 10 s ago, viewers still elsewhere · no owner");
     expect([levelOfIncident(incident), levelOfIncident(well)]).toEqual([3, 1]);
     expect(causeWords(incident)).toBe("edge e1");
     expect(causeWords({ ...incident, culprit: "origin", name: null })).toBe("origin");
@@ -35,11 +35,11 @@ describe("words of an incident", () => {
 });
 
 describe("an action", () => {
-  it("says whether it waits, is in force or is over", () => {
+  it("says whether it is pending, in force or over", () => {
     expect(inForce(offer, 66_100)).toBe("acts by itself in 4 s");
     expect(inForce({ ...offer, acts_at: null }, 0)).toBe("waits for your click");
     expect(inForce({ ...offer, state: "taken", at: 66_000, taken_at: 68_000 }, 0)).toBe("in force since 00:01:08, by steering");
-    // Records of earlier versions do not say when they were taken.
+    // Records of earlier versions do not contain the time when they were taken.
     expect(inForce({ ...offer, state: "taken", at: 66_000, taken_at: null }, 0)).toBe("in force since 00:01:06, by steering");
     expect(inForce({ ...offer, state: "undone" }, 0)).toBe("undone, no longer in force");
     expect(inForce({ ...offer, state: "dismissed" }, 0)).toBe("withdrawn, not in force");
@@ -67,7 +67,7 @@ describe("a picture", () => {
     const playlist = atEdge("http://a/live/demo/v-180/index.m3u8?x=1", "cdn");
     expect(playlist).toBe("http://a/live/demo/v-180/index.m3u8?x=1&pathway=cdn");
     expect(byEdge("http://a/live/demo/v-180/init.mp4", "cdn", playlist)).toBe("http://a/cdn/live/demo/v-180/init.mp4");
-    // What steering names is taken as it is, behind the dashboard or at the edge's own address.
+    // Addresses that steering names are used unchanged, behind the dashboard or at the edge itself.
     for (const own of ["http://a/third/live/demo/v-180/8.m4s", "https://cdn.example/live/demo/v-180/8.m4s"]) expect(byEdge(own, "cdn", playlist)).toBe(own);
   });
 });

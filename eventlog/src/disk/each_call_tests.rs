@@ -1,5 +1,5 @@
-//! Each call to the file system fails once, in turn, over the whole life of a log: what was
-//! acknowledged is there, nothing is lost or counted as damaged, and no sync is tried again.
+//! Each call to the file system fails once, in turn, over the whole life of a log: acknowledged
+//! entries are kept, nothing is lost or counted as damaged, and no sync is retried.
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
@@ -58,6 +58,11 @@ impl Files for Failing {
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
         self.0.call("open")?;
         Ok(Box::new(FailingReads(self.0.clone(), RealFiles.open(path)?)))
+    }
+
+    fn drop_cached(&self, path: &Path) -> io::Result<()> {
+        self.0.call("drop_cached")?;
+        RealFiles.drop_cached(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -120,7 +125,7 @@ impl SegmentFile for FailingFile {
     fn append(&mut self, slices: &mut [IoSlice<'_>]) -> io::Result<()> {
         assert!(!self.over, "written to after it failed");
         if let Err(error) = self.calls.call("append") {
-            // As a disk that fills up does: the start is written, the rest is not.
+            // Like a disk that fills up: the start is written, the rest is not.
             self.over = true;
             self.inner.append(&mut slices[..1])?;
             return Err(error);
@@ -133,8 +138,8 @@ impl SegmentFile for FailingFile {
         assert!(!self.over, "synced again after it failed");
         if let Err(error) = self.calls.call("sync") {
             self.over = true;
-            // As systems do: what could not be written back is dropped from memory. The file
-            // may have got its name since it was made.
+            // Like real systems: data that could not be written back is dropped from memory. The
+            // file may have been renamed to its final name since it was created.
             let named = self.path.with_extension("");
             let at = if named.exists() { &named } else { &self.path };
             RealFiles.cut(at, self.synced)?;
@@ -145,11 +150,11 @@ impl SegmentFile for FailingFile {
     }
 }
 
-/// What a writer knows of a log.
+/// What a writer knows about a log.
 #[derive(Debug, Default)]
 struct Story {
     sent: u64,
-    /// What was acknowledged, by offset.
+    /// Acknowledged entries, by offset.
     acknowledged: BTreeMap<u64, u64>,
 }
 
@@ -178,7 +183,7 @@ impl Story {
     async fn go_on(&mut self, dir: &Path, calls: &Arc<Calls>) {
         let log = match try_open(dir, calls) {
             Ok(log) => log,
-            // It said so instead of going on without something; only once, as it fails once.
+            // Opening reported the failure; the second attempt works, since the call fails once.
             Err(_) => try_open(dir, calls).unwrap(),
         };
         let mut closed = false;
@@ -199,7 +204,7 @@ impl Story {
         log.close().await;
     }
 
-    /// What is read is what was sent; what was acknowledged and not dropped by the cap is there.
+    /// Entries read are entries sent; those acknowledged and not dropped by the cap are present.
     async fn check(&self, log: &DiskLog) {
         let usage = log.usage("events").unwrap();
         assert_eq!((usage.quarantined_entries, usage.dropped_entries), (0, usage.earliest));
@@ -223,7 +228,7 @@ impl Story {
     }
 }
 
-/// In memory where there is some: hundreds of logs need no real disk.
+/// In a memory file system if there is one: hundreds of logs need no real disk.
 fn folder() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() {
@@ -258,6 +263,7 @@ async fn each_call_fails_once_and_nothing_acknowledged_is_lost() {
     let every = [
         "append",
         "cut",
+        "drop_cached",
         "free_bytes",
         "len",
         "list",

@@ -1,4 +1,4 @@
-//! A disk that fails: nothing is acknowledged that is not there, and nothing after a failure.
+//! A failing disk: only stored entries are acknowledged, and none after a failure.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ async fn closed(log: &DiskLog) -> String {
     }
 }
 
-/// A failure stops the topic at the two entries it had; what comes after opening anew holds.
+/// A failure stops the topic at the two entries that it had; after reopening, appends work again.
 async fn stops_at_two(fault: impl Fn(&Faults) -> &AtomicBool, word: &str) {
     let dir = tempfile::tempdir().unwrap();
     let faults = Arc::new(Faults::default());
@@ -41,7 +41,7 @@ async fn stops_at_two(fault: impl Fn(&Faults) -> &AtomicBool, word: &str) {
         assert_eq!(log.append("events", parts(400)).await.unwrap(), offset);
     }
     fault(&faults).store(true, Ordering::SeqCst);
-    // Enough at once that some wait behind the one that fails.
+    // Enough that some follow the one that fails.
     let many = (0..20).map(|_| async { log.append("events", parts(300)).await.unwrap_err() });
     let mut tasks = Vec::new();
     for error in many {
@@ -65,6 +65,23 @@ async fn stops_at_two(fault: impl Fn(&Faults) -> &AtomicBool, word: &str) {
 #[tokio::test]
 async fn a_failed_sync_stops_the_topic() {
     stops_at_two(|faults| &faults.sync, "the disk said no").await;
+}
+
+#[tokio::test]
+async fn what_a_failed_sync_left_only_in_the_page_cache_is_gone_after_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Faults::default());
+    let log = open(dir.path(), &faults);
+    log.append("events", parts(100)).await.unwrap();
+    let synced = log.opened("events").unwrap().topic.state().segments[0].bytes;
+    faults.sync.store(true, Ordering::SeqCst);
+    log.append("events", parts(100)).await.unwrap_err();
+    faults.sync.store(false, Ordering::SeqCst);
+    log.close().await;
+    *faults.unwritten.lock().unwrap() = Some(synced);
+    let log = open(dir.path(), &faults);
+    assert_eq!(*log.head("events").unwrap().borrow(), 1, "the one that was acknowledged");
+    assert_eq!(log.append("events", parts(100)).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -104,7 +121,7 @@ async fn a_nearly_full_disk_still_drops_what_is_too_old() {
     let topics = vec![TopicSettings { cap_age, ..TopicSettings::new("events", 1 << 20) }];
     let settings = DiskSettings { segment_bytes: 1 << 10, ..DiskSettings::new(dir.path(), topics) };
     let log = DiskLog::open_with(settings, &clock, &files).unwrap();
-    // A segment each.
+    // One segment each.
     for offset in 0..4 {
         assert_eq!(log.append("events", parts(700)).await.unwrap(), offset);
     }
@@ -137,7 +154,7 @@ async fn many_appends_share_a_sync() {
     assert!(syncs < 150, "{syncs} syncs for 200 appends");
 }
 
-/// Offsets that a reader gets, and how many it is told to be lost.
+/// Offsets that a reader gets, and how many are reported lost.
 async fn offsets(log: &DiskLog) -> (Vec<u64>, u64) {
     let (mut offsets, mut lost, mut from) = (Vec::new(), 0, 0);
     let end = *log.head("events").unwrap().borrow();
@@ -150,8 +167,8 @@ async fn offsets(log: &DiskLog) -> (Vec<u64>, u64) {
     (offsets, lost)
 }
 
-/// A log of two segments with blocks enough in the first, which holds the entries below the
-/// number returned.
+/// A log of two segments, with many blocks in the first, which contains the entries below the
+/// returned offset.
 async fn two_segments(dir: &Path, faults: &Arc<Faults>) -> (DiskLog, u64) {
     let files: Arc<dyn Files> = Arc::new(FaultyFiles(faults.clone()));
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_us(0));
@@ -180,23 +197,23 @@ async fn a_block_that_cannot_be_read_costs_the_entries_in_it_and_no_other() {
     let (read, lost) = offsets(&log).await;
     assert!((1..=6).contains(&lost), "{lost}");
     assert!(read.contains(&0) && read.ends_with(&all[sealed as usize - 1..]));
-    // The start of the segment: its header does not matter to those who know it.
+    // The start of the segment: its header is already known, so it does not matter.
     *faults.bad.lock().unwrap() = Some((0, 0..512));
     assert!((1..=5).contains(&offsets(&log).await.1));
-    // So much that it is given up: what stands before it is read, and what comes after it.
+    // So much that the rest of the segment is skipped: what is before it and after it is read.
     *faults.bad.lock().unwrap() = Some((0, 100_000..u64::MAX));
     let (read, lost) = offsets(&log).await;
     assert!(read.contains(&90) && lost > sealed - 100, "{lost} of {sealed}");
     assert!(read.ends_with(&all[sealed as usize..]));
 
-    // It may come back, so nothing was quarantined.
+    // It may become readable again, so nothing was quarantined.
     *faults.bad.lock().unwrap() = None;
     assert_eq!(offsets(&log).await, (all, 0));
     assert_eq!(log.usage("events").unwrap().quarantined_entries, 0);
 }
 
 #[tokio::test]
-async fn what_may_pass_is_tried_again_instead_of_lost() {
+async fn temporary_errors_are_retried_instead_of_counted_as_losses() {
     let dir = tempfile::tempdir().unwrap();
     let faults = Arc::new(Faults::default());
     let (log, sealed) = two_segments(dir.path(), &faults).await;
@@ -209,7 +226,7 @@ async fn what_may_pass_is_tried_again_instead_of_lost() {
     *faults.bad.lock().unwrap() = None;
     faults.open.store(nix::libc::EMFILE, Ordering::SeqCst);
     unavailable(0).await;
-    // A file whose very name cannot be followed is lost as a whole; the active one is not.
+    // A sealed file that cannot be opened is lost as a whole; the active one fails the read.
     faults.open.store(nix::libc::EIO, Ordering::SeqCst);
     unavailable(0).await;
     faults.open.store(0, Ordering::SeqCst);
@@ -217,7 +234,7 @@ async fn what_may_pass_is_tried_again_instead_of_lost() {
 }
 
 #[tokio::test]
-async fn a_log_opens_although_a_sealed_header_cannot_be_read() {
+async fn a_log_opens_although_a_sealed_header_is_unreadable() {
     let dir = tempfile::tempdir().unwrap();
     let faults = Arc::new(Faults::default());
     let (log, sealed) = two_segments(dir.path(), &faults).await;

@@ -1,5 +1,6 @@
-//! The real file system, with the failures that a test asks for.
+//! The real file system, with failures that a test injects.
 
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -8,17 +9,19 @@ use std::sync::{Arc, Mutex};
 
 use super::files::{Files, ReadAt, RealFiles, SegmentFile};
 
-/// The real file system until told otherwise.
+/// The failures to inject; none by default.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     pub(super) write: AtomicBool,
     pub(super) sync: AtomicBool,
     pub(super) create: AtomicBool,
-    /// What the disk is said to have used up of its free bytes.
+    /// Free bytes that the disk reports as used.
     pub(super) used: AtomicU64,
     pub(super) syncs: AtomicU64,
-    /// Bytes that the disk does not give back, of the segment with this base.
+    /// Bytes that the disk cannot read, of the segment with this base.
     pub(super) bad: Mutex<Option<(u64, Range<u64>)>>,
+    /// In the segment whose cache is dropped next, bytes from here on are only in the page cache.
+    pub(super) unwritten: Mutex<Option<u64>>,
     /// Error number that opening a file for reading fails with.
     pub(super) open: AtomicI32,
 }
@@ -39,6 +42,17 @@ impl Files for FaultyFiles {
 
     fn cut(&self, path: &Path, end: u64) -> io::Result<Box<dyn SegmentFile>> {
         RealFiles.cut(path, end)
+    }
+
+    fn drop_cached(&self, path: &Path) -> io::Result<()> {
+        if let Some(end) = self.0.unwritten.lock().unwrap().take() {
+            // The disk has the length, which is stored separately, and zeros.
+            let file = File::options().write(true).open(path)?;
+            let len = file.metadata()?.len();
+            file.set_len(end)?;
+            file.set_len(len)?;
+        }
+        RealFiles.drop_cached(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -66,7 +80,7 @@ impl Files for FaultyFiles {
             0 => {}
             code => return Err(io::Error::from_raw_os_error(code)),
         }
-        // Other files than segments have no base, and no fault here.
+        // Files other than segments have no base, so no read fault applies to them.
         let stem = path.file_stem().unwrap_or_default().to_str().unwrap_or_default();
         let base = stem.parse().unwrap_or(u64::MAX);
         Ok(Box::new(FaultyReads(self.0.clone(), base, RealFiles.open(path)?)))
@@ -83,7 +97,7 @@ struct FaultyReads(Arc<Faults>, u64, Box<dyn ReadAt>);
 impl ReadAt for FaultyReads {
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         let read = self.2.read_at(buffer, at)?;
-        // As with direct reads: one bad block fails all of a read that touches it.
+        // As with direct reads, one bad block fails any read that touches it.
         match &*self.0.bad.lock().unwrap() {
             Some((base, bad))
                 if *base == self.1 && bad.start < at + read as u64 && at < bad.end =>
@@ -103,7 +117,7 @@ impl ReadAt for FaultyReads {
 impl SegmentFile for FaultyFile {
     fn append(&mut self, slices: &mut [IoSlice<'_>]) -> io::Result<()> {
         if self.0.write.load(Ordering::SeqCst) {
-            // As a disk that fills up does: the start is written, the rest is not.
+            // Like a disk that fills up: the start is written, the rest is not.
             self.1.append(&mut slices[..1])?;
             return Err(io::ErrorKind::StorageFull.into());
         }

@@ -5,6 +5,8 @@ use std::io::{self, IoSlice, Seek, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+
 use crate::LogError;
 
 /// A file, open for writing at its end.
@@ -31,6 +33,9 @@ pub(super) trait Files: Send + Sync + std::fmt::Debug {
     fn cut(&self, path: &Path, end: u64) -> io::Result<Box<dyn SegmentFile>>;
     /// Opens the file at `path` for reading.
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>>;
+    /// Asks the system to forget what its page cache holds of a file, except what is still to be
+    /// written, so that the file is read from the disk again.
+    fn drop_cached(&self, path: &Path) -> io::Result<()>;
     /// Gives a file another name, in place of what has it.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
@@ -63,6 +68,11 @@ impl Files for RealFiles {
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn ReadAt>> {
         Ok(Box::new(File::open(path)?))
+    }
+
+    fn drop_cached(&self, path: &Path) -> io::Result<()> {
+        let all = PosixFadviseAdvice::POSIX_FADV_DONTNEED;
+        Ok(posix_fadvise(File::open(path)?, 0, 0, all)?)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

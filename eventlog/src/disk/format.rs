@@ -9,14 +9,14 @@ pub(super) const RECORD_HEADER: usize = 40;
 
 const SEGMENT_MAGIC: [u8; 6] = *b"TLYSEG";
 const VERSION: u16 = 1;
-/// The last byte is the version of the record. The first is no ASCII, no UTF-8 start and not
-/// zero, so that text and holes are passed over quickly when a record is searched.
+/// The last byte is the version of the record. The first is not ASCII, not the start of a UTF-8
+/// sequence and not zero, so that the search for a record skips text and holes quickly.
 pub(super) const RECORD_MAGIC: [u8; 4] = [0xA7, b'T', b'R', 1];
 
-/// What a segment file says about itself.
+/// The header of a segment file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SegmentHeader {
-    /// Unique per file and repeated in each record: a block of another file never passes.
+    /// Unique per file and repeated in each record, so that a block of another file is never valid.
     pub(super) id: u64,
     /// Offset of its first record.
     pub(super) base: u64,
@@ -24,12 +24,12 @@ pub(super) struct SegmentHeader {
     pub(super) floor_us: i64,
 }
 
-/// Why a segment header was not understood.
+/// Why a segment header could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BadHeader {
     /// Bytes are missing or wrong.
     Damaged,
-    /// Whole, but of this version, which a later release wrote.
+    /// Intact, but of this version, written by a later release.
     Later(u16),
 }
 
@@ -45,7 +45,7 @@ impl SegmentHeader {
         out[8..16].copy_from_slice(&self.id.to_le_bytes());
         out[16..24].copy_from_slice(&self.base.to_le_bytes());
         out[24..32].copy_from_slice(&self.floor_us.to_le_bytes());
-        // 32..36 is left for later versions.
+        // 32..36 is reserved for later versions.
         let crc = crc32c::crc32c(&out[..36]);
         out[36..].copy_from_slice(&crc.to_le_bytes());
         out
@@ -72,10 +72,10 @@ impl SegmentHeader {
     }
 }
 
-/// What a record says about itself.
+/// The header of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RecordHeader {
-    /// Id of the segment that it was written to.
+    /// Id of the segment that contains it.
     pub(super) segment: u64,
     /// Its offset in the topic.
     pub(super) offset: u64,
@@ -86,7 +86,7 @@ pub(super) struct RecordHeader {
 }
 
 impl RecordHeader {
-    /// The header of a record whose body is the pieces `body`, put together.
+    /// The header of a record whose body is the concatenation of `body`.
     pub(super) fn encode<'a>(&self, body: impl Iterator<Item = &'a [u8]>) -> [u8; RECORD_HEADER] {
         let mut out = [0; RECORD_HEADER];
         out[..4].copy_from_slice(&RECORD_MAGIC);
@@ -101,8 +101,8 @@ impl RecordHeader {
         out
     }
 
-    /// The header at the start of `bytes`, if there is a whole one whose own checksum is right
-    /// and whose length is one that may be read into memory.
+    /// The header at the start of `bytes`, if it is complete, its own checksum is correct and its
+    /// length is within the limit.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let crc = u32::from_le_bytes(bytes_at(bytes, 32)?);
         if bytes[..4] != RECORD_MAGIC || crc != crc32c::crc32c(&bytes[..32]) {
@@ -126,7 +126,7 @@ impl RecordHeader {
     }
 }
 
-/// Whether header and body of one whole record agree with its checksum.
+/// Whether the checksum of a whole record, header and body, is correct.
 pub(super) fn checksum_holds(record: &[u8]) -> bool {
     let Some(stored) = bytes_at(record, 36) else { return false };
     let crc = crc32c::crc32c(&record[..36]);
@@ -137,7 +137,7 @@ pub(super) fn checksum_holds(record: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// Written once and kept: a change of layout must show up here.
+    /// Fixed bytes: any change of the layout must fail this test.
     #[test]
     fn the_layout_stays() {
         let segment = SegmentHeader { id: 0x0102_0304_0506_0708, base: 42, floor_us: -1 };
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_version_is_told_from_damage() {
+    fn a_later_version_is_distinguished_from_damage() {
         let mut bytes = SegmentHeader { id: 1, base: 0, floor_us: 0 }.encode();
         bytes[6] = 9;
         assert_eq!(SegmentHeader::decode(&bytes), Err(BadHeader::Damaged));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_above_the_limit_is_no_record() {
+    fn a_length_above_the_limit_is_refused() {
         let header =
             RecordHeader { segment: 7, offset: 1, appended_at_us: 2, body_len: (16 << 20) + 1 };
         assert_eq!(RecordHeader::decode(&header.encode(std::iter::empty())), None);

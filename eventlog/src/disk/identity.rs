@@ -1,5 +1,5 @@
-//! The name of a log: made once, with the log, and never again. What is derived from a log
-//! (history, snapshots) says by it whose it is, so that it is not continued with another.
+//! The id of a log, created once with the log. Data derived from a log (history, snapshots) carries
+//! the id, so that it is never continued from another log.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::common::fresh;
 
 const FILE: &str = "ID";
 
-/// The name of the log in `dir`; it gets one if it has none. Only its owner may ask.
+/// The id of the log in `dir`, created if missing. Only the folder's owner may call this.
 pub(super) fn of(files: &dyn Files, dir: &Path) -> Result<String, LogError> {
     let path = dir.join(FILE);
     match read_text(files, &path) {
@@ -19,7 +19,7 @@ pub(super) fn of(files: &dyn Files, dir: &Path) -> Result<String, LogError> {
             if valid {
                 return Ok(id.to_owned());
             }
-            Err(LogError::Data(format!("{} holds no id of a log", path.display())))
+            Err(LogError::Data(format!("{} does not contain the id of a log", path.display())))
         }
         Ok(None) => {
             let id = fresh();

@@ -1,7 +1,8 @@
-//! What was found damaged: counted exactly, once, across restarts; its bytes kept, bounded.
+//! Damaged entries: each is counted exactly once, across restarts, and its bytes are copied, within
+//! limits.
 //!
-//! `quarantine/index` is a text file of offset ranges, replaced in one step. The copies beside
-//! it are for people who want to look; nothing reads them.
+//! `quarantine/index` is a text file of offset ranges, replaced atomically. The copies beside it
+//! are for inspection by people; no program reads them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,19 +14,19 @@ use std::sync::Arc;
 use super::files::{self, Files};
 
 const TITLE: &str = "tallylight quarantine 1";
-/// Copies kept of one topic.
+/// Copies kept per topic.
 const MAX_COPIES: usize = 256;
-/// Bytes kept of one damaged stretch.
+/// Bytes kept per damaged range.
 const MAX_COPY_BYTES: u64 = 1 << 20;
 
-/// Bytes that are no valid record, and the entries missing there.
+/// Bytes that are not a valid record, and the entries missing there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Damage {
-    /// First entry lost, and the first one not lost any more. Equal when no entry is missing.
+    /// First lost entry, and the first one after the gap. Equal if no entry is missing.
     pub(super) offsets: (u64, u64),
-    /// File that the bytes stand in.
+    /// File that contains the bytes.
     pub(super) path: PathBuf,
-    /// First byte, and the first one after.
+    /// First byte, and the first one after the range.
     pub(super) bytes: (u64, u64),
 }
 
@@ -40,8 +41,8 @@ pub(super) struct Quarantine {
 }
 
 impl Quarantine {
-    /// Loads what was counted before. An index that is itself damaged starts anew: what it
-    /// told will be found again when it is read.
+    /// Loads the earlier count. If the index itself is damaged, counting starts again: the damage
+    /// is found again when it is read.
     pub(super) fn load(files: &Arc<dyn Files>, topic_dir: &Path) -> io::Result<Self> {
         let (files, dir) = (files.clone(), topic_dir.join("quarantine"));
         let mut fresh = Self { files, dir, ranges: BTreeMap::new(), retired: 0 };
@@ -55,24 +56,24 @@ impl Quarantine {
         match parse(&text) {
             Some((ranges, retired)) => (fresh.ranges, fresh.retired) = (ranges, retired),
             None => {
-                tracing::error!(path = %path.display(), "quarantine index is damaged; counting anew");
+                tracing::error!(path = %path.display(), "quarantine index is damaged; counting again");
             }
         }
         Ok(fresh)
     }
 
-    /// Entries found damaged since the log was made.
+    /// Entries found damaged since the log was created.
     pub(super) fn entries(&self) -> u64 {
         self.retired + self.ranges.iter().map(|(from, to)| to - from).sum::<u64>()
     }
 
-    /// First offset above everything damaged: readers may have been told up to here.
+    /// First offset after all damage. Readers may have been told of losses up to here.
     pub(super) fn end(&self) -> u64 {
         self.ranges.last_key_value().map_or(0, |(_, to)| *to)
     }
 
-    /// Counts `found`, copies the bytes and saves the count; what was known already changes
-    /// nothing. Offsets below `earliest` have been dropped and are only kept as a number.
+    /// Counts `found`, copies the bytes and saves the count; damage that is already known changes
+    /// nothing. Offsets below `earliest` have been dropped, so only their number is kept.
     pub(super) fn add(&mut self, found: &[Damage], earliest: u64) {
         let before = self.entries();
         let new: Vec<_> = found.iter().filter(|damage| self.insert(damage.offsets)).collect();
@@ -90,18 +91,18 @@ impl Quarantine {
         if self.entries() != before
             && let Err(error) = self.save()
         {
-            // Not lost for long: the damage is found again after a restart.
+            // Not a permanent loss: the damage is found again after a restart.
             tracing::error!(%error, "cannot save the quarantine index");
         }
     }
 
-    /// Copies the torn tail that is about to be cut. It holds nothing acknowledged, unless
-    /// its last acknowledged entries were damaged: then someone will want to look.
+    /// Copies the torn tail that is about to be cut. It contains nothing acknowledged, unless the
+    /// last acknowledged entries were damaged: then the copy helps to investigate.
     pub(super) fn keep_tail(&self, tail: &Damage) {
         self.copy("tail", tail);
     }
 
-    /// Joins a range to the others. Whether that told anything new.
+    /// Merges a range into the others; `true` if it was not known in full.
     fn insert(&mut self, (mut from, mut to): (u64, u64)) -> bool {
         if from >= to || self.ranges.range(..=from).next_back().is_some_and(|(_, end)| to <= *end) {
             return false;
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_index_starts_anew() {
+    fn a_damaged_index_starts_again() {
         let dir = tempfile::tempdir().unwrap();
         let mut quarantine = load(dir.path()).unwrap();
         quarantine.add(&[damage(3, 5)], 0);

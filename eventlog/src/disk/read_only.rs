@@ -1,4 +1,4 @@
-//! Looking into a log that another process may be writing.
+//! Reads a log that another process may be writing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,13 @@ use super::reader::{self, Span};
 use super::segment::{self, Segment};
 use crate::{Batch, LogError};
 
-/// How often to look again when segments vanish while they are read.
+/// How often to retry when segments are dropped while they are read.
 const MAX_LOOKS: usize = 100;
 
-/// A topic opened for reading only: takes no lock, cuts nothing, counts nothing.
+/// A topic opened for reading only: takes no lock, cuts no tail and counts no damage.
 ///
-/// It sees whole records as soon as they are written, the last of them perhaps a moment before
-/// they are synced and acknowledged; so it is for looking, not for acting on.
+/// It sees whole records as soon as they are written, possibly a moment before they are synced and
+/// acknowledged. So use it for inspection only.
 #[derive(Debug)]
 pub struct ReadOnly {
     dir: PathBuf,
@@ -36,7 +36,8 @@ impl ReadOnly {
         Ok(self.segments()?.first().map_or(0, |(base, _)| *base))
     }
 
-    /// As [`crate::EventLog::read`]; blocks on the disk. Past the end is an empty batch.
+    /// As [`crate::EventLog::read`], but blocks on the disk. A read past the end returns an empty
+    /// batch.
     pub fn read(&self, from: u64, max_bytes: usize) -> Result<Batch, LogError> {
         for _ in 0..MAX_LOOKS {
             let listed = self.segments()?;
@@ -46,7 +47,7 @@ impl ReadOnly {
                 return Ok(Batch { next: from, ..Batch::default() });
             }
             let outcome = reader::read(&RealFiles, &spans, from, max_bytes)?;
-            // The owner may drop segments meanwhile; that is no damage. Look again.
+            // The owner may have dropped segments meanwhile, which is not damage: retry.
             if outcome.damage.is_empty() || self.earliest()? == earliest {
                 return Ok(outcome.batch);
             }
@@ -60,7 +61,8 @@ impl ReadOnly {
     }
 }
 
-/// The segments from the one that holds `from`; `None` if one was dropped since it was listed.
+/// The segments from the one that contains `from` on; `None` if one was dropped since it was
+/// listed.
 fn spans(listed: &[(u64, PathBuf)], from: u64) -> Result<Option<Vec<Span>>, LogError> {
     let first = listed.partition_point(|(base, _)| *base <= from).saturating_sub(1);
     let mut spans = Vec::new();

@@ -1,4 +1,4 @@
-//! Reads entries across segments, verifying every byte, and says exactly what is missing.
+//! Reads entries across segments, verifies every byte, and reports exactly what is missing.
 
 use std::io;
 use std::sync::Arc;
@@ -10,30 +10,30 @@ use super::source::{Unreadable, is_unreadable};
 use super::walk::Walker;
 use crate::{Batch, LogError, Part};
 
-/// Least and most bytes read ahead.
+/// Minimum and maximum read-ahead, in bytes.
 const CHUNK_BYTES: (usize, usize) = (64 << 10, 1 << 20);
 
-/// What may be read of one segment.
+/// The readable part of one segment.
 #[derive(Debug, Clone)]
 pub(super) struct Span {
     pub(super) segment: Arc<Segment>,
-    /// Its readable bytes.
+    /// Length of the readable bytes.
     pub(super) limit: u64,
-    /// Offset after its last entry; `None` if it is still being written by someone else, so
-    /// that bad bytes at its end may become good ones.
+    /// Offset after its last entry; `None` if another process is still writing it, so that invalid
+    /// bytes at its end may become valid.
     pub(super) end: Option<u64>,
 }
 
-/// What a read found. Damage is there to stay and is quarantined; bytes that the disk refused
-/// are only counted as lost, as it may give them back another time.
+/// Result of a read. Damage is permanent and is quarantined; bytes that the disk refused are only
+/// counted as lost, since a later read may succeed.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) batch: Batch,
     pub(super) damage: Vec<Damage>,
 }
 
-/// Reads about `max_bytes` from offset `from` on. `spans` are all segments in order, at least
-/// those that hold `from` and later.
+/// Reads about `max_bytes` from offset `from` on. `spans` are the segments in order, at least those
+/// that contain `from` and later offsets.
 pub(super) fn read(
     files: &dyn Files,
     spans: &[Span],
@@ -54,7 +54,8 @@ pub(super) fn read(
         if span.end.is_some_and(|end| end <= reading.cursor) {
             continue;
         }
-        // The last one is still written to. It is read again, and tried for longer.
+        // The last segment is still being written, so an unreadable block fails the read, which is
+        // retried.
         let sealed = at + 1 < spans.len();
         let unreadable = if sealed { Unreadable::PassOver } else { Unreadable::Fail };
         reading
@@ -109,7 +110,8 @@ impl Reading<'_> {
                 readable = walker.limit();
                 refused = walker.refused((position, readable));
             }
-            // The caller knows whether it was dropped meanwhile; otherwise all of it is lost.
+            // The caller knows whether the segment was dropped meanwhile; if not, all of it is
+            // lost.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) if unreadable == Unreadable::PassOver && is_unreadable(&error) => {
                 refused = true;
@@ -127,12 +129,12 @@ impl Reading<'_> {
 
     fn open(&self, span: &Span, unreadable: Unreadable) -> io::Result<Walker> {
         let segment = &span.segment;
-        // Without an id nothing in the segment is valid: nothing to search.
+        // Without an id nothing in the segment is valid, so there is nothing to search.
         let limit = if segment.id.is_some() { span.limit } else { 0 };
         let chunk = self.max_bytes.clamp(CHUNK_BYTES.0, CHUNK_BYTES.1);
         let (at, how) = ((self.files, segment.path.as_path()), (chunk, unreadable));
         let open = || Walker::open(at, segment.id, (segment.base, span.end), limit, how);
-        // As with blocks: what one try does not give, a second may.
+        // As with blocks, a second attempt may succeed.
         open().or_else(|error| if is_unreadable(&error) { open() } else { Err(error) })
     }
 
@@ -140,14 +142,14 @@ impl Reading<'_> {
         if refused {
             tracing::error!(
                 path = %span.segment.path.display(), ?bytes, ?offsets,
-                "the disk does not give back stored bytes; passing over the entries in them"
+                "the disk cannot read stored bytes; the entries in them are skipped"
             );
             return;
         }
         self.out.damage.push(Damage { offsets, path: span.segment.path.clone(), bytes });
     }
 
-    /// Whether one more entry may be taken. The first always may.
+    /// Whether another entry fits. The first one always does.
     fn make_room(&mut self, parts: &[Part]) -> bool {
         let bytes = parts.iter().map(|part| part.payload.len()).sum::<usize>();
         let first = self.out.batch.entries.is_empty();

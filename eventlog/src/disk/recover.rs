@@ -119,7 +119,16 @@ fn make_dir(files: &dyn Files, dir: &Path) -> io::Result<()> {
 fn load(files: &dyn Files, dir: &Path) -> Result<VecDeque<Placed>, LogError> {
     let failed = |error: io::Error| unavailable("cannot list", dir, &error);
     let mut segments = VecDeque::new();
-    for (base, path) in segment::list(files, dir).map_err(failed)? {
+    let listed = segment::list(files, dir).map_err(failed)?;
+    // After a failed sync, file systems such as ext4 and XFS keep pages that the disk never got and
+    // mark them clean: a scan would find records that a power cut takes away. This is best effort:
+    // pages that another process maps stay.
+    if let Some((_, path)) = listed.last()
+        && let Err(error) = files.drop_cached(path)
+    {
+        tracing::warn!(path = %path.display(), %error, "the page cache cannot be dropped");
+    }
+    for (base, path) in listed {
         let bytes = files.open(&path).and_then(|file| file.len()).map_err(failed)?;
         segments.push_back(Placed { segment: Arc::new(Segment::load(files, path, base)?), bytes });
     }

@@ -1,4 +1,4 @@
-//! A segment: one file of records, named by the offset of its first.
+//! A segment: a file of records, named after the offset of the first one.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -13,30 +13,30 @@ use crate::LogError;
 use crate::common::lock;
 
 const SUFFIX: &str = ".seg";
-/// Distance of two points of the sparse index.
+/// Distance between points of the sparse index, in bytes.
 const INDEX_STEP: u64 = 64 << 10;
-/// Read ahead while a whole segment is searched.
+/// Read-ahead while scanning a whole segment.
 pub(super) const SCAN_CHUNK: usize = 1 << 20;
 
-/// What is known of a segment file.
+/// What is known about a segment file.
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) path: PathBuf,
     /// Offset of its first record, from the file's name.
     pub(super) base: u64,
-    /// Its id; `None` if neither header nor any record tells it, so nothing in it is valid.
+    /// Its id; `None` if neither the header nor any record has it, so nothing in it is valid.
     pub(super) id: Option<u64>,
-    /// Append time of the entry before it; `None` if the header is damaged.
+    /// Append time of the entry before the segment; `None` if the header is damaged.
     pub(super) floor_us: Option<i64>,
-    /// Some (offset, position) pairs, rising, to start reading near an offset.
+    /// Sparse (offset, position) pairs, ascending, to start reading near an offset.
     index: Mutex<Vec<(u64, u64)>>,
 }
 
 impl Segment {
-    /// A segment about to be made in `dir`, and its header.
+    /// A segment to be created in `dir`, and its header.
     pub(super) fn fresh(dir: &Path, base: u64, floor_us: i64) -> (Self, [u8; SEGMENT_HEADER]) {
-        // The standard library's hasher is seeded by the system: unique, and not to be guessed
-        // by those who send us payloads.
+        // The standard library's hasher is seeded by the system, so the id is unique and a client
+        // that sends payloads cannot guess it.
         let id = RandomState::new().hash_one((base, floor_us));
         let path = dir.join(format!("{base:020}{SUFFIX}"));
         let header = SegmentHeader { id, base, floor_us }.encode();
@@ -46,18 +46,18 @@ impl Segment {
         )
     }
 
-    /// The segment in the file at `path`. Reads its header only, unless that is damaged.
+    /// Loads the segment at `path`. Reads only its header, unless that is damaged.
     pub(super) fn load(files: &dyn Files, path: PathBuf, base: u64) -> Result<Self, LogError> {
         let wrong = |error: &io::Error| LogError::Data(format!("{}: {error}", path.display()));
         let (id, floor_us) = match read_header(files, &path).map_err(|error| wrong(&error))? {
             Ok(header) if header.base == base => (Some(header.id), Some(header.floor_us)),
             Err(BadHeader::Later(version)) => {
                 return Err(LogError::Data(format!(
-                    "{} is of version {version}, which a later release wrote; use that release",
+                    "{} is of version {version}, written by a later release; use that release",
                     path.display()
                 )));
             }
-            // The first valid record still tells the id.
+            // The first valid record still has the id.
             Ok(_) | Err(BadHeader::Damaged) => {
                 let start = SEGMENT_HEADER as u64;
                 let how = (SCAN_CHUNK, Unreadable::PassOver);
@@ -70,7 +70,8 @@ impl Segment {
         Ok(Self { path, base, id, floor_us, index: Mutex::default() })
     }
 
-    /// Remembers that the record of `offset` stands at `position`, if that is worth it.
+    /// Adds the record of `offset` at `position` to the sparse index, if it is far enough from the
+    /// last point.
     pub(super) fn note(&self, offset: u64, position: u64) {
         let mut index = lock(&self.index);
         let last = index.last().map_or((0, SEGMENT_HEADER as u64), |point| *point);
@@ -87,14 +88,14 @@ impl Segment {
     }
 }
 
-/// A header that the disk does not give back is as good as damaged.
+/// A header that the disk cannot read counts as damaged.
 fn read_header(files: &dyn Files, path: &Path) -> io::Result<Result<SegmentHeader, BadHeader>> {
     let limit = SEGMENT_HEADER as u64;
     let mut source = Source::new(files.open(path)?, limit, 0, Unreadable::PassOver)?;
     Ok(SegmentHeader::decode(&source.get(0, SEGMENT_HEADER)?))
 }
 
-/// The segment files in `dir` with their base offsets, in order. Other names are passed over.
+/// The segment files in `dir` with their base offsets, in order. Other files are ignored.
 pub(super) fn list(files: &dyn Files, dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let mut found = Vec::new();
     for path in files.list(dir)? {

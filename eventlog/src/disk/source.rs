@@ -1,4 +1,4 @@
-//! A segment file read in chunks, and around the blocks that the disk does not give back.
+//! Reads a segment file in chunks, skipping blocks that the disk cannot read.
 
 use std::io;
 
@@ -7,29 +7,29 @@ use nix::errno::Errno;
 
 use super::files::ReadAt;
 
-/// Disks and file systems fail by blocks of this size or more.
+/// Disks and file systems fail in blocks of at least this size.
 const BLOCK_BYTES: u64 = 4 << 10;
-/// Blocks tried in vain before the rest of the file is given up: a dying disk may take seconds
-/// for each of them.
+/// Unreadable blocks after which the rest of the file is skipped: a dying disk may take seconds for
+/// each of them.
 const MAX_REFUSED: usize = 64;
 
-/// What to do with bytes that the disk does not give back.
+/// How to treat bytes that the disk cannot read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unreadable {
     /// Fail.
     Fail,
-    /// Read zeros, which no record is made of, so that what follows is still found.
+    /// Read zeros, which are never a valid record, so that later records are still found.
     PassOver,
 }
 
-/// Whether an error is about the bytes asked for, so that asking again does not help; others
-/// (no file handles left, a server that does not answer) are about the moment.
+/// Whether an error concerns the requested bytes, so that a retry does not help. Other errors (no
+/// file handles left, a server that does not answer) are temporary.
 pub(super) fn is_unreadable(error: &io::Error) -> bool {
     let code = error.raw_os_error().map(Errno::from_raw);
     matches!(code, Some(Errno::EIO | Errno::EBADMSG))
 }
 
-/// A file read in chunks, up to a limit. What it hands out shares the chunk's memory.
+/// A file read in chunks, up to a limit. Returned bytes share the chunk's memory.
 #[derive(Debug)]
 pub(super) struct Source {
     file: Box<dyn ReadAt>,
@@ -38,7 +38,7 @@ pub(super) struct Source {
     start: u64,
     chunk: Bytes,
     unreadable: Unreadable,
-    /// Stretches that the disk refused, in no order.
+    /// Byte ranges that the disk refused, unordered.
     refused: Vec<(u64, u64)>,
 }
 
@@ -86,7 +86,7 @@ impl Source {
                 read => read?,
             };
             if read == 0 {
-                // Cut by someone else since the limit was taken: what is gone is not there.
+                // The file was truncated since the limit was taken.
                 self.limit = here;
                 break;
             }
@@ -107,8 +107,8 @@ impl Source {
         }
     }
 
-    /// Gets past `at`, where reading failed: by one block, as zeros if it is this very one
-    /// that cannot be read. 0 when the file is given up.
+    /// Advances past `at`, where reading failed, by one block, with zeros if that block itself is
+    /// unreadable. Returns 0 if the rest of the file is skipped.
     fn around(&mut self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         let end = (at / BLOCK_BYTES + 1) * BLOCK_BYTES;
         let len = clip(buffer.len(), end - at);

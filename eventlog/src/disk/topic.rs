@@ -1,5 +1,5 @@
-//! One topic's shared state: which segments there are, up to where they are durable, and
-//! what is missing. The writer changes it, everyone reads it.
+//! The shared state of a topic: its segments, how far they are durable, and what is missing. The
+//! writer changes it, all readers use it.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,7 +16,7 @@ use super::segment::Segment;
 use crate::common::lock;
 use crate::{Batch, LogError, TopicSettings, Usage};
 
-/// A segment and its durable bytes.
+/// A segment and the number of its durable bytes.
 #[derive(Debug)]
 pub(super) struct Placed {
     pub(super) segment: Arc<Segment>,
@@ -25,11 +25,11 @@ pub(super) struct Placed {
 
 #[derive(Debug)]
 pub(super) struct State {
-    /// In order; the last is the active one. Never empty once the topic is open.
+    /// In order; the last one is active. Never empty once the topic is open.
     pub(super) segments: VecDeque<Placed>,
     /// Next offset to be written.
     pub(super) next: u64,
-    /// Why nothing is written any more.
+    /// Why the topic stopped accepting appends.
     pub(super) stopped: Option<String>,
 }
 
@@ -42,7 +42,7 @@ impl State {
         self.segments.iter().map(|placed| placed.bytes).sum()
     }
 
-    /// Whether the oldest segment must go. Never says so of the active one.
+    /// Whether the oldest segment must be dropped. The active one never is.
     fn over(&self, settings: &TopicSettings, now_us: i64) -> bool {
         let Some(second) = self.segments.get(1) else { return false };
         let aged = settings
@@ -53,7 +53,7 @@ impl State {
     }
 }
 
-/// A duration as the log counts time.
+/// A duration in microseconds, the log's unit of time.
 pub(super) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
@@ -65,7 +65,7 @@ pub(super) struct Topic {
     files: Arc<dyn Files>,
     pub(super) head: watch::Sender<u64>,
     state: Mutex<State>,
-    /// Apart from the state, so that copying damaged bytes never holds up the writer.
+    /// Separate from the state, so that copying damaged bytes never blocks the writer.
     quarantine: Mutex<Quarantine>,
 }
 
@@ -88,8 +88,8 @@ impl Topic {
     pub(super) fn usage(&self) -> Usage {
         let quarantined_entries = lock(&self.quarantine).entries();
         let state = self.state();
-        // Offsets start at 0 and only the caps move the earliest, so it is also their count,
-        // and survives without a file of its own.
+        // Offsets start at 0 and only the caps move the earliest offset, so it is also the number
+        // of dropped entries and needs no file of its own.
         let earliest = state.earliest();
         Usage {
             bytes: state.bytes(),
@@ -101,13 +101,13 @@ impl Topic {
         }
     }
 
-    /// Refuses further appends, for good.
+    /// Refuses all further appends.
     pub(super) fn stop(&self, why: &str) {
         tracing::error!(topic = %self.settings.name, why, "the log stopped");
         self.state().stopped.get_or_insert_with(|| why.to_owned());
     }
 
-    /// Makes what was synced visible: `bytes` of the active segment, up to offset `next`.
+    /// Makes synced data visible: `bytes` of the active segment, up to offset `next`.
     pub(super) fn publish(&self, bytes: u64, next: u64) {
         let mut state = self.state();
         if let Some(active) = state.segments.back_mut() {
@@ -155,8 +155,8 @@ impl Topic {
             if outcome.damage.is_empty() {
                 return Ok(outcome.batch);
             }
-            // A segment that the cap dropped while it was read is not a damaged one. Each
-            // round has a later earliest, so this ends.
+            // A segment that the cap dropped while it was read is not damaged. Each retry has a
+            // later earliest offset, so the loop ends.
             let earliest = self.state().earliest();
             if spans.first().is_some_and(|span| span.segment.base < earliest) {
                 continue;
@@ -166,7 +166,7 @@ impl Topic {
         }
     }
 
-    /// All that is durable, unless `from` is the end.
+    /// All durable spans; none if `from` is the end.
     fn spans(&self, from: u64) -> Result<Vec<Span>, LogError> {
         let state = self.state();
         if from > state.next {

@@ -1,4 +1,4 @@
-//! Finds valid records in a segment file, one after the other, past whatever is damaged.
+//! Finds the valid records in a segment file, in order, skipping damage.
 
 use std::io;
 use std::path::Path;
@@ -9,10 +9,10 @@ use super::source::{Source, Unreadable};
 use crate::entry;
 use crate::{Entry, Part};
 
-/// How many bytes are searched for a record at a time.
+/// Size of the window in which a record is searched, in bytes.
 const SEARCH_BYTES: usize = 64 << 10;
 
-/// A valid record and where it stands.
+/// A valid record and its position.
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) segment: u64,
@@ -29,8 +29,8 @@ impl Record {
     }
 }
 
-/// Walks through one segment file. A record is valid when both checksums hold, it names this
-/// segment, its body decodes, and its offset is one that can stand at its place.
+/// Walks through one segment file. A record is valid if both checksums are correct, it names this
+/// segment, its body decodes, and its offset is possible at its position.
 #[derive(Debug)]
 pub(super) struct Walker {
     source: Source,
@@ -41,8 +41,8 @@ pub(super) struct Walker {
 
 impl Walker {
     /// Opens the first `limit` bytes of the segment at `path`, which starts at offset `base`
-    /// and, where known, ends before offset `end`. Without `id` (a damaged header) the first
-    /// valid record tells it.
+    /// and, if known, ends before offset `end`. Without `id` (a damaged header) the first valid
+    /// record provides it.
     pub(super) fn open(
         (files, path): (&dyn Files, &Path),
         id: Option<u64>,
@@ -64,9 +64,9 @@ impl Walker {
         self.source.refused(bytes)
     }
 
-    /// The next valid record at `at` or later, of offset `least` or above. If it stands later
-    /// than `at`, the bytes between are damaged; if its offset is above `least`, the entries
-    /// between are lost. `None`: there is no valid record any more.
+    /// The next valid record at `at` or later, with offset `least` or above. If it is later than
+    /// `at`, the bytes between are damaged; if its offset is above `least`, the entries between are
+    /// lost. `None`: there are no more valid records.
     pub(super) fn next(&mut self, at: u64, least: u64) -> io::Result<Option<Record>> {
         let found = match self.record_at(at, least)? {
             Some(record) => Some(record),
@@ -82,7 +82,7 @@ impl Walker {
         let Some(header) = RecordHeader::decode(&self.source.get(at, RECORD_HEADER)?) else {
             return Ok(None);
         };
-        if !self.may_stand_at(at, &header) || header.offset < least {
+        if !self.is_possible_at(at, &header) || header.offset < least {
             return Ok(None);
         }
         let whole = self.source.get(at, header.total_len())?;
@@ -100,9 +100,9 @@ impl Walker {
         }))
     }
 
-    /// Offsets follow each other and each record takes room, so a position bounds the offset:
-    /// bytes that only look like a record cannot send the log far ahead.
-    fn may_stand_at(&self, at: u64, header: &RecordHeader) -> bool {
+    /// Offsets are consecutive and each record takes space, so the position bounds the offset:
+    /// bytes that only look like a record cannot make the log skip far ahead.
+    fn is_possible_at(&self, at: u64, header: &RecordHeader) -> bool {
         let before = at.saturating_sub(SEGMENT_HEADER as u64);
         let most = self.base + before / (RECORD_HEADER + entry::MIN_BODY) as u64;
         self.id.is_none_or(|id| id == header.segment)
@@ -110,9 +110,9 @@ impl Walker {
             && self.end.is_none_or(|end| header.offset < end)
     }
 
-    /// Looks for a record after the bad one at `at`.
+    /// Searches for a record after the invalid one at `at`.
     fn search(&mut self, at: u64, least: u64) -> io::Result<Option<Record>> {
-        // If only the body is bad, the header still tells where the next record starts.
+        // If only the body is damaged, the header still gives the start of the next record.
         if let Some(header) = RecordHeader::decode(&self.source.get(at, RECORD_HEADER)?)
             && let Some(record) = self.record_at(at + header.total_len() as u64, least)?
         {
@@ -135,7 +135,7 @@ impl Walker {
     }
 }
 
-/// Where `window` holds the magic of a record.
+/// Positions of the record magic in `window`.
 fn magics(window: &[u8]) -> impl Iterator<Item = usize> {
     let mut from = 0;
     std::iter::from_fn(move || {

@@ -128,8 +128,9 @@ impl Writer {
                     answer(request, Ok(offset));
                 }
             }
-            // Never tried again: after a failed sync the system may have dropped the pages and
-            // would call the next one a success. Opening anew reads what is really there.
+            // Never tried again: after a failed sync the system may take the pages for written and
+            // would call the next one a success. Opening the log again drops them from the page
+            // cache, as far as the system does what it is asked, and goes by what the disk has.
             Err(why) => {
                 self.topic.stop(&why);
                 refuse(group, LogError::Closed(why));

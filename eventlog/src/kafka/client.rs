@@ -1,4 +1,4 @@
-//! How our clients of Kafka are set up, and what becomes of what they say.
+//! Configuration of our Kafka clients, and logging of their messages.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use super::KafkaSettings;
 use crate::{LogError, MAX_ENTRY_BYTES};
 
-/// The largest record with all that Kafka puts around it.
+/// The largest record, including Kafka's overhead.
 pub(super) const MAX_RECORD_BYTES: usize = MAX_ENTRY_BYTES + (64 << 10);
 /// How long one request to a broker may take.
 pub(super) const REQUEST: Duration = Duration::from_secs(5);
 
-/// Sends the library's messages where ours go.
+/// Sends the library's messages to our log.
 #[derive(Debug, Clone)]
 pub(super) struct Context;
 
@@ -24,7 +24,7 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // Single brokers come and go; the library finds the next one by itself.
+        // Single brokers come and go; the library switches to another one by itself.
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
             tracing::warn!(reason, "no Kafka broker answers");
         } else {
@@ -35,7 +35,7 @@ impl ClientContext for Context {
 
 impl rdkafka::consumer::ConsumerContext for Context {}
 
-/// What every client of ours is told.
+/// Configuration common to all our clients.
 pub(super) fn common(settings: &KafkaSettings) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
@@ -50,7 +50,7 @@ pub(super) fn common(settings: &KafkaSettings) -> ClientConfig {
     config
 }
 
-/// Writers wait for every replica in sync, and what the library sends again is stored once.
+/// Producers wait for every in-sync replica, and a record that the library resends is stored once.
 pub(super) fn producing(settings: &KafkaSettings) -> ClientConfig {
     let mut config = common(settings);
     config
@@ -59,18 +59,18 @@ pub(super) fn producing(settings: &KafkaSettings) -> ClientConfig {
         .set("message.timeout.ms", settings.append_within.as_millis().to_string())
         .set("request.timeout.ms", REQUEST.as_millis().to_string())
         .set("queue.buffering.max.kbytes", (256 << 10).to_string())
-        // Whoever appends has gathered already, and payloads are compressed.
+        // Callers append in batches already, and payloads are compressed.
         .set("linger.ms", "0")
         .set("compression.type", "none");
     config
 }
 
-/// Readers say where they read, belong to no group and check every checksum. `wait` is how long
-/// a broker holds a request for which there is nothing yet.
+/// Consumers choose their own offsets, join no group and check every checksum. `wait` is how long a
+/// broker holds a request for which there is nothing yet.
 pub(super) fn consuming(settings: &KafkaSettings, wait: Duration) -> ClientConfig {
     let mut config = common(settings);
     config
-        // Never joined: the library wants one for any consumer.
+        // Never joined: the library requires a group id for any consumer.
         .set("group.id", format!("{}-reader", settings.prefix))
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
@@ -84,7 +84,7 @@ pub(super) fn consuming(settings: &KafkaSettings, wait: Duration) -> ClientConfi
     config
 }
 
-/// A client, or why there cannot be one.
+/// Creates a client, or says why it cannot.
 pub(super) fn create<T: FromClientConfigAndContext<Context>>(
     config: &ClientConfig,
 ) -> Result<T, LogError> {
@@ -92,7 +92,7 @@ pub(super) fn create<T: FromClientConfigAndContext<Context>>(
         .map_err(|error| LogError::Invalid(format!("the settings of Kafka: {error}")))
 }
 
-/// A request that was not answered, or badly.
+/// The error for a request that failed or was not answered.
 pub(super) fn unavailable(what: &str, settings: &KafkaSettings, error: &KafkaError) -> LogError {
     LogError::Unavailable(format!("{what} at Kafka {}: {error}", settings.brokers))
 }

@@ -1,5 +1,5 @@
-//! Which shards this process owns: Kafka's consumer group over the partitions of one topic says
-//! so. Nothing is read and no offset is kept by it.
+//! Determines which shards this process owns, by a Kafka consumer group over the partitions of one
+//! topic. The group reads nothing and commits no offsets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,15 +19,15 @@ use super::client::{Context, REQUEST, common, unavailable};
 use super::{Kafka, KafkaSettings, blocking, join, reader, spawn};
 use crate::LogError;
 
-/// An owner that says nothing for so long has lost its shards.
+/// An owner that sends no heartbeat for this long loses its shards.
 const SESSION: Duration = Duration::from_secs(6);
-/// How often an owner says that it is there.
+/// How often an owner sends a heartbeat.
 const HEARTBEAT: Duration = Duration::from_millis(1_500);
 /// How long leaving may wait for the brokers.
 const LEAVE_WITHIN: Duration = Duration::from_secs(10);
-/// How often an error of the group is said while it lasts.
-const SAID_AGAIN: Duration = Duration::from_secs(60);
-/// Changes that may wait to be taken.
+/// How often an error of the group is logged while it lasts.
+const LOG_EVERY: Duration = Duration::from_secs(60);
+/// Changes that may be queued.
 const WAITING: usize = 16;
 
 /// What changes about the shards that this process owns.
@@ -35,14 +35,14 @@ const WAITING: usize = 16;
 pub enum Change {
     /// These are owned from now on.
     Given(Vec<Shard>),
-    /// These go to another, who gets them once the sender is dropped or used: time to write
-    /// down what there is.
+    /// These move to another owner, but not before the sender is used or dropped: time to save
+    /// state.
     Taken(Vec<Shard>, oneshot::Sender<()>),
-    /// These may have another owner already.
+    /// These were lost and may have another owner already.
     Lost(Vec<Shard>),
 }
 
-/// A place in the group.
+/// Membership in the group.
 #[derive(Debug)]
 pub struct Group {
     changes: mpsc::Receiver<Change>,
@@ -50,14 +50,14 @@ pub struct Group {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the group is called.
+/// The name of the group.
 fn name(settings: &KafkaSettings) -> String {
     format!("{}-owners", settings.prefix)
 }
 
 impl Kafka {
-    /// Joins those who share the shards of `topic`. `address` is what [`Kafka::owners`] answers
-    /// of this process.
+    /// Joins the processes that share the shards of `topic`. [`Kafka::owners`] returns `address`
+    /// for this process.
     pub fn join(&self, topic: &str, address: &str) -> Result<Group, LogError> {
         let (changed, changes) = mpsc::channel(WAITING);
         let mut config = common(&self.settings);
@@ -78,14 +78,15 @@ impl Kafka {
             .subscribe(&[&topic])
             .map_err(|error| unavailable("cannot join the owners", &self.settings, &error))?;
         let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
-        let thread = Some(spawn("kafka-group", move || take_part(&member, &told))?);
+        let stopping = Arc::clone(&stop);
+        let thread = Some(spawn("kafka-group", move || take_part(&member, &stopping))?);
         Ok(Group { changes, stop, thread })
     }
 
-    /// The addresses of those who share the shards. One that has just died may still be there.
+    /// The addresses of the processes that share the shards. One that has just died may still be
+    /// listed.
     pub async fn owners(&self) -> Result<Vec<String>, LogError> {
-        let (client, settings) = (Arc::clone(&self.asking), Arc::clone(&self.settings));
+        let (client, settings) = (Arc::clone(&self.metadata_client), Arc::clone(&self.settings));
         blocking(move || {
             let group = name(&settings);
             let found = client
@@ -102,12 +103,12 @@ impl Kafka {
 }
 
 impl Group {
-    /// The next change; `None` once the group was left.
+    /// The next change; `None` once this process has left the group.
     pub async fn change(&mut self) -> Option<Change> {
         self.changes.recv().await
     }
 
-    /// Leaves: what is owned is taken, as [`Group::change`] says.
+    /// Leaves the group: [`Group::change`] reports the owned shards as taken.
     pub fn leave(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
@@ -116,23 +117,23 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.leave();
-        // Nobody takes changes any more, so the thread does not wait for an answer.
+        // Changes are no longer received, so the thread must not wait for an answer.
         self.changes.close();
         while self.changes.try_recv().is_ok() {}
         join(self.thread.take());
     }
 }
 
-/// Lets the library do its part until `stop`, then leaves.
+/// Polls the library until `stop`, then leaves.
 fn take_part(member: &BaseConsumer<Member>, stop: &AtomicBool) {
-    let mut said: Option<Instant> = None;
+    let mut logged: Option<Instant> = None;
     let mut poll = || {
-        // Partitions are paused, so nothing comes but errors. Most pass; one that comes again and again
-        // keeps this process out, and is said again and again.
+        // Partitions are paused, so only errors arrive. Most are temporary; one that persists keeps
+        // this process out of the group and is logged repeatedly.
         if let Some(Err(error)) = member.poll(reader::POLL_INTERVAL)
-            && said.is_none_or(|at| at.elapsed() >= SAID_AGAIN)
+            && logged.is_none_or(|at| at.elapsed() >= LOG_EVERY)
         {
-            said = Some(Instant::now());
+            logged = Some(Instant::now());
             tracing::warn!(%error, "the group of owners");
         }
     };
@@ -147,7 +148,7 @@ fn take_part(member: &BaseConsumer<Member>, stop: &AtomicBool) {
     }
 }
 
-/// What the library calls when the owners change.
+/// Callbacks of the library for changes of the owners.
 #[derive(Debug)]
 struct Member {
     shards: u16,
@@ -160,7 +161,7 @@ impl Member {
         member: &BaseConsumer<Self>,
         list: &mut TopicPartitionList,
     ) -> Result<(), KafkaError> {
-        // Whoever owns a shard reads it from where its state is, by another consumer.
+        // The owner of a shard reads it with another consumer, from the position of its state.
         list.set_all_offsets(Offset::End)?;
         member.incremental_assign(list)?;
         member.pause(list)?;
@@ -178,9 +179,9 @@ impl Member {
             let _ = self.changed.blocking_send(Change::Lost(shards));
         } else if !shards.is_empty() {
             let (done, stopped) = oneshot::channel();
-            let told = self.changed.blocking_send(Change::Taken(shards, done));
-            // The library goes on saying that this process is there meanwhile.
-            let _ = told.map(|()| stopped.blocking_recv());
+            let sent = self.changed.blocking_send(Change::Taken(shards, done));
+            // The library keeps sending heartbeats meanwhile.
+            let _ = sent.map(|()| stopped.blocking_recv());
         }
         member.incremental_unassign(list)
     }

@@ -1,4 +1,4 @@
-//! One shard of a log in Kafka: a partition of each of its topics.
+//! One shard of a log in Kafka: one partition of each of its topics.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,16 +11,16 @@ use async_trait::async_trait;
 use tallylight_schemas::ident::Shard;
 use tokio::sync::watch;
 
-use super::reader::{self, Past};
-use super::topic::{Place, Topic};
+use super::reader::{self, PastReader};
+use super::topic::{ReadPlan, Topic};
 use super::{Kafka, blocking, join, spawn};
 use crate::common::{lock, unknown};
 use crate::{Batch, EventLog, LogError, Part, TopicSettings, Usage};
 
-/// How long a read waits for what is known to be there.
+/// How long a read waits for entries that are known to exist.
 const READ_WITHIN: Duration = Duration::from_secs(5);
 
-/// A shard that is open for reading and writing. Others may write it too.
+/// A shard that is open for reading and writing. Other processes may write it too.
 pub struct KafkaLog {
     kafka: Arc<Kafka>,
     shard: Shard,
@@ -30,8 +30,8 @@ pub struct KafkaLog {
 
 struct Opened {
     topic: Arc<Topic>,
-    past: Arc<Mutex<Past>>,
-    /// Started by the first who reads: a process that only appends is sent nothing back.
+    past: Arc<Mutex<PastReader>>,
+    /// Started by the first read: a process that only appends receives nothing back.
     follower: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -40,12 +40,12 @@ impl KafkaLog {
         let mut topics = BTreeMap::new();
         for settings in &kafka.settings.topics {
             let (cap_bytes, name) = (settings.cap_bytes / u64::from(shard.of()), &settings.name);
-            let place = (kafka.settings.name(name), i32::from(shard.number()));
-            let (client, of) = (Arc::clone(&kafka.asking), Arc::clone(&kafka.settings));
-            let asked = place.clone();
-            let ends = blocking(move || reader::ends(&client, &of, (&asked.0, asked.1)));
+            let location = (kafka.settings.name(name), i32::from(shard.number()));
+            let (client, of) = (Arc::clone(&kafka.metadata_client), Arc::clone(&kafka.settings));
+            let (kafka_name, partition) = location.clone();
+            let ends = blocking(move || reader::ends(&client, &of, (&kafka_name, partition)));
             let settings = TopicSettings { cap_bytes, ..settings.clone() };
-            let topic = Arc::new(Topic::new(settings, place, ends.await?));
+            let topic = Arc::new(Topic::new(settings, location, ends.await?));
             lock(&kafka.watched).push(Arc::downgrade(&topic));
             let opened = Opened { topic, past: Arc::default(), follower: Mutex::default() };
             topics.insert(name.clone(), opened);
@@ -57,7 +57,7 @@ impl KafkaLog {
         self.topics.get(topic).ok_or_else(|| unknown(topic))
     }
 
-    /// The topic, followed from now on if it was not.
+    /// The topic; it is followed from now on.
     fn followed(&self, topic: &str) -> Result<&Opened, LogError> {
         let opened = self.opened(topic)?;
         let mut follower = lock(&opened.follower);
@@ -71,15 +71,15 @@ impl KafkaLog {
         Ok(opened)
     }
 
-    /// Makes sure that `from` is no further than the end, by asking a broker if need be.
+    /// Checks that `from` is not past the end, asking a broker if necessary.
     async fn check_end(&self, topic: &Arc<Topic>, from: u64) -> Result<(), LogError> {
         if from <= *topic.head.borrow() {
             return Ok(());
         }
-        let (client, settings) = (Arc::clone(&self.kafka.asking), Arc::clone(&self.kafka.settings));
-        let asked = Arc::clone(topic);
+        let client = Arc::clone(&self.kafka.metadata_client);
+        let (settings, of) = (Arc::clone(&self.kafka.settings), Arc::clone(topic));
         blocking(move || {
-            asked.learned(reader::ends(&client, &settings, asked.place())?);
+            of.learned(reader::ends(&client, &settings, of.location())?);
             Ok(())
         })
         .await?;
@@ -117,14 +117,14 @@ impl EventLog for KafkaLog {
         if from == head {
             return Ok(Batch { next: from, ..Batch::default() });
         }
-        // What was acknowledged here is on its way back. If it does not come, the read below
-        // answers with what there is, or says so.
+        // Entries acknowledged here are still to arrive from the broker. If they do not, the read
+        // below returns what there is, or an error.
         let mut followed = topic.followed.subscribe();
         let caught_up = followed.wait_for(|followed| *followed >= head);
         let _ = tokio::time::timeout(READ_WITHIN, caught_up).await;
         match topic.read(from, max_bytes)? {
-            Place::Here(batch) => Ok(batch),
-            Place::Past { from, to, lost } => {
+            ReadPlan::Cached(batch) => Ok(batch),
+            ReadPlan::FromBrokers { from, to, lost } => {
                 let (past, topic) = (Arc::clone(&opened.past), Arc::clone(topic));
                 let settings = Arc::clone(&self.kafka.settings);
                 blocking(move || lock(&past).read((&topic, &settings), (from, to, lost), max_bytes))

@@ -1,4 +1,4 @@
-//! Makes the topics that are missing, and finds the name of the log.
+//! Creates missing topics, and finds the id of the log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,36 +17,35 @@ use super::{KafkaSettings, blocking, reader};
 use crate::common::fresh;
 use crate::{LogError, TopicSettings};
 
-/// How long a topic that was just made may take to have a leader.
+/// How long a new topic may take to have leaders.
 const MADE_WITHIN: Duration = Duration::from_secs(20);
 const RETRY: Duration = Duration::from_millis(100);
-/// The topic whose first record is the log's name.
+/// The topic whose first record is the log's id.
 const ID: &str = "id";
 /// The one partition of that topic.
 const PARTITION: i32 = 0;
-/// Segments of a topic's cap: this many, within what Kafka allows and a disk likes.
+/// A topic's cap is divided into this many segments, within the limits below.
 const SEGMENTS: u64 = 4;
 const MIN_SEGMENT: u64 = 1 << 20;
 const MAX_SEGMENT: u64 = 256 << 20;
 
-/// A log that is there.
+/// A log whose topics exist.
 pub(super) struct Made {
     pub(super) id: String,
     pub(super) shards: u16,
-    /// Who asked the brokers about it, and may go on.
-    pub(super) asking: Client,
+    pub(super) metadata_client: Client,
 }
 
 type Client = Arc<reader::Client>;
 
-/// A topic as it is made where it is missing.
+/// A topic to be created if it is missing.
 struct Wanted {
     name: String,
     partitions: i32,
     configuration: Vec<(&'static str, String)>,
 }
 
-/// Finds the log's topics, made if missing.
+/// Finds the log's topics, creating missing ones.
 pub(super) async fn log(settings: &Arc<KafkaSettings>) -> Result<Made, LogError> {
     let forever = vec![("retention.ms", "-1".to_owned()), ("retention.bytes", "-1".to_owned())];
     let id = settings.name(ID);
@@ -58,23 +57,23 @@ pub(super) async fn log(settings: &Arc<KafkaSettings>) -> Result<Made, LogError>
     }));
     create_missing(settings, &wanted).await?;
 
-    let client = Arc::new(reader::asking(settings)?);
+    let client = Arc::new(reader::metadata_client(settings)?);
     let mut shards = None;
     for topic in &settings.topics {
-        let found = there(&client, settings, &settings.name(&topic.name)).await?;
+        let found = partitions_with_leaders(&client, settings, &settings.name(&topic.name)).await?;
         if shards.replace(found).is_some_and(|others| others != found) {
             return Err(LogError::Invalid(format!(
-                "the topics of prefix {:?} differ in their partitions; give another prefix",
+                "the topics of prefix {:?} have different numbers of partitions; use another prefix",
                 settings.prefix
             )));
         }
     }
     let id = identity(Arc::clone(&client), settings, id).await?;
-    Ok(Made { id, shards: shards.unwrap_or(1), asking: client })
+    Ok(Made { id, shards: shards.unwrap_or(1), metadata_client: client })
 }
 
-/// How a topic is configured. Caps hold for each partition. Kafka drops the oldest segment once
-/// what follows it reaches `retention.bytes`, so a segment less than the cap stays within it.
+/// Configuration of a topic. Caps apply per partition. Kafka drops the oldest segment once the
+/// segments after it reach `retention.bytes`, so that is set one segment below the cap.
 fn configuration(topic: &TopicSettings, shards: u16) -> Vec<(&'static str, String)> {
     let cap_bytes = topic.cap_bytes / u64::from(shards);
     let segment = (cap_bytes / SEGMENTS).clamp(MIN_SEGMENT, MAX_SEGMENT);
@@ -106,7 +105,7 @@ async fn create_missing(settings: &KafkaSettings, wanted: &[Wanted]) -> Result<(
     }
     let options = AdminOptions::new().request_timeout(Some(REQUEST));
     let answers = admin.create_topics(&topics, &options).await;
-    let answers = answers.map_err(|error| unavailable("cannot make topics", settings, &error))?;
+    let answers = answers.map_err(|error| unavailable("cannot create topics", settings, &error))?;
     for answer in answers {
         if let Err((name, code)) = answer {
             refused(&name, code, replicas)?;
@@ -115,34 +114,34 @@ async fn create_missing(settings: &KafkaSettings, wanted: &[Wanted]) -> Result<(
     Ok(())
 }
 
-/// What it comes to that a topic was not made.
+/// The outcome when a topic was not created.
 fn refused(name: &str, code: RDKafkaErrorCode, replicas: i32) -> Result<(), LogError> {
     match code {
         RDKafkaErrorCode::TopicAlreadyExists => Ok(()),
         RDKafkaErrorCode::InvalidReplicationFactor => Err(LogError::Unavailable(format!(
-            "{name} cannot be made with {replicas} copies: {code}; are all brokers up?"
+            "{name} cannot be created with {replicas} replicas: {code}; are all brokers up?"
         ))),
         RDKafkaErrorCode::InvalidConfig => {
-            Err(LogError::Invalid(format!("{name} cannot be made: {code}")))
+            Err(LogError::Invalid(format!("{name} cannot be created: {code}")))
         }
-        _ => Err(LogError::Unavailable(format!("{name} cannot be made: {code}"))),
+        _ => Err(LogError::Unavailable(format!("{name} cannot be created: {code}"))),
     }
 }
 
-/// How many partitions a topic has, once each of them has a leader.
-async fn there(
+/// The number of partitions of a topic, once each of them has a leader.
+async fn partitions_with_leaders(
     client: &Client,
     settings: &Arc<KafkaSettings>,
     name: &str,
 ) -> Result<u16, LogError> {
     let deadline = Instant::now() + MADE_WITHIN;
     loop {
-        let (client, asked) = (Arc::clone(client), Arc::clone(settings));
+        let (client, settings) = (Arc::clone(client), Arc::clone(settings));
         let topic = name.to_owned();
         let found = blocking(move || {
-            let partitions = partitions(&client, &asked, &topic)?;
+            let partitions = partitions(&client, &settings, &topic)?;
             for partition in 0..partitions {
-                reader::ends(&client, &asked, (&topic, i32::from(partition)))?;
+                reader::ends(&client, &settings, (&topic, i32::from(partition)))?;
             }
             Ok(partitions)
         });
@@ -153,34 +152,34 @@ async fn there(
     }
 }
 
-/// A topic that somebody else made may be of a form that is not read here.
+/// The number of partitions of a topic. One created by other software may have too many.
 fn partitions(
     client: &BaseConsumer<Context>,
     settings: &KafkaSettings,
     name: &str,
 ) -> Result<u16, LogError> {
-    let known = client
-        .fetch_metadata(Some(name), REQUEST)
-        .map_err(|error| unavailable(&format!("cannot ask for {name}"), settings, &error))?;
+    let known = client.fetch_metadata(Some(name), REQUEST).map_err(|error| {
+        unavailable(&format!("cannot get metadata of {name}"), settings, &error)
+    })?;
     match known.topics().first().map_or(0, |topic| topic.partitions().len()) {
-        0 => Err(LogError::Unavailable(format!("{name} is not there yet"))),
+        0 => Err(LogError::Unavailable(format!("{name} does not exist yet"))),
         some => u16::try_from(some).ok().filter(|some| *some <= MAX_PARTITIONS).ok_or_else(|| {
             LogError::Invalid(format!(
-                "{name} has {some} partitions, and {MAX_PARTITIONS} are the most; give another prefix"
+                "{name} has {some} partitions, above the limit of {MAX_PARTITIONS}; use another prefix"
             ))
         }),
     }
 }
 
-/// The log's name: whoever comes first writes it, and everybody takes the first.
+/// The log's id: written if there is none yet; every process uses the first one written.
 async fn identity(
     client: Client,
     settings: &Arc<KafkaSettings>,
     topic: String,
 ) -> Result<String, LogError> {
-    there(&client, settings, &topic).await?;
-    let (asked, of, name) = (Arc::clone(&client), Arc::clone(settings), topic.clone());
-    let (_, next) = blocking(move || reader::ends(&asked, &of, (&name, PARTITION))).await?;
+    partitions_with_leaders(&client, settings, &topic).await?;
+    let (metadata, of, name) = (Arc::clone(&client), Arc::clone(settings), topic.clone());
+    let (_, next) = blocking(move || reader::ends(&metadata, &of, (&name, PARTITION))).await?;
     if next == 0 {
         let producer: FutureProducer<Context> = create(&producing(settings))?;
         let id = fresh();
@@ -201,18 +200,18 @@ fn first_record(
     let failed = |error| unavailable(&format!("cannot read {topic}"), settings, &error);
     list.add_partition_offset(topic, PARTITION, Offset::Beginning).map_err(failed)?;
     client.assign(&list).map_err(failed)?;
-    // Errors on the way pass: a broker that is away may not be the one that has it.
+    // Errors are ignored until the deadline: the broker that failed may not be the one that has it.
     let looks = MADE_WITHIN.as_millis() / reader::POLL_INTERVAL.as_millis();
     let message = (0..looks)
         .find_map(|_| client.poll(reader::POLL_INTERVAL)?.ok())
         .ok_or_else(|| LogError::Unavailable(format!("no broker sends {topic}")))?;
-    // There is no other, and it would be asked for as long as this client lives.
+    // There is no second record, and this client would keep fetching for as long as it lives.
     client.unassign().map_err(failed)?;
     let id = message.payload_view::<str>().and_then(Result::ok).unwrap_or_default();
     let valid = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     if valid {
         Ok(id.to_owned())
     } else {
-        Err(LogError::Data(format!("{topic} holds no id of a log")))
+        Err(LogError::Data(format!("{topic} does not contain the id of a log")))
     }
 }

@@ -1,4 +1,4 @@
-//! Readers of one topic: one follows its end all the time, one goes back where it is asked to.
+//! Readers of one topic: a follower of its end, and a reader of older entries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,13 +17,13 @@ use crate::{Batch, Entry, LogError};
 
 pub(super) type Client = BaseConsumer<Context>;
 
-/// How long a broker holds the follower's request; it answers at once when something comes.
+/// How long a broker holds the follower's request; it answers at once when an entry arrives.
 const LONG_WAIT: Duration = Duration::from_millis(500);
-/// The same for reads of the past, where a request under way delays the next jump.
+/// The same for reads of older entries, where a pending request delays the next seek.
 const SHORT_WAIT: Duration = Duration::from_millis(10);
-/// How often a follower looks whether it should end.
+/// How often a follower checks whether it should stop.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(200);
-/// Looks of a read of the past that brought nothing, or nothing that is there, before it is given up.
+/// Polls without a usable entry after which a read of older entries fails.
 const MAX_IDLE: usize = 25;
 
 /// The oldest and the next offset of a partition, from its leader. Blocks.
@@ -38,16 +38,16 @@ pub(super) fn ends(
     Ok((u64::try_from(low).unwrap_or(0), u64::try_from(high).unwrap_or(0)))
 }
 
-/// A consumer that asks and does not read.
-pub(super) fn asking(settings: &KafkaSettings) -> Result<Client, LogError> {
+/// A consumer that requests metadata and reads no entries.
+pub(super) fn metadata_client(settings: &KafkaSettings) -> Result<Client, LogError> {
     create(&consuming(settings, SHORT_WAIT))
 }
 
-/// Reads from `offset` on. Before the next `assign` or `unassign` something must have come, or been
-/// waited for: librdkafka 2.12 aborts the process (`rktp_started`) when it is told to stop a partition
-/// that it is stopping.
+/// Starts reading at `offset`. Before the next `assign` or `unassign` a message must have arrived
+/// or been waited for: librdkafka 2.12 aborts the process (`rktp_started`) if a partition is
+/// stopped while it is already being stopped.
 fn assign(client: &Client, topic: &Topic, offset: u64) -> Result<(), KafkaError> {
-    let (name, partition) = topic.place();
+    let (name, partition) = topic.location();
     let mut list = TopicPartitionList::new();
     let offset = Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX));
     list.add_partition_offset(name, partition, offset)?;
@@ -59,15 +59,15 @@ fn out_of_range(error: &KafkaError) -> bool {
     matches!(error.rdkafka_error_code(), Some(AutoOffsetReset | OffsetOutOfRange))
 }
 
-/// Offset, bytes and entry of a message; the entry is none if it is none of ours.
+/// Offset, size and entry of a message; no entry if Tallylight did not write it.
 fn taken(message: &impl Message) -> (u64, u64, Option<Entry>) {
     let offset = u64::try_from(message.offset()).unwrap_or(0);
     let value = Bytes::copy_from_slice(message.payload().unwrap_or_default());
     (offset, value.len() as u64, record::decode(offset, value))
 }
 
-/// Follows the end of `topic` until `stop`. The errors that a consumer reports pass: the library
-/// goes on by itself once a broker answers.
+/// Follows the end of `topic` until `stop`. Errors that the consumer reports are temporary: the
+/// library continues by itself once a broker answers.
 pub(super) fn follow(topic: &Topic, settings: &KafkaSettings, stop: &AtomicBool) {
     let client: Client = match create(&consuming(settings, LONG_WAIT)) {
         Ok(client) => client,
@@ -87,10 +87,10 @@ pub(super) fn follow(topic: &Topic, settings: &KafkaSettings, stop: &AtomicBool)
                 at = offset + 1;
             }
             Some(Err(error)) if out_of_range(&error) => {
-                // The caps were faster than this reader: what it missed counts as lost. Where no
-                // broker says how far they are, it is asked for again.
+                // The caps overtook this reader: the entries that it missed count as lost. If no
+                // broker answers with the ends, the next round asks again.
                 placed = false;
-                if let Ok((low, high)) = ends(&client, settings, topic.place()) {
+                if let Ok((low, high)) = ends(&client, settings, topic.location()) {
                     if high < at {
                         return topic.cut(at, high);
                     }
@@ -104,18 +104,18 @@ pub(super) fn follow(topic: &Topic, settings: &KafkaSettings, stop: &AtomicBool)
     }
 }
 
-/// Reads what is no longer kept in memory.
+/// Reads entries that are no longer in memory.
 #[derive(Default)]
-pub(super) struct Past {
+pub(super) struct PastReader {
     client: Option<Client>,
-    /// Where the consumer goes on by itself.
+    /// The offset at which the consumer continues.
     position: Option<u64>,
-    /// An entry that came and did not fit.
+    /// An entry that arrived and did not fit.
     held: Option<Entry>,
 }
 
-impl Past {
-    /// Entries from `from` on, none from `to` on. Blocks.
+impl PastReader {
+    /// Entries in `from..to`. Blocks.
     pub(super) fn read(
         &mut self,
         (topic, settings): (&Arc<Topic>, &KafkaSettings),
@@ -129,7 +129,7 @@ impl Past {
         let mut collect = Collect::new(from, lost, max_bytes);
         let outcome = self.fill(&client, (topic, settings), to, &mut collect);
         if outcome.is_err() || collect.next() >= to {
-            // Nobody goes on from here: no more is fetched in advance.
+            // No read continues from here, so stop prefetching.
             (self.position, self.held) = (None, None);
             let _ = client.unassign();
         }
@@ -176,7 +176,7 @@ impl Past {
                 }
                 Some(Err(error)) if out_of_range(&error) => {
                     idle += 1;
-                    let (low, high) = ends(client, settings, topic.place())?;
+                    let (low, high) = ends(client, settings, topic.location())?;
                     topic.learned((low, high));
                     collect.pass(low.min(to));
                     if collect.next() < to {

@@ -1,16 +1,16 @@
-//! One entry as the value of a Kafka record: version, append time, then the body as on disk.
-//! The offset is Kafka's own, and so is the checksum, which the reader has checked.
+//! An entry as the value of a Kafka record: version, append time, then the body as on disk. The
+//! offset and the checksum, which the consumer checks, are Kafka's.
 
 use bytes::{Buf, BufMut, Bytes};
 
 use crate::{Entry, Part, entry};
 
-/// A later version is not read.
+/// Later versions are not read.
 const VERSION: u8 = 1;
 /// Bytes before the body.
 pub(super) const HEAD: usize = 1 + 8;
 
-/// The value for `parts`, whose body takes `body_len` bytes.
+/// Encodes `parts`, whose body has `body_len` bytes.
 pub(super) fn encode(parts: &[Part], body_len: usize, appended_at_us: i64) -> Vec<u8> {
     let mut value = Vec::with_capacity(HEAD + body_len);
     value.put_u8(VERSION);
@@ -20,7 +20,7 @@ pub(super) fn encode(parts: &[Part], body_len: usize, appended_at_us: i64) -> Ve
     value
 }
 
-/// Reads a value back; `None` if it is none of ours.
+/// Decodes a value; `None` if Tallylight did not write it.
 pub(super) fn decode(offset: u64, mut value: Bytes) -> Option<Entry> {
     if value.try_get_u8().ok()? != VERSION {
         return None;

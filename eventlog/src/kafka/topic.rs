@@ -1,4 +1,5 @@
-//! What is known of one topic of a shard: its ends, and the newest entries, which most readers want.
+//! State of one topic of a shard: its ends, and a cache of the newest entries, which most reads
+//! want.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard};
@@ -8,19 +9,19 @@ use tokio::sync::watch;
 use crate::common::lock;
 use crate::{Batch, Entry, LogError, TopicSettings, Usage};
 
-/// Bytes of the newest entries kept in memory; one entry at least.
+/// Bytes of the newest entries to keep in memory; at least one entry is kept.
 const RUN_BYTES: u64 = 16 << 20;
 
 #[derive(Debug)]
 pub(super) struct Topic {
     pub(super) settings: TopicSettings,
-    /// What Kafka calls it.
+    /// Its name in Kafka.
     pub(super) name: String,
-    /// Which of its partitions this is.
+    /// Its partition in Kafka.
     partition: i32,
-    /// The next offset to be written, as far as it is known here.
+    /// The next offset to be written, as far as this process knows.
     pub(super) head: watch::Sender<u64>,
-    /// Everything below has been followed.
+    /// The follower has read everything below this offset.
     pub(super) followed: watch::Sender<u64>,
     state: Mutex<State>,
 }
@@ -29,26 +30,26 @@ pub(super) struct Topic {
 struct State {
     earliest: u64,
     last_us: i64,
-    /// The newest entries, with the bytes that each takes up.
+    /// The newest entries, each with its size in bytes.
     run: VecDeque<(Entry, u64)>,
     run_bytes: u64,
     /// The first offset that the run covers.
     run_start: u64,
     seen_entries: u64,
     seen_bytes: u64,
-    /// Records that are none of ours.
+    /// Records that Tallylight did not write.
     foreign: u64,
-    /// It ends before what was read of it: how far that was, and the end.
+    /// Set if the topic has become shorter than what was read: the offset read to, and the end.
     cut: Option<(u64, u64)>,
 }
 
-/// Where a read goes.
+/// How a read is served.
 #[derive(Debug)]
-pub(super) enum Place {
-    /// It is answered.
-    Here(Batch),
-    /// It is about entries from `from` to `to` that only the brokers have.
-    Past { from: u64, to: u64, lost: u64 },
+pub(super) enum ReadPlan {
+    /// From memory.
+    Cached(Batch),
+    /// Entries `from..to` must be read from the brokers.
+    FromBrokers { from: u64, to: u64, lost: u64 },
 }
 
 impl Topic {
@@ -68,8 +69,8 @@ impl Topic {
         }
     }
 
-    /// Its name and its partition, as Kafka calls them.
-    pub(super) fn place(&self) -> (&str, i32) {
+    /// Its name and partition in Kafka.
+    pub(super) fn location(&self) -> (&str, i32) {
         (&self.name, self.partition)
     }
 
@@ -77,7 +78,7 @@ impl Topic {
         lock(&self.state)
     }
 
-    /// The ends of the topic as a broker told them.
+    /// Takes the ends of the topic from a broker.
     pub(super) fn learned(&self, (low, high): (u64, u64)) {
         let mut state = self.state();
         state.earliest = state.earliest.max(low);
@@ -85,7 +86,7 @@ impl Topic {
         self.raise(high);
     }
 
-    /// The head is at `next` at least; it never steps back.
+    /// Raises the head to at least `next`; it never goes back.
     pub(super) fn raise(&self, next: u64) {
         self.head.send_if_modified(|head| {
             let rises = next > *head;
@@ -94,8 +95,8 @@ impl Topic {
         });
     }
 
-    /// Does `send` with a time that is not below that of any entry known here, alone, so that
-    /// times are in the order of sending.
+    /// Calls `send` with a time not below that of any known entry. Calls are serialised, so that
+    /// times follow the order of sending.
     pub(super) fn timed<T>(&self, now_us: i64, send: impl FnOnce(i64) -> T) -> T {
         let mut state = self.state();
         state.last_us = state.last_us.max(now_us);
@@ -107,7 +108,7 @@ impl Topic {
         self.raise(offset + 1);
     }
 
-    /// The follower saw a record; `entry` is none if it is none of ours.
+    /// The follower read a record; `entry` is `None` if Tallylight did not write it.
     pub(super) fn saw(&self, offset: u64, bytes: u64, entry: Option<Entry>) {
         let mut state = self.state();
         match entry {
@@ -120,7 +121,7 @@ impl Topic {
             }
             None => {
                 state.foreign += 1;
-                tracing::warn!(topic = self.name, offset, "a record that no Tallylight wrote");
+                tracing::warn!(topic = self.name, offset, "a record that Tallylight did not write");
             }
         }
         while state.run_bytes > RUN_BYTES
@@ -135,7 +136,7 @@ impl Topic {
         self.raise(offset + 1);
     }
 
-    /// The follower goes on at `offset`, since what was before is gone.
+    /// The follower continues at `offset`, since earlier entries are gone.
     pub(super) fn jumped(&self, offset: u64) {
         let mut state = self.state();
         state.run.clear();
@@ -145,37 +146,37 @@ impl Topic {
         self.followed.send_replace(offset);
     }
 
-    /// The topic ends before `at`, up to where it was read: its tail was lost, or it was made anew. What
-    /// is written now has offsets that were read already, so no reader goes on as if nothing were. Who
-    /// only writes does not know of it.
+    /// The topic ends before `at`, the offset that was read to: its tail was lost, or it was
+    /// recreated. New entries would reuse offsets that were already read, so every further read
+    /// fails. A process that only appends does not notice.
     pub(super) fn cut(&self, at: u64, end: u64) {
         self.state().cut = Some((at, end));
         tracing::error!(topic = self.name, at, end, "the topic has become shorter");
-        // As if there were more: whoever waits for that reads, and is told.
+        // Pretend that there are more entries: waiting readers then read and get the error.
         self.head.send_modify(|head| *head += 1);
     }
 
-    /// An error once the topic has become shorter.
+    /// Fails once the topic has become shorter.
     pub(super) fn check_whole(&self) -> Result<(), LogError> {
         let Some((at, end)) = self.state().cut else { return Ok(()) };
         Err(LogError::Data(format!(
-            "topic {} was read up to {at} and ends at {end}: its tail was lost, or it was made anew",
+            "topic {} was read up to {at} and ends at {end}: its tail was lost, or it was recreated",
             self.name
         )))
     }
 
-    /// Reads from what is kept here, or says what to ask the brokers for.
-    pub(super) fn read(&self, from: u64, max_bytes: usize) -> Result<Place, LogError> {
+    /// Reads from memory, or returns the range to read from the brokers.
+    pub(super) fn read(&self, from: u64, max_bytes: usize) -> Result<ReadPlan, LogError> {
         let state = self.state();
         let followed = *self.followed.borrow();
         let start = from.max(state.earliest);
         let lost = start - from;
         if start < state.run_start {
-            return Ok(Place::Past { from: start, to: state.run_start, lost });
+            return Ok(ReadPlan::FromBrokers { from: start, to: state.run_start, lost });
         }
         if start > followed || (start == followed && start < *self.head.borrow()) {
             return Err(LogError::Unavailable(format!(
-                "topic {} has entries up to {}, and no broker sends those from {followed} on",
+                "topic {} has entries up to {}, but no broker sends those from {followed} on",
                 self.name,
                 *self.head.borrow()
             )));
@@ -183,7 +184,7 @@ impl Topic {
         let mut collect = Collect::new(start, lost, max_bytes);
         let first = state.run.partition_point(|(entry, _)| entry.offset < start);
         let fits = state.run.iter().skip(first).all(|(entry, _)| collect.take(entry));
-        Ok(Place::Here(collect.done(fits.then_some(followed))))
+        Ok(ReadPlan::Cached(collect.done(fits.then_some(followed))))
     }
 
     pub(super) fn usage(&self) -> Usage {
@@ -202,7 +203,7 @@ impl Topic {
     }
 }
 
-/// Gathers entries into a batch and counts the gaps between them.
+/// Collects entries into a batch and counts the gaps between them.
 #[derive(Debug)]
 pub(super) struct Collect {
     batch: Batch,
@@ -216,7 +217,7 @@ impl Collect {
         Self { batch, taken: 0, max_bytes }
     }
 
-    /// Takes the entry unless that would be too much.
+    /// Takes the entry unless that would exceed the limit.
     pub(super) fn take(&mut self, entry: &Entry) -> bool {
         let bytes = entry.parts.iter().map(|part| part.payload.len()).sum::<usize>();
         if !self.batch.entries.is_empty() && self.taken + bytes > self.max_bytes {
@@ -229,7 +230,7 @@ impl Collect {
         true
     }
 
-    /// Everything below `offset` that did not come is lost.
+    /// Counts everything below `offset` that did not arrive as lost.
     pub(super) fn pass(&mut self, offset: u64) {
         self.batch.lost += offset.saturating_sub(self.batch.next);
         self.batch.next = self.batch.next.max(offset);
@@ -239,7 +240,7 @@ impl Collect {
         self.batch.next
     }
 
-    /// The batch; all of it up to `end` was seen, if an end is given.
+    /// The batch; if `end` is given, everything up to it was read.
     pub(super) fn done(mut self, end: Option<u64>) -> Batch {
         if let Some(end) = end {
             self.pass(end);

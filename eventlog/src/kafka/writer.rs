@@ -1,4 +1,4 @@
-//! Appending: bounded, in order, acknowledged by every replica in sync.
+//! Appends entries: bounded, in order, acknowledged by every in-sync replica.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use crate::{LogError, Part};
 
 type Client = FutureProducer<Context>;
 
-/// Bytes that may wait for their acknowledgement, in units of [`ROOM_UNIT`].
+/// Bytes that may await acknowledgement, in units of [`ROOM_UNIT`].
 const QUEUED_ROOM: usize = 64 << 10;
 const ROOM_UNIT: usize = 1 << 10;
 
@@ -50,7 +50,7 @@ impl Writer {
         let client = lock(&self.client).clone();
         let sent = topic.timed(self.clock.now_us(), |now_us| {
             let value = record::encode(parts, body_len, now_us);
-            let (name, partition) = topic.place();
+            let (name, partition) = topic.location();
             let record = FutureRecord::<(), _>::to(name).partition(partition);
             client.send_result(record.payload(&value)).map_err(|(error, _)| error)
         });
@@ -70,26 +70,26 @@ impl Writer {
         }
     }
 
-    /// What an append that was never sent comes to.
+    /// The error for an append that was never sent.
     fn refused(&self, client: &Client, error: &KafkaError) -> LogError {
         use RDKafkaErrorCode::{Fatal, MessageSizeTooLarge, QueueFull};
         let why = format!("Kafka {}: {error}", self.settings.brokers);
         match error.rdkafka_error_code() {
             Some(MessageSizeTooLarge) => LogError::Invalid(why),
             Some(Fatal) => self.renew(client, why),
-            Some(QueueFull) => LogError::Unavailable(format!("{why}: too much waits for it")),
+            Some(QueueFull) => LogError::Unavailable(format!("{why}: its queue is full")),
             _ => LogError::Unavailable(why),
         }
     }
 
-    /// What an append that was sent comes to when no good answer came.
+    /// The error for an append that was sent but not acknowledged.
     fn failed(&self, client: &Client, error: &KafkaError) -> LogError {
         use RDKafkaErrorCode::{Fatal, MessageTimedOut, TopicAuthorizationFailed};
         let why = format!("Kafka {}: {error}", self.settings.brokers);
         let code = error.rdkafka_error_code();
         if let Some(setting) = code.and_then(too_small) {
             return LogError::Invalid(format!(
-                "{why}; {setting} of its topics is below what an entry may take, set it to \
+                "{why}; {setting} of its topics is too small for an entry, set it to \
                  {MAX_RECORD_BYTES} or more"
             ));
         }
@@ -101,19 +101,19 @@ impl Writer {
             },
             Some(MessageTimedOut) => LogError::Unsure(format!(
                 "{why} within {} s; is a broker down, or are fewer replicas in sync than \
-                 min.insync.replicas asks for?",
+                 min.insync.replicas requires?",
                 self.settings.append_within.as_secs()
             )),
             _ => LogError::Unsure(why),
         }
     }
 
-    /// A producer that lost its place in the brokers' books never sends again; another does.
+    /// Replaces a producer whose state the brokers have lost: it can never send again.
     fn renew(&self, broken: &Client, why: String) -> LogError {
         let mut client = lock(&self.client);
         let same = std::ptr::eq(client.client().native_ptr(), broken.client().native_ptr());
         if same {
-            tracing::warn!(why, "the producer ended; a new one takes over");
+            tracing::warn!(why, "the producer failed; a new one replaces it");
             match create(&producing(&self.settings)) {
                 Ok(fresh) => *client = fresh,
                 Err(error) => return error,
@@ -122,19 +122,19 @@ impl Writer {
         LogError::Unavailable(why)
     }
 
-    /// Takes no more, and waits for what is under way.
+    /// Accepts no further appends, and waits for those in progress.
     pub(super) async fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         let client = lock(&self.client).clone();
         let within = self.settings.append_within;
         let flushed = tokio::task::spawn_blocking(move || client.flush(within)).await;
         if !matches!(flushed, Ok(Ok(()))) {
-            tracing::error!("the log was closed while appends were under way");
+            tracing::error!("the log was closed while appends were in progress");
         }
     }
 }
 
-/// The setting of a topic that a broker refuses an entry by, as it is too large.
+/// The topic setting that made a broker refuse an entry as too large.
 fn too_small(code: RDKafkaErrorCode) -> Option<&'static str> {
     match code {
         RDKafkaErrorCode::MessageSizeTooLarge => Some("max.message.bytes"),

@@ -1,4 +1,4 @@
-//! Whole segments are dropped, the count survives.
+//! Whole segments are dropped; the number of dropped entries survives a restart.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ async fn the_byte_cap_drops_whole_segments_and_remembers_how_many() {
 }
 
 #[tokio::test]
-async fn a_lower_cap_is_met_at_once() {
+async fn a_lower_cap_is_enforced_at_once() {
     let dir = fast_dir();
     let clock = Arc::new(ManualClock::at_us(0));
     let mut settings = DiskSettings::new(dir.path(), vec![TopicSettings::new(TOPIC, 64 << 10)]);
@@ -62,7 +62,7 @@ async fn the_age_cap_drops_what_is_older() {
     assert_eq!((all.entries[0].offset, all.next), (usage.earliest, 300));
 }
 
-/// Readers far behind see a number, never damage, while segments vanish under them.
+/// Readers far behind get a number of lost entries, never damage, while segments are dropped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn reading_while_segments_are_dropped_is_no_damage() {
     const ENTRIES: u64 = 6_000;
@@ -75,7 +75,7 @@ async fn reading_while_segments_are_dropped_is_no_damage() {
             tokio::spawn(async move {
                 let mut next = 0;
                 while next < ENTRIES {
-                    // Always from the very start: the oldest segment is the one that goes.
+                    // Always from the start: the oldest segment is dropped first.
                     let batch = log.read(TOPIC, 0, 1 << 20).await.unwrap();
                     assert_eq!(batch.next, batch.lost + batch.entries.len() as u64);
                     assert!(batch.entries.iter().map(|e| e.offset).eq(batch.lost..batch.next));

@@ -1,4 +1,4 @@
-//! Damage before the tail: never a wrong payload, never a silent loss, counted to the entry.
+//! Damage before the tail: never a wrong payload or a silent loss, and an exact count.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -27,7 +27,7 @@ async fn any_flipped_bit_of_a_crashed_log_loses_its_entry_only() {
         let all = read_all(&log).await;
         let (entries, next, lost) = match record_of(&borders, bit / 8) {
             None => (5, 5, 0),
-            // Nothing valid follows: a torn tail, as far as anyone can tell.
+            // Nothing valid follows, so this cannot be distinguished from a torn tail.
             Some(4) => (4, 4, 0),
             Some(_) => (4, 5, 1),
         };
@@ -57,7 +57,7 @@ async fn any_flipped_bit_of_a_closed_log_loses_its_entry_only() {
             assert_eq!(log.usage(TOPIC).unwrap().next, 5 + opening);
             let all = read_all(&log).await;
             assert_eq!((all.next, all.lost), (5 + opening, lost), "bit {bit}");
-            // Reading it again counts nothing again.
+            // A second read counts nothing twice.
             read_all(&log).await;
             assert_eq!(log.usage(TOPIC).unwrap().quarantined_entries, lost, "bit {bit}");
             append(&log, 5 + opening..6 + opening).await;
@@ -87,7 +87,7 @@ async fn a_hole_in_the_middle_is_counted_wherever_it_is() {
 }
 
 #[tokio::test]
-async fn bytes_put_in_between_lose_nothing() {
+async fn inserted_bytes_lose_nothing() {
     let bytes = crashed(4).await;
     let borders = borders(&bytes);
     let longer = [&bytes[..borders[2]], b"not a record", &bytes[borders[2]..]].concat();
@@ -97,10 +97,10 @@ async fn bytes_put_in_between_lose_nothing() {
     assert_eq!((all.entries.len(), all.lost, all.next), (4, 0, 4));
 }
 
-/// With the header and the first record gone, the id is looked for; bytes that only look like a
-/// record must not send the log ahead.
+/// Without the header and the first record, the id is searched; bytes that only look like a record
+/// must not make the log skip ahead.
 #[tokio::test]
-async fn a_record_that_cannot_stand_there_is_not_believed() {
+async fn a_record_with_an_impossible_offset_is_ignored() {
     let bytes = crashed(6).await;
     let borders = borders(&bytes);
     let mut planted = crashed(1).await[HEADER..].to_vec();
@@ -135,7 +135,7 @@ async fn a_damaged_entry_is_copied_and_skipped() {
     assert_eq!((batch.lost, batch.entries[0].offset), (0, 2));
 }
 
-/// A reader was told that offset 4 is lost; a restart must not give 4 to another entry.
+/// Offset 4 was reported lost to a reader; a restart must not give it to another entry.
 #[tokio::test]
 async fn a_tail_damaged_while_the_log_runs_keeps_its_offset() {
     let dir = fast_dir();

@@ -1,4 +1,4 @@
-//! kill -9: whatever was acknowledged is there afterwards.
+//! kill -9: every acknowledged entry survives.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -13,8 +13,8 @@ const CHILD: &str = "TALLYLIGHT_TEST_LOG_DIR";
 const ROUNDS: usize = 3;
 const ACKNOWLEDGED: usize = 150;
 
-/// Not a test of its own: the process that is killed. Four tasks append and tell what was
-/// acknowledged, for as long as they live.
+/// Not a test itself but the process to be killed. Four tasks append and print what was
+/// acknowledged until they are killed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writer_child() {
     let Ok(dir) = std::env::var(CHILD) else { return };
@@ -39,7 +39,7 @@ async fn writer_child() {
     }
 }
 
-/// Lets a child write, kills it, and returns what it was told is durable.
+/// Lets a child write, kills it, and returns the entries that were acknowledged to it.
 fn write_and_die(dir: &Path) -> Vec<(u64, String)> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["kill::writer_child", "--exact", "--nocapture"])
@@ -51,7 +51,7 @@ fn write_and_die(dir: &Path) -> Vec<(u64, String)> {
     let mut killed = false;
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
-        // The last line may be cut; libtest puts its own text before the first.
+        // The last line may be incomplete; libtest prints text before the first.
         if let Some((_, rest)) = line.split_once("acked ")
             && let Some((offset, text)) = rest.split_once(' ')
         {
@@ -70,7 +70,7 @@ fn write_and_die(dir: &Path) -> Vec<(u64, String)> {
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_kill_9() {
-    // On the real disk, since this is the one test of real syncs.
+    // On the real disk, since this is the only test of real syncs.
     let dir = tempfile::tempdir().unwrap();
     let mut acknowledged = Vec::new();
     for _ in 0..ROUNDS {

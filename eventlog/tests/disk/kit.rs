@@ -1,4 +1,4 @@
-//! What the tests of the disk log share.
+//! Helpers for the tests of the disk log.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub(crate) const TOPIC: &str = "events";
 pub(crate) const HEADER: usize = 40;
 
-/// A folder in memory where there is one: thousands of reopenings need no real disk.
+/// A folder in a memory file system if there is one: thousands of reopenings need no real disk.
 pub(crate) fn fast_dir() -> TempDir {
     let shared = Path::new("/dev/shm");
     if shared.is_dir() {
@@ -35,7 +35,7 @@ pub(crate) fn open(dir: &Path) -> DiskLog {
     try_open(dir).unwrap()
 }
 
-/// What the tests append as entry `n`: of differing sizes, never the same twice.
+/// The content of entry `n` in these tests: of different sizes, all distinct.
 pub(crate) fn parts(n: u64) -> Vec<Part> {
     let payload = format!("entry {n} ").repeat(usize::try_from(n % 4).unwrap());
     let ranges = vec![PartitionRange { partition: 2, first_row: 0, rows: 7 }];
@@ -51,7 +51,7 @@ pub(crate) async fn append(log: &DiskLog, offsets: std::ops::Range<u64>) {
     }
 }
 
-/// Everything from the earliest on; whatever is there must be what was appended.
+/// Reads everything from the earliest offset on, and checks that it is what was appended.
 pub(crate) async fn read_all(log: &DiskLog) -> Batch {
     let usage = log.usage(TOPIC).unwrap();
     let mut all = Batch { next: usage.earliest, ..Batch::default() };
@@ -81,7 +81,7 @@ pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The bytes of a log with entries `0..entries` in one segment, as a crash leaves them.
+/// The bytes of a log with entries `0..entries` in one segment, as after a crash.
 pub(crate) async fn crashed(entries: u64) -> Vec<u8> {
     let dir = fast_dir();
     let log = open(dir.path());
@@ -89,7 +89,7 @@ pub(crate) async fn crashed(entries: u64) -> Vec<u8> {
     fs::read(segment_path(dir.path(), 0)).unwrap()
 }
 
-/// A log folder whose segments hold these bytes.
+/// A log folder whose segments contain these bytes.
 pub(crate) fn folder(segments: &[(u64, &[u8])]) -> TempDir {
     let dir = fast_dir();
     fs::create_dir(dir.path().join(TOPIC)).unwrap();
@@ -99,7 +99,7 @@ pub(crate) fn folder(segments: &[(u64, &[u8])]) -> TempDir {
     dir
 }
 
-/// Where each record starts, and where the last one ends.
+/// The start of each record, and the end of the last one.
 pub(crate) fn borders(segment: &[u8]) -> Vec<usize> {
     let mut borders = vec![HEADER];
     let mut at = HEADER;
@@ -111,7 +111,7 @@ pub(crate) fn borders(segment: &[u8]) -> Vec<usize> {
     borders
 }
 
-/// Which records differ. Zeroing bytes that are zero damages nothing.
+/// The records that differ. Zeroing bytes that are already zero damages nothing.
 pub(crate) fn changed(before: &[u8], after: &[u8]) -> Vec<usize> {
     let borders = borders(before);
     let range = |record: usize| borders[record]..borders[record + 1];

@@ -1,4 +1,4 @@
-//! One owner, settings, reading along, and going on where the last process stopped.
+//! One owner, settings, reading without the lock, and continuing after the last process.
 
 use std::fs;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ async fn append_times_do_not_fall_across_a_restart() {
 }
 
 #[tokio::test]
-async fn what_a_crash_leaves_of_a_new_segment_is_made_anew() {
+async fn a_new_segment_left_incomplete_by_a_crash_is_made_again() {
     let bytes = crashed(3).await;
     for leftover in [&b""[..], b"TLYSEG", &[0; 40], &[0; 4_096]] {
         let dir = folder(&[(0, &bytes), (3, leftover)]);
@@ -134,7 +134,7 @@ async fn a_reader_without_the_lock_changes_nothing() {
 }
 
 #[test]
-fn mistakes_in_settings_are_told_together() {
+fn mistakes_in_settings_are_reported_together() {
     let topics = ["events", "events", "../up", ""].map(|name| TopicSettings::new(name, 0));
     let settings =
         DiskSettings { segment_bytes: 1, ..DiskSettings::new("/nowhere", topics.into()) };

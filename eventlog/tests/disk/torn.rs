@@ -1,4 +1,4 @@
-//! Tails that a crash tears: what was whole stays, the rest goes, the log goes on.
+//! Tails torn by a crash: whole entries are kept, the rest is cut, the log continues.
 
 use tallylight_eventlog::EventLog;
 
@@ -6,7 +6,7 @@ use super::kit::{
     TOPIC, append, borders, changed, crashed, folder, open, parts, read_all, segment_path,
 };
 
-/// Opens a log of one segment of `bytes`, which must hold entries `0..whole`, and goes on.
+/// Opens a log of one segment of `bytes`, which must contain entries `0..whole`, and appends.
 async fn holds(bytes: &[u8], whole: u64, cut: usize) {
     let dir = folder(&[(0, bytes)]);
     let log = open(dir.path());
@@ -41,7 +41,7 @@ async fn a_tail_of_zeros_is_torn() {
         longer.resize(bytes.len() + zeros, 0);
         holds(&longer, 5, zeros).await;
     }
-    // The file grew, but the blocks of its end never reached the disk.
+    // The file grew, but the blocks at its end never reached the disk.
     for from in borders[3] + 1..borders[5] {
         let mut holed = bytes.clone();
         holed[from..].fill(0);
@@ -59,7 +59,7 @@ async fn garbage_at_the_end_is_torn() {
     foreign.drain(..borders[5]);
     let text = b"GET / HTTP/1.1\r\n".repeat(20);
     let half = record[..record.len() - 1].to_vec();
-    // An old record again, a record of another file, the magic alone, text, half a record.
+    // A repeated record, a record of another file, only the magic, text, half a record.
     for garbage in [record, foreign, [0xA7, b'T', b'R', 1].repeat(30), text, half] {
         let longer = [bytes.clone(), garbage.clone()].concat();
         holds(&longer, 5, garbage.len()).await;
@@ -67,7 +67,7 @@ async fn garbage_at_the_end_is_torn() {
 }
 
 #[tokio::test]
-async fn cut_bytes_are_kept_for_a_look() {
+async fn cut_bytes_are_kept_for_inspection() {
     let bytes = crashed(3).await;
     let borders = borders(&bytes);
     let dir = folder(&[(0, &bytes[..bytes.len() - 1])]);

@@ -1,4 +1,4 @@
-//! What the edge says about an answer, and to whom it reports it.
+//! The headers of an edge's answer, and the report of it.
 
 use axum::body::Body;
 use axum::http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -18,9 +18,9 @@ pub(super) const EDGE: HeaderName = HeaderName::from_static(headers::EDGE);
 pub(super) const CACHE: HeaderName = HeaderName::from_static("tallylight-cache");
 const TIMING: HeaderName = HeaderName::from_static("timing-allow-origin");
 
-/// One request, as far as its answer depends on it.
+/// The parts of a request that its answer depends on.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(super) struct MediaRequest {
     pub(super) path: MediaPath,
     pub(super) viewer: Viewer,
     /// Unix µs.
@@ -30,18 +30,18 @@ pub(super) struct Asked {
     pub(super) mb_kbps: u64,
 }
 
-/// What the cache had to do with an answer.
+/// The cache's part in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cached {
     /// It held the object.
     Hit,
-    /// Another's fetch was under way, whose answer this is too: the origin was not asked for it.
+    /// The answer is that of another request's fetch in progress: the origin was not asked again.
     Joined,
-    /// The origin was asked, or the request was refused before.
+    /// The origin was asked, or the request was refused before that.
     Miss,
 }
 
-/// How it was answered.
+/// How a request was answered.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct How {
     pub(super) cache: Cached,
@@ -50,16 +50,15 @@ pub(super) struct How {
 }
 
 /// How long the request waited for the schedule, µs: until the object was published, if that
-/// was after it came.
-fn held_us(stored: &Stored, asked: &Asked, waited: i64) -> i64 {
-    stored
-        .fixed
-        .as_ref()
-        .map_or(0, |(_, published)| published.saturating_sub(asked.arrival).clamp(0, waited.max(0)))
+/// was after its arrival.
+fn held_us(stored: &Stored, request: &MediaRequest, waited: i64) -> i64 {
+    stored.fixed.as_ref().map_or(0, |(_, published)| {
+        published.saturating_sub(request.arrival).clamp(0, waited.max(0))
+    })
 }
 
 /// The answer with an object.
-pub(super) fn respond(edge: &str, stored: &Stored, asked: &Asked, how: How) -> Response {
+pub(super) fn respond(edge: &str, stored: &Stored, request: &MediaRequest, how: How) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, stored.content_type.clone());
     headers.insert(CACHE_CONTROL, IMMUTABLE);
@@ -74,31 +73,31 @@ pub(super) fn respond(edge: &str, stored: &Stored, asked: &Asked, how: How) -> R
             headers.insert(name, value);
         }
     };
-    let age = (asked.arrival + how.waited - stored.fetched_us).max(0) / 1_000_000;
+    let age = (request.arrival + how.waited - stored.fetched_us).max(0) / 1_000_000;
     put(AGE, age.to_string());
     let hop = format!("edge-{edge}");
     let mut origin = "origin".to_owned();
     let held_ms =
-        stored.fixed.is_some().then(|| held_us(stored, asked, how.waited).div_euclid(1_000));
+        stored.fixed.is_some().then(|| held_us(stored, request, how.waited).div_euclid(1_000));
     if let Some((pipeline, published)) = &stored.fixed {
         put(PIPELINE, pipeline.clone());
         put(PUBLISHED_AT, published.to_string());
         origin = format!("origin-{pipeline}");
     }
     put(HeaderName::from_static(cmsd::STATIC), stored.cmsd.write(&hop, held_ms));
-    // The origin's delay belongs to the fetch. A hit names the origin and no figure.
+    // The origin's delay belongs to the fetch. A hit names the origin without a delay.
     let behind = match stored.hop.as_ref().and_then(|hop| hop.to_str().ok()) {
         Some(measured) if how.cache != Cached::Hit => measured.to_owned(),
         _ => cmsd::hop(&origin, None),
     };
     let own = cmsd::hop(&hop, Some(how.waited.div_euclid(1_000)));
     // The last item is the one nearest to the player, and the one that players obey.
-    let dynamic = format!("{behind}, {own};mb={}", asked.mb_kbps);
+    let dynamic = format!("{behind}, {own};mb={}", request.mb_kbps);
     put(HeaderName::from_static(cmsd::DYNAMIC), dynamic);
     sign(edge, (headers, Body::from(stored.body.clone())).into_response())
 }
 
-/// Adds what every answer of an edge carries.
+/// Adds the headers of every answer of an edge.
 pub(super) fn sign(edge: &str, mut answer: Response) -> Response {
     let headers = answer.headers_mut();
     headers.insert(TIMING, HeaderValue::from_static("*"));
@@ -111,24 +110,24 @@ pub(super) fn sign(edge: &str, mut answer: Response) -> Response {
 /// The delivery event of this answer.
 pub(super) fn report(
     edge: &str,
-    asked: &Asked,
+    request: &MediaRequest,
     outcome: Result<&Stored, &Problem>,
     how: How,
 ) -> Report {
-    let ts = asked.arrival + how.waited;
-    let mut report = Report::new(ts, Action::Get, &asked.path.stream, &asked.path.track);
-    report.k = asked.path.k();
+    let ts = request.arrival + how.waited;
+    let mut report = Report::new(ts, Action::Get, &request.path.stream, &request.path.track);
+    report.k = request.path.k();
     report.ttfb_us = u64::try_from(how.waited).unwrap_or(0);
-    // Every answer that is no hit and no error is one request that the origin answered.
+    // Every answer that is neither a hit nor an error is one request that the origin answered.
     report.hit = Some(how.cache != Cached::Miss && outcome.is_ok());
     report.edge = Some(edge.to_owned());
-    report.sid.clone_from(&asked.viewer.sid);
-    report.cid.clone_from(&asked.viewer.cid);
-    report.cmcd.clone_from(&asked.viewer.cmcd);
+    report.sid.clone_from(&request.viewer.sid);
+    report.cid.clone_from(&request.viewer.cid);
+    report.cmcd.clone_from(&request.viewer.cmcd);
     match outcome {
         Ok(stored) => {
-            report.bytes = if asked.head_only { 0 } else { stored.body.len() as u64 };
-            report.held_us = u64::try_from(held_us(stored, asked, how.waited)).unwrap_or(0);
+            report.bytes = if request.head_only { 0 } else { stored.body.len() as u64 };
+            report.held_us = u64::try_from(held_us(stored, request, how.waited)).unwrap_or(0);
             report.pipeline = stored.fixed.as_ref().map(|(pipeline, _)| pipeline.clone());
         }
         Err(problem) => report.status = problem.status().as_u16(),

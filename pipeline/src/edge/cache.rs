@@ -1,4 +1,4 @@
-//! The cache: bounded by bytes, one fetch per object however many ask.
+//! The cache: bounded by bytes, with one fetch per object for any number of requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,9 +16,9 @@ use crate::serve::path::{MediaPath, Object};
 use crate::serve::problem::Problem;
 use crate::serve::upstream::{Fetched, Upstream};
 
-/// Longer than the origin's window; after that nobody may ask for it.
+/// Longer than the origin's default window, after which an object is no longer requested.
 const KEEP: Duration = Duration::from_secs(600);
-/// What an entry costs besides its body.
+/// Bytes that an entry costs besides its body.
 const OVERHEAD: usize = 512;
 
 /// An immutable object of the origin.
@@ -26,7 +26,7 @@ const OVERHEAD: usize = 512;
 pub(super) struct Stored {
     pub(super) body: Bytes,
     pub(super) content_type: HeaderValue,
-    /// Whose copy and since when (Unix µs), for segments.
+    /// For segments: the pipeline, and when its copy became available (Unix µs).
     pub(super) fixed: Option<(String, i64)>,
     pub(super) cmsd: cmsd::Static,
     /// The origin's item of `CMSD-Dynamic`, for the answers of this fetch only.
@@ -34,7 +34,7 @@ pub(super) struct Stored {
     pub(super) fetched_us: i64,
 }
 
-/// The cache and what is behind it. Cheap to clone.
+/// The cache and its upstream. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Cache {
     objects: Moka<MediaPath, Arc<Stored>>,
@@ -51,34 +51,34 @@ impl Cache {
         Self { objects, upstream, fetches }
     }
 
-    /// The object, if it is here.
+    /// The object, if it is cached.
     pub(super) async fn hit(&self, path: &MediaPath) -> Option<Arc<Stored>> {
         self.objects.get(path).await
     }
 
-    /// The object from the origin, and whether this request joined another's fetch. All who ask
-    /// while it is fetched share one request and its answer; what is not a 200 is shared by them
-    /// too, and kept no longer.
+    /// The object from the origin, and whether this request joined another's fetch. All requests
+    /// during a fetch share it and its answer; an answer other than 200 is shared too, but not
+    /// cached.
     pub(super) async fn fetch(
         &self,
         path: MediaPath,
         clock: &dyn Clock,
     ) -> (Result<Arc<Stored>, Arc<Problem>>, bool) {
-        let asked = AtomicBool::new(false);
+        let fetched_here = AtomicBool::new(false);
         let (upstream, text, is_slate) =
             (&self.upstream, path.to_string(), matches!(path.object, Object::Slate(_)));
         let fetch = async {
-            asked.store(true, Ordering::Relaxed);
+            fetched_here.store(true, Ordering::Relaxed);
             self.fetches.inc();
             let fetched = upstream.get(&text).await?;
             stored(fetched, clock.now_us()).map(Arc::new)
         };
-        // A track's slate may be replaced at any time, so it is never kept.
+        // A track's slate may be replaced at any time, so it is never cached.
         let found = match is_slate {
             true => fetch.await.map_err(Arc::new),
             false => self.objects.try_get_with(path, fetch).await,
         };
-        (found, !asked.load(Ordering::Relaxed))
+        (found, !fetched_here.load(Ordering::Relaxed))
     }
 }
 
@@ -101,7 +101,7 @@ fn stored(fetched: Fetched, now_us: i64) -> Result<Stored, Problem> {
     })
 }
 
-/// The origin's own problem, or one that says what it answered.
+/// The origin's own problem, or one that states its status.
 fn passed_on(fetched: &Fetched) -> Problem {
     let known = matches!(fetched.status.as_u16(), 404 | 410 | 503);
     let problem = known.then(|| serde_json::from_slice::<Problem>(&fetched.body).ok()).flatten();

@@ -1,5 +1,5 @@
-//! Switches that break an edge on purpose, for demos, drills and tests. Nothing that detects or
-//! decides reads them: what they do must show in the answers.
+//! Switches that break an edge on purpose, for demos, drills and tests. Code that detects or
+//! decides never reads them: their effects must show in the answers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,17 +12,17 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// The most that [`Faults::slow`] does, ms.
+    /// The longest delay of [`Faults::slow`], ms.
     pub const SLOWEST_MS: u64 = 60_000;
-    /// The most that [`Faults::overload`] does.
+    /// The largest load of [`Faults::overload`], percent.
     pub const ALL_PERCENT: u64 = 100;
 
-    /// Each answer's first byte comes so many milliseconds later; 0 ends it.
+    /// Delays each answer's first byte by `ms` milliseconds; 0 ends it.
     pub fn slow(&self, ms: u64) {
         self.slow_ms.store(ms.min(Self::SLOWEST_MS), Ordering::Relaxed);
     }
 
-    /// Other customers take so many hundredths of the nominal capacity; 0 ends it.
+    /// Other customers take `percent` of the nominal capacity; 0 ends it.
     pub fn overload(&self, percent: u64) {
         self.background_percent.store(percent.min(Self::ALL_PERCENT), Ordering::Relaxed);
     }

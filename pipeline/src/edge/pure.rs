@@ -1,3 +1,3 @@
-//! How an edge's capacity is shared out, as a function of who asked when (ADR 19).
+//! How an edge's capacity is allocated, as a function of its requests (ADR 19).
 
 pub(crate) mod capacity;

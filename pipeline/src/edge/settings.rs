@@ -14,32 +14,33 @@ use crate::serve::build::{HTTP, is_http, mistake, verdict};
 pub struct Settings {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Must be true where `listen` is beyond this machine: anyone who reaches it may then ask it
-    /// for media.
+    /// Must be true if `listen` can be reached from other machines: anyone who reaches it may fetch
+    /// media.
     pub trusted_network: bool,
-    /// Its name, in headers and rows. `tallylight` takes the name of the section for it.
+    /// Its name, in headers and rows. `tallylight` uses the name of the section.
     pub name: String,
     /// The origin behind it, such as `http://127.0.0.1:7710`.
     pub origin_url: String,
-    /// What it may reserve for its sessions; more of them are refused. The default is enough for
+    /// What it may reserve for its sessions; further ones are refused. The default is enough for
     /// about 250 viewers of the demo's best rung.
     pub capacity_kbps: u64,
     /// The size of its cache, in memory.
     pub cache_bytes: u64,
-    /// Largest object that it passes on.
+    /// The largest object that it forwards.
     pub object_limit_bytes: usize,
-    /// Longest wait for the origin; longer than `hold_limit_ms` of the origin, which holds a
-    /// request.
+    /// The longest wait for the origin; set it above the origin's `hold_limit_ms`, for which a
+    /// request may be held.
     pub origin_timeout_ms: u32,
-    /// Connections at a time.
+    /// The most concurrent connections.
     pub max_connections: usize,
-    /// Requests that may wait for the origin at a time.
+    /// The most requests that wait for the origin concurrently.
     pub max_waiting: usize,
-    /// The collector that is told about every GET; none tells nobody.
+    /// The collector, to which every GET is reported; none reports nothing.
     pub collector_url: Option<String>,
     /// The write key for the collector.
     pub write_key: String,
-    /// What proves to the collector that this is a service of ours; none is the common one.
+    /// The key that proves to the collector that this is a service of ours; none uses the common
+    /// one.
     pub service_key: Option<String>,
 }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::origin::tests::support::{K, World, at, header};
 
-mod room;
+mod admission;
 
 type Events = Arc<Mutex<Vec<Value>>>;
 
@@ -27,14 +27,14 @@ struct Pair {
 async fn collector() -> (String, Events) {
     let events = Events::default();
     let kept = events.clone();
-    let door = post(async move |Json(body): Json<Vec<Value>>| {
+    let handler = post(async move |Json(body): Json<Vec<Value>>| {
         kept.lock().unwrap_or_else(PoisonError::into_inner).extend(body);
         axum::http::StatusCode::NO_CONTENT
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(
-        async move { axum::serve(listener, Router::new().route("/v1/events", door)).await },
+        async move { axum::serve(listener, Router::new().route("/v1/events", handler)).await },
     );
     (url, events)
 }
@@ -80,7 +80,7 @@ impl Pair {
     async fn reported(&self, count: usize) -> Vec<Value> {
         for _ in 0..200 {
             let mut events = self.events.lock().unwrap().clone();
-            // How full the edge is comes each second.
+            // The load is reported each second.
             events.retain(|event| event["action"] != "load");
             if events.len() >= count {
                 return events;
@@ -106,7 +106,7 @@ async fn a_hundred_viewers_are_one_request_to_the_origin() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     let asked: Vec<_> = (1..100).map(ask).collect();
     tokio::time::sleep(Duration::from_millis(150)).await;
-    // The one whose request is at the origin goes away; nobody else notices.
+    // The client whose request is at the origin disconnects; the others are not affected.
     first.abort();
     tokio::time::sleep(Duration::from_millis(50)).await;
     pair.origin.clock.advance_us(1_540_000);
@@ -151,7 +151,7 @@ async fn a_hundred_viewers_are_one_request_to_the_origin() {
         (&held["cid"], &held["type"], &held["source"]),
         (&"demo".into(), &"delivery".into(), &"edge-e1".into())
     );
-    // Of the query nothing but CMCD is told.
+    // Of the query only CMCD is reported.
     assert_eq!((&held["cmcd"], last.get("cmcd")), (&r#"sid="s-7",cid="demo""#.into(), None));
 }
 
@@ -225,7 +225,7 @@ async fn players_of_any_site_are_welcome() {
 }
 
 #[tokio::test]
-async fn the_cache_keeps_to_its_size_and_waiting_to_its_number() {
+async fn the_cache_and_the_number_of_waiting_requests_are_bounded() {
     let pair = Pair::start(0, |settings| {
         settings.cache_bytes = 4_000;
         settings.max_waiting = 1;

@@ -1,5 +1,5 @@
-//! Switches that break an encoder on purpose, for demos, drills and tests. Nothing that
-//! detects or decides reads them: what they do must show in the media.
+//! Switches that break an encoder on purpose, for demos, drills and tests. Code that detects or
+//! decides never reads them: their effects must show in the media.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -11,12 +11,12 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// The picture stands still; segments stay whole and on time.
+    /// Freezes the picture; segments stay complete and on time.
     pub fn freeze(&self, on: bool) {
         self.frozen.store(on, Ordering::Relaxed);
     }
 
-    /// Segment `k` of every track is lost between the encoder and the origin.
+    /// Loses segment `k` of every track between the encoder and the origin.
     pub fn drop_segment(&self, k: u64) {
         self.dropped.store(k, Ordering::Relaxed);
     }

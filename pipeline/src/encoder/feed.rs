@@ -1,7 +1,7 @@
-//! The GStreamer pipeline: raw pictures and sound in, CMAF pieces per track out.
+//! The GStreamer pipeline: raw pictures and audio in, CMAF pieces per track out.
 //!
 //! Timestamps are Unix time throughout and come from frame and sample indices alone. The
-//! pipeline's clock is not used: whoever pushes sets the pace.
+//! pipeline's clock is not used: the caller that pushes sets the pace.
 
 mod describe;
 mod taps;
@@ -16,10 +16,10 @@ use gstreamer_app as app;
 use super::{EncoderError, Settings};
 use crate::packager::Piece;
 
-/// Takes the pieces of a track: index in the ladder (audio last), piece.
+/// Receives the pieces of a track: index in the ladder (audio last), piece.
 pub(super) type Outlet = Arc<dyn Fn(usize, Piece) + Send + Sync>;
 
-/// Frames and sound blocks that may wait before the encoders.
+/// Frames and audio blocks that may wait before the encoders.
 const WAITING: u64 = 8;
 
 /// A running pipeline. Stops when dropped.
@@ -37,7 +37,7 @@ pub(super) fn failed(error: impl std::fmt::Display) -> EncoderError {
     EncoderError::Media(error.to_string())
 }
 
-/// GStreamer and the muxer, once per process: both are process-wide by nature.
+/// Initialises GStreamer and the muxer once per process: both are process-wide.
 fn init() -> Result<(), EncoderError> {
     static READY: OnceLock<Result<(), String>> = OnceLock::new();
     let ready = READY.get_or_init(|| {
@@ -48,8 +48,8 @@ fn init() -> Result<(), EncoderError> {
 }
 
 impl Feed {
-    /// Builds and starts the pipeline. `wait`: pushing waits for the encoders (rendering ahead
-    /// of time); otherwise whoever pushes looks at [`Feed::waiting`].
+    /// Builds and starts the pipeline. With `wait`, pushing waits for the encoders (rendering ahead
+    /// of time); otherwise the caller checks [`Feed::is_full`] before it pushes.
     pub(super) fn start(
         settings: &Settings,
         wait: bool,
@@ -84,11 +84,11 @@ impl Feed {
     }
 
     /// Pushes frame `n` of the epoch.
-    pub(super) fn push_video(&self, n: u64, dots: &[u8]) -> Result<(), EncoderError> {
-        push(&self.video, dots.to_vec(), n, u64::from(self.fps), n + 1)
+    pub(super) fn push_video(&self, n: u64, pixels: &[u8]) -> Result<(), EncoderError> {
+        push(&self.video, pixels.to_vec(), n, u64::from(self.fps), n + 1)
     }
 
-    /// Pushes the sound from sample `first` of the epoch on.
+    /// Pushes the audio from sample `first` of the epoch on.
     pub(super) fn push_audio(&self, first: u64, samples: &[f32]) -> Result<(), EncoderError> {
         let _ = self.first_sample.compare_exchange(0, first, Ordering::AcqRel, Ordering::Acquire);
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
@@ -100,11 +100,11 @@ impl Feed {
         self.video.current_level_buffers() > WAITING || self.audio.current_level_buffers() > WAITING
     }
 
-    /// An error the pipeline has met since the last look.
+    /// Returns an error that the pipeline has met since the last check.
     pub(super) fn check(&self) -> Result<(), EncoderError> {
         let Some(bus) = self.pipeline.bus() else { return Ok(()) };
         match bus.pop_filtered(&[gst::MessageType::Error]) {
-            Some(message) => Err(told(&message)),
+            Some(message) => Err(error_of(&message)),
             None => Ok(()),
         }
     }
@@ -117,7 +117,7 @@ impl Feed {
         let kinds = [gst::MessageType::Error, gst::MessageType::Eos];
         match bus.timed_pop_filtered(gst::ClockTime::from_seconds(60), &kinds) {
             Some(message) if message.type_() == gst::MessageType::Eos => Ok(()),
-            Some(message) => Err(told(&message)),
+            Some(message) => Err(error_of(&message)),
             None => Err(failed("the encoders did not finish within 60 s")),
         }
     }
@@ -131,7 +131,7 @@ impl Drop for Feed {
     }
 }
 
-fn told(message: &gst::Message) -> EncoderError {
+fn error_of(message: &gst::Message) -> EncoderError {
     match message.view() {
         gst::MessageView::Error(error) => {
             failed(format!("{} ({:?})", error.error(), error.debug()))

@@ -1,4 +1,4 @@
-//! The media thread: pushes each frame and sound block when the wall clock reaches it.
+//! The media thread: pushes each frame and audio block when the wall clock reaches it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,19 +15,19 @@ use super::{EncoderError, Faults, Parts, Settings};
 use crate::ladder::AAC_FRAME;
 use crate::packager::InputFacts;
 
-/// Longest wait between two looks at the clocks, so that a jump is noticed soon.
-const LOOK: Duration = Duration::from_millis(100);
+/// The longest wait between two checks of the clocks, so that a jump is noticed soon.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
-/// Shortest wait: what is due but not pushed waits for the encoders.
-const BREATH: Duration = Duration::from_millis(2);
+/// The shortest wait, for when media that is due waits for the encoders.
+const SHORTEST_WAIT: Duration = Duration::from_millis(2);
 
-/// What comes next, counted from the epoch.
+/// The next frame and audio block, counted from the epoch.
 struct Position {
     frame: u64,
     block: u64,
 }
 
-/// What makes picture and sound, and what measures them before they are coded.
+/// The sources of picture and audio, and the meter that measures them before they are coded.
 struct Studio {
     canvas: Canvas,
     samples: Vec<f32>,
@@ -40,8 +40,8 @@ fn due_us(units: u64, per: u32) -> i64 {
     i64::try_from(us).unwrap_or(i64::MAX)
 }
 
-/// Runs on its own thread until cancelled or until it must be started anew. Starts at a segment
-/// boundary, so that every fragment is whole.
+/// Runs on its own thread until cancelled or until it must be restarted. Starts at a segment
+/// boundary, so that every fragment is complete.
 pub(super) fn run(
     settings: &Settings,
     parts: &Parts,
@@ -76,11 +76,11 @@ pub(super) fn run(
         }
         feed.check()?;
         push_due(settings, (&feed, &parts.faults), now, &mut next, &mut studio)?;
-        // A block of sound is there when its last sample is.
+        // A block of audio is due when its last sample is.
         let block_us = due_us((next.block + 1) * u64::from(AAC_FRAME), rate);
         let wake_us = due_us(next.frame, settings.fps).min(block_us);
         let wait = u64::try_from(wake_us.saturating_sub(clock.now_us())).unwrap_or(0);
-        let wait = Duration::from_micros(wait).clamp(BREATH, LOOK);
+        let wait = Duration::from_micros(wait).clamp(SHORTEST_WAIT, LONGEST_WAIT);
         let cancelled =
             runtime.block_on(async { tokio::time::timeout(wait, cancel.cancelled()).await });
         if cancelled.is_ok() {
@@ -89,8 +89,8 @@ pub(super) fn run(
     }
 }
 
-/// Pushes all that is due at `now`. Being behind is made up for at once, up to one segment:
-/// what is later than that would come after its slate.
+/// Pushes everything that is due at `now`. A delay is made up for at once, up to one segment:
+/// media later than that would arrive after its slate time.
 fn push_due(
     settings: &Settings,
     (feed, faults): (&Feed, &Faults),
@@ -107,8 +107,8 @@ fn push_due(
         if !faults.is_frozen() {
             studio.canvas.draw(next.frame);
         }
-        studio.meter.frame(next.frame, studio.canvas.dots());
-        feed.push_video(next.frame, studio.canvas.dots())?;
+        studio.meter.frame(next.frame, studio.canvas.pixels());
+        feed.push_video(next.frame, studio.canvas.pixels())?;
         next.frame += 1;
     }
     while due_us((next.block + 1) * block, rate) <= now && !feed.is_full() {

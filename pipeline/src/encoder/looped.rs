@@ -1,8 +1,8 @@
-//! The loop source: a short recording of our own programme, moved to now. For machines without
-//! GStreamer, and for tests that want a stream at next to no cost.
+//! The loop source: a short recording of our own programme, shifted to the current time. For
+//! machines without GStreamer, and for tests that need a cheap stream.
 //!
-//! Recorded segment `K mod 4` stands in for segment K. Four segments of 2 s hold exactly 375
-//! AAC frames, so the sound stays on the 1,024-sample grid from round to round.
+//! Recorded segment `K mod 4` is used for segment K. Four segments of 2 s hold exactly 375 AAC
+//! frames, so the audio stays on the 1,024-sample grid in every repetition.
 
 mod recording;
 
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::pure::jump::JumpWatch;
-use super::{EncoderError, Parts, Settings, farewell, packager};
+use super::{EncoderError, Parts, Settings, finish, packager};
 use crate::ladder::{Ladder, Track};
 use crate::mp4;
 use crate::packager::{Fed, Input, InputFacts, Piece, TrackInput, TrackMedia};
@@ -22,11 +22,11 @@ use recording::{RECORDING, Recorded};
 /// Segments in the recording.
 pub(super) const LENGTH: u64 = recording::LENGTH as u64;
 
-/// After a segment's end, as long as the live encoder takes to have it ready.
+/// How long after its end a segment is ready, µs: as long as the live encoder takes.
 const READY: i64 = 40_000;
 
-/// Longest wait between two looks at the clocks.
-const LOOK: Duration = Duration::from_millis(500);
+/// The longest wait between two checks of the clocks.
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
 fn media() -> Vec<TrackMedia> {
     let tracks = RECORDING.iter().map(|track| TrackMedia {
@@ -62,11 +62,11 @@ pub(super) async fn run(
     };
     drop(inputs);
     let published = running.wait().await;
-    farewell(&packager, reporter).await;
+    finish(&packager, reporter).await;
     result.and(published.map_err(EncoderError::from))
 }
 
-/// Hands over each segment when its time has passed.
+/// Hands over each segment once it has ended.
 async fn play(
     settings: &Settings,
     parts: &Parts,
@@ -76,7 +76,7 @@ async fn play(
     let (clock, started) = (&parts.clock, Instant::now());
     let mut watch = JumpWatch::default();
     let mut k = settings.grid.k_at(clock.now_us());
-    // The segment whose picture is shown: it stays behind when the picture is frozen.
+    // The segment whose picture is shown; it does not advance while the picture is frozen.
     let mut shown = k;
     loop {
         let now = clock.now_us();
@@ -86,11 +86,11 @@ async fn play(
         }
         let left = settings.grid.closed_us(k).saturating_add(READY).saturating_sub(now);
         if let Some(left) = u64::try_from(left).ok().filter(|left| *left > 0) {
-            tokio::time::sleep(Duration::from_micros(left).min(LOOK)).await;
+            tokio::time::sleep(Duration::from_micros(left).min(LONGEST_WAIT)).await;
             continue;
         }
         shown = if parts.faults.is_frozen() { shown.min(k) } else { k };
-        tell_input(facts, k, shown, settings);
+        record_input(facts, k, shown, settings);
         for ((track, recorded), input) in ladder.tracks.iter().zip(&RECORDING).zip(inputs) {
             let of = if track.is_video() { shown } else { k };
             input.offer(Piece::Segment(moved(ladder, track, recorded, k, of)?));
@@ -99,9 +99,10 @@ async fn play(
     }
 }
 
-/// The recording's pictures cannot be read without decoding them, so their input is described by
-/// their place in the programme: the same in every encoder, and still when it does not advance.
-fn tell_input(facts: &InputFacts, k: u64, shown: u64, settings: &Settings) {
+/// Records the input of segment `k`. The recording's pictures cannot be read without decoding, so
+/// their position in the programme stands for them: it is the same in every encoder, and the
+/// picture is frozen when it does not advance.
+fn record_input(facts: &InputFacts, k: u64, shown: u64, settings: &Settings) {
     let hash = |of: u64| xxh3_64(&of.to_le_bytes());
     let frames = settings.grid.frames(settings.fps).unwrap_or(0);
     let still = if shown == k { 0 } else { frames };
@@ -109,7 +110,7 @@ fn tell_input(facts: &InputFacts, k: u64, shown: u64, settings: &Settings) {
     facts.put(Input::Audio, k, Fed { hash: hash(k), still: 0 });
 }
 
-/// Recorded segment `of`, in the place of segment `k`.
+/// Recorded segment `of`, moved to the time of segment `k`.
 fn moved(
     ladder: &Ladder,
     track: &Track,

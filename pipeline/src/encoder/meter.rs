@@ -1,5 +1,5 @@
-//! Measures what is fed to the encoders, segment by segment: a hash, and whether the frame
-//! strip in the pictures moves. It looks at the pictures themselves, not at what drew them.
+//! Measures the encoders' input, segment by segment: a hash, and whether the frame strip in the
+//! pictures moves. It reads the pictures themselves, not the state of the code that drew them.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::pure::strip::read_strip;
 use crate::ladder::AAC_FRAME;
 use crate::packager::{Fed, Input, InputFacts};
 
-/// Pictures and sound as they are fed.
+/// Measures pictures and audio as they are fed.
 pub(super) struct Meter {
     facts: Arc<InputFacts>,
     grid: Grid,
@@ -37,10 +37,10 @@ impl Meter {
     }
 
     /// Frame `n` of the epoch is fed; its first plane is luma.
-    pub(super) fn frame(&mut self, n: u64, dots: &[u8]) {
-        self.pictures.update(dots);
+    pub(super) fn frame(&mut self, n: u64, pixels: &[u8]) {
+        self.pictures.update(pixels);
         let (width, height) = self.size;
-        self.still.look(read_strip(dots, width, height));
+        self.still.look(read_strip(pixels, width, height));
         if (n + 1).is_multiple_of(self.frames) {
             let fed = Fed { hash: self.pictures.digest(), still: self.still.take() };
             self.facts.put(Input::Video, n / self.frames, fed);
@@ -48,7 +48,7 @@ impl Meter {
         }
     }
 
-    /// The block of sound that begins at sample `first` of the epoch is fed.
+    /// The block of audio that begins at sample `first` of the epoch is fed.
     pub(super) fn block(&mut self, first: u64, samples: &[f32]) {
         samples.iter().for_each(|sample| self.sound.update(&sample.to_le_bytes()));
         let (k, next) = (self.audio_k(first), self.audio_k(first + u64::from(AAC_FRAME)));
@@ -62,7 +62,7 @@ impl Meter {
     fn audio_k(&self, sample: u64) -> u64 {
         let us = u128::from(sample) * 1_000_000 / u128::from(self.rate.max(1));
         let k = self.grid.k_at(i64::try_from(us).unwrap_or(i64::MAX));
-        // Rounding to a microsecond may land just before the segment's first sample.
+        // Rounding to a microsecond may give a time just before the segment's first sample.
         let begins = self.grid.first_audio_sample(k + 1, self.rate, AAC_FRAME);
         if sample >= begins { k + 1 } else { k }
     }

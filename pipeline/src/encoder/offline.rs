@@ -10,9 +10,9 @@ use super::{EncoderError, Settings};
 use crate::ladder::AAC_FRAME;
 use crate::packager::{Piece, TrackMedia};
 
-/// What to render.
+/// The content to render.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum Content {
     Programme,
     Slate,
 }
@@ -27,7 +27,7 @@ pub(super) struct Rendered {
 /// Renders segments `k .. k + count` of every track; audio is the last.
 pub(super) fn render(
     settings: &Settings,
-    what: What,
+    what: Content,
     k: u64,
     count: u64,
 ) -> Result<Vec<Rendered>, EncoderError> {
@@ -41,7 +41,7 @@ pub(super) fn render(
             Piece::Segment(bytes) if (track.segments.len() as u64) < count => {
                 track.segments.push(bytes.to_vec())
             }
-            // What follows the last whole segment only pushed that one out.
+            // Media after the last whole segment was pushed only to flush that one.
             Piece::Segment(_) => {}
         }
     });
@@ -51,14 +51,14 @@ pub(super) fn render(
     drop(feed);
     let tracks = std::mem::take(&mut *tracks.lock().unwrap_or_else(PoisonError::into_inner));
     if tracks.iter().any(|track| track.init.is_empty() || (track.segments.len() as u64) < count) {
-        return Err(failed("rendering gave fewer segments than asked for"));
+        return Err(failed("rendering gave fewer segments than requested"));
     }
     Ok(tracks)
 }
 
 fn push(
     settings: &Settings,
-    what: What,
+    what: Content,
     k: u64,
     count: u64,
     feed: &Feed,
@@ -68,21 +68,21 @@ fn push(
         rungs.first().map_or((640, 360), |rung| (rung.width as usize, rung.height as usize));
     let gop = u64::from(grid.frames(*fps).unwrap_or(50));
     let mut canvas = match what {
-        What::Programme => Canvas::programme(width, height, *fps),
-        What::Slate => Canvas::slate(width, height, *fps),
+        Content::Programme => Canvas::programme(width, height, *fps),
+        Content::Slate => Canvas::slate(width, height, *fps),
     };
-    // At the end of its input the muxer lets the last segment run over, so one more follows
-    // that is not kept.
+    // At the end of its input the muxer extends the last segment, so one more follows that is
+    // not kept.
     for n in k * gop..=(k + count + 1) * gop {
-        if what == What::Programme {
+        if what == Content::Programme {
             canvas.draw(n);
         }
-        feed.push_video(n, canvas.dots())?;
+        feed.push_video(n, canvas.pixels())?;
     }
     let first = |k| grid.first_audio_sample(k, audio.rate, AAC_FRAME);
     let mut samples = vec![0.0; AAC_FRAME as usize];
     for block in first(k) / u64::from(AAC_FRAME)..first(k + count) / u64::from(AAC_FRAME) + 3 {
-        if what == What::Programme {
+        if what == Content::Programme {
             tone::write(block * u64::from(AAC_FRAME), audio.rate, &mut samples);
         }
         feed.push_audio(block * u64::from(AAC_FRAME), &samples)?;
@@ -96,10 +96,10 @@ pub(super) fn slate(settings: &Settings) -> Result<Vec<TrackMedia>, EncoderError
     let Settings { grid, audio, .. } = settings;
     let first = |k| grid.first_audio_sample(k, audio.rate, AAC_FRAME);
     let length = |k| first(k + 1) - first(k);
-    // Two neighbours of different length, if lengths differ at all; never K = 0, whose time
-    // zero some elements take for "no time".
+    // Two neighbours of different length, if lengths differ at all; never K = 0, whose zero
+    // timestamp some elements treat as "no time".
     let k = (1..1_024).find(|k| length(*k) != length(k + 1)).unwrap_or(1);
-    let rendered = render(settings, What::Slate, k, 2)?;
+    let rendered = render(settings, Content::Slate, k, 2)?;
     Ok(media(settings, rendered, |track| if track < settings.rungs.len() { 1 } else { 2 }))
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::feed::{Outlet, failed};
-use super::{EncoderError, Parts, Settings, farewell, live, offline, packager};
+use super::{EncoderError, Parts, Settings, finish, live, offline, packager};
 use crate::packager::{InputFacts, TrackInput};
 
 /// See [`super::run`].
@@ -26,15 +26,15 @@ pub(super) async fn run(
     let (inputs, mut running) = packager.start(cancel);
     let stop = cancel.child_token();
     let ended = spawn(settings, parts, (inputs, facts), &stop)?;
-    // The tracks end when the media thread has, or before it with an error of their own.
+    // The tracks' tasks end after the media thread, or before it with an error of their own.
     let packaged = running.wait().await;
     stop.cancel();
     let encoded = ended.await.unwrap_or_else(|_| Err(failed("the media thread died")));
-    farewell(&packager, reporter).await;
+    finish(&packager, reporter).await;
     packaged.map_err(EncoderError::from).and(encoded)
 }
 
-/// Starts the media thread; the answer comes when it has ended and its pipeline is gone.
+/// Starts the media thread; the receiver resolves when it has ended and its pipeline is gone.
 fn spawn(
     settings: &Settings,
     parts: &Parts,
@@ -43,7 +43,7 @@ fn spawn(
 ) -> Result<oneshot::Receiver<Result<(), EncoderError>>, EncoderError> {
     let (settings, parts, stop) = (settings.clone(), parts.clone(), stop.clone());
     let runtime = Handle::current();
-    let (tell, ended) = oneshot::channel();
+    let (sender, ended) = oneshot::channel();
     let thread = std::thread::Builder::new().name("media".into());
     let body = move || {
         let outlet: Outlet = Arc::new(move |track, piece| {
@@ -53,7 +53,7 @@ fn spawn(
         });
         let result = live::run(&settings, &parts, &facts, &outlet, &runtime, &stop);
         drop(outlet);
-        let _ = tell.send(result);
+        let _ = sender.send(result);
     };
     thread.spawn(body).map_err(failed)?;
     Ok(ended)

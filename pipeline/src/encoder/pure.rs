@@ -1,5 +1,5 @@
-//! Picture and sound as functions of an index counted from the Unix epoch, so that every
-//! encoder that runs at all produces the same (ADR 20). No I/O and no clock in here.
+//! Picture and audio as functions of an index counted from the Unix epoch, so that all encoders
+//! produce the same (ADR 20). No I/O and no clock in here.
 
 #[cfg(feature = "media")]
 pub(crate) mod draw;

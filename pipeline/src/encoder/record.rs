@@ -4,19 +4,19 @@ use std::path::Path;
 
 use super::feed::failed;
 use super::looped::LENGTH;
-use super::offline::{What, render, slate};
+use super::offline::{Content, render, slate};
 use super::{EncoderError, Settings};
 use crate::mp4;
 use crate::packager::{Config, Plan, check_fragment};
 
-/// Renders a recording into `dir`: per track an init segment, [`LENGTH`] segments that start at
-/// the next segment number from `unix_us` on that the loop can start at, and the slate; all
-/// of it checked as the packager would. Blocks for a few seconds.
+/// Renders a recording into `dir`: per track an init segment, [`LENGTH`] segments from the first
+/// number at which the loop can start, that of `unix_us` or later, and the slate; all of it
+/// checked as the packager does. Blocks for a few seconds.
 pub fn record(dir: &Path, settings: &Settings, unix_us: i64) -> Result<(), EncoderError> {
     settings.validate().map_err(EncoderError::Settings)?;
     std::fs::create_dir_all(dir)?;
     let k = settings.grid.k_at(unix_us).next_multiple_of(LENGTH);
-    let programme = render(settings, What::Programme, k, LENGTH)?;
+    let programme = render(settings, Content::Programme, k, LENGTH)?;
     let media = slate(settings)?;
     let Settings { stream, pipeline, grid, fps, .. } = settings.clone();
     let plan = Plan::new(&Config { stream, pipeline, grid, fps }, media.clone())?;

@@ -1,4 +1,4 @@
-//! What an encoder is told.
+//! An encoder's settings.
 
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::grid::Grid;
@@ -13,19 +13,19 @@ pub enum Source {
     /// Drawn and encoded live by GStreamer; the default of a build that has it.
     #[cfg_attr(feature = "media", default)]
     Gst,
-    /// A short recording, moved to now.
+    /// A short recording, shifted to the current time.
     #[cfg_attr(not(feature = "media"), default)]
     Loop,
 }
 
-/// How pictures are coded.
+/// The video codec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
 pub enum Codec {
-    /// H.264, which every player knows.
+    /// H.264, which every player supports.
     #[default]
     Avc,
-    /// H.265: the same picture for fewer bits, for players that know it.
+    /// H.265: the same picture for fewer bits, for players that support it.
     Hevc,
 }
 
@@ -41,12 +41,12 @@ pub struct Rung {
     pub height: u32,
     /// Bitrate.
     pub kbps: u32,
-    /// How it is coded; `avc` if left out.
+    /// Its codec; `avc` if omitted.
     #[serde(default)]
     pub codec: Codec,
 }
 
-/// The sound rendition.
+/// The audio rendition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Audio {
@@ -64,32 +64,33 @@ impl Default for Audio {
     }
 }
 
-/// What the encoders make. Those of all pipelines share it.
+/// What the encoders produce. The encoders of all pipelines share these settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Stream name.
     pub stream: String,
-    /// Name of the pipeline of an encoder that is run alone without `--pipeline`; `up` runs one for
+    /// The pipeline of an encoder that runs alone without `--pipeline`; `up` runs an encoder for
     /// each of `pipelines`.
     pub pipeline: String,
     /// Where the programme comes from. The default of a build without GStreamer is `loop`.
     pub source: Source,
     /// The origin, such as `http://127.0.0.1:7710`.
     pub origin_url: String,
-    /// The collector that is told about every PUT; none tells nobody.
+    /// The collector, to which every PUT is reported; none reports nothing.
     pub collector_url: Option<String>,
     /// The write key for the collector.
     pub write_key: String,
-    /// What proves to the collector that this is a service of ours; none is the common one.
+    /// The key that proves to the collector that this is a service of ours; none uses the common
+    /// one.
     pub service_key: Option<String>,
     /// Segment schedule.
     pub grid: Grid,
-    /// Video frames per second: a whole number of them in a segment.
+    /// Video frames per second; a segment must hold a whole number of them.
     pub fps: u32,
-    /// Video renditions, the largest first: the picture is drawn at its size.
+    /// Video renditions, the largest first: the picture is drawn at that size.
     pub rungs: Vec<Rung>,
-    /// Sound.
+    /// The audio rendition.
     pub audio: Audio,
     /// x264's `speed-preset`, which trades quality for CPU: `ultrafast`, `superfast`, `veryfast`,
     /// `faster` or `fast`.
@@ -119,11 +120,11 @@ impl Default for Settings {
     }
 }
 
-/// The presets of x264 that can be live on a small machine.
+/// The x264 presets that can encode live on a small machine.
 const PRESETS: [&str; 5] = ["ultrafast", "superfast", "veryfast", "faster", "fast"];
 
 impl Settings {
-    /// Adds a rung of H.265 in the largest size, unless there is one: the ladder `demo-hevc`.
+    /// Adds an H.265 rung in the largest size, unless there is one: the ladder `demo-hevc`.
     pub fn with_hevc(mut self) -> Self {
         let best = self.rungs.first().cloned();
         if let Some(best) = best.filter(|_| self.rungs.iter().all(|r| r.codec == Codec::Avc)) {
@@ -138,7 +139,7 @@ impl Settings {
         let mut mistakes = Vec::new();
         for (what, name) in [("stream", &self.stream), ("audio.name", &self.audio.name)] {
             if !is_name(name) {
-                mistakes.push(format!("{what} {name:?} is no name (a-z, 0-9, -, _)"));
+                mistakes.push(format!("{what} {name:?} is not a name (a-z, 0-9, -, _)"));
             }
         }
         if self.pipeline.is_empty()
@@ -209,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_right_and_all_mistakes_are_told() {
+    fn the_defaults_are_valid_and_all_mistakes_are_reported() {
         Settings::default().validate().unwrap();
         let mut settings = Settings { fps: 0, origin_url: "ftp://x".into(), ..Settings::default() };
         settings.rungs[1].width = 9_999;

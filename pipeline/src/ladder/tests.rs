@@ -1,6 +1,6 @@
 use super::*;
 
-/// The demo's ladder, as tests of other modules use it.
+/// The demo's ladder, also for the tests of other modules.
 pub(crate) fn demo() -> Ladder {
     let video = |height: u32, width: u32, bandwidth: u64| Track {
         name: format!("v-{height}"),
@@ -32,7 +32,7 @@ pub(crate) fn demo() -> Ladder {
 }
 
 #[test]
-fn the_demo_ladder_is_right_and_survives_json() {
+fn the_demo_ladder_is_valid_and_survives_json() {
     let ladder = demo();
     ladder.validate().unwrap();
     let text = serde_json::to_string(&ladder).unwrap();

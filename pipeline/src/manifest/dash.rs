@@ -1,4 +1,4 @@
-//! The DASH manifest. Addresses are counted from the epoch, so a player fetches it once.
+//! The DASH manifest. Segment numbers count from the epoch, so a player fetches it only once.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat};
 use super::{View, decimal, low_kbps};
 use crate::ladder::{Ladder, Media, Track};
 
-/// Durations a player stays behind the live edge, besides the publish margin.
+/// Segment durations that a player stays behind the live edge, besides the publish margin.
 const DELAY_SEGMENTS: f64 = 3.0;
 
 /// The MPD at `now_us`; only its `publishTime` depends on the time.
@@ -49,7 +49,7 @@ pub fn mpd(ladder: &Ladder, view: &View, now_us: i64) -> String {
         ));
     }
     line("  <Period id=\"epoch\" start=\"PT0S\">".into());
-    // A player goes from rung to rung inside a set, so each way of coding has one of its own.
+    // A player switches rungs only within an adaptation set, so each codec has its own set.
     let hevc = |track: &Track| track.codecs.starts_with("hvc1");
     for (id, video, of_hevc) in [(1, true, false), (2, false, false), (3, true, true)] {
         let of_set = |track: &&Track| track.is_video() == video && hevc(track) == of_hevc;
@@ -67,9 +67,9 @@ pub fn mpd(ladder: &Ladder, view: &View, now_us: i64) -> String {
     out
 }
 
-/// Names and addresses of the pathways. All of them offer the whole ladder, since it belongs to
-/// the MPD; on a low one it is the edge that tells the player what to stay below (CMSD `mb`).
-/// Only steering leads there: whoever has none would take it for one more edge to fall back on.
+/// Names and base addresses of the pathways. All of them offer the whole ladder, since it belongs
+/// to the MPD; on a low one, the edge tells the player which bitrate to stay below (CMSD `mb`).
+/// Low ones need steering: a player without it would fall back to them as if to another edge.
 fn pathways<'a>(ladder: &Ladder, view: &'a View) -> Vec<(&'a str, String)> {
     let low = low_kbps(ladder).filter(|_| view.steering.is_some());
     let base = |pathway: &super::Pathway| match (pathway.low, low) {
@@ -108,8 +108,8 @@ fn representation(ladder: &Ladder, track: &Track) -> String {
         ),
     };
     let (num, den) = ladder.grid.ratio();
-    // Numbers follow from the nominal duration, which audio's real ones vary around. In units
-    // of the grid itself it is exact for any frame rate, and ffmpeg, which adds a duration in
+    // Numbers follow from the nominal duration; the real durations of audio vary around it. In
+    // the grid's own units it is exact for any frame rate, and ffmpeg, which adds a duration in
     // units to a time in seconds, still finds the live edge.
     let Track { name, codecs, bandwidth, init, .. } = track;
     format!(
@@ -117,7 +117,7 @@ fn representation(ladder: &Ladder, track: &Track) -> String {
     )
 }
 
-/// The longest segment, seconds: one AAC frame over the schedule's, when there is sound.
+/// The longest segment, seconds: with audio, the schedule's plus one AAC frame.
 fn longest(ladder: &Ladder) -> f64 {
     let frame = |track: &Track| match track.media {
         Media::Audio { rate, .. } => f64::from(crate::ladder::AAC_FRAME) / f64::from(rate),

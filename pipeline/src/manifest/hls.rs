@@ -1,13 +1,13 @@
-//! HLS playlists (RFC 8216). The media sequence number is K, so nobody has to remember one.
+//! HLS playlists (RFC 8216). The media sequence number is K, so it needs no stored state.
 
 use std::fmt::Write;
 
 use super::{View, iso_ms, low_rungs, newest_due};
 use crate::ladder::{Ladder, Media, Track};
 
-/// The version that `EXT-X-MAP` for ordinary segments needs.
+/// The version that `EXT-X-MAP` requires for ordinary segments.
 const VERSION: u32 = 6;
-/// The group of all audio renditions; with pathways, the beginning of their names.
+/// The group of all audio renditions; with pathways, the prefix of their groups.
 const GROUP: &str = "audio";
 
 /// The multivariant playlist: every rung once, or with steering once per pathway.
@@ -43,7 +43,7 @@ struct Names {
     query: String,
 }
 
-/// The tracks that are variants of their own: video, or sound when there is nothing else.
+/// The tracks that become variants: video, or audio when there is no video.
 fn all(ladder: &Ladder) -> Vec<&Track> {
     let has_video = ladder.tracks.iter().any(Track::is_video);
     ladder.tracks.iter().filter(|track| track.is_video() || !has_video).collect()
@@ -65,7 +65,7 @@ fn variants(out: &mut String, ladder: &Ladder, rungs: &[&Track], names: &Names) 
             );
         }
     }
-    // Each variant is one video track with the first audio track, the loudest case for bandwidth.
+    // Each variant is a video track with audio; its bandwidth allows for the largest audio track.
     let sound = audio.iter().max_by_key(|track| track.bandwidth);
     for track in rungs {
         let Media::Video { width, height } = track.media else {
@@ -99,7 +99,7 @@ fn variants(out: &mut String, ladder: &Ladder, rungs: &[&Track], names: &Names) 
 
 /// The media playlist of `track` at `now_us`: the last segments that are due.
 ///
-/// Slate is no discontinuity: it has the programme's own init segment and times.
+/// Slate is not a discontinuity: it has the programme's own init segment and times.
 pub fn media(ladder: &Ladder, track: &Track, view: &View, now_us: i64) -> String {
     let end =
         newest_due(ladder, view.margin_us, now_us).map_or(0, |newest| newest.saturating_add(1));
@@ -121,8 +121,8 @@ pub fn media(ladder: &Ladder, track: &Track, view: &View, now_us: i64) -> String
     out
 }
 
-/// When the first frame of segment `k` is to be presented, Unix µs. Audio begins a little
-/// after the schedule's start, on its own frame grid.
+/// When the first frame of segment `k` is presented, Unix µs. Audio may begin slightly after the
+/// schedule's start, on its own frame grid.
 fn start_us(ladder: &Ladder, track: &Track, k: u64) -> i64 {
     let Some(tfdt) = ladder.tfdt(track, k) else { return ladder.grid.start_us(k) };
     let us = u128::from(tfdt) * 1_000_000 / u128::from(track.timescale.max(1));

@@ -106,7 +106,7 @@ fn before_anything_is_due_the_list_is_empty() {
 }
 
 proptest! {
-    /// Two loads a moment apart agree: the sequence only moves on, and a segment keeps its
+    /// Two loads a moment apart agree: the sequence only advances, and a segment keeps its
     /// lines while it is listed.
     #[test]
     fn reloads_agree(now in 1_i64 << 45..1_i64 << 51, later in 0_i64..10_000_000, track in 0_usize..4) {

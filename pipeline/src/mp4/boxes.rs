@@ -11,7 +11,7 @@ pub(crate) struct BoxAt {
     pub(crate) end: usize,
 }
 
-/// The boxes in `[from, to)`, one after the other; ends after the first mistake.
+/// The boxes in `[at, end)`, in order; ends after the first error.
 pub(crate) struct Boxes<'a> {
     data: &'a [u8],
     at: usize,
@@ -23,7 +23,7 @@ pub(crate) fn top(data: &[u8]) -> Boxes<'_> {
     Boxes { data, at: 0, end: data.len() }
 }
 
-/// The boxes within `parent`, of which `skip` bytes of content come first.
+/// The boxes within `parent`, after the first `skip` bytes of its content.
 pub(crate) fn children<'a>(data: &'a [u8], parent: &BoxAt, skip: usize) -> Boxes<'a> {
     let end = parent.end.min(data.len());
     Boxes { data, at: parent.body.saturating_add(skip).min(end), end }
@@ -104,14 +104,14 @@ pub(crate) fn u64_at(data: &[u8], at: usize) -> Result<u64, Mp4Error> {
     bytes_at(data, at).map(u64::from_be_bytes)
 }
 
-/// Writes over bytes that are already there.
+/// Overwrites existing bytes.
 pub(crate) fn put(data: &mut [u8], at: usize, bytes: &[u8]) -> Result<(), Mp4Error> {
     let end = at.checked_add(bytes.len()).ok_or(Mp4Error::Truncated(at))?;
     data.get_mut(at..end).ok_or(Mp4Error::Truncated(at))?.copy_from_slice(bytes);
     Ok(())
 }
 
-/// The version and flags that open a full box.
+/// The version and flags at the start of a full box.
 pub(crate) fn version_flags(data: &[u8], found: &BoxAt) -> Result<(u8, u32), Mp4Error> {
     let word = u32_at(data, found.body)?;
     if found.end - found.body < 4 {

@@ -1,11 +1,11 @@
-//! Init segments: what they promise, and the form in which two encoders' are equal.
+//! Init segments: their facts, and a normal form in which those of two encoders are equal.
 
 use super::Mp4Error;
 use super::boxes::{
     BoxAt, Boxes, child, children, first, put, top, u8_at, u16_at, u32_at, version_flags,
 };
 
-/// An init segment, read. Video has a width and height, audio a rate and channels.
+/// The facts of an init segment. Video has a width and height, audio a rate and channels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InitFacts {
     /// Units per second of this track's times.
@@ -65,7 +65,7 @@ fn hevc(init: &[u8], entry: &BoxAt, timescale: u32) -> Result<InitFacts, Mp4Erro
     for at in 6..12 {
         constraints.push(u8_at(init, config.body + at)?);
     }
-    // Trailing zero bytes are left out.
+    // Trailing zero bytes are omitted.
     while constraints.last() == Some(&0) {
         constraints.pop();
     }
@@ -128,8 +128,8 @@ fn audio_object(init: &[u8], esds: &BoxAt) -> Result<u8, Mp4Error> {
     Ok(if object == 31 { 32 + u8::try_from((bits >> 5) & 0x3f).unwrap_or(0) } else { object })
 }
 
-/// The init segment with all creation and modification times zero. Two encoders with the same
-/// settings then have equal init segments, byte for byte.
+/// The init segment with all creation and modification times set to zero, so that two encoders
+/// with the same settings have equal init segments, byte for byte.
 pub fn normalise_init(init: &[u8]) -> Result<Vec<u8>, Mp4Error> {
     let mut out = init.to_vec();
     let moov = first(top(init), "moov")?;

@@ -7,27 +7,27 @@ use super::{Mp4Error, segment};
 /// Seconds from the NTP epoch (1900) to the Unix epoch.
 const NTP_TO_UNIX: u64 = 2_208_988_800;
 
-/// What a rewritten segment shall say.
+/// The values that a rewrite puts into a segment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rewrite {
     /// Decode time of the first sample.
     pub tfdt: u64,
     /// `mfhd` sequence number.
     pub sequence: u32,
-    /// Unix µs at which the first sample was taken, for the `prft` box; `None`: no `prft`.
+    /// Unix µs at which the first sample was captured, for the `prft` box; `None`: no `prft`.
     pub taken_us: Option<i64>,
     /// Add the brand `slat` to `styp`: this is filler, not the programme.
     pub slate: bool,
 }
 
 /// Moves `segment` to decode time `tfdt` with the given `mfhd` sequence number. An old `prft`,
-/// which would now lie about the time, is dropped.
+/// which would now state a wrong time, is dropped.
 pub fn retime(segment: &[u8], tfdt: u64, sequence: u32) -> Result<Vec<u8>, Mp4Error> {
     rewrite(segment, &Rewrite { tfdt, sequence, ..Rewrite::default() })
 }
 
-/// Writes `segment` anew as `to` says. `tfdt` becomes 64-bit. Several fragments keep their
-/// distances. A `sidx` is dropped: nothing we serve refers to it and its times would be old.
+/// Rewrites `segment` with the values of `to`. `tfdt` becomes 64-bit. Multiple fragments keep
+/// their distances. A `sidx` is dropped: nothing we serve uses it, and its times would be stale.
 pub fn rewrite(segment: &[u8], to: &Rewrite) -> Result<Vec<u8>, Mp4Error> {
     let fragments = fragments(segment)?;
     let old = fragments.first().ok_or(Mp4Error::Missing("moof"))?.0.tfdt(segment)?;
@@ -76,7 +76,7 @@ fn fragment(
     let old_size = moof.tfdt.end - moof.tfdt.start;
     // A 32-bit tfdt is 16 bytes long, so it grows by 4; a 64-bit one stays.
     let grown = u32::try_from(20_usize.saturating_sub(old_size)).unwrap_or(0);
-    // Where a byte of the old moof is now. Boxes around tfdt start before it.
+    // The new position of a byte of the old moof. Boxes around tfdt start before it.
     let now = |at: usize| {
         base + (at - moof.moof.start) + if at > moof.tfdt.start { grown as usize } else { 0 }
     };
@@ -97,7 +97,7 @@ fn fragment(
     Ok(())
 }
 
-/// The segment type box, with the filler brand when wanted.
+/// The segment type box, with the brand `slat` if `slate`.
 fn styp(data: &[u8], styp: &BoxAt, slate: bool, out: &mut Vec<u8>) -> Result<(), Mp4Error> {
     let body = bytes(data, styp.body, styp.end)?;
     let has = body.chunks_exact(4).enumerate().any(|(at, brand)| at != 1 && brand == b"slat");
@@ -111,7 +111,7 @@ fn styp(data: &[u8], styp: &BoxAt, slate: bool, out: &mut Vec<u8>) -> Result<(),
     Ok(())
 }
 
-/// Producer reference time: media time `tfdt` was taken at `taken_us` of Unix time.
+/// Producer reference time: media time `tfdt` was captured at `taken_us` of Unix time.
 fn prft(track: u32, taken_us: i64, tfdt: u64, out: &mut Vec<u8>) {
     let us = u64::try_from(taken_us).unwrap_or(0);
     let seconds = us / 1_000_000 + NTP_TO_UNIX;

@@ -15,7 +15,7 @@ pub(crate) fn full_box(kind: &[u8; 4], version: u8, flags: u32, body: &[u8]) -> 
     mp4_box(kind, &[&word.to_be_bytes()[..], body].concat())
 }
 
-/// How a test segment shall be written.
+/// The form of a test segment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) tfdt: u64,

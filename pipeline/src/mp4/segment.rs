@@ -1,4 +1,4 @@
-//! What a segment's bytes say: when it starts, how long it lasts, what it holds.
+//! Measures a segment from its bytes: its start, its duration and its samples.
 
 use super::Mp4Error;
 use super::boxes::{BoxAt, child, children, first, top, u32_at, u64_at, version_flags};
@@ -6,7 +6,7 @@ use super::boxes::{BoxAt, child, children, first, top, u32_at, u64_at, version_f
 /// The sample flag that says "not a sync sample".
 const NON_SYNC: u32 = 0x0001_0000;
 
-/// A segment, measured. Times are in units of the track's timescale.
+/// The measured facts of a segment. Times are in units of the track's timescale.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SegmentFacts {
     /// Decode time of the first sample.
@@ -23,7 +23,7 @@ pub struct SegmentFacts {
     pub first_offset: i64,
 }
 
-/// One movie fragment's boxes: everything CMAF lets a single-track `moof` hold that we use.
+/// One movie fragment's boxes: those that we use of a single-track CMAF `moof`.
 pub(crate) struct Moof {
     pub(crate) moof: BoxAt,
     pub(crate) mfhd: BoxAt,
@@ -146,7 +146,7 @@ fn run(data: &[u8], trun: &BoxAt, defaults: &Defaults) -> Result<Run, Mp4Error> 
         data_offset,
     };
     if flags & 0xf00 == 0 {
-        // Nothing per sample: multiply, since `frames` may be any number without costing bytes.
+        // No fields per sample: multiply, since any number of `frames` then costs no bytes.
         let duration = defaults.duration.ok_or(Mp4Error::Missing("sample duration"))?;
         let size = defaults.size.ok_or(Mp4Error::Missing("sample size"))?;
         sum.duration = u64::from(frames) * u64::from(duration);
@@ -161,7 +161,7 @@ fn run(data: &[u8], trun: &BoxAt, defaults: &Defaults) -> Result<Run, Mp4Error> 
             .ok_or(Mp4Error::Missing("sample duration"))?;
         let size =
             word(flags & 0x200 != 0)?.or(defaults.size).ok_or(Mp4Error::Missing("sample size"))?;
-        let own = word(flags & 0x400 != 0)?;
+        let sample_flags = word(flags & 0x400 != 0)?;
         let offset = match word(flags & 0x800 != 0)? {
             None => 0,
             Some(raw) if version == 0 => i64::from(raw),
@@ -169,7 +169,7 @@ fn run(data: &[u8], trun: &BoxAt, defaults: &Defaults) -> Result<Run, Mp4Error> 
         };
         if index == 0 {
             sum.first_size = size;
-            sum.first_flags = first_flags.or(own).or(defaults.flags).unwrap_or(0);
+            sum.first_flags = first_flags.or(sample_flags).or(defaults.flags).unwrap_or(0);
         }
         sum.first_offset = sum
             .first_offset
@@ -242,7 +242,7 @@ pub fn facts(segment: &[u8]) -> Result<SegmentFacts, Mp4Error> {
     all.ok_or(Mp4Error::Missing("moof"))
 }
 
-/// The bytes of the first sample, so a caller can look whether it is an IDR picture.
+/// The bytes of the first sample, so that the caller can check whether it is an IDR picture.
 pub fn first_sample(segment: &[u8]) -> Result<&[u8], Mp4Error> {
     let moof = Moof::read(segment, first(top(segment), "moof")?)?;
     let trun = moof.truns.first().ok_or(Mp4Error::Missing("trun"))?;

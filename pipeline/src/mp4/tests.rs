@@ -21,7 +21,7 @@ fn shapes() -> impl Strategy<Value = Shape> {
 }
 
 #[test]
-fn reads_what_a_segment_says() {
+fn reads_a_segments_facts() {
     let facts = facts(&segment(&SHAPE)).unwrap();
     let expected = SegmentFacts {
         tfdt: 4_000_000_000,
@@ -40,7 +40,7 @@ fn a_lost_byte_of_sample_data_is_noticed() {
     let mut bytes = segment(&SHAPE);
     bytes.truncate(bytes.len() - 1);
     assert!(matches!(facts(&bytes), Err(Mp4Error::Truncated(_))));
-    // The same with a box size that admits to the loss.
+    // The same with a box size that reflects the loss.
     let mdat = bytes.len() - 149 - 8;
     bytes[mdat..mdat + 4].copy_from_slice(&157_u32.to_be_bytes());
     assert!(matches!(facts(&bytes), Err(Mp4Error::Malformed { .. })));

@@ -25,7 +25,7 @@ fn too_many() -> Problem {
     Problem::new(
         StatusCode::INSUFFICIENT_STORAGE,
         "too-many",
-        "There is room for no more of these",
+        "There is no room for more of these",
         detail,
     )
 }
@@ -38,7 +38,7 @@ pub(super) async fn store_init(
     now_us: i64,
 ) -> Result<StatusCode, Problem> {
     mp4::init_facts(&body)
-        .map_err(|error| problem::invalid(format!("{file} is no init segment: {error}")))?;
+        .map_err(|error| problem::invalid(format!("{file} is not an init segment: {error}")))?;
     let track = stream.track_or_new(track).ok_or_else(too_many)?;
     let _writer = track.writer.lock().await;
     match track.init(file) {
@@ -48,7 +48,7 @@ pub(super) async fn store_init(
         }
         Some(_) => {
             let detail =
-                format!("{file} is stored with other bytes; a changed init has another name");
+                format!("{file} is stored with other bytes; a changed init needs another name");
             return Err(Problem::new(
                 StatusCode::CONFLICT,
                 "fixed",
@@ -75,7 +75,7 @@ pub(super) async fn store_slate(
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
     let facts = mp4::facts(&body)
-        .map_err(|error| problem::invalid(format!("The slate is no segment: {error}")))?;
+        .map_err(|error| problem::invalid(format!("The slate is not a segment: {error}")))?;
     let slate = Slate { hash: xxh3_64(&body), bytes: body };
     if hash(&head.headers).is_some_and(|claimed| claimed != slate.hash) {
         return Err(problem::invalid("Tallylight-Hash is not the body's xxh3: send it again"));
@@ -108,11 +108,11 @@ pub(super) async fn store_ladder(
     body: &[u8],
 ) -> Result<StatusCode, Problem> {
     let ladder: Ladder = serde_json::from_slice(body)
-        .map_err(|error| problem::invalid(format!("This is no ladder: {error}")))?;
+        .map_err(|error| problem::invalid(format!("This is not a ladder: {error}")))?;
     ladder.validate().map_err(|mistakes| problem::invalid(mistakes.join("; ")))?;
     if !is_name(name) || ladder.stream != name {
         return Err(problem::invalid(format!(
-            "The ladder is of stream {:?}, the address of {name:?}",
+            "The ladder is for stream {:?}, the address for {name:?}",
             ladder.stream
         )));
     }
@@ -124,7 +124,7 @@ pub(super) async fn store_ladder(
     }
     let in_use = stream.tracks().iter().any(|track| track.has_programme());
     if in_use && before.is_some_and(|before| !ladder.carries_on(&before)) {
-        let detail = "No player reloads a manifest for this: use another stream name, or wait until the window has passed";
+        let detail = "Players do not reload a manifest for this: use another stream name, or wait until the window has passed";
         return Err(Problem::new(
             StatusCode::CONFLICT,
             "other-ladder",

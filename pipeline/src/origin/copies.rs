@@ -1,5 +1,5 @@
-//! What arrived for each segment: every pipeline's copy, served or not. The bytes of a copy go
-//! once the choice is made; what is known about it stays for the segments page.
+//! Every pipeline's copy of each segment, served or not. A copy's bytes are dropped once the
+//! choice is made; its facts are kept for the segments page.
 
 use std::collections::BTreeMap;
 
@@ -9,41 +9,41 @@ use serde::{Deserialize, Serialize};
 use super::pure::choose::{Candidate, Quality};
 use super::track::Fixed;
 
-/// Segments whose facts are remembered, beyond the window of those that can be fetched.
+/// How many segments' facts are kept beyond the window of segments that can be fetched.
 pub(super) const REMEMBERED: u64 = 1_000;
 
-/// What is known about one pipeline's copy of a segment.
+/// The facts of one pipeline's copy of a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Copy {
-    /// Whose copy.
+    /// The pipeline that sent it.
     pub pipeline: String,
     /// When it arrived, Unix µs.
     pub arrived_us: i64,
     /// Hash of its bytes.
     pub hash: u64,
-    /// How many bytes; none when the pipeline only said what went wrong.
+    /// Its size in bytes; 0 when the pipeline only reported a defect.
     pub bytes: u64,
-    /// Frames in it.
+    /// Its number of frames.
     pub frames: u32,
-    /// Hash of what the encoder was fed for it.
+    /// Hash of the encoder's input for it.
     #[serde(default)]
     pub input_hash: Option<u64>,
-    /// What is wrong with it.
+    /// Its defect, if any.
     #[serde(default)]
     pub defect: Option<Defect>,
 }
 
-/// What is wrong with a copy.
+/// A copy's defect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Defect {
     /// One word: `frozen`, `invalid`, …
     pub kind: String,
-    /// In words.
+    /// An explanation.
     pub why: String,
 }
 
 impl Copy {
-    /// How good it is.
+    /// Its quality.
     pub(super) fn quality(&self) -> Quality {
         match &self.defect {
             None => Quality::Sound,
@@ -58,12 +58,12 @@ impl Copy {
     }
 }
 
-/// What a segment was fixed as, remembered longer than its bytes.
+/// What a segment was fixed as, kept longer than its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Outcome {
-    /// Whose copy, or the slate's name.
+    /// The served copy's pipeline, or the slate's name.
     pub pipeline: std::sync::Arc<str>,
-    /// Since when, Unix µs.
+    /// When it became available, Unix µs.
     pub published_us: i64,
     /// Bytes of the copy.
     pub bytes: u64,
@@ -79,23 +79,23 @@ impl From<&Fixed> for Outcome {
     }
 }
 
-/// All that arrived for one track.
+/// All copies of one track.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
     facts: BTreeMap<u64, Vec<Copy>>,
-    /// Only of segments that are not decided yet, so there are a few.
+    /// Only of segments that are not decided yet, so only a few.
     bodies: BTreeMap<u64, Vec<(String, Bytes)>>,
     outcomes: BTreeMap<u64, Outcome>,
 }
 
 impl Copies {
-    /// What arrived for `k`.
+    /// The copies of `k`.
     pub(super) fn of(&self, k: u64) -> &[Copy] {
         self.facts.get(&k).map_or(&[], Vec::as_slice)
     }
 
-    /// Notes a copy, in the place of an earlier one of the same pipeline.
-    pub(super) fn note(&mut self, k: u64, copy: Copy, body: Option<Bytes>) {
+    /// Records a copy, replacing an earlier one of the same pipeline.
+    pub(super) fn record(&mut self, k: u64, copy: Copy, body: Option<Bytes>) {
         if let Some(body) = body {
             let bodies = self.bodies.entry(k).or_default();
             bodies.retain(|(pipeline, _)| *pipeline != copy.pipeline);
@@ -112,7 +112,7 @@ impl Copies {
         bodies.iter().find(|(name, _)| name == pipeline).map(|(_, body)| body.clone())
     }
 
-    /// Remembers what `k` was fixed as; the other copies' bytes are of no use any more.
+    /// Records what `k` was fixed as, and drops the bytes of its copies: no other can be chosen.
     pub(super) fn decided(&mut self, k: u64, outcome: Outcome) {
         self.bodies.remove(&k);
         self.outcomes.insert(k, outcome);
@@ -123,12 +123,12 @@ impl Copies {
         self.outcomes.get(&k)
     }
 
-    /// Bytes held for copies that are not chosen yet.
+    /// Bytes held for copies of undecided segments.
     pub(super) fn bytes(&self) -> u64 {
         self.bodies.values().flatten().map(|(_, body)| body.len() as u64).sum()
     }
 
-    /// Takes back what was written beside a choice.
+    /// Restores the copies that were stored with a choice.
     pub(super) fn restore(&mut self, k: u64, copies: Vec<Copy>) {
         self.facts.insert(k, copies);
     }
@@ -146,7 +146,7 @@ impl Copies {
         pairs.fold((0, 0), |(all, equal), (a, b)| (all + 1, equal + u64::from(a == b)))
     }
 
-    /// Forgets bytes of segments older than `oldest`, and everything of much older ones.
+    /// Drops the bytes of segments older than `oldest`, and everything of much older ones.
     pub(super) fn prune(&mut self, oldest: u64) {
         self.bodies = self.bodies.split_off(&oldest);
         let remembered = oldest.saturating_sub(REMEMBERED);

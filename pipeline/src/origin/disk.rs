@@ -2,9 +2,9 @@
 //!
 //! Under `<media>/<stream>/`: `ladder.json`, and per track `init-<hash>.mp4`,
 //! `slate-<n>-<hash>.m4s`, `<K>.m4s` and `<K>.json`. The JSON is the choice, written after
-//! the bytes, so a segment without it was never served. A file is replaced by a rename;
-//! nothing is synced, because the promise is for a killed process, not for a lost machine:
-//! media older than the window is worth nothing.
+//! the bytes, so a segment without it was never served. A file is replaced by a rename but not
+//! synced, because the promise covers a killed process, not a lost machine: media older than
+//! the window is worthless.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,7 +18,7 @@ use super::copies::Copy;
 use super::track::{Fixed, SLATE, Slate};
 use crate::ladder::{is_init, is_name};
 
-/// A directory of the store: of a stream, or of one of its tracks. Without one, nothing is kept.
+/// A directory of the store, of a stream or of one of its tracks. `None` stores nothing.
 #[derive(Debug, Clone)]
 pub(super) struct Disk {
     dir: Option<PathBuf>,
@@ -30,7 +30,7 @@ struct Record {
     pipeline: String,
     published_at: i64,
     hash: String,
-    /// Everything that arrived, served or not.
+    /// All copies, served or not.
     #[serde(default)]
     copies: Vec<Copy>,
 }
@@ -52,7 +52,7 @@ impl Disk {
         Self { dir: self.dir.as_ref().map(|dir| dir.join(name)) }
     }
 
-    /// Replaces a file as a whole.
+    /// Replaces a file atomically.
     pub(super) async fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let Some(dir) = &self.dir else { return Ok(()) };
         tokio::fs::create_dir_all(dir).await?;
@@ -61,7 +61,7 @@ impl Disk {
         tokio::fs::rename(&draft, dir.join(name)).await
     }
 
-    /// Writes the choice for `k` and what arrived, and before that its bytes when they are a
+    /// Writes the choice for `k` and its copies, and before that the bytes if they are a
     /// pipeline's.
     pub(super) async fn write_fixed(
         &self,
@@ -75,7 +75,7 @@ impl Disk {
         self.write_choice(k, fixed, all).await
     }
 
-    /// Writes the choice for `k` and what arrived.
+    /// Writes the choice for `k` and its copies.
     pub(super) async fn write_choice(
         &self,
         k: u64,
@@ -98,14 +98,14 @@ impl Disk {
     pub(super) async fn remove(&self, k: u64) {
         let Some(dir) = &self.dir else { return };
         for name in [format!("{k}.json"), format!("{k}.m4s")] {
-            // A slate has no bytes of its own, and an absent file is what was wanted.
+            // A slate has no file of its own, and an absent file is the desired result.
             let _ = tokio::fs::remove_file(dir.join(name)).await;
         }
     }
 
     pub(super) async fn remove_init(&self, file: &str) {
         let Some(dir) = &self.dir else { return };
-        // One that is there still is found again at the next start, and goes a window later.
+        // A file that remains is found at the next start and removed one window later.
         let _ = tokio::fs::remove_file(dir.join(file)).await;
     }
 
@@ -133,7 +133,7 @@ impl Disk {
     }
 
     /// Reads a track's directory. Segments that have left the window (`is_gone`), drafts and
-    /// segments without a choice are removed; what cannot be trusted is left out and logged.
+    /// segments without a choice are removed; damaged media is skipped and logged.
     pub(super) fn load(&self, is_gone: impl Fn(u64) -> bool) -> io::Result<Found> {
         let mut found = Found::default();
         let Some(dir) = &self.dir else { return Ok(found) };
@@ -177,7 +177,7 @@ impl Disk {
         }
         for path in leftovers {
             match std::fs::remove_file(path) {
-                // A draft of the origin before this one may have got its name just now.
+                // The previous origin may just have renamed its last draft.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 removed => removed?,
             }
@@ -211,7 +211,7 @@ impl Disk {
         if xxh3_64(&bytes) == hash {
             return Some(bytes);
         }
-        tracing::error!(dir = ?self.dir, name, "stored media is damaged and left out");
+        tracing::error!(dir = ?self.dir, name, "stored media is damaged and skipped");
         None
     }
 }

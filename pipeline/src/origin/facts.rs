@@ -1,11 +1,11 @@
-//! What a PUT says about its segment, and whether it is so.
+//! The facts that a PUT claims about its segment, and their verification.
 
 use axum::http::{HeaderMap, StatusCode};
 use tallylight_schemas::headers::PIPELINE;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::copies::{Copy, Defect};
-use super::place::Place;
+use super::slot::Slot;
 use super::track::SLATE;
 use crate::mp4::{self, SegmentFacts};
 use crate::serve::problem::{self, Problem};
@@ -16,7 +16,7 @@ const MAX_PIPELINE: usize = 16;
 /// The facts headers of a segment PUT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Claimed {
-    /// Whose copy.
+    /// The pipeline that sent it.
     pub pipeline: String,
     /// Frames in the segment.
     pub frames: u32,
@@ -28,13 +28,13 @@ pub(super) struct Claimed {
     pub tfdt: u64,
     /// xxh3 of the body.
     pub hash: u64,
-    /// When the packager had it whole, Unix µs.
+    /// When the packager sent it, Unix µs.
     pub published_us: i64,
-    /// Hash of what the encoder was fed for it.
+    /// Hash of the encoder's input for it.
     pub input_hash: Option<u64>,
     /// The init segment it belongs to.
     pub init: Option<String>,
-    /// What the packager found wrong with it.
+    /// The defect that the packager found.
     pub defect: Option<Defect>,
 }
 
@@ -73,7 +73,7 @@ impl Claimed {
         ))
     }
 
-    /// What is noted of the copy that came with these facts.
+    /// The record of the copy that arrived with these facts.
     pub(super) fn copy(&self, arrived_us: i64, bytes: u64) -> Copy {
         Copy {
             pipeline: self.pipeline.clone(),
@@ -86,9 +86,8 @@ impl Claimed {
         }
     }
 
-    /// Compares what was claimed, what the bytes say and what the schedule asks for; 422 names
-    /// every difference.
-    pub(super) fn check(&self, place: &Place, body: &[u8]) -> Result<(), Problem> {
+    /// Compares the claimed facts, the bytes and the schedule; 422 names every difference.
+    pub(super) fn check(&self, slot: &Slot, body: &[u8]) -> Result<(), Problem> {
         let mut wrong = Vec::new();
         let mut differs = |what: &str, want: String, got: String| {
             if want != got {
@@ -100,16 +99,16 @@ impl Claimed {
             format!("{:016x}", xxh3_64(body)),
             format!("{:016x}", self.hash),
         );
-        let Some(rung) = place.rung() else {
+        let Some(rung) = slot.rung() else {
             return Err(problem::not_found("The ladder has no such track"));
         };
         if let Some(init) = &self.init {
-            // A player has loaded the announced init segment and asks for no other.
+            // Players have loaded the announced init segment and request no other.
             differs("Tallylight-Init", rung.init.clone(), init.clone());
         }
         differs("Tallylight-Timescale", rung.timescale.to_string(), self.timescale.to_string());
         match mp4::facts(body) {
-            Err(error) => wrong.push(format!("the body is no segment: {error}")),
+            Err(error) => wrong.push(format!("the body is not a segment: {error}")),
             Ok(facts) => {
                 differs("Tallylight-Tfdt", facts.tfdt.to_string(), self.tfdt.to_string());
                 differs("Tallylight-Frames", facts.frames.to_string(), self.frames.to_string());
@@ -120,16 +119,16 @@ impl Claimed {
                 );
                 let expected =
                     |value: Option<u64>| value.map_or("a whole number".into(), |v| v.to_string());
-                let ladder = &place.ladder;
-                differs("tfdt", expected(ladder.tfdt(rung, place.k)), facts.tfdt.to_string());
+                let ladder = &slot.ladder;
+                differs("tfdt", expected(ladder.tfdt(rung, slot.k)), facts.tfdt.to_string());
                 differs(
                     "frames",
-                    expected(ladder.frames(rung, place.k).map(u64::from)),
+                    expected(ladder.frames(rung, slot.k).map(u64::from)),
                     facts.frames.to_string(),
                 );
                 differs(
                     "duration",
-                    expected(ladder.duration(rung, place.k)),
+                    expected(ladder.duration(rung, slot.k)),
                     facts.duration.to_string(),
                 );
                 wrong.extend(unplayable(&facts).map(str::to_owned));
@@ -138,27 +137,27 @@ impl Claimed {
         if wrong.is_empty() {
             return Ok(());
         }
-        let detail = format!("Segment {} of {:?}: {}", place.k, rung.name, wrong.join("; "));
+        let detail = format!("Segment {} of {:?}: {}", slot.k, rung.name, wrong.join("; "));
         Err(problem::invalid(detail))
     }
 }
 
-/// Reasons for which a segment with right figures still cannot stand for itself.
+/// Reasons why a segment with correct facts still cannot be played on its own.
 fn unplayable(facts: &SegmentFacts) -> impl Iterator<Item = &'static str> {
     let reasons = [
-        (!facts.first_is_sync, "the first frame is no sync sample"),
+        (!facts.first_is_sync, "the first frame is not a sync sample"),
         (facts.first_offset != 0, "the first picture is not shown at tfdt"),
     ];
     reasons.into_iter().filter_map(|(bad, reason)| bad.then_some(reason))
 }
 
-/// A name such as `A`. The slate's is the origin's own.
+/// Whether `name` can be a pipeline's, such as `A`. The slate's name is reserved.
 pub(super) fn is_pipeline(name: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     !name.is_empty() && name.len() <= MAX_PIPELINE && name.bytes().all(plain) && name != SLATE
 }
 
-/// `kind; in words`, both cut to what a page has room for.
+/// Reads `kind; explanation`, both truncated to fit the segments page.
 fn defect(text: &str) -> Defect {
     let (kind, why) = text.split_once(';').unwrap_or((text, ""));
     let short = |text: &str, most| text.trim().chars().take(most).collect();

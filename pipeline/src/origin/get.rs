@@ -1,4 +1,4 @@
-//! GET: what edges fetch.
+//! GET: the objects that edges fetch.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use bytes::Bytes;
 use tallylight_schemas::delivery::Action;
 use tallylight_schemas::headers;
 
-use super::place::Place;
 use super::pure::schedule::Verdict;
 use super::put::gone;
+use super::slot::Slot;
 use super::stream::Stream;
 use super::track::Fixed;
 use super::{Origin, media_path, sweep};
@@ -22,18 +22,18 @@ use crate::serve::cmsd;
 use crate::serve::path::{MediaPath, Object};
 use crate::serve::problem::{self, Problem};
 
-/// Whose copy an answer is.
+/// The pipeline whose copy is served.
 pub(crate) const PIPELINE: HeaderName = HeaderName::from_static(headers::PIPELINE);
-/// When it became available, Unix µs.
+/// When the copy became available, Unix µs.
 pub(crate) const PUBLISHED_AT: HeaderName = HeaderName::from_static("tallylight-published-at");
-/// What never changes may be kept; a minute is longer than any player needs it.
+/// Objects never change and may be cached; a minute is longer than any player needs one.
 pub(crate) const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=60, immutable");
 
-/// An object and what is said about it.
+/// An object and its metadata.
 struct Answer {
     body: Bytes,
     audio: bool,
-    /// Whose copy and since when, for segments.
+    /// For segments: the pipeline, and when its copy became available.
     fixed: Option<(Arc<str>, i64)>,
     cmsd: cmsd::Static,
 }
@@ -117,28 +117,28 @@ async fn segment(
     arrival: i64,
 ) -> Result<Answer, Problem> {
     let ladder = stream.ladder().ok_or_else(|| no_ladder(&path.stream))?;
-    let place = stream.place(ladder, &path.track, k);
-    let place =
-        place.ok_or_else(|| problem::not_found(format!("There is no track {:?}", path.track)))?;
-    let fixed = match fixed(origin, stream, &place, arrival).await? {
+    let slot = stream.slot(ladder, &path.track, k);
+    let slot =
+        slot.ok_or_else(|| problem::not_found(format!("There is no track {:?}", path.track)))?;
+    let fixed = match fixed(origin, stream, &slot, arrival).await? {
         Some(fixed) => fixed,
         None => {
             return Err(problem::unavailable(
-                format!("Segment {k} is not there, and no slate is stored yet"),
+                format!("Segment {k} is missing, and no slate is stored yet"),
                 1,
             ));
         }
     };
-    let rung = place.rung();
+    let rung = slot.rung();
     let ms = |units: u64, scale: u32| units.saturating_mul(1_000) / u64::from(scale.max(1));
     let cmsd = cmsd::Static {
         at_ms: Some(fixed.published_us.div_euclid(1_000)),
         br_kbps: rung.map(|rung| rung.bandwidth / 1_000),
-        d_ms: rung.and_then(|rung| Some(ms(place.ladder.duration(rung, k)?, rung.timescale))),
+        d_ms: rung.and_then(|rung| Some(ms(slot.ladder.duration(rung, k)?, rung.timescale))),
         ot: rung.map(|rung| if rung.is_video() { 'v' } else { 'a' }),
     };
-    let body = place.body(&fixed).map_err(|error| {
-        tracing::error!(k, track = path.track, %error, "the stored slate cannot be moved");
+    let body = slot.body(&fixed).map_err(|error| {
+        tracing::error!(k, track = path.track, %error, "the stored slate cannot be retimed");
         problem::unavailable("The stored slate is damaged; the encoder's next start replaces it", 1)
     })?;
     if fixed.is_slate() {
@@ -148,35 +148,35 @@ async fn segment(
     Ok(Answer { body, audio, fixed: Some((fixed.pipeline, fixed.published_us)), cmsd })
 }
 
-/// What `place` is fixed as, waiting for it if it may still come. `None` when there is no
-/// slate to show.
+/// What `slot` is fixed as, after waiting if its segment may still arrive. `None` when no slate
+/// is stored.
 async fn fixed(
     origin: &Origin,
     stream: &Stream,
-    place: &Place,
+    slot: &Slot,
     arrival: i64,
 ) -> Result<Option<Fixed>, Problem> {
-    let k = place.k;
+    let k = slot.k;
     let give_up = arrival + i64::from(origin.settings.hold_limit_ms) * 1_000;
     let mut waiting = None;
     loop {
-        let fixed = place.track.fixed(k);
+        let fixed = slot.track.fixed(k);
         let now = origin.clock.now_us();
-        match place.schedule.verdict(k, fixed.is_some(), now) {
+        match slot.schedule.verdict(k, fixed.is_some(), now) {
             Verdict::Early { from_us } => {
                 let detail = format!(
-                    "Segment {k} begins at {} Unix ms: ask from then on",
+                    "Segment {k} begins at {} Unix ms: ask again then",
                     from_us.div_euclid(1_000)
                 );
                 return Err(problem::not_found(detail));
             }
             Verdict::Gone => return Err(gone(k)),
             Verdict::Ready => return Ok(fixed),
-            Verdict::Slate => return Ok(sweep::settle(origin, &stream.name, place).await),
-            // Segments longer than two seconds may outlast a player's patience.
+            Verdict::Slate => return Ok(sweep::settle(origin, &stream.name, slot).await),
+            // Holding a segment of more than two seconds may exceed a player's timeout.
             Verdict::Hold { .. } if now >= give_up => {
                 return Err(problem::unavailable(
-                    format!("Segment {k} has not come yet: ask again"),
+                    format!("Segment {k} has not arrived yet: ask again"),
                     1,
                 ));
             }
@@ -188,7 +188,7 @@ async fn fixed(
                     })?;
                     waiting = Some(permit);
                 }
-                let _ = place.track.wait(k, until_us.min(give_up), origin.clock.as_ref()).await;
+                let _ = slot.track.wait(k, until_us.min(give_up), origin.clock.as_ref()).await;
             }
         }
     }
@@ -225,7 +225,7 @@ fn report(
     found: &Result<Answer, Problem>,
     waited: i64,
 ) {
-    // Names that nobody announced would let anyone make up dimensions.
+    // Reporting names that were not announced would let anyone invent dimensions.
     let Some(stream) = origin.stream(&path.stream).filter(|s| s.track(&path.track).is_some())
     else {
         return;

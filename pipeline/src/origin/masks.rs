@@ -1,7 +1,8 @@
-//! Which pipeline is preferred, and which are masked: taken out by an operator or by steering.
+//! The pipelines in order of preference, and the masked ones, which an operator or steering has
+//! taken out.
 //!
-//! `PUT /live/<stream>/masks/<pipeline>` masks, `DELETE` takes the mask off. A masked
-//! pipeline's copies are noted and shown but never served. Masks outlive a restart.
+//! `PUT /live/<stream>/masks/<pipeline>` masks, `DELETE` removes the mask. A masked pipeline's
+//! copies are recorded and shown but never served. Masks survive a restart.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,9 +17,9 @@ use super::facts::is_pipeline;
 use super::pure::choose::Pipeline;
 use crate::serve::problem::{self, Problem};
 
-/// The file they are kept in, in the stream's directory.
+/// The file of the masks, in the stream's directory.
 pub(super) const FILE: &str = "masks.json";
-/// Masks of one stream.
+/// The most masks of one stream.
 const MAX_MASKS: usize = 16;
 
 /// A stream's pipelines in the order of preference, and its masks.
@@ -33,12 +34,12 @@ impl Masks {
         Self { order: order.to_vec(), masked: Mutex::default() }
     }
 
-    /// The pipelines that are expected, the preferred first.
+    /// The expected pipelines, the preferred one first.
     pub(super) fn order(&self) -> &[String] {
         &self.order
     }
 
-    /// Whose copies are not served.
+    /// The pipelines whose copies are not served.
     pub(super) fn masked(&self) -> BTreeSet<String> {
         self.masked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -47,8 +48,8 @@ impl Masks {
         *self.masked.lock().unwrap_or_else(PoisonError::into_inner) = masked;
     }
 
-    /// Asks `choose`'s question for each pipeline; `missing` says which did not send the
-    /// segment before.
+    /// The pipelines as `choose` takes them; `missing` tells which did not send the previous
+    /// segment.
     pub(super) fn pipelines<'a>(
         &'a self,
         masked: &'a BTreeSet<String>,
@@ -69,7 +70,7 @@ pub(super) async fn change(
 ) -> Response {
     let (head, _) = request.into_parts();
     let key = origin.settings.service_key.as_deref();
-    // No page of another site knows the key; without one, where the request comes from counts.
+    // Pages of other sites do not know the key; without one, the request's origin is checked.
     let caller = key.map_or_else(|| Guard::new(&[], &[]).check(&head.headers), |_| Ok(()));
     let outcome = match caller.and_then(|()| check_change(&head.headers, key)) {
         Ok(()) => apply(&origin, &stream, &pipeline, head.method == Method::PUT).await,
@@ -85,7 +86,7 @@ async fn apply(
     mask: bool,
 ) -> Result<StatusCode, Problem> {
     if !is_pipeline(pipeline) {
-        return Err(problem::not_found(format!("{pipeline:?} is no pipeline's name")));
+        return Err(problem::not_found(format!("{pipeline:?} is not a pipeline's name")));
     }
     let stream = origin
         .stream(stream)
@@ -94,7 +95,7 @@ async fn apply(
     let mut masked = stream.masks.masked();
     let changed = if mask { masked.insert(pipeline.to_owned()) } else { masked.remove(pipeline) };
     if masked.len() > MAX_MASKS {
-        return Err(problem::invalid(format!("{MAX_MASKS} pipelines can be masked at most")));
+        return Err(problem::invalid(format!("At most {MAX_MASKS} pipelines can be masked")));
     }
     if changed {
         let text = serde_json::to_vec(&masked).unwrap_or_default();

@@ -13,17 +13,17 @@ use tallylight_schemas::delivery::{Action, MOST_LATE_US};
 use super::announce::{store_init, store_ladder, store_slate, stream_of};
 use super::copies::{Copy, Defect};
 use super::facts::Claimed;
-use super::place::{Offered, Place, Refused};
+use super::slot::{Offered, Refused, Slot};
 use super::{Origin, media_path, sweep};
 use crate::report::Report;
 use crate::serve::body;
 use crate::serve::path::{MediaPath, Object};
 use crate::serve::problem::{self, Problem};
 
-/// A body must be whole within this time.
+/// A body must be complete within this time.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
-/// 201 when the request stored something, 204 when it was there already.
+/// 201 when the request stored something, 204 when it was stored already.
 pub(super) fn stored(newly: bool) -> StatusCode {
     if newly { StatusCode::CREATED } else { StatusCode::NO_CONTENT }
 }
@@ -107,7 +107,7 @@ async fn store_segment(
             detail,
         ));
     };
-    let Some(place) = stream.place(ladder, &path.track, k) else {
+    let Some(slot) = stream.slot(ladder, &path.track, k) else {
         return Err(problem::not_found(format!(
             "The ladder of {:?} has no track {:?}",
             path.stream, path.track
@@ -116,19 +116,19 @@ async fn store_segment(
     let claimed = Claimed::read(&head.headers)?;
     let copy = claimed.copy(origin.clock.now_us(), body.len() as u64);
     if body.is_empty() && claimed.defect.is_some() {
-        // The news that this pipeline has nothing usable for K: nobody waits for it any more.
-        return take(origin, &stream.name, &place, copy, body).await;
+        // The pipeline reports that it has nothing usable for K, so that no one waits for it.
+        return take(origin, &stream.name, &slot, copy, body).await;
     }
-    if let Err(problem) = claimed.check(&place, &body) {
+    if let Err(problem) = claimed.check(&slot, &body) {
         let why = problem.detail().to_owned();
         let defect = Some(Defect { kind: "invalid".into(), why });
         let copy = Copy { bytes: 0, defect, ..copy };
-        let _ = take(origin, &stream.name, &place, copy, Bytes::new()).await;
+        let _ = take(origin, &stream.name, &slot, copy, Bytes::new()).await;
         return Err(problem);
     }
     if origin.stored_bytes() + body.len() as u64 > origin.settings.store_limit_bytes {
         let detail =
-            format!("{} bytes of segments are kept at most", origin.settings.store_limit_bytes);
+            format!("At most {} bytes of segments are kept", origin.settings.store_limit_bytes);
         return Err(Problem::new(
             StatusCode::INSUFFICIENT_STORAGE,
             "full",
@@ -136,29 +136,29 @@ async fn store_segment(
             detail,
         ));
     }
-    take(origin, &stream.name, &place, copy, body).await
+    take(origin, &stream.name, &slot, copy, body).await
 }
 
-/// Notes the copy and has the choice made. A sound copy is answered when the choice is made and
-/// on disk: 201 promises that it is served, also after a restart.
+/// Records the copy and triggers the choice. A sound copy is answered once the choice is made and
+/// on disk: 201 promises that it is served, even after a restart.
 async fn take(
     origin: &Arc<Origin>,
     stream: &str,
-    place: &Place,
+    slot: &Slot,
     copy: Copy,
     body: Bytes,
 ) -> Result<StatusCode, Problem> {
-    let (k, clock, pipeline) = (place.k, origin.clock.as_ref(), copy.pipeline.clone());
-    let offered = place.offer(copy, body, clock).await.map_err(|refused| refusal(k, refused))?;
+    let (k, clock, pipeline) = (slot.k, origin.clock.as_ref(), copy.pipeline.clone());
+    let offered = slot.offer(copy, body, clock).await.map_err(|refused| refusal(k, refused))?;
     if offered == Offered::Known {
         return Ok(StatusCode::NO_CONTENT);
     }
-    sweep::decide_in_time(origin, stream, place).await;
+    sweep::decide_in_time(origin, stream, slot).await;
     if offered == Offered::Spare {
         return Ok(StatusCode::ACCEPTED);
     }
-    let slate_us = place.schedule.grid.slate_us(k);
-    let served = place.track.wait(k, slate_us, clock).await;
+    let slate_us = slot.schedule.grid.slate_us(k);
+    let served = slot.track.wait(k, slate_us, clock).await;
     let own = served.is_some_and(|fixed| *fixed.pipeline == *pipeline);
     Ok(if own { StatusCode::CREATED } else { StatusCode::ACCEPTED })
 }
@@ -170,7 +170,7 @@ fn refusal(k: u64, refused: Refused) -> Problem {
     match refused {
         Refused::Late => conflict(
             "late",
-            format!("Segment {k} came after its slate time: go on with a newer one"),
+            format!("Segment {k} arrived after its slate time: continue with a newer one"),
         ),
         Refused::Fixed => {
             conflict("fixed", format!("This pipeline has sent other bytes for segment {k}"))
@@ -195,7 +195,7 @@ fn report(
     (status, size): (StatusCode, u64),
     [arrival, whole]: [i64; 2],
 ) {
-    // Names that nobody announced would let anyone make up dimensions.
+    // Reporting names that were not announced would let anyone invent dimensions.
     let Some(stream) = origin.stream(&path.stream).filter(|s| s.track(&path.track).is_some())
     else {
         return;
@@ -204,7 +204,7 @@ fn report(
     let mut report = Report::new(now, Action::Put, &stream.name, &path.track);
     report.k = path.k();
     let placed = stream.ladder().zip(report.k);
-    // What is further off no collector takes.
+    // The collector rejects values beyond these.
     report.late_us = placed
         .map(|(ladder, k)| whole - stream.schedule(&ladder).due_us(k))
         .filter(|late| (-MOST_LATE_US..=MOST_LATE_US).contains(late));

@@ -1,4 +1,4 @@
-//! `/live/<stream>/segments.json`: how the last segments did, and every pipeline's copy of them.
+//! `/live/<stream>/segments.json`: the state of the last segments, and every pipeline's copies.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 use tallylight_schemas::grid::Grid;
 
 use super::copies::{Copies, Copy, REMEMBERED};
-use super::place::Place;
 use super::pure::schedule::{self, Schedule};
+use super::slot::Slot;
 use super::stream::Stream;
 use super::{Origin, SLATE};
 use crate::serve::problem::{self, Problem};
 
 /// Segments listed per track, unless `?last=` says otherwise.
 const LISTED: u64 = 30;
-/// Most segments listed: a quarter of an hour of the demo.
+/// The most segments listed: a quarter of an hour of the demo.
 const MOST: u64 = 450;
 
 /// The answer of `segments.json`. Times are Unix microseconds.
@@ -38,7 +38,7 @@ pub struct SegmentsPage {
     /// Pipelines whose copies are not served.
     #[serde(default)]
     pub masked: Vec<String>,
-    /// Whether the encoders were fed the same, by pipeline, each against the first.
+    /// Whether the encoders had the same input: each pipeline compared with the first.
     #[serde(default)]
     pub inputs: Vec<Inputs>,
     /// Oldest first; for each K one row per track.
@@ -48,11 +48,11 @@ pub struct SegmentsPage {
 /// How often a pipeline's input was the same as the first pipeline's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
-    /// Whose input.
+    /// The pipeline.
     pub pipeline: String,
-    /// What it is compared with.
+    /// The pipeline that it is compared with.
     pub like: String,
-    /// Segments of all tracks, of the last 1,000 numbers, of which both hashes are known.
+    /// Segments of all tracks among the last 1,000 numbers for which both hashes are known.
     pub compared: u64,
     /// Of these, those with the same hash.
     pub equal: u64,
@@ -67,7 +67,7 @@ pub struct SegmentRow {
     pub k: u64,
     /// On time, late, slate or pending.
     pub state: schedule::State,
-    /// Whose copy; absent while pending.
+    /// The pipeline of the served copy, or `slate`; absent while pending.
     pub pipeline: Option<String>,
     /// When it became available; absent while pending.
     pub published_at: Option<i64>,
@@ -75,13 +75,13 @@ pub struct SegmentRow {
     pub due: i64,
     /// Bytes of the stored copy.
     pub bytes: u64,
-    /// What every pipeline sent, the preferred first.
+    /// Every pipeline's copy, the preferred first.
     #[serde(default)]
     pub copies: Vec<CopyRow>,
 }
 
 impl SegmentRow {
-    /// Whether an encoder's picture is served, and not the slate.
+    /// Whether an encoder's picture is served rather than the slate.
     pub fn has_picture(&self) -> bool {
         matches!(self.state, schedule::State::OnTime | schedule::State::Late)
     }
@@ -90,46 +90,46 @@ impl SegmentRow {
 /// One pipeline's copy of a segment, served or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyRow {
-    /// Whose copy.
+    /// The pipeline.
     pub pipeline: String,
     /// When it arrived.
     pub arrived_at: Option<i64>,
-    /// How it did.
+    /// Its state.
     pub state: CopyState,
-    /// What is wrong with it.
+    /// Its defect, explained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// Its bytes.
     pub bytes: u64,
     /// Its frames.
     pub frames: u32,
-    /// Hash of what the encoder was fed, hexadecimal.
+    /// Hash of the encoder's input, hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_hash: Option<String>,
 }
 
-/// How a copy did.
+/// A copy's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CopyState {
-    /// Here by its due time.
+    /// Arrived by its due time.
     OnTime,
-    /// Here after its due time.
+    /// Arrived after its due time.
     Late,
-    /// Something is wrong with it.
+    /// It has another defect.
     Defective,
-    /// Its picture stands still.
+    /// Its picture is frozen.
     Frozen,
-    /// It never came.
+    /// It did not arrive.
     Missing,
-    /// It may still come.
+    /// It may still arrive.
     Pending,
-    /// What a later origin says: one row that is not understood must not cost the whole page.
+    /// A state of a newer origin: one unknown row must not invalidate the whole page.
     #[serde(other)]
     Other,
 }
 
-/// Answers the last segments up to the newest that is closed.
+/// Returns the last segments, up to the newest that is closed.
 pub(super) async fn page(
     State(origin): State<Arc<Origin>>,
     Path(stream): Path<String>,
@@ -143,11 +143,11 @@ pub(super) async fn page(
     }
 }
 
-/// How many are asked for.
+/// The number of segments requested.
 fn last(uri: &Uri) -> Result<u64, Problem> {
     let query = uri.query().unwrap_or("").as_bytes();
-    let asked = url::form_urlencoded::parse(query).find(|(name, _)| name == "last");
-    let Some((_, text)) = asked else { return Ok(LISTED) };
+    let last = url::form_urlencoded::parse(query).find(|(name, _)| name == "last");
+    let Some((_, text)) = last else { return Ok(LISTED) };
     let number = text.parse::<u64>().ok().filter(|number| (1..=MOST).contains(number));
     number.ok_or_else(|| problem::invalid(format!("last={text}: a number from 1 to {MOST}")))
 }
@@ -164,8 +164,8 @@ fn rows(origin: &Origin, name: &str, last: u64) -> Result<SegmentsPage, Problem>
     let mut segments = Vec::new();
     for k in end.saturating_sub(last)..end {
         for rung in &ladder.tracks {
-            let place = stream.place(ladder.clone(), &rung.name, k);
-            segments.extend(place.and_then(|place| row(&place, &rung.name, now)));
+            let slot = stream.slot(ladder.clone(), &rung.name, k);
+            segments.extend(slot.and_then(|slot| row(&slot, &rung.name, now)));
         }
     }
     let tracks: Vec<String> = ladder.tracks.iter().map(|track| track.name.clone()).collect();
@@ -181,10 +181,10 @@ fn rows(origin: &Origin, name: &str, last: u64) -> Result<SegmentsPage, Problem>
     })
 }
 
-/// How segment K did. `None` when it has left the window and nothing is remembered of it.
-fn row(place: &Place, track: &str, now: i64) -> Option<SegmentRow> {
-    let (k, schedule) = (place.k, place.schedule);
-    place.track.look(|all| {
+/// The row of segment K. `None` when it has left the window and nothing of it is kept.
+fn row(slot: &Slot, track: &str, now: i64) -> Option<SegmentRow> {
+    let (k, schedule) = (slot.k, slot.schedule);
+    slot.track.with_copies(|all| {
         let outcome = all.outcome(k);
         if outcome.is_none() && all.of(k).is_empty() && schedule.is_gone(k, now) {
             return None;
@@ -192,7 +192,7 @@ fn row(place: &Place, track: &str, now: i64) -> Option<SegmentRow> {
         let is_slate = |pipeline: &str| pipeline == SLATE;
         let published =
             outcome.map(|o| if is_slate(&o.pipeline) { Err(()) } else { Ok(o.published_us) });
-        // Unfixed past its slate time: it can only be the slate, asked for or not.
+        // Not fixed by its slate time: it can only be the slate, whether requested or not.
         let overdue =
             outcome.is_none() && schedule.newest_settled(now).is_some_and(|newest| k <= newest);
         let state = if overdue { schedule::State::Slate } else { schedule.state(k, published) };
@@ -206,7 +206,7 @@ fn row(place: &Place, track: &str, now: i64) -> Option<SegmentRow> {
                 .or(overdue.then(|| schedule.grid.slate_us(k))),
             due: schedule.due_us(k),
             bytes: outcome.map_or(0, |o| o.bytes),
-            copies: copies(all, place.masks.order(), &schedule, k, now),
+            copies: copies(all, slot.masks.order(), &schedule, k, now),
         })
     })
 }
@@ -259,7 +259,7 @@ fn inputs(stream: &Stream, end: u64) -> Vec<Inputs> {
     let oldest = end.saturating_sub(REMEMBERED);
     let compared = |other: &String| {
         let each = stream.tracks().into_iter();
-        let each = each.map(|track| track.look(|all| all.compared(first, other, oldest)));
+        let each = each.map(|track| track.with_copies(|all| all.compared(first, other, oldest)));
         let (compared, equal) = each.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         Inputs { pipeline: other.clone(), like: first.clone(), compared, equal }
     };

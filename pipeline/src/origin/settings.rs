@@ -9,44 +9,44 @@ use tallylight_serve::exposed;
 use super::facts::is_pipeline;
 use crate::serve::build::{HTTP, is_http, mistake, verdict};
 
-/// The origin, which chooses whose copy of a segment is served (docs/media.md).
+/// The origin, which chooses the pipeline whose copy of a segment is served (docs/media.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Must be true where `listen` is beyond this machine: anyone who reaches it may then PUT.
+    /// Must be true if `listen` can be reached from other machines: anyone who reaches it may PUT.
     pub trusted_network: bool,
-    /// Where media is kept, a folder for each stream. `tallylight` takes `media` in `data_dir` for
-    /// it, whatever is said here.
+    /// The folder of the media, with a folder for each stream. `tallylight` always uses `media` in
+    /// `data_dir`, whatever is set here.
     pub media_dir: Option<PathBuf>,
     /// How long after its end a segment stays available.
     pub window_s: u32,
     /// Publish margin: a segment that is stored later than its end plus this is late.
     pub margin_ms: u32,
-    /// Longest time that a request is held until its segment is there. Players give up at 5 s.
+    /// The longest that a request is held until its segment arrives. Players give up at 5 s.
     pub hold_limit_ms: u32,
     /// Largest body of a PUT.
     pub body_limit_bytes: usize,
-    /// Memory for segments, all streams together.
+    /// Memory for the segments of all streams together.
     pub store_limit_bytes: u64,
-    /// The pipelines that are expected, in the order of preference: a segment waits a little for
-    /// the first, and `segments.json` lists what each sent. `tallylight` takes the `pipelines`
-    /// outside of sections for it, whatever is said here.
+    /// The expected pipelines, in order of preference: a segment waits briefly for the first, and
+    /// `segments.json` lists each pipeline's copies. `tallylight` always uses the `pipelines`
+    /// outside of sections, whatever is set here.
     pub pipelines: Vec<String>,
-    /// Streams at a time.
+    /// The most streams.
     pub max_streams: usize,
-    /// Connections at a time.
+    /// The most concurrent connections.
     pub max_connections: usize,
-    /// Requests held at a time; further ones get 503.
+    /// The most requests held concurrently; further ones get 503.
     pub max_waiting: usize,
-    /// The collector that is told about every PUT, GET and choice; none tells nobody.
+    /// The collector, to which every PUT, GET and choice is reported; none reports nothing.
     pub collector_url: Option<String>,
     /// The write key for the collector.
     pub write_key: String,
-    /// What proves to the collector that this is a service of ours, and to this one that a service
-    /// of ours changes masks; none is the common one, and without that anyone on this machine may
-    /// change them.
+    /// The key that proves to the collector that this is a service of ours, and to the origin that
+    /// a service of ours changes masks; none uses the common one, and without that anyone on this
+    /// machine may change them.
     pub service_key: Option<String>,
 }
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{Disk, Found};
 use super::masks::{self, Masks};
-use super::place::Place;
 use super::pure::schedule::Schedule;
+use super::slot::Slot;
 use super::track::Track;
 use crate::ladder::{Ladder, MAX_TRACKS};
 
@@ -27,7 +27,7 @@ pub(super) struct Stream {
     pub name: String,
     window: Window,
     pub(super) disk: Disk,
-    /// Whom it prefers, and whom it does not serve.
+    /// The pipelines that it prefers, and those that it does not serve.
     pub(super) masks: Arc<Masks>,
     state: Mutex<State>,
     /// Held while a ladder or a mask is replaced.
@@ -73,7 +73,7 @@ impl Stream {
         let schedule = ladder.as_ref().map(|ladder| stream.schedule(ladder));
         for track in stream.disk.children()?.into_iter().take(MAX_TRACKS) {
             let disk = stream.disk.child(&track);
-            // Without a ladder there is no schedule, so no K means anything.
+            // Without a ladder there is no schedule, so a K has no meaning.
             let found = disk.load(|k| schedule.is_none_or(|s| s.is_gone(k, now_us)))?;
             stream.lock().tracks.insert(track, Arc::new(Track::new(disk, found, now_us)));
         }
@@ -95,16 +95,16 @@ impl Stream {
         }
     }
 
-    /// The track of that name, if anything of it was ever stored or announced.
+    /// The track with that name, if anything of it was ever stored or announced.
     pub(super) fn track(&self, name: &str) -> Option<Arc<Track>> {
         self.lock().tracks.get(name).cloned()
     }
 
-    /// The place of segment `k` of `track`; `None` when the ladder has no such track.
-    pub(super) fn place(&self, ladder: Arc<Ladder>, track: &str, k: u64) -> Option<Place> {
+    /// The slot of segment `k` of `track`; `None` when the ladder has no such track.
+    pub(super) fn slot(&self, ladder: Arc<Ladder>, track: &str, k: u64) -> Option<Slot> {
         let rung = ladder.tracks.iter().position(|t| t.name == track)?;
         let (schedule, track) = (self.schedule(&ladder), self.track(track)?);
-        Some(Place { ladder, rung, track, schedule, k, masks: self.masks.clone() })
+        Some(Slot { ladder, rung, track, schedule, k, masks: self.masks.clone() })
     }
 
     /// All tracks.
@@ -112,7 +112,7 @@ impl Stream {
         self.lock().tracks.values().cloned().collect()
     }
 
-    /// The track of that name, made if there is room for another.
+    /// The track with that name, created if there is room for another.
     pub(super) fn track_or_new(&self, name: &str) -> Option<Arc<Track>> {
         let mut state = self.lock();
         if !state.tracks.contains_key(name) && state.tracks.len() >= MAX_TRACKS {

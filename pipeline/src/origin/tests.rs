@@ -1,4 +1,4 @@
-//! The origin as packagers and edges meet it, over HTTP.
+//! The origin as packagers and edges use it, over HTTP.
 
 mod hold;
 mod put;

@@ -1,4 +1,4 @@
-//! One track in memory: what each K was fixed as, and who waits for which K.
+//! One track in memory: what each K was fixed as, and the requests that wait for each K.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,15 +11,15 @@ use tokio::sync::Notify;
 use super::copies::{Copies, Copy, Outcome};
 use super::disk::{Disk, Found};
 
-/// The name under which the slate is a pipeline.
+/// The slate's name, in the place of a pipeline's.
 pub const SLATE: &str = "slate";
-/// Init segments and slates a track may have.
+/// The most init segments, and the most slates, of a track.
 const MAX_EXTRAS: usize = 16;
 
-/// What segment K was fixed as. Never changed again.
+/// What segment K was fixed as, which never changes again.
 #[derive(Debug, Clone)]
 pub(super) struct Fixed {
-    /// Whose copy, or [`SLATE`].
+    /// The copy's pipeline, or [`SLATE`].
     pub pipeline: Arc<str>,
     /// When it became available, Unix µs.
     pub published_us: i64,
@@ -30,7 +30,7 @@ pub(super) struct Fixed {
 }
 
 impl Fixed {
-    /// Whether the slate took K's place.
+    /// Whether the slate replaces K.
     pub(super) fn is_slate(&self) -> bool {
         &*self.pipeline == SLATE
     }
@@ -68,7 +68,7 @@ struct State {
     slates: BTreeMap<u32, Slate>,
     fixed: BTreeMap<u64, Fixed>,
     copies: Copies,
-    /// Only K that may still come have an entry, so there are two or three.
+    /// Only a K that may still arrive has an entry, so there are two or three.
     waiting: BTreeMap<u64, Arc<Notify>>,
 }
 
@@ -93,7 +93,7 @@ impl Track {
         self.lock().fixed.get(&k).cloned()
     }
 
-    /// Fixes `k`, unless it is fixed already, and wakes whoever waits for it.
+    /// Fixes `k`, unless it is fixed already, and wakes the requests that wait for it.
     pub(super) fn fix(&self, k: u64, fixed: Fixed) {
         let mut state = self.lock();
         state.copies.decided(k, Outcome::from(&fixed));
@@ -103,19 +103,19 @@ impl Track {
         }
     }
 
-    /// What arrived for `k`.
+    /// The copies of `k`.
     pub(super) fn copies(&self, k: u64) -> Vec<Copy> {
         self.lock().copies.of(k).to_vec()
     }
 
-    /// Looks at all that arrived.
-    pub(super) fn look<T>(&self, at: impl FnOnce(&Copies) -> T) -> T {
-        at(&self.lock().copies)
+    /// Reads from all copies, under the track's lock.
+    pub(super) fn with_copies<T>(&self, read: impl FnOnce(&Copies) -> T) -> T {
+        read(&self.lock().copies)
     }
 
-    /// Notes a copy of `k`; its bytes only while it may still be chosen.
-    pub(super) fn note(&self, k: u64, copy: Copy, body: Option<Bytes>) {
-        self.lock().copies.note(k, copy, body);
+    /// Records a copy of `k`; its bytes only while it may still be chosen.
+    pub(super) fn record(&self, k: u64, copy: Copy, body: Option<Bytes>) {
+        self.lock().copies.record(k, copy, body);
     }
 
     /// Waits until `k` is fixed, or the clock passes `until_us`.
@@ -123,7 +123,7 @@ impl Track {
         loop {
             let notify = self.lock().waiting.entry(k).or_default().clone();
             let woken = notify.notified();
-            // Looked at after registering: a fix in between is seen here, a later one wakes.
+            // Checked after registering: a fix in between is seen here, a later one wakes us.
             if let Some(fixed) = self.fixed(k) {
                 self.lock().waiting.remove(&k);
                 return Some(fixed);
@@ -153,12 +153,12 @@ impl Track {
         fits
     }
 
-    /// The init segment of that file name.
+    /// The init segment with that file name.
     pub(super) fn init(&self, file: &str) -> Option<Bytes> {
         self.lock().inits.get(file).map(|init| init.bytes.clone())
     }
 
-    /// Stores an init segment, or notes that it is needed still. `false` when there are too many.
+    /// Stores an init segment, or records that it is still needed. `false` when there are too many.
     pub(super) fn put_init(&self, file: &str, bytes: Bytes, now_us: i64) -> bool {
         let mut state = self.lock();
         let fits = state.inits.len() < MAX_EXTRAS || state.inits.contains_key(file);
@@ -168,8 +168,8 @@ impl Track {
         fits
     }
 
-    /// Forgets the init segments that no segment in the window needs: the ladder does not name them,
-    /// and `is_gone` says that what was needed then has left the window. Returns their file names.
+    /// Drops the init segments that no segment in the window needs: the ladder does not name them,
+    /// and by `is_gone` the segments of their time have left the window. Returns their file names.
     pub(super) fn prune_inits(
         &self,
         is_named: impl Fn(&str) -> bool,
@@ -198,7 +198,7 @@ impl Track {
         fixed.map(|f| f.body.len() as u64).sum::<u64>() + state.copies.bytes()
     }
 
-    /// Forgets the bytes of everything older than `oldest`; returns whose they were.
+    /// Drops the bytes of all segments older than `oldest`; returns their numbers.
     pub(super) fn prune(&self, oldest: u64) -> Vec<u64> {
         let mut state = self.lock();
         let kept = state.fixed.split_off(&oldest);
@@ -208,7 +208,7 @@ impl Track {
         gone.into_keys().collect()
     }
 
-    /// A poisoned lock only means that another thread panicked; each change above is whole.
+    /// A poisoned lock only means that another thread panicked; each change above is complete.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -87,12 +87,12 @@ pub(crate) fn media_type(track: &Track) -> &'static str {
     if track.is_video() { "video/mp4" } else { "audio/mp4" }
 }
 
-/// Headers of every object: whose it is and its hash.
+/// The headers of every object: its pipeline and its hash.
 pub(crate) fn common(shared: &Shared, body: &[u8]) -> Vec<(&'static str, String)> {
     vec![(PIPELINE, shared.config.pipeline.clone()), ("tallylight-hash", hash(body))]
 }
 
-/// Headers with what was measured in a segment.
+/// The headers with a segment's measured facts.
 pub(crate) fn fact_headers(
     track: &Track,
     facts: &mp4::SegmentFacts,

@@ -18,7 +18,7 @@ pub enum Fault {
     /// It cannot be read.
     #[error(transparent)]
     Unreadable(#[from] Mp4Error),
-    /// It starts between the schedule's points.
+    /// It does not start on the schedule's grid.
     #[error("it starts at {tfdt}; segment {k} starts at {expected}")]
     OffGrid {
         /// Where it starts.
@@ -65,7 +65,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The segment it is about, where that can be told.
+    /// The segment that it concerns, if known.
     pub(crate) fn k(&self) -> Option<u64> {
         match *self {
             Fault::Unreadable(_) => None,
@@ -77,7 +77,7 @@ impl Fault {
         }
     }
 
-    /// In one word, for the origin.
+    /// The kind in one word, for the origin.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Fault::Unreadable(_) => "unreadable",
@@ -89,7 +89,7 @@ impl Fault {
 }
 
 /// Measures a fragment of `track` and compares it with the schedule: start exactly on the grid
-/// (audio: on the 1,024-sample grid), whole, video with an IDR picture first and shown first.
+/// (audio: on the 1,024-sample grid), complete, video with an IDR picture first and shown first.
 pub fn check_fragment(ladder: &Ladder, track: &Track, bytes: &[u8]) -> Result<Checked, Fault> {
     let facts = mp4::facts(bytes)?;
     let k = segment_number(ladder, track, facts.tfdt);
@@ -138,7 +138,7 @@ fn avc_idr(header: u8) -> bool {
     header & 0x1f == 5
 }
 
-/// IDR with or without leading pictures that can be decoded.
+/// IDR with or without decodable leading pictures.
 fn hevc_idr(header: u8) -> bool {
     matches!(header >> 1 & 0x3f, 19 | 20)
 }

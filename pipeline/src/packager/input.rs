@@ -1,27 +1,27 @@
-//! What an encoder says about the input of each segment: the packager sends it along as facts,
-//! so that two pipelines can be compared before either has coded anything (ADR 20).
+//! An encoder's facts about the input of each segment. The packager sends them along, so that
+//! the inputs of two pipelines can be compared independently of their coding (ADR 20).
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Segments remembered; a segment is asked for right after its last frame was fed.
+/// Segments remembered; a segment is looked up right after its last frame was fed.
 const REMEMBERED: usize = 8;
 
-/// What was fed for one segment.
+/// The input of one segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fed {
     /// xxh3 over all frames, or all samples.
     pub hash: u64,
-    /// The longest run of pictures up to the segment's end whose frame strip stood still.
+    /// The longest run of pictures up to the segment's end whose frame strip did not change.
     pub still: u32,
 }
 
-/// Pictures are one input, sound is the other; all video tracks share theirs.
+/// Pictures are one input, audio is the other; all video tracks share theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Input {
     /// Pictures.
     Video,
-    /// Sound.
+    /// Audio.
     Audio,
 }
 
@@ -32,7 +32,7 @@ pub struct InputFacts {
 }
 
 impl InputFacts {
-    /// Notes what was fed for segment `k`.
+    /// Records the input of segment `k`.
     pub fn put(&self, input: Input, k: u64, fed: Fed) {
         let mut all = self.fed.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert((input, k), fed);
@@ -44,7 +44,7 @@ impl InputFacts {
         }
     }
 
-    /// What was fed for segment `k`, if the encoder said so.
+    /// The input of segment `k`, if the encoder has recorded it.
     pub fn of(&self, input: Input, k: u64) -> Option<Fed> {
         self.fed.lock().unwrap_or_else(PoisonError::into_inner).get(&(input, k)).copied()
     }

@@ -1,4 +1,4 @@
-//! What will be published before the first segment: ladder, init segments, slate.
+//! The objects to publish before the first segment: ladder, init segments, slate.
 
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
@@ -12,7 +12,7 @@ use crate::mp4::{self, InitFacts, Mp4Error, Rewrite};
 pub struct TrackMedia {
     /// Track name.
     pub name: String,
-    /// Bits per second the encoder was told to keep to.
+    /// Bits per second that the encoder is set to keep to.
     pub bandwidth: u64,
     /// Its init segment, as muxed.
     pub init: Vec<u8>,
@@ -20,7 +20,7 @@ pub struct TrackMedia {
     pub slates: Vec<Vec<u8>>,
 }
 
-/// The ladder and, per track, what belongs to it.
+/// The ladder and, per track, its init segment and slates.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The ladder.
@@ -31,13 +31,13 @@ pub struct Plan {
     pub slates: Vec<Vec<(u32, Bytes)>>,
 }
 
-/// A content hash as it stands in URLs and headers.
+/// A content hash as written in URLs and headers.
 pub(crate) fn hash(bytes: &[u8]) -> String {
     format!("{:016x}", xxh3_64(bytes))
 }
 
 impl Plan {
-    /// Reads the init segments, names them by their hash and checks that all fits together.
+    /// Reads the init segments, names them by their hash and checks that everything fits together.
     pub fn new(config: &Config, media: Vec<TrackMedia>) -> Result<Self, PackagerError> {
         let (mut tracks, mut inits, mut rendered) = (Vec::new(), Vec::new(), Vec::new());
         for track in media {
@@ -83,7 +83,7 @@ fn entry(media: &TrackMedia, facts: &InitFacts, init: &[u8]) -> Result<Track, Mp
     })
 }
 
-/// Numbers a track's slate segments and checks that every segment of the schedule finds one.
+/// Numbers a track's slate segments and checks that every segment of the schedule has one.
 fn track_slates(
     ladder: &Ladder,
     track: &Track,
@@ -102,7 +102,7 @@ fn track_slates(
             && (Some(facts.frames), Some(facts.duration))
                 != (ladder.frames(track, 0), ladder.duration(track, 0))
         {
-            return Err(wrong(format!("{} frames are no whole segment", facts.frames)));
+            return Err(wrong(format!("{} frames are not a whole segment", facts.frames)));
         }
         let number = if track.is_video() { 0 } else { facts.frames };
         let to =

@@ -1,4 +1,4 @@
-//! Where objects go: an origin over HTTP, or a test's memory.
+//! Where objects are published: an origin over HTTP, or a test's memory.
 
 use std::time::Duration;
 
@@ -25,10 +25,10 @@ pub struct Object {
 #[error("no answer from the origin: {0}")]
 pub struct Unreachable(pub String);
 
-/// Takes objects.
+/// Publishes objects.
 #[async_trait]
 pub trait Publish: Send + Sync + std::fmt::Debug {
-    /// PUTs one object once, within `limit`; the answer is the HTTP status.
+    /// PUTs one object once, within `limit`; returns the HTTP status.
     async fn put(&self, object: &Object, limit: Duration) -> Result<u16, Unreachable>;
 }
 

@@ -1,4 +1,4 @@
-//! One PUT with its repetitions: until the origin answers for good or the time is up.
+//! One PUT with its retries, until the origin gives a final answer or the time is up.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// An attempt takes no longer than this, so a hung connection leaves time for another.
 const ATTEMPT: Duration = Duration::from_secs(1);
-/// What a PUT without any answer is reported as.
+/// The status reported for a PUT without any answer.
 const NO_ANSWER: u16 = 503;
 
 /// How a PUT ended.
@@ -26,14 +26,15 @@ pub(crate) enum Ended {
     TimeUp,
 }
 
-/// What an object is, for reports.
+/// The object's track and segment, for reports.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct About<'a> {
     pub(crate) track: &'a str,
     pub(crate) k: Option<u64>,
 }
 
-/// PUTs `object` until it is taken or refused, until `deadline_us` (Unix µs) or until cancelled.
+/// PUTs `object` until it is accepted or refused, until `deadline_us` (Unix µs) or until
+/// cancelled.
 pub(crate) async fn put(
     shared: &Shared,
     mut object: Object,
@@ -57,16 +58,16 @@ pub(crate) async fn put(
             shared.parts.publish.put(&object, ATTEMPT.min(Duration::from_micros(left))).await;
         let status = *answer.as_ref().unwrap_or(&NO_ANSWER);
         report(shared, &object, &about, status, now);
-        say_once(shared, answer.as_ref().err());
+        log_once(shared, answer.as_ref().err());
         match answer {
             Ok(status) if (200..300).contains(&status) => return Ended::Taken,
-            // Of the client errors only these two ask to be tried again.
+            // Of the client errors, only these two ask for a retry.
             Ok(status) if (400..500).contains(&status) && status != 408 && status != 429 => {
                 return Ended::Refused(status);
             }
-            // One word per object is enough: an origin that starts up with us is nothing odd.
+            // Logged once per object: an origin that is still starting up is normal.
             Ok(status) if pause == PAUSE => {
-                tracing::warn!(path = object.path, status, "the origin asks to try again")
+                tracing::warn!(path = object.path, status, "the origin asks for a retry")
             }
             _ => {}
         }
@@ -79,15 +80,16 @@ pub(crate) async fn put(
     }
 }
 
-/// An origin that is away concerns every object alike: it is said once, and once that it is back.
-fn say_once(shared: &Shared, error: Option<&Unreachable>) {
-    let away = error.is_some();
-    if shared.counters.away.swap(away, Ordering::Relaxed) == away {
+/// An unreachable origin affects every object alike, so its outage and its return are each logged
+/// once.
+fn log_once(shared: &Shared, error: Option<&Unreachable>) {
+    let unreachable = error.is_some();
+    if shared.counters.unreachable.swap(unreachable, Ordering::Relaxed) == unreachable {
         return;
     }
     match error {
         Some(error) => {
-            tracing::warn!(%error, "the origin does not answer; what is due is tried on")
+            tracing::warn!(%error, "the origin does not answer; objects that are due are retried")
         }
         None => tracing::info!("the origin answers again"),
     }

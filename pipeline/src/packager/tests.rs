@@ -92,7 +92,7 @@ async fn another_init_segment_stops_everything() {
     assert!(matches!(running.wait().await, Err(PackagerError::InitDiffers { .. })));
 }
 
-/// Offers one fragment at `now_us` and says how it ended.
+/// Offers one fragment at `now_us` and returns the counts and the origin.
 async fn offer(bytes: Vec<u8>, now_us: i64, answers: &[u16]) -> (Counts, Arc<Memory>) {
     let origin = Arc::new(Memory::default());
     origin.answers.lock().unwrap().extend(answers);
@@ -109,7 +109,7 @@ fn header(object: &Object, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_the_encoder_was_fed_goes_along_and_a_still_picture_is_a_defect() {
+async fn input_facts_are_sent_along_and_a_still_picture_is_a_defect() {
     for (still, said) in [(11, ""), (12, "frozen; the frame strip stands still for 12 pictures")] {
         let origin = Arc::new(Memory::default());
         let packager = packager(&origin, Grid::DEMO.closed_us(K));
@@ -157,12 +157,12 @@ async fn publishes_a_whole_fragment_with_its_facts() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_late_or_refused_is_counted_and_not_published() {
+async fn wrong_late_and_refused_segments_are_counted_and_not_published() {
     let now = Grid::DEMO.closed_us(K);
     let (counts, origin) = offer(idr(K, 49), now, &[]).await;
     assert_eq!(counts.wrong, 1);
     {
-        // The origin hears of it, without the bytes.
+        // The origin is informed, without the bytes.
         let taken = origin.taken.lock().unwrap();
         assert_eq!((taken.len(), taken[0].body.len()), (1, 0));
         let said = header(&taken[0], "tallylight-defect");

@@ -1,4 +1,4 @@
-//! One track's way from the source to the origin.
+//! One track's path from the source to the origin.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,11 +13,11 @@ use super::{Checked, Fault, Input, Object, PackagerError, QUEUE, Shared, check_f
 use crate::ladder::Track;
 use crate::mp4::{self, Rewrite};
 
-/// What is wrong with a segment.
+/// The header of a segment's defect.
 const DEFECT: &str = "tallylight-defect";
-/// A picture that stands still for this part of a second, or longer, is frozen.
-const STILL: u32 = 2;
-/// "Send the ladder first".
+/// A picture that does not change for `1 / FROZEN` of a second, or longer, is frozen.
+const FROZEN: u32 = 2;
+/// The origin's status for "send the ladder first".
 const PRECONDITION_FAILED: u16 = 412;
 
 /// What a source hands over.
@@ -79,7 +79,7 @@ pub(crate) async fn run(
     Ok(())
 }
 
-/// Checks, stamps and PUTs one segment; whatever comes of it is counted.
+/// Checks, stamps and PUTs one segment, and counts the result.
 async fn segment(shared: &Shared, track: &Track, bytes: &[u8], cancel: &CancellationToken) {
     let counters = &shared.counters;
     let (k, object) = match prepare(shared, track, bytes) {
@@ -87,7 +87,7 @@ async fn segment(shared: &Shared, track: &Track, bytes: &[u8], cancel: &Cancella
         Err(fault) => {
             counters.wrong.fetch_add(1, Ordering::Relaxed);
             tracing::error!(track = track.name, %fault, "a wrong segment was not published");
-            tell_defect(shared, track, &fault, cancel).await;
+            report_defect(shared, track, &fault, cancel).await;
             return;
         }
     };
@@ -108,19 +108,19 @@ async fn segment(shared: &Shared, track: &Track, bytes: &[u8], cancel: &Cancella
             tracing::error!(track = track.name, k, status, "the origin refused a segment");
             &counters.refused
         }
-        // Why has been said when the origin went away.
-        Ended::TimeUp if counters.away.load(Ordering::Relaxed) => &counters.late,
+        // The reason was logged when the origin became unreachable.
+        Ended::TimeUp if counters.unreachable.load(Ordering::Relaxed) => &counters.late,
         Ended::TimeUp => {
-            tracing::warn!(track = track.name, k, "a segment came too late; slate takes its place");
+            tracing::warn!(track = track.name, k, "a segment was too late; slate replaces it");
             &counters.late
         }
     };
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// A segment that would break a player is not sent, but the origin is told that it need not
-/// wait for it: another pipeline's copy is served at once.
-async fn tell_defect(shared: &Shared, track: &Track, fault: &Fault, cancel: &CancellationToken) {
+/// Informs the origin, without the bytes, that a segment would break a player: the origin does not
+/// wait for it and serves another pipeline's copy at once.
+async fn report_defect(shared: &Shared, track: &Track, fault: &Fault, cancel: &CancellationToken) {
     let Some(k) = fault.k() else { return };
     let body = Bytes::new();
     let mut headers = common(shared, &body);
@@ -132,29 +132,29 @@ async fn tell_defect(shared: &Shared, track: &Track, fault: &Fault, cancel: &Can
     let _ = put(shared, object, about, Some(shared.config.grid.slate_us(k)), cancel).await;
 }
 
-/// `kind; in words`, as a header can carry it.
+/// `kind; explanation`, in the characters that a header can carry.
 fn defect(kind: &str, why: &str) -> String {
     let plain = |c: char| if c.is_ascii() && !c.is_ascii_control() { c } else { '?' };
     format!("{kind}; {}", why.chars().map(plain).collect::<String>())
 }
 
-/// What the encoder said about the input, as headers; a picture that stands still is a defect.
+/// The encoder's facts about the input, as headers; a picture that does not change is a defect.
 fn input_headers(shared: &Shared, track: &Track, k: u64) -> Vec<(&'static str, String)> {
     let input = if track.is_video() { Input::Video } else { Input::Audio };
     let Some(fed) = shared.parts.inputs.of(input, k) else { return Vec::new() };
     let mut headers = vec![("tallylight-input-hash", format!("{:016x}", fed.hash))];
-    if fed.still >= shared.config.fps / STILL {
+    if fed.still >= shared.config.fps / FROZEN {
         let why = format!("the frame strip stands still for {} pictures", fed.still);
         headers.push((DEFECT, defect("frozen", &why)));
     }
     headers
 }
 
-/// The origin has lost the ladder: it gets it once more, and what belongs to it. The tracks
-/// find this out together, so they queue for it and repeat it harmlessly.
+/// Sends the ladder and its objects again to an origin that has lost them. The tracks notice this
+/// at the same time, so they queue for it and repeat it harmlessly.
 async fn announce_again(shared: &Shared, cancel: &CancellationToken) -> bool {
     let _one = shared.announcing.lock().await;
-    tracing::warn!("the origin does not know the ladder any more; announcing it again");
+    tracing::warn!("the origin no longer knows the ladder; announcing it again");
     announce(shared, cancel).await.unwrap_or(false)
 }
 
@@ -163,7 +163,7 @@ fn prepare(shared: &Shared, track: &Track, bytes: &[u8]) -> Result<(u64, Object)
     let to = Rewrite {
         tfdt: facts.tfdt,
         sequence: u32::try_from(k & u64::from(u32::MAX)).unwrap_or(0),
-        // Epoch-locked: a sample's media time is the Unix time at which it was taken.
+        // Epoch-locked: a sample's media time is the Unix time at which it was captured.
         taken_us: Some(unix_us(facts.tfdt, track.timescale)),
         slate: false,
     };

@@ -12,13 +12,13 @@ use super::{Counts, Report};
 /// Events that may wait for the collector.
 pub(super) const CAPACITY: usize = 10_000;
 
-/// CMCD in one batch, bytes. JSON may write six for one, so a batch stays below the collector's
-/// limit of a body whatever players say.
+/// The most bytes of CMCD in one batch. JSON may escape one byte as six, so a batch stays below
+/// the collector's body limit whatever players send.
 const CMCD: usize = 96 << 10;
 
-/// An event, and beside it what a player said on the request that it is about.
+/// An event, with the CMCD of the request that it reports.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Told {
+pub(super) struct QueuedEvent {
     #[serde(flatten)]
     event: DeliveryEvent,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,7 +39,7 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     seq: u64,
-    waiting: VecDeque<Told>,
+    waiting: VecDeque<QueuedEvent>,
     closed: bool,
     reported: u64,
     lost: u64,
@@ -74,7 +74,7 @@ impl Queue {
         self.arrived.notify_one();
     }
 
-    fn event(&self, seq: u64, report: Report) -> Told {
+    fn event(&self, seq: u64, report: Report) -> QueuedEvent {
         let event = DeliveryEvent {
             source: self.source.clone(),
             boot: self.boot,
@@ -100,21 +100,21 @@ impl Queue {
             late_us: report.late_us,
             defect: report.defect,
         };
-        Told { event, cmcd: report.cmcd }
+        QueuedEvent { event, cmcd: report.cmcd }
     }
 
-    /// The oldest events, at most `limit` and not too much text; they stay queued until [`Queue::settle`], so that a
-    /// retry carries the same sequence numbers.
-    pub(super) fn oldest(&self, limit: usize) -> Vec<Told> {
+    /// The oldest events, at most `limit` and with at most [`CMCD`] bytes of CMCD. They stay queued
+    /// until [`Queue::settle`], so that a retry carries the same sequence numbers.
+    pub(super) fn oldest(&self, limit: usize) -> Vec<QueuedEvent> {
         let mut text = 0;
-        let fits = |told: &&Told| {
-            text += told.cmcd.as_ref().map_or(0, String::len);
+        let fits = |queued: &&QueuedEvent| {
+            text += queued.cmcd.as_ref().map_or(0, String::len);
             text <= CMCD
         };
         self.lock().waiting.iter().take(limit).take_while(fits).cloned().collect()
     }
 
-    /// Removes the oldest `count` events, `lost` of which are not stored and given up for good.
+    /// Removes the oldest `count` events, of which `lost` were not stored and are given up.
     pub(super) fn settle(&self, count: usize, lost: usize) {
         let mut state = self.lock();
         let count = count.min(state.waiting.len());
@@ -150,7 +150,7 @@ impl Queue {
         self.arrived.notified().await;
     }
 
-    /// Waits until nothing waits.
+    /// Waits until the queue is empty.
     pub(super) async fn drained(&self) {
         loop {
             let settled = self.settled.notified();
@@ -162,7 +162,7 @@ impl Queue {
     }
 
     /// A poisoned lock only means that another thread panicked between two plain
-    /// assignments; the events are still whole.
+    /// assignments; the events are still intact.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! The task that posts batches and tries again.
+//! The task that posts batches and retries them.
 
 use std::error::Error;
 use std::sync::Weak;
@@ -8,8 +8,8 @@ use reqwest::{Client, StatusCode};
 use serde::Serialize;
 use tallylight_schemas::headers;
 
-use super::Door;
-use super::queue::{Queue, Told};
+use super::CollectorEndpoint;
+use super::queue::{Queue, QueuedEvent};
 use crate::serve::upstream::signed;
 
 /// Events in one POST.
@@ -21,35 +21,35 @@ const BACKOFF: Duration = Duration::from_millis(200);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(5);
 /// The collector answers after an fsync, so this is generous.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a sleeping task looks whether anybody still holds the reporter.
+/// How often an idle task checks whether the reporter still has an owner.
 const GONE_CHECK: Duration = Duration::from_secs(5);
 
-/// The form the collector's `/v1/events` takes.
+/// The form that the collector's `/v1/events` accepts.
 #[derive(Serialize)]
 struct Tagged<'a> {
     r#type: &'static str,
     #[serde(flatten)]
-    event: &'a Told,
+    event: &'a QueuedEvent,
 }
 
-/// What the collector said.
+/// The collector's answer to a batch.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// They are stored, but for those that it names otherwise.
+    /// The events are stored, except for those that it names.
     Taken(Refusals),
-    /// Repeating it cannot help: the request itself is wrong.
+    /// A retry cannot help: the request itself is wrong.
     Refused(StatusCode),
-    /// They may be taken later; why they were not now.
+    /// The events may be accepted later; the reason why they were not now.
     Later(String),
 }
 
-/// What of a batch that was answered with success is not stored after all: the collector takes no
-/// services' events without their key, and says so in a header.
+/// The events of a successful batch that are not stored: the collector rejects events of services
+/// without the service key, and states that in a header.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Refusals {
     /// How many.
     pub(crate) count: usize,
-    /// Which fates they have, as the header words it.
+    /// Their fates, as the header names them.
     pub(crate) fates: String,
 }
 
@@ -68,9 +68,9 @@ impl Refusals {
     }
 }
 
-/// Runs until the queue is closed and empty, or nobody holds it any more.
-pub(super) async fn run(queue: Weak<Queue>, door: Door, client: Client) {
-    let (mut backoff, mut said) = (BACKOFF, false);
+/// Runs until the queue is closed and empty, or has no owner left.
+pub(super) async fn run(queue: Weak<Queue>, endpoint: CollectorEndpoint, client: Client) {
+    let (mut backoff, mut logged) = (BACKOFF, false);
     let mut refusals = String::new();
     loop {
         let Some(queue) = queue.upgrade() else { return };
@@ -85,17 +85,17 @@ pub(super) async fn run(queue: Weak<Queue>, door: Door, client: Client) {
             tokio::time::sleep(FILL).await;
         }
         let batch = queue.oldest(BATCH);
-        match post(&client, &door, &batch).await {
+        match post(&client, &endpoint, &batch).await {
             Answer::Taken(Refusals { count, fates }) => {
                 queue.settle(batch.len(), count);
                 if fates != refusals && count > 0 {
                     tracing::warn!(count, fates, "the collector did not store delivery events");
                 }
                 refusals = fates;
-                if said {
+                if logged {
                     tracing::info!("the collector takes delivery events again");
                 }
-                (backoff, said) = (BACKOFF, false);
+                (backoff, logged) = (BACKOFF, false);
             }
             Answer::Refused(status) => {
                 tracing::warn!(%status, events = batch.len(), "the collector refused delivery events for good");
@@ -103,12 +103,12 @@ pub(super) async fn run(queue: Weak<Queue>, door: Door, client: Client) {
             }
             Answer::Later(why) => {
                 drop(queue);
-                // A moment without a collector is nobody's business, and an hour is said once.
-                if backoff == LONGEST_BACKOFF && !said {
-                    // Without the key, which is behind it.
-                    let url = door.url.split('?').next();
+                // A short outage is not logged, and a long one only once.
+                if backoff == LONGEST_BACKOFF && !logged {
+                    // Without the query, which holds the key.
+                    let url = endpoint.url.split('?').next();
                     tracing::warn!(why, url, "the collector takes no delivery events; they wait");
-                    said = true;
+                    logged = true;
                 }
                 tokio::time::sleep(backoff).await;
                 backoff = (backoff * 2).min(LONGEST_BACKOFF);
@@ -117,15 +117,19 @@ pub(super) async fn run(queue: Weak<Queue>, door: Door, client: Client) {
     }
 }
 
-async fn post(client: &Client, door: &Door, batch: &[Told]) -> Answer {
+async fn post(client: &Client, endpoint: &CollectorEndpoint, batch: &[QueuedEvent]) -> Answer {
     let body: Vec<_> = batch.iter().map(|event| Tagged { r#type: "delivery", event }).collect();
-    send(client, door, &body).await
+    send(client, endpoint, &body).await
 }
 
 /// Posts events of any type.
-pub(crate) async fn send(client: &Client, door: &Door, body: &impl Serialize) -> Answer {
-    let request = client.post(&door.url).json(body);
-    match signed(request, door.service_key.as_deref()).send().await {
+pub(crate) async fn send(
+    client: &Client,
+    endpoint: &CollectorEndpoint,
+    body: &impl Serialize,
+) -> Answer {
+    let request = client.post(&endpoint.url).json(body);
+    match signed(request, endpoint.service_key.as_deref()).send().await {
         Ok(answer) if answer.status().is_success() => {
             let fates = answer.headers().get(headers::FATES).and_then(|text| text.to_str().ok());
             Answer::Taken(Refusals::read(fates.unwrap_or_default()))
@@ -136,14 +140,14 @@ pub(crate) async fn send(client: &Client, door: &Door, body: &impl Serialize) ->
     }
 }
 
-/// What is behind a request that failed, such as a certificate that nobody vouches for.
+/// The root cause of a failed request, such as an untrusted certificate.
 fn cause(error: &reqwest::Error) -> String {
     let chain = std::iter::successors(Some(error as &dyn Error), |&error| error.source());
     chain.last().map(ToString::to_string).unwrap_or_default()
 }
 
-/// Answers that say the body itself is wrong. A wrong key or path may be put right while we
-/// run, so those are tried again.
+/// Whether the status means that the body itself is wrong. A wrong key or path may be corrected
+/// while we run, so those requests are retried.
 fn is_final(status: StatusCode) -> bool {
     matches!(status.as_u16(), 400 | 413 | 415 | 422)
 }

@@ -11,11 +11,11 @@ use super::*;
 
 type Seen = Arc<Mutex<Vec<serde_json::Value>>>;
 
-/// A collector that first answers with the given failures, and then what became of the events.
+/// A collector that answers with `failures` first and then, for accepted events, with `fates`.
 async fn collector(failures: Vec<StatusCode>, fates: &'static str) -> (String, Seen) {
     let seen = Seen::default();
     let (kept, calls) = (seen.clone(), Arc::new(AtomicUsize::new(0)));
-    let door = post(move |Json(body): Json<Vec<serde_json::Value>>| async move {
+    let handler = post(move |Json(body): Json<Vec<serde_json::Value>>| async move {
         if let Some(status) = failures.get(calls.fetch_add(1, Ordering::SeqCst)) {
             return (*status, [("tallylight-fates", "")]);
         }
@@ -24,15 +24,15 @@ async fn collector(failures: Vec<StatusCode>, fates: &'static str) -> (String, S
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1/events?k=demo", listener.local_addr().unwrap());
-    let app = axum::Router::new().route("/v1/events", door);
+    let app = axum::Router::new().route("/v1/events", handler);
     tokio::spawn(async move { axum::serve(listener, app).await });
     (url, seen)
 }
 
 fn reporter(url: &str) -> Reporter {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at_us(7_000_000));
-    let door = Door { url: url.to_owned(), service_key: Some("secret".into()) };
-    Reporter::spawn(&door, Service::Edge, "edge-e1", &clock).unwrap()
+    let endpoint = CollectorEndpoint { url: url.to_owned(), service_key: Some("secret".into()) };
+    Reporter::spawn(&endpoint, Service::Edge, "edge-e1", &clock).unwrap()
 }
 
 #[tokio::test]
@@ -53,10 +53,10 @@ async fn a_report_survives_a_collector_that_fails_first() {
 }
 
 #[tokio::test]
-async fn what_players_say_goes_beside_its_event_in_bodies_that_a_collector_takes() {
+async fn cmcd_accompanies_its_event_in_bodies_that_a_collector_accepts() {
     let (url, seen) = collector(vec![], "accepted=1").await;
     let reporter = reporter(&url);
-    // As long as it gets where each byte is escaped.
+    // The longest form, in which each byte is escaped.
     let cmcd = format!("sid=\"s\",cid=\"{}\"", "\u{1}".repeat(1_000));
     for k in 0..400 {
         reporter
@@ -71,7 +71,7 @@ async fn what_players_say_goes_beside_its_event_in_bodies_that_a_collector_takes
 }
 
 #[tokio::test]
-async fn what_is_refused_for_good_is_counted_and_not_repeated() {
+async fn refused_events_are_counted_and_not_retried() {
     let (url, seen) = collector(vec![StatusCode::UNPROCESSABLE_ENTITY], "").await;
     let reporter = reporter(&url);
     reporter.send(Report::new(1, Action::Put, "demo", "audio"));
@@ -81,7 +81,7 @@ async fn what_is_refused_for_good_is_counted_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn what_is_answered_with_success_and_not_stored_is_counted() {
+async fn events_answered_with_success_but_not_stored_are_counted() {
     let (url, seen) = collector(vec![], "accepted=1, rejected;untrusted=2").await;
     let reporter = reporter(&url);
     for k in 0..3 {

@@ -1,4 +1,4 @@
-//! Bodies, read up to a limit and within a time.
+//! Reads bodies, bounded in size and time.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use futures::StreamExt;
 
 use super::problem::Problem;
 
-/// Reads `body` whole: 413 beyond `limit` bytes, 408 after `within`.
+/// Reads the whole `body`: 413 beyond `limit` bytes, 408 after `within`.
 pub async fn read(body: Body, limit: usize, within: Duration) -> Result<Bytes, Problem> {
     match tokio::time::timeout(within, collect(body, limit)).await {
         Ok(read) => read,
         Err(_) => Err(Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "slow-body",
-            "The body did not come in time",
+            "The body did not arrive in time",
             format!("Send the whole body within {} s", within.as_secs()),
         )),
     }
@@ -39,7 +39,7 @@ async fn collect(body: Body, limit: usize) -> Result<Bytes, Problem> {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too-large",
                 "The body is too large",
-                format!("At most {limit} bytes are taken here"),
+                format!("At most {limit} bytes are accepted here"),
             ));
         }
         whole.extend_from_slice(&chunk);

@@ -1,4 +1,4 @@
-//! What the services' `build` functions share.
+//! Shared by the services' `build` functions.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,17 +13,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::report::Reporter;
 
-/// What a service is given besides its settings.
+/// A service's dependencies besides its settings.
 #[derive(Debug, Clone)]
 pub struct Parts {
-    /// Where it reads the time.
+    /// The clock that it reads.
     pub clock: Arc<dyn Clock>,
 }
 
 /// Why a service could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// Mistakes in its settings, all of them: change the settings.
+    /// All mistakes in its settings.
     #[error("wrong settings: {}", .0.join("; "))]
     Settings(Vec<String>),
     /// The port cannot be used.
@@ -32,7 +32,7 @@ pub enum BuildError {
     /// The data directory cannot be used.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// The HTTP client could not be made.
+    /// The HTTP client could not be built.
     #[error("no HTTP client: {0}")]
     Client(#[from] reqwest::Error),
 }
@@ -43,17 +43,17 @@ pub struct Service {
     pub(crate) server: Server,
     pub(crate) router: Router,
     pub(crate) reporter: Reporter,
-    /// Work that goes on as long as the service does.
+    /// Tasks that run as long as the service does.
     pub(crate) background: JoinSet<()>,
 }
 
-/// A request's head must be there within this time.
+/// A request's head must arrive within this time.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
-/// The next one within this: players fetch every few seconds.
+/// The next request must arrive within this time: players fetch every few seconds.
 const IDLE_WITHIN: Duration = Duration::from_secs(60);
-/// An answer must have ended within this: a segment of a megabyte over a slow line.
+/// An answer must end within this time: a segment of a megabyte over a slow line.
 const REQUEST_WITHIN: Duration = Duration::from_secs(120);
-/// Open requests may go on this long after a drain began; a held one needs four seconds.
+/// Open requests may continue this long after a drain began; a held one needs four seconds.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
 /// How long a drain waits for the last delivery events.
 const REPORT_WITHIN: Duration = Duration::from_secs(2);
@@ -65,7 +65,7 @@ impl Service {
     }
 
     /// Serves until `cancel`, then drains: open requests end and the last events are reported.
-    /// An error says that it drained because a background task ended by itself.
+    /// An error means that it drained because a background task ended by itself.
     pub async fn run(self, cancel: CancellationToken) -> Result<(), TaskEnded> {
         let Self { server, router, reporter, mut background } = self;
         let outcome = server.run(router, &mut background, cancel).await;
@@ -75,7 +75,7 @@ impl Service {
     }
 }
 
-/// Listens on `listen`, for `connections` connections at a time.
+/// Listens on `listen`, for at most `connections` concurrent connections.
 pub(crate) async fn bind(listen: SocketAddr, connections: usize) -> Result<Server, BindError> {
     let limits = Limits {
         connections,
@@ -99,7 +99,7 @@ pub(crate) fn verdict(mistakes: Vec<String>) -> Result<(), Vec<String>> {
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
 }
 
-/// What an address must be, for [`is_http`] said no.
+/// What an address must be, for mistakes that [`is_http`] finds.
 pub(crate) const HTTP: &str = "an http:// or https:// address";
 
 /// Whether `text` is an absolute `http` or `https` address.

@@ -1,7 +1,7 @@
-//! Common Media Server Data (CTA-5006): what origin and edge say about an answer.
+//! Common Media Server Data (CTA-5006): what origin and edge state about an answer.
 //!
 //! `CMSD-Static` is a dictionary of structured fields, `CMSD-Dynamic` a list with one item per
-//! hop. Only the few keys of ours are read and written.
+//! hop. Only the few keys that we use are read and written.
 
 use std::fmt::Write;
 
@@ -12,8 +12,8 @@ pub const DYNAMIC: &str = "cmsd-dynamic";
 /// Longest header we read.
 const MAX: usize = 512;
 
-/// The static keys of an object. `ht` and `n` are of an answer, not of the object, so they
-/// are not here: each hop writes its own.
+/// The static keys of an object. `ht` and `n` belong to an answer, not to the object, so each hop
+/// writes its own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Static {
     /// Availability time at the origin, Unix ms.
@@ -47,7 +47,7 @@ impl Static {
         out
     }
 
-    /// Reads a header of ours; what it does not know it skips.
+    /// Reads a header of ours; unknown keys are skipped.
     pub fn read(text: &str) -> Self {
         let mut found = Self::default();
         for pair in text.get(..MAX.min(text.len())).unwrap_or("").split(',') {
@@ -99,9 +99,9 @@ mod tests {
 
     #[test]
     fn reads_anything_without_harm() {
-        for text in ["", ",,=", "d=x,ot=", "at=99999999999999999999", "é=1,d=5"] {
-            let read = Static::read(text);
-            assert_eq!(read.at_ms, None);
+        for text in ["", ",,=", "d=x,ot=", "at=99999999999999999999"] {
+            assert_eq!(Static::read(text), Static::default(), "{text:?}");
         }
+        assert_eq!(Static::read("é=1,d=5"), Static { d_ms: Some(5), ..Static::default() });
     }
 }

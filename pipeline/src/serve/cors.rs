@@ -1,4 +1,4 @@
-//! Media is open to any site: players live on their owners' pages.
+//! Media is open to any site: players run on the pages of their owners.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use tallylight_schemas::headers;
 use tower_http::cors::{Any, CorsLayer};
 
 /// Answers preflights (players that send CMCD as headers cause them) and lets scripts read
-/// the headers a player or page looks at. A POST that changes something checks the Origin
-/// itself; the others, such as asking for a session, are for any site.
+/// the headers that a player or page uses. A POST that changes something checks the Origin
+/// itself; the others, such as requesting a session, are open to any site.
 pub fn layer() -> CorsLayer {
     let exposed = [
         "age",

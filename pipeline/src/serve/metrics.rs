@@ -1,5 +1,5 @@
-//! Prometheus figures that origin, edge and steering have in common. What only one of them
-//! counts it registers itself, so that no service exports another's as always zero.
+//! Prometheus metrics that origin, edge and steering share. Each service registers its own
+//! further counters, so that none exports another's as always zero.
 
 use std::fmt;
 
@@ -26,13 +26,13 @@ pub struct Metrics {
     pub bytes_sent: Counter,
     /// Microseconds for which requests were held for the schedule.
     pub held_us: Counter,
-    /// Requests made to the service behind this one.
+    /// Requests made to the upstream service.
     pub upstream: Counter,
     /// Requests turned away because too many were waiting.
     pub turned_away: Counter,
 }
 
-/// The words of the methods we count; anything else is `other`.
+/// The methods that are counted by name; anything else is `other`.
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
 
 impl Metrics {
@@ -61,7 +61,7 @@ impl Metrics {
         self.requests.get_or_create(&Labels { method, status }).inc();
     }
 
-    /// What `/metrics` answers.
+    /// The registry that `/metrics` exports.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }

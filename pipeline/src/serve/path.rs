@@ -1,17 +1,17 @@
-//! The media addresses. PUT at the origin and GET at origin and edges use the same ones.
+//! The media addresses, the same for PUT at the origin and GET at origin and edges.
 
 use std::fmt;
 
 use crate::ladder::{is_init, is_name};
 
-/// What a path under `/live/` names.
+/// The object that a path under `/live/` names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MediaPath {
     /// Stream name.
     pub stream: String,
     /// Track name.
     pub track: String,
-    /// Which of the track's objects.
+    /// The track's object.
     pub object: Object,
 }
 
@@ -29,8 +29,8 @@ pub enum Object {
 impl MediaPath {
     /// Reads `<stream>/<track>/<object>`, the part of the path after `/live/`.
     ///
-    /// Exactly one text names an object (`007.m4s` is nothing), so that no object can be
-    /// cached twice.
+    /// Exactly one path names an object (`007.m4s` names none), so that no object can be cached
+    /// twice.
     pub fn parse(path: &str) -> Option<Self> {
         let mut parts = path.split('/');
         let (stream, track, file) = (parts.next()?, parts.next()?, parts.next()?);
@@ -46,7 +46,7 @@ impl MediaPath {
         Some(Self { stream: stream.to_owned(), track: track.to_owned(), object })
     }
 
-    /// The segment's number, when it is one.
+    /// The segment's number, if the object is a segment.
     pub fn k(&self) -> Option<u64> {
         if let Object::Segment(k) = self.object { Some(k) } else { None }
     }
@@ -75,7 +75,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn names_each_object_by_one_text() {
+    fn names_each_object_by_one_path() {
         for good in
             ["demo/v-360/897664928.m4s", "demo/audio/init-0af3.mp4", "demo/audio/slate/93.m4s"]
         {

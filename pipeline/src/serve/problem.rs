@@ -1,4 +1,4 @@
-//! The problems that several services of this room have.
+//! The problems that several services of this crate share.
 
 use axum::http::StatusCode;
 pub use tallylight_serve::problem::Problem;

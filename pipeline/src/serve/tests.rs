@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::build::{Service, bind};
-use crate::report::{Door, Reporter};
+use crate::report::{CollectorEndpoint, Reporter};
 use crate::{edge, origin, steering};
 
 #[tokio::test]
@@ -19,8 +19,13 @@ async fn a_background_task_that_panics_ends_the_service_with_an_error() {
     let service = Service {
         server: bind(([127, 0, 0, 1], 0).into(), 1).await.unwrap(),
         router: Router::new(),
-        reporter: Reporter::spawn(&Door::default(), delivery::Service::Origin, "test", &clock)
-            .unwrap(),
+        reporter: Reporter::spawn(
+            &CollectorEndpoint::default(),
+            delivery::Service::Origin,
+            "test",
+            &clock,
+        )
+        .unwrap(),
         background,
     };
     let running = service.run(CancellationToken::new());

@@ -1,4 +1,4 @@
-//! Fetching from the service behind, with limits.
+//! Fetches from an upstream service, with limits.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub struct Upstream {
     limit: usize,
 }
 
-/// Its answer, whole.
+/// Its complete answer.
 #[derive(Debug, Clone)]
 pub struct Fetched {
     /// The status.
@@ -30,13 +30,14 @@ pub struct Fetched {
 /// How long connecting may take; the service is near.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
-/// Begins a client for a service of ours, never through a proxy: the machine's may not know our
-/// services.
+/// Builds a client for our own services, never through a proxy: the machine's proxy may not know
+/// them.
 pub(crate) fn builder() -> ClientBuilder {
     Client::builder().no_proxy()
 }
 
-/// Such a client. Answers after `within` are failures; `None` where each request says its own time.
+/// A client for our own services. Answers after `within` are failures; with `None`, each request
+/// sets its own limit.
 pub(crate) fn client(within: Option<Duration>) -> Result<Client, reqwest::Error> {
     match within {
         Some(within) => builder().timeout(within).build(),
@@ -44,7 +45,7 @@ pub(crate) fn client(within: Option<Duration>) -> Result<Client, reqwest::Error>
     }
 }
 
-/// A request that proves to be one of ours, where there is a key to do so by.
+/// The request with the service key that proves it to be ours, if there is a key.
 pub(crate) fn signed(request: RequestBuilder, service_key: Option<&str>) -> RequestBuilder {
     match service_key {
         Some(key) => request.bearer_auth(key),

@@ -1,15 +1,15 @@
-//! Who asks: the session a player names in the CMCD of its media requests.
+//! The session that a player names in the CMCD of its media requests.
 
 use axum::http::{HeaderMap, Uri};
 use tallylight_schemas::cmcd::{HEADERS, header_value, named, query_value};
 use tallylight_serve::guard::is_service;
 
-/// The header by which steering's prober says what it is; the service key proves it.
+/// The header by which steering's prober identifies itself; the service key proves it.
 pub const PROBE: &str = "tallylight-probe";
-/// Longest header or query that is looked at.
+/// The longest header or query that is read.
 const MAX: usize = 4_096;
-/// Longest CMCD that is told. Players send a third of it.
-const TOLD: usize = 1_024;
+/// The longest CMCD that is reported. Players send a third of that.
+const MAX_REPORTED: usize = 1_024;
 
 /// A player's session and content id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,14 +18,15 @@ pub struct Viewer {
     pub sid: Option<String>,
     /// Content id.
     pub cid: Option<String>,
-    /// All that it says, to be told to the collector; none where that is too long.
+    /// Its complete CMCD, to be reported to the collector; none if it is too long or names no
+    /// session.
     pub cmcd: Option<String>,
-    /// It is no player but steering's prober: neither a viewer nor to be reported.
+    /// Whether it is steering's prober rather than a player: not a viewer, and not reported.
     pub probe: bool,
 }
 
 impl Viewer {
-    /// Reads the `CMCD-*` headers, or else the `CMCD` query argument, and whether it is the prober.
+    /// As [`Viewer::of`], and whether the request is the prober's.
     pub fn or_probe(uri: &Uri, headers: &HeaderMap, service_key: Option<&str>) -> Self {
         let probe = headers.contains_key(PROBE) && is_service(headers, service_key);
         Self { probe, ..Self::of(uri, headers) }
@@ -43,7 +44,7 @@ impl Viewer {
 
     fn read(text: String) -> Self {
         let (sid, cid) = named(&text);
-        let cmcd = (sid.is_some() && text.len() <= TOLD).then_some(text);
+        let cmcd = (sid.is_some() && text.len() <= MAX_REPORTED).then_some(text);
         Self { sid, cid, cmcd, probe: false }
     }
 }
@@ -69,21 +70,30 @@ mod tests {
         headers.insert("cmcd-request", "bl=4000".parse().unwrap());
         let wanted = Viewer { cmcd: Some(r#"bl=4000,cid="demo",sid="s-1",v=2"#.into()), ..wanted };
         assert_eq!(Viewer::of(&Uri::from_static("/a"), &headers), wanted);
-        // They count before a query, as the standard has it.
+        // Headers take precedence over the query, as in the standard.
         let uri = Uri::from_static("/a?CMCD=sid%3D%22s-2%22");
         assert_eq!(Viewer::of(&uri, &headers), wanted);
     }
 
     #[test]
-    fn what_is_too_long_to_be_told_names_its_session_still() {
-        let text = format!("sid%3D%22s-1%22%2Cnor%3D%22{}%22", "a".repeat(TOLD));
+    fn cmcd_that_is_too_long_to_report_still_names_its_session() {
+        let text = format!("sid%3D%22s-1%22%2Cnor%3D%22{}%22", "a".repeat(MAX_REPORTED));
         let uri: Uri = format!("/a?CMCD={text}").parse().unwrap();
         let viewer = Viewer::of(&uri, &HeaderMap::new());
         assert_eq!((viewer.sid.as_deref(), viewer.cmcd), (Some("s-1"), None));
     }
 
     #[test]
-    fn a_probe_says_so_and_proves_it() {
+    fn a_blank_argument_hides_no_session_and_what_is_not_text_is_none() {
+        let of = |query: &str| {
+            Viewer::of(&format!("/a?{query}").parse().unwrap(), &HeaderMap::new()).sid
+        };
+        assert_eq!(of("CMCD=&CMCD=sid%3D%22s-1%22").as_deref(), Some("s-1"));
+        assert_eq!(of("CMCD=sid%3D%22s-1%22,cid=%22%FF%22"), None);
+    }
+
+    #[test]
+    fn a_probe_identifies_and_proves_itself() {
         let mut headers = HeaderMap::new();
         headers.insert(PROBE, "1".parse().unwrap());
         let is_probe = |headers: &HeaderMap, key| {
@@ -95,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_nobody() {
+    fn without_a_session_there_is_no_viewer() {
         for uri in ["/a", "/a?CMCD=", "/a?CMCD=bl%3D1", "/a?CMCD=%ff%00"] {
             let uri: Uri = uri.parse().unwrap();
             assert_eq!(Viewer::of(&uri, &HeaderMap::new()), Viewer::default());

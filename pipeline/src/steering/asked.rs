@@ -3,23 +3,39 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tallylight_schemas::ident::hash;
+
 use super::pure::inputs::Moves;
 use super::pure::share::Routes;
 
-/// A session that asked nothing for so long is gone, ms; players ask each TTL.
-const ASKED_MS: i64 = 40_000;
-/// Changes are remembered for so long: outcomes are written sooner, ms.
-const MOVES_MS: i64 = 120_000;
 /// Sessions remembered; beyond it the count of viewers is an estimate.
 const SIDS: usize = 100_000;
+/// Of those beyond, one in so many is remembered by a hash, and stands for as many.
+const ONE_IN: u64 = 64;
+/// Entries of changes remembered; the oldest make room.
+const MOVES: usize = 60_000;
 
 /// The sessions that asked lately.
 #[derive(Debug, Default)]
 pub(super) struct Asked(Mutex<Inner>);
 
+/// Where the sessions are sent that asked lately.
+#[derive(Debug, Default)]
+pub(super) struct Lately {
+    /// Their places by home, ascending; not all can be remembered.
+    pub(super) places: BTreeMap<String, Vec<u32>>,
+    /// Sessions that each of the places stands for, at least 1.
+    pub(super) stands_for: f64,
+    /// How many are sent to each edge, with those that are not remembered.
+    pub(super) sent: BTreeMap<String, i64>,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     sids: HashMap<String, Seen>,
+    /// A sample of the sessions that found no place among them: the hash of a sid, and when it
+    /// asked last.
+    beyond: HashMap<u64, i64>,
     /// By time; one entry for each second, pair of edges and cause.
     moves: VecDeque<Moves>,
 }
@@ -58,28 +74,29 @@ impl Asked {
         }
     }
 
-    /// Their places by home, and how many are sent to each edge.
-    pub(super) fn places(
-        &self,
-        routes: &Routes,
-        now_ms: i64,
-    ) -> (BTreeMap<String, Vec<u32>>, BTreeMap<String, i64>) {
+    /// Where they are sent; who asked nothing for `gone_ms` is forgotten.
+    pub(super) fn lately(&self, routes: &Routes, gone_ms: i64, now_ms: i64) -> Lately {
         let mut inner = self.inner();
-        inner.sids.retain(|_, seen| now_ms - seen.at < ASKED_MS);
-        let mut places: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-        let mut sent: BTreeMap<String, i64> = BTreeMap::new();
+        inner.sids.retain(|_, seen| now_ms - seen.at < gone_ms);
+        inner.beyond.retain(|_, at| now_ms - *at < gone_ms);
+        let known = inner.sids.len().max(1) as f64;
+        let beyond = inner.beyond.len() as f64 * ONE_IN as f64;
+        let mut found = Lately { stands_for: (known + beyond) / known, ..Lately::default() };
         for sid in inner.sids.keys() {
-            *sent.entry(routes.pathway(sid).edge).or_default() += 1;
-            places.entry(routes.home(sid).to_owned()).or_default().push(Routes::place(sid));
+            *found.sent.entry(routes.pathway(sid).edge).or_default() += 1;
+            found.places.entry(routes.home(sid).to_owned()).or_default().push(Routes::place(sid));
         }
-        places.values_mut().for_each(|places| places.sort_unstable());
-        (places, sent)
+        for sent in found.sent.values_mut() {
+            *sent = (*sent as f64 * found.stands_for).round() as i64;
+        }
+        found.places.values_mut().for_each(|places| places.sort_unstable());
+        found
     }
 
-    /// Who changed the edge in the last two minutes.
-    pub(super) fn moves(&self, now_ms: i64) -> Vec<Moves> {
+    /// Who changed the edge in the last `within_ms`.
+    pub(super) fn moves(&self, within_ms: i64, now_ms: i64) -> Vec<Moves> {
         let mut inner = self.inner();
-        while inner.moves.front().is_some_and(|moves| now_ms - moves.at >= MOVES_MS) {
+        while inner.moves.front().is_some_and(|moves| now_ms - moves.at >= within_ms) {
             inner.moves.pop_front();
         }
         inner.moves.iter().cloned().collect()
@@ -90,9 +107,16 @@ impl Inner {
     /// The session, `None` when there are too many to remember another.
     fn seen(&mut self, sid: &str, now_ms: i64) -> Option<&mut Seen> {
         if !self.sids.contains_key(sid) {
+            let key = hash("beyond", sid);
             if self.sids.len() >= SIDS {
+                let sampled = key.is_multiple_of(ONE_IN);
+                if sampled && (self.beyond.len() < SIDS || self.beyond.contains_key(&key)) {
+                    self.beyond.insert(key, now_ms);
+                }
                 return None;
             }
+            // It has found a place by now.
+            self.beyond.remove(&key);
             self.sids.insert(sid.to_owned(), Seen { at: now_ms, used: None, told: None });
         }
         let seen = self.sids.get_mut(sid)?;
@@ -110,6 +134,9 @@ impl Inner {
         match of_second.into_iter().find(same) {
             Some(one) => one.sessions += 1,
             None => self.moves.push_back(Moves { at, from, to, steered, sessions: 1 }),
+        }
+        if self.moves.len() > MOVES {
+            self.moves.pop_front();
         }
     }
 }
@@ -132,7 +159,40 @@ mod tests {
         asked.answer("told", Some("e2"), "e2", 10_200);
         let moves =
             |at, steered| Moves { at, from: "e1".into(), to: "e2".into(), steered, sessions: 1 };
-        assert_eq!(asked.moves(11_000), [moves(5_000, false), moves(10_000, true)]);
-        assert!(asked.moves(200_000).is_empty());
+        assert_eq!(asked.moves(120_000, 11_000), [moves(5_000, false), moves(10_000, true)]);
+        assert!(asked.moves(120_000, 200_000).is_empty());
+    }
+
+    fn routes() -> Routes {
+        Routes::new([("e1".to_owned(), 100), ("e2".to_owned(), 100)])
+    }
+
+    #[test]
+    fn who_asks_seldom_is_counted_until_two_questions_are_missing() {
+        let (asked, routes) = (Asked::default(), routes());
+        (0..100).for_each(|n| asked.note(&format!("viewer-{n}"), n * 3_000));
+        let sent = |now_ms| asked.lately(&routes, 605_000, now_ms).sent.values().sum::<i64>();
+        assert_eq!((sent(300_000), sent(604_999)), (100, 100));
+        assert_eq!(sent(605_000), 99);
+    }
+
+    #[test]
+    fn who_finds_no_place_is_counted_all_the_same() {
+        let (asked, routes) = (Asked::default(), routes());
+        // They ask twice: it is sessions that count, not questions.
+        for _ in 0..2 {
+            (0..SIDS + 50_000).for_each(|n| asked.note(&format!("viewer-{n}"), 1_000));
+        }
+        let lately = asked.lately(&routes, 40_000, 2_000);
+        let known: usize = lately.places.values().map(Vec::len).sum();
+        assert_eq!(known, SIDS);
+        let sent: i64 = lately.sent.values().sum();
+        assert!((145_000..155_000).contains(&sent), "{sent}");
+        // The others have left; whoever asks on finds a place and is counted once.
+        (SIDS..SIDS + 50_000).for_each(|n| asked.note(&format!("viewer-{n}"), 30_000));
+        asked.lately(&routes, 40_000, 41_000);
+        (SIDS..SIDS + 50_000).for_each(|n| asked.note(&format!("viewer-{n}"), 42_000));
+        let lately = asked.lately(&routes, 40_000, 43_000);
+        assert_eq!((lately.sent.values().sum::<i64>(), lately.stands_for), (50_000, 1.0));
     }
 }

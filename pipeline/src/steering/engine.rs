@@ -27,9 +27,10 @@ pub(super) const ORIGIN: &str = "(origin)";
 impl Steering {
     /// Everything that is known now.
     pub(super) fn inputs(&self, now_ms: i64) -> Inputs {
-        let (places, sent) = {
+        let (lately, moves) = {
             let state = self.state();
-            self.asked.places(&state.routes, now_ms)
+            let lately = self.asked.lately(&state.routes, state.policy.gone_ms(), now_ms);
+            (lately, self.asked.moves(state.policy.moves_ms(), now_ms))
         };
         let window = self.feed.window();
         let edge = |settings: &EdgeSettings| {
@@ -37,7 +38,7 @@ impl Steering {
             let (probes, load) = self.prober.of(name, now_ms);
             // Another CDN does not say what it carries; who was sent there is known.
             let reckoned = settings.probe_url.is_some().then(|| {
-                let sessions = sent.get(name).copied().unwrap_or(0);
+                let sessions = lately.sent.get(name).copied().unwrap_or(0);
                 let kbps = u64::from(self.settings.session_kbps);
                 let reserved_kbps = u64::try_from(sessions).unwrap_or(0) * kbps;
                 Load { capacity_kbps: settings.capacity_kbps, reserved_kbps, sessions }
@@ -53,8 +54,10 @@ impl Steering {
             devices: window.devices(),
             top_kbps: self.top_kbps(),
             low: self.has_low(),
-            places,
-            moves: self.asked.moves(now_ms),
+            places: lately.places,
+            stands_for: lately.stands_for,
+            sent: lately.sent,
+            moves,
         }
     }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::pure::state::Effect;
-use crate::report::Door;
+use crate::report::CollectorEndpoint;
 use crate::report::send::{Answer, send};
 
 /// Records in one POST.
@@ -40,7 +40,8 @@ impl Records {
         Self { waiting, arrived, count: 0.into(), lost, warned: false.into() }
     }
 
-    /// Queues what a decision wrote; never waits.
+    /// Queues what a decision wrote; never waits. Decisions and clicks are written down after the state
+    /// was let go, so an older record of an id may come after a newer one: the newer one stays.
     pub(super) fn push(&self, effect: &Effect) {
         let (id, kind, value) = match effect {
             Effect::Action(row) => (&row.id, "action", serde_json::to_value(row)),
@@ -53,6 +54,10 @@ impl Records {
         }
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = |value: &Value| value["updated_at"].as_i64();
+        if waiting.get(id).is_some_and(|(_, held)| written(held) > written(&value)) {
+            return;
+        }
         waiting.insert(id.clone(), (number, value));
         if waiting.len() > CAPACITY {
             let oldest = waiting.iter().min_by_key(|(_, (number, _))| *number);
@@ -90,16 +95,16 @@ impl Records {
 }
 
 /// Sends until aborted.
-pub(super) async fn post(records: Arc<Records>, door: Door, client: Client) {
+pub(super) async fn post(records: Arc<Records>, collector: CollectorEndpoint, client: Client) {
     loop {
         let batch = records.oldest();
-        if batch.is_empty() || door.url.is_empty() {
+        if batch.is_empty() || collector.url.is_empty() {
             records.settle(&batch);
             records.arrived.notified().await;
             continue;
         }
         let body: Vec<&Value> = batch.iter().map(|(_, _, value)| value).collect();
-        match send(&client, &door, &body).await {
+        match send(&client, &collector, &body).await {
             Answer::Taken(refusals) => {
                 if refusals.count > 0 {
                     tracing::warn!(?refusals, "the collector did not store control records");
@@ -121,10 +126,10 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn incident(id: &str) -> Effect {
+    fn incident(id: &str, updated_at: i64) -> Effect {
         let row = json!({"tenant": "demo", "id": id, "opened_at": 1, "cause": "Edge e1 is slow",
             "culprit": "edge", "cohort": "viewers", "viewers": 1, "severity": "watch",
-            "evidence": "[]", "state": "open", "updated_at": 1});
+            "evidence": "[]", "state": "open", "updated_at": updated_at});
         Effect::Incident(serde_json::from_value(row).unwrap())
     }
 
@@ -133,7 +138,7 @@ mod tests {
         let records = Records::new(Counter::default());
         // Names go down while time goes on; the record of the second is written anew at the end.
         let of = |n: usize| format!("{:04}", 2 * CAPACITY - n);
-        let write = |n| records.push(&incident(&of(n)));
+        let write = |n| records.push(&incident(&of(n), 1));
         (0..CAPACITY).for_each(write);
         write(1);
         assert_eq!(records.lost.get(), 0);
@@ -142,5 +147,15 @@ mod tests {
         assert_eq!((records.lost.get(), waiting.len()), (2, CAPACITY));
         let is_there = [0, 1, 2, 3, CAPACITY, CAPACITY + 1].map(|n| waiting.contains_key(&of(n)));
         assert_eq!(is_there, [false, true, false, true, true, true]);
+    }
+
+    #[test]
+    fn an_older_record_that_comes_late_replaces_no_newer_one() {
+        let records = Records::new(Counter::default());
+        let held = || records.oldest()[0].2["updated_at"].as_i64();
+        for (updated_at, kept) in [(3, 3), (5, 5), (4, 5), (6, 6)] {
+            records.push(&incident("i", updated_at));
+            assert_eq!(held(), Some(kept));
+        }
     }
 }

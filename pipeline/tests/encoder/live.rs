@@ -4,7 +4,7 @@ use super::*;
 use std::path::Path;
 use std::process::Command;
 
-/// Runs a tool that must succeed without a word on stderr; the answer is its stdout.
+/// Runs a tool that must succeed and write nothing to stderr; returns its stdout.
 fn quiet(tool: &str, arguments: &[&str]) -> Vec<u8> {
     let output = Command::new(tool).args(arguments).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -26,7 +26,7 @@ fn joined(dir: &Path, published: &Published, track: &Track) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// Programme, then slate in the place of one segment, then programme again.
+/// Programme, then slate instead of one segment, then programme again.
 fn with_slate(dir: &Path, published: &Published, track: &Track) -> String {
     let mut bytes = init(published, track).to_vec();
     for (at, (k, _, segment)) in published.segments(track).into_iter().enumerate() {
@@ -68,7 +68,7 @@ fn assert_pictures(
     }
 }
 
-/// The beep is heard where the full second is, to the sample of the coder's blur.
+/// The beep starts at the full second, at most 10 ms late because the codec blurs it.
 fn assert_sound(file: &str, published: &Published, track: &Track) {
     let raw = quiet("ffmpeg", &["-v", "warning", "-i", file, "-f", "s16le", "-ac", "1", "-"]);
     let samples: Vec<i16> = raw.chunks_exact(2).map(|s| i16::from_le_bytes([s[0], s[1]])).collect();
@@ -81,7 +81,7 @@ fn assert_sound(file: &str, published: &Published, track: &Track) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_live_source_is_on_schedule_and_decodes_without_a_word() {
+async fn the_live_source_is_on_schedule_and_decodes_without_warnings() {
     let published = run(Source::Gst, 4).await;
     assert_on_schedule(&published, 4);
     assert_slates(&published);
@@ -124,10 +124,10 @@ fn a_recording_can_be_made() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 25);
 }
 
-/// The rung of H.265 beside the others: on schedule, described as players ask for it, decoded
-/// without a word, and showing the same pictures.
+/// The H.265 rung beside the others: on schedule, described as players expect, decoded without
+/// warnings, and showing the same pictures.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rung_of_hevc_is_on_schedule_and_decodes_without_a_word() {
+async fn an_hevc_rung_is_on_schedule_and_decodes_without_warnings() {
     let settings = Settings { source: Source::Gst, ..Settings::default() }.with_hevc();
     let published = run_with(settings, 2).await;
     let track = published.ladder.track("v-360-hevc").expect("the rung").clone();

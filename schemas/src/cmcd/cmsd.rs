@@ -1,9 +1,8 @@
-//! CMSD (CTA-5006): what the servers on the way said of a response. Players copy both response
-//! headers into the keys `cmsds` and `cmsdd` of `e=rr`, in Base64, so a player's report tells
-//! which hop of which CDN was slow.
+//! CMSD (CTA-5006): what the servers on the path stated about a response. Players copy both
+//! response headers into the keys `cmsds` and `cmsdd` of `e=rr`, in Base64, so a player's report
+//! shows which hop of which CDN was slow.
 //!
-//! What can be read before some damage is kept. Some players copy a header as it came; that is
-//! taken as meant.
+//! What can be read before any damage is kept. A header that was copied without Base64 is read too.
 
 use std::borrow::Cow;
 
@@ -19,10 +18,10 @@ use super::limits::{MAX_CUSTOM, MAX_CUSTOM_CHARS, MAX_ITEMS, fits};
 /// Largest number that a hop may state; sums of such cannot overflow.
 const MOST: i64 = 10_000_000_000;
 
-/// One server on the way, the one nearest the origin first.
+/// One server on the path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Hop {
-    /// What the server calls itself.
+    /// The server's name for itself.
     pub n: String,
     /// It is under duress.
     pub du: Option<bool>,
@@ -32,16 +31,16 @@ pub struct Hop {
     pub mb: Option<i64>,
     /// From the request's receipt to the first byte of the body, ms.
     pub rd: Option<i64>,
-    /// Round trip to whoever asked it, ms.
+    /// Round trip to its client, ms.
     pub rtt: Option<i64>,
 }
 
-/// What the origin says of the object: keys with their values as text, in the order sent.
+/// What the origin states about the object: keys with their values as text, in the order sent.
 pub fn fixed(value: &str) -> Vec<(String, String)> {
     read_fixed(&header(value).0).0
 }
 
-/// What the servers on the way say, in the order in which they had the response.
+/// The servers on the path, the one nearest the origin first.
 pub fn hops(value: &str) -> Vec<Hop> {
     read_hops(&header(value).0).0
 }
@@ -117,7 +116,7 @@ fn hop(cursor: &mut Cursor<'_>) -> Option<Hop> {
             "mb" => hop.mb = number(&value),
             "rd" => hop.rd = number(&value),
             "rtt" => hop.rtt = number(&value),
-            // Later versions may say more.
+            // Later versions may add keys.
             _ => {}
         }
     }

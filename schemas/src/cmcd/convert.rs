@@ -1,6 +1,6 @@
-//! From what was written to what the key holds. Players send scalars where the standard has
+//! Converts what was written into the value of a key. Players send scalars where the standard has
 //! lists, decimals where it has whole numbers, tokens in quotes, and numbers as error codes; all of
-//! that is taken as meant. Anything else of a wrong type loses the value.
+//! that is read as meant. Anything else of a wrong type loses the value.
 
 use std::borrow::Cow;
 
@@ -10,12 +10,12 @@ use super::limits::{MAX_ITEMS, int_fits, text_fits};
 use super::rule::{Broken, Rule};
 use super::value::{Record, Value};
 
-/// Whether values of `key` are texts, which may say who somebody is.
+/// Whether values of `key` are texts, which may identify a viewer.
 pub(super) fn wants_text(key: Key) -> bool {
     matches!(key.kind(), Kind::Str | Kind::Strs)
 }
 
-/// What is irregular about a scalar that is taken as meant.
+/// The rules that a scalar breaks although it is read as meant.
 pub(super) fn faults(key: Key, bare: &Bare<'_>) -> Broken {
     match (key.kind(), bare) {
         (Kind::Int | Kind::Ints, Bare::Dec(_)) => Broken::one(Rule::DecimalForInteger),
@@ -28,7 +28,7 @@ pub(super) fn faults(key: Key, bare: &Bare<'_>) -> Broken {
     }
 }
 
-/// A scalar as the value of `key`, whose kind is no list's; `None` when it cannot be.
+/// A scalar as the value of `key`, which is not a list; `None` when it does not fit.
 fn scalar<'a>(key: Key, bare: Bare<'a>) -> Option<Value<'a>> {
     match (key.kind(), bare) {
         (Kind::Int, bare) => int(key, &bare).map(Value::Int),
@@ -70,7 +70,7 @@ fn text<'a>(key: Key, bare: Bare<'a>) -> Option<Cow<'a, str>> {
     text_fits(key, &text).then_some(text)
 }
 
-/// Any scalar as text: how custom keys and error codes are kept.
+/// Any scalar as text, as custom values and error codes are kept.
 pub(super) fn plain(bare: Bare<'_>) -> Option<Cow<'_, str>> {
     Some(match bare {
         Bare::Text(text) | Bare::Token(text) => text,
@@ -81,16 +81,16 @@ pub(super) fn plain(bare: Bare<'_>) -> Option<Cow<'_, str>> {
     })
 }
 
-/// Collects scalars into the value of a key: what was written as an inner list, or alone. A
-/// scalar key takes the first.
+/// Collects scalars, written as an inner list or alone, into the value of a key. A scalar key takes
+/// the first.
 #[derive(Debug)]
 pub(super) struct List<'r, 'a> {
     record: &'r mut Record<'a>,
     key: Key,
-    /// Items that the record's lists had before.
+    /// The numbers of items in the record's lists before.
     before: [usize; 2],
     items: usize,
-    /// Of a scalar key.
+    /// The value of a scalar key.
     first: Option<Value<'a>>,
     bad: bool,
 }
@@ -116,13 +116,13 @@ impl<'r, 'a> List<'r, 'a> {
         self.bad = done.is_none();
     }
 
-    /// An item that is none.
+    /// Notes an item that is not a scalar.
     pub(super) fn spoil(&mut self) {
         self.bad = true;
     }
 
     /// Sets the key, or counts its value as lost: an empty list, one that is too long, or one
-    /// with a bad item. Answers whether the key is set.
+    /// with a bad item. Returns whether the key is set.
     pub(super) fn finish(self) -> bool {
         let value = match self.key.kind() {
             _ if self.bad || self.items == 0 => None,

@@ -1,4 +1,4 @@
-//! Player events as JSON objects with CMCD key names, as `/v1/events` takes them.
+//! Player events as JSON objects with CMCD key names, as `/v1/events` accepts them.
 //!
 //! Tokens and strings are JSON strings, booleans are booleans. An item of a list is a plain
 //! value, or `{"v": 5000, "ot": "v"}` when it has an object type. A lone item need not be in
@@ -6,7 +6,7 @@
 //! counts, as in CMCD's own form.
 //!
 //! Objects are read straight from their text. A record's digest is that of the text as it was
-//! sent: who sends again, sends the same bytes.
+//! sent: a client that sends a record again must send the same bytes.
 
 mod read;
 #[cfg(test)]
@@ -26,7 +26,7 @@ use super::{Key, Kind, MAX_EVENT_BYTES, Mode, Record, Value};
 use crate::fates::Reason;
 
 /// A record from JSON, of either mode: drafts and version 1 had JSON for both. A member `type`
-/// is passed over.
+/// is ignored.
 pub fn parse(text: &str, mode: Mode) -> Result<Record<'_>, Reason> {
     let mut record = Record::default();
     read(text, &mut record, &mut |_| true)?;
@@ -34,8 +34,8 @@ pub fn parse(text: &str, mode: Mode) -> Result<Record<'_>, Reason> {
     Ok(record)
 }
 
-/// The same into the memory of an earlier record, of the mode that it turns out to be of: one
-/// with `e` and `ts` is an event report, any other a request-mode record.
+/// The same into the memory of an earlier record, whose mode is not known: one with `e` and `ts` is
+/// an event report, any other a request-mode record.
 pub fn parse_either<'a>(text: &'a str, record: &mut Record<'a>) -> (Mode, Result<(), Reason>) {
     match read(text, record, &mut |_| true) {
         Ok(()) => either(record),
@@ -43,9 +43,9 @@ pub fn parse_either<'a>(text: &'a str, record: &mut Record<'a>) -> (Mode, Result
     }
 }
 
-/// An event that says its `type`, into the memory of an earlier record. Answers whether it is a
-/// player's; if not, it was not read to its end. It is not judged by the rules of CMCD, as this
-/// is a form of our own.
+/// An event with a `type`, into the memory of an earlier record. Returns whether it is a player's;
+/// if not, it was not read to its end. It is not judged by the rules of CMCD, as this format is our
+/// own ([`Record::judge_event`]).
 pub fn parse_event<'a>(text: &'a str, record: &mut Record<'a>) -> Result<bool, Reason> {
     let mut kind = None;
     let read = read(text, record, &mut |said| {
@@ -60,7 +60,7 @@ pub fn parse_event<'a>(text: &'a str, record: &mut Record<'a>) -> Result<bool, R
     }
 }
 
-/// Reads an object; `of_type` gets its type, if that is a text, and says whether to go on.
+/// Reads an object; `of_type` gets its type, if that is a string, and returns whether to continue.
 fn read<'a>(
     text: &'a str,
     record: &mut Record<'a>,
@@ -116,8 +116,8 @@ fn member<'a>(cursor: &mut Cursor<'a>, name: Cow<'a, str>, record: &mut Record<'
     Some(())
 }
 
-/// Reads a value as nearly all are: a lone one that is what its key wants. `false` when it has to
-/// be looked at more closely; nothing was read then.
+/// Reads a value of the usual form: a lone one of the type of its key. `false` when it needs a
+/// closer look; nothing was read then.
 #[inline]
 fn quick<'a>(cursor: &mut Cursor<'a>, key: Key, record: &mut Record<'a>) -> bool {
     let from = cursor.at;
@@ -147,7 +147,7 @@ fn values<'a>(cursor: &mut Cursor<'a>, kind: Kind, list: &mut List<'_, 'a>) -> O
     item(cursor, kind, list)
 }
 
-/// One value of a key: plain, or an object that says its object type.
+/// One value of a key: plain, or an object with its object type.
 fn item<'a>(cursor: &mut Cursor<'a>, kind: Kind, list: &mut List<'_, 'a>) -> Option<()> {
     let (mut value, mut ot) = (None, None);
     if cursor.peek() == Some(b'{') {
@@ -174,7 +174,7 @@ fn item<'a>(cursor: &mut Cursor<'a>, kind: Kind, list: &mut List<'_, 'a>) -> Opt
     Some(())
 }
 
-/// JSON has no tokens, so a string is one where the key wants one.
+/// JSON has no tokens, so a string is one where the key has one.
 pub(super) fn fitting(kind: Kind, value: Bare<'_>) -> Option<Bare<'_>> {
     match value {
         Bare::Text(text) if kind == Kind::Token => is_token(&text).then_some(Bare::Token(text)),

@@ -1,12 +1,12 @@
-//! Which rules a record breaks that can be told only once it is read as a whole, and how an
-//! example of a broken rule is shown.
+//! The rules whose breach shows only once a record is read as a whole, and how an example of a
+//! broken rule is shown.
 
 use std::borrow::Cow;
 
 use super::Mode;
 use super::convert::wants_text;
 use super::key::Key;
-use super::lex::OBJECT_TYPES;
+use super::lex::{OBJECT_TYPES, key_bytes};
 use super::rule::Rule;
 use super::value::{Record, Value};
 
@@ -24,7 +24,11 @@ impl Keys {
         Self(set)
     }
 
-    /// One that is in both.
+    fn sent(record: &Record<'_>) -> Self {
+        Self(record.values().iter().fold(0, |set, (key, _)| set | (1 << *key as u8)))
+    }
+
+    /// A key that is in both.
     fn shared(self, other: Keys) -> Option<Key> {
         let both = self.0 & other.0;
         (both != 0).then(|| Key::ALL.get(both.trailing_zeros() as usize).copied()).flatten()
@@ -47,7 +51,7 @@ const OF_EVENTS: Keys = Keys::of(&[E, Ts, H, Cen, Cmsdd, Cmsds, Rc, Smrt, Ttfb, 
 const ROUNDED: Keys = Keys::of(&[Bl, Dl, Mtp, Rtp]);
 const STAND_INS: [(Key, Key); 3] = [(Ab, Br), (Lab, Lb), (Tab, Tb)];
 
-/// Event tokens, each with the key that must come with it.
+/// Event tokens, each with its companion: the key that must come with it.
 const EVENTS: [(&str, Option<Key>); 19] = [
     ("abe", None),
     ("abs", None),
@@ -73,24 +77,19 @@ const STATES: [&str; 10] = ["s", "p", "k", "r", "a", "w", "e", "f", "q", "d"];
 const FORMATS: [&str; 5] = ["d", "h", "e", "s", "o"];
 const STREAMS: [&str; 3] = ["v", "l", "ll"];
 
-/// Whether `token` is an event of CTA-5004-B.
-pub fn is_event(token: &str) -> bool {
-    companion(token).is_some()
-}
-
-/// The key that must come with an event, if one must; `None` for what is no event.
+/// The companion of an event, if it has one; `None` for an unknown event.
 fn companion(token: &str) -> Option<Option<Key>> {
     EVENTS.iter().find(|(event, _)| *event == token).map(|(_, companion)| *companion)
 }
 
 /// Whether `token` is a state of CTA-5004-B.
-pub fn is_state(token: &str) -> bool {
+fn is_state(token: &str) -> bool {
     STATES.contains(&token)
 }
 
-/// Notes on a record that can be used which rules it breaks as a whole.
+/// Notes which rules a usable record breaks as a whole.
 pub(super) fn judge(record: &mut Record<'_>, mode: Mode) {
-    let keys = Keys(record.values().iter().fold(0, |set, (key, _)| set | (1 << *key as u8)));
+    let keys = Keys::sent(record);
     versions(record, keys, mode);
     match mode {
         Mode::Event => event(record, keys),
@@ -111,6 +110,17 @@ pub(super) fn judge(record: &mut Record<'_>, mode: Mode) {
     }
 }
 
+impl Record<'_> {
+    /// Notes which rules an event of our own format breaks as a whole. Its address makes it an event
+    /// report of version 2. These notes are not made while an event is read, as they are not stored
+    /// but shown on the *Connect* page only.
+    pub fn judge_event(&mut self) {
+        let keys = Keys::sent(self);
+        event(self, keys);
+        tokens(self, keys);
+    }
+}
+
 fn versions(record: &mut Record<'_>, keys: Keys, mode: Mode) {
     if record.version() > 1 {
         if keys.has(Nrr) {
@@ -118,7 +128,7 @@ fn versions(record: &mut Record<'_>, keys: Keys, mode: Mode) {
         }
         return;
     }
-    // Version 1 has no lists, so lone values are right.
+    // Version 1 has no lists, so lone values are correct.
     record.forgive(Rule::ScalarForList);
     if mode == Mode::Event {
         record.note_key(Rule::VersionMissing, E);
@@ -167,7 +177,7 @@ fn token_is(record: &Record<'_>, key: Key, token: &str) -> bool {
     record.text(key) == Some(token)
 }
 
-/// The first key that must be rounded to hundreds and is not. Of `bl` version 2 only asks for it.
+/// The first key that must be rounded to hundreds and is not. For `bl`, version 2 only advises it.
 fn exact(record: &Record<'_>) -> Option<Key> {
     let must = |key: &Key| *key != Bl || record.version() == 1;
     [Dl, Mtp, Rtp, Bl].into_iter().filter(must).find(|key| match record.get(*key) {
@@ -181,14 +191,18 @@ fn exact(record: &Record<'_>) -> Option<Key> {
 const SHOWN: usize = 48;
 
 /// A member as an example: texts are left out, as they may be a session id, a URL with its
-/// token or a name; so is all that is in quotes.
+/// token or a name; so is all that is in quotes. A name of JSON may be any text as well, so it is
+/// shown only as far as it has the form of a key.
 pub(super) fn example(key: Option<Key>, raw: &str) -> Cow<'_, str> {
     let name = raw.split('=').next().unwrap_or_default().trim_end();
     let plain = raw.is_ascii() && !raw.contains(['"', '\\', '?', '%', '/']);
     if plain && raw.len() <= SHOWN && key.is_some_and(|key| !wants_text(key)) {
         return Cow::Borrowed(raw);
     }
-    let name: String =
-        name.chars().filter(|c| c.is_ascii_graphic() && *c != '"').take(SHOWN).collect();
-    Cow::Owned(if raw.contains('=') { format!("{name}=…") } else { name })
+    let (shown, rest) = name.split_at(key_bytes(name.as_bytes()).min(SHOWN));
+    Cow::Owned(match (raw.contains('='), rest.is_empty()) {
+        (true, _) => format!("{shown}=…"),
+        (false, true) => shown.to_owned(),
+        (false, false) => format!("{shown}…"),
+    })
 }

@@ -1,4 +1,4 @@
-//! The table of CMCD keys. Everything else in this room is driven by it.
+//! The table of CMCD keys, which drives the rest of this module.
 
 /// The type of a key's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Kind {
     Strs,
 }
 
-/// What a key's value counts, which bounds how large it can honestly be.
+/// What a key's value counts, which bounds how large it can plausibly be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// Kilobits per second.
@@ -84,7 +84,7 @@ impl Key {
 
 /// The longest name of a key, bytes.
 const LONGEST: usize = 5;
-/// Places among which keys are found by one multiplication and no search.
+/// Bits of a key's place in a table: one multiplication finds it, without a search.
 const BITS: u32 = 9;
 const NO_KEY: u8 = u8::MAX;
 const PACKED: [u64; Key::ALL.len()] = {
@@ -97,7 +97,7 @@ const PACKED: [u64; Key::ALL.len()] = {
     }
     all
 };
-/// One that gives each key a place of its own.
+/// A multiplier that gives each key a place of its own.
 const MULTIPLIER: u64 = {
     let mut multiplier = 0x9e37_79b9_7f4a_7c15_u64;
     while places(multiplier).is_none() {
@@ -143,7 +143,7 @@ const fn places(multiplier: u64) -> Option<[u8; 1 << BITS]> {
 
 use Unit::{Chars, Count, Kbps, Ms, Plain, SignedMs, Time};
 
-/// Strings that the standard does not limit. The record's own limit is not far above.
+/// Strings that the standard does not limit. The limit of the whole record is not far above.
 const LONG: Unit = Chars(4_096);
 /// Tokens are words of a few letters; the limit keeps a hostile one out of maps.
 const WORD: Unit = Chars(32);

@@ -1,4 +1,4 @@
-//! Words of a structured-field dictionary (RFC 8941), read with the tolerance CMCD asks for.
+//! Lexer of a structured-field dictionary (RFC 8941), with the tolerance that CMCD asks for.
 
 use std::borrow::Cow;
 
@@ -10,11 +10,11 @@ pub(super) enum Bare<'a> {
     Bool(bool),
     Text(Cow<'a, str>),
     Token(Cow<'a, str>),
-    /// A string with characters or escapes that no string may have.
+    /// A string with characters or escapes that are not allowed in strings.
     Unfit,
 }
 
-/// The object types: values of `ot`, and what an item of an inner list can be marked with.
+/// The object types: values of `ot`, and parameters of items of an inner list.
 pub(super) const OBJECT_TYPES: [&str; 9] = ["v", "a", "av", "m", "i", "c", "tt", "k", "o"];
 
 /// The object type that `name` is.
@@ -22,7 +22,7 @@ pub(super) fn object_type(name: &str) -> Option<&'static str> {
     OBJECT_TYPES.into_iter().find(|ot| *ot == name)
 }
 
-/// Whether `text` is a token as a whole.
+/// Whether all of `text` is a token.
 pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && token_bytes(text.as_bytes()) == text.len()
 }
@@ -38,7 +38,7 @@ pub(super) fn token_bytes(text: &[u8]) -> usize {
     }
 }
 
-/// Bytes that tokens and keys are made of: a look-up each, as most of a record is these.
+/// The bytes of tokens and of keys, as tables, since most of a record consists of these.
 const OF_TOKENS: [bool; 256] = letters_digits_and(b"!#$%&'*+-.^_`|~:/");
 const OF_KEYS: [bool; 256] = letters_digits_and(b"_-.*");
 
@@ -57,8 +57,8 @@ const fn letters_digits_and(more: &[u8]) -> [bool; 256] {
     set
 }
 
-/// A place in the text of a record. It only ever stands between characters, since it moves
-/// over ASCII alone or to the end of a run that ASCII ended.
+/// A position in the text of a record. It is always between characters, since it moves over ASCII
+/// alone or to the end of a run that ASCII ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cursor<'a> {
     pub(super) text: &'a str,
@@ -74,12 +74,12 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
-    /// What was stepped over since `from`.
+    /// The text that was read since `from`.
     pub(super) fn since(&self, from: usize) -> &'a str {
         self.text.get(from..self.at).unwrap_or_default()
     }
 
-    /// What comes next.
+    /// The text that comes next.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
@@ -106,15 +106,16 @@ impl<'a> Cursor<'a> {
         matches!(self.peek(), None | Some(b','))
     }
 
-    /// Whether a member ends so many bytes ahead.
+    /// Whether a member ends `ahead` bytes from here.
     pub(super) fn ends_at(&self, ahead: usize) -> bool {
         matches!(self.rest().get(ahead), None | Some(b','))
     }
 
-    /// A key. Uppercase is no key by RFC 8941 but in CMCD version 1's own samples.
+    /// A key. RFC 8941 has no uppercase in keys, but the samples of CMCD version 1 do.
     pub(super) fn key(&mut self) -> Option<&'a str> {
-        self.peek().filter(|b| b.is_ascii_alphabetic() || *b == b'*')?;
-        Some(self.run(|b| OF_KEYS[usize::from(b)]))
+        let from = self.at;
+        self.at += key_bytes(self.rest());
+        Some(self.since(from)).filter(|key| !key.is_empty())
     }
 
     /// A scalar, without its parameters.
@@ -130,7 +131,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The parameters of an item: the object type among them, the rest is passed over.
+    /// The object type among the parameters of an item; the rest are ignored.
     pub(super) fn params(&mut self) -> Option<Option<&'static str>> {
         let mut found = None;
         while self.eat(b';') {
@@ -163,7 +164,7 @@ impl<'a> Cursor<'a> {
             }
             let bare = self.bare()?;
             let ot = self.params()?;
-            // Items stand apart by a space; `"a""b"` is no list.
+            // A space separates items; `"a""b"` is not a list.
             matches!(self.peek(), Some(b' ' | b'\t' | b')')).then_some(())?;
             each(bare, ot);
         }
@@ -217,7 +218,7 @@ impl<'a> Cursor<'a> {
                     self.at += 1;
                     fit &= matches!(self.peek()?, b'"' | b'\\');
                 }
-                // Control characters are no text; beyond ASCII we are more liberal than RFC 8941.
+                // Control characters are not text; beyond ASCII we are more liberal than RFC 8941.
                 0..0x20 | 0x7f => fit = false,
                 _ => {}
             }
@@ -242,7 +243,20 @@ fn unescape(raw: &str) -> String {
     out
 }
 
-/// Whether a key is a custom one: those carry a prefix set off by a hyphen.
+/// How many bytes at the start of `text` are a key.
+#[inline]
+pub(super) fn key_bytes(text: &[u8]) -> usize {
+    match text.first() {
+        Some(b) if b.is_ascii_alphabetic() || *b == b'*' => {
+            text.iter().position(|b| !OF_KEYS[usize::from(*b)]).unwrap_or(text.len())
+        }
+        _ => 0,
+    }
+}
+
+/// Whether a name is a custom key: a key with a hyphen behind its prefix. The names of JSON members
+/// and Arrow columns may be any text, such as a URL with its token.
 pub fn is_custom(name: &str) -> bool {
-    name.len() <= super::MAX_CUSTOM_CHARS && name.bytes().any(|byte| byte == b'-')
+    let (bytes, most) = (name.as_bytes(), super::MAX_CUSTOM_CHARS);
+    bytes.len() <= most && bytes.contains(&b'-') && key_bytes(bytes) == bytes.len()
 }

@@ -1,11 +1,10 @@
-//! How much of a record we are willing to hold. Values are the sender's to choose, so each
-//! one is bounded before it is kept.
+//! The limits of a record. The sender chooses its values, so each is bounded before it is kept.
 
 use super::key::{Key, Unit};
 
 /// Longest record, bytes.
 pub const MAX_RECORD_BYTES: usize = 8 * 1_024;
-/// Longest record as JSON, bytes: there are more quotes in it.
+/// Longest record as JSON, which has more quotes, bytes.
 pub const MAX_EVENT_BYTES: usize = 2 * MAX_RECORD_BYTES;
 /// Most custom keys of a record.
 pub const MAX_CUSTOM: usize = 32;
@@ -17,8 +16,8 @@ pub const MAX_ITEMS: usize = 32;
 /// Plausible Unix times of an event in ms: 2000-01-01 up to 2100-01-01.
 const PLAUSIBLE_TS: (i64, i64) = (946_684_800_000, 4_102_444_799_999);
 
-/// Whether `text` has at most `chars` characters. Bytes bound characters, so the usual case
-/// counts nothing.
+/// Whether `text` has at most `chars` characters. Usually its bytes are few enough, and nothing is
+/// counted.
 pub(super) fn fits(text: &str, chars: usize) -> bool {
     text.len() <= chars || text.chars().count() <= chars
 }
@@ -28,7 +27,7 @@ pub(super) fn text_fits(key: Key, text: &str) -> bool {
     fits(text, CHARS[key as usize])
 }
 
-/// Whether a number can be meant honestly. Sums of what passes cannot overflow.
+/// Whether a number is plausible for `key`. Sums of plausible numbers cannot overflow.
 pub(super) fn int_fits(key: Key, value: i64) -> bool {
     let (least, most) = BOUNDS[key as usize];
     (least..=most).contains(&value)

@@ -14,14 +14,14 @@ use super::rule::{Broken, Rule};
 use super::{Key, Kind, MAX_RECORD_BYTES, Mode, Record};
 use crate::fates::Reason;
 
-/// The newest version we understand.
+/// The newest version that is understood.
 const NEWEST: i64 = 2;
-/// Members that cannot be read, after which the rest of a record is given up: finding the
-/// next member can look at the whole rest, and a hostile record is nothing but such members.
+/// Unreadable members after which the rest of a record is given up: the search for the next member
+/// can scan the whole rest, and a hostile record may consist of such members only.
 const MAX_UNREADABLE: u32 = 32;
 
-/// One record: a line of a body, or a decoded `CMCD` query value. A bad value loses the
-/// value and a bad key the key; an error means that the record is unusable as a whole.
+/// One record: a line of a body, or a decoded `CMCD` query value. A bad value costs the value and a
+/// bad key the key; an error means that the record is unusable as a whole.
 pub fn parse<'a>(text: &'a str, mode: Mode) -> Result<Record<'a>, Reason> {
     let mut record = Record::default();
     parse_into(text, mode, &mut record)?;
@@ -46,10 +46,11 @@ pub fn parse_either<'a>(text: &'a str, record: &mut Record<'a>) -> (Mode, Result
 
 /// [`settle`] in the mode that the record turns out to be of.
 pub(super) fn either(record: &mut Record<'_>) -> (Mode, Result<(), Reason>) {
-    match settle(record, Mode::Event) {
-        Err(Reason::NoEvent | Reason::NoTs) => (Mode::Request, settle(record, Mode::Request)),
-        event => (Mode::Event, event),
-    }
+    let mode = match verdict(record, Mode::Event) {
+        Err(Reason::NoEvent | Reason::NoTs) => Mode::Request,
+        _ => Mode::Event,
+    };
+    (mode, settle(record, mode))
 }
 
 fn read<'a>(text: &'a str, record: &mut Record<'a>) -> Result<(), Reason> {
@@ -75,19 +76,17 @@ fn read<'a>(text: &'a str, record: &mut Record<'a>) -> Result<(), Reason> {
     Ok(())
 }
 
-/// The end of a record that was read: whether it can be used as a whole, and which rules it
+/// Ends a record that was read: decides whether it can be used as a whole, and notes which rules it
 /// breaks as one.
 pub(super) fn settle(record: &mut Record<'_>, mode: Mode) -> Result<(), Reason> {
-    if mode == Mode::Request {
-        decode_next_objects(record);
-    }
+    decode_next_objects(record);
     verdict(record, mode)?;
     judge(record, mode);
     Ok(())
 }
 
-/// Reads one member, up to the comma behind it. `None` when it cannot be read; what is lost
-/// has been counted then.
+/// Reads one member, up to the comma behind it. `None` when it cannot be read; the loss has been
+/// counted then.
 fn member<'a>(cursor: &mut Cursor<'a>, record: &mut Record<'a>) -> Option<()> {
     let from = cursor.at();
     let Some(name) = cursor.key() else {
@@ -127,7 +126,7 @@ fn member<'a>(cursor: &mut Cursor<'a>, record: &mut Record<'a>) -> Option<()> {
         }
     };
     if read.is_none() {
-        // How far it goes is not known, so nothing but its name is shown.
+        // Where it ends is not known, so only its name is shown.
         record.note(Broken::one(Rule::Unreadable), None, name);
     } else if !broken.is_empty() {
         record.note(broken, key, cursor.since(from));
@@ -146,7 +145,7 @@ fn split<T>(read: Read<T>) -> (Option<T>, Option<()>) {
 /// one is a value that was read but does not fit its key.
 type Read<T> = Option<Option<T>>;
 
-/// Reads the value of a key we know and sets it. `None` when it cannot be read.
+/// Reads the value of a known key and sets it. `None` when it cannot be read.
 fn value_of<'a>(
     cursor: &mut Cursor<'a>,
     key: Key,
@@ -221,7 +220,7 @@ fn begin(cursor: &mut Cursor<'_>) -> Option<Begin> {
     Some(if cursor.peek() == Some(b'(') { Begin::List } else { Begin::Scalar })
 }
 
-/// Version 1 has `nor` URL-encoded by itself, before the query is encoded around it.
+/// Version 1 percent-encodes `nor` by itself, before the query around it is encoded.
 fn decode_next_objects(record: &mut Record<'_>) {
     if record.version() != 1 {
         return;

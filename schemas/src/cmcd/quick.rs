@@ -1,6 +1,5 @@
-//! Values as nearly every player writes them, read in one go. Whatever is written otherwise, or
-//! does not fit its key, is left as it stands to the reader that takes everything
-//! ([`super::parse`]).
+//! The fast path: values as nearly every player writes them. Any other form, and a value that does
+//! not fit its key, is left to the tolerant reader ([`super::parse`]).
 
 use std::borrow::Cow;
 
@@ -15,8 +14,8 @@ const DIGITS: usize = 15;
 /// The longest object type, bytes.
 const LONGEST: usize = 2;
 
-/// Reads what stands between a key and the next comma, and sets the key. `None` when it has to be
-/// looked at more closely; nothing was read then.
+/// Reads the text between a key and the next comma, and sets the key. `None` when it needs a closer
+/// look; nothing was read then.
 #[inline]
 pub(super) fn value<'a>(cursor: &mut Cursor<'a>, key: Key, record: &mut Record<'a>) -> Option<()> {
     let (value, end) = match (key.kind(), cursor.rest()) {
@@ -43,7 +42,7 @@ pub(super) fn value<'a>(cursor: &mut Cursor<'a>, key: Key, record: &mut Record<'
     Some(())
 }
 
-/// The same of a custom key, in quotes.
+/// The same for a custom key with a string.
 #[inline]
 pub(super) fn custom<'a>(cursor: &mut Cursor<'a>) -> Option<&'a str> {
     let (said, end) = quoted(cursor)?;
@@ -71,7 +70,7 @@ fn token<'a>(cursor: &Cursor<'a>) -> Option<(&'a str, usize)> {
     (bytes > 0).then_some((cursor.text.get(from..from + bytes)?, bytes + 1))
 }
 
-/// The object type that may stand behind an item, up to the end of its list.
+/// The object type behind the only item of a list, if any, and where the list ends.
 fn object_type_in(text: &[u8]) -> Option<(Option<&'static str>, usize)> {
     let name = match text {
         [b')', ..] => return Some((None, 1)),

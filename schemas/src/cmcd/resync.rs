@@ -4,11 +4,11 @@ use super::key::{Key, Kind};
 use super::lex::{Cursor, is_custom};
 
 impl Cursor<'_> {
-    /// Moves from `from` to where the next member begins, as far as that can be told.
+    /// Moves from `from` to where the next member probably begins.
     ///
-    /// A quote or parenthesis too many or too few turns what follows inside out, so the next
-    /// comma with a key we know behind it is taken, whatever stands around it. Failing that,
-    /// the next comma outside quotes and parentheses, or the end.
+    /// A missing or extra quote or parenthesis turns the rest inside out, so the next comma with a
+    /// known key behind it is taken, whatever is around it. Failing that, it is the next comma
+    /// outside quotes and parentheses, or the end.
     pub(super) fn resync(&mut self, from: usize) {
         self.at = self
             .known_member_after(from)
@@ -43,7 +43,7 @@ impl Cursor<'_> {
         let mut ahead = Self { text: self.text, at: comma + 1 };
         ahead.skip_space();
         let Some(name) = ahead.key() else { return false };
-        // Only keys of truth values stand alone; a lone word may be part of a text.
+        // Only keys of booleans have no value; any other lone word may be part of a text.
         let (known, lone) = match Key::from_name(name) {
             Some(key) => (true, key.kind() == Kind::Bool),
             None => (is_custom(name), false),

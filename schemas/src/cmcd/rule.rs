@@ -1,6 +1,6 @@
-//! The rules of CMCD that players break. A broken rule costs the record as little as it can:
-//! most are read as meant. It is noted on the record all the same, so that the player's makers
-//! hear of it, and so that nobody trusts a figure that it spoils.
+//! The rules of CMCD that players break. A broken rule costs the record as little as possible:
+//! most irregularities are read as meant. Each is noted on the record all the same, so that the
+//! player's makers learn of it, and it is known which figures it spoils.
 //!
 //! Sections are those of CTA-5004-A and -B, which number alike. Slugs are stored and never reused.
 
@@ -11,7 +11,7 @@ pub enum Harm {
     High,
     /// Some of what the player knows is lost.
     Middle,
-    /// Nothing here, as it is read as meant; another collector may do otherwise.
+    /// Nothing here, as it is read as meant; another collector may refuse it.
     Low,
 }
 
@@ -58,7 +58,7 @@ macro_rules! rules {
                 match self { $(Rule::$variant => $title,)* }
             }
 
-            /// What it costs: the figure that gets wrong, or why none does.
+            /// What it costs: the figure that becomes wrong, or why none does.
             pub fn costs(self) -> &'static str {
                 match self { $(Rule::$variant => $costs,)* }
             }
@@ -76,7 +76,7 @@ rules! {
         costs "Start-up time, rebuffering, watch time and viewers: the session's state stays what it was."
         fix "Add `sta` to the keys that the event target may send.";
     UnknownState "unknown_state" "4.3" High "A state that the standard does not have"
-        costs "Start-up time, rebuffering and watch time: the state is passed over."
+        costs "Start-up time, rebuffering and watch time: the state is ignored."
         fix "Send one of s p k r a e f q d.";
     VersionMissing "version_missing" "2.2" Middle "An event report without `v=2`"
         costs "The record reads as version 1, which has no events; other collectors refuse it."
@@ -88,18 +88,18 @@ rules! {
         costs "The record counts as a sign of life only; what happened is lost."
         fix "Use `e=ce` with a name in `cen` for events of your own.";
     ErrorCodeMissing "error_code_missing" "2.2" Middle "An error (`e=e`) without its code `ec`"
-        costs "Errors by code: the error counts, and nobody can tell which it was."
+        costs "Errors by code: the error counts, but which it was is unknown."
         fix "Add `ec` to the keys that are sent, and set it before the error is reported.";
-    CompanionMissing "companion_missing" "2.2" Middle "An event without the key that tells what changed"
+    CompanionMissing "companion_missing" "2.2" Middle "An event without the key that says what changed"
         costs "What the event was about: the name, URL, bitrate, rate or content is unknown."
         fix "Send `cen` with ce, `url` with rr, `br` with bc, `pr` with pr, `cid` with c, `h` with h.";
     ValueLost "value_lost" "4.3" Middle "A value of the wrong type, or out of its range"
         costs "The value: figures made of this key lack this record."
         fix "Send the key with the type and range that the standard gives it (docs/cmcd.md).";
-    Unreadable "unreadable" "4.1" Middle "A member that is no structured field"
+    Unreadable "unreadable" "4.1" Middle "A member that is not a structured field"
         costs "That key. A strict reader refuses the whole record."
         fix "Serialize with a structured-field library (RFC 8941), and escape quotes and backslashes.";
-    CmsdUnreadable "cmsd_unreadable" "4.3" Middle "`cmsds` or `cmsdd` that is no Base64 of a CMSD header"
+    CmsdUnreadable "cmsd_unreadable" "4.3" Middle "`cmsds` or `cmsdd` that is not Base64 of a CMSD header"
         costs "Which CDN hop was slow, for this response."
         fix "Send the response header as it came, in Base64.";
     EventNotPosted "event_not_posted" "2.2" Middle "An event report in a query or in headers"
@@ -123,7 +123,7 @@ rules! {
     DecimalForInteger "decimal_for_integer" "4.3" Low "A decimal where the standard has a whole number"
         costs "Nothing: it is rounded."
         fix "Round before sending.";
-    NumberForText "number_for_text" "4.3" Low "An error code that is no string"
+    NumberForText "number_for_text" "4.3" Low "An error code that is not a string"
         costs "Nothing: it is kept as text."
         fix "Send error codes in quotes: `ec=(\"25\")`.";
     TextForToken "text_for_token" "4.3" Low "A token in quotes"
@@ -135,10 +135,10 @@ rules! {
     UnknownToken "unknown_token" "4.3" Low "An object type, format or stream type that the standard does not have"
         costs "Breakdowns by `ot`, `sf` or `st` lack the record."
         fix "Use the tokens of the standard.";
-    UndefinedState "undefined_state" "4.3" Low "The state `w`, which is listed and defined nowhere"
+    UndefinedState "undefined_state" "4.3" Low "The state `w`, which is listed but not defined"
         costs "Rebuffering may differ between collectors. Here it is starting before the first frame, seeking in a seek, else rebuffering."
         fix "Send `r` for rebuffering and `s` while starting.";
-    ResponseKeyElsewhere "response_key_elsewhere" "4.3" Low "A key of responses in a record that is none"
+    ResponseKeyElsewhere "response_key_elsewhere" "4.3" Low "A key of responses in a record of something else"
         costs "Nothing: the value is kept with its record."
         fix "Send rc, ttfb, ttfbb, ttlb, url, cmsds, cmsdd and smrt with `e=rr` only.";
     EventKeyInRequest "event_key_in_request" "2.1" Low "A key of event mode in request mode"
@@ -158,7 +158,7 @@ rules! {
         fix "Send Content-Type: application/cmcd (text/cmcd is of CTA-5004-A).";
     LineEnds "line_ends" "3.3" Low "Lines that do not end as the standard says: CR LF, or LF after a lone record"
         costs "Nothing here."
-        fix "Part records by one LF, with none after a lone record (@svta/cml-cmcd does so from 2.7 on).";
+        fix "Separate records by one LF, with none after a lone record (@svta/cml-cmcd does so from 2.7 on).";
 }
 
 /// Rules, as a set.
@@ -174,13 +174,13 @@ impl Broken {
         Self(1 << rule as u8)
     }
 
-    /// These and those.
+    /// The rules of both.
     #[must_use]
     pub const fn and(self, other: Broken) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// These without those.
+    /// These rules without the others.
     #[must_use]
     pub const fn without(self, other: Broken) -> Self {
         Self(self.0 & !other.0)

@@ -1,18 +1,18 @@
-//! Runs of bytes, found many at a time: most of a record is plain text and digits.
+//! Finds the ends of runs of bytes, eight at a time: most of a record is plain text and digits.
 
-/// A byte in each place of a word.
+/// A word with this byte in each place.
 const fn all(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// The highest bit of each byte that is below `limit`, which is at most 128. Bytes behind the
-/// first one found may be wrong.
+/// The highest bit of each byte that is below `limit`, which is at most 128. Only the first one found
+/// is reliable.
 const fn below(word: u64, limit: u8) -> u64 {
     word.wrapping_sub(all(limit)) & !word & all(0x80)
 }
 
-/// How many bytes stand before the first that is a quote, a backslash or a control character; of
-/// `ascii`, also before DEL and whatever is beyond ASCII.
+/// How many bytes precede the first quote, backslash or control character; with `ascii`, also the
+/// first DEL or byte beyond ASCII.
 #[inline]
 pub(super) fn plain(text: &[u8], ascii: bool) -> usize {
     let mut at = 0;
@@ -37,8 +37,8 @@ pub(super) fn plain(text: &[u8], ascii: bool) -> usize {
     at + tail.iter().position(ends).unwrap_or(tail.len())
 }
 
-/// The number at the start of `text`, and its digits: none where there is none, or where there
-/// are more than `most`, which is at most 18.
+/// The number at the start of `text`, and how many digits it has: 0 where there is no number, or
+/// where there are more than `most`, which is at most 18.
 #[inline]
 pub(super) fn whole(text: &[u8], most: usize) -> (i64, usize) {
     let (mut value, mut digits) = (0, 0);
@@ -63,7 +63,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn runs_end_where_a_look_at_each_byte_says(text in prop::collection::vec(
+        fn runs_end_where_a_search_byte_by_byte_ends(text in prop::collection::vec(
             prop_oneof![3 => b'a'..=b'z', 1 => any::<u8>()], 0..40,
         )) {
             let plain_end = |ascii: bool| {

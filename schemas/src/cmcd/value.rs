@@ -10,11 +10,11 @@ use super::limits::{MAX_CUSTOM, MAX_CUSTOM_CHARS, fits};
 use super::rule::{Broken, Rule};
 pub use typed::Typed;
 
-/// A number of an inner list with the object type it applies to, when one was given.
+/// A number of an inner list, with its object type if it has one.
 pub type Item = (i64, Option<&'static str>);
 
-/// Where in its record the items of a list are: lists have no memory of their own, as nearly
-/// all of them are of one item.
+/// Where in its record the items of a list are: lists have no memory of their own, as nearly all
+/// of them have one item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     from: usize,
@@ -22,7 +22,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// Those of `all` that it spans.
+    /// The items that it spans.
     fn of<T>(self, all: &[T]) -> &[T] {
         all.get(self.from..self.to).unwrap_or_default()
     }
@@ -64,7 +64,7 @@ pub struct Record<'a> {
     dropped_keys: u32,
     lost_ts: bool,
     broken: Broken,
-    /// The first breach of each rule: what was sent, ready to be shown.
+    /// The first breach of each rule, as it may be shown.
     examples: Vec<(Rule, Cow<'a, str>)>,
     digest: u64,
 }
@@ -158,7 +158,7 @@ impl<'a> Record<'a> {
         self.broken
     }
 
-    /// Each rule that it breaks, with what was sent; without session ids, URLs and texts.
+    /// Each rule that it breaks with its first breach, without session ids, URLs and texts.
     pub fn examples(&self) -> &[(Rule, Cow<'a, str>)] {
         &self.examples
     }
@@ -168,7 +168,7 @@ impl<'a> Record<'a> {
         self.digest
     }
 
-    /// Tells it from records that were sent alike, by what else is known of it.
+    /// Distinguishes it from records of the same bytes, by what else is known of it.
     pub fn set_apart(&mut self, by: u64) {
         self.digest ^= by;
     }
@@ -257,7 +257,7 @@ impl<'a> Record<'a> {
     }
 
     /// Sets a custom key, or counts its value as lost: one that cannot be text, or is too long.
-    /// Answers whether its value can be kept; there are only so many keys.
+    /// Returns whether the value is good, even where there are too many keys to keep it.
     pub(super) fn set_custom(&mut self, key: Cow<'a, str>, value: Option<Cow<'a, str>>) -> bool {
         let Some(value) = value.filter(|value| fits(value, MAX_CUSTOM_CHARS)) else {
             self.drop_value();

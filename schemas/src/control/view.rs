@@ -1,5 +1,5 @@
 //! Control records as the feed and the steering API show them: times in Unix ms, lists as
-//! lists. It reads back what it wrote, to the millisecond.
+//! JSON arrays. What was written can be read back, to the millisecond.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,12 +33,12 @@ pub fn incident(row: &IncidentRow) -> Value {
     show(row)
 }
 
-/// An action from what [`action`] wrote; `None` when it is none.
+/// An action from what [`action`] wrote; `None` if it is not an action.
 pub fn read_action(value: &Value) -> Option<ActionRow> {
     read(value)
 }
 
-/// An incident from what [`incident`] wrote; `None` when it is none.
+/// An incident from what [`incident`] wrote; `None` if it is not an incident.
 pub fn read_incident(value: &Value) -> Option<IncidentRow> {
     read(value)
 }

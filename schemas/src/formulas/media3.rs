@@ -4,20 +4,20 @@ use super::{Formulas, figures, ratio};
 
 pub(super) const FORMULAS: Formulas = Formulas {
     view: "qoe_media3",
-    about: "Like PlaybackStats of AndroidX Media3: shares of time over playing and waiting, where \
-            waiting is joining, seeking and rebuffering. What only preloads is no foreground \
-            playback, and is not in it.",
+    about: "Like PlaybackStats of AndroidX Media3: shares of the time playing and waiting, where \
+            waiting is joining, seeking and rebuffering. Preloading is not foreground playback and \
+            does not count.",
     figures: figures! {
         sums {
-            "foreground_playbacks" = "COUNT(*)", "Playbacks that were asked to play.";
+            "foreground_playbacks" = "COUNT(*)", "Playbacks that were requested to play.";
             "abandoned_before_ready" = "COUNT(*) FILTER (WHERE first_frame_at IS NULL)",
-                "Playbacks that never showed a frame, failed ones too.";
+                "Playbacks that never showed a frame, including failed ones.";
             "fatal_errors" = "COUNT(*) FILTER (WHERE outcome IN ('start_failed', 'failed'))",
                 "Playbacks with a fatal error.";
             "valid_joins" = "COUNT(startup_ms)", "Playbacks whose join time is known.";
             "valid_join_ms" "ms" = "SUM(startup_ms)", "Their join times.";
             "join_ms" "ms" = "SUM(starting_ms)",
-                "Time joining, also of those who never saw a frame.";
+                "Time joining, including playbacks that never showed a frame.";
             "play_ms" "ms" = "SUM(playing_ms)", "Time playing.";
             "rebuffer_ms" "ms" = "SUM(rebuffering_ms)", "Time rebuffering.";
             "rebuffers" = "SUM(rebuffer_count)", "Rebuffers.";
@@ -53,8 +53,8 @@ pub(super) const FORMULAS: Formulas = Formulas {
     },
     missing: &[
         "droppedFramesRate: dropped frames are in `sessions` (`dropped_frames`, the player's own count \
-         `dfa`); the view has no figure of them yet.",
+         `dfa`); the view has no figure for them yet.",
         "Mean height and audio format: CMCD carries neither.",
-        "Joins that were broken off by a seek or a pause are valid here, and not there.",
+        "Joins interrupted by a seek or a pause are valid here, but not in Media3.",
     ],
 };

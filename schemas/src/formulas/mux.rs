@@ -1,31 +1,31 @@
-//! What Mux Data documents.
+//! The formulas that Mux Data documents.
 
 use super::{Formulas, Part, figures, ratio};
 
 pub(super) const FORMULAS: Formulas = Formulas {
     view: "qoe_mux",
-    about: "Like Mux Data: shares of views, whatever became of them, and scores from 0 to 100 that \
-            are averaged over views. Rebuffering while the player is hidden does not count.",
+    about: "Like Mux Data: shares of all views, whatever their outcome, and scores from 0 to 100 \
+            averaged over views. Rebuffering time while the player is hidden does not count.",
     figures: figures! {
         sums {
             "views" = "COUNT(*)", "Views: attempts to play.";
             "failures" = "COUNT(*) FILTER (WHERE outcome IN ('start_failed', 'failed'))",
                 "Views with a fatal error at any point.";
             "start_failures" = "COUNT(*) FILTER (WHERE outcome = 'start_failed')",
-                "Of these, before the first frame.";
+                "Views with a fatal error before the first frame.";
             "exits_before_start" =
                 "COUNT(*) FILTER (WHERE outcome = 'exit_before_start' AND waited_ms >= 1000)",
-                "Views given up before the first frame after a wait of at least 1 s.";
+                "Views abandoned before the first frame after a wait of at least 1 s.";
             "started" = "COUNT(startup_ms)", "Views with a startup time.";
             "watch_ms" "ms" = "SUM(starting_ms + playing_ms + rebuffering_ms + seeking_ms \
-                - background_rebuffering_ms)", "Time in which video was wanted.";
+                - background_rebuffering_ms)", "Watch time: from request to end, without pauses and hidden rebuffering.";
             "rebuffer_ms" "ms" = "SUM(rebuffering_ms - background_rebuffering_ms)",
                 "Time rebuffering in view.";
-            "rebuffers" = "SUM(rebuffer_count)", "Rebuffers; those while hidden are in it.";
+            "rebuffers" = "SUM(rebuffer_count)", "Rebuffers, including those while hidden.";
             "bitrate_kbps_ms" "kbps·ms" = "SUM(bitrate_kbps_ms)", "Bitrate × playing time.";
             "bitrate_ms" "ms" = "SUM(bitrate_ms)", "Playing time of known bitrate.";
             "scored" = "COUNT(*) FILTER (WHERE outcome <> 'exit_before_start' OR waited_ms >= 1000)",
-                "Views that have a success score: all but those given up within 1 s.";
+                "Views with a success score: all except those abandoned within 1 s.";
             "success_points" = "SUM(CASE WHEN outcome IN ('start_failed', 'failed') THEN 0.0 \
                 WHEN outcome = 'played' THEN 100.0 WHEN waited_ms >= 1000 THEN 50.0 ELSE 0.0 END)",
                 "100 for a view that played, 50 for an exit before start, 0 for a failure.";
@@ -51,7 +51,7 @@ pub(super) const FORMULAS: Formulas = Formulas {
             "rebuffer_s_per_view" "s" = ratio(0.001, "rebuffer_ms", "views"), "Rebuffer duration.";
             "startup_p50_ms" "ms" = Part::Of {
                 sql: "percentile_cont(0.5) WITHIN GROUP (ORDER BY startup_ms)", den: "started",
-            }, "Video startup time, the median.";
+            }, "Video startup time, median.";
             "avg_bitrate_kbps" "kbps" = ratio(1.0, "bitrate_kbps_ms", "bitrate_ms"),
                 "Weighted average bitrate.";
             "playback_success_score" = ratio(1.0, "success_points", "scored"),
@@ -61,11 +61,11 @@ pub(super) const FORMULAS: Formulas = Formulas {
         }
     },
     missing: &[
-        "Video quality score and upscaling: need the sizes of video and player, which CMCD does \
-         not carry.",
+        "Video quality score and upscaling: these need the sizes of video and player, which CMCD \
+         does not carry.",
         "Overall viewer experience: its weights are not published.",
-        "Business exceptions: no key tells them from other errors.",
-        "Figures of the monitoring product are shares of those who watch now; see the metrics over \
+        "Business exceptions: no key distinguishes them from other errors.",
+        "Figures of the monitoring product are shares of current viewers; see the metrics over \
          `playback`.",
     ],
 };

@@ -1,15 +1,14 @@
-//! What a batch states of its buffers, as far as it can be so: Arrow's reader panics at one that is
-//! not in the body, and takes as much memory as a compressed one states.
+//! Checks what a batch states about its buffers. Arrow's reader panics at a buffer outside the
+//! body, and allocates as much memory as a compressed buffer states.
 
 use arrow::ipc::{Buffer, FieldNode, MessageHeader, RecordBatch};
 
 use super::frames::Frame;
 
-/// How many bytes become of one that is compressed with LZ4, at most.
+/// The largest expansion of LZ4: bytes per compressed byte.
 const FROM_A_BYTE: usize = 255;
 
-/// Whether a message's batch, if it has one, can be read from its body. An error says what is wrong,
-/// in words.
+/// Checks that a message's batch, if it has one, can be read from its body. The error is text.
 pub(super) fn check(frame: &Frame<'_>) -> Result<(), &'static str> {
     let message = &frame.message;
     let batch = match message.header_type() {
@@ -27,15 +26,15 @@ pub(super) fn check(frame: &Frame<'_>) -> Result<(), &'static str> {
     }
     let mut nodes = batch.nodes().into_iter().flatten();
     let sane = batch.length() >= 0 && nodes.all(is_sane);
-    if sane { Ok(()) } else { Err("a batch has a column of no possible length") }
+    if sane { Ok(()) } else { Err("a batch has a column of an impossible length") }
 }
 
 fn is_sane(node: &FieldNode) -> bool {
     (0..=node.length()).contains(&node.null_count())
 }
 
-/// The bytes of each buffer that a batch lists, in its order: in the body, one behind the other, so
-/// that no byte is read twice. An error says what is wrong, in words.
+/// The bytes of each buffer that a batch lists, in order. They must be in the body and must not
+/// overlap, so that no byte is read twice. The error is text.
 pub fn places<'a>(batch: &RecordBatch<'_>, body: &'a [u8]) -> Result<Vec<&'a [u8]>, &'static str> {
     let mut rest_from = 0;
     let buffers = batch.buffers().into_iter().flatten();
@@ -44,7 +43,7 @@ pub fn places<'a>(batch: &RecordBatch<'_>, body: &'a [u8]) -> Result<Vec<&'a [u8
             place(buffer, body).ok_or("a batch has a buffer that is not in its body")?;
         if !bytes.is_empty() {
             if start < rest_from {
-                return Err("a batch has buffers that do not lie one behind the other");
+                return Err("a batch has buffers that overlap or are out of order");
             }
             rest_from = start + bytes.len();
         }
@@ -53,24 +52,24 @@ pub fn places<'a>(batch: &RecordBatch<'_>, body: &'a [u8]) -> Result<Vec<&'a [u8
     placed.collect()
 }
 
-/// Where a buffer begins in the body, and its bytes.
+/// The start of a buffer in the body, and its bytes.
 fn place<'a>(buffer: &Buffer, body: &'a [u8]) -> Option<(usize, &'a [u8])> {
     let start = usize::try_from(buffer.offset()).ok()?;
     let end = start.checked_add(usize::try_from(buffer.length()).ok()?)?;
     Some((start, body.get(start..end)?))
 }
 
-/// Whether a compressed buffer can become as long as it states.
+/// Checks that a compressed buffer can expand to the length that it states.
 fn check_unpacked(bytes: &[u8]) -> Result<(), &'static str> {
     let (stated, packed) = bytes
         .split_first_chunk::<8>()
-        .ok_or("a batch has a compressed buffer that does not state how many bytes it becomes")?;
+        .ok_or("a batch has a compressed buffer that does not state its uncompressed length")?;
     let most = i64::try_from(packed.len().saturating_mul(FROM_A_BYTE)).unwrap_or(i64::MAX);
     // -1: this one is not compressed.
     if (-1..=most).contains(&i64::from_le_bytes(*stated)) {
         return Ok(());
     }
-    Err("a batch has a compressed buffer whose bytes cannot become as many as it states")
+    Err("a batch has a compressed buffer that cannot expand to the length that it states")
 }
 
 #[cfg(test)]
@@ -82,7 +81,7 @@ mod tests {
     use crate::ipc::{IpcError, decode, encode, frames};
 
     #[test]
-    fn a_length_that_bytes_cannot_become_is_told_as_what_it_is() {
+    fn an_impossible_uncompressed_length_is_refused() {
         let column = Arc::new(Int64Array::from_iter_values(0..100)) as _;
         let batch = RecordBatch::try_from_iter([("a", column)]).unwrap();
         let bytes = encode(&batch).unwrap();
@@ -96,7 +95,7 @@ mod tests {
             let mut lie = bytes.clone();
             lie[at..at + 8].copy_from_slice(&stated.to_le_bytes());
             let Err(IpcError::Torn(why)) = decode(&lie) else { panic!("{stated} is believed") };
-            assert!(why.contains("whose bytes cannot become as many"), "{why}");
+            assert!(why.contains("cannot expand to the length"), "{why}");
         }
     }
 }

@@ -1,21 +1,21 @@
-//! The messages of an Arrow IPC stream, as far as there are as many bytes as they state: Arrow's reader
-//! takes as much memory as they state before it reads one.
+//! Splits an Arrow IPC stream into messages and checks that each has as many bytes as it states.
+//! Arrow's reader allocates the stated size before it reads a byte.
 
 use arrow::ipc::{Message, root_as_message};
 
-/// What stands before the length of each message.
+/// Precedes the length of each message.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
 /// A message.
 #[derive(Debug)]
 pub struct Frame<'a> {
-    /// What it says of itself.
+    /// Its metadata.
     pub message: Message<'a>,
-    /// What it is about.
+    /// Its body: the buffers.
     pub body: &'a [u8],
 }
 
-/// The next message and what follows it; `None` at the end. An error says what is wrong, in words.
+/// The next message and the bytes after it; `None` at the end. The error is text.
 pub fn next(bytes: &[u8]) -> Result<Option<(Frame<'_>, &[u8])>, &'static str> {
     const TORN: &str = "it breaks off inside a message";
     if bytes.is_empty() {
@@ -46,7 +46,7 @@ mod tests {
     use crate::ipc::{IpcError, decode, encode};
 
     #[test]
-    fn a_stream_that_states_more_than_there_is_is_refused_before_memory_is_taken() {
+    fn a_stream_shorter_than_it_states_is_refused_before_memory_is_allocated() {
         let column = Arc::new(Int64Array::from_iter_values(0..100)) as _;
         let batch = RecordBatch::try_from_iter([("a", column)]).unwrap();
         let bytes = encode(&batch).unwrap();
@@ -55,7 +55,7 @@ mod tests {
         let huge = [&[0xff; 4][..], &[0xff, 0xff, 0xff, 0x7f]].concat();
         assert!(is_torn(b"damaged") && is_torn(&huge));
         let whole = (1..bytes.len()).filter(|end| !is_torn(&bytes[..*end])).collect::<Vec<_>>();
-        // Behind the schema, and behind the batch, where only the mark of the end is missing.
+        // After the schema, and after the batch, where only the end marker is missing.
         assert_eq!(whole.len(), 2, "{whole:?}");
     }
 }

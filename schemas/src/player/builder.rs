@@ -1,4 +1,4 @@
-//! Records into columns, without a struct per event in between.
+//! Appends records to columns, without an intermediate struct per event.
 
 use std::sync::Arc;
 
@@ -10,24 +10,24 @@ use arrow::datatypes::{Field, Schema};
 use arrow::error::ArrowError;
 
 use super::column::{Column, Runs, append_texts, fill, ints, texts};
-use super::door::{AboutColumns, Door};
+use super::envelope::{AboutColumns, Envelope};
 use super::pairs::{HopsColumn, PairsColumn};
 use crate::cmcd::{Key, Record, cmsd};
 use crate::scrub;
 
-/// Rows that room is made for at once: what a commit gathers.
+/// The most rows to reserve capacity for at once: a typical commit.
 const MOST_EXPECTED: usize = 2_048;
 
-/// Records into an Arrow batch. The caller bounds the number of rows; a row is bounded by
-/// the limits of [`crate::cmcd`].
+/// Builds an Arrow batch from records. The caller bounds the number of rows; the limits of
+/// [`crate::cmcd`] bound each row.
 #[derive(Debug)]
 pub struct PlayerBatchBuilder {
     rows: usize,
-    /// Rows that new columns get room for.
+    /// Capacity of new columns, in rows.
     room: usize,
     tenant: Runs,
     mode: Runs,
-    /// Null where it is what the mode says.
+    /// Null where it is the default of the mode.
     source: Option<StringBuilder>,
     received_at: Int64Builder,
     digest: Vec<u64>,
@@ -68,23 +68,23 @@ impl PlayerBatchBuilder {
         Self::default()
     }
 
-    /// Makes room for so many rows more, in columns that are not there yet.
+    /// Reserves capacity for this many more rows, in columns that are yet to be created.
     pub fn expect(&mut self, rows: usize) {
         self.room = self.rows + rows.min(MOST_EXPECTED);
     }
 
     /// Appends a record as a row.
-    pub fn push(&mut self, door: &Door<'_>, record: &Record<'_>) {
+    pub fn push(&mut self, envelope: &Envelope<'_>, record: &Record<'_>) {
         let row = self.rows;
         self.rows += 1;
-        self.tenant.push(door.tenant);
-        self.mode.push(door.mode.as_str());
-        if door.source != door.mode.source() {
+        self.tenant.push(envelope.tenant);
+        self.mode.push(envelope.mode.as_str());
+        if envelope.source != envelope.mode.source() {
             let column = self.source.get_or_insert_with(texts);
             fill(column, row);
-            column.append_value(door.source);
+            column.append_value(envelope.source);
         }
-        self.received_at.append_value(door.received_at);
+        self.received_at.append_value(envelope.received_at);
         self.digest.push(record.digest());
         self.dropped_values.push(record.dropped_values());
         let room = self.room;
@@ -93,21 +93,21 @@ impl PlayerBatchBuilder {
                 self.columns[*key as usize].get_or_insert_with(|| Column::new(key.kind(), room));
             column.push(row, *key, value, record);
         }
-        self.about.push(row, &door.about, record);
+        self.about.push(row, &envelope.about, record);
         self.custom.push(row, record.custom().iter().map(|(k, v)| (k.as_ref(), v.as_ref())));
-        self.push_broken(row, door, record);
+        self.push_broken(row, envelope, record);
         self.push_cmsd(row, record);
     }
 
-    /// Our own event format is not CMCD, so it breaks no rule of it.
-    fn push_broken(&mut self, row: usize, door: &Door<'_>, record: &Record<'_>) {
-        if !record.broken().is_empty() && door.source != "events" {
+    /// Our own event format is not CMCD, so CMCD rules do not apply to it.
+    fn push_broken(&mut self, row: usize, envelope: &Envelope<'_>, record: &Record<'_>) {
+        if !record.broken().is_empty() && envelope.source != "events" {
             let examples = record.examples().iter();
             self.broken.push(row, examples.map(|(rule, shown)| (rule.slug(), shown.as_ref())));
         }
     }
 
-    /// What is told of copied headers is read from what may be kept of them.
+    /// Decodes the copied CMSD headers after scrubbing, so that nothing private is stored.
     fn push_cmsd(&mut self, row: usize, record: &Record<'_>) {
         if let Some(text) = record.text(Key::Cmsds) {
             let pairs = cmsd::fixed(&scrub::header(text));
@@ -118,7 +118,7 @@ impl PlayerBatchBuilder {
         }
     }
 
-    /// Appends all rows of another builder: much cheaper than joining batches, or than sorting one.
+    /// Appends all rows of another builder; much cheaper than joining or sorting batches.
     pub fn append(&mut self, mut more: Self) -> Result<(), ArrowError> {
         let row = self.rows;
         self.rows += more.rows;

@@ -1,6 +1,6 @@
-//! One column while it is written. A column exists from the first row that has a value for
-//! it on; earlier rows are filled in then, and rows without one when the next value comes,
-//! so that keys nobody sends cost nothing.
+//! A column under construction. It is created by the first row that has a value for it; earlier
+//! rows are then filled with nulls, and later rows without a value when the next value comes, so
+//! that unused keys cost nothing.
 
 use std::iter::repeat_n;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use arrow::error::ArrowError;
 use crate::cmcd::{Key, Kind, Record, Value};
 use crate::scrub;
 
-/// Rows that a column has room for at first. Most requests hold one record, and the
-/// builders' own thousand would cost each of them 100 KB.
+/// Initial capacity of a column, in rows. Most requests hold one record, and the builders' default
+/// of a thousand would cost each of them 100 KB.
 const FEW: usize = 16;
 
 pub(super) fn ints() -> Int64Builder {
@@ -33,7 +33,7 @@ pub(super) fn fill(column: &mut StringBuilder, rows: usize) {
     column.append_nulls(rows.saturating_sub(column.len()));
 }
 
-/// Appends a column that may be missing, from row `row` on, to one that may be.
+/// Appends a column, from row `row` on; both columns may be missing.
 pub(super) fn append_texts(
     all: &mut Option<StringBuilder>,
     row: usize,
@@ -45,8 +45,8 @@ pub(super) fn append_texts(
     all.append_array(&more.finish())
 }
 
-/// A text of every row that nearly always is that of the row before: it is kept once for each
-/// run, and written out at the end.
+/// A text column whose value rarely changes from row to row: each run is kept once and expanded at
+/// the end.
 #[derive(Debug, Default)]
 pub(super) struct Runs(Vec<(Box<str>, usize)>);
 
@@ -77,7 +77,7 @@ impl Runs {
     }
 }
 
-/// A column of CMCD values, or of what the door knows.
+/// A column of CMCD values.
 #[derive(Debug)]
 pub(super) struct Column {
     rows: usize,
@@ -90,7 +90,7 @@ enum Values {
     Dec(Float64Builder),
     Bool(BooleanBuilder),
     Text(StringBuilder),
-    /// Most lists name no object type: its column is there from the first that does on.
+    /// Most lists name no object type: `ots` is created by the first list that does.
     Ints {
         lists: Lists,
         values: Int64Builder,
@@ -121,8 +121,8 @@ impl Column {
         Self { rows: 0, values }
     }
 
-    /// Appends the value of row `row`, of `record`. A value of another kind is left out: it cannot
-    /// occur, since a record's values have the kinds of their keys.
+    /// Appends the value of row `row`, from `record`. A value of another kind is left out; this
+    /// cannot happen, since a record's values have the kinds of their keys.
     pub(super) fn push(&mut self, row: usize, key: Key, value: &Value<'_>, record: &Record<'_>) {
         self.fill(row);
         match (&mut self.values, value) {
@@ -258,7 +258,7 @@ impl Lists {
         self.present.append_n_nulls(rows);
     }
 
-    /// Appends further lists, whose items come behind the first `items`.
+    /// Appends further lists, whose items follow the first `items`.
     pub(super) fn append(&mut self, items: usize, mut more: Self) {
         self.ends.extend(more.ends.iter().map(|end| items + end));
         match more.present.finish() {

@@ -7,13 +7,13 @@ use crate::cmcd::Mode;
 /// A player event as the session machine reads it. `None` is unknown.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlayerEvent<'a> {
-    /// Whose viewer.
+    /// Tenant whose viewer it is.
     pub tenant: &'a str,
-    /// How it came.
+    /// How it was sent.
     pub mode: Mode,
-    /// Where it came in: `cmcd`, `cmcd_query`, `events`, or one of [`super::TOLD`].
+    /// The source that received it: `cmcd`, `cmcd_query`, `events`, or one of [`super::TOLD`].
     pub source: &'a str,
-    /// When it came, Unix µs; of a request that was told of, when it was served.
+    /// When it was received, Unix µs; for a reported request, when it was served.
     pub received_at: i64,
     /// CMCD version.
     pub v: u8,
@@ -29,33 +29,33 @@ pub struct PlayerEvent<'a> {
     pub ts: Option<i64>,
     /// Sequence number.
     pub sn: Option<u64>,
-    /// Bitrate of the selected video rung, else the first value, kbps.
+    /// Bitrate of the selected video rung, else the first value listed, kbps.
     pub br_kbps: Option<i64>,
-    /// Bitrate that is shown, picked like `br_kbps`, kbps.
+    /// Bitrate being shown, selected like `br_kbps`, kbps.
     pub pb_kbps: Option<i64>,
-    /// Throughput as measured by the player, picked like `br_kbps`, kbps.
+    /// Throughput measured by the player, selected like `br_kbps`, kbps.
     pub mtp_kbps: Option<i64>,
-    /// Lowest video rung it may choose, kbps; a list that names other types only says nothing.
+    /// Lowest video rung it may choose, kbps; unknown if only other object types are listed.
     pub lb_kbps: Option<i64>,
     /// Live latency, ms: key `ltc`, else custom `com.tallylight-ltc`.
     pub ltc_ms: Option<i64>,
     /// Media start delay, ms.
     pub msd_ms: Option<i64>,
-    /// Times the buffer ran dry since the session began, as the player counts them, picked likewise.
+    /// The player's count of buffer starvations since the session began, selected likewise.
     pub bsa: Option<i64>,
-    /// How long it was dry in all, likewise, ms.
+    /// Total duration of these starvations, selected likewise, ms.
     pub bsda_ms: Option<i64>,
     /// Frames dropped since the session began.
     pub dfa: Option<i64>,
-    /// Type of the object that a request is for, such as `v`.
+    /// Object type of the request, such as `v`.
     pub ot: Option<&'a str>,
-    /// The object is needed at once: to start, to seek, or since nothing is buffered.
+    /// The object is needed urgently: to start, after a seek, or because the buffer is empty.
     pub su: Option<bool>,
-    /// The buffer ran dry before the request.
+    /// The buffer ran empty before the request.
     pub bs: Option<bool>,
-    /// Playback rate; 0 stands still.
+    /// Playback rate; 0 is paused.
     pub pr: Option<f64>,
-    /// Hidden by the viewer.
+    /// All players of the session are hidden (in the background).
     pub bg: Option<bool>,
     /// First error code.
     pub ec: Option<Cow<'a, str>>,

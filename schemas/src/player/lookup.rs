@@ -1,4 +1,4 @@
-//! Columns by name and values by row, where any of them may be missing.
+//! Looks up columns by name and values by row; any of them may be missing.
 
 use arrow::array::{
     Array, BooleanArray, Int64Array, ListArray, RecordBatch, StringArray, StructArray,

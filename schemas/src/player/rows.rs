@@ -1,5 +1,5 @@
-//! Reading a batch row by row. Any batch will do: columns that an older writer did not know
-//! are unknown, columns that a newer one added are passed over.
+//! Reads a batch row by row. Any batch is accepted: columns that an older writer did not have are
+//! unknown, and columns that a newer writer added are ignored.
 
 use std::borrow::Cow;
 
@@ -52,8 +52,7 @@ pub struct PlayerRows {
 }
 
 impl PlayerRows {
-    /// Finds the columns of a batch; an error when one of them has another type than it
-    /// ever had.
+    /// Finds the columns of a batch; an error if one has a type that no version wrote.
     pub fn new(batch: &RecordBatch) -> Result<Self, IpcError> {
         Ok(Self {
             rows: batch.num_rows(),
@@ -93,17 +92,17 @@ impl PlayerRows {
         })
     }
 
-    /// Rows.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.rows
     }
 
-    /// Whether there is none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
     }
 
-    /// Row `i`; past the end, an event of unknowns.
+    /// Row `i`; past the end, an event with nothing known.
     pub fn get(&self, i: usize) -> PlayerEvent<'_> {
         let [country, device, ltc] = self.custom_of(i);
         let mode = match text(&self.mode, i) {
@@ -146,8 +145,8 @@ impl PlayerRows {
         }
     }
 
-    /// The first value for video, counting items without an object type as of the record's;
-    /// else the first.
+    /// The first value for video, else the first value. Items without an object type have the
+    /// record's.
     fn of_video(&self, of: &Option<Pairs<Int64Array>>, i: usize) -> Option<i64> {
         let list = of.as_ref()?;
         let record = text(&self.ot, i);
@@ -156,7 +155,7 @@ impl PlayerRows {
         valid(list, range.clone().find(video).or_else(|| range.clone().next())?)
     }
 
-    /// The lowest rung for video, or of no stated type: a sound's is no rung to switch to.
+    /// The first value for video or without a type; the player cannot switch to an audio rung.
     fn lowest(&self, i: usize) -> Option<i64> {
         let list = self.lb.as_ref()?;
         let record = text(&self.ot, i);
@@ -171,7 +170,7 @@ impl PlayerRows {
         (at < values.len() && values.is_valid(at)).then(|| values.value(at))
     }
 
-    /// Country, device and latency of the custom keys.
+    /// Country, device and latency from the custom keys.
     fn custom_of(&self, i: usize) -> [Option<&str>; 3] {
         let mut found = [None; 3];
         let Some(custom) = &self.custom else { return found };

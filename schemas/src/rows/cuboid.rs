@@ -1,24 +1,24 @@
-//! Standing breakdowns, and the cells that they are made of.
+//! Cuboids (precomputed breakdowns) and their cells.
 
 use serde::{Deserialize, Serialize};
 
-/// Stands for every value beyond a cap.
+/// Replaces every value beyond a cap.
 pub const OTHER: &str = "__other__";
 
-/// The dimensions a cuboid can be broken down by. `None` is unknown, shown as `unknown`.
+/// The dimensions of the cuboids. `None` is unknown, shown as `unknown`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cell {
     /// Content id (`cid`).
     pub content: Option<String>,
     /// Edge that served the newest request of the session.
     pub edge: Option<String>,
-    /// Encoder pipeline whose copy was served.
+    /// Encoder pipeline that produced the served copy.
     pub pipeline: Option<String>,
     /// Selected rendition, such as `600 kbps` (from `br`).
     pub rendition: Option<String>,
-    /// Country, as the player claims it or by its address.
+    /// Country as claimed by the player, else by its address.
     pub country: Option<String>,
-    /// Device, as the player claims it or by its request.
+    /// Device as claimed by the player, else by its request.
     pub device: Option<String>,
     /// Player with its version.
     #[serde(default)]
@@ -31,7 +31,31 @@ pub struct Cell {
     pub asn: Option<u32>,
 }
 
-/// A standing breakdown: which dimensions, in panes of what width (ADR 14).
+/// A field of [`Cell`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dimension {
+    /// [`Cell::content`].
+    Content,
+    /// [`Cell::edge`].
+    Edge,
+    /// [`Cell::pipeline`].
+    Pipeline,
+    /// [`Cell::rendition`].
+    Rendition,
+    /// [`Cell::country`].
+    Country,
+    /// [`Cell::device`].
+    Device,
+    /// [`Cell::player`].
+    Player,
+    /// [`Cell::os`].
+    Os,
+    /// [`Cell::asn`].
+    Asn,
+}
+
+/// A precomputed breakdown: its dimensions and pane width (ADR 14).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cuboid {
@@ -50,7 +74,7 @@ pub enum Cuboid {
 }
 
 impl Cuboid {
-    /// Every standing cuboid.
+    /// Every cuboid.
     pub const ALL: [Cuboid; 6] = [
         Cuboid::Content,
         Cuboid::Delivery,
@@ -73,30 +97,33 @@ impl Cuboid {
         i64::from(self.width_s()) * 1_000_000
     }
 
-    /// `cell` with only this cuboid's dimensions left.
+    /// Its dimensions.
+    pub fn dimensions(self) -> &'static [Dimension] {
+        use Dimension::{Asn, Content, Country, Device, Edge, Os, Pipeline, Player, Rendition};
+        match self {
+            Cuboid::Content => &[Content],
+            Cuboid::Delivery => &[Content, Edge, Pipeline],
+            Cuboid::Rendition => &[Content, Rendition],
+            Cuboid::Audience => &[Content, Country, Device],
+            Cuboid::Network => &[Edge, Asn],
+            Cuboid::Client => &[Player, Os],
+        }
+    }
+
+    /// `cell` reduced to this cuboid's dimensions.
     pub fn project(self, cell: &Cell) -> Cell {
         let mut out = Cell::default();
-        if !matches!(self, Cuboid::Network | Cuboid::Client) {
-            out.content.clone_from(&cell.content);
-        }
-        match self {
-            Cuboid::Content => {}
-            Cuboid::Delivery => {
-                out.edge.clone_from(&cell.edge);
-                out.pipeline.clone_from(&cell.pipeline);
-            }
-            Cuboid::Rendition => out.rendition.clone_from(&cell.rendition),
-            Cuboid::Audience => {
-                out.country.clone_from(&cell.country);
-                out.device.clone_from(&cell.device);
-            }
-            Cuboid::Network => {
-                out.edge.clone_from(&cell.edge);
-                out.asn = cell.asn;
-            }
-            Cuboid::Client => {
-                out.player.clone_from(&cell.player);
-                out.os.clone_from(&cell.os);
+        for dimension in self.dimensions() {
+            match dimension {
+                Dimension::Content => out.content.clone_from(&cell.content),
+                Dimension::Edge => out.edge.clone_from(&cell.edge),
+                Dimension::Pipeline => out.pipeline.clone_from(&cell.pipeline),
+                Dimension::Rendition => out.rendition.clone_from(&cell.rendition),
+                Dimension::Country => out.country.clone_from(&cell.country),
+                Dimension::Device => out.device.clone_from(&cell.device),
+                Dimension::Player => out.player.clone_from(&cell.player),
+                Dimension::Os => out.os.clone_from(&cell.os),
+                Dimension::Asn => out.asn = cell.asn,
             }
         }
         out

@@ -1,10 +1,10 @@
-//! The numbers of a playback row.
+//! The measures of a playback row.
 
 use serde::{Deserialize, Serialize};
 
 macro_rules! measures {
     ($($(#[doc = $doc:literal])* $(#[serde($serde:ident)])? $name:ident,)*) => {
-        /// The whole numbers of a playback row. All of them add across partitions and cells.
+        /// The integer measures of a playback row. All can be added across partitions and cells.
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub struct Measures { $($(#[doc = $doc])* $(#[serde($serde)])? pub $name: i64,)* }
 
@@ -12,10 +12,10 @@ macro_rules! measures {
             /// Names of the measures, as metric formulas use them.
             pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),*];
 
-            /// What each of them means, in the same order.
+            /// Their descriptions, in the same order.
             pub const ABOUT: &'static [&'static str] = &[$(concat!($($doc),*).trim_ascii()),*];
 
-            /// Adds `sign` times every measure of `other`; a sum ends where 64 bits do.
+            /// Adds `sign` times every measure of `other`; sums saturate.
             pub fn add(&mut self, other: &Self, sign: i64) {
                 $(self.$name = self.$name.saturating_add(sign.saturating_mul(other.$name));)*
             }
@@ -40,9 +40,9 @@ measures! {
     attempts,
     /// First frames shown.
     starts,
-    /// Attempts that ended in an error before a first frame.
+    /// Attempts that ended with an error before a first frame.
     start_failures,
-    /// Attempts given up before a first frame after waiting at least 1 s, without an error.
+    /// Attempts abandoned before a first frame after a wait of at least 1 s, without an error.
     exits_before_start,
     /// Errors that ended a playback after its first frame.
     failures,
@@ -58,8 +58,8 @@ measures! {
     seeking_ms,
     /// Rebuffers that began in the pane.
     rebuffer_count,
-    /// Rebuffers among them that began after the player had stayed above what its line carried
-    /// (see metric `adaptation_failures`). Absent in rows from before it was counted.
+    /// The part of `rebuffer_count` that began after the player had stayed on a bitrate above its
+    /// throughput (see metric `adaptation_failures`). Absent in rows older than this measure.
     #[serde(default)]
     adaptation_failures,
     /// Σ bitrate × playing time, kbps·ms.
@@ -68,11 +68,11 @@ measures! {
     bitrate_ms,
     /// Records accepted into the pane.
     events,
-    /// Records missing by sequence number, counted where the gap was seen.
+    /// Records missing by sequence number, counted in the pane where the gap was seen.
     lost_events,
-    /// The part of `viewers` of whom only their requests are known, as of players of CMCD v1: the
-    /// times and counts of this row have them in it, and as coarsely as their requests are apart.
-    /// Absent in rows from before it was counted.
+    /// The part of `viewers` known only from their requests, such as players with CMCD v1. They are
+    /// included in the times and counts of this row, only as precisely as their requests are
+    /// spaced. Absent in rows older than this measure.
     #[serde(default)]
     derived_viewers,
 }

@@ -1,14 +1,14 @@
-//! The kinds of rows in topic `rows`, and how its entries hold them: each kind is a part.
+//! The kinds of rows in topic `rows`. Each kind is a part of an entry.
 
 use super::{DeliveryRow, FatesRow, PlaybackRow, ProgressRow};
 use crate::control::{ActionRow, IncidentRow};
 use crate::ipc::{self, IpcError, Stored};
 use crate::record::Kind;
 
-/// Rows of one kind in one entry: a few MB, far below what an entry may take.
+/// At most this many rows of a kind in one entry: a few MB, far below the limit of an entry.
 const ROWS_PER_ENTRY: usize = 20_000;
 
-/// A part of a log entry that does not hold what its kind says.
+/// A part of a log entry that cannot be decoded as its kind.
 #[derive(Debug, thiserror::Error)]
 #[error("a part of kind {kind:?} cannot be read: {source}")]
 pub struct DecodeError {
@@ -16,7 +16,7 @@ pub struct DecodeError {
     source: IpcError,
 }
 
-/// A part of an entry: what it holds, and its payload.
+/// A part of an entry: its kind and its payload.
 pub type RowsPart = (Kind, Vec<u8>);
 
 macro_rules! topic {
@@ -27,28 +27,28 @@ macro_rules! topic {
         pub struct TopicRows { $($(#[doc = $doc])* pub $name: Vec<$row>,)* }
 
         impl TopicRows {
-            /// What there are rows of; [`TopicRows::decode`] passes over all else.
+            /// The kinds of rows; [`TopicRows::decode`] ignores all others.
             pub const KINDS: &[Kind] = &[$(Kind::$kind),*];
 
             /// Adds the rows of another emission.
             pub fn extend(&mut self, other: Self) { $(self.$name.extend(other.$name);)* }
 
-            /// Whether there are none.
+            /// Whether there are no rows.
             pub fn is_empty(&self) -> bool { true $(&& self.$name.is_empty())* }
 
-            /// Leaves only the rows of one tenant; progress belongs to all.
+            /// Keeps only the rows of one tenant, and the progress, which belongs to all.
             pub fn retain_tenant(&mut self, tenant: &str) {
                 $($(self.$name.retain(|row| row.$tenant == tenant);)?)*
             }
 
-            /// The parts of one of `count` entries.
+            /// The parts of entry `at` of `count`.
             fn parts(&self, at: usize, count: usize) -> Result<Vec<RowsPart>, IpcError> {
                 let parts = [$(part(Kind::$kind, $share(&self.$name, at, count))?),*];
                 Ok(parts.into_iter().flatten().collect())
             }
 
-            /// Reads the parts of a log entry, given as (kind, payload). Kinds that a later version
-            /// wrote are passed over.
+            /// Decodes the parts of a log entry, given as (kind, payload). Unknown kinds, written
+            /// by a later version, are ignored.
             pub fn decode<'a>(
                 parts: impl IntoIterator<Item = (u16, &'a [u8])>,
             ) -> Result<Self, DecodeError> {
@@ -65,27 +65,27 @@ macro_rules! topic {
     };
 }
 
-// In the order of the parts. `each` and `last` say which entries of an emission have them, `of` what
-// names the tenant; rows without it are shown to all.
+// In the order of the parts. `each` and `last` say which entries of an emission contain the rows,
+// `of` names the tenant's field; rows without one are shown to all tenants.
 topic! {
     /// Playback.
     playback: PlaybackRow as Playback in each of tenant;
     /// Delivery.
     delivery: DeliveryRow as DeliveryRows in each of tenant;
-    /// Ends of records.
+    /// Fates of records.
     fates: FatesRow as FatesRows in last of tenant;
-    /// Actions, passed on as they came.
+    /// Actions, passed on unchanged.
     actions: ActionRow as Actions in last of tenant;
     /// Incidents, likewise.
     incidents: IncidentRow as Incidents in last of tenant;
-    /// How far the partitions are.
+    /// Progress of the partitions.
     progress: ProgressRow as Progress in last;
 }
 
 impl TopicRows {
-    /// The rows as parts of entries, nearly always of one: they are read back together or not at
-    /// all. Where one entry would be too large, progress is in the last, so that a crash in between
-    /// has them all emitted again.
+    /// The rows as parts of entries. There is nearly always one entry, which is read back whole or
+    /// not at all. Where one would be too large, the last entry has the progress, so that after a
+    /// crash in between all rows are emitted again.
     pub fn encode(&self) -> Result<Vec<Vec<RowsPart>>, IpcError> {
         let most = self.playback.len().max(self.delivery.len());
         let count = most.div_ceil(ROWS_PER_ENTRY).max(1);

@@ -1,5 +1,5 @@
-//! Whatever a batch looks like, as the columns of a table: found by name at the top or inside
-//! a struct, cast to the table's type, NULL where there is none.
+//! Converts any batch to the columns of a table: a column is found by name, at the top level or
+//! inside a struct, and cast to the table's type; a missing column is NULL.
 
 use std::sync::Arc;
 
@@ -10,25 +10,25 @@ use arrow::error::ArrowError;
 
 use super::{Column, Kind, Table};
 
-/// `batch` with the columns of `table`. Columns of other names are left out; values that do
-/// not fit their column become NULL.
+/// `batch` with the columns of `table`. Other columns are dropped; values that cannot be cast
+/// become NULL.
 pub fn conform(batch: &RecordBatch, table: Table) -> Result<RecordBatch, ArrowError> {
     let columns = table.columns().iter().map(|of| column(batch, of));
     RecordBatch::try_new(table.schema(), columns.collect::<Result<_, _>>()?)
 }
 
-/// One of them.
+/// One column of a table; NULL if `batch` does not have it.
 pub(super) fn column(batch: &RecordBatch, of: &Column) -> Result<ArrayRef, ArrowError> {
     let found = found(batch, of)?;
     Ok(found.unwrap_or_else(|| new_null_array(&of.kind.arrow(), batch.num_rows())))
 }
 
-/// One of them, if `batch` has a column of its name.
+/// One column of a table, if `batch` has a column of its name.
 pub fn found(batch: &RecordBatch, of: &Column) -> Result<Option<ArrayRef>, ArrowError> {
     find(batch, of.name).map(|array| shape(&array, of.kind)).transpose()
 }
 
-/// The column of that name, at the top or one struct below.
+/// The column of that name, at the top level or one struct below.
 fn find(batch: &RecordBatch, name: &str) -> Option<ArrayRef> {
     if let Some(column) = batch.column_by_name(name)
         && !matches!(column.data_type(), DataType::Struct(_))
@@ -47,7 +47,7 @@ fn shape(array: &ArrayRef, kind: Kind) -> Result<ArrayRef, ArrowError> {
         return Ok(Arc::clone(array));
     }
     match (kind, array.data_type()) {
-        // Identities use all 64 bits; those above the greatest signed number are kept as they are.
+        // Hashes use all 64 bits; values above the largest signed number keep their bits.
         (Kind::Int, DataType::UInt64) => {
             let numbers = array.as_primitive::<UInt64Type>();
             Ok(Arc::new(numbers.unary::<_, Int64Type>(u64::cast_signed)))
@@ -64,7 +64,7 @@ fn shape(array: &ArrayRef, kind: Kind) -> Result<ArrayRef, ArrowError> {
     }
 }
 
-/// A list with items of another name; structs keep their fields' order, whatever their names.
+/// A list with its items renamed and cast; fields of structs are matched by order, not by name.
 fn items(list: &ListArray, item: &Arc<Field>) -> Result<ArrayRef, ArrowError> {
     let values = match item.data_type() {
         DataType::Struct(fields) => {

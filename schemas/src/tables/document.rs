@@ -1,4 +1,4 @@
-//! The tables as a page of documentation.
+//! Writes the tables as a page of documentation.
 
 use std::fmt::Write;
 
@@ -9,14 +9,14 @@ use crate::segments;
 const HEAD: &str = "# Tables
 
 Generated from `schemas::tables`.
-`UPDATE_GOLDENS=1 cargo test --locked --workspace --test suite -- tables` writes it anew.
+`UPDATE_GOLDENS=1 cargo test --locked --workspace --test suite -- tables` regenerates it.
 
-What history holds, and how it is read: [history.md](history.md). A NULL is unknown and never 0.
-Times are UTC with microseconds. Columns are only ever added.
+How history is stored and read: [history.md](history.md). NULL means unknown, never 0. Times are in UTC
+with microseconds. Columns are only ever added.
 
-A sketch is a list of bins: bin `i` counts the values whose logarithm to base γ = 1.01 / 0.99 rounds
-up to `i`, bin −1 the zeros. Adding up counts by bin merges sketches, in any engine; the value of a bin
-is 2 γ^i / (γ + 1), right to 1 %.
+A sketch is a list of bins: bin `i` counts the values whose logarithm to base γ = 1.01 / 0.99 rounds up
+to `i`, bin −1 the zeros. Summing the counts by bin merges sketches, in any engine; the value of a bin is
+2 γ^i / (γ + 1), accurate to 1 %.
 ";
 
 /// The page `docs/tables.md`.
@@ -47,11 +47,11 @@ pub fn markdown() -> String {
 const VIEWS: &str = "
 # Views
 
-Published formulas over `sessions`, computed when they are asked. A row is about the playbacks of one
-content that began in one hour and are over. A ratio is of its row: to put rows together, add up what
-is above and below the line, such as `SUM(failed) / SUM(sessions)`. Table `formulas` has each figure as an
-expression over `sessions`, for any other breakdown. Rows of history from before it knew `starting_ms`
-are left out, and sessions that are `derived`: requests alone tell no exact times.
+Published formulas over `sessions`, computed at query time. A row covers the ended playbacks of one
+content that began in one hour. A ratio holds for its row only: to merge rows, sum the numerators and the
+denominators, as in `SUM(failed) / SUM(sessions)`. Table `formulas` has each figure as an expression over
+`sessions`, for other breakdowns. Rows of history older than `starting_ms` are excluded, and so are
+`derived` sessions, since requests alone give no exact times.
 ";
 
 fn view(out: &mut String, set: &Formulas) {

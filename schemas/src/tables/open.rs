@@ -1,4 +1,4 @@
-//! Open sessions in some of the columns of table `sessions`.
+//! Open sessions as rows of table `sessions`, with selected columns.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub fn session_columns(names: &[String]) -> Result<Vec<&'static Column>, ArrowEr
     names.iter().map(find).collect()
 }
 
-/// Sessions in the columns of these names; all of them can still change. Others are not made.
+/// Open sessions with only the columns of these names; `final` is false for all.
 pub fn open_sessions(rows: &[SessionRow], names: &[String]) -> Result<RecordBatch, IpcError> {
     let wanted = ipc::fields::<SessionRow>()?.iter().filter(|field| names.contains(field.name()));
     let wanted: Vec<FieldRef> = wanted.cloned().collect();
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn asked_columns_are_those_of_the_whole_row() {
+    fn selected_columns_equal_those_of_the_whole_row() {
         let row = SessionRow { sid: "a".into(), events: 3, ..SessionRow::default() };
         let rows = [row.clone(), SessionRow { country: Some("DE".into()), ..row }];
         let whole = ipc::to_batch(&rows).and_then(|batch| Ok(conform(&batch, Table::Sessions)?));

@@ -1,4 +1,4 @@
-//! Columns of `player_events`: the CMCD keys by their own names, and what we know besides.
+//! Columns of `player_events`: the CMCD keys by name, and what Tallylight adds.
 
 use super::{Column, HOUR, Kind};
 use crate::cmcd::{self, Key, Unit};
@@ -8,12 +8,12 @@ const fn ours(name: &'static str, kind: Kind, source: &'static str, about: &'sta
 }
 
 const BEFORE: &[Column] = &[
-    ours("tenant", Kind::Text, "door", "Whose viewer, by the write key."),
+    ours("tenant", Kind::Text, "collector", "Tenant whose viewer it is, by the write key."),
     ours(
         "received_at",
         Kind::Time,
-        "door",
-        "When the collector had it; from `edge` and `otlp`, when the request was served.",
+        "collector",
+        "When the collector received it; from `edge` and `otlp`, when the request was served.",
     ),
     ours(
         "fate",
@@ -22,26 +22,41 @@ const BEFORE: &[Column] = &[
         "`accepted` (counted), `duplicate` (counted before) or `late` (its pane was final).",
     ),
     ours("reason", Kind::Text, "processor", "Why, where the fate needs a reason."),
-    ours("mode", Kind::Text, "door", "`event`: a report; `request`: the query of a request."),
+    ours(
+        "mode",
+        Kind::Text,
+        "collector",
+        "`event`: an event report; `request`: CMCD of a media request.",
+    ),
     ours(
         "source",
         Kind::Text,
-        "door",
-        "Where it came in: `cmcd`, `cmcd_query`, `events`; `edge`, `otlp`: who served the request told of it.",
+        "collector",
+        "The source that received it: `cmcd`, `cmcd_query`, `events`; `edge` and `otlp` are requests reported by their server.",
     ),
     ours(
         "epoch",
         Kind::Small,
         "processor",
-        "Which playback of the sid it belongs to, 0 for the first; NULL when it is forgotten.",
+        "Number of the playback within the sid, 0 for the first; NULL if that playback is no longer in memory.",
     ),
 ];
 
 const AFTER: &[Column] = &[
-    ours("custom", Kind::Pairs, "player", "Keys of the player's own."),
-    ours("dropped_values", Kind::Int, "door", "Values of the record that could not be read."),
-    ours("edge", Kind::Text, "edge", "Edge that served the session's newest request then."),
-    ours("pipeline", Kind::Text, "edge", "Encoder pipeline whose copy was served then."),
+    ours("custom", Kind::Pairs, "player", "The player's custom keys."),
+    ours(
+        "dropped_values",
+        Kind::Int,
+        "collector",
+        "Number of values of the record that could not be read.",
+    ),
+    ours("edge", Kind::Text, "edge", "Edge that served the session's newest request at that time."),
+    ours(
+        "pipeline",
+        Kind::Text,
+        "edge",
+        "Encoder pipeline that produced the copy served at that time.",
+    ),
     ours(
         "country",
         Kind::Text,
@@ -58,34 +73,39 @@ const AFTER: &[Column] = &[
         "os",
         Kind::Text,
         "player",
-        "Operating system: as in `com.tallylight-os`, else by the request.",
+        "Operating system as claimed (`com.tallylight-os`), else by the request.",
     ),
     ours(
         "player",
         Kind::Text,
         "player",
-        "Player and version: as named in `com.tallylight-player`, else by the User-Agent.",
+        "Player and version as claimed (`com.tallylight-player`), else by the User-Agent.",
     ),
-    ours("asn", Kind::Int, "door", "Autonomous system of the viewer's network, by the address."),
-    ours("browser", Kind::Text, "door", "Browser and its major version, by the request."),
-    ours("log_id", Kind::Text, "processor", "The log that holds the record."),
-    ours("partition", Kind::Small, "processor", "Its partition."),
-    ours("offset", Kind::Int, "processor", "The entry of the log that holds it."),
+    ours(
+        "asn",
+        Kind::Int,
+        "collector",
+        "Autonomous system of the viewer's network, by the address.",
+    ),
+    ours("browser", Kind::Text, "collector", "Browser and major version, by the request."),
+    ours("log_id", Kind::Text, "processor", "Id of the log that contains the record."),
+    ours("partition", Kind::Small, "processor", "Partition of that log."),
+    ours("offset", Kind::Int, "processor", "Offset of the log entry that contains it."),
     ours("row", Kind::Int, "processor", "Its row in that entry."),
     ours(
         "broken",
         Kind::Pairs,
-        "door",
-        "Rules of CMCD that the record breaks, each with what was sent ([players.md](players.md)).",
+        "collector",
+        "CMCD rules that the record breaks, each with what was sent ([players.md](players.md)).",
     ),
-    ours("cmsd_static", Kind::Pairs, "player", "What the origin says in CMSD, from `cmsds`."),
-    ours("cmsd_hops", Kind::Hops, "player", "What each server says in CMSD, from `cmsdd`."),
+    ours("cmsd_static", Kind::Pairs, "player", "What the origin states in CMSD, from `cmsds`."),
+    ours("cmsd_hops", Kind::Hops, "player", "What each server states in CMSD, from `cmsdd`."),
     ours("logged_at", Kind::Time, "processor", "Log time at which it was read."),
     ours(
         "digest",
         Kind::Int,
-        "door",
-        "Hash of the record as it was sent, where `sn` and `ts` do not tell it from others.",
+        "collector",
+        "Hash of the record as sent, to identify it where `sn` and `ts` do not.",
     ),
     ours(HOUR, Kind::Text, "processor", "Hour of log time in which it was read; the folder."),
 ];

@@ -1,5 +1,5 @@
-//! Stored bytes of which one is another: an error or other values, and neither a panic nor memory for
-//! what is not there.
+//! Stored bytes with one byte changed: the reader returns an error or other values, without a panic
+//! and without allocating memory for data that is not there.
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -7,19 +7,19 @@ use tallylight_schemas::ipc::{decode, encode, to_batch};
 
 use crate::samples::{deliveries, player_batch};
 
-/// More rows than are stored without compression.
+/// Enough rows to be stored with compression.
 fn repeated(batch: &RecordBatch) -> RecordBatch {
     concat_batches(&batch.schema(), std::iter::repeat_n(batch, 10)).unwrap()
 }
 
 #[test]
-fn whichever_byte_is_another_the_reader_lives() {
+fn the_reader_survives_any_changed_byte() {
     for batch in [player_batch(), to_batch(&deliveries()).unwrap()] {
         let batch = repeated(&batch);
         let whole = encode(&batch).unwrap();
         assert_eq!(decode(&whole).unwrap(), batch);
         let (mut tried, mut refused) = (0, 0);
-        // Lengths stand at multiples of 4: all of their bytes are met.
+        // Lengths are at multiples of 4, so a step of 5 reaches each of their bytes.
         for place in (0..whole.len()).step_by(5) {
             for other in [0, 1, 0x7f, 0x80, 0xff] {
                 let mut bytes = whole.clone();

@@ -24,8 +24,8 @@ pub(crate) fn check(name: &str, actual: &str) {
     assert_eq!(actual, golden, "{name}");
 }
 
-/// Stored bytes of an earlier version. They are written once and never again: what is on
-/// the disks of others does not change either.
+/// Stored bytes of an earlier version. They are written once and never rewritten, like data on
+/// users' disks.
 pub(crate) fn stored(name: &str, bytes: impl FnOnce() -> Vec<u8>) -> Vec<u8> {
     let path = path(name);
     if updating() && !path.exists() {

@@ -1,5 +1,5 @@
-//! A data point about a machine with every field said, and one with every field unsaid; dead
-//! letters likewise.
+//! A data point with every field set, and one with every optional field unset; dead letters
+//! likewise.
 
 use tallylight_schemas::dead::{DeadLetter, GAP, KEPT_BYTES, cut};
 use tallylight_schemas::infra::{Attribute, InfraKind, InfraMetric};
@@ -61,7 +61,7 @@ pub(crate) fn dead_letters() -> Vec<DeadLetter> {
 }
 
 #[test]
-fn what_is_cut_is_no_longer_than_it_may_be_and_says_so() {
+fn cut_text_is_within_the_limit_and_marked() {
     for text in ["a", "ä", "…", "😀", "aä…😀"] {
         for times in [1, KEPT_BYTES / text.len(), KEPT_BYTES / text.len() + 1, KEPT_BYTES] {
             let whole = text.repeat(times);

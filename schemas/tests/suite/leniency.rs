@@ -1,9 +1,11 @@
 //! Every key of both versions, and every irregularity that players are known to send, by name:
-//! what is read, what is lost, and which rule is noted.
+//! what is read, what is lost, and which broken rule is noted.
 
 use serde_json::{Value as Json, json};
-use tallylight_schemas::cmcd::json::to_json;
-use tallylight_schemas::cmcd::{Key, Kind, Mode, Rule, cmsd, header_value, parse, query_value};
+use tallylight_schemas::cmcd::json::{self, to_json};
+use tallylight_schemas::cmcd::{
+    Key, Kind, Mode, Rule, cmsd, header_value, is_custom, parse, query_value,
+};
 
 const EVENT: &str = "e=t,sid=\"s\",ts=1795000000000,v=2";
 
@@ -12,7 +14,7 @@ fn read(text: &str, mode: Mode) -> (Json, Vec<&'static str>) {
     (to_json(&record), record.broken().iter().map(Rule::slug).collect())
 }
 
-/// A value of each key as the standard of version 2 writes it, and as what it is read.
+/// A value of each key as the standard, version 2, writes it, and the value that is read.
 fn written(key: Key) -> (String, Json) {
     match (key, key.kind()) {
         (Key::Ts, _) => ("1795000000000".into(), json!(1_795_000_000_000_i64)),
@@ -76,7 +78,7 @@ fn every_key_of_version_1_is_typed() {
         let (record, broken) = read(&format!("sid=\"s\",{key}={text}"), Mode::Request);
         assert_eq!((&record[*key], broken.as_slice()), (value, [].as_slice()), "{key}");
     }
-    // And all at once, in a query and in the headers, whichever header a key is in.
+    // And all at once, in a query and in the headers, regardless of which header a key is in.
     let members: Vec<String> = all.iter().map(|(key, text, _)| format!("{key}={text}")).collect();
     let query = format!("CMCD={}", members.join(",").replace('%', "%25").replace('"', "%22"));
     let headers = members.chunks(5).map(|some| some.join(","));
@@ -90,8 +92,8 @@ fn every_key_of_version_1_is_typed() {
     }
 }
 
-/// Name of the irregularity; members beside those of a good record; key and value that must be
-/// read; the rule noted.
+/// Name of the irregularity; members added to those of a correct record; key and value that must
+/// be read; the rule noted.
 #[test]
 fn what_players_send_is_read_as_meant_and_noted() {
     let lists = json!([{"v": 600, "ot": "v"}]);
@@ -165,7 +167,7 @@ fn what_players_send_is_read_as_meant_and_noted() {
 }
 
 #[test]
-fn a_value_of_a_key_of_ones_own_that_is_lost_is_noted() {
+fn a_lost_value_of_a_custom_key_is_noted() {
     for value in ["(1 2)".to_owned(), format!("\"{}\"", "x".repeat(65))] {
         let (record, broken) = read(&format!("{EVENT},com.x-y={value},bs"), Mode::Event);
         assert_eq!((&record["bs"], broken), (&json!(true), vec!["value_lost"]));
@@ -180,13 +182,13 @@ fn versions_and_modes_that_do_not_fit_are_noted() {
     assert_eq!(broken, ["new_key_in_version_1"]);
     let exact = |version: i64| read(&format!("bl=1234,sid=\"s\",v={version}"), Mode::Request).1;
     assert_eq!(exact(1), ["not_rounded"]);
-    assert_eq!(exact(2), ["scalar_for_list"], "it should be rounded and need not");
+    assert_eq!(exact(2), ["scalar_for_list"], "it should be rounded but need not be");
     let (_, broken) = read("br=(300),sid=\"s\",ts=1795000000000,v=2", Mode::Request);
     assert_eq!(broken, ["event_key_in_request"]);
 }
 
 #[test]
-fn examples_show_what_was_sent_and_nobody() {
+fn examples_show_what_was_sent_without_private_values() {
     let text = format!(
         "{EVENT},sid=secret1,url=secret2,cid=\"sécret3?token=secret4\",bl=\"secret5\",\
          secret6=secret7,br=3000,com.x-Y=\"secret8\",cs=(\"secret9\",h=\"secret0"
@@ -195,13 +197,34 @@ fn examples_show_what_was_sent_and_nobody() {
     let shown: Vec<&str> = record.examples().iter().map(|(_, shown)| shown.as_ref()).collect();
     let all = shown.join(" ");
     assert!(all.contains("br=3000"), "{all}");
-    // A key's name is what has to be mended; its value is nobody's business.
+    // A key's name must be shown to be fixed; its value is private.
     assert!(!all.replace("secret6", "").contains("secret"), "{all}");
     assert!(record.broken().has(Rule::ValueLost) && record.broken().has(Rule::Unreadable));
 }
 
 #[test]
-fn rules_are_told_apart_and_say_what_to_do() {
+fn a_name_is_a_custom_key_and_shown_only_as_far_as_it_has_the_form_of_a_key() {
+    for (name, custom, shown) in [
+        ("com.x-y", true, ""),
+        ("X_1.*-", true, ""),
+        ("plain", false, "plain"),
+        ("-x", false, "…"),
+        ("1-x", false, "…"),
+        ("my-key is", false, "my-key…"),
+        ("my-é", false, "my-…"),
+        ("https://u:p@h/a-b?t", false, "https…"),
+    ] {
+        assert_eq!(is_custom(name), custom, "{name}");
+        let event = json!({"e": "t", "sid": "s", "ts": 1_795_000_000_000_i64, "v": 2, (name): "x"});
+        let text = event.to_string();
+        let record = json::parse(&text, Mode::Event).unwrap();
+        let examples: Vec<_> = record.examples().iter().map(|(_, shown)| shown.as_ref()).collect();
+        assert_eq!(examples, if custom { vec![] } else { vec![shown] }, "{name}");
+    }
+}
+
+#[test]
+fn rules_are_distinct_and_say_what_to_do() {
     let mut slugs: Vec<&str> = Rule::ALL.iter().map(|rule| rule.slug()).collect();
     assert!(slugs.len() <= 64, "a set of rules has 64 places");
     assert!(Rule::ALL.is_sorted_by_key(|rule| rule.harm()), "the most harmful come first");

@@ -1,5 +1,5 @@
-//! What the words of Tallylight look like from outside: decoded records, schemas and stored
-//! bytes held against goldens, and properties of the parser.
+//! The public interface of the crate: decoded records, schemas and stored bytes compared with
+//! goldens, and properties of the parser.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod damaged;

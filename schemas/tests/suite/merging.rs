@@ -1,5 +1,5 @@
-//! Merging is associative and commutative, whatever is merged: so partitions, panes and engines
-//! may add up in any order.
+//! Merging is associative and commutative for every mergeable type, so partitions, panes and
+//! engines may add in any order.
 
 use proptest::prelude::*;
 use tallylight_schemas::rows::{DeliveryRow, Measures, PlaybackRow};
@@ -54,9 +54,9 @@ fn check<T: Clone + PartialEq + std::fmt::Debug>(
     Ok(())
 }
 
-/// A log of an older release may hold numbers that no door takes any more.
+/// A log of an older release may hold numbers that the collector no longer accepts.
 #[test]
-fn sums_end_where_64_bits_do() {
+fn sums_saturate() {
     let row = samples::delivery_rows().remove(0);
     let full = DeliveryRow { bytes: i64::MAX, held_ms: i64::MAX, requests: i64::MIN, ..row };
     let (mut twice, mut without) = (full.clone(), full.clone());

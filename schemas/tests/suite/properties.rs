@@ -1,5 +1,5 @@
-//! Properties: nothing sent can make the parser fail, a damaged value costs only itself, and
-//! what was said comes out of the columns again.
+//! Properties: no input makes the parser fail, a damaged value costs only itself, and the columns
+//! return what was written to them.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use serde_json::{Map, Value as Json, json};
 use tallylight_schemas::cmcd::json::{self, to_json};
 use tallylight_schemas::cmcd::{Key, Kind, Mode, Record, parse, parse_into};
 use tallylight_schemas::ident;
-use tallylight_schemas::player::{About, Door, PlayerBatchBuilder, PlayerRows};
+use tallylight_schemas::player::{About, Envelope, PlayerBatchBuilder, PlayerRows};
 use tallylight_schemas::scrub;
 
-/// A record as it was meant: key → value in the form of `to_json`.
+/// A record as intended: key → value in the form of `to_json`.
 type Said = BTreeMap<String, Json>;
 
 fn value(key: Key) -> BoxedStrategy<Json> {
@@ -139,9 +139,9 @@ proptest! {
         prop_assert_eq!(heard, said, "{}", text);
     }
 
-    /// What is written as usual is read by a shorter way, which a space behind `=` bars.
+    /// Values in the usual form are read by a fast path, which a space after `=` disables.
     #[test]
-    fn the_shorter_way_reads_what_the_longer_one_does(
+    fn the_fast_path_reads_what_the_slow_path_does(
         said in said(),
         junk in "[a-z-]{2,6}=[\"(]?[a-zA-Z0-9é\\\\;:.?-]{0,17}[\")]?",
         wide in (any::<u64>(), 0..60_u32).prop_map(|(number, less)| number >> less),
@@ -183,10 +183,10 @@ proptest! {
         let mut apart: Vec<_> = (0..partitions).map(|_| PlayerBatchBuilder::new()).collect();
         for (at, text) in (0_i64..).zip(&texts) {
             let record = parse(text, Mode::Event).unwrap();
-            let door = Door { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: at, about: About::default() };
-            arrived.push(&door, &record);
+            let envelope = Envelope { tenant: "demo", mode: Mode::Event, source: "cmcd", received_at: at, about: About::default() };
+            arrived.push(&envelope, &record);
             let own = ident::partition("demo", record.sid(), partitions);
-            apart[usize::from(own)].push(&door, &record);
+            apart[usize::from(own)].push(&envelope, &record);
             owners.push(own);
         }
         let mut joined = PlayerBatchBuilder::new();
@@ -205,7 +205,7 @@ proptest! {
             check_row(&event, &all[row]);
         }
         let arrived = arrived.finish().unwrap();
-        // Builders that were apart give, put together, what sorting gives.
+        // Joining the builders of the partitions gives the same as sorting.
         let sorted = take_record_batch(&arrived, &UInt32Array::from(order)).unwrap();
         prop_assert_eq!(&sorted, &batch);
         let rows = PlayerRows::new(&arrived).unwrap();
@@ -216,7 +216,7 @@ proptest! {
 }
 
 fn check_row(event: &tallylight_schemas::player::PlayerEvent<'_>, said: &Said) {
-    // Text that holds a URL loses what is nobody's business.
+    // Text that contains a URL loses its private parts.
     let stored = |text: &str| scrub::other(text).into_owned();
     let text = |name| said.get(name).and_then(Json::as_str).map(stored);
     let int = |name| said.get(name).and_then(Json::as_i64);

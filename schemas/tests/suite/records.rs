@@ -1,10 +1,10 @@
-//! Records as real players send them, and what we make of them.
+//! Records as real players send them, and how they are decoded.
 //!
 //! `records/event-*.txt` are POST bodies, `records/query-*.txt` raw query strings.
 
 use serde_json::{Value as Json, json};
 use tallylight_schemas::cmcd::json::{self, to_json};
-use tallylight_schemas::cmcd::{Mode, Record, parse, query_value};
+use tallylight_schemas::cmcd::{Mode, Record, parse, parse_either, query_value, query_values};
 use tallylight_schemas::fates::Reason;
 
 use crate::golden;
@@ -82,7 +82,10 @@ fn a_query_names_its_argument_in_capitals() {
     assert_eq!(query_value("CMCD=bs").unwrap(), "bs");
     assert_eq!(query_value("cmcd=bs&xCMCD=bs"), None);
     assert_eq!(query_value(""), None);
-    assert_eq!(query_value("CMCD=%FF").unwrap(), "\u{fffd}");
+    assert_eq!(query_value("CMCD&CMCD=&CMCD=+%20&CMCD=bs&CMCD=su").unwrap(), "bs");
+    assert_eq!(query_value("CMCD=%FF&CMCD=bs"), None);
+    let all: Vec<_> = query_values("a=1&CMCD=%FF&CMCD=b+s", "CMCD").collect();
+    assert_eq!(all, [vec![0xff], b"b s".to_vec()]);
 }
 
 #[test]
@@ -91,6 +94,25 @@ fn a_record_longer_than_the_limit_is_refused_and_one_of_the_limit_is_not() {
     let fill = "\"".to_owned() + &"x".repeat(8 * 1_024 - head.len() - 2) + "\"";
     assert_eq!(parse(&format!("{head}{fill}\n"), Mode::Event).unwrap().dropped_values(), 1);
     assert_eq!(parse(&format!("{head}{fill},"), Mode::Event), Err(Reason::TooLong));
+}
+
+#[test]
+fn next_objects_of_version_1_are_decoded_once_in_either_mode() {
+    for (line, mode) in [
+        ("nor=\"a%252Fb.m4s\",sid=\"s\"", Mode::Request),
+        ("e=t,nor=\"a%252Fb.m4s\",sid=\"s\",ts=1795000000000", Mode::Event),
+    ] {
+        let event =
+            json!({"e": "t", "nor": "a%252Fb.m4s", "sid": "s", "ts": 1_795_000_000_000_i64});
+        let mut either = Record::default();
+        assert_eq!(parse_either(line, &mut either), (mode, Ok(())));
+        for record in [parse(line, mode).unwrap(), either] {
+            assert_eq!(to_json(&record)["nor"], json!(["a%2Fb.m4s"]), "{line}");
+        }
+        let text = event.to_string();
+        let record = json::parse(&text, mode).unwrap();
+        assert_eq!(to_json(&record)["nor"], json!(["a%2Fb.m4s"]), "as JSON");
+    }
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! A few of everything that is stored, with every field said and with every field unsaid.
+//! Samples of every stored type, with every field set and with every optional field unset.
 
 use arrow::array::RecordBatch;
 use tallylight_schemas::cmcd::{Key, Kind, Mode, json};
 use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
 use tallylight_schemas::ipc::TenantDelivery;
-use tallylight_schemas::player::{About, Door, PlayerBatchBuilder};
+use tallylight_schemas::player::{About, Envelope, PlayerBatchBuilder};
 use tallylight_schemas::rows::{
     Cell, Cuboid, DeliveryRow, FatesRow, Measures, PlaybackRow, ProgressRow,
 };
@@ -35,14 +35,14 @@ pub(crate) fn player_batch() -> RecordBatch {
     let mut builder = PlayerBatchBuilder::new();
     for (mode, event) in [(Mode::Request, all.into()), (Mode::Event, few)] {
         let source = if mode == Mode::Event { "events" } else { mode.source() };
-        let door = Door {
+        let envelope = Envelope {
             tenant: "demo",
             mode,
             source,
             received_at: 1_732_412_345_700_000,
             about: About::default(),
         };
-        builder.push(&door, &json::parse(&event.to_string(), Mode::Event).unwrap());
+        builder.push(&envelope, &json::parse(&event.to_string(), Mode::Event).unwrap());
     }
     builder.finish().unwrap()
 }

@@ -1,4 +1,4 @@
-//! Incidents and actions, with every member and with the least.
+//! Incidents and actions, with every field and with only the required ones.
 
 use tallylight_schemas::control::{
     ActionKind, ActionRow, ActionState, Culprit, IncidentRow, IncidentState, Severity,

@@ -1,4 +1,4 @@
-//! Stored bytes: round trips of every type, and bytes of every version there was.
+//! Stored bytes: round trips of every type, and bytes of every earlier version.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ fn check<T: Stored + PartialEq + Clone + std::fmt::Debug>(name: &str, items: &[T
     check_since(name, items, |_| {});
 }
 
-/// As [`check`], for a type that grew: `old` takes from an item what version 1 did not say.
+/// As [`check`], for a type that gained fields: `old` resets those that version 1 did not have.
 fn check_since<T: Stored + PartialEq + Clone + std::fmt::Debug>(
     name: &str,
     items: &[T],
@@ -40,7 +40,7 @@ fn check_since<T: Stored + PartialEq + Clone + std::fmt::Debug>(
     check_version(name, 1, items, old);
 }
 
-/// The bytes of a version, of which `old` takes what it did not say.
+/// Checks the bytes of a version; `old` resets the fields that it did not have.
 fn check_version<T: Stored + PartialEq + Clone + std::fmt::Debug>(
     name: &str,
     version: u32,
@@ -133,8 +133,8 @@ fn player_events_of_version_1_stay_readable() {
     let (old, now) = (PlayerRows::new(&old).unwrap(), PlayerRows::new(&now).unwrap());
     assert_eq!(old.len(), 2);
     for row in 0..2 {
-        // Digests are free to differ between versions; everything said in words is not. Version
-        // 1 had no column for the source.
+        // Digests may differ between versions; everything else must not. Version 1 had no column
+        // for the source.
         let (old, now) = (old.get(row), now.get(row));
         assert_eq!(
             (old.source, now.source),
@@ -149,7 +149,7 @@ fn player_events_of_version_1_stay_readable() {
     assert_eq!((old.get(1).ltc_ms, old.get(1).v, old.get(1).sn), (Some(900), 1, None));
 }
 
-/// What the next version may write: the same columns and more.
+/// A batch as the next version may write it: the same columns and more.
 fn newer(batch: &RecordBatch) -> RecordBatch {
     let extra: ArrayRef = Arc::new(Int64Array::from(vec![Some(1); batch.num_rows()]));
     let field = Arc::new(Field::new("from_the_future", extra.data_type().clone(), true));
@@ -173,7 +173,7 @@ fn newer(batch: &RecordBatch) -> RecordBatch {
 }
 
 #[test]
-fn columns_that_a_newer_version_adds_are_passed_over() {
+fn columns_added_by_a_newer_version_are_ignored() {
     fn check<T: Stored + PartialEq + std::fmt::Debug>(items: &[T]) {
         let bytes = encode(&newer(&to_batch(items).unwrap())).unwrap();
         assert_eq!(decode_all::<T>(&bytes).unwrap(), items);

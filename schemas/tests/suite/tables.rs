@@ -1,4 +1,4 @@
-//! The tables of history: their page, their shape, and what goes into them.
+//! The tables of history: their documentation page, their columns, and conversion of rows.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ fn the_page_is_the_definition() {
     golden::check("../../../docs/tables.md", &markdown());
 }
 
-/// It stands in a page that is written by hand otherwise.
+/// The table is part of a page that is otherwise written by hand.
 #[test]
 fn the_table_of_reasons_is_the_definition() {
     const PAGE: &str = "../../../docs/collector.md";
@@ -25,7 +25,7 @@ fn the_table_of_reasons_is_the_definition() {
 }
 
 #[test]
-fn names_are_told_apart_and_every_column_says_what_it_is() {
+fn names_are_unique_and_every_column_is_described() {
     for table in Table::ALL {
         let mut names = HashSet::new();
         for column in table.columns() {
@@ -71,7 +71,7 @@ fn outsiders_find_the_columns_that_they_rely_on() {
 }
 
 #[test]
-fn players_columns_are_taken_over_and_the_rest_is_unknown() {
+fn players_columns_are_kept_and_the_rest_is_unknown() {
     let batch = samples::player_batch();
     let rows = conform(&batch, Table::PlayerEvents).unwrap();
     assert_eq!(rows.num_rows(), batch.num_rows());
@@ -86,7 +86,7 @@ fn players_columns_are_taken_over_and_the_rest_is_unknown() {
 }
 
 #[test]
-fn rows_of_windows_lie_flat_and_their_sketches_are_bins() {
+fn rows_of_windows_are_flat_and_their_sketches_are_bins() {
     let batch = ipc::to_batch(&[samples::playback().remove(0)]).unwrap();
     let row = samples::playback().remove(0);
     let rows = conform(&batch, Table::Playback).unwrap();

@@ -1,4 +1,4 @@
-//! Entries of topic `rows`: what goes in comes out, from one entry or from several.
+//! Entries of topic `rows`: what was encoded is decoded, from one entry or from several.
 
 use tallylight_schemas::record::Kind;
 use tallylight_schemas::rows::{RowsPart, TopicRows};
@@ -22,7 +22,7 @@ fn decode(parts: &[RowsPart]) -> TopicRows {
 }
 
 #[test]
-fn every_kind_comes_back_and_others_are_passed_over() {
+fn every_kind_is_decoded_and_others_are_ignored() {
     let entries = rows().encode().unwrap();
     let [entry] = &entries[..] else { panic!("{} entries", entries.len()) };
     let kinds: Vec<u16> = entry.iter().map(|(kind, _)| kind.code()).collect();

@@ -1,4 +1,4 @@
-//! A server that runs, and clients that speak by hand.
+//! A running server, and clients that write raw bytes.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub const LIMITS: Limits = Limits {
     request_within: Duration::from_secs(10),
     drain_within: Duration::from_secs(5),
 };
-/// Longer than anything here takes, shorter than the limits.
+/// Longer than any step here takes, shorter than the limits.
 pub const SOON: Duration = Duration::from_secs(3);
 
 pub struct World {
@@ -84,7 +84,7 @@ impl World {
     }
 }
 
-/// Reads until `end` was read.
+/// Reads until the bytes end with `end`.
 pub async fn read_to(stream: &mut TcpStream, end: &[u8]) {
     let mut read = Vec::new();
     let all = async {

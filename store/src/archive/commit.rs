@@ -1,11 +1,14 @@
 //! Commits to a table to which others, who follow other shards of the log, commit too.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::time::{Duration, UNIX_EPOCH};
 
 use deltalake::DeltaTableError;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
 use deltalake::kernel::{Action, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
+use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::tables::HOUR;
 
 use super::folder::Folder;
@@ -101,6 +104,7 @@ impl Folder {
             Some(app) => self.stored(app).await?,
             None => None,
         };
+        self.renew_removed(&actions).await?;
         for _ in 0..TRIES {
             let (again, as_what) = (actions.clone(), operation.clone());
             match self.commit_once(again, as_what, transactions.clone()).await {
@@ -124,6 +128,29 @@ impl Folder {
             }
         }
         Err(HistoryError::Unavailable(format!("{} is never at rest", self.dir.display())))
+    }
+
+    /// Sets the modification time of the files that a commit removes to now. [`History::tend`]
+    /// deletes files by age, and the grace of their readers begins with this commit, however long
+    /// ago the files were written.
+    async fn renew_removed(&self, actions: &[Action]) -> Result<(), HistoryError> {
+        let paths: Vec<_> = removed(actions).map(|path| self.dir.join(path)).collect();
+        if paths.is_empty() {
+            return Ok(());
+        }
+        let renewed = tokio::task::spawn_blocking(move || {
+            let now_us = u64::try_from(WallClock.now_us()).unwrap_or(0);
+            let now = UNIX_EPOCH + Duration::from_micros(now_us);
+            for path in paths {
+                let file = File::options().write(true).open(&path);
+                // It is removed all the same: the caps must hold.
+                if let Err(error) = file.and_then(|file| file.set_modified(now)) {
+                    let path = path.display();
+                    tracing::warn!(%error, %path, "a removed file may be deleted before its time");
+                }
+            }
+        });
+        renewed.await.map_err(|error| HistoryError::Unavailable(error.to_string()))
     }
 
     /// What follows a commit, such as a checkpoint of the table's log, may fail although the commit is
@@ -157,16 +184,11 @@ impl Folder {
 
     /// Whether the files that are to be taken away are there still.
     pub(super) fn has_all(&self, actions: &[Action]) -> Result<bool, HistoryError> {
-        let gone = |action: &Action| match action {
-            Action::Remove(remove) => Some(remove.path.clone()),
-            _ => None,
-        };
-        let gone: Vec<String> = actions.iter().filter_map(gone).collect();
-        if gone.is_empty() {
+        if removed(actions).next().is_none() {
             return Ok(true);
         }
         let there = self.named()?;
-        Ok(gone.iter().all(|path| there.contains(path)))
+        Ok(removed(actions).all(|path| there.contains(path)))
     }
 
     /// Whether the files that are to be there are, and those that are to be gone are not.
@@ -211,6 +233,14 @@ impl Folder {
         delta.update_state().await?;
         Ok(finished.version())
     }
+}
+
+/// Paths of the files that are to be removed from the table.
+fn removed(actions: &[Action]) -> impl Iterator<Item = &str> {
+    actions.iter().filter_map(|action| match action {
+        Action::Remove(remove) => Some(remove.path.as_str()),
+        _ => None,
+    })
 }
 
 /// Whether another committed first.

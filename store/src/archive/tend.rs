@@ -213,7 +213,9 @@ impl History {
         Ok(())
     }
 
-    /// Deletes files that the table does not name and that nobody can still be reading.
+    /// Deletes files that the table does not name and that nobody can still be reading: longer ago
+    /// than the grace they were written and, where a commit removed them, removed
+    /// ([`Folder::commit_as`] renews their modification time).
     async fn sweep(&self, table: Table, tended: &mut Tended) -> Result<(), HistoryError> {
         let folder = self.folder(table).newest().await?;
         let named: HashSet<String> =

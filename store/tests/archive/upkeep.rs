@@ -29,6 +29,16 @@ fn walk(dir: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(dir).unwrap().flatten().filter(data).flat_map(inside).collect()
 }
 
+/// Makes every file below a folder look as if it was written a day ago.
+fn back_date(dir: &Path) {
+    let a_day = Duration::from_secs(86_400);
+    for path in walk(dir) {
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        let written = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(written - a_day).unwrap();
+    }
+}
+
 /// The table as a release before made it: without the column.
 fn take_column(dir: &Path, column: &str) {
     let first = dir.join("_delta_log").join(format!("{:020}.json", 0));
@@ -201,6 +211,8 @@ async fn hours_beyond_the_age_go_from_every_table_and_their_files_after_the_grac
         history.add(Table::Playback, hour, 100 + hour as i64, panes(2));
     }
     history.commit(5).await.unwrap();
+    // The grace begins when a table stops naming a file, not when that was written.
+    back_date(&kit.dir());
     let tended = history.tend(104).await.unwrap();
     assert_eq!((tended.removed, tended.removed_rows, tended.deleted), (4, 10, 0));
     assert_eq!(total(&history, Table::PlayerEvents).await, 9);
@@ -209,6 +221,27 @@ async fn hours_beyond_the_age_go_from_every_table_and_their_files_after_the_grac
     assert_eq!(history.status().expired_rows, 10);
     assert_eq!(history.expired(Table::Playback).await.unwrap(), Some(102));
     assert_eq!(history.expired(Table::Delivery).await.unwrap(), None, "it had nothing");
+    back_date(&kit.dir());
+    assert_eq!(history.tend(104).await.unwrap().deleted, 4, "nobody can still be reading them");
+    assert_eq!(total(&history, Table::PlayerEvents).await, 9);
+}
+
+#[tokio::test]
+async fn files_that_were_joined_or_repaired_stay_for_the_grace_too() {
+    let kit = History0::new();
+    let history = kit.open().await.unwrap();
+    for offset in 0..8 {
+        commit(&history, offset).await.unwrap();
+    }
+    let dir = kit.dir().join("player_events");
+    back_date(&dir);
+    let tended = history.tend(101).await.unwrap();
+    assert_eq!((tended.joined, tended.deleted, parquet_files(&dir)), (8, 0, 9));
+    back_date(&dir);
+    history.repair(Table::PlayerEvents, 70, &mut AsItIs).await.unwrap();
+    // Those that were joined a day ago go, the joined one is read by somebody still.
+    let tended = history.tend(101).await.unwrap();
+    assert_eq!((tended.deleted, parquet_files(&dir)), (8, 2));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! When the archive is written, and what happens when it cannot be.
+//! When the archive is written, and what happens if that fails.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use super::taking::Taken;
 use super::{Archive, Next};
 use crate::read::Partitions;
 
-/// Log time stands still when nothing was emitted for so long: else something is each second of it.
+/// Log time is frozen if nothing was emitted for this long: otherwise rows are emitted each second.
 const STANDS: Duration = Duration::from_secs(10);
 
-/// How often is looked whether there is room in memory again.
+/// How often to check whether there is room in memory again.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A checkpoint that is being written.
@@ -38,14 +38,14 @@ impl Running {
     }
 }
 
-/// A checkpoint does not outlive its archive: the next owner of the tables must find them still.
+/// A checkpoint does not outlive its archive: the next owner of the tables must find them at rest.
 impl Drop for Running {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-/// Where the archive stands still, and the state there.
+/// Where the archive is stalled, and the state there.
 #[derive(Debug)]
 pub(super) struct Standing {
     at: Taken,
@@ -53,10 +53,11 @@ pub(super) struct Standing {
 }
 
 impl Archive {
-    /// Looks after checkpoints, after an entry; `position` is the offset behind it. A state ends only
-    /// when rows have just been `emitted`: then rows, tables and snapshot agree. Tables are written
-    /// then, too; but while log time stands still nothing is emitted, perhaps for hours after a clock
-    /// was ahead, and rows come all the same: then, or when memory is full, nothing waits for that.
+    /// Handles checkpoints after an entry; `position` is the offset behind it. A copy of the state
+    /// is completed only when rows have just been `emitted`: then rows, tables and snapshot agree.
+    /// Tables are written then, too. But while log time is frozen, perhaps for hours after a clock
+    /// was ahead, nothing is emitted and rows still arrive: then, or when memory is full, tables
+    /// are written at once.
     pub(crate) async fn turn(
         &mut self,
         position: u64,
@@ -78,13 +79,13 @@ impl Archive {
             self.go_on_taking(position, emitted, partitions);
             return Next::Read;
         }
-        // After a failure the wait holds, however many rows there are.
+        // After a failure the wait applies, however many rows there are.
         let many = self.has_many() && !self.failed;
         let wanted = self.running.is_none() && (now >= self.due || many);
-        // One that takes longer than they are apart is finished all the same.
+        // A copy that takes longer than the interval is still completed.
         let taking = self.taking.has_begun() || self.taken.is_some();
         let idle = self.standing.is_none() && !taking;
-        // A state begins where one can end: then all of a small one is as of one moment.
+        // A copy begins where one can be completed: then all of a small one is as of one moment.
         if wanted && idle && emitted && now >= self.snapshot_due {
             self.snapshot_due = now + Duration::from_secs(self.settings.snapshot_s);
             self.taking.begin();
@@ -97,12 +98,11 @@ impl Archive {
         self.keep_bound(position, partitions).await
     }
 
-    /// While memory is full, waits for room in it as long as some is made; then the archive stands
-    /// still here.
+    /// While memory is full, waits as long as that frees some; then the archive is stalled here.
     async fn keep_bound(&mut self, position: u64, partitions: &mut Partitions) -> Next {
         while self.is_full() {
             if self.running.is_none() && !self.failed {
-                // The one before is written, and this came while its snapshot was.
+                // The previous one is written, and these rows came while its snapshot was.
                 self.start(position, Instant::now());
             }
             self.wait_for_room().await;
@@ -119,10 +119,10 @@ impl Archive {
         Next::Read
     }
 
-    /// Whether as much waits as a checkpoint is made for before its time.
+    /// Whether so much is waiting that a checkpoint is made early.
     fn has_many(&self) -> bool {
         let status = self.parts.history.status();
-        // Half of the memory is left for what comes while the checkpoint is written.
+        // Half of the memory is left for rows that arrive while the checkpoint is written.
         status.hot_rows >= self.settings.checkpoint_rows
             || status.hot_bytes >= self.settings.hot_bytes / 2
     }
@@ -132,13 +132,13 @@ impl Archive {
         self.running.as_ref().is_some_and(|running| running.task.is_finished())
     }
 
-    /// Whether there is no memory for further rows, and they are taken all the same.
+    /// Whether the memory for waiting rows is full, and the archive not stalled yet.
     fn is_full(&self) -> bool {
         self.standing.is_none() && self.parts.history.status().hot_bytes >= self.settings.hot_bytes
     }
 
-    /// Memory is full. A checkpoint under way is waited for as long as it makes room: to give up and
-    /// read everything again later would take longer.
+    /// Waits for a checkpoint under way as long as it frees memory: giving up and reading
+    /// everything again later would take longer.
     async fn wait_for_room(&self) {
         let taken = || self.parts.history.status().hot_bytes;
         let patience = Duration::from_millis(self.settings.stall_ms);
@@ -155,8 +155,9 @@ impl Archive {
         }
     }
 
-    /// Also between two emissions: a snapshot of then is one to go back to in this life, as rows up
-    /// to here are appended. After a restart before the next emission an older one is taken.
+    /// Stalls the archive, also between two emissions: this process can go back to a snapshot of
+    /// then, as rows up to here are appended. After a restart before the next emission an older one
+    /// is used.
     fn stand_still(&mut self, position: u64, partitions: &mut Partitions) {
         self.taking.begin();
         if let Some(at) = self.take_on(position, true, partitions, usize::MAX) {
@@ -169,7 +170,7 @@ impl Archive {
         }
     }
 
-    /// Begins to write what there is, and the state that was taken.
+    /// Begins to write the waiting rows, and the state if a copy is complete.
     fn start(&mut self, position: u64, now: Instant) {
         let taken = self.taken.take();
         let (position, log_us, state) = match &self.standing {
@@ -183,10 +184,10 @@ impl Archive {
         self.tend(now);
     }
 
-    /// Looks after the files when that is due, beside the checkpoints.
+    /// Begins upkeep of the files when it is due, beside the checkpoints.
     fn tend(&mut self, now: Instant) {
         let idle = self.tending.as_ref().is_none_or(AbortOnDropHandle::is_finished);
-        // One owner looks after the files of all shards: that of the first.
+        // The owner of the first shard does it for all shards.
         if !idle || self.parts.history.shard().number() != 0 || now < self.tend_due {
             return;
         }

@@ -1,7 +1,7 @@
-//! Views of tables that follow from sessions. All sessions of a moment are copied some at a time, as
-//! for a snapshot (`taking`): a large audience would hold events up for seconds. Rows are made of the
-//! copy by who asked. Whoever asks while a copy is under way gets one of the next moment, with all
-//! others who wait.
+//! Views of tables that follow from sessions. All sessions of one moment are copied some at a time,
+//! as for a snapshot (`taking`): copying a large audience at once would hold events up for seconds.
+//! The caller makes rows of the copy. Requests that arrive while a copy is under way share one of a
+//! later moment.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,16 +14,15 @@ use crate::pure::session::moment::Moment;
 use crate::pure::session::words::Words;
 use crate::read::Partitions;
 
-/// After a step events that wait have the thread to themselves for so many times as long as it
-/// took.
+/// After a step waiting events have the thread to themselves for this many times as long.
 const PAUSE: u32 = 4;
 
-/// Who looks at sessions.
+/// The requests for views of sessions.
 #[derive(Debug, Default)]
 pub(super) struct Looks {
     waiting: VecDeque<Ask>,
     under_way: Option<Look>,
-    /// When to go on although events wait.
+    /// When to continue although events wait.
     due: Option<Instant>,
 }
 
@@ -32,7 +31,7 @@ pub(super) struct Looks {
 struct Look {
     asked: Vec<Ask>,
     final_up_to: i64,
-    /// Of the partitions that are not whole yet, in their order.
+    /// Of the partitions that are not complete yet, in their order.
     words: VecDeque<Words>,
     whole: Vec<Moment>,
 }
@@ -47,7 +46,7 @@ impl Looks {
         self.waiting.len()
     }
 
-    /// The state is another one now: what was begun begins again.
+    /// The state was replaced: a copy under way begins again.
     pub(super) fn begin_again(&mut self) {
         let asked = self.under_way.take().into_iter().flat_map(|look| look.asked);
         asked.for_each(|ask| self.waiting.push_front(ask));
@@ -62,7 +61,7 @@ impl Look {
         Self { asked, final_up_to, words: words.collect(), whole: Vec::new() }
     }
 
-    /// Copies so many sessions; whether that was all.
+    /// Copies this many sessions; whether the copy is complete.
     fn go_on(
         &mut self,
         partitions: &mut Partitions,
@@ -86,8 +85,8 @@ impl Look {
 }
 
 impl Archive {
-    /// Copies some more sessions of the state, which is at `position`, for who looks at them; if
-    /// events wait, once they had their turn.
+    /// Copies some more sessions of the state, which is at `position`, for waiting requests. If
+    /// events wait, they get their share of time first.
     pub(crate) fn go_on_looking(
         &mut self,
         partitions: &mut Partitions,
@@ -103,7 +102,7 @@ impl Archive {
         self.looks.due = Some(Instant::now() + began.elapsed() * PAUSE);
     }
 
-    /// Begins a copy for all who wait, unless there is one.
+    /// Begins a copy for all waiting requests, unless one is under way.
     fn begin_to_look(&mut self, partitions: &mut Partitions, position: u64) {
         if self.looks.under_way.is_some() {
             return;
@@ -131,7 +130,7 @@ impl Archive {
         }
     }
 
-    /// Whether somebody waits for a copy.
+    /// Whether a request waits for a copy.
     pub(crate) fn is_looking(&self) -> bool {
         self.looks.under_way.is_some() || self.looks.waiting() > 0
     }

@@ -1,4 +1,4 @@
-//! What the archive is put together from.
+//! The parts of the archive.
 
 use std::path::Path;
 
@@ -11,14 +11,14 @@ use tokio::runtime::Handle;
 
 use super::STATE_VERSION;
 
-/// What the archive is put together from.
+/// The parts of the archive.
 #[derive(Debug, Clone)]
 pub struct Parts {
-    /// Where rows go.
+    /// The tables that rows go to.
     pub history: History,
-    /// Where states go.
+    /// The snapshots that states go to.
     pub snapshots: Snapshots,
-    /// Whose threads write; none: those of who runs the processor.
+    /// The runtime whose threads write; `None`: that of the processor.
     pub writers: Option<Handle>,
 }
 
@@ -34,10 +34,10 @@ impl Parts {
         Ok(Self { history, snapshots, writers: None })
     }
 
-    /// Refuses a log, with its end, that was emptied and kept its name: its records would be
-    /// taken for those that history has already.
+    /// Refuses a log, by its end, that was emptied and kept its name: its records would be taken
+    /// for those that history has already.
     pub(crate) fn refuse_emptied(&self, end: u64) -> Result<(), LogError> {
-        // By the table that is furthest: after a crash between two of them not all are.
+        // By the table that is furthest: after a crash between two tables they differ.
         let kept = Table::ALL.map(|table| self.history.transaction(table));
         let kept = kept.into_iter().max().unwrap_or(0);
         if kept <= end {

@@ -1,4 +1,4 @@
-//! Where the processor goes on from.
+//! Where the processor continues from.
 
 use tallylight_schemas::ident::Shard;
 use tallylight_schemas::tables::Table;
@@ -9,7 +9,7 @@ use crate::pure::limits::Limits;
 use crate::pure::settle::Settle;
 use crate::read::Partitions;
 
-/// Where to go on from.
+/// Where to continue from.
 #[derive(Debug)]
 pub(crate) struct Restored {
     pub(crate) position: u64,
@@ -18,7 +18,7 @@ pub(crate) struct Restored {
 
 impl Archive {
     /// Goes back to the newest snapshot of these partitions that fits the tables and the log, whose
-    /// rows reach up to `covered`. Without one everything is read anew.
+    /// rows reach up to `covered`. Without one everything is read again.
     pub(crate) fn restore(
         &mut self,
         of: (Shard, u16),
@@ -30,7 +30,7 @@ impl Archive {
         (self.running, self.standing, self.taken) = (None, None, None);
         self.taking.give_up();
         self.looks.begin_again();
-        // Tables reach as far as what is read, which begins anew.
+        // Reading starts again, so nothing is known yet.
         (self.known, self.log_us, self.stats.waiting_entries) = (0, 0, 0);
         for snapshot in self.parts.snapshots.newest() {
             let position = snapshot.position;

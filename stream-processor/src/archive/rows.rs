@@ -14,7 +14,7 @@ use crate::pure::session::moment::Moment;
 use crate::pure::session::store::Over;
 use crate::pure::settle::{Settle, Settled};
 
-/// Sessions of which one batch is made.
+/// Sessions in one batch.
 const AT_A_TIME: usize = 16_384;
 
 type Batch = (Table, Result<RecordBatch, IpcError>);
@@ -23,7 +23,7 @@ fn batch<T: Stored>(table: Table, rows: &[T]) -> Option<Batch> {
     (!rows.is_empty()).then(|| (table, ipc::to_batch(rows)))
 }
 
-/// Rows of sessions do not say themselves whether they can change.
+/// Adds the column `final`, which rows of sessions do not have themselves.
 fn with_final<T: Stored>(table: Table, rows: &[T], settled: bool) -> Option<Batch> {
     let (table, batch) = batch(table, rows)?;
     let with = batch.and_then(|batch| {
@@ -53,13 +53,13 @@ fn of_over(over: &Over, settled: bool) -> impl Iterator<Item = Batch> + use<> {
     sessions.into_iter().chain(with_final(Table::SessionSpans, &over.spans, settled))
 }
 
-/// What is written as it comes. It is taken out of the rows.
+/// The rows that are written as they come. They are taken out of `rows`.
 pub(super) fn of_rows(rows: &mut Rows) -> impl Iterator<Item = Batch> + use<> {
     let fates = batch(Table::Fates1s, &std::mem::take(&mut rows.topic.fates));
     fates.into_iter().chain(of_over(&std::mem::take(&mut rows.over), true))
 }
 
-/// What is settled, or (for views) not yet.
+/// Rows that are settled or, for views, not yet.
 pub(super) fn of_settled(rows: Settled) -> impl Iterator<Item = Batch> {
     let playback = batch(Table::Playback, &rows.playback);
     let delivery = batch(Table::Delivery, &rows.delivery);
@@ -73,7 +73,8 @@ pub(super) fn of_settled(rows: Settled) -> impl Iterator<Item = Batch> {
     playback.into_iter().chain(delivery).chain(incidents).chain(actions).chain(wide)
 }
 
-/// What is not settled yet of a table: held as it is now, a batch once that is asked for.
+/// The rows of a table that are not settled yet: held as they are now, made when they are asked
+/// for.
 pub(super) fn not_settled(table: Table, settle: &Settle) -> Option<Copied> {
     match table {
         Table::Playback | Table::Delivery | Table::Incidents | Table::Actions => {
@@ -81,13 +82,13 @@ pub(super) fn not_settled(table: Table, settle: &Settle) -> Option<Copied> {
             let batch = move || Ok(batch_of(table, of_settled(open.rows()))?.into_iter().collect());
             Some(Copied::new(settle.final_up_to(), batch))
         }
-        // What is not written when it comes is in minutes and hours that are not over.
+        // Others are written as they come, or are of minutes and hours that are not over.
         _ => None,
     }
 }
 
-/// What is in these sessions, which can still change, of a table that follows from them: in many
-/// batches, since rows take several times the memory.
+/// The rows, of a table that follows from sessions, of these sessions that can still change: in
+/// many batches, since rows take several times the memory.
 pub(super) fn of_moments(table: Table, moments: &[Moment]) -> Result<Vec<RecordBatch>, String> {
     let mut batches = Vec::new();
     let mut add = |over: Over| -> Result<(), String> {

@@ -1,9 +1,9 @@
 //! The state as bytes, and back. Each partition is copied as it is at one moment while events go on
-//! (`pure/partition/copy.rs`), one partition after the other. So the copies are of different moments:
-//! what a partition misses until the last of them is in the log, and is read again by it alone.
-//! Sessions become bytes as they are copied, where those of the snapshot before were: new memory takes
-//! as long as the writing. All else is cloned, and becomes bytes when the snapshot goes to disk, beside
-//! the events.
+//! (`pure/partition/copy.rs`), one partition after the other. So the copies are of different
+//! moments; after a restart each partition reads the entries from its own moment on again. Sessions
+//! are serialized as they are copied, into the memory of the previous snapshot: new memory would
+//! take as long as the writing. Everything else is cloned, and serialized when the snapshot goes to
+//! disk, beside the events.
 
 use std::borrow::Cow;
 use std::num::NonZero;
@@ -15,18 +15,18 @@ use crate::pure::partition::PartitionState;
 use crate::pure::settle::Settle;
 use crate::read::Partitions;
 
-/// Version of the state in snapshots. Any change of a type in it is a new version: older
-/// snapshots are passed over then, and the log is read from its start.
-pub const STATE_VERSION: u32 = 17;
+/// Version of the state in snapshots. Any change of a type in it needs a new version: then older
+/// snapshots are skipped, and the log is read from its start.
+pub const STATE_VERSION: u32 = 18;
 
-/// What a snapshot holds.
+/// The contents of a snapshot.
 #[derive(Debug)]
 pub struct State {
     /// Sessions and windows.
     pub partitions: Partitions,
     /// Sums that can still change.
     pub settle: Settle,
-    /// Transactions of the tables when it was written: tables that say less were replaced.
+    /// Transactions of the tables when it was written: tables with lower ones were replaced.
     pub tables: Vec<u64>,
 }
 
@@ -44,7 +44,7 @@ struct Head {
     bad_parts: u64,
 }
 
-/// What is said of a partition's piece.
+/// Describes a partition's piece.
 #[derive(Serialize, Deserialize)]
 struct Piece {
     /// Everything before this offset of the events topic is in it.
@@ -52,21 +52,21 @@ struct Piece {
     length: usize,
 }
 
-/// What a partition holds besides its sessions counts as so many of them: mostly panes.
+/// A partition's other state, mostly panes, counts as this many sessions.
 const BESIDES: usize = 5_000;
 
-/// The sessions of a state that is written down.
+/// The serialized sessions of a state.
 #[derive(Debug, Default)]
 pub struct Written {
-    /// Of each partition, and memory of those before.
+    /// Of each partition; the memory is reused.
     sessions: Vec<Vec<u8>>,
-    /// How many partitions are whole.
+    /// How many partitions are complete.
     whole: usize,
-    /// Those that are begun: where they were, and what is not of one session.
+    /// The partitions that are begun: their positions, and everything but their sessions.
     begun: Vec<(u64, PartitionState)>,
 }
 
-/// The rest of it.
+/// Everything but the sessions.
 #[derive(Debug)]
 pub struct Rest {
     head: Vec<u8>,
@@ -74,13 +74,13 @@ pub struct Rest {
 }
 
 impl Written {
-    /// Begins anew, over what was written before.
+    /// Begins again, overwriting what was written before.
     pub fn begin(&mut self) {
         self.whole = 0;
         self.begun.clear();
     }
 
-    /// Writes so many more sessions down; partitions are at `position`, between two entries. Answers
+    /// Writes this many more sessions; partitions are at `position`, between two entries. Answers
     /// whether all are written.
     pub fn go_on(
         &mut self,
@@ -107,7 +107,8 @@ impl Written {
         Ok(true)
     }
 
-    /// Takes what is not of one partition, after all of them, as it is at this moment.
+    /// Takes everything that belongs to no partition, as it is at this moment, after all
+    /// partitions.
     pub fn end(
         &mut self,
         partitions: &Partitions,
@@ -119,7 +120,7 @@ impl Written {
         Ok(Rest { head, partitions: std::mem::take(&mut self.begun) })
     }
 
-    /// What a snapshot is made of, one after the other.
+    /// The pieces of a snapshot, in their order.
     pub fn pieces<'a>(&'a self, rest: &'a Rest) -> postcard::Result<Vec<Cow<'a, [u8]>>> {
         let (mut told, mut pieces) = (Vec::new(), Vec::new());
         for ((position, state), sessions) in rest.partitions.iter().zip(&self.sessions) {
@@ -136,7 +137,7 @@ impl Written {
 }
 
 impl State {
-    /// Reads a state that was written down.
+    /// Reads a serialized state.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         let why = |error: postcard::Error| error.to_string();
         let (told, rest) = postcard::take_from_bytes::<Vec<Piece>>(bytes).map_err(why)?;
@@ -163,7 +164,7 @@ impl State {
     }
 }
 
-/// How many partitions a core works on.
+/// How many partitions each core works on.
 fn share(partitions: usize) -> usize {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     partitions.div_ceil(cores).max(1)
@@ -182,7 +183,7 @@ fn states_of(pieces: &[&[u8]]) -> postcard::Result<Vec<PartitionState>> {
     pieces.iter().map(|piece| PartitionState::read(piece)).collect()
 }
 
-/// Gives memory back that is far too much.
+/// Releases memory if it is far too large.
 fn trimmed(mut bytes: Vec<u8>) -> Vec<u8> {
     if bytes.capacity() / 4 > bytes.len() {
         bytes.shrink_to_fit();

@@ -1,5 +1,5 @@
-//! The state is written down some sessions at a time: a large one over some seconds, with events in
-//! between.
+//! The state is serialized some sessions at a time: a large one over some seconds, with events
+//! taken in between.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use super::Archive;
 use super::state::{Rest, Written};
 use crate::read::Partitions;
 
-/// How far writing a state down is.
+/// The progress of serializing a state.
 #[derive(Debug, Default)]
 pub(super) struct Taking {
-    /// What is written of it.
+    /// The part that is written.
     begun: Option<Written>,
-    /// The sessions as they were written down last; the memory is used again.
+    /// The sessions serialized last; the memory is reused.
     last: Arc<Written>,
-    /// When to go on.
+    /// When to continue.
     due: Option<Instant>,
 }
 
-/// A state that was written down, as of this offset of the events topic.
+/// A serialized state, as of this offset of the events topic.
 #[derive(Debug, Clone)]
 pub(super) struct Taken {
     pub(super) position: u64,
@@ -45,23 +45,23 @@ impl Taking {
         self.begun.is_some()
     }
 
-    /// Begins anew. What was begun is forgotten.
+    /// Begins again, and discards what was begun.
     pub(super) fn begin(&mut self) {
-        // One that is still on its way to the disk keeps its memory.
+        // A state that is still being stored keeps its memory.
         let mut written = Arc::try_unwrap(std::mem::take(&mut self.last)).unwrap_or_default();
         written.begin();
         self.begun = Some(written);
     }
 
-    /// Forgets what was begun.
+    /// Discards what was begun.
     pub(super) fn give_up(&mut self) {
         self.begun = None;
     }
 }
 
 impl Archive {
-    /// Writes some more of the state down, if that was begun and events had their turn. Rows have just
-    /// been `emitted` or not.
+    /// Serializes some more of the state, if that was begun and events had their share of time.
+    /// Rows have just been `emitted` or not.
     pub(super) fn go_on_taking(
         &mut self,
         position: u64,
@@ -78,13 +78,13 @@ impl Archive {
             let pause = began.elapsed() * self.settings.snapshot_pause;
             self.taking.due = Some(Instant::now() + pause);
         } else if emitted {
-            // Nothing is written; but if all is, it comes to its end.
+            // Nothing more is written; but a complete copy is taken.
             self.taken = self.take_on(position, emitted, partitions, 0);
         }
     }
 
-    /// Writes so many more sessions down. Gives the state once all are written and rows have just been
-    /// `emitted`.
+    /// Serializes this many more sessions. Answers the state once all are written and rows have
+    /// just been `emitted`.
     pub(super) fn take_on(
         &mut self,
         position: u64,

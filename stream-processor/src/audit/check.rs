@@ -1,5 +1,5 @@
-//! An hour of every table, checked. An hour can have any number of rows: where they are many it is
-//! checked a piece at a time, and of the log no more is read than the piece needs.
+//! Checks an hour of every table. An hour can have any number of rows: if they are many it is
+//! checked a piece at a time, and no more of the log is read than the piece needs.
 
 use std::ops::Range;
 
@@ -9,21 +9,21 @@ use tallylight_store::archive::{HistoryError, hour_name};
 use tokio::time::Instant;
 
 use super::contested::Sides;
+use super::difference::{Difference, quiet_us};
 use super::expect::{self, Sums};
 use super::facts::{files_since, moment};
 use super::lateness::Lateness;
 use super::reading::{Reading, count};
 use super::replay::Ends;
-use super::truth::{Difference, quiet_us};
 use super::{Audit, CHECKED, HOUR_US, Report, WIDEST_PANE_US, compare};
 use crate::pure::watermark::HORIZON_MS;
 
 /// A table in an hour that is checked.
 struct Checked<'a> {
     table: Table,
-    /// What of the hour can change no more.
+    /// The part of the hour that is final.
     range: Range<i64>,
-    /// What came late and is repaired, and all that came late.
+    /// What arrived late and is repaired, and all that arrived late.
     lateness: [&'a Difference; 2],
     /// Rows of wider panes as they should be: as counted with what is repaired, and with all.
     sums: Option<[Sums; 2]>,
@@ -35,7 +35,8 @@ impl Checked<'_> {
         matches!(self.table, Table::Sessions | Table::SessionSpans)
     }
 
-    /// What is to be compared of it once `piece` has come, and the rows as they should be, both ways.
+    /// The range to be compared once `piece` was replayed, and the rows as they should be, both
+    /// ways.
     fn should(
         &mut self,
         piece: &Range<i64>,
@@ -64,7 +65,7 @@ impl Checked<'_> {
 impl Audit {
     /// Checks one hour of event time, after those before it. Of an hour that is not over, or not
     /// settled at `known` (log time of which everything is in history, Unix µs), it checks the
-    /// part that is: panes until their horizon, sessions and stretches until nothing can follow.
+    /// part that is: panes until their horizon, sessions and spans until nothing can follow.
     pub(super) async fn check(
         &mut self,
         hour: i64,
@@ -91,8 +92,8 @@ impl Audit {
                 self.reading.rest(began).await;
             }
         }
-        // Sessions are settled a quarter of an hour later. Who reads so far ahead has the panes of
-        // that time, too, and another has to: this one has no use for them.
+        // Sessions are settled a quarter of an hour later. A copy reads on to there, as it does not
+        // need the panes of that time, which this reading has to keep for the next hour.
         let mut ahead: Reading = self.reading.clone();
         ahead.go_on(settled, (i64::MAX, start)).await?;
         for piece in &pieces {
@@ -106,7 +107,7 @@ impl Audit {
         Ok(all.into_iter().map(|one| one.report).collect())
     }
 
-    /// Compares what `piece` brings of a table.
+    /// Compares the rows of a table in `piece`.
     async fn check_piece(
         &self,
         one: &mut Checked<'_>,
@@ -126,8 +127,8 @@ impl Audit {
         Ok(())
     }
 
-    /// An hour in as many pieces as it has rows for. Of facts there are as many as of sessions,
-    /// stretches and, about, panes of delivery; of those of players there can be far more.
+    /// Divides an hour by its number of rows. There are about as many facts as sessions, spans and
+    /// panes of delivery; there can be far more panes of players.
     async fn pieces(
         &self,
         hour: &Range<i64>,
@@ -141,8 +142,8 @@ impl Audit {
         Ok(pieces(hour, most / self.rows_at_once + 1))
     }
 
-    /// The part of an hour in which nothing of a table can change any more, as facts before `settled`
-    /// are all known: whole panes of it.
+    /// The part of an hour in which nothing of a table can change any more, as facts before
+    /// `settled` are all known: whole panes of it.
     async fn range(
         &self,
         table: Table,
@@ -158,7 +159,7 @@ impl Audit {
         if table.kin() == Table::Playback {
             range.start = self.unknown.panes_from(range.start).min(range.end);
         }
-        // Tables expire at ages of their own: what the caps removed is not missed.
+        // Tables expire at different ages: rows that the caps removed are not missing.
         if let Some(expired) = self.history.expired(table).await? {
             range.start = range.start.max(expired * HOUR_US);
         }
@@ -170,7 +171,7 @@ impl Audit {
         Ok(range)
     }
 
-    /// The rows that history has.
+    /// The rows in history.
     async fn kept(
         &self,
         table: Table,
@@ -188,7 +189,7 @@ impl Audit {
     }
 }
 
-/// Which rows of a table are in a range of event time and can change no more.
+/// Selects final rows of a table in a range of event time.
 fn condition(table: Table, range: &Range<i64>) -> String {
     let column = match table.kin() {
         Table::Playback | Table::Delivery => "pane",
@@ -196,12 +197,12 @@ fn condition(table: Table, range: &Range<i64>) -> String {
         _ => "\"to\"",
     };
     let (from, to) = (moment(range.start), moment(range.end));
-    // Rows are not written before their time.
+    // No row is written before its time.
     let files = files_since(range.start);
     format!("final AND {files} AND {column} >= {from} AND {column} < {to}")
 }
 
-/// A range in about so many pieces of whole panes.
+/// Divides a range into about this many pieces of whole panes.
 fn pieces(range: &Range<i64>, many: i64) -> Vec<Range<i64>> {
     let step = ((range.end - range.start) / many.max(1)).max(1);
     let step = (step + WIDEST_PANE_US - 1).div_euclid(WIDEST_PANE_US) * WIDEST_PANE_US;

@@ -1,4 +1,4 @@
-//! Rows as they should be beside rows as they are, table by table.
+//! Compares rows as they should be with rows as they are, table by table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use super::contested::Sides;
 /// Keys named as examples, of each kind.
 const EXAMPLES: usize = 5;
 
-/// What an audit found in one hour of event time of one table.
+/// The findings of an audit in one hour of event time of one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// The table.
@@ -24,17 +24,17 @@ pub struct Report {
     pub hour: String,
     /// Rows that were compared.
     pub rows: u64,
-    /// Rows that are missing, too many, or other than the log says: a fault.
+    /// Rows that are missing, superfluous or different from what the log says: a fault.
     pub drift: u64,
-    /// Rows that would be other had nothing come late, and are not repaired yet.
+    /// Rows that would be different had nothing arrived late, and are not repaired yet.
     pub late: u64,
-    /// The first rows that drift, by their keys, and what differs.
+    /// The first rows that drift, by key, with the differences.
     pub drifting: Vec<String>,
     /// The first rows that are late.
     pub lagging: Vec<String>,
 }
 
-/// The columns that name a row.
+/// The columns that identify a row.
 fn key(table: Table) -> &'static [&'static str] {
     match table.kin() {
         Table::Playback => &[
@@ -59,7 +59,7 @@ fn key(table: Table) -> &'static [&'static str] {
     }
 }
 
-/// Whether a column says something about the row and not about its writing.
+/// Whether a column is compared: it describes the row and not its writing.
 fn is_value(table: Table, name: &str) -> bool {
     !key(table).contains(&name) && ![HOUR, "final", "open", "metrics_version"].contains(&name)
 }
@@ -87,7 +87,7 @@ impl Coder {
         Ok(Self { schema, keys, values })
     }
 
-    /// The rows by key, each with its values in an order of their own and one place.
+    /// The rows by key: for each the encoded values, in order, and the place of one row.
     fn rows(&self, batch: &RecordBatch) -> Result<Rows, ArrowError> {
         let encode = |(at, coder): &(Vec<usize>, RowConverter)| {
             let columns: Vec<_> = at.iter().map(|at| batch.column(*at).clone()).collect();
@@ -104,7 +104,7 @@ impl Coder {
         Ok(rows)
     }
 
-    /// A row by its key, to be read by a person.
+    /// A row's key as text.
     fn name(&self, batch: &RecordBatch, row: usize) -> Result<String, ArrowError> {
         let schema = batch.schema();
         let named = self
@@ -115,7 +115,8 @@ impl Coder {
         Ok(named.collect::<Result<Vec<_>, ArrowError>>()?.join(" "))
     }
 
-    /// What a row is, and should be: the columns that differ, or that one of the two is not there.
+    /// The difference of a row as text: the columns that differ, or that it is missing or
+    /// superfluous.
     fn difference(&self, is: Side<'_>, should: Side<'_>) -> Result<String, ArrowError> {
         let (Some((is, row)), Some((should, other))) = (is, should) else {
             let there = |side: Side<'_>| if side.is_some() { "there" } else { "not there" };
@@ -139,15 +140,15 @@ impl Coder {
 /// A row of a batch, if there is one.
 type Side<'a> = Option<(&'a RecordBatch, usize)>;
 
-/// A value, to be read by a person.
+/// A value as text.
 fn shown(batch: &RecordBatch, column: usize, row: usize) -> Result<String, ArrowError> {
     let options = FormatOptions::default().with_null("NULL");
     let column = batch.column(column);
     Ok(ArrayFormatter::try_new(column.as_ref(), &options)?.value(row).to_string())
 }
 
-/// Holds the rows of a table against what they should be: as counted from what is repaired already,
-/// and in truth. What is found comes to what was found before.
+/// Compares the rows of a table with what they should be: as counted with the repairs so far, and
+/// as if nothing had arrived late. Findings are added to `report`.
 pub(super) fn compare(table: Table, sides: &Sides, report: &mut Report) -> Result<(), ArrowError> {
     let coder = Coder::new(table)?;
     let Sides { kept, counted, truth } = sides;

@@ -1,6 +1,7 @@
-//! Where there are more values than cells, which of them has a cell depends on when the contests for
-//! them fell (ADR 28), and those follow log time, which entries move that are no facts. What all
-//! cells of a pane come to does not. So a pane that has a row for the rest is checked as one row.
+//! If there are more values than cells, the times of the contests decide which values have a cell
+//! (ADR 28). Contests follow log time, which is also moved by entries that are not in history. The
+//! sum over all cells of a pane does not depend on them, so a pane with a row for the rest is
+//! checked as one row.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,14 +11,14 @@ use tallylight_schemas::rows::{Cuboid, PlaybackRow};
 use tallylight_schemas::tables::{Table, conform};
 use tallylight_store::archive::HistoryError;
 
-use super::{expect, kept};
+use super::{columns, expect};
 use crate::pure::limits::OTHER;
 use crate::pure::window::other_cell;
 
 /// A pane by tenant, cuboid and start.
 type Pane = (String, Cuboid, i64);
 
-/// The rows of a table, as they are and twice as they should be.
+/// The rows of a table: as they are, and both ways as they should be.
 pub(super) struct Sides {
     pub(super) kept: RecordBatch,
     pub(super) counted: RecordBatch,
@@ -36,13 +37,13 @@ impl Sides {
         Ok(Self { kept, counted, truth })
     }
 
-    /// With one row for each pane of which not every value has a cell.
+    /// With one row for each pane in which not every value has a cell.
     pub(super) fn by_pane_where_contested(self, table: Table) -> Result<Self, HistoryError> {
         let Self { kept, counted, truth } = self;
         if table.kin() != Table::Playback || ![&kept, &counted, &truth].into_iter().any(has_rest) {
             return Ok(Self { kept, counted, truth });
         }
-        let [kept, counted, truth] = [&kept, &counted, &truth].map(kept::playback);
+        let [kept, counted, truth] = [&kept, &counted, &truth].map(columns::playback);
         let all = [kept?, counted?, truth?];
         let rest = all.iter().flatten().filter(|row| is_rest(row));
         let panes: BTreeSet<Pane> = rest.map(pane).collect();
@@ -68,7 +69,7 @@ fn is_rest(row: &PlaybackRow) -> bool {
     row.cell == other_cell(row.cuboid)
 }
 
-/// The rows of these panes as one each.
+/// The rows of these panes, merged into one for each.
 fn folded(rows: Vec<PlaybackRow>, panes: &BTreeSet<Pane>) -> Vec<PlaybackRow> {
     let (contested, mut out): (Vec<_>, Vec<_>) =
         rows.into_iter().partition(|row| panes.contains(&pane(row)));

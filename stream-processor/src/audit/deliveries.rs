@@ -1,4 +1,4 @@
-//! What reports of media services that came late add to the panes of delivery.
+//! What late reports of media services add to the panes of delivery.
 
 use std::ops::Range;
 
@@ -7,26 +7,26 @@ use tallylight_schemas::rows::DeliveryRow;
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{History, HistoryError};
 
-use super::bound::LATEST_US;
+use super::clock_trust::LATEST_US;
+use super::difference::quiet_us;
 use super::facts::{self, Place, between};
 use super::replay::Replay;
-use super::truth::quiet_us;
 use super::{HOUR_US, time};
 use crate::pure::limits::Limits;
 use crate::pure::watermark::SKEW_IGNORED_MS;
 
-/// Where a report is in event time, Unix µs: a clock that is ahead is held to the arrival.
+/// The event time of a report, Unix µs: a clock that is ahead is limited to the time of arrival.
 pub(super) fn time_of_report(event: &TenantDelivery) -> i64 {
     event.event.ts.min(event.received_at + SKEW_IGNORED_MS * 1_000)
 }
 
-/// Whether a report came so late that nothing is made of it.
+/// Whether a report is too late to be used.
 fn is_of_no_use((place, event): &(Place, TenantDelivery)) -> bool {
     place.logged_us.saturating_sub(time_of_report(event)) > LATEST_US
 }
 
-/// The start of the hour of event time (Unix µs) from which panes change by what came late and was
-/// read in a range of log time; `None` when nothing did.
+/// The start of the hour of event time (Unix µs) of the first pane that is changed by late reports
+/// which were read in a range of log time; `None` if there are none.
 pub(super) async fn oldest(
     history: &History,
     read: &Range<i64>,
@@ -42,8 +42,8 @@ pub(super) async fn oldest(
     Ok(oldest.map(|us| us.div_euclid(HOUR_US) * HOUR_US))
 }
 
-/// The panes of reports that came late, from `from` (Unix µs of event time) on, as of each of the
-/// moments `at` (log time). What is late was read after its time.
+/// The panes of late reports, from `from` (Unix µs of event time) on, as of each of the moments
+/// `at` (log time). A late report was read after its time.
 pub(super) async fn late(
     history: &History,
     limits: &Limits,
@@ -56,13 +56,13 @@ pub(super) async fn late(
     let condition = format!("fate = 'late' AND {}", between(&(from..i64::MAX)));
     let mut reports = facts::reports(history, &condition).await?;
     reports.retain(|report| !is_of_no_use(report));
-    // Of panes before it not all reports were read.
+    // For panes before it not all reports were read.
     reports.retain(|(_, event)| time_of_report(event) >= from);
     reports.sort_by_key(|(_, event)| time_of_report(event));
     Ok(at.iter().map(|at| panes(&reports, limits, *at)).collect())
 }
 
-/// The panes of those of the reports, which are in order, that were read before `at`.
+/// The panes of those reports, which are in order, that were read before `at`.
 fn panes(reports: &[(Place, TenantDelivery)], limits: &Limits, at: i64) -> Vec<DeliveryRow> {
     let mut replay = Replay::new(1, 1, limits);
     let mut last = 0;

@@ -1,4 +1,4 @@
-//! What an hour of each table should hold: what the log says, with differences applied.
+//! The rows that an hour of each table should have: those of the replay, with differences applied.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,9 +11,9 @@ use tallylight_schemas::session::{SessionRow, SpanRow};
 use tallylight_schemas::tables::{Table, conform};
 use tallylight_store::archive::HistoryError;
 
-use super::kept;
+use super::columns;
+use super::difference::{Difference, PaneKey, add, pane_key};
 use super::replay::Ends;
-use super::truth::{Difference, PaneKey, add, pane_key};
 use crate::pure::rollup::{Roll, Wide};
 
 /// Structs as rows of their table.
@@ -25,7 +25,7 @@ pub(super) fn batch<T: Stored>(table: Table, rows: &[T]) -> Result<RecordBatch, 
     Ok(conform(&batch, table)?)
 }
 
-/// The rows of a table about a range of event time (Unix µs), unless it is of wider panes.
+/// The rows of a table, not of wider panes, in a range of event time (Unix µs).
 pub(super) fn rows(
     table: Table,
     ends: &Ends,
@@ -50,14 +50,14 @@ fn playback(ends: &Ends, difference: &Difference, range: &Range<i64>) -> Vec<Pla
     sums.into_values().filter(|row| !row.is_nothing()).collect()
 }
 
-/// Rows of a table of wider panes, which come together of pieces of time.
+/// Rows of a table of wider panes, summed up piece by piece.
 pub(super) enum Sums {
     Playback(Wide<PlaybackRow>),
     Delivery(Wide<DeliveryRow>),
 }
 
 impl Sums {
-    /// Two of a table, which have no rows yet; `None` where its panes are not rolled up.
+    /// Two empty ones for a table; `None` if its panes are not rolled up.
     pub(super) fn both(table: Table) -> Option<[Self; 2]> {
         let (_, width_s) = table.rolled()?;
         Some(match table.kin() {
@@ -66,7 +66,7 @@ impl Sums {
         })
     }
 
-    /// Adds what should be in a range of event time (Unix µs).
+    /// Adds the rows expected in a range of event time (Unix µs).
     pub(super) fn add(&mut self, ends: &Ends, difference: &Difference, range: &Range<i64>) {
         match self {
             Self::Playback(sums) => {
@@ -87,7 +87,7 @@ impl Sums {
     }
 }
 
-/// Rows merged into the panes of a table of wider ones.
+/// Merges rows into the wider panes of a table.
 fn widened<R: Roll>(table: Table, rows: &[R]) -> Vec<R> {
     let width_s = table.rolled().map_or(1, |(_, width_s)| width_s);
     let mut wide = Wide::new(width_s);
@@ -95,14 +95,14 @@ fn widened<R: Roll>(table: Table, rows: &[R]) -> Vec<R> {
     wide.take(i64::MAX)
 }
 
-/// Rows of a table of wider panes, with those of one pane and key as one.
+/// Rows of a table of wider panes, with those of one pane and key merged.
 pub(super) fn joined(table: Table, kept: &[RecordBatch]) -> Result<RecordBatch, HistoryError> {
     let kept = kept.iter().map(|rows| Ok(conform(rows, table)?));
     let kept: Vec<RecordBatch> = kept.collect::<Result<_, HistoryError>>()?;
     let kept = concat_batches(&table.schema(), &kept)?;
     match table.kin() {
-        Table::Playback => batch(table, &widened(table, &kept::playback(&kept)?)),
-        _ => batch(table, &widened(table, &kept::delivery(&kept)?)),
+        Table::Playback => batch(table, &widened(table, &columns::playback(&kept)?)),
+        _ => batch(table, &widened(table, &columns::delivery(&kept)?)),
     }
 }
 
@@ -117,7 +117,7 @@ fn delivery(ends: &Ends, difference: &Difference, range: &Range<i64>) -> Vec<Del
     sums.into_values().collect()
 }
 
-/// Rows of history with those that say the same of other shards added to them.
+/// Rows of history, summed over the shards.
 pub(super) fn summed(
     table: Table,
     kept: Vec<RecordBatch>,
@@ -125,8 +125,8 @@ pub(super) fn summed(
     let (mut ends, all) = (Ends::default(), i64::MIN..i64::MAX);
     for rows in &kept {
         match table {
-            Table::Playback => ends.playback.extend(kept::playback(rows)?),
-            Table::Delivery => ends.delivery.extend(kept::delivery(rows)?),
+            Table::Playback => ends.playback.extend(columns::playback(rows)?),
+            Table::Delivery => ends.delivery.extend(columns::delivery(rows)?),
             _ => return Ok(kept),
         }
     }

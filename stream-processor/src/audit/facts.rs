@@ -1,4 +1,4 @@
-//! The facts as history has them: what the log held, with the place and the moment of each.
+//! The facts as history has them: the records in the log, with the place and the time of each.
 
 use std::ops::Range;
 
@@ -14,12 +14,12 @@ use tallylight_schemas::tables::{HOUR, Table};
 use tallylight_store::archive::{History, HistoryError, hour_name, hour_of};
 
 use super::HOUR_US;
-use super::kept::{Columns, named};
+use super::columns::{Columns, named};
 
 /// The tables of facts.
 pub(super) const TABLES: [Table; 2] = [Table::PlayerEvents, Table::DeliveryEvents];
 
-/// Where a fact stands in the log, and what became of it.
+/// The place of a fact in the log, and its fate.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) offset: u64,
@@ -31,7 +31,7 @@ pub(super) struct Place {
     pub(super) fate: Fate,
     /// A session was found for it.
     pub(super) found: bool,
-    /// Of which playback of its sid it was.
+    /// The playback of its sid that it belonged to.
     pub(super) epoch: Option<u32>,
 }
 
@@ -48,29 +48,29 @@ const PLAYERS: &str = "tenant, mode, source, received_at, digest, v, sid, cid, e
     \"offset\", \"partition\", \"row\", fate, epoch, \
     logged_at";
 
-/// Folders are named after the clock of the log, log time stands still while that is set back, µs.
+/// Folders are named after log time, which is frozen while the log's clock is set back, µs.
 const CLOCK_SLACK_US: i64 = 24 * HOUR_US;
 
-/// A text as a literal of SQL.
+/// A text as an SQL literal.
 pub(super) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Tenant and sid of each row of an answer, whose first columns they are.
+/// Tenant and sid of each row of an answer: its first two columns.
 pub(super) fn sids(answer: &RecordBatch) -> impl Iterator<Item = (String, String)> {
     let (tenants, sids) =
         (answer.column(0).as_string::<i32>(), answer.column(1).as_string::<i32>());
     (0..answer.num_rows()).map(|row| (tenants.value(row).to_owned(), sids.value(row).to_owned()))
 }
 
-/// A moment (Unix µs) as a literal of SQL.
+/// A moment (Unix µs) as an SQL literal.
 pub(super) fn moment(us: i64) -> String {
     format!("arrow_cast({us}, 'Timestamp(Microsecond, Some(\"UTC\"))')")
 }
 
-/// The files of rows that followed from log time `from` (Unix µs) on, and perhaps a few more. Which
-/// folder they are in is all that files are passed over by: the least and greatest value of a
-/// column are only asked once a file is open.
+/// Selects the files of rows that were written from log time `from` (Unix µs) on, and perhaps a few
+/// more. Files are skipped by their folder only: the least and greatest value of a column are read
+/// once a file is open.
 pub(super) fn files_since(from: i64) -> String {
     if from <= CLOCK_SLACK_US {
         return "true".to_owned();
@@ -84,7 +84,7 @@ pub(super) fn between(range: &Range<i64>) -> String {
     format!("{files} AND logged_at >= {from} AND logged_at < {to}")
 }
 
-/// Which rows are read, and in which order. Rows of an older version do not say when they were read.
+/// Which rows are read, and in which order. Rows of an older version lack the time of reading.
 fn selected(condition: &str) -> String {
     format!("WHERE logged_at IS NOT NULL AND ({condition}) ORDER BY \"offset\", \"row\"")
 }

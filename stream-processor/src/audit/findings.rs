@@ -1,4 +1,4 @@
-//! All of history, or some hours of it, checked at once.
+//! Checks all of history, or some hours of it, at once.
 
 use std::ops::Range;
 
@@ -8,18 +8,18 @@ use tallylight_store::archive::{History, HistoryError};
 use super::{Audit, ROWS_AT_ONCE, Report};
 use crate::pure::limits::Limits;
 
-/// What an audit of many hours found.
+/// The findings of an audit of many hours.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
-    /// It looked at what was read before this log time, Unix µs.
+    /// Everything read before this log time was checked, Unix µs.
     pub until: i64,
-    /// Rows that were compared. Without any it found nothing, not even that all is well.
+    /// Rows that were compared. Without any, the audit has not shown that history is correct.
     pub rows: u64,
     /// Rows that drift: a fault.
     pub drift: u64,
-    /// Rows that would be other had nothing come late, and are not repaired yet.
+    /// Rows that would be different had nothing arrived late, and are not repaired yet.
     pub late: u64,
-    /// Each hour and table.
+    /// One report for each hour and table.
     pub reports: Vec<Report>,
 }
 
@@ -35,7 +35,7 @@ impl Audit {
         Self::all_by(history, partitions, limits, asked, ROWS_AT_ONCE).await
     }
 
-    /// The same, with about so many rows of a table in memory at once.
+    /// The same, with about this many rows of a table in memory at once.
     pub async fn all_by(
         history: &History,
         partitions: u16,

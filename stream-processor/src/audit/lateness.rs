@@ -1,14 +1,14 @@
-//! How far tables are repaired, and what is still to be.
+//! How far tables are repaired, and what remains.
 
 use std::collections::BTreeSet;
 
 use tallylight_store::archive::{History, HistoryError};
 
 use super::CHECKED;
-use super::truth::{self, Asked, Difference};
+use super::difference::{self, Difference, Wanted};
 use crate::pure::limits::Limits;
 
-/// What came late, as of now and as far as each table is repaired.
+/// The effect of late facts: as of now, and as far as each table is repaired.
 #[derive(Debug)]
 pub(super) struct Lateness {
     moments: Moments,
@@ -16,8 +16,8 @@ pub(super) struct Lateness {
 }
 
 impl Lateness {
-    /// What came late of these sids, whose facts are read from `from` (log time, Unix µs) on at
-    /// first, and of media services, of panes from `panes_from` on.
+    /// The effect of late facts of these sids, read from `from` (log time, Unix µs) on at first,
+    /// and of media services, of panes from `panes_from` on.
     pub(super) async fn of(
         history: &History,
         limits: &Limits,
@@ -25,30 +25,30 @@ impl Lateness {
         (from, panes_from): (i64, i64),
     ) -> Result<Self, HistoryError> {
         let moments = Moments::of(history, i64::MAX).await?;
-        let asked = Asked { sids, at: &moments.all, since: None, from, panes_from };
-        let differences = truth::differences(history, limits, &asked).await?;
+        let asked = Wanted { sids, at: &moments.all, since: None, from, panes_from };
+        let differences = difference::differences(history, limits, &asked).await?;
         Ok(Self { moments, differences })
     }
 
-    /// As far as each table in [`CHECKED`] is repaired.
+    /// The part that is repaired in each table in [`CHECKED`].
     pub(super) fn repaired(&self) -> impl Iterator<Item = &Difference> {
         self.moments.repaired.iter().map(|at| &self.differences[*at])
     }
 
-    /// All of it.
+    /// All of it, as if nothing had been late.
     pub(super) fn all(&self) -> &Difference {
         &self.differences[self.moments.last]
     }
 }
 
-/// The moments (log time, Unix µs) up to which tables are repaired, each of them once: most are
-/// repaired together.
+/// The moments (log time, Unix µs) up to which tables are repaired, without repetitions: most
+/// tables are repaired together.
 #[derive(Debug)]
 pub(super) struct Moments {
     pub(super) all: Vec<i64>,
-    /// Which of them is that of each table in [`CHECKED`].
+    /// The index of the moment of each table in [`CHECKED`].
     pub(super) repaired: [usize; CHECKED.len()],
-    /// Which is the one that they are held against.
+    /// The index of the moment that they are compared with.
     pub(super) last: usize,
 }
 

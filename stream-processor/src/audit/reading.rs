@@ -1,4 +1,4 @@
-//! A replay on its way through the facts of history, which are read some at a time.
+//! A replay that advances through the facts of history, which are read some at a time.
 
 use std::ops::Range;
 
@@ -17,9 +17,9 @@ use super::replay::{Ends, Replay};
 pub(super) struct Reading {
     history: History,
     replay: Replay,
-    /// Facts before it were read, Unix µs of log time.
+    /// Facts before this were read, Unix µs of log time.
     to: i64,
-    /// Times of rest for each time of work.
+    /// How many times as long as its work it rests.
     rest: u32,
 }
 
@@ -28,13 +28,13 @@ impl Reading {
         Self { history: history.clone(), replay, to: from, rest }
     }
 
-    /// What came out, and was not forgotten.
+    /// The results that were not dropped.
     pub(super) fn ends(&self) -> &Ends {
         &self.replay.ends
     }
 
-    /// Lets the replay read the facts before `to` (log time, Unix µs), and time pass to there. Of what
-    /// comes out, panes and sessions before those moments of event time are not asked for.
+    /// Replays the facts before `to` (log time, Unix µs), and lets time pass to there. Panes and
+    /// sessions before those moments of event time are dropped from the results.
     pub(super) async fn go_on(
         &mut self,
         to: i64,
@@ -56,14 +56,14 @@ impl Reading {
         Ok(())
     }
 
-    /// Rests after work that began then.
+    /// Rests after work that began at `began`.
     pub(super) async fn rest(&self, began: Instant) {
         if self.rest > 0 {
             sleep(began.elapsed() * self.rest).await;
         }
     }
 
-    /// Lets go of panes and sessions before these moments of event time.
+    /// Drops panes and sessions before these moments of event time.
     pub(super) fn forget(&mut self, panes: i64, sessions: i64) {
         self.replay.ends.forget_panes_before(panes);
         self.replay.ends.forget_sessions_before(sessions);
@@ -79,7 +79,7 @@ impl Reading {
     }
 }
 
-/// How many rows of a table fulfil a condition.
+/// The number of rows of a table that fulfil a condition.
 pub(super) async fn count(
     history: &History,
     table: Table,

@@ -1,5 +1,5 @@
-//! What came late goes to where it belongs: the rows of windows and sessions that it changes are
-//! replaced in history, table by table, each in one commit (ADR 23).
+//! Repairs history for late facts: the rows of windows and sessions that they change are replaced,
+//! table by table, each in one commit (ADR 23).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,36 +12,36 @@ use tallylight_schemas::rows::{DeliveryRow, PlaybackRow};
 use tallylight_schemas::tables::Table;
 use tallylight_store::archive::{History, HistoryError, Repair, hour_of};
 
+use super::columns;
+use super::difference::{
+    self, Difference, LONGEST_RUN_US, PaneKey, Wanted, add, pane_key, quiet_us, times,
+};
 use super::expect::batch;
-use super::kept;
 use super::lateness::Moments;
 use super::replay::SessionKey;
-use super::truth::{
-    self, Asked, Difference, LONGEST_RUN_US, PaneKey, add, pane_key, quiet_us, times,
-};
 use super::{CHECKED, deliveries, final_rows};
 use crate::pure::limits::Limits;
 use crate::pure::rollup::Roll;
 use crate::pure::watermark::HORIZON_MS;
 
-/// What a repair did.
+/// The result of a repair.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repaired {
-    /// Playbacks that are otherwise now.
+    /// Playbacks that changed.
     pub sessions: u64,
-    /// Rows of panes that are otherwise now.
+    /// Rows of panes that changed.
     pub panes: u64,
     /// Files written.
     pub files: u64,
-    /// Sids of which something came late that nothing is made of: so late that it may be a clock's
-    /// mistake, too many facts, or what was counted of them is not known.
+    /// Sids whose late facts were not used: so late that a clock may be wrong, too many, or it is
+    /// not known what was counted of them.
     pub left_out: u64,
-    /// Rows of hours that the caps have removed, or are about to: they are not written.
+    /// Rows that were not written, as the caps have removed their hours, or are about to.
     pub rows_left_out: u64,
 }
 
 /// Repairs everything that was read before `now_us` (log time, of which everything is in files).
-/// Sessions that are not over by then wait for the next time.
+/// Sessions that are not over by then wait for the next repair.
 pub async fn repair(
     history: &History,
     limits: &Limits,
@@ -56,11 +56,11 @@ pub async fn repair(
         return Ok(done);
     }
     let from = since - quiet_us(limits) - LONGEST_RUN_US;
-    let sids = &truth::suspects(history, from, now_us).await?;
-    // Panes of which no report came late since are not otherwise than they were.
+    let sids = &difference::suspects(history, from, now_us).await?;
+    // Panes without late reports since then have not changed.
     let panes_from = deliveries::oldest(history, &(since..now_us)).await?.unwrap_or(i64::MAX);
-    let asked = Asked { sids, at: &moments.all, since: Some(since), from, panes_from };
-    let all = truth::differences(history, limits, &asked).await?;
+    let asked = Wanted { sids, at: &moments.all, since: Some(since), from, panes_from };
+    let all = difference::differences(history, limits, &asked).await?;
     let now = &all[moments.last];
     for (table, at) in CHECKED.into_iter().zip(moments.repaired) {
         let mut change = Change::new(table, &all[at], now)?;
@@ -86,7 +86,7 @@ struct Change {
     table: Table,
     panes: BTreeMap<PaneKey<PlaybackRow>, PlaybackRow>,
     delivery: BTreeMap<PaneKey<DeliveryRow>, DeliveryRow>,
-    /// Where panes are, Unix µs.
+    /// The starts of changed panes, Unix µs.
     starts: BTreeSet<i64>,
     gone: BTreeMap<SessionKey, (i64, i64)>,
     new: RecordBatch,
@@ -111,7 +111,7 @@ impl Change {
     fn of_playback(&mut self, before: &Difference, now: &Difference) {
         for (rows, sign) in [(&before.playback, -1), (&now.playback, 1)] {
             for row in rows.values() {
-                // What is added to panes is added to the wider ones that they are in.
+                // What is added to a pane is added to the wider ones around it.
                 let row = self.table.rolled().map_or_else(|| row.clone(), |(_, s)| row.widened(s));
                 add(self.panes.entry(pane_key(&row)), &row, sign);
             }
@@ -152,7 +152,7 @@ impl Change {
         Ok(())
     }
 
-    /// Rows of windows with what is to be added to them.
+    /// Rows of windows with the changes added to them.
     fn added<R: Roll + Stored>(
         &self,
         rows: Vec<R>,
@@ -174,7 +174,7 @@ impl Change {
     }
 }
 
-/// Which rows of sessions or stretches stay.
+/// Which rows of sessions or spans stay.
 fn staying(
     rows: &RecordBatch,
     gone: &BTreeMap<SessionKey, (i64, i64)>,
@@ -204,14 +204,14 @@ impl Repair for Change {
         match self.table.kin() {
             Table::Playback => {
                 let mut waiting = std::mem::take(&mut self.panes);
-                let rows = kept::playback(rows)?;
+                let rows = columns::playback(rows)?;
                 let edited = self.added(rows, &mut waiting, |sum, row| sum.merge(row, 1));
                 self.panes = waiting;
                 edited
             }
             Table::Delivery => {
                 let mut waiting = std::mem::take(&mut self.delivery);
-                let rows = kept::delivery(rows)?;
+                let rows = columns::delivery(rows)?;
                 let edited = self.added(rows, &mut waiting, |sum, row| sum.merge(row, 1));
                 self.delivery = waiting;
                 edited

@@ -1,4 +1,4 @@
-//! The pure code over facts once more, and what comes out of it in the end.
+//! Runs the pure code over facts again, and collects its final results.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::read::Partitions;
 /// A playback by tenant, sid and number.
 pub(super) type SessionKey = (String, String, u32);
 
-/// What can change no more.
+/// Final results.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ends {
     pub(super) playback: Vec<PlaybackRow>,
@@ -27,13 +27,13 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    /// Panes that began before then are not asked for any more (Unix µs).
+    /// Drops panes that began before then (Unix µs).
     pub(super) fn forget_panes_before(&mut self, then: i64) {
         self.playback.retain(|row| row.pane >= then);
         self.delivery.retain(|row| row.pane >= then);
     }
 
-    /// Sessions and stretches that ended before then are not asked for any more (Unix µs).
+    /// Drops sessions and spans that ended before then (Unix µs).
     pub(super) fn forget_sessions_before(&mut self, then: i64) {
         self.sessions.retain(|_, row| row.ended_at.is_none_or(|at| at >= then));
         self.spans.retain(|_, spans| {
@@ -43,7 +43,7 @@ impl Ends {
     }
 }
 
-/// See the module. One shard of the log after the other, as each has an order of its own.
+/// See the module. Shards of the log are replayed one after the other, as each has its own order.
 #[derive(Debug, Clone)]
 pub(super) struct Replay {
     shards: Vec<OneShard>,
@@ -59,7 +59,7 @@ struct OneShard {
 }
 
 impl Replay {
-    /// Before the first fact of a log of so many shards.
+    /// Before the first fact of a log of this many shards.
     pub(super) fn new(shards: u16, partitions: u16, limits: &Limits) -> Self {
         let one = |shard| OneShard {
             shard,
@@ -71,12 +71,12 @@ impl Replay {
         Self { shards, ends: Ends::default() }
     }
 
-    /// Facts as the log had them: those of an entry together.
+    /// Takes facts as the log had them: those of an entry together.
     pub(super) fn take(&mut self, facts: &Facts) {
         self.shards.iter_mut().for_each(|shard| shard.take(facts, &mut self.ends));
     }
 
-    /// Facts of one moment, in a log of one partition; players' records in pieces.
+    /// Takes facts of one moment, in a log of one partition; players' records in pieces.
     pub(super) fn entry<'a>(
         &mut self,
         log_us: i64,
@@ -86,7 +86,7 @@ impl Replay {
         self.entry_to(log_us, pieces, reports, &mut ());
     }
 
-    /// The same, and says of each player's record what became of it.
+    /// The same, and reports the fate of each player's record to `to`.
     pub(super) fn entry_to<'a>(
         &mut self,
         log_us: i64,
@@ -101,7 +101,7 @@ impl Replay {
         shard.end(&mut self.ends);
     }
 
-    /// Nothing but time passes.
+    /// Only lets time pass.
     pub(super) fn pass(&mut self, log_us: i64) {
         for shard in &mut self.shards {
             shard.partitions.begin(shard.next, log_us);

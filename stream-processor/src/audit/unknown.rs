@@ -1,4 +1,4 @@
-//! Sessions whose beginning is not among the facts: those that began before what is left of them.
+//! Sessions whose beginning is not among the facts: they began before the oldest ones left.
 
 use std::collections::BTreeSet;
 
@@ -16,12 +16,12 @@ use super::{HOUR_US, WIDEST_PANE_US, time};
 pub(super) struct Unknown {
     /// By tenant and sid.
     sids: BTreeSet<(String, String)>,
-    /// In panes from here on, Unix µs, there is none of them.
+    /// None of them is in panes from here on, Unix µs.
     gone_at: Option<i64>,
 }
 
 impl Unknown {
-    /// Where facts begin in this hour; whoever is silent for `quiet_us` is over and forgotten.
+    /// Finds them if facts begin in this hour; sessions silent for `quiet_us` are forgotten.
     pub(super) async fn find(
         history: &History,
         first_hour: i64,
@@ -38,8 +38,8 @@ impl Unknown {
         Ok(found)
     }
 
-    /// Facts before `start` (Unix µs) were removed: whoever is heard soon after may be from before,
-    /// also one who is there still or never started, of whom `sessions` says nothing.
+    /// Facts before `start` (Unix µs) were removed: a session seen soon after may have begun
+    /// before, also one that is still open or never started, which `sessions` does not show.
     async fn find_cut_off(
         &mut self,
         history: &History,
@@ -49,7 +49,7 @@ impl Unknown {
         let soon = moment(start + quiet_us);
         let of = "PARTITION BY tenant, sid ORDER BY logged_at";
         let quiet_s = quiet_us / 1_000_000;
-        // Until the first silence: who comes back after it is known.
+        // Until the first silence: a session that returns after it is known.
         let sql = format!(
             "SELECT tenant, sid, max(logged_at) FROM ( \
                SELECT *, sum(CASE WHEN gap THEN 1 ELSE 0 END) OVER ({of}) AS run FROM ( \
@@ -63,7 +63,7 @@ impl Unknown {
             let newest = time(history, table, newest).await?.unwrap_or(i64::MAX);
             self.add(&history.select(table, &sql).await?, newest.saturating_sub(quiet_us));
         }
-        // Whose first playback is not among the facts has another number in a replay.
+        // A sid whose first playback is not among the facts gets other numbers in a replay.
         let sql = "SELECT tenant, sid FROM rows GROUP BY tenant, sid HAVING min(epoch) > 0";
         for batch in history.select(Table::PlayerEvents, sql).await? {
             self.sids.extend(sids(&batch));
@@ -71,12 +71,12 @@ impl Unknown {
         Ok(())
     }
 
-    /// Adds sessions with the last time that is known of each; after `open` they may go on.
+    /// Adds sessions with the last known time of each; after `open` they may continue.
     fn add(&mut self, answer: &[RecordBatch], open: i64) {
         for batch in answer {
             self.sids.extend(sids(batch));
             for &end in batch.column(2).as_primitive::<TimestampMicrosecondType>().values() {
-                // The last pane that one of them can be in ends so much later.
+                // The last pane that one of them can be in ends this much later.
                 let after = end.saturating_add(WIDEST_PANE_US);
                 let gone_at = if end >= open { i64::MAX } else { after };
                 self.gone_at = self.gone_at.max(Some(gone_at));
@@ -84,17 +84,17 @@ impl Unknown {
         }
     }
 
-    /// Where panes can be checked from, Unix µs: at `from`, or later.
+    /// From where panes can be checked, Unix µs: `from` or later.
     pub(super) fn panes_from(&self, from: i64) -> i64 {
         self.gone_at.map_or(from, |gone_at| gone_at.max(from))
     }
 
-    /// These sids without them.
+    /// The given sids without these.
     pub(super) fn without(&self, sids: &BTreeSet<(String, String)>) -> BTreeSet<(String, String)> {
         sids.difference(&self.sids).cloned().collect()
     }
 
-    /// Rows without theirs; rows that are of no session stay.
+    /// The given rows without those of these; rows without a session stay.
     pub(super) fn leave_out(&self, rows: RecordBatch) -> Result<RecordBatch, HistoryError> {
         let (Some(tenants), Some(sids)) =
             (rows.column_by_name("tenant"), rows.column_by_name("sid"))

@@ -1,5 +1,6 @@
 //! Delivery panes: plain sums per second and (tenant, service, edge, pipeline, stream, track,
-//! segment, action). Nothing here lasts, so there are no gauges; a pane is what was reported into it.
+//! segment, action). Events have no duration, so there are no gauges; a pane is the sum of its
+//! reports.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::pure::limits::{OTHER, clip};
 use crate::pure::watermark::Watermark;
 
 const WIDTH_MS: i64 = 1_000;
-/// The part of the keys up to which segments have keys of their own.
+/// Segments have keys of their own in this part of the keys only.
 const OF_SEGMENTS: usize = 8;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -41,7 +42,7 @@ impl Key {
         }
     }
 
-    /// The same without its segment.
+    /// The same key without its segment.
     fn of_any_segment(self) -> Self {
         Self { k: None, ..self }
     }
@@ -90,7 +91,7 @@ impl Sums {
             _ => {}
         }
         self.hits += i64::from(event.hit == Some(true));
-        // Whole milliseconds, as in a row: what partitions cut off alone would not add up.
+        // Whole milliseconds, as in a row: otherwise sums over partitions would round differently.
         self.held_us = self.held_us.saturating_add(signed(event.held_us) / 1_000 * 1_000);
         if event.action == Action::Get {
             let net = event.ttfb_us.saturating_sub(event.held_us);
@@ -130,8 +131,8 @@ impl DeliveryPanes {
             None => tenants.entry(Arc::from(tenant)).or_default(),
         };
         let mut key = Key::of(event);
-        // Who asks for segments without end must not push out others, nor fill what readers keep:
-        // segments are told apart in a small part of the room, and only those that there are.
+        // A client that asks for endless segments must not displace other keys, nor fill readers'
+        // memory: segments are kept apart in a small part of the keys, and only existing ones.
         let is_flood =
             keys.len() >= self.max_keys / OF_SEGMENTS || (400..500).contains(&event.status);
         if is_flood && !keys.contains_key(&key) {
@@ -143,7 +144,7 @@ impl DeliveryPanes {
         keys.entry(key).or_default().add(event);
     }
 
-    /// The rows that are due and changed, then drops what is final.
+    /// Answers the rows that are due and changed, then drops final panes.
     pub fn emit(&mut self, mark: &Watermark, partition: u16, version: u64) -> Vec<DeliveryRow> {
         let due = mark.due(WIDTH_MS);
         let mut rows = Vec::new();

@@ -1,5 +1,5 @@
-//! The ledger of ends (ADR 9): what became of every record, per second of log time, beside what
-//! the door says it let in. The two are counted apart, so that they can disagree.
+//! The ledger of fates (ADR 9): the fate of every record, per second of log time, beside the number
+//! that the collector says it accepted. The two are counted separately, so that they can disagree.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use tallylight_schemas::rows::FatesRow;
 
 type Key = (i64, String, String, Fate, Reason);
 
-/// Records of one key: those that came to their end so, and those that the door counted so.
+/// Records of one key: as counted here by fate, and as counted by the collector.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Count {
     ends: u64,
@@ -27,12 +27,12 @@ impl Count {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Fates {
     panes: BTreeMap<Key, Count>,
-    /// The key counted last: records of one kind come in runs, and a run makes no strings.
+    /// The key counted last: records of one kind come in runs, and a run allocates no strings.
     run: Option<(Key, Count)>,
 }
 
 impl Fates {
-    /// Counts `ends` records that came to `fate` at `log_ms`.
+    /// Counts `ends` records with this fate at `log_ms`.
     pub fn add(&mut self, log_ms: i64, tenant: &str, source: &str, fate: Fate, ends: u64) {
         let count = Count { ends, door: 0 };
         self.count(log_ms, tenant, source, (fate, Reason::None), count);
@@ -57,8 +57,8 @@ impl Fates {
         }
     }
 
-    /// Takes over what the door counted. What it refused has come to its end there; what it
-    /// let in comes to one here, record by record, or is missing in the balance.
+    /// Takes over the collector's counts. Refused records have their fate already; accepted ones
+    /// get theirs here, record by record, or are missing in the balance.
     pub fn door(&mut self, log_ms: i64, count: &FateCount) {
         let refused = matches!(count.fate, Fate::Rejected | Fate::Shed);
         let end = (count.fate, count.reason);

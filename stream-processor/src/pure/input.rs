@@ -1,4 +1,4 @@
-//! What the partition state is fed with: borrowed views, so that feeding allocates nothing.
+//! The input of the partition state: borrowed views, so that feeding allocates nothing.
 
 use std::borrow::Cow;
 
@@ -8,13 +8,13 @@ use tallylight_schemas::player::{PlayerEvent, TOLD};
 /// A player's record as sessions read it. Times are Unix ms.
 #[derive(Debug, Clone, Default)]
 pub struct PlayerInput<'a> {
-    /// Whose viewer.
+    /// The viewer's tenant.
     pub tenant: &'a str,
     /// The player's session id.
     pub sid: &'a str,
-    /// Came by request mode (a query), not as an event report.
+    /// Sent in request mode (a query), not as an event report.
     pub request: bool,
-    /// Where it came in, as the door's fates name it; `None` where the mode says it.
+    /// Where it came in, by its name in the collector's fates; `None` if the mode says it.
     pub source: Option<&'a str>,
     /// When the collector had it.
     pub received_ms: i64,
@@ -44,7 +44,7 @@ pub struct PlayerInput<'a> {
     pub msd_ms: Option<i64>,
     /// Times the buffer ran dry, as the player counts them.
     pub bsa: Option<i64>,
-    /// How long in all, ms.
+    /// Total time of these, ms.
     pub bsda_ms: Option<i64>,
     /// Frames dropped, as the player counts them.
     pub dfa: Option<i64>,
@@ -116,12 +116,13 @@ impl PlayerInput<'_> {
         self.ts.unwrap_or(self.received_ms)
     }
 
-    /// Whether who served the request told of it: what such a record says may be told once more.
+    /// Whether it is a request reported by the server that answered it, which others may report,
+    /// too.
     pub fn is_told(&self) -> bool {
         self.source.is_some_and(|source| TOLD.contains(&source))
     }
 
-    /// How much later than its own time it came.
+    /// How much later than its own time it arrived.
     pub fn delay(&self) -> i64 {
         self.received_ms.saturating_sub(self.time())
     }

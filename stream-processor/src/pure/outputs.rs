@@ -1,4 +1,4 @@
-//! What comes out of a partition: rows, counts, and the end of each record.
+//! The outputs of a partition: rows, counts, and the fate of each record.
 
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::fates::Fate;
@@ -6,7 +6,7 @@ use tallylight_schemas::rows::TopicRows;
 
 use super::session::store::{Here, Over};
 
-/// What comes out with an entry.
+/// The output of an entry.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rows {
     /// For the rows topic.
@@ -24,7 +24,7 @@ impl Rows {
     }
 }
 
-/// Records by what became of them, since the state was made.
+/// Records by fate, since the state was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Counted.
@@ -44,13 +44,13 @@ impl Tally {
     }
 }
 
-/// Who wants to know what became of each record, in the order in which they were handed in.
+/// Receives the fate of each record, in the order in which they were handed in.
 pub trait Ends {
-    /// A record came to `fate`; `here` is the session it is of, after it.
+    /// A record has this fate; `here` is its session after it.
     fn end(&mut self, fate: Fate, here: Option<Here<'_>>);
 }
 
-/// Nobody does.
+/// Ignores fates.
 impl Ends for () {
     fn end(&mut self, _: Fate, _: Option<Here<'_>>) {}
 }

@@ -1,8 +1,7 @@
-//! The state of one partition: everything that its rows are a function of.
+//! The state of one partition: its rows are a function of it.
 //!
 //! An entry is fed in as [`PartitionState::begin`], any number of records, and
-//! [`PartitionState::finish`], which hands out the rows that became due. Nothing else moves
-//! time.
+//! [`PartitionState::finish`], which answers the rows that became due. Nothing else moves time.
 
 mod copy;
 
@@ -27,14 +26,14 @@ use super::session::warm::{Likely, TOGETHER};
 use super::watermark::{HORIZON_MS, SKEW_IGNORED_MS, Watermark};
 use super::window::Windows;
 
-/// What the state holds; every number of it is bounded by [`Limits`].
+/// How much the state holds; every number is bounded by [`Limits`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Size {
     /// Sessions held whole, open or ended.
     pub sessions: usize,
     /// Their facts that can still be reordered.
     pub facts: usize,
-    /// Words of theirs.
+    /// Their words.
     pub words: usize,
     /// Tombstones.
     pub tombstones: usize,
@@ -50,8 +49,8 @@ pub struct Size {
     pub delivery_keys: usize,
 }
 
-/// See the module. What serde writes lacks the sessions: [`PartitionState::begin_copy`] makes a copy
-/// of them.
+/// See the module. Serde leaves out the sessions: [`PartitionState::begin_copy`] makes a copy of
+/// them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PartitionState {
     partition: u16,
@@ -89,7 +88,7 @@ impl PartitionState {
         }
     }
 
-    /// Which partition it is of, and how many there are.
+    /// The number of the partition, and how many there are.
     pub fn place(&self) -> (u16, u16) {
         (self.partition, self.partitions)
     }
@@ -100,9 +99,9 @@ impl PartitionState {
         self.mark.advance(appended_at_us);
         let log = self.mark.log_ms();
         self.sessions.time_out(&mut Now { windows: &mut self.windows, log });
-        // After a long pause the panes before it are final now. Emit them before records of
-        // another time come in, so that no cell has to span the pause. They are part of this
-        // entry's emission: the entry before may have used up its own version.
+        // After a long pause the panes before it are final now. They are emitted before records of
+        // another time are taken in, so that no cell has to cover the pause, and as part of this
+        // entry's emission: the previous entry may have used up its own version.
         if log - before > HORIZON_MS {
             let rows = self.emit(offset + 1);
             self.early.extend(rows);
@@ -114,7 +113,7 @@ impl PartitionState {
         self.players_to(inputs, &mut ());
     }
 
-    /// The same, and says of each what became of it.
+    /// The same, and reports the fate of each to `to`.
     pub fn players_to(&mut self, inputs: &[PlayerInput<'_>], ends: &mut impl Ends) {
         let mut at = 0;
         let (mut likely, mut looked_up) = (Likely::default(), 0..0);
@@ -163,7 +162,7 @@ impl PartitionState {
     pub fn delivery(&mut self, reported: &TenantDelivery) -> Fate {
         let (tenant, event) = (reported.tenant.as_str(), &reported.event);
         let log = self.mark.log_ms();
-        // Reporters run on our own clocks; one that is ahead is held to the arrival.
+        // Reporters run on our own clocks; one that is ahead is limited to the time of arrival.
         let newest = reported.received_at.div_euclid(1_000) + SKEW_IGNORED_MS;
         let at = event.ts.div_euclid(1_000).min(newest).min(log + SKEW_IGNORED_MS);
         let fate = if !self.sequences.insert(tenant, event, self.limits.reporters) {
@@ -180,17 +179,17 @@ impl PartitionState {
         fate
     }
 
-    /// Notes a record that is passed on and changes nothing here.
+    /// Counts a record that is passed on and changes nothing here.
     pub fn passed(&mut self, tenant: &str, source: &str) {
         self.note(tenant, source, Fate::Accepted);
     }
 
-    /// Takes in what the door counted.
+    /// Takes in the collector's counts.
     pub fn door(&mut self, count: &FateCount) {
         self.fates.door(self.mark.log_ms(), count);
     }
 
-    /// Notes entries that were gone before they could be read.
+    /// Counts entries that the log removed before they could be read.
     pub fn lose(&mut self, entries: u64) {
         self.lost_entries += entries;
     }
@@ -247,7 +246,7 @@ impl PartitionState {
         self.sessions.open_count()
     }
 
-    /// Records so far by what became of them.
+    /// Records so far, by fate.
     pub fn tally(&self) -> Tally {
         self.tally
     }
@@ -257,12 +256,12 @@ impl PartitionState {
         self.sessions.rows(tenant, sid, limit)
     }
 
-    /// The sessions, to be asked.
+    /// The sessions, for queries.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
     }
 
-    /// Takes over limits that were set anew; what is held already stays.
+    /// Sets other limits; what is held already stays.
     pub fn set_limits(&mut self, limits: Limits) {
         self.windows.set_max_cells(limits.cells);
         self.delivery.set_max_keys(limits.delivery_keys);
@@ -270,7 +269,7 @@ impl PartitionState {
         self.limits = limits;
     }
 
-    /// What the state holds.
+    /// How much the state holds.
     pub fn size(&self) -> Size {
         let [sessions, facts, words, tombstones, pending] = self.sessions.size();
         let (cells, panes) = self.windows.size();

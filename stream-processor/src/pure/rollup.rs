@@ -9,31 +9,31 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::rows::{Cell, Cuboid, DeliveryKey, DeliveryRow, PlaybackRow};
 
-/// Rows that wait for their minute's or hour's end, of each kind. Beyond it all are handed out
-/// before their time, and the rest of their pane comes as further rows: they add up to the same.
+/// Rows of each kind that wait for the end of their minute or hour, at most. Beyond that all are
+/// written early, and the rest of their pane follows as further rows: they add up to the same.
 const WAITING: usize = 40_000;
 
 /// The widths, seconds.
 pub const WIDTHS: [u32; 2] = [60, 3_600];
 
-/// What state is made of.
+/// The traits of types in the state.
 pub trait Kept: Clone + Debug + Serialize + DeserializeOwned {}
 impl<T: Clone + Debug + Serialize + DeserializeOwned> Kept for T {}
 
 /// A row that can be merged with others into one of a wider pane.
 pub trait Roll: Kept {
-    /// What tells a row from others of its pane.
+    /// Identifies a row in its pane.
     type Key: Ord + Kept;
 
     /// See [`Self::Key`].
     fn key(&self) -> Self::Key;
     /// Start of its pane, Unix µs.
     fn pane(&self) -> i64;
-    /// The row as its part of the pane of `width_s` that it is in.
+    /// The row as a part of the pane of `width_s` around it.
     fn widened(&self, width_s: u32) -> Self;
     /// Merges another row of the same pane and key.
     fn absorb(&mut self, other: &Self);
-    /// Whether it says nothing: then it is no row.
+    /// Whether it is empty: then it is not written.
     fn is_nothing(&self) -> bool;
 }
 
@@ -144,13 +144,13 @@ impl<R: Roll> Default for Rollup<R> {
 }
 
 impl<R: Roll> Rollup<R> {
-    /// One that lets at most so many rows wait.
+    /// With at most this many waiting rows.
     pub fn with(waiting: usize) -> Self {
         Self { waiting, ..Self::default() }
     }
 
-    /// Takes in final rows, and hands out minutes and hours that end at or before `final_up_to`,
-    /// Unix µs: everything before it was taken in.
+    /// Takes in final rows, and answers minutes and hours that end at or before `final_up_to`, Unix
+    /// µs: everything before it was taken in.
     pub fn take(&mut self, rows: &[R], final_up_to: i64) -> [Vec<R>; 2] {
         rows.iter().for_each(|row| self.minutes.add(row));
         let full = self.minutes.len() + self.hours.len() > self.waiting;

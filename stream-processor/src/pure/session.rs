@@ -1,21 +1,22 @@
 //! Sessions (ADR 6). A record becomes a [`Fact`]; facts in order of event time drive the
-//! [`machine::Machine`]; [`timeline::Timeline`] keeps the facts that may still be reordered
-//! together with what each of them put into the panes, so that it can be taken back;
-//! [`epoch::Epoch`] is one playback of a sid; [`store::Sessions`] holds them all, with what every
-//! open one is asked about in [`columns`].
+//! [`machine::Machine`]; [`timeline::Timeline`] keeps the facts that may still be reordered and the
+//! cells in which each of them counts, so that its effect on the panes can be undone;
+//! [`epoch::Epoch`] is one playback of a sid; [`store::Sessions`] holds them all, and the most
+//! asked columns of the open ones in [`columns`].
 //!
-//! The files, by what they are for:
-//! - A record comes: `open` finds its epoch, or it waits in `pending`; `fact` is what it tells,
-//!   `said` its words, `clue` what a player tells that names no state.
-//! - An epoch: `epoch`, its `sid` and its `kin`; the `timeline`, whose facts are in `tail` as `pack`
-//!   writes numbers, with `silences` between them.
-//! - Where it stands: `states` at the horizon and now, each a `machine` that goes by `rules` and
-//!   counts `records`; what they have in common is their `story`, with `seldom` (what hardly any has)
-//!   and `totals` (the player's own counts).
-//! - All of them: `store`, their places in `slots`, found by `index`, `words` that they share, `warm`
-//!   to have the next ones in the cache.
-//! - Asked: `ask`, `columns` by `dimensions`, `report` (a row), `stretch` (spans), all of one `moment`.
-//!   Written down: `copy`.
+//! The files, by purpose:
+//! - A record arrives: `open` finds its epoch or opens one; facts of edges without a session wait
+//!   in `pending`. `fact` is its content, `said` its words, `clue` the hint at a state in a request
+//!   that names none.
+//! - An epoch: `epoch`, its `sid` and its `kin`; the `timeline`, whose facts are in `tail` (numbers
+//!   packed by `pack`), with `silences` between them.
+//! - Its state: `states` at the horizon and now, each a `machine` that follows `rules` and counts
+//!   `records`; both share a `story` of what changes rarely, with `seldom` (what hardly any session
+//!   has) and `totals` (the player's own counts).
+//! - All sessions: `store`, their places in `slots`, found by `index`, the shared `words`, and
+//!   `warm`, which brings the next ones into the cache.
+//! - Queries: `ask`, `columns` by `dimensions`, `report` (a row), `span`, and `moment` (all rows as
+//!   of one moment). Snapshots: `copy`.
 
 mod ask;
 mod clue;
@@ -39,10 +40,10 @@ mod seldom;
 mod sid;
 mod silences;
 mod slots;
+mod span;
 mod states;
 pub mod store;
 mod story;
-mod stretch;
 mod tail;
 pub mod timeline;
 mod totals;
@@ -53,5 +54,5 @@ pub use clue::Clue;
 pub use fact::{Fact, Origin, Token};
 pub use said::Said;
 pub use sid::Sid;
+pub use span::Span;
 pub use store::Sessions;
-pub use stretch::Stretch;

@@ -1,6 +1,5 @@
-//! Rows for history: the sum over partitions of each pane, once it can change no more, and
-//! incidents and actions once they are over. Until then the newest of each is kept here, which
-//! is also what live queries see of them.
+//! Rows for history: the sum over partitions of each pane once it is final, and incidents and
+//! actions once they are over. Until then the newest of each is kept here, which live queries see.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use tallylight_schemas::tables::Table;
 
 use super::rollup::Rollup;
 
-/// Control records that are over are handed out when nothing was heard of them for so long, µs.
+/// Control records that are over are written when they have not changed for this long, µs.
 const QUIET_US: i64 = 600_000_000;
 /// Control records of one kind that are kept.
 const CONTROL: usize = 500;
@@ -26,7 +25,7 @@ type PlacedKey = (i64, DeliveryKey, u16);
 /// Rows of panes that end together. A view shares them until one of them changes.
 type Pane<K, R> = Arc<BTreeMap<K, R>>;
 
-/// What a settled pane, incident or action becomes.
+/// The rows of settled panes, incidents and actions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settled {
     /// Sums of players.
@@ -43,7 +42,7 @@ pub struct Settled {
     pub actions: Vec<ActionRow>,
 }
 
-/// Holds the newest of each row until it can change no more; then its sum goes to history.
+/// Holds the newest of each row until it is final; then its sum goes to history.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Settle {
     /// By end of pane.
@@ -51,7 +50,7 @@ pub struct Settle {
     delivery: BTreeMap<i64, Pane<PlacedKey, DeliveryRow>>,
     playback_wide: Rollup<PlaybackRow>,
     delivery_wide: Rollup<DeliveryRow>,
-    /// How far each partition is final.
+    /// Up to where each partition is final.
     final_up_to: BTreeMap<u16, i64>,
     incidents: BTreeMap<(String, String), IncidentRow>,
     actions: BTreeMap<(String, String), ActionRow>,
@@ -62,7 +61,7 @@ fn end(pane: i64, width_s: u32) -> i64 {
     pane + i64::from(width_s) * 1_000_000
 }
 
-/// Keeps a record unless a newer one is kept: of two doors the later may store the older one.
+/// Keeps a record unless a newer one is kept: one collector may store an older record later.
 fn keep<K: Ord, T>(kept: &mut BTreeMap<K, T>, key: K, row: T, written: impl Fn(&T) -> i64) {
     if kept.get(&key).is_none_or(|known| written(known) <= written(&row)) {
         kept.insert(key, row);
@@ -70,7 +69,7 @@ fn keep<K: Ord, T>(kept: &mut BTreeMap<K, T>, key: K, row: T, written: impl Fn(&
 }
 
 impl Settle {
-    /// Takes in an emission, and hands out what it settles.
+    /// Takes in an emission, and answers the rows that it settles.
     pub fn take(&mut self, rows: TopicRows) -> Settled {
         for row in rows.playback {
             let cell = row.cell.clone();
@@ -101,7 +100,7 @@ impl Settle {
     fn note(&mut self, row: &ProgressRow) {
         self.log_time = self.log_time.max(row.log_time);
         if self.final_up_to.len() > usize::from(row.partitions) {
-            // A log that was cut into more partitions before: those are gone.
+            // A log that had more partitions before: the others are gone.
             self.final_up_to.clear();
         }
         self.final_up_to.insert(row.partition, row.final_up_to);
@@ -137,7 +136,7 @@ impl Settle {
         }
     }
 
-    /// What is not settled yet of a table, as it is now; of another nothing.
+    /// The rows of a table that are not settled yet, as they are now; none of other tables.
     pub fn open(&self, table: Table) -> Open {
         let mut open = Open::default();
         match table {
@@ -151,8 +150,8 @@ impl Settle {
     }
 }
 
-/// What can still change, as of one moment. It costs little to hold; its rows are made where they
-/// are asked for.
+/// Rows that can still change, as of one moment. It costs little to hold; its rows are made when
+/// they are asked for.
 #[derive(Debug, Default)]
 pub struct Open {
     playback: Vec<Pane<PlaybackKey, PlaybackRow>>,
@@ -176,7 +175,7 @@ impl Open {
     }
 }
 
-/// Takes out what is over for long enough, and the oldest beyond the cap.
+/// Takes out control records that have been over for long enough, and the oldest beyond the cap.
 fn drain<T: Clone>(
     kept: &mut BTreeMap<(String, String), T>,
     log_time: i64,
@@ -195,8 +194,8 @@ fn drain<T: Clone>(
     out
 }
 
-/// The rows of one pane, summed over partitions; they come with those of a key in a row. What
-/// adds up to nothing is no row.
+/// The rows of one pane, summed over partitions; those of a key are adjacent. Sums of nothing are
+/// left out.
 fn sum_playback<'a>(
     rows: impl Iterator<Item = &'a PlaybackRow>,
     settled: bool,

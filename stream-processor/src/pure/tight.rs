@@ -1,8 +1,8 @@
-//! Members that may be missing, in the room of those that are there: there are millions.
+//! Optional members without additional memory: there are millions.
 
 use serde::{Deserialize, Serialize};
 
-/// A time or a length, Unix ms or ms, that may be missing. `i64::MIN` is taken for missing.
+/// A time or a duration, Unix ms or ms, that may be missing; `i64::MIN` means so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Option<i64>", into = "Option<i64>")]
 pub struct MaybeMs(i64);
@@ -50,7 +50,7 @@ impl From<MaybeMs> for Option<i64> {
     }
 }
 
-/// A number from 0 that may be missing. What is below 0 is taken for missing.
+/// A number from 0 that may be missing; negative values mean so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct MaybeCount(i32);

@@ -8,7 +8,7 @@ pub const HORIZON_MS: i64 = 120_000;
 /// A session without a record for this long of log time is over. Below the horizon, so that
 /// its end can still be put where it was last seen. ms.
 pub const TIMEOUT_MS: i64 = 75_000;
-/// Clock differences below this are the network's, not the clock's. ms.
+/// Clock differences below this are attributed to the network. ms.
 pub const SKEW_IGNORED_MS: i64 = 2_000;
 /// Time between two contests for cells, ms.
 const CONTEST_MS: i64 = 10_000;
@@ -16,7 +16,7 @@ const CONTEST_MS: i64 = 10_000;
 const AGES_SHORT: &[i64] = &[1_000, 2_000, 5_000, 15_000, 60_000];
 const AGES_LONG: &[i64] = &[1_000, 2_000, 5_000, 10_000, 15_000, 60_000];
 
-/// How far a partition's log is, and how far its rows are.
+/// Log time of a partition, and up to where its rows were emitted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watermark {
     log_us: i64,
@@ -55,13 +55,13 @@ impl Watermark {
         Due { after: self.emitted_ms, now: self.log_ms(), width: width_ms, ages }
     }
 
-    /// Log time, where ten seconds of it ended since the last emission: cells are contested then.
+    /// Log time, if ten seconds of it ended since the last emission: then cells are contested.
     pub fn contest_is_due(&self) -> Option<i64> {
         let now = self.log_ms();
         (now.div_euclid(CONTEST_MS) > self.emitted_ms.div_euclid(CONTEST_MS)).then_some(now)
     }
 
-    /// Notes that everything due was emitted.
+    /// Remembers that everything due was emitted.
     pub fn emitted(&mut self) {
         self.emitted_ms = self.log_ms();
     }

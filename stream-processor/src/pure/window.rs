@@ -3,10 +3,10 @@
 //!
 //! `time in state = sessions in it at the pane's start × width + Σ ±(pane end − t)`
 //!
-//! over the enters (+) and leaves (−) at times t in the pane, and the number at the start is
-//! the sum of enters minus leaves before it. So a viewer who says nothing for 30 s counts in
-//! each of the 30 panes, the cost is per event, and taking something back is the same sum
-//! with the other sign.
+//! over the enters (+) and leaves (−) at times t in the pane, and the number at the start is the
+//! sum of enters minus leaves before it. So a viewer who sends nothing for 30 s counts in each of
+//! the 30 panes, the cost is per event, and an effect is undone by the same sum with the other
+//! sign.
 
 mod cell;
 mod cells;

@@ -21,11 +21,11 @@ impl Processor {
         if rows.is_empty() {
             return Ok(());
         }
-        let (log, mut told) = (Arc::clone(&self.parts.log), emit::Told::default());
+        let (log, mut logged) = (Arc::clone(&self.parts.log), emit::LoggedReasons::default());
         let retry = Duration::from_millis(self.settings.retry_ms);
         let entries = self.parts.metrics.timed(Stage::Rows, || emit::entries(rows));
         for parts in entries? {
-            while !self.meanwhile(emit::append(log.as_ref(), &parts, &mut told)).await? {
+            while !self.meanwhile(emit::append(log.as_ref(), &parts, &mut logged)).await? {
                 let paused = cancel.run_until_cancelled(sleep(retry));
                 if self.meanwhile(paused).await.is_none() {
                     return Ok(());
@@ -35,8 +35,8 @@ impl Processor {
         Ok(())
     }
 
-    /// Waits for the log. Open sessions can be asked for meanwhile. Rows of history cannot: theirs
-    /// is a moment between two entries.
+    /// Waits for the log. Questions about open sessions are answered meanwhile; those about history
+    /// are not, as their answers are of a moment between two entries.
     async fn meanwhile<T>(&mut self, log: impl Future<Output = T>) -> T {
         let (mut log, mut began) = (pin!(log), Instant::now());
         loop {
@@ -50,7 +50,7 @@ impl Processor {
                 Ok(done) => return done,
                 Err(asked) => self.answer_one(asked),
             }
-            // What the answer took is counted as that.
+            // The time of the answer is counted as a question's.
             began = Instant::now();
         }
     }

@@ -1,15 +1,16 @@
-//! How the processor is doing, for whoever watches it.
+//! The processor's state, shown to operators and other services.
 
 use tallylight_schemas::record::EVENTS;
 
 use super::Processor;
-use crate::serve::ProcessorStats;
+use crate::queries::ProcessorStats;
 
-/// Clocks that differ by less agree, µs.
+/// Clock differences below this are ignored, µs.
 const AHEAD_US: i64 = 2_000_000;
 
 impl Processor {
-    /// Says once when log time is ahead of this machine's: who else is on time is late by it then.
+    /// Logs once that log time is ahead of this machine's clock: records of collectors whose clocks
+    /// are right arrive late by it.
     fn compare_clocks(&mut self, behind_us: i64) {
         if behind_us < -AHEAD_US && !std::mem::replace(&mut self.said_ahead, true) {
             tracing::error!(
@@ -20,14 +21,14 @@ impl Processor {
         }
     }
 
-    /// Shows it, after each turn of the loop.
+    /// Publishes the state, after each turn of the loop.
     pub(super) fn show(&mut self) {
         let log_time_us = self.partitions.log_us();
         let behind = self.parts.clock.now_us() - log_time_us;
         self.compare_clocks(behind);
         let states = self.partitions.states();
         let sessions: usize = states.iter().map(|state| state.open_sessions()).sum();
-        // Read by itself: a borrow that lasts until the log is asked below would stop an append.
+        // Read on its own: a borrow held until the log is asked below would block an append.
         let head = *self.head.borrow();
         let stats = ProcessorStats {
             position: self.position,

@@ -15,7 +15,7 @@ use tallylight_schemas::rows::{ProgressRow, TopicRows};
 use tallylight_schemas::session::SessionRow;
 
 use super::*;
-use crate::serve::SessionQuery;
+use crate::queries::SessionQuery;
 
 fn log() -> Arc<MemoryLog> {
     let topics = [EVENTS, ROWS].map(|name| TopicSettings::new(name, 1 << 30));

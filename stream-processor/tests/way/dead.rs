@@ -51,7 +51,7 @@ async fn the_log_goes_on_behind_a_part_that_cannot_be_read_and_keeps_it_once() {
             let second = (at / 1_000 - T0) / 1_000;
             let kind = Kind::Player.code();
             want.push(format!(
-                "demo|2026-11-18T11:{}Z|log|it is no Arrow stream, or a part of one|NULL|21|{kind}|0|2|{offset}|0",
+                "demo|2026-11-18T11:{}Z|log|it is not an Arrow stream, or only part of one|NULL|21|{kind}|0|2|{offset}|0",
                 minute(second)
             ));
             want.push(format!(

@@ -77,8 +77,52 @@ fn an_attempt_is_an_exit_once_however_often_it_falls_silent() {
     let (_, sums) = from(0, &[(0, "s"), (5_000, ""), (120_000, "f")]);
     assert_eq!((sums.attempts, sums.exits_before_start, sums.start_failures), (1, 1, 0));
     let (row, sums) = from(0, &[(0, "s"), (5_000, ""), (120_000, "p"), (125_000, "q")]);
-    assert_eq!(row.outcome, Outcome::Played);
+    assert_eq!((row.outcome, row.startup_ms, row.waited_ms), (Outcome::Played, None, None));
     assert_eq!((sums.attempts, sums.exits_before_start, sums.starts), (1, 1, 1));
+}
+
+#[test]
+fn a_silence_is_in_no_startup_and_in_no_wait() {
+    let startups = |world: &World| {
+        let rows = world.book.playback.iter().filter(|((of, ..), _)| *of == Cuboid::Content);
+        rows.map(|(_, row)| row.startup_sketch.count()).sum::<i64>()
+    };
+    for first in ["s", "w", ""] {
+        let mut world = World::default();
+        world.beacons(&story(&[(0, first), (5_000, ""), (480_000, "p"), (485_000, "q")]));
+        let row = world.session();
+        assert_eq!((row.startup_ms, row.waited_ms), (None, None), "{first}");
+        assert_eq!((row.first_frame_at, row.playing_ms), (Some((T0 + 480_000) * 1_000), 5_000));
+        world.tick_to(700_000);
+        assert_eq!(startups(&world), 0, "{first}");
+    }
+    // An attempt that begins after the silence is as long as it is, and so is one without any.
+    let mut world = World::default();
+    world.beacons(&story(&[(0, ""), (5_000, ""), (480_000, "s"), (480_700, "p")]));
+    assert_eq!(world.session().startup_ms, Some(700));
+    world.tick_to(700_000);
+    assert_eq!(startups(&world), 1);
+    // Of an exit the wait is what was seen of it; whoever waited less than a second is none.
+    let (row, sums) = from(0, &[(0, "s"), (5_000, ""), (240_000, "w"), (242_000, "q")]);
+    assert_eq!((row.startup_ms, row.waited_ms, row.starting_ms), (None, Some(7_000), 7_000));
+    assert_eq!(sums.exits_before_start, 1);
+    let (row, sums) = from(0, &[(0, "s"), (400, ""), (240_000, "w"), (240_200, "q")]);
+    assert_eq!((row.waited_ms, sums.exits_before_start), (Some(600), 0));
+}
+
+#[test]
+fn a_request_derives_no_startup_from_before_a_silence() {
+    let asked = |ts, urgent| Beacon {
+        request: true,
+        unnumbered: true,
+        ot: Some("v"),
+        su: Some(urgent),
+        ..story(&[(ts, "")])[0].clone()
+    };
+    let mut world = World::default();
+    world.beacons(&[asked(0, true), asked(700, true), asked(480_000, false)]);
+    let row = world.session();
+    assert_eq!((row.derived, row.startup_ms, row.first_frame_at.is_some()), (true, None, true));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use tallylight_schemas::clock::{Clock, ManualClock};
 use tallylight_schemas::cmcd::{self, Mode};
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
 use tallylight_schemas::infra::{Attribute, InfraKind, InfraMetric, OTLP_METRICS};
-use tallylight_schemas::player::{About, Door};
+use tallylight_schemas::player::{About, Envelope};
 use tallylight_schemas::record::{EVENTS, Kind, ROWS};
 use tallylight_schemas::rows::{Cuboid, TopicRows};
 use tallylight_schemas::{ident, ipc};
@@ -63,8 +63,8 @@ pub fn players(lines: &[String], received_at: i64) -> Part {
     for line in lines {
         let record = cmcd::parse(line, Mode::Event).unwrap();
         let (mode, source, about) = (Mode::Event, "events", About::default());
-        let door = Door { tenant: "demo", mode, source, received_at, about };
-        all.push(&door, &record);
+        let envelope = Envelope { tenant: "demo", mode, source, received_at, about };
+        all.push(&envelope, &record);
     }
     all.part()
 }

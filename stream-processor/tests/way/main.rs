@@ -15,7 +15,6 @@ mod log;
 mod looks;
 mod oracle;
 mod order;
-mod pace;
 mod players;
 mod refused;
 mod replay;

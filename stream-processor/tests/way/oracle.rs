@@ -48,9 +48,9 @@ fn started(records: &[&Beacon]) -> Option<(usize, i64)> {
     if records[at].sta == Some("s") {
         return Some((at, records[at].ts));
     }
-    let after =
-        records[..at].iter().rposition(|b| matches!(b.sta, Some("a" | "d"))).map_or(0, |i| i + 1);
-    Some((at, records[after].ts))
+    // What says no state after a pause or a preload is still that.
+    let held = records[..at].iter().any(|b| matches!(b.sta, Some("a" | "d")));
+    Some((at, records[if held { at } else { 0 }].ts))
 }
 
 /// One session on the way through its records.

@@ -2,7 +2,7 @@
 
 use tallylight_eventlog::{Part, PartitionRange};
 use tallylight_schemas::cmcd::Record;
-use tallylight_schemas::player::{Door, PlayerBatchBuilder};
+use tallylight_schemas::player::{Envelope, PlayerBatchBuilder};
 use tallylight_schemas::record::Kind;
 use tallylight_schemas::{ident, ipc};
 
@@ -16,10 +16,10 @@ impl Players {
         Self((0..partitions).map(|_| PlayerBatchBuilder::new()).collect())
     }
 
-    pub fn push(&mut self, door: &Door<'_>, record: &Record<'_>) {
+    pub fn push(&mut self, envelope: &Envelope<'_>, record: &Record<'_>) {
         let partitions = u16::try_from(self.0.len()).unwrap();
-        let own = ident::partition(door.tenant, record.sid(), partitions);
-        self.0[usize::from(own)].push(door, record);
+        let own = ident::partition(envelope.tenant, record.sid(), partitions);
+        self.0[usize::from(own)].push(envelope, record);
     }
 
     /// All of them, with the rows of each partition that has any.

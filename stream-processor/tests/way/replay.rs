@@ -14,7 +14,7 @@ use tallylight_eventlog::{EventLog, Part, PartitionRange, TopicSettings};
 use tallylight_schemas::clock::{Clock, ManualClock};
 use tallylight_schemas::cmcd::{self, Mode};
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
-use tallylight_schemas::player::{About, Door};
+use tallylight_schemas::player::{About, Envelope};
 use tallylight_schemas::record::{EVENTS, Kind, ROWS};
 use tallylight_schemas::{ident, ipc};
 use tallylight_stream_processor::{Parts, Settings, build};
@@ -68,7 +68,7 @@ fn entry(viewers: u64, at: u64, seq: &mut u64) -> Vec<Part> {
         let text = line(*place, at);
         let record = cmcd::parse(&text, Mode::Event).unwrap();
         players.push(
-            &Door {
+            &Envelope {
                 tenant: "demo",
                 mode: Mode::Event,
                 source: "cmcd",

@@ -95,3 +95,19 @@ fn who_names_a_state_after_all_is_taken_at_its_word() {
     world.beacons(&[report]);
     assert!(!world.session().derived);
 }
+
+#[test]
+fn a_request_long_after_a_playback_is_no_part_of_it_though_the_clock_of_that_was_ahead() {
+    let ahead = 3_600_000;
+    let mut world = World::default();
+    let told = story(&[(0, "s"), (500, "p"), (5_000, "q")]).into_iter();
+    let told = told.map(|one| Beacon { ts: one.ts + ahead, delay: 10 - ahead, ..one });
+    world.beacons(&told.collect::<Vec<_>>());
+    world.tick_to(700_000);
+    assert_eq!((world.state.size().sessions, world.state.size().tombstones), (0, 1));
+    // It has the time at which it came, by our clock.
+    world.beacons(&[urgent(701_000), request(702_000)]);
+    let row = world.session();
+    assert_eq!((row.epoch, row.events, row.startup_ms), (1, 2, Some(1_000)));
+    assert_eq!((world.state.tally().late, world.state.tally().duplicate), (0, 0));
+}

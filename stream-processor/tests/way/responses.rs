@@ -1,6 +1,9 @@
 //! `rr`: stamped with when the request began, while all else it says of its player was so when the
 //! response had come.
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
 use tallylight_schemas::rows::Cuboid;
 
 use crate::world::{Beacon, World, story};
@@ -50,4 +53,93 @@ fn who_reports_responses_alone_is_known_by_its_requests() {
     world.beacons(&[request(5_000, 2, "p")]);
     let row = world.session();
     assert_eq!((row.startup_ms, row.playing_ms, row.events), (Some(400), 4_600, 4));
+}
+
+/// What a player says that reports its responses, too, which begin and take so long (ms): in the
+/// order in which it says that, and numbered so.
+pub fn with_responses(others: Vec<Beacon>, requests: &[(i64, i64)]) -> Vec<Beacon> {
+    let mut said: Vec<(i64, Beacon)> = others.into_iter().map(|one| (one.ts, one)).collect();
+    said.extend(requests.iter().map(|(ts, took)| (ts + took, response(*ts, 0, took + 10, "p"))));
+    said.sort_by_key(|(at, _)| *at);
+    let number = |(sn, (_, one)): (usize, (i64, Beacon))| Beacon { sn: sn as u64, ..one };
+    said.into_iter().enumerate().map(number).collect()
+}
+
+/// The same of one that plays, and reports each `every` ms until the last response and once more.
+fn playing(every: i64, requests: &[(i64, i64)]) -> Vec<Beacon> {
+    let end = requests.iter().map(|(ts, took)| ts + took).max().unwrap_or(0) + 1_000;
+    let times = (0..).map(|n| n * every).take_while(|ts| *ts < end).chain([end]);
+    let states = ["s", "p"].into_iter().chain(std::iter::repeat(""));
+    let states: Vec<(i64, &str)> = times.zip(states).collect();
+    with_responses(story(&states), requests)
+}
+
+/// Records that the panes of one breakdown count as lost: of each pane that counts any.
+fn lost_by_pane(world: &mut World) -> Vec<i64> {
+    world.tick_to(300_000);
+    let rows = world.book.playback.iter().filter(|((of, ..), _)| *of == Cuboid::Content);
+    rows.map(|(_, row)| row.measures.lost_events).filter(|lost| *lost != 0).collect()
+}
+
+#[test]
+fn responses_that_overtake_each_other_lose_nothing() {
+    let mut world = World::default();
+    world.beacons(&playing(100, &[(800, 900), (1_100, 300)]));
+    assert_eq!(world.session().lost_events, 0);
+    assert!(lost_by_pane(&mut world).is_empty());
+    // The first response is of a request from before the first report.
+    let mut world = World::default();
+    let all = playing(1_000, &[(200, 4_000), (300, 100)]);
+    let earlier = |one: Beacon| {
+        let by = if one.e == "rr" { 500 } else { 0 };
+        Beacon { ts: one.ts - by, delay: one.delay + by, ..one }
+    };
+    world.beacons(&all.into_iter().map(earlier).collect::<Vec<_>>());
+    assert_eq!((world.session().startup_ms, world.session().lost_events), (Some(1_000), 0));
+    assert!(lost_by_pane(&mut world).is_empty());
+}
+
+#[test]
+fn what_is_lost_between_responses_is_counted_once_they_are_far_ahead() {
+    let requests: Vec<_> = (0..100).map(|n| (n * 500, 1_300 - n % 3 * 600)).collect();
+    let all = with_responses(Vec::new(), &requests);
+    let mut world = World::default();
+    let lost = [10, 11, 30];
+    world.beacons(&all.iter().filter(|one| !lost.contains(&one.sn)).cloned().collect::<Vec<_>>());
+    assert_eq!(world.session().lost_events, 3);
+    assert!(lost_by_pane(&mut world.clone()).into_iter().all(|lost| lost > 0));
+    // They are known again when they come after all, once each.
+    let late = |sn: &u64| Beacon { delay: 60_000, ..all[*sn as usize].clone() };
+    for _ in 0..2 {
+        let late: Vec<Beacon> = lost.iter().map(late).collect();
+        world.entry(70_000, &late.into_iter().map(crate::world::Item::Beacon).collect::<Vec<_>>());
+    }
+    assert_eq!((world.session().lost_events, world.state.tally().duplicate), (0, 3));
+    assert!(lost_by_pane(&mut world).is_empty());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn panes_count_what_is_lost_and_nothing_else(
+        requests in prop::collection::vec((0_i64..30_000, 0_i64..3_000), 0..30),
+        every in 100_i64..3_000,
+        lost in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+    ) {
+        let all = playing(every, &requests);
+        let last = all.len() - 1;
+        let lost: BTreeSet<usize> = lost.iter().map(|at| 1 + at.index(last)).collect();
+        let came = all.iter().filter(|one| {
+            let sn = one.sn as usize;
+            sn == last || !lost.contains(&sn)
+        });
+        let mut world = World::default();
+        world.beacons(&came.cloned().collect::<Vec<_>>());
+        let missing = lost.iter().filter(|sn| **sn != last).count();
+        prop_assert_eq!(world.session().lost_events, missing as u64);
+        let panes = lost_by_pane(&mut world);
+        prop_assert!(panes.iter().all(|lost| *lost > 0), "{panes:?}");
+        prop_assert_eq!(panes.iter().sum::<i64>(), missing as i64);
+    }
 }

@@ -65,6 +65,14 @@ fn without_s_the_attempt_is_the_first_record_and_never_a_startup_of_zero() {
 }
 
 #[test]
+fn a_record_that_names_no_state_begins_no_attempt_of_a_player_that_is_held() {
+    for held in ["d", "a"] {
+        let row = play(&[(0, held), (30_000, ""), (60_000, "p"), (61_000, "q")]).session();
+        assert_eq!((row.started_at, row.startup_ms), (Some((T0 + 60_000) * 1_000), None), "{held}");
+    }
+}
+
+#[test]
 fn exits_failures_and_their_difference() {
     let mut quick = play(&[(0, "s"), (900, "q")]);
     assert_eq!(quick.session().outcome, Outcome::ExitBeforeStart);

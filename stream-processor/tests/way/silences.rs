@@ -2,7 +2,7 @@
 
 use tallylight_schemas::rows::Cuboid;
 
-use crate::world::{Beacon, Item, World, story};
+use crate::world::{Beacon, Item, T0, World, story};
 
 /// A viewer of that clock who is given up 75 s after its record of 10 s, and is heard again at 95 s.
 fn heard_again(off: i64) -> World {
@@ -29,6 +29,27 @@ fn a_clock_that_is_corrected_leaves_a_silence_where_it_is() {
         assert_eq!((sums.attempts, sums.ends), (1, 2), "a clock off by {off}");
         assert_eq!((sums.playing_ms + 5) / 100, 115, "a clock off by {off}");
     }
+}
+
+#[test]
+fn a_silence_in_a_rebuffer_makes_it_no_longer_and_no_two() {
+    let at = |ts: i64| (T0 + ts) * 1_000;
+    let mut world = World::default();
+    world.beacons(&story(&[(0, "s"), (1_000, "p"), (10_000, "r"), (200_000, "p")]));
+    let row = world.session();
+    assert_eq!((row.rebuffer_count, row.rebuffers), (1, vec![(at(10_000), 0)]));
+    // It goes on after the silence: what was seen of it is its length, also while it lasts.
+    let mut world = World::default();
+    world.beacons(&story(&[(0, "s"), (1_000, "p"), (10_000, "r"), (12_000, "r"), (200_000, "r")]));
+    assert_eq!(world.session().rebuffers, [(at(10_000), 2_000)]);
+    let more = story(&[(203_000, ""), (204_000, "p"), (205_000, "r"), (205_500, "")]);
+    let more: Vec<Beacon> = more.into_iter().map(|one| Beacon { sn: one.sn + 5, ..one }).collect();
+    world.beacons(&more[..1]);
+    assert_eq!(world.session().rebuffers, [(at(10_000), 5_000)]);
+    world.beacons(&more[1..]);
+    let row = world.session();
+    assert_eq!(row.rebuffers, [(at(10_000), 6_000), (at(205_000), 500)]);
+    assert_eq!((row.rebuffer_count, row.rebuffering_ms), (2, 6_500));
 }
 
 /// A viewer who is heard at 10 s, is given up, and says what stands here at so many ms, which comes so

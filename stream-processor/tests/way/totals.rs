@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use crate::responses::with_responses;
 use crate::world::{Beacon, World, story};
 
 /// A player that plays and stalls in turns, and counts as it does.
@@ -113,6 +114,7 @@ proptest! {
         rounds in rounds(),
         (ahead, running) in (0_i64..50, any::<bool>()),
         more in prop::collection::vec(0_i64..3, 60),
+        requests in prop::collection::vec((0_i64..100, 0_i64..3_000), 0..12),
     ) {
         let mut truth = truth(&rounds, ahead, running);
         let mut seeks = 0;
@@ -121,8 +123,10 @@ proptest! {
             record.bsa = record.bsa.map(|bsa| bsa + seeks);
             record.bsda = record.bsda.map(|bsda| bsda + seeks * 250);
         }
+        let last = truth.records.last().map_or(0, |record| record.ts);
+        let requests: Vec<_> = requests.iter().map(|(at, took)| (last * at / 100, *took)).collect();
         let mut world = World::default();
-        world.beacons(&truth.records);
+        world.beacons(&with_responses(truth.records, &requests));
         let row = world.session();
         prop_assert_eq!((row.repaired_rebuffers, row.repaired_rebuffering_ms), (0, 0));
         prop_assert_eq!(row.rebuffer_count, rounds.len() as i64);

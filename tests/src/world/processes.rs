@@ -1,4 +1,4 @@
-//! The processes of a world: who they are, and their end by `kill -9`.
+//! The processes of a world: finding them, and `kill -9`.
 
 use std::time::{Duration, Instant};
 
@@ -26,9 +26,9 @@ impl World {
         found
     }
 
-    /// `kill -9` of the child of this name, such as `encoder-a`, once there is one: `tallylight` starts
-    /// itself anew, and has no name meanwhile. It is gone then: one that was killed while it waits
-    /// for a slow disk looks alive for as long.
+    /// `kill -9` of the child of this name, such as `encoder-a`, once there is one: `tallylight`
+    /// re-executes itself, and has no name meanwhile. Returns when it is gone: a process killed
+    /// while it waits for a slow disk looks alive until the disk answers.
     pub async fn kill_child(&self, name: &str) {
         let one = async || match self.children(name)[..] {
             [pid] => Some(pid),
@@ -37,7 +37,7 @@ impl World {
         let pid = self.wait_some(&format!("one {name} process"), 20, one).await;
         kill(Pid::from_raw(pid), Signal::SIGKILL).expect("kill -9");
         let gone = async || !self.children(name).contains(&pid);
-        self.wait_for("the end of who was killed", 20, gone).await;
+        self.wait_for("the end of the killed process", 20, gone).await;
     }
 
     /// `kill -9` of `up` and everything below it; returns when all of it is gone.
@@ -47,7 +47,7 @@ impl World {
             let _ = kill(Pid::from_raw(i32::try_from(*pid).unwrap()), Signal::SIGKILL);
         }
         let _ = self.up.wait();
-        // A process is dead before it is gone: a thread that waits for the disk keeps its ports.
+        // A dead process may not be gone yet: a thread that waits for the disk keeps its ports.
         let alive = |pid: &u32| {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
@@ -61,7 +61,7 @@ impl World {
     }
 }
 
-/// Processes below `root`, by what the system says of their parents.
+/// The descendants of the process `root`.
 fn descendants(root: u32) -> Vec<u32> {
     let parent_of = |pid: u32| -> Option<u32> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -1,4 +1,4 @@
-//! Brokers that are away, and what they have lost when they are back.
+//! Brokers that are down, and brokers that have lost records when they return.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record;
 use tallylight_tests::kafka::Brokers;
 
-/// The first shard of the log as the services see it, by this clock.
+/// The first shard of the log as the services see it, with this clock.
 async fn open(brokers: &Brokers, clock: Arc<dyn Clock>) -> Result<Arc<dyn EventLog>, LogError> {
     Ok(Arc::clone(brokers.open(clock).await?.of(0)))
 }
 
-/// While no broker runs, appends fail and reads wait; after it is back both go on.
+/// While no broker runs, appends fail and reads wait; when it is back both continue.
 pub(super) async fn a_broker_that_is_away_costs_errors_and_nothing_else(brokers: &Brokers) {
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let log = open(brokers, Arc::clone(&clock)).await.unwrap();
@@ -35,7 +35,8 @@ pub(super) async fn a_broker_that_is_away_costs_errors_and_nothing_else(brokers:
     assert_eq!(another.read(record::EVENTS, 0, 1 << 20).await.unwrap(), read);
 }
 
-/// What is written behind the gap has offsets that were read already: nobody would ever read it.
+/// Entries written after the loss have offsets that were already read, so no reader would ever see
+/// them.
 pub(super) async fn a_log_that_has_become_shorter_says_so(brokers: &Brokers) {
     let log = open(brokers, Arc::new(WallClock)).await.unwrap();
     let end = log.append(record::EVENTS, vec![]).await.unwrap() + 1;

@@ -1,4 +1,4 @@
-//! Everyone who sends something.
+//! All senders of a run.
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use crate::player::{Player, Record};
 use crate::reporter::Reporter;
 
-/// Everyone who sends something in a run. Senders are numbered: players first, then reporters.
+/// All senders of a run. They are numbered: players first, then reporters.
 #[derive(Debug)]
 pub struct Cast {
     /// Viewers.
@@ -15,7 +15,7 @@ pub struct Cast {
     pub reporters: Vec<Reporter>,
 }
 
-/// How a sender speaks.
+/// The format of a sender's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// Lines of CMCD.
@@ -24,21 +24,21 @@ pub enum Form {
     Events,
 }
 
-/// One of them.
+/// A sender.
 #[derive(Debug, Clone)]
 pub struct Sender<'a> {
     /// Its name.
     pub name: String,
-    /// How it speaks.
+    /// The format of its records.
     pub form: Form,
-    /// What its clock is off, ms.
+    /// The error of its clock, ms.
     pub skew: i64,
-    /// What it has to say, in order of time.
+    /// Its records, in order of time.
     pub records: &'a [Record],
 }
 
 impl Cast {
-    /// The cast of a seed, of so many viewers.
+    /// The cast of a seed, with this many viewers.
     pub fn of(seed: u64, viewers: usize) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let players: Vec<Player> = (0..viewers).map(|n| Player::new(n, &mut rng)).collect();
@@ -46,7 +46,7 @@ impl Cast {
         Self { players, reporters }
     }
 
-    /// Everyone, by number.
+    /// All senders, by number.
     pub fn senders(&self) -> Vec<Sender<'_>> {
         let players = self.players.iter().map(|player| Sender {
             name: player.sid.clone(),

@@ -1,5 +1,5 @@
-//! What goes wrong, by lot: calls to the log that fail or lose their answer, writes of history
-//! that fail, processes that die in the middle of either.
+//! Random faults: calls to the log that fail or lose their answer, writes of history that fail, and
+//! processes that die in the middle of either.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,48 +14,48 @@ use crate::trace::Trace;
 
 /// A process of the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Who {
+pub enum Process {
     /// A collector.
-    Door(usize),
+    Collector(usize),
     /// The processor.
     Processor,
 }
 
-/// What becomes of a call to the log.
+/// The fate of a call to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// It works.
     Go,
-    /// It fails, nothing is stored.
+    /// It fails, and nothing is stored.
     Refuse,
     /// It works, and the answer is lost.
     Lose,
     /// Its caller dies before it.
     CrashBefore,
-    /// Its caller dies after it, before it hears the answer.
+    /// Its caller dies after it, before it gets the answer.
     CrashAfter,
 }
 
-/// Decides by lot what fails, and when.
+/// Decides at random what fails, and when.
 #[derive(Debug)]
 pub struct Chaos(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
     rng: StdRng,
-    /// Calls to the log fail so many times more seldom than in a small run.
+    /// How many times rarer calls to the log fail than in a small run.
     rarer: u32,
     on: bool,
-    /// Events before this offset are gone.
+    /// Events before this offset have been dropped.
     given_up: u64,
     trace: Trace,
-    /// Who lives, with the tasks that it consists of while nothing happens; without a handle
-    /// while it starts.
-    living: BTreeMap<Who, (Option<AbortHandle>, usize)>,
+    /// The running processes, with the number of tasks that each has while idle; without a handle
+    /// while a process starts.
+    living: BTreeMap<Process, (Option<AbortHandle>, usize)>,
 }
 
 impl Chaos {
-    /// Nothing goes wrong yet; then so many times more seldom than in a small run.
+    /// Without faults at first; later they are `rarer` times rarer than in a small run.
     pub fn new(seed: u64, rarer: u32) -> Arc<Self> {
         let (rng, trace) = (StdRng::seed_from_u64(seed), Trace::default());
         Arc::new(Self(Mutex::new(State {
@@ -72,60 +72,60 @@ impl Chaos {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on things go wrong, or not.
+    /// Switches faults on or off.
     pub fn switch(&self, on: bool) {
         self.state().on = on;
     }
 
-    /// Notes what happened.
+    /// Adds a line to the trace.
     pub fn note(&self, line: impl std::fmt::Display) {
         self.state().trace.line(line);
     }
 
-    /// What happened.
+    /// The trace so far.
     pub fn trace(&self) -> Trace {
         self.state().trace.clone()
     }
 
-    /// The log gives up the events before `to`.
+    /// The log drops the events before `to`.
     pub fn give_up(&self, to: u64) {
         self.state().given_up = to;
     }
 
-    /// Events before this offset are gone.
+    /// Events before this offset have been dropped.
     pub fn given_up(&self) -> u64 {
         self.state().given_up
     }
 
-    /// A lot between 0 and `below`.
-    pub fn lot(&self, below: u32) -> u32 {
+    /// A random number from 0 to below `below`.
+    pub fn draw(&self, below: u32) -> u32 {
         self.state().rng.random_range(0..below)
     }
 
-    /// A process starts; nothing goes wrong until it lives.
-    pub fn starts(&self, who: Who) {
-        self.state().living.insert(who, (None, 0));
+    /// A process starts; it has no faults until it runs.
+    pub fn starts(&self, process: Process) {
+        self.state().living.insert(process, (None, 0));
     }
 
-    /// A process was started, of so many tasks.
-    pub fn lives(&self, who: Who, handle: AbortHandle, tasks: usize) {
-        self.state().living.insert(who, (Some(handle), tasks));
+    /// A process has started, with this many tasks.
+    pub fn lives(&self, process: Process, handle: AbortHandle, tasks: usize) {
+        self.state().living.insert(process, (Some(handle), tasks));
     }
 
-    /// Whether a process lives.
-    pub fn is_alive(&self, who: Who) -> bool {
-        self.state().living.contains_key(&who)
+    /// Whether a process runs or starts.
+    pub fn is_alive(&self, process: Process) -> bool {
+        self.state().living.contains_key(&process)
     }
 
-    /// Ends a process where it stands.
-    pub fn kill(&self, who: Who) {
+    /// Kills a process at once.
+    pub fn kill(&self, process: Process) {
         let mut state = self.state();
-        if let Some((Some(handle), _)) = state.living.remove(&who) {
+        if let Some((Some(handle), _)) = state.living.remove(&process) {
             handle.abort();
         }
     }
 
-    /// Returns when only the processes themselves are left: nothing is being written.
+    /// Returns when only the tasks of idle processes are left: nothing is being written.
     pub async fn calm(&self) {
         let metrics = tokio::runtime::Handle::current().metrics();
         for round in 0_u32.. {
@@ -137,10 +137,10 @@ impl Chaos {
         }
     }
 
-    /// What becomes of a call.
-    pub fn verdict(&self, who: Who, call: &str) -> Verdict {
+    /// The fate of a call.
+    pub fn verdict(&self, process: Process, call: &str) -> Verdict {
         let mut state = self.state();
-        let lives = matches!(state.living.get(&who), Some((Some(_), _)));
+        let lives = matches!(state.living.get(&process), Some((Some(_), _)));
         if !state.on || !lives {
             return Verdict::Go;
         }
@@ -152,12 +152,12 @@ impl Chaos {
             12..14 => Verdict::CrashAfter,
             _ => return Verdict::Go,
         };
-        state.trace.line(format_args!("{who:?} {call}: {verdict:?}"));
+        state.trace.line(format_args!("{process:?} {call}: {verdict:?}"));
         verdict
     }
 }
 
-/// Lets others work: at first they are only let through, since a sleep takes a millisecond.
+/// Lets other tasks work. At first it only yields, since a sleep takes at least a millisecond.
 pub async fn patience(round: u32) {
     if round < 500 {
         tokio::task::yield_now().await;
@@ -168,17 +168,17 @@ pub async fn patience(round: u32) {
 
 impl Faults for Chaos {
     fn pass(&self, step: Step) -> Result<(), String> {
-        if !self.is_alive(Who::Processor) {
-            return Err("whose process has died".to_owned());
+        if !self.is_alive(Process::Processor) {
+            return Err("its process has died".to_owned());
         }
         if !self.state().on {
             return Ok(());
         }
-        match self.lot(60) {
+        match self.draw(60) {
             0..4 => self.note(format_args!("archive {step:?}: fails")),
             4..6 => {
                 self.note(format_args!("archive {step:?}: crash"));
-                self.kill(Who::Processor);
+                self.kill(Process::Processor);
             }
             _ => return Ok(()),
         }

@@ -1,8 +1,8 @@
 //! What must hold at the end of a run.
 
+mod baseline;
 mod ledger;
 mod loss;
-mod straight;
 mod truth;
 mod windows;
 
@@ -18,30 +18,30 @@ use tallylight_stream_processor::audit::{Audit, repair};
 
 use crate::cast::Cast;
 use crate::table;
-pub use straight::Straight;
-pub(crate) use straight::told;
+pub use baseline::Baseline;
+pub(crate) use baseline::decode_rows;
 
 /// Partitions of every run.
 const PARTITIONS: u16 = 4;
-/// Columns that say where a row came from, not what happened.
+/// Columns that say where a row is stored, not what happened.
 pub const PLACES: [&str; 3] = ["log_id", "hour", "final"];
-/// What else differs when the same facts come at other times.
+/// These and the columns that also differ if the same facts arrive at other times.
 const ARRIVALS: [&str; 4] = ["log_id", "hour", "final", "late_events"];
 
 /// A run that is over.
 #[derive(Debug)]
 pub struct Outcome<'a> {
-    /// Who played and served, with what really happened.
+    /// The senders, with what really happened.
     pub cast: &'a Cast,
-    /// Records that a door acknowledged, by sender, epoch and number.
+    /// Records that a collector acknowledged, by sender, epoch and number.
     pub acknowledged: &'a BTreeSet<(usize, (u32, u64))>,
     /// The log.
     pub log: Arc<dyn EventLog>,
-    /// Its events, also those that it gave up.
+    /// Its events, including those that it has dropped.
     pub events: Vec<Entry>,
-    /// Offsets that it gave up before they were read.
+    /// Offsets that it dropped before they were read.
     pub lost: Range<u64>,
-    /// The events of a run in which every record came on time and once.
+    /// The events of a run in which every record arrived on time and once.
     pub wanted: Vec<Entry>,
     /// Its history.
     pub history: History,
@@ -56,20 +56,21 @@ impl Outcome<'_> {
     }
 }
 
-/// What does not hold, and every final row.
+/// The violations, and every final row.
 pub async fn all(outcome: &Outcome<'_>) -> (Vec<String>, Vec<String>) {
     let mut problems = ledger::check(outcome).await;
     let kept: Vec<Entry> = outcome.kept().cloned().collect();
-    let counted = Straight::of(&kept, PARTITIONS);
+    let counted = Baseline::of(&kept, PARTITIONS);
     problems.extend(counted.against_topics(std::slice::from_ref(&outcome.log)).await);
-    for table in Straight::TABLES {
+    for table in Baseline::TABLES {
         let got = table::rows(&outcome.history, table, &PLACES).await;
         let want = counted.lines(table, &PLACES);
-        problems.extend(differs("straight run", table, &got, &want));
+        problems.extend(differs("baseline", table, &got, &want));
     }
     let limits = Limits::default();
     repair(&outcome.history, &limits, outcome.now_us).await.unwrap();
-    // What was counted before was just held against the log; the audit looks once, at the end.
+    // The rows before the repair have just been compared with the log; the audit checks those after
+    // it.
     let all = (i64::MIN..i64::MAX, outcome.now_us);
     let found = Audit::all(&outcome.history, PARTITIONS, &limits, all).await.unwrap();
     let found = found.expect("history has facts");
@@ -77,14 +78,14 @@ pub async fn all(outcome: &Outcome<'_>) -> (Vec<String>, Vec<String>) {
     problems.extend(bad.map(|report| format!("audit: {report:?}")));
     let mut rows = Vec::new();
     if !outcome.lost.is_empty() {
-        for table in Straight::REPAIRED {
+        for table in Baseline::REPAIRED {
             rows.extend(table::rows(&outcome.history, table, &ARRIVALS).await);
         }
         problems.extend(loss::check(outcome).await);
         return (problems, rows);
     }
-    let wanted = Straight::of(&outcome.wanted, PARTITIONS);
-    for table in Straight::REPAIRED {
+    let wanted = Baseline::of(&outcome.wanted, PARTITIONS);
+    for table in Baseline::REPAIRED {
         let got = table::rows(&outcome.history, table, &ARRIVALS).await;
         let want = wanted.lines(table, &ARRIVALS);
         problems.extend(differs("batch truth", table, &got, &want));

@@ -1,12 +1,12 @@
-//! The whole platform in one process, run by a seed: scripted [`player`]s and the edges that serve
-//! them ([`reporter`]) send what happens through a bad [`network`] to real doors, whose log a real
-//! processor reads and archives, while the [`chaos`] of the seed lets writes fail and processes
-//! die. In the end the [`check`]s hold history against the players' own truth and against a run in
-//! which nothing went wrong.
+//! The whole platform in one process, driven by a seed. Scripted [`player`]s and the edges that
+//! serve them ([`reporter`]) send their records through a bad [`network`] to real [`collector`]s,
+//! whose log a real processor reads and archives, while the [`chaos`] of the seed makes writes fail
+//! and processes die. At the end the [`check`]s compare history with the players' own truth and
+//! with a run in which nothing went wrong.
 //!
-//! A seed is a run, to the byte: the [`world`] moves one step at a time, and each step is over
-//! before the next begins. What is outside: the real time that files and threads take, and with
-//! it anything that happens while a checkpoint is being written.
+//! A seed determines a run to the byte: the [`world`] moves one step at a time, and each step is
+//! over before the next begins. Not determined are the real time that files and threads take, and
+//! with it anything that happens while a checkpoint is being written.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,11 +17,11 @@
 pub mod cast;
 pub mod chaos;
 pub mod check;
-pub mod door;
+pub mod collector;
+pub mod crash_points;
 pub mod life;
 pub mod log;
 pub mod loss;
-pub mod mortal;
 pub mod network;
 pub mod player;
 pub mod prepared;
@@ -33,5 +33,5 @@ pub mod world;
 pub use loss::run as run_with_loss;
 pub use world::{Run, run};
 
-/// Viewers of a run unless said otherwise.
+/// Default number of viewers of a run.
 pub const VIEWERS: usize = 10;

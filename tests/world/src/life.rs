@@ -1,4 +1,4 @@
-//! A processor with history, from its start to its death.
+//! A processor with history, from its start to its end or death.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use tokio_util::sync::CancellationToken;
 
 /// What a processor is started with.
 #[derive(Debug, Clone)]
-pub struct Place<'a> {
+pub struct Setup<'a> {
     /// Folder of history and snapshots.
     pub dir: &'a Path,
     /// The log.
     pub log: Arc<dyn EventLog>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Failures of history on request.
+    /// Injected failures of history.
     pub faults: Option<Arc<dyn Faults>>,
 }
 
 /// A processor that runs.
 #[derive(Debug)]
 pub struct Life {
-    /// How it is doing.
+    /// Its handle.
     pub handle: ProcessorHandle,
     /// Its tables.
     pub history: History,
@@ -40,22 +40,22 @@ pub struct Life {
 
 impl Life {
     /// Starts one.
-    pub async fn start(place: Place<'_>, settings: archive::Settings) -> Self {
+    pub async fn start(setup: Setup<'_>, settings: archive::Settings) -> Self {
         let parts = HistoryParts {
-            dir: place.dir.join("history"),
-            log_id: place.log.id().to_owned(),
-            clock: Arc::clone(&place.clock),
-            faults: place.faults,
-            shard: place.log.shard(),
+            dir: setup.dir.join("history"),
+            log_id: setup.log.id().to_owned(),
+            clock: Arc::clone(&setup.clock),
+            faults: setup.faults,
+            shard: setup.log.shard(),
         };
         let history = History::open(Default::default(), parts).await.unwrap();
-        let archive = archive::Parts::open(place.dir, place.log.as_ref(), history.clone()).unwrap();
-        // Ticks are the world's: it never stands still for ten real seconds.
+        let archive = archive::Parts::open(setup.dir, setup.log.as_ref(), history.clone()).unwrap();
+        // The world makes the ticks: it is never idle for ten real seconds.
         let settings =
             Settings { tick_ms: 10_000, retry_ms: 1, archive: settings, ..Settings::default() };
         let parts = Parts {
-            log: place.log,
-            clock: place.clock,
+            log: setup.log,
+            clock: setup.clock,
             archive: Some(archive),
             metrics: Default::default(),
         };
@@ -72,7 +72,7 @@ impl Life {
         self.history
     }
 
-    /// Asks it to end in order, and waits until it is over, whether it came to that or died before.
+    /// Asks it to end in order, and waits until it has ended so or died before.
     pub async fn over(self) {
         self.cancel.cancel();
         match self.running.await {

@@ -1,4 +1,4 @@
-//! The log as one process sees it, with what the seed does to its calls.
+//! The log as one process sees it, with the faults of the seed.
 
 use std::sync::Arc;
 
@@ -7,30 +7,30 @@ use tallylight_eventlog::{Batch, EventLog, LogError, Part, Usage};
 use tallylight_schemas::record::{EVENTS, Kind};
 use tokio::sync::watch;
 
-use crate::chaos::{Chaos, Verdict, Who};
+use crate::chaos::{Chaos, Process, Verdict};
 
-/// A log of which calls fail as the seed has it.
+/// A log whose calls fail as the seed decides.
 #[derive(Debug)]
 pub struct SimLog {
     inner: Arc<dyn EventLog>,
     chaos: Arc<Chaos>,
-    who: Who,
+    process: Process,
 }
 
 impl SimLog {
-    /// The log as `who` sees it.
-    pub fn new(inner: Arc<dyn EventLog>, chaos: Arc<Chaos>, who: Who) -> Arc<Self> {
-        Arc::new(Self { inner, chaos, who })
+    /// The log as `process` sees it.
+    pub fn new(inner: Arc<dyn EventLog>, chaos: Arc<Chaos>, process: Process) -> Arc<Self> {
+        Arc::new(Self { inner, chaos, process })
     }
 
-    /// What is before is gone for who reads.
+    /// Readers see nothing before this offset.
     fn earliest(&self, topic: &str) -> u64 {
         if topic == EVENTS { self.chaos.given_up() } else { 0 }
     }
 
-    /// The process has no further moment.
+    /// Kills the process and never returns.
     async fn die<T>(&self) -> T {
-        self.chaos.kill(self.who);
+        self.chaos.kill(self.process);
         std::future::pending().await
     }
 
@@ -38,12 +38,12 @@ impl SimLog {
         Err(LogError::Unavailable("as the seed wants it".to_owned()))
     }
 
-    /// What is under way ends before the processor goes on: its order must not depend on how
-    /// fast a disk is.
+    /// Pending work ends before the processor continues: the order of events must not depend on the
+    /// speed of a disk.
     async fn wait(&self) {
-        if self.who == Who::Processor {
+        if self.process == Process::Processor {
             self.chaos.calm().await;
-            if !self.chaos.is_alive(self.who) {
+            if !self.chaos.is_alive(self.process) {
                 std::future::pending::<()>().await;
             }
         }
@@ -59,10 +59,11 @@ impl EventLog for SimLog {
     async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError> {
         self.wait().await;
         if parts.iter().all(|part| part.kind == Kind::Tick.code()) {
-            // A door asks each real second whether the log is well again: no time of this world.
+            // A collector tests each real second whether the log has recovered; this world has its
+            // own time.
             return self.refused();
         }
-        match self.chaos.verdict(self.who, &format!("appends to {topic}")) {
+        match self.chaos.verdict(self.process, &format!("appends to {topic}")) {
             Verdict::Go => self.inner.append(topic, parts).await,
             Verdict::Refuse => self.refused(),
             Verdict::CrashBefore => self.die().await,
@@ -80,14 +81,14 @@ impl EventLog for SimLog {
     async fn read(&self, topic: &str, from: u64, max_bytes: usize) -> Result<Batch, LogError> {
         self.wait().await;
         // Entry by entry, so that a checkpoint may come between any two.
-        let max_bytes = if self.who == Who::Processor { 1 } else { max_bytes };
+        let max_bytes = if self.process == Process::Processor { 1 } else { max_bytes };
         let start = from.max(self.earliest(topic));
         let mut batch = self.inner.read(topic, start, max_bytes).await?;
         batch.lost += start - from;
         if batch.entries.is_empty() {
             return Ok(batch);
         }
-        match self.chaos.verdict(self.who, &format!("reads {topic} from {from}")) {
+        match self.chaos.verdict(self.process, &format!("reads {topic} from {from}")) {
             Verdict::Refuse => self.refused(),
             Verdict::CrashBefore | Verdict::CrashAfter => self.die().await,
             Verdict::Go | Verdict::Lose => Ok(batch),

@@ -1,5 +1,4 @@
-//! A run in which the log gives entries up before anybody has read them: the processor was away
-//! for too long.
+//! A run in which the log drops entries before they are read: the processor was away for too long.
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -8,21 +7,21 @@ use tallylight_schemas::rows::Cuboid;
 use tallylight_store::live::{Changes, LiveStore, Retention};
 
 use crate::cast::Cast;
-use crate::check::{self, Outcome, told};
+use crate::check::{self, Outcome, decode_rows};
 use crate::network;
-use crate::world::{DOORS, Run, World, alone};
+use crate::world::{COLLECTORS, Run, World, on_own_runtime};
 
-/// Runs a seed with so many viewers.
+/// Runs a seed with this many viewers.
 pub fn run(seed: u64, viewers: usize) -> Run {
     let cast = Cast::of(seed, viewers);
     let senders = cast.senders();
     let mut rng = StdRng::seed_from_u64(seed);
-    let calm = network::on_time(&senders, DOORS, &mut rng);
-    let mut before = network::disturbed(&calm, DOORS, &mut rng);
+    let on_time = network::on_time(&senders, COLLECTORS, &mut rng);
+    let mut before = network::disturbed(&on_time, COLLECTORS, &mut rng);
     let away = rng.random_range(15_000..60_000);
     let mut meanwhile = before.split_off(&(away, 0));
     let later = meanwhile.split_off(&(away + rng.random_range(20_000..60_000), 0));
-    alone(async {
+    on_own_runtime(async {
         let mut world = World::new(seed, &senders);
         world.open().await;
         world.start_processor().await;
@@ -33,7 +32,7 @@ pub fn run(seed: u64, viewers: usize) -> Run {
         world.live(meanwhile).await;
         let lost = from..rng.random_range(from + 1..=head(&world));
         world.chaos.give_up(lost.end);
-        world.chaos.note(format_args!("the log gives up {lost:?}"));
+        world.chaos.note(format_args!("the log drops {lost:?}"));
         let (mut problems, shown) = shown(&world).await;
         world.start_processor().await;
         world.tick(1_000).await;
@@ -50,13 +49,13 @@ pub fn run(seed: u64, viewers: usize) -> Run {
     })
 }
 
-/// What live pages make of the rows so far: panes that are shown as whole although they are not,
-/// or the other way round, and what is counted in all panes (attempts, starts, ends, records).
+/// The view of live pages from the rows so far: panes that are wrongly shown as whole or as
+/// partial, and the totals of all panes (attempts, starts, ends, records).
 async fn shown(world: &World<'_>) -> (Vec<String>, [i64; 4]) {
     let wide = Retention { content_s: 86_400, ..Retention::default() };
     let (mut live, mut counts) = (LiveStore::new(wide), [0; 4]);
     for entry in world.log.read(ROWS, 0, usize::MAX).await.unwrap().entries {
-        live.apply(told(&entry), &mut Changes::default());
+        live.apply(decode_rows(&entry), &mut Changes::default());
     }
     let reached = live.progress().complete_up_to().unwrap_or(i64::MIN);
     let panes = live.since(i64::MIN).playback;

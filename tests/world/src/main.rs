@@ -1,5 +1,6 @@
-//! `tallylight-sim`: runs seeds of the simulation until one fails. No part of the product.
-#![allow(clippy::print_stdout, reason = "it talks to whoever runs it")]
+//! `tallylight-sim`: runs seeds of the simulation and reports those that fail. Not part of the
+//! product.
+#![allow(clippy::print_stdout, reason = "a command-line tool prints its results")]
 
 use clap::Parser;
 
@@ -16,10 +17,10 @@ struct Arguments {
     /// Viewers of each run.
     #[arg(long, default_value_t = tallylight_sim::VIEWERS)]
     viewers: usize,
-    /// The log gives entries up before they are read.
+    /// The log drops entries before they are read.
     #[arg(long)]
     loss: bool,
-    /// Prints what happened, and every final row.
+    /// Prints the trace, with every final row.
     #[arg(long)]
     trace: bool,
 }

@@ -1,5 +1,5 @@
-//! A player by script: what happens to its viewer, the records it makes of that, and the truth
-//! that it keeps for itself.
+//! A scripted player: what happens to its viewer, the records it makes of that, and the truth that
+//! it keeps for itself.
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -13,29 +13,29 @@ pub const T0: i64 = 1_795_000_020_000;
 pub struct Truth {
     /// The player's session id.
     pub sid: String,
-    /// Which playback of the sid.
+    /// The number of the playback within the sid.
     pub epoch: u32,
-    /// How it came out.
+    /// Its outcome.
     pub outcome: Outcome,
     /// From the click to the first frame, ms.
     pub startup_ms: Option<i64>,
-    /// From the click to the first frame, or until it was given up, ms.
+    /// From the click to the first frame, or until the viewer gave up, ms.
     pub waited_ms: i64,
-    /// Time in each state, ms.
+    /// Time playing, ms.
     pub playing_ms: i64,
-    /// See there.
+    /// Time rebuffering, ms.
     pub rebuffering_ms: i64,
-    /// See there.
+    /// Time seeking, ms.
     pub seeking_ms: i64,
     /// The part of all these times in the background, ms.
     pub background_ms: i64,
-    /// Live latencies stated while it played, ms.
+    /// Live latencies reported while it played, ms.
     pub latencies: Vec<i64>,
     /// Stalls.
     pub rebuffers: i64,
     /// Seeks after the first frame.
     pub seeks: i64,
-    /// Changes of the rung.
+    /// Bitrate switches.
     pub switches: i64,
     /// Records made.
     pub events: i64,
@@ -44,11 +44,11 @@ pub struct Truth {
 /// A record, and when it was made (ms after [`T0`], true time).
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// When.
+    /// When it was made.
     pub at: i64,
     /// The line of CMCD.
     pub line: String,
-    /// What tells it from every other: epoch and number.
+    /// Its identity within the player: epoch and number.
     pub id: (u32, u64),
 }
 
@@ -57,11 +57,11 @@ pub struct Record {
 pub struct Player {
     /// The player's session id.
     pub sid: String,
-    /// What its clock is off, ms.
+    /// The error of its clock, ms.
     pub skew: i64,
-    /// In order of time.
+    /// Its records, in order of time.
     pub records: Vec<Record>,
-    /// By playback.
+    /// The truth of each playback.
     pub truths: Vec<Truth>,
 }
 
@@ -76,7 +76,7 @@ struct Script<'a> {
 }
 
 impl Player {
-    /// Number `n` of a run, by lot.
+    /// Number `n` of a run, at random.
     pub fn new(n: usize, rng: &mut StdRng) -> Self {
         // A clock is off by minutes now and then.
         let skew = if n % 5 == 4 { rng.random_range(-600_000..600_000) } else { 0 };
@@ -162,13 +162,13 @@ impl<'a> Script<'a> {
                 self.truth.outcome = Outcome::Failed;
                 self.say("e=ps,sta=f,ec=(\"decoder\")");
             }
-            // Closed by force: nothing more is heard of it.
+            // Closed by force: it reports nothing more.
             1 if self.player.truths.is_empty() => self.say("e=t"),
             _ => self.say("e=ps,sta=e"),
         }
     }
 
-    /// Plays for a while, with a sign of life now and then.
+    /// Plays for a while, with heartbeats.
     fn watch(&mut self) {
         for _ in 0..self.rng.random_range(1..3) {
             self.truth.playing_ms += self.pass(500..9_000);
@@ -182,7 +182,7 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// Something comes between; then it plays again.
+    /// An interruption; then it plays again.
     fn interrupt(&mut self) {
         match self.rng.random_range(0..6) {
             0 => {
@@ -204,7 +204,7 @@ impl<'a> Script<'a> {
                 self.pass(1_000..20_000);
             }
             3 => {
-                // To the background, where it is heard on.
+                // To the background, where its sound plays on.
                 self.say("e=b,bg");
                 let heard = self.pass(1_000..20_000);
                 self.truth.playing_ms += heard;

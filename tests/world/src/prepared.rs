@@ -1,5 +1,5 @@
-//! Input for logs of any kind: what doors make of a seed's posts through a bad network, kept as
-//! entries with their times, and time enough after them for everything to be final.
+//! Input for logs of any kind: what collectors make of a seed's posts through a bad network, as
+//! entries with their times, followed by enough time for everything to become final.
 
 use std::sync::Arc;
 
@@ -12,22 +12,22 @@ use tallylight_schemas::record::EVENTS;
 use tallylight_stream_processor::emit;
 
 use crate::cast::Cast;
-use crate::door::Door;
+use crate::collector::SimCollector;
 use crate::network::{self, Schedule};
 use crate::player::T0;
-use crate::world::{DOORS, alone};
+use crate::world::{COLLECTORS, on_own_runtime};
 
-/// After the last post, ms: long enough for sessions and panes.
+/// Length of a step of time after the last post, ms: four of them finish all sessions and panes.
 const AFTER_MS: i64 = 1_000_000;
 
-/// The entries of each shard of a log that has so many.
+/// The entries of each shard of a log with this many shards.
 pub fn entries(seed: u64, viewers: usize, shards: u16) -> Vec<Vec<Entry>> {
     let cast = Cast::of(seed, viewers);
     let senders = cast.senders();
     let mut rng = StdRng::seed_from_u64(seed);
-    let calm = network::on_time(&senders, DOORS, &mut rng);
-    let schedule = network::disturbed(&calm, DOORS, &mut rng);
-    alone(async {
+    let on_time = network::on_time(&senders, COLLECTORS, &mut rng);
+    let schedule = network::disturbed(&on_time, COLLECTORS, &mut rng);
+    on_own_runtime(async {
         let manual = Arc::new(ManualClock::at_us(T0 * 1_000));
         let clock = Arc::clone(&manual) as Arc<dyn Clock>;
         let logs = MemoryLog::shards(shards, &[TopicSettings::new(EVENTS, 1 << 30)], &clock);
@@ -41,16 +41,17 @@ pub fn entries(seed: u64, viewers: usize, shards: u16) -> Vec<Vec<Entry>> {
     })
 }
 
-/// Posts one after the other, so that their order is that of the schedule in every log.
+/// Posts one after the other, so that every log has the order of the schedule.
 async fn fill(log: &Shards, clock: &Arc<ManualClock>, cast: &Cast, schedule: &Schedule) {
-    let (senders, mut doors) = (cast.senders(), Vec::new());
-    for _ in 0..DOORS {
-        doors.push(Door::start(Arc::clone(clock) as Arc<dyn Clock>, log.clone()).await);
+    let (senders, mut collectors) = (cast.senders(), Vec::new());
+    for _ in 0..COLLECTORS {
+        collectors
+            .push(SimCollector::start(Arc::clone(clock) as Arc<dyn Clock>, log.clone()).await);
     }
     for ((at, _), post) in schedule {
         pass_to(log, clock, *at).await;
         let lines: String = post.records.iter().map(|r| format!("{}\n", r.line)).collect();
-        let taken = doors[post.door].post(senders[post.sender].form, lines).await;
+        let taken = collectors[post.collector].post(senders[post.sender].form, lines).await;
         assert_eq!(taken, Some(post.records.len() as u64));
     }
     for _ in 0..4 {
@@ -59,7 +60,7 @@ async fn fill(log: &Shards, clock: &Arc<ManualClock>, cast: &Cast, schedule: &Sc
     tick(log, clock, 1_000).await;
 }
 
-/// Moves time to `at` (ms after the start), with ticks that come closer as it does.
+/// Moves time to `at` (ms after the start), in steps that become shorter towards it.
 async fn pass_to(log: &Shards, clock: &ManualClock, at: i64) {
     loop {
         let rest = at - (clock.now_us() / 1_000 - T0);

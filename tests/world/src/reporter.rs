@@ -1,4 +1,4 @@
-//! Edges by script: the segments that they serve to the players, their reports of that, and the
+//! Scripted edges: the segments that they serve to the players, their reports of that, and the
 //! truth about it.
 
 use rand::Rng;
@@ -18,9 +18,9 @@ pub struct Request {
     pub bytes: i64,
     /// Whether it was refused.
     pub error: bool,
-    /// Whether the edge had it.
+    /// Whether it was a cache hit.
     pub hit: bool,
-    /// Time to the first byte, net of what it was held, ms.
+    /// Time to the first byte, without the time it was held, ms.
     pub ttfb_ms: i64,
 }
 
@@ -31,20 +31,20 @@ pub struct Reporter {
     pub edge: &'static str,
     /// Its reports, in order of time.
     pub records: Vec<Record>,
-    /// What they are of.
+    /// The requests that they report.
     pub requests: Vec<Request>,
 }
 
-/// A moment at which a player needs a segment: ms after [`T0`], and whose.
+/// A moment at which a player needs a segment (ms after [`T0`]), and the player.
 type Need<'a> = (i64, &'a Player);
 
 impl Reporter {
-    /// What it says of itself as the source of reports.
+    /// Its name as the source of reports.
     pub fn source(&self) -> String {
         format!("edge-{}", self.edge)
     }
 
-    /// All of a run, by lot. A player is served while it plays.
+    /// All edges of a run, at random. A player is served while it plays.
     pub fn all(players: &[Player], rng: &mut StdRng) -> Vec<Self> {
         let mut needs: Vec<Need<'_>> = (0..players.len() * REQUESTS)
             .map(|_| {
@@ -77,7 +77,7 @@ impl Reporter {
              \"ttfb_us\":{},\"held_us\":{},\"hit\":{hit},\"edge\":\"{edge}\",\"pipeline\":\"A\",\"sid\":\"{}\"}}",
             self.source(),
             (T0 + at) * 1_000,
-            // Not everybody is at the live edge.
+            // Not every player is at the live edge.
             (T0 + at) / 2_000 - seq as i64 % 3,
             if error { 503 } else { 200 },
             request.bytes,

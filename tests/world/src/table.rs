@@ -30,11 +30,11 @@ pub fn lines(batches: &[RecordBatch], skip: &[&str]) -> Vec<String> {
     out
 }
 
-/// Numbers that say what a row is of.
+/// Numeric columns that are part of a row's key.
 const KEYS: [&str; 2] = ["asn", "k"];
 
-/// The rows of batches, without the columns of `skip`, added up by everything in them that is no
-/// number: each shard of a log has a row of its own of a pane and cell.
+/// The rows of batches, without the columns of `skip`, summed by all columns that are not numbers:
+/// each shard of a log has its own row for a pane and cell.
 pub fn sums(batches: &[RecordBatch], skip: &[&str]) -> Vec<String> {
     let mut sums = BTreeMap::<String, BTreeMap<(String, i32), i64>>::new();
     for batch in batches {
@@ -65,7 +65,7 @@ pub fn sums(batches: &[RecordBatch], skip: &[&str]) -> Vec<String> {
             }
         }
     }
-    // What adds up to nothing is no row.
+    // A row whose sums are all 0 is left out.
     sums.values_mut().for_each(|sum| sum.retain(|_, n| *n != 0));
     sums.retain(|_, sum| !sum.is_empty());
     sums.into_iter().map(|(key, sum)| format!("{key} {sum:?}")).collect()
@@ -76,7 +76,7 @@ pub async fn rows(history: &History, table: Table, skip: &[&str]) -> Vec<String>
     lines(&history.select(table, "SELECT * FROM rows").await.unwrap(), skip)
 }
 
-/// The first line in which two tables differ, with what it is in each.
+/// The first line in which two tables differ, as it is in each.
 pub fn difference(got: &[String], want: &[String]) -> Option<String> {
     let at = (0..got.len().max(want.len())).find(|at| got.get(*at) != want.get(*at))?;
     let (mine, theirs) = (got.get(at), want.get(at));

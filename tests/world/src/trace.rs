@@ -1,10 +1,10 @@
-//! What happened in a run, line by line.
+//! The trace of a run, line by line.
 
 use std::fmt::Write as _;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// The lines of a run.
+/// The lines of a trace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trace(String);
 
@@ -15,7 +15,7 @@ impl Trace {
         let _ = writeln!(self.0, "{line}");
     }
 
-    /// What two runs of a seed have in common.
+    /// A hash of the lines; two runs of a seed have the same.
     pub fn hash(&self) -> u64 {
         xxh3_64(self.0.as_bytes())
     }

@@ -1,4 +1,4 @@
-//! The platform, step by step: time passes, posts arrive, and who died is started again.
+//! The platform, step by step: time passes, posts arrive, and dead processes are restarted.
 
 mod processor;
 
@@ -17,9 +17,9 @@ use tallylight_stream_processor::emit;
 use tempfile::TempDir;
 
 use crate::cast::{Cast, Sender};
-use crate::chaos::{Chaos, Who, patience};
+use crate::chaos::{Chaos, Process, patience};
 use crate::check::{self, Outcome};
-use crate::door::Door;
+use crate::collector::SimCollector;
 use crate::life::Life;
 use crate::log::SimLog;
 use crate::network::{self, Post, Schedule};
@@ -27,23 +27,23 @@ use crate::player::T0;
 use crate::trace::Trace;
 
 /// Collectors of a run.
-pub(crate) const DOORS: usize = 2;
+pub(crate) const COLLECTORS: usize = 2;
 
-/// How a seed's run came out.
+/// The result of a seed's run.
 #[derive(Debug)]
 pub struct Run {
     /// The seed.
     pub seed: u64,
-    /// How it is asked for again, beside the seed and the number of viewers.
+    /// Flags that repeat it, besides the seed and the number of viewers.
     pub flags: &'static str,
-    /// What happened, and every final row.
+    /// The trace, with every final row.
     pub trace: Trace,
-    /// What does not hold.
+    /// The violations.
     pub problems: Vec<String>,
 }
 
 impl Run {
-    /// What is wrong, how it came to that, and how to see it again.
+    /// The violations, the trace, and how to repeat the run.
     pub fn report(&self, viewers: usize) -> String {
         format!(
             "{}\nseed {} fails:\n{}\nagain: tallylight-sim --seed {} --viewers {viewers}{} (docs/testing.md)",
@@ -56,20 +56,20 @@ impl Run {
     }
 }
 
-/// Runs a seed with so many viewers.
+/// Runs a seed with this many viewers.
 pub fn run(seed: u64, viewers: usize) -> Run {
     let cast = Cast::of(seed, viewers);
     let senders = cast.senders();
     let mut rng = StdRng::seed_from_u64(seed);
-    let calm = network::on_time(&senders, DOORS, &mut rng);
-    let schedule = network::disturbed(&calm, DOORS, &mut rng);
-    let wanted = alone(async {
+    let on_time = network::on_time(&senders, COLLECTORS, &mut rng);
+    let schedule = network::disturbed(&on_time, COLLECTORS, &mut rng);
+    let wanted = on_own_runtime(async {
         let mut world = World::new(seed, &senders);
         world.open().await;
-        world.live(calm).await;
+        world.live(on_time).await;
         world.events().await
     });
-    alone(async {
+    on_own_runtime(async {
         let mut world = World::new(seed, &senders);
         world.open().await;
         world.start_processor().await;
@@ -81,14 +81,14 @@ pub fn run(seed: u64, viewers: usize) -> Run {
     })
 }
 
-/// Runs something with a runtime of its own, of one thread: tasks take turns in an order that
-/// nothing outside decides.
-pub fn alone<T>(of: impl Future<Output = T>) -> T {
+/// Runs a future on its own runtime with one thread: tasks take turns in an order that does not
+/// depend on anything outside.
+pub fn on_own_runtime<T>(of: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(of)
 }
 
-/// See the module.
+/// The platform of a run.
 #[derive(Debug)]
 pub(crate) struct World<'a> {
     seed: u64,
@@ -98,16 +98,16 @@ pub(crate) struct World<'a> {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) chaos: Arc<Chaos>,
     pub(crate) rng: StdRng,
-    doors: Vec<Door>,
-    /// Tasks of a door.
-    door_tasks: usize,
+    collectors: Vec<SimCollector>,
+    /// Tasks of an idle collector.
+    collector_tasks: usize,
     pub(crate) life: Option<Life>,
-    /// Everything is kept as soon as it can be.
+    /// Checkpoints and snapshots as often as possible.
     careful: bool,
     acknowledged: BTreeSet<(usize, (u32, u64))>,
 }
 
-/// A folder in memory where there is one: crashes of the machine are not what is tested here.
+/// A folder in memory if possible: crashes of the machine are not tested here.
 pub fn folder() -> TempDir {
     let memory = std::path::Path::new("/dev/shm");
     if memory.is_dir() { TempDir::new_in(memory).unwrap() } else { TempDir::new().unwrap() }
@@ -126,8 +126,8 @@ impl<'a> World<'a> {
             log,
             chaos: Chaos::new(seed, processor::scale(senders.len())),
             rng: StdRng::seed_from_u64(!seed),
-            doors: Vec::new(),
-            door_tasks: 0,
+            collectors: Vec::new(),
+            collector_tasks: 0,
             life: None,
             careful: false,
             acknowledged: BTreeSet::new(),
@@ -135,24 +135,26 @@ impl<'a> World<'a> {
     }
 
     pub(crate) async fn open(&mut self) {
-        for n in 0..DOORS {
+        for n in 0..COLLECTORS {
             let before = tasks();
-            let door = self.door(n).await;
+            let new = self.start_collector(n).await;
             for _ in 0..20 {
                 tokio::task::yield_now().await;
             }
-            self.door_tasks = tasks() - before;
-            self.chaos.lives(Who::Door(n), door.running.abort_handle(), self.door_tasks);
-            self.doors.push(door);
+            self.collector_tasks = tasks() - before;
+            let handle = new.running.abort_handle();
+            self.chaos.lives(Process::Collector(n), handle, self.collector_tasks);
+            self.collectors.push(new);
         }
     }
 
-    async fn door(&self, n: usize) -> Door {
-        let log = SimLog::new(Arc::clone(&self.log), Arc::clone(&self.chaos), Who::Door(n));
-        Door::start(Arc::clone(&self.clock) as Arc<dyn Clock>, log.into()).await
+    async fn start_collector(&self, n: usize) -> SimCollector {
+        let (log, chaos) = (Arc::clone(&self.log), Arc::clone(&self.chaos));
+        let log = SimLog::new(log, chaos, Process::Collector(n));
+        SimCollector::start(Arc::clone(&self.clock) as Arc<dyn Clock>, log.into()).await
     }
 
-    /// Lets every post arrive, and come again until it is acknowledged.
+    /// Delivers every post, and repeats it until it is acknowledged.
     pub(crate) async fn live(&mut self, mut schedule: Schedule) {
         let mut number = schedule.len();
         while let Some(((at, _), first)) = schedule.pop_first() {
@@ -162,8 +164,8 @@ impl<'a> World<'a> {
             }
             self.pass_to(at).await;
             for post in self.post(posts).await {
-                let post = Post { door: self.rng.random_range(0..DOORS), ..post };
-                // A session whose first record is late has a slow clock, as far as can be told.
+                let post = Post { collector: self.rng.random_range(0..COLLECTORS), ..post };
+                // A session whose first record is late looks like one with a slow clock.
                 let first = post.records.iter().any(|record| record.id.1 == 0);
                 let wait = self.rng.random_range(if first { 50..300 } else { 1_000..8_000 });
                 schedule.insert((at + wait, number), post);
@@ -173,23 +175,23 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Posts at one moment; answers those that must be sent again.
+    /// Delivers posts at one moment; returns those that must be sent again.
     async fn post(&mut self, posts: Vec<Post>) -> Vec<Post> {
-        let heals = |post: &Post| {
+        let corrects_clock = |post: &Post| {
             self.senders[post.sender].skew != 0 && post.records.iter().any(|r| r.id.1 == 0)
         };
-        // By the first record a wrong clock is found out: that one comes through.
-        self.chaos.switch(self.life.is_some() && !posts.iter().any(heals));
+        // A wrong clock is detected by the first record, so that one must arrive.
+        self.chaos.switch(self.life.is_some() && !posts.iter().any(corrects_clock));
         let answers = join_all(posts.iter().map(|post| {
             let lines = post.records.iter().map(|r| format!("{}\n", r.line));
-            self.doors[post.door].post(self.senders[post.sender].form, lines.collect())
+            self.collectors[post.collector].post(self.senders[post.sender].form, lines.collect())
         }))
         .await;
         let mut again = Vec::new();
         for (post, taken) in posts.into_iter().zip(answers) {
             let records = post.records.iter().map(|record| (post.sender, record.id));
-            let who = &self.senders[post.sender].name;
-            self.chaos.note(format_args!("{who} posts {} records: {taken:?}", post.records.len()));
+            let name = &self.senders[post.sender].name;
+            self.chaos.note(format_args!("{name} posts {} records: {taken:?}", post.records.len()));
             match taken {
                 Some(taken) => {
                     assert_eq!(taken, post.records.len() as u64, "each record has its fate");
@@ -201,7 +203,7 @@ impl<'a> World<'a> {
         again
     }
 
-    /// Moves time to `at` (ms after the start), in steps that grow with the way to go.
+    /// Moves time to `at` (ms after the start), in steps that become shorter towards it.
     async fn pass_to(&mut self, at: i64) {
         loop {
             let rest = at - (self.clock.now_us() / 1_000 - T0);
@@ -220,18 +222,19 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Returns when everything is read and written, and everybody lives.
+    /// Returns when everything is read and written, and every process runs.
     async fn quiet(&mut self) {
         for round in 0.. {
-            for n in 0..DOORS {
-                if !self.chaos.is_alive(Who::Door(n)) {
-                    let door = self.door(n).await;
-                    self.chaos.lives(Who::Door(n), door.running.abort_handle(), self.door_tasks);
-                    let _ = std::mem::replace(&mut self.doors[n], door).running.await;
+            for n in 0..COLLECTORS {
+                let id = Process::Collector(n);
+                if !self.chaos.is_alive(id) {
+                    let new = self.start_collector(n).await;
+                    self.chaos.lives(id, new.running.abort_handle(), self.collector_tasks);
+                    let _ = std::mem::replace(&mut self.collectors[n], new).running.await;
                 }
             }
             let Some(life) = &mut self.life else { return };
-            if life.running.is_finished() || !self.chaos.is_alive(Who::Processor) {
+            if life.running.is_finished() || !self.chaos.is_alive(Process::Processor) {
                 let how = (&mut life.running).await;
                 self.chaos
                     .note(format_args!("the processor ended: {:?}", how.map_err(|_| "killed")));
@@ -241,7 +244,7 @@ impl<'a> World<'a> {
             let read = life.handle.stats().borrow().position;
             if read >= *self.log.head(EVENTS).unwrap().borrow() {
                 self.chaos.calm().await;
-                if self.chaos.is_alive(Who::Processor) {
+                if self.chaos.is_alive(Process::Processor) {
                     return;
                 }
             }
@@ -249,7 +252,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What came of it; nothing was lost, and what is wanted is not known.
+    /// The outcome, without losses and without the expected events.
     pub(crate) async fn outcome<'b>(&'b self, cast: &'b Cast, history: History) -> Outcome<'b> {
         Outcome {
             cast,
@@ -263,7 +266,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The run, with what does not hold and its final rows.
+    /// The result of the run, from its violations and final rows.
     pub(crate) fn over(&self, problems: Vec<String>, rows: &[String]) -> Run {
         let mut trace = self.chaos.trace();
         rows.iter().for_each(|row| trace.line(row));
@@ -271,7 +274,7 @@ impl<'a> World<'a> {
         Run { seed: self.seed, flags, trace, problems }
     }
 
-    /// Nothing goes wrong any more, and time passes until nothing can change.
+    /// Switches faults off, and lets time pass until nothing can change any more.
     pub(crate) async fn settle(&mut self) -> History {
         self.chaos.switch(false);
         for _ in 0..4 {

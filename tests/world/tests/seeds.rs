@@ -1,4 +1,4 @@
-//! Fifty seeds in short (`WORLD_SEEDS` for any number), and one of them twice.
+//! Fifty seeds by default (`WORLD_SEEDS` for any number), and one of them twice.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use tallylight_sim::{VIEWERS, run, run_with_loss};
@@ -7,7 +7,7 @@ fn seeds_asked() -> u64 {
     std::env::var("WORLD_SEEDS").map_or(50, |seeds| seeds.parse().unwrap())
 }
 
-/// Seeds of this part of two, which run beside each other.
+/// The seeds of one of two halves, which run in parallel.
 fn seeds(part: u64) {
     for seed in (0..seeds_asked()).filter(|seed| seed % 2 == part) {
         let run = run(seed, VIEWERS);

@@ -1,5 +1,5 @@
-//! What a session says in beacons and what it writes in the ledger. Both are told of the
-//! same change at the same instant, and neither is made from the other.
+//! A session's beacons and its ledger entry. Both record the same change at the same instant,
+//! and neither is derived from the other.
 
 use uuid::Uuid;
 
@@ -13,12 +13,12 @@ use crate::pure::playback::{Change, Playback, State};
 /// Time between regular reports.
 const INTERVAL_US: i64 = 10_000_000;
 
-/// The voice and the memory of a session.
+/// A session's reporter and its ledger entry.
 pub(super) struct Report {
     reporter: Reporter,
     entry: Entry,
-    /// 0 to 1: regular reports are left out when fewer sessions than this are asked to make them.
-    lot: f64,
+    /// Random, 0 to 1: the session makes regular reports while the requested share is above this.
+    draw: f64,
     content: String,
     sequence: u64,
     state: State,
@@ -64,7 +64,7 @@ impl Report {
         let mut report = Self {
             reporter,
             entry,
-            lot: f64::from(sid.as_fields().0) / 2_f64.powi(32),
+            draw: f64::from(sid.as_fields().0) / 2_f64.powi(32),
             content: content.to_owned(),
             sequence: 0,
             state: State::Starting,
@@ -105,12 +105,12 @@ impl Report {
         self.kbps
     }
 
-    /// Whether every request is written down, not only counted.
+    /// Sets whether every request is recorded, not only counted.
     pub(super) fn keep_requests(&mut self, keep: bool) {
         self.keeps_requests = keep;
     }
 
-    /// Requests came back, some for `init_bytes` of init segments.
+    /// Requests completed, `init_bytes` of them for init segments.
     pub(super) fn requested(&mut self, requests: Vec<Request>, init_bytes: u64) {
         self.entry.bytes += init_bytes;
         if self.keeps_requests {
@@ -118,7 +118,7 @@ impl Report {
         }
     }
 
-    /// Segments are asked for by another pathway.
+    /// Segments are now requested from another pathway.
     pub(super) fn moved(&mut self, to: &str, why: Why, now_us: i64) {
         self.entry.moves.push(Move { at_ms: ms(now_us), to: to.to_owned(), why });
     }
@@ -136,7 +136,7 @@ impl Report {
         }
     }
 
-    /// The picture moved, stood still, or moved again.
+    /// Playback started, stalled or resumed.
     pub(super) fn change(&mut self, change: Change, playback: &Playback) {
         self.shown = Some(playback.clone());
         self.close_span(change.at_us);
@@ -179,13 +179,13 @@ impl Report {
         }
     }
 
-    /// The regular report, when it is due: also of a player that has no manifest yet.
+    /// Sends the regular report when it is due, even before the player has a manifest.
     pub(super) fn interval(&mut self, now_us: i64, playback: Option<&Playback>) {
         self.shown = playback.cloned();
         if now_us >= self.next_interval_us {
             let pace = self.reporter.pace();
             self.next_interval_us = now_us + INTERVAL_US * i64::from(pace.interval);
-            if pace.wants(self.lot) {
+            if pace.wants(self.draw) {
                 self.send("t", token(self.state), now_us, |record| record);
             }
         }
@@ -195,7 +195,7 @@ impl Report {
         self.error = Some(code.to_owned());
     }
 
-    /// The end: the last beacons, delivered, and the truth.
+    /// Ends the session: delivers the last beacons and returns the ledger entry.
     pub(super) async fn end(mut self, ended: Ended, now_us: i64) -> Entry {
         self.close_span(now_us);
         match self.error.take() {
@@ -252,7 +252,7 @@ fn ms(us: i64) -> i64 {
     us.div_euclid(1_000)
 }
 
-/// Rounded as the standard wants buffer and throughput.
+/// Rounds to hundreds, as the standard requires of buffer length and throughput.
 fn hundreds(value: i64) -> i64 {
     (value + 50).div_euclid(100) * 100
 }

@@ -1,4 +1,4 @@
-//! Which way a session's segments come: the pathway in use, steering, and failing over.
+//! Where a session fetches its segments: the pathway in use, steering and failover.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,13 +12,13 @@ use crate::manifest::Master;
 use crate::pure::pathways::Pathways;
 use crate::pure::steering::{Answer, Client};
 
-/// A server that says it cannot is asked again this often before its pathway counts as failing.
+/// How often a busy server is retried before its pathway counts as failing.
 const BUSY_RETRIES: u32 = 2;
 
-/// A steering request on its way.
-pub(super) type Asked = Pin<Box<dyn Future<Output = (u16, Option<u64>, String)> + Send>>;
+/// A steering request in flight.
+pub(super) type SteeringRequest = Pin<Box<dyn Future<Output = (u16, Option<u64>, String)> + Send>>;
 
-/// See the module.
+/// A session's pathways and its steering client.
 pub(super) struct Route {
     master: Arc<Master>,
     /// The pathway in use.
@@ -27,9 +27,9 @@ pub(super) struct Route {
     known: Vec<Arc<Stream>>,
     pathways: Pathways,
     steering: Option<Client>,
-    /// Why `pathways` left `stream`.
+    /// Why `pathways` last changed its choice.
     why: Why,
-    /// Rung (and pathway) whose init segments are here.
+    /// Pathway and rung whose init segments have been fetched.
     inits: Option<(String, usize)>,
 }
 
@@ -48,7 +48,7 @@ impl Route {
         }
     }
 
-    /// When steering is to be asked.
+    /// When to send the next steering request.
     pub(super) fn steering_due_us(&self) -> Option<i64> {
         self.steering.as_ref().and_then(Client::due_us)
     }
@@ -57,7 +57,7 @@ impl Route {
         self.inits.as_ref().is_none_or(|(of, at)| *of != self.stream.pathway || *at != rung)
     }
 
-    /// A segment of `rung` came.
+    /// A segment of `rung` arrived.
     pub(super) fn works(&mut self, rung: usize, now_us: i64) {
         self.pathways.works(now_us);
         self.inits = Some((self.stream.pathway.clone(), rung));
@@ -78,21 +78,21 @@ impl Route {
 }
 
 impl<'a> Session<'a> {
-    /// Asks steering, if it is time to.
-    pub(super) fn ask_steering(&mut self, now_us: i64) -> Option<Asked> {
-        let carried = self.throughput.kbps() * 1_000.0;
+    /// Sends a steering request, if one is due.
+    pub(super) fn ask_steering(&mut self, now_us: i64) -> Option<SteeringRequest> {
+        let bits_per_s = self.throughput.kbps() * 1_000.0;
         let route = self.route.as_mut()?;
         let steering = route.steering.as_mut()?;
         if steering.due_us().is_none_or(|due| due > now_us) {
             return None;
         }
-        let known = (carried > 0.0).then_some(carried as u64);
+        let known = (bits_per_s > 0.0).then_some(bits_per_s as u64);
         let url = steering.request(route.pathways.current(), known);
         let client = self.viewer.client.clone();
         Some(Box::pin(async move { fetch::steering(&client, url).await }))
     }
 
-    /// What steering said. A switch is made with the next segment.
+    /// Takes steering's answer. A switch is made with the next segment.
     pub(super) fn steered(&mut self, (status, retry_after_s, body): (u16, Option<u64>, String)) {
         let now = self.viewer.clock.now_us();
         let Some(route) = self.route.as_mut() else { return };
@@ -105,7 +105,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The next segment, by the pathway that is wanted now.
+    /// Fetches the next segment on the pathway that is chosen now.
     pub(super) fn next(&mut self, pause: std::time::Duration) -> Work<'a> {
         let Some(route) = self.route.as_mut() else { return self.open() };
         let wanted = route.pathways.current();
@@ -115,20 +115,20 @@ impl<'a> Session<'a> {
         let wanted = wanted.to_owned();
         if let Some(known) = route.known.iter().find(|known| known.pathway == wanted) {
             let known = Arc::clone(known);
-            return self.turn_to(known);
+            return self.switch_to(known);
         }
         let (viewer, master) = (self.viewer, Arc::clone(&route.master));
         Box::pin(async move { Done::Entered(download::enter(viewer, &master, &wanted).await) })
     }
 
-    /// The playlists of another pathway came.
+    /// Takes the playlists of another pathway, or the failure to fetch them.
     pub(super) fn entered(&mut self, stream: Result<Stream, Trouble>) -> Work<'a> {
         let Some(route) = self.route.as_mut() else { return self.open() };
         match stream {
             Ok(stream) => {
                 let stream = Arc::new(stream);
                 route.known.push(Arc::clone(&stream));
-                self.turn_to(stream)
+                self.switch_to(stream)
             }
             Err(trouble) => {
                 tracing::debug!(%trouble, "no playlists of another pathway");
@@ -139,18 +139,18 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn turn_to(&mut self, stream: Arc<Stream>) -> Work<'a> {
+    fn switch_to(&mut self, stream: Arc<Stream>) -> Work<'a> {
         if let Some(route) = self.route.as_mut() {
             self.report.moved(&stream.pathway, route.why, self.viewer.clock.now_us());
             route.stream = stream;
         }
         self.failures_in_row = 0;
         self.choose_rung();
-        // Steering may have changed its mind meanwhile; then the next segment turns again.
+        // Steering may have changed its choice meanwhile; then the next segment switches again.
         self.segment(std::time::Duration::ZERO)
     }
 
-    /// A segment did not come: by another pathway, or once more.
+    /// A segment failed: tries another pathway, or the same one again.
     pub(super) fn failed(&mut self, trouble: &Trouble) -> Result<Work<'a>, String> {
         let now = self.viewer.clock.now_us();
         let nth = self.failures_in_row + 1;
@@ -160,6 +160,6 @@ impl<'a> Session<'a> {
             return Ok(self.next(std::time::Duration::ZERO));
         }
         let pause = if trouble.is_busy() { super::BUSY } else { super::RETRY };
-        self.again(trouble, |me| me.next(pause))
+        self.retry(trouble, |me| me.next(pause))
     }
 }

@@ -1,12 +1,12 @@
-//! Which rung a player takes, and how one that is stuck on its rung comes to stall.
+//! Which rung a player chooses, and how a player that is stuck on its rung comes to stall.
 
 use super::super::download::RungMedia;
 use super::Session;
 use crate::plan::STUCK_DEVICE;
 
-/// A stuck player's line carries this much of what its rung needs.
+/// A stuck player's line carries this part of its rung's bitrate.
 const STUCK_CARRIES: f64 = 0.5;
-/// A rung may need this much of what the line carries.
+/// A rung may need this part of the line's throughput.
 const AFFORDABLE: f64 = 0.7;
 
 impl Session<'_> {
@@ -14,14 +14,14 @@ impl Session<'_> {
         self.script.plan().device == STUCK_DEVICE && *self.viewer.stuck.borrow()
     }
 
-    /// The width of a stuck player's line: less than the rung that it does not leave.
+    /// The bandwidth of a stuck player's line, kbps: less than its rung needs.
     pub(super) fn slow_line(&self) -> Option<u32> {
         let stuck = self.is_stuck() && self.report.started() && self.needed_kbps > 0.0;
         stuck.then_some((self.needed_kbps * STUCK_CARRIES) as u32)
     }
 
-    /// The best rung that fits the device and seven tenths of what the line carried. A stuck
-    /// player stays on the rung that it has, and begins with the best.
+    /// Chooses the best rung that fits the device and seven tenths of the line's throughput. A
+    /// stuck player begins on the best rung and stays on it.
     pub(super) fn choose_rung(&mut self) {
         let Some(route) = &self.route else { return };
         let height = self.script.plan().max_height;

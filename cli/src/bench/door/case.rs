@@ -1,4 +1,4 @@
-//! The variants of the door.
+//! The variants of the collector.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,18 +15,18 @@ use tallylight_schemas::record::EVENTS;
 use tallylight_serve::TlsFiles;
 
 use super::DoorArgs;
-use crate::bench::load::To;
+use crate::bench::load::Target;
 
-/// A door to be measured; the plain one takes CMCD without TLS into the disk log.
+/// A collector to be measured; the plain one takes CMCD without TLS into the disk log.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Case {
-    /// What it is called.
+    /// Its name.
     pub(crate) name: &'static str,
     /// Whether events come as an Arrow stream.
     pub(crate) arrow: bool,
     tls: Option<TlsFiles>,
     kafka: Option<String>,
-    /// Senders that say who they are, and a file that knows where they are.
+    /// Requests identify their senders, and this file has their countries.
     senders: Option<PathBuf>,
 }
 
@@ -35,7 +35,7 @@ impl Case {
         Self { name: "disk", ..Self::default() }
     }
 
-    /// Every variant that can be measured, and what the others lack.
+    /// Every variant that can be measured, and what is missing for the others.
     pub(crate) fn all(args: &DoorArgs) -> (Vec<Self>, Vec<String>) {
         let plain = Self::plain();
         let arrow = Self { name: "disk, Arrow stream", arrow: true, ..plain.clone() };
@@ -60,14 +60,14 @@ impl Case {
         (all, lacking)
     }
 
-    /// Where records go.
+    /// The log that records go to.
     pub(crate) async fn log(&self, folder: &Path) -> anyhow::Result<Shards> {
         let topics = vec![TopicSettings::new(EVENTS, 1 << 30)];
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let Some(brokers) = &self.kafka else {
             return Ok(Arc::new(DiskLog::open(DiskSettings::new(folder, topics), clock)?).into());
         };
-        // A log that nothing else has written to.
+        // A new log, to which nothing else has written.
         let prefix = format!("bench-{}", clock.now_us());
         let append_within = Duration::from_secs(10);
         let settings =
@@ -77,7 +77,7 @@ impl Case {
 
     pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings { listen: ([127, 0, 0, 1], 0).into(), ..Settings::default() };
-        // Room for what all senders have under way at 1,000 events a POST: nothing is shed here.
+        // Room for all concurrent requests at 1,000 events per POST, so that nothing is shed.
         (settings.queue_records, settings.queue_bytes) = (1 << 19, 256 << 20);
         settings.tls.clone_from(&self.tls);
         if self.senders.is_some() {
@@ -87,19 +87,19 @@ impl Case {
         settings
     }
 
-    /// Where to send, and how.
-    pub(crate) fn to(&self, at: SocketAddr) -> anyhow::Result<To> {
+    /// Where and how to send.
+    pub(crate) fn to(&self, at: SocketAddr) -> anyhow::Result<Target> {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         let (path, media_type) = match self.arrow {
             true => ("events", STREAM_MEDIA_TYPE),
             false => ("cmcd", "application/cmcd"),
         };
         let certificate = self.tls.as_ref().map(|files| std::fs::read(&files.cert)).transpose()?;
-        Ok(To {
+        Ok(Target {
             url: format!("{scheme}://{at}/v1/{path}?k=demo"),
             media_type,
             certificate,
-            says_who: self.senders.is_some(),
+            identifies_sender: self.senders.is_some(),
         })
     }
 }

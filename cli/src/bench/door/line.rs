@@ -1,42 +1,42 @@
-//! What was found of the door.
+//! The figures of the collector.
 
 use serde::{Deserialize, Serialize};
 
 use super::Case;
 
-/// How near the door is to come to its floor: at most so many times.
+/// The aim: at most this many times the floor.
 const AIM: f64 = 1.3;
 
 /// The lines, and what was not measured.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Found {
-    /// A line for each variant and number of events a POST.
+    /// A line for each variant and number of events per POST.
     pub(crate) lines: Vec<Line>,
-    /// Variants that lacked something.
+    /// Variants for which something was missing.
     pub(crate) lacking: Vec<String>,
 }
 
-/// A variant of the door at one number of events a POST.
+/// A variant of the collector at one number of events per POST.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Line {
-    /// Which.
+    /// The variant.
     pub(crate) door: String,
-    /// Events a POST.
+    /// Events per POST.
     pub(crate) per_post: usize,
-    /// CPU µs of a request.
+    /// CPU µs per request.
     pub(crate) us_per_request: f64,
-    /// CPU ns of an event, the request's included.
+    /// CPU ns per event, including the cost of the request.
     pub(crate) ns_per_event: f64,
-    /// CPU µs of a request that axum answers without looking at it, without TLS.
+    /// CPU µs per request that axum only answers, without TLS.
     pub(crate) bare_us_per_request: f64,
-    /// CPU ns of an event in the least parser of lines (`decode`'s floor).
+    /// CPU ns per event in the floor of `decode`.
     pub(crate) floor_ns_per_event: f64,
     /// The request ÷ (bare + floor).
     pub(crate) times: f64,
 }
 
 impl Line {
-    /// From CPU-seconds: of a request, here and bare, and of an event in the floor.
+    /// From CPU-seconds: per request, measured and bare, and per event in the floor.
     pub(crate) fn new(case: &Case, per_post: usize, (cost, bare): (f64, f64), floor: f64) -> Self {
         let events = per_post as f64;
         Self {
@@ -51,7 +51,7 @@ impl Line {
     }
 }
 
-/// The lines in words.
+/// Prints the lines.
 #[allow(clippy::print_stdout, reason = "the answer of a command")]
 pub(crate) fn print(found: &Found) {
     if found.lines.is_empty() {

@@ -1,4 +1,4 @@
-//! What history holds, counted in its files and not by who wrote them.
+//! Counts what history holds from its files, independently of their writer.
 
 use std::fs::File;
 use std::path::Path;
@@ -30,7 +30,7 @@ fn in_file(path: &Path) -> anyhow::Result<usize> {
     for batch in reader.with_projection(only).build()? {
         let batch = batch?;
         let fates = batch.column(0).as_string_opt::<i32>();
-        let fates = fates.ok_or_else(|| anyhow!("{}: fate is no text", path.display()))?;
+        let fates = fates.ok_or_else(|| anyhow!("{}: fate is not text", path.display()))?;
         all += fates.iter().filter(|fate| *fate == Some(Fate::Accepted.as_str())).count();
     }
     Ok(all)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 use bytes::Bytes;
-use tallylight_collector::Settings as Door;
+use tallylight_collector::Settings as CollectorSettings;
 use tallylight_eventlog::disk::{DiskLog, DiskSettings};
 use tallylight_eventlog::{EventLog, TopicSettings};
 use tallylight_schemas::clock::{Clock, WallClock};
@@ -17,31 +17,32 @@ use tokio_util::sync::CancellationToken;
 
 use super::PER_POST;
 use super::parquet::accepted;
-use crate::bench::load::{self, To};
+use crate::bench::load::{self, Target};
 use crate::bench::{Folder, cpu, sample};
 
-/// A clock that runs from when the first of the bodies happened, whenever they were made. Else all
-/// would come as much later as making them took, more than is taken for the network's, and less so
-/// from round to round: each record would correct the clock of its player.
+/// A clock that starts at the time of the first record, whenever the bodies were made. By the real
+/// clock all would arrive late by the time it took to make them, more than a network's delay, and
+/// by less from round to round: each record would correct the clock of its player.
 #[derive(Debug)]
-struct Then {
+struct SampleClock {
     ahead_us: i64,
 }
 
-impl Then {
-    /// It is a second after the first record now: so each comes within two of its own time.
-    fn now() -> Self {
+impl SampleClock {
+    /// Now is one second after the first record, so that each arrives within two seconds of its
+    /// time.
+    fn start() -> Self {
         Self { ahead_us: WallClock.now_us() - (sample::BEGAN_MS + 1_000) * 1_000 }
     }
 }
 
-impl Clock for Then {
+impl Clock for SampleClock {
     fn now_us(&self) -> i64 {
         WallClock.now_us() - self.ahead_us
     }
 }
 
-/// The CPU-seconds that these bodies take from the socket to Parquet, without those of sending.
+/// The CPU-seconds that these bodies take from the socket to Parquet, without sending.
 pub(crate) fn spent(on: &Runtime, bodies: Vec<Bytes>) -> anyhow::Result<f64> {
     let (folder, records) = (Folder::new("path"), bodies.len() * PER_POST);
     let spent = on.block_on(run(&folder.0, Arc::new(bodies)))?;
@@ -51,7 +52,7 @@ pub(crate) fn spent(on: &Runtime, bodies: Vec<Bytes>) -> anyhow::Result<f64> {
 }
 
 async fn run(dir: &Path, bodies: Arc<Vec<Bytes>>) -> anyhow::Result<f64> {
-    let clock: Arc<dyn Clock> = Arc::new(Then::now());
+    let clock: Arc<dyn Clock> = Arc::new(SampleClock::start());
     let topics = [EVENTS, ROWS].map(|name| TopicSettings::new(name, 4 << 30));
     let disk = DiskSettings::new(dir.join("log"), topics.to_vec());
     let log: Arc<dyn EventLog> = Arc::new(DiskLog::open(disk, Arc::clone(&clock))?);
@@ -59,16 +60,17 @@ async fn run(dir: &Path, bodies: Arc<Vec<Bytes>>) -> anyhow::Result<f64> {
     let (mut stats, mut head) = (processor.handle().stats(), log.head(EVENTS)?);
     let parts =
         tallylight_collector::Parts { log: Arc::clone(&log).into(), clock: Arc::clone(&clock) };
-    let settings = Door { listen: ([127, 0, 0, 1], 0).into(), ..Door::default() };
+    let settings =
+        CollectorSettings { listen: ([127, 0, 0, 1], 0).into(), ..CollectorSettings::default() };
     let collector = tallylight_collector::build(settings, parts).await?;
     let url = format!("http://{}/v1/cmcd?k=demo", collector.addr());
 
-    let (door, work) = (CancellationToken::new(), CancellationToken::new());
+    let (drain, work) = (CancellationToken::new(), CancellationToken::new());
     let began = cpu::of_process()?;
-    let collecting = tokio::spawn(collector.run(door.clone()));
+    let collecting = tokio::spawn(collector.run(drain.clone()));
     let processing = tokio::spawn(processor.run(work.clone()));
-    let sending = load::post(To::cmcd(url), bodies, load::AT_A_TIME).await?;
-    door.cancel();
+    let sending = load::post(Target::cmcd(url), bodies, load::AT_A_TIME).await?;
+    drain.cancel();
     collecting.await??;
     let end = *head.borrow_and_update();
     stats.wait_for(|stats| stats.position >= end).await?;

@@ -1,4 +1,4 @@
-//! A question in SQL about every open session, as the dashboard asks it of a processor.
+//! A query in SQL over every open session, as the dashboard runs it against a processor.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -18,7 +18,7 @@ const TIMES: usize = 5;
 const SQL: &str = "SELECT sum(n)::bigint AS n, count(*) AS groups FROM \
                    (SELECT country, device, count(*) AS n FROM live_sessions GROUP BY 1, 2)";
 
-/// A state that is asked between two records.
+/// A state that is queried between two records.
 struct Held(Arc<Mutex<Partitions>>);
 
 #[async_trait]
@@ -29,7 +29,7 @@ impl Sessions for Held {
         _: Option<&str>,
         _: usize,
     ) -> Result<Vec<SessionRow>, String> {
-        Err("nobody asks for single sessions here".to_owned())
+        Err("single sessions are not queried here".to_owned())
     }
 
     async fn open(&self, tenant: &str, columns: &[String]) -> Result<Vec<OpenSessions>, String> {
@@ -43,7 +43,7 @@ impl Sessions for Held {
     }
 }
 
-/// Asks about `sessions` open sessions; answers the median time, s.
+/// Queries `sessions` open sessions; returns the median time, s.
 pub(super) fn ask(state: Partitions, sessions: usize) -> anyhow::Result<f64> {
     let held: Arc<dyn Sessions> = Arc::new(Held(Arc::new(Mutex::new(state))));
     let tables = Arc::new(Platform::new(TENANT, &[], None, Some(held))?);
@@ -58,5 +58,5 @@ pub(super) fn ask(state: Partitions, sessions: usize) -> anyhow::Result<f64> {
         ensure!(rows[0]["n"] == sessions, "SQL counts {rows} and there are {sessions}");
     }
     times.sort_by(f64::total_cmp);
-    times.get(TIMES / 2).copied().context("it was not asked")
+    times.get(TIMES / 2).copied().context("the query did not run")
 }

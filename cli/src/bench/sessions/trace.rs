@@ -1,5 +1,5 @@
-//! An audience that has settled: each session began, plays, and has reported every 30 s for
-//! some minutes, as CMCD's interval is by default, so as much can still be reordered as ever.
+//! An audience in its steady state: each session has started, plays, and has reported every 30 s,
+//! CMCD's default interval, for some minutes. So the reorder buffers are as full as they get.
 
 use tallylight_schemas::ident;
 use tallylight_stream_processor::pure::input::PlayerInput;
@@ -7,14 +7,14 @@ use tallylight_stream_processor::read::Partitions;
 
 use crate::bench::sample;
 
-/// Whose sessions they are.
+/// The tenant of the sessions.
 pub(super) const TENANT: &str = "demo";
 /// Time between two reports of a session, ms.
 const INTERVAL_MS: i64 = 30_000;
 /// Reports of a session: the first two are its start.
 const ROUNDS: i64 = 10;
 
-/// What the sessions of the trace say of themselves: how many of each there are.
+/// The values of the dimensions that sessions of the trace have.
 struct Words {
     contents: Vec<String>,
     countries: Vec<String>,
@@ -36,7 +36,7 @@ impl Words {
     }
 }
 
-/// Feeds the trace of so many sessions to `state`; answers how many records that were.
+/// Feeds the trace of this many sessions to `state`; returns the number of records.
 pub(super) fn feed(state: &mut Partitions, sessions: usize) -> anyhow::Result<usize> {
     let words = Words::new();
     let mut sids = vec![String::new(); sample::ROWS];
@@ -72,7 +72,7 @@ fn entry(state: &mut Partitions, offset: u64, ts: i64, inputs: Vec<PlayerInput<'
 }
 
 fn input<'a>(words: &'a Words, sid: &'a str, n: usize, round: i64, ts: i64) -> PlayerInput<'a> {
-    // Apart from each other, so that a session is no copy of the next.
+    // Spread out, so that neighbouring sessions differ.
     let word = |of: &'a [String], step: usize| Some(of[(n / step + n) % of.len()].as_str());
     PlayerInput {
         tenant: TENANT,

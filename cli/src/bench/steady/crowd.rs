@@ -1,4 +1,4 @@
-//! Viewers who report now, at a rate, from one thread with a runtime of its own.
+//! Viewers that report in real time at a given rate, from one thread with its own runtime.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,13 +11,13 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::bench::{load, sample};
 
-/// Requests under way at a time.
+/// Concurrent requests.
 const CLIENTS: usize = 64;
-/// Viewers; at the rates of two cores each reports every ten seconds or so, as players do.
+/// Viewers. At the rates of two cores each reports about every ten seconds, as players do.
 const SESSIONS: usize = 800_000;
 /// Records of a request.
 const PER_POST: usize = 100;
-/// How long who was refused waits.
+/// How long a refused client waits.
 const REFUSED: Duration = Duration::from_secs(1);
 
 /// What was sent.
@@ -27,23 +27,23 @@ pub(super) struct Sent {
     pub(super) records: u64,
     /// Records of them that were not accepted.
     pub(super) shed: u64,
-    /// Records of requests that were refused whole: a player would send them again.
+    /// Records of requests that were refused as a whole: a player would send them again.
     pub(super) refused: u64,
     /// The number of the first record that was not sent.
     pub(super) next: usize,
-    /// How long it took.
+    /// The duration.
     pub(super) took: Duration,
 }
 
-/// Posts so many records a second, from record `first` on; what is not answered in time is sent
-/// later.
+/// Posts `per_s` records per second, starting with record `first`. If answers are slow, sending
+/// falls behind.
 pub(super) async fn send(
     url: String,
     per_s: f64,
     lasting: Duration,
     first: usize,
 ) -> anyhow::Result<Sent> {
-    load::apart(move || async move { all(&url, per_s, lasting, first).await }).await
+    load::on_own_thread(move || async move { all(&url, per_s, lasting, first).await }).await
 }
 
 async fn all(url: &str, per_s: f64, lasting: Duration, first: usize) -> anyhow::Result<Sent> {
@@ -84,7 +84,7 @@ async fn all(url: &str, per_s: f64, lasting: Duration, first: usize) -> anyhow::
 }
 
 impl Sent {
-    /// Counts what came of one request; whether it was taken.
+    /// Counts the result of a request; returns whether it was taken.
     fn note(&mut self, answer: &reqwest::Response) -> anyhow::Result<bool> {
         match answer.status().as_u16() {
             204 => {
@@ -100,7 +100,7 @@ impl Sent {
     }
 }
 
-/// How many were accepted, by the fates of an answer.
+/// How many records were accepted, from the fates in an answer.
 fn taken(fates: &str) -> Option<u64> {
     fates.split(", ").find_map(|fate| fate.strip_prefix("accepted="))?.parse().ok()
 }

@@ -7,34 +7,34 @@ use serde::{Deserialize, Serialize};
 
 use super::FRESH_MS;
 
-/// So many of them, the latest figures first: the others are seldom of another kind.
+/// How many of them are kept, those with the oldest figures: others rarely have another cause.
 const WORST: usize = 5;
 
-/// What a look at the metrics showed.
+/// What the metrics showed at one moment.
 #[derive(Debug)]
 pub(super) struct Look {
-    /// When, since the first.
+    /// Time since the first look.
     pub(super) at: Duration,
     /// Age of the figures, ms.
     pub(super) age_ms: u64,
-    /// Seconds that the processor spent on each of what it does, since it started.
+    /// Seconds that the processor has spent on each of its activities since its start.
     pub(super) spent: BTreeMap<String, f64>,
 }
 
-/// Looks in a row that showed late figures.
+/// Consecutive looks that showed late figures.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Late {
     /// Seconds from the first look to the one before these.
     pub(super) at_s: f64,
-    /// How long, seconds.
+    /// Duration, seconds.
     pub(super) seconds: f64,
     /// The oldest that the figures were, ms.
     pub(super) most_ms: u64,
-    /// The part of that time that the processor spent on each of what it does, %.
+    /// The part of that time that the processor spent on each of its activities, %.
     pub(super) spent_percent: BTreeMap<String, f64>,
 }
 
-/// The part of the time from one look to a later one that was spent on each, %.
+/// The part of the time between two looks that was spent on each activity, %.
 pub(super) fn spent_percent(from: &Look, to: &Look) -> BTreeMap<String, f64> {
     let lasted = to.at.saturating_sub(from.at).as_secs_f64();
     let before = |doing: &str| from.spent.get(doing).copied().unwrap_or(0.0);
@@ -43,8 +43,8 @@ pub(super) fn spent_percent(from: &Look, to: &Look) -> BTreeMap<String, f64> {
     to.spent.iter().map(percent).collect()
 }
 
-/// The worst times, in order of time. What makes figures late comes before the first late look, so
-/// a time begins with the look before.
+/// The worst times, in chronological order. The cause precedes the first late look, so a time
+/// begins with the look before it.
 pub(super) fn worst(looks: &[Look]) -> Vec<Late> {
     let mut all = Vec::new();
     let mut rest = looks;
@@ -53,7 +53,7 @@ pub(super) fn worst(looks: &[Look]) -> Vec<Late> {
         let late: Vec<&Look> =
             rest[first..].iter().take_while(|look| look.age_ms > FRESH_MS).collect();
         rest = &rest[first + late.len()..];
-        // One look alone, the very first, has no time of its own.
+        // The very first look alone has no duration.
         let Some(last) = late.last().filter(|last| last.at > from.at) else { continue };
         all.push(Late {
             at_s: from.at.as_secs_f64(),

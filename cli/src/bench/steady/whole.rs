@@ -13,13 +13,13 @@ use crate::bench::{Folder, resident};
 
 const QUESTION: &str = "SELECT country, device, count(*) AS n FROM live_sessions GROUP BY 1, 2";
 
-/// A running `up`; it is told to end when dropped.
+/// A running `up`; it is terminated when dropped.
 #[derive(Debug)]
 pub(super) struct Whole {
     up: Child,
     base: u16,
     client: reqwest::Client,
-    /// Its data, gone with it.
+    /// Its data folder, removed with it.
     _folder: Folder,
 }
 
@@ -34,7 +34,7 @@ impl Whole {
         Ok(whole)
     }
 
-    /// Where records go.
+    /// The URL that records are posted to.
     pub(super) fn collector(&self) -> String {
         format!("http://127.0.0.1:{}/v1/cmcd?k=demo", self.base + 1)
     }
@@ -44,8 +44,8 @@ impl Whole {
         Ok(self.client.get(url).send().await?.text().await?)
     }
 
-    /// How old the figures of the dashboard are by its own account, and what the processor spent
-    /// its time on; `at` is when that is asked.
+    /// The age of the dashboard's figures by its own metrics, and what the processor spent its time
+    /// on; `at` is the time of this look.
     pub(super) async fn look(&self, at: Duration) -> anyhow::Result<Look> {
         let text = self.metrics().await?;
         let of = |line: &str| {
@@ -61,8 +61,8 @@ impl Whole {
         Ok(Look { at, age_ms: age as u64, spent: text.lines().filter_map(of).collect() })
     }
 
-    /// How long SQL takes to count the open sessions by two dimensions, ms; the reason when it gives
-    /// no answer, as it may when it is asked too much.
+    /// How long SQL takes to count the open sessions by two dimensions, ms; or its reason for
+    /// refusing, as it may under load.
     pub(super) async fn question_ms(&self) -> anyhow::Result<Result<u64, String>> {
         let url = format!("http://127.0.0.1:{}/v1/sql", self.base);
         let (asked, began) = (serde_json::json!({ "sql": QUESTION }), Instant::now());
@@ -71,11 +71,11 @@ impl Whole {
             return Ok(Err(answer.text().await?));
         }
         let rows: Vec<serde_json::Value> = answer.json().await?;
-        ensure!(!rows.is_empty(), "nobody is in `live_sessions`");
+        ensure!(!rows.is_empty(), "`live_sessions` is empty");
         Ok(Ok(u64::try_from(began.elapsed().as_millis())?))
     }
 
-    /// Waits until figures are not older than this.
+    /// Waits until figures are at most this old.
     pub(super) async fn until_fresh(&self, age_ms: u64, within: Duration) -> anyhow::Result<()> {
         let began = Instant::now();
         loop {
@@ -113,7 +113,7 @@ impl Drop for Whole {
 /// The ports from the base on that `up --no-demo` listens at.
 const PORTS: [u16; 4] = [0, 1, 20, 30];
 
-/// A base below the ports of clients with some above it that nobody uses.
+/// A free base port, with the other ports free too, below the range for outgoing connections.
 fn free_base() -> anyhow::Result<u16> {
     let free =
         |base: &u16| PORTS.iter().all(|more| TcpListener::bind(("127.0.0.1", base + more)).is_ok());

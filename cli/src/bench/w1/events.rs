@@ -1,16 +1,16 @@
-//! The events of W1: heartbeats of 18 members, seeded, so that a file is always the same.
+//! The events of W1: heartbeats of 18 members from a fixed seed, so that a file is always the same.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use super::windows::{Found, Key};
-use crate::bench::light::parse::What;
+use crate::bench::floor::parse::Kind;
 use crate::bench::sample;
 
 /// Sessions that report.
 const SESSIONS: u64 = 1_000_000;
-/// Events of a second of event time.
+/// Events per second of event time.
 const PER_SECOND: usize = 1_000_000;
 /// How far an event may be behind the newest, ms.
 const BEHIND_MS: u64 = 1_000;
@@ -18,41 +18,41 @@ const BEHIND_MS: u64 = 1_000;
 /// How an event is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// An object a line, as `/v1/events` takes it and others read it.
+    /// One object per line, as `/v1/events` takes it and other engines read it.
     Json,
-    /// A CMCD record a line, as players send it.
+    /// One CMCD record per line, as players send it.
     Cmcd,
 }
 
 impl Form {
-    /// The name of a file of so many events.
+    /// The name of a file with this many events.
     pub(super) fn file(self, count: usize) -> String {
         let ending = if self == Form::Json { "ndjson" } else { "cmcd" };
         format!("w1-{count}.{ending}")
     }
 }
 
-/// What stands before each value of the JSON, and what the value is.
-pub(super) const SHAPE: [(&[u8], What); 17] = [
-    (br#"{"type":"player","v":"#, What::Number),
-    (br#","ts":"#, What::Number),
-    (br#","sid":""#, What::Text),
-    (br#"","sn":"#, What::Number),
-    (br#","e":""#, What::Word),
-    (br#"","sta":""#, What::Word),
-    (br#"","st":""#, What::Word),
-    (br#"","sf":""#, What::Word),
-    (br#"","cid":""#, What::Word),
-    (br#"","com.example-cdn":""#, What::Word),
-    (br#"","com.example-isp":""#, What::Word),
-    (br#"","com.tallylight-country":""#, What::Word),
-    (br#"","com.tallylight-device":""#, What::Word),
-    (br#"","br":"#, What::Number),
-    (br#","bl":"#, What::Number),
-    (br#","ltc":"#, What::Number),
-    (br#","mtp":"#, What::Number),
+/// The text before each value of the JSON, and how the value is stored.
+pub(super) const SHAPE: [(&[u8], Kind); 17] = [
+    (br#"{"type":"player","v":"#, Kind::Number),
+    (br#","ts":"#, Kind::Number),
+    (br#","sid":""#, Kind::Text),
+    (br#"","sn":"#, Kind::Number),
+    (br#","e":""#, Kind::Word),
+    (br#"","sta":""#, Kind::Word),
+    (br#"","st":""#, Kind::Word),
+    (br#"","sf":""#, Kind::Word),
+    (br#"","cid":""#, Kind::Word),
+    (br#"","com.example-cdn":""#, Kind::Word),
+    (br#"","com.example-isp":""#, Kind::Word),
+    (br#"","com.tallylight-country":""#, Kind::Word),
+    (br#"","com.tallylight-device":""#, Kind::Word),
+    (br#"","br":"#, Kind::Number),
+    (br#","bl":"#, Kind::Number),
+    (br#","ltc":"#, Kind::Number),
+    (br#","mtp":"#, Kind::Number),
 ];
-/// Where in [`SHAPE`] time, title, CDN, country, bitrate, buffer and latency are.
+/// The indices in [`SHAPE`] of time, title, CDN, country, bitrate, buffer and latency.
 pub(super) const IN_SHAPE: [usize; 7] = [1, 8, 9, 11, 13, 14, 15];
 
 struct Event {
@@ -113,7 +113,7 @@ impl Event {
     }
 }
 
-/// Writes `count` events in each form, and sums them the plain way.
+/// Writes `count` events in each form, and sums them naively.
 pub(super) fn write(dir: &Path, count: usize) -> anyhow::Result<Found> {
     let open = |form: Form| File::create(dir.join(form.file(count))).map(BufWriter::new);
     let (mut json, mut cmcd) = (open(Form::Json)?, open(Form::Cmcd)?);
@@ -129,7 +129,7 @@ pub(super) fn write(dir: &Path, count: usize) -> anyhow::Result<Found> {
     Ok(naive)
 }
 
-/// Numbers that look like chance and are always the same (SplitMix64).
+/// Pseudo-random numbers that are always the same (SplitMix64).
 #[derive(Debug)]
 struct Chance(u64);
 

@@ -1,4 +1,4 @@
-//! Windows of a second by title, CDN and country: by hash of interned words.
+//! Windows of a second by title, CDN and country, in a hash map keyed by interned words.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use arrow::array::{Array, AsArray, Int64Array, ListArray, RecordBatch, StringArr
 use arrow::datatypes::Int64Type;
 use rustc_hash::FxHashMap;
 
-/// What a window is of.
+/// The key of a window.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) second: i64,
@@ -17,7 +17,7 @@ pub(super) struct Key {
     pub(super) country: String,
 }
 
-/// What is known of a window.
+/// The figures of a window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sums {
     count: i64,
@@ -35,10 +35,10 @@ impl Sums {
     }
 }
 
-/// The windows of a file. The average is the sum of the buffer by the count.
+/// The windows of a file. The average is the sum of the buffer divided by the count.
 pub(super) type Found = BTreeMap<Key, Sums>;
 
-/// The windows in the form in which they are held against those of others.
+/// The windows as CSV, for comparison with those of other engines.
 pub(super) fn csv(found: &Found) -> String {
     let mut out = "second,title,cdn,country,count,kbps,buffer_ms,latency_ms\n".to_owned();
     for (Key { second, title, cdn, country }, sums) in found {
@@ -50,7 +50,7 @@ pub(super) fn csv(found: &Found) -> String {
     out
 }
 
-/// Windows while they are counted: second, title, CDN and country by number.
+/// Windows while they are counted: second, title, CDN and country, words by index.
 #[derive(Debug, Default)]
 pub(super) struct Windows {
     words: FxHashMap<String, i64>,
@@ -75,8 +75,8 @@ impl Windows {
         Ok(())
     }
 
-    /// Counts rows of columns in which words are numbers already: time, title, CDN, country,
-    /// bitrate, buffer, latency.
+    /// Counts rows of columns whose words are already indices: time, title, CDN, country, bitrate,
+    /// buffer, latency.
     pub(super) fn add_numbers(&mut self, columns: &[&[i64]; 7]) {
         let [ts, title, cdn, country, kbps, buffer, latency] = columns;
         for row in 0..ts.len() {
@@ -101,7 +101,7 @@ impl Windows {
         self.finish_by(|number| words.get(&number).cloned().unwrap_or_default())
     }
 
-    /// The windows, with words by their numbers from `word`.
+    /// The windows; `word` gives the word of an index.
     pub(super) fn finish_by(self, word: impl Fn(i64) -> String) -> Found {
         let key = |[second, title, cdn, country]: [i64; 4]| Key {
             second,

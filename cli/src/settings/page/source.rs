@@ -17,7 +17,7 @@ const ELSEWHERE: [(&str, &str); 19] = [
     ("TlsFiles", "serve/src/tls.rs"),
     ("tallylight_stream_processor::Settings", "stream-processor/src/settings.rs"),
     ("archive::Settings", "stream-processor/src/archive/settings.rs"),
-    ("audit::Settings", "stream-processor/src/audit/keep.rs"),
+    ("audit::Settings", "stream-processor/src/audit/scheduler.rs"),
     ("Limits", "stream-processor/src/pure/limits.rs"),
     ("tallylight_dashboard::Settings", "dashboard/src/settings.rs"),
     ("Upstreams", "dashboard/src/settings/upstreams.rs"),

@@ -8,7 +8,7 @@ fn line() -> (Turns, Arc<str>, Arc<str>) {
     (Turns::new(1, PATIENCE, 1_000), Arc::from("a"), Arc::from("b"))
 }
 
-/// So many bodies of a tenant are let in, of those that knock.
+/// Offers `knock` bodies of a tenant; returns how many are admitted.
 fn let_in(line: &mut Line, tenant: &Arc<str>, knock: u32) -> u32 {
     let mut got = 0;
     for _ in 0..knock {
@@ -25,9 +25,9 @@ fn as_many_are_let_in_as_would_come_to_a_turn_in_time() {
     let (turns, a, b) = line();
     let mut line = turns.line();
     line.each = Duration::from_millis(10);
-    // The last that is let in waits as long as it may; who comes then would wait longer.
+    // The last one admitted waits as long as allowed; another would wait longer.
     assert_eq!(let_in(&mut line, &a, 100), 51);
-    // Another tenant has as much of it, until all wait twice as long.
+    // Another tenant gets as much of the line, until the wait is twice as long.
     assert_eq!(let_in(&mut line, &b, 100), 50);
     let c = Arc::from("c");
     assert_eq!(let_in(&mut line, &c, 100), 1, "who has nothing in it gets one in");
@@ -66,7 +66,7 @@ fn a_moment_in_which_nothing_moved_refuses_nobody_in_a_line_of_sixty() {
     let (turns, a, _) = line();
     let mut line = turns.line();
     assert_eq!(let_in(&mut line, &a, 60), 60);
-    // All joined before it stood still, and then come to their turns at the old pace.
+    // All joined before the stall, and then get their turns at the old pace.
     let since = line.moved_at;
     for n in 0..60 {
         line.moves(since, since + Duration::from_millis(200 + n));

@@ -1,4 +1,4 @@
-//! What columns a stream may have, and a row of them as the event it is.
+//! The columns that a stream may have, and a row as a JSON event.
 
 use std::sync::LazyLock;
 
@@ -17,10 +17,10 @@ use super::Refused;
 use crate::decode::json::CMCD;
 use crate::problem::echo;
 
-/// Longest list; CMCD's own are far shorter.
+/// Longest list; CMCD's own lists are far shorter.
 const LIST_ITEMS: usize = 256;
 
-/// What a column may hold.
+/// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Whole,
@@ -83,7 +83,7 @@ impl Kind {
     }
 }
 
-/// Checks names and types; the first mistake is told.
+/// Checks names and types; the first mistake is reported.
 pub(super) fn check(schema: &Schema) -> Result<(), Refused> {
     if schema.column_with_name("type").is_none() {
         let why = "there is no column `type`; each row says `player` or `delivery` in it";
@@ -108,7 +108,7 @@ pub(super) fn check(schema: &Schema) -> Result<(), Refused> {
     Ok(())
 }
 
-/// The members of a delivery event, by the types that its struct is stored with.
+/// The members of a delivery event, with the types of its stored struct.
 static DELIVERY: LazyLock<Vec<(String, Kind)>> = LazyLock::new(|| {
     let stored = fields::<TenantDelivery>().unwrap_or_default();
     let event = stored.iter().find_map(|field| match field.data_type() {
@@ -128,7 +128,7 @@ fn delivery_kind(name: &str) -> Option<Kind> {
     DELIVERY.iter().find(|(known, _)| known == name).map(|(_, kind)| *kind)
 }
 
-/// A row as the JSON event that it is; a null is a member that was not sent.
+/// A row as a JSON event; a null is a member that was not sent.
 pub(super) fn event(batch: &RecordBatch, row: usize) -> Result<String, Reason> {
     let mut event = Map::new();
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {

@@ -1,13 +1,13 @@
-//! Whether the bytes of a stream bear out what its messages state.
+//! Checks that the bytes of a stream match what its messages declare.
 
 use arrow::ipc::{Field, FieldNode, MessageHeader, Precision, RecordBatch, Schema, Type};
 use tallylight_schemas::ipc::{buffers, frames};
 
 use super::Refused;
 
-/// Most columns, those inside lists and structs counted.
+/// Most columns, counting those inside lists and structs.
 const MAX_FIELDS: usize = 256;
-/// A list of structs of plain values, and no deeper.
+/// A list of structs of plain values is the deepest type.
 const MAX_DEPTH: usize = 3;
 
 /// Checks every message of a stream.
@@ -37,8 +37,8 @@ const NO_DICTIONARY: &str = "dictionary-encoded columns are not taken; send plai
 /// The buffers of each column, in the order in which a batch lists them.
 struct Layout(Vec<Buffers>);
 
-/// A column's buffers: validity, then `items` of so many bytes each (numbers or offsets; none of
-/// a struct), then the text that offsets point into.
+/// A column's buffers: validity, then `items` of this many bytes each (numbers or offsets; a struct
+/// has none), then the text that offsets point into.
 struct Buffers {
     count: usize,
     item_bytes: usize,
@@ -47,7 +47,7 @@ struct Buffers {
 impl Layout {
     fn of(schema: &Schema<'_>) -> Result<Self, Refused> {
         let mut layout = Self(Vec::new());
-        // The reader takes it for granted that there is a list of them, if an empty one.
+        // The reader requires a list of fields, even if it is empty.
         let fields = schema.fields().ok_or_else(|| refused("its schema has no columns"))?;
         for field in fields {
             layout.add(&field, 1)?;
@@ -55,7 +55,8 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Only types that [`super::columns`] reads pass, since the reader panics at some others.
+    /// Only types that [`super::columns`] reads are accepted, since the reader panics on some
+    /// others.
     fn add(&mut self, field: &Field<'_>, depth: usize) -> Result<(), Refused> {
         let name = crate::problem::echo(field.name().unwrap_or_default());
         if self.0.len() >= MAX_FIELDS || depth > MAX_DEPTH {
@@ -96,8 +97,8 @@ impl Layout {
         }
         let wrong = || refused("a batch does not fit its schema or its own length");
         let nodes = batch.nodes().ok_or_else(wrong)?;
-        // Columns that shared a buffer could be as many as there may be, and each is copied where it
-        // has to be widened.
+        // Without this check any number of columns could share one buffer, and each is copied where
+        // it has to be widened.
         let buffers = buffers::places(batch, body).map_err(refused)?;
         let wanted = self.0.iter().map(|column| column.count).sum::<usize>();
         if nodes.len() != self.0.len() || buffers.len() != wanted {
@@ -117,7 +118,7 @@ impl Layout {
     }
 }
 
-/// A row takes at least a bit, and each that may be null takes one of the validity buffer.
+/// A row takes at least one bit, and a nullable one takes a bit of the validity buffer.
 fn is_borne_out(node: &FieldNode, validity: usize, body: usize) -> bool {
     let (Ok(rows), Ok(nulls)) =
         (usize::try_from(node.length()), usize::try_from(node.null_count()))
@@ -127,7 +128,7 @@ fn is_borne_out(node: &FieldNode, validity: usize, body: usize) -> bool {
     rows <= body.saturating_mul(8) && nulls <= rows && (nulls == 0 || rows <= validity * 8)
 }
 
-/// How long a number is; `None` for one that is of no length we read.
+/// The size of a number in bytes; `None` for a size that is not supported.
 fn number_bytes(field: &Field<'_>) -> Option<usize> {
     if let Some(int) = field.type_as_int() {
         let bits = usize::try_from(int.bitWidth()).ok()?;

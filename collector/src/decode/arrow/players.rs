@@ -1,6 +1,7 @@
-//! Rows that are a player's event, from their columns straight into a record. The record is the
-//! one that the row would give as JSON ([`super::columns::event`]), but for its digest, which is
-//! of the values themselves. Rows that are anything else, or may be too long, go by way of JSON.
+//! Rows that are a player's event, read from their columns straight into a record. The record is
+//! the one that the row would give as JSON ([`super::columns::event`]), except for its digest,
+//! which is of the values themselves. Other rows, and those that may be too long, are converted to
+//! JSON.
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
 use arrow::array::{Float64Array, Int64Array, ListArray, RecordBatch, UInt64Array};
@@ -11,15 +12,15 @@ use tallylight_schemas::cmcd::{Key, MAX_EVENT_BYTES, Record, Typed, is_custom};
 use tallylight_schemas::fates::Reason;
 use tallylight_schemas::ident;
 
-/// Most bytes that a number, a truth or what stands around a value takes as JSON.
+/// Most bytes that a number, a boolean or the syntax around a value takes as JSON.
 const PLAIN_BYTES: usize = 32;
-/// Most bytes of a character's as JSON: `\u0000`.
+/// Most bytes of a character as JSON: `\u0000`.
 const ESCAPED: usize = 6;
 
-/// The columns of a batch, ready to be read by rows.
+/// The columns of a batch, ready to be read row by row.
 pub(super) struct Players {
     kinds: StringArray,
-    /// By name, as the members of a JSON object are: the order of columns means nothing.
+    /// Sorted by name, as the members of a JSON object are: the order of columns means nothing.
     members: Vec<Member>,
     /// Bytes of a row as JSON, without its texts and lists.
     plain_bytes: usize,
@@ -28,7 +29,7 @@ pub(super) struct Players {
 struct Member {
     name: String,
     what: What,
-    /// Stands for the name in what the digest is of.
+    /// Identifies name and type in the digest.
     tag: u64,
     cells: Cells,
 }
@@ -40,10 +41,10 @@ enum What {
     Unknown,
 }
 
-/// Values of a column, of the widest type of their kind.
+/// The values of a column, in the widest type of their kind.
 enum Cells {
     Whole(Int64Array),
-    /// Numbers that may be above what is [`Cells::Whole`].
+    /// Unsigned numbers, which may exceed [`Cells::Whole`].
     Huge(UInt64Array),
     Number(Float64Array),
     Truth(BooleanArray),
@@ -51,13 +52,13 @@ enum Cells {
     List {
         lists: ListArray,
         items: Box<Cells>,
-        /// Of a list of pairs: whether there is one, and the object types.
+        /// For a list of pairs: the pairs (for their nulls) and the object types.
         pairs: Option<(ArrayRef, Option<StringArray>)>,
     },
 }
 
 impl Players {
-    /// The columns of a batch whose schema was checked.
+    /// Prepares the columns of a batch whose schema was checked.
     pub(super) fn new(batch: &RecordBatch) -> Result<Self, ArrowError> {
         let mut members = Vec::with_capacity(batch.num_columns());
         let mut kinds = StringArray::new_null(batch.num_rows());
@@ -82,8 +83,8 @@ impl Players {
         Ok(Self { kinds, members, plain_bytes })
     }
 
-    /// Reads a row into `record`; `sent` is memory to work in. `None` when it has to be read by
-    /// way of JSON.
+    /// Reads a row into `record`; `sent` is a reused buffer. `None` when the row has to be
+    /// converted to JSON.
     pub(super) fn read<'a>(
         &'a self,
         row: usize,
@@ -103,7 +104,7 @@ impl Players {
 }
 
 impl Member {
-    /// Reads a row's value, if it has one, and adds to `bytes` what its texts may take as JSON.
+    /// Reads a row's value, if it has one, and adds to `bytes` how much its texts may take as JSON.
     #[inline]
     fn read<'a>(
         &'a self,
@@ -162,7 +163,7 @@ impl Member {
     }
 }
 
-/// Adds a value to what the digest is of; answers how many bytes its text may take as JSON.
+/// Adds a value to the digest's input; returns how many bytes its text may take as JSON.
 #[inline]
 fn note(sent: &mut Vec<u8>, value: Typed<'_>) -> usize {
     match value {
@@ -208,7 +209,7 @@ impl Cells {
         Ok(Self::List { items: Box::new(Self::new(values)?), pairs, lists })
     }
 
-    /// What tells it from other types.
+    /// A name that distinguishes it from other types.
     fn kind(&self) -> &'static str {
         match self {
             Self::Whole(_) | Self::Huge(_) => "whole",
@@ -219,7 +220,7 @@ impl Cells {
         }
     }
 
-    /// A value; `None` where there is none. JSON has no numbers that are none.
+    /// A value; `None` for null, and for NaN and infinity, which JSON does not have.
     #[inline]
     fn at(&self, at: usize) -> Option<Typed<'_>> {
         match self {

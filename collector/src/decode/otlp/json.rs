@@ -2,12 +2,12 @@
 //!
 //! The rules of protobuf's JSON let a number be a string, and let a member be left out. The
 //! generated types want a string here and a number there, all members of some messages, and a value
-//! in each attribute. What this collector does not keep is left out before they look at it.
+//! in each attribute. Members that this collector does not keep are removed before parsing.
 
 use serde_json::{Map, Value, json};
 
 use super::Export;
-use super::points::NO_VALUE;
+use super::points::NO_SUM;
 
 /// Members that are not kept.
 const UNKEPT: [&str; 16] = [
@@ -19,7 +19,7 @@ const UNKEPT: [&str; 16] = [
     "negative",
     "metadata",
     "entityRefs",
-    // Of log records and spans, which are stored by what their attributes say.
+    // Of log records and spans, which are stored by their attributes.
     "traceId",
     "spanId",
     "parentSpanId",
@@ -30,19 +30,20 @@ const UNKEPT: [&str; 16] = [
     // Of a status.
     "message",
 ];
-/// Members that are small numbers: where they are none they say nothing, and cost no record.
+/// Members that are small numbers. Where they are not, they mean nothing and are removed, which
+/// costs no record.
 const SMALL: [&str; 3] = ["severityNumber", "code", "flags"];
-/// Members that are whole numbers for the generated types.
+/// Members that the generated types read as integers.
 const NUMBERS: [&str; 3] = ["asInt", "count", "zeroCount"];
-/// Members that are decimals for them.
+/// Members that they read as decimals.
 const DECIMALS: [&str; 6] = ["asDouble", "doubleValue", "max", "min", "sum", "zeroThreshold"];
-/// Members that are strings for them, but not within [`NUMERIC`].
+/// Members that they read as strings, but not within [`NUMERIC`].
 const TIMES: [&str; 4] =
     ["startTimeUnixNano", "endTimeUnixNano", "timeUnixNano", "observedTimeUnixNano"];
-/// Members whose data points have numbers as times.
+/// Members whose data points have times as numbers.
 const NUMERIC: [&str; 2] = ["exponentialHistogram", "summary"];
 
-/// What a value can be.
+/// The kinds of values.
 const KINDS: [&str; 7] = [
     "stringValue",
     "boolValue",
@@ -53,7 +54,7 @@ const KINDS: [&str; 7] = [
     "bytesValue",
 ];
 /// Most empty items of arrays in a request. Each takes two hundred times its bytes in memory; the
-/// generated types refuse what is beyond.
+/// generated types refuse further ones.
 const MOST_EMPTY: usize = 16 << 10;
 
 pub(super) fn request<E: Export>(body: &[u8]) -> Result<E, String> {
@@ -65,7 +66,7 @@ pub(super) fn request<E: Export>(body: &[u8]) -> Result<E, String> {
     let mut walk = Walk { of: E::SIGNAL.records, records: 0, room: MOST_EMPTY };
     walk.regular(members, "");
     let request: E = serde_json::from_value(value).map_err(|error| error.to_string())?;
-    // A metric whose points do not fit its type would be passed over without a word.
+    // A metric whose points do not fit its type would be skipped silently.
     if request.records() == walk.records {
         Ok(request)
     } else {
@@ -73,17 +74,17 @@ pub(super) fn request<E: Export>(body: &[u8]) -> Result<E, String> {
     }
 }
 
-/// What is known on the way through a request.
+/// The state of a walk through a request.
 struct Walk {
-    /// The lists that hold the records, and how many they had so far.
+    /// The name of the lists that hold the records, and how many records were seen.
     of: &'static str,
     records: usize,
-    /// How many of [`MOST_EMPTY`] are left.
+    /// The rest of [`MOST_EMPTY`].
     room: usize,
 }
 
 impl Walk {
-    /// `within` is which of [`NUMERIC`] the members are in. serde_json has bounded the depth.
+    /// `within` is which of [`NUMERIC`] the members are in. The depth was bounded by serde_json.
     fn regular(&mut self, members: &mut Map<String, Value>, within: &str) {
         let numeric = !within.is_empty();
         members.retain(|name, value| !value.is_null() && !says_nothing(name, value));
@@ -97,7 +98,7 @@ impl Walk {
                         *value = number;
                     }
                 }
-                // One that is not finite becomes null.
+                // A number that is not finite becomes null.
                 Value::String(text) if DECIMALS.contains(&name) => {
                     if let Ok(number) = text.parse::<f64>() {
                         *value = number.into();
@@ -131,8 +132,8 @@ impl Walk {
         }
     }
 
-    /// Empty items of an array, which the generated types do not know, become no bytes: both read
-    /// as NULL.
+    /// Replaces empty items of an array, which the generated types do not know, by empty bytes:
+    /// both read as NULL.
     fn fill(&mut self, items: Option<&mut Vec<Value>>) {
         let empty = items.into_iter().flatten().filter(|item| is_empty(item));
         for item in empty.take(self.room) {
@@ -142,7 +143,7 @@ impl Walk {
     }
 }
 
-/// Whether a member is not kept, or is not what it must be to mean anything.
+/// Whether a member is not kept, or does not have the type to mean anything.
 fn says_nothing(name: &str, value: &Value) -> bool {
     let is_small = || value.as_u64().is_some_and(|number| i32::try_from(number).is_ok());
     match name {
@@ -151,18 +152,20 @@ fn says_nothing(name: &str, value: &Value) -> bool {
     }
 }
 
-/// Whether an attribute's value is none: without any kind, or a number that is not finite.
+/// Whether an attribute's value is empty: without any kind, or a number that is not finite.
 fn is_empty(value: &Value) -> bool {
     let told =
         |(kind, value): (&String, &Value)| KINDS.contains(&kind.as_str()) && !value.is_null();
     value.is_null() || value.as_object().is_some_and(|kinds| !kinds.iter().any(told))
 }
 
-/// The members that exponential histograms and summaries may not lack; others pass them over.
+/// Adds the members that exponential histograms and summaries may not lack; other kinds ignore
+/// them.
 fn point(members: &mut Map<String, Value>, within: &str) {
-    // A sum that is not finite is none, and one that a summary does not tell is 0, as in protobuf.
+    // A sum that is not finite is no sum; a summary without a sum has 0, as in protobuf.
     if within == "summary" && members.get("sum").is_some_and(Value::is_null) {
-        members.insert("flags".to_owned(), json!(NO_VALUE));
+        let flags = members.get("flags").and_then(Value::as_u64).unwrap_or_default();
+        members.insert("flags".to_owned(), json!(flags | u64::from(NO_SUM)));
     }
     members.retain(|_, value| !value.is_null());
     if within == "summary" {

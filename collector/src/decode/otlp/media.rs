@@ -1,9 +1,9 @@
-//! What a path asks for, where it asks for media: `/live/demo/v-360/7.m4s` is segment 7 of track
+//! The object of a path, where it is of media: `/live/demo/v-360/7.m4s` is segment 7 of track
 //! `v-360` of stream `demo`.
 
-/// File names of segments and their headers end so.
+/// File extensions of segments and their headers.
 const SEGMENTS: [&str; 9] = ["m4s", "mp4", "m4v", "m4a", "cmfv", "cmfa", "cmft", "ts", "aac"];
-/// And those of manifests.
+/// File extensions of manifests.
 const MANIFESTS: [&str; 2] = ["m3u8", "mpd"];
 
 /// An object of a stream.
@@ -18,7 +18,7 @@ pub(super) struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// `None` for a path that asks for something else.
+    /// `None` for a path of anything else.
     pub(super) fn of(path: &'a str) -> Option<Self> {
         let mut folders = path.rsplit('/');
         let (stem, end) = folders.next()?.rsplit_once('.')?;

@@ -1,4 +1,4 @@
-//! Metrics: each data point a row.
+//! Metrics: each data point is a row.
 
 use tallylight_schemas::fates::{Fate, Reason};
 use tallylight_schemas::infra::InfraMetric;
@@ -20,7 +20,7 @@ impl Export for ExportMetricsServiceRequest {
         source: Source::OtlpMetrics,
     };
 
-    /// A metric without any data point is none.
+    /// A metric without data points has no records.
     fn records(&self) -> usize {
         let scopes = self.resource_metrics.iter().flat_map(|resource| &resource.scope_metrics);
         let metrics = scopes.flat_map(|scope| &scope.metrics);
@@ -48,7 +48,7 @@ impl Export for ExportMetricsServiceRequest {
     }
 }
 
-/// Whether points of a service are taken: under pressure they count as its heartbeats.
+/// Whether points of a service are accepted: under pressure they count as its heartbeats.
 pub(super) fn keeps(origin: &Origin, context: Context<'_>) -> bool {
     let Context { tenant, standing, .. } = context;
     standing.keeps_all() || standing.keeps(Priority::Heartbeat, lot(tenant, origin.service()))

@@ -1,6 +1,6 @@
-//! A log record or a span that tells of no request for media, as a point of a metric: under the
-//! names that OpenTelemetry's own collector gives them when it makes metrics of the two (its span
-//! metrics and count connectors).
+//! A log record or a span that does not describe a request for media, as a metric point: under the
+//! names that OpenTelemetry's own collector uses when it makes metrics of the two (its span metrics
+//! and count connectors).
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
@@ -17,13 +17,13 @@ use super::resource::Origin;
 use super::value::text;
 use crate::decode::Context;
 
-/// How long a span took: one value, measured once.
+/// The duration of a span: one value, measured once.
 const DURATION: (&str, &str) = ("traces.span.metrics.duration", "ms");
-/// A log record: one more.
+/// A log record: counts one.
 const COUNT: (&str, &str) = ("log.record.count", "{record}");
-/// Attributes that are kept: what OpenTelemetry's conventions have of few values and about the service
-/// alone. Exporters of lines of text make attributes of whatever a line has, under any name, addresses
-/// and people among it.
+/// Attributes that are kept: those that OpenTelemetry's conventions define with few values and
+/// about the service alone. Exporters of text logs turn whatever a line holds into attributes,
+/// under any name, including addresses and people.
 const KEPT: [&str; 18] = [
     "db.operation.name",
     "db.system",
@@ -44,13 +44,13 @@ const KEPT: [&str; 18] = [
     "rpc.system",
     "url.scheme",
 ];
-/// The numbers of a severity, four to each word.
+/// Severity numbers, four to each name.
 const SEVERITIES: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 
-/// Who tells it.
-type By<'a> = (&'a Origin, Option<&'a InstrumentationScope>);
+/// The reporter: resource and scope.
+type Reporter<'a> = (&'a Origin, Option<&'a InstrumentationScope>);
 
-/// The time that a log record is of.
+/// The time of a log record.
 pub(super) fn time_ns(record: &LogRecord) -> u64 {
     match record.time_unix_nano {
         0 => record.observed_time_unix_nano,
@@ -58,9 +58,9 @@ pub(super) fn time_ns(record: &LogRecord) -> u64 {
     }
 }
 
-/// A span: how long it took, by its name, kind and status. Events and links are not kept.
+/// A span: its duration, by its name, kind and status. Events and links are not kept.
 pub(super) fn of_span(
-    (origin, scope): By<'_>,
+    (origin, scope): Reporter<'_>,
     span: &Span,
     context: Context<'_>,
 ) -> Result<InfraMetric, Reason> {
@@ -88,10 +88,10 @@ pub(super) fn of_span(
     row((origin, scope, DURATION.0, DURATION.1), &measured, context)
 }
 
-/// A log record: that there was one, by its severity and event. Its text is not kept: it is for
-/// people, may name any of them, and no metric is made of it.
+/// A log record: that there was one, by its severity and event. Its text is not kept: it is written
+/// for people, may name any of them, and no metric is made of it.
 pub(super) fn of_log(
-    (origin, scope): By<'_>,
+    (origin, scope): Reporter<'_>,
     record: &LogRecord,
     context: Context<'_>,
 ) -> Result<InfraMetric, Reason> {
@@ -124,7 +124,7 @@ fn kept(all: &[KeyValue]) -> impl Iterator<Item = KeyValue> {
     told.map(|pair| named(&pair.key, &pair.value.as_ref().map(text).unwrap_or_default()))
 }
 
-/// An attribute, without the addresses and the query that a name made of a request can have.
+/// An attribute without the addresses and the query that a name made from a request can contain.
 fn named(key: &str, value: &str) -> KeyValue {
     let value = value.split('?').next().unwrap_or_default();
     let value = Value::StringValue(scrub::without_addresses(value));

@@ -13,10 +13,13 @@ use super::resource::Origin;
 use super::value::{micros, with_attributes};
 use crate::decode::Context;
 
-/// Longest name of a metric, as OpenTelemetry limits it, and of everything else with a name.
+/// Longest name of a metric, as OpenTelemetry limits it, and of everything else that has a name.
 pub(super) const NAME_BYTES: usize = 255;
-/// The flag of a point that says it has no value.
-pub(super) const NO_VALUE: u32 = DataPointFlags::NoRecordedValueMask as u32;
+/// The flag of a point that has no recorded value.
+const NO_VALUE: u32 = DataPointFlags::NoRecordedValueMask as u32;
+/// A flag that OpenTelemetry does not use. It marks a summary in JSON whose sum is not finite,
+/// which the generated type cannot hold.
+pub(super) const NO_SUM: u32 = 1 << 31;
 
 /// What the kinds of data points have in common.
 pub(super) struct Measured<'a> {
@@ -31,7 +34,18 @@ pub(super) struct Measured<'a> {
     pub(super) attributes: &'a [KeyValue],
 }
 
-/// How many data points there are.
+impl Measured<'_> {
+    /// Drops the numbers of a point that is flagged as having no recorded value: they mean nothing,
+    /// and unknown is NULL, never 0.
+    fn with_flags(self, flags: u32) -> Self {
+        match flags & NO_VALUE {
+            0 => self,
+            _ => Self { value: None, count: None, min: None, max: None, ..self },
+        }
+    }
+}
+
+/// The number of data points.
 pub(super) fn count(data: &Data) -> usize {
     match data {
         Data::Gauge(of) => of.data_points.len(),
@@ -56,7 +70,7 @@ pub(super) fn point(
     row((origin, scope, &metric.name, &metric.unit), &measured, context)
 }
 
-/// What was measured, of a metric by its name and unit, as a row.
+/// A measurement, of a metric by its name and unit, as a row.
 pub(super) fn row(
     (origin, scope, name, unit): (&Origin, Option<&InstrumentationScope>, &str, &str),
     measured: &Measured<'_>,
@@ -90,8 +104,7 @@ pub(super) fn row(
     })
 }
 
-/// The messages of points that tell how values were spread have nothing in common but the names
-/// of their fields.
+/// Points of distributions share no message type, only the names of their fields.
 macro_rules! spread {
     ($point:expr, $kind:expr, $delta:expr, sum $sum:expr, min $min:expr, max $max:expr) => {
         Measured {
@@ -105,6 +118,7 @@ macro_rules! spread {
             max: $max,
             attributes: &$point.attributes,
         }
+        .with_flags($point.flags)
     };
 }
 
@@ -126,13 +140,12 @@ fn measured(data: &Data, at: usize) -> Option<Measured<'_>> {
         }
         Data::Summary(of) => {
             let point = of.data_points.get(at)?;
-            let sum = (point.flags & NO_VALUE == 0).then_some(point.sum);
+            let sum = (point.flags & NO_SUM == 0).then_some(point.sum);
             spread!(point, InfraKind::Summary, None, sum sum, min None, max None)
         }
     })
 }
 
-/// A point that says it has no value has none: NULL is unknown, never 0.
 fn number(point: &NumberDataPoint, kind: InfraKind, delta: Option<bool>) -> Measured<'_> {
     let value = point.value.map(|value| match value {
         Value::AsDouble(value) => value,
@@ -149,6 +162,7 @@ fn number(point: &NumberDataPoint, kind: InfraKind, delta: Option<bool>) -> Meas
         max: None,
         attributes: &point.attributes,
     }
+    .with_flags(point.flags)
 }
 
 fn delta(temporality: i32) -> Option<bool> {
@@ -156,5 +170,46 @@ fn delta(temporality: i32) -> Option<bool> {
         AggregationTemporality::Unspecified => None,
         AggregationTemporality::Delta => Some(true),
         AggregationTemporality::Cumulative => Some(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::metrics::v1::{
+        ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram, HistogramDataPoint,
+        Summary, SummaryDataPoint,
+    };
+
+    use super::*;
+
+    /// A point of each kind, with all its numbers.
+    fn each_kind(flags: u32) -> [Data; 4] {
+        let number = NumberDataPoint { flags, value: Some(Value::AsInt(0)), ..Default::default() };
+        let (sum, min, max) = (Some(0.0), Some(0.0), Some(0.0));
+        let histogram = HistogramDataPoint { flags, sum, min, max, ..Default::default() };
+        let exponential =
+            ExponentialHistogramDataPoint { flags, sum, min, max, ..Default::default() };
+        let summary = SummaryDataPoint { flags, ..Default::default() };
+        [
+            Data::Gauge(Gauge { data_points: vec![number] }),
+            Data::Histogram(Histogram { data_points: vec![histogram], aggregation_temporality: 1 }),
+            Data::ExponentialHistogram(ExponentialHistogram {
+                data_points: vec![exponential],
+                aggregation_temporality: 1,
+            }),
+            Data::Summary(Summary { data_points: vec![summary] }),
+        ]
+    }
+
+    #[test]
+    fn a_point_without_a_recorded_value_has_no_number() {
+        let numbers = |data: &Data| {
+            let Measured { value, count, min, max, .. } = measured(data, 0).unwrap();
+            [value, count.map(|count| count as f64), min, max]
+        };
+        for (recorded, none) in each_kind(0).iter().zip(&each_kind(NO_VALUE)) {
+            assert!(numbers(recorded).contains(&Some(0.0)), "{recorded:?}");
+            assert_eq!(numbers(none), [None; 4], "{none:?}");
+        }
     }
 }

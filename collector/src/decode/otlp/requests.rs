@@ -1,6 +1,6 @@
-//! Log records and spans: one that tells of a request for media, as its server saw it, is a
-//! delivery event, any other a [point of a metric](other). What they must say, and what else is
-//! read, stands in docs/opentelemetry.md.
+//! Log records and spans: one that describes a request for media, as its server saw it, is a
+//! delivery event, any other a [metric point](other). Which attributes are required and which are
+//! read is in docs/opentelemetry.md.
 
 use std::borrow::Cow;
 
@@ -13,12 +13,13 @@ use tallylight_schemas::cmcd::{HEADERS, header_value, query_value};
 use tallylight_schemas::delivery::{Action, DeliveryEvent, Service};
 use tallylight_schemas::fates::Reason;
 
+use super::http::{hit, split};
 use super::media::Object;
 use super::resource::Origin;
 use super::value::{first, micros, number, said};
 use super::{Export, ExportLogsServiceRequest, ExportTraceServiceRequest, Reading, Signal};
 use super::{metrics, other};
-use crate::decode::told::Asked;
+use crate::decode::reported::ReportedCmcd;
 use crate::decode::{Context, Rows, delivery};
 use crate::fates::{Source, Tally};
 
@@ -40,7 +41,7 @@ impl Export for ExportLogsServiceRequest {
         let all = self.resource_logs.iter().map(|of_resource| {
             let scopes = of_resource.scope_logs.iter();
             let records = scopes.flat_map(|of| of.log_records.iter().map(move |one| (of, one)));
-            let told = records.map(|(of, record)| Told {
+            let reported = records.map(|(of, record)| Reported {
                 attributes: &record.attributes,
                 of_server: true,
                 time_ns: other::time_ns(record),
@@ -48,7 +49,7 @@ impl Export for ExportLogsServiceRequest {
                 scope: of.scope.as_ref(),
                 whole: Whole::Log(record),
             });
-            (of_resource.resource.as_ref(), told)
+            (of_resource.resource.as_ref(), reported)
         });
         read(all, number, context, rows)
     }
@@ -72,9 +73,9 @@ impl Export for ExportTraceServiceRequest {
         let all = self.resource_spans.iter().map(|of_resource| {
             let scopes = of_resource.scope_spans.iter();
             let spans = scopes.flat_map(|of| of.spans.iter().map(move |one| (of, one)));
-            let told = spans.map(|(of, span)| Told {
+            let reported = spans.map(|(of, span)| Reported {
                 attributes: &span.attributes,
-                // Who fetches tells of the same request in a span of its own.
+                // The client reports the same request in a span of its own.
                 of_server: span.kind == SpanKind::Server as i32,
                 time_ns: span.start_time_unix_nano,
                 took_us: span
@@ -84,14 +85,14 @@ impl Export for ExportTraceServiceRequest {
                 scope: of.scope.as_ref(),
                 whole: Whole::Span(span),
             });
-            (of_resource.resource.as_ref(), told)
+            (of_resource.resource.as_ref(), reported)
         });
         read(all, number, context, rows)
     }
 }
 
 /// What log records and spans have in common.
-struct Told<'a> {
+struct Reported<'a> {
     attributes: &'a [KeyValue],
     of_server: bool,
     time_ns: u64,
@@ -100,14 +101,14 @@ struct Told<'a> {
     whole: Whole<'a>,
 }
 
-/// All of it.
+/// The complete record.
 enum Whole<'a> {
     Log(&'a LogRecord),
     Span(&'a Span),
 }
 
 fn read<'a>(
-    all: impl Iterator<Item = (Option<&'a Resource>, impl Iterator<Item = Told<'a>>)>,
+    all: impl Iterator<Item = (Option<&'a Resource>, impl Iterator<Item = Reported<'a>>)>,
     number: u64,
     context: Context<'_>,
     rows: &mut Rows,
@@ -117,19 +118,19 @@ fn read<'a>(
     for (resource, records) in all {
         let origin = Origin::of(resource);
         let kept = origin.as_ref().is_ok_and(|origin| metrics::keeps(origin, context));
-        for (told, seq) in records.zip(&mut seq) {
+        for (reported, seq) in records.zip(&mut seq) {
             reading.next(|context, to| {
                 let origin = origin.as_ref().map_err(|reason| *reason)?;
-                let by = (origin, told.scope);
-                let point = || match told.whole {
+                let by = (origin, reported.scope);
+                let point = || match reported.whole {
                     Whole::Log(record) => other::of_log(by, record, context),
                     Whole::Span(span) => other::of_span(by, span, context),
                 };
-                let Some((event, cmcd)) = event(origin, &told, (number, seq))? else {
+                let Some((event, cmcd)) = event(origin, &reported, (number, seq))? else {
                     return metrics::keep(kept, point, context, to);
                 };
                 let text = cmcd.as_deref();
-                let asked = text.map(|text| Asked { text, source: Source::Otlp });
+                let asked = text.map(|text| ReportedCmcd { text, source: Source::Otlp });
                 delivery::keep(event, asked, context, to.rows, &mut to.tally)
             });
         }
@@ -137,20 +138,20 @@ fn read<'a>(
     reading.to.tally
 }
 
-/// The request as an event, and its CMCD; `None`: it tells of no request for media. Who sends
-/// it again sends the same bytes, so the number made of them and the record's place tell it
-/// from every other.
+/// The request as an event, and its CMCD; `None` if it is not a request for media. A request that
+/// is sent again has the same bytes, so the number made from them and the position of the record
+/// identify it.
 fn event(
     origin: &Origin,
-    told: &Told<'_>,
+    reported: &Reported<'_>,
     (boot, seq): (u64, u64),
 ) -> Result<Option<(DeliveryEvent, Option<String>)>, Reason> {
-    let all = told.attributes;
+    let all = reported.attributes;
     let text = |names: &[&str]| said(all, names).and_then(first);
     let whole = |names: &[&str]| said(all, names).and_then(number).filter(|n| *n >= 0.0);
     let action = match text(&["http.request.method", "http.method"]) {
-        Some("GET") if told.of_server => Action::Get,
-        Some("PUT") if told.of_server => Action::Put,
+        Some("GET") if reported.of_server => Action::Get,
+        Some("PUT") if reported.of_server => Action::Put,
         _ => return Ok(None),
     };
     let target = text(&["url.path", "http.target", "url.full", "http.url"]);
@@ -164,7 +165,7 @@ fn event(
     let status = whole(&["http.response.status_code", "http.status_code"]);
     let status = status.filter(|status| (100.0..600.0).contains(status));
     let (Some(status), Some(bytes), Some(took), false) =
-        (status, whole(&size), told.took_us, stream.is_empty())
+        (status, whole(&size), reported.took_us, stream.is_empty())
     else {
         return Err(Reason::BadShape);
     };
@@ -178,7 +179,7 @@ fn event(
     let event = DeliveryEvent {
         boot,
         seq,
-        ts: micros(told.time_ns)?,
+        ts: micros(reported.time_ns)?,
         service,
         action,
         stream: stream.to_owned(),
@@ -203,37 +204,13 @@ fn event(
     Ok(Some((event, cmcd(all, query.or(text(&["url.query"]))))))
 }
 
-/// Path and query of a target or an address.
-fn split(target: &str) -> (&str, Option<&str>) {
-    let target = target.split_once('#').map_or(target, |(before, _)| before);
-    let target = match target.split_once("://") {
-        Some((_, behind)) => behind.find('/').and_then(|at| behind.get(at..)).unwrap_or_default(),
-        None => target,
-    };
-    match target.split_once('?') {
-        Some((path, query)) => (path, Some(query)),
-        None => (target, None),
-    }
-}
-
-/// How long a log record says that the request took: seconds, under the name of the metric.
+/// The duration of the request by a log record: seconds, under the name of the metric.
 fn took(all: &[KeyValue]) -> Option<u64> {
     let seconds = said(all, &["http.server.request.duration"]).and_then(number)?;
     (seconds >= 0.0).then_some((seconds * 1e6) as u64)
 }
 
-/// Whether a cache had it: RFC 9211, or the header that was there before.
-fn hit(all: &[KeyValue]) -> Option<bool> {
-    let header = |name: &str| said(all, &[name]).and_then(first).map(str::to_ascii_lowercase);
-    if let Some(status) = header("http.response.header.cache-status") {
-        let told = |word: &str| status.split([';', ',']).any(|part| part.trim().starts_with(word));
-        return if told("hit") { Some(true) } else { told("fwd").then_some(false) };
-    }
-    let before = header("http.response.header.x-cache")?;
-    if before.contains("hit") { Some(true) } else { before.contains("miss").then_some(false) }
-}
-
-/// The CMCD of the request: that of the headers, else that of the query and nothing else of it.
+/// The CMCD of the request: from the headers, else from the query, of which nothing else is read.
 fn cmcd(all: &[KeyValue], query: Option<&str>) -> Option<String> {
     let names = HEADERS.map(|name| format!("http.request.header.{name}"));
     let headers = names.iter().filter_map(|name| said(all, &[name]).and_then(first));

@@ -1,4 +1,4 @@
-//! Who speaks, by the attributes of a resource.
+//! The reporter, by the attributes of a resource.
 
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use tallylight_schemas::fates::Reason;
@@ -7,13 +7,13 @@ use tallylight_schemas::infra::Attribute;
 use super::points::NAME_BYTES;
 use super::value::{attributes, text};
 
-/// The attribute that says which service speaks.
+/// The attribute that names the service.
 const SERVICE: &str = "service.name";
-/// Those that say which instance of it, the better first.
+/// The attributes that name its instance, in order of preference.
 const INSTANCE: [&str; 2] = ["service.instance.id", "host.name"];
 
-/// A service, its instance, and what else is known of it: worked out once, however many records a
-/// resource has, since what it says may be long.
+/// A service, its instance, and its other attributes: determined once per resource, since they may
+/// be long and its records many.
 pub(super) struct Origin {
     service: String,
     instance: Option<String>,
@@ -21,7 +21,7 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// Why its records are rejected, all of them: a name is too long.
+    /// `Err` is why all its records are rejected: a name is too long.
     pub(super) fn of(resource: Option<&Resource>) -> Result<Self, Reason> {
         let all = resource.map_or(&[][..], |resource| resource.attributes.as_slice());
         let find = |key: &str| {
@@ -39,7 +39,7 @@ impl Origin {
         Ok(Self { service, instance, rest })
     }
 
-    /// Empty where it has no name.
+    /// Empty where the resource does not name it.
     pub(super) fn service(&self) -> &str {
         &self.service
     }
@@ -48,7 +48,7 @@ impl Origin {
         self.instance.as_deref()
     }
 
-    /// The attributes that name neither, if a record may have as many.
+    /// The other attributes, unless there are more than a record may have.
     pub(super) fn rest(&self) -> Result<&[Attribute], Reason> {
         self.rest.as_deref().map_err(|reason| *reason)
     }

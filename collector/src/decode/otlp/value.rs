@@ -1,4 +1,4 @@
-//! Attributes as text, and times.
+//! Attributes as text, numbers and times.
 
 use std::borrow::Cow;
 
@@ -11,21 +11,21 @@ use tallylight_schemas::fates::Reason;
 use tallylight_schemas::infra::{Attribute, InfraMetric};
 use tallylight_schemas::scrub;
 
-/// Most attributes of a data point, those of its resource counted.
+/// Most attributes of a data point, including those of its resource.
 const ATTRIBUTES: usize = 128;
 /// Most bytes of all of them.
 const BYTES: usize = 8 << 10;
-/// Times before 2001 are no Unix time in nanoseconds.
+/// Times before 2001 are not Unix times in nanoseconds.
 const FIRST_NS: u64 = 1_000_000_000_000_000_000;
 
-/// Attributes with their values as text, in the order in which they were sent.
+/// Attributes with their values as text, in the order they were sent.
 pub(super) fn attributes<'a>(
     all: impl Iterator<Item = &'a KeyValue>,
 ) -> Result<Vec<Attribute>, Reason> {
     with_attributes(&[], all)
 }
 
-/// Those of a resource, and then a record's own.
+/// The attributes of a resource, then a record's own.
 pub(super) fn with_attributes<'a>(
     rest: &[Attribute],
     own: impl Iterator<Item = &'a KeyValue>,
@@ -44,7 +44,7 @@ pub(super) fn with_attributes<'a>(
     Ok(kept)
 }
 
-/// How much memory the texts of a point take.
+/// Memory taken by the texts of a point.
 pub(super) fn held(point: &InfraMetric) -> usize {
     let InfraMetric { service, instance, scope, name, unit, attributes, .. } = point;
     let names = [Some(service), instance.as_ref(), scope.as_ref(), Some(name), unit.as_ref()];
@@ -53,8 +53,8 @@ pub(super) fn held(point: &InfraMetric) -> usize {
     names + attributes.iter().map(of).sum::<usize>()
 }
 
-/// Whether an attribute, by the name that OpenTelemetry's conventions give it, is about who asked
-/// or by which right: it is passed over.
+/// Whether an attribute, by its name in OpenTelemetry's conventions, identifies the caller or its
+/// credentials: such attributes are not kept.
 fn is_private(name: &str) -> bool {
     const NAMES: [&str; 10] = [
         "client.address",
@@ -73,7 +73,7 @@ fn is_private(name: &str) -> bool {
     NAMES.contains(&name) || WITHIN.iter().any(|within| name.starts_with(within))
 }
 
-/// The same, of an attribute that is a URL or a path by its name.
+/// The value of an attribute as text, where URLs and paths by name lose their query.
 fn named_text(name: &str, value: &AnyValue) -> String {
     let text = text(value);
     match name {
@@ -84,7 +84,7 @@ fn named_text(name: &str, value: &AnyValue) -> String {
     }
 }
 
-/// A value as text; URLs lose credentials and query, as everywhere at the door.
+/// A value as text; URLs lose credentials and query, as everywhere in the collector.
 pub(super) fn text(value: &AnyValue) -> String {
     let text = match json(value) {
         Value::String(text) => text,
@@ -101,7 +101,7 @@ pub(super) fn text(value: &AnyValue) -> String {
 fn json(value: &AnyValue) -> Value {
     match &value.value {
         None => Value::Null,
-        // As which JSON has an empty item of an array here.
+        // JSON's empty item of an array arrives like this.
         Some(Any::BytesValue(bytes)) if bytes.is_empty() => Value::Null,
         Some(Any::StringValue(text)) => text.as_str().into(),
         Some(Any::BoolValue(truth)) => (*truth).into(),
@@ -133,7 +133,7 @@ pub(super) fn said<'a>(all: &'a [KeyValue], names: &[&str]) -> Option<&'a Any> {
     names.iter().find_map(|name| find(name)?.value.as_ref())
 }
 
-/// A text, or the first of a list, as which headers are sent.
+/// A text, or the first of a list: headers are sent as lists.
 pub(super) fn first(value: &Any) -> Option<&str> {
     match value {
         Any::StringValue(text) => Some(text),
@@ -145,7 +145,15 @@ pub(super) fn first(value: &Any) -> Option<&str> {
     }
 }
 
-/// A number, which those who make attributes of lines of text write as text.
+/// A text, or the last of a list.
+pub(super) fn last(value: &Any) -> Option<&str> {
+    match value {
+        Any::ArrayValue(items) => first(items.values.last()?.value.as_ref()?),
+        value => first(value),
+    }
+}
+
+/// A number, or a text that is one: exporters of text logs write numbers as text.
 pub(super) fn number(value: &Any) -> Option<f64> {
     match value {
         Any::IntValue(number) => Some(*number as f64),

@@ -10,7 +10,7 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like \
                       Gecko) Chrome/142.0.0.0 Safari/537.36";
 
-/// What says what of browser, system and device.
+/// User-Agents with the browser, system and device that they reveal.
 const AGENTS: &[(&str, [&str; 3])] = &[
     (CHROME, ["Chrome 142", "Windows", "desktop"]),
     (
@@ -56,6 +56,10 @@ const AGENTS: &[(&str, [&str; 3])] = &[
         "Mozilla/5.0 (SMART-TV; Linux; Tizen 7.0) AppleWebKit/537.36 (KHTML, like Gecko) \
          94.0.4606.31/7.0 TV Safari/537.36",
         ["", "Tizen", "tv"],
+    ),
+    (
+        "AppleCoreMedia/1.0.0.19J346 (Apple TV; U; CPU OS 15_0 like Mac OS X; en_us)",
+        ["", "tvOS", "tv"],
     ),
     ("Roku/DVP-12.5 (12.5.0.4178-88)", ["", "Roku OS", "tv"]),
     ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", ["", "", "bot"]),

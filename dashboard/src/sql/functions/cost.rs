@@ -1,4 +1,4 @@
-//! What a call can come to, before it is made.
+//! What a call can cost at most, computed before it is made.
 
 use std::sync::Arc;
 
@@ -10,38 +10,38 @@ use datafusion::logical_expr::ColumnarValue;
 
 use crate::sql::error::{SqlError, inside};
 
-/// Bytes that one call may make for a batch of rows.
+/// Most bytes that one call may make for a batch of rows.
 const CALL: u64 = 32 << 20;
-/// Bytes that one call may make for one row. A join can repeat them for each row of a batch.
+/// Most bytes that one call may make for one row. A join can repeat them for each row of a batch.
 const ROW: u64 = 64 << 10;
-/// Steps that one call may take where its time grows faster than its result.
+/// Most steps of a call whose time grows faster than its result.
 const STEPS: u64 = 256 << 20;
-/// Bytes of a pattern.
+/// Most bytes of a pattern.
 const PATTERN: usize = 1_000;
-/// Bytes of an element of a list that is counted by number.
+/// Bytes of one element of a list of numbers.
 const ELEMENT: u64 = 8;
 
 /// How a call's cost follows from its arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Cost {
-    /// So many times all arguments together.
+    /// This many times the size of all arguments together.
     Sum(u64),
-    /// An argument, as often as another one says.
+    /// Argument `what`, repeated as often as argument `times` says.
     Times { what: usize, times: usize },
     /// As long as the second argument says.
     Padded,
-    /// One argument for each byte of another.
+    /// The second argument for each byte of the first.
     Product(usize, usize),
     /// From the first to the second argument in steps of the third.
     Steps,
-    /// The first argument between all the others, or the second between those of the first.
+    /// The first argument between all the others, or the second between the items of the first.
     Joined,
     /// A regular expression, which must be the same for all rows, and perhaps a replacement.
     Pattern,
 }
 
 impl Cost {
-    /// Refuses a call that is too dear.
+    /// Refuses a call that is too expensive.
     pub(super) fn check(self, name: &str, args: &[ColumnarValue], rows: usize) -> Result<()> {
         let sizes: Vec<Sizes> = args.iter().map(|arg| Sizes::of(arg, rows)).collect();
         match self {
@@ -60,7 +60,7 @@ impl Cost {
             }
             Cost::Padded => {
                 let (Some(size), Some(to)) = (sizes.first(), args.get(1)) else { return Ok(()) };
-                // Of a column of lengths DataFusion takes one below 0 for a huge one.
+                // In a column of lengths, DataFusion takes a negative one for a huge one.
                 if smallest(to)? < 0 {
                     let detail =
                         format!("{name}: a text has no length below 0; write greatest(n, 0)");
@@ -145,8 +145,8 @@ fn pattern(name: &str, args: &[ColumnarValue], sizes: &[Sizes]) -> Result<()> {
     let references = by.bytes().filter(|byte| matches!(byte, b'$' | b'\\')).count() as u64;
     let one = (by.len() as u64).saturating_add(references.saturating_mul(input.most));
     let most = input.most.saturating_add(1).saturating_mul(one.max(1));
-    // Nothing is so short that every byte of it is a match with the whole in it, but the
-    // bound must hold for that too.
+    // It is impossible that every byte is a match and each reference has the whole text, but the
+    // bound holds even then.
     within(name, most.saturating_mul(input.rows.min(64)), most)
 }
 
@@ -188,7 +188,7 @@ impl Sizes {
     }
 }
 
-/// About how many bytes a row's value is long.
+/// The approximate size of a row's value in bytes.
 fn row_size(array: &ArrayRef, row: usize) -> u64 {
     if array.is_null(row) {
         return 0;
@@ -216,7 +216,7 @@ fn list_size(items: &ArrayRef) -> usize {
     items.to_data().get_slice_memory_size().unwrap_or(items.get_array_memory_size())
 }
 
-/// An argument as whole numbers.
+/// An argument as integers.
 fn whole(arg: &ColumnarValue) -> Result<Int64Array> {
     let array = match arg {
         ColumnarValue::Array(array) => Arc::clone(array),
@@ -233,12 +233,12 @@ fn smallest(arg: &ColumnarValue) -> Result<i64> {
     Ok(min(&whole(arg)?).unwrap_or(0))
 }
 
-/// How many values a series can have. Series of times count in days, or in the step's own
-/// size where that cannot be told: they are refused.
+/// The largest number of values that a series can have. Series of times are refused, because their
+/// number cannot be bounded this way.
 fn count(args: &[ColumnarValue]) -> Result<u64> {
     if args.iter().any(|arg| !arg.data_type().is_integer() && !arg.data_type().is_null()) {
         return Err(inside(SqlError::limit(
-            "lists of times are not made; use generate_series in FROM",
+            "lists of times are not available; use generate_series in FROM",
         )));
     }
     let span = match args {

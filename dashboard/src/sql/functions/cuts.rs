@@ -1,28 +1,28 @@
-//! Spans as changes at the borders of panes.
+//! Spans as changes at the boundaries of panes.
 
 use std::collections::BTreeMap;
 
-/// What changes in a pane.
+/// The changes in a pane.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Change {
-    /// Spans that began in it, less those that ended.
+    /// Spans that began in it, minus those that ended.
     net: i64,
     /// Σ ±(pane end − t) over beginnings (+) and ends (−) at times t, µs.
     partial: i64,
 }
 
-/// A pane of the sum.
+/// A pane of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pane {
     /// Its beginning, Unix µs.
     pub(super) start: i64,
-    /// Spans that last until its end, or beyond it.
+    /// Spans that last until its end or beyond it.
     pub(super) at_end: i64,
-    /// How long spans were in it, together, µs.
+    /// The total time of spans in it, µs.
     pub(super) spent: i64,
 }
 
-/// The changes of any number of spans, by number of pane.
+/// The changes of any number of spans, by pane number.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cuts {
     width: i64,
@@ -30,10 +30,10 @@ pub(super) struct Cuts {
 }
 
 impl Cuts {
-    /// Adds a span; one that is empty, or ends before it begins, is none. Answers whether its
+    /// Adds a span; one that is empty, or ends before it begins, is ignored. Returns whether its
     /// width is that of the others.
     pub(super) fn add(&mut self, from: i64, to: i64, width: i64) -> bool {
-        if !self.is_wide(width) {
+        if !self.has_width(width) {
             return false;
         }
         if to > from {
@@ -43,14 +43,15 @@ impl Cuts {
         true
     }
 
-    fn is_wide(&mut self, width: i64) -> bool {
+    fn has_width(&mut self, width: i64) -> bool {
         if self.width == 0 {
             self.width = width;
         }
         self.width == width
     }
 
-    /// Whoever leaves at a border was there until the end of the pane before it.
+    /// Adds a beginning (`by` = 1) or an end (-1). A span that ends at a boundary lasts until the
+    /// end of the pane before it.
     fn step(&mut self, at: i64, by: i64) {
         let pane = at.div_euclid(self.width);
         let left = self.width - at.rem_euclid(self.width);
@@ -63,20 +64,20 @@ impl Cuts {
         change.partial = change.partial.saturating_add(by.partial);
     }
 
-    /// Everything as numbers.
+    /// All state as numbers.
     pub(super) fn numbers(&self) -> Vec<i64> {
         let changes = self.changes.iter();
         let changes = changes.flat_map(|(pane, change)| [*pane, change.net, change.partial]);
         std::iter::once(self.width).chain(changes).collect()
     }
 
-    /// Adds what [`Self::numbers`] told of others. Answers whether their width is this one's.
+    /// Adds the [`Self::numbers`] of another. Returns whether its width is the same.
     pub(super) fn merge(&mut self, numbers: &[i64]) -> bool {
         let Some((width, changes)) = numbers.split_first() else { return true };
         if *width == 0 {
             return true;
         }
-        if !self.is_wide(*width) {
+        if !self.has_width(*width) {
             return false;
         }
         for change in changes.chunks_exact(3) {
@@ -85,7 +86,7 @@ impl Cuts {
         true
     }
 
-    /// Panes from the first to the last in which something changes.
+    /// The number of panes from the first to the last change.
     pub(super) fn span(&self) -> u64 {
         match (self.changes.keys().next(), self.changes.keys().next_back()) {
             (Some(first), Some(last)) => last.abs_diff(*first).saturating_add(1),
@@ -93,25 +94,25 @@ impl Cuts {
         }
     }
 
-    /// The panes in which somebody was.
+    /// The panes that any span touches.
     pub(super) fn panes(&self) -> impl Iterator<Item = Pane> {
         let (first, last) = match (self.changes.keys().next(), self.changes.keys().next_back()) {
             (Some(first), Some(last)) => (*first, *last),
             _ => (0, -1),
         };
-        let mut there = 0_i64;
+        let mut open = 0_i64;
         (first..=last).filter_map(move |number| {
             let change = self.changes.get(&number).copied().unwrap_or_default();
-            let spent = there.saturating_mul(self.width).saturating_add(change.partial);
-            there += change.net;
+            let spent = open.saturating_mul(self.width).saturating_add(change.partial);
+            open += change.net;
             let start = number.saturating_mul(self.width);
-            (there != 0 || spent != 0).then_some(Pane { start, at_end: there, spent })
+            (open != 0 || spent != 0).then_some(Pane { start, at_end: open, spent })
         })
     }
 
-    /// About how much memory they take.
+    /// The approximate memory use in bytes.
     pub(super) fn bytes(&self) -> usize {
-        // Number, change and the tree's own.
+        // Number, change and the overhead of the tree.
         self.changes.len() * 40
     }
 }
@@ -124,7 +125,7 @@ mod tests {
 
     const WIDTH: i64 = 10_000;
 
-    /// A span, pane by pane, µs by the definition alone.
+    /// The panes of spans, computed directly from the definition.
     fn naive(spans: &[(i64, i64)]) -> Vec<Pane> {
         let number = |at: i64| at.div_euclid(WIDTH);
         let least = spans.iter().map(|(from, _)| number(*from)).min().unwrap_or(0);
@@ -143,7 +144,7 @@ mod tests {
         all.filter(|pane| pane.at_end != 0 || pane.spent != 0).collect()
     }
 
-    /// Borders as often as anything else.
+    /// Times at boundaries as often as any others.
     fn moment() -> impl Strategy<Value = i64> {
         prop_oneof![(-4_i64..8).prop_map(|n| n * WIDTH), -40_000_i64..80_000]
     }

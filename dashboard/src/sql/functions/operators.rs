@@ -1,4 +1,4 @@
-//! Operators on texts as functions, so that they are bounded like them.
+//! Text operators as functions, so that they are bounded as functions are.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use super::cost::Cost;
 
-/// What `||` becomes.
+/// The function that `||` becomes.
 pub(super) const JOIN: &str = "text_join";
 
 /// Plans operators whose cost must be bounded.
@@ -87,7 +87,7 @@ impl ExprPlanner for Operators {
     }
 }
 
-/// `a || b`: unknown where one of them is.
+/// `a || b`: NULL where either is.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Join {
     signature: Signature,

@@ -1,6 +1,6 @@
-//! `span_panes`: a group's spans of time cut into panes. A span is added where it begins and taken
-//! out where it ends, as the windows of the processor do it (ADR 6), and nothing is done in
-//! between: an hour at one-second panes costs a span no more than one pane does.
+//! `span_panes`: the spans of a group, cut into panes. A span is added where it begins and removed
+//! where it ends, as in the windows of the processor (ADR 6), with no work in between: a span of an
+//! hour in one-second panes costs no more than one in a single pane.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,20 +22,20 @@ use super::cuts::Cuts;
 use crate::sql::error::{SqlError, inside};
 use crate::sql::tables::time;
 
-/// Panes of one group: an hour of seconds, a day of quarter minutes.
+/// Most panes of one group: an hour of seconds, a day of quarter minutes.
 const GROUP: usize = 6_000;
-/// Panes that all calls of one query may make: about 100 MB.
+/// Most panes that all calls of one query may make: about 100 MB.
 const QUERY: usize = 4_000_000;
 
-/// `span_panes(from, to, width)`: by pane, how many spans last until its end and how long they
-/// were in it together.
+/// `span_panes(from, to, width)`: for each pane, how many spans last until its end, and their total
+/// time in it.
 #[derive(Debug, Clone)]
 pub(super) struct SpanPanes {
     signature: Signature,
     made: Arc<AtomicUsize>,
 }
 
-/// What was made so far does not make it another function.
+/// The number of panes made so far does not make it another function.
 impl PartialEq for SpanPanes {
     fn eq(&self, other: &Self) -> bool {
         self.signature == other.signature
@@ -110,7 +110,7 @@ struct Cutting {
     made: Arc<AtomicUsize>,
 }
 
-/// A width in µs. Months are not all of one length.
+/// A width in µs. Months are refused, as they differ in length.
 fn width_us(months: i32, days: i32, nanoseconds: i64) -> Result<i64> {
     let day_us = i64::from(days).saturating_mul(86_400_000_000);
     let width = day_us.saturating_add(nanoseconds / 1_000);
@@ -125,8 +125,8 @@ fn width_us(months: i32, days: i32, nanoseconds: i64) -> Result<i64> {
 
 fn too_many(panes: impl std::fmt::Display, which: &str, most: usize) -> SqlError {
     SqlError::limit(format!(
-        "span_panes would make {panes} panes {which}; {most} are allowed. Take wider panes, or \
-         cut the spans with greatest(\"from\", …) and least(\"to\", …)"
+        "span_panes would make {panes} panes {which}; {most} are allowed. Use wider panes, or cut \
+         the spans with greatest(\"from\", …) and least(\"to\", …)"
     ))
 }
 

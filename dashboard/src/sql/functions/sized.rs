@@ -1,5 +1,5 @@
-//! Functions of DataFusion that make as much as an argument says before there is a row. The pool
-//! does not see it, and a place in memory that cannot be had ends the process.
+//! DataFusion functions that allocate as much as an argument says before there is a row. The memory
+//! pool does not count it, and a failed allocation ends the process.
 
 use std::sync::Arc;
 
@@ -20,18 +20,18 @@ use crate::sql::error::{SqlError, inside};
 pub(super) const CAST: &str = "arrow_cast";
 pub(super) const PERCENTILE: &str = "approx_percentile_cont";
 
-/// Bytes of the name of a type. It is read by going down a level at each bracket.
+/// Most bytes of the name of a type. Its parser recurses at each bracket.
 const NAME: usize = 100;
-/// Types with a length, of lists and of bytes: NULL is as long, too.
+/// Lists and bytes of fixed length: a NULL of such a type is as long as any value.
 const WITH_LENGTH: &str = "FixedSize";
-/// Centroids of an approximation; ten times what it takes by itself.
+/// Most centroids of an approximation: ten times the default.
 const CENTROIDS: i64 = 1_000;
 
-/// `arrow_cast(value, 'type')`, of types that are short and have no length.
+/// `arrow_cast(value, 'type')`, limited to types with a short name and no fixed length.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Cast(pub(super) Arc<ScalarUDF>);
 
-/// Refuses a type that is no literal, too.
+/// Checks the name of the type, which must be a literal.
 fn check_type(named: Option<&ScalarValue>) -> Result<()> {
     let text = named.and_then(|value| value.try_as_str().flatten());
     if text.is_some_and(|text| text.len() <= NAME && !text.contains(WITH_LENGTH)) {
@@ -75,7 +75,7 @@ impl ScalarUDFImpl for Cast {
     }
 }
 
-/// `approx_percentile_cont(value, q, centroids)`, of few centroids.
+/// `approx_percentile_cont(value, q, centroids)`, with limited centroids.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Percentile(pub(super) Arc<AggregateUDF>);
 
@@ -89,8 +89,7 @@ fn check_centroids(centroids: &dyn PhysicalExpr) -> Result<()> {
         return Ok(());
     }
     Err(inside(SqlError::limit(format!(
-        "the centroids of {PERCENTILE} must be a literal from 1 to {CENTROIDS}; it takes 100 where \
-         none are written"
+        "the centroids of {PERCENTILE} must be a literal from 1 to {CENTROIDS}; the default is 100"
     ))))
 }
 
@@ -108,7 +107,7 @@ impl AggregateUDFImpl for Percentile {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        // The first two are the value and the quantile, also with WITHIN GROUP.
+        // The first two are the value and the quantile, even with WITHIN GROUP.
         if let Some(centroids) = args.exprs.get(2) {
             check_centroids(centroids.as_ref())?;
         }

@@ -19,7 +19,7 @@ use datafusion::logical_expr::{
 };
 use tallylight_schemas::sketch::{Bin, Sketch};
 
-/// Whether a column holds sketches: lists of pairs of whole numbers.
+/// Whether a column holds sketches: lists of pairs of integers.
 fn is_sketch(kind: &DataType) -> bool {
     let DataType::List(item) = kind else { return false };
     let DataType::Struct(fields) = item.data_type() else { return false };
@@ -33,7 +33,7 @@ fn expect_sketch(name: &str, kind: &DataType) -> Result<()> {
     plan_err!("{name} takes a sketch, such as startup_sketch or ttfb_sketch, not {kind}")
 }
 
-/// The bins of each row; none where the sketch is unknown.
+/// The bins of each row; none where the sketch is NULL.
 struct Bins {
     lists: ListArray,
     index: Int32Array,
@@ -65,7 +65,7 @@ impl Bins {
     }
 }
 
-/// `sketch_quantile(sketch, q)`: the value at quantile q, 0 to 1; unknown without values.
+/// `sketch_quantile(sketch, q)`: the value at quantile q, 0 to 1; NULL without values.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Quantile {
     signature: Signature,
@@ -122,7 +122,7 @@ impl ScalarUDFImpl for Quantile {
     }
 }
 
-/// `sketch_merge(sketch)`: all sketches of a group as one.
+/// `sketch_merge(sketch)`: all sketches of a group merged into one.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Merge {
     signature: Signature,
@@ -169,7 +169,7 @@ impl AggregateUDFImpl for Merge {
 #[derive(Debug)]
 struct Merging {
     kind: DataType,
-    /// None until a sketch was seen: merging nothing is unknown.
+    /// None until a sketch was seen: merging none gives NULL.
     bins: Option<BTreeMap<i32, i64>>,
 }
 
@@ -223,7 +223,7 @@ impl Accumulator for Merging {
     }
 
     fn size(&self) -> usize {
-        // Index, count and the tree's own.
+        // Index, count and the overhead of the tree.
         size_of_val(self) + self.bins.as_ref().map_or(0, |bins| bins.len() * 32)
     }
 }

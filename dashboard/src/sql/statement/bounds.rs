@@ -1,4 +1,4 @@
-//! A walk through a query that resolves tables, counts them and refuses.
+//! A walk through a query that resolves and counts its tables, and refuses what is not allowed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
@@ -11,12 +11,12 @@ use datafusion::sql::sqlparser::ast::{
 use super::{TABLE_FUNCTIONS, resolve, sizes};
 use crate::sql::error::SqlError;
 
-/// Tables that a statement reads, each part of WITH counted wherever it is used.
+/// Most tables that a statement reads, each part of WITH counted wherever it is used.
 const TABLES: usize = 64;
-/// Length of a pattern.
+/// Longest pattern, bytes.
 const PATTERN: usize = 1_000;
 
-/// Aggregates that a window can slide over without starting anew at every row.
+/// Functions that a sliding window can compute without restarting at every row.
 const SLIDING: &[&str] = &[
     "row_number",
     "rank",
@@ -43,13 +43,13 @@ const SLIDING: &[&str] = &[
     "var_pop",
 ];
 
-/// A query within the one that is walked through.
+/// A query that encloses the current position.
 #[derive(Debug, Default)]
 struct Frame {
     /// The names of its WITH, in order, and how many of them have been walked through.
     names: Vec<String>,
     next: usize,
-    /// How many tables each of them comes to.
+    /// How many tables each of them reads.
     weights: HashMap<String, usize>,
     recursive: bool,
     weight: usize,
@@ -60,7 +60,7 @@ pub(super) struct Bounds<'a> {
     known: &'a [&'a str],
     tables: BTreeSet<String>,
     frames: Vec<Frame>,
-    /// The next relation is the name of a function.
+    /// Whether the next relation is the name of a function.
     function: bool,
 }
 
@@ -76,15 +76,15 @@ impl<'a> Bounds<'a> {
         self.tables
     }
 
-    /// Notes that a table of ours is read.
+    /// Notes that one of our tables is read.
     pub(super) fn table(&mut self, name: &ObjectName) -> Result<(), SqlError> {
         let table = resolve(name, self.known)?;
         self.tables.insert(table);
         Ok(())
     }
 
-    /// The weight of a name that a WITH around here defines. Names of a WITH that come later,
-    /// or the one being defined, are not visible, unless it is recursive.
+    /// The weight of a name that an enclosing WITH defines. Later names of a WITH are not visible,
+    /// nor is the one being defined unless it is recursive.
     fn defined(&self, name: &ObjectName) -> Option<usize> {
         let [only] = name.0.as_slice() else { return None };
         let name = fold(only.as_ident()?);
@@ -176,7 +176,8 @@ impl Visitor for Bounds<'_> {
                 if TABLE_FUNCTIONS.contains(&named.as_str()) {
                     return self.add(1);
                 }
-                refuse(&format!("{named}(…) is no table; generate_series and range are"), factor)
+                let detail = format!("{named}(…) is not a table; generate_series and range are");
+                refuse(&detail, factor)
             }
             TableFactor::Table { .. }
             | TableFactor::Derived { .. }
@@ -221,7 +222,7 @@ impl Visitor for Bounds<'_> {
             Expr::SimilarTo { .. } | Expr::RLike { .. } => {
                 refuse("use regexp_like(text, 'pattern') instead", expr)
             }
-            Expr::Lambda(_) => refuse("functions of functions are not available", expr),
+            Expr::Lambda(_) => refuse("lambda functions are not available", expr),
             Expr::Function(function) => {
                 let name = function.name.to_string().to_lowercase();
                 if matches!(function.parameters, FunctionArguments::Subquery(_)) {

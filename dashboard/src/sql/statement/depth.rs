@@ -1,5 +1,5 @@
-//! How much a statement holds and how deep it is, counted before anything else walks through it: to
-//! say where an expression begins, or to plan it, goes down to its last part.
+//! How large and how deep a statement is, counted before anything else walks through it: finding
+//! where an expression begins, and planning it, recurse to its innermost part.
 
 use std::ops::ControlFlow;
 
@@ -8,17 +8,17 @@ use datafusion::sql::sqlparser::ast::{Expr, Query, Visitor};
 use crate::sql::error::SqlError;
 use crate::sql::functions;
 
-/// Expressions in a statement.
+/// Most expressions in a statement.
 const EXPRESSIONS: usize = 4_000;
-/// Expressions within each other: planning takes the square of it.
+/// Deepest nesting of expressions: the time of planning grows with its square.
 const DEEP: usize = 200;
-/// Casts, CASEs and some functions within each other: each of them may double the time of planning,
-/// or what comes of it, and planning cannot be interrupted.
+/// Deepest nesting of casts, CASEs and some functions: each may double the time or the result of
+/// planning, and planning cannot be interrupted.
 const DOUBLED: usize = 8;
-/// Queries within each other, for the same reason.
+/// Deepest nesting of queries, for the same reason.
 const QUERIES: usize = 10;
 
-/// Counts expressions, and what is around the one that is visited.
+/// Counts expressions, and what encloses the visited one.
 #[derive(Debug, Default)]
 pub(super) struct Depth {
     expressions: usize,
@@ -51,8 +51,8 @@ impl Visitor for Depth {
         self.queries += 1;
         if self.queries > QUERIES {
             return refuse(format!(
-                "more than {QUERIES} queries are within each other; use WITH to name their parts, \
-                 one after the other"
+                "more than {QUERIES} queries are nested; use WITH to name their parts, one after \
+                 the other"
             ));
         }
         Flow::Continue(())
@@ -69,14 +69,14 @@ impl Visitor for Depth {
         self.doubled += usize::from(doubles(expr));
         if self.around > DEEP {
             return refuse(format!(
-                "more than {DEEP} expressions are within each other (a + b + … counts each); use \
-                 IN for a long OR, or WITH"
+                "more than {DEEP} expressions are nested (a + b + … counts each); use IN for a \
+                 long OR, or WITH"
             ));
         }
         if self.doubled > DOUBLED {
             return refuse(format!(
-                "more than {DOUBLED} casts, CASEs, coalesces or functions called by a second name \
-                 are within each other; use WITH to name their parts"
+                "more than {DOUBLED} casts, CASEs, coalesces or functions called by an alias are \
+                 nested; use WITH to name their parts"
             ));
         }
         if self.expressions > EXPRESSIONS {

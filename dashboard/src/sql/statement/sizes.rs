@@ -1,12 +1,12 @@
-//! What in a statement can be of any size although it is short: types and groupings.
+//! Parts of a statement that are short but can stand for any size: types and groupings.
 
 use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, DataType, Expr, GroupByExpr};
 
 use crate::sql::error::SqlError;
 
-/// Lists and structures within each other in a type that is written down; ours have two.
+/// Deepest nesting of lists and structures in a type of a statement; our own types have two levels.
 const LEVELS: usize = 4;
-/// Groupings that one GROUP BY comes to: a CUBE of n columns has 2 to the power of n.
+/// Most groupings that one GROUP BY stands for: a CUBE of n columns has 2 to the power of n.
 const GROUPINGS: usize = 256;
 
 /// The type that an expression names.
@@ -20,7 +20,7 @@ pub(super) fn named_type(expr: &Expr) -> Option<&DataType> {
     }
 }
 
-/// Refuses a type whose values, NULL among them, are as large as the statement likes.
+/// Refuses a type whose values, including NULL, can be arbitrarily large.
 pub(super) fn check_type(named: &DataType) -> Result<(), SqlError> {
     within(named, LEVELS)
 }
@@ -31,7 +31,7 @@ fn within(named: &DataType, levels: usize) -> Result<(), SqlError> {
     }
     let Some(levels) = levels.checked_sub(1) else {
         return Err(SqlError::limit(format!(
-            "the type has more than {LEVELS} lists within each other; name a simpler one"
+            "the type has more than {LEVELS} nested lists; name a simpler one"
         )));
     };
     match named {
@@ -50,7 +50,7 @@ fn within(named: &DataType, levels: usize) -> Result<(), SqlError> {
     }
 }
 
-/// Refuses a GROUP BY that stands for too many.
+/// Refuses a GROUP BY that stands for too many groupings.
 pub(super) fn check_groupings(by: &GroupByExpr) -> Result<(), SqlError> {
     let GroupByExpr::Expressions(parts, _) = by else { return Ok(()) };
     let groupings = parts.iter().map(|part| match part {
@@ -65,7 +65,7 @@ pub(super) fn check_groupings(by: &GroupByExpr) -> Result<(), SqlError> {
     if all > GROUPINGS {
         return Err(SqlError::limit(format!(
             "GROUP BY stands for more than {GROUPINGS} groupings (CUBE doubles them with each \
-             column); name those that are needed by GROUPING SETS"
+             column); name the needed ones in GROUPING SETS"
         )));
     }
     Ok(())

@@ -1,31 +1,31 @@
-//! A look at the words of a statement before they are parsed. The parser counts how deep it is in
-//! expressions and subqueries, but not in types and set operations; and where a word such as CAST
-//! is not followed by what belongs to it, it tries again, which doubles its work at each level.
+//! Checks the words of a statement before they are parsed. The parser limits its depth in
+//! expressions and subqueries, but not in types and set operations. Where a word such as CAST is
+//! not followed by its usual syntax, the parser backtracks, which doubles its work at each level.
 
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use crate::sql::error::SqlError;
 
-/// Words and signs of a statement. Each can be one more level of what is made of them.
+/// Most words and signs of a statement. Each can add a level to the parsed tree.
 const WORDS: usize = 16_000;
-/// Brackets within each other, also those of types.
+/// Deepest nesting of brackets, including those of types.
 const OPEN: usize = 100;
-/// Words within each other that may be tried again.
-const TRIED: usize = 10;
-/// Types in angle brackets, set operations and EXPLAIN: each leads one level down.
+/// Deepest nesting of words at which the parser may backtrack.
+const BACKTRACKING: usize = 10;
+/// Most types in angle brackets, set operations and EXPLAINs: each adds a level.
 const LEVELS: usize = 64;
 
-/// What begins at a word and has not ended.
+/// A construct that was opened and is not closed yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Open {
     Bracket,
-    /// A bracket after a word that may be tried again.
-    Tried,
+    /// A bracket after a word at which the parser may backtrack.
+    Backtrack,
     Case,
 }
 
-/// Refuses what the parser has no bound for.
+/// Refuses sizes for which the parser has no limit.
 pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
     let blank = |token: &&TokenWithSpan| matches!(token.token, Token::Whitespace(_));
     let (mut words, mut levels) = (0, 0);
@@ -35,7 +35,7 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
         words += 1;
         levels += usize::from(leads_down(&token.token, keyword(before)));
         match &token.token {
-            Token::LParen if is_tried(keyword(before)) => open.push(Open::Tried),
+            Token::LParen if may_backtrack(keyword(before)) => open.push(Open::Backtrack),
             Token::LParen => open.push(Open::Bracket),
             Token::RParen => while open.pop().is_some_and(|last| last == Open::Case) {},
             word if keyword(word) == Keyword::CASE => open.push(Open::Case),
@@ -53,8 +53,8 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
                 "the statement has more than {WORDS} words and signs; make it shorter"
             )));
         }
-        let tried = open.iter().filter(|one| **one != Open::Bracket).count();
-        if levels > LEVELS || open.len() > OPEN || tried > TRIED {
+        let backtracking = open.iter().filter(|one| **one != Open::Bracket).count();
+        if levels > LEVELS || open.len() > OPEN || backtracking > BACKTRACKING {
             let detail = "the statement is nested too deeply; use WITH to name its parts";
             return Err(SqlError::limit(detail).at(token.span.start));
         }
@@ -79,7 +79,8 @@ fn leads_down(token: &Token, before: Keyword) -> bool {
     }
 }
 
-fn is_tried(word: Keyword) -> bool {
+/// Whether the parser may backtrack at a word.
+fn may_backtrack(word: Keyword) -> bool {
     use Keyword as K;
     matches!(
         word,
@@ -109,7 +110,7 @@ fn is_tried(word: Keyword) -> bool {
     )
 }
 
-/// Whether a value must follow, so that an `end` there is a column and no end of a CASE.
+/// Whether a value must follow, so that an `end` there is a column and not the end of a CASE.
 fn wants_a_value(token: &Token) -> bool {
     use Keyword as K;
     match token {
@@ -138,7 +139,7 @@ fn wants_a_value(token: &Token) -> bool {
     }
 }
 
-/// The first word: what a statement would do.
+/// The first word, which says what a statement does.
 pub(super) fn verb(tokens: &[TokenWithSpan]) -> String {
     let word = tokens.iter().find_map(|token| match &token.token {
         Token::Word(word) => Some(word.value.as_str()),

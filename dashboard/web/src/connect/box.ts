@@ -1,5 +1,5 @@
-// The first beacons as they arrive, and what is wrong with them. Only what came after the box
-// was opened is shown: the collector keeps nothing while nobody looks.
+// The first beacons as they arrive, and what is wrong with them. Only beacons that came after the
+// box was opened are shown: the collector keeps none while no page reads them.
 
 import { WRITE_KEY } from "../app";
 import { clock, count, span } from "../metrics/format";
@@ -25,7 +25,7 @@ interface Seen {
 
 const EVERY_MS = 1_000;
 const KEPT = 60;
-/** Without a beacon for this long it is time to say what may be wrong. */
+/** Without a beacon for this long, the box shows what may be wrong. */
 const LONG_MS = 20_000;
 
 export class BeaconBox {
@@ -80,7 +80,7 @@ export class BeaconBox {
       if (!answer.ok) throw new Error(`the collector answers ${answer.status}`);
       const seen = (await answer.json()) as Seen;
       this.failed = "";
-      // The first answer may hold what another page's look has kept: it only says where to begin.
+      // The first answer may hold beacons kept for another page: it only says where to begin.
       const known = this.after;
       this.after = seen.newest;
       if (known === null || everyone !== this.everyone) return;
@@ -112,7 +112,7 @@ export class BeaconBox {
     if (this.accepted === 0) return "■ Something arrives and none of it can be used; see below what to change.";
     const known = first?.sid ? "A second later the session is on Sessions." : "";
     if (this.flawed === 0) return `${count(this.accepted)} accepted, nothing wrong with them. ${known}`;
-    return `◆ ${count(this.accepted)} accepted, ${count(this.flawed)} with something to mend. ${known}`;
+    return `◆ ${count(this.accepted)} accepted, ${count(this.flawed)} with something to fix. ${known}`;
   }
 
   private drawNothing(): void {

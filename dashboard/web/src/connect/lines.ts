@@ -1,4 +1,4 @@
-// Paste-ready lines for each player, with this collector's address and key written in.
+// Lines to paste for each player, with this collector's address and key filled in.
 
 export interface Where {
   /** Beacons go here, key included. */
@@ -6,10 +6,10 @@ export interface Where {
   key: string;
   hls: string;
   dash: string;
-  /** Where sessions are opened that are to be steered. */
+  /** Where sessions to be steered are opened. */
   sessions: string;
   sid: string;
-  /** What is played. */
+  /** The content to play. */
   cid: string;
 }
 

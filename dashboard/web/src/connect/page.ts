@@ -1,4 +1,4 @@
-// Connect: from a player of one's own to its first session on the screen.
+// Connect: from the user's own player to its first session on the screen.
 
 import type { App, Page } from "../app";
 import { find, h, setAttr, setText } from "../ui/dom";
@@ -8,7 +8,7 @@ import { SAMPLES, type Sample } from "./lines";
 import { where } from "./where";
 
 export class ConnectPage implements Page {
-  /** So that a newcomer's own beacons stand apart from everybody else's. */
+  /** An id of its own, so that a newcomer's beacons are told apart from all others. */
   private readonly sid = `my-first-${Math.floor(Math.random() * 36 ** 4).toString(36).padStart(4, "0")}`;
   private readonly box = new BeaconBox(() => this.sid, () => this.draw());
   private readonly tabs = h("div", { class: "tabs players", role: "group", "aria-label": "Player" });
@@ -45,7 +45,7 @@ export class ConnectPage implements Page {
 
   draw(): void {
     const sample = SAMPLES.find(({ name }) => name === query("player")) ?? (SAMPLES[0] as Sample);
-    // Where the media is others', their addresses are not known here.
+    // Where the media is not ours, its addresses are not known here.
     const media = this.app.steering.media() !== false;
     const at = where({ sid: this.sid, media, stream: media ? this.app.steering.stream() : this.app.steering.sessionsOf(), steering: this.app.steering.status?.public_url ?? null }, location);
     const drawn = JSON.stringify([sample.name, media, at]);

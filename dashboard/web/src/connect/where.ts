@@ -1,4 +1,4 @@
-// Where a player of one's own finds this platform.
+// Where the user's own player finds this platform.
 
 import { WRITE_KEY } from "../app";
 import type { Where } from "./lines";
@@ -8,14 +8,13 @@ export interface Known {
   /** Whether the media is ours. */
   media: boolean;
   stream: string;
-  /** Where players reach steering, as its settings say; null where they do not. */
+  /** Where players reach steering, from its settings; null where they do not. */
   steering: string | null;
 }
 
 /**
- * A page of another site may talk to the collector and to the manifests, not to the dashboard.
- * Their ports follow the dashboard's (docs/connect.md); behind a proxy without a port, one
- * address has to do for all.
+ * A page of another site may call the collector and the manifests, not the dashboard. Their ports
+ * follow the dashboard's (docs/connect.md); behind a proxy without a port, one address serves all.
  */
 export function where({ sid, media, stream, steering }: Known, page: Pick<Location, "protocol" | "hostname" | "port" | "origin">): Where {
   const port = Number(page.port);

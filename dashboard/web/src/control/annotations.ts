@@ -19,7 +19,7 @@ export function annotations(records: Records, from: number, to: number): Annotat
     found.push({ at: one.symptom_at ?? one.opened_at, until: one.closed_at, text: one.cause, level: RANK[one.severity] });
   }
   for (const one of records.allActions()) {
-    // What was only offered, or turned down, changed nothing that a chart could show.
+    // An action that was only offered, or turned down, changed nothing that a chart could show.
     if (one.state === "offered" || one.state === "dismissed") continue;
     const at = one.taken_at ?? one.at;
     found.push({ at, until: at, text: one.title, level: 0 });

@@ -1,5 +1,5 @@
-// Asking and telling the steering service and `up`, through the dashboard. An answer that is
-// not JSON is none: a server without the route answers with the page itself.
+// Requests to the steering service and `up`, through the dashboard. An answer that is not JSON is
+// not valid: a server without the route answers with the page itself.
 
 const PATIENCE_MS = 5_000;
 
@@ -33,20 +33,24 @@ async function detail(answer: Response, type: string, otherwise: string): Promis
 
 const isLate = (error: unknown): boolean => error instanceof DOMException && error.name === "TimeoutError";
 
-/** Whether nobody answered, in time or at all (a `TypeError` is what fetch calls a line that broke):
- *  what was told may be done all the same. */
+/**
+ * Whether no answer came, in time or at all (fetch reports a broken connection as a `TypeError`):
+ * the request may have been carried out nevertheless.
+ */
 export function isUnanswered(error: unknown): boolean {
   return isLate(error) || error instanceof TypeError;
 }
 
-/** What to say when something that was told went wrong: `done` is the word for it. Without an
- *  answer nobody knows whether it was. */
+/**
+ * The text for a request that failed; `done` is the word for what it does. Without an answer it is
+ * unknown whether it was carried out.
+ */
 export function failure(error: unknown, done = "done"): string {
   if (isUnanswered(error)) return `No answer: look in the log whether it was ${done} before you do it again.`;
   return `Not ${done}: ${reason(error)}`;
 }
 
-/** What went wrong, for people. */
+/** The error as text for people. */
 export function reason(error: unknown): string {
   if (isLate(error)) return `no answer within ${PATIENCE_MS / 1000} s`;
   return error instanceof Error ? error.message : String(error);

@@ -1,4 +1,4 @@
-// A manual action: what is wished, then what it would do, then the click.
+// A manual action: the request, then its forecast, then the click.
 
 import type { App } from "../app";
 import { Dialog } from "../ui/dialog";
@@ -25,8 +25,8 @@ export class ByHand {
   private readonly go = h("button", { type: "button", class: "act", disabled: true }, "Do it");
   private readonly dialog: Dialog;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  /** Counts wishes, so that a late answer to an old one is not shown. */
-  private wish = 0;
+  /** Counts requests, so that a late answer to an old one is not shown. */
+  private request = 0;
 
   constructor(private readonly app: App) {
     const cancel = h("button", { type: "button" }, "Cancel");
@@ -47,7 +47,7 @@ export class ByHand {
     this.dialog.open(this.kind);
   }
 
-  private get wished(): Pick<Action, "kind" | "target" | "to" | "share"> {
+  private get requested(): Pick<Action, "kind" | "target" | "to" | "share"> {
     const kind = this.kind.value as ActionKind;
     const some = kind === "shift_edge" || kind === "cap_ladder";
     return { kind, target: this.target.value, to: kind === "shift_edge" ? this.to.value : null, share: some ? Number(this.share.value) / 100 : 1 };
@@ -66,33 +66,33 @@ export class ByHand {
     setAttr(this.go, "disabled", true);
     setAttr(this.preview, "data-stale", true);
     clearTimeout(this.timer);
-    this.wish += 1;
-    this.timer = setTimeout(() => void this.ask(this.wish), PREVIEW_AFTER_MS);
+    this.request += 1;
+    this.timer = setTimeout(() => void this.ask(this.request), PREVIEW_AFTER_MS);
   }
 
-  private async ask(wish: number): Promise<void> {
+  private async ask(request: number): Promise<void> {
     try {
-      const action = await this.app.steering.manual(this.wished, true);
-      if (wish !== this.wish) return;
+      const action = await this.app.steering.manual(this.requested, true);
+      if (request !== this.request) return;
       drawOffer(this.preview, this.app, action);
       setAttr(this.preview, "data-stale", null);
       setAttr(this.go, "disabled", null);
       this.dialog.complain("");
     } catch (error) {
-      if (wish === this.wish) this.dialog.complain(`No preview, so no action: ${reason(error)}`);
+      if (request === this.request) this.dialog.complain(`No preview, so no action: ${reason(error)}`);
     }
   }
 
   private async take(): Promise<void> {
-    const { wish } = this;
+    const { request } = this;
     setAttr(this.go, "disabled", true);
     try {
-      await this.app.steering.manual(this.wished, false);
+      await this.app.steering.manual(this.requested, false);
       this.dialog.close();
     } catch (error) {
       this.dialog.complain(failure(error));
-      // What was refused may be tried again; another wish waits for its own preview.
-      if (wish === this.wish && !isUnanswered(error)) setAttr(this.go, "disabled", null);
+      // A refused request may be tried again; another one waits for its own preview.
+      if (request === this.request && !isUnanswered(error)) setAttr(this.go, "disabled", null);
     }
   }
 }

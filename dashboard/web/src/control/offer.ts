@@ -41,11 +41,10 @@ function drawCapacity(box: Element, app: App, action: Action): void {
   if (!edge?.capacity_kbps || after === null) return;
   const now = Math.min(1, (edge.reserved_kbps ?? 0) / edge.capacity_kbps);
   const to = Math.min(1, after);
-  // Once in force, what it added is in use already.
-  const base = action.state === "offered" ? Math.min(now, to) : Math.max(0, now - Math.max(0, now - to));
+  const base = Math.min(now, to);
   setText(find(cap, ".capname"), `Edge ${action.to ?? ""}, nominal ${nominal(edge.capacity_kbps)}`);
   find(cap, ".used").style.width = `${100 * base}%`;
-  find(cap, ".added").style.width = `${100 * Math.max(0, to - base)}%`;
+  find(cap, ".added").style.width = `${100 * (to - base)}%`;
   find(cap, ".mark").style.left = `${100 * to}%`;
   setAttr(cap, "data-over", after > 1);
 }

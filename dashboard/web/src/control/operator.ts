@@ -1,5 +1,5 @@
-// Who acts: a name for the log, kept by this browser. There is no sign-in yet, so it is what
-// the operator says.
+// Who acts: a name for the log, kept by this browser. There is no sign-in yet, so it is whatever
+// the operator enters.
 
 const KEY = "tallylight-operator";
 const NOBODY = "operator";
@@ -18,23 +18,25 @@ function stored(): string | null {
   return name;
 }
 
-/** Whether somebody was asked for a name. */
+/** Whether the operator was asked for a name. */
 export function named(): boolean {
   return stored() !== null;
 }
 
-/** Who looks. */
+/** The operator's name. */
 export function operator(): string {
   return stored() ?? NOBODY;
 }
 
-/** How to ask for a name: false when the question was closed. Where nobody can be asked, it is
- *  "operator" who acts. */
+/**
+ * How to ask for a name: false when the dialog was closed. Where asking is not possible, the actor
+ * is "operator".
+ */
 export function setAsker(ask: () => Promise<boolean>): void {
   asker = ask;
 }
 
-/** Who acts, asked for the first time that somebody does. */
+/** Who acts; asks for the name at the first action. */
 export async function acting(): Promise<string> {
   if (!named() && asker && !(await asker())) throw new Error("you closed the question for your name");
   return operator();

@@ -1,10 +1,10 @@
-// Incidents and actions by id. They come by the feed and by the steering API; a record is
-// absolute, so the newer of the two is the truth whichever way it came.
+// Incidents and actions by id. They arrive from the feed and from the steering API; a record is
+// absolute, so the newer of the two wins, whichever way it came.
 
 import type { Level } from "../metrics/evaluate";
 import type { Action, Incident } from "./types";
 
-/** What a record may leave out. */
+/** Fields that a record may leave out. */
 const INCIDENT = { symptom_at: null, well_since: null, closes_at: null, closed_at: null, no_action: null, no_action_until: null, name: null, owner: null, notes: null, evidence: [] };
 const ACTION = { incident: null, taken_at: null, to: null, load_after: null, undo: null, undo_of: null, acts_at: null, outcome: null, evidence: [] };
 
@@ -12,16 +12,18 @@ export class Records {
   private readonly incidents = new Map<string, Incident>();
   private readonly actions = new Map<string, Action>();
 
-  /** What was told since another server began to tell what it has; null while none does. */
+  /** Records received since another server began to send its own; null while none does. */
   private told: Set<string> | null = null;
 
-  /** Another server tells all that it has from now on. */
+  /** Another server sends all its records from now on. */
   begin(): void {
     this.told = new Set();
   }
 
-  /** It has told all: what it did not name is not there any more. Until then everything stays, and
-   *  with it whatever somebody writes below it. */
+  /**
+   * It has sent all: records that it did not name no longer exist. Until then everything stays,
+   * with whatever an operator is typing below it.
+   */
   end(): void {
     const { told } = this;
     if (told === null) return;
@@ -42,7 +44,9 @@ export class Records {
     if (newer(kept.get(row.id), row)) kept.set(row.id, row);
   }
 
-  /** Incidents that are not over, the worst first, then those that reach viewers, then the oldest. */
+  /**
+   * Incidents that are not over, the worst first, then those that reach viewers, then the oldest.
+   */
   open(): Incident[] {
     return [...this.incidents.values()].filter((one) => one.state !== "closed").sort((a, b) => levelOfIncident(b) - levelOfIncident(a) || Number(b.viewers > 0) - Number(a.viewers > 0) || a.opened_at - b.opened_at || a.id.localeCompare(b.id));
   }
@@ -57,7 +61,7 @@ export class Records {
     return [...this.actions.values()].sort((a, b) => b.at - a.at || b.id.localeCompare(a.id));
   }
 
-  /** What is done, or offered, about an incident; what is in force or offered first. */
+  /** What is done, or offered, about an incident; actions in force or offered first. */
   answers(incident: string): Action[] {
     return this.allActions()
       .filter((one) => one.incident === incident)
@@ -71,7 +75,7 @@ export class Records {
 
 export const RANK = { watch: 1, degraded: 2, broken: 3 } as const;
 
-/** What is well again and only waits to be closed is worth a look, no more. */
+/** An incident that has recovered and only waits to be closed is at level watch at most. */
 export function levelOfIncident(incident: Incident): Level {
   return incident.well_since === null ? (RANK[incident.severity] ?? 1) : RANK.watch;
 }

@@ -1,4 +1,4 @@
-// What steering knows and wants, asked each second: health and load of edges and pipelines,
+// What steering knows and proposes, fetched each second: health and load of edges and pipelines,
 // the mode, and its incidents and actions.
 
 import { Absent, ask, reason, tell } from "./api";
@@ -27,7 +27,7 @@ export class Steering {
     private readonly changed: () => void,
   ) {}
 
-  /** Asks from now on; to be told again changes nothing. */
+  /** Starts polling; calling it again changes nothing. */
   start(): void {
     if (this.started) return;
     this.started = true;
@@ -35,8 +35,10 @@ export class Steering {
     void this.poll();
   }
 
-  /** Whether there is media of ours to show: null until steering has said so. One that does not
-   *  answer is no reason not to look. */
+  /**
+   * Whether there is media of ours to show: null until steering has said so. If it does not answer,
+   * pages still try to show media.
+   */
   media(): boolean | null {
     if (this.status) return this.status.streams.length > 0;
     return this.failedSince === null ? null : true;
@@ -47,12 +49,12 @@ export class Steering {
     return this.status?.streams[0] ?? STREAM;
   }
 
-  /** The stream that sessions are opened of where the media is others'. */
+  /** The stream for which sessions are opened where the media is not ours. */
   sessionsOf(): string {
     return this.status?.sessions_of?.[0] ?? this.stream();
   }
 
-  /** Whether what we show of it is old. */
+  /** Whether the shown state is old. */
   lost(): boolean {
     return this.failedSince !== null && Date.now() - this.failedSince > LOST_MS;
   }
@@ -104,9 +106,9 @@ export class Steering {
     await this.poll();
   }
 
-  /** A manual action, or with `preview` only what it would do. */
-  async manual(wish: Pick<Action, "kind" | "target" | "to" | "share">, preview: boolean): Promise<Action> {
-    const { kind, target, to, share } = wish;
+  /** A manual action, or with `preview` only its forecast. */
+  async manual(request: Pick<Action, "kind" | "target" | "to" | "share">, preview: boolean): Promise<Action> {
+    const { kind, target, to, share } = request;
     const row = await tell("/v1/actions", { kind, target, share, by: preview ? operator() : await acting(), ...(to === null ? {} : { to }), ...(preview ? { preview } : {}) });
     if (!preview) await this.poll();
     return row as Action;

@@ -1,11 +1,11 @@
-// Incidents and actions as the feed and the steering API tell them
-// (schemas/src/control.rs); times are Unix ms here.
+// Incidents and actions as the feed and the steering API send them (schemas/src/control.rs); times
+// are Unix ms here.
 
 export interface Evidence {
   what: string;
   value: string;
   was?: string;
-  /** It breaks its limit. */
+  /** It exceeds its limit. */
   bad?: boolean;
 }
 
@@ -21,9 +21,9 @@ export interface Incident {
   id: string;
   opened_at: number;
   symptom_at: number | null;
-  /** Since when it has been well, while it is open. */
+  /** Since when it has recovered, while it is open. */
   well_since: number | null;
-  /** When it is over if that lasts; null while its viewers are still elsewhere. */
+  /** When it closes if it stays recovered; null while its viewers are still elsewhere. */
   closes_at: number | null;
   closed_at: number | null;
   cause: string;
@@ -82,7 +82,7 @@ export interface EdgeStatus {
   reserved_kbps: number | null;
   sessions: number | null;
   ttfb_ms: number | null;
-  /** `error` is the HTTP status of an answer that was none. */
+  /** `error` is the HTTP status of an answer that was not valid. */
   prober: { ok: boolean; ttfb_ms: number | null; at: number | null; error?: number | null } | null;
 }
 
@@ -100,7 +100,7 @@ export interface SteeringStatus {
   now: number;
   /** Streams whose media is ours. */
   streams: readonly string[];
-  /** Streams that sessions can be opened of, in the order of the settings. */
+  /** Streams for which sessions can be opened, in the order of the settings. */
   sessions_of?: readonly string[];
   /** Where players reach steering, if that was set. */
   public_url?: string | null;
@@ -111,7 +111,7 @@ export interface SteeringStatus {
   actions: readonly Action[];
 }
 
-/** A switch of the demo, from `GET /v1/faults`. */
+/** A fault switch of the demo, from `GET /v1/faults`. */
 export interface Fault {
   target: string;
   fault: string;

@@ -1,4 +1,4 @@
-// What actions and incidents are called on buttons and in the log.
+// The names of actions and incidents on buttons and in the log.
 
 import { clock, span } from "../metrics/format";
 import type { Action, ActionKind, Incident, Mode } from "./types";
@@ -20,20 +20,20 @@ const NOW: Readonly<Record<ActionKind, string>> = {
   set_mode: "Set it now",
 };
 
-/** What the button that takes an action says. */
+/** The label of the button that takes an action. */
 export function takeWord(action: Pick<Action, "kind">): string {
   return NOW[action.kind] ?? "Do it now";
 }
 
 /**
- * How long an incident has been open or well again, and who has it: `open for 18 s · nobody owns it`,
- * `well for 12 s, closes in 18 s · mia owns it`.
+ * How long an incident has been open or recovered, and its owner: `open for 18 s · no owner`,
+ * `recovered 12 s ago, closes in 18 s · mia owns it`.
  */
 export function standing(incident: Incident, now: number): string {
-  const owner = incident.owner === null ? "nobody owns it" : `${incident.owner} owns it`;
+  const owner = incident.owner === null ? "no owner" : `${incident.owner} owns it`;
   if (incident.well_since === null) return `open for ${whole(now - incident.opened_at)} · ${owner}`;
   const then = incident.closes_at === null ? "viewers still elsewhere" : `closes in ${seconds(incident.closes_at - now)}`;
-  return `well for ${whole(Math.max(0, now - incident.well_since))}, ${then} · ${owner}`;
+  return `recovered ${whole(Math.max(0, now - incident.well_since))} ago, ${then} · ${owner}`;
 }
 
 /** A span without tenths. */
@@ -41,7 +41,7 @@ function whole(ms: number): string {
   return span(ms).replace(/\.\d/, "");
 }
 
-/** Why nothing is offered, and until when that holds. */
+/** Why no action is offered, and until when that holds. */
 export function whyNothing(incident: Incident): string {
   const until = incident.no_action_until === null ? "" : ` Until ${clock(incident.no_action_until)}.`;
   return (incident.no_action ?? "No action is offered yet.") + until;
@@ -53,18 +53,18 @@ export function seenFirst(incident: Incident): string {
   return clock(incident.opened_at) + (after === null || after < 0 ? "" : `, ${span(after)} after the first symptom`);
 }
 
-/** The part that is at fault: `edge e1`, `origin`. */
+/** The part at fault: `edge e1`, `origin`. */
 export function causeWords(incident: Incident): string {
   const kind = incident.culprit === "telemetry" ? "the telemetry itself" : incident.culprit;
   return incident.name === null ? kind : `${kind} ${incident.name}`;
 }
 
-/** Whether somebody held it; what steering took back itself is over. */
+/** Whether a person held it; what steering took back itself is over. */
 export function isHeld(action: Action): boolean {
   return action.state === "dismissed" && action.by !== "steering";
 }
 
-/** Whether an action waits, is in force or is over: it stands beside its buttons. */
+/** Whether an action is pending, in force or over, for display beside its buttons. */
 export function inForce(action: Action, now: number): string {
   if (action.state === "taken") return `in force since ${clock(action.taken_at ?? action.at)}, by ${action.by}`;
   if (action.state === "dismissed") return isHeld(action) ? "held, not in force" : "withdrawn, not in force";
@@ -72,7 +72,7 @@ export function inForce(action: Action, now: number): string {
   return action.acts_at === null ? "waits for your click" : `acts by itself in ${seconds(action.acts_at - now)}`;
 }
 
-/** What became of an action, for the log; an offer says when it is taken by itself. */
+/** The outcome of an action, for the log; an offer says when it is taken automatically. */
 export function stateWords(action: Action, now: number): string {
   switch (action.state) {
     case "offered":

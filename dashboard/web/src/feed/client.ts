@@ -1,5 +1,5 @@
-// One WebSocket. After a drop it comes back by itself, later each time and never in step
-// with other pages, and asks only for what changed since.
+// One WebSocket. After a drop it reconnects by itself, with growing and random delays, and asks
+// only for what changed since.
 
 import type { FeedState } from "./state";
 import { BLIND_AFTER_MS } from "./state";
@@ -7,10 +7,10 @@ import type { Message } from "./types";
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 10_000;
-/** How much history the first snapshot is asked for: what the charts grow to. */
+/** How much history the first snapshot asks for: what the charts grow to. */
 const SINCE_S = 1_800;
 
-/** Wait before try number `attempt` (from 0): doubling, capped, between half and whole. */
+/** Wait before attempt number `attempt` (from 0): doubling, capped, between half and whole. */
 export function backoff(attempt: number, random: number): number {
   const full = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt, 16));
   return full * (0.5 + 0.5 * random);
@@ -19,7 +19,7 @@ export function backoff(attempt: number, random: number): number {
 export class FeedClient {
   private socket: WebSocket | null = null;
   private attempt = 0;
-  /** When anything came on this line, or it was opened. */
+  /** When anything arrived on this connection, or it was opened. */
   private heardAt = 0;
 
   constructor(
@@ -38,13 +38,13 @@ export class FeedClient {
     url.searchParams.set("since_s", String(SINCE_S));
     if (this.state.session !== null) {
       url.searchParams.set("resume", String(this.state.seq));
-      // The number means something in this server session only.
+      // The number is valid in this server session only.
       url.searchParams.set("session", this.state.session);
     }
     const socket = new WebSocket(url);
     this.socket = socket;
     this.heardAt = Date.now();
-    // One that was left may still speak, and says nothing that counts.
+    // An abandoned connection may still deliver messages, which are ignored.
     socket.onmessage = (event: MessageEvent<unknown>) => {
       if (this.socket === socket) this.receive(event.data);
     };
@@ -66,14 +66,16 @@ export class FeedClient {
     if (typeof data !== "string") return;
     const message = JSON.parse(data) as Message;
     this.state.apply(message);
-    // Only a status proves that the server is well again, not an open socket.
+    // Only a status proves that the server has recovered; an open socket does not.
     if (message.type === "status") this.attempt = 0;
     this.changed();
   }
 
-  /** A connection can be open and dead; a server that says nothing is left. One that still sends a long
-   *  snapshot says no status meanwhile, and is heard all the same. Nobody waits for it to close: on a
-   *  dead line the browser does so for up to a minute. */
+  /**
+   * A connection can be open and dead; a server that sends nothing is abandoned. During a long
+   * snapshot no status comes, but its messages count as well. The close is not awaited: on a dead
+   * connection the browser takes up to a minute for it.
+   */
   private watchdog(): void {
     if (this.socket && Date.now() - this.heardAt > 3 * BLIND_AFTER_MS) {
       const left = this.socket;

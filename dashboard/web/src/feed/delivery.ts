@@ -4,7 +4,7 @@ import { Sketch } from "../metrics/bins";
 import type { DeliveryRow, FateRow } from "./types";
 
 const KEEP_MS = 31 * 60_000;
-/** Sparkline points are sums of ten seconds: single seconds of few requests say little. */
+/** Sparkline points are sums of ten seconds: single seconds of few requests mean little. */
 export const BUCKET_MS = 10_000;
 
 /** Rows by pane and key. */
@@ -41,7 +41,7 @@ export class DeliveryStore extends Panes<DeliveryRow> {
     super((r) => [r.service, r.edge, r.pipeline, r.stream, r.track, r.k, r.action].join("\u0001"));
   }
 
-  /** Newest pane that each reporter has written of, by service and its name. */
+  /** Newest pane that each reporter has written, by service and its name. */
   private readonly reported = new Map<string, number>();
 
   override put(row: DeliveryRow): void {
@@ -55,7 +55,7 @@ export class DeliveryStore extends Panes<DeliveryRow> {
     this.reported.clear();
   }
 
-  /** End of the newest second that a reporter has written of, Unix ms; null before the first. */
+  /** End of the newest second that a reporter has written, Unix ms; null before the first. */
   lastReport(service: string, name = ""): number | null {
     const pane = this.reported.get(`${service}|${name}`);
     return pane === undefined ? null : pane + 1_000;
@@ -83,12 +83,12 @@ export class DeliveryStore extends Panes<DeliveryRow> {
   }
 }
 
-/** Who wrote a row: packagers by pipeline, edges by name. */
+/** The reporter of a row: packagers by pipeline, edges by name. */
 function reporter(row: DeliveryRow): string {
   return `${row.service}|${(row.service === "packager" ? row.pipeline : row.edge) ?? ""}`;
 }
 
-/** Delivery added over panes, tracks and pipelines. */
+/** Delivery added up over panes, tracks and pipelines. */
 export class DeliveryTotal {
   requests = 0;
   bytes = 0;
@@ -111,8 +111,10 @@ export class DeliveryTotal {
   }
 }
 
-/** Requests of an edge that the origin answered: neither from cache, nor joined to another's, nor
- *  refused before. */
+/**
+ * Requests of an edge that the origin answered: not from cache, not joined to another request, and
+ * not refused before.
+ */
 export function originAsked(get: Pick<DeliveryTotal, "requests" | "hits" | "errors">): number {
   return Math.max(0, get.requests - get.hits - get.errors);
 }
@@ -122,7 +124,7 @@ export class FateStore extends Panes<FateRow> {
     super((r) => [r.tenant, r.source, r.fate, r.reason].join("\u0001"));
   }
 
-  /** Events in [from, to) added by what `by` returns. */
+  /** Events in [from, to) added up by the result of `by`. */
   sum(from: number, to: number, by: (row: FateRow) => string): Map<string, number> {
     const sums = new Map<string, number>();
     for (const row of this.between(from, to)) {

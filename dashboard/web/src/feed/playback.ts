@@ -1,5 +1,5 @@
-// Playback rows by cuboid, pane and cell. A row is absolute, so a newer one replaces the
-// older of the same key: a repeated message changes nothing.
+// Playback rows by cuboid, pane and cell. A row is absolute, so a newer one replaces the older one
+// with its key: a repeated message changes nothing.
 
 import type { Cell, CuboidInfo, PlaybackRow } from "./types";
 
@@ -11,9 +11,9 @@ export interface CuboidRows {
   panes: Map<number, Map<string, PlaybackRow>>;
 }
 
-/** Half an hour is what charts grow to; ten seconds more let the first window fill. */
+/** Charts grow to half an hour; ten seconds more let the first window fill. */
 const KEEP_MS = 31 * 60_000;
-/** A content that nobody has watched for so long is offered no more. */
+/** A content without viewers for this long is no longer offered. */
 const LATELY_MS = 5 * 60_000;
 
 export class PlaybackStore {
@@ -43,7 +43,7 @@ export class PlaybackStore {
     if (row.pane > this.newestSeen) this.newestSeen = row.pane;
   }
 
-  /** Forgets what is older than the charts show. */
+  /** Drops rows that are older than the charts show. */
   prune(): void {
     const from = this.newestSeen - KEEP_MS;
     for (const { panes } of this.cuboids.values()) {
@@ -56,8 +56,8 @@ export class PlaybackStore {
   }
 
   /**
-   * The coarsest cuboid that has the dimension: its rows are the fewest. One that knows contents
-   * goes first, as the room may be restricted to one.
+   * The coarsest cuboid that has the dimension, as it has the fewest rows. One with contents takes
+   * precedence, because the page may be restricted to one content.
    */
   forDimension(dimension: string): CuboidRows | undefined {
     const cost = (cuboid: CuboidRows): number => cuboid.dimensions.length + (cuboid.dimensions.includes("content") ? 0 : 100);
@@ -69,7 +69,7 @@ export class PlaybackStore {
     return best;
   }
 
-  /** Contents that somebody watched lately. */
+  /** Contents that had viewers lately. */
   contents(): string[] {
     const names = new Set<string>();
     for (const [at, pane] of this.cuboids.get("content")?.panes ?? []) {
@@ -80,7 +80,7 @@ export class PlaybackStore {
   }
 }
 
-/** A cell's value in one dimension, with its word for unknown. */
+/** A cell's value in one dimension, or the word for unknown. */
 export function cellValue(cell: Cell, dimension: string): string {
   const value = cell[dimension];
   if (value === null || value === undefined) return "unknown";

@@ -1,31 +1,31 @@
-// All that the feed has told, and how much of it can be trusted right now.
+// All data from the feed, and how much of it can be trusted right now.
 
 import { Records } from "../control/records";
 import { DeliveryStore, FateStore } from "./delivery";
 import { PlaybackStore } from "./playback";
 import type { Message, Metric, Status } from "./types";
 
-/** Without a status for this long we say that we are blind. */
+/** Without a status for this long we report that we are blind. */
 export const BLIND_AFTER_MS = 3_000;
 
 export class FeedState {
   readonly playback = new PlaybackStore();
   readonly delivery = new DeliveryStore();
   readonly fates = new FateStore();
-  /** Incidents and actions. Another server tells all it has: its data may have begun anew. */
+  /** Incidents and actions. A new server session sends all it has: its data may have been reset. */
   readonly records = new Records();
   metrics: readonly Metric[] = [];
   minimumSample = 20;
   session: string | null = null;
   seq = 0;
   status: Status | null = null;
-  /** When the newest status came, by our own clock. */
+  /** When the newest status arrived, by our own clock. */
   statusAt = -Infinity;
-  /** Deltas that went missing between server and page. */
+  /** Deltas that were lost between server and page. */
   missedDeltas = 0;
   /**
-   * Log time since when we would know of every pane: inside it a pane without a row means
-   * that nobody watched, before it that we do not know.
+   * Log time since which we would know of every pane: after it a pane without a row means no
+   * viewers, before it that we do not know.
    */
   coveredFrom: number | null = null;
   private clockOffset = 0;
@@ -34,8 +34,8 @@ export class FeedState {
 
   apply(message: Message): void {
     if (message.type === "hello") {
-      // Another server session counts its deltas anew. After a long gap the same one sends what it
-      // has again, which may be less than was missed: what lies between is unknown, not zero.
+      // Another server session numbers its deltas afresh. After a long gap the same session sends
+      // its data again, which may be less than was missed: what lies between is unknown, not zero.
       if (!message.resumed || message.session !== this.session) this.reset(message.session);
       this.metrics = message.metrics;
       this.minimumSample = message.minimum_sample;
@@ -51,7 +51,7 @@ export class FeedState {
       for (const row of message.fates ?? []) this.fates.put(row);
       this.records.putIncidents(message.incidents);
       this.records.putActions(message.actions);
-      // A snapshot in parts has a sequence number in its last one.
+      // A snapshot in parts has its sequence number in the last part.
       if (message.snapshot && message.seq > 0) this.records.end();
       return;
     }
@@ -66,7 +66,7 @@ export class FeedState {
   }
 
   private reset(session: string): void {
-    // Before the first session they can only be steering's own answer, which is of now.
+    // Before the first session they can only be steering's own answer, which is current.
     if (this.session !== null && this.session !== session) this.records.begin();
     this.session = session;
     this.seq = 0;
@@ -91,13 +91,13 @@ export class FeedState {
     return this.silence() < BLIND_AFTER_MS;
   }
 
-  /** Panes of which we know for sure whether anybody watched. */
+  /** Panes for which we know for sure whether there were viewers. */
   covered(): readonly [number, number] | null {
     const to = this.status?.log_time ?? null;
     return this.coveredFrom !== null && to !== null && this.connected() ? [this.coveredFrom, to] : null;
   }
 
-  /** Event to screen, ms; grows by itself while nothing comes. */
+  /** Event to screen, ms; grows by itself while nothing arrives. */
   freshness(): number | null {
     if (!this.status) return null;
     const silence = this.silence();

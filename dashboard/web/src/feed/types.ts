@@ -1,4 +1,4 @@
-// The words of the feed (`/v1/feed`) and of the dashboard's HTTP answers. Times are Unix
+// The types of the feed (`/v1/feed`) and of the dashboard's HTTP answers. Times are Unix
 // milliseconds unless a name says otherwise.
 
 import type { Action, Incident } from "../control/types";
@@ -63,7 +63,7 @@ export interface DeliveryRow {
   hits?: number;
   held_ms?: number;
   ttfb?: Bins;
-  /** Time held, of the requests that were held. */
+  /** Hold time of the requests that were held. */
   held?: Bins;
   final?: boolean;
 }
@@ -74,9 +74,9 @@ export interface FateRow {
   source: string;
   fate: string;
   reason: string;
-  /** Records that came to this end. */
+  /** Records with this fate. */
   events: number;
-  /** Records that the door counted with this fate; absent from older servers. */
+  /** Records that the collector counted with this fate; absent from older servers. */
   door?: number;
 }
 
@@ -85,7 +85,7 @@ export interface Hello {
   version: number;
   now: number;
   session: string;
-  /** Only what was missed follows; otherwise a snapshot, in place of all that is held. */
+  /** Only missed deltas follow; otherwise a snapshot, in place of all that is held. */
   resumed: boolean;
   metrics: Metric[];
   cuboids: CuboidInfo[];
@@ -125,7 +125,7 @@ export interface Status {
   memory_bytes?: number | null;
   disk_free_bytes?: number | null;
   lag_entries?: number | null;
-  /** Further whole numbers by name: `replaying`, `bad_parts`. */
+  /** Further integers by name: `replaying`, `bad_parts`. */
   marks?: Readonly<Record<string, number>>;
 }
 

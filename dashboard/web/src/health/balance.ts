@@ -1,21 +1,23 @@
-// The balance of the records: what the door counted as received, against the ends that the
-// records came to. The two are counted in different places, so they can disagree.
+// The balance of records: those that the collector counted as received, against those whose fate is
+// known. The two are counted in different places, so they can disagree.
 
 import type { FateRow } from "../feed/types";
 import { count } from "../metrics/format";
 
 export interface Balance {
-  /** What the door counted, whatever it did with it. */
+  /** Records that the collector counted, whatever it did with them. */
   received: number;
-  /** Records that came to their end, by fate. */
+  /** Records whose fate is known, by fate. */
   ends: Map<string, number>;
-  /** Received without a known end; below 0, ends of records that the door never counted. */
+  /**
+   * Received without a known fate; below 0, records with a fate that the collector never counted.
+   */
   missing: number;
-  /** The same by where they came in, where it is not 0. */
+  /** The same by source, where it is not 0. */
   missingBy: Map<string, number>;
 }
 
-/** What the door counted with this fate. A server that does not say it knows the ends only. */
+/** Records that the collector counted with this fate. Older servers report only the fates. */
 export function atDoor(row: FateRow): number {
   return row.door ?? row.events;
 }
@@ -36,15 +38,15 @@ export function balanceOf(rows: Iterable<FateRow>): Balance {
   return { received, ends, missing, missingBy };
 }
 
-/** Whether every way in balances; one way's gain must not hide another's loss. */
+/** Whether every source balances; a gain of one must not hide a loss of another. */
 export function balances(balance: Balance): boolean {
   return balance.missingBy.size === 0;
 }
 
-/** The balance as a sum, with what is missing to it. */
+/** The balance as a sum, with what is missing. */
 export function inWords(balance: Balance, fates: readonly string[]): string {
   const sum = `${count(balance.received)} received = ${fates.map((fate) => `${count(balance.ends.get(fate) ?? 0)} ${fate}`).join(" + ")}`;
   if (balances(balance)) return sum;
-  const by = [...balance.missingBy].map(([source, gap]) => `${source}: ${gap > 0 ? `${count(gap)} without an end` : `${count(-gap)} never counted at the door`}`);
+  const by = [...balance.missingBy].map(([source, gap]) => `${source}: ${gap > 0 ? `${count(gap)} without a fate` : `${count(-gap)} never counted by the collector`}`);
   return `${sum} ${balance.missing < 0 ? "−" : "+"} ${count(Math.abs(balance.missing))} unaccounted for (${by.join(", ")})`;
 }

@@ -13,16 +13,16 @@ const RATE_MS = 10_000;
 const TOTAL_MS = 300_000;
 const SPARK_MS = 1_800_000;
 const COLUMNS = ["service", "action", "requests/s", "30 min", "throughput", "served from cache", "errors in 5 min", "TTFB p50", "TTFB p95", "TTFB p95, 30 min"];
-const ABOUT: Readonly<Record<string, string>> = { "served from cache": "Without a request of its own to the origin: from cache, or by joining a fetch that was under way." };
+const ABOUT: Readonly<Record<string, string>> = { "served from cache": "Without a request of its own to the origin: from cache, or by joining a fetch already in progress." };
 const ORDER: readonly string[] = ["packager", "origin", "edge", "steering"];
 const SLOW_MS = 500;
-/** A player that asks for what is gone is told so a few times a day: this share is no chance. */
+/** A few requests a day for expired segments are normal; this share of errors is not chance. */
 const ERRORS = 0.005;
 
 export class DeliveryTable {
   private readonly body = h("tbody", {});
   private readonly sparks = new Map<string, Spark>();
-  /** Sparklines change each ten seconds; so often they are computed. */
+  /** Sparklines change every ten seconds, so they are computed that often. */
   private drawnAt = 0;
   readonly root = h(
     "section",
@@ -50,7 +50,7 @@ export class DeliveryTable {
     const [rate, ttfb] = [new Spark(), new Spark()];
     this.sparks.set(`${key}|rate`, rate);
     this.sparks.set(`${key}|ttfb`, ttfb);
-    // The canvas has no size before it is in the page: the first line comes a frame later.
+    // The canvas has no size before it is in the page: the first line is drawn a frame later.
     requestAnimationFrame(() => requestAnimationFrame(() => this.drawSparks(this.app.feed.delivery.newest, [key])));
     return h("tr", { "data-service": total.service, "data-edge": total.edge, "data-action": total.action }, h("th", { scope: "row" }, total.edge ? `${total.service} ${total.edge}` : total.service), h("td", { class: "word" }, total.action), h("td", { class: "rate" }), h("td", { class: "sparkcell" }, rate.canvas), h("td", { class: "bits" }), h("td", { class: "hits" }), h("td", { class: "errors" }), h("td", { class: "p50" }), h("td", { class: "p95" }), h("td", { class: "sparkcell" }, ttfb.canvas));
   }
@@ -69,7 +69,7 @@ export class DeliveryTable {
         push(ttfb, key, at, total.ttfb.quantile(0.95));
       }
     }
-    // The first bucket began before the first report, so it is not whole.
+    // The first bucket began before the first report, so it is incomplete.
     for (const series of [...rate.values(), ...ttfb.values()]) {
       if (series.x.length > 1 && series.x[0] === oldest) {
         series.x.shift();

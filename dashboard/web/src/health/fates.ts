@@ -1,5 +1,5 @@
-// Every record received has one end. The table shows whether the ends add up to what the
-// door counted as received.
+// Every record received has exactly one fate. The table shows whether the fates add up to what the
+// collector counted as received.
 
 import type { App } from "../app";
 import { BUCKET_MS } from "../feed/delivery";
@@ -36,11 +36,11 @@ export class FateTable {
     "section",
     { class: "panel reasons" },
     h("header", {}, h("h2", {}, "Reasons"), h("span", { class: "note" }, "why records were not counted · last 5 min")),
-    h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...["fate", "reason", "came in by", "in 5 min"].map((name) => h("th", { scope: "col" }, name)))), this.reasonBody), h("p", { class: "empty" })),
+    h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...["fate", "reason", "source", "in 5 min"].map((name) => h("th", { scope: "col" }, name)))), this.reasonBody), h("p", { class: "empty" })),
   );
 
   constructor(private readonly app: App) {
-    for (const [fate, meaning] of [...FATES, ["received", "as the door counted, before anything was done with them"]] as const) {
+    for (const [fate, meaning] of [...FATES, ["received", "as the collector counted them, before any processing"]] as const) {
       const spark = new Spark();
       this.sparks.set(fate, spark);
       this.body.append(h("tr", fate === "received" ? { "data-total": "received" } : { "data-fate": fate }, h("th", { scope: "row", title: meaning }, fate), h("td", { class: "rate" }), h("td", { class: "total" }), h("td", { class: "share" }), h("td", { class: "sparkcell" }, spark.canvas)));
@@ -49,8 +49,8 @@ export class FateTable {
 
   draw(): void {
     const { fates } = this.app.feed;
-    // Seconds are sent when they are over; the newest one is left out nevertheless, as rows of
-    // other partitions may be on their way, and a balance must not flicker.
+    // Seconds are sent when they are complete. The newest is left out nevertheless: rows of other
+    // partitions may be on their way, and a balance must not flicker.
     const to = fates.newest;
     const known = fates.newest > 0;
     const rate = balanceOf(fates.between(to - RATE_MS, to));
@@ -88,7 +88,7 @@ export class FateTable {
     }
     const x: number[] = [];
     const y: (number | null)[] = [];
-    // The bucket that is still filling would look like a fall.
+    // The bucket that is still filling would look like a drop.
     for (let at = Math.ceil(oldest / BUCKET_MS) * BUCKET_MS; at + BUCKET_MS <= to; at += BUCKET_MS) {
       x.push(at);
       y.push(known.has(at) ? (buckets.get(at) ?? 0) : null);

@@ -1,4 +1,4 @@
-// Health: the platform on itself.
+// Health: the platform's view of itself.
 
 import type { App, Page } from "../app";
 import { h } from "../ui/dom";
@@ -26,6 +26,6 @@ export class HealthPage implements Page {
   }
 
   close(): void {
-    // Nothing runs by itself here.
+    // Nothing runs in the background here.
   }
 }

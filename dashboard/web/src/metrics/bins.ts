@@ -4,7 +4,7 @@
 import type { Bins } from "../feed/types";
 
 const GAMMA = 1.01 / 0.99;
-/** γ^1198 is far above a day in milliseconds; higher bins share the last place. */
+/** γ^1198 is far above a day in milliseconds; higher bins share the last index. */
 const PLACES = 1200;
 
 /** The value a bin stands for. */
@@ -47,7 +47,7 @@ export class Sketch {
     return bin === null ? null : binValue(bin);
   }
 
-  /** How many values lie in bin `index` and above. */
+  /** How many values are in bin `index` and above. */
   countFrom(index: number): number {
     let sum = 0;
     if (!this.places) return 0;
@@ -55,7 +55,7 @@ export class Sketch {
     return sum;
   }
 
-  /** The bins that hold something, ascending. */
+  /** The bins that are not empty, ascending. */
   bins(): [number, number][] {
     const out: [number, number][] = [];
     this.places?.forEach((n, place) => {

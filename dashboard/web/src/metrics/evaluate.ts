@@ -1,5 +1,5 @@
-// A metric's value from summed rows, the same rule as schemas/src/metrics.rs. The formulas
-// themselves come from the server, so a definition is written once.
+// A metric's value from summed rows, by the same rule as schemas/src/metrics.rs. The formulas
+// themselves come from the server, so that a definition exists once.
 
 import type { Metric, PlaybackRow } from "../feed/types";
 import { Sketch } from "./bins";
@@ -10,10 +10,10 @@ export class Sums {
   readonly startup = new Sketch();
   readonly latency = new Sketch();
 
-  /** `names` limits the sums to what one metric needs, which keeps long walks cheap. */
+  /** `names` limits the sums to those that one metric needs, which keeps long walks cheap. */
   constructor(private readonly names: readonly string[] | null = null) {}
 
-  /** Adds a row, or takes it out again with `sign` −1. */
+  /** Adds a row, or removes it with `sign` −1. */
   add(row: Pick<PlaybackRow, "m" | "startup" | "latency">, sign: 1 | -1 = 1): void {
     const measures = row.m;
     if (measures) {
@@ -31,7 +31,7 @@ export class Sums {
     return this.measures.get(name) ?? 0;
   }
 
-  /** The sketch a quantile names. */
+  /** The sketch that a quantile names. */
   sketch(of: string): Sketch | null {
     if (of === "startup_sketch") return this.startup;
     return of === "latency_sketch" ? this.latency : null;
@@ -55,12 +55,14 @@ export function evaluate(metric: Metric, sums: Sums, seconds: number): number | 
   }
 }
 
-/** Whether it counts: then nothing is zero, unless nobody looked. */
+/** Whether it counts: then no row means zero, unless nothing was observed. */
 export function isCount(metric: Metric): boolean {
   return metric.formula.kind === "gauge" || metric.formula.kind === "rate";
 }
 
-/** The measures and sketches a metric reads, each once: a numerator may be in the denominator. */
+/**
+ * The measures and sketches that a metric reads, each once: a numerator may be in the denominator.
+ */
 export function needs(metric: Metric): readonly string[] {
   const formula = metric.formula;
   return formula.kind === "ratio" ? [...new Set([formula.num, ...formula.den])] : [formula.of];
@@ -79,8 +81,8 @@ export function isTimeRatio(metric: Metric): boolean {
 }
 
 /**
- * Whether there is too little behind a value to judge it. Gauges and rates are counts by
- * themselves, so they always say enough.
+ * Whether too few samples are behind a value to judge it. Gauges and rates are counts themselves,
+ * so they are always judged.
  */
 export function isSmall(metric: Metric, sums: Sums, viewers: number, minimum: number): boolean {
   if (isCount(metric)) return false;
@@ -90,7 +92,7 @@ export function isSmall(metric: Metric, sums: Sums, viewers: number, minimum: nu
 /** 0 normal, 1 watch, 2 degraded, 3 broken. */
 export type Level = 0 | 1 | 2 | 3;
 
-/** One or two viewers' bad luck is no incident: fewer events than this raise no alarm. */
+/** The bad luck of one or two viewers is not an incident: fewer events than this raise no alarm. */
 export const FEWEST_EVENTS = 3;
 
 /** How far a value departs from normal by the metric's own limits. */

@@ -1,5 +1,5 @@
-// Numbers as people read them. Widths are kept steady by tabular figures and a fixed
-// number of decimals per size, so that a second's update moves nothing.
+// Numbers as people read them. Widths are kept steady by tabular figures and a fixed number of
+// decimals per size, so that a second's update moves nothing.
 
 import type { Metric } from "../feed/types";
 
@@ -21,7 +21,7 @@ function fixed(value: number, decimals: number): string {
   return value.toFixed(decimals).replace("-", MINUS);
 }
 
-/** Decimals that leave about three figures. */
+/** The decimals that leave about three figures. */
 function figures(value: number): string {
   const size = Math.abs(value);
   if (size === 0) return "0";
@@ -46,21 +46,21 @@ export function shown(metric: Pick<Metric, "unit">, value: number | null): Shown
   }
 }
 
-/** Value and unit in one piece. */
+/** Value and unit together. */
 export function text(metric: Pick<Metric, "unit">, value: number | null): string {
   const { value: figure, unit } = shown(metric, value);
   if (unit === "") return figure;
   return unit.startsWith("/") ? `${figure}${unit}` : `${figure} ${unit}`;
 }
 
-/** A value on an axis, without decimals that say nothing. */
+/** A value on an axis, without meaningless decimals. */
 export function tick(metric: Pick<Metric, "unit">, value: number): string {
-  // There is no half viewer.
+  // There are no half viewers.
   if (metric.unit === "" && !Number.isInteger(value)) return "";
   return text(metric, value).replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
 }
 
-/** A change against an earlier value: points for per cent, factor or share for the rest. */
+/** A change from an earlier value: points for per cent, factor or share for the rest. */
 export function change(metric: Pick<Metric, "unit">, now: number | null, before: number | null): string {
   if (now === null || before === null) return "";
   if (before > 0 && now / before >= 2 && now - before > 0.005) return `×${fixed(now / before, now / before >= 10 ? 0 : 1)}`;
@@ -81,7 +81,7 @@ export function span(ms: number | null): string {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
-/** Bytes in binary units, as disks and memory are sold to operators. */
+/** Bytes in binary units, as operators know disks and memory. */
 export function bytes(value: number | null | undefined): string {
   if (value === null || value === undefined) return NONE;
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

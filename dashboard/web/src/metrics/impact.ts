@@ -1,7 +1,7 @@
-// Which value of a dimension explains how much. For a ratio it is the share of all that
-// was lost (the numerator), for a tail quantile the share of what lies in the tail, else
-// the share of the whole. Beside it stands the share that would be its due: its part of
-// the denominator. Only the difference between the two points at a cause.
+// How much each value of a dimension explains. For a ratio it is the share of all that was lost
+// (the numerator), for a tail quantile the share of the tail, otherwise the share of the whole.
+// Beside it is its due share: its part of the denominator. Only the difference between the two
+// points at a cause.
 
 import type { Metric } from "../feed/types";
 import { Sums, denominator, evaluate } from "./evaluate";
@@ -12,7 +12,7 @@ export interface Impact {
   weight: number;
   /** Share of the loss, 0..1; null where nothing is lost. */
   share: number | null;
-  /** Share of the denominator, 0..1: what an innocent group would have. */
+  /** Share of the denominator, 0..1: the share of an innocent group. */
   due: number | null;
   value: number | null;
   sums: Sums;
@@ -44,7 +44,7 @@ export function rank(metric: Metric, groups: Map<string, Sums>, seconds: number)
 function weigher(metric: Metric, groups: Map<string, Sums>): (sums: Sums) => number {
   const formula = metric.formula;
   if (formula.kind === "ratio") {
-    // Of a mean where less is worse (bitrate) nothing is lost; its weight is its base.
+    // A mean where less is worse (bitrate) has no loss; its weight is its base.
     return metric.bad === "high" ? (sums) => sums.get(formula.num) : (sums) => denominator(metric, sums);
   }
   if (formula.kind !== "quantile") return (sums) => sums.get(formula.of);
@@ -64,7 +64,7 @@ function base(metric: Metric, sums: Sums): number {
   return metric.formula.kind === "ratio" || metric.formula.kind === "quantile" ? den : sums.get("viewers");
 }
 
-/** Fewer failures, exits or slow starts than this point at nobody. */
+/** Fewer failures, exits or slow starts than this single out no group. */
 const LEAST_LOSS = 5;
 
 /** The group that stands out: far above its due share of a loss. */

@@ -1,18 +1,18 @@
-// One reading of the feed: which pane "now" is, and what each metric says there.
+// One reading of the feed: which pane is "now", and each metric's value there.
 
 import type { FeedState } from "../feed/state";
 import type { Metric } from "../feed/types";
 import { isSmall, levelOf, type Level, type Sums } from "./evaluate";
 import { View } from "./view";
 
-/** Panes that come this much later than others are not waited for. */
+/** Panes that arrive this much later than others are not waited for. */
 const PATIENCE_MS = 3_000;
 const FIVE_MINUTES = 300_000;
 
 export interface Value {
   metric: Metric;
   value: number | null;
-  /** The same five minutes earlier. */
+  /** The value five minutes earlier. */
   before: number | null;
   /** Sums behind the value; null without any row. */
   sums: Sums | null;
@@ -56,15 +56,15 @@ export class Reading {
       before: view.value(metric, pane - FIVE_MINUTES),
       sums,
       small,
-      // What too few samples say is no ground for an alarm.
+      // Too few samples are not a reason for an alarm.
       level: small ? 0 : levelOf(metric, value, sums),
     };
   }
 }
 
 /**
- * The newest whole pane; when whole panes stay away, the newest partial one, marked. When
- * no pane comes although the log moves on, nobody watches: then it is the log's own pane.
+ * The newest complete pane; without complete panes, the newest partial one, marked. When no pane
+ * comes although the log moves on, there are no viewers: then it is the log's own pane.
  */
 export function newestPane(view: View, feed: FeedState): { pane: number | null; partial: boolean } {
   view.covered = feed.covered();

@@ -1,4 +1,4 @@
-// Reading the store: one cuboid, restricted to a content and grouped by a dimension.
+// Reads the store: one cuboid, restricted to a content and grouped by a dimension.
 
 import type { CuboidRows, PlaybackStore } from "../feed/playback";
 import { cellValue } from "../feed/playback";
@@ -13,8 +13,8 @@ export interface Series {
 
 export class View {
   /**
-   * Panes of which we would know: here no row means nobody, so that counts are zero.
-   * Anywhere else no row is no data.
+   * Panes of which we would know: in them a missing row means no viewers, so counts are zero.
+   * Elsewhere a missing row is no data.
    */
   covered: readonly [number, number] | null = null;
 
@@ -47,7 +47,7 @@ export class View {
     return oldest;
   }
 
-  /** The newest pane that is over at `now` and, with `whole`, has all partitions in it. */
+  /** The newest pane that is complete at `now` and, with `whole`, has all partitions. */
   newest(now: number, whole: boolean): number | null {
     let newest: number | null = null;
     for (const [pane, cells] of this.rows.panes) {
@@ -79,7 +79,7 @@ export class View {
     return Math.max(1, Math.round((metric.window_s * 1000) / this.widthMs));
   }
 
-  /** Sums of the window that ends with `pane`, by group; only panes that have rows. */
+  /** Sums of the window that ends with `pane`, by group; only for panes that have rows. */
   groups(pane: number, panes: number): Map<string, Sums> {
     const groups = new Map<string, Sums>();
     for (let n = 0; n < panes; n += 1) {
@@ -93,7 +93,7 @@ export class View {
     return groups;
   }
 
-  /** Groups with viewers worth a line between two moments, as each tenth pane shows them. */
+  /** Groups with enough viewers for a line between two times, as each tenth pane shows them. */
   names(from: number, to: number): Set<string> {
     const found = new Set<string>();
     const step = 10 * this.widthMs;
@@ -103,7 +103,7 @@ export class View {
     return found;
   }
 
-  /** Groups with viewers in one pane; of whom nothing is known only where they are many. */
+  /** Groups with viewers in one pane; the unknown group only where it is large. */
   watched(pane: number): string[] {
     const viewers = new Map<string, number>();
     let all = 0;
@@ -135,13 +135,13 @@ export class View {
     return sums ? evaluate(metric, sums, (panes * this.widthMs) / 1000) : this.absent(metric, pane);
   }
 
-  /** What a pane without rows, or without rows of this group, is worth. */
+  /** The value of a pane without rows, or without rows of this group. */
   absent(metric: Metric, pane: number, group: string | null = null): number | null {
     const known = this.covered !== null && pane >= this.covered[0] && pane + this.widthMs <= this.covered[1];
     return isCount(metric) && (known || (group !== null && this.whole(pane))) ? 0 : null;
   }
 
-  /** Whether a pane has rows and all partitions in them: who is not among them was not there. */
+  /** Whether a pane has rows and all partitions: a group that is not in it had no viewers then. */
   private whole(pane: number): boolean {
     let any = false;
     for (const row of this.at(pane, null)) {
@@ -152,8 +152,8 @@ export class View {
   }
 
   /**
-   * The metric over time. A point is what the tile showed then: the value of the window
-   * that ends there. A pane without rows is no data, so the line breaks.
+   * The metric over time. A point is what the tile showed then: the value of the window that ends
+   * there. A pane without rows is no data, so the line breaks.
    */
   series(metric: Metric, from: number, to: number, points: number, group: string | null = null): Series {
     const width = this.widthMs;
@@ -170,36 +170,36 @@ export class View {
         window.add(row);
         any = true;
       }
-      // Points stand on multiples of the step, so that they do not shimmer as time passes.
+      // Points are at multiples of the step, so that they do not shimmer as time passes.
       if (pane >= first && ((pane / width) % step === 0 || pane + width > to)) {
         out.x.push(pane + width);
         if (!any) absent.push(out.y.length);
         out.y.push(any ? evaluate(metric, window, (panes * width) / 1000) : this.absent(metric, pane, group));
       }
-      // Only what was added can leave: panes before the start never came in.
+      // Only what was added is removed: panes before the start were never added.
       const leaving = pane - (panes - 1) * width;
       if (leaving >= start) for (const row of this.at(leaving, group)) window.add(row, -1);
     }
-    // Where not every pane is a point, one absent point says as little as one absent pane.
+    // Where not every pane is a point, one missing point means as little as one missing pane.
     forgetBlinks(out, absent, BLINK_MS + 2 * (step - 1) * width);
     return out;
   }
 }
 
-/** What is left of a count for whoever is blind: zeros that it ends with are no figure since `from`, ms. */
+/** A count as far as it was seen while blind: trailing zeros since `from` (ms) become no data. */
 export function seenOf(series: Series, from: number): Series {
   let end = series.y.length;
   while (end > 0 && !series.y[end - 1] && (series.x[end - 1] ?? 0) >= from) end -= 1;
   return { x: series.x, y: series.y.map((value, at) => (at < end ? value : null)) };
 }
 
-/** Each viewer is of an unknown edge for the second until its first request: that is no news. */
+/** Each viewer's edge is unknown for the second until its first request, which is not relevant. */
 const FEW_UNKNOWN = 0.05;
 
-/** Nobody leaves and comes back within a few seconds: so short an absence is a gap. */
+/** Viewers do not all leave and return within a few seconds: so short an absence is a gap. */
 const BLINK_MS = 5_000;
 
-/** Turns absences between values that are shorter than a blink into no data. */
+/** Turns absences between values that are shorter than `blinkMs` into no data. */
 function forgetBlinks(series: Series, absent: readonly number[], blinkMs: number): void {
   for (let at = 0; at < absent.length; ) {
     let end = at;

@@ -37,7 +37,7 @@ export function viewersBox(app: App): Box {
   };
 }
 
-/** Viewers by what they did in the newest second, from the time spent in each state. */
+/** Viewers by their state in the newest second, from the time spent in each. */
 function playing(app: App, reading: Reading): string {
   const { pane, view } = reading;
   const sums = view && pane !== null ? view.sums(pane, 1) : null;
@@ -46,7 +46,7 @@ function playing(app: App, reading: Reading): string {
   return `${count(sums.get("playing_ms") / 1000 / seconds)} / ${count(sums.get("rebuffering_ms") / 1000 / seconds)}`;
 }
 
-/** Each edge's share of viewers as their players report it; of requests where none report. */
+/** Each edge's share of viewers as their players report it; of requests where no players report. */
 export function edgeShares(app: App, requests: ReadonlyMap<string, number>): { of: "viewers" | "requests"; shares: Map<string, number> } {
   const view = View.of(app.feed.playback, "edge", null);
   const pane = new Reading(app.feed, null).pane;

@@ -88,7 +88,7 @@ function linesOf(strip: Strip, one: Segment): Line[] {
   return lines;
 }
 
-/** The newest segment with something to say; when all is well, the newest settled one. */
+/** The newest segment of note; when all is well, the newest settled one. */
 function newsworthy(strip: Strip): Chosen | null {
   let plain: Chosen | null = null;
   for (const k of [...strip.ks].reverse()) {

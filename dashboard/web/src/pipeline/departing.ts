@@ -1,5 +1,5 @@
-// Which parts depart from normal: the one list that the tiles, the pipeline and the Incidents
-// panel speak from.
+// Which parts depart from normal: the single list behind the tiles, the pipeline and the Incidents
+// panel.
 
 import type { App } from "../app";
 import { Delivery, edgeBox, encoderBox, originBox, type Box } from "./figures";

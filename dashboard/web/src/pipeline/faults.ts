@@ -1,5 +1,5 @@
-// The demo's fault switches. They break real parts; nothing that detects or decides may see
-// them, so what the pages say of a fault is what the platform found out by itself.
+// The demo's fault switches. They break real parts, and nothing that detects or decides may see
+// them: what the pages say about a fault is what the platform found out by itself.
 
 import { Absent, ask, reason, tell } from "../control/api";
 import type { Fault } from "../control/types";
@@ -35,7 +35,7 @@ export class Faults {
       if (Array.isArray(answer)) this.list = answer as Fault[];
       setText(find(this.root, ".problem"), "");
     } catch (error) {
-      // Outside `up` there are no switches, and there will be none later either.
+      // Outside `up` there are no switches, and none will appear later.
       if (error instanceof Absent) this.stop();
       else setText(find(this.root, ".problem"), `The switches do not answer: ${reason(error)}`);
     }

@@ -1,5 +1,5 @@
-// What each box of the topology says, from the feed's delivery rows, the schedule and
-// steering. Nothing is drawn here.
+// The text of each box of the topology, from the feed's delivery rows, the schedule and steering.
+// This module draws nothing.
 
 import type { App } from "../app";
 import { levelOfIncident } from "../control/records";
@@ -20,21 +20,21 @@ export interface Box {
   id: string;
   title: string;
   level: Level;
-  /** What departs from normal, in a word or two; empty when nothing does. */
+  /** What departs from normal, in one or two words; empty when nothing does. */
   word: string;
   rows: Row[];
   /** Age of its last report, ms; null when it never reported. */
   age: number | null;
-  /** Whether what stands here is old or missing. */
+  /** Whether the figures are old or missing. */
   blind: boolean;
 }
 
-/** Rates are taken over this. */
+/** The time over which rates are taken. */
 export const RATE_MS = 10_000;
-/** A part that says nothing for this long is silent; packagers speak each segment. */
+/** A part without reports for this long is silent; packagers report each segment. */
 const SILENT_MS = { packager: 7_000, origin: 7_000, edge: 5_000 } as const;
 const SLOW_MS = 500;
-/** Full enough that a viewer more may be refused. */
+/** The load at which one more viewer may be refused. */
 export const FULL = 0.95;
 
 /** One reading of the delivery rows, shared by all boxes of a drawing. */
@@ -57,7 +57,7 @@ export class Delivery {
     return [...new Set(found.map(([, name]) => name ?? ""))].filter((name) => name !== "").sort();
   }
 
-  /** The encoders' names: whose copies the origin awaits, and who reports. */
+  /** The encoders' names: those whose copies the origin expects, and those that report. */
   pipelines(): string[] {
     return union(this.app.segments.strip?.pipelines ?? [], this.names("packager"));
   }
@@ -78,19 +78,22 @@ function union(...lists: readonly (readonly string[])[]): string[] {
 }
 
 const perSecond = (requests: number | undefined): string => (requests === undefined ? NONE : `${(requests / (RATE_MS / 1000)).toFixed(requests >= 1000 ? 0 : 1)} /s`);
-/** Times of a tenth of a second and less are told in ms: there the figures lie. */
+/** Times of a tenth of a second and less are shown in ms, where their digits are. */
 const seconds = (ms: number | null | undefined): string => (ms === null || ms === undefined ? NONE : ms < 1 ? "<1 ms" : ms < 100 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`);
 const silent = (age: number | null, limit: number): boolean => age === null || age > limit;
 
 /** The word for a part whose reports have stopped. */
 const quiet = (age: number | null): string => (age === null ? "no report yet" : `no report for ${span(age)}`);
 
-/** Without the feed every part is silent to us, which says nothing of the part. */
+/** Without the feed every part is silent to us, which says nothing about the part. */
 function unlessDeaf(app: App, box: Box, culprit: Incident["culprit"], name: string | null): Box {
   return app.feed.connected() || !box.blind ? judged(app, box, culprit, name) : { ...box, level: 0, word: "not known" };
 }
 
-/** Where steering has opened an incident, its severity is the part's: one page, one judgement. */
+/**
+ * Where steering has opened an incident, its severity is the part's, so that the page agrees with
+ * itself.
+ */
 function judged(app: App, box: Box, culprit: Incident["culprit"], name: string | null): Box {
   const incident = app.feed.records.open().find((one) => one.culprit === culprit && (name === null || one.name === name));
   return incident && box.level > 0 ? { ...box, level: levelOfIncident(incident) } : box;
@@ -131,7 +134,7 @@ export function encoderBox(app: App, delivery: Delivery, pipeline: string): Box 
   const state: PipelineState = strip ? stateOf(strip, pipeline) : { level: 0, word: "" };
   const health = app.steering.pipeline(pipeline);
   const gone = silent(age, SILENT_MS.packager);
-  // What the schedule said before it fell silent is not how things are.
+  // What the schedule said before it fell silent is no longer current.
   const heard = app.segments.failedSince === null && !gone ? strip : null;
   const spare = heard ? spareOf(heard, pipeline) : null;
   const kept = heard ? onTime(heard, pipeline) : null;
@@ -149,7 +152,7 @@ export function encoderBox(app: App, delivery: Delivery, pipeline: string): Box 
   }, "encoder", pipeline);
 }
 
-/** Whether both encoders were fed the same: told on the one that is compared. */
+/** Whether both encoders were fed the same; shown on the one that is compared. */
 function equalRows(strip: Strip | null, pipeline: string): Row[] {
   const one = strip?.inputs.find((each) => each.pipeline === pipeline);
   if (!one) return [];
@@ -178,7 +181,7 @@ export function originBox(app: App, delivery: Delivery): Box {
   }, "origin", null);
 }
 
-/** What the synthetic client saw that asks this edge alone. */
+/** What the synthetic client saw that requests from this edge only. */
 export function proberRow(prober: EdgeStatus["prober"]): Row {
   if (!prober || prober.at === null) return { name: "prober", value: NONE };
   if (prober.ok) return { name: "prober", value: seconds(prober.ttfb_ms) };
@@ -188,7 +191,7 @@ export function proberRow(prober: EdgeStatus["prober"]): Row {
 
 interface Served {
   by: Map<string, number>;
-  /** p95 of the time from a copy's arrival to its being readable. */
+  /** p95 of the time from a copy's arrival until it is readable. */
   readable: number | null;
   recentSlate: boolean;
 }
@@ -216,8 +219,8 @@ export function edgeBox(app: App, delivery: Delivery, name: string): Box {
   const age = delivery.age("edge", name);
   const get = delivery.of("edge", name, "get");
   const known = app.steering.edge(name);
-  // An edge of ours reports its load each second, asked or not. One that says nothing is idle only
-  // where the prober has it from the edge itself that it has no sessions.
+  // An edge of ours reports its load each second, even without requests. A silent one counts as
+  // idle only where the prober learned from the edge itself that it has no sessions.
   const answers = known?.prober?.ok === true;
   const idle = silent(age, SILENT_MS.edge) && answers && known?.sessions === 0;
   const gone = silent(age, SILENT_MS.edge) && !idle;

@@ -1,5 +1,5 @@
-// How a pipeline does, from its copies: each state has its word, and the worst of the
-// newest segments speaks.
+// The state of a pipeline, from its copies: each state has its word, and the worst of the newest
+// segments decides.
 
 import type { Level } from "../metrics/evaluate";
 import { copyOf, type Copy, type CopyState, type Strip } from "../stream/strip";
@@ -15,7 +15,7 @@ export const COPY_WORDS: Readonly<Record<CopyState, string>> = {
 
 export const COPY_LEVELS: Readonly<Record<CopyState, Level>> = { on_time: 0, late: 1, defective: 2, frozen: 3, missing: 3, pending: 0 };
 
-/** Segments that a judgement rests on; one alone may be a hiccup of ours. */
+/** Segments behind a judgement; a single one may be a hiccup of ours. */
 const JUDGED = 3;
 
 export interface PipelineState {
@@ -36,7 +36,7 @@ function settled(strip: Strip, pipeline: string): Copy[][] {
   return out;
 }
 
-/** The worst that the newest segments show. */
+/** The worst state among the newest segments. */
 export function stateOf(strip: Strip, pipeline: string): PipelineState {
   let worst: Copy | null = null;
   for (const copies of settled(strip, pipeline).slice(0, JUDGED)) {
@@ -46,7 +46,7 @@ export function stateOf(strip: Strip, pipeline: string): PipelineState {
   return { level, word: worst && level > 0 ? COPY_WORDS[worst.state] : "" };
 }
 
-/** Of the segments shown, how many came on time and whole in every track. */
+/** How many of the segments shown were on time and complete in every track. */
 export function onTime(strip: Strip, pipeline: string): { kept: number; of: number } {
   const all = settled(strip, pipeline);
   return { kept: all.filter((copies) => copies.every((one) => one.state === "on_time")).length, of: all.length };

@@ -1,5 +1,5 @@
-// Lines between boxes. Where they run follows from where the boxes are, so that the same
-// drawing serves a wide screen and a phone.
+// Lines between boxes. Their paths follow from the positions of the boxes, so that the same drawing
+// serves a wide screen and a phone.
 
 import type { Level } from "../metrics/evaluate";
 import { setAttr, setText } from "../ui/dom";
@@ -8,7 +8,7 @@ export interface Link {
   /** Ids of boxes. */
   from: string;
   to: string;
-  /** 0..1 of what flows between the two columns. */
+  /** 0..1 of the flow between the two columns. */
   share: number;
   level: Level;
   label: string;
@@ -39,7 +39,7 @@ export class Links {
   draw(links: readonly Link[]): void {
     this.links = links;
     const shape = links.map(({ from, to }) => `${from}>${to}`).join(" ");
-    // Boxes keep their size, so lines are laid anew only when there are others.
+    // Boxes keep their size, so lines are laid out again only when the boxes change.
     const lay = shape !== this.placed;
     this.placed = shape;
     const wanted = new Set(links.map(keyOf));

@@ -1,4 +1,5 @@
-// The Pipeline page: the parts from source to viewers as they are, and each segment's fate.
+// The Pipeline page: the current state of the parts from source to viewers, and each segment's
+// fate.
 
 import type { App, Page } from "../app";
 import { h, setAttr } from "../ui/dom";

@@ -1,12 +1,15 @@
-// The box of a CDN that is not ours: it reports nothing, so all that stands here is what
-// steering knows of it.
+// The box of a CDN that is not ours: it reports nothing, so it shows only what steering knows about
+// it.
 
 import type { EdgeStatus } from "../control/types";
 import type { Level } from "../metrics/evaluate";
 import { NONE, count } from "../metrics/format";
 import { FULL, type Box, proberRow } from "./figures";
 
-/** What a CDN's box says at `now`, by the server's clock: the prober's times are not by this page's. */
+/**
+ * The text of a CDN's box at `now`, by the server's clock: the prober's times are not by this
+ * page's.
+ */
 export function pathwayBox(edge: EdgeStatus, now: number): Box {
   const load = edge.capacity_kbps && edge.reserved_kbps !== null ? edge.reserved_kbps / edge.capacity_kbps : null;
   const full = load !== null && load > FULL;

@@ -1,6 +1,6 @@
-// The segment strip: a row per track and pipeline, a column per K. Columns stand still while
-// the schedule's two lines move through them: what is closed (now) and what is due. When the
-// now-line comes to the end, all columns move on by a step.
+// The segment strip: a row per track and pipeline, a column per K. Columns keep their position
+// while the schedule's two lines move through them: what is closed (now) and what is due. When the
+// now-line reaches the end, all columns move on by one step.
 
 import type { App } from "../app";
 import { clock } from "../metrics/format";
@@ -57,7 +57,7 @@ export class SegmentStrip {
   private first(strip: Strip): number {
     const { columns, step } = this.shape;
     const now = Math.floor((Date.now() + strip.clockOffset) / strip.lengthMs);
-    // Two columns stay free at the end, so that the line's word has room.
+    // Two columns stay free at the end, so that the line's label has room.
     return (Math.floor((now + 2) / step) + 1) * step - columns;
   }
 
@@ -65,7 +65,7 @@ export class SegmentStrip {
     const strip = this.app.segments.strip;
     const empty = find(this.root, ".empty");
     setAttr(empty, "hidden", strip !== null);
-    setText(empty, this.app.segments.failedSince === null ? "Asking for the schedule." : "The origin's schedule does not answer: are the origin and steering running?");
+    setText(empty, this.app.segments.failedSince === null ? "Loading the schedule." : "The origin's schedule does not answer: are the origin and steering running?");
     setAttr(this.root, "data-stale", this.app.segments.failedSince !== null);
     if (!strip) return;
     const first = this.first(strip);
@@ -102,7 +102,7 @@ export class SegmentStrip {
     setAttr(cell, "title", `${track} ${pipeline}, K ${kText(k)}: ${word}${served}`);
   }
 
-  /** The lines go on between drawings, so that they move and do not jump. */
+  /** The lines move between drawings too, so that they do not jump. */
   private moveLines(): void {
     const strip = this.app.segments.strip;
     if (!strip) return;
@@ -117,7 +117,7 @@ export class SegmentStrip {
     if (cell) this.choose({ track: cell.dataset["track"] ?? "", k: Number(cell.dataset["k"]) });
   }
 
-  /** Arrows move the choice, since hundreds of cells are no place for Tab. */
+  /** Arrows move the choice, since hundreds of cells are too many stops for Tab. */
   private key(event: KeyboardEvent): void {
     const strip = this.app.segments.strip;
     const step = STEPS[event.key];

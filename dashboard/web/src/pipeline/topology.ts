@@ -1,5 +1,5 @@
-// Source → encoders → origin → edges → viewers, drawn as they are: boxes that hold their
-// figures, and between them lines as wide as their share.
+// Source → encoders → origin → edges → viewers, drawn as they are: boxes that hold their figures,
+// and between them lines as wide as their share.
 
 import type { App } from "../app";
 import { span } from "../metrics/format";
@@ -31,7 +31,7 @@ export class Topology {
     else this.drawPathways();
   }
 
-  /** Others' CDNs: nothing in front of them is ours to know. */
+  /** CDNs of others: we know nothing about what is in front of them. */
   private drawPathways(): void {
     const { status } = this.app.steering;
     setText(this.title, "From pathways to viewers");

@@ -1,4 +1,4 @@
-// Which rule of CMCD which player breaks how often, from the column `broken` of player_events.
+// Which player breaks which rule of CMCD how often, from the column `broken` of player_events.
 
 import { literal, queryPatiently as query, staleness, type Row } from "../sql/api";
 
@@ -14,7 +14,7 @@ export interface Rule {
 export interface Breach {
   rule: Rule;
   records: number;
-  /** What was sent; without session ids, URLs and texts. */
+  /** The record as sent, without session ids, URLs and texts. */
   example: string;
   last: number;
 }
@@ -33,7 +33,7 @@ export interface Player {
   breaches: Breach[];
 }
 
-/** Why the door refuses a record. */
+/** Why the collector refuses a record. */
 export interface Reason {
   reason: string;
   happened: string;
@@ -52,7 +52,7 @@ export interface Report {
   at: number;
   players: Player[];
   refused: Refusal[];
-  /** More players or breaches than are listed. */
+  /** Whether there are more players or breaches than are listed. */
   cut: boolean;
   /** What the records lack, in words. */
   stale: string | null;
@@ -60,11 +60,11 @@ export interface Report {
 
 const PLAYERS = 200;
 const BREACHES = 1_000;
-// The door leaves the source away where the mode says it. Who tells of a request does not say which
-// player it was.
+// The collector leaves the source out where the mode implies it. Reports of edges and CDNs do not
+// say which player it was.
 const FROM = "received_at > now() - INTERVAL '1 hour' AND coalesce(source, '') NOT IN ('events', 'edge', 'otlp')";
 
-/** What the page asks, so that anybody can ask it in SQL. */
+/** The query of this page, so that everyone can run it in SQL. */
 export const QUERIES = {
   players: `SELECT coalesce(player, 'unknown') AS name, coalesce(v, 1) AS cmcd,
        count(*) AS records, count(DISTINCT sid) AS sessions,
@@ -106,8 +106,10 @@ export function levelOf(rule: Rule): 0 | 1 | 2 {
   return rule.harm === "high" ? 2 : rule.harm === "middle" ? 1 : 0;
 }
 
-/** Players with their breaches, by harm: what spoils a figure before what does not, and among
- *  equals what is in more records. */
+/**
+ * Players with their breaches, by harm: rules that spoil a figure come first, then those broken in
+ * more records.
+ */
 export function assemble(players: readonly Row[], breaches: readonly Row[], harmed: readonly Row[], rules: readonly Rule[]): Player[] {
   const harmedBy = new Map(harmed.map((row) => [keyOf(row), number(row["harmed"])]));
   const byKey = new Map<string, Breach[]>();
@@ -146,7 +148,7 @@ function refusal(row: Row, reasons: readonly Reason[]): Refusal {
 export async function report(signal: AbortSignal): Promise<Report> {
   const known = await list<Rule>("/v1/cmcd/rules", signal);
   const reasons = await list<Reason>("/v1/reasons", signal);
-  // One after the other: the server answers few at once, and people's questions come first.
+  // One after the other: the server answers few at once, and queries of people come first.
   const players = await query(QUERIES.players, signal);
   const breaches = await query(QUERIES.breaches, signal);
   const harmed = breaches.rows.length === 0 ? null : await query(harmedQuery(known), signal);

@@ -1,4 +1,5 @@
-// Players: which of them keep to CMCD, what they break, what that costs, and what to do.
+// Players: which of them comply with CMCD, which rules they break, what that costs, and how to fix
+// it.
 
 import type { App, Page } from "../app";
 import { NONE, clock, count } from "../metrics/format";
@@ -16,7 +17,7 @@ export class PlayersPage implements Page {
   private readonly timer = setInterval(() => void this.load(), EVERY_MS);
   private report: Report | null = null;
   private failed = "";
-  /** A report may take longer than the time to the next one. */
+  /** A report may take longer than the interval between two. */
   private loading = false;
   private chosen: string | null = null;
   private readonly rows = h("tbody", {});
@@ -43,7 +44,7 @@ export class PlayersPage implements Page {
       "section",
       { class: "panel" },
       h("header", {}, h("h2", {}, "Refused records"), h("span", { class: "note" }, "last hour · in no figure, and of no known player")),
-      h("table", {}, h("thead", {}, h("tr", {}, ...["reason", "came in by", "records", "what to do"].map((name) => h("th", { scope: "col" }, name)))), this.refusals),
+      h("table", {}, h("thead", {}, h("tr", {}, ...["reason", "source", "records", "what to do"].map((name) => h("th", { scope: "col" }, name)))), this.refusals),
       this.refused,
     ),
     h("p", { class: "how" }, "A page names its player in ", h("code", {}, "com.tallylight-player"), "; else it is told by the User-Agent. ", h("a", { href: `/sql#q=${encodeURIComponent(QUERIES.breaches)}` }, "The same as SQL")),
@@ -81,7 +82,7 @@ export class PlayersPage implements Page {
     setText(this.refused, report && refused.length === 0 ? "None." : "");
   }
 
-  /** What was clicked, else the first, which does the most harm. */
+  /** The clicked player, else the first, which does the most harm. */
   private choice(players: readonly Player[]): string | null {
     return players.some(({ key }) => key === this.chosen) ? this.chosen : (players[0]?.key ?? null);
   }
@@ -144,7 +145,7 @@ function breaks(player: Player): string {
   return words.join(" · ") || "none";
 }
 
-/** Text with what stands in backticks as code. */
+/** Text in which backticks mark code. */
 function coded(text: string): (Node | string)[] {
   return text.split("`").map((part, at) => (at % 2 === 1 ? h("code", {}, part) : part));
 }

@@ -1,6 +1,6 @@
-// Annotations on a chart: incidents as shaded spans, actions as dotted lines. Their texts stand
-// above the chart, on lanes of their own, and never upon each other; what finds no room is read
-// out when the pointer comes near its line.
+// Annotations on a chart: incidents as shaded spans, actions as dotted lines. Their texts are above
+// the chart, in lanes of their own, and never overlap; a text without room is shown when the
+// pointer comes near its line.
 
 import type uPlot from "uplot";
 import type { Annotation } from "../control/annotations";
@@ -10,10 +10,10 @@ import { LEVEL_SHAPES, palette } from "../ui/palette";
 const FONT_PX = 11;
 const LANES = 2;
 const LANE_PX = 15;
-/** What the chart leaves free above itself. */
+/** The space that the chart leaves free above itself. */
 export const LANES_PX = LANES * LANE_PX + 4;
 const GAP_PX = 10;
-/** The pointer is at a line when it is as near as this. */
+/** The pointer counts as on a line within this distance. */
 const NEAR_PX = 5;
 
 export interface Label {
@@ -37,8 +37,10 @@ export function drawSpans(plot: uPlot, list: readonly Annotation[]): void {
   ctx.restore();
 }
 
-/** Where spans lie upon each other the worst gives the shade, once: shades that add up hide the
- *  lines when it matters most. */
+/**
+ * Where spans overlap, the worst one gives the shade, once: added shades would hide the lines when
+ * they matter most.
+ */
 export function shades(list: readonly Annotation[]): { from: number; to: number; level: Annotation["level"] }[] {
   const spans = list.filter((one) => one.until !== one.at).map((one) => ({ from: one.at, to: one.until ?? Infinity, level: one.level }));
   const ends = [...new Set(spans.flatMap(({ from, to }) => [from, to]))].sort((a, b) => a - b);
@@ -78,9 +80,9 @@ export function drawAnnotations(plot: uPlot, list: readonly Annotation[]): void 
 }
 
 /**
- * Gives each annotation the lane where most of its text has room: it begins above its line, or
- * ends at the right border. Incidents come before actions and the newer before the older; a text
- * without room is left out.
+ * Puts each annotation into the lane where most of its text fits: it begins above its line, or ends
+ * at the right border. Incidents come before actions and newer before older; a text without room is
+ * left out.
  */
 export function layLabels(list: readonly Annotation[], place: (at: number) => number, measure: (text: string) => number, left: number, right: number, gap: number): Label[] {
   const taken: { lane: number; from: number; to: number }[] = [];
@@ -89,7 +91,7 @@ export function layLabels(list: readonly Annotation[], place: (at: number) => nu
   for (const one of order) {
     const text = `${LEVEL_SHAPES[one.level]} ${one.text}`.trim();
     const at = place(one.at);
-    // Where the chart ends a text stands left of its line.
+    // At the right border a text is placed left of its line.
     const starts = [at, Math.max(left, Math.min(at, right - measure(text)))];
     let best: Label | null = null;
     for (let lane = 0; lane < LANES; lane += 1) {
@@ -108,12 +110,12 @@ export function layLabels(list: readonly Annotation[], place: (at: number) => nu
   return labels;
 }
 
-/** What the pointer at `x` (px within the chart) is near to: `09:02:09 Edge e2 is full`. */
+/** The annotations near the pointer at `x` (px within the chart): `09:02:09 Edge e2 is full`. */
 export function near(plot: uPlot, list: readonly Annotation[], x: number): Annotation[] {
   return list.filter((one) => Math.abs(plot.valToPos(one.at / 1000, "x") - x) <= NEAR_PX);
 }
 
-/** Where a time lies, kept on the chart. */
+/** The position of a time, kept on the chart. */
 function place(plot: uPlot, ms: number): number {
   const { left, width } = plot.bbox;
   return Math.min(Math.max(plot.valToPos(ms / 1000, "x", true), left), left + width);

@@ -2,10 +2,11 @@
 
 import type { App } from "../app";
 import type { Metric } from "../feed/types";
-import { Sums, denominator, isSmall, levelOf } from "../metrics/evaluate";
-import { NONE, count, span, text } from "../metrics/format";
+import { Sums, isSmall, levelOf } from "../metrics/evaluate";
+import { NONE, count, text } from "../metrics/format";
 import { rank, type Impact } from "../metrics/impact";
 import { newestPane } from "../metrics/reading";
+import { sample } from "../metrics/sample";
 import { View } from "../metrics/view";
 import { DIMENSIONS, DIMENSION_SOURCES, dimensionWord } from "../selection";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
@@ -120,16 +121,9 @@ export class Breakdown {
     setText(find(element, ".viewers"), count(row.viewers));
     setText(find(element, ".shape"), LEVEL_SHAPES[level]);
     setAttr(find(element, ".shape"), "aria-label", level ? LEVEL_WORDS[level] : null);
-    setText(find(element, ".value"), row.small && metric.unit === "%" ? few(metric, row) : text(metric, row.value));
+    setText(find(element, ".value"), row.small && metric.unit === "%" ? sample(metric, row.sums) : text(metric, row.value));
     setText(find(element, ".before"), text(metric, row.before));
   }
-}
-
-function few(metric: Metric, row: Row): string {
-  if (metric.formula.kind !== "ratio") return NONE;
-  const num = row.sums.get(metric.formula.num);
-  const of = denominator(metric, row.sums);
-  return metric.formula.num.endsWith("_ms") ? `${span(num)} of ${span(of)}` : `${count(num)} of ${count(of)}`;
 }
 
 function note(metric: Metric, view: View | null, by: string): string {

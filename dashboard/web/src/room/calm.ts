@@ -1,5 +1,5 @@
-// What the Incidents panel says while no incident is open. It speaks of the same parts, pictures
-// and metrics as the tiles do, so that one page never tells two truths.
+// What the Incidents panel shows while no incident is open. It uses the same parts, pictures and
+// metrics as the tiles, so that one page never contradicts itself.
 
 import type { Incident } from "../control/types";
 import type { Level } from "../metrics/evaluate";
@@ -13,10 +13,10 @@ export interface Departing {
   level: Level;
 }
 
-/** Metrics look back for at most about so long: they show an incident that is over. */
+/** Metrics look back this far at most: until then they still show an incident that is over. */
 const LOOK_BACK_MS = 60_000;
 
-/** What departs from normal, by name, or that nothing does. */
+/** Names what departs from normal, or says that nothing does. */
 export function calmWords(values: readonly Value[], parts: readonly Departing[], last: Incident | null, now: number): string {
   const limited = values.filter((value) => value.metric.limits);
   const judged = limited.filter((value) => value.value !== null && !value.small);

@@ -1,5 +1,5 @@
-// What this page saw change since it was opened: the lamp, and metrics that became bad or
-// well again.
+// Changes that this page observed since it was opened: the lamp, and metrics that became bad or
+// recovered.
 
 import type { App } from "../app";
 import type { Level } from "../metrics/evaluate";
@@ -7,7 +7,7 @@ import type { Value } from "../metrics/reading";
 import { LEVEL_WORDS } from "../ui/palette";
 
 const KEPT = 40;
-/** A metric that is only worth a look flickers; the tiles show it, the log need not. */
+/** A metric at level watch flickers; the tiles show it, the log need not. */
 const NEWS: Level = 2;
 
 interface Note {
@@ -26,7 +26,7 @@ export class Changes {
     const before = this.known.get(key);
     if (before === state) return;
     this.known.set(key, state);
-    // How things stand when the page opens is no change.
+    // The state when the page opens is not a change.
     if (before === undefined) return;
     this.list.unshift({ id: (this.list[0]?.id ?? 0) + 1, at, level, text });
     this.list.length = Math.min(this.list.length, KEPT);
@@ -35,7 +35,7 @@ export class Changes {
   watch(app: App, values: readonly Value[]): void {
     const { feed, tally } = app;
     const now = feed.now();
-    // Before the first answers we are blind only because we have not looked yet.
+    // Before the first answers we are blind only because nothing was fetched yet.
     if (feed.status && feed.seq > 0 && (app.segments.strip || app.segments.failedSince !== null || app.steering.media() === false)) {
       const level = ({ "blind": 2, "off-air": 3, "no-viewers": 1, "on-air": 0 } as const)[tally.tally];
       this.remember(now, "tally", tally.tally, level, `${tally.word.toLowerCase()}${tally.cause ? `: ${tally.cause}` : ", all parts report"}`);

@@ -1,4 +1,4 @@
-// The one large chart: the selected metric over time, a line per value of the dimension.
+// The large chart: the selected metric over time, a line per value of the dimension.
 
 import uPlot from "uplot";
 import type { App } from "../app";
@@ -19,7 +19,7 @@ import { drawLimits, drawMarks, marksOf, type Marks } from "./overlay";
 
 const LINES = 6;
 const POINTS = 600;
-/** A chart of the first seconds would be all slope; two minutes are its least span. */
+/** A chart of only a few seconds would be all slope; its least span is two minutes. */
 export const LEAST_SPAN_MS = 120_000;
 
 export class Chart {
@@ -27,7 +27,7 @@ export class Chart {
   private readonly host = h("div", { class: "plot", id: "chart" });
   private readonly legend = new Legend();
   private plot: uPlot | null = null;
-  /** What the present plot was made for; another shape needs another plot. */
+  /** The shape that the present plot was made for; another shape needs another plot. */
   private shape = "";
   private lines: Line[] = [];
   private metric: Metric | null = null;
@@ -55,7 +55,7 @@ export class Chart {
     for (const tab of this.root.querySelectorAll("[data-span]")) setAttr(tab, "aria-pressed", String(tab.getAttribute("data-span") === String(span)));
     this.metric = metric;
     const view = View.of(this.app.feed.playback, by, content);
-    // Detail is kept for less time than the sum is: the axis begins where there is some.
+    // Detail is kept for less time than the sum: the axis begins where detail is available.
     const from = Math.max(range[0], Math.min(view?.oldest() ?? range[0], range[1] - LEAST_SPAN_MS));
     this.range = [from / 1000, range[1] / 1000];
     setText(find(this.root, ".note"), `by ${dimensionWord(by)} · ${formulaWords(metric)} · last ${Math.min(span, Math.round((range[1] - from) / 60_000))} min · UTC`);
@@ -79,8 +79,8 @@ export class Chart {
     const viewers = view.groups(pane, 1);
     const end = Math.min(to, pane);
     const now = new Map(ranked.map((one) => [one.group, one]));
-    // What all viewers have left keeps its line: that they left is the news. What never had one
-    // and counts nothing is none.
+    // A value that all viewers have left keeps its line, because their leaving is relevant. A value
+    // that never had viewers gets none.
     const counted = metric.formula.kind === "gauge" ? [] : ranked.filter(({ value }) => value).map(({ group }) => group);
     const names = new Set([...counted, ...view.watched(pane), ...view.names(from, end)]);
     const groups = linesFor(names, (name) => viewers.get(name)?.get("viewers") ?? 0, LINES);
@@ -145,7 +145,7 @@ export class Chart {
 
   private line(at: number): uPlot.Series {
     return {
-      // A line past its limit takes the colour of the step; the others stay calm.
+      // A line past its limit takes the colour of that level; the others stay neutral.
       stroke: () => {
         const level = this.lines[at]?.level ?? 0;
         return level ? palette().levels[level] : (palette().series[at] ?? palette().text2);
@@ -160,9 +160,9 @@ export class Chart {
   private yRange(low: number | null, high: number | null): [number, number] {
     if (low === null || high === null || !Number.isFinite(high)) return [0, this.metric?.limits?.[0] ?? 4.5];
     const limit = this.metric?.limits?.[0];
-    // The first limit is shown when the line comes near: how far it still is, is news.
+    // The first limit is shown when the line comes near it: the remaining distance is relevant.
     const top = limit !== undefined && high > limit * 0.5 ? Math.max(high, limit) : high;
-    // Whole numbers of few need room for whole steps.
+    // Small whole numbers need room for whole steps.
     const least = this.metric?.unit === "" ? 4.5 : 0;
     return [0, Math.max(top * 1.12, least) || 1];
   }

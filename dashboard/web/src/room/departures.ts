@@ -1,4 +1,4 @@
-// What departs from normal, as sentences: what, since when, for whom. Nothing here acts.
+// What departs from normal, as sentences: what, since when, for whom. This panel is read-only.
 
 import type { App } from "../app";
 import { levelOf, type Level } from "../metrics/evaluate";
@@ -31,7 +31,7 @@ export class Departures {
       .slice(0, SHOWN)
       .map((read) => this.explain(reading, read));
     setText(find(this.root, ".note"), departures.length === 0 ? "" : `${departures.length} of ${values.length} metrics`);
-    // An open incident says what is wrong, and the tiles say where it shows.
+    // An open incident says what is wrong, and the tiles show where.
     setAttr(this.root, "hidden", departures.length === 0 || this.app.feed.records.open().length > 0);
     const worst = departures[0]?.read.level ?? 0;
     setAttr(this.root, "data-level", worst ? String(worst) : null);
@@ -80,7 +80,7 @@ export class Departures {
   }
 }
 
-/** When the metric last left normal; null when it was never normal while we looked. */
+/** When the metric last left normal; null when it was never normal while we observed it. */
 function since(reading: Reading, read: Value): number | null {
   const { view, pane } = reading;
   if (!view || pane === null) return null;

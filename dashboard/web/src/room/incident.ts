@@ -1,5 +1,5 @@
-// One incident as a card that reads like a sentence: what, since when, whom, on what
-// evidence, by what cause; then what would be done about it, and the buttons.
+// One incident as a card that reads like a sentence: what, since when, for whom, the evidence, the
+// cause; then the possible action, and the buttons.
 
 import type { App } from "../app";
 import { failure } from "../control/api";
@@ -39,7 +39,7 @@ export class IncidentCard {
     this.root = h("article", { class: "incident" }, title, h("div", { class: "body" }, this.facts, this.offers, this.notes, form, this.problem));
   }
 
-  /** Does what a button asks; what goes wrong is said here. */
+  /** Performs what a button asks; errors are shown here. */
   private async run(what: () => Promise<void>): Promise<boolean> {
     setAttr(this.root, "data-busy", true);
     try {
@@ -54,7 +54,7 @@ export class IncidentCard {
     }
   }
 
-  /** Sends the note. What was written stays until it is known that it was taken. */
+  /** Sends the note. The text stays until it is known to be accepted. */
   private async send(): Promise<void> {
     const written = this.note.value;
     const text = written.trim();
@@ -97,7 +97,7 @@ export class IncidentCard {
 
   private drawOffers(incident: Incident, now: number): void {
     const answers = this.app.feed.records.answers(this.id);
-    // Here stands what is in force, waits or was held; else the last that was done, with how it went.
+    // Shows the action that is in force, pending or held; otherwise the last one, with its outcome.
     const live = answers.filter((one) => one.state === "offered" || one.state === "taken" || isHeld(one));
     const items: (Action | null)[] = live.length > 0 ? live : [answers[0] ?? null];
     keyed(this.offers, items, (one) => one?.id ?? "none", (one) => (one ? this.makeOffer(one.id) : h("p", { class: "nothing" })), (element, one) => {

@@ -1,4 +1,4 @@
-// The open incidents, or why there is none. Calm is said only where it is known.
+// The open incidents, or why there is none. All is well is said only where it is known.
 
 import type { App } from "../app";
 import { levelOfIncident } from "../control/records";
@@ -12,14 +12,14 @@ import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { calmWords, type Departing } from "./calm";
 import { IncidentCard } from "./incident";
 
-/** How loudly a state of the lamp is said here. */
+/** How prominently each state of the lamp is shown here. */
 const SPOKEN: Readonly<Partial<Record<Tally, Level>>> = { blind: 2, "off-air": 3 };
 
 export class Incidents {
   private readonly list = h("div", { class: "cards" });
   readonly root = h("section", { class: "panel incidents", "aria-label": "Incidents" }, h("header", {}, h("h2", {}, "Incidents"), h("span", { class: "note" })), h("p", { class: "calm", role: "status" }, h("span", { class: "shape" }), h("span", { class: "text" })), this.list);
   private readonly cards = new Map<string, IncidentCard>();
-  /** Which card is opened by hand; else the first. */
+  /** The card that was opened by hand; otherwise the first. */
   private shown: string | null = null;
 
   constructor(private readonly app: App) {}
@@ -35,7 +35,7 @@ export class Incidents {
     setText(find(this.root, "h2"), open.length === 1 ? "Incident" : "Incidents");
     setText(find(this.root, ".note"), open.length > 0 ? `${open.length} open` : this.app.tally.tally === "blind" ? "not known" : none);
     const calm = find(this.root, ".calm");
-    // Without steering nobody looks for causes: a page without incidents is then no calm one.
+    // Without steering no causes are looked for: a page without incidents does not mean calm then.
     const worst = parts.reduce<Level>((most, { level }) => (level > most ? level : most), this.app.steering.lost() ? 1 : 0);
     const bad = SPOKEN[this.app.tally.tally] ?? (open.length === 0 ? worst : 0);
     setText(find(calm, ".shape"), LEVEL_SHAPES[bad]);
@@ -61,7 +61,7 @@ export class Incidents {
     if (tally.tally === "blind") return `Blind: ${tally.cause}. What is shown may be old or incomplete.`;
     if (tally.tally === "off-air") return `Off the air: ${tally.cause}. Players that join now see no programme.`;
     if (open > 0) return "";
-    if (steering.lost()) return `Steering does not answer${steering.absent ? "" : ` (${steering.why})`}: nobody looks for causes, and nothing will act by itself.`;
+    if (steering.lost()) return `Steering does not answer${steering.absent ? "" : ` (${steering.why})`}: no causes are looked for, and no action will be taken automatically.`;
     if (steering.status && !steering.status.feed.connected) return "Steering has lost its feed: it keeps its last decision and judges by its prober alone.";
     if (tally.tally === "no-viewers" && departingParts(this.app).length === 0) return "All parts report and the programme is on the air. Nobody watches.";
     return calm();

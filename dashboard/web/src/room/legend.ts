@@ -36,7 +36,7 @@ export class Legend {
     if (!this.hover) setText(this.at, more > 0 ? `and ${more} more in the table` : "");
   }
 
-  /** Shows the values under the cursor, and what happened there. */
+  /** Shows the values under the cursor, and the events there. */
   cursor(plot: uPlot, metric: Metric | null, notes: readonly Annotation[]): void {
     const at = plot.cursor.idx;
     this.hover = at !== null && at !== undefined && (plot.cursor.left ?? -1) >= 0;

@@ -1,5 +1,5 @@
-// The log: what was done, by whom, and how it went; incidents, notes, and what this page saw
-// change. What is in force can be undone here.
+// The log: what was done, by whom, and its outcome; incidents, notes, and changes that this page
+// observed. Actions in force can be undone here.
 
 import type { App } from "../app";
 import { failure } from "../control/api";
@@ -19,9 +19,9 @@ export interface Entry {
   at: number;
   level: Level;
   text: string;
-  /** What then happened, or who did it. */
+  /** The outcome, or the person who did it. */
   more: string;
-  /** The action that a click here takes back. */
+  /** The action that a click here undoes. */
   undo: string | null;
   /** That steering was set to another mode. */
   isMode?: boolean;
@@ -76,8 +76,10 @@ export class Log {
   }
 }
 
-/** The newest, and above them what is older and still in force: nobody is to look for it. The mode is
- *  in the top bar. */
+/**
+ * The newest entries, and above them older ones still in force, so that nobody has to search for
+ * them. The mode is in the top bar.
+ */
 export function shownOf(entries: readonly Entry[], now: number): Entry[] {
   const older = entries.slice(SHOWN).filter((one) => one.undo !== null && !one.isMode);
   return [...older.map((one) => ({ ...one, more: `${one.more}, still in force after ${span(now - one.at)}` })), ...entries.slice(0, SHOWN)];

@@ -1,5 +1,5 @@
-// What can be seen of a picture without understanding it: whether it is black, and whether
-// it is the same as before. Small enough to be compared by sums.
+// What can be seen in a picture without understanding it: whether it is black, and whether it is
+// the same as before. Small enough to compare by sums.
 
 const WIDTH = 48;
 const HEIGHT = 27;
@@ -9,7 +9,7 @@ const BLACK = 20;
 const STILL = 6;
 
 export interface Look {
-  /** Brightness of each place, 0 to 255. */
+  /** Brightness of each point, 0 to 255. */
   places: Uint8Array;
   black: boolean;
 }
@@ -27,7 +27,7 @@ export function lookAt(video: HTMLVideoElement): Look | null {
   return lookOf(context.getImageData(0, 0, WIDTH, HEIGHT).data);
 }
 
-/** The same from pixels, four bytes each. */
+/** The same, from pixels of four bytes each. */
 export function lookOf(pixels: Uint8ClampedArray): Look {
   const places = new Uint8Array(pixels.length / 4);
   let sum = 0;
@@ -40,7 +40,9 @@ export function lookOf(pixels: Uint8ClampedArray): Look {
   return { places, black: sum / places.length < BLACK };
 }
 
-/** Whether nothing moved: the largest difference of any place decides, so a clock counts. */
+/**
+ * Whether nothing moved: the largest difference of any point decides, so a running clock counts.
+ */
 export function same(a: Look, b: Look): boolean {
   return a.places.every((bright, at) => Math.abs(bright - (b.places[at] ?? 0)) <= STILL);
 }

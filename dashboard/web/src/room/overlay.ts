@@ -1,4 +1,4 @@
-// What a chart says about its own data: limits, missing partitions, gaps and losses.
+// What a chart shows about its own data: limits, missing partitions, gaps and losses.
 
 import type uPlot from "uplot";
 import type { Metric } from "../feed/types";
@@ -12,7 +12,7 @@ export interface Marks {
   lost: number[];
 }
 
-/** Finds in a view what has to be marked between two times (ms). */
+/** Finds what has to be marked in a view between two times (ms). */
 export function marksOf(view: View, [from, to]: readonly [number, number]): Marks {
   const marks: Marks = { partial: [], gaps: [], lost: [] };
   const width = view.widthMs;
@@ -29,7 +29,7 @@ export function marksOf(view: View, [from, to]: readonly [number, number]): Mark
       lost += row.m?.["lost_events"] ?? 0;
     }
     if (rows === 0) extend(marks.gaps, pane / 1000, width / 1000);
-    // The newest seconds are always being completed; older ones that are partial are news.
+    // The newest seconds are always still filling; older partial ones are relevant.
     else if (partial && pane < newest - 3_000) extend(marks.partial, pane / 1000, width / 1000);
     if (lost > 0) marks.lost.push((pane + width) / 1000);
   }
@@ -42,7 +42,7 @@ function extend(spans: [number, number][], at: number, width: number): void {
   else spans.push([at, at + width]);
 }
 
-/** Hatches spans and ticks losses, beneath the lines. */
+/** Hatches spans and draws ticks for losses, beneath the lines. */
 export function drawMarks(plot: uPlot, marks: Marks): void {
   const { ctx } = plot;
   const { top, height, left, width } = plot.bbox;
@@ -53,7 +53,7 @@ export function drawMarks(plot: uPlot, marks: Marks): void {
   for (const time of marks.lost) ctx.fillRect(x(time) - 1, top + height - 5, 2, 5);
 }
 
-/** Diagonal lines: a texture that no colour can be mistaken for. */
+/** Diagonal lines: a texture that cannot be mistaken for a colour. */
 function hatch(ctx: CanvasRenderingContext2D, x: number, y: number, width: number, height: number, colour: string): void {
   if (width < 1) return;
   ctx.save();
@@ -71,7 +71,7 @@ function hatch(ctx: CanvasRenderingContext2D, x: number, y: number, width: numbe
   ctx.restore();
 }
 
-/** Dashed lines where the steps begin, as far as they are on the chart. */
+/** Dashed lines at the limits, as far as they are on the chart. */
 export function drawLimits(plot: uPlot, metric: Metric): void {
   const { ctx } = plot;
   const { top, left, width } = plot.bbox;
@@ -83,7 +83,7 @@ export function drawLimits(plot: uPlot, metric: Metric): void {
   ctx.setLineDash([3 * ratio, 4 * ratio]);
   ctx.lineWidth = ratio;
   let labelled = -Infinity;
-  // From the worst down: where shapes would overlap, the worst one is shown.
+  // From the worst down: where shapes would overlap, the worst is shown.
   for (const at of [2, 1, 0]) {
     const limit = metric.limits?.[at];
     const y = limit === undefined ? -1 : plot.valToPos(limit, "y", true);

@@ -1,4 +1,4 @@
-// The Control room: is it all right; what is wrong, for whom, since when.
+// The Control room: is everything all right; if not, what is wrong, for whom, since when.
 
 import type { App, Page } from "../app";
 import { Delivery } from "../pipeline/figures";
@@ -62,14 +62,16 @@ export class RoomPage implements Page {
     this.log.draw();
   }
 
-  /** An open incident takes the whole column; what is done about it is then read beside the
-   *  breakdown. */
+  /**
+   * An open incident takes the whole column; what is done about it is then shown beside the
+   * breakdown.
+   */
   private placeLog(): void {
     const place = this.app.feed.records.open().length > 0 ? this.below : this.right;
     if (this.log.root.parentElement !== place) place.append(this.log.root);
   }
 
-  /** Pictures of what there is; a part that appears later gets its card then. */
+  /** Pictures of the existing parts; a part that appears later gets its card then. */
   private drawStrip(): void {
     const { segments, steering } = this.app;
     if (!steering.media() || (segments.strip === null && segments.failedSince === null)) return;

@@ -1,13 +1,13 @@
-// The confidence picture: one frame of the newest segment, fetched through the edge as a
-// player would. An operator believes pictures before charts. It is one small segment
-// each few seconds and no player, so it costs next to nothing.
+// The confidence picture: one frame of the newest segment, fetched through the edge as a player
+// would. Operators trust pictures more than charts. It fetches one small segment every few seconds
+// and uses no player, so it costs next to nothing.
 
 import { listen, type Sound } from "./sound";
 import { lookAt, same, type Look } from "./look";
 
 const MIME = (codecs: string): string => `video/mp4; codecs="${codecs}"`;
 const TIMEOUT_MS = 3_000;
-/** A frame is painted within this, or the page is not being drawn at all. */
+/** A frame is painted within this time, or the page is not being drawn at all. */
 const PAINT_MS = 1_000;
 
 interface Source {
@@ -36,7 +36,7 @@ export function smallest(master: string, base: string): Source | null {
   return found.sort((a, b) => a.bandwidth - b.bandwidth)[0] ?? null;
 }
 
-/** The playlist of the first sound of a master playlist; null when there is none of its own. */
+/** The playlist of the first audio rendition of a master playlist; null without a separate one. */
 export function soundPlaylist(master: string, base: string): string | null {
   const line = master.split(/\r?\n/).find((one) => one.startsWith("#EXT-X-MEDIA:") && one.includes("TYPE=AUDIO"));
   const uri = line === undefined ? undefined : /URI="([^"]+)"/.exec(line)?.[1];
@@ -57,7 +57,7 @@ export function atEdge(playlist: string, edge: string): string {
   return way.href;
 }
 
-/** Where the playlist names no edge, by the edge's name behind the dashboard. */
+/** Where the playlist names no edge, the edge's name behind the dashboard is used. */
 export function byEdge(url: string, edge: string, page: string): string {
   const way = new URL(url);
   if (way.origin === new URL(page).origin) way.pathname = way.pathname.replace(/^\/live\//, `/${edge}/live/`);
@@ -68,15 +68,15 @@ export class Picture {
   readonly video = document.createElement("video");
   /** Unix ms of the newest frame shown; null before the first. */
   shownAt: number | null = null;
-  /** Whose copy the picture is, by its segment's own headers. */
+  /** The pipeline whose copy the picture is, from the headers of its segment. */
   pipeline: string | null = null;
-  /** What can be seen of it; null before the first. */
+  /** What can be seen in it; null before the first. */
   look: Look | null = null;
-  /** How loud its sound is; null while that is not known. */
+  /** How loud its sound is; null while unknown. */
   sound: Sound | null = null;
-  /** Whether there should be a sound, and none came. */
+  /** Whether there should be sound, but none came. */
   soundLost = false;
-  /** Since when the picture is the same, Unix ms; null while it moves. */
+  /** The time since which the picture has not changed, Unix ms; null while it moves. */
   stillSince: number | null = null;
   /** Whether the newest attempt to fetch it failed. */
   failed = false;
@@ -113,28 +113,30 @@ export class Picture {
       const [init, media] = await Promise.all([this.ask(newest.init), this.ask(newest.media)]);
       await this.show(this.source.codecs, await init.arrayBuffer(), await media.arrayBuffer());
       this.media = newest.media;
-      // The sound, and what came before, may be another pipeline's.
+      // The sound, and the picture before, may be from another pipeline.
       this.pipeline = media.headers.get("tallylight-pipeline");
       await this.hear();
       this.shown(this);
       this.failed = false;
     } catch {
       this.failed = true;
-      // The next refresh asks for everything anew, in case the ladder changed.
+      // The next refresh fetches everything again, in case the ladder changed.
       this.source = null;
     } finally {
       this.busy = false;
     }
   }
 
-  /** What a playlist ends with, by way of this edge. */
+  /** The last entry of a playlist, through this edge. */
   private async newest(playlist: string): Promise<{ init: string; media: string } | null> {
     const own = atEdge(playlist, this.edge);
     const newest = newestOf(await fetchText(own), own);
     return newest && { init: byEdge(newest.init, this.edge, own), media: byEdge(newest.media, this.edge, own) };
   }
 
-  /** A sound may be lost while the picture is well: it is then said, and no old level stays. */
+  /**
+   * The sound may be lost while the picture is fine: this is then shown, and no old level stays.
+   */
   private async hear(): Promise<void> {
     try {
       this.sound = this.soundSource === null ? null : await this.level(this.soundSource);
@@ -160,7 +162,7 @@ export class Picture {
     await painted;
   }
 
-  /** A segment is still when its first and last frame are the same, whatever came before. */
+  /** A segment is still when its first and last frame are the same, whatever came before it. */
   private judge(first: Look | null, last: Look | null): void {
     const now = Date.now();
     const still = first !== null && last !== null && same(first, last);

@@ -1,10 +1,10 @@
-// What uPlot is given: columns on one time axis, and the formula in words.
+// Input for uPlot: columns on one time axis, and the formula in words.
 
 import type uPlot from "uplot";
 import type { Metric } from "../feed/types";
 import type { Series } from "../metrics/view";
 
-/** Joins series on a common time axis; what one lacks there is no data. */
+/** Joins series on a common time axis; where a series has no point, there is no data. */
 export function align(series: readonly Series[]): uPlot.AlignedData {
   const times = [...new Set(series.flatMap((one) => one.x))].sort((a, b) => a - b);
   const place = new Map(times.map((time, at) => [time, at]));
@@ -20,8 +20,8 @@ export function align(series: readonly Series[]): uPlot.AlignedData {
 }
 
 /**
- * Which values of a dimension get a line: those with most viewers, in the order of their
- * names, so that a line keeps its colour while viewers move from one to another.
+ * The values of a dimension that get a line: those with most viewers, in the order of their names,
+ * so that a line keeps its colour while viewers move between them.
  */
 export function linesFor(names: Iterable<string>, viewers: (name: string) => number, most: number): string[] {
   const byName = (a: string, b: string): number => Number(a === "unknown") - Number(b === "unknown") || a.localeCompare(b);

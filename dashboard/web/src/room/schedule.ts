@@ -1,5 +1,5 @@
-// The schedule in small, for the Control room: a row per pipeline and one for what was
-// served; the worst track of a segment speaks for it.
+// A small schedule for the Control room: a row per pipeline and one for what was served. Each
+// segment shows the state of its worst track.
 
 import type { App } from "../app";
 import { COPY_LEVELS, COPY_WORDS } from "../pipeline/judge";

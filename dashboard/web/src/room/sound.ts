@@ -1,7 +1,6 @@
-// How loud the newest segment is, decoded by the browser itself. Silence is the fault that
-// no picture shows.
+// How loud the newest segment is, decoded by the browser. Silence is a fault that no picture shows.
 
-/** Below this there is nothing to hear: dither and coding noise lie lower. */
+/** Below this level nothing is audible: dither and coding noise are lower. */
 const SILENT_DB = -60;
 
 export interface Sound {
@@ -24,7 +23,7 @@ export async function listen(init: ArrayBuffer, media: ArrayBuffer): Promise<Sou
   }
 }
 
-/** The same from samples between −1 and 1. */
+/** The same, from samples between −1 and 1. */
 export function soundOf(samples: Float32Array): Sound {
   let sum = 0;
   for (const sample of samples) sum += sample * sample;
@@ -33,7 +32,7 @@ export function soundOf(samples: Float32Array): Sound {
   return { db, silent: db < SILENT_DB };
 }
 
-/** Height of the meter, 0..1, over the 60 dB that are heard. */
+/** Height of the meter, 0..1, over the audible 60 dB. */
 export function meter(sound: Sound | null): number {
   return sound === null ? 0 : Math.min(1, Math.max(0, (sound.db - SILENT_DB) / -SILENT_DB));
 }

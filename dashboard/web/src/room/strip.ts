@@ -1,5 +1,5 @@
-// The confidence strip: a picture per edge as served, per encoder the last that was served
-// of it, and the schedule. Black, still and absent pictures are marked.
+// The confidence strip: a picture per edge as served, per encoder its last served picture, and the
+// schedule. Black, still and missing pictures are marked.
 
 import type { App } from "../app";
 import { NONE, span } from "../metrics/format";
@@ -13,14 +13,14 @@ import { Picture } from "./picture";
 import { meter } from "./sound";
 import { MiniSchedule } from "./schedule";
 
-/** A picture each 4 s shows a freeze within ten; each segment would double our requests. */
+/** A picture every 4 s shows a freeze within ten; one per segment would double our requests. */
 const PICTURE_MS = 4_000;
-/** A picture older than this is marked: it may be a freeze of ours or of theirs. */
+/** A picture older than this is marked: the freeze may be ours or theirs. */
 const OLD_PICTURE_MS = 12_000;
-/** One still segment may be the programme's; the next one, four seconds on, is a freeze. */
+/** One still segment may be the programme itself; the next one, four seconds later, is a freeze. */
 const STILL_MS = 3_000;
 
-/** Said of a picture until the first answer. */
+/** The text for a picture until the first answer. */
 const LOADING = "loading";
 
 /** The parts that have a card. */
@@ -31,7 +31,7 @@ export interface Parts {
 
 export class StripRow {
   private readonly pictures: readonly { edge: string; picture: Picture }[];
-  /** The newest picture that was served of each pipeline, and when. */
+  /** The newest served picture of each pipeline, and its time. */
   private readonly served = new Map<string, { canvas: HTMLCanvasElement; at: number | null }>();
   private readonly schedule: MiniSchedule;
   private readonly timers: ReturnType<typeof setInterval>[] = [];
@@ -55,12 +55,12 @@ export class StripRow {
     );
     this.root.style.setProperty("--cards", String(pipelines.length + edges.length));
     this.pictures.forEach(({ edge, picture }, at) => {
-      // Not in step: two decoders at once are felt on a small machine.
+      // Not in step: two decoders at once are noticeable on a small machine.
       const delay = (at * PICTURE_MS) / this.pictures.length;
       setTimeout(() => {
         if (this.closed) return;
         const look = (): void => {
-          // An edge that is silent is asked again when it speaks: its card says what is wrong.
+          // A silent edge is fetched from again once it reports: its card says what is wrong.
           if (!this.silent(edge)) void picture.refresh();
         };
         look();
@@ -69,7 +69,7 @@ export class StripRow {
     });
   }
 
-  /** One that answers the prober may be looked at, whatever became of its reports. */
+  /** An edge that answers the prober may be fetched from, even if its reports are missing. */
   private silent(edge: string): boolean {
     const { feed, steering } = this.app;
     if (steering.edge(edge)?.prober?.ok) return false;
@@ -85,7 +85,7 @@ export class StripRow {
     place.at = picture.shownAt;
   }
 
-  /** Pictures that are marked although their edge reports: what is seen departs from normal. */
+  /** Pictures that are marked although their edge reports: the picture departs from normal. */
   departing(): Departing[] {
     return this.pictures.flatMap(({ edge, picture }) => {
       const word = marks(picture);
@@ -104,20 +104,20 @@ export class StripRow {
   private drawEncoder(name: string, box: Box): void {
     const { strip } = this.app.segments;
     const shot = this.served.get(name)?.at ?? null;
-    // What the schedule said before it fell silent is not how things are.
+    // What the schedule said before it fell silent is no longer current.
     const heard = strip !== null && this.app.segments.failedSince === null;
     const share = heard ? servedShare(strip, name) : null;
     const spare = heard && !box.blind ? spareOf(strip, name) : null;
     const serves = share === null ? "not known" : share > 0 ? `serves ${Math.round(100 * share)} %` : "standby";
     const old = shot === null || Date.now() - shot > OLD_PICTURE_MS;
-    // A pipeline that stands by has no picture to show, and that is no fault.
+    // A standby pipeline has no picture to show, which is not a fault.
     const mark = !old ? "" : shot === null ? "not on air" : `served ${span(Date.now() - shot)} ago`;
     this.write(box, serves, spare === null ? "" : `arrives +${(spare / 1000).toFixed(2)} s`, mark, box.level === 0);
   }
 
   private drawEdge(name: string, picture: Picture, box: Box, share: string): void {
     const ttfb = box.rows.find((row) => row.name.startsWith("TTFB"))?.value ?? NONE;
-    // An edge that is silent is not asked for a picture, so none is on its way.
+    // A silent edge is not asked for a picture, so none is on its way.
     const mark = marks(picture);
     const none = mark === LOADING && this.silent(name);
     this.write(box, share, `TTFB p95 ${ttfb}`, none ? "no picture" : mark, mark === LOADING && !none);
@@ -126,7 +126,7 @@ export class StripRow {
     find(root, ".meter i").style.height = `${Math.round(100 * meter(picture.sound))}%`;
   }
 
-  /** A departure takes the first line; what it hides can be read on the Pipeline page. */
+  /** A departure takes the first line; the text it hides is on the Pipeline page. */
   private write(box: Box, first: string, second: string, mark: string, calm = false): void {
     const root = find(this.root, `[data-card="${box.id}"]`);
     setAttr(root, "data-level", box.level ? String(box.level) : null);
@@ -145,7 +145,7 @@ export class StripRow {
   }
 }
 
-/** What is wrong with a picture, in a word or two. */
+/** What is wrong with a picture, in one or two words. */
 function marks(picture: Picture): string {
   const age = picture.shownAt === null ? null : Date.now() - picture.shownAt;
   if (age === null) return picture.failed ? "no picture" : LOADING;

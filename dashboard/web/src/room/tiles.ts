@@ -4,8 +4,9 @@ import type { App } from "../app";
 import { annotations } from "../control/annotations";
 import type { Metric } from "../feed/types";
 import { denominator, isCount, isTimeRatio } from "../metrics/evaluate";
-import { change, count, shown, span, text } from "../metrics/format";
+import { change, count, shown, text } from "../metrics/format";
 import type { Reading, Value } from "../metrics/reading";
+import { sample } from "../metrics/sample";
 import { seenOf } from "../metrics/view";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES, LEVEL_WORDS, levelColour, palette } from "../ui/palette";
@@ -73,7 +74,7 @@ export class Tiles {
 
   private update(tile: Element, read: Value, reading: Reading, from: number, to: number): void {
     const { metric } = read;
-    const small = read.small && metric.unit === "%" ? sample(read) : null;
+    const small = read.small && metric.unit === "%" ? sample(metric, read.sums) : null;
     const unseen = this.unseen(read);
     const figure = small ? { value: small, unit: "" } : shown(metric, unseen ? null : read.value);
     const main = find(tile, ".main");
@@ -125,15 +126,6 @@ export class Tiles {
     if (formula.den.includes("bitrate_ms") && playing > 0) return `known for ${Math.min(100, Math.round((100 * sums.get("bitrate_ms")) / playing))} %`;
     return reading.partial ? "partial" : text(metric, read.before);
   }
-}
-
-/** The count that stands in for a percentage of too few. */
-function sample(read: Value): string {
-  const { metric, sums } = read;
-  if (!sums || metric.formula.kind !== "ratio") return "–";
-  const of = denominator(metric, sums);
-  const num = sums.get(metric.formula.num);
-  return isTimeRatio(metric) ? `${span(num).replace(" s", "")} of ${span(of)}` : `${count(num)} of ${count(of)}`;
 }
 
 function short(title: string): string {

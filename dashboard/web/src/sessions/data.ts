@@ -1,5 +1,5 @@
-// One session's past: its records, its state spans and its requests, each as the tables have
-// them. Until a table answers, the processor's own summary of the session has to do.
+// The past of one session: its records, state spans and requests, each as the tables have them.
+// Until a table answers, the processor's own summary of the session is used.
 
 import { SqlError, literal, queryPatiently as query, staleness, type Row } from "../sql/api";
 import { sessionRow, toMs, liveSessions, type SessionRow } from "./row";
@@ -22,7 +22,7 @@ export interface Fetched {
   track: string;
   k: number | null;
   status: number;
-  /** Time to first byte less the time it was held for the schedule, ms. */
+  /** Time to first byte minus the time it was held for the schedule, ms. */
   ttfb: number;
   bytes: number;
 }
@@ -40,9 +40,9 @@ export interface Past {
   latency: Point[];
   requests: Fetched[];
   errors: Mark[];
-  /** Records of the player that were read. */
+  /** Number of records read from the player. */
   records: number;
-  /** What could not be had, and why. */
+  /** What was not available, and why. */
   missing: string[];
 }
 
@@ -72,7 +72,7 @@ function named(row: Row, names: readonly string[]): unknown {
   return null;
 }
 
-/** The value of a player's own key: a list of `{k, v}`. */
+/** The value of a custom key: a list of `{k, v}`. */
 function customOf(list: unknown, key: string): unknown {
   return Array.isArray(list) ? (list as { k?: string; v?: unknown }[]).find(({ k }) => k === key)?.v : null;
 }
@@ -130,7 +130,7 @@ export function fromDelivery(rows: readonly Row[], past: Past): void {
   }
 }
 
-/** States by what the summary alone can tell. */
+/** States as far as the summary alone shows them. */
 function fromSummary(row: SessionRow, past: Past, now: number): void {
   const start = row.started_at ?? row.first_frame_at;
   if (start === null) return;
@@ -148,7 +148,7 @@ function fromSummary(row: SessionRow, past: Past, now: number): void {
 
 const byTime = (a: { at: number }, b: { at: number }): number => a.at - b.at;
 
-/** Everything that is known of a session, newest epoch first where there are several. */
+/** Everything known about a session, newest epoch first where there are several. */
 export async function pastOf(sid: string, now: number): Promise<Past> {
   const past: Past = { row: null, spans: [], bitrate: [], buffer: [], latency: [], requests: [], errors: [], records: 0, missing: [] };
   const where = `WHERE sid = ${literal(sid)}`;
@@ -182,7 +182,7 @@ export async function pastOf(sid: string, now: number): Promise<Past> {
   return past;
 }
 
-/** First and last moment of anything. */
+/** The first and last time of anything. */
 export function extent(past: Past, now: number): [number, number] | null {
   const times = [...past.spans.flatMap(({ from, to }) => [from, to]), ...[past.bitrate, past.buffer, past.requests, past.errors].flatMap((list) => list.map(({ at }) => at))];
   const { row } = past;

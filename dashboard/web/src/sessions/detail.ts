@@ -1,4 +1,4 @@
-// One session: its figures, its timeline, and how viewers like this one fare.
+// One session: its figures, its timeline, and how similar viewers fare.
 
 import { NONE, clock, count, span } from "../metrics/format";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
@@ -8,7 +8,7 @@ import { LiveRecords } from "./records";
 import { OUTCOMES, STATES, type SessionRow } from "./row";
 import { Timeline } from "./timeline";
 
-/** A session that goes on is read again this often; the lists of it are long. */
+/** A session that continues is read again this often; lists take longer. */
 const AGAIN_MS = 5_000;
 
 export class Detail {
@@ -61,7 +61,7 @@ export class Detail {
     const { past } = this;
     const row = live.find(({ sid }) => sid === this.sid) ?? past?.row ?? null;
     const unknown = past !== null && row === null && past.records === 0;
-    setText(this.missing, unknown ? "Nobody knows this session: check the id; live sessions are kept for a while after their end, older ones are in history." : (past?.missing.join(" · ") ?? "Reading its records."));
+    setText(this.missing, unknown ? "This session is unknown: check the id; live sessions are kept for a while after their end, older ones are in history." : (past?.missing.join(" · ") ?? "Loading its records."));
     setAttr(this.timeline.root, "hidden", past === null || unknown);
     setAttr(this.records.root, "hidden", row === null || row.ended_at !== null);
     setAttr(this.like, "hidden", row === null);
@@ -135,9 +135,9 @@ function factsOf(row: SessionRow, now: number): [string, string, (string | null)
     ["beacons", `${count(row.events)} · ${row.lost_events} lost · ${row.late_events} late`],
     ["last seen", row.last_seen === null ? NONE : `${span(now - row.last_seen)} ago`],
     ["error", row.error_code ?? "none", row.error_code ? "3" : null],
-    // A player of CMCD v1 says nothing itself.
-    ...(row.derived ? [["known from", "its requests alone: times are near"] satisfies [string, string]] : []),
-    // Nearly every session is one playback; that is no news.
+    // A CMCD v1 player does not report this itself.
+    ...(row.derived ? [["known from", "its requests only: times are approximate"] satisfies [string, string]] : []),
+    // Nearly every session is one playback, which is not worth showing.
     ...(row.epoch === 0 ? [] : [["playback", `number ${row.epoch + 1} of this id`] satisfies [string, string]]),
   ];
 }

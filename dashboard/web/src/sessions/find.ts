@@ -1,4 +1,4 @@
-// What somebody looks for: words of a search line, applied to sessions at hand and written as
+// Searching for sessions: the words of a search line, applied to sessions at hand and written as
 // SQL for those in history.
 
 import { literal } from "../sql/api";
@@ -44,7 +44,7 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   ended: { about: "is over", is: (row) => row.ended_at !== null, sql: "ended_at IS NOT NULL" },
 };
 
-/** Distance of two words in letters that differ, come or go. */
+/** Distance of two words in letters changed, added or removed. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, at) => at);
   for (let i = 1; i <= a.length; i += 1) {
@@ -55,7 +55,7 @@ function distance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
-/** What to say of words with a name that is none: `contry: is no word of the search; country:?`. */
+/** Messages about unknown names: `"contry:" is not a search word. Did you mean "country:DE"?`. */
 export function unknownWords(terms: readonly Term[]): string[] {
   return terms.flatMap(({ name, value }) => {
     const colon = value.indexOf(":");
@@ -63,7 +63,7 @@ export function unknownWords(terms: readonly Term[]): string[] {
     const word = value.slice(0, colon).toLowerCase();
     const near = Object.keys(NAMES).map((one) => ({ one, far: distance(word, one) })).sort((a, b) => a.far - b.far)[0];
     const meant = near && near.far <= 2 ? `Did you mean "${near.one}:${value.slice(colon + 1)}"?` : `There are ${Object.keys(NAMES).join(", ")}.`;
-    return [`"${word}:" is no word of the search. ${meant}`];
+    return [`"${word}:" is not a search word. ${meant}`];
   });
 }
 
@@ -94,7 +94,9 @@ export function fits(row: SessionRow, terms: readonly Term[]): boolean {
   });
 }
 
-/** The same as a condition for the table `sessions`, which has no state: it holds what ended. */
+/**
+ * The same as a condition for the table `sessions`, which has no state: its sessions have ended.
+ */
 export function condition(terms: readonly Term[]): string {
   const parts = terms.map(({ name, value }) => {
     if (name === "is") return FLAGS[value]?.sql ?? "true";
@@ -106,7 +108,7 @@ export function condition(terms: readonly Term[]): string {
   return parts.length === 0 ? "true" : parts.join(" AND ");
 }
 
-/** A search for viewers who share what usually decides: content, device, country, edge. */
+/** A search for viewers who share what usually matters: content, device, country, edge. */
 export function alike(row: SessionRow): string {
   const parts: [string, string | null][] = [["content", row.cid], ["device", row.device], ["country", row.country], ["edge", row.edge]];
   return parts.map(([name, value]) => `${name}:${value ?? "unknown"}`).join(" ");

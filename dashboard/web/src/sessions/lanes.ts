@@ -8,7 +8,7 @@ import { STATES } from "./row";
 export interface Lane {
   name: string;
   height: number;
-  /** The top of its scale in words; lanes without a scale have none. */
+  /** The top of its scale as text; lanes without a scale have none. */
   scale: string;
   draw: (pen: Pen) => void;
 }
@@ -24,7 +24,7 @@ export interface Pen {
   colours: Palette;
 }
 
-/** Slower than this a request is marked, ms: half of what a segment lasts. */
+/** Requests slower than this are marked, ms: half the length of a segment. */
 export const SLOW_MS = 1_000;
 
 export const stateWord = (state: string): string => STATES[state] ?? state;
@@ -69,7 +69,7 @@ function drawSpans({ context, x, left, right, top, height, colours }: Pen, spans
   for (const { state, from, to } of spans) {
     const word = stateWord(state);
     const a = Math.max(left, x(from));
-    // A stall of a tenth of a second must be seen in half an hour.
+    // A stall of a tenth of a second must be visible in half an hour.
     const b = Math.min(right, Math.max(x(to), x(from) + (word === "rebuffering" ? 2 : 1)));
     if (b < left || a > right) continue;
     context.fillStyle = (STATE_COLOURS[word] ?? ((one: Palette) => one.text3))(colours);
@@ -100,7 +100,7 @@ function hatch(context: CanvasRenderingContext2D, x: number, y: number, width: n
   context.restore();
 }
 
-/** Without a report for this long the line breaks: nobody knows. */
+/** Without a report for this long the line breaks, because the state is unknown. */
 const GAP_MS = 35_000;
 
 function drawLine({ context, x, left, right, top, height, colours }: Pen, points: readonly Point[], most: number, steps: boolean): void {
@@ -111,7 +111,7 @@ function drawLine({ context, x, left, right, top, height, colours }: Pen, points
   let last: Point | null = null;
   for (const [index, point] of points.entries()) {
     if (!last || point.at - last.at > GAP_MS) {
-      // One report alone makes no line, but it is data.
+      // A single report makes no line, but it is data.
       if ((points[index + 1]?.at ?? Infinity) - point.at > GAP_MS) context.rect(x(point.at) - 1, y(point.value) - 1, 2, 2);
       context.moveTo(x(point.at), y(point.value));
     } else {
@@ -134,7 +134,7 @@ function clip(context: CanvasRenderingContext2D, left: number, right: number, to
 
 export const bad = (one: Fetched): boolean => one.status >= 400 || one.status === 0;
 
-/** A tick for each request, as high as it was slow; what failed is full and red. */
+/** A tick for each request, as high as it was slow; failed ones are full height and red. */
 function drawRequests({ context, x, left, right, top, height, colours }: Pen, requests: readonly Fetched[]): void {
   for (const one of requests) {
     const at = x(one.at);
@@ -178,7 +178,7 @@ function drawErrors({ context, x, left, right, top, height, colours }: Pen, past
   }
 }
 
-/** Moments at which this viewer's requests went to another edge and stayed there. */
+/** Times at which this viewer's requests moved to another edge and stayed there. */
 export function moves(requests: readonly Fetched[]): { at: number; from: string; to: string }[] {
   const found: { at: number; from: string; to: string }[] = [];
   for (let index = 1; index < requests.length; index += 1) {

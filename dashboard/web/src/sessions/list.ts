@@ -5,16 +5,16 @@ import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES } from "../ui/palette";
 import { OUTCOMES, STATES, type SessionRow } from "./row";
 
-/** Rows drawn; a longer list is to be narrowed. */
+/** Rows drawn; a longer list should be narrowed. */
 export const DRAWN = 200;
 
 interface Column {
   name: string;
   title: string;
   text: (row: SessionRow) => string;
-  /** What it sorts by; columns of words sort by what is shown. */
+  /** The value it sorts by; text columns sort by what is shown. */
   key?: (row: SessionRow) => number;
-  /** Only where there is room. */
+  /** Shown only where there is room. */
   wide?: boolean;
 }
 
@@ -39,7 +39,7 @@ function stateText(row: SessionRow): string {
   return `${LEVEL_SHAPES[level]} ${word}`.trim();
 }
 
-/** A session that fails is broken; one that stalls at this moment is degraded. */
+/** A session that fails is broken; one that is stalling now is degraded. */
 export function levelOf(row: SessionRow): 0 | 1 | 2 | 3 {
   if (row.outcome === "failed" || row.outcome === "start_failed") return 3;
   return row.ended_at === null && row.state === "r" && row.first_frame_at !== null ? 2 : 0;
@@ -54,8 +54,10 @@ export class SessionList {
   readonly root = h("section", { class: "panel found" }, h("header", {}, h("h2", {}, "Sessions"), h("span", { class: "note", role: "status" })), h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Sessions found" }, h("table", {}, h("thead", {}, this.head), this.body)), this.empty);
   private readonly newer = h("button", { type: "button", class: "newer", "data-none": true });
   private sort: { name: string; down: boolean } = { name: "started", down: true };
-  /** What is drawn, in its order. Rows keep their place until somebody asks for another order:
-   * nothing moves under a pointer, and who has gone is seen to be gone. */
+  /**
+   * The drawn rows, in their order. Rows keep their position until another order is requested:
+   * nothing moves under a pointer, and sessions that have gone remain visible as gone.
+   */
   private order: SessionRow[] = [];
   private orderOf = "";
 
@@ -78,7 +80,7 @@ export class SessionList {
     }
   }
 
-  /** `search` names what was asked for: another one is another list. */
+  /** `search` names the request: another one is another list. */
   draw(rows: readonly SessionRow[], search: string, note: string, nothing: string, chosen: string | null): void {
     setText(find(this.root, "header .note"), note);
     setText(this.empty, rows.length === 0 ? nothing : "");
@@ -93,7 +95,7 @@ export class SessionList {
     const shown = new Set(this.order.map(keyOf));
     const fresh = this.order.length < DRAWN ? rows.filter((row) => !shown.has(keyOf(row))).length : 0;
     setAttr(this.newer, "data-none", fresh === 0);
-    setText(this.newer, `${count(fresh)} more came`);
+    setText(this.newer, `${count(fresh)} more arrived`);
     keyed(this.body, this.order, keyOf, (row) => this.make(row), (tr, row) => this.write(tr, row, chosen, now.has(keyOf(row))));
   }
 

@@ -1,5 +1,5 @@
-// Viewers over time by any dimensions, of those that the search fits. Nothing is asked for until
-// a dimension is chosen, and nothing while nobody looks.
+// Viewers over time by any dimensions, of those that match the search. Nothing is requested until a
+// dimension is chosen, or while the page is hidden.
 
 import { clock, span } from "../metrics/format";
 import { PATIENCE_MS } from "../sql/api";
@@ -10,7 +10,7 @@ import type { Term } from "./find";
 import { OVER, ask, linesOf, spansWhere, type Series } from "./series";
 
 const EACH_MS = 10_000;
-/** Typing rests for so long before its series is asked for. */
+/** Typing pauses for this long before its series is requested. */
 const REST_MS = 600;
 const MOST_DIMENSIONS = 4;
 const METRICS: Readonly<Record<string, string>> = { viewers: "Viewers", rebuffer_ratio_pct: "Rebuffer ratio" };
@@ -25,7 +25,7 @@ export class OverTime {
   private readonly body = h("div", { class: "body" }, this.chart.root);
   readonly root = h("section", { class: "panel over", "aria-label": "Viewers over time" }, h("header", {}, h("h2", {}, "Over time by"), this.dimensions, this.note, this.metrics, this.spans), this.body);
   private terms: readonly Term[] = [];
-  /** What the chart shows, and what it was last asked for. */
+  /** What the chart shows, and its last request. */
   private shown = "";
   private wanted = "";
   private running: AbortController | null = null;
@@ -70,7 +70,7 @@ export class OverTime {
     this.draw(this.terms);
   }
 
-  /** Shows what is chosen, and asks where that is something else than before. */
+  /** Shows the choice, and requests a series where it differs from before. */
   draw(terms: readonly Term[]): void {
     this.terms = terms;
     const by = this.by;
@@ -105,7 +105,7 @@ export class OverTime {
     } catch (error) {
       if (running.signal.aborted) return;
       this.say(error instanceof Error ? error.message : String(error), true);
-      // What is shown of another question is no answer to this one.
+      // A chart of another question must not stay as the answer to this one.
       if (this.shown !== wanted) this.chart.show({ kind: "none", why: "No series." });
       setAttr(this.body, "data-old", this.shown === wanted);
     } finally {
@@ -117,10 +117,10 @@ export class OverTime {
     this.shown = wanted;
     setAttr(this.body, "data-old", null);
     const any = series.total.some((value) => value !== null);
-    this.chart.show(any ? linesOf(series) : { kind: "none", why: "Nobody was watching in this time. Take a word out of the search, or look further back." });
+    this.chart.show(any ? linesOf(series) : { kind: "none", why: "There were no viewers in this time. Remove a word from the search, or look further back." });
     const upTo = series.from + series.total.length * series.width_s * 1000;
     const parts = [`${span(series.width_s * 1000).replace(".0", "")} panes to ${clock(upTo)} UTC`];
-    if (left.length > 0) parts.push(`without "${left.join(" ")}": it is no dimension`);
+    if (left.length > 0) parts.push(`without "${left.join(" ")}", which is not a dimension`);
     this.say([...series.partial.map((one) => `◆ ${one}`), ...parts].join(" · "), series.partial.length > 0);
   }
 

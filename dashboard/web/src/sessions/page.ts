@@ -1,4 +1,4 @@
-// Sessions: from a predicate to the viewers it fits, and from a viewer to everything that
+// Sessions: from a predicate to the viewers that match it, and from a viewer to everything that
 // happened to it.
 
 import type { App, Page } from "../app";
@@ -14,7 +14,7 @@ import { OverTime } from "./over";
 import { MOST, NEWEST, liveFor, sessionRow, type SessionRow } from "./row";
 
 const LIVE_MS = 2_000;
-/** History is asked when typing rests for so long. */
+/** History is queried when typing pauses for this long. */
 const REST_MS = 400;
 
 export class SessionsPage implements Page {
@@ -27,7 +27,7 @@ export class SessionsPage implements Page {
   private readonly over = new OverTime();
   readonly root: HTMLElement;
   private live: SessionRow[] = [];
-  /** Whether more are open than were told. */
+  /** Whether more are open than were returned. */
   private more = false;
   private past: SessionRow[] | null = null;
   /** What history lacks, in words. */
@@ -125,12 +125,12 @@ export class SessionsPage implements Page {
     } finally {
       this.asking = false;
       this.draw();
-      // Somebody went on typing, or looked elsewhere, while this was asked.
+      // The search was changed, or the page left, while this was pending.
       if (this.history && (!where || text !== this.input.value.trim())) void this.ask();
     }
   }
 
-  /** Words that fit somebody who is there now. */
+  /** Suggestions that match a viewer who is present now. */
   private offer(): void {
     const words = new Set<string>();
     for (const [name, field] of Object.entries(NAMES)) for (const row of this.live) if (words.size < 200) words.add(`${name}:${String(row[field] ?? "unknown")}`);
@@ -163,10 +163,10 @@ export class SessionsPage implements Page {
     if (this.history && this.past === null) return "reading history";
     const stale = this.stale === null ? "" : ` · ◆ ${this.stale}`;
     if (this.history) return (found < MOST ? `${count(found)} that ended or are stored${drawn}` : `${NEWEST}${drawn}`) + stale;
-    return this.more ? `${count(found)} fit${drawn} · looked through ${NEWEST} · each 2 s` : `${count(found)} of ${count(this.live.length)} open or just ended${drawn} · each 2 s`;
+    return this.more ? `${count(found)} found${drawn} in ${NEWEST} · every 2 s` : `${count(found)} of ${count(this.live.length)} open or just ended${drawn} · every 2 s`;
   }
 
-  /** Words that no search can mean, by name: nobody fits them, which says nothing of viewers. */
+  /** Words with an unknown name: they match no session, which says nothing about viewers. */
   private drawUnknown(terms: readonly Term[]): void {
     const words = unknownWords(terms);
     setText(this.unknown, words.length === 0 ? "" : `◆ ${words.join(" ")}`);
@@ -175,10 +175,10 @@ export class SessionsPage implements Page {
 
   private nothing(terms: readonly Term[]): string {
     if (this.failed || (this.history && this.past === null)) return "";
-    if (unknownWords(terms).length > 0) return "Nobody is looked for: the search has a word that means nothing.";
+    if (unknownWords(terms).length > 0) return "Nothing was searched for: the search has an unknown word.";
     if (this.more && !this.history && terms.some((one) => one.name === "sid")) return "No session that is open or just ended has this id. If it is whole, look in History.";
-    if (terms.length > 0 && this.more && !this.history) return "None of the newest 1,000 fits, and there are more. Write a whole session id, or ask the table live_sessions on the SQL page.";
-    if (terms.length > 0) return "Nobody fits. Take a word out of the search, or look in the other tab.";
+    if (terms.length > 0 && this.more && !this.history) return "None of the newest 1,000 matches, and there are more. Enter a whole session id, or query the table live_sessions on the SQL page.";
+    if (terms.length > 0) return "No session matches. Remove a word from the search, or look in the other tab.";
     return this.history ? "Nothing in history yet: sessions are stored when they end." : "Nobody is watching. Open Watch to be the first, or Connect to bring your own player.";
   }
 

@@ -1,4 +1,4 @@
-// The records of one session as they come in: a tail of the log, open only while it is looked at.
+// The records of one session as they arrive: a tail of the log, open only while it is shown.
 
 import { clock, count } from "../metrics/format";
 import { literal } from "../sql/api";
@@ -6,20 +6,23 @@ import { h, setText } from "../ui/dom";
 import { toMs } from "./row";
 
 const KEPT = 40;
-/** Between one answer and the next, which goes on where it ended. */
+/** Between one answer and the next, which continues where the last ended. */
 const AGAIN_MS = 2_000;
-/** A tail has a line each 15 s at least (docs/feed.md); without one for so long the line is dead. */
+/**
+ * A tail has a line every 15 s at least (docs/feed.md); without one for this long the connection is
+ * dead.
+ */
 export const DEAD_MS = 45_000;
 
 type Line = Record<string, unknown>;
 
-/** What stands in a column of its own, or is the same in every record. */
+/** Keys with a column of their own, or with the same value in every record. */
 const APART = new Set(["tenant", "sid", "v", "received_at", "ts", "e", "mode", "source", "broken", "custom", "player", "dropped_values"]);
 
 export class LiveRecords {
   private readonly rows = h("tbody", {});
   private readonly note = h("span", { class: "note" });
-  private readonly body = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Records as they come" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "received"), h("th", { scope: "col" }, "event"), h("th", { scope: "col" }, "what it says"))), this.rows));
+  private readonly body = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Records as they come" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "received"), h("th", { scope: "col" }, "event"), h("th", { scope: "col" }, "content"))), this.rows));
   readonly root = h("details", { class: "panel records" }, h("summary", {}, h("h2", {}, "Records as they come"), this.note), this.body);
   private going: AbortController | null = null;
 
@@ -75,7 +78,7 @@ export class LiveRecords {
     this.put(h("tr", {}, h("td", { class: "mono" }, at === null ? "" : clock(at)), h("td", { class: "mono" }, event), h("td", {}, text)));
   }
 
-  /** A gap stands where it is, among the records. */
+  /** A gap is shown where it is, among the records. */
   private tell(gap: string): void {
     if (gap !== "") this.put(h("tr", { "data-level": "1" }, h("td", {}), h("td", {}), h("td", {}, `◆ ${gap}`)));
   }
@@ -86,7 +89,7 @@ export class LiveRecords {
   }
 }
 
-/** What a tail says of itself (docs/feed.md). */
+/** A tail's notices about itself (docs/feed.md). */
 export interface TailWord {
   next?: number | string;
   skipped_entries?: number;
@@ -96,18 +99,18 @@ export interface TailWord {
 
 /** What is missing in a tail, in words; empty where nothing is. */
 export function gapOf({ skipped_entries: skipped, lost_entries: lost, error }: TailWord): string {
-  if (skipped) return `${count(skipped)} entries of the log were passed over: this page was too far behind. Its records in them are not shown.`;
+  if (skipped) return `${count(skipped)} entries of the log were skipped: this page was too far behind. Its records in them are not shown.`;
   if (lost) return `${count(lost)} entries of the log are gone. Its records in them are not shown.`;
   return error ? `A part of the log could not be read: ${error}` : "";
 }
 
-/** Lists of `{v, ot}` as `3200 v, 128 a`; everything else as it is. */
+/** Lists of `{v, ot}` as `3200 v, 128 a`; everything else unchanged. */
 export function brief(value: unknown): string {
   if (!Array.isArray(value)) return String(value);
   return value.map((one) => (one !== null && typeof one === "object" ? Object.values(one as Line).filter((part) => part !== null).join(" ") : String(one))).join(", ");
 }
 
-/** The lines of one answer; it ends after some minutes, and the next goes on at `from`. */
+/** The lines of one answer; it ends after some minutes, and the next continues at `from`. */
 export async function* lines(sid: string, from: number | string | null, signal: AbortSignal): AsyncGenerator<Line> {
   const asked = new URLSearchParams({ where: `sid = ${literal(sid)}` });
   if (from !== null) asked.set("from", String(from));

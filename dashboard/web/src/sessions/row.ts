@@ -1,4 +1,4 @@
-// A session as `GET /v1/sessions` and the table `sessions` tell it.
+// A session as `GET /v1/sessions` and the table `sessions` return it.
 
 import type { Term } from "./find";
 
@@ -23,7 +23,7 @@ export interface SessionRow {
   playing_ms: number;
   rebuffering_ms: number;
   rebuffer_count: number;
-  /** Start and length of the newest ones, ms; the live API alone has them. */
+  /** Start and length of the newest ones, ms; only the live API has them. */
   rebuffers: readonly (readonly [number, number])[];
   seeking_ms: number;
   avg_bitrate_kbps: number | null;
@@ -36,7 +36,7 @@ export interface SessionRow {
   lost_events: number;
   late_events: number;
   last_seen: number | null;
-  /** What it did is known from its requests alone. */
+  /** Its state is known from its requests only. */
   derived: boolean;
 }
 
@@ -56,7 +56,7 @@ export function toMs(value: unknown): number | null {
   return value > 1e14 ? value / 1000 : value;
 }
 
-/** Reads a row of either source; what is not there is unknown, and counts are then 0. */
+/** Reads a row of either source; missing values are unknown, missing counts 0. */
 export function sessionRow(row: Loose): SessionRow {
   // Pairs from the API, `{at, ms}` from SQL.
   const rebuffers = Array.isArray(row["rebuffers"]) ? row["rebuffers"].map((one: unknown) => Object.values(one as object) as [unknown, unknown]) : [];
@@ -109,22 +109,24 @@ export const STATES: Readonly<Record<string, string>> = {
   d: "preloading",
 };
 
-/** How a session came out, in words. */
+/** The outcome of a session, in words. */
 export const OUTCOMES: Readonly<Record<string, string>> = {
-  playing: "going on",
+  playing: "in progress",
   played: "played",
   exit_before_start: "left before the first frame",
   start_failed: "failed to start",
   failed: "failed while playing",
 };
 
-/** Most that one answer tells, of either source. */
+/** Most sessions in one answer of either source. */
 export const MOST = 1_000;
-/** What is said of an answer that long. */
+/** The note on an answer of that length. */
 export const NEWEST = "the newest 1,000, there are more";
 
-/** Open and just ended sessions. Where there are more than one answer tells, whoever is named by a
- *  whole id is asked for apart: it may be older. */
+/**
+ * Open and recently ended sessions. Where there are more than fit in one answer, a session named by
+ * its whole id is fetched separately: it may be older.
+ */
 export async function liveFor(terms: readonly Term[]): Promise<{ rows: SessionRow[]; more: boolean }> {
   const rows = await liveSessions({ limit: String(MOST) });
   const more = rows.length >= MOST;

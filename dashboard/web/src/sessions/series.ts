@@ -1,4 +1,4 @@
-// `GET /v1/series`: a metric over time by any dimensions, of the viewers that a search fits.
+// `GET /v1/series`: a metric over time by any dimensions, of the viewers that match a search.
 
 import { literal } from "../sql/api";
 import type { LineChart } from "../sql/shape";
@@ -17,7 +17,7 @@ export interface Series {
   partial: readonly string[];
 }
 
-/** Dimensions of a stretch of viewing, with what the page calls them. */
+/** Dimensions of a span of viewing, with the page's names for them. */
 export const OVER: Readonly<Record<string, string>> = {
   device: "device",
   os: "system",
@@ -30,13 +30,13 @@ export const OVER: Readonly<Record<string, string>> = {
   cid: "content",
 };
 
-/** Words of a search that a stretch of viewing can be asked for, by column. */
+/** Words of a search that apply to a span of viewing, by column. */
 const COLUMNS: Readonly<Record<string, string>> = { device: "device", os: "os", player: "player", country: "country", asn: "asn", edge: "edge", pipeline: "pipeline", content: "cid" };
 
 /** Lines of the chart beside the one of all others. */
 const NAMED = 5;
 
-/** The search as a condition on stretches, and the words that say nothing of one. */
+/** The search as a condition on spans, and the words that do not apply to them. */
 export function spansWhere(terms: readonly Term[]): { where: string; left: string[] } {
   const parts: string[] = [];
   const left: string[] = [];
@@ -50,7 +50,7 @@ export function spansWhere(terms: readonly Term[]): { where: string; left: strin
   return { where: parts.join(" AND "), left };
 }
 
-/** A chart begins with what is known, and grows; it has so many panes at least. */
+/** A chart begins with the known data, and grows; it has at least this many panes. */
 const FEWEST_PANES = 12;
 
 /** The lines that a chart draws, in the order of the answer: most viewers first. */
@@ -65,7 +65,7 @@ export function linesOf(series: Series): LineChart {
   return { kind: "lines", what: "", x, lines, left: 0, unit: series.unit };
 }
 
-/** Asks for it; the error is a sentence for the page. */
+/** Requests the series; the error is a sentence for the page. */
 export async function ask(by: readonly string[], metric: string, minutes: number, where: string, signal: AbortSignal): Promise<Series> {
   const parameters = new URLSearchParams({ by: by.join(","), metric, minutes: String(minutes), cells: String(NAMED) });
   if (where !== "") parameters.set("where", where);
@@ -76,7 +76,7 @@ export async function ask(by: readonly string[], metric: string, minutes: number
   try {
     detail = (JSON.parse(text) as { detail?: string }).detail ?? detail;
   } catch {
-    // Not a problem of ours: the status has to do.
+    // Not a problem document of ours: only the status is shown.
   }
   throw new Error(detail);
 }

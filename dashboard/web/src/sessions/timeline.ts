@@ -1,4 +1,4 @@
-// One session on one time axis. Drag to look closer, double click for the whole.
+// One session on one time axis. Drag to zoom in, double-click for the whole.
 
 import { clock, count, span } from "../metrics/format";
 import { find, h, setAttr, setText } from "../ui/dom";
@@ -22,13 +22,13 @@ export class Timeline {
   private past: Past | null = null;
   private lanes: Lane[] = [];
   private whole: [number, number] = [0, 1];
-  /** Newest so many ms, or a range that was dragged; null is the whole. */
+  /** The newest ms, or a range that was dragged; null is the whole. */
   private shown: number | [number, number] | null = null;
   private range: [number, number] = [0, 1];
   private from: number | null = null;
 
   constructor(title = "Timeline", private readonly small = false) {
-    // A small one stands beside something that plays: the newest minute is what it is for.
+    // A small timeline is beside a player: it shows the newest minute.
     if (small) this.shown = 60_000;
     setText(find(this.root, "h2"), title);
     for (const [name, ms] of SPANS) {
@@ -145,7 +145,7 @@ export class Timeline {
     context.fillText("UTC", 12, height - AXIS / 2);
   }
 
-  /** Where steering, or a failover, took this viewer elsewhere. */
+  /** Where steering, or a failover, moved this viewer. */
   private moves(context: CanvasRenderingContext2D, height: number): void {
     const colours = palette();
     for (const { at, from, to } of moves(this.past?.requests ?? [])) {
@@ -194,7 +194,7 @@ export class Timeline {
     setText(find(this.root, ".readout"), "");
   }
 
-  /** Everything at one moment, in a line. */
+  /** Everything at one time, in a line. */
   private at(time: number): string {
     const { past } = this;
     if (!past) return "";

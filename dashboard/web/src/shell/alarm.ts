@@ -1,5 +1,5 @@
-// The worst open incident, on every page but the Control room: who looks at a segment must
-// not miss that an edge went down.
+// The worst open incident, on every page but the Control room: an operator who examines a segment
+// must not miss that an edge went down.
 
 import type { App } from "../app";
 import { levelOfIncident } from "../control/records";

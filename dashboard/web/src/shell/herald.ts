@@ -1,5 +1,5 @@
-// Says a new incident to whoever does not look: a region of the page that is not seen and that a
-// screen reader speaks by itself, whichever page is open.
+// Announces a new incident to screen readers: an invisible live region that is spoken whichever
+// page is open.
 
 import type { App } from "../app";
 import { h } from "../ui/dom";
@@ -14,7 +14,7 @@ export class Herald {
     const worst = this.app.feed.records.open()[0];
     if ((worst?.id ?? null) === this.told) return;
     this.told = worst?.id ?? null;
-    // Written anew even where the words are the same: it is another incident.
+    // Written again even where the words are the same: it is another incident.
     this.root.replaceChildren(worst?.cause ?? "");
   }
 }

@@ -1,4 +1,4 @@
-// Keys, and the card that lists them.
+// Keyboard shortcuts, and the card that lists them.
 
 import type { App } from "../app";
 import { PAGES } from "../pages";
@@ -21,16 +21,16 @@ const LIST: readonly (readonly [string, string])[] = [
   ["?", "this list"],
 ];
 
-/** What is no letter and stays when letters are switched off. */
+/** The keys that are not letters and stay active when letters are switched off. */
 const STAYS: readonly string[] = ["← →", "Esc", "?"];
 
-/** The card that lists the keys, with the switch for those of one letter. */
+/** The card that lists the keys, with the switch for single-letter keys. */
 export function helpCard(): HTMLDialogElement {
   const list = h("dl", {});
   for (const [key, what] of LIST) {
     list.append(h("dt", {}, h("kbd", {}, key)), h("dd", { "data-letter": !STAYS.includes(key) }, what));
   }
-  const letters = h("button", { type: "button", class: "letters", role: "switch" }, "Keys of one letter: ", h("b", {}));
+  const letters = h("button", { type: "button", class: "letters", role: "switch" }, "Single-letter keys: ", h("b", {}));
   const dialog = h("dialog", { class: "help", "aria-label": "Keys" }, h("h2", {}, "Keys"), list, letters);
   const draw = (): void => {
     setAttr(letters, "aria-checked", String(lettersOn()));
@@ -52,7 +52,7 @@ export function helpCard(): HTMLDialogElement {
 export function bindKeys(app: App, help: HTMLDialogElement, toggleTheme: () => void): void {
   document.addEventListener("keydown", (event) => {
     if (event.metaKey || event.ctrlKey || event.altKey) return;
-    // What has the focus may have taken it: arrows choose among tabs.
+    // The focused element may have used it: arrows choose among tabs.
     if (event.defaultPrevented || intoField(event)) return;
     if (dialogIsOpen()) {
       if (event.key === "?") help.close();
@@ -62,14 +62,14 @@ export function bindKeys(app: App, help: HTMLDialogElement, toggleTheme: () => v
   });
 }
 
-/** A key that does what a button of this page does. */
+/** A key that acts as a button of this page. */
 function press(button: string): boolean {
   const found = document.querySelector<HTMLButtonElement>(button);
   found?.click();
   return found !== null;
 }
 
-/** The search of Sessions, which may have to be opened first. */
+/** The search of Sessions; the page may have to be opened first. */
 function search(app: App): boolean {
   app.selection.go({ page: "sessions" });
   setTimeout(() => document.querySelector<HTMLInputElement>("#find")?.focus(), document.querySelector("#find") ? 0 : 300);

@@ -1,11 +1,11 @@
-// Whether keys of one letter mean something. Who speaks to the machine, or brushes the keyboard,
-// presses them without meaning to, so they can be switched off (WCAG 2.1.4).
+// Whether single-letter keys are active. Speech input, or a hand brushing the keyboard, presses
+// them unintentionally, so they can be switched off (WCAG 2.1.4).
 
 const KEY = "tallylight-letters";
 
 let on: boolean | null = null;
 
-/** Whether they do; kept by this browser. */
+/** Whether they are; kept by this browser. */
 export function lettersOn(): boolean {
   if (on === null) {
     try {
@@ -26,7 +26,7 @@ export function setLetters(wanted: boolean): void {
   }
 }
 
-/** Whether a key is among them: digits and signs too, not the one that shows the list of keys. */
+/** Whether a key is among them, including digits and signs, but not the key that shows the list. */
 export function isLetter(key: string): boolean {
   return [...key].length === 1 && key !== "?";
 }

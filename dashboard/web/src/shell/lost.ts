@@ -1,4 +1,4 @@
-// A path that no page has: said calmly, with the way back.
+// An unknown path: a calm message, with the way back.
 
 import type { App, Page } from "../app";
 import { PAGES } from "../pages";
@@ -20,12 +20,12 @@ export class LostPage implements Page {
     this.root = h(
       "div",
       { class: "page lost" },
-      h("section", { class: "panel" }, h("header", {}, h("h2", {}, "There is no such page")), h("p", { class: "empty" }, "Nothing is at ", h("code", {}, location.pathname), ". What is on air goes on; the pages are:"), h("ul", { class: "ways" }, ...PAGES.filter(({ page }) => page !== "watch" || app.steering.media() !== false).map(link))),
+      h("section", { class: "panel" }, h("header", {}, h("h2", {}, "There is no such page")), h("p", { class: "empty" }, "There is no page at ", h("code", {}, location.pathname), ". What is on air goes on; the pages are:"), h("ul", { class: "ways" }, ...PAGES.filter(({ page }) => page !== "watch" || app.steering.media() !== false).map(link))),
     );
   }
 
   draw(): void {
-    // It says always the same.
+    // The content is static.
   }
 
   close(): void {

@@ -1,5 +1,5 @@
-// The mode of steering: shown in the top bar at all times, changed in a dialog that says
-// first what the change would mean right now.
+// The mode of steering: shown in the top bar at all times, changed in a dialog that first says what
+// the change would mean right now.
 
 import type { App } from "../app";
 import { failure } from "../control/api";
@@ -56,15 +56,15 @@ export class ModeSwitch {
     setAttr(this.go, "disabled", same);
   }
 
-  /** What the wanted mode would do to what is open right now. */
+  /** What the chosen mode would do to the actions that are open right now. */
   private consequence(): string {
     const actions = this.app.feed.records.allActions();
     const offered = actions.filter((one) => one.state === "offered");
     const taken = actions.filter((one) => one.state === "taken" && one.kind !== "set_mode");
-    const force = taken.length === 0 ? "Nothing is in force." : `In force stays: ${taken.map((one) => one.title).join("; ")}.`;
-    if (offered.length === 0) return `Right now nothing is offered. ${force}`;
+    const force = taken.length === 0 ? "Nothing is in force." : `These stay in force: ${taken.map((one) => one.title).join("; ")}.`;
+    if (offered.length === 0) return `No action is offered right now. ${force}`;
     const titles = offered.map((one) => one.title).join("; ");
-    const then = { observe: "is taken off the table", advise: "waits for a click", act: "is taken by itself within seconds" }[this.wanted];
+    const then = { observe: "is withdrawn", advise: "waits for a click", act: "is taken automatically within seconds" }[this.wanted];
     return `Right now: ${titles}, ${then}. ${force}`;
   }
 

@@ -1,4 +1,4 @@
-// The rail: pages that are built, and no others.
+// The rail: only pages that exist.
 
 import type { App } from "../app";
 import { PAGES } from "../pages";

@@ -7,10 +7,10 @@ import { ModeSwitch } from "./mode";
 import { Who } from "./who";
 import { find, h, setAttr, setText } from "../ui/dom";
 
-/** Labels where there is little room. */
+/** Labels for narrow screens. */
 const BRIEF: Readonly<Record<string, string>> = { freshness: "age" };
 
-/** Event to screen above this is worth a colour. */
+/** A delay from event to screen above this is coloured. */
 const SLOW_MS = 5_000;
 
 export class TopBar {

@@ -15,25 +15,25 @@ export interface Table {
   columns: Column[];
 }
 
-/** What a query came to. */
+/** The result of a query. */
 export interface Answer {
   rows: Row[];
-  /** From sending it to having all of it, ms. */
+  /** From sending it to receiving all of it, ms. */
   took: number;
-  /** Rows that the answer was cut to; null when it is whole. */
+  /** The number of rows that the answer was cut to; null when it is complete. */
   truncated: number | null;
-  /** Tables of which what is in no file of history yet is missing. */
+  /** Tables of which rows that are not in a history file yet are missing. */
   filesAlone: readonly string[];
 }
 
-/** Why a query has no answer, and where in its text that is. */
+/** Why a query has no answer, and where in its text the error is. */
 export class SqlError extends Error {
   constructor(
     message: string,
     /** Line and column from 1; null when the answer does not say. */
     readonly at: { line: number; column: number } | null,
     readonly status: number,
-    /** After how long to try again, s; null when the answer does not say. */
+    /** How long to wait before trying again, s; null when the answer does not say. */
     readonly retryAfter: number | null = null,
   ) {
     super(message);
@@ -46,8 +46,10 @@ export const FORMATS = [
   { name: "Arrow", type: "application/vnd.apache.arrow.stream", suffix: "arrows" },
 ] as const;
 
-/** The server cuts off any request after so long, and a query before that (`dashboard.sql.deadline_s`,
- *  270 s at most): it is the server who says that a question took too long. */
+/**
+ * The server cuts off any request after this time, and a query earlier (`dashboard.sql.deadline_s`,
+ * 270 s at most), so it is the server that says when a query took too long.
+ */
 export const PATIENCE_MS = 300_000;
 
 async function ask(sql: string, accept: string, signal: AbortSignal | null): Promise<Response> {
@@ -76,7 +78,7 @@ async function problem(answer: Response): Promise<SqlError> {
   }
 }
 
-/** The parser's own words: `… at Line: 1, Column: 8`. */
+/** The parser's own wording: `… at Line: 1, Column: 8`. */
 export function placeIn(message: string): { line: number; column: number } | null {
   const found = /line:?\s*(\d+),?\s*column:?\s*(\d+)/i.exec(message);
   return found ? { line: Number(found[1]), column: Number(found[2]) } : null;
@@ -95,17 +97,19 @@ function filesAlone(answer: Response): string[] {
   return tables?.split(",") ?? [];
 }
 
-/** What is missing of an answer from files alone; null where nothing is. */
+/** What is missing in an answer from files alone; null where nothing is. */
 export function staleness(tables: readonly string[]): string | null {
-  return tables.length === 0 ? null : `${tables.join(", ")}: without what is in no file yet, a processor does not answer`;
+  return tables.length === 0 ? null : `${tables.join(", ")}: without rows that are not in a file yet, because a processor does not answer`;
 }
 
-/** Times that a page asks again by itself. */
+/** How often a page retries by itself. */
 const TRIES = 4;
 const LONGEST_WAIT_S = 10;
 
-/** The same for a page's own questions: when the server has its hands full, they wait as long
- *  as it says and are asked again. */
+/**
+ * The same for a page's own queries: when the server is busy, they wait as long as it says and are
+ * sent again.
+ */
 export async function queryPatiently(sql: string, signal: AbortSignal | null = null): Promise<Answer> {
   for (let tried = 1; ; tried += 1) {
     try {
@@ -130,7 +134,7 @@ export async function tables(): Promise<Table[]> {
   return (await answer.json()) as Table[];
 }
 
-/** A text inside a query. */
+/** A text literal in a query. */
 export function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }

@@ -33,7 +33,7 @@ export class ResultChart {
     else this.lines(shape);
   }
 
-  /** A chart for each scale, under one another, on the same time axis. */
+  /** A chart for each scale, one below the other, on the same time axis. */
   private lines(shape: LineChart): void {
     const legend = h("div", { class: "legend" }, shape.what === "" ? null : h("span", { class: "what" }, shape.what));
     shape.lines.forEach(({ name }, at) => legend.append(h("span", {}, swatch(at), name)));
@@ -63,7 +63,7 @@ export class ResultChart {
   }
 }
 
-/** `places` are the lines' places in the legend, which give them their colours. */
+/** `places` are the lines' positions in the legend, which determine their colours. */
 function optionsOf(shape: LineChart, places: readonly number[], point: (index: number | null | undefined) => void, synced: boolean): uPlot.Options {
   const colours = palette();
   const axis = { stroke: colours.text2, font: '11px "Inter Variable", sans-serif', grid: { stroke: colours.line, width: 1 }, ticks: { show: false } };
@@ -85,7 +85,7 @@ function optionsOf(shape: LineChart, places: readonly number[], point: (index: n
   };
 }
 
-/** Room above the highest value; whole numbers of few need room for whole steps. */
+/** Room above the highest value; small whole numbers need room for whole steps. */
 function fromZero(high: number | null, unit: string | undefined): number {
   return Math.max((high ?? 0) * 1.12, unit === "" ? 4.5 : 1);
 }

@@ -1,5 +1,5 @@
-// The editor: CodeMirror, loaded when the page is opened. It completes tables and columns and
-// marks the place of an error.
+// The editor: CodeMirror, loaded when the page is opened. It completes tables and columns and marks
+// the position of an error.
 
 import { autocompletion, closeBrackets, closeCompletion, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
@@ -16,7 +16,7 @@ const setMark = StateEffect.define<number | null>();
 const mark = StateField.define<DecorationSet>({
   create: () => Decoration.none,
   update(marks, transaction) {
-    // What is changed is no longer what was wrong.
+    // Once the text is changed, the mark no longer applies.
     let next = transaction.docChanged ? Decoration.none : marks;
     for (const effect of transaction.effects) {
       if (!effect.is(setMark)) continue;
@@ -75,14 +75,14 @@ export class Editor {
     this.view = new EditorView({ parent, state: EditorState.create({ doc: options.text, extensions }) });
   }
 
-  /** What there is to complete. */
+  /** The names to complete. */
   know(tables: readonly Table[]): void {
     const schema: Record<string, SQLNamespace> = {};
     for (const table of tables) {
       const columns = table.columns.map(({ name, type, unit, about }) => ({ label: name, detail: unit ? `${type}, ${unit}` : type, info: about, type: "property" }));
       schema[table.name] = { self: { label: table.name, detail: "table", info: table.about, type: "type" }, children: columns };
     }
-    // Columns without their table complete too: most queries name one table.
+    // Columns complete without their table too: most queries name one table.
     this.view.dispatch({ effects: this.language.reconfigure(sql({ dialect: PostgreSQL, upperCaseKeywords: true, schema })) });
   }
 
@@ -99,7 +99,7 @@ export class Editor {
     this.view.focus();
   }
 
-  /** Marks line and column (from 1), or takes the mark away. */
+  /** Marks line and column (from 1), or removes the mark. */
   wrong(at: { line: number; column: number } | null): void {
     const { doc } = this.view.state;
     if (at === null || at.line > doc.lines || doc.length === 0) {

@@ -1,4 +1,4 @@
-// Queries to begin with, and those that somebody kept in this browser.
+// Example queries, and those saved in this browser.
 
 import type { Formula, Metric } from "../feed/types";
 
@@ -7,7 +7,7 @@ export interface Saved {
   sql: string;
 }
 
-/** Each answers a question that an operator or an analyst asks. */
+/** Each answers a question of an operator or an analyst. */
 export const EXAMPLES: readonly Saved[] = [
   {
     name: "Viewers and rebuffer ratio, each 10 s",
@@ -121,7 +121,7 @@ export function remember(sql: string): void {
   write(LAST, sql);
 }
 
-/** A metric as its definition says, over the last half hour: the same formula as every chart. */
+/** A metric by its definition, over the last half hour: the same formula as in every chart. */
 export function metricQuery(metric: Metric): string {
   const width = Math.max(10, metric.window_s);
   return `-- ${metric.title}${metric.unit ? `, ${metric.unit}` : ""} · per ${metric.denominator} · from ${metric.source}

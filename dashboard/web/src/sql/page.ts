@@ -1,5 +1,5 @@
-// SQL: the same tables that feed the charts, live and archived, for questions nobody foresaw.
-// The query lives in the URL's hash, so that a link shows a colleague the same.
+// SQL: the same tables that feed the charts, live and archived, for questions that no page answers.
+// The query is kept in the URL's hash, so that a link shows a colleague the same.
 
 import type { App, Page } from "../app";
 import { find, h, setAttr, setText } from "../ui/dom";
@@ -19,7 +19,7 @@ export class SqlPage implements Page {
   private tables: readonly Table[] = [];
   private stop: AbortController | null = null;
   private since = 0;
-  /** Kept for an editor that comes after the answer. */
+  /** Kept for an editor that loads after the answer. */
   private wrongAt: { line: number; column: number } | null = null;
   private theme = document.documentElement.dataset["theme"];
   private closed = false;
@@ -30,7 +30,7 @@ export class SqlPage implements Page {
     this.side = new Side({ insert: (text) => this.editor?.insert(text), open: (sql) => this.open(sql) });
     this.runButton.addEventListener("click", () => void this.run());
     const keep = h("button", { type: "button" }, "Save");
-    const name = h("input", { type: "text", placeholder: "name to save it by", "aria-label": "Name to save the query by", maxlength: "80" });
+    const name = h("input", { type: "text", placeholder: "name to save it under", "aria-label": "Name to save the query under", maxlength: "80" });
     keep.addEventListener("click", () => this.save(name));
     const copy = h("button", { type: "button" }, "Copy link");
     copy.addEventListener("click", () => void this.copyLink());
@@ -66,7 +66,7 @@ export class SqlPage implements Page {
   private open(sql: string): void {
     this.text = sql;
     if (this.editor) this.editor.text = sql;
-    // What runs is another query's, and its end is no longer waited for.
+    // The running query is another one, and its end is no longer awaited.
     this.stop?.abort();
     this.stop = null;
     void this.run();
@@ -78,7 +78,7 @@ export class SqlPage implements Page {
     this.open(sql);
   }
 
-  /** Runs what is written, or stops what runs. */
+  /** Runs the written query, or stops the running one. */
   private async run(): Promise<void> {
     if (this.stop) {
       this.stop.abort();
@@ -172,7 +172,7 @@ function toHash(sql: string): void {
   history.pushState(null, "", `${location.pathname}${location.search}${hash}`);
 }
 
-/** What is sent is trimmed; the mark is set in what is seen. */
+/** The sent text is trimmed; the mark is set in the visible one. */
 function shifted(at: { line: number; column: number } | null, text: string): { line: number; column: number } | null {
   if (at === null) return null;
   const lead = text.slice(0, text.length - text.trimStart().length);

@@ -1,4 +1,4 @@
-// What a query came to: table and chart, how long it took, whether it is whole, and files.
+// The result of a query: table and chart, how long it took, whether it is complete, and files.
 
 import { bytes, count, span } from "../metrics/format";
 import { find, h, setAttr, setText } from "../ui/dom";
@@ -68,7 +68,7 @@ export class Result {
     else this.say(`◆ ${missing.join(" · ")} · ${took}`, "1");
     this.controls(answer.rows.length > 0);
     const shape = chartOf(answer.rows, this.fields);
-    // A result over time is looked at as a line, unless somebody prefers the table.
+    // A result over time is shown as a line, unless the viewer prefers the table.
     if (!this.chosen) this.tab = opensAsChart(shape, this.fields) ? "chart" : "table";
     this.show(this.tab);
   }
@@ -78,7 +78,7 @@ export class Result {
     setAttr(this.root, "data-running", null);
     setAttr(this.root, "data-failed", true);
     this.controls(false);
-    // Where it is wrong stands in the message.
+    // The message says where the error is.
     this.say("");
     const what = error.status === 404 ? "SQL is not served by this dashboard; see that it is the newest version." : error.message;
     this.body.replaceChildren(h("div", { class: "wrong", role: "alert" }, h("p", {}, h("span", { class: "shape", "aria-hidden": "true" }, "■"), what)));

@@ -1,4 +1,4 @@
-// What a result is: which columns hold times, numbers or names, and what chart fits it.
+// The shape of a result: which columns hold times, numbers or names, and which chart fits it.
 
 import { clock } from "../metrics/format";
 import { toMs } from "../sessions/row";
@@ -34,7 +34,7 @@ export function fieldsOf(rows: readonly Row[]): Field[] {
   return [...fields].map(([name, kind]) => ({ name, kind }));
 }
 
-/** A value as it is shown in the table. */
+/** A value as the table shows it. */
 export function shownAs(value: unknown, kind: ColumnKind): string {
   if (value === null || value === undefined) return "NULL";
   if (kind === "time") {
@@ -54,7 +54,7 @@ export interface LineChart {
   x: number[];
   lines: { name: string; y: (number | null)[] }[];
   left: number;
-  /** Of all lines, which then share one scale from 0 on. */
+  /** The unit of all lines, which then share one scale from 0 on. */
   unit?: string;
 }
 
@@ -78,22 +78,22 @@ export function scalesOf(shape: LineChart): LineChart["lines"][] {
     if (group) group.lines.push(line);
     else groups.push({ most, lines: [line] });
   }
-  // More than three charts under one another are too low to be read.
+  // More than three charts, one below the other, are too low to read.
   return groups.length <= 3 ? groups.map(({ lines: own }) => own) : [shape.lines];
 }
 
 const MOST_LINES = 6;
 const MOST_BARS = 30;
 
-/** A time column makes lines; without one, names and a number make bars. */
 /** Columns that a chart can show; a wider answer is a table of records. */
 const CHARTED = 6;
 
-/** Whether a result is looked at as a line rather than as a table at first. */
+/** Whether a result is at first shown as a line rather than as a table. */
 export function opensAsChart(shape: ChartShape, fields: readonly Field[]): boolean {
   return shape.kind === "lines" && shape.x.length > 2 && fields.length <= CHARTED;
 }
 
+/** A time column makes lines; without one, names and a number make bars. */
 export function chartOf(rows: readonly Row[], fields: readonly Field[]): ChartShape {
   const time = fields.find((field) => field.kind === "time");
   const numbers = fields.filter((field) => field.kind === "number");
@@ -113,7 +113,7 @@ function barName(row: Row, labels: readonly string[], number: string | null): st
   return number === null ? "" : String(row[number] ?? "unknown");
 }
 
-/** One line per number column, or per name when a column of names goes with the first number. */
+/** One line per number column, or per name when a column of names accompanies the first number. */
 function lines(rows: readonly Row[], time: string, numbers: readonly string[], name: string | null): LineChart {
   const found = new Map<string, Map<number, number | null>>();
   const times = new Set<number>();

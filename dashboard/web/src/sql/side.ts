@@ -1,4 +1,4 @@
-// Beside the editor: what can be asked (tables, metrics), and what was (examples, saved).
+// Beside the editor: what can be queried (tables, metrics), examples, and saved queries.
 
 import type { Metric } from "../feed/types";
 import { h, setText } from "../ui/dom";
@@ -6,7 +6,7 @@ import type { Table } from "./api";
 import { EXAMPLES, forget, metricQuery, savedQueries, type Saved } from "./library";
 
 export interface SideOptions {
-  /** Puts a name where the cursor is. */
+  /** Inserts a name at the cursor. */
   insert: (text: string) => void;
   /** Replaces the query and runs it. */
   open: (sql: string) => void;
@@ -16,7 +16,7 @@ export class Side {
   private readonly saved = h("ul", { class: "queries" });
   private readonly tables = h("div", { class: "tables" });
   private readonly metrics = h("ul", { class: "queries metrics" });
-  private readonly note = h("p", { class: "empty" }, "Asking for the tables.");
+  private readonly note = h("p", { class: "empty" }, "Loading the tables.");
   readonly root: HTMLElement;
   private metricNames = "";
 
@@ -61,7 +61,7 @@ export class Side {
     this.tables.replaceChildren(...tables.map((table) => this.table(table)));
   }
 
-  /** Why there are none. */
+  /** Why there are no tables. */
   fail(why: string): void {
     setText(this.note, why);
   }

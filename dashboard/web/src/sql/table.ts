@@ -1,4 +1,4 @@
-// The result as a table. Rows beyond what a person scrolls through are counted, not drawn.
+// The result as a table. Rows beyond what a person would scroll through are counted, not drawn.
 
 import { count } from "../metrics/format";
 import { h } from "../ui/dom";

@@ -12,7 +12,7 @@ export const STATE_WORDS: Readonly<Record<string, string>> = {
   missing: "missing",
 };
 
-/** How many seconds a segment lasts on the demo's grid; due times tell when there are two. */
+/** A segment in words: its state, its pipeline, and when it came and was due. */
 function words(one: Segment): string {
   const pipeline = one.pipeline === null ? "" : ` from ${one.pipeline}`;
   const late = one.publishedAt !== null && one.due !== null ? one.publishedAt - one.due : null;
@@ -40,7 +40,7 @@ export class SegmentGrid {
   }
 }
 
-/** What the shapes mean. */
+/** The meaning of the shapes. */
 export function segmentLegend(): HTMLElement {
   const list = h("ul", { class: "seg-legend" });
   for (const state of ["on_time", "late", "slate", "pending"]) {

@@ -1,5 +1,5 @@
-// The schedule as kept: what became of the segments of the last minutes. The first answer
-// asks for all of them, later ones for the newest, since only those still change.
+// The schedule as kept: the outcome of the segments of the last minutes. The first request asks for
+// all of them, later ones for the newest, since only those still change.
 
 import { readSchedule, readSegments, stripOf, type Segment, type Strip } from "./strip";
 
@@ -7,10 +7,13 @@ export { parseStrip, type Segment, type Strip } from "./strip";
 
 /** Segments kept per track: three minutes of 2 s. */
 export const KEPT = 90;
-/** Segments whose copies may still come, or be judged again. */
+/** Segments whose copies may still arrive, or be judged again. */
 const FRESH = 12;
 
-/** Polls the schedule; `strip` is null until an answer came, `failedSince` says since when none does. */
+/**
+ * Polls the schedule; `strip` is null until the first answer, `failedSince` is set while none
+ * comes.
+ */
 export class SegmentsPoll {
   strip: Strip | null = null;
   failedSince: number | null = null;
@@ -51,12 +54,12 @@ export class SegmentsPoll {
   }
 }
 
-/** What was held with what is new; what the strip no longer shows is forgotten. */
+/** Merges held and new segments; those that the strip no longer shows are dropped. */
 export function merge(held: ReadonlyMap<string, Segment>, fresh: readonly Segment[]): Map<string, Segment> {
   const all = new Map(held);
   for (const one of fresh) all.set(`${one.track} ${one.k}`, one);
   const newest = fresh.reduce((most, one) => Math.max(most, one.k), 0);
-  // A stream that began anew counts from elsewhere: what lies ahead of it is of the past.
+  // A restarted stream counts from another number: segments ahead of it are from the past.
   for (const [key, one] of all) if (one.k <= newest - KEPT || one.k > newest) all.delete(key);
   return all;
 }

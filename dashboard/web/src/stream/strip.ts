@@ -1,5 +1,5 @@
-// The answer of `/live/<stream>/segments.json`, read with care: what became of each segment,
-// and of each pipeline's copy of it.
+// The answer of `/live/<stream>/segments.json`, validated: the outcome of each segment, and of each
+// pipeline's copy of it.
 
 export type SegmentState = "on_time" | "late" | "slate" | "pending" | "missing";
 export type CopyState = "on_time" | "late" | "defective" | "frozen" | "missing" | "pending";
@@ -8,7 +8,7 @@ export type CopyState = "on_time" | "late" | "defective" | "frozen" | "missing" 
 export interface Copy {
   pipeline: string;
   state: CopyState;
-  /** Unix ms when the origin had it; null when it never came. */
+  /** Unix ms when the origin had it; null when it never arrived. */
   arrivedAt: number | null;
   why: string | null;
   bytes: number | null;
@@ -19,18 +19,18 @@ export interface Segment {
   k: number;
   track: string;
   state: SegmentState;
-  /** Whose copy is served. */
+  /** The pipeline whose copy is served. */
   pipeline: string | null;
-  /** Unix ms when it could first be had; null while it cannot. */
+  /** Unix ms when it could first be fetched; null while it cannot. */
   publishedAt: number | null;
-  /** Unix ms when it should be there; null when the answer does not say. */
+  /** Unix ms when it should be available; null when the answer does not say. */
   due: number | null;
   bytes: number | null;
-  /** Empty from a server that does not tell. */
+  /** Empty from a server that does not report them. */
   copies: readonly Copy[];
 }
 
-/** How often an encoder was fed the same as another one, by hashes of what went in. */
+/** How often an encoder was fed the same as another one, by hashes of its input. */
 export interface Inputs {
   pipeline: string;
   like: string;
@@ -38,7 +38,7 @@ export interface Inputs {
   equal: number;
 }
 
-/** What an answer says beside its segments. */
+/** The rest of an answer, beside its segments. */
 export interface Schedule {
   tracks: string[];
   /** Pipelines that the origin ignores. */
@@ -48,7 +48,7 @@ export interface Schedule {
   lengthMs: number;
   /** From the close of a segment to when it is due, ms. */
   marginMs: number;
-  /** The origin's clock less ours when it answered, ms. */
+  /** The origin's clock minus ours when it answered, ms. */
   clockOffset: number;
 }
 
@@ -72,7 +72,7 @@ function isRecord(value: unknown): value is Fields {
   return typeof value === "object" && value !== null;
 }
 
-/** Unix ms from a time that may be in µs; seconds of our century tell them apart. */
+/** Unix ms from a time that may be in µs; its magnitude shows which. */
 function toMs(value: unknown): number | null {
   if (typeof value !== "number" || value <= 0) return null;
   return value > 1e14 ? value / 1000 : value;
@@ -121,7 +121,7 @@ function segment(value: unknown): Segment | null {
   };
 }
 
-/** Reads the segments of an answer; an entry that cannot be understood is left out. */
+/** Reads the segments of an answer; an invalid entry is left out. */
 export function readSegments(answer: unknown): Segment[] {
   return isRecord(answer) ? list(answer["segments"], segment) : [];
 }
@@ -141,10 +141,10 @@ export function readSchedule(answer: unknown, now: number): Schedule {
   };
 }
 
-/** Segments as they are drawn, the tracks in the ladder's order. */
+/** Segments as they are drawn, the tracks in the order of the ladder. */
 export function stripOf(found: readonly Segment[], schedule: Schedule): Strip {
   const byKey = new Map(found.map((one) => [`${one.track} ${one.k}`, one]));
-  // A track that the ladder does not name comes last.
+  // A track that is not in the ladder comes last.
   const tracks = [...new Set([...schedule.tracks, ...found.map((one) => one.track)])];
   const from = began(found);
   const ks = [...new Set(found.map((one) => one.k))].filter((k) => k >= from).sort((a, b) => a - b);
@@ -153,8 +153,8 @@ export function stripOf(found: readonly Segment[], schedule: Schedule): Strip {
 }
 
 /**
- * The first segment of which anything came. What the origin lists before it is of a time
- * when nobody sent: no fault, unless nothing came at all.
+ * The first segment of which anything arrived. Earlier ones that the origin lists are from a time
+ * when no pipeline sent, which is not a fault unless nothing arrived at all.
  */
 function began(found: readonly Segment[]): number {
   const came = found.filter((one) => one.copies.some((each) => each.arrivedAt !== null) || (one.pipeline !== null && one.pipeline !== "slate"));
@@ -178,7 +178,7 @@ function newestOf(track: string, ks: readonly number[], at: Strip["at"]): Segmen
   return undefined;
 }
 
-/** A pipeline's copy of a segment; from a server that does not tell, what can be concluded. */
+/** A pipeline's copy of a segment; inferred where a server does not report copies. */
 export function copyOf(one: Segment, pipeline: string): Copy | null {
   const told = one.copies.find((each) => each.pipeline === pipeline);
   if (told || one.copies.length > 0 || one.pipeline !== pipeline) return told ?? null;

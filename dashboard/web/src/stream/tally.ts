@@ -1,5 +1,5 @@
-// The lamp. Four things look alike as a flat line and must never look alike on screen:
-// nobody watches, we are blind, we are off the air, all is well.
+// The lamp. Four situations look alike as a flat line and must never look alike on screen: there
+// are no viewers, we are blind, we are off the air, all is well.
 
 import type { FeedState } from "../feed/state";
 import type { SegmentsPoll, Strip } from "./segments";
@@ -13,12 +13,12 @@ export interface TallyState {
   cause: string;
 }
 
-/** What the decision rests on. */
+/** The evidence for the decision. */
 export interface Evidence {
   everConnected: boolean;
   connected: boolean;
   silenceMs: number;
-  /** The processor reads what was in the log before it started; its figures are of the past. */
+  /** The processor reads what was in the log before it started; its figures are from the past. */
   replaying: boolean;
   partitions: number;
   reporting: number;
@@ -26,23 +26,23 @@ export interface Evidence {
   viewers: number | null;
   /** Edge requests per second lately. */
   edgeRequests: number;
-  /** Players' records of the last half minute that were taken, and those that were not. */
+  /** Players' records of the last half minute that were accepted, and those that were not. */
   beacons: number;
   refused: number;
   /** Null before the first answer. */
   slate: boolean | null;
   scheduleSilentMs: number | null;
-  /** Whether the programme is ours; where it is not, the players' word is all there is. */
+  /** Whether the programme is ours; where it is not, players' reports are the only evidence. */
   media: boolean | null;
 }
 
 /** Our own pictures make half a request a second per open page; this many means players. */
 const PLAYERS_FETCH = 5;
-/** What became of a record that was read; any other was rejected or shed, and tells of nobody. */
+/** The fates of a record that was read; any other was rejected or shed, and is no evidence. */
 const TAKEN: readonly string[] = ["accepted", "duplicate", "late"];
-/** Sources of records that are not players'. */
+/** Sources of records that do not come from players. */
 const SERVICES: readonly string[] = ["events", "otlp_metrics"];
-/** The schedule is polled each 2 s; three misses in a row are no hiccup. */
+/** The schedule is polled every 2 s; three misses in a row are not a hiccup. */
 const SCHEDULE_LOST_MS = 6_000;
 
 /** Blindness comes first: what we cannot see we must not call calm. */
@@ -93,12 +93,12 @@ export function evidence(state: FeedState, segments: SegmentsPoll, viewers: numb
     if (TAKEN.includes(row.fate)) beacons += row.events;
     else refused += row.events;
   }
-  // Players may also report where our own services do; panes know the one from the other.
+  // Players may also report where our own services do; panes tell the two apart.
   for (const [pane, rows] of state.playback.cuboid("content")?.panes ?? []) {
     if (pane >= to - 3 * span) for (const row of rows.values()) beacons += row.m?.["events"] ?? 0;
   }
   return {
-    // A snapshot in parts says little until its last part, the first with a sequence number.
+    // A snapshot in parts is incomplete until its last part, the first with a sequence number.
     everConnected: state.status !== null && state.seq > 0,
     connected: state.connected(),
     silenceMs: state.silence(),

@@ -1,4 +1,4 @@
-// A dialog that closes on Esc and on a click beside it, and gives the focus back.
+// A dialog that closes on Esc and on a click beside it, and returns the focus.
 
 import { h } from "./dom";
 
@@ -33,7 +33,7 @@ export class Dialog {
     this.root.close();
   }
 
-  /** Says what went wrong; an empty text takes it back. */
+  /** Shows an error; an empty text removes it. */
   complain(text: string): void {
     this.problem.textContent = text;
   }

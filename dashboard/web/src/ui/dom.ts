@@ -1,4 +1,4 @@
-// The little that we need of a UI library: make elements, and write only what changed.
+// The little that we need of a UI library: create elements, and write only what changed.
 
 type Child = Node | string | null | undefined | false;
 type Props = Record<string, string | boolean | null | undefined>;
@@ -11,7 +11,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(tag: K, props: Props = 
   return element;
 }
 
-/** Sets, or with null or false takes away, an attribute that differs. */
+/** Sets an attribute that differs, or removes it with null or false. */
 export function setAttr(element: Element, name: string, value: string | boolean | null | undefined): void {
   if (value === null || value === undefined || value === false) {
     if (element.hasAttribute(name)) element.removeAttribute(name);

@@ -1,6 +1,6 @@
-// Text on a canvas, no wider than its room.
+// Text on a canvas, no wider than its space.
 
-/** `text`, or as much of it as fits with an ellipsis; null when that says nothing. */
+/** `text`, or as much of it as fits with an ellipsis; null when too little would be left. */
 export function fit(text: string, room: number, measure: (text: string) => number): string | null {
   if (measure(text) <= room) return text;
   let length = Math.floor((text.length * room) / Math.max(1, measure(text)));
@@ -12,5 +12,5 @@ export function fit(text: string, room: number, measure: (text: string) => numbe
   return null;
 }
 
-/** Fewer letters than this name nothing. */
+/** Fewer letters than this identify nothing. */
 const LEAST = 8;

@@ -1,11 +1,11 @@
 // All drawing goes through one animation frame, however many messages ask for it.
 
-/** Between two drawings; rows come four times a second, and a person reads slower. */
+/** Time between two drawings; rows come four times a second, and people read more slowly. */
 const GAP_MS = 200;
 
 /**
- * Makes a function that asks for `draw`. The first call after a pause draws with the next
- * frame, so that a beacon is not kept waiting; a stream of calls draws at a steady pace.
+ * Makes a function that schedules `draw`. The first call after a pause draws with the next frame,
+ * so that a beacon appears at once; a stream of calls draws at a steady pace.
  */
 export function scheduler(draw: () => void): () => void {
   let asked = false;

@@ -1,4 +1,4 @@
-// Colours for canvases, read from the style sheet so that they are written once.
+// Colours for canvases, read from the style sheet so that they are defined once.
 
 import type { Level } from "../metrics/evaluate";
 
@@ -10,11 +10,11 @@ export interface Palette {
   text3: string;
   levels: readonly [string, string, string, string];
   series: readonly string[];
-  /** Fills of what is normal. */
+  /** Fills for the normal state. */
   data2: string;
 }
 
-/** Beside its colour each line of a chart has a dash, for eyes that see few colours. */
+/** Beside its colour, each line of a chart has a dash, for colour-blind viewers. */
 export const DASHES: readonly (readonly number[])[] = [[], [7, 3], [2, 3], [], [7, 3], [2, 3]];
 
 let cached: Palette | null = null;
@@ -36,13 +36,13 @@ export function palette(): Palette {
   return cached;
 }
 
-/** To be called when the theme changes. */
+/** Must be called when the theme changes. */
 export function forgetPalette(): void {
   cached = null;
 }
 
 export const LEVEL_WORDS: readonly [string, string, string, string] = ["normal", "watch", "degraded", "broken"];
-/** A shape for each step beside its colour. */
+/** A shape for each level, beside its colour. */
 export const LEVEL_SHAPES: readonly [string, string, string, string] = ["", "◆", "▲", "■"];
 
 export function levelColour(level: Level): string {

@@ -1,13 +1,13 @@
-// A page's own parameters of the URL, beside the selection that all pages share.
+// A page's own URL parameters, beside the selection that all pages share.
 
-/** What belongs to one page and goes when it is left. */
+/** Parameters that belong to one page and are dropped when it is left. */
 export const PAGE_PARAMETERS: readonly string[] = ["player", "autoplay", "sid", "epoch", "find", "in", "over", "show", "minutes"];
 
 export function query(name: string): string | null {
   return new URL(location.href).searchParams.get(name);
 }
 
-/** Sets, or with null takes away; a step of its own for Back unless it is only typing. */
+/** Sets a parameter, or removes it with null; adds a history entry unless it is only typing. */
 export function setQuery(change: Readonly<Record<string, string | null>>, step: "push" | "replace" = "push"): void {
   const url = new URL(location.href);
   for (const [name, value] of Object.entries(change)) {

@@ -1,5 +1,5 @@
-// A group of which one is chosen, as people expect it from the keyboard (WAI-ARIA APG, tabs and
-// radio group): one stop for Tab, and arrow keys that go round within it and choose.
+// A group of which one is chosen, as expected on the keyboard (WAI-ARIA APG, tabs and radio group):
+// one stop for Tab, and arrow keys that cycle within it and choose.
 
 import { setAttr } from "./dom";
 
@@ -12,7 +12,9 @@ const STEPS: Readonly<Record<Kind, Readonly<Record<string, number>>>> = {
   radios: { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 },
 };
 
-/** Where a key leads from place `at` of `count`; null where the key is not the group's. */
+/**
+ * Where a key leads from position `at` of `count`; null where the key does not belong to the group.
+ */
 export function leadsTo(key: string, kind: Kind, at: number, count: number): number | null {
   if (kind === "tabs" && key === "Home") return 0;
   if (kind === "tabs" && key === "End") return count - 1;
@@ -20,8 +22,10 @@ export function leadsTo(key: string, kind: Kind, at: number, count: number): num
   return step === undefined ? null : (at + step + count) % count;
 }
 
-/** Lets arrow keys choose among the children of a group; a key that is taken is marked as handled, so
- *  that it means nothing else to the page. */
+/**
+ * Lets arrow keys choose among the children of a group; a key that is used is marked as handled, so
+ * that it means nothing else to the page.
+ */
 export function rove(group: HTMLElement, kind: Kind): void {
   group.addEventListener("keydown", (event) => {
     if (event.metaKey || event.ctrlKey || event.altKey) return;

@@ -21,7 +21,7 @@ export class Spark {
     }).observe(this.canvas);
   }
 
-  /** Draws `series` over [from, to] in `colour`, with ticks where something happened. */
+  /** Draws `series` over [from, to] in `colour`, with ticks at events. */
   draw(series: Series, from: number, to: number, colour: string, ticks: readonly number[] = []): void {
     const context = this.canvas.getContext("2d");
     if (!context || this.width === 0 || to <= from) return;
@@ -65,7 +65,7 @@ export class Spark {
   }
 }
 
-/** From zero, as far as the line leaves room to be read; a flat line lies low. */
+/** From zero, as far as the line stays readable; a flat line is drawn low. */
 function bounds(values: readonly (number | null)[]): [number, number] {
   let low = Infinity;
   let high = -Infinity;
@@ -75,8 +75,8 @@ function bounds(values: readonly (number | null)[]): [number, number] {
     if (value > high) high = value;
   }
   if (low > high) return [0, 1];
-  // A line that never comes near zero is drawn around itself, with a tenth of its height
-  // as the least span, so that noise does not look like news.
+  // A line that never comes near zero is scaled to itself, with a tenth of its height as the least
+  // span, so that noise does not look like a change.
   const room = Math.max(high - low, Math.abs(high) * 0.1, 1e-9);
   return low > high * 0.6 ? [high - room * 1.5, high + room * 0.25] : [0, high * 1.05 || 1];
 }

@@ -1,8 +1,8 @@
-// Every report of a player passes here on its way out. What this page knows and the player
-// does not send is added under a key of its own or under the standard's, never over what the
-// player said; and the last number is remembered, so that the page can say goodbye for it.
+// Every report of a player passes through here on its way out. What this page knows and the player
+// does not send is added under a key of its own or under the standard's, never over what the player
+// sent; and the last number is remembered, so that the page can send the end of the session itself.
 
-/** Values that are already written as CMCD, by key; null is not known. */
+/** Values already encoded as CMCD, by key; null is unknown. */
 export type Known = Readonly<Record<string, string | null>>;
 
 /** Numbers remembered for reports that are sent again. */
@@ -10,7 +10,7 @@ const REMEMBERED = 200;
 
 export class Beacons {
   private lastSn = -1;
-  /** The number that each of the player's own was sent under: ours stand between them. */
+  /** The number under which each of the player's own reports was sent: ours come between them. */
   private readonly sentAs = new Map<string, number>();
 
   constructor(
@@ -20,7 +20,7 @@ export class Beacons {
     private readonly known: () => Known,
   ) {}
 
-  /** The body with what its records lack. */
+  /** The body, with what its records lack. */
   complete(body: string): string {
     return body
       .split("\n")
@@ -47,16 +47,16 @@ export class Beacons {
     return Object.entries(this.known()).flatMap(([key, value]) => (value === null || hasKey(line, key) ? [] : [`${key}=${value}`]));
   }
 
-  /** A change of state that the player does not tell of. */
+  /** A change of state that the player does not report. */
   state(token: string): void {
     this.lastSn += 1;
     const line = `cid=${quoted(this.cid)},e=ps,sid=${quoted(this.sid)},sn=${this.lastSn},sta=${token},ts=${Date.now()},v=2`;
     const body = [line, ...this.missing(line)].join(",");
-    // It outlives the page; nobody is left to hear how it went.
+    // It outlives the page; no one is left to handle the outcome.
     void fetch(this.collector, { method: "POST", headers: { "Content-Type": "application/cmcd" }, body, keepalive: true }).catch(() => undefined);
   }
 
-  /** No player says that its viewer left; without a word the session would seem to go on. */
+  /** No player reports that its viewer left; without this, the session would seem to go on. */
   goodbye(): void {
     if (this.lastSn >= 0) this.state("q");
   }

@@ -1,4 +1,4 @@
-// The page's own measure of its playback, and the hook by which tests read it.
+// The page's own measurements of its playback, and the hook through which tests read them.
 
 import type { Span } from "../sessions/data";
 import type { PlayerName } from "./players/player";
@@ -8,7 +8,7 @@ export type State = "not started" | "starting" | "playing" | "rebuffering" | "se
 
 /** What tests may rely on, at `window.tallylight`. Times are Unix ms. */
 export interface Probe {
-  /** Empty until the platform has given one. */
+  /** Empty until the platform has assigned one. */
   sid: string;
   player: PlayerName;
   playClickedAt: number | null;
@@ -44,7 +44,7 @@ const MAX_SPANS = 500;
 
 export class Measure {
   readonly probe: Probe;
-  /** What state it was in when; the newest goes on. */
+  /** Its states over time; the newest continues. */
   readonly spans: Span[] = [];
   private waitingSince: number | null = null;
 

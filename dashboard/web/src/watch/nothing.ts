@@ -1,4 +1,4 @@
-// The Watch page where the media is others': there is nothing of ours to play.
+// The Watch page where the media is not ours: there is nothing to play.
 
 import type { Page } from "../app";
 import { h } from "../ui/dom";
@@ -11,7 +11,7 @@ export class NothingPage implements Page {
   );
 
   draw(): void {
-    // It says always the same.
+    // The content is static.
   }
 
   close(): void {

@@ -1,5 +1,5 @@
-// Watch: the stream in the player that the URL names, the segments as kept, and what the
-// platform knows of this very session a second later.
+// Watch: the stream in the player that the URL names, the segments as kept, and what the platform
+// knows about this session a second later.
 
 import type { App, Page } from "../app";
 import { Timeline } from "../sessions/timeline";
@@ -50,11 +50,11 @@ export class WatchPage implements Page {
     const claims = { content: query.get("content") ?? stream, device: query.get("device"), country: query.get("country") };
     const stage = new Stage(name, stream, claims, () => this.draw());
     stage.video.muted = this.muted;
-    this.screen.replaceChildren(stage.video, h("p", { class: "hint" }, "Press Play. Nothing is fetched before."));
+    this.screen.replaceChildren(stage.video, h("p", { class: "hint" }, "Press Play. Nothing is fetched until then."));
     return stage;
   }
 
-  /** Another player: this session ends and another begins, playing if this one was. */
+  /** Switches the player: this session ends and another begins, playing if this one was. */
   private choose(name: PlayerName): void {
     setQuery({ player: name === "hls" ? null : name });
     this.follow();
@@ -71,7 +71,7 @@ export class WatchPage implements Page {
     this.draw();
   }
 
-  /** Browsers play without a gesture only what is silent. */
+  /** Browsers play without a gesture only when muted. */
   private async autoplay(): Promise<void> {
     this.setMuted(true);
     await this.stage.toggle();
@@ -99,7 +99,7 @@ export class WatchPage implements Page {
     this.grid.draw(this.app.segments.strip, 30);
     const empty = find(this.root, ".segpanel .empty");
     setAttr(empty, "hidden", this.app.segments.strip !== null);
-    setText(empty, this.app.segments.failedSince === null ? "Asking for the schedule." : "The origin's schedule does not answer: are the origin and steering running?");
+    setText(empty, this.app.segments.failedSince === null ? "Loading the schedule." : "The origin's schedule does not answer: are the origin and steering running?");
     const playing = probe.playClickedAt !== null;
     setAttr(this.record.root, "hidden", !playing);
     if (playing && performance.now() - this.recordedAt > 900) {

@@ -1,5 +1,5 @@
-// The first call of a player: a session id, and manifests that carry it, so that steering and
-// beacons speak of the same viewer.
+// A player's first call: a session id, and manifests that carry it, so that steering and beacons
+// refer to the same viewer.
 
 export interface PlaySession {
   sid: string;

@@ -1,4 +1,4 @@
-// Which edge this page's own segment requests went to, from the browser's own record of them.
+// Which edge this page's own segment requests went to, from the browser's own timing records.
 
 export interface SegmentRequest {
   /** When it was sent, Unix ms. */
@@ -6,14 +6,19 @@ export interface SegmentRequest {
   edge: string;
   track: string;
   k: number;
-  /** HTTP status; 0 when the browser does not tell. */
+  /** HTTP status; 0 when the browser does not expose it. */
   status: number;
-  /** Sent to first byte, ms. It includes the time that an edge holds a request for its segment. */
+  /**
+   * From sent to first byte, ms, including the time that an edge holds a request for its segment.
+   */
   ttfb: number;
 }
 
 const MAX = 400;
-/** `/e1/live/demo/v-360/7.m4s`; straight to a port without the edge, capped with `/mb/<kbps>`. */
+/**
+ * `/e1/live/demo/v-360/7.m4s`; without the edge when sent straight to a port; `/mb/<kbps>` if
+ * capped.
+ */
 const SEGMENT = /^(?:\/(\w+))?(?:\/mb\/\d+)?\/live\/[^/]+\/([^/]+)\/(\d+)\.m4s/;
 
 export class Requests {
@@ -49,7 +54,9 @@ export class Requests {
   }
 }
 
-/** Reads edge, track and number out of a segment's URL: through the dashboard or straight to a port. */
+/**
+ * Reads edge, track and number from a segment's URL, through the dashboard or straight to a port.
+ */
 export function segmentOf(url: string, edges: readonly string[]): Pick<SegmentRequest, "edge" | "track" | "k"> | null {
   const { pathname, port } = new URL(url, "http://localhost");
   const [found, proxied, track = "", k] = SEGMENT.exec(pathname) ?? [];

@@ -1,11 +1,11 @@
-// "This session as the platform sees it": asked each second, shown beside the page's own.
+// "This session as the platform sees it": fetched each second, shown beside the page's own values.
 
 import { NONE, clock, count, span } from "../metrics/format";
 import { STATES, liveSessions, type SessionRow } from "../sessions/row";
 import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import type { Measured } from "./measure";
 
-/** What the page measured itself, and asked its player for. */
+/** What the page measured itself, and what it asked its player. */
 export interface OwnMeasure extends Measured {
   rendition: string | null;
   /** Media ahead of the playhead, ms. */
@@ -78,7 +78,7 @@ export class SessionPanel {
   }
 }
 
-/** Name, what the platform says, what this page says. */
+/** Name, the platform's value, this page's value. */
 function facts(row: SessionRow | null, own: OwnMeasure, now: number): [string, string, string][] {
   const ms = (value: number | null | undefined): string => (value === null || value === undefined ? NONE : `${count(value)} ms`);
   const switches = row ? `${row.switches} ${row.switches === 1 ? "switch" : "switches"}` : "";

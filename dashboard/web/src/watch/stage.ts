@@ -1,5 +1,5 @@
 // One playback: a session of the platform, one player on one video, and this page's own
-// measure of both. A switch of players ends it and begins another.
+// measurements. Switching players ends it and begins another.
 
 import { WRITE_KEY } from "../app";
 import type { Past, Point } from "../sessions/data";
@@ -11,13 +11,13 @@ import { PLAYERS, attach, type Player, type PlayerName } from "./players/player"
 import { Requests } from "./requests";
 import type { OwnMeasure } from "./session";
 
-/** The demo's edges, by the names that paths and dimensions have. */
+/** The demo's edges, by their names in paths and dimensions. */
 const EDGES = ["e1", "e2"];
 
 const SAMPLE_MS = 1_000;
 const MAX_SAMPLES = 1_800;
 
-/** This page's words as CMCD has them. */
+/** This page's states as CMCD tokens. */
 const TOKENS: Readonly<Partial<Record<State, string>>> = { starting: "s", playing: "p", rebuffering: "r", seeking: "k", paused: "a", ended: "e", failed: "f" };
 
 export interface Claims {
@@ -30,7 +30,7 @@ export class Stage {
   readonly video = h("video", { playsinline: true, preload: "none" });
   readonly requests = new Requests(EDGES);
   readonly measure: Measure;
-  /** What `/v1/play` answered; null while it is asked. */
+  /** The answer of `/v1/play`; null while it is pending. */
   session: PlaySession | null = null;
   private player: Player | null = null;
   private beacons: Beacons | null = null;
@@ -92,19 +92,19 @@ export class Stage {
     }
   }
 
-  /** Shaka's release builds leave the state out of every report (docs/connect.md). */
+  /** Shaka's release builds omit the state from every report (docs/connect.md). */
   private tell(state: State): void {
     const token = TOKENS[state];
     if (this.name === "shaka" && token) this.beacons?.state(token);
   }
 
-  /** What players leave out: live latency (ours, named as ours), buffer, bitrate. */
+  /** What players omit: live latency (ours, under our own key), buffer, bitrate. */
   private known(): Record<string, string | null> {
     const latency = this.player?.latency() ?? null;
     const kbps = this.player?.rendition()?.kbps ?? null;
     const started = this.measure.probe.firstFrameAt !== null;
     return {
-      // dash.js sends the standard's own key, and that one counts (docs/cmcd.md).
+      // dash.js sends the standard key, and that one counts (docs/cmcd.md).
       "com.tallylight-ltc": latency === null || this.name === "dash" ? null : quoted(String(latency)),
       sta: this.name === "shaka" ? (TOKENS[this.measure.probe.state] ?? null) : null,
       bl: started ? `(${Math.round(this.bufferMs() / 100) * 100})` : null,
@@ -133,7 +133,7 @@ export class Stage {
     put(this.latency, this.player?.latency() ?? null);
   }
 
-  /** This page's own record, in the form of the platform's. */
+  /** This page's own record, in the platform's format. */
   past(now: number): Past {
     const { spans, probe } = this.measure;
     const newest = spans.at(-1);
@@ -154,7 +154,7 @@ export class Stage {
       // Usually attached long before the click; play() then runs within the gesture.
       await (this.player ?? (await this.ready))?.play();
     } catch (error) {
-      // Left while it was starting: that is no error.
+      // Left while it was starting, which is not an error.
       if (!this.closed) this.measure.failed(words(error), false);
     }
     this.changed();

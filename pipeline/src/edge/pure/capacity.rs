@@ -1,12 +1,12 @@
 //! An edge's nominal capacity: each session reserves the nominal bitrates of what it fetches,
-//! as long as it is seen; a session that does not fit is refused as a whole, so that those
-//! inside keep what they have.
+//! as long as it is active; a session that does not fit is refused as a whole, so that admitted
+//! sessions keep what they have.
 
 use std::collections::BTreeMap;
 
-/// A session that asks for nothing for so long has gone, µs.
+/// A session without requests for this long has ended, µs.
 const SEEN_US: i64 = 10_000_000;
-/// Sessions remembered; beyond that new ones are refused.
+/// The most sessions; further ones are refused.
 const MAX_SESSIONS: usize = 100_000;
 
 /// What kind of track a session fetches; it reserves one rendition of each.
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
 struct Session {
     video_kbps: u64,
     audio_kbps: u64,
-    /// Who came first stays.
+    /// The order of arrival: earlier sessions stay.
     since: u64,
     seen_us: i64,
 }
@@ -41,16 +41,16 @@ pub(crate) struct Capacity {
 }
 
 impl Capacity {
-    /// Whether `session` may fetch a rendition of `kbps` from an edge with `room_kbps`. If so,
-    /// it has reserved it; if not, it has lost what it had reserved.
+    /// Whether `session` may fetch a rendition of `kbps` from an edge with `available_kbps`. If so,
+    /// the bitrate is reserved; if not, the session loses what it had reserved.
     ///
-    /// A session that is inside may change its rendition. When there is less room than is
-    /// reserved, those who came last have to go.
+    /// An admitted session may change its rendition. When less is available than is reserved, the
+    /// latest sessions are refused.
     pub(crate) fn admit(
         &mut self,
         session: &str,
         (kind, kbps): (Kind, u64),
-        room_kbps: u64,
+        available_kbps: u64,
         now_us: i64,
     ) -> bool {
         self.forget(now_us);
@@ -67,8 +67,8 @@ impl Capacity {
         }
         after.seen_us = now_us;
         let total = self.reserved_kbps - before.map_or(0, |b| b.kbps()) + after.kbps();
-        let fits =
-            total <= room_kbps || (before.is_some() && self.is_among_first(&after, room_kbps));
+        let fits = total <= available_kbps
+            || (before.is_some() && self.is_among_first(&after, available_kbps));
         let admitted = fits && (before.is_some() || self.sessions.len() < MAX_SESSIONS);
         if admitted {
             self.reserved_kbps = total;
@@ -81,19 +81,19 @@ impl Capacity {
         admitted
     }
 
-    /// What the sessions of the last seconds have reserved, and how many they are.
+    /// What the active sessions have reserved, kbit/s, and how many they are.
     pub(crate) fn load(&mut self, now_us: i64) -> (u64, u64) {
         self.forget(now_us);
         (self.reserved_kbps, self.sessions.len() as u64)
     }
 
-    /// Whether there is room for it beside all who came before it.
-    fn is_among_first(&self, one: &Session, room_kbps: u64) -> bool {
+    /// Whether it fits beside all sessions that arrived before it.
+    fn is_among_first(&self, one: &Session, available_kbps: u64) -> bool {
         let before = self.sessions.values().filter(|other| other.since < one.since);
-        before.map(Session::kbps).sum::<u64>() + one.kbps() <= room_kbps
+        before.map(Session::kbps).sum::<u64>() + one.kbps() <= available_kbps
     }
 
-    /// Drops the sessions that have gone; once a second is soon enough.
+    /// Drops the sessions that have ended; once a second is enough.
     fn forget(&mut self, now_us: i64) {
         if (now_us - self.forgotten_us).abs() < 1_000_000 {
             return;
@@ -113,31 +113,31 @@ mod tests {
     const TOP: (Kind, u64) = (Kind::Video, 500);
 
     #[test]
-    fn whoever_does_not_fit_is_refused_and_may_come_back_when_others_left() {
+    fn a_session_that_does_not_fit_is_refused_and_may_return_when_others_left() {
         let mut edge = Capacity::default();
         assert!(edge.admit("a", TOP, 1_100, 0) && edge.admit("b", TOP, 1_100, 0));
         assert!(edge.admit("a", (Kind::Audio, 64), 1_100, S));
         assert!(!edge.admit("c", TOP, 1_100, S));
         assert_eq!(edge.load(S), (1_064, 2));
-        // b is not seen again; c fits once b is forgotten.
+        // b sends no more requests; c fits once b is dropped.
         assert!(edge.admit("a", TOP, 1_100, 9 * S) && !edge.admit("c", TOP, 1_100, 9 * S));
         assert!(edge.admit("c", TOP, 1_100, 11 * S));
         assert_eq!(edge.load(11 * S), (1_064, 2));
     }
 
     #[test]
-    fn a_session_inside_may_change_its_rendition() {
+    fn an_admitted_session_may_change_its_rendition() {
         let mut edge = Capacity::default();
         assert!(edge.admit("a", (Kind::Video, 150), 600, 0));
         assert!(edge.admit("b", (Kind::Video, 150), 600, 0));
-        // The one that was first may take more; the last in line then has to go.
+        // The first session may take more; the latest is then refused.
         assert!(edge.admit("a", TOP, 600, 1));
         assert!(!edge.admit("b", (Kind::Video, 150), 600, 2));
         assert_eq!(edge.load(3), (500, 1));
     }
 
     #[test]
-    fn when_the_room_shrinks_the_last_have_to_go() {
+    fn when_the_capacity_shrinks_the_latest_sessions_are_refused() {
         let mut edge = Capacity::default();
         let names: Vec<String> = (0..10).map(|n| n.to_string()).collect();
         assert!(names.iter().all(|name| edge.admit(name, TOP, 5_000, 0)));
@@ -149,17 +149,17 @@ mod tests {
     }
 
     proptest! {
-        /// The sum is what the sessions hold, and nobody new is let in beyond the room.
+        /// The sum is what the sessions hold, and no new session is admitted beyond the capacity.
         #[test]
-        fn the_books_balance(asks in prop::collection::vec((0_u8..30, 0_i64..40, any::<bool>()), 0..200), room in 0_u64..8_000) {
+        fn reservations_add_up(requests in prop::collection::vec((0_u8..30, 0_i64..40, any::<bool>()), 0..200), available_kbps in 0_u64..8_000) {
             let mut edge = Capacity::default();
             let mut now = 0;
-            for (who, later, audio) in asks {
+            for (session, later, audio) in requests {
                 now += later * 100_000;
                 let kind = if audio { (Kind::Audio, 64) } else { TOP };
-                let inside = edge.sessions.contains_key(&who.to_string());
-                let admitted = edge.admit(&who.to_string(), kind, room, now);
-                prop_assert!(inside || !admitted || edge.reserved_kbps <= room);
+                let inside = edge.sessions.contains_key(&session.to_string());
+                let admitted = edge.admit(&session.to_string(), kind, available_kbps, now);
+                prop_assert!(inside || !admitted || edge.reserved_kbps <= available_kbps);
                 let held: u64 = edge.sessions.values().map(Session::kbps).sum();
                 prop_assert_eq!(held, edge.reserved_kbps);
             }

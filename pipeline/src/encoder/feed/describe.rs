@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::WAITING;
 use crate::encoder::{Codec, Rung, Settings};
 
-/// The pipeline in GStreamer's own words. x264 gets one thread per rung: slices cost bits, and
-/// the rungs already run beside each other.
+/// The pipeline in GStreamer's launch syntax. x264 gets one thread per rung: slices cost bits,
+/// and the rungs already run in parallel.
 pub(super) fn describe(settings: &Settings, wait: bool) -> String {
     let Settings { grid, fps, rungs, audio, preset, .. } = settings;
     let (width, height) = rungs.first().map_or((640, 360), |rung| (rung.width, rung.height));
@@ -39,8 +39,8 @@ pub(super) fn describe(settings: &Settings, wait: bool) -> String {
     text
 }
 
-/// One thread per rung, no frame that refers to a later one, a closed group of pictures per
-/// segment, and nothing in the stream that only tells how it was made.
+/// One thread per rung, no frame that refers to a later one, one closed group of pictures per
+/// segment, and no encoder information in the stream.
 fn coder(rung: &Rung, preset: &str, gop: u32) -> String {
     let Rung { kbps, codec, .. } = rung;
     match codec {

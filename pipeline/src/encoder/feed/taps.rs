@@ -1,4 +1,4 @@
-//! Where coded media leaves the pipeline, and where its time is set right.
+//! Where coded media leaves the pipeline, and where its timestamps are corrected.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use crate::encoder::EncoderError;
 use crate::ladder::AAC_FRAME;
 use crate::packager::Piece;
 
-/// Hands each buffer list of a track's sink on as pieces.
+/// Passes each buffer list of a track's sink to `outlet`, as pieces.
 pub(super) fn collect(
     pipeline: &gst::Pipeline,
     track: usize,
@@ -45,10 +45,10 @@ pub(super) fn collect(
     Ok(())
 }
 
-/// Puts coded sound on the 1,024-sample grid and cuts it at the first frame of each segment.
+/// Puts coded audio on the 1,024-sample grid and cuts it at the first frame of each segment.
 ///
 /// AAC's first packet only primes the decoder: it is dropped, and packet `i` after it gets the
-/// time of input block `i`, whose sound a decoder puts out for it.
+/// time of input block `i`, whose audio a decoder outputs for it.
 pub(super) fn split_audio(pad: &gst::Pad, grid: Grid, rate: u32, first: Arc<AtomicU64>) {
     let packets = AtomicU64::new(0);
     let next_cut = AtomicU64::new(0);

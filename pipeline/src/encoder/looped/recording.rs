@@ -1,4 +1,4 @@
-//! The recording's files, inside the binary.
+//! The recording's files, embedded in the binary.
 
 /// Segments per track.
 pub(super) const LENGTH: usize = 4;

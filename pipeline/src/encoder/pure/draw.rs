@@ -1,8 +1,8 @@
-//! Draws frame `n` of the programme: UTC date and time of that frame, its number, a block that
-//! wanders (so a freeze is seen), and the machine-readable strip, over calm colour bars.
+//! Draws frame `n` of the programme: UTC date and time of that frame, its number, a moving block
+//! (so that a freeze is visible), and the machine-readable strip, over calm colour bars.
 //!
-//! The canvas keeps what does not change; a frame redraws only the rest. What comes out depends
-//! on `n` alone, not on the frames drawn before.
+//! The canvas keeps the static parts; a frame redraws only the rest. The result depends on `n`
+//! alone, not on the frames drawn before.
 
 use super::{font, strip};
 
@@ -25,7 +25,7 @@ const BARS: [Colour; 8] = [
     [56, 132, 130],
 ];
 
-/// A rectangle in dots.
+/// A rectangle in pixels.
 #[derive(Debug, Clone, Copy)]
 struct Area {
     x: usize,
@@ -34,13 +34,13 @@ struct Area {
     h: usize,
 }
 
-/// One I420 picture that is drawn over and over.
+/// One I420 picture that is redrawn for each frame.
 #[derive(Debug, Clone)]
 pub(crate) struct Canvas {
     width: usize,
     height: usize,
     fps: u32,
-    dots: Vec<u8>,
+    pixels: Vec<u8>,
 }
 
 impl Canvas {
@@ -61,7 +61,7 @@ impl Canvas {
         canvas
     }
 
-    /// The slate: dark, still, without a strip, since it is no frame of the programme.
+    /// The slate: dark, static, without a strip, since it is not a frame of the programme.
     pub(crate) fn slate(width: usize, height: usize, fps: u32) -> Self {
         let mut canvas = Self::blank(width, height, fps);
         canvas.fill(Area { x: 0, y: 0, w: width, h: height }, DARK);
@@ -72,12 +72,12 @@ impl Canvas {
     }
 
     fn blank(width: usize, height: usize, fps: u32) -> Self {
-        Self { width, height, fps, dots: vec![128; width * height * 3 / 2] }
+        Self { width, height, fps, pixels: vec![128; width * height * 3 / 2] }
     }
 
     /// The picture: luma, then both colour differences at half size each way.
-    pub(crate) fn dots(&self) -> &[u8] {
-        &self.dots
+    pub(crate) fn pixels(&self) -> &[u8] {
+        &self.pixels
     }
 
     /// Draws frame `n`, counted from the Unix epoch.
@@ -90,13 +90,13 @@ impl Canvas {
         self.centred(&at.format("%Y-%m-%d").to_string(), panel.y + 2 * unit, unit * 2 / 3, GREY);
         self.centred(&at.format("%H:%M:%S%.3f").to_string(), panel.y + 9 * unit, unit, WHITE);
         self.centred(&format!("UTC  FRAME {n}"), panel.y + 19 * unit, unit / 2, GREY);
-        self.wander(n);
+        self.draw_block(n);
         let (width, height) = (self.width, self.height);
         let number = u32::try_from(n & u64::from(u32::MAX)).unwrap_or(0);
         strip::write(self.plane(0), width, height, number);
     }
 
-    /// A still grain, so that larger renditions cost more bits, as they do for real pictures.
+    /// A static grain, so that larger renditions cost more bits, as they do for real pictures.
     fn grain(&mut self) {
         let mut state = 1_u32;
         for dot in self.plane(0) {
@@ -105,7 +105,7 @@ impl Canvas {
         }
     }
 
-    /// One dot of the large text, in picture dots: 6 at 640 across.
+    /// One font dot of the large text, in pixels: 6 at a width of 640.
     fn unit(&self) -> usize {
         (self.width / 106).max(2)
     }
@@ -115,8 +115,8 @@ impl Canvas {
         Area { x: (self.width - w) / 2, y: self.height * 2 / 9, w, h }
     }
 
-    /// A block that goes to and fro once in 4 seconds, with a dark lane behind it.
-    fn wander(&mut self, n: u64) {
+    /// A block that moves back and forth once in 4 seconds, with a dark lane behind it.
+    fn draw_block(&mut self, n: u64) {
         let unit = self.unit();
         let lane = Area { x: 0, y: self.height * 7 / 9, w: self.width, h: 6 * unit };
         self.fill(lane, DARK);
@@ -132,7 +132,7 @@ impl Canvas {
         let (luma, half) = (self.width * self.height, self.width * self.height / 4);
         let (from, length) =
             [(0, luma), (luma, half), (luma + half, half)].get(at).copied().unwrap_or((0, 0));
-        self.dots.get_mut(from..from + length).unwrap_or(&mut [])
+        self.pixels.get_mut(from..from + length).unwrap_or(&mut [])
     }
 
     fn fill(&mut self, area: Area, colour: Colour) {
@@ -142,8 +142,8 @@ impl Canvas {
             let (x, end) = (area.x / by, (area.x + area.w) / by);
             let (y, below) = (area.y / by, (area.y + area.h) / by);
             for row in self.plane(at).chunks_exact_mut(stride).take(below).skip(y) {
-                if let Some(dots) = row.get_mut(x..end) {
-                    dots.fill(value);
+                if let Some(pixels) = row.get_mut(x..end) {
+                    pixels.fill(value);
                 }
             }
         }
@@ -166,8 +166,8 @@ impl Canvas {
                 {
                     for line in 0..scale {
                         let from = (y + row * scale + line) * stride + left + column * scale;
-                        if let Some(dots) = luma.get_mut(from..from + scale) {
-                            dots.fill(colour[0]);
+                        if let Some(pixels) = luma.get_mut(from..from + scale) {
+                            pixels.fill(colour[0]);
                         }
                     }
                 }
@@ -188,10 +188,10 @@ mod tests {
         let mut used = Canvas::programme(640, 360, 25);
         for other in [0, n - 40, n + 77_777_777, n + 1] {
             used.draw(other);
-            assert_ne!(used.dots(), fresh.dots());
+            assert_ne!(used.pixels(), fresh.pixels());
         }
         used.draw(n);
-        assert_eq!(used.dots(), fresh.dots());
+        assert_eq!(used.pixels(), fresh.pixels());
     }
 
     #[test]
@@ -201,18 +201,18 @@ mod tests {
             let mut last = Vec::new();
             for n in 44_875_000_123..44_875_000_130 {
                 canvas.draw(n);
-                assert_ne!(canvas.dots(), last);
+                assert_ne!(canvas.pixels(), last);
                 assert_eq!(
-                    strip::read_strip(canvas.dots(), width, height),
+                    strip::read_strip(canvas.pixels(), width, height),
                     Some((n & 0xffff_ffff) as u32)
                 );
-                last = canvas.dots().to_vec();
+                last = canvas.pixels().to_vec();
             }
         }
     }
 
     #[test]
-    fn slate_is_no_frame() {
-        assert_eq!(strip::read_strip(Canvas::slate(640, 360, 25).dots(), 640, 360), None);
+    fn slate_is_not_a_frame() {
+        assert_eq!(strip::read_strip(Canvas::slate(640, 360, 25).pixels(), 640, 360), None);
     }
 }

@@ -1,13 +1,13 @@
-//! A bitmap font of 5 x 7 dots: the few characters that the picture needs. Our own, so that
-//! the picture depends on no font file and is the same on every machine.
+//! A bitmap font of 5 x 7 dots with the few characters that the picture needs. It is our own, so
+//! that the picture does not depend on a font file and is the same on every machine.
 
 /// Dots across, without the gap.
 pub(super) const WIDTH: usize = 5;
 /// Dots down.
 pub(super) const HEIGHT: usize = 7;
 
-/// The rows of a character, top first; the lowest five bits, left dot highest. What the font
-/// lacks is blank.
+/// The rows of a character, top first; the lowest five bits, left dot highest. A character that
+/// the font lacks is blank.
 pub(super) fn glyph(c: char) -> [u8; HEIGHT] {
     match c {
         '0' => [0x0e, 0x11, 0x13, 0x15, 0x19, 0x11, 0x0e],

@@ -1,18 +1,18 @@
 //! Notices when the wall clock is set: an encoder numbers its frames by that clock, so after
-//! a jump it must start anew at a boundary of the new time.
+//! a jump it must restart at a segment boundary of the new time.
 
 /// A wall clock that moved more than this against the monotonic one has jumped, µs.
 pub(crate) const LIMIT_US: i64 = 1_000_000;
 
-/// Compares two clocks from one look to the next. Slow corrections (NTP slewing) are followed,
-/// since each look is compared with the one before it.
+/// Compares two clocks from one reading to the next. Slow corrections (NTP slewing) are followed,
+/// since each reading is compared with the previous one.
 #[derive(Debug, Default)]
 pub(crate) struct JumpWatch {
     last: Option<(i64, i64)>,
 }
 
 impl JumpWatch {
-    /// Takes one look; the answer is how far the wall clock jumped, µs, if it did.
+    /// Takes one reading; returns how far the wall clock jumped, µs, if it did.
     pub(crate) fn look(&mut self, wall_us: i64, steady_us: i64) -> Option<i64> {
         let (wall, steady) =
             self.last.replace((wall_us, steady_us)).unwrap_or((wall_us, steady_us));

@@ -1,4 +1,4 @@
-//! Notices a picture that stands still, by the frame number that each picture carries.
+//! Notices a frozen picture, by the frame number that each picture carries.
 
 /// Follows the frame strip from picture to picture.
 #[derive(Debug, Default)]
@@ -9,7 +9,7 @@ pub(crate) struct StillWatch {
 }
 
 impl StillWatch {
-    /// Looks at the next picture's number. A picture without one is unknown, not still.
+    /// Takes the next picture's number. A picture without one is unknown, not still.
     pub(crate) fn look(&mut self, number: Option<u32>) {
         let still = number.is_some() && number == self.last;
         self.last = number;
@@ -17,8 +17,8 @@ impl StillWatch {
         self.longest = self.longest.max(self.run);
     }
 
-    /// The longest run of pictures without a new number since the last call, runs that began
-    /// before it included.
+    /// The longest run of pictures without a new number since the last call, including a run that
+    /// began before it.
     pub(crate) fn take(&mut self) -> u32 {
         std::mem::replace(&mut self.longest, self.run)
     }

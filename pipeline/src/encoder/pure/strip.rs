@@ -1,9 +1,9 @@
 //! The frame-number strip: the lowest 32 bits of the frame index as black and white blocks
 //! along the bottom of the picture. It survives scaling and coding, so a test or a monitor
-//! can tell from any decoded picture which frame it is, and that the picture moves.
+//! can read from any decoded picture which frame it is, and see that the picture moves.
 //!
 //! 40 blocks across, in the lowest fifteenth of the picture: white, black, 32 bits (highest
-//! first), 4 parity bits, black, white. The outer blocks say where black and white lie.
+//! first), 4 parity bits, black, white. The outer blocks give the levels of black and white.
 
 /// Blocks across.
 const BLOCKS: usize = 40;
@@ -51,7 +51,7 @@ pub(super) fn write(luma: &mut [u8], width: usize, height: usize, number: u32) {
 }
 
 /// Reads the strip back from a luma plane of `width` by `height` (no padding between rows),
-/// scaled or coded as it may be. `None`: there is no strip, or it cannot be trusted.
+/// even if scaled or coded. `None`: there is no strip, or it cannot be trusted.
 pub fn read_strip(luma: &[u8], width: usize, height: usize) -> Option<u32> {
     if width < BLOCKS * 2 || height < SHARE * 2 || luma.len() < width.checked_mul(height)? {
         return None;

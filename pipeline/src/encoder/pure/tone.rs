@@ -1,4 +1,4 @@
-//! The sound: a beep of a tenth of a second at each full second of Unix time, else silence,
+//! The audio: a beep of a tenth of a second at each full second of Unix time, otherwise silence,
 //! as a function of the sample index since the epoch.
 
 /// Pitch of the beep, Hz.

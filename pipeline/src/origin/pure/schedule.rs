@@ -1,4 +1,4 @@
-//! What the schedule says about segment K at a moment (ADR 7).
+//! What the schedule says about segment K at a given time (ADR 7).
 
 use tallylight_schemas::grid::Grid;
 
@@ -23,18 +23,18 @@ pub enum Verdict {
     },
     /// K is fixed: serve what it was fixed as.
     Ready,
-    /// K may still come: hold the request.
+    /// K may still arrive: hold the request.
     Hold {
-        /// When the slate takes its place, Unix µs.
+        /// When the slate replaces it, Unix µs.
         until_us: i64,
     },
-    /// K did not come: fix it as the slate, for good.
+    /// K did not arrive: fix it as the slate, permanently.
     Slate,
     /// K has left the window: 410.
     Gone,
 }
 
-/// How a segment did.
+/// A segment's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -42,11 +42,11 @@ pub enum State {
     OnTime,
     /// Stored after its due time.
     Late,
-    /// The slate is shown in its place.
+    /// The slate is served instead.
     Slate,
-    /// Not there yet.
+    /// Not stored yet.
     Pending,
-    /// What a later origin says: one row that is not understood must not cost the whole page.
+    /// A state of a newer origin: one unknown row must not invalidate the whole page.
     #[serde(other)]
     Other,
 }
@@ -69,7 +69,7 @@ impl Schedule {
         }
     }
 
-    /// When `k` has to be there, Unix µs.
+    /// When `k` is due, Unix µs.
     pub fn due_us(&self, k: u64) -> i64 {
         self.grid.due_us(k, self.margin_us)
     }
@@ -90,7 +90,7 @@ impl Schedule {
         self.grid.k_at(now_us).checked_sub(2)
     }
 
-    /// How `k` did: `published` is when it was fixed as a pipeline's copy, or `Err` for the slate.
+    /// The state of `k`; `fixed` is when it was fixed as a pipeline's copy, or `Err` for the slate.
     pub fn state(&self, k: u64, fixed: Option<Result<i64, ()>>) -> State {
         match fixed {
             None => State::Pending,
@@ -140,8 +140,8 @@ mod tests {
     }
 
     proptest! {
-        /// Inside the window every K that has begun is answered by 200, at once or after a
-        /// hold of two segments at most; nothing inside is 404 or 410, nothing outside is held.
+        /// Inside the window every K that has begun is answered with 200, at once or after a hold
+        /// of at most two segments: never with 404 or 410. No K outside is held.
         #[test]
         fn inside_the_window_every_segment_exists(
             schedule in schedules(), now in 1_i64 << 40..1_i64 << 50, back in 0_u64..2_000, fixed: bool,
@@ -156,7 +156,8 @@ mod tests {
                 Verdict::Hold { until_us } => {
                     prop_assert!(inside && !fixed && schedule.newest_settled(now) < Some(k));
                     prop_assert!(until_us > now && until_us - now <= 2 * schedule.grid.duration_us() + 2);
-                    // When the hold ends without a segment, the slate is due, unless the window is that short.
+                    // When the hold ends without a segment, the slate is due, unless the window is
+                    // that short.
                     let then = schedule.verdict(k, false, until_us);
                     prop_assert!(then == Verdict::Slate || (then == Verdict::Gone && schedule.window_us <= schedule.grid.duration_us() + 1));
                 }

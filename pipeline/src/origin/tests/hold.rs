@@ -69,7 +69,7 @@ async fn a_put_wakes_the_held_within_milliseconds() {
         assert_eq!(answer.bytes().await.unwrap(), world.segment("v-360", K));
     }
     assert!(put.elapsed() < Duration::from_millis(250), "{:?}", put.elapsed());
-    // HEAD says the same without the body.
+    // HEAD returns the same headers without the body.
     let head = world.client.head(world.url(&path(K))).send().await.unwrap();
     assert_eq!(header(&head, "content-length"), world.segment("v-360", K).len().to_string());
 }
@@ -111,7 +111,7 @@ async fn without_a_slate_it_is_503_and_soon_200() {
 }
 
 #[tokio::test]
-async fn only_so_many_may_wait() {
+async fn the_number_of_waiting_requests_is_bounded() {
     let data = tempfile::tempdir().unwrap();
     let world = World::with(data.path(), 500, |settings| settings.max_waiting = 2).await;
     world.announce().await;
@@ -119,7 +119,7 @@ async fn only_so_many_may_wait() {
     let (first, second) = (ask(), ask());
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(world.status(&path(K)).await, 503);
-    // One that goes away makes room.
+    // A client that disconnects makes room.
     first.abort();
     tokio::time::sleep(Duration::from_millis(100)).await;
     let third = ask();
@@ -133,7 +133,7 @@ async fn only_so_many_may_wait() {
 }
 
 #[tokio::test]
-async fn the_sweep_fixes_what_nobody_asks_for_and_the_page_shows_it() {
+async fn the_sweep_fixes_segments_that_were_never_requested_and_the_page_shows_it() {
     let data = tempfile::tempdir().unwrap();
     let world = World::start(data.path(), 2_050).await;
     world.announce().await;

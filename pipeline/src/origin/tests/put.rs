@@ -25,7 +25,7 @@ async fn a_segment_is_taken_once_and_repeats_do_no_harm() {
 }
 
 #[tokio::test]
-async fn claims_that_are_not_so_are_refused() {
+async fn false_claims_are_refused() {
     let data = tempfile::tempdir().unwrap();
     let world = World::start(data.path(), 2_040).await;
     world.announce().await;
@@ -58,7 +58,7 @@ async fn bytes_that_are_not_the_segment_are_refused() {
     world.announce().await;
     let right = world.segment("v-360", K);
     let facts = |wrong: u64| [("Tallylight-Tfdt", wrong)];
-    // Another K's bytes with that K's own, consistent facts: the schedule refuses them.
+    // Another K's bytes with its own, consistent facts: the schedule refuses them.
     for (k, [(name, tfdt)]) in [(K - 1, facts((K - 1) * 5_000)), (K + 1, facts((K + 1) * 5_000))] {
         let answer =
             world.offer("v-360", K, world.segment("v-360", k), &[(name, &tfdt.to_string())]).await;

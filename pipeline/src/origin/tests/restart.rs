@@ -50,7 +50,7 @@ async fn a_restart_serves_the_same_segments_with_the_same_choice() {
 }
 
 #[tokio::test]
-async fn the_newest_slate_is_in_use_and_old_ones_go_when_nothing_needs_them() {
+async fn the_newest_slate_is_in_use_and_unneeded_old_ones_are_removed() {
     let data = tempfile::tempdir().unwrap();
     let world = World::start(data.path(), 0).await;
     world.announce().await;
@@ -76,7 +76,7 @@ async fn the_newest_slate_is_in_use_and_old_ones_go_when_nothing_needs_them() {
 }
 
 #[tokio::test]
-async fn what_left_the_window_leaves_the_disk() {
+async fn segments_that_left_the_window_leave_the_disk() {
     let data = tempfile::tempdir().unwrap();
     let world = World::start(data.path(), 2_040).await;
     world.announce().await;
@@ -88,7 +88,7 @@ async fn what_left_the_window_leaves_the_disk() {
     assert!(!file.exists());
     world.stop().await;
 
-    // A body without its choice was never served, and goes; so does a damaged one.
+    // A body without its choice was never served and is removed; so is a damaged one.
     let orphan = data.path().join("demo/v-360/897500070.m4s");
     std::fs::write(&orphan, b"half").unwrap();
     let world = World::start(data.path(), 142_040).await;
@@ -104,7 +104,7 @@ async fn what_left_the_window_leaves_the_disk() {
 }
 
 #[tokio::test]
-async fn init_segments_that_nothing_needs_any_more_make_room_for_others() {
+async fn unneeded_init_segments_make_room_for_others() {
     let data = tempfile::tempdir().unwrap();
     let world = World::start(data.path(), 0).await;
     world.announce().await;
@@ -127,7 +127,7 @@ async fn init_segments_that_nothing_needs_any_more_make_room_for_others() {
     assert_eq!(named, (200, true), "the ladder names it");
     world.stop().await;
 
-    // What a restart finds may be needed for as long as if it had come then.
+    // An init segment found at a restart is kept as long as if it had arrived then.
     let world = World::start(data.path(), 131_000).await;
     assert_eq!(world.status(&path(16)).await, 200);
     assert_eq!(world.get("/live/demo/ladder.json").await.status(), 200);

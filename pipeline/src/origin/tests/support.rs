@@ -1,4 +1,4 @@
-//! An origin on a port of its own with a clock of its own, and media to put there.
+//! An origin with its own port and clock, and media to PUT there.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -34,7 +34,7 @@ pub(crate) fn at(ms: i64) -> i64 {
 }
 
 impl World {
-    /// An origin over `data` whose clock stands `ms` after the start of segment `K`.
+    /// An origin over `data` whose clock is set to `ms` after the start of segment `K`.
     pub(crate) async fn start(data: &Path, ms: i64) -> Self {
         Self::with(data, ms, |_| {}).await
     }
@@ -75,7 +75,7 @@ impl World {
         self.client.put(self.url(path)).body(body).send().await.unwrap().status()
     }
 
-    /// Puts what the encoder puts at its start.
+    /// PUTs what the encoder sends at its start.
     pub(crate) async fn announce(&self) {
         for track in &self.ladder.tracks {
             let base = format!("/live/demo/{}", track.name);
@@ -89,18 +89,18 @@ impl World {
         assert_eq!(self.put("/live/demo/ladder.json", text).await, 201);
     }
 
-    /// The right bytes of segment `k`.
+    /// The correct bytes of segment `k`.
     pub(crate) fn segment(&self, track: &str, k: u64) -> Vec<u8> {
         let rung = self.ladder.track(track).unwrap();
         segment(rung, self.ladder.tfdt(rung, k).unwrap(), self.ladder.frames(rung, k).unwrap())
     }
 
-    /// Puts segment `k` as pipeline A does.
+    /// PUTs segment `k` as pipeline A does.
     pub(crate) async fn publish(&self, track: &str, k: u64) -> StatusCode {
         self.offer(track, k, self.segment(track, k), &[]).await.status()
     }
 
-    /// Puts `body` as segment `k` with the facts of the right one, some of them changed.
+    /// PUTs `body` as segment `k` with the facts of the correct one, some of them changed.
     pub(crate) async fn offer(
         &self,
         track: &str,

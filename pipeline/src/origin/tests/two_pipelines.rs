@@ -1,4 +1,4 @@
-//! Two pipelines send each segment; one copy is served, both are told about.
+//! Two pipelines send each segment; one copy is served, both are listed.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ async fn served(world: &World, k: u64) -> String {
     header(&world.get(&format!("/live/demo/v-360/{k}.m4s")).await, "tallylight-pipeline").to_owned()
 }
 
-/// A world in which both pipelines have sent K − 1, so that either is hoped for.
+/// A world in which both pipelines have sent K − 1, so that both are expected to send K.
 async fn world(data: &std::path::Path) -> World {
     let world = World::start(data, 100).await;
     world.announce().await;
@@ -42,7 +42,7 @@ async fn world(data: &std::path::Path) -> World {
 }
 
 #[tokio::test]
-async fn the_preferred_is_served_and_the_others_copy_is_noted() {
+async fn the_preferred_is_served_and_the_others_copy_is_recorded() {
     let data = tempfile::tempdir().unwrap();
     let world = world(data.path()).await;
     let hashes = [("Tallylight-Input-Hash", "00000000000000aa"), B];
@@ -62,7 +62,7 @@ async fn the_preferred_is_served_and_the_others_copy_is_noted() {
 }
 
 #[tokio::test]
-async fn the_others_copy_waits_its_grace_and_the_held_are_woken() {
+async fn the_others_copy_waits_its_grace_and_held_requests_are_woken() {
     let data = tempfile::tempdir().unwrap();
     let world = world(data.path()).await;
     let ask = world.client.get(world.url(&format!("/live/demo/v-360/{K}.m4s"))).send();
@@ -84,10 +84,10 @@ async fn the_others_copy_waits_its_grace_and_the_held_are_woken() {
 }
 
 #[tokio::test]
-async fn a_frozen_or_unusable_copy_lets_the_other_in_at_once() {
+async fn a_frozen_or_unusable_copy_yields_to_the_other_at_once() {
     let data = tempfile::tempdir().unwrap();
     let world = world(data.path()).await;
-    // The clock stands still, so nothing here comes by waiting.
+    // The clock does not advance, so nothing here results from waiting.
     assert_eq!(offer(&world, K, &[FROZEN]).await, 202);
     assert_eq!(offer(&world, K, &[B]).await, 201);
     let row = self::row(&world, K).await;
@@ -110,7 +110,7 @@ async fn a_frozen_copy_is_better_than_slate() {
     let data = tempfile::tempdir().unwrap();
     let world = world(data.path()).await;
     assert_eq!(offer(&world, K, &[FROZEN]).await, 202);
-    // At its due time, since nothing better has come.
+    // At its due time, since nothing better has arrived.
     world.clock.advance_us(970_000);
     assert_eq!(served(&world, K).await, "A");
     let CopyRow { state, .. } = row(&world, K).await.copies.remove(0);
@@ -150,7 +150,7 @@ async fn a_masked_pipeline_is_not_served() {
 }
 
 #[tokio::test]
-async fn another_init_segment_is_no_candidate() {
+async fn a_copy_with_another_init_segment_is_not_a_candidate() {
     let data = tempfile::tempdir().unwrap();
     let world = world(data.path()).await;
     let right = world.ladder.track("v-360").unwrap().init.clone();
@@ -160,7 +160,7 @@ async fn another_init_segment_is_no_candidate() {
 }
 
 #[tokio::test]
-async fn the_list_is_as_long_as_asked() {
+async fn the_list_is_as_long_as_requested() {
     let data = tempfile::tempdir().unwrap();
     let world = world(data.path()).await;
     for (last, rows) in [(1, 4), (10, 40)] {

@@ -11,7 +11,10 @@ use crate::steering::pure::inputs::{self, Device, Second};
 /// Panes older than this, counted from the newest, are dropped, ms.
 const KEEP_MS: i64 = 75_000;
 /// Seconds that are handed on.
-const SECONDS: usize = 60;
+const SECONDS: i64 = 60;
+/// Rows and the log time come apart: a second without rows that is younger than this, s, is not known
+/// to be without.
+const APART_S: i64 = 2;
 /// Seconds of devices that are summed.
 const DEVICES_MS: i64 = 30_000;
 /// A key beyond this number in one pane is passed over: no pane of ours has so many.
@@ -183,30 +186,43 @@ impl Window {
         }
     }
 
-    /// The whole seconds of an edge, oldest first.
+    /// Log time of the slowest partition, Unix ms.
+    fn log_time(&self) -> Option<i64> {
+        self.status.as_ref()?.log_time
+    }
+
+    /// The whole seconds of an edge, oldest first. When no rows come although the log moves on, nobody
+    /// watches: those seconds are told, too.
     pub(in crate::steering) fn seconds(&self, edge: &str) -> Vec<Second> {
-        let until = self.status.as_ref().and_then(|status| status.log_time).unwrap_or(0);
-        let whole = self.panes.range(..until.saturating_sub(999));
-        let mut seconds: Vec<Second> =
-            whole.rev().take(SECONDS).map(|(pane, rows)| second(*pane, rows, edge)).collect();
-        seconds.reverse();
-        seconds
+        let (Some(log_time), Some((oldest, _))) = (self.log_time(), self.panes.first_key_value())
+        else {
+            return Vec::new();
+        };
+        let mut until = log_time.div_euclid(1_000);
+        let has_rows = |pane: &Pane| !pane.answers.is_empty() || !pane.edges.is_empty();
+        let newest = self.panes.range(..until * 1_000).rev().find(|(_, pane)| has_rows(pane));
+        if let Some((pane, _)) = newest {
+            let end = pane.div_euclid(1_000) + 1;
+            until = if until - end <= APART_S { end } else { until };
+        }
+        let from = oldest.div_euclid(1_000).max(until - SECONDS);
+        (from..until).map(|at| second(at, self.panes.get(&(at * 1_000)), edge)).collect()
     }
 
     /// Viewers and failures by device, over the last half minute.
     pub(in crate::steering) fn devices(&self) -> BTreeMap<String, Device> {
         let mut found: BTreeMap<String, Device> = BTreeMap::new();
-        let Some((newest, _)) = self.panes.iter().rev().find(|(_, pane)| !pane.devices.is_empty())
-        else {
-            return found;
-        };
-        for (at, pane) in self.panes.range(newest - DEVICES_MS + 1..) {
+        let Some(log_time) = self.log_time() else { return found };
+        let lately = self.panes.range(log_time - DEVICES_MS..);
+        let newest = lately.clone().rev().find(|(_, pane)| !pane.devices.is_empty());
+        let newest = newest.map(|(at, _)| *at);
+        for (at, pane) in lately {
             for (cell, value) in &pane.devices {
                 let Some(name) = &cell.device else { continue };
                 let device = found.entry(name.clone()).or_default();
                 device.adaptation_failures += value.adaptation_failures;
                 // A gauge: the newest pane's.
-                device.viewers += if at == newest { value.viewers } else { 0 };
+                device.viewers += if Some(*at) == newest { value.viewers } else { 0 };
             }
         }
         found
@@ -218,8 +234,10 @@ impl Window {
     }
 }
 
-fn second(pane: i64, rows: &Pane, edge: &str) -> Second {
-    let mut second = Second { at: pane.div_euclid(1_000), ..Second::default() };
+/// The second of an edge that begins at `at`, Unix s.
+fn second(at: i64, rows: Option<&Pane>, edge: &str) -> Second {
+    let mut second = Second { at, ..Second::default() };
+    let Some(rows) = rows else { return second };
     let mut ttfb = Sketch::default();
     for (_, answers) in rows.answers.iter().filter(|(key, _)| key.edge == edge) {
         second.requests += answers.requests;

@@ -2,6 +2,7 @@
 
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
+use super::answer;
 use super::health::rebuffering;
 use super::inputs::Inputs;
 use super::no_action;
@@ -259,6 +260,10 @@ pub fn undo_move(
 ) {
     let places = state.routes.remove(&row.target, &row.id);
     state.note_moved(&row.target.clone(), &places, now_ms);
+    if row.kind == ActionKind::ShiftEdge {
+        // An operator's undo is at once, however the edge is.
+        answer::take_back(state, &row.target);
+    }
     state.watches.remove(&row.id);
     row.state = ActionState::Undone;
     row.outcome = Some(match row.outcome {

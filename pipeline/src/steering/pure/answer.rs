@@ -6,24 +6,69 @@
 //! only later. It opens again as a move ends: after 30 s of health, a minute after its viewers left at
 //! the earliest.
 
+use std::collections::BTreeSet;
+
 use super::health::{EdgeState, Health};
+use super::inputs::Inputs;
+use super::plan::load_after;
+use super::returning::most_kbps;
 use super::share::Pathway;
 use super::state::{BACK_MS, State};
 
 /// Where a session is to go first; `used` is where it is, when that is an edge of ours.
 pub fn answer(state: &State, sid: &str, used: Option<&Pathway>) -> Pathway {
     let home = state.routes.assigned(sid);
-    let is_bad = |pathway: &Pathway| {
-        state.edges.get(&pathway.edge).is_some_and(|edge| edge.health == Health::Bad)
+    let edge = |pathway: &Pathway| state.edges.get(&pathway.edge);
+    let is_closed = |pathway: &Pathway| state.routes.is_closed(&pathway.edge);
+    let is_avoided = edge(&home).is_some_and(|edge| edge.avoided) || is_closed(&home);
+    let is_bad = |used: &Pathway| {
+        edge(used).is_some_and(|edge| edge.health == Health::Bad) || is_closed(used)
     };
-    let is_away = |pathway: &Pathway| is_bad(pathway) || state.routes.is_closed(&pathway.edge);
     match used {
-        // Its player fled from a bad edge by itself: it is not sent back into it.
-        Some(used) if is_away(&home) && !is_away(used) && !state.is_insisted(&home.edge) => {
+        // Its player fled by itself: it is not sent back before that edge is well and has room.
+        Some(used)
+            if is_avoided
+                && used.edge != home.edge
+                && !is_bad(used)
+                && !state.is_insisted(&home.edge) =>
+        {
             used.clone()
         }
         _ => state.routes.pathway(sid),
     }
+}
+
+/// Notes which edges nobody who fled from them is sent back to: those that were bad, until they have
+/// been well for a while and have room. Without this an edge that viewers had filled would be filled
+/// again as soon as they had left it.
+pub fn avoid(state: &mut State, inputs: &Inputs, now_ms: i64) {
+    let is_avoided = |(name, edge): &(&String, &EdgeState)| {
+        let is_well = edge.good_since.is_some_and(|since| now_ms - since >= BACK_MS);
+        let is_open = edge.closed_since.is_none();
+        edge.health == Health::Bad
+            || (edge.avoided && !(is_well && is_open && has_room(state, inputs, name)))
+    };
+    let avoided: BTreeSet<String> =
+        state.edges.iter().filter(is_avoided).map(|(name, _)| name.clone()).collect();
+    for (name, edge) in &mut state.edges {
+        edge.avoided = avoided.contains(name);
+    }
+}
+
+/// Whoever fled from an edge may go back to it: its viewers are brought home.
+pub fn take_back(state: &mut State, edge: &str) {
+    if let Some(edge) = state.edges.get_mut(edge) {
+        edge.avoided = false;
+    }
+}
+
+/// Whether all who are sent to an edge fit its nominal capacity: some of them fled, and what they
+/// will take up does not show in its load.
+fn has_room(state: &State, inputs: &Inputs, edge: &str) -> bool {
+    let Some(load) = inputs.edges.get(edge).and_then(|edge| edge.load) else { return false };
+    let fled = (inputs.sent.get(edge).copied().unwrap_or(0) - load.sessions).max(0);
+    let added = fled as f64 * most_kbps(state, inputs, edge);
+    load_after(state, inputs, edge, added).is_some_and(|load| load <= 1.0)
 }
 
 /// Closes and opens edges by what is known of them now.

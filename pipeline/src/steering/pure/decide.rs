@@ -31,8 +31,11 @@ pub fn decide(mut state: State, inputs: &Inputs, now_ms: i64) -> (State, Vec<Eff
     let calm = state.edges.values().all(|edge| edge.symptom_at.is_none());
     for (name, edge) in &mut state.edges {
         let empty = Edge::default();
-        edge.step(inputs.edges.get(name).unwrap_or(&empty), calm, now_ms);
+        let known = inputs.edges.get(name).unwrap_or(&empty);
+        let rows = if is_young(inputs) { &known.seconds[..] } else { &[] };
+        edge.step(known, rows, calm, now_ms);
     }
+    answer::avoid(&mut state, inputs, now_ms);
     // No row is asked: that an edge takes no connections the prober knows alone.
     answer::close(&mut state, now_ms);
     let blind = !sees(inputs);
@@ -58,7 +61,9 @@ pub fn decide(mut state: State, inputs: &Inputs, now_ms: i64) -> (State, Vec<Eff
         }
     }
     encoders(&mut state, inputs, now_ms, &mut out);
-    devices(&mut state, inputs, now_ms, &mut out);
+    if !blind {
+        devices(&mut state, inputs, now_ms, &mut out);
+    }
     due_offers(&mut state, inputs, hold, now_ms, &mut out);
     if !blind {
         returns(&mut state, inputs, now_ms, &mut out);
@@ -92,8 +97,12 @@ fn say_again(state: &mut State, now_ms: i64, out: &mut Vec<Effect>) {
 
 /// Whether the rows can be decided by.
 pub fn sees(inputs: &Inputs) -> bool {
-    let young = inputs.feed.age_ms.is_some_and(|age| age <= OLD_MS);
-    inputs.feed.connected && inputs.feed.complete && young
+    inputs.feed.connected && inputs.feed.complete && is_young(inputs)
+}
+
+/// Whether the newest rows say something of now.
+fn is_young(inputs: &Inputs) -> bool {
+    inputs.feed.age_ms.is_some_and(|age| age <= OLD_MS)
 }
 
 fn telemetry(state: &mut State, inputs: &Inputs, blind: bool, now_ms: i64, out: &mut Vec<Effect>) {
@@ -241,7 +250,8 @@ fn due_offers(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: 
                 }
             }
             ActionKind::ReturnEdge => {
-                if returning::due_returns(state, inputs, now_ms).contains(&row.target) {
+                let due = returning::due_returns(state, inputs, now_ms);
+                if !hold && due.contains(&row.target) {
                     let moves = returning::mine(state, &row.target);
                     let _ =
                         returning::take_return(state, inputs, (row, moves), STEERING, now_ms, out);

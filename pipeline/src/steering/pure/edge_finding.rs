@@ -3,9 +3,10 @@
 use tallylight_schemas::control::{Culprit, Severity};
 
 use super::decide::sees;
-use super::health::{ERRORS, EdgeState, Health, rebuffering};
+use super::health::{EdgeState, Health, rebuffering};
 use super::incidents::Finding;
 use super::inputs::{Edge, Inputs};
+use super::signals::ERRORS;
 use super::state::State;
 use super::upstream::ORIGIN_MS;
 use super::words::{Evidence, percent, rate, seconds, viewers};

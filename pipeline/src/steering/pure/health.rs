@@ -5,6 +5,7 @@
 //! of rows, or with too few requests to tell, are enough; either witness alone needs three.
 
 use super::inputs::{Edge, Found, Probe, Second};
+use super::signals::Signals;
 
 /// A first byte within this is never slow, ms, however quick the edge was before.
 const NEVER_SLOW_MS: f64 = 500.0;
@@ -15,10 +16,6 @@ const LEAST_BASELINE_MS: f64 = 10.0;
 /// A first byte after this is always slow, ms: less than the prober waits for it, or a probe that
 /// got none would say nothing.
 const ALWAYS_SLOW_MS: f64 = 4_000.0;
-/// A second with fewer requests says nothing.
-const LEAST_REQUESTS: i64 = 4;
-/// Share of errors from which a second is bad.
-pub const ERRORS: f64 = 0.1;
 /// Without a probe for so long nothing is known, ms.
 const SILENT_MS: i64 = 6_000;
 
@@ -62,6 +59,8 @@ pub struct EdgeState {
     pub closed_since: Option<i64>,
     /// It refuses sessions: no room.
     pub full: bool,
+    /// It was bad and is not well for long enough, or has no room: whoever fled from it stays away.
+    pub avoided: bool,
     /// Its usual first byte, ms.
     pub baseline_ms: f64,
     /// Its sessions and their rate when it was last without symptoms.
@@ -103,48 +102,39 @@ impl EdgeState {
 
     /// Takes in what is known now.
     ///
-    /// `calm`: no edge had symptoms. What an edge carries while another is ill is not its usual.
-    pub fn step(&mut self, edge: &Edge, calm: bool, now_ms: i64) {
-        let limit = self.limit_ms();
-        let probes: Vec<&Probe> = edge.probes.iter().filter(|p| !p.is_open(limit)).collect();
+    /// `rows`: its seconds, as far as they vote: what is old says nothing of now. `calm`: no edge had
+    /// symptoms. What an edge carries while another is ill is not its usual.
+    pub fn step(&mut self, edge: &Edge, rows: &[Second], calm: bool, now_ms: i64) {
         let heard = edge.probes.last().is_some_and(|probe| now_ms - probe.at < SILENT_MS);
         if !heard {
-            *self = Self {
-                health: Health::Unknown,
-                why: "not probed".into(),
-                good_since: None,
-                ..self.clone()
-            };
+            self.health = Health::Unknown;
+            self.why = "not probed".into();
+            self.good_since = None;
             return;
         }
-        let bad = |n: usize| probes.iter().rev().take(n).filter(|p| !p.is_good(limit)).count();
-        let bad_seconds =
-            |n: usize| edge.seconds.iter().rev().take(n).filter(|s| is_bad(s, limit)).count();
-        let few =
-            edge.seconds.iter().rev().take(4).map(|s| s.requests).sum::<i64>() < LEAST_REQUESTS;
-        self.dead =
-            probes.len() >= 2 && probes.iter().rev().take(2).all(|p| p.result == Found::Nothing);
-        self.full = probes.iter().rev().take(3).filter(|p| p.result == Found::Error(503)).count()
-            >= 2
-            || is_full(edge);
-        let agreed = bad(3) >= 2 && (bad_seconds(4) >= 1 || few);
-        let is_bad_now = agreed || self.dead || bad(4) >= 3 || bad_seconds(5) >= 3;
-        let suspect = bad(1) == 1 || bad_seconds(2) >= 1;
-        if !suspect && bad(3) == 0 && !is_bad_now {
+        let seen = Signals::of(edge, rows, self.limit_ms());
+        self.dead = seen.is_dead();
+        self.full = seen.is_full();
+        let agreed =
+            seen.bad_probes(3) >= 2 && (seen.bad_seconds(4) >= 1 || seen.has_few_requests());
+        let alone = seen.bad_probes(4) >= 3 || seen.bad_seconds(5) >= 3;
+        let is_bad = agreed || alone || self.dead;
+        let is_suspect = seen.bad_probes(3) >= 1 || seen.bad_seconds(2) >= 1;
+        if !is_suspect && !is_bad {
             self.symptom_at = None;
         } else if self.symptom_at.is_none() {
-            self.symptom_at = Some(first_symptom(&probes, &edge.seconds, limit).unwrap_or(now_ms));
+            self.symptom_at = Some(seen.first_symptom().unwrap_or(now_ms));
         }
-        if is_bad_now {
+        if is_bad {
             self.health = Health::Bad;
             self.good_since = None;
-        } else if bad(3) == 0 && bad_seconds(3) == 0 && probes.len() >= 2 {
+        } else if seen.bad_probes(3) == 0 && seen.bad_seconds(3) == 0 && seen.has_probes() {
             self.health = Health::Good;
             self.good_since.get_or_insert(now_ms);
         }
-        self.why = why(self, edge, &probes, limit);
+        self.why = why(self, &seen);
         if self.health == Health::Good && self.symptom_at.is_none() {
-            self.remember(edge, &probes, calm);
+            self.remember(edge, rows, seen.probe(), calm);
         }
     }
 
@@ -158,8 +148,8 @@ impl EdgeState {
             && newest.is_some_and(|probe| probe.is_good(limit) && probe.at >= since_ms)
     }
 
-    fn remember(&mut self, edge: &Edge, probes: &[&Probe], calm: bool) {
-        if let Some(Probe { result: Found::Byte(ms), .. }) = probes.last() {
+    fn remember(&mut self, edge: &Edge, rows: &[Second], probe: Option<&Probe>, calm: bool) {
+        if let Some(Probe { result: Found::Byte(ms), .. }) = probe {
             let ms = (*ms as f64).max(1.0);
             self.baseline_ms =
                 if self.baseline_ms == 0.0 { ms } else { self.baseline_ms * 0.95 + ms * 0.05 };
@@ -167,7 +157,8 @@ impl EdgeState {
         if let Some(load) = edge.load.filter(|_| calm) {
             self.before.sessions = load.sessions;
             self.before.reserved_kbps = load.reserved_kbps;
-            self.before.viewers = edge.seconds.last().map_or(0, |second| second.viewers);
+            // Without rows it is not known how many there are now.
+            self.before.viewers = rows.last().map_or(self.before.viewers, |second| second.viewers);
         }
         self.before.rebuffering = rebuffering(edge);
     }
@@ -181,37 +172,18 @@ pub fn rebuffering(edge: &Edge) -> f64 {
     if watched > 0 { stalled as f64 / watched as f64 } else { 0.0 }
 }
 
-fn is_bad(second: &Second, limit_ms: i64) -> bool {
-    if second.requests < LEAST_REQUESTS {
-        return false;
-    }
-    let errors = second.errors as f64 / second.requests as f64;
-    errors >= ERRORS || second.p90_ms.is_some_and(|ms| ms > limit_ms as f64)
-}
-
-/// Nearly everything is taken, and requests are refused.
-fn is_full(edge: &Edge) -> bool {
-    let errors: i64 = edge.seconds.iter().rev().take(3).map(|second| second.errors).sum();
-    edge.load.is_some_and(|load| load.is_nearly_full()) && errors > 0
-}
-
-fn first_symptom(probes: &[&Probe], seconds: &[Second], limit: i64) -> Option<i64> {
-    let probe = probes.iter().rev().take_while(|p| !p.is_good(limit)).last().map(|p| p.at);
-    let second = seconds.iter().rev().take_while(|s| is_bad(s, limit)).last().map(|s| s.at * 1_000);
-    [probe, second].into_iter().flatten().min()
-}
-
-fn why(state: &EdgeState, edge: &Edge, probes: &[&Probe], limit: i64) -> String {
-    let newest = probes.last().map_or("no probe yet".to_owned(), |probe| probe.words());
+fn why(state: &EdgeState, seen: &Signals<'_>) -> String {
+    let newest = seen.probe().map_or("no probe yet".to_owned(), |probe| probe.words());
     match state.health {
         Health::Good if state.symptom_at.is_some() => format!("watched: prober had {newest}"),
         Health::Good => format!("first byte {newest}"),
         Health::Unknown => "not known yet".into(),
         Health::Bad if state.dead => "takes no connections".into(),
         Health::Bad if state.full => "is full and refuses sessions".into(),
+        Health::Bad if !seen.has_rows() => format!("prober had {newest}"),
         Health::Bad => {
-            let slow = edge.seconds.iter().rev().take(5).filter(|s| is_bad(s, limit)).count();
-            format!("prober had {newest}; {slow} of its last 5 seconds were bad")
+            let bad = seen.bad_seconds(5);
+            format!("prober had {newest}; {bad} of its last 5 seconds were bad")
         }
     }
 }

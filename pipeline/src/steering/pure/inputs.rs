@@ -24,7 +24,11 @@ pub struct Inputs {
     pub low: bool,
     /// The places of the sessions that asked lately, by home, ascending.
     pub places: BTreeMap<String, Vec<u32>>,
-    /// Who changed the edge in the last two minutes, oldest first.
+    /// Sessions that each of these places stands for: of very many not all are remembered.
+    pub stands_for: f64,
+    /// How many sessions that asked lately are sent to each edge.
+    pub sent: BTreeMap<String, i64>,
+    /// Who changed the edge lately, oldest first.
     pub moves: Vec<Moves>,
 }
 
@@ -158,7 +162,7 @@ pub struct Copy {
 pub struct Device {
     /// How many there are.
     pub viewers: i64,
-    /// Times their players could not change the bitrate.
+    /// Rebuffers after their players had stayed at a bitrate above what their line carried.
     pub adaptation_failures: i64,
 }
 

@@ -10,7 +10,7 @@ use super::inputs::Inputs;
 use super::masks;
 use super::plan::{movable, targets};
 use super::share::WHOLE;
-use super::state::{Effect, SETTLE_MS, State};
+use super::state::{Effect, State};
 use crate::steering::settings::Mode;
 
 /// A reason, without figures that move all the time, and until when it holds where it ends by
@@ -134,7 +134,7 @@ pub(super) fn edge(state: &State, inputs: &Inputs, name: &str, now_ms: i64) -> R
     if let Some(to) = fit.iter().find(|to| state.settles(to, now_ms)) {
         let text =
             format!("Edge {to} was sent viewers a moment ago; what they take up shows first.");
-        return (text, state.sent.get(to).map(|at| at + SETTLE_MS));
+        return (text, state.sent.get(to).map(|at| at + state.policy.settle_ms()));
     }
     let text = match inputs.edges.get(first).and_then(|edge| edge.load) {
         None => format!("Edge {first} does not say what it carries, so nobody is sent there."),

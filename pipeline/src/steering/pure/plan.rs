@@ -76,14 +76,8 @@ pub fn plan(
         );
         let each = at_most_top(inputs, each);
         let Room { free, fled } = room(state, inputs, &target, edge, each, now_ms);
-        let fit = if each > 0.0 { (free / each).floor() } else { 0.0 };
-        let fit = if closed && most_room.as_ref() == Some(&target) {
-            left
-        } else if here == 0 {
-            if free > 0.0 { left } else { 0 }
-        } else {
-            home.cut(&places, fit as i64)
-        };
+        let everybody = closed && most_room.as_ref() == Some(&target);
+        let fit = if everybody { left } else { fit_for(&home, &places, here, (free, each)) };
         let taken = take(&mut places, fit.min(left));
         let viewers = home.count(&taken);
         left -= length(&taken);
@@ -105,6 +99,18 @@ pub fn plan(
         parts.push(Part { to: None, places: rest, viewers, of: here, load_after: None });
     }
     parts
+}
+
+/// How many of these places of a home, where so many viewers are, have room in what is free, kbps,
+/// at so much for each of them.
+fn fit_for(home: &Home, places: &[(u32, u32)], here: i64, (free, each): (f64, f64)) -> u32 {
+    match here {
+        // Whoever begins there goes elsewhere, as long as there is any room.
+        0 if free > 0.0 => length(places),
+        0 => 0,
+        _ if each > 0.0 => home.cut(places, (free / each).floor() as i64),
+        _ => 0,
+    }
 }
 
 /// Viewers of an edge that are kept on its low rungs because somebody wishes so: that needs no

@@ -31,9 +31,16 @@ impl State {
             }
             if self.is_lost(&row) {
                 incidents::close(self, row, now_ms, out);
-            } else {
-                self.incidents.insert(row.id.clone(), row);
+                continue;
             }
+            if row.culprit == Culprit::Edge
+                && row.state != IncidentState::Closed
+                && let Some(edge) = row.name.as_ref().and_then(|name| self.edges.get_mut(name))
+            {
+                // Whoever fled from it waits for its health.
+                edge.avoided = true;
+            }
+            self.incidents.insert(row.id.clone(), row);
         }
         let mut rows = actions;
         rows.sort_by_cached_key(taken_in_order);
@@ -75,6 +82,8 @@ impl State {
             row.kind == ActionKind::SetMode && mode.is_some_and(|mode| mode.id != row.id);
         if row.state != ActionState::Taken {
             None
+        } else if row.kind == ActionKind::ReturnEdge {
+            Some("Brought back; nobody counted, as steering restarted")
         } else if set_since {
             Some("Over: the mode was set anew")
         } else if moves && !(known(&row.target) && row.to.as_ref().is_none_or(known)) {

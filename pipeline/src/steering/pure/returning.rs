@@ -4,6 +4,7 @@
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
 use super::act::{blank, pathway, sessions_at};
+use super::answer;
 use super::health::{Health, rebuffering};
 use super::inputs::{Inputs, Moves};
 use super::places::inside;
@@ -11,8 +12,6 @@ use super::plan::{at_most_top, load_after};
 use super::state::{BACK_MS, Effect, State, Watch};
 use super::words::{Evidence, percent, seconds, viewers};
 
-/// An outcome is written at the latest after this time, ms.
-const OUTCOME_MS: i64 = 30_000;
 /// From a player's first error to our first symptom, ms.
 const NOTICED_MS: i64 = 3_000;
 
@@ -55,18 +54,22 @@ fn has_room(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> 
 
 /// What those viewers will take up there, kbps: whom a cap kept there has it already.
 fn kbps_of(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> f64 {
-    let load = |edge: &str| inputs.edges.get(edge).and_then(|edge| edge.load);
     let away = || moves.iter().filter(|row| is_away(row));
     // Others may have come since they were moved.
     let places: Vec<(u32, u32)> = away().flat_map(|row| places_of(state, row)).collect();
-    let now = inside(&places, inputs.places.get(home).map_or(&[][..], Vec::as_slice)).count();
+    let known = inside(&places, inputs.places.get(home).map_or(&[][..], Vec::as_slice)).count();
     let (then, _) = viewers_of(moves);
-    let viewers = then.max(i64::try_from(now).unwrap_or(i64::MAX));
+    let viewers = (known as f64 * inputs.stands_for).max(then as f64);
+    viewers * most_kbps(state, inputs, home)
+}
+
+/// What one viewer takes up at a home at the most, kbps: the highest rate that is seen anywhere.
+pub fn most_kbps(state: &State, inputs: &Inputs, home: &str) -> f64 {
+    let load = |edge: &str| inputs.edges.get(edge).and_then(|edge| edge.load);
     let before = state.edges.get(home).map_or(0.0, |edge| edge.before.kbps_each());
     let each = state.routes.edges().filter_map(load).filter(|load| load.sessions > 0);
-    let each =
-        each.map(|load| load.reserved_kbps as f64 / load.sessions as f64).fold(before, f64::max);
-    viewers as f64 * at_most_top(inputs, each)
+    let each = each.map(|load| load.reserved_kbps as f64 / load.sessions as f64);
+    at_most_top(inputs, each.fold(before, f64::max))
 }
 
 /// Moves of a home's viewers in force that steering itself made.
@@ -178,6 +181,7 @@ pub fn take_return(
         row.state = ActionState::Ended;
         row.outcome = Some("All rungs are offered to them again".to_owned());
     }
+    answer::take_back(state, &home);
     state.sent.insert(home, now_ms);
     row.acts_at = None;
     row.by = by.to_owned();
@@ -195,7 +199,7 @@ pub fn outcomes(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<E
         // Not every player says where it is, so arrivals count too; who fled before was there.
         let moved = (load.sessions - watch.sessions).max(own + told);
         let done = moved as f64 >= watch.expected as f64 * 0.95;
-        let late = now_ms - watch.at >= OUTCOME_MS;
+        let late = now_ms - watch.at >= state.policy.outcome_ms();
         if !(done || late) {
             continue;
         }

@@ -7,30 +7,12 @@ use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, IncidentRo
 use super::act::is_turned_down;
 use super::health::EdgeState;
 use super::masks::Asked;
+pub use super::policy::Policy;
 use super::share::Routes;
 use crate::steering::settings::Mode;
 
-/// Bounds and times, from the settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
-    /// Whose stream.
-    pub tenant: String,
-    /// Players ask again after so many seconds.
-    pub ttl_s: u32,
-    /// An offer can be held for so long before it is taken, ms.
-    pub hold_ms: i64,
-    /// Per cent of a nominal capacity that steering never fills.
-    pub keep_free_pct: u32,
-    /// Capacity of each edge, kbps, in the order of the settings.
-    pub capacities: Vec<(String, u64)>,
-}
-
 /// Health that long before viewers are brought back, ms.
 pub const BACK_MS: i64 = 30_000;
-/// A viewer is moved by steering at most once in this time, ms, from when it followed.
-const ONCE_MS: i64 = 60_000;
-/// What was sent to an edge shows in its load only after this time, ms.
-pub const SETTLE_MS: i64 = 20_000;
 /// Records kept here; the rest is in the log.
 const KEPT: usize = 200;
 
@@ -81,14 +63,6 @@ pub enum Effect {
         /// Ignore it.
         on: bool,
     },
-}
-
-impl Policy {
-    /// Who was moved may be moved again after so long, ms. Players follow when they ask next: counted
-    /// from the decision, a late one would be moved twice within its own minute.
-    pub fn once_ms(&self) -> i64 {
-        ONCE_MS + i64::from(self.ttl_s) * 1_000
-    }
 }
 
 /// Everything that is remembered.
@@ -220,11 +194,15 @@ impl State {
         moved.extend(places.iter().map(|(from, to)| Moved { from: *from, to: *to, at: now_ms }));
     }
 
-    /// Whether an operator brought an edge's viewers back although it is still ill.
+    /// Whether an operator brought an edge's viewers back although it is still ill. Whom a cap kept
+    /// there had not left: its undo says nothing of the edge.
     pub fn is_insisted(&self, edge: &str) -> bool {
-        self.actions
-            .values()
-            .any(|row| row.target == edge && row.state == ActionState::Undone && self.is_open(row))
+        self.actions.values().any(|row| {
+            row.kind == ActionKind::ShiftEdge
+                && row.target == edge
+                && row.state == ActionState::Undone
+                && self.is_open(row)
+        })
     }
 
     /// Whether none of these was moved within [`Policy::once_ms`].
@@ -238,7 +216,7 @@ impl State {
 
     /// Whether an edge was sent viewers so short a time ago that its load does not show them all.
     pub fn settles(&self, edge: &str, now_ms: i64) -> bool {
-        self.sent.get(edge).is_some_and(|at| now_ms - at < SETTLE_MS)
+        self.sent.get(edge).is_some_and(|at| now_ms - at < self.policy.settle_ms())
     }
 
     /// The nominal capacity of an edge, kbps.

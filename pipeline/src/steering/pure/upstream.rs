@@ -140,8 +140,9 @@ pub fn devices(inputs: &Inputs) -> Vec<Finding> {
     });
     let finding = |(name, device): (&String, &super::inputs::Device)| {
         let mut evidence = Evidence::default();
+        let failures = device.adaptation_failures.to_string();
         evidence
-            .add("Bitrate changes that failed, last 30 s", device.adaptation_failures.to_string())
+            .add("Rebuffers after a bitrate that was not lowered, last 30 s", failures)
             .bad(true);
         evidence.add("On all other devices", (all - device.adaptation_failures).to_string());
         evidence.add(

@@ -1,5 +1,5 @@
-//! JSON, read from text as it comes. What is seldom (escapes, decimals, what is nested in a
-//! value that nobody wants) is left to [`serde_json`]; the rest takes and refuses what it does.
+//! A reader of JSON text. What is rare (escapes, decimals, values nested in an unknown member) is
+//! left to [`serde_json`]; the rest accepts and refuses what it does.
 
 use std::borrow::Cow;
 
@@ -8,18 +8,18 @@ use serde_json::{Deserializer, Number, Value as Json};
 use crate::cmcd::lex::{Bare, Cursor};
 use crate::cmcd::scan;
 
-/// The most digits of a number that is read here; so many fit.
+/// Most digits of a number that is read here; so many always fit.
 const DIGITS: usize = 18;
 
 impl<'a> Cursor<'a> {
-    /// Steps over what may stand between any two words.
+    /// Steps over white space.
     pub(super) fn skip_white(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
             self.at += 1;
         }
     }
 
-    /// An object; `member` gets each name and reads the value. `None` when it is none.
+    /// An object; `member` gets each name and reads the value. `None` when it is not one.
     pub(super) fn object(
         &mut self,
         mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Option<()>,
@@ -64,8 +64,8 @@ impl<'a> Cursor<'a> {
         self.peek() == Some(b'n') && self.word("null").is_some()
     }
 
-    /// A value that is no array and no object. The outer `None` is no JSON, the inner one a value
-    /// of another kind, which was stepped over.
+    /// A value that is neither an array nor an object. The outer `None` is invalid JSON, the inner
+    /// one a value of another kind, which was stepped over.
     pub(super) fn scalar(&mut self) -> Option<Option<Bare<'a>>> {
         match self.peek()? {
             b'"' => Some(Some(Bare::Text(self.text()?))),
@@ -93,7 +93,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A string without escapes; nothing was read when it is none.
+    /// A string without escapes; nothing was read when there is none.
     #[inline]
     pub(super) fn plain_text(&mut self) -> Option<&'a str> {
         let text = self.rest().strip_prefix(b"\"")?;
@@ -104,12 +104,12 @@ impl<'a> Cursor<'a> {
         self.text.get(from..from + bytes)
     }
 
-    /// A whole number of few digits that is not below zero; nothing was read when it is none.
+    /// A whole number of few digits, not below zero; nothing was read when there is none.
     #[inline]
     pub(super) fn whole(&mut self) -> Option<i64> {
         let rest = self.rest();
         let (value, digits) = scan::whole(rest, DIGITS);
-        // A zero in front is no JSON.
+        // A leading zero is not JSON.
         let plain = digits == 1 || digits > 1 && rest.first() != Some(&b'0');
         let ends = !matches!(rest.get(digits), Some(b'.' | b'e' | b'E'));
         (plain && ends).then(|| {

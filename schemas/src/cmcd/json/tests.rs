@@ -1,5 +1,4 @@
-//! The reader beside its meaning: what [`serde_json`] makes of an object, looked at member by
-//! member.
+//! The reader against its definition: what [`serde_json`] reads, evaluated member by member.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +15,7 @@ use crate::fates::Reason;
 /// The members of an object in the order in which they were sent.
 type Sent = Vec<(String, Json)>;
 
-/// What is kept, and how many values and keys are lost.
+/// The members kept, and the numbers of values and keys lost.
 #[derive(Debug, Default, PartialEq)]
 struct Kept {
     members: BTreeMap<String, Json>,
@@ -65,7 +64,7 @@ fn naive(sent: &Sent) -> Result<Kept, Reason> {
     })
 }
 
-/// All items have to be scalars; a key without a list takes the first and looks at no other.
+/// All items have to be scalars; a key that is not a list takes the first.
 fn list(key: Key, value: &Json) -> Option<Json> {
     let lone = [value.clone()];
     let items = value.as_array().map_or(lone.as_slice(), Vec::as_slice);
@@ -160,7 +159,7 @@ fn value() -> impl Strategy<Value = Json> {
     ]
 }
 
-/// Events of any members, most of them with what each must have; some with very many.
+/// Events of any members, most of them with the required ones; some with very many.
 fn sent() -> impl Strategy<Value = Sent> {
     let known: Vec<_> = Key::ALL.iter().map(|key| key.name().to_owned()).collect();
     let name = prop_oneof![
@@ -205,7 +204,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn an_object_is_read_as_it_is_meant(sent in sent(), style in style()) {
+    fn an_object_is_read_as_serde_json_reads_it(sent in sent(), style in style()) {
         let text = written(&sent, style);
         // Decimals come back from text not always to the bit.
         let again = |value: &Json| serde_json::from_str(&value.to_string()).unwrap();
@@ -226,7 +225,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_no_json_is_no_event(
+    fn invalid_json_is_not_an_event(
         sent in sent(),
         style in style(),
         at in any::<prop::sample::Index>(),
@@ -276,7 +275,7 @@ fn a_repeated_record_is_one_of_the_same_bytes() {
 }
 
 #[test]
-fn a_custom_value_that_is_lost_is_noted() {
+fn a_lost_custom_value_is_noted() {
     for value in [json!([1]), json!("x".repeat(65))] {
         let event =
             json!({"sid": "s", "e": "t", "ts": 1_795_000_000_000_i64, "v": 2, "x-y": value});

@@ -1,4 +1,4 @@
-//! Noting on a record which rules of CMCD it breaks, each with what was sent.
+//! Notes on a record which rules of CMCD it breaks, each with what was sent.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::cmcd::key::Key;
 use crate::cmcd::rule::{Broken, Rule};
 
 impl<'a> Record<'a> {
-    /// Notes rules that were broken by the way in which the record came.
+    /// Notes rules that are broken by how the record was sent.
     pub fn came_by(&mut self, way: Broken, said: &'static str) {
         self.note_rules(way, || Cow::Borrowed(said));
     }
@@ -18,17 +18,17 @@ impl<'a> Record<'a> {
         self.note_rules(rules, || example(key, raw));
     }
 
-    /// Notes a rule, shown by the key alone.
+    /// Notes a rule, with the key alone as its example.
     pub(in crate::cmcd) fn note_key(&mut self, rule: Rule, key: Key) {
         self.note_rules(Broken::one(rule), || Cow::Borrowed(key.name()));
     }
 
-    /// Notes a rule, shown by a name that is no known key.
+    /// Notes a rule, with a name that may not be a key as its example.
     pub(in crate::cmcd) fn note_name(&mut self, rule: Rule, name: &str) {
         self.note_rules(Broken::one(rule), || Cow::Owned(example(None, name).into_owned()));
     }
 
-    /// Notes a rule, shown by the key's value, which is a token or a number.
+    /// Notes a rule, with the key and its value, a token or a number, as its example.
     pub(in crate::cmcd) fn note_value(&mut self, rule: Rule, key: Key) {
         let shown = match self.get(key) {
             Value::Text(token) => format!("{}={token}", key.name()),
@@ -43,7 +43,7 @@ impl<'a> Record<'a> {
         self.note_rules(Broken::one(rule), || Cow::Owned(shown));
     }
 
-    /// Takes a rule back.
+    /// Removes the note of a rule.
     pub(in crate::cmcd) fn forgive(&mut self, rule: Rule) {
         if self.broken.has(rule) {
             self.broken = self.broken.without(Broken::one(rule));

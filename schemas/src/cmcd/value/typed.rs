@@ -1,5 +1,5 @@
-//! Records of values that have types already, such as those of Arrow columns. A member ends as it
-//! does in JSON ([`crate::cmcd::json`]); there is no text to be read.
+//! Records from values that have types already, such as those of Arrow columns. The result is the
+//! same as from JSON ([`crate::cmcd::json`]), without text to read.
 
 use std::borrow::Cow;
 
@@ -63,8 +63,8 @@ impl<'a> Record<'a> {
         self.set(key, plain);
     }
 
-    /// The same with a list: its items, each with its object type if it has one. An item that is
-    /// `None` has no value, and costs the list.
+    /// The same for a list of items, each with its object type if it has one. An item without a
+    /// value (`None`) costs the whole list.
     pub fn put_list(
         &mut self,
         key: Key,
@@ -90,15 +90,15 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// A member that is no key.
+    /// A member that is not a key.
     pub fn put_unknown(&mut self, name: &str) {
         let draft = matches!(name, "cdn" | "df");
         self.note_name(if draft { Rule::DraftKey } else { Rule::UnknownKey }, name);
         self.drop_key();
     }
 
-    /// Ends the event, and says whether it can be used. `sent` are bytes that are equal when the
-    /// same event comes again, and else are not.
+    /// Ends the event, and returns whether it can be used. `sent` are bytes that are equal for the
+    /// same event sent again, and only then.
     pub fn end(&mut self, sent: &[u8]) -> Result<(), Reason> {
         self.digest = xxh3_64(sent);
         verdict(self, Mode::Event)

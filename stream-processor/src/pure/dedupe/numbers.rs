@@ -49,7 +49,7 @@ impl Numbers {
         self.0.ranges()
     }
 
-    /// Whether there is none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.ranges().is_empty()
     }

@@ -1,5 +1,5 @@
-//! The records that a session has had and that its timeline no longer holds: by ranges of `sn`,
-//! and one by one where they have none.
+//! The records of a session that its timeline no longer holds: by ranges of `sn`, and one by one if
+//! they have none.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use super::numbers::Numbers;
 use crate::pure::input::PlayerInput;
 use crate::pure::tight::MaybeMs;
 
-/// What makes a record itself and no other, within an epoch of a session.
+/// Identifies a record within an epoch of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// Hash of (mode, sn, ts, e); of the digest where there is no `sn`.
@@ -27,11 +27,11 @@ pub struct Identity {
 impl Identity {
     /// The identity of a record.
     ///
-    /// A query without `sn` and `ts` is told from its repetition by the time of arrival: two requests
-    /// in the same state are alike to the byte, and nothing retries a query.
+    /// A query without `sn` and `ts` is distinguished by its time of arrival: two requests in the
+    /// same state are equal to the byte, and nothing retries a query.
     ///
-    /// A request may be told of by more than one who served it. Its text is the same then; where that
-    /// is not enough the digest has what it was for. Its number begins anew with what plays next.
+    /// A request may be reported by several servers. Its text is the same then; if that is not
+    /// enough, the digest includes its object. Its number starts again with whatever plays next.
     pub fn of(input: &PlayerInput<'_>) -> Self {
         let what = match (input.sn, input.ts) {
             // It is 0 in older files.
@@ -48,8 +48,8 @@ impl Identity {
         Self { id, sn, mode: usize::from(input.request), ts: input.ts }
     }
 
-    /// Whether a repetition of it would have a time that is over, too, when nothing can change the
-    /// record any more: it need not be remembered.
+    /// Whether a repetition of it would be late once the record is final: then it need not be
+    /// remembered.
     pub fn is_of_its_time(&self) -> bool {
         self.sn.is_none() && self.ts.is_none()
     }
@@ -60,7 +60,7 @@ impl Identity {
 pub struct Seen {
     /// Event reports.
     events: Numbered,
-    /// What most players do not send.
+    /// Records that most players do not send.
     rest: Option<Box<Rest>>,
 }
 
@@ -68,9 +68,9 @@ pub struct Seen {
 struct Rest {
     /// Queries.
     queries: Numbered,
-    /// The highest number of all queries that came.
+    /// The highest number of all queries that arrived.
     highest: Option<u64>,
-    /// Those without `sn`, the oldest first.
+    /// Records without `sn`, the oldest first.
     unnumbered: VecDeque<u64>,
 }
 
@@ -78,12 +78,12 @@ struct Rest {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Numbered {
     numbers: Numbers,
-    /// Their newest `ts`: a number that comes again with a later one is another record.
+    /// Their newest `ts`: the same number with a later one is another record.
     newest_ts: MaybeMs,
 }
 
 impl Seen {
-    /// Whether the record's number is above all that came before. `highest` is that of the event
+    /// Whether the record's number is above all that arrived before. `highest` is that of the event
     /// reports that were taken in.
     pub fn is_ahead(&self, identity: &Identity, highest: Option<u64>) -> bool {
         let highest = match (identity.mode, &self.rest) {
@@ -101,7 +101,7 @@ impl Seen {
         if mode == 0 { &mut self.events } else { &mut self.rest.get_or_insert_default().queries }
     }
 
-    /// Notes the number of a query that came; the session's state has that of event reports.
+    /// Notes the number of a query; the session's state has that of event reports.
     pub fn came(&mut self, identity: &Identity) {
         if identity.mode != 0 && identity.sn.is_some() {
             let highest = &mut self.rest.get_or_insert_default().highest;

@@ -7,12 +7,12 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::delivery::DeliveryEvent;
 
-/// Numbers behind the newest that are still told apart. Reporters hold 10,000 at most, so
-/// whatever is older is a repetition.
+/// Numbers behind the newest that are still distinguished. Reporters hold 10,000 at most, so
+/// anything older is a repetition.
 const WINDOW: u64 = 32_768;
 const WORDS: usize = (WINDOW / 64) as usize;
-/// Lives of one reporter that are remembered: those seen first last. A boot is any number that
-/// changes at each start, so its size says nothing about its age.
+/// Lives of one reporter that are remembered: those seen first most recently. A boot is any number
+/// that changes at each start, so its size does not show its age.
 const BOOTS: usize = 4;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

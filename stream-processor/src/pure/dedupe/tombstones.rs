@@ -1,4 +1,4 @@
-//! What is left of a session that ended long ago: enough to see a retry for what it is.
+//! What is left of a session that ended long ago: enough to recognise a retry.
 
 use std::collections::VecDeque;
 
@@ -6,8 +6,9 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::Numbers;
+use crate::pure::input::PlayerInput;
 
-/// Playbacks of one sid that are told apart; of older ones only the numbers of these are asked.
+/// Playbacks of one sid that are kept apart; records of older ones are looked up in the oldest.
 const PASTS: usize = 4;
 
 /// A playback that is over.
@@ -19,10 +20,18 @@ pub struct Past {
     pub opened_ts: i64,
     /// Its newest `ts`.
     pub newest_ts: i64,
-    /// What the player's clock is off, ms.
+    /// How far the player's clock is behind ours, ms.
     pub skew_ms: i64,
     /// The numbers of its records.
     pub numbers: Numbers,
+}
+
+impl Past {
+    /// The time of a record by the player's clock. One without `ts` has the time of arrival, by our
+    /// clock.
+    fn time_of(&self, input: &PlayerInput<'_>) -> i64 {
+        input.ts.unwrap_or_else(|| input.received_ms.saturating_sub(self.skew_ms))
+    }
 }
 
 /// The last playbacks of a sid, oldest first.
@@ -44,21 +53,22 @@ impl Tombstone {
         self.0.last().map_or(0, |past| past.epoch)
     }
 
-    /// Whether a record is from the time of what is over: not after its newest record, or (but
-    /// for one that begins another playback) from before `horizon_ms` by the clock that is known.
-    pub fn covers(&self, ts: i64, sn: Option<u64>, horizon_ms: i64) -> bool {
+    /// Whether a record belongs to the playbacks that are over: it is not after the newest record,
+    /// or (unless it begins another playback) from before `horizon_ms` by the corrected clock.
+    pub fn covers(&self, input: &PlayerInput<'_>, horizon_ms: i64) -> bool {
         let Some(last) = self.0.last() else { return false };
-        let follows = sn.is_some_and(|sn| sn > 0);
-        ts <= last.newest_ts || (follows && ts.saturating_add(last.skew_ms) < horizon_ms)
+        let (time, follows) = (last.time_of(input), input.sn.is_some_and(|sn| sn > 0));
+        time <= last.newest_ts || (follows && time.saturating_add(last.skew_ms) < horizon_ms)
     }
 
-    /// Takes a record that is covered; answers whether it came for the first time. One without
-    /// a number did not, as far as can be told.
-    pub fn take(&mut self, ts: i64, sn: Option<u64>) -> bool {
-        let Some(sn) = sn else { return false };
-        let at = self.0.iter().rposition(|past| past.opened_ts <= ts).unwrap_or(0);
+    /// Takes a record that is covered; answers whether it arrived for the first time. One without a
+    /// number is taken for a repetition.
+    pub fn take(&mut self, input: &PlayerInput<'_>) -> bool {
+        let Some(sn) = input.sn else { return false };
+        let began = |past: &Past| past.opened_ts <= past.time_of(input);
+        let at = self.0.iter().rposition(began).unwrap_or(0);
         let Some(past) = self.0.get_mut(at) else { return false };
-        past.newest_ts = past.newest_ts.max(ts);
+        past.newest_ts = past.newest_ts.max(past.time_of(input));
         past.numbers.insert(sn)
     }
 }
@@ -105,6 +115,10 @@ impl Tombstones {
 mod tests {
     use super::*;
 
+    fn record(ts: i64, sn: u64) -> PlayerInput<'static> {
+        PlayerInput { ts: Some(ts), sn: Some(sn), ..PlayerInput::default() }
+    }
+
     fn past(epoch: u32, opened_ts: i64, numbers: std::ops::Range<u64>) -> Past {
         let mut known = Numbers::default();
         numbers.for_each(|sn| assert!(known.insert(sn)));
@@ -131,19 +145,35 @@ mod tests {
         stone.bury(past(0, 0, 0..9));
         assert_eq!(stone.epoch(), 1);
         // The number 5 came in the first playback and not in the second.
-        assert!(!stone.take(40, Some(5)));
-        assert!(stone.covers(140, Some(5), i64::MIN) && stone.take(140, Some(5)));
-        assert!(!stone.take(140, Some(5)) && !stone.take(110, Some(2)) && stone.take(120, Some(3)));
-        assert!(!stone.take(120, None));
+        assert!(!stone.take(&record(40, 5)));
+        assert!(stone.covers(&record(140, 5), i64::MIN) && stone.take(&record(140, 5)));
+        assert!(!stone.take(&record(140, 5)) && !stone.take(&record(110, 2)));
+        assert!(stone.take(&record(120, 3)));
+        assert!(!stone.take(&PlayerInput { sn: None, ..record(120, 3) }));
     }
 
     #[test]
     fn the_end_that_comes_late_opens_nothing() {
         let mut stone = Tombstone::default();
         stone.bury(past(0, 0, 0..3));
-        assert!(stone.covers(60, Some(4), 100) && stone.take(60, Some(4)));
-        assert!(stone.covers(60, Some(4), i64::MIN), "it is the newest now");
+        assert!(stone.covers(&record(60, 4), 100) && stone.take(&record(60, 4)));
+        assert!(stone.covers(&record(60, 4), i64::MIN), "it is the newest now");
         // A viewer who is back, and one who plays once more.
-        assert!(!stone.covers(120, Some(5), 100) && !stone.covers(80, Some(0), 100));
+        assert!(!stone.covers(&record(120, 5), 100) && !stone.covers(&record(80, 0), 100));
+    }
+
+    #[test]
+    fn a_record_without_a_time_of_its_own_is_compared_by_our_clock() {
+        let arrived = |at| PlayerInput { received_ms: at, sn: Some(4), ..PlayerInput::default() };
+        // The player's clock is ahead of ours, or behind it, by a thousand: its last record came at
+        // 50 by our clock either way.
+        for skew_ms in [-1_000, 1_000] {
+            let mut stone = Tombstone::default();
+            stone.bury(Past { skew_ms, ..past(0, -skew_ms, 0..3) });
+            assert!(stone.covers(&arrived(50), 40) && !stone.covers(&arrived(51), 40), "{skew_ms}");
+            assert!(stone.covers(&arrived(99), 100) && !stone.covers(&arrived(100), 100));
+            assert!(stone.take(&arrived(60)) && stone.covers(&arrived(60), 40), "{skew_ms}");
+            assert!(!stone.covers(&arrived(61), 40), "the newest is kept by the player's clock");
+        }
     }
 }

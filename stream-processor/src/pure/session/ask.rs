@@ -22,7 +22,7 @@ impl Sessions {
             let rest = || name(a).cmp(&name(b));
             a_place.cmp(b_place).then_with(rest)
         };
-        // Of a million, those that are wanted are picked first, and only they are put in order.
+        // Of a million the requested ones are selected first, and only these are sorted.
         if limit < found.len() {
             found.select_nth_unstable_by(limit, order);
             found.truncate(limit);
@@ -36,7 +36,7 @@ impl Sessions {
         self.slots.columns().read(tenant, asked, &self.words)
     }
 
-    /// Rows of `many` open sessions of a tenant from a place on, and the place to go on from.
+    /// Rows of `many` open sessions of a tenant from a place on, and the place to continue from.
     pub fn open_rows(
         &self,
         tenant: &str,

@@ -1,5 +1,5 @@
-//! What every open session is broken down by, in columns: a question about a million sessions
-//! reads the columns it names and no session.
+//! The dimensions of every open session in columns: a question about a million sessions reads the
+//! columns it names and not the sessions.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub enum Dimension {
     State,
 }
 
-/// A column of the sessions that were asked for.
+/// A column of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Column {
     /// Places in [`OpenColumns::words`].
@@ -46,13 +46,13 @@ pub enum Column {
 pub struct OpenColumns {
     /// Sessions.
     pub rows: usize,
-    /// As they were asked for.
+    /// In the order of the question.
     pub columns: Vec<Column>,
     /// The partition's words by number.
     pub words: Vec<Option<Arc<str>>>,
 }
 
-/// What is shown of an open session.
+/// What columns show of an open session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shown {
     pub(super) dimensions: Dimensions,
@@ -63,7 +63,7 @@ pub(super) struct Shown {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Columns {
     tenants: Vec<Arc<str>>,
-    /// Whose open session is in a place, by number from 1; 0 is none.
+    /// The tenant of the open session in a place, by number from 1; 0 is none.
     tenant: Vec<u32>,
     words: [Vec<Option<Word>>; 7],
     asn: Vec<Option<u32>>,
@@ -71,7 +71,7 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Puts down what is in a place now: an open session, or none.
+    /// Stores what is in a place now: an open session, or none.
     pub(super) fn set(&mut self, slot: u32, shown: Option<(&str, Shown)>) {
         let at = slot as usize;
         if at >= self.tenant.len() {
@@ -105,7 +105,7 @@ impl Columns {
         Arc::clone(&self.tenants[at])
     }
 
-    /// A tenant's place among all. There are as many as keys of the collector name, a handful.
+    /// A tenant's place among all. There are as many as the collector's keys name, a handful.
     fn place(&mut self, tenant: &str) -> usize {
         let known = self.tenants.iter().position(|known| **known == *tenant);
         known.unwrap_or_else(|| {

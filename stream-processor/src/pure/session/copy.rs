@@ -1,6 +1,7 @@
-//! Sessions as they are at one moment, written down a few at a time while they go on: who is about to
-//! change is written first. To write all of a large audience down at once would hold events up for
-//! seconds. A snapshot is made of such a copy, or rows for who asks ([`Moment`](super::moment)).
+//! Sessions as they are at one moment, serialized a few at a time while records are taken in: a
+//! session that is about to change is written first. To serialize all of a large audience at once
+//! would hold events up for seconds. Snapshots are made of such a copy, and rows for readers
+//! ([`Moment`](super::moment)).
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use super::epoch::{Epoch, Queue};
 use super::slots::Slots;
 use super::store::{Over, Sessions};
 
-/// Who a copy is made for. Each may have one under way.
+/// What a copy is made for. One of each may be under way.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Whose {
     Snapshot,
@@ -20,20 +21,20 @@ pub(super) enum Whose {
 pub(super) struct Copy {
     /// Places before this one are done.
     next: u32,
-    /// Which are done, of those that there were at that moment: written, or found empty.
+    /// Which of the places of that moment are done: written, or found empty.
     done: Vec<bool>,
     bytes: postcard::Result<Vec<u8>>,
 }
 
 impl Copy {
-    /// A copy of what is in so many places now, over what is in `bytes`.
+    /// A copy of this many places as they are now, overwriting `bytes`.
     pub(super) fn begin(places: usize, mut bytes: Vec<u8>) -> Self {
         bytes.clear();
         let bytes = postcard::to_extend(&places, bytes);
         Self { next: 0, done: vec![false; places], bytes }
     }
 
-    /// Takes what is in a place that is about to change; whether that was still to be written.
+    /// Writes the session in a place that is about to change; whether that was still to be written.
     pub(super) fn keep(&mut self, slot: u32, epoch: Option<&Epoch>) -> bool {
         let Some(done) = self.done.get_mut(slot as usize).filter(|done| !**done) else {
             return false;
@@ -44,7 +45,7 @@ impl Copy {
         true
     }
 
-    /// Takes what is in the next places, `left` sessions at most; whether that was all.
+    /// Writes the sessions in the next places, `left` at most; whether the copy is complete.
     pub(super) fn go_on(&mut self, places: &[Option<Box<Epoch>>], left: &mut usize) -> bool {
         while (self.next as usize) < self.done.len() {
             if *left == 0 {
@@ -63,8 +64,8 @@ impl Copy {
     }
 }
 
-/// How many places a copy is of, and the sessions in it with theirs, up to the first that cannot be
-/// read.
+/// The number of places in a copy, and its sessions with their places, up to the first that cannot
+/// be read.
 pub(super) fn read(
     copy: &[u8],
 ) -> postcard::Result<(usize, impl Iterator<Item = postcard::Result<(u32, Epoch)>>)> {
@@ -81,8 +82,7 @@ pub(super) fn read(
 }
 
 impl Sessions {
-    /// What is not of one session, as it is now; and begins a copy of the sessions, over what is in
-    /// `bytes`.
+    /// All but the sessions, as it is now; begins a copy of the sessions, overwriting `bytes`.
     pub(in crate::pure) fn begin_copy(&mut self, bytes: Vec<u8>) -> Self {
         self.slots.begin_copy(Whose::Snapshot, bytes);
         // The queues follow from the sessions, and nothing waits between two entries.
@@ -112,7 +112,7 @@ impl Sessions {
         }
     }
 
-    /// Writes sessions of that moment, `left` at most; gives the copy once it has all.
+    /// Writes sessions of that moment, `left` at most; answers the copy once it is complete.
     pub(in crate::pure) fn go_on_copying(
         &mut self,
         left: &mut usize,
@@ -133,7 +133,7 @@ impl Sessions {
             }
             self.slots.put_back(slot, epoch)?;
         }
-        // From a list each is built at once.
+        // Built at once from a list, which is faster.
         (self.open, self.closed) = (open.into_iter().collect(), closed.into_iter().collect());
         Ok(())
     }

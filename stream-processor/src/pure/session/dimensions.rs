@@ -1,11 +1,11 @@
-//! Where a session is, in the words that it is broken down by.
+//! The dimensions of a session: the words that it is broken down by.
 
 use serde::{Deserialize, Serialize};
 
 use super::said::Said;
 use super::words::Word;
 
-/// The dimensions of a session, carried forward until something else is said.
+/// The dimensions of a session, carried forward until another value is reported.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dimensions {
     /// Content id.
@@ -29,7 +29,7 @@ pub struct Dimensions {
 }
 
 impl Dimensions {
-    /// As they are once `said` was said: a word that is not in it stays.
+    /// The dimensions after `said`: words missing in it stay.
     pub(super) fn moved_by(mut self, said: &Said) -> Self {
         for (mine, theirs) in [
             (&mut self.content, said.content),

@@ -18,12 +18,12 @@ use crate::pure::input::PlayerInput;
 use crate::pure::tight::MaybeMs;
 use crate::pure::watermark::{HORIZON_MS, SKEW_IGNORED_MS};
 
-/// Who plays so long after the end plays something else, ms. Whatever could still say something of
-/// the end is late by then, also where the clocks of the player and of edges differ by as much as is
-/// taken for the network's.
+/// A player that plays this long after the end plays something else, ms. By then any other record
+/// about the end is late, even if the clocks of player and edges differ by as much as is attributed
+/// to the network.
 const AGAIN_MS: i64 = HORIZON_MS + 2 * SKEW_IGNORED_MS;
 
-/// Which queue of the store an epoch waits in, and its place there (Unix ms of log time).
+/// The store's queue in which an epoch waits, and its place there (Unix ms of log time).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Queue {
     /// May fall silent then.
@@ -48,7 +48,7 @@ pub struct Epoch {
     least_delay: i64,
 }
 
-/// Facts of a playback that came before its beginning did, with the clock that placed them.
+/// Facts of a playback that arrived before its first record, with the clock that placed them.
 #[derive(Debug, Default)]
 pub(super) struct Overtakers {
     facts: Vec<Fact>,
@@ -70,10 +70,9 @@ impl Epoch {
         }
     }
 
-    /// Whether the record begins another playback under the same sid: its numbers start over
-    /// at a time after everything seen (which also says that it was not seen itself), or it was
-    /// overtaken by what followed it, or it plays when this one was over long ago. Before `horizon`
-    /// nothing can move.
+    /// Whether the record begins another playback under the same sid: its number is 0 at a time
+    /// after everything seen (so it was not seen itself), or later records overtook it, or it plays
+    /// long after the end of this one. Before `horizon` nothing can move.
     pub(super) fn is_followed_by(&self, input: &PlayerInput<'_>, horizon: i64) -> bool {
         if input.request {
             return false;
@@ -83,8 +82,8 @@ impl Epoch {
         starts_over || self.is_played_again(input, horizon)
     }
 
-    /// Whether a player plays who said long ago that it had ended: what began that playback is lost,
-    /// or its records have no numbers.
+    /// Whether a player plays that reported its end long ago: the record that began the new
+    /// playback is lost, or its records have no numbers.
     fn is_played_again(&self, input: &PlayerInput<'_>, horizon: i64) -> bool {
         let Some(ended) = self.timeline.now().ended_ts() else { return false };
         matches!(input.sta, Some("s" | "p"))
@@ -94,13 +93,14 @@ impl Epoch {
             && !self.timeline.knows(&Identity::of(input))
     }
 
-    /// Whether the record that began it has not come: what is older and plays began it, too.
+    /// Whether its first record has not arrived: then an older record that plays began it instead.
     pub(super) fn has_no_beginning(&self) -> bool {
         !self.timeline.numbers().contains(0)
     }
 
-    /// A playback has one beginning: another one, of a time after it, is that of the next, some of
-    /// which came by a faster way. Only facts that can still move can be told apart.
+    /// Whether later records of a new playback arrived before its first one, which this is: a
+    /// playback has one beginning, so a later one is that of the next. Only facts that can still
+    /// move can be told apart.
     fn was_overtaken(&self, input: &PlayerInput<'_>) -> bool {
         input.ts.is_some_and(|ts| {
             ts > self.opened_ts && ts.saturating_add(self.skew_ms()) > self.timeline.base().at()
@@ -125,7 +125,7 @@ impl Epoch {
         self.timeline.seen.came(&identity);
         if !input.request {
             if let Some(ts) = input.ts.filter(|_| self.newest_ts.is_none()) {
-                // Requests that came before it have our clock.
+                // Requests that arrived before it have our clock.
                 self.opened_ts = ts;
             }
             self.newest_ts = self.newest_ts.get().max(input.ts).into();
@@ -144,15 +144,15 @@ impl Epoch {
         Fate::Accepted
     }
 
-    /// Takes in what an edge reported; it shows that the player is there, too.
+    /// Takes in an edge's report, which also shows that the player is alive.
     pub(super) fn served(&mut self, fact: Fact, log: i64, to: &mut Panes<'_>) {
         self.heard_at = log;
         self.timeline.insert(fact, to);
         self.stay_superseded(to);
     }
 
-    /// Its sid plays something else since `begin` (by the player's clock); hands over what came
-    /// of that already.
+    /// Its sid plays something else from `begin` (by the player's clock) on; hands over the facts
+    /// of that which arrived already.
     pub(super) fn supersede(&mut self, begin: i64, to: &mut Panes<'_>) -> Overtakers {
         let at = begin.saturating_add(self.skew_ms());
         let facts = if self.timeline.recent().last_at() >= Some(at) {
@@ -166,8 +166,8 @@ impl Epoch {
         Overtakers { facts, least_delay: self.least_delay }
     }
 
-    /// Takes over what came before its beginning. The clock is the one that placed it, but for a
-    /// playback that has one of its own.
+    /// Takes over facts that arrived before its first record. They keep the clock that placed them,
+    /// unless this playback has one of its own.
     pub(super) fn inherit(&mut self, from: Overtakers, to: &mut Panes<'_>) {
         if from.facts.is_empty() {
             return;
@@ -194,8 +194,8 @@ impl Epoch {
         }
     }
 
-    /// The player's clock is off by the smallest delay ever seen; up to 2 s are taken for
-    /// the network's.
+    /// How far the player's clock is behind ours, ms: the smallest delay ever seen. Up to 2 s are
+    /// attributed to the network.
     fn skew_ms(&self) -> i64 {
         let known =
             self.least_delay < i64::MAX && self.least_delay.saturating_abs() >= SKEW_IGNORED_MS;
@@ -216,12 +216,12 @@ impl Epoch {
         self.opened_ts.saturating_add(self.skew_ms())
     }
 
-    /// Whether a record is of a time before it, by the clock of whoever stamped it.
+    /// Whether a record is of a time before it, by the clock that stamped the record.
     pub(super) fn begins_after(&self, input: &PlayerInput<'_>) -> bool {
         input.time() < if input.ts.is_some() { self.opened_ts } else { self.opened_at() }
     }
 
-    /// Whose viewer.
+    /// The viewer's tenant.
     pub(super) fn tenant(&self) -> &Arc<str> {
         self.timeline.tenant()
     }
@@ -241,7 +241,7 @@ impl Epoch {
         self.timeline.now().row(self.playback(), self.kin().late, words)
     }
 
-    /// What to remember when the rest is forgotten.
+    /// What is remembered when the rest is forgotten.
     pub(super) fn past(&self) -> Past {
         Past {
             epoch: self.kin().number,
@@ -252,7 +252,7 @@ impl Epoch {
         }
     }
 
-    /// Shares the name of its tenant again, which came out of a snapshot in full.
+    /// Shares the tenant's name again after a snapshot, in which each session has its own.
     pub(super) fn share_tenant(&mut self, tenant: Arc<str>) {
         self.timeline.share_tenant(tenant);
     }
@@ -270,13 +270,13 @@ mod tests {
     use super::super::story::Story;
     use super::*;
 
-    /// There are millions of each (docs/performance.md). What hardly any session needs belongs into
-    /// what hardly any session has.
+    /// There are millions of each (docs/performance.md). What hardly any session needs belongs in
+    /// `Seldom` or `Kin`.
     #[test]
     fn a_session_takes_no_more_room_than_it_did() {
         assert!(size_of::<Machine>() <= 56, "{}", size_of::<Machine>());
         assert!(size_of::<Epoch>() <= 320, "{}", size_of::<Epoch>());
-        // With the two counts of an `Arc` 160.
+        // With the two counters of an `Arc` 160.
         assert!(size_of::<Story>() <= 144, "{}", size_of::<Story>());
         assert!(size_of::<Seldom>() <= 128, "{}", size_of::<Seldom>());
         assert!(size_of::<Kin>() <= 48, "{}", size_of::<Kin>());

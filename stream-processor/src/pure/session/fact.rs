@@ -11,7 +11,7 @@ use crate::pure::tight::MaybeMs;
 /// A player state, CMCD `sta`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Token {
-    /// `s`: told to play.
+    /// `s`: starting.
     Starting,
     /// `p`: rendering.
     Playing,
@@ -47,12 +47,12 @@ impl Token {
         (Token::Preloading, "d"),
     ];
 
-    /// The token behind a CMCD value; an unknown one is no news.
+    /// The token of a CMCD value; an unknown value is ignored.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, name)| *name == text).map(|(token, _)| *token)
     }
 
-    /// The token whose place among all is before `from_1`; there is none at 0.
+    /// The token by its place, counted from 1; none at 0.
     pub(super) fn at(from_1: usize) -> Option<Self> {
         Self::ALL.get(from_1.checked_sub(1)?).map(|(token, _)| *token)
     }
@@ -68,7 +68,7 @@ impl Token {
     }
 }
 
-/// Who stated a fact.
+/// The source of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Origin {
     /// An edge, about a request of the session.
@@ -89,11 +89,11 @@ impl Origin {
 /// One fact. Times are Unix ms.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Fact {
-    /// Event time, corrected, and never before what was final when it came.
+    /// Event time, corrected, and never before what was final on arrival.
     pub at: i64,
     /// The time as the player stated it, to be corrected by its clock's skew.
     pub ts: MaybeMs,
-    /// Who stated it.
+    /// Its source.
     pub origin: Origin,
     /// The player's (or the edge's) sequence number.
     pub sn: Option<u64>,
@@ -101,16 +101,16 @@ pub struct Fact {
     pub id: u64,
     /// Player state.
     pub token: Option<Token>,
-    /// What a request without one tells of it.
+    /// The hint at a state in a request that names none.
     pub clue: Option<Clue>,
     /// The record reports an error.
     pub error: bool,
     /// The record says that the player is hidden.
     pub hidden: bool,
-    /// It is a request that somebody told of who served it.
+    /// It is a request reported by the server that answered it.
     pub told: bool,
-    /// It tells of a response (`rr`): its time is that of the request, and what else it says of the
-    /// player was so when the response had come.
+    /// It reports a response (`rr`): its time is that of the request, but it describes the player
+    /// at the time of the response.
     pub response: bool,
     /// Bitrate, kbps; 0 is unknown.
     pub kbps: i32,
@@ -126,7 +126,7 @@ pub struct Fact {
     pub shown_kbps: i32,
     /// Times its buffer ran dry, as the player counts them; −1 is unknown.
     pub stalls: i32,
-    /// How long in all, ms; −1 is unknown.
+    /// Total time of these, ms; −1 is unknown.
     pub stalled_ms: i32,
     /// Frames dropped, as the player counts them; −1 is unknown.
     pub dropped: i32,
@@ -134,8 +134,8 @@ pub struct Fact {
     pub said: Option<Said>,
 }
 
-/// Order of facts: by time; at the same time what edges say comes first, silence last, and
-/// the player's own in order of `sn`.
+/// Order of facts: by time; at the same time facts of edges come first, silence last, and the
+/// player's own in order of `sn`.
 pub type Order = (i64, Origin, u64, u64);
 
 impl Fact {
@@ -161,7 +161,7 @@ impl Fact {
             hidden: input.bg == Some(true),
             told: input.is_told(),
             response: !input.request && input.e == Some("rr"),
-            // What a request is for is the rung that is played only where it is video.
+            // The object of a request is the rung that is played only if it is video.
             kbps: small(input.br_kbps).filter(|_| is_rung).unwrap_or(0),
             throughput_kbps: small(input.mtp_kbps).unwrap_or(-1),
             lowest_kbps: small(input.lb_kbps).unwrap_or(0),
@@ -199,7 +199,7 @@ impl Fact {
         Self::bare(at, Origin::Silence)
     }
 
-    /// The numbers that may be missing, each with what is taken for that.
+    /// The numbers that may be missing, each with the value that means so.
     pub(super) fn numbers(&self) -> [(i32, i32); 9] {
         [
             (self.kbps, 0),

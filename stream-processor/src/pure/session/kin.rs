@@ -1,5 +1,5 @@
-//! What an epoch has to do with others of its sid, and with records that came too late: nearly every
-//! sid plays once and all of it comes in time.
+//! An epoch's relation to others of its sid, and its late records. Kept apart, since nearly every
+//! sid plays once and all its records arrive in time.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,9 +11,9 @@ use crate::pure::dedupe::Tombstone;
 pub(super) struct Kin {
     /// Which of the playbacks of the sid it is.
     pub(super) number: u32,
-    /// Place of the epoch before it, while that is kept.
+    /// Place of the previous epoch, while that is kept.
     pub(super) previous: Option<u32>,
-    /// The epochs before it that are forgotten.
+    /// The forgotten epochs before it.
     pub(super) before: Option<Tombstone>,
     /// A later epoch of the sid has begun.
     pub(super) superseded: bool,
@@ -21,7 +21,7 @@ pub(super) struct Kin {
     pub(super) late: u64,
 }
 
-/// What all others have in common.
+/// Shared by all epochs without any.
 static ALONE: Kin = Kin { number: 0, previous: None, before: None, superseded: false, late: 0 };
 
 impl Epoch {
@@ -29,7 +29,7 @@ impl Epoch {
         self.kin.as_deref().unwrap_or(&ALONE)
     }
 
-    /// To be changed: it has some from then on.
+    /// The same, to be changed; made if it is missing.
     pub(super) fn kin_mut(&mut self) -> &mut Kin {
         self.kin.get_or_insert_default()
     }

@@ -1,6 +1,6 @@
-//! The state machine of one playback epoch. It is fed facts in order of time and says, for
-//! each, where the session stands afterwards and what is to be counted at that moment. What
-//! it does with a token is in [`super::rules`], what it tells of itself in [`super::report`].
+//! The state machine of one playback epoch. It is fed facts in order of time and answers, for each,
+//! the session's presence afterwards and what is to be counted at that moment. The meaning of
+//! tokens is in [`super::rules`], the session's row in [`super::report`].
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,13 +14,13 @@ use super::words::Word;
 use crate::pure::tight::{MaybeCount, MaybeMs};
 use crate::pure::window::{Counts, Presence, Watching};
 
-/// Rebuffers kept for the session's row.
+/// The newest rebuffers that are kept for the session's row.
 pub(super) const REBUFFERS_KEPT: usize = 32;
 
-/// What follows from one fact.
+/// The effect of one fact.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Where the session stands from then on.
+    /// What the session adds to gauges from then on.
     pub presence: Presence,
     /// Its dimensions changed with this fact.
     pub moved: bool,
@@ -28,10 +28,10 @@ pub struct Outcome {
     pub counts: Counts,
 }
 
-/// What a session is doing, as spans tell it.
+/// What a session is doing, as in its spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Doing {
-    /// It is one of those who want to see video.
+    /// Video is wanted: the session counts as a viewer.
     Watching(Watching),
     /// Paused by the viewer.
     Paused,
@@ -50,32 +50,31 @@ impl Doing {
     }
 }
 
-/// A session as far as its facts tell. Times are Unix ms.
+/// A session as its facts describe it. Times are Unix ms.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Machine {
     /// Sums are complete up to here.
     pub(super) at: i64,
     pub(super) playing_ms: i64,
     pub(super) kbps_ms: i64,
-    /// The largest sequence number, once there is a smallest.
+    /// Sequence numbers up to this one are settled, once there is a smallest: seen or missing.
     pub(super) sn: u64,
-    /// Shared with the other state of the session; see [`Story`]. Written down in
-    /// [`super::states`].
+    /// Shared with the other state of the session; see [`Story`]. Serialized in [`super::states`].
     #[serde(skip, default = "no_story")]
     pub(super) story: Arc<Story>,
     pub(super) events: u32,
     pub(super) latency_ms: MaybeCount,
-    /// Frames dropped since the player's count last began, by that.
+    /// Frames dropped, by the player's count since that last restarted.
     pub(super) dropped: MaybeCount,
     pub(super) state: Option<Watching>,
     pub(super) token: Option<Token>,
-    /// Silent for too long; stands still until the next fact.
+    /// Silent for too long; its state is frozen until the next fact.
     pub(super) silent: bool,
     /// The player is hidden.
     pub(super) hidden: bool,
 }
 
-/// What nobody has a story of yet has in common.
+/// Shared by all machines that have no story yet.
 static NO_STORY: LazyLock<Arc<Story>> = LazyLock::new(Arc::default);
 
 fn no_story() -> Arc<Story> {
@@ -102,8 +101,8 @@ impl Default for Machine {
 }
 
 impl Machine {
-    /// Takes in the next fact. `events_rule` says that the player sends event reports: then
-    /// its queries only show that it is alive and what it watches.
+    /// Takes in the next fact. `events_rule` means that the player sends event reports: then its
+    /// requests only show that it is alive and what it watches.
     pub fn apply(&mut self, fact: &Fact, events_rule: bool) -> Outcome {
         let mut counts = Counts::default();
         let last_seen = self.last_seen();
@@ -119,13 +118,13 @@ impl Machine {
             self.tell().seldom_mut().last_seen = MaybeMs::default();
         }
         if self.silent {
-            self.resume(fact.at);
+            self.resume();
         }
         let moved = self.take_words(fact);
         let moved = match fact.origin {
             Origin::Edge => moved,
             Origin::Request if events_rule && fact.told => {
-                // A record like any other, but none that the player sent here.
+                // It counts in its pane, but not among the session's records: another sent it.
                 counts.event = true;
                 moved
             }
@@ -133,7 +132,7 @@ impl Machine {
                 self.count_record(fact, &mut counts);
                 moved
             }
-            // At its time the player may have been in quite another state.
+            // At its time the player may have been in another state.
             _ if fact.response => {
                 self.count_record(fact, &mut counts);
                 moved
@@ -163,7 +162,13 @@ impl Machine {
                 self.tell().unrated_ms += passed;
             }
             Watching::Starting => self.tell().starting_ms += passed,
-            Watching::Rebuffering => self.tell().seldom_mut().rebuffering_ms += passed,
+            Watching::Rebuffering => {
+                let seldom = self.tell().seldom_mut();
+                seldom.rebuffering_ms += passed;
+                if let Some((_, ms)) = seldom.rebuffers.last_mut() {
+                    *ms += passed;
+                }
+            }
             Watching::Seeking => self.tell().seldom_mut().seeking_ms += passed,
         }
         if self.hidden {
@@ -173,12 +178,12 @@ impl Machine {
         }
     }
 
-    /// To change what seldom changes; what does not change stays shared.
+    /// The story, to be changed: a shared one is cloned first.
     pub(super) fn tell(&mut self) -> &mut Story {
         Arc::make_mut(&mut self.story)
     }
 
-    /// Shares with `other` what says the same.
+    /// Shares the story of `other` if it is equal.
     pub(super) fn share(&mut self, other: &Self) {
         if !Arc::ptr_eq(&self.story, &other.story) && self.story == other.story {
             self.story = Arc::clone(&other.story);
@@ -221,7 +226,7 @@ impl Machine {
         Presence { state, kbps, derived: self.story.derived }
     }
 
-    /// What it is doing; nothing when it is gone, or only preloads.
+    /// What it is doing; `None` when it has ended or only preloads.
     pub fn doing(&self) -> Option<Doing> {
         if !self.is_open() {
             return None;
@@ -267,7 +272,7 @@ impl Machine {
 
     fn take_words(&mut self, fact: &Fact) -> bool {
         let Some(said) = &fact.said else { return false };
-        // Players name the error after the state, so a code is taken from an ended session too.
+        // Players report the error code after the state, so it is taken after the end, too.
         if said.error.is_some() && said.error != self.seldom().error {
             self.tell().seldom_mut().error = said.error;
         }

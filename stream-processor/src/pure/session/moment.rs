@@ -1,5 +1,5 @@
-//! The rows of sessions that can still change, as of one moment. They are made of a
-//! [copy](super::copy) and elsewhere: whoever holds the state has records to take in.
+//! The rows of sessions that can still change, as of one moment. They are made from a
+//! [copy](super::copy) in another thread, while the owner of the state takes in records.
 
 use tallylight_schemas::session::{SessionRow, SpanRow};
 
@@ -16,7 +16,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Of what [`Sessions::begin_moment`] gave, and the copy that it began.
+    /// From the words that [`Sessions::begin_moment`] answered and the copy that it began.
     pub fn new(words: Words, copy: Vec<u8>) -> Self {
         Self { words, copy }
     }
@@ -26,11 +26,11 @@ impl Moment {
         Ok(self.epochs()?.map(|epoch| Ok(epoch?.row(&self.words))))
     }
 
-    /// The rows of each session's stretches that can still change.
+    /// The rows of each session's spans that can still change.
     pub fn spans(&self) -> postcard::Result<impl Iterator<Item = postcard::Result<Vec<SpanRow>>>> {
         Ok(self.epochs()?.map(|epoch| {
             let epoch = epoch?;
-            let open = epoch.timeline.open_stretches().into_iter();
+            let open = epoch.timeline.open_spans().into_iter();
             Ok(open.map(|one| one.row(epoch.playback(), &self.words)).collect())
         }))
     }
@@ -42,13 +42,13 @@ impl Moment {
 }
 
 impl Sessions {
-    /// Begins a copy of the sessions for a [`Moment`], and gives the words as they are now.
+    /// Begins a copy of the sessions for a [`Moment`], and answers the words as they are now.
     pub(in crate::pure) fn begin_moment(&mut self) -> Words {
         self.slots.begin_copy(Whose::Moment, Vec::new());
         self.words.clone()
     }
 
-    /// Writes sessions of that moment, `left` at most; gives the copy once it has all.
+    /// Writes sessions of that moment, `left` at most; answers the copy once it is complete.
     pub(in crate::pure) fn go_on_with_moment(
         &mut self,
         left: &mut usize,

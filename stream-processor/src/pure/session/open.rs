@@ -13,17 +13,16 @@ use crate::pure::dedupe::Tombstone;
 use crate::pure::input::PlayerInput;
 use crate::pure::watermark::{HORIZON_MS, SKEW_IGNORED_MS};
 
-/// The fate of a record of what is over.
+/// The fate of a record of a playback that is over.
 fn over(before: &mut Tombstone, input: &PlayerInput<'_>) -> Fate {
-    if before.take(input.time(), input.sn) { Fate::Late } else { Fate::Duplicate }
+    if before.take(input) { Fate::Late } else { Fate::Duplicate }
 }
 
 impl Sessions {
     /// Takes in a player's record. `delay` is the smallest arrival − ts of the records it
-    /// came with (`i64::MAX` when none names a time): a batch sent late must not look like
-    /// a slow clock because its oldest record is read first. `likely` is where its session very
-    /// likely is, if that was looked up. Answers the record's fate, and which session it is of, if
-    /// any.
+    /// arrived with (`i64::MAX` when none has a time): a batch sent late must not look like a slow
+    /// clock because its oldest record is read first. `likely` is the likely place of its session,
+    /// if that was looked up. Answers the record's fate and its session, if any.
     pub fn record(
         &mut self,
         input: &PlayerInput<'_>,
@@ -50,14 +49,14 @@ impl Sessions {
         (fate, Some(slot))
     }
 
-    /// The fate of a record of a playback that is forgotten, while its sid plays something else.
+    /// The fate of a record of a forgotten playback whose sid plays something else by now.
     fn over_before(&mut self, slot: u32, input: &PlayerInput<'_>) -> Option<Fate> {
         let current = self.slots.get_mut(slot)?;
         if input.sn.is_none() || current.kin().previous.is_some() || !current.begins_after(input) {
             return None;
         }
         let before = current.kin.as_mut()?.before.as_mut()?;
-        before.covers(input.time(), input.sn, i64::MIN).then(|| over(before, input))
+        before.covers(input, i64::MIN).then(|| over(before, input))
     }
 
     fn epoch_of(&mut self, slot: u32, input: &PlayerInput<'_>, now: &mut Now<'_>) -> u32 {
@@ -66,7 +65,7 @@ impl Sessions {
         if current.is_followed_by(input, horizon) {
             let number = current.kin().number.saturating_add(1);
             let overtakers = self.with(slot, now, |epoch, panes| {
-                // Only one step back is looked for; a longer chain would outlive its links.
+                // Records go one playback back at most; a longer chain would outlive its links.
                 epoch.kin_mut().previous = None;
                 epoch.supersede(input.time(), panes)
             });
@@ -82,7 +81,7 @@ impl Sessions {
         if !(current.has_no_beginning() && self.epoch(previous).is_some_and(follows)) {
             return previous;
         }
-        // It began earlier than what came first of it says.
+        // It began earlier than the first of its records to arrive says.
         let begin = input.time();
         let more = self.with(previous, now, |epoch, panes| epoch.supersede(begin, panes));
         self.with(slot, now, |epoch, panes| {
@@ -101,7 +100,7 @@ impl Sessions {
         let horizon = now.log - HORIZON_MS;
         let stone = self.stones.get_mut(ident::hash(input.tenant, input.sid));
         let before = match stone {
-            Some(stone) if stone.covers(input.time(), input.sn, horizon) => {
+            Some(stone) if stone.covers(input, horizon) => {
                 return Err(over(stone, input));
             }
             Some(stone) => Some(stone.clone()),
@@ -141,8 +140,8 @@ impl Sessions {
         slot
     }
 
-    /// Takes in what an edge reported at `at` about a session: the newest good segment says
-    /// where the session is served from.
+    /// Takes in an edge's report about a session, of time `at`: the newest segment served well
+    /// tells from where the session is served.
     pub fn served(
         &mut self,
         tenant: &str,

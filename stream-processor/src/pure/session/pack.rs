@@ -1,4 +1,4 @@
-//! Numbers in as few bytes as they need: seven bits in each, the lowest first.
+//! Numbers in as few bytes as they need: seven bits in each byte, the lowest first.
 
 /// The most that is written at once.
 const ROOM: usize = 112;
@@ -39,7 +39,7 @@ impl Pen {
         self.number(((apart << 1) ^ (apart >> 63)).cast_unsigned());
     }
 
-    /// A number that is as large as any.
+    /// A number of eight bytes, whatever its size.
     pub(super) fn eight(&mut self, number: u64) {
         number.to_le_bytes().into_iter().for_each(|byte| self.byte(byte));
     }
@@ -49,7 +49,7 @@ impl Pen {
     }
 }
 
-/// Reads what a [`Pen`] wrote; after the end there are noughts.
+/// Reads what a [`Pen`] wrote; after the end it reads zeros.
 #[derive(Debug)]
 pub(super) struct Reader<'a>(&'a [u8]);
 

@@ -1,5 +1,5 @@
-//! Edges often report a session's first requests before the player's first beacon is in.
-//! They open no session; they wait here for it.
+//! Edges often report a session's first requests before the player's first beacon arrives. These
+//! open no session; they wait for it here.
 
 use std::collections::VecDeque;
 
@@ -21,7 +21,7 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Keeps a fact; beyond `capacity` sids the one that came first is forgotten.
+    /// Keeps a fact; beyond `capacity` sids the first to arrive is forgotten.
     pub(super) fn push(&mut self, sid: u64, fact: Fact, capacity: usize) {
         if !self.facts.contains_key(&sid) {
             self.order.push_back(sid);

@@ -1,4 +1,4 @@
-//! A machine as the row that tables and the sessions API show.
+//! A session as the row that tables and the sessions API show.
 
 use tallylight_schemas::session::{Outcome, SessionRow};
 
@@ -8,10 +8,10 @@ use super::sid::Sid;
 use super::words::Words;
 use crate::pure::window::Watching;
 
-/// Which playback of whom.
+/// Identifies a playback.
 #[derive(Debug, Clone, Copy)]
 pub struct Playback<'a> {
-    /// Whose viewer.
+    /// The viewer's tenant.
     pub tenant: &'a str,
     /// The player's session id.
     pub sid: &'a Sid,
@@ -31,22 +31,12 @@ impl Machine {
         }
     }
 
-    /// How long the viewer waited for a first frame, as long as that is or was awaited.
+    /// How long the viewer waited for a first frame, if the attempt began.
     fn waited_ms(&self) -> Option<i64> {
         if self.story.first_frame_at.is_some() {
             return self.story.startup_ms();
         }
-        Some(self.seldom().ended_at.get().unwrap_or(self.at) - self.story.started_at()?)
-    }
-
-    fn rebuffer_rows(&self) -> Vec<(i64, i64)> {
-        let seldom = self.seldom();
-        let open = (self.presence().state == Some(Watching::Rebuffering))
-            .then(|| (seldom.rebuffer_since, self.at - seldom.rebuffer_since));
-        let all = seldom.rebuffers.iter().copied().chain(open);
-        let skip = (seldom.rebuffers.len() + usize::from(open.is_some()))
-            .saturating_sub(super::machine::REBUFFERS_KEPT);
-        all.skip(skip).map(|(start, ms)| (start * 1_000, ms)).collect()
+        self.story.waited_until(self.seldom().ended_at.get().unwrap_or(self.at))
     }
 
     /// The row of the session so far. Times in a state run up to the newest fact.
@@ -79,15 +69,15 @@ impl Machine {
             waited_ms: self.waited_ms(),
             msd_ms: self.story.msd_ms.get().map(i64::from),
             starting_ms: spent(Watching::Starting),
-            // What was taken for playing, as far as it was seen at all.
+            // Stalls that only the player's count shows had been taken for playing.
             playing_ms: (spent(Watching::Playing) - repaired.stalled_ms).max(0),
             rebuffering_ms,
             rebuffer_count: seldom.rebuffer_count + repaired.stalls,
-            rebuffers: self.rebuffer_rows(),
+            rebuffers: seldom.rebuffers.iter().map(|(start, ms)| (start * 1_000, *ms)).collect(),
             seeking_ms: spent(Watching::Seeking),
             seek_count: seldom.seek_count,
             background_ms: seldom.hidden_ms,
-            // What the player says of its stalls itself may make them shorter than they were seen.
+            // The player's own count may make stalls shorter than they were seen.
             background_rebuffering_ms: seldom.hidden_rebuffering_ms.min(rebuffering_ms),
             avg_bitrate_kbps: (rated_ms > 0).then(|| self.kbps_ms / rated_ms),
             bitrate_ms: rated_ms,

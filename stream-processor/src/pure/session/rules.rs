@@ -1,18 +1,21 @@
-//! What a player's states mean (ADR 6, docs/sessions.md):
+//! The meaning of a player's states (ADR 6, docs/sessions.md):
 //!
-//! - `d` is no attempt. The attempt is the first `s`; without one, the first record after
-//!   which the player started (a pause or a preload in between begins it anew).
+//! - `d` is not an attempt. The attempt begins at the first `s`; without one, at the first record
+//!   after which the player can start (after a pause or a preload, the first that names another
+//!   state).
 //! - A player that never names a state is known by the clues of its requests ([`super::clue`]).
-//! - Before the first frame `w`, `r` and `k` are all part of the startup. But where the first
-//!   records are missing and no `s` came, how long it took is unknown; and who is first heard of in
-//!   `r` has played before (`w` may be said before the first frame, and `k` is a seek).
-//! - After it `r` and `w` are a rebuffer, unless a seek is going on: then they belong to it.
+//! - Before the first frame `w`, `r` and `k` are all part of the startup. If the first records are
+//!   missing and no `s` came, or the player fell silent, the startup time is unknown. A player
+//!   whose first known state is `r` has played before (`w` may precede the first frame, and `k` is
+//!   a seek).
+//! - After the first frame `r` and `w` are a rebuffer, unless during a seek: then they belong to
+//!   it.
 //! - A rebuffer is an adaptation failure when the player has stayed for some seconds
 //!   ([`metrics::ADAPTS_WITHIN_MS`]) on a rung above its own measured throughput, though it
-//!   had a lower one. A switch down in that time begins it anew; a switch up does not.
-//! - Each record says whether the player is hidden: `bg` is sent only where it is.
-//! - `e`, `f` and `q` end the epoch; states after them are not taken. Who plays again long after
-//!   them begins another one ([`super::epoch`]).
+//!   had a lower one. A switch down restarts that time; a switch up does not.
+//! - Each record tells whether the player is hidden: `bg` is sent only while it is.
+//! - `e`, `f` and `q` end the epoch; later states are ignored. A player that plays again long after
+//!   them begins another epoch ([`super::epoch`]).
 
 use tallylight_schemas::metrics;
 
@@ -25,8 +28,8 @@ use crate::pure::window::{Counts, Watching};
 const WAITED_MS: i64 = 1_000;
 
 impl Machine {
-    /// The state that a fact names, or that its clue stands for, of a player that names none. Once it
-    /// names one, it is taken at its word.
+    /// The state that a fact names or, for a player that names none, that its clue stands for. Once
+    /// a player names a state, its clues are ignored.
     pub(super) fn token_of(&mut self, fact: &Fact) -> Option<Token> {
         if fact.token.is_some() && self.story.derived {
             self.tell().derived = false;
@@ -40,8 +43,8 @@ impl Machine {
         clue.token(self.story.first_frame_at.is_some())
     }
 
-    /// Takes what a player's record tells, and the state that follows from it; answers whether the
-    /// rung is another one.
+    /// Takes in a player's record and the state that follows from it; answers whether the rung
+    /// changed.
     pub(super) fn take_player(
         &mut self,
         fact: &Fact,
@@ -55,7 +58,9 @@ impl Machine {
             self.tell().errored = true;
         }
         self.hidden = fact.hidden;
-        if token != Some(Token::Preloading) && self.story.since.is_none() {
+        // A record that names no state leaves the player where it is.
+        let can_start = !matches!(token.or(self.token), Some(Token::Preloading | Token::Paused));
+        if can_start && self.story.since.is_none() {
             self.tell().since = fact.at.into();
         }
         let switched = self.take_bitrate(fact);
@@ -85,7 +90,7 @@ impl Machine {
         }
     }
 
-    /// Takes the rung and what the line carries; answers whether the rung is another one.
+    /// Takes the rung and the measured throughput; answers whether the rung changed.
     fn take_bitrate(&mut self, fact: &Fact) -> bool {
         let before = self.dimensions().kbps;
         let switched = fact.kbps > 0 && fact.kbps != before;
@@ -117,7 +122,7 @@ impl Machine {
         switched
     }
 
-    /// Whether a rebuffer that begins at `at` comes of staying on a rung too high.
+    /// Whether a rebuffer that begins at `at` was caused by staying on too high a rung.
     fn failed_to_adapt(&self, at: i64) -> bool {
         let mine = &self.story.adaptation;
         let had_lower = mine.lowest_kbps > 0 && mine.lowest_kbps < self.dimensions().kbps;
@@ -144,7 +149,7 @@ impl Machine {
             }
             Token::Seeking | Token::Rebuffering | Token::Waiting => {
                 self.begin_untold(at, counts);
-                let is_first = counts.attempt && !self.story.startup_seen;
+                let is_first = counts.attempt && self.is_headless();
                 if token == Token::Rebuffering && is_first {
                     self.show_first_frame(at, counts);
                 }
@@ -171,8 +176,8 @@ impl Machine {
         }
     }
 
-    /// The attempt began at `start`, or before it where that is not sure; it is counted where it
-    /// was learnt.
+    /// Notes that the attempt began at `start`, or before that unless `is_sure`. It is counted in
+    /// the pane of the record that shows it.
     fn begin(&mut self, start: i64, is_sure: bool, counts: &mut Counts) {
         if !self.story.attempted {
             let story = self.tell();
@@ -182,10 +187,10 @@ impl Machine {
         }
     }
 
-    /// The attempt began, though nobody said `s`: with the first record after which the player
-    /// could start, if none is missing before that.
+    /// Notes an attempt without an `s`: it began at the first record after which the player could
+    /// start. That is sure if none is missing before it and the player did not fall silent since.
     fn begin_untold(&mut self, at: i64, counts: &mut Counts) {
-        let is_sure = !self.is_headless();
+        let is_sure = !self.is_headless() && !self.seldom().startup_gap;
         self.begin(self.story.since.get().unwrap_or(at), is_sure, counts);
     }
 
@@ -197,10 +202,10 @@ impl Machine {
         let state = self.state;
         let story = self.tell();
         story.first_frame_at = at.into();
-        // A session first heard of when it played already: its startup is unknown, not 0.
-        story.startup_seen = match story.derived {
+        // Of a session that already plays in its first record the startup is unknown, not 0.
+        story.startup_seen &= match story.derived {
             true => state == Some(Watching::Starting),
-            false => story.startup_seen && (!counts.attempt || story.since.get() < Some(at)),
+            false => !counts.attempt || story.since.get() < Some(at),
         };
         counts.startup_ms = story.startup_ms().and_then(|ms| i32::try_from(ms).ok());
     }
@@ -209,12 +214,12 @@ impl Machine {
         if state == self.state {
             return;
         }
-        if self.state == Some(Watching::Rebuffering) {
-            self.close_rebuffer(at);
-        }
         if state == Some(Watching::Rebuffering) {
             let seldom = self.tell().seldom_mut();
-            seldom.rebuffer_since = at;
+            if seldom.rebuffers.len() >= REBUFFERS_KEPT {
+                seldom.rebuffers.remove(0);
+            }
+            seldom.rebuffers.push((at, 0));
             seldom.rebuffer_count += 1;
             counts.rebuffer = true;
             counts.adaptation_failure = self.failed_to_adapt(at);
@@ -225,22 +230,14 @@ impl Machine {
         self.state = state;
     }
 
-    fn close_rebuffer(&mut self, at: i64) {
-        let seldom = self.tell().seldom_mut();
-        if seldom.rebuffers.len() >= REBUFFERS_KEPT {
-            seldom.rebuffers.remove(0);
-        }
-        seldom.rebuffers.push((seldom.rebuffer_since, at - seldom.rebuffer_since));
-    }
-
-    /// An attempt without a first frame and without a fatal error is over. It is counted once,
-    /// though who fell silent may be heard again, and fall silent again.
+    /// Counts an attempt that is over without a first frame or a fatal error. It is counted once,
+    /// though a player can fall silent and return several times.
     fn give_up(&mut self, at: i64, counts: &mut Counts) {
         let story = &self.story;
         let counts_still = story.first_frame_at.is_none() && !story.seldom().given_up;
-        let Some(start) = story.started_at().filter(|_| counts_still) else { return };
+        let Some(waited) = story.waited_until(at).filter(|_| counts_still) else { return };
         counts.start_failure = story.errored;
-        counts.exit = !story.errored && at - start >= WAITED_MS;
+        counts.exit = !story.errored && waited >= WAITED_MS;
         if counts.start_failure || counts.exit {
             self.tell().seldom_mut().given_up = true;
         }
@@ -254,25 +251,27 @@ impl Machine {
         story.seldom_mut().ended_at = at.into();
     }
 
-    /// Ends the session where it was last heard of. The state stays: if a record comes after
-    /// all, the session goes on in it.
+    /// Ends the session where it was last seen. The state stays: if another record arrives, the
+    /// session continues in it.
     pub(super) fn fall_silent(&mut self, at: i64, counts: &mut Counts) {
         if !self.is_open() {
             return;
         }
         self.give_up(at, counts);
         counts.end = self.story.attempted;
-        if self.state == Some(Watching::Rebuffering) {
-            self.close_rebuffer(at);
-        }
         self.silent = true;
         self.tell().seldom_mut().ended_at = at.into();
     }
 
-    pub(super) fn resume(&mut self, at: i64) {
+    /// Continues after a silence, which is in no figure: if it fell into the startup, the startup
+    /// time is unknown.
+    pub(super) fn resume(&mut self) {
         self.silent = false;
-        let seldom = self.tell().seldom_mut();
-        seldom.ended_at = MaybeMs::default();
-        seldom.rebuffer_since = at;
+        let story = self.tell();
+        story.seldom_mut().ended_at = MaybeMs::default();
+        if story.first_frame_at.is_none() {
+            story.startup_seen = false;
+            story.seldom_mut().startup_gap = true;
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What facts say in words.
+//! The words of facts.
 
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::delivery::DeliveryEvent;
@@ -44,8 +44,8 @@ impl Said {
             && same(self.error, input.ec.as_deref())
     }
 
-    /// The words of a player's record. To compare them with what was said before, the newest
-    /// first, costs less than to find the number of each.
+    /// The words of a player's record. They are first compared with earlier ones, the newest first,
+    /// which costs less than looking up the number of each.
     pub fn by_player(
         input: &PlayerInput<'_>,
         mut before: impl Iterator<Item = Said>,
@@ -68,7 +68,7 @@ impl Said {
         (said != Said::default()).then_some(said)
     }
 
-    /// Where an edge served the session from.
+    /// From where an edge served the session.
     pub fn by_edge(event: &DeliveryEvent, words: &mut Words) -> Said {
         let mut word = |text: Option<&str>| text.and_then(clip).map(|text| words.share(text));
         Said {
@@ -94,7 +94,7 @@ impl Said {
         .flatten()
     }
 
-    /// Its words and the network by their numbers, those that edges and errors say last.
+    /// The numbers of its words and of the network; those of edges and errors come last.
     pub(super) fn numbers(&self) -> [Option<u32>; 9] {
         let of = |word: Option<Word>| word.map(Word::place);
         [
@@ -110,7 +110,7 @@ impl Said {
         ]
     }
 
-    /// What has these numbers.
+    /// The words with these numbers.
     pub(super) fn of_numbers(numbers: [Option<u32>; 9]) -> Self {
         let [content, country, device, os, player, asn, edge, pipeline, error] = numbers;
         let word = |place: Option<u32>| place.map(Word::at);

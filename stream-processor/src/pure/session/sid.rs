@@ -1,11 +1,11 @@
-//! A player's session id. Nearly all are UUIDs, which take 16 bytes here and no room elsewhere.
+//! A player's session id. Nearly all are UUIDs, which take 16 bytes here and no other memory.
 
 use serde::{Deserialize, Serialize};
 
 /// A session id, in few bytes where it is a UUID.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sid {
-    /// In small letters, with its four hyphens.
+    /// A UUID in lower case, with its four hyphens.
     Uuid([u8; 16]),
     /// Any other.
     Text(Box<str>),
@@ -16,7 +16,7 @@ const AT: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-/// The value of each small hexadecimal digit; 255 is none.
+/// The value of each lower-case hexadecimal digit; 255 is none.
 const VALUES: [u8; 256] = {
     let (mut values, mut value) = ([255; 256], 0);
     while value < 16 {
@@ -29,7 +29,7 @@ const VALUES: [u8; 256] = {
 fn uuid(text: &str) -> Option<[u8; 16]> {
     let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
     let value = |at: usize| VALUES[usize::from(text[at])];
-    // A value above 15 is no digit; asked once for all.
+    // A value above 15 is not a digit; checked once for all.
     let (mut bytes, mut all) = ([0; 16], 0);
     for (byte, at) in bytes.iter_mut().zip(AT) {
         let (high, low) = (value(at), value(at + 1));

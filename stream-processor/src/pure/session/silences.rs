@@ -1,15 +1,15 @@
-//! Silences between facts: log time gave a session up where it was last heard of, and it was heard
-//! again. The time between is in no figure, so a silence has to stay where it holds and go where it
-//! does not, whatever came late or moved: it holds between two facts that are more than
-//! [`TIMEOUT_MS`] apart. One that nothing follows is the store's to say again.
+//! Silences between facts: log time gave a session up where it was last seen, and it was seen
+//! again. The time between is in no figure. Whatever arrives late or moves, a silence stays exactly
+//! where it holds: between two facts that are more than [`TIMEOUT_MS`] apart. A silence at the end
+//! is noted again by the store.
 
 use super::fact::{Fact, Origin};
 use super::timeline::{Panes, Timeline};
 use crate::pure::watermark::TIMEOUT_MS;
 
 impl Timeline {
-    /// Puts a fact in at place `at`, before others. A silence between its neighbours is one before it,
-    /// one behind it, both, or none then; one that is final stays before it.
+    /// Inserts a fact at place `at`, before others. A silence between its neighbours becomes one
+    /// before it, one behind it, both, or none; one that is final stays before it.
     pub(super) fn insert_at(&mut self, at: usize, fact: Fact, to: &mut Panes<'_>) {
         let before = at.checked_sub(1).and_then(|at| self.recent().iter().nth(at));
         let silence = before.map(|mark| mark.fact).filter(|one| one.origin == Origin::Silence);
@@ -27,8 +27,8 @@ impl Timeline {
     }
 }
 
-/// Moves the facts in order with `place`, and silences with what they follow; those stay that hold,
-/// but for one at the end.
+/// Moves each fact to its time by `place`, and silences with the fact before them. Silences that
+/// hold stay, except one at the end.
 pub(super) fn retime(facts: &mut Vec<Fact>, place: impl Fn(&Fact) -> i64) {
     let mut heard = None;
     for fact in facts.iter_mut() {
@@ -43,7 +43,7 @@ pub(super) fn retime(facts: &mut Vec<Fact>, place: impl Fn(&Fact) -> i64) {
     facts.pop_if(|last| last.origin == Origin::Silence);
 }
 
-/// Leaves out the silences that do not hold.
+/// Drops the silences that do not hold.
 fn keep(facts: &mut Vec<Fact>) {
     let mut next: Option<i64> = None;
     let mut kept: Vec<Fact> = Vec::with_capacity(facts.len());

@@ -1,5 +1,5 @@
-//! The places of sessions, and beside them what finds one by its sid and, in columns, what is asked
-//! about all open ones at once.
+//! The places of sessions, with the index that finds one by its sid and the columns that are asked
+//! for of all open ones at once.
 
 use std::sync::Arc;
 
@@ -22,25 +22,25 @@ impl Slots {
         self.places.get(slot as usize)?.as_deref()
     }
 
-    /// To change an epoch; [`Self::show`] comes after a change of what is shown of it.
+    /// An epoch, to be changed. After a change of what columns show call [`Self::show`].
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Epoch> {
         self.keep(slot);
         self.places.get_mut(slot as usize)?.as_deref_mut()
     }
 
-    /// Copies that are under way take what is in a place, which is about to change.
+    /// Lets copies that are under way take the session in a place before it changes.
     fn keep(&mut self, slot: u32) {
         for copy in self.copies.iter_mut().flatten() {
             copy.keep(slot, self.places.get(slot as usize).and_then(Option::as_deref));
         }
     }
 
-    /// Begins a copy of all as they are now, over what is in `bytes`.
+    /// Begins a copy of all sessions as they are now, overwriting `bytes`.
     pub(super) fn begin_copy(&mut self, whose: Whose, bytes: Vec<u8>) {
         self.copies[whose as usize] = Some(Copy::begin(self.places.len(), bytes));
     }
 
-    /// See [`Copy::go_on`]; what was written once that was all.
+    /// See [`Copy::go_on`]; answers what was written once the copy is complete.
     pub(super) fn go_on_copying(
         &mut self,
         whose: Whose,
@@ -72,11 +72,11 @@ impl Slots {
         epoch
     }
 
-    /// So many places, empty.
+    /// This many empty places.
     pub(super) fn empty(places: usize) -> Self {
         let mut slots = Self::default();
         slots.places.resize_with(places, || None);
-        // The columns are as long as that then.
+        // Makes the columns as long as that.
         if let Some(last) = places.checked_sub(1) {
             slots.show(u32::try_from(last).unwrap_or(u32::MAX));
         }
@@ -103,7 +103,7 @@ impl Slots {
         self.index.likely(half)
     }
 
-    /// Whether there the newest epoch of a sid is.
+    /// Whether the newest epoch of a sid is in that place.
     pub(super) fn is_newest(&self, slot: u32, tenant: &str, sid: &str) -> bool {
         self.get(slot).is_some_and(|epoch| !epoch.kin().superseded && epoch.is_of(tenant, sid))
     }
@@ -136,7 +136,7 @@ impl Slots {
         self.places.iter().flatten().map(|epoch| &**epoch)
     }
 
-    /// Brings the columns up to what is in a place now.
+    /// Updates the columns from what is in a place now.
     pub(super) fn show(&mut self, slot: u32) {
         let epoch = self.places.get(slot as usize).and_then(Option::as_deref);
         let shown = epoch.and_then(|epoch| Some((&**epoch.tenant(), epoch.shown()?)));

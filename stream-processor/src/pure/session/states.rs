@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::machine::Machine;
 use super::story::Story;
 
-/// A session as its facts tell. Mostly both states have one story, which is written down once then.
+/// A session as its facts describe it. Mostly both states share one story, which is serialized
+/// once.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub(super) struct States {
@@ -17,13 +18,13 @@ pub(super) struct States {
     pub(super) head: Machine,
 }
 
-/// What a snapshot has of them.
+/// The form in a snapshot.
 #[derive(Serialize, Deserialize)]
 struct Written {
     base: Machine,
     head: Machine,
     story: Arc<Story>,
-    /// That of the base, where it is another one.
+    /// The story of the base, if it is another one.
     other: Option<Arc<Story>>,
 }
 

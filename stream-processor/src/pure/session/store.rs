@@ -11,7 +11,7 @@ use super::dimensions::Dimensions;
 use super::epoch::{Epoch, Queue};
 use super::pending::Pending;
 use super::slots::Slots;
-use super::stretch::Stretch;
+use super::span::Span;
 use super::timeline::Panes;
 use super::words::Words;
 use crate::pure::dedupe::Tombstones;
@@ -19,9 +19,9 @@ use crate::pure::limits::Limits;
 use crate::pure::watermark::{HORIZON_MS, TIMEOUT_MS};
 use crate::pure::window::Windows;
 
-/// The sessions of a partition. Those that ended are kept whole for a while, so that what
-/// comes late finds them, and then as tombstones. What serde writes lacks the sessions themselves and
-/// what follows from them: they are in a [copy](super::copy).
+/// The sessions of a partition. Ended ones are kept whole for a while, so that late records find
+/// them, and then as tombstones. Serde leaves out the sessions themselves and what follows from
+/// them: they are in a [copy](super::copy).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Sessions {
     #[serde(skip)]
@@ -41,12 +41,12 @@ pub struct Sessions {
     pub(super) over: Over,
 }
 
-/// What of sessions can no longer change.
+/// Rows that can no longer change.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Over {
     /// Sessions that are forgotten now.
     pub sessions: Vec<SessionRow>,
-    /// Stretches of theirs and of others.
+    /// Spans of these sessions and of others.
     pub spans: Vec<SpanRow>,
 }
 
@@ -55,13 +55,13 @@ pub struct Over {
 pub struct Here<'a> {
     /// Which playback of its sid.
     pub epoch: u32,
-    /// Where it is.
+    /// Its dimensions then.
     pub dimensions: &'a Dimensions,
-    /// The words of that.
+    /// The words that these refer to.
     pub(crate) words: &'a Words,
 }
 
-/// What a session operation works in.
+/// What a session operation works on.
 #[derive(Debug)]
 pub struct Now<'a> {
     /// The panes.
@@ -75,7 +75,7 @@ impl Now<'_> {
         &'b mut self,
         limits: &Limits,
         words: &'b mut Words,
-        over: &'b mut Vec<Stretch>,
+        over: &'b mut Vec<Span>,
     ) -> Panes<'b> {
         Panes {
             windows: self.windows,
@@ -118,7 +118,7 @@ impl Sessions {
         let lost = epoch.timeline.now().lost();
         let mut over = Vec::new();
         let out = act(epoch, &mut now.panes(&self.limits, &mut self.words, &mut over));
-        let row = |stretch: Stretch| stretch.row(epoch.playback(), &self.words);
+        let row = |span: Span| span.row(epoch.playback(), &self.words);
         self.over.spans.extend(over.into_iter().map(row));
         self.lost += epoch.timeline.now().lost() - lost;
         let queue = match (epoch.queue, epoch.timeline.now().is_open()) {
@@ -175,7 +175,7 @@ impl Sessions {
         while self.open.len() > self.limits.sessions
             && let Some((deadline, slot)) = self.open.first().copied()
         {
-            // Its place is that of a while ago: who was heard since is not the most silent one.
+            // The place in the queue is old: a session heard since is not the most silent one.
             let due = self.epoch(slot).map_or(deadline, |epoch| epoch.heard_at + TIMEOUT_MS);
             if due > deadline {
                 self.requeue(slot, Queue::Open(due));
@@ -191,8 +191,8 @@ impl Sessions {
         self.drop_words();
     }
 
-    /// Whether an ended session has to go. When everybody leaves at once, what is still on its way
-    /// must find them: until the horizon has passed they stay while there is room for sessions.
+    /// Whether an ended session is to be forgotten. When all viewers leave at once, records still
+    /// on their way must find their sessions: these stay until the horizon while there is room.
     fn may_forget(&self, ended: i64, log: i64) -> bool {
         let (open, closed) = (self.open.len(), self.closed.len());
         let no_room = open + closed > self.limits.sessions;
@@ -200,7 +200,7 @@ impl Sessions {
         many || ended + self.limits.closed_ms <= log
     }
 
-    /// Words that nobody says any more go. Between two records no word is in other hands.
+    /// Drops words that nothing refers to. Between two records only sessions and pending facts do.
     fn drop_words(&mut self) {
         if self.words.are_many(self.open.len() + self.closed.len()) {
             let used = self.slots.all().flat_map(Epoch::words).chain(self.pending.words());
@@ -213,7 +213,7 @@ impl Sessions {
     }
 
     fn forget(&mut self, slot: u32) {
-        // The one before it first: what is left of that goes into the same tombstone.
+        // The previous epoch first: it goes into the same tombstone.
         let Some(epoch) = self.epoch(slot) else { return };
         let (tenant, sid) = (Arc::clone(epoch.tenant()), epoch.sid.text());
         let is_newest = self.find(&tenant, &sid) == Some(slot);
@@ -221,7 +221,7 @@ impl Sessions {
             self.forget(previous);
         }
         let Some(mut epoch) = self.slots.take(slot) else { return };
-        // While its facts still have their numbers.
+        // Before its facts, which have their numbers, are taken out.
         let past = epoch.past();
         self.say_goodbye(&mut epoch);
         match epoch.queue {
@@ -248,12 +248,12 @@ impl Sessions {
     fn say_goodbye(&mut self, epoch: &mut Epoch) {
         let mut over = Vec::new();
         epoch.timeline.finish(&mut over);
-        let row = |stretch: Stretch| stretch.row(epoch.playback(), &self.words);
+        let row = |span: Span| span.row(epoch.playback(), &self.words);
         self.over.spans.extend(over.into_iter().map(row));
         self.over.sessions.push(epoch.row(&self.words));
     }
 
-    /// What can no longer change since this was asked last.
+    /// Rows that have become final since the last call.
     pub fn take_over(&mut self) -> Over {
         std::mem::take(&mut self.over)
     }
@@ -275,7 +275,8 @@ impl Sessions {
         u64::try_from(self.lost).unwrap_or(0)
     }
 
-    /// Sessions held whole, facts kept for reordering, words, tombstones, sids that only edges know.
+    /// Sessions held whole, facts kept for reordering, words, tombstones, sids that only edges
+    /// know.
     pub fn size(&self) -> [usize; 5] {
         let facts = self.slots.all().map(|epoch| epoch.timeline.len()).sum();
         let sessions = self.open.len() + self.closed.len();

@@ -1,6 +1,6 @@
-//! What of a session seldom changes: with one record in hundreds (with each, where no bitrate is
-//! said). Its state at the horizon and its state now have it in common until a record changes it, and
-//! again once that is folded.
+//! The part of a session's state that rarely changes: with one record in hundreds (with each, where
+//! no bitrate is reported). The state at the horizon and the state now share it until a record
+//! changes it, and again once that record is folded.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,12 +9,12 @@ use super::fact::Token;
 use super::seldom::{NOTHING, Seldom};
 use crate::pure::tight::{MaybeCount, MaybeMs};
 
-/// Whether the player keeps a rung that its line does not carry.
+/// Whether the player stays on a rung above its measured throughput.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Adaptation {
-    /// Since when its line has carried less than the rung it is on, Unix ms.
+    /// Since when the throughput has been below the rung, Unix ms.
     pub(super) above_since: MaybeMs,
-    /// Lowest rung it may choose, kbps; 0 is unknown.
+    /// The lowest rung it has, kbps; 0 is unknown.
     pub(super) lowest_kbps: i32,
 }
 
@@ -29,7 +29,7 @@ impl Default for Between {
 }
 
 impl Between {
-    /// With one number more.
+    /// With one more number.
     pub(super) fn with(self, number: i32) -> Self {
         Self(self.0.min(number), self.1.max(number))
     }
@@ -51,10 +51,11 @@ pub(super) struct Story {
     pub(super) terminal: Option<Token>,
     /// The attempt began.
     pub(super) attempted: bool,
-    /// When it did; before, the first record that would be the attempt if no `s` comes.
+    /// When it did; before that, the first record that is its start if no `s` arrives.
     pub(super) since: MaybeMs,
     pub(super) first_frame_at: MaybeMs,
-    /// When the attempt began is known, so how long the first frame took from there will be, too.
+    /// It is known when the attempt began and that all time since was seen, so the startup time
+    /// will be known.
     pub(super) startup_seen: bool,
     pub(super) msd_ms: MaybeCount,
     /// Time starting, ms.
@@ -63,9 +64,9 @@ pub(super) struct Story {
     pub(super) unrated_ms: i64,
     pub(super) switches_up: u32,
     pub(super) switches_down: u32,
-    /// Live latencies told while playing, ms.
+    /// Live latencies reported while playing, ms.
     pub(super) latency_ms: Between,
-    /// Bitrate that is shown where the player says so, kbps; 0 is unknown.
+    /// Bitrate being shown, as the player reports it, kbps; 0 is unknown.
     pub(super) shown_kbps: i32,
     pub(super) adaptation: Adaptation,
     pub(super) dimensions: Dimensions,
@@ -80,7 +81,7 @@ impl Story {
         self.seldom.as_deref().unwrap_or(&NOTHING)
     }
 
-    /// The same, to be changed: it has some from then on.
+    /// The same, to be changed; made if it is missing.
     pub(super) fn seldom_mut(&mut self) -> &mut Seldom {
         self.seldom.get_or_insert_default()
     }
@@ -88,6 +89,12 @@ impl Story {
     /// When the attempt began.
     pub(super) fn started_at(&self) -> Option<i64> {
         self.since.get().filter(|_| self.attempted)
+    }
+
+    /// How long the attempt had waited for a first frame at `at`, without silences.
+    pub(super) fn waited_until(&self, at: i64) -> Option<i64> {
+        let start = self.started_at()?;
+        Some(if self.seldom().startup_gap { self.starting_ms } else { at - start })
     }
 
     /// How long the first frame took from then.

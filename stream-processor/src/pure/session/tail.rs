@@ -1,7 +1,7 @@
 //! The facts of a session that can still be reordered, packed: millions of sessions have some each,
-//! and nearly always only the first and the last are looked at. A fact takes some 25 bytes here and
-//! 120 where it is worked with. What they say and where they stand is mostly the same for all, so it
-//! is written before them, each once. All of it is one piece of memory.
+//! and nearly always only the first and the last are read. A fact takes some 25 bytes here and 120
+//! unpacked. Their words and cells are mostly the same, so each of these is written once, before
+//! the facts. All of it is one piece of memory.
 
 mod entries;
 mod write;
@@ -33,18 +33,18 @@ pub(super) struct Tail {
     /// has the places of its entries: where they begin, from 1; 0 is none.
     #[serde(serialize_with = "in_one_piece")]
     bytes: Vec<u8>,
-    /// What times are written against.
+    /// Times are written relative to this.
     anchor: i64,
     /// Where the facts begin.
     facts: u32,
     /// Where the last fact begins, from there.
     last: u32,
     count: u32,
-    /// Place of the cells of the fact that was taken out last.
+    /// Place of the cells of the fact taken out last.
     left: u32,
 }
 
-/// Postcard writes bytes and a list of `u8` alike; one by one takes a good part of copying a session.
+/// Postcard writes bytes and a list of `u8` alike, but writing one by one would slow copies down.
 fn in_one_piece<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
     to.serialize_bytes(bytes)
 }
@@ -73,7 +73,7 @@ impl Tail {
         (!self.is_empty()).then(|| self.read(&mut self.fact(self.last)).0.fact)
     }
 
-    /// Where the session stands after the last fact, those taken out among them.
+    /// The session's cells after the last fact, including those taken out.
     pub(super) fn here(&self) -> Option<Cells> {
         let place = if self.is_empty() { self.left } else { self.fact(self.last).short() };
         self.cells_at(place)
@@ -85,7 +85,7 @@ impl Tail {
         (0..self.count).map(move |_| self.read(&mut reader).0)
     }
 
-    /// Reads a bit of everything that pushing a fact will read (see [`super::warm`]).
+    /// Reads something of each part that pushing a fact will read (see [`super::warm`]).
     pub(super) fn touch(&self) -> u64 {
         let byte = |at: u32| self.bytes.get(at as usize).map_or(0, |byte| u64::from(*byte));
         byte(0) + byte(self.facts) + byte(self.facts + self.last)
@@ -148,13 +148,13 @@ impl Tail {
         rest
     }
 
-    /// Whether it can be read: one out of a snapshot may be anything.
+    /// Whether it can be read: one from a snapshot may be damaged.
     pub(super) fn is_sound(&self) -> bool {
         let bytes = self.bytes.len() as u64;
         u64::from(self.facts) + u64::from(self.last) <= bytes && u64::from(self.count) <= bytes
     }
 
-    /// Throws out what no fact says any more.
+    /// Removes entries that no fact refers to any more.
     fn tidy(&mut self) {
         let all: Vec<Mark> = self.iter().collect();
         let left = self.cells_at(self.left);
@@ -165,11 +165,11 @@ impl Tail {
         all.iter().for_each(|mark| self.append(mark));
     }
 
-    /// Puts bytes in at `at`.
+    /// Inserts bytes at `at`.
     fn insert(&mut self, at: usize, bytes: &[u8]) {
         let (len, needed) = (self.bytes.len(), self.bytes.len() + bytes.len());
         if needed > self.bytes.capacity() {
-            // By little: there are as many as there are viewers.
+            // By little, as there is one for each viewer.
             let room = needed.max(len + len / 4).next_multiple_of(STEP);
             self.bytes.reserve_exact(room - len);
         }

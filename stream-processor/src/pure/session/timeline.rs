@@ -1,10 +1,10 @@
-//! The facts of an epoch in order of time, and what each put into the panes.
+//! The facts of an epoch in order of time, and their effect on the panes.
 //!
-//! Facts arrive in any order. The newest ones are kept in a [`Tail`]; what each put into the panes
-//! follows from those before it, so only the cells are kept with it, which depend on other sessions
-//! too. A fact that belongs further back takes the later ones out of the panes, goes in, and
-//! lets them follow anew. So rows depend on the set of facts and not on the order of their
-//! arrival. What is older than the horizon can no longer move: it is folded into `base`.
+//! Facts arrive in any order. The newest ones are kept in a [`Tail`]. The effect of each follows
+//! from those before it, so only its cells are kept with it, as these depend on other sessions too.
+//! When a fact belongs further back, the effects of later ones are undone, it is inserted, and the
+//! later ones are applied again. So rows depend on the set of facts and not on the order of
+//! arrival. Facts before the horizon can no longer move: they are folded into `base`.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use super::fact::{Fact, Origin};
 use super::machine::Machine;
 use super::silences;
+use super::span::{Going, Span};
 use super::states::States;
-use super::stretch::{Going, Stretch};
 use super::tail::{Mark, Tail};
 use super::words::{Word, Words};
 use crate::pure::dedupe::{Identity, Numbers, Seen};
@@ -26,25 +26,26 @@ use crate::pure::window::{Stand, Windows};
 pub struct Panes<'a> {
     /// The panes.
     pub windows: &'a mut Windows,
-    /// What is before this is final, Unix ms.
+    /// Everything before this is final, Unix ms.
     pub horizon: i64,
     /// Facts that can be kept for reordering.
     pub capacity: usize,
-    /// Records without a number that are remembered beyond those.
+    /// Further records without a number that are remembered.
     pub unnumbered: usize,
     /// Words that sessions share.
     pub words: &'a mut Words,
-    /// Stretches that are over and can no longer change.
-    pub over: &'a mut Vec<Stretch>,
+    /// Spans that are over and can no longer change.
+    pub over: &'a mut Vec<Span>,
 }
 
 /// The facts of an epoch in order of time, and the state that follows from them.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Timeline {
-    /// Whose cells they count in.
+    /// In whose cells they count.
     tenant: Arc<str>,
     states: States,
     recent: Tail,
+    /// The player sends event reports, so its requests do not move the state.
     events_rule: bool,
     /// Records of which no fact is kept any more.
     pub(super) seen: Seen,
@@ -58,7 +59,7 @@ impl Timeline {
         Self { tenant, ..Self::default() }
     }
 
-    /// Whose viewer.
+    /// The viewer's tenant.
     pub(super) fn tenant(&self) -> &Arc<str> {
         &self.tenant
     }
@@ -78,7 +79,7 @@ impl Timeline {
         &self.recent
     }
 
-    /// Whether the record came before.
+    /// Whether the record arrived before.
     pub(super) fn knows(&self, identity: &Identity) -> bool {
         if self.seen.is_ahead(identity, self.now().highest_sn()) {
             return false;
@@ -87,7 +88,7 @@ impl Timeline {
         self.recent.iter().any(is_it) || self.seen.contains(identity)
     }
 
-    /// The numbers of all event reports that came.
+    /// The numbers of all event reports that arrived.
     pub(super) fn numbers(&self) -> Numbers {
         let mut numbers = self.seen.numbers().clone();
         let recent = self.recent.iter().filter(|mark| mark.fact.mode() == Some(0));
@@ -123,7 +124,7 @@ impl Timeline {
             return;
         }
         let order = fact.order();
-        // Nearly always it belongs at the end.
+        // Nearly always its place is the end.
         let behind = self.recent.last_at().is_some_and(|last| last >= fact.at);
         if behind && self.recent.last().is_some_and(|last| last.order() > order) {
             let at = self.recent.iter().take_while(|mark| mark.fact.order() <= order).count();
@@ -133,15 +134,15 @@ impl Timeline {
         }
     }
 
-    /// Notes that log time has given the session up: it leaves where it was last seen.
+    /// Ends the session for its silence, at the time at which it was last seen.
     pub fn fall_silent(&mut self, to: &mut Panes<'_>) {
         if self.now().is_open() {
             self.insert(Fact::silence(self.now().last_seen()), to);
         }
     }
 
-    /// Parts with the facts from `begin` on, which is `at` by our clock: that of edges. A silence at
-    /// the end goes, too: what is left may have ended earlier.
+    /// Takes out the facts from `begin` on, which is `at` by our clock (edges use that). A silence
+    /// at the end is dropped: what is left may have ended earlier.
     pub(super) fn part(&mut self, begin: i64, at: i64, to: &mut Panes<'_>) -> Vec<Fact> {
         let mut parted = Vec::new();
         self.redo(0, to, |facts| {
@@ -153,8 +154,8 @@ impl Timeline {
         parted
     }
 
-    /// The player's clock is corrected by `skew_ms` from now on, for every fact that can
-    /// still move.
+    /// Corrects the player's clock by `skew_ms` from now on, and for every fact that can still
+    /// move.
     pub fn correct(&mut self, skew_ms: i64, to: &mut Panes<'_>) {
         self.fold(to);
         if self.recent.is_empty() {
@@ -173,8 +174,8 @@ impl Timeline {
         }
     }
 
-    /// The place of the silence that `fact` disproves: it is from a time at which the
-    /// session was given up, yet not so much later that it was gone in between.
+    /// The place of the silence that `fact` disproves: it is of a time at which the session was
+    /// given up, and not so much later that it had been gone in between.
     fn broken_silence(&self, fact: &Fact) -> Option<usize> {
         if self.now().is_open() || self.now().is_ended() {
             return None;
@@ -189,7 +190,7 @@ impl Timeline {
             && (first_at < to.horizon || self.recent.len() >= to.capacity)
             && let Some(mark) = self.recent.pop_front()
         {
-            // Where it is folded for want of room, a repetition is not late yet.
+            // If it is folded for lack of room, a repetition may still arrive in time.
             let may_come = |one: &Identity| !one.is_of_its_time() || first_at >= to.horizon;
             if let Some(identity) = mark.fact.identity().filter(may_come) {
                 self.seen.remember(&identity, to.unnumbered);
@@ -198,14 +199,14 @@ impl Timeline {
         }
     }
 
-    fn fold_one(&mut self, fact: &Fact, over: &mut Vec<Stretch>) {
+    fn fold_one(&mut self, fact: &Fact, over: &mut Vec<Span>) {
         let before = *self.base().dimensions();
         self.states.base.apply(fact, self.events_rule);
         self.states.base.share(&self.states.head);
         self.going.follow(&self.states.base, fact.at, before, over);
     }
 
-    /// Shares the name of its tenant again, which came out of a snapshot in full.
+    /// Shares the tenant's name again after a snapshot, in which each session has its own.
     pub(super) fn share_tenant(&mut self, tenant: Arc<str>) {
         self.tenant = tenant;
     }
@@ -216,16 +217,16 @@ impl Timeline {
         self.now().words().chain(self.base().words()).chain(said)
     }
 
-    /// The epoch is forgotten: nothing can move any more.
-    pub(super) fn finish(&mut self, over: &mut Vec<Stretch>) {
+    /// Folds all facts: the epoch is forgotten, and nothing can move any more.
+    pub(super) fn finish(&mut self, over: &mut Vec<Span>) {
         while let Some(mark) = self.recent.pop_front() {
             self.fold_one(&mark.fact, over);
         }
         self.going.end(self.base().last_seen(), *self.base().dimensions(), over);
     }
 
-    /// The stretches that can still change, as they are now.
-    pub(super) fn open_stretches(&self) -> Vec<Stretch> {
+    /// The spans that can still change, as they are now.
+    pub(super) fn open_spans(&self) -> Vec<Span> {
         let (mut over, mut going) = (Vec::new(), self.going.clone());
         let mut machine = self.states.base.clone();
         for Mark { fact, .. } in self.recent.iter() {
@@ -242,22 +243,21 @@ impl Timeline {
         self.recent.here().map(|cells| Stand { cells, presence })
     }
 
-    /// Takes the facts from place `from` on out of the panes, lets `edit` change them, and
-    /// puts them in again.
+    /// Undoes the facts from place `from` on, lets `edit` change them, and applies them again.
     fn redo(&mut self, from: usize, to: &mut Panes<'_>, edit: impl FnOnce(&mut Vec<Fact>)) {
         let mut facts = self.take_back(from, to);
         edit(&mut facts);
         self.push_again(facts, to);
     }
 
-    /// Puts in again what was heard before.
+    /// Applies facts again that had arrived before.
     pub(super) fn push_again(&mut self, facts: Vec<Fact>, to: &mut Panes<'_>) {
         to.windows.set_heard_before(true);
         facts.into_iter().for_each(|fact| self.push(fact, to));
         to.windows.set_heard_before(false);
     }
 
-    /// Takes the facts from place `from` on out of the panes.
+    /// Undoes the facts from place `from` on in the panes, and answers them.
     pub(super) fn take_back(&mut self, from: usize, to: &mut Panes<'_>) -> Vec<Fact> {
         let tail = self.recent.split_off(from);
         self.states.head = self.states.base.clone();

@@ -1,9 +1,9 @@
-//! What a player counts itself since its session began (CMCD `bsa`, `bsda`, `dfa`): where records
-//! were lost, its counts tell what was in them.
+//! A player's own counts since its session began (CMCD `bsa`, `bsda`, `dfa`): where records were
+//! lost, they tell what was in those.
 //!
-//! A player need not count as we do: it may take a seek for a stall, or have counted before it was
-//! heard of. So as long as nothing is lost its counts change nothing, and how far they are from ours
-//! is noted; once something was lost, what they have grown by since then counts.
+//! A player need not count as we do: it may count a seek as a stall, or have counted before its
+//! first known record. So while nothing is lost its counts change nothing, and their distance from
+//! ours is noted; once something was lost, their growth since then is used.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,20 +11,20 @@ use super::fact::{Fact, Token};
 use super::machine::Machine;
 use crate::pure::window::Watching;
 
-/// One of its counts.
+/// One of the player's counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct Count {
-    /// As told last.
+    /// As last reported.
     told: i32,
     /// How far it is ahead of ours although nothing was lost.
     ahead: i64,
-    /// What only it tells of.
+    /// What is known by this count only.
     repaired: i64,
-    /// Records lost when ours was last held against it; none before the first time.
+    /// Records lost when ours was last compared with it; `None` before the first time.
     lost: Option<i64>,
 }
 
-/// What of a session lost records hide.
+/// What lost records hide of a session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Repaired {
     /// Rebuffers.
@@ -38,38 +38,38 @@ pub(super) struct Repaired {
 pub(super) struct Totals {
     stalls: Count,
     stalled_ms: Count,
-    /// Frames dropped before the count last began anew.
+    /// Frames dropped before the count last restarted.
     dropped: i64,
 }
 
-/// What is known when a count is told.
+/// What is known when a count is reported.
 #[derive(Debug, Clone, Copy)]
 struct Known {
     /// Records lost so far.
     lost: i64,
     /// The first records are among them.
     headless: bool,
-    /// Whether the player says that it stalls, which it may count now or when that is over.
+    /// The player stalls now, which it may count now or when the stall is over.
     stalls: bool,
 }
 
-/// Whether a count began anew: two requests that overtook each other make it fall a little.
+/// Whether a count restarted: two requests that overtook each other make it fall only a little.
 fn began_anew(told: i32, before: i32) -> bool {
     told == 0 && before > 0 || told < before / 2
 }
 
 impl Count {
-    /// Takes what the player tells, while its records told of `seen`.
+    /// Takes the player's count, while its records showed `seen`.
     fn take(&mut self, told: i32, seen: i64, known: Known) {
         if began_anew(told, self.told) {
-            // What it had counted is behind it.
+            // What it had counted until then is no longer in it.
             self.ahead -= i64::from(self.told);
         }
         self.told = told;
         let unseen = i64::from(told) - self.ahead - seen - self.repaired;
         let is_whole = match self.lost {
             Some(lost) => lost == known.lost,
-            // What its sid played before may be in the first count that is told.
+            // The first count may include what its sid played before.
             None => known.lost == 0 || known.headless,
         };
         match (is_whole, known.stalls) {
@@ -86,7 +86,7 @@ impl Count {
 }
 
 impl Machine {
-    /// Takes what a player counts itself, after the state that its record names.
+    /// Takes the player's own counts, after the state that its record names.
     pub(super) fn take_totals(&mut self, fact: &Fact) {
         if fact.stalls < 0 && fact.stalled_ms < 0 && fact.dropped < 0 {
             return;
@@ -115,8 +115,8 @@ impl Machine {
         }
     }
 
-    /// What only the player's counts tell of: no more is taken away than was seen, and no more added
-    /// than there is room for in the session, a millisecond for each.
+    /// What is known by the player's counts only: no more is taken away than was seen, and no more
+    /// added than fits into the session, at a millisecond each.
     pub(super) fn repaired(&self) -> Repaired {
         let Some(totals) = &self.seldom().totals else { return Repaired::default() };
         let (stalled, seen) = (self.spent(Watching::Rebuffering), self.seldom().rebuffer_count);
@@ -128,7 +128,7 @@ impl Machine {
         }
     }
 
-    /// Frames dropped, if the player counts them.
+    /// Frames dropped, if the player reports them.
     pub(super) fn dropped_frames(&self) -> Option<i64> {
         let before = self.seldom().totals.as_ref().map_or(0, |totals| totals.dropped);
         self.dropped.get().map(|dropped| before + i64::from(dropped))

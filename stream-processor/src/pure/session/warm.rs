@@ -1,7 +1,7 @@
-//! The sessions of some records, found together. To take in a record is to wait for memory again and
-//! again, as nobody's session was looked at a moment ago: where it is, the session, its facts. What
-//! is waited for at the same time for many takes as long as for one, so all of it is read once here,
-//! one kind after the other, before the records are taken in one by one.
+//! Finds the sessions of some records together. Taking in a record means waiting for memory several
+//! times, as its session is rarely in the cache: for its place, the session, its facts. Waiting for
+//! many of these at once takes as long as for one, so all are read here, one kind after the other,
+//! before the records are taken in one by one.
 
 use std::hint::black_box;
 
@@ -13,10 +13,10 @@ use super::timeline::Timeline;
 use crate::pure::input::PlayerInput;
 use crate::pure::window::Watching;
 
-/// Records that are looked up together: what is read of their sessions must stay in a near cache.
+/// Records that are looked up together: their sessions must fit into a near cache.
 pub(in crate::pure) const TOGETHER: usize = 32;
 
-/// Where the sessions of as many records very likely are.
+/// The likely places of the sessions of as many records.
 pub(in crate::pure) type Likely = [Option<u32>; TOGETHER];
 
 impl Sessions {
@@ -28,7 +28,7 @@ impl Sessions {
         }
         let likely = halves.map(|half| self.slots.likely(half?));
         let epochs = || likely.iter().flatten().filter_map(|slot| self.slots.get(*slot));
-        // Nobody wants these sums, but without them nothing would be read.
+        // The sums are not used, but without them the compiler would leave out the reads.
         black_box(epochs().map(Epoch::touch).fold(0, i64::wrapping_add));
         black_box(epochs().map(|epoch| epoch.timeline.touch_beyond()).fold(0, u64::wrapping_add));
         black_box(epochs().map(|epoch| epoch.timeline.touch_seldom()).fold(0, i64::wrapping_add));
@@ -37,7 +37,7 @@ impl Sessions {
 }
 
 impl Epoch {
-    /// Reads a bit of everything that lies together.
+    /// Reads something of each cache line of a value.
     fn touch(&self) -> i64 {
         let kin = i64::from(self.kin.is_some());
         let newest = self.newest_ts().unwrap_or_default();
@@ -53,7 +53,7 @@ impl Timeline {
         [seen, base, head, i64::from(self.is_empty())].into_iter().fold(0, i64::wrapping_add)
     }
 
-    /// Reads a bit of what is elsewhere. Where a session's two states tell the same, there is one story.
+    /// Reads something of what a session points to. Its two states mostly share one story.
     fn touch_beyond(&self) -> u64 {
         let story = |machine: &Machine| {
             u64::from(machine.is_ended()) ^ u64::from(machine.dimensions().asn.is_some())
@@ -61,7 +61,8 @@ impl Timeline {
         story(self.now()) ^ story(self.base()) ^ self.recent().touch()
     }
 
-    /// Reads a bit of what a story leads to. After ten minutes nearly every viewer has rebuffered once.
+    /// Reads something of what a story points to. After ten minutes nearly every viewer has
+    /// rebuffered once.
     fn touch_seldom(&self) -> i64 {
         let seldom = |machine: &Machine| machine.last_seen() ^ machine.spent(Watching::Rebuffering);
         seldom(self.now()) ^ seldom(self.base())

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// New words below which nothing is looked through.
+/// With fewer new words than this sessions are not searched for unused ones.
 const FEW: usize = 1_024;
-/// Of so many sessions one new word is to be expected before they are looked through: then that
-/// costs a new word a few sessions, however many there are.
+/// Sessions are searched once there is a new word for each group of this many: so a new word costs
+/// the search of a few sessions, however many there are.
 const SESSIONS_A_WORD: usize = 8;
 
 /// A word by its number in the [`Words`] of its partition.
@@ -33,21 +33,21 @@ impl Word {
     }
 }
 
-/// Each word once, by number. A number whose word no session says any more is given to another
-/// word, but only after all sessions were looked through.
+/// Each word once, by number. The number of a word that no session has any more is reused, but only
+/// after all sessions were searched.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(from = "Written")]
 pub struct Words {
     texts: Vec<Option<Arc<str>>>,
-    /// With the standard hash, which is keyed: players choose the words, and could choose such as
-    /// fall into one place.
+    /// With the standard hash, which is keyed: players choose the words, and could choose colliding
+    /// ones.
     known: HashMap<Arc<str>, Word>,
     /// Numbers without a word, the smallest last.
     free: Vec<Word>,
     in_use: usize,
 }
 
-/// What a snapshot has of them; the rest follows.
+/// The form in a snapshot; the rest follows from it.
 #[derive(Serialize, Deserialize)]
 struct Written {
     texts: Vec<Option<Arc<str>>>,
@@ -96,12 +96,12 @@ impl Words {
         word
     }
 
-    /// What a number stands for.
+    /// The text of a word.
     pub(crate) fn text(&self, word: Word) -> &str {
         self.texts.get(word.place() as usize).and_then(Option::as_deref).unwrap_or("")
     }
 
-    /// The same of what may be missing.
+    /// The same for an optional word.
     pub(crate) fn maybe(&self, word: Option<Word>) -> Option<&str> {
         word.map(|word| self.text(word))
     }
@@ -116,12 +116,12 @@ impl Words {
         &self.texts
     }
 
-    /// Words that are there.
+    /// Number of words.
     pub(super) fn len(&self) -> usize {
         self.known.len()
     }
 
-    /// Whether so many words came that those out of use are worth looking for among `sessions`.
+    /// Whether there are so many new words that unused ones are worth searching for in `sessions`.
     pub(super) fn are_many(&self, sessions: usize) -> bool {
         let new = self.len().saturating_sub(self.in_use);
         new >= FEW.max(self.in_use).max(sessions / SESSIONS_A_WORD)

@@ -13,7 +13,7 @@ use crate::pure::session::dimensions::Dimensions;
 use crate::pure::session::words::Words;
 use crate::pure::watermark::Due;
 
-/// Which cell.
+/// The identity of a cell.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Name {
     pub(super) tenant: Arc<str>,
@@ -37,7 +37,7 @@ pub(super) fn full_cell(dimensions: &Dimensions, words: &Words) -> Cell {
     }
 }
 
-/// The cell of a cuboid for whatever has none of its own.
+/// The cell of a cuboid for all values without one of their own.
 pub(crate) fn other_cell(cuboid: Cuboid) -> Cell {
     let other = || Some(OTHER.to_owned());
     let all = Cell {
@@ -49,7 +49,7 @@ pub(crate) fn other_cell(cuboid: Cuboid) -> Cell {
         device: other(),
         player: other(),
         os: other(),
-        // A number cannot say it; the edge beside it does.
+        // A number cannot say `__other__`; the edge beside it does.
         asn: None,
     };
     cuboid.project(&all)
@@ -57,7 +57,7 @@ pub(crate) fn other_cell(cuboid: Cuboid) -> Cell {
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Slot {
-    /// A copy of the state has it in common with this until it changes.
+    /// Shared with a copy of the state until it changes.
     delta: Option<Arc<Delta>>,
     /// Fingerprint of the value emitted last; 0 when none was.
     emitted: u64,
@@ -69,10 +69,10 @@ impl Slot {
     }
 }
 
-/// The panes that are not final, and the sum of what came before them.
+/// The panes that are not final, and the gauge before them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct CellPanes {
-    /// Apart, so that what changes with every record is close together.
+    /// Boxed, so that what changes with every record lies close together.
     pub(super) name: Arc<Name>,
     width_ms: i64,
     /// Number of the pane in the first slot.
@@ -110,8 +110,8 @@ impl CellPanes {
         self.slots.get_mut(at)
     }
 
-    /// Adds `weight` to the gauges from `at` on. What lies before the first open pane is
-    /// final and stays; from there on the change holds.
+    /// Adds `weight` to the gauges from `at` on. Panes before the first open one are final and
+    /// stay; the change takes effect from there on.
     pub(super) fn step(&mut self, at: i64, weight: &Gauge, first_open: i64) {
         let start = at.max(first_open * self.width_ms);
         let pane = start.div_euclid(self.width_ms);
@@ -128,7 +128,7 @@ impl CellPanes {
         }
     }
 
-    /// Counts what waits to be.
+    /// Adds the counts that wait in `hot`.
     pub(super) fn pour(&mut self, hot: &mut Hot) {
         if let Some(pane) = hot.waiting()
             && let Some(slot) = self.slot(pane)
@@ -137,8 +137,8 @@ impl CellPanes {
         }
     }
 
-    /// Takes out what holds from the start of `pane` on: who was there then, and the changes since.
-    /// From there on nobody is here and nothing happened.
+    /// Takes out everything from the start of `pane` on: the gauge then, and the changes since.
+    /// From there on this cell is empty.
     pub(super) fn hand_over(&mut self, pane: i64) -> (Gauge, Vec<(i64, Arc<Delta>)>) {
         let (mut gauge, mut changes) = (self.base, Vec::new());
         for (number, slot) in (self.first..).zip(self.slots.iter_mut()) {
@@ -154,7 +154,7 @@ impl CellPanes {
         (gauge, changes)
     }
 
-    /// Adds what another cell handed over at `pane`.
+    /// Adds everything that another cell handed over at `pane`.
     pub(super) fn take_over(&mut self, pane: i64, gauge: &Gauge, changes: &[(i64, Arc<Delta>)]) {
         if *gauge != Gauge::default() {
             self.step(pane * self.width_ms, gauge, pane);

@@ -20,12 +20,12 @@ pub(super) const CUBOIDS: usize = Cuboid::ALL.len();
 pub struct Cells {
     /// The places of the cells, in order of [`Cuboid::ALL`].
     places: [u32; CUBOIDS],
-    /// When they were looked up: a cell that came into its place in a later turn is another one.
+    /// When they were looked up: a cell that took its place in a later turn is another one.
     turn: u32,
 }
 
 impl Cells {
-    /// As numbers, to be written.
+    /// As numbers, for encoding.
     pub(crate) fn numbers(&self) -> [u32; CUBOIDS + 1] {
         let mut numbers = [self.turn; CUBOIDS + 1];
         numbers[..CUBOIDS].copy_from_slice(&self.places);
@@ -40,13 +40,13 @@ impl Cells {
 
 #[cfg(test)]
 impl Cells {
-    /// Cells that are told from others by a number.
+    /// Cells that differ from others by a number.
     pub(crate) fn in_place(place: u32) -> Self {
         Self { places: [place; CUBOIDS], turn: 0 }
     }
 }
 
-/// Where a session stands, and in which cell of each cuboid.
+/// A session's presence, and its cell in each cuboid.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Stand {
     /// The cells.
@@ -57,14 +57,14 @@ pub struct Stand {
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Place {
-    /// The turn in which the cell came.
+    /// The turn in which the cell took this place.
     pub(super) since: u32,
-    /// Contests before it came.
+    /// Contests before that.
     pub(super) came: u32,
     pub(super) panes: Option<CellPanes>,
-    /// That it lost its place, and to whom those who were in it are added since.
+    /// Set when it lost its place: to which cell its sessions are added since.
     pub(super) gone: Option<Gone>,
-    /// Cells that are gone and are added here.
+    /// Displaced cells that are added here.
     pub(super) guests: u32,
 }
 
@@ -72,9 +72,9 @@ pub(super) struct Place {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Tenant {
     pub(super) index: [FxHashMap<Cell, u32>; CUBOIDS],
-    /// The cells of whatever has none of its own, by cuboid.
+    /// The cells for all values without one of their own, by cuboid.
     pub(super) others: [Option<u32>; CUBOIDS],
-    /// What found no room, by cuboid.
+    /// Values without a cell, by cuboid.
     pub(super) rivals: [Rivals; CUBOIDS],
 }
 
@@ -83,7 +83,7 @@ pub(super) struct Tenant {
 pub struct Windows {
     pub(super) tenants: FxHashMap<Arc<str>, Tenant>,
     pub(super) places: Vec<Place>,
-    /// Of each place what changes with every record.
+    /// The part of each place that changes with every record.
     pub(super) hot: Vec<Hot>,
     pub(super) free: Vec<u32>,
     /// Emissions that dropped cells.
@@ -92,7 +92,7 @@ pub struct Windows {
     /// First pane that is not final, by cuboid.
     pub(super) first_open: [i64; CUBOIDS],
     pub(super) max_cells: usize,
-    /// What comes was heard before.
+    /// The facts being applied had arrived before.
     #[serde(skip)]
     heard_before: bool,
 }
@@ -107,8 +107,8 @@ impl Windows {
         self.max_cells = max_cells;
     }
 
-    /// The cells that `dimensions` fall into, made where there are none yet; of a record (`is_record`)
-    /// it is noted what finds none.
+    /// The cells of `dimensions`, made if there are none yet. Of a record (`is_record`) it is noted
+    /// which values find none.
     pub fn cells(
         &mut self,
         tenant: &Arc<str>,
@@ -140,7 +140,7 @@ impl Windows {
         self.other(tenant, cuboid)
     }
 
-    /// Cells that have a place of their own.
+    /// Number of cells with a place of their own.
     fn held_by(&self, tenant: &Arc<str>, cuboid: Cuboid) -> usize {
         let Some(of) = self.tenants.get(tenant) else { return 0 };
         let index = &of.index[cuboid as usize];
@@ -148,13 +148,13 @@ impl Windows {
         index.len() - other.map_or(0, |other| self.places[other as usize].guests as usize)
     }
 
-    /// The place of whatever has none of its own.
+    /// The place for all values without one of their own.
     fn other(&mut self, tenant: &Arc<str>, cuboid: Cuboid) -> u32 {
         let known = self.tenants.get(tenant).and_then(|of| of.others[cuboid as usize]);
         known.unwrap_or_else(|| self.settle(tenant, cuboid, other_cell(cuboid)))
     }
 
-    /// Whether what comes from now on was heard before, and is only put in its order.
+    /// Whether the facts applied from now on had arrived before, and are only reordered.
     pub(in crate::pure) fn set_heard_before(&mut self, heard_before: bool) {
         self.heard_before = heard_before;
     }
@@ -171,7 +171,7 @@ impl Windows {
         let (since, came) = (self.turn, self.contests);
         self.hot[place as usize] = Hot::of(since);
         if cell == other_cell(cuboid) {
-            // Whoever is there is looked up anew each time: there may be a cell by then.
+            // Sessions there are looked up again each time: they may have a cell by then.
             of.others[cuboid as usize] = Some(place);
             self.hot[place as usize].send_away();
         }
@@ -180,22 +180,21 @@ impl Windows {
         place
     }
 
-    /// Whether who was put into these cells belongs there still. Cells in which nobody is and
-    /// nothing happened within the horizon are dropped, and others can lose their place.
+    /// Whether a session that was placed in these cells still belongs there. Cells without sessions
+    /// or changes within the horizon are dropped, and others can lose their place.
     pub fn are_alive(&self, cells: &Cells) -> bool {
         let is_alive =
             |place: &u32| self.hot.get(*place as usize).is_some_and(|hot| hot.is_for(cells.turn));
         cells.places.iter().all(is_alive)
     }
 
-    /// The place, unless another cell has it by now.
+    /// The place, unless another cell has taken it.
     fn held(&mut self, cells: &Cells, which: usize) -> Option<&mut Place> {
         let place = self.places.get_mut(cells.places[which] as usize)?;
         (place.since <= cells.turn && place.panes.is_some()).then_some(place)
     }
 
-    /// A session stood at `from` and stands at `to` from `at` on (`sign` 1), or that is
-    /// taken back (−1).
+    /// Moves a session from `from` to `to` at `at` (`sign` 1), or undoes that (−1).
     pub fn shift(&mut self, at: i64, from: &Stand, to: &Stand, sign: i64) {
         if (from.cells, from.presence) == (to.cells, to.presence) {
             return;
@@ -224,7 +223,7 @@ impl Windows {
         }
         let Some(Place { panes: Some(panes), gone, .. }) = self.held(cells, which) else { return };
         let Some(gone) = gone else { return panes.step(at, weight, first_open) };
-        // They are added to another cell from `since` on.
+        // Its sessions are added to another cell from `since` on.
         gone.moved.iter_mut().zip(weight).for_each(|(sum, w)| *sum += w);
         let (since, to) = (gone.pane * panes.width_ms(), gone.to);
         if at < since && gone.pane > first_open {
@@ -236,7 +235,7 @@ impl Windows {
         }
     }
 
-    /// Counts in `cells` at `at`, or takes it back.
+    /// Counts in `cells` at `at`, or undoes that.
     pub fn count(&mut self, at: i64, cells: &Cells, counts: &Counts, sign: i64) {
         if *counts == Counts::default() {
             return;
@@ -244,12 +243,12 @@ impl Windows {
         let sums = counts.sums(sign, self.heard_before);
         let (mut width, mut pane) = (0, 0);
         for (which, cuboid) in Cuboid::ALL.into_iter().enumerate() {
-            // A division for each width, and not for each cuboid.
+            // One division for each width instead of for each cuboid.
             if cuboid.width_s() != width {
                 width = cuboid.width_s();
                 pane = at.div_euclid(i64::from(width) * 1_000);
             }
-            // A final pane takes nothing any more.
+            // A final pane does not change any more.
             if pane < self.first_open[which] {
                 continue;
             }
@@ -274,7 +273,7 @@ impl Windows {
         }
     }
 
-    /// What waits for the panes of a place goes into them.
+    /// Adds the counts that wait in `hot` for a place to its panes.
     pub(super) fn pour(&mut self, at: usize) {
         if let (Some(Place { panes: Some(panes), .. }), Some(hot)) =
             (self.places.get_mut(at), self.hot.get_mut(at))

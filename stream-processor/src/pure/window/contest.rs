@@ -1,10 +1,10 @@
-//! Who has a cell of their own when there are more values than cells. They are given first come,
-//! and then every ten seconds of log time those of which the least is heard lose theirs to those
-//! without one of which clearly more is heard (ADR 28). So a flood of values that nobody shares
-//! keeps no cell from one that many do.
+//! Which values have a cell of their own when there are more values than cells. Cells are given
+//! first come, first served. Then, every ten seconds of log time, the values with the fewest
+//! records lose theirs to values without one that have clearly more (ADR 28). So a flood of values
+//! with one viewer each cannot keep a value with many viewers out.
 //!
-//! Nothing is lost by that: from the pane on in which log time is, what a cell had is the other
-//! cell's, and so is whatever those who stand in it still do.
+//! Nothing is lost by that: from the pane of the current log time on, everything in a displaced
+//! cell belongs to the cell for the rest, and so do later changes of the sessions in it.
 
 use std::sync::Arc;
 
@@ -15,17 +15,17 @@ use tallylight_schemas::rows::{Cell, Cuboid};
 use super::cells::Windows;
 use super::pane::Gauge;
 
-/// Values without a cell of which it is counted how often they are heard.
+/// Values without a cell whose records are counted, at most.
 const RIVALS: usize = 2_048;
-/// A rival must be heard more than twice as often, and this much oftener.
+/// A rival must have more than twice as many records, and this many more.
 const CLEARLY: u32 = 8;
 /// At most one in so many cells changes hands in a contest.
 const AT_ONCE: usize = 8;
 /// Displaced cells that still have panes: at most one in so many.
 const GONE: usize = 2;
 
-/// Values without a cell and how often at least they were heard: what Misra and Gries count,
-/// which finds all that are heard often in whatever order they come.
+/// Values without a cell and at least how many records they had, counted as by Misra and Gries: all
+/// frequent values are found, in whatever order they come.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Rivals(FxHashMap<Cell, u32>);
 
@@ -43,7 +43,7 @@ impl Rivals {
         }
     }
 
-    /// Those that were heard most, first.
+    /// All rivals, the most frequent first.
     fn take(&mut self) -> Vec<(u32, Cell)> {
         let mut all: Vec<(u32, Cell)> =
             std::mem::take(&mut self.0).into_iter().map(|(cell, heard)| (heard, cell)).collect();
@@ -55,16 +55,16 @@ impl Rivals {
 /// A cell that lost its place.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Gone {
-    /// From this pane on everything is another's.
+    /// From this pane on everything belongs to another cell.
     pub(super) pane: i64,
-    /// The other's place.
+    /// The place of that.
     pub(super) to: u32,
-    /// Those who still stand in it.
+    /// The sessions still in it, as a gauge.
     pub(super) moved: Gauge,
 }
 
 impl Windows {
-    /// A contest for the cells of every tenant and cuboid that has too few.
+    /// Holds a contest for the cells of every tenant and cuboid that has too few.
     pub(super) fn contest(&mut self, log_ms: i64) {
         let mut tenants: Vec<Arc<str>> = self.tenants.keys().cloned().collect();
         tenants.sort_unstable();
@@ -104,8 +104,8 @@ impl Windows {
         }
     }
 
-    /// Takes its place from a cell. It stays known until nothing of it is left, so that nobody
-    /// takes the name up while its panes still change.
+    /// Takes its place from a cell. Its name stays known until its panes are final, so that it gets
+    /// no second cell meanwhile.
     fn retire(&mut self, at: u32, pane: i64, to: u32) {
         self.pour(at as usize);
         self.hot[at as usize].send_away();

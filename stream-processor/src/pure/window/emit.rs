@@ -1,4 +1,4 @@
-//! The rows that cells come to.
+//! The rows of cells.
 
 use tallylight_schemas::metrics;
 use tallylight_schemas::rows::{Cuboid, PlaybackRow};
@@ -12,7 +12,7 @@ use super::pane::Gauge;
 use crate::pure::watermark::Watermark;
 
 impl Windows {
-    /// The rows that are due, then drops what is final.
+    /// Answers the rows that are due, then drops final panes.
     pub fn emit(&mut self, mark: &Watermark, partition: u16, version: u64) -> Vec<PlaybackRow> {
         let (mut rows, mut values) = (Vec::new(), Vec::new());
         let due = Cuboid::ALL.map(|cuboid| mark.due(cuboid.width_us() / 1_000));
@@ -23,7 +23,7 @@ impl Windows {
             let Place { panes: Some(panes), gone, guests, came, .. } = &mut self.places[at] else {
                 continue;
             };
-            // Who won a contest is heard of by the next one, or goes.
+            // The winner of a contest is kept until the next one, even if it is empty.
             let is_new = came.saturating_add(1) >= self.contests;
             let which = panes.name.cuboid as usize;
             panes.emit(&due[which], &mut values);

@@ -1,14 +1,13 @@
-//! What a cell was counted since it was looked at last, in one line of the cache. A record counts
-//! in a cell of every cuboid, and most only say that they came and how far behind live they are:
-//! the panes of those cells, which lie in five places of the memory each, are touched once for
-//! many of them.
+//! The latest counts of a cell, in one cache line, before they are added to its panes. A record
+//! counts in a cell of every cuboid, and most records only add an event and a latency. So the
+//! panes, which are in five pieces of memory each, are touched once for many records.
 
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::sketch::Bin;
 
 use super::pane::{Delta, Sums};
 
-/// Latencies that find room.
+/// Latencies that fit.
 const BINS: usize = 21;
 
 /// See the module.
@@ -17,8 +16,8 @@ const BINS: usize = 21;
 pub(super) struct Hot {
     /// The pane that the rest is of.
     pane: i64,
-    /// The turn since which whoever is in the cell belongs there; `NOBODY` where each is to be
-    /// looked up anew.
+    /// The turn since which the sessions in the cell belong there; `NOBODY` if each is to be looked
+    /// up again.
     since: u32,
     events: u32,
     /// Events, halved at each contest.
@@ -37,22 +36,22 @@ impl Default for Hot {
 }
 
 impl Hot {
-    /// Nothing of a cell that came in turn `since`.
+    /// Without counts, of a cell that took its place in turn `since`.
     pub(super) fn of(since: u32) -> Self {
         Self { since, ..Self::default() }
     }
 
-    /// Whether one who was placed here in `turn` is in the right place still.
+    /// Whether a session that was placed here in `turn` is still in the right place.
     pub(super) fn is_for(&self, turn: u32) -> bool {
         self.since <= turn
     }
 
-    /// From now on everybody is looked up anew.
+    /// From now on every session is looked up again.
     pub(super) fn send_away(&mut self) {
         self.since = NOBODY;
     }
 
-    /// Counts here, or answers that the panes have to.
+    /// Counts here; answers false if the panes have to.
     pub(super) fn count(&mut self, pane: i64, turn: u32, sums: &Sums) -> bool {
         let Some(latency) = sums.as_plain() else { return false };
         let is_of_another = self.events > 0 && self.pane != pane;
@@ -69,27 +68,27 @@ impl Hot {
         true
     }
 
-    /// Notes what is heard for the first time.
+    /// Counts records that arrive for the first time.
     pub(super) fn hear(&mut self, sums: &Sums) {
         self.heard = self.heard.saturating_add(u32::from(sums.is_heard()));
     }
 
-    /// What was heard counts half from now on: a cell is judged by more than the last ten seconds.
+    /// Halves the weight of earlier records: a cell is judged by more than the last ten seconds.
     pub(super) fn forget_half(&mut self) {
         self.heard /= 2;
     }
 
-    /// Events, the newest most.
+    /// Events, weighted by age.
     pub(super) fn heard(&self) -> u32 {
         self.heard
     }
 
-    /// The pane of which something is kept here.
+    /// The pane for which counts wait here.
     pub(super) fn waiting(&self) -> Option<i64> {
         (self.events > 0).then_some(self.pane)
     }
 
-    /// Puts all of it into the pane.
+    /// Moves all counts into the pane.
     pub(super) fn pour(&mut self, into: &mut Delta) {
         let bins = &self.bins[..usize::from(self.filled)];
         into.add(self.events, bins.iter().map(|i| Bin { i: i32::from(*i), n: 1 }));

@@ -1,27 +1,27 @@
-//! What is kept of one pane of one cell.
+//! One pane of one cell.
 
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::rows::Measures;
 use tallylight_schemas::sketch::{Bin, Sketch};
 
-/// The states in which somebody wants to see video.
+/// The states in which video is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Watching {
-    /// Told to play, no frame yet.
+    /// Asked to play, no frame yet.
     Starting,
     /// Frames are shown.
     Playing,
     /// The buffer ran empty.
     Rebuffering,
-    /// The viewer jumped.
+    /// The viewer is seeking.
     Seeking,
 }
 
-/// Where a session stands.
+/// What a session adds to gauges.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Presence {
-    /// `None`: not there (paused, preloading, ended).
+    /// `None`: not a viewer (paused, preloading, ended).
     pub state: Option<Watching>,
     /// Bitrate while playing; 0 when unknown or not playing.
     pub kbps: i32,
@@ -69,23 +69,23 @@ pub struct Counts {
     pub end: bool,
     /// A rebuffer began.
     pub rebuffer: bool,
-    /// It came of a rung kept above what the line carried.
+    /// The rebuffer is an adaptation failure: the rung was above the throughput.
     pub adaptation_failure: bool,
     /// A record was accepted.
     pub event: bool,
-    /// Records found missing, or (negative) found after all.
+    /// Records found missing or, if negative, that arrived after all.
     pub lost: i32,
-    /// Startup time that ended, ms.
+    /// Startup time, of the record with the first frame, ms.
     pub startup_ms: Option<i32>,
     /// Live latency reported while playing, ms.
     pub latency_ms: Option<i32>,
 }
 
-/// What a pane adds for [`Counts`]: worked out once for the cells of all cuboids.
+/// What [`Counts`] add to a pane: computed once for the cells of all cuboids.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sums {
     measures: Measures,
-    /// Whether all they say is that so many records were accepted, as nearly always.
+    /// Whether they only count accepted records, as nearly always.
     events_only: bool,
     startup: Option<Bin>,
     latency: Option<Bin>,
@@ -93,7 +93,7 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// The latency, where that is all they say besides that one record was accepted.
+    /// The latency, if they only have that and one accepted record.
     pub(super) fn as_plain(&self) -> Option<Option<i16>> {
         if !self.events_only || self.measures.events != 1 || self.startup.is_some() {
             return None;
@@ -105,14 +105,14 @@ impl Sums {
         }
     }
 
-    /// Whether a record is among them that was not heard before.
+    /// Whether they include a record that had not arrived before.
     pub(super) fn is_heard(&self) -> bool {
         self.is_heard
     }
 }
 
 impl Counts {
-    /// To be added (`sign` 1) or taken back (−1); what was heard before is only put in its order.
+    /// To be added (`sign` 1) or undone (−1); facts that had arrived before are only reordered.
     pub(super) fn sums(&self, sign: i64, heard_before: bool) -> Sums {
         let one = |happened: bool| i64::from(happened) * sign;
         let bin = |ms: Option<i32>| ms.map(|ms| Bin::of(i64::from(ms), sign));
@@ -149,7 +149,7 @@ pub(super) struct Delta {
 }
 
 impl Delta {
-    /// Adds so many records and the latencies that they told.
+    /// Adds this many records and the latencies in them.
     pub(super) fn add(&mut self, events: u32, latencies: impl Iterator<Item = Bin>) {
         self.counts.events += i64::from(events);
         latencies.for_each(|bin| self.latency.add_bin(bin));
@@ -223,7 +223,7 @@ impl Value {
         value
     }
 
-    /// A fingerprint to see changes by; 0 for a pane in which nothing is.
+    /// A fingerprint for detecting changes; 0 for an empty pane.
     pub(super) fn fingerprint(&self) -> u64 {
         use std::hash::{DefaultHasher, Hash, Hasher};
         if *self == Self::default() {

@@ -1,4 +1,5 @@
-//! When a repair is due: an hour of log time after the last one, of whichever process.
+//! When a repair is due: an hour of log time after the last one, of whichever process. What is
+//! checked, and what is read for it.
 
 use async_trait::async_trait;
 use tallylight_stream_processor::Settings;
@@ -72,5 +73,56 @@ async fn an_hour_in_which_a_session_ends_that_was_repaired_hours_before_does_not
     running.await.unwrap();
     assert!(checked.rows > 180, "{checked:?}");
     assert_eq!((checked.drift, checked.late, checked.failures), (0, 0, 0), "{checked:?}");
+    life.stop().await;
+}
+
+/// A playback of 20 s.
+fn played(sid: &str, at: i64) -> Vec<Fact> {
+    let states = [("s", 0), ("p", 500), ("r", 9_000), ("p", 9_700), ("q", 20_000)];
+    let one = |(sn, (sta, after)): (usize, (&str, i64))| {
+        let ts = T0 + at + after;
+        let line = format!("e=ps,sta={sta},sid=\"{sid}\",cid=\"demo\",sn={sn},ts={ts},v=2");
+        Fact::Line(line, at + after, at + after + 100)
+    };
+    states.into_iter().enumerate().map(one).collect()
+}
+
+/// Moves a table's rows of its first or last hour out of the way; answers from where to where.
+fn take_away(history: &Path, table: Table, last: bool) -> (PathBuf, PathBuf) {
+    let all = std::fs::read_dir(history.join(table.name())).unwrap().map(|one| one.unwrap().path());
+    let is_hour = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("hour=");
+    let hours = all.filter(is_hour);
+    let here = if last { hours.max() } else { hours.min() }.unwrap();
+    let aside = history.join(format!("{}-aside", table.name()));
+    std::fs::rename(&here, &aside).unwrap();
+    (here, aside)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_read_that_failed_the_same_hour_is_checked_and_no_older_one_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut all = played("old", 0);
+    all.extend(played("new", 54 * HOUR_MS));
+    let (life, known) = live_alone(dir.path(), &all, None).await;
+    let own = audit::Settings { repair_s: 0, look_s: 0, rest: 0, ..Default::default() };
+    let settings = Settings { partitions: 4, audit: own, ..Default::default() };
+    let keeper = Keeper::new(&settings, life.history.clone(), Arc::new(Known(known)));
+    let (mut stats, stop) = (keeper.stats(), CancellationToken::new());
+    let running = tokio::spawn(keeper.run(stop.clone()));
+    let mut until = async |wanted: fn(&audit::AuditStats) -> bool| {
+        let seen = tokio::time::timeout(Duration::from_secs(60), stats.wait_for(wanted));
+        *seen.await.unwrap().unwrap()
+    };
+    // What is checked by now is so far from the first hour that its facts matter no more.
+    until(|stats| stats.hours > 50).await;
+    // No facts, but rows that these are held against: the facts of the hour were read by then.
+    let (here, aside) = take_away(&folder(&dir), Table::SessionSpans, true);
+    take_away(&folder(&dir), Table::PlayerEvents, false);
+    until(|stats| stats.failures > 1).await;
+    std::fs::rename(aside, here).unwrap();
+    let checked = until(|stats| stats.hours > 54).await;
+    assert!(checked.rows > 20 && (checked.drift, checked.late) == (0, 0), "{checked:?}");
+    stop.cancel();
+    running.await.unwrap();
     life.stop().await;
 }

@@ -2,7 +2,7 @@
 
 use tallylight_eventlog::Part;
 use tallylight_schemas::cmcd::{self, Mode};
-use tallylight_schemas::player::{About, Door, TOLD};
+use tallylight_schemas::player::{About, Envelope, TOLD};
 
 use super::*;
 use crate::players::Players;
@@ -35,7 +35,8 @@ pub(super) fn told(line: &str, served_at: i64) -> Part {
     let mut record = cmcd::parse(line, Mode::Request).unwrap();
     record.set_apart(served_at.unsigned_abs());
     let (mode, about) = (Mode::Request, About::default());
-    let door = Door { tenant: "demo", mode, source: TOLD[0], received_at: served_at, about };
-    all.push(&door, &record);
+    let envelope =
+        Envelope { tenant: "demo", mode, source: TOLD[0], received_at: served_at, about };
+    all.push(&envelope, &record);
     all.part()
 }

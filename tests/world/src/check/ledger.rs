@@ -1,4 +1,4 @@
-//! Every record that was acknowledged is in history once, with its fate; nothing else is.
+//! Every acknowledged record is in history once, with its fate; nothing else is.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use tallylight_schemas::tables::Table;
 use super::{Outcome, loss};
 use crate::player::T0;
 
-/// A record: who sent it, its number and the sender's time (Unix µs).
+/// A record: its sender, its number and the sender's time (Unix µs).
 type Key = (String, i64, i64);
 
 pub(super) async fn check(outcome: &Outcome<'_>) -> Vec<String> {
@@ -47,7 +47,7 @@ pub(super) async fn check(outcome: &Outcome<'_>) -> Vec<String> {
     problems
 }
 
-/// Adds how often each record of a table counts; answers how many copies of records there are.
+/// Adds how often each record of a table counts; returns the number of copies of records.
 async fn find(
     outcome: &Outcome<'_>,
     table: Table,

@@ -1,4 +1,4 @@
-//! What was lost before it was read is told as lost, and takes nothing else with it.
+//! Entries that were lost before they were read are reported as lost, and nothing else is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,9 +60,9 @@ fn names(entry: &Entry) -> Vec<(String, u64, i64)> {
 
 pub(super) async fn check(outcome: &Outcome<'_>) -> Vec<String> {
     let mut problems = Vec::new();
-    let (told, lost) = (told(outcome).await, outcome.lost.end - outcome.lost.start);
-    if told != lost {
-        problems.push(format!("{lost} entries are lost, and {told} are told"));
+    let (reported, lost) = (reported(outcome).await, outcome.lost.end - outcome.lost.start);
+    if reported != lost {
+        problems.push(format!("{lost} entries are lost, and {reported} are reported"));
     }
     let (gone, kept) = (gone(outcome), truth::kept(outcome).await);
     let entries = outcome.events.iter().filter(|entry| outcome.lost.contains(&entry.offset));
@@ -72,7 +72,7 @@ pub(super) async fn check(outcome: &Outcome<'_>) -> Vec<String> {
         .map(|(name, ..)| name)
         .collect();
     for (n, player) in outcome.cast.players.iter().enumerate() {
-        // Without its beginning there is nothing to tell a playback from another by.
+        // Without its first record a playback cannot be told from the next one.
         if beginnings.contains(&player.sid) {
             continue;
         }
@@ -86,7 +86,7 @@ pub(super) async fn check(outcome: &Outcome<'_>) -> Vec<String> {
             let at = (truth.sid.clone(), i64::from(truth.epoch));
             let got = kept.get(&at);
             let mut want = truth::numbers(truth);
-            // Signs of life may be lost, and nobody is away for that.
+            // Heartbeats may be lost without a change of state.
             let alive = gone
                 .iter()
                 .all(|record| record.line.starts_with("e=t,") && record.id.1 < last.id.1);
@@ -106,8 +106,8 @@ pub(super) async fn check(outcome: &Outcome<'_>) -> Vec<String> {
     problems
 }
 
-/// How many entries are lost by what the partitions say last.
-async fn told(outcome: &Outcome<'_>) -> u64 {
+/// The number of lost entries that the partitions reported last.
+async fn reported(outcome: &Outcome<'_>) -> u64 {
     let mut newest = BTreeMap::new();
     for entry in outcome.log.read(ROWS, 0, usize::MAX).await.unwrap().entries {
         for part in entry.parts.iter().filter(|part| part.kind == Kind::Progress.code()) {

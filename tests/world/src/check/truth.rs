@@ -1,4 +1,4 @@
-//! History against what really happened to the viewers: counts to the one, times within 1 %.
+//! History against what really happened to the viewers: counts exactly, times within 1 %.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use tallylight_schemas::tables::Table;
 use super::Outcome;
 use crate::player::Truth;
 
-/// Numbers of a session, in the order in which they are asked for.
+/// Numbers of a session, in the order in which they are selected.
 pub(super) type Numbers = [Option<i64>; 10];
 
 pub(super) fn numbers(truth: &Truth) -> Numbers {
@@ -28,11 +28,11 @@ pub(super) fn numbers(truth: &Truth) -> Numbers {
     ]
 }
 
-/// Sessions in history, by sid and epoch: how each came out, its numbers, and how many of its
-/// records are missing.
+/// Sessions in history, by sid and epoch: the outcome, the numbers, and how many records are
+/// missing.
 pub(super) type Kept = BTreeMap<(String, i64), (String, Numbers, Option<i64>)>;
 
-/// Times come first; after them are counts.
+/// How many of the numbers are times; they come before the counts.
 pub(super) const TIMES: usize = 6;
 
 fn word(came: Came) -> &'static str {

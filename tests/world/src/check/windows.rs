@@ -1,6 +1,6 @@
-//! Windows against what really happened, as anyone may ask for them: by plain sums. Counts to the
-//! one, times within 1 %, quantiles within what the sketch promises; of the panes themselves and of
-//! what they were rolled up to.
+//! Windows against what really happened, queried by plain sums as any user may: counts exactly,
+//! times within 1 %, quantiles within the error of the sketch. This covers the panes and their
+//! rollups.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use super::Outcome;
 use crate::player::Truth;
 use crate::reporter::Request;
 
-/// Who gives up sooner is no exit before the start, ms.
+/// A viewer that leaves sooner is not counted as an exit before start, ms.
 const PATIENCE_MS: i64 = 1_000;
 
-/// What a breakdown must come to, however it is broken down.
+/// The totals that every breakdown must have.
 #[derive(Debug)]
 struct Wanted {
     /// Sums by column; times end in `_ms`.
@@ -88,7 +88,8 @@ fn served(requests: &[Request]) -> Wanted {
     }
 }
 
-/// What is wrong with a table broken down by a column, whose words are given with what each wants.
+/// What is wrong with a table broken down by a column; `wanted` has the totals of each of its
+/// words.
 async fn compare(
     outcome: &Outcome<'_>,
     table: Table,
@@ -111,7 +112,7 @@ async fn compare(
         }
     }
     for (at, (column, _)) in first.values.iter().enumerate() {
-        // Merged by a plain sum.
+        // Sketches are merged by a plain sum.
         let sql = format!(
             "SELECT {by}, arrow_cast(b['bin'], 'Int64'), sum(b['count']) \
              FROM (SELECT {by}, unnest({column}) AS b FROM rows) GROUP BY 1, 2"
@@ -142,7 +143,7 @@ fn quantiles(sketch: &Sketch, mut values: Vec<i64>) -> Option<String> {
     })
 }
 
-/// Rows of numbers by the word that each begins with.
+/// Rows of numbers by the word in their first column.
 fn by_word(batches: &[RecordBatch]) -> BTreeMap<String, Vec<Vec<i64>>> {
     let mut rows = BTreeMap::<String, Vec<Vec<i64>>>::new();
     for batch in batches {

@@ -1,4 +1,4 @@
-//! The processor's lives: its start, its end in order, and what becomes of its snapshots between.
+//! The processor's lives: its start, its end in order, and damage to its snapshots between them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,18 +12,18 @@ use tallylight_stream_processor::archive;
 
 use super::World;
 use crate::VIEWERS;
-use crate::chaos::Who;
-use crate::life::{Life, Place};
+use crate::chaos::Process;
+use crate::life::{Life, Setup};
 use crate::log::SimLog;
 
 impl World<'_> {
     pub(crate) async fn start_processor(&mut self) {
-        self.chaos.starts(Who::Processor);
+        self.chaos.starts(Process::Processor);
         self.damage();
         let chaos = Arc::clone(&self.chaos);
-        let place = Place {
+        let setup = Setup {
             dir: self.dir.path(),
-            log: SimLog::new(Arc::clone(&self.log), Arc::clone(&chaos), Who::Processor),
+            log: SimLog::new(Arc::clone(&self.log), Arc::clone(&chaos), Process::Processor),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             faults: Some(chaos),
         };
@@ -31,24 +31,24 @@ impl World<'_> {
         let settings = archive::Settings {
             checkpoint_s: 3_600,
             snapshot_s: if self.careful || self.rng.random_bool(0.7) { 0 } else { 3_600 },
-            // Losses are judged as long as a snapshot has all that was read before them, whole.
+            // Losses are checked from a snapshot that holds everything read before them.
             snapshot_sessions: if !self.careful && self.rng.random_bool(0.5) {
                 5
             } else {
                 1_000_000
             },
-            // No clock but that of the world decides what happens when.
+            // Only the clock of the world decides what happens when.
             snapshot_pause: 0,
             checkpoint_rows: if self.careful { 1 } else { rows },
             retry_s: 0,
             ..Default::default()
         };
-        let life = Life::start(place, settings).await;
-        self.chaos.lives(Who::Processor, life.running.abort_handle(), 1);
+        let life = Life::start(setup, settings).await;
+        self.chaos.lives(Process::Processor, life.running.abort_handle(), 1);
         self.life = Some(life);
     }
 
-    /// What a disk may do to the newest snapshot while nobody looks.
+    /// Damages the newest snapshot now and then, as a disk may.
     fn damage(&mut self) {
         let Some(newest) = self
             .snapshots()
@@ -62,7 +62,8 @@ impl World<'_> {
         let middle = bytes.len() / 2;
         match bytes.get_mut(middle) {
             Some(byte) if self.rng.random_bool(0.5) => *byte ^= 1,
-            // One that is beyond what is read stays the newest, and is cut in two again and again.
+            // A snapshot ahead of the position read stays the newest, and may be truncated
+            // repeatedly.
             _ => bytes.truncate(middle),
         }
         fs::write(&newest, bytes).unwrap();
@@ -79,11 +80,11 @@ impl World<'_> {
         all
     }
 
-    /// Ends the processor in order, with everything kept that it has read.
+    /// Ends the processor in order, with everything that it has read in a snapshot.
     pub(crate) async fn stop_processor(&mut self) {
         self.chaos.switch(false);
         self.careful = true;
-        self.chaos.kill(Who::Processor);
+        self.chaos.kill(Process::Processor);
         self.quiet().await;
         let head = |log: &dyn EventLog| *log.head(EVENTS).unwrap().borrow();
         for _ in 0..20 {
@@ -95,13 +96,13 @@ impl World<'_> {
         }
         self.careful = false;
         self.life.take().unwrap().stop().await;
-        self.chaos.kill(Who::Processor);
+        self.chaos.kill(Process::Processor);
     }
 }
 
-/// How much rarer than in a run of [`VIEWERS`] a call fails and a checkpoint is made. A processor
-/// that dies reads on from its snapshot, and would hardly come to the end of a long log by lives of
-/// a hundred entries. More viewers still see more faults, each in more company.
+/// How much rarer calls fail and checkpoints are made than in a run of [`VIEWERS`]. A processor
+/// that dies continues from its snapshot, and with lives of a hundred entries would hardly reach
+/// the end of a long log. More viewers still see more faults, each with more other viewers present.
 pub(super) fn scale(senders: usize) -> u32 {
     u32::try_from((senders / VIEWERS / 4).isqrt()).unwrap_or(u32::MAX).max(1)
 }

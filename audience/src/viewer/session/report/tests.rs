@@ -1,4 +1,4 @@
-//! A session whose clock is set by hand and whose manifests never come.
+//! A session with a manual clock whose manifests never arrive.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::viewer::Viewer;
 
 #[tokio::test]
-async fn reports_on_time_while_manifests_are_away() {
+async fn reports_on_time_without_manifests() {
     let settings = Settings { viewers: 1, duration_s: 60, ..Settings::default() };
     let plan = Plan::scripted(&settings).viewers.remove(0).remove(0);
     let clock = Arc::new(ManualClock::at_us(0));

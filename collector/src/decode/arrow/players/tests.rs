@@ -11,7 +11,7 @@ use tallylight_schemas::cmcd::json::{parse_event, to_json};
 use super::super::columns::{check, event};
 use super::*;
 
-/// Columns in an order of no meaning, of each type that there is, with what is odd in each.
+/// Columns of every type, in no particular order, with the odd values of each.
 fn batch(texts: [Option<String>; 3], numbers: [Option<i64>; 3], decimal: f64) -> RecordBatch {
     let of = |texts: [Option<&str>; 3]| -> ArrayRef { Arc::new(StringArray::from(texts.to_vec())) };
     let word = |at: usize| texts[at].as_deref();
@@ -54,7 +54,7 @@ fn texts() -> impl Strategy<Value = [Option<String>; 3]> {
     prop::array::uniform3(prop::option::of(text))
 }
 
-/// JSON's reader is a bit off for most others.
+/// JSON's reader is slightly off for most others.
 fn decimals() -> impl Strategy<Value = f64> {
     let eighths = (-9_000..9_000_i32).prop_map(|number| f64::from(number) / 8.0);
     prop_oneof![eighths, Just(f64::NAN), Just(f64::INFINITY), Just(-0.0)]

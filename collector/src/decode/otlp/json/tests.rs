@@ -1,4 +1,4 @@
-//! JSON brings the rows that protobuf brings, whatever it leaves out or spells otherwise.
+//! JSON gives the same rows as protobuf, whatever it leaves out or spells differently.
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
@@ -159,6 +159,7 @@ fn points_that_leave_out_or_spell_their_numbers_are_the_same_on_both_wires() {
         ("summary", summary(NS, 0.0, 0), at(json!({})), Some(0.0)),
         ("summary", summary(NS, nan, 0), at(json!({"sum": "NaN"})), None),
         ("summary", summary(NS, 0.0, 1), at(json!({"flags": 1})), None),
+        ("summary", summary(NS, nan, 1), at(json!({"flags": 1, "sum": "NaN"})), None),
         ("summary", summary(0, 1.0, 0), json!({"sum": 1}), None),
     ] {
         let (rows, fates) = read(&protobuf(Vec::new(), data), Wire::Protobuf);

@@ -1,9 +1,9 @@
-// dash.js with CMCD v2 in event mode, and with CMSD, by which an edge can name a top bitrate.
+// dash.js with CMCD v2 in event mode, and with CMSD, by which an edge can set a maximum bitrate.
 
 import { MediaPlayer, type MediaPlayerClass } from "dashjs";
 import { EVENT_KEYS, REPORT_S, type Player, type PlayerOptions } from "./player";
 
-/** What dash.js calls a request that carries beacons. */
+/** dash.js's type for requests that carry beacons. */
 const BEACON = "CmcdEvent";
 
 export function attach(options: PlayerOptions): Player {
@@ -26,7 +26,7 @@ export function attach(options: PlayerOptions): Player {
       cmsd: { enabled: true, abr: { applyMb: true } },
     },
   } as Parameters<MediaPlayerClass["updateSettings"]>[0]);
-  // The MPD names its clock; nobody else's is asked.
+  // The MPD names its clock; no other is queried.
   player.clearDefaultUTCTimingSources();
   player.addRequestInterceptor(async (request) => {
     const sent = request as unknown as { body?: unknown; customData?: { request?: { type?: string } } };
@@ -59,14 +59,14 @@ export function attach(options: PlayerOptions): Player {
   };
 }
 
-/** Downloads that failed (segments, inits, clocks) are tried again, or elsewhere. */
+/** Failed downloads (segments, inits, clocks) are retried, or fetched elsewhere. */
 const RETRIED: readonly number[] = [15, 16, 17, 18, 19, 26, 27, 28, 29];
 
 function isFatal(code: number | undefined): boolean {
   return code !== undefined && !RETRIED.includes(code);
 }
 
-/** dash.js calls play() by itself; this says when it did, or that the browser refused. */
+/** dash.js calls play() itself; this reports when it did, or that the browser refused. */
 function begun(video: HTMLVideoElement): Promise<void> {
   return new Promise((done) => {
     if (!video.paused) return done();

@@ -14,7 +14,7 @@ export function attach(options: PlayerOptions): Player {
       contentId: options.contentId,
       useHeaders: false,
       eventTargets: [{ url: options.collector, events: ["ps", "e", "t", "bc", "pr"], interval: REPORT_S, batchSize: 1, includeKeys: EVENT_KEYS as never }],
-      // A report that leaves with the page must outlive it.
+      // A report sent while the page closes must outlive it.
       loader: async ({ url, ...request }) => ({ status: (await fetch(url, { ...request, body: beacons.complete(String(request.body ?? "")), keepalive: true })).status }),
     },
   });

@@ -1,4 +1,4 @@
-// What the page asks of a player, whichever library plays.
+// The player interface of the page, for every library.
 
 import { dependencies } from "../../../package.json";
 import type { Beacons } from "../beacons";
@@ -13,7 +13,7 @@ export const PLAYERS: readonly { name: PlayerName; title: string; version: strin
 
 /** Keys of an event report. */
 export const EVENT_KEYS = ["sid", "cid", "v", "e", "ts", "sn", "sta", "br", "bl", "mtp", "pr", "ec", "ot", "sf", "st", "msd", "ltc", "bg"];
-/** Seconds between time reports: latency on the page is then as old as that at most. */
+/** Seconds between time reports: latency shown on the page is at most this old. */
 export const REPORT_S = 5;
 
 export interface PlayerOptions {
@@ -29,13 +29,13 @@ export interface PlayerOptions {
 }
 
 export interface Player {
-  /** Starts loading, and playing: to be called in the click, or browsers refuse sound. */
+  /** Starts loading and playing; must be called in the click, or browsers refuse sound. */
   play(): Promise<void>;
   /** Live latency in ms; null until the live edge is known. */
   latency(): number | null;
-  /** Rendition now played. */
+  /** The rendition currently played. */
   rendition(): { kbps: number; width: number; height: number } | null;
-  /** Lets go of everything; what the library still wants to report goes out first. */
+  /** Releases everything; reports that the library still holds are sent first. */
   close(): void;
 }
 

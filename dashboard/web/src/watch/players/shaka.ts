@@ -1,4 +1,4 @@
-// Shaka with CMCD v2 in event mode; the build that plays DASH alone.
+// Shaka with CMCD v2 in event mode; the build for DASH only.
 
 import shaka from "shaka-player/dist/shaka-player.dash-es2021.js";
 import { EVENT_KEYS, REPORT_S, type Player, type PlayerOptions } from "./player";
@@ -23,7 +23,7 @@ export async function attach(options: PlayerOptions): Promise<Player> {
     async play() {
       if (!opened) {
         opened = true;
-        // Reports begin here and not when the player is made: the first one starts the session.
+        // Reports begin here, not when the player is made: the first one starts the session.
         player.configure({
           cmcd: {
             enabled: true,
@@ -44,7 +44,7 @@ export async function attach(options: PlayerOptions): Promise<Player> {
     },
     rendition() {
       const track = opened ? player.getVariantTracks().find((one) => one.active) : undefined;
-      // The whole bandwidth, as Shaka itself reports it in `br`.
+      // The total bandwidth, as Shaka itself reports it in `br`.
       return track ? { kbps: Math.round(track.bandwidth / 1000), width: track.width ?? 0, height: track.height ?? 0 } : null;
     },
     close: () => void player.destroy(),

@@ -8,7 +8,7 @@ fn copy(pipeline: &str, quality: Quality, arrived_us: i64) -> Candidate<'_> {
     Candidate { pipeline, quality, arrived_us }
 }
 
-/// A before B; those named in `masked` and `missing` are.
+/// A, then B, with the flags of those that `masked` and `missing` name.
 fn both<'a>(masked: &[&str], missing: &[&str]) -> [Pipeline<'a>; 2] {
     ["A", "B"].map(|name| Pipeline {
         name,
@@ -34,7 +34,7 @@ fn the_preferred_is_taken_at_once_and_the_other_after_its_grace() {
     let other = [copy("B", Sound, 10)];
     assert_eq!(at(&other, &calm, 10), Open(150_010));
     assert_eq!(at(&other, &calm, 150_010), B);
-    // The preferred came within the grace.
+    // The preferred arrived within the grace.
     assert_eq!(at(&[copy("B", Sound, 10), copy("A", Sound, 100_000)], &calm, 100_000), A);
     // Never past due.
     let late = [copy("B", Sound, 950_000)];
@@ -51,12 +51,12 @@ fn the_other_is_taken_at_once_when_the_preferred_is_known_bad() {
     for quality in [Defective, Unusable] {
         assert_eq!(at(&[copy("A", quality, 5), other], &both(NONE, NONE), 10), B);
     }
-    // Missing before, but here now: it is served.
+    // Missing before, but it arrived now: it is served.
     assert_eq!(at(&[copy("A", Sound, 20)], &both(NONE, &["A"]), 20), A);
 }
 
 #[test]
-fn a_defective_copy_is_the_last_resort_and_a_masked_one_is_none() {
+fn a_defective_copy_is_the_last_resort_and_a_masked_one_is_never_served() {
     let frozen = copy("A", Defective, 10);
     assert_eq!(at(&[frozen], &both(NONE, NONE), 10), Open(1_000_000), "B may still come");
     assert_eq!(at(&[frozen], &both(NONE, NONE), 1_000_000), A);
@@ -69,7 +69,7 @@ fn a_defective_copy_is_the_last_resort_and_a_masked_one_is_none() {
 }
 
 #[test]
-fn what_comes_at_slate_time_is_too_late() {
+fn a_copy_that_arrives_at_slate_time_is_too_late() {
     let copy = [copy("A", Sound, 2_000_000)];
     assert_eq!(at(&copy, &both(NONE, NONE), 2_000_000), Slate);
     assert_eq!(at(&[], &both(NONE, NONE), 2_000_000), Slate);
@@ -80,8 +80,8 @@ fn quality() -> impl Strategy<Value = Quality> {
 }
 
 proptest! {
-    /// Played through in time, as the origin does: at each arrival and at each moment that an
-    /// open choice names. The first decision stands.
+    /// Runs through time as the origin does: at each arrival and at each moment that an open
+    /// choice names. The first decision is final.
     #[test]
     fn decisions_in_time(
         a in prop::option::of((0_i64..2_500_000, quality())),
@@ -100,7 +100,7 @@ proptest! {
             match choose(&here, &pipelines, TIMES, now) {
                 Open(until) => {
                     prop_assert!(until > now && until <= TIMES.slate_us);
-                    // It is the moment and not one before it.
+                    // It is exactly that moment and not one before it.
                     prop_assert!(matches!(choose(&here, &pipelines, TIMES, until - 1), Open(u) if u == until));
                     prop_assert!(!matches!(choose(&here, &pipelines, TIMES, until), Open(_)));
                     moments.push(until);
@@ -123,7 +123,7 @@ proptest! {
                     prop_assert!(when - first <= GRACE_US);
                     prop_assert!(when <= TIMES.due_us.max(first), "never past due");
                 }
-                // A better-ranked sound copy that was there is never passed over.
+                // A better-ranked sound copy that has arrived is never ignored.
                 prop_assert!(name == "A" || sound.iter().all(|c| c.pipeline != "A"));
             }
             Open(_) => unreachable!(),

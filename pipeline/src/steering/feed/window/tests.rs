@@ -85,7 +85,30 @@ fn failures_by_device_are_of_the_last_half_minute() {
              "m": {"viewers": 2}}]}),
         );
     }
+    let log_is_at = |window: &mut Window, log_time: i64| {
+        take(window, json!({"type": "status", "log_time": log_time}));
+    };
+    log_is_at(&mut window, 61_000);
     assert_eq!(window.devices()["tv-x900"], Device { viewers: 8, adaptation_failures: 7 });
+    // Nobody watches any more, so no rows come; the log moves on.
+    log_is_at(&mut window, 85_000);
+    assert_eq!(window.devices()["tv-x900"], Device { viewers: 8, adaptation_failures: 4 });
+    log_is_at(&mut window, 95_000);
+    assert!(window.devices().is_empty());
+}
+
+#[test]
+fn seconds_without_rows_are_told_once_the_log_has_moved_on() {
+    let mut window = Window::default();
+    take(&mut window, rows(7, 5, true));
+    let seen = |window: &mut Window, log_time: i64| -> Vec<(i64, i64)> {
+        take(window, json!({"type": "status", "log_time": log_time}));
+        window.seconds("e1").iter().map(|second| (second.at, second.viewers)).collect()
+    };
+    assert_eq!(seen(&mut window, 8_000), [(5, 7)], "its rows may be on the way");
+    assert_eq!(seen(&mut window, 9_100), [(5, 7), (6, 0), (7, 0), (8, 0)]);
+    let later = seen(&mut window, 300_000);
+    assert_eq!((later.len(), later[0], later[59]), (60, (240, 0), (299, 0)));
 }
 
 #[test]

@@ -159,7 +159,9 @@ impl Fleet {
                     self.moves.push(Moves { at, from, to, steered, sessions: 1 });
                 }
             };
-            if (at + viewer.phase) % 5_000 < STEP {
+            let ttl_s = i64::from(self.state.policy.ttl_s);
+            // Spread over the TTL, however long it is.
+            if (at + viewer.phase * ttl_s / 5) % (ttl_s * 1_000) < STEP {
                 let told = answer(&self.state, &viewer.sid, Some(&Pathway::full(&viewer.at)));
                 went(viewer, &told.edge, true);
             }
@@ -236,6 +238,10 @@ impl Fleet {
             places.entry(home).or_default().push(Routes::place(&viewer.sid));
         }
         places.values_mut().for_each(|places| places.sort_unstable());
+        let mut sent: BTreeMap<String, i64> = BTreeMap::new();
+        for viewer in &self.viewers {
+            *sent.entry(self.state.routes.pathway(&viewer.sid).edge).or_default() += 1;
+        }
         Inputs {
             feed: self.feed.clone(),
             edges: ["e1", "e2"].map(edge).into(),
@@ -245,6 +251,8 @@ impl Fleet {
             top_kbps: EACH,
             low: self.low,
             places,
+            stands_for: 1.0,
+            sent,
             moves: self.moves.clone(),
         }
     }

@@ -173,6 +173,32 @@ fn a_return_that_was_turned_down_is_not_made_by_itself() {
 }
 
 #[test]
+fn nobody_is_brought_back_while_steering_does_not_see() {
+    let mut fleet = moved_twice();
+    let id = fleet.actions(ActionState::Offered)[0].id.clone();
+    set(&mut fleet, Mode::Act);
+    fleet.feed.connected = false;
+    fleet.run(10);
+    assert_eq!(fleet.state.actions[&id].state, ActionState::Offered);
+    fleet.feed.connected = true;
+    fleet.until(10, |fleet| fleet.state.actions[&id].state != ActionState::Offered);
+}
+
+#[test]
+fn who_undoes_a_cap_does_not_insist_on_an_ill_edge() {
+    let mut fleet = Fleet::new(60, 100, 45);
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.run(30);
+    let taken = fleet.actions(ActionState::Taken);
+    let cap = taken.iter().find(|row| row.kind == ActionKind::CapLadder).unwrap();
+    tell(&mut fleet, &cap.id, "undo").unwrap();
+    assert!(!fleet.state.is_insisted("e1"));
+    fleet.ill("e1").dead = true;
+    fleet.run(5);
+    assert!(fleet.state.routes.is_closed("e1"));
+}
+
+#[test]
 fn a_mask_is_offered_again_after_steering_observed_and_never_of_the_last_pipeline() {
     let mut fleet = Fleet::new(20, 250, 250);
     set(&mut fleet, Mode::Advise);

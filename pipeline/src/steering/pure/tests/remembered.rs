@@ -82,6 +82,24 @@ fn a_return_that_was_turned_down_is_not_made_after_a_restart_either() {
 }
 
 #[test]
+fn a_return_whose_viewers_nobody_counts_any_more_is_over_after_a_restart() {
+    let mut fleet = Fleet::new(20, 100, 100);
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.until(30, |fleet| fleet.at("e1") == 0);
+    fleet.ill("e1").slow_ms = 0;
+    let back = |fleet: &Fleet| {
+        let taken = fleet.actions(ActionState::Taken).into_iter();
+        taken.map(|row| (row.kind, row.id)).find(|(kind, _)| *kind == ActionKind::ReturnEdge)
+    };
+    fleet.until(120, |fleet| back(fleet).is_some());
+    let (_, id) = back(&fleet).unwrap();
+    restart(&mut fleet);
+    let row = &fleet.state.actions[&id];
+    let outcome = "Brought back; nobody counted, as steering restarted";
+    assert_eq!((row.state, row.outcome.as_deref()), (ActionState::Ended, Some(outcome)));
+}
+
+#[test]
 fn a_pipeline_that_an_operator_uses_again_is_not_masked_after_a_restart_either() {
     let mut fleet = Fleet::new(20, 250, 250);
     fleet.pipelines.insert("A".into(), copies(&[(10, Frozen), (11, Frozen)], true));

@@ -1,4 +1,4 @@
-//! What stands before the facts: what they say and the cells in which they count, each once.
+//! The entries before the facts: their words and the cells in which they count, each once.
 
 use super::super::pack::{Pen, Reader};
 use super::super::said::Said;
@@ -6,11 +6,11 @@ use super::write::{read_cells, read_said};
 use super::{Tail, short};
 use crate::pure::window::Cells;
 
-/// Before something is stored, the newest so many entries are searched for an equal one; an older
-/// equal is stored again.
+/// Before an entry is stored, this many of the newest are searched for an equal one; an older equal
+/// one is stored again.
 const LOOKED_AT: usize = 16;
 
-/// What an entry before the facts is.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(u8)]
 pub(super) enum Kind {
@@ -19,12 +19,12 @@ pub(super) enum Kind {
 }
 
 impl Tail {
-    /// What was said lately, the newest first.
+    /// The words reported lately, the newest first.
     pub(in crate::pure::session) fn said(&self) -> impl Iterator<Item = Said> {
         self.all_said().take(LOOKED_AT)
     }
 
-    /// All that holds words.
+    /// All entries with words.
     pub(in crate::pure::session) fn all_said(&self) -> impl Iterator<Item = Said> {
         let said = self.entries().filter(|(_, entry)| entry.last().is_some_and(is_said));
         said.map(|(_, entry)| read_said(&mut Reader::new(entry)))
@@ -42,7 +42,7 @@ impl Tail {
         })
     }
 
-    /// The place of what `write` writes among the entries; it is put there when it is not.
+    /// The place of the entry that `write` writes; it is added if it is missing.
     pub(super) fn place(&mut self, kind: Kind, write: impl FnOnce(&mut Pen)) -> u32 {
         let mut pen = Pen::default();
         write(&mut pen);

@@ -1,4 +1,4 @@
-//! How a fact, what it says and where it stands are written down.
+//! The encoding of a fact, its words and its cells.
 
 use super::super::clue::Clue;
 use super::super::fact::{Fact, Origin, Token};
@@ -6,10 +6,11 @@ use super::super::pack::{Pen, Reader};
 use super::super::said::Said;
 use crate::pure::window::Cells;
 
-/// What a clue is written as begins after the ten states.
+/// Clues are numbered after the ten states.
 const CLUES: u8 = 10;
 
-/// Bits that say which members of a fact are there. Those that few players send need a byte more.
+/// Bits that tell which members of a fact are present. Those that few players send need another
+/// byte.
 mod has {
     pub(super) const TS: u64 = 1;
     /// The time as stated is not the time as corrected.
@@ -17,12 +18,12 @@ mod has {
     pub(super) const SN: u64 = 4;
     /// The first of nine numbers that may be missing.
     pub(super) const NUMBERS: u64 = 8;
-    /// Not a number, but said as seldom.
+    /// Not a number, but as rare.
     pub(super) const TOLD: u64 = NUMBERS << 9;
     pub(super) const RESPONSE: u64 = TOLD << 1;
 }
 
-/// Writes a fact but for its words; its time against `anchor`.
+/// Writes a fact without its words; its time relative to `anchor`.
 pub(super) fn write(pen: &mut Pen, fact: &Fact, anchor: i64) {
     pen.ms(fact.at, anchor);
     let token = fact.token.map_or(0, |token| token as u8 + 1);
@@ -81,7 +82,7 @@ pub(super) fn read(from: &mut Reader<'_>, anchor: i64) -> Fact {
     fact
 }
 
-/// Writes what a fact says: which words are there, and their numbers.
+/// Writes the words of a fact: which are present, and their numbers.
 pub(super) fn write_said(pen: &mut Pen, said: &Said) {
     let numbers = said.numbers();
     let bits =
@@ -96,7 +97,7 @@ pub(super) fn read_said(from: &mut Reader<'_>) -> Said {
     Said::of_numbers(std::array::from_fn(|at| ((bits >> at) & 1 == 1).then(|| from.short())))
 }
 
-/// Writes where a session stands.
+/// Writes the cells in which a fact counts.
 pub(super) fn write_cells(pen: &mut Pen, cells: &Cells) {
     cells.numbers().into_iter().for_each(|number| pen.number(number.into()));
 }

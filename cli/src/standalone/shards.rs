@@ -1,0 +1,249 @@
+//! Runs one stream processor for each shard that this process owns. Each has its own position in
+//! its shard, its own state, snapshots and rows (ADR 25).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tallylight_eventlog::kafka::{Change, Kafka};
+use tallylight_eventlog::{EventLog, LogError};
+use tallylight_schemas::clock::Clock;
+use tallylight_schemas::ident::Shard;
+use tallylight_store::archive::{History, HistoryError};
+use tallylight_stream_processor::{Metrics, ProcessorError, ProcessorHandle};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::remote_processors::RemoteProcessors;
+use crate::processor::{self, OpenedProcessor};
+use crate::settings::Settings;
+
+/// Delay before another attempt to open a shard.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A shard whose processor runs, and the history that it writes.
+#[derive(Debug, Clone)]
+pub(super) struct RunningShard {
+    pub(super) shard: Shard,
+    pub(super) handle: ProcessorHandle,
+    pub(super) history: History,
+}
+
+/// The shards of this process, shared with its HTTP API.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LocalShards(Arc<Mutex<ShardTable>>);
+
+/// The shards assigned to this process.
+#[derive(Debug, Default)]
+struct ShardTable {
+    /// Shards that are not open yet.
+    opening: BTreeSet<Shard>,
+    running: BTreeMap<Shard, RunningShard>,
+}
+
+impl LocalShards {
+    fn lock(&self) -> MutexGuard<'_, ShardTable> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The shards that run now.
+    pub(super) fn running(&self) -> Vec<RunningShard> {
+        self.lock().running.values().cloned().collect()
+    }
+
+    /// The shard with this number, if it runs here.
+    pub(super) fn get(&self, shard: u16) -> Option<RunningShard> {
+        self.lock().running.values().find(|one| one.shard.number() == shard).cloned()
+    }
+
+    /// Numbers of the shards that were assigned to this process and are not open yet.
+    pub(super) fn opening(&self) -> Vec<u16> {
+        self.lock().opening.iter().map(|shard| shard.number()).collect()
+    }
+
+    /// Notes that a shard was assigned to this process.
+    pub(super) fn assign(&self, shard: Shard) {
+        self.lock().opening.insert(shard);
+    }
+
+    fn opened(&self, shard: RunningShard) {
+        let mut table = self.lock();
+        table.opening.remove(&shard.shard);
+        table.running.insert(shard.shard, shard);
+    }
+
+    /// Forgets a shard.
+    pub(super) fn remove(&self, shard: Shard) {
+        let mut table = self.lock();
+        table.opening.remove(&shard);
+        table.running.remove(&shard);
+    }
+}
+
+/// What the processors of all shards are built from.
+struct Shared {
+    settings: Settings,
+    kafka: Arc<Kafka>,
+    clock: Arc<dyn Clock>,
+    metrics: Metrics,
+    local: LocalShards,
+    remote: Arc<RemoteProcessors>,
+}
+
+/// The task of a shard's processor.
+struct ShardTask {
+    stop: CancellationToken,
+    work: JoinHandle<anyhow::Result<()>>,
+}
+
+/// Starts and stops the processors as Kafka assigns and takes away shards.
+pub(super) struct ShardRunner {
+    shared: Arc<Shared>,
+    running: BTreeMap<Shard, ShardTask>,
+}
+
+impl ShardRunner {
+    pub(super) fn new(
+        settings: Settings,
+        kafka: Arc<Kafka>,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+    ) -> anyhow::Result<Self> {
+        let remote = Arc::new(RemoteProcessors::new(Arc::clone(&kafka))?);
+        let local = LocalShards::default();
+        let shared = Arc::new(Shared { settings, kafka, clock, metrics, local, remote });
+        Ok(Self { shared, running: BTreeMap::new() })
+    }
+
+    /// The shards of this process.
+    pub(super) fn local(&self) -> LocalShards {
+        self.shared.local.clone()
+    }
+
+    /// Carries out a change that Kafka's group of owners made.
+    pub(super) async fn change(&mut self, change: Change) -> anyhow::Result<()> {
+        match change {
+            Change::Given(shards) => {
+                tracing::info!(?shards, "given");
+                for shard in shards {
+                    self.abandon(shard).await;
+                    self.start(shard);
+                }
+            }
+            Change::Taken(shards, done) => {
+                tracing::info!(?shards, "taken");
+                let taken = shards.iter().filter_map(|shard| self.running.remove(shard)).collect();
+                finish(taken).await?;
+                drop(done);
+            }
+            Change::Lost(shards) => {
+                tracing::warn!(?shards, "lost; another may own them already");
+                for shard in shards {
+                    self.abandon(shard).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, shard: Shard) {
+        let stop = CancellationToken::new();
+        let work = tokio::spawn(work(Listing::new(&self.shared, shard), stop.clone()));
+        self.running.insert(shard, ShardTask { stop, work });
+    }
+
+    /// Ends a processor at once, without writing anything more. As after a crash, nothing is lost.
+    async fn abandon(&mut self, shard: Shard) {
+        if let Some(ShardTask { work, .. }) = self.running.remove(&shard) {
+            work.abort();
+            let _ = work.await;
+        }
+    }
+
+    /// Returns when a processor ends without being stopped, with its error.
+    pub(super) async fn ended(&mut self) -> anyhow::Result<()> {
+        let work = self.running.values_mut().map(|task| &mut task.work);
+        match work.collect::<Vec<_>>() {
+            none if none.is_empty() => std::future::pending().await,
+            some => futures::future::select_all(some).await.0?,
+        }
+    }
+
+    /// Ends all processors in order.
+    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+        finish(std::mem::take(&mut self.running).into_values().collect()).await
+    }
+}
+
+/// Ends processors in order: they write what they hold to history.
+async fn finish(tasks: Vec<ShardTask>) -> anyhow::Result<()> {
+    tasks.iter().for_each(|task| task.stop.cancel());
+    for task in tasks {
+        task.work.await??;
+    }
+    Ok(())
+}
+
+/// The entry of a shard in the table of this process, from its assignment until this is dropped.
+struct Listing(Arc<Shared>, Shard);
+
+impl Listing {
+    fn new(shared: &Arc<Shared>, shard: Shard) -> Self {
+        shared.local.assign(shard);
+        Self(Arc::clone(shared), shard)
+    }
+}
+
+impl Drop for Listing {
+    fn drop(&mut self) {
+        self.0.local.remove(self.1);
+        self.0.metrics.forget(self.1);
+    }
+}
+
+/// Opens a shard and processes it until `stop`.
+async fn work(listing: Listing, stop: CancellationToken) -> anyhow::Result<()> {
+    let (shared, shard) = (&listing.0, listing.1);
+    let OpenedProcessor { processor, history } = loop {
+        match open(shared, shard).await {
+            Ok(opened) => break opened,
+            Err(error) if is_temporary(&error) => {
+                tracing::warn!(?shard, %error, "the shard cannot be opened now");
+            }
+            Err(error) => return Err(error),
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
+            return Ok(());
+        }
+    };
+    shared.local.opened(RunningShard {
+        shard,
+        handle: processor.handle(),
+        history: history.clone(),
+    });
+    // The owner of the first shard audits history for all.
+    let _audit = match shard.number() {
+        0 => Some(processor::audit(&shared.settings, history, Arc::clone(&shared.remote) as _)?),
+        _ => None,
+    };
+    processor.run(stop).await?;
+    Ok(())
+}
+
+async fn open(shared: &Shared, shard: Shard) -> anyhow::Result<OpenedProcessor> {
+    let log: Arc<dyn EventLog> = Arc::new(shared.kafka.shard(shard).await?);
+    processor::open(&shared.settings, &log, &shared.clock, shared.metrics.clone()).await
+}
+
+/// Whether another attempt may succeed in a moment.
+fn is_temporary(error: &anyhow::Error) -> bool {
+    let log = |error: &LogError| matches!(error, LogError::Unavailable(_));
+    match error.downcast_ref::<ProcessorError>() {
+        Some(ProcessorError::Log(error)) => log(error),
+        Some(_) => false,
+        None => {
+            error.downcast_ref().is_some_and(log)
+                || matches!(error.downcast_ref(), Some(HistoryError::Unavailable(_)))
+        }
+    }
+}
