@@ -4,8 +4,8 @@
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 /// How a session ended.
@@ -172,7 +172,7 @@ impl Ledger {
     /// Writes and flushes a session, so that a killed audience loses no session that ended.
     pub fn write(&self, entry: &Entry) -> std::io::Result<()> {
         let Some(file) = &self.0 else { return Ok(()) };
-        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = file.lock();
         serde_json::to_writer(&mut *file, entry)?;
         file.write_all(b"\n")?;
         file.flush()

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use tallylight_store::archive::{History, hour_number};
+use tallylight_store::history::{History, hour_number};
 use tallylight_stream_processor::audit::{Audit, Findings, Report};
 
 use crate::settings::Settings;

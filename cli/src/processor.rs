@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::Clock;
 use tallylight_serve::{Priority, threads};
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 use tallylight_stream_processor::audit::{AuditStats, Keeper, Reach};
 use tallylight_stream_processor::{Metrics, Parts, Processor, archive, build};
 use tokio::runtime::{Handle, Runtime};
@@ -94,7 +94,7 @@ async fn open_archive(
     log: &dyn EventLog,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<archive::Parts> {
-    let parts = tallylight_store::archive::Parts {
+    let parts = tallylight_store::history::Parts {
         dir: settings.data_dir.join("history"),
         log_id: log.id().to_owned(),
         shard: log.shard(),
@@ -118,7 +118,7 @@ mod tests {
     use tallylight_schemas::ident::Shard;
     use tallylight_schemas::ipc;
     use tallylight_schemas::tables::Table;
-    use tallylight_store::archive::{Parts as HistoryParts, Settings as HistorySettings};
+    use tallylight_store::history::{Parts as HistoryParts, Settings as HistorySettings};
 
     use super::*;
 

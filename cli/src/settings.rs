@@ -108,7 +108,7 @@ pub(crate) struct Settings {
     /// Where a processor that runs alone answers dashboards (which learn it from Kafka), `/metrics`,
     /// `/healthz` and `/readyz`.
     pub(crate) processor_listen: SocketAddr,
-    pub(crate) history: tallylight_store::archive::Settings,
+    pub(crate) history: tallylight_store::history::Settings,
     pub(crate) collector: tallylight_collector::Settings,
     pub(crate) processor: tallylight_stream_processor::Settings,
     pub(crate) dashboard: tallylight_dashboard::Settings,
@@ -152,7 +152,7 @@ impl Settings {
         // TALLYLIGHT_LOG is the filter of the program's own log, not a setting.
         figment = figment.merge(Env::prefixed("TALLYLIGHT_").ignore(&["log", "soak"]).split("__"));
         let mut settings: Self = figment.extract().map_err(|error| {
-            anyhow::anyhow!("the settings have a mistake:\n  {}", mistake::told(&error))
+            anyhow::anyhow!("the settings have a mistake:\n  {}", mistake::described(&error))
         })?;
         if let Some(data) = &global.data {
             settings.data_dir.clone_from(data);

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use tallylight_dashboard::sql::{Engine, FILES_ALONE, Format, Platform, TRUNCATED};
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 
 use crate::settings::Settings;
 

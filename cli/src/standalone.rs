@@ -17,7 +17,7 @@ use tallylight_eventlog::kafka::Kafka;
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record::EVENTS;
 use tallylight_serve::Server;
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 use tallylight_stream_processor::Metrics;
 use tokio_util::sync::CancellationToken;
 

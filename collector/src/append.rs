@@ -10,9 +10,10 @@ mod entry;
 mod room;
 mod shares;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tallylight_schemas::fates::{Fate, Reason};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
@@ -111,14 +112,9 @@ impl Queue {
         }
     }
 
-    /// Every critical section leaves the state consistent, so a poisoned lock is still usable.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The standing of the caller's tenant at `now_us`, regardless of the request.
     pub fn standing(&self, caller: &Caller, now_us: i64) -> Standing {
-        self.state().shares.standing(caller, now_us)
+        self.state.lock().shares.standing(caller, now_us)
     }
 
     /// Reserves room for a request that arrived at `now_us`, and returns its tenant's standing.
@@ -128,7 +124,7 @@ impl Queue {
         (records, bytes): (usize, usize),
         now_us: i64,
     ) -> Result<(Reservation, Standing), NoRoom> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let standing = state.shares.standing(caller, now_us);
         if standing.refuses(true) {
             return Err(NoRoom::Pressed(standing));
@@ -149,7 +145,7 @@ impl Queue {
                 && set.rows.len() < self.flush_rows
                 && set.bytes.saturating_add(room.bytes) <= self.commit_bytes
         };
-        let mut state = self.state();
+        let mut state = self.state.lock();
         match state.sets.iter().rposition(fits) {
             Some(at) => state.sets.remove(at),
             None => Set::new(self.partitions, room.records.max(state.usual)),
@@ -158,7 +154,7 @@ impl Queue {
 
     /// Takes back a set to which nothing was added.
     pub fn give_back(&self, set: Set) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.closed || set.waiters.is_empty() {
             // Dropping the set notifies its waiters; its reservations take the lock when they are
             // dropped.
@@ -195,7 +191,7 @@ impl Queue {
         set.bytes = set.bytes.saturating_add(reservation.bytes);
         set.waiters.push((sender, reservation));
         set.due.get_or_insert_with(|| Instant::now() + self.flush);
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.closed {
             // The set's reservations take the lock when they are dropped.
             drop(state);
@@ -208,7 +204,7 @@ impl Queue {
 
     /// No more commits: waiting requests are told so, and later ones at once.
     fn close(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.closed = true;
         let waiting = std::mem::take(&mut state.sets);
         drop(state);
@@ -223,7 +219,7 @@ impl Queue {
         cause: Reason,
     ) -> Tally {
         let tally = Tally::all(Fate::Shed, cause, records);
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.shed.add(tenant, source, &tally);
         state.shed_due.get_or_insert_with(|| Instant::now() + self.flush);
         self.wake_for(state);
@@ -233,7 +229,7 @@ impl Queue {
     /// When the next commit is due, which is also when the committer checks again; `None` while
     /// there is nothing to commit.
     fn due(&self) -> Option<Instant> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.looks = self.due_of(&state);
         state.looks
     }
@@ -247,7 +243,7 @@ impl Queue {
 
     /// Takes the gathered sets, oldest first, up to the bytes of one commit.
     fn take(&self) -> (Vec<Set>, Ledger) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let mut bytes = 0_usize;
         let fits = |set: &&Set| {
             bytes = bytes.saturating_add(set.bytes + set.rows.letter_bytes());
@@ -265,7 +261,7 @@ impl Queue {
         if shed.is_empty() {
             return;
         }
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.shed.merge(shed);
         state.shed_due.get_or_insert_with(|| Instant::now() + self.flush);
     }

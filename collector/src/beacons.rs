@@ -10,8 +10,8 @@ mod words;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use serde::Serialize;
 use tallylight_schemas::cmcd::{Key, Mode, Record};
 use tallylight_schemas::fates::{Fate, Reason};
@@ -87,11 +87,6 @@ struct Kept {
 }
 
 impl Ring {
-    /// Every critical section leaves the ring consistent, so a poisoned lock can still be used.
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Whether records are kept at this moment (Unix µs).
     pub fn open(&self, now_us: i64) -> bool {
         now_us < self.open_until.load(Ordering::Relaxed)
@@ -143,7 +138,7 @@ impl Ring {
     }
 
     fn keep(&self, mut beacon: Beacon) {
-        let mut kept = self.kept();
+        let mut kept = self.kept.lock();
         kept.newest += 1;
         beacon.n = kept.newest;
         if kept.beacons.len() == KEPT {
@@ -156,7 +151,7 @@ impl Ring {
     pub fn look(&self, wanted: &Wanted<'_>, now_us: i64) -> Seen {
         let was_open = self.open(now_us);
         self.open_until.store(now_us.saturating_add(OPEN_US), Ordering::Relaxed);
-        let mut kept = self.kept();
+        let mut kept = self.kept.lock();
         if !was_open {
             // What is left from an earlier time is not for this reader.
             kept.beacons.clear();

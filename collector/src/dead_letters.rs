@@ -2,8 +2,9 @@
 //! later by SQL (ADR 9). They are the first thing left out under load, and then they are counted: a
 //! rejected record must never cost an accepted one.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use tallylight_schemas::dead::DeadLetter;
 use tallylight_schemas::fates::Reason;
@@ -40,7 +41,7 @@ impl DeadLetters {
 
     /// Whether another one is within the quota; if so it is charged.
     fn takes(&self, tenant: &str, reason: Reason, now_us: i64) -> bool {
-        let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut today = self.today.lock();
         let day = now_us.div_euclid(DAY_US);
         // A clock that steps back a little does not restart a day; a date that was far ahead is
         // forgotten.

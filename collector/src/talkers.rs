@@ -1,6 +1,6 @@
 //! The quotas of single sessions, shared by all requests.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 
 use crate::pure::priority::Priority;
 use crate::pure::sessions::Sessions;
@@ -32,7 +32,7 @@ impl Talkers {
         }
         // Bits that select neither the partition nor the slot in the shard.
         let Some(shard) = self.shards.get((session >> 40) as usize % SHARDS) else { return true };
-        let mut sessions = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = shard.lock();
         sessions.takes(session, priority, now_us)
     }
 }

@@ -1,5 +1,5 @@
-//! Events as an Arrow IPC stream: what is sent lands, what is wrong is named, and no stream,
-//! however hostile, costs more than itself.
+//! Events as an Arrow IPC stream: valid rows are stored, errors are named, and the cost of a
+//! stream, however hostile, is bounded by its size.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/world.rs"]
@@ -16,7 +16,7 @@ use arrow::datatypes::{DataType, Field, Int64Type};
 use arrow::ipc::CompressionType;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use proptest::prelude::*;
-use tallylight_collector::decode::arrow::{self as door, batches, events};
+use tallylight_collector::decode::arrow::{self as decoder, batches, events};
 use tallylight_collector::decode::{Context, Rows};
 use tallylight_collector::talkers::Talkers;
 use tallylight_schemas::ipc::{STREAM_MEDIA_TYPE, TenantDelivery, decode, decode_all, frames};
@@ -45,7 +45,7 @@ fn texts(values: &[Option<&str>]) -> ArrayRef {
     Arc::new(StringArray::from(values.to_vec()))
 }
 
-/// A player's event, one of an edge, and one that is neither.
+/// An event of a player, one of an edge, and one that is neither.
 fn three() -> RecordBatch {
     let (player, edge) = (Some("viewer"), None);
     let rates = StructArray::from(vec![
@@ -89,7 +89,7 @@ fn three() -> RecordBatch {
 }
 
 #[tokio::test]
-async fn what_is_sent_lands_and_a_bad_row_costs_itself() {
+async fn valid_rows_are_stored_and_only_the_bad_row_is_rejected() {
     let world = World::start().await;
     let answer = world.post("/v1/events", STREAM_MEDIA_TYPE, stream(&[three(), three()])).await;
     assert_eq!(answer.status, 204, "{answer:?}");
@@ -110,7 +110,7 @@ async fn what_is_sent_lands_and_a_bad_row_costs_itself() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_stream_is_named() {
+async fn the_error_in_a_stream_is_named() {
     let world = World::start().await;
     let kind = || ("type", texts(&[Some("player")]));
     let text = || texts(&[Some("a")]);
@@ -122,7 +122,7 @@ async fn what_is_wrong_with_a_stream_is_named() {
     let lz4 =
         IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME)).unwrap();
     let good = stream(&[three()]);
-    for (body, said) in [
+    for (body, message) in [
         (stream(&[batch(vec![("sid", text())])]), "no column `type`"),
         (stream(&[batch(vec![kind(), ("bl", text())])]), "column `bl` is Utf8; send an integer"),
         (stream(&[batch(vec![kind(), ("nonsense", text())])]), "column `nonsense` is not known"),
@@ -139,8 +139,8 @@ async fn what_is_wrong_with_a_stream_is_named() {
     ] {
         let answer = world.post("/v1/events", STREAM_MEDIA_TYPE, body).await;
         answer.check();
-        assert_eq!(answer.status, 400, "{said}: {answer:?}");
-        assert!(answer.body.contains(said), "{said}: {answer:?}");
+        assert_eq!(answer.status, 400, "{message}: {answer:?}");
+        assert!(answer.body.contains(message), "{message}: {answer:?}");
     }
     assert!(world.log.entries().await.is_empty());
 }
@@ -158,13 +158,13 @@ async fn long_values_and_too_many_rows_are_rejected_one_by_one() {
         ("url", texts(&[None, Some(&long), None])),
     ]);
     let answer = world.post("/v1/events", STREAM_MEDIA_TYPE, stream(&[row])).await;
-    let said = "accepted=1, rejected;too_long=1, rejected;too_many=1";
-    assert_eq!(answer.header("tallylight-fates"), said);
+    let fates = "accepted=1, rejected;too_long=1, rejected;too_many=1";
+    assert_eq!(answer.header("tallylight-fates"), fates);
 }
 
 /// Streams at which the reader of arrow-rs panics, found by `make fuzz`.
 #[test]
-fn what_the_fuzzer_found_is_refused() {
+fn streams_found_by_the_fuzzer_are_refused() {
     let found = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/found/arrow");
     let mut files = 0;
     for file in std::fs::read_dir(found).unwrap() {
@@ -176,10 +176,10 @@ fn what_the_fuzzer_found_is_refused() {
 }
 
 #[test]
-fn lengths_that_are_not_borne_out_are_not_believed() {
-    // A message of 2 GiB, of which nothing comes.
+fn stated_lengths_are_not_believed() {
+    // A message that claims 2 GiB and has no body.
     assert!(batches(&[[0xff; 4], i32::MAX.to_le_bytes()].concat()).is_err());
-    // Every 8 bytes of a good stream stated to be huge in turn: body, buffer and row counts.
+    // Every 8 bytes of a valid stream overwritten in turn: body, buffer and row counts become huge.
     let good = stream(&[three()]);
     for huge in [i64::MAX, i64::MAX / 8, 1 << 40, 1 << 33, -1, i64::MIN] {
         for at in (0..good.len() - 8).step_by(4) {
@@ -192,15 +192,15 @@ fn lengths_that_are_not_borne_out_are_not_believed() {
     }
 }
 
-/// Where the buffers of its batch are, as a stream says it.
+/// The positions of a batch's buffers, as the stream states them.
 fn buffers(stream: &[u8]) -> Vec<[u8; 16]> {
     let (_schema, rest) = frames::next(stream).unwrap().unwrap();
     let (frame, _) = frames::next(rest).unwrap().unwrap();
     let batch = frame.message.header_as_record_batch().unwrap();
-    let said = |offset: i64, length: i64| {
+    let bytes = |offset: i64, length: i64| {
         [offset.to_le_bytes(), length.to_le_bytes()].concat().try_into().unwrap()
     };
-    batch.buffers().unwrap().iter().map(|buffer| said(buffer.offset(), buffer.length())).collect()
+    batch.buffers().unwrap().iter().map(|buffer| bytes(buffer.offset(), buffer.length())).collect()
 }
 
 #[test]
@@ -243,6 +243,6 @@ fn read_all(body: &[u8]) {
     let talkers = Talkers::new(0);
     let calm = Context::calm("demo", NOW, &talkers);
     let context = Context { max_records: 1_000, trusted: true, ..calm };
-    let tally = door::body(&read, context, &mut Rows::new(4));
+    let tally = decoder::body(&read, context, &mut Rows::new(4));
     assert_eq!(tally.records(), events(&read) as u64);
 }

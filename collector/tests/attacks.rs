@@ -1,8 +1,8 @@
-//! The attack list (docs/testing.md, "What must hold"): while others do their worst, a good
-//! client's p99 stays under twice the calm figure, and memory is bounded.
+//! The attack list (docs/testing.md, "What must hold"): during each attack a good client's p99
+//! stays under twice the calm figure, and memory is bounded.
 //!
-//! Calm and attack are measured in turns, in one run, against a collector in a process of its
-//! own. A machine that stumbles is given three tries; an attack that works beats all three.
+//! Calm and attack are measured alternately in one run, against a collector in its own process.
+//! A slow machine gets three tries; an effective attack fails all three.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(missing_docs)]
 
@@ -21,15 +21,15 @@ use std::time::Duration;
 
 use attack::{Attack, PLAIN, TLS};
 use child::Collector;
-use good::Door;
+use good::Clients;
 use tallylight_collector::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-/// Two attacks at a time would be measured for one.
-static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-/// Memory that all attacks together may cost.
+/// Tests that ran at the same time would distort each other's figures.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+/// The most memory that all attacks together may cost, bytes.
 const MEMORY: u64 = 200 << 20;
 
 #[test]
@@ -44,40 +44,40 @@ async fn the_attacker() {
     attack::be_the_attacker().await;
 }
 
-fn lasting() -> Duration {
+fn duration() -> Duration {
     Duration::from_secs(if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 30 } else { 1 })
 }
 
-/// A second is not long enough to tell a machine's own stumbles from what an attack does: so much
-/// is forgiven, and nothing in long runs.
-fn forgiven() -> Duration {
-    if lasting() > Duration::from_secs(1) { Duration::ZERO } else { Duration::from_millis(20) }
+/// The tolerance of a short run, because one second cannot distinguish the machine's own pauses
+/// from an attack's effect. Long runs have none.
+fn tolerance() -> Duration {
+    if duration() > Duration::from_secs(1) { Duration::ZERO } else { Duration::from_millis(20) }
 }
 
 fn settings() -> Settings {
-    // Fewer places and shorter times than a real door has, so that seconds are enough.
-    // And what a POST takes is the door's time, not that of waiting for others to fill a commit.
+    // Fewer connections and shorter timeouts than in production, so that seconds are enough. And
+    // a short flush, so that a POST's time is the collector's and not a wait for a full commit.
     let brief = Settings { head_ms: 2_000, receive_ms: 2_000, flush_ms: 2, ..Settings::default() };
-    // Everybody else's tenant is the attackers'.
+    // The attackers use the tenant `demo`.
     let write_keys = ["demo", "good"].map(|key| (key.to_owned(), key.to_owned())).into();
     Settings { connections: 256, write_keys, ..brief }
 }
 
-async fn withstands(collector: &Collector, door: &Door, attack: Attack) {
+async fn withstands(collector: &Collector, clients: &Clients, attack: Attack) {
     let mut seen = Vec::new();
     for _ in 0..3 {
-        let calm = door.p99(lasting()).await;
+        let calm = clients.p99(duration()).await;
         let mut attacking = attack::start(attack, collector.addr);
-        // The onset is not measured, but how it stands.
+        // The steady state is measured, not the onset.
         sleep(Duration::from_millis(1_500)).await;
-        let attacked = door.p99(lasting()).await;
+        let attacked = clients.p99(duration()).await;
         assert!(attacking.is_there(), "{attack:?}: nobody attacked");
-        // A connection is a file; the rest are the log's, the runtime's and what is about to end.
+        // A connection is a file; the others belong to the log, the runtime and ending connections.
         let files = collector.open_files();
         assert!(files < settings().connections + 100, "{attack:?}: {files} files are open");
         drop(attacking);
         println!("figure: {attack:?}: calm p99 {calm:?}, attacked {attacked:?}");
-        if attacked < calm * 2 + forgiven() {
+        if attacked < calm * 2 + tolerance() {
             return;
         }
         seen.push((calm, attacked));
@@ -87,49 +87,49 @@ async fn withstands(collector: &Collector, door: &Door, attack: Attack) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn good_clients_are_served_whatever_the_others_do() {
-    let _one = ONE.lock().await;
+async fn good_clients_are_served_during_every_attack() {
+    let _one = ONE_AT_A_TIME.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start(&settings(), folder.path(), 1_024);
-    let door = Door::plain(collector.addr);
-    all_are_withstood(collector, &door, &PLAIN).await;
+    let clients = Clients::plain(collector.addr);
+    all_are_withstood(collector, &clients, &PLAIN).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn good_clients_with_tls_are_served_whatever_the_others_do() {
-    let _one = ONE.lock().await;
+async fn good_clients_with_tls_are_served_during_every_attack() {
+    let _one = ONE_AT_A_TIME.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings { tls: Some(good::certificate()), ..settings() };
     let collector = Collector::start(&settings, folder.path(), 1_024);
-    let door = Door::tls(collector.addr);
-    all_are_withstood(collector, &door, &TLS).await;
+    let clients = Clients::tls(collector.addr);
+    all_are_withstood(collector, &clients, &TLS).await;
 }
 
-async fn all_are_withstood(collector: Collector, door: &Door, attacks: &[Attack]) {
-    door.p99(lasting()).await;
+async fn all_are_withstood(collector: Collector, clients: &Clients, attacks: &[Attack]) {
+    clients.p99(duration()).await;
     let before = collector.peak_bytes();
     for attack in attacks {
-        withstands(&collector, door, *attack).await;
+        withstands(&collector, clients, *attack).await;
     }
     let more = collector.peak_bytes() - before;
     println!("figure: memory: {} MiB more than before", more >> 20);
     assert!(more < MEMORY, "{} MiB", more >> 20);
-    let said = collector.stop();
-    assert!(!said.contains("panicked"), "{said}");
+    let output = collector.stop();
+    assert!(!output.contains("panicked"), "{output}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_out_of_files_goes_on() {
-    let _one = ONE.lock().await;
+async fn a_process_out_of_file_descriptors_keeps_serving() {
+    let _one = ONE_AT_A_TIME.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings { connections: 4_096, ..settings() };
     let collector = Collector::start(&settings, folder.path(), 160);
-    withstands(&collector, &Door::plain(collector.addr), Attack::Silent).await;
-    let said = collector.stop();
-    assert!(said.contains("idle ones are closed"), "files never ran out: {said}");
+    withstands(&collector, &Clients::plain(collector.addr), Attack::Silent).await;
+    let output = collector.stop();
+    assert!(output.contains("idle ones are closed"), "files never ran out: {output}");
 }
 
-/// Sends bytes and reads until the connection ends; a drip shows that nothing follows.
+/// Sends bytes and reads until the connection ends or stays silent.
 async fn dialogue(addr: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -140,7 +140,7 @@ async fn dialogue(addr: SocketAddr, request: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_is_smuggled_behind_another() {
-    let _one = ONE.lock().await;
+    let _one = ONE_AT_A_TIME.lock().await;
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start(&settings(), folder.path(), 1_024);
     let head = "POST /v1/cmcd?k=demo HTTP/1.1\r\nhost: x\r\n";

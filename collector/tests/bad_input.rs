@@ -1,6 +1,6 @@
-//! Bad input (docs/testing.md, "What must hold"): an unusable request is a 4xx that explains
-//! itself, an unusable record is counted, an unusable value is lost alone, and nothing else
-//! suffers.
+//! Bad input (docs/testing.md, "What must hold"): an unusable request gets a 4xx that explains
+//! itself, an unusable record is counted, an unusable value is dropped alone, and nothing else is
+//! affected.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -46,17 +46,17 @@ fn resident_bytes() -> usize {
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1_024
 }
 
-/// What the log holds is what the answers said, and every accepted record is a row.
+/// The log holds what the answers reported, and every accepted record is a row.
 async fn balance(log: &TestLog, answers: &[Answer]) {
-    let mut said = BTreeMap::<String, u64>::new();
+    let mut reported = BTreeMap::<String, u64>::new();
     for (fate, events) in answers.iter().flat_map(Answer::fates) {
-        *said.entry(fate).or_default() += events;
+        *reported.entry(fate).or_default() += events;
     }
     let stored: BTreeMap<_, _> =
         log.fates().await.into_iter().map(|(f, n)| (words(f), n)).collect();
-    assert_eq!(stored, said);
+    assert_eq!(stored, reported);
     let rows = player_sids(log).await.len() + deliveries(log).await;
-    assert_eq!(rows as u64, said.get("accepted").copied().unwrap_or_default());
+    assert_eq!(rows as u64, reported.get("accepted").copied().unwrap_or_default());
 }
 
 async fn player_sids(log: &TestLog) -> Vec<String> {
@@ -75,7 +75,7 @@ async fn deliveries(log: &TestLog) -> usize {
 }
 
 #[tokio::test]
-async fn an_unusable_request_is_told_what_to_change() {
+async fn an_unusable_request_gets_an_answer_that_explains_itself() {
     let world = World::start().await;
     let request = |method: Method, uri: &str, headers: &[(&str, &str)], body: Vec<u8>| {
         let builder = Request::builder().method(method).uri(uri);
@@ -130,7 +130,7 @@ async fn an_unusable_request_is_told_what_to_change() {
 }
 
 #[tokio::test]
-async fn an_unusable_record_costs_itself() {
+async fn only_the_unusable_record_is_rejected() {
     let world = World::start().await;
     let marker = mutate::marker(1);
     let deep = |n: usize| format!("[{}{}]", "[".repeat(n), "]".repeat(n));
@@ -176,7 +176,7 @@ async fn an_unusable_record_costs_itself() {
 }
 
 #[tokio::test]
-async fn a_body_cut_at_any_byte_keeps_what_is_whole() {
+async fn a_body_cut_at_any_byte_keeps_its_whole_records() {
     let world = World::start().await;
     let array = format!("[{}]", mutate::events().join(","));
     let lines = mutate::events().join("\n");
@@ -203,7 +203,7 @@ async fn a_body_cut_at_any_byte_keeps_what_is_whole() {
     balance(&world.log, &answers).await;
 }
 
-/// One spoiled request: the body, how it is sent, and the marker that rides in it or beside it.
+/// A request with a mutated body, and a marker record in the same body or in a second request.
 fn spoiled(n: usize, rng: &mut StdRng) -> Vec<Request<Body>> {
     let marker = mutate::marker(n).into_bytes();
     let events = mutate::events();
@@ -228,7 +228,7 @@ fn spoiled(n: usize, rng: &mut StdRng) -> Vec<Request<Body>> {
     vec![request, post("/v1/cmcd", "application/cmcd", marker)]
 }
 
-/// `TALLYLIGHT_SOAK` makes it a million, of fifty seeds.
+/// `TALLYLIGHT_SOAK` raises it to a million, with fifty seeds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_thousand_mutated_bodies_lose_nothing_else() {
     let rounds = if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 50 } else { 1 };
@@ -269,7 +269,7 @@ async fn mutated_bodies(seed: u64) {
 }
 
 #[tokio::test]
-async fn a_body_that_stops_on_the_way_is_nothing() {
+async fn a_body_that_never_ends_stores_nothing() {
     let world = World::with(Settings { receive_ms: 100, ..Settings::default() }).await;
     let addr = world.url.strip_prefix("http://").unwrap();
     let head = "POST /v1/cmcd?k=demo HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n";

@@ -1,4 +1,4 @@
-//! `GET /v1/beacons`: what whoever sets up a player gets to see, and who gets to see nothing.
+//! `GET /v1/beacons`: what it shows while a player is set up, and which callers it refuses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/world.rs"]
@@ -29,11 +29,11 @@ fn beacons(answer: &Answer) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn what_came_after_the_first_look_is_shown_with_what_is_wrong() {
+async fn records_after_the_first_look_are_shown_with_their_errors() {
     let world = World::start().await;
     let good = format!("cid=\"demo\",e=ps,sid=\"mine-1\",sn=0,sta=s,ts={},v=2", NOW / 1_000);
     world.post("/v1/cmcd", "application/cmcd", good.clone()).await.check();
-    assert!(beacons(&look(&world, "", HERE).await).is_empty(), "nobody had looked");
+    assert!(beacons(&look(&world, "", HERE).await).is_empty(), "this is the first look");
 
     let other = good.replace("mine-1", "theirs").replace("sn=0", "sn=1");
     let body = format!("{good}\n{other}\ncid=\"demo\",e=t,ts=1");
@@ -64,7 +64,7 @@ async fn other_sites_and_other_machines_see_nothing() {
         &[("host", "127.0.0.1:7701"), ("origin", "http://evil.example")] as &[_],
         &[("host", "evil.example:7701")],
         &[("host", "127.0.0.1.evil.example")],
-        // A proxy on this machine that says for whom it asks.
+        // A proxy on this machine that forwards another client's request.
         &[("host", "127.0.0.1:7701"), ("x-forwarded-for", "192.0.2.7")],
         &[("host", "127.0.0.1:7701"), ("forwarded", "for=192.0.2.7")],
         &[],
@@ -76,7 +76,7 @@ async fn other_sites_and_other_machines_see_nothing() {
     for host in ["localhost", "[::1]:7701"] {
         assert_eq!(look(&world, "", &[("host", host)]).await.status, StatusCode::OK, "{host}");
     }
-    // Whoever asks may call it what he likes.
+    // The client chooses the `host` header, so its address decides.
     for (peer, status) in [
         ("192.0.2.7:1", StatusCode::FORBIDDEN),
         ("127.0.0.1:1", StatusCode::OK),

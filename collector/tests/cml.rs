@@ -1,5 +1,5 @@
-//! Held against CMCD's reference implementation (@svta/cml-cmcd, two versions, in Node): what it
-//! encodes is decoded to what was meant, and what its reporter sends is accepted and typed.
+//! Compared with CMCD's reference implementation (@svta/cml-cmcd, two versions, in Node): records
+//! that it encodes are decoded to the original, and its reporter's are accepted and typed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/world.rs"]
@@ -37,7 +37,7 @@ async fn node(script: &str, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Decodes what was sent in the way in which it came.
+/// Decodes a record from the form in which it was sent.
 fn decoded(form: &str, sent: &Json, mode: Mode) -> Result<Json, Reason> {
     let read = |text: &str| parse(text, mode).map(|record: Record<'_>| to_json(&record));
     match form {
@@ -51,7 +51,8 @@ fn decoded(form: &str, sent: &Json, mode: Mode) -> Result<Json, Reason> {
     }
 }
 
-/// What was meant, in the form of `to_json`: lists where the key has one, no empty object types.
+/// The original record in the form of `to_json`: lists where the key has one, no empty object
+/// types.
 fn meant(record: &Json) -> Json {
     let version_1 = record.get("v").is_none();
     let one = |(name, value): (&String, &Json)| {
@@ -68,7 +69,7 @@ fn meant(record: &Json) -> Json {
             Some(Kind::Dec) => json!(value.as_f64()),
             _ => value.clone(),
         };
-        // Version 1 encodes it twice, and we undo both.
+        // Version 1 encodes it twice, and the parser undoes both.
         let twice = key == Some(Key::Nor) && version_1;
         let value =
             if twice { json!([value[0].as_str().unwrap().replace("%2F", "/")]) } else { value };
@@ -78,7 +79,7 @@ fn meant(record: &Json) -> Json {
 }
 
 #[tokio::test]
-async fn what_the_reference_encodes_is_decoded_as_meant() {
+async fn what_the_reference_encodes_is_decoded_to_the_original() {
     for version in VERSIONS {
         let text = node("encode.mjs", &[version, &RECORDS.to_string()]).await;
         let (mut forms, mut valid) = (BTreeMap::<String, u32>::new(), 0);
@@ -92,13 +93,13 @@ async fn what_the_reference_encodes_is_decoded_as_meant() {
             valid += u32::from(record["valid"] == true);
         }
         assert!(forms.len() == 7 && forms.values().all(|number| *number > 500), "{forms:?}");
-        // What the validator passes was accepted like everything else; it must be a real share.
+        // All records were decoded, valid or not; enough of them must be valid.
         assert!(valid > 500, "{version}: {valid} of {RECORDS} valid");
     }
 }
 
 #[tokio::test]
-async fn what_the_reference_encodes_breaks_no_rule_that_its_own_validator_knows() {
+async fn valid_records_of_the_reference_break_no_rule_of_its_validator() {
     let text = node("encode.mjs", &["2.7", "3000"]).await;
     for line in text.lines() {
         let record: Json = serde_json::from_str(line).unwrap();
@@ -107,7 +108,7 @@ async fn what_the_reference_encodes_breaks_no_rule_that_its_own_validator_knows(
         }
         let sent = record["sent"].as_str().unwrap();
         let parsed = parse(sent, Mode::Event).unwrap();
-        // The validator takes the undefined state `w`, and aggregates beside their rungs.
+        // The validator accepts the undefined state `w`, and aggregates beside their rungs.
         let lax = [Rule::UndefinedState, Rule::AggregateBesideRung, Rule::CompanionMissing];
         let broken: Vec<_> = parsed.broken().iter().filter(|rule| !lax.contains(rule)).collect();
         assert!(broken.is_empty(), "{broken:?}: {sent}");
@@ -119,10 +120,11 @@ async fn what_its_reporter_sends_is_accepted_and_typed() {
     for version in VERSIONS {
         let world = World::start().await;
         let url = format!("{}/v1/cmcd?k=demo", world.url);
-        let said: Json = serde_json::from_str(&node("report.mjs", &[version, &url]).await).unwrap();
-        let lines = said["lines"].as_u64().unwrap();
-        assert!(lines >= 8, "{said}");
-        assert_eq!(said["statuses"], json!([204]), "{said}");
+        let summary: Json =
+            serde_json::from_str(&node("report.mjs", &[version, &url]).await).unwrap();
+        let lines = summary["lines"].as_u64().unwrap();
+        assert!(lines >= 8, "{summary}");
+        assert_eq!(summary["statuses"], json!([204]), "{summary}");
         assert_eq!(world.log.fates().await, [((Fate::Accepted, Reason::None), lines)].into());
         let mut columns = BTreeMap::<String, String>::new();
         for part in parts(&world.log.entries().await, Part::Player) {

@@ -1,4 +1,4 @@
-//! Who sends: told by headers and address, unless the record says it itself.
+//! Enrichment: headers and address supply what a record does not state about its sender.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/mmdb.rs"]
@@ -26,7 +26,7 @@ const VIEWER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 77);
 const SAFARI: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 \
                       (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1";
 
-/// Two files of two vendors, whose words for a country differ.
+/// A country file with this record, and an ASN file.
 fn files(dir: &TempDir, country: Vec<u8>) -> enrich::Settings {
     let network = Ipv4Addr::new(203, 0, 113, 0);
     let write = |name: &str, record: Vec<u8>| -> Option<PathBuf> {
@@ -53,7 +53,7 @@ fn from(peer: impl Into<IpAddr>, headers: &[(&'static str, &str)], body: &str) -
 }
 
 #[tokio::test]
-async fn headers_and_address_tell_what_the_record_does_not() {
+async fn headers_and_address_supply_what_the_record_lacks() {
     let dir = tempfile::tempdir().unwrap();
     let country = mmdb::map(&[("country_code", mmdb::text("NZ"))]);
     let world = World::with(Settings { enrich: files(&dir, country), ..Settings::default() }).await;
@@ -64,21 +64,21 @@ async fn headers_and_address_tell_what_the_record_does_not() {
     let safari = [("user-agent", SAFARI)];
     let proxied = [("user-agent", SAFARI), ("x-forwarded-for", "8.8.8.8, 203.0.113.9")];
     let proxy = Ipv4Addr::new(10, 1, 2, 3);
-    // Its own address is in the files, too.
+    // This proxy's own address is in the files, too.
     let hidden = Ipv4Addr::new(203, 0, 113, 200);
     for request in [
         from(VIEWER, &safari, plain),
         from(VIEWER, &safari, claims),
         from(proxy, &proxied, plain),
-        // Nobody's proxy: what it says of others is not believed.
+        // Not a trusted proxy: what it forwards is not believed.
         from(Ipv4Addr::new(192, 0, 2, 1), &proxied, plain),
         from(Ipv4Addr::LOCALHOST, &[], plain),
-        // A proxy of ours that does not name the client.
+        // A trusted proxy that does not name the client.
         from(hidden, &[("forwarded", "for=_hidden")], plain),
     ] {
         world.send(request).await.check();
     }
-    let mut told = Vec::new();
+    let mut enriched = Vec::new();
     for part in parts(&world.log.entries().await, Kind::Player) {
         let batch = decode(&part.payload).unwrap();
         let rows = PlayerRows::new(&batch).unwrap();
@@ -87,12 +87,12 @@ async fn headers_and_address_tell_what_the_record_does_not() {
             let row = rows.get(at);
             let browser = browser.filter(|b| b.is_valid(at)).map(|b| b.value(at));
             let words = [row.player, browser, row.os, row.device, row.country];
-            told.push((words.map(|word| word.unwrap_or("-")).join(", "), row.asn));
+            enriched.push((words.map(|word| word.unwrap_or("-")).join(", "), row.asn));
         }
     }
     let safari = "Safari 17, Safari 17, iOS 17, phone";
     assert_eq!(
-        told,
+        enriched,
         [
             (format!("{safari}, NZ"), Some(64_500)),
             ("hls.js 1.6, Safari 17, Tizen 9, tv, DE".to_owned(), Some(64_500)),
@@ -105,7 +105,7 @@ async fn headers_and_address_tell_what_the_record_does_not() {
 }
 
 #[tokio::test]
-async fn another_vendors_words_for_a_country_are_read_and_odd_ones_passed_over() {
+async fn country_codes_of_another_vendor_are_read_and_invalid_ones_ignored() {
     for (record, expected) in [
         (mmdb::map(&[("country", mmdb::map(&[("iso_code", mmdb::text("FI"))]))]), Some("FI")),
         (mmdb::map(&[("country_code", mmdb::text("nowhere"))]), None),

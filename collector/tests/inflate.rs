@@ -1,4 +1,4 @@
-//! Compressed bodies: every encoding comes back, and none grows beyond its limit.
+//! Compressed bodies: every encoding round-trips, and none grows beyond its limit.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::io::Read;
@@ -30,7 +30,7 @@ fn packed(text: &[u8], encoding: Encoding) -> Vec<u8> {
 }
 
 #[test]
-fn each_encoding_comes_back() {
+fn each_encoding_round_trips() {
     let text = b"sid=\"a\",e=ps,ts=1".as_slice();
     for encoding in COMPRESSED.into_iter().chain([Encoding::Identity]) {
         let sent = packed(text, encoding);
@@ -70,7 +70,7 @@ fn a_window_above_the_limit_is_refused() {
     let got = inflate(&sent, Encoding::Brotli, limits);
     assert!(matches!(&got, Err(InflateError::Broken(why)) if why.contains("RFC 7932")), "{got:?}");
 
-    // Small windows take each another number of bits to say.
+    // Each small window is encoded in a different number of bits.
     for lgwin in 10..=24 {
         let params = brotli::enc::BrotliEncoderParams { lgwin, ..Default::default() };
         let mut sent = Vec::new();
@@ -92,7 +92,7 @@ fn a_window_above_the_limit_is_refused() {
 fn a_torn_stream_is_broken_at_every_byte() {
     for encoding in COMPRESSED {
         let sent = packed(b"sid=\"a\",e=ps,ts=1795000000000", encoding);
-        // Of nothing, zstd makes nothing.
+        // zstd accepts an empty input.
         for cut in 1..sent.len() {
             let got = inflate(&sent[..cut], encoding, LIMITS);
             assert!(
@@ -104,7 +104,7 @@ fn a_torn_stream_is_broken_at_every_byte() {
 }
 
 #[test]
-fn what_follows_the_stream_is_not_dropped_in_silence() {
+fn data_after_the_stream_is_not_dropped_silently() {
     for encoding in COMPRESSED {
         let sent = [packed(b"sid=\"a\"", encoding), b"more, and not compressed".to_vec()].concat();
         let got = inflate(&sent, encoding, LIMITS);
@@ -114,7 +114,7 @@ fn what_follows_the_stream_is_not_dropped_in_silence() {
 
 proptest! {
     #[test]
-    fn any_text_comes_back(text in prop::collection::vec(any::<u8>(), 0..4_096)) {
+    fn any_text_round_trips(text in prop::collection::vec(any::<u8>(), 0..4_096)) {
         for encoding in COMPRESSED {
             let sent = packed(&text, encoding);
             prop_assert_eq!(&*inflate(&sent, encoding, LIMITS).unwrap(), &text);

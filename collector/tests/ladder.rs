@@ -1,4 +1,4 @@
-//! What a door under pressure still takes, for whatever comes (ADR 21).
+//! What a collector under pressure still accepts, for any input (ADR 21).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use proptest::prelude::*;
@@ -18,38 +18,38 @@ fn at(pressure: u32) -> Standing {
 
 proptest! {
     #[test]
-    fn more_pressure_never_keeps_more(low: u32, more: u32, lot: u16) {
+    fn more_pressure_never_keeps_more(low: u32, more: u32, draw: u16) {
         let high = at(low.saturating_add(more));
         for (place, priority) in ALL.iter().enumerate() {
-            prop_assert!(at(low).keeps(*priority, lot) || !high.keeps(*priority, lot));
-            // What matters less is never kept where what matters more is shed.
+            prop_assert!(at(low).keeps(*priority, draw) || !high.keeps(*priority, draw));
+            // No record is kept where one of a higher priority is shed.
             for lesser in &ALL[place..] {
-                prop_assert!(at(low).keeps(*priority, lot) || !at(low).keeps(*lesser, lot));
+                prop_assert!(at(low).keeps(*priority, draw) || !at(low).keeps(*lesser, draw));
             }
             prop_assert!(!at(low).refuses(*priority == Priority::Vital)
                 || high.refuses(*priority == Priority::Vital));
         }
-        prop_assert!(at(low).keeps(Priority::Vital, lot));
-        // Dead letters go before the first record does, and never come back above.
+        prop_assert!(at(low).keeps(Priority::Vital, draw));
+        // Dead letters are dropped before the first record is, and at every higher pressure.
         prop_assert!(!at(low).keeps_letters() || at(low).keeps_all());
         prop_assert!(at(low).keeps_letters() || !high.keeps_letters());
         prop_assert_eq!(at(low).keeps_all(), at(low).keeps(Priority::Heartbeat, 0));
-        // Nobody is refused who was not asked for less before.
+        // Clients are asked for less before they are refused.
         prop_assert!(!at(low).refuses(false) || at(low).pace().is_some());
-        prop_assert!((2..=30).contains(&at(low).retry_after(lot)));
+        prop_assert!((2..=30).contains(&at(low).retry_after(draw)));
     }
 
     #[test]
     fn sessions_are_thinned_in_proportion(pressure in 500_u32..750) {
-        let kept = (0..=u16::MAX).filter(|lot| at(pressure).keeps(Priority::Heartbeat, *lot)).count();
+        let kept = (0..=u16::MAX).filter(|draw| at(pressure).keeps(Priority::Heartbeat, *draw)).count();
         let expected = 65_536 - (65_536 * (pressure as usize - 500)).div_ceil(250);
         prop_assert_eq!(kept, expected);
     }
 
-    /// Any number of tenants take what the ladder lets them, in any order: nobody gets above
-    /// their threshold, and a newcomer is always calm.
+    /// Tenants take what the ladder lets them, in any order: none gets above its threshold, and a
+    /// newcomer is never under pressure.
     #[test]
-    fn a_flood_leaves_room_for_who_comes_next(
+    fn a_flood_leaves_room_for_newcomers(
         takes in proptest::collection::vec((0_usize..5, 1_u64..20), 1..3_000),
     ) {
         let (limit, mut held) = (10_000, [0_u64; 5]);
@@ -65,7 +65,7 @@ proptest! {
         prop_assert!(limit - all >= limit / 64 - 5 * 20, "{held:?}");
         let newcomer = Held { own: 0, all, limit };
         prop_assert_eq!(pressure(newcomer, 1, 6), 0);
-        // Within its fair share nothing of it is shed.
+        // Within its fair share nothing of a tenant is shed.
         let fair = limit * 3 / 4 / 7 - 1;
         let within = Held { own: fair, all: limit * 7 / 8, limit };
         prop_assert!(pressure(within, 1, 6) < THIN);
@@ -84,17 +84,17 @@ proptest! {
                 taken += records;
             }
         }
-        // A burst, the quota since, and the batch that may cross the line.
+        // A burst, the quota since, and the batch that may cross the limit.
         let most = u64::from(rate) * 5 + u64::from(rate) * now as u64 / 1_000_000 + 5_000 + 1;
         prop_assert!(taken <= most, "{taken} of {most}");
-        // Nobody is shut out for longer than the debt, a batch at most, takes to be paid.
+        // The debt, at most one batch, is paid back at the quota's rate; then records pass again.
         let paid = now + 5_000 * 1_000_000 / i64::from(rate) + 1;
         prop_assert!(bucket.pressure(paid) < FULL + 1);
     }
 }
 
-/// The records that pass in a minute, sent in requests of `size`, one each `every_us`, until all
-/// are refused.
+/// The records that pass in a minute of requests of `size`, one every `every_us`, if only the last
+/// step refuses them.
 fn passed(rate: u32, size: u64, every_us: usize) -> u64 {
     let (mut bucket, mut passed) = (Bucket::new(rate, 0), 0);
     for now in (0..60_000_000).step_by(every_us) {
@@ -107,10 +107,10 @@ fn passed(rate: u32, size: u64, every_us: usize) -> u64 {
 }
 
 #[test]
-fn whatever_the_size_of_requests_the_last_rung_holds_to_the_quota() {
+fn the_last_step_holds_requests_of_any_size_to_the_quota() {
     let rate = 100;
     for (size, every_us) in [(1, 10), (1, 137), (7, 100), (100, 1_000), (2_000, 1_000)] {
-        // The burst, two bursts of debt, the quota of a minute, and the batch that may cross the line.
+        // The burst, two bursts of debt, a minute's quota, and the batch that may cross the limit.
         let fits = u64::from(rate) * (5 + 10 + 60) + size;
         let passed = passed(rate, size, every_us);
         assert!(passed <= fits, "{passed} of {size} a request, {fits} fit");

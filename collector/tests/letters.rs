@@ -1,4 +1,5 @@
-//! Dead letters: what is rejected is kept with its reason, within bounds, and costs nobody else.
+//! Dead letters: a rejected record is kept with its reason, within bounds, at no other tenant's
+//! expense.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/world.rs"]
@@ -25,7 +26,7 @@ async fn letters(world: &World) -> Vec<DeadLetter> {
     parts.iter().flat_map(|part| decode_all::<DeadLetter>(&part.payload).unwrap()).collect()
 }
 
-/// How many rejected records came to this end.
+/// How many rejected records ended this way.
 async fn counted(world: &World, end: &str) -> u64 {
     let text = world.send(Request::get("/metrics").body(Body::empty()).unwrap()).await.body;
     let name = format!("tallylight_collector_dead_letters_total{{end=\"{end}\"}} ");
@@ -53,7 +54,7 @@ fn arrow() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn every_way_in_keeps_what_it_rejects_with_its_reason() {
+async fn every_route_keeps_rejected_records_with_their_reason() {
     let world = World::start().await;
     let line = "e=ps,sta=p,url=\"https://u:p@cdn.example/1.m4s?token=x\"";
     let metric = r#"{"resourceMetrics": [{"scopeMetrics": [{"metrics": [
@@ -69,14 +70,14 @@ async fn every_way_in_keeps_what_it_rejects_with_its_reason() {
     assert_eq!(cmcd(&world, "nobody", &garbage(1)).await.status, 401);
 
     let all = letters(&world).await;
-    let told: Vec<_> = all
+    let stored: Vec<_> = all
         .iter()
         .map(|one| (one.source.as_str(), one.reason.as_str(), one.record.as_deref(), one.bytes))
         .collect();
     let kept = Some("e=ps,sta=p,url=\"https://cdn.example/1.m4s…\"");
     let json = r#"{"cid":"c","e":"ps","type":"player"}"#;
     assert_eq!(
-        told,
+        stored,
         [
             ("cmcd", "no_sid", kept, Some(line.len() as i64)),
             ("events", "bad_shape", Some(r#"{"type": "odd", "a": 1}"#), Some(23)),
@@ -114,16 +115,16 @@ async fn a_flood_of_rejected_records_is_counted_and_not_kept() {
         counted(&world, "over_quota").await,
     ];
     assert_eq!(ends, [21, 24, 76]);
-    // The ledger has all of them.
+    // The ledger counts all of them.
     assert_eq!(world.log.fates().await[&(Fate::Rejected, Reason::NoSid)], 121);
 }
 
 #[tokio::test]
-async fn a_door_under_pressure_drops_them_before_it_sheds_anything() {
+async fn dead_letters_are_dropped_before_anything_is_shed() {
     let quota = Tenant { records_per_s: Some(50), ..Tenant::default() };
     let tenants = [("demo".into(), quota)].into();
     let world = World::with(Settings { tenants, ..Settings::default() }).await;
-    // Time stands still, so what is spent stays spent.
+    // The clock is frozen, so a spent quota is not refilled.
     while cmcd(&world, "demo", &garbage(10)).await.header("tallylight-pace").is_empty() {}
     let (kept, dropped) = (letters(&world).await.len(), counted(&world, "dropped").await);
     assert!(kept > 0);
@@ -134,9 +135,9 @@ async fn a_door_under_pressure_drops_them_before_it_sheds_anything() {
 }
 
 #[tokio::test]
-async fn what_is_kept_of_a_long_record_is_short() {
+async fn only_the_beginning_of_a_long_record_is_kept() {
     let world = World::start().await;
-    // Where it is cut, nobody sees that it is a secret.
+    // The cut may remove what marks a text as a secret.
     for begin in ["", "sid=\"a\",nor=\"https://u:Zq7sentinel"] {
         for long in ["x", "é", "😀", "\u{7}", "\\\"", "1.2.3.4 ", "//", "?"] {
             let line = format!("{begin}{}", long.repeat(30_000));

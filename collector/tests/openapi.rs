@@ -1,6 +1,5 @@
-//! The collector as its OpenAPI document says it is: schemathesis reads the document and sends
-//! what it allows and what it does not; no answer is a 5xx, or of a status or type that is not
-//! in the document.
+//! The collector answers as its OpenAPI document says: schemathesis reads the document and sends
+//! valid and invalid requests. No answer is a 5xx, or of a status or type that is not documented.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/world.rs"]
@@ -22,7 +21,7 @@ async fn get(world: &World, path: &str) -> Value {
 }
 
 #[tokio::test]
-async fn every_path_of_the_document_is_there_and_takes_what_it_says() {
+async fn every_documented_path_exists_with_its_methods() {
     let world = World::start().await;
     let document = get(&world, "/v1/openapi.json").await;
     assert_eq!(
@@ -41,7 +40,7 @@ async fn every_path_of_the_document_is_there_and_takes_what_it_says() {
 }
 
 #[tokio::test]
-async fn every_media_type_that_is_taken_is_documented() {
+async fn every_accepted_media_type_is_documented() {
     let world = World::start().await;
     let document = get(&world, "/v1/openapi.json").await;
     let lines = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
@@ -66,7 +65,7 @@ async fn every_media_type_that_is_taken_is_documented() {
 }
 
 #[tokio::test]
-async fn one_event_is_taken_as_it_is_documented() {
+async fn one_event_is_accepted_as_documented() {
     let world = World::start().await;
     let document = get(&world, "/v1/openapi.json").await;
     let content = &document["paths"]["/v1/events"]["post"]["requestBody"]["content"];
@@ -110,9 +109,9 @@ async fn schemathesis_finds_no_answer_that_is_not_documented() {
         .args(["--phases", "examples,coverage,fuzzing", "--header", "Authorization: Bearer demo"])
         .args(["--suppress-health-check", "all", "--no-color", "--continue-on-failure"]);
     let output = command.output().await.unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
-    // It did look at every operation but the one that it had the document from.
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{report}\n{}", String::from_utf8_lossy(&output.stderr));
+    // It tested every operation but the one that serves the document.
     let document = get(&world, "/v1/openapi.json").await;
     let operations: usize = document["paths"]
         .as_object()
@@ -121,5 +120,5 @@ async fn schemathesis_finds_no_answer_that_is_not_documented() {
         .map(|operations| operations.as_object().unwrap().len())
         .sum::<usize>()
         - 1;
-    assert!(said.contains(&format!("{operations} selected / {operations} total")), "{said}");
+    assert!(report.contains(&format!("{operations} selected / {operations} total")), "{report}");
 }

@@ -1,4 +1,5 @@
-//! OTLP/HTTP: what OpenTelemetry's exporters send is stored as rows, answered in their words.
+//! OTLP/HTTP metrics: what OpenTelemetry's exporters send is stored as rows, and the answers follow
+//! the protocol.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/otlp.rs"]
@@ -53,7 +54,7 @@ fn metric(name: &str, data: Data) -> Metric {
     Metric { name: name.to_owned(), unit: "By".to_owned(), data: Some(data), ..Default::default() }
 }
 
-/// A gauge of two points of which one has no time, a counter, and a histogram.
+/// A gauge with two points, one without a time; a counter; and a histogram.
 fn sample() -> ExportMetricsServiceRequest {
     let gauge = vec![number(Some(Value::AsDouble(0.5)), NS), number(None, 0)];
     let counter = NumberDataPoint {
@@ -100,7 +101,7 @@ async fn stored(log: &TestLog) -> Vec<InfraMetric> {
     parts.iter().flat_map(|part| decode_all::<InfraMetric>(&part.payload).unwrap()).collect()
 }
 
-/// Both wires bring the same rows.
+/// Both encodings give the same rows.
 fn check(rows: &[InfraMetric]) {
     let [memory, requests, latency] = rows else { panic!("{rows:?}") };
     assert_eq!((memory.name.as_str(), memory.value), ("memory", Some(0.5)));
@@ -108,7 +109,7 @@ fn check(rows: &[InfraMetric]) {
     assert_eq!((memory.service.as_str(), memory.instance.as_deref()), ("edge", Some("h1")));
     assert_eq!((memory.time, memory.unit.as_deref()), (NOW, Some("By")));
     let pairs: Vec<_> = memory.attributes.iter().map(|a| (a.k.as_str(), a.v.as_str())).collect();
-    // As every URL at the door, without credentials and query.
+    // As every URL at the collector, without credentials and query.
     assert_eq!(pairs, [("region", "eu"), ("cpu", "0"), ("url.full", "https://host/path")]);
     assert_eq!((requests.kind, requests.value), (InfraKind::Counter, Some(42.0)));
     assert_eq!((requests.delta, requests.started_at), (Some(false), Some(NOW - 5_000_000)));
@@ -117,7 +118,7 @@ fn check(rows: &[InfraMetric]) {
 }
 
 #[tokio::test]
-async fn protobuf_is_stored_and_what_is_rejected_is_told() {
+async fn protobuf_is_stored_and_rejected_points_are_reported() {
     let world = World::start().await;
     let url = format!("{}{PATH}?k=demo", world.url);
     let mut body = Vec::new();
@@ -141,7 +142,7 @@ async fn protobuf_is_stored_and_what_is_rejected_is_told() {
     check(&stored(&world.log).await);
 }
 
-/// As many points as a request of the size may have, of a resource that says this.
+/// This many points of a resource with these attributes.
 fn crowd(attributes: Vec<KeyValue>, points: usize) -> ExportMetricsServiceRequest {
     let point = NumberDataPoint { time_unix_nano: NS, ..Default::default() };
     let data = Data::Gauge(Gauge { data_points: vec![point; points] });
@@ -153,7 +154,7 @@ fn crowd(attributes: Vec<KeyValue>, points: usize) -> ExportMetricsServiceReques
 }
 
 #[test]
-fn what_a_resource_says_is_read_once_and_repeated_within_limits() {
+fn resource_attributes_are_read_once_and_repeated_within_limits() {
     let talkers = Talkers::new(0);
     let context = Context::calm("demo", NOW, &talkers);
     let read = |attributes, points| {
@@ -164,27 +165,26 @@ fn what_a_resource_says_is_read_once_and_repeated_within_limits() {
         assert_eq!(tally.records(), points as u64);
         (tally.accepted(), rows)
     };
-    // Half a million colons in one attribute, or in a name: each was looked through for each point,
-    // which took minutes.
+    // Half a million colons in one attribute or name. Rereading them for each point took minutes.
     let endless = ":".repeat(500_000);
     let began = std::time::Instant::now();
     for key in ["x", "service.name", "service.instance.id"] {
         assert_eq!(read(vec![text(key, &endless)], 9_000).0, 0, "{key}");
     }
     assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
-    // Each point repeats 8 KB: 72 MB of 100 KB.
+    // Each point repeats 8 KB: 100 KB become 72 MB.
     let many: Vec<_> = (0..100).map(|n| text(&format!("key-{n}"), &"x".repeat(70))).collect();
     let (accepted, rows) = read(many, 9_000);
     assert!(rows.point_bytes() <= ROWS_BYTES, "{}", rows.point_bytes());
     assert!((1_000..2_000).contains(&accepted), "{accepted}");
-    // What exporters send has room.
+    // Usual requests of exporters fit.
     let usual: Vec<_> =
         (0..25).map(|n| text(&format!("resource.{n}"), "some usual value")).collect();
     assert_eq!(read(usual, 5_000).0, 5_000);
 }
 
 #[tokio::test]
-async fn json_is_stored_in_all_its_spellings() {
+async fn json_is_stored_in_all_its_forms() {
     let world = World::start().await;
     let body = serde_json::json!({"resourceMetrics": [{
     "resource": {"attributes": [
@@ -219,12 +219,12 @@ async fn json_is_stored_in_all_its_spellings() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_said_in_the_words_of_the_protocol() {
+async fn refusals_follow_the_protocol() {
     let settings = Settings { service_key: Some("k".repeat(16)), ..Settings::default() };
     let world = World::with(settings).await;
     let protobuf = "application/x-protobuf";
     let empty = world.post(PATH, protobuf, Body::from(Vec::new())).await;
-    // No body at all is a mistake of HTTP; an empty request is none.
+    // A missing body is an HTTP error; an empty request is not.
     assert_eq!(empty.status, 411, "{empty:?}");
     let none = world.post(PATH, "application/json", "{}").await;
     assert_eq!((none.status.as_u16(), none.body.as_str()), (200, "{}"));
@@ -248,7 +248,7 @@ async fn what_is_refused_is_said_in_the_words_of_the_protocol() {
     let key = Request::post(PATH).header("content-type", "application/json");
     let answer = world.send(key.body("{}".into()).unwrap()).await;
     assert_eq!(answer.status, 401);
-    // The write key is public: rows say that nobody proved anything.
+    // The write key is public, so its rows are marked as not trusted.
     world.post(PATH, protobuf, sample().encode_to_vec()).await;
     assert!(stored(&world.log).await.iter().all(|row| !row.trusted));
 }

@@ -1,13 +1,13 @@
-//! OTLP/HTTP: log records and spans that tell of requests for media are delivery events, others
-//! points of metrics, and whatever comes has a fate.
+//! OTLP/HTTP logs and traces: log records and spans that describe requests for media become
+//! delivery events, others points of metrics, and every one has a fate.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "support/otlp_samples.rs"]
+#[allow(unreachable_pub)]
+mod samples;
 #[path = "support/otlp.rs"]
 #[allow(unreachable_pub)]
 mod spoilt;
-#[path = "support/told.rs"]
-#[allow(unreachable_pub)]
-mod told;
 #[path = "support/world.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod world;
@@ -18,6 +18,7 @@ use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceResponse;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use proptest::prelude::*;
 use prost::Message as _;
+use samples::{logs, spans};
 use serde_json::{Value, json};
 use spoilt::{hits, read_all, spoil};
 use tallylight_collector::Settings;
@@ -29,7 +30,6 @@ use tallylight_schemas::fates::{Fate, Reason};
 use tallylight_schemas::infra::{Attribute, InfraKind, InfraMetric};
 use tallylight_schemas::ipc::{TenantDelivery, decode_all};
 use tallylight_schemas::record::Kind;
-use told::{logs, spans};
 use world::{NOW, World, parts};
 
 async fn stored(world: &World) -> Vec<DeliveryEvent> {
@@ -43,7 +43,7 @@ async fn points(world: &World) -> Vec<InfraMetric> {
     parts.iter().flat_map(|part| decode_all::<InfraMetric>(&part.payload).unwrap()).collect()
 }
 
-/// What is kept of a span that is no request for media, or not its server's.
+/// The point that is stored for a span that is not a request for media, or not the server's.
 fn duration(name: &str, kind: &str) -> InfraMetric {
     let attributes = [
         ("span.name", name),
@@ -78,7 +78,7 @@ fn encoded<E: Export>(json: &Value) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn spans_of_servers_are_stored_and_what_is_rejected_is_told() {
+async fn spans_of_servers_are_stored_and_rejected_ones_are_reported() {
     for wire in ["application/json", "application/x-protobuf"] {
         let world = World::start().await;
         let body = match wire {
@@ -87,15 +87,15 @@ async fn spans_of_servers_are_stored_and_what_is_rejected_is_told() {
         };
         let answer = world.post("/v1/traces", wire, body.clone()).await;
         assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, wire));
-        let told = answer.body.as_bytes();
+        let answered = answer.body.as_bytes();
         let (lost, message) = if wire == "application/json" {
-            let told: Value = serde_json::from_slice(told).unwrap();
-            let partial = &told["partialSuccess"];
-            assert_eq!(partial["rejectedSpans"], "1", "{told}");
+            let answered: Value = serde_json::from_slice(answered).unwrap();
+            let partial = &answered["partialSuccess"];
+            assert_eq!(partial["rejectedSpans"], "1", "{answered}");
             (1, partial["errorMessage"].as_str().unwrap().to_owned())
         } else {
             let partial =
-                ExportTraceServiceResponse::decode(told).unwrap().partial_success.unwrap();
+                ExportTraceServiceResponse::decode(answered).unwrap().partial_success.unwrap();
             (partial.rejected_spans, partial.error_message)
         };
         assert_eq!(lost, 1);
@@ -127,13 +127,13 @@ async fn spans_of_servers_are_stored_and_what_is_rejected_is_told() {
             defect: None,
         };
         assert_eq!(*event, wanted);
-        // Sent again it is the same event, so the processor counts it once.
+        // Sent again, it is the same event, so the processor counts it once.
         world.post("/v1/traces", wire, body).await;
         assert_eq!(stored(&world).await, [wanted.clone(), wanted]);
         let fates = world.log.fates().await;
         // The event, its CMCD and two points, twice.
         assert_eq!(fates[&(Fate::Accepted, Reason::None)], 8);
-        // OTLP has nothing to tell a point by, so each is there once more.
+        // OTLP points have no identity, so each is stored twice.
         let points = points(&world).await;
         assert_eq!(points.len(), 4);
         assert_eq!(points[0], duration("GET", "SPAN_KIND_SERVER"));
@@ -156,8 +156,8 @@ async fn lines_of_access_logs_are_stored_in_the_older_names_too() {
         let fates = "accepted=3, rejected;no_ts=1";
         assert_eq!((answer.status.as_u16(), answer.header("tallylight-fates")), (200, fates));
         if wire != "application/json" {
-            let told = ExportLogsServiceResponse::decode(answer.body.as_bytes()).unwrap();
-            assert_eq!(told.partial_success.unwrap().rejected_log_records, 1);
+            let answered = ExportLogsServiceResponse::decode(answer.body.as_bytes()).unwrap();
+            assert_eq!(answered.partial_success.unwrap().rejected_log_records, 1);
         }
         let mut events = stored(&world).await;
         events.sort_by(|a, b| a.source.cmp(&b.source));
@@ -184,7 +184,7 @@ async fn lines_of_access_logs_are_stored_in_the_older_names_too() {
 }
 
 #[tokio::test]
-async fn a_size_or_a_duration_that_cannot_be_costs_the_request() {
+async fn a_request_with_an_impossible_size_or_duration_is_rejected() {
     let world = World::start().await;
     let text = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
     let line = |size: &str, seconds: &str| {
@@ -209,7 +209,7 @@ async fn a_size_or_a_duration_that_cannot_be_costs_the_request() {
 }
 
 #[tokio::test]
-async fn only_who_proves_to_be_ours_may_tell_of_requests() {
+async fn only_authenticated_services_may_report_requests() {
     let key = "a-key-that-nobody-guesses";
     let settings = Settings { service_key: Some(key.into()), ..Settings::default() };
     let world = World::with(settings).await;
@@ -223,7 +223,7 @@ async fn only_who_proves_to_be_ours_may_tell_of_requests() {
 }
 
 #[tokio::test]
-async fn a_severity_or_a_status_that_is_no_number_costs_no_record() {
+async fn a_severity_or_status_that_is_not_a_number_loses_no_record() {
     let world = World::start().await;
     let ns = format!("{NOW}000");
     let record = json!({"timeUnixNano": ns, "severityNumber": "INFO", "severityText": "loud"});
@@ -235,13 +235,16 @@ async fn a_severity_or_a_status_that_is_no_number_costs_no_record() {
         let answer = world.post(path, "application/json", request.to_string()).await;
         assert_eq!(answer.header("tallylight-fates"), "accepted=1", "{answer:?}");
     }
-    let told: Vec<String> =
+    let attributes: Vec<String> =
         points(&world).await.iter().map(|p| format!("{:?}", p.attributes)).collect();
-    assert!(told[0].contains("loud") && told[1].contains("STATUS_CODE_UNSET"), "{told:?}");
+    assert!(
+        attributes[0].contains("loud") && attributes[1].contains("STATUS_CODE_UNSET"),
+        "{attributes:?}"
+    );
 }
 
 #[tokio::test]
-async fn what_is_no_request_of_a_signal_is_refused_by_its_name() {
+async fn invalid_requests_are_refused_with_the_name_of_the_expected_message() {
     let world = World::start().await;
     for (path, name) in
         [("/v1/logs", "ExportLogsServiceRequest"), ("/v1/traces", "ExportTraceServiceRequest")]

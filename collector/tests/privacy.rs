@@ -1,6 +1,6 @@
-//! What nobody may find (docs/testing.md, "What must hold"): who asked and by which right.
-//! Sentinels are sent in every place that could carry them, and looked for in every place that is
-//! written.
+//! Privacy (docs/testing.md, "What must hold"): addresses and credentials of clients are found
+//! nowhere. Sentinels are sent in every place that could carry them, and searched for in everything
+//! that is written.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/mmdb.rs"]
@@ -27,11 +27,11 @@ use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::ipc::{STREAM_MEDIA_TYPE, decode};
 use tallylight_schemas::record::{EVENTS, Kind};
 
-/// In every text that is a secret.
+/// Part of every secret text.
 const SENTINEL: &str = "Zq7sentinel";
-/// A peer address that nobody else has.
+/// An address that no other peer uses.
 const PEER: &str = "127.83.97.131";
-/// What a proxy says of whom it saw; the same, cut.
+/// A client's address as a proxy forwards it; the same, truncated.
 const VIEWER: &str = "198.51.100.219";
 const CUT: &str = "198.51.100.0";
 
@@ -42,14 +42,14 @@ fn the_collector() {
 }
 
 #[tokio::test]
-async fn who_asked_and_by_which_right_is_found_nowhere() {
+async fn addresses_and_credentials_of_clients_are_found_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let write_keys = [(format!("key-{SENTINEL}"), "demo".to_owned())].into();
     let service_key = Some(format!("service-{SENTINEL}"));
     let country = mmdb::map(&[("country_code", mmdb::text("NZ"))]);
     let country_file = folder.path().with_extension("mmdb");
     std::fs::write(&country_file, mmdb::file("", &[(CUT.parse().unwrap(), country)])).unwrap();
-    // The peer passes for a proxy of ours, so the address it tells is looked up.
+    // The peer is a trusted proxy, so the address that it forwards is looked up.
     let enrich = enrich::Settings {
         country_file: Some(country_file.clone()),
         trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
@@ -59,7 +59,7 @@ async fn who_asked_and_by_which_right_is_found_nowhere() {
     let collector = child::Collector::start(&settings, folder.path(), 1_024);
     let client = reqwest::Client::builder().local_address(PEER.parse().ok()).build().unwrap();
     let base = format!("http://{}", collector.addr);
-    // While somebody looks, records are shown as well: that is a place, too.
+    // After the first look, `/v1/beacons` shows records: another place to search.
     let look = || client.get(format!("{base}/v1/beacons?k=key-{SENTINEL}")).send();
     look().await.unwrap();
     let with = |request: reqwest::RequestBuilder| {
@@ -76,7 +76,7 @@ async fn who_asked_and_by_which_right_is_found_nowhere() {
     let shown = look().await.unwrap().text().await.unwrap();
     assert!(shown.contains("cdn.example"), "{shown}");
     let metrics = client.get(format!("{base}/metrics")).send().await.unwrap().text().await.unwrap();
-    let said = collector.stop();
+    let output = collector.stop();
     let stored = stored(folder.path()).await;
     std::fs::remove_file(country_file).unwrap();
     assert!(stored.contains("NZ"), "the address was looked up: {stored}");
@@ -97,7 +97,7 @@ async fn who_asked_and_by_which_right_is_found_nowhere() {
         assert!(stored.contains(kept), "{kept}: {stored}");
     }
     for (place, text) in
-        [("rows", &stored), ("output", &said), ("beacons", &shown), ("metrics", &metrics)]
+        [("rows", &stored), ("output", &output), ("beacons", &shown), ("metrics", &metrics)]
     {
         for secret in [SENTINEL, PEER, VIEWER, CUT] {
             assert!(!text.contains(secret), "{place}: {secret}: {text}");
@@ -119,7 +119,7 @@ fn quoted() -> String {
 /// Records with a secret in each key that can hold one.
 fn lines(now: i64) -> String {
     let (secret, quoted) = (secret(), quoted());
-    // What players copy of responses is in Base64.
+    // Players copy response headers in Base64.
     let encode = |text: &str| BASE64_STANDARD.encode(text);
     let header = encode(&format!("nor=\"../3.m4s?t={SENTINEL}\",com.example-u=\"{secret}\""));
     let hops = encode(&format!("\"{secret}\";etp=1"));
@@ -145,21 +145,21 @@ fn lines(now: i64) -> String {
     ];
     let whole = |(sn, keys): (usize, String)| format!("{keys},sid=\"a\",sn={sn},ts={now},v=2\n");
     let records: String = all.into_iter().enumerate().map(whole).collect();
-    // Version 1 has `nor` encoded once more.
+    // Version 1 encodes `nor` once more.
     let twice = format!("u%253A{SENTINEL}%2540h%252F7.m4s%253Fa%253D{SENTINEL}");
     let old = format!("e=t,nor=\"https%253A%252F%252F{twice}\",sid=\"a\",sn=98,ts={now}\n");
-    // Of these nothing is used; they are dead letters.
+    // The rest is rejected and becomes dead letters.
     let unusable =
         format!("com.example-token=\"{SENTINEL}\",cmsds=\"{header}\",e=rr,nor=\"{quoted}\"");
     format!("{records}{old}{unusable}\ne=rr,url=\"{secret}\"\nnonsense {secret} from {VIEWER}")
 }
 
-/// A name of a member or column that passes for a custom key at a glance.
+/// A name of a member or column that looks like a custom key.
 fn name() -> String {
     format!("https://u:{SENTINEL}@h/a-b?{SENTINEL}")
 }
 
-/// Every way in, and four that lead nowhere.
+/// A request for every route, and four that are refused.
 fn requests(client: &reqwest::Client, base: &str) -> Vec<reqwest::RequestBuilder> {
     let (now, secret) = (WallClock.now_us() / 1_000, secret());
     let keyed = |path: &str| format!("{base}{path}?k=key-{SENTINEL}");
@@ -172,7 +172,7 @@ fn requests(client: &reqwest::Client, base: &str) -> Vec<reqwest::RequestBuilder
         "url": secret, "a": "nothing-private"});
     let [metrics, logs, spans] = otlp(now, &secret);
     let cmcd = format!("sid=\"a\",nor=\"{}\"", quoted());
-    let told = json!({"type": "delivery", "source": "edge", "boot": 1, "seq": 1, "ts": now * 1_000,
+    let reported = json!({"type": "delivery", "source": "edge", "boot": 1, "seq": 1, "ts": now * 1_000,
         "service": "edge", "action": "get", "stream": "demo", "status": 200, "bytes": 1,
         "cmcd": format!("com.example-u=\"{secret}\",{cmcd}")});
     let arrow = || client.post(keyed("/v1/events")).header("content-type", STREAM_MEDIA_TYPE);
@@ -180,7 +180,7 @@ fn requests(client: &reqwest::Client, base: &str) -> Vec<reqwest::RequestBuilder
     vec![
         client.post(keyed("/v1/cmcd")).body(lines(now)),
         client.post(keyed("/v1/events")).json(&json!([event, unknown])),
-        ours("/v1/events").json(&json!([event, told])),
+        ours("/v1/events").json(&json!([event, reported])),
         arrow().body(self::arrow(now, &secret, "com.example-u")),
         client.post(keyed("/v1/cmcd")).json(&draft),
         ours("/v1/metrics").json(&metrics),
@@ -194,17 +194,17 @@ fn requests(client: &reqwest::Client, base: &str) -> Vec<reqwest::RequestBuilder
     ]
 }
 
-/// The sentinel within Base64 of something, wherever in it it begins.
+/// The sentinel within a Base64 text, at each alignment.
 fn in_base64() -> [String; 3] {
     [0, 1, 2].map(|before| {
         let whole = BASE64_STANDARD.encode(format!("{}{SENTINEL}", "x".repeat(before)));
-        // What its neighbours have a part in is left out at both ends.
+        // Characters that also encode its neighbors are left out at both ends.
         whole[before.div_ceil(3) * 4..whole.len() - 4].to_owned()
     })
 }
 
-/// A metric, a request beside a line that tells of none, and a span that does not either, as
-/// OpenTelemetry tells of them, by names of its conventions.
+/// A metric, log records (one a request, one not), and a span that is not a request, with names of
+/// OpenTelemetry's conventions.
 fn otlp(now: i64, secret: &str) -> [serde_json::Value; 3] {
     let pair = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
     let private = [
@@ -218,7 +218,7 @@ fn otlp(now: i64, secret: &str) -> [serde_json::Value; 3] {
         pair("http.user_agent", SENTINEL),
         json!({"key": "seen", "value": {"kvlistValue": {"values": [pair("client.address", PEER)]}}}),
     ];
-    // Names that exporters of lines of text give, by which nothing could be told to be private.
+    // Names that exporters of text logs use, which do not reveal that a value is private.
     let ordinary = ["remote_addr", "log.record.original", "exception.message", "c-ip", "x"];
     let ordinary = ordinary.map(|name| pair(name, &format!("{VIEWER} asked for {secret}")));
     let ordinary: Vec<_> = private.iter().cloned().chain(ordinary).collect();
@@ -269,8 +269,8 @@ fn arrow(now: i64, secret: &str, column: &str) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
-/// Everything in the folder as it is, and every row of the log written out: on disk they are
-/// compressed, where a plain search finds nothing.
+/// Every file in the folder as it is, and every row of the log as text: on disk the rows are
+/// compressed, so a plain search would find nothing.
 async fn stored(folder: &Path) -> String {
     let mut text = String::new();
     for entry in walk(folder) {

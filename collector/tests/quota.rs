@@ -1,5 +1,5 @@
-//! Quotas over HTTP: whose is spent is asked to wait, and nobody else; garbage spends, too. Nor does a
-//! tenant whose bodies stall keep others from the memory for bodies.
+//! Quotas over HTTP: only a tenant or key whose quota is spent is asked to wait, and rejected
+//! records count, too. Nor do a tenant's stalled bodies keep others from the memory for bodies.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/world.rs"]
@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 use world::{Answer, NOW, World};
 
-/// Records of one POST: four of them are more than a quota of 50/s and its burst and debt.
+/// Records of a POST: four POSTs exceed a quota of 50/s with its burst and debt.
 const BATCH: usize = 200;
 
 /// Two keys of one tenant, and one of another.
@@ -44,7 +44,7 @@ fn start(n: usize) -> String {
     format!("e=ps,sid=\"s{n}\",sn=0,sta=s,ts={},v=2", NOW / 1_000)
 }
 
-/// Posts until the key is asked to wait. Time stands still, so no quota fills again.
+/// Posts until the key is asked to wait. The clock is frozen, so no quota is refilled.
 async fn spend(world: &World, key: &str, line: impl Fn(usize) -> String + Copy) -> Answer {
     for _ in 0..8 {
         let answer = post(world, key, line).await;
@@ -63,7 +63,7 @@ fn asks_to_wait(answer: &Answer) {
 }
 
 #[tokio::test]
-async fn a_spent_quota_is_429_for_its_tenant_and_nobody_else() {
+async fn a_spent_quota_is_429_for_its_tenant_alone() {
     let quota = Tenant { records_per_s: Some(50), ..Tenant::default() };
     let world = World::with(Settings { tenants: [("a".into(), quota)].into(), ..settings() }).await;
     asks_to_wait(&spend(&world, "web", start).await);
@@ -82,7 +82,7 @@ async fn a_spent_quota_of_a_key_is_that_keys_alone() {
 }
 
 #[tokio::test]
-async fn what_has_to_be_read_and_rejected_spends_as_well() {
+async fn rejected_records_spend_the_quota_as_well() {
     let quota = Tenant { records_per_s: Some(50), ..Tenant::default() };
     let world = World::with(Settings { tenants: [("a".into(), quota)].into(), ..settings() }).await;
     let garbage = |_| "e=ps,sta=s,v=2".to_owned();
@@ -90,16 +90,17 @@ async fn what_has_to_be_read_and_rejected_spends_as_well() {
     assert_eq!(post(&world, "other", garbage).await.fates()["rejected;no_sid"], BATCH as u64);
 }
 
-/// The answer to a head alone, whose body never comes.
-async fn asked_with_nothing_behind(world: &World, path: &str, headers: &str) -> String {
+/// The answer to a head whose body never comes.
+async fn answer_without_a_body(world: &World, path: &str, headers: &str) -> String {
     let addr = world.url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(addr).await.unwrap();
     let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    // A body that is refused is let go by until it is silent for a second, but where its sender asked.
+    // The collector discards a refused body until it is silent for a second, unless the client sent
+    // `expect`.
     let within = Duration::from_millis(if headers.contains("expect: ") { 900 } else { 3_000 });
-    // The problem follows the head, in the same piece or not.
+    // The problem document follows the head, in the same read or a later one.
     while !answer.windows(4).any(|four| four == b"\r\n\r\n") {
         let read = timeout(within, stream.read_buf(&mut answer)).await;
         assert!(read.expect("an answer before the body").unwrap() > 0, "no answer");
@@ -108,14 +109,18 @@ async fn asked_with_nothing_behind(world: &World, path: &str, headers: &str) -> 
 }
 
 #[tokio::test]
-async fn a_large_body_of_a_spent_quota_is_hardly_waited_for() {
+async fn a_large_body_beyond_a_spent_quota_is_refused_before_it_arrives() {
     let quota = Tenant { records_per_s: Some(50), ..Tenant::default() };
     let world = World::with(Settings { tenants: [("a".into(), quota)].into(), ..settings() }).await;
     let many: Vec<String> = (0..9_000).map(start).collect();
     let many = many.join("\n");
     let all = |key: &str| Request::post(format!("/v1/cmcd?k={key}")).body(Body::from(many.clone()));
     let first = world.send(all("web").unwrap()).await;
-    assert_eq!(first.fates(), [("accepted".to_owned(), 9_000)].into(), "who is calm is read");
+    assert_eq!(
+        first.fates(),
+        [("accepted".to_owned(), 9_000)].into(),
+        "the quota is not spent yet"
+    );
     let length = "content-length: 1000000\r\n";
     let protobuf = format!("{length}content-type: application/x-protobuf\r\n");
     let unread = [
@@ -127,32 +132,32 @@ async fn a_large_body_of_a_spent_quota_is_hardly_waited_for() {
         ("/v1/logs?k=web", protobuf),
     ];
     for (path, headers) in &unread {
-        let answer = asked_with_nothing_behind(&world, path, headers).await;
+        let answer = answer_without_a_body(&world, path, headers).await;
         assert!(answer.starts_with("http/1.1 429"), "{path}: {answer}");
         assert!(answer.contains("\r\nretry-after: "), "{path}: {answer}");
         assert!(answer.contains("\r\ntallylight-pace: "), "{path}: {answer}");
-        assert!(!answer.contains("\r\ntallylight-fates: "), "nobody knows how many: {answer}");
+        assert!(!answer.contains("\r\ntallylight-fates: "), "the number is unknown: {answer}");
     }
     asks_to_wait(&post(&world, "web", start).await);
     let metrics = world.send(Request::get("/metrics").body(Body::empty()).unwrap()).await.body;
     let counted = format!("tallylight_collector_unread_total{{cause=\"quota\"}} {}", unread.len());
     assert!(metrics.contains(&counted), "{metrics}");
     let other = world.send(all("other").unwrap()).await;
-    assert_eq!(other.fates()["accepted"], 9_000, "and nobody else");
+    assert_eq!(other.fates()["accepted"], 9_000, "the other tenant's quota is its own");
 }
 
-/// A body of which this much comes, and a word once it was received; then nothing more.
+/// A body that stalls after this piece, and a signal once the piece was received.
 fn stalling(piece: Bytes) -> (Body, oneshot::Receiver<()>) {
-    let (received, told) = oneshot::channel();
-    // Who asks for the next piece has taken the first.
+    let (received, was_received) = oneshot::channel();
+    // The next piece is polled once the first was taken.
     let rest = async move {
         let _ = received.send(());
         pending::<Result<Bytes, Infallible>>().await
     };
-    (Body::from_stream(once(async move { Ok(piece) }).chain(once(rest))), told)
+    (Body::from_stream(once(async move { Ok(piece) }).chain(once(rest))), was_received)
 }
 
-/// Records of 1 MiB, less than one record short of it.
+/// Records of 1 MiB, or less than one record short of it.
 fn full_body() -> String {
     let mut body = String::new();
     for n in 0.. {
@@ -170,7 +175,7 @@ async fn bodies_that_stall_take_no_memory_from_others_nor_from_small_ones() {
     let world = World::with(settings()).await;
     let piece = Bytes::from(vec![b'a'; (1 << 20) - 1]);
     let mut stalled = Vec::new();
-    // Together all of `receiving_bytes`.
+    // Together they ask for all of `receiving_bytes`.
     for _ in 0..64 {
         let (body, received) = stalling(piece.clone());
         let request = Request::post("/v1/cmcd?k=web").header("content-length", 1 << 20);
@@ -180,7 +185,7 @@ async fn bodies_that_stall_take_no_memory_from_others_nor_from_small_ones() {
             refused = &mut answer => assert_eq!(refused.unwrap().status(), 503),
         }
     }
-    assert!(stalled.len() > 16, "who is alone gets more than a quarter: {}", stalled.len());
+    assert!(stalled.len() > 16, "a lone tenant gets more than a quarter: {}", stalled.len());
     for (key, body) in [("other", start(1)), ("other", full_body()), ("web", start(1))] {
         let request = Request::post(format!("/v1/cmcd?k={key}"));
         let answer = world.send(request.body(Body::from(body)).unwrap()).await;

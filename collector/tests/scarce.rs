@@ -1,10 +1,10 @@
-//! Overload of the door's own processor, where the scarce thing is no log (docs/testing.md, "What
-//! must hold"): the collector has one core, and bodies are large and compressed.
+//! Overload of the collector's processor instead of the log (docs/testing.md, "What must hold"):
+//! the collector has one core, and bodies are large, compressed or not.
 //!
-//! Judged are goodput, that small bodies and another tenant's get in, that nobody is left without
-//! an answer, that memory is bounded, and that the door is as quick as before once the flood is
-//! over. Which records are in a body that it has no time to look into, the door cannot know: it is
-//! refused with all of them, and its sender has them still.
+//! The test checks that goodput holds, that small bodies and another tenant's are accepted, that
+//! every POST is answered, that memory is bounded, and that the collector recovers after the flood.
+//! A body that the collector has no time to read is refused as a whole, whatever its records are;
+//! the client still has them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 #![allow(missing_docs)]
 
@@ -28,9 +28,9 @@ use tokio::time::{Instant, sleep_until};
 
 /// Records of a POST; one in twenty is a start, an error or an end.
 const BATCH: u64 = 2_000;
-/// Most that the collector may hold.
+/// The most memory that the collector may hold, bytes.
 const MEMORY: u64 = 512 << 20;
-/// A client gives up then.
+/// When a client gives up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[test]
@@ -39,11 +39,11 @@ fn the_collector() {
     child::be_the_collector();
 }
 
-fn lasting() -> Duration {
+fn duration() -> Duration {
     Duration::from_secs(if std::env::var_os("TALLYLIGHT_SOAK").is_some() { 20 } else { 1 })
 }
 
-/// As a door has it, but that the few sessions of the test are as many as it takes.
+/// The defaults, without the limit per session, because the test has few sessions.
 fn settings() -> Settings {
     let write_keys = ["demo", "other"].map(|key| (key.to_owned(), key.to_owned())).into();
     Settings { session_records_per_s: 0, write_keys, ..Settings::default() }
@@ -67,18 +67,18 @@ fn body(packed: bool) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
-/// What came of some POSTs.
+/// The outcome of some POSTs.
 #[derive(Debug, Default)]
-struct Came {
+struct Outcome {
     posts: u64,
     accepted: u64,
     statuses: BTreeMap<u16, u64>,
-    /// Until each was answered, the quickest first.
-    told: Vec<Duration>,
+    /// Until each was answered, in ascending order.
+    latencies: Vec<Duration>,
     took: Duration,
 }
 
-impl Came {
+impl Outcome {
     fn goodput(&self) -> f64 {
         self.accepted as f64 / self.took.as_secs_f64()
     }
@@ -96,7 +96,7 @@ struct Clients {
 }
 
 impl Clients {
-    /// A POST: its status (0: no answer in time), and how many records were accepted.
+    /// A POST: its status (0: no answer in time), the accepted records, and the latency.
     async fn post(&self) -> (u16, u64, Duration) {
         self.post_as("demo", if self.packed { "gzip" } else { "identity" }, self.body.clone()).await
     }
@@ -116,11 +116,11 @@ impl Clients {
     /// One POST after another, ten a second at most.
     async fn calmly(
         &self,
-        lasting: Duration,
+        duration: Duration,
         post: impl AsyncFn() -> (u16, u64, Duration),
-    ) -> Came {
+    ) -> Outcome {
         let (began, mut answers) = (Instant::now(), Vec::new());
-        while began.elapsed() < lasting {
+        while began.elapsed() < duration {
             let next = Instant::now() + Duration::from_millis(100);
             answers.push(post().await);
             sleep_until(next).await;
@@ -128,24 +128,24 @@ impl Clients {
         self.sum(answers, began)
     }
 
-    fn sum(&self, answers: Vec<(u16, u64, Duration)>, began: Instant) -> Came {
-        let mut came = Came { posts: answers.len() as u64, ..Came::default() };
-        came.took = began.elapsed();
-        for (status, accepted, told) in answers {
-            *came.statuses.entry(status).or_default() += 1;
-            came.accepted += accepted;
-            came.told.push(told);
+    fn sum(&self, answers: Vec<(u16, u64, Duration)>, began: Instant) -> Outcome {
+        let mut outcome = Outcome { posts: answers.len() as u64, ..Outcome::default() };
+        outcome.took = began.elapsed();
+        for (status, accepted, latency) in answers {
+            *outcome.statuses.entry(status).or_default() += 1;
+            outcome.accepted += accepted;
+            outcome.latencies.push(latency);
         }
-        came.told.sort_unstable();
-        came
+        outcome.latencies.sort_unstable();
+        outcome
     }
 
-    /// As many as the door takes: each of a few clients posts again once it is answered.
-    async fn as_many_as_can(&self, lasting: Duration) -> Came {
+    /// As many as the collector takes: each of a few clients posts again once it is answered.
+    async fn as_many_as_can(&self, duration: Duration) -> Outcome {
         let began = Instant::now();
         let one = async |_| {
             let mut answers = Vec::new();
-            while began.elapsed() < lasting {
+            while began.elapsed() < duration {
                 answers.push(self.post().await);
             }
             answers
@@ -154,10 +154,10 @@ impl Clients {
         self.sum(answers, began)
     }
 
-    /// So many a second, whatever comes of them.
-    async fn at(&self, posts_per_s: f64, lasting: Duration) -> Came {
+    /// This many per second, without waiting for answers.
+    async fn at(&self, posts_per_s: f64, duration: Duration) -> Outcome {
         let began = Instant::now();
-        let posts = (posts_per_s * lasting.as_secs_f64()) as u32;
+        let posts = (posts_per_s * duration.as_secs_f64()) as u32;
         let one = async |number: u32| {
             sleep_until(began + Duration::from_secs_f64(f64::from(number) / posts_per_s)).await;
             self.post().await
@@ -168,7 +168,7 @@ impl Clients {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_finds_no_processor_is_told_and_the_door_recovers() {
+async fn every_post_is_answered_when_the_core_is_busy_and_the_collector_recovers() {
     let folder = tempfile::tempdir().unwrap();
     let collector = Collector::start_on_one_core(&settings(), folder.path());
     keep_off_its_core();
@@ -182,7 +182,7 @@ async fn who_finds_no_processor_is_told_and_the_door_recovers() {
     collector.stop();
 }
 
-/// Who sends leaves the first core to the collector, as another machine would.
+/// The clients leave the first core to the collector, as another machine would.
 fn keep_off_its_core() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if cores > 1 {
@@ -193,8 +193,8 @@ fn keep_off_its_core() {
 }
 
 async fn flood(clients: &Clients, collector: &Collector) {
-    clients.as_many_as_can(lasting() / 2).await;
-    let capacity = clients.as_many_as_can(lasting()).await;
+    clients.as_many_as_can(duration() / 2).await;
+    let capacity = clients.as_many_as_can(duration()).await;
     let posts_per_s = capacity.posts as f64 / capacity.took.as_secs_f64();
     println!(
         "figure: {} bytes a POST, capacity: {:.0} records/s, {posts_per_s:.0} POSTs/s",
@@ -206,44 +206,44 @@ async fn flood(clients: &Clients, collector: &Collector) {
         let small = async || clients.post_as("demo", "identity", start.clone().into_bytes()).await;
         let other = async || clients.post_as("other", "gzip", body(true)).await;
         let (used, began) = (collector.cpu(), Instant::now());
-        let (came, small, other) = join!(
-            clients.at(posts_per_s * f64::from(times), lasting()),
-            clients.calmly(lasting(), small),
-            clients.calmly(lasting(), other),
+        let (outcome, small, other) = join!(
+            clients.at(posts_per_s * f64::from(times), duration()),
+            clients.calmly(duration(), small),
+            clients.calmly(duration(), other),
         );
         let took = began.elapsed();
-        // Whose they are makes no difference to the core.
-        let goodput = came.goodput() + small.goodput() + other.goodput();
+        // All clients share the core.
+        let goodput = outcome.goodput() + small.goodput() + other.goodput();
         println!(
             "figure: {times} x: {:.0} records/s ({:.0} % of the peak), {:.0} % of a core, {} of {} POSTs \
              taken, answered {:?}, half of them within {:?}, the last after {:?}, memory {} MiB",
             goodput,
             100.0 * goodput / capacity.goodput(),
             100.0 * (collector.cpu() - used).as_secs_f64() / took.as_secs_f64(),
-            came.taken(),
-            came.posts,
-            came.statuses,
-            came.told[came.told.len() / 2],
-            came.told[came.told.len() - 1],
+            outcome.taken(),
+            outcome.posts,
+            outcome.statuses,
+            outcome.latencies[outcome.latencies.len() / 2],
+            outcome.latencies[outcome.latencies.len() - 1],
             collector.peak_bytes() >> 20,
         );
         println!(
             "figure: {times} x: small bodies {:?} within {:?}, another tenant's large ones {:?} \
              within {:?}",
             small.statuses,
-            small.told.last(),
+            small.latencies.last(),
             other.statuses,
-            other.told.last()
+            other.latencies.last()
         );
         assert_eq!(small.taken(), small.posts, "{:?}", small.statuses);
         assert!(other.taken() * 2 >= other.posts, "{:?}", other.statuses);
-        let statuses = &came.statuses;
+        let statuses = &outcome.statuses;
         assert!(statuses.keys().all(|status| [204, 429, 503].contains(status)), "{statuses:?}");
-        // The machine has other work, and at ten times plain bodies are 400 MB/s that go by.
+        // The machine has other work, and at ten times the capacity plain bodies are 400 MB/s.
         let least = capacity.goodput() / if clients.packed { 2.0 } else { 8.0 };
-        assert!(came.goodput() > least, "{times} x: {:.0}/s", came.goodput());
+        assert!(outcome.goodput() > least, "{times} x: {:.0}/s", outcome.goodput());
     }
-    let after = clients.as_many_as_can(lasting()).await;
+    let after = clients.as_many_as_can(duration()).await;
     println!("figure: after the flood: {:.0} records/s", after.goodput());
     assert!(after.goodput() > capacity.goodput() / 3.0, "it did not recover");
 }

@@ -1,4 +1,4 @@
-//! The shapes in which players that were shipped send, over HTTP: headers, JSON, old types.
+//! The forms in which shipped players send, over HTTP: headers, JSON, an event in a query.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/world.rs"]
@@ -13,7 +13,7 @@ use tallylight_schemas::ipc::decode;
 use tallylight_schemas::record::Kind;
 use world::{NOW, World, parts, post};
 
-/// The rows that were stored, request by request.
+/// The stored rows, by request.
 async fn stored(world: &World) -> Vec<RecordBatch> {
     let parts = parts(&world.log.entries().await, Kind::Player);
     parts.iter().map(|part| decode(&part.payload).unwrap()).collect()
@@ -35,7 +35,7 @@ fn with_headers(query: &str) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn the_four_headers_are_one_record_and_count_before_a_query() {
+async fn the_four_headers_are_one_record_and_take_precedence_over_a_query() {
     let world = World::start().await;
     for query in ["", "&CMCD=sid%3D%22from-the-query%22%2Cbr%3D1"] {
         assert_eq!(world.send(with_headers(query)).await.fates()["accepted"], 1, "{query}");
@@ -61,17 +61,17 @@ async fn the_four_headers_are_one_record_and_count_before_a_query() {
 }
 
 #[tokio::test]
-async fn headers_that_are_no_text_are_told_and_not_passed_over() {
+async fn headers_that_are_not_utf8_are_rejected_and_counted() {
     let world = World::start().await;
     let value = HeaderValue::from_bytes(b"sid=\"\xff\"").unwrap();
     let request = Request::get("/v1/cmcd?k=demo").header("CMCD-Session", value);
     let answer = world.send(request.body(Body::empty()).unwrap()).await;
-    let told = (answer.status.as_u16(), answer.header("tallylight-fates"));
-    assert_eq!(told, (204, "rejected;not_utf8=1"));
+    let answered = (answer.status.as_u16(), answer.header("tallylight-fates"));
+    assert_eq!(answered, (204, "rejected;not_utf8=1"));
 }
 
 #[tokio::test]
-async fn drafts_that_send_json_are_read_and_told_apart() {
+async fn drafts_that_send_json_are_read_and_marked() {
     let world = World::start().await;
     let one = |sn: u64| {
         let ts = NOW / 1_000;
@@ -105,7 +105,7 @@ async fn drafts_that_send_json_are_read_and_told_apart() {
     assert_eq!(sns, ["1", "2", "3", "4", "5"]);
 }
 
-/// What Shaka sent up to 5.1 with its defaults: an event as a GET with a query, and its builds put
+/// Shaka up to 5.1 sends this with its defaults: an event as a GET with a query, in its builds with
 /// tokens in quotes.
 #[tokio::test]
 async fn an_event_in_a_query_is_an_event() {
@@ -119,8 +119,8 @@ async fn an_event_in_a_query_is_an_event() {
         assert_eq!(answer.fates()["accepted"], 1);
         assert_eq!(answer.header("tallylight-dropped-values"), "");
         let rows = stored(&world).await;
-        let told = ["mode", "e", "sta"].map(|column| cell(&rows[0], column, 0));
-        assert_eq!(told, ["event", "ps", "p"]);
+        let columns = ["mode", "e", "sta"].map(|column| cell(&rows[0], column, 0));
+        assert_eq!(columns, ["event", "ps", "p"]);
         assert_eq!(cell(&rows[0], "broken", 0).contains("text_for_token"), noted);
     }
 }

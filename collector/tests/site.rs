@@ -1,4 +1,4 @@
-//! What a site or a player meets around its records: CORS, compression, metrics.
+//! What surrounds the records of a site or player: CORS, compression, metrics.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/world.rs"]
@@ -16,7 +16,7 @@ fn event(sid: &str, sn: u64) -> String {
 }
 
 #[tokio::test]
-async fn compressed_and_bearer_requests_are_taken() {
+async fn compressed_and_bearer_requests_are_accepted() {
     let world = World::start().await;
     let text = event("a", 1);
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
@@ -68,7 +68,7 @@ async fn any_site_may_send() {
 }
 
 #[tokio::test]
-async fn metrics_tell_fates_and_requests() {
+async fn metrics_count_fates_and_requests() {
     let world = World::start().await;
     let body = [event("a", 1), "e=ps".to_owned()].join("\n");
     world.post("/v1/cmcd", "application/cmcd", body).await;

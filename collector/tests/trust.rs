@@ -1,4 +1,4 @@
-//! What only services of ours may say.
+//! What only authenticated services may report.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 #[path = "support/world.rs"]
@@ -20,12 +20,12 @@ fn delivery() -> serde_json::Value {
 fn action(id: &str) -> serde_json::Value {
     json!({"type": "action", "id": id, "at": NOW, "kind": "shift_edge", "target": "e1", "to": "e2",
         "share": 0.5, "viewers": 7, "title": "Move 7 of 14 viewers from e1 to e2",
-        "evidence": "[{\"what\":\"first byte\",\"value\":\"1.6 s\"}]", "forecast": "well again",
+        "evidence": "[{\"what\":\"first byte\",\"value\":\"1.6 s\"}]", "forecast": "recovered",
         "state": "taken", "by": "steering", "updated_at": NOW, "tenant": "somebody else"})
 }
 
 #[tokio::test]
-async fn only_who_proves_to_be_ours_may_report_delivery_and_control_records() {
+async fn only_authenticated_services_may_report_delivery_and_control_records() {
     let key = "a-key-that-nobody-guesses";
     let settings = Settings { service_key: Some(key.into()), ..Settings::default() };
     let world = World::with(settings).await;
@@ -55,8 +55,8 @@ async fn only_who_proves_to_be_ours_may_report_delivery_and_control_records() {
     let mut wrong = action("a-2");
     wrong["evidence"] = "no list".into();
     let body = json!([wrong, action(""), action(&"a".repeat(200))]).to_string();
-    let told = (204, "rejected;bad_shape=2, rejected;too_long=1".to_owned());
-    assert_eq!(send(Some(key), body).await, told);
+    let rejected = (204, "rejected;bad_shape=2, rejected;too_long=1".to_owned());
+    assert_eq!(send(Some(key), body).await, rejected);
 
     let entries = world.log.entries().await;
     let stored = parts(&entries, Kind::Actions);

@@ -1,5 +1,5 @@
-//! The committer is woken only when it would look too late by itself (`collector/src/append.rs`). A
-//! wake-up too few and a request waits for ever: here nothing else ever comes that would wake it.
+//! The committer is woken only when it would look too late by itself (`collector/src/append.rs`).
+//! If a wake-up is missing, a request waits forever: no later request here wakes the committer.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::sync::Arc;
@@ -24,20 +24,20 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 const NOW: i64 = 1_795_000_000_000_000;
-/// Far longer than any flush here, and far shorter than for ever.
+/// How long to wait before a request counts as never committed.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Records at which a commit waits no longer.
+/// The number of records that make a commit full.
 const FULL: usize = 8;
 
 /// A queue with its committer.
-struct Way {
+struct Pipeline {
     queue: Arc<Queue>,
     log: Arc<MemoryLog>,
     caller: Caller,
     _running: DropGuard,
 }
 
-impl Way {
+impl Pipeline {
     fn new(flush_ms: u64) -> Self {
         let settings = Settings { flush_ms, flush_rows: FULL, ..Settings::default() };
         let clock = Arc::new(ManualClock::at_us(NOW));
@@ -52,13 +52,13 @@ impl Way {
         Self { queue, log, caller, _running: stop.drop_guard() }
     }
 
-    /// The committer has looked, found nothing, and waits to be woken.
+    /// Waits until the committer has looked, found nothing, and waits to be woken.
     async fn asleep(self) -> Self {
         sleep(Duration::from_millis(30)).await;
         self
     }
 
-    /// A request decodes its records into a set.
+    /// Decodes a request's records into a set.
     fn decode(&self, records: usize) -> (Set, Reservation) {
         let (room, _) = self.queue.reserve(&self.caller, (records, 100), NOW).unwrap();
         let mut set = self.queue.lend(&room);
@@ -99,43 +99,43 @@ async fn answered(what: &str, waiting: Receiver<Outcome>) {
 }
 
 #[tokio::test]
-async fn what_comes_after_a_silence_is_committed() {
-    let way = Way::new(10).asleep().await;
-    answered("the first", way.send(1)).await;
-    let way = way.asleep().await;
-    answered("the next", way.send(1)).await;
+async fn a_request_after_a_silence_is_committed() {
+    let pipeline = Pipeline::new(10).asleep().await;
+    answered("the first", pipeline.send(1)).await;
+    let pipeline = pipeline.asleep().await;
+    answered("the next", pipeline.send(1)).await;
 }
 
 #[tokio::test]
-async fn what_fills_a_commit_does_not_wait_for_its_time() {
-    let way = Way::new(3_600_000).asleep().await;
-    let first = way.send(1);
-    let way = way.asleep().await;
-    answered("what fills it", way.send(FULL)).await;
+async fn a_full_commit_does_not_wait_for_its_time() {
+    let pipeline = Pipeline::new(3_600_000).asleep().await;
+    let first = pipeline.send(1);
+    let pipeline = pipeline.asleep().await;
+    answered("what fills it", pipeline.send(FULL)).await;
     answered("what was there", first).await;
 }
 
 #[tokio::test]
-async fn what_is_shed_in_a_silence_is_stored() {
-    let way = Way::new(10).asleep().await;
-    way.shed();
-    let mut head = way.log.head(EVENTS).unwrap();
+async fn fates_of_records_shed_in_a_silence_are_stored() {
+    let pipeline = Pipeline::new(10).asleep().await;
+    pipeline.shed();
+    let mut head = pipeline.log.head(EVENTS).unwrap();
     let stored = timeout(PATIENCE, head.wait_for(|head| *head > 0)).await;
     stored.expect("the fates are never stored").unwrap();
 }
 
 /// The committer looks while a request decodes into the set, and finds nothing.
 #[tokio::test]
-async fn what_was_lent_when_its_time_came_is_committed_when_it_is_back() {
+async fn a_set_that_is_lent_at_commit_time_is_committed_once_returned() {
     for brings in [true, false] {
-        let way = Way::new(10);
-        let first = way.send(1);
-        let (set, room) = way.decode(usize::from(brings));
-        let way = way.asleep().await;
+        let pipeline = Pipeline::new(10);
+        let first = pipeline.send(1);
+        let (set, room) = pipeline.decode(usize::from(brings));
+        let pipeline = pipeline.asleep().await;
         if brings {
-            answered("the second", way.hand_over((set, room), 1)).await;
+            answered("the second", pipeline.hand_over((set, room), 1)).await;
         } else {
-            way.queue.give_back(set);
+            pipeline.queue.give_back(set);
         }
         answered("the first", first).await;
     }
@@ -143,27 +143,27 @@ async fn what_was_lent_when_its_time_came_is_committed_when_it_is_back() {
 
 /// Requests in any order and at any moment, from silence to silence.
 #[tokio::test]
-async fn nobody_waits_for_ever() {
+async fn no_request_waits_forever() {
     let mut rng = StdRng::seed_from_u64(11);
     for run in 0..150 {
-        let way = Way::new(3);
+        let pipeline = Pipeline::new(3);
         let (mut lent, mut waiting) = (Vec::new(), Vec::new());
         for _ in 0..rng.random_range(1..7) {
             sleep(Duration::from_millis(rng.random_range(0..5))).await;
             match rng.random_range(0..5) {
-                0 | 1 => waiting.push(way.send(rng.random_range(1..FULL))),
-                2 => lent.push(way.decode(1)),
-                3 => way.shed(),
+                0 | 1 => waiting.push(pipeline.send(rng.random_range(1..FULL))),
+                2 => lent.push(pipeline.decode(1)),
+                3 => pipeline.shed(),
                 _ => {
                     if let Some(one) = lent.pop() {
-                        waiting.push(way.hand_over(one, 1));
+                        waiting.push(pipeline.hand_over(one, 1));
                     }
                 }
             }
         }
         for (set, room) in lent {
             sleep(Duration::from_millis(rng.random_range(0..5))).await;
-            waiting.push(way.hand_over((set, room), 1));
+            waiting.push(pipeline.hand_over((set, room), 1));
         }
         for one in waiting {
             answered(&format!("a request of run {run}"), one).await;

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use prometheus_client::registry::Registry;
 use tallylight_eventlog::Shards;
 use tallylight_serve::guard::{Guard, guard};
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

@@ -32,7 +32,7 @@ use prometheus_client::registry::Registry;
 use tallylight_eventlog::Shards;
 use tallylight_schemas::clock::Clock;
 use tallylight_serve::{BindError, Limits, Server, TaskEnded};
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 

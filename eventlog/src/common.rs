@@ -1,7 +1,6 @@
 //! Helpers that every log needs.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::LogError;
 
@@ -21,10 +20,4 @@ pub(crate) fn fresh() -> String {
 /// The error for a topic that the log was not opened with.
 pub(crate) fn unknown(topic: &str) -> LogError {
     LogError::Invalid(format!("there is no topic {topic:?}"))
-}
-
-/// Locks despite poisoning: the data under our locks is consistent between statements, so a panic
-/// elsewhere must not cause one here.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -25,10 +25,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use tallylight_schemas::clock::Clock;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -37,7 +38,7 @@ pub use self::read_only::ReadOnly;
 pub use self::recover::Recovery;
 use self::topic::Topic;
 use self::writer::{Request, Writer};
-use crate::common::{lock, unknown, valid_name};
+use crate::common::{unknown, valid_name};
 use crate::entry::checked_len;
 use crate::owner::{Owner, Unclaimed};
 use crate::{Batch, EventLog, LogError, Part, TopicSettings, Usage};
@@ -150,9 +151,9 @@ impl DiskLog {
     }
 
     fn take_all(&self) -> (Vec<JoinHandle<()>>, Option<Owner>) {
-        self.topics.values().for_each(|opened| drop(lock(&opened.queue).take()));
-        let threads = self.topics.values().filter_map(|opened| lock(&opened.thread).take());
-        (threads.collect(), lock(&self.owner).take())
+        self.topics.values().for_each(|opened| drop(opened.queue.lock().take()));
+        let threads = self.topics.values().filter_map(|opened| opened.thread.lock().take());
+        (threads.collect(), self.owner.lock().take())
     }
 }
 
@@ -183,13 +184,13 @@ impl Opened {
 
     async fn append(&self, parts: Vec<Part>) -> Result<u64, LogError> {
         let closed = || {
-            let why = self.topic.state().stopped.clone();
+            let why = self.topic.state.lock().stopped.clone();
             LogError::Closed(why.unwrap_or_else(|| "it was closed".into()))
         };
         let body_len = checked_len(&parts)?;
         let units = u32::try_from(body_len.div_ceil(ROOM_UNIT)).unwrap_or(u32::MAX);
         let room = self.room.clone().acquire_many_owned(units).await.map_err(|_| closed())?;
-        let queue = lock(&self.queue).clone().ok_or_else(closed)?;
+        let queue = self.queue.lock().clone().ok_or_else(closed)?;
         let (answer, answered) = oneshot::channel();
         let request = Request { parts, body_len, answer, _room: room };
         queue.send(request).await.map_err(|_| closed())?;

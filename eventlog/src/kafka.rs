@@ -14,10 +14,11 @@ mod writer;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::ident::{MAX_PARTITIONS, Shard};
 use tallylight_schemas::settings::outside;
@@ -27,7 +28,7 @@ pub use self::log::KafkaLog;
 
 use self::topic::Topic;
 use self::writer::Writer;
-use crate::common::{lock, valid_name};
+use crate::common::valid_name;
 use crate::{EventLog, LogError, Shards, TopicSettings};
 
 /// How often the ends of the topics are requested.
@@ -169,7 +170,7 @@ impl Kafka {
 impl Drop for Kafka {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        join(lock(&self.watcher).take());
+        join(self.watcher.lock().take());
     }
 }
 
@@ -213,7 +214,7 @@ fn watch_ends(
 ) {
     while !stop.load(Ordering::Relaxed) {
         let topics = {
-            let mut watched = lock(watched);
+            let mut watched = watched.lock();
             watched.retain(|topic| topic.strong_count() > 0);
             watched.clone()
         };

@@ -1,15 +1,16 @@
 //! An in-memory log for tests that behaves like the disk log and injects faults.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::ident::Shard;
 use tokio::sync::watch;
 
-use crate::common::{fresh, lock, unknown};
+use crate::common::{fresh, unknown};
 use crate::entry::checked_len;
 use crate::{Batch, Entry, EventLog, LogError, Part, TopicSettings, Usage};
 
@@ -122,7 +123,7 @@ impl MemoryLog {
     /// Queues `fault` for the next append that has no fault yet. At most 1,024 are queued; more are
     /// ignored.
     pub fn inject(&self, fault: Fault) {
-        let mut faults = lock(&self.faults);
+        let mut faults = self.faults.lock();
         if faults.len() < MAX_FAULTS {
             faults.push_back(fault);
         }
@@ -133,7 +134,7 @@ impl MemoryLog {
     }
 
     fn check_open(&self) -> Result<(), LogError> {
-        lock(&self.closed).as_ref().map_or(Ok(()), |why| Err(LogError::Closed(why.clone())))
+        self.closed.lock().as_ref().map_or(Ok(()), |why| Err(LogError::Closed(why.clone())))
     }
 }
 
@@ -150,13 +151,13 @@ impl EventLog for MemoryLog {
     async fn append(&self, topic: &str, parts: Vec<Part>) -> Result<u64, LogError> {
         let topic = self.topic(topic)?;
         let bytes = checked_len(&parts)? as u64;
-        let fault = lock(&self.faults).pop_front();
+        let fault = self.faults.lock().pop_front();
         match &fault {
             Some(Fault::FailBefore) => {
                 return Err(LogError::Unavailable("as the test asked for, before".into()));
             }
             Some(Fault::Stop) => {
-                lock(&self.closed).get_or_insert_with(|| "stopped as the test asked for".into());
+                self.closed.lock().get_or_insert_with(|| "stopped as the test asked for".into());
             }
             Some(Fault::Delay(delay)) => tokio::time::sleep(*delay).await,
             Some(Fault::FailAfter) | None => {}
@@ -164,7 +165,7 @@ impl EventLog for MemoryLog {
         self.check_open()?;
         let now_us = self.clock.now_us();
         let offset = {
-            let mut state = lock(&topic.state);
+            let mut state = topic.state.lock();
             let offset = state.push(parts, bytes, now_us);
             state.enforce_caps(&topic.settings, now_us);
             // Under the lock, so that the head never steps back.
@@ -178,7 +179,7 @@ impl EventLog for MemoryLog {
     }
 
     async fn read(&self, topic: &str, from: u64, max_bytes: usize) -> Result<Batch, LogError> {
-        let state = lock(&self.topic(topic)?.state);
+        let state = self.topic(topic)?.state.lock();
         if from > state.next {
             let next = state.next;
             return Err(LogError::Invalid(format!("offset {from} is past the end, {next}")));
@@ -204,7 +205,7 @@ impl EventLog for MemoryLog {
 
     fn usage(&self, topic: &str) -> Result<Usage, LogError> {
         let topic = self.topic(topic)?;
-        let state = lock(&topic.state);
+        let state = topic.state.lock();
         Ok(Usage {
             bytes: state.bytes,
             cap_bytes: topic.settings.cap_bytes,
@@ -216,6 +217,6 @@ impl EventLog for MemoryLog {
     }
 
     async fn close(&self) {
-        lock(&self.closed).get_or_insert_with(|| "it was closed".into());
+        self.closed.lock().get_or_insert_with(|| "it was closed".into());
     }
 }

@@ -20,7 +20,7 @@ mod sweep;
 mod track;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -28,6 +28,7 @@ use axum::http::Uri;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, put};
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::delivery;
@@ -137,10 +138,7 @@ impl Origin {
     fn load(&self) -> Result<(), BuildError> {
         for name in self.disk.children()?.into_iter().take(self.settings.max_streams) {
             let stream = self.read_back(&name)?;
-            self.streams
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(name, Arc::new(stream));
+            self.streams.lock().insert(name, Arc::new(stream));
         }
         Ok(())
     }
@@ -151,16 +149,16 @@ impl Origin {
     }
 
     fn stream(&self, name: &str) -> Option<Arc<Stream>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        self.streams.lock().get(name).cloned()
     }
 
     fn streams(&self) -> Vec<Arc<Stream>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.streams.lock().values().cloned().collect()
     }
 
     /// The stream with that name, created if there is room for another.
     fn stream_or_new(&self, name: &str) -> Option<Arc<Stream>> {
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut streams = self.streams.lock();
         if !streams.contains_key(name) && streams.len() >= self.settings.max_streams {
             return None;
         }

@@ -1,8 +1,7 @@
-//! The steering service: manifests, sessions, and which edge each of them is sent to.
+//! The steering service: manifests, sessions, and the edge that each session is sent to.
 
 mod answers;
 mod api;
-mod asked;
 mod engine;
 mod feed;
 mod ladders;
@@ -10,14 +9,15 @@ mod origin_page;
 mod play;
 mod prober;
 pub mod pure;
+mod recent_sessions;
 mod records;
 mod serve_manifests;
 mod session;
 mod settings;
 mod token;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -26,6 +26,7 @@ use axum::http::Uri;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use reqwest::Client;
 use tallylight_schemas::clock::Clock;
@@ -40,12 +41,12 @@ use crate::serve::cors;
 use crate::serve::metrics::Metrics;
 use crate::serve::problem;
 use crate::serve::upstream::{Upstream, client};
-use asked::Asked;
 use feed::Feed;
 use ladders::Ladders;
 use origin_page::Copies;
 use prober::{At, Prober};
 use pure::state::{self, Policy};
+use recent_sessions::RecentSessions;
 use records::Records;
 use token::Token;
 
@@ -53,42 +54,35 @@ pub use settings::{EdgeSettings, Mode, Settings};
 
 /// Largest ladder or segments page taken from the origin.
 const PAGE_LIMIT: usize = 1 << 20;
-/// How long the origin may take for one.
+/// Timeout for fetching one.
 const PAGE_WITHIN: Duration = Duration::from_secs(2);
 
 /// All of the service's state.
 #[derive(Debug)]
 struct Steering {
     settings: Settings,
-    /// This service's own address, for the time.
+    /// This service's own address, where players ask for the time.
     own_url: String,
     clock: Arc<dyn Clock>,
     reporter: Reporter,
     metrics: Metrics,
-    /// Steering requests of sessions that this service did not give.
+    /// Steering requests of sessions that this service did not issue.
     unproven: Counter,
     origin: Option<Upstream>,
-    /// Tells the origin of masks.
+    /// Sends mask requests to the origin.
     masks: Client,
     ladders: Ladders,
     token: Token,
     state: Mutex<state::State>,
-    /// What an earlier run left in the log has been taken up.
+    /// Whether the state that an earlier run left in the log has been restored.
     ready: AtomicBool,
     feed: Arc<Feed>,
     prober: Prober,
     copies: Copies,
-    asked: Asked,
+    sessions: RecentSessions,
     records: Arc<Records>,
-    /// Who may change something.
+    /// Checks who may change something.
     guard: Guard,
-}
-
-impl Steering {
-    /// Every critical section leaves the state whole, so a poisoned lock is still good.
-    fn state(&self) -> MutexGuard<'_, state::State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Binds the steering service.
@@ -107,14 +101,14 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
     let own_url =
         settings.public_url.clone().unwrap_or_else(|| format!("http://{}", server.addr()));
     let mut metrics = Metrics::new("steering", &reporter);
-    let lost =
-        metrics.counter("records_lost", "Incidents and actions that made room for newer ones");
+    let lost = metrics
+        .counter("records_lost", "Incidents and actions dropped to make room for newer ones");
     let steering = Arc::new(Steering {
         copies: Copies::new(parts.clock.now_us()),
         own_url: own_url.trim_end_matches('/').to_owned(),
         clock: parts.clock,
         reporter: reporter.clone(),
-        unproven: metrics.counter("unproven", "Steering requests of sessions not given here"),
+        unproven: metrics.counter("unproven", "Steering requests of sessions not issued here"),
         records: Arc::new(Records::new(lost)),
         metrics,
         ladders: Ladders::new(if origin.is_some() { &settings.streams } else { &[] }),
@@ -122,11 +116,11 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
         masks: client(Some(engine::MASK_WITHIN))?,
         token: Token::new(settings.service_key.as_deref()),
         state: Mutex::new(state::State::new(policy(&settings), settings.mode)),
-        // Without a feed there is nothing to take up, and nothing to decide by.
+        // Without a feed there is nothing to restore and nothing to decide by.
         ready: AtomicBool::new(settings.feed_url.is_none()),
         feed: Arc::default(),
         prober: Prober::default(),
-        asked: Asked::default(),
+        sessions: RecentSessions::default(),
         guard: guard(&settings),
         settings,
     });
@@ -154,7 +148,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Service, BuildErr
     Ok(Service { server, router: router(steering), reporter, background })
 }
 
-/// Operators call from this machine, under the name that players know, or one that is allowed.
+/// Operators call from this machine, under the name that players use or under an allowed one.
 fn guard(settings: &Settings) -> Guard {
     let public = settings.public_url.as_deref().and_then(|url| url.parse::<url::Url>().ok());
     let host = public.and_then(|url| url.host_str().map(str::to_owned));
@@ -197,7 +191,7 @@ fn router(steering: Arc<Steering>) -> Router {
             }),
         )
         .fallback(async |uri: Uri| {
-            problem::not_found(format!("{} is no address of this service", uri.path()))
+            problem::not_found(format!("{} is not an address of this service", uri.path()))
         })
         .layer(cors::layer())
         .layer(middleware::from_fn_with_state(steering.clone(), count))

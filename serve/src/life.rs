@@ -1,9 +1,9 @@
 //! The state of one connection, and its deadlines.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
@@ -69,11 +69,6 @@ impl Life {
         Self { state, heard, closing, end: CancellationToken::new() }
     }
 
-    /// Every critical section leaves the state consistent, so a poisoned lock can still be used.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Counts received bytes; ends a client that sends too many outside requests. `false`: it keeps
     /// sending although its connection is being closed.
     pub(crate) fn heard(&self, bytes: u64) -> bool {
@@ -81,7 +76,7 @@ impl Life {
         if heard <= OUTSIDE_REQUESTS[0] {
             return true;
         }
-        let state = self.state();
+        let state = self.state.lock();
         let most = OUTSIDE_REQUESTS[usize::from(state.asked > 0)];
         if !state.under_way.is_empty() || heard <= most {
             return true;
@@ -98,7 +93,7 @@ impl Life {
 
     /// A complete head arrived. The returned number identifies the request; the first is 1.
     pub(crate) fn begin(&self, now: Instant, receiving: bool) -> u64 {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.asked += 1;
         let number = state.asked;
         self.heard.store(0, Ordering::Relaxed);
@@ -108,19 +103,19 @@ impl Life {
 
     /// Whether the client ever sent a request.
     pub(crate) fn has_asked(&self) -> bool {
-        self.state().asked > 0
+        self.state.lock().asked > 0
     }
 
     /// The body of a request is complete, or is no longer read.
     pub(crate) fn received(&self, number: u64) {
-        if let Some(request) = self.state().under_way.iter_mut().find(|r| r.number == number) {
+        if let Some(request) = self.state.lock().under_way.iter_mut().find(|r| r.number == number) {
             request.receiving = false;
         }
     }
 
     /// The answer is complete, or the client abandoned the request.
     pub(crate) fn finish(&self, number: u64, now: Instant, given_up: bool) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.under_way.retain(|request| request.number != number);
         state.quiet_since = now;
         self.heard.store(0, Ordering::Relaxed);
@@ -132,7 +127,7 @@ impl Life {
 
     /// Why the connection must end now, if it must.
     pub(crate) fn overdue(&self, now: Instant, limits: &Limits) -> Option<Verdict> {
-        let state = self.state();
+        let state = self.state.lock();
         let oldest = state.under_way.iter().map(|request| request.began).min();
         let (verdict, since, within) = match (oldest, state.asked) {
             (Some(began), _) => (Verdict::Slow, began, limits.request_within),
@@ -145,7 +140,7 @@ impl Life {
     /// How expendable the connection is for a waiting client: the reason to end it, and since when
     /// it holds. The smallest is ended first; `None` must not be ended.
     pub(crate) fn spare(&self, now: Instant) -> Option<(Verdict, Instant)> {
-        let state = self.state();
+        let state = self.state.lock();
         let (verdict, since, grace) =
             if let Some(oldest) = state.under_way.iter().min_by_key(|r| r.began) {
                 let all_slow = state.under_way.iter().all(|request| request.receiving);

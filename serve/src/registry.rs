@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::Limits;
 use crate::life::Life;
@@ -25,14 +27,9 @@ pub(crate) struct Registered {
 }
 
 impl Registry {
-    /// Every critical section leaves the map consistent, so a poisoned lock can still be used.
-    fn lives(&self) -> MutexGuard<'_, HashMap<u64, Arc<Life>>> {
-        self.lives.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Adds a connection; `number` identifies it.
     pub(crate) fn add(self: &Arc<Self>, number: u64, life: Arc<Life>) -> Registered {
-        self.lives().insert(number, life);
+        self.lives.lock().insert(number, life);
         Registered { registry: self.clone(), number }
     }
 
@@ -47,7 +44,7 @@ impl Registry {
     }
 
     fn end_overdue(&self, now: Instant, limits: &Limits) {
-        for life in self.lives().values().filter(|life| !life.end.is_cancelled()) {
+        for life in self.lives.lock().values().filter(|life| !life.end.is_cancelled()) {
             if let Some(verdict) = life.overdue(now, limits) {
                 tracing::debug!(?verdict, "a connection is ended");
                 life.end.cancel();
@@ -59,7 +56,7 @@ impl Registry {
     /// else the one idle for longest, else the slowest sender of a body. `false` if none is
     /// expendable.
     pub(crate) fn make_room(&self, now: Instant) -> bool {
-        let lives = self.lives();
+        let lives = self.lives.lock();
         let spare = lives
             .values()
             .filter(|life| !life.end.is_cancelled())
@@ -71,6 +68,6 @@ impl Registry {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.registry.lives().remove(&self.number);
+        self.registry.lives.lock().remove(&self.number);
     }
 }

@@ -8,9 +8,9 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
@@ -71,14 +71,9 @@ fn lane(peer: IpAddr) -> usize {
 }
 
 impl Strangers {
-    /// Every critical section leaves the map consistent, so a poisoned lock can still be used.
-    fn known(&self) -> MutexGuard<'_, HashMap<IpAddr, Debt>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Records that a connection of this address sent its first request, or ended without one.
     pub(crate) fn learn(&self, peer: IpAddr, asked: bool, now: Instant) {
-        let (peer, mut known) = (client(peer), self.known());
+        let (peer, mut known) = (client(peer), self.known.lock());
         // A client with requests is nearly always unknown here, and must not wait for the purge.
         if !asked && known.len() >= REMEMBERED {
             known.retain(|_, debt| debt.at(now) > 0.0);
@@ -97,7 +92,7 @@ impl Strangers {
     }
 
     fn is_stranger(&self, peer: IpAddr, now: Instant) -> bool {
-        self.known().get(&client(peer)).is_some_and(|debt| debt.at(now) > BURST)
+        self.known.lock().get(&client(peer)).is_some_and(|debt| debt.at(now) > BURST)
     }
 
     /// Runs a handshake, in turn if the address is a stranger; `None` if its turn took too long.
@@ -156,8 +151,8 @@ mod tests {
         for n in 0..10_000_u32 {
             strangers.learn(IpAddr::from(n.to_be_bytes()), false, now);
         }
-        assert_eq!(strangers.known().len(), REMEMBERED);
+        assert_eq!(strangers.known.lock().len(), REMEMBERED);
         strangers.learn(peer("192.0.2.1"), false, at(now, 60_000));
-        assert_eq!(strangers.known().len(), 1, "what is forgiven makes room");
+        assert_eq!(strangers.known.lock().len(), 1, "what is forgiven makes room");
     }
 }

@@ -4,9 +4,10 @@ use std::convert::Infallible;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -121,7 +122,7 @@ impl Tls {
 
     /// The acceptor for the next handshake.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        self.acceptor.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.acceptor.read().clone()
     }
 
     /// Loads changed certificates, for as long as it is polled. The current one stays in use until
@@ -144,7 +145,7 @@ impl Tls {
     fn reload(&self, logged: String) -> String {
         match self.files.load() {
             Ok(acceptor) => {
-                *self.acceptor.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
+                *self.acceptor.write() = acceptor;
                 tracing::info!(cert = %self.files.cert.display(), "a new certificate is in use");
                 String::new()
             }

@@ -1,6 +1,6 @@
-//! What is kept in memory and on disk: live rows, history, snapshots of the processor.
+//! What is kept in memory and on disk: live rows, history, and snapshots of the processor.
 
-pub mod archive;
+pub mod history;
 pub mod live;
 pub mod snapshot;
 mod synced;

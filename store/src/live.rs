@@ -1,8 +1,8 @@
 //! The newest rows in memory, bounded by age and by number, summed over partitions.
 //!
-//! For every tenant, partition, pane and cell the row of the highest version is kept, so that
-//! applying a row twice, or an old one late, changes nothing (ADR 3). [`LiveStore::apply`]
-//! answers which sums changed; [`LiveStore::read`] gives those sums as they are now.
+//! For every tenant, partition, pane and cell, the row of the highest version is kept, so applying
+//! a row twice, or an old one late, changes nothing (ADR 3). [`LiveStore::apply`] reports which
+//! sums changed; [`LiveStore::read`] returns their current values.
 
 mod control;
 mod keys;
@@ -51,7 +51,7 @@ impl Changes {
     }
 }
 
-/// Sums as they are at one moment, oldest pane first within each breakdown.
+/// Current sums, oldest pane first within each breakdown.
 #[derive(Debug, Default)]
 pub struct Tables {
     /// Playback sums.
@@ -60,14 +60,14 @@ pub struct Tables {
     pub delivery: Vec<Summed<DeliveryRow>>,
     /// Sums of fates.
     pub fates: Vec<Summed<FatesRow>>,
-    /// Actions as they are now, the earliest first.
+    /// Current actions, earliest first.
     pub actions: Vec<ActionRow>,
-    /// Incidents, likewise.
+    /// Current incidents, earliest first.
     pub incidents: Vec<IncidentRow>,
 }
 
 impl Tables {
-    /// Whether there is nothing in them.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.playback.is_empty()
             && self.delivery.is_empty()
@@ -89,11 +89,11 @@ pub struct LiveStore {
     progress: Progress,
 }
 
-/// Where in the order of breakdowns and panes a part of all sums begins.
+/// A position in the order of breakdowns and panes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     since_us: i64,
-    /// Those of playback, then delivery, then [`FATES`].
+    /// The breakdowns of playback, then of delivery, then [`FATES`].
     breakdown: usize,
     pane: i64,
 }
@@ -102,7 +102,7 @@ pub struct Cursor {
 const FATES: usize = Cuboid::ALL.len() + 1;
 
 impl Cursor {
-    /// The beginning of all panes that start at `since_us` or later.
+    /// The first of the panes that start at `since_us` or later.
     pub fn since(since_us: i64) -> Self {
         Self { since_us, breakdown: 0, pane: since_us }
     }
@@ -123,7 +123,7 @@ impl LiveStore {
         }
     }
 
-    /// Takes in the rows of one log entry and adds to `changes` which sums they changed.
+    /// Applies the rows of one log entry and adds the sums that changed to `changes`.
     pub fn apply(&mut self, rows: TopicRows, changes: &mut Changes) {
         let before = self.progress.complete_up_to();
         for row in rows.progress {
@@ -131,7 +131,7 @@ impl LiveStore {
         }
         self.expire();
         for row in rows.playback {
-            self.playback[place(row.cuboid)].apply(row, &mut changes.playback);
+            self.playback[index_of(row.cuboid)].apply(row, &mut changes.playback);
         }
         for row in rows.delivery {
             self.delivery.apply(row, &mut changes.delivery);
@@ -145,7 +145,7 @@ impl LiveStore {
         for row in rows.incidents {
             self.incidents.apply(row, &mut changes.incidents);
         }
-        // A pane that was partial until now changed too, although no row of it did.
+        // A pane that was partial until now changed too, although none of its rows did.
         let after = self.progress.complete_up_to();
         if after > before {
             for panes in &self.playback {
@@ -164,7 +164,7 @@ impl LiveStore {
         self.fates.drop_before(now.saturating_sub(self.retention.fates_us()));
     }
 
-    /// The sums named by `changes`, as they are now; those of panes dropped since are left out.
+    /// The current values of the sums named by `changes`, except those of panes dropped since.
     pub fn read(&self, changes: &Changes) -> Tables {
         let (complete, is_final) = (self.progress.complete_up_to(), self.progress.final_up_to());
         let mut tables = Tables::default();
@@ -184,8 +184,8 @@ impl LiveStore {
         self.part(Cursor::since(since_us), usize::MAX).0
     }
 
-    /// What follows `from` in all that [`LiveStore::since`] gives: whole panes, until they are `most`
-    /// rows. And where the rest begins, if there is any.
+    /// The next part, after `from`, of what [`LiveStore::since`] returns: whole panes, until they
+    /// are `most` rows; and where the rest begins, if there is any.
     pub fn part(&self, from: Cursor, most: usize) -> (Tables, Option<Cursor>) {
         let upto = (self.progress.complete_up_to(), self.progress.final_up_to());
         let mut left = most;
@@ -219,13 +219,13 @@ impl LiveStore {
         playback + self.delivery.rows() + self.fates.rows()
     }
 
-    /// Rows not held although young enough, because of the cap on rows.
+    /// Young rows that are not held because of the cap on rows.
     pub fn capped_rows(&self) -> u64 {
         let playback: u64 = self.playback.iter().map(Panes::capped_rows).sum();
         playback + self.delivery.capped_rows() + self.fates.capped_rows()
     }
 }
 
-fn place(cuboid: Cuboid) -> usize {
+fn index_of(cuboid: Cuboid) -> usize {
     Cuboid::ALL.iter().position(|other| *other == cuboid).unwrap_or_default()
 }

@@ -1,7 +1,8 @@
-//! Snapshots of the processor's state: a file each, whole or not there, the newest few kept.
+//! Snapshots of the processor's state. Each is one file, complete or absent; the newest few are
+//! kept.
 //!
-//! What is in them is the processor's business. Here they have a name, a version, a checksum,
-//! the log they are of and the position in it.
+//! The content is the processor's concern. The store adds a name, a version, a checksum, the log
+//! that they belong to and the position in it.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -18,7 +19,7 @@ const MAGIC: &[u8; 6] = b"TLYSNP";
 const HEADER: usize = 6 + 2 + 4 + 8 + 32 + 8 + 4;
 const FORMAT: u16 = 1;
 const SUFFIX: &str = ".snap";
-/// What a file ends with while it is written.
+/// Suffix of a file while it is written.
 const ASIDE: &str = "new";
 
 /// A snapshot that could be read.
@@ -33,18 +34,18 @@ pub struct Snapshot {
 /// What went wrong with the folder of snapshots.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
-    /// The disk did not do what it was asked for.
+    /// A disk operation failed.
     #[error("snapshots in {dir}: {error}")]
     Disk {
         /// The folder.
         dir: PathBuf,
-        /// What it said.
+        /// The disk's error.
         error: io::Error,
     },
-    /// They are of another log.
+    /// The snapshots belong to another log.
     #[error(
         "the snapshots in {0} belong to another log than the one that is opened: put that log \
-         back, or move `history` and `snapshots` of the data folder away to begin anew"
+         back, or move `history` and `snapshots` of the data folder away to start again"
     )]
     Foreign(PathBuf),
 }
@@ -59,7 +60,8 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// The snapshots in `dir`, made if missing. A snapshot of another log is refused.
+    /// Opens the snapshots in `dir`, which is made if missing. A snapshot of another log is
+    /// refused.
     pub fn open(dir: PathBuf, log_id: &str, version: u32) -> Result<Self, SnapshotError> {
         let failed = |error| SnapshotError::Disk { dir: dir.clone(), error };
         fs::create_dir_all(&dir).map_err(failed)?;
@@ -72,9 +74,9 @@ impl Snapshots {
         Ok(Self { dir, log_id: log_id.to_owned(), version })
     }
 
-    /// Stores a state, which is these pieces one after the other. It is there whole, or not at all;
-    /// older ones than the newest [`KEPT`] go, and of those beyond it, which who reads the log anew
-    /// could not use, as many stay. Blocks on the disk.
+    /// Stores a state, which is the concatenation of these pieces. The file is complete or absent.
+    /// Of older snapshots the newest [`KEPT`] stay; of snapshots beyond this position, which a
+    /// process that rereads the log could not use, as many stay. Blocks on the disk.
     pub fn write(&self, position: u64, state: &[&[u8]]) -> Result<(), SnapshotError> {
         self.store(position, state)
             .map_err(|error| SnapshotError::Disk { dir: self.dir.clone(), error })
@@ -100,7 +102,7 @@ impl Snapshots {
             list(&self.dir)?.into_iter().rev().partition(|other| *other > path);
         for old in beyond.iter().skip(KEPT).chain(upto.iter().skip(KEPT)) {
             match fs::remove_file(old) {
-                // Another owner, who has not noticed yet that he is none, was faster.
+                // Another owner, which does not know yet that it lost ownership, removed it first.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 done => done?,
             }
@@ -108,7 +110,7 @@ impl Snapshots {
         Ok(())
     }
 
-    /// The snapshots that can be used, newest first. Those that cannot are said in the log.
+    /// The usable snapshots, newest first. Unusable ones are reported in the log.
     pub fn newest(&self) -> impl Iterator<Item = Snapshot> + '_ {
         let all = list(&self.dir).unwrap_or_else(|error| {
             tracing::warn!(dir = %self.dir.display(), %error, "snapshots cannot be listed");
@@ -134,15 +136,15 @@ impl Snapshots {
     }
 }
 
-/// Whether a snapshot is of another log. Only where its header says so is all of it read: a damaged
-/// one may say anything.
+/// Whether a snapshot belongs to another log. The whole file is read only if its header says so,
+/// since a damaged header may say anything.
 fn is_foreign(path: &Path, log_id: &str) -> bool {
     let says_so = Header::peek(path).is_ok_and(|found| found.log_id != id_bytes(log_id));
     says_so && fs::read(path).is_ok_and(|bytes| Header::whole(&bytes).is_ok())
 }
 
-/// Where it is written first: a place of its own. An owner who does not know yet that he is none may
-/// be at the same position, and a file that both write would get its name before it is whole.
+/// The unique path at which a file is first written. An owner that does not know yet that it lost
+/// ownership may be at the same position, and a shared file would be renamed before it is complete.
 fn aside(path: &Path) -> PathBuf {
     static WRITTEN: AtomicU64 = AtomicU64::new(0);
     let (own, number) = (std::process::id(), WRITTEN.fetch_add(1, Ordering::Relaxed));
@@ -156,13 +158,13 @@ fn put(path: &Path, header: &[u8], state: &[&[u8]]) -> io::Result<()> {
     file.finish().map(drop)
 }
 
-/// Removes what a process that died was writing.
+/// Removes files that a crashed process was writing.
 fn sweep(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         if path.extension().is_some_and(|is| is == ASIDE) {
             match fs::remove_file(path) {
-                // An owner before this one was still at it, and is done now.
+                // A previous owner was still writing it, and has finished now.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 removed => removed?,
             }
@@ -222,7 +224,7 @@ impl Header {
         Self::decode(&header).map(|(found, _)| found)
     }
 
-    /// The header of a whole snapshot whose checksum holds.
+    /// The header of a complete snapshot whose checksum matches.
     fn whole(bytes: &[u8]) -> Result<Self, String> {
         let (header, state) = bytes.split_first_chunk::<HEADER>().ok_or("it is cut off")?;
         let (found, checksum) = Self::decode(header)?;
@@ -235,7 +237,7 @@ impl Header {
         Ok(found)
     }
 
-    /// What a header says, and the checksum of it and of the state.
+    /// The fields of a header, and the checksum over it and the state.
     fn decode(header: &[u8; HEADER]) -> Result<(Self, u32), String> {
         let number = |from: usize| {
             let mut out = [0; 8];
@@ -248,7 +250,7 @@ impl Header {
             u32::from_le_bytes(out)
         };
         if header[..6] != *MAGIC || header[6..8] != FORMAT.to_le_bytes() {
-            return Err("it is no snapshot of this format".to_owned());
+            return Err("it is not a snapshot of this format".to_owned());
         }
         let mut log_id = [0; 32];
         log_id.copy_from_slice(&header[20..52]);

@@ -1,31 +1,31 @@
-//! Files that reach the disk while they are written, a few MiB at a time.
+//! Files that are synced while they are written, a few MiB at a time.
 //!
-//! Every commit of the log is synced, and a disk does what it was given before first. Behind some
-//! hundred MiB that one sync at the end of a snapshot brings at once, a commit waits for most of a
-//! second, and with it whoever sent it.
+//! Every commit of the log is synced, and a disk serves earlier writes first. If the end of a
+//! snapshot synced some hundred MiB at once, a commit would wait behind it for most of a second,
+//! and so would its sender.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Bytes after which what is written is synced.
+/// Bytes after which the written data is synced.
 const STEP: usize = 4 << 20;
 
 /// A new file.
 #[derive(Debug)]
 pub(crate) struct Synced {
     file: File,
-    /// Written since the last sync.
+    /// Bytes written since the last sync.
     unsynced: usize,
 }
 
 impl Synced {
-    /// Makes it, or makes one that is there empty.
+    /// Creates the file, or truncates an existing one.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         Ok(Self { file: File::create(path)?, unsynced: 0 })
     }
 
-    /// Syncs all of it. The file is as it is then, whatever happens.
+    /// Syncs the whole file and returns it.
     pub(crate) fn finish(self) -> io::Result<File> {
         self.file.sync_all()?;
         Ok(self.file)

@@ -32,20 +32,20 @@ fn action(id: usize, at: i64, updated_at: i64) -> ActionRow {
 }
 
 #[test]
-fn of_a_control_record_the_newest_stays_and_of_many_the_latest() {
+fn the_newest_version_of_a_control_record_is_kept_and_the_latest_of_many() {
     let mut store = LiveStore::new(Retention::default());
     let mut apply = |actions: Vec<ActionRow>| {
         let mut changes = Changes::default();
         store.apply(TopicRows { actions, ..TopicRows::default() }, &mut changes);
-        let told: Vec<String> = store.read(&changes).actions.into_iter().map(|a| a.by).collect();
-        (told, store.since(i64::MAX).actions.len())
+        let changed: Vec<String> = store.read(&changes).actions.into_iter().map(|a| a.by).collect();
+        (changed, store.since(i64::MAX).actions.len())
     };
     assert_eq!(apply(vec![action(1, 5, 2)]), (vec!["written at 2".into()], 1));
     assert_eq!(apply(vec![action(1, 5, 1), action(1, 5, 2)]), (vec![], 1), "nothing new");
     assert_eq!(apply(vec![action(1, 5, 3)]), (vec!["written at 3".into()], 1));
     let (_, held) = apply((2..700).map(|id| action(id, 10 + id as i64, 4)).collect());
     assert_eq!(held, 500);
-    // One in force is written again and stays, however long ago it was taken.
+    // An action in force is written again and stays, however old it is.
     apply(vec![action(300, 310, 6)]);
     let (_, held) = apply((700..1_300).map(|id| action(id, 10 + id as i64, 5)).collect());
     assert_eq!(held, 500);

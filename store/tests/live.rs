@@ -1,5 +1,5 @@
-//! The live store against a model: whatever the order and however often rows are applied, the
-//! sums are those of the newest versions only.
+//! The live store against a model: in whatever order and however often rows are applied, the sums
+//! are those of the newest versions only.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +15,8 @@ use tallylight_store::live::{Changes, Cursor, LiveStore, Retention, Tables};
 
 const SECOND: i64 = 1_000_000;
 
-/// (partition, pane, content, version): what a row holds is a function of it, as it is a
-/// function of the log.
+/// (partition, pane, content, version). A row's values are a function of it, as they are a function
+/// of the log in production.
 type Id = (u16, i64, u8, u64);
 
 fn value((partition, pane, content, version): Id) -> i64 {
@@ -200,7 +200,7 @@ proptest! {
     }
 
     #[test]
-    fn parts_are_all_there_is_and_nothing_twice(ids in ids(), since in 0_i64..4, most in 1_usize..9) {
+    fn parts_contain_every_row_once(ids in ids(), since in 0_i64..4, most in 1_usize..9) {
         let mut store = store(10_000);
         store.apply(rows(&ids), &mut Changes::default());
         let whole = store.since(since * SECOND);
@@ -241,7 +241,7 @@ fn a_pane_is_partial_until_every_partition_has_passed_its_end() {
     let mut store = store(1_000);
     let mut changes = Changes::default();
     store.apply(rows(&[(0, 100, 0, 1)]), &mut changes);
-    assert!(store.read(&changes).playback[0].partial, "nobody said how far they are");
+    assert!(store.read(&changes).playback[0].partial, "no progress is known");
     let reached = |partition, s| TopicRows {
         progress: vec![progress(partition, 2, s * SECOND)],
         ..TopicRows::default()

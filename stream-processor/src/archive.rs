@@ -21,7 +21,7 @@ use std::time::Duration;
 use tallylight_eventlog::Entry;
 use tallylight_schemas::dead::DeadLetter;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{Ask, HistoryError, hour_of};
+use tallylight_store::history::{Ask, HistoryError, hour_of};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;

@@ -44,7 +44,7 @@ use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use tallylight_schemas::ipc::Stored;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{History, HistoryError, hour_of};
+use tallylight_store::history::{History, HistoryError, hour_of};
 
 pub use compare::Report;
 pub use findings::Findings;

@@ -14,7 +14,7 @@ use tallylight_schemas::clock::Clock;
 use tallylight_schemas::ident::each_shard_has_one;
 use tallylight_schemas::ipc::IpcError;
 use tallylight_schemas::record::EVENTS;
-use tallylight_store::archive::Ask;
+use tallylight_store::history::Ask;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 

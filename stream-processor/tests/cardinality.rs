@@ -1,10 +1,10 @@
-//! Distinct values without end on each of twelve dimensions (docs/testing.md, "What must hold"):
-//! memory stays under its bound, what has no cell is counted under `__other__`, and the largest are
-//! exact: from the beginning where they were there before the flood, else once cells were
+//! Ever new distinct values on each of twelve dimensions (docs/testing.md, "What must hold"):
+//! memory stays under its bound, values without a cell are counted under `__other__`, and the
+//! largest are exact: from the beginning if they were there before the flood, else once cells were
 //! contested.
 //!
-//! 100,000 values of each; `TALLYLIGHT_SOAK` makes it ten million. A binary of its own, since it
-//! measures the memory of its process.
+//! There are 100,000 values of each; `TALLYLIGHT_SOAK` raises it to ten million. The test has its
+//! own binary, because it measures the memory of its process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::collections::BTreeMap;
@@ -20,23 +20,23 @@ use tallylight_stream_processor::pure::partition::{PartitionState, Rows};
 /// A Unix time at a whole minute, ms.
 const T0: i64 = 1_795_000_020_000;
 const SECOND: i64 = 1_000;
-/// Sessions that everybody watches the same with, through the whole flood.
+/// Sessions with five large values, which play through the whole flood.
 const LARGE: usize = 25;
-/// Who comes when, in seconds.
+/// When the large values and the flood begin, in seconds.
 #[derive(Clone, Copy)]
 struct Case {
     large_from: u64,
     flood_from: u64,
-    /// From here on the large ones are counted exactly.
+    /// From here on the large values are counted exactly.
     exact_from: u64,
 }
 
 const LARGE_FIRST: Case = Case { large_from: 0, flood_from: 3, exact_from: 0 };
-/// Contests are each ten seconds, and the longest panes as long.
+/// Cells are contested every ten seconds, the width of the longest panes.
 const FLOOD_FIRST: Case = Case { large_from: 5, flood_from: 0, exact_from: 30 };
-/// New values a second.
+/// New values per second.
 const FLOOD: u64 = 2_000;
-/// Bound of what a partition with [`limits`] may take, KiB.
+/// The most memory that a partition with [`limits`] may take, KiB.
 const MOST_KIB: u64 = 512 << 10;
 
 fn limits() -> Limits {
@@ -60,7 +60,7 @@ fn resident() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Nine dimensions of a viewer's record are this word, or this number.
+/// A viewer's record whose nine dimensions are this word or this number.
 fn record<'a>(sid: &'a str, word: &'a str, n: u64, sn: u64, ts: i64) -> PlayerInput<'a> {
     PlayerInput {
         tenant: "demo",
@@ -83,34 +83,34 @@ fn record<'a>(sid: &'a str, word: &'a str, n: u64, sn: u64, ts: i64) -> PlayerIn
     }
 }
 
-/// An edge's report, in which nothing is said yet.
+/// An edge's report without its dimensions.
 fn bare() -> DeliveryEvent {
     let fields = json!({"source": "", "boot": 1, "seq": 0, "ts": 0, "service": "edge",
         "action": "get", "stream": "demo", "track": "", "k": 7, "status": 200, "bytes": 1_000});
     serde_json::from_value(fields).unwrap()
 }
 
-/// Four dimensions of a report are this word: edge, pipeline, track and reporter.
+/// A report with this word as its edge, pipeline, track and reporter.
 fn report(bare: &DeliveryEvent, sid: &str, word: &str, (seq, ts): (u64, i64)) -> TenantDelivery {
-    let own = || Some(word.to_owned());
+    let text = || Some(word.to_owned());
     let event = DeliveryEvent {
         source: word.into(),
         seq,
         ts: ts * 1_000,
         track: word.into(),
-        edge: own(),
-        pipeline: own(),
+        edge: text(),
+        pipeline: text(),
         sid: Some(sid.into()),
         ..bare.clone()
     };
     TenantDelivery { tenant: "demo".into(), received_at: ts * 1_000, event }
 }
 
-/// Sums of events as a reader has them: the newest version of each pane counts. What can change
-/// no more is folded, so that the reader does not outgrow what it watches.
+/// Sums of events as a reader has them: the newest version of each pane counts. Panes that can no
+/// longer change are folded, so that the reader stays smaller than the state that it measures.
 #[derive(Default)]
 struct Reader {
-    /// Sums are of panes from here on, Unix ms.
+    /// The second sums count panes from here on, Unix ms.
     from: i64,
     open: BTreeMap<i64, BTreeMap<(Cuboid, Cell), i64>>,
     open_requests: BTreeMap<i64, BTreeMap<String, i64>>,
@@ -119,7 +119,7 @@ struct Reader {
     requests: BTreeMap<String, i64>,
 }
 
-/// What stands for a cell: the dimension that only its cuboid has.
+/// The word that represents a cell: the dimension that only its cuboid has.
 fn word(cuboid: Cuboid, cell: &Cell) -> String {
     let word = match cuboid {
         Cuboid::Rendition
@@ -134,7 +134,7 @@ fn word(cuboid: Cuboid, cell: &Cell) -> String {
         Cuboid::Client => &cell.player,
     };
     let word = word.as_deref().unwrap_or("unknown");
-    // The flood's own words are as many as there are: they count together.
+    // The flood's words are too many to keep: they are counted together.
     if word.starts_with('f') { "flood".to_owned() } else { word.to_owned() }
 }
 
@@ -170,7 +170,7 @@ impl Reader {
 }
 
 #[test]
-fn any_number_of_values_stays_within_its_bound_and_the_largest_are_exact() {
+fn any_number_of_values_stays_within_the_bound_and_the_largest_are_exact() {
     flooded(LARGE_FIRST);
     flooded(FLOOD_FIRST);
 }
@@ -233,7 +233,7 @@ fn check(reader: &Reader, case: Case, seconds: i64, sent: i64) {
         let all: i64 = of_cuboid.map(|(_, [all, _])| all).sum();
         assert_eq!(all, sent, "{cuboid:?}: each record is in one cell");
         for value in 0..5_i64 {
-            // Bitrates are told by their number.
+            // Bitrates are named by their number.
             let word = match cuboid {
                 Cuboid::Rendition => format!("{} kbps", value + 1),
                 _ => format!("large {value}"),

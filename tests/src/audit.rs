@@ -60,7 +60,7 @@ pub fn stored(events: &[Entry]) -> Vec<Stored> {
 
 /// The fates that the collector stored for records of the load's source, in the words of its
 /// answers.
-pub fn door(events: &[Entry]) -> BTreeMap<String, u64> {
+pub fn collector_fates(events: &[Entry]) -> BTreeMap<String, u64> {
     let mut sums = BTreeMap::new();
     let parts = events.iter().flat_map(|entry| &entry.parts);
     for part in parts.filter(|part| part.kind == record::Kind::DoorFates.code()) {
@@ -88,7 +88,7 @@ pub async fn of_kafka(brokers: &Brokers, data: &Path) -> (Vec<Stored>, BTreeMap<
     for log in shards.iter() {
         let events = entries(log.as_ref(), record::EVENTS).await;
         records.extend(stored(&events));
-        for (fate, count) in door(&events) {
+        for (fate, count) in collector_fates(&events) {
             *fates.entry(fate).or_default() += count;
         }
         counts += counted(&entries(log.as_ref(), record::ROWS).await, "crash");
@@ -124,7 +124,7 @@ pub fn counted(rows: &[Entry], content: &str) -> i64 {
 pub fn balance(
     what: &str,
     load: &Load,
-    (stored, door): (&[Stored], &BTreeMap<String, u64>),
+    (stored, fates): (&[Stored], &BTreeMap<String, u64>),
     counted: i64,
 ) {
     let (sent, acknowledged) = (load.sent.lock().unwrap(), load.acknowledged.lock().unwrap());
@@ -141,10 +141,10 @@ pub fn balance(
         distinct.len() - in_time
     );
     let answered = load.fates.lock().unwrap();
-    println!("figure: {what}: answered {answered:?}, by the door {door:?}");
+    println!("figure: {what}: answered {answered:?}, by the collector {fates:?}");
     assert!(acknowledged.len() > 500, "the load was real");
     for (fate, records) in answered.iter() {
-        assert!(door.get(fate).is_some_and(|of| of >= records), "{fate}: {door:?}");
+        assert!(fates.get(fate).is_some_and(|of| of >= records), "{fate}: {fates:?}");
     }
     assert!(stored.len() > distinct.len(), "the load repeated itself, as players do");
     let lost: Vec<_> = acknowledged.iter().filter(|key| !distinct.contains(key)).collect();

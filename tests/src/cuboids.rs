@@ -170,7 +170,7 @@ mod tests {
 
     #[tokio::test]
     #[should_panic(expected = "answered only 3 times")]
-    async fn an_onlooker_who_is_hardly_answered_fails_the_test() {
+    async fn an_onlooker_with_few_answers_fails_the_test() {
         drop(answered(ANSWERS));
         drop(answered(ANSWERS - 1));
     }

@@ -3,11 +3,12 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use parking_lot::{Mutex, MutexGuard};
 use tallylight_eventlog::kafka::{Kafka, KafkaSettings};
 use tallylight_eventlog::{LogError, Shards, TopicSettings};
 use tallylight_schemas::clock::Clock;
@@ -48,7 +49,7 @@ impl Brokers {
     /// Reserves their addresses; [`Brokers::start_again`] starts them.
     pub fn planned(count: u16) -> Self {
         let dir = tempfile::tempdir().expect("a folder for the brokers");
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = TURN.lock();
         Self { count, port: free_port(), dir, _turn: turn }
     }
 

@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "viewers by pane that is not partial")]
-    fn who_is_shown_as_gone_fails() {
+    fn viewers_shown_as_gone_fail() {
         seen(30, VIEWERS - 1).judge("test", 5_000);
     }
 
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "nothing was ever missing")]
-    fn nobody_who_ever_reported_fails() {
+    fn a_run_without_any_gap_fails() {
         seen(30, VIEWERS).judge("test", i64::MAX);
     }
 }

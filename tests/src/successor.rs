@@ -11,7 +11,7 @@ use tallylight_eventlog::disk::{DiskLog, DiskSettings};
 use tallylight_eventlog::{EventLog, TopicSettings};
 use tallylight_schemas::clock::{Clock, ManualClock, WallClock};
 use tallylight_schemas::record::{EVENTS, ROWS};
-use tallylight_store::archive::{History, Parts as HistoryParts};
+use tallylight_store::history::{History, Parts as HistoryParts};
 use tallylight_stream_processor::archive::Parts as ArchiveParts;
 use tallylight_stream_processor::audit::{Findings, repair};
 use tallylight_stream_processor::{Limits, Parts, Processor, Settings, build};

@@ -5,11 +5,11 @@ mod processes;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::Value;
 
 /// A running Tallylight; it is stopped when dropped.
@@ -116,7 +116,7 @@ impl World {
 
     /// Likewise, without waiting.
     pub fn begin(command: impl FnOnce(u16) -> Command) -> Self {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = TURN.lock();
         let base = free_base();
         let mut command = command(base);
         let data = tempfile::tempdir().expect("a folder for the data");

@@ -70,7 +70,7 @@ async fn count(world: &World, of: &str) -> u64 {
 const SERVICES: [&str; 3] = ["origin", "edge", "packager"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_reports_reaches_a_collector_with_tls() {
+async fn every_reporter_reaches_a_collector_with_tls() {
     let folder = tempfile::tempdir().unwrap();
     let world = start(folder.path(), true).await;
     world.wait_for("the collector", 20, async || beacon(&world).await == 204).await;
@@ -85,7 +85,7 @@ async fn whoever_reports_reaches_a_collector_with_tls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_reports_to_a_collector_that_nobody_vouches_for() {
+async fn reporters_refuse_a_collector_with_an_untrusted_certificate() {
     let folder = tempfile::tempdir().unwrap();
     let world = start(folder.path(), false).await;
     world.wait_for_picture().await;

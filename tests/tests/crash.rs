@@ -48,8 +48,8 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
     let counted = finished(&world).await;
 
     let events = read_all(&world, record::EVENTS);
-    let (stored, door) = (audit::stored(&events), audit::door(&events));
-    audit::balance(&format!("{kills} kills"), &load, (&stored, &door), counted);
+    let (stored, fates) = (audit::stored(&events), audit::collector_fates(&events));
+    audit::balance(&format!("{kills} kills"), &load, (&stored, &fates), counted);
     successor::no_drift(&format!("{kills} kills"), &world);
     check_viewers(&file);
 }
@@ -70,9 +70,9 @@ async fn at_a_steady_rate_every_record_has_one_end() {
     world.stop();
     let counted = finished(&world).await;
     let events = read_all(&world, record::EVENTS);
-    let (stored, door) = (audit::stored(&events), audit::door(&events));
-    audit::balance(&format!("{size:?} in {took:?}"), &load, (&stored, &door), counted);
-    assert_eq!(door["accepted"], stored.len() as u64, "each one stored has its fate");
+    let (stored, fates) = (audit::stored(&events), audit::collector_fates(&events));
+    audit::balance(&format!("{size:?} in {took:?}"), &load, (&stored, &fates), counted);
+    assert_eq!(fates["accepted"], stored.len() as u64, "each one stored has its fate");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,8 +94,8 @@ async fn at_a_load_that_is_shed_every_record_has_one_end() {
     world.stop();
     let counted = finished(&world).await;
     let events = read_all(&world, record::EVENTS);
-    let (stored, door) = (audit::stored(&events), audit::door(&events));
-    audit::balance(&what, &load, (&stored, &door), counted);
+    let (stored, fates) = (audit::stored(&events), audit::collector_fates(&events));
+    audit::balance(&what, &load, (&stored, &fates), counted);
     // Nothing was killed, so the sums are exact: each record, as often as it was sent, has the fate
     // that its sender was answered.
     assert_eq!(load.without_fates.load(Ordering::SeqCst), 0, "requests without an answer");
@@ -103,14 +103,14 @@ async fn at_a_load_that_is_shed_every_record_has_one_end() {
     for (fate, records) in load.refused.lock().unwrap().iter() {
         *answered.entry(fate.clone()).or_default() += records;
     }
-    assert_eq!(answered, door, "as it was told, so it is in the log");
+    assert_eq!(answered, fates, "the log has the fates that senders were answered");
     assert_eq!(
         answered.values().sum::<u64>(),
         load.with_fates.load(Ordering::SeqCst),
         "each has one"
     );
-    assert_eq!(door["accepted"], stored.len() as u64, "accepted is stored");
-    assert!(door["shed;overload"] > 0 && door["rejected;no_sid"] > 0, "{door:?}");
+    assert_eq!(fates["accepted"], stored.len() as u64, "accepted is stored");
+    assert!(fates["shed;overload"] > 0 && fates["rejected;no_sid"] > 0, "{fates:?}");
 }
 
 /// A platform that takes a snapshot each second, so that there is one to continue from.

@@ -20,7 +20,7 @@ use tallylight_sim::check::{Baseline, PLACES};
 use tallylight_sim::crash_points::CrashPoints;
 use tallylight_sim::world::{folder, on_own_runtime};
 use tallylight_sim::{prepared, table};
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 use tallylight_stream_processor::archive;
 use tallylight_tests::kafka::Brokers;
 
@@ -254,7 +254,7 @@ async fn in_kafka(
 }
 
 #[test]
-fn in_kafka_it_may_die_at_every_action_and_shards_may_be_shared_out_anew() {
+fn in_kafka_it_may_crash_at_every_action_and_shards_may_be_distributed_again() {
     let brokers = Brokers::start(1);
     on_own_runtime(in_kafka(&brokers, "lives", input(SMALL, 1), async |owners| {
         let anew = std::env::var_os("TALLYLIGHT_SOAK").is_some();

@@ -15,7 +15,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use rand::Rng;
 use serde_json::Value;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 use tallylight_tests::load::{Key, Load, Pace};
 use tallylight_tests::successor;
 use tallylight_tests::world::{World, checkpoint_every};

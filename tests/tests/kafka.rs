@@ -73,7 +73,7 @@ async fn every_service_runs_alone_on_it() {
     for service in SERVICES {
         world.wait_for(service, 20, async || world.children(service).len() == 1).await;
     }
-    assert!(world.children("data").is_empty(), "nobody shares a process");
+    assert!(world.children("data").is_empty(), "no two services share a process");
 
     let load = Arc::new(Load::default());
     let senders = load.start(&format!("{}/v1/cmcd?k=demo", world.collector()), 8, Pace::Players);
@@ -115,8 +115,9 @@ async fn services_that_were_first_say_what_is_missing_and_begin_by_themselves() 
         assert_eq!(code, 503, "{service}");
         assert!(said.contains("cannot be opened yet"), "{service}: {said}");
     }
-    let door = format!("{}/v1/cmcd?k=demo", world.collector());
-    let post = reqwest::Client::new().post(&door).header("origin", "https://a.example").body("x");
+    let collector = format!("{}/v1/cmcd?k=demo", world.collector());
+    let post =
+        reqwest::Client::new().post(&collector).header("origin", "https://a.example").body("x");
     let answer = post.send().await.unwrap();
     assert_eq!(answer.status(), 503, "nothing is taken");
     for header in ["retry-after", "access-control-allow-origin"] {
@@ -125,10 +126,10 @@ async fn services_that_were_first_say_what_is_missing_and_begin_by_themselves() 
     let processes = SERVICES.map(|service| world.children(service));
 
     let load = Arc::new(Load::default());
-    let senders = load.start(&door, 8, Pace::Players);
+    let senders = load.start(&collector, 8, Pace::Players);
     // Long enough for the services to have failed to connect, and to retry.
     tokio::time::sleep(Duration::from_secs(7)).await;
-    assert!(load.acknowledged.lock().unwrap().is_empty(), "acknowledged by nobody");
+    assert!(load.acknowledged.lock().unwrap().is_empty(), "nothing was acknowledged");
     // A file in place of a folder: the processor is assigned its shards and can open none.
     let history_dir = world.data.path().join("history");
     std::fs::write(&history_dir, b"").unwrap();
@@ -149,13 +150,13 @@ async fn services_that_were_first_say_what_is_missing_and_begin_by_themselves() 
     println!("figure: all services ready {:?} after their broker", came.elapsed());
     tokio::time::sleep(Duration::from_secs(4)).await;
     load.end(senders).await;
-    assert_eq!(SERVICES.map(|service| world.children(service)), processes, "nobody began anew");
+    assert_eq!(SERVICES.map(|service| world.children(service)), processes, "no service restarted");
     let acknowledged = load.acknowledged.lock().unwrap().len();
     world.wait_for("history", 40, async || history(&world).await == acknowledged).await;
     successor::snapshots(&world, SHARDS).await;
     world.stop();
-    let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
-    audit::balance("a broker that came later", &load, (&stored, &door), counted);
+    let (stored, fates, counted) = audit::of_kafka(&brokers, world.data.path()).await;
+    audit::balance("a broker that came later", &load, (&stored, &fates), counted);
 }
 
 /// Events by session, as the processor reports them to the dashboard in another process.
@@ -240,8 +241,8 @@ async fn nothing_acknowledged_is_lost_whatever_is_killed() {
     world.wait_for("history", 60, async || history(&world).await == acknowledged).await;
     successor::snapshots(&world, SHARDS).await;
     world.stop();
-    let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
-    audit::balance(&format!("{kills} kills"), &load, (&stored, &door), counted);
+    let (stored, fates, counted) = audit::of_kafka(&brokers, world.data.path()).await;
+    audit::balance(&format!("{kills} kills"), &load, (&stored, &fates), counted);
     successor::no_drift(&format!("{kills} kills"), &world);
     // Checked last: a slow machine must not hide what became of the records.
     assert!(oldest <= GAP_MS, "{oldest} ms");
@@ -270,8 +271,8 @@ async fn at_a_steady_rate_every_record_has_one_end() {
     load.end(senders).await;
     let took = began.elapsed();
     world.stop();
-    let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
+    let (stored, fates, counted) = audit::of_kafka(&brokers, world.data.path()).await;
     // Records that a collector had written to one shard and not to another when it died have no
     // fate, and were sent again.
-    audit::balance(&format!("{size:?} in {took:?}"), &load, (&stored, &door), counted);
+    audit::balance(&format!("{size:?} in {took:?}"), &load, (&stored, &fates), counted);
 }

@@ -134,8 +134,8 @@ async fn one_processor_becomes_three_and_two_and_nothing_is_lost_or_counted_twic
     successor::snapshots(&world, SHARDS as u16).await;
     drop((second, third));
     world.stop();
-    let (stored, door, counted) = audit::of_kafka(&brokers, world.data.path()).await;
-    audit::balance("1, 3, 2 processors", &load, (&stored, &door), counted);
+    let (stored, fates, counted) = audit::of_kafka(&brokers, world.data.path()).await;
+    audit::balance("1, 3, 2 processors", &load, (&stored, &fates), counted);
     successor::no_drift("1, 3, 2 processors", &world);
 }
 

@@ -94,7 +94,7 @@ async fn without_the_demo_pages_show_the_pathways_there_are_and_ask_for_nothing_
              capacity_kbps = 1000000\nprobe_url = \"{probe}/health.mp4\"\n"
         )
     };
-    // Nobody answers at the second one.
+    // The second one does not answer.
     let both = [pathway("cdn-a", &cdn().await), pathway("cdn-b", "http://127.0.0.1:9")].concat();
     std::fs::write(&config, both).unwrap();
     let world = World::start(&["--no-demo", "--config", config.to_str().unwrap()]).await;

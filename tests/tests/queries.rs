@@ -46,7 +46,7 @@ async fn sums(world: &World) -> [i64; 3] {
 
 /// 99th percentile of the collector's response times to small beacons, ms, over about this many
 /// seconds.
-async fn door_p99(world: &World, seconds: u64) -> f64 {
+async fn collector_p99(world: &World, seconds: u64) -> f64 {
     let client = reqwest::Client::new();
     let url = format!("{}/v1/cmcd?k=demo", world.collector());
     let until = Instant::now() + Duration::from_secs(seconds);
@@ -83,16 +83,16 @@ async fn a_tail_shows_what_comes_in(world: &World) {
 }
 
 /// Bad queries that occupy every slot end by themselves, and the collector answers as before.
-async fn door_does_not_feel_cross_joins(world: &World) {
-    let calm = door_p99(world, 8).await;
+async fn collector_is_not_slowed_by_cross_joins(world: &World) {
+    let calm = collector_p99(world, 8).await;
     let everything = async {
         let started = Instant::now();
         let post = || post(world, EVERYTHING);
         let (a, b, c) = tokio::join!(post(), post(), post());
         (started.elapsed(), [a, b, c])
     };
-    let (during, (took, answers)) = tokio::join!(door_p99(world, 7), everything);
-    println!("door p99: calm {calm:.1} ms, with three cross joins {during:.1} ms");
+    let (during, (took, answers)) = tokio::join!(collector_p99(world, 7), everything);
+    println!("collector p99: calm {calm:.1} ms, with three cross joins {during:.1} ms");
     println!("they ended after {took:?}");
     for (status, answer) in answers {
         assert_eq!(status, 422, "{answer}");
@@ -103,7 +103,7 @@ async fn door_does_not_feel_cross_joins(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sums_agree_and_the_door_does_not_feel_a_cross_join() {
+async fn sums_agree_and_a_cross_join_does_not_slow_the_collector() {
     let config = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
     std::fs::write(config.path(), "[dashboard.sql]\ndeadline_s = 8\n").unwrap();
     let path = config.path().display().to_string();
@@ -130,7 +130,7 @@ async fn sums_agree_and_the_door_does_not_feel_a_cross_join() {
 
     // It would occupy one of the three slots now and then.
     drop(onlooker);
-    door_does_not_feel_cross_joins(&world).await;
+    collector_is_not_slowed_by_cross_joins(&world).await;
 
     let onlooker = Onlooker::begin(&world);
     // A while later some rows are in files: written and unwritten rows add up.

@@ -68,41 +68,41 @@ async fn slow_edge_is_left_and_returned_to_and_a_dead_one_is_left() {
     let killed = now_ms();
     world.fault("edge-e1", "kill", true).await;
     until(killed + 16_000).await;
-    let told = crowd.leave().await;
+    let ledger = crowd.leave().await;
     world.fault("edge-e1", "kill", false).await;
 
-    assert_eq!(told.entries.len(), VIEWERS, "sessions");
-    let before = told.share("e1", slow - 8_000, slow);
-    let left = told.share("e2", moved_by, moved_by + 6_000);
+    assert_eq!(ledger.entries.len(), VIEWERS, "sessions");
+    let before = ledger.share("e1", slow - 8_000, slow);
+    let left = ledger.share("e2", moved_by, moved_by + 6_000);
     println!(
         "(b) decided in {} ms; share of e2 after TTL + 10 s: {left:.3}; of e1 before: {before:.3}",
         decided - slow
     );
-    let early = told.share("e1", healed + 2_000, healed + 30_000);
+    let early = ledger.share("e1", healed + 2_000, healed + 30_000);
     let back_by = healed + 60_000 + TTL + 10_000;
     // These spans cut through rounds of requests, so viewers are counted; none move within them.
-    let (were, _) = told.viewers("e1", slow - 8_000, slow);
-    let (back, _) = told.viewers("e1", back_by, back_by + 6_000);
+    let (were, _) = ledger.viewers("e1", slow - 8_000, slow);
+    let (back, _) = ledger.viewers("e1", back_by, back_by + 6_000);
     println!("(c) share of e1 in the first 30 s: {early:.3}; 75 s after {back} of {were} are back");
-    let fled = told.share("e2", killed + 10_000, killed + 16_000);
-    let stalled = told.stalled_ms(killed, killed + 16_000);
+    let fled = ledger.share("e2", killed + 10_000, killed + 16_000);
+    let stalled = ledger.stalled_ms(killed, killed + 16_000);
     println!("(a) share of e2 after 10 s: {fled:.3}; stalled {stalled} ms of {VIEWERS} viewers");
     // The kill came within a minute of the return. Nothing can be played from a dead edge, so a
     // player that asks steering before it has noticed the failure is sent away at once (ADR 19).
-    let between = told.shortest_between_moves(killed);
+    let between = ledger.shortest_between_moves(killed);
     println!("shortest time between two steering moves of a viewer: {between:?} ms");
 
     assert!((0.25..=0.75).contains(&before), "both edges are used: {before}");
     assert!(decided - slow <= 5_000, "decided after {} ms", decided - slow);
-    assert!(left >= 0.95, "(b)\n{}", told.around(slow, 2, 30));
-    assert!(early <= 0.05, "(c) too early\n{}", told.around(healed, 2, 40));
-    assert!(back as f64 >= 0.95 * were as f64, "(c)\n{}", told.around(healed, 2, 85));
-    assert!(fled >= 0.95, "(a)\n{}", told.around(killed, 2, 20));
+    assert!(left >= 0.95, "(b)\n{}", ledger.around(slow, 2, 30));
+    assert!(early <= 0.05, "(c) too early\n{}", ledger.around(healed, 2, 40));
+    assert!(back as f64 >= 0.95 * were as f64, "(c)\n{}", ledger.around(healed, 2, 85));
+    assert!(fled >= 0.95, "(a)\n{}", ledger.around(killed, 2, 20));
     assert!(between.is_none_or(|ms| ms >= 60_000 - SEGMENT), "{between:?} ms between two moves");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn advice_waits_for_a_click_undo_brings_back_and_common_trouble_moves_nobody() {
+async fn advice_waits_for_a_click_undo_brings_back_and_common_trouble_moves_no_viewers() {
     let world = world(&[]).await;
     world.mode("advise").await;
     let crowd = crowd(&world, "advise").await;
@@ -136,20 +136,24 @@ async fn advice_waits_for_a_click_undo_brings_back_and_common_trouble_moves_nobo
     for edge in ["edge-e1", "edge-e2"] {
         world.fault(edge, "slow", false).await;
     }
-    let told = crowd.leave().await;
+    let ledger = crowd.leave().await;
 
-    let before = told.share("e1", slow - 8_000, slow);
-    let waited = told.share("e1", slow + 10_000, taken);
-    let moved = told.share("e2", taken + TTL + 10_000, taken + TTL + 14_000);
-    let returned = told.share("e1", undone + TTL + 10_000, undone + TTL + 14_000);
+    let before = ledger.share("e1", slow - 8_000, slow);
+    let waited = ledger.share("e1", slow + 10_000, taken);
+    let moved = ledger.share("e2", taken + TTL + 10_000, taken + TTL + 14_000);
+    let returned = ledger.share("e1", undone + TTL + 10_000, undone + TTL + 14_000);
     println!(
         "share of e1 before {before:.3}, offered {waited:.3}; of e2 after the click {moved:.3}; of e1 after undo {returned:.3}"
     );
-    assert!((waited - before).abs() <= 0.05, "advice moved somebody\n{}", told.around(slow, 2, 30));
-    assert!(moved >= 0.95, "the click moves\n{}", told.around(taken, 2, 20));
-    assert!(returned >= 0.95 * before, "undo brings back\n{}", told.around(undone, 2, 20));
+    assert!(
+        (waited - before).abs() <= 0.05,
+        "advice moved somebody\n{}",
+        ledger.around(slow, 2, 30)
+    );
+    assert!(moved >= 0.95, "the click moves\n{}", ledger.around(taken, 2, 20));
+    assert!(returned >= 0.95 * before, "undo brings back\n{}", ledger.around(undone, 2, 20));
 
-    let during = told.share("e1", both + 5_000, both + 20_000);
+    let during = ledger.share("e1", both + 5_000, both + 20_000);
     let of_edges = |row: &&Value| {
         row["at"].as_i64() >= Some(both)
             && ["shift_edge", "cap_ladder"].iter().any(|kind| row["kind"] == *kind)
@@ -157,7 +161,7 @@ async fn advice_waits_for_a_click_undo_brings_back_and_common_trouble_moves_nobo
     };
     let upstream = |row: &Value| row["culprit"] == "origin" || row["culprit"] == "encoder";
     println!("(d) named: {:?}", named.iter().map(|row| &row["cause"]).collect::<Vec<_>>());
-    assert!((during - returned).abs() <= 0.1, "(d) somebody moved\n{}", told.around(both, 2, 20));
+    assert!((during - returned).abs() <= 0.1, "(d) somebody moved\n{}", ledger.around(both, 2, 20));
     assert_eq!(acted.iter().filter(of_edges).count(), 0, "(d) {acted:#?}");
     assert!(named.iter().any(upstream), "(d) {named:#?}");
 }
@@ -187,12 +191,12 @@ async fn no_more_are_moved_than_the_other_edge_can_carry() {
         .await;
     until(slow + 30_000).await;
     let full = world.edge("e2").await;
-    let told = crowd.leave().await;
+    let ledger = crowd.leave().await;
 
-    let (on_e1, _) = told.viewers("e1", slow - 6_000, slow);
-    let (on_e2, _) = told.viewers("e2", slow - 6_000, slow);
-    let (still, low) = told.viewers("e1", slow + 24_000, slow + 30_000);
-    let (now_e2, _) = told.viewers("e2", slow + 24_000, slow + 30_000);
+    let (on_e1, _) = ledger.viewers("e1", slow - 6_000, slow);
+    let (on_e2, _) = ledger.viewers("e2", slow - 6_000, slow);
+    let (still, low) = ledger.viewers("e1", slow + 24_000, slow + 30_000);
+    let (now_e2, _) = ledger.viewers("e2", slow + 24_000, slow + 30_000);
     let moved = now_e2 - on_e2;
     println!(
         "(e) of {on_e1} viewers of e1 {moved} were moved, {still} stayed, {low} of them on low rungs; \
@@ -200,9 +204,10 @@ async fn no_more_are_moved_than_the_other_edge_can_carry() {
         full["reserved_kbps"], full["capacity_kbps"]
     );
     assert!((1..=on_e1 / 3 + 2).contains(&moved), "{moved} of {on_e1} moved");
-    assert_eq!(moved + still, on_e1, "nobody is lost\n{}", told.around(slow, 2, 30));
+    assert_eq!(moved + still, on_e1, "no viewer is lost\n{}", ledger.around(slow, 2, 30));
     assert!(low * 10 >= still * 9, "{low} of {still} who stayed are on low rungs");
     assert!(kbps(&full, "reserved_kbps") <= capacity, "{full}");
-    let refused = told.entries.iter().flat_map(|entry| &entry.requests).filter(|r| r.status == 503);
+    let refused =
+        ledger.entries.iter().flat_map(|entry| &entry.requests).filter(|r| r.status == 503);
     assert_eq!(refused.count(), 0, "an edge had to refuse");
 }

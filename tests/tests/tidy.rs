@@ -123,7 +123,7 @@ fn files_stay_small() {
 }
 
 #[test]
-fn folders_have_doors_not_mod_rs() {
+fn module_files_are_beside_their_folders_not_mod_rs() {
     check(
         rust_files()
             .iter()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use tallylight_schemas::clock::WallClock;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{History, Parts, Settings};
+use tallylight_store::history::{History, Parts, Settings};
 use tallylight_stream_processor::Limits;
 use tallylight_stream_processor::read::Partitions;
 

@@ -22,8 +22,10 @@ pub(crate) use line::{Found, Line, print};
 const PER_POST: [usize; 5] = [1, 5, 20, 100, 1_000];
 /// The most events in all requests of a measurement.
 const EVENTS: usize = 400_000;
-/// The most events that wait at a time: half of the queue's capacity.
-const WAITING: usize = 1 << 18;
+/// The most events under way: eight full commits. More would only open more connections.
+const UNDER_WAY: usize = 1 << 14;
+/// Concurrent requests of the table: a collector that is busy, as one at 60 % load is.
+const BUSY: usize = 512;
 
 /// What is sent in one measurement.
 #[derive(Debug, Clone, Copy)]
@@ -36,10 +38,11 @@ struct Sent {
 
 impl Sent {
     fn new(per_post: usize, at_a_time: usize) -> Self {
-        Self { per_post, at_a_time: at_a_time.clamp(1, WAITING / per_post) }
+        Self { per_post, at_a_time: at_a_time.clamp(1, UNDER_WAY / per_post) }
     }
 
-    /// 4,000 at 64 at a time, so that opening connections is at most a 60th of the requests.
+    /// 62 for each connection, or 24 where that is too many events, so that opening connections is
+    /// a small part of the cost.
     fn requests(self) -> usize {
         (self.at_a_time * 125 / 2).max(4_000).min(EVENTS / self.per_post)
     }
@@ -72,7 +75,7 @@ pub(crate) struct DoorArgs {
     country_file: Option<PathBuf>,
     /// Concurrent requests of `door`. Each waits for a commit, so with few requests and few events
     /// per POST the collector is idle most of the time, and its caches are cold.
-    #[arg(long, value_name = "N", default_value_t = load::AT_A_TIME)]
+    #[arg(long, value_name = "N", default_value_t = BUSY)]
     at_a_time: usize,
 }
 

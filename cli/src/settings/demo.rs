@@ -1,4 +1,4 @@
-//! The demo's settings: everything on this machine, on ports counted from a base.
+//! The demo's settings: everything on this machine, on ports offset from a base.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ fn url(base: u16, offset: u16) -> String {
     format!("http://{}", local(base, offset))
 }
 
-/// The demo's edges and where they listen, counted from the base.
+/// The demo's edges and the offsets of their ports from the base.
 const EDGES: [(&str, u16); 2] = [("e1", 11), ("e2", 12)];
 
 fn demo_edge(name: &str, base: u16, at: u16) -> (String, tallylight_pipeline::edge::Settings) {
@@ -38,7 +38,7 @@ impl Settings {
             pipelines: vec!["A".to_owned(), "B".to_owned()],
             log: LogSettings::default(),
             processor_listen: local(base, 2),
-            history: tallylight_store::archive::Settings::default(),
+            history: tallylight_store::history::Settings::default(),
             collector: Default::default(),
             processor: Default::default(),
             dashboard: Default::default(),
@@ -53,7 +53,7 @@ impl Settings {
         s.origin.listen = local(base, 10);
         s.steering.listen = local(base, 20);
         s.dashboard.upstreams.collector = url(base, 1);
-        // The dashboard hands beacons of its pages on, and says from whom.
+        // The dashboard forwards beacons of its pages with the sender's address.
         let here = ["127.0.0.0/8", "::1/128"];
         s.collector.enrich.trusted_proxies =
             here.iter().filter_map(|network| network.parse().ok()).collect();
@@ -81,7 +81,8 @@ impl Settings {
         s
     }
 
-    /// Leaves out what makes and carries media; pathways are then whichever are named.
+    /// Removes the services that make and carry media; pathways are then only those named in the
+    /// settings.
     pub(super) fn drop_demo(&mut self) {
         self.pipelines.clear();
         self.edges.clear();

@@ -7,7 +7,7 @@ use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map};
 use figment::{Error, Metadata, Profile, Provider};
 
-/// A file as it was read: figment passes over what is no regular file, such as a pipe.
+/// The contents of the file: figment ignores anything that is not a regular file, such as a pipe.
 pub(super) struct File<'a> {
     path: &'a Path,
     text: String,
@@ -32,7 +32,7 @@ impl Provider for File<'_> {
     }
 }
 
-/// Its own name, for processes that read it once more, each with a standard input of its own.
+/// A name for the same file, for processes that read it again, each with its own standard input.
 pub(super) fn to_read_again(path: &Path) -> anyhow::Result<PathBuf> {
     let own = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     ensure!(
@@ -66,7 +66,7 @@ mod tests {
         Settings::load(&flags.global).map_err(|error| format!("{error:#}"))
     }
 
-    /// A pipe with this text in it, as a shell makes one of `<(…)`, and its name.
+    /// A pipe that contains this text, as a shell makes one for `<(…)`, and its name.
     fn pipe(text: &str) -> (std::io::PipeReader, String) {
         let (reader, mut writer) = std::io::pipe().unwrap();
         writer.write_all(text.as_bytes()).unwrap();
@@ -75,16 +75,16 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_read_and_what_cannot_be_read_is_told() {
+    fn a_pipe_is_read_and_unreadable_files_are_reported() {
         let (_open, name) = pipe("pipelines = [\"A\"]");
         assert_eq!(load(&name).unwrap().pipelines, ["A"]);
         let (_open, name) = pipe("pipelins = []");
-        let told = load(&name).unwrap_err();
-        assert!(told.contains("did you mean pipelines?") && told.contains(&name), "{told}");
+        let error = load(&name).unwrap_err();
+        assert!(error.contains("did you mean pipelines?") && error.contains(&name), "{error}");
         let folder = std::env::temp_dir().display().to_string();
         for (config, why) in [(folder.as_str(), "directory"), ("/nowhere.toml", "No such file")] {
-            let told = load(config).unwrap_err();
-            assert!(told.contains(config) && told.contains(why), "{told}");
+            let error = load(config).unwrap_err();
+            assert!(error.contains(config) && error.contains(why), "{error}");
         }
     }
 
@@ -93,7 +93,7 @@ mod tests {
         let file = PathBuf::from("Cargo.toml");
         assert_eq!(to_read_again(&file).unwrap(), file.canonicalize().unwrap());
         let (_open, name) = pipe("");
-        let told = to_read_again(name.as_ref()).unwrap_err().to_string();
-        assert!(told.contains(&name) && told.contains("write it into a file"), "{told}");
+        let error = to_read_again(name.as_ref()).unwrap_err().to_string();
+        assert!(error.contains(&name) && error.contains("write it into a file"), "{error}");
     }
 }

@@ -1,11 +1,11 @@
-//! What is wrong with the settings, in the words of who wrote them.
+//! Mistakes in the settings, in the user's terms.
 
 use figment::error::{Error, Kind};
 use tallylight_dashboard::sql::nearest;
 
-/// Which setting, what is wrong with it, and where it was written.
-pub(super) fn told(error: &Error) -> String {
-    // Profiles are the loader's idea; nobody writes them.
+/// Which setting is wrong, why, and where it was written.
+pub(super) fn described(error: &Error) -> String {
+    // Profiles are internal to the loader; users do not write them.
     let path: Vec<&str> =
         error.path.iter().map(String::as_str).filter(|part| *part != "default").collect();
     let key = path.join(".");
@@ -37,13 +37,13 @@ mod tests {
     use figment::Figment;
     use figment::providers::{Format, Serialized, Toml};
 
-    use super::told;
+    use super::described;
     use crate::settings::Settings;
 
     fn mistake(toml: &str) -> String {
         let figment = Figment::from(Serialized::defaults(Settings::on_ports(7_700)));
         let read = figment.merge(Toml::string(toml)).extract::<Settings>();
-        read.err().map(|error| told(&error)).unwrap_or_default()
+        read.err().map(|error| described(&error)).unwrap_or_default()
     }
 
     #[test]
@@ -57,8 +57,8 @@ mod tests {
                 "collector.listen: invalid socket address",
             ),
         ] {
-            let told = mistake(toml);
-            assert!(told.starts_with(words), "{told}");
+            let described = mistake(toml);
+            assert!(described.starts_with(words), "{described}");
         }
     }
 }

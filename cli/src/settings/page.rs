@@ -1,5 +1,4 @@
-//! The page `docs/settings.md`: every setting as the sources define it, with what it is when
-//! nobody says otherwise.
+//! The page `docs/settings.md`: every setting as the sources define it, with its default.
 
 mod flags;
 mod source;
@@ -15,28 +14,27 @@ use source::{Kind, Section, Setting};
 const HEAD: &str = r#"# Settings
 
 Generated from the doc comments and defaults of the sources.
-`UPDATE_GOLDENS=1 cargo test --locked --workspace --bin tallylight -- settings` writes it anew.
+`UPDATE_GOLDENS=1 cargo test --locked --workspace --bin tallylight -- settings` rewrites it.
 
-Defaults give way to the file, the file to the environment, the environment to flags.
+The file overrides defaults, the environment overrides the file, and flags override the environment.
 
 - The **file** is TOML, named by `--config FILE`. The headings below are its sections: `flush_ms` of `[collector]`.
   A pipe (`--config <(…)`) will do, except for `up`, whose services read the file again.
 - In the **environment** it is `TALLYLIGHT_` and the path in capitals, with `__` between its parts:
   `TALLYLIGHT_COLLECTOR__FLUSH_MS=50`, `TALLYLIGHT_DATA_DIR=/var/lib/tallylight`. Lists are written as in TOML, and so
   are strings that look like something else: `TALLYLIGHT_SERVICE_KEY='"1234567890123456"'`.
-- **Flags** are few: [below](#flags). What the tools (`sql`, `tail`, `audit`, `log cat`, `drill`, `bench`) take is said by
-  their `--help`.
+- **Flags** are few: [below](#flags). The flags of the tools (`sql`, `tail`, `audit`, `log cat`, `drill`, `bench`) are
+  described by their `--help`.
 
-`tallylight config` prints what would be used, as a file that `--config` reads. An unknown or impossible setting ends
-every command at its start, and nothing that is changed later counts before the next one.
+`tallylight config` prints the effective settings as a file that `--config` reads. An unknown or invalid setting ends
+every command at its start. Later changes take effect at the next start.
 
-A list takes the place of the default list. What has names of your own (`NAME` below, and all that is *by name*) is added
-to what is there by default. *None* is a setting that is left out; what is there by default can be replaced, but not be
-taken away (`--no-demo` leaves out what is the demo's). *Required* and *optional* are about sections that are only there
-when you write them. Paths, addresses (`127.0.0.1:7701`) and networks (`10.0.0.0/8`) are strings. Ports are those without
-`--ports`.
+A list replaces the default list. Entries with names of your own (`NAME` below, and all that is *by name*) are added to
+the defaults. *None* means that the setting is left out. A default can be replaced but not removed (`--no-demo` removes
+those of the demo). *Required* and *optional* apply to sections that exist only when you write them. Paths, addresses
+(`127.0.0.1:7701`) and networks (`10.0.0.0/8`) are strings. The ports shown are those without `--ports`.
 
-`TALLYLIGHT_LOG` is no setting but what the program says of itself on stderr: `info`, or
+`TALLYLIGHT_LOG` is not a setting. It selects what the program logs to stderr: `info`, or
 `warn,tallylight_collector=debug`.
 "#;
 
@@ -49,7 +47,7 @@ fn page() -> String {
     linked(&out)
 }
 
-/// The pages that doc comments name, as links from beside them.
+/// The pages that doc comments mention, as relative links.
 fn linked(text: &str) -> String {
     let (first, others) = text.split_once("docs/").unwrap();
     let links = others.split("docs/").map(|part| {
@@ -59,14 +57,14 @@ fn linked(text: &str) -> String {
     first.to_owned() + &links.collect::<String>()
 }
 
-/// A section and those in it. Without `values` it is one that is only there when it is written.
+/// A section and its subsections. Without `values` it exists only when it is written.
 fn section(out: &mut String, path: &str, title: &str, section: &Section, values: Option<&Value>) {
     let _ = write!(out, "\n## {title}\n\n{}\n\n", section.about);
     out.push_str("| setting | type | default | unit | meaning |\n|---|---|---|---|---|\n");
     let value =
         |setting: &Setting| values.map(|all| all.get(&setting.name).unwrap_or(&Value::Null));
     for setting in &section.settings {
-        // A section that is there says what it is itself.
+        // A section that is present shows its own values.
         if !matches!(setting.kind, Kind::Table(_)) || !value(setting).is_some_and(Value::is_object)
         {
             row(out, path, setting, value(setting));
@@ -103,7 +101,7 @@ fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// What a section has that is added under a name of one's own.
+/// The settings of a section that users add under a name of their own.
 fn new_one(path: &str) -> Option<Value> {
     match path {
         "edges.NAME" => Some(json!(tallylight_pipeline::edge::Settings::default())),
@@ -131,7 +129,7 @@ fn row(out: &mut String, path: &str, setting: &Setting, value: Option<&Value>) {
         writeln!(out, "| `{name}` | {} | {default} | {unit} | {meaning} |", words::type_of(kind));
 }
 
-/// Of the build that has the demo's media: without it an encoder has another source.
+/// For the build with the demo's media: without it an encoder has another source.
 #[test]
 #[cfg(feature = "media")]
 fn the_page_is_what_the_sources_say() {

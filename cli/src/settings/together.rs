@@ -1,4 +1,4 @@
-//! Settings that are right each for itself and contradict one another.
+//! Settings that are each valid but contradict one another.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ impl Settings {
     pub(super) fn contradictions(&self) -> Vec<String> {
         let mut found: Vec<String> = self.two_numbers_of_partitions().into_iter().collect();
         found.extend(self.same_pipelines());
-        // Without media nobody runs what these are about.
+        // Without media the services concerned do not run.
         if self.has_media() {
             found.extend(self.two_margins());
             found.extend(self.listed_too_long());
@@ -18,19 +18,19 @@ impl Settings {
         found
     }
 
-    /// A record is placed by the door and looked for by the processor.
+    /// The collector places a record, and the processor looks for it there.
     fn two_numbers_of_partitions(&self) -> Option<String> {
-        let (door, processor) = (self.collector.partitions, self.processor.partitions);
-        (door != processor).then(|| {
+        let (collector, processor) = (self.collector.partitions, self.processor.partitions);
+        (collector != processor).then(|| {
             format!(
-                "partitions: collector.partitions is {door} and processor.partitions is \
+                "partitions: collector.partitions is {collector} and processor.partitions is \
                  {processor}; they must be the same, on every machine"
             )
         })
     }
 
-    /// An encoder is called as its pipeline, in small letters: `up`, its switches and folders would
-    /// take two of one name for each other.
+    /// An encoder is named after its pipeline, in lower case: `up`, its switches and folders would
+    /// confuse two with the same name.
     fn same_pipelines(&self) -> Vec<String> {
         let mut known = BTreeMap::new();
         let mut same = |name: &String| {
@@ -43,7 +43,7 @@ impl Settings {
         self.pipelines.iter().filter_map(&mut same).collect()
     }
 
-    /// Manifests list a segment so long after its end, and the origin calls it late after that.
+    /// Manifests list a segment this long after its end; after that the origin calls it late.
     fn two_margins(&self) -> Option<String> {
         let (manifests, origin) = (self.steering.margin_ms, self.origin.margin_ms);
         (manifests != origin).then(|| {
@@ -54,8 +54,8 @@ impl Settings {
         })
     }
 
-    /// A player has its list for a segment's length before it loads the next one; the oldest of it
-    /// must be there for so long.
+    /// A player keeps its list for a segment's length before it loads the next one; the oldest
+    /// listed segment must stay available that long.
     fn listed_too_long(&self) -> Option<String> {
         let (listed, kept) = (self.steering.window_segments, self.origin.window_s);
         let (each, margin) = (self.encoder.grid.seconds(), f64::from(self.steering.margin_ms));
@@ -69,18 +69,19 @@ impl Settings {
         })
     }
 
-    /// An edge that waits no longer than the origin holds a request answers 502 to what would come.
+    /// An edge that times out before the origin answers a held request returns 502 for a segment
+    /// that would arrive.
     fn impatient_edges(&self) -> Vec<String> {
         let held = self.origin.hold_limit_ms;
         let edges = self.edges.iter().map(|(name, edge)| (name, edge.origin_timeout_ms));
         let impatient = edges.filter(|(_, waits)| *waits <= held);
-        let told = impatient.map(|(name, waits)| {
+        let mistakes = impatient.map(|(name, waits)| {
             format!(
                 "edges.{name}.origin_timeout_ms: {waits} is not above origin.hold_limit_ms, \
                  {held}; wait longer, or hold for less"
             )
         });
-        told.collect()
+        mistakes.collect()
     }
 }
 
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_agree_and_what_contradicts_is_told_with_what_to_do() {
+    fn the_defaults_agree_and_contradictions_are_reported_with_a_remedy() {
         assert_eq!(Settings::default().contradictions(), [""; 0]);
         let mut settings = Settings::default();
         settings.collector.partitions = settings.processor.partitions + 1;
@@ -97,7 +98,7 @@ mod tests {
         settings.steering.window_segments = 60;
         settings.origin.margin_ms = 500;
         settings.edges.entry("e2".into()).and_modify(|edge| edge.origin_timeout_ms = 4_000);
-        let told = settings.check().unwrap_err().to_string();
+        let mistakes = settings.check().unwrap_err().to_string();
         for words in [
             "\n  partitions: collector.partitions is ",
             "\n  pipelines: \"A\" and \"a\" are one name",
@@ -107,9 +108,9 @@ mod tests {
             "keep them for 123 s",
             "\n  edges.e2.origin_timeout_ms: 4000 is not above origin.hold_limit_ms, 4000",
         ] {
-            assert!(told.contains(words), "{words:?} is not in {told}");
+            assert!(mistakes.contains(words), "{words:?} is not in {mistakes}");
         }
-        assert_eq!(told.lines().count(), 7, "{told}");
+        assert_eq!(mistakes.lines().count(), 7, "{mistakes}");
     }
 
     #[test]

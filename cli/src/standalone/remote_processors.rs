@@ -11,7 +11,7 @@ use tallylight_dashboard::OpenSessions;
 use tallylight_eventlog::kafka::Kafka;
 use tallylight_schemas::session::SessionRow;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{Unwritten, Writers};
+use tallylight_store::history::{Unwritten, Writers};
 use tallylight_stream_processor::audit::Reach;
 use tallylight_stream_processor::{OpenPlace, newest};
 

@@ -2,14 +2,15 @@
 //! its shard, its own state, snapshots and rows (ADR 25).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tallylight_eventlog::kafka::{Change, Kafka};
 use tallylight_eventlog::{EventLog, LogError};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::ident::Shard;
-use tallylight_store::archive::{History, HistoryError};
+use tallylight_store::history::{History, HistoryError};
 use tallylight_stream_processor::{Metrics, ProcessorError, ProcessorHandle};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -42,39 +43,35 @@ struct ShardTable {
 }
 
 impl LocalShards {
-    fn lock(&self) -> MutexGuard<'_, ShardTable> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The shards that run now.
     pub(super) fn running(&self) -> Vec<RunningShard> {
-        self.lock().running.values().cloned().collect()
+        self.0.lock().running.values().cloned().collect()
     }
 
     /// The shard with this number, if it runs here.
     pub(super) fn get(&self, shard: u16) -> Option<RunningShard> {
-        self.lock().running.values().find(|one| one.shard.number() == shard).cloned()
+        self.0.lock().running.values().find(|one| one.shard.number() == shard).cloned()
     }
 
     /// Numbers of the shards that were assigned to this process and are not open yet.
     pub(super) fn opening(&self) -> Vec<u16> {
-        self.lock().opening.iter().map(|shard| shard.number()).collect()
+        self.0.lock().opening.iter().map(|shard| shard.number()).collect()
     }
 
     /// Notes that a shard was assigned to this process.
     pub(super) fn assign(&self, shard: Shard) {
-        self.lock().opening.insert(shard);
+        self.0.lock().opening.insert(shard);
     }
 
     fn opened(&self, shard: RunningShard) {
-        let mut table = self.lock();
+        let mut table = self.0.lock();
         table.opening.remove(&shard.shard);
         table.running.insert(shard.shard, shard);
     }
 
     /// Forgets a shard.
     pub(super) fn remove(&self, shard: Shard) {
-        let mut table = self.lock();
+        let mut table = self.0.lock();
         table.opening.remove(&shard);
         table.running.remove(&shard);
     }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tallylight_schemas::ipc;
 use tallylight_schemas::tables::{Table, conform};
 use tallylight_serve::problem::Problem;
-use tallylight_store::archive::Unwritten;
+use tallylight_store::history::Unwritten;
 
 use super::processor_api::{self, ApiState};
 

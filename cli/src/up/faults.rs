@@ -2,9 +2,10 @@
 //! They break real parts; nothing that detects or decides reads them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tallylight_pipeline::edge;
 use tallylight_schemas::clock::Clock;
@@ -169,12 +170,12 @@ impl Faults {
 
     /// All switches.
     pub(super) fn list(&self) -> Vec<Listed> {
-        self.switches.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.switches.lock().clone()
     }
 
     /// Turns a switch; the error says what is wrong with the request.
     pub(super) fn turn(&self, turn: &Turn) -> Result<Vec<Listed>, String> {
-        let mut switches = self.switches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut switches = self.switches.lock();
         let found = switches.iter_mut().find(|s| s.target == turn.target && s.fault == turn.fault);
         let Some(switch) = found else {
             return Err(format!("{} has no fault {:?}; GET lists all", turn.target, turn.fault));

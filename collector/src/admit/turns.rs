@@ -3,9 +3,10 @@
 //! is refused before any work is done on it: work on a body that is refused later is taken from one
 //! that could be kept (ADR 21).
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::yield_now;
@@ -74,7 +75,7 @@ impl Turns {
                 let place = self.join(tenant, bytes);
                 // The semaphore is never closed.
                 let permit = self.permits.acquire().await.map_err(|_| Behind)?;
-                let mut line = self.line();
+                let mut line = self.line.lock();
                 line.moves(place.since, Instant::now());
                 let too_late = place.since.elapsed() > line.patience * TOO_LATE;
                 drop(line);
@@ -92,15 +93,11 @@ impl Turns {
 
     /// Whether another body of this tenant would be admitted to the line.
     pub(super) fn has_room(&self, tenant: &Arc<str>, bytes: usize) -> Result<(), Behind> {
-        if self.line().has_room(tenant, bytes) { Ok(()) } else { Err(Behind) }
-    }
-
-    fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+        if self.line.lock().has_room(tenant, bytes) { Ok(()) } else { Err(Behind) }
     }
 
     fn join(&self, tenant: &Arc<str>, bytes: usize) -> Place<'_> {
-        self.line().enter(tenant, bytes);
+        self.line.lock().enter(tenant, bytes);
         Place { turns: self, tenant: tenant.clone(), bytes, since: Instant::now() }
     }
 }
@@ -163,7 +160,7 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.turns.line().leave(&self.tenant, self.bytes);
+        self.turns.line.lock().leave(&self.tenant, self.bytes);
     }
 }
 

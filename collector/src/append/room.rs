@@ -33,7 +33,7 @@ impl Reservation {
         let kept = usize::try_from(tally.stored()).unwrap_or(usize::MAX);
         let bytes = (self.bytes / self.records.max(1)).saturating_mul(kept);
         let bytes = bytes.saturating_add(repeated);
-        let mut state = self.queue.state();
+        let mut state = self.queue.state.lock();
         state.shares.charge(&self.caller, tally.read());
         state.shares.give(&self.caller.tenant, self.records, self.bytes);
         state.shares.hold(&self.caller.tenant, kept, bytes);
@@ -44,7 +44,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut state = self.queue.state();
+        let mut state = self.queue.state.lock();
         state.shares.give(&self.caller.tenant, self.records, self.bytes);
         self.queue.metrics.queue_records.set(state.shares.records());
     }
@@ -63,7 +63,7 @@ mod tests {
     fn what_is_stored_has_room_be_it_less_or_more_than_came() {
         let queue = Arc::new(Queue::new(&Settings::default(), Arc::new(Metrics::default())));
         let caller = Caller { tenant: "demo".into(), key: 0 };
-        let held = || queue.state().shares.records();
+        let held = || queue.state.lock().shares.records();
         let (mut room, _) = queue.reserve(&caller, (10, 1_000), 0).expect("room");
         assert_eq!(held(), 10);
         let mut tally = Tally::all(Fate::Accepted, Reason::None, 3);

@@ -1,7 +1,8 @@
 //! A bounded cache of computed values.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 /// Two generations: a value that is requested again moves to the young one, and when that is full
@@ -26,8 +27,7 @@ impl<T> Cache<T> {
 
     /// The value cached under `key`, or else the one that `make` returns now.
     pub(super) fn get_or_insert_with(&self, key: u64, make: impl FnOnce() -> T) -> Arc<T> {
-        let lock = || self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut generations = lock();
+        let mut generations = self.generations.lock();
         if let Some(known) = generations.young.get(&key) {
             return Arc::clone(known);
         }
@@ -37,7 +37,7 @@ impl<T> Cache<T> {
                 // Other threads continue meanwhile; making a value twice is harmless.
                 drop(generations);
                 let made = Arc::new(make());
-                generations = lock();
+                generations = self.generations.lock();
                 made
             }
         };
@@ -67,7 +67,7 @@ mod tests {
             }
         }
         assert_eq!(made, 1_001, "the common one is made once");
-        let held = cache.generations.lock().unwrap();
+        let held = cache.generations.lock();
         assert!(held.young.len() + held.old.len() <= 20);
     }
 }

@@ -1,4 +1,4 @@
-//! What attackers do, each for as long as it is polled.
+//! Attacks, each of which runs for as long as it is polled.
 
 #[path = "attack_tls.rs"]
 mod tls;
@@ -16,14 +16,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::sleep;
 
-/// The list of reliability 3.1, as far as it is about this door.
+/// The attacks of reliability 3.1 that apply to the collector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attack {
-    /// Connections that say nothing, more than there are places.
+    /// Silent connections, more than the limit.
     Silent,
-    /// Heads that come a byte at a time.
+    /// Heads that arrive a byte at a time.
     SlowHeads,
-    /// Bodies that come a byte at a time.
+    /// Bodies that arrive a byte at a time.
     SlowBodies,
     /// HTTP/2 streams that are opened and reset at once.
     RapidReset,
@@ -41,23 +41,23 @@ pub enum Attack {
     LargeHeads,
     /// Chunks with extensions longer than the data.
     ChunkExtensions,
-    /// TLS handshakes that come a byte at a time.
+    /// TLS handshakes that arrive a byte at a time.
     SlowHello,
-    /// Nothing more after the client's part of a handshake, from more than there are places.
+    /// Connections that send a client hello and nothing more, more than the limit.
     OnlyHello,
-    /// The same, and that nothing will come is said: the connection is closed in one direction.
+    /// The same, with the client's direction of the connection closed.
     HalfClosed,
-    /// Noise instead of a handshake.
+    /// Random bytes instead of a handshake.
     Noise,
-    /// A handshake message that says that it is 16 MiB, and comes.
+    /// A handshake message that claims 16 MiB, and is sent.
     EndlessHello,
-    /// Whole handshakes, one after the other, without a request.
+    /// Complete handshakes, one after another, without a request.
     Handshakes,
-    /// A handshake, and then new keys without end; TLS 1.3 has this for a renegotiation.
+    /// A handshake, and then endless key updates, which TLS 1.3 has instead of renegotiation.
     NewKeys,
 }
 
-/// Attacks on a door without TLS.
+/// Attacks on a collector without TLS.
 pub const PLAIN: [Attack; 11] = [
     Attack::Silent,
     Attack::SlowHeads,
@@ -72,7 +72,7 @@ pub const PLAIN: [Attack; 11] = [
     Attack::ChunkExtensions,
 ];
 
-/// Attacks on the TLS of a door.
+/// Attacks on a collector with TLS.
 pub const TLS: [Attack; 8] = [
     Attack::Silent,
     Attack::SlowHello,
@@ -84,18 +84,18 @@ pub const TLS: [Attack; 8] = [
     Attack::NewKeys,
 ];
 
-/// Tells an attacker's process what to do.
+/// The variable that names the attack and the address for an attacker's process.
 const WHAT: &str = "TALLYLIGHT_TEST_ATTACK";
 const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 static GZIP: LazyLock<Vec<u8>> =
-    LazyLock::new(|| whole(GzEncoder::new(letters(), Compression::best())));
-static ZSTD: LazyLock<Vec<u8>> = LazyLock::new(|| zstd::encode_all(letters(), 3).unwrap());
+    LazyLock::new(|| whole(GzEncoder::new(plain_text(), Compression::best())));
+static ZSTD: LazyLock<Vec<u8>> = LazyLock::new(|| zstd::encode_all(plain_text(), 3).unwrap());
 static BROTLI: LazyLock<Vec<u8>> =
-    LazyLock::new(|| whole(brotli::CompressorReader::new(letters(), 4_096, 5, 22)));
+    LazyLock::new(|| whole(brotli::CompressorReader::new(plain_text(), 4_096, 5, 22)));
 const BODY_HEAD: &str = "POST /v1/cmcd?k=demo HTTP/1.1\r\nhost: x\r\n";
 
-/// 64 MiB of one letter, which is what every bomb holds.
-fn letters() -> impl Read {
+/// 64 MiB of one letter, the content of every bomb.
+fn plain_text() -> impl Read {
     std::io::repeat(b'a').take(64 << 20)
 }
 
@@ -105,8 +105,8 @@ fn whole(mut reader: impl Read) -> Vec<u8> {
     bytes
 }
 
-/// An attacker in a process of its own, which takes from the machine what nobody else wants: its own
-/// work is not what is measured, but what it makes of the collector's.
+/// An attacker in its own process, at the lowest priority: the test measures its effect on the
+/// collector, not the load of the attacker itself.
 pub struct Attacker(Child);
 
 pub fn start(attack: Attack, addr: SocketAddr) -> Attacker {
@@ -122,7 +122,7 @@ pub fn start(attack: Attack, addr: SocketAddr) -> Attacker {
 }
 
 impl Attacker {
-    /// Whether it is still at it.
+    /// Whether it is still attacking.
     pub fn is_there(&mut self) -> bool {
         self.0.try_wait().unwrap().is_none()
     }
@@ -135,7 +135,7 @@ impl Drop for Attacker {
     }
 }
 
-/// What an attacker's process does; to be called by an ignored test named `the_attacker`.
+/// The main function of an attacker's process; an ignored test named `the_attacker` calls it.
 pub async fn be_the_attacker() {
     let Ok(what) = std::env::var(WHAT) else { return };
     let (name, addr) = what.split_once(' ').unwrap();
@@ -159,7 +159,7 @@ async fn one(attack: Attack, addr: SocketAddr) {
         if let Ok(mut stream) = connect(addr).await {
             let _ = once(attack, &mut stream).await;
         }
-        // Cut, and back again a moment later.
+        // Reconnect a moment after the cut.
         let pause = match attack {
             Attack::Silent | Attack::OnlyHello | Attack::HalfClosed => 3_000,
             Attack::Handshakes => 0,
@@ -169,7 +169,7 @@ async fn one(attack: Attack, addr: SocketAddr) {
     }
 }
 
-/// From an address that is not the good clients'.
+/// Connects from another address than the good clients'.
 async fn connect(addr: SocketAddr) -> std::io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(([127, 0, 0, 2], 0).into())?;
@@ -246,7 +246,7 @@ async fn bombs(stream: &mut TcpStream, encoding: &str, bomb: &[u8]) -> std::io::
     Ok(())
 }
 
-/// A beginning, and a byte ten times a second.
+/// Sends a beginning, and then a byte ten times a second.
 async fn drip(stream: &mut TcpStream, begin: &[u8]) -> std::io::Result<()> {
     stream.write_all(begin).await?;
     loop {
@@ -255,7 +255,7 @@ async fn drip(stream: &mut TcpStream, begin: &[u8]) -> std::io::Result<()> {
     }
 }
 
-/// Reads what comes, once.
+/// Reads once.
 async fn answer(stream: &mut TcpStream) -> std::io::Result<()> {
     match stream.read(&mut [0; 4_096]).await? {
         0 => Err(std::io::ErrorKind::UnexpectedEof.into()),

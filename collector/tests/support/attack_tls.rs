@@ -1,4 +1,4 @@
-//! What attackers do to the TLS of a door.
+//! Attacks on the collector's TLS.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::good;
 
 type Ended = std::io::Result<()>;
 
-/// The client's part of a handshake.
+/// The client hello of a handshake.
 fn hello() -> Vec<u8> {
     let mut client = ClientConnection::new(good::config(), good::name()).unwrap();
     let mut bytes = Vec::new();
@@ -20,7 +20,7 @@ fn hello() -> Vec<u8> {
     bytes
 }
 
-/// A handshake of which a byte comes ten times a second.
+/// A handshake sent at ten bytes a second.
 pub(super) async fn slow(stream: &mut TcpStream) -> Ended {
     for byte in hello() {
         stream.write_all(&[byte]).await?;
@@ -29,7 +29,7 @@ pub(super) async fn slow(stream: &mut TcpStream) -> Ended {
     Ok(())
 }
 
-/// Has the door do its part, and says nothing more; or says that nothing more comes.
+/// Sends the client hello and nothing more; with `half_closed`, closes its direction.
 pub(super) async fn only_hello(stream: &mut TcpStream, half_closed: bool) -> Ended {
     stream.write_all(&hello()).await?;
     if half_closed {
@@ -39,7 +39,7 @@ pub(super) async fn only_hello(stream: &mut TcpStream, half_closed: bool) -> End
     Ok(())
 }
 
-/// Bytes that are nothing.
+/// Random bytes.
 pub(super) async fn noise(stream: &mut TcpStream) -> Ended {
     let noise: [u8; 4_096] = rand::random();
     loop {
@@ -47,7 +47,7 @@ pub(super) async fn noise(stream: &mut TcpStream) -> Ended {
     }
 }
 
-/// A message of a handshake that is as long as one may say.
+/// A handshake message that claims the greatest length.
 pub(super) async fn endless(stream: &mut TcpStream) -> Ended {
     let record = |content: &[u8]| {
         let length = u16::try_from(content.len()).unwrap().to_be_bytes();
@@ -60,22 +60,22 @@ pub(super) async fn endless(stream: &mut TcpStream) -> Ended {
     }
 }
 
-/// A whole handshake, and an end without a word.
+/// A complete handshake, and a disconnect without a close.
 pub(super) async fn handshake(stream: &mut TcpStream) -> Ended {
     let tls = TlsConnector::from(good::config()).connect(good::name(), stream).await?;
-    // What the door sends behind it is not read: there is a reset instead of a goodbye.
+    // The collector's session tickets are not read, so the connection is reset.
     drop(tls);
     Ok(())
 }
 
-/// Asks for new keys for as long as the door listens.
+/// Requests key updates for as long as the collector reads them.
 pub(super) async fn new_keys(stream: &mut TcpStream) -> Ended {
     let mut tls = TlsConnector::from(good::config()).connect(good::name(), stream).await?;
     loop {
         for _ in 0..64 {
             tls.get_mut().1.refresh_traffic_keys().map_err(std::io::Error::other)?;
         }
-        // An empty write sends what was made of it.
+        // A flush sends the queued updates.
         tls.flush().await?;
         let _ = tokio::time::timeout(Duration::from_micros(1), tls.read_u8()).await;
     }

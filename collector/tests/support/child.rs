@@ -1,5 +1,5 @@
-//! A collector in a process of its own, with the limits of its own that the system sets it.
-//! The test binary starts itself anew for it.
+//! A collector in its own process, with its own system limits. The test binary starts itself again
+//! for it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -20,15 +20,15 @@ const SETTINGS: &str = "TALLYLIGHT_TEST_SETTINGS";
 const FOLDER: &str = "TALLYLIGHT_TEST_FOLDER";
 const LISTENS: &str = "the collector listens on ";
 
-/// A collector that runs until it is told to stop.
+/// A collector that runs until it is stopped.
 pub struct Collector {
     child: Child,
     pub addr: SocketAddr,
-    /// What it printed besides.
-    said: Vec<JoinHandle<String>>,
+    /// What it printed after its address.
+    output: Vec<JoinHandle<String>>,
 }
 
-/// Everything of it runs here; to be called by an ignored test named `the_collector`.
+/// The main function of its process; an ignored test named `the_collector` calls it.
 pub fn be_the_collector() {
     let Ok(settings) = std::env::var(SETTINGS) else { return };
     let folder = std::env::var(FOLDER).unwrap();
@@ -44,7 +44,7 @@ pub fn be_the_collector() {
         println!("{LISTENS}{}", service.addr());
         let stop = CancellationToken::new();
         let running = tokio::spawn(service.run(stop.clone()));
-        // Its parent closes this end when it is done, or gone.
+        // The parent closes stdin when it is done or dead.
         tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()))
             .await
             .unwrap()
@@ -68,16 +68,16 @@ impl Collector {
         Self::start_by(&format!("ulimit -n {files}; exec"), settings, folder)
     }
 
-    /// The same with one core, which is the first, and a thread for it.
+    /// The same on the first core only, with one worker thread.
     pub fn start_on_one_core(settings: &Settings, folder: &Path) -> Self {
         let by = "ulimit -n 16384; export TOKIO_WORKER_THREADS=1; exec taskset -c 0";
         Self::start_by(by, settings, folder)
     }
 
-    /// Time of a core that it used so far.
+    /// The CPU time that it has used.
     pub fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        // After the name, which may hold spaces: its state, and ten more before the two times.
+        // After the name, which may contain spaces: the state, and ten fields before the two times.
         let (_, numbers) = stat.rsplit_once(") ").unwrap();
         let ticks = numbers.split(' ').skip(11).take(2).map(|n| n.parse::<u64>().unwrap());
         // A tick is a hundredth of a second on every Linux.
@@ -106,7 +106,7 @@ impl Collector {
                 break addr.trim().parse().unwrap();
             }
         };
-        Self { child, addr, said: vec![gather(lines), errors] }
+        Self { child, addr, output: vec![gather(lines), errors] }
     }
 
     /// The most memory it ever held, bytes.
@@ -121,11 +121,11 @@ impl Collector {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
     }
 
-    /// Lets it drain and end; what it printed comes back.
+    /// Lets it drain and end, and returns what it printed.
     pub fn stop(mut self) -> String {
         drop(self.child.stdin.take());
         assert!(self.child.wait().unwrap().success());
-        self.said.drain(..).map(|said| said.join().unwrap()).collect()
+        self.output.drain(..).map(|output| output.join().unwrap()).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Good clients, with TLS or without, and how long a POST takes them.
+//! Good clients, with TLS or without, and how long their POSTs take.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -21,9 +21,9 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// Good clients, each with a connection that it renews now and then.
+/// How many good clients there are; each renews its connection now and then.
 const CLIENTS: usize = 16;
-/// Between two POSTs of one of them.
+/// The pause before each POST of a client.
 const PAUSE: Duration = Duration::from_millis(10);
 /// Records of a compressed POST: some kilobytes as sent, so that it waits for its turn.
 const BATCH: usize = 200;
@@ -34,7 +34,7 @@ pub fn certificate() -> TlsFiles {
     TlsFiles { cert: made.join("one.pem"), key: made.join("one.key") }
 }
 
-/// Trusts that certificate alone. Nothing is remembered of a handshake: the next is a whole one.
+/// Trusts that certificate alone. Sessions are not resumed: every handshake is complete.
 pub fn config() -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(certificate().cert).unwrap()).unwrap();
@@ -53,13 +53,13 @@ pub fn name() -> ServerName<'static> {
 trait Stream: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Stream for T {}
 
-/// Where good clients knock.
-pub struct Door {
+/// The good clients of a collector.
+pub struct Clients {
     addr: SocketAddr,
     tls: Option<TlsConnector>,
 }
 
-impl Door {
+impl Clients {
     pub fn plain(addr: SocketAddr) -> Self {
         Self { addr, tls: None }
     }
@@ -76,12 +76,12 @@ impl Door {
         }
     }
 
-    /// The slowest but one in a hundred of good clients' POSTs. One that fails fails the test.
-    pub async fn p99(&self, lasting: Duration) -> Duration {
+    /// The 99th percentile of the clients' POST times. A POST that fails fails the test.
+    pub async fn p99(&self, duration: Duration) -> Duration {
         let began = Instant::now();
         let client = async |number: usize| {
             let (mut took, mut stream) = (Vec::new(), None);
-            while began.elapsed() < lasting {
+            while began.elapsed() < duration {
                 sleep(PAUSE).await;
                 let request = request(number, took.len());
                 let sent = Instant::now();
@@ -101,7 +101,8 @@ impl Door {
     }
 }
 
-/// A POST: a record, or of each fourth client many, compressed, as an SDK sends them after a while.
+/// A POST: one record, or, from every fourth client, many compressed ones, as an SDK sends them
+/// after a while.
 fn request(number: usize, sn: usize) -> Vec<u8> {
     let ts = WallClock.now_us() / 1_000;
     let line = |sn| format!("e=t,sid=\"good-{number}\",sn={sn},sta=p,ts={ts},v=2\n");
@@ -119,7 +120,7 @@ fn request(number: usize, sn: usize) -> Vec<u8> {
     [head.into_bytes(), body].concat()
 }
 
-/// A POST that is answered 204, by hand: a client library would cost more than the door.
+/// A POST that is answered 204, by hand: a client library would cost more than the collector.
 async fn post(stream: &mut dyn Stream, request: &[u8]) -> std::io::Result<()> {
     stream.write_all(request).await?;
     let mut answer = Vec::new();

@@ -28,7 +28,7 @@ pub fn map(pairs: &[(&str, Vec<u8>)]) -> Vec<u8> {
     out
 }
 
-/// A file that knows these networks of /24.
+/// A file with these /24 networks.
 pub fn file(kind: &str, networks: &[(Ipv4Addr, Vec<u8>)]) -> Vec<u8> {
     // Left and right of each node: another node, or (negative) a record of data.
     let mut nodes: Vec<[Option<i64>; 2]> = vec![[None; 2]];

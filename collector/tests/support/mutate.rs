@@ -1,4 +1,4 @@
-//! Good bodies, and bad ones made of them.
+//! Valid bodies, and mutations of them.
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -33,12 +33,12 @@ pub fn events() -> Vec<String> {
     vec![player.to_string(), delivery.to_string()]
 }
 
-/// The record that must survive in whatever company.
+/// A record that must survive, whatever surrounds it.
 pub fn marker(n: usize) -> String {
     format!("e=ps,sid=\"marker-{n}\",sn=1,sta=p,ts={},v=2", NOW / 1_000)
 }
 
-/// What parsers trip over.
+/// Byte sequences that often break parsers.
 const TRIPS: [&[u8]; 18] = [
     b"\"",
     b"\\",
@@ -60,7 +60,7 @@ const TRIPS: [&[u8]; 18] = [
     b"%zz%",
 ];
 
-/// Spoils a body in one to eight places.
+/// Damages a body in one to eight places.
 pub fn mutate(body: &mut Vec<u8>, rng: &mut StdRng) {
     for _ in 0..rng.random_range(1..=8) {
         let at = rng.random_range(0..=body.len());

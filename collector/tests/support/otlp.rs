@@ -1,4 +1,4 @@
-//! OTLP requests that were spoilt: whatever comes, every record of it has a fate.
+//! Mutated OTLP requests: every record of a request that can still be read has a fate.
 
 use proptest::prelude::*;
 use tallylight_collector::decode::otlp::{Export, Wire, request};

@@ -1,4 +1,4 @@
-//! A collector over a log that can be read, failed and held.
+//! A collector over a log that can be read, can fail on request and can be held.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -22,17 +22,17 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-/// The moment at which everything arrives, Unix µs.
+/// The time at which everything arrives, Unix µs.
 pub const NOW: i64 = 1_795_000_000_000_000;
 
-/// What an append fails with.
+/// Makes the error with which an append fails.
 pub type Fault = fn(String) -> LogError;
 
-/// A log with the faults that only callers care about: it can refuse in every way, and hold.
+/// A log whose appends can be held, or fail with any error.
 #[derive(Debug)]
 pub struct TestLog {
     inner: Arc<dyn EventLog>,
-    /// Appends fail with what this makes.
+    /// If set, appends fail with this error.
     pub fault: Mutex<Option<Fault>>,
     gate: Semaphore,
 }
@@ -69,7 +69,7 @@ impl EventLog for TestLog {
 }
 
 impl TestLog {
-    /// Over a log of the real kinds.
+    /// Wraps a real log.
     pub fn over(inner: Arc<dyn EventLog>) -> Self {
         Self { inner, fault: Mutex::default(), gate: Semaphore::new(1) }
     }
@@ -79,7 +79,7 @@ impl TestLog {
         assert_eq!(self.gate.forget_permits(1), 1);
     }
 
-    /// Appends go on.
+    /// Appends continue.
     pub fn release(&self) {
         self.gate.add_permits(1);
     }
@@ -103,7 +103,7 @@ impl TestLog {
         self.sums(|row| (row.fate, row.reason)).await
     }
 
-    /// The same by the source under which they are booked.
+    /// The same, by the source under which the ledger counts them.
     pub async fn booked(&self) -> BTreeMap<(String, Fate), u64> {
         self.sums(|row| (row.source.clone(), row.fate)).await
     }
@@ -134,7 +134,7 @@ pub fn parts(entries: &[Entry], kind: Kind) -> Vec<Part> {
     all.filter(|part| part.kind == kind.code()).cloned().collect()
 }
 
-/// A collector that serves.
+/// A running collector.
 pub struct World {
     pub log: Arc<TestLog>,
     pub router: axum::Router,

@@ -1,8 +1,9 @@
 //! What all clients share: the live store, the ring of deltas and the broadcast channel.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::ws::Utf8Bytes;
+use parking_lot::Mutex;
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::rows::TopicRows;
 use tallylight_store::live::{Changes, Cursor, LiveStore, Tables};
@@ -88,10 +89,6 @@ impl Hub {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(super) fn session(&self) -> &str {
         &self.session
     }
@@ -113,14 +110,14 @@ impl Hub {
     /// Marks everything in the log as read. Changes up to here are not published.
     pub(super) fn set_ready(&self) {
         if !self.is_ready() {
-            self.lock().pending = Changes::default();
+            self.inner.lock().pending = Changes::default();
             self.ready.send_replace(true);
         }
     }
 
     /// Takes in the rows of one log entry.
     pub(super) fn apply(&self, rows: TopicRows) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let Inner { store, pending, .. } = &mut *inner;
         store.apply(rows, pending);
         let changed = !pending.is_empty();
@@ -138,7 +135,7 @@ impl Hub {
     /// Sends what changed to every client.
     pub(super) fn publish(&self) {
         let tables = {
-            let mut inner = self.lock();
+            let mut inner = self.inner.lock();
             let pending = std::mem::take(&mut inner.pending);
             inner.store.read(&pending)
         };
@@ -148,11 +145,11 @@ impl Hub {
         let at = self.now_ms();
         for piece in message::pieces(&tables, MAX_ROWS) {
             // Written outside the lock: only this function assigns numbers.
-            let seq = self.lock().ring.last() + 1;
+            let seq = self.inner.lock().ring.last() + 1;
             let text = piece.message(seq, at, RowsKind::Delta);
             self.metrics.deltas.inc();
             self.metrics.delta_bytes.inc_by(text.len() as u64);
-            let mut inner = self.lock();
+            let mut inner = self.inner.lock();
             inner.ring.push(text.clone());
             // Within the lock, so that a client that joins now gets it exactly once; an error
             // only means that there are no clients.
@@ -162,20 +159,20 @@ impl Hub {
 
     /// Sends every client the state of the platform.
     pub(super) fn publish_status(&self, text: Utf8Bytes) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.status = Some(text.clone());
         let _ = self.clients.send(Outgoing::Status(text));
     }
 
     /// Reads the store.
     pub(crate) fn with_store<T>(&self, read: impl FnOnce(&LiveStore) -> T) -> T {
-        read(&self.lock().store)
+        read(&self.inner.lock().store)
     }
 
     /// Current panes of a snapshot, up to about one message, and where the rest begins. What
     /// changes between two parts is also sent as a delta.
     pub(super) fn part(&self, from: Cursor) -> (Tables, Option<Cursor>) {
-        self.lock().store.part(from, MAX_ROWS)
+        self.inner.lock().store.part(from, MAX_ROWS)
     }
 
     /// Subscribes a client, with what it needs from before.
@@ -184,7 +181,7 @@ impl Hub {
         let resume = query.resume.filter(|_| known);
         let since_s = i64::from(query.since_s.unwrap_or(DEFAULT_SINCE_S));
         let since_us = self.clock.now_us() - since_s * 1_000_000;
-        let inner = self.lock();
+        let inner = self.inner.lock();
         let first = match resume.and_then(|seq| inner.ring.after(seq)) {
             Some(missed) => First::Missed(missed),
             None => First::Snapshot(Cursor::since(since_us)),

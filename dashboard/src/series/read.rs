@@ -11,7 +11,7 @@ use datafusion::arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::reader::StreamReader;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{hour_name, hour_of};
+use tallylight_store::history::{hour_name, hour_of};
 
 use super::cuboid::{Cuboid, MEASURES, Names, Piece, Range, Reach};
 use super::question::Key;

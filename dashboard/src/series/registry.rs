@@ -1,9 +1,10 @@
 //! The cuboids that are currently requested.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncMutexGuard};
 
 use super::cuboid::Cuboid;
@@ -62,10 +63,6 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Waits until no other reading runs, and keeps others waiting.
     pub(super) async fn turn(&self) -> AsyncMutexGuard<'_, ()> {
         self.turn.lock().await
@@ -83,14 +80,14 @@ impl Registry {
     }
 
     fn known(&self, key: &Key, now: Instant) -> Option<Shared> {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let held = inner.held.get_mut(key)?;
         held.asked = now;
         Some(Arc::clone(&held.cuboid))
     }
 
     fn register(&self, key: &Key, now: Instant) -> Result<Shared, Failed> {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         sweep(&mut inner, now);
         if inner.held.len() >= MOST && !inner.held.contains_key(key) {
             evict_one(&mut inner, now);
@@ -110,7 +107,7 @@ impl Registry {
 
     /// Drops this cuboid if it is still the one registered for the key.
     pub(super) fn forget(&self, key: &Key, cuboid: &Shared) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         if inner.held.get(key).is_some_and(|held| Arc::ptr_eq(&held.cuboid, cuboid)) {
             inner.held.remove(key);
         }
@@ -118,7 +115,7 @@ impl Registry {
 
     /// Drops cuboids that are no longer requested, as long as there are any.
     fn sweep_while_any(&self, app: &Arc<App>) {
-        if std::mem::replace(&mut self.lock().sweeping, true) {
+        if std::mem::replace(&mut self.inner.lock().sweeping, true) {
             return;
         }
         let app = Arc::clone(app);
@@ -130,7 +127,7 @@ impl Registry {
                     () = tokio::time::sleep(DROPPED_AFTER / 4) => {}
                     () = app.stop.cancelled() => return,
                 }
-                let mut inner = app.series.lock();
+                let mut inner = app.series.inner.lock();
                 sweep(&mut inner, Instant::now());
                 is_any = !inner.held.is_empty();
                 inner.sweeping = is_any;
@@ -179,7 +176,7 @@ mod tests {
         let recent = registry.known(&key(1), start + EVICTED_AFTER);
         assert!(recent.is_some(), "not the one that was requested since");
         registry.register(&key(9), start + DROPPED_AFTER + EVICTED_AFTER).unwrap();
-        let left: Vec<u32> = registry.lock().held.keys().map(|key| key.minutes).collect();
+        let left: Vec<u32> = registry.inner.lock().held.keys().map(|key| key.minutes).collect();
         assert!(left.len() == 3 && [3, 9, 10].iter().all(|of| left.contains(of)), "{left:?}");
     }
 }

@@ -16,7 +16,8 @@ use datafusion::execution::object_store::{
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use tallylight_serve::{Priority, threads};
 use tokio::runtime::Runtime;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::timeout_at;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::catalog::{self, TableInfo, Tables};
@@ -69,6 +70,8 @@ pub(super) struct Shared {
 pub struct Engine {
     shared: Arc<Shared>,
     places: Arc<Semaphore>,
+    /// Held while a condition is compiled: one at a time, so that they leave threads to queries.
+    compiling: Arc<Mutex<()>>,
     runtime: Option<Runtime>,
 }
 
@@ -103,7 +106,8 @@ impl Engine {
             settings,
         };
         let places = Arc::new(Semaphore::new(shared.settings.concurrent));
-        Ok(Self { shared: Arc::new(shared), places, runtime: Some(runtime) })
+        let compiling = Arc::default();
+        Ok(Self { shared: Arc::new(shared), places, compiling, runtime: Some(runtime) })
     }
 
     /// All tables.
@@ -137,7 +141,8 @@ impl Engine {
         self.watch(task, deadline).await
     }
 
-    /// Compiles the condition of a WHERE on a table with these columns.
+    /// Compiles the condition of a WHERE on a table with these columns, once those before it are
+    /// compiled.
     pub async fn condition(
         &self,
         table: &str,
@@ -147,13 +152,19 @@ impl Engine {
         let (shared, table) = (Arc::clone(&self.shared), table.to_owned());
         let text = text.to_owned();
         let within = Duration::from_secs(self.shared.settings.deadline_s);
-        let stop = Stop::at(Instant::now() + within);
-        let work = self
-            .spawn(async move { condition::compile(&shared, &table, schema, &text, stop).await });
-        match tokio::time::timeout(within + GRACE, work?).await {
+        let deadline = Instant::now() + within;
+        let late = || query::too_late(within.as_secs());
+        let turn = Arc::clone(&self.compiling).lock_owned();
+        let turn = timeout_at(deadline.into(), turn).await.map_err(|_| late())?;
+        let work = self.spawn(async move {
+            // As a query's place, it is released when the work has ended.
+            let _turn = turn;
+            condition::compile(&shared, &table, schema, &text, Stop::at(deadline)).await
+        })?;
+        match timeout_at((deadline + GRACE).into(), work).await {
             Ok(Ok(compiled)) => compiled,
             Ok(Err(error)) => Err(SqlError::new(Kind::Internal, error.to_string())),
-            Err(_) => Err(query::too_late(within.as_secs())),
+            Err(_) => Err(late()),
         }
     }
 

@@ -2,7 +2,7 @@
 //! Only the columns that the query needs are requested.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
@@ -16,6 +16,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::stream::{self, StreamExt, TryStreamExt};
+use parking_lot::Mutex;
 use tallylight_schemas::tables::Table;
 
 use super::error::{Kind, SqlError, inside};
@@ -111,7 +112,7 @@ impl PartitionStream for ShardSessions {
     }
 
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let sessions = self.sessions.lock().take();
         let (schema, rows) = (Arc::clone(&self.schema), context.session_config().batch_size());
         let pages = stream::try_unfold(sessions, async |sessions| {
             let Some(mut sessions) = sessions else {

@@ -10,7 +10,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit}
 use datafusion::arrow::error::ArrowError;
 use datafusion::catalog::{MemTable, TableProvider};
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 
 use super::catalog::{ABOUT, Opened, TableInfo, Tables, UNIT};
 use super::live::LiveSessions;

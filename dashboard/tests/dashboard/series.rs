@@ -7,7 +7,7 @@ use tallylight_schemas::ident::Shard;
 use tallylight_schemas::ipc;
 use tallylight_schemas::session::SpanRow;
 use tallylight_schemas::tables::{Table, conform};
-use tallylight_store::archive::{Copied, History, Parts};
+use tallylight_store::history::{Copied, History, Parts};
 
 use crate::support::{NOW_S, World, both, progress, settings, world_over};
 
@@ -67,7 +67,7 @@ impl Spans {
     fn add(&mut self, rows: &[SpanRow]) {
         self.offset += 1;
         let batch = conform(&ipc::to_batch(rows).unwrap(), Table::SessionSpans).unwrap();
-        let hour = tallylight_store::archive::hour_of(NOW_S * 1_000_000);
+        let hour = tallylight_store::history::hour_of(NOW_S * 1_000_000);
         self.history.add(Table::SessionSpans, self.offset, hour, batch);
     }
 

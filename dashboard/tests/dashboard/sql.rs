@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use tallylight_dashboard::Settings;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{History, Unwritten, Writers};
+use tallylight_store::history::{History, Unwritten, Writers};
 
 use crate::support::{BUSY, World, settings, world, world_over};
 

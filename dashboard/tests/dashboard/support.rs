@@ -18,7 +18,7 @@ use tallylight_schemas::session::{Outcome, SessionRow};
 use tallylight_schemas::sketch::Sketch;
 use tallylight_schemas::tables::open_sessions;
 use tallylight_schemas::{ipc, metrics};
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};

@@ -9,7 +9,7 @@ use tallylight_schemas::dead::DeadLetter;
 use tallylight_schemas::ident::Shard;
 use tallylight_schemas::ipc;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{History, Parts};
+use tallylight_store::history::{History, Parts};
 
 use crate::world::{rows, settings};
 

@@ -66,7 +66,7 @@ function findings(now) {
     if (!fault) continue;
     const words = fault === "kill" ? "sends nothing" : "sends a frozen picture";
     found.push({
-      key: `encoder-${pipeline}`, cause: `Encoder ${pipeline} ${words}`, culprit: "encoder", name: pipeline, cohort: "nobody: the other pipeline is served", viewers: 0, severity: "degraded",
+      key: `encoder-${pipeline}`, cause: `Encoder ${pipeline} ${words}`, culprit: "encoder", name: pipeline, cohort: "no viewers: the other pipeline is served", viewers: 0, severity: "degraded",
       evidence: evidence(fault === "kill" ? [["Segments in the last 6 s", "0", "12"], ["Reports", "none for 4 s"]] : [["Frame strip", "stands still since 3 segments"], ["Segments", "valid, on time"]]),
       action: { kind: "mask_pipeline", target: pipeline, to: null, share: 1, viewers: 0, load_after: null, title: `Ignore pipeline ${pipeline} at the origin`, forecast: "No wait of 150 ms for it; B is served", undo: "One click, or 30 s of health on its own" },
     });

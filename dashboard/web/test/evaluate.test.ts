@@ -91,6 +91,18 @@ describe("alarms", () => {
     };
     expect([2, 3].map((n) => levelOf(FAILURES, 7, sums(n)) > 0)).toEqual([false, true]);
   });
+  it("count events also where they are divided by time", () => {
+    const perHour: Metric = { ...FAILURES, formula: { kind: "ratio", num: "failures", den: ["playing_ms"], scale: 3_600_000 } };
+    const sums = (failures: number): Sums => {
+      const made = new Sums();
+      made.add({ m: { failures, playing_ms: 1_200_000 } });
+      return made;
+    };
+    expect([2, 3].map((n) => levelOf(perHour, 7, sums(n)) > 0)).toEqual([false, true]);
+    const time = new Sums();
+    time.add({ m: { rebuffering_ms: 2, playing_ms: 98 } });
+    expect(levelOf(REBUFFER, 2, time), "milliseconds are not events").toBeGreaterThan(0);
+  });
 });
 
 describe("impact", () => {

@@ -1,12 +1,14 @@
 // The sentences of the Control room, and where they are shown.
 
 import { describe, expect, it, vi } from "vitest";
+import type { App } from "../src/app";
 import type { Annotation } from "../src/control/annotations";
 import type { Incident } from "../src/control/types";
 import { originAsked } from "../src/feed/delivery";
 import type { Value } from "../src/metrics/reading";
 import { layLabels, shades } from "../src/room/annotate";
 import { calmWords } from "../src/room/calm";
+import { Changes } from "../src/room/changes";
 import { shownOf, type Entry } from "../src/room/log";
 import { fit } from "../src/ui/fit";
 import { REBUFFER, STARTUP, VIEWERS } from "./metrics";
@@ -62,6 +64,18 @@ describe("a room without incidents", () => {
     expect(calmWords(bad, [], null, 90_000)).toContain("Rebuffer ratio 1.20 % departs from normal, and no part is found at fault");
     expect(calmWords(bad, [], last, 90_000)).toContain('departs from normal, as their window still holds "Edge e1 answers slowly", over 10 s ago');
     expect(calmWords(bad, [], last, 990_000)).toContain("no part is found at fault");
+  });
+});
+
+describe("changes", () => {
+  it("are not made by a value of too few viewers", () => {
+    const app = { feed: { now: () => 1, status: null } } as unknown as App;
+    const [changes, one] = [new Changes(), { metric: REBUFFER, before: null, sums: null }];
+    changes.watch(app, [{ ...one, value: 9, level: 3, small: false }]);
+    changes.watch(app, [{ ...one, value: 9, level: 0, small: true }]);
+    expect(changes.list).toEqual([]);
+    changes.watch(app, [{ ...one, value: 0, level: 0, small: false }]);
+    expect(changes.list.map(({ text }) => text)).toEqual(["rebuffer ratio back to normal"]);
   });
 });
 

@@ -73,7 +73,7 @@ async fn what_a_failed_sync_left_only_in_the_page_cache_is_gone_after_reopening(
     let faults = Arc::new(Faults::default());
     let log = open(dir.path(), &faults);
     log.append("events", parts(100)).await.unwrap();
-    let synced = log.opened("events").unwrap().topic.state().segments[0].bytes;
+    let synced = log.opened("events").unwrap().topic.state.lock().segments[0].bytes;
     faults.sync.store(true, Ordering::SeqCst);
     log.append("events", parts(100)).await.unwrap_err();
     faults.sync.store(false, Ordering::SeqCst);
@@ -176,10 +176,10 @@ async fn two_segments(dir: &Path, faults: &Arc<Faults>) -> (DiskLog, u64) {
     let settings = DiskSettings { segment_bytes: 1 << 20, ..DiskSettings::new(dir, topics) };
     let log = DiskLog::open_with(settings, &clock, &files).unwrap();
     let topic = log.opened("events").unwrap().topic.clone();
-    while topic.state().segments.len() < 2 {
+    while topic.state.lock().segments.len() < 2 {
         log.append("events", parts(1_000)).await.unwrap();
     }
-    let second = topic.state().segments[1].segment.base;
+    let second = topic.state.lock().segments[1].segment.base;
     log.append("events", parts(1_000)).await.unwrap();
     (log, second)
 }

@@ -3,14 +3,14 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+
+use parking_lot::Mutex;
 
 use super::files::Files;
 use super::format::{BadHeader, SEGMENT_HEADER, SegmentHeader};
 use super::source::{Source, Unreadable};
 use super::walk::Walker;
 use crate::LogError;
-use crate::common::lock;
 
 const SUFFIX: &str = ".seg";
 /// Distance between points of the sparse index, in bytes.
@@ -73,7 +73,7 @@ impl Segment {
     /// Adds the record of `offset` at `position` to the sparse index, if it is far enough from the
     /// last point.
     pub(super) fn note(&self, offset: u64, position: u64) {
-        let mut index = lock(&self.index);
+        let mut index = self.index.lock();
         let last = index.last().map_or((0, SEGMENT_HEADER as u64), |point| *point);
         if offset > last.0 && position >= last.1 + INDEX_STEP {
             index.push((offset, position));
@@ -82,7 +82,7 @@ impl Segment {
 
     /// A record at or before `offset`: its offset and its position.
     pub(super) fn near(&self, offset: u64) -> (u64, u64) {
-        let index = lock(&self.index);
+        let index = self.index.lock();
         let after = index.partition_point(|point| point.0 <= offset);
         after.checked_sub(1).map_or((self.base, SEGMENT_HEADER as u64), |at| index[at])
     }

@@ -4,16 +4,16 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::files::Files;
 use super::quarantine::Quarantine;
 use super::reader::{self, Span};
 use super::segment::Segment;
-use crate::common::lock;
 use crate::{Batch, LogError, TopicSettings, Usage};
 
 /// A segment and the number of its durable bytes.
@@ -64,7 +64,7 @@ pub(super) struct Topic {
     pub(super) dir: PathBuf,
     files: Arc<dyn Files>,
     pub(super) head: watch::Sender<u64>,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     /// Separate from the state, so that copying damaged bytes never blocks the writer.
     quarantine: Mutex<Quarantine>,
 }
@@ -81,13 +81,9 @@ impl Topic {
         Self { settings, dir, files, head, state, quarantine }
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
-    }
-
     pub(super) fn usage(&self) -> Usage {
-        let quarantined_entries = lock(&self.quarantine).entries();
-        let state = self.state();
+        let quarantined_entries = self.quarantine.lock().entries();
+        let state = self.state.lock();
         // Offsets start at 0 and only the caps move the earliest offset, so it is also the number
         // of dropped entries and needs no file of its own.
         let earliest = state.earliest();
@@ -104,12 +100,12 @@ impl Topic {
     /// Refuses all further appends.
     pub(super) fn stop(&self, why: &str) {
         tracing::error!(topic = %self.settings.name, why, "the log stopped");
-        self.state().stopped.get_or_insert_with(|| why.to_owned());
+        self.state.lock().stopped.get_or_insert_with(|| why.to_owned());
     }
 
     /// Makes synced data visible: `bytes` of the active segment, up to offset `next`.
     pub(super) fn publish(&self, bytes: u64, next: u64) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if let Some(active) = state.segments.back_mut() {
             active.bytes = bytes;
         }
@@ -122,7 +118,7 @@ impl Topic {
     pub(super) fn enforce_caps(&self, now_us: i64) {
         let mut dropped = false;
         loop {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             if !state.over(&self.settings, now_us) {
                 break;
             }
@@ -132,7 +128,7 @@ impl Topic {
             match self.files.remove(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     tracing::warn!(path = %path.display(), %error, "cannot drop a segment");
-                    self.state().segments.push_front(oldest);
+                    self.state.lock().segments.push_front(oldest);
                     break;
                 }
                 _ => tracing::info!(path = %path.display(), "the cap dropped a segment"),
@@ -157,18 +153,18 @@ impl Topic {
             }
             // A segment that the cap dropped while it was read is not damaged. Each retry has a
             // later earliest offset, so the loop ends.
-            let earliest = self.state().earliest();
+            let earliest = self.state.lock().earliest();
             if spans.first().is_some_and(|span| span.segment.base < earliest) {
                 continue;
             }
-            lock(&self.quarantine).add(&outcome.damage, earliest);
+            self.quarantine.lock().add(&outcome.damage, earliest);
             return Ok(outcome.batch);
         }
     }
 
     /// All durable spans; none if `from` is the end.
     fn spans(&self, from: u64) -> Result<Vec<Span>, LogError> {
-        let state = self.state();
+        let state = self.state.lock();
         if from > state.next {
             return Err(LogError::Invalid(format!(
                 "offset {from} of topic {} is past its end, {}; was the log's folder replaced?",

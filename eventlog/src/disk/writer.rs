@@ -61,7 +61,7 @@ impl Writer {
         clock: Arc<dyn Clock>,
     ) -> Option<Self> {
         let Opened { topic, active, last_us, .. } = opened;
-        let state = topic.state();
+        let state = topic.state.lock();
         let (segment, bytes) = state.segments.back().map(|p| (p.segment.clone(), p.bytes))?;
         let next = state.next;
         drop(state);
@@ -109,7 +109,7 @@ impl Writer {
         let refuse = |group: Vec<Request>, error: LogError| {
             group.into_iter().for_each(|request| answer(request, Err(error.clone())));
         };
-        let stopped = self.topic.state().stopped.clone();
+        let stopped = self.topic.state.lock().stopped.clone();
         if let Some(why) = stopped {
             return refuse(group, LogError::Closed(why));
         }
@@ -217,14 +217,14 @@ impl Writer {
         self.bytes = SEGMENT_HEADER as u64;
         self.first_us = None;
         let placed = Placed { segment: self.segment.clone(), bytes: self.bytes };
-        self.topic.state().segments.push_back(placed);
+        self.topic.state.lock().segments.push_back(placed);
         Ok(())
     }
 
     /// Ends the log with an empty segment. Its name says how many entries come before, so
     /// that damage to the last of them is told from a torn tail when the log is opened again.
     fn seal(&mut self) {
-        let running = self.topic.state().stopped.is_none();
+        let running = self.topic.state.lock().stopped.is_none();
         if running
             && self.bytes > SEGMENT_HEADER as u64
             && let Err(error) = self.roll()

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use tallylight_schemas::ident::Shard;
 use tokio::sync::watch;
 
 use super::reader::{self, PastReader};
 use super::topic::{ReadPlan, Topic};
 use super::{Kafka, blocking, join, spawn};
-use crate::common::{lock, unknown};
+use crate::common::unknown;
 use crate::{Batch, EventLog, LogError, Part, TopicSettings, Usage};
 
 /// How long a read waits for entries that are known to exist.
@@ -46,7 +47,7 @@ impl KafkaLog {
             let ends = blocking(move || reader::ends(&client, &of, (&kafka_name, partition)));
             let settings = TopicSettings { cap_bytes, ..settings.clone() };
             let topic = Arc::new(Topic::new(settings, location, ends.await?));
-            lock(&kafka.watched).push(Arc::downgrade(&topic));
+            kafka.watched.lock().push(Arc::downgrade(&topic));
             let opened = Opened { topic, past: Arc::default(), follower: Mutex::default() };
             topics.insert(name.clone(), opened);
         }
@@ -60,7 +61,7 @@ impl KafkaLog {
     /// The topic; it is followed from now on.
     fn followed(&self, topic: &str) -> Result<&Opened, LogError> {
         let opened = self.opened(topic)?;
-        let mut follower = lock(&opened.follower);
+        let mut follower = opened.follower.lock();
         if follower.is_none() {
             let topic = Arc::clone(&opened.topic);
             let (settings, stop) = (Arc::clone(&self.kafka.settings), Arc::clone(&self.stop));
@@ -127,7 +128,7 @@ impl EventLog for KafkaLog {
             ReadPlan::FromBrokers { from, to, lost } => {
                 let (past, topic) = (Arc::clone(&opened.past), Arc::clone(topic));
                 let settings = Arc::clone(&self.kafka.settings);
-                blocking(move || lock(&past).read((&topic, &settings), (from, to, lost), max_bytes))
+                blocking(move || past.lock().read((&topic, &settings), (from, to, lost), max_bytes))
                     .await
             }
         }
@@ -149,7 +150,7 @@ impl EventLog for KafkaLog {
 impl Drop for KafkaLog {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        let followers = self.topics.values().filter_map(|opened| lock(&opened.follower).take());
+        let followers = self.topics.values().filter_map(|opened| opened.follower.lock().take());
         join(followers);
     }
 }

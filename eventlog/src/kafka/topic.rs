@@ -2,11 +2,10 @@
 //! want.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard};
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::common::lock;
 use crate::{Batch, Entry, LogError, TopicSettings, Usage};
 
 /// Bytes of the newest entries to keep in memory; at least one entry is kept.
@@ -74,13 +73,9 @@ impl Topic {
         (&self.name, self.partition)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
-    }
-
     /// Takes the ends of the topic from a broker.
     pub(super) fn learned(&self, (low, high): (u64, u64)) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.earliest = state.earliest.max(low);
         drop(state);
         self.raise(high);
@@ -98,7 +93,7 @@ impl Topic {
     /// Calls `send` with a time not below that of any known entry. Calls are serialised, so that
     /// times follow the order of sending.
     pub(super) fn timed<T>(&self, now_us: i64, send: impl FnOnce(i64) -> T) -> T {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.last_us = state.last_us.max(now_us);
         send(state.last_us)
     }
@@ -110,7 +105,7 @@ impl Topic {
 
     /// The follower read a record; `entry` is `None` if Tallylight did not write it.
     pub(super) fn saw(&self, offset: u64, bytes: u64, entry: Option<Entry>) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         match entry {
             Some(entry) => {
                 state.last_us = state.last_us.max(entry.appended_at_us);
@@ -138,7 +133,7 @@ impl Topic {
 
     /// The follower continues at `offset`, since earlier entries are gone.
     pub(super) fn jumped(&self, offset: u64) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.run.clear();
         state.run_bytes = 0;
         state.run_start = offset;
@@ -150,7 +145,7 @@ impl Topic {
     /// recreated. New entries would reuse offsets that were already read, so every further read
     /// fails. A process that only appends does not notice.
     pub(super) fn cut(&self, at: u64, end: u64) {
-        self.state().cut = Some((at, end));
+        self.state.lock().cut = Some((at, end));
         tracing::error!(topic = self.name, at, end, "the topic has become shorter");
         // Pretend that there are more entries: waiting readers then read and get the error.
         self.head.send_modify(|head| *head += 1);
@@ -158,7 +153,7 @@ impl Topic {
 
     /// Fails once the topic has become shorter.
     pub(super) fn check_whole(&self) -> Result<(), LogError> {
-        let Some((at, end)) = self.state().cut else { return Ok(()) };
+        let Some((at, end)) = self.state.lock().cut else { return Ok(()) };
         Err(LogError::Data(format!(
             "topic {} was read up to {at} and ends at {end}: its tail was lost, or it was recreated",
             self.name
@@ -167,7 +162,7 @@ impl Topic {
 
     /// Reads from memory, or returns the range to read from the brokers.
     pub(super) fn read(&self, from: u64, max_bytes: usize) -> Result<ReadPlan, LogError> {
-        let state = self.state();
+        let state = self.state.lock();
         let followed = *self.followed.borrow();
         let start = from.max(state.earliest);
         let lost = start - from;
@@ -188,7 +183,7 @@ impl Topic {
     }
 
     pub(super) fn usage(&self) -> Usage {
-        let state = self.state();
+        let state = self.state.lock();
         let next = *self.head.borrow();
         let kept = next.saturating_sub(state.earliest);
         let mean = state.seen_bytes.checked_div(state.seen_entries).unwrap_or(0);

@@ -1,8 +1,9 @@
 //! Appends entries: bounded, in order, acknowledged by every in-sync replica.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
+use parking_lot::Mutex;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use tallylight_schemas::clock::Clock;
@@ -11,7 +12,6 @@ use tokio::sync::Semaphore;
 use super::client::{Context, MAX_RECORD_BYTES, create, producing};
 use super::topic::Topic;
 use super::{KafkaSettings, record};
-use crate::common::lock;
 use crate::entry::checked_len;
 use crate::{LogError, Part};
 
@@ -47,7 +47,7 @@ impl Writer {
         if self.closed.load(Ordering::Relaxed) {
             return Err(closed());
         }
-        let client = lock(&self.client).clone();
+        let client = self.client.lock().clone();
         let sent = topic.timed(self.clock.now_us(), |now_us| {
             let value = record::encode(parts, body_len, now_us);
             let (name, partition) = topic.location();
@@ -110,7 +110,7 @@ impl Writer {
 
     /// Replaces a producer whose state the brokers have lost: it can never send again.
     fn renew(&self, broken: &Client, why: String) -> LogError {
-        let mut client = lock(&self.client);
+        let mut client = self.client.lock();
         let same = std::ptr::eq(client.client().native_ptr(), broken.client().native_ptr());
         if same {
             tracing::warn!(why, "the producer failed; a new one replaces it");
@@ -125,7 +125,7 @@ impl Writer {
     /// Accepts no further appends, and waits for those in progress.
     pub(super) async fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
-        let client = lock(&self.client).clone();
+        let client = self.client.lock().clone();
         let within = self.settings.append_within;
         let flushed = tokio::task::spawn_blocking(move || client.flush(within)).await;
         if !matches!(flushed, Ok(Ok(()))) {
@@ -155,7 +155,7 @@ mod tests {
         let topics = vec![TopicSettings::new("rows", 1 << 30)];
         let settings = Arc::new(KafkaSettings::new("127.0.0.1:1", topics));
         let writer = Writer::new(settings, Arc::new(ManualClock::at_us(0))).unwrap();
-        let client = lock(&writer.client).clone();
+        let client = writer.client.lock().clone();
         for (code, setting) in [
             (RDKafkaErrorCode::MessageSizeTooLarge, "max.message.bytes"),
             (RDKafkaErrorCode::MessageBatchTooLarge, "segment.bytes"),

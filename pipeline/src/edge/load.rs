@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::header::{HeaderMap, USER_AGENT};
+use parking_lot::Mutex;
 use tallylight_schemas::delivery::Action;
 
 use super::answer::MediaRequest;
@@ -39,12 +40,12 @@ impl Admission {
     pub(super) fn admit(&self, request: &MediaRequest, session: &str) -> Result<(), Problem> {
         let path = &request.path;
         // The bitrate of a track that was never fetched is unknown, so there is nothing to reserve.
-        let known = self.tracks.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.tracks.lock();
         let rung = known.get(&(path.stream.clone(), path.track.clone())).copied();
         drop(known);
         let Some(rung) = rung.filter(|_| path.k().is_some()) else { return Ok(()) };
         let available_kbps = self.capacity_kbps - self.background();
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = self.sessions.lock();
         if sessions.admit(session, rung, available_kbps, request.arrival) {
             return Ok(());
         }
@@ -59,7 +60,7 @@ impl Admission {
     pub(super) fn learn(&self, request: &MediaRequest, stored: &Stored) {
         let (Some(kbps), Some(ot)) = (stored.cmsd.br_kbps, stored.cmsd.ot) else { return };
         let kind = if ot == 'a' { Kind::Audio } else { Kind::Video };
-        let mut tracks = self.tracks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tracks = self.tracks.lock();
         let key = (request.path.stream.clone(), request.path.track.clone());
         if tracks.len() < MAX_TRACKS || tracks.contains_key(&key) {
             tracks.insert(key, (kind, kbps));
@@ -68,7 +69,7 @@ impl Admission {
 
     /// The current load.
     pub(super) fn load(&self, now_us: i64) -> Load {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = self.sessions.lock();
         let (reserved, sessions) = sessions.load(now_us);
         let reserved_kbps = reserved + self.background();
         Load { capacity_kbps: self.capacity_kbps, reserved_kbps, sessions }

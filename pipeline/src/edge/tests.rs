@@ -1,11 +1,11 @@
 //! An edge in front of a real origin, both on one clock.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use axum::Json;
 use axum::routing::post;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +28,7 @@ async fn collector() -> (String, Events) {
     let events = Events::default();
     let kept = events.clone();
     let handler = post(async move |Json(body): Json<Vec<Value>>| {
-        kept.lock().unwrap_or_else(PoisonError::into_inner).extend(body);
+        kept.lock().extend(body);
         axum::http::StatusCode::NO_CONTENT
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -79,7 +79,7 @@ impl Pair {
 
     async fn reported(&self, count: usize) -> Vec<Value> {
         for _ in 0..200 {
-            let mut events = self.events.lock().unwrap().clone();
+            let mut events = self.events.lock().clone();
             // The load is reported each second.
             events.retain(|event| event["action"] != "load");
             if events.len() >= count {

@@ -1,7 +1,9 @@
 //! Renders whole segments ahead of time with the live pipeline's own settings: the slate, and
 //! the recording that the loop source plays.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::feed::{Feed, Outlet, failed};
 use super::pure::draw::Canvas;
@@ -34,7 +36,7 @@ pub(super) fn render(
     let tracks = Arc::new(Mutex::new(vec![Rendered::default(); settings.rungs.len() + 1]));
     let into = Arc::clone(&tracks);
     let outlet: Outlet = Arc::new(move |track, piece| {
-        let mut tracks = into.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tracks = into.lock();
         let Some(track) = tracks.get_mut(track) else { return };
         match piece {
             Piece::Init(bytes) => track.init = bytes.to_vec(),
@@ -49,7 +51,7 @@ pub(super) fn render(
     push(settings, what, k, count, &feed)?;
     feed.finish()?;
     drop(feed);
-    let tracks = std::mem::take(&mut *tracks.lock().unwrap_or_else(PoisonError::into_inner));
+    let tracks = std::mem::take(&mut *tracks.lock());
     if tracks.iter().any(|track| track.init.is_empty() || (track.segments.len() as u64) < count) {
         return Err(failed("rendering gave fewer segments than requested"));
     }

@@ -5,11 +5,12 @@
 //! copies are recorded and shown but never served. Masks survive a restart.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use parking_lot::Mutex;
 use tallylight_serve::guard::{Guard, check_change};
 
 use super::Origin;
@@ -41,11 +42,11 @@ impl Masks {
 
     /// The pipelines whose copies are not served.
     pub(super) fn masked(&self) -> BTreeSet<String> {
-        self.masked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.masked.lock().clone()
     }
 
     pub(super) fn set(&self, masked: BTreeSet<String>) {
-        *self.masked.lock().unwrap_or_else(PoisonError::into_inner) = masked;
+        *self.masked.lock() = masked;
     }
 
     /// The pipelines as `choose` takes them; `missing` tells which did not send the previous

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::disk::{Disk, Found};
 use super::masks::{self, Masks};
@@ -75,15 +77,15 @@ impl Stream {
             let disk = stream.disk.child(&track);
             // Without a ladder there is no schedule, so a K has no meaning.
             let found = disk.load(|k| schedule.is_none_or(|s| s.is_gone(k, now_us)))?;
-            stream.lock().tracks.insert(track, Arc::new(Track::new(disk, found, now_us)));
+            stream.state.lock().tracks.insert(track, Arc::new(Track::new(disk, found, now_us)));
         }
-        stream.lock().ladder = ladder.map(Arc::new);
+        stream.state.lock().ladder = ladder.map(Arc::new);
         Ok(stream)
     }
 
     /// The stream's ladder, once the encoder has sent it.
     pub(super) fn ladder(&self) -> Option<Arc<Ladder>> {
-        self.lock().ladder.clone()
+        self.state.lock().ladder.clone()
     }
 
     /// The schedule of this stream with that ladder.
@@ -97,7 +99,7 @@ impl Stream {
 
     /// The track with that name, if anything of it was ever stored or announced.
     pub(super) fn track(&self, name: &str) -> Option<Arc<Track>> {
-        self.lock().tracks.get(name).cloned()
+        self.state.lock().tracks.get(name).cloned()
     }
 
     /// The slot of segment `k` of `track`; `None` when the ladder has no such track.
@@ -109,12 +111,12 @@ impl Stream {
 
     /// All tracks.
     pub(super) fn tracks(&self) -> Vec<Arc<Track>> {
-        self.lock().tracks.values().cloned().collect()
+        self.state.lock().tracks.values().cloned().collect()
     }
 
     /// The track with that name, created if there is room for another.
     pub(super) fn track_or_new(&self, name: &str) -> Option<Arc<Track>> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if !state.tracks.contains_key(name) && state.tracks.len() >= MAX_TRACKS {
             return None;
         }
@@ -136,11 +138,7 @@ impl Stream {
         for track in &ladder.tracks {
             let _ = self.track_or_new(&track.name);
         }
-        self.lock().ladder = Some(Arc::new(ladder));
+        self.state.lock().ladder = Some(Arc::new(ladder));
         written
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,10 +1,11 @@
 //! One track in memory: what each K was fixed as, and the requests that wait for each K.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tallylight_schemas::clock::Clock;
 use tokio::sync::Notify;
 
@@ -90,12 +91,12 @@ impl Track {
 
     /// What `k` was fixed as.
     pub(super) fn fixed(&self, k: u64) -> Option<Fixed> {
-        self.lock().fixed.get(&k).cloned()
+        self.state.lock().fixed.get(&k).cloned()
     }
 
     /// Fixes `k`, unless it is fixed already, and wakes the requests that wait for it.
     pub(super) fn fix(&self, k: u64, fixed: Fixed) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.copies.decided(k, Outcome::from(&fixed));
         state.fixed.entry(k).or_insert(fixed);
         if let Some(waiting) = state.waiting.remove(&k) {
@@ -105,27 +106,27 @@ impl Track {
 
     /// The copies of `k`.
     pub(super) fn copies(&self, k: u64) -> Vec<Copy> {
-        self.lock().copies.of(k).to_vec()
+        self.state.lock().copies.of(k).to_vec()
     }
 
     /// Reads from all copies, under the track's lock.
     pub(super) fn with_copies<T>(&self, read: impl FnOnce(&Copies) -> T) -> T {
-        read(&self.lock().copies)
+        read(&self.state.lock().copies)
     }
 
     /// Records a copy of `k`; its bytes only while it may still be chosen.
     pub(super) fn record(&self, k: u64, copy: Copy, body: Option<Bytes>) {
-        self.lock().copies.record(k, copy, body);
+        self.state.lock().copies.record(k, copy, body);
     }
 
     /// Waits until `k` is fixed, or the clock passes `until_us`.
     pub(super) async fn wait(&self, k: u64, until_us: i64, clock: &dyn Clock) -> Option<Fixed> {
         loop {
-            let notify = self.lock().waiting.entry(k).or_default().clone();
+            let notify = self.state.lock().waiting.entry(k).or_default().clone();
             let woken = notify.notified();
             // Checked after registering: a fix in between is seen here, a later one wakes us.
             if let Some(fixed) = self.fixed(k) {
-                self.lock().waiting.remove(&k);
+                self.state.lock().waiting.remove(&k);
                 return Some(fixed);
             }
             let left = until_us.saturating_sub(clock.now_us());
@@ -140,12 +141,12 @@ impl Track {
 
     /// The slate with this number.
     pub(super) fn slate(&self, number: u32) -> Option<Slate> {
-        self.lock().slates.get(&number).cloned()
+        self.state.lock().slates.get(&number).cloned()
     }
 
     /// Stores a slate for segments yet to be fixed. `false` when there are too many.
     pub(super) fn put_slate(&self, number: u32, slate: Slate) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let fits = state.slates.len() < MAX_EXTRAS || state.slates.contains_key(&number);
         if fits {
             state.slates.insert(number, slate);
@@ -155,12 +156,12 @@ impl Track {
 
     /// The init segment with that file name.
     pub(super) fn init(&self, file: &str) -> Option<Bytes> {
-        self.lock().inits.get(file).map(|init| init.bytes.clone())
+        self.state.lock().inits.get(file).map(|init| init.bytes.clone())
     }
 
     /// Stores an init segment, or records that it is still needed. `false` when there are too many.
     pub(super) fn put_init(&self, file: &str, bytes: Bytes, now_us: i64) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let fits = state.inits.len() < MAX_EXTRAS || state.inits.contains_key(file);
         if fits {
             state.inits.insert(file.to_owned(), Init { bytes, needed_us: now_us });
@@ -176,7 +177,7 @@ impl Track {
         is_gone: impl Fn(i64) -> bool,
         now_us: i64,
     ) -> Vec<String> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let gone = state.inits.extract_if(.., |file, init| {
             if is_named(file) {
                 init.needed_us = now_us;
@@ -188,28 +189,23 @@ impl Track {
 
     /// Whether any K of this track is a pipeline's copy.
     pub(super) fn has_programme(&self) -> bool {
-        self.lock().fixed.values().any(|fixed| !fixed.is_slate())
+        self.state.lock().fixed.values().any(|fixed| !fixed.is_slate())
     }
 
     /// Bytes held for segments. Slates share theirs, so they do not count.
     pub(super) fn bytes(&self) -> u64 {
-        let state = self.lock();
+        let state = self.state.lock();
         let fixed = state.fixed.values().filter(|f| !f.is_slate());
         fixed.map(|f| f.body.len() as u64).sum::<u64>() + state.copies.bytes()
     }
 
     /// Drops the bytes of all segments older than `oldest`; returns their numbers.
     pub(super) fn prune(&self, oldest: u64) -> Vec<u64> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let kept = state.fixed.split_off(&oldest);
         let gone = std::mem::replace(&mut state.fixed, kept);
         state.waiting = state.waiting.split_off(&oldest);
         state.copies.prune(oldest);
         gone.into_keys().collect()
-    }
-
-    /// A poisoned lock only means that another thread panicked; each change above is complete.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

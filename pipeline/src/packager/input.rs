@@ -2,7 +2,8 @@
 //! the inputs of two pipelines can be compared independently of their coding (ADR 20).
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 /// Segments remembered; a segment is looked up right after its last frame was fed.
 const REMEMBERED: usize = 8;
@@ -34,7 +35,7 @@ pub struct InputFacts {
 impl InputFacts {
     /// Records the input of segment `k`.
     pub fn put(&self, input: Input, k: u64, fed: Fed) {
-        let mut all = self.fed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.fed.lock();
         all.insert((input, k), fed);
         let of_it = all.keys().filter(|(other, _)| *other == input).count();
         if of_it > REMEMBERED
@@ -46,6 +47,6 @@ impl InputFacts {
 
     /// The input of segment `k`, if the encoder has recorded it.
     pub fn of(&self, input: Input, k: u64) -> Option<Fed> {
-        self.fed.lock().unwrap_or_else(PoisonError::into_inner).get(&(input, k)).copied()
+        self.fed.lock().get(&(input, k)).copied()
     }
 }

@@ -1,8 +1,8 @@
 //! The bounded buffer between services, which never wait, and the task that sends.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use serde::Serialize;
 use tallylight_schemas::delivery::{DeliveryEvent, Service};
 use tokio::sync::Notify;
@@ -62,7 +62,7 @@ impl Queue {
         if !self.enabled {
             return;
         }
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let seq = state.seq;
         state.seq += 1;
         if state.closed || state.waiting.len() >= CAPACITY {
@@ -111,12 +111,12 @@ impl Queue {
             text += queued.cmcd.as_ref().map_or(0, String::len);
             text <= CMCD
         };
-        self.lock().waiting.iter().take(limit).take_while(fits).cloned().collect()
+        self.state.lock().waiting.iter().take(limit).take_while(fits).cloned().collect()
     }
 
     /// Removes the oldest `count` events, of which `lost` were not stored and are given up.
     pub(super) fn settle(&self, count: usize, lost: usize) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let count = count.min(state.waiting.len());
         state.waiting.drain(..count);
         let lost = lost.min(count);
@@ -127,20 +127,20 @@ impl Queue {
     }
 
     pub(super) fn close(&self) {
-        self.lock().closed = true;
+        self.state.lock().closed = true;
         self.arrived.notify_one();
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.lock().closed
+        self.state.lock().closed
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lock().waiting.len()
+        self.state.lock().waiting.len()
     }
 
     pub(super) fn counts(&self) -> Counts {
-        let state = self.lock();
+        let state = self.state.lock();
         let waiting = u64::try_from(state.waiting.len()).unwrap_or(0);
         Counts { reported: state.reported, lost: state.lost, waiting }
     }
@@ -159,11 +159,5 @@ impl Queue {
             }
             settled.await;
         }
-    }
-
-    /// A poisoned lock only means that another thread panicked between two plain
-    /// assignments; the events are still intact.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,6 @@
-//! `/steering/hls` and `/steering/dash`: which pathway a session is to use. The answer is the
-//! same JSON for both. It is always 200: hls.js stops asking for good after a 429, and a
-//! player that is refused keeps what it had, which may be the edge that fails.
+//! `/steering/hls` and `/steering/dash`: the pathway that a session is to use. The answer is the
+//! same JSON for both, and its status is always 200: hls.js stops asking for good after a 429, and
+//! a refused player keeps its edge, which may be the failing one.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -45,11 +45,12 @@ pub(super) async fn dash(
 }
 
 impl Steering {
-    /// Where a session is to go first; `used` is where it is, when that is an edge of ours.
+    /// The pathway that a session is to try first; `used` is its current one, if that is an edge of
+    /// ours.
     fn first(&self, state: &state::State, sid: &str, used: Option<&Pathway>) -> Pathway {
         let ready = self.ready.load(Ordering::Relaxed);
         match used {
-            // Right after a start it is not known yet who was moved: everybody stays.
+            // Right after a start it is not known yet which sessions were moved: all of them stay.
             Some(used) if !ready && !state.routes.is_closed(&used.edge) => used.clone(),
             _ => answer(state, sid, used),
         }
@@ -57,17 +58,17 @@ impl Steering {
 
     fn steer(&self, protocol: &str, uri: &Uri, headers: &HeaderMap) -> Response {
         let query = Query::of(uri);
-        // A player that came without a session gets one with the address it asks next.
+        // A player that came without a session gets one in the address of its next request.
         let given = query.sid.is_none() || self.token.proves(&query);
         let sid = query.sid.unwrap_or_else(new_sid);
         let order = {
-            let state = self.state();
+            let state = self.state.lock();
             let used = query.used.last().filter(|used| state.edges.contains_key(&used.edge));
             let first = self.first(&state, &sid, used);
             let used = used.map(|used| used.edge.as_str());
-            // Whoever it is gets an answer; who was not given by us is no viewer to reckon with.
+            // Every caller gets an answer; only a session that we issued counts as a viewer.
             if given {
-                self.asked.answer(&sid, used, &first.edge, self.clock.now_ms());
+                self.sessions.answer(&sid, used, &first.edge, self.clock.now_ms());
             } else {
                 self.unproven.inc();
             }
@@ -77,7 +78,7 @@ impl Steering {
             version: 1,
             ttl: self.settings.ttl_s,
             reload_uri: self.steering_url(protocol, &self.token.part(&sid, given), headers),
-            // Without an edge there is nothing to say.
+            // Without an edge there is no answer to give.
             pathway_priority: order
                 .iter()
                 .filter(|pathway| !pathway.edge.is_empty())

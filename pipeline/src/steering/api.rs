@@ -1,5 +1,5 @@
-//! The operators' API: what steering knows and did, and what to do about it (docs/steering.md).
-//! Pages of other sites may not read it; a change must be JSON besides (ADR 16).
+//! The operators' API: what steering knows and did, and what an operator can do about it
+//! (docs/steering.md). Pages of other sites may not read it; a change must also be JSON (ADR 16).
 
 use std::sync::Arc;
 
@@ -27,7 +27,8 @@ use crate::serve::problem::{self, Problem};
 const SHOWN: usize = 100;
 /// Longest note, in characters.
 const TEXT: usize = 2_000;
-/// Longest name of who acts, in characters and in bytes: the door refuses a record with more.
+/// Longest name of an acting operator, in characters and in bytes: the collector refuses a record
+/// with more.
 const NAME: usize = 64;
 const NAME_BYTES: usize = 128;
 
@@ -40,7 +41,7 @@ struct SetMode {
 }
 
 #[derive(Debug, Deserialize)]
-struct Do {
+struct Command {
     #[serde(rename = "do")]
     what: String,
     by: String,
@@ -49,7 +50,7 @@ struct Do {
 }
 
 #[derive(Debug, Deserialize)]
-struct Wish {
+struct ManualRequest {
     kind: ActionKind,
     target: String,
     #[serde(default)]
@@ -73,7 +74,7 @@ pub(super) async fn show(Extract(app): App, headers: HeaderMap) -> Result<Respon
 fn shown(app: &Steering) -> Response {
     let now = app.clock.now_ms();
     let inputs = app.inputs(now);
-    let state = app.state();
+    let state = app.state.lock();
     let page = page(app, &state, &inputs, now);
     drop(state);
     ([(CACHE_CONTROL, "no-store")], Json(page)).into_response()
@@ -96,13 +97,13 @@ pub(super) async fn set_mode(
 
 pub(super) async fn actions(Extract(app): App, headers: HeaderMap) -> Result<Response, Problem> {
     app.guard.check(&headers)?;
-    let rows = newest_actions(&app.state());
+    let rows = newest_actions(&app.state.lock());
     Ok(([(CACHE_CONTROL, "no-store")], Json(rows)).into_response())
 }
 
 pub(super) async fn incidents(Extract(app): App, headers: HeaderMap) -> Result<Response, Problem> {
     app.guard.check(&headers)?;
-    let rows = newest_incidents(&app.state());
+    let rows = newest_incidents(&app.state.lock());
     Ok(([(CACHE_CONTROL, "no-store")], Json(rows)).into_response())
 }
 
@@ -111,16 +112,16 @@ pub(super) async fn manual(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let wish: Wish = app.change(&headers, &body)?;
+    let request: ManualRequest = app.change(&headers, &body)?;
     let manual = Manual {
-        kind: wish.kind,
-        target: wish.target,
-        to: wish.to,
-        share: wish.share,
-        by: name(wish.by)?,
+        kind: request.kind,
+        target: request.target,
+        to: request.to,
+        share: request.share,
+        by: name(request.by)?,
     };
     let row = app.with(|state, inputs, now, out| {
-        if wish.preview {
+        if request.preview {
             by_hand::preview(state, inputs, &manual, now)
         } else {
             by_hand::manual(state, inputs, &manual, now, out)
@@ -135,10 +136,10 @@ pub(super) async fn on_action(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let wish: Do = app.change(&headers, &body)?;
-    let by = name(wish.by)?;
+    let request: Command = app.change(&headers, &body)?;
+    let by = name(request.by)?;
     let row = app.with(|state, inputs, now, out| {
-        command::on_action(state, inputs, &id, &wish.what, &by, now, out)
+        command::on_action(state, inputs, &id, &request.what, &by, now, out)
     })?;
     Ok(Json(view::action(&row)).into_response())
 }
@@ -149,11 +150,11 @@ pub(super) async fn on_incident(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let wish: Do = app.change(&headers, &body)?;
-    let by = name(wish.by)?;
-    let note = wish.note.map(|note| note.chars().take(TEXT).collect::<String>());
+    let request: Command = app.change(&headers, &body)?;
+    let by = name(request.by)?;
+    let note = request.note.map(|note| note.chars().take(TEXT).collect::<String>());
     let row = app.with(|state, _, now, out| {
-        command::on_incident(state, &id, &wish.what, &by, note.as_deref(), now, out)?;
+        command::on_incident(state, &id, &request.what, &by, note.as_deref(), now, out)?;
         Ok(state.incidents.get(&id).map(view::incident).unwrap_or_default())
     })?;
     Ok(Json(row).into_response())
@@ -173,14 +174,14 @@ fn name(by: String) -> Result<String, Problem> {
 }
 
 impl Steering {
-    /// Checks who changes something and reads what.
+    /// Checks that the caller may make changes, and reads the body.
     fn change<T: DeserializeOwned>(&self, headers: &HeaderMap, body: &Bytes) -> Result<T, Problem> {
         self.guard.check(headers)?;
         check_change(headers, None)?;
         serde_json::from_slice(body).map_err(|error| problem::invalid(format!("The body: {error}")))
     }
 
-    /// Changes the state and writes down what came of it.
+    /// Changes the state and records the effects.
     fn with<T>(
         self: &Arc<Self>,
         change: impl FnOnce(
@@ -193,7 +194,7 @@ impl Steering {
         let now = self.clock.now_ms();
         let inputs = self.inputs(now);
         let mut out = Vec::new();
-        let result = change(&mut self.state(), &inputs, now, &mut out);
+        let result = change(&mut self.state.lock(), &inputs, now, &mut out);
         self.carry_out(out);
         result.map_err(|refused| match refused {
             Refused::Unknown(detail) => problem::not_found(detail),
@@ -208,7 +209,7 @@ impl Steering {
 fn newest_actions(state: &State) -> Vec<Value> {
     let mut rows: Vec<_> = state.actions.values().collect();
     rows.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
-    // Whatever is in force can be undone, however old it is.
+    // Anything in force can be undone, however old it is.
     let in_force = |row: &ActionRow| row.state == ActionState::Taken && row.undo.is_some();
     let shown = rows.into_iter().enumerate().filter(|(at, row)| *at < SHOWN || in_force(row));
     shown.map(|(_, row)| view::action(row)).collect()
@@ -265,7 +266,7 @@ fn page(app: &Steering, state: &State, inputs: &Inputs, now: i64) -> Value {
             json!({"name": name, "health": health, "why": why, "masked": pipeline.masked})
         })
         .collect();
-    // In the order of the settings: the first is the one that is probed and shown.
+    // In the order of the settings: the first one is probed and shown.
     let served = |stream: &&String| app.ladders.get(stream).is_some();
     let streams: Vec<&String> = app.settings.streams.iter().filter(served).collect();
     json!({
@@ -273,7 +274,7 @@ fn page(app: &Steering, state: &State, inputs: &Inputs, now: i64) -> Value {
         "ttl_s": app.settings.ttl_s,
         "now": now,
         "streams": streams,
-        // Sessions are opened of these too whose manifests are somebody else's.
+        // Sessions are also opened for streams whose manifests are served by others.
         "sessions_of": app.settings.streams,
         "public_url": app.settings.public_url,
         "edges": edges,

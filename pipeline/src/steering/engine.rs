@@ -1,4 +1,4 @@
-//! The loop: gather what is known, decide, do it, write it down.
+//! The loop: gather the inputs, decide, act, and write records.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,35 +13,38 @@ use super::settings::EdgeSettings;
 use crate::manifest::low_kbps;
 use crate::serve::upstream::signed;
 
-/// Between two decisions.
+/// The interval between two decisions.
 const EVERY: Duration = Duration::from_millis(500);
-/// How long the start waits for what the log knows.
+/// How long the start waits for the state in the log.
 const RESTORE: Duration = Duration::from_secs(10);
-/// The same where a dashboard begins to tell it, which may be reading rows for half a minute.
-const RESTORE_TOLD: Duration = Duration::from_secs(60);
-/// The origin may take so long over a mask.
+/// The same once a dashboard has begun to send it: the dashboard may be reading rows for half a
+/// minute.
+const RESTORE_BEGUN: Duration = Duration::from_secs(60);
+/// Timeout of a mask request to the origin.
 pub(super) const MASK_WITHIN: Duration = Duration::from_secs(2);
-/// The target name of the prober's requests to the origin; no edge is called so.
+/// The target name of the prober's requests to the origin; no edge has this name.
 pub(super) const ORIGIN: &str = "(origin)";
 
 impl Steering {
-    /// Everything that is known now.
+    /// All current inputs.
     pub(super) fn inputs(&self, now_ms: i64) -> Inputs {
-        let (lately, moves) = {
-            let state = self.state();
-            let lately = self.asked.lately(&state.routes, state.policy.gone_ms(), now_ms);
-            (lately, self.asked.moves(state.policy.moves_ms(), now_ms))
+        let (placements, moves) = {
+            let state = self.state.lock();
+            let placements =
+                self.sessions.placements(&state.routes, state.policy.gone_ms(), now_ms);
+            (placements, self.sessions.moves(state.policy.moves_ms(), now_ms))
         };
-        let window = self.feed.window();
+        let window = self.feed.window.lock();
         let edge = |settings: &EdgeSettings| {
             let name = &settings.name;
             let (probes, load) = self.prober.of(name, now_ms);
-            // Another CDN does not say what it carries; who was sent there is known.
+            // Another CDN does not report its load; the number of sessions sent there is known.
             let reckoned = settings.probe_url.is_some().then(|| {
-                let sessions = lately.sent.get(name).copied().unwrap_or(0);
+                let sessions = placements.sent.get(name).copied().unwrap_or(0);
                 let kbps = u64::from(self.settings.session_kbps);
                 let reserved_kbps = u64::try_from(sessions).unwrap_or(0) * kbps;
-                Load { capacity_kbps: settings.capacity_kbps, reserved_kbps, sessions }
+                let capacity_kbps = settings.capacity_kbps;
+                Load { capacity_kbps, reserved_kbps, sessions, reckoned: true }
             });
             let seconds = window.seconds(name);
             (name.clone(), Edge { probes, seconds, load: load.or(reckoned) })
@@ -54,14 +57,15 @@ impl Steering {
             devices: window.devices(),
             top_kbps: self.top_kbps(),
             low: self.has_low(),
-            places: lately.places,
-            stands_for: lately.stands_for,
-            sent: lately.sent,
+            places: placements.places,
+            stands_for: placements.stands_for,
+            sent: placements.sent,
             moves,
         }
+        .without_departed()
     }
 
-    /// What a viewer at the top rung takes, with sound; 0 while no ladder is known.
+    /// The bitrate of a viewer on the top rung, with audio; 0 while no ladder is known.
     fn top_kbps(&self) -> u64 {
         let stream = self.settings.streams.first();
         let Some(ladder) = stream.and_then(|stream| self.ladders.get(stream)).flatten() else {
@@ -74,7 +78,7 @@ impl Steering {
         (most(true) + most(false)).div_ceil(1_000)
     }
 
-    /// Whether manifests name low pathways: others', by the settings, or ours.
+    /// Whether manifests name low pathways: those of others, by the settings, or ours.
     fn has_low(&self) -> bool {
         let mut streams = self.settings.streams.iter();
         let ours = streams.any(|stream| {
@@ -84,7 +88,7 @@ impl Steering {
         ours || self.settings.low_pathways
     }
 
-    /// Writes down what was decided, and does what is to be done elsewhere.
+    /// Records what was decided and carries out what is to be done elsewhere.
     pub(super) fn carry_out(self: &Arc<Self>, effects: Vec<Effect>) {
         for effect in effects {
             self.records.push(&effect);
@@ -116,41 +120,41 @@ impl Steering {
                     tracing::warn!(status = %answer.status(), pipeline, "the origin refused a mask")
                 }
                 Err(error) => {
-                    tracing::warn!(%error, pipeline, "the origin cannot be told of a mask")
+                    tracing::warn!(%error, pipeline, "the origin could not be asked for a mask")
                 }
             }
         }
     }
 }
 
-/// Decides until aborted.
+/// Runs until aborted.
 pub(super) async fn run(app: Arc<Steering>) {
     let started = Instant::now();
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let (whole, told) = {
-            let window = app.feed.window();
+        let (whole, began) = {
+            let window = app.feed.window.lock();
             (window.is_whole(), window.trust(app.clock.now_ms()).connected)
         };
-        if whole || started.elapsed() >= if told { RESTORE_TOLD } else { RESTORE } {
+        if whole || started.elapsed() >= if began { RESTORE_BEGUN } else { RESTORE } {
             break;
         }
         ticks.tick().await;
     }
     restore(&app);
-    // What was known only later belongs to a run before this one all the same.
-    let mut late = !app.feed.window().is_whole();
+    // What arrives only later still belongs to an earlier run.
+    let mut late = !app.feed.window.lock().is_whole();
     loop {
         ticks.tick().await;
-        if late && app.feed.window().is_whole() {
+        if late && app.feed.window.lock().is_whole() {
             restore(&app);
             late = false;
         }
         let now = app.clock.now_ms();
         let inputs = app.inputs(now);
         let effects = {
-            let mut state = app.state();
+            let mut state = app.state.lock();
             let (next, effects) = decide(state.clone(), &inputs, now);
             *state = next;
             effects
@@ -160,9 +164,9 @@ pub(super) async fn run(app: Arc<Steering>) {
 }
 
 fn restore(app: &Arc<Steering>) {
-    let (incidents, actions) = app.feed.window().records();
+    let (incidents, actions) = app.feed.window.lock().records();
     let mut effects = Vec::new();
-    app.state().restore(incidents, actions, app.clock.now_ms(), &mut effects);
+    app.state.lock().restore(incidents, actions, app.clock.now_ms(), &mut effects);
     app.carry_out(effects);
     app.ready.store(true, std::sync::atomic::Ordering::Relaxed);
 }

@@ -1,14 +1,15 @@
-//! The dashboard's feed as steering reads it: a client like any other (docs/feed.md). It keeps
-//! the last minute, comes back with `resume` after a drop, and takes up at the start what the
-//! log knows of incidents and actions.
+//! The dashboard's feed as steering reads it: an ordinary client (docs/feed.md). It keeps the last
+//! minute, reconnects with `resume` after a drop, and restores the incidents and actions in the log
+//! at the start.
 
 mod message;
 pub(super) mod window;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use parking_lot::Mutex;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
@@ -16,26 +17,19 @@ use tokio_tungstenite::tungstenite::Message;
 use message::Incoming;
 use window::Window;
 
-/// Seconds of the past that are asked for.
+/// Seconds of the past that are requested.
 const SINCE_S: u32 = 60;
-/// The feed says something every second; one that is silent for so long is dropped.
+/// The feed sends something every second; a connection that is silent for this long is dropped.
 const SILENT: Duration = Duration::from_secs(4);
-/// How long a connection may take.
+/// Timeout for connecting.
 const CONNECT: Duration = Duration::from_secs(3);
-/// Between two attempts.
+/// The delay between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What the feed said so far.
+/// What the feed has sent so far.
 #[derive(Debug, Default)]
 pub(super) struct Feed {
-    window: Mutex<Window>,
-}
-
-impl Feed {
-    /// Every critical section leaves the window whole, so a poisoned lock is still good.
-    pub(super) fn window(&self) -> MutexGuard<'_, Window> {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    pub(super) window: Mutex<Window>,
 }
 
 /// Follows the feed of the dashboard at `base` until aborted.
@@ -43,7 +37,7 @@ pub(super) async fn follow(feed: Arc<Feed>, base: String) {
     let base = base.trim_end_matches('/').replacen("http", "ws", 1);
     loop {
         let url = {
-            let window = feed.window();
+            let window = feed.window.lock();
             let resume = window
                 .resume()
                 .map_or(String::new(), |(session, seq)| format!("&resume={seq}&session={session}"));
@@ -52,7 +46,7 @@ pub(super) async fn follow(feed: Arc<Feed>, base: String) {
         if let Err(why) = listen(&feed, &url).await {
             tracing::debug!(why, "the feed is away");
         }
-        feed.window().disconnected();
+        feed.window.lock().disconnected();
         sleep(PAUSE).await;
     }
 }
@@ -67,9 +61,9 @@ async fn listen(feed: &Feed, url: &str) -> Result<(), String> {
         let message = message.map_err(|_| "it is silent".to_owned())?;
         match message {
             Some(Ok(Message::Text(text))) => {
-                // Something of a later version is passed over.
+                // A message type of a later version is ignored.
                 if let Ok(incoming) = serde_json::from_str::<Incoming>(&text) {
-                    feed.window().take(incoming);
+                    feed.window.lock().take(incoming);
                 }
             }
             Some(Ok(Message::Close(_))) | None => return Err("it was closed".into()),

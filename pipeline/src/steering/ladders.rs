@@ -1,20 +1,21 @@
-//! The streams' ladders, fetched from the origin again and again; the last one known stays.
+//! The streams' bitrate ladders, fetched from the origin periodically; the last known ladder stays.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use parking_lot::Mutex;
 
 use super::Steering;
 use crate::ladder::Ladder;
 
-/// How often a known ladder is looked at again.
+/// How often a known ladder is fetched again.
 const REFRESH: Duration = Duration::from_secs(2);
-/// How often one that is not known yet is asked for.
+/// How often an unknown ladder is requested.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// What is known of each stream.
+/// The known ladder of each stream.
 #[derive(Debug)]
 pub(super) struct Ladders(Mutex<BTreeMap<String, Option<Arc<Ladder>>>>);
 
@@ -25,20 +26,20 @@ impl Ladders {
 
     /// `None` for a stream that is not served here, `Some(None)` while its ladder is unknown.
     pub(super) fn get(&self, stream: &str) -> Option<Option<Arc<Ladder>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(stream).cloned()
+        self.0.lock().get(stream).cloned()
     }
 
     /// Whether any stream can be played.
     pub(super) fn any(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().any(Option::is_some)
+        self.0.lock().values().any(Option::is_some)
     }
 
     fn all(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().all(Option::is_some)
+        self.0.lock().values().all(Option::is_some)
     }
 
     fn put(&self, ladder: Ladder) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         if let Some(place) = known.get_mut(&ladder.stream) {
             *place = Some(Arc::new(ladder));
         }

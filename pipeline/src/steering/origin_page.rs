@@ -1,10 +1,11 @@
-//! The origin's page of segments, read each second: how every pipeline's copies came.
+//! The origin's page of segments, read each second: how each pipeline's copies arrived.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use parking_lot::Mutex;
 use tallylight_schemas::grid::Grid;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -13,45 +14,46 @@ use super::pure::inputs::{Copy, Pipeline};
 use crate::origin::pure::schedule;
 use crate::origin::{CopyState, SegmentsPage};
 
-/// Segments that are looked at.
+/// Number of segments considered.
 const LAST: u64 = 12;
-/// Encoders that start together with us have their first segment after so long, µs.
+/// Encoders that start together with this service deliver their first segment within this time, µs.
 const STARTUP_US: i64 = 15_000_000;
-/// The origin's absences that are nearer to one another are one, µs.
+/// Absences of the origin that are closer together than this count as one, µs.
 const TOGETHER_US: i64 = 30_000_000;
 
-/// What the page said last; empty while the origin is away.
+/// The page as last read; empty while the origin is away.
 #[derive(Debug)]
 pub(super) struct Copies {
     /// Unix µs.
     started_us: i64,
     pipelines: Mutex<BTreeMap<String, Pipeline>>,
     away: Mutex<Away>,
-    /// From where on each pipeline's copies are expected: what was before is not missing.
+    /// The time from which each pipeline's copies are expected: earlier ones are not missing.
     expected: Mutex<BTreeMap<String, u64>>,
 }
 
-/// When the origin did not answer, Unix µs: what no encoder could deliver then is not its fault.
+/// When the origin did not answer, Unix µs: the encoders are not at fault for copies that they
+/// could not deliver then.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Away {
     since: Option<i64>,
-    /// The last time that it was away, begin and end.
+    /// The origin's last absence, begin and end.
     last: Option<(i64, i64)>,
 }
 
 impl Away {
-    /// Takes in whether it answers now.
+    /// Records whether the origin answers now.
     fn step(&mut self, answers: bool, now_us: i64) {
         if !answers {
             self.since.get_or_insert(now_us);
         } else if let Some(since) = self.since.take() {
-            // Shortly after one another, they are one.
+            // Absences shortly after one another are one.
             let before = self.last.filter(|(_, until)| since - until < TOGETHER_US);
             self.last = Some((before.map_or(since, |(since, _)| since), now_us));
         }
     }
 
-    /// Whether segment `k` may have been lost by that: the one before it was under way, and
+    /// Whether segment `k` may have been lost by that: the one before it was in progress, and
     /// encoders come back a moment later.
     fn covers(&self, grid: Grid, k: u64) -> bool {
         let within = |(since, until): (i64, i64)| {
@@ -71,26 +73,27 @@ impl Copies {
         }
     }
 
-    /// What is known of each pipeline.
+    /// The known segments of each pipeline.
     pub(super) fn pipelines(&self) -> BTreeMap<String, Pipeline> {
-        self.pipelines.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.pipelines.lock().clone()
     }
 
     fn put(&self, page: Option<SegmentsPage>, now_us: i64) {
         let away = {
-            let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut away = self.away.lock();
             away.step(page.is_some(), now_us);
             *away
         };
         let read = page.map(|page| {
-            let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut expected = self.expected.lock();
             read(&page, self.started_us, away, &mut expected)
         });
-        *self.pipelines.lock().unwrap_or_else(PoisonError::into_inner) = read.unwrap_or_default();
+        *self.pipelines.lock() = read.unwrap_or_default();
     }
 }
 
-/// Whether a copy came whole. Late is good enough: it is shown where no other was in time.
+/// Whether a copy arrived complete. A late copy is good enough: it is shown if no other was in
+/// time.
 fn is_good(state: CopyState) -> bool {
     match state {
         CopyState::OnTime | CopyState::Late => true,
@@ -99,9 +102,9 @@ fn is_good(state: CopyState) -> bool {
     }
 }
 
-/// How the copies of each pipeline came, over all tracks. A pipeline's are expected from its first
-/// good one on. One that is known from before our start may have been stopped and started as we
-/// were, so that of the time between nothing is missing; and nothing is of the time in which the
+/// How the copies of each pipeline arrived, over all tracks. A pipeline's copies are expected from
+/// its first good one on. A pipeline known from before our start may have been restarted together
+/// with us, so nothing between counts as missing, nor does anything from the time in which the
 /// origin was away.
 fn read(
     page: &SegmentsPage,
@@ -212,7 +215,7 @@ mod tests {
 
     #[test]
     fn nothing_is_missing_of_the_time_in_which_all_of_us_were_stopped() {
-        // We start with segment 10; B never comes back.
+        // The service starts with segment 10; B never comes back.
         let started = Grid::DEMO.start_us(10);
         let mut expected = BTreeMap::new();
         let mut segments: Vec<_> = (4..7).map(|k| segment(k, "v", "on_time", "on_time")).collect();
@@ -248,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slate_is_nobodys_copy() {
+    fn a_slate_is_not_a_copy_of_any_pipeline() {
         let mut slate = segment(7, "v", "on_time", "on_time");
         slate["state"] = "slate".into();
         slate["pipeline"] = "slate".into();

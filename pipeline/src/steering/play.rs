@@ -1,5 +1,5 @@
-//! `POST /v1/play/<stream>`: what a player calls first. It makes a session up and names every
-//! address it needs; nothing is kept, so any number of these services may answer.
+//! `POST /v1/play/<stream>`: a player's first call. It creates a session and names every address
+//! that the player needs. Nothing is stored, so any number of these services may answer.
 
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ use super::serve_manifests::no_stream;
 use super::session::{is_root_relative, is_sid, new_sid};
 use crate::serve::problem;
 
-/// What a player may say about itself; other keys are passed over.
+/// What a player may report about itself; other keys are ignored.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Wish {
-    /// Goes on with this session instead of a new one.
+struct PlayRequest {
+    /// Continues this session instead of a new one.
     sid: Option<String>,
 }
 
@@ -30,7 +30,7 @@ struct Play {
     sid: String,
     stream: String,
     token: String,
-    /// Absent where the manifests are somebody else's.
+    /// Absent if the manifests are served by others.
     #[serde(skip_serializing_if = "Option::is_none")]
     hls: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,7 +40,7 @@ struct Play {
     ttl_s: u32,
 }
 
-/// Where the session's pathway is asked for.
+/// Where the session asks for its pathway.
 #[derive(Debug, Serialize)]
 struct Addresses {
     hls: String,
@@ -56,18 +56,19 @@ pub(super) async fn play(
     if !app.settings.streams.contains(&stream) {
         return no_stream(&stream).into_response();
     }
-    let wish = if body.trim_ascii().is_empty() {
-        Ok(Wish::default())
+    let request = if body.trim_ascii().is_empty() {
+        Ok(PlayRequest::default())
     } else {
-        serde_json::from_slice::<Wish>(&body)
+        serde_json::from_slice::<PlayRequest>(&body)
     };
-    let wish = match wish {
-        Ok(wish) => wish,
+    let request = match request {
+        Ok(request) => request,
         Err(error) => {
-            return problem::invalid(format!("The body is no such JSON: {error}")).into_response();
+            return problem::invalid(format!("The body is not the expected JSON: {error}"))
+                .into_response();
         }
     };
-    let sid = match wish.sid {
+    let sid = match request.sid {
         Some(sid) if !is_sid(&sid) => {
             let detail = "sid: 1 to 64 of a-z, A-Z, 0-9, -, _, . and ~; or leave it out";
             return problem::invalid(detail).into_response();
@@ -75,7 +76,7 @@ pub(super) async fn play(
         Some(sid) => sid,
         None => new_sid(),
     };
-    app.asked.note(&sid, app.clock.now_ms());
+    app.sessions.note(&sid, app.clock.now_ms());
     let own = app.own(&headers);
     let session = app.token.part(&sid, true);
     let manifest =

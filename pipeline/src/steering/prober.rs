@@ -1,12 +1,13 @@
-//! The prober: a client pinned to each edge, so that an edge without viewers has a health too.
-//! Each second it asks for the newest segment that is due and notes when the first byte came,
-//! less the time that the request was held for the schedule, and asks the edge what it carries.
-//! Its requests say that they are probes; edges count them neither as viewers nor as requests.
+//! The prober: a client pinned to each edge, so that an edge without viewers has a known health
+//! too. Each second it requests the newest segment that is due, records the time to first byte
+//! without the hold for the schedule, and reads the edge's load. Its requests are marked as probes;
+//! edges count them neither as viewers nor as requests.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use reqwest::Client;
 use serde::Deserialize;
 use tokio::time::{MissedTickBehavior, interval};
@@ -17,14 +18,14 @@ use crate::manifest::newest_due;
 use crate::serve::upstream::{builder, signed};
 use crate::serve::viewer::PROBE;
 
-/// How often.
+/// The interval of probes.
 const EVERY: Duration = Duration::from_secs(1);
-/// A probe that has had no first byte for so long has failed.
+/// A probe without a first byte after this time has failed.
 const WITHIN: Duration = Duration::from_millis(4_500);
 /// Probes remembered of each edge.
 const KEPT: usize = 8;
 
-/// What was found so far.
+/// The findings so far.
 #[derive(Debug, Default)]
 pub(super) struct Prober {
     targets: Mutex<BTreeMap<String, Target>>,
@@ -32,12 +33,12 @@ pub(super) struct Prober {
 
 #[derive(Debug, Default)]
 struct Target {
-    /// When it was sent, and what came of it.
+    /// When it was sent, and its outcome.
     probes: VecDeque<(i64, Option<Found>)>,
     load: Option<Load>,
 }
 
-/// What an edge says it carries.
+/// The load that an edge reports.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct LoadPage {
@@ -47,12 +48,8 @@ struct LoadPage {
 }
 
 impl Prober {
-    fn targets(&self) -> MutexGuard<'_, BTreeMap<String, Target>> {
-        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn begin(&self, target: &str, at: i64) {
-        let mut targets = self.targets();
+        let mut targets = self.targets.lock();
         let probes = &mut targets.entry(target.to_owned()).or_default().probes;
         probes.push_back((at, None));
         while probes.len() > KEPT {
@@ -61,16 +58,16 @@ impl Prober {
     }
 
     fn end(&self, target: &str, at: i64, found: Found) {
-        let mut targets = self.targets();
+        let mut targets = self.targets.lock();
         let Some(target) = targets.get_mut(target) else { return };
         if let Some(probe) = target.probes.iter_mut().find(|(sent, _)| *sent == at) {
             probe.1 = Some(found);
         }
     }
 
-    /// The newest probes of a target, oldest first, and what it carries.
+    /// The newest probes of a target, oldest first, and its load.
     pub(super) fn of(&self, target: &str, now_ms: i64) -> (Vec<Probe>, Option<Load>) {
-        let targets = self.targets();
+        let targets = self.targets.lock();
         let Some(target) = targets.get(target) else { return (Vec::new(), None) };
         let probe = |(at, found): &(i64, Option<Found>)| Probe {
             at: *at,
@@ -80,10 +77,10 @@ impl Prober {
     }
 }
 
-/// What is probed.
+/// A target of probes.
 #[derive(Debug, Clone)]
 pub(super) enum At {
-    /// An edge of ours: the newest segment, and what it carries.
+    /// An edge of ours: the newest segment, and its load.
     Edge(String),
     /// The origin: the newest segment.
     Origin(String),
@@ -91,7 +88,7 @@ pub(super) enum At {
     Object(String),
 }
 
-/// What probes are sent with. A target that takes no connection soon is away, not slow.
+/// The client that sends probes. A target that accepts no connection in time is away, not slow.
 pub(super) fn client() -> Result<Client, reqwest::Error> {
     builder().connect_timeout(Duration::from_secs(1)).timeout(WITHIN).build()
 }
@@ -113,18 +110,18 @@ pub(super) async fn probe(app: Arc<Steering>, name: String, at: At, client: Clie
             }
         };
         let (client, name, app) = (client.clone(), name.clone(), app.clone());
-        // A slow one does not keep the next from being sent; the timeout bounds how many there are.
+        // A slow probe does not delay the next one; the timeout bounds their number.
         tokio::spawn(async move {
             let at = app.clock.now_ms();
             app.prober.begin(&name, at);
-            // Who is none of ours does not get the key.
+            // A server that is not ours does not get the key.
             let key = app.settings.service_key.as_deref().filter(|_| ours);
             let segment = first_byte(&client, &url, key);
             let carried = carried(&client, page.as_deref());
             let (found, load) = tokio::join!(segment, carried);
             app.prober.end(&name, at, found);
             if page.is_some() {
-                let mut targets = app.prober.targets();
+                let mut targets = app.prober.targets.lock();
                 if let Some(target) = targets.get_mut(&name) {
                     target.load = load;
                 }
@@ -149,7 +146,7 @@ async fn first_byte(client: &Client, url: &str, key: Option<&str>) -> Found {
     }
 }
 
-/// `ht` of a `CMSD-Static` header.
+/// The `ht` of a `CMSD-Static` header.
 fn held_ms(header: &str) -> i64 {
     let mut pairs = header.split(',').filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(key, _)| *key == "ht").and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
@@ -159,11 +156,11 @@ async fn carried(client: &Client, page: Option<&str>) -> Option<Load> {
     let answer = client.get(page?).header(PROBE, "1").timeout(Duration::from_millis(2_500)).send();
     let page: LoadPage = answer.await.ok()?.error_for_status().ok()?.json().await.ok()?;
     let LoadPage { capacity_kbps, reserved_kbps, sessions } = page;
-    Some(Load { capacity_kbps, reserved_kbps, sessions })
+    Some(Load { capacity_kbps, reserved_kbps, sessions, reckoned: false })
 }
 
 impl Steering {
-    /// The newest segment that is due, of the lowest rung, as every edge has it.
+    /// The newest segment that is due, of the lowest rung, which every edge has.
     fn newest_segment(&self) -> Option<String> {
         let stream = self.settings.streams.first()?;
         let ladder = self.ladders.get(stream)??;

@@ -1,4 +1,4 @@
-//! What steering decides, as functions of what it is told and the time: [`decide::decide`] and
+//! Steering's decisions, as functions of its inputs and the time: [`decide::decide`] and
 //! [`command`] turn a [`state::State`] into the next one and the records of what was done.
 
 pub mod act;

@@ -2,10 +2,11 @@
 //! collector has it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use reqwest::Client;
 use serde_json::Value;
@@ -17,20 +18,20 @@ use crate::report::send::{Answer, send};
 
 /// Records in one POST.
 const BATCH: usize = 50;
-/// Ids that may wait; beyond it the record that waits longest makes room.
+/// Ids that may wait; beyond it the record that has waited longest is dropped.
 const CAPACITY: usize = 1_000;
 const PAUSE: Duration = Duration::from_millis(500);
 pub(super) const WITHIN: Duration = Duration::from_secs(5);
 
-/// The records that wait.
+/// The waiting records.
 #[derive(Debug)]
 pub(super) struct Records {
     waiting: Mutex<BTreeMap<String, (u64, Value)>>,
     arrived: Notify,
     count: AtomicU64,
-    /// Records that made room before the collector is known to have them.
+    /// Records dropped before the collector is known to have them.
     lost: Counter,
-    /// Whether that was told, since it took any.
+    /// Whether that was reported since the collector last accepted any.
     warned: AtomicBool,
 }
 
@@ -40,8 +41,8 @@ impl Records {
         Self { waiting, arrived, count: 0.into(), lost, warned: false.into() }
     }
 
-    /// Queues what a decision wrote; never waits. Decisions and clicks are written down after the state
-    /// was let go, so an older record of an id may come after a newer one: the newer one stays.
+    /// Queues the records of a decision; never waits. Records are queued after the state was
+    /// unlocked, so an older record of an id may arrive after a newer one: the newer one stays.
     pub(super) fn push(&self, effect: &Effect) {
         let (id, kind, value) = match effect {
             Effect::Action(row) => (&row.id, "action", serde_json::to_value(row)),
@@ -53,7 +54,7 @@ impl Records {
             object.insert("type".into(), kind.into());
         }
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock();
         let written = |value: &Value| value["updated_at"].as_i64();
         if waiting.get(id).is_some_and(|(_, held)| written(held) > written(&value)) {
             return;
@@ -65,7 +66,7 @@ impl Records {
             oldest.and_then(|id| waiting.remove(&id));
             self.lost.inc();
             if !self.warned.swap(true, Ordering::Relaxed) {
-                tracing::warn!("the collector takes no control records; the oldest are given up");
+                tracing::warn!("the collector takes no control records; the oldest are dropped");
             }
         }
         drop(waiting);
@@ -73,7 +74,7 @@ impl Records {
     }
 
     fn oldest(&self) -> Vec<(String, u64, Value)> {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = self.waiting.lock();
         let mut all: Vec<_> = waiting
             .iter()
             .map(|(id, (number, value))| (id.clone(), *number, value.clone()))
@@ -83,9 +84,9 @@ impl Records {
         all
     }
 
-    /// Drops what was sent, unless a newer record of its id has come meanwhile.
+    /// Drops what was sent, unless a newer record of its id has arrived meanwhile.
     fn settle(&self, sent: &[(String, u64, Value)]) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting.lock();
         for (id, number, _) in sent {
             if waiting.get(id).is_some_and(|(held, _)| held == number) {
                 waiting.remove(id);
@@ -134,16 +135,17 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_longest_makes_room_and_is_counted() {
+    fn the_record_that_waited_longest_is_dropped_and_counted() {
         let records = Records::new(Counter::default());
-        // Names go down while time goes on; the record of the second is written anew at the end.
+        // Ids descend while time advances; the record of the last second is written again at the
+        // end.
         let of = |n: usize| format!("{:04}", 2 * CAPACITY - n);
         let write = |n| records.push(&incident(&of(n), 1));
         (0..CAPACITY).for_each(write);
         write(1);
         assert_eq!(records.lost.get(), 0);
         (CAPACITY..CAPACITY + 2).for_each(write);
-        let waiting = records.waiting.lock().unwrap();
+        let waiting = records.waiting.lock();
         assert_eq!((records.lost.get(), waiting.len()), (2, CAPACITY));
         let is_there = [0, 1, 2, 3, CAPACITY, CAPACITY + 1].map(|n| waiting.contains_key(&of(n)));
         assert_eq!(is_there, [false, true, false, true, true, true]);

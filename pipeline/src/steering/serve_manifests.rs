@@ -55,12 +55,12 @@ pub(super) async fn media(
     app.answer((&stream, &track), Form::Media, &uri, &headers, text)
 }
 
-/// The time as `UTCTiming` wants it.
+/// The time in the format of `UTCTiming`.
 pub(super) async fn time(State(app): App) -> Response {
     plain("text/plain; charset=utf-8", iso_ms(app.clock.now_us()))
 }
 
-/// The origin's page, so that a browser needs to know one service only.
+/// The origin's page, so that a browser needs only this service's address.
 pub(super) async fn segments(State(app): App, Path(stream): Path<String>, uri: Uri) -> Response {
     let Some(origin) = app.origin.as_ref().filter(|_| app.ladders.get(&stream).is_some()) else {
         return no_stream(&stream).into_response();
@@ -113,7 +113,7 @@ impl Steering {
         let status = made
             .as_ref()
             .map_or_else(|problem| problem.status().as_u16(), |_| StatusCode::OK.as_u16());
-        // A name that is no track must not become a dimension.
+        // An unknown track name must not become a dimension.
         let track = if status == 404 { "" } else { track };
         let mut report = Report::new(now, Action::Get, stream, track);
         report.status = status;

@@ -10,16 +10,16 @@ use super::settings::EdgeSettings;
 use crate::manifest::{self, View};
 use crate::serve::viewer::Viewer;
 
-/// Where the browser found the dashboard, as its proxy or one before it says.
+/// The host that the browser used for the dashboard, as reported by its proxy or an earlier one.
 const FORWARDED_HOST: &str = "x-forwarded-host";
-/// Whether it came there by TLS.
+/// Whether the browser used TLS.
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
-/// Longest sid that is taken.
+/// Longest sid that is accepted.
 const MAX_SID: usize = 64;
-/// Longest query that is looked at.
+/// Longest query that is read.
 const MAX_QUERY: usize = 4_096;
 
-/// Which manifest is asked for.
+/// The requested manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// HLS, multivariant.
@@ -39,22 +39,22 @@ impl Form {
     }
 }
 
-/// What our own addresses carry in their query, and what players add to it.
+/// What our own addresses carry in their query, and what players add.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Query {
     /// The session.
     pub(super) sid: Option<String>,
-    /// What proves that the sid was given by us.
+    /// The proof that we issued the sid.
     pub(super) token: Option<String>,
     /// The pathway of a media playlist.
     pub(super) pathway: Option<Pathway>,
-    /// The pathways that the player says it uses, the newest last.
+    /// The pathways that the player reports using, newest last.
     pub(super) used: Vec<Pathway>,
 }
 
 impl Query {
-    /// Reads a query. Players write their pathway as `e1`, as `"e1"` or as a list, `"e1,e2"`,
-    /// with or without empty items; whatever is no name is passed over.
+    /// Reads a query. Players write their pathway as `e1`, as `"e1"` or as a list, `"e1,e2"`, with
+    /// or without empty items; anything that is not a name is ignored.
     pub(super) fn of(uri: &Uri) -> Self {
         let mut found = Self::default();
         let Some(query) = uri.query().filter(|query| query.len() <= MAX_QUERY) else {
@@ -77,7 +77,7 @@ impl Query {
     }
 }
 
-/// Whether a text can be a session's id: it goes into addresses as it is.
+/// Whether a text can be a session's id: it is inserted into addresses unchanged.
 pub(super) fn is_sid(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
     !text.is_empty() && text.len() <= MAX_SID && text.bytes().all(plain)
@@ -95,15 +95,15 @@ pub(super) fn is_root_relative(headers: &HeaderMap) -> bool {
 
 /// The dashboard's address as the browser knows it, such as `http://127.0.0.1:7700`.
 fn dashboard(headers: &HeaderMap) -> Option<String> {
-    // Each proxy on the way adds its own; the first is what the browser asked.
+    // Each proxy on the path adds its own; the first is the host that the browser used.
     let text = |name| headers.get(name)?.to_str().ok()?.split(',').next().map(str::trim);
     let scheme = if text(FORWARDED_PROTO) == Some("https") { "https" } else { "http" };
     let url: url::Url = format!("{scheme}://{}", text(FORWARDED_HOST)?).parse().ok()?;
     Some(url.origin().ascii_serialization())
 }
 
-/// The pathways of a session, best first: where it is sent, then the other edges, so that a
-/// player whose edge fails goes on by itself; last those that take no connections.
+/// The pathways of a session, best first: its assigned one, then the other edges, so that a player
+/// whose edge fails continues by itself; last those that accept no connections.
 pub(super) fn order(routes: &Routes, first: &Pathway) -> Vec<Pathway> {
     let mut order = vec![first.clone()];
     if first.low {
@@ -116,13 +116,14 @@ pub(super) fn order(routes: &Routes, first: &Pathway) -> Vec<Pathway> {
 }
 
 impl Steering {
-    /// What addresses of this service begin with: nothing behind the dashboard.
+    /// The prefix of this service's addresses: nothing behind the dashboard.
     pub(super) fn own(&self, headers: &HeaderMap) -> &str {
         if is_root_relative(headers) { "" } else { &self.own_url }
     }
 
-    /// The same as `protocol`, `hls` or `dash`, needs it. In DASH addresses are whole: dash.js
-    /// takes the first relative `BaseURL` for the only one, and Shaka asks no relative steering.
+    /// The prefix that `protocol`, `hls` or `dash`, needs. DASH addresses are absolute: dash.js
+    /// takes the first relative `BaseURL` for the only one, and Shaka does not ask a relative
+    /// steering address.
     fn root(&self, protocol: &str, headers: &HeaderMap) -> String {
         let whole = (protocol == "dash" && is_root_relative(headers)).then(|| dashboard(headers));
         whole.flatten().unwrap_or_else(|| self.own(headers).to_owned())
@@ -143,15 +144,15 @@ impl Steering {
     ) -> View {
         let given = self.token.proves(query);
         if let Some(sid) = query.sid.as_deref().filter(|_| given) {
-            self.asked.note(sid, self.clock.now_ms());
+            self.sessions.note(sid, self.clock.now_ms());
         }
-        let state = self.state();
+        let state = self.state.lock();
         let routes = &state.routes;
         let known = |pathway: &&Pathway| routes.edges().any(|edge| edge == pathway.edge);
         let named = query.pathway.as_ref().filter(known);
         let sid = sid_of(query, viewer);
-        // A player without a session does not ask steering, but it loads its playlist again
-        // and again: there it is sent where most are.
+        // A player without a session does not ask steering, but it reloads its playlist again and
+        // again: there it is sent to the edge with most sessions.
         let first = match (named, sid) {
             (Some(pathway), _) => pathway.clone(),
             (None, Some(sid)) => routes.pathway(sid),
@@ -187,7 +188,7 @@ impl Steering {
     }
 }
 
-/// What the addresses of an edge's segments begin with; `behind` is the dashboard's root.
+/// The prefix of an edge's segment addresses; `behind` is the dashboard's root.
 fn base(edge: &EdgeSettings, behind: Option<&str>) -> String {
     let base = match behind {
         Some(root) if !edge.path.is_empty() => format!("{root}{}", edge.path),
@@ -196,7 +197,7 @@ fn base(edge: &EdgeSettings, behind: Option<&str>) -> String {
     base.trim_end_matches('/').to_owned()
 }
 
-/// The session that asks: by our own address, or by the player's CMCD.
+/// The session of the request: by our own address, or by the player's CMCD.
 fn sid_of<'a>(query: &'a Query, viewer: &'a Viewer) -> Option<&'a str> {
     query.sid.as_deref().or(viewer.sid.as_deref())
 }

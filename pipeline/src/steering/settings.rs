@@ -9,7 +9,7 @@ use tallylight_serve::guard::no_origins;
 use crate::ladder::is_name;
 use crate::serve::build::{HTTP, is_http, mistake, verdict};
 
-/// What the low pathway of an edge is called: its name and this.
+/// Suffix of an edge's name that names its low pathway.
 pub(crate) const LOW: &str = "-low";
 /// Most edges that one service steers between.
 const MAX_EDGES: usize = 16;
@@ -28,8 +28,8 @@ pub struct EdgeSettings {
     /// What it can carry; new sessions are shared out in this proportion. For one of `edges` its
     /// own setting counts.
     pub capacity_kbps: u64,
-    /// For a CDN that is none of our edges: an object that the prober asks for each second.
-    /// It has no `/load`; what it carries is reckoned from the sessions sent there.
+    /// For a CDN that is not one of our edges: an object that the prober requests each second. It
+    /// has no `/load`; its load is estimated from the sessions sent there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe_url: Option<String>,
 }
@@ -38,23 +38,23 @@ pub struct EdgeSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// It only says what is wrong.
+    /// It only reports what is wrong.
     Observe,
     /// It offers what could be done; nothing happens before a click.
     Advise,
-    /// It offers, and after a moment in which it can be held does it.
+    /// It offers, and acts on an offer after a moment in which the offer can be held.
     Act,
 }
 
-/// Where players are sent, and what is done when a part falls ill (docs/steering.md).
+/// Where players are sent, and what is done when a part becomes ill (docs/steering.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// Must be true where `listen` is beyond this machine: anyone who reaches it may then ask it
-    /// for manifests, and change its mode and actions. Let only `/v1/play/`, `/steering/` and
-    /// `/live/` through to others.
+    /// Must be true where `listen` is reachable from beyond this machine: any client that reaches
+    /// it may then request manifests, and change its mode and actions. Let only `/v1/play/`,
+    /// `/steering/` and `/live/` through to others.
     pub trusted_network: bool,
     /// Its URL as players reach it; none: where it listens.
     pub public_url: Option<String>,
@@ -68,38 +68,39 @@ pub struct Settings {
     pub origin_url: Option<String>,
     /// The edges that it sends players to.
     pub edges: Vec<EdgeSettings>,
-    /// How long after an answer players ask again where to go; take a longer time for very many.
+    /// How long after an answer players ask again; set a longer time for very many players.
     pub ttl_s: u32,
-    /// What it does with what it decides, until somebody changes it; the change is kept in the log.
+    /// What it does with decisions, until an operator changes it; the change is kept in the log.
     pub mode: Mode,
     /// Time in which an operator can hold an action before it is taken, in mode `act`.
     pub hold_ms: u32,
     /// Share of an edge's capacity that steering never fills.
     pub keep_free_pct: u32,
-    /// Whether manifests that are not ours name a low pathway beside each of the edges, `<edge>-low`:
-    /// who fits nowhere else is kept on it. Ours have one where there are rungs enough.
+    /// Whether manifests that are not ours name a low pathway beside each of the edges,
+    /// `<edge>-low`: viewers that fit nowhere else are kept on it. Our manifests have one if there
+    /// are enough rungs.
     pub low_pathways: bool,
-    /// What a session is reckoned to take where an edge or CDN does not say.
+    /// The assumed rate of a session where an edge or CDN does not report its load.
     pub session_kbps: u32,
-    /// The dashboard whose feed it decides by; none: it steers by shares alone.
+    /// The dashboard whose feed it uses for decisions; none: it steers by shares alone.
     pub feed_url: Option<String>,
-    /// Whose streams they are, in records.
+    /// The tenant of the streams, in records.
     pub tenant: String,
-    /// Streams whose sessions it opens, and with an origin whose manifests it serves.
+    /// Streams for which it opens sessions and, with an origin, serves manifests.
     pub streams: Vec<String>,
-    /// Segments that a manifest reaches back: with one more and the margin not longer than
+    /// How far back a manifest reaches, in segments: with one more and the margin, at most
     /// `window_s` of the origin.
     pub window_segments: u32,
     /// Publish margin, the same as the origin's.
     pub margin_ms: u32,
     /// Connections at a time.
     pub max_connections: usize,
-    /// The collector that is told about every GET; none tells nobody.
+    /// The collector that every GET is reported to; none: nothing is reported.
     pub collector_url: Option<String>,
     /// The write key for the collector.
     pub write_key: String,
-    /// What proves to the collector and the origin that this is a service of ours; none is the
-    /// common one.
+    /// The key that proves to the collector and the origin that this is one of our services; none
+    /// is the common one.
     pub service_key: Option<String>,
     /// Where players send their beacons; none: to the collector, with the write key.
     pub beacon_url: Option<String>,
@@ -168,13 +169,13 @@ impl Settings {
         mistake(&mut found, !(1..=3_600).contains(&self.ttl_s), "ttl_s: 1 to 3600");
         mistake(&mut found, self.hold_ms > 60_000, "hold_ms: 60000 at most");
         mistake(&mut found, self.keep_free_pct > 90, "keep_free_pct: 0 to 90");
-        // Of nothing a session each, any number of them would fit.
+        // At zero for each session, any number of them would fit.
         mistake(&mut found, self.session_kbps == 0, "session_kbps: above 0");
         verdict(found)
     }
 
     fn validate_edges(&self, found: &mut Vec<String>) {
-        // Manifests need one; without media it may be that nobody steers.
+        // Manifests need one; without media there may be no steering.
         let least = usize::from(self.origin_url.is_some());
         let number = (least..=MAX_EDGES).contains(&self.edges.len());
         mistake(found, !number, format!("edges: {least} to {MAX_EDGES} of them"));
@@ -202,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_valid_and_mistakes_are_told_together() {
+    fn the_defaults_are_valid_and_mistakes_are_reported_together() {
         assert_eq!(Settings::default().validate(), Ok(()));
         let settings = Settings {
             session_kbps: 0,
@@ -210,12 +211,12 @@ mod tests {
             allowed_origins: vec!["https://ok.example".into(), "localhost:5173".into()],
             ..Settings::default()
         };
-        let told = settings.validate().unwrap_err();
+        let mistakes = settings.validate().unwrap_err();
         let wanted = [
             "beacon_url: an http:// or https:// address",
             "allowed_origins has \"localhost:5173\"; write scheme://host[:port]",
             "session_kbps: above 0",
         ];
-        assert_eq!(told, wanted);
+        assert_eq!(mistakes, wanted);
     }
 }

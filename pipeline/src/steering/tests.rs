@@ -58,7 +58,7 @@ async fn manifests_come_with_the_ladder_and_stay_without_the_origin() {
 }
 
 #[tokio::test]
-async fn behind_the_dashboard_hls_is_root_relative_and_dash_whole() {
+async fn behind_the_dashboard_hls_is_root_relative_and_dash_absolute() {
     let data = tempfile::tempdir().unwrap();
     let origin = World::start(data.path(), 3_000).await;
     origin.announce().await;
@@ -125,7 +125,7 @@ async fn a_session_has_its_addresses_and_its_answer_comes_always() {
         assert_eq!(answer["PATHWAY-PRIORITY"][0], "e1");
         assert!(answer["RELOAD-URI"].as_str().unwrap().contains("/steering/dash?sid="));
     }
-    // Of those who asked, only the last brought a sid that can be one, and it was made up.
+    // Only the last of these requests had a valid sid, and that one was made up.
     let unproven = async || {
         let text = get(&format!("{base}/metrics")).await.text().await.unwrap();
         let line =

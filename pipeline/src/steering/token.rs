@@ -1,11 +1,11 @@
-//! The proof that a session was given by this service: a keyed hash of its sid, which rides in
-//! every address of the session.
+//! The proof that this service issued a session: a keyed hash of its sid, carried in every address
+//! of the session.
 
 use uuid::Uuid;
 
 use super::session::Query;
 
-/// Signs sids, so that sessions can be told from made-up ones.
+/// Signs sids, so that issued sessions can be told from made-up ones.
 #[derive(Clone)]
 pub(super) struct Token([u8; 32]);
 
@@ -16,7 +16,7 @@ impl std::fmt::Debug for Token {
 }
 
 impl Token {
-    /// Signs with a key that follows from the service key, or with one of this start.
+    /// Signs with a key derived from the service key, or with a random key of this start.
     pub(super) fn new(service_key: Option<&str>) -> Self {
         let random = || format!("{}{}", Uuid::new_v4(), Uuid::new_v4());
         let secret = service_key.map_or_else(random, str::to_owned);
@@ -28,16 +28,16 @@ impl Token {
         blake3::keyed_hash(&self.0, sid.as_bytes()).to_hex().as_str().chars().take(32).collect()
     }
 
-    /// Whether a query names a session that was given by whoever has this key.
+    /// Whether a query names a session that was issued by a holder of this key.
     pub(super) fn proves(&self, query: &Query) -> bool {
         let Some((sid, token)) = query.sid.as_deref().zip(query.token.as_deref()) else {
             return false;
         };
-        // Hashes are compared in a time that says nothing of where they differ.
+        // Hashes are compared in constant time.
         blake3::hash(token.as_bytes()) == blake3::hash(self.sign(sid).as_bytes())
     }
 
-    /// How our addresses name a session; only one that was given gets the proof.
+    /// How our addresses name a session; only an issued one gets the proof.
     pub(super) fn part(&self, sid: &str, given: bool) -> String {
         let token = given.then(|| format!("&token={}", self.sign(sid)));
         format!("sid={sid}{}", token.unwrap_or_default())

@@ -9,7 +9,7 @@ const KEPT: usize = 500;
 
 /// A control record.
 pub(super) trait Record: Clone {
-    /// Names it within a tenant.
+    /// Identifies it within a tenant.
     fn id(&self) -> &str;
     /// When it began, Unix µs.
     fn began(&self) -> i64;
@@ -63,7 +63,7 @@ impl<R: Record> Records<R> {
         changed.insert(row.id().to_owned());
         self.held.insert(row.id().to_owned(), row);
         if self.held.len() > KEPT {
-            // What is in force or open is written again every few minutes, so this one is over.
+            // Records in force or open are written again every few minutes, so this one is over.
             let oldest = self.held.values().min_by_key(|row| (row.written(), row.began()));
             if let Some(id) = oldest.map(|row| row.id().to_owned()) {
                 self.held.remove(&id);
@@ -71,12 +71,12 @@ impl<R: Record> Records<R> {
         }
     }
 
-    /// Those of the given ids that are held, the earliest first.
+    /// The held records among the given ids, earliest first.
     pub(super) fn read(&self, ids: &BTreeSet<String>) -> Vec<R> {
         sorted(ids.iter().filter_map(|id| self.held.get(id)).cloned().collect())
     }
 
-    /// All, the earliest first.
+    /// All of them, earliest first.
     pub(super) fn all(&self) -> Vec<R> {
         sorted(self.held.values().cloned().collect())
     }

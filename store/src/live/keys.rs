@@ -1,4 +1,4 @@
-//! What rows are summed by, and what is summed.
+//! The keys of sums, and the values that are summed.
 
 use tallylight_schemas::fates::{Fate, Reason};
 use tallylight_schemas::rows::{
@@ -11,18 +11,18 @@ use super::panes::{Keyed, Split};
 /// A series of playback.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PlaybackKey {
-    /// Whose viewers.
+    /// The tenant.
     pub tenant: String,
-    /// Which breakdown.
+    /// The breakdown.
     pub cuboid: Cuboid,
-    /// Which cell of it.
+    /// The cell of the breakdown.
     pub cell: Cell,
 }
 
 /// Playback summed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlaybackSum {
-    /// The whole numbers.
+    /// The integer counters.
     pub measures: Measures,
     /// Startup times, ms.
     pub startup: Sketch,
@@ -54,25 +54,25 @@ impl Keyed for PlaybackRow {
 /// Delivery summed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliverySum {
-    /// Requests, or choices.
+    /// Requests, or choices of a copy.
     pub requests: i64,
     /// Body bytes.
     pub bytes: i64,
-    /// Answers of 400 and above.
+    /// Responses with status 400 and above.
     pub errors: i64,
-    /// Answers of 200 to 299.
+    /// Responses with status 200 to 299.
     pub ok: i64,
-    /// Answers of 300 to 399.
+    /// Responses with status 300 to 399.
     pub redirects: i64,
-    /// Answers of 500 and above, which are among `errors`.
+    /// Responses with status 500 and above, which are among `errors`.
     pub server_errors: i64,
-    /// Served from cache, or by joining a fetch under way.
+    /// Served from the cache, or by joining a fetch in progress.
     pub hits: i64,
-    /// Held for the schedule, ms.
+    /// Time held for the schedule, ms.
     pub held_ms: i64,
-    /// Time to first byte net of hold, ms.
+    /// Time to first byte without the hold, ms.
     pub ttfb: Sketch,
-    /// Time held of what was held, ms.
+    /// Hold time of the requests that were held, ms.
     pub held: Sketch,
 }
 
@@ -123,23 +123,23 @@ impl Keyed for DeliveryRow {
 /// A series of fates.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FatesKey {
-    /// Whose records.
+    /// The tenant.
     pub tenant: String,
-    /// Where they came in.
+    /// The intake.
     pub source: String,
-    /// What became of them.
+    /// The fate.
     pub fate: Fate,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
 }
 
 /// Fates summed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FatesSum {
-    /// Records that came to their end so.
+    /// Records that ended with this fate.
     pub events: u64,
-    /// Records that the door counted so; those of rows from before it was counted are taken
-    /// to be the ends.
+    /// Records with this fate by the collector's count; rows from before it was counted take the
+    /// ends.
     pub door: u64,
 }
 

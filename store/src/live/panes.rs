@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// A row that can be kept: it has a place, a version and a value that adds.
+/// A row that can be kept: it has a position, a version and a value that adds up.
 pub trait Keyed: Sized {
     /// What rows are summed by, apart from the pane.
     type Key: Clone + Debug + Eq + Hash + Ord;
@@ -40,7 +40,7 @@ pub type Changed<R> = FxHashSet<(i64, Arc<<R as Keyed>::Key>)>;
 pub struct Summed<R: Keyed> {
     /// Start of the pane, Unix µs.
     pub pane: i64,
-    /// What it is the sum of.
+    /// The key of the sum.
     pub key: Arc<R::Key>,
     /// The sum.
     pub sum: R::Sum,
@@ -158,8 +158,8 @@ impl<R: Keyed> Panes<R> {
         into[first..].sort_by(|a, b| (a.pane, &a.key).cmp(&(b.pane, &b.key)));
     }
 
-    /// Reads whole panes from `from` on, until `left` rows are read; the pane to go on from if there
-    /// are more.
+    /// Reads whole panes from `from` on, until `left` rows are read; returns the pane to continue
+    /// from if there are more.
     pub(super) fn read_from(
         &self,
         from: i64,

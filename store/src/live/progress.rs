@@ -1,4 +1,4 @@
-//! How far each partition is, and so how much of a sum is there.
+//! How far each partition has progressed, and so how complete a sum is.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Keeps the row if it is further than the one held: after a restart the processor
-    /// repeats itself, and progress never goes back.
+    /// Keeps the row if it is further than the one held: after a restart the processor repeats
+    /// itself, but progress never goes back.
     pub(super) fn apply(&mut self, row: ProgressRow) {
         if row.partition >= MAX_PARTITIONS || row.partition >= row.partitions {
             return;
@@ -27,7 +27,7 @@ impl Progress {
         }
     }
 
-    /// Partitions there are, by the newest row; 0 before the first.
+    /// The number of partitions, by the newest row; 0 before the first.
     pub fn partitions(&self) -> u16 {
         self.rows
             .values()
@@ -35,7 +35,7 @@ impl Progress {
             .map_or(0, |row| row.partitions)
     }
 
-    /// The rows of the partitions there are, in order.
+    /// The rows of the existing partitions, in order.
     pub fn rows(&self) -> impl Iterator<Item = &ProgressRow> {
         let partitions = self.partitions();
         self.rows.values().filter(move |row| row.partition < partitions)
@@ -46,17 +46,17 @@ impl Progress {
         self.rows().map(|row| row.log_time).max()
     }
 
-    /// Up to here, Unix µs, every partition has been counted; `None` while one is missing.
+    /// Every partition has been counted up to this time, Unix µs; `None` while one is missing.
     pub fn complete_up_to(&self) -> Option<i64> {
         self.least(|row| row.log_time)
     }
 
-    /// Up to here, Unix µs, nothing can change any more; `None` while a partition is missing.
+    /// Rows up to this time, Unix µs, can no longer change; `None` while a partition is missing.
     pub fn final_up_to(&self) -> Option<i64> {
         self.least(|row| row.final_up_to)
     }
 
-    /// The least of a number over all partitions; `None` while one is missing.
+    /// The minimum of a number over all partitions; `None` while one is missing.
     pub fn least<T: Ord>(&self, of: impl Fn(&ProgressRow) -> T) -> Option<T> {
         let all = self.rows().count() == usize::from(self.partitions());
         if all { self.rows().map(of).min() } else { None }

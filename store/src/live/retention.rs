@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tallylight_schemas::rows::Cuboid;
 use tallylight_schemas::settings::outside;
 
-/// What the dashboard keeps in memory of the newest rows.
+/// Which of the newest rows the dashboard keeps in memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
@@ -27,7 +27,7 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// Every mistake in these settings, together.
+    /// All mistakes in these settings.
     pub fn validate(&self) -> Result<(), Vec<String>> {
         let age = 60..=86_400;
         let wrong: Vec<String> = outside(&[
@@ -72,15 +72,15 @@ mod tests {
     use super::Retention;
 
     #[test]
-    fn every_number_beside_its_range_is_told() {
+    fn every_number_outside_its_range_is_reported() {
         assert_eq!(Retention::default().validate(), Ok(()));
         let wrong =
             Retention { content_s: 59, fates_s: 86_401, max_rows: 999, ..Default::default() };
-        let told = [
+        let mistakes = [
             "live.content_s is 59; it must be 60 to 86400",
             "live.fates_s is 86401; it must be 60 to 86400",
             "live.max_rows is 999; it must be 1000 to 10000000",
         ];
-        assert_eq!(wrong.validate(), Err(told.map(str::to_owned).into()));
+        assert_eq!(wrong.validate(), Err(mistakes.map(str::to_owned).into()));
     }
 }

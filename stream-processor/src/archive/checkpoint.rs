@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tallylight_store::archive::{History, HistoryError, Step, hour_of};
+use tallylight_store::history::{History, HistoryError, Step, hour_of};
 use tallylight_store::snapshot::Snapshots;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tallylight_store::archive::{Ask, Copied};
+use tallylight_store::history::{Ask, Copied};
 use tokio::time::Instant;
 
 use super::{Archive, rows};

@@ -5,7 +5,7 @@ use std::path::Path;
 use tallylight_eventlog::{EventLog, LogError};
 use tallylight_schemas::ident::Shard;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 use tallylight_store::snapshot::{SnapshotError, Snapshots};
 use tokio::runtime::Handle;
 

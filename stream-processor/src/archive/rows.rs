@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use tallylight_schemas::dead::DeadLetter;
 use tallylight_schemas::ipc::{self, IpcError, Stored};
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::Copied;
+use tallylight_store::history::Copied;
 
 use crate::pure::partition::Rows;
 use crate::pure::session::moment::Moment;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use arrow::array::RecordBatch;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{HistoryError, hour_name};
+use tallylight_store::history::{HistoryError, hour_name};
 use tokio::time::Instant;
 
 use super::contested::Sides;

@@ -7,7 +7,7 @@ use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use serde::de::{DeserializeOwned, IntoDeserializer};
 use tallylight_schemas::rows::{Cell, DeliveryRow, Measures, PlaybackRow};
 use tallylight_schemas::sketch::{Bin, Sketch};
-use tallylight_store::archive::HistoryError;
+use tallylight_store::history::HistoryError;
 
 /// The columns of a batch, by name and row.
 pub(super) struct Columns<'a>(pub(super) &'a RecordBatch);

@@ -9,7 +9,7 @@ use arrow::array::{AsArray, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
 use tallylight_schemas::rows::{Cuboid, PlaybackRow};
 use tallylight_schemas::tables::{Table, conform};
-use tallylight_store::archive::HistoryError;
+use tallylight_store::history::HistoryError;
 
 use super::{columns, expect};
 use crate::pure::limits::OTHER;

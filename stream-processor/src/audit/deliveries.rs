@@ -5,7 +5,7 @@ use std::ops::Range;
 use tallylight_schemas::ipc::TenantDelivery;
 use tallylight_schemas::rows::DeliveryRow;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{History, HistoryError};
+use tallylight_store::history::{History, HistoryError};
 
 use super::clock_trust::LATEST_US;
 use super::difference::quiet_us;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tallylight_schemas::rows::{DeliveryRow, PlaybackRow};
 use tallylight_schemas::session::{SessionRow, SpanRow};
-use tallylight_store::archive::{History, HistoryError};
+use tallylight_store::history::{History, HistoryError};
 
 use super::HOUR_US;
 use super::deliveries;

@@ -9,7 +9,7 @@ use tallylight_schemas::ipc::{self, Stored};
 use tallylight_schemas::rows::{DeliveryRow, PlaybackRow};
 use tallylight_schemas::session::{SessionRow, SpanRow};
 use tallylight_schemas::tables::{Table, conform};
-use tallylight_store::archive::HistoryError;
+use tallylight_store::history::HistoryError;
 
 use super::columns;
 use super::difference::{Difference, PaneKey, add, pane_key};

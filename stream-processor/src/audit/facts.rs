@@ -11,7 +11,7 @@ use tallylight_schemas::fates::Fate;
 use tallylight_schemas::ipc::TenantDelivery;
 use tallylight_schemas::player::PlayerRows;
 use tallylight_schemas::tables::{HOUR, Table};
-use tallylight_store::archive::{History, HistoryError, hour_name, hour_of};
+use tallylight_store::history::{History, HistoryError, hour_name, hour_of};
 
 use super::HOUR_US;
 use super::columns::{Columns, named};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tallylight_store::archive::{History, HistoryError};
+use tallylight_store::history::{History, HistoryError};
 
 use super::CHECKED;
 use super::difference::{self, Difference, Wanted};

@@ -5,7 +5,7 @@ use std::ops::Range;
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{History, HistoryError};
+use tallylight_store::history::{History, HistoryError};
 use tokio::time::{Instant, sleep};
 
 use super::AT_ONCE;

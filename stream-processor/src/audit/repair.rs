@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tallylight_schemas::ipc::Stored;
 use tallylight_schemas::rows::{DeliveryRow, PlaybackRow};
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{History, HistoryError, Repair, hour_of};
+use tallylight_store::history::{History, HistoryError, Repair, hour_of};
 
 use super::columns;
 use super::difference::{

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tallylight_schemas::settings::outside;
-use tallylight_store::archive::{History, HistoryError, hour_name};
+use tallylight_store::history::{History, HistoryError, hour_name};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 

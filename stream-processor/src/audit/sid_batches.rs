@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
-use tallylight_store::archive::{History, HistoryError};
+use tallylight_store::history::{History, HistoryError};
 
 use super::facts::{self, Facts, TABLES, between, quote};
 use super::{AT_ONCE, time};

@@ -6,7 +6,7 @@ use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::TimestampMicrosecondType;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{History, HistoryError};
+use tallylight_store::history::{History, HistoryError};
 
 use super::facts::{moment, sids};
 use super::{HOUR_US, WIDEST_PANE_US, time};

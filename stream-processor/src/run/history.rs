@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tallylight_eventlog::{EventLog, LogError};
 use tallylight_schemas::record::EVENTS;
-use tallylight_store::archive::Ask;
+use tallylight_store::history::Ask;
 
 use super::{Processor, ProcessorError};
 use crate::archive::{Archive, Next};

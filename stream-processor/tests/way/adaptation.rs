@@ -1,10 +1,10 @@
-//! Rebuffers that a player brought on itself, by staying on a rung its line does not carry.
+//! Rebuffers that a player caused by staying on a rung that exceeds its line's throughput.
 
 use tallylight_schemas::rows::Cuboid;
 
 use crate::world::{Beacon, World, story};
 
-/// A viewer on 900 kbps whose line carries 500; `change` may alter the records.
+/// Adaptation failures of a viewer on 900 kbps with a line of 500; `change` may alter the records.
 fn slow_line(change: impl Fn(&mut [Beacon])) -> i64 {
     let mut beacons = story(&[(0, "s"), (500, "p"), (5_000, ""), (8_000, ""), (12_000, "r")]);
     for beacon in &mut beacons {
@@ -20,15 +20,15 @@ fn slow_line(change: impl Fn(&mut [Beacon])) -> i64 {
 }
 
 #[test]
-fn a_rebuffer_on_a_rung_kept_above_the_line_is_an_adaptation_failure() {
+fn a_rebuffer_on_a_rung_above_the_lines_throughput_is_an_adaptation_failure() {
     assert_eq!(slow_line(|_| {}), 1);
-    // It went down in time, or had only just found out, or had nowhere to go.
+    // It switched down in time, or learned of the line just now, or has no lower rung.
     assert_eq!(slow_line(|b| b[3..].iter_mut().for_each(|b| b.br = Some(600))), 1, "8 s to 12 s");
     assert_eq!(slow_line(|b| b[4].br = Some(600)), 0);
     assert_eq!(slow_line(|b| b[2..4].iter_mut().for_each(|b| b.mtp = None)), 0);
-    assert_eq!(slow_line(|b| b[3].mtp = Some(900)), 0, "the line was well in between");
+    assert_eq!(slow_line(|b| b[3].mtp = Some(900)), 0, "the line was fast enough in between");
     assert_eq!(slow_line(|b| b.iter_mut().for_each(|b| b.lb = Some(900))), 0);
-    assert_eq!(slow_line(|b| b.iter_mut().for_each(|b| b.lb = None)), 0, "unknown is no failure");
-    // Going up on such a line is no way out.
+    assert_eq!(slow_line(|b| b.iter_mut().for_each(|b| b.lb = None)), 0, "its rungs are unknown");
+    // Switching up on such a line does not help.
     assert_eq!(slow_line(|b| b[3..].iter_mut().for_each(|b| b.br = Some(1_200))), 1);
 }

@@ -1,11 +1,13 @@
-//! Who plays again long after the end plays something else, though what began it never came.
+//! A session that plays again long after its end is a new playback, even if its first records are
+//! lost.
 
 use proptest::prelude::*;
+use tallylight_schemas::rows::Cuboid;
 
 use crate::world::{Beacon, Item, World, served, story};
 
-/// A playback that ends, and records of the next one from `at` on, without its first. Where players
-/// count, numbers start over or go on.
+/// A playback that ends, and records of the next one from `at` on, without its first. If the player
+/// numbers its records, the second playback's begin at `numbers`.
 fn twice(at: i64, numbers: Option<u64>) -> (Vec<Beacon>, Vec<Beacon>) {
     let first = story(&[(0, "s"), (500, "p"), (5_000, "e"), (6_000, "")]);
     let second =
@@ -21,7 +23,7 @@ fn twice(at: i64, numbers: Option<u64>) -> (Vec<Beacon>, Vec<Beacon>) {
     (first.collect(), second.collect())
 }
 
-/// What arrives, each at its log time; then everything is over, and still there to be seen.
+/// Feeds items at their log times, until all sessions are over but not yet forgotten.
 fn arriving(mut arrivals: Vec<(i64, Item)>) -> World {
     arrivals.sort_by_key(|(log, _)| *log);
     let mut world = World::default();
@@ -34,7 +36,7 @@ fn arriving(mut arrivals: Vec<(i64, Item)>) -> World {
 }
 
 #[test]
-fn a_playback_whose_beginning_is_lost_is_another_all_the_same() {
+fn a_playback_whose_beginning_is_lost_is_still_a_new_one() {
     for numbers in [Some(1), Some(4), None] {
         let (first, second) = twice(140_000, numbers);
         let mut world = World::default();
@@ -45,30 +47,44 @@ fn a_playback_whose_beginning_is_lost_is_another_all_the_same() {
         assert_eq!(world.state.tally().duplicate, 11, "{numbers:?}");
         let rows = world.sessions();
         let seen: Vec<_> = rows.iter().map(|row| (row.epoch, row.events, row.playing_ms)).collect();
-        // What does not play is still taken for the one before.
+        // The record before the first that plays is still counted in the first playback.
         assert_eq!(seen, [(0, 5, 4_500), (1, 6, 7_500)], "{numbers:?}");
         assert_eq!((rows[0].lost_events, rows[1].lost_events), (0, 0));
     }
 }
 
 #[test]
-fn what_comes_soon_after_the_end_is_still_of_it() {
+fn records_soon_after_the_end_belong_to_the_playback() {
     let (first, second) = twice(120_000, None);
     let mut world = World::default();
     world.beacons(&first);
     world.beacons(&second[..3]);
-    // So is what comes too late to be counted.
+    // So is a record that is too late to be counted.
     let late = Beacon { ts: 130_000, sta: Some("p"), delay: 200_000, ..first[0].clone() };
     world.beacons(&[late]);
     let row = world.session();
     assert_eq!((row.epoch, row.playing_ms, row.late_events), (0, 4_500, 1));
 }
 
+#[test]
+fn a_beginning_that_comes_too_late_counts_no_record_twice() {
+    let first = story(&[(0, "s"), (1_000, "p"), (50_000, "q")]);
+    let second = story(&[(60_000, "s"), (61_000, "p"), (64_000, ""), (67_000, ""), (70_000, "q")]);
+    let mut world = World::default();
+    world.beacons(&first);
+    world.beacons(&second[1..]);
+    // Everything before 70 s is final by then.
+    world.beacons(&[Beacon { delay: 130_000, ..second[0].clone() }]);
+    world.tick_to(400_000);
+    let (rows, panes) = (world.sessions(), world.book.sum(Cuboid::Content));
+    assert_eq!((rows.iter().map(|row| row.events).sum::<u64>(), panes.events), (7, 7));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_order_within_the_horizon_gives_the_same_two(
+    fn any_order_within_the_horizon_gives_the_same_two_playbacks(
         numbers in prop_oneof![Just(Some(0)), Just(Some(1)), Just(None)],
         delays in prop::collection::vec(prop_oneof![Just(0_i64), 0_i64..3_000, 0_i64..40_000], 14),
         again in prop::collection::vec((any::<prop::sample::Index>(), 0_i64..100_000), 0..8),
@@ -76,7 +92,7 @@ proptest! {
     ) {
         let (first, mut second) = twice(140_000, numbers);
         if numbers == Some(0) {
-            // The beginning is not lost, it only comes at its own time.
+            // The beginning is not lost; it arrives as delayed as any record.
             second.remove(0);
             second.remove(0);
             second.iter_mut().for_each(|beacon| beacon.sn -= 2);
@@ -95,18 +111,18 @@ proptest! {
             let one = |(item, delay): (&Item, &i64)| (item.at() + 100 + delay, off(item));
             all.iter().zip(delays).map(one).collect()
         };
-        let straight = arriving(arrive(&[0; 14]));
+        let baseline = arriving(arrive(&[0; 14]));
         let mut arrivals = arrive(&delays);
         let repeated: Vec<(i64, Item)> = again.iter().map(|(which, delay)| {
             let (log, item) = &arrivals[which.index(arrivals.len())];
             (log + delay, item.clone())
         }).collect();
         arrivals.extend(repeated);
-        let crooked = arriving(arrivals);
-        prop_assert_eq!(straight.sessions().len(), 2);
-        prop_assert_eq!(straight.sessions(), crooked.sessions());
-        prop_assert_eq!(straight.book.values(), crooked.book.values());
-        prop_assert_eq!(crooked.state.tally().late, 0);
-        prop_assert_eq!(crooked.state.tally().duplicate, again.len() as u64);
+        let disturbed = arriving(arrivals);
+        prop_assert_eq!(baseline.sessions().len(), 2);
+        prop_assert_eq!(baseline.sessions(), disturbed.sessions());
+        prop_assert_eq!(baseline.book.values(), disturbed.book.values());
+        prop_assert_eq!(disturbed.state.tally().late, 0);
+        prop_assert_eq!(disturbed.state.tally().duplicate, again.len() as u64);
     }
 }

@@ -1,4 +1,4 @@
-//! Whatever comes, the state stays within its limits.
+//! The state stays within its limits for any input.
 
 use std::collections::BTreeMap;
 
@@ -69,7 +69,7 @@ fn a_flood_of_names_stays_within_the_limits() {
 }
 
 #[test]
-fn segments_without_end_go_together_before_anything_else_does() {
+fn segments_are_merged_before_any_other_dimension() {
     let limits = Limits { delivery_keys: 80, ..Limits::default() };
     let mut world = World::with(limits);
     for k in 0..100 {
@@ -103,7 +103,7 @@ fn segments_without_end_go_together_before_anything_else_does() {
 }
 
 #[test]
-fn when_everybody_leaves_at_once_what_is_still_on_its_way_finds_them() {
+fn when_all_viewers_leave_at_once_late_records_still_find_their_sessions() {
     let mut world = World::with(Limits { closed: 50, sessions: 1_000, ..Limits::default() });
     let of = |name: usize, which: &[usize]| {
         let all = crate::world::story(&[(0, "s"), (500, "p"), (1_500, "p"), (2_000, "e")]);
@@ -115,20 +115,20 @@ fn when_everybody_leaves_at_once_what_is_still_on_its_way_finds_them() {
     world.entry(60_000, &each(&[2]));
     assert_eq!((world.state.tally().accepted, world.state.tally().late), (2_000, 0));
     assert_eq!(world.state.size().sessions, 500);
-    // After the horizon nothing can come any more, and they are as many as may be kept.
+    // After the horizon no record is accepted any more, so no more than `closed` are kept.
     world.tick_to(200_000);
     assert_eq!(world.state.size().sessions, 50);
     assert_eq!(world.book.sum(Cuboid::Content).ends, 500);
 }
 
 #[test]
-fn of_too_many_sessions_the_most_silent_one_ends() {
+fn of_too_many_sessions_the_one_silent_longest_ends() {
     let mut state =
         PartitionState::new(0, 1, Limits { sessions: 50, closed: 0, ..Limits::default() });
-    says(&mut state, "steady", "word", "s", 1);
+    feed(&mut state, "steady", "word", "s", 1);
     for n in 2..500 {
-        says(&mut state, "steady", "word", "p", n);
-        says(&mut state, &format!("s{n}"), "word", "p", n);
+        feed(&mut state, "steady", "word", "p", n);
+        feed(&mut state, &format!("s{n}"), "word", "p", n);
     }
     let steady = state.session_rows("demo", Some("steady"), 2);
     assert_eq!((steady.len(), steady[0].epoch, steady[0].events), (1, 0, 499));
@@ -136,7 +136,7 @@ fn of_too_many_sessions_the_most_silent_one_ends() {
 }
 
 #[test]
-fn a_long_pause_of_the_log_makes_no_viewers() {
+fn a_long_pause_of_the_log_adds_no_playing_time() {
     let mut world = crate::world::play(&[(0, "s"), (500, "p"), (10_000, "")]);
     world.entry(3_600_000, &[]);
     world.tick_to(3_800_000);
@@ -145,7 +145,7 @@ fn a_long_pause_of_the_log_makes_no_viewers() {
 }
 
 #[test]
-fn what_a_pause_changes_has_a_version_of_its_own() {
+fn rows_changed_by_a_pause_have_a_new_version() {
     let mut world = crate::world::play(&[(0, "s"), (500, "p"), (1_000, "")]);
     world.tick_to(50_000);
     let viewers = |world: &World| {
@@ -154,13 +154,13 @@ fn what_a_pause_changes_has_a_version_of_its_own() {
         rows.find(|((cuboid, _, pane), _)| wanted(*cuboid, *pane)).map(|(_, r)| r.measures.viewers)
     };
     assert_eq!(viewers(&world), Some(1));
-    // The reader's book refuses a second row of the same version.
+    // The reader refuses a second row of the same version.
     world.entry(3_600_000, &[]);
     assert_eq!(viewers(&world), Some(0));
 }
 
-/// A record of a viewer whose every word ends with `word`.
-fn says(state: &mut PartitionState, sid: &str, word: &str, sta: &str, n: u64) {
+/// Feeds a record of a viewer whose values all end with `word`.
+fn feed(state: &mut PartitionState, sid: &str, word: &str, sta: &str, n: u64) {
     let words = ["c", "l", "d", "o", "p", "e"].map(|of| format!("{of}-{word}"));
     let [cid, country, device, os, player, ec] = words.each_ref().map(|of| Some(of.as_str()));
     let ts = T0 + i64::try_from(n).unwrap();
@@ -184,22 +184,22 @@ fn says(state: &mut PartitionState, sid: &str, word: &str, sta: &str, n: u64) {
 }
 
 #[test]
-fn a_flood_of_words_takes_none_from_who_says_them() {
+fn a_flood_of_words_takes_none_from_sessions_that_use_them() {
     let mut state =
         PartitionState::new(0, 1, Limits { sessions: 50, closed: 50, ..Limits::default() });
-    says(&mut state, "old", "first", "p", 1);
+    feed(&mut state, "old", "first", "p", 1);
     state.delivery(&served("old", 1, 1, "e1", "a"));
     state.delivery(&served("later", 2, 1, "e2", "b"));
-    says(&mut state, "old", "said", "p", 2);
+    feed(&mut state, "old", "said", "p", 2);
     let before = state.session_rows("demo", Some("old"), 1);
     for n in 3..4_000 {
-        says(&mut state, &format!("s{n}"), &format!("{n}"), "q", n);
-        // Of 24,000 that were said: those of some 50 sessions, and as many as are few.
+        feed(&mut state, &format!("s{n}"), &format!("{n}"), "q", n);
+        // Of 24,000 words, only those of some 50 sessions are kept, and a few more.
         assert!(state.size().words < 2_000, "{:?}", state.size());
     }
     assert_eq!(state.session_rows("demo", Some("old"), 1), before);
-    says(&mut state, "old", "said", "p", 4_000);
-    says(&mut state, "later", "said", "p", 4_000);
+    feed(&mut state, "old", "said", "p", 4_000);
+    feed(&mut state, "later", "said", "p", 4_000);
     let [old, later] =
         ["old", "later"].map(|sid| state.session_rows("demo", Some(sid), 1).remove(0));
     assert_eq!(old.cid.as_deref(), Some("c-said"));

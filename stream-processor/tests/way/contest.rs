@@ -1,4 +1,4 @@
-//! Cells that lose their place to values of which more is heard: nothing is lost by it.
+//! Cells that are given to values with more records: no count is lost.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::world::{Beacon, Item, T0, World};
 
 const CONTENTS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
 
-/// A viewer: what is watched first and later, from when, and its reports: how long after the one
-/// before, in which state, and how late each came.
+/// A viewer: the content watched first and later, the start, and the reports, each with the time
+/// since the one before, a state, and a delay.
 type Viewer = (usize, usize, i64, Vec<(i64, usize, i64)>);
 
 fn viewers() -> impl Strategy<Value = Vec<Viewer>> {
     let report = (0_i64..600, 0_usize..4, prop_oneof![9 => 0_i64..300, 1 => 300_i64..40_000]);
-    // Some come when others have been gone for so long that their cells are free.
+    // Some start after others have been gone for so long that their cells are free.
     let began = prop_oneof![0_i64..60_000, 0_i64..60_000, 110_000_i64..200_000];
     let viewer = (0_usize..12, 0_usize..12, began, prop::collection::vec(report, 1..120));
     prop::collection::vec(viewer, 4..40)
@@ -67,8 +67,8 @@ fn world(cells: usize, reports: &[Beacon]) -> World {
     world
 }
 
-/// What all cells of a cuboid come to, pane by pane.
-fn together(world: &World) -> BTreeMap<(Cuboid, i64), (Measures, Sketch, Sketch)> {
+/// The sums of all cells of a cuboid, pane by pane.
+fn sum_of_cells(world: &World) -> BTreeMap<(Cuboid, i64), (Measures, Sketch, Sketch)> {
     let mut sums: BTreeMap<_, (Measures, Sketch, Sketch)> = BTreeMap::new();
     for ((cuboid, _, pane), (measures, startup, latency)) in world.book.values() {
         let sum = sums.entry((cuboid, pane)).or_default();
@@ -83,10 +83,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn panes_come_to_the_same_whoever_has_a_cell(viewers in viewers(), cells in 1_usize..6) {
+    fn sums_of_panes_do_not_depend_on_which_values_have_cells(viewers in viewers(), cells in 1_usize..6) {
         let reports = reports(&viewers);
         let (few, all) = (world(cells, &reports), world(1_000, &reports));
-        prop_assert_eq!(together(&few), together(&all));
+        prop_assert_eq!(sum_of_cells(&few), sum_of_cells(&all));
         let negative = few.book.values().into_values().find(|(measures, ..)| {
             Measures::NAMES.iter().any(|name| measures.get(name) < Some(0))
         });
@@ -96,13 +96,13 @@ proptest! {
     }
 
     #[test]
-    fn contests_go_on_after_a_snapshot_and_while_it_is_written(
+    fn contests_continue_after_a_snapshot_and_while_it_is_written(
         viewers in viewers(),
         half in 0_usize..1_000,
     ) {
         let reports = reports(&viewers);
         let half = half % reports.len();
-        let straight = world(2, &reports);
+        let baseline = world(2, &reports);
         let mut world = World::with(Limits { cells: 2, ..Limits::default() });
         reports[..half].iter().for_each(|beacon| take(&mut world, beacon));
         let mut again = world.clone();
@@ -116,8 +116,8 @@ proptest! {
         reports[half..].iter().for_each(|beacon| take(&mut again, beacon));
         world.tick_to(900_000);
         again.tick_to(900_000);
-        prop_assert_eq!(&world.book, &straight.book);
-        prop_assert_eq!(again.book, straight.book);
+        prop_assert_eq!(&world.book, &baseline.book);
+        prop_assert_eq!(again.book, baseline.book);
     }
 }
 
@@ -135,7 +135,7 @@ fn report(sid: &str, content: &'static str, sn: u64, ts: i64) -> Item {
 }
 
 #[test]
-fn who_comes_after_a_flood_has_a_cell_within_two_contests() {
+fn a_value_that_comes_after_a_flood_has_a_cell_within_two_contests() {
     let mut world = World::with(Limits { cells: 4, ..Limits::default() });
     for (at, content) in CONTENTS[..11].iter().enumerate() {
         let ts = at as i64 * 50;
@@ -144,7 +144,7 @@ fn who_comes_after_a_flood_has_a_cell_within_two_contests() {
     for second in 1..60_i64 {
         let ts = second * 1_000;
         let fans = (0..3).map(|n| report(&format!("fan-{n}"), "l", second as u64, ts));
-        // The others are heard once more, so that they were there all the time.
+        // The others report once more, so that they count as present all the time.
         let more = CONTENTS[..11].iter().enumerate().filter(|_| second == 40);
         let more = more.map(|(at, content)| report(&format!("flood-{at}"), content, 1, ts));
         world.entry(ts + 10, &fans.chain(more).collect::<Vec<_>>());
@@ -162,14 +162,14 @@ fn who_comes_after_a_flood_has_a_cell_within_two_contests() {
     for second in 21..59 {
         assert_eq!(viewers("l", second * 1_000), Some(3), "second {second}");
     }
-    // Of the four that came first one gave way, and its viewer counts among the others since.
+    // One of the first four lost its cell, and its viewer is counted in `__other__` since.
     let named = |pane| CONTENTS[..11].iter().filter(|c| viewers(c, pane) == Some(1)).count();
     assert_eq!((named(5_000), named(30_000)), (4, 3));
     assert_eq!((viewers("__other__", 5_000), viewers("__other__", 30_000)), (Some(10), Some(8)));
 }
 
 #[test]
-fn who_won_a_cell_and_is_not_heard_at_once_keeps_it() {
+fn a_value_that_won_a_cell_keeps_it_between_its_reports() {
     let mut world = World::with(Limits { cells: 4, ..Limits::default() });
     for second in 0..70_i64 {
         let ts = second * 1_000;
@@ -195,7 +195,7 @@ fn who_won_a_cell_and_is_not_heard_at_once_keeps_it() {
 }
 
 #[test]
-fn a_client_cannot_be_the_rest_itself() {
+fn a_client_cannot_claim_the_rest_cell() {
     let mut world = World::with(Limits { cells: 2, ..Limits::default() });
     world.entry(10, &[report("odd", "__other__", 0, 0)]);
     for (at, content) in CONTENTS[..6].iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Control records pass through at once, as they came, and are counted.
+//! Control records pass through at once and unchanged, and are counted.
 
 use bytes::Bytes;
 use tallylight_eventlog::{Entry, EventLog, Part};
@@ -11,7 +11,7 @@ use tallylight_stream_processor::Limits;
 use tallylight_stream_processor::emit::{covered, entries};
 use tallylight_stream_processor::read::Partitions;
 
-use crate::log::Way;
+use crate::log::Pipeline;
 use crate::world::T0;
 
 fn action() -> ActionRow {
@@ -29,7 +29,7 @@ fn action() -> ActionRow {
         load_after: Some(0.4),
         title: "Move 7 of 14 viewers from e1 to e2".into(),
         evidence: "[]".into(),
-        forecast: "Well again".into(),
+        forecast: "Recovered".into(),
         undo: None,
         undo_of: None,
         state: ActionState::Taken,
@@ -51,10 +51,10 @@ fn entry(offset: u64, ms: i64, parts: Vec<(Kind, Vec<u8>)>) -> Entry {
 }
 
 #[test]
-fn an_action_is_passed_on_with_the_entry_it_came_in_and_has_an_end() {
+fn an_action_is_passed_on_with_its_entry_and_counted_once() {
     let mut partitions = Partitions::new(4, &Limits::default());
     partitions.entry(&entry(0, 0, Vec::new()));
-    let door = FateCount {
+    let accepted = FateCount {
         tenant: "demo".into(),
         source: "events".into(),
         fate: Fate::Accepted,
@@ -63,7 +63,7 @@ fn an_action_is_passed_on_with_the_entry_it_came_in_and_has_an_end() {
     };
     let parts = vec![
         (Kind::Actions, ipc::encode_all(&[action()]).unwrap()),
-        (Kind::DoorFates, ipc::encode_all(&[door]).unwrap()),
+        (Kind::DoorFates, ipc::encode_all(&[accepted]).unwrap()),
     ];
     let rows = partitions.entry(&entry(1, 10, parts)).rows.topic;
     assert_eq!(rows.actions, [action()]);
@@ -72,20 +72,20 @@ fn an_action_is_passed_on_with_the_entry_it_came_in_and_has_an_end() {
     let kinds: Vec<u16> = written.iter().flatten().map(|part| part.kind).collect();
     assert!(kinds.contains(&Kind::Actions.code()), "{kinds:?}");
 
-    let (mut ends, mut let_in) = (0, 0);
+    let (mut ends, mut admitted) = (0, 0);
     for second in 1..5 {
         let outcome = partitions.entry(&entry(1 + second, second as i64 * 1_000, Vec::new()));
         let rows = outcome.rows.topic;
-        assert!(rows.actions.is_empty(), "once");
+        assert!(rows.actions.is_empty(), "it was passed on once");
         ends += rows.fates.iter().map(|row| row.events).sum::<u64>();
-        let_in += rows.fates.iter().map(|row| row.door.unwrap()).sum::<u64>();
+        admitted += rows.fates.iter().map(|row| row.door.unwrap()).sum::<u64>();
     }
-    assert_eq!((ends, let_in), (1, 1));
+    assert_eq!((ends, admitted), (1, 1));
 }
 
 #[tokio::test]
-async fn a_start_finds_the_newest_progress_behind_any_number_of_actions() {
-    let log = Way::without_processor().log;
+async fn a_start_finds_the_newest_progress_before_any_number_of_actions() {
+    let log = Pipeline::without_processor().log;
     let append = async |rows: TopicRows| {
         for parts in entries(&rows).unwrap() {
             log.append(ROWS, parts).await.unwrap();
@@ -102,9 +102,9 @@ async fn a_start_finds_the_newest_progress_behind_any_number_of_actions() {
         lost_events: 0,
         lost_entries: 0,
     };
-    // The last are of an owner who does not know that he is none.
-    for far in [[(0, 40), (1, 40)], [(0, 80), (1, 78)], [(0, 40), (1, 40)]] {
-        let progress = far.map(progress).to_vec();
+    // The last rows are of a former owner that does not know that it was replaced.
+    for offsets in [[(0, 40), (1, 40)], [(0, 80), (1, 78)], [(0, 40), (1, 40)]] {
+        let progress = offsets.map(progress).to_vec();
         append(TopicRows { progress, ..TopicRows::default() }).await;
     }
     assert_eq!(covered(log.as_ref()).await.unwrap(), 78);

@@ -1,20 +1,20 @@
-//! What could not be used is in history, each once, and stops nothing.
+//! Unusable records and parts are in history, each once, and do not stop the processor.
 
 use tallylight_eventlog::{EventLog, Part, PartitionRange};
 use tallylight_schemas::dead::DeadLetter;
 use tallylight_schemas::ipc;
 use tallylight_schemas::record::{EVENTS, Kind};
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 
 use crate::history::{Life, rows_without};
-use crate::log::{Way, part};
+use crate::log::{Pipeline, part};
 use crate::world::T0;
 
-/// What is in a part that cannot be read, and in nothing that is kept.
+/// The content of an unreadable part, which must not be stored.
 const SECRET: &str = "no batch, but a token";
 
-/// A part of partition 2 that cannot be read, and a record that the door rejected.
+/// An unreadable part of partition 2, and a record that the collector rejected.
 pub fn unusable() -> Vec<Part> {
     let letter = DeadLetter {
         tenant: "other".into(),
@@ -25,9 +25,9 @@ pub fn unusable() -> Vec<Part> {
         bytes: Some(10),
         ..DeadLetter::default()
     };
-    let place = PartitionRange { partition: 2, first_row: 0, rows: 1 };
+    let range = PartitionRange { partition: 2, first_row: 0, rows: 1 };
     vec![
-        part(Kind::Player, vec![place], SECRET.as_bytes().to_vec()),
+        part(Kind::Player, vec![range], SECRET.as_bytes().to_vec()),
         part(Kind::DeadLetters, Vec::new(), ipc::encode_all(&[letter]).unwrap()),
     ]
 }
@@ -37,17 +37,17 @@ async fn letters(history: &History) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_log_goes_on_behind_a_part_that_cannot_be_read_and_keeps_it_once() {
-    let mut way = Way::without_processor();
-    let (dir, anew) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let life = Life::start(&way, dir.path(), None, true).await;
+async fn an_unreadable_part_is_kept_once_and_does_not_stop_the_log() {
+    let mut pipeline = Pipeline::without_processor();
+    let (dir, fresh) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let life = Life::start(&pipeline, dir.path(), None, true).await;
     let mut want = Vec::new();
     for second in 0..8 {
-        way.second(second, 5).await;
+        pipeline.second(second, 5).await;
         if second % 4 == 1 {
-            let offset = way.log.usage(EVENTS).unwrap().next;
-            way.append(unusable()).await;
-            let at = way.log.read(EVENTS, offset, 1).await.unwrap().entries[0].appended_at_us;
+            let offset = pipeline.log.usage(EVENTS).unwrap().next;
+            pipeline.append(unusable()).await;
+            let at = pipeline.log.read(EVENTS, offset, 1).await.unwrap().entries[0].appended_at_us;
             let second = (at / 1_000 - T0) / 1_000;
             let kind = Kind::Player.code();
             want.push(format!(
@@ -59,19 +59,19 @@ async fn the_log_goes_on_behind_a_part_that_cannot_be_read_and_keeps_it_once() {
                 minute(0)
             ));
         }
-        way.clock.advance_us(1_000_000);
+        pipeline.clock.advance_us(1_000_000);
     }
     want.sort();
     life.caught_up().await;
     assert_eq!(life.handle.stats().borrow().bad_parts, 2);
     let events = rows_without(&life.history, Table::PlayerEvents, &[]).await;
-    assert!(events.len() as u64 > way.sent, "what came behind it is there");
+    assert!(events.len() as u64 > pipeline.sent, "later records are stored");
     assert_eq!(letters(&life.history).await, want);
     assert_eq!(letters(&life.stop().await).await, want, "in files");
 
-    // From its snapshot, and all of it once more in a history of its own.
-    for dir in [&dir, &anew] {
-        let life = Life::start(&way, dir.path(), None, true).await;
+    // Again from the snapshot, and from the beginning into another history.
+    for dir in [&dir, &fresh] {
+        let life = Life::start(&pipeline, dir.path(), None, true).await;
         life.caught_up().await;
         let history = life.stop().await;
         assert_eq!(letters(&history).await, want);

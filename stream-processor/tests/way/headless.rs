@@ -1,5 +1,5 @@
-//! What is missing of a session, and what is told of it then: its first records, some in the
-//! middle, or what came after a silence.
+//! What is reported of a session with missing records: the first ones, some in the middle, or those
+//! during a silence.
 
 use tallylight_schemas::rows::{Cuboid, Measures};
 use tallylight_schemas::session::{Outcome, SessionRow};
@@ -11,27 +11,27 @@ fn sums(world: &mut World) -> Measures {
     world.book.sum(Cuboid::Content)
 }
 
-/// A session of which the records before number `first` are lost.
+/// A session whose records before number `first` are lost.
 fn from(first: u64, states: &[(i64, &'static str)]) -> (SessionRow, Measures) {
     let mut world = World::default();
     let numbered = |beacon: Beacon| Beacon { sn: beacon.sn + first, ..beacon };
     world.beacons(&story(states).into_iter().map(numbered).collect::<Vec<_>>());
-    // Whoever said no end is silent for too long.
+    // A session that did not end is silent for too long.
     world.tick_to(states.last().unwrap().0 + 80_000);
     (world.session(), sums(&mut world))
 }
 
 #[test]
-fn where_the_first_records_are_lost_no_startup_is_made_up() {
+fn without_the_first_records_no_startup_is_invented() {
     for first in ["", "w", "k", "a", "r"] {
         let (row, sums) = from(2, &[(0, first), (8_000, "p"), (9_000, "q")]);
         assert_eq!((row.startup_ms, row.waited_ms), (None, None), "{first}");
         assert_eq!((row.outcome, sums.attempts, sums.starts), (Outcome::Played, 1, 1), "{first}");
     }
-    // An `s` says when it began, whatever is lost before it.
+    // An `s` states when it began, whatever is lost before it.
     let (row, _) = from(2, &[(0, ""), (1_000, "s"), (1_700, "p"), (9_000, "q")]);
     assert_eq!(row.startup_ms, Some(700));
-    // So does the first record, and nobody can say of players that count nothing.
+    // So does record 0; and if a player does not number its records, the first is taken as such.
     let (row, _) = from(0, &[(0, "r"), (8_000, "p"), (9_000, "q")]);
     assert_eq!((row.startup_ms, row.rebuffer_count), (Some(8_000), 0));
     let unnumbered = |beacon: Beacon| Beacon { unnumbered: true, ..beacon };
@@ -42,17 +42,17 @@ fn where_the_first_records_are_lost_no_startup_is_made_up() {
 }
 
 #[test]
-fn who_is_first_heard_of_while_it_rebuffers_has_played_before() {
+fn a_session_first_seen_while_it_rebuffers_has_played_before() {
     let (row, sums) = from(2, &[(0, "r"), (8_000, "p"), (9_000, "q")]);
     assert_eq!((row.rebuffer_count, row.rebuffering_ms, row.starting_ms), (1, 8_000, 0));
     assert_eq!((row.first_frame_at, row.playing_ms), (Some(T0 * 1_000), 1_000));
     assert_eq!((sums.rebuffer_count, sums.exits_before_start), (1, 0));
-    // What belongs to a seek or may be a startup stays that.
+    // Waiting in a seek, or in what may be a startup, is not a rebuffer.
     for story in [&[(0, "k"), (500, "r"), (8_000, "p")][..], &[(0, "w"), (500, "r"), (8_000, "p")]]
     {
         assert_eq!(from(2, story).0.rebuffer_count, 0, "{story:?}");
     }
-    // The first ones come after all.
+    // The first records arrive late.
     let mut all = story(&[(0, "s"), (500, "w"), (1_000, "r"), (8_000, "p"), (9_000, "")]);
     let mut world = World::default();
     all[0].delay = 9_500;
@@ -65,7 +65,7 @@ fn who_is_first_heard_of_while_it_rebuffers_has_played_before() {
 }
 
 #[test]
-fn an_attempt_is_an_exit_once_however_often_it_falls_silent() {
+fn an_attempt_counts_one_exit_however_often_it_falls_silent() {
     let silences = [(0, "s"), (5_000, ""), (120_000, "s"), (125_000, ""), (240_000, "w")];
     let (row, sums) = from(0, &silences);
     assert_eq!(row.outcome, Outcome::ExitBeforeStart);
@@ -73,7 +73,7 @@ fn an_attempt_is_an_exit_once_however_often_it_falls_silent() {
     let (row, sums) = from(0, &[(0, "s"), (5_000, "!"), (120_000, "s"), (125_000, "f")]);
     assert_eq!(row.outcome, Outcome::StartFailed);
     assert_eq!((sums.attempts, sums.exits_before_start, sums.start_failures), (1, 0, 1));
-    // The end that a silence was is not taken back, but not counted again either.
+    // The end that a silence counted is not taken back, nor counted again.
     let (_, sums) = from(0, &[(0, "s"), (5_000, ""), (120_000, "f")]);
     assert_eq!((sums.attempts, sums.exits_before_start, sums.start_failures), (1, 1, 0));
     let (row, sums) = from(0, &[(0, "s"), (5_000, ""), (120_000, "p"), (125_000, "q")]);
@@ -96,13 +96,13 @@ fn a_silence_is_in_no_startup_and_in_no_wait() {
         world.tick_to(700_000);
         assert_eq!(startups(&world), 0, "{first}");
     }
-    // An attempt that begins after the silence is as long as it is, and so is one without any.
+    // An attempt that begins after the silence has its full startup time.
     let mut world = World::default();
     world.beacons(&story(&[(0, ""), (5_000, ""), (480_000, "s"), (480_700, "p")]));
     assert_eq!(world.session().startup_ms, Some(700));
     world.tick_to(700_000);
     assert_eq!(startups(&world), 1);
-    // Of an exit the wait is what was seen of it; whoever waited less than a second is none.
+    // The wait of an exit leaves the silence out; a wait under a second is not an exit.
     let (row, sums) = from(0, &[(0, "s"), (5_000, ""), (240_000, "w"), (242_000, "q")]);
     assert_eq!((row.startup_ms, row.waited_ms, row.starting_ms), (None, Some(7_000), 7_000));
     assert_eq!(sums.exits_before_start, 1);
@@ -112,7 +112,7 @@ fn a_silence_is_in_no_startup_and_in_no_wait() {
 
 #[test]
 fn a_request_derives_no_startup_from_before_a_silence() {
-    let asked = |ts, urgent| Beacon {
+    let request = |ts, urgent| Beacon {
         request: true,
         unnumbered: true,
         ot: Some("v"),
@@ -120,13 +120,13 @@ fn a_request_derives_no_startup_from_before_a_silence() {
         ..story(&[(ts, "")])[0].clone()
     };
     let mut world = World::default();
-    world.beacons(&[asked(0, true), asked(700, true), asked(480_000, false)]);
+    world.beacons(&[request(0, true), request(700, true), request(480_000, false)]);
     let row = world.session();
     assert_eq!((row.derived, row.startup_ms, row.first_frame_at.is_some()), (true, None, true));
 }
 
 #[test]
-fn a_number_far_from_the_others_is_a_new_start_and_no_billion_records() {
+fn a_number_far_from_the_others_is_a_new_start_and_not_a_billion_losses() {
     let plain = story(&[(0, "s")])[0].clone();
     let numbered = |sns: &[u64]| {
         let mut world = World::default();
@@ -138,13 +138,13 @@ fn a_number_far_from_the_others_is_a_new_start_and_no_billion_records() {
     assert_eq!(numbered(&[0, 999_999_999_999_999]), (0, 0));
     assert_eq!(numbered(&[0, 10_001]), (10_000, 10_000));
     assert_eq!(numbered(&[0, 10_002]), (0, 0));
-    // What is missing from there on is counted, and what was missing before stays so.
+    // Losses after such a jump are counted, and earlier losses stay counted.
     assert_eq!(numbered(&[0, 3, 999_999_999_999_999, 4, 5, 8]), (4, 4));
     assert_eq!(numbered(&[999_999_999_999_999, 1, 2]), (0, 0));
 }
 
 #[test]
-fn a_record_that_comes_twice_is_known_although_the_numbers_went_on_elsewhere() {
+fn a_repeated_record_is_recognized_after_a_jump_of_the_numbers() {
     let all = story(&[(0, "s"), (500, "p"), (1_000, ""), (2_000, "")]);
     let far = Beacon { sn: 5_000_000, ..all[2].clone() };
     let all = [all[0].clone(), all[1].clone(), far.clone(), Beacon { sn: 2, ..all[3].clone() }];

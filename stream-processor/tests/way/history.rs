@@ -1,5 +1,5 @@
-//! History as the log goes on through crashes and failing writes equals the history of one life
-//! that read the whole log without a fault: no row lost, none twice, in any table.
+//! History after crashes and failed writes equals the history of one run that read the whole log
+//! without a fault: no row is lost or doubled in any table.
 
 mod away;
 mod fill;
@@ -18,7 +18,7 @@ use rand::{Rng, SeedableRng};
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::{Clock, ManualClock};
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::{Faults, History, Parts as HistoryParts, Step};
+use tallylight_store::history::{Faults, History, Parts as HistoryParts, Step};
 use tallylight_store::snapshot::Snapshots;
 use tallylight_stream_processor::archive::{self, STATE_VERSION};
 use tallylight_stream_processor::{Parts, ProcessorHandle, ProcessorStats, Settings, build};
@@ -26,13 +26,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::log::Way;
+use crate::log::Pipeline;
 
-/// Lets so many writes of players' events pass, and no more.
+/// Lets this many writes of player events pass, and no more.
 #[derive(Debug)]
-struct Few(AtomicI64);
+struct WriteBudget(AtomicI64);
 
-impl Faults for Few {
+impl Faults for WriteBudget {
     fn pass(&self, step: Step) -> Result<(), String> {
         let is_one = step == Step::Write(Table::PlayerEvents);
         let fails = is_one && self.0.fetch_sub(1, Ordering::SeqCst) <= 0;
@@ -40,14 +40,14 @@ impl Faults for Few {
     }
 }
 
-/// Fails now and then, while it is on.
+/// Fails at random while it is on.
 #[derive(Debug)]
-pub struct Sometimes {
+pub struct RandomFaults {
     on: AtomicBool,
     seed: AtomicU64,
 }
 
-impl Faults for Sometimes {
+impl Faults for RandomFaults {
     fn pass(&self, step: Step) -> Result<(), String> {
         let seed = self.seed.fetch_add(1, Ordering::SeqCst);
         let fails =
@@ -56,6 +56,7 @@ impl Faults for Sometimes {
     }
 }
 
+/// One run of a processor, with its history.
 pub struct Life {
     pub log: Arc<dyn EventLog>,
     pub handle: ProcessorHandle,
@@ -65,25 +66,25 @@ pub struct Life {
 }
 
 impl Life {
-    /// A life with a checkpoint after each row, and a snapshot with it or none at all.
+    /// Starts a run with a checkpoint after each row, and a snapshot with each checkpoint or none.
     pub async fn start(
-        way: &Way,
+        pipeline: &Pipeline,
         dir: &std::path::Path,
-        faults: Option<Arc<Sometimes>>,
+        faults: Option<Arc<RandomFaults>>,
         snapshots: bool,
     ) -> Self {
         let often = archive::Settings {
             checkpoint_rows: 1,
             snapshot_s: if snapshots { 0 } else { 3_600 },
-            // As that of a large audience is: over many entries, its partitions at different moments.
+            // Written over many entries, its partitions at different moments, like a large one.
             snapshot_sessions: 10,
             snapshot_pause: 0,
             retry_s: 1,
             ..Default::default()
         };
-        let log = Arc::clone(&way.log) as Arc<dyn EventLog>;
+        let log = Arc::clone(&pipeline.log) as Arc<dyn EventLog>;
         let faults = faults.map(|faults| faults as Arc<dyn Faults>);
-        Self::with((log, &way.clock), dir, faults, often).await
+        Self::with((log, &pipeline.clock), dir, faults, often).await
     }
 
     pub async fn with(
@@ -131,7 +132,7 @@ impl Life {
         tokio::time::timeout(Duration::from_secs(30), seen).await.unwrap().unwrap();
     }
 
-    /// Whether nothing waits: looked at twice, since a reader that goes back holds nothing either.
+    /// Whether all is in files. Checks twice: while it rereads the log, a processor holds nothing.
     async fn is_written(&self) -> bool {
         for _ in 0..2 {
             self.caught_up().await;
@@ -143,7 +144,7 @@ impl Life {
         true
     }
 
-    /// As good as `kill -9`: nothing of it goes on, but what the system was already told to do.
+    /// Like `kill -9`: everything stops but the system calls already made.
     async fn crash(self) {
         self.running.abort();
         let _ = self.running.await;
@@ -157,22 +158,21 @@ impl Life {
     }
 }
 
-/// Goes on, a step of the test's at a time, until what the archive says is so: files are slower than
-/// log time is here.
+/// Runs the test's `step` until the archive's state matches: files are slower than log time here.
 async fn until(
     stats: watch::Receiver<ProcessorStats>,
-    so: impl Fn(&archive::ArchiveStats) -> bool,
+    matches: impl Fn(&archive::ArchiveStats) -> bool,
     mut step: impl AsyncFnMut(),
 ) {
     for _ in 0..3_000 {
         let archive = stats.borrow().archive;
-        if archive.is_some_and(|archive| so(&archive)) {
+        if archive.is_some_and(|archive| matches(&archive)) {
             return;
         }
         step().await;
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("it is never so: {:?}", *stats.borrow());
+    panic!("the archive never got there: {:?}", *stats.borrow());
 }
 
 /// All rows of a table as sorted text.
@@ -209,35 +209,36 @@ pub async fn rows_without(history: &History, table: Table, skip: &[&str]) -> Vec
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crashes_and_failing_writes_leave_no_trace() {
-    let mut way = Way::without_processor();
-    let (crooked, straight) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let faults = Arc::new(Sometimes { on: AtomicBool::new(true), seed: AtomicU64::new(7) });
-    let mut life = Life::start(&way, crooked.path(), Some(Arc::clone(&faults)), true).await;
+    let mut pipeline = Pipeline::without_processor();
+    let (disturbed, baseline) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let faults = Arc::new(RandomFaults { on: AtomicBool::new(true), seed: AtomicU64::new(7) });
+    let mut life = Life::start(&pipeline, disturbed.path(), Some(Arc::clone(&faults)), true).await;
     let mut rng = StdRng::seed_from_u64(3);
     for second in 0..40 {
-        way.second(second, 30).await;
+        pipeline.second(second, 30).await;
         if second % 4 == 1 {
-            way.append(crate::dead::unusable()).await;
+            pipeline.append(crate::dead::unusable()).await;
         }
-        way.clock.advance_us(1_000_000);
+        pipeline.clock.advance_us(1_000_000);
         life.caught_up().await;
         tokio::time::sleep(Duration::from_millis(rng.random_range(0..200))).await;
         if rng.random_range(0..5) == 0 {
             life.crash().await;
             let snapshots = rng.random_bool(0.5);
-            life = Life::start(&way, crooked.path(), Some(Arc::clone(&faults)), snapshots).await;
+            life = Life::start(&pipeline, disturbed.path(), Some(Arc::clone(&faults)), snapshots)
+                .await;
         }
     }
     faults.on.store(false, Ordering::SeqCst);
-    // Until every pane is final, every session forgotten, and all of it written: a write that
-    // failed before is only tried again after a real second.
+    // Continue until every pane is final, every session forgotten, and all of it written: a failed
+    // write is retried only after a real second.
     let mut rounds = 0;
     while rounds < 80 || !life.is_written().await {
         rounds += 1;
         assert!(rounds < 1_000, "{:?}", life.history.status());
-        way.clock.advance_us(10_000_000);
-        let next = way.log.usage("events").unwrap().next;
-        let mut head = way.log.head("events").unwrap();
+        pipeline.clock.advance_us(10_000_000);
+        let next = pipeline.log.usage("events").unwrap().next;
+        let mut head = pipeline.log.head("events").unwrap();
         let ticked = head.wait_for(|head| *head > next);
         tokio::time::timeout(Duration::from_secs(30), ticked).await.unwrap().unwrap();
         life.caught_up().await;
@@ -249,7 +250,7 @@ async fn crashes_and_failing_writes_leave_no_trace() {
     let status = one.status();
     assert_eq!(status.hot_rows, 0, "{status:?}");
 
-    let life = Life::start(&way, straight.path(), None, true).await;
+    let life = Life::start(&pipeline, baseline.path(), None, true).await;
     life.caught_up().await;
     let other = life.stop().await;
     for table in Table::ALL {
@@ -258,13 +259,13 @@ async fn crashes_and_failing_writes_leave_no_trace() {
         let differs = got.iter().zip(&want).find(|(got, want)| got != want);
         assert_eq!(differs, None, "{}", table.name());
     }
-    // And they are what was sent.
+    // And they are the records that were sent.
     let events = rows(&one, Table::PlayerEvents).await;
     let fate = |fate: &str| events.iter().filter(|row| row.contains(&format!("|{fate}|"))).count();
-    assert_eq!(fate("accepted") as u64, way.sent);
+    assert_eq!(fate("accepted") as u64, pipeline.sent);
     assert!(fate("duplicate") > 0);
-    let came = |row: &&String| row.contains("|events|") || row.contains("|cmcd|");
-    assert_eq!(events.iter().filter(came).count(), events.len(), "each says where it came in");
+    let has_source = |row: &&String| row.contains("|events|") || row.contains("|cmcd|");
+    assert_eq!(events.iter().filter(has_source).count(), events.len(), "each has its source");
     assert_eq!(rows(&one, Table::InfraMetrics).await.len(), 40);
     assert_eq!(rows(&one, Table::DeadLetters).await.len(), 20);
     assert!(!rows(&one, Table::Playback).await.is_empty());
@@ -272,13 +273,13 @@ async fn crashes_and_failing_writes_leave_no_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_checkpoint_begins_while_there_is_memory_to_write_it_in() {
+async fn a_checkpoint_begins_before_memory_is_full() {
     const HOT: u64 = 4 << 20;
-    let mut way = Way::without_processor();
+    let mut pipeline = Pipeline::without_processor();
     let dir = tempfile::tempdir().unwrap();
     let settings = archive::Settings { hot_bytes: HOT, checkpoint_s: 3_600, ..Default::default() };
-    let log = Arc::clone(&way.log) as Arc<dyn EventLog>;
-    let life = Life::with((log, &way.clock), dir.path(), None, settings).await;
+    let log = Arc::clone(&pipeline.log) as Arc<dyn EventLog>;
+    let life = Life::with((log, &pipeline.clock), dir.path(), None, settings).await;
     let began = std::time::Instant::now();
     let mut second = 0;
     while life.history.status().committed == 0 {
@@ -286,12 +287,12 @@ async fn a_checkpoint_begins_while_there_is_memory_to_write_it_in() {
         let waiting = life.history.status().hot_bytes;
         assert!(waiting < HOT, "{waiting} bytes wait and nothing is written");
         if waiting < HOT / 2 {
-            way.second(second, 30).await;
+            pipeline.second(second, 30).await;
             second += 1;
         } else {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        way.clock.advance_us(1_000_000);
+        pipeline.clock.advance_us(1_000_000);
         life.caught_up().await;
     }
     life.stop().await;

@@ -1,6 +1,5 @@
-//! Facts that come up to 48 h late: the audit names what they left wrong, the repair puts it
-//! right, and history is then what it would have been had nothing come late, for us and for an
-//! engine that is not ours.
+//! Facts up to 48 h late: the audit finds the rows that they left wrong, the repair corrects them,
+//! and history then equals one without lateness, row by row and in DuckDB's sums.
 
 mod broken;
 mod clocks;
@@ -29,33 +28,35 @@ use tallylight_schemas::clock::{Clock, ManualClock};
 use tallylight_schemas::record::{EVENTS, Kind};
 use tallylight_schemas::tables::Table;
 use tallylight_schemas::{ident, ipc};
-use tallylight_store::archive::{Faults, History, HistoryError, Repair, Step};
+use tallylight_store::history::{Faults, History, HistoryError, Repair, Step};
 use tallylight_stream_processor::audit::{Audit, CHECKED, Findings, Report, repair};
 use tallylight_stream_processor::{Limits, archive};
 
 use crate::history::{Life, rows_without};
-use crate::log::{Way, part, players};
+use crate::log::{Pipeline, part, players};
 use crate::world::{T0, served};
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// A fact: when it was, and when it came (ms after [`T0`]).
+/// A fact with its event time and its arrival (ms after [`T0`]).
 enum Fact {
     Line(String, i64, i64),
-    /// A request of an older player, as an edge tells of it.
-    Told(String, i64, i64),
+    /// A request of an older player, as an edge reports it.
+    Reported(String, i64, i64),
     Served(String, u64, i64, i64),
 }
 
 impl Fact {
-    fn came(&self) -> i64 {
+    fn arrived(&self) -> i64 {
         match self {
-            Fact::Line(_, _, came) | Fact::Told(_, _, came) | Fact::Served(_, _, _, came) => *came,
+            Fact::Line(_, _, arrived)
+            | Fact::Reported(_, _, arrived)
+            | Fact::Served(_, _, _, arrived) => *arrived,
         }
     }
 }
 
-/// Sessions over two hours. What `late` is drawn, comes so much later than on time.
+/// Sessions over two hours; `late` draws the lateness of each fact.
 fn facts(seed: u64, sessions: i64, mut late: impl FnMut(&mut StdRng) -> i64) -> Vec<Fact> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut out = Vec::new();
@@ -71,12 +72,12 @@ fn facts(seed: u64, sessions: i64, mut late: impl FnMut(&mut StdRng) -> i64) -> 
                 _ => ["p", "p", "r", "k", "a"][rng.random_range(0..5)],
             };
             let (br, ts) = ([300, 600][rng.random_range(0..2)], T0 + at);
-            let who = ["", ",com.tallylight-country=\"NO\",com.tallylight-os=\"tvOS 18\""]
+            let dimensions = ["", ",com.tallylight-country=\"NO\",com.tallylight-os=\"tvOS 18\""]
                 [usize::from(sn == session % 4 && session % 2 == 0)];
             let line = format!(
-                "e=ps,sta={sta},sid=\"{sid}\",cid=\"demo\",sn={sn},ts={ts},br=({br};v),v=2{who}"
+                "e=ps,sta={sta},sid=\"{sid}\",cid=\"demo\",sn={sn},ts={ts},br=({br};v),v=2{dimensions}"
             );
-            // The first one comes on time: a session all of which is late is a slow clock.
+            // The first record is on time: a session whose records are all late has a slow clock.
             let delay = late(&mut rng) * i64::from(sn > 0);
             out.push(Fact::Line(line, at, at + 100 + delay));
             if rng.random_range(0..3) == 0 {
@@ -85,15 +86,15 @@ fn facts(seed: u64, sessions: i64, mut late: impl FnMut(&mut StdRng) -> i64) -> 
                 out.push(Fact::Served(sid.clone(), seq, at + 1, at + 150 + delay));
             }
             if rng.random_range(0..3) == 0 {
-                // It says less of who asks, and can come after what was said later.
+                // It has fewer dimensions, and may arrive after later records.
                 let line = format!("br=600,cid=\"demo\",ot=v,sid=\"{sid}\",bl=2000");
-                out.push(Fact::Told(line, at + 2, at + 250 + late(&mut rng)));
+                out.push(Fact::Reported(line, at + 2, at + 250 + late(&mut rng)));
             }
             at += rng.random_range(300..20_000);
         }
     }
     out.extend(older::requests(&mut rng, sessions / 4, late));
-    out.sort_by_key(Fact::came);
+    out.sort_by_key(Fact::arrived);
     out
 }
 
@@ -106,20 +107,20 @@ fn up_to_48_hours(rng: &mut StdRng) -> i64 {
     }
 }
 
-/// The facts of a seed, had each come on time.
+/// The facts of a seed, all on time.
 fn on_time(seed: u64) -> Vec<Fact> {
     let mut facts = facts(seed, 40, up_to_48_hours);
     for fact in &mut facts {
         match fact {
-            Fact::Line(_, at, came) | Fact::Told(_, at, came) => *came = *at + 100,
-            Fact::Served(_, _, at, came) => *came = *at + 150,
+            Fact::Line(_, at, arrived) | Fact::Reported(_, at, arrived) => *arrived = *at + 100,
+            Fact::Served(_, _, at, arrived) => *arrived = *at + 150,
         }
     }
-    facts.sort_by_key(Fact::came);
+    facts.sort_by_key(Fact::arrived);
     facts
 }
 
-/// Stops the repair of each table once, before it is committed.
+/// Fails the repair of each table once, before it is committed.
 #[derive(Debug, Default)]
 struct Crashes(Mutex<Vec<Table>>);
 
@@ -135,11 +136,11 @@ impl Faults for Crashes {
     }
 }
 
-/// After so much log time everything is over and settled, the hour too, µs.
+/// After this much log time everything is over and settled, the hour too, µs.
 const SETTLED_US: i64 = 7_200_000_000;
 
-/// Has processors, one for each shard of a log, live through the facts, and then for a while until
-/// everything of that is in files. Answers that moment of log time, Unix µs, too.
+/// Runs processors, one for each shard of a log, through the facts and then until all of it is in
+/// files. Also returns the log time up to which files are complete, Unix µs.
 async fn live(
     logs: &[Arc<dyn EventLog>],
     clock: &Arc<ManualClock>,
@@ -155,13 +156,15 @@ async fn live(
         lives.push(Life::with(log, dir, faults.clone(), often.clone()).await);
     }
     for fact in facts {
-        clock.advance_us(((T0 + fact.came()) * 1_000 - clock.now_us()).max(0));
+        clock.advance_us(((T0 + fact.arrived()) * 1_000 - clock.now_us()).max(0));
         let part = match fact {
-            Fact::Line(line, _, came) => players(std::slice::from_ref(line), (T0 + came) * 1_000),
-            Fact::Told(line, at, _) => older::told(line, (T0 + at) * 1_000),
-            Fact::Served(sid, seq, at, came) => {
+            Fact::Line(line, _, arrived) => {
+                players(std::slice::from_ref(line), (T0 + arrived) * 1_000)
+            }
+            Fact::Reported(line, at, _) => older::reported_request(line, (T0 + at) * 1_000),
+            Fact::Served(sid, seq, at, arrived) => {
                 let mut reported = served(sid, *seq, *at, "e1", ["A", "B"][*seq as usize % 2]);
-                reported.received_at = (T0 + came) * 1_000;
+                reported.received_at = (T0 + arrived) * 1_000;
                 let partition = ident::partition("demo", sid, 4);
                 let place = PartitionRange { partition, first_row: 0, rows: 1 };
                 part(Kind::Delivery, vec![place], ipc::encode_all(&[reported]).unwrap())
@@ -174,7 +177,7 @@ async fn live(
     (lives, known)
 }
 
-/// Lets so much log time pass and waits until everything before that is in files.
+/// Lets log time pass and waits until everything before its end is in files.
 async fn written(lives: &[Life], clock: &ManualClock, then_us: i64) -> i64 {
     let (began, end) = (std::time::Instant::now(), clock.now_us() + then_us);
     loop {
@@ -192,11 +195,11 @@ async fn written(lives: &[Life], clock: &ManualClock, then_us: i64) -> i64 {
     }
 }
 
-/// The same of a log that has one order.
+/// The same for a log with one shard.
 async fn live_alone(dir: &Path, facts: &[Fact], faults: Option<Arc<dyn Faults>>) -> (Life, i64) {
-    let way = Way::without_processor();
-    let logs = [Arc::clone(&way.log) as Arc<dyn EventLog>];
-    let (mut lives, known) = live(&logs, &way.clock, dir, facts, (faults, SETTLED_US)).await;
+    let pipeline = Pipeline::without_processor();
+    let logs = [Arc::clone(&pipeline.log) as Arc<dyn EventLog>];
+    let (mut lives, known) = live(&logs, &pipeline.clock, dir, facts, (faults, SETTLED_US)).await;
     (lives.remove(0), known)
 }
 
@@ -205,7 +208,7 @@ async fn audit(history: &History, known: i64) -> Findings {
     Audit::all(history, 4, &Limits::default(), all).await.unwrap().unwrap()
 }
 
-/// Another one with `LATE_SEED`, to look for what this one does not show.
+/// `LATE_SEED` selects another seed, to search for failures that this one does not show.
 fn seed() -> u64 {
     std::env::var("LATE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(5)
 }
@@ -236,17 +239,17 @@ fn by_duckdb(history: &Path) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_the_repair_history_is_what_it_would_have_been() {
-    let (shuffled, straight) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+async fn after_the_repair_history_equals_one_without_lateness() {
+    let (shuffled, baseline) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (seed, crashes) = (seed(), Arc::new(Crashes::default()));
     let (life, known) =
         live_alone(shuffled.path(), &facts(seed, 40, up_to_48_hours), Some(crashes)).await;
     let found = audit(&life.history, known).await;
     assert!(found.rows > 1_000);
     assert_eq!(found.drift, 0, "{found:#?}");
-    assert!(found.late > 0, "something came late");
+    assert!(found.late > 0, "some facts are late");
 
-    // A crash between two tables, and before each of them.
+    // A crash before each table, and an audit between two tables.
     let mut crashes = 0;
     let done = loop {
         match repair(&life.history, &Limits::default(), known).await {
@@ -262,13 +265,13 @@ async fn after_the_repair_history_is_what_it_would_have_been() {
     let found = audit(&life.history, known).await;
     let bad = |report: &&Report| report.drift > 0 || report.late > 0;
     assert_eq!(found.reports.iter().find(bad), None);
-    // Once more changes nothing.
+    // A second repair changes nothing.
     let again = repair(&life.history, &Limits::default(), known).await.unwrap();
     assert_eq!(again, Default::default());
     let repaired = life.stop().await;
 
-    let (truth, _) = live_alone(straight.path(), &on_time(seed), None).await;
+    let (truth, _) = live_alone(baseline.path(), &on_time(seed), None).await;
     let truth = truth.stop().await;
     same_rows(&CHECKED, &repaired, &truth).await;
-    assert_eq!(by_duckdb(&folder(&shuffled)), by_duckdb(&folder(&straight)));
+    assert_eq!(by_duckdb(&folder(&shuffled)), by_duckdb(&folder(&baseline)));
 }

@@ -1,5 +1,5 @@
-//! Questions about every open session: that columns say what sessions do, and what they cost,
-//! which is a measurement and no test.
+//! Queries about every open session: columns equal the sessions. Their cost is a measurement, not a
+//! test.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ fn feed(state: &mut PartitionState, n: u64, sids: std::ops::Range<usize>, sta: &
     let _ = state.finish(n + 1);
 }
 
-fn asked(columns: &[&str], from: OpenPlace) -> OpenQuery {
+fn query_for(columns: &[&str], from: OpenPlace) -> OpenQuery {
     let columns = columns.iter().map(|name| (*name).to_owned()).collect();
     OpenQuery { tenant: "demo".to_owned(), columns, from }
 }
@@ -60,7 +60,7 @@ fn asked(columns: &[&str], from: OpenPlace) -> OpenQuery {
 fn all(states: &[PartitionState], columns: &[&str]) -> Vec<RecordBatch> {
     let (mut batches, mut next) = (Vec::new(), Some(OpenPlace::default()));
     while let Some(from) = next {
-        let page: OpenPage = asked(columns, from).ask(states).unwrap();
+        let page: OpenPage = query_for(columns, from).ask(states).unwrap();
         batches.extend(page.batches);
         next = page.next;
     }
@@ -79,7 +79,7 @@ fn rows(batches: &[RecordBatch]) -> Vec<Vec<String>> {
     all
 }
 
-const KEPT: [&str; 12] = [
+const STORED: [&str; 12] = [
     "tenant", "cid", "device", "os", "player", "country", "asn", "edge", "pipeline", "outcome",
     "state", "final",
 ];
@@ -88,7 +88,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn columns_say_what_sessions_do((_, arrivals) in delayed()) {
+    fn columns_equal_the_sessions((_, arrivals) in delayed()) {
         let mut state = World::default().state;
         for (offset, (log, item)) in (0..).zip(entries(&arrivals)) {
             entry(&mut state, offset, log, item.as_ref());
@@ -97,14 +97,14 @@ proptest! {
                 open.retain(|row| row.outcome == Outcome::Playing);
                 let states = [state, copied(&World::default().state)];
                 for more in [&[][..], &["sid", "playing_ms", "last_seen"]] {
-                    let columns = [&KEPT[..], more].concat();
+                    let columns = [&STORED[..], more].concat();
                     let names: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
-                    let told = rows(&[open_sessions(&open, &names).unwrap()]);
-                    prop_assert_eq!(&rows(&all(&states, &columns)), &told);
-                    prop_assert_eq!(rows(&all(&[copied(&states[0])], &columns)), told);
+                    let expected = rows(&[open_sessions(&open, &names).unwrap()]);
+                    prop_assert_eq!(&rows(&all(&states, &columns)), &expected);
+                    prop_assert_eq!(rows(&all(&[copied(&states[0])], &columns)), expected);
                 }
                 let tenant = "other".to_owned();
-                let other = OpenQuery { tenant, ..asked(&KEPT, OpenPlace::default()) };
+                let other = OpenQuery { tenant, ..query_for(&STORED, OpenPlace::default()) };
                 prop_assert_eq!(other.ask(&states).unwrap().batches[0].num_rows(), 0);
                 state = states.into_iter().next().unwrap();
             }
@@ -132,19 +132,23 @@ fn pages_have_each_session_once() {
             .map(|row| row[..2].to_vec())
             .collect::<Vec<_>>()
     );
-    assert!(asked(&["sidd"], OpenPlace::default()).ask(&states).is_err());
+    assert!(query_for(&["sidd"], OpenPlace::default()).ask(&states).is_err());
     assert!(
-        asked(&["sid"], OpenPlace { partition: 9, slot: 9 }).ask(&states).unwrap().next.is_none()
+        query_for(&["sid"], OpenPlace { partition: 9, slot: 9 })
+            .ask(&states)
+            .unwrap()
+            .next
+            .is_none()
     );
 }
 
 #[test]
-fn a_column_has_its_own_words_and_none_of_others() {
+fn a_column_has_only_its_own_words() {
     let mut state = PartitionState::new(0, 1, Limits::default());
     feed(&mut state, 1, 0..500, "p");
     for (tenant, words) in [("demo", 50), ("other", 0)] {
         let query =
-            OpenQuery { tenant: tenant.to_owned(), ..asked(&["cid"], OpenPlace::default()) };
+            OpenQuery { tenant: tenant.to_owned(), ..query_for(&["cid"], OpenPlace::default()) };
         let page = query.ask(std::slice::from_ref(&state)).unwrap();
         let contents = page.batches[0].column(0).as_any_dictionary();
         assert_eq!(contents.values().len(), words, "{tenant}");
@@ -172,12 +176,12 @@ fn a_million_live_sessions_by_two_dimensions() {
     let (mut newest, mut every) = (Vec::new(), Vec::new());
     let (mut columns, mut pages) = (Vec::new(), Vec::new());
     for round in 0..5 {
-        // Events flow meanwhile.
+        // Events come in meanwhile.
         for (p, state) in states.iter_mut().enumerate() {
             feed(state, 1_000 + round, p * each..p * each + TOGETHER, "r");
         }
         let began = Instant::now();
-        let page = asked(&["country", "device"], OpenPlace::default()).ask(&states).unwrap();
+        let page = query_for(&["country", "device"], OpenPlace::default()).ask(&states).unwrap();
         assert_eq!(page.batches.iter().map(RecordBatch::num_rows).sum::<usize>(), SESSIONS);
         columns.push(began.elapsed());
         let began = Instant::now();

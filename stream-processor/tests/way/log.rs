@@ -1,4 +1,4 @@
-//! From player batches in a log to rows in a log, through faults and restarts.
+//! From player batches in one topic to rows in another, through faults and restarts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,8 @@ fn measured(at: i64) -> InfraMetric {
     }
 }
 
-pub struct Way {
+/// A log with a processor, or without one.
+pub struct Pipeline {
     pub clock: Arc<ManualClock>,
     pub log: Arc<MemoryLog>,
     cancel: CancellationToken,
@@ -69,19 +70,19 @@ pub fn players(lines: &[String], received_at: i64) -> Part {
     all.part()
 }
 
-/// Records that the door let in with a part that cannot be read.
-const LOST: u64 = 5;
+/// Records that the collector accepted in a part that cannot be read.
+const UNREADABLE: u64 = 5;
 
 fn accepted(source: &str, events: u64) -> FateCount {
     let (tenant, source) = ("demo".into(), source.into());
     FateCount { tenant, source, fate: Fate::Accepted, reason: Reason::None, events }
 }
 
-impl Way {
+impl Pipeline {
     async fn new() -> Self {
-        let mut way = Self::without_processor();
-        way.start().await;
-        way
+        let mut pipeline = Self::without_processor();
+        pipeline.start().await;
+        pipeline
     }
 
     pub fn without_processor() -> Self {
@@ -107,7 +108,7 @@ impl Way {
         self.running = Some(tokio::spawn(async move { processor.run(cancel).await.unwrap() }));
     }
 
-    /// As good as a crash: what was in memory is gone.
+    /// Like a crash: everything in memory is lost.
     async fn restart(&mut self) {
         self.cancel.cancel();
         self.running.take().unwrap().await.unwrap();
@@ -126,7 +127,7 @@ impl Way {
         tokio::time::timeout(Duration::from_secs(20), seen).await.unwrap().unwrap();
     }
 
-    /// Moves the clock, and with the next tick log time.
+    /// Advances the clock, and with the next tick log time.
     async fn pass(&self, ms: i64) {
         self.clock.advance_us(ms * 1_000);
         let next = self.log.usage(EVENTS).unwrap().next;
@@ -149,9 +150,13 @@ impl Way {
         };
         let lines: Vec<String> = (0..viewers).map(line).collect();
         self.sent += lines.len() as u64;
-        let let_in = accepted("events", viewers as u64 + 1);
-        let rejected =
-            FateCount { fate: Fate::Rejected, reason: Reason::NoSid, events: 3, ..let_in.clone() };
+        let admitted = accepted("events", viewers as u64 + 1);
+        let rejected = FateCount {
+            fate: Fate::Rejected,
+            reason: Reason::NoSid,
+            events: 3,
+            ..admitted.clone()
+        };
         let mut reported = served("viewer-1", second as u64, at / 1_000 - T0 - 30, "e1", "A");
         reported.received_at = at;
         let place = PartitionRange {
@@ -166,7 +171,7 @@ impl Way {
             part(
                 Kind::DoorFates,
                 Vec::new(),
-                ipc::encode_all(&[let_in, rejected, accepted(OTLP_METRICS, 1)]).unwrap(),
+                ipc::encode_all(&[admitted, rejected, accepted(OTLP_METRICS, 1)]).unwrap(),
             ),
             Part {
                 kind: 9_999,
@@ -177,8 +182,8 @@ impl Way {
         .await;
         // The retry of a POST whose answer was lost.
         if second % 3 == 0 {
-            let door = ipc::encode_all(&[accepted("events", viewers as u64)]).unwrap();
-            self.append(vec![players(&lines, at), part(Kind::DoorFates, Vec::new(), door)]).await;
+            let fates = ipc::encode_all(&[accepted("events", viewers as u64)]).unwrap();
+            self.append(vec![players(&lines, at), part(Kind::DoorFates, Vec::new(), fates)]).await;
         }
     }
 
@@ -190,7 +195,7 @@ impl Way {
                 return (book, emissions);
             }
             for entry in &batch.entries {
-                let rows = told(entry);
+                let rows = rows_of(entry);
                 emissions += rows.progress.len() as u64 / 4;
                 take(&mut book, rows);
             }
@@ -203,8 +208,8 @@ impl Way {
     }
 }
 
-/// The rows of an entry. Who reads rows passes over kinds that are not known; a check must not.
-fn told(entry: &Entry) -> TopicRows {
+/// The rows of an entry. Readers of rows skip unknown kinds; a test must not.
+fn rows_of(entry: &Entry) -> TopicRows {
     let known = |kind| Kind::from_code(kind).is_some_and(|kind| TopicRows::KINDS.contains(&kind));
     let unknown = entry.parts.iter().find(|part| !known(part.kind));
     assert!(unknown.is_none(), "rows in {unknown:?}");
@@ -212,7 +217,7 @@ fn told(entry: &Entry) -> TopicRows {
     TopicRows::decode(parts).unwrap()
 }
 
-/// Content cells are one per partition: the key gets the partition by way of the edge.
+/// Content cells are one per partition: the country carries the partition into the key.
 fn take(book: &mut Book, mut rows: TopicRows) {
     for row in &mut rows.playback {
         row.cell.country = Some(row.partition.to_string());
@@ -222,66 +227,69 @@ fn take(book: &mut Book, mut rows: TopicRows) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn batches_become_rows_through_faults_and_restarts() {
-    let mut way = Way::new().await;
+    let mut pipeline = Pipeline::new().await;
     for second in 0..24 {
-        way.second(second, 30).await;
+        pipeline.second(second, 30).await;
         if second % 5 == 1 {
-            way.log.inject(Fault::FailBefore);
+            pipeline.log.inject(Fault::FailBefore);
         }
-        way.pass(1_000).await;
+        pipeline.pass(1_000).await;
         if second % 7 == 6 {
-            way.restart().await;
+            pipeline.restart().await;
         }
         if second == 10 {
-            let door = ipc::encode_all(&[accepted("cmcd", LOST)]).unwrap();
+            let fates = ipc::encode_all(&[accepted("cmcd", UNREADABLE)]).unwrap();
             let unreadable = part(Kind::Player, Vec::new(), b"no batch".to_vec());
-            way.append(vec![unreadable, part(Kind::DoorFates, Vec::new(), door)]).await;
+            pipeline.append(vec![unreadable, part(Kind::DoorFates, Vec::new(), fates)]).await;
         }
     }
-    let stats = *way.handle.as_ref().unwrap().stats().borrow();
+    let stats = *pipeline.handle.as_ref().unwrap().stats().borrow();
     assert_eq!(stats.sessions, 30);
     let query = SessionQuery { tenant: "demo".into(), sid: Some("viewer-1".into()), limit: 10 };
-    let sessions = way.handle.as_ref().unwrap().sessions(query).await.unwrap();
+    let sessions = pipeline.handle.as_ref().unwrap().sessions(query).await.unwrap();
     assert_eq!(
         (sessions.len(), sessions[0].events, sessions[0].edge.as_deref()),
         (1, 24, Some("e1"))
     );
     for _ in 0..22 {
-        way.pass(10_000).await;
+        pipeline.pass(10_000).await;
     }
-    way.cancel.cancel();
-    way.running.take().unwrap().await.unwrap();
+    pipeline.cancel.cancel();
+    pipeline.running.take().unwrap().await.unwrap();
 
-    // Rows as written across all the lives equal those of one life that read it all.
-    let (book, emissions) = way.rows().await;
+    // Rows written across all runs equal those of one run that read everything.
+    let (book, emissions) = pipeline.rows().await;
     let mut once = Book::default();
     let mut partitions = Partitions::new(4, &Limits::default());
-    for entry in way.events().await {
+    for entry in pipeline.events().await {
         take(&mut once, partitions.entry(&entry).rows.topic);
     }
     assert_eq!(book.values(), once.values());
     assert_eq!((&book.fates, &book.delivery), (&once.fates, &once.delivery));
     assert!(emissions >= 46, "{emissions}");
 
-    // The ledger is balanced, and windows hold each record once.
+    // The ledger balances, and windows count each record once.
     let fates =
         |fate| book.fates.iter().filter(|row| row.fate == fate).map(|row| row.events).sum::<u64>();
-    // Each second also has a report of an edge and a number about a machine.
-    assert_eq!(fates(Fate::Accepted), way.sent + 2 * 24);
-    assert_eq!(fates(Fate::Duplicate), way.sent / 3);
+    // Each second also has a report of an edge and a data point about a machine.
+    assert_eq!(fates(Fate::Accepted), pipeline.sent + 2 * 24);
+    assert_eq!(fates(Fate::Duplicate), pipeline.sent / 3);
     assert_eq!(fates(Fate::Rejected), 3 * 24);
-    // What came by one way balances; what was lost between door and windows shows, under the
-    // way it came, and nothing else does.
+    // Each source balances, except for the records lost between collector and windows, which are
+    // missing under their source.
     let missing = |source: &str| {
         let rows = book.fates.iter().filter(|row| row.source == source);
         rows.map(|row| row.door.unwrap() as i64 - row.events as i64).sum::<i64>()
     };
-    assert_eq!((missing("events"), missing("cmcd")), (0, LOST as i64));
+    assert_eq!((missing("events"), missing("cmcd")), (0, UNREADABLE as i64));
     assert_eq!(missing(OTLP_METRICS), 0);
     let known = ["events", "cmcd", OTLP_METRICS];
     assert!(book.fates.iter().all(|row| known.contains(&row.source.as_str())));
     let sum = book.sum(Cuboid::Content);
-    assert_eq!((sum.events as u64, sum.attempts, sum.starts, sum.ends), (way.sent, 30, 30, 30));
+    assert_eq!(
+        (sum.events as u64, sum.attempts, sum.starts, sum.ends),
+        (pipeline.sent, 30, 30, 30)
+    );
     assert_eq!(book.delivery.iter().map(|row| row.requests).sum::<i64>(), 24);
     assert_eq!(partitions.bad_parts(), 1);
 }

@@ -1,4 +1,4 @@
-//! Views of sessions that are copied some at a time, with entries in between.
+//! Views of sessions that are copied a few at a time, with entries in between.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,18 +8,18 @@ use proptest::prelude::*;
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::session::SpanRow;
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 use tallylight_stream_processor::pure::partition::PartitionState;
 use tallylight_stream_processor::pure::session::moment::Moment;
 use tallylight_stream_processor::{Limits, Settings, archive};
 
 use crate::history::{Life, rows_without};
-use crate::log::Way;
+use crate::log::Pipeline;
 use crate::order::delayed;
 use crate::snapshot::{entries, entry};
 use crate::world::{Item, World};
 
-/// The rows of all stretches.
+/// The rows of all spans.
 pub fn spans(moment: &Moment) -> Vec<SpanRow> {
     moment.spans().unwrap().flat_map(Result::unwrap).collect()
 }
@@ -40,14 +40,14 @@ pub fn moment(state: &mut PartitionState) -> Moment {
     Moment::new(words, copy)
 }
 
-/// What there is in a view of the table, by these columns, which tell rows apart.
+/// The rows in a view of the table, by these columns, which identify them.
 async fn known_by(columns: &[&str], history: &History, table: Table) -> BTreeSet<String> {
     let schema = table.schema();
     let names = schema.fields().iter().map(|field| field.name().as_str());
     let others: Vec<&str> = names.filter(|name| !columns.contains(name)).collect();
     let rows = rows_without(history, table, &others).await;
     let all: BTreeSet<String> = rows.iter().cloned().collect();
-    assert_eq!(all.len(), rows.len(), "some of {table:?} are there twice: {rows:?}");
+    assert_eq!(all.len(), rows.len(), "rows of {table:?} are doubled: {rows:?}");
     all
 }
 
@@ -55,13 +55,13 @@ async fn playbacks(history: &History) -> BTreeSet<String> {
     known_by(&["sid", "epoch"], history, Table::Sessions).await
 }
 
-/// Looks again and again; how often it did. Who was there once is there ever after.
+/// Looks repeatedly and returns how often. A playback that was there once is there ever after.
 async fn watch(history: History, over: Arc<AtomicBool>) -> usize {
     let (mut known, mut looks) = (BTreeSet::new(), 0);
     while !over.load(Ordering::SeqCst) {
         let all = playbacks(&history).await;
         let gone: Vec<_> = known.difference(&all).collect();
-        assert!(gone.is_empty(), "{gone:?} are not there any more");
+        assert!(gone.is_empty(), "{gone:?} are missing now");
         known_by(&["sid", "epoch", "from"], &history, Table::SessionSpans).await;
         known = all;
         looks += 1;
@@ -71,25 +71,25 @@ async fn watch(history: History, over: Arc<AtomicBool>) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_is_in_a_view_once_however_slowly_it_is_copied() {
-    let mut way = Way::without_processor();
+    let mut pipeline = Pipeline::without_processor();
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings {
         tick_ms: 10,
-        // Who ended is forgotten, and then in memory or in files.
+        // Ended sessions are forgotten at once, and are then hot rows or in files.
         limits: Limits { closed_ms: 0, ..Limits::default() },
         archive: archive::Settings { checkpoint_rows: 1, view_sessions: 1, ..Default::default() },
         ..Settings::default()
     };
-    let log = (Arc::clone(&way.log) as Arc<dyn EventLog>, &way.clock);
+    let log = (Arc::clone(&pipeline.log) as Arc<dyn EventLog>, &pipeline.clock);
     let life = Life::of(log, dir.path(), None, settings).await;
     let over = Arc::new(AtomicBool::new(false));
     let watching = tokio::spawn(watch(life.history.clone(), Arc::clone(&over)));
     for round in 0..30 {
-        way.second(round, 40).await;
-        // Longer than anybody may be silent.
+        pipeline.second(round, 40).await;
+        // Longer than a session may be silent.
         for _ in 0..20 {
-            way.clock.advance_us(10_000_000);
-            way.append(Vec::new()).await;
+            pipeline.clock.advance_us(10_000_000);
+            pipeline.append(Vec::new()).await;
         }
         life.caught_up().await;
     }
@@ -105,7 +105,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn rows_are_of_one_moment_whatever_came_while_it_was_copied(
+    fn rows_are_of_one_moment_whatever_arrives_during_the_copy(
         (_, arrivals) in delayed(),
         cut in 0.0_f64..1.0,
         at_a_time in 0_usize..4,
@@ -135,7 +135,7 @@ proptest! {
     }
 
     #[test]
-    fn a_viewer_is_found_by_sid_in_every_playback((_, arrivals) in delayed(), cut in 0.0_f64..1.0) {
+    fn a_session_is_found_by_sid_in_every_playback((_, arrivals) in delayed(), cut in 0.0_f64..1.0) {
         let entries = entries(&arrivals);
         let cut = (entries.len() as f64 * cut) as usize;
         let state = after(&entries[..cut]);

@@ -1,5 +1,5 @@
-//! The same results the slow way: sort everything, look at whole histories, add up
-//! milliseconds segment by segment. Shares no code with the machine.
+//! The same results computed slowly: sort everything, look at whole histories, add up milliseconds
+//! span by span. It shares no code with the state machine.
 
 use std::collections::BTreeMap;
 
@@ -48,21 +48,21 @@ fn started(records: &[&Beacon]) -> Option<(usize, i64)> {
     if records[at].sta == Some("s") {
         return Some((at, records[at].ts));
     }
-    // What says no state after a pause or a preload is still that.
+    // A record without a state after a pause or a preload continues it.
     let held = records[..at].iter().any(|b| matches!(b.sta, Some("a" | "d")));
     Some((at, records[if held { at } else { 0 }].ts))
 }
 
-/// One session on the way through its records.
+/// One session while its records are processed.
 #[derive(Default)]
 struct Walk {
     session: Session,
-    /// Number and start of the record that makes it an attempt.
+    /// Index and start of the record that makes it an attempt.
     begun: Option<(usize, i64)>,
     cell: Cell,
     kbps: i64,
     lowest: i64,
-    /// Time, rung in force and throughput of every record that was taken.
+    /// Time, current rung and throughput of every record that was accepted.
     line: Vec<(i64, i64, Option<i64>)>,
     history: Vec<&'static str>,
     n: usize,
@@ -72,12 +72,12 @@ struct Walk {
 }
 
 impl Walk {
-    /// Whether the rung in force has been above what the line carried for four seconds, and
-    /// there was a lower one.
+    /// Whether the current rung has exceeded the throughput for four seconds, and there was a lower
+    /// one.
     fn stuck(&self) -> bool {
-        let well = self.line.iter().rposition(|(_, br, mtp)| mtp.is_some_and(|mtp| mtp >= *br));
+        let healthy = self.line.iter().rposition(|(_, br, mtp)| mtp.is_some_and(|mtp| mtp >= *br));
         let down = self.line.windows(2).rposition(|pair| pair[1].1 < pair[0].1).map(|i| i + 1);
-        let from = well.map_or(0, |i| i + 1).max(down.unwrap_or(0));
+        let from = healthy.map_or(0, |i| i + 1).max(down.unwrap_or(0));
         let above = self.line[from..].iter().find(|(_, br, mtp)| mtp.is_some_and(|mtp| mtp < *br));
         let (now, ..) = self.line[self.line.len() - 1];
         above.is_some_and(|(since, ..)| now - since >= 4_000)

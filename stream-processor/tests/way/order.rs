@@ -1,4 +1,4 @@
-//! Order of arrival, repetition and replay change nothing.
+//! Order of arrival, repetition and replay do not change results.
 
 use proptest::prelude::*;
 
@@ -41,10 +41,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_order_within_the_horizon_gives_the_same((items, arrivals) in delayed()) {
-        let (straight, crooked) = (in_order(&items), arriving(&arrivals));
-        prop_assert_eq!(straight.book.values(), crooked.book.values());
-        prop_assert_eq!(straight.sessions(), crooked.sessions());
+    fn any_order_within_the_horizon_gives_the_same_results((items, arrivals) in delayed()) {
+        let (baseline, disturbed) = (in_order(&items), arriving(&arrivals));
+        prop_assert_eq!(baseline.book.values(), disturbed.book.values());
+        prop_assert_eq!(baseline.sessions(), disturbed.sessions());
     }
 
     #[test]
@@ -67,10 +67,10 @@ proptest! {
     #[test]
     fn a_crash_anywhere_gives_the_same_rows((_, arrivals) in delayed(), crash in any::<prop::sample::Index>()) {
         let entries = entries(&arrivals);
-        let whole = life(&entries, Book::default(), 0);
-        let first = life(&entries[..crash.index(entries.len())], Book::default(), 0);
-        // The reader keeps its rows; the second life holds back what the first one wrote.
-        let second = life(&entries, first.book, first.covered);
+        let whole = run(&entries, Book::default(), 0);
+        let first = run(&entries[..crash.index(entries.len())], Book::default(), 0);
+        // The reader keeps its rows; the second run omits what the first one wrote.
+        let second = run(&entries, first.book, first.covered);
         prop_assert_eq!(&second.book.playback, &whole.book.playback);
         prop_assert_eq!(&second.book.delivery, &whole.book.delivery);
         prop_assert_eq!(&second.book.fates, &whole.book.fates);
@@ -92,11 +92,11 @@ proptest! {
             }
             served => served.clone(),
         };
-        let straight: Vec<(i64, Item)> = items.iter().map(|item| (item.at() + 2_000, off(item))).collect();
-        let crooked: Vec<(i64, Item)> = arrivals.iter().map(|(log, item)| (log + 1_900, off(item))).collect();
-        let (straight, crooked) = (arriving(&straight), arriving(&crooked));
-        prop_assert_eq!(straight.book.values(), crooked.book.values());
-        prop_assert_eq!(straight.sessions(), crooked.sessions());
+        let baseline: Vec<(i64, Item)> = items.iter().map(|item| (item.at() + 2_000, off(item))).collect();
+        let disturbed: Vec<(i64, Item)> = arrivals.iter().map(|(log, item)| (log + 1_900, off(item))).collect();
+        let (baseline, disturbed) = (arriving(&baseline), arriving(&disturbed));
+        prop_assert_eq!(baseline.book.values(), disturbed.book.values());
+        prop_assert_eq!(baseline.sessions(), disturbed.sessions());
     }
 }
 
@@ -115,8 +115,8 @@ fn entries(arrivals: &[(i64, Item)]) -> Vec<(i64, Vec<Item>)> {
     entries
 }
 
-/// One life of the processor over `entries`, for a reader who has `book` already.
-fn life(entries: &[(i64, Vec<Item>)], book: Book, covered: u64) -> World {
+/// One run of the processor over `entries`, for a reader that has `book` already.
+fn run(entries: &[(i64, Vec<Item>)], book: Book, covered: u64) -> World {
     let mut world = World { book, covered, ..World::default() };
     for (log, items) in entries {
         world.entry(*log, items);
@@ -125,7 +125,7 @@ fn life(entries: &[(i64, Vec<Item>)], book: Book, covered: u64) -> World {
 }
 
 #[test]
-fn skew_found_late_moves_what_came_before() {
+fn skew_found_late_moves_earlier_records() {
     let beacon = |ts: i64, sn: u64, sta, delay| Beacon {
         sid: "one".into(),
         ts,
@@ -135,7 +135,7 @@ fn skew_found_late_moves_what_came_before() {
         delay,
         ..Beacon::default()
     };
-    // A clock 30 s behind; the first reports also waited for 9 s and 4 s.
+    // A clock 30 s behind; the first two reports were also delayed by 9 s and 4 s.
     let slow = [
         beacon(-30_000, 0, "s", 39_000),
         beacon(-25_000, 1, "p", 34_000),
@@ -155,47 +155,47 @@ fn skew_found_late_moves_what_came_before() {
 }
 
 #[test]
-fn a_playback_whose_beginning_was_overtaken_is_one_all_the_same() {
+fn a_playback_whose_beginning_was_overtaken_is_still_one() {
     for off in [0, 45_000] {
         let clock = |beacon: Beacon| Beacon { ts: beacon.ts + off, delay: 10 - off, ..beacon };
-        let told = |states| story(states).into_iter().map(clock).collect::<Vec<Beacon>>();
-        let first = told(&[(0, "s"), (500, "p"), (5_000, "")]);
-        let mut second = told(&[(20_000, "s"), (20_700, "p"), (24_000, ""), (30_000, "q")]);
-        let (mut straight, mut crooked) = (World::default(), World::default());
-        straight.beacons(&first);
-        crooked.beacons(&first);
-        straight.beacons(&second);
-        // The beginning goes through another collector, and comes after the third record.
+        let reports = |states| story(states).into_iter().map(clock).collect::<Vec<Beacon>>();
+        let first = reports(&[(0, "s"), (500, "p"), (5_000, "")]);
+        let mut second = reports(&[(20_000, "s"), (20_700, "p"), (24_000, ""), (30_000, "q")]);
+        let (mut baseline, mut disturbed) = (World::default(), World::default());
+        baseline.beacons(&first);
+        disturbed.beacons(&first);
+        baseline.beacons(&second);
+        // The beginning goes through another collector and arrives after the third record.
         let mut beginning = second.remove(0);
         beginning.delay += 5_000;
         second.insert(2, beginning.clone());
-        crooked.beacons(&second);
-        // Once more, when all has come.
-        crooked.beacons(&[Beacon { delay: beginning.delay + 10_000, ..beginning }]);
-        assert_eq!(crooked.state.tally().duplicate, 1);
-        assert_eq!(crooked.sessions(), straight.sessions());
-        assert_eq!(crooked.sessions().len(), 2);
-        [&mut crooked, &mut straight].into_iter().for_each(|world| world.tick_to(400_000));
-        assert_eq!(crooked.book.values(), straight.book.values());
+        disturbed.beacons(&second);
+        // Once more, after all have arrived.
+        disturbed.beacons(&[Beacon { delay: beginning.delay + 10_000, ..beginning }]);
+        assert_eq!(disturbed.state.tally().duplicate, 1);
+        assert_eq!(disturbed.sessions(), baseline.sessions());
+        assert_eq!(disturbed.sessions().len(), 2);
+        [&mut disturbed, &mut baseline].into_iter().for_each(|world| world.tick_to(400_000));
+        assert_eq!(disturbed.book.values(), baseline.book.values());
     }
 }
 
 #[test]
-fn an_edge_that_is_faster_than_the_player_speaks_of_the_playback_that_begins() {
+fn an_edge_that_is_faster_than_the_player_reports_the_new_playback() {
     let first = story(&[(0, "s"), (500, "p"), (5_000, "q")]);
     let second = story(&[(20_000, "s"), (20_700, "p"), (24_000, ""), (30_000, "q")]);
     let report = Item::Served(served("one", 0, 20_300, "e1", "A"));
-    let (mut straight, mut crooked) = (World::default(), World::default());
-    straight.beacons(&first);
-    crooked.beacons(&first);
-    straight.beacons(&second[..1]);
-    straight.entry(20_400, std::slice::from_ref(&report));
-    straight.beacons(&second[1..]);
-    crooked.entry(20_400, &[report]);
+    let (mut baseline, mut disturbed) = (World::default(), World::default());
+    baseline.beacons(&first);
+    disturbed.beacons(&first);
+    baseline.beacons(&second[..1]);
+    baseline.entry(20_400, std::slice::from_ref(&report));
+    baseline.beacons(&second[1..]);
+    disturbed.entry(20_400, &[report]);
     let late = second.into_iter().map(|beacon| Beacon { delay: 1_500, ..beacon });
-    crooked.beacons(&late.collect::<Vec<_>>());
-    [&mut crooked, &mut straight].into_iter().for_each(|world| world.tick_to(400_000));
-    assert_eq!(crooked.sessions(), straight.sessions());
-    assert_eq!(crooked.sessions().len(), 2);
-    assert_eq!(crooked.book.values(), straight.book.values());
+    disturbed.beacons(&late.collect::<Vec<_>>());
+    [&mut disturbed, &mut baseline].into_iter().for_each(|world| world.tick_to(400_000));
+    assert_eq!(disturbed.sessions(), baseline.sessions());
+    assert_eq!(disturbed.sessions().len(), 2);
+    assert_eq!(disturbed.book.values(), baseline.book.values());
 }

@@ -1,4 +1,4 @@
-//! Player records as the door stores them: apart by partition, then put together.
+//! Player records as the collector stores them: grouped by partition, then joined.
 
 use tallylight_eventlog::{Part, PartitionRange};
 use tallylight_schemas::cmcd::Record;
@@ -18,21 +18,21 @@ impl Players {
 
     pub fn push(&mut self, envelope: &Envelope<'_>, record: &Record<'_>) {
         let partitions = u16::try_from(self.0.len()).unwrap();
-        let own = ident::partition(envelope.tenant, record.sid(), partitions);
-        self.0[usize::from(own)].push(envelope, record);
+        let partition = ident::partition(envelope.tenant, record.sid(), partitions);
+        self.0[usize::from(partition)].push(envelope, record);
     }
 
     /// All of them, with the rows of each partition that has any.
     pub fn part(self) -> Part {
         let (mut all, mut ranges) = (PlayerBatchBuilder::new(), Vec::new());
-        for (partition, own) in (0..).zip(self.0) {
-            if own.is_empty() {
+        for (partition, partition_rows) in (0..).zip(self.0) {
+            if partition_rows.is_empty() {
                 continue;
             }
             let count = |rows: usize| u32::try_from(rows).unwrap();
-            let (first_row, rows) = (count(all.len()), count(own.len()));
+            let (first_row, rows) = (count(all.len()), count(partition_rows.len()));
             ranges.push(PartitionRange { partition, first_row, rows });
-            all.append(own).unwrap();
+            all.append(partition_rows).unwrap();
         }
         part(Kind::Player, ranges, ipc::encode(&all.finish().unwrap()).unwrap())
     }

@@ -1,4 +1,4 @@
-//! A log that takes no rows for a while.
+//! A log that refuses rows for a while.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::log::Way;
+use crate::log::Pipeline;
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// Takes no rows while `refuses`, and says so at first at once, then only when it is over. Counts how
-/// often it was asked.
+/// Refuses rows while `refuses`: the first append fails at once, later ones when it is over. Counts
+/// the refused appends.
 #[derive(Debug)]
 struct Refusing {
     log: Arc<MemoryLog>,
@@ -61,35 +61,35 @@ impl EventLog for Refusing {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn open_sessions_are_told_while_rows_wait_and_then_the_rows_come() {
-    let mut way = Way::without_processor();
+async fn open_sessions_are_answered_while_rows_wait_and_then_the_rows_are_written() {
+    let mut pipeline = Pipeline::without_processor();
     let (refuses, refused) = (watch::Sender::new(true), watch::Sender::new(0));
-    let log = Arc::new(Refusing { log: Arc::clone(&way.log), refuses, refused });
+    let log = Arc::new(Refusing { log: Arc::clone(&pipeline.log), refuses, refused });
     let parts = Parts {
         log: Arc::clone(&log) as Arc<dyn EventLog>,
-        clock: Arc::clone(&way.clock) as Arc<dyn Clock>,
+        clock: Arc::clone(&pipeline.clock) as Arc<dyn Clock>,
         archive: None,
         metrics: Default::default(),
     };
     let settings = Settings { tick_ms: 10, retry_ms: 200, ..Settings::default() };
     let processor = build(settings, parts).await.unwrap();
     let (handle, cancel) = (processor.handle(), CancellationToken::new());
-    // All are there before it begins, or its first rows, for which it waits, might be of nobody.
+    // All sessions are in the log before the processor starts, so that its first rows have them.
     for second in 0..2 {
-        way.second(second, 3).await;
-        way.clock.advance_us(2_000_000);
+        pipeline.second(second, 3).await;
+        pipeline.clock.advance_us(2_000_000);
     }
     let running = tokio::spawn(processor.run(cancel.clone()));
     let mut refused = log.refused.subscribe();
     timeout(SOON, refused.wait_for(|refused| *refused > 1)).await.unwrap().unwrap();
 
     let query = SessionQuery { tenant: "demo".to_owned(), sid: None, limit: 10 };
-    let told = timeout(SOON, handle.sessions(query)).await.expect("an answer while rows wait");
-    assert_eq!(told.unwrap().len(), 3);
-    assert_eq!(way.log.usage(ROWS).unwrap().next, 0);
+    let answered = timeout(SOON, handle.sessions(query)).await.expect("an answer while rows wait");
+    assert_eq!(answered.unwrap().len(), 3);
+    assert_eq!(pipeline.log.usage(ROWS).unwrap().next, 0);
 
     log.refuses.send_replace(false);
-    let mut rows = way.log.head(ROWS).unwrap();
+    let mut rows = pipeline.log.head(ROWS).unwrap();
     timeout(SOON, rows.wait_for(|rows| *rows > 0)).await.unwrap().unwrap();
     cancel.cancel();
     running.await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! How long a restart takes: a log of realistic entries, read from its beginning.
+//! How long a restart takes with a log of realistic entries, read from its beginning.
 //!
 //! `REPLAY_MB=200 cargo test --release --locked --workspace --test way -- --ignored --nocapture
 //! replay_speed`
@@ -33,15 +33,15 @@ fn part(kind: Kind, ranges: Vec<PartitionRange>, payload: Vec<u8>) -> Part {
     Part { kind: kind.code(), ranges, payload: payload.into() }
 }
 
-/// Who holds a place among the viewers at `at` ms, and since when.
-fn holder(place: u64, at: u64) -> (String, u64) {
-    let shifted = at + place * STAY_MS / 1_000;
+/// The session that has a slot among the viewers at `at` ms, and the number of its record.
+fn session_in(slot: u64, at: u64) -> (String, u64) {
+    let shifted = at + slot * STAY_MS / 1_000;
     let turn = shifted / STAY_MS;
-    (format!("6b1f0d3e-5a0c-4c0e-{turn:04x}-{place:012x}"), (shifted % STAY_MS) / 2_000)
+    (format!("6b1f0d3e-5a0c-4c0e-{turn:04x}-{slot:012x}"), (shifted % STAY_MS) / 2_000)
 }
 
-fn line(place: u64, at: u64) -> String {
-    let (sid, sn) = holder(place, at);
+fn line(slot: u64, at: u64) -> String {
+    let (sid, sn) = session_in(slot, at);
     let (event, state) = match sn {
         0 => ("ps", "s"),
         1 => ("ps", "p"),
@@ -49,7 +49,7 @@ fn line(place: u64, at: u64) -> String {
         n if n % 40 == 21 => ("ps", "p"),
         _ => ("t", "p"),
     };
-    let (ts, br) = (T0 as u64 + at - 60, [500, 300, 150][place as usize % 3]);
+    let (ts, br) = (T0 as u64 + at - 60, [500, 300, 150][slot as usize % 3]);
     let (bl, mtp, ltc) = (2_000 + at % 4_001, 9_000 + at % 9_001, 5_000 + at % 2_001);
     format!(
         "bl=({bl};v),br=({br};v),cid=\"demo\",com.tallylight-country=\"DE\",\
@@ -60,12 +60,12 @@ fn line(place: u64, at: u64) -> String {
 
 fn entry(viewers: u64, at: u64, seq: &mut u64) -> Vec<Part> {
     let received_at = (T0 as u64 + at) as i64 * 1_000;
-    let turn = |place: &u64| place * 2_000 / viewers / FLUSH_MS == at % 2_000 / FLUSH_MS;
-    let places: Vec<u64> = (0..viewers).filter(turn).collect();
+    let turn = |slot: &u64| slot * 2_000 / viewers / FLUSH_MS == at % 2_000 / FLUSH_MS;
+    let slots: Vec<u64> = (0..viewers).filter(turn).collect();
     let mut players = Players::new(PARTITIONS);
     let mut reported = Vec::new();
-    for place in &places {
-        let text = line(*place, at);
+    for slot in &slots {
+        let text = line(*slot, at);
         let record = cmcd::parse(&text, Mode::Event).unwrap();
         players.push(
             &Envelope {
@@ -78,7 +78,7 @@ fn entry(viewers: u64, at: u64, seq: &mut u64) -> Vec<Part> {
             &record,
         );
         for track in ["v-360", "audio"] {
-            let sid = holder(*place, at).0;
+            let sid = session_in(*slot, at).0;
             let mut one = served(&sid, *seq, at as i64 - 40, "e1", "A");
             one.received_at = received_at;
             one.event.track = track.into();
@@ -98,18 +98,18 @@ fn entry(viewers: u64, at: u64, seq: &mut u64) -> Vec<Part> {
     });
     let ranges: Vec<_> = ranges.collect();
     let reported: Vec<_> = reported.into_iter().map(|(_, event)| event).collect();
-    let door = |source: &str, events: usize| FateCount {
+    let fate_count = |source: &str, events: usize| FateCount {
         tenant: "demo".into(),
         source: source.into(),
         fate: Fate::Accepted,
         reason: Reason::None,
         events: events as u64,
     };
-    let doors = [door("cmcd", places.len()), door("events", reported.len())];
+    let fate_counts = [fate_count("cmcd", slots.len()), fate_count("events", reported.len())];
     vec![
         players.part(),
         part(Kind::Delivery, ranges, ipc::encode_all(&reported).unwrap()),
-        part(Kind::DoorFates, Vec::new(), ipc::encode_all(&doors).unwrap()),
+        part(Kind::DoorFates, Vec::new(), ipc::encode_all(&fate_counts).unwrap()),
     ]
 }
 
@@ -128,8 +128,8 @@ async fn fill(log: &DiskLog, clock: &ManualClock, bytes: u64) -> u64 {
     at
 }
 
-/// Fills a log, runs a processor over it as at the first start, and then once more as after a
-/// restart, when rows are there already.
+/// Fills a log, runs a processor over it as at the first start, and again as after a restart, when
+/// the rows exist already.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes; for measuring"]
 async fn replay_speed() {

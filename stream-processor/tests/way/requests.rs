@@ -1,4 +1,4 @@
-//! Sessions of players that never name a state: derived from what their requests ask for.
+//! Sessions of players that never state a playback state: derived from their requests.
 
 use tallylight_schemas::rows::{Cuboid, Measures};
 use tallylight_schemas::session::{Outcome, SessionRow};
@@ -29,15 +29,15 @@ fn of(beacons: &[Beacon]) -> (SessionRow, Measures) {
 }
 
 #[test]
-fn requests_alone_tell_a_start_a_rebuffer_and_a_bitrate() {
+fn requests_alone_show_a_start_a_rebuffer_and_a_bitrate() {
     let manifest = Beacon { ot: Some("m"), ..urgent(0) };
-    let sound = Beacon { ot: Some("a"), br: Some(128), ..request(2_500) };
+    let audio = Beacon { ot: Some("a"), br: Some(128), ..request(2_500) };
     let video = |beacon: Beacon| Beacon { br: Some(3_000), ..beacon };
     let (row, sums) = of(&[
         manifest,
         video(urgent(100)),
         video(request(2_000)),
-        sound,
+        audio,
         video(starved(8_000)),
         video(urgent(8_500)),
         video(request(9_500)),
@@ -47,13 +47,13 @@ fn requests_alone_tell_a_start_a_rebuffer_and_a_bitrate() {
     assert_eq!((row.outcome, row.started_at), (Outcome::Playing, Some(T0 * 1_000)));
     assert_eq!((row.startup_ms, row.rebuffer_count), (Some(2_000), 1));
     assert_eq!((row.playing_ms, row.rebuffering_ms), (8_500, 1_500));
-    // The sound's bitrate is no switch.
+    // The audio's bitrate is not a switch.
     assert_eq!((row.avg_bitrate_kbps, row.switches), (Some(3_000), 0));
     assert_eq!((sums.attempts, sums.starts, sums.rebuffer_count, sums.ends), (1, 1, 1, 1));
 }
 
 #[test]
-fn a_player_that_never_says_that_it_starts_has_no_startup_time() {
+fn a_player_without_urgent_requests_has_no_startup_time() {
     let manifest = Beacon { ot: Some("m"), ..request(0) };
     let (row, sums) = of(&[manifest, request(40), request(2_000)]);
     assert_eq!((row.startup_ms, row.derived), (None, true));
@@ -61,7 +61,7 @@ fn a_player_that_never_says_that_it_starts_has_no_startup_time() {
 }
 
 #[test]
-fn who_stands_still_or_asks_for_manifests_only_does_not_watch() {
+fn a_paused_player_or_one_that_requests_only_manifests_does_not_play() {
     let still = Beacon { pr: Some(0.0), ..request(4_000) };
     let (row, sums) = of(&[request(0), still, request(9_000)]);
     assert_eq!((row.playing_ms, row.state.as_deref()), (4_000, Some("p")));
@@ -72,7 +72,7 @@ fn who_stands_still_or_asks_for_manifests_only_does_not_watch() {
 }
 
 #[test]
-fn what_events_tell_takes_the_place_of_what_was_derived() {
+fn reported_states_replace_derived_ones() {
     let mut world = World::default();
     world.beacons(&[urgent(0), request(900), starved(3_000)]);
     assert!(world.session().derived);
@@ -83,11 +83,11 @@ fn what_events_tell_takes_the_place_of_what_was_derived() {
 }
 
 #[test]
-fn who_names_a_state_after_all_is_taken_at_its_word() {
+fn a_state_stated_later_ends_the_derivation() {
     let named = |ts, sta| Beacon { sta: Some(sta), ..request(ts) };
     let (row, _) = of(&[urgent(0), named(900, "p"), urgent(2_000), starved(3_000), request(4_000)]);
     assert_eq!((row.derived, row.rebuffer_count, row.playing_ms), (false, 0, 3_100));
-    // The first report comes when the requests can be reordered no more.
+    // The first report arrives when the requests can no longer be reordered.
     let mut world = World::default();
     world.beacons(&[urgent(0), request(900)]);
     world.beacons(&(1..10).map(|n| request(n * 20_000)).collect::<Vec<_>>());
@@ -97,15 +97,15 @@ fn who_names_a_state_after_all_is_taken_at_its_word() {
 }
 
 #[test]
-fn a_request_long_after_a_playback_is_no_part_of_it_though_the_clock_of_that_was_ahead() {
+fn a_request_long_after_a_playback_with_a_fast_clock_is_not_part_of_it() {
     let ahead = 3_600_000;
     let mut world = World::default();
-    let told = story(&[(0, "s"), (500, "p"), (5_000, "q")]).into_iter();
-    let told = told.map(|one| Beacon { ts: one.ts + ahead, delay: 10 - ahead, ..one });
-    world.beacons(&told.collect::<Vec<_>>());
+    let reports = story(&[(0, "s"), (500, "p"), (5_000, "q")]).into_iter();
+    let reports = reports.map(|one| Beacon { ts: one.ts + ahead, delay: 10 - ahead, ..one });
+    world.beacons(&reports.collect::<Vec<_>>());
     world.tick_to(700_000);
     assert_eq!((world.state.size().sessions, world.state.size().tombstones), (0, 1));
-    // It has the time at which it came, by our clock.
+    // Requests have the time at which they arrived, by the collector's clock.
     world.beacons(&[urgent(701_000), request(702_000)]);
     let row = world.session();
     assert_eq!((row.epoch, row.events, row.startup_ms), (1, 2, Some(1_000)));

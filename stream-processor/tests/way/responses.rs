@@ -1,5 +1,5 @@
-//! `rr`: stamped with when the request began, while all else it says of its player was so when the
-//! response had come.
+//! `rr` events: their time is the start of the request, but the player's state in them is that of
+//! when the response had arrived.
 
 use std::collections::BTreeSet;
 
@@ -8,18 +8,18 @@ use tallylight_schemas::rows::Cuboid;
 
 use crate::world::{Beacon, World, story};
 
-/// A report of a response that came `took` ms after its request, by a player in state `sta`.
+/// A report of a response `took` ms after its request, by a player in state `sta`.
 fn response(ts: i64, sn: u64, took: i64, sta: &'static str) -> Beacon {
-    let said = story(&[(ts, sta)])[0].clone();
-    Beacon { e: "rr", sn, delay: took, ..said }
+    let plain = story(&[(ts, sta)])[0].clone();
+    Beacon { e: "rr", sn, delay: took, ..plain }
 }
 
 #[test]
-fn what_a_response_says_of_its_player_is_not_of_when_the_request_began() {
+fn a_responses_player_state_is_not_that_of_the_requests_start() {
     let mut world = World::default();
     let all = story(&[(0, "s"), (2_000, "p"), (12_000, ""), (14_000, "r"), (16_050, "p")]);
     world.beacons(&all[..2]);
-    // Asked for before the first frame, as by then by what it plays.
+    // Requested before the first frame, reported after it.
     let early = Beacon { br: Some(2_000), ..response(400, 5, 2_100, "p") };
     let slow = Beacon { bg: Some(true), ltc: Some(9_000), ..response(10_000, 6, 6_020, "r") };
     world.beacons(&[early]);
@@ -39,7 +39,7 @@ fn what_a_response_says_of_its_player_is_not_of_when_the_request_began() {
 }
 
 #[test]
-fn who_reports_responses_alone_is_known_by_its_requests() {
+fn a_player_that_reports_only_responses_is_followed_by_its_requests() {
     let request = |ts: i64, sn: u64, sta| Beacon {
         request: true,
         ts,
@@ -55,17 +55,18 @@ fn who_reports_responses_alone_is_known_by_its_requests() {
     assert_eq!((row.startup_ms, row.playing_ms, row.events), (Some(400), 4_600, 4));
 }
 
-/// What a player says that reports its responses, too, which begin and take so long (ms): in the
-/// order in which it says that, and numbered so.
+/// The records of a player that also reports its responses, given the start and duration of each
+/// request (ms): in the order of sending, and numbered.
 pub fn with_responses(others: Vec<Beacon>, requests: &[(i64, i64)]) -> Vec<Beacon> {
-    let mut said: Vec<(i64, Beacon)> = others.into_iter().map(|one| (one.ts, one)).collect();
-    said.extend(requests.iter().map(|(ts, took)| (ts + took, response(*ts, 0, took + 10, "p"))));
-    said.sort_by_key(|(at, _)| *at);
+    let mut records: Vec<(i64, Beacon)> = others.into_iter().map(|one| (one.ts, one)).collect();
+    records.extend(requests.iter().map(|(ts, took)| (ts + took, response(*ts, 0, took + 10, "p"))));
+    records.sort_by_key(|(at, _)| *at);
     let number = |(sn, (_, one)): (usize, (i64, Beacon))| Beacon { sn: sn as u64, ..one };
-    said.into_iter().enumerate().map(number).collect()
+    records.into_iter().enumerate().map(number).collect()
 }
 
-/// The same of one that plays, and reports each `every` ms until the last response and once more.
+/// The same for a player that reports every `every` ms while it plays, until after the last
+/// response.
 fn playing(every: i64, requests: &[(i64, i64)]) -> Vec<Beacon> {
     let end = requests.iter().map(|(ts, took)| ts + took).max().unwrap_or(0) + 1_000;
     let times = (0..).map(|n| n * every).take_while(|ts| *ts < end).chain([end]);
@@ -74,7 +75,7 @@ fn playing(every: i64, requests: &[(i64, i64)]) -> Vec<Beacon> {
     with_responses(story(&states), requests)
 }
 
-/// Records that the panes of one breakdown count as lost: of each pane that counts any.
+/// The lost records that each pane of one cuboid counts, without zeros.
 fn lost_by_pane(world: &mut World) -> Vec<i64> {
     world.tick_to(300_000);
     let rows = world.book.playback.iter().filter(|((of, ..), _)| *of == Cuboid::Content);
@@ -82,12 +83,12 @@ fn lost_by_pane(world: &mut World) -> Vec<i64> {
 }
 
 #[test]
-fn responses_that_overtake_each_other_lose_nothing() {
+fn responses_that_overtake_each_other_are_not_losses() {
     let mut world = World::default();
     world.beacons(&playing(100, &[(800, 900), (1_100, 300)]));
     assert_eq!(world.session().lost_events, 0);
     assert!(lost_by_pane(&mut world).is_empty());
-    // The first response is of a request from before the first report.
+    // The first response belongs to a request from before the first report.
     let mut world = World::default();
     let all = playing(1_000, &[(200, 4_000), (300, 100)]);
     let earlier = |one: Beacon| {
@@ -100,7 +101,18 @@ fn responses_that_overtake_each_other_lose_nothing() {
 }
 
 #[test]
-fn what_is_lost_between_responses_is_counted_once_they_are_far_ahead() {
+fn a_response_that_overtakes_all_others_hides_none() {
+    // The first request of all is answered last.
+    let mut requests: Vec<_> = (0..67).map(|n| (1_000 + n * 100, 50)).collect();
+    requests.push((500, 20_000));
+    let mut world = World::default();
+    world.beacons(&with_responses(Vec::new(), &requests));
+    assert_eq!((world.session().events, world.session().lost_events), (68, 0));
+    assert!(lost_by_pane(&mut world).is_empty());
+}
+
+#[test]
+fn losses_between_responses_are_counted_once_numbers_are_far_ahead() {
     let requests: Vec<_> = (0..100).map(|n| (n * 500, 1_300 - n % 3 * 600)).collect();
     let all = with_responses(Vec::new(), &requests);
     let mut world = World::default();
@@ -108,7 +120,7 @@ fn what_is_lost_between_responses_is_counted_once_they_are_far_ahead() {
     world.beacons(&all.iter().filter(|one| !lost.contains(&one.sn)).cloned().collect::<Vec<_>>());
     assert_eq!(world.session().lost_events, 3);
     assert!(lost_by_pane(&mut world.clone()).into_iter().all(|lost| lost > 0));
-    // They are known again when they come after all, once each.
+    // When they arrive late, each is taken off the count once.
     let late = |sn: &u64| Beacon { delay: 60_000, ..all[*sn as usize].clone() };
     for _ in 0..2 {
         let late: Vec<Beacon> = lost.iter().map(late).collect();
@@ -122,7 +134,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn panes_count_what_is_lost_and_nothing_else(
+    fn panes_count_exactly_the_lost_records(
         requests in prop::collection::vec((0_i64..30_000, 0_i64..3_000), 0..30),
         every in 100_i64..3_000,
         lost in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
@@ -130,12 +142,12 @@ proptest! {
         let all = playing(every, &requests);
         let last = all.len() - 1;
         let lost: BTreeSet<usize> = lost.iter().map(|at| 1 + at.index(last)).collect();
-        let came = all.iter().filter(|one| {
+        let arrived = all.iter().filter(|one| {
             let sn = one.sn as usize;
             sn == last || !lost.contains(&sn)
         });
         let mut world = World::default();
-        world.beacons(&came.cloned().collect::<Vec<_>>());
+        world.beacons(&arrived.cloned().collect::<Vec<_>>());
         let missing = lost.iter().filter(|sn| **sn != last).count();
         prop_assert_eq!(world.session().lost_events, missing as u64);
         let panes = lost_by_pane(&mut world);

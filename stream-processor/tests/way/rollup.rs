@@ -1,5 +1,5 @@
-//! Minutes and hours equal what the oracle counts from the events themselves; order and grouping
-//! of merges change nothing, and neither does running out of room.
+//! Minutes and hours equal what the oracle counts from the events; the order and grouping of merges
+//! do not change them, nor does a lack of memory.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ fn shifted(items: Vec<Item>) -> Vec<Item> {
     items.into_iter().map(shift).collect()
 }
 
-/// What the oracle has, added up by wider panes; `viewers` is that of the last second.
+/// The oracle's values, added up by wider panes; `viewers` is that of the last second.
 fn wide(values: &BTreeMap<Key, Value>, width_ms: i64) -> BTreeMap<Key, Value> {
     let mut out: BTreeMap<Key, Value> = BTreeMap::new();
     for ((cuboid, cell, at), (measures, startup, latency)) in values {
@@ -54,7 +54,7 @@ fn rolled(settled: &[Settled], which: usize) -> BTreeMap<Key, Value> {
         let key = (row.cuboid, row.cell.clone(), row.pane / 1_000 - T0);
         let value = (row.measures, row.startup_sketch.clone(), row.latency_sketch.clone());
         assert!(row.r#final && row.width_s == [60, 3_600][which]);
-        assert!(out.insert(key, value).is_none(), "a minute or an hour came twice");
+        assert!(out.insert(key, value).is_none(), "a minute or an hour was repeated");
     }
     out
 }
@@ -130,7 +130,7 @@ proptest! {
         }
         prop_assert_eq!(&merged(turned.clone(), 3_600), &direct);
         prop_assert_eq!(&merged(merged(turned, 60), 3_600), &direct);
-        // Parts of panes, handed out when there was no room, add up to the whole.
+        // Parts of panes, emitted when there was no room, add up to the whole.
         let mut rollup = Rollup::with(room);
         let mut parts = Vec::new();
         for row in &rows {

@@ -1,4 +1,4 @@
-//! The machine's rules, one story each.
+//! The rules of the session state machine, one test each.
 
 use tallylight_schemas::rows::{Cuboid, Measures};
 use tallylight_schemas::session::Outcome;
@@ -27,7 +27,7 @@ fn a_plain_playback() {
 }
 
 #[test]
-fn waiting_in_startup_and_in_seeks_is_no_rebuffer() {
+fn waiting_in_startup_and_in_seeks_is_not_a_rebuffer() {
     let row = play(&[
         (0, "s"),
         (100, "w"),
@@ -48,7 +48,7 @@ fn waiting_in_startup_and_in_seeks_is_no_rebuffer() {
 }
 
 #[test]
-fn a_preload_is_no_attempt_and_startup_counts_from_s() {
+fn a_preload_is_not_an_attempt_and_startup_counts_from_s() {
     let mut world = play(&[(0, ""), (10, "d"), (5_000, "s"), (5_600, "p"), (6_000, "q")]);
     assert_eq!(world.session().startup_ms, Some(600));
     assert_eq!(sums(&mut world).starting_ms, 600);
@@ -65,7 +65,7 @@ fn without_s_the_attempt_is_the_first_record_and_never_a_startup_of_zero() {
 }
 
 #[test]
-fn a_record_that_names_no_state_begins_no_attempt_of_a_player_that_is_held() {
+fn a_record_without_a_state_begins_no_attempt_of_a_paused_or_preloading_player() {
     for held in ["d", "a"] {
         let row = play(&[(0, held), (30_000, ""), (60_000, "p"), (61_000, "q")]).session();
         assert_eq!((row.started_at, row.startup_ms), (Some((T0 + 60_000) * 1_000), None), "{held}");
@@ -73,7 +73,7 @@ fn a_record_that_names_no_state_begins_no_attempt_of_a_player_that_is_held() {
 }
 
 #[test]
-fn exits_failures_and_their_difference() {
+fn exits_are_distinct_from_failures() {
     let mut quick = play(&[(0, "s"), (900, "q")]);
     assert_eq!(quick.session().outcome, Outcome::ExitBeforeStart);
     assert_eq!(sums(&mut quick).exits_before_start, 0);
@@ -96,7 +96,7 @@ fn exits_failures_and_their_difference() {
 }
 
 #[test]
-fn silence_ends_a_session_where_it_was_last_seen_and_a_record_in_time_takes_that_back() {
+fn silence_ends_a_session_where_it_was_last_seen_and_a_record_in_time_reverts_that() {
     let mut world = play(&[(0, "s"), (500, "p"), (10_000, "")]);
     world.tick_to(80_000);
     assert_eq!(world.state.open_sessions(), 1);
@@ -151,7 +151,7 @@ fn a_clock_that_is_off_is_corrected_and_a_small_delay_is_not() {
 }
 
 #[test]
-fn what_is_older_than_the_horizon_is_late_and_changes_nothing() {
+fn records_older_than_the_horizon_are_late_and_change_nothing() {
     let mut world = play(&[(0, "s"), (500, "p"), (200_000, "p")]);
     let before = world.session();
     let old = Beacon {
@@ -171,7 +171,7 @@ fn what_is_older_than_the_horizon_is_late_and_changes_nothing() {
 }
 
 #[test]
-fn queries_only_show_life_once_events_come() {
+fn requests_only_prove_presence_once_events_come() {
     let request = |ts: i64, sn: u64, sta| Beacon {
         request: true,
         ts,
@@ -192,7 +192,7 @@ fn queries_only_show_life_once_events_come() {
 }
 
 #[test]
-fn edges_name_the_edge_of_a_session_even_before_it_opens() {
+fn edges_set_the_edge_of_a_session_even_before_it_opens() {
     let mut world = World::default();
     world.entry(900, &[Item::Served(served("one", 0, 850, "e1", "A"))]);
     assert!(world.sessions().is_empty());
@@ -215,7 +215,7 @@ fn edges_name_the_edge_of_a_session_even_before_it_opens() {
 }
 
 #[test]
-fn a_batch_that_was_held_back_is_no_slow_clock() {
+fn a_batch_that_was_held_back_is_not_a_slow_clock() {
     let batch = story(&[(0, "s"), (400, "p"), (30_000, "r"), (31_000, "p"), (50_000, "")]);
     let late = |b: &Beacon| Item::Beacon(Beacon { delay: 50_100 - b.ts, ..b.clone() });
     let mut world = World::default();
@@ -224,7 +224,7 @@ fn a_batch_that_was_held_back_is_no_slow_clock() {
     let row = world.session();
     assert_eq!(row.started_at, Some(T0 * 1_000));
     assert_eq!((row.startup_ms, row.playing_ms, row.rebuffering_ms), (Some(400), 48_600, 1_000));
-    // What is too old in such a batch is late, not moved to where it would be in time.
+    // Records of such a batch that are too old are late; they are not shifted in time.
     let batch = story(&[(0, "s"), (400, "p"), (150_000, "p"), (200_000, "")]);
     let late = |b: &Beacon| Item::Beacon(Beacon { delay: 200_100 - b.ts, ..b.clone() });
     let mut world = World::default();
@@ -272,7 +272,7 @@ fn a_retry_long_after_the_end_opens_nothing() {
 }
 
 #[test]
-fn missing_numbers_are_counted_and_uncounted_when_they_come() {
+fn missing_numbers_are_counted_until_they_arrive() {
     let all = story(&[(0, "s"), (500, "p"), (1_000, ""), (2_000, ""), (3_000, "")]);
     let mut world = World::default();
     for sn in [0, 1, 4] {
@@ -282,7 +282,7 @@ fn missing_numbers_are_counted_and_uncounted_when_they_come() {
     world.beacons(&[Beacon { delay: 5_000, ..all[2].clone() }]);
     assert_eq!(world.session().lost_events, 1);
     assert_eq!(sums(&mut world.clone()).lost_events, 1);
-    // A number that comes again fills no gap, and takes nothing off what others lost.
+    // A repeated number fills no gap, and does not reduce the losses of other sessions.
     world.beacons(&[Beacon { delay: 6_000, ..all[3].clone() }]);
     world.beacons(&[Beacon { ts: 3_500, sn: 2, ..all[4].clone() }]);
     assert_eq!((world.session().lost_events, sums(&mut world).lost_events), (0, 0));

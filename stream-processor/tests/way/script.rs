@@ -38,8 +38,8 @@ struct Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let after = prop_oneof![Just(0), 1_i64..400, 400_i64..6_000];
-    let said = (0..8_usize, 0..12_usize, 0..12_usize, 0..8_usize, 0..6_usize);
-    (after, 0..STATES.len(), said, 0..20_u8, 0..4_usize).prop_map(
+    let keys = (0..8_usize, 0..12_usize, 0..12_usize, 0..8_usize, 0..6_usize);
+    (after, 0..STATES.len(), keys, 0..20_u8, 0..4_usize).prop_map(
         |(after, state, (br, cid, device, mtp, lb), error, edge)| Step {
             after,
             state,
@@ -54,7 +54,7 @@ fn step() -> impl Strategy<Value = Step> {
     )
 }
 
-/// The records of a few sessions, in order of time, at most `length` a session.
+/// The records of a few sessions, in order of time, fewer than `length` per session.
 pub fn sessions(length: usize) -> impl Strategy<Value = Vec<Item>> {
     let one = (0_i64..3_000, prop::collection::vec(step(), 1..length));
     prop::collection::vec(one, 1..4).prop_map(|sessions| {
@@ -64,7 +64,7 @@ pub fn sessions(length: usize) -> impl Strategy<Value = Vec<Item>> {
             let (mut at, sid) = (start, format!("s{i}"));
             for (sn, step) in steps.into_iter().enumerate() {
                 at += step.after;
-                // Enders are rare in life; here half of them are turned into play.
+                // Ends are rare in practice; here half of them become playing.
                 let ends = (12..15).contains(&step.state) && step.br < 4;
                 let sta = if ends { Some("p") } else { STATES[step.state] };
                 items.push(Item::Beacon(Beacon {

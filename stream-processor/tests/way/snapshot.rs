@@ -1,5 +1,5 @@
-//! A state that was written down and read back goes on as if nothing had happened, and what
-//! sessions leave behind adds up to what they were.
+//! A state that was written and read back continues as if undisturbed, and spans add up to their
+//! sessions.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tallylight_stream_processor::pure::settle::Settle;
 use tallylight_stream_processor::read::Partitions;
 
 use crate::history::Life;
-use crate::log::{Way, part};
+use crate::log::{Pipeline, part};
 use crate::looks::{moment, spans};
 use crate::order::delayed;
 use crate::world::{Beacon, Item, T0, World};
@@ -29,7 +29,7 @@ pub fn through_bytes<T: serde::Serialize + serde::de::DeserializeOwned>(state: &
     back
 }
 
-/// What is read back of a state that was written down at once.
+/// A state written at once and read back.
 pub fn copied(state: &PartitionState) -> PartitionState {
     PartitionState::read(&copy(state)).unwrap()
 }
@@ -45,12 +45,12 @@ fn together(rest: &PartitionState, sessions: Vec<u8>) -> Vec<u8> {
     [postcard::to_extend(rest, Vec::new()).unwrap(), sessions].concat()
 }
 
-/// What is read back of a state of which these are the rest and the sessions.
+/// Reads back a state written as its rest and its sessions.
 pub fn read_back(rest: &PartitionState, sessions: Vec<u8>) -> PartitionState {
     PartitionState::read(&together(rest, sessions)).unwrap()
 }
 
-/// One entry into a state, its rows as they come.
+/// Feeds one entry to a state, and returns its rows.
 pub fn entry(state: &mut PartitionState, offset: u64, log: i64, item: Option<&Item>) -> Rows {
     state.begin(offset, (T0 + log) * 1_000);
     match item {
@@ -61,7 +61,7 @@ pub fn entry(state: &mut PartitionState, offset: u64, log: i64, item: Option<&It
     state.finish(offset + 1)
 }
 
-/// The entries of a script: what arrives, and ticks, until every session is forgotten.
+/// The entries of a script: arrivals and ticks, until every session is forgotten.
 pub fn entries(arrivals: &[(i64, Item)]) -> Vec<(i64, Option<Item>)> {
     let mut out: Vec<(i64, Option<Item>)> =
         arrivals.iter().map(|(log, item)| (*log, Some(item.clone()))).collect();
@@ -71,8 +71,8 @@ pub fn entries(arrivals: &[(i64, Item)]) -> Vec<(i64, Option<Item>)> {
     out
 }
 
-/// What a look at `session_spans` holds the processor up for, a step of a copy and all of them, and how
-/// long rows are made of it elsewhere.
+/// How long a query of `session_spans` occupies the processor with copying, and how long building
+/// rows from the copy takes.
 #[test]
 #[ignore = "measures"]
 #[allow(clippy::print_stdout, reason = "the figure of a run")]
@@ -111,26 +111,26 @@ fn how_long_open_spans_take_to_copy() {
 }
 
 #[tokio::test]
-async fn partitions_that_were_written_down_at_different_moments_go_on_together() {
-    let mut way = Way::without_processor();
+async fn partitions_written_at_different_moments_continue_together() {
+    let mut pipeline = Pipeline::without_processor();
     for second in 0..20 {
-        way.second(second, 30).await;
-        way.append(vec![part(Kind::Player, Vec::new(), b"damaged".to_vec())]).await;
-        way.clock.advance_us(1_000_000);
+        pipeline.second(second, 30).await;
+        pipeline.append(vec![part(Kind::Player, Vec::new(), b"damaged".to_vec())]).await;
+        pipeline.clock.advance_us(1_000_000);
     }
-    let entries = way.log.read(EVENTS, 0, usize::MAX).await.unwrap().entries;
-    let (mut straight, mut written) = (Partitions::new(4, &Limits::default()), Written::default());
+    let entries = pipeline.log.read(EVENTS, 0, usize::MAX).await.unwrap().entries;
+    let (mut baseline, mut written) = (Partitions::new(4, &Limits::default()), Written::default());
     let (mut whole, mut rows) = (None, Vec::new());
     written.begin();
     for entry in &entries {
-        let outcome = straight.entry(entry);
+        let outcome = baseline.entry(entry);
         let next = entry.offset + 1;
         if whole.is_some() {
             rows.push(outcome.rows);
         } else if next as usize > entries.len() / 3 {
             let emitted = !outcome.rows.topic.progress.is_empty();
-            if written.go_on(&mut straight, next, 60).unwrap() && emitted {
-                let rest = written.end(&straight, &Settle::default(), &[]).unwrap();
+            if written.go_on(&mut baseline, next, 60).unwrap() && emitted {
+                let rest = written.end(&baseline, &Settle::default(), &[]).unwrap();
                 whole = Some((next, written.pieces(&rest).unwrap().concat()));
             }
         }
@@ -148,28 +148,28 @@ async fn partitions_that_were_written_down_at_different_moments_go_on_together()
     }
     assert!(!rows.is_empty());
     assert_eq!(rows_again, rows);
-    assert!(straight.bad_parts() > 0);
-    assert_eq!(again.bad_parts(), straight.bad_parts());
-    for (again, straight) in again.states().iter().zip(straight.states()) {
-        assert_eq!(again.tally(), straight.tally());
-        assert_eq!(again.size(), straight.size());
-        assert_eq!(again.session_rows("demo", None, 99), straight.session_rows("demo", None, 99));
+    assert!(baseline.bad_parts() > 0);
+    assert_eq!(again.bad_parts(), baseline.bad_parts());
+    for (again, baseline) in again.states().iter().zip(baseline.states()) {
+        assert_eq!(again.tally(), baseline.tally());
+        assert_eq!(again.size(), baseline.size());
+        assert_eq!(again.session_rows("demo", None, 99), baseline.session_rows("demo", None, 99));
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_state_that_takes_long_is_whole_although_the_next_is_due_before() {
-    let mut way = Way::without_processor();
+async fn a_slow_snapshot_is_completed_although_the_next_is_due_before() {
+    let mut pipeline = Pipeline::without_processor();
     let dir = tempfile::tempdir().unwrap();
     // A snapshot is due with each checkpoint, and each second has one.
-    let life = Life::start(&way, dir.path(), None, true).await;
+    let life = Life::start(&pipeline, dir.path(), None, true).await;
     for second in 0..12 {
-        way.second(second, 30).await;
-        way.clock.advance_us(1_000_000);
+        pipeline.second(second, 30).await;
+        pipeline.clock.advance_us(1_000_000);
         life.caught_up().await;
         while life.history.status().hot_rows > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
-            way.clock.advance_us(10_000);
+            pipeline.clock.advance_us(10_000);
         }
     }
     let archive = life.handle.stats().borrow().archive.unwrap();
@@ -181,7 +181,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn a_copy_goes_on_from_its_moment_whatever_came_while_it_was_written(
+    fn a_copy_continues_from_its_moment_whatever_arrives_while_it_is_written(
         (_, arrivals) in delayed(),
         cut in 0.0_f64..1.0,
         at_a_time in 0_usize..4,
@@ -189,33 +189,33 @@ proptest! {
         let entries = entries(&arrivals);
         let cut = (entries.len() as f64 * cut * 0.3) as usize;
         let limits = World::default().state;
-        let (mut straight, mut settle) = (limits, Settle::default());
+        let (mut baseline, mut settle) = (limits, Settle::default());
         for (offset, (log, item)) in (0..).zip(&entries[..cut]) {
-            settle.take(entry(&mut straight, offset, *log, item.as_ref()).topic);
+            settle.take(entry(&mut baseline, offset, *log, item.as_ref()).topic);
         }
         let mut other_settle = through_bytes(&settle);
-        let rest = straight.begin_copy(b"of before".to_vec());
+        let rest = baseline.begin_copy(b"of before".to_vec());
         let (mut sessions, mut rows) = (None, Vec::new());
         for (offset, (log, item)) in (cut as u64..).zip(&entries[cut..]) {
-            rows.push(entry(&mut straight, offset, *log, item.as_ref()));
+            rows.push(entry(&mut baseline, offset, *log, item.as_ref()));
             if sessions.is_none() {
-                sessions = straight.go_on_copying(&mut { at_a_time });
+                sessions = baseline.go_on_copying(&mut { at_a_time });
             }
         }
-        let sessions = sessions.or_else(|| straight.go_on_copying(&mut { usize::MAX }));
+        let sessions = sessions.or_else(|| baseline.go_on_copying(&mut { usize::MAX }));
         let mut other = read_back(&rest, sessions.unwrap().unwrap());
         for ((offset, (log, item)), one) in (cut as u64..).zip(&entries[cut..]).zip(rows) {
             let two = entry(&mut other, offset, *log, item.as_ref());
             prop_assert_eq!(&one, &two);
             prop_assert_eq!(settle.take(one.topic), other_settle.take(two.topic));
         }
-        prop_assert_eq!(straight.session_rows("demo", None, 99), other.session_rows("demo", None, 99));
-        prop_assert_eq!(straight.size(), other.size());
-        prop_assert_eq!(copy(&straight).len(), copy(&other).len());
+        prop_assert_eq!(baseline.session_rows("demo", None, 99), other.session_rows("demo", None, 99));
+        prop_assert_eq!(baseline.size(), other.size());
+        prop_assert_eq!(copy(&baseline).len(), copy(&other).len());
     }
 
     #[test]
-    fn spans_add_up_to_their_sessions_and_each_is_said_once((_, arrivals) in delayed()) {
+    fn spans_add_up_to_their_sessions_without_overlap((_, arrivals) in delayed()) {
         let mut state = World::default().state;
         let (mut sessions, mut spans): (Vec<SessionRow>, Vec<SpanRow>) = (Vec::new(), Vec::new());
         for (offset, (log, item)) in (0..).zip(entries(&arrivals)) {
@@ -243,15 +243,15 @@ proptest! {
         }
     }
 
-    /// What series on demand live on: spans, with those that are open as long as the pane, come to
-    /// what the windows say, also in the newest pane and of whoever has said nothing since.
+    /// Series on demand rely on this: spans cut into panes, open ones extended through the pane,
+    /// equal the windows, also in the newest pane and for sessions without a record since.
     #[test]
     fn spans_cut_into_panes_are_the_panes((_, arrivals) in delayed(), phase in 0_usize..5) {
         let mut state = World::default().state;
-        let mut said: Vec<SpanRow> = Vec::new();
+        let mut ended: Vec<SpanRow> = Vec::new();
         for (at, (log, item)) in entries(&arrivals).into_iter().enumerate() {
             let rows = entry(&mut state, at as u64, log, item.as_ref());
-            said.extend(rows.over.spans);
+            ended.extend(rows.over.spans);
             let emitted = rows.topic.playback.iter().filter(|row| row.cuboid == Cuboid::Content);
             let emitted: Vec<_> = emitted.filter(|_| at % 5 == phase).collect();
             if emitted.is_empty() {
@@ -261,7 +261,7 @@ proptest! {
             for row in emitted {
                 let (start, end) = (row.pane, row.pane + 1_000_000);
                 let to = |span: &SpanRow| if span.open == Some(true) { i64::MAX } else { span.to };
-                let ours = said.iter().chain(&open).filter(|span| {
+                let ours = ended.iter().chain(&open).filter(|span| {
                     span.state != "paused" && span.cid == row.cell.content && span.from < end
                 });
                 let viewers = ours.clone().filter(|span| to(span) >= end).count();

@@ -1,22 +1,22 @@
-//! What players count themselves, held against what they did.
+//! The totals that players count themselves, compared with what they did.
 
 use proptest::prelude::*;
 
 use crate::responses::with_responses;
 use crate::world::{Beacon, World, story};
 
-/// A player that plays and stalls in turns, and counts as it does.
+/// A player that alternately plays and stalls, and counts correctly.
 #[derive(Debug, Clone)]
 struct Truth {
     /// Its records, each with its counts at that moment.
     records: Vec<Beacon>,
 }
 
-/// Lengths of playing, of the stall after it, and when in both it reports besides, ms.
+/// The lengths of playing and of the stall after it, ms, and when in each it also reports, percent.
 type Round = (i64, i64, i64, i64);
 
-/// `ahead` is how much the player had counted before; `running` whether it counts a stall's time
-/// while it lasts, too.
+/// `ahead` is the number of stalls that the player counted before; `running` is whether it counts a
+/// stall's time while it lasts.
 fn truth(rounds: &[Round], ahead: i64, running: bool) -> Truth {
     let (mut now, mut stalls, mut stalled) = (700, 0, 0);
     let mut records = vec![(0, "s", 0, 0)];
@@ -51,7 +51,7 @@ fn rounds() -> impl Strategy<Value = Vec<Round>> {
     prop::collection::vec((1_i64..20_000, 1_i64..8_000, 0_i64..100, 0_i64..100), 1..12)
 }
 
-/// A record's own counts, without what was counted before.
+/// A record's totals, without those from before.
 fn counts(record: &Beacon, ahead: i64) -> (i64, i64) {
     (record.bsa.unwrap() - ahead, record.bsda.unwrap() - ahead * 100)
 }
@@ -59,7 +59,7 @@ fn counts(record: &Beacon, ahead: i64) -> (i64, i64) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
-    /// Whatever is lost, and in whatever order the rest comes.
+    /// Whichever records are lost, and in whatever order the others arrive.
     #[test]
     fn after_the_last_record_the_totals_are_the_truth(
         rounds in rounds(),
@@ -69,17 +69,17 @@ proptest! {
         swap in any::<prop::sample::Index>(),
     ) {
         let truth = truth(&rounds, 0, running);
-        // Its first one comes: of what is before the first one heard nothing is known.
+        // The first record arrives: nothing is known from before the first one that does.
         let kept = truth.records.iter().zip(lost.iter().cycle());
         let kept = kept.filter(|(record, lost)| record.sn == 0 || !**lost);
         let mut kept: Vec<Beacon> = kept.map(|(record, _)| record.clone()).collect();
-        // Up to the last that says what is known by then.
-        let said = |record: &Beacon| record.sta == Some("p");
-        let end = kept.iter().rposition(said).map_or(0, |at| at + 1);
+        // Keep up to the last playing record, whose totals are complete.
+        let plays = |record: &Beacon| record.sta == Some("p");
+        let end = kept.iter().rposition(plays).map_or(0, |at| at + 1);
         kept.truncate(end);
         prop_assume!(end > 0);
         let (stalls, stalled) = counts(&kept[end - 1], 0);
-        // Some say nothing of their counts.
+        // Some have no totals.
         for (record, silent) in kept[..end - 1].iter_mut().zip(silent.iter().cycle()) {
             if *silent {
                 (record.bsa, record.bsda) = (None, None);
@@ -108,7 +108,7 @@ proptest! {
         }
     }
 
-    /// As long as nothing is lost, a player that counts otherwise than we do changes nothing.
+    /// While nothing is lost, a player that counts differently changes nothing.
     #[test]
     fn nothing_is_repaired_where_nothing_is_lost(
         rounds in rounds(),
@@ -117,11 +117,11 @@ proptest! {
         requests in prop::collection::vec((0_i64..100, 0_i64..3_000), 0..12),
     ) {
         let mut truth = truth(&rounds, ahead, running);
-        let mut seeks = 0;
+        let mut extra = 0;
         for (record, more) in truth.records.iter_mut().zip(more) {
-            seeks += more;
-            record.bsa = record.bsa.map(|bsa| bsa + seeks);
-            record.bsda = record.bsda.map(|bsda| bsda + seeks * 250);
+            extra += more;
+            record.bsa = record.bsa.map(|bsa| bsa + extra);
+            record.bsda = record.bsda.map(|bsda| bsda + extra * 250);
         }
         let last = truth.records.last().map_or(0, |record| record.ts);
         let requests: Vec<_> = requests.iter().map(|(at, took)| (last * at / 100, *took)).collect();
@@ -135,8 +135,7 @@ proptest! {
 }
 
 #[test]
-fn what_was_counted_before_the_first_record_that_came_is_no_repair_and_no_count_is_believed_beyond_the_session()
- {
+fn totals_from_before_the_first_record_are_no_repair_and_none_exceeds_the_session() {
     let of = |sn: u64, ts, sta, bsa, bsda| {
         let plain = story(&[(ts, sta)])[0].clone();
         Beacon { sn, bsa: Some(bsa), bsda: Some(bsda), ..plain }
@@ -151,12 +150,12 @@ fn what_was_counted_before_the_first_record_that_came_is_no_repair_and_no_count_
 }
 
 #[test]
-fn what_a_player_counted_before_is_no_repair_and_what_it_counts_anew_is_none_twice() {
+fn earlier_totals_are_no_repair_and_a_restarted_count_repairs_nothing_twice() {
     let of = |sn: u64, ts, sta, bsa, bsda| {
         let plain = story(&[(ts, sta)])[0].clone();
         Beacon { sn, bsa: Some(bsa), bsda: Some(bsda), dfa: Some(bsa * 10), ..plain }
     };
-    // It had counted five stalls; a sixth is lost; then its count begins anew, and one is lost again.
+    // It had counted five stalls; a sixth is lost; then its count restarts, and one more is lost.
     let mut world = World::default();
     let all = [of(0, 0, "s", 5, 9_000), of(1, 500, "p", 5, 9_000), of(4, 9_000, "p", 6, 10_500)];
     world.beacons(&all);
@@ -167,7 +166,7 @@ fn what_a_player_counted_before_is_no_repair_and_what_it_counts_anew_is_none_twi
     let row = world.session();
     assert_eq!((row.rebuffer_count, row.rebuffering_ms), (2, 2_200));
     assert_eq!((row.repaired_rebuffering_ms, row.dropped_frames), (2_200, Some(70)));
-    // What it plays next is counted for itself.
+    // Its next playback is counted separately.
     world.beacons(&[of(0, 40_000, "s", 0, 0), of(1, 41_000, "p", 0, 0), of(3, 50_000, "p", 2, 90)]);
     let rows = world.sessions();
     assert_eq!((rows[0].rebuffer_count, rows[1].rebuffer_count), (2, 2));
@@ -175,7 +174,7 @@ fn what_a_player_counted_before_is_no_repair_and_what_it_counts_anew_is_none_twi
 }
 
 #[test]
-fn switches_and_latencies_have_their_two_ends_and_what_is_shown_is_averaged() {
+fn switches_have_directions_latencies_have_extremes_and_the_shown_bitrate_is_averaged() {
     let of = |n: usize, ts, sta, br, pb, ltc| {
         let plain = story(&[(ts, sta)])[0].clone();
         Beacon { sn: n as u64, br: Some(br), pb, ltc: Some(ltc), ..plain }

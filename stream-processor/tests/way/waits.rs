@@ -1,4 +1,4 @@
-//! What published formulas need of a session: waits, seeks and the time in the background.
+//! What published QoE formulas need of a session: waits, seeks and time in the background.
 
 use crate::world::{World, play, story};
 
@@ -26,8 +26,8 @@ fn waits_seeks_and_the_background_are_kept_for_formulas() {
         (20_000, "p"),
         (21_000, "q"),
     ]);
-    for (at, said) in [(3, Some(true)), (4, Some(true)), (5, Some(false)), (9, Some(true))] {
-        beacons[at].bg = said;
+    for (at, hidden) in [(3, Some(true)), (4, Some(true)), (5, Some(false)), (9, Some(true))] {
+        beacons[at].bg = hidden;
     }
     beacons[0].br = Some(600);
     let mut world = World::default();

@@ -1,4 +1,4 @@
-//! Feeding a partition, and keeping its rows as a reader does.
+//! Feeds a partition, and keeps its rows as a reader does.
 
 use std::collections::BTreeMap;
 
@@ -40,10 +40,10 @@ pub struct Beacon {
     pub su: Option<bool>,
     pub bs: Option<bool>,
     pub pr: Option<f64>,
-    /// The player counts nothing.
+    /// The player does not number its records.
     pub unnumbered: bool,
-    /// Who told of the request, if the player did not send it here.
-    pub told: Option<&'static str>,
+    /// The source that reported the request, if the player did not send it itself.
+    pub reported_by: Option<&'static str>,
     pub pb: Option<i64>,
     pub bsa: Option<i64>,
     pub bsda: Option<i64>,
@@ -56,7 +56,7 @@ impl Beacon {
             tenant: "demo",
             sid: &self.sid,
             request: self.request,
-            source: self.told,
+            source: self.reported_by,
             received_ms: T0 + self.ts + self.delay,
             ts: (!self.request).then_some(T0 + self.ts),
             sn: (!self.unnumbered).then_some(self.sn),
@@ -84,7 +84,7 @@ impl Beacon {
     }
 }
 
-/// What an edge says about a session; times are ms after [`T0`].
+/// An edge's report of a request of a session; times are ms after [`T0`].
 pub fn served(sid: &str, seq: u64, at: i64, edge: &str, pipeline: &str) -> TenantDelivery {
     let event = DeliveryEvent {
         source: format!("edge-{edge}"),
@@ -130,7 +130,7 @@ impl Item {
     }
 }
 
-/// The newest version of every row.
+/// A reader's copy of the rows: the newest version of each.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Book {
     pub playback: BTreeMap<(Cuboid, Cell, i64), PlaybackRow>,
@@ -146,13 +146,13 @@ impl Book {
         for row in rows.playback {
             let key = (row.cuboid, row.cell.clone(), row.pane / 1_000 - T0);
             let old = self.playback.insert(key, row.clone());
-            assert!(old.is_none_or(|old| old.version < row.version), "a version came twice");
+            assert!(old.is_none_or(|old| old.version < row.version), "a version was repeated");
         }
         self.delivery.extend(rows.delivery);
         self.fates.extend(rows.fates);
     }
 
-    /// What a reader sees: rows in which something is.
+    /// The rows that are not empty.
     pub fn values(&self) -> BTreeMap<Key, Value> {
         let value = |row: &PlaybackRow| {
             (row.measures, row.startup_sketch.clone(), row.latency_sketch.clone())
@@ -178,11 +178,11 @@ impl Book {
 pub struct World {
     pub state: PartitionState,
     pub book: Book,
-    /// What became final, as history gets it.
+    /// Rows that became final, as history gets them.
     pub settled: Vec<Settled>,
     pub settle: Settle,
     pub next: u64,
-    /// Rows up to this version were written before, or by now.
+    /// Rows up to this version have been written, in this run or an earlier one.
     pub covered: u64,
 }
 
@@ -229,7 +229,7 @@ impl World {
         }
     }
 
-    /// Lets log time pass by ticks.
+    /// Advances log time by ticks.
     pub fn tick_to(&mut self, log: i64) {
         let mut at = (self.state.log_us() / 1_000 - T0).max(0);
         while at < log {
@@ -258,7 +258,7 @@ impl World {
     }
 }
 
-/// A session from `(ts, sta)`; a state that begins with `!` is an error report.
+/// A session from `(ts, sta)`; the state `!` is an error report.
 pub fn story(states: &[(i64, &'static str)]) -> Vec<Beacon> {
     let beacon = |(sn, (ts, sta)): (usize, &(i64, &'static str))| Beacon {
         sid: "one".into(),

@@ -52,5 +52,5 @@ pub(super) async fn a_log_that_has_become_shorter_says_so(brokers: &Brokers) {
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    panic!("nobody says that the log has become shorter");
+    panic!("the log does not report that it has become shorter");
 }

@@ -2,12 +2,13 @@
 //! processes that die in the middle of either.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use tallylight_store::archive::{Faults, Step};
+use tallylight_store::history::{Faults, Step};
 use tokio::task::AbortHandle;
 
 use crate::trace::Trace;
@@ -68,58 +69,54 @@ impl Chaos {
         })))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Switches faults on or off.
     pub fn switch(&self, on: bool) {
-        self.state().on = on;
+        self.0.lock().on = on;
     }
 
     /// Adds a line to the trace.
     pub fn note(&self, line: impl std::fmt::Display) {
-        self.state().trace.line(line);
+        self.0.lock().trace.line(line);
     }
 
     /// The trace so far.
     pub fn trace(&self) -> Trace {
-        self.state().trace.clone()
+        self.0.lock().trace.clone()
     }
 
     /// The log drops the events before `to`.
     pub fn give_up(&self, to: u64) {
-        self.state().given_up = to;
+        self.0.lock().given_up = to;
     }
 
     /// Events before this offset have been dropped.
     pub fn given_up(&self) -> u64 {
-        self.state().given_up
+        self.0.lock().given_up
     }
 
     /// A random number from 0 to below `below`.
     pub fn draw(&self, below: u32) -> u32 {
-        self.state().rng.random_range(0..below)
+        self.0.lock().rng.random_range(0..below)
     }
 
     /// A process starts; it has no faults until it runs.
     pub fn starts(&self, process: Process) {
-        self.state().living.insert(process, (None, 0));
+        self.0.lock().living.insert(process, (None, 0));
     }
 
     /// A process has started, with this many tasks.
     pub fn lives(&self, process: Process, handle: AbortHandle, tasks: usize) {
-        self.state().living.insert(process, (Some(handle), tasks));
+        self.0.lock().living.insert(process, (Some(handle), tasks));
     }
 
     /// Whether a process runs or starts.
     pub fn is_alive(&self, process: Process) -> bool {
-        self.state().living.contains_key(&process)
+        self.0.lock().living.contains_key(&process)
     }
 
     /// Kills a process at once.
     pub fn kill(&self, process: Process) {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         if let Some((Some(handle), _)) = state.living.remove(&process) {
             handle.abort();
         }
@@ -129,7 +126,7 @@ impl Chaos {
     pub async fn calm(&self) {
         let metrics = tokio::runtime::Handle::current().metrics();
         for round in 0_u32.. {
-            let expected = self.state().living.values().map(|(_, tasks)| tasks).sum::<usize>();
+            let expected = self.0.lock().living.values().map(|(_, tasks)| tasks).sum::<usize>();
             if metrics.num_alive_tasks() <= expected {
                 return;
             }
@@ -139,7 +136,7 @@ impl Chaos {
 
     /// The fate of a call.
     pub fn verdict(&self, process: Process, call: &str) -> Verdict {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         let lives = matches!(state.living.get(&process), Some((Some(_), _)));
         if !state.on || !lives {
             return Verdict::Go;
@@ -171,7 +168,7 @@ impl Faults for Chaos {
         if !self.is_alive(Process::Processor) {
             return Err("its process has died".to_owned());
         }
-        if !self.state().on {
+        if !self.0.lock().on {
             return Ok(());
         }
         match self.draw(60) {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use tallylight_eventlog::{Entry, EventLog};
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 use tallylight_stream_processor::Limits;
 use tallylight_stream_processor::audit::{Audit, repair};
 

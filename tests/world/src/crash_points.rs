@@ -4,15 +4,16 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use tallylight_eventlog::{Batch, Entry, EventLog, LogError, Part, Usage};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::ident::Shard;
 use tallylight_schemas::record::EVENTS;
-use tallylight_store::archive::{Faults, Step};
+use tallylight_store::history::{Faults, Step};
 use tallylight_stream_processor::archive;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -77,13 +78,9 @@ impl CrashPoints {
         Arc::new(Self { only: Some(entry), processors, state: Mutex::default() })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Whether the processor survives this action; if not, it does nothing any more.
     fn survives(&self, action: String) -> bool {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let Some(living) = state.living.clone() else { return false };
         let spared = self.only.is_some_and(|only| only != state.position);
         if spared || !state.died_at.insert(action) {
@@ -96,7 +93,7 @@ impl CrashPoints {
 
     /// The actions at which it crashed, in words.
     pub fn died_at(&self) -> BTreeSet<String> {
-        self.state().died_at.clone()
+        self.state.lock().died_at.clone()
     }
 
     /// One life: until it crashes, or has read up to `until` and ends in order.
@@ -113,7 +110,7 @@ impl CrashPoints {
         let life = Life::start(setup, settings.clone()).await;
         self.processors.fetch_add(1, Ordering::Relaxed);
         {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             (state.living, state.from) = (Some(life.running.abort_handle()), None);
         }
         let mut stats = life.handle.stats();
@@ -123,7 +120,7 @@ impl CrashPoints {
         self.processors.fetch_sub(1, Ordering::Relaxed);
         let last = *stats.borrow();
         LifeOutcome {
-            died: self.state().living.take().is_none(),
+            died: self.state.lock().living.take().is_none(),
             from: last.position - last.entries_read,
             to: last.position,
         }
@@ -132,7 +129,7 @@ impl CrashPoints {
 
 impl Faults for CrashPoints {
     fn pass(&self, step: Step) -> Result<(), String> {
-        let from = self.state().from;
+        let from = self.state.lock().from;
         let lives = self.survives(format!("{step:?} after {from:?}"));
         if lives { Ok(()) } else { Err("its process has died".to_owned()) }
     }
@@ -150,14 +147,14 @@ struct CrashingLog {
 impl CrashingLog {
     /// Returns if the processor survives `action`.
     async fn survive(&self, action: &str) {
-        let position = self.points.state().position;
+        let position = self.points.state.lock().position;
         if !self.points.survives(format!("{action} {position}")) {
             std::future::pending::<()>().await;
         }
     }
 
     fn next(&self, from: u64) -> Option<Entry> {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = self.read.lock();
         read.pop_front().filter(|entry| entry.offset == from)
     }
 }
@@ -186,7 +183,7 @@ impl EventLog for CrashingLog {
         }
         nothing_else_runs(&self.points.processors).await;
         {
-            let mut state = self.points.state();
+            let mut state = self.points.state.lock();
             state.from.get_or_insert(from);
             state.position = from;
         }
@@ -195,7 +192,7 @@ impl EventLog for CrashingLog {
         if next.is_none() {
             let batch = self.inner.read(topic, from, READ_BYTES).await?;
             assert_eq!(batch.lost, 0);
-            *self.read.lock().unwrap_or_else(PoisonError::into_inner) = batch.entries.into();
+            *self.read.lock() = batch.entries.into();
             next = self.next(from);
         }
         let entries = Vec::from_iter(next);

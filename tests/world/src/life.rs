@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tallylight_eventlog::EventLog;
 use tallylight_schemas::clock::Clock;
-use tallylight_store::archive::{Faults, History, Parts as HistoryParts};
+use tallylight_store::history::{Faults, History, Parts as HistoryParts};
 use tallylight_stream_processor::archive;
 use tallylight_stream_processor::{
     Parts, Processor, ProcessorError, ProcessorHandle, Settings, build,

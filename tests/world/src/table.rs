@@ -6,7 +6,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 
 /// The rows of batches, without the columns of `skip`.
 pub fn lines(batches: &[RecordBatch], skip: &[&str]) -> Vec<String> {

@@ -12,7 +12,7 @@ use tallylight_eventlog::memory::MemoryLog;
 use tallylight_eventlog::{EventLog, TopicSettings};
 use tallylight_schemas::clock::{Clock, ManualClock};
 use tallylight_schemas::record::{EVENTS, ROWS};
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 use tallylight_stream_processor::emit;
 use tempfile::TempDir;
 

@@ -26,7 +26,7 @@ fn odd_seeds_hold() {
 }
 
 #[test]
-fn what_the_log_gives_up_is_told() {
+fn entries_that_the_log_drops_are_reported() {
     for seed in 0..seeds_asked() / 10 {
         let run = run_with_loss(seed, VIEWERS);
         assert!(run.problems.is_empty(), "{}", run.report(VIEWERS));

@@ -1,13 +1,14 @@
 //! Collectors without admission or storage: one reads a body into columns and answers, one only
 //! answers.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
+use parking_lot::Mutex;
 
 use super::parse::Columns;
 
@@ -34,7 +35,7 @@ async fn on_a_free_port(router: Router) -> anyhow::Result<String> {
 }
 
 async fn take(State(columns): State<Arc<Mutex<Columns>>>, body: Bytes) -> StatusCode {
-    let mut columns = columns.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut columns = columns.lock();
     if columns.rows() >= ROWS {
         columns.clear();
     }

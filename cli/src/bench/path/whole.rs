@@ -10,7 +10,7 @@ use tallylight_eventlog::disk::{DiskLog, DiskSettings};
 use tallylight_eventlog::{EventLog, TopicSettings};
 use tallylight_schemas::clock::{Clock, WallClock};
 use tallylight_schemas::record::{EVENTS, ROWS};
-use tallylight_store::archive::{History, Settings as HistorySettings};
+use tallylight_store::history::{History, Settings as HistorySettings};
 use tallylight_stream_processor::{Processor, Settings, archive};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -86,7 +86,7 @@ async fn processor(
     log: &Arc<dyn EventLog>,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Processor> {
-    let parts = tallylight_store::archive::Parts {
+    let parts = tallylight_store::history::Parts {
         dir: dir.join("history"),
         log_id: log.id().to_owned(),
         shard: tallylight_schemas::ident::Shard::WHOLE,

@@ -1,10 +1,11 @@
 //! A query in SQL over every open session, as the dashboard runs it against a processor.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use tallylight_dashboard::sql::{Engine, Format, Platform, SqlSettings};
 use tallylight_dashboard::{OpenSessions, Sessions};
 use tallylight_schemas::session::SessionRow;
@@ -36,7 +37,7 @@ impl Sessions for Held {
         let (state, tenant, columns) = (Arc::clone(&self.0), tenant.to_owned(), columns.to_vec());
         Ok(vec![live::pages(move |from| {
             let query = OpenQuery { tenant: tenant.clone(), columns: columns.clone(), from };
-            let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            let state = state.lock();
             let page = query.ask(state.states()).map_err(|error| error.to_string());
             async { page }
         })])

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::{Arg, CommandFactory};
 
-/// Commands whose flags change settings. What the tools take is said by their `--help`.
+/// Commands whose flags change settings. The flags of tools are in their `--help`.
 const SERVICES: [&str; 4] = ["up", "encoder", "edge", "audience"];
 
 pub(super) fn write(out: &mut String) {

@@ -1,4 +1,4 @@
-//! Settings as the sources define them: names and types, and the doc comments as what they mean.
+//! Settings as the sources define them: names, types, and doc comments as descriptions.
 
 use std::path::Path;
 
@@ -7,11 +7,10 @@ use syn::{
     PathArguments, Type,
 };
 
-/// Types that are defined in another file than the setting that has them, as they are written
-/// there.
+/// Types that are defined in another file than the setting that uses them, as written there.
 const ELSEWHERE: [(&str, &str); 19] = [
     ("LogSettings", "cli/src/log.rs"),
-    ("tallylight_store::archive::Settings", "store/src/archive/settings.rs"),
+    ("tallylight_store::history::Settings", "store/src/history/settings.rs"),
     ("tallylight_collector::Settings", "collector/src/settings.rs"),
     ("enrich::Settings", "collector/src/enrich/settings.rs"),
     ("TlsFiles", "serve/src/tls.rs"),
@@ -31,13 +30,13 @@ const ELSEWHERE: [(&str, &str); 19] = [
     ("tallylight_audience::Settings", "audience/src/settings.rs"),
 ];
 
-/// Settings that stand together.
+/// A group of settings.
 pub(super) struct Section {
     pub(super) about: String,
     pub(super) settings: Vec<Setting>,
 }
 
-/// One of them.
+/// A setting.
 pub(super) struct Setting {
     pub(super) name: String,
     pub(super) about: String,
@@ -46,17 +45,17 @@ pub(super) struct Setting {
     pub(super) optional: bool,
 }
 
-/// What is written there.
+/// The type of a value.
 pub(super) enum Kind {
-    /// One value, and the word for it.
+    /// One value, and the word for its type.
     Plain(&'static str),
-    /// One of these words; beside each what it means.
+    /// One of these words, each with its meaning.
     Choice(Vec<(String, String)>),
     /// A section of its own.
     Table(Section),
-    /// Any number of them.
+    /// A list of sections.
     List(Box<Kind>),
-    /// Any number of them, each by a name.
+    /// A map of sections by name.
     Named(Box<Kind>),
 }
 
@@ -128,7 +127,7 @@ impl Source {
     }
 }
 
-/// A type's path as it is written, and the types between its angle brackets.
+/// A type's path as written, and the types between its angle brackets.
 fn parts(ty: &Type) -> (String, Vec<&Type>) {
     let Type::Path(ty) = ty else { panic!("a setting's type is a path") };
     let segments = &ty.path.segments;
@@ -144,7 +143,7 @@ fn parts(ty: &Type) -> (String, Vec<&Type>) {
     (names.join("::"), types.collect())
 }
 
-/// The words of an enum. All of ours have one word each, which serde writes in small letters.
+/// The words of an enum. Each of our variants is one word, which serde writes in lower case.
 fn words(item: &ItemEnum) -> Vec<(String, String)> {
     let word = |name: String| {
         assert_eq!(name.matches(char::is_uppercase).count(), 1, "{name} is more than one word");
@@ -154,7 +153,7 @@ fn words(item: &ItemEnum) -> Vec<(String, String)> {
     variants.map(|one| (word(one.ident.to_string()), about(&one.attrs))).collect()
 }
 
-/// The doc comment in one line.
+/// The doc comment as one line.
 fn about(attributes: &[Attribute]) -> String {
     let lines = attributes.iter().filter_map(|attribute| match &attribute.meta {
         Meta::NameValue(pair) if pair.path.is_ident("doc") => match &pair.value {
@@ -166,7 +165,7 @@ fn about(attributes: &[Attribute]) -> String {
     lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether serde takes a default for what is not written.
+/// Whether serde uses a default if the setting is not written.
 fn has_default(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::List(list) if list.path.is_ident("serde") => {

@@ -1,4 +1,4 @@
-//! What stands in the columns of a setting.
+//! The cells of a setting's columns.
 
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub(super) fn type_of(kind: &Kind) -> String {
     }
 }
 
-/// The unit, which the name of a number ends with.
+/// The unit, given by the suffix of a number's name.
 pub(super) fn unit(name: &str) -> &'static str {
     let units = [
         ("per_s", "1/s"),
@@ -34,7 +34,7 @@ pub(super) fn unit(name: &str) -> &'static str {
         ("pct", "%"),
         ("hours", "h"),
     ];
-    // Hours of something: `cap_hours_1m`.
+    // A number of hours of something: `cap_hours_1m`.
     let name = name.split_once("_hours_").map_or(name, |_| "hours");
     let ends =
         |end: &str| name == end || name.strip_suffix(end).is_some_and(|rest| rest.ends_with('_'));

@@ -23,7 +23,7 @@ fn let_in(line: &mut Line, tenant: &Arc<str>, knock: u32) -> u32 {
 #[test]
 fn as_many_are_let_in_as_would_come_to_a_turn_in_time() {
     let (turns, a, b) = line();
-    let mut line = turns.line();
+    let mut line = turns.line.lock();
     line.each = Duration::from_millis(10);
     // The last one admitted waits as long as allowed; another would wait longer.
     assert_eq!(let_in(&mut line, &a, 100), 51);
@@ -42,7 +42,7 @@ fn as_many_are_let_in_as_would_come_to_a_turn_in_time() {
 #[test]
 fn how_fast_it_moves_is_learnt_slowly_and_forgotten_when_nobody_waits() {
     let (turns, a, _) = line();
-    let mut line = turns.line();
+    let mut line = turns.line.lock();
     line.enter(&a, 1);
     line.moved(Duration::from_hours(1));
     assert!(line.has_room(&a, 1), "one that stood still: {:?}", line.each);
@@ -64,7 +64,7 @@ fn how_fast_it_moves_is_learnt_slowly_and_forgotten_when_nobody_waits() {
 #[test]
 fn a_moment_in_which_nothing_moved_refuses_nobody_in_a_line_of_sixty() {
     let (turns, a, _) = line();
-    let mut line = turns.line();
+    let mut line = turns.line.lock();
     assert_eq!(let_in(&mut line, &a, 60), 60);
     // All joined before the stall, and then get their turns at the old pace.
     let since = line.moved_at;
@@ -79,7 +79,7 @@ fn a_moment_in_which_nothing_moved_refuses_nobody_in_a_line_of_sixty() {
 #[test]
 fn bytes_that_wait_are_bounded() {
     let (turns, a, b) = line();
-    let mut line = turns.line();
+    let mut line = turns.line.lock();
     assert!(line.has_room(&a, 5_000), "an empty line takes anybody");
     line.enter(&a, 900);
     assert!(!line.has_room(&a, 101) && line.has_room(&a, 100));
@@ -97,7 +97,7 @@ async fn bodies_come_to_their_turns_in_order_and_who_leaves_leaves_no_place() {
         assert!(poll!(turn).is_pending());
     }
     let waiting = || {
-        let line = turns.line();
+        let line = turns.line.lock();
         (line.all, line.bytes)
     };
     assert_eq!(waiting(), (3, 90));
@@ -118,7 +118,7 @@ async fn who_may_not_be_refused_waits_however_slow_it_is() {
     let first = turns.take(&a, 1, true).await.unwrap();
     let mut second = Box::pin(turns.take(&a, 1, true));
     assert!(poll!(&mut second).is_pending());
-    turns.line().each = PATIENCE * 2;
+    turns.line.lock().each = PATIENCE * 2;
     assert_eq!(turns.take(&a, 1, true).await.unwrap_err(), Behind);
     let mut light = Box::pin(turns.take(&a, 1, false));
     assert!(poll!(&mut light).is_pending());

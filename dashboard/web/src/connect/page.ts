@@ -8,7 +8,7 @@ import { SAMPLES, type Sample } from "./lines";
 import { where } from "./where";
 
 export class ConnectPage implements Page {
-  /** An id of its own, so that a newcomer's beacons are told apart from all others. */
+  /** An id of its own, so that a newcomer's beacons can be distinguished from all others. */
   private readonly sid = `my-first-${Math.floor(Math.random() * 36 ** 4).toString(36).padStart(4, "0")}`;
   private readonly box = new BeaconBox(() => this.sid, () => this.draw());
   private readonly tabs = h("div", { class: "tabs players", role: "group", "aria-label": "Player" });

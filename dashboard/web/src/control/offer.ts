@@ -1,5 +1,5 @@
-// An action as it is shown before (and after) the click: what is done, what it leaves free
-// at its destination, what it should give, how it is undone.
+// An action as shown before and after the click: what it does, the capacity that it leaves free at
+// its destination, the expected effect, and how it is undone.
 
 import type { App } from "../app";
 import { clock } from "../metrics/format";
@@ -26,7 +26,7 @@ function rows(action: Action): (readonly [string, string])[] {
     out.push(["Load after", `${Math.round(100 * action.load_after)} %, ${free >= 0 ? `${free} % kept free` : `${-free} % too much`}`]);
   }
   if (action.outcome !== null) out.push(["Then", action.outcome]);
-  // What was held may be done after all; steering plans it anew then.
+  // A held action may still be taken; steering then plans it again.
   if (action.forecast !== "" && isHeld(action)) out.push(["Should give", `${action.forecast}, as offered at ${clock(action.at)}`]);
   else if (action.forecast !== "" && action.outcome === null) out.push(["Should give", action.forecast]);
   out.push(["Undone by", action.undo ?? "cannot be undone"]);

@@ -13,11 +13,11 @@ export class Records {
   private readonly actions = new Map<string, Action>();
 
   /** Records received since another server began to send its own; null while none does. */
-  private told: Set<string> | null = null;
+  private received: Set<string> | null = null;
 
   /** Another server sends all its records from now on. */
   begin(): void {
-    this.told = new Set();
+    this.received = new Set();
   }
 
   /**
@@ -25,10 +25,10 @@ export class Records {
    * with whatever an operator is typing below it.
    */
   end(): void {
-    const { told } = this;
-    if (told === null) return;
-    for (const kept of [this.incidents, this.actions]) for (const id of [...kept.keys()]) if (!told.has(id)) kept.delete(id);
-    this.told = null;
+    const { received } = this;
+    if (received === null) return;
+    for (const kept of [this.incidents, this.actions]) for (const id of [...kept.keys()]) if (!received.has(id)) kept.delete(id);
+    this.received = null;
   }
 
   putIncidents(rows: readonly Incident[] | undefined): void {
@@ -40,7 +40,7 @@ export class Records {
   }
 
   private put<R extends { id: string; updated_at: number }>(kept: Map<string, R>, row: R): void {
-    this.told?.add(row.id);
+    this.received?.add(row.id);
     if (newer(kept.get(row.id), row)) kept.set(row.id, row);
   }
 

@@ -7,8 +7,8 @@ export const MODES: readonly Mode[] = ["observe", "advise", "act"];
 
 export const MODE_WORDS: Readonly<Record<Mode, { does: string; means: string }>> = {
   observe: { does: "Names incidents, offers nothing", means: "Incidents are opened with their evidence. No action is offered or taken; what is in force stays until it is undone." },
-  advise: { does: "Offers actions, a click takes them", means: "Each action is offered with its preview. Nothing moves before somebody clicks." },
-  act: { does: "Takes actions by itself", means: "An action is offered, and taken by itself a few seconds later unless somebody holds it. It is undone by itself after 30 s of health." },
+  advise: { does: "Offers actions, a click takes them", means: "Each action is offered with its preview. Nothing moves before an operator clicks." },
+  act: { does: "Takes actions by itself", means: "An action is offered, and taken by itself a few seconds later unless an operator holds it. It is undone by itself after 30 s of health." },
 };
 
 const NOW: Readonly<Record<ActionKind, string>> = {

@@ -101,8 +101,8 @@ export class FeedState {
   freshness(): number | null {
     if (!this.status) return null;
     const silence = this.silence();
-    const told = this.status.freshness_ms;
-    if (told === null) return silence > 1_500 ? silence : null;
-    return told + (silence > 1_500 ? silence : 0);
+    const reported = this.status.freshness_ms;
+    if (reported === null) return silence > 1_500 ? silence : null;
+    return reported + (silence > 1_500 ? silence : 0);
   }
 }

@@ -99,7 +99,8 @@ export const FEWEST_EVENTS = 3;
 export function levelOf(metric: Metric, value: number | null, sums: Sums | null = null): Level {
   if (value === null || !metric.limits || metric.bad === "neither") return 0;
   const formula = metric.formula;
-  if (sums && formula.kind === "ratio" && !isTimeRatio(metric) && sums.get(formula.num) < FEWEST_EVENTS) return 0;
+  const countsEvents = formula.kind === "ratio" && !formula.num.endsWith("_ms");
+  if (sums && countsEvents && sums.get(formula.num) < FEWEST_EVENTS) return 0;
   const past = (limit: number): boolean => (metric.bad === "high" ? value >= limit : value <= limit);
   const [watch, degraded, broken] = metric.limits;
   if (past(broken)) return 3;

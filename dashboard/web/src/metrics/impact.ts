@@ -1,4 +1,4 @@
-// How much each value of a dimension explains. For a ratio it is the share of all that was lost
+// How much each value of a dimension explains. For a ratio it is the share of the total loss
 // (the numerator), for a tail quantile the share of the tail, otherwise the share of the whole.
 // Beside it is its due share: its part of the denominator. Only the difference between the two
 // points at a cause.

@@ -28,7 +28,7 @@ export function viewersBox(app: App): Box {
   return {
     id: "viewers", title: "Viewers", age: fresh, blind,
     level: blind ? 2 : level,
-    word: blind ? "blind" : level > 0 ? (values.find(({ read }) => read.level === level)?.name ?? "") : watching === 0 ? "nobody watches" : "",
+    word: blind ? "blind" : level > 0 ? (values.find(({ read }) => read.level === level)?.name ?? "") : watching === 0 ? "no viewers" : "",
     rows: [
       { name: "watching", value: watching === null ? NONE : count(watching) },
       { name: "playing / stalled", value: playing(app, reading) },

@@ -35,7 +35,7 @@ export class Topology {
   private drawPathways(): void {
     const { status } = this.app.steering;
     setText(this.title, "From pathways to viewers");
-    setText(this.note, status?.edges.length === 0 ? "no pathway is named in the settings: nobody is steered" : "width of a line is its share of sessions");
+    setText(this.note, status?.edges.length === 0 ? "no pathway is named in the settings, so no sessions are steered" : "width of a line is its share of sessions");
     const boxes = (status?.edges ?? []).map((edge) => pathwayBox(edge, this.app.feed.now()));
     this.columnsOf([[], [], [], boxes, [viewersBox(this.app)]]);
     this.links.draw(boxes.map((box, at) => ({ from: box.id, to: "viewers", share: status?.edges[at]?.share ?? 0, level: box.level, label: `${Math.round(100 * (status?.edges[at]?.share ?? 0))} %` })));

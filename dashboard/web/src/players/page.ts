@@ -47,7 +47,7 @@ export class PlayersPage implements Page {
       h("table", {}, h("thead", {}, h("tr", {}, ...["reason", "source", "records", "what to do"].map((name) => h("th", { scope: "col" }, name)))), this.refusals),
       this.refused,
     ),
-    h("p", { class: "how" }, "A page names its player in ", h("code", {}, "com.tallylight-player"), "; else it is told by the User-Agent. ", h("a", { href: `/sql#q=${encodeURIComponent(QUERIES.breaches)}` }, "The same as SQL")),
+    h("p", { class: "how" }, "A page names its player in ", h("code", {}, "com.tallylight-player"), "; otherwise the User-Agent identifies it. ", h("a", { href: `/sql#q=${encodeURIComponent(QUERIES.breaches)}` }, "The same as SQL")),
   );
 
   constructor(_app: App) {

@@ -1,4 +1,4 @@
-// What explains the selected metric: values of a dimension, ranked by impact.
+// Values of a dimension that explain the selected metric, ranked by impact.
 
 import type { App } from "../app";
 import type { Metric } from "../feed/types";
@@ -16,7 +16,7 @@ import { choose, rove } from "../ui/rove";
 const PANEL = "breakdown";
 const ROWS = 9;
 const FIVE_MINUTES = 300_000;
-/** Rows that the table is high enough for; it never gets lower while one dimension is shown. */
+/** Rows that the table has room for; it never shrinks while one dimension is shown. */
 const [FEWEST_ROWS, MOST_ROWS] = [3, 6];
 
 interface Row extends Impact {
@@ -56,7 +56,7 @@ export class Breakdown {
     setAttr(this.panel, "aria-labelledby", `tab-${by}`);
     setText(find(this.root, "h2"), `${metric.title} by ${dimensionWord(by)}`);
     setText(find(this.root, "[data-col=value]"), dimensionWord(by));
-    // Of viewers themselves the column "now" says the same.
+    // For viewers themselves the column "now" would repeat the column "viewers".
     setAttr(this.root, "data-gauge", metric.formula.kind === "gauge" && metric.formula.of === "viewers");
     // A share of a loss explains; a share of viewers is only a share.
     const loss = metric.bad === "high" && metric.formula.kind !== "gauge";
@@ -82,10 +82,10 @@ export class Breakdown {
     const viewers = view.groups(pane, 1);
     const before = rank(metric, view.groups(pane - FIVE_MINUTES, panes), seconds);
     const groups = view.groups(pane, panes);
-    // Who had viewers and has none is listed too: that they left is the news.
+    // A value that has lost all its viewers is listed too: that they left is relevant.
     const names = view.names(pane - FIVE_MINUTES, pane);
     for (const group of names) if (!groups.has(group)) groups.set(group, new Sums());
-    // A value that nobody has and that counts nothing is no row.
+    // A value without viewers and without a count gets no row.
     for (const group of view.watched(pane)) names.add(group);
     const news = ({ group, value }: Impact): boolean => names.has(group) || (metric.formula.kind !== "gauge" && Boolean(value));
     return rank(metric, groups, seconds).filter(news).map((impact) => {
@@ -130,8 +130,8 @@ function note(metric: Metric, view: View | null, by: string): string {
   const what: Record<string, string> = {
     gauge: "share of all",
     rate: "share of all",
-    quantile: "share of what lies above the quantile",
-    ratio: metric.bad === "high" ? "share of all that was lost" : "share of playing time",
+    quantile: "share of the samples above the quantile",
+    ratio: metric.bad === "high" ? "share of the total loss" : "share of playing time",
   };
   const seconds = view ? (view.windowPanes(metric) * view.widthMs) / 1000 : metric.window_s;
   const source = DIMENSION_SOURCES[by];

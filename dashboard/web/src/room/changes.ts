@@ -32,6 +32,7 @@ export class Changes {
     this.list.length = Math.min(this.list.length, KEPT);
   }
 
+  /** `values` are of all contents: choosing one on the page is not a change. */
   watch(app: App, values: readonly Value[]): void {
     const { feed, tally } = app;
     const now = feed.now();
@@ -40,9 +41,10 @@ export class Changes {
       const level = ({ "blind": 2, "off-air": 3, "no-viewers": 1, "on-air": 0 } as const)[tally.tally];
       this.remember(now, "tally", tally.tally, level, `${tally.word.toLowerCase()}${tally.cause ? `: ${tally.cause}` : ", all parts report"}`);
     }
-    for (const { metric, value, level } of values) {
+    for (const { metric, value, level, small } of values) {
       const shown = level >= NEWS ? level : 0;
-      if (value !== null) this.remember(now, metric.name, String(shown), shown, `${metric.title.toLowerCase()} ${shown ? LEVEL_WORDS[shown] : "back to normal"}`);
+      // Too few viewers to judge are not a recovery.
+      if (value !== null && !small) this.remember(now, metric.name, String(shown), shown, `${metric.title.toLowerCase()} ${shown ? LEVEL_WORDS[shown] : "back to normal"}`);
     }
   }
 }

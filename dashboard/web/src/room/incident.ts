@@ -89,7 +89,7 @@ export class IncidentCard {
     const share = all !== null && all > 0 ? ` (${Math.min(100, Math.round((100 * incident.viewers) / all))} %)` : "";
     return [
       { name: "Seen first", value: seenFirst(incident), bad: false },
-      { name: "Whom", value: incident.viewers > 0 ? `${count(incident.viewers)}${share} ${incident.cohort}` : incident.cohort, bad: false },
+      { name: "Affected", value: incident.viewers > 0 ? `${count(incident.viewers)}${share} ${incident.cohort}` : incident.cohort, bad: false },
       ...incident.evidence.map(({ what, value, was, bad }) => ({ name: what, value: was === undefined ? value : `${value}, was ${was}`, bad: bad === true })),
       { name: "Cause, by rule", value: causeWords(incident), bad: false },
     ];

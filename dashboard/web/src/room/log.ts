@@ -77,7 +77,7 @@ export class Log {
 }
 
 /**
- * The newest entries, and above them older ones still in force, so that nobody has to search for
+ * The newest entries, and above them older ones still in force, so that no one has to search for
  * them. The mode is in the top bar.
  */
 export function shownOf(entries: readonly Entry[], now: number): Entry[] {

@@ -2,7 +2,7 @@
 
 import type { App, Page } from "../app";
 import { Delivery } from "../pipeline/figures";
-import { Reading } from "../metrics/reading";
+import { Reading, type Value } from "../metrics/reading";
 import { ByHand } from "../control/byhand";
 import { DEFAULT_METRIC } from "../selection";
 import { h } from "../ui/dom";
@@ -54,8 +54,9 @@ export class RoomPage implements Page {
     this.tiles.draw(reading, from(30), to);
     this.chart.draw(metric, [from(selection.current.span), to]);
     this.breakdown.draw(metric);
-    const values = feed.metrics.map((one) => reading.value(one));
-    changes.watch(this.app, values);
+    const valuesOf = (one: Reading): Value[] => feed.metrics.map((metric) => one.value(metric));
+    const values = valuesOf(reading);
+    changes.watch(this.app, selection.current.content === null ? values : valuesOf(new Reading(feed, null)));
     this.incidents.draw(values, this.strip?.departing() ?? []);
     this.departures.draw(reading, values);
     this.placeLog();

@@ -1,4 +1,4 @@
-// The tiles: value, unit, change, what stands behind the value, and half an hour of it.
+// The tiles: value, unit, change, the base of the value, and its last half hour.
 
 import type { App } from "../app";
 import { annotations } from "../control/annotations";
@@ -12,7 +12,7 @@ import { find, h, keyed, setAttr, setText } from "../ui/dom";
 import { LEVEL_SHAPES, LEVEL_WORDS, levelColour, palette } from "../ui/palette";
 import { Spark } from "../ui/spark";
 
-/** Metrics that live in another's tile, and what they are called there. */
+/** Metrics shown inside another metric's tile, and their labels there. */
 const INSIDE: Readonly<Record<string, readonly [host: string, label: string]>> = {
   startup_p50_ms: ["startup_p95_ms", "p50"],
   live_latency_p50_ms: ["live_latency_p95_ms", "p50"],
@@ -96,7 +96,7 @@ export class Tiles {
     this.sparks.get(metric.name)?.draw(unseen ? seenOf(series, this.app.blindFrom) : series, from, to, read.level ? levelColour(read.level) : palette().levels[0], this.ticks);
   }
 
-  /** Whoever is blind sees zero viewers; that is not a figure. */
+  /** While we are blind, zero viewers is not a figure. */
   private unseen({ metric, value }: Value): boolean {
     return this.app.tally.tally === "blind" && isCount(metric) && value === 0;
   }
@@ -110,7 +110,7 @@ export class Tiles {
     setAttr(inner, "aria-pressed", String(this.app.selection.current.metric === read.metric.name));
   }
 
-  /** What a value rests on, in a few words. */
+  /** The base of a value, in a few words. */
   private behind(read: Value, reading: Reading): string {
     const { metric, sums } = read;
     if (!sums) return "";
@@ -132,7 +132,7 @@ function short(title: string): string {
   return title.replace(/^Concurrent v/, "V").replace(/^Average b/, "B");
 }
 
-/** The definition, for those who ask what a figure means. */
+/** The definition of a metric, for its tooltip. */
 export function about(metric: Metric): string {
   const per = metric.denominator === "none" ? "" : `, per ${metric.denominator}`;
   return `${metric.title}${per}. Over ${metric.window_s} s. From ${metric.source}.`;

@@ -180,8 +180,8 @@ function newestOf(track: string, ks: readonly number[], at: Strip["at"]): Segmen
 
 /** A pipeline's copy of a segment; inferred where a server does not report copies. */
 export function copyOf(one: Segment, pipeline: string): Copy | null {
-  const told = one.copies.find((each) => each.pipeline === pipeline);
-  if (told || one.copies.length > 0 || one.pipeline !== pipeline) return told ?? null;
+  const reported = one.copies.find((each) => each.pipeline === pipeline);
+  if (reported || one.copies.length > 0 || one.pipeline !== pipeline) return reported ?? null;
   const state = one.state === "slate" ? "missing" : one.state;
   return { pipeline, state, arrivedAt: one.publishedAt, why: null, bytes: one.bytes, frames: null };
 }

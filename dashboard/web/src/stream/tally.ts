@@ -61,7 +61,7 @@ export function tallyOf(e: Evidence): TallyState {
   }
   if (e.slate === null) return blind("waiting for the schedule");
   if (e.slate) return { tally: "off-air", word: "OFF AIR", cause: "slate instead of the programme" };
-  if (e.viewers === 0) return { tally: "no-viewers", word: "NO VIEWERS", cause: "on air, nobody watches" };
+  if (e.viewers === 0) return { tally: "no-viewers", word: "NO VIEWERS", cause: "on air, no viewers" };
   return { tally: "on-air", word: "ON AIR", cause: "" };
 }
 

@@ -45,7 +45,7 @@ async fn a_full_edge_refuses_new_sessions_and_reports_its_load() {
     pair.origin.clock.advance_us(11_000_000);
     assert_eq!((pair.ask("d", K - 8).await, pair.load().await.2), (200, 1));
     for _ in 0..150 {
-        let events = pair.events.lock().unwrap().clone();
+        let events = pair.events.lock().clone();
         if let Some(load) =
             events.iter().rfind(|event| event["action"] == "load" && event["sessions"] == 1)
         {

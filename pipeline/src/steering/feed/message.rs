@@ -1,4 +1,4 @@
-//! The messages of the feed, as much of them as steering reads.
+//! The messages of the feed, limited to what steering reads.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use serde_json::Value;
 pub(in crate::steering) enum Incoming {
     /// The first one.
     Hello(Hello),
-    /// Rows of a snapshot, or what changed.
+    /// Rows of a snapshot, or changed rows.
     Rows(Box<Rows>),
-    /// How whole and how old the rows are.
+    /// How complete and how old the rows are.
     Status(Status),
-    /// What a later version says.
+    /// A message type of a later version.
     #[serde(other)]
     Other,
 }

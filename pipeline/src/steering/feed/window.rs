@@ -1,4 +1,5 @@
-//! The last minute, per edge and device, from absolute rows: each replaces the one of its key.
+//! The last minute, per edge and device, from absolute rows: each row replaces the one with its
+//! key.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,17 +11,17 @@ use crate::steering::pure::inputs::{self, Device, Second};
 
 /// Panes older than this, counted from the newest, are dropped, ms.
 const KEEP_MS: i64 = 75_000;
-/// Seconds that are handed on.
+/// Seconds that are handed to decisions.
 const SECONDS: i64 = 60;
-/// Rows and the log time come apart: a second without rows that is younger than this, s, is not known
-/// to be without.
+/// Rows and log time arrive separately: a second without rows that is younger than this, s, may
+/// still receive some.
 const APART_S: i64 = 2;
-/// Seconds of devices that are summed.
+/// Seconds over which devices are summed.
 const DEVICES_MS: i64 = 30_000;
-/// A key beyond this number in one pane is passed over: no pane of ours has so many.
+/// Keys beyond this number in one pane are ignored: no pane of ours has so many.
 const KEYS: usize = 10_000;
 
-/// What tells a row about an edge's answers from the others of its pane.
+/// The dimensions that tell an edge's delivery rows in one pane apart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Served {
     edge: String,
@@ -55,9 +56,9 @@ struct Pane {
 /// Records of each kind that are held: more than steering itself keeps.
 const RECORDS: usize = 1_000;
 
-/// Takes records in, of which an older one replaces no newer one: a record is sent until the
-/// collector has it, so one may come again late. Then forgets what was written longest ago; what is
-/// in force is written again and again.
+/// Adds records; an older one never replaces a newer one. A record is sent until the collector has
+/// it, so an old one may arrive again late. Then drops the records that were written longest ago;
+/// those in force are written again and again.
 fn put<R>(
     held: &mut HashMap<String, R>,
     rows: impl Iterator<Item = R>,
@@ -75,13 +76,13 @@ fn put<R>(
     }
 }
 
-/// What the feed said of the last minute.
+/// What the feed has sent of the last minute.
 #[derive(Debug, Default)]
 pub(in crate::steering) struct Window {
     session: Option<String>,
     seq: u64,
     connected: bool,
-    /// A whole snapshot has come at least once.
+    /// At least one complete snapshot has arrived.
     whole: bool,
     status: Option<Status>,
     panes: BTreeMap<i64, Pane>,
@@ -90,7 +91,7 @@ pub(in crate::steering) struct Window {
 }
 
 impl Window {
-    /// Where to go on after a drop.
+    /// The position to resume from after a drop.
     pub(super) fn resume(&self) -> Option<(&str, u64)> {
         let session = self.session.as_deref()?;
         (self.seq > 0).then_some((session, self.seq))
@@ -100,12 +101,12 @@ impl Window {
         self.connected = false;
     }
 
-    /// Whether everything that the log knew has been read.
+    /// Whether everything in the log has been read.
     pub(in crate::steering) fn is_whole(&self) -> bool {
         self.whole
     }
 
-    /// Takes in a message.
+    /// Applies a message.
     pub(super) fn take(&mut self, message: Incoming) {
         match message {
             Incoming::Hello(Hello { session, resumed }) => {
@@ -191,8 +192,8 @@ impl Window {
         self.status.as_ref()?.log_time
     }
 
-    /// The whole seconds of an edge, oldest first. When no rows come although the log moves on, nobody
-    /// watches: those seconds are told, too.
+    /// The whole seconds of an edge, oldest first. When no rows arrive although the log advances,
+    /// there are no viewers: those seconds are included as empty ones.
     pub(in crate::steering) fn seconds(&self, edge: &str) -> Vec<Second> {
         let (Some(log_time), Some((oldest, _))) = (self.log_time(), self.panes.first_key_value())
         else {
@@ -221,14 +222,14 @@ impl Window {
                 let Some(name) = &cell.device else { continue };
                 let device = found.entry(name.clone()).or_default();
                 device.adaptation_failures += value.adaptation_failures;
-                // A gauge: the newest pane's.
+                // A gauge: the newest pane's value.
                 device.viewers += if Some(*at) == newest { value.viewers } else { 0 };
             }
         }
         found
     }
 
-    /// What the log knew of incidents and actions.
+    /// The incidents and actions in the log.
     pub(in crate::steering) fn records(&self) -> (Vec<IncidentRow>, Vec<ActionRow>) {
         (self.incidents.values().cloned().collect(), self.actions.values().cloned().collect())
     }

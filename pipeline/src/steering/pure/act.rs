@@ -1,4 +1,4 @@
-//! From a plan to an action in force, and back: offers, taking, undoing.
+//! Turns a plan into an action in force and back: offering, taking, undoing.
 
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
@@ -12,12 +12,12 @@ use super::state::{BACK_MS, Effect, State, Watch};
 use super::words::{Evidence, percent, seconds, viewers};
 use crate::steering::settings::Mode;
 
-/// Who decides when nobody clicks.
+/// The actor of automatic decisions.
 pub const STEERING: &str = "steering";
-/// An edge that takes no connections is left after this time already, ms.
+/// Viewers leave an edge that accepts no connections after only this time, ms.
 const DEAD_HOLD_MS: i64 = 500;
 
-/// Where an action sends viewers; `None` for those that move nobody.
+/// The edge to which an action sends viewers; `None` for actions that move no viewers.
 pub fn pathway(row: &ActionRow) -> Option<Pathway> {
     match row.kind {
         ActionKind::ShiftEdge => row.to.as_deref().map(Pathway::full),
@@ -26,7 +26,7 @@ pub fn pathway(row: &ActionRow) -> Option<Pathway> {
     }
 }
 
-/// An action of nothing yet.
+/// An action without content yet.
 pub fn blank(
     state: &mut State,
     kind: ActionKind,
@@ -105,23 +105,23 @@ pub fn describe(state: &State, inputs: &Inputs, row: &mut ActionRow, part: &Part
     }
 }
 
-/// Whether somebody said no to it, before or after it was done.
+/// Whether an operator rejected it, before or after it was taken.
 pub fn is_turned_down(row: &ActionRow) -> bool {
     row.state == ActionState::Undone || (row.state == ActionState::Dismissed && !is_withdrawn(row))
 }
 
-/// Whether steering took it off the table itself: that is no answer.
+/// Whether steering itself withdrew it: that is not a rejection.
 pub fn is_withdrawn(row: &ActionRow) -> bool {
     row.state == ActionState::Dismissed && row.by == STEERING
 }
 
-/// Takes an offer off the table.
+/// Withdraws an offer.
 pub fn dismiss(state: &mut State, row: ActionRow, why: &str, now_ms: i64, out: &mut Vec<Effect>) {
     let row = ActionRow { state: ActionState::Dismissed, acts_at: None, ..row };
     over(state, row, why, now_ms, out);
 }
 
-/// Ends what was in force.
+/// Ends an action that was in force.
 pub fn end(state: &mut State, row: ActionRow, why: &str, now_ms: i64, out: &mut Vec<Effect>) {
     over(state, ActionRow { state: ActionState::Ended, ..row }, why, now_ms, out);
 }
@@ -130,7 +130,7 @@ fn over(state: &mut State, row: ActionRow, why: &str, now_ms: i64, out: &mut Vec
     state.put_action(ActionRow { outcome: Some(why.to_owned()), ..row }, now_ms, out);
 }
 
-/// Offers what can be done for a bad edge, unless it is offered, or somebody said no.
+/// Offers what can be done for a bad edge, unless it is offered already or an operator rejected it.
 pub fn offer(
     state: &mut State,
     inputs: &Inputs,
@@ -162,22 +162,22 @@ pub fn offer(
     }
 }
 
-/// Whether viewers of an edge are kept on its low rungs already.
+/// Whether viewers of an edge are already kept on its low rungs.
 fn is_capped(state: &State, edge: &str) -> bool {
     state.actions.values().any(|row| {
         row.kind == ActionKind::CapLadder && row.target == edge && row.state == ActionState::Taken
     })
 }
 
-/// Whether an edge that its viewers could go to was sent others a moment ago: it may have room for
-/// them once those show, and whoever is capped is not moved.
+/// Whether an edge that its viewers could go to was just sent others: it may have room for them
+/// once the load of those shows, and capped viewers are not moved.
 fn may_have_room(state: &State, inputs: &Inputs, edge: &str, now_ms: i64) -> bool {
     let since = state.edges.get(edge).and_then(|edge| edge.symptom_at).unwrap_or(i64::MIN);
     targets(state, inputs, edge, since).iter().any(|to| state.settles(to, now_ms))
 }
 
-/// Puts an offered move into force, by what is known now. Nothing that does not fit any more is
-/// moved; then the offer is dismissed, and this says why.
+/// Puts an offered move into force, by current knowledge. Viewers that no longer fit are not moved;
+/// if none fit, the offer is dismissed, and the reason is returned.
 pub fn take_move(
     state: &mut State,
     inputs: &Inputs,
@@ -206,6 +206,10 @@ pub fn take_move(
     state.note_moved(&edge, &part.places, now_ms);
     if let Some(to) = &part.to {
         state.sent.insert(to.clone(), now_ms);
+        if row.incident.is_none() {
+            // Whoever moves viewers by hand to an edge that has just recovered trusts it.
+            answer::take_back(state, to);
+        }
         let at = inputs.edges.get(&edge);
         let watch = Watch {
             edge: edge.clone(),
@@ -226,12 +230,12 @@ pub fn take_move(
     Ok(())
 }
 
-/// Sessions on an edge now, as far as it says so.
+/// Sessions on an edge now, as far as the edge reports them.
 pub fn sessions_at(inputs: &Inputs, edge: &str) -> i64 {
     inputs.edges.get(edge).and_then(|edge| edge.load).map_or(0, |load| load.sessions)
 }
 
-/// The part of an edge's viewers that can be kept on its low rungs.
+/// The share of an edge's viewers that can be kept on its low rungs.
 pub fn cap_part(
     state: &State,
     inputs: &Inputs,
@@ -250,7 +254,7 @@ pub fn cap_part(
     Some(part)
 }
 
-/// Takes back a move: its viewers go home.
+/// Undoes a move: its viewers go home.
 pub fn undo_move(
     state: &mut State,
     mut row: ActionRow,
@@ -261,7 +265,7 @@ pub fn undo_move(
     let places = state.routes.remove(&row.target, &row.id);
     state.note_moved(&row.target.clone(), &places, now_ms);
     if row.kind == ActionKind::ShiftEdge {
-        // An operator's undo is at once, however the edge is.
+        // An operator's undo takes effect at once, whatever the edge's health.
         answer::take_back(state, &row.target);
     }
     state.watches.remove(&row.id);

@@ -1,10 +1,10 @@
-//! What a session is answered: where its home and the moves in force send it, unless nothing can
-//! be played from there.
+//! The answer to a session: the pathway that its home and the moves in force give, unless that edge
+//! is closed.
 //!
-//! An edge that takes no connections is closed: it is answered to nobody, in every mode and
-//! whoever was moved when, as long as another edge is open. Players would leave it by themselves,
-//! only later. It opens again as a move ends: after 30 s of health, a minute after its viewers left at
-//! the earliest.
+//! An edge that accepts no connections is closed: no session is sent to it, in any mode and
+//! whatever was moved when, as long as another edge is open. Players would leave it by themselves,
+//! only later. It opens again when a move would end: after 30 s of health, and at the earliest a
+//! minute after its viewers left.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,8 @@ use super::returning::most_kbps;
 use super::share::Pathway;
 use super::state::{BACK_MS, State};
 
-/// Where a session is to go first; `used` is where it is, when that is an edge of ours.
+/// The pathway that a session is to try first; `used` is its current one, if that is an edge of
+/// ours.
 pub fn answer(state: &State, sid: &str, used: Option<&Pathway>) -> Pathway {
     let home = state.routes.assigned(sid);
     let edge = |pathway: &Pathway| state.edges.get(&pathway.edge);
@@ -25,7 +26,7 @@ pub fn answer(state: &State, sid: &str, used: Option<&Pathway>) -> Pathway {
         edge(used).is_some_and(|edge| edge.health == Health::Bad) || is_closed(used)
     };
     match used {
-        // Its player fled by itself: it is not sent back before that edge is well and has room.
+        // Its player fled on its own: it is not sent back before that edge is healthy and has room.
         Some(used)
             if is_avoided
                 && used.edge != home.edge
@@ -38,15 +39,15 @@ pub fn answer(state: &State, sid: &str, used: Option<&Pathway>) -> Pathway {
     }
 }
 
-/// Notes which edges nobody who fled from them is sent back to: those that were bad, until they have
-/// been well for a while and have room. Without this an edge that viewers had filled would be filled
-/// again as soon as they had left it.
+/// Marks the edges to which players that fled are not sent back: edges that were bad, until they
+/// have been healthy for a while and have room. Otherwise an overloaded edge would be overloaded
+/// again as soon as its viewers had left.
 pub fn avoid(state: &mut State, inputs: &Inputs, now_ms: i64) {
     let is_avoided = |(name, edge): &(&String, &EdgeState)| {
-        let is_well = edge.good_since.is_some_and(|since| now_ms - since >= BACK_MS);
+        let is_healthy = edge.good_since.is_some_and(|since| now_ms - since >= BACK_MS);
         let is_open = edge.closed_since.is_none();
         edge.health == Health::Bad
-            || (edge.avoided && !(is_well && is_open && has_room(state, inputs, name)))
+            || (edge.avoided && !(is_healthy && is_open && has_room(state, inputs, name)))
     };
     let avoided: BTreeSet<String> =
         state.edges.iter().filter(is_avoided).map(|(name, _)| name.clone()).collect();
@@ -55,15 +56,15 @@ pub fn avoid(state: &mut State, inputs: &Inputs, now_ms: i64) {
     }
 }
 
-/// Whoever fled from an edge may go back to it: its viewers are brought home.
+/// Allows players that fled from an edge back to it: its viewers are brought home.
 pub fn take_back(state: &mut State, edge: &str) {
     if let Some(edge) = state.edges.get_mut(edge) {
         edge.avoided = false;
     }
 }
 
-/// Whether all who are sent to an edge fit its nominal capacity: some of them fled, and what they
-/// will take up does not show in its load.
+/// Whether all sessions sent to an edge fit its nominal capacity: some of them fled, and their load
+/// does not show there yet.
 fn has_room(state: &State, inputs: &Inputs, edge: &str) -> bool {
     let Some(load) = inputs.edges.get(edge).and_then(|edge| edge.load) else { return false };
     let fled = (inputs.sent.get(edge).copied().unwrap_or(0) - load.sessions).max(0);
@@ -71,13 +72,13 @@ fn has_room(state: &State, inputs: &Inputs, edge: &str) -> bool {
     load_after(state, inputs, edge, added).is_some_and(|load| load <= 1.0)
 }
 
-/// Closes and opens edges by what is known of them now.
+/// Closes and opens edges by their current health.
 pub fn close(state: &mut State, now_ms: i64) {
     let once_ms = state.policy.once_ms();
     for edge in state.edges.values_mut() {
         step(edge, once_ms, now_ms);
     }
-    // One that answers again but a moment ago is better than an ill one or none.
+    // An edge that has just recovered connections is better than an ill one or none.
     let open = |edge: &&EdgeState| edge.closed_since.is_none();
     let good = |edge: &EdgeState| edge.health == Health::Good;
     if !state.edges.values().filter(open).any(good) {

@@ -1,4 +1,4 @@
-//! What an operator does: takes, undoes, dismisses, changes the mode, owns an incident.
+//! What an operator does: take, undo or dismiss an action, change the mode, own an incident.
 
 use serde_json::json;
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, IncidentState};
@@ -12,14 +12,14 @@ use super::state::{Effect, State, mode_of, mode_word};
 use super::words::Evidence;
 use crate::steering::settings::Mode;
 
-/// A wish that cannot be met, in words for who wished.
+/// A request that cannot be met, in words for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
-    /// There is no such thing.
+    /// The subject does not exist.
     Unknown(String),
     /// It cannot be done now.
     Conflict(String),
-    /// It makes no sense.
+    /// The request is invalid.
     Invalid(String),
 }
 
@@ -45,7 +45,7 @@ pub fn set_mode(state: &mut State, mode: Mode, by: &str, now_ms: i64, out: &mut 
         act::end(state, earlier, &format!("Set to {} by {by}", mode_word(mode)), now_ms, out);
     }
     state.put_action(row, now_ms, out);
-    // What is offered acts by itself in mode `act` alone, and nothing is offered in `observe`.
+    // Offers are taken automatically only in mode `act`, and `observe` offers nothing.
     for mut row in state.actions_in(&[ActionState::Offered]) {
         let before = row.acts_at;
         row.acts_at = match mode {
@@ -60,7 +60,7 @@ pub fn set_mode(state: &mut State, mode: Mode, by: &str, now_ms: i64, out: &mut 
     }
 }
 
-/// Does something with an action that exists.
+/// Applies a command to an existing action.
 pub fn on_action(
     state: &mut State,
     inputs: &Inputs,
@@ -74,7 +74,7 @@ pub fn on_action(
     let row = row.ok_or_else(|| Refused::Unknown(format!("there is no action {id:?}")))?;
     match (what, row.state) {
         ("take", ActionState::Offered) => take(state, inputs, row, by, now_ms, out)?,
-        // Who held it may think otherwise, as long as it is about something.
+        // A held action may still be taken while its incident is open.
         ("take", ActionState::Dismissed) if act::is_turned_down(&row) && state.is_open(&row) => {
             let row = ActionRow { outcome: None, ..row };
             take(state, inputs, row, by, now_ms, out)?;
@@ -97,7 +97,7 @@ pub fn on_action(
         }
         _ => return Err(Refused::Invalid("do: take, undo or dismiss".into())),
     }
-    state.actions.get(id).cloned().ok_or_else(|| Refused::Unknown("it is gone".into()))
+    state.actions.get(id).cloned().ok_or_else(|| Refused::Unknown("it no longer exists".into()))
 }
 
 pub(super) fn take(
@@ -126,7 +126,7 @@ pub(super) fn take(
     }
 }
 
-/// Has the origin ignore a pipeline, or no longer.
+/// Has the origin ignore a pipeline, or use it again.
 pub fn take_mask(
     state: &mut State,
     mut row: ActionRow,
@@ -169,7 +169,7 @@ fn undo(
         ActionKind::SetMode => {
             let words = row.title.split(' ').nth(3).unwrap_or("");
             let before = mode_of(words)
-                .ok_or_else(|| Refused::Conflict("its mode before is not known".into()))?;
+                .ok_or_else(|| Refused::Conflict("its earlier mode is not known".into()))?;
             row.state = ActionState::Undone;
             row.outcome = Some(format!("Undone by {by}"));
             state.put_action(row, now_ms, out);
@@ -182,7 +182,7 @@ fn undo(
     Ok(())
 }
 
-/// Does something with an incident.
+/// Applies a command to an incident.
 pub fn on_incident(
     state: &mut State,
     id: &str,

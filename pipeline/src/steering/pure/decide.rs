@@ -1,10 +1,10 @@
-//! The decision: `decide(state, inputs, now)` is the next state and what is to be done. The same
-//! arguments give the same answer; time is one of them.
+//! The decision: `decide(state, inputs, now)` returns the next state and the effects. The same
+//! arguments give the same result; time is one of them.
 //!
-//! In order: how every edge is, and which are closed; whether we see at all; whether all edges
-//! are bad together (then nobody is moved); what is wrong with single edges and what can be done;
-//! offers whose time has come; who can go home; what became of earlier actions; why nothing is
-//! offered where nothing is.
+//! In order: each edge's health, and which edges are closed; whether telemetry is visible at all;
+//! whether all edges are bad together (then no viewers are moved); what is wrong with single edges
+//! and what can be done; offers that are due; viewers that can go home; the outcomes of earlier
+//! actions; why nothing is offered where nothing is.
 
 use tallylight_schemas::control::{
     ActionKind, ActionRow, ActionState, Culprit, IncidentRow, IncidentState,
@@ -20,9 +20,9 @@ use super::upstream;
 use super::{edge_finding, masks, no_action, returning};
 use crate::steering::settings::Mode;
 
-/// Rows may be missing for so long before it is an incident, ms.
+/// Rows may be missing for this long before it is an incident, ms.
 const BLIND_MS: i64 = 5_000;
-/// Rows older than this are not decided by, ms.
+/// Rows older than this are not used for decisions, ms.
 pub const OLD_MS: i64 = 4_000;
 
 /// One decision.
@@ -36,14 +36,14 @@ pub fn decide(mut state: State, inputs: &Inputs, now_ms: i64) -> (State, Vec<Eff
         edge.step(known, rows, calm, now_ms);
     }
     answer::avoid(&mut state, inputs, now_ms);
-    // No row is asked: that an edge takes no connections the prober knows alone.
+    // Rows are not used here: only the prober knows that an edge accepts no connections.
     answer::close(&mut state, now_ms);
     let blind = !sees(inputs);
     telemetry(&mut state, inputs, blind, now_ms, &mut out);
     let common = upstream::common(&state, inputs);
     let hold = blind || upstream::maybe_common(&state);
     if upstream::maybe_common(&state) || common.is_some() {
-        // Waiting a moment tells whether it is one edge or what they share.
+        // Waiting a moment shows whether one edge is at fault or what they share.
         drop_offers(
             &mut state,
             "Every edge is bad together; moving would not help",
@@ -56,7 +56,7 @@ pub fn decide(mut state: State, inputs: &Inputs, now_ms: i64) -> (State, Vec<Eff
             incidents::found(&mut state, finding, now_ms, &mut out);
         }
         None => {
-            incidents::well(&mut state, "origin", BACK_MS / 3, now_ms, &mut out);
+            incidents::recovered(&mut state, "origin", BACK_MS / 3, now_ms, &mut out);
             edges(&mut state, inputs, hold, now_ms, &mut out);
         }
     }
@@ -75,8 +75,8 @@ pub fn decide(mut state: State, inputs: &Inputs, now_ms: i64) -> (State, Vec<Eff
     (state, out)
 }
 
-/// What is in force, what somebody said no to and what is open is written again after a while: a
-/// restart only finds what is young in the feed.
+/// Records in force, rejected or open are written again after a while: after a restart, the feed
+/// holds only young records.
 fn say_again(state: &mut State, now_ms: i64, out: &mut Vec<Effect>) {
     use ActionKind::{CapLadder, MaskPipeline, SetMode, ShiftEdge};
     let old = |updated_at: i64| now_ms * 1_000 - updated_at >= AGAIN_MS * 1_000;
@@ -95,12 +95,12 @@ fn say_again(state: &mut State, now_ms: i64, out: &mut Vec<Effect>) {
     }
 }
 
-/// Whether the rows can be decided by.
+/// Whether the rows can be used for decisions.
 pub fn sees(inputs: &Inputs) -> bool {
     inputs.feed.connected && inputs.feed.complete && is_young(inputs)
 }
 
-/// Whether the newest rows say something of now.
+/// Whether the newest rows describe the present.
 fn is_young(inputs: &Inputs) -> bool {
     inputs.feed.age_ms.is_some_and(|age| age <= OLD_MS)
 }
@@ -108,7 +108,7 @@ fn is_young(inputs: &Inputs) -> bool {
 fn telemetry(state: &mut State, inputs: &Inputs, blind: bool, now_ms: i64, out: &mut Vec<Effect>) {
     if !blind {
         state.blind_since = None;
-        incidents::well(state, "telemetry", BLIND_MS, now_ms, out);
+        incidents::recovered(state, "telemetry", BLIND_MS, now_ms, out);
         return;
     }
     let since = *state.blind_since.get_or_insert(now_ms);
@@ -142,7 +142,7 @@ fn edges(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: &mut 
                     act::offer(state, inputs, &name, &incident, &evidence, now_ms, out);
                 }
             }
-            // Its viewers are still elsewhere: it is over once they are back.
+            // Its viewers are still elsewhere: the incident is over once they are back.
             _ if !returning::mine(state, &name).is_empty() || edge.closed_since.is_some() => {
                 let since = edge.good_since.filter(|_| edge.health == Health::Good);
                 incidents::held(state, &key, since, now_ms, out);
@@ -150,14 +150,14 @@ fn edges(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: &mut 
             }
             Health::Good if edge.symptom_at.is_none() => {
                 end_offers(state, &name, now_ms, out);
-                incidents::well(state, &key, BACK_MS, now_ms, out);
+                incidents::recovered(state, &key, BACK_MS, now_ms, out);
             }
             _ => {}
         }
     }
 }
 
-/// Nobody is brought back to an edge that is bad again.
+/// Does not bring viewers back to an edge that is bad again.
 fn drop_returns(state: &mut State, edge: &str, now_ms: i64, out: &mut Vec<Effect>) {
     for row in state.actions_in(&[ActionState::Offered]) {
         if row.target == edge && row.kind == ActionKind::ReturnEdge {
@@ -166,14 +166,14 @@ fn drop_returns(state: &mut State, edge: &str, now_ms: i64, out: &mut Vec<Effect
     }
 }
 
-/// An edge that is well again needs nothing that was offered.
+/// An edge that has recovered needs nothing that was offered.
 fn end_offers(state: &mut State, edge: &str, now_ms: i64, out: &mut Vec<Effect>) {
     if state.edges.get(edge).is_none_or(|edge| edge.health != Health::Good) {
         return;
     }
     for row in state.actions_in(&[ActionState::Offered]) {
         if row.target == edge && row.by == STEERING && act::pathway(&row).is_some() {
-            dismiss(state, row, "The edge is well again", now_ms, out);
+            dismiss(state, row, "The edge has recovered", now_ms, out);
         }
     }
 }
@@ -202,8 +202,8 @@ fn encoders(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effec
                 }
             }
             None => {
-                incidents::well(state, &key, BACK_MS, now_ms, out);
-                // However it was closed: an operator's click is one way.
+                incidents::recovered(state, &key, BACK_MS, now_ms, out);
+                // It may have closed in any way; an operator's click is one.
                 if state.open(&key).is_none() {
                     masks::use_again(state, name, now_ms, out);
                 }
@@ -224,16 +224,16 @@ fn devices(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect
         .filter(|key| !keys.contains(key))
         .collect();
     for key in over {
-        incidents::well(state, &key, BACK_MS, now_ms, out);
+        incidents::recovered(state, &key, BACK_MS, now_ms, out);
     }
 }
 
-/// Offers whose time has come are taken, in mode `act` and while nothing speaks against it.
+/// Takes offers that are due, in mode `act` and while no check fails.
 fn due_offers(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: &mut Vec<Effect>) {
     if state.mode != Mode::Act {
         return;
     }
-    // Who can be moved is moved before the rest is capped.
+    // Viewers that can be moved are moved before the rest is capped.
     let mut offers = state.actions_in(&[ActionState::Offered]);
     offers.sort_by_key(|row| row.kind == ActionKind::CapLadder);
     for row in offers {
@@ -245,7 +245,7 @@ fn due_offers(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: 
                 let bad =
                     state.edges.get(&row.target).is_some_and(|edge| edge.health == Health::Bad);
                 if bad && !hold {
-                    // What does not fit any more is dismissed, and its record says so.
+                    // An offer that no longer fits is dismissed, and its record gives the reason.
                     let _ = act::take_move(state, inputs, row, STEERING, now_ms, out);
                 }
             }
@@ -271,7 +271,7 @@ fn due_offers(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: 
 fn returns(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect>) {
     for home in returning::due_returns(state, inputs, now_ms) {
         let moves = returning::mine(state, &home);
-        // It is offered and waits, or somebody said no.
+        // It is offered and waits, or an operator rejected it.
         let is_asked = moves.iter().filter_map(|row| row.incident.as_deref()).any(|incident| {
             state.actions_about(incident).any(|row| {
                 let waits = row.state == ActionState::Offered || act::is_turned_down(row);

@@ -1,4 +1,4 @@
-//! What an incident at an edge says.
+//! The content of an incident at an edge.
 
 use tallylight_schemas::control::{Culprit, Severity};
 
@@ -11,13 +11,13 @@ use super::state::State;
 use super::upstream::ORIGIN_MS;
 use super::words::{Evidence, percent, rate, seconds, viewers};
 
-/// A share of fewer viewers is no share.
+/// Below this number of viewers a share means nothing.
 const LEAST_VIEWERS: i64 = 20;
-/// So much more of their time stalled than before is bad.
+/// A rise of their stalled share by this much is bad.
 const STALLED: f64 = 0.01;
 const FIRST_BYTE: &str = "First byte less hold time, p90";
 
-/// What is wrong with an edge, with everything that speaks for it and against it.
+/// What is wrong with an edge, with all evidence for and against it.
 pub fn edge_finding(state: &State, inputs: &Inputs, name: &str, edge: &EdgeState) -> Finding {
     let mut evidence = Evidence::default();
     let empty = Edge::default();
@@ -30,7 +30,8 @@ pub fn edge_finding(state: &State, inputs: &Inputs, name: &str, edge: &EdgeState
         .filter_map(|second| second.p90_ms)
         .fold(None, |most: Option<f64>, ms| Some(most.map_or(ms, |most| most.max(ms))));
     let usual = (edge.baseline_ms > 0.0).then(|| seconds(edge.baseline_ms));
-    // A row that comes and goes moves the card under an operator's finger: each has its word.
+    // A row that comes and goes shifts the card under an operator's cursor: each row always has a
+    // value.
     match newest {
         Some(ms) => {
             let slow = ms > edge.limit_ms() as f64;
@@ -86,8 +87,8 @@ pub fn edge_finding(state: &State, inputs: &Inputs, name: &str, edge: &EdgeState
     }
 }
 
-/// The stalled time of an edge's viewers. Of few viewers the time itself is said, since a share of
-/// theirs would say too much.
+/// The stalled time of an edge's viewers. For few viewers it gives the time itself, since a share
+/// would overstate it.
 fn stalled(at: &Edge, edge: &EdgeState, evidence: &mut Evidence) {
     const WHAT: &str = "Stalled time of its viewers";
     let seen = at.seconds.last().map_or(0, |second| second.viewers);

@@ -1,32 +1,33 @@
-//! Whether an edge is well: k of the newest n windows, against its own past and the others.
+//! Whether an edge is healthy: k of the newest n windows, compared with its own past and the
+//! others.
 //!
-//! Two witnesses speak: the prober, and the edge's own rows (trusted by the service key). What
-//! players claim only adds to the evidence. Two of the prober's last three with one bad second
-//! of rows, or with too few requests to tell, are enough; either witness alone needs three.
+//! There are two witnesses: the prober, and the edge's own rows (trusted by the service key).
+//! Players' claims only add to the evidence. Two bad probes of the last three together with one bad
+//! second of rows, or with too few requests to tell, are enough; either witness alone needs three.
 
 use super::inputs::{Edge, Found, Probe, Second};
 use super::signals::Signals;
 
-/// A first byte within this is never slow, ms, however quick the edge was before.
+/// A first byte within this time is never slow, ms, however quick the edge was before.
 const NEVER_SLOW_MS: f64 = 500.0;
-/// Above so many times its own past it is slow.
+/// Beyond this multiple of its own past, a first byte is slow.
 const TIMES_BASELINE: f64 = 8.0;
-/// The past is never taken to be quicker, ms.
+/// The past is never assumed to be quicker than this, ms.
 const LEAST_BASELINE_MS: f64 = 10.0;
-/// A first byte after this is always slow, ms: less than the prober waits for it, or a probe that
-/// got none would say nothing.
+/// A first byte after this time is always slow, ms: less than the prober's timeout, or a probe
+/// without an answer would mean nothing.
 const ALWAYS_SLOW_MS: f64 = 4_000.0;
-/// Without a probe for so long nothing is known, ms.
+/// Without a probe for this long nothing is known, ms.
 const SILENT_MS: i64 = 6_000;
 
-/// How an edge is.
+/// The health of an edge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Health {
-    /// As always.
+    /// Normal.
     Good,
     /// Viewers should not be there.
     Bad,
-    /// Nobody can tell.
+    /// Unknown.
     #[default]
     Unknown,
 }
@@ -42,24 +43,25 @@ impl Health {
     }
 }
 
-/// What is remembered of an edge.
+/// The remembered state of an edge.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EdgeState {
-    /// How it is.
+    /// Its health.
     pub health: Health,
-    /// Why, in words.
+    /// The reason, in words.
     pub why: String,
     /// When the run of bad windows began, Unix ms.
     pub symptom_at: Option<i64>,
     /// Since when it has been good, Unix ms.
     pub good_since: Option<i64>,
-    /// It takes no connections.
+    /// It accepts no connections.
     pub dead: bool,
-    /// Since when nobody is sent to it because of that, Unix ms.
+    /// Since when no sessions are sent to it because of that, Unix ms.
     pub closed_since: Option<i64>,
-    /// It refuses sessions: no room.
+    /// It refuses sessions for lack of room.
     pub full: bool,
-    /// It was bad and is not well for long enough, or has no room: whoever fled from it stays away.
+    /// It was bad and has not been healthy for long enough, or has no room: players that fled stay
+    /// away.
     pub avoided: bool,
     /// Its usual first byte, ms.
     pub baseline_ms: f64,
@@ -67,12 +69,12 @@ pub struct EdgeState {
     pub before: Before,
 }
 
-/// An edge in its good time.
+/// An edge in its normal time.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Before {
     /// Sessions that reserve a rate.
     pub sessions: i64,
-    /// Its viewers, as the feed counts everybody's.
+    /// Its viewers, as the feed counts all viewers.
     pub viewers: i64,
     /// Reserved, kbps.
     pub reserved_kbps: u64,
@@ -86,8 +88,8 @@ impl Before {
         if self.sessions > 0 { self.reserved_kbps as f64 / self.sessions as f64 } else { 0.0 }
     }
 
-    /// Whom it hits when the edge falls ill: viewers, since a share of all viewers is shown with
-    /// it; sessions where players tell nothing.
+    /// The impact when the edge becomes ill: viewers, since it is shown with a share of all
+    /// viewers; sessions if players report nothing.
     pub fn hit(&self) -> i64 {
         if self.viewers > 0 { self.viewers } else { self.sessions }
     }
@@ -100,10 +102,10 @@ impl EdgeState {
         own.clamp(NEVER_SLOW_MS, ALWAYS_SLOW_MS) as i64
     }
 
-    /// Takes in what is known now.
+    /// Updates it with the current observations.
     ///
-    /// `rows`: its seconds, as far as they vote: what is old says nothing of now. `calm`: no edge had
-    /// symptoms. What an edge carries while another is ill is not its usual.
+    /// `rows`: its seconds, as far as they are young enough to count. `calm`: no edge had symptoms.
+    /// The load of an edge while another is ill is not typical.
     pub fn step(&mut self, edge: &Edge, rows: &[Second], calm: bool, now_ms: i64) {
         let heard = edge.probes.last().is_some_and(|probe| now_ms - probe.at < SILENT_MS);
         if !heard {
@@ -138,7 +140,8 @@ impl EdgeState {
         }
     }
 
-    /// Whether it may be sent viewers: good, and its newest probe, sent after `since`, was too.
+    /// Whether viewers may be sent to it: it is good, and so was its newest probe, sent after
+    /// `since`.
     pub fn is_fit(&self, edge: &Edge, since_ms: i64) -> bool {
         let limit = self.limit_ms();
         let newest = edge.probes.iter().rev().find(|probe| !probe.is_open(limit));
@@ -157,7 +160,7 @@ impl EdgeState {
         if let Some(load) = edge.load.filter(|_| calm) {
             self.before.sessions = load.sessions;
             self.before.reserved_kbps = load.reserved_kbps;
-            // Without rows it is not known how many there are now.
+            // Without rows the current number is unknown.
             self.before.viewers = rows.last().map_or(self.before.viewers, |second| second.viewers);
         }
         self.before.rebuffering = rebuffering(edge);

@@ -1,5 +1,5 @@
-//! Incidents: opened when something is found, kept up to date while it lasts, closed after it
-//! has been well for a while.
+//! Incidents: opened by a finding, kept up to date while it lasts, and closed after its subject has
+//! been healthy for a while.
 
 use tallylight_schemas::control::{Culprit, IncidentRow, IncidentState, Severity};
 
@@ -8,46 +8,46 @@ use super::state::{Effect, State};
 use super::words::Evidence;
 
 /// A record that stays open or in force is written again after this time, ms, so that it does not
-/// grow old in the feed.
+/// expire from the feed.
 pub(super) const AGAIN_MS: i64 = 300_000;
 
-/// A finding that is milder than its incident gives it a name only after this time, ms: what gets
-/// well is less ill for a moment.
+/// A milder finding renames its incident only after this time, ms: during recovery a part is
+/// briefly less ill.
 const MILDER_MS: i64 = 10_000;
-/// Figures move all the time; a record follows after this time, ms.
+/// Figures change all the time; a record is updated after this time, ms.
 const FOLLOWS_MS: i64 = 5_000;
 
 /// Most bytes of a note's text, as JSON.
 pub(super) const NOTE_BYTES: usize = 6_000;
-/// Most notes of a record, and most bytes of all of them as JSON: a record with more than 8 KiB is
-/// refused at the door.
+/// Most notes of a record, and most bytes of all of them as JSON: the collector refuses a record
+/// over 8 KiB.
 const NOTES: usize = 20;
 const NOTES_BYTES: usize = 8_000;
 
 /// Something that is wrong now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
-    /// What the incident's id begins with.
+    /// The prefix of the incident's id.
     pub key: String,
     /// One sentence.
     pub cause: String,
-    /// Which kind of part.
+    /// The kind of part.
     pub culprit: Culprit,
-    /// Which one of them.
+    /// The name of the part.
     pub name: Option<String>,
-    /// Whom it hits.
+    /// The unit of the impact.
     pub cohort: String,
-    /// How many.
+    /// The size of the impact.
     pub viewers: i64,
-    /// How bad.
+    /// The severity.
     pub severity: Severity,
-    /// What speaks for it.
+    /// The evidence.
     pub evidence: Evidence,
     /// When it began, Unix ms.
     pub symptom_at: Option<i64>,
 }
 
-/// Opens an incident or keeps the open one up to date; its id.
+/// Opens an incident or updates the open one; returns its id.
 pub fn found(state: &mut State, finding: Finding, now_ms: i64, out: &mut Vec<Effect>) -> String {
     let Some(mut row) = state.open(&finding.key).cloned() else {
         let row = IncidentRow {
@@ -81,22 +81,22 @@ pub fn found(state: &mut State, finding: Finding, now_ms: i64, out: &mut Vec<Eff
     row.closes_at = None;
     let worse = finding.severity > row.severity;
     let milder = finding.severity < row.severity;
-    // It was called something milder since.
+    // It had a milder title meanwhile.
     let back = (!milder || again) && state.milder.remove(&id).is_some();
     let named = !milder || is_milder_for_long(state, &id, now_ms);
     let renamed = named && finding.cause != row.cause;
     let moved = renamed || row.evidence != finding.evidence.text();
     let due = now_ms * 1_000 - row.updated_at >= FOLLOWS_MS * 1_000;
-    // At once when it is worse than was said.
+    // Immediately if it is worse than the record says.
     if worse || again || (back && renamed) || (moved && due) {
         if renamed && finding.severity != row.severity {
-            // "Seen first" is of the name before: the notes tell until when it had that.
+            // "Seen first" belongs to the earlier title: the notes say until when that held.
             note_name(&mut row, now_ms);
         }
         if named {
             row.cause = finding.cause;
         }
-        // What was worst stays said.
+        // The worst value stays in the record.
         row.severity = row.severity.max(finding.severity);
         row.viewers = row.viewers.max(finding.viewers);
         row.evidence = finding.evidence.text();
@@ -111,7 +111,7 @@ fn is_milder_for_long(state: &mut State, id: &str, now_ms: i64) -> bool {
     now_ms - since >= MILDER_MS
 }
 
-/// Notes what an incident was called until now; once, however often it changes to and fro.
+/// Notes the earlier title of an incident; once, however often it alternates.
 fn note_name(row: &mut IncidentRow, now_ms: i64) {
     let before = format!("Until now: {}", row.cause);
     let text = serde_json::Value::from(before.as_str()).to_string();
@@ -120,8 +120,8 @@ fn note_name(row: &mut IncidentRow, now_ms: i64) {
     }
 }
 
-/// Notes that what an incident is about is well now; closes it after `after_ms` of that.
-pub fn well(state: &mut State, key: &str, after_ms: i64, now_ms: i64, out: &mut Vec<Effect>) {
+/// Notes that an incident's subject is healthy now; closes it after `after_ms` of that.
+pub fn recovered(state: &mut State, key: &str, after_ms: i64, now_ms: i64, out: &mut Vec<Effect>) {
     let Some(mut row) = state.open(key).cloned() else { return };
     let Some(closes_at) = row.closes_at else {
         row.well_since.get_or_insert(now_ms * 1_000);
@@ -133,8 +133,8 @@ pub fn well(state: &mut State, key: &str, after_ms: i64, now_ms: i64, out: &mut 
     }
 }
 
-/// Notes since when something is well whose incident does not close yet, as its viewers are still
-/// elsewhere; `None` when it is not.
+/// Notes since when the subject has been healthy if the incident stays open because its viewers are
+/// still elsewhere; `None` if the subject is not healthy.
 pub fn held(
     state: &mut State,
     key: &str,

@@ -1,5 +1,5 @@
-//! What steering is told: the feed's rows of the last minute, the prober's findings, the edges'
-//! own loads, the origin's page of segments. No state of a fault switch is among it.
+//! The inputs of steering: the feed's rows of the last minute, the prober's findings, the edges'
+//! own loads, and the origin's page of segments. The state of fault switches is not among them.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::origin::CopyState;
 /// Everything known at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inputs {
-    /// How whole and how old the rows are.
+    /// How complete and how old the rows are.
     pub feed: Feed,
     /// By name.
     pub edges: BTreeMap<String, Edge>,
@@ -18,30 +18,50 @@ pub struct Inputs {
     pub pipelines: BTreeMap<String, Pipeline>,
     /// By name, from the rows of the last half minute.
     pub devices: BTreeMap<String, Device>,
-    /// What a viewer at the top rung takes, kbps; nobody takes more. 0 is unknown.
+    /// The bitrate of a viewer on the top rung, kbps, which is the most that a viewer takes; 0 if
+    /// unknown.
     pub top_kbps: u64,
-    /// Whether manifests name low pathways to keep viewers on.
+    /// Whether manifests name low pathways on which viewers can be kept.
     pub low: bool,
-    /// The places of the sessions that asked lately, by home, ascending.
+    /// The places of the sessions seen lately, by home, ascending.
     pub places: BTreeMap<String, Vec<u32>>,
-    /// Sessions that each of these places stands for: of very many not all are remembered.
+    /// Sessions that each of these places stands for: with very many, not all are remembered, and
+    /// some may have left.
     pub stands_for: f64,
-    /// How many sessions that asked lately are sent to each edge.
+    /// How many of the sessions seen lately are sent to each edge.
     pub sent: BTreeMap<String, i64>,
-    /// Who changed the edge lately, oldest first.
+    /// The recent changes of edge, oldest first.
     pub moves: Vec<Moves>,
 }
 
-/// Sessions that changed the edge within one second, as their players say.
+impl Inputs {
+    /// Takes sessions that have left out of those seen lately: a session is forgotten only long
+    /// after its last request, and edges report how many they have. It is left as it is if that is
+    /// unknown, or where an edge may refuse sessions, which are still there.
+    pub fn without_departed(mut self) -> Self {
+        let own = |edge: &Edge| edge.load.filter(|load| !load.reckoned && !load.is_nearly_full());
+        let loads = self.edges.values().map(|edge| own(edge).map(|load| load.sessions));
+        let (here, seen) = (loads.sum::<Option<i64>>(), self.sent.values().sum::<i64>());
+        let Some(here) = here.filter(|here| *here < seen) else { return self };
+        let share = here as f64 / seen as f64;
+        self.stands_for *= share;
+        for sent in self.sent.values_mut() {
+            *sent = (*sent as f64 * share).round() as i64;
+        }
+        self
+    }
+}
+
+/// Sessions that changed the edge within one second, as their players report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moves {
-    /// The second in which they said so, Unix ms.
+    /// The second in which they reported it, Unix ms.
     pub at: i64,
     /// The edge they left.
     pub from: String,
     /// The edge they use now.
     pub to: String,
-    /// They had been told to; else it was their own failover.
+    /// Whether steering sent them; if not, it was their own failover.
     pub steered: bool,
     /// How many.
     pub sessions: i64,
@@ -52,7 +72,7 @@ pub struct Moves {
 pub struct Feed {
     /// A connection to the dashboard's feed is open.
     pub connected: bool,
-    /// Age of the newest row of the slowest partition, ms; `None` when never heard of.
+    /// Age of the newest row of the slowest partition, ms; `None` if there never was one.
     pub age_ms: Option<i64>,
     /// Every partition reports, and nothing is being replayed.
     pub complete: bool,
@@ -63,9 +83,9 @@ pub struct Feed {
 pub struct Edge {
     /// The prober's newest requests, oldest first.
     pub probes: Vec<Probe>,
-    /// The last minute of its own rows and its viewers', a second each, oldest first.
+    /// The last minute of its own rows and its viewers', one entry per second, oldest first.
     pub seconds: Vec<Second>,
-    /// What it says it carries; `None` when it does not answer.
+    /// The load that it reports; `None` if it does not answer.
     pub load: Option<Load>,
 }
 
@@ -74,18 +94,18 @@ pub struct Edge {
 pub struct Probe {
     /// When it was sent, Unix ms.
     pub at: i64,
-    /// What came of it.
+    /// The outcome.
     pub result: Found,
 }
 
-/// What came of a probe.
+/// The outcome of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
-    /// The first byte came after so many ms, less the time held for the schedule.
+    /// The first byte came after this many ms, without the hold for the schedule.
     Byte(i64),
-    /// An error was answered.
+    /// The response was an error.
     Error(u16),
-    /// Nothing has come for so many ms.
+    /// No response for this many ms.
     Waiting(i64),
     /// No connection, or it broke off.
     Nothing,
@@ -98,19 +118,19 @@ pub struct Second {
     pub at: i64,
     /// Requests answered.
     pub requests: i64,
-    /// Answers of 500 and above: what a client asks for in error says nothing of the edge.
+    /// Responses with status 500 and above: a client's faulty request says nothing about the edge.
     pub errors: i64,
-    /// Nine of ten first bytes came within, ms, less the time held.
+    /// The 90th percentile of the time to first byte, ms, without the hold.
     pub p90_ms: Option<f64>,
     /// Viewers whose newest request it served.
     pub viewers: i64,
-    /// Their time stalled, ms.
+    /// Their stalled time, ms.
     pub rebuffering_ms: i64,
-    /// Their time in all, ms.
+    /// Their total time, ms.
     pub watched_ms: i64,
 }
 
-/// What an edge carries.
+/// The load of an edge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Load {
     /// Nominal, kbps.
@@ -119,10 +139,13 @@ pub struct Load {
     pub reserved_kbps: u64,
     /// Sessions.
     pub sessions: i64,
+    /// It is what the sessions sent there would take: the edge itself reports none, and players
+    /// that were just sent there are in it before they ask.
+    pub reckoned: bool,
 }
 
 impl Load {
-    /// Whether hardly anything of its capacity is left.
+    /// Whether nearly all of its capacity is taken.
     pub fn is_nearly_full(&self) -> bool {
         self.reserved_kbps * 100 >= self.capacity_kbps * 98
     }
@@ -131,14 +154,14 @@ impl Load {
 /// One pipeline, as the origin sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pipeline {
-    /// The origin was told to ignore it.
+    /// The origin ignores it, as requested.
     pub masked: bool,
     /// Its newest closed segments, oldest first.
     pub copies: Vec<Copy>,
 }
 
 impl Pipeline {
-    /// How many of its newest segments are bad, of the last so many.
+    /// How many of its newest `segments` are bad.
     pub fn bad_of_last(&self, segments: usize) -> usize {
         self.copies.iter().rev().take(segments).filter(|copy| copy.bad.is_some()).count()
     }
@@ -149,11 +172,11 @@ impl Pipeline {
 pub struct Copy {
     /// Segment number.
     pub k: u64,
-    /// What is wrong with it, if anything is; one that is only late, or may still come, is not bad.
+    /// What is wrong with it, if anything; one that is only late, or may still arrive, is not bad.
     pub bad: Option<CopyState>,
-    /// Whether viewers got what is bad of it, in any track.
+    /// Whether viewers got a bad copy from it, in any track.
     pub bad_served: bool,
-    /// Whether viewers got nobody's copy, in any track.
+    /// Whether viewers got no copy at all, in any track.
     pub slate: bool,
 }
 
@@ -162,17 +185,17 @@ pub struct Copy {
 pub struct Device {
     /// How many there are.
     pub viewers: i64,
-    /// Rebuffers after their players had stayed at a bitrate above what their line carried.
+    /// Rebuffers after their players had stayed at a bitrate above their throughput.
     pub adaptation_failures: i64,
 }
 
 impl Probe {
-    /// Whether an answer was given in time that is no error.
+    /// Whether a successful response came in time.
     pub fn is_good(&self, limit_ms: i64) -> bool {
         matches!(self.result, Found::Byte(ms) if ms <= limit_ms)
     }
 
-    /// Whether it says nothing yet: waiting, and not for long.
+    /// Whether it is still undecided: waiting, and not for long.
     pub fn is_open(&self, limit_ms: i64) -> bool {
         matches!(self.result, Found::Waiting(ms) if ms <= limit_ms)
     }
@@ -185,5 +208,30 @@ impl Probe {
             Found::Waiting(ms) => format!("nothing for {}", super::words::seconds(ms as f64)),
             Found::Nothing => "no connection".to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of 200 sessions that were seen lately, this many are at one edge, and none at the other.
+    fn seen(sessions: i64, more: impl Fn(&mut Load)) -> (f64, i64) {
+        let mut load = Load { capacity_kbps: 200, sessions, ..Load::default() };
+        more(&mut load);
+        let edge = |load| Edge { load: Some(load), ..Edge::default() };
+        let edges = [("e1".into(), edge(load)), ("e2".into(), edge(Load { sessions: 0, ..load }))];
+        let sent = BTreeMap::from([("e1".into(), 200)]);
+        let inputs = Inputs { edges: edges.into(), sent, stands_for: 2.0, ..Inputs::default() };
+        let inputs = inputs.without_departed();
+        (inputs.stands_for, inputs.sent["e1"])
+    }
+
+    #[test]
+    fn sessions_that_left_are_not_counted_where_every_edge_reports_its_own() {
+        assert_eq!(seen(100, |_| ()), (1.0, 100));
+        assert_eq!(seen(250, |_| ()), (2.0, 200), "some never ask");
+        assert_eq!(seen(100, |load| load.reckoned = true), (2.0, 200));
+        assert_eq!(seen(100, |load| load.reserved_kbps = 199), (2.0, 200), "others are refused");
     }
 }

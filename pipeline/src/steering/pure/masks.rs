@@ -1,5 +1,5 @@
-//! Masks that were asked of the origin, and asked again where it does not have them: a request that
-//! it never got must not leave a bad encoder in the picture, nor a good one out of it.
+//! Masks requested from the origin, and requested again if the origin's page does not show them: a
+//! lost request must not leave a bad encoder in the picture, nor a good one out of it.
 
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
@@ -7,39 +7,39 @@ use super::act;
 use super::inputs::{Inputs, Pipeline};
 use super::state::{Effect, State};
 
-/// After so long the origin's page shows what was asked of it, or it never heard, ms.
-const HEARD_MS: i64 = 5_000;
+/// After this time, ms, the origin's page shows a request, or the request was lost.
+const SHOWN_WITHIN_MS: i64 = 5_000;
 
-/// What was last asked about a pipeline.
+/// The last request for a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
-    /// To ignore it.
+pub struct MaskRequest {
+    /// Ignore it.
     pub on: bool,
     /// When, Unix ms.
     pub at: i64,
 }
 
-/// Has the origin ignore a pipeline, or no longer.
+/// Has the origin ignore a pipeline, or use it again.
 pub fn ask(state: &mut State, pipeline: &str, on: bool, now_ms: i64, out: &mut Vec<Effect>) {
-    state.masks.insert(pipeline.to_owned(), Asked { on, at: now_ms });
+    state.masks.insert(pipeline.to_owned(), MaskRequest { on, at: now_ms });
     out.push(Effect::Mask { pipeline: pipeline.to_owned(), on });
 }
 
-/// The pipelines beside this one that are used: neither masked nor asked to be.
+/// The other pipelines in use: neither masked nor about to be.
 fn others<'a>(
     state: &'a State,
     inputs: &'a Inputs,
     pipeline: &'a str,
 ) -> impl Iterator<Item = &'a Pipeline> {
     let used = |name: &str, of: &Pipeline| {
-        !of.masked && state.masks.get(name).is_none_or(|asked| !asked.on)
+        !of.masked && state.masks.get(name).is_none_or(|request| !request.on)
     };
     let all = inputs.pipelines.iter();
     all.filter(move |(name, of)| *name != pipeline && used(name, of)).map(|(_, of)| of)
 }
 
-/// Whether a mask may be taken: one pipeline is always used, and what was offered is for a better
-/// picture. An error says why not.
+/// Whether a mask may be taken: at least one pipeline must stay in use, and an offered mask must
+/// improve the picture. The error gives the reason.
 pub(super) fn check(state: &State, inputs: &Inputs, row: &ActionRow) -> Result<(), String> {
     if row.kind != ActionKind::MaskPipeline {
         return Ok(());
@@ -56,14 +56,14 @@ pub(super) fn check(state: &State, inputs: &Inputs, row: &ActionRow) -> Result<(
     Ok(())
 }
 
-/// Whether viewers would get whole segments without this pipeline: what is frozen or cut is better
-/// than none.
+/// Whether viewers would get whole segments without this pipeline: a frozen or cut picture is
+/// better than none.
 pub(super) fn is_spare(state: &State, inputs: &Inputs, pipeline: &str) -> bool {
-    others(state, inputs, pipeline).any(is_well)
+    others(state, inputs, pipeline).any(is_healthy)
 }
 
-/// Whether the newest segments of a pipeline are good, but one perhaps.
-fn is_well(of: &Pipeline) -> bool {
+/// Whether at most one of the newest segments of a pipeline is bad.
+fn is_healthy(of: &Pipeline) -> bool {
     !of.copies.is_empty() && of.bad_of_last(3) < 2
 }
 
@@ -79,8 +79,8 @@ pub(super) fn in_force<'a>(
     })
 }
 
-/// Ends what was offered and done about a pipeline's incidents, which are over: an operator's own mask
-/// stays.
+/// Ends what was offered and done about a pipeline's incidents, which are over. An operator's own
+/// mask stays.
 pub(super) fn use_again(state: &mut State, pipeline: &str, now_ms: i64, out: &mut Vec<Effect>) {
     let about = |row: &ActionRow| {
         row.kind == ActionKind::MaskPipeline && row.target == pipeline && row.incident.is_some()
@@ -89,33 +89,33 @@ pub(super) fn use_again(state: &mut State, pipeline: &str, now_ms: i64, out: &mu
     for row in all.filter(about) {
         if row.state == ActionState::Taken {
             ask(state, pipeline, false, now_ms, out);
-            act::end(state, row, "The pipeline is well again and used again", now_ms, out);
+            act::end(state, row, "The pipeline has recovered and is used again", now_ms, out);
         } else {
-            act::dismiss(state, row, "The pipeline is well again", now_ms, out);
+            act::dismiss(state, row, "The pipeline has recovered", now_ms, out);
         }
     }
 }
 
-/// Asks again where the origin's page, that of the first stream, shows otherwise. A mask that is seen
-/// to be off is nobody's business any more: an operator may set one at the origin.
+/// Requests a mask again if the origin's page, of the first stream, shows otherwise. A mask that is
+/// seen to be off is dropped from the state: an operator may set one at the origin.
 pub(super) fn insist(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect>) {
-    state.masks.retain(|name, asked| {
+    state.masks.retain(|name, request| {
         let shown = inputs.pipelines.get(name).map(|pipeline| pipeline.masked);
-        asked.on || shown != Some(false) || now_ms - asked.at < HEARD_MS
+        request.on || shown != Some(false) || now_ms - request.at < SHOWN_WITHIN_MS
     });
-    let other = |(name, asked): (&String, &Asked)| {
+    let other = |(name, request): (&String, &MaskRequest)| {
         let shown = inputs.pipelines.get(name)?.masked;
-        let unheard = shown != asked.on && now_ms - asked.at >= HEARD_MS;
-        unheard.then(|| (name.clone(), asked.on))
+        let lost = shown != request.on && now_ms - request.at >= SHOWN_WITHIN_MS;
+        lost.then(|| (name.clone(), request.on))
     };
     for (name, on) in state.masks.iter().filter_map(other).collect::<Vec<_>>() {
         ask(state, &name, on, now_ms, out);
     }
 }
 
-/// Takes up the mask of an action that an earlier run left in force.
+/// Restores the mask of an action that an earlier run left in force.
 pub(super) fn restore(state: &mut State, row: &ActionRow) {
     if row.kind == ActionKind::MaskPipeline && row.state == ActionState::Taken {
-        state.masks.insert(row.target.clone(), Asked { on: true, at: i64::MIN / 2 });
+        state.masks.insert(row.target.clone(), MaskRequest { on: true, at: i64::MIN / 2 });
     }
 }

@@ -1,5 +1,4 @@
-//! Why nothing is offered about an incident: the one reason that holds now, not a list of those
-//! that there are.
+//! Why nothing is offered about an incident: the one reason that holds now, not a list of all.
 
 use tallylight_schemas::control::{ActionRow, ActionState, Culprit, IncidentRow, IncidentState};
 
@@ -13,12 +12,12 @@ use super::share::WHOLE;
 use super::state::{Effect, State};
 use crate::steering::settings::Mode;
 
-/// A reason, without figures that move all the time, and until when it holds where it ends by
-/// itself, Unix ms.
+/// A reason, without figures that change all the time, and, if it ends by itself, until when it
+/// holds, Unix ms.
 type Reason = (String, Option<i64>);
 
-/// Says of every open incident why nothing is offered, where nothing is. `hold`: no edge is acted
-/// on now.
+/// Sets the reason of every open incident for which nothing is offered. `hold`: no edge is acted on
+/// now.
 pub fn explain(state: &mut State, inputs: &Inputs, hold: bool, now_ms: i64, out: &mut Vec<Effect>) {
     let open = |row: &&IncidentRow| row.state != IncidentState::Closed;
     for mut row in state.incidents.values().filter(open).cloned().collect::<Vec<_>>() {
@@ -46,7 +45,7 @@ fn is_answered(state: &State, row: &IncidentRow) -> bool {
 fn why(state: &State, inputs: &Inputs, row: &IncidentRow, hold: bool, now_ms: i64) -> Reason {
     let always = |text: &str| (text.to_owned(), None);
     if row.well_since.is_some() {
-        return always("It is well again, so there is nothing to do.");
+        return always("It has recovered, so there is nothing to do.");
     }
     let name = row.name.as_deref().unwrap_or_default();
     match row.culprit {
@@ -59,49 +58,51 @@ fn why(state: &State, inputs: &Inputs, row: &IncidentRow, hold: bool, now_ms: i6
         Culprit::Encoder => (encoder(state, inputs, name).to_owned(), None),
         Culprit::Edge => turned_down(state, row).unwrap_or_else(|| {
             if !sees(inputs) {
-                return always("Rows are missing or old, so steering moves nobody.");
+                return always("Rows are missing or old, so steering moves no viewers.");
             }
             if hold {
-                return always("Every edge has symptoms: a moment tells what they have in common.");
+                return always(
+                    "Every edge has symptoms: steering waits a moment to see what they share.",
+                );
             }
             edge(state, inputs, name, now_ms)
         }),
     }
 }
 
-/// What keeps an encoder's bad segments from needing a mask.
+/// What prevents a mask for an encoder's bad segments.
 fn encoder(state: &State, inputs: &Inputs, name: &str) -> &'static str {
     let Some(pipeline) = inputs.pipelines.get(name) else {
         return "The origin does not answer, so nothing can be masked.";
     };
     let bad = || pipeline.copies.iter().rev().take(3).filter(|copy| copy.bad.is_some());
     let others = || inputs.pipelines.iter().filter(|(other, _)| *other != name);
-    let is_well = |of: &super::inputs::Pipeline| !of.copies.is_empty() && of.bad_of_last(3) == 0;
+    let is_healthy = |of: &super::inputs::Pipeline| !of.copies.is_empty() && of.bad_of_last(3) == 0;
     if pipeline.masked {
         "The origin ignores it already."
     } else if bad().any(|copy| copy.bad_served) && !masks::is_spare(state, inputs, name) {
         "No other encoder has good segments, and a bad picture is better than none."
     } else if bad().any(|copy| copy.bad_served) {
-        "One bad segment is no pattern: it is masked after two of three."
+        "One bad segment is not a pattern: it is masked after two of three."
     } else if bad().any(|copy| copy.slate) {
         "No encoder has good segments, so there is none to switch to."
-    } else if others().any(|(_, other)| is_well(other)) {
+    } else if others().any(|(_, other)| is_healthy(other)) {
         "Viewers need nothing: the origin serves another encoder's copy. Until this one is back there is no spare."
     } else {
         "Viewers need nothing yet: the origin serves what is good of either."
     }
 }
 
-/// Somebody said no: that is not asked twice.
+/// An operator rejected it: it is not offered twice.
 fn turned_down(state: &State, row: &IncidentRow) -> Option<Reason> {
     let no = state.actions_about(&row.id).filter(|action| is_turned_down(action));
-    // Its record is written again and again, so when that was says nothing.
+    // Its record is written again and again, so its time means nothing.
     let newest = no.max_by_key(|action| action.at)?;
     let said = newest.outcome.as_deref().unwrap_or("Turned down");
     Some((format!("{said}: steering offers no more about this incident."), None))
 }
 
-/// Why nobody of an edge can be moved or capped now.
+/// Why no viewers of an edge can be moved or capped now.
 pub(super) fn edge(state: &State, inputs: &Inputs, name: &str, now_ms: i64) -> Reason {
     if state.routes.free(name, WHOLE).is_empty() {
         return (format!("All viewers of edge {name} are sent elsewhere or capped already."), None);
@@ -111,7 +112,7 @@ pub(super) fn edge(state: &State, inputs: &Inputs, name: &str, now_ms: i64) -> R
         let until = moved.map(|moved| moved.at + state.policy.once_ms());
         let until = until.filter(|until| *until > now_ms).min();
         let text =
-            "Its viewers were moved a moment ago, and steering moves nobody twice in a minute.";
+            "Its viewers were moved a moment ago, and steering moves no viewer twice in a minute.";
         return (text.to_owned(), until);
     }
     let since = state.edges.get(name).and_then(|edge| edge.symptom_at).unwrap_or(i64::MIN);
@@ -124,12 +125,12 @@ pub(super) fn edge(state: &State, inputs: &Inputs, name: &str, now_ms: i64) -> R
                 Health::Good if edge.symptom_at.is_none() => {
                     format!("edge {other} was not probed since")
                 }
-                _ => format!("edge {other} is not well"),
+                _ => format!("edge {other} is not healthy"),
             })
             .collect();
         let text =
             if words.is_empty() { "there is no other edge".into() } else { words.join("; ") };
-        return (format!("Nobody can be moved: {text}."), None);
+        return (format!("No viewers can be moved: {text}."), None);
     };
     if let Some(to) = fit.iter().find(|to| state.settles(to, now_ms)) {
         let text =
@@ -137,7 +138,7 @@ pub(super) fn edge(state: &State, inputs: &Inputs, name: &str, now_ms: i64) -> R
         return (text, state.sent.get(to).map(|at| at + state.policy.settle_ms()));
     }
     let text = match inputs.edges.get(first).and_then(|edge| edge.load) {
-        None => format!("Edge {first} does not say what it carries, so nobody is sent there."),
+        None => format!("Edge {first} does not report its load, so no viewers are sent there."),
         Some(_) => format!("Edge {first} has no room left that steering may use."),
     };
     (text, None)

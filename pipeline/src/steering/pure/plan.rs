@@ -1,5 +1,5 @@
-//! Whom to move where: never more than the target's free nominal capacity (ADR 19). Who does
-//! not fit is kept on the low rungs, or stays.
+//! Which viewers move where: never more than the target's free nominal capacity (ADR 19). Viewers
+//! that do not fit are kept on the low rungs, or stay.
 
 use super::health::Before;
 use super::inputs::{Edge, Inputs};
@@ -7,12 +7,12 @@ use super::places::{Home, length, take};
 use super::share::{Slice, WHOLE};
 use super::state::State;
 
-/// A part of an edge's viewers, and where it goes.
+/// A part of an edge's viewers, and its destination.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
     /// The edge; `None` keeps them where they are, on the low rungs.
     pub to: Option<String>,
-    /// Places of the home's scale.
+    /// Places on the home's scale.
     pub places: Vec<(u32, u32)>,
     /// Viewers at those places.
     pub viewers: i64,
@@ -29,12 +29,12 @@ impl Part {
     }
 }
 
-/// What could be done for the viewers of an edge: targets with room in the order of their room,
-/// then the cap. `most` bounds how much of the home is moved, on the scale of [`WHOLE`]; `to` is the
-/// only target, where there is one.
+/// What could be done for the viewers of an edge: targets with room, the most room first, then the
+/// cap. `most` bounds how much of the home is moved, on the scale of [`WHOLE`]; `to` is the only
+/// target, if there is one.
 ///
-/// Where nobody can stay, on a closed edge, everybody goes: who fits nowhere to the edge with most
-/// room, as their players would by themselves.
+/// On a closed edge no viewers can stay: those that fit nowhere go to the edge with most room, as
+/// their players would by themselves.
 pub fn plan(
     state: &State,
     inputs: &Inputs,
@@ -57,7 +57,7 @@ pub fn plan(
     // Some of them may be on the low rungs, or have been moved within the minute.
     let own = WHOLE - state.routes.away(edge, None);
     let movable = here as f64 * f64::from(all) / f64::from(own.max(1));
-    let home = Home::new(&places, known, movable.round() as i64);
+    let home = Home::new(&places, known, movable.round() as i64, inputs.stands_for);
     let mut parts = Vec::new();
     let mut left = most.min(all);
     let mut targets = targets(state, inputs, edge, since);
@@ -81,7 +81,7 @@ pub fn plan(
         let taken = take(&mut places, fit.min(left));
         let viewers = home.count(&taken);
         left -= length(&taken);
-        // Where nobody is, moving would only look like something.
+        // Without viewers, a move would only look like something.
         if length(&taken) > 0 && (viewers > 0 || here == 0) {
             let after = (viewers as f64 * each - fled).max(0.0);
             parts.push(Part {
@@ -101,11 +101,11 @@ pub fn plan(
     parts
 }
 
-/// How many of these places of a home, where so many viewers are, have room in what is free, kbps,
-/// at so much for each of them.
+/// How many of these places of a home, which hold this many viewers, fit into the free capacity,
+/// kbps, at this rate for each viewer.
 fn fit_for(home: &Home, places: &[(u32, u32)], here: i64, (free, each): (f64, f64)) -> u32 {
     match here {
-        // Whoever begins there goes elsewhere, as long as there is any room.
+        // New sessions there go elsewhere, as long as there is any room.
         0 if free > 0.0 => length(places),
         0 => 0,
         _ if each > 0.0 => home.cut(places, (free / each).floor() as i64),
@@ -113,8 +113,8 @@ fn fit_for(home: &Home, places: &[(u32, u32)], here: i64, (free, each): (f64, f6
     }
 }
 
-/// Viewers of an edge that are kept on its low rungs because somebody wishes so: that needs no
-/// room anywhere, but low rungs.
+/// The viewers of an edge that an operator keeps on its low rungs: that needs no room anywhere,
+/// only low rungs.
 pub fn by_hand(state: &State, inputs: &Inputs, edge: &str, most: u32) -> Option<Part> {
     if !inputs.low {
         return None;
@@ -122,7 +122,7 @@ pub fn by_hand(state: &State, inputs: &Inputs, edge: &str, most: u32) -> Option<
     let mut free = state.routes.free(edge, WHOLE);
     let of = at_home(state, inputs.edges.get(edge), edge);
     let known = inputs.places.get(edge).map_or(&[][..], Vec::as_slice);
-    let home = Home::new(&free, known, of);
+    let home = Home::new(&free, known, of, inputs.stands_for);
     let places = take(&mut free, most);
     let viewers = home.count(&places);
     (!places.is_empty()).then_some(Part { to: None, places, viewers, of, load_after: None })
@@ -131,14 +131,14 @@ pub fn by_hand(state: &State, inputs: &Inputs, edge: &str, most: u32) -> Option<
 /// Room for an edge's viewers elsewhere, kbps.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Room {
-    /// What they may take up, with what they have there already.
+    /// What they may take, including what they already have there.
     pub free: f64,
-    /// What they took up there by their own failover.
+    /// What they took there by their own failover.
     pub fled: f64,
 }
 
-/// Free nominal capacity of `target` for viewers of `edge`. What its viewers took up by their
-/// own failover is theirs already.
+/// Free nominal capacity of `target` for viewers of `edge`. What its viewers took by their own
+/// failover already counts as theirs.
 pub fn room(
     state: &State,
     inputs: &Inputs,
@@ -159,7 +159,7 @@ pub fn room(
     let free = usable - load.reserved_kbps as f64;
     let from = state.edges.get(edge);
     let fled = from.map_or(0.0, |from| {
-        // Only once all have left is it certain that who is moved has been there already.
+        // Only once all have left is it certain that the moved viewers have been there already.
         let now = inputs.edges.get(edge).and_then(|edge| edge.load).map_or(0, |load| load.sessions);
         let gone = if now == 0 { from.before.sessions as f64 * each } else { 0.0 };
         let before = state.edges.get(target).map_or(0, |target| target.before.reserved_kbps);
@@ -169,19 +169,19 @@ pub fn room(
     Room { free: (free + fled).max(0.0), fled }
 }
 
-/// What an edge can carry: the smaller of what it says and what the settings say.
+/// The capacity of an edge: the smaller of its own report and the settings.
 pub fn capacity(state: &State, inputs: &Inputs, edge: &str) -> f64 {
-    let told = inputs.edges.get(edge).and_then(|edge| edge.load).map(|load| load.capacity_kbps);
-    told.filter(|kbps| *kbps > 0).map_or(u64::MAX, |kbps| kbps).min(state.capacity(edge)) as f64
+    let reported = inputs.edges.get(edge).and_then(|edge| edge.load).map(|load| load.capacity_kbps);
+    reported.filter(|kbps| *kbps > 0).map_or(u64::MAX, |kbps| kbps).min(state.capacity(edge)) as f64
 }
 
-/// Share of an edge's capacity in use when so many kbps are added.
+/// Share of an edge's capacity in use with this many kbps added.
 pub fn load_after(state: &State, inputs: &Inputs, edge: &str, added: f64) -> Option<f64> {
     let reserved = inputs.edges.get(edge)?.load?.reserved_kbps as f64;
     Some((reserved + added) / capacity(state, inputs, edge).max(1.0))
 }
 
-/// The edges that viewers may be sent to, the one with most room first.
+/// The edges to which viewers may be sent, the one with most room first.
 pub fn targets(state: &State, inputs: &Inputs, edge: &str, since: i64) -> Vec<String> {
     let fit = |name: &&String| {
         *name != edge
@@ -202,8 +202,8 @@ pub fn targets(state: &State, inputs: &Inputs, edge: &str, since: i64) -> Vec<St
     all
 }
 
-/// The places of a home that are at home and whose viewers' minute is over: steering does not move them
-/// to and fro by its own judgement.
+/// The places of a home that are at home and whose viewers' minute is over: steering does not move
+/// viewers back and forth by its own decision.
 pub fn movable(state: &State, home: &str, now_ms: i64) -> Vec<(u32, u32)> {
     let mut places = state.routes.free(home, WHOLE);
     let recent = state.moved.get(home).into_iter().flatten();
@@ -229,7 +229,7 @@ fn at_home(state: &State, at: Option<&Edge>, edge: &str) -> i64 {
         .filter(|home| *home != edge)
         .map(|home| f64::from(state.routes.away(home, Some(edge))))
         .sum();
-    // Who was sent away since the symptoms began was there before.
+    // Viewers sent away since the symptoms began were there before.
     let since = state.edges.get(edge).and_then(|edge| edge.symptom_at).unwrap_or(i64::MAX);
     let of_now = |slice: &&Slice| {
         let at = state.actions.get(&slice.action).map_or(i64::MIN, |row| row.at / 1_000);
@@ -242,12 +242,12 @@ fn at_home(state: &State, at: Option<&Edge>, edge: &str) -> i64 {
     (before.max(now) as f64 * share).round() as i64
 }
 
-/// No viewer takes more than the top rung; what is reserved beyond that is other customers'.
+/// No viewer takes more than the top rung; any reservation beyond that is other customers'.
 pub fn at_most_top(inputs: &Inputs, kbps: f64) -> f64 {
     if inputs.top_kbps > 0 { kbps.min(inputs.top_kbps as f64) } else { kbps }
 }
 
-/// What one of its viewers will take up, kbps: the most that they or the target's own did.
+/// What one of its viewers will take, kbps: the most that its own or the target's viewers took.
 fn each_kbps(
     before: Before,
     at: Option<&Edge>,

@@ -1,32 +1,32 @@
-//! Bounds and times of steering. Players learn where to go when they ask next, so whatever waits for
-//! them to follow is measured by the TTL.
+//! Bounds and times of steering. Players learn their edge at their next request, so every wait for
+//! them is measured by the TTL.
 
-/// A viewer is moved by steering at most once in this time, ms, from when it followed.
+/// Steering moves a viewer at most once in this time, ms, counted from when it followed.
 const ONCE_MS: i64 = 60_000;
-/// What was sent to an edge shows in its load only after this time, ms.
+/// Viewers sent to an edge show in its load only after this time, ms.
 const SETTLE_MS: i64 = 20_000;
 /// An outcome is written at the latest after this time, ms.
 const OUTCOME_MS: i64 = 30_000;
-/// A player that was told has followed, and what it takes up shows, this long after its TTL, ms.
+/// A moved player has followed, and its load shows, this long after its TTL, ms.
 const FOLLOWED_MS: i64 = 15_000;
-/// A session that asked nothing for so long is gone, ms.
+/// A session without a request for this long is gone, ms.
 const GONE_MS: i64 = 40_000;
-/// A player may ask late by this much, ms.
+/// A player may ask this much later than its TTL, ms.
 const LATE_MS: i64 = 5_000;
-/// Changes of the edge are remembered for so much longer than it takes to an outcome, ms: those who
-/// fled did so before anything was decided.
+/// Changes of edge are remembered for this much longer than it takes to an outcome, ms: players
+/// fled before anything was decided.
 const BEFORE_MS: i64 = 90_000;
 
 /// Bounds and times, from the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// Whose stream.
+    /// The tenant of the streams.
     pub tenant: String,
-    /// Players ask again after so many seconds.
+    /// Players ask again after this many seconds.
     pub ttl_s: u32,
-    /// An offer can be held for so long before it is taken, ms.
+    /// An offer can be held for this long before it is taken, ms.
     pub hold_ms: i64,
-    /// Per cent of a nominal capacity that steering never fills.
+    /// Percentage of a nominal capacity that steering never fills.
     pub keep_free_pct: u32,
     /// Capacity of each edge, kbps, in the order of the settings.
     pub capacities: Vec<(String, u64)>,
@@ -37,29 +37,29 @@ impl Policy {
         i64::from(self.ttl_s) * 1_000
     }
 
-    /// Who was moved may be moved again after so long, ms. Players follow when they ask next: counted
-    /// from the decision, a late one would be moved twice within its own minute.
+    /// A moved viewer may be moved again after this time, ms. Players follow at their next request:
+    /// counted from the decision, a late one would be moved twice within its own minute.
     pub fn once_ms(&self) -> i64 {
         ONCE_MS + self.ttl_ms()
     }
 
-    /// An edge that was sent viewers is sent no more for so long, ms: until all have followed its
-    /// load shows only some of them, and the same room would be given out again.
+    /// An edge that was sent viewers is sent no more for this long, ms: until all have followed,
+    /// its load shows only some of them, and the same room would be given out again.
     pub fn settle_ms(&self) -> i64 {
         SETTLE_MS.max(self.ttl_ms() + FOLLOWED_MS)
     }
 
-    /// An outcome is written at the latest after so long, ms.
+    /// An outcome is written at the latest after this time, ms.
     pub fn outcome_ms(&self) -> i64 {
         OUTCOME_MS.max(self.ttl_ms() + FOLLOWED_MS)
     }
 
-    /// A session that asked nothing for so long is gone, ms: it left out two questions.
+    /// A session without a request for this long is gone, ms: it skipped two requests.
     pub fn gone_ms(&self) -> i64 {
         GONE_MS.max(2 * self.ttl_ms() + LATE_MS)
     }
 
-    /// Who changed the edge is remembered for so long, ms.
+    /// Changes of edge are remembered for this long, ms.
     pub fn moves_ms(&self) -> i64 {
         self.outcome_ms() + BEFORE_MS
     }

@@ -1,4 +1,4 @@
-//! What an earlier run of this service left in the log.
+//! Restores what an earlier run of this service left in the log.
 
 use tallylight_schemas::control::{
     ActionKind, ActionRow, ActionState, Culprit, IncidentRow, IncidentState,
@@ -9,8 +9,8 @@ use super::state::{Effect, State, mode_of};
 use super::{act, incidents, masks};
 
 impl State {
-    /// Takes up what an earlier run of this service left in the log: its mode, what is in
-    /// force, what is open. What this run knows better stays as it is.
+    /// Restores what an earlier run of this service left in the log: its mode, the actions in
+    /// force, the open incidents. Newer knowledge of this run stays.
     pub fn restore(
         &mut self,
         found: Vec<IncidentRow>,
@@ -24,7 +24,7 @@ impl State {
         if let Some(newest) = &mode {
             self.mode = mode_of(&newest.target).unwrap_or(self.mode);
         }
-        // First: what was said no to is kept for an incident that is open.
+        // Incidents come first: a rejection is kept only for an open incident.
         for row in found {
             if self.incidents.get(&row.id).is_some_and(|own| own.updated_at >= row.updated_at) {
                 continue;
@@ -37,7 +37,7 @@ impl State {
                 && row.state != IncidentState::Closed
                 && let Some(edge) = row.name.as_ref().and_then(|name| self.edges.get_mut(name))
             {
-                // Whoever fled from it waits for its health.
+                // Players that fled from it wait for its health.
                 edge.avoided = true;
             }
             self.incidents.insert(row.id.clone(), row);
@@ -58,7 +58,7 @@ impl State {
                 let length = (row.share * f64::from(WHOLE)).round() as u32;
                 let places = self.routes.free(&row.target, length);
                 self.routes.put(&row.target, &places, &pathway, &row.id);
-                // Who was moved shortly before is not moved again at once.
+                // Viewers moved shortly before are not moved again at once.
                 let taken = row.taken_at.unwrap_or(row.at);
                 self.note_moved(&row.target, &places, (taken / 1_000).min(now_ms));
             }
@@ -67,14 +67,14 @@ impl State {
         }
     }
 
-    /// Whether an open incident is about an edge that is in the settings no more: nobody would ever
-    /// find that well.
+    /// Whether an open incident is about an edge that is no longer in the settings: it would never
+    /// be found healthy.
     fn is_lost(&self, row: &IncidentRow) -> bool {
         let known = row.name.as_ref().is_none_or(|edge| self.edges.contains_key(edge));
         row.culprit == Culprit::Edge && row.state != IncidentState::Closed && !known
     }
 
-    /// Why an action that the log has in force is so no more; `mode`: the newest change of mode.
+    /// Why an action in force by the log is no longer in force; `mode`: the newest change of mode.
     fn is_over(&self, row: &ActionRow, mode: Option<&ActionRow>) -> Option<&'static str> {
         let known = |edge: &String| self.edges.contains_key(edge);
         let moves = act::pathway(row).is_some();
@@ -83,19 +83,19 @@ impl State {
         if row.state != ActionState::Taken {
             None
         } else if row.kind == ActionKind::ReturnEdge {
-            Some("Brought back; nobody counted, as steering restarted")
+            Some("Brought back; not counted, as steering restarted")
         } else if set_since {
-            Some("Over: the mode was set anew")
+            Some("Over: the mode was set again")
         } else if moves && !(known(&row.target) && row.to.as_ref().is_none_or(known)) {
-            Some("Over: one of its edges is in the settings no more")
+            Some("Over: one of its edges is no longer in the settings")
         } else {
             None
         }
     }
 }
 
-/// By when actions were taken. Of those of one moment, whoever could be moved was moved before the rest
-/// was capped, in the order of their names.
+/// The order in which actions were taken. At equal times, moves come before caps, in the order of
+/// their names.
 fn taken_in_order(row: &ActionRow) -> (i64, bool, String) {
     (row.taken_at.unwrap_or(row.at), row.kind == ActionKind::CapLadder, row.id.clone())
 }

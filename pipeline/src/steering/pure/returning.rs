@@ -1,5 +1,5 @@
-//! Bringing viewers home once their edge has been well for a while, and what then became of a
-//! move or a return.
+//! Brings viewers home once their edge has been healthy for a while, and determines the outcome of
+//! a move or a return.
 
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
@@ -15,8 +15,8 @@ use super::words::{Evidence, percent, seconds, viewers};
 /// From a player's first error to our first symptom, ms.
 const NOTICED_MS: i64 = 3_000;
 
-/// Homes whose viewers steering moved away, that have been well for long enough and have room
-/// for them: an edge that others fill is quick again once its viewers have left.
+/// Homes whose viewers steering moved away, and that have been healthy for long enough and have
+/// room for them: an overloaded edge is quick again once its viewers have left.
 pub fn due_returns(state: &State, inputs: &Inputs, now_ms: i64) -> Vec<String> {
     let due = |home: &&str| {
         let since = state.edges.get(*home).and_then(|edge| edge.good_since);
@@ -30,13 +30,13 @@ pub fn due_returns(state: &State, inputs: &Inputs, now_ms: i64) -> Vec<String> {
     state.routes.moved().filter(due).map(str::to_owned).collect()
 }
 
-/// Whether a home can take back whom these moves sent away; an error says why not.
+/// Whether a home can take back the viewers that these moves sent away; the error gives the reason.
 pub fn fits(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> Result<(), String> {
     let Some(edge) = state.edges.get(home) else {
         return Err(format!("there is no edge {home:?}"));
     };
     if edge.health != Health::Good || edge.symptom_at.is_some() {
-        return Err(format!("edge {home} is not well: {}", edge.why));
+        return Err(format!("edge {home} is not healthy: {}", edge.why));
     }
     if !has_room(state, inputs, home, moves) {
         return Err(format!(
@@ -46,13 +46,13 @@ pub fn fits(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> 
     Ok(())
 }
 
-/// Whether the viewers whom these moves sent away fit the nominal capacity of their home.
+/// Whether the viewers that these moves sent away fit the nominal capacity of their home.
 fn has_room(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> bool {
     let added = kbps_of(state, inputs, home, moves);
     load_after(state, inputs, home, added).is_some_and(|load| load <= 1.0)
 }
 
-/// What those viewers will take up there, kbps: whom a cap kept there has it already.
+/// What those viewers will take there, kbps: capped viewers have it already.
 fn kbps_of(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> f64 {
     let away = || moves.iter().filter(|row| is_away(row));
     // Others may have come since they were moved.
@@ -63,7 +63,7 @@ fn kbps_of(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> f
     viewers * most_kbps(state, inputs, home)
 }
 
-/// What one viewer takes up at a home at the most, kbps: the highest rate that is seen anywhere.
+/// The most that one viewer takes at a home, kbps: the highest rate that is seen anywhere.
 pub fn most_kbps(state: &State, inputs: &Inputs, home: &str) -> f64 {
     let load = |edge: &str| inputs.edges.get(edge).and_then(|edge| edge.load);
     let before = state.edges.get(home).map_or(0.0, |edge| edge.before.kbps_each());
@@ -84,7 +84,7 @@ fn places_of(state: &State, row: &ActionRow) -> Vec<(u32, u32)> {
     slices.map(|slice| (slice.from, slice.to)).collect()
 }
 
-/// Moves of a home's viewers in force, whoever made them.
+/// Moves of a home's viewers in force, by steering or by an operator.
 pub fn all(state: &State, home: &str) -> Vec<ActionRow> {
     let of = |row: &ActionRow| row.target == home && pathway(row).is_some();
     state.actions_in(&[ActionState::Taken]).into_iter().filter(of).collect()
@@ -94,14 +94,14 @@ fn is_away(row: &ActionRow) -> bool {
     row.to.is_some()
 }
 
-/// Viewers whom these moves sent away, and whom they capped: those have nowhere to come back from.
+/// Viewers that these moves sent away, and those they capped: the latter never left.
 fn viewers_of(moves: &[ActionRow]) -> (i64, i64) {
     let (away, capped): (Vec<_>, Vec<_>) = moves.iter().partition(|row| is_away(row));
     let sum = |rows: Vec<&ActionRow>| rows.iter().map(|row| row.viewers).sum();
     (sum(away), sum(capped))
 }
 
-/// An offer to bring back a home's viewers whom these moves sent away.
+/// An offer to bring back a home's viewers that these moves sent away.
 pub fn returning(
     state: &mut State,
     inputs: &Inputs,
@@ -125,14 +125,15 @@ pub fn returning(
     row.forecast = format!("Shares and rungs as before within {} s", state.policy.ttl_s + 10);
     let mut evidence = Evidence::default();
     let since = state.edges.get(home).and_then(|edge| edge.good_since).unwrap_or(now_ms);
-    evidence.add(format!("{home} is well since"), seconds((now_ms - since) as f64));
+    evidence.add(format!("{home} has been healthy for"), seconds((now_ms - since) as f64));
     evidence
         .add("Its usual first byte", seconds(state.edges.get(home).map_or(0.0, |e| e.baseline_ms)));
     row.evidence = evidence.text();
     row
 }
 
-/// Brings back a home's viewers whom these moves sent away, if it can take them, whoever wishes it.
+/// Brings back a home's viewers that these moves sent away, if it can take them, on anyone's
+/// request.
 pub fn take_return(
     state: &mut State,
     inputs: &Inputs,
@@ -143,13 +144,13 @@ pub fn take_return(
 ) -> Result<(), String> {
     let home = row.target.clone();
     if moves.is_empty() {
-        return Err(format!("nobody is away from {home:?} any more"));
+        return Err(format!("no viewers are away from {home:?} any more"));
     }
     fits(state, inputs, &home, &moves)?;
     for mut other in state.actions_in(&[ActionState::Offered]) {
         if other.kind == ActionKind::ReturnEdge && other.target == home && other.id != row.id {
             (other.state, other.acts_at) = (ActionState::Dismissed, None);
-            other.outcome = Some(format!("Brought back by {by} otherwise"));
+            other.outcome = Some(format!("Brought back by {by} in another way"));
             state.put_action(other, now_ms, out);
         }
     }
@@ -159,7 +160,7 @@ pub fn take_return(
         let places = state.routes.remove(&home, &moved.id);
         state.note_moved(&home, &places, now_ms);
         moved.state = ActionState::Ended;
-        // After a restart in between, nobody counted the arrivals.
+        // After a restart in between, the arrivals were not counted.
         moved.outcome.get_or_insert_with(|| format!("In force until {by} brought them back"));
         state.watches.remove(&moved.id);
         state.put_action(moved, now_ms, out);
@@ -189,15 +190,16 @@ pub fn take_return(
     Ok(())
 }
 
-/// Writes outcomes that are known by now.
+/// Writes the outcomes that are known by now.
 pub fn outcomes(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect>) {
     for (id, watch) in state.watches.clone() {
         let load = inputs.edges.get(&watch.to).and_then(|edge| edge.load);
-        let Some(load) = load else { continue };
         let own = fled(&watch, inputs);
-        let told = went(&watch, inputs, true, watch.at);
-        // Not every player says where it is, so arrivals count too; who fled before was there.
-        let moved = (load.sessions - watch.sessions).max(own + told);
+        let steered = went(&watch, inputs, true, watch.at);
+        // Not every player reports its edge, so arrivals count too; players that fled were there
+        // before.
+        let arrived = load.filter(|load| !load.reckoned).map(|load| load.sessions - watch.sessions);
+        let moved = (own + steered).max(arrived.unwrap_or(0));
         let done = moved as f64 >= watch.expected as f64 * 0.95;
         let late = now_ms - watch.at >= state.policy.outcome_ms();
         if !(done || late) {
@@ -205,7 +207,7 @@ pub fn outcomes(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<E
         }
         state.watches.remove(&id);
         let Some(mut row) = state.actions.get(&id).cloned() else { continue };
-        // Other sessions come and go meanwhile; no more than all of them moved.
+        // Other sessions come and go meanwhile; at most all of them moved.
         let moved = moved.clamp(0, watch.expected);
         let took = (now_ms - watch.at + 500) / 1_000;
         let text = words(&watch, moved, own.min(moved), took);
@@ -219,7 +221,7 @@ pub fn outcomes(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<E
     }
 }
 
-/// Who moved, as an outcome says it.
+/// The sessions that moved, in an outcome's words.
 fn words(watch: &Watch, moved: i64, own: i64, took_s: i64) -> String {
     let verb = if watch.back { "came back" } else { "moved" };
     let own = match own {
@@ -228,18 +230,18 @@ fn words(watch: &Watch, moved: i64, own: i64, took_s: i64) -> String {
     };
     match watch.expected {
         0 if watch.back => format!("New viewers go to {} again", watch.to),
-        0 => format!("Nobody was on {}; new viewers go to {}", watch.edge, watch.to),
+        0 => format!("No viewers were on {}; new viewers go to {}", watch.edge, watch.to),
         expected => format!("{moved} of {} {verb} in {took_s} s{own}", viewers(expected)),
     }
 }
 
-/// Sessions that left by their own failover, from a moment before we noticed on: players meet an
-/// error first.
+/// Sessions that left by their own failover, counted from a moment before steering noticed: players
+/// meet an error first.
 fn fled(watch: &Watch, inputs: &Inputs) -> i64 {
     if watch.back { 0 } else { went(watch, inputs, false, watch.since - NOTICED_MS) }
 }
 
-/// Sessions that went from where the watch looks to where they were to go.
+/// Sessions that went from the watched edge to their target.
 fn went(watch: &Watch, inputs: &Inputs, steered: bool, since_ms: i64) -> i64 {
     let of = |moves: &&Moves| {
         moves.steered == steered

@@ -1,5 +1,5 @@
-//! Which pathway a session is sent to: a function of its sid and of the shares alone, so that
-//! nothing is kept per session and every answer is the same wherever it is given.
+//! The pathway of a session: a function of its sid and the shares alone, so nothing is kept per
+//! session and every instance gives the same answer.
 //!
 //! A sid's first hash chooses its home edge, in proportion to the edges' capacities. Its second
 //! one is a place on the home's scale of 0 to 10,000; slices of that scale are sent elsewhere.
@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tallylight_schemas::ident::hash;
 
-/// The whole of an edge's viewers, on the scale of slices.
+/// All viewers of an edge, on the scale of slices.
 pub const WHOLE: u32 = 10_000;
 
-/// Where players go: an edge, and whether only its low rungs are offered.
+/// A pathway: an edge, and whether only its low rungs are offered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pathway {
     /// The edge's name.
@@ -50,29 +50,29 @@ impl Pathway {
 /// A part of a home edge's viewers that is sent elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slice {
-    /// First place of it.
+    /// Its first place.
     pub from: u32,
     /// First place after it.
     pub to: u32,
-    /// Where they are sent.
+    /// The pathway that they are sent to.
     pub pathway: Pathway,
     /// The action that did it.
     pub action: String,
 }
 
-/// Everything that a sid's pathway is a function of.
+/// Everything that determines a sid's pathway.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Routes {
     homes: Vec<(String, u64)>,
     slices: BTreeMap<String, Vec<Slice>>,
-    /// Edges that nobody is sent to.
+    /// Edges to which no sessions are sent.
     closed: BTreeSet<String>,
     /// Where their sessions go, by weight.
     refuges: Vec<(String, u64)>,
 }
 
 impl Routes {
-    /// Every session at home; homes are shared out by weight.
+    /// All sessions at home; homes are shared out by weight.
     pub fn new(homes: impl IntoIterator<Item = (String, u64)>) -> Self {
         Self { homes: homes.into_iter().collect(), ..Self::default() }
     }
@@ -82,12 +82,12 @@ impl Routes {
         self.homes.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Sends nobody to these edges from now on, but to those of `good` that are open, or else to
-    /// any that is. Nothing is closed when no other would be left.
+    /// Closes these edges: their sessions go to those of `good` that are open, or else to any open
+    /// edge. Nothing is closed if no other edge would be left.
     pub fn close(&mut self, closed: &[String], good: &[String]) {
         let open = self.homes.iter().filter(|(name, _)| !closed.contains(name));
-        let well = open.clone().filter(|(name, _)| good.contains(name));
-        self.refuges = well.cloned().collect();
+        let good_open = open.clone().filter(|(name, _)| good.contains(name));
+        self.refuges = good_open.cloned().collect();
         if self.refuges.is_empty() {
             self.refuges = open.cloned().collect();
         }
@@ -95,12 +95,12 @@ impl Routes {
         self.closed = closed.iter().filter(|_| any).cloned().collect();
     }
 
-    /// Whether nobody is sent there.
+    /// Whether no sessions are sent there.
     pub fn is_closed(&self, edge: &str) -> bool {
         self.closed.contains(edge)
     }
 
-    /// The edge that a session belongs to.
+    /// The home edge of a session.
     pub fn home(&self, sid: &str) -> &str {
         pick(&self.homes, hash("home", sid))
     }
@@ -110,14 +110,14 @@ impl Routes {
         u32::try_from(hash("place", sid) % u64::from(WHOLE)).unwrap_or(0)
     }
 
-    /// Where a session is sent by its home and the slices.
+    /// The pathway of a session by its home and the slices.
     pub fn assigned(&self, sid: &str) -> Pathway {
         let (home, place) = (self.home(sid), Self::place(sid));
         let slice = self.slices(home).iter().find(|slice| (slice.from..slice.to).contains(&place));
         slice.map_or_else(|| Pathway::full(home), |slice| slice.pathway.clone())
     }
 
-    /// Where a session is sent: as assigned, or past an edge that is closed.
+    /// The pathway of a session: as assigned, or past a closed edge.
     pub fn pathway(&self, sid: &str) -> Pathway {
         let assigned = self.assigned(sid);
         if self.is_closed(&assigned.edge) {
@@ -163,8 +163,7 @@ impl Routes {
         found
     }
 
-    /// Sends these places of a home elsewhere; those that are sent somewhere already are left
-    /// out.
+    /// Sends these places of a home elsewhere, except places that are already sent somewhere.
     pub fn put(&mut self, home: &str, places: &[(u32, u32)], pathway: &Pathway, action: &str) {
         let slices = self.slices.entry(home.to_owned()).or_default();
         for (from, to) in places {
@@ -176,7 +175,7 @@ impl Routes {
         slices.sort_by_key(|slice| slice.from);
     }
 
-    /// Brings home whom an action moved, and says who that was.
+    /// Brings home the viewers that an action moved, and returns their places.
     pub fn remove(&mut self, home: &str, action: &str) -> Vec<(u32, u32)> {
         let Some(slices) = self.slices.get_mut(home) else { return Vec::new() };
         let gone = |slice: &&Slice| slice.action == action;
@@ -211,8 +210,8 @@ fn weight(edges: &[(String, u64)]) -> u64 {
     edges.iter().map(|(_, weight)| *weight).sum()
 }
 
-/// One of the edges, in proportion to their weights. The hash is scaled rather than taken modulo:
-/// the same proportions give the same edges.
+/// One of the edges, in proportion to their weights. The hash is scaled rather than taken modulo,
+/// so equal proportions give equal edges.
 fn pick(edges: &[(String, u64)], hash: u64) -> &str {
     let scaled = (u128::from(hash) * u128::from(weight(edges))) >> 64;
     let mut place = u64::try_from(scaled).unwrap_or(0);

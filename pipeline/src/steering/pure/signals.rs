@@ -1,14 +1,13 @@
-//! What the newest probes and seconds of rows say of an edge: the signals that its health is judged
-//! by.
+//! The signals by which an edge's health is judged, from its newest probes and seconds of rows.
 
 use super::inputs::{Edge, Found, Load, Probe, Second};
 
-/// A second with fewer requests says nothing.
+/// A second with fewer requests is not judged.
 const LEAST_REQUESTS: i64 = 4;
-/// Share of errors from which a second is bad.
+/// A second is bad from this share of errors on.
 pub const ERRORS: f64 = 0.1;
 
-/// The newest probes and seconds of an edge, as far as they say something.
+/// The newest probes and seconds of an edge that can be judged.
 #[derive(Debug)]
 pub struct Signals<'a> {
     probes: Vec<&'a Probe>,
@@ -19,7 +18,7 @@ pub struct Signals<'a> {
 }
 
 impl<'a> Signals<'a> {
-    /// Those of an edge; `seconds`: its rows, where they are young enough to be judged by.
+    /// The signals of an edge; `seconds`: its rows, if they are young enough to judge.
     pub fn of(edge: &'a Edge, seconds: &'a [Second], limit_ms: i64) -> Self {
         let probes = edge.probes.iter().filter(|probe| !probe.is_open(limit_ms)).collect();
         Self { probes, seconds, load: edge.load, limit_ms }
@@ -34,7 +33,7 @@ impl<'a> Signals<'a> {
         self.probes.last().copied()
     }
 
-    /// Whether there are probes enough to call it well.
+    /// Whether there are enough probes to call it healthy.
     pub fn has_probes(&self) -> bool {
         self.probes.len() >= 2
     }
@@ -49,7 +48,7 @@ impl<'a> Signals<'a> {
         self.seconds.iter().rev().take(number).filter(|second| self.is_bad(second)).count()
     }
 
-    /// Whether any rows are judged by.
+    /// Whether any rows are judged.
     pub fn has_rows(&self) -> bool {
         !self.seconds.is_empty()
     }
@@ -60,12 +59,13 @@ impl<'a> Signals<'a> {
         newest.map(|second| second.requests).sum::<i64>() < LEAST_REQUESTS
     }
 
-    /// It takes no connections.
+    /// Whether it accepts no connections.
     pub fn is_dead(&self) -> bool {
         self.has_probes() && self.newest_probes(2).all(|probe| probe.result == Found::Nothing)
     }
 
-    /// It refuses sessions: the prober was refused, or nearly everything is taken and requests fail.
+    /// Whether it refuses sessions: the prober was refused, or nearly all capacity is taken and
+    /// requests fail.
     pub fn is_full(&self) -> bool {
         let refused = self.newest_probes(3).filter(|probe| probe.result == Found::Error(503));
         let errors: i64 = self.seconds.iter().rev().take(3).map(|second| second.errors).sum();

@@ -6,14 +6,14 @@ use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, IncidentRo
 
 use super::act::is_turned_down;
 use super::health::EdgeState;
-use super::masks::Asked;
+use super::masks::MaskRequest;
 pub use super::policy::Policy;
 use super::share::Routes;
 use crate::steering::settings::Mode;
 
-/// Health that long before viewers are brought back, ms.
+/// An edge must be healthy this long before viewers are brought back, ms.
 pub const BACK_MS: i64 = 30_000;
-/// Records kept here; the rest is in the log.
+/// Records kept here; the rest are in the log.
 const KEPT: usize = 200;
 
 /// A part of a home that was moved.
@@ -27,36 +27,36 @@ pub struct Moved {
     pub at: i64,
 }
 
-/// What an action's outcome will be measured by.
+/// The measures for an action's outcome.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Watch {
-    /// The edge whose viewers they are.
+    /// The home edge of the viewers.
     pub edge: String,
-    /// The edge that they arrive at: an edge reserves for ten seconds after somebody left, so
-    /// arrivals are seen sooner.
+    /// The edge at which they arrive: an edge keeps a reservation for ten seconds after a viewer
+    /// left, so arrivals show sooner.
     pub to: String,
     /// When it was taken, Unix ms.
     pub at: i64,
-    /// Since when viewers may have left by their own failover, Unix ms.
+    /// The time from which viewers may have left by their own failover, Unix ms.
     pub since: i64,
-    /// Sessions there then.
+    /// Sessions there at that time.
     pub sessions: i64,
     /// Sessions that are to move.
     pub expected: i64,
     /// Stalled share of their time then.
     pub rebuffering: f64,
-    /// They come back to the edge instead of leaving it.
+    /// They return to the edge instead of leaving it.
     pub back: bool,
 }
 
-/// What changed and has to be told or done.
+/// What changed and has to be reported or done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// A record to be written.
     Incident(IncidentRow),
     /// A record to be written.
     Action(ActionRow),
-    /// The origin is to ignore a pipeline, or no longer.
+    /// The origin is to ignore a pipeline, or use it again.
     Mask {
         /// Which one.
         pipeline: String,
@@ -65,39 +65,39 @@ pub enum Effect {
     },
 }
 
-/// Everything that is remembered.
+/// The whole state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
     /// Bounds and times.
     pub policy: Policy,
-    /// What is done with what is decided.
+    /// What is done with decisions.
     pub mode: Mode,
-    /// Who is sent where.
+    /// Which sessions are sent where.
     pub routes: Routes,
     /// By name.
     pub edges: BTreeMap<String, EdgeState>,
-    /// The newest record of each.
+    /// The newest record of each action.
     pub incidents: BTreeMap<String, IncidentRow>,
-    /// The newest record of each.
+    /// The newest record of each incident.
     pub actions: BTreeMap<String, ActionRow>,
-    /// Who was moved so short a time ago that nobody moves them again, by home.
+    /// Recently moved places, which are not moved again yet, by home.
     pub moved: BTreeMap<String, Vec<Moved>>,
-    /// When an edge was last sent somebody, Unix ms.
+    /// When viewers were last sent to an edge, Unix ms.
     pub sent: BTreeMap<String, i64>,
-    /// What was last asked of the origin, by pipeline.
-    pub masks: BTreeMap<String, Asked>,
-    /// Outcomes that are awaited, by action.
+    /// The last mask request to the origin, by pipeline.
+    pub masks: BTreeMap<String, MaskRequest>,
+    /// Pending outcomes, by action.
     pub watches: BTreeMap<String, Watch>,
-    /// Since when the part of an open incident is less ill than the incident says, Unix ms.
+    /// Since when the part of an open incident has been less ill than the incident says, Unix ms.
     pub milder: BTreeMap<String, i64>,
     /// Since when the rows cannot be trusted, Unix ms.
     pub blind_since: Option<i64>,
-    /// Actions so far, for their ids.
+    /// Number of actions so far, for their ids.
     pub count: u64,
 }
 
 impl State {
-    /// Nothing known yet.
+    /// The initial state.
     pub fn new(policy: Policy, mode: Mode) -> Self {
         let edges = policy.capacities.iter().map(|(name, _)| (name.clone(), EdgeState::default()));
         Self {
@@ -117,7 +117,7 @@ impl State {
         }
     }
 
-    /// Keeps an action's record and says so.
+    /// Stores an action's record and reports it.
     pub fn put_action(&mut self, mut row: ActionRow, now_ms: i64, out: &mut Vec<Effect>) {
         row.updated_at = later(self.actions.get(&row.id).map(|old| old.updated_at), now_ms);
         if matches!(row.state, ActionState::Taken | ActionState::Ended) {
@@ -135,10 +135,10 @@ impl State {
         }
     }
 
-    /// Keeps an incident's record and says so.
+    /// Stores an incident's record and reports it.
     pub fn put_incident(&mut self, mut row: IncidentRow, now_ms: i64, out: &mut Vec<Effect>) {
         row.updated_at = later(self.incidents.get(&row.id).map(|old| old.updated_at), now_ms);
-        // A record is absolute: of one decision only the last is told.
+        // A record is absolute: of one decision only the last record is reported.
         let same =
             |effect: &&mut Effect| matches!(effect, Effect::Incident(old) if old.id == row.id);
         match out.iter_mut().find(same) {
@@ -154,7 +154,7 @@ impl State {
         }
     }
 
-    /// The open incident of this key: its id is that and a time.
+    /// The open incident with this key: its id is the key and a time.
     pub fn open(&self, key: &str) -> Option<&IncidentRow> {
         let of = |row: &&IncidentRow| {
             row.state != IncidentState::Closed
@@ -163,14 +163,14 @@ impl State {
         self.incidents.values().find(of)
     }
 
-    /// Whether the incident that an action is about is open still.
+    /// Whether the incident that an action is about is still open.
     pub fn is_open(&self, row: &ActionRow) -> bool {
         let incident = row.incident.as_ref().and_then(|id| self.incidents.get(id));
         incident.is_some_and(|incident| incident.state != IncidentState::Closed)
     }
 
-    /// Whether an action is a no that still holds: its incident is open, and somebody turned it
-    /// down or used the masked pipeline again.
+    /// Whether an action is a rejection that still holds: its incident is open, and an operator
+    /// turned it down or used the masked pipeline again.
     pub fn is_no(&self, row: &ActionRow) -> bool {
         let unmasked = row.kind == ActionKind::MaskPipeline && row.state == ActionState::Ended;
         (is_turned_down(row) || unmasked) && self.is_open(row)
@@ -186,7 +186,7 @@ impl State {
         self.actions.values().filter(move |row| row.incident.as_deref() == Some(incident))
     }
 
-    /// Remembers who was moved, and forgets who was long ago.
+    /// Remembers moved places, and forgets those that were moved long ago.
     pub fn note_moved(&mut self, home: &str, places: &[(u32, u32)], now_ms: i64) {
         let once_ms = self.policy.once_ms();
         let moved = self.moved.entry(home.to_owned()).or_default();
@@ -194,14 +194,16 @@ impl State {
         moved.extend(places.iter().map(|(from, to)| Moved { from: *from, to: *to, at: now_ms }));
     }
 
-    /// Whether an operator brought an edge's viewers back although it is still ill. Whom a cap kept
-    /// there had not left: its undo says nothing of the edge.
+    /// Whether an operator brought an edge's viewers back although it is still ill: by undoing a
+    /// move about its open incident, or any other move while it was open. Capped viewers had not
+    /// left: undoing a cap says nothing about the edge.
     pub fn is_insisted(&self, edge: &str) -> bool {
+        let opened_at = self.open(&format!("edge-{edge}")).map(|incident| incident.opened_at);
         self.actions.values().any(|row| {
             row.kind == ActionKind::ShiftEdge
                 && row.target == edge
                 && row.state == ActionState::Undone
-                && self.is_open(row)
+                && (self.is_open(row) || opened_at.is_some_and(|at| at <= row.updated_at))
         })
     }
 
@@ -214,7 +216,7 @@ impl State {
         !self.moved.get(home).is_some_and(|moved| moved.iter().any(recent))
     }
 
-    /// Whether an edge was sent viewers so short a time ago that its load does not show them all.
+    /// Whether an edge was sent viewers so recently that its load does not show them all.
     pub fn settles(&self, edge: &str, now_ms: i64) -> bool {
         self.sent.get(edge).is_some_and(|at| now_ms - at < self.policy.settle_ms())
     }
@@ -230,7 +232,7 @@ fn later(before: Option<i64>, now_ms: i64) -> i64 {
     (now_ms * 1_000).max(before.map_or(i64::MIN, |at| at.saturating_add(1)))
 }
 
-/// A mode by its word.
+/// A mode by its name.
 pub fn mode_of(word: &str) -> Option<Mode> {
     match word {
         "observe" => Some(Mode::Observe),
@@ -240,7 +242,7 @@ pub fn mode_of(word: &str) -> Option<Mode> {
     }
 }
 
-/// The word of a mode.
+/// The name of a mode.
 pub fn mode_word(mode: Mode) -> &'static str {
     match mode {
         Mode::Observe => "observe",

@@ -1,4 +1,4 @@
-//! What is wrong elsewhere than at one edge: the origin, an encoder, a device, the telemetry.
+//! Faults elsewhere than at one edge: the origin, an encoder, a device, the telemetry.
 
 use tallylight_schemas::control::{Culprit, Severity};
 
@@ -10,14 +10,14 @@ use super::state::State;
 use super::words::{Evidence, seconds};
 use crate::origin::CopyState;
 
-/// A first byte from the origin within this is well, ms.
+/// A first byte from the origin within this time is good, ms.
 pub const ORIGIN_MS: i64 = 700;
-/// So many failures make a cohort worth naming.
+/// This many failures make a cohort worth naming.
 const LEAST_FAILURES: i64 = 3;
-/// This share of all failures must be the device's …
+/// This share of all failures must come from the device …
 const CONCENTRATED: f64 = 0.7;
 
-/// Every edge is bad together: what they have in common is at fault.
+/// Every edge is bad together: what they share is at fault.
 pub fn common(state: &State, inputs: &Inputs) -> Option<Finding> {
     let known: Vec<_> =
         state.edges.iter().filter(|(_, edge)| edge.health != Health::Unknown).collect();
@@ -51,7 +51,7 @@ pub fn common(state: &State, inputs: &Inputs) -> Option<Finding> {
     })
 }
 
-/// Whether any sign of it is there already: then nobody is moved, since waiting a moment tells.
+/// Whether there is any sign of a common fault: then steering waits a moment and moves no viewers.
 pub fn maybe_common(state: &State) -> bool {
     let known = state.edges.values().filter(|edge| edge.health != Health::Unknown);
     let (mut number, mut ill) = (0, 0);
@@ -67,13 +67,13 @@ fn origin_is_bad(inputs: &Inputs) -> bool {
     newest().count() >= 2 && newest().filter(|probe| !probe.is_good(ORIGIN_MS)).count() >= 2
 }
 
-/// What is wrong with a pipeline, by the origin's page; and whether viewers got any of it.
+/// What is wrong with a pipeline, by the origin's page, and whether viewers got any of it.
 pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, bool)> {
     let newest: Vec<_> = pipeline.copies.iter().rev().take(15).collect();
     let bad = |n: usize| pipeline.bad_of_last(n);
     let (last, how) = newest.iter().find_map(|copy| Some((copy.k, copy.bad?)))?;
     let lasting = bad(3) >= 2;
-    // It is well again with its newest segments; those before it stay in the evidence.
+    // Its newest segments are good again; earlier ones stay in the evidence.
     if bad(3) == 0 {
         return None;
     }
@@ -101,8 +101,8 @@ pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, 
         name: Some(name.to_owned()),
         cohort: match (served, slate) {
             (true, _) => "viewers of this pipeline",
-            (_, true) => "everybody: no copy was served",
-            _ => "nobody: another copy was served",
+            (_, true) => "all viewers: no copy was served",
+            _ => "no viewers: another copy was served",
         }
         .into(),
         viewers: 0,
@@ -115,8 +115,7 @@ pub fn encoder(name: &str, pipeline: &Pipeline, all: usize) -> Option<(Finding, 
     Some((finding, lasting && served && looks_valid && !pipeline.masked))
 }
 
-/// The word for what is wrong with a segment, and what that says of its encoder. `None` when
-/// nothing is.
+/// The name of a segment's fault, and what it says about the encoder. `None` if there is no fault.
 fn cause_of(name: &str, how: CopyState, lasting: bool) -> Option<(&'static str, String)> {
     let sends = |word: &'static str| (word, format!("Encoder {name} sends {word} segments"));
     Some(match how {
@@ -129,7 +128,7 @@ fn cause_of(name: &str, how: CopyState, lasting: bool) -> Option<(&'static str, 
     })
 }
 
-/// A device whose players fail where others do not.
+/// A device whose players fail while others do not.
 pub fn devices(inputs: &Inputs) -> Vec<Finding> {
     let all: i64 = inputs.devices.values().map(|device| device.adaptation_failures).sum();
     let everybody: i64 = inputs.devices.values().map(|device| device.viewers).sum();
@@ -164,7 +163,7 @@ pub fn devices(inputs: &Inputs) -> Vec<Finding> {
     concentrated.map(finding).collect()
 }
 
-/// We do not see; steering holds.
+/// Telemetry is missing; steering holds.
 pub fn blind(inputs: &Inputs) -> Finding {
     let mut evidence = Evidence::default();
     let Feed { connected, age_ms, complete } = inputs.feed;
@@ -176,10 +175,10 @@ pub fn blind(inputs: &Inputs) -> Finding {
     evidence.add("Every partition reports", words).bad(!complete);
     Finding {
         key: "telemetry".into(),
-        cause: "Rows are missing or old: steering keeps its last decision and moves nobody".into(),
+        cause: "Rows are missing or old: steering holds and moves no viewers".into(),
         culprit: Culprit::Telemetry,
         name: None,
-        cohort: "nobody known".into(),
+        cohort: "unknown".into(),
         viewers: 0,
         severity: Severity::Degraded,
         evidence,

@@ -1,4 +1,4 @@
-//! How figures are said in evidence, forecasts and outcomes.
+//! The format of figures in evidence, forecasts and outcomes.
 
 use serde::Serialize;
 
@@ -22,7 +22,7 @@ pub fn viewers(number: i64) -> String {
     if number == 1 { "1 viewer".into() } else { format!("{number} viewers") }
 }
 
-/// One line of what speaks for something.
+/// One line of evidence.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Fact {
     what: String,
@@ -34,31 +34,31 @@ pub struct Fact {
 }
 
 impl Fact {
-    /// What it was before.
+    /// The earlier value.
     pub fn was(&mut self, was: Option<String>) -> &mut Self {
         self.was = was;
         self
     }
 
-    /// Whether it breaks its limit: an operator looks at these first.
+    /// Whether it breaks its limit: operators look at these lines first.
     pub fn bad(&mut self, bad: bool) -> &mut Self {
         self.bad = bad;
         self
     }
 }
 
-/// What speaks for something, as the records store it.
+/// Evidence as the records store it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Evidence(Vec<Fact>);
 
 impl Evidence {
-    /// Adds a fact; what it was, and whether it is bad, can be said of it.
+    /// Adds a fact; its earlier value and whether it is bad can be added.
     pub fn add(&mut self, what: impl Into<String>, value: impl Into<String>) -> &mut Fact {
         let fact = Fact { what: what.into(), value: value.into(), was: None, bad: false };
         self.0.push_mut(fact)
     }
 
-    /// As stored.
+    /// In stored form.
     pub fn text(&self) -> String {
         // Structs of strings always serialize.
         serde_json::to_string(&self.0).unwrap_or_default()

@@ -59,13 +59,19 @@ pub(super) struct Shown {
     pub(super) token: Option<Token>,
 }
 
-/// See the module. All columns are as long as there are places.
+/// See the module. A column ends at the last place that was set.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Columns {
     tenants: Vec<Arc<str>>,
     /// The tenant of the open session in a place, by number from 1; 0 is none.
     tenant: Vec<u32>,
-    words: [Vec<Option<Word>>; 7],
+    content: Vec<Option<Word>>,
+    edge: Vec<Option<Word>>,
+    pipeline: Vec<Option<Word>>,
+    country: Vec<Option<Word>>,
+    device: Vec<Option<Word>>,
+    os: Vec<Option<Word>>,
+    player: Vec<Option<Word>>,
     asn: Vec<Option<u32>>,
     token: Vec<Option<Token>>,
 }
@@ -74,29 +80,20 @@ impl Columns {
     /// Stores what is in a place now: an open session, or none.
     pub(super) fn set(&mut self, slot: u32, shown: Option<(&str, Shown)>) {
         let at = slot as usize;
-        if at >= self.tenant.len() {
-            self.tenant.resize(at + 1, 0);
-            self.words.iter_mut().for_each(|column| column.resize(at + 1, None));
-            self.asn.resize(at + 1, None);
-            self.token.resize(at + 1, None);
-        }
         let Some((tenant, Shown { dimensions: here, token })) = shown else {
-            self.tenant[at] = 0;
-            return;
+            return put(&mut self.tenant, at, 0);
         };
-        self.tenant[at] = u32::try_from(self.place(tenant) + 1).unwrap_or(u32::MAX);
-        let words = [
-            here.content,
-            here.edge,
-            here.pipeline,
-            here.country,
-            here.device,
-            here.os,
-            here.player,
-        ];
-        self.words.iter_mut().zip(words).for_each(|(column, word)| column[at] = word);
-        self.asn[at] = here.asn;
-        self.token[at] = token;
+        let tenant = u32::try_from(self.place(tenant) + 1).unwrap_or(u32::MAX);
+        put(&mut self.tenant, at, tenant);
+        put(&mut self.content, at, here.content);
+        put(&mut self.edge, at, here.edge);
+        put(&mut self.pipeline, at, here.pipeline);
+        put(&mut self.country, at, here.country);
+        put(&mut self.device, at, here.device);
+        put(&mut self.os, at, here.os);
+        put(&mut self.player, at, here.player);
+        put(&mut self.asn, at, here.asn);
+        put(&mut self.token, at, token);
     }
 
     /// A tenant's name, to be shared.
@@ -125,25 +122,32 @@ impl Columns {
     /// The columns of a tenant's open sessions.
     pub(super) fn read(&self, tenant: &str, asked: &[Dimension], words: &Words) -> OpenColumns {
         let slots: Vec<u32> = self.open(tenant, 0).collect();
-        let columns = asked.iter().map(|dimension| {
-            let column = |at: usize| Column::Words(pick(&self.words[at], &slots));
-            match dimension {
-                Dimension::Content => column(0),
-                Dimension::Edge => column(1),
-                Dimension::Pipeline => column(2),
-                Dimension::Country => column(3),
-                Dimension::Device => column(4),
-                Dimension::Os => column(5),
-                Dimension::Player => column(6),
-                Dimension::Asn => Column::Numbers(pick(&self.asn, &slots)),
-                Dimension::State => Column::Tokens(pick(&self.token, &slots)),
-            }
+        let words_of = |column: &[Option<Word>]| Column::Words(pick(column, &slots));
+        let columns = asked.iter().map(|dimension| match dimension {
+            Dimension::Content => words_of(&self.content),
+            Dimension::Edge => words_of(&self.edge),
+            Dimension::Pipeline => words_of(&self.pipeline),
+            Dimension::Country => words_of(&self.country),
+            Dimension::Device => words_of(&self.device),
+            Dimension::Os => words_of(&self.os),
+            Dimension::Player => words_of(&self.player),
+            Dimension::Asn => Column::Numbers(pick(&self.asn, &slots)),
+            Dimension::State => Column::Tokens(pick(&self.token, &slots)),
         });
         let columns = columns.collect();
         OpenColumns { rows: slots.len(), columns, words: words.texts().to_vec() }
     }
 }
 
+/// Stores a value in a place, and nothing in the places before it that were never set.
+fn put<T: Copy + Default>(column: &mut Vec<T>, at: usize, value: T) {
+    if at >= column.len() {
+        column.resize(at + 1, T::default());
+    }
+    column[at] = value;
+}
+
+/// The values in these places, each of which was set.
 fn pick<T: Copy>(column: &[T], slots: &[u32]) -> Vec<T> {
     if slots.len() == column.len() {
         return column.to_vec();

@@ -77,7 +77,7 @@ impl Epoch {
         if input.request {
             return false;
         }
-        let is_new = |newest| input.time() > newest || self.was_overtaken(input);
+        let is_new = |newest| input.time() > newest || self.was_overtaken(input, horizon);
         let starts_over = input.sn == Some(0) && self.newest_ts.get().is_some_and(is_new);
         starts_over || self.is_played_again(input, horizon)
     }
@@ -101,9 +101,11 @@ impl Epoch {
     /// Whether later records of a new playback arrived before its first one, which this is: a
     /// playback has one beginning, so a later one is that of the next. Only facts that can still
     /// move can be told apart.
-    fn was_overtaken(&self, input: &PlayerInput<'_>) -> bool {
+    fn was_overtaken(&self, input: &PlayerInput<'_>, horizon: i64) -> bool {
+        let folded = self.timeline.base().at();
         input.ts.is_some_and(|ts| {
-            ts > self.opened_ts && ts.saturating_add(self.skew_ms()) > self.timeline.base().at()
+            let at = ts.saturating_add(self.skew_ms());
+            ts > self.opened_ts && at > folded && at >= horizon
         }) && self.timeline.numbers().contains(0)
             && !self.timeline.knows(&Identity::of(input))
     }

@@ -69,7 +69,9 @@ impl Machine {
         let low = self.story.least_sn.unwrap_or(sn);
         let apart = match self.story.least_sn {
             Some(_) if sn > high => sn - high - 1,
-            Some(_) if sn < low => low.min(high.saturating_add(1)) - sn - 1,
+            // All numbers seen are above `high` if the first was that of a response; it may come.
+            Some(_) if sn < low && high < low => high.saturating_sub(sn + 1),
+            Some(_) if sn < low => low - sn - 1,
             _ => 0,
         };
         let begins = self.story.least_sn.is_none() || apart > MOST_LOST;

@@ -1,12 +1,12 @@
-//! Snapshots that take long, while records come in.
+//! Snapshots that take long to write while records come in.
 
 use super::*;
 
-/// Snapshots take long to be written.
+/// Makes the writing of each snapshot slow.
 #[derive(Debug)]
-struct Slow;
+struct SlowSnapshots;
 
-impl Faults for Slow {
+impl Faults for SlowSnapshots {
     #[allow(clippy::disallowed_methods, reason = "a disk that is slow holds up its thread")]
     fn pass(&self, step: Step) -> Result<(), String> {
         if step == Step::Snapshot {
@@ -17,8 +17,8 @@ impl Faults for Slow {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_fills_memory_while_a_snapshot_is_written_is_written_next() {
-    let mut way = Way::without_processor();
+async fn rows_that_fill_memory_while_a_snapshot_is_written_are_written_next() {
+    let mut pipeline = Pipeline::without_processor();
     let dir = tempfile::tempdir().unwrap();
     let settings = archive::Settings {
         hot_bytes: 64 << 10,
@@ -26,19 +26,19 @@ async fn what_fills_memory_while_a_snapshot_is_written_is_written_next() {
         snapshot_s: 0,
         ..Default::default()
     };
-    let log = Arc::clone(&way.log) as Arc<dyn EventLog>;
-    let slow = Some(Arc::new(Slow) as Arc<dyn Faults>);
-    let life = Life::with((log, &way.clock), dir.path(), slow, settings).await;
+    let log = Arc::clone(&pipeline.log) as Arc<dyn EventLog>;
+    let slow = Some(Arc::new(SlowSnapshots) as Arc<dyn Faults>);
+    let life = Life::with((log, &pipeline.clock), dir.path(), slow, settings).await;
     let mut stats = life.handle.stats();
-    let stood_still = tokio::spawn(async move {
+    let stalled = tokio::spawn(async move {
         stats.wait_for(|stats| stats.archive.is_some_and(|archive| archive.standing)).await.is_ok()
     });
     for second in 0..60 {
-        way.second(second, 30).await;
-        way.clock.advance_us(1_000_000);
+        pipeline.second(second, 30).await;
+        pipeline.clock.advance_us(1_000_000);
     }
     life.caught_up().await;
     assert!(life.history.status().committed > 0);
     life.stop().await;
-    assert!(!stood_still.await.unwrap(), "it could be written all the time");
+    assert!(!stalled.await.unwrap(), "it could be written all the time");
 }

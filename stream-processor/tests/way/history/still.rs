@@ -1,13 +1,13 @@
-//! Log time stands still, since a clock was ahead of it for a moment: rows come all the same.
+//! Log time is stalled, because a clock was ahead for a moment: rows are written all the same.
 
 use tallylight_schemas::record::EVENTS;
 
 use super::*;
 
-/// What rows may take.
+/// Memory for rows, bytes.
 const HOT: u64 = 256 << 10;
 
-async fn start(way: &Way, dir: &std::path::Path, few: &Arc<Few>) -> Life {
+async fn start(pipeline: &Pipeline, dir: &std::path::Path, budget: &Arc<WriteBudget>) -> Life {
     let settings = archive::Settings {
         hot_bytes: HOT,
         checkpoint_s: 3_600,
@@ -15,15 +15,16 @@ async fn start(way: &Way, dir: &std::path::Path, few: &Arc<Few>) -> Life {
         retry_s: 0,
         ..Default::default()
     };
-    let log = Arc::clone(&way.log) as Arc<dyn EventLog>;
-    let faults = Some(Arc::clone(few) as Arc<dyn Faults>);
-    Life::with((log, &way.clock), dir, faults, settings).await
+    let log = Arc::clone(&pipeline.log) as Arc<dyn EventLog>;
+    let faults = Some(Arc::clone(budget) as Arc<dyn Faults>);
+    Life::with((log, &pipeline.clock), dir, faults, settings).await
 }
 
-/// So many seconds' records, all of them at one moment. What waits never takes much more than it may.
-async fn come(way: &mut Way, life: &Life, seconds: std::ops::Range<i64>) {
+/// Appends the records of these seconds, all at one moment. The rows that wait never take much more
+/// than their memory.
+async fn append_seconds(pipeline: &mut Pipeline, life: &Life, seconds: std::ops::Range<i64>) {
     for second in seconds {
-        way.second(second, 30).await;
+        pipeline.second(second, 30).await;
         life.caught_up().await;
         let waiting = life.history.status().hot_bytes;
         assert!(waiting < 2 * HOT, "{waiting} bytes wait after {second}");
@@ -31,11 +32,11 @@ async fn come(way: &mut Way, life: &Life, seconds: std::ops::Range<i64>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rows_are_written_while_log_time_stands_still() {
-    let (mut way, dir) = (Way::without_processor(), tempfile::tempdir().unwrap());
-    let few = Arc::new(Few(AtomicI64::new(i64::MAX)));
-    let life = start(&way, dir.path(), &few).await;
-    come(&mut way, &life, 0..40).await;
+async fn rows_are_written_while_log_time_is_stalled() {
+    let (mut pipeline, dir) = (Pipeline::without_processor(), tempfile::tempdir().unwrap());
+    let budget = Arc::new(WriteBudget(AtomicI64::new(i64::MAX)));
+    let life = start(&pipeline, dir.path(), &budget).await;
+    append_seconds(&mut pipeline, &life, 0..40).await;
     assert!(life.history.status().committed > 0);
     let stats = life.handle.stats().borrow().archive.unwrap();
     assert_eq!((stats.failures, stats.waiting_entries), (0, 0), "{stats:?}");
@@ -43,18 +44,18 @@ async fn rows_are_written_while_log_time_stands_still() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_written_meanwhile_takes_no_more_memory_and_is_filled_later() {
-    let (mut way, dir) = (Way::without_processor(), tempfile::tempdir().unwrap());
-    let few = Arc::new(Few(AtomicI64::new(0)));
-    let life = start(&way, dir.path(), &few).await;
-    come(&mut way, &life, 0..40).await;
+async fn rows_that_cannot_be_written_meanwhile_take_no_more_memory_and_are_filled_later() {
+    let (mut pipeline, dir) = (Pipeline::without_processor(), tempfile::tempdir().unwrap());
+    let budget = Arc::new(WriteBudget(AtomicI64::new(0)));
+    let life = start(&pipeline, dir.path(), &budget).await;
+    append_seconds(&mut pipeline, &life, 0..40).await;
     until(life.handle.stats(), |archive| archive.standing, async || {}).await;
-    few.0.store(i64::MAX, Ordering::SeqCst);
+    budget.0.store(i64::MAX, Ordering::SeqCst);
     until(life.handle.stats(), |archive| !archive.standing, async || {}).await;
     life.caught_up().await;
-    assert!(way.log.usage(EVENTS).unwrap().next >= 40);
+    assert!(pipeline.log.usage(EVENTS).unwrap().next >= 40);
     let history = life.stop().await;
     let events = rows(&history, Table::PlayerEvents).await;
     let accepted = events.iter().filter(|row| row.contains("|accepted|")).count();
-    assert_eq!(accepted as u64, way.sent);
+    assert_eq!(accepted as u64, pipeline.sent);
 }

@@ -1,8 +1,8 @@
-//! A row that is not what the log says.
+//! A row that does not follow from the log.
 
 use super::*;
 
-/// Adds a millisecond to the first pane that has any.
+/// Adds a millisecond to the first pane with playing time.
 #[derive(Default)]
 struct Broken(bool);
 
@@ -34,7 +34,7 @@ impl Repair for Broken {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_row_that_is_broken_is_named() {
+async fn a_broken_row_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let (life, known) = live_alone(dir.path(), &facts(8, 6, |_| 0), None).await;
     let found = audit(&life.history, known).await;

@@ -1,23 +1,24 @@
-//! Times that are not to be believed: of who sends any, and of a device whose clock is set meanwhile.
+//! Times that are not believed: of a player that sends arbitrary ones, and of a device whose clock
+//! is set during a playback.
 
 use super::*;
 
-/// 2000-01-01, the least that the door lets in, and a day in 2015, both ms.
+/// 2000-01-01, the earliest that the collector accepts, and a day in 2015, both ms.
 const LONG_AGO: [i64; 2] = [946_684_800_000, 1_420_070_400_000];
 
-/// A playback of which the records marked so say another time than they come at.
-fn played(sid: &str, at: i64, said: [Option<i64>; 5]) -> Vec<Fact> {
+/// A playback whose records have the times in `stated`, where given, instead of their own.
+fn played(sid: &str, at: i64, stated: [Option<i64>; 5]) -> Vec<Fact> {
     let states = [("s", 0), ("p", 500), ("r", 9_000), ("p", 9_700), ("q", 20_000)];
-    let one = |(sn, ((sta, after), said)): (usize, ((&str, i64), Option<i64>))| {
-        let ts = said.map_or(T0 + at, |said| said + at) + after;
+    let one = |(sn, ((sta, after), stated)): (usize, ((&str, i64), Option<i64>))| {
+        let ts = stated.map_or(T0 + at, |stated| stated + at) + after;
         let line =
             format!("e=ps,sta={sta},sid=\"{sid}\",cid=\"demo\",sn={sn},ts={ts},br=(600;v),v=2");
         Fact::Line(line, at + after, at + after + 100)
     };
-    states.into_iter().zip(said).enumerate().map(one).collect()
+    states.into_iter().zip(stated).enumerate().map(one).collect()
 }
 
-/// The hours of a table's folders.
+/// The hours before 2020 among a table's folders.
 fn hours(history: &Path, table: Table) -> Vec<String> {
     let folders = std::fs::read_dir(history.join(table.name())).unwrap().flatten();
     let names = folders.map(|one| one.file_name().to_string_lossy().into_owned());
@@ -25,17 +26,17 @@ fn hours(history: &Path, table: Table) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_nobody_can_have_meant_stays_as_it_was_counted() {
+async fn impossible_times_leave_a_session_as_it_was_counted() {
     let dir = tempfile::tempdir().unwrap();
-    let [least, boot] = LONG_AGO;
+    let [earliest, boot] = LONG_AGO;
     let mut all = facts(seed(), 10, up_to_48_hours);
-    // Anybody's, one who plays again after it, and a television whose clock is set while it plays.
-    all.extend(played("any", 60_000, [None, Some(least), Some(least), None, None]));
+    // Arbitrary times, a later playback of the same session, and a TV whose clock is set meanwhile.
+    all.extend(played("any", 60_000, [None, Some(earliest), Some(earliest), None, None]));
     all.extend(played("any", 3 * HOUR_MS, [None; 5]));
     all.extend(played("tv", 90_000, [Some(boot), Some(boot), None, None, None]));
-    // One whose clock is always wrong is believed in what it says of itself.
+    // If a clock is always wrong, its offset is corrected.
     all.extend(played("slow", 120_000, [Some(boot); 5]));
-    all.sort_by_key(Fact::came);
+    all.sort_by_key(Fact::arrived);
     let (life, known) = live_alone(dir.path(), &all, None).await;
     let before = audit(&life.history, known).await;
     assert_eq!(before.drift, 0, "{before:#?}");
@@ -58,16 +59,16 @@ async fn what_nobody_can_have_meant_stays_as_it_was_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_repaired_before_a_clock_went_wrong_stays_repaired() {
+async fn a_session_repaired_before_its_clock_went_wrong_stays_repaired() {
     let dir = tempfile::tempdir().unwrap();
     let stall = |fact: Fact| match fact {
-        Fact::Line(line, at, came) if at == 69_000 => Fact::Line(line, at, came + 600_000),
+        Fact::Line(line, at, arrived) if at == 69_000 => Fact::Line(line, at, arrived + 600_000),
         other => other,
     };
     let mut all: Vec<Fact> = played("twice", 60_000, [None; 5]).into_iter().map(stall).collect();
-    let said = [None, Some(LONG_AGO[0]), None, None, None];
-    all.extend(played("twice", 2 * HOUR_MS, said));
-    all.sort_by_key(Fact::came);
+    let stated = [None, Some(LONG_AGO[0]), None, None, None];
+    all.extend(played("twice", 2 * HOUR_MS, stated));
+    all.sort_by_key(Fact::arrived);
     let (life, known) = live_alone(dir.path(), &all, None).await;
     for (until, out) in [((T0 + HOUR_MS) * 1_000, 0), (known, 1)] {
         let done = repair(&life.history, &Limits::default(), until).await.unwrap();

@@ -1,24 +1,24 @@
-//! More values than cells: which of them has one depends on when log time moved, and by what.
+//! More values than cells: which value has a cell depends on when log time advanced.
 
 use tallylight_stream_processor::Settings;
 
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn which_value_has_a_cell_is_no_drift() {
-    let (dir, way) = (tempfile::tempdir().unwrap(), Way::without_processor());
+async fn the_choice_of_cells_is_not_drift() {
+    let (dir, pipeline) = (tempfile::tempdir().unwrap(), Pipeline::without_processor());
     let limits = Limits { cells: 3, ..Limits::default() };
     let archive = archive::Settings { checkpoint_s: 1, retry_s: 1, ..Default::default() };
-    // No ticks but those below.
+    // The only ticks are those below.
     let settings =
         Settings { tick_ms: 5_000, limits: limits.clone(), archive, ..Settings::default() };
-    let log = Arc::clone(&way.log) as Arc<dyn EventLog>;
-    let life = Life::of((Arc::clone(&log), &way.clock), dir.path(), None, settings).await;
+    let log = Arc::clone(&pipeline.log) as Arc<dyn EventLog>;
+    let life = Life::of((Arc::clone(&log), &pipeline.clock), dir.path(), None, settings).await;
     let (mut rng, mut at, mut sent) = (StdRng::seed_from_u64(seed()), 0, 0);
     while at < 180_000 {
         at += rng.random_range(5..120);
-        way.clock.advance_us((T0 + at) * 1_000 - way.clock.now_us());
-        // Log time moves by entries that are no facts, too, so contests fall elsewhere in a replay.
+        pipeline.clock.advance_us((T0 + at) * 1_000 - pipeline.clock.now_us());
+        // Log time also advances by other entries, so a replay contests cells at other times.
         if rng.random_range(0..2) == 0 {
             log.append(EVENTS, vec![part(Kind::Tick, Vec::new(), Vec::new())]).await.unwrap();
             continue;
@@ -34,7 +34,7 @@ async fn which_value_has_a_cell_is_no_drift() {
         let part = players(&[line], (T0 + at + 50) * 1_000);
         log.append(EVENTS, vec![part]).await.unwrap();
     }
-    let known = written(std::slice::from_ref(&life), &way.clock, SETTLED_US).await;
+    let known = written(std::slice::from_ref(&life), &pipeline.clock, SETTLED_US).await;
     let all = (i64::MIN..i64::MAX, known);
     let found = Audit::all(&life.history, 4, &limits, all).await.unwrap().unwrap();
     assert_eq!((found.drift, found.late), (0, 0), "{found:#?}");

@@ -1,11 +1,11 @@
-//! What the caps removed is not missed.
+//! The audit does not miss rows that the caps removed.
 
 use tallylight_schemas::ident::Shard;
-use tallylight_store::archive::{Parts, Settings, hour_of};
+use tallylight_store::history::{Parts, Settings, hour_of};
 
 use super::*;
 
-/// The history that a life left, whose caps are others now.
+/// Stops a run and opens its history with other caps.
 async fn with_caps(dir: &tempfile::TempDir, life: Life, known: i64, caps: Settings) -> History {
     let log_id = life.log.id().to_owned();
     drop(life.stop().await);
@@ -20,10 +20,10 @@ fn rows_of(found: &Findings, table: Table) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn panes_that_expired_before_the_facts_they_follow_from_do_not_drift() {
+async fn panes_that_expired_before_their_facts_do_not_drift() {
     let dir = tempfile::tempdir().unwrap();
     let (life, known) = live_alone(dir.path(), &facts(8, 20, |_| 0), None).await;
-    // Of the three hours in which something happened, the first goes from the panes alone.
+    // Three hours have facts; the caps remove the first from the panes alone.
     let caps = Settings { cap_hours_panes: 3, ..Settings::default() };
     let history = with_caps(&dir, life, known, caps).await;
     let whole = audit(&history, known).await;
@@ -34,24 +34,25 @@ async fn panes_that_expired_before_the_facts_they_follow_from_do_not_drift() {
     assert!(rows_of(&found, Table::Playback) > 0, "{found:#?}");
 }
 
-/// An audit of what is left when the first hour went from all tables, of a viewer who came in it and
-/// left after so many minutes, beside others.
+/// An audit after the first hour was removed from all tables. A viewer who came in that hour left
+/// after `minutes`; others came and left, too.
 async fn without_first_hour(minutes: i64) -> Findings {
-    let (dir, way) = (tempfile::tempdir().unwrap(), Way::without_processor());
+    let (dir, pipeline) = (tempfile::tempdir().unwrap(), Pipeline::without_processor());
     let line = |minute: i64| {
         let (at, sta) = (minute * 60_000, ["p", "s"][usize::from(minute == 0)]);
         let ts = T0 + at;
-        // Only the first record says where.
-        let who = ["", ",com.tallylight-country=\"NO\""][usize::from(minute == 0)];
-        let line = format!("e=ps,sta={sta},sid=\"long\",cid=\"demo\",sn={minute},ts={ts},v=2{who}");
+        // Only the first record has the country.
+        let country = ["", ",com.tallylight-country=\"NO\""][usize::from(minute == 0)];
+        let line =
+            format!("e=ps,sta={sta},sid=\"long\",cid=\"demo\",sn={minute},ts={ts},v=2{country}");
         Fact::Line(line, at, at + 100)
     };
     let mut all: Vec<Fact> = facts(8, 30, |_| 0);
     all.extend((0..minutes).map(line));
-    all.sort_by_key(Fact::came);
-    let logs = [Arc::clone(&way.log) as Arc<dyn EventLog>];
-    let then_us = (150 * 60_000 - all.last().unwrap().came()).max(0) * 1_000;
-    let (mut lives, known) = live(&logs, &way.clock, dir.path(), &all, (None, then_us)).await;
+    all.sort_by_key(Fact::arrived);
+    let logs = [Arc::clone(&pipeline.log) as Arc<dyn EventLog>];
+    let then_us = (150 * 60_000 - all.last().unwrap().arrived()).max(0) * 1_000;
+    let (mut lives, known) = live(&logs, &pipeline.clock, dir.path(), &all, (None, then_us)).await;
     let caps = Settings { cap_hours: 1, ..Settings::default() };
     let history = with_caps(&dir, lives.remove(0), known, caps).await;
     assert!(history.tend(hour_of(known)).await.unwrap().removed_rows > 0);
@@ -59,7 +60,7 @@ async fn without_first_hour(minutes: i64) -> Findings {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_watches_since_before_the_facts_that_are_left_does_not_drift() {
+async fn a_session_older_than_the_remaining_facts_does_not_drift() {
     let still_there = without_first_hour(150).await;
     let left = without_first_hour(90).await;
     for found in [&still_there, &left] {
@@ -67,5 +68,5 @@ async fn who_watches_since_before_the_facts_that_are_left_does_not_drift() {
         assert!(rows_of(found, Table::Delivery) > 0, "{found:#?}");
         assert!(rows_of(found, Table::Sessions) > 0, "{found:#?}");
     }
-    assert!(rows_of(&left, Table::Playback) > 0, "panes after he left: {left:#?}");
+    assert!(rows_of(&left, Table::Playback) > 0, "panes after the viewer left: {left:#?}");
 }

@@ -1,4 +1,4 @@
-//! When a repair is due: an hour of log time after the last one, of whichever process. What is
+//! When a repair is due: an hour of log time after the last one, whichever process made it. What is
 //! checked, and what is read for it.
 
 use async_trait::async_trait;
@@ -21,10 +21,10 @@ impl Reach for Known {
     }
 }
 
-/// Seconds of log time up to which the last table in line is repaired after a process had two looks.
+/// How far the last table is repaired after a process looked twice, seconds of log time.
 async fn repaired(history: &History, known: i64) -> i64 {
-    let own = audit::Settings { enabled: false, look_s: 1, ..Default::default() };
-    let settings = Settings { partitions: 4, audit: own, ..Default::default() };
+    let audit_settings = audit::Settings { enabled: false, look_s: 1, ..Default::default() };
+    let settings = Settings { partitions: 4, audit: audit_settings, ..Default::default() };
     let keeper = Keeper::new(&settings, history.clone(), Arc::new(Known(known)));
     let stop = CancellationToken::new();
     let running = tokio::spawn(keeper.run(stop.clone()));
@@ -35,7 +35,7 @@ async fn repaired(history: &History, known: i64) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_repair_is_due_an_hour_after_the_last_one_whoever_made_it() {
+async fn a_repair_is_due_an_hour_after_the_last_one_by_any_process() {
     let dir = tempfile::tempdir().unwrap();
     let (life, known) = live_alone(dir.path(), &facts(8, 6, |_| 0), None).await;
     let first = known - 2 * HOUR_US;
@@ -48,22 +48,22 @@ async fn a_repair_is_due_an_hour_after_the_last_one_whoever_made_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_hour_in_which_a_session_ends_that_was_repaired_hours_before_does_not_drift() {
+async fn an_hour_with_the_end_of_a_session_repaired_hours_before_does_not_drift() {
     let dir = tempfile::tempdir().unwrap();
-    // Three hours of play, of which a stall in the first minutes came ten minutes late.
-    let told = |minute: i64| {
+    // Three hours of play, with a stall in the first minutes that was reported ten minutes late.
+    let fact = |minute: i64| {
         let (sta, late) = [("r", 600_000), ("p", 0)][usize::from(minute != 5)];
         let (at, sta) = (minute * 60_000, if minute == 0 { "s" } else { sta });
         let ts = T0 + at;
         let line = format!("e=ps,sta={sta},sid=\"long\",cid=\"demo\",sn={minute},ts={ts},v=2");
         Fact::Line(line, at, at + 100 + late)
     };
-    let mut all: Vec<Fact> = (0..180).map(told).collect();
-    all.sort_by_key(Fact::came);
+    let mut all: Vec<Fact> = (0..180).map(fact).collect();
+    all.sort_by_key(Fact::arrived);
     let (life, known) = live_alone(dir.path(), &all, None).await;
     repair(&life.history, &Limits::default(), known).await.unwrap();
-    let own = audit::Settings { repair_s: 0, look_s: 1, rest: 0, ..Default::default() };
-    let settings = Settings { partitions: 4, audit: own, ..Default::default() };
+    let audit_settings = audit::Settings { repair_s: 0, look_s: 1, rest: 0, ..Default::default() };
+    let settings = Settings { partitions: 4, audit: audit_settings, ..Default::default() };
     let keeper = Keeper::new(&settings, life.history.clone(), Arc::new(Known(known)));
     let (mut stats, stop) = (keeper.stats(), CancellationToken::new());
     let running = tokio::spawn(keeper.run(stop.clone()));
@@ -87,7 +87,7 @@ fn played(sid: &str, at: i64) -> Vec<Fact> {
     states.into_iter().enumerate().map(one).collect()
 }
 
-/// Moves a table's rows of its first or last hour out of the way; answers from where to where.
+/// Moves a table's first or last hour aside; returns both paths.
 fn take_away(history: &Path, table: Table, last: bool) -> (PathBuf, PathBuf) {
     let all = std::fs::read_dir(history.join(table.name())).unwrap().map(|one| one.unwrap().path());
     let is_hour = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("hour=");
@@ -99,13 +99,13 @@ fn take_away(history: &Path, table: Table, last: bool) -> (PathBuf, PathBuf) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_read_that_failed_the_same_hour_is_checked_and_no_older_one_read() {
+async fn after_a_failed_read_the_same_hour_is_checked_and_no_older_one_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let mut all = played("old", 0);
     all.extend(played("new", 54 * HOUR_MS));
     let (life, known) = live_alone(dir.path(), &all, None).await;
-    let own = audit::Settings { repair_s: 0, look_s: 0, rest: 0, ..Default::default() };
-    let settings = Settings { partitions: 4, audit: own, ..Default::default() };
+    let audit_settings = audit::Settings { repair_s: 0, look_s: 0, rest: 0, ..Default::default() };
+    let settings = Settings { partitions: 4, audit: audit_settings, ..Default::default() };
     let keeper = Keeper::new(&settings, life.history.clone(), Arc::new(Known(known)));
     let (mut stats, stop) = (keeper.stats(), CancellationToken::new());
     let running = tokio::spawn(keeper.run(stop.clone()));
@@ -113,9 +113,9 @@ async fn after_a_read_that_failed_the_same_hour_is_checked_and_no_older_one_read
         let seen = tokio::time::timeout(Duration::from_secs(60), stats.wait_for(wanted));
         *seen.await.unwrap().unwrap()
     };
-    // What is checked by now is so far from the first hour that its facts matter no more.
+    // The hours checked by now are so far from the first that its facts no longer matter.
     until(|stats| stats.hours > 50).await;
-    // No facts, but rows that these are held against: the facts of the hour were read by then.
+    // These are rows, not facts: when they are read, the facts of the hour have been read already.
     let (here, aside) = take_away(&folder(&dir), Table::SessionSpans, true);
     take_away(&folder(&dir), Table::PlayerEvents, false);
     until(|stats| stats.failures > 1).await;

@@ -1,11 +1,11 @@
-//! What is old is not read: a repair looks at the facts that matter to what came since the last one,
-//! and says of them what all of history says.
+//! Old facts are not read: a repair reads only the facts that matter to arrivals since the last
+//! one, and its result equals that of reading all of history.
 
 use super::*;
 
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// A playback whose third record, and what an edge says of it, come `late` ms after their time.
+/// A playback whose third record and edge report arrive `late` ms after their time.
 fn played(sid: &str, at: i64, late: i64) -> Vec<Fact> {
     let states = [("s", 0), ("p", 500), ("r", 9_000), ("p", 9_700), ("q", 20_000)];
     let one = |(sn, (sta, after)): (usize, (&str, i64))| {
@@ -19,14 +19,14 @@ fn played(sid: &str, at: i64, late: i64) -> Vec<Fact> {
     facts
 }
 
-/// Moves the first day's facts out of the way, or back.
-fn take_away(history: &Path, there: bool) -> usize {
+/// Moves the first day's facts aside, or back.
+fn take_away(history: &Path, away: bool) -> usize {
     let mut moved = 0;
     for table in [Table::PlayerEvents, Table::DeliveryEvents] {
         let (here, aside) =
             (history.join(table.name()), history.join(format!("{}-old", table.name())));
         std::fs::create_dir_all(&aside).unwrap();
-        let (from, to) = if there { (&here, &aside) } else { (&aside, &here) };
+        let (from, to) = if away { (&here, &aside) } else { (&aside, &here) };
         let mut hours: Vec<_> = std::fs::read_dir(from).unwrap().map(|one| one.unwrap()).collect();
         hours.retain(|one| one.file_name().to_string_lossy().starts_with("hour="));
         hours.sort_by_key(std::fs::DirEntry::file_name);
@@ -40,11 +40,11 @@ fn take_away(history: &Path, there: bool) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_repair_reads_no_facts_that_were_over_long_before() {
+async fn a_repair_reads_no_facts_of_sessions_that_ended_long_before() {
     let dir = tempfile::tempdir().unwrap();
     let mut all = played("old", 0, 600_000);
     all.extend(played("new", 7 * DAY_MS, 600_000));
-    all.sort_by_key(Fact::came);
+    all.sort_by_key(Fact::arrived);
     let (life, known) = live_alone(dir.path(), &all, None).await;
     let first = (T0 + 4 * DAY_MS) * 1_000;
     let done = repair(&life.history, &Limits::default(), first).await.unwrap();
@@ -59,15 +59,15 @@ async fn a_repair_reads_no_facts_that_were_over_long_before() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn repairs_one_after_another_are_what_all_of_history_says() {
+async fn consecutive_repairs_equal_one_that_reads_all_of_history() {
     let dir = tempfile::tempdir().unwrap();
     let mut all = facts(seed(), 30, up_to_48_hours);
-    // Sids that play again and again, some while what they did before is still on its way.
+    // Sessions that play repeatedly, some while records of the playback before are still to arrive.
     for (at, late) in [(0, 30), (20, 1), (27, 0), (45, 3)] {
         all.extend(played("again", at * HOUR_MS, late * HOUR_MS));
         all.extend(played("weekly", 12 * at * HOUR_MS, 2 * late * HOUR_MS));
     }
-    all.sort_by_key(Fact::came);
+    all.sort_by_key(Fact::arrived);
     let (life, known) = live_alone(dir.path(), &all, None).await;
     let mut sessions = 0;
     let moments =

@@ -1,11 +1,11 @@
-//! A playback that was paused before it started has stretches from before its start.
+//! A playback that was paused before it started has spans from before its start.
 
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stretch_from_before_the_start_is_replaced_with_the_others() {
+async fn a_span_from_before_the_start_is_replaced_with_the_others() {
     let dir = tempfile::tempdir().unwrap();
-    // Ten minutes of pause, heard every minute, end in a playback whose stall comes late.
+    // Ten minutes of pause, reported every minute, then a playback whose stall is reported late.
     let paused = (0..10).map(|minute| ("a", minute * 60_000, 0));
     let played =
         [("s", 600_000, 0), ("p", 601_000, 0), ("r", 640_000, 1_800_000), ("p", 642_000, 0)];
@@ -18,7 +18,7 @@ async fn a_stretch_from_before_the_start_is_replaced_with_the_others() {
         Fact::Line(line, at, at + 100 + late)
     };
     let mut facts: Vec<Fact> = facts.map(line).collect();
-    facts.sort_by_key(Fact::came);
+    facts.sort_by_key(Fact::arrived);
     let (life, known) = live_alone(dir.path(), &facts, None).await;
     let done = repair(&life.history, &Limits::default(), known).await.unwrap();
     assert_eq!(done.sessions, 1, "{done:?}");

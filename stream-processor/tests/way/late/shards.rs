@@ -1,5 +1,5 @@
-//! Late facts of a log with three shards, whose processors write to the same tables: they are repaired
-//! once, whichever owner does it, and who only reads the files sees no drift before and after.
+//! Late facts of a log with three shards, whose processors write to the same tables: they are
+//! repaired once, by any owner, and a reader of the files sees no drift before and after.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tallylight_eventlog::memory::MemoryLog;
 use tallylight_schemas::clock::ManualClock;
 use tallylight_schemas::record::{EVENTS, ROWS};
 use tallylight_schemas::tables::Table;
-use tallylight_store::archive::History;
+use tallylight_store::history::History;
 use tallylight_stream_processor::Limits;
 use tallylight_stream_processor::audit::{Repaired, repair};
 
@@ -20,10 +20,10 @@ use crate::world::T0;
 
 const SHARDS: u16 = 3;
 
-/// Drift and late rows as who only reads the files finds them, as far as they say that they reach.
+/// Drift and late rows as a reader of the files finds them, up to the reach that they state.
 async fn read_only(history: &Path) -> (u64, u64) {
     let history = History::open_read_only(history).await.unwrap();
-    let until = history.reach().await.unwrap().expect("each shard says how far it is");
+    let until = history.reach().await.unwrap().expect("each shard states its reach");
     let found = audit(&history, until).await;
     assert!(found.rows > 1_000, "{found:?}");
     (found.drift, found.late)
@@ -39,7 +39,7 @@ async fn late_facts_of_three_shards_are_repaired_once() {
     let (lives, known) = live(&logs, &clock, three.path(), &late, (None, super::SETTLED_US)).await;
     let (drift, late) = read_only(&folder(&three)).await;
     assert_eq!(drift, 0);
-    assert!(late > 0, "something came late");
+    assert!(late > 0, "some facts are late");
 
     let repaired = async |shard: usize| {
         repair(&lives[shard].history, &Limits::default(), known).await.unwrap()
@@ -47,8 +47,7 @@ async fn late_facts_of_three_shards_are_repaired_once() {
     let done = repaired(0).await;
     assert!(done.sessions > 0 && done.panes > 0 && done.files > 0, "{done:?}");
     assert_eq!(read_only(&folder(&three)).await, (0, 0));
-    // The first shard has another owner now, who knows of no repair but what the tables say; and so
-    // do those of the others.
+    // No other owner has anything to repair: owners know of repairs from the tables.
     for shard in 0..usize::from(SHARDS) {
         assert_eq!(repaired(shard).await, Repaired::default(), "by the owner of shard {shard}");
     }
@@ -57,9 +56,9 @@ async fn late_facts_of_three_shards_are_repaired_once() {
         life.stop().await;
     }
 
-    let (straight, _) = live_alone(one.path(), &on_time(seed()), None).await;
-    let straight = straight.stop().await;
+    let (baseline, _) = live_alone(one.path(), &on_time(seed()), None).await;
+    let baseline = baseline.stop().await;
     let repaired = History::open_read_only(&folder(&three)).await.unwrap();
-    same_rows(&[Table::Sessions, Table::SessionSpans], &repaired, &straight).await;
+    same_rows(&[Table::Sessions, Table::SessionSpans], &repaired, &baseline).await;
     assert_eq!(by_duckdb(&folder(&three)), by_duckdb(&folder(&one)));
 }

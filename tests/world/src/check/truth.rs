@@ -62,7 +62,7 @@ pub(super) async fn check(outcome: &Outcome<'_>) -> Vec<String> {
             other => problems.push(format!("{truth:?} is in history as {other:?}")),
         }
     }
-    problems.extend(kept.iter().map(|row| format!("nobody played {row:?}")));
+    problems.extend(kept.iter().map(|row| format!("there was no playback {row:?}")));
     problems
 }
 

@@ -24,7 +24,7 @@ fn rows_are_absolute_and_whole_seconds_are_handed_on() {
     take(&mut window, rows(7, 5, true));
     take(&mut window, rows(8, 10, false));
     take(&mut window, json!({"type": "something new"}));
-    assert!(window.seconds("e1").is_empty(), "nobody said that the second is over");
+    assert!(window.seconds("e1").is_empty(), "the second is not over yet");
     take(
         &mut window,
         json!({"type": "status", "partitions": 4, "reporting": 4,
@@ -90,7 +90,7 @@ fn failures_by_device_are_of_the_last_half_minute() {
     };
     log_is_at(&mut window, 61_000);
     assert_eq!(window.devices()["tv-x900"], Device { viewers: 8, adaptation_failures: 7 });
-    // Nobody watches any more, so no rows come; the log moves on.
+    // There are no viewers any more, so no rows arrive; the log advances.
     log_is_at(&mut window, 85_000);
     assert_eq!(window.devices()["tv-x900"], Device { viewers: 8, adaptation_failures: 4 });
     log_is_at(&mut window, 95_000);
@@ -98,7 +98,7 @@ fn failures_by_device_are_of_the_last_half_minute() {
 }
 
 #[test]
-fn seconds_without_rows_are_told_once_the_log_has_moved_on() {
+fn seconds_without_rows_are_reported_once_the_log_has_advanced() {
     let mut window = Window::default();
     take(&mut window, rows(7, 5, true));
     let seen = |window: &mut Window, log_time: i64| -> Vec<(i64, i64)> {

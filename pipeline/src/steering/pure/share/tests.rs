@@ -45,7 +45,7 @@ fn names_read_back() {
 }
 
 proptest! {
-    /// Whatever was added and removed: slices lie in order, do not overlap, and shares add up.
+    /// After any additions and removals, slices are in order, do not overlap, and shares add up.
     #[test]
     fn slices_never_overlap(steps in prop::collection::vec((0_u32..WHOLE, 0_u8..4, any::<bool>()), 1..30)) {
         let mut routes = routes();

@@ -1,4 +1,4 @@
-//! An edge that takes no connections is answered to nobody.
+//! No session is sent to an edge that accepts no connections.
 
 use tallylight_schemas::control::ActionState;
 
@@ -7,7 +7,7 @@ use crate::steering::pure::answer::answer;
 use crate::steering::pure::share::Pathway;
 use crate::steering::settings::Mode;
 
-/// The edges that sessions which begin now are answered.
+/// The edges that new sessions are sent to.
 fn beginning(fleet: &Fleet) -> Vec<String> {
     let sids = (0..200).map(|n| format!("new-{}-{n}", fleet.now));
     let mut edges: Vec<String> = sids.map(|sid| answer(&fleet.state, &sid, None).edge).collect();
@@ -16,7 +16,7 @@ fn beginning(fleet: &Fleet) -> Vec<String> {
     edges
 }
 
-/// The edges that viewers of an edge are answered who have not noticed anything yet.
+/// The edges that viewers of an edge are sent to if they have not noticed anything yet.
 fn answered(fleet: &Fleet, at: &str) -> Vec<String> {
     let used = Pathway::full(at);
     let of = |sid: &String| answer(&fleet.state, sid, Some(&used)).edge;
@@ -27,7 +27,7 @@ fn answered(fleet: &Fleet, at: &str) -> Vec<String> {
 }
 
 #[test]
-fn an_edge_that_dies_again_within_a_minute_of_the_return_is_answered_to_nobody() {
+fn an_edge_that_dies_again_within_a_minute_of_the_return_is_closed() {
     let mut fleet = Fleet::new(100, 250, 250);
     fleet.ill("e1").dead = true;
     fleet.run(10);
@@ -81,14 +81,14 @@ fn where_no_edge_is_left_everybody_stays_and_an_ill_one_is_better_than_a_dead_on
     fleet.run(5);
     assert_eq!(beginning(&fleet), ["e1", "e2"]);
     assert_eq!(fleet.state.routes.share("e1"), 0.5);
-    // One of them answers again: no minute is waited for.
+    // One of them answers again: there is no wait of a minute.
     fleet.ill("e1").dead = false;
     fleet.run(3);
     assert_eq!((beginning(&fleet), answered(&fleet, "e2")), (vec!["e1".into()], vec!["e1".into()]));
 }
 
 #[test]
-fn who_fits_nowhere_leaves_a_closed_edge_all_the_same() {
+fn viewers_that_fit_nowhere_leave_a_closed_edge_all_the_same() {
     let mut fleet = Fleet::new(90, 60, 60);
     fleet.ill("e1").dead = true;
     fleet.run(6);

@@ -1,6 +1,6 @@
 //! Players that left an ill edge by their own failover, and when they are sent back to it.
 
-use tallylight_schemas::control::ActionKind;
+use tallylight_schemas::control::{ActionKind, ActionRow};
 
 use super::fleet::{EACH, Fleet};
 use crate::steering::pure::command;
@@ -54,39 +54,71 @@ fn a_restart_does_not_send_them_back_sooner() {
     fleet.until(20, |fleet| fleet.at("e1") == before);
 }
 
+/// What an operator requests about an edge.
+fn request(fleet: &mut Fleet, kind: ActionKind, target: &str, to: Option<&str>) -> ActionRow {
+    let (target, to) = (target.to_owned(), to.map(str::to_owned));
+    let request = Manual { kind, target, to, share: 1.0, by: "operator".into() };
+    let (inputs, now) = (fleet.inputs(), fleet.now);
+    manual(&mut fleet.state, &inputs, &request, now, &mut Vec::new()).unwrap()
+}
+
+fn undo(fleet: &mut Fleet, id: &str) {
+    let (inputs, now, out) = (fleet.inputs(), fleet.now, &mut Vec::new());
+    command::on_action(&mut fleet.state, &inputs, id, "undo", "operator", now, out).unwrap();
+}
+
+fn recovers(fleet: &mut Fleet, edge: &str) {
+    fleet.ill(edge).slow_ms = 0;
+    let is_healthy = |fleet: &Fleet| {
+        let edge = &fleet.state.edges[edge];
+        edge.health == Health::Good && edge.symptom_at.is_none()
+    };
+    fleet.until(10, is_healthy);
+}
+
 #[test]
-fn whom_an_operator_brings_back_by_hand_goes_at_once() {
+fn viewers_brought_back_by_an_operator_go_at_once() {
     for undone in [false, true] {
         let mut fleet = Fleet::new(60, 250, 250);
         let before = fleet.at("e1");
-        let wish = |kind, to: Option<&str>| Manual {
-            kind,
-            target: "e1".into(),
-            to: to.map(str::to_owned),
-            share: 1.0,
-            by: "operator".into(),
-        };
-        let (inputs, out) = (fleet.inputs(), &mut Vec::new());
-        let away = wish(ActionKind::ShiftEdge, Some("e2"));
-        let moved = manual(&mut fleet.state, &inputs, &away, fleet.now, out).unwrap();
+        let moved = request(&mut fleet, ActionKind::ShiftEdge, "e1", Some("e2"));
         fleet.run(15);
         fleet.ill("e1").slow_ms = 1_500;
         fleet.run(10);
-        fleet.ill("e1").slow_ms = 0;
-        let is_well = |fleet: &Fleet| {
-            let edge = &fleet.state.edges["e1"];
-            edge.health == Health::Good && edge.symptom_at.is_none()
-        };
-        fleet.until(10, is_well);
-        let (inputs, now) = (fleet.inputs(), fleet.now);
+        recovers(&mut fleet, "e1");
         if undone {
-            let (state, id) = (&mut fleet.state, &moved.id);
-            command::on_action(state, &inputs, id, "undo", "operator", now, out).unwrap();
+            undo(&mut fleet, &moved.id);
         } else {
-            let back = wish(ActionKind::ReturnEdge, None);
-            manual(&mut fleet.state, &inputs, &back, now, out).unwrap();
+            request(&mut fleet, ActionKind::ReturnEdge, "e1", None);
         }
         fleet.run(6);
         assert_eq!(fleet.at("e1"), before, "undone: {undone}");
     }
+}
+
+#[test]
+fn undoing_a_move_by_hand_takes_effect_although_the_edge_is_ill() {
+    let mut fleet = Fleet::new(60, 250, 250);
+    fleet.state.mode = Mode::Observe;
+    let before = fleet.at("e1");
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.until(12, |fleet| fleet.state.open("edge-e1").is_some());
+    let moved = request(&mut fleet, ActionKind::ShiftEdge, "e1", Some("e2"));
+    fleet.run(10);
+    assert_eq!(fleet.at("e1"), 0);
+    undo(&mut fleet, &moved.id);
+    fleet.run(10);
+    assert_eq!(fleet.at("e1"), before);
+}
+
+#[test]
+fn a_move_by_hand_to_an_edge_that_has_just_recovered_takes_effect() {
+    let mut fleet = Fleet::new(60, 250, 250);
+    fleet.state.mode = Mode::Observe;
+    fleet.ill("e2").slow_ms = 1_500;
+    fleet.until(12, |fleet| fleet.state.edges["e2"].health == Health::Bad);
+    recovers(&mut fleet, "e2");
+    request(&mut fleet, ActionKind::ShiftEdge, "e1", Some("e2"));
+    fleet.run(10);
+    assert_eq!(fleet.at("e1"), 0);
 }

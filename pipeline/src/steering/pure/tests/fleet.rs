@@ -14,7 +14,7 @@ use crate::steering::pure::share::{Pathway, Routes};
 use crate::steering::pure::state::{Effect, Policy, State};
 use crate::steering::settings::Mode;
 
-/// What a viewer at the top rung takes, kbps.
+/// The bitrate of a viewer on the top rung, kbps.
 pub(super) const EACH: u64 = 772;
 const STEP: i64 = 500;
 pub(super) const T0: i64 = 1_795_000_000_000;
@@ -25,7 +25,7 @@ pub(super) struct Viewer {
     pub(super) at: String,
     phase: i64,
     assigned: Pathway,
-    /// When steering sent it elsewhere than before, ms. Its player follows within the 5 s of a TTL.
+    /// When steering last changed its edge, ms. Its player follows within the 5 s of a TTL.
     pub(super) moves: Vec<i64>,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Viewer {
 pub(super) struct Ill {
     pub(super) slow_ms: i64,
     pub(super) dead: bool,
-    /// What other customers take of its capacity.
+    /// The part of its capacity that other customers take.
     pub(super) others_kbps: u64,
 }
 
@@ -51,17 +51,17 @@ pub(super) struct Fleet {
     probes: BTreeMap<String, Vec<(i64, i64, bool)>>,
     seconds: BTreeMap<String, Vec<(i64, Second)>>,
     capacities: BTreeMap<String, u64>,
-    /// What players say of changes, if they do.
+    /// Changes that players report, if they do.
     moves: Vec<Moves>,
     pub(super) effects: Vec<(i64, Effect)>,
     /// Which edges were closed, and when.
     pub(super) closed: BTreeSet<(i64, String)>,
-    /// Everything that was decided by, to decide it again.
+    /// All inputs of the decisions, for replaying them.
     pub(super) script: Vec<(i64, Inputs)>,
 }
 
 impl Fleet {
-    /// So many viewers, and edges that carry so many of them at the top rung.
+    /// This many viewers, and edges that carry this many of them on the top rung.
     pub(super) fn new(viewers: usize, e1: u64, e2: u64) -> Self {
         let capacities = vec![("e1".to_owned(), e1 * EACH), ("e2".to_owned(), e2 * EACH)];
         let policy = Policy {
@@ -105,14 +105,14 @@ impl Fleet {
         self.ill.get_mut(edge).unwrap()
     }
 
-    /// Lets so many seconds pass.
+    /// Lets this many seconds pass.
     pub(super) fn run(&mut self, seconds: i64) {
         for _ in 0..seconds * 1_000 / STEP {
             self.step();
         }
     }
 
-    /// Lets time pass until something holds; ms, or a failure after `most` seconds.
+    /// Lets time pass until something holds; returns ms, or fails after `most` seconds.
     pub(super) fn until(&mut self, most: i64, holds: impl Fn(&Self) -> bool) -> i64 {
         let began = self.now;
         while !holds(self) {
@@ -145,7 +145,8 @@ impl Fleet {
         for viewer in &mut self.viewers {
             let assigned = self.state.routes.assigned(&viewer.sid);
             if assigned != viewer.assigned {
-                // To leave an edge that takes no connections is no move by steering's judgement.
+                // Leaving an edge that accepts no connections is not a move by steering's own
+                // decision.
                 if !self.state.routes.is_closed(&viewer.assigned.edge) {
                     viewer.moves.push(self.now);
                 }
@@ -162,8 +163,8 @@ impl Fleet {
             let ttl_s = i64::from(self.state.policy.ttl_s);
             // Spread over the TTL, however long it is.
             if (at + viewer.phase * ttl_s / 5) % (ttl_s * 1_000) < STEP {
-                let told = answer(&self.state, &viewer.sid, Some(&Pathway::full(&viewer.at)));
-                went(viewer, &told.edge, true);
+                let sent = answer(&self.state, &viewer.sid, Some(&Pathway::full(&viewer.at)));
+                went(viewer, &sent.edge, true);
             }
             // Its own failover, as after an error.
             if self.ill[&viewer.at].dead {
@@ -173,7 +174,7 @@ impl Fleet {
         }
     }
 
-    /// Viewers whose requests an edge has now.
+    /// Viewers whose requests an edge receives now.
     pub(super) fn at(&self, edge: &str) -> usize {
         self.viewers.iter().filter(|viewer| viewer.at == edge).count()
     }
@@ -192,7 +193,7 @@ impl Fleet {
                 rebuffering_ms: if slow > 1_000 { viewers * 100 } else { 0 },
                 watched_ms: viewers * 1_000,
             };
-            // A slow answer is reported when it has been given, and rows take a second.
+            // A slow response is reported once it has been sent, and rows take a second.
             let known = self.now + slow + 1_000;
             self.seconds.entry(name.into()).or_default().push((known, second));
         }
@@ -226,6 +227,7 @@ impl Fleet {
                 capacity_kbps: self.capacities[name],
                 reserved_kbps: sessions as u64 * EACH + self.ill[name].others_kbps,
                 sessions,
+                reckoned: false,
             };
             let load = (!self.ill[name].dead).then_some(load);
             let seconds: Vec<Second> = known.collect();

@@ -1,4 +1,4 @@
-//! The guards of ADR 19, each over whatever may happen.
+//! The guards of ADR 19, each over arbitrary events.
 
 use proptest::prelude::*;
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState, Culprit, IncidentRow};
@@ -39,8 +39,8 @@ fn tell(fleet: &mut Fleet, story: &[(i64, bool, i64, bool)]) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// Never more than the target's free nominal capacity, but from a closed edge; at most one move
-    /// a minute for each viewer; never a move while every edge is bad.
+    /// Never more than the target's free nominal capacity, except from a closed edge; at most one
+    /// move a minute for each viewer; never a move while every edge is bad.
     #[test]
     fn the_guards_hold_whatever_happens(story in story(), capacity in 25_u64..120) {
         let mut fleet = Fleet::new(60, capacity, capacity);
@@ -51,13 +51,13 @@ proptest! {
         for (at, effect) in &fleet.effects {
             let Some(row) = taken(effect).filter(|row| row.kind == ActionKind::ShiftEdge) else { continue };
             if fleet.closed.contains(&(*at, row.target.clone())) {
-                // It is left without regard to room.
+                // Viewers leave it without regard to room.
                 continue;
             }
             let (_, inputs) = fleet.script.iter().find(|(when, _)| when == at).unwrap();
             let to = row.to.as_deref().unwrap();
             let load = inputs.edges[to].load.unwrap();
-            // Who fled from a dead edge by itself is there already.
+            // Viewers that fled from a dead edge on their own are there already.
             let all_fled = inputs.edges[&row.target].load.is_none_or(|load| load.sessions == 0);
             let fled = if all_fled { row.viewers } else { 0 };
             let after = load.reserved_kbps + (row.viewers - fled).max(0) as u64 * EACH;
@@ -83,7 +83,7 @@ proptest! {
         prop_assert_eq!(&state, &fleet.state);
     }
 
-    /// Undoing a move restores where everybody was.
+    /// Undoing a move sends every viewer back to where it was.
     #[test]
     fn undo_restores(capacity in 40_u64..120) {
         let mut fleet = Fleet::new(60, capacity, capacity);
@@ -103,7 +103,7 @@ proptest! {
 }
 
 #[test]
-fn nobody_is_moved_while_every_edge_is_bad() {
+fn no_viewers_move_while_every_edge_is_bad() {
     let mut fleet = Fleet::new(60, 100, 100);
     for (first, second) in [("e1", "e2"), ("e2", "e1")] {
         fleet.ill(first).slow_ms = 1_500;
@@ -126,7 +126,7 @@ fn nobody_is_moved_while_every_edge_is_bad() {
 }
 
 #[test]
-fn nobody_is_brought_back_to_an_edge_that_others_fill() {
+fn viewers_do_not_return_to_an_edge_that_others_fill() {
     let mut fleet = Fleet::new(60, 100, 100);
     let before = fleet.at("e1");
     fleet.ill("e1").slow_ms = 1_500;
@@ -141,7 +141,7 @@ fn nobody_is_brought_back_to_an_edge_that_others_fill() {
 }
 
 #[test]
-fn a_moment_of_slowness_moves_nobody() {
+fn a_moment_of_slowness_moves_no_viewers() {
     let mut fleet = Fleet::new(60, 100, 100);
     for _ in 0..6 {
         fleet.ill("e1").slow_ms = 1_500;
@@ -178,7 +178,7 @@ fn an_edge_without_viewers_has_a_health_too_and_new_sessions_avoid_it() {
     assert!((fleet.state.routes.share("e2") - 1.0).abs() < 1e-9);
 }
 
-/// A fleet with a move in force, and the state of a run of steering that knows nothing of it yet.
+/// A fleet with a move in force, and the state of a new run of steering that knows nothing of it.
 fn restarted() -> (Fleet, State) {
     let mut fleet = Fleet::new(60, 100, 100);
     fleet.ill("e1").slow_ms = 1_500;
@@ -205,7 +205,7 @@ fn a_restart_takes_up_what_is_in_force() {
 }
 
 #[test]
-fn a_restart_sends_them_where_they_were_also_whom_no_edge_had_room_for() {
+fn a_restart_keeps_all_viewers_in_place_even_without_room() {
     let mut fleet = Fleet::new(60, 100, 45);
     fleet.ill("e1").slow_ms = 1_500;
     fleet.run(15);
@@ -222,7 +222,7 @@ fn a_restart_sends_them_where_they_were_also_whom_no_edge_had_room_for() {
 }
 
 #[test]
-fn nobody_is_capped_while_an_edge_that_may_have_room_settles() {
+fn no_viewers_are_capped_while_an_edge_with_room_settles() {
     let mut fleet = Fleet::new(60, 100, 100);
     fleet.ill("e1").slow_ms = 1_500;
     fleet.state.sent.insert("e2".into(), fleet.now);
@@ -234,7 +234,7 @@ fn nobody_is_capped_while_an_edge_that_may_have_room_settles() {
 }
 
 #[test]
-fn viewers_go_to_the_edge_that_is_meant_whoever_has_more_room() {
+fn viewers_go_to_the_named_edge_even_if_another_has_more_room() {
     let fleet = Fleet::new(60, 100, 100);
     let mut inputs = fleet.inputs();
     let mut state = fleet.state.clone();
@@ -246,7 +246,7 @@ fn viewers_go_to_the_edge_that_is_meant_whoever_has_more_room() {
         let parts = plan(&state, &inputs, "e1", (WHOLE, Some(to)), fleet.now);
         assert_eq!(parts[0].to.as_deref(), Some(to));
     }
-    // Of a closed edge only who fits, but for the one with most room.
+    // From a closed edge only viewers that fit, except to the edge with most room.
     state.edges.get_mut("e1").unwrap().closed_since = Some(fleet.now);
     state.policy.capacities[2].1 = 5 * EACH;
     inputs.edges.get_mut("e3").unwrap().load = Some(Load::default());
@@ -277,24 +277,24 @@ fn what_is_in_force_is_said_again_so_that_a_later_restart_finds_it() {
 }
 
 #[test]
-fn a_restart_that_hears_of_it_twice_moves_nobody_twice() {
+fn a_restart_that_reads_a_move_twice_applies_it_once() {
     let (fleet, mut again) = restarted();
     let actions: Vec<_> = fleet.state.actions.values().cloned().collect();
     again.restore(Vec::new(), actions.clone(), fleet.now, &mut Vec::new());
     let once = again.routes.clone();
     again.restore(Vec::new(), actions.clone(), fleet.now, &mut Vec::new());
     assert_eq!(again.routes, once);
-    // An edge that is in the settings no more takes nobody.
+    // An edge that is no longer in the settings receives no viewers.
     let mut policy = fleet.state.policy.clone();
     policy.capacities.retain(|(name, _)| name != "e2");
     let mut without = State::new(policy, fleet.state.mode);
     let out = &mut Vec::new();
     without.restore(Vec::new(), actions, fleet.now, out);
-    let told = out.iter().any(|effect| match effect {
+    let is_ended = out.iter().any(|effect| match effect {
         Effect::Action(row) => row.state == ActionState::Ended,
         _ => false,
     });
-    assert!(told, "the log has it, too");
+    assert!(is_ended, "the log has it, too");
     assert_eq!(without.routes.moved().count(), 0);
     assert!(without.actions_in(&[ActionState::Taken]).is_empty());
 }

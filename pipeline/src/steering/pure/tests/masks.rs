@@ -1,4 +1,4 @@
-//! What was asked of the origin is asked until its page shows it.
+//! A mask is requested until the origin's page shows it.
 
 use tallylight_schemas::control::{ActionKind, ActionState};
 
@@ -9,7 +9,7 @@ use crate::steering::pure::manual::{Manual, manual};
 use crate::steering::pure::state::{Effect, State};
 use crate::steering::settings::Mode;
 
-/// How often each was asked since `from`: to mask, and to unmask.
+/// How often each was requested since `from`: to mask, and to unmask.
 fn asked(fleet: &Fleet, from: usize) -> (usize, usize) {
     let times = |wanted: bool| {
         let is_it = |effect: &Effect| matches!(effect, Effect::Mask { on, .. } if *on == wanted);
@@ -18,7 +18,7 @@ fn asked(fleet: &Fleet, from: usize) -> (usize, usize) {
     (times(true), times(false))
 }
 
-/// An encoder that is masked since a moment ago; the origin's page does not show it.
+/// An encoder that has just been masked; the origin's page does not show it yet.
 fn masked() -> Fleet {
     let mut fleet = Fleet::new(20, 250, 250);
     fleet.pipelines.insert("A".into(), copies(&[(10, Frozen), (11, Frozen)], true));
@@ -52,7 +52,7 @@ fn a_mask_that_the_origin_keeps_is_taken_off_again() {
     let from = fleet.effects.len();
     fleet.run(11);
     assert_eq!(asked(&fleet, from), (0, 2));
-    // Once it is off, who masks it at the origin is let.
+    // Once the mask is off, an operator may set one at the origin.
     shows(&mut fleet, false);
     fleet.run(6);
     shows(&mut fleet, true);
@@ -114,10 +114,10 @@ fn a_mask_by_a_click_is_taken_off_as_its_offer_said() {
     let id = fleet.actions(ActionState::Offered)[0].id.clone();
     let (inputs, now) = (fleet.inputs(), fleet.now);
     command::on_action(&mut fleet.state, &inputs, &id, "take", "me", now, &mut out).unwrap();
-    // Nobody masks it a second time: the first mask's end would not be the other's.
+    // It cannot be masked a second time: the end of the first mask would not be that of the second.
     let kind = ActionKind::MaskPipeline;
-    let wish = Manual { kind, target: "A".into(), to: None, share: 1.0, by: "me".into() };
-    let again = manual(&mut fleet.state, &inputs, &wish, now, &mut out);
+    let request = Manual { kind, target: "A".into(), to: None, share: 1.0, by: "me".into() };
+    let again = manual(&mut fleet.state, &inputs, &request, now, &mut out);
     assert_eq!(again, Err(Refused::Conflict("it is masked already".into())));
     fleet.pipelines.insert("A".into(), copies(&[], false));
     shows(&mut fleet, true);
@@ -126,7 +126,7 @@ fn a_mask_by_a_click_is_taken_off_as_its_offer_said() {
 }
 
 #[test]
-fn a_mask_that_nobody_took_is_offered_no_longer_than_its_incident_lasts() {
+fn an_untaken_mask_is_offered_no_longer_than_its_incident_lasts() {
     let mut fleet = Fleet::new(20, 250, 250);
     command::set_mode(&mut fleet.state, Mode::Advise, "me", fleet.now, &mut Vec::new());
     fleet.pipelines.insert("A".into(), copies(&[(10, Frozen), (11, Frozen)], true));

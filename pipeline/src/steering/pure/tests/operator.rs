@@ -1,4 +1,4 @@
-//! What an operator may do, and may think better of.
+//! What an operator may do, and may reconsider.
 
 use tallylight_schemas::control::{ActionKind, ActionState, IncidentState};
 
@@ -61,7 +61,7 @@ fn nothing_is_on_the_table_while_steering_observes() {
     assert!(matches!(tell(&mut fleet, &id, "take"), Err(Refused::Conflict(_))));
     set(&mut fleet, Mode::Act);
     fleet.run(20);
-    assert_eq!(fleet.at("e1"), 0, "nobody said no to it");
+    assert_eq!(fleet.at("e1"), 0, "it was not rejected");
 }
 
 #[test]
@@ -87,13 +87,13 @@ fn what_was_held_can_be_done_after_all_while_the_incident_is_open() {
 /// Moves a share of e1's viewers to e2 by hand, or brings all back.
 fn by_hand(fleet: &mut Fleet, kind: ActionKind, share: f64) {
     let to = (kind == ActionKind::ShiftEdge).then(|| "e2".to_owned());
-    let wish = Manual { kind, target: "e1".into(), to, share, by: "operator".into() };
+    let request = Manual { kind, target: "e1".into(), to, share, by: "operator".into() };
     let inputs = fleet.inputs();
-    manual(&mut fleet.state, &inputs, &wish, fleet.now, &mut Vec::new()).unwrap();
+    manual(&mut fleet.state, &inputs, &request, fleet.now, &mut Vec::new()).unwrap();
 }
 
 #[test]
-fn who_was_moved_by_hand_is_brought_back_by_hand() {
+fn viewers_moved_by_hand_are_brought_back_by_hand() {
     let mut fleet = Fleet::new(60, 250, 250);
     let before = fleet.at("e1");
     by_hand(&mut fleet, ActionKind::ShiftEdge, 1.0);
@@ -105,16 +105,16 @@ fn who_was_moved_by_hand_is_brought_back_by_hand() {
 }
 
 #[test]
-fn nobody_is_brought_back_by_hand_to_an_edge_that_is_full_or_ill() {
+fn viewers_are_not_brought_back_by_hand_to_a_full_or_ill_edge() {
     let mut fleet = Fleet::new(60, 60, 250);
     by_hand(&mut fleet, ActionKind::ShiftEdge, 1.0);
     fleet.run(15);
     let back = |fleet: &mut Fleet| {
         let (kind, target, by) = (ActionKind::ReturnEdge, "e1".into(), "operator".into());
-        let wish = Manual { kind, target, to: None, share: 1.0, by };
+        let request = Manual { kind, target, to: None, share: 1.0, by };
         let (inputs, now) = (fleet.inputs(), fleet.now);
-        let shown = preview(&fleet.state, &inputs, &wish, now);
-        let done = manual(&mut fleet.state, &inputs, &wish, now, &mut Vec::new());
+        let shown = preview(&fleet.state, &inputs, &request, now);
+        let done = manual(&mut fleet.state, &inputs, &request, now, &mut Vec::new());
         assert_eq!(shown.is_ok(), done.is_ok(), "as it is shown, so it is done");
         (format!("{shown:?}"), done)
     };
@@ -125,7 +125,7 @@ fn nobody_is_brought_back_by_hand_to_an_edge_that_is_full_or_ill() {
     (fleet.ill("e1").others_kbps, fleet.ill("e1").slow_ms) = (0, 1_500);
     fleet.run(8);
     let (said, done) = back(&mut fleet);
-    assert!(done.is_err() && said.contains("edge e1 is not well"), "{said}");
+    assert!(done.is_err() && said.contains("edge e1 is not healthy"), "{said}");
     assert_eq!(fleet.at("e1"), 0);
     fleet.ill("e1").slow_ms = 0;
     fleet.run(60);
@@ -133,7 +133,7 @@ fn nobody_is_brought_back_by_hand_to_an_edge_that_is_full_or_ill() {
     assert!(row.load_after.is_some_and(|load| load > 0.1 && load <= 1.0), "{row:?}");
 }
 
-/// An edge that was ill, and whose viewers were moved in part by hand and the rest by steering.
+/// An edge that was ill, and whose viewers were moved partly by hand and the rest by steering.
 fn moved_twice() -> Fleet {
     let mut fleet = Fleet::new(60, 250, 250);
     by_hand(&mut fleet, ActionKind::ShiftEdge, 0.3);
@@ -147,7 +147,7 @@ fn moved_twice() -> Fleet {
 }
 
 #[test]
-fn who_takes_a_return_that_is_offered_leaves_what_was_moved_by_hand() {
+fn taking_an_offered_return_leaves_manual_moves() {
     let mut fleet = moved_twice();
     let id = fleet.actions(ActionState::Offered)[0].id.clone();
     tell(&mut fleet, &id, "take").unwrap();
@@ -173,7 +173,7 @@ fn a_return_that_was_turned_down_is_not_made_by_itself() {
 }
 
 #[test]
-fn nobody_is_brought_back_while_steering_does_not_see() {
+fn viewers_are_not_brought_back_without_rows() {
     let mut fleet = moved_twice();
     let id = fleet.actions(ActionState::Offered)[0].id.clone();
     set(&mut fleet, Mode::Act);
@@ -185,7 +185,7 @@ fn nobody_is_brought_back_while_steering_does_not_see() {
 }
 
 #[test]
-fn who_undoes_a_cap_does_not_insist_on_an_ill_edge() {
+fn undoing_a_cap_does_not_insist_on_an_ill_edge() {
     let mut fleet = Fleet::new(60, 100, 45);
     fleet.ill("e1").slow_ms = 1_500;
     fleet.run(30);

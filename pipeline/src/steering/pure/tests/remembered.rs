@@ -9,13 +9,13 @@ use tallylight_schemas::control::{
 use super::fleet::{Fleet, copies};
 use crate::origin::CopyState::Frozen;
 use crate::steering::pure::command;
-use crate::steering::pure::incidents::{Finding, found, well};
+use crate::steering::pure::incidents::{Finding, found, recovered};
 use crate::steering::pure::manual::{Manual, manual};
 use crate::steering::pure::state::{Effect, State};
 use crate::steering::pure::words::Evidence;
 use crate::steering::settings::Mode;
 
-/// So much does the feed still have when steering starts anew.
+/// What the feed still has when steering restarts.
 const FEED_MS: i64 = 31 * 60_000;
 
 /// Another run of steering, which knows what was written lately.
@@ -82,7 +82,7 @@ fn a_return_that_was_turned_down_is_not_made_after_a_restart_either() {
 }
 
 #[test]
-fn a_return_whose_viewers_nobody_counts_any_more_is_over_after_a_restart() {
+fn a_return_whose_viewers_are_not_counted_any_more_is_over_after_a_restart() {
     let mut fleet = Fleet::new(20, 100, 100);
     fleet.ill("e1").slow_ms = 1_500;
     fleet.until(30, |fleet| fleet.at("e1") == 0);
@@ -95,7 +95,7 @@ fn a_return_whose_viewers_nobody_counts_any_more_is_over_after_a_restart() {
     let (_, id) = back(&fleet).unwrap();
     restart(&mut fleet);
     let row = &fleet.state.actions[&id];
-    let outcome = "Brought back; nobody counted, as steering restarted";
+    let outcome = "Brought back; not counted, as steering restarted";
     assert_eq!((row.state, row.outcome.as_deref()), (ActionState::Ended, Some(outcome)));
 }
 
@@ -106,9 +106,9 @@ fn a_pipeline_that_an_operator_uses_again_is_not_masked_after_a_restart_either()
     fleet.pipelines.insert("B".into(), copies(&[], true));
     fleet.until(10, |fleet| !fleet.actions(ActionState::Taken).is_empty());
     let (kind, target, by) = (ActionKind::UnmaskPipeline, "A".into(), "operator".into());
-    let wish = Manual { kind, target, to: None, share: 1.0, by };
+    let request = Manual { kind, target, to: None, share: 1.0, by };
     let (inputs, now, mut out) = (fleet.inputs(), fleet.now, Vec::new());
-    manual(&mut fleet.state, &inputs, &wish, now, &mut out).unwrap();
+    manual(&mut fleet.state, &inputs, &request, now, &mut out).unwrap();
     fleet.effects.extend(out.into_iter().map(|effect| (now, effect)));
     fleet.run(35 * 60);
     restart(&mut fleet);
@@ -155,7 +155,7 @@ fn parts_whose_names_begin_alike_have_incidents_of_their_own() {
     };
     let (now, mut out) = (1_795_000_000_000, Vec::new());
     let longer = found(&mut state, finding("cdn-b"), now, &mut out);
-    well(&mut state, "edge-cdn", 0, now, &mut out);
+    recovered(&mut state, "edge-cdn", 0, now, &mut out);
     assert_eq!(state.incidents[&longer].well_since, None, "nothing was said of that edge");
     let shorter = found(&mut state, finding("cdn"), now, &mut out);
     assert_ne!(longer, shorter);

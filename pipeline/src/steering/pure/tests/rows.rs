@@ -1,4 +1,4 @@
-//! What rows say, and that they say it only while they are young.
+//! What rows show, and that they count only while they are young.
 
 use tallylight_schemas::control::Culprit;
 
@@ -8,7 +8,7 @@ use crate::steering::pure::health::Health;
 use crate::steering::pure::inputs::{Device, Found, Inputs, Probe};
 
 #[test]
-fn old_rows_do_not_keep_an_edge_bad_that_the_prober_finds_well() {
+fn old_rows_do_not_keep_an_edge_bad_that_the_prober_finds_healthy() {
     let mut fleet = Fleet::new(60, 250, 250);
     fleet.origin_slow = 1_500;
     fleet.run(15);
@@ -34,7 +34,7 @@ fn a_device_is_named_by_what_was_measured_and_only_by_young_rows() {
     let row = named.incidents.values().find(|row| row.culprit == Culprit::Device).unwrap();
     let said = "Rebuffers after a bitrate that was not lowered, last 30 s";
     assert!(row.evidence.contains(said), "{}", row.evidence);
-    // Without young rows nobody knows: nothing is named, and what is open is not over.
+    // Without young rows nothing is known: nothing is named, and what is open is not over.
     inputs.feed.age_ms = Some(4_001);
     let (blind, _) = decide(fleet.state.clone(), &inputs, fleet.now);
     assert!(blind.incidents.is_empty(), "{:?}", blind.incidents);

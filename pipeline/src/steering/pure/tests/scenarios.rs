@@ -1,4 +1,4 @@
-//! What is asked of steering (docs/testing.md, "What must hold"), each as one story.
+//! The requirements on steering (docs/testing.md, "What must hold"), each as one scenario.
 
 use tallylight_schemas::control::{ActionKind, ActionState, Culprit};
 
@@ -22,7 +22,7 @@ fn a_killed_edge_is_left_within_ten_seconds() {
         fleet.until(10, |fleet| moved(fleet) && !fleet.actions(ActionState::Taken).is_empty());
     assert!(took <= 10_000);
     assert!(fleet.open()[0].cause.contains("does not answer"), "{:?}", fleet.open());
-    // All had left before steering said a word, and the outcome says so.
+    // All had left before steering reported anything, and the outcome says so.
     fleet.run(2);
     let taken = &fleet.actions(ActionState::Taken)[0];
     let outcome = taken.outcome.clone().unwrap_or_default();
@@ -48,7 +48,7 @@ fn a_slow_edge_is_decided_within_5_s_and_left_within_ttl_and_ten() {
 }
 
 #[test]
-fn a_healed_edge_gets_its_share_back_after_30_s_and_nobody_moves_twice_a_minute() {
+fn a_recovered_edge_gets_its_share_back_after_30_s_and_no_viewer_moves_twice_a_minute() {
     let mut fleet = Fleet::new(100, 250, 250);
     let before = fleet.at("e1");
     fleet.ill("e1").slow_ms = 1_500;
@@ -66,7 +66,7 @@ fn a_healed_edge_gets_its_share_back_after_30_s_and_nobody_moves_twice_a_minute(
 }
 
 #[test]
-fn both_edges_bad_names_what_they_share_and_moves_nobody() {
+fn two_bad_edges_name_their_common_cause_and_move_no_viewers() {
     for origin in [false, true] {
         let mut fleet = Fleet::new(60, 250, 250);
         if origin {
@@ -109,10 +109,10 @@ fn no_more_are_moved_than_the_target_has_room_for_and_the_rest_is_capped() {
 }
 
 #[test]
-fn who_fits_nowhere_stays_free_to_move_where_no_manifest_has_low_rungs() {
+fn viewers_that_fit_nowhere_stay_movable_without_low_rungs() {
     let mut fleet = Fleet::new(90, 250, 250);
     fleet.low = false;
-    // Others leave no room at all, and then enough for all.
+    // Other customers leave no room at all, and then enough for all.
     fleet.ill("e2").others_kbps = 250 * EACH;
     fleet.ill("e1").slow_ms = 1_500;
     fleet.run(40);
@@ -137,11 +137,11 @@ fn in_advise_nothing_moves_before_the_click_and_undo_brings_them_back() {
     fleet.run(30);
     let (inputs, now) = (fleet.inputs(), fleet.now);
     command::on_action(&mut fleet.state, &inputs, &offer.id, "undo", "me", now, &mut out).unwrap();
-    assert!(fleet.state.is_insisted("e1"), "players are told so although it is ill");
+    assert!(fleet.state.is_insisted("e1"), "players are sent there although it is ill");
     fleet.run(6);
     assert_eq!(fleet.at("e1"), before);
     fleet.run(60);
-    assert_eq!(fleet.at("e1"), before, "nobody is moved again that an operator brought back");
+    assert_eq!(fleet.at("e1"), before, "viewers that an operator brought back do not move again");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn in_observe_it_only_names() {
 }
 
 #[test]
-fn without_whole_rows_it_holds_and_says_so() {
+fn without_complete_rows_steering_holds_and_says_so() {
     let mut fleet = Fleet::new(60, 250, 250);
     fleet.feed.complete = false;
     fleet.ill("e1").slow_ms = 1_500;
@@ -198,7 +198,7 @@ fn what_is_said_of_an_encoder_has_its_numbers_and_is_true() {
     fleet.pipelines.insert("A".into(), copies(&[(10, Frozen), (11, Frozen)], true));
     fleet.run(1);
     assert!(fleet.open()[0].evidence.contains("2 of its last 3"), "{:?}", fleet.open());
-    // Nobody's copy was served: that is no incident without viewers.
+    // No copy was served: that is an incident without viewers.
     let mut fleet = Fleet::new(20, 250, 250);
     for name in ["A", "B"] {
         let mut pipeline = copies(&[(10, Missing), (11, Missing)], false);
@@ -206,8 +206,8 @@ fn what_is_said_of_an_encoder_has_its_numbers_and_is_true() {
         fleet.pipelines.insert(name.into(), pipeline);
     }
     fleet.run(1);
-    assert!(fleet.open().iter().all(|row| row.cohort == "everybody: no copy was served"));
-    // It is over 30 s after the newest segments are well, not when the last bad one is forgotten.
+    assert!(fleet.open().iter().all(|row| row.cohort == "all viewers: no copy was served"));
+    // It is over 30 s after the newest segments are good, not when the last bad one is forgotten.
     for name in ["A", "B"] {
         fleet.pipelines.insert(name.into(), copies(&[(5, Missing), (6, Missing)], false));
     }
@@ -230,9 +230,9 @@ fn what_is_said_of_an_edge_without_requests_or_viewers_has_its_words() {
 }
 
 #[test]
-fn a_cap_by_hand_needs_no_room_and_a_move_says_what_stands_against_it() {
+fn a_manual_cap_needs_no_room_and_a_move_names_its_obstacle() {
     let mut fleet = Fleet::new(60, 250, 250);
-    let wish = |kind, to: Option<&str>| Manual {
+    let request = |kind, to: Option<&str>| Manual {
         kind,
         target: "e1".into(),
         to: to.map(str::to_owned),
@@ -240,24 +240,24 @@ fn a_cap_by_hand_needs_no_room_and_a_move_says_what_stands_against_it() {
         by: "me".into(),
     };
     let (inputs, now) = (fleet.inputs(), fleet.now);
-    let cap = wish(ActionKind::CapLadder, None);
+    let cap = request(ActionKind::CapLadder, None);
     let row = manual(&mut fleet.state, &inputs, &cap, now, &mut Vec::new()).unwrap();
     assert!(row.state == ActionState::Taken && row.share == 0.5 && row.viewers > 5, "{row:?}");
     assert!(!row.forecast.contains("no room"), "{row:?}");
     fleet.ill("e2").slow_ms = 1_500;
     fleet.run(8);
     let (inputs, now) = (fleet.inputs(), fleet.now);
-    let refused = preview(&fleet.state, &inputs, &wish(ActionKind::ShiftEdge, Some("e2")), now);
+    let refused = preview(&fleet.state, &inputs, &request(ActionKind::ShiftEdge, Some("e2")), now);
     let said = format!("{refused:?}");
-    assert!(said.contains("edge e2 is not well: prober had"), "{said}");
+    assert!(said.contains("edge e2 is not healthy: prober had"), "{said}");
     let inputs = Inputs { low: false, ..inputs };
     let said = format!("{:?}", preview(&fleet.state, &inputs, &cap, now));
     assert!(said.contains("no manifest names a low pathway"), "{said}");
 }
 
 #[test]
-fn whom_a_cap_kept_does_not_come_back_and_its_end_is_said_apart() {
-    // Some fit elsewhere and the rest is capped; then nobody fits.
+fn capped_viewers_do_not_return_and_their_end_is_reported_separately() {
+    // Some fit elsewhere and the rest are capped; then none fit.
     for others in [0, 45] {
         let mut fleet = Fleet::new(60, 100, 45);
         fleet.ill("e2").others_kbps = others * EACH;

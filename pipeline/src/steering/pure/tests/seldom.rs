@@ -1,11 +1,11 @@
-//! Players that ask seldom follow late: until they have, no room is given out twice and no outcome is
-//! written.
+//! Players that ask seldom follow late: until they have, no room is given out twice and no outcome
+//! is written.
 
 use tallylight_schemas::control::ActionState;
 
 use super::fleet::Fleet;
 
-/// Edges of this capacity, whose players ask once a minute and one of which falls ill.
+/// Edges of this capacity whose players ask once a minute; one of them becomes ill.
 fn slow(capacity: u64) -> Fleet {
     let mut fleet = Fleet::new(90, capacity, capacity);
     fleet.low = false;

@@ -1,0 +1,62 @@
+//! Writes the rows in memory into the tables, one slice at a time.
+
+use tallylight_schemas::tables::Table;
+
+use super::hot::Hot;
+use super::{History, HistoryError};
+
+impl History {
+    /// Writes everything below `to`, table by table. Many rows take several transactions of a
+    /// table, each of whole entries: memory is released as soon as its rows are written.
+    pub async fn commit(&self, to: u64) -> Result<(), HistoryError> {
+        let _alone = self.shared.writer.lock().await;
+        for table in Table::ALL {
+            while let Some((hot, upto)) = self.next_slice(table, to) {
+                self.commit_slice(table, &hot, upto).await?;
+            }
+        }
+        let mut status = self.shared.status.lock();
+        status.committed = status.committed.max(to);
+        Ok(())
+    }
+
+    /// The next slice of a table to write, and the offset below which the table is then complete.
+    fn next_slice(&self, table: Table, to: u64) -> Option<(Vec<Hot>, u64)> {
+        let tables = self.shared.tables.lock();
+        let below = tables[table as usize].hot.iter().take_while(|hot| hot.offset < to);
+        let (mut slice, mut rows) = (Vec::new(), 0);
+        for hot in below {
+            let begins = slice.last().is_none_or(|last: &Hot| last.offset != hot.offset);
+            if begins && rows >= self.shared.settings.slice_rows {
+                return Some((slice, hot.offset));
+            }
+            rows += hot.rows();
+            slice.push(hot.clone());
+        }
+        (!slice.is_empty()).then_some((slice, to))
+    }
+
+    async fn commit_slice(&self, table: Table, hot: &[Hot], to: u64) -> Result<(), HistoryError> {
+        let mut folder = self.shared.tables.lock()[table as usize].folder.clone();
+        let appended = folder.append(&self.shared, hot, to).await;
+        let mut tables = self.shared.tables.lock();
+        let state = &mut tables[table as usize];
+        if let Err(error) = appended {
+            if matches!(error, HistoryError::Moved(_)) {
+                // What is written is written: rows that arrive again are compared with this.
+                state.folder = folder;
+            }
+            return Err(error);
+        }
+        state.folder = folder;
+        let mut status = self.shared.status.lock();
+        while let Some(first) = state.hot.front()
+            && first.offset < to
+            && let Some(first) = state.hot.pop_front()
+        {
+            status.hot_rows = status.hot_rows.saturating_sub(first.rows());
+            status.hot_bytes = status.hot_bytes.saturating_sub(first.bytes());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,271 @@
+//! Upkeep of the files: small files of past hours are joined, hours beyond the caps are removed,
+//! and files that no table names any more are deleted after a grace period. Only the writer of the
+//! first shard does this, besides commits; slow steps do not block commits.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use deltalake::checkpoints;
+use deltalake::kernel::{Action, Remove, Transaction};
+use deltalake::protocol::DeltaOperation;
+use tallylight_schemas::tables::{HOUR, Table};
+
+use super::file::{self, failed};
+use super::folder::Folder;
+use super::hot::{hour_name, hour_number, hour_of};
+use super::{History, HistoryError};
+
+/// What one round of upkeep did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tended {
+    /// Files that were joined into others.
+    pub joined: u64,
+    /// Files removed by the caps.
+    pub removed: u64,
+    /// Rows in them.
+    pub removed_rows: u64,
+    /// Files deleted that no table names.
+    pub deleted: u64,
+}
+
+/// The transaction that stores the hour before which the caps have removed rows from a table.
+const EXPIRED: &str = "tallylight/expired";
+
+/// A file that a table names.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) path: String,
+    pub(super) hour: String,
+    pub(super) bytes: u64,
+    pub(super) rows: u64,
+    /// Minimum and maximum of the time by which the table is sorted, Unix µs.
+    pub(super) range: Option<(i64, i64)>,
+}
+
+impl Named {
+    pub(super) fn remove(&self, now_ms: i64, data_change: bool) -> Action {
+        let hour = HashMap::from([(HOUR.to_owned(), Some(self.hour.clone()))]);
+        Action::Remove(Remove {
+            path: self.path.clone(),
+            data_change,
+            deletion_timestamp: Some(now_ms),
+            extended_file_metadata: Some(true),
+            partition_values: Some(hour),
+            size: i64::try_from(self.bytes).ok(),
+            ..Remove::default()
+        })
+    }
+}
+
+/// The files of a table by hour, oldest first.
+pub(super) fn files(folder: &Folder) -> Result<BTreeMap<String, Vec<Named>>, HistoryError> {
+    let mut hours: BTreeMap<String, Vec<Named>> = BTreeMap::new();
+    let Some(delta) = &folder.delta else { return Ok(hours) };
+    for view in delta.snapshot()?.log_data().iter() {
+        let path = view.path().into_owned();
+        let Some(hour) = path.strip_prefix("hour=").and_then(|rest| rest.split('/').next()) else {
+            continue;
+        };
+        let hour = hour.to_owned();
+        let bytes = u64::try_from(view.size()).unwrap_or(0);
+        let rows = view.num_records().unwrap_or(0) as u64;
+        let range = view.stats().and_then(|stats| file::range(&stats, folder.table));
+        hours.entry(hour.clone()).or_default().push(Named { path, hour, bytes, rows, range });
+    }
+    Ok(hours)
+}
+
+/// The files of a table that are kept, by hour.
+struct Kept {
+    table: Table,
+    hours: BTreeMap<String, Vec<Named>>,
+}
+
+impl Kept {
+    fn bytes(&self) -> u64 {
+        self.hours.values().flatten().map(|file| file.bytes).sum()
+    }
+
+    /// Its oldest hour, if that is before `end`. A folder that is not named after an hour has no
+    /// age.
+    fn oldest(&self, end: &str) -> Option<String> {
+        let oldest = self.hours.keys().find(|name| hour_number(name).is_some());
+        oldest.filter(|oldest| oldest.as_str() < end).cloned()
+    }
+}
+
+impl History {
+    /// One round of upkeep, as of the hour of log time numbered `hour`.
+    pub async fn tend(&self, hour: i64) -> Result<Tended, HistoryError> {
+        let mut tended = Tended::default();
+        let done = self.tend_to(hour, &mut tended).await;
+        if done.is_err() {
+            self.shared.status.lock().failures += 1;
+        }
+        done.map(|()| tended)
+    }
+
+    /// The hour of log time, by its number, before which the caps removed a table's rows; `None` if
+    /// they removed nothing.
+    pub async fn expired(&self, table: Table) -> Result<Option<i64>, HistoryError> {
+        self.folder(table).newest().await?.expired().await
+    }
+
+    async fn tend_to(&self, hour: i64, tended: &mut Tended) -> Result<(), HistoryError> {
+        let _upkeep = self.shared.upkeep.lock().await;
+        {
+            let _alone = self.shared.writer.lock().await;
+            self.expire(hour, tended).await?;
+        }
+        for table in Table::ALL {
+            self.join(table, &hour_name(hour), tended).await?;
+            {
+                let _alone = self.shared.writer.lock().await;
+                self.sweep(table, tended).await?;
+            }
+            if let Err(error) = self.forget_commits(table).await {
+                tracing::warn!(%error, table = table.name(), "old commits stay for now");
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn folder(&self, table: Table) -> Folder {
+        self.shared.tables.lock()[table as usize].folder.clone()
+    }
+
+    pub(super) fn put_back(&self, folder: Folder) {
+        let table = folder.table;
+        self.shared.tables.lock()[table as usize].folder = folder;
+    }
+
+    /// Removes hours that are older than their table's cap, then the oldest hours of all tables
+    /// while the files are too large. The small tables of minutes and hours come last.
+    async fn expire(&self, hour: i64, tended: &mut Tended) -> Result<(), HistoryError> {
+        let settings = &self.shared.settings;
+        let now = hour_name(hour);
+        // A clock that is far ahead for one commit advances log time for good, and removal is
+        // final. So an age is measured by the process's own clock where that gives less.
+        let aged = self.shared.clock.as_ref().map(|clock| hour_of(clock.now_us()));
+        let aged = aged.map_or(hour, |own| own.min(hour));
+        let mut tables = Vec::new();
+        for table in Table::ALL {
+            let folder = self.folder(table).newest().await?;
+            let mut all = Kept { hours: files(&folder)?, table };
+            let kept = i64::try_from(settings.cap_hours_of(table)).unwrap_or(i64::MAX);
+            let oldest_kept = hour_name(aged.saturating_sub(kept).max(0)).min(now.clone());
+            while let Some(old) = all.oldest(&oldest_kept) {
+                self.remove(&mut all, &old, tended).await?;
+            }
+            tables.push(all);
+        }
+        let mut bytes: u64 = tables.iter().map(Kept::bytes).sum();
+        while bytes > settings.cap_bytes {
+            // The current hour stays, whatever its size.
+            let oldest = |rolled: bool| {
+                let some = tables.iter().filter(|all| all.table.rolled().is_some() == rolled);
+                some.filter_map(|all| all.oldest(&now)).min().map(|oldest| (rolled, oldest))
+            };
+            let Some((rolled, oldest)) = oldest(false).or_else(|| oldest(true)) else { break };
+            for all in tables.iter_mut().filter(|all| all.table.rolled().is_some() == rolled) {
+                self.remove(all, &oldest, tended).await?;
+            }
+            bytes = tables.iter().map(Kept::bytes).sum();
+        }
+        let mut status = self.shared.status.lock();
+        status.bytes = bytes;
+        status.expired_rows += tended.removed_rows;
+        Ok(())
+    }
+
+    async fn remove(
+        &self,
+        all: &mut Kept,
+        hour: &str,
+        tended: &mut Tended,
+    ) -> Result<(), HistoryError> {
+        let Some(files) = all.hours.remove(hour) else { return Ok(()) };
+        tended.removed += files.len() as u64;
+        tended.removed_rows += files.iter().map(|file| file.rows).sum::<u64>();
+        let now_ms = self.shared.now_ms();
+        let actions = files.iter().map(|file| file.remove(now_ms, true)).collect();
+        let predicate = Some(format!("{HOUR} = '{hour}'"));
+        let mut folder = self.folder(all.table).newest().await?;
+        let said = folder.expired().await?;
+        // It never goes back: an earlier hour comes from a clock that was behind.
+        let expired = number_of(hour).map(|number| number + 1).filter(|to| said < Some(*to));
+        let expired = expired.map(|to| Transaction::new(EXPIRED, to)).into_iter().collect();
+        let operation = DeltaOperation::Delete { predicate };
+        let committed = folder.commit_as(actions, operation, expired).await;
+        self.put_back(folder);
+        committed?;
+        tracing::info!(hour, table = all.table.name(), "the caps removed an hour of history");
+        Ok(())
+    }
+
+    /// Deletes old commits of the table's log that a checkpoint replaces.
+    async fn forget_commits(&self, table: Table) -> Result<(), HistoryError> {
+        if let Some(delta) = self.folder(table).newest().await?.delta {
+            checkpoints::cleanup_metadata(&delta, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes files that the table does not name and that no reader can still be reading: both
+    /// their writing and, where a commit removed them, their removal ([`Folder::commit_as`] renews
+    /// their modification time) are longer ago than the grace period.
+    async fn sweep(&self, table: Table, tended: &mut Tended) -> Result<(), HistoryError> {
+        let folder = self.folder(table).newest().await?;
+        let named: HashSet<String> =
+            files(&folder)?.into_values().flatten().map(|file| file.path).collect();
+        let grace = Duration::from_secs(self.shared.settings.grace_s);
+        let dir = folder.dir.clone();
+        let swept = tokio::task::spawn_blocking(move || sweep(&dir, &named, grace));
+        tended.deleted +=
+            swept.await.map_err(|error| HistoryError::Unavailable(error.to_string()))??;
+        Ok(())
+    }
+}
+
+impl Folder {
+    /// See [`History::expired`].
+    pub(super) async fn expired(&self) -> Result<Option<i64>, HistoryError> {
+        Ok(self.stored(EXPIRED).await?.and_then(|hour| i64::try_from(hour).ok()))
+    }
+}
+
+/// The number of a folder's hour. Files in a folder without one cannot be rewritten in place, so
+/// they stay as they are.
+pub(super) fn number_of(hour: &str) -> Option<i64> {
+    let number = hour_number(hour);
+    if number.is_none() {
+        tracing::warn!(
+            hour,
+            "a folder of history is not named after an hour; its files stay as they are"
+        );
+    }
+    number
+}
+
+fn sweep(dir: &Path, named: &HashSet<String>, grace: Duration) -> Result<u64, HistoryError> {
+    let mut deleted = 0;
+    for hour in fs::read_dir(dir).map_err(|error| failed(dir, &error))?.flatten() {
+        let name = hour.file_name().to_string_lossy().into_owned();
+        if !name.starts_with("hour=") {
+            continue;
+        }
+        for file in fs::read_dir(hour.path()).into_iter().flatten().flatten() {
+            let path = format!("{name}/{}", file.file_name().to_string_lossy());
+            let age = file.metadata().and_then(|data| data.modified()).map(|at| at.elapsed());
+            let old = matches!(age, Ok(Ok(age)) if age >= grace);
+            if !named.contains(&path) && old && fs::remove_file(file.path()).is_ok() {
+                deleted += 1;
+            }
+        }
+        // This succeeds only if it is empty.
+        let _ = fs::remove_dir(hour.path());
+    }
+    Ok(deleted)
+}

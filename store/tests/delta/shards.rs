@@ -1,0 +1,142 @@
+//! Tables with several writers, each of which writes the rows of its own shard.
+
+use std::collections::BTreeMap;
+
+use arrow::array::RecordBatch;
+use tallylight_schemas::ident::Shard;
+use tallylight_schemas::tables::Table;
+use tallylight_store::history::{History, HistoryError, Repair};
+use tokio::task::JoinSet;
+
+use super::kit::{TestHistory, events, total};
+
+fn shard(number: u16) -> Shard {
+    Shard::new(number, 3).unwrap()
+}
+
+async fn all(kit: &TestHistory) -> [History; 3] {
+    let (a, b, c) =
+        tokio::join!(kit.open_shard(shard(0)), kit.open_shard(shard(1)), kit.open_shard(shard(2)));
+    [a.unwrap(), b.unwrap(), c.unwrap()]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_of_other_shards_are_no_conflict() {
+    let kit = TestHistory::new();
+    let histories = all(&kit).await;
+    let mut work = JoinSet::new();
+    for history in histories.clone() {
+        work.spawn(async move {
+            for n in 0..8 {
+                history.add(Table::PlayerEvents, n, 7, events(2));
+                history.commit(n + 1).await.unwrap();
+            }
+        });
+    }
+    work.join_all().await;
+    let read = History::open_read_only(&kit.dir()).await.unwrap();
+    assert_eq!(total(&read, Table::PlayerEvents).await, 3 * 8 * 2);
+    assert_eq!(read.shards().await.unwrap(), 3);
+    for history in &histories {
+        assert_eq!(history.transaction(Table::PlayerEvents), 8);
+    }
+    let whole = kit.open().await.unwrap_err();
+    assert!(whole.to_string().contains("a log of 3 shards, and this one has 1"), "{whole}");
+}
+
+#[tokio::test]
+async fn two_owners_of_a_shard_are_detected_beside_others() {
+    let kit = TestHistory::new();
+    let [_, owner, other] = all(&kit).await;
+    let zombie = kit.open_shard(shard(1)).await.unwrap();
+    for (history, to) in [(&owner, 4), (&other, 4), (&other, 9)] {
+        history.add(Table::PlayerEvents, to - 1, 7, events(3));
+        history.commit(to).await.unwrap();
+    }
+    zombie.add(Table::PlayerEvents, 0, 7, events(3));
+    let error = zombie.commit(5).await.unwrap_err();
+    assert!(matches!(error, HistoryError::Moved(_)), "{error}");
+    assert!(zombie.add(Table::PlayerEvents, 3, 7, events(3)), "stored rows are dropped");
+    assert_eq!(total(&owner, Table::PlayerEvents).await, 9);
+}
+
+#[tokio::test]
+async fn the_first_shard_maintains_the_files_of_all() {
+    let mut kit = TestHistory::new();
+    kit.settings.small_files = 1;
+    let [first, other, _] = all(&kit).await;
+    for n in 0..4 {
+        other.add(Table::PlayerEvents, n, 7, events(1));
+        other.commit(n + 1).await.unwrap();
+    }
+    assert_eq!(first.tend(9).await.unwrap().joined, 4);
+    other.add(Table::PlayerEvents, 4, 7, events(1));
+    other.commit(5).await.unwrap();
+    assert_eq!(total(&first, Table::PlayerEvents).await, 5);
+}
+
+#[tokio::test]
+async fn a_former_owner_removes_no_file_of_its_successor() {
+    let mut kit = TestHistory::new();
+    kit.settings.grace_s = 0;
+    let open = async || kit.open().await.unwrap().of_changing_owners();
+    let (before, now) = (open().await, open().await);
+    now.add(Table::PlayerEvents, 0, 7, events(3));
+    now.commit(1).await.unwrap();
+    assert_eq!(before.tend(9).await.unwrap().deleted, 0);
+    let read = History::open_read_only(&kit.dir()).await.unwrap();
+    assert_eq!(total(&read, Table::PlayerEvents).await, 3);
+    assert_eq!(total(&before, Table::PlayerEvents).await, 3);
+}
+
+/// A repair that changes nothing.
+struct Unchanged;
+
+impl Repair for Unchanged {
+    fn concerns(&self, _: Option<(i64, i64)>) -> bool {
+        false
+    }
+
+    fn edit(&mut self, _: &RecordBatch) -> Result<Option<RecordBatch>, HistoryError> {
+        Ok(None)
+    }
+
+    fn rest(&mut self) -> Result<BTreeMap<i64, RecordBatch>, HistoryError> {
+        Ok(BTreeMap::new())
+    }
+}
+
+#[tokio::test]
+async fn the_repaired_range_is_known_to_all_writers_and_readers() {
+    let kit = TestHistory::new();
+    let histories = all(&kit).await;
+    histories[1].add(Table::PlayerEvents, 0, 7, events(1));
+    histories[1].commit(1).await.unwrap();
+    histories[2].repair(Table::Playback, 70, &mut Unchanged).await.unwrap();
+    let reader = History::open_read_only(&kit.dir()).await.unwrap();
+    for history in histories.iter().chain([&reader]) {
+        assert_eq!(history.repaired(Table::Playback).await.unwrap(), 70);
+        assert_eq!(history.repaired(Table::Delivery).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn history_reaches_as_far_as_the_slowest_shard() {
+    let kit = TestHistory::new();
+    let reader = History::open_read_only(&kit.dir()).await.unwrap();
+    assert_eq!(reader.reach().await.unwrap(), None, "there is no table");
+    let histories = all(&kit).await;
+    histories[0].add(Table::PlayerEvents, 0, 7, events(1));
+    histories[0].commit(1).await.unwrap();
+    for (history, log_us) in histories.iter().zip([900, 300, 600]) {
+        assert_eq!(reader.reach().await.unwrap(), None, "not all shards have stated it");
+        history.note_reach(log_us, 1).await.unwrap();
+    }
+    assert_eq!(reader.reach().await.unwrap(), Some(300));
+    // After a restart a shard reads again entries that its tables have.
+    let again = kit.open_shard(shard(1)).await.unwrap();
+    again.note_reach(200, 1).await.unwrap();
+    assert_eq!(reader.reach().await.unwrap(), Some(300));
+    again.note_reach(700, 2).await.unwrap();
+    assert_eq!(reader.reach().await.unwrap(), Some(600));
+}
