@@ -60,6 +60,11 @@ fn without_credentials(text: &str) -> Option<String> {
         out.push_str(text.get(from..authority.start)?);
         let (within, start) = (all.get(authority.clone())?, authority.start);
         let at = memrchr2_iter(b'@', b'%', within).find_map(|at| mark(within, at, &AT));
+        let before = at.and_then(|(behind, _)| within.get(..behind)).unwrap_or_default();
+        if (0..before.len()).any(|at| is_any(before.get(at..).unwrap_or_default(), &ENDS)) {
+            // Either a password holds the mark of a query, or the query an `@`: nothing is sure.
+            return Some(out);
+        }
         from = at.map_or(authority.end, |(behind, _)| start + behind);
         if at.is_none() {
             out.push_str(text.get(start..from)?);
@@ -185,9 +190,10 @@ mod tests {
             ("https://cdn.example/a@b/1.m4s", "https://cdn.example/a@b/1.m4s"),
             // A password may hold what would end the authority, encoded once more than the URL.
             ("https://u:wJal%2FrX@cdn/v/1.m4s?t=x", "https://cdn/v/1.m4s"),
-            ("https://u:pa%3Fss@cdn/v/1.m4s", "https://cdn/v/1.m4s"),
-            ("https://u:pa%23ss@cdn/v", "https://cdn/v"),
-            ("https%3A%2F%2Fu%3Apa%252Fs%253Fs%40h%2Fv", "https%3A%2F%2Fh%2Fv"),
+            ("https%3A%2F%2Fu%3Apa%252Fss%40h%2Fv", "https%3A%2F%2Fh%2Fv"),
+            // Nor is it known whether this is a password, or the query behind a host.
+            ("https://u:pa%3Fss@cdn/v/1.m4s", "https://"),
+            ("https%3A//cdn//seg.m4s%3Fu%3Dme%40mail.com%26t%3Dabc", "https%3A//cdn//"),
             ("https://cdn?from=a@b", "https://cdn"),
             ("seg-1.m4s", "seg-1.m4s"),
             ("", ""),

@@ -21,21 +21,25 @@ pub(super) struct Memory {
 /// How much is taken, in all and by tenant; as many tenants as the settings name.
 #[derive(Debug, Default)]
 struct Taken {
-    all: u64,
-    tenants: FxHashMap<Arc<str>, Own>,
+    all: Bytes,
+    tenants: FxHashMap<Arc<str>, Bytes>,
 }
 
-/// What one tenant's bodies take. Small ones are counted apart, or slow large ones would leave them
-/// no room.
+/// What bodies take. Small and large ones are counted apart, or slow ones of a kind would leave no
+/// room to the other.
 #[derive(Debug, Default)]
-struct Own {
+struct Bytes {
     large: u64,
     small: u64,
 }
 
-impl Own {
+impl Bytes {
     fn of(&mut self, is_small: bool) -> &mut u64 {
         if is_small { &mut self.small } else { &mut self.large }
+    }
+
+    fn sum(&self) -> u64 {
+        self.large + self.small
     }
 }
 
@@ -63,14 +67,18 @@ impl Claim {
     /// Claims `more` bytes; `false` where its tenant would hold more than is left free.
     pub(super) fn grow(&mut self, more: usize) -> bool {
         let (more, whole) = (more as u64, self.memory.limit);
-        let limit = if self.is_small { whole } else { whole - whole / LEFT_TO_SMALL };
         let mut taken = self.memory.taken.lock();
         let Taken { all, tenants } = &mut *taken;
         let own = tenants.entry(self.tenant.clone()).or_default().of(self.is_small);
-        let fits = fits(Held { own: *own, all: *all, limit }, more);
+        let (others, limit) = match self.is_small {
+            true => (all.sum(), whole),
+            false => (all.large, whole - whole / LEFT_TO_SMALL),
+        };
+        let is_left = more == 0 || all.sum() + more <= whole;
+        let fits = is_left && fits(Held { own: *own, all: others, limit }, more);
         if fits {
             *own += more;
-            *all += more;
+            *all.of(self.is_small) += more;
             self.bytes += more;
         }
         fits
@@ -80,10 +88,10 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         let mut taken = self.memory.taken.lock();
-        taken.all = taken.all.saturating_sub(self.bytes);
-        if let Some(own) = taken.tenants.get_mut(&self.tenant) {
-            let own = own.of(self.is_small);
-            *own = own.saturating_sub(self.bytes);
+        let Taken { all, tenants } = &mut *taken;
+        for held in [Some(all), tenants.get_mut(&self.tenant)].into_iter().flatten() {
+            let held = held.of(self.is_small);
+            *held = held.saturating_sub(self.bytes);
         }
     }
 }
@@ -112,7 +120,9 @@ mod tests {
         let third = fill(&memory, &"third".into(), false);
         let small = fill(&memory, &flood, true);
         assert!(small.len() >= 10, "{} of the quarter that large bodies leave", small.len());
-        drop((large, others, third, small));
+        let late = fill(&memory, &"late".into(), false);
+        assert_eq!(late.len(), 4, "small bodies take nothing of what is left to large ones");
+        drop((large, others, third, small, late));
         assert_eq!(fill(&memory, &flood, false).len(), 30, "all of it was given back");
     }
 
@@ -121,6 +131,6 @@ mod tests {
         let memory = Arc::new(Memory::new(8_000));
         let mut claim = memory.claim(&"a".into(), false);
         assert!(claim.grow(3_000) && !claim.grow(1) && claim.grow(0));
-        assert_eq!(memory.taken.lock().all, 3_000);
+        assert_eq!(memory.taken.lock().all.sum(), 3_000);
     }
 }

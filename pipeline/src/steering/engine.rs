@@ -62,7 +62,6 @@ impl Steering {
             sent: placements.sent,
             moves,
         }
-        .without_departed()
     }
 
     /// The bitrate of a viewer on the top rung, with audio; 0 while no ladder is known.

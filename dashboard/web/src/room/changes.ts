@@ -43,7 +43,8 @@ export class Changes {
     }
     for (const { metric, value, level, small } of values) {
       const shown = level >= NEWS ? level : 0;
-      // Too few viewers to judge are not a recovery.
+      // Too few viewers to judge are not a recovery; at first they are the normal state.
+      if (value !== null && small && !this.known.has(metric.name)) this.known.set(metric.name, "0");
       if (value !== null && !small) this.remember(now, metric.name, String(shown), shown, `${metric.title.toLowerCase()} ${shown ? LEVEL_WORDS[shown] : "back to normal"}`);
     }
   }

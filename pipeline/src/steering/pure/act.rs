@@ -141,10 +141,13 @@ pub fn offer(
     out: &mut Vec<Effect>,
 ) {
     let asked = |row: &ActionRow| row.state == ActionState::Offered || is_turned_down(row);
-    if state.mode == Mode::Observe || state.actions_about(incident).any(asked) {
+    let dead = state.edges.get(edge).is_some_and(|edge| edge.dead);
+    if state.mode == Mode::Observe
+        || state.actions_about(incident).any(asked)
+        || (state.is_insisted(edge) && !dead)
+    {
         return;
     }
-    let dead = state.edges.get(edge).is_some_and(|edge| edge.dead);
     let hold = if dead { DEAD_HOLD_MS.min(state.policy.hold_ms) } else { state.policy.hold_ms };
     for part in plan(state, inputs, edge, (WHOLE, None), now_ms) {
         let kind = if part.to.is_some() { ActionKind::ShiftEdge } else { ActionKind::CapLadder };

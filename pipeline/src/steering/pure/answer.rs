@@ -99,7 +99,10 @@ pub fn close(state: &mut State, now_ms: i64) {
         let found = state.edges.iter().filter(|(name, edge)| is(name, edge));
         found.map(|(name, _)| name.clone()).collect()
     };
-    let closed = of(&|name, edge| edge.closed_since.is_some() && !state.is_insisted(name));
+    // An operator who insisted before it closed did not know that it would.
+    let closed = of(&|name, edge| {
+        edge.closed_since.is_some_and(|since| !state.is_insisted_since(name, since))
+    });
     let good = of(&|_, edge| edge.health == Health::Good);
     state.routes.close(&closed, &good);
 }

@@ -25,31 +25,12 @@ pub struct Inputs {
     pub low: bool,
     /// The places of the sessions seen lately, by home, ascending.
     pub places: BTreeMap<String, Vec<u32>>,
-    /// Sessions that each of these places stands for: with very many, not all are remembered, and
-    /// some may have left.
+    /// Sessions that each of these places stands for: with very many, not all are remembered.
     pub stands_for: f64,
     /// How many of the sessions seen lately are sent to each edge.
     pub sent: BTreeMap<String, i64>,
     /// The recent changes of edge, oldest first.
     pub moves: Vec<Moves>,
-}
-
-impl Inputs {
-    /// Takes sessions that have left out of those seen lately: a session is forgotten only long
-    /// after its last request, and edges report how many they have. It is left as it is if that is
-    /// unknown, or where an edge may refuse sessions, which are still there.
-    pub fn without_departed(mut self) -> Self {
-        let own = |edge: &Edge| edge.load.filter(|load| !load.reckoned && !load.is_nearly_full());
-        let loads = self.edges.values().map(|edge| own(edge).map(|load| load.sessions));
-        let (here, seen) = (loads.sum::<Option<i64>>(), self.sent.values().sum::<i64>());
-        let Some(here) = here.filter(|here| *here < seen) else { return self };
-        let share = here as f64 / seen as f64;
-        self.stands_for *= share;
-        for sent in self.sent.values_mut() {
-            *sent = (*sent as f64 * share).round() as i64;
-        }
-        self
-    }
 }
 
 /// Sessions that changed the edge within one second, as their players report.
@@ -208,30 +189,5 @@ impl Probe {
             Found::Waiting(ms) => format!("nothing for {}", super::words::seconds(ms as f64)),
             Found::Nothing => "no connection".to_owned(),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Of 200 sessions that were seen lately, this many are at one edge, and none at the other.
-    fn seen(sessions: i64, more: impl Fn(&mut Load)) -> (f64, i64) {
-        let mut load = Load { capacity_kbps: 200, sessions, ..Load::default() };
-        more(&mut load);
-        let edge = |load| Edge { load: Some(load), ..Edge::default() };
-        let edges = [("e1".into(), edge(load)), ("e2".into(), edge(Load { sessions: 0, ..load }))];
-        let sent = BTreeMap::from([("e1".into(), 200)]);
-        let inputs = Inputs { edges: edges.into(), sent, stands_for: 2.0, ..Inputs::default() };
-        let inputs = inputs.without_departed();
-        (inputs.stands_for, inputs.sent["e1"])
-    }
-
-    #[test]
-    fn sessions_that_left_are_not_counted_where_every_edge_reports_its_own() {
-        assert_eq!(seen(100, |_| ()), (1.0, 100));
-        assert_eq!(seen(250, |_| ()), (2.0, 200), "some never ask");
-        assert_eq!(seen(100, |load| load.reckoned = true), (2.0, 200));
-        assert_eq!(seen(100, |load| load.reserved_kbps = 199), (2.0, 200), "others are refused");
     }
 }

@@ -57,7 +57,7 @@ pub fn plan(
     // Some of them may be on the low rungs, or have been moved within the minute.
     let own = WHOLE - state.routes.away(edge, None);
     let movable = here as f64 * f64::from(all) / f64::from(own.max(1));
-    let home = Home::new(&places, known, movable.round() as i64, inputs.stands_for);
+    let home = Home::new(&places, known, movable.round() as i64);
     let mut parts = Vec::new();
     let mut left = most.min(all);
     let mut targets = targets(state, inputs, edge, since);
@@ -122,7 +122,7 @@ pub fn by_hand(state: &State, inputs: &Inputs, edge: &str, most: u32) -> Option<
     let mut free = state.routes.free(edge, WHOLE);
     let of = at_home(state, inputs.edges.get(edge), edge);
     let known = inputs.places.get(edge).map_or(&[][..], Vec::as_slice);
-    let home = Home::new(&free, known, of, inputs.stands_for);
+    let home = Home::new(&free, known, of);
     let places = take(&mut free, most);
     let viewers = home.count(&places);
     (!places.is_empty()).then_some(Part { to: None, places, viewers, of, load_after: None })
@@ -156,7 +156,12 @@ pub fn room(
     let usable = capacity(state, inputs, target)
         * f64::from(100 - state.policy.keep_free_pct.min(100))
         / 100.0;
-    let free = usable - load.reserved_kbps as f64;
+    let mut free = usable - load.reserved_kbps as f64;
+    if state.edges.get(target).is_some_and(|target| target.avoided) {
+        // Its own viewers that fled come back to it first.
+        let sent = inputs.sent.get(target).copied().unwrap_or(0);
+        free -= (sent - load.sessions).max(0) as f64 * each;
+    }
     let from = state.edges.get(edge);
     let fled = from.map_or(0.0, |from| {
         // Only once all have left is it certain that the moved viewers have been there already.

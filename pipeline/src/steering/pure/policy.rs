@@ -11,8 +11,6 @@ const OUTCOME_MS: i64 = 30_000;
 const FOLLOWED_MS: i64 = 15_000;
 /// A session without a request for this long is gone, ms.
 const GONE_MS: i64 = 40_000;
-/// A player may ask this much later than its TTL, ms.
-const LATE_MS: i64 = 5_000;
 /// Changes of edge are remembered for this much longer than it takes to an outcome, ms: players
 /// fled before anything was decided.
 const BEFORE_MS: i64 = 90_000;
@@ -54,9 +52,10 @@ impl Policy {
         OUTCOME_MS.max(self.ttl_ms() + FOLLOWED_MS)
     }
 
-    /// A session without a request for this long is gone, ms: it skipped two requests.
+    /// A session without a request for this long is gone, ms: it skipped one. Who has left counts
+    /// until then wherever headroom is looked for.
     pub fn gone_ms(&self) -> i64 {
-        GONE_MS.max(2 * self.ttl_ms() + LATE_MS)
+        GONE_MS.max(self.ttl_ms() + FOLLOWED_MS)
     }
 
     /// Changes of edge are remembered for this long, ms.
@@ -78,6 +77,6 @@ mod tests {
             (policy.once_ms(), shown, policy.moves_ms())
         };
         assert_eq!(times(5), (65_000, [20_000, 30_000, 40_000], 120_000));
-        assert_eq!(times(300), (360_000, [315_000, 315_000, 605_000], 405_000));
+        assert_eq!(times(300), (360_000, [315_000, 315_000, 315_000], 405_000));
     }
 }

@@ -76,9 +76,9 @@ pub struct State {
     pub routes: Routes,
     /// By name.
     pub edges: BTreeMap<String, EdgeState>,
-    /// The newest record of each action.
-    pub incidents: BTreeMap<String, IncidentRow>,
     /// The newest record of each incident.
+    pub incidents: BTreeMap<String, IncidentRow>,
+    /// The newest record of each action.
     pub actions: BTreeMap<String, ActionRow>,
     /// Recently moved places, which are not moved again yet, by home.
     pub moved: BTreeMap<String, Vec<Moved>>,
@@ -198,11 +198,17 @@ impl State {
     /// move about its open incident, or any other move while it was open. Capped viewers had not
     /// left: undoing a cap says nothing about the edge.
     pub fn is_insisted(&self, edge: &str) -> bool {
+        self.is_insisted_since(edge, i64::MIN)
+    }
+
+    /// Whether an operator did so at this time (Unix ms) or later.
+    pub fn is_insisted_since(&self, edge: &str, since_ms: i64) -> bool {
         let opened_at = self.open(&format!("edge-{edge}")).map(|incident| incident.opened_at);
         self.actions.values().any(|row| {
             row.kind == ActionKind::ShiftEdge
                 && row.target == edge
                 && row.state == ActionState::Undone
+                && row.updated_at / 1_000 >= since_ms
                 && (self.is_open(row) || opened_at.is_some_and(|at| at <= row.updated_at))
         })
     }
