@@ -87,15 +87,17 @@ pub(super) fn follow(topic: &Topic, settings: &KafkaSettings, stop: &AtomicBool)
                 at = offset + 1;
             }
             Some(Err(error)) if out_of_range(&error) => {
-                // The caps overtook this reader: the entries that it missed count as lost. If no
-                // broker answers with the ends, the next round asks again.
+                // If no broker answers with the ends, the next round asks again.
                 placed = false;
                 if let Ok((low, high)) = ends(&client, settings, topic.location()) {
-                    if high < at {
+                    if low <= at {
+                        // The caps cannot be the cause: the tail was lost, and may have been
+                        // written again since.
                         return topic.cut(at, high);
                     }
+                    // The caps overtook this reader: the entries that it missed count as lost.
                     topic.learned((low, high));
-                    at = at.clamp(low, high);
+                    at = low;
                     topic.jumped(at);
                 }
             }
