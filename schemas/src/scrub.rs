@@ -13,11 +13,9 @@ use crate::cmcd::Key;
 use crate::dead::GAP;
 pub use header::{has_query, header, strings};
 
-/// Where a query or fragment begins, plain or percent-encoded once or twice: version 1 encodes
-/// `nor` before the query around it is encoded.
-const ENDS: [&str; 8] = ["?", "#", "%3F", "%3f", "%23", "%253F", "%253f", "%2523"];
-/// The marks of a URL, plain and encoded once and twice. Slashes come twice before an authority,
-/// and each of the first three ends it.
+/// The marks of a URL, plain and percent-encoded once and twice: version 1 encodes `nor` before the
+/// query around it is encoded. Slashes come twice before an authority, and each of the first three
+/// ends it.
 const SLASH: [&str; 3] = ["/", "%2F", "%252F"];
 const QUERY: [&str; 3] = ["?", "%3F", "%253F"];
 const FRAGMENT: [&str; 3] = ["#", "%23", "%2523"];
@@ -41,27 +39,26 @@ pub fn url(text: &str) -> Cow<'_, str> {
 /// Where the query or fragment of a URL begins, or the URL ends.
 fn end(text: &str) -> usize {
     let all = text.as_bytes();
-    let begins = |at: &usize| all.get(*at..).is_some_and(|rest| is_any(rest, &ENDS));
-    memchr3_iter(b'?', b'#', b'%', all).find(begins).unwrap_or(all.len())
+    query(all).unwrap_or(all.len())
 }
 
-fn is_any(rest: &[u8], marks: &[&str]) -> bool {
-    marks.iter().any(|mark| rest.starts_with(mark.as_bytes()))
+/// Where the first query or fragment begins.
+fn query(all: &[u8]) -> Option<usize> {
+    let begins = |at: &usize| [&QUERY, &FRAGMENT].iter().any(|of| mark(all, *at, of).is_some());
+    memchr3_iter(b'?', b'#', b'%', all).find(begins)
 }
 
 /// `text` without the credentials of its URLs; `None` when it has none. Looks at each byte a few times
 /// only: a record may be full of slashes.
 fn without_credentials(text: &str) -> Option<String> {
-    // Percent-encoding may use either case; positions are the same in both.
-    let upper = text.to_ascii_uppercase();
-    let all = upper.as_bytes();
+    let all = text.as_bytes();
     let (mut out, mut from) = (String::new(), 0);
     while let Some(authority) = authority(all, from) {
         out.push_str(text.get(from..authority.start)?);
         let (within, start) = (all.get(authority.clone())?, authority.start);
         let at = memrchr2_iter(b'@', b'%', within).find_map(|at| mark(within, at, &AT));
         let before = at.and_then(|(behind, _)| within.get(..behind)).unwrap_or_default();
-        if (0..before.len()).any(|at| is_any(before.get(at..).unwrap_or_default(), &ENDS)) {
+        if query(before).is_some() {
             // Either a password holds the mark of a query, or the query an `@`: nothing is sure.
             return Some(out);
         }
@@ -98,9 +95,12 @@ fn authority(all: &[u8], from: usize) -> Option<Range<usize>> {
 }
 
 /// What is behind one of these marks, if it is at `at`, and how many times the mark is encoded.
+/// Percent-encoding may use either case.
 fn mark(all: &[u8], at: usize, marks: &[&str; 3]) -> Option<(usize, usize)> {
-    let rest = all.get(at..)?;
-    let found = marks.iter().enumerate().find(|(_, mark)| rest.starts_with(mark.as_bytes()));
+    let is = |mark: &str| {
+        all.get(at..at + mark.len()).is_some_and(|here| here.eq_ignore_ascii_case(mark.as_bytes()))
+    };
+    let found = marks.iter().enumerate().find(|(_, mark)| is(mark));
     found.map(|(times, mark)| (at + mark.len(), times))
 }
 
@@ -128,8 +128,7 @@ pub fn other(text: &str) -> Cow<'_, str> {
     if text.len() <= "://".len() || memchr2(b':', b'%', text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
-    let upper = text.to_ascii_uppercase();
-    let all = upper.as_bytes();
+    let all = text.as_bytes();
     let behind = |at: usize, marks| mark(all, at, marks).map(|(behind, _)| behind);
     let slash = |at: usize| behind(at, &SLASH);
     let begins = |at: usize| behind(at, &COLON).and_then(slash).and_then(slash).is_some();

@@ -41,8 +41,8 @@ impl Sent {
         Self { per_post, at_a_time: at_a_time.clamp(1, UNDER_WAY / per_post) }
     }
 
-    /// 62 for each connection, or 24 where that is too many events, so that opening connections is
-    /// a small part of the cost.
+    /// 62 for each connection, or at least 24 where that is too many events, so that opening
+    /// connections is a small part of the cost.
     fn requests(self) -> usize {
         (self.at_a_time * 125 / 2).max(4_000).min(EVENTS / self.per_post)
     }

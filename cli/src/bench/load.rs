@@ -29,7 +29,7 @@ impl Target {
     }
 }
 
-/// Concurrent requests by default: enough to fill group commits.
+/// Concurrent requests of `path` and of its step `door`: enough to fill group commits.
 pub(crate) const AT_A_TIME: usize = 64;
 
 /// Posts every body once, `at_a_time` concurrently. Each must be answered with 204. Returns the

@@ -70,12 +70,12 @@ impl Claim {
         let mut taken = self.memory.taken.lock();
         let Taken { all, tenants } = &mut *taken;
         let own = tenants.entry(self.tenant.clone()).or_default().of(self.is_small);
-        let (others, limit) = match self.is_small {
+        let (counted, limit) = match self.is_small {
             true => (all.sum(), whole),
             false => (all.large, whole - whole / LEFT_TO_SMALL),
         };
         let is_left = more == 0 || all.sum() + more <= whole;
-        let fits = is_left && fits(Held { own: *own, all: others, limit }, more);
+        let fits = is_left && fits(Held { own: *own, all: counted, limit }, more);
         if fits {
             *own += more;
             *all.of(self.is_small) += more;

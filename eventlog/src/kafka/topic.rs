@@ -38,7 +38,8 @@ struct State {
     seen_bytes: u64,
     /// Records that Tallylight did not write.
     foreign: u64,
-    /// Set if the topic has become shorter than what was read: the offset read to, and the end.
+    /// Set once the topic has become shorter than what was read: the offset read to, and the end
+    /// found then.
     cut: Option<(u64, u64)>,
 }
 
@@ -141,9 +142,9 @@ impl Topic {
         self.followed.send_replace(offset);
     }
 
-    /// The topic ends before `at`, the offset that was read to: its tail was lost, or it was
-    /// recreated. New entries would reuse offsets that were already read, so every further read
-    /// fails. A process that only appends does not notice.
+    /// The topic was read up to `at` and has lost its tail since, or was recreated; it ends at `end`
+    /// now. New entries reuse offsets that were already read, so every further read fails. A process
+    /// that only appends does not notice.
     pub(super) fn cut(&self, at: u64, end: u64) {
         self.state.lock().cut = Some((at, end));
         tracing::error!(topic = self.name, at, end, "the topic has become shorter");
@@ -155,7 +156,7 @@ impl Topic {
     pub(super) fn check_whole(&self) -> Result<(), LogError> {
         let Some((at, end)) = self.state.lock().cut else { return Ok(()) };
         Err(LogError::Data(format!(
-            "topic {} was read up to {at} and ends at {end}: its tail was lost, or it was recreated",
+            "topic {} was read up to {at}, has lost its tail since or was recreated, and ends at {end}",
             self.name
         )))
     }

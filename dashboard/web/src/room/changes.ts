@@ -42,10 +42,10 @@ export class Changes {
       this.remember(now, "tally", tally.tally, level, `${tally.word.toLowerCase()}${tally.cause ? `: ${tally.cause}` : ", all parts report"}`);
     }
     for (const { metric, value, level, small } of values) {
+      if (value === null) continue;
       const shown = level >= NEWS ? level : 0;
       // Too few viewers to judge are not a recovery; at first they are the normal state.
-      if (value !== null && small && !this.known.has(metric.name)) this.known.set(metric.name, "0");
-      if (value !== null && !small) this.remember(now, metric.name, String(shown), shown, `${metric.title.toLowerCase()} ${shown ? LEVEL_WORDS[shown] : "back to normal"}`);
+      if (!small || !this.known.has(metric.name)) this.remember(now, metric.name, String(shown), shown, `${metric.title.toLowerCase()} ${shown ? LEVEL_WORDS[shown] : "back to normal"}`);
     }
   }
 }

@@ -219,7 +219,7 @@ pub fn take_move(
             to: to.clone(),
             at: now_ms,
             since: state.edges.get(&edge).and_then(|edge| edge.symptom_at).unwrap_or(now_ms),
-            sessions: sessions_at(inputs, to),
+            sessions: inputs.sessions_at(to),
             expected: part.viewers,
             rebuffering: at.map_or(0.0, rebuffering),
             back: false,
@@ -231,11 +231,6 @@ pub fn take_move(
     row.by = by.to_owned();
     state.put_action(row, now_ms, out);
     Ok(())
-}
-
-/// Sessions on an edge now, as far as the edge reports them.
-pub fn sessions_at(inputs: &Inputs, edge: &str) -> i64 {
-    inputs.edges.get(edge).and_then(|edge| edge.load).map_or(0, |load| load.sessions)
 }
 
 /// The share of an edge's viewers that can be kept on its low rungs.

@@ -66,9 +66,7 @@ pub fn take_back(state: &mut State, edge: &str) {
 /// Whether all sessions sent to an edge fit its nominal capacity: some of them fled, and their load
 /// does not show there yet.
 fn has_room(state: &State, inputs: &Inputs, edge: &str) -> bool {
-    let Some(load) = inputs.edges.get(edge).and_then(|edge| edge.load) else { return false };
-    let fled = (inputs.sent.get(edge).copied().unwrap_or(0) - load.sessions).max(0);
-    let added = fled as f64 * most_kbps(state, inputs, edge);
+    let added = inputs.missing_at(edge) as f64 * most_kbps(state, inputs, edge);
     load_after(state, inputs, edge, added).is_some_and(|load| load <= 1.0)
 }
 

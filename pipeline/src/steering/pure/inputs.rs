@@ -33,6 +33,23 @@ pub struct Inputs {
     pub moves: Vec<Moves>,
 }
 
+impl Inputs {
+    /// The load of an edge, if it is known.
+    pub fn load(&self, edge: &str) -> Option<Load> {
+        self.edges.get(edge)?.load
+    }
+
+    /// Sessions on an edge now; 0 if unknown.
+    pub fn sessions_at(&self, edge: &str) -> i64 {
+        self.load(edge).map_or(0, |load| load.sessions)
+    }
+
+    /// Sessions that are sent to an edge and are not there: they fled, or have yet to follow.
+    pub fn missing_at(&self, edge: &str) -> i64 {
+        (self.sent.get(edge).copied().unwrap_or(0) - self.sessions_at(edge)).max(0)
+    }
+}
+
 /// Sessions that changed the edge within one second, as their players report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moves {

@@ -137,7 +137,7 @@ pub(super) fn edge(state: &State, inputs: &Inputs, name: &str, now_ms: i64) -> R
             format!("Edge {to} was sent viewers a moment ago; what they take up shows first.");
         return (text, state.sent.get(to).map(|at| at + state.policy.settle_ms()));
     }
-    let text = match inputs.edges.get(first).and_then(|edge| edge.load) {
+    let text = match inputs.load(first) {
         None => format!("Edge {first} does not report its load, so no viewers are sent there."),
         Some(_) => format!("Edge {first} has no room left that steering may use."),
     };

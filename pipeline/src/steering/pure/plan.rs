@@ -150,23 +150,20 @@ pub fn room(
     if state.settles(target, now_ms) {
         return Room::default();
     }
-    let Some(load) = inputs.edges.get(target).and_then(|edge| edge.load) else {
-        return Room::default();
-    };
+    let Some(load) = inputs.load(target) else { return Room::default() };
     let usable = capacity(state, inputs, target)
         * f64::from(100 - state.policy.keep_free_pct.min(100))
         / 100.0;
     let mut free = usable - load.reserved_kbps as f64;
     if state.edges.get(target).is_some_and(|target| target.avoided) {
         // Its own viewers that fled come back to it first.
-        let sent = inputs.sent.get(target).copied().unwrap_or(0);
-        free -= (sent - load.sessions).max(0) as f64 * each;
+        free -= inputs.missing_at(target) as f64 * each;
     }
     let from = state.edges.get(edge);
     let fled = from.map_or(0.0, |from| {
         // Only once all have left is it certain that the moved viewers have been there already.
-        let now = inputs.edges.get(edge).and_then(|edge| edge.load).map_or(0, |load| load.sessions);
-        let gone = if now == 0 { from.before.sessions as f64 * each } else { 0.0 };
+        let gone =
+            if inputs.sessions_at(edge) == 0 { from.before.sessions as f64 * each } else { 0.0 };
         let before = state.edges.get(target).map_or(0, |target| target.before.reserved_kbps);
         let grown = if from.dead { load.reserved_kbps.saturating_sub(before) as f64 } else { 0.0 };
         gone.min(grown)
@@ -176,13 +173,13 @@ pub fn room(
 
 /// The capacity of an edge: the smaller of its own report and the settings.
 pub fn capacity(state: &State, inputs: &Inputs, edge: &str) -> f64 {
-    let reported = inputs.edges.get(edge).and_then(|edge| edge.load).map(|load| load.capacity_kbps);
+    let reported = inputs.load(edge).map(|load| load.capacity_kbps);
     reported.filter(|kbps| *kbps > 0).map_or(u64::MAX, |kbps| kbps).min(state.capacity(edge)) as f64
 }
 
 /// Share of an edge's capacity in use with this many kbps added.
 pub fn load_after(state: &State, inputs: &Inputs, edge: &str, added: f64) -> Option<f64> {
-    let reserved = inputs.edges.get(edge)?.load?.reserved_kbps as f64;
+    let reserved = inputs.load(edge)?.reserved_kbps as f64;
     Some((reserved + added) / capacity(state, inputs, edge).max(1.0))
 }
 
@@ -199,8 +196,7 @@ pub fn targets(state: &State, inputs: &Inputs, edge: &str, since: i64) -> Vec<St
     };
     let mut all: Vec<String> = state.edges.keys().filter(fit).cloned().collect();
     let room = |name: &String| {
-        let reserved =
-            inputs.edges.get(name).and_then(|edge| edge.load).map_or(0, |load| load.reserved_kbps);
+        let reserved = inputs.load(name).map_or(0, |load| load.reserved_kbps);
         state.capacity(name).saturating_sub(reserved)
     };
     all.sort_by_key(|name| (std::cmp::Reverse(room(name)), name.clone()));

@@ -3,7 +3,7 @@
 
 use tallylight_schemas::control::{ActionKind, ActionRow, ActionState};
 
-use super::act::{blank, pathway, sessions_at};
+use super::act::{blank, pathway};
 use super::answer;
 use super::health::{Health, rebuffering};
 use super::inputs::{Inputs, Moves};
@@ -65,9 +65,9 @@ fn kbps_of(state: &State, inputs: &Inputs, home: &str, moves: &[ActionRow]) -> f
 
 /// The most that one viewer takes at a home, kbps: the highest rate that is seen anywhere.
 pub fn most_kbps(state: &State, inputs: &Inputs, home: &str) -> f64 {
-    let load = |edge: &str| inputs.edges.get(edge).and_then(|edge| edge.load);
     let before = state.edges.get(home).map_or(0.0, |edge| edge.before.kbps_each());
-    let each = state.routes.edges().filter_map(load).filter(|load| load.sessions > 0);
+    let loads = state.routes.edges().filter_map(|edge| inputs.load(edge));
+    let each = loads.filter(|load| load.sessions > 0);
     let each = each.map(|load| load.reserved_kbps as f64 / load.sessions as f64);
     at_most_top(inputs, each.fold(before, f64::max))
 }
@@ -171,7 +171,7 @@ pub fn take_return(
             to: home.clone(),
             at: now_ms,
             since: now_ms,
-            sessions: sessions_at(inputs, &home),
+            sessions: inputs.sessions_at(&home),
             expected,
             rebuffering: inputs.edges.get(&home).map_or(0.0, rebuffering),
             back: true,
@@ -193,12 +193,12 @@ pub fn take_return(
 /// Writes the outcomes that are known by now.
 pub fn outcomes(state: &mut State, inputs: &Inputs, now_ms: i64, out: &mut Vec<Effect>) {
     for (id, watch) in state.watches.clone() {
-        let load = inputs.edges.get(&watch.to).and_then(|edge| edge.load);
         let own = fled(&watch, inputs);
         let steered = went(&watch, inputs, true, watch.at);
         // Not every player reports its edge, so arrivals count too; players that fled were there
         // before.
-        let arrived = load.filter(|load| !load.reckoned).map(|load| load.sessions - watch.sessions);
+        let load = inputs.load(&watch.to).filter(|load| !load.reckoned);
+        let arrived = load.map(|load| load.sessions - watch.sessions);
         let moved = (own + steered).max(arrived.unwrap_or(0));
         let done = moved as f64 >= watch.expected as f64 * 0.95;
         let late = now_ms - watch.at >= state.policy.outcome_ms();

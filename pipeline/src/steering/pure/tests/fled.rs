@@ -122,3 +122,32 @@ fn a_move_by_hand_to_an_edge_that_has_just_recovered_takes_effect() {
     fleet.run(10);
     assert_eq!(fleet.at("e1"), 0);
 }
+
+#[test]
+fn a_move_by_hand_leaves_room_for_those_who_come_back_with_it() {
+    let mut fleet = Fleet::new(60, 40, 100);
+    fleet.state.mode = Mode::Observe;
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.until(12, |fleet| fleet.state.edges["e1"].health == Health::Bad);
+    fleet.viewers.iter_mut().for_each(|viewer| viewer.at = "e2".into());
+    recovers(&mut fleet, "e1");
+    let moved = request(&mut fleet, ActionKind::ShiftEdge, "e2", Some("e1"));
+    assert!(moved.viewers > 0, "{moved:?}");
+    fleet.run(10);
+    assert!(fleet.at("e1") <= 40, "{} of 40", fleet.at("e1"));
+}
+
+#[test]
+fn an_undo_before_an_edge_died_sends_nobody_to_it() {
+    let mut fleet = Fleet::new(60, 250, 250);
+    fleet.state.mode = Mode::Observe;
+    fleet.ill("e1").slow_ms = 1_500;
+    fleet.until(12, |fleet| fleet.state.open("edge-e1").is_some());
+    let moved = request(&mut fleet, ActionKind::ShiftEdge, "e1", Some("e2"));
+    undo(&mut fleet, &moved.id);
+    fleet.run(5);
+    assert!(fleet.state.routes.share("e1") > 0.4);
+    fleet.ill("e1").dead = true;
+    fleet.run(10);
+    assert_eq!(fleet.state.routes.share("e1"), 0.0);
+}
