@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use tallylight_schemas::fates::{Fate, FateCount, Reason};
 use tallylight_schemas::infra::OTLP_METRICS;
-use tallylight_schemas::player::TOLD;
+use tallylight_schemas::player::REPORTED;
 
 /// How records were received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,8 +33,8 @@ impl Source {
             Source::CmcdQuery => "cmcd_query",
             Source::Events => "events",
             Source::OtlpMetrics => OTLP_METRICS,
-            Source::Edge => TOLD[0],
-            Source::Otlp => TOLD[1],
+            Source::Edge => REPORTED[0],
+            Source::Otlp => REPORTED[1],
         }
     }
 }
@@ -100,8 +100,8 @@ impl Tally {
 
     /// Rows that wait for the log: accepted records, and those that they reported.
     pub fn stored(&self) -> u64 {
-        let told = self.beside.iter().filter(|((_, fate, _), _)| *fate == Fate::Accepted);
-        self.accepted() + told.map(|(_, events)| events).sum::<u64>()
+        let accepted = self.beside.iter().filter(|((_, fate, _), _)| *fate == Fate::Accepted);
+        self.accepted() + accepted.map(|(_, events)| events).sum::<u64>()
     }
 
     /// Records that were decoded, accepted or not.

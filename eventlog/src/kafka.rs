@@ -33,9 +33,8 @@ use crate::{EventLog, LogError, Shards, TopicSettings};
 
 /// How often the ends of the topics are requested.
 const ENDS_EVERY: Duration = Duration::from_secs(1);
-/// The smallest cap per shard: Kafka drops whole segments of at least 1 MiB, so it cannot keep a
-/// smaller one.
-const MIN_CAP_BYTES: u64 = 4 << 20;
+/// The smallest cap per shard: Kafka drops whole segments, and a segment must fit the largest entry.
+pub const MIN_CAP_BYTES: u64 = 2 * make::MIN_SEGMENT;
 
 /// Where the brokers are, and how topics are created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,8 +93,9 @@ impl KafkaSettings {
         let least = MIN_CAP_BYTES * u64::from(self.shards);
         for topic in self.topics.iter().filter(|topic| topic.cap_bytes < least) {
             wrong.push(format!(
-                "topic {:?} has a cap below 4 MiB per shard, which Kafka cannot keep",
-                topic.name
+                "topic {:?} has a cap of {} bytes, and Kafka cannot keep less than {MIN_CAP_BYTES} per \
+                 shard: {least}; raise the cap or use fewer shards",
+                topic.name, topic.cap_bytes
             ));
         }
         if self.min_in_sync > self.replicas && self.replicas.is_some() {

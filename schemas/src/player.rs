@@ -9,6 +9,6 @@ mod pairs;
 mod rows;
 
 pub use builder::PlayerBatchBuilder;
-pub use envelope::{About, Envelope, TOLD};
+pub use envelope::{About, Envelope, REPORTED};
 pub use event::PlayerEvent;
 pub use rows::PlayerRows;

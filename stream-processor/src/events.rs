@@ -128,8 +128,8 @@ impl EventEnds {
         if let (Ok(digest), Some(sn), Some(ts)) = (taken.schema().index_of("digest"), sn, ts) {
             // Number and time identify a record as well, and compress better. Requests have no time
             // of their own.
-            let told = and(&is_not_null(sn)?, &is_not_null(ts)?)?;
-            arrays[digest] = nullif(&arrays[digest], &told)?;
+            let is_known = and(&is_not_null(sn)?, &is_not_null(ts)?)?;
+            arrays[digest] = nullif(&arrays[digest], &is_known)?;
         }
         for (name, array) in columns {
             fields.push(Arc::new(Field::new(name, array.data_type().clone(), true)));

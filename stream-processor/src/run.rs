@@ -88,7 +88,7 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
         archive.refuse_emptied(*head.borrow())?;
     }
     let mut covered = emit::covered(parts.log.as_ref()).await?;
-    if covered > *head.borrow() {
+    if covered > *head.borrow() && is_past_the_end(parts.log.as_ref(), covered).await? {
         // Rows of another log, or events were lost: the rows that follow must not be held back.
         tracing::warn!(covered, "rows are ahead of the events; emitting everything anew");
         covered = 0;
@@ -124,6 +124,16 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
         handle,
         said_ahead: false,
     })
+}
+
+/// Whether the events end before this offset. The end known here may be old by now: a former owner
+/// that has not noticed yet appends rows of newer events.
+async fn is_past_the_end(log: &dyn EventLog, offset: u64) -> Result<bool, LogError> {
+    match log.read(EVENTS, offset, 1).await {
+        Ok(_) => Ok(false),
+        Err(LogError::Invalid(_)) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 impl Processor {
@@ -219,7 +229,7 @@ impl Processor {
                     }
                 }
                 () = tokio::time::sleep_until(deadline) => {
-                    return self.tick().await;
+                    return self.tick(cancel).await;
                 }
                 Some(asked) = self.queries.recv() => self.answer_one(asked),
                 Some(ask) = asked(&mut self.archive) => self.answer_of_history(ask),
@@ -230,8 +240,11 @@ impl Processor {
         Ok(())
     }
 
-    async fn tick(&mut self) -> Result<(), ProcessorError> {
-        match self.parts.log.append(EVENTS, vec![emit::tick()]).await {
+    async fn tick(&mut self, cancel: &CancellationToken) -> Result<(), ProcessorError> {
+        let log = Arc::clone(&self.parts.log);
+        let appended = cancel.run_until_cancelled(log.append(EVENTS, vec![emit::tick()]));
+        let Some(appended) = self.meanwhile(appended).await else { return Ok(()) };
+        match appended {
             Ok(_) => Ok(()),
             // Two ticks have the same effect as one.
             Err(LogError::Unavailable(why) | LogError::Unsure(why)) => {

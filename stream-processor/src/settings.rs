@@ -78,9 +78,9 @@ mod tests {
         let mut settings = Settings::default();
         for (recent, right) in [(0, false), (1, true), (4_096, true), (4_097, false)] {
             settings.limits.recent = recent;
-            let told = settings.validate().err().unwrap_or_default();
+            let mistakes = settings.validate().err().unwrap_or_default();
             let wanted = format!("limits.recent is {recent}; it must be 1 to 4096");
-            assert_eq!(told, if right { vec![] } else { vec![wanted] });
+            assert_eq!(mistakes, if right { vec![] } else { vec![wanted] });
         }
     }
 

@@ -14,7 +14,7 @@ use rand::Rng;
 use serde_json::Value;
 use tallylight_eventlog::EventLog;
 use tallylight_eventlog::conformance::{self, Caps};
-use tallylight_eventlog::kafka::{Kafka, KafkaSettings};
+use tallylight_eventlog::kafka::{Kafka, KafkaSettings, MIN_CAP_BYTES};
 use tallylight_schemas::clock::Clock;
 use tallylight_schemas::record;
 use tallylight_tests::figures::GAP_MS;
@@ -23,8 +23,8 @@ use tallylight_tests::load::{Key, Load, Pace, Steady};
 use tallylight_tests::world::{World, checkpoint_every};
 use tallylight_tests::{audit, successor};
 
-/// Kafka drops whole segments, of 1 MiB at least, and looks each second (scripts/kafka).
-const CAPS: Caps = Caps { bytes: 8 << 20, within: Duration::from_secs(30) };
+/// Kafka drops whole segments, and looks each second (scripts/kafka).
+const CAPS: Caps = Caps { bytes: MIN_CAP_BYTES, within: Duration::from_secs(30) };
 
 /// Shards, as the settings have it.
 const SHARDS: u16 = 4;
@@ -58,7 +58,8 @@ async fn suite(brokers: &Brokers, shards: u16, clock: Arc<dyn Clock>) -> Vec<Arc
         KafkaSettings { prefix, shards, ..KafkaSettings::new(brokers.addresses(), topics) };
     let log = Kafka::open(settings.clone(), Arc::clone(&clock)).await.unwrap();
     assert_eq!(log.shards(), shards);
-    let another = KafkaSettings { shards: 2, ..settings };
+    let topics = conformance::topics(Caps { bytes: 2 * CAPS.bytes, ..CAPS });
+    let another = KafkaSettings { shards: 2, topics, ..settings };
     let another = Kafka::open(another, clock).await.unwrap();
     assert_eq!(another.shards(), shards, "what the log was made with counts");
     log.all().await.unwrap().iter().map(Arc::clone).collect()

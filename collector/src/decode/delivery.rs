@@ -21,7 +21,7 @@ const ID_CHARS: usize = 128;
 /// the request supplies the session of the event, and becomes a record beside it.
 pub(super) fn keep(
     mut event: DeliveryEvent,
-    told: Option<ReportedCmcd<'_>>,
+    reported: Option<ReportedCmcd<'_>>,
     context: Context<'_>,
     rows: &mut Rows,
     tally: &mut Tally,
@@ -30,15 +30,16 @@ pub(super) fn keep(
     if !trusted {
         return Err(Reason::Untrusted);
     }
-    let told = told.and_then(|told| Some((told, told.record()?)));
-    let text = |key| told.as_ref()?.1.text(key).filter(|text| !text.is_empty()).map(str::to_owned);
+    let reported = reported.and_then(|reported| Some((reported, reported.record()?)));
+    let text =
+        |key| reported.as_ref()?.1.text(key).filter(|text| !text.is_empty()).map(str::to_owned);
     event.sid = event.sid.filter(|sid| !sid.is_empty()).or_else(|| text(Key::Sid));
     event.cid = event.cid.filter(|cid| !cid.is_empty()).or_else(|| text(Key::Cid));
     clean(&mut event);
     check(&event)?;
     if standing.keeps_all() || standing.keeps(of_delivery(&event), lot(tenant, &event.source)) {
-        if let Some((told, record)) = told.filter(|_| event.action == Action::Get) {
-            told.keep(record, &event, context, rows, tally);
+        if let Some((reported, record)) = reported.filter(|_| event.action == Action::Get) {
+            reported.keep(record, &event, context, rows, tally);
         }
         rows.push_delivery(tenant, received_at, event);
         tally.accept(0, 0);
@@ -150,9 +151,9 @@ mod tests {
         let talkers = Talkers::new(0);
         let context = Context { trusted: true, ..Context::calm("demo", 1, &talkers) };
         let asked = ReportedCmcd { text: "cid=\"show\",sid=\"s-1\"", source: Source::Edge };
-        for (told, sid) in [(Some(asked), Some("s-1")), (None, None)] {
+        for (reported, sid) in [(Some(asked), Some("s-1")), (None, None)] {
             let (mut rows, mut tally) = (Rows::new(4), Tally::default());
-            keep(event("sid", "".into()), told, context, &mut rows, &mut tally).unwrap();
+            keep(event("sid", "".into()), reported, context, &mut rows, &mut tally).unwrap();
             assert_eq!(deliveries(&mut [rows], 1).rows[0].event.sid.as_deref(), sid);
         }
     }
@@ -171,8 +172,8 @@ mod tests {
         let text = &format!("cid=\"{cid}\",sid=\"{sid}\"");
         for source in [Source::Edge, Source::Otlp] {
             let (mut rows, mut tally) = (Rows::new(4), Tally::default());
-            let told = Some(ReportedCmcd { text, source });
-            keep(event("sid", "".into()), told, context, &mut rows, &mut tally).unwrap();
+            let reported = Some(ReportedCmcd { text, source });
+            keep(event("sid", "".into()), reported, context, &mut rows, &mut tally).unwrap();
             let kept = deliveries(&mut [rows], 1);
             let event = &kept.rows[0].event;
             assert_eq!((event.sid.as_ref(), event.cid.as_ref()), (Some(&sid), Some(&cid)));

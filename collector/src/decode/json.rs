@@ -128,8 +128,8 @@ fn other(
         Some("delivery") => {
             let event = serde_json::from_value(value).map_err(|_| Reason::BadShape)?;
             let text = cmcd.as_ref().and_then(Value::as_str);
-            let told = text.map(|text| ReportedCmcd { text, source: Source::Edge });
-            return delivery::keep(event, told, context, rows, tally);
+            let reported = text.map(|text| ReportedCmcd { text, source: Source::Edge });
+            return delivery::keep(event, reported, context, rows, tally);
         }
         Some("action") => rows.actions.push(control::action(value, tenant)?),
         Some("incident") => rows.incidents.push(control::incident(value, tenant)?),

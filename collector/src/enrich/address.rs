@@ -62,7 +62,7 @@ fn address(node: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    fn told(name: &'static str, value: &str) -> HeaderMap {
+    fn headers(name: &'static str, value: &str) -> HeaderMap {
         [(axum::http::HeaderName::from_static(name), value.parse().unwrap())].into_iter().collect()
     }
 
@@ -90,24 +90,24 @@ mod tests {
             ("10.0.0.1", "x-other", "198.51.100.1", None),
             ("10.0.0.1", "forwarded", "for=_hidden", None),
         ] {
-            let found = client(&told(name, value), peer.parse().unwrap(), &ours);
+            let found = client(&headers(name, value), peer.parse().unwrap(), &ours);
             let expected = expected.map(|at: &str| at.parse::<IpAddr>().unwrap());
             assert_eq!(found, expected, "{peer} {value}");
         }
         let direct = client(&HeaderMap::new(), "10.0.0.1".parse().unwrap(), &[]);
         assert_eq!(direct, "10.0.0.1".parse().ok(), "without trusted networks it is no proxy");
-        let mut both = told("forwarded", "for=8.8.8.8");
-        both.extend(told("x-forwarded-for", "198.51.100.1"));
+        let mut both = headers("forwarded", "for=8.8.8.8");
+        both.extend(headers("x-forwarded-for", "198.51.100.1"));
         let proxy = "10.0.0.1".parse().unwrap();
         assert_eq!(client(&both, proxy, &ours), "198.51.100.1".parse().ok());
         let unreadable = |bytes: &[u8]| {
-            let mut headers = told("forwarded", "for=8.8.8.8");
+            let mut headers = headers("forwarded", "for=8.8.8.8");
             headers.insert(USUAL, HeaderValue::from_bytes(bytes).unwrap());
             client(&headers, proxy, &ours)
         };
         assert_eq!(unreadable(b"\xff"), None, "what a client made up is not read then");
         assert_eq!(unreadable(b"\xff, 198.51.100.1"), "198.51.100.1".parse().ok());
-        let endless = told("x-forwarded-for", &"10.0.0.1,".repeat(500));
+        let endless = headers("x-forwarded-for", &"10.0.0.1,".repeat(500));
         assert_eq!(client(&endless, proxy, &ours), None);
     }
 }

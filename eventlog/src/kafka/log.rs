@@ -65,7 +65,8 @@ impl KafkaLog {
         if follower.is_none() {
             let topic = Arc::clone(&opened.topic);
             let (settings, stop) = (Arc::clone(&self.kafka.settings), Arc::clone(&self.stop));
-            let work = move || reader::follow(&topic, &settings, &stop);
+            let client = reader::following_client(&settings)?;
+            let work = move || reader::follow(&client, &topic, &settings, &stop);
             *follower = Some(spawn("kafka-follow", work)?);
         }
         drop(follower);

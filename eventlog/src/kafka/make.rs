@@ -26,7 +26,8 @@ const ID: &str = "id";
 const PARTITION: i32 = 0;
 /// A topic's cap is divided into this many segments, within the limits below.
 const SEGMENTS: u64 = 4;
-const MIN_SEGMENT: u64 = 1 << 20;
+/// A broker refuses an entry that does not fit a segment.
+pub(super) const MIN_SEGMENT: u64 = MAX_RECORD_BYTES as u64;
 const MAX_SEGMENT: u64 = 256 << 20;
 
 /// A log whose topics exist.

@@ -66,18 +66,19 @@ fn taken(message: &impl Message) -> (u64, u64, Option<Entry>) {
     (offset, value.len() as u64, record::decode(offset, value))
 }
 
+/// A consumer for [`follow`].
+pub(super) fn following_client(settings: &KafkaSettings) -> Result<Client, LogError> {
+    create(&consuming(settings, LONG_WAIT))
+}
+
 /// Follows the end of `topic` until `stop`. Errors that the consumer reports are temporary: the
 /// library continues by itself once a broker answers.
-pub(super) fn follow(topic: &Topic, settings: &KafkaSettings, stop: &AtomicBool) {
-    let client: Client = match create(&consuming(settings, LONG_WAIT)) {
-        Ok(client) => client,
-        Err(error) => return tracing::error!(%error, topic = topic.name, "cannot follow"),
-    };
+pub(super) fn follow(client: &Client, topic: &Topic, settings: &KafkaSettings, stop: &AtomicBool) {
     let mut at = *topic.followed.borrow();
-    let mut placed = assign(&client, topic, at).is_ok();
+    let mut placed = assign(client, topic, at).is_ok();
     while !stop.load(Ordering::Relaxed) {
         if !placed {
-            placed = assign(&client, topic, at).is_ok();
+            placed = assign(client, topic, at).is_ok();
         }
         match client.poll(POLL_INTERVAL) {
             None => {}
@@ -89,7 +90,7 @@ pub(super) fn follow(topic: &Topic, settings: &KafkaSettings, stop: &AtomicBool)
             Some(Err(error)) if out_of_range(&error) => {
                 // If no broker answers with the ends, the next round asks again.
                 placed = false;
-                if let Ok((low, high)) = ends(&client, settings, topic.location()) {
+                if let Ok((low, high)) = ends(client, settings, topic.location()) {
                     if low <= at {
                         // The caps cannot be the cause: the tail was lost, and may have been
                         // written again since.

@@ -10,7 +10,7 @@ use crate::scrub;
 
 /// Sources of requests that their server reported: one of our edges, in its delivery events, or
 /// OTLP logs and spans.
-pub const TOLD: [&str; 2] = ["edge", "otlp"];
+pub const REPORTED: [&str; 2] = ["edge", "otlp"];
 
 /// What the collector knows about a record besides its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Envelope<'a> {
     /// How it was sent.
     pub mode: Mode,
     /// The source that received it, as in the fates: `cmcd`, `cmcd_query`, `events`, or one of
-    /// [`TOLD`].
+    /// [`REPORTED`].
     pub source: &'a str,
     /// When it was received, Unix µs; for a reported request, when it was served.
     pub received_at: i64,

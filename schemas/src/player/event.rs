@@ -11,7 +11,7 @@ pub struct PlayerEvent<'a> {
     pub tenant: &'a str,
     /// How it was sent.
     pub mode: Mode,
-    /// The source that received it: `cmcd`, `cmcd_query`, `events`, or one of [`super::TOLD`].
+    /// The source that received it: `cmcd`, `cmcd_query`, `events`, or one of [`super::REPORTED`].
     pub source: &'a str,
     /// When it was received, Unix µs; for a reported request, when it was served.
     pub received_at: i64,

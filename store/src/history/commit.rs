@@ -46,17 +46,14 @@ impl Folder {
         hot: &[Hot],
         to: u64,
     ) -> Result<(), HistoryError> {
-        if let Some(delta) = self.delta.as_mut() {
-            delta.update_state().await?;
-        }
-        let stored = self.stored_transaction().await?;
-        if stored == to && to > self.transaction {
+        let ours = self.transaction;
+        self.look_again().await?;
+        let stored = self.transaction;
+        if stored == to && to > ours {
             // An earlier attempt succeeded, although it did not look so.
-            self.transaction = to;
             return Ok(());
         }
-        if stored != self.transaction {
-            let ours = std::mem::replace(&mut self.transaction, stored);
+        if stored != ours {
             let dir = self.dir.display();
             return Err(HistoryError::Moved(format!("{dir} is at {stored} and not at {ours}")));
         }
@@ -75,6 +72,15 @@ impl Folder {
         self.commit(actions, writing(SaveMode::Append), Some(to)).await?;
         shared.pass(Step::Committed(self.table))?;
         self.transaction = to;
+        Ok(())
+    }
+
+    /// Takes up how far the table is by now.
+    pub(super) async fn look_again(&mut self) -> Result<(), HistoryError> {
+        if let Some(delta) = self.delta.as_mut() {
+            delta.update_state().await?;
+        }
+        self.transaction = self.stored_transaction().await?;
         Ok(())
     }
 

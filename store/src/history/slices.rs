@@ -12,12 +12,31 @@ impl History {
         let _alone = self.shared.writer.lock().await;
         for table in Table::ALL {
             while let Some((hot, upto)) = self.next_slice(table, to) {
-                self.commit_slice(table, &hot, upto).await?;
+                let written = self.commit_slice(table, &hot, upto).await;
+                if let Err(HistoryError::Moved(_)) = written {
+                    self.look_again().await;
+                }
+                written?;
             }
         }
         let mut status = self.shared.status.lock();
         status.committed = status.committed.max(to);
         Ok(())
+    }
+
+    /// Takes up how far all tables are by now: another writer that changed one has changed more, and
+    /// rows that arrive again are compared with this.
+    async fn look_again(&self) {
+        for table in Table::ALL {
+            let mut folder = self.shared.tables.lock()[table as usize].folder.clone();
+            match folder.look_again().await {
+                Ok(()) => self.shared.tables.lock()[table as usize].folder = folder,
+                // Its next commit will find out.
+                Err(error) => {
+                    tracing::warn!(%error, table = table.name(), "a table that moved cannot be read")
+                }
+            }
+        }
     }
 
     /// The next slice of a table to write, and the offset below which the table is then complete.
@@ -39,15 +58,9 @@ impl History {
     async fn commit_slice(&self, table: Table, hot: &[Hot], to: u64) -> Result<(), HistoryError> {
         let mut folder = self.shared.tables.lock()[table as usize].folder.clone();
         let appended = folder.append(&self.shared, hot, to).await;
+        appended?;
         let mut tables = self.shared.tables.lock();
         let state = &mut tables[table as usize];
-        if let Err(error) = appended {
-            if matches!(error, HistoryError::Moved(_)) {
-                // What is written is written: rows that arrive again are compared with this.
-                state.folder = folder;
-            }
-            return Err(error);
-        }
         state.folder = folder;
         let mut status = self.shared.status.lock();
         while let Some(first) = state.hot.front()

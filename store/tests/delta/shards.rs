@@ -8,7 +8,7 @@ use tallylight_schemas::tables::Table;
 use tallylight_store::history::{History, HistoryError, Repair};
 use tokio::task::JoinSet;
 
-use super::kit::{TestHistory, events, total};
+use super::kit::{TestHistory, events, panes, total};
 
 fn shard(number: u16) -> Shard {
     Shard::new(number, 3).unwrap()
@@ -58,6 +58,20 @@ async fn two_owners_of_a_shard_are_detected_beside_others() {
     assert!(matches!(error, HistoryError::Moved(_)), "{error}");
     assert!(zombie.add(Table::PlayerEvents, 3, 7, events(3)), "stored rows are dropped");
     assert_eq!(total(&owner, Table::PlayerEvents).await, 9);
+}
+
+#[tokio::test]
+async fn all_tables_that_another_owner_moved_are_known_at_once() {
+    let kit = TestHistory::new();
+    let (owner, zombie) = (kit.open().await.unwrap(), kit.open().await.unwrap());
+    for history in [&owner, &zombie] {
+        history.add(Table::PlayerEvents, 0, 7, events(3));
+        history.add(Table::Playback, 1, 7, panes(4));
+    }
+    owner.commit(4).await.unwrap();
+    assert!(matches!(zombie.commit(5).await, Err(HistoryError::Moved(_))));
+    let tables = [Table::PlayerEvents, Table::Playback];
+    assert_eq!(tables.map(|table| zombie.transaction(table)), [4, 4]);
 }
 
 #[tokio::test]

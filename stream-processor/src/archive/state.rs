@@ -122,14 +122,14 @@ impl Written {
 
     /// The pieces of a snapshot, in their order.
     pub fn pieces<'a>(&'a self, rest: &'a Rest) -> postcard::Result<Vec<Cow<'a, [u8]>>> {
-        let (mut told, mut pieces) = (Vec::new(), Vec::new());
+        let (mut table, mut pieces) = (Vec::new(), Vec::new());
         for ((position, state), sessions) in rest.partitions.iter().zip(&self.sessions) {
             let state = postcard::to_extend(state, Vec::new())?;
-            told.push(Piece { position: *position, length: state.len() + sessions.len() });
+            table.push(Piece { position: *position, length: state.len() + sessions.len() });
             pieces.extend([Cow::Owned(state), Cow::Borrowed(sessions.as_slice())]);
         }
-        let told = postcard::to_extend(&told, Vec::new())?;
-        Ok([Cow::Owned(told), Cow::Borrowed(rest.head.as_slice())]
+        let table = postcard::to_extend(&table, Vec::new())?;
+        Ok([Cow::Owned(table), Cow::Borrowed(rest.head.as_slice())]
             .into_iter()
             .chain(pieces)
             .collect())
@@ -140,11 +140,11 @@ impl State {
     /// Reads a serialized state.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         let why = |error: postcard::Error| error.to_string();
-        let (told, rest) = postcard::take_from_bytes::<Vec<Piece>>(bytes).map_err(why)?;
+        let (table, rest) = postcard::take_from_bytes::<Vec<Piece>>(bytes).map_err(why)?;
         let (head, mut rest) = postcard::take_from_bytes::<Head>(rest).map_err(why)?;
         let Head { settle, tables, bad_parts } = head;
         let mut pieces = Vec::new();
-        for Piece { length, .. } in &told {
+        for Piece { length, .. } in &table {
             let (piece, more) = rest.split_at_checked(*length).ok_or("a partition is cut off")?;
             pieces.push(piece);
             rest = more;
@@ -158,7 +158,7 @@ impl State {
             joined(work.collect())
         });
         let states = states.map_err(why)?.into_iter().flatten();
-        let positions = told.iter().map(|piece| piece.position);
+        let positions = table.iter().map(|piece| piece.position);
         let states = states.zip(positions).collect();
         Ok(Self { partitions: Partitions::from_parts(states, bad_parts), settle, tables })
     }

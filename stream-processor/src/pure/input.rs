@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use tallylight_schemas::cmcd::Mode;
-use tallylight_schemas::player::{PlayerEvent, TOLD};
+use tallylight_schemas::player::{PlayerEvent, REPORTED};
 
 /// A player's record as sessions read it. Times are Unix ms.
 #[derive(Debug, Clone, Default)]
@@ -118,8 +118,8 @@ impl PlayerInput<'_> {
 
     /// Whether it is a request reported by the server that answered it, which others may report,
     /// too.
-    pub fn is_told(&self) -> bool {
-        self.source.is_some_and(|source| TOLD.contains(&source))
+    pub fn is_reported(&self) -> bool {
+        self.source.is_some_and(|source| REPORTED.contains(&source))
     }
 
     /// How much later than its own time it arrived.

@@ -37,7 +37,7 @@ impl Processor {
 
     /// Waits for the log. Questions about open sessions are answered meanwhile; those about history
     /// are not, as their answers are of a moment between two entries.
-    async fn meanwhile<T>(&mut self, log: impl Future<Output = T>) -> T {
+    pub(super) async fn meanwhile<T>(&mut self, log: impl Future<Output = T>) -> T {
         let (mut log, mut began) = (pin!(log), Instant::now());
         loop {
             let came = tokio::select! {

@@ -58,7 +58,7 @@ fn spent(metrics: &Metrics, doing: &str) -> Option<f64> {
 
 type Waiting = Pin<Box<dyn Future<Output = Option<Vec<SessionRow>>> + Send>>;
 
-/// Somebody who asks, and takes so long to take the answer that is told then and there.
+/// Somebody who asks, and takes this long to take an answer, on the thread that answers.
 struct Asking {
     handle: ProcessorHandle,
     takes: Duration,
@@ -79,7 +79,7 @@ impl Asking {
             (self.handle.clone(), SessionQuery { tenant: "demo".to_owned(), sid: None, limit: 1 });
         let mut question: Waiting = Box::pin(async move { handle.sessions(query).await });
         let waker = Waker::from(self.me.upgrade().unwrap());
-        // It is told at once that the processor has ended, with the test.
+        // It ends at once when the processor does, with the test.
         if question.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
             self.waiting.lock().unwrap().push(question);
         }
@@ -142,6 +142,22 @@ async fn what_answers_take_while_rows_wait_is_counted_once() {
     assert!(of("rows") + of("questions") <= passed, "{} + {}", of("rows"), of("questions"));
 }
 
+#[tokio::test]
+async fn questions_are_answered_while_a_tick_waits_for_the_log() {
+    let (log, cancel) = (log(), CancellationToken::new());
+    let mut processor = processor(&log).await;
+    let handle = processor.handle();
+    log.inject(Fault::Delay(Duration::from_secs(3_600)));
+    let asking = async {
+        let query = SessionQuery { tenant: "demo".to_owned(), sid: None, limit: 1 };
+        let answer = handle.sessions(query).await;
+        cancel.cancel();
+        answer
+    };
+    let (ticked, answer) = tokio::join!(processor.tick(&cancel), asking);
+    assert!(ticked.is_ok() && answer.is_some());
+}
+
 /// Entries 2 to 4 are missing, and 6 to 8.
 fn with_gaps() -> Batch {
     Batch { entries: [0, 1, 5].map(entry).into(), next: 9, lost: 6 }
@@ -169,10 +185,10 @@ async fn a_gap_of_the_log_is_noted_where_it_is_and_told_once() {
     processor.take(with_gaps(), &cancel).await.unwrap();
     assert_eq!((processor.position, processor.lost_entries), (9, 6));
     // Whatever was written down before a gap has nothing of it.
-    let told = progress(&log).await;
-    assert_eq!(told, [(1, 0), (2, 0), (6, 3)]);
+    let progress_of_first = progress(&log).await;
+    assert_eq!(progress_of_first, [(1, 0), (2, 0), (6, 3)]);
 
-    // Back to where it began: the state has them once, and nobody is told of them again.
+    // Back to where it began: the state has them once, and they are not counted again.
     (processor.position, processor.partitions, processor.covered) = (0, before, 9);
     processor.take(with_gaps(), &cancel).await.unwrap();
     assert_eq!((processor.position, processor.lost_entries), (9, 6));

@@ -4,6 +4,10 @@
 
 use clap::Parser;
 
+/// The allocator of the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs seeds of the simulation of the whole platform.
 #[derive(Debug, Parser)]
 #[command(name = "tallylight-sim")]

@@ -154,9 +154,9 @@ fn says_nothing(name: &str, value: &Value) -> bool {
 
 /// Whether an attribute's value is empty: without any kind, or a number that is not finite.
 fn is_empty(value: &Value) -> bool {
-    let told =
+    let has_value =
         |(kind, value): (&String, &Value)| KINDS.contains(&kind.as_str()) && !value.is_null();
-    value.is_null() || value.as_object().is_some_and(|kinds| !kinds.iter().any(told))
+    value.is_null() || value.as_object().is_some_and(|kinds| !kinds.iter().any(has_value))
 }
 
 /// Adds the members that exponential histograms and summaries may not lack; other kinds ignore

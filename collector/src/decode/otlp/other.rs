@@ -120,8 +120,8 @@ pub(super) fn of_log(
 }
 
 fn kept(all: &[KeyValue]) -> impl Iterator<Item = KeyValue> {
-    let told = all.iter().filter(|pair| KEPT.contains(&pair.key.as_str()));
-    told.map(|pair| named(&pair.key, &pair.value.as_ref().map(text).unwrap_or_default()))
+    let kept = all.iter().filter(|pair| KEPT.contains(&pair.key.as_str()));
+    kept.map(|pair| named(&pair.key, &pair.value.as_ref().map(text).unwrap_or_default()))
 }
 
 /// An attribute without the addresses and the query that a name made from a request can contain.

@@ -29,8 +29,9 @@ impl Origin {
             pair.value.as_ref().map(text).filter(|text| !text.is_empty())
         };
         let named = INSTANCE.into_iter().find_map(|key| Some((key, find(key)?)));
-        let told = |key: &str| key == SERVICE || named.as_ref().is_some_and(|(by, _)| *by == key);
-        let rest = attributes(all.iter().filter(|pair| !told(&pair.key)));
+        let is_named =
+            |key: &str| key == SERVICE || named.as_ref().is_some_and(|(by, _)| *by == key);
+        let rest = attributes(all.iter().filter(|pair| !is_named(&pair.key)));
         let (service, instance) = (find(SERVICE).unwrap_or_default(), named.map(|(_, name)| name));
         let longest = service.len().max(instance.as_ref().map_or(0, String::len));
         if longest > NAME_BYTES {

@@ -112,8 +112,8 @@ fn json(value: &AnyValue) -> Value {
         Some(Any::KvlistValue(pairs)) => {
             let member =
                 |pair: &KeyValue| (pair.key.clone(), pair.value.as_ref().map_or(Value::Null, json));
-            let told = pairs.values.iter().filter(|pair| !is_private(&pair.key));
-            Value::Object(told.map(member).collect::<Map<_, _>>())
+            let kept = pairs.values.iter().filter(|pair| !is_private(&pair.key));
+            Value::Object(kept.map(member).collect::<Map<_, _>>())
         }
     }
 }

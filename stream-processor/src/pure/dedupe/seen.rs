@@ -38,13 +38,13 @@ impl Identity {
             (Some(_), None) if input.request && input.digest != 0 => input.digest,
             (Some(sn), _) => sn,
             (None, Some(_)) => input.digest,
-            (None, None) if input.is_told() => input.digest,
+            (None, None) if input.is_reported() => input.digest,
             (None, None) => mix(input.digest, input.received_ms.cast_unsigned()),
         };
         let when = mix(what, input.ts.unwrap_or(i64::MIN).cast_unsigned());
         let kind = ident::hash(if input.sn.is_some() { "sn" } else { "" }, input.e.unwrap_or(""));
         let id = mix(mix(when, kind), u64::from(input.request));
-        let sn = input.sn.filter(|_| !input.is_told());
+        let sn = input.sn.filter(|_| !input.is_reported());
         Self { id, sn, mode: usize::from(input.request), ts: input.ts }
     }
 

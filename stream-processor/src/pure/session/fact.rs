@@ -108,7 +108,7 @@ pub struct Fact {
     /// The record says that the player is hidden.
     pub hidden: bool,
     /// It is a request reported by the server that answered it.
-    pub told: bool,
+    pub reported: bool,
     /// It reports a response (`rr`): its time is that of the request, but it describes the player
     /// at the time of the response.
     pub response: bool,
@@ -153,13 +153,13 @@ impl Fact {
             at,
             ts: input.ts.into(),
             origin: if input.request { Origin::Request } else { Origin::Event },
-            sn: input.sn.filter(|_| !input.is_told()),
+            sn: input.sn.filter(|_| !input.is_reported()),
             id,
             token: input.sta.and_then(Token::parse),
             clue: Clue::of(input),
             error: input.e == Some("e"),
             hidden: input.bg == Some(true),
-            told: input.is_told(),
+            reported: input.is_reported(),
             response: !input.request && input.e == Some("rr"),
             // The object of a request is the rung that is played only if it is video.
             kbps: small(input.br_kbps).filter(|_| is_rung).unwrap_or(0),
@@ -240,7 +240,7 @@ impl Fact {
             clue: None,
             error: false,
             hidden: false,
-            told: false,
+            reported: false,
             response: false,
             kbps: 0,
             throughput_kbps: -1,

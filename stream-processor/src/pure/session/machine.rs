@@ -123,7 +123,7 @@ impl Machine {
         let moved = self.take_words(fact);
         let moved = match fact.origin {
             Origin::Edge => moved,
-            Origin::Request if events_rule && fact.told => {
+            Origin::Request if events_rule && fact.reported => {
                 // It counts in its pane, but not among the session's records: another sent it.
                 counts.event = true;
                 moved

@@ -151,11 +151,11 @@ impl Sessions {
         now: &mut Now<'_>,
     ) {
         let Some(sid) = event.sid.as_deref() else { return };
-        let told = event.service == Service::Edge
+        let reported = event.service == Service::Edge
             && event.action == Action::Get
             && event.k.is_some()
             && event.status == 200;
-        if !told || at < now.log - HORIZON_MS {
+        if !reported || at < now.log - HORIZON_MS {
             return;
         }
         let Some(slot) = self.find(tenant, sid) else {

@@ -15,7 +15,7 @@ use crate::pure::window::Watching;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct Count {
     /// As last reported.
-    told: i32,
+    reported: i32,
     /// How far it is ahead of ours although nothing was lost.
     ahead: i64,
     /// What is known by this count only.
@@ -54,19 +54,19 @@ struct Known {
 }
 
 /// Whether a count restarted: two requests that overtook each other make it fall only a little.
-fn began_anew(told: i32, before: i32) -> bool {
-    told == 0 && before > 0 || told < before / 2
+fn began_anew(reported: i32, before: i32) -> bool {
+    reported == 0 && before > 0 || reported < before / 2
 }
 
 impl Count {
     /// Takes the player's count, while its records showed `seen`.
-    fn take(&mut self, told: i32, seen: i64, known: Known) {
-        if began_anew(told, self.told) {
+    fn take(&mut self, reported: i32, seen: i64, known: Known) {
+        if began_anew(reported, self.reported) {
             // What it had counted until then is no longer in it.
-            self.ahead -= i64::from(self.told);
+            self.ahead -= i64::from(self.reported);
         }
-        self.told = told;
-        let unseen = i64::from(told) - self.ahead - seen - self.repaired;
+        self.reported = reported;
+        let unseen = i64::from(reported) - self.ahead - seen - self.repaired;
         let is_whole = match self.lost {
             Some(lost) => lost == known.lost,
             // The first count may include what its sid played before.

@@ -2,7 +2,7 @@
 
 use tallylight_eventlog::Part;
 use tallylight_schemas::cmcd::{self, Mode};
-use tallylight_schemas::player::{About, Envelope, TOLD};
+use tallylight_schemas::player::{About, Envelope, REPORTED};
 
 use super::*;
 use crate::players::Players;
@@ -36,7 +36,7 @@ pub(super) fn reported_request(line: &str, served_at: i64) -> Part {
     record.set_apart(served_at.unsigned_abs());
     let (mode, about) = (Mode::Request, About::default());
     let envelope =
-        Envelope { tenant: "demo", mode, source: TOLD[0], received_at: served_at, about };
+        Envelope { tenant: "demo", mode, source: REPORTED[0], received_at: served_at, about };
     all.push(&envelope, &record);
     all.part()
 }

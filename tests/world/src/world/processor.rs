@@ -101,8 +101,8 @@ impl World<'_> {
 }
 
 /// How much rarer calls fail and checkpoints are made than in a run of [`VIEWERS`]. A processor
-/// that dies continues from its snapshot, and with lives of a hundred entries would hardly reach
-/// the end of a long log. More viewers still see more faults, each with more other viewers present.
+/// that dies continues from its snapshot, which is of an end of a second: more viewers append more
+/// entries in a second, and if its lives were not longer, it would never reach the next snapshot.
 pub(super) fn scale(senders: usize) -> u32 {
-    u32::try_from((senders / VIEWERS / 4).isqrt()).unwrap_or(u32::MAX).max(1)
+    u32::try_from(senders / VIEWERS).unwrap_or(u32::MAX).max(1)
 }

@@ -97,9 +97,9 @@ fn attributes_without_a_value_are_empty_on_both_wires() {
     let (rows, _) = read(&protobuf(resource, data), Wire::Protobuf);
     let point = json!({"timeUnixNano": NS.to_string()});
     assert_eq!(read(&as_json(&json.into(), "gauge", &point), Wire::Json).0, rows);
-    let told: Vec<_> = rows[0].attributes.iter().map(|a| (a.k.as_str(), a.v.as_str())).collect();
+    let kept: Vec<_> = rows[0].attributes.iter().map(|a| (a.k.as_str(), a.v.as_str())).collect();
     let wanted: Vec<_> = all.iter().map(|(key, _, _, text)| (*key, *text)).collect();
-    assert_eq!(told, wanted);
+    assert_eq!(kept, wanted);
     assert_eq!(rows[0].instance.as_deref(), Some("h1"), "an empty id is none");
 }
 

@@ -19,8 +19,8 @@ mod has {
     /// The first of nine numbers that may be missing.
     pub(super) const NUMBERS: u64 = 8;
     /// Not a number, but as rare.
-    pub(super) const TOLD: u64 = NUMBERS << 9;
-    pub(super) const RESPONSE: u64 = TOLD << 1;
+    pub(super) const REPORTED: u64 = NUMBERS << 9;
+    pub(super) const RESPONSE: u64 = REPORTED << 1;
 }
 
 /// Writes a fact without its words; its time relative to `anchor`.
@@ -35,7 +35,7 @@ pub(super) fn write(pen: &mut Pen, fact: &Fact, anchor: i64) {
     let mut there = u64::from(ts.is_some()) * has::TS;
     there |= u64::from(ts.is_some_and(|ts| ts != fact.at)) * has::OTHER_TS;
     there |= u64::from(fact.sn.is_some()) * has::SN;
-    there |= u64::from(fact.told) * has::TOLD;
+    there |= u64::from(fact.reported) * has::REPORTED;
     there |= u64::from(fact.response) * has::RESPONSE;
     for (n, (number, missing)) in numbers.into_iter().enumerate() {
         there |= u64::from(number != missing) * (has::NUMBERS << n);
@@ -63,7 +63,7 @@ pub(super) fn read(from: &mut Reader<'_>, anchor: i64) -> Fact {
     fact.clue = token.checked_sub(usize::from(CLUES)).and_then(Clue::at);
     (fact.error, fact.hidden) = (what & 64 != 0, what & 128 != 0);
     let there = from.number();
-    fact.told = there & has::TOLD != 0;
+    fact.reported = there & has::REPORTED != 0;
     fact.response = there & has::RESPONSE != 0;
     if there & has::OTHER_TS != 0 {
         fact.ts = from.ms(at).into();
