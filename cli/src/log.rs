@@ -34,7 +34,7 @@ pub(crate) struct LogSettings {
     /// Where it is. `--log` sets it, and `brokers`.
     pub(crate) kind: LogKind,
     /// Events kept; beyond it the oldest segment is dropped and counted. In Kafka each shard has an
-    /// equal part, and a quarter of that is dropped at a time.
+    /// equal part of at least 33 MiB, and a quarter of that (at least 16 MiB) is dropped at a time.
     pub(crate) events_cap_bytes: u64,
     /// Rows kept, likewise.
     pub(crate) rows_cap_bytes: u64,

@@ -17,7 +17,6 @@ mod child;
 mod good;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use attack::{Attack, PLAIN, TLS};
@@ -58,9 +57,7 @@ fn tolerance() -> Duration {
 /// A folder for the log in memory, if the machine has one: a disk that pauses for 100 ms within a
 /// second of measuring would count as an attack's effect.
 fn folder() -> tempfile::TempDir {
-    let memory = Path::new("/dev/shm");
-    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-    made.unwrap()
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 fn settings() -> Settings {

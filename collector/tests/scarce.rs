@@ -169,7 +169,8 @@ impl Clients {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_post_is_answered_when_the_core_is_busy_and_the_collector_recovers() {
-    let folder = tempfile::tempdir().unwrap();
+    // The core is scarce, and not the disk.
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let collector = Collector::start_on_one_core(&settings(), folder.path());
     keep_off_its_core();
     let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
@@ -194,14 +195,14 @@ fn keep_off_its_core() {
 
 async fn flood(clients: &Clients, collector: &Collector) {
     clients.as_many_as_can(duration() / 2).await;
-    let capacity = clients.as_many_as_can(duration()).await;
-    let posts_per_s = capacity.posts as f64 / capacity.took.as_secs_f64();
-    println!(
-        "figure: {} bytes a POST, capacity: {:.0} records/s, {posts_per_s:.0} POSTs/s",
-        clients.body.len(),
-        capacity.goodput()
-    );
+    println!("figure: {} bytes a POST", clients.body.len());
+    let mut peak = 0.0_f64;
     for times in [1, 2, 5, 10] {
+        // Anew each time, since a shared machine does not stay as fast as it was.
+        let capacity = clients.as_many_as_can(duration()).await;
+        let posts_per_s = capacity.posts as f64 / capacity.took.as_secs_f64();
+        peak = peak.max(capacity.goodput());
+        println!("figure: capacity: {:.0} records/s, {posts_per_s:.0} POSTs/s", capacity.goodput());
         let start = format!("e=ps,sta=s,sid=\"one\",sn=1,ts={},v=2", WallClock.now_us() / 1_000);
         let small = async || clients.post_as("demo", "identity", start.clone().into_bytes()).await;
         let other = async || clients.post_as("other", "gzip", body(true)).await;
@@ -245,5 +246,5 @@ async fn flood(clients: &Clients, collector: &Collector) {
     }
     let after = clients.as_many_as_can(duration()).await;
     println!("figure: after the flood: {:.0} records/s", after.goodput());
-    assert!(after.goodput() > capacity.goodput() / 3.0, "it did not recover");
+    assert!(after.goodput() > peak / 3.0, "it did not recover");
 }

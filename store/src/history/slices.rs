@@ -2,6 +2,7 @@
 
 use tallylight_schemas::tables::Table;
 
+use super::folder::Folder;
 use super::hot::Hot;
 use super::{History, HistoryError};
 
@@ -26,14 +27,14 @@ impl History {
 
     /// Takes up how far all tables are by now: another writer that changed one has changed more, and
     /// rows that arrive again are compared with this.
-    async fn look_again(&self) {
+    pub(super) async fn look_again(&self) {
         for table in Table::ALL {
-            let mut folder = self.shared.tables.lock()[table as usize].folder.clone();
+            let mut folder = self.folder(table);
             match folder.look_again().await {
-                Ok(()) => self.shared.tables.lock()[table as usize].folder = folder,
+                Ok(()) => self.written(table, folder),
                 // Its next commit will find out.
                 Err(error) => {
-                    tracing::warn!(%error, table = table.name(), "a table that moved cannot be read")
+                    tracing::warn!(%error, table = table.name(), "a table that moved cannot be read");
                 }
             }
         }
@@ -59,17 +60,22 @@ impl History {
         let mut folder = self.shared.tables.lock()[table as usize].folder.clone();
         let appended = folder.append(&self.shared, hot, to).await;
         appended?;
+        self.written(table, folder);
+        Ok(())
+    }
+
+    /// Takes a table as it is written by now; the waiting rows that it has are dropped.
+    fn written(&self, table: Table, folder: Folder) {
         let mut tables = self.shared.tables.lock();
         let state = &mut tables[table as usize];
         state.folder = folder;
         let mut status = self.shared.status.lock();
         while let Some(first) = state.hot.front()
-            && first.offset < to
+            && first.offset < state.folder.transaction
             && let Some(first) = state.hot.pop_front()
         {
             status.hot_rows = status.hot_rows.saturating_sub(first.rows());
             status.hot_bytes = status.hot_bytes.saturating_sub(first.bytes());
         }
-        Ok(())
     }
 }

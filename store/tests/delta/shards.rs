@@ -72,6 +72,10 @@ async fn all_tables_that_another_owner_moved_are_known_at_once() {
     assert!(matches!(zombie.commit(5).await, Err(HistoryError::Moved(_))));
     let tables = [Table::PlayerEvents, Table::Playback];
     assert_eq!(tables.map(|table| zombie.transaction(table)), [4, 4]);
+    // The rows that are in the files by now are not written again.
+    zombie.commit(5).await.unwrap();
+    assert_eq!(total(&owner, Table::PlayerEvents).await, 3);
+    assert_eq!(total(&owner, Table::Playback).await, 4);
 }
 
 #[tokio::test]

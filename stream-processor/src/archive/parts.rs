@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tallylight_eventlog::{EventLog, LogError};
+use tallylight_eventlog::EventLog;
 use tallylight_schemas::ident::Shard;
 use tallylight_schemas::tables::Table;
 use tallylight_store::history::History;
@@ -34,18 +34,10 @@ impl Parts {
         Ok(Self { history, snapshots, writers: None })
     }
 
-    /// Refuses a log, by its end, that was emptied and kept its name: its records would be taken
-    /// for those that history has already.
-    pub(crate) fn refuse_emptied(&self, end: u64) -> Result<(), LogError> {
-        // By the table that is furthest: after a crash between two tables they differ.
+    /// History has entries below this offset. By the table that is furthest: after a crash between
+    /// two tables they differ.
+    pub(crate) fn kept(&self) -> u64 {
         let kept = Table::ALL.map(|table| self.history.transaction(table));
-        let kept = kept.into_iter().max().unwrap_or(0);
-        if kept <= end {
-            return Ok(());
-        }
-        Err(LogError::Invalid(format!(
-            "history has the entries below {kept} and the log ends at {end}: it was emptied; move \
-             `history` and `snapshots` of the data folder away, or use another log"
-        )))
+        kept.into_iter().max().unwrap_or(0)
     }
 }

@@ -87,6 +87,27 @@ pub(super) fn start_from(
     Ok((from, Partitions::of(shard, *partitions, limits)))
 }
 
+/// Whether the events end before this offset. The end known here may be old by now: a former owner
+/// that has not noticed yet writes what came later.
+pub(super) async fn is_past_the_end(log: &dyn EventLog, offset: u64) -> Result<bool, LogError> {
+    if offset <= *log.head(EVENTS)?.borrow() {
+        return Ok(false);
+    }
+    match log.read(EVENTS, offset, 1).await {
+        Ok(_) => Ok(false),
+        Err(LogError::Invalid(_)) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// A log that was emptied and kept its name: its records would be taken for those that history has.
+pub(super) fn emptied(kept: u64, end: u64) -> LogError {
+    LogError::Invalid(format!(
+        "history has the entries below {kept} and the log ends at {end}: it was emptied; move \
+         `history` and `snapshots` of the data folder away, or use another log"
+    ))
+}
+
 /// The next question about history; none without history, or while the most that may are waiting.
 pub(super) async fn asked(archive: &mut Option<Archive>) -> Option<Ask> {
     match archive {

@@ -84,7 +84,7 @@ async fn segments_that_left_the_window_leave_the_disk() {
     let file = data.path().join(format!("demo/v-360/{K}.m4s"));
     assert!(file.exists());
     world.clock.advance_us(130_000_000);
-    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     assert!(!file.exists());
     world.stop().await;
 
@@ -116,10 +116,10 @@ async fn unneeded_init_segments_make_room_for_others() {
     assert_eq!(world.put(&path(16), sample::init(0)).await, 507);
     world.clock.advance_us(100_000_000);
     assert_eq!(world.put(&path(2), sample::init(0)).await, 204);
-    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     assert_eq!(world.status(&path(1)).await, 200, "segments of its time are in the window");
     world.clock.advance_us(30_000_000);
-    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     assert_eq!((world.status(&path(1)).await, file(1).exists()), (404, false));
     assert_eq!(world.status(&path(2)).await, 200, "it came again");
     assert_eq!(world.put(&path(16), sample::init(0)).await, 201);
@@ -132,7 +132,7 @@ async fn unneeded_init_segments_make_room_for_others() {
     assert_eq!(world.status(&path(16)).await, 200);
     assert_eq!(world.get("/live/demo/ladder.json").await.status(), 200);
     world.clock.advance_us(130_000_000);
-    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     assert_eq!((world.status(&path(16)).await, file(16).exists()), (404, false));
     assert_eq!(world.get("/live/demo/ladder.json").await.status(), 200);
 }
