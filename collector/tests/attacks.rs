@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use attack::{Attack, PLAIN, TLS};
-use child::Collector;
+use child::{Collector, folder};
 use good::Clients;
 use tallylight_collector::Settings;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -52,12 +52,6 @@ fn duration() -> Duration {
 /// from an attack's effect. Long runs have none.
 fn tolerance() -> Duration {
     if duration() > Duration::from_secs(1) { Duration::ZERO } else { Duration::from_millis(20) }
-}
-
-/// A folder for the log in memory, if the machine has one: a disk that pauses for 100 ms within a
-/// second of measuring would count as an attack's effect.
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 fn settings() -> Settings {

@@ -17,7 +17,7 @@ use std::io::Write as _;
 use std::process::Command;
 use std::time::Duration;
 
-use child::Collector;
+use child::{Collector, folder};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures::future::join_all;
@@ -169,8 +169,7 @@ impl Clients {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_post_is_answered_when_the_core_is_busy_and_the_collector_recovers() {
-    // The core is scarce, and not the disk.
-    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let folder = folder();
     let collector = Collector::start_on_one_core(&settings(), folder.path());
     keep_off_its_core();
     let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();

@@ -43,7 +43,8 @@ async fn a_hundred_hostile_statements() {
         let started = Instant::now();
         let answer = rows(engine, sql).await;
         let took = started.elapsed();
-        if endless && took > Duration::from_secs(3) {
+        // Two seconds more than its engine's deadline.
+        if took > Duration::from_secs(if endless { 3 } else { 32 }) {
             problems.push(format!("{shown}: took {took:?}"));
         }
         let got = match &answer {

@@ -57,9 +57,8 @@ impl History {
     }
 
     async fn commit_slice(&self, table: Table, hot: &[Hot], to: u64) -> Result<(), HistoryError> {
-        let mut folder = self.shared.tables.lock()[table as usize].folder.clone();
-        let appended = folder.append(&self.shared, hot, to).await;
-        appended?;
+        let mut folder = self.folder(table);
+        folder.append(&self.shared, hot, to).await?;
         self.written(table, folder);
         Ok(())
     }
